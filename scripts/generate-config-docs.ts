@@ -1,0 +1,82 @@
+/** Writes docs/config.md from the configuration schemas; `--check` fails when the file on disk is not what they say. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import { dfdaemonConfigSchema } from '../src/dfdaemon/config.ts';
+import { managerConfigSchema } from '../src/manager/config.ts';
+import { schedulerConfigSchema } from '../src/scheduler/config.ts';
+
+interface JsonSchema {
+  readonly type?: string | readonly string[];
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly items?: JsonSchema;
+  readonly anyOf?: readonly JsonSchema[];
+  readonly enum?: readonly unknown[];
+  readonly const?: unknown;
+  readonly default?: unknown;
+  readonly description?: string;
+}
+
+interface Row {
+  readonly key: string;
+  readonly type: string;
+  readonly default: string;
+}
+
+const files = [
+  {
+    title: 'dfget.yaml: dfdaemon, peer and seed peer',
+    about: 'Read by `dfdaemon --config`; without the flag from `/etc/dragonfly/dfget.yaml` if it exists.',
+    schema: dfdaemonConfigSchema,
+  },
+  { title: 'scheduler.yaml', about: 'Read by `scheduler --config`.', schema: schedulerConfigSchema },
+  { title: 'manager.yaml', about: 'Read by `manager --config`.', schema: managerConfigSchema },
+];
+
+function rowsOf(schema: JsonSchema, path: string): Row[] {
+  const { properties, items } = schema;
+  if (properties) {
+    return Object.entries(properties).flatMap(([key, inner]) => rowsOf(inner, path === '' ? key : `${path}.${key}`));
+  }
+  if (items?.properties) return rowsOf({ properties: items.properties }, `${path}[]`);
+  return [{ key: path, type: typeOf(schema), default: valueText(schema.default) }];
+}
+
+function typeOf(schema: JsonSchema): string {
+  if (schema.enum) return schema.enum.map((value) => String(value)).join(', ');
+  if (schema.const !== undefined) return JSON.stringify(schema.const);
+  if (schema.anyOf) return [...new Set(schema.anyOf.map(typeOf))].join(' or ');
+  if (schema.type === 'array') return `list of ${schema.items ? typeOf(schema.items) : 'any'}`;
+  if (schema.type === 'object') return schema.properties ? `{${Object.keys(schema.properties).join(', ')}}` : 'map';
+  return [schema.type ?? 'any'].flat().join(' or ');
+}
+
+function valueText(value: unknown): string {
+  if (value === undefined) return '';
+  return `\`${typeof value === 'string' ? value || '""' : JSON.stringify(value)}\``;
+}
+
+function render(): string {
+  const sections = files.map(({ title, about, schema }) => {
+    const json = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as JsonSchema;
+    const rows = rowsOf(json, '').map(
+      (row) => `| \`${row.key}\` | ${row.type.replaceAll('|', '\\|')} | ${row.default} |`,
+    );
+    return `## ${title}\n\n${about}\n\n| key | type | default |\n| --- | --- | --- |\n${rows.join('\n')}\n`;
+  });
+  return `# Configuration
+
+Made from the schemas by \`npm run docs\`; do not edit. \`null\` counts as absent; an unknown key is a warning with its line.
+Durations are written \`500ms\`, \`30s\`, \`1m30s\`, \`72h\`; sizes and rates \`4MiB\`, \`20Mi\`, \`10Gi\`, every prefix a power of 1024.
+
+${sections.join('\n')}`;
+}
+
+const path = join(dirname(dirname(fileURLToPath(import.meta.url))), 'docs/config.md');
+const text = render();
+if (!process.argv.includes('--check')) writeFileSync(path, text);
+else if (readFileSync(path, 'utf8') !== text) {
+  console.error('docs/config.md is not what the schemas say: run "npm run docs"');
+  process.exitCode = 1;
+}

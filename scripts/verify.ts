@@ -1,0 +1,123 @@
+/**
+ * All checks and tests of the repository: `npm test`, or `npm test -- PATTERN…` for the test files whose path matches.
+ *
+ * Gates (format, lint, types, generated code, unused code) count as one check each; every test counts as itself.
+ * The last line is `N passed, N failed`, with `, N skipped` when there are some; the exit code is 1 on any failure.
+ */
+import { globSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { canInstall, installPrograms, programExists, unknownPrograms } from './debian-packages.ts';
+import { killRunningChecks, runChecks, type Check } from './run-checks.ts';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const tool = (name: string): string => join(root, 'node_modules/.bin', name);
+const gateTimeoutMs = 180_000;
+const testFileTimeoutMs = 240_000;
+/** Starting many services on two busy cores takes its time. */
+const endToEndTimeoutMs = 480_000;
+/** Tens of gigabytes through two cores and one disk. */
+const largeTimeoutMs = 1_800_000;
+
+function gates(): Check[] {
+  const gate = (name: string, program: string, ...args: string[]): Check => ({
+    name,
+    program,
+    args,
+    timeoutMs: gateTimeoutMs,
+  });
+  return [
+    gate('format: prettier', tool('prettier'), '--check', '--log-level', 'warn', '.'),
+    gate('lint: oxlint', tool('oxlint'), '--type-aware', '--quiet'),
+    gate('types: tsc', tool('tsc'), '-p', 'tsconfig.json'),
+    gate('types of the console: tsc', tool('tsc'), '-p', 'console/tsconfig.json'),
+    gate('generated code is fresh', process.execPath, 'scripts/generate-api.ts', '--check'),
+    gate('client of the console is fresh', process.execPath, 'scripts/generate-console-api.ts', '--check'),
+    gate('docs/config.md is fresh', process.execPath, 'scripts/generate-config-docs.ts', '--check'),
+    gate('lock file is complete', process.execPath, 'scripts/complete-lock.ts', '--check'),
+    gate('unused code: knip', tool('knip'), '--no-progress'),
+  ];
+}
+
+function testFiles(patterns: readonly string[]): string[] {
+  const all = globSync(['src/**/*.test.ts', 'test/**/*.test.ts'], { cwd: root }).sort();
+  // The longest first, so that no processor waits for them at the end.
+  const files = [...all.filter(isSlow), ...all.filter((file) => !isSlow(file))];
+  if (patterns.length > 0) return files.filter((file) => patterns.some((pattern) => file.includes(pattern)));
+  // Gigabytes and minutes: `npm run test:large`.
+  return files.filter((file) => !file.startsWith('test/large/'));
+}
+
+function testCheck(file: string): Check {
+  const reporters = [
+    ['--test-reporter=spec', '--test-reporter-destination=stdout'],
+    ['--test-reporter=./scripts/count-reporter.ts', '--test-reporter-destination=stderr'],
+  ].flat();
+  const timeoutMs = timeoutOf(file);
+  const args = ['--disable-warning=ExperimentalWarning', ...reporters, file];
+  return { name: file, program: process.execPath, args, timeoutMs, countsTests: true };
+}
+
+function isSlow(file: string): boolean {
+  return /^test\/(?:e2e\/|.*engines)/.test(file);
+}
+
+function timeoutOf(file: string): number {
+  if (file.startsWith('test/large/')) return largeTimeoutMs;
+  return file.startsWith('test/e2e/') ? endToEndTimeoutMs : testFileTimeoutMs;
+}
+
+/** The programs a test file names in a line `// needs: nginx, skopeo`. */
+function needs(file: string): string[] {
+  const list = /^\/\/ needs: (.+)$/m.exec(readFileSync(join(root, file), 'utf8'))?.[1] ?? '';
+  return list
+    .split(',')
+    .map((name) => name.trim())
+    .filter(Boolean);
+}
+
+async function main(patterns: readonly string[]): Promise<number> {
+  const total = { passed: 0, failed: 0, skipped: 0 };
+  const files = testFiles(patterns);
+  if (files.length === 0) process.stdout.write(`no test file matches ${patterns.join(' ')}\n`);
+  const needed = new Map(files.map((file) => [file, needs(file)]));
+  const programs = new Set([...needed.values()].flat());
+
+  const unknown = unknownPrograms(programs);
+  if (unknown.length > 0) {
+    process.stdout.write(`✗ scripts/debian-packages.ts does not know: ${unknown.join(', ')}\n`);
+    total.failed += 1;
+  }
+  const missing = [...programs].filter((program) => !programExists(program));
+  if (missing.length > 0 && canInstall()) {
+    const problem = await installPrograms(missing);
+    if (problem !== undefined) {
+      process.stdout.write(`✗ Debian packages\n${problem}\n`);
+      total.failed += 1;
+    }
+  }
+
+  const runnable = files.filter((file) => {
+    const absent = (needed.get(file) ?? []).filter((program) => !programExists(program));
+    if (absent.length === 0) return true;
+    process.stdout.write(`- ${file}  skipped: ${absent.join(', ')} is not installed\n`);
+    total.skipped += 1;
+    return false;
+  });
+  const checks = [...(patterns.length === 0 ? gates() : []), ...runnable.map(testCheck)];
+  const counts = await runChecks(checks, root);
+  total.passed += counts.passed;
+  total.failed += counts.failed + (files.length === 0 ? 1 : 0);
+  total.skipped += counts.skipped;
+  const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : '';
+  process.stdout.write(`${total.passed} passed, ${total.failed} failed${skipped}\n`);
+  return total.failed === 0 ? 0 : 1;
+}
+
+for (const name of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(name, () => {
+    killRunningChecks();
+    process.exit(130);
+  });
+}
+process.exitCode = await main(process.argv.slice(2));
