@@ -1,0 +1,200 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { z } from 'zod';
+import { parseContentRange, parseRangeHeader, resolveRange } from './byte-range.ts';
+import { bytes, durationMs, parseConfig, section } from './config.ts';
+import { DigestStream, parseDigest } from './digest.ts';
+import { DragonflyError, toDragonflyError } from './errors.ts';
+import { HashRing } from './hash-ring.ts';
+import { blobDigest, canonicalUrl, taskId } from './ids.ts';
+import { defaultPieceLength, pieceLayout, pieceSpan, piecesOfRange } from './piece-layout.ts';
+import { RateLimiter } from './rate-limiter.ts';
+import { redact } from './redact.ts';
+import { formatBytes, formatDurationMs, parseBytes, parseDurationMs } from './units.ts';
+
+const mebibyte = 2 ** 20;
+
+describe('units', () => {
+  test('sizes are powers of 1024 in every spelling', () => {
+    const cases: [string | number, number][] = [
+      ['4MiB', 4 * mebibyte],
+      ['1000Gi', 1000 * 2 ** 30],
+      ['20m', 20 * mebibyte],
+      ['512', 512],
+      ['1.5k', 1536],
+      [7, 7],
+      ['10240Mi', 10 * 2 ** 30],
+    ];
+    for (const [text, expected] of cases) assert.equal(parseBytes(text), expected, String(text));
+    for (const bad of ['', 'x', '4 apples', '-1', 'NaN'])
+      assert.throws(() => parseBytes(bad), { code: 'INVALID_ARGUMENT' }, bad);
+  });
+
+  test('durations add up their parts, bare numbers are nanoseconds', () => {
+    assert.equal(parseDurationMs('1m30s'), 90_000);
+    assert.equal(parseDurationMs('72h'), 259_200_000);
+    assert.equal(parseDurationMs('1500ms'), 1500);
+    assert.equal(parseDurationMs(5_000_000), 5);
+    for (const bad of ['', 'soon', '3x', '3s!', '1m banana'])
+      assert.throws(() => parseDurationMs(bad), { code: 'INVALID_ARGUMENT' }, bad);
+  });
+
+  test('are written for people', () => {
+    assert.equal(formatBytes(1536), '1.5 KiB');
+    assert.equal(formatBytes(12), '12 B');
+    assert.equal(formatDurationMs(83_000), '1m23s');
+    assert.equal(formatDurationMs(1234), '1.2s');
+  });
+});
+
+describe('task id', () => {
+  const digest = 'a'.repeat(64);
+
+  test('is the digest of a registry blob under any registry name, signature or query', () => {
+    const urls = [
+      `https://one.example/v2/library/x/blobs/sha256:${digest}`,
+      `http://two:5000/v2/y/blobs/sha256:${digest}?ns=docker.io`,
+    ];
+    for (const url of urls) assert.equal(taskId({ url }), digest);
+    assert.equal(blobDigest('https://one.example/file'), undefined);
+  });
+
+  test('ignores what signing adds and follows everything else', () => {
+    const signed = taskId({ url: 'https://s3.example/b/k?X-Amz-Signature=1&version=2' });
+    assert.equal(signed, taskId({ url: 'https://s3.example/b/k?version=2&X-Amz-Signature=99&X-Amz-Date=x' }));
+    assert.notEqual(signed, taskId({ url: 'https://s3.example/b/k?version=3' }));
+    assert.notEqual(signed, taskId({ url: 'https://s3.example/b/k?version=2', tag: 't' }));
+  });
+
+  test('canonical URL drops the slash of a bare root and the fragment', () => {
+    assert.equal(canonicalUrl('http://host/', []), 'http://host');
+    assert.equal(canonicalUrl('http://host/a/#x', []), 'http://host/a/');
+    assert.throws(() => canonicalUrl('no url', []), { code: 'INVALID_ARGUMENT' });
+  });
+});
+
+test('piece length is the next power of two of a 500th, from 4 to 64 MiB', () => {
+  assert.equal(defaultPieceLength(0), 4 * mebibyte);
+  assert.equal(defaultPieceLength(2000 * mebibyte), 4 * mebibyte);
+  assert.equal(defaultPieceLength(2001 * mebibyte + 500), 8 * mebibyte);
+  assert.equal(defaultPieceLength(2 ** 40), 64 * mebibyte);
+});
+
+test('pieces tile the content exactly', () => {
+  for (const size of [0, 1, 4 * mebibyte - 1, 4 * mebibyte, 4 * mebibyte + 1, 200 * mebibyte]) {
+    const layout = pieceLayout(size);
+    let offset = 0;
+    for (let number = 0; number < layout.pieceCount; number += 1) {
+      const span = pieceSpan(layout, number);
+      assert.equal(span.offset, offset);
+      offset += span.length;
+    }
+    assert.equal(offset, size);
+  }
+  assert.deepEqual(piecesOfRange(pieceLayout(9 * mebibyte), 4 * mebibyte - 1, 2), { first: 0, last: 1 });
+});
+
+test('byte ranges', () => {
+  const resolved = (header: string, length: number) =>
+    (parseRangeHeader(header) ?? []).map((spec) => resolveRange(spec, length));
+  assert.deepEqual(resolved('bytes=0-9', 100), [{ start: 0, length: 10 }]);
+  assert.deepEqual(resolved('bytes=90-', 100), [{ start: 90, length: 10 }]);
+  assert.deepEqual(resolved('bytes=-5', 100), [{ start: 95, length: 5 }]);
+  assert.deepEqual(resolved('bytes=100-', 100), [undefined]);
+  assert.deepEqual(resolved('bytes=0-0, 5-200', 10), [
+    { start: 0, length: 1 },
+    { start: 5, length: 5 },
+  ]);
+  for (const bad of ['bytes=5-2', 'items=0-1', 'bytes=', 'bytes=a-b', 'bytes=-'])
+    assert.equal(parseRangeHeader(bad), undefined, bad);
+  assert.deepEqual(parseContentRange('bytes 0-9/*'), { range: { start: 0, length: 10 }, totalBytes: undefined });
+  assert.equal(parseContentRange('bytes 0-9/5'), undefined);
+});
+
+test('digests parse, compute and reject', () => {
+  const value = new DigestStream('sha256').update(Buffer.from('a')).update(Buffer.from('bc')).finish().value;
+  assert.equal(value, 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad');
+  assert.equal(new DigestStream('crc32').update(Buffer.from('123456789')).finish().value, String(0xcbf43926));
+  assert.deepEqual(parseDigest(`sha256:${value.toUpperCase()}`), { algorithm: 'sha256', value });
+  for (const bad of ['sha256:zz', 'sha257:aa', 'sha256', 'a:b:c', 'toString:x'])
+    assert.throws(() => parseDigest(bad), { code: 'INVALID_ARGUMENT' }, bad);
+});
+
+describe('hash ring', () => {
+  test('moves only the keys of a node that leaves', () => {
+    const before = new HashRing(['a', 'b', 'c', 'd']);
+    const after = new HashRing(['a', 'b', 'd']);
+    for (let i = 0; i < 1000; i += 1) {
+      const [owner, next] = before.owners(`task-${i}`);
+      assert.equal(after.owners(`task-${i}`)[0], owner === 'c' ? next : owner);
+    }
+  });
+
+  test('shares keys within bounds and lists every node once', () => {
+    const ring = new HashRing(Array.from({ length: 10 }, (_, i) => `10.0.0.${i}:8002`));
+    const counts = new Map<string, number>();
+    for (let i = 0; i < 10_000; i += 1) {
+      const owner = ring.owners(`task-${i}`)[0] ?? '';
+      counts.set(owner, (counts.get(owner) ?? 0) + 1);
+    }
+    assert.ok(Math.max(...counts.values()) < 1500 && Math.min(...counts.values()) > 600, JSON.stringify([...counts]));
+    assert.equal(new Set(ring.owners('x')).size, 10);
+    assert.deepEqual(new HashRing([]).owners('x'), []);
+  });
+});
+
+test('rate limiter holds the rate over time on a fake clock, in order', async () => {
+  let now = 0;
+  const clock = { nowMs: () => now, sleep: (ms: number) => ((now += ms), Promise.resolve()) };
+  const limiter = new RateLimiter(1000, 100, clock);
+  await Promise.all(Array.from({ length: 21 }, () => limiter.acquire(100)));
+  assert.ok(now >= 1990 && now <= 2030, `2000 tokens past the burst at 1000/s took ${now} ms`);
+});
+
+describe('configuration', () => {
+  const schema = z.object({
+    upload: section({ rateLimit: bytes('1024Mi'), port: z.int().min(1).max(65_535).default(65_002) }),
+    aliveTime: durationMs('5m'),
+    rules: z.array(z.object({ regx: z.string() })).default([]),
+  });
+
+  test('gives defaults, reads units, ignores nulls, freezes', () => {
+    const { config } = parseConfig(schema, 'upload:\n  rateLimit: 20Mi\n  port: null\naliveTime: 0s\n', 'x.yaml');
+    assert.deepEqual(config, { upload: { rateLimit: 20 * mebibyte, port: 65_002 }, aliveTime: 0, rules: [] });
+    assert.ok(Object.isFrozen(config.upload));
+    assert.equal(parseConfig(schema, '', 'x.yaml').config.aliveTime, 300_000);
+  });
+
+  test('names file, line and key of a bad value', () => {
+    assert.throws(
+      () => parseConfig(schema, 'aliveTime: 1s\nupload:\n  port: 99999\n', 'dfget.yaml'),
+      (error: DragonflyError) => {
+        assert.equal(error.code, 'CONFIG_INVALID');
+        assert.match(error.message, /dfget\.yaml:3: upload\.port: /);
+        return true;
+      },
+    );
+    assert.throws(() => parseConfig(schema, 'rules:\n- regx: a\n- regx: 5\n', 'a.yaml'), /a\.yaml:3: rules\.1\.regx/);
+    assert.throws(() => parseConfig(schema, 'a: [', 'a.yaml'), { code: 'CONFIG_INVALID' });
+  });
+
+  test('warns of unknown keys with their line, also inside lists', () => {
+    const { warnings } = parseConfig(schema, 'upload:\n  speed: 1\nrules:\n  - regx: a\n    direct: true\n', 'a.yaml');
+    assert.deepEqual(warnings, [
+      'a.yaml:2: unknown key upload.speed is ignored',
+      'a.yaml:5: unknown key rules.0.direct is ignored',
+    ]);
+  });
+});
+
+test('errors keep system meaning and never carry credentials', () => {
+  const full = toDragonflyError(Object.assign(new Error('write failed'), { code: 'ENOSPC' }));
+  assert.equal(full.code, 'NO_SPACE');
+  assert.ok(full.hint);
+  const secret = new DragonflyError(
+    'SOURCE_STATUS',
+    'GET https://me:pw@host/x?X-Amz-Signature=abc&a=1 with Bearer tok.en failed',
+  );
+  assert.equal(secret.message, 'GET https://***@host/x?X-Amz-Signature=***&a=1 with Bearer *** failed');
+  assert.equal(redact('plain text'), 'plain text');
+});

@@ -1,0 +1,113 @@
+/** Image manifests and indexes, of OCI and of Docker's schema 2. */
+import { z } from 'zod';
+import { DragonflyError } from '../errors.ts';
+
+export const manifestMediaTypes = [
+  'application/vnd.oci.image.index.v1+json',
+  'application/vnd.oci.image.manifest.v1+json',
+  'application/vnd.docker.distribution.manifest.list.v2+json',
+  'application/vnd.docker.distribution.manifest.v2+json',
+] as const;
+
+export interface Platform {
+  readonly os: string;
+  readonly architecture: string;
+  readonly variant?: string | undefined;
+}
+
+export interface Descriptor {
+  readonly mediaType: string;
+  readonly digest: string;
+  readonly sizeBytes: number;
+  readonly platform?: Platform | undefined;
+}
+
+/** An index names manifests, an image names the blobs it is made of, the configuration first. */
+export type Manifest =
+  | { readonly kind: 'index'; readonly manifests: readonly Descriptor[] }
+  | { readonly kind: 'image'; readonly blobs: readonly Descriptor[] };
+
+/** More entries than any real index or image has. */
+const maxEntries = 1_000;
+
+const descriptor = z
+  .object({
+    mediaType: z.string().default(''),
+    digest: z.string().regex(/^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/),
+    size: z.int().min(0),
+    platform: z.object({ os: z.string(), architecture: z.string(), variant: z.string().optional() }).optional(),
+    /** Layers that live elsewhere are not in the registry. */
+    urls: z.array(z.string()).optional(),
+  })
+  .transform(({ size, urls, ...rest }) => ({ ...rest, sizeBytes: size, foreign: (urls?.length ?? 0) > 0 }));
+
+const indexSchema = z.object({ manifests: z.array(descriptor).max(maxEntries) });
+const imageSchema = z.object({ config: descriptor, layers: z.array(descriptor).max(maxEntries) });
+
+/** Throws PROTOCOL when the text is neither. */
+export function parseManifest(text: string): Manifest {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new DragonflyError('PROTOCOL', 'the registry sent a manifest that is not JSON', { cause });
+  }
+  const index = indexSchema.safeParse(json);
+  if (index.success) return { kind: 'index', manifests: index.data.manifests };
+  const image = imageSchema.safeParse(json);
+  if (image.success) {
+    const blobs = [image.data.config, ...image.data.layers.filter((layer) => !layer.foreign)];
+    const unique = new Map(blobs.map((blob) => [blob.digest, blob]));
+    return { kind: 'image', blobs: [...unique.values()] };
+  }
+  throw new DragonflyError('PROTOCOL', 'the registry sent neither an image manifest nor an index', {
+    cause: image.error,
+  });
+}
+
+/** `linux/arm64` or `linux/arm64/v8`. Throws INVALID_ARGUMENT. */
+export function parsePlatform(text: string): Platform {
+  const match = /^([a-z0-9]+)\/([a-z0-9_]+)(?:\/([a-z0-9.]+))?$/.exec(text.toLowerCase());
+  if (!match) {
+    throw new DragonflyError('INVALID_ARGUMENT', `"${text}" is not a platform`, {
+      hint: 'Write it as os/architecture, for example linux/amd64.',
+    });
+  }
+  return { os: match[1] ?? '', architecture: match[2] ?? '', variant: match[3] };
+}
+
+export function formatPlatform({ os, architecture, variant }: Platform): string {
+  return [os, architecture, ...(variant === undefined ? [] : [variant])].join('/');
+}
+
+/**
+ * The manifest a node of that platform would pull: the same operating system and architecture; of several variants the
+ * wanted one, else the highest below it. Throws NOT_FOUND naming what there is.
+ */
+export function selectPlatform(manifests: readonly Descriptor[], wanted: Platform): Descriptor {
+  const candidates = manifests.filter(
+    ({ platform }) => platform?.os === wanted.os && platform.architecture === wanted.architecture,
+  );
+  const variant = wanted.variant ?? defaultVariant(wanted.architecture);
+  const rank = ({ platform }: Descriptor): number =>
+    variantNumber(platform?.variant ?? defaultVariant(wanted.architecture));
+  const usable = candidates
+    .filter((candidate) => rank(candidate) <= variantNumber(variant))
+    .sort((a, b) => rank(b) - rank(a));
+  if (usable[0]) return usable[0];
+  const offered = manifests.flatMap(({ platform }) => (platform ? [formatPlatform(platform)] : []));
+  throw new DragonflyError(
+    'NOT_FOUND',
+    `the image has nothing for ${formatPlatform(wanted)}; it has ${offered.join(', ') || 'no platforms'}`,
+  );
+}
+
+function defaultVariant(architecture: string): string | undefined {
+  if (architecture === 'arm64') return 'v8';
+  return architecture === 'arm' ? 'v7' : undefined;
+}
+
+/** v6 < v7 < v8; no variant is the lowest. */
+function variantNumber(variant: string | undefined): number {
+  return Number(/\d+(?:\.\d+)?/.exec(variant ?? '')?.[0] ?? 0);
+}
