@@ -1,0 +1,67 @@
+import type { EventEmitter } from 'node:events';
+import {
+  Metadata,
+  type ServerDuplexStream,
+  type ServerReadableStream,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+} from '@grpc/grpc-js';
+import { DragonflyError } from '../core/errors.ts';
+import { announcesSwarm } from './features.ts';
+
+export type AnyServerCall =
+  | ServerUnaryCall<unknown, unknown>
+  | ServerReadableStream<unknown, unknown>
+  | ServerWritableStream<unknown, unknown>
+  | ServerDuplexStream<unknown, unknown>;
+
+/** What a handler knows of its call beside the request. */
+export class CallContext {
+  /** Aborts when the caller cancels or goes away, and when the call has ended. */
+  readonly signal: AbortSignal;
+  /** Aborts when the server begins to stop. */
+  readonly draining: AbortSignal;
+  readonly metadata: Metadata;
+  /** Address of the caller, `ip:port`; for a unix socket its path. */
+  readonly peer: string;
+  /** The call came over the unix socket of this machine. */
+  readonly isLocalSocket: boolean;
+  readonly #call: AnyServerCall;
+  readonly #controller = new AbortController();
+
+  constructor(call: AnyServerCall, server: { readonly draining: AbortSignal; readonly isLocalSocket: boolean }) {
+    this.#call = call;
+    this.signal = this.#controller.signal;
+    this.draining = server.draining;
+    this.isLocalSocket = server.isLocalSocket;
+    this.metadata = call.metadata;
+    this.peer = call.getPeer();
+    if (call.cancelled) this.#cancelled();
+    (call as EventEmitter).on('cancelled', () => this.#cancelled());
+  }
+
+  /** The caller understands this implementation's extensions of the protocol. */
+  get callerHasSwarm(): boolean {
+    return announcesSwarm(this.metadata);
+  }
+
+  /** Address of the caller without its port; empty for a unix socket. */
+  get peerHost(): string {
+    return this.isLocalSocket ? '' : this.peer.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
+  }
+
+  /** Sends the metadata that comes before the first answer. */
+  sendHeader(header: Readonly<Record<string, string>>): void {
+    const metadata = new Metadata();
+    for (const [name, value] of Object.entries(header)) metadata.set(name, value);
+    this.#call.sendMetadata(metadata);
+  }
+
+  abort(reason: Error): void {
+    if (!this.signal.aborted) this.#controller.abort(reason);
+  }
+
+  #cancelled(): void {
+    this.abort(new DragonflyError('CANCELLED', 'the caller cancelled the call or is gone'));
+  }
+}

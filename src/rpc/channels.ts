@@ -1,0 +1,143 @@
+/**
+ * One connection per address, shared by all calls to it.
+ *
+ * Addresses: `host:port`, `[v6]:port`, `unix:/path`. Proxies from the environment never apply: cluster traffic is direct.
+ */
+import { credentials, Client, connectivityState, type ChannelCredentials } from '@grpc/grpc-js';
+import { DragonflyError, toDragonflyError } from '../core/errors.ts';
+import type { Closable } from '../core/lifecycle.ts';
+import * as limits from './limits.ts';
+
+export interface ClientTls {
+  /** PEM of the authorities that sign servers; the system's when absent. */
+  readonly ca?: Buffer;
+  /** PEM of this side's certificate, where servers ask for one. */
+  readonly cert?: Buffer;
+  readonly key?: Buffer;
+  /** Name the server's certificate must carry, when it is not the dialled host. */
+  readonly serverName?: string;
+}
+
+export interface ChannelOptions {
+  readonly tls?: ClientTls | undefined;
+  readonly keepAliveMs?: number;
+  readonly keepAliveTimeoutMs?: number;
+  readonly maxResponseBytes?: number;
+}
+
+export interface ReadyOptions {
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** One connection as calls use it. */
+export interface Channel {
+  readonly client: Client;
+  /** Aborts when the connection is closed from this side; the library itself would let running calls go on. */
+  readonly closed: AbortSignal;
+}
+
+interface OpenChannel extends Channel {
+  readonly controller: AbortController;
+}
+
+export class Channels implements Closable {
+  readonly #options: ChannelOptions;
+  /** In order of last use, the oldest first. */
+  readonly #channels = new Map<string, OpenChannel>();
+  #closed = false;
+
+  constructor(options: ChannelOptions = {}) {
+    this.#options = options;
+  }
+
+  get(address: string): Channel {
+    if (this.#closed) throw new DragonflyError('CANCELLED', 'the connections are closed');
+    const channel = this.#channels.get(address) ?? this.#open(address);
+    this.#channels.delete(address);
+    this.#channels.set(address, channel);
+    return channel;
+  }
+
+  /**
+   * Connects, when not connected. Throws UNAVAILABLE as soon as that fails, at the latest after the timeout: a first call
+   * on a dead address would otherwise wait for its own, longer deadline.
+   */
+  async ready(address: string, { timeoutMs = limits.connectTimeoutMs, signal }: ReadyOptions = {}): Promise<void> {
+    signal?.throwIfAborted();
+    // A channel that failed before waits a while by itself; a new one tries at once.
+    if (this.get(address).client.getChannel().getConnectivityState(false) === connectivityState.TRANSIENT_FAILURE) {
+      this.drop(address);
+    }
+    const channel = this.get(address).client.getChannel();
+    const deadline = Date.now() + timeoutMs;
+    for (;;) {
+      const state = channel.getConnectivityState(true);
+      if (state === connectivityState.READY) return;
+      if (state === connectivityState.TRANSIENT_FAILURE || state === connectivityState.SHUTDOWN) {
+        throw new DragonflyError('UNAVAILABLE', `${address} refuses connections or cannot be reached`);
+      }
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      const onAbort = (): void => reject(toDragonflyError(signal?.reason));
+      signal?.addEventListener('abort', onAbort, { once: true });
+      channel.watchConnectivityState(state, deadline, (error) => {
+        if (!error) return resolve();
+        reject(new DragonflyError('UNAVAILABLE', `${address} does not answer within ${timeoutMs} ms`));
+      });
+      await promise.finally(() => signal?.removeEventListener('abort', onAbort));
+    }
+  }
+
+  /** Ends the connection; running calls on it fail. The next call opens a new one. */
+  drop(address: string): void {
+    const channel = this.#channels.get(address);
+    if (!channel) return;
+    this.#channels.delete(address);
+    channel.controller.abort(new DragonflyError('CANCELLED', `the connection to ${address} was closed`));
+    channel.client.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    for (const address of this.#channels.keys()) this.drop(address);
+    return Promise.resolve();
+  }
+
+  #open(address: string): OpenChannel {
+    this.#makeRoom();
+    const { tls, keepAliveMs, keepAliveTimeoutMs, maxResponseBytes } = this.#options;
+    const controller = new AbortController();
+    const client = new Client(address, channelCredentials(address.startsWith('unix:') ? undefined : tls), {
+      'grpc.enable_http_proxy': 0,
+      'grpc.max_receive_message_length': maxResponseBytes ?? limits.maxResponseBytes,
+      'grpc.max_send_message_length': -1,
+      'grpc.max_metadata_size': limits.maxMetadataBytes,
+      'grpc.keepalive_time_ms': keepAliveMs ?? limits.clientKeepAliveMs,
+      'grpc.keepalive_timeout_ms': keepAliveTimeoutMs ?? limits.clientKeepAliveTimeoutMs,
+      'grpc.initial_reconnect_backoff_ms': 100,
+      'grpc.max_reconnect_backoff_ms': 5_000,
+      'grpc.enable_retries': 0, // a call is repeated only by who knows that it may be
+      'grpc.use_local_subchannel_pool': 1,
+      ...(tls?.serverName === undefined ? {} : { 'grpc.ssl_target_name_override': tls.serverName }),
+    });
+    const channel = { client, closed: controller.signal, controller };
+    this.#channels.set(address, channel);
+    return channel;
+  }
+
+  /** Beyond the limit the oldest unconnected channel goes, else the oldest. */
+  #makeRoom(): void {
+    if (this.#channels.size < limits.maxChannels) return;
+    const [oldest] = this.#channels.keys();
+    const idle = [...this.#channels].find(
+      ([, { client }]) => client.getChannel().getConnectivityState(false) !== connectivityState.READY,
+    );
+    const victim = idle?.[0] ?? oldest;
+    if (victim !== undefined) this.drop(victim);
+  }
+}
+
+function channelCredentials(tls: ClientTls | undefined): ChannelCredentials {
+  if (!tls) return credentials.createInsecure();
+  return credentials.createSsl(tls.ca ?? null, tls.key ?? null, tls.cert ?? null);
+}

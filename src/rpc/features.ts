@@ -1,0 +1,21 @@
+/**
+ * Extensions of the protocol are used only between sides that both announced them: a client in the metadata of its
+ * request, a server in the metadata it answers with first.
+ */
+import type { Metadata } from '@grpc/grpc-js';
+
+export const featuresHeader = 'x-dragonfly-features';
+
+/** A random text a scheduler makes at its start: a new one means that it has forgotten everything. */
+export const instanceHeader = 'x-dragonfly-instance';
+
+/** Batched piece reports, origin leases, exchange parents, bitmaps in SyncPieces, receipts. */
+export const swarmFeature = 'swarm1';
+
+export function announcesSwarm(metadata: Metadata): boolean {
+  return metadata.get(featuresHeader).some((value) =>
+    String(value)
+      .split(',')
+      .some((feature) => feature.trim() === swarmFeature),
+  );
+}

@@ -1,0 +1,69 @@
+import { DragonflyError } from '../core/errors.ts';
+import type { CallContext } from './call-context.ts';
+import {
+  HealthCheckResponse_ServingStatus as ServingStatus,
+  HealthDefinition,
+  type HealthCheckRequest,
+  type HealthCheckResponse,
+} from './generated/grpc/health/v1/health.ts';
+
+/** grpc.health.v1 of one server. The empty name stands for the server as a whole. */
+export class HealthService {
+  readonly definition = HealthDefinition;
+  readonly #status = new Map<string, ServingStatus>([['', ServingStatus.SERVING]]);
+  readonly #watchers = new Set<() => void>();
+  readonly #draining: AbortSignal;
+
+  constructor(draining: AbortSignal) {
+    this.#draining = draining;
+  }
+
+  readonly handlers = {
+    check: (request: HealthCheckRequest): Promise<HealthCheckResponse> => {
+      const status = this.#status.get(request.service);
+      if (status !== undefined) return Promise.resolve({ status });
+      return Promise.reject(
+        new DragonflyError('NOT_FOUND', `this server does not offer the service ${request.service}`),
+      );
+    },
+    watch: (request: HealthCheckRequest, context: CallContext): AsyncIterable<HealthCheckResponse> =>
+      this.#watch(request.service, context.signal),
+  };
+
+  setServing(service: string): void {
+    this.#set(service, ServingStatus.SERVING);
+  }
+
+  setAllNotServing(): void {
+    for (const service of this.#status.keys()) this.#set(service, ServingStatus.NOT_SERVING);
+  }
+
+  #set(service: string, status: ServingStatus): void {
+    this.#status.set(service, status);
+    for (const wake of this.#watchers) wake();
+  }
+
+  /** Ends when the server drains, after having said so, since an open stream would hold the drain up. */
+  async *#watch(service: string, signal: AbortSignal): AsyncGenerator<HealthCheckResponse, void, undefined> {
+    let wake = (): void => undefined;
+    const watcher = (): void => wake();
+    this.#watchers.add(watcher);
+    signal.addEventListener('abort', watcher, { once: true });
+    let last: ServingStatus | undefined;
+    try {
+      while (!signal.aborted) {
+        const status = this.#status.get(service) ?? ServingStatus.SERVICE_UNKNOWN;
+        if (status !== last) yield { status: (last = status) };
+        else if (this.#draining.aborted) return;
+        else {
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+          });
+        }
+      }
+    } finally {
+      this.#watchers.delete(watcher);
+      signal.removeEventListener('abort', watcher);
+    }
+  }
+}

@@ -1,0 +1,46 @@
+/** Bounds of the gRPC shell. A server's limits can be lowered or raised where it is created. */
+
+/** Requests carry ids, headers and bitmaps, never piece content; a bulk announcement is the largest. */
+export const maxRequestBytes = 16 * 2 ** 20;
+
+/** A response may carry one piece (64 MiB at most) beside its metadata. */
+export const maxResponseBytes = 72 * 2 ** 20;
+
+export const maxMetadataBytes = 64 * 2 ** 10;
+
+/** Streams one connection may hold open: one per running download of a host, with room to spare. */
+export const maxStreamsPerConnection = 16_384;
+
+/** A reader that does not read for this long loses its stream, so that it cannot hold memory for ever. */
+export const writeStallMs = 60_000;
+
+/** How long running calls may go on after a server was told to stop. */
+export const drainDeadlineMs = 10_000;
+
+/**
+ * Servers ask silent connections for a sign of life, so that a host without power is noticed in seconds; a process that
+ * ends closes its connections anyway. A host too busy to answer for a while must not be taken for a dead one.
+ */
+export const serverKeepAliveMs = 10_000;
+export const serverKeepAliveTimeoutMs = 20_000;
+
+/** Servers of the original close a connection that pings them more often than every five minutes. */
+export const clientKeepAliveMs = 300_000;
+export const clientKeepAliveTimeoutMs = 20_000;
+
+export const connectTimeoutMs = 3_000;
+
+/** Where a port takes TLS and plain text: how long, and how many, connections may keep silent about which they are. */
+export const firstByteMs = 10_000;
+export const maxSilentConnections = 1_024;
+export const unaryTimeoutMs = 10_000;
+
+/** Channels kept open to different addresses; the least recently used idle one is closed beyond this. */
+export const maxChannels = 2_048;
+
+/** Messages waiting in a queue between a producer and its stream. */
+export const maxQueuedMessages = 4_096;
+
+/** First and longest wait before a failed scheduler or manager is tried again. */
+export const backOffFirstMs = 500;
+export const backOffLongestMs = 30_000;

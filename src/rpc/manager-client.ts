@@ -1,0 +1,165 @@
+/** The manager as schedulers and daemons see it: several addresses, tried in order, the one that worked last first. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { DragonflyError, toDragonflyError } from '../core/errors.ts';
+import { silentLogger, type Logger } from '../core/logger.ts';
+import { backOffMs } from './back-off.ts';
+import type { Channels } from './channels.ts';
+import { createClient, type CallOptions, type RpcClient } from './client.ts';
+import {
+  ManagerDefinition,
+  type GetSchedulerRequest,
+  type KeepAliveRequest,
+  type ListApplicationsRequest,
+  type ListApplicationsResponse,
+  type ListSchedulersRequest,
+  type ListSchedulersResponse,
+  type ListSeedPeersRequest,
+  type ListSeedPeersResponse,
+  type Scheduler,
+  type SeedPeer,
+  type UpdateSchedulerRequest,
+  type UpdateSeedPeerRequest,
+} from './generated/manager/v2/manager.ts';
+import { ManagerWatchDefinition, type WatchChangesRequest } from './generated/manager/v2/watch.ts';
+
+export interface KeepAliveOptions {
+  /** Time between two messages; the original's default is 5 s. */
+  readonly intervalMs: number;
+  readonly signal: AbortSignal;
+  /** Called before every (re)connection, to register again: the manager may have forgotten or replaced us. */
+  readonly beforeConnect?: () => Promise<void>;
+}
+
+export interface WatchOptions {
+  readonly signal: AbortSignal;
+  /** Also called after every reconnection, since changes may have been missed. */
+  readonly onChange: () => void;
+}
+
+export class ManagerClient {
+  readonly #channels: Channels;
+  readonly #logger: Logger;
+  /** The one that worked last comes first. */
+  #addresses: readonly string[];
+  readonly #clients: ReadonlyMap<string, RpcClient<typeof ManagerDefinition>>;
+
+  /** @param addresses `host:port` each, at least one. */
+  constructor(channels: Channels, addresses: readonly string[], logger: Logger = silentLogger) {
+    if (addresses.length === 0) throw new DragonflyError('CONFIG_INVALID', 'no manager address is given');
+    this.#channels = channels;
+    this.#logger = logger;
+    this.#addresses = [...addresses];
+    this.#clients = new Map(addresses.map((address) => [address, createClient(ManagerDefinition, channels, address)]));
+  }
+
+  listSchedulers(request: ListSchedulersRequest, options: CallOptions = {}): Promise<ListSchedulersResponse> {
+    return this.#call((client) => client.listSchedulers(request, options), options.signal);
+  }
+
+  getScheduler(request: GetSchedulerRequest, options: CallOptions = {}): Promise<Scheduler> {
+    return this.#call((client) => client.getScheduler(request, options), options.signal);
+  }
+
+  updateScheduler(request: UpdateSchedulerRequest, options: CallOptions = {}): Promise<Scheduler> {
+    return this.#call((client) => client.updateScheduler(request, options), options.signal);
+  }
+
+  listSeedPeers(request: ListSeedPeersRequest, options: CallOptions = {}): Promise<ListSeedPeersResponse> {
+    return this.#call((client) => client.listSeedPeers(request, options), options.signal);
+  }
+
+  updateSeedPeer(request: UpdateSeedPeerRequest, options: CallOptions = {}): Promise<SeedPeer> {
+    return this.#call((client) => client.updateSeedPeer(request, options), options.signal);
+  }
+
+  listApplications(request: ListApplicationsRequest, options: CallOptions = {}): Promise<ListApplicationsResponse> {
+    return this.#call((client) => client.listApplications(request, options), options.signal);
+  }
+
+  /** Keeps this member active at the manager until the signal aborts; reconnects for ever. Never throws. */
+  async keepAlive(request: KeepAliveRequest, options: KeepAliveOptions): Promise<void> {
+    const { intervalMs, signal, beforeConnect } = options;
+    let failures = 0;
+    while (!signal.aborted) {
+      try {
+        await beforeConnect?.();
+        await this.#call((client) => {
+          const beats = heartbeats(request, intervalMs, signal, () => (failures = 0));
+          return client.keepAlive(beats, { signal, timeoutMs: undefined });
+        }, signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#logger.warn({ reason: toDragonflyError(error).message }, 'the manager does not answer');
+      }
+      failures += 1;
+      await delay(backOffMs(failures), undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  /**
+   * Listens for changes until the signal aborts; reconnects for ever. Never throws. Resolves early when the manager does
+   * not offer this: then the caller polls.
+   */
+  async watchChanges(request: WatchChangesRequest, { signal, onChange }: WatchOptions): Promise<void> {
+    for (let failures = 0; !signal.aborted; failures += 1) {
+      try {
+        await this.#call(async (_client, address) => {
+          const watch = createClient(ManagerWatchDefinition, this.#channels, address);
+          const changes = watch.watchChanges(request, { signal, onMetadata: onChange });
+          for await (const _change of changes) {
+            failures = 0;
+            onChange();
+          }
+        }, signal);
+      } catch (error) {
+        if (signal.aborted || toDragonflyError(error).code === 'UNSUPPORTED') return;
+      }
+      await delay(backOffMs(failures + 1), undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  /** At the first address that answers; its errors other than being unavailable are final. */
+  async #call<T>(
+    work: (client: RpcClient<typeof ManagerDefinition>, address: string) => Promise<T>,
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
+    let last: unknown;
+    for (const address of this.#addresses) {
+      const client = this.#clients.get(address);
+      if (!client) continue;
+      try {
+        await this.#channels.ready(address, { signal });
+        this.#prefer(address);
+        return await work(client, address);
+      } catch (error) {
+        signal?.throwIfAborted();
+        if (toDragonflyError(error).code !== 'UNAVAILABLE') throw error;
+        last = error;
+      }
+    }
+    throw new DragonflyError('UNAVAILABLE', `no manager answers: ${toDragonflyError(last).message}`, {
+      cause: last,
+      hint: 'Check that the manager runs and that its gRPC address in the configuration is right.',
+    });
+  }
+
+  #prefer(address: string): void {
+    if (this.#addresses[0] === address) return;
+    this.#addresses = [address, ...this.#addresses.filter((other) => other !== address)];
+  }
+}
+
+async function* heartbeats(
+  request: KeepAliveRequest,
+  intervalMs: number,
+  signal: AbortSignal,
+  onBeat: () => void,
+): AsyncGenerator<KeepAliveRequest, void, undefined> {
+  yield request;
+  while (!signal.aborted) {
+    await delay(intervalMs, undefined, { signal }).catch(() => undefined);
+    if (signal.aborted) return;
+    onBeat(); // the stream has lived for a whole interval
+    yield request;
+  }
+}

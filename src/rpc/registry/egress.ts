@@ -1,0 +1,102 @@
+/**
+ * Where a service of the control plane connects when a user names a URL. It judges the address the socket will use, on every connection and
+ * every redirect, so neither a redirect nor a name that changes its address leads around it.
+ *
+ * By default: ordinary unicast addresses, private ones included, but never this service itself. Loopback, link-local
+ * (metadata services of clouds), multicast and reserved addresses only when configured.
+ */
+import { lookup } from 'node:dns';
+import { isIP, type LookupFunction } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import ipaddr from 'ipaddr.js';
+import { DragonflyError } from '../../core/errors.ts';
+
+export interface EgressRules {
+  readonly allow: readonly string[];
+  readonly deny: readonly string[];
+  /** Ports this service listens on: on its own addresses they are out of bounds. */
+  readonly ownPorts: () => ReadonlySet<number>;
+}
+
+const ordinaryRanges = new Set(['unicast', 'private', 'uniqueLocal', 'carrierGradeNat']);
+
+/** Metadata services of clouds that live at ordinary addresses. */
+const metadataServices = ['100.100.100.200/32', 'fd00:ec2::/32'];
+
+export class Egress {
+  readonly #allow: readonly string[];
+  readonly #deny: readonly string[];
+  readonly #ownPorts: () => ReadonlySet<number>;
+
+  /** Throws CONFIG_INVALID for what is no CIDR. */
+  constructor({ allow, deny, ownPorts }: EgressRules) {
+    for (const cidr of [...allow, ...deny]) {
+      if (!ipaddr.isValidCIDR(cidr))
+        throw new DragonflyError('CONFIG_INVALID', `"${cidr}" is not a network, as in 10.0.0.0/8`);
+    }
+    this.#allow = allow;
+    this.#deny = [...deny, ...metadataServices];
+    this.#ownPorts = ownPorts;
+  }
+
+  /** Throws PERMISSION_DENIED. */
+  check(host: string, address: string, port: number): void {
+    const reason = this.#denial(address, port);
+    if (reason === undefined) return;
+    throw new DragonflyError('PERMISSION_DENIED', `connecting to ${host} (${address}) is refused: ${reason}`, {
+      hint: 'If it really is a registry or origin, add its network to job.preheat.allowCIDRs of the manager.',
+    });
+  }
+
+  /** Name resolution that gives out allowed addresses only. */
+  lookupFor(port: number): LookupFunction {
+    return (hostname, options, callback) => {
+      lookup(hostname, { ...options, all: true }, (error, addresses) => {
+        if (error) return callback(error, '', 0);
+        try {
+          for (const { address } of addresses) this.check(hostname, address, port);
+        } catch (denied) {
+          return callback(denied as Error, '', 0);
+        }
+        const [first] = addresses;
+        if (options.all === true) return callback(null, addresses);
+        return callback(null, first?.address ?? '', first?.family ?? 0);
+      });
+    };
+  }
+
+  /** For hosts that are addresses already: those are connected to without being resolved. */
+  checkUrl(url: URL): void {
+    const host = url.hostname.replace(/^\[|\]$/g, '');
+    if (isIP(host) !== 0) this.check(host, host, portOf(url));
+  }
+
+  #denial(text: string, port: number): string | undefined {
+    const address = ipaddr.process(text.split('%', 1)[0] ?? '');
+    if (within(address, this.#deny)) return 'the network is denied';
+    if (this.#ownPorts().has(port) && isOwn(address)) return 'it is this service itself';
+    if (within(address, this.#allow)) return undefined;
+    return ordinaryRanges.has(address.range()) ? undefined : `${address.range()} addresses are no origins`;
+  }
+}
+
+export function portOf(url: URL): number {
+  return url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port);
+}
+
+type Address = ReturnType<typeof ipaddr.process>;
+
+function within(address: Address, cidrs: readonly string[]): boolean {
+  return cidrs.some((cidr) => {
+    const range = ipaddr.parseCIDR(cidr);
+    return range[0].kind() === address.kind() && address.match(range);
+  });
+}
+
+function isOwn(address: Address): boolean {
+  if (address.range() === 'loopback' || address.range() === 'unspecified') return true;
+  const text = address.toString();
+  return Object.values(networkInterfaces()).some((entries) =>
+    entries?.some((entry) => ipaddr.process(entry.address.split('%', 1)[0] ?? '').toString() === text),
+  );
+}

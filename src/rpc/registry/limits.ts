@@ -1,0 +1,17 @@
+/** Bounds towards registries. */
+
+/** Bytes of one manifest or token; registries refuse larger manifests themselves. */
+export const maxManifestBytes = 4 * 1024 * 1024;
+
+/** An index may name an index; more levels than this have no use. */
+export const maxIndexDepth = 3;
+
+export const maxRedirects = 5;
+
+/** A registry token is renewed this long before it expires; one without a stated life lives this long. */
+export const tokenRenewalMs = 10_000;
+export const minTokenLifeMs = 60_000;
+
+/** Registries a client keeps connections to, and connections to each. */
+export const maxRegistries = 100;
+export const maxConnections = 16;

@@ -1,0 +1,187 @@
+/** Manifests out of registries: token authentication, redirects and TLS as the registry protocol has them. */
+import { Agent, request, type Dispatcher } from 'undici';
+import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
+import type { Closable } from '../../core/lifecycle.ts';
+import {
+  manifestMediaTypes,
+  parseManifest,
+  selectPlatform,
+  type Descriptor,
+  type Platform,
+} from '../../core/oci/manifest.ts';
+import { manifestUrl, type ManifestReference } from '../../core/oci/reference.ts';
+import { maxConnections, maxIndexDepth, maxManifestBytes, maxRedirects, maxRegistries } from './limits.ts';
+import { portOf, type Egress } from './egress.ts';
+import type { RegistryCredential } from './registry-credential.ts';
+
+export interface RegistryOptions {
+  readonly egress: Egress;
+  readonly timeoutMs: number;
+  /** PEM of further authorities. */
+  readonly ca?: string | undefined;
+  readonly insecure: (host: string) => boolean;
+}
+
+export interface RegistryAnswer {
+  readonly status: number;
+  readonly header: (name: string) => string | undefined;
+  readonly body: string;
+}
+
+export class RegistryClient implements Closable {
+  readonly #options: RegistryOptions;
+  readonly #agents = new Map<string, Agent>();
+
+  constructor(options: RegistryOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * The blobs a node of that platform would pull.
+   * Throws PERMISSION_DENIED (egress), SOURCE_STATUS, SOURCE_UNREACHABLE, PROTOCOL, NOT_FOUND (platform).
+   */
+  async imageBlobs(
+    reference: ManifestReference,
+    platform: Platform,
+    {
+      header,
+      credential,
+      signal,
+    }: { header: Readonly<Record<string, string>>; credential: RegistryCredential; signal: AbortSignal },
+  ): Promise<readonly Descriptor[]> {
+    let current = reference;
+    for (let depth = 0; depth < maxIndexDepth; depth += 1) {
+      const url = manifestUrl(current);
+      const answer = await this.#authorized(
+        url,
+        { ...header, accept: manifestMediaTypes.join(', ') },
+        credential,
+        signal,
+      );
+      if (answer.status !== 200) throw statusError(url, answer);
+      const manifest = parseManifest(answer.body);
+      if (manifest.kind === 'image') return manifest.blobs;
+      current = { ...current, reference: selectPlatform(manifest.manifests, platform).digest };
+    }
+    throw new DragonflyError('PROTOCOL', `the index at ${manifestUrl(reference)} leads to ever more indexes`);
+  }
+
+  /** GET with redirects; credentials go to the first host alone. */
+  async get(text: string, header: Readonly<Record<string, string>>, signal: AbortSignal): Promise<RegistryAnswer> {
+    let url = new URL(text);
+    let sent = header;
+    for (let hop = 0; hop <= maxRedirects; hop += 1) {
+      const response = await this.#send(url, sent, signal);
+      const location = response.headers['location'];
+      if (response.statusCode < 300 || response.statusCode >= 400 || typeof location !== 'string')
+        return readAnswer(url, response);
+      await response.body.dump();
+      const next = new URL(location, url);
+      if (!/^https?:$/.test(next.protocol) || (url.protocol === 'https:' && next.protocol === 'http:')) {
+        throw new DragonflyError(
+          'PROTOCOL',
+          `${url.host} redirects to ${next.protocol}//${next.host}, which is not followed`,
+        );
+      }
+      if (next.host !== url.host) sent = withoutCredentials(sent);
+      url = next;
+    }
+    throw new DragonflyError('PROTOCOL', `${text} redirects more than ${maxRedirects} times`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.#agents.values()].map((agent) => agent.destroy()));
+  }
+
+  /** Once more with fresh credentials when the registry does not take those at hand. */
+  async #authorized(
+    url: string,
+    header: Readonly<Record<string, string>>,
+    credential: RegistryCredential,
+    signal: AbortSignal,
+  ): Promise<RegistryAnswer> {
+    const known = await credential.authorization(signal);
+    const first = await this.get(url, known === undefined ? header : { ...header, authorization: known }, signal);
+    if (first.status !== 401) return first;
+    const fresh = await credential.challenged(first.header('www-authenticate') ?? '', signal);
+    return fresh === undefined ? first : this.get(url, { ...header, authorization: fresh }, signal);
+  }
+
+  async #send(
+    url: URL,
+    header: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<Dispatcher.ResponseData> {
+    this.#options.egress.checkUrl(url);
+    const { timeoutMs } = this.#options;
+    try {
+      return await request(url, {
+        dispatcher: this.#agent(url),
+        headers: { 'user-agent': 'dragonfly', ...header },
+        headersTimeout: timeoutMs,
+        bodyTimeout: timeoutMs,
+        signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+      });
+    } catch (error) {
+      if (error instanceof DragonflyError || signal.aborted)
+        throw toDragonflyError(signal.aborted ? signal.reason : error);
+      throw new DragonflyError('SOURCE_UNREACHABLE', `${url.host} cannot be reached: ${(error as Error).message}`, {
+        cause: error,
+        hint: 'Check the address; a certificate of an own authority goes into job.preheat.tls.caCert.',
+      });
+    }
+  }
+
+  /** One agent per origin: the egress check needs to know the port. */
+  #agent(url: URL): Agent {
+    const { egress, ca, insecure, timeoutMs } = this.#options;
+    const known = this.#agents.get(url.origin);
+    if (known) return known;
+    const agent = new Agent({
+      connections: maxConnections,
+      connect: {
+        lookup: egress.lookupFor(portOf(url)),
+        timeout: timeoutMs,
+        ...(ca === undefined ? {} : { ca }),
+        rejectUnauthorized: !insecure(url.host),
+      },
+    });
+    if (this.#agents.size >= maxRegistries) {
+      const [oldest] = this.#agents.keys();
+      void this.#agents.get(oldest ?? '')?.close();
+      this.#agents.delete(oldest ?? '');
+    }
+    this.#agents.set(url.origin, agent);
+    return agent;
+  }
+}
+
+async function readAnswer(url: URL, { statusCode, headers, body }: Dispatcher.ResponseData): Promise<RegistryAnswer> {
+  const chunks: Buffer[] = [];
+  let lengthBytes = 0;
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    lengthBytes += chunk.length;
+    if (lengthBytes > maxManifestBytes) {
+      throw new DragonflyError('PROTOCOL', `the answer of ${url.host} is longer than ${maxManifestBytes} bytes`);
+    }
+    chunks.push(chunk);
+  }
+  const header = (name: string): string | undefined => {
+    const value = headers[name];
+    return Array.isArray(value) ? value.join(', ') : value;
+  };
+  return { status: statusCode, header, body: Buffer.concat(chunks).toString('utf8') };
+}
+
+export function statusError(url: string, { status }: RegistryAnswer): DragonflyError {
+  return new DragonflyError('SOURCE_STATUS', `${new URL(url).host} answered ${status} for ${new URL(url).pathname}`, {
+    details: { statusCode: status },
+    ...(status === 401 || status === 403
+      ? { hint: 'Give username and password, or an Authorization header, that may pull.' }
+      : {}),
+  });
+}
+
+function withoutCredentials(header: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(header).filter(([name]) => !/^(authorization|cookie)$/i.test(name)));
+}

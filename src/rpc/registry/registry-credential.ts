@@ -1,0 +1,81 @@
+/** What to put into `Authorization` towards one repository, renewed before it expires. */
+import { DragonflyError } from '../../core/errors.ts';
+import { parseAuthChallenges, type AuthChallenge } from '../../core/oci/auth-challenge.ts';
+import { minTokenLifeMs, tokenRenewalMs } from './limits.ts';
+import { statusError, type RegistryClient } from './registry-client.ts';
+
+export interface Login {
+  readonly username: string;
+  readonly password: string;
+}
+
+export class RegistryCredential {
+  readonly #client: RegistryClient;
+  readonly #repository: string;
+  readonly #login: Login | undefined;
+  /** Handed in by the caller, used as it is for as long as it works. */
+  readonly #given: string | undefined;
+  #challenge: AuthChallenge | undefined;
+  #current: string | undefined;
+  #renewAtMs = Infinity;
+  #renewing: Promise<string | undefined> | undefined;
+
+  constructor(
+    client: RegistryClient,
+    repository: string,
+    { login, given }: { login?: Login | undefined; given?: string | undefined },
+  ) {
+    this.#client = client;
+    this.#repository = repository;
+    this.#login = login;
+    this.#given = given;
+    this.#current = given;
+  }
+
+  /** Undefined where none is needed, as far as is known. */
+  async authorization(signal: AbortSignal): Promise<string | undefined> {
+    if (performance.now() < this.#renewAtMs || !this.#challenge) return this.#current;
+    this.#renewing ??= this.#answer(this.#challenge, signal).finally(() => (this.#renewing = undefined));
+    return this.#renewing;
+  }
+
+  /** After a 401 with that header; undefined when there is nothing else to try. */
+  async challenged(header: string, signal: AbortSignal): Promise<string | undefined> {
+    if (this.#given !== undefined) return undefined;
+    const challenges = parseAuthChallenges(header);
+    this.#challenge =
+      challenges.find(({ scheme }) => scheme === 'bearer') ?? challenges.find(({ scheme }) => scheme === 'basic');
+    return this.#challenge && this.#answer(this.#challenge, signal);
+  }
+
+  async #answer({ scheme, parameters }: AuthChallenge, signal: AbortSignal): Promise<string | undefined> {
+    const basic =
+      this.#login && `Basic ${Buffer.from(`${this.#login.username}:${this.#login.password}`).toString('base64')}`;
+    if (scheme === 'basic') return (this.#current = basic);
+    const realm = parameters['realm'] ?? '';
+    if (!URL.canParse(realm))
+      throw new DragonflyError('PROTOCOL', 'the registry asks for a token without saying where to get it');
+    const url = new URL(realm);
+    if (parameters['service'] !== undefined) url.searchParams.set('service', parameters['service']);
+    url.searchParams.set('scope', `repository:${this.#repository}:pull`);
+    const answer = await this.#client.get(url.href, basic === undefined ? {} : { authorization: basic }, signal);
+    if (answer.status !== 200) throw statusError(url.href, answer);
+    const { token, lifeMs } = parseToken(answer.body);
+    this.#renewAtMs = performance.now() + Math.max(lifeMs - tokenRenewalMs, lifeMs / 2);
+    return (this.#current = `Bearer ${token}`);
+  }
+}
+
+function parseToken(body: string): { token: string; lifeMs: number } {
+  let json: { token?: unknown; access_token?: unknown; expires_in?: unknown } = {};
+  try {
+    json = JSON.parse(body) as typeof json;
+  } catch {
+    // Answered below: without a token it is useless, whatever it is.
+  }
+  const token = json.token ?? json.access_token;
+  if (typeof token !== 'string' || token === '')
+    throw new DragonflyError('PROTOCOL', 'the token service of the registry sent no token');
+  const lifeMs = typeof json.expires_in === 'number' ? json.expires_in * 1000 : minTokenLifeMs;
+  return { token, lifeMs: Math.max(lifeMs, minTokenLifeMs) };
+}

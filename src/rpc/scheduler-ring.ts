@@ -1,0 +1,278 @@
+/**
+ * The schedulers of the cluster as one service. A task belongs to one of them by consistent hashing of its id; when that
+ * one is away, to the next on the ring. All daemons with the same list choose alike, so they meet at the same scheduler.
+ */
+import type { Metadata } from '@grpc/grpc-js';
+import { DragonflyError, toDragonflyError } from '../core/errors.ts';
+import { HashRing } from '../core/hash-ring.ts';
+import { silentLogger, type Logger } from '../core/logger.ts';
+import { backOffMs } from './back-off.ts';
+import type { Channels } from './channels.ts';
+import { createClient, type CallOptions, type RpcClient } from './client.ts';
+import { announcesSwarm, instanceHeader } from './features.ts';
+import {
+  SchedulerDefinition,
+  type AnnounceHostRequest,
+  type AnnouncePeerRequest,
+  type AnnouncePeerResponse,
+  type AnnounceTasksRequest,
+  type AnnounceTasksResponse,
+  type DeleteHostRequest,
+  type HoldHostRequest,
+} from './generated/scheduler/v2/scheduler.ts';
+import { Replay } from './replay.ts';
+
+export type SchedulerClient = RpcClient<typeof SchedulerDefinition>;
+
+export interface Scheduler {
+  /** `host:port`. */
+  readonly address: string;
+  readonly client: SchedulerClient;
+}
+
+export interface SchedulerRingOptions {
+  readonly logger?: Logger | undefined;
+  /** Called when a scheduler failed: the list may be out of date. */
+  readonly onFailure?: (address: string) => void;
+  readonly nowMs?: () => number;
+}
+
+/** What became of a message to one scheduler. */
+export interface SchedulerResult {
+  readonly address: string;
+  /** Changes when the scheduler restarts; empty for one of the original. */
+  readonly instance: string;
+  readonly error: DragonflyError | undefined;
+}
+
+export interface PeerStream {
+  /** `host:port` of the scheduler that took the stream. */
+  readonly address: string;
+  /** It understands this implementation's extensions. */
+  readonly extended: boolean;
+  readonly responses: AsyncIterable<AnnouncePeerResponse>;
+}
+
+interface Member extends Scheduler {
+  failures: number;
+  /** Asked last while this lies ahead. */
+  avoidUntilMs: number;
+}
+
+export class SchedulerRing {
+  readonly #channels: Channels;
+  readonly #logger: Logger;
+  readonly #onFailure: (address: string) => void;
+  readonly #nowMs: () => number;
+  #ring = new HashRing([]);
+  #members = new Map<string, Member>();
+
+  constructor(channels: Channels, options: SchedulerRingOptions = {}) {
+    this.#channels = channels;
+    this.#logger = options.logger ?? silentLogger;
+    this.#onFailure = options.onFailure ?? (() => undefined);
+    this.#nowMs = options.nowMs ?? (() => performance.now());
+  }
+
+  get addresses(): readonly string[] {
+    return this.#ring.nodes;
+  }
+
+  /** Takes the new list of active schedulers. What is known of those that stay is kept; running calls go on. */
+  update(addresses: Iterable<string>): void {
+    const members = new Map<string, Member>();
+    for (const address of addresses) {
+      const client = createClient(SchedulerDefinition, this.#channels, address);
+      members.set(address, this.#members.get(address) ?? { address, client, failures: 0, avoidUntilMs: 0 });
+    }
+    this.#members = members;
+    this.#ring = new HashRing(members.keys());
+  }
+
+  /** In the order to ask for this task: ring order, those that failed a moment ago last. */
+  owners(taskId: string): Scheduler[] {
+    const nowMs = this.#nowMs();
+    const owners = this.#ring.owners(taskId).flatMap((address) => this.#members.get(address) ?? []);
+    return [
+      ...owners.filter((owner) => owner.avoidUntilMs <= nowMs),
+      ...owners.filter((owner) => owner.avoidUntilMs > nowMs),
+    ];
+  }
+
+  /**
+   * The first owner that answers. Throws UNAVAILABLE when none does.
+   * @param except addresses not to consider, such as one whose stream just broke.
+   */
+  async connect(
+    taskId: string,
+    { signal, except }: { signal?: AbortSignal; except?: ReadonlySet<string> } = {},
+  ): Promise<Scheduler> {
+    let last: unknown;
+    for (const owner of this.owners(taskId)) {
+      if (except?.has(owner.address)) continue;
+      try {
+        await this.#channels.ready(owner.address, { signal });
+        return owner;
+      } catch (error) {
+        signal?.throwIfAborted();
+        this.markFailed(owner.address, error);
+        last = error;
+      }
+    }
+    throw this.#noneLeft(last);
+  }
+
+  /** A unary call to the task's scheduler, repeated at the next owner while schedulers are unavailable. */
+  async call<T>(taskId: string, work: (client: SchedulerClient) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    let last: unknown;
+    for (const { address, client } of this.owners(taskId)) {
+      try {
+        await this.#channels.ready(address, { signal });
+        const result = await work(client);
+        this.markHealthy(address);
+        return result;
+      } catch (error) {
+        signal?.throwIfAborted();
+        if (toDragonflyError(error).code !== 'UNAVAILABLE') throw error;
+        this.markFailed(address, error);
+        last = error;
+      }
+    }
+    throw this.#noneLeft(last);
+  }
+
+  /**
+   * Opens a peer's stream at the task's scheduler, or at the next owner while schedulers are unavailable; once a server
+   * has taken the stream, its failures are the caller's. Resolves when the server's features are known.
+   */
+  async openPeerStream(
+    taskId: string,
+    requests: AsyncIterable<AnnouncePeerRequest>,
+    signal: AbortSignal,
+  ): Promise<PeerStream> {
+    const replay = new Replay(requests);
+    let last: unknown;
+    for (const owner of this.owners(taskId)) {
+      try {
+        await this.#channels.ready(owner.address, { signal });
+        const stream = await openPeerStream(owner, replay.attempt(), signal);
+        replay.commit();
+        this.markHealthy(owner.address);
+        return stream;
+      } catch (error) {
+        signal.throwIfAborted();
+        if (toDragonflyError(error).code !== 'UNAVAILABLE') throw error;
+        this.markFailed(owner.address, error);
+        last = error;
+      }
+    }
+    throw this.#noneLeft(last);
+  }
+
+  /** Tells every scheduler; one result for each, with its instance when it took the announcement. Never throws. */
+  announceHost(request: AnnounceHostRequest, options: CallOptions = {}): Promise<SchedulerResult[]> {
+    return this.#tellAll((client, callOptions) => client.announceHost(request, callOptions), options);
+  }
+
+  /** Tells every scheduler; one result for each. Never throws. */
+  deleteHost(request: DeleteHostRequest, options: CallOptions = {}): Promise<SchedulerResult[]> {
+    return this.#tellAll((client, callOptions) => client.deleteHost(request, callOptions), options);
+  }
+
+  /** Tells one scheduler what this host holds. UNSUPPORTED from one of the original. */
+  async announceTasks(
+    address: string,
+    request: AnnounceTasksRequest,
+    options: CallOptions = {},
+  ): Promise<AnnounceTasksResponse> {
+    const member = this.#members.get(address);
+    if (!member) throw new DragonflyError('NOT_FOUND', `${address} is not an active scheduler`);
+    return member.client.announceTasks(request, options);
+  }
+
+  /**
+   * Holds this host at one scheduler until the signal aborts (resolves) or the scheduler is gone (throws): then it must
+   * be announced again. UNSUPPORTED from a scheduler of the original.
+   */
+  async holdHost(address: string, request: HoldHostRequest, signal: AbortSignal): Promise<void> {
+    const member = this.#members.get(address);
+    if (!member) throw new DragonflyError('NOT_FOUND', `${address} is not an active scheduler`);
+    try {
+      for await (const _known of member.client.holdHost(request, { signal })) this.markHealthy(address);
+    } catch (error) {
+      if (signal.aborted) return;
+      throw error;
+    }
+    if (!signal.aborted) throw new DragonflyError('UNAVAILABLE', `the scheduler ${address} is shutting down`);
+  }
+
+  markFailed(address: string, cause: unknown): void {
+    const member = this.#members.get(address);
+    if (!member) return;
+    member.failures += 1;
+    member.avoidUntilMs = this.#nowMs() + backOffMs(member.failures);
+    this.#logger.warn({ scheduler: address, reason: toDragonflyError(cause).message }, 'scheduler failed');
+    this.#onFailure(address);
+  }
+
+  markHealthy(address: string): void {
+    const member = this.#members.get(address);
+    if (member) Object.assign(member, { failures: 0, avoidUntilMs: 0 });
+  }
+
+  async #tellAll(
+    work: (client: SchedulerClient, options: CallOptions) => Promise<unknown>,
+    options: CallOptions,
+  ): Promise<SchedulerResult[]> {
+    return Promise.all(
+      [...this.#members.values()].map(async ({ address, client }): Promise<SchedulerResult> => {
+        let instance = '';
+        const onMetadata = (metadata: Metadata): void => {
+          instance = String(metadata.get(instanceHeader)[0] ?? '');
+        };
+        try {
+          await work(client, { ...options, onMetadata });
+          this.markHealthy(address);
+          return { address, instance, error: undefined };
+        } catch (error) {
+          if (options.signal?.aborted !== true) this.markFailed(address, error);
+          return { address, instance, error: toDragonflyError(error) };
+        }
+      }),
+    );
+  }
+
+  #noneLeft(cause: unknown): DragonflyError {
+    if (cause === undefined) {
+      return new DragonflyError('UNAVAILABLE', 'no scheduler is known', {
+        hint: 'Start a scheduler, or check the manager addresses of this daemon.',
+      });
+    }
+    const { message } = toDragonflyError(cause);
+    return new DragonflyError('UNAVAILABLE', `no scheduler answers (${this.addresses.join(', ')}): ${message}`, {
+      cause,
+      hint: 'Check that the schedulers run and that this host reaches their ports.',
+    });
+  }
+}
+
+async function openPeerStream(
+  { address, client }: Scheduler,
+  requests: AsyncIterable<AnnouncePeerRequest>,
+  signal: AbortSignal,
+): Promise<PeerStream> {
+  const header = Promise.withResolvers<Metadata | undefined>();
+  const answers = client.announcePeer(requests, { signal, onMetadata: header.resolve })[Symbol.asyncIterator]();
+  const first = answers.next();
+  // The header comes before the first answer; a stream that ends without either settles the wait too.
+  first.then(() => header.resolve(undefined), header.reject);
+  const metadata = await header.promise;
+  const responses = async function* (): AsyncGenerator<AnnouncePeerResponse, void, undefined> {
+    try {
+      for (let result = await first; result.done !== true; result = await answers.next()) yield result.value;
+    } finally {
+      await answers.return?.();
+    }
+  };
+  return { address, extended: metadata !== undefined && announcesSwarm(metadata), responses: responses() };
+}

@@ -1,0 +1,327 @@
+/**
+ * A gRPC server whose handlers are plain async functions.
+ *
+ * A call walks: rate limit → decode → validation at the border → handler in the caller's trace → status. Health and
+ * reflection are on every server. Stopping drains: no new calls, running ones get a deadline, then are cut.
+ */
+import { chmod, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
+import {
+  Server,
+  ServerCredentials,
+  type sendUnaryData,
+  type ServerDuplexStream,
+  type ServerReadableStream,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type StatusObject,
+  type UntypedHandleCall,
+} from '@grpc/grpc-js';
+import { DragonflyError, toDragonflyError } from '../core/errors.ts';
+import { withDeadline, type Closable } from '../core/lifecycle.ts';
+import { silentLogger, type Logger } from '../core/logger.ts';
+import { RateLimiter } from '../core/rate-limiter.ts';
+import { CallContext, type AnyServerCall } from './call-context.ts';
+import {
+  grpcMethod,
+  type MethodDefinition,
+  type RequestOf,
+  type ResponseOf,
+  type ServiceDefinition,
+} from './definition.ts';
+import { featuresHeader } from './features.ts';
+import { HealthService } from './health.ts';
+import * as limits from './limits.ts';
+import { addReflection } from './reflection.ts';
+import { statusFromError } from './status.ts';
+import { readMessages, untilAborted, writeMessage } from './streams.ts';
+import { withTrace } from './tracing.ts';
+import { TwoWayListener } from './two-way-listener.ts';
+import { validate } from './validation/validate.ts';
+
+/** Requests that are streams arrive as iterables of validated messages; so do answers leave. */
+export type Handler<M extends MethodDefinition> = M['requestStream'] extends true
+  ? M['responseStream'] extends true
+    ? (requests: AsyncIterable<RequestOf<M>>, context: CallContext) => AsyncIterable<ResponseOf<M>>
+    : (requests: AsyncIterable<RequestOf<M>>, context: CallContext) => Promise<ResponseOf<M>>
+  : M['responseStream'] extends true
+    ? (request: RequestOf<M>, context: CallContext) => AsyncIterable<ResponseOf<M>>
+    : (request: RequestOf<M>, context: CallContext) => Promise<ResponseOf<M>>;
+
+/** Methods without a handler answer UNIMPLEMENTED. */
+export type Handlers<S extends ServiceDefinition> = { readonly [K in keyof S['methods']]?: Handler<S['methods'][K]> };
+
+export interface ServerTls {
+  /** PEM. With `ca`, callers must present a certificate that it signed. */
+  readonly ca?: Buffer;
+  readonly cert: Buffer;
+  readonly key: Buffer;
+  /** Takes plain text on the same port too; not for unix sockets. */
+  readonly acceptPlain?: boolean;
+}
+
+export type ListenAddress =
+  /** Port 0 takes a free one. */
+  | { readonly host: string; readonly port: number }
+  /** A unix socket; a file left by a process that is gone is replaced. `mode` as in chmod. */
+  | { readonly socketPath: string; readonly mode: number };
+
+export interface RpcServerOptions {
+  readonly tls?: ServerTls | undefined;
+  readonly logger?: Logger | undefined;
+  /** Announced to every caller before the first answer; see features.ts. */
+  readonly features?: readonly string[];
+  /** Further metadata sent with the features, such as the instance of a scheduler. */
+  readonly header?: Readonly<Record<string, string>>;
+  readonly limits?: {
+    /** Unary calls and new streams per second; more get RESOURCE_EXHAUSTED. */
+    readonly requestsPerSec?: number;
+    readonly maxRequestBytes?: number;
+    readonly drainDeadlineMs?: number;
+    readonly keepAliveMs?: number;
+    readonly keepAliveTimeoutMs?: number;
+  };
+}
+
+export class RpcServer implements Closable {
+  readonly health: HealthService;
+  readonly #server: Server;
+  readonly #address: ListenAddress;
+  readonly #options: RpcServerOptions;
+  readonly #logger: Logger;
+  readonly #rate: RateLimiter;
+  readonly #services: string[] = [];
+  readonly #header: Readonly<Record<string, string>>;
+  readonly #draining = new AbortController();
+  readonly #running = new Set<CallContext>();
+  #port: number | undefined;
+  #listener: TwoWayListener | undefined;
+  #closing: Promise<void> | undefined;
+
+  private constructor(address: ListenAddress, options: RpcServerOptions) {
+    this.#address = address;
+    this.#options = options;
+    this.#logger = options.logger ?? silentLogger;
+    const { features = [], header = {} } = options;
+    this.#header = features.length === 0 ? header : { ...header, [featuresHeader]: features.join(',') };
+    const perSec = options.limits?.requestsPerSec ?? Infinity;
+    this.#rate = new RateLimiter(perSec, perSec);
+    this.#server = new Server({
+      'grpc.max_receive_message_length': options.limits?.maxRequestBytes ?? limits.maxRequestBytes,
+      'grpc.max_send_message_length': limits.maxResponseBytes,
+      'grpc.max_concurrent_streams': limits.maxStreamsPerConnection,
+      'grpc.max_metadata_size': limits.maxMetadataBytes,
+      'grpc.keepalive_time_ms': options.limits?.keepAliveMs ?? limits.serverKeepAliveMs,
+      'grpc.keepalive_timeout_ms': options.limits?.keepAliveTimeoutMs ?? limits.serverKeepAliveTimeoutMs,
+    });
+    this.health = new HealthService(this.#draining.signal);
+    this.addService(this.health.definition, this.health.handlers);
+  }
+
+  /** Takes no port yet: add services, then start. */
+  static create(address: ListenAddress, options: RpcServerOptions = {}): RpcServer {
+    return new RpcServer(address, options);
+  }
+
+  addService<S extends ServiceDefinition>(service: S, handlers: Handlers<S>): this {
+    const definition = Object.fromEntries(
+      Object.entries(service.methods).map(([key, method]) => [key, grpcMethod(service, method)]),
+    );
+    const implementation: Record<string, UntypedHandleCall> = {};
+    for (const [key, handler] of Object.entries(handlers)) {
+      const method = service.methods[key];
+      if (method) implementation[key] = this.#call(method, handler as AnyHandler);
+    }
+    this.#server.addService(definition, implementation);
+    this.#services.push(service.fullName);
+    this.health.setServing(service.fullName);
+    return this;
+  }
+
+  /** Listens. Throws IN_USE when the address is taken, INVALID_ARGUMENT when it cannot be an address of this host. */
+  async start(): Promise<void> {
+    addReflection(this.#server, this.#services);
+    const { tls } = this.#options;
+    const credentials = tls
+      ? ServerCredentials.createSsl(
+          tls.ca ?? null,
+          [{ cert_chain: tls.cert, private_key: tls.key }],
+          tls.ca !== undefined,
+        )
+      : ServerCredentials.createInsecure();
+    const address = this.#address;
+    if ('socketPath' in address) await removeStaleSocket(address.socketPath);
+    const target =
+      'socketPath' in address ? `unix:${address.socketPath}` : `${bracketed(address.host)}:${address.port}`;
+    const port =
+      tls?.acceptPlain === true && 'host' in address
+        ? await this.#listenTwoWay(address, credentials, target)
+        : await this.#bind(target, credentials);
+    if ('socketPath' in address) await chmod(address.socketPath, address.mode);
+    else this.#port = port;
+    this.#logger.info({ address: this.address, tls: tls !== undefined }, 'gRPC server listens');
+  }
+
+  #bind(target: string, credentials: ServerCredentials): Promise<number> {
+    return new Promise<number>((resolve, reject) => {
+      this.#server.bindAsync(target, credentials, (error, bound) =>
+        error ? reject(bindError(error, target)) : resolve(bound),
+      );
+    });
+  }
+
+  async #listenTwoWay(
+    address: { host: string; port: number },
+    credentials: ServerCredentials,
+    target: string,
+  ): Promise<number> {
+    try {
+      this.#listener = await TwoWayListener.listen(this.#server, credentials, address);
+      return this.#listener.port;
+    } catch (error) {
+      throw bindError(error as Error, target);
+    }
+  }
+
+  /** Bound TCP port. */
+  get port(): number {
+    if (this.#port === undefined)
+      throw new DragonflyError(
+        'FAILED_PRECONDITION',
+        'the server has no TCP port: it has not started, or serves a unix socket',
+      );
+    return this.#port;
+  }
+
+  /** What a client dials. */
+  get address(): string {
+    if ('socketPath' in this.#address) return `unix:${this.#address.socketPath}`;
+    return `${bracketed(this.#address.host)}:${this.#port ?? this.#address.port}`;
+  }
+
+  /** Aborts when the server begins to stop: long streams should end themselves then. */
+  get draining(): AbortSignal {
+    return this.#draining.signal;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closing ??= this.#stop();
+    return this.#closing;
+  }
+
+  async #stop(): Promise<void> {
+    this.#draining.abort(new DragonflyError('UNAVAILABLE', 'the server is shutting down'));
+    this.health.setAllNotServing();
+    await this.#listener?.[Symbol.asyncDispose]();
+    const ended = new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()));
+    const deadlineMs = this.#options.limits?.drainDeadlineMs ?? limits.drainDeadlineMs;
+    if (!(await withDeadline(ended, deadlineMs))) {
+      for (const context of this.#running)
+        context.abort(new DragonflyError('UNAVAILABLE', 'the server is shutting down'));
+      this.#server.forceShutdown();
+    }
+    if ('socketPath' in this.#address) await rm(this.#address.socketPath, { force: true });
+  }
+
+  #call(method: MethodDefinition, handler: AnyHandler): UntypedHandleCall {
+    const input = (call: AnyServerCall, context: CallContext): unknown =>
+      method.requestStream ? this.#requests(call, method, context) : validated(method, call);
+    const unaryAnswer = (call: AnyServerCall, callback: sendUnaryData<unknown>): void => {
+      const work = async (context: CallContext): Promise<void> => {
+        const response = await handler(input(call, context), context);
+        callback(null, response);
+      };
+      void this.#run(call, method, work, callback);
+    };
+    const streamAnswer = (call: AnyServerCall): void => {
+      const stream = call as ServerWritableStream<unknown, unknown>;
+      stream.on('error', () => undefined); // the stream of a caller that is gone
+      const work = async (context: CallContext): Promise<void> => {
+        const responses = handler(input(call, context), context) as AsyncIterable<unknown>;
+        for await (const message of untilAborted(responses, context.signal)) {
+          await writeMessage(stream, message, context.signal);
+        }
+        stream.end();
+      };
+      void this.#run(call, method, work, (status) => stream.emit('error', status));
+    };
+    return (method.responseStream ? streamAnswer : unaryAnswer) as UntypedHandleCall;
+  }
+
+  async #run(
+    call: AnyServerCall,
+    method: MethodDefinition,
+    work: (context: CallContext) => Promise<void>,
+    fail: (status: StatusObject) => void,
+  ): Promise<void> {
+    const context = new CallContext(call, { draining: this.draining, isLocalSocket: 'socketPath' in this.#address });
+    this.#running.add(context);
+    try {
+      if (!this.#rate.tryAcquire(1)) {
+        throw new DragonflyError('RESOURCE_EXHAUSTED', 'too many requests', { hint: 'Try again after a moment.' });
+      }
+      context.sendHeader(this.#header);
+      await withTrace(context.metadata, () => work(context));
+    } catch (cause) {
+      const error = toDragonflyError(context.signal.aborted ? context.signal.reason : cause);
+      const record = { method: method.name, peer: context.peer, code: error.code, reason: error.message };
+      if (error.code === 'INTERNAL') this.#logger.error({ ...record, err: error }, 'call failed');
+      else this.#logger.debug(record, 'call failed');
+      fail(statusFromError(error));
+    } finally {
+      this.#running.delete(context);
+      context.abort(new DragonflyError('CANCELLED', 'the call has ended'));
+    }
+  }
+
+  async *#requests(
+    call: AnyServerCall,
+    method: MethodDefinition,
+    context: CallContext,
+  ): AsyncGenerator<unknown, void, undefined> {
+    const stream = call as ServerReadableStream<unknown, unknown> | ServerDuplexStream<unknown, unknown>;
+    for await (const message of readMessages(stream, context.signal)) {
+      validate(method.requestType.$type, message);
+      yield message;
+    }
+  }
+}
+
+type AnyHandler = (request: unknown, context: CallContext) => unknown;
+
+function validated(method: MethodDefinition, call: AnyServerCall): unknown {
+  const { request } = call as ServerUnaryCall<unknown, unknown>;
+  validate(method.requestType.$type, request);
+  return request;
+}
+
+function bracketed(host: string): string {
+  return host.includes(':') && !host.startsWith('[') ? `[${host}]` : host;
+}
+
+function bindError(cause: Error, target: string): DragonflyError {
+  const taken = cause.message.includes('EADDRINUSE');
+  return new DragonflyError(taken ? 'IN_USE' : 'INVALID_ARGUMENT', `cannot listen on ${target}: ${cause.message}`, {
+    cause,
+    hint: taken
+      ? 'Stop the other program, or configure another port (0 picks a free one).'
+      : 'Check the configured address.',
+  });
+}
+
+/** Removes the socket file of a process that is gone; throws IN_USE when something answers on it. */
+async function removeStaleSocket(path: string): Promise<void> {
+  const answers = await new Promise<boolean>((resolve) => {
+    const probe = connect(path);
+    probe.once('connect', () => resolve(true)).once('error', () => resolve(false));
+    probe.setTimeout(limits.connectTimeoutMs, () => resolve(true));
+    probe.once('close', () => resolve(false));
+    probe.once('connect', () => probe.destroy()).once('timeout', () => probe.destroy());
+  });
+  if (answers) {
+    throw new DragonflyError('IN_USE', `another process serves the socket ${path}`, {
+      hint: 'Stop it, or configure another socket path.',
+    });
+  }
+  await rm(path, { force: true });
+}
