@@ -1,0 +1,34 @@
+/** A set with constant-time random access: what power-of-two-choices draws from instead of scanning everybody. */
+export class IndexedSet<T> {
+  readonly #items: T[] = [];
+  readonly #places = new Map<T, number>();
+
+  get size(): number {
+    return this.#items.length;
+  }
+
+  has(item: T): boolean {
+    return this.#places.has(item);
+  }
+
+  add(item: T): void {
+    if (this.#places.has(item)) return;
+    this.#places.set(item, this.#items.length);
+    this.#items.push(item);
+  }
+
+  delete(item: T): void {
+    const place = this.#places.get(item);
+    if (place === undefined) return;
+    const last = this.#items.pop();
+    this.#places.delete(item);
+    if (last === undefined || last === item) return;
+    this.#items[place] = last;
+    this.#places.set(last, place);
+  }
+
+  /** Order is arbitrary and changes with every deletion. */
+  at(place: number): T | undefined {
+    return this.#items[place];
+  }
+}

@@ -1,0 +1,100 @@
+/** Every bound of the scheduler's side of the swarm. Counts and times are the original's unless the comment says why not. */
+export interface SwarmLimits {
+  /** Parents offered at once to a peer in `dag` mode (manager: candidate_parent_limit, 1…20). */
+  readonly candidateParentLimit: number;
+  /** Candidates looked at for one peer before the search gives up (manager: filter_parent_limit, 10…1000). */
+  readonly filterParentLimit: number;
+  /** Peers that may fetch one task from the origin at the same time (scheduler.backToSourceCount). */
+  readonly backToSourceCount: number;
+  /** Children a normal host serves at once, over all tasks (client load_limit, 1…2000). */
+  readonly normalLoadLimit: number;
+  /** Children a seed host serves at once (seed load_limit, 1…50000). */
+  readonly seedLoadLimit: number;
+  /** Peers of one task; a registration above it is refused. The original drops finished peers at 300 and so loses its best sources. */
+  readonly peersPerTask: number;
+  readonly tasks: number;
+  readonly hosts: number;
+
+  /** Backbone parents of a peer in `swarm` mode; exchange edges carry the rest. */
+  readonly backboneParents: number;
+  /** Backbone children of one peer in `swarm` mode: a wide root would queue everybody at itself. */
+  readonly backboneChildren: number;
+  /** Neighbours a peer looks for; below 30 the swarm measurably slows down, above 40 it gains nothing. */
+  readonly exchangeTarget: number;
+  /** Exchange neighbours a peer accepts at most. */
+  readonly exchangeLimit: number;
+
+  /** A lease whose holder reports no progress for so long goes to somebody else. */
+  readonly leaseStallMs: number;
+  /** Pause after an attempt at the origin failed; doubled with every further failure in a row. */
+  readonly originRetryMs: number;
+  /** Failed attempts at the origin before the waiting peers are told the origin's answer. */
+  readonly originAttempts: number;
+  /** Seeds triggered for one task; more than one share it in stripes, at one origin request each. */
+  readonly seedsPerTask: number;
+  /** Smallest part of a lease worth a request of its own, in pieces. */
+  readonly stripePieces: number;
+  /** A triggered seed must register within this time, then the next one is tried. */
+  readonly seedTriggerMs: number;
+  /** A seed that failed a task is not triggered for it again for so long. */
+  readonly seedFailedMs: number;
+  /** Time a failing parent is kept from the child that complained. */
+  readonly blockParentMs: number;
+  /** Different hosts that must report corrupt pieces of one host before nobody gets it as a parent any more. */
+  readonly accusersToQuarantine: number;
+  readonly quarantineMs: number;
+  /** A waiting peer for which no parent was found by drawing is looked at again after this, should no event come first. */
+  readonly retryMs: number;
+  /** Peers without a new piece since the last look are introduced to holders of what they lack. */
+  readonly stallCheckMs: number;
+  /** Holders a stalled peer is introduced to at once. */
+  readonly introductions: number;
+  /** A downloading peer without a new piece for so long, although others hold what it lacks, may fetch from the origin. */
+  readonly stalledMs: number;
+  /** After its start a scheduler waits so long for daemons to come back with what they hold before it sends anybody to the origin. */
+  readonly resumeMs: number;
+  /** A peer that can neither get a parent nor may go to the origin is refused after this. */
+  readonly waitMs: number;
+
+  /** A downloading peer without a new piece for so long is dropped (scheduler.gc.pieceDownloadTimeout). */
+  readonly pieceDownloadTimeoutMs: number;
+  /** scheduler.gc.peerTTL, .hostTTL, .peerGCInterval. */
+  readonly peerTtlMs: number;
+  readonly hostTtlMs: number;
+  readonly gcIntervalMs: number;
+}
+
+export const defaultSwarmLimits: SwarmLimits = {
+  candidateParentLimit: 4,
+  filterParentLimit: 15,
+  backToSourceCount: 200,
+  normalLoadLimit: 200,
+  seedLoadLimit: 2000,
+  peersPerTask: 50_000,
+  tasks: 1_000_000,
+  hosts: 100_000,
+  backboneParents: 2,
+  backboneChildren: 32,
+  exchangeTarget: 40,
+  exchangeLimit: 80,
+  leaseStallMs: 10_000,
+  originRetryMs: 1000,
+  originAttempts: 5,
+  seedsPerTask: 1,
+  stripePieces: 8,
+  seedTriggerMs: 3000,
+  seedFailedMs: 30 * 60_000,
+  blockParentMs: 5000,
+  accusersToQuarantine: 2,
+  quarantineMs: 10 * 60_000,
+  retryMs: 500,
+  stallCheckMs: 2000,
+  introductions: 3,
+  stalledMs: 20_000,
+  resumeMs: 1000,
+  waitMs: 30_000,
+  pieceDownloadTimeoutMs: 30 * 60_000,
+  peerTtlMs: 24 * 3_600_000,
+  hostTtlMs: 3_600_000,
+  gcIntervalMs: 10_000,
+};

@@ -1,0 +1,193 @@
+/**
+ * Gives peers their parents: filter, then evaluate, over a random few of those who can serve at all.
+ *
+ * A task keeps an index of its servers (peers that lead to a root and have a free slot) and of its traders. A choice draws
+ * two entries and takes the better one, as often as parents are needed: near the best of all for the price of two.
+ */
+import type { EdgeKind } from './decisions.ts';
+import { affinity, type Evaluator } from './evaluator.ts';
+import { refusal } from './filter.ts';
+import { freeSlots, link, unlink } from './graph.ts';
+import type { IndexedSet } from './indexed-set.ts';
+import type { SwarmLimits } from './limits.ts';
+import type { Outbox } from './outbox.ts';
+import { type Random, randomIndex } from './random.ts';
+import type { Edge, Host, Peer } from './records.ts';
+import { isDownloading } from './states.ts';
+
+/** `swarm`: backbone and exchange. `dag`: several parents, acyclic. `tree`: one parent. The last two are there to compare with. */
+export type SwarmMode = 'swarm' | 'dag' | 'tree';
+
+export class Matchmaker {
+  readonly #mode: SwarmMode;
+  readonly #limits: SwarmLimits;
+  readonly #evaluate: Evaluator;
+  readonly #random: Random;
+  readonly #out: Outbox;
+
+  constructor(options: { mode: SwarmMode; limits: SwarmLimits; evaluate: Evaluator; random: Random; out: Outbox }) {
+    this.#mode = options.mode;
+    this.#limits = options.limits;
+    this.#evaluate = options.evaluate;
+    this.#random = options.random;
+    this.#out = options.out;
+  }
+
+  /** Fills the peer's backbone parents; false when it should be looked at again. */
+  attach(child: Peer, nowMs: number): boolean {
+    if (!isDownloading(child.state) || isRoot(child)) return true;
+    const wanted = this.#backboneWanted(child);
+    while (child.backboneParents < wanted) {
+      const parent = this.#chooseBackbone(child, nowMs);
+      if (!parent) break;
+      this.#join(parent, child, 'backbone');
+      if (this.#trades(parent) && this.#trades(child) && takesFromPeers(parent) && !parent.parents.has(child.id))
+        this.#join(child, parent, 'exchange');
+    }
+    this.refresh(child);
+    // without exchange edges the other parents must come later, as more peers have something to give
+    return child.backboneParents >= (this.#mode === 'dag' && child.features.exchange ? wanted : 1);
+  }
+
+  /** Tops the exchange neighbours of a peer up. */
+  addExchange(child: Peer, nowMs: number): void {
+    if (!this.#trades(child) || !takesFromPeers(child)) return;
+    const traders = child.task.traders;
+    for (
+      let attempt = 0;
+      attempt < this.#limits.exchangeTarget * 2 && child.parents.size < this.#limits.exchangeTarget;
+      attempt += 1
+    ) {
+      const parent = this.#chooseTrader(traders, child, nowMs);
+      if (!parent) continue;
+      this.#join(parent, child, 'exchange');
+      if (takesFromPeers(parent) && !parent.parents.has(child.id)) this.#join(child, parent, 'exchange');
+      this.refresh(parent);
+    }
+    this.refresh(child);
+  }
+
+  /** Joins a stalled peer with some that hold the piece, whatever its neighbours count; random neighbours can all lack it. */
+  introduce(child: Peer, piece: number, nowMs: number): void {
+    if (!this.#trades(child)) return;
+    let left = this.#limits.introductions;
+    for (const parent of child.task.peers.values()) {
+      if (left === 0) break;
+      if (!parent.pieces.has(piece) || !parent.sharing || parent.host === child.host || child.parents.has(parent.id))
+        continue;
+      if (
+        !this.#trades(parent) ||
+        (child.blocked.get(parent.id) ?? 0) > nowMs ||
+        parent.host.quarantinedUntilMs > nowMs
+      )
+        continue;
+      this.#join(parent, child, 'exchange');
+      left -= 1;
+    }
+  }
+
+  /** The next settling should look for parents for this peer. */
+  lacksParents(peer: Peer): boolean {
+    if (!isDownloading(peer.state)) return false;
+    if (needsParent(peer)) return true;
+    return this.#trades(peer) && takesFromPeers(peer) && peer.parents.size < this.#limits.exchangeTarget / 2;
+  }
+
+  disconnect(edge: Edge): void {
+    const wasFull = freeSlots(edge.parent) <= 0;
+    unlink(edge);
+    this.refresh(edge.parent);
+    if (wasFull) this.#refreshHost(edge.parent.host);
+  }
+
+  /** Brings the task's indexes in line with what the peer is now. */
+  refresh(peer: Peer): void {
+    const { task } = peer;
+    const alive =
+      task.peers.get(peer.id) === peer && (isDownloading(peer.state) || peer.state === 'Succeeded') && peer.sharing;
+    const serves = alive && (isRoot(peer) || peer.backboneParents > 0) && freeSlots(peer) > 0 && this.#hasRoom(peer);
+    if (serves) task.servers.add(peer);
+    else task.servers.delete(peer);
+    if (alive && this.#trades(peer) && peer.exchangeChildren < this.#limits.exchangeLimit) task.traders.add(peer);
+    else task.traders.delete(peer);
+  }
+
+  #backboneWanted(child: Peer): number {
+    if (this.#mode === 'tree') return 1;
+    return this.#trades(child) ? this.#limits.backboneParents : this.#limits.candidateParentLimit;
+  }
+
+  #hasRoom(peer: Peer): boolean {
+    return this.#mode !== 'swarm' || peer.backboneChildren < this.#limits.backboneChildren;
+  }
+
+  #trades(peer: Peer): boolean {
+    return this.#mode === 'swarm' && peer.features.exchange;
+  }
+
+  #join(parent: Peer, child: Peer, edge: EdgeKind): void {
+    link(parent, child, edge);
+    this.#out.offer(child, {
+      peerId: parent.id,
+      hostId: parent.host.id,
+      edge,
+      distance: 1 - affinity(child.host, parent.host),
+    });
+    if (edge === 'backbone' && freeSlots(parent) <= 0) this.#refreshHost(parent.host);
+    else this.refresh(parent);
+  }
+
+  #refreshHost(host: Host): void {
+    for (const peer of host.peers) this.refresh(peer);
+  }
+
+  /** Few servers: all are looked at. Many: the better of two that are not refused, out of a bounded number of draws. */
+  #chooseBackbone(child: Peer, nowMs: number): Peer | undefined {
+    const servers = child.task.servers;
+    const limit = this.#limits.filterParentLimit;
+    const all = servers.size <= limit;
+    let best: Peer | undefined;
+    let bestScore = Number.NEGATIVE_INFINITY;
+    let found = 0;
+    for (let draw = 0; draw < (all ? servers.size : limit) && (all || found < 2); draw += 1) {
+      const candidate = servers.at(all ? draw : randomIndex(this.#random, servers.size));
+      if (!candidate || candidate === best || refusal(child, candidate, nowMs) !== undefined) continue;
+      found += 1;
+      const score = this.#evaluate(child, candidate) + this.#random() * 1e-6;
+      if (score > bestScore) [best, bestScore] = [candidate, score];
+    }
+    return best;
+  }
+
+  #chooseTrader(traders: IndexedSet<Peer>, child: Peer, nowMs: number): Peer | undefined {
+    let best: Peer | undefined;
+    let bestScore = Number.NEGATIVE_INFINITY;
+    for (let draw = 0; draw < 2 && traders.size > 0; draw += 1) {
+      const candidate = traders.at(randomIndex(this.#random, traders.size));
+      if (!candidate || candidate.host === child.host || child.parents.has(candidate.id)) continue;
+      if ((child.blocked.get(candidate.id) ?? 0) > nowMs || candidate.host.quarantinedUntilMs > nowMs) continue;
+      const score = affinity(child.host, candidate.host) - candidate.exchangeChildren / this.#limits.exchangeLimit;
+      if (score > bestScore) [best, bestScore] = [candidate, score];
+    }
+    return best;
+  }
+}
+
+/** Needs no parent: complete, or fetching from the origin. */
+export function isRoot(peer: Peer): boolean {
+  return peer.state === 'Succeeded' || peer.lease !== undefined || hasAllWanted(peer);
+}
+
+function hasAllWanted({ task, wanted, pieces }: Peer): boolean {
+  if (task.pieceCount === undefined) return false;
+  return wanted ? pieces.hasAll(wanted) : pieces.count === task.pieceCount;
+}
+
+/** Downloads, and not everything from the origin by itself. */
+function takesFromPeers(peer: Peer): boolean {
+  return isDownloading(peer.state) && (peer.lease === undefined || peer.task.leases.size > 1);
+}
+
+export function needsParent(peer: Peer): boolean {
+  return isDownloading(peer.state) && !isRoot(peer) && peer.backboneParents === 0;
+}

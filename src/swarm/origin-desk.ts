@@ -1,0 +1,267 @@
+/**
+ * Who may fetch what from the origin.
+ *
+ * A lease names the one holder of a range of pieces; ranges never overlap, so the origin sends each byte once however
+ * many peers ask. A lease ends when its pieces are held, or when its holder stalls, fails or leaves; what is then missing
+ * is leased again. Seeds come first: a task nobody holds makes a seed host fetch it, the next seed of the ring if
+ * that one does not come, and a waiting peer itself if no seed does.
+ */
+import type { LeaseRange } from './decisions.ts';
+import { firstDownload } from './first-download.ts';
+import type { SwarmLimits } from './limits.ts';
+import type { Outbox } from './outbox.ts';
+import { PieceSet } from './piece-set.ts';
+import type { Host, Lease, Peer, Task } from './records.ts';
+import { isDownloading, peerCan, nextPeerState } from './states.ts';
+
+export interface OriginSurroundings {
+  readonly limits: SwarmLimits;
+  readonly out: Outbox;
+  /** Live seed hosts in the order in which they should be tried for this task. */
+  readonly seedsFor: (task: Task) => readonly Host[];
+  /** Called when the lease of a peer began or ended. */
+  readonly rootChanged: (peer: Peer, nowMs: number) => void;
+  readonly wakeAt: (task: Task, atMs: number) => void;
+}
+
+export class OriginDesk {
+  readonly #around: OriginSurroundings;
+  #nextLeaseId = 1;
+
+  constructor(surroundings: OriginSurroundings) {
+    this.#around = surroundings;
+  }
+
+  /** Grants leases, or triggers seeds, for everything wanted that nobody holds or fetches. Call after every change of a task. */
+  settle(task: Task, nowMs: number): void {
+    this.#endDone(task, nowMs);
+    if (nowMs < task.quietUntilMs) return;
+    const { limits } = this.#around;
+    for (let round = 0; round <= limits.backToSourceCount && task.leases.size < limits.backToSourceCount; round += 1) {
+      const gap = this.#gap(task);
+      if (!gap) break;
+      const holder = this.#candidate(task, gap, nowMs);
+      if (!holder) return;
+      this.#grant(holder, gap, nowMs);
+    }
+    this.#split(task, nowMs);
+  }
+
+  /** The content's layout became known: open ranges get their end. */
+  layoutKnown(task: Task): void {
+    if (task.pieceCount === undefined) return;
+    for (const lease of task.leases.values()) {
+      if (lease.range.end === undefined) lease.range = { first: lease.range.first, end: task.pieceCount };
+    }
+  }
+
+  progress(peer: Peer, nowMs: number): void {
+    peer.task.originFailures = 0;
+    if (peer.lease) peer.lease.expiresAtMs = nowMs + this.#around.limits.leaseStallMs;
+  }
+
+  /** Takes the lease away; the caller settles the task afterwards. */
+  end(lease: Lease, nowMs: number): void {
+    lease.holder.task.leases.delete(lease.id);
+    if (lease.holder.lease !== lease) return;
+    lease.holder.lease = undefined;
+    this.#around.rootChanged(lease.holder, nowMs);
+  }
+
+  revoke(lease: Lease, reason: string, nowMs: number): void {
+    this.#around.out.send(lease.holder, { kind: 'revoke-origin-lease', leaseId: lease.id, reason });
+    this.end(lease, nowMs);
+  }
+
+  /** Leases without progress since their deadline; true when one was taken away. */
+  expire(task: Task, nowMs: number): boolean {
+    let changed = false;
+    for (const lease of Array.from(task.leases.values())) {
+      if (lease.expiresAtMs > nowMs) this.#around.wakeAt(task, lease.expiresAtMs);
+      else {
+        this.keepAway(lease.holder, nowMs + this.#around.limits.blockParentMs);
+        this.revoke(lease, 'no progress from the origin in time', nowMs);
+        changed = true;
+      }
+    }
+    if (task.trigger && task.trigger.deadlineMs <= nowMs) {
+      this.seedFailed(task, task.trigger.hostId, nowMs);
+      changed = true;
+    }
+    return changed;
+  }
+
+  /** Others go to the origin before this peer does again. */
+  keepAway(peer: Peer, untilMs: number): void {
+    peer.originBlockedUntilMs = untilMs;
+    this.#around.wakeAt(peer.task, untilMs);
+  }
+
+  /** This peer does not get what others hold: it fetches what it lacks itself, once more. One rescue at a time per task. */
+  rescue(peer: Peer, nowMs: number): void {
+    const { task } = peer;
+    if (
+      peer.lease ||
+      peer.disableBackToSource ||
+      task.pieceCount === undefined ||
+      task.trigger ||
+      peer.originBlockedUntilMs > nowMs
+    )
+      return;
+    if (nowMs < task.quietUntilMs || task.leases.size >= this.#around.limits.backToSourceCount) return;
+    const lacking = (peer.wanted ?? PieceSet.range(0, task.pieceCount)).difference(peer.pieces);
+    for (const lease of task.leases.values()) {
+      if (lease.rescue) return;
+      for (let piece = lease.range.first; piece < (lease.range.end ?? 0); piece += 1) lacking.delete(piece);
+    }
+    const run = longestRun(lacking, task.pieceCount);
+    if (run) this.#grant(peer, run, nowMs, true);
+  }
+
+  seedFailed(task: Task, hostId: string, nowMs: number): void {
+    if (task.trigger?.hostId === hostId) task.trigger = undefined;
+    task.failedSeeds.set(hostId, nowMs + this.#around.limits.seedFailedMs);
+  }
+
+  #endDone(task: Task, nowMs: number): void {
+    for (const lease of Array.from(task.leases.values())) {
+      const { holder, range } = lease;
+      if (range.end !== undefined && holder.pieces.firstMissing(range.first, range.end) === undefined)
+        this.end(lease, nowMs);
+    }
+  }
+
+  /** First piece of the range nobody holds. */
+  #firstLacking(task: Task, range: LeaseRange): number | undefined {
+    for (let piece = range.first; piece < (range.end ?? 0); piece += 1)
+      if ((task.holders[piece] ?? 0) === 0) return piece;
+    return undefined;
+  }
+
+  /** The longest run of wanted pieces that nobody holds and no lease covers. Most often there is none, found without looking at the peers. */
+  #gap(task: Task): LeaseRange | undefined {
+    if (task.pieceCount === undefined)
+      return task.leases.size === 0 && anyDownloading(task) ? { first: 0, end: undefined } : undefined;
+    const open = PieceSet.range(0, task.pieceCount);
+    for (let piece = 0; piece < task.pieceCount; piece += 1) if ((task.holders[piece] ?? 0) > 0) open.delete(piece);
+    for (const { range } of task.leases.values())
+      for (let piece = range.first; piece < (range.end ?? 0); piece += 1) open.delete(piece);
+    if (open.count === 0) return undefined;
+    return longestRun(open.intersection(wantedPieces(task)), task.pieceCount);
+  }
+
+  /** Who should fetch next. Undefined: nobody can, or a seed was asked and is awaited. */
+  #candidate(task: Task, gap: LeaseRange, nowMs: number): Peer | undefined {
+    for (const seed of task.seedPeers) {
+      if (isDownloading(seed.state) && !seed.lease && seed.originBlockedUntilMs <= nowMs && seed.needBackToSource)
+        return seed;
+    }
+    const able: Peer[] = [];
+    for (const peer of task.peers.values()) {
+      if (!isDownloading(peer.state) || peer.lease || peer.originBlockedUntilMs > nowMs) continue;
+      if (!peer.disableBackToSource && this.#wants(peer, gap)) able.push(peer);
+    }
+    if (task.trigger) return undefined;
+    const [waiting] = task.waiting;
+    const requester = waiting ?? able[0];
+    if (!requester) return undefined;
+    const sharing = able.filter((peer) => peer.sharing);
+    const choices = sharing.length > 0 ? sharing : able;
+    if (
+      firstDownload(requester.priority) === 'seed' &&
+      !requester.needBackToSource &&
+      this.#triggerSeed(task, requester, nowMs)
+    )
+      return undefined;
+    return choices.find((peer) => peer.needBackToSource) ?? choices.find((peer) => peer.features.leases) ?? choices[0];
+  }
+
+  #wants(peer: Peer, gap: LeaseRange): boolean {
+    if (peer.wanted === undefined || gap.end === undefined) return true;
+    for (let piece = gap.first; piece < gap.end; piece += 1) if (peer.wanted.has(piece)) return true;
+    return false;
+  }
+
+  #triggerSeed(task: Task, requester: Peer, nowMs: number): boolean {
+    for (const host of this.#around.seedsFor(task)) {
+      if (host === requester.host || (task.failedSeeds.get(host.id) ?? 0) > nowMs) continue;
+      if ([...host.peers].some((peer) => peer.task === task)) continue;
+      task.trigger = { hostId: host.id, deadlineMs: nowMs + this.#around.limits.seedTriggerMs };
+      this.#around.wakeAt(task, task.trigger.deadlineMs);
+      this.#around.out.send(requester, { kind: 'trigger-seed', hostId: host.id });
+      return true;
+    }
+    return false;
+  }
+
+  #grant(holder: Peer, range: LeaseRange, nowMs: number, rescue = false): void {
+    const lease: Lease = {
+      id: this.#nextLeaseId,
+      holder,
+      range,
+      rescue,
+      expiresAtMs: nowMs + this.#around.limits.leaseStallMs,
+    };
+    this.#nextLeaseId += 1;
+    holder.task.leases.set(lease.id, lease);
+    holder.lease = lease;
+    if (peerCan(holder.state, 'DownloadBackToSource'))
+      holder.state = nextPeerState(holder.state, 'DownloadBackToSource');
+    this.#around.wakeAt(holder.task, lease.expiresAtMs);
+    this.#announce(lease);
+    this.#around.rootChanged(holder, nowMs);
+  }
+
+  #announce(lease: Lease): void {
+    this.#around.out.send(lease.holder, {
+      kind: 'grant-origin-lease',
+      leaseId: lease.id,
+      range: lease.range,
+      wholeTask: !lease.holder.features.leases,
+      expiresAtMs: lease.expiresAtMs,
+    });
+  }
+
+  /** An idle seed takes the upper half of what the busiest lease still has to fetch. */
+  #split(task: Task, nowMs: number): void {
+    for (const seed of task.seedPeers) {
+      if (seed.lease || !seed.needBackToSource || !seed.features.leases || !isDownloading(seed.state)) continue;
+      if (seed.originBlockedUntilMs > nowMs || task.leases.size >= this.#around.limits.backToSourceCount) continue;
+      const widest = [...task.leases.values()]
+        .filter((lease) => lease.holder.features.leases && lease.range.end !== undefined)
+        .map((lease) => ({ lease, from: this.#firstLacking(task, lease.range) ?? 0, end: lease.range.end ?? 0 }))
+        .sort((a, b) => b.end - b.from - (a.end - a.from))[0];
+      if (!widest || widest.end - widest.from < 2 * this.#around.limits.stripePieces) return;
+      const middle = Math.ceil((widest.from + widest.end) / 2);
+      widest.lease.range = { first: widest.lease.range.first, end: middle };
+      this.#announce(widest.lease);
+      this.#grant(seed, { first: middle, end: widest.end }, nowMs);
+    }
+  }
+}
+
+function anyDownloading(task: Task): boolean {
+  for (const peer of task.peers.values()) if (isDownloading(peer.state)) return true;
+  return false;
+}
+
+function wantedPieces(task: Task): PieceSet {
+  const wanted = new PieceSet(task.pieceCount);
+  for (const peer of task.peers.values()) {
+    if (!isDownloading(peer.state)) continue;
+    if (!peer.wanted) return PieceSet.range(0, task.pieceCount ?? 0);
+    wanted.addAll(peer.wanted);
+  }
+  return wanted;
+}
+
+function longestRun(pieces: PieceSet, pieceCount: number): { first: number; end: number } | undefined {
+  let best: { first: number; end: number } | undefined;
+  for (let first = 0; first < pieceCount; first += 1) {
+    let end = first;
+    while (end < pieceCount && pieces.has(end)) end += 1;
+    if (end - first > (best ? best.end - best.first : 0)) best = { first, end };
+    first = end;
+  }
+  return best;
+}

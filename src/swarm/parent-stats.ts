@@ -1,0 +1,57 @@
+/** What one child measured of one parent: how fast pieces come, and whether they come at all. */
+import type { PickerLimits } from './picker-limits.ts';
+
+/** Weight of the newest sample. */
+const smoothing = 0.3;
+
+export class ParentStats {
+  /** Parent set aside until then; in the past when it is not. */
+  asideUntilMs = 0;
+  /** Bytes per millisecond, from request to delivery, so waiting at the parent counts; 0 before the first delivery. */
+  bytesPerMs = 0;
+  /** Shortest time from request to first byte: the delay of the path. */
+  #delayMs = 0;
+  #lastDeliveryMs = 0;
+  #failures = 0;
+
+  delivered(bytes: number, startedAtMs: number, nowMs: number): void {
+    const busyMs = Math.max(0.01, nowMs - Math.max(startedAtMs, this.#lastDeliveryMs));
+    const sample = bytes / busyMs;
+    this.bytesPerMs = this.bytesPerMs === 0 ? sample : this.bytesPerMs + smoothing * (sample - this.bytesPerMs);
+    this.#lastDeliveryMs = nowMs;
+    this.#failures = 0;
+  }
+
+  /** Delay between request and first byte, when the transport can tell. */
+  responded(delayMs: number): void {
+    this.#delayMs =
+      this.#delayMs === 0 ? delayMs : Math.min(delayMs, this.#delayMs + smoothing * (delayMs - this.#delayMs));
+  }
+
+  /** Repeated failures set it aside for a while. */
+  failed(nowMs: number, limits: PickerLimits): void {
+    this.#failures += 1;
+    if (this.#failures >= limits.failuresToDemote) this.asideUntilMs = nowMs + limits.demoteMs;
+  }
+
+  /** Its queue is full. */
+  refused(nowMs: number, limits: PickerLimits): void {
+    this.asideUntilMs = Math.max(this.asideUntilMs, nowMs + limits.busyMs);
+  }
+
+  /** It announced its load: a refusal for a full queue is out of date. */
+  free(): void {
+    if (this.#failures === 0) this.asideUntilMs = 0;
+  }
+
+  /** 1 for a parent of usual speed or unknown, more when it is slower than `share` of the usual. */
+  slowness(usualBytesPerMs: number, share: number): number {
+    if (this.bytesPerMs === 0 || this.bytesPerMs >= usualBytesPerMs * share) return 1;
+    return usualBytesPerMs / this.bytesPerMs;
+  }
+
+  /** Requests that keep the path full: the one being sent and what fits into rate × delay. */
+  depth(pieceLengthBytes: number): number {
+    return 1 + Math.ceil((this.bytesPerMs * this.#delayMs) / pieceLengthBytes);
+  }
+}

@@ -1,0 +1,46 @@
+/** Every bound of the daemon's side of the swarm. */
+export interface PickerLimits {
+  /** Pieces coming in at the same time, at most (download.concurrentPieceCount); how many are useful, RateGovernor finds out. */
+  readonly maxRunning: number;
+  /** Requests sent and not yet answered with the first bytes. One: asking ahead only makes pieces share the line. */
+  readonly maxWaiting: number;
+  /** A request without first bytes for so long no longer counts as one of those. */
+  readonly answerMs: number;
+  /** Requests in flight at one parent, whatever its rate × delay. */
+  readonly maxPerParent: number;
+  /** Rarest first among the next so many missing pieces ahead of a reader: 16 is as good as all of them, and still streams. */
+  readonly readerWindow: number;
+  /** The same without readers; bounds the work of one choice. */
+  readonly scanWindow: number;
+  /** A request this many times slower than expected gets a second one at another parent. */
+  readonly hedgeFactor: number;
+  /** No hedge before this. */
+  readonly hedgeMinMs: number;
+  /** Requests for one piece at the same time. */
+  readonly maxCopies: number;
+  /** Consecutive temporary failures after which a parent is set aside for `demoteMs`. */
+  readonly failuresToDemote: number;
+  readonly demoteMs: number;
+  /** A parent whose queue is full is asked again after this. */
+  readonly busyMs: number;
+  /** A parent below this share of the median rate only gets what no other parent has. */
+  readonly slowShare: number;
+  readonly parents: number;
+}
+
+export const defaultPickerLimits: PickerLimits = {
+  maxRunning: 8,
+  maxWaiting: 1,
+  answerMs: 1000,
+  maxPerParent: 4,
+  readerWindow: 16,
+  scanWindow: 1024,
+  hedgeFactor: 4,
+  hedgeMinMs: 200,
+  maxCopies: 2,
+  failuresToDemote: 3,
+  demoteMs: 5000,
+  busyMs: 10,
+  slowShare: 0.1,
+  parents: 256,
+};

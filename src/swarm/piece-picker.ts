@@ -1,0 +1,397 @@
+/**
+ * One download's choice of the next piece and the parent to ask for it. Runs in every daemon; pure: the caller passes
+ * the time, carries out the requests and reports what became of them.
+ *
+ * How a caller uses it:
+ *   picker.parentAdded(id, …); picker.parentHas(id, bitmap) and picker.parentLoad(id, queue) as the parent announces them;
+ *   for (const request of picker.next(nowMs)) start it; every returned request counts as in flight from then on;
+ *   exactly one of pieceArrived / requestFailed ends a request, or the caller cancels it when told to;
+ *   requestStarted and pieceEnding tell how far a request is, so that the next goes out in time;
+ *   after any of these calls, and at nextWakeMs(nowMs), call next again.
+ *
+ * Which parent: the one with the least to do before it would serve us, by its own announcements and our requests, and
+ * none that is much slower than the others while those have something. Which of its pieces: the one the fewest parents
+ * hold, ties at random, among the missing pieces of the window; the window starts at each reader, or at the first
+ * missing piece. Load comes first because an idle uplink is lost for good, while the second-rarest piece is nearly as
+ * good as the rarest. Among idle parents those with fewer pieces are taken, since others can use them the least.
+ */
+import { Availability } from './availability.ts';
+import { ParentStats } from './parent-stats.ts';
+import { defaultPickerLimits, type PickerLimits } from './picker-limits.ts';
+import { PieceSet } from './piece-set.ts';
+import type { Random } from './random.ts';
+import { RateGovernor } from './rate-governor.ts';
+import { type Parent, type Request, RequestBook } from './request-book.ts';
+
+export interface PieceRequest {
+  readonly parentId: string;
+  readonly piece: number;
+  /** A second request for a piece that is late elsewhere; whichever arrives first wins. */
+  readonly hedge: boolean;
+}
+
+/** `ascending` is how the original's daemons go about it; here to compare with. */
+export type PieceOrder = 'rarest' | 'ascending';
+
+export interface PickerOptions {
+  readonly pieceCount: number;
+  readonly pieceLengthBytes: number;
+  /** Pieces this download needs; absent for all. */
+  readonly wanted?: PieceSet;
+  /** Pieces already on disk. */
+  readonly held?: PieceSet;
+  readonly random: Random;
+  readonly limits?: Partial<PickerLimits>;
+  /** Downlink when it is known for sure, such as a configured rate limit; otherwise it is learned. */
+  readonly capacityBytesPerSec?: number | undefined;
+  readonly order?: PieceOrder;
+}
+
+interface Choice {
+  readonly piece: number;
+  readonly parent: Parent;
+}
+
+export class PiecePicker {
+  readonly #limits: PickerLimits;
+  readonly #random: Random;
+  readonly #order: PieceOrder;
+  readonly #pieceCount: number;
+  readonly #pieceLengthBytes: number;
+  readonly #missing: PieceSet;
+  readonly #held: PieceSet;
+  /** Missing, neither in flight nor on its way from the origin. */
+  readonly #open: PieceSet;
+  readonly #availability: Availability;
+  readonly #parents = new Map<string, Parent>();
+  readonly #banned = new Set<string>();
+  readonly #requests = new RequestBook();
+  /** Pieces this daemon is fetching from the origin itself. */
+  readonly #atOrigin = new PieceSet();
+  readonly #offers = new Map<number, string>();
+  #readers: readonly number[] = [];
+  readonly #governor: RateGovernor;
+  #rateBytesPerSec = 0;
+  /** Mean rate of all deliveries; parents are judged against it. */
+  #usualBytesPerMs = 0;
+
+  constructor(options: PickerOptions) {
+    this.#limits = { ...defaultPickerLimits, ...options.limits };
+    this.#random = options.random;
+    this.#order = options.order ?? 'rarest';
+    this.#governor = new RateGovernor({ capacityBytesPerSec: options.capacityBytesPerSec });
+    this.#pieceCount = options.pieceCount;
+    this.#pieceLengthBytes = options.pieceLengthBytes;
+    this.#held = options.held?.clone() ?? new PieceSet(options.pieceCount);
+    this.#missing = (options.wanted ?? PieceSet.range(0, options.pieceCount)).difference(this.#held);
+    this.#open = this.#missing.clone();
+    this.#availability = new Availability(options.pieceCount);
+  }
+
+  get isComplete(): boolean {
+    return this.#missing.count === 0;
+  }
+
+  get missingCount(): number {
+    return this.#missing.count;
+  }
+
+  get inFlightCount(): number {
+    return this.#requests.waiting + this.#requests.running;
+  }
+
+  isInFlight(parentId: string, piece: number): boolean {
+    return this.#requests.find(parentId, piece) !== undefined;
+  }
+
+  /** Would issue a request if some parent had something. */
+  isHungry(nowMs: number, rateBytesPerSec = 0): boolean {
+    this.#rateBytesPerSec = rateBytesPerSec;
+    return this.#open.count > 0 && this.#hasRoom(nowMs);
+  }
+
+  /** False when the parent was banned before or there are too many; its announcements are then ignored. */
+  parentAdded(parentId: string, options: { readonly distance?: number } = {}): boolean {
+    if (this.#banned.has(parentId)) return false;
+    if (this.#parents.has(parentId)) return true;
+    if (this.#parents.size >= this.#limits.parents) return false;
+    this.#parents.set(parentId, {
+      id: parentId,
+      distance: options.distance ?? 1,
+      has: new PieceSet(this.#pieceCount),
+      stats: new ParentStats(),
+      inFlight: 0,
+      load: 0,
+    });
+    return true;
+  }
+
+  /** Its requests are forgotten; the pieces become free for others. */
+  parentRemoved(parentId: string): void {
+    const parent = this.#parents.get(parentId);
+    if (!parent) return;
+    this.#parents.delete(parentId);
+    this.#availability.lostAll(parent.has);
+    for (const request of this.#requests.toParent(parent)) this.#forget(request);
+  }
+
+  /** Adds to what the parent is known to hold. Unknown parents and pieces outside the content are ignored. */
+  parentHas(parentId: string, pieces: PieceSet | number): void {
+    const parent = this.#parents.get(parentId);
+    if (!parent) return;
+    for (const piece of typeof pieces === 'number' ? [pieces] : pieces) this.#availability.gained(parent.has, piece);
+  }
+
+  /** How many uploads run and wait at the parent, when it announces that. */
+  parentLoad(parentId: string, load: number): void {
+    const parent = this.#parents.get(parentId);
+    if (!parent) return;
+    parent.load = load;
+    parent.stats.free();
+  }
+
+  /**
+   * The parent wants this child to take this piece and pass it on: it is at the origin and sends everybody something
+   * different (SuperSeeder). Such a piece goes before all others, even while another one comes in.
+   */
+  parentOffers(parentId: string, piece: number): void {
+    this.parentHas(parentId, piece);
+    if (this.#parents.has(parentId) && this.#open.has(piece)) this.#offers.set(piece, parentId);
+  }
+
+  /** Piece numbers where in-order readers wait; empty when nobody reads along. */
+  setReaders(positions: readonly number[]): void {
+    this.#readers = positions;
+  }
+
+  /** Widens the download, for a second reader with another range. */
+  want(pieces: PieceSet): void {
+    const more = pieces.difference(this.#held).difference(this.#missing);
+    this.#missing.addAll(more);
+    this.#open.addAll(more.difference(this.#atOrigin));
+  }
+
+  /** Pieces of an origin lease: not asked of parents until they arrive or `originReleased` gives them back. */
+  originFetching(pieces: PieceSet): void {
+    this.#atOrigin.addAll(pieces);
+    for (const piece of pieces) this.#open.delete(piece);
+  }
+
+  originReleased(): void {
+    for (const piece of this.#atOrigin) {
+      this.#atOrigin.delete(piece);
+      this.#reopen(piece);
+    }
+  }
+
+  /**
+   * A verified piece is on disk; `parentId` undefined when it came from the origin. Returns the other requests for the
+   * same piece, which the caller should cancel; they are forgotten here already.
+   */
+  pieceArrived(piece: number, parentId: string | undefined, nowMs: number): PieceRequest[] {
+    const others: PieceRequest[] = [];
+    for (const request of this.#requests.of(piece)) {
+      if (request.parent.id === parentId) this.#credit(request, nowMs);
+      else others.push({ parentId: request.parent.id, piece, hedge: false });
+      this.#forget(request);
+    }
+    this.#missing.delete(piece);
+    this.#open.delete(piece);
+    this.#held.add(piece);
+    this.#atOrigin.delete(piece);
+    return others;
+  }
+
+  /** The first bytes of the piece came in. */
+  requestStarted(parentId: string, piece: number, nowMs: number): void {
+    const request = this.#requests.find(parentId, piece);
+    if (!request || request.state === 'running') return;
+    this.#governor.added(this.#requests.running, nowMs, this.#rateBytesPerSec);
+    this.#requests.began(request);
+    request.parent.stats.responded(nowMs - request.startedAtMs);
+  }
+
+  /** What is left of the piece will be here within about a round trip; the next request can go out. */
+  pieceEnding(parentId: string, piece: number): void {
+    const request = this.#requests.find(parentId, piece);
+    if (request) this.#requests.setAside(request);
+  }
+
+  /**
+   * `busy`: its queue is full, it is asked again when it announces another load or after a moment. `temporary`: the
+   * parent keeps its place until it fails repeatedly. `gone`: it does not hold this piece (any more). `corrupt`: the
+   * bytes were wrong; the parent is banned for the rest of this download.
+   */
+  requestFailed(
+    parentId: string,
+    piece: number,
+    reason: 'busy' | 'temporary' | 'gone' | 'corrupt',
+    nowMs: number,
+  ): void {
+    const parent = this.#parents.get(parentId);
+    const request = this.#requests.find(parentId, piece);
+    if (request) this.#forget(request);
+    if (!parent) return;
+    if (reason === 'corrupt') {
+      this.#banned.add(parentId);
+      this.parentRemoved(parentId);
+    } else if (reason === 'gone') this.#availability.lost(parent.has, piece);
+    else if (reason === 'busy') parent.stats.refused(nowMs, this.#limits);
+    else parent.stats.failed(nowMs, this.#limits);
+  }
+
+  /**
+   * Requests to start now. Every one of them counts as in flight from here on. `rateBytesPerSec`: what all running
+   * requests bring in together now, by which the picker judges whether one more would help.
+   */
+  next(nowMs: number, rateBytesPerSec = 0): PieceRequest[] {
+    this.#rateBytesPerSec = rateBytesPerSec;
+    this.#requests.setLateAside(nowMs - this.#limits.answerMs);
+    const started: PieceRequest[] = [];
+    for (const [piece, parentId] of this.#offers) {
+      if (this.#requests.waiting >= this.#limits.maxWaiting) break;
+      this.#offers.delete(piece);
+      const parent = this.#parents.get(parentId);
+      if (!parent?.has.has(piece) || !this.#open.has(piece)) continue;
+      this.#start({ parent, piece }, nowMs);
+      started.push({ parentId, piece, hedge: false });
+    }
+    while (this.#hasRoom(nowMs)) {
+      const choice = this.#choose(nowMs);
+      const hedge = choice ? undefined : this.#chooseHedge(nowMs);
+      const chosen = choice ?? hedge;
+      if (!chosen) break;
+      this.#start(chosen, nowMs);
+      started.push({ parentId: chosen.parent.id, piece: chosen.piece, hedge: hedge !== undefined });
+    }
+    return started;
+  }
+
+  /** When next() may have something to do although nothing happened: an answer or a hedge is due, a parent returns. */
+  nextWakeMs(nowMs: number): number | undefined {
+    let wake = Number.POSITIVE_INFINITY;
+    for (const [, requests] of this.#requests.pieces()) {
+      const first = requests[0];
+      if (first?.state === 'waiting')
+        wake = Math.min(wake, Math.max(nowMs + 1, first.startedAtMs + this.#limits.answerMs));
+      if (first && first.hedgeAtMs > nowMs && requests.length < this.#limits.maxCopies)
+        wake = Math.min(wake, first.hedgeAtMs);
+    }
+    for (const { stats } of this.#parents.values())
+      if (stats.asideUntilMs > nowMs) wake = Math.min(wake, stats.asideUntilMs);
+    return Number.isFinite(wake) ? wake : undefined;
+  }
+
+  #hasRoom(nowMs: number): boolean {
+    const { running, waiting } = this.#requests;
+    if (running >= this.#limits.maxRunning || waiting >= this.#limits.maxWaiting) return false;
+    return this.#governor.mayAdd(running, nowMs, this.#rateBytesPerSec);
+  }
+
+  #choose(nowMs: number): Choice | undefined {
+    if (this.#open.count === 0) return undefined;
+    for (const from of this.#readers) {
+      const choice = this.#bestOf(this.#window(from, this.#limits.readerWindow), nowMs);
+      if (choice) return choice;
+    }
+    return this.#bestOf(
+      this.#open.count <= this.#limits.scanWindow ? this.#open : this.#window(0, this.#limits.scanWindow),
+      nowMs,
+    );
+  }
+
+  /** The next `size` missing pieces from `from`, those of them that are open. */
+  #window(from: number, size: number): PieceSet {
+    const window = new PieceSet(this.#pieceCount);
+    let seen = 0;
+    for (const piece of this.#missing) {
+      if (piece < from) continue;
+      if (seen >= size) break;
+      seen += 1;
+      if (this.#open.has(piece)) window.add(piece);
+    }
+    return window;
+  }
+
+  #bestOf(pieces: PieceSet, nowMs: number): Choice | undefined {
+    let best: Choice | undefined;
+    let bestCost = Number.POSITIVE_INFINITY;
+    let bestRarity = Number.POSITIVE_INFINITY;
+    for (const parent of this.#parents.values()) {
+      if (!this.#mayAsk(parent, nowMs)) continue;
+      const cost = this.#cost(parent);
+      if (cost > bestCost) continue;
+      const piece = this.#pieceFrom(parent, pieces);
+      if (piece === undefined) continue;
+      const rarity = this.#availability.of(piece) + parent.has.count + this.#random();
+      if (cost === bestCost && rarity >= bestRarity) continue;
+      best = { parent, piece };
+      bestCost = cost;
+      bestRarity = rarity;
+    }
+    return best;
+  }
+
+  #mayAsk(parent: Parent, nowMs: number): boolean {
+    return (
+      parent.stats.asideUntilMs <= nowMs &&
+      parent.inFlight < Math.min(this.#limits.maxPerParent, parent.stats.depth(this.#pieceLengthBytes))
+    );
+  }
+
+  /** Pieces it would send before ours, stretched for slow and distant parents. */
+  #cost(parent: Parent): number {
+    const slowness = parent.stats.slowness(this.#usualBytesPerMs, this.#limits.slowShare);
+    return (Math.max(parent.load, parent.inFlight) + 1) * slowness + parent.distance / 2;
+  }
+
+  /** The very first piece is any of them: if all began with the rarest, all would want the same few. */
+  #pieceFrom(parent: Parent, pieces: PieceSet): number | undefined {
+    const common = pieces.common(parent.has);
+    if (this.#order === 'ascending') return common.next().value;
+    const isFirst = this.#held.count === 0 && this.#requests.isEmpty;
+    return this.#availability.rarest(common, this.#random, isFirst);
+  }
+
+  #chooseHedge(nowMs: number): Choice | undefined {
+    for (const [piece, requests] of this.#requests.pieces()) {
+      const first = requests[0];
+      if (!first || requests.length >= this.#limits.maxCopies || nowMs < first.hedgeAtMs) continue;
+      let best: Parent | undefined;
+      for (const parent of this.#parents.values()) {
+        if (
+          !parent.has.has(piece) ||
+          !this.#mayAsk(parent, nowMs) ||
+          requests.some((request) => request.parent === parent)
+        )
+          continue;
+        if (!best || this.#cost(parent) < this.#cost(best)) best = parent;
+      }
+      if (best) return { piece, parent: best };
+    }
+    return undefined;
+  }
+
+  #start({ parent, piece }: Choice, nowMs: number): void {
+    const usualMs = (this.#pieceLengthBytes / (this.#usualBytesPerMs || Number.POSITIVE_INFINITY)) * (parent.load + 1);
+    const hedgeAtMs = nowMs + Math.max(this.#limits.hedgeMinMs, usualMs * this.#limits.hedgeFactor);
+    this.#requests.add(parent, piece, nowMs, hedgeAtMs);
+    this.#open.delete(piece);
+  }
+
+  #credit(request: Request, nowMs: number): void {
+    const { stats } = request.parent;
+    stats.delivered(this.#pieceLengthBytes, request.startedAtMs, nowMs);
+    const rate = stats.bytesPerMs;
+    this.#usualBytesPerMs = this.#usualBytesPerMs === 0 ? rate : 0.9 * this.#usualBytesPerMs + 0.1 * rate;
+  }
+
+  #forget(request: Request): void {
+    this.#requests.remove(request);
+    this.#reopen(request.piece);
+  }
+
+  #reopen(piece: number): void {
+    if (this.#missing.has(piece) && !this.#requests.has(piece) && !this.#atOrigin.has(piece)) this.#open.add(piece);
+  }
+}

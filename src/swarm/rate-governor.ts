@@ -1,0 +1,58 @@
+/**
+ * Would one more transfer help a line? Both ends of piece exchange ask: a parent before it sends one more piece at the
+ * same time, a child before it asks for one more. One transfer at a time hands pieces on soonest; more are only worth it
+ * when those running leave a part of the line idle.
+ *
+ * The capacity may be given; infinite means that one more is always welcome. Otherwise it is learned: a transfer that was added and raised the total by less than
+ * `helpfulShare` shows that the line was full; that is believed for `believeMs`, then tried again.
+ */
+export interface RateGovernorOptions {
+  readonly capacityBytesPerSec?: number | undefined;
+  /** A new transfer needs this long to take its share; judging before would always find the line idle. */
+  readonly settleMs?: number;
+}
+
+const idleShare = 0.1;
+const helpfulShare = 0.1;
+const believeMs = 10_000;
+/** With a known capacity a misjudgement is cheap; without, the measured rate must have followed the change. */
+const settleMsKnown = 20;
+const settleMsLearned = 100;
+
+export class RateGovernor {
+  readonly #capacity: number | undefined;
+  readonly #settleMs: number;
+  #lastAddedMs = Number.NEGATIVE_INFINITY;
+  /** Total before the last addition, until its effect was judged. */
+  #before: number | undefined;
+  #learned = Number.POSITIVE_INFINITY;
+  #learnedUntilMs = 0;
+
+  constructor(options: RateGovernorOptions = {}) {
+    this.#capacity = options.capacityBytesPerSec;
+    this.#settleMs = options.settleMs ?? (this.#capacity === undefined ? settleMsLearned : settleMsKnown);
+  }
+
+  /** `running` transfers achieve `rateBytesPerSec` together now. */
+  mayAdd(running: number, nowMs: number, rateBytesPerSec: number): boolean {
+    if (running === 0 || this.#capacity === Number.POSITIVE_INFINITY) return true;
+    if (nowMs - this.#lastAddedMs < this.#settleMs) return false;
+    this.#judge(nowMs, rateBytesPerSec);
+    const capacity = this.#capacity ?? (nowMs < this.#learnedUntilMs ? this.#learned : Number.POSITIVE_INFINITY);
+    return rateBytesPerSec <= capacity * (1 - idleShare);
+  }
+
+  added(running: number, nowMs: number, rateBytesPerSec: number): void {
+    this.#lastAddedMs = nowMs;
+    this.#before = running === 0 ? undefined : rateBytesPerSec;
+  }
+
+  #judge(nowMs: number, rate: number): void {
+    if (this.#before === undefined) return;
+    if (rate < this.#before * (1 + helpfulShare)) {
+      this.#learned = Math.max(rate, this.#before);
+      this.#learnedUntilMs = nowMs + believeMs;
+    }
+    this.#before = undefined;
+  }
+}

@@ -1,0 +1,107 @@
+/** The entities the swarm owns. Plain data; only Swarm and its helpers in this folder change them. */
+import type { EdgeKind, LeaseRange } from './decisions.ts';
+import type { HostInfo, OriginError, PeerFeatures, TaskLayout } from './events.ts';
+import type { PieceSet } from './piece-set.ts';
+import type { PeerState, TaskState } from './states.ts';
+import type { IndexedSet } from './indexed-set.ts';
+
+export interface Host {
+  info: HostInfo;
+  readonly id: string;
+  readonly peers: Set<Peer>;
+  /** Backbone children over all tasks; each holds one upload slot from the moment it is offered this parent. */
+  slotsUsed: number;
+  slotLimit: number;
+  /** Pieces served and failed, for the upload success of the evaluator. */
+  uploads: number;
+  uploadsFailed: number;
+  /** What children measured when this host served them: mean over recent reports; undefined before the first. */
+  serveRateBytesPerSec: number | undefined;
+  lastSeenMs: number;
+  /** Hosts that reported corrupt pieces from here. */
+  readonly accusedBy: Set<string>;
+  /** Not offered as a parent before this time. */
+  quarantinedUntilMs: number;
+}
+
+export interface Lease {
+  readonly id: number;
+  readonly holder: Peer;
+  /** Pieces no longer missing are not cut off the front: the range is what the holder was told. */
+  range: LeaseRange;
+  /** Others hold the pieces, but the holder does not get them. */
+  readonly rescue: boolean;
+  expiresAtMs: number;
+}
+
+export interface Task {
+  readonly id: string;
+  url: string;
+  tag: string;
+  application: string;
+  state: TaskState;
+  layout: TaskLayout | undefined;
+  pieceCount: number | undefined;
+  readonly peers: Map<string, Peer>;
+  readonly seedPeers: Set<Peer>;
+  /** Downloading peers that lack parents, in order of arrival. */
+  readonly waiting: Set<Peer>;
+  /** Peers that lead to a root and may take children. */
+  readonly servers: IndexedSet<Peer>;
+  /** Incomplete peers that trade both ways. */
+  readonly traders: IndexedSet<Peer>;
+  /** How many peers hold each piece. */
+  holders: Uint32Array;
+  readonly leases: Map<number, Lease>;
+  /** Seed host asked to download, until it registers or the deadline passes. */
+  trigger: { readonly hostId: string; readonly deadlineMs: number } | undefined;
+  /** Seed hosts that failed this task, until when they are left alone. */
+  readonly failedSeeds: Map<string, number>;
+  originFailures: number;
+  /** After a scheduler restart: peers that hold pieces are still coming back, the origin is not asked before. */
+  quietUntilMs: number;
+  lastOriginError: OriginError | undefined;
+  updatedAtMs: number;
+}
+
+export interface Peer {
+  readonly id: string;
+  readonly task: Task;
+  readonly host: Host;
+  readonly features: PeerFeatures;
+  readonly priority: number;
+  readonly range: { readonly start: number; readonly length: number } | undefined;
+  readonly disableBackToSource: boolean;
+  readonly needBackToSource: boolean;
+  readonly concurrentPieceCount: number;
+  state: PeerState;
+  pieces: PieceSet;
+  /** Its pieces count as held: false for hosts that do not share, or were found to send wrong bytes. */
+  sharing: boolean;
+  /** Time of the last new piece. */
+  progressAtMs: number;
+  /** Pieces the range covers; undefined for all of them or while the layout is unknown. */
+  wanted: PieceSet | undefined;
+  readonly parents: Map<string, Edge>;
+  readonly children: Map<string, Edge>;
+  /** Parents not to be offered again before the time. */
+  readonly blocked: Map<string, number>;
+  /** Own download costs in ms, newest last, bounded; only the original's formulas look at them. */
+  readonly costsMs: number[];
+  /** Exchange edges in which this peer is the parent. */
+  exchangeChildren: number;
+  backboneParents: number;
+  backboneChildren: number;
+  lease: Lease | undefined;
+  /** Lost a lease by stalling or failing: others go to the origin first. */
+  originBlockedUntilMs: number;
+  waitingSinceMs: number;
+  createdAtMs: number;
+  updatedAtMs: number;
+}
+
+export interface Edge {
+  readonly parent: Peer;
+  readonly child: Peer;
+  readonly kind: EdgeKind;
+}

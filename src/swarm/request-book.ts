@@ -1,0 +1,111 @@
+/** Which pieces a download has asked whom for, and how far each request is. Decides nothing. */
+import { DragonflyError } from '../core/errors.ts';
+import type { ParentStats } from './parent-stats.ts';
+import type { PieceSet } from './piece-set.ts';
+
+export interface Parent {
+  readonly id: string;
+  readonly distance: number;
+  readonly has: PieceSet;
+  readonly stats: ParentStats;
+  inFlight: number;
+  /** Uploads running and waiting there, as it last said, and ours since. */
+  load: number;
+}
+
+export interface Request {
+  readonly parent: Parent;
+  readonly piece: number;
+  readonly startedAtMs: number;
+  /** Later than this it is hedged. */
+  readonly hedgeAtMs: number;
+  /** `waiting` for an answer, `running`: its bytes come in; `aside`: it no longer holds up the next, as it is nearly done or late. */
+  state: 'waiting' | 'running' | 'aside';
+}
+
+export class RequestBook {
+  readonly #byPiece = new Map<number, Request[]>();
+  #waiting = 0;
+  #running = 0;
+
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  get running(): number {
+    return this.#running;
+  }
+
+  get isEmpty(): boolean {
+    return this.#byPiece.size === 0;
+  }
+
+  has(piece: number): boolean {
+    return this.#byPiece.has(piece);
+  }
+
+  /** Everything in flight for the piece, oldest first. */
+  of(piece: number): readonly Request[] {
+    return this.#byPiece.get(piece) ?? [];
+  }
+
+  find(parentId: string, piece: number): Request | undefined {
+    return this.#byPiece.get(piece)?.find((request) => request.parent.id === parentId);
+  }
+
+  toParent(parent: Parent): Request[] {
+    return Array.from(this.#byPiece.values()).flatMap((requests) =>
+      requests.filter((request) => request.parent === parent),
+    );
+  }
+
+  /** The requests for each piece in flight; those of one piece oldest first. */
+  pieces(): Iterable<readonly [piece: number, requests: readonly Request[]]> {
+    return this.#byPiece.entries();
+  }
+
+  add(parent: Parent, piece: number, startedAtMs: number, hedgeAtMs: number): void {
+    const request: Request = { parent, piece, startedAtMs, hedgeAtMs, state: 'waiting' };
+    const requests = this.#byPiece.get(piece);
+    if (requests) requests.push(request);
+    else this.#byPiece.set(piece, [request]);
+    parent.inFlight += 1;
+    parent.load += 1;
+    this.#waiting += 1;
+  }
+
+  /** Its bytes come in; also when it had been set aside as late. */
+  began(request: Request): void {
+    this.setAside(request);
+    request.state = 'running';
+    request.parent.inFlight += 1;
+    this.#running += 1;
+  }
+
+  setAside(request: Request): void {
+    if (request.state === 'aside') return;
+    if (request.state === 'waiting') this.#waiting -= 1;
+    else this.#running -= 1;
+    request.state = 'aside';
+    request.parent.inFlight -= 1;
+    if (request.parent.inFlight < 0 || this.#waiting < 0 || this.#running < 0)
+      throw new DragonflyError('INTERNAL', 'more piece requests ended than were started');
+  }
+
+  /** Requests nobody answers must not hold up the others; their own time limit is the transport's business. */
+  setLateAside(startedUntilMs: number): void {
+    if (this.#waiting === 0) return;
+    for (const requests of this.#byPiece.values()) {
+      for (const request of requests)
+        if (request.state === 'waiting' && request.startedAtMs <= startedUntilMs) this.setAside(request);
+    }
+  }
+
+  remove(request: Request): void {
+    const left = this.of(request.piece).filter((one) => one !== request);
+    if (left.length > 0) this.#byPiece.set(request.piece, left);
+    else this.#byPiece.delete(request.piece);
+    if (request.parent.load > 0) request.parent.load -= 1;
+    this.setAside(request);
+  }
+}

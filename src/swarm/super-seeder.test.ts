@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type Announcement, SuperSeeder } from './super-seeder.ts';
+
+function seeder(pieces: readonly number[], children: readonly string[], shared: readonly number[] = []): SuperSeeder {
+  const one = new SuperSeeder({ perChild: 1, patienceMs: 1000 }, shared);
+  for (const child of children) one.childJoined(child);
+  for (const piece of pieces) one.pieceHeld(piece);
+  return one;
+}
+
+const short = (announcements: readonly Announcement[]): string[] =>
+  announcements.map(({ childId, piece, exclusive }) => `${childId}${piece}${exclusive ? '!' : ''}`).sort();
+
+test('every child hears of a piece of its own, and of the next when it has taken it', () => {
+  const one = seeder([0, 1, 2], ['a', 'b']);
+  assert.deepEqual(short(one.next(0)), ['a0!', 'b1!']);
+  assert(one.allows('a', 0));
+  assert.equal(one.allows('b', 0), false, 'a second copy while others wait for their first');
+  assert.equal(one.allows('a', 2), false, 'not on offer yet');
+  one.pieceSpread(0);
+  assert.deepEqual(short(one.next(1)), ['a2!']);
+});
+
+test('a piece that is not fetched in time is offered to somebody else', () => {
+  const one = seeder([0], ['a', 'b']);
+  assert.deepEqual(short(one.next(0)), ['a0!']);
+  assert.equal(one.nextWakeMs(), 1000);
+  assert.deepEqual(short(one.next(999)), []);
+  assert.deepEqual(short(one.next(1000)), ['b0!']);
+});
+
+test('what was offered to a child that leaves is offered to another', () => {
+  const one = seeder([0], ['a', 'b']);
+  one.next(0);
+  one.childLeft('a');
+  assert.deepEqual(short(one.next(1)), ['b0!']);
+});
+
+test('once everything has been sent, everybody may have everything', () => {
+  const one = seeder([0, 1], ['a', 'b']);
+  one.next(0);
+  one.pieceSpread(0);
+  one.pieceSpread(1);
+  assert.deepEqual(short(one.next(1)), [], 'more may come from the origin');
+  one.allHeld();
+  assert.deepEqual(short(one.next(2)), ['a0', 'a1', 'b0', 'b1']);
+  assert(one.allows('b', 0));
+  one.childJoined('c');
+  assert.deepEqual(short(one.next(3)), ['c0', 'c1']);
+});
+
+test('what was held before the lease is told to everybody at once', () => {
+  const one = seeder([0, 1], ['a', 'b'], [0]);
+  assert.deepEqual(short(one.next(0)), ['a0', 'a1!', 'b0']);
+  assert(one.allows('b', 0));
+});

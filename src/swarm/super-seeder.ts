@@ -1,0 +1,156 @@
+/**
+ * What a peer at the origin tells whom: while it holds pieces that nobody else does, every child hears of different ones,
+ * so that its uplink sends nothing twice that was not yet sent once. When everything it holds has been sent, or a
+ * piece was not fetched in time, the rest is told to everybody.
+ *
+ * One instance per task on every host that holds a lease; on others all pieces are announced to everybody.
+ */
+export interface Announcement {
+  readonly childId: string;
+  readonly piece: number;
+  /** This child alone is told, to take it and pass it on. */
+  readonly exclusive: boolean;
+}
+
+export interface SuperSeederOptions {
+  /** Pieces offered to one child and not yet fetched. */
+  readonly perChild: number;
+  /** An offered piece that was not fetched after so long is offered to somebody else too. */
+  readonly patienceMs: number;
+}
+
+export const defaultSuperSeederOptions: SuperSeederOptions = { perChild: 1, patienceMs: 1000 };
+
+interface Child {
+  readonly id: string;
+  /** Pieces once offered to it: a child that did not come for a piece is not asked again. */
+  readonly asked: Set<number>;
+  /** Pieces announced to it for good. */
+  readonly told: Set<number>;
+  offered: number;
+}
+
+interface Offer {
+  readonly child: Child;
+  readonly piece: number;
+  readonly untilMs: number;
+}
+
+export class SuperSeeder {
+  readonly #options: SuperSeederOptions;
+  readonly #children = new Map<string, Child>();
+  /** Held, never sent, not on offer; in order of arrival. */
+  readonly #fresh = new Set<number>();
+  readonly #offers = new Map<number, Offer>();
+  readonly #sent = new Set<number>();
+  readonly #shared: Set<number>;
+  #complete = false;
+
+  /** `shared`: pieces held before the lease; others may have them too, so they are told to everybody at once. */
+  constructor(options: Partial<SuperSeederOptions> = {}, shared: Iterable<number> = []) {
+    this.#shared = new Set(shared);
+    this.#options = { ...defaultSuperSeederOptions, ...options };
+  }
+
+  childJoined(childId: string): void {
+    if (!this.#children.has(childId))
+      this.#children.set(childId, { id: childId, asked: new Set(), told: new Set(), offered: 0 });
+  }
+
+  childLeft(childId: string): void {
+    this.#children.delete(childId);
+    for (const [piece, offer] of this.#offers) {
+      if (offer.child.id !== childId) continue;
+      this.#offers.delete(piece);
+      this.#fresh.add(piece);
+    }
+  }
+
+  pieceHeld(piece: number): void {
+    if (!this.#shared.has(piece) && !this.#sent.has(piece) && !this.#offers.has(piece)) this.#fresh.add(piece);
+  }
+
+  /** May this child have this piece now? Not when it would be a second copy while others wait for their first. */
+  allows(childId: string, piece: number): boolean {
+    const offer = this.#offers.get(piece);
+    return offer ? offer.child.id === childId : this.#shared.has(piece) || this.#isSpread;
+  }
+
+  /** No further pieces will come. */
+  allHeld(): void {
+    this.#complete = true;
+  }
+
+  /** The child got the piece from here, or announced that it has it from elsewhere. */
+  pieceSpread(piece: number): void {
+    this.#sent.add(piece);
+    this.#fresh.delete(piece);
+    const offer = this.#offers.get(piece);
+    if (!offer) return;
+    this.#offers.delete(piece);
+    offer.child.offered -= 1;
+  }
+
+  /** What to announce now. Call after every event above and at nextWakeMs. */
+  next(nowMs: number): Announcement[] {
+    const announcements: Announcement[] = [];
+    for (const [piece, offer] of this.#offers) {
+      if (offer.untilMs > nowMs) continue;
+      offer.child.offered -= 1;
+      this.#offers.delete(piece);
+      this.#fresh.add(piece);
+    }
+    for (const piece of this.#fresh) {
+      const child = this.#leastOffered(piece);
+      if (!child && this.#isBusy) break;
+      this.#fresh.delete(piece);
+      if (!child) {
+        this.#sent.add(piece); // nobody came for it: it may as well be told to everybody
+        continue;
+      }
+      this.#offers.set(piece, { child, piece, untilMs: nowMs + this.#options.patienceMs });
+      child.offered += 1;
+      child.asked.add(piece);
+      announcements.push({ childId: child.id, piece, exclusive: true });
+    }
+    this.#tell(this.#shared, announcements);
+    if (this.#isSpread) this.#tell(this.#sent, announcements);
+    return announcements;
+  }
+
+  get #isSpread(): boolean {
+    return this.#complete && this.#fresh.size === 0 && this.#offers.size === 0;
+  }
+
+  nextWakeMs(): number | undefined {
+    let wake: number | undefined;
+    for (const offer of this.#offers.values()) wake = Math.min(wake ?? offer.untilMs, offer.untilMs);
+    return wake;
+  }
+
+  /** Some child has as much on offer as it may, or there is none: waiting can help. */
+  get #isBusy(): boolean {
+    if (this.#children.size === 0) return true;
+    for (const child of this.#children.values()) if (child.offered >= this.#options.perChild) return true;
+    return false;
+  }
+
+  #leastOffered(piece: number): Child | undefined {
+    let best: Child | undefined;
+    for (const child of this.#children.values()) {
+      if (child.offered >= this.#options.perChild || child.asked.has(piece)) continue;
+      if (!best || child.asked.size < best.asked.size) best = child;
+    }
+    return best;
+  }
+
+  #tell(pieces: ReadonlySet<number>, announcements: Announcement[]): void {
+    for (const child of this.#children.values()) {
+      for (const piece of pieces) {
+        if (child.told.has(piece)) continue;
+        child.told.add(piece);
+        announcements.push({ childId: child.id, piece, exclusive: false });
+      }
+    }
+  }
+}

@@ -1,0 +1,152 @@
+/** The scheduler's brain in single stories; swarm.property.test.ts looks for what nobody thought of. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Decision } from './decisions.ts';
+import { allFeatures, type HostInfo } from './events.ts';
+import { assertInvariants } from './invariants.ts';
+import { defaultSwarmLimits } from './limits.ts';
+import { PieceSet } from './piece-set.ts';
+import { seededRandom } from './random.ts';
+import { Swarm } from './swarm.ts';
+
+const pieceCount = 10;
+const layout = { contentLengthBytes: pieceCount * 2 ** 20, pieceLengthBytes: 2 ** 20 };
+
+function newSwarm(hosts: readonly string[]): Swarm {
+  const swarm = new Swarm({ random: seededRandom(1) });
+  for (const hostId of hosts) swarm.announceHost(hostInfo(hostId), 0);
+  return swarm;
+}
+
+function hostInfo(hostId: string): HostInfo {
+  return {
+    hostId,
+    type: hostId.startsWith('seed') ? 'seed' : 'normal',
+    idc: '',
+    location: '',
+    loadLimit: 10,
+    maxTxBitsPerSec: 1e9,
+    disableShared: false,
+    announceIntervalMs: 60_000,
+  };
+}
+
+/** The peer has the name of its host. */
+function register(swarm: Swarm, name: string, nowMs: number, priority = 0): Decision[] {
+  return swarm.registerPeer(
+    {
+      peerId: name,
+      taskId: 'task',
+      hostId: name,
+      url: 'http://origin/object',
+      priority,
+      needBackToSource: name.startsWith('seed'),
+      disableBackToSource: false,
+      knownLayout: layout,
+      features: allFeatures,
+    },
+    nowMs,
+  );
+}
+
+function leases(decisions: readonly Decision[]): unknown[] {
+  return decisions.flatMap((one) => (one.kind === 'grant-origin-lease' ? [{ peer: one.peerId, ...one.range }] : []));
+}
+
+/** One peer holds everything, another is its child. */
+function parentAndChild(): Swarm {
+  const swarm = newSwarm(['parent', 'child', 'stranger']);
+  register(swarm, 'parent', 0);
+  swarm.piecesFinished('parent', { pieces: PieceSet.range(0, pieceCount), from: 'source' }, 1);
+  swarm.peerFinished('parent', 1);
+  register(swarm, 'child', 2);
+  assert(swarm.peer('child')?.parents.has('parent'));
+  return swarm;
+}
+
+test('a piece that its last holder lacks after all is leased at once, the parent stays', () => {
+  const swarm = parentAndChild();
+  const decisions = swarm.pieceFailed('child', 'parent', 'not-held', 3, 4);
+  assert.deepEqual(leases(decisions), [{ peer: 'child', first: 4, end: 5 }]);
+  assert.equal(swarm.task('task')?.holders[4], 0);
+  assert(swarm.peer('child')?.parents.has('parent'));
+  assertInvariants(swarm);
+  swarm.piecesFinished('parent', { pieces: [4], from: 'source' }, 4);
+  assert.equal(swarm.task('task')?.holders[4], 1, 'the next report of the parent counts again');
+});
+
+test('only a child that lacks the piece can say that its parent does not hold it', () => {
+  const swarm = parentAndChild();
+  swarm.piecesFinished('child', { pieces: [4], from: 'parent' }, 3);
+  swarm.registerPeer(
+    {
+      peerId: 'stranger',
+      taskId: 'other',
+      hostId: 'stranger',
+      url: 'http://origin/other',
+      priority: 0,
+      needBackToSource: false,
+      disableBackToSource: false,
+      features: allFeatures,
+    },
+    3,
+  );
+  assert.deepEqual(swarm.pieceFailed('child', 'parent', 'not-held', 4, 4), []);
+  assert.deepEqual(swarm.pieceFailed('stranger', 'parent', 'not-held', 4, 5), []);
+  assert.equal(swarm.task('task')?.holders[4], 2);
+  assert.equal(swarm.task('task')?.holders[5], 1);
+});
+
+test('a lease without progress goes to somebody else', () => {
+  const { leaseStallMs } = defaultSwarmLimits;
+  const swarm = newSwarm(['first', 'second']);
+  assert.deepEqual(leases(register(swarm, 'first', 0)), [{ peer: 'first', first: 0, end: pieceCount }]);
+  register(swarm, 'second', 1);
+  swarm.piecesFinished('first', { pieces: [0, 1], from: 'source' }, 5000);
+  assert.deepEqual(leases(swarm.tick(5000 + leaseStallMs - 1)), [], 'progress has moved the deadline');
+  const decisions = swarm.tick(5000 + leaseStallMs);
+  assert.deepEqual(leases(decisions), [{ peer: 'second', first: 2, end: pieceCount }]);
+  assert(decisions.some((one) => one.kind === 'revoke-origin-lease' && one.peerId === 'first'));
+  assertInvariants(swarm);
+});
+
+test('a seed that does not come in time is passed over', () => {
+  const swarm = newSwarm(['seed', 'first']);
+  assert.deepEqual(
+    register(swarm, 'first', 0).map((one) => one.kind),
+    ['trigger-seed'],
+  );
+  assert.deepEqual(leases(swarm.tick(defaultSwarmLimits.seedTriggerMs)), [
+    { peer: 'first', first: 0, end: pieceCount },
+  ]);
+});
+
+const firstDecisions: readonly [priority: number, what: string][] = [
+  [0, 'trigger-seed'],
+  [1, 'fail-peer FAILED_PRECONDITION'],
+  [2, 'fail-peer NOT_FOUND'],
+  [3, 'grant-origin-lease'],
+  [4, 'trigger-seed'],
+  [5, 'trigger-seed'],
+  [6, 'trigger-seed'],
+];
+
+for (const [priority, what] of firstDecisions) {
+  test(`the first download with priority ${priority}: ${what}`, () => {
+    const swarm = newSwarm(['seed', 'first']);
+    const decisions = register(swarm, 'first', 0, priority);
+    assert.deepEqual(
+      decisions.map((one) => (one.kind === 'fail-peer' ? `${one.kind} ${one.code}` : one.kind)),
+      [what],
+    );
+  });
+}
+
+test('forbidden priorities get what others hold', () => {
+  const swarm = parentAndChild();
+  const told = register(swarm, 'stranger', 3, 2).filter((one) => one.peerId === 'stranger');
+  assert.deepEqual(
+    told.map((one) => one.kind),
+    ['offer-parents'],
+  );
+});

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { UploadGate, type UploadRequest } from './upload-gate.ts';
+
+const capacityBytesPerSec = 1000;
+const ask = (childId: string, piece: number, patient = false): UploadRequest => ({
+  childId,
+  taskId: 'task',
+  piece,
+  patient,
+});
+
+test('one upload at a time while it fills the uplink; whoever comes then is sent elsewhere', () => {
+  const gate = new UploadGate({ maxActive: 8, capacityBytesPerSec });
+  assert(gate.request(ask('a', 0), 0, 0));
+  assert.equal(gate.start(0, 0)?.childId, 'a');
+  assert.equal(gate.request(ask('b', 1), 100, capacityBytesPerSec), false);
+  assert.equal(gate.load, 1);
+  gate.ended();
+  assert(gate.request(ask('b', 1), 101, 0));
+});
+
+test('a second upload starts as soon as the first leaves a part of the uplink idle, up to the limit', () => {
+  const gate = new UploadGate({ maxActive: 2, capacityBytesPerSec });
+  for (const [place, childId] of ['a', 'b'].entries()) {
+    assert(gate.request(ask(childId, place), place * 100, 300));
+    assert.equal(gate.start(place * 100, 300)?.childId, childId);
+  }
+  assert.equal(gate.request(ask('c', 2), 200, 300), false);
+});
+
+test('at the origin one waits; patient children wait anywhere, and leave with their requests', () => {
+  const gate = new UploadGate({ maxActive: 1, capacityBytesPerSec });
+  gate.request(ask('a', 0), 0, 0);
+  gate.start(0, 0);
+  assert.equal(gate.request(ask('b', 1), 1, 900), false);
+  gate.atOrigin = true;
+  assert(gate.request(ask('b', 1), 1, 900));
+  assert.equal(gate.request(ask('c', 2), 1, 900), false);
+  assert(gate.request(ask('d', 3, true), 1, 900));
+  assert.equal(gate.load, 3);
+  assert(gate.cancel('b', 'task', 1));
+  assert.equal(gate.cancel('b', 'task', 1), false);
+  gate.childLeft('d');
+  assert.equal(gate.load, 1);
+});
+
+test('of those that wait, the piece sent to the fewest goes first', () => {
+  const gate = new UploadGate({ maxActive: 1, capacityBytesPerSec });
+  gate.request(ask('a', 7), 0, 0);
+  gate.start(0, 0);
+  gate.request(ask('b', 7, true), 1, 900);
+  gate.request(ask('c', 8, true), 2, 900);
+  gate.ended();
+  assert.equal(gate.start(100, 0)?.childId, 'c');
+});

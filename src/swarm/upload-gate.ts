@@ -1,0 +1,125 @@
+/**
+ * A parent's side of piece exchange: which requests are sent, which wait, and which are better off elsewhere.
+ *
+ * Sending few pieces at a time gets each piece to somebody who can pass it on much sooner than sending many slowly, so:
+ * one upload, and one more whenever those running leave a part of the uplink unused (RateGovernor). A request that cannot
+ * start at once is answered `busy`: its child finds another parent, which beats waiting by far while there are others.
+ * A host at the origin lets one wait, so that its uplink, from which everything comes, never pauses. Children
+ * that do not know `busy` wait in line.
+ *
+ * One instance per host. The caller starts what `start` returns, tells `ended`, and announces `load` when it changes.
+ */
+import { RateGovernor } from './rate-governor.ts';
+
+export interface UploadGateOptions {
+  /** Uploads at once (load limit of the host). */
+  readonly maxActive: number;
+  /** Uplink when it is known for sure, such as a configured rate limit; otherwise it is learned. */
+  readonly capacityBytesPerSec?: number | undefined;
+}
+
+export interface UploadRequest {
+  readonly childId: string;
+  readonly taskId: string;
+  readonly piece: number;
+  /** The child does not understand `busy`. */
+  readonly patient?: boolean;
+}
+
+/** Requests of children without `busy` that may wait; the next is refused in any case. */
+const maxPatient = 1024;
+/** Requests that may wait at a host that fetches from the origin. */
+const maxWaitingAtOrigin = 1;
+/** Pieces whose send counts are remembered; the oldest are forgotten first. */
+const countsKept = 65_536;
+
+export class UploadGate<T extends UploadRequest> {
+  readonly #maxActive: number;
+  readonly #governor: RateGovernor;
+  readonly #waiting: T[] = [];
+  readonly #sent = new Map<string, number>();
+  #active = 0;
+  /** Set while the host holds an origin lease. */
+  atOrigin = false;
+
+  constructor(options: UploadGateOptions) {
+    this.#maxActive = options.maxActive;
+    this.#governor = new RateGovernor({ capacityBytesPerSec: options.capacityBytesPerSec });
+  }
+
+  /** Uploads running and waiting: what children go by when they choose a parent. */
+  get load(): number {
+    return this.#active + this.#waiting.length;
+  }
+
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  /** False: answer `busy`. True: it is taken, and `start` will return it sooner or later. `rateBytesPerSec`: what all running uploads achieve now. */
+  request(request: T, nowMs: number, rateBytesPerSec: number): boolean {
+    const room = request.patient === true ? maxPatient : this.atOrigin ? maxWaitingAtOrigin : 0;
+    if (this.#waiting.length >= room && !(this.#waiting.length === 0 && this.#mayStart(nowMs, rateBytesPerSec)))
+      return false;
+    this.#waiting.push(request);
+    return true;
+  }
+
+  /** The child does not want it any more; true when it was still waiting. */
+  cancel(childId: string, taskId: string, piece: number): boolean {
+    const place = this.#waiting.findIndex(
+      (one) => one.childId === childId && one.piece === piece && one.taskId === taskId,
+    );
+    if (place >= 0) this.#waiting.splice(place, 1);
+    return place >= 0;
+  }
+
+  childLeft(childId: string): void {
+    for (let place = this.#waiting.length - 1; place >= 0; place -= 1)
+      if (this.#waiting[place]?.childId === childId) this.#waiting.splice(place, 1);
+  }
+
+  /** The next request to send, if one may start; call again until it answers undefined. */
+  start(nowMs: number, rateBytesPerSec: number): T | undefined {
+    if (this.#waiting.length === 0 || !this.#mayStart(nowMs, rateBytesPerSec)) return undefined;
+    const [next] = this.#waiting.splice(this.#leastSent(), 1);
+    if (!next) return undefined;
+    this.#governor.added(this.#active, nowMs, rateBytesPerSec);
+    this.#active += 1;
+    this.#count(next);
+    return next;
+  }
+
+  /** An upload ended, well or badly, or is about to end well: once for each that was started. */
+  ended(): void {
+    this.#active -= 1;
+  }
+
+  #mayStart(nowMs: number, rateBytesPerSec: number): boolean {
+    return this.#active < this.#maxActive && this.#governor.mayAdd(this.#active, nowMs, rateBytesPerSec);
+  }
+
+  /** The piece sent to the fewest so far; among equals the one that waits longest. */
+  #leastSent(): number {
+    let best = 0;
+    let fewest = Number.POSITIVE_INFINITY;
+    for (const [place, request] of this.#waiting.entries()) {
+      const count = this.#sent.get(pieceKey(request)) ?? 0;
+      if (count < fewest) [best, fewest] = [place, count];
+      if (fewest === 0) break;
+    }
+    return best;
+  }
+
+  #count(request: T): void {
+    const key = pieceKey(request);
+    this.#sent.set(key, (this.#sent.get(key) ?? 0) + 1);
+    if (this.#sent.size <= countsKept) return;
+    const oldest = this.#sent.keys().next();
+    if (!oldest.done) this.#sent.delete(oldest.value);
+  }
+}
+
+function pieceKey({ taskId, piece }: UploadRequest): string {
+  return `${taskId}/${piece}`;
+}
