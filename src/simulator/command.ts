@@ -1,0 +1,99 @@
+/** `dragonfly simulate`: one bed or a named scenario, as a table or one JSON object per run. */
+import { writeFileSync } from 'node:fs';
+import { Command as Parser } from 'commander';
+import type { Command } from '../core/command.ts';
+import { DragonflyError } from '../core/errors.ts';
+import { completionPlot, type Curve } from './completion-plot.ts';
+import type { Arm, SimulationOptions } from './options.ts';
+import { linkBed, scenarios } from './scenarios.ts';
+import { simulate } from './simulation.ts';
+
+const decimal: Readonly<Record<string, number>> = { kb: 1e3, mb: 1e6, gb: 1e9, tb: 1e12 };
+
+/** `200MB`, `100MB/s`: decimal, as the published figures of this field are. */
+export function parseDecimalBytes(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*([kmgt]b)(?:\/s)?$/i.exec(text);
+  if (!match)
+    throw new DragonflyError('INVALID_ARGUMENT', `"${text}" is not a size or rate`, {
+      hint: 'Write a number with a unit: 200MB, 1GB, 100MB/s.',
+    });
+  return Number(match[1]) * (decimal[(match[2] ?? '').toLowerCase()] ?? 1);
+}
+
+export const runSimulate: Command = async (argv, io) => {
+  const parser = new Parser('simulate')
+    .description('Runs the real decisions of scheduler and peers in virtual time and prints how fast a file spreads.')
+    .option('--peers <number>', 'nodes that download', '100')
+    .option('--size <bytes>', 'content, with a unit', '1GB')
+    .option('--up <rate>', 'uplink of every node', '100MB/s')
+    .option('--down <rate>', 'downlink of every node; as its uplink when left out')
+    .option('--arm <name>', 'ours; dag or tree to compare with', 'ours')
+    .option('--seed <number>', 'of all chance: the same seed gives the same run', '1')
+    .option('--scenario <name>', `instead of the above: ${Object.keys(scenarios).join(', ')}`)
+    .option('--json', 'one JSON object per run')
+    .option('--svg <file>', 'plot of the completions')
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: (text) => io.stderr.write(text) });
+  try {
+    parser.parse(argv, { from: 'user' });
+  } catch (error) {
+    return (error as { exitCode?: number }).exitCode === 0 ? 0 : 2;
+  }
+  const values = parser.opts<Flags>();
+  const curves: Curve[] = [];
+  for (const options of plan(values)) {
+    if (io.signal.aborted) break;
+    const result = simulate(options);
+    const { completions: _, ...figures } = result;
+    const label = `${options.arm ?? 'ours'}, ${(options.contentBytes ?? 0) / 1e6} MB to ${options.peers} peers`;
+    curves.push({ label, result });
+    const { arm = 'ours', peers, contentBytes, seed } = options;
+    io.stdout.write(
+      values.json === true
+        ? `${JSON.stringify({ arm, peers, contentBytes, seed, ...figures })}\n`
+        : `${label}, seed ${seed}: R ${result.r.toFixed(3)}, ${result.originCopies.toFixed(3)} origin copies, ${result.timeToLastSeconds.toFixed(2)} s (limit ${result.fluidLimitSeconds.toFixed(2)} s)\n`,
+    );
+  }
+  if (values.svg !== undefined) writeFileSync(values.svg, completionPlot(values.scenario ?? 'Completion', curves));
+  return 0;
+};
+
+interface Flags {
+  readonly peers: string;
+  readonly size: string;
+  readonly up: string;
+  readonly down?: string | undefined;
+  readonly arm: string;
+  readonly seed: string;
+  readonly scenario?: string | undefined;
+  readonly json?: boolean;
+  readonly svg?: string;
+}
+
+function plan(flags: Flags): readonly Partial<SimulationOptions>[] {
+  const seed = wholeNumber('--seed', flags.seed);
+  if (flags.scenario !== undefined) {
+    const scenario = scenarios[flags.scenario];
+    if (!scenario) {
+      throw new DragonflyError('INVALID_ARGUMENT', `there is no scenario "${flags.scenario}"`, {
+        hint: `Choose one of ${Object.keys(scenarios).join(', ')}.`,
+      });
+    }
+    return scenario.runs.map((options) => ({ ...options, seed }));
+  }
+  if (flags.arm !== 'ours' && flags.arm !== 'dag' && flags.arm !== 'tree') {
+    throw new DragonflyError('INVALID_ARGUMENT', `there is no arm "${flags.arm}"`, {
+      hint: 'Choose ours, dag or tree.',
+    });
+  }
+  const arm: Arm = flags.arm;
+  const bed = linkBed(parseDecimalBytes(flags.up), parseDecimalBytes(flags.down ?? flags.up));
+  return [
+    { ...bed, peers: wholeNumber('--peers', flags.peers), contentBytes: parseDecimalBytes(flags.size), arm, seed },
+  ];
+}
+
+function wholeNumber(flag: string, text: string): number {
+  if (/^[1-9]\d{0,6}$/.test(text)) return Number(text);
+  throw new DragonflyError('INVALID_ARGUMENT', `${flag} must be a whole number from 1 to 9999999, not "${text}"`);
+}

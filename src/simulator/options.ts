@@ -1,0 +1,84 @@
+/** What a simulated run is made of. Rates in bytes per second, times in virtual milliseconds. */
+import type { SwarmLimits } from '../swarm/limits.ts';
+import type { PickerLimits } from '../swarm/picker-limits.ts';
+import type { EvaluatorName } from '../swarm/evaluator.ts';
+
+/** `ours`: backbone, exchange, rarest first. `dag`: four acyclic parents, pieces in order. `tree`: one parent, pieces in order. */
+export type Arm = 'ours' | 'dag' | 'tree';
+
+export interface HostClass {
+  readonly upBytesPerSec: number;
+  readonly downBytesPerSec: number;
+  /** Children served at once. */
+  readonly loadLimit: number;
+}
+
+export interface SimulationOptions {
+  readonly peers: number;
+  readonly seeds: number;
+  readonly contentBytes: number;
+  /** Default: the rule of the product. */
+  readonly pieceLengthBytes?: number | undefined;
+  readonly arm: Arm;
+  /** Seed of the random numbers; the same seed gives the same run. */
+  readonly seed: number;
+  readonly peer: HostClass;
+  readonly seedPeer: HostClass;
+  readonly originUpBytesPerSec: number;
+  /** One way, between any two hosts of one zone. */
+  readonly latencyMs: number;
+  /** Peers arrive evenly spread over this time. */
+  readonly arrivalsMs: number;
+  /** Several zones are joined by one link of `betweenBytesPerSec`, with this latency; peers are dealt round robin. */
+  readonly zones?:
+    { readonly count: number; readonly betweenBytesPerSec: number; readonly latencyMs: number } | undefined;
+  readonly faults?: Faults | undefined;
+  readonly evaluator?: EvaluatorName | undefined;
+  readonly limits?: Partial<SwarmLimits> | undefined;
+  readonly picker?: Partial<PickerLimits> | undefined;
+  /** The run is given up after so much virtual time. */
+  readonly deadlineMs: number;
+}
+
+export interface Faults {
+  /** Share of the peers that crash once, at a random time of the first `spanMs`, and come back after a pause. */
+  readonly crashShare?: number;
+  /** Share of crashed peers that never come back. */
+  readonly goneShare?: number;
+  readonly spanMs?: number;
+  /** Share of the peers whose uplink is a twentieth. */
+  readonly slowShare?: number;
+  /** Share of the peers that send wrong bytes. */
+  readonly maliciousShare?: number;
+  /** Chance that the answer to one piece request is lost. */
+  readonly lossShare?: number;
+  readonly seedCrashMs?: number;
+  readonly schedulerRestartMs?: number;
+  /** The origin answers nothing between these times. */
+  readonly originDown?: { readonly fromMs: number; readonly untilMs: number };
+}
+
+const megabyte = 1e6;
+
+/** The bed of the published tree-against-DAG comparison: 100 MB/s each way, load limits 8 and 2, one seed peer. */
+export const defaultSimulation: SimulationOptions = {
+  peers: 100,
+  seeds: 1,
+  contentBytes: 1e9,
+  arm: 'ours',
+  seed: 1,
+  peer: { upBytesPerSec: 100 * megabyte, downBytesPerSec: 100 * megabyte, loadLimit: 8 },
+  seedPeer: { upBytesPerSec: 100 * megabyte, downBytesPerSec: 100 * megabyte, loadLimit: 2 },
+  originUpBytesPerSec: 100 * megabyte,
+  latencyMs: 0.25,
+  arrivalsMs: 0,
+  deadlineMs: 3_600_000,
+};
+
+/** max(F/u_s, F/d_min, N·F/(u_s + Σu)): no schedule of any kind can be faster (Kumar and Ross 2006). The seeds' uplinks count as helpers. */
+export function fluidLimitMs(options: SimulationOptions): number {
+  const { contentBytes: bytes, peers } = options;
+  const source = options.originUpBytesPerSec;
+  const uplinks = source + peers * options.peer.upBytesPerSec + options.seeds * options.seedPeer.upBytesPerSec;
+  return 1000 * Math.max(bytes / source, bytes / options.peer.downBytesPerSec, (peers * bytes) / uplinks);
+}

@@ -1,0 +1,243 @@
+/** The parent side of a simulated daemon: UploadGate admits, SuperSeeder announces while it is at the origin, bodies flow. */
+import { SuperSeeder } from '../swarm/super-seeder.ts';
+import { UploadGate, type UploadRequest } from '../swarm/upload-gate.ts';
+import type { Flow } from './fluid-network.ts';
+import type { SimulatedDaemon } from './simulated-daemon.ts';
+import type { World } from './world.ts';
+
+export interface Upload extends UploadRequest {
+  readonly child: SimulatedDaemon;
+  /** Which life of the child asked: a restarted one does not take the answer. */
+  readonly childLife: number;
+}
+
+interface Sending {
+  readonly upload: Upload;
+  readonly flow: Flow;
+  ending: boolean;
+}
+
+const gateRecheckMs = 4;
+const loadDelayMs = 0.2;
+const endingLeadMs = 1;
+
+export class SimulatedUploads {
+  readonly #daemon: SimulatedDaemon;
+  readonly #world: World;
+  readonly #sending = new Set<Sending>();
+  readonly #subscribers = new Set<SimulatedDaemon>();
+  #gate: UploadGate<Upload>;
+  #seeder: SuperSeeder | undefined;
+  #seedWakeMs = Number.POSITIVE_INFINITY;
+  #gateQueued = false;
+  #loadQueued = false;
+  #announcedLoad = 0;
+
+  constructor(daemon: SimulatedDaemon) {
+    this.#daemon = daemon;
+    this.#world = daemon.world;
+    this.#gate = this.#newGate();
+  }
+
+  /** The daemon starts again. */
+  restart(): void {
+    this.#seedWakeMs = Number.POSITIVE_INFINITY;
+    this.#announcedLoad = 0;
+  }
+
+  /** Everything that was being sent is lost. `silent`: the children are not told. */
+  crash(silent: boolean): void {
+    this.#seeder = undefined;
+    for (const sending of Array.from(this.#sending)) this.#stopSending(sending);
+    if (!silent) for (const child of Array.from(this.#subscribers)) child.connectionLost(this.#daemon);
+    this.#subscribers.clear();
+    this.#gate = this.#newGate();
+  }
+
+  /** The daemon got a lease of the origin. */
+  originBegan(): void {
+    this.#gate.atOrigin = true;
+    this.#seeder ??= this.#world.options.arm === 'ours' ? new SuperSeeder({}, this.#daemon.held) : undefined;
+    for (const child of this.#subscribers) this.#seeder?.childJoined(child.peerId);
+  }
+
+  /** Nothing more comes from the origin. */
+  originEnded(): void {
+    this.#seeder?.allHeld();
+    this.#announceSeeded();
+  }
+
+  stored(piece: number): void {
+    if (this.#seeder) {
+      this.#seeder.pieceHeld(piece);
+      this.#announceSeeded();
+    } else this.#announce(piece);
+  }
+
+  subscribe(child: SimulatedDaemon): void {
+    this.#subscribers.add(child);
+    if (this.#seeder) {
+      this.#seeder.childJoined(child.peerId);
+      this.#announceSeeded();
+      return;
+    }
+    if (this.#daemon.held.count === 0) return;
+    const snapshot = this.#daemon.held.clone();
+    const { peerId } = this.#daemon;
+    this.#world.after(this.#world.latencyMs(this.#daemon, child), () => child.hear(peerId, snapshot));
+  }
+
+  #announce(piece: number): void {
+    if (this.#subscribers.size === 0) return;
+    const { peerId } = this.#daemon;
+    this.#world.after(this.#world.options.latencyMs, () => {
+      for (const child of this.#subscribers) if (!child.held.has(piece)) child.hear(peerId, piece);
+    });
+  }
+
+  #announceSeeded(): void {
+    const seeder = this.#seeder;
+    if (!seeder) return;
+    const { peerId } = this.#daemon;
+    for (const { childId, piece, exclusive } of seeder.next(this.#world.nowMs)) {
+      const child = this.#world.daemonOf(childId);
+      if (child)
+        this.#world.after(this.#world.latencyMs(this.#daemon, child), () =>
+          exclusive ? child.hearOffer(peerId, piece) : child.hear(peerId, piece),
+        );
+    }
+    const wakeMs = seeder.nextWakeMs();
+    if (wakeMs !== undefined && wakeMs < this.#seedWakeMs) {
+      this.#seedWakeMs = wakeMs;
+      this.#world.at(wakeMs, () => {
+        this.#seedWakeMs = Number.POSITIVE_INFINITY;
+        this.#announceSeeded();
+      });
+    }
+  }
+
+  asked(upload: Upload): boolean {
+    if (!this.#daemon.held.has(upload.piece) || this.#seeder?.allows(upload.childId, upload.piece) === false) {
+      upload.child.refused(this.#daemon.peerId, upload.piece, 'gone', upload.childLife);
+      return true;
+    }
+    const accepted = this.#gate.request(upload, this.#world.nowMs, this.#daemon.setup.up.rateBytesPerSec);
+    this.#pumpGate();
+    return accepted;
+  }
+
+  cancel(child: SimulatedDaemon, piece: number): void {
+    if (!this.#gate.cancel(child.peerId, 't', piece)) {
+      for (const sending of this.#sending)
+        if (sending.upload.child === child && sending.upload.piece === piece) this.#stopSending(sending);
+    }
+    this.#pumpGate();
+  }
+
+  childLeft(child: SimulatedDaemon): void {
+    this.#subscribers.delete(child);
+    this.#seeder?.childLeft(child.peerId);
+    this.#gate.childLeft(child.peerId);
+    for (const sending of this.#sending) if (sending.upload.child === child) this.#stopSending(sending);
+    this.#pumpGate();
+    this.#announceSeeded();
+  }
+
+  /** Looks again soon whether the uplink has room: a child may have got another sender. */
+  recheckGate(): void {
+    if (this.#gateQueued || this.#gate.waiting === 0) return;
+    this.#gateQueued = true;
+    this.#world.after(gateRecheckMs, () => {
+      this.#gateQueued = false;
+      this.#pumpGate();
+    });
+  }
+
+  #pumpGate(): void {
+    if (!this.#daemon.alive) return;
+    for (;;) {
+      const upload = this.#gate.start(this.#world.nowMs, this.#daemon.setup.up.rateBytesPerSec);
+      if (!upload) break;
+      this.#send(upload);
+    }
+    this.#announceLoad();
+  }
+
+  /** Tells the children how much there is to do here, once for all changes of a moment. */
+  #announceLoad(): void {
+    if (this.#loadQueued || this.#world.options.arm !== 'ours') return;
+    this.#loadQueued = true;
+    this.#world.after(loadDelayMs, () => {
+      this.#loadQueued = false;
+      const { load } = this.#gate;
+      if (load === this.#announcedLoad || !this.#daemon.alive) return;
+      this.#announcedLoad = load;
+      const { peerId } = this.#daemon;
+      this.#world.after(this.#world.options.latencyMs, () => {
+        for (const child of this.#subscribers) child.hearLoad(peerId, load);
+      });
+    });
+  }
+
+  #send(upload: Upload): void {
+    const { child, piece } = upload;
+    const flow = this.#world.network.start(this.#world.path(this.#daemon, child), this.#world.pieceBytes(piece), () => {
+      this.#ended(sending);
+      this.#seeder?.pieceSpread(piece);
+      this.#announceSeeded();
+      const { peerId } = this.#daemon;
+      const lost = this.#world.loses();
+      if (!lost) {
+        this.#world.after(this.#world.latencyMs(this.#daemon, child), () => {
+          if (child.alive && child.life === upload.childLife)
+            child.received(peerId, piece, this.#daemon.setup.malicious);
+        });
+      }
+      this.#pumpGate();
+    });
+    const sending: Sending = { upload, flow, ending: false };
+    this.#sending.add(sending);
+    this.#watchEnd(sending);
+    const { peerId } = this.#daemon;
+    this.#world.after(this.#world.latencyMs(this.#daemon, child), () => child.beginning(peerId, piece));
+    child.receiving.set(`${peerId}/${piece}`, this.#daemon);
+    for (const parent of child.receiving.values()) if (parent !== this.#daemon) parent.uploads.recheckGate();
+  }
+
+  /** Both ends see the end of a piece coming, and line the next one up. */
+  #watchEnd(sending: Sending): void {
+    const { flow, upload } = sending;
+    if (this.#world.options.arm !== 'ours') return;
+    const leadMs = endingLeadMs + 2 * this.#world.latencyMs(this.#daemon, upload.child);
+    const leftMs = flow.remainingBytes / flow.rate - (this.#world.nowMs - flow.updatedMs) - leadMs;
+    if (leftMs > 1) {
+      this.#world.after(Math.max(1, leftMs / 2), () => {
+        if (!flow.ended && this.#daemon.alive) this.#watchEnd(sending);
+      });
+      return;
+    }
+    if (sending.ending) return;
+    sending.ending = true;
+    this.#gate.ended();
+    this.#pumpGate();
+    upload.child.ending(this.#daemon.peerId, upload.piece);
+  }
+
+  #stopSending(sending: Sending): void {
+    this.#world.network.cancel(sending.flow);
+    this.#ended(sending);
+  }
+
+  #ended(sending: Sending): void {
+    if (!this.#sending.delete(sending)) return;
+    sending.upload.child.receiving.delete(`${this.#daemon.peerId}/${sending.upload.piece}`);
+    if (!sending.ending) this.#gate.ended();
+  }
+
+  #newGate(): UploadGate<Upload> {
+    // the comparison arms send to everybody at once, as the original does
+    const capacity =
+      this.#world.options.arm === 'ours' ? this.#daemon.setup.up.capacityBytesPerMs * 1000 : Number.POSITIVE_INFINITY;
+    return new UploadGate({ maxActive: this.#daemon.setup.loadLimit, capacityBytesPerSec: capacity });
+  }
+}

@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { simulate } from './simulation.ts';
+import { randomTrouble, runTrouble } from './trouble.ts';
+
+test('a swarm comes near the fluid limit with one copy and one request', () => {
+  const result = simulate({ peers: 60, contentBytes: 2e8, seed: 1 });
+  assert.equal(result.unfinished, 0);
+  assert.equal(result.originRequests, 1);
+  assert(result.originCopies <= 1.02, `${result.originCopies} copies`);
+  assert(result.r >= 1 && result.r <= 1.25, `R ${result.r} with seed 1`);
+});
+
+test('exchange beats several parents, several parents beat one', () => {
+  const [ours, dag, tree] = (['ours', 'dag', 'tree'] as const).map((arm) =>
+    simulate({ peers: 60, contentBytes: 2e8, seed: 1, arm }),
+  );
+  assert(ours && dag && tree && ours.r < dag.r && dag.r < tree.r, `ours ${ours?.r}, dag ${dag?.r}, tree ${tree?.r}`);
+});
+
+test('the same seed gives the same run', () => {
+  assert.deepEqual(
+    simulate({ peers: 20, contentBytes: 5e7, seed: 5 }),
+    simulate({ peers: 20, contentBytes: 5e7, seed: 5 }),
+  );
+});
+
+test('random faults leave nobody without the content', () => {
+  for (let seed = 1; seed <= 12; seed += 1) {
+    const result = runTrouble(randomTrouble(seed));
+    assert.equal(result.unfinished + result.failed, 0, `run ${seed} left peers behind`);
+  }
+});

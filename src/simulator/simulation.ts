@@ -1,0 +1,72 @@
+/** One run: daemons arrive, the swarm works, and what came of it. */
+import { percentile } from './statistics.ts';
+import { planFaults } from './faults.ts';
+import { defaultSimulation, fluidLimitMs, type SimulationOptions } from './options.ts';
+import { World } from './world.ts';
+
+export interface SimulationResult {
+  /** Time until the last peer has everything, divided by the fluid limit. */
+  readonly r: number;
+  readonly originCopies: number;
+  /** Of these copies, what some live honest peer already held when it was fetched once more. */
+  readonly avoidableCopies: number;
+  readonly originRequests: number;
+  readonly timeToLastSeconds: number;
+  readonly fluidLimitSeconds: number;
+  readonly meanSeconds: number;
+  readonly p50Seconds: number;
+  readonly p99Seconds: number;
+  /** Bytes that arrived twice, as a share of all delivered bytes. */
+  readonly duplicateShare: number;
+  readonly crossZoneCopies: number | undefined;
+  readonly unfinished: number;
+  readonly failed: number;
+  readonly steps: number;
+  /** Seconds from its own start until each peer was complete, ascending. */
+  readonly completions: readonly number[];
+}
+
+export function simulate(options: Partial<SimulationOptions>): SimulationResult {
+  const complete: SimulationOptions = { ...defaultSimulation, ...options };
+  const world = new World(complete);
+  run(world);
+  return summarise(world);
+}
+
+export function run(world: World): void {
+  const { options, daemons } = world;
+  for (const daemon of daemons) {
+    const atMs = daemon.setup.isSeed
+      ? 0
+      : 1 + (options.arrivalsMs * (daemon.setup.index - options.seeds)) / options.peers;
+    world.at(atMs, () => daemon.start());
+  }
+  planFaults(world);
+  world.clock.run(options.deadlineMs, () => world.pending === 0);
+}
+
+export function summarise(world: World): SimulationResult {
+  const { options } = world;
+  const peers = world.daemons.filter((daemon) => !daemon.setup.isSeed && !world.departed.has(daemon));
+  const finished = peers.filter((peer) => peer.finishedMs !== undefined);
+  const completions = finished.map((peer) => ((peer.finishedMs ?? 0) - peer.startedMs) / 1000).sort((a, b) => a - b);
+  const last = Math.max(0, ...finished.map((peer) => peer.finishedMs ?? 0)) / 1000;
+  const limit = fluidLimitMs(options) / 1000;
+  return {
+    r: last / limit,
+    originCopies: world.originBytes / options.contentBytes,
+    avoidableCopies: world.avoidableOriginBytes / options.contentBytes,
+    originRequests: world.originRequests,
+    timeToLastSeconds: last,
+    fluidLimitSeconds: limit,
+    meanSeconds: completions.reduce((sum, value) => sum + value, 0) / Math.max(1, completions.length),
+    p50Seconds: percentile(completions, 0.5),
+    p99Seconds: percentile(completions, 0.99),
+    duplicateShare: world.duplicateBytes / (options.contentBytes * Math.max(1, finished.length)),
+    crossZoneCopies: world.betweenZones && world.betweenZones.carriedBytes / options.contentBytes,
+    unfinished: peers.length - finished.length,
+    failed: peers.filter((peer) => peer.failed !== undefined).length,
+    steps: world.clock.steps,
+    completions,
+  };
+}
