@@ -1,0 +1,198 @@
+/**
+ * Keeps the store inside its bounds: expired tasks go, then the least recently used ones while a quota or the file
+ * system is over its high mark, down to the low mark. Bytes are counted as pieces come and go; nothing walks the tree.
+ */
+import { statfs } from 'node:fs/promises';
+import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
+import { formatBytes } from '../../core/units.ts';
+import type { Logger } from '../../core/logger.ts';
+import { planEviction, type EvictionCandidate } from './eviction-plan.ts';
+import { defaultCollectIntervalMs, defaultMaxTasks } from './limits.ts';
+import type { StoredTask } from './stored-task.ts';
+import type { TaskStore } from './task-store.ts';
+
+export interface CollectorPolicy {
+  /** A task unused for longer goes; 0 for never. */
+  readonly ttlMs: number;
+  /** Bytes the store may hold; 0 for no quota of its own. */
+  readonly quotaBytes: number;
+  /** Used share of the file system, in percent, from which tasks go; 100 for never. */
+  readonly highPercent: number;
+  /** Share down to which they go; the quota is brought down in the same proportion. */
+  readonly lowPercent: number;
+  readonly maxTasks: number;
+  readonly intervalMs: number;
+}
+
+export const defaultCollectorPolicy: CollectorPolicy = {
+  ttlMs: 72 * 3_600_000,
+  quotaBytes: 0,
+  highPercent: 90,
+  lowPercent: 80,
+  maxTasks: defaultMaxTasks,
+  intervalMs: defaultCollectIntervalMs,
+};
+
+export interface CollectionReport {
+  readonly removedTasks: number;
+  readonly removedBytes: number;
+}
+
+/** What the file system has, in bytes; available is what an ordinary user may still write. */
+interface DiskSpace {
+  readonly usedBytes: number;
+  readonly availableBytes: number;
+}
+
+export interface CollectorOptions {
+  readonly store: TaskStore;
+  readonly policy?: Partial<CollectorPolicy>;
+  readonly logger?: Logger;
+  /** Space of the store's file system; for machines whose `statfs` does not tell the truth. */
+  readonly diskSpace?: () => Promise<DiskSpace>;
+}
+
+export class Collector {
+  readonly policy: CollectorPolicy;
+  readonly #store: TaskStore;
+  readonly #logger: Logger | undefined;
+  readonly #diskSpace: () => Promise<DiskSpace>;
+  #timer: NodeJS.Timeout | undefined;
+  #running: Promise<unknown> = Promise.resolve();
+
+  private constructor(options: CollectorOptions) {
+    this.policy = { ...defaultCollectorPolicy, ...options.policy };
+    this.#store = options.store;
+    this.#logger = options.logger;
+    this.#diskSpace = options.diskSpace ?? (() => spaceOf(options.store.directory));
+  }
+
+  static create(options: CollectorOptions): Collector {
+    return new Collector(options);
+  }
+
+  /** Collects now and then at the policy's interval. */
+  start(): void {
+    const collect = (): void => {
+      this.collect().catch((error: unknown) => {
+        this.#logger?.warn({ error: toDragonflyError(error).message }, 'stored tasks could not be collected');
+      });
+    };
+    this.#timer ??= setInterval(collect, this.policy.intervalMs).unref();
+    collect();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#running.catch(() => undefined);
+  }
+
+  collect(): Promise<CollectionReport> {
+    return this.#inTurn(() => this.#evict(0));
+  }
+
+  /**
+   * Makes sure that content of this many bytes fits, evicting others if it must. Throws NO_SPACE when it cannot fit.
+   * Call it before the layout of the new task is set: from then on the task's missing bytes are counted as taken.
+   */
+  makeRoom(bytes: number): Promise<void> {
+    return this.#inTurn(async () => {
+      const { quotaBytes } = this.policy;
+      if (quotaBytes > 0 && bytes > quotaBytes) {
+        throw new DragonflyError(
+          'NO_SPACE',
+          `content of ${formatBytes(bytes)} is larger than the storage quota of ${formatBytes(quotaBytes)}`,
+          {
+            hint: 'Raise storage.diskGCThreshold.',
+          },
+        );
+      }
+      await this.#evict(bytes);
+      const held = this.#store.usedBytes + this.#promisedBytes();
+      if (quotaBytes > 0 && held + bytes > quotaBytes)
+        throw noSpace(bytes, 'the storage quota is taken up by tasks in use');
+      const { availableBytes } = await this.#diskSpace();
+      if (this.#promisedBytes() + bytes > availableBytes)
+        throw noSpace(bytes, `the disk has ${formatBytes(availableBytes)} left`);
+    });
+  }
+
+  async #evict(incomingBytes: number): Promise<CollectionReport> {
+    const { ttlMs, quotaBytes, highPercent, lowPercent, maxTasks } = this.policy;
+    const lowShare = highPercent > 0 ? Math.min(1, lowPercent / highPercent) : 1;
+    const promised = this.#promisedBytes() + incomingBytes;
+    const held = this.#store.usedBytes + promised;
+    const space = await this.#diskSpace();
+    const plan = planEviction(this.#store.list().map(candidate), {
+      nowMs: this.#store.clock.nowMs(),
+      ttlMs,
+      // What comes in is never asked of the low mark, else a large task would evict everything.
+      excessBytes:
+        quotaBytes > 0 && held > quotaBytes
+          ? Math.max(held - quotaBytes, this.#store.usedBytes - quotaBytes * lowShare)
+          : 0,
+      lackingBytes: lackingBytes(space, promised, highPercent, lowPercent),
+      excessTasks: this.#store.taskCount - maxTasks,
+    });
+    let removedTasks = 0;
+    let removedBytes = 0;
+    for (const id of plan) {
+      const bytes = this.#store.get(id)?.bytes ?? 0;
+      if (this.#store.remove(id) !== 'removed') continue;
+      removedTasks += 1;
+      removedBytes += bytes;
+    }
+    await this.#store.removalsDone();
+    if (removedTasks > 0) this.#logger?.info({ removedTasks, removedBytes }, 'stored tasks were collected');
+    return { removedTasks, removedBytes };
+  }
+
+  /** Bytes that running downloads are still to write. */
+  #promisedBytes(): number {
+    let bytes = 0;
+    for (const task of this.#store.list()) {
+      if (task.inUse && task.contentLengthBytes !== undefined)
+        bytes += Math.max(0, task.contentLengthBytes - task.bytes);
+    }
+    return bytes;
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#running.then(work, work);
+    this.#running = turn.catch(() => undefined);
+    return turn;
+  }
+}
+
+function candidate(task: StoredTask): EvictionCandidate {
+  const { id, bytes, inUse, record } = task;
+  const { lastUsedMs, persistent } = record.row;
+  return { id, bytes, lastUsedMs, inUse, persistent: persistent === 1, freedBytes: record.linkedOut ? 0 : bytes };
+}
+
+/** Over the high mark: down to the low mark. In any case what is promised must fit. */
+function lackingBytes(
+  { usedBytes, availableBytes }: DiskSpace,
+  promised: number,
+  highPercent: number,
+  lowPercent: number,
+): number {
+  const total = usedBytes + availableBytes;
+  const overHigh = highPercent < 100 && usedBytes >= (total * highPercent) / 100;
+  return Math.max(overHigh ? usedBytes - (total * lowPercent) / 100 : 0, promised - availableBytes, 0);
+}
+
+async function spaceOf(directory: string): Promise<DiskSpace> {
+  try {
+    const { bsize, blocks, bfree, bavail } = await statfs(directory);
+    return { usedBytes: (blocks - bfree) * bsize, availableBytes: bavail * bsize };
+  } catch (error) {
+    throw toDragonflyError(error);
+  }
+}
+
+function noSpace(bytes: number, why: string): DragonflyError {
+  return new DragonflyError('NO_SPACE', `there is no room for ${formatBytes(bytes)}: ${why}`, {
+    hint: 'Free space, raise storage.diskGCThreshold, or wait for running downloads to end.',
+  });
+}

@@ -1,0 +1,171 @@
+/** The file that holds a task's bytes at their final offsets, open only while somebody uses it. */
+import { closeSync, constants, lstatSync, mkdirSync, openSync, fdatasync, write, writev, read } from 'node:fs';
+import { dirname } from 'node:path';
+import { promisify } from 'node:util';
+import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
+
+const fdatasyncAsync = promisify(fdatasync);
+const flags = constants.O_RDWR | constants.O_NOFOLLOW;
+
+/**
+ * 0644 so that a hard link to it is an ordinary file for its reader; nobody else reaches it by this name, since the
+ * storage directory is 0700.
+ */
+const mode = 0o644;
+
+/** One user's hold on the open file. */
+export interface FileUse {
+  readonly fd: number;
+  /**
+   * Writes all of the buffers one after the other from `position`. One write per file at a time: a second one would
+   * spin on the lock of the inode, at the cost of a processor, and gain nothing.
+   */
+  write(buffers: readonly Uint8Array[], position: number): Promise<void>;
+  /** Owed once; the file is closed when nobody uses it any more. */
+  release(): void;
+}
+
+interface OpenFile {
+  readonly fd: number;
+  users: number;
+  /** Settles (never rejects) when the file is free for the next write. */
+  lastWrite: Promise<void>;
+}
+
+export class ContentFile {
+  readonly path: string;
+  #open: OpenFile | undefined;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  /** Opens the file, or joins those who have it open. `create` makes one that is missing; else that is an error. */
+  acquire(create = false): FileUse {
+    let file = this.#open;
+    if (!file) {
+      try {
+        file = { fd: openContent(this.path, create), users: 0, lastWrite: Promise.resolve() };
+      } catch (error) {
+        throw toDragonflyError(error);
+      }
+      this.#open = file;
+    }
+    const held = file;
+    held.users += 1;
+    let released = false;
+    const release = (): void => {
+      if (released) return;
+      released = true;
+      held.users -= 1;
+      if (held.users > 0) return;
+      if (this.#open === held) this.#open = undefined;
+      closeSync(held.fd);
+    };
+    const write = (buffers: readonly Uint8Array[], position: number): Promise<void> => {
+      const turn = held.lastWrite.then(() => writeFully(held.fd, buffers, position));
+      held.lastWrite = turn.catch(() => undefined);
+      return turn;
+    };
+    return { fd: held.fd, write, release };
+  }
+
+  /** Another file now has this name: new users open that one, present users keep the old one. */
+  renewed(): void {
+    this.#open = undefined;
+  }
+
+  /** Runs the work with the file open. */
+  async with<T>(work: (fd: number) => Promise<T>): Promise<T> {
+    const use = this.acquire();
+    try {
+      return await work(use.fd);
+    } catch (error) {
+      throw toDragonflyError(error);
+    } finally {
+      use.release();
+    }
+  }
+
+  async sync(): Promise<void> {
+    await this.with((fd) => fdatasyncAsync(fd));
+  }
+
+  /** Identity of the file and of its last change; undefined when there is none. */
+  stamp(): FileStamp | undefined {
+    const stat = lstatSync(this.path, { bigint: true, throwIfNoEntry: false });
+    if (!stat) return undefined;
+    return {
+      links: Number(stat.nlink),
+      sizeBytes: Number(stat.size),
+      text: `${stat.ino}:${stat.size}:${stat.mtimeNs}:${stat.ctimeNs}`,
+    };
+  }
+}
+
+export interface FileStamp {
+  readonly links: number;
+  readonly sizeBytes: number;
+  /** Changes with every write, truncation, link, rename and change of mode or times. */
+  readonly text: string;
+}
+
+function openContent(path: string, create: boolean): number {
+  try {
+    return openSync(path, create ? flags | constants.O_CREAT : flags, mode);
+  } catch (error) {
+    if (!create || (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    return openSync(path, flags | constants.O_CREAT, mode);
+  }
+}
+
+/** Short writes are continued. */
+function writeFully(fd: number, buffers: readonly Uint8Array[], position: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let rest: readonly Uint8Array[] = buffers;
+    let offset = position;
+    const next = (): void => {
+      const first = rest[0];
+      if (first === undefined) return resolve();
+      if (rest.length === 1) write(fd, first, 0, first.length, offset, done);
+      else writev(fd, rest, offset, done);
+    };
+    const done = (error: NodeJS.ErrnoException | null, written: number): void => {
+      if (error) return reject(toDragonflyError(error));
+      if (written === 0) return reject(new DragonflyError('STORAGE', 'the disk took no bytes'));
+      offset += written;
+      rest = withoutFirst(rest, written);
+      next();
+    };
+    next();
+  });
+}
+
+function withoutFirst(buffers: readonly Uint8Array[], count: number): Uint8Array[] {
+  let skip = count;
+  const rest: Uint8Array[] = [];
+  for (const buffer of buffers) {
+    if (skip >= buffer.length) skip -= buffer.length;
+    else {
+      rest.push(skip === 0 ? buffer : buffer.subarray(skip));
+      skip = 0;
+    }
+  }
+  return rest;
+}
+
+/** Fills the buffer from `position`; resolves with the bytes read, fewer only at the end of the file. */
+export function readFully(fd: number, buffer: Uint8Array, position: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    let filled = 0;
+    const next = (): void => read(fd, buffer, filled, buffer.length - filled, position + filled, done);
+    const done = (error: NodeJS.ErrnoException | null, count: number): void => {
+      if (error) return reject(toDragonflyError(error));
+      filled += count;
+      if (count === 0 || filled === buffer.length) return resolve(filled);
+      next();
+    };
+    next();
+  });
+}

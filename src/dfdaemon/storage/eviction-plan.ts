@@ -1,0 +1,44 @@
+/** Which tasks have to go: expired ones, then the least recently used until enough is freed. Pure. */
+
+export interface EvictionCandidate {
+  readonly id: string;
+  /** Bytes the store counts for it. */
+  readonly bytes: number;
+  /** Bytes the file system gets back: none while the content has a name outside the store. */
+  readonly freedBytes: number;
+  /** On the store's age clock. */
+  readonly lastUsedMs: number;
+  readonly inUse: boolean;
+  /** Exempt from collection. */
+  readonly persistent: boolean;
+}
+
+export interface EvictionPressure {
+  readonly nowMs: number;
+  /** Unused for longer than this: expired. 0 for never. */
+  readonly ttlMs: number;
+  /** Bytes the store has to give up to meet its quota. */
+  readonly excessBytes: number;
+  /** Bytes the file system lacks. */
+  readonly lackingBytes: number;
+  /** Tasks the index has too many. */
+  readonly excessTasks: number;
+}
+
+/** Ids in the order they are to be removed; never one in use, never a persistent one. */
+export function planEviction(candidates: Iterable<EvictionCandidate>, pressure: EvictionPressure): string[] {
+  let { excessBytes, lackingBytes, excessTasks } = pressure;
+  const idle = [...candidates].filter((candidate) => !candidate.inUse && !candidate.persistent);
+  idle.sort((a, b) => a.lastUsedMs - b.lastUsedMs || (a.id < b.id ? -1 : 1));
+  const plan: string[] = [];
+  for (const { id, bytes, freedBytes, lastUsedMs } of idle) {
+    const expired = pressure.ttlMs > 0 && pressure.nowMs - lastUsedMs > pressure.ttlMs;
+    const helps = excessTasks > 0 || (excessBytes > 0 && bytes > 0) || (lackingBytes > 0 && freedBytes > 0);
+    if (!expired && !helps) continue;
+    plan.push(id);
+    excessBytes -= bytes;
+    lackingBytes -= freedBytes;
+    excessTasks -= 1;
+  }
+  return plan;
+}

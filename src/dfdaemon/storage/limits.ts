@@ -1,0 +1,28 @@
+/** Every bound of the store, with its unit and reason. What an operator may want to change is an option of the store. */
+
+/** Bytes gathered before one positional write: from 1 MiB on, asynchronous writes cost hardly more than synchronous ones. */
+export const writeBlockBytes = 2 ** 20;
+
+/** Writes in flight per piece; more only wait for the lock of the same inode. */
+export const maxWritesInFlight = 2;
+
+/** Block of verification and whole-content hashing; long enough to be cheap, short enough for the event loop (< 1 ms of CRC). */
+export const verifyBlockBytes = 2 ** 20;
+
+/** Tasks kept in the index (about 1 KiB of memory each); past it the least recently used idle task is evicted. */
+export const defaultMaxTasks = 100_000;
+
+/** A response header larger than this is the origin's fault and is not recorded. */
+export const maxHeaderBytes = 64 * 1024;
+
+/** How often last uses are written down; after `kill -9` an order of use this old at most is lost. */
+export const usageFlushIntervalMs = 5_000;
+
+/** The most that time spent switched off may age tasks, so that a wrong clock at start cannot expire everything. */
+export const maxOfflineAgeMs = 24 * 3_600_000;
+
+/** Default between two collections. */
+export const defaultCollectIntervalMs = 60_000;
+
+/** Files flushed at the same time: file systems with a journal flush several for the price of one. */
+export const flushesAtOnce = 8;

@@ -1,0 +1,133 @@
+/**
+ * Hands the finished content to a path outside the store: hard link, then reflink, then copy.
+ *
+ * A hard link shares its bytes with the store, so a user who edits his file edits ours. Two rules keep that harmless:
+ * at most one name is linked out at a time (a second output is a reflink or copy, so no user's edit reaches another
+ * user's file), and the stamp of the file (size, modification and change time) is recorded at the link and compared
+ * before any piece is served or handed out again. A changed file is taken out of use, given an inode of its own and
+ * verified piece by piece before it returns.
+ */
+import { randomUUID } from 'node:crypto';
+import { constants, linkSync, lstatSync, renameSync, rmSync } from 'node:fs';
+import { chmod, chown, copyFile, link, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
+import type { StoredTask } from './stored-task.ts';
+
+export interface LinkOutOptions {
+  /** Replace a file that stands there (default false: OUTPUT error). */
+  readonly overwrite?: boolean;
+  /** Only a hard link will do; where none is possible the call fails. */
+  readonly forceHardLink?: boolean;
+  /** Permission bits of the output; default 0644. Other bits than those need a file of their own: no hard link. */
+  readonly mode?: number;
+  /** Owner the output must have; one other than this process needs a file of its own. */
+  readonly uid?: number;
+  readonly gid?: number;
+}
+
+export type LinkMethod = 'hard-link' | 'reflink' | 'copy';
+
+const contentMode = 0o644;
+
+/** Atomic: the path has the whole content or is untouched. Throws OUTPUT, NO_SPACE, PERMISSION_DENIED. */
+export async function linkOut(task: StoredTask, outputPath: string, options: LinkOutOptions = {}): Promise<LinkMethod> {
+  using _lease = task.lease();
+  const path = resolve(outputPath);
+  await requireIntact(task);
+  checkTarget(path, options.overwrite ?? false);
+  const temporary = join(dirname(path), `.${basename(path).slice(0, 100)}.${randomUUID()}.part`);
+  try {
+    if (mayHardLink(task, options) && hardLink(task, path, temporary, options)) return 'hard-link';
+    const method = await copyOut(task.content.path, temporary);
+    await chmod(temporary, options.mode ?? contentMode);
+    if (options.uid !== undefined || options.gid !== undefined) {
+      await chown(temporary, options.uid ?? process.geteuid?.() ?? 0, options.gid ?? process.getegid?.() ?? 0);
+    }
+    await publish(temporary, path, options.overwrite ?? false);
+    return method;
+  } catch (error) {
+    throw outputError(path, error);
+  } finally {
+    await rm(temporary, { force: true });
+  }
+}
+
+/** The content must be complete and untouched; touched content is verified first. */
+async function requireIntact(task: StoredTask): Promise<void> {
+  if (task.touchedFromOutside()) task.suspect();
+  await task.recovered;
+  if (task.state === 'finished' && task.complete) return;
+  throw new DragonflyError('FAILED_PRECONDITION', `task ${task.id} is not finished: it cannot be written to an output`);
+}
+
+function checkTarget(path: string, overwrite: boolean): void {
+  const standing = lstatSync(path, { throwIfNoEntry: false });
+  if (!standing) return;
+  if (standing.isDirectory())
+    throw new DragonflyError('OUTPUT', `the output ${path} is a directory`, { hint: 'Name a file.' });
+  if (!overwrite) throw exists(path);
+}
+
+function mayHardLink(task: StoredTask, options: LinkOutOptions): boolean {
+  if (options.forceHardLink) return true;
+  const ownFile =
+    (options.mode !== undefined && options.mode !== contentMode) ||
+    (options.uid !== undefined && options.uid !== process.geteuid?.()) ||
+    (options.gid !== undefined && options.gid !== process.getegid?.());
+  return !ownFile && task.content.stamp()?.links === 1;
+}
+
+/** One synchronous step, so that no piece is served between the link and its stamp. False when links are not possible. */
+function hardLink(task: StoredTask, path: string, temporary: string, options: LinkOutOptions): boolean {
+  task.record.change({ linkStamp: 'linking' }); // a crash before the real stamp is written leaves a stamp that no file matches
+  try {
+    if (options.overwrite) {
+      linkSync(task.content.path, temporary);
+      renameSync(temporary, path);
+      rmSync(temporary, { force: true }); // rename does nothing when both names are already the same file
+    } else linkSync(task.content.path, path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw exists(path);
+    if (options.forceHardLink) throw error;
+    return false;
+  } finally {
+    const stamp = task.content.stamp();
+    task.record.change({ linkStamp: stamp && stamp.links > 1 ? stamp.text : null });
+  }
+}
+
+async function copyOut(from: string, to: string): Promise<LinkMethod> {
+  try {
+    await copyFile(from, to, constants.COPYFILE_FICLONE_FORCE);
+    return 'reflink';
+  } catch {
+    await rm(to, { force: true });
+    await copyFile(from, to, constants.COPYFILE_EXCL);
+    return 'copy';
+  }
+}
+
+async function publish(temporary: string, path: string, overwrite: boolean): Promise<void> {
+  if (overwrite) return rename(temporary, path);
+  try {
+    await link(temporary, path); // unlike rename, never replaces a file made in the meantime
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw exists(path);
+    checkTarget(path, false); // file systems without links: the check is all there is
+    await rename(temporary, path);
+  }
+}
+
+function exists(path: string): DragonflyError {
+  return new DragonflyError('OUTPUT', `the output ${path} exists`, {
+    hint: 'Remove it, or ask for it to be overwritten.',
+  });
+}
+
+function outputError(path: string, error: unknown): DragonflyError {
+  const known = toDragonflyError(error);
+  if (known.code !== 'INTERNAL') return known;
+  return new DragonflyError('OUTPUT', `the output ${path} cannot be written: ${known.message}`, { cause: error });
+}

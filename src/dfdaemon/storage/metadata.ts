@@ -1,0 +1,221 @@
+/**
+ * What the store knows about its content files, in SQLite (WAL). One row per task, one per verified piece.
+ *
+ * The database is held in exclusive locking mode from open to close, so it is also the lock of the directory: the
+ * kernel drops it when the process ends, however it ends. Statements are synchronous and short.
+ */
+import { join } from 'node:path';
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import { DragonflyError } from '../../core/errors.ts';
+import type { SavedAge } from './age-clock.ts';
+import { migrate } from './schema.ts';
+import { storageStep, toStorageError } from './storage-error.ts';
+
+export type TaskState = 'running' | 'finished' | 'failed';
+
+/** A row of `task`; times of the wall clock in unix ms, `lastUsedMs` on the store's age clock. */
+export interface TaskRow {
+  readonly id: string;
+  readonly url: string;
+  readonly tag: string | null;
+  readonly application: string | null;
+  readonly digest: string | null;
+  /** JSON object of the request header to record; secrets never get here. */
+  readonly header: string | null;
+  /** JSON object of the origin's response header. */
+  readonly responseHeader: string | null;
+  readonly contentLength: number | null;
+  readonly pieceLength: number | null;
+  readonly state: TaskState;
+  /** 1 when the content was flushed to the disk after its last write. */
+  readonly synced: number;
+  readonly persistent: number;
+  /** Stamp of the content file when it was last known to be untouched by others; null while it has no other name. */
+  readonly linkStamp: string | null;
+  readonly createdMs: number;
+  readonly updatedMs: number;
+  readonly prefetchedMs: number | null;
+  readonly finishedMs: number | null;
+  readonly failedMs: number | null;
+  readonly lastUsedMs: number;
+  readonly uploadedCount: number;
+}
+
+export interface PieceRecord {
+  readonly number: number;
+  readonly offset: number;
+  readonly length: number;
+  readonly crc32: number;
+  /** `origin`, or the id of the peer it came from. */
+  readonly source: string;
+  readonly costMs: number;
+  readonly createdMs: number;
+}
+
+export interface TaskTotals {
+  readonly taskId: string;
+  readonly pieces: number;
+  readonly bytes: number;
+}
+
+const taskColumns = [
+  'id', 'url', 'tag', 'application', 'digest', 'header', 'responseHeader', 'contentLength', 'pieceLength', 'state',
+  'synced', 'persistent', 'linkStamp', 'createdMs', 'updatedMs', 'prefetchedMs', 'finishedMs', 'failedMs',
+  'lastUsedMs', 'uploadedCount',
+] as const satisfies readonly (keyof TaskRow)[]; // prettier-ignore
+
+export class Metadata {
+  readonly #db: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+
+  private constructor(db: DatabaseSync) {
+    this.#db = db;
+  }
+
+  /** Throws IN_USE when another daemon holds the file, STORAGE when it is newer than this program or damaged. */
+  static open(directory: string): Metadata {
+    let db: DatabaseSync | undefined;
+    try {
+      db = new DatabaseSync(join(directory, 'metadata.sqlite'), { timeout: 0 });
+      db.exec('PRAGMA locking_mode = EXCLUSIVE');
+      db.exec('PRAGMA journal_mode = WAL');
+      db.exec('PRAGMA synchronous = NORMAL');
+      // A checkpoint flushes on this thread; one per 32 MiB of log (some 2,000 pieces) keeps it off the percentiles.
+      db.exec('PRAGMA wal_autocheckpoint = 8000');
+      db.exec('BEGIN EXCLUSIVE; COMMIT');
+      migrate(db);
+      return new Metadata(db);
+    } catch (error) {
+      db?.close();
+      const known = toStorageError(error);
+      throw known.code === 'IN_USE' ? inUse(directory, error) : known;
+    }
+  }
+
+  close(): void {
+    this.#statements.clear();
+    this.#db.close();
+  }
+
+  tasks(): TaskRow[] {
+    return storageStep(() => this.#sql(`SELECT ${taskColumns.join(', ')} FROM task`).all() as unknown as TaskRow[]);
+  }
+
+  totals(): TaskTotals[] {
+    return storageStep(
+      () =>
+        this.#sql(
+          'SELECT taskId, count(*) AS pieces, sum(length) AS bytes FROM piece GROUP BY taskId',
+        ).all() as unknown as TaskTotals[],
+    );
+  }
+
+  putTask(row: TaskRow): void {
+    const names = taskColumns.map((name) => `:${name}`).join(', ');
+    this.#run(`INSERT OR REPLACE INTO task (${taskColumns.join(', ')}) VALUES (${names})`, { ...row });
+  }
+
+  updateTask(id: string, changes: Partial<Omit<TaskRow, 'id'>>): void {
+    const names = Object.keys(changes);
+    if (names.length === 0) return;
+    this.#run(`UPDATE task SET ${names.map((name) => `${name} = :${name}`).join(', ')} WHERE id = :id`, {
+      ...changes,
+      id,
+    });
+  }
+
+  /** Writes down the last uses, and the age they are counted in, in one transaction. */
+  saveUsage(rows: Iterable<Pick<TaskRow, 'id' | 'lastUsedMs' | 'uploadedCount'>>, age: SavedAge): void {
+    this.transaction(() => {
+      for (const row of rows) {
+        const { id, lastUsedMs, uploadedCount } = row;
+        this.#run('UPDATE task SET lastUsedMs = :lastUsedMs, uploadedCount = :uploadedCount WHERE id = :id', {
+          id,
+          lastUsedMs,
+          uploadedCount,
+        });
+      }
+      this.#run("INSERT OR REPLACE INTO setting (name, value) VALUES ('age', :value)", { value: JSON.stringify(age) });
+    });
+  }
+
+  savedAge(): SavedAge | undefined {
+    return storageStep(() => {
+      const row = this.#sql("SELECT value FROM setting WHERE name = 'age'").get();
+      return typeof row?.['value'] === 'string' ? (JSON.parse(row['value']) as SavedAge) : undefined;
+    });
+  }
+
+  /** Removes the task and its pieces. */
+  deleteTask(id: string): void {
+    this.transaction(() => {
+      this.#run('DELETE FROM piece WHERE taskId = :id', { id });
+      this.#run('DELETE FROM task WHERE id = :id', { id });
+    });
+  }
+
+  /** Records a piece whose bytes are in the content file, and that the content is ahead of the disk again. */
+  putPiece(taskId: string, piece: PieceRecord, updatedMs: number): void {
+    this.transaction(() => {
+      this.#run(
+        `INSERT OR REPLACE INTO piece (taskId, number, offset, length, crc32, source, costMs, createdMs)
+         VALUES (:taskId, :number, :offset, :length, :crc32, :source, :costMs, :createdMs)`,
+        { ...piece, taskId },
+      );
+      this.#run('UPDATE task SET synced = 0, updatedMs = :updatedMs WHERE id = :taskId', { taskId, updatedMs });
+    });
+  }
+
+  deletePiece(taskId: string, number: number): void {
+    this.#run('DELETE FROM piece WHERE taskId = :taskId AND number = :number', { taskId, number });
+  }
+
+  deletePieces(taskId: string): void {
+    this.#run('DELETE FROM piece WHERE taskId = :taskId', { taskId });
+  }
+
+  piece(taskId: string, number: number): PieceRecord | undefined {
+    return storageStep(
+      () =>
+        this.#sql(`${selectPiece} AND number = :number`).get({ taskId, number }) as unknown as PieceRecord | undefined,
+    );
+  }
+
+  /** Ascending by number. */
+  pieces(taskId: string): PieceRecord[] {
+    return storageStep(() => this.#sql(`${selectPiece} ORDER BY number`).all({ taskId }) as unknown as PieceRecord[]);
+  }
+
+  transaction(work: () => void): void {
+    storageStep(() => this.#db.exec('BEGIN IMMEDIATE'));
+    try {
+      work();
+      this.#db.exec('COMMIT');
+    } catch (error) {
+      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+      throw toStorageError(error);
+    }
+  }
+
+  #run(sql: string, values: Record<string, SQLInputValue>): void {
+    storageStep(() => this.#sql(sql).run(values));
+  }
+
+  #sql(text: string): StatementSync {
+    let statement = this.#statements.get(text);
+    if (!statement) {
+      statement = this.#db.prepare(text);
+      this.#statements.set(text, statement);
+    }
+    return statement;
+  }
+}
+
+const selectPiece = 'SELECT number, offset, length, crc32, source, costMs, createdMs FROM piece WHERE taskId = :taskId';
+
+function inUse(directory: string, cause: unknown): DragonflyError {
+  return new DragonflyError('IN_USE', `the storage directory ${directory} is in use by another daemon`, {
+    cause,
+    hint: 'Stop the other daemon, or configure another storage directory for this one.',
+  });
+}

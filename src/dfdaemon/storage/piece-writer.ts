@@ -1,0 +1,184 @@
+/**
+ * Takes the bytes of one piece in the order they arrive and puts them at their final offset; the CRC-32 runs along.
+ * The piece exists only once `commit` has resolved. Exactly one of commit and abort must be awaited: until then the
+ * piece is claimed and no other writer gets it.
+ */
+import { crc32 } from '../../core/crc32.ts';
+import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
+import type { FileUse } from './content-file.ts';
+import { maxWritesInFlight, writeBlockBytes } from './limits.ts';
+
+export interface CommitFacts {
+  /** `origin`, or the id of the peer the bytes came from. */
+  readonly source: string;
+  readonly costMs: number;
+  /** What the sender said the CRC-32 is; a difference rejects with DIGEST_MISMATCH. */
+  readonly expectedCrc32?: number | undefined;
+}
+
+/** What the writer needs of the task it writes for. */
+export interface PieceSlot {
+  readonly number: number;
+  readonly offset: number;
+  /** Length of the piece, or the most it may have while the length of the content is unknown. */
+  readonly maxLengthBytes: number;
+  readonly lengthKnown: boolean;
+  readonly file: FileUse;
+  /** Records the verified piece. */
+  commit(lengthBytes: number, crc: number, facts: CommitFacts): void;
+  /** Gives up the claim and the file. */
+  release(): void;
+}
+
+export class PieceWriter {
+  readonly #slot: PieceSlot;
+  #crc = 0;
+  #received = 0;
+  #flushed = 0;
+  #gathered: Uint8Array[] = [];
+  #inFlight = new Set<Promise<void>>();
+  #failure: DragonflyError | undefined;
+  #ending = false;
+  readonly #ended = Promise.withResolvers<void>();
+
+  constructor(slot: PieceSlot) {
+    this.#slot = slot;
+  }
+
+  get number(): number {
+    return this.#slot.number;
+  }
+
+  /** Length of the piece; while the length of the content is unknown, the most it may have. */
+  get maxLengthBytes(): number {
+    return this.#slot.maxLengthBytes;
+  }
+
+  get receivedBytes(): number {
+    return this.#received;
+  }
+
+  /** Of the bytes received so far. */
+  get crc32(): number {
+    return this.#crc;
+  }
+
+  /**
+   * Takes the chunk, which must not change afterwards. Small chunks are gathered and written together. When a promise
+   * comes back, await it before the next write: the disk is behind.
+   */
+  write(chunk: Uint8Array): Promise<void> | undefined {
+    this.#take(chunk);
+    this.#gathered.push(chunk);
+    if (this.#received - this.#flushed >= writeBlockBytes) void this.#flush();
+    return this.#inFlight.size >= maxWritesInFlight
+      ? Promise.race(this.#inFlight).then(() => this.#check())
+      : undefined;
+  }
+
+  /**
+   * Writes one block at once, without gathering. Resolves when the block may be used again; rejects when the disk
+   * refuses. `crcDone` when the caller passed the same bytes to `digest` as they arrived.
+   */
+  writeBlock(block: Uint8Array, crcDone = false): Promise<void> {
+    this.#take(block, crcDone);
+    if (this.#gathered.length > 0) void this.#flush();
+    this.#gathered.push(block);
+    return this.#flush().then(() => this.#check());
+  }
+
+  /** Runs bytes through the CRC while they are in the cache of the processor; writeBlock with `crcDone` must follow. */
+  digest(bytes: Uint8Array): void {
+    this.#crc = crc32(bytes, this.#crc);
+  }
+
+  /**
+   * Waits for the bytes, checks their number and digest, records the piece. Rejects (and the piece stays absent) with
+   * DIGEST_MISMATCH, FAILED_PRECONDITION for a wrong number of bytes, or the fault of the disk.
+   */
+  async commit(facts: CommitFacts): Promise<void> {
+    this.#end();
+    try {
+      if (this.#gathered.length > 0) void this.#flush();
+      await this.#settled();
+      this.#check();
+      this.#checkComplete(facts.expectedCrc32);
+      this.#slot.commit(this.#received, this.#crc, facts);
+    } finally {
+      this.#release();
+    }
+  }
+
+  /**
+   * Drops what was written, unless a commit has already begun. Resolves when no write of this writer is under way and
+   * the piece is free for another. Safe to call at any time.
+   */
+  async abort(): Promise<void> {
+    if (this.#ending) return this.#ended.promise;
+    this.#ending = true;
+    this.#gathered = [];
+    await this.#settled();
+    this.#release();
+  }
+
+  #take(chunk: Uint8Array, crcDone = false): void {
+    if (this.#ending)
+      throw new DragonflyError('FAILED_PRECONDITION', `piece ${this.number} is no longer being written`);
+    this.#check();
+    if (this.#received + chunk.length > this.#slot.maxLengthBytes) {
+      throw new DragonflyError('PROTOCOL', `piece ${this.number} got more than its ${this.#slot.maxLengthBytes} bytes`);
+    }
+    if (!crcDone) this.#crc = crc32(chunk, this.#crc);
+    this.#received += chunk.length;
+  }
+
+  /** Never rejects: a fault of the disk is kept and comes out at the next step. */
+  #flush(): Promise<void> {
+    const buffers = this.#gathered;
+    const position = this.#slot.offset + this.#flushed;
+    this.#gathered = [];
+    this.#flushed = this.#received;
+    const writing = this.#slot.file.write(buffers, position);
+    const tracked = writing
+      .catch((error: unknown) => {
+        this.#failure ??= toDragonflyError(error);
+      })
+      .finally(() => this.#inFlight.delete(tracked));
+    this.#inFlight.add(tracked);
+    return tracked;
+  }
+
+  #checkComplete(expectedCrc32: number | undefined): void {
+    const { lengthKnown, maxLengthBytes } = this.#slot;
+    if (lengthKnown ? this.#received !== maxLengthBytes : this.#received === 0) {
+      throw new DragonflyError(
+        'FAILED_PRECONDITION',
+        `piece ${this.number} has ${this.#received} of ${maxLengthBytes} bytes`,
+      );
+    }
+    if (expectedCrc32 !== undefined && expectedCrc32 !== this.#crc) {
+      throw new DragonflyError(
+        'DIGEST_MISMATCH',
+        `piece ${this.number} has CRC-32 ${this.#crc}, expected ${expectedCrc32}`,
+      );
+    }
+  }
+
+  #check(): void {
+    if (this.#failure) throw this.#failure;
+  }
+
+  async #settled(): Promise<void> {
+    while (this.#inFlight.size > 0) await Promise.all(this.#inFlight);
+  }
+
+  #end(): void {
+    if (this.#ending) throw new DragonflyError('FAILED_PRECONDITION', `piece ${this.number} was already ended`);
+    this.#ending = true;
+  }
+
+  #release(): void {
+    this.#slot.release();
+    this.#ended.resolve();
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * Verifies content that may not be what the metadata says: pieces that were not flushed before an unclean stop, and
+ * content that was changed through a hard link. One task at a time, in blocks, behind the running daemon: a piece
+ * returns to use as soon as its CRC is right, and is dropped when it is not.
+ */
+import { constants } from 'node:fs';
+import { copyFile, rename, rm } from 'node:fs/promises';
+import { crc32 } from '../../core/crc32.ts';
+import { toDragonflyError } from '../../core/errors.ts';
+import type { Logger } from '../../core/logger.ts';
+import { readFully } from './content-file.ts';
+import { verifyBlockBytes } from './limits.ts';
+import type { PieceRecord } from './metadata.ts';
+import type { StoredTask } from './stored-task.ts';
+
+export class Recovery {
+  readonly #logger: Logger | undefined;
+  readonly #done: (task: StoredTask) => void;
+  readonly #queue = new Set<StoredTask>();
+  #running: Promise<void> | undefined;
+  #stopped = false;
+
+  /** `done` is called after each task whose verification has ended. */
+  constructor(logger: Logger | undefined, done: (task: StoredTask) => void) {
+    this.#logger = logger;
+    this.#done = done;
+  }
+
+  /** Takes the task's pieces out of use at once and queues their verification. */
+  add(task: StoredTask): void {
+    if (this.#stopped || this.#queue.has(task)) return;
+    task.index.beginRecovery();
+    this.#queue.add(task);
+    this.#running ??= this.#run();
+  }
+
+  /** Resolves when nothing is left to verify. */
+  async idle(): Promise<void> {
+    while (this.#running) await this.#running;
+  }
+
+  /** Ends after the block in hand; what was not verified stays recorded for the next start. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    for (const task of this.#queue) {
+      if (this.#stopped) break;
+      await this.#recover(task);
+      this.#queue.delete(task);
+    }
+    this.#running = undefined;
+  }
+
+  async #recover(task: StoredTask): Promise<void> {
+    if (task.removed) return;
+    const records = task.index.unverified();
+    let lost = 0;
+    try {
+      if (task.record.linkedOut) await detach(task);
+      const file = task.content.acquire();
+      try {
+        const block = Buffer.allocUnsafe(verifyBlockBytes);
+        for (const record of records) {
+          if (this.#stopped || task.removed) return;
+          if (!task.index.needsVerification(record.number)) continue;
+          const intact = await isIntact(file.fd, record, block);
+          if (!intact) lost += 1;
+          task.index.endPieceRecovery(record, intact);
+        }
+      } finally {
+        file.release();
+      }
+    } catch (error) {
+      // What could not be verified is dropped below and fetched again.
+      this.#logger?.warn(
+        { task: task.id, error: toDragonflyError(error).message },
+        'stored content cannot be verified',
+      );
+    }
+    if (this.#stopped || task.removed) return;
+    task.endRecovery();
+    this.#done(task);
+    if (lost > 0)
+      this.#logger?.warn({ task: task.id, lost, pieces: records.length }, 'stored pieces were damaged and dropped');
+  }
+}
+
+/** False also when the disk cannot read the piece any more. */
+async function isIntact(fd: number, record: PieceRecord, block: Buffer): Promise<boolean> {
+  try {
+    let crc = 0;
+    for (let done = 0; done < record.length;) {
+      const part = block.subarray(0, Math.min(block.length, record.length - done));
+      const count = await readFully(fd, part, record.offset + done);
+      if (count < part.length) return false;
+      crc = crc32(part, crc);
+      done += count;
+    }
+    return crc === record.crc32;
+  } catch {
+    return false;
+  }
+}
+
+/** Gives the store a file of its own again, so that repairing it never writes into the file of a user. */
+async function detach(task: StoredTask): Promise<void> {
+  if ((task.content.stamp()?.links ?? 1) > 1) {
+    const copy = `${task.content.path}.detached`;
+    await rm(copy, { force: true });
+    await copyFile(task.content.path, copy, constants.COPYFILE_FICLONE);
+    await rename(copy, task.content.path);
+    task.content.renewed();
+    task.record.change({ synced: 0 });
+  }
+  task.record.change({ linkStamp: null });
+}

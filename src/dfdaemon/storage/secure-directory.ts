@@ -1,0 +1,39 @@
+/** Directories that only this user may enter: made, or checked before anything inside is trusted. */
+import { chmodSync, lstatSync, mkdirSync } from 'node:fs';
+import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
+
+/**
+ * Makes the directory (and missing parents) or checks the one that stands: a real directory, ours, not writable by
+ * others. One that others may merely read is closed to them. Throws PERMISSION_DENIED for anything suspicious.
+ */
+export function secureDirectory(path: string): void {
+  let stat;
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    stat = lstatSync(path);
+  } catch (error) {
+    throw toDragonflyError(error);
+  }
+  if (!stat.isDirectory())
+    throw refuse(path, 'is not a directory', 'Remove the link or file, or configure another directory.');
+  const uid = process.geteuid?.();
+  if (uid !== undefined && stat.uid !== uid) {
+    throw refuse(
+      path,
+      `belongs to user ${stat.uid}, not to ${uid}`,
+      'Give it to the user this daemon runs as, or configure another directory.',
+    );
+  }
+  if ((stat.mode & 0o022) !== 0) {
+    throw refuse(
+      path,
+      'is writable by other users',
+      'Its contents cannot be trusted: empty it and run chmod 700 on it.',
+    );
+  }
+  if ((stat.mode & 0o077) !== 0) chmodSync(path, 0o700);
+}
+
+function refuse(path: string, what: string, hint: string): DragonflyError {
+  return new DragonflyError('PERMISSION_DENIED', `the directory ${path} ${what}`, { hint });
+}

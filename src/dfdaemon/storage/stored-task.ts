@@ -1,0 +1,395 @@
+/**
+ * One task in the store: its content file, its verified pieces, who uses it.
+ *
+ * State changes are synchronous and written through to the metadata; bytes move in PieceWriter and through the
+ * descriptors handed out by `openPiece`. A piece enters `pieces` and reaches the `onPiece` listeners only after its
+ * row is committed, so whoever is told of a piece can serve it, also after a crash.
+ *
+ * Keep a lease while working on a task: the collector never takes a leased task. Writers and readers hold one.
+ */
+import { formatDigest, type Digest } from '../../core/digest.ts';
+import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
+import { pieceLayout, pieceSpan, type PieceLayout, type PieceSpan } from '../../core/piece-layout.ts';
+import type { PieceSet } from '../../swarm/piece-set.ts';
+import type { AgeClock } from './age-clock.ts';
+import { ContentFile, type FileUse } from './content-file.ts';
+import { maxHeaderBytes } from './limits.ts';
+import type { Metadata, PieceRecord, TaskRow, TaskState } from './metadata.ts';
+import { PieceIndex } from './piece-index.ts';
+import { PieceWriter, type CommitFacts } from './piece-writer.ts';
+import { TaskUses, type Lease } from './task-uses.ts';
+import { TaskRecord, type StoredIdentity, type TaskTimes } from './task-record.ts';
+
+export type { Lease } from './task-uses.ts';
+
+export interface LayoutFacts {
+  /** Undefined while the origin does not tell (chunked): pieces are then written in order until `finish` names it. */
+  readonly contentLengthBytes?: number | undefined;
+  readonly pieceLengthBytes: number;
+  readonly responseHeader?: Readonly<Record<string, string>> | undefined;
+}
+
+/** An open piece: bytes `offset … offset + length − 1` of `fd`. Close it when done. */
+export interface OpenPiece extends PieceRecord, Disposable {
+  readonly fd: number;
+  close(): void;
+}
+
+/** What a task needs of the store it lives in. */
+export interface TaskHost {
+  readonly metadata: Metadata;
+  readonly clock: AgeClock;
+  /** Committed bytes grew (or shrank) by this many. */
+  bytesChanged(delta: number): void;
+  used(task: StoredTask): void;
+  released(task: StoredTask): void;
+  finished(task: StoredTask): void;
+  /** The content may have been changed by others: take it out of use and verify it. */
+  suspect(task: StoredTask): void;
+}
+
+export class StoredTask {
+  readonly id: string;
+  readonly content: ContentFile;
+  /** Row and pieces as the store's own helpers see them; everybody else uses the task. */
+  readonly record: TaskRecord;
+  readonly index: PieceIndex;
+  readonly #host: TaskHost;
+  readonly #uses: TaskUses;
+  readonly #writing = new Set<number>();
+  #writes = 0;
+  #removed = false;
+
+  constructor(row: TaskRow, bytes: number, contentPath: string, host: TaskHost) {
+    this.id = row.id;
+    this.#host = host;
+    this.record = new TaskRecord(row, host.metadata, host.clock);
+    this.index = new PieceIndex(row.id, bytes, host.metadata, (delta) => host.bytesChanged(delta));
+    this.#uses = new TaskUses(() => host.released(this));
+    this.content = new ContentFile(contentPath);
+  }
+
+  get identity(): StoredIdentity {
+    return this.record.identity;
+  }
+
+  /** `finished` only while every piece is verified; a task under recovery reads as `running`. */
+  get state(): TaskState {
+    const { state } = this.record.row;
+    return state === 'finished' && this.index.underRecovery ? 'running' : state;
+  }
+
+  /** Undefined until the length of the content is known. */
+  get layout(): PieceLayout | undefined {
+    return this.record.layout;
+  }
+
+  get pieceLengthBytes(): number | undefined {
+    return this.record.row.pieceLength ?? undefined;
+  }
+
+  get contentLengthBytes(): number | undefined {
+    return this.record.row.contentLength ?? undefined;
+  }
+
+  get responseHeader(): Readonly<Record<string, string>> {
+    return this.record.responseHeader;
+  }
+
+  get times(): TaskTimes {
+    return this.record.times;
+  }
+
+  /** Committed bytes. */
+  get bytes(): number {
+    return this.index.bytes;
+  }
+
+  get uploadingCount(): number {
+    return this.#uses.uploadingCount;
+  }
+
+  get uploadedCount(): number {
+    return this.record.row.uploadedCount;
+  }
+
+  get inUse(): boolean {
+    return this.#uses.inUse;
+  }
+
+  get removed(): boolean {
+    return this.#removed;
+  }
+
+  /** The verified pieces; owned by the task, only to be read. */
+  get pieces(): PieceSet {
+    return this.index.set;
+  }
+
+  get complete(): boolean {
+    return this.layout !== undefined && this.pieces.count === this.layout.pieceCount;
+  }
+
+  piece(number: number): PieceRecord | undefined {
+    return this.index.record(number);
+  }
+
+  /** The verified pieces, ascending. */
+  pieceRecords(): PieceRecord[] {
+    return this.index.records();
+  }
+
+  /** Called synchronously after each newly committed (or recovered) piece. Returns how to stop. */
+  onPiece(listener: (piece: PieceRecord) => void): () => void {
+    return this.index.onPiece(listener);
+  }
+
+  lease(): Lease {
+    this.#requirePresent();
+    this.touch();
+    return this.#uses.lease();
+  }
+
+  /** Marks the task as used now, for the order of eviction. */
+  touch(): void {
+    this.record.used();
+    this.#host.used(this);
+  }
+
+  /** Counts one upload until the returned function is called, once; `true` when it was sent in full. */
+  beginUpload(): (sent: boolean) => void {
+    this.touch();
+    const end = this.#uses.beginUpload();
+    return (sent) => {
+      if (sent) this.record.uploaded();
+      end();
+    };
+  }
+
+  /**
+   * Says how the content is cut. The length of the content may follow later, once; anything else already known must
+   * be the same, else FAILED_PRECONDITION: call `restart` when the origin has changed.
+   */
+  setLayout(facts: LayoutFacts): void {
+    this.#requirePresent();
+    const { contentLengthBytes, pieceLengthBytes, responseHeader } = facts;
+    const known = this.record.row;
+    const differs =
+      (known.pieceLength !== null && known.pieceLength !== pieceLengthBytes) ||
+      (known.contentLength !== null && contentLengthBytes !== undefined && known.contentLength !== contentLengthBytes);
+    if (differs) {
+      throw new DragonflyError(
+        'FAILED_PRECONDITION',
+        `task ${this.id} has ${known.contentLength ?? 'unknown'} bytes in pieces of ${known.pieceLength}, not ${contentLengthBytes ?? 'unknown'} in pieces of ${pieceLengthBytes}`,
+      );
+    }
+    if (contentLengthBytes !== undefined) this.#requireFitting(pieceLayout(contentLengthBytes, pieceLengthBytes));
+    const header = responseHeader && JSON.stringify(responseHeader);
+    this.record.change({
+      pieceLength: pieceLengthBytes,
+      ...(contentLengthBytes !== undefined && { contentLength: contentLengthBytes }),
+      ...(header !== undefined && { responseHeader: header.length > maxHeaderBytes ? null : header }),
+    });
+  }
+
+  /** Claims the piece. Throws IN_USE while another writer has it, ALREADY_EXISTS when it is there. */
+  writePiece(number: number): PieceWriter {
+    const span = this.#writableSpan(number);
+    if (this.#writing.has(number))
+      throw new DragonflyError('IN_USE', `piece ${number} of task ${this.id} is being written`);
+    if (this.pieces.has(number))
+      throw new DragonflyError('ALREADY_EXISTS', `piece ${number} of task ${this.id} is already there`);
+    this.index.giveUpUnverified(number);
+    const lease = this.lease();
+    const file = this.#openFile(lease, true);
+    this.#writing.add(number);
+    return new PieceWriter({
+      number,
+      offset: span.offset,
+      maxLengthBytes: span.length,
+      lengthKnown: this.layout !== undefined,
+      file,
+      commit: (length, crc, facts) => this.#commit({ ...span, length }, crc, facts),
+      release: () => {
+        this.#writing.delete(number);
+        file.release();
+        lease.release();
+      },
+    });
+  }
+
+  isWriting(number: number): boolean {
+    return this.#writing.has(number);
+  }
+
+  /**
+   * Throws PIECE_UNAVAILABLE when the piece is not there, also while the content is verified again because its file
+   * was changed through a hard link of it.
+   */
+  openPiece(number: number): OpenPiece {
+    if (this.touchedFromOutside()) this.suspect();
+    const piece = this.#removed ? undefined : this.piece(number);
+    if (!piece) throw new DragonflyError('PIECE_UNAVAILABLE', `piece ${number} of task ${this.id} is not here`);
+    const lease = this.lease();
+    const file = this.#openForReading(lease);
+    const close = (): void => {
+      file.release();
+      lease.release();
+    };
+    return { ...piece, fd: file.fd, close, [Symbol.dispose]: close };
+  }
+
+  /**
+   * All pieces are there and checked. `contentLengthBytes` ends content of unknown length; `digest` is the one the
+   * caller verified over the whole content. Flushing to the disk goes on behind.
+   */
+  finish(facts: { readonly contentLengthBytes?: number; readonly digest?: Digest } = {}): void {
+    this.#requirePresent();
+    const { pieceLength } = this.record.row;
+    if (facts.contentLengthBytes !== undefined && pieceLength !== null) {
+      this.setLayout({ contentLengthBytes: facts.contentLengthBytes, pieceLengthBytes: pieceLength });
+    }
+    if (!this.complete) {
+      const count = this.layout?.pieceCount ?? 'unknown';
+      throw new DragonflyError('FAILED_PRECONDITION', `task ${this.id} has ${this.pieces.count} of ${count} pieces`);
+    }
+    this.content.acquire(true).release(); // empty content is a file, too
+    this.record.change({
+      state: 'finished',
+      failedMs: null,
+      finishedMs: this.#host.clock.wallMs(),
+      ...(facts.digest && { digest: formatDigest(facts.digest) }),
+    });
+    this.#host.finished(this);
+  }
+
+  /** The download ended in an error; verified pieces stay and can be served and resumed from. */
+  fail(): void {
+    this.#requirePresent();
+    this.record.change({ state: 'failed', failedMs: this.#host.clock.wallMs() });
+  }
+
+  /** Takes up the download of a failed task again. */
+  resume(): void {
+    this.#requirePresent();
+    if (this.record.row.state === 'failed') this.record.change({ state: 'running', failedMs: null });
+  }
+
+  /** Forgets everything fetched, for instance because the origin has changed. Throws IN_USE while pieces are written. */
+  restart(): void {
+    this.#requirePresent();
+    if (this.#writing.size > 0) throw new DragonflyError('IN_USE', `task ${this.id} has pieces being written`);
+    this.index.clear();
+    this.record.change({
+      state: 'running',
+      contentLength: null,
+      pieceLength: null,
+      responseHeader: null,
+      finishedMs: null,
+      failedMs: null,
+    });
+  }
+
+  markPrefetched(): void {
+    this.record.change({ prefetchedMs: this.#host.clock.wallMs() });
+  }
+
+  /** A persistent task is exempt from collection. */
+  setPersistent(persistent: boolean): void {
+    this.record.change({ persistent: persistent ? 1 : 0 });
+  }
+
+  /** Resolves when the pieces found after an unclean stop are verified; at once otherwise. */
+  get recovered(): Promise<void> {
+    return this.index.recovered;
+  }
+
+  /** Takes the content out of use until it is verified again. */
+  suspect(): void {
+    this.#host.suspect(this);
+  }
+
+  // The rest is for the store's own helpers: recovery, flushing, linking out, removal.
+
+  /** Pieces written so far, to know whether one was during a flush. */
+  get writes(): number {
+    return this.#writes;
+  }
+
+  /** True when the content file has been linked out and is no longer as it was left. */
+  touchedFromOutside(): boolean {
+    const { linkStamp } = this.record.row;
+    return linkStamp !== null && !this.#removed && this.content.stamp()?.text !== linkStamp;
+  }
+
+  endRecovery(): void {
+    this.index.endRecovery();
+    if (this.record.row.state === 'finished' && !this.complete)
+      this.record.change({ state: 'running', finishedMs: null });
+  }
+
+  /** The store has dropped the task; nothing can be written or opened any more. */
+  markRemoved(): void {
+    this.#removed = true;
+    this.index.close();
+  }
+
+  #commit(span: PieceSpan, crc32: number, { source, costMs }: CommitFacts): void {
+    this.#requirePresent();
+    const createdMs = this.#host.clock.wallMs();
+    this.#writes += 1;
+    this.record.pieceAdded(createdMs);
+    this.index.add({ ...span, crc32, source, costMs: Math.round(costMs), createdMs });
+  }
+
+  /** A file that has vanished takes its pieces along. */
+  #openForReading(lease: Lease): FileUse {
+    try {
+      return this.#openFile(lease, false);
+    } catch (error) {
+      const known = toDragonflyError(error);
+      if (known.code === 'RESOURCE_EXHAUSTED') throw known;
+      this.suspect();
+      throw new DragonflyError('PIECE_UNAVAILABLE', `the content of task ${this.id} cannot be opened`, {
+        cause: error,
+      });
+    }
+  }
+
+  #openFile(lease: Lease, create: boolean): FileUse {
+    try {
+      return this.content.acquire(create);
+    } catch (error) {
+      lease.release();
+      throw error;
+    }
+  }
+
+  #writableSpan(number: number): PieceSpan {
+    this.#requirePresent();
+    const { layout, pieceLengthBytes } = this;
+    if (pieceLengthBytes === undefined)
+      throw new DragonflyError('FAILED_PRECONDITION', `the layout of task ${this.id} is not known yet`);
+    if (!Number.isInteger(number) || number < 0 || (layout && number >= layout.pieceCount)) {
+      throw new DragonflyError('INVALID_ARGUMENT', `task ${this.id} has no piece ${number}`);
+    }
+    return layout ? pieceSpan(layout, number) : { number, offset: number * pieceLengthBytes, length: pieceLengthBytes };
+  }
+
+  /** Pieces written before the length was known must agree with it. */
+  #requireFitting(layout: PieceLayout): void {
+    if (this.layout || this.bytes === 0) return;
+    for (const { number, length } of this.index.recorded()) {
+      if (number >= layout.pieceCount || pieceSpan(layout, number).length !== length) {
+        throw new DragonflyError(
+          'FAILED_PRECONDITION',
+          `piece ${number} of task ${this.id} does not fit ${layout.contentLengthBytes} bytes`,
+        );
+      }
+    }
+  }
+
+  #requirePresent(): void {
+    if (this.#removed) throw new DragonflyError('NOT_FOUND', `task ${this.id} was removed from the store`);
+  }
+}

@@ -1,0 +1,287 @@
+/**
+ * All tasks of one daemon, on disk: `content/tasks/<first 3 hex>/<id>` for the bytes, `metadata.sqlite` for the rest.
+ *
+ * The index of tasks is in memory, the pieces of a task are read when first asked for. Who opens the store owns the
+ * directory: a second daemon gets IN_USE.
+ */
+import { readdir, rm } from 'node:fs/promises';
+import { mkdirSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
+import { isTaskId } from '../../core/ids.ts';
+import type { Logger } from '../../core/logger.ts';
+import { AgeClock, type TimeSource } from './age-clock.ts';
+import { FlushQueue } from './flush-queue.ts';
+import { usageFlushIntervalMs } from './limits.ts';
+import { Metadata, type TaskRow } from './metadata.ts';
+import { Recovery } from './recovery.ts';
+import { secureDirectory } from './secure-directory.ts';
+import { StoredTask, type TaskHost } from './stored-task.ts';
+import { newTaskRow, type StoredIdentity } from './task-record.ts';
+
+export interface TaskStoreOptions {
+  readonly directory: string;
+  /** Keep tasks over a restart (default true); otherwise the directory is emptied at open and at close. */
+  readonly keepStorage?: boolean;
+  readonly logger?: Logger;
+  readonly time?: TimeSource;
+}
+
+export type RemoveOutcome = 'removed' | 'deferred' | 'absent';
+
+export class TaskStore {
+  readonly directory: string;
+  readonly #metadata: Metadata;
+  readonly #clock: AgeClock;
+  readonly #options: TaskStoreOptions;
+  readonly #tasks = new Map<string, StoredTask>();
+  readonly #recovery: Recovery;
+  readonly #flushes: FlushQueue;
+  readonly #usedSinceFlush = new Set<StoredTask>();
+  readonly #doomed = new Set<StoredTask>();
+  /** Removed tasks whose rows could not be deleted yet. */
+  readonly #undeleted = new Set<string>();
+  readonly #removedListeners = new Set<(task: StoredTask) => void>();
+  readonly #deletions = new Set<Promise<void>>();
+  #usageTimer: NodeJS.Timeout | undefined;
+  readonly #host: TaskHost;
+  #usedBytes = 0;
+  #trashCount = 0;
+  #closing: Promise<void> | undefined;
+
+  private constructor(options: TaskStoreOptions, metadata: Metadata) {
+    this.directory = options.directory;
+    this.#options = options;
+    this.#metadata = metadata;
+    this.#clock = new AgeClock(metadata.savedAge(), options.time);
+    this.#flushes = new FlushQueue(options.logger);
+    this.#recovery = new Recovery(options.logger, (task) => {
+      if (task.record.row.synced === 0 && task.state === 'finished') this.#flushes.add(task);
+    });
+    this.#host = {
+      metadata,
+      clock: this.#clock,
+      bytesChanged: (delta) => (this.#usedBytes += delta),
+      used: (task) => this.#usedSinceFlush.add(task),
+      released: (task) => {
+        if (this.#doomed.has(task)) this.#drop(task);
+      },
+      finished: (task) => this.#flushes.add(task),
+      suspect: (task) => this.#recovery.add(task),
+    };
+  }
+
+  /**
+   * Opens the directory, which must be ours alone. Pieces that were not flushed before an unclean stop are verified
+   * behind; `recovered` waits for that. Throws IN_USE, PERMISSION_DENIED, STORAGE, NO_SPACE.
+   */
+  static async open(options: TaskStoreOptions): Promise<TaskStore> {
+    secureDirectory(options.directory);
+    for (const part of ['content', 'trash']) secureDirectory(join(options.directory, part));
+    const metadata = Metadata.open(options.directory);
+    try {
+      const store = new TaskStore(options, metadata);
+      if (options.keepStorage === false) store.#clear();
+      store.#load();
+      await store.#emptyTrash();
+      store.#usageTimer = setInterval(() => store.#saveUsage(), usageFlushIntervalMs).unref();
+      return store;
+    } catch (error) {
+      metadata.close();
+      throw toDragonflyError(error);
+    }
+  }
+
+  get(id: string): StoredTask | undefined {
+    return this.#tasks.get(id);
+  }
+
+  list(): StoredTask[] {
+    return [...this.#tasks.values()];
+  }
+
+  get taskCount(): number {
+    return this.#tasks.size;
+  }
+
+  /** Committed bytes of all tasks. */
+  get usedBytes(): number {
+    return this.#usedBytes;
+  }
+
+  /** The clock by which tasks age. */
+  get clock(): AgeClock {
+    return this.#clock;
+  }
+
+  /** The task with this id, made when it is not there. Take a lease before the next await. */
+  open(id: string, identity: StoredIdentity): StoredTask {
+    if (this.#closing) throw new DragonflyError('UNAVAILABLE', 'the store is closing');
+    const known = this.#tasks.get(id);
+    if (known) return known;
+    if (!isTaskId(id)) throw new DragonflyError('INVALID_ARGUMENT', `"${id}" is not a task id`);
+    if (this.#undeleted.has(id)) {
+      this.#metadata.deleteTask(id);
+      this.#undeleted.delete(id);
+    }
+    const row = newTaskRow(id, identity, this.#clock);
+    this.#metadata.putTask(row);
+    return this.#add(row, 0);
+  }
+
+  /** Removes the task now, or when its last user is done (`deferred`). */
+  remove(id: string): RemoveOutcome {
+    const task = this.#tasks.get(id);
+    if (!task) return 'absent';
+    if (task.inUse) {
+      this.#doomed.add(task);
+      return 'deferred';
+    }
+    this.#drop(task);
+    return 'removed';
+  }
+
+  /** Resolves when the bytes of all removed tasks have been given back to the file system. */
+  async removalsDone(): Promise<void> {
+    await Promise.all(this.#deletions);
+  }
+
+  /** Called synchronously after a task has left the store. Returns how to stop. */
+  onRemoved(listener: (task: StoredTask) => void): () => void {
+    this.#removedListeners.add(listener);
+    return () => this.#removedListeners.delete(listener);
+  }
+
+  /** Resolves when what was left by an unclean stop is verified. */
+  recovered(): Promise<void> {
+    return this.#recovery.idle();
+  }
+
+  /** Reads every recorded piece again and drops the damaged ones; resolves when done. */
+  async verify(task: StoredTask): Promise<void> {
+    this.#recovery.add(task);
+    await task.recovered;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    clearInterval(this.#usageTimer);
+    await this.#recovery.stop();
+    if (this.#options.keepStorage === false) {
+      for (const task of this.#tasks.values()) this.#drop(task);
+    } else {
+      for (const task of this.#tasks.values())
+        if (task.bytes > 0 && task.record.row.synced === 0) this.#flushes.add(task);
+      await this.#flushes.idle();
+      this.#saveUsage();
+    }
+    await Promise.all(this.#deletions);
+    this.#metadata.close();
+  }
+
+  #load(): void {
+    const totals = new Map(this.#metadata.totals().map((total) => [total.taskId, total]));
+    for (const row of this.#metadata.tasks()) {
+      const total = totals.get(row.id);
+      const task = this.#add(row, total?.bytes ?? 0);
+      if (total && (row.synced === 0 || !hasContent(task, total.bytes))) this.#recovery.add(task);
+    }
+  }
+
+  #add(row: TaskRow, bytes: number): StoredTask {
+    const task = new StoredTask(row, bytes, this.#contentPath(row.id), this.#host);
+    this.#tasks.set(row.id, task);
+    this.#usedBytes += bytes;
+    return task;
+  }
+
+  /** A crash in between leaves rows without a file, which the next start notices, or a file in the trash. */
+  #drop(task: StoredTask): void {
+    this.#discard(task.content.path);
+    this.#tasks.delete(task.id);
+    this.#doomed.delete(task);
+    this.#usedSinceFlush.delete(task);
+    task.markRemoved();
+    this.#deleteRows(task.id);
+    for (const listener of this.#removedListeners) listener(task);
+  }
+
+  /** On a full disk even this needs room in the log: it is tried again when the bytes have been given back. */
+  #deleteRows(id: string): void {
+    try {
+      this.#metadata.deleteTask(id);
+      this.#undeleted.delete(id);
+    } catch (error) {
+      this.#undeleted.add(id);
+      this.#options.logger?.warn(
+        { task: id, error: toDragonflyError(error).message },
+        'the rows of a removed task stay for now',
+      );
+    }
+  }
+
+  /** Takes the path's name away at once, so that a new task of the same id starts afresh; the bytes go behind. */
+  #discard(path: string): void {
+    this.#trashCount += 1;
+    const doomed = join(this.directory, 'trash', `${process.pid}-${this.#trashCount}`);
+    try {
+      renameSync(path, doomed);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+      throw toDragonflyError(error);
+    }
+    const deletion = rm(doomed, { recursive: true, force: true })
+      .catch((error: unknown) => {
+        this.#options.logger?.warn(
+          { path: doomed, error: toDragonflyError(error).message },
+          'removed content stays on disk',
+        );
+      })
+      .finally(() => this.#deletions.delete(deletion));
+    this.#deletions.add(deletion);
+  }
+
+  #clear(): void {
+    for (const row of this.#metadata.tasks()) this.#metadata.deleteTask(row.id);
+    this.#discard(join(this.directory, 'content'));
+    mkdirSync(join(this.directory, 'content'), { mode: 0o700 });
+  }
+
+  async #emptyTrash(): Promise<void> {
+    await Promise.all(this.#deletions);
+    const trash = join(this.directory, 'trash');
+    for (const name of await readdir(trash)) await rm(join(trash, name), { recursive: true, force: true });
+  }
+
+  #contentPath(id: string): string {
+    return join(this.directory, 'content', 'tasks', id.slice(0, 3), id);
+  }
+
+  #saveUsage(): void {
+    for (const id of this.#undeleted) this.#deleteRows(id);
+    const used = [...this.#usedSinceFlush].filter((task) => !task.removed);
+    this.#usedSinceFlush.clear();
+    try {
+      this.#metadata.saveUsage(
+        used.map((task) => task.record.row),
+        this.#clock.save(),
+      );
+    } catch (error) {
+      for (const task of used) this.#usedSinceFlush.add(task);
+      this.#options.logger?.warn(
+        { error: toDragonflyError(error).message },
+        'the last uses of tasks were not recorded',
+      );
+    }
+  }
+}
+
+/** The file is there and may hold what the metadata says. */
+function hasContent(task: StoredTask, bytes: number): boolean {
+  const stamp = task.content.stamp();
+  return stamp !== undefined && stamp.sizeBytes >= bytes;
+}

@@ -1,0 +1,197 @@
+/**
+ * Sends spans of files to sockets: by sendfile where it exists and the socket is plain, else by read and write.
+ *
+ * Each turn of the event loop sends a bounded part of a body and yields, so that many bodies share the loop fairly. A
+ * full socket is waited for by writing the next few KiB in the ordinary way: their callback comes when there is room.
+ * Bytes that are not in the page cache are read by the thread pool, so a cold disk never holds the loop.
+ */
+import { read, readSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
+import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
+import type { RateLimiter } from '../../core/rate-limiter.ts';
+import type { BlockPool } from './block-pool.ts';
+import { fairTurnBytes, fairTurnsFromBodies, longTurnBytes, maxActiveBodies, tailBytes } from './limits.ts';
+import { nativeIo, socketFd } from './native-io.ts';
+
+export interface FileSpan {
+  readonly fd: number;
+  readonly offset: number;
+  readonly length: number;
+}
+
+export interface BodySenderOptions {
+  readonly limiter: RateLimiter;
+  readonly pool: BlockPool;
+  /** A receiver that takes nothing for this long is disconnected. Waiting for its turn or for the rate is not its fault. */
+  readonly stallMs: number;
+  /** False: never sendfile, as on a system without it. */
+  readonly useSendfile?: boolean;
+}
+
+export class BodySender {
+  readonly #limiter: RateLimiter;
+  readonly #pool: BlockPool;
+  readonly #native: ReturnType<typeof nativeIo>;
+  readonly #useSendfile: boolean;
+  readonly #stallMs: number;
+  readonly #waiting: (() => void)[] = [];
+  #active = 0;
+
+  constructor(options: BodySenderOptions) {
+    this.#limiter = options.limiter;
+    this.#pool = options.pool;
+    this.#native = nativeIo();
+    this.#useSendfile = options.useSendfile ?? true;
+    this.#stallMs = options.stallMs;
+  }
+
+  get activeBodies(): number {
+    return this.#active;
+  }
+
+  /**
+   * Resolves when the last byte was handed to the kernel (or to TLS). Rejects when the file ends early, the disk fails,
+   * the socket closes, its peer takes nothing for `stallMs`, or the signal aborts; the connection is then useless.
+   */
+  async send(socket: Socket, span: FileSpan, signal: AbortSignal): Promise<void> {
+    await this.#enter(signal);
+    try {
+      const end = span.offset + span.length;
+      for (let offset = span.offset; offset < end;) {
+        requireOpen(socket, signal);
+        const turnBytes = Math.min(end - offset, this.#active >= fairTurnsFromBodies ? fairTurnBytes : longTurnBytes);
+        if (!this.#limiter.tryAcquire(turnBytes)) await this.#limiter.acquire(turnBytes, signal);
+        offset += await this.#turn(socket, span.fd, offset, turnBytes, signal);
+        if (offset < end) await nextTurn();
+      }
+    } catch (error) {
+      throw toDragonflyError(error);
+    } finally {
+      this.#leave();
+    }
+  }
+
+  /** Sends a small frame; resolves when the receiver has made room for it, so that frames never pile up. */
+  write(socket: Socket, frame: Buffer): Promise<void> {
+    return written(socket, frame, this.#stallMs);
+  }
+
+  async #turn(socket: Socket, fd: number, offset: number, count: number, signal: AbortSignal): Promise<number> {
+    const cached = this.#native?.isCached(fd, offset + count - 1) ?? false;
+    if (!cached || !this.#native || !this.#useSendfile || socket instanceof TLSSocket) {
+      return this.#copy(socket, fd, offset, count, cached, signal);
+    }
+    if (socket.writableLength > 0) await written(socket, emptyChunk, this.#stallMs);
+    let done = 0;
+    while (done < count) {
+      // No await stands between this check and the call: a closed socket's descriptor may already be another file.
+      requireOpen(socket, signal);
+      const out = socketFd(socket);
+      const sent = out === undefined ? 'blocked' : this.#native.sendfile(out, fd, offset + done, count - done);
+      if (sent === 0) throw shortFile();
+      if (sent !== 'blocked') done += sent;
+      if (done < count)
+        done += await this.#copy(socket, fd, offset + done, Math.min(tailBytes, count - done), cached, signal);
+    }
+    return done;
+  }
+
+  /** Sends up to one block by read and write; resolves when the socket has taken it. */
+  async #copy(
+    socket: Socket,
+    fd: number,
+    offset: number,
+    count: number,
+    cached: boolean,
+    signal: AbortSignal,
+  ): Promise<number> {
+    const block = await takeBlock(this.#pool, signal);
+    try {
+      const part = block.subarray(0, Math.min(count, block.length));
+      const filled = cached ? readSync(fd, part, 0, part.length, offset) : await readAsync(fd, part, offset);
+      if (filled === 0) throw shortFile();
+      requireOpen(socket, signal);
+      await written(socket, part.subarray(0, filled), this.#stallMs);
+      return filled;
+    } finally {
+      this.#pool.give(block);
+    }
+  }
+
+  async #enter(signal: AbortSignal): Promise<void> {
+    if (this.#active < maxActiveBodies) {
+      this.#active += 1;
+      return;
+    }
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiting.push(resolve); // the place of the body that ends is handed over, so #active stays as it is
+    await promise;
+    if (signal.aborted) {
+      this.#leave();
+      throw toDragonflyError(signal.reason);
+    }
+  }
+
+  #leave(): void {
+    const next = this.#waiting.shift();
+    if (next) next();
+    else this.#active -= 1;
+  }
+}
+
+const emptyChunk = Buffer.alloc(0);
+
+function requireOpen(socket: Socket, signal: AbortSignal): void {
+  signal.throwIfAborted();
+  if (socket.destroyed || !socket.writable)
+    throw new DragonflyError('UNAVAILABLE', 'the receiver has closed the connection');
+}
+
+function shortFile(): DragonflyError {
+  return new DragonflyError('STORAGE', 'the content file is shorter than its piece');
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
+
+/** Resolves when the kernel has taken the chunk and everything before it; rejects when the socket closes first, or stalls. */
+function written(socket: Socket, chunk: Buffer, stallMs: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stalled = setTimeout(() => socket.destroy(), stallMs);
+    socket.write(chunk, (error) => {
+      clearTimeout(stalled);
+      if (error) reject(new DragonflyError('UNAVAILABLE', 'the receiver has closed the connection', { cause: error }));
+      else resolve();
+    });
+  });
+}
+
+function readAsync(fd: number, part: Buffer, offset: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    read(fd, part, 0, part.length, offset, (error, count) => {
+      if (error) reject(error);
+      else resolve(count);
+    });
+  });
+}
+
+function takeBlock(pool: BlockPool, signal: AbortSignal): Promise<Buffer> | Buffer {
+  const block = pool.tryTake();
+  if (block) return block;
+  return new Promise((resolve, reject) => {
+    const stop = pool.take((taken) => {
+      signal.removeEventListener('abort', abort);
+      resolve(taken);
+    });
+    const abort = (): void => {
+      stop();
+      reject(toDragonflyError(signal.reason));
+    };
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
+  });
+}

@@ -1,0 +1,367 @@
+/**
+ * One connection to a parent. Requests go out at once, answers come in order; each body runs through the CRC as it
+ * arrives and is written to the disk in large blocks.
+ *
+ * Reading pauses while the disk, the rate limit or the memory for blocks lag behind, so a fast parent waits in TCP.
+ * A parent that breaks the protocol, sends nothing while it owes an answer, or serves a request that was given up in
+ * the middle loses the connection; requests whose answer had not begun move to another one.
+ */
+import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
+import { payAll, type RateLimiter } from '../../core/rate-limiter.ts';
+import type { BlockPool } from './block-pool.ts';
+import { keepAliveDelayMs, maxBlocksInFlight, maxHeadBytes, tlsHandshakeMs, type ClientLimits } from './limits.ts';
+import type { PieceAddress, PieceRequest } from './piece-request.ts';
+import { ReceiveBuffer } from './receive-buffer.ts';
+import type { TransportTls } from './tls-policy.ts';
+import { decodeAnswer, encodeRequest, headerBytes, tags, type PieceHead } from './vortex.ts';
+
+export interface ConnectionOwner {
+  readonly limiter: RateLimiter;
+  readonly pool: BlockPool;
+  readonly tls: TransportTls | undefined;
+  readonly limits: ClientLimits;
+  /** One of the connection's requests has ended, or the connection can take more. */
+  available(connection: ClientConnection): void;
+  /** The connection is gone; these requests had no answer yet. `movable` when another connection may do better. */
+  closed(connection: ClientConnection, unanswered: PieceRequest[], error: DragonflyError, movable: boolean): void;
+}
+
+interface Body {
+  readonly request: PieceRequest;
+  readonly head: PieceHead;
+  readonly firstByteMs: number;
+  remaining: number;
+  /** Where in the block the unwritten part of the body begins. */
+  from: number;
+}
+
+export class ClientConnection {
+  readonly address: PieceAddress;
+  readonly #owner: ConnectionOwner;
+  readonly #socket: Socket;
+  readonly #controller = new AbortController();
+  readonly #buffer: ReceiveBuffer;
+  readonly #outstanding: PieceRequest[] = [];
+  #body: Body | undefined;
+  #answered = 0;
+  /** Payments under way. */
+  #limited = 0;
+  #paused = false;
+  #connected = false;
+  #closed = false;
+  #timer: NodeJS.Timeout;
+
+  constructor(address: PieceAddress, owner: ConnectionOwner) {
+    this.address = address;
+    this.#owner = owner;
+    this.#buffer = new ReceiveBuffer(owner.pool);
+    this.#socket = this.#open();
+    this.#timer = setTimeout(
+      () => this.#end(new DragonflyError('UNAVAILABLE', `no connection to ${address.host}:${address.port} in time`)),
+      address.tls ? tlsHandshakeMs : owner.limits.connectMs,
+    );
+    this.#socket.once(address.tls ? 'secureConnect' : 'connect', () => {
+      this.#connected = true;
+      this.#rearm();
+    });
+    this.#socket.on('error', (error) => this.#end(connectionError(address, error)));
+    this.#socket.once('end', () =>
+      this.#end(new DragonflyError('UNAVAILABLE', 'the parent has closed the connection')),
+    );
+    this.#socket.once('close', () =>
+      this.#end(new DragonflyError('UNAVAILABLE', 'the parent has closed the connection')),
+    );
+  }
+
+  get load(): number {
+    return this.#outstanding.length;
+  }
+
+  send(request: PieceRequest): void {
+    this.#outstanding.push(request);
+    request.onAbort = () => this.#givenUp();
+    request.limited(this.#limited > 0);
+    const tag = this.address.persistent ? tags.pipelinedPiece : tags.downloadPiece;
+    this.#socket.write(encodeRequest(tag, request.options.taskId, request.options.piece.number));
+    if (this.#connected) this.#rearm();
+  }
+
+  close(): void {
+    this.#end(new DragonflyError('CANCELLED', 'the connection was closed'));
+  }
+
+  #open(): Socket {
+    const { host, port, tls } = this.address;
+    const onread = {
+      buffer: () => this.#buffer.target(),
+      callback: (count: number, bytes: Uint8Array) => this.#received(bytes as Buffer, count),
+    };
+    const base = { host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveDelayMs, onread };
+    if (!tls) return connect(base);
+    const own = this.#owner.tls;
+    return connectTls({
+      ...base,
+      ...(own?.ca !== undefined && { ca: own.ca }),
+      ...(own?.cert !== undefined && { cert: own.cert }),
+      ...(own?.key !== undefined && { key: own.key }),
+      ...(own?.servername !== undefined && { servername: own.servername }),
+      minVersion: 'TLSv1.2',
+    });
+  }
+
+  /** Returns false to stop reading; `#flow` starts it again. */
+  #received(bytes: Buffer, count: number): boolean {
+    if (this.#closed) return false;
+    try {
+      if (this.#outstanding.length === 0)
+        throw new DragonflyError('PROTOCOL', 'the parent sent bytes nobody asked for');
+      this.#rearm();
+      this.#buffer.accept(bytes.subarray(0, count));
+      this.#charge(count);
+      if (this.#buffer.hasBlock) this.#consume();
+      this.#moveOn();
+    } catch (error) {
+      this.#end(toDragonflyError(error));
+      return false;
+    }
+    return !this.#paused;
+  }
+
+  #consume(): void {
+    const buffer = this.#buffer;
+    while (buffer.start < buffer.fill && !this.#closed) {
+      if (!this.#body && !this.#beginBody()) return;
+      const body = this.#body;
+      if (!body) continue; // an error answer: the next request's answer may follow
+      const count = Math.min(body.remaining, buffer.fill - buffer.start);
+      body.request.options.writer.digest(buffer.bytes.subarray(buffer.start, buffer.start + count));
+      buffer.start += count;
+      body.remaining -= count;
+      if (body.remaining === 0) this.#endBody(body);
+    }
+  }
+
+  /** False while the head is not complete. */
+  #beginBody(): boolean {
+    const request = this.#outstanding[0];
+    if (!request) throw new DragonflyError('PROTOCOL', 'the parent sent bytes nobody asked for');
+    const buffer = this.#buffer;
+    const answer = decodeAnswer(
+      buffer.bytes,
+      buffer.start,
+      buffer.fill,
+      this.address.persistent ? tags.pipelinedContent : tags.pieceContent,
+    );
+    if (!answer) {
+      if (buffer.fill - buffer.start > headerBytes + maxHeadBytes)
+        throw new DragonflyError('PROTOCOL', 'the head of the answer does not end');
+      return false;
+    }
+    buffer.start += answer.bytes;
+    if (answer.kind === 'error') {
+      this.#outstanding.shift();
+      this.#answered += 1;
+      request.fail(answer.error);
+      if (!this.address.persistent) this.#end(answer.error);
+      else this.#owner.available(this);
+      return true;
+    }
+    checkHead(answer.head, request);
+    request.options.onStarted?.();
+    this.#body = {
+      request,
+      head: answer.head,
+      firstByteMs: request.elapsedMs(),
+      remaining: answer.head.length,
+      from: buffer.start,
+    };
+    return true;
+  }
+
+  /** All bytes of the body are here: it is settled once they are on the disk, while the next answer is being read. */
+  #endBody(body: Body): void {
+    this.#body = undefined;
+    this.#outstanding.shift();
+    this.#answered += 1;
+    body.request.onAbort = undefined;
+    body.request.limited(false); // what is left is the disk's to do
+    void settle(body, this.#writeOut(body));
+    this.#owner.available(this);
+    if (!this.address.persistent) this.#end(new DragonflyError('UNAVAILABLE', 'the connection has served its request'));
+  }
+
+  #writeOut(body: Body): Promise<void> {
+    const { start } = this.#buffer;
+    const from = body.from;
+    body.from = start;
+    const written = this.#buffer.write(from, start, (bytes) => body.request.options.writer.writeBlock(bytes, true));
+    written.then(
+      () => this.#flow(),
+      (error: unknown) => this.#writeFailed(body, error),
+    );
+    return written;
+  }
+
+  #writeFailed(body: Body, error: unknown): void {
+    body.request.fail(toDragonflyError(error));
+    if (this.#body === body) this.#end(new DragonflyError('UNAVAILABLE', 'the rest of the piece has no place to go'));
+    else this.#flow();
+  }
+
+  /** Lets a full block go, and one that holds nothing any more: a connection that waits for an answer needs no memory. */
+  #moveOn(): void {
+    const buffer = this.#buffer;
+    const body = this.#body;
+    const room = buffer.bytes.length - buffer.fill;
+    if (!body && buffer.start === buffer.fill) buffer.release();
+    else if (room < headerBytes + maxHeadBytes && (body || room === 0)) {
+      if (body && buffer.start > body.from) this.#writeOut(body).catch(() => undefined);
+      buffer.release();
+      if (body) body.from = 0;
+    }
+    this.#flow();
+  }
+
+  /** Charges the received bytes to the rate limit; over it, reading pauses until they are paid for. */
+  #charge(count: number): void {
+    const { limiter } = this.#owner;
+    const { limiters = [] } = this.#outstanding[0]?.options ?? {};
+    const paid = payAll([...limiters, limiter], count, this.#controller.signal);
+    if (!paid) return;
+    this.#limited += 1;
+    this.#tellLimited();
+    paid.then(
+      () => {
+        this.#limited -= 1;
+        this.#tellLimited();
+        this.#flow();
+      },
+      () => undefined,
+    );
+  }
+
+  #tellLimited(): void {
+    for (const request of this.#outstanding) request.limited(this.#limited > 0);
+  }
+
+  /** Reads on if there is a block for what is coming, room for more writes, and rate; else pauses. */
+  #flow(): void {
+    if (this.#closed) return;
+    const needsBlock = !this.#buffer.hasBlock && (this.#body !== undefined || this.#buffer.carries);
+    const hasBlock = !needsBlock || this.#buffer.acquire(() => this.#blockCame());
+    if (needsBlock && hasBlock && this.#buffer.start < this.#buffer.fill) return this.#blockCame();
+    const ready = hasBlock && this.#limited === 0 && this.#buffer.writes < maxBlocksInFlight;
+    if (!ready) this.#pause();
+    else if (this.#paused) {
+      this.#paused = false;
+      this.#rearm();
+      this.#socket.resume();
+    }
+  }
+
+  /** A block was waited for; bytes that came meanwhile are in it already. */
+  #blockCame(): void {
+    try {
+      this.#consume();
+      this.#moveOn();
+    } catch (error) {
+      this.#end(toDragonflyError(error));
+    }
+  }
+
+  #pause(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    this.#socket.pause();
+  }
+
+  /** The caller of a request has given up: its answer would come all the same, and answers come in order. */
+  #givenUp(): void {
+    this.#end(new DragonflyError('UNAVAILABLE', 'a request on this connection was given up'), true);
+  }
+
+  #rearm(): void {
+    clearTimeout(this.#timer);
+    const busy = this.#outstanding.length > 0;
+    this.#timer = setTimeout(() => this.#timeout(), busy ? this.#owner.limits.stallMs : this.#owner.limits.idleMs);
+  }
+
+  #timeout(): void {
+    if (this.#outstanding.length > 0 && this.#paused) return this.#rearm(); // we are the slow ones
+    this.#end(
+      this.#outstanding.length > 0
+        ? new DragonflyError(
+            'DEADLINE_EXCEEDED',
+            `the parent ${this.address.host}:${this.address.port} has sent nothing for ${this.#owner.limits.stallMs} ms`,
+          )
+        : new DragonflyError('UNAVAILABLE', 'the connection was idle'),
+    );
+  }
+
+  /** `movable`: the fault is not the parent's, so unanswered requests may try another connection. */
+  #end(error: DragonflyError, movable = false): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#controller.abort();
+    this.#limited = 0;
+    this.#tellLimited();
+    this.#socket.destroy();
+    this.#buffer.close();
+    const begun = this.#body?.request;
+    const unanswered = this.#outstanding.filter((request) => request !== begun && !request.settled);
+    this.#outstanding.length = 0;
+    begun?.fail(error);
+    this.#owner.closed(this, unanswered, error, movable || this.#answered > 0);
+  }
+}
+
+function checkHead(head: PieceHead, { options: { piece, address } }: PieceRequest): void {
+  if (head.number !== piece.number || head.offset !== piece.offset || head.length !== piece.length) {
+    throw new DragonflyError(
+      'PROTOCOL',
+      `the parent answered with piece ${head.number} (${head.length} bytes at ${head.offset}) for piece ${piece.number} (${piece.length} bytes at ${piece.offset})`,
+    );
+  }
+  // The original sends none for pieces it has imported; ours always does.
+  const mayBeEmpty = !address.persistent;
+  if (!(head.digest === '' && mayBeEmpty) && !/^crc32:\d{1,10}$/.test(head.digest)) {
+    throw new DragonflyError('PROTOCOL', 'the parent sent a piece digest that is not a CRC-32');
+  }
+}
+
+async function settle({ request, head, firstByteMs }: Body, written: Promise<void>): Promise<void> {
+  const { writer, parentId, expectedCrc32 } = request.options;
+  try {
+    await written;
+    const claimed = head.digest === '' ? undefined : Number(head.digest.slice('crc32:'.length));
+    if (claimed !== undefined && claimed !== writer.crc32) {
+      throw new DragonflyError(
+        'DIGEST_MISMATCH',
+        `piece ${head.number} has CRC-32 ${writer.crc32}, the parent said ${claimed}`,
+      );
+    }
+    if (request.settled) return;
+    const costMs = request.elapsedMs();
+    await writer.commit({ source: parentId, costMs, expectedCrc32 });
+    request.succeed({ crc32: writer.crc32, originalSource: head.parentId, costMs, firstByteMs });
+  } catch (error) {
+    request.fail(toDragonflyError(error));
+  }
+}
+
+function connectionError(address: PieceAddress, error: Error): DragonflyError {
+  const where = `${address.host}:${address.port}`;
+  const code = (error as NodeJS.ErrnoException).code ?? '';
+  if (address.tls && /^(ERR_TLS|CERT_|DEPTH_|SELF_|UNABLE_|ERR_SSL)/.test(code)) {
+    return new DragonflyError('UNAUTHENTICATED', `the parent ${where} cannot be trusted: ${error.message}`, {
+      cause: error,
+      hint: 'Check that both sides use certificates of the same CA and the same TLS policy.',
+    });
+  }
+  return new DragonflyError('UNAVAILABLE', `the connection to the parent ${where} failed: ${error.message}`, {
+    cause: error,
+  });
+}

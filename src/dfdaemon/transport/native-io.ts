@@ -1,0 +1,71 @@
+/**
+ * Two system calls that Node does not offer, through a foreign function interface, where this machine has them:
+ * sendfile(2) from a file to a socket, and preadv2(2) with RWF_NOWAIT, which tells whether bytes are in the page cache
+ * without touching the disk. The one place that knows Node's internal socket handle. Absent (undefined) elsewhere.
+ */
+import { createRequire } from 'node:module';
+import type { Socket } from 'node:net';
+import { constants } from 'node:os';
+import type * as Koffi from 'koffi';
+
+export interface NativeIo {
+  /** Bytes sent, `blocked` when the socket is full. Throws a system error. */
+  sendfile(socketFd: number, fileFd: number, offset: number, count: number): number | 'blocked';
+  /** False only when reading there would wait for the disk. */
+  isCached(fileFd: number, offset: number): boolean;
+}
+
+let loaded: NativeIo | undefined | 'not tried' = 'not tried';
+
+export function nativeIo(): NativeIo | undefined {
+  if (loaded === 'not tried') loaded = load();
+  return loaded;
+}
+
+/** Descriptor of a plain, open TCP socket; undefined for TLS, closed sockets and runtimes that do not show it. */
+export function socketFd(socket: Socket): number | undefined {
+  const handle = (socket as Socket & { readonly _handle?: { readonly fd?: unknown } | null })._handle;
+  return !socket.destroyed && typeof handle?.fd === 'number' && handle.fd >= 0 ? handle.fd : undefined;
+}
+
+const nowaitFlag = 8; // RWF_NOWAIT
+
+function load(): NativeIo | undefined {
+  if (process.platform !== 'linux') return undefined;
+  try {
+    const koffi = createRequire(import.meta.url)('koffi') as typeof Koffi;
+    const lib = koffi.load(null);
+    const sendfile = lib.func('int64_t sendfile(int out, int in, void *offset, size_t count)');
+    koffi.struct('iovec', { base: 'void *', length: 'size_t' });
+    const preadv2 = lib.func('int64_t preadv2(int fd, iovec *parts, int count, int64_t offset, int flags)');
+    const position = new BigInt64Array(1);
+    const probe = [{ base: new Uint8Array(1), length: 1 }];
+    let probing = true;
+    return {
+      sendfile(socketFd, fileFd, offset, count) {
+        position[0] = BigInt(offset);
+        const sent = Number(sendfile(socketFd, fileFd, position, count));
+        if (sent >= 0) return sent;
+        const errno = koffi.errno();
+        if (errno === constants.errno.EAGAIN || errno === constants.errno.EINTR) return 'blocked';
+        throw systemError('sendfile', errno);
+      },
+      isCached(fileFd, offset) {
+        if (!probing) return true;
+        if (Number(preadv2(fileFd, probe, 1, offset, nowaitFlag)) >= 0) return true;
+        const errno = koffi.errno();
+        if (errno === constants.errno.EAGAIN) return false;
+        // File systems that keep everything in memory refuse the flag; kernels that do not know it, too.
+        if (errno === constants.errno.ENOSYS) probing = false;
+        return true;
+      },
+    };
+  } catch {
+    return undefined; // no prebuilt library for this machine: the ordinary path serves it
+  }
+}
+
+function systemError(call: string, errno: number): Error {
+  const code = Object.entries(constants.errno).find(([, number]) => number === errno)?.[0] ?? 'EIO';
+  return Object.assign(new Error(`${code}: ${call} failed`), { code, errno: -errno, syscall: call });
+}

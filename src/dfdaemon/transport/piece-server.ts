@@ -1,0 +1,217 @@
+/**
+ * Serves pieces of the store to other peers over TCP, plain and TLS on the same port.
+ *
+ * The first two bytes of a connection tell TLS from a piece request. After that a ServerConnection owns the socket.
+ */
+import { once } from 'node:events';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
+import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
+import { withDeadline } from '../../core/lifecycle.ts';
+import type { Logger } from '../../core/logger.ts';
+import type { RateLimiter } from '../../core/rate-limiter.ts';
+import type { TaskStore } from '../storage/task-store.ts';
+import { BlockPool } from './block-pool.ts';
+import { BodySender } from './body-sender.ts';
+import {
+  defaultServerLimits,
+  drainMs,
+  keepAliveDelayMs,
+  sendBlockBytes,
+  sendPoolBytes,
+  tlsHandshakeMs,
+  type ServerLimits,
+} from './limits.ts';
+import { ServerConnection, type ServedPiece } from './server-connection.ts';
+import { looksLikeTls, type TransportTls } from './tls-policy.ts';
+import { encodeError, errorNumbers } from './vortex.ts';
+
+export interface PieceServerOptions {
+  readonly store: TaskStore;
+  /** Bytes per second this host gives to others. */
+  readonly limiter: RateLimiter;
+  /** `::` listens on IPv4 and IPv6. */
+  readonly host: string;
+  readonly port: number;
+  readonly tls?: TransportTls;
+  readonly logger?: Logger;
+  /** Called after each piece that was sent in full. */
+  readonly onServed?: (piece: ServedPiece) => void;
+  /** False: send by read and write even where sendfile exists. */
+  readonly useSendfile?: boolean;
+  readonly limits?: Partial<ServerLimits>;
+}
+
+export class PieceServer {
+  readonly #options: PieceServerOptions;
+  readonly #limits: ServerLimits;
+  readonly #server: Server;
+  readonly #tlsServer: TlsServer | undefined;
+  readonly #sender: BodySender;
+  /** Every accepted TCP connection. */
+  readonly #sockets = new Set<Socket>();
+  /** The ones that have not got as far, by remote address: what they speak is not known, or TLS is being set up. */
+  readonly #undecided = new Map<string, Socket>();
+  /** The ones that have got as far as asking for pieces. */
+  readonly #connections = new Set<ServerConnection>();
+  readonly #perAddress = new Map<string, number>();
+  #port = 0;
+  #closing: Promise<void> | undefined;
+
+  private constructor(options: PieceServerOptions) {
+    this.#options = options;
+    this.#limits = { ...defaultServerLimits, ...options.limits };
+    this.#sender = new BodySender({
+      limiter: options.limiter,
+      pool: new BlockPool(sendBlockBytes, sendPoolBytes),
+      stallMs: this.#limits.sendStallMs,
+      useSendfile: options.useSendfile ?? true,
+    });
+    this.#server = createServer(
+      { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveDelayMs },
+      (socket) => this.#accept(socket),
+    );
+    this.#tlsServer = this.#createTls();
+  }
+
+  /** Resolves when it listens. Throws IN_USE for a taken port, CONFIG_INVALID when the TLS files do not load. */
+  static async create(options: PieceServerOptions): Promise<PieceServer> {
+    const server = new PieceServer(options);
+    try {
+      server.#server.listen({ host: options.host, port: options.port, backlog: 1024 });
+      await once(server.#server, 'listening');
+      server.#port = (server.#server.address() as AddressInfo).port;
+      return server;
+    } catch (error) {
+      throw toDragonflyError(error);
+    }
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  get connectionCount(): number {
+    return this.#sockets.size;
+  }
+
+  get activeBodies(): number {
+    return this.#sender.activeBodies;
+  }
+
+  /** Takes no new connections, lets the answers under way finish within a deadline, then closes all. */
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    for (const connection of this.#connections) connection.drain();
+    for (const socket of this.#undecided.values()) socket.destroy();
+    if (!(await withDeadline(closed, drainMs))) {
+      for (const socket of this.#sockets) socket.destroy();
+      await closed;
+    }
+    this.#tlsServer?.removeAllListeners();
+  }
+
+  #createTls(): TlsServer | undefined {
+    const { tls } = this.#options;
+    if (!tls || tls.policy === 'off') return undefined;
+    try {
+      const server = createTlsServer(
+        {
+          ...(tls.ca !== undefined && { ca: tls.ca }),
+          ...(tls.cert !== undefined && { cert: tls.cert }),
+          ...(tls.key !== undefined && { key: tls.key }),
+          requestCert: tls.ca !== undefined,
+          rejectUnauthorized: tls.ca !== undefined,
+          minVersion: 'TLSv1.2',
+          handshakeTimeout: tlsHandshakeMs,
+        },
+        (socket) => this.#serve(socket),
+      );
+      server.on('tlsClientError', (error, socket) => {
+        this.#options.logger?.debug({ error: error.message }, 'a child failed the TLS handshake');
+        socket.destroy();
+      });
+      return server;
+    } catch (error) {
+      throw new DragonflyError(
+        'CONFIG_INVALID',
+        `the TLS certificate of the piece port cannot be used: ${(error as Error).message}`,
+        {
+          cause: error,
+          hint: 'Check that certificate, key and CA belong together; nothing is served in clear instead.',
+        },
+      );
+    }
+  }
+
+  #accept(socket: Socket): void {
+    const address = socket.remoteAddress ?? '';
+    const fromAddress = (this.#perAddress.get(address) ?? 0) + 1;
+    socket.on('error', () => socket.destroy());
+    if (
+      this.#closing ||
+      this.#sockets.size >= this.#limits.maxConnections ||
+      fromAddress > this.#limits.maxConnectionsPerAddress
+    ) {
+      socket.end(encodeError(errorNumbers.internal, 'too many connections'), () => socket.destroy());
+      return;
+    }
+    this.#sockets.add(socket);
+    this.#perAddress.set(address, fromAddress);
+    socket.once('close', () => {
+      this.#sockets.delete(socket);
+      const left = (this.#perAddress.get(address) ?? 1) - 1;
+      if (left === 0) this.#perAddress.delete(address);
+      else this.#perAddress.set(address, left);
+    });
+    if (this.#tlsServer) this.#tellTlsApart(socket, this.#tlsServer);
+    else this.#serve(socket);
+  }
+
+  #tellTlsApart(socket: Socket, tlsServer: TlsServer): void {
+    const deadline = setTimeout(() => socket.destroy(), this.#limits.requestDeadlineMs);
+    const key = remoteOf(socket);
+    this.#undecided.set(key, socket);
+    socket.once('close', () => {
+      clearTimeout(deadline);
+      if (this.#undecided.get(key) === socket) this.#undecided.delete(key);
+    });
+    socket.once('end', () => socket.destroySoon());
+    const look = (): void => {
+      const bytes = socket.read(2) as Buffer | null;
+      if (bytes === null) return; // not two bytes yet; the event comes again with more
+      socket.unshift(bytes);
+      socket.removeListener('readable', look);
+      clearTimeout(deadline);
+      if (looksLikeTls(bytes)) tlsServer.emit('connection', socket);
+      else if (this.#options.tls?.policy === 'force') {
+        socket.end(encodeError(errorNumbers.invalidArgument, 'this port speaks TLS only'), () => socket.destroy());
+      } else this.#serve(socket);
+    };
+    socket.on('readable', look);
+  }
+
+  #serve(socket: Socket): void {
+    this.#undecided.delete(remoteOf(socket));
+    const connection = new ServerConnection(socket, {
+      store: this.#options.store,
+      sender: this.#sender,
+      limits: this.#limits,
+      logger: this.#options.logger,
+      served: (piece) => this.#options.onServed?.(piece),
+    });
+    this.#connections.add(connection);
+    socket.once('close', () => this.#connections.delete(connection));
+  }
+}
+
+/** The same for a raw socket and for the TLS socket in front of it. */
+function remoteOf(socket: Socket): string {
+  return `${socket.remoteAddress} ${socket.remotePort}`;
+}

@@ -1,0 +1,202 @@
+/**
+ * One child connected to this server: its requests are answered one after the other, in order.
+ *
+ * A child costs at most one small buffer, `maxPipelinedRequests` decoded requests and one body under way; every state
+ * it can bring the connection into has a deadline.
+ */
+import type { Socket } from 'node:net';
+import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
+import { withDeadline } from '../../core/lifecycle.ts';
+import type { Logger } from '../../core/logger.ts';
+import type { OpenPiece, StoredTask } from '../storage/stored-task.ts';
+import type { TaskStore } from '../storage/task-store.ts';
+import type { BodySender } from './body-sender.ts';
+import { maxBufferedRequestBytes, maxPipelinedRequests, type ServerLimits } from './limits.ts';
+import {
+  decodeRequest,
+  encodeError,
+  encodePieceHead,
+  errorNumbers,
+  requestBytes,
+  requireTaskId,
+  type PieceQuery,
+} from './vortex.ts';
+
+export interface ServedPiece {
+  readonly taskId: string;
+  readonly number: number;
+  readonly bytes: number;
+}
+
+export interface ServerConnectionContext {
+  readonly store: TaskStore;
+  readonly sender: BodySender;
+  readonly limits: ServerLimits;
+  readonly logger: Logger | undefined;
+  readonly served: (piece: ServedPiece) => void;
+}
+
+export class ServerConnection {
+  readonly #socket: Socket;
+  readonly #context: ServerConnectionContext;
+  readonly #controller = new AbortController();
+  readonly #queries: PieceQuery[] = [];
+  #timer: NodeJS.Timeout;
+  #partial: Buffer = Buffer.alloc(0);
+  #answering = false;
+  #lastAnswer = false;
+  #draining = false;
+
+  constructor(socket: Socket, context: ServerConnectionContext) {
+    this.#socket = socket;
+    this.#context = context;
+    this.#timer = setTimeout(() => socket.destroy(), context.limits.requestDeadlineMs);
+    socket.on('data', (chunk) => this.#receive(chunk));
+    socket.on('end', () => this.#ended());
+    socket.on('error', () => socket.destroy());
+    socket.once('close', () => {
+      clearTimeout(this.#timer);
+      this.#controller.abort(new DragonflyError('UNAVAILABLE', 'the receiver has closed the connection'));
+    });
+  }
+
+  /** No more requests are read; the ones at hand are answered, then the connection ends. */
+  drain(): void {
+    this.#draining = true;
+    if (!this.#answering && this.#queries.length === 0) this.#socket.destroySoon();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  #receive(chunk: Buffer): void {
+    if (this.#lastAnswer || this.#draining) return; // what follows the last request is not read as one
+    this.#partial = this.#partial.length === 0 ? chunk : Buffer.concat([this.#partial, chunk]);
+    try {
+      while (this.#queries.length < maxPipelinedRequests && !this.#lastAnswer) {
+        const query = decodeRequest(this.#partial);
+        if (!query) break;
+        this.#partial = this.#partial.subarray(requestBytes);
+        this.#queries.push(query);
+        this.#lastAnswer = !query.persistent;
+      }
+    } catch (error) {
+      return this.#refuse(toDragonflyError(error));
+    }
+    if (this.#queries.length >= maxPipelinedRequests) this.#socket.pause();
+    if (this.#partial.length > maxBufferedRequestBytes)
+      return this.#refuse(new DragonflyError('PROTOCOL', 'too many requests at once'));
+    if (!this.#answering) void this.#answerAll();
+  }
+
+  /** The child sends no more. It still gets the answers it has asked for. */
+  #ended(): void {
+    if (this.#answering || this.#queries.length > 0) this.#lastAnswer = true;
+    else this.#socket.destroySoon();
+  }
+
+  async #answerAll(): Promise<void> {
+    this.#answering = true;
+    clearTimeout(this.#timer); // while answering, the sender and the wait for a piece have deadlines of their own
+    try {
+      for (let query = this.#queries.shift(); query; query = this.#queries.shift()) {
+        await this.#answer(query);
+        if (this.#socket.isPaused() && this.#queries.length < maxPipelinedRequests / 2) {
+          this.#socket.resume();
+          this.#receive(Buffer.alloc(0)); // requests that were left undecoded
+        }
+      }
+    } catch (error) {
+      // Part of a body is out: only the end of the connection can tell the child.
+      this.#context.logger?.debug({ error: toDragonflyError(error).message }, 'a piece could not be sent in full');
+      this.#socket.destroy();
+    } finally {
+      this.#answering = false;
+    }
+    const { limits } = this.#context;
+    if (this.#lastAnswer || this.#draining) this.#socket.destroySoon();
+    else this.#deadline(this.#partial.length > 0 ? limits.requestDeadlineMs : limits.idleMs);
+  }
+
+  async #answer(query: PieceQuery): Promise<void> {
+    let piece: OpenPiece;
+    let task: StoredTask;
+    try {
+      task = this.#requireTask(query);
+      piece = await this.#openPiece(task, query.number);
+    } catch (error) {
+      const known = toDragonflyError(error);
+      if (this.#socket.destroyed) throw known;
+      await this.#context.sender.write(this.#socket, encodeError(errorNumberOf(known), known.message));
+      return;
+    }
+    using _piece = piece;
+    const uploaded = task.beginUpload();
+    let sent = false;
+    try {
+      this.#socket.write(
+        encodePieceHead(query.answerTag, { ...piece, digest: `crc32:${piece.crc32}`, parentId: piece.source }),
+      );
+      await this.#context.sender.send(this.#socket, piece, this.#controller.signal);
+      sent = true;
+      this.#context.served({ taskId: task.id, number: piece.number, bytes: piece.length });
+    } catch (error) {
+      if (toDragonflyError(error).code === 'STORAGE') task.suspect(); // unreadable pieces are found and dropped
+      throw error;
+    } finally {
+      uploaded(sent);
+    }
+  }
+
+  #requireTask(query: PieceQuery): StoredTask {
+    const task = this.#context.store.get(requireTaskId(query.taskId));
+    if (!task) throw new DragonflyError('PIECE_UNAVAILABLE', `task ${query.taskId} is not here`);
+    return task;
+  }
+
+  /** A piece that is just being written or verified again is waited for, as children of the original expect. */
+  async #openPiece(task: StoredTask, number: number): Promise<OpenPiece> {
+    const { pieceWaitMs } = this.#context.limits;
+    if (task.touchedFromOutside()) task.suspect();
+    if (task.index.needsVerification(number)) await withDeadline(task.recovered, pieceWaitMs);
+    if (!task.pieces.has(number) && task.isWriting(number))
+      await pieceCommitted(task, number, pieceWaitMs, this.#controller.signal);
+    return task.openPiece(number);
+  }
+
+  #refuse(error: DragonflyError): void {
+    this.#lastAnswer = true;
+    this.#queries.length = 0;
+    if (this.#answering) return void this.#socket.destroy(); // an error frame would land inside of a body
+    this.#socket.end(encodeError(errorNumbers.invalidArgument, error.message), () => this.#socket.destroySoon());
+    this.#deadline(this.#context.limits.requestDeadlineMs);
+  }
+
+  /** The connection ends unless its state changes within this time. */
+  #deadline(ms: number): void {
+    clearTimeout(this.#timer);
+    if (!this.#socket.destroyed) this.#timer = setTimeout(() => this.#socket.destroy(), ms);
+  }
+}
+
+function errorNumberOf(error: DragonflyError): number {
+  if (error.code === 'PIECE_UNAVAILABLE' || error.code === 'NOT_FOUND') return errorNumbers.notFound;
+  return error.code === 'INVALID_ARGUMENT' ? errorNumbers.invalidArgument : errorNumbers.internal;
+}
+
+function pieceCommitted(task: StoredTask, number: number, deadlineMs: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      stop();
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, deadlineMs);
+    const stop = task.onPiece((piece) => {
+      if (piece.number === number) done();
+    });
+    signal.addEventListener('abort', done, { once: true });
+  });
+}
