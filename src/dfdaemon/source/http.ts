@@ -1,0 +1,161 @@
+/**
+ * http and https origins.
+ *
+ * Redirects are followed by our own rules: bounded, only to http and https, judged by the egress policy like a first
+ * request, nothing that may be a secret carried to another origin. Where a download was redirected to is remembered for
+ * its further ranges only: requests that carry a validator. Every new download asks the origin itself again.
+ */
+import { createHash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import { DragonflyError } from '../../core/errors.ts';
+import type { HttpClient, HttpResponse } from './http-client.ts';
+import { crossOriginHeader, requestHeader } from './http-head.ts';
+import { baseHeader, nameOf, openObject, statObject, type ObjectRequest, type SendGet } from './http-object.ts';
+import { cachedRedirectMs, maxCachedRedirects, maxRedirects } from './limits.ts';
+import type { Source, SourceBody, SourceEntry, SourceObject, SourceRequest } from './source.ts';
+
+interface Target {
+  readonly url: URL;
+  /** The way led through another origin: the caller's header was left behind. */
+  readonly foreign: boolean;
+  readonly loopbackAllowed: boolean;
+}
+
+export interface TextAnswer {
+  readonly statusCode: number;
+  readonly header: Readonly<Record<string, string>>;
+  readonly text: string;
+  readonly fromLoopback: boolean;
+}
+
+export class HttpSource implements Source {
+  readonly schemes = ['http', 'https'] as const;
+  readonly #client: HttpClient;
+  readonly #redirects = new LRUCache<string, Target>({ max: maxCachedRedirects, ttl: cachedRedirectMs });
+
+  constructor(client: HttpClient) {
+    this.#client = client;
+  }
+
+  async open(request: SourceRequest): Promise<SourceBody> {
+    const object = objectOf(request);
+    return openObject(this.#send(request, object), object);
+  }
+
+  async stat(request: SourceRequest): Promise<SourceObject> {
+    const object = objectOf(request);
+    return statObject(this.#send(request, object), object);
+  }
+
+  /** A small answer that is not the content: a listing, a manifest, a token. Redirects are followed; any status is given back. */
+  async text(request: SourceRequest, { loopbackAllowed = true } = {}): Promise<TextAnswer> {
+    const { url, header } = objectOf(request);
+    const start: Target = { url, foreign: false, loopbackAllowed };
+    const response = await this.#follow(start, baseHeader(header), request, redirectKey(request));
+    const { statusCode, fromLoopback } = response;
+    return { statusCode, header: response.header, fromLoopback, text: await response.text() };
+  }
+
+  list(request: SourceRequest): AsyncIterable<SourceEntry> {
+    throw new DragonflyError(
+      'UNSUPPORTED',
+      `${nameOf(new URL(request.url))} cannot be listed: http has no directories`,
+      {
+        hint: 'Give the URLs of single files, or use an object store, WebHDFS or a model hub.',
+      },
+    );
+  }
+
+  #send(request: SourceRequest, object: ObjectRequest): SendGet {
+    const key = redirectKey(request);
+    const start: Target = { url: object.url, foreign: false, loopbackAllowed: true };
+    return async (header) => {
+      const known = request.validator === undefined ? undefined : this.#redirects.get(key);
+      const first = await this.#follow(known ?? start, header, request, key);
+      // What a redirect led to may have expired (signed URLs do): then the origin is asked again.
+      const stale = known !== undefined && first.statusCode >= 400 && first.statusCode !== 416;
+      if (!stale) return first;
+      first.discard();
+      this.#redirects.delete(key);
+      return this.#follow(start, header, request, key);
+    };
+  }
+
+  async #follow(
+    start: Target,
+    header: Readonly<Record<string, string>>,
+    request: SourceRequest,
+    key: string,
+  ): Promise<HttpResponse> {
+    let target = start;
+    for (let hops = 0; hops <= maxRedirects; hops += 1) {
+      const response = await this.#client.send({
+        method: 'GET',
+        url: target.url,
+        header: target.foreign ? crossOriginHeader(header) : header,
+        trust: request,
+        loopbackAllowed: target.loopbackAllowed,
+        signal: request.signal,
+      });
+      const location = response.header['location'];
+      if (!redirectCodes.has(response.statusCode) || location === undefined) {
+        if (target !== start && response.statusCode < 300) this.#redirects.set(key, target);
+        return response;
+      }
+      response.discard();
+      const url = redirectUrl(location, target.url);
+      target = {
+        url,
+        foreign: target.foreign || url.origin !== target.url.origin,
+        loopbackAllowed: target.loopbackAllowed && response.fromLoopback,
+      };
+    }
+    throw new DragonflyError(
+      'SOURCE_STATUS',
+      `${nameOf(new URL(request.url))} leads through more than ${maxRedirects} redirects`,
+      {
+        hint: 'The origin redirects in a circle; check the URL.',
+      },
+    );
+  }
+}
+
+const redirectCodes: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+
+function redirectUrl(location: string, base: URL): URL {
+  const url = URL.canParse(location, base.href) ? new URL(location, base) : undefined;
+  if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
+    throw new DragonflyError(
+      'SOURCE_STATUS',
+      `the origin redirects ${nameOf(base)} to something that is not an http URL`,
+      {
+        hint: 'Check the URL and the configuration of the origin.',
+      },
+    );
+  }
+  url.username = url.password = '';
+  return url;
+}
+
+/** URL, and header by digest: what one caller's credentials led to is not for another. */
+function redirectKey({ url, header }: SourceRequest): string {
+  return createHash('sha256')
+    .update(JSON.stringify([url, header]))
+    .digest('base64');
+}
+
+function objectOf({ url: text, header, range, validator }: SourceRequest): ObjectRequest {
+  const url = new URL(text);
+  const credentials = url.username || url.password ? basicCredentials(url) : undefined;
+  url.username = url.password = '';
+  return {
+    url,
+    header: { ...(credentials && { authorization: credentials }), ...requestHeader(header) },
+    range,
+    validator,
+  };
+}
+
+function basicCredentials({ username, password }: URL): string {
+  return `Basic ${Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64')}`;
+}

@@ -1,0 +1,175 @@
+/**
+ * Model hubs: `hf://[models|datasets|spaces/]owner/name[/path]`, `modelscope://…`, `opencsg://…`.
+ *
+ * A file of a repository at a revision is an ordinary URL of the hub, which redirects large ones to its store; a
+ * repository or a directory in it can be listed. The token goes to the hub alone.
+ */
+import { DragonflyError } from '../../core/errors.ts';
+import { protocolError } from './http-head.ts';
+import { statusError } from './http-object.ts';
+import type { HttpSource } from './http.ts';
+import { maxListedEntries } from './limits.ts';
+import type { Source, SourceBody, SourceEntry, SourceObject, SourceRequest } from './source.ts';
+
+interface Place {
+  readonly base: string;
+  /** `models`, `datasets`, `spaces`, … */
+  readonly kind: string;
+  readonly repository: string;
+  /** Below the repository, unescaped, without slashes at its ends. */
+  readonly path: string;
+  readonly revision: string;
+}
+
+interface Hub {
+  readonly base: string;
+  readonly revision: string;
+  readonly kinds: readonly string[];
+  fileUrl(place: Place): string;
+  listUrl(place: Place): string;
+  /** Files and directories directly below the place. */
+  entries(answer: unknown): readonly { readonly path: string; readonly size: number; readonly isDirectory: boolean }[];
+}
+
+const huggingFace: Hub = {
+  base: 'https://huggingface.co',
+  revision: 'main',
+  kinds: ['models', 'datasets', 'spaces'],
+  fileUrl: ({ base, kind, repository, revision, path }) =>
+    `${base}/${kind === 'models' ? '' : `${kind}/`}${repository}/resolve/${encodeURIComponent(revision)}/${escaped(path)}`,
+  listUrl: ({ base, kind, repository, revision, path }) =>
+    `${base}/api/${kind}/${repository}/tree/${encodeURIComponent(revision)}${path === '' ? '' : `/${escaped(path)}`}`,
+  entries: (answer) =>
+    records(answer).map(({ path, size, type }) => ({
+      path: String(path),
+      size: Number(size),
+      isDirectory: type === 'directory',
+    })),
+};
+
+const hubs: Readonly<Record<string, Hub>> = {
+  hf: huggingFace,
+  opencsg: {
+    ...huggingFace,
+    base: 'https://hub.opencsg.com/csg',
+    kinds: ['models', 'datasets', 'spaces', 'codes', 'mcps', 'skills'],
+  },
+  modelscope: {
+    base: 'https://www.modelscope.cn',
+    revision: 'master',
+    kinds: ['models', 'datasets'],
+    fileUrl: ({ base, kind, repository, revision, path }) =>
+      `${base}/api/v1/${kind}/${repository}/repo?${new URLSearchParams({ Revision: revision, FilePath: path }).toString()}`,
+    listUrl: ({ base, kind, repository, revision, path }) =>
+      `${base}/api/v1/${kind}/${repository}/${kind === 'models' ? 'repo/files' : 'repo/tree'}?${new URLSearchParams({ Revision: revision, Root: path }).toString()}`,
+    entries: (answer) =>
+      records((answer as { Data?: { Files?: unknown } } | null)?.Data?.Files).map(({ Path, Size, Type }) => ({
+        path: String(Path),
+        size: Number(Size),
+        isDirectory: Type === 'tree',
+      })),
+  },
+};
+
+export class HubSource implements Source {
+  readonly schemes = Object.keys(hubs);
+  readonly #http: HttpSource;
+
+  constructor(http: HttpSource) {
+    this.#http = http;
+  }
+
+  async open(request: SourceRequest): Promise<SourceBody> {
+    return this.#http.open(fileRequest(request));
+  }
+
+  async stat(request: SourceRequest): Promise<SourceObject> {
+    return this.#http.stat(fileRequest(request));
+  }
+
+  async *list(request: SourceRequest): AsyncGenerator<SourceEntry> {
+    const { hub, place, scheme } = placeOf(request);
+    const root = `${scheme}://${place.kind}/${place.repository}/`;
+    let next: string | undefined = hub.listUrl(place);
+    for (let count = 0; next !== undefined;) {
+      const url: URL = new URL(next);
+      const answer = await this.#http.text({
+        ...request,
+        url: url.href,
+        header: authorized(request),
+        range: undefined,
+        validator: undefined,
+      });
+      if (answer.statusCode !== 200) throw statusError(answer, { url });
+      for (const { path, size, isDirectory } of hub.entries(json(answer.text))) {
+        if ((count += 1) > maxListedEntries) {
+          throw new DragonflyError('RESOURCE_EXHAUSTED', `${request.url} holds more than ${maxListedEntries} entries`);
+        }
+        yield {
+          url: `${root}${escaped(path)}${isDirectory ? '/' : ''}`,
+          contentLengthBytes: isDirectory ? 0 : size,
+          isDirectory,
+        };
+      }
+      next = nextPage(answer.header['link'], url);
+    }
+  }
+}
+
+function fileRequest(request: SourceRequest): SourceRequest {
+  const { hub, place } = placeOf(request);
+  if (place.path === '') {
+    throw new DragonflyError('INVALID_ARGUMENT', `${request.url} names a repository, not a file in it`, {
+      hint: 'Add the path of a file, or --recursive for all of them.',
+    });
+  }
+  return { ...request, url: hub.fileUrl(place), header: authorized(request) };
+}
+
+function placeOf(request: SourceRequest): { hub: Hub; place: Place; scheme: string } {
+  const url = new URL(request.url);
+  const scheme = url.protocol.slice(0, -1);
+  const hub = hubs[scheme] as Hub;
+  const parts = [url.host, ...url.pathname.split('/').map(decodeURIComponent)].filter((part) => part !== '');
+  const kind = hub.kinds.includes(parts[0] ?? '') ? (parts.shift() as string) : 'models';
+  const [owner, name, ...path] = parts;
+  if (owner === undefined || name === undefined || parts.some((part) => part === '..' || part === '.')) {
+    throw new DragonflyError('INVALID_ARGUMENT', `${request.url} names no repository`, {
+      hint: `Write ${scheme}://owner/name/path.`,
+    });
+  }
+  const base = (request.hub?.baseUrl || hub.base).replace(/\/+$/, '');
+  const revision = request.hub?.revision || hub.revision;
+  const repository = `${encodeURIComponent(owner)}/${encodeURIComponent(name)}`;
+  return { hub, scheme, place: { base, kind, repository, path: path.join('/'), revision } };
+}
+
+function authorized({ header, hub }: SourceRequest): Record<string, string> {
+  return hub?.token ? { ...header, authorization: `Bearer ${hub.token}` } : { ...header };
+}
+
+/** Link: <…>; rel="next", at the same origin: the token goes nowhere else. */
+function nextPage(link: string | undefined, url: URL): string | undefined {
+  const target = /<([^>]+)>\s*;\s*rel="?next"?/.exec(link ?? '')?.[1];
+  if (target === undefined) return undefined;
+  const next = new URL(target, url.href);
+  if (next.origin !== url.origin) throw protocolError('its next page of a listing is elsewhere');
+  return next.href;
+}
+
+function records(value: unknown): readonly Readonly<Record<string, unknown>>[] {
+  if (Array.isArray(value)) return value as readonly Readonly<Record<string, unknown>>[];
+  throw protocolError('its listing is malformed');
+}
+
+function json(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new DragonflyError('PROTOCOL', 'the hub sent a listing that is not JSON', { cause: error });
+  }
+}
+
+function escaped(path: string): string {
+  return path.split('/').map(encodeURIComponent).join('/');
+}

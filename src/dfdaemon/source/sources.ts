@@ -1,0 +1,79 @@
+/** All origin protocols this node speaks, chosen by the scheme of the URL. */
+import { DragonflyError } from '../../core/errors.ts';
+import type { Logger } from '../../core/logger.ts';
+import { EgressPolicy, type EgressRules } from './egress-policy.ts';
+import { HttpClient } from './http-client.ts';
+import { HttpSource } from './http.ts';
+import { HdfsSource } from './hdfs.ts';
+import { HubSource } from './hub.ts';
+import { OrasSource } from './oras.ts';
+import { S3Source } from './s3.ts';
+import type { Source, SourceBody, SourceEntry, SourceObject, SourceRequest } from './source.ts';
+import { TrustStore, type TrustOptions } from './trust-store.ts';
+
+export interface SourcesOptions {
+  readonly logger: Logger;
+  readonly egress?: EgressRules | undefined;
+  readonly trust?: TrustOptions | undefined;
+  /** Further protocols; one with a scheme that is spoken already takes it over. */
+  readonly plugins?: readonly Source[] | undefined;
+}
+
+export class Sources {
+  readonly #byScheme: ReadonlyMap<string, Source>;
+  readonly #client: HttpClient;
+
+  constructor({ logger, egress, trust, plugins = [] }: SourcesOptions) {
+    this.#client = new HttpClient(new EgressPolicy(egress), new TrustStore(trust ?? {}, logger));
+    const http = new HttpSource(this.#client);
+    const sources: readonly Source[] = [
+      http,
+      new S3Source(this.#client),
+      new OrasSource(http),
+      new HdfsSource(http),
+      new HubSource(http),
+      ...plugins,
+    ];
+    this.#byScheme = new Map(sources.flatMap((source) => source.schemes.map((scheme) => [scheme, source] as const)));
+  }
+
+  get schemes(): readonly string[] {
+    return [...this.#byScheme.keys()];
+  }
+
+  /** Throws INVALID_ARGUMENT for a malformed URL, UNSUPPORTED for a scheme nobody speaks. */
+  requireSupported(url: string): void {
+    this.#sourceOf(url);
+  }
+
+  /** As Source.open; INVALID_ARGUMENT for a malformed URL, UNSUPPORTED for a scheme nobody speaks. */
+  async open(request: SourceRequest): Promise<SourceBody> {
+    return this.#sourceOf(request.url).open(request);
+  }
+
+  async stat(request: SourceRequest): Promise<SourceObject> {
+    return this.#sourceOf(request.url).stat(request);
+  }
+
+  async *list(request: SourceRequest): AsyncIterable<SourceEntry> {
+    yield* this.#sourceOf(request.url).list(request);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#client[Symbol.asyncDispose]();
+  }
+
+  #sourceOf(url: string): Source {
+    if (!URL.canParse(url)) {
+      throw new DragonflyError('INVALID_ARGUMENT', `"${url}" is not a URL`, {
+        hint: 'Write it with its scheme, for example https://host/path.',
+      });
+    }
+    const scheme = new URL(url).protocol.slice(0, -1);
+    const source = this.#byScheme.get(scheme);
+    if (source) return source;
+    throw new DragonflyError('UNSUPPORTED', `URLs of the scheme "${scheme}" cannot be downloaded`, {
+      hint: `Supported schemes: ${this.schemes.join(', ')}.`,
+    });
+  }
+}
