@@ -1,0 +1,67 @@
+/** Answers the proxy gives itself: errors in the form the client reads. */
+import type { ServerResponse } from 'node:http';
+import type { DragonflyError, ErrorCode } from '../../core/errors.ts';
+import { storedResponseHeader } from './header.ts';
+import type { ExchangeKind } from './exchange.ts';
+
+/** Whose fault an error is, in the header the original sends: the origin's, ours, or the download engine's. */
+export type ErrorType = 'backend' | 'proxy' | 'dfdaemon';
+
+const registryCodes: Partial<Record<ErrorCode, string>> = {
+  NOT_FOUND: 'NAME_UNKNOWN',
+  PERMISSION_DENIED: 'DENIED',
+  UNAUTHENTICATED: 'UNAUTHORIZED',
+  RESOURCE_EXHAUSTED: 'TOOMANYREQUESTS',
+  DIGEST_MISMATCH: 'DIGEST_INVALID',
+};
+
+/** Sends the error if the header is not out yet; otherwise breaks the connection, so that it is no short success. */
+export function answerError(
+  response: ServerResponse,
+  error: DragonflyError,
+  options: {
+    readonly kind: ExchangeKind;
+    readonly type: ErrorType;
+    readonly status?: number | undefined;
+    readonly header?: Record<string, string>;
+  },
+): void {
+  if (response.headersSent || response.destroyed) return void response.destroy();
+  const message = error.hint === undefined ? error.message : `${error.message}. ${error.hint}`;
+  const registry = options.kind === 'mirror';
+  const body = registry
+    ? JSON.stringify({ errors: [{ code: registryCodes[error.code] ?? 'UNKNOWN', message }] })
+    : `${message}\n`;
+  response.writeHead(options.status ?? error.mapping.http, {
+    'content-type': registry ? 'application/json' : 'text/plain; charset=utf-8',
+    'content-length': Buffer.byteLength(body),
+    'cache-control': 'no-store',
+    'x-dragonfly-error-type': options.type,
+    ...options.header,
+  });
+  response.end(response.req.method === 'HEAD' ? undefined : body);
+}
+
+const registryStatusCodes: Readonly<Record<number, string>> = {
+  401: 'UNAUTHORIZED',
+  403: 'DENIED',
+  404: 'BLOB_UNKNOWN',
+  429: 'TOOMANYREQUESTS',
+};
+
+/** What the origin said, status and header, as the client would have seen it without us; in a registry's own form for one. */
+export function answerOriginStatus(response: ServerResponse, error: DragonflyError, registry: boolean): void {
+  if (response.headersSent || response.destroyed) return void response.destroy();
+  const { statusCode = 502, header = {} } = error.details ?? {};
+  const challenge = header['www-authenticate'];
+  const code = registryStatusCodes[statusCode] ?? 'UNKNOWN';
+  const body = registry ? `${JSON.stringify({ errors: [{ code, message: error.message }] })}\n` : `${error.message}\n`;
+  response.writeHead(statusCode, {
+    ...storedResponseHeader(header),
+    ...(challenge === undefined ? {} : { 'www-authenticate': challenge }),
+    'content-type': registry ? 'application/json' : 'text/plain; charset=utf-8',
+    'content-length': Buffer.byteLength(body),
+    'x-dragonfly-error-type': 'backend' satisfies ErrorType,
+  });
+  response.end(response.req.method === 'HEAD' ? undefined : body);
+}

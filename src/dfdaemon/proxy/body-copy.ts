@@ -1,0 +1,96 @@
+/**
+ * The body of one answer: spans of the task as they come; should the download fail half-way, the rest of the same
+ * content from its origin.
+ */
+import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
+import type { ByteRange } from '../../core/byte-range.ts';
+import type { SourceBody, SourceRequest } from '../source/source.ts';
+import type { OpenTask } from '../task/open-task.ts';
+import type { BodyWriter } from './body-writer.ts';
+import type { Exchange } from './exchange.ts';
+import { downloadHeader } from './header.ts';
+import { proxyLimits } from './limits.ts';
+import type { RegistryPath } from './registry-path.ts';
+
+export interface CopyResult {
+  readonly sentBytes: number;
+  /** Of the engine; a client that leaves rejects instead. */
+  readonly failure: DragonflyError | undefined;
+}
+
+/** A hung engine is noticed by its silence; the client's own slowness is not mistaken for it. */
+export async function copySpans(task: OpenTask, writer: BodyWriter, signal: AbortSignal): Promise<CopyResult> {
+  const spans = task.spans()[Symbol.asyncIterator]();
+  let sentBytes = 0;
+  try {
+    for (;;) {
+      let next: Awaited<ReturnType<typeof spans.next>>;
+      try {
+        next = await within(spans.next(), proxyLimits.bodyStallTimeoutMs);
+      } catch (error) {
+        return { sentBytes, failure: toDragonflyError(error) };
+      }
+      if (next.done) return { sentBytes, failure: undefined };
+      signal.throwIfAborted();
+      await writer.file(next.value);
+      sentBytes += next.value.length;
+    }
+  } finally {
+    void spans.return?.().then(undefined, () => undefined); // a hung engine must not hold the answer
+  }
+}
+
+export interface Rest {
+  readonly range: ByteRange;
+  /** What the content must still be at the origin; undefined when its URL names it by digest. */
+  readonly validator: string | undefined;
+}
+
+/** Undefined when nothing says that the origin's content is what was sent so far. */
+export function restOf(task: OpenTask, sentBytes: number, path: RegistryPath | undefined): Rest | undefined {
+  const { range, responseHeader } = task;
+  const validator = responseHeader['etag'] ?? responseHeader['last-modified'];
+  const sure = path?.kind === 'blob' || (validator !== undefined && !validator.startsWith('W/'));
+  if (!range || !sure) return undefined;
+  return { range: { start: range.start + sentBytes, length: range.length - sentBytes }, validator };
+}
+
+/** Rejects when the origin fails, too, or has something else now: then the client's connection breaks. */
+export async function sendRest(
+  { url, header, trust, signal }: Exchange,
+  { range, validator }: Rest,
+  { sources, writer }: { sources: { open(request: SourceRequest): Promise<SourceBody> }; writer: BodyWriter },
+): Promise<void> {
+  if (range.length === 0) return;
+  const body = await sources.open({
+    ...trust,
+    url: url.href,
+    header: downloadHeader(header),
+    range,
+    validator,
+    signal,
+  });
+  let skip = range.start - body.startBytes; // an origin without ranges sends everything again
+  let left = range.length;
+  await body.readTo(async (block) => {
+    const part = block.subarray(Math.min(skip, block.length)).subarray(0, left);
+    skip -= block.length - Math.max(0, block.length - skip);
+    if (part.length === 0) return;
+    left -= part.length;
+    await writer.bytes(part);
+  });
+  if (left > 0) throw new DragonflyError('SOURCE_UNREACHABLE', `the origin ended ${left} bytes before the end`);
+}
+
+async function within<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => reject(new DragonflyError('DEADLINE_EXCEEDED', 'the download stands still')),
+    timeoutMs,
+  );
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,44 @@
+/** Who asks, as far as an origin could tell: a key over everything in a request that may carry a credential. */
+import { createHash } from 'node:crypto';
+
+/** Headers that no origin decides access by. Any other counts as a credential: wrong in that direction costs one request. */
+const neutral = new Set([
+  'accept',
+  'accept-charset',
+  'accept-encoding',
+  'accept-language',
+  'b3',
+  'cache-control',
+  'content-length',
+  'content-type',
+  'date',
+  'dnt',
+  'forwarded',
+  'if-match',
+  'if-modified-since',
+  'if-none-match',
+  'if-range',
+  'if-unmodified-since',
+  'origin',
+  'pragma',
+  'priority',
+  'range',
+  'traceparent',
+  'tracestate',
+  'upgrade-insecure-requests',
+  'user-agent',
+  'via',
+  'x-correlation-id',
+  'x-forwarded-for',
+  'x-meta-source-client',
+  'x-request-id',
+]);
+
+/** Equal for requests an origin cannot tell apart by right; empty for a request without any credential. */
+export function callerKey(header: Readonly<Record<string, string>>): string {
+  const parts = Object.entries(header)
+    .filter(([name]) => !neutral.has(name))
+    .map(([name, value]) => `${name}: ${value}`)
+    .sort();
+  return parts.length === 0 ? '' : createHash('sha256').update(parts.join('\n')).digest('base64');
+}

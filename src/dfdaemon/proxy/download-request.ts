@@ -1,0 +1,44 @@
+/** What is asked of the engine for one request: its headers decide first, then the rule that matched, then the configuration. */
+import { defaultFilteredQueryParams } from '../../core/ids.ts';
+import type { DownloadRequest } from '../task/open-task.ts';
+import type { Exchange } from './exchange.ts';
+import { downloadHeader } from './header.ts';
+import { registryPath } from './registry-path.ts';
+
+export interface DownloadDefaults {
+  readonly tag: string | undefined;
+  readonly application: string | undefined;
+  readonly priority: number | undefined;
+  readonly filteredQueryParams: readonly string[];
+  readonly prefetch: boolean;
+  readonly disableBackToSource: boolean;
+  readonly blobDigestAsId: boolean;
+}
+
+/** @param ruleParams query parameters that the matching rule leaves out. */
+export function downloadRequestFor(
+  exchange: Exchange,
+  ruleParams: readonly string[] | undefined,
+  defaults: DownloadDefaults,
+): DownloadRequest {
+  const { options, url, header, trust } = exchange;
+  const path = registryPath(url.pathname);
+  const named = options.filteredQueryParams ?? ruleParams ?? defaults.filteredQueryParams;
+  return {
+    url: url.href,
+    header: downloadHeader(header),
+    caPem: trust.caPem,
+    insecureSkipVerify: trust.insecureSkipVerify,
+    digest: path?.kind === 'blob' ? path.reference : undefined,
+    tag: options.tag ?? defaults.tag,
+    application: options.application ?? defaults.application,
+    priority: options.priority ?? defaults.priority,
+    // one identity with the command line, whose default list is always left out
+    filteredQueryParams: [...new Set([...named, ...defaultFilteredQueryParams])],
+    pieceLengthBytes: options.pieceLengthBytes,
+    contentForCalculatingTaskId: options.contentForCalculatingTaskId,
+    blobDigestAsId: options.blobDigestAsId ?? defaults.blobDigestAsId,
+    prefetch: header['range'] === undefined ? false : (options.prefetch ?? defaults.prefetch),
+    disableBackToSource: defaults.disableBackToSource,
+  };
+}

@@ -1,0 +1,54 @@
+/** One request of a client on its way through the proxy, after it was read and checked. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { DragonflyError } from '../../core/errors.ts';
+import type { HeaderRecord } from './header.ts';
+import type { RequestOptions } from './request-options.ts';
+import type { Trust } from '../source/trust-store.ts';
+
+/** How the client came: as to a mirror of a registry, with an absolute URL, or inside an intercepted tunnel. */
+export type ExchangeKind = 'mirror' | 'forward' | 'intercepted';
+
+export interface Exchange {
+  readonly kind: ExchangeKind;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly url: URL;
+  /** What goes upstream: hop-by-hop and control headers are gone. */
+  readonly header: Readonly<HeaderRecord>;
+  readonly options: RequestOptions;
+  readonly trust: Trust;
+  readonly loopbackAllowed: boolean;
+  /** Aborts when the client has gone or the server ends. */
+  readonly signal: AbortSignal;
+  readonly record: ExchangeRecord;
+}
+
+/** Which way an answer took; `direct` after a failed download counts as direct. */
+export type Way = 'peers' | 'direct' | 'manifest' | 'tunnel' | 'refused';
+
+/** Filled in along the way, for the access log and the metrics. */
+export interface ExchangeRecord {
+  readonly startedMs: number;
+  way: Way;
+  firstByteMs: number | undefined;
+  bytes: number;
+  taskId: string | undefined;
+  peerId: string | undefined;
+  error: DragonflyError | undefined;
+}
+
+export function newRecord(): ExchangeRecord {
+  return {
+    startedMs: performance.now(),
+    way: 'refused',
+    firstByteMs: undefined,
+    bytes: 0,
+    taskId: undefined,
+    peerId: undefined,
+    error: undefined,
+  };
+}
+
+export function noteFirstByte(record: ExchangeRecord): void {
+  record.firstByteMs ??= performance.now() - record.startedMs;
+}

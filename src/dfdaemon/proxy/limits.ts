@@ -1,0 +1,65 @@
+/** Every bound of the proxy, with its reason and the configuration key that overrides it, if one does. */
+export const proxyLimits = {
+  /** Open client connections; past it new ones are closed at once so that an engine goes on to its next host. */
+  connections: 8192,
+  /** Bytes of a request's header: signed URLs reach some KiB, tokens of cloud registries up to 12 KiB. */
+  headerBytes: 64 * 1024,
+  /** A client that does not finish its header in this time is dropped. */
+  headersTimeoutMs: 30_000,
+  /** Idle keep-alive of a client connection; container engines reuse within seconds. */
+  keepAliveMs: 60_000,
+  /** A client that neither sends nor takes anything for this long is dropped, with what it holds. */
+  clientIdleTimeoutMs: 5 * 60_000,
+  /** Waiting for a free slot (`proxy.maxConcurrency`) as a mirror: the engine has another host to go to. */
+  mirrorQueueMs: 500,
+  /** The same as a forward proxy: the client has no other way. */
+  forwardQueueMs: 30_000,
+  /** Waiting requests beyond which the next is refused at once. */
+  queueLength: 4096,
+  /** TCP and TLS connection to an upstream. */
+  connectTimeoutMs: 10_000,
+  /** Upstream's header after the request was sent; slow registries generate manifests on demand. */
+  upstreamHeaderTimeoutMs: 60_000,
+  /** Silence in an upstream's body after which the connection counts as broken. */
+  upstreamIdleTimeoutMs: 60_000,
+  /** Connections per upstream host and idle ones kept. */
+  upstreamConnections: 256,
+  upstreamIdleConnections: 16,
+  /** The engine must open a task or fail in this time; then the request goes straight to its source. */
+  engineOpenTimeoutMs: 30_000,
+  /** No further byte of a body for this long: the engine has its own, shorter deadlines; this one catches a hung engine. */
+  bodyStallTimeoutMs: 120_000,
+  /** Block read from disk and written to a client that sendfile does not serve; a slow client holds one. */
+  bodyBlockBytes: 128 * 1024,
+  /** Memory for such blocks over all answers; who finds none waits. */
+  bodyPoolBytes: 64 * 2 ** 20,
+  /** A tunnel with no byte in either direction for this long is closed. */
+  tunnelIdleTimeoutMs: 15 * 60_000,
+  /** Manifests kept, by bytes; the distribution specification's common bound for one manifest is 4 MiB. */
+  manifestCacheBytes: 64 * 2 ** 20,
+  manifestBytes: 4 * 2 ** 20,
+  /** Digests that callers were proven to be allowed to read, over all callers. */
+  grantedDigests: 200_000,
+  /** Proofs and challenges remembered. */
+  proofs: 20_000,
+  challenges: 1000,
+  challengeBytes: 16 * 1024,
+  /** An origin that does not answer the question whether a caller may read counts as down. */
+  probeTimeoutMs: 10_000,
+  /** Leaf certificates kept, and made at the same time; one takes some milliseconds of CPU. */
+  leafCertificates: 1000,
+  leafCertificatesInWork: 64,
+  /** Lifetimes of what interception signs. Leaves are shorter than what browsers accept at most (398 days). */
+  authorityLifetimeDays: 3650,
+  leafLifetimeDays: 7,
+  /** TLS handshake with an intercepted client. */
+  handshakeTimeoutMs: 10_000,
+  /** Failed sign-ins per client address before it is refused without a look, and how long that is remembered. */
+  failedSignIns: 20,
+  failedSignInWindowMs: 60_000,
+  failedSignInAddresses: 10_000,
+  /** Longest regular expression and redirect of a rule. */
+  ruleLength: 2048,
+  /** Graceful end: answers in flight may finish for this long. */
+  drainMs: 5000,
+} as const;

@@ -1,0 +1,264 @@
+/**
+ * Manifests: always as fresh as the origin has them. Every request asks the origin, conditionally when the manifest is
+ * known here, and requests that the origin cannot tell apart share one question. What is delivered is checked against
+ * its digest; what it names is granted to the caller. While the origin is down a known manifest is served to callers
+ * with a valid proof.
+ */
+import { createHash } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { LRUCache } from 'lru-cache';
+import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
+import { answerError, answerOriginStatus } from './answers.ts';
+import { callerKey } from './caller.ts';
+import { notARegistry, relay } from './direct.ts';
+import { noteFirstByte, type Exchange } from './exchange.ts';
+import { forwardedResponseHeader } from './header.ts';
+import { proxyLimits } from './limits.ts';
+import { originIsDown, type OriginAccess } from './origin-access.ts';
+import { isDigest, type RegistryPath } from './registry-path.ts';
+import type { Upstream } from './upstream.ts';
+
+interface Answer {
+  readonly statusCode: number;
+  readonly header: Readonly<Record<string, string | string[]>>;
+  /** Undefined for an answer without one (HEAD). */
+  readonly body: Buffer | undefined;
+}
+
+interface KnownManifest extends Answer {
+  readonly body: Buffer;
+  readonly etag: string | undefined;
+}
+
+export class Manifests {
+  readonly #upstream: Upstream;
+  readonly #access: OriginAccess;
+  readonly #known = new LRUCache<string, KnownManifest>({
+    maxSize: proxyLimits.manifestCacheBytes,
+    sizeCalculation: ({ body }) => body.length + 1024,
+  });
+  readonly #asking = new Map<string, Promise<Answer>>();
+
+  constructor(upstream: Upstream, access: OriginAccess) {
+    this.#upstream = upstream;
+    this.#access = access;
+  }
+
+  /** Answers GET and HEAD of a manifest. */
+  async answer(exchange: Exchange, path: RegistryPath): Promise<void> {
+    const { record, response, kind } = exchange;
+    record.way = 'manifest';
+    try {
+      const answer = await this.#shared(exchange, path);
+      send(exchange, answer);
+    } catch (error) {
+      if (error instanceof TooLargeError) return relay(exchange, error.rest);
+      const failure = toDragonflyError(error);
+      record.error = failure;
+      if (failure.details?.statusCode !== undefined) return answerOriginStatus(response, failure, true);
+      answerError(response, failure, { kind, type: failure.code === 'DIGEST_MISMATCH' ? 'backend' : 'proxy' });
+    }
+  }
+
+  /** One question for all who ask the same at the same time with the same rights. */
+  async #shared(exchange: Exchange, path: RegistryPath): Promise<Answer> {
+    const { request, header, url } = exchange;
+    const method = request.method ?? 'GET';
+    const condition = header['if-none-match'] ?? '';
+    const key = [method, url.href, callerKey(header), header['accept'] ?? '', condition].join('\n');
+    for (;;) {
+      const running = this.#asking.get(key);
+      if (!running) break;
+      try {
+        return await running;
+      } catch (error) {
+        // The one who asked has left, or its answer cannot be shared: this one asks for itself.
+        if (!(error instanceof TooLargeError) && toDragonflyError(error).code !== 'CANCELLED') throw error;
+        exchange.signal.throwIfAborted();
+      }
+    }
+    const asking = this.#ask(exchange, path).finally(() => this.#asking.delete(key));
+    this.#asking.set(key, asking);
+    return asking;
+  }
+
+  async #ask(exchange: Exchange, path: RegistryPath): Promise<Answer> {
+    const { request, header, url, trust, loopbackAllowed, signal } = exchange;
+    const scope = registryScope(url, path);
+    const key = `${url.href}\n${header['accept'] ?? ''}`;
+    const known = this.#known.get(key);
+    const condition = known?.etag !== undefined && header['if-none-match'] === undefined;
+    let message: IncomingMessage;
+    try {
+      message = await this.#upstream.send({
+        method: request.method ?? 'GET',
+        url,
+        header: condition ? { ...header, 'if-none-match': known.etag ?? '' } : header,
+        trust,
+        loopbackAllowed,
+        signal,
+      });
+      if (known && (message.statusCode ?? 0) >= 500) throw downError(message);
+    } catch (error) {
+      return this.#whileDown(exchange, { scope, known, error: toDragonflyError(error) });
+    }
+    const statusCode = message.statusCode ?? 502;
+    const caller = callerKey(header);
+    if (statusCode === 304 && condition) {
+      message.resume();
+      this.#access.grant(scope, caller, provenDigests(known.body));
+      return request.method === 'HEAD' ? { ...known, body: undefined } : known;
+    }
+    const answer = await received(message, request.method === 'HEAD');
+    if (statusCode === 401 || statusCode === 403)
+      this.#access.remember(scope, { statusCode, header: single(answer.header) });
+    if (statusCode !== 200) return answer;
+    if (text(answer, 'content-type').startsWith('text/html')) throw notARegistry(url);
+    if (answer.body) {
+      verify(path, answer, answer.body);
+      const etag = text(answer, 'etag');
+      this.#known.set(key, { ...answer, body: answer.body, etag: etag === '' ? undefined : etag });
+      this.#access.grant(scope, caller, provenDigests(answer.body));
+    }
+    return answer;
+  }
+
+  /** A known manifest, if the caller may have it; otherwise what the origin said, or that it is down. */
+  #whileDown(
+    exchange: Exchange,
+    state: { scope: string; known: KnownManifest | undefined; error: DragonflyError },
+  ): Answer {
+    const { known, error, scope } = state;
+    if (!known || !originIsDown(error)) throw error;
+    const question = { scope, object: contentDigest(known.body), caller: callerKey(exchange.header) };
+    if (!this.#access.isGranted(question)) this.#access.whileDown(scope, error);
+    const header = { ...known.header, warning: '111 - "the origin could not be asked"' };
+    return { ...known, header, body: exchange.request.method === 'HEAD' ? undefined : known.body };
+  }
+}
+
+/** Where a caller's right to read holds: one repository of one registry. */
+export function registryScope(url: URL, path: RegistryPath): string {
+  return `${url.origin}/${path.repository}`;
+}
+
+function send(exchange: Exchange, answer: Answer): void {
+  const { response, record, request } = exchange;
+  if (response.destroyed) return;
+  const header = { ...answer.header };
+  if (answer.body) header['content-length'] = String(answer.body.length);
+  response.writeHead(answer.statusCode, header);
+  noteFirstByte(record);
+  record.bytes = answer.body?.length ?? 0;
+  response.end(request.method === 'HEAD' ? undefined : answer.body);
+}
+
+/** The body grew past what is kept; what was read is put back and the answer is passed through. */
+class TooLargeError extends Error {
+  readonly rest: IncomingMessage;
+
+  constructor(rest: IncomingMessage) {
+    super('the manifest is too large to be kept');
+    this.rest = rest;
+  }
+}
+
+async function received(message: IncomingMessage, head: boolean): Promise<Answer> {
+  const header = forwardedResponseHeader(message);
+  const answer = { statusCode: message.statusCode ?? 502, header };
+  if (head) {
+    message.resume();
+    return { ...answer, body: undefined };
+  }
+  const blocks: Buffer[] = [];
+  let length = 0;
+  for (;;) {
+    const block = message.read() as Buffer | null;
+    if (block) {
+      blocks.push(block);
+      length += block.length;
+    } else if (message.readableEnded || (message.complete && message.readableLength === 0)) break;
+    else await readable(message);
+    if (length > proxyLimits.manifestBytes) {
+      message.unshift(Buffer.concat(blocks));
+      throw new TooLargeError(message);
+    }
+  }
+  return { ...answer, body: Buffer.concat(blocks, length) };
+}
+
+function readable(message: IncomingMessage): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const done = (error?: Error): void => {
+      for (const name of ['readable', 'end', 'error', 'close'] as const) message.removeListener(name, listeners[name]);
+      if (error) reject(error);
+      else resolve();
+    };
+    const broken = new DragonflyError('SOURCE_UNREACHABLE', 'the origin broke the connection inside a manifest');
+    const listeners = {
+      readable: () => done(),
+      end: () => done(),
+      error: () => done(broken),
+      close: () => done(message.complete ? undefined : broken),
+    };
+    for (const name of ['readable', 'end', 'error', 'close'] as const) message.once(name, listeners[name]);
+  });
+}
+
+function downError(message: IncomingMessage): DragonflyError {
+  const { statusCode = 502 } = message;
+  const header = single(forwardedResponseHeader(message));
+  message.resume();
+  return new DragonflyError('SOURCE_STATUS', `the origin answered ${statusCode}`, { details: { statusCode, header } });
+}
+
+/** Throws DIGEST_MISMATCH when the body is not what was asked for, or not what the registry says it is. */
+function verify(path: RegistryPath, answer: Answer, body: Buffer): void {
+  const claimed = text(answer, 'docker-content-digest');
+  for (const digest of [path.reference, claimed]) {
+    if (!isDigest(digest)) continue;
+    const [algorithm = '', expected] = digest.split(':');
+    if (createHash(algorithm).update(body).digest('hex') === expected) continue;
+    throw new DragonflyError('DIGEST_MISMATCH', `the registry delivered a manifest that is not ${digest}`, {
+      hint: 'The registry, or something on the way to it, changes what it delivers.',
+    });
+  }
+}
+
+/** What delivering this manifest proves the caller may read: itself and what it names. */
+function provenDigests(body: Buffer): string[] {
+  return [...namedDigests(body), contentDigest(body)];
+}
+
+function contentDigest(body: Buffer): string {
+  return `sha256:${createHash('sha256').update(body).digest('hex')}`;
+}
+
+/** Every digest an index or manifest names: manifests, configuration, layers, of both formats and both generations. */
+export function namedDigests(body: Buffer): string[] {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(body.toString('utf8'));
+  } catch {
+    return [];
+  }
+  const { config, layers, manifests, blobs, fsLayers, subject } = (parsed ?? {}) as Record<string, unknown>;
+  const lists = [[config, subject], layers, manifests, blobs, fsLayers];
+  return lists.flatMap((list) => (Array.isArray(list) ? list.flatMap(digestOf) : []));
+}
+
+function digestOf(descriptor: unknown): string[] {
+  const { digest, blobSum } = (descriptor ?? {}) as Record<string, unknown>;
+  return [digest, blobSum].filter((value) => typeof value === 'string' && isDigest(value)) as string[];
+}
+
+function text(answer: Answer, name: string): string {
+  const value = answer.header[name];
+  return (Array.isArray(value) ? value[0] : value) ?? '';
+}
+
+function single(header: Answer['header']): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(header).map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : value]),
+  );
+}

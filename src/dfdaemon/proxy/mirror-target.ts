@@ -1,0 +1,78 @@
+/** Where a request to the mirror goes: the registry named by header, by containerd's `ns`, or by the configuration. */
+import { DragonflyError } from '../../core/errors.ts';
+import type { ProxySettings } from './proxy-config.ts';
+
+/** Docker Hub's registry is not at the name that image references carry; a browser finds a web page there. */
+const dockerHubNames = new Set([
+  'docker.io',
+  'www.docker.io',
+  'index.docker.io',
+  'hub.docker.com',
+  'registry.hub.docker.com',
+]);
+const dockerHubRegistry = 'registry-1.docker.io';
+
+/**
+ * @param requestTarget path and query as the client sent them, beginning with a slash
+ * @param registry value of X-Dragonfly-Registry
+ */
+export function mirrorTarget(
+  requestTarget: string,
+  registry: string | undefined,
+  mirror: Pick<ProxySettings['mirror'], 'url' | 'dynamic'>,
+): URL {
+  const queryStart = requestTarget.indexOf('?');
+  const written = queryStart === -1 ? requestTarget : requestTarget.slice(0, queryStart);
+  const pairs = queryStart === -1 ? [] : requestTarget.slice(queryStart + 1).split('&');
+  const namespace = pairs.find((pair) => pair.startsWith('ns='))?.slice(3);
+  const via = mirror.dynamic ? viaPath(written) : undefined;
+  const path = via?.path ?? written;
+  const base = baseUrl(mirror.dynamic ? (registry ?? via?.registry ?? decoded(namespace) ?? mirror.url) : mirror.url);
+  const prefix = base.pathname.replace(/\/+$/, '');
+  const kept = pairs.filter((pair) => pair !== '' && !pair.startsWith('ns='));
+  const target = new URL(base.origin);
+  target.pathname = prefix + path;
+  target.search = kept.length === 0 ? '' : `?${kept.join('&')}`;
+  return target;
+}
+
+/**
+ * podman and CRI-O name the registry in the mirror's location: `/v2/dragonfly.via/<host>[_<port>]/<repository>/…`, with
+ * `dragonfly.via.http` for a registry without TLS.
+ */
+function viaPath(path: string): { registry: string; path: string } | undefined {
+  const match = /^\/v2\/dragonfly\.via(\.http)?\/([a-z0-9.-]+)(?:_(\d{1,5}))?(\/.+)$/.exec(path);
+  if (!match) return undefined;
+  const [, plain, host = '', port, rest = ''] = match;
+  const authority = port === undefined ? host : `${host}:${port}`;
+  return { registry: `${plain === undefined ? 'https' : 'http'}://${authority}`, path: `/v2${rest}` };
+}
+
+function baseUrl(text: string): URL {
+  const written = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `${defaultScheme(text)}://${text}`;
+  const url = URL.canParse(written) ? new URL(written) : undefined;
+  if (!url || (url.protocol !== 'http:' && url.protocol !== 'https:') || url.hostname === '') {
+    throw new DragonflyError('INVALID_ARGUMENT', `"${text}" does not name a registry`, {
+      hint: 'Write X-Dragonfly-Registry as a URL, for example https://registry-1.docker.io.',
+    });
+  }
+  if (dockerHubNames.has(url.hostname)) {
+    url.hostname = dockerHubRegistry;
+    if (url.pathname === '/v1/' || url.pathname === '/v1') url.pathname = '/';
+  }
+  return url;
+}
+
+/** Engines speak plain HTTP to a registry on the node itself and TLS to every other, unless told otherwise. */
+function defaultScheme(host: string): 'http' | 'https' {
+  return /^(localhost|127(\.\d+){3}|\[::1\])(:\d+)?(\/|$)/.test(host) ? 'http' : 'https';
+}
+
+function decoded(text: string | undefined): string | undefined {
+  if (text === undefined || text === '') return undefined;
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined; // a malformed escape names nothing
+  }
+}

@@ -1,0 +1,133 @@
+/**
+ * Who may read what: content of the peers is served only to callers whom the origin accepts.
+ *
+ * Three proofs count, each for a limited time and one caller: a manifest the origin delivered grants the digests it
+ * names, within its repository; a question to the origin about the object itself grants the object; what anybody may
+ * read, everybody may. When the origin cannot be asked, the configuration decides.
+ */
+import { LRUCache } from 'lru-cache';
+import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
+import { proxyLimits } from './limits.ts';
+
+export interface Challenge {
+  readonly statusCode: number;
+  readonly header: Readonly<Record<string, string>>;
+}
+
+export interface OriginAccessOptions {
+  readonly ttlMs: number;
+  readonly whenOriginDown: 'deny' | 'allow';
+}
+
+export interface AccessQuestion {
+  /** Registry and repository, or host: where a refusal of the origin is remembered for. */
+  readonly scope: string;
+  /** The object: its digest inside a registry, its whole URL otherwise. */
+  readonly object: string;
+  readonly caller: string;
+  /**
+   * Asks the origin. Resolves when it accepts the caller, with the validator (ETag, Last-Modified) of what it has now;
+   * SOURCE_STATUS when it refuses, other errors when it is down.
+   */
+  readonly ask: () => Promise<string | undefined>;
+}
+
+export class OriginAccess {
+  readonly #options: OriginAccessOptions;
+  readonly #grants: LRUCache<string, ReadonlySet<string>>;
+  /** Value: the validator of the object at the time of the proof, empty when there was none. */
+  readonly #proofs: LRUCache<string, string>;
+  readonly #challenges: LRUCache<string, Challenge>;
+  readonly #asking = new Map<string, Promise<string | undefined>>();
+
+  constructor(options: OriginAccessOptions) {
+    this.#options = options;
+    const ttl = Math.max(1, options.ttlMs); // the cache reads 0 as "for ever"
+    this.#grants = new LRUCache({
+      maxSize: proxyLimits.grantedDigests,
+      sizeCalculation: (digests) => Math.max(1, digests.size),
+      ttl,
+    });
+    this.#proofs = new LRUCache({ max: proxyLimits.proofs, ttl });
+    this.#challenges = new LRUCache({ max: proxyLimits.challenges });
+  }
+
+  /** The origin delivered a manifest to this caller: what it names is part of the repository the caller may read. */
+  grant(scope: string, caller: string, digests: readonly string[]): void {
+    const key = keyOf(scope, caller);
+    const known = this.#grants.get(key);
+    this.#grants.set(key, new Set([...(known ?? []), ...digests].slice(-maxDigestsPerCaller)));
+  }
+
+  /** A proof exists, so the origin need not be asked. */
+  isGranted({ scope, object, caller }: Omit<AccessQuestion, 'ask'>): boolean {
+    return [caller, ''].some(
+      (who) => this.#grants.get(keyOf(scope, who))?.has(object) === true || this.#proofs.has(keyOf(scope, who, object)),
+    );
+  }
+
+  /** An origin refused somebody: its own words are repeated to strangers while it is down. */
+  remember(scope: string, challenge: Challenge): void {
+    if (challenge.statusCode !== 401 && challenge.statusCode !== 403) return;
+    const size = Object.entries(challenge.header).reduce((sum, [name, value]) => sum + name.length + value.length, 0);
+    if (size <= proxyLimits.challengeBytes) this.#challenges.set(scope, challenge);
+  }
+
+  /**
+   * Resolves when the caller may read the object, with its validator if a question brought one. Throws SOURCE_STATUS with the origin's own answer when it may not,
+   * UNAVAILABLE when nobody could be asked and nothing is known.
+   */
+  async require(question: AccessQuestion): Promise<string | undefined> {
+    const key = keyOf(question.scope, question.caller, question.object);
+    if (this.isGranted(question)) return this.#proofs.get(key) || undefined;
+    const running = this.#asking.get(key);
+    if (running) return running;
+    const asking = this.#ask(question, key).finally(() => this.#asking.delete(key));
+    this.#asking.set(key, asking);
+    return asking;
+  }
+
+  /** What a caller without a proof gets while the origin is down: resolves, or throws as `require` does. */
+  whileDown(scope: string, cause: unknown): void {
+    if (this.#options.whenOriginDown === 'allow') return;
+    const challenge = this.#challenges.get(scope);
+    if (challenge) {
+      throw new DragonflyError('SOURCE_STATUS', 'the origin is down and has not accepted this caller before', {
+        cause,
+        details: { statusCode: challenge.statusCode, header: challenge.header },
+      });
+    }
+    throw new DragonflyError('UNAVAILABLE', 'the origin cannot be asked whether this caller may read the content', {
+      cause,
+      hint: 'Set proxy.access.whenOriginDown to allow if content may be served to anyone in that case.',
+    });
+  }
+
+  async #ask(question: AccessQuestion, key: string): Promise<string | undefined> {
+    try {
+      const validator = await question.ask();
+      this.#proofs.set(key, validator ?? '');
+      return validator;
+    } catch (error) {
+      const failure = toDragonflyError(error);
+      const { statusCode, header = {} } = failure.details ?? {};
+      if (statusCode !== undefined) this.remember(question.scope, { statusCode, header });
+      if (!originIsDown(failure)) throw failure;
+      this.whileDown(question.scope, failure);
+      return undefined;
+    }
+  }
+}
+
+/** A manifest of the common size names some dozens; an index of many platforms some hundreds. */
+const maxDigestsPerCaller = 10_000;
+
+/** No answer about this caller: unreachable, or an error of the origin itself. */
+export function originIsDown(error: DragonflyError): boolean {
+  if (error.code === 'SOURCE_STATUS') return (error.details?.statusCode ?? 0) >= 500;
+  return error.code === 'SOURCE_UNREACHABLE' || error.code === 'DEADLINE_EXCEEDED' || error.code === 'PROTOCOL';
+}
+
+function keyOf(...parts: readonly string[]): string {
+  return parts.join('\n');
+}

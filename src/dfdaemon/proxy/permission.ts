@@ -1,0 +1,55 @@
+/** Asks the origin whether this caller may read what the peers hold, unless that is known. */
+import { DragonflyError } from '../../core/errors.ts';
+import type { SourceObject, SourceRequest } from '../source/source.ts';
+import { callerKey } from './caller.ts';
+import type { Exchange } from './exchange.ts';
+import { downloadHeader } from './header.ts';
+import { proxyLimits } from './limits.ts';
+import { registryScope } from './manifests.ts';
+import type { OriginAccess } from './origin-access.ts';
+import { registryPath } from './registry-path.ts';
+import type { Upstream } from './upstream.ts';
+
+export interface PermissionOptions {
+  readonly access: OriginAccess;
+  readonly upstream: Upstream;
+  readonly sources: { stat(request: SourceRequest): Promise<SourceObject> };
+}
+
+/** Resolves with the validator of what the origin has now, if it was asked and told. Errors: those of OriginAccess.require. */
+export function permissionFor(exchange: Exchange, options: PermissionOptions): Promise<string | undefined> {
+  const { url, header } = exchange;
+  const { access, upstream, sources } = options;
+  const caller = callerKey(header);
+  const path = registryPath(url.pathname);
+  if (path?.kind === 'blob') {
+    const scope = registryScope(url, path);
+    return access.require({ scope, object: path.reference, caller, ask: () => askRegistry(exchange, upstream) });
+  }
+  return access.require({ scope: url.origin, object: url.href, caller, ask: () => askOrigin(exchange, sources) });
+}
+
+/** A registry that redirects to where the blob lies has accepted the caller. A blob named by digest has no validator. */
+async function askRegistry(exchange: Exchange, upstream: Upstream): Promise<undefined> {
+  const { url, header, trust, loopbackAllowed } = exchange;
+  const signal = AbortSignal.timeout(proxyLimits.probeTimeoutMs);
+  const request = { method: 'HEAD', url, header: downloadHeader(header), trust, loopbackAllowed, signal };
+  const message = await upstream.send(request);
+  message.resume();
+  const { statusCode = 502 } = message;
+  if (statusCode < 400) return undefined;
+  const answered = Object.entries(message.headers).map(([name, value]) => [name, String(value)] as const);
+  throw new DragonflyError('SOURCE_STATUS', `the registry answered ${statusCode} for ${url.origin}${url.pathname}`, {
+    details: { statusCode, header: Object.fromEntries(answered) },
+  });
+}
+
+/** Any other origin may redirect to a page that asks for a login: only the end of the way tells. */
+async function askOrigin(
+  { url, header, trust }: Exchange,
+  sources: PermissionOptions['sources'],
+): Promise<string | undefined> {
+  const signal = AbortSignal.timeout(proxyLimits.probeTimeoutMs);
+  const object = await sources.stat({ ...trust, url: url.href, header: downloadHeader(header), signal });
+  return object.validator;
+}

@@ -1,0 +1,184 @@
+/**
+ * The `proxy` section of dfget.yaml. Both generations of the original's keys are read: `tcpListen`, `proxies`,
+ * `hijackHTTPS` of the first, `server`, `rules`, `prefetch` of the second; `proxySettings` folds them into one form.
+ */
+import { z } from 'zod';
+import { bytes, durationMs, section } from '../../core/config.ts';
+import { proxyLimits } from './limits.ts';
+import { compilePattern } from './pattern.ts';
+
+const portNumber = z.int().min(0).max(65_535);
+const port = z.union([
+  portNumber,
+  z
+    .object({ start: z.int().min(1).max(65_535), end: z.int().min(1).max(65_535) })
+    .refine((range) => range.start <= range.end, 'start is past end'),
+]);
+
+const pattern = z
+  .string()
+  .max(proxyLimits.ruleLength)
+  .refine((text) => compilePattern(text) !== undefined, 'is not a regular expression');
+
+const credentials = z.object({ username: z.string().min(1), password: z.string().min(1) });
+
+const rule = z
+  .object({
+    regx: pattern.optional(),
+    regex: pattern.optional(),
+    useHTTPS: z.boolean().default(false),
+    useTLS: z.boolean().default(false),
+    direct: z.boolean().default(false),
+    redirect: z.string().max(proxyLimits.ruleLength).optional(),
+    filteredQueryParams: z.array(z.string()).optional(),
+  })
+  .refine((value) => value.regx !== undefined || value.regex !== undefined, 'needs a regx');
+
+const portList = z.array(
+  z.union([
+    z.string().regex(/^\d{1,5}(-\d{1,5})?$/, 'is not a port or a range of ports'),
+    portNumber.transform(String),
+  ]),
+);
+
+export const proxyConfig = section({
+  enable: z.boolean().default(true),
+  tcpListen: section({ port: port.optional(), listen: z.string().optional(), namespace: z.string().optional() }),
+  /** Second generation's name of the listener. */
+  server: section({
+    ip: z.string().optional(),
+    port: port.optional(),
+    requestRateLimit: z.int().min(0).default(0),
+    caCert: z.string().optional(),
+    caKey: z.string().optional(),
+    basicAuth: credentials.optional(),
+  }),
+  /** TLS of the proxy's own port. */
+  security: section({
+    insecure: z.boolean().default(true),
+    tlsVerify: z.boolean().default(true),
+    caCert: z.string().optional(),
+    cert: z.string().optional(),
+    key: z.string().optional(),
+  }),
+  basicAuth: credentials.optional(),
+  /** Networks (CIDR) that may use the proxy besides this host. */
+  allowedNetworks: z.array(z.union([z.cidrv4(), z.cidrv6()])).default([]),
+  /** Query parameters that do not tell objects apart, `&` between them. */
+  defaultFilter: z.string().default('Expires&Signature&ns'),
+  defaultTag: z.string().optional(),
+  defaultApplication: z.string().optional(),
+  defaultPriority: z.int().min(0).max(6).optional(),
+  /** Requests worked on at once; 0 sets no bound. */
+  maxConcurrency: z.int().min(0).default(0),
+  /** With a range: fetch the rest of the content in the background. */
+  prefetch: z.boolean().default(false),
+  prefetchBandwidthLimit: bytes('10Gi'),
+  readBufferSize: bytes('512Ki'),
+  /** Never go to the origin with what a rule gives to the peers. */
+  disableBackToSource: z.boolean().default(false),
+  registryMirror: section({
+    url: z.string().optional(),
+    addr: z.string().optional(),
+    dynamic: z.boolean().default(true),
+    certs: z.array(z.string()).default([]),
+    cert: z.string().optional(),
+    insecure: z.boolean().default(false),
+    direct: z.boolean().default(false),
+    useProxies: z.boolean().default(false),
+    enableTaskIDBasedBlobDigest: z.boolean().default(true),
+  }),
+  proxies: z.array(rule).default([]),
+  rules: z.array(rule).default([]),
+  hijackHTTPS: z
+    .object({
+      cert: z.string().default(''),
+      key: z.string().default(''),
+      /** Make and keep an authority of our own when no certificate is given. */
+      autoCert: z.boolean().default(false),
+      hosts: z
+        .array(
+          z.object({ regx: pattern, insecure: z.boolean().default(false), certs: z.array(z.string()).default([]) }),
+        )
+        .default([]),
+    })
+    .optional(),
+  whiteList: z
+    .array(z.object({ host: z.string().optional(), regx: pattern.optional(), ports: portList.default([]) }))
+    .default([]),
+  /** Ports CONNECT may reach when the white list does not say. */
+  connectPorts: portList.default(['443', '5000', '5443', '8443']),
+  access: section({
+    /** How long an origin's "yes" for one caller and object holds. */
+    ttl: durationMs('5m'),
+    /** What callers without a valid "yes" get while the origin cannot be asked. */
+    whenOriginDown: z.enum(['deny', 'allow']).default('deny'),
+  }),
+  dumpHTTPContent: z.boolean().optional(),
+  extraRegistryMirrors: z.array(z.unknown()).optional(),
+});
+
+export type ProxyConfig = z.output<typeof proxyConfig>;
+export type Port = z.output<typeof port>;
+export type RuleConfig = z.output<typeof rule>;
+export type WhiteListEntry = ProxyConfig['whiteList'][number];
+export type InterceptedHost = NonNullable<ProxyConfig['hijackHTTPS']>['hosts'][number];
+
+export interface ProxySettings {
+  readonly listen: { readonly host: string; readonly port: Port; readonly namespace: string | undefined };
+  readonly basicAuth: { readonly username: string; readonly password: string } | undefined;
+  readonly rules: readonly RuleConfig[];
+  readonly mirror: {
+    readonly url: string;
+    readonly dynamic: boolean;
+    readonly certs: readonly string[];
+    readonly insecure: boolean;
+    readonly direct: boolean;
+    readonly useRules: boolean;
+    readonly blobDigestAsId: boolean;
+  };
+  readonly interception:
+    | {
+        readonly cert: string;
+        readonly key: string;
+        readonly hosts: readonly InterceptedHost[];
+      }
+    | undefined;
+}
+
+/** One form for both generations; where both are written the first generation's key wins, as it is the documented one. */
+export function proxySettings(config: ProxyConfig): ProxySettings {
+  const { registryMirror, server, hijackHTTPS } = config;
+  return {
+    listen: {
+      host: config.tcpListen.listen ?? server.ip ?? '127.0.0.1',
+      port: config.tcpListen.port ?? server.port ?? 65_001,
+      namespace: config.tcpListen.namespace,
+    },
+    basicAuth: config.basicAuth ?? server.basicAuth,
+    rules: [...config.proxies, ...config.rules],
+    mirror: {
+      url: registryMirror.url ?? registryMirror.addr ?? 'https://registry-1.docker.io',
+      dynamic: registryMirror.dynamic,
+      certs: registryMirror.cert === undefined ? registryMirror.certs : [...registryMirror.certs, registryMirror.cert],
+      insecure: registryMirror.insecure,
+      direct: registryMirror.direct,
+      useRules: registryMirror.useProxies,
+      blobDigestAsId: registryMirror.enableTaskIDBasedBlobDigest,
+    },
+    interception: interceptionOf(hijackHTTPS, server),
+  };
+}
+
+function interceptionOf(
+  hijack: ProxyConfig['hijackHTTPS'],
+  server: ProxyConfig['server'],
+): ProxySettings['interception'] {
+  if (hijack && (hijack.cert !== '' || hijack.autoCert)) {
+    return { cert: hijack.cert, key: hijack.key, hosts: hijack.hosts };
+  }
+  if (server.caCert === undefined || server.caKey === undefined) return undefined;
+  // the second generation intercepts every CONNECT as soon as it has an authority
+  const everyHost = { regx: '.*', insecure: false, certs: [] };
+  return { cert: server.caCert, key: server.caKey, hosts: hijack?.hosts.length ? hijack.hosts : [everyHost] };
+}

@@ -1,0 +1,274 @@
+/**
+ * The HTTP proxy of a dfdaemon: registry mirror, forward proxy and CONNECT on one port.
+ *
+ * ProxyServer owns the listener and what lives as long as it; RequestHandler decides the way of a request, PeerAnswers,
+ * Manifests and forwardDirectly answer it, Tunnels does CONNECT. Nothing but this room knows about HTTP clients.
+ */
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
+import { join } from 'node:path';
+import { DragonflyError } from '../../core/errors.ts';
+import type { Closable } from '../../core/lifecycle.ts';
+import type { Logger } from '../../core/logger.ts';
+import type { Registry } from '../../core/metrics.ts';
+import type { EgressRules } from '../source/egress-policy.ts';
+import { TrustStore, type Trust, type TrustOptions } from '../source/trust-store.ts';
+import { BlockPool } from '../transport/block-pool.ts';
+import { AccessGuard } from './access-guard.ts';
+import { CertificateAuthority } from './certificate-authority.ts';
+import { proxyLimits } from './limits.ts';
+import { Manifests } from './manifests.ts';
+import { OriginAccess } from './origin-access.ts';
+import { PeerAnswers, type Origins, type TaskOpener } from './peers.ts';
+import { proxySettings, type Port, type ProxyConfig, type ProxySettings } from './proxy-config.ts';
+import { ProxyMetrics } from './proxy-metrics.ts';
+import { RequestHandler } from './request-handler.ts';
+import { ProxyRules, WhiteList } from './rules.ts';
+import { Tunnels } from './tunnels.ts';
+import { Upstream } from './upstream.ts';
+
+export interface ProxyServerOptions {
+  readonly config: ProxyConfig;
+  readonly engine: TaskOpener;
+  readonly sources: Origins;
+  readonly egress?: EgressRules | undefined;
+  readonly trust?: TrustOptions | undefined;
+  readonly registry: Registry;
+  readonly logger: Logger;
+  /** Where the authority for interception is kept: `<stateDir>/proxy-ca`. */
+  readonly stateDir: string;
+  /** Address shown to clients. */
+  readonly serverIp: string;
+}
+
+export class ProxyServer implements Closable {
+  readonly #settings: ProxySettings;
+  readonly #server: Server;
+  readonly #tunnels: Tunnels;
+  readonly #handler: RequestHandler;
+  readonly #upstream: Upstream;
+  readonly #authority: CertificateAuthority | undefined;
+  #closing: Promise<void> | undefined;
+
+  private constructor(parts: {
+    settings: ProxySettings;
+    server: Server;
+    tunnels: Tunnels;
+    handler: RequestHandler;
+    upstream: Upstream;
+    authority: CertificateAuthority | undefined;
+  }) {
+    this.#settings = parts.settings;
+    this.#server = parts.server;
+    this.#tunnels = parts.tunnels;
+    this.#handler = parts.handler;
+    this.#upstream = parts.upstream;
+    this.#authority = parts.authority;
+    this.#server.on('request', (request, response) => void this.#handler.handle(request, response));
+    this.#server.on('connect', (request: IncomingMessage, socket: Socket, head: Buffer) => {
+      void this.#tunnels.connect(request, socket, head);
+    });
+    this.#server.on('clientError', (_error, socket: Socket) => badRequest(socket));
+  }
+
+  /** Reads certificates; listens only from `start` on. Throws CONFIG_INVALID for a file that cannot be used. */
+  static async create(options: ProxyServerOptions): Promise<ProxyServer> {
+    const { config, logger } = options;
+    const settings = proxySettings(config);
+    const upstream = new Upstream(options.egress ?? {}, new TrustStore(options.trust ?? {}, logger));
+    const access = new OriginAccess({ ttlMs: config.access.ttl, whenOriginDown: config.access.whenOriginDown });
+    const metrics = new ProxyMetrics(options.registry);
+    const guard = new AccessGuard({ allowedNetworks: config.allowedNetworks, basicAuth: settings.basicAuth });
+    const whiteList = new WhiteList(config.whiteList);
+    const server = await createListener(config);
+    const handler = new RequestHandler({
+      mirror: settings.mirror,
+      mirrorTrust: await trustOf(settings.mirror),
+      rules: new ProxyRules(settings.rules),
+      whiteList,
+      guard,
+      maxConcurrency: config.maxConcurrency,
+      upstream,
+      manifests: new Manifests(upstream, access),
+      peers: peerAnswers(options, { settings, upstream, access, metrics }),
+      metrics,
+      logger,
+      pseudonym: `dragonfly-${randomBytes(6).toString('hex')}`,
+      ownPort: () => (server.address() as AddressInfo | null)?.port ?? 0,
+    });
+    const authority = await authorityOf(settings, options.stateDir);
+    const hosts = await Promise.all(
+      (settings.interception?.hosts ?? []).map(async (host) => ({ regx: host.regx, trust: await trustOf(host) })),
+    );
+    if (settings.mirror.insecure) {
+      logger.warn({ key: 'proxy.registryMirror.insecure' }, 'certificates of mirrored registries are not verified');
+    }
+    const { connectPorts } = config;
+    const tunnels = new Tunnels({
+      authority,
+      hosts,
+      connectPorts,
+      whiteList,
+      guard,
+      upstream,
+      handler,
+      metrics,
+      logger,
+    });
+    return new ProxyServer({ settings, server, tunnels, handler, upstream, authority });
+  }
+
+  async start(): Promise<void> {
+    const { host, port } = this.#settings.listen;
+    for (const candidate of candidates(port)) {
+      try {
+        await listen(this.#server, host, candidate);
+        return;
+      } catch (error) {
+        const taken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
+        if (!taken || candidate === candidates(port).at(-1)) throw error;
+      }
+    }
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** What clients of intercepted hosts must trust; undefined when nothing is intercepted. */
+  get certificatePem(): string | undefined {
+    return this.#authority?.certificatePem;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  /** No new connections; answers in flight may end within the deadline, then everything is cut. */
+  async #close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => {
+      this.#server.close(() => resolve());
+    });
+    this.#server.closeIdleConnections();
+    if (this.#handler.runningCount > 0) {
+      const { promise: late, resolve } = Promise.withResolvers<void>();
+      const timer = setTimeout(resolve, proxyLimits.drainMs);
+      await Promise.race([closed, late]);
+      clearTimeout(timer);
+    }
+    this.#handler.stop();
+    this.#tunnels[Symbol.dispose]();
+    this.#server.closeAllConnections();
+    this.#upstream[Symbol.dispose]();
+    await closed;
+  }
+}
+
+function peerAnswers(
+  options: ProxyServerOptions,
+  parts: { settings: ProxySettings; upstream: Upstream; access: OriginAccess; metrics: ProxyMetrics },
+): PeerAnswers {
+  const { config, engine, sources, logger, serverIp } = options;
+  const pool = new BlockPool(proxyLimits.bodyBlockBytes, proxyLimits.bodyPoolBytes);
+  return new PeerAnswers({
+    engine,
+    sources,
+    pool,
+    logger,
+    serverIp,
+    upstream: parts.upstream,
+    access: parts.access,
+    metrics: parts.metrics,
+    defaults: {
+      tag: config.defaultTag || undefined,
+      application: config.defaultApplication || undefined,
+      priority: config.defaultPriority,
+      filteredQueryParams: config.defaultFilter.split('&').filter((name) => name !== ''),
+      prefetch: config.prefetch,
+      disableBackToSource: config.disableBackToSource,
+      blobDigestAsId: parts.settings.mirror.blobDigestAsId,
+    },
+  });
+}
+
+async function createListener({ security }: ProxyConfig): Promise<Server> {
+  const options = {
+    maxHeaderSize: proxyLimits.headerBytes,
+    headersTimeout: proxyLimits.headersTimeoutMs,
+    keepAliveTimeout: proxyLimits.keepAliveMs,
+    requestTimeout: 0, // bodies of pushes may take as long as they need
+    noDelay: true,
+  };
+  const server = security.insecure
+    ? createServer(options)
+    : createTlsServer({ ...options, ...(await ownTls(security)) });
+  server.maxConnections = proxyLimits.connections;
+  server.timeout = proxyLimits.clientIdleTimeoutMs;
+  return server;
+}
+
+async function ownTls(security: ProxyConfig['security']): Promise<Record<string, unknown>> {
+  if (security.cert === undefined || security.key === undefined) {
+    throw new DragonflyError('CONFIG_INVALID', 'proxy.security.insecure is false, but cert and key are not both given');
+  }
+  const ca = security.caCert === undefined ? undefined : await pemOf(security.caCert);
+  const verify = security.tlsVerify && ca !== undefined;
+  return {
+    cert: await pemOf(security.cert),
+    key: await pemOf(security.key),
+    ...(ca === undefined ? {} : { ca }),
+    requestCert: verify,
+    rejectUnauthorized: verify,
+    minVersion: 'TLSv1.2',
+  };
+}
+
+async function authorityOf(settings: ProxySettings, stateDir: string): Promise<CertificateAuthority | undefined> {
+  const { interception } = settings;
+  if (!interception) return undefined;
+  if (interception.cert === '') return CertificateAuthority.keptIn(join(stateDir, 'proxy-ca'));
+  return CertificateAuthority.configured(interception.cert, interception.key);
+}
+
+async function trustOf(config: { readonly insecure: boolean; readonly certs: readonly string[] }): Promise<Trust> {
+  return { insecureSkipVerify: config.insecure, caPem: await Promise.all(config.certs.map(pemOf)) };
+}
+
+async function pemOf(textOrPath: string): Promise<string> {
+  if (textOrPath.includes('-----BEGIN')) return textOrPath;
+  try {
+    return await readFile(textOrPath, 'utf8');
+  } catch (error) {
+    throw new DragonflyError(
+      'CONFIG_INVALID',
+      `cannot read the certificate ${textOrPath}: ${(error as Error).message}`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+function candidates(port: Port): readonly number[] {
+  if (typeof port === 'number') return [port];
+  return Array.from({ length: port.end - port.start + 1 }, (_, index) => port.start + index);
+}
+
+function listen(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.removeListener('error', reject);
+      resolve();
+    });
+  });
+}
+
+function badRequest(socket: Socket): void {
+  if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+  else socket.destroy();
+}

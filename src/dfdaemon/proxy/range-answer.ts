@@ -1,0 +1,99 @@
+/** Which form the answer to a Range header takes (RFC 9110 §14 and §15.3.7), and the framing of several ranges. */
+import {
+  formatContentRange,
+  parseRangeHeader,
+  resolveRange,
+  type ByteRange,
+  type RangeSpec,
+} from '../../core/byte-range.ts';
+
+/** What the header asks for; `whole` also stands for headers that are to be ignored by rule. */
+export type RangeDemand =
+  | { readonly kind: 'whole' }
+  | { readonly kind: 'one'; readonly spec: RangeSpec }
+  | { readonly kind: 'several'; readonly specs: readonly RangeSpec[] };
+
+export function rangeDemand(header: string | undefined): RangeDemand {
+  const specs = header === undefined ? undefined : parseRangeHeader(header);
+  const [first] = specs ?? [];
+  if (!specs || !first) return { kind: 'whole' };
+  return specs.length === 1 ? { kind: 'one', spec: first } : { kind: 'several', specs };
+}
+
+/**
+ * The satisfiable ranges in the order asked for. `whole` when the ranges together are no less than the content or when
+ * more than two overlap: serving those would cost more than the content itself. Empty: none can be satisfied.
+ */
+export function resolveSeveral(
+  specs: readonly RangeSpec[],
+  contentLengthBytes: number,
+): readonly ByteRange[] | 'whole' {
+  const ranges = specs.map((spec) => resolveRange(spec, contentLengthBytes)).filter((range) => range !== undefined);
+  const sum = ranges.reduce((total, range) => total + range.length, 0);
+  const sorted = [...ranges].sort((a, b) => a.start - b.start);
+  let overlaps = 0;
+  let end = 0;
+  for (const range of sorted) {
+    if (range.start < end) overlaps += 1;
+    end = Math.max(end, range.start + range.length);
+  }
+  return ranges.length > 0 && (sum >= contentLengthBytes || overlaps > 2) ? 'whole' : ranges;
+}
+
+export interface MultipartFrame {
+  readonly contentType: string;
+  /** Bytes before each range's content, in order. */
+  readonly heads: readonly Buffer[];
+  readonly tail: Buffer;
+  readonly contentLengthBytes: number;
+}
+
+/** Framing of a multipart/byteranges body. The boundary must not occur in the content: a random one does not. */
+export function multipartFrame(
+  ranges: readonly ByteRange[],
+  content: { readonly lengthBytes: number; readonly type: string | undefined },
+  boundary: string,
+): MultipartFrame {
+  const heads = ranges.map((range) => {
+    const type = content.type === undefined ? '' : `Content-Type: ${content.type}\r\n`;
+    const place = formatContentRange(range, content.lengthBytes);
+    return Buffer.from(`\r\n--${boundary}\r\n${type}Content-Range: ${place}\r\n\r\n`);
+  });
+  const tail = Buffer.from(`\r\n--${boundary}--\r\n`);
+  const bodies = ranges.reduce((total, range) => total + range.length, 0);
+  const frames = heads.reduce((total, head) => total + head.length, tail.length);
+  return {
+    contentType: `multipart/byteranges; boundary=${boundary}`,
+    heads,
+    tail,
+    contentLengthBytes: bodies + frames,
+  };
+}
+
+/** Whether an If-Range validator still names this content: strong comparison, dates by their exact second. */
+export function ifRangeHolds(validator: string, header: Readonly<Record<string, string>>): boolean {
+  const text = validator.trim();
+  if (text.startsWith('W/')) return false;
+  if (text.startsWith('"')) return header['etag'] === text;
+  const given = Date.parse(text);
+  const stored = Date.parse(header['last-modified'] ?? '');
+  return !Number.isNaN(given) && given === stored;
+}
+
+/** True when the client already has this content: 304 (RFC 9110 §13.1.2, §13.1.3; the entity tag decides when sent). */
+export function notModified(
+  request: { readonly ifNoneMatch: string | undefined; readonly ifModifiedSince: string | undefined },
+  header: Readonly<Record<string, string>>,
+): boolean {
+  if (request.ifNoneMatch !== undefined) {
+    if (request.ifNoneMatch.trim() === '*') return true;
+    const current = weak(header['etag'] ?? '');
+    return current !== '' && request.ifNoneMatch.split(',').some((tag) => weak(tag.trim()) === current);
+  }
+  if (request.ifModifiedSince === undefined) return false;
+  return Date.parse(header['last-modified'] ?? '') <= Date.parse(request.ifModifiedSince);
+}
+
+function weak(tag: string): string {
+  return tag.startsWith('W/') ? tag.slice(2) : tag;
+}

@@ -1,0 +1,33 @@
+/** Reads what a request to a registry is about from its path. */
+
+export interface RegistryPath {
+  readonly kind: 'manifest' | 'blob';
+  /** Repository name, with slashes. */
+  readonly repository: string;
+  /** Tag or digest of a manifest, digest of a blob. */
+  readonly reference: string;
+}
+
+/** `/v2/<name>/manifests/<reference>` and `/v2/<name>/blobs/<digest>`, behind any prefix; undefined for anything else. */
+export function registryPath(pathname: string): RegistryPath | undefined {
+  const match = /\/v2\/(.+)\/(manifests|blobs)\/([^/]+)$/.exec(pathname);
+  if (!match?.[1] || !match[3]) return undefined;
+  const reference = match[3].replace(/%3a/gi, ':');
+  if (match[2] === 'blobs' && !reference.includes(':')) return undefined;
+  return { kind: match[2] === 'blobs' ? 'blob' : 'manifest', repository: match[1], reference };
+}
+
+/** `sha256:…` or `sha512:…` in full; a tag never looks like this. */
+export function isDigest(reference: string): boolean {
+  return /^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/.test(reference);
+}
+
+/**
+ * Requests of the registry protocol that must reach the registry even if a rule takes every URL: ping, tags, catalogue,
+ * uploads, and the request for a token, which is recognised by the parameters that the token protocol demands.
+ */
+export function isRegistryControl(url: URL): boolean {
+  if (/\/v2(\/|$)/.test(url.pathname)) return registryPath(url.pathname)?.kind !== 'blob';
+  const { searchParams: query } = url;
+  return query.has('service') && (query.has('scope') || query.has('account'));
+}

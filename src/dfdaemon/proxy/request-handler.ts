@@ -1,0 +1,281 @@
+/**
+ * From a client's request to the way it is answered.
+ *
+ * Checks, in order: address, sign-in, target, white list, a free slot. Then: manifests of registries are revalidated,
+ * what a rule names (or, for a mirror, any blob) goes through the peers, everything else is plainly forwarded.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
+import type { Logger } from '../../core/logger.ts';
+import { isLoopback, plainAddress, type AccessGuard } from './access-guard.ts';
+import { answerError } from './answers.ts';
+import { forwardDirectly } from './direct.ts';
+import { newRecord, type Exchange, type ExchangeKind, type ExchangeRecord } from './exchange.ts';
+import { forwardedRequestHeader } from './header.ts';
+import { proxyLimits } from './limits.ts';
+import type { Manifests } from './manifests.ts';
+import { mirrorTarget } from './mirror-target.ts';
+import type { PeerAnswers } from './peers.ts';
+import type { ProxySettings } from './proxy-config.ts';
+import type { ProxyMetrics } from './proxy-metrics.ts';
+import { isRegistryControl, registryPath } from './registry-path.ts';
+import { readRequestOptions, type RequestOptions } from './request-options.ts';
+import type { ProxyRules, WhiteList } from './rules.ts';
+import { Slots } from './slots.ts';
+import type { Upstream } from './upstream.ts';
+import type { Trust } from '../source/trust-store.ts';
+
+/** The host inside an intercepted tunnel; its client was checked when the tunnel was opened. */
+export interface TunnelTarget {
+  readonly host: string;
+  readonly port: number;
+  readonly trust: Trust;
+}
+
+export interface RequestHandlerOptions {
+  readonly mirror: ProxySettings['mirror'];
+  readonly mirrorTrust: Trust;
+  readonly rules: ProxyRules;
+  readonly whiteList: WhiteList;
+  readonly guard: AccessGuard;
+  readonly maxConcurrency: number;
+  readonly upstream: Upstream;
+  readonly manifests: Manifests;
+  readonly peers: PeerAnswers;
+  readonly metrics: ProxyMetrics;
+  readonly logger: Logger;
+  /** Name of this proxy in Via headers; a request that carries it has come back to us. */
+  readonly pseudonym: string;
+  readonly ownPort: () => number;
+}
+
+const defaultTrust: Trust = {};
+
+export class RequestHandler {
+  readonly #options: RequestHandlerOptions;
+  readonly #slots: Slots;
+  /** One for each request: signals derived from a common one would outlive their requests. */
+  readonly #running = new Set<AbortController>();
+
+  constructor(options: RequestHandlerOptions) {
+    this.#options = options;
+    this.#slots = new Slots(options.maxConcurrency);
+  }
+
+  get runningCount(): number {
+    return this.#running.size;
+  }
+
+  /** Ends every request that is being answered. */
+  stop(): void {
+    for (const controller of this.#running) controller.abort(new DOMException('the proxy is stopping', 'AbortError'));
+  }
+
+  /** Answers in every case; never rejects. @param tunnel the intercepted tunnel the request came through. */
+  async handle(request: IncomingMessage, response: ServerResponse, tunnel?: TunnelTarget): Promise<void> {
+    const { metrics } = this.#options;
+    const record = newRecord();
+    const finish = metrics.begin(request.method ?? '');
+    const controller = new AbortController();
+    response.once('close', () => {
+      if (!response.writableFinished) controller.abort(new DOMException('the client has gone', 'AbortError'));
+    });
+    response.on('error', () => undefined); // 'close' follows and says the same
+    this.#running.add(controller);
+    try {
+      await this.#answer(request, response, { tunnel, record, signal: controller.signal });
+    } catch (error) {
+      record.error = toDragonflyError(error);
+      answerError(response, record.error, { kind: kindOf(request, tunnel), type: 'proxy' });
+    } finally {
+      this.#running.delete(controller);
+      finish(record);
+      this.#log(request, response, record);
+    }
+  }
+
+  async #answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    context: { tunnel: TunnelTarget | undefined; record: ExchangeRecord; signal: AbortSignal },
+  ): Promise<void> {
+    const { tunnel, record, signal } = context;
+    const kind = kindOf(request, tunnel);
+    if (!tunnel && !this.#admitted(request, response, kind, record)) return;
+    const options = readRequestOptions(request.headers);
+    const url = this.#target(request, options, tunnel);
+    this.#refuseLoop(request, url);
+    if (kind === 'forward') this.#requireListed(url);
+    const exchange: Exchange = {
+      kind,
+      request,
+      response,
+      url,
+      header: { ...forwardedRequestHeader(request.headers), via: this.#via(request) },
+      options,
+      trust: tunnel?.trust ?? (kind === 'mirror' ? this.#options.mirrorTrust : defaultTrust),
+      loopbackAllowed: isLocalClient(request) || this.#isConfiguredMirror(url),
+      signal,
+      record,
+    };
+    const waitMs = kind === 'mirror' ? proxyLimits.mirrorQueueMs : proxyLimits.forwardQueueMs;
+    if (!(await this.#slots.take(waitMs, signal))) {
+      record.error = new DragonflyError('UNAVAILABLE', 'the proxy has as many requests as it may work on');
+      return answerError(response, record.error, { kind, type: 'proxy', header: { 'retry-after': '1' } });
+    }
+    try {
+      await this.#route(exchange);
+    } finally {
+      this.#slots.release();
+    }
+  }
+
+  async #route(exchange: Exchange): Promise<void> {
+    const { peers, manifests, upstream } = this.#options;
+    const { request, url, kind, options } = exchange;
+    const path = registryPath(url.pathname);
+    const reads = request.method === 'GET' || request.method === 'HEAD';
+    if (reads && path?.kind === 'manifest') return manifests.answer(exchange, path);
+    const { mirror, rules } = this.#options;
+    const verdict = kind !== 'mirror' || mirror.useRules ? rules.match(url) : undefined;
+    const target = verdict ? { ...exchange, url: verdict.url } : exchange;
+    const blob = kind === 'mirror' && !mirror.useRules && path?.kind === 'blob';
+    const wanted = options.usePeers ?? (verdict?.peers === true || blob);
+    const allowed = !(kind === 'mirror' && mirror.direct) && !isRegistryControl(target.url);
+    if (request.method === 'GET' && wanted && allowed) return peers.answer(target, verdict?.filteredQueryParams);
+    const bare = kind === 'mirror' && /^\/v2\/?$/.test(request.url ?? '') && options.registry === undefined;
+    return forwardDirectly(target, upstream, bare ? answerPing : undefined);
+  }
+
+  #admitted(request: IncomingMessage, response: ServerResponse, kind: ExchangeKind, record: ExchangeRecord): boolean {
+    const refusal = signInRefusal(this.#options.guard, request);
+    if (!refusal) return true;
+    record.error = refusal.error;
+    answerError(response, refusal.error, { kind, type: 'proxy', status: refusal.status, header: refusal.header });
+    return false;
+  }
+
+  #target(request: IncomingMessage, options: RequestOptions, tunnel: TunnelTarget | undefined): URL {
+    const { url: text = '' } = request;
+    if (tunnel) {
+      const host = tunnel.host.includes(':') ? `[${tunnel.host}]` : tunnel.host;
+      const base = new URL(`https://${host}:${tunnel.port}`);
+      const target = URL.canParse(text) ? new URL(text) : new URL(`${base.origin}${text}`);
+      return new URL(`${base.origin}${target.pathname}${target.search}`);
+    }
+    if (text.startsWith('/')) return mirrorTarget(text, options.registry, this.#options.mirror);
+    const url = URL.canParse(text) ? new URL(text) : undefined;
+    if (url?.protocol === 'http:' || url?.protocol === 'https:') {
+      url.username = '';
+      url.password = '';
+      url.hash = '';
+      return url;
+    }
+    throw new DragonflyError('INVALID_ARGUMENT', 'the request names no http or https URL', {
+      hint: 'Send a path to use this as a mirror, or a whole URL to use it as a proxy.',
+    });
+  }
+
+  #refuseLoop(request: IncomingMessage, url: URL): void {
+    const { pseudonym, ownPort } = this.#options;
+    const host = url.hostname.replace(/^\[|\]$/g, '');
+    const own = host === 'localhost' || isLoopback(host) || host === plainAddress(request.socket.localAddress ?? '');
+    const backAgain = (request.headers.via ?? '').includes(pseudonym);
+    if (!backAgain && !(own && Number(url.port || '80') === ownPort())) return;
+    throw new DragonflyError('FAILED_PRECONDITION', `the request for ${url.host} leads back to this proxy`, {
+      hint: 'Name the registry itself in X-Dragonfly-Registry, not the proxy.',
+    });
+  }
+
+  #requireListed(url: URL): void {
+    const port = Number(url.port) || (url.protocol === 'https:' ? 443 : 80);
+    if (this.#options.whiteList.allows(url.hostname, port) !== false) return;
+    throw new DragonflyError('UNAUTHENTICATED', `${url.host} is not on the white list of the proxy`, {
+      hint: 'Add it to proxy.whiteList.',
+    });
+  }
+
+  #via(request: IncomingMessage): string {
+    const mine = `${request.httpVersion} ${this.#options.pseudonym}`;
+    return request.headers.via === undefined ? mine : `${request.headers.via}, ${mine}`;
+  }
+
+  #isConfiguredMirror(url: URL): boolean {
+    return url.origin === mirrorTarget('/', undefined, this.#options.mirror).origin;
+  }
+
+  #log(request: IncomingMessage, response: ServerResponse, record: ExchangeRecord): void {
+    const { logger } = this.#options;
+    const line = {
+      client: request.socket?.remoteAddress,
+      method: request.method,
+      url: (request.url ?? '').split('?', 1)[0],
+      status: response.headersSent ? response.statusCode : undefined,
+      way: record.way,
+      bytes: record.bytes,
+      firstByteMs: record.firstByteMs === undefined ? undefined : Math.round(record.firstByteMs),
+      ms: Math.round(performance.now() - record.startedMs),
+      task: record.taskId,
+      receipt: record.peerId,
+      error: record.error?.message,
+    };
+    if (record.error && record.error.code !== 'CANCELLED') logger.warn(line, 'proxied');
+    else logger.info(line, 'proxied');
+  }
+}
+
+/**
+ * podman and CRI-O ping a mirror before they tell it, by the path, which registry they mean. The configured one being
+ * away says nothing about that.
+ */
+function answerPing(response: ServerResponse): void {
+  response.writeHead(200, { 'content-type': 'application/json', 'content-length': 2 });
+  response.end('{}');
+}
+
+/** Undefined when the client may use the proxy; also for CONNECT. */
+export function signInRefusal(
+  guard: AccessGuard,
+  request: IncomingMessage,
+): { error: DragonflyError; status: number; header: Record<string, string> } | undefined {
+  const { remoteAddress = '', localAddress } = request.socket;
+  if (!guard.admits(remoteAddress, localAddress)) {
+    const error = new DragonflyError('PERMISSION_DENIED', `${plainAddress(remoteAddress)} may not use this proxy`, {
+      hint: 'Add its network to proxy.allowedNetworks.',
+    });
+    return { error, status: 403, header: {} };
+  }
+  const verdict = guard.signIn(request.headers['proxy-authorization'], remoteAddress);
+  switch (verdict) {
+    case 'ok':
+      return undefined;
+    case 'missing':
+      return {
+        error: new DragonflyError('UNAUTHENTICATED', 'the proxy needs a name and a password'),
+        status: 407,
+        header: { 'proxy-authenticate': 'Basic realm="dragonfly"' },
+      };
+    case 'wrong':
+      return {
+        error: new DragonflyError('UNAUTHENTICATED', 'the name or the password for the proxy is wrong'),
+        status: 401,
+        header: {},
+      };
+    case 'blocked':
+      return {
+        error: new DragonflyError('RESOURCE_EXHAUSTED', 'too many failed sign-ins from this address'),
+        status: 429,
+        header: { 'retry-after': String(proxyLimits.failedSignInWindowMs / 1000) },
+      };
+  }
+}
+
+export function isLocalClient(request: IncomingMessage): boolean {
+  const { remoteAddress = '', localAddress = '' } = request.socket;
+  return isLoopback(plainAddress(remoteAddress)) || plainAddress(remoteAddress) === plainAddress(localAddress);
+}
+
+function kindOf(request: IncomingMessage, tunnel: TunnelTarget | undefined): ExchangeKind {
+  if (tunnel) return 'intercepted';
+  return (request.url ?? '').startsWith('/') ? 'mirror' : 'forward';
+}

@@ -1,0 +1,44 @@
+/** At most so many requests at once; the others wait in order, each only for as long as it can afford. */
+import { proxyLimits } from './limits.ts';
+
+export class Slots {
+  readonly #limit: number;
+  readonly #waiting = new Set<() => void>();
+  #taken = 0;
+
+  /** @param limit 0 sets no bound. */
+  constructor(limit: number) {
+    this.#limit = limit === 0 ? Infinity : limit;
+  }
+
+  /** True when a slot was taken; the caller gives it back by `release`. */
+  async take(waitMs: number, signal: AbortSignal): Promise<boolean> {
+    if (this.#taken < this.#limit) {
+      this.#taken += 1;
+      return true;
+    }
+    if (this.#waiting.size >= proxyLimits.queueLength || signal.aborted) return false;
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const turn = (): void => resolve(true); // the slot of the one that ended is handed over
+    const giveUp = (): void => {
+      if (this.#waiting.delete(turn)) resolve(false);
+    };
+    const timer = setTimeout(giveUp, waitMs);
+    signal.addEventListener('abort', giveUp, { once: true });
+    this.#waiting.add(turn);
+    try {
+      return await promise;
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', giveUp);
+    }
+  }
+
+  release(): void {
+    const [next] = this.#waiting;
+    if (next) {
+      this.#waiting.delete(next);
+      next();
+    } else this.#taken -= 1;
+  }
+}
