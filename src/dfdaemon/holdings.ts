@@ -1,0 +1,28 @@
+/** What this node holds, as schedulers are told after a restart of either side. */
+import { Download } from '../rpc/generated/common/v2/common.ts';
+import type { TaskHolding } from '../rpc/generated/scheduler/v2/scheduler.ts';
+import type { HostIdentity } from './host-info.ts';
+import type { TaskStore } from './storage/task-store.ts';
+import type { TaskEngine } from './task/engine.ts';
+
+/** Tasks with at least one verified piece; those being downloaded speak for themselves. */
+export function holdingsOf(store: TaskStore, engine: TaskEngine, identity: HostIdentity): TaskHolding[] {
+  return store.list().flatMap((task): TaskHolding[] => {
+    const { layout } = task;
+    if (!layout || task.pieces.count === 0 || engine.peerIdOf(task.id) !== undefined) return [];
+    return [
+      {
+        taskId: task.id,
+        peerId: `${identity.hostId}-${task.id.slice(0, 32)}`,
+        download: Download.fromPartial({ url: task.identity.url }),
+        taskMetadata: {
+          contentLength: layout.contentLengthBytes,
+          pieceLength: layout.pieceLengthBytes,
+          responseHeader: { ...task.responseHeader },
+        },
+        pieces: task.pieces.toBytes(),
+        finished: task.state === 'finished',
+      },
+    ];
+  });
+}

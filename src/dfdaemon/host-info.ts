@@ -1,0 +1,157 @@
+/** What this node tells the schedulers about itself: identity, place, load. Read anew for every announcement. */
+import { readFile, statfs } from 'node:fs/promises';
+import os from 'node:os';
+import { version } from '../core/version.ts';
+import { hostId } from '../core/ids.ts';
+import { Host } from '../rpc/generated/common/v2/common.ts';
+
+/** Who this daemon is; fixed for the life of the process. */
+export interface HostIdentity {
+  readonly hostId: string;
+  readonly hostname: string;
+  /** Address other nodes dial. */
+  readonly ip: string;
+  readonly isSeed: boolean;
+  readonly idc: string;
+  readonly location: string;
+  readonly schedulerClusterId: number;
+}
+
+export function createHostIdentity(options: {
+  readonly hostname?: string | undefined;
+  readonly ip?: string | undefined;
+  readonly enableIPv6: boolean;
+  readonly isSeed: boolean;
+  readonly idc: string;
+  readonly location: string;
+  readonly schedulerClusterId: number;
+}): HostIdentity {
+  const hostname = options.hostname ?? os.hostname();
+  const ip = options.ip ?? firstAddress(options.enableIPv6);
+  return { ...options, hostname, ip, hostId: hostId(ip, hostname, options.isSeed) };
+}
+
+/** First address of a real interface; loopback on a machine that has no other. */
+function firstAddress(enableIPv6: boolean): string {
+  const addresses = Object.values(os.networkInterfaces()).flatMap((list) => list ?? []);
+  const outside = addresses.filter((address) => !address.internal && !address.address.startsWith('fe80'));
+  const preferred = outside.find((address) => address.family === (enableIPv6 ? 'IPv6' : 'IPv4'));
+  return preferred?.address ?? outside.find((address) => address.family === 'IPv4')?.address ?? '127.0.0.1';
+}
+
+export interface HostPorts {
+  readonly grpc: number;
+  readonly proxy: number;
+}
+
+export class HostInfo {
+  readonly identity: HostIdentity;
+  readonly #dataDirectory: string;
+  readonly #maxTxBytesPerSec: number;
+  readonly #maxRxBytesPerSec: number;
+  #lastCpu = cpuTimes();
+
+  constructor(
+    identity: HostIdentity,
+    options: { dataDirectory: string; maxTxBytesPerSec: number; maxRxBytesPerSec: number },
+  ) {
+    this.identity = identity;
+    this.#dataDirectory = options.dataDirectory;
+    this.#maxTxBytesPerSec = options.maxTxBytesPerSec;
+    this.#maxRxBytesPerSec = options.maxRxBytesPerSec;
+  }
+
+  async read(ports: HostPorts, uploads: number): Promise<Host> {
+    const { identity } = this;
+    const [disk, kernelVersion, memoryAvailable] = await Promise.all([this.#disk(), kernel(), availableMemory()]);
+    const total = os.totalmem();
+    return Host.fromPartial({
+      id: identity.hostId,
+      type: identity.isSeed ? 1 : 0,
+      hostname: identity.hostname,
+      name: process.env['POD_NAME']
+        ? `${process.env['POD_NAMESPACE'] ?? 'default'}-${process.env['POD_NAME']}`
+        : identity.hostname,
+      ip: identity.ip,
+      port: ports.grpc,
+      downloadPort: ports.grpc,
+      proxyPort: ports.proxy,
+      os: os.platform(),
+      platform: os.platform(),
+      platformFamily: os.type(),
+      platformVersion: os.release(),
+      kernelVersion,
+      cpu: {
+        logicalCount: os.availableParallelism(),
+        physicalCount: os.availableParallelism(),
+        percent: this.#cpuPercent(),
+      },
+      memory: {
+        total,
+        available: memoryAvailable,
+        used: total - memoryAvailable,
+        usedPercent: (1 - memoryAvailable / total) * 100,
+        processUsedPercent: (process.memoryUsage.rss() / total) * 100,
+        free: os.freemem(),
+      },
+      network: {
+        tcpConnectionCount: 0,
+        uploadTcpConnectionCount: uploads,
+        idc: identity.idc,
+        location: identity.location,
+        maxTxBandwidth: Math.min(this.#maxTxBytesPerSec, Number.MAX_SAFE_INTEGER),
+        maxRxBandwidth: Math.min(this.#maxRxBytesPerSec, Number.MAX_SAFE_INTEGER),
+      },
+      disk,
+      build: { gitVersion: version, platform: `${os.platform()}/${os.arch()}` },
+      schedulerClusterId: identity.schedulerClusterId,
+    });
+  }
+
+  async #disk(): Promise<NonNullable<Parameters<typeof Host.fromPartial>[0]['disk']>> {
+    const fs = await statfs(this.#dataDirectory);
+    const total = fs.blocks * fs.bsize;
+    const free = fs.bavail * fs.bsize;
+    return {
+      total,
+      free,
+      used: total - free,
+      usedPercent: total === 0 ? 0 : ((total - free) / total) * 100,
+      inodesTotal: fs.files,
+      inodesFree: fs.ffree,
+      inodesUsed: fs.files - fs.ffree,
+      inodesUsedPercent: fs.files === 0 ? 0 : ((fs.files - fs.ffree) / fs.files) * 100,
+    };
+  }
+
+  /** Share of all cores that was busy since the last reading. */
+  #cpuPercent(): number {
+    const before = this.#lastCpu;
+    const now = cpuTimes();
+    this.#lastCpu = now;
+    const elapsed = now.total - before.total;
+    return elapsed <= 0 ? 0 : Math.min(100, Math.max(0, ((now.busy - before.busy) / elapsed) * 100));
+  }
+}
+
+function cpuTimes(): { busy: number; total: number } {
+  let busy = 0;
+  let total = 0;
+  for (const { times } of os.cpus()) {
+    const used = times.user + times.nice + times.sys + times.irq;
+    busy += used;
+    total += used + times.idle;
+  }
+  return { busy, total };
+}
+
+async function kernel(): Promise<string> {
+  return (await readFile('/proc/sys/kernel/osrelease', 'utf8').catch(() => os.release())).trim();
+}
+
+/** Linux counts reclaimable page cache as available; elsewhere free memory is what can be told. */
+async function availableMemory(): Promise<number> {
+  const text = await readFile('/proc/meminfo', 'utf8').catch(() => '');
+  const kibibytes = /^MemAvailable:\s+(\d+) kB$/m.exec(text)?.[1];
+  return kibibytes === undefined ? os.freemem() : Number(kibibytes) * 1024;
+}

@@ -1,0 +1,31 @@
+/** Every bound of the daemon's own logic, with its reason. Bounds of storage, transport and proxy stand in their rooms. */
+export const daemonLimits = {
+  /** Tasks being downloaded at once; more wait for a client to retry, since each holds sockets and buffers. */
+  concurrentDownloads: 512,
+  /** Subscribers of one task; each costs a file descriptor. */
+  subscribersPerTask: 4096,
+  /** Finished pieces are reported in one message this often; the first one goes out at once. */
+  reportIntervalMs: 100,
+  /** A scheduler that takes longer to open a stream is treated as down. */
+  schedulerOpenTimeoutMs: 3000,
+  /** Attempts at the origin for one lease, with growing pauses, before it counts as failed. */
+  originAttempts: 4,
+  originBackoffMs: 200,
+  originBackoffMaxMs: 5000,
+  /** Longest pause an origin's Retry-After may ask for before the lease counts as failed. */
+  retryAfterMaxMs: 30_000,
+  /** While a piece takes long to come from the origin, the scheduler hears this often that bytes flow. */
+  leaseProgressMs: 2000,
+  /** Without any parent that could still give something, and no word from a scheduler, this node goes to the origin itself. */
+  starvedMs: 500,
+  /** Reconnections to schedulers during one download. */
+  sessionAttempts: 16,
+  sessionBackoffMs: 250,
+  sessionBackoffMaxMs: 5000,
+  /** Streams of piece news to one parent that break in a row before it is dropped. */
+  parentStreamAttempts: 2,
+  /** Tasks per AnnounceTasks message, to stay far below the message limit. */
+  announcedTasksPerMessage: 200,
+  /** Receipts kept for `dfctl` and the log. */
+  receipts: 1000,
+} as const;

@@ -1,0 +1,47 @@
+/** The receipts of finished downloads: the last ones in memory, and as lines of JSON in a file that is kept bounded. */
+import { appendFile, rename, stat } from 'node:fs/promises';
+import { toDragonflyError } from '../core/errors.ts';
+import type { Logger } from '../core/logger.ts';
+import { daemonLimits } from './limits.ts';
+import type { Receipt } from './task/open-task.ts';
+
+/** Beyond this size the file is renamed to `….1`, replacing the one before. */
+const maxFileBytes = 8 * 2 ** 20;
+
+export class Receipts {
+  readonly #file: string;
+  readonly #logger: Logger;
+  readonly #recent: Receipt[] = [];
+  #writing: Promise<void> = Promise.resolve();
+
+  /** @param file the log, one JSON object per line. */
+  constructor(file: string, logger: Logger) {
+    this.#file = file;
+    this.#logger = logger;
+  }
+
+  /** Newest last. */
+  get recent(): readonly Receipt[] {
+    return this.#recent;
+  }
+
+  add(receipt: Receipt): void {
+    this.#recent.push(receipt);
+    if (this.#recent.length > daemonLimits.receipts) this.#recent.shift();
+    this.#writing = this.#writing.then(() => this.#write(receipt));
+  }
+
+  /** Resolves when everything added so far is in the file. */
+  flushed(): Promise<void> {
+    return this.#writing;
+  }
+
+  async #write(receipt: Receipt): Promise<void> {
+    try {
+      await appendFile(this.#file, `${JSON.stringify(receipt)}\n`, { mode: 0o600 });
+      if ((await stat(this.#file)).size > maxFileBytes) await rename(this.#file, `${this.#file}.1`);
+    } catch (error) {
+      this.#logger.warn({ file: this.#file, error: toDragonflyError(error).message }, 'a receipt was not written');
+    }
+  }
+}

@@ -1,0 +1,69 @@
+/** A download as the protocol streams it: what the content is, each piece as it lands, the receipt. */
+import { readSync } from 'node:fs';
+import { DragonflyError } from '../../core/errors.ts';
+import { deadlineSignal } from '../../core/lifecycle.ts';
+import type { CallContext } from '../../rpc/call-context.ts';
+import type { Download } from '../../rpc/generated/common/v2/common.ts';
+import type { DownloadTaskResponse } from '../../rpc/generated/dfdaemon/v2/dfdaemon.ts';
+import type { TaskStore } from '../storage/task-store.ts';
+import type { TaskEngine } from '../task/engine.ts';
+import type { FinishedPiece } from '../task/open-task.ts';
+import { startedResponse, toDownloadRequest, toPiece, toReceiptMessage } from './messages.ts';
+
+/** Longest time a timer can wait; a download without a deadline of its own gets this one, 24 days. */
+const maxTimeoutMs = 2 ** 31 - 1;
+
+export interface DownloadStreamOptions {
+  readonly engine: TaskEngine;
+  readonly store: TaskStore;
+  readonly hostId: string;
+  /** Places the finished content; absent where callers may not name paths. */
+  readonly placeOutput?: (taskId: string, download: Download) => Promise<void>;
+}
+
+export async function* downloadStream(
+  download: Download | undefined,
+  context: CallContext,
+  options: DownloadStreamOptions,
+): AsyncGenerator<DownloadTaskResponse> {
+  const { engine, store, hostId, placeOutput } = options;
+  // A call from another node is the scheduler's: peers wait for the pieces, whatever becomes of the scheduler.
+  const request = { ...toDownloadRequest(download), finishAbandoned: !context.isLocalSocket };
+  using deadline = deadlineSignal(context.signal, Math.min(request.timeoutMs ?? maxTimeoutMs, maxTimeoutMs));
+  const { signal } = deadline;
+  await using task = await engine.open(request, signal);
+  const { taskId, peerId } = task;
+  const message = (response: DownloadTaskResponse['response']): DownloadTaskResponse => ({
+    hostId,
+    taskId,
+    peerId,
+    response,
+  });
+  // The protocol tells the length first; content of unknown length has to end before it can be told.
+  if (task.contentLengthBytes === undefined) await task.finished;
+  yield message({ $case: 'downloadTaskStartedResponse', value: startedResponse(task) });
+  for await (const piece of task.pieces()) {
+    const content = download?.needPieceContent === true ? readPiece(store, taskId, piece) : undefined;
+    yield message({ $case: 'downloadPieceFinishedResponse', value: { piece: toPiece(piece, content) } });
+  }
+  const receipt = await task.finished;
+  if (download?.outputPath !== undefined) {
+    if (!placeOutput)
+      throw new DragonflyError('PERMISSION_DENIED', 'an output path is only accepted on the unix socket of this node');
+    await placeOutput(taskId, download);
+  }
+  if (context.callerHasSwarm) yield message({ $case: 'receipt', value: toReceiptMessage(receipt) });
+}
+
+/** One piece at a time is in memory: the stream's back-pressure holds the next one back. */
+function readPiece(store: TaskStore, taskId: string, piece: FinishedPiece): Buffer {
+  using open = store.get(taskId)?.openPiece(piece.number);
+  if (!open) throw new DragonflyError('PIECE_UNAVAILABLE', `task ${taskId} was removed while it was read`);
+  const content = Buffer.allocUnsafe(piece.length);
+  for (let done = 0; done < piece.length;) {
+    const count = readSync(open.fd, content, done, piece.length - done, piece.offset + done);
+    if (count === 0) throw new DragonflyError('STORAGE', `the content of task ${taskId} ends early`);
+    done += count;
+  }
+  return content;
+}

@@ -1,0 +1,83 @@
+/** What tools of this node ask beyond downloads: verify and export stored tasks, show receipts. Unix socket only. */
+import { read } from 'node:fs';
+import { promisify } from 'node:util';
+import { DragonflyError } from '../../core/errors.ts';
+import { PieceSet } from '../../swarm/piece-set.ts';
+import type {
+  DfdaemonLocalDefinition,
+  ExportLocalTaskRequest,
+  ExportLocalTaskResponse,
+} from '../../rpc/generated/dfdaemon/v2/local.ts';
+import type { Handlers } from '../../rpc/server.ts';
+import type { Receipts } from '../receipts.ts';
+import { linkOut } from '../storage/link-out.ts';
+import type { StoredTask } from '../storage/stored-task.ts';
+import type { TaskStore } from '../storage/task-store.ts';
+import { toReceiptMessage } from './messages.ts';
+
+const contentBlockBytes = 4 * 2 ** 20;
+const readAsync = promisify(read);
+
+export function localHandlers(store: TaskStore, receipts: Receipts): Handlers<typeof DfdaemonLocalDefinition> {
+  return {
+    verifyLocalTask: async ({ taskId }) => {
+      const task = requireTask(store, taskId);
+      using _lease = task.lease();
+      const before = task.pieces.clone();
+      await store.verify(task);
+      return { pieceCount: before.count, badPieces: [...before.difference(task.pieces)] };
+    },
+    exportLocalTask: (request) => exportTask(requireTask(store, request.taskId), request),
+    listReceipts: async ({ taskId, url, limit }) => ({
+      receipts: receipts.recent
+        .filter(
+          (receipt) =>
+            (taskId === undefined || receipt.taskId === taskId) && (url === undefined || receipt.url === url),
+        )
+        .toReversed()
+        .slice(0, limit === 0 ? undefined : limit)
+        .map((receipt) => ({
+          url: receipt.url,
+          taskId: receipt.taskId,
+          contentLength: receipt.contentLengthBytes,
+          finishedAt: receipt.finishedAt,
+          receipt: toReceiptMessage(receipt),
+        })),
+    }),
+  };
+}
+
+async function* exportTask(task: StoredTask, request: ExportLocalTaskRequest): AsyncGenerator<ExportLocalTaskResponse> {
+  if (task.touchedFromOutside()) task.suspect();
+  await task.recovered;
+  const { layout } = task;
+  if (!layout || !task.complete) {
+    const held = `${task.pieces.count} of ${layout?.pieceCount ?? 'unknown'} pieces`;
+    throw new DragonflyError('FAILED_PRECONDITION', `task ${task.id} is stored in part only: ${held}`, {
+      hint: 'Download it to the end first.',
+    });
+  }
+  const contentLength = layout.contentLengthBytes;
+  if (request.outputPath !== undefined) {
+    await linkOut(task, request.outputPath, { overwrite: request.overwrite, forceHardLink: request.forceHardLink });
+  }
+  yield { contentLength, offset: 0, content: new Uint8Array() };
+  if (!request.needContent) return;
+  for (const number of PieceSet.range(0, layout.pieceCount)) {
+    using piece = task.openPiece(number);
+    for (let done = 0; done < piece.length;) {
+      const offset = piece.offset + done;
+      const block = Buffer.allocUnsafe(Math.min(contentBlockBytes, piece.length - done));
+      const { bytesRead } = await readAsync(piece.fd, block, 0, block.length, offset);
+      if (bytesRead === 0) throw new DragonflyError('STORAGE', `the content of task ${task.id} ends early`);
+      yield { contentLength, offset, content: block.subarray(0, bytesRead) };
+      done += bytesRead;
+    }
+  }
+}
+
+function requireTask(store: TaskStore, taskId: string): StoredTask {
+  const task = store.get(taskId);
+  if (!task) throw new DragonflyError('NOT_FOUND', `task ${taskId} is not on this node`);
+  return task;
+}

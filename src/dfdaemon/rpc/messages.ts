@@ -1,0 +1,129 @@
+/** Between the messages of the protocol and the values of this daemon. */
+import { DragonflyError } from '../../core/errors.ts';
+import { pieceSpan, piecesOfRange } from '../../core/piece-layout.ts';
+import { Piece, TrafficType, type Download } from '../../rpc/generated/common/v2/common.ts';
+import type {
+  DownloadTaskStartedResponse,
+  Receipt as ReceiptMessage,
+  StatLocalTaskResponse,
+} from '../../rpc/generated/dfdaemon/v2/dfdaemon.ts';
+import type { StoredTask } from '../storage/stored-task.ts';
+import type { DownloadRequest, FinishedPiece, OpenTask, Receipt } from '../task/open-task.ts';
+
+export function toDownloadRequest(download: Download | undefined): DownloadRequest {
+  if (!download) throw new DragonflyError('INVALID_ARGUMENT', 'the request names no download');
+  const { range, timeout, hdfs, huggingFace, modelScope } = download;
+  const hub = huggingFace ?? modelScope;
+  return {
+    url: download.url,
+    header: download.requestHeader,
+    caPem: download.certificateChain.map((der) => pem(der)),
+    objectStorage: download.objectStorage && { ...download.objectStorage },
+    ...(hdfs && { hdfs: { delegationToken: hdfs.delegationToken } }),
+    ...(hub && { hub: { token: hub.token, revision: hub.revision, baseUrl: hub.baseUrl } }),
+    ...(range && range.length > 0 && { range: { first: range.start, last: range.start + range.length - 1 } }),
+    ...(download.digest !== undefined && { digest: download.digest }),
+    ...(download.tag !== undefined && download.tag !== '' && { tag: download.tag }),
+    ...(download.application !== undefined && download.application !== '' && { application: download.application }),
+    priority: download.priority,
+    ...(download.filteredQueryParams.length > 0 && { filteredQueryParams: download.filteredQueryParams }),
+    ...(download.pieceLength !== undefined && { pieceLengthBytes: download.pieceLength }),
+    ...(download.contentForCalculatingTaskId !== undefined && {
+      contentForCalculatingTaskId: download.contentForCalculatingTaskId,
+    }),
+    blobDigestAsId: download.enableTaskIdBasedBlobDigest,
+    disableBackToSource: download.disableBackToSource,
+    needBackToSource: download.needBackToSource,
+    prefetch: download.prefetch,
+    ...(timeout && { timeoutMs: timeout.seconds * 1000 + timeout.nanos / 1e6 }),
+  };
+}
+
+export function startedResponse(task: OpenTask): DownloadTaskStartedResponse {
+  const contentLength = task.contentLengthBytes ?? 0;
+  const { range } = task;
+  const layout = {
+    contentLengthBytes: contentLength,
+    pieceLengthBytes: task.pieceLengthBytes,
+    pieceCount: Math.ceil(contentLength / task.pieceLengthBytes),
+  };
+  const wanted = range && range.length > 0 ? piecesOfRange(layout, range.start, range.length) : undefined;
+  const pieces: Piece[] = [];
+  for (let number = wanted?.first ?? 0; wanted && number <= wanted.last; number += 1) {
+    pieces.push(Piece.fromPartial(pieceSpan(layout, number)));
+  }
+  return {
+    contentLength,
+    range: range && range.length < contentLength ? range : undefined,
+    responseHeader: { ...task.responseHeader },
+    pieces,
+    isFinished: task.local,
+  };
+}
+
+const trafficTypes = {
+  origin: TrafficType.BACK_TO_SOURCE,
+  remote: TrafficType.REMOTE_PEER,
+  local: TrafficType.LOCAL_PEER,
+} as const;
+
+export function toPiece(piece: FinishedPiece, content: Buffer | undefined): Piece {
+  return Piece.fromPartial({
+    number: piece.number,
+    ...(piece.parentId !== undefined && { parentId: piece.parentId }),
+    offset: piece.offset,
+    length: piece.length,
+    digest: piece.digest,
+    ...(content && { content }),
+    trafficType: trafficTypes[piece.traffic],
+    cost: toDuration(piece.costMs),
+    createdAt: new Date(),
+  });
+}
+
+export function toReceiptMessage(receipt: Receipt): ReceiptMessage {
+  return {
+    bytesFromOrigin: receipt.bytesFromOrigin,
+    originRequests: receipt.originRequests,
+    bytesLocal: receipt.bytesFromLocal,
+    parents: receipt.parents.map(({ peerId, ip, hostname, bytes, pieces }) => ({
+      peerId,
+      hostIp: ip,
+      hostName: hostname,
+      bytes,
+      pieces,
+    })),
+    waits: 0,
+    waited: undefined,
+    retries: receipt.retries,
+    cost: toDuration(receipt.costMs),
+    digest: receipt.verifiedDigest ?? '',
+  };
+}
+
+export function toStatLocalTask(task: StoredTask): StatLocalTaskResponse {
+  const { times } = task;
+  const date = (ms: number | undefined): Date | undefined => (ms === undefined ? undefined : new Date(ms));
+  return {
+    taskId: task.id,
+    ...(task.pieceLengthBytes !== undefined && { pieceLength: task.pieceLengthBytes }),
+    ...(task.contentLengthBytes !== undefined && { contentLength: task.contentLengthBytes }),
+    responseHeader: { ...task.responseHeader },
+    uploadingCount: task.uploadingCount,
+    uploadedCount: task.uploadedCount,
+    createdAt: date(times.createdMs),
+    updatedAt: date(times.updatedMs),
+    prefetchedAt: date(times.prefetchedMs),
+    failedAt: date(times.failedMs),
+    finishedAt: date(times.finishedMs),
+  };
+}
+
+function toDuration(ms: number): { seconds: number; nanos: number } {
+  return { seconds: Math.floor(ms / 1000), nanos: Math.floor((ms % 1000) * 1e6) };
+}
+
+function pem(der: Uint8Array): string {
+  const lines = Buffer.from(der).toString('base64').replace(/.{64}/g, '$&\n');
+  return `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`;
+}

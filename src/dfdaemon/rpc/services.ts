@@ -1,0 +1,147 @@
+/** The two gRPC services of a dfdaemon: Download for programs of this node, Upload for other nodes. */
+import { DragonflyError } from '../../core/errors.ts';
+import type { CallContext } from '../../rpc/call-context.ts';
+import type {
+  DfdaemonDownloadDefinition,
+  DfdaemonUploadDefinition,
+  ListTaskEntriesRequest,
+  ListTaskEntriesResponse,
+} from '../../rpc/generated/dfdaemon/v2/dfdaemon.ts';
+import type { Download, Host } from '../../rpc/generated/common/v2/common.ts';
+import type { Handlers } from '../../rpc/server.ts';
+import type { Schedulers } from '../schedulers.ts';
+import type { Sources } from '../source/sources.ts';
+import { linkOut } from '../storage/link-out.ts';
+import type { StoredTask } from '../storage/stored-task.ts';
+import type { TaskStore } from '../storage/task-store.ts';
+import type { TaskEngine } from '../task/engine.ts';
+import { downloadStream } from './download-stream.ts';
+import { toStatLocalTask } from './messages.ts';
+import { syncPieces, type PiecePort } from './sync-pieces.ts';
+
+export interface ServiceOptions {
+  readonly engine: TaskEngine;
+  readonly store: TaskStore;
+  readonly schedulers: Schedulers;
+  readonly sources: Sources;
+  readonly hostId: string;
+  readonly piecePort: () => PiecePort;
+  readonly readHost: () => Promise<Host>;
+}
+
+/** Entries one listing may have; more is refused rather than cut. */
+const maxEntries = 100_000;
+
+export function downloadHandlers(options: ServiceOptions): Handlers<typeof DfdaemonDownloadDefinition> {
+  const { store, schedulers } = options;
+  return {
+    downloadTask: ({ download }, context) =>
+      downloadStream(download, context, {
+        ...options,
+        placeOutput: (taskId, wanted) => placeOutput(store, taskId, wanted),
+      }),
+    statTask: ({ taskId }, { signal }) => schedulers.statTask(taskId, signal),
+    statLocalTask: async ({ taskId }) => toStatLocalTask(requireTask(store, taskId)),
+    listLocalTasks: async () => ({ tasks: store.list().map(toStatLocalTask) }),
+    listTaskEntries: (request, context) => listEntries(options.sources, request, context),
+    deleteTask: async ({ taskId }) => {
+      await removeTask(options, taskId);
+      return {};
+    },
+    deleteLocalTask: async ({ taskId }) => {
+      await removeTask(options, taskId);
+      return {};
+    },
+    deleteHost: async () => {
+      await schedulers.leave();
+      return {};
+    },
+  };
+}
+
+export function uploadHandlers(options: ServiceOptions): Handlers<typeof DfdaemonUploadDefinition> {
+  const { store, schedulers } = options;
+  return {
+    downloadTask: ({ download }, context) => {
+      if (download?.outputPath !== undefined) {
+        throw new DragonflyError(
+          'PERMISSION_DENIED',
+          'an output path is only accepted on the unix socket of this node',
+        );
+      }
+      return downloadStream(download, context, options);
+    },
+    statTask: ({ taskId }, { signal }) => schedulers.statTask(taskId, signal),
+    statLocalTask: async ({ taskId }) => toStatLocalTask(requireTask(store, taskId)),
+    listTaskEntries: (request, context) => listEntries(options.sources, request, context),
+    deleteTask: async ({ taskId }) => {
+      await removeTask(options, taskId);
+      return {};
+    },
+    syncPieces: (request, context) =>
+      syncPieces(request, context, {
+        store,
+        piecePort: options.piecePort(),
+        announcer: (task) => options.engine.announcerOf(task),
+      }),
+    syncHost: (_request, context) => hostReports(options.readHost, context),
+  };
+}
+
+function requireTask(store: TaskStore, taskId: string): StoredTask {
+  const task = store.get(taskId);
+  if (!task) throw new DragonflyError('NOT_FOUND', `task ${taskId} is not on this node`);
+  return task;
+}
+
+async function removeTask({ engine, store, schedulers }: ServiceOptions, taskId: string): Promise<void> {
+  requireTask(store, taskId);
+  engine.stop(taskId, new DragonflyError('CANCELLED', 'the task was deleted'));
+  store.remove(taskId);
+  await schedulers.forgetTask(taskId);
+}
+
+async function placeOutput(store: TaskStore, taskId: string, download: Download): Promise<void> {
+  if (download.range)
+    throw new DragonflyError('INVALID_ARGUMENT', 'a part of the content cannot be placed as a file by the daemon');
+  const path = download.outputPath ?? '';
+  if (!path.startsWith('/')) throw new DragonflyError('INVALID_ARGUMENT', `the output path "${path}" is not absolute`);
+  await linkOut(requireTask(store, taskId), path, {
+    overwrite: download.overwrite,
+    forceHardLink: download.forceHardLink,
+  });
+}
+
+async function listEntries(
+  sources: Sources,
+  request: ListTaskEntriesRequest,
+  { signal }: CallContext,
+): Promise<ListTaskEntriesResponse> {
+  const hub = request.huggingFace ?? request.modelScope;
+  const entries: ListTaskEntriesResponse['entries'] = [];
+  const listing = sources.list({
+    url: request.url,
+    header: request.requestHeader,
+    objectStorage: request.objectStorage && { ...request.objectStorage },
+    ...(request.hdfs && { hdfs: { delegationToken: request.hdfs.delegationToken } }),
+    ...(hub && { hub: { token: hub.token, revision: hub.revision, baseUrl: hub.baseUrl } }),
+    signal,
+  });
+  for await (const { url, contentLengthBytes, isDirectory } of listing) {
+    if (entries.length >= maxEntries)
+      throw new DragonflyError('RESOURCE_EXHAUSTED', `${request.url} has more than ${maxEntries} entries`);
+    entries.push({ url, contentLength: contentLengthBytes, isDir: isDirectory });
+  }
+  return { contentLength: 0, responseHeader: {}, entries };
+}
+
+/** Load of this node, as children of the original weigh their parents by it: the protocol asks for one about every second. */
+async function* hostReports(readHost: () => Promise<Host>, { signal }: CallContext): AsyncGenerator<Host> {
+  while (!signal.aborted) {
+    yield await readHost();
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, 1000);
+      signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
+    });
+  }
+}

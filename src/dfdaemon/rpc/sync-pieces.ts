@@ -1,0 +1,157 @@
+/**
+ * Tells a child which pieces this node holds, at once and as more land. A child of this implementation gets bitmaps
+ * that gather while it is busy; one of the original gets a message per piece it asked for, and the end when it has all.
+ */
+import type { CallContext } from '../../rpc/call-context.ts';
+import { SyncPiecesResponse, type SyncPiecesRequest } from '../../rpc/generated/dfdaemon/v2/dfdaemon.ts';
+import { DragonflyError } from '../../core/errors.ts';
+import { PieceSet } from '../../swarm/piece-set.ts';
+import type { PieceRecord } from '../storage/metadata.ts';
+import type { StoredTask } from '../storage/stored-task.ts';
+import type { TaskStore } from '../storage/task-store.ts';
+import type { PieceAnnouncer } from '../task/piece-announcer.ts';
+
+export interface PiecePort {
+  readonly ip: string;
+  readonly port: number;
+  /** It speaks TLS. */
+  readonly tls: boolean;
+}
+
+export async function* syncPieces(
+  request: SyncPiecesRequest,
+  context: CallContext,
+  options: { store: TaskStore; piecePort: PiecePort; announcer: (task: StoredTask) => PieceAnnouncer },
+): AsyncGenerator<SyncPiecesResponse> {
+  const { store, piecePort } = options;
+  const task = store.get(request.taskId);
+  if (!task) throw new DragonflyError('NOT_FOUND', `task ${request.taskId} is not on this node`);
+  using news = new News(task, store, context.signal);
+  if (!context.callerHasSwarm) {
+    news.follow(task);
+    yield* singlePieces(request, task, news, piecePort);
+    return;
+  }
+  const announcer = options.announcer(task);
+  // While this node is at the origin a child hears of pieces one by one.
+  const first = announcer.seeding ? new PieceSet() : task.pieces.clone();
+  news.listen(announcer, request.hostId);
+  yield* bitmaps(task, first, news, announcer, piecePort);
+}
+
+async function* bitmaps(
+  task: StoredTask,
+  first: PieceSet,
+  news: News,
+  announcer: PieceAnnouncer,
+  { ip, port, tls }: PiecePort,
+): AsyncGenerator<SyncPiecesResponse> {
+  let toldLayout = false;
+  for (let pieces = first; ; pieces = news.take()) {
+    const { layout } = task;
+    const finished = task.complete && !announcer.seeding;
+    yield SyncPiecesResponse.fromPartial({
+      ip,
+      tcpPort: port,
+      bitmap: pieces.toBytes(),
+      vortexPersistent: true,
+      tls,
+      finished,
+      offeredPieces: news.takeOffered(),
+      ...(layout && {
+        contentLength: layout.contentLengthBytes,
+        pieceLength: layout.pieceLengthBytes,
+        ...(!toldLayout && { responseHeader: { ...task.responseHeader } }),
+      }),
+    });
+    toldLayout ||= layout !== undefined;
+    if (finished) return;
+    if (!(await news.more())) return;
+  }
+}
+
+async function* singlePieces(
+  request: SyncPiecesRequest,
+  task: StoredTask,
+  news: News,
+  { ip, port, tls }: PiecePort,
+): AsyncGenerator<SyncPiecesResponse> {
+  const wanted = PieceSet.of(request.interestedPieceNumbers);
+  const answer = ({ number, offset, length }: PieceRecord): SyncPiecesResponse =>
+    SyncPiecesResponse.fromPartial({ number, offset, length, ip, tcpPort: port, tls });
+  let pieces = task.pieces.clone();
+  do {
+    for (const number of pieces) {
+      const record = wanted.has(number) ? task.piece(number) : undefined;
+      if (record && wanted.delete(number)) yield answer(record);
+    }
+    if (wanted.count === 0) return;
+    if (!(await news.more())) return;
+    pieces = news.take();
+  } while (true);
+}
+
+/** Pieces that landed since they were last taken. Ends with the caller, or when the task leaves the store. */
+class News implements Disposable {
+  readonly #stops: (() => void)[] = [];
+  #fresh = new PieceSet();
+  #offered: number[] = [];
+  #ended = false;
+  #wake: (() => void) | undefined;
+
+  constructor(task: StoredTask, store: TaskStore, signal: AbortSignal) {
+    const end = (): void => {
+      this.#ended = true;
+      this.#wake?.();
+    };
+    signal.addEventListener('abort', end, { once: true });
+    this.#stops.push(
+      store.onRemoved((removed) => {
+        if (removed === task) end();
+      }),
+      () => signal.removeEventListener('abort', end),
+    );
+  }
+
+  /** Every piece as it lands. */
+  follow(task: StoredTask): void {
+    this.#stops.push(task.onPiece(({ number }) => this.#add(number)));
+  }
+
+  /** What the announcer has for this child. */
+  listen(announcer: PieceAnnouncer, childId: string): void {
+    const offered = (number: number): void => {
+      this.#offered.push(number);
+      this.#wake?.();
+    };
+    this.#stops.push(announcer.listen(childId, { has: (number) => this.#add(number), offered }));
+  }
+
+  takeOffered(): number[] {
+    return this.#offered.splice(0);
+  }
+
+  take(): PieceSet {
+    const fresh = this.#fresh;
+    this.#fresh = new PieceSet();
+    return fresh;
+  }
+
+  /** True as soon as there is something to take; false at the end. */
+  async more(): Promise<boolean> {
+    if (this.#fresh.count === 0 && this.#offered.length === 0 && !this.#ended) {
+      await new Promise<void>((resolve) => (this.#wake = resolve));
+      this.#wake = undefined;
+    }
+    return !this.#ended;
+  }
+
+  #add(number: number): void {
+    this.#fresh.add(number);
+    this.#wake?.();
+  }
+
+  [Symbol.dispose](): void {
+    for (const stop of this.#stops) stop();
+  }
+}

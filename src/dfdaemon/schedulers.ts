@@ -1,0 +1,187 @@
+/**
+ * The schedulers as this daemon uses them: announced to, kept informed of what this node holds, and asked for each download.
+ *
+ * A scheduler of this implementation holds a stream to every host. When it breaks, each side knows at once that the other
+ * is gone. Every scheduler names its instance when a host is announced; a name that is new means that it has forgotten
+ * everything, so this daemon tells it again what it holds: a restarted scheduler knows its swarm within seconds.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { toDragonflyError } from '../core/errors.ts';
+import { HashRing } from '../core/hash-ring.ts';
+import type { Closable } from '../core/lifecycle.ts';
+import type { Logger } from '../core/logger.ts';
+import { backOffMs } from '../rpc/back-off.ts';
+import type { Channels } from '../rpc/channels.ts';
+import type { Host, Task } from '../rpc/generated/common/v2/common.ts';
+import type { AnnouncePeerRequest, TaskHolding } from '../rpc/generated/scheduler/v2/scheduler.ts';
+import { SchedulerRing, type PeerStream, type SchedulerResult } from '../rpc/scheduler-ring.ts';
+import { daemonLimits } from './limits.ts';
+
+export interface SchedulersOptions {
+  readonly channels: Channels;
+  readonly hostId: string;
+  readonly readHost: () => Promise<Host>;
+  /** Tasks this node holds whole or in part, once what an unclean stop left is verified. */
+  readonly holdings: () => Promise<TaskHolding[]>;
+  readonly announceIntervalMs: number;
+  /** A scheduler failed: the list may be out of date. */
+  readonly onFailure: () => void;
+  readonly logger: Logger;
+}
+
+/** What there is to ask: nobody, at least one that may be of the original, or only ones that answer at once. */
+export type SchedulerKinds = 'none' | 'original' | 'extended';
+
+export class Schedulers implements Closable {
+  readonly #options: SchedulersOptions;
+  readonly #ring: SchedulerRing;
+  /** Instance name by address, of the schedulers that have taken this host; empty for one of the original. */
+  readonly #instances = new Map<string, string>();
+  readonly #held = new Set<string>();
+  readonly #controller = new AbortController();
+  #announcing: Promise<void> = Promise.resolve();
+  #timer: NodeJS.Timeout | undefined;
+  #failures = 0;
+
+  constructor(options: SchedulersOptions) {
+    this.#options = options;
+    this.#ring = new SchedulerRing(options.channels, { logger: options.logger, onFailure: () => options.onFailure() });
+  }
+
+  get addresses(): readonly string[] {
+    return this.#ring.addresses;
+  }
+
+  /** Schedulers that have taken this host. */
+  get announcedCount(): number {
+    return this.#instances.size;
+  }
+
+  get kinds(): SchedulerKinds {
+    if (this.#ring.addresses.length === 0) return 'none';
+    return [...this.#instances.values()].includes('') ? 'original' : 'extended';
+  }
+
+  /** Takes the list of active schedulers and announces this host to the new ones. */
+  async update(addresses: readonly string[]): Promise<void> {
+    const before = new Set(this.#ring.addresses);
+    this.#ring.update(addresses);
+    for (const address of before) if (!addresses.includes(address)) this.#instances.delete(address);
+    if (addresses.some((address) => !before.has(address))) await this.announce();
+  }
+
+  /** Announces this host to every scheduler; afterwards again at every interval. Never rejects. */
+  announce(): Promise<void> {
+    this.#announcing = this.#announcing.then(() => this.#announceAll());
+    return this.#announcing;
+  }
+
+  /** Opens the stream of one download at the task's scheduler, or at the next on the ring when it is away. */
+  async openPeerStream(
+    taskId: string,
+    requests: AsyncIterable<AnnouncePeerRequest>,
+    signal: AbortSignal,
+  ): Promise<PeerStream> {
+    if (this.#instances.size === 0 && this.#ring.addresses.length > 0) await this.announce();
+    return this.#ring.openPeerStream(taskId, requests, signal);
+  }
+
+  /** What the task's scheduler knows of it. */
+  statTask(taskId: string, signal: AbortSignal): Promise<Task> {
+    const { hostId } = this.#options;
+    return this.#ring.call(taskId, (client) => client.statTask({ hostId, taskId }, { signal }), signal);
+  }
+
+  /** This node no longer holds the task. Failure is only logged: the scheduler finds out when a child asks. */
+  async forgetTask(taskId: string): Promise<void> {
+    const { hostId, logger } = this.#options;
+    if (this.#ring.addresses.length === 0) return;
+    try {
+      await this.#ring.call(taskId, (client) => client.deleteTask({ hostId, taskId }), this.#controller.signal);
+    } catch (error) {
+      logger.debug(
+        { taskId, error: toDragonflyError(error).message },
+        'could not tell the scheduler that a task is gone',
+      );
+    }
+  }
+
+  /** Tells all schedulers that this host leaves. Never throws. */
+  async leave(): Promise<void> {
+    await this.#ring.deleteHost({ hostId: this.#options.hostId }, { timeoutMs: 2000 });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#controller.abort();
+    await this.#announcing;
+  }
+
+  async #announceAll(): Promise<void> {
+    clearTimeout(this.#timer);
+    const { readHost, announceIntervalMs } = this.#options;
+    const { signal } = this.#controller;
+    if (signal.aborted) return;
+    const interval = { seconds: Math.floor(announceIntervalMs / 1000), nanos: (announceIntervalMs % 1000) * 1e6 };
+    const results = await this.#ring.announceHost({ host: await readHost(), interval }, { signal });
+    await Promise.all(results.map((result) => this.#announced(result)));
+    this.#failures = results.some((result) => result.error) ? this.#failures + 1 : 0;
+    this.#announceIn(this.#failures > 0 ? Math.min(backOffMs(this.#failures), announceIntervalMs) : announceIntervalMs);
+  }
+
+  #announceIn(ms: number): void {
+    clearTimeout(this.#timer);
+    if (!this.#controller.signal.aborted) this.#timer = setTimeout(() => void this.announce(), ms);
+  }
+
+  async #announced({ address, instance, error }: SchedulerResult): Promise<void> {
+    if (error) {
+      this.#instances.delete(address);
+      return;
+    }
+    const known = this.#instances.get(address);
+    this.#instances.set(address, instance);
+    if (instance === '') return; // of the original: it neither holds hosts nor takes holdings
+    if (!this.#held.has(address)) void this.#hold(address);
+    if (known === instance) return;
+    this.#options.logger.info({ scheduler: address }, 'announced to the scheduler');
+    void this.#announceHoldings(address);
+  }
+
+  async #hold(address: string): Promise<void> {
+    this.#held.add(address);
+    try {
+      await this.#ring.holdHost(address, { hostId: this.#options.hostId }, this.#controller.signal);
+    } catch (error) {
+      this.#options.logger.info({ scheduler: address, reason: toDragonflyError(error).message }, 'lost the scheduler');
+    }
+    this.#held.delete(address);
+    this.#instances.delete(address);
+    if (this.#controller.signal.aborted) return;
+    this.#options.onFailure();
+    this.#announceIn(backOffMs(1) * Math.random());
+  }
+
+  /** Only the tasks that the ring gives to this scheduler, spread over a short while so that nodes do not come all at once. */
+  async #announceHoldings(address: string): Promise<void> {
+    const ring = new HashRing(this.#ring.addresses);
+    const { hostId, logger } = this.#options;
+    const { signal } = this.#controller;
+    try {
+      const holdings = (await this.#options.holdings()).filter((holding) => ring.owners(holding.taskId)[0] === address);
+      for (let start = 0; start < holdings.length; start += daemonLimits.announcedTasksPerMessage) {
+        if (start > 0) await delay(Math.random() * daemonLimits.sessionBackoffMs, undefined, { signal });
+        const part = holdings.slice(start, start + daemonLimits.announcedTasksPerMessage);
+        await this.#ring.announceTasks(address, { hostId, holdings: part }, { signal });
+      }
+      if (holdings.length > 0)
+        logger.info({ scheduler: address, tasks: holdings.length }, 'told the scheduler what this node holds');
+    } catch (error) {
+      if (!signal.aborted)
+        logger.warn(
+          { scheduler: address, error: toDragonflyError(error).message },
+          'could not tell the scheduler what this node holds',
+        );
+    }
+  }
+}

@@ -1,0 +1,342 @@
+/**
+ * A dfdaemon: everything it owns, opened in order and closed in reverse.
+ *
+ * Opening: store → piece port → gRPC ports → schedulers. A port that is taken or a store that is locked is an error at
+ * once; a scheduler or manager that is away is not, since the daemon then serves from its store and from origins.
+ */
+import { readFile } from 'node:fs/promises';
+import { mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { toDragonflyError } from '../core/errors.ts';
+import { Owned, type Closable } from '../core/lifecycle.ts';
+import type { Logger } from '../core/logger.ts';
+import { createRegistry, metricsRoute, StatusServer, type Registry } from '../core/metrics.ts';
+import { RateLimiter } from '../core/rate-limiter.ts';
+import type { ReadyAddresses } from '../core/ready.ts';
+import { Channels } from '../rpc/channels.ts';
+import { createClient } from '../rpc/client.ts';
+import { DfdaemonDownloadDefinition, DfdaemonUploadDefinition } from '../rpc/generated/dfdaemon/v2/dfdaemon.ts';
+import { DfdaemonLocalDefinition } from '../rpc/generated/dfdaemon/v2/local.ts';
+import { swarmFeature } from '../rpc/features.ts';
+import { ManagerClient } from '../rpc/manager-client.ts';
+import { RpcServer } from '../rpc/server.ts';
+import { downloadLimits, seedPeerConfig, socketPath, type DfdaemonConfig, type Port } from './config.ts';
+import { ControlPlane } from './control-plane.ts';
+import { Dynconfig } from './dynconfig.ts';
+import { holdingsOf } from './holdings.ts';
+import { createHostIdentity, HostInfo, type HostIdentity } from './host-info.ts';
+import { createDaemonMetrics } from './metrics.ts';
+import { Receipts } from './receipts.ts';
+import { localHandlers } from './rpc/local-service.ts';
+import { downloadHandlers, uploadHandlers, type ServiceOptions } from './rpc/services.ts';
+import { Schedulers } from './schedulers.ts';
+import { joinSeedPeerCluster } from './seed-membership.ts';
+import { ProxyServer } from './proxy/proxy-server.ts';
+import { loadSourcePlugins } from './source/plugins.ts';
+import { Sources } from './source/sources.ts';
+import type { TrustOptions } from './source/trust-store.ts';
+import { Collector } from './storage/collector.ts';
+import { TaskStore } from './storage/task-store.ts';
+import { ContentHasher } from './task/content-hasher.ts';
+import { TaskEngine } from './task/engine.ts';
+import { TrafficShaper } from './task/traffic-shaper.ts';
+import { PieceClient } from './transport/piece-client.ts';
+import { PieceServer } from './transport/piece-server.ts';
+import { loadTransportSecurity } from './transport-security.ts';
+
+/** Once over its threshold, the collector frees this much more, so that it does not run for every download. */
+const gcHysteresisPercent = 10;
+
+export class DfdaemonService implements Closable {
+  readonly config: DfdaemonConfig;
+  readonly identity: HostIdentity;
+  readonly registry: Registry;
+  readonly #logger: Logger;
+  readonly #owned: Owned;
+  readonly #controlPlane: ControlPlane;
+  #addresses: ReadyAddresses = {};
+
+  private constructor(config: DfdaemonConfig, logger: Logger) {
+    this.config = config;
+    this.#logger = logger;
+    this.#owned = new Owned(logger);
+    this.#controlPlane = new ControlPlane(logger);
+    this.registry = createRegistry();
+    this.identity = createHostIdentity({
+      hostname: config.host.hostname,
+      ip: config.host.advertiseIP,
+      enableIPv6: config.network.enableIPv6,
+      isSeed: seedPeerConfig(config).enable,
+      idc: config.host.idc,
+      location: config.host.location,
+      schedulerClusterId: config.host.schedulerClusterID,
+    });
+  }
+
+  /** Resolves when every port accepts. Throws IN_USE, PERMISSION_DENIED, STORAGE, CONFIG_INVALID; then nothing stays open. */
+  static async start(config: DfdaemonConfig, logger: Logger): Promise<DfdaemonService> {
+    const service = new DfdaemonService(config, logger);
+    try {
+      await service.#start();
+      return service;
+    } catch (error) {
+      await service[Symbol.asyncDispose]();
+      throw toDragonflyError(error);
+    }
+  }
+
+  /** Bound addresses by name: download, peer, upload, proxy, health, metrics. */
+  get addresses(): ReadyAddresses {
+    return this.#addresses;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#owned[Symbol.asyncDispose]();
+  }
+
+  async #start(): Promise<void> {
+    const { config, identity } = this;
+    const logger = this.#logger;
+    const owned = this.#owned;
+    const security = await loadTransportSecurity(config);
+    const metrics = createDaemonMetrics(this.registry, identity);
+    const store = owned.add(
+      'store',
+      await TaskStore.open({ directory: config.dataDir, keepStorage: config.keepStorage, logger }),
+    );
+    const collector = owned.add(
+      'collector',
+      Collector.create({
+        store,
+        logger,
+        policy: {
+          intervalMs: config.gcInterval,
+          ttlMs: config.storage.taskExpireTime,
+          quotaBytes: config.storage.diskGCThreshold,
+          highPercent: config.storage.diskGCThresholdPercent,
+          lowPercent: Math.max(0, config.storage.diskGCThresholdPercent - gcHysteresisPercent),
+        },
+      }),
+    );
+    const egress = { ...config.download.egress, controlPlane: this.#controlPlane };
+    const sources = owned.add(
+      'sources',
+      new Sources({
+        logger,
+        trust: await this.#trust(),
+        egress,
+        plugins: config.pluginDir === undefined ? [] : await loadSourcePlugins(join(config.pluginDir, 'source')),
+      }),
+    );
+    const channels = owned.add('channels', new Channels({ tls: security.grpcClient }));
+    const hasher = owned.add('content hasher', new ContentHasher());
+    const shaper = new TrafficShaper(downloadLimits(config));
+    const pieces = owned.add(
+      'piece client',
+      PieceClient.create({ limiter: shaper.total, ...(security.pieceClient && { tls: security.pieceClient }) }),
+    );
+    const uploadPort = portNumber(config.upload.tcpListen.port);
+    const pieceServer = owned.add(
+      'piece server',
+      await PieceServer.create({
+        store,
+        limiter: new RateLimiter(config.upload.rateLimit || Infinity),
+        host: config.upload.tcpListen.listen,
+        port: uploadPort,
+        ...(security.pieceServer && { tls: security.pieceServer }),
+        logger,
+        onServed: ({ taskId, number, bytes }) => {
+          metrics.uploadTraffic.inc(bytes);
+          engine.pieceServed(taskId, number);
+        },
+      }),
+    );
+    this.#controlPlane.addOwnPort(pieceServer.port);
+    const hostInfo = new HostInfo(identity, {
+      dataDirectory: config.dataDir,
+      maxTxBytesPerSec: config.upload.rateLimit,
+      maxRxBytesPerSec: config.download.totalRateLimit,
+    });
+    const receipts = new Receipts(join(config.dataDir, 'receipts.jsonl'), logger);
+    owned.defer('receipts', () => receipts.flushed());
+
+    const peerListen = config.download.peerGRPC.tcpListen;
+    const peerServer = RpcServer.create(
+      { host: peerListen.listen, port: portNumber(peerListen.port) },
+      { logger, features: [swarmFeature], tls: security.peerServer },
+    );
+    let proxyPort = 0;
+    const readHost = () => hostInfo.read({ grpc: peerServer.port, proxy: proxyPort }, pieceServer.connectionCount);
+    const schedulers = new Schedulers({
+      channels,
+      hostId: identity.hostId,
+      readHost,
+      holdings: async () => {
+        await store.recovered();
+        return holdingsOf(store, engine, identity);
+      },
+      announceIntervalMs: config.announcer.schedulerInterval,
+      onFailure: () => dynconfig.suspect(),
+      logger,
+    });
+    const engine: TaskEngine = new TaskEngine({
+      store,
+      identity,
+      disableBackToSource: config.scheduler.disableAutoBackSource,
+      finishAbandoned: config.download.finishAbandoned,
+      onReceipt: (receipt) => {
+        metrics.count(receipt);
+        receipts.add(receipt);
+      },
+      context: {
+        hostId: identity.hostId,
+        sources,
+        pieces,
+        hasher,
+        shaper,
+        makeRoom: (bytes) => collector.makeRoom(bytes),
+        schedulerKinds: () => schedulers.kinds,
+        openPeerStream: (taskId, requests, signal) => schedulers.openPeerStream(taskId, requests, signal),
+        syncPieces: ({ ip, port }, request, signal) =>
+          createClient(DfdaemonUploadDefinition, channels, hostPort(ip, port)).syncPieces(request, { signal }),
+        concurrentPieceCount: config.download.concurrentPieceCount,
+        pieceTimeoutMs: config.download.pieceDownloadTimeout,
+        scheduleTimeoutMs: config.scheduler.scheduleTimeout,
+        logger,
+      },
+    });
+    const services: ServiceOptions = {
+      engine,
+      store,
+      schedulers,
+      sources,
+      hostId: identity.hostId,
+      readHost,
+      piecePort: () => ({ ip: identity.ip, port: pieceServer.port, tls: security.pieceServer !== undefined }),
+    };
+    peerServer.addService(DfdaemonUploadDefinition, uploadHandlers(services));
+    await peerServer.start();
+    owned.add('peer gRPC server', peerServer);
+    this.#controlPlane.addOwnPort(peerServer.port);
+
+    const socket = socketPath(config);
+    mkdirSync(dirname(socket), { recursive: true, mode: 0o755 });
+    const localServer = RpcServer.create({ socketPath: socket, mode: 0o660 }, { logger, features: [swarmFeature] });
+    localServer.addService(DfdaemonDownloadDefinition, downloadHandlers(services));
+    localServer.addService(DfdaemonLocalDefinition, localHandlers(store, receipts));
+    await localServer.start();
+    owned.add('download gRPC server', localServer);
+    owned.add('task engine', engine);
+    owned.add('schedulers', schedulers);
+    owned.defer('farewell to the schedulers', () => schedulers.leave());
+
+    if (config.proxy.enable) {
+      const proxy = await ProxyServer.create({
+        config: { ...config.proxy, prefetch: config.proxy.prefetch || config.download.prefetch },
+        engine,
+        sources,
+        trust: await this.#trust(),
+        egress,
+        registry: this.registry,
+        logger,
+        stateDir: config.workHome,
+        serverIp: identity.ip,
+      });
+      owned.add('proxy', proxy);
+      await proxy.start();
+      proxyPort = proxy.port;
+      this.#controlPlane.addOwnPort(proxyPort);
+    }
+    const manager = this.#managerClient(channels);
+    const dynconfig: Dynconfig = owned.add(
+      'dynamic configuration',
+      new Dynconfig({
+        manager,
+        staticSchedulers: config.scheduler.netAddrs.map(({ addr }) => addr),
+        identity,
+        cacheDirectory: config.cacheDir,
+        refreshIntervalMs: config.scheduler.manager.refreshInterval,
+        onSchedulers: async (addresses) => {
+          await this.#controlPlane.update('schedulers', addresses);
+          await schedulers.update(addresses);
+        },
+        logger,
+      }),
+    );
+    if (manager && identity.isSeed) {
+      owned.add('seed peer membership', joinSeedPeerCluster(manager, identity, config, peerServer.port));
+    }
+    await this.#controlPlane.update(
+      'manager',
+      manager ? config.scheduler.manager.netAddrs.map(({ addr }) => addr) : [],
+    );
+    await dynconfig.start();
+
+    collector.start();
+    store.onRemoved((task) => void schedulers.forgetTask(task.id));
+    await this.#statusServers(schedulers);
+    this.#addresses = {
+      ...this.#addresses,
+      download: `unix:${socket}`,
+      peer: hostPort(identity.ip, peerServer.port),
+      upload: hostPort(identity.ip, pieceServer.port),
+      ...(proxyPort > 0 && { proxy: `127.0.0.1:${proxyPort}` }),
+    };
+    logger.info({ hostId: identity.hostId, addresses: this.#addresses }, 'dfdaemon serves');
+  }
+
+  /** Whom to trust as an origin, for downloads and for what the proxy forwards alike. */
+  async #trust(): Promise<TrustOptions> {
+    const { sourceCA, insecureSources } = this.config.download;
+    return { caPem: await Promise.all(sourceCA.map((path) => readFile(path, 'utf8'))), insecureHosts: insecureSources };
+  }
+
+  #managerClient(channels: Channels): ManagerClient | undefined {
+    const { enable, netAddrs } = this.config.scheduler.manager;
+    return enable
+      ? new ManagerClient(
+          channels,
+          netAddrs.map(({ addr }) => addr),
+          this.#logger,
+        )
+      : undefined;
+  }
+
+  async #statusServers(schedulers: Schedulers): Promise<void> {
+    const { health, metrics } = this.config;
+    const healthServer = await StatusServer.listen(
+      { host: health.tcpListen.listen, port: portNumber(health.tcpListen.port) },
+      {
+        [health.path]: () => ({ type: 'application/json; charset=utf-8', body: '"OK"' }),
+        '/healthy': () => ({ body: 'OK' }),
+        '/readyz': () =>
+          schedulers.announcedCount > 0
+            ? { body: 'ready' }
+            : { status: 503, body: 'no scheduler has taken this host yet' },
+      },
+    );
+    this.#owned.add('health server', healthServer);
+    this.#controlPlane.addOwnPort(healthServer.port);
+    this.#addresses = { ...this.#addresses, health: `${health.tcpListen.listen}:${healthServer.port}` };
+    if (metrics === '') return;
+    const [host, port] = [
+      metrics.slice(0, metrics.lastIndexOf(':')),
+      Number(metrics.slice(metrics.lastIndexOf(':') + 1)),
+    ];
+    const metricsServer = await StatusServer.listen(
+      { host: host || '0.0.0.0', port },
+      { '/metrics': metricsRoute(this.registry) },
+    );
+    this.#owned.add('metrics server', metricsServer);
+    this.#controlPlane.addOwnPort(metricsServer.port);
+    this.#addresses = { ...this.#addresses, metrics: `${host || '127.0.0.1'}:${metricsServer.port}` };
+  }
+}
+
+function portNumber(port: Port): number {
+  return typeof port === 'number' ? port : port.start;
+}
+
+function hostPort(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}

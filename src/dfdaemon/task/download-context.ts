@@ -1,0 +1,30 @@
+import type { Logger } from '../../core/logger.ts';
+import type { SchedulerKinds } from '../schedulers.ts';
+import type { Sources } from '../source/sources.ts';
+import type { PieceClient } from '../transport/piece-client.ts';
+import type { ContentHasher } from './content-hasher.ts';
+import type { SyncPieces } from './parent-link.ts';
+import type { PieceAnnouncer } from './piece-announcer.ts';
+import type { OpenPeerStream } from './scheduler-session.ts';
+import type { TrafficShaper } from './traffic-shaper.ts';
+
+/** What every download of this daemon works with. */
+export interface DownloadContext {
+  readonly hostId: string;
+  readonly sources: Sources;
+  readonly pieces: PieceClient;
+  readonly hasher: ContentHasher;
+  readonly shaper: TrafficShaper;
+  /** Sees to the disk space for content of this size; rejects with NO_SPACE. */
+  readonly makeRoom: (bytes: number) => Promise<void>;
+  readonly schedulerKinds: () => SchedulerKinds;
+  /** Tells the children of this task what this node holds. */
+  readonly announcer: () => PieceAnnouncer;
+  readonly openPeerStream: OpenPeerStream;
+  readonly syncPieces: SyncPieces;
+  readonly concurrentPieceCount: number;
+  readonly pieceTimeoutMs: number;
+  /** How long the scheduler may leave this download without anything to do before it goes to the origin. */
+  readonly scheduleTimeoutMs: number;
+  readonly logger: Logger;
+}

@@ -1,0 +1,400 @@
+/**
+ * One running download: the only owner of its state.
+ *
+ * It asks the scheduler (SchedulerSession) and does what the answers say: get pieces from parents (PieceExchange), or
+ * fetch a run of them from the origin (OriginFetch). Every piece that lands is told to the readers and the scheduler.
+ * It never ends while somebody can still give something; without scheduler and parents it goes to the origin itself.
+ */
+import { formatDigest, parseDigest } from '../../core/digest.ts';
+import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
+import { minPieceLengthBytes } from '../../core/piece-layout.ts';
+import { PieceSet } from '../../swarm/piece-set.ts';
+import { daemonLimits } from '../limits.ts';
+import type { SourceObject } from '../source/source.ts';
+import type { PieceRecord } from '../storage/metadata.ts';
+import type { Lease, StoredTask } from '../storage/stored-task.ts';
+import { ContentCheck } from './content-check.ts';
+import type { DownloadContext } from './download-context.ts';
+import type { DownloadRequest, Receipt } from './open-task.ts';
+import { OriginDuty } from './origin-duty.ts';
+import { isTemporary } from './origin-fetch.ts';
+import { ParentLink } from './parent-link.ts';
+import { PieceExchange, type ExchangeEvents, type PieceFailure } from './piece-exchange.ts';
+import { ReceiptBuilder } from './receipt-builder.ts';
+import { StarvationWatch } from './starvation-watch.ts';
+import { toRegistration } from './registration.ts';
+import type { OriginLease } from './scheduler-session.ts';
+import { SessionKeeper } from './session-keeper.ts';
+import type { TaskRate } from './traffic-shaper.ts';
+
+type DownloadState = 'running' | 'verifying' | 'succeeded' | 'failed';
+
+export class Download {
+  readonly taskId: string;
+  readonly peerId: string;
+  readonly stored: StoredTask;
+  readonly rate: TaskRate;
+  readonly #context: DownloadContext;
+  readonly #request: DownloadRequest;
+  readonly #lease: Lease;
+  readonly #stopListening: () => void;
+  readonly #exchange: PieceExchange;
+  readonly #receipt: ReceiptBuilder;
+  readonly #controller = new AbortController();
+  readonly #ended = Promise.withResolvers<Receipt>();
+  readonly #check: ContentCheck | undefined;
+  #wanted: PieceSet | undefined = new PieceSet();
+  readonly #keeper: SessionKeeper;
+  readonly #origin: OriginDuty;
+  readonly #starvation = new StarvationWatch((patienceMs) => this.#goToOrigin(patienceMs));
+  #learning = false;
+  #change = Promise.withResolvers<void>();
+  #state: DownloadState = 'running';
+  #error: DragonflyError | undefined;
+  #originPieces = 0;
+  #remotePieces = 0;
+  #generation = 0;
+  #rangesSupported = false;
+
+  constructor(context: DownloadContext, stored: StoredTask, request: DownloadRequest, peerId: string) {
+    this.taskId = stored.id;
+    this.peerId = peerId;
+    this.stored = stored;
+    this.#context = context;
+    this.#request = request;
+    this.#lease = stored.lease();
+    this.rate = context.shaper.open();
+    this.#stopListening = stored.onPiece((piece) => this.#pieceStored(piece));
+    const expected = request.digest ?? stored.identity.digest;
+    this.#check = expected === undefined ? undefined : new ContentCheck(parseDigest(expected), context.hasher, stored);
+    this.#receipt = new ReceiptBuilder({ taskId: stored.id, peerId, url: request.url });
+    this.#receipt.local(stored.bytes);
+    this.#ended.promise.catch(() => undefined);
+    const { hostId, pieces, concurrentPieceCount, pieceTimeoutMs, logger } = context;
+    this.#exchange = new PieceExchange({
+      taskId: stored.id,
+      hostId,
+      stored,
+      pieces,
+      concurrentPieceCount,
+      pieceTimeoutMs,
+      limiters: () => this.rate.fromPeers,
+      logger,
+      openLink: (parent, news, missing) =>
+        new ParentLink(parent, { taskId: stored.id, hostId, sync: context.syncPieces, news, missing, logger }),
+      events: {
+        layout: (facts) => this.#learnLayout(facts),
+        parentFailed: (id, piece, reason) => this.#parentFailed(id, piece, reason),
+        changed: () => this.#watchStarvation(),
+        storageFailed: (error) => this.#fail(toDragonflyError(error)),
+      },
+    });
+    this.#keeper = this.#createKeeper();
+    this.#origin = new OriginDuty({
+      request,
+      stored,
+      sources: context.sources,
+      limiters: () => this.rate.fromOrigin,
+      makeRoom: context.makeRoom,
+      signal: this.#controller.signal,
+      events: {
+        answered: (object) => this.#originAnswered(object),
+        piece: (number) => this.#exchange.pieceFromElsewhere(number),
+        bytes: () => this.#signalChange(),
+        progress: () => this.#keeper.session?.leaseProgress(),
+        retried: () => this.#receipt.retry(),
+        ended: (lease, error) => this.#originEnded(lease, error),
+      },
+    });
+  }
+
+  /** Rejects when the download failed; resolves when everything wanted is on disk and verified. */
+  get ended(): Promise<Receipt> {
+    return this.#ended.promise;
+  }
+
+  throwIfFailed(): void {
+    if (this.#error) throw this.#error;
+  }
+
+  /** Grows when everything fetched so far had to be thrown away. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** One that has failed may still be letting go of what it holds. */
+  get state(): DownloadState {
+    return this.#state;
+  }
+
+  /** A digest is expected and has not been confirmed yet: the last bytes must not be released. */
+  get holdsLastBytes(): boolean {
+    return this.#check !== undefined && this.#wanted === undefined && this.#state !== 'succeeded';
+  }
+
+  /** Bytes at the start of the piece that are in the file, straight from the origin, before the piece is complete. */
+  writtenOf(piece: number): number {
+    return this.#check && this.#wanted === undefined && piece === (this.stored.layout?.pieceCount ?? 0) - 1
+      ? 0 // the last bytes wait for the digest
+      : this.#origin.writtenOf(piece);
+  }
+
+  /** Resolves at the next bytes, piece, layout or end. */
+  get changed(): Promise<void> {
+    return this.#change.promise;
+  }
+
+  start(): void {
+    this.#keeper.open();
+    if (this.stored.layout) this.#begin();
+    this.#watchStarvation();
+  }
+
+  /** Adds what a subscriber wants: pieces first … last, or everything. */
+  want(range: { first: number; last: number } | undefined): void {
+    if (this.#wanted === undefined) return;
+    if (range === undefined) this.#wanted = undefined;
+    else this.#wanted.addAll(PieceSet.range(range.first, range.last - range.first + 1));
+    const { layout } = this.stored;
+    if (layout) this.#exchange.want(this.#wanted ?? PieceSet.range(0, layout.pieceCount));
+  }
+
+  setReaders(pieces: readonly number[]): void {
+    this.#exchange.setReaders(pieces);
+  }
+
+  stop(reason: DragonflyError): void {
+    this.#fail(reason);
+  }
+
+  #createKeeper(): SessionKeeper {
+    const { hostId, openPeerStream, logger } = this.#context;
+    return new SessionKeeper({
+      ids: { hostId, taskId: this.taskId, peerId: this.peerId },
+      logger,
+      signal: this.#controller.signal,
+      run: (session) => {
+        const registration = toRegistration(this.#request, this.stored, { needBackToSource: this.#origin.active });
+        return session.run(openPeerStream, registration, this.stored.pieces);
+      },
+      events: {
+        connected: () => this.#watchStarvation(),
+        metadata: ({ contentLengthBytes, ...facts }) => {
+          if (contentLengthBytes !== undefined) this.#learnLayout({ contentLengthBytes, ...facts });
+        },
+        parents: (parents, options) => this.#exchange.addParents(parents, options),
+        dropParents: (ids) => this.#exchange.dropParents(ids),
+        lease: (lease) => this.#fetchFromOrigin(lease),
+        revokeLease: (id) => {
+          this.#origin.revoke(id);
+          this.#context.announcer().leaseEnded();
+          this.#exchange.originReleased();
+        },
+        emptyTask: () => {
+          this.#learnLayout({ contentLengthBytes: 0, pieceLengthBytes: minPieceLengthBytes, responseHeader: {} });
+        },
+        lost: () => this.#watchStarvation(),
+        refused: (error) => this.#fail(error),
+      },
+    });
+  }
+
+  #learnLayout(facts: Parameters<ExchangeEvents['layout']>[0]): void {
+    if (this.stored.layout || this.#learning || this.#state !== 'running') return;
+    this.#learning = true;
+    this.#context.makeRoom(facts.contentLengthBytes).then(
+      () => {
+        if (this.#state !== 'running') return;
+        if (!this.stored.layout) this.stored.setLayout(facts);
+        this.#begin();
+      },
+      (error: unknown) => this.#fail(toDragonflyError(error)),
+    );
+  }
+
+  /** The layout is known: the exchange can choose, the hash can follow, readers can start. */
+  #begin(): void {
+    const { layout } = this.stored;
+    if (!layout) return;
+    this.#exchange.begin(layout, this.#wanted);
+    this.#exchange.originFetching(this.#origin.pieces);
+    this.#check?.advance();
+    this.#signalChange();
+    void this.#finishIfComplete();
+  }
+
+  /** A verified piece is on disk, whichever way it came. */
+  #pieceStored(piece: PieceRecord): void {
+    const parentId = piece.source === 'origin' ? undefined : piece.source;
+    this.#receipt.piece(piece.length, parentId, parentId === undefined ? undefined : this.#exchange.parent(parentId));
+    this.#keeper.session?.pieceFinished(piece.number, this.stored.layout, piece.length, parentId, piece.costMs);
+    if (parentId === undefined) this.#originPieces += 1;
+    else this.#remotePieces += 1;
+    this.#check?.advance();
+    this.#signalChange();
+    void this.#finishIfComplete();
+  }
+
+  #parentFailed(id: string, piece: number | undefined, reason: PieceFailure): void {
+    this.#receipt.retry();
+    this.#keeper.session?.pieceFailed(id, piece, reason);
+  }
+
+  #fetchFromOrigin(lease: OriginLease): void {
+    this.#starvation.busy();
+    this.#keeper.session?.leaseStarted(lease);
+    this.#context.announcer().leaseBegan();
+    this.#origin.take(lease);
+    this.#exchange.originFetching(this.#origin.pieces);
+  }
+
+  #originAnswered(object: SourceObject): void {
+    this.#receipt.originRequest();
+    this.#rangesSupported = object.ranges;
+    this.#tellMetadata();
+    this.#begin();
+  }
+
+  #tellMetadata(): void {
+    const { contentLengthBytes, pieceLengthBytes, responseHeader } = this.stored;
+    if (pieceLengthBytes === undefined) return;
+    this.#keeper.session?.metadata({
+      contentLengthBytes,
+      pieceLengthBytes,
+      responseHeader,
+      ranges: this.#rangesSupported,
+    });
+  }
+
+  #originEnded(lease: OriginLease, error: DragonflyError | undefined): void {
+    this.#exchange.originReleased();
+    this.#context.announcer().leaseEnded();
+    if (error) this.#originFailed(lease, error);
+    else {
+      this.#tellMetadata(); // the end of content of unknown length is its layout
+      this.#begin();
+    }
+    this.#watchStarvation();
+  }
+
+  #originFailed(lease: OriginLease, error: DragonflyError): void {
+    this.#keeper.session?.leaseFailed(lease, error, isTemporary(error));
+    if (error.code === 'NO_SPACE' || error.code === 'STORAGE' || error.code === 'SOURCE_CHANGED')
+      return this.#fail(error);
+    // The origin's answer is the user's answer, unless other nodes hold the content.
+    if (this.#exchange.parentCount === 0) this.#fail(error);
+  }
+
+  /**
+   * The last resort: with nothing under way and nobody who gives anything, this node goes to the origin. A connected
+   * scheduler may take the schedule timeout; parents that are alive but have nothing new yet are worth a while; without
+   * either there is only a short grace, so that a scheduler that restarts does not send every node to the origin.
+   */
+  #watchStarvation(): void {
+    const waiting = this.#state === 'running' && !this.#origin.active && this.#exchange.idle;
+    if (waiting && this.#request.disableBackToSource !== true) this.#starvation.idle(this.#patienceMs());
+    else this.#starvation.busy();
+  }
+
+  #goToOrigin(patienceMs: number): void {
+    this.#context.logger.warn(
+      { taskId: this.taskId, patienceMs },
+      'neither scheduler nor parents give anything: going to the origin',
+    );
+    this.#fetchFromOrigin({ id: '', first: 0, end: undefined });
+  }
+
+  #patienceMs(): number {
+    const { scheduleTimeoutMs, pieceTimeoutMs, schedulerKinds } = this.#context;
+    if (this.#keeper.session?.connected === true) return scheduleTimeoutMs;
+    if (this.#exchange.parentCount > 0) return pieceTimeoutMs;
+    switch (schedulerKinds()) {
+      case 'none':
+        return 0;
+      case 'original': // takes its time before its first word
+        return scheduleTimeoutMs;
+      case 'extended':
+        return daemonLimits.starvedMs;
+    }
+  }
+
+  async #finishIfComplete(): Promise<void> {
+    const { stored } = this;
+    const { layout } = stored;
+    if (this.#state !== 'running' || !layout) return;
+    const whole = stored.complete;
+    const done = whole || (this.#wanted !== undefined && this.#wanted.count > 0 && stored.pieces.hasAll(this.#wanted));
+    if (!done || (this.#origin.active && !whole)) return;
+    this.#state = 'verifying';
+    try {
+      if (whole) await this.#check?.verify(layout.contentLengthBytes);
+      if (whole && stored.state !== 'finished') stored.finish(this.#check && { digest: this.#check.expected });
+    } catch (error) {
+      return this.#verificationFailed(toDragonflyError(error));
+    }
+    this.#state = 'succeeded';
+    this.#keeper.session?.succeeded({ fromOrigin: this.#originPieces > 0 });
+    await this.#release();
+    const digest = whole && this.#check ? formatDigest(this.#check.expected) : undefined;
+    this.#ended.resolve(this.#receipt.finish(layout.contentLengthBytes, digest));
+    this.#signalChange();
+  }
+
+  /** Pieces of other nodes were not what they should be: one more try, with the origin alone. Readers that were fed must start over. */
+  async #verificationFailed(error: DragonflyError): Promise<void> {
+    const forged =
+      error.code === 'DIGEST_MISMATCH' && this.#remotePieces > 0 && this.#request.disableBackToSource !== true;
+    if (!forged || this.#state !== 'verifying') return this.#fail(error);
+    this.#context.logger.error(
+      { taskId: this.taskId, error: error.message },
+      'other nodes gave wrong content: fetching it from the origin',
+    );
+    this.#keeper.close();
+    await this.#exchange.close();
+    this.#check?.reset();
+    this.stored.restart();
+    this.#remotePieces = 0;
+    this.#generation += 1;
+    this.#state = 'running';
+    this.#fetchFromOrigin({ id: '', first: 0, end: undefined });
+    this.#signalChange();
+  }
+
+  #fail(error: DragonflyError): void {
+    if (this.#state === 'succeeded' || this.#state === 'failed') return;
+    this.#state = 'failed';
+    this.#error = error;
+    this.#keeper.session?.failed(error.message);
+    this.#controller.abort(error);
+    void this.#release().then(() => {
+      this.#settleStored(error);
+      this.#ended.reject(error);
+      this.#signalChange();
+    });
+  }
+
+  /** Content that is not what was asked for must never be served again; what was finished before for others stays theirs. */
+  #settleStored(error: DragonflyError): void {
+    if (this.stored.removed || this.stored.state === 'finished') return;
+    if (error.code === 'DIGEST_MISMATCH' || error.code === 'SOURCE_CHANGED') this.stored.restart();
+    else this.stored.fail();
+  }
+
+  /** Lets go of everything; the session ends by itself, when the scheduler has heard how the download ended. */
+  async #release(): Promise<void> {
+    this.#controller.abort(new DragonflyError('CANCELLED', 'the download has ended'));
+    this.#starvation.busy();
+    this.#check?.reset();
+    await this.#exchange.close();
+    this.#context.announcer().leaseEnded();
+    this.#stopListening();
+    this.#lease.release();
+    this.rate[Symbol.dispose]();
+  }
+
+  #signalChange(): void {
+    const change = this.#change;
+    this.#change = Promise.withResolvers();
+    change.resolve();
+  }
+}

@@ -1,0 +1,255 @@
+/**
+ * Opens tasks: from the store when everything asked for is there, else by joining or starting the one download.
+ * At most one download runs for a task, however many readers it has.
+ */
+import { resolveRange } from '../../core/byte-range.ts';
+import { DragonflyError } from '../../core/errors.ts';
+import { blobDigest, peerId, taskId as computeTaskId } from '../../core/ids.ts';
+import type { Closable } from '../../core/lifecycle.ts';
+import { piecesOfRange } from '../../core/piece-layout.ts';
+import { redactHeaders } from '../../core/redact.ts';
+import type { HostIdentity } from '../host-info.ts';
+import { daemonLimits } from '../limits.ts';
+import type { StoredTask } from '../storage/stored-task.ts';
+import type { TaskStore } from '../storage/task-store.ts';
+import { Download } from './download.ts';
+import type { DownloadContext } from './download-context.ts';
+import type { DownloadRequest, OpenTask, Receipt } from './open-task.ts';
+import { ReceiptBuilder } from './receipt-builder.ts';
+import { PieceAnnouncer } from './piece-announcer.ts';
+import { Subscription } from './subscription.ts';
+
+export interface EngineOptions {
+  readonly store: TaskStore;
+  readonly identity: HostIdentity;
+  readonly context: Omit<DownloadContext, 'announcer'>;
+  readonly disableBackToSource: boolean;
+  /** A download goes on when its last reader leaves before the end. */
+  readonly finishAbandoned: boolean;
+  readonly onReceipt: (receipt: Receipt) => void;
+}
+
+interface Running {
+  readonly download: Download;
+  readonly readers: Map<Subscription, number | undefined>;
+}
+
+export class TaskEngine implements Closable {
+  readonly #options: EngineOptions;
+  readonly #running = new Map<string, Running>();
+  readonly #announcers = new Map<string, PieceAnnouncer>();
+  #closed = false;
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+  }
+
+  get runningCount(): number {
+    return this.#running.size;
+  }
+
+  taskIdOf(request: DownloadRequest): string {
+    const { hub } = request;
+    return computeTaskId({ ...request, revision: hub?.revision });
+  }
+
+  /** The id this daemon has in the swarm of a task it downloads or holds. */
+  peerIdOf(taskId: string): string | undefined {
+    return this.#running.get(taskId)?.download.peerId;
+  }
+
+  /**
+   * Resolves when the metadata of the content is known. Errors: those of the origin, NOT_FOUND or PERMISSION_DENIED by the
+   * scheduler, RANGE_NOT_SATISFIABLE, RESOURCE_EXHAUSTED when too many downloads run, the signal's reason.
+   */
+  async open(request: DownloadRequest, signal: AbortSignal): Promise<OpenTask> {
+    if (this.#closed) throw new DragonflyError('UNAVAILABLE', 'the daemon is stopping');
+    this.#options.context.sources.requireSupported(request.url);
+    const taskId = this.taskIdOf(request);
+    await this.#stopped(taskId, signal);
+    const existing = this.#options.store.get(taskId);
+    if (existing && !this.#running.has(taskId)) {
+      if (existing.touchedFromOutside()) existing.suspect();
+      await existing.recovered;
+      if (hasAll(existing, request)) {
+        const local = await this.#openLocal(existing, request, signal);
+        if (request.prefetch === true && !existing.complete) this.#prefetch(taskId, request);
+        return local;
+      }
+    }
+    const running = this.#running.get(taskId) ?? this.#start(taskId, request);
+    if (running.readers.size >= daemonLimits.subscribersPerTask) {
+      throw new DragonflyError('RESOURCE_EXHAUSTED', `task ${taskId} already has ${running.readers.size} readers`);
+    }
+    const task = await this.#subscribe(running, request, signal);
+    if (request.prefetch === true) running.download.want(undefined); // the reader's own range goes first
+    return task;
+  }
+
+  /** What children of the task are told; made when the first of them asks, or when this node goes to the origin. */
+  announcerOf(stored: StoredTask): PieceAnnouncer {
+    for (const [taskId, announcer] of this.#announcers) {
+      if (!announcer.idle || taskId === stored.id) continue;
+      announcer[Symbol.dispose]();
+      this.#announcers.delete(taskId);
+    }
+    const announcer = this.#announcers.get(stored.id) ?? new PieceAnnouncer(stored);
+    this.#announcers.set(stored.id, announcer);
+    return announcer;
+  }
+
+  /** A child has got a piece from this node. */
+  pieceServed(taskId: string, piece: number): void {
+    this.#announcers.get(taskId)?.served(piece);
+  }
+
+  /** Ends the download of a task, if one runs; what is on disk stays. */
+  stop(taskId: string, reason: DragonflyError): void {
+    this.#running.get(taskId)?.download.stop(reason);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    for (const announcer of this.#announcers.values()) announcer[Symbol.dispose]();
+    const ended = [...this.#running.values()].map(({ download }) => {
+      download.stop(new DragonflyError('UNAVAILABLE', 'the daemon is stopping'));
+      return download.ended.catch(() => undefined);
+    });
+    await Promise.all(ended);
+  }
+
+  /** A download that is coming to its end cannot be joined any more; a new one starts from what it left. */
+  async #stopped(taskId: string, signal: AbortSignal): Promise<void> {
+    for (
+      let ending = this.#running.get(taskId);
+      ending?.download.state === 'failed';
+      ending = this.#running.get(taskId)
+    ) {
+      await ending.download.ended.catch(() => undefined);
+      signal.throwIfAborted();
+    }
+  }
+
+  /** Brings what is missing of the content in the background; how it ends is in the log and the receipts. */
+  #prefetch(taskId: string, request: DownloadRequest): void {
+    if (this.#running.has(taskId) || this.#running.size >= daemonLimits.concurrentDownloads) return;
+    const { download } = this.#start(taskId, { ...request, range: undefined });
+    download.rate.background = true;
+    download.want(undefined);
+  }
+
+  async #openLocal(stored: StoredTask, request: DownloadRequest, signal: AbortSignal): Promise<OpenTask> {
+    const id = peerId(this.#options.identity.ip, this.#options.identity.hostname, this.#options.identity.isSeed);
+    const receipt = new ReceiptBuilder({ taskId: stored.id, peerId: id, url: request.url });
+    const subscription = new Subscription({
+      stored,
+      download: undefined,
+      peerId: id,
+      range: request.range,
+      signal,
+      localReceipt: () => {
+        receipt.local(subscription.range?.length ?? 0);
+        return receipt.finish(stored.layout?.contentLengthBytes ?? 0, stored.identity.digest);
+      },
+      onLeave: () => undefined,
+      onPosition: () => undefined,
+    });
+    return this.#ready(subscription);
+  }
+
+  #start(taskId: string, request: DownloadRequest): Running {
+    const { store, context, identity } = this.#options;
+    if (this.#running.size >= daemonLimits.concurrentDownloads) {
+      throw new DragonflyError('RESOURCE_EXHAUSTED', `${this.#running.size} downloads are running already`, {
+        hint: 'Try again when some have ended.',
+      });
+    }
+    const blob = request.blobDigestAsId === false ? undefined : blobDigest(request.url);
+    const digest = request.digest ?? (blob === undefined ? undefined : `sha256:${blob}`);
+    const stored = store.open(taskId, {
+      url: request.url,
+      tag: request.tag,
+      application: request.application,
+      digest,
+      header: redactHeaders(request.header),
+    });
+    stored.resume();
+    const effective: DownloadRequest = {
+      ...request,
+      digest,
+      // Whoever asks a seed peer: it is the one to go to the origin for the others.
+      needBackToSource: request.needBackToSource === true || identity.isSeed,
+      disableBackToSource: request.disableBackToSource === true || this.#options.disableBackToSource,
+    };
+    const announcer = (): PieceAnnouncer => this.announcerOf(stored);
+    const download = new Download(
+      { ...context, announcer },
+      stored,
+      effective,
+      peerId(identity.ip, identity.hostname, identity.isSeed),
+    );
+    const running: Running = { download, readers: new Map() };
+    this.#running.set(taskId, running);
+    download.ended.then(
+      (receipt) => {
+        this.#running.delete(taskId);
+        this.#options.onReceipt(receipt);
+      },
+      () => this.#running.delete(taskId),
+    );
+    download.start();
+    return running;
+  }
+
+  #subscribe(running: Running, request: DownloadRequest, signal: AbortSignal): Promise<OpenTask> {
+    const { download } = running;
+    const subscription = new Subscription({
+      stored: download.stored,
+      download,
+      peerId: download.peerId,
+      range: request.range,
+      signal,
+      localReceipt: () => {
+        throw new DragonflyError('INTERNAL', 'a running download has its own receipt');
+      },
+      onLeave: (left) => {
+        running.readers.delete(left);
+        const prefetch = request.prefetch === true;
+        download.rate.background = prefetch && running.readers.size === 0;
+        const goesOn = this.#options.finishAbandoned || request.finishAbandoned === true || prefetch;
+        const abandoned = running.readers.size === 0 && download.state !== 'succeeded' && !goesOn;
+        if (abandoned) download.stop(new DragonflyError('CANCELLED', 'the last reader has left'));
+      },
+      onPosition: (reader, piece) => {
+        if (running.readers.has(reader)) running.readers.set(reader, piece);
+        download.setReaders([...running.readers.values()].filter((position) => position !== undefined));
+      },
+    });
+    running.readers.set(subscription, undefined);
+    download.rate.background = false;
+    return this.#ready(subscription);
+  }
+
+  async #ready(subscription: Subscription): Promise<OpenTask> {
+    try {
+      await subscription.ready();
+      return subscription;
+    } catch (error) {
+      await subscription[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+}
+
+/** Everything the request wants is on disk and verified. */
+function hasAll(stored: StoredTask, request: DownloadRequest): boolean {
+  const { layout } = stored;
+  if (!layout) return false;
+  // A digest that was not confirmed yet has to be, even of content that is all here.
+  if (request.digest !== undefined && request.digest !== stored.identity.digest) return false;
+  if (stored.state === 'finished') return true;
+  const range = request.range && resolveRange(request.range, layout.contentLengthBytes);
+  if (!range) return false;
+  const { first, last } = piecesOfRange(layout, range.start, range.length);
+  return stored.pieces.firstMissing(first, last + 1) === undefined;
+}

@@ -1,0 +1,97 @@
+/** What a subscriber of a task asks for and gets. The RPC services, the proxy and the gateway all use this and nothing else. */
+import type { ByteRange, RangeSpec } from '../../core/byte-range.ts';
+import type { SourceOptions } from '../source/source.ts';
+
+export interface DownloadRequest extends SourceOptions {
+  readonly url: string;
+  /** Part of the content this subscriber wants; pieces outside are not fetched for it. */
+  readonly range?: RangeSpec | undefined;
+  /** Whole-content digest, `algorithm:value`; verified before the last byte is released. */
+  readonly digest?: string | undefined;
+  readonly tag?: string | undefined;
+  readonly application?: string | undefined;
+  /** 0..6 as the protocol defines them; 6 by default. */
+  readonly priority?: number | undefined;
+  readonly filteredQueryParams?: readonly string[] | undefined;
+  readonly pieceLengthBytes?: number | undefined;
+  readonly contentForCalculatingTaskId?: string | undefined;
+  readonly blobDigestAsId?: boolean | undefined;
+  /** Never go to the origin from this node, not even as the last resort. */
+  readonly disableBackToSource?: boolean | undefined;
+  /** Go to the origin at once: the scheduler asks this of a seed peer. */
+  readonly needBackToSource?: boolean | undefined;
+  /** With a range: fetch the rest of the content in the background. */
+  readonly prefetch?: boolean | undefined;
+  /** Goes on when the last reader has left: others wait for these pieces. */
+  readonly finishAbandoned?: boolean | undefined;
+  readonly timeoutMs?: number | undefined;
+}
+
+/** A piece that is now on disk and verified. */
+export interface FinishedPiece {
+  readonly number: number;
+  readonly offset: number;
+  readonly length: number;
+  /** `crc32:<decimal>`. */
+  readonly digest: string;
+  /** Peer id it came from; undefined for the origin. */
+  readonly parentId: string | undefined;
+  readonly traffic: 'origin' | 'remote' | 'local';
+  readonly costMs: number;
+}
+
+/** Where every byte of a finished download came from. */
+export interface Receipt {
+  readonly taskId: string;
+  readonly peerId: string;
+  readonly url: string;
+  readonly contentLengthBytes: number;
+  readonly bytesFromOrigin: number;
+  readonly bytesFromLocal: number;
+  readonly originRequests: number;
+  readonly parents: readonly {
+    readonly peerId: string;
+    readonly ip: string;
+    readonly hostname: string;
+    readonly bytes: number;
+    readonly pieces: number;
+  }[];
+  readonly retries: number;
+  /** `algorithm:value` of the whole content when it was computed and matched. */
+  readonly verifiedDigest: string | undefined;
+  readonly firstByteMs: number;
+  readonly costMs: number;
+  readonly finishedAt: Date;
+}
+
+/** Bytes on disk, ready to be sent: read them by position from the file. */
+export interface FileSpan {
+  readonly fd: number;
+  readonly offset: number;
+  readonly length: number;
+}
+
+/**
+ * One subscriber's view of a task. Opening resolves as soon as the metadata is known; bytes follow as pieces land.
+ * Disposing leaves the task; when the last subscriber has left, the download goes on or stops as configured.
+ */
+export interface OpenTask {
+  readonly taskId: string;
+  readonly peerId: string;
+  /** Header of the origin's answer, lower-case names. */
+  readonly responseHeader: Readonly<Record<string, string>>;
+  /** Length of the whole content; undefined while the origin does not tell (chunked answer). */
+  readonly contentLengthBytes: number | undefined;
+  readonly pieceLengthBytes: number;
+  /** What this subscriber gets; undefined length of content means the range grows until the end. */
+  readonly range: ByteRange | undefined;
+  /** Everything asked for was on disk before this request. */
+  readonly local: boolean;
+  /** In order, as soon as they can be sent. A broken download rejects: never a short success. */
+  spans(): AsyncIterable<FileSpan>;
+  /** Wanted pieces in the order they were finished, those already present first. Ends when all are there. */
+  pieces(): AsyncIterable<FinishedPiece>;
+  /** Resolves when everything asked for is on disk and verified. */
+  readonly finished: Promise<Receipt>;
+  [Symbol.asyncDispose](): Promise<void>;
+}

@@ -1,0 +1,135 @@
+/**
+ * The origin leases of one download: at most one at a time, fetched while it is held. A lease given anew with the same
+ * id changes its range; any other takes the place of the one before.
+ */
+import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
+import type { RateLimiter } from '../../core/rate-limiter.ts';
+import { PieceSet } from '../../swarm/piece-set.ts';
+import { daemonLimits } from '../limits.ts';
+import type { SourceObject } from '../source/source.ts';
+import type { Sources } from '../source/sources.ts';
+import type { StoredTask } from '../storage/stored-task.ts';
+import type { DownloadRequest } from './open-task.ts';
+import { OriginFetch } from './origin-fetch.ts';
+import type { OriginLease } from './scheduler-session.ts';
+
+export interface OriginDutyOptions {
+  readonly request: DownloadRequest;
+  readonly stored: StoredTask;
+  readonly sources: Sources;
+  /** What each byte pays, now. */
+  readonly limiters: () => readonly RateLimiter[];
+  readonly makeRoom: (bytes: number) => Promise<void>;
+  /** Aborts when the download ends. */
+  readonly signal: AbortSignal;
+  readonly events: {
+    answered(object: SourceObject): void;
+    piece(number: number): void;
+    /** More of a piece is in the file. */
+    bytes(): void;
+    /** Bytes flow; said at most every `leaseProgressMs`. */
+    progress(): void;
+    retried(): void;
+    /** Every piece of the lease was fetched or is being fetched otherwise; `error` when the origin failed. Not said of a lease that was taken away. */
+    ended(lease: OriginLease, error: DragonflyError | undefined): void;
+  };
+}
+
+interface Active {
+  lease: OriginLease;
+  readonly fetch: OriginFetch;
+  readonly controller: AbortController;
+  readonly ended: Promise<void>;
+}
+
+export class OriginDuty {
+  readonly #options: OriginDutyOptions;
+  #active: Active | undefined;
+  #progressMs = 0;
+
+  constructor(options: OriginDutyOptions) {
+    this.#options = options;
+  }
+
+  get active(): boolean {
+    return this.#active !== undefined;
+  }
+
+  /** Pieces of the lease that is held, as far as the layout is known. */
+  get pieces(): PieceSet {
+    const count = this.#options.stored.layout?.pieceCount;
+    const lease = this.#active?.lease;
+    if (!lease || count === undefined) return new PieceSet();
+    const end = Math.min(lease.end ?? count, count);
+    return end > lease.first ? PieceSet.range(lease.first, end - lease.first) : new PieceSet();
+  }
+
+  /** Bytes of the piece that came from the origin and are in the file, though the piece is not complete. */
+  writtenOf(piece: number): number {
+    return this.#active?.fetch.writtenOf(piece) ?? 0;
+  }
+
+  take(lease: OriginLease): void {
+    if (this.#active && this.#active.lease.id === lease.id && this.#active.lease.first <= lease.first) {
+      this.#active.lease = { ...lease, first: this.#active.lease.first };
+      this.#active.fetch.setEnd(lease.end);
+      return;
+    }
+    this.#active?.controller.abort(new DragonflyError('CANCELLED', 'another origin lease took its place'));
+    const before = this.#active?.ended ?? Promise.resolve();
+    const controller = new AbortController();
+    const fetch = this.#fetch(lease, AbortSignal.any([controller.signal, this.#options.signal]));
+    const active: Active = { lease, fetch, controller, ended: before.then(() => this.#run(fetch, () => active)) };
+    this.#active = active;
+  }
+
+  revoke(leaseId: string): void {
+    const active = this.#active;
+    if (active?.lease.id !== leaseId) return;
+    this.#active = undefined;
+    active.controller.abort(new DragonflyError('CANCELLED', 'the origin lease was revoked'));
+  }
+
+  async #run(fetch: OriginFetch, self: () => Active): Promise<void> {
+    let failure: DragonflyError | undefined;
+    try {
+      await fetch.run();
+    } catch (error) {
+      failure = toDragonflyError(error);
+    }
+    const active = self();
+    if (this.#active !== active) return; // revoked or replaced: nobody waits for it
+    this.#active = undefined;
+    if (!this.#options.signal.aborted) this.#options.events.ended(active.lease, failure);
+  }
+
+  #fetch(lease: OriginLease, signal: AbortSignal): OriginFetch {
+    const { request, stored, sources, limiters, makeRoom, events } = this.#options;
+    const { url, header, caPem, objectStorage, hdfs, hub, pieceLengthBytes } = request;
+    return new OriginFetch({
+      source: { url, header, caPem, objectStorage, hdfs, hub },
+      first: lease.first,
+      end: lease.end,
+      pieceLengthBytes,
+      sources,
+      limiters,
+      makeRoom,
+      stored,
+      signal,
+      onAnswer: (object) => events.answered(object),
+      onPiece: (number) => events.piece(number),
+      onBytes: () => {
+        events.bytes();
+        this.#progress();
+      },
+      onRetry: () => events.retried(),
+    });
+  }
+
+  #progress(): void {
+    const nowMs = performance.now();
+    if (nowMs - this.#progressMs < daemonLimits.leaseProgressMs) return;
+    this.#progressMs = nowMs;
+    this.#options.events.progress();
+  }
+}

@@ -1,0 +1,141 @@
+/**
+ * The stream of news from one parent: which pieces it holds, now and as it gets more, and where it serves them.
+ * A parent of this implementation sends bitmaps and the layout; one of the original sends a message per piece.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from '../../core/logger.ts';
+import { PieceSet } from '../../swarm/piece-set.ts';
+import type { SyncPiecesRequest, SyncPiecesResponse } from '../../rpc/generated/dfdaemon/v2/dfdaemon.ts';
+import { daemonLimits } from '../limits.ts';
+import type { PieceAddress } from '../transport/piece-client.ts';
+
+export interface ParentAddress {
+  readonly peerId: string;
+  readonly hostId: string;
+  readonly hostname: string;
+  readonly ip: string;
+  /** gRPC port of its DfdaemonUpload service. */
+  readonly port: number;
+  /** 0 in the same place, 1 with nothing known in common. */
+  readonly distance: number;
+}
+
+export interface ParentNews {
+  has(pieces: PieceSet): void;
+  /** The parent wants this child to take these pieces now and pass them on. */
+  offers(pieces: readonly number[]): void;
+  layout(facts: {
+    contentLengthBytes: number;
+    pieceLengthBytes: number;
+    responseHeader: Readonly<Record<string, string>>;
+  }): void;
+  /** The parent is gone, or has no more to say and left pieces missing. */
+  lost(): void;
+}
+
+export type SyncPieces = (
+  parent: ParentAddress,
+  request: SyncPiecesRequest,
+  signal: AbortSignal,
+) => AsyncIterable<SyncPiecesResponse>;
+
+export class ParentLink {
+  readonly parent: ParentAddress;
+  readonly #taskId: string;
+  readonly #hostId: string;
+  readonly #sync: SyncPieces;
+  readonly #news: ParentNews;
+  readonly #missing: () => readonly number[];
+  readonly #logger: Logger;
+  readonly #controller = new AbortController();
+  #pieceAddress: PieceAddress | undefined;
+  #finished = false;
+
+  constructor(
+    parent: ParentAddress,
+    options: {
+      taskId: string;
+      hostId: string;
+      sync: SyncPieces;
+      news: ParentNews;
+      missing: () => readonly number[];
+      logger: Logger;
+    },
+  ) {
+    this.parent = parent;
+    this.#taskId = options.taskId;
+    this.#hostId = options.hostId;
+    this.#sync = options.sync;
+    this.#news = options.news;
+    this.#missing = options.missing;
+    this.#logger = options.logger;
+  }
+
+  /** Where the parent serves pieces; known from its first message on. */
+  get pieceAddress(): PieceAddress | undefined {
+    return this.#pieceAddress;
+  }
+
+  start(): void {
+    void this.#run();
+  }
+
+  close(): void {
+    this.#controller.abort();
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#controller;
+    for (let failures = 0; failures < daemonLimits.parentStreamAttempts && !signal.aborted;) {
+      try {
+        await this.#listen(signal);
+        failures = 0;
+        // An original parent ends the stream once it has told what was asked for.
+        if (this.#finished || this.#missing().length === 0) return;
+        await delay(daemonLimits.sessionBackoffMs, undefined, { signal });
+      } catch (error) {
+        if (signal.aborted) return;
+        failures += 1;
+        this.#logger.debug(
+          { parent: this.parent.peerId, error: (error as Error).message },
+          'lost the stream of news from a parent',
+        );
+      }
+    }
+    if (!signal.aborted) this.#news.lost();
+  }
+
+  async #listen(signal: AbortSignal): Promise<void> {
+    const missing = this.#missing();
+    const request: SyncPiecesRequest = {
+      hostId: this.#hostId,
+      taskId: this.#taskId,
+      // A parent of the original needs at least one number; before the layout is known the first piece tells the most.
+      interestedPieceNumbers: missing.length === 0 ? [0] : [...missing],
+      allPieces: true,
+    };
+    for await (const message of this.#sync(this.parent, request, signal)) this.#take(message);
+  }
+
+  #take(message: SyncPiecesResponse): void {
+    if (message.tcpPort !== undefined) {
+      this.#pieceAddress = {
+        host: message.ip || this.parent.ip,
+        port: message.tcpPort,
+        persistent: message.vortexPersistent,
+        tls: message.tls,
+      };
+    }
+    if (message.contentLength !== undefined && message.pieceLength > 0) {
+      this.#news.layout({
+        contentLengthBytes: message.contentLength,
+        pieceLengthBytes: message.pieceLength,
+        responseHeader: message.responseHeader,
+      });
+    }
+    this.#finished ||= message.finished;
+    if (message.offeredPieces.length > 0) this.#news.offers(message.offeredPieces);
+    if (message.bitmap.length > 0) this.#news.has(PieceSet.fromBytes(message.bitmap));
+    else if (message.length > 0) this.#news.has(PieceSet.of([message.number]));
+  }
+}

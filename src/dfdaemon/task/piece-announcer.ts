@@ -1,0 +1,107 @@
+/**
+ * What this node tells the children of one task: every piece to everybody as it lands; but while this node is the one at
+ * the origin, each child hears of different pieces first (SuperSeeder), so that its uplink sends nothing twice that was
+ * not yet sent once.
+ */
+import { SuperSeeder } from '../../swarm/super-seeder.ts';
+import type { StoredTask } from '../storage/stored-task.ts';
+
+/**
+ * One piece is on offer to a child at a time, for long enough that a slow uplink gets through all offers: offering a
+ * piece to somebody else too soon sends it twice. A child that goes away gives its offers back at once.
+ */
+const offering = { perChild: 1, patienceMs: 15_000 };
+
+export interface AnnouncementListener {
+  /** The node holds this piece. */
+  has(piece: number): void;
+  /** This child alone is told of the piece now, to take it and pass it on. */
+  offered(piece: number): void;
+}
+
+export class PieceAnnouncer implements Disposable {
+  readonly #stored: StoredTask;
+  readonly #listeners = new Map<string, AnnouncementListener>();
+  readonly #stopListening: () => void;
+  #seeder: SuperSeeder | undefined;
+  #atOrigin = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(stored: StoredTask) {
+    this.#stored = stored;
+    this.#stopListening = stored.onPiece(({ number }) => this.#landed(number));
+  }
+
+  /** Children are told piece by piece; otherwise a child may be told everything at once. */
+  get seeding(): boolean {
+    return this.#seeder !== undefined;
+  }
+
+  /** Nobody listens, and nothing is kept for those who will: a new one may take its place. */
+  get idle(): boolean {
+    return this.#listeners.size === 0 && !this.#atOrigin;
+  }
+
+  /** @param childId one per stream. Returns how to stop. */
+  listen(childId: string, listener: AnnouncementListener): () => void {
+    this.#listeners.set(childId, listener);
+    this.#seeder?.childJoined(childId);
+    this.#announce();
+    return () => {
+      if (this.#listeners.get(childId) !== listener) return; // the child has opened another stream meanwhile
+      this.#listeners.delete(childId);
+      this.#seeder?.childLeft(childId);
+      this.#announce();
+    };
+  }
+
+  /** This node is at the origin: what it holds and gets is spread before it is repeated. */
+  leaseBegan(): void {
+    this.#atOrigin = true;
+    if (this.#seeder) return;
+    this.#seeder = new SuperSeeder(offering, this.#stored.pieces);
+    for (const childId of this.#listeners.keys()) this.#seeder.childJoined(childId);
+    this.#announce();
+  }
+
+  /** Nothing more comes from the origin. What was not sent yet is still spread first. */
+  leaseEnded(): void {
+    this.#atOrigin = false;
+    this.#seeder?.allHeld();
+    this.#announce();
+  }
+
+  /** A child has got the piece from here. */
+  served(piece: number): void {
+    this.#seeder?.pieceSpread(piece);
+    this.#announce();
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+    this.#stopListening();
+  }
+
+  #landed(piece: number): void {
+    if (!this.#seeder) {
+      for (const listener of this.#listeners.values()) listener.has(piece);
+      return;
+    }
+    this.#seeder.pieceHeld(piece);
+    this.#announce();
+  }
+
+  #announce(): void {
+    const seeder = this.#seeder;
+    if (!seeder) return;
+    clearTimeout(this.#timer);
+    const nowMs = performance.now();
+    for (const { childId, piece, exclusive } of seeder.next(nowMs)) {
+      const listener = this.#listeners.get(childId);
+      if (exclusive) listener?.offered(piece);
+      else listener?.has(piece);
+    }
+    const wakeMs = seeder.nextWakeMs();
+    if (wakeMs !== undefined) this.#timer = setTimeout(() => this.#announce(), Math.max(1, wakeMs - nowMs)).unref();
+  }
+}

@@ -1,0 +1,75 @@
+/** Counts where the bytes of one download came from. */
+import type { Receipt } from './open-task.ts';
+import type { ParentAddress } from './parent-link.ts';
+
+interface ParentCount {
+  readonly ip: string;
+  readonly hostname: string;
+  bytes: number;
+  pieces: number;
+}
+
+export class ReceiptBuilder {
+  readonly #taskId: string;
+  readonly #peerId: string;
+  readonly #url: string;
+  readonly #startedMs = performance.now();
+  readonly #parents = new Map<string, ParentCount>();
+  #firstByteMs: number | undefined;
+  #originBytes = 0;
+  #localBytes = 0;
+  #originRequests = 0;
+  #retries = 0;
+
+  constructor(task: { taskId: string; peerId: string; url: string }) {
+    this.#taskId = task.taskId;
+    this.#peerId = task.peerId;
+    this.#url = task.url;
+  }
+
+  local(bytes: number): void {
+    this.#localBytes += bytes;
+    if (bytes > 0) this.#firstByteMs ??= 0;
+  }
+
+  originRequest(): void {
+    this.#originRequests += 1;
+  }
+
+  retry(): void {
+    this.#retries += 1;
+  }
+
+  /** @param parentId undefined for the origin. @param parent where it is, while it is known. */
+  piece(bytes: number, parentId: string | undefined, parent: ParentAddress | undefined): void {
+    this.#firstByteMs ??= performance.now() - this.#startedMs;
+    if (parentId === undefined) {
+      this.#originBytes += bytes;
+      return;
+    }
+    const count = this.#parents.get(parentId) ?? { ip: '', hostname: '', bytes: 0, pieces: 0 };
+    if (parent) Object.assign(count, { ip: parent.ip, hostname: parent.hostname });
+    count.bytes += bytes;
+    count.pieces += 1;
+    this.#parents.set(parentId, count);
+  }
+
+  finish(contentLengthBytes: number, verifiedDigest: string | undefined): Receipt {
+    const costMs = performance.now() - this.#startedMs;
+    return {
+      taskId: this.#taskId,
+      peerId: this.#peerId,
+      url: this.#url,
+      contentLengthBytes,
+      bytesFromOrigin: this.#originBytes,
+      bytesFromLocal: this.#localBytes,
+      originRequests: this.#originRequests,
+      parents: [...this.#parents].map(([peerId, count]) => ({ peerId, ...count })),
+      retries: this.#retries,
+      verifiedDigest,
+      firstByteMs: this.#firstByteMs ?? costMs,
+      costMs,
+      finishedAt: new Date(),
+    };
+  }
+}

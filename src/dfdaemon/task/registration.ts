@@ -1,0 +1,47 @@
+/** A download request as the scheduler gets it. Credentials for the origin stay on this node. */
+import type { Download } from '../../rpc/generated/common/v2/common.ts';
+import type { StoredTask } from '../storage/stored-task.ts';
+import type { DownloadRequest } from './open-task.ts';
+
+const lowestPriority = 6;
+
+/** Headers that only say how to fetch; anything else may be a secret and is not sent to other machines. */
+const harmlessHeaders = new Set(['accept', 'accept-language', 'user-agent', 'x-dragonfly-registry']);
+
+/** @param needBackToSource this node is at the origin already; a scheduler that lost its memory must not send another. */
+export function toRegistration(
+  request: DownloadRequest,
+  stored: StoredTask,
+  { needBackToSource }: { needBackToSource: boolean },
+): Parameters<typeof Download.fromPartial>[0] {
+  const { layout } = stored;
+  const { range } = request;
+  return {
+    url: request.url,
+    ...(request.digest !== undefined && { digest: request.digest }),
+    ...(range &&
+      'first' in range &&
+      range.last !== undefined && { range: { start: range.first, length: range.last - range.first + 1 } }),
+    type: 0,
+    ...(request.tag !== undefined && { tag: request.tag }),
+    ...(request.application !== undefined && { application: request.application }),
+    priority: (request.priority ?? lowestPriority) as 0 | 1 | 2 | 3 | 4 | 5 | 6,
+    filteredQueryParams: [...(request.filteredQueryParams ?? [])],
+    requestHeader: Object.fromEntries(
+      Object.entries(request.header).filter(([name]) => harmlessHeaders.has(name.toLowerCase())),
+    ),
+    ...(request.pieceLengthBytes !== undefined && { pieceLength: request.pieceLengthBytes }),
+    disableBackToSource: request.disableBackToSource ?? false,
+    needBackToSource: needBackToSource || request.needBackToSource === true,
+    prefetch: request.prefetch ?? false,
+    ...(request.contentForCalculatingTaskId !== undefined && {
+      contentForCalculatingTaskId: request.contentForCalculatingTaskId,
+    }),
+    enableTaskIdBasedBlobDigest: request.blobDigestAsId ?? true,
+    ...(layout && {
+      actualContentLength: layout.contentLengthBytes,
+      actualPieceLength: layout.pieceLengthBytes,
+      actualPieceCount: layout.pieceCount,
+    }),
+  };
+}

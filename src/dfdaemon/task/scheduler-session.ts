@@ -1,0 +1,372 @@
+/**
+ * One download's conversation with the scheduler: what happened goes up in batches, parents and origin leases come down.
+ * Speaks the original protocol to an original scheduler, and the extended one where both sides have announced it.
+ */
+import type { DragonflyError } from '../../core/errors.ts';
+import type { Logger } from '../../core/logger.ts';
+import { pieceSpan, type PieceLayout } from '../../core/piece-layout.ts';
+import { PieceSet } from '../../swarm/piece-set.ts';
+import { Download, Peer } from '../../rpc/generated/common/v2/common.ts';
+import {
+  AnnouncePeerRequest,
+  type AnnouncePeerResponse,
+  type TaskMetadata,
+} from '../../rpc/generated/scheduler/v2/scheduler.ts';
+import type { PeerStream } from '../../rpc/scheduler-ring.ts';
+import { MessageQueue } from '../../rpc/streams.ts';
+import { daemonLimits } from '../limits.ts';
+import type { ParentAddress } from './parent-link.ts';
+import type { PieceFailure } from './piece-exchange.ts';
+
+type Request = NonNullable<AnnouncePeerRequest['request']>;
+
+export interface OriginLease {
+  /** Empty when the scheduler knows no leases: then the run is everything that is missing. */
+  readonly id: string;
+  readonly first: number;
+  /** One past the last piece; undefined for "to the end". */
+  readonly end: number | undefined;
+}
+
+export interface SessionEvents {
+  /** A scheduler has taken the stream. */
+  connected(): void;
+  metadata(metadata: {
+    contentLengthBytes: number | undefined;
+    pieceLengthBytes: number;
+    responseHeader: Readonly<Record<string, string>>;
+  }): void;
+  parents(parents: readonly ParentAddress[], options: { replace: boolean }): void;
+  dropParents(ids: readonly string[]): void;
+  lease(lease: OriginLease): void;
+  revokeLease(leaseId: string): void;
+  emptyTask(): void;
+  /** The stream is over: refused by the scheduler with this error, or lost. */
+  closed(error: DragonflyError | undefined): void;
+}
+
+export type OpenPeerStream = (
+  taskId: string,
+  requests: AsyncIterable<AnnouncePeerRequest>,
+  signal: AbortSignal,
+) => Promise<PeerStream>;
+
+interface ParentTally {
+  bytes: number;
+  pieces: number;
+  costMs: number;
+}
+
+export class SchedulerSession {
+  readonly #ids: { readonly hostId: string; readonly taskId: string; readonly peerId: string };
+  readonly #events: SessionEvents;
+  readonly #logger: Logger;
+  readonly #controller = new AbortController();
+  readonly #outgoing = new MessageQueue<AnnouncePeerRequest>();
+  #connected = false;
+  #extended = false;
+  #batch = new PieceSet();
+  #tallies = new Map<string, ParentTally>();
+  #sourceBytes = 0;
+  #sourcePieces = 0;
+  #leaseId = '';
+  #timer: NodeJS.Timeout | undefined;
+  #lastReportMs = 0;
+  #toldStarted = false;
+
+  constructor(ids: { hostId: string; taskId: string; peerId: string }, events: SessionEvents, logger: Logger) {
+    this.#ids = ids;
+    this.#events = events;
+    this.#logger = logger;
+  }
+
+  get connected(): boolean {
+    return this.#connected;
+  }
+
+  get extended(): boolean {
+    return this.#extended;
+  }
+
+  /** Registers and reads answers until the stream ends; never rejects. */
+  async run(open: OpenPeerStream, download: Parameters<typeof Download.fromPartial>[0], held: PieceSet): Promise<void> {
+    let failure: unknown;
+    try {
+      this.#send({ $case: 'registerPeerRequest', value: { download: Download.fromPartial(download) } });
+      const stream = await open(this.#ids.taskId, this.#outgoing, this.#controller.signal);
+      this.#extended = stream.extended;
+      this.#connected = true;
+      this.#events.connected();
+      if (stream.extended && held.count > 0) this.#reportHeld(held);
+      for await (const response of stream.responses) this.#take(response);
+    } catch (error) {
+      failure = error;
+    }
+    clearTimeout(this.#timer);
+    this.#outgoing.end();
+    const stopped = this.#controller.signal.aborted;
+    if (failure !== undefined && !stopped) {
+      this.#logger.debug(
+        { taskId: this.#ids.taskId, error: (failure as Error).message },
+        'the stream to the scheduler has ended',
+      );
+    }
+    if (!stopped) this.#events.closed(failure as DragonflyError | undefined);
+  }
+
+  /** The origin has told what the content is. */
+  metadata(metadata: {
+    contentLengthBytes: number | undefined;
+    pieceLengthBytes: number;
+    responseHeader: Readonly<Record<string, string>>;
+    ranges: boolean;
+  }): void {
+    if (!this.#extended) return;
+    this.#send({
+      $case: 'taskMetadataRequest',
+      value: {
+        ...(metadata.contentLengthBytes !== undefined && { contentLength: metadata.contentLengthBytes }),
+        pieceLength: metadata.pieceLengthBytes,
+        responseHeader: { ...metadata.responseHeader },
+        rangesSupported: metadata.ranges,
+      },
+    });
+  }
+
+  /** @param parentId undefined for the origin. */
+  pieceFinished(
+    number: number,
+    layout: PieceLayout | undefined,
+    lengthBytes: number,
+    parentId: string | undefined,
+    costMs: number,
+  ): void {
+    if (!this.#extended) {
+      this.#reportOne(number, layout, lengthBytes, parentId, costMs);
+      return;
+    }
+    this.#batch.add(number);
+    if (parentId === undefined) {
+      this.#sourceBytes += lengthBytes;
+      this.#sourcePieces += 1;
+    } else {
+      const tally = this.#tallies.get(parentId) ?? { bytes: 0, pieces: 0, costMs: 0 };
+      tally.bytes += lengthBytes;
+      tally.pieces += 1;
+      tally.costMs += costMs;
+      this.#tallies.set(parentId, tally);
+    }
+    this.#scheduleReport();
+  }
+
+  pieceFailed(parentId: string, piece: number | undefined, reason: PieceFailure): void {
+    this.#send({
+      $case: 'downloadPieceFailedRequest',
+      value: {
+        ...(piece !== undefined && { pieceNumber: piece }),
+        parentId,
+        temporary: reason !== 'corrupt',
+        notHeld: reason === 'gone' && this.#extended,
+      },
+    });
+  }
+
+  /** Asks for other parents than these. */
+  reschedule(blocked: readonly ParentAddress[], description: string): void {
+    this.#flush();
+    this.#send({
+      $case: 'reschedulePeerRequest',
+      value: { candidateParents: blocked.map(({ peerId }) => Peer.fromPartial({ id: peerId })), description },
+    });
+  }
+
+  leaseStarted(lease: OriginLease): void {
+    this.#leaseId = lease.id;
+    this.#toldStarted = true;
+    this.#send({ $case: 'downloadPeerBackToSourceStartedRequest', value: {} });
+  }
+
+  /** Bytes flow from the origin although no piece is complete yet: keeps the lease. */
+  leaseProgress(): void {
+    if (!this.#extended || this.#leaseId === '' || this.#timer) return;
+    this.#send({
+      $case: 'downloadPiecesFinishedRequest',
+      value: { pieces: new Uint8Array(), parents: [], sourceBytes: 0, sourcePieces: 0, originLeaseId: this.#leaseId },
+    });
+  }
+
+  leaseFailed(lease: OriginLease, error: DragonflyError, temporary: boolean): void {
+    this.#flush();
+    const { statusCode, header } = error.details ?? {};
+    const backend = { message: error.message, header: { ...header }, ...(statusCode !== undefined && { statusCode }) };
+    if (this.#extended) {
+      const cause =
+        statusCode === undefined
+          ? ({ $case: 'unknown', value: { message: error.message } } as const)
+          : ({ $case: 'backend', value: backend } as const);
+      this.#send({ $case: 'originLeaseFailedRequest', value: { leaseId: lease.id, cause, temporary } });
+    } else {
+      const response =
+        statusCode === undefined
+          ? ({ $case: 'unknown', value: { message: error.message } } as const)
+          : ({ $case: 'backend', value: backend } as const);
+      this.#send({ $case: 'downloadPieceBackToSourceFailedRequest', value: { response } });
+      this.#send({ $case: 'downloadPeerBackToSourceFailedRequest', value: { description: error.message } });
+    }
+  }
+
+  /** Everything is on disk and verified. The scheduler ends the stream. */
+  succeeded({ fromOrigin }: { fromOrigin: boolean }): void {
+    this.#flush();
+    if (fromOrigin && !this.#extended) this.#send({ $case: 'downloadPeerBackToSourceFinishedRequest', value: {} });
+    else this.#send({ $case: 'downloadPeerFinishedRequest', value: {} });
+    this.#outgoing.end();
+  }
+
+  failed(description: string): void {
+    this.#send({ $case: 'downloadPeerFailedRequest', value: { description } });
+    this.#outgoing.end();
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#outgoing.end();
+    this.#controller.abort();
+  }
+
+  #take(response: AnnouncePeerResponse): void {
+    const message = response.response;
+    switch (message?.$case) {
+      case 'emptyTaskResponse':
+        this.#events.emptyTask();
+        return;
+      case 'normalTaskResponse': {
+        const { candidateParents, parentLinks, additional, taskMetadata } = message.value;
+        const distances = new Map(parentLinks.map((link) => [link.peerId, link.distance]));
+        this.#tellStarted();
+        this.#takeMetadata(taskMetadata);
+        const parents = candidateParents.flatMap((peer): ParentAddress[] =>
+          peer.host
+            ? [
+                {
+                  peerId: peer.id,
+                  hostId: peer.host.id,
+                  hostname: peer.host.hostname,
+                  ip: peer.host.ip,
+                  port: peer.host.port,
+                  distance: distances.get(peer.id) ?? 1,
+                },
+              ]
+            : [],
+        );
+        this.#events.parents(parents, { replace: !additional });
+        return;
+      }
+      case 'needBackToSourceResponse': {
+        const lease = message.value.originLease;
+        this.#takeMetadata(message.value.taskMetadata);
+        this.#events.lease({
+          id: lease?.id ?? '',
+          first: lease?.firstPiece ?? 0,
+          end: lease && lease.pieceCount > 0 ? lease.firstPiece + lease.pieceCount : undefined,
+        });
+        return;
+      }
+      case 'metadataOnlyResponse':
+        this.#tellStarted();
+        return;
+      case 'revokeLeaseResponse':
+        this.#events.revokeLease(message.value.leaseId);
+        return;
+      case 'taskMetadataResponse':
+        this.#takeMetadata(message.value);
+        return;
+      case 'dropParentsResponse':
+        this.#events.dropParents(message.value.peerIds);
+        return;
+      case undefined:
+        return; // a message of a later version: nothing we know how to do
+    }
+  }
+
+  #takeMetadata(metadata: TaskMetadata | undefined): void {
+    if (!metadata || metadata.pieceLength === 0) return;
+    this.#events.metadata({
+      contentLengthBytes: metadata.contentLength,
+      pieceLengthBytes: metadata.pieceLength,
+      responseHeader: metadata.responseHeader,
+    });
+  }
+
+  #tellStarted(): void {
+    if (this.#toldStarted) return;
+    this.#toldStarted = true;
+    this.#send({ $case: 'downloadPeerStartedRequest', value: {} });
+  }
+
+  /** The first piece is reported at once, since others wait for it; later ones together. */
+  #scheduleReport(): void {
+    if (this.#timer) return;
+    const dueMs = this.#lastReportMs + daemonLimits.reportIntervalMs - performance.now();
+    this.#timer = setTimeout(() => this.#flush(), Math.max(0, dueMs));
+  }
+
+  #flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#batch.count === 0) return;
+    this.#lastReportMs = performance.now();
+    const parents = [...this.#tallies].map(([peerId, { bytes, pieces, costMs }]) => ({
+      peerId,
+      bytes,
+      pieces,
+      rateBytesPerSecond: Math.round(bytes / Math.max(0.001, costMs / 1000)),
+      failures: 0,
+    }));
+    this.#send({
+      $case: 'downloadPiecesFinishedRequest',
+      value: {
+        pieces: this.#batch.toBytes(),
+        parents,
+        sourceBytes: this.#sourceBytes,
+        sourcePieces: this.#sourcePieces,
+        originLeaseId: this.#sourcePieces > 0 ? this.#leaseId : '',
+      },
+    });
+    this.#batch = new PieceSet();
+    this.#tallies = new Map();
+    this.#sourceBytes = 0;
+    this.#sourcePieces = 0;
+  }
+
+  #reportHeld(held: PieceSet): void {
+    const value = { pieces: held.toBytes(), parents: [], sourceBytes: 0, sourcePieces: 0, originLeaseId: '' };
+    this.#send({ $case: 'downloadPiecesFinishedRequest', value });
+  }
+
+  #reportOne(
+    number: number,
+    layout: PieceLayout | undefined,
+    length: number,
+    parentId: string | undefined,
+    costMs: number,
+  ): void {
+    const piece = {
+      number,
+      ...(parentId !== undefined && { parentId }),
+      offset: layout ? pieceSpan(layout, number).offset : 0,
+      length,
+      digest: '',
+      trafficType: parentId === undefined ? (0 as const) : (1 as const),
+      cost: { seconds: Math.floor(costMs / 1000), nanos: Math.floor((costMs % 1000) * 1e6) },
+      createdAt: new Date(),
+    };
+    const name = parentId === undefined ? 'downloadPieceBackToSourceFinishedRequest' : 'downloadPieceFinishedRequest';
+    this.#outgoing.push(AnnouncePeerRequest.fromPartial({ ...this.#ids, request: { $case: name, value: { piece } } }));
+  }
+
+  #send(request: Request): void {
+    if (this.#outgoing.ended) return;
+    this.#outgoing.push({ ...this.#ids, request });
+  }
+}

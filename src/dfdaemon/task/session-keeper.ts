@@ -1,0 +1,88 @@
+/** Keeps a session with the scheduler open while a download runs: a lost one is opened again, a refusal is final. */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { DragonflyError } from '../../core/errors.ts';
+import type { Logger } from '../../core/logger.ts';
+import { daemonLimits } from '../limits.ts';
+import { SchedulerSession, type SessionEvents } from './scheduler-session.ts';
+
+export interface SessionKeeperOptions {
+  readonly ids: { readonly hostId: string; readonly taskId: string; readonly peerId: string };
+  /** Registers and reads answers until the stream ends. */
+  readonly run: (session: SchedulerSession) => Promise<void>;
+  readonly events: Omit<SessionEvents, 'closed'> & {
+    /** The connection is lost; another is on its way while there are attempts left. */
+    lost(): void;
+    /** The scheduler has answered, and will not change its mind. */
+    refused(error: DragonflyError): void;
+  };
+  readonly logger: Logger;
+  /** Aborts when the download ends. */
+  readonly signal: AbortSignal;
+}
+
+export class SessionKeeper {
+  readonly #options: SessionKeeperOptions;
+  #session: SchedulerSession | undefined;
+  #attempts = 0;
+  #closed = false;
+
+  constructor(options: SessionKeeperOptions) {
+    this.#options = options;
+  }
+
+  /** Undefined between two sessions. */
+  get session(): SchedulerSession | undefined {
+    return this.#session;
+  }
+
+  open(): void {
+    const { ids, run, events, logger } = this.#options;
+    const session: SchedulerSession = new SchedulerSession(
+      ids,
+      {
+        ...events,
+        parents: (parents, options) => {
+          this.#attempts = 0;
+          events.parents(parents, options);
+        },
+        closed: (error) => this.#lost(session, error),
+      },
+      logger,
+    );
+    this.#session = session;
+    void run(session);
+  }
+
+  /** Hangs up for good. */
+  close(): void {
+    this.#closed = true;
+    this.#session?.close();
+    this.#session = undefined;
+  }
+
+  #lost(session: SchedulerSession, error: DragonflyError | undefined): void {
+    if (this.#session !== session || this.#options.signal.aborted) return;
+    this.#session = undefined;
+    if (error && isRefusal(error)) return this.#options.events.refused(error);
+    this.#attempts += 1;
+    if (this.#attempts <= daemonLimits.sessionAttempts) void this.#reopen();
+    this.#options.events.lost();
+  }
+
+  async #reopen(): Promise<void> {
+    const { sessionBackoffMs, sessionBackoffMaxMs } = daemonLimits;
+    const pauseMs = Math.min(sessionBackoffMs * 2 ** (this.#attempts - 1), sessionBackoffMaxMs);
+    try {
+      await delay(pauseMs * (0.5 + Math.random() / 2), undefined, { signal: this.#options.signal });
+    } catch {
+      return; // the download has ended
+    }
+    if (!this.#closed && !this.#session) this.open();
+  }
+}
+
+/** Carries what the origin said, or what only the caller can change; anything else may be better at the next try. */
+function isRefusal(error: DragonflyError): boolean {
+  const passing = ['UNAVAILABLE', 'CANCELLED', 'DEADLINE_EXCEEDED', 'RESOURCE_EXHAUSTED', 'INTERNAL'];
+  return error.details?.statusCode !== undefined || !passing.includes(error.code);
+}

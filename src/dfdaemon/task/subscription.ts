@@ -1,0 +1,232 @@
+/** One reader of a task, running or finished: feeds its range in order, or its pieces as they land. */
+import { requireRange, type ByteRange, type RangeSpec } from '../../core/byte-range.ts';
+import { DragonflyError } from '../../core/errors.ts';
+import { piecesOfRange } from '../../core/piece-layout.ts';
+import type { PieceRecord } from '../storage/metadata.ts';
+import type { Lease, StoredTask } from '../storage/stored-task.ts';
+import type { Download } from './download.ts';
+import type { FileSpan, FinishedPiece, OpenTask, Receipt } from './open-task.ts';
+
+export interface SubscriptionOptions {
+  readonly stored: StoredTask;
+  /** Undefined when everything was on disk before. */
+  readonly download: Download | undefined;
+  readonly peerId: string;
+  readonly range: RangeSpec | undefined;
+  readonly signal: AbortSignal;
+  readonly localReceipt: () => Receipt;
+  readonly onLeave: (subscription: Subscription) => void;
+  /** The reader now waits for this piece; undefined when it has left. */
+  readonly onPosition: (subscription: Subscription, piece: number | undefined) => void;
+}
+
+export class Subscription implements OpenTask {
+  readonly taskId: string;
+  readonly peerId: string;
+  readonly local: boolean;
+  readonly #options: SubscriptionOptions;
+  readonly #stored: StoredTask;
+  readonly #download: Download | undefined;
+  readonly #signal: AbortSignal;
+  readonly #lease: Lease;
+  readonly #aborted: Promise<never>;
+  #range: ByteRange | undefined;
+  #left = false;
+
+  constructor(options: SubscriptionOptions) {
+    this.#options = options;
+    this.#stored = options.stored;
+    this.#download = options.download;
+    this.taskId = options.stored.id;
+    this.peerId = options.peerId;
+    this.local = options.download === undefined;
+    this.#signal = options.signal;
+    this.#lease = options.stored.lease();
+    this.#aborted = new Promise((_, reject) => {
+      if (options.signal.aborted) reject(options.signal.reason as Error);
+      options.signal.addEventListener('abort', () => reject(options.signal.reason as Error), { once: true });
+    });
+    this.#aborted.catch(() => undefined);
+  }
+
+  /** Waits until the content's metadata is known and the range can be judged. RANGE_NOT_SATISFIABLE when it is outside. */
+  async ready(): Promise<void> {
+    while (!this.#stored.layout && this.#stored.pieceLengthBytes === undefined) await this.#next();
+    const { range } = this.#options;
+    // Content of unknown length has to end before a part of it can be named.
+    if (range !== undefined) while (!this.#stored.layout) await this.#next();
+    const { layout } = this.#stored;
+    if (!layout) return;
+    this.#range =
+      range === undefined
+        ? { start: 0, length: layout.contentLengthBytes }
+        : requireRange(range, layout.contentLengthBytes);
+    this.#download?.want(this.#wantedPieces());
+  }
+
+  get responseHeader(): Readonly<Record<string, string>> {
+    return this.#stored.responseHeader;
+  }
+
+  get contentLengthBytes(): number | undefined {
+    return this.#stored.layout?.contentLengthBytes;
+  }
+
+  get pieceLengthBytes(): number {
+    return this.#stored.pieceLengthBytes ?? 0;
+  }
+
+  get range(): ByteRange | undefined {
+    return this.#range;
+  }
+
+  get finished(): Promise<Receipt> {
+    if (!this.#download) return Promise.resolve(this.#options.localReceipt());
+    return Promise.race([this.#download.ended, this.#aborted]);
+  }
+
+  /** Pieces of other nodes are handed out once they are verified; bytes from the origin as soon as they are in the file. */
+  async *spans(): AsyncGenerator<FileSpan> {
+    const generation = this.#download?.generation;
+    for (let number = this.#firstPiece(); ; number += 1) {
+      this.#options.onPosition(this, number);
+      let sentBytes = 0;
+      for (;;) {
+        const available = this.#availableOf(number);
+        if (available === undefined) return;
+        this.#requireSameContent(generation);
+        if (available.bytes > sentBytes) {
+          yield* this.#spanOf(number, sentBytes, available.bytes);
+          sentBytes = available.bytes;
+        }
+        if (available.complete) break;
+        // A fetch that broke starts the piece anew, and has then less than was sent.
+        const now = this.#availableOf(number);
+        if (now && !now.complete && now.bytes <= sentBytes) await this.#next();
+      }
+    }
+  }
+
+  async *pieces(): AsyncGenerator<FinishedPiece> {
+    const told = new Set<number>();
+    let generation = this.#download?.generation;
+    for (;;) {
+      if (this.#download?.generation !== generation) {
+        generation = this.#download?.generation;
+        told.clear();
+      }
+      const change = this.#download?.changed;
+      for (const record of this.#stored.pieceRecords()) {
+        if (told.has(record.number) || !this.#isWanted(record.number)) continue;
+        told.add(record.number);
+        yield toFinishedPiece(record, this.#download === undefined);
+      }
+      if (this.#allThere(told)) return;
+      this.#download?.throwIfFailed();
+      await Promise.race([change, this.#aborted]);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#left) return;
+    this.#left = true;
+    this.#lease.release();
+    this.#options.onPosition(this, undefined);
+    this.#options.onLeave(this);
+  }
+
+  *#spanOf(number: number, fromBytes: number, toBytes: number): Generator<FileSpan> {
+    const span = this.#clip({ offset: number * this.pieceLengthBytes + fromBytes, length: toBytes - fromBytes });
+    if (span.length === 0) return;
+    if (this.#stored.pieces.has(number)) {
+      using piece = this.#stored.openPiece(number); // makes sure that nobody has edited the file
+      yield { fd: piece.fd, ...span };
+      return;
+    }
+    const file = this.#stored.content.acquire();
+    try {
+      yield { fd: file.fd, ...span };
+    } finally {
+      file.release();
+    }
+  }
+
+  /** What can be read of the piece now; undefined when the content, or what is wanted of it, ends before. */
+  #availableOf(number: number): { readonly bytes: number; readonly complete: boolean } | undefined {
+    this.#signal.throwIfAborted();
+    const last = this.#lastPiece();
+    if (last !== undefined && number > last) return undefined;
+    const held = this.#stored.pieces.has(number) && !(number === last && this.#download?.holdsLastBytes === true);
+    const piece = held ? this.#stored.piece(number) : undefined;
+    if (piece) return { bytes: piece.length, complete: true };
+    return { bytes: held ? 0 : (this.#download?.writtenOf(number) ?? 0), complete: false };
+  }
+
+  /** Until the download changes; throws its error. */
+  async #next(): Promise<void> {
+    const download = this.#download;
+    if (!download)
+      throw new DragonflyError('PIECE_UNAVAILABLE', `task ${this.taskId} has lost pieces while it was read`);
+    download.throwIfFailed();
+    await Promise.race([download.changed, this.#aborted]);
+    download.throwIfFailed();
+  }
+
+  /** What was handed out before may have been forged; the reader must not get a mixture. */
+  #requireSameContent(generation: number | undefined): void {
+    if (this.#download?.generation === generation) return;
+    throw new DragonflyError('DIGEST_MISMATCH', 'other nodes gave wrong content, which was noticed while it was read', {
+      hint: 'Ask again: it is being fetched from the origin.',
+    });
+  }
+
+  #wantedPieces(): { first: number; last: number } | undefined {
+    const { layout } = this.#stored;
+    if (!layout || !this.#range || this.#range.length === layout.contentLengthBytes) return undefined;
+    return piecesOfRange(layout, this.#range.start, this.#range.length);
+  }
+
+  #firstPiece(): number {
+    return this.#range ? Math.floor(this.#range.start / this.pieceLengthBytes) : 0;
+  }
+
+  #lastPiece(): number | undefined {
+    const { layout } = this.#stored;
+    if (!layout) return undefined;
+    return this.#wantedPieces()?.last ?? layout.pieceCount - 1;
+  }
+
+  #isWanted(number: number): boolean {
+    const wanted = this.#wantedPieces();
+    return wanted === undefined || (number >= wanted.first && number <= wanted.last);
+  }
+
+  #allThere(told: ReadonlySet<number>): boolean {
+    const { layout } = this.#stored;
+    if (!layout || this.#download?.holdsLastBytes === true) return false;
+    const wanted = this.#wantedPieces();
+    return told.size === (wanted ? wanted.last - wanted.first + 1 : layout.pieceCount);
+  }
+
+  /** The part of the piece inside the range. */
+  #clip(piece: { readonly offset: number; readonly length: number }): { offset: number; length: number } {
+    const { layout } = this.#stored;
+    const range = this.#range ?? { start: 0, length: layout?.contentLengthBytes ?? Number.MAX_SAFE_INTEGER };
+    const start = Math.max(piece.offset, range.start);
+    const end = Math.min(piece.offset + piece.length, range.start + range.length);
+    return { offset: start, length: Math.max(0, end - start) };
+  }
+}
+
+function toFinishedPiece(record: PieceRecord, local: boolean): FinishedPiece {
+  const fromOrigin = record.source === 'origin';
+  return {
+    number: record.number,
+    offset: record.offset,
+    length: record.length,
+    digest: `crc32:${record.crc32}`,
+    parentId: fromOrigin ? undefined : record.source,
+    traffic: local ? 'local' : fromOrigin ? 'origin' : 'remote',
+    costMs: record.costMs,
+  };
+}

@@ -1,0 +1,139 @@
+/**
+ * The rate limits of downloads: one per task, one for everything that comes from origins, one for what nobody waits for
+ * yet, one for all. With sampling, the total is divided anew every second by what each running task needs.
+ */
+import { RateLimiter } from '../../core/rate-limiter.ts';
+import { fairShares } from './fair-shares.ts';
+
+/** Bytes per second. */
+export interface DownloadRates {
+  readonly total: number;
+  readonly perTask: number;
+  readonly backToSource: number;
+  readonly prefetch: number;
+}
+
+export interface TrafficShaperOptions {
+  readonly rates: DownloadRates;
+  /** Divide the total by need, instead of first come, first served. */
+  readonly sampling: boolean;
+}
+
+const samplingMs = 1000;
+
+/** A task that used this part of its share would have used more. */
+const pressedPart = 0.9;
+
+/** One that did not may grow by this much until it counts as pressed. */
+const headroom = 1.5;
+
+/** What the least busy task may begin with: a block or two, or it could never show that it needs more. */
+const leastNeed = 2 ** 20;
+
+export class TrafficShaper {
+  /** Of all that is downloaded, from wherever. */
+  readonly total: RateLimiter;
+  readonly #options: TrafficShaperOptions;
+  readonly #origin: RateLimiter;
+  readonly #prefetch: RateLimiter;
+  readonly #tasks = new Set<TaskRate>();
+  #timer: NodeJS.Timeout | undefined;
+  #sampledMs = 0;
+
+  constructor(options: TrafficShaperOptions) {
+    this.#options = options;
+    this.total = new RateLimiter(options.rates.total);
+    this.#origin = new RateLimiter(options.rates.backToSource);
+    this.#prefetch = new RateLimiter(options.rates.prefetch);
+  }
+
+  /** The limits of one more running task, until it is disposed. */
+  open(): TaskRate {
+    const { rates, sampling } = this.#options;
+    const common = { total: this.total, origin: this.#origin, prefetch: this.#prefetch };
+    const mean = sampling ? rates.total / (this.#tasks.size + 1) : Infinity;
+    const task = new TaskRate(Math.min(rates.perTask, mean), common, () => this.#close(task));
+    this.#tasks.add(task);
+    if (sampling && !this.#timer) {
+      this.#sampledMs = performance.now();
+      this.#timer = setInterval(() => this.#sample(), samplingMs);
+    }
+    return task;
+  }
+
+  /** Gives every task its share of the total, by what it has taken in the seconds since the last time. */
+  divide(seconds: number): void {
+    const { rates } = this.#options;
+    const tasks = [...this.#tasks];
+    const needs = tasks.map((task) => Math.min(task.need(seconds), rates.perTask));
+    for (const [index, share] of fairShares(rates.total, needs).entries())
+      tasks[index]?.setShare(Math.min(share, rates.perTask));
+  }
+
+  #close(task: TaskRate): void {
+    this.#tasks.delete(task);
+    if (this.#tasks.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #sample(): void {
+    const nowMs = performance.now();
+    this.divide(Math.max(1, nowMs - this.#sampledMs) / 1000);
+    this.#sampledMs = nowMs;
+  }
+}
+
+export class TaskRate implements Disposable {
+  /** Nobody waits for what the task brings: it is paid as prefetch as well. */
+  background = false;
+  readonly #own: RateLimiter;
+  readonly #common: { readonly total: RateLimiter; readonly origin: RateLimiter; readonly prefetch: RateLimiter };
+  readonly #close: () => void;
+  #share: number;
+  #takenBefore = 0;
+
+  constructor(
+    share: number,
+    common: { readonly total: RateLimiter; readonly origin: RateLimiter; readonly prefetch: RateLimiter },
+    close: () => void,
+  ) {
+    this.#own = new RateLimiter(share);
+    this.#share = share;
+    this.#common = common;
+    this.#close = close;
+  }
+
+  /** Bytes per second it may take. */
+  get share(): number {
+    return this.#share;
+  }
+
+  /** What bytes from other peers pay beside the total, which the client of pieces charges itself. */
+  get fromPeers(): readonly RateLimiter[] {
+    return this.background ? [this.#own, this.#common.prefetch] : [this.#own];
+  }
+
+  /** What bytes from an origin pay. */
+  get fromOrigin(): readonly RateLimiter[] {
+    return [...this.fromPeers, this.#common.origin, this.#common.total];
+  }
+
+  /** Bytes per second the task wants, by what it has taken since it was asked last. */
+  need(seconds: number): number {
+    const { taken } = this.#own;
+    const used = (taken - this.#takenBefore) / seconds;
+    this.#takenBefore = taken;
+    const pressed = this.#own.waiting > 0 || used >= this.#share * pressedPart;
+    return pressed ? Infinity : Math.max(leastNeed, used * headroom);
+  }
+
+  setShare(bytesPerSec: number): void {
+    this.#share = bytesPerSec;
+    this.#own.setRate(bytesPerSec);
+  }
+
+  [Symbol.dispose](): void {
+    this.#close();
+  }
+}

@@ -1,0 +1,129 @@
+/**
+ * What is encrypted between this daemon and the other services: one switch for all of it.
+ *
+ * As soon as one listener is configured with `insecure: false`, gRPC in both directions and pieces in both directions use
+ * TLS; a listener without files of its own takes those of the other. `security.tlsPolicy: prefer` lets both ports take
+ * plain text as well, for the time a cluster needs to move. Files that do not load end the start: nothing is ever sent in
+ * clear instead.
+ */
+import { X509Certificate } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { createSecureContext } from 'node:tls';
+import { DragonflyError } from '../core/errors.ts';
+import type { ClientTls } from '../rpc/channels.ts';
+import type { ServerTls } from '../rpc/server.ts';
+import type { DfdaemonConfig } from './config.ts';
+import type { TransportTls } from './transport/tls-policy.ts';
+
+/** Without a member, that part speaks plain text; all have one, or none. */
+export interface TransportSecurity {
+  readonly peerServer?: ServerTls;
+  readonly pieceServer?: TransportTls;
+  readonly grpcClient?: ClientTls;
+  readonly pieceClient?: TransportTls;
+}
+
+type Listener = DfdaemonConfig['upload']['security'];
+
+interface Identity {
+  readonly ca: Buffer | undefined;
+  readonly cert: Buffer;
+  readonly key: Buffer;
+  /** Callers must show a certificate that `ca` signed. */
+  readonly demandsCertificates: boolean;
+}
+
+/** Throws CONFIG_INVALID. */
+export async function loadTransportSecurity({
+  download,
+  upload,
+  security,
+}: DfdaemonConfig): Promise<TransportSecurity> {
+  const [peerListener, pieceListener] = [download.peerGRPC.security, upload.security];
+  const peer = peerListener.insecure ? pieceListener : peerListener;
+  const piece = pieceListener.insecure ? peerListener : pieceListener;
+  if (peer.insecure) {
+    const hint = 'Set insecure: false, caCert, cert and key in download.peerGRPC.security.';
+    if (security.autoIssueCert)
+      throw invalid('security.autoIssueCert is on, but this daemon takes its certificate from files only', hint);
+    if (security.tlsPolicy === 'force') throw invalid('security.tlsPolicy is force, but there is no certificate', hint);
+    return {};
+  }
+  const [peerIdentity, pieceIdentity] = [
+    await loadIdentity(peer, peer === peerListener ? 'download.peerGRPC.security' : 'upload.security', security.caCert),
+    await loadIdentity(
+      piece,
+      piece === pieceListener ? 'upload.security' : 'download.peerGRPC.security',
+      security.caCert,
+    ),
+  ];
+  const policy = security.tlsPolicy === 'prefer' ? 'prefer' : 'force';
+  return {
+    peerServer: { ...asServer(peerIdentity), acceptPlain: policy === 'prefer' },
+    pieceServer: { policy, ...asServer(pieceIdentity) },
+    grpcClient: asClient(peerIdentity),
+    pieceClient: { policy, ...asClient(pieceIdentity) },
+  };
+}
+
+async function loadIdentity(listener: Listener, where: string, sharedCa: string): Promise<Identity> {
+  const { cert, key, tlsVerify } = listener;
+  if (!cert || !key)
+    throw invalid(`${where} is not insecure, but has no cert and key`, 'Give both, as PEM or as paths of PEM files.');
+  const ca = listener.caCert || sharedCa || undefined;
+  if (tlsVerify && ca === undefined)
+    throw invalid(
+      `${where} has no caCert to verify the certificates of others with`,
+      'Give the CA of the cluster, or set tlsVerify to false: then anybody may connect, encrypted.',
+    );
+  const identity: Identity = {
+    ca: ca === undefined ? undefined : await pem(ca, `${where}.caCert`),
+    cert: await pem(cert, `${where}.cert`),
+    key: await pem(key, `${where}.key`),
+    demandsCertificates: tlsVerify,
+  };
+  try {
+    for (const certificates of [identity.cert, identity.ca])
+      if (certificates) for (const block of certificateBlocks(certificates)) new X509Certificate(block);
+    createSecureContext({ cert: identity.cert, key: identity.key, ca: identity.ca });
+  } catch (cause) {
+    throw invalid(
+      `the certificates of ${where} cannot be used: ${(cause as Error).message}`,
+      'Check that cert and key belong together and that all are PEM.',
+      cause,
+    );
+  }
+  return identity;
+}
+
+async function pem(value: string, where: string): Promise<Buffer> {
+  if (value.includes('-----BEGIN ')) return Buffer.from(value);
+  try {
+    return await readFile(value);
+  } catch (cause) {
+    throw invalid(
+      `${where} cannot be read: ${(cause as Error).message}`,
+      'Give PEM, or the path of a PEM file.',
+      cause,
+    );
+  }
+}
+
+/** Throws when there is none. */
+function certificateBlocks(text: Buffer): string[] {
+  const blocks = text.toString('latin1').match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g);
+  if (!blocks) throw new Error('there is no certificate in it');
+  return blocks;
+}
+
+function asServer({ ca, cert, key, demandsCertificates }: Identity): Pick<ServerTls, 'ca' | 'cert' | 'key'> {
+  return { cert, key, ...(demandsCertificates && ca && { ca }) };
+}
+
+function asClient({ ca, cert, key }: Identity): Pick<ServerTls, 'ca' | 'cert' | 'key'> {
+  return { cert, key, ...(ca && { ca }) };
+}
+
+function invalid(message: string, hint: string, cause?: unknown): DragonflyError {
+  return new DragonflyError('CONFIG_INVALID', message, { hint, cause });
+}
