@@ -1,0 +1,352 @@
+/**
+ * One peer's stream: its messages become events of the swarm, in the order they arrive. The answers leave through the
+ * session's queue, whoever caused them, so reading here never waits for writing there.
+ */
+import { DragonflyError, toDragonflyError } from '../core/errors.ts';
+import type { CallContext } from '../rpc/call-context.ts';
+import { TrafficType, type Download, type Piece } from '../rpc/generated/common/v2/common.ts';
+import type { Backend } from '../rpc/generated/errordetails/v2/errordetails.ts';
+import type {
+  AnnouncePeerRequest,
+  AnnouncePeerResponse,
+  DownloadPiecesFinishedRequest,
+  OriginLeaseFailedRequest,
+  TaskMetadata,
+} from '../rpc/generated/scheduler/v2/scheduler.ts';
+import { allFeatures, originalFeatures, type OriginError, type TaskLayout } from '../swarm/events.ts';
+import { PieceSet } from '../swarm/piece-set.ts';
+import type { Brain } from './brain.ts';
+import { isSeed } from './host-registry.ts';
+import { msFromDuration } from './messages.ts';
+import type { PeerSession } from './peer-sessions.ts';
+
+interface PeerLabels {
+  readonly priority: string;
+  readonly task_type: string;
+  readonly host_type: string;
+}
+
+type Request = NonNullable<AnnouncePeerRequest['request']>;
+
+export async function* announcePeer(
+  brain: Brain,
+  requests: AsyncIterable<AnnouncePeerRequest>,
+  context: CallContext,
+): AsyncGenerator<AnnouncePeerResponse, void, undefined> {
+  const messages = requests[Symbol.asyncIterator]();
+  const first = await messages.next();
+  if (first.done === true) return;
+  const stream = PeerStream.open(brain, first.value, context.callerHasSwarm);
+  void stream.consume(messages);
+  try {
+    yield* stream.answers;
+  } finally {
+    stream.close();
+  }
+}
+
+class PeerStream {
+  readonly #brain: Brain;
+  readonly #session: PeerSession;
+  readonly #labels: PeerLabels;
+  /** The peer has said how its download ended, or was told to. */
+  #ended = false;
+  #originError: OriginError | undefined;
+  #originPermanent = false;
+
+  private constructor(brain: Brain, session: PeerSession, labels: PeerLabels) {
+    this.#brain = brain;
+    this.#session = session;
+    this.#labels = labels;
+  }
+
+  static open(brain: Brain, message: AnnouncePeerRequest, extended: boolean): PeerStream {
+    const { hostId, taskId, peerId, request } = message;
+    const download = request?.$case === 'registerPeerRequest' ? request.value.download : undefined;
+    if (!download) {
+      throw new DragonflyError('FAILED_PRECONDITION', `peer ${peerId} must register before anything else`);
+    }
+    const host = brain.hosts.get(hostId);
+    if (!host) {
+      throw new DragonflyError('NOT_FOUND', `host ${hostId} is not announced`, {
+        hint: 'Announce the host before its peers.',
+      });
+    }
+    const labels = {
+      priority: String(download.priority),
+      task_type: taskTypes[download.type] ?? 'standard',
+      host_type: isSeed(host.host) ? 'super' : 'normal',
+    };
+    const session = brain.sessions.open({ peerId, taskId, hostId, extended, download });
+    const stream = new PeerStream(brain, session, labels);
+    try {
+      stream.#register(download);
+    } catch (error) {
+      brain.sessions.close(session);
+      brain.metrics.registerFailed.inc(labels);
+      throw error;
+    }
+    return stream;
+  }
+
+  get answers(): AsyncIterable<AnnouncePeerResponse> {
+    return this.#session.answers;
+  }
+
+  /** Never rejects: a failure ends the answers, and with them the call. */
+  async consume(messages: AsyncIterator<AnnouncePeerRequest>): Promise<void> {
+    const { answers } = this.#session;
+    try {
+      for (;;) {
+        const next = await messages.next();
+        if (next.done === true || answers.ended) break;
+        this.#checkSender(next.value);
+        if (next.value.request) this.#take(next.value.request);
+      }
+      answers.end();
+    } catch (error) {
+      answers.fail(toDragonflyError(error));
+    }
+  }
+
+  close(): void {
+    const current = this.#brain.sessions.close(this.#session);
+    // A finished peer stays as a parent; one that is cut off while it downloads cannot be counted on.
+    if (current && !this.#ended) this.#brain.run((swarm, nowMs) => swarm.peerLeft(this.#session.peerId, nowMs));
+  }
+
+  #register(download: Download): void {
+    const { peerId, taskId, hostId, extended } = this.#session;
+    this.#brain.facts.remember(taskId, download);
+    const { range, actualContentLength, actualPieceLength } = download;
+    const knownLayout: TaskLayout | undefined =
+      actualContentLength === undefined || !actualPieceLength
+        ? undefined
+        : { contentLengthBytes: actualContentLength, pieceLengthBytes: actualPieceLength };
+    this.#brain.run((swarm, nowMs) =>
+      swarm.registerPeer(
+        {
+          peerId,
+          taskId,
+          hostId,
+          url: download.url,
+          tag: download.tag,
+          application: download.application,
+          digest: download.digest,
+          priority: this.#brain.priorities.resolve(download),
+          range,
+          needBackToSource: download.needBackToSource,
+          disableBackToSource: download.disableBackToSource,
+          metadataOnly: download.metadataOnly,
+          knownLayout,
+          concurrentPieceCount: download.concurrentPieceCount,
+          features: extended ? allFeatures : originalFeatures,
+        },
+        nowMs,
+      ),
+    );
+    this.#brain.metrics.registered.inc(this.#labels);
+    this.#brain.ledger.touch(taskId, peerId);
+  }
+
+  #checkSender({ hostId, taskId, peerId }: AnnouncePeerRequest): void {
+    const { peerId: ownPeer, taskId: ownTask, hostId: ownHost } = this.#session;
+    if (peerId === ownPeer && taskId === ownTask && hostId === ownHost) return;
+    throw new DragonflyError('INVALID_ARGUMENT', `a message of peer ${peerId} came on the stream of peer ${ownPeer}`);
+  }
+
+  #take(request: Request): void {
+    const { peerId, taskId } = this.#session;
+    const { metrics, ledger, run } = this.#brain;
+    switch (request.$case) {
+      case 'registerPeerRequest':
+        throw new DragonflyError('FAILED_PRECONDITION', `peer ${peerId} is registered already`);
+      case 'downloadPeerStartedRequest':
+        metrics.started.inc(this.#labels);
+        return run((swarm, nowMs) => swarm.peerStarted(peerId, nowMs));
+      case 'downloadPeerBackToSourceStartedRequest':
+        metrics.backToSourceStarted.inc(this.#labels);
+        return run((swarm, nowMs) => swarm.backToSourceStarted(peerId, nowMs));
+      case 'reschedulePeerRequest': {
+        const blocked = request.value.candidateParents.map((parent) => parent.id);
+        return run((swarm, nowMs) => swarm.reschedule(peerId, blocked, nowMs));
+      }
+      case 'downloadPeerFinishedRequest':
+      case 'downloadPeerBackToSourceFinishedRequest':
+        metrics.finished.inc(this.#labels);
+        run((swarm, nowMs) => swarm.peerFinished(peerId, nowMs));
+        ledger.finished(taskId, peerId, performance.now());
+        return this.#end();
+      case 'downloadPeerFailedRequest':
+        metrics.failed.inc(this.#labels);
+        run((swarm, nowMs) => swarm.peerFailed(peerId, nowMs));
+        ledger.failed(taskId, peerId);
+        return this.#end();
+      case 'downloadPeerBackToSourceFailedRequest':
+        metrics.backToSourceFailed.inc(this.#labels);
+        return this.#backToSourceFailed(request.value.description);
+      case 'downloadPieceFinishedRequest':
+        return this.#pieceFinished(request.value.piece, undefined);
+      case 'downloadPieceBackToSourceFinishedRequest':
+        return this.#pieceFinished(request.value.piece, 'source');
+      case 'downloadPieceFailedRequest': {
+        const { parentId, temporary, notHeld, pieceNumber } = request.value;
+        metrics.piecesFailed.inc(this.#pieceLabels('remote_peer'));
+        const reason = notHeld ? 'not-held' : temporary ? 'temporary' : 'corrupt';
+        return run((swarm, nowMs) => swarm.pieceFailed(peerId, parentId, reason, nowMs, pieceNumber));
+      }
+      case 'downloadPieceBackToSourceFailedRequest': {
+        const { response } = request.value;
+        metrics.sourcePiecesFailed.inc(this.#pieceLabels('back_to_source'));
+        if (response?.$case === 'backend') this.#noteOriginError(response.value);
+        else this.#originError ??= { message: response?.value.message ?? 'the origin failed' };
+        return;
+      }
+      case 'downloadPiecesFinishedRequest':
+        return this.#piecesFinished(request.value);
+      case 'taskMetadataRequest':
+        return this.#metadata(request.value);
+      case 'originLeaseFailedRequest':
+        return this.#leaseFailed(request.value);
+    }
+  }
+
+  #pieceFinished(piece: Piece | undefined, source: 'source' | undefined): void {
+    if (!piece) return;
+    const { peerId } = this.#session;
+    const costMs = msFromDuration(piece.cost) ?? 0;
+    const local = piece.trafficType === TrafficType.LOCAL_PEER;
+    const parentId = source || local ? undefined : piece.parentId;
+    const from = parentId ?? (local ? 'local' : 'source');
+    const traffic = parentId !== undefined ? 'remote_peer' : local ? 'local_peer' : 'back_to_source';
+    this.#count(traffic, 1, piece.length, parentId);
+    this.#brain.run((swarm, nowMs) =>
+      swarm.piecesFinished(
+        peerId,
+        {
+          pieces: [piece.number],
+          from,
+          ...(costMs > 0 && { costMs, rateBytesPerSec: (piece.length / costMs) * 1000 }),
+        },
+        nowMs,
+      ),
+    );
+  }
+
+  /** The batch does not say which parent gave which piece, and no decision depends on it: counts are dealt out in order. */
+  #piecesFinished(batch: DownloadPiecesFinishedRequest): void {
+    const { peerId } = this.#session;
+    const all = PieceSet.fromBytes(batch.pieces);
+    if (all.count === 0 && batch.originLeaseId !== '') {
+      return this.#brain.run((swarm, nowMs) => swarm.originProgress(peerId, nowMs));
+    }
+    const numbers = [...all];
+    const { parents, sourceBytes, sourcePieces } = batch;
+    const counted = parents.reduce((sum, parent) => sum + parent.pieces, sourcePieces);
+    // Pieces nobody is named for were on the disk before.
+    const local = numbers.splice(0, Math.max(0, numbers.length - counted));
+    const fromSource = numbers.splice(0, sourcePieces);
+    if (sourcePieces > 0 || sourceBytes > 0) this.#count('back_to_source', sourcePieces, sourceBytes);
+    const report = (pieces: readonly number[], from: string, rate = 0): void => {
+      const measured = rate > 0 ? { rateBytesPerSec: rate } : {};
+      this.#brain.run((swarm, nowMs) => swarm.piecesFinished(peerId, { pieces, from, ...measured }, nowMs));
+    };
+    if (local.length > 0) report(local, 'local');
+    if (sourcePieces > 0) report(fromSource, 'source');
+    for (const parent of parents) {
+      this.#count('remote_peer', parent.pieces, parent.bytes, parent.peerId);
+      report(numbers.splice(0, parent.pieces), parent.peerId, parent.rateBytesPerSecond);
+    }
+  }
+
+  #metadata(metadata: TaskMetadata): void {
+    const { peerId, taskId } = this.#session;
+    this.#brain.facts.setMetadata(taskId, metadata);
+    const { contentLength, pieceLength } = metadata;
+    if (contentLength === undefined || pieceLength === 0) return; // the length shows when the content ends
+    const layout = { contentLengthBytes: contentLength, pieceLengthBytes: pieceLength };
+    this.#brain.run((swarm, nowMs) => swarm.taskMetadata(peerId, layout, nowMs));
+  }
+
+  #leaseFailed({ cause, temporary }: OriginLeaseFailedRequest): void {
+    const { peerId } = this.#session;
+    this.#brain.metrics.sourcePiecesFailed.inc(this.#pieceLabels('back_to_source'));
+    if (cause?.$case === 'backend') this.#noteOriginError(cause.value);
+    else this.#originError = { message: cause?.value.message ?? 'the origin failed' };
+    const error = this.#originError ?? { message: 'the origin failed' };
+    const permanent = !temporary && !this.#lacksCredentials();
+    this.#brain.run((swarm, nowMs) => swarm.originFailed(peerId, { permanent, error }, nowMs));
+  }
+
+  /** A daemon of the original that gave up on the origin; what the origin said came with a message before. */
+  #backToSourceFailed(description: string | undefined): void {
+    const { peerId } = this.#session;
+    const error = this.#originError ?? { message: description ?? 'the origin failed' };
+    const permanent = this.#originPermanent && !this.#lacksCredentials();
+    this.#brain.run((swarm, nowMs) => swarm.originFailed(peerId, { permanent, error }, nowMs));
+    // A permanent answer of the origin has ended every waiting peer, this one too.
+    this.#brain.run((swarm, nowMs) => (swarm.peer(peerId) ? swarm.peerFailed(peerId, nowMs) : []));
+    this.#brain.ledger.failed(this.#session.taskId, peerId);
+    this.#end();
+  }
+
+  /** A seed was refused for want of credentials that never leave the asking host: that host may try itself. */
+  #lacksCredentials(): boolean {
+    const statusCode = this.#originError?.details?.statusCode ?? 0;
+    return this.#labels.host_type === 'super' && [401, 403, 407].includes(statusCode);
+  }
+
+  #noteOriginError({ message, header, statusCode }: Backend): void {
+    this.#originError = { message, details: { header, ...(statusCode === undefined ? {} : { statusCode }) } };
+    this.#originPermanent = statusCode !== undefined && isPermanent(statusCode);
+  }
+
+  #end(): void {
+    this.#ended = true;
+    this.#session.answers.end();
+  }
+
+  #pieceLabels(traffic: string) {
+    return { traffic_type: traffic, task_type: this.#labels.task_type, host_type: this.#labels.host_type };
+  }
+
+  #count(traffic: string, pieces: number, bytes: number, parentId?: string): void {
+    const { metrics } = this.#brain;
+    metrics.pieces.inc(this.#pieceLabels(traffic), pieces);
+    metrics.traffic.inc({ type: traffic, task_type: this.#labels.task_type, host_type: this.#labels.host_type }, bytes);
+    const { taskId, peerId } = this.#session;
+    if (traffic !== 'local_peer') this.#brain.ledger.moved(taskId, peerId, { parentId, pieces, bytes });
+    if (!this.#brain.countsHostTraffic) return;
+    this.#countHost('download', this.#session.hostId, bytes);
+    const parent = parentId === undefined ? undefined : this.#brain.swarm.peer(parentId);
+    if (parent) this.#countHost('upload', parent.host.id, bytes);
+  }
+
+  #countHost(type: 'upload' | 'download', hostId: string, bytes: number): void {
+    const host = this.#brain.hosts.get(hostId)?.host;
+    if (!host) return;
+    this.#brain.metrics.hostTraffic.inc(
+      {
+        type,
+        task_type: this.#labels.task_type,
+        host_type: isSeed(host) ? 'super' : 'normal',
+        host_id: host.id,
+        host_ip: host.ip,
+        host_name: host.hostname,
+      },
+      bytes,
+    );
+  }
+}
+
+const taskTypes: Readonly<Record<number, string>> = {
+  0: 'standard',
+  1: 'persistent',
+  2: 'persistent_cache',
+  3: 'cache',
+};
+
+/** Asking again gives the same answer; a timeout, throttling or a fault of the server may pass. */
+function isPermanent(statusCode: number): boolean {
+  return statusCode >= 400 && statusCode < 500 && statusCode !== 408 && statusCode !== 425 && statusCode !== 429;
+}

@@ -1,0 +1,48 @@
+/** Priorities of downloads by application, from the manager's table. */
+
+interface Rule {
+  readonly value: number;
+  readonly urls: readonly { readonly pattern: RegExp; readonly value: number }[];
+}
+
+/** The part of an application that says how important its downloads are. */
+export interface ApplicationRule {
+  readonly name: string;
+  readonly priority?:
+    | { readonly value: number; readonly urls: readonly { readonly regex: string; readonly value: number }[] }
+    | undefined;
+}
+
+export class ApplicationPriorities {
+  readonly #rules: ReadonlyMap<string, Rule>;
+
+  /** Patterns that are no regular expressions are left out. */
+  constructor(applications: readonly ApplicationRule[]) {
+    this.#rules = new Map(
+      applications.flatMap(({ name, priority }) => (priority ? [[name, toRule(priority)] as const] : [])),
+    );
+  }
+
+  /** The request's own priority counts unless it is 0; then the first pattern of its application that fits its URL. */
+  resolve(request: {
+    readonly priority: number;
+    readonly application?: string | undefined;
+    readonly url: string;
+  }): number {
+    if (request.priority !== 0) return request.priority;
+    const rule = this.#rules.get(request.application ?? '');
+    if (!rule) return 0;
+    return rule.urls.find(({ pattern }) => pattern.test(request.url))?.value ?? rule.value;
+  }
+}
+
+function toRule(priority: NonNullable<ApplicationRule['priority']>): Rule {
+  const urls = priority.urls.flatMap(({ regex, value }) => {
+    try {
+      return [{ pattern: new RegExp(regex), value }];
+    } catch {
+      return []; // the manager checks patterns; one from elsewhere must not stop the rest
+    }
+  });
+  return { value: priority.value, urls };
+}

@@ -1,0 +1,100 @@
+/** What the handlers of the scheduler share: the swarm with its clock, and what is known beside it. */
+import type { Closable } from '../core/lifecycle.ts';
+import type { Logger } from '../core/logger.ts';
+import type { Decision } from '../swarm/decisions.ts';
+import { Swarm, type SwarmOptions } from '../swarm/swarm.ts';
+import { ApplicationPriorities } from './applications.ts';
+import { HostRegistry } from './host-registry.ts';
+import { Ledger } from './live/ledger.ts';
+import type { SchedulerMetrics } from './metrics.ts';
+import { PeerSessions } from './peer-sessions.ts';
+import { seedDownload, type SeedDownloads } from './seed-downloads.ts';
+import { SwarmDriver } from './swarm-driver.ts';
+import { TaskFactsTable } from './task-facts.ts';
+
+export interface BrainOptions {
+  readonly swarm: SwarmOptions;
+  readonly metrics: SchedulerMetrics;
+  readonly logger: Logger;
+  readonly countsHostTraffic: boolean;
+  /** Makes the caller of seeds; absent when seeds are not to be used. */
+  readonly seeds: ((onFailure: (taskId: string, hostId: string) => void) => SeedDownloads) | undefined;
+}
+
+const sweepIntervalMs = 30_000;
+
+export class Brain implements Closable {
+  readonly swarm: Swarm;
+  readonly hosts = new HostRegistry();
+  readonly facts = new TaskFactsTable();
+  readonly ledger = new Ledger();
+  readonly sessions: PeerSessions;
+  readonly metrics: SchedulerMetrics;
+  readonly countsHostTraffic: boolean;
+  /** Renewed by the dynamic configuration. */
+  priorities = new ApplicationPriorities([]);
+  readonly #driver: SwarmDriver;
+  readonly #seeds: SeedDownloads | undefined;
+  readonly #logger: Logger;
+  readonly #sweeper: NodeJS.Timeout;
+
+  constructor(options: BrainOptions) {
+    this.swarm = new Swarm(options.swarm);
+    this.metrics = options.metrics;
+    this.countsHostTraffic = options.countsHostTraffic;
+    this.#logger = options.logger;
+    this.#seeds = options.seeds?.((taskId, hostId) => this.#seedFailed(taskId, hostId));
+    this.sessions = new PeerSessions({
+      swarm: this.swarm,
+      hosts: this.hosts,
+      facts: this.facts,
+      triggerSeed: (session, taskId, hostId) => {
+        const seed = this.hosts.get(hostId)?.host;
+        // Without the requester's stream, what is remembered will do wherever the origin needs no credentials.
+        const download = session?.download ?? this.facts.get(taskId)?.download;
+        if (this.#seeds && download && seed) this.#seeds.start(taskId, seed, seedDownload(download));
+        else queueMicrotask(() => this.#seedFailed(taskId, hostId));
+      },
+      nowMs: () => performance.now(),
+    });
+    this.#driver = new SwarmDriver({
+      swarm: this.swarm,
+      deliver: (decision) => this.sessions.deliver(decision),
+      onEvent: (seconds) => this.metrics.decision.observe(seconds),
+    });
+    this.metrics.observe(
+      () => this.swarm.counts,
+      () => this.sessions.size,
+    );
+    this.#sweeper = setInterval(() => this.#sweep(), sweepIntervalMs);
+    this.#sweeper.unref();
+  }
+
+  get usesSeeds(): boolean {
+    return this.#seeds !== undefined;
+  }
+
+  /** One event of the swarm; see SwarmDriver.run. */
+  readonly run = (event: (swarm: Swarm, nowMs: number) => readonly Decision[]): void => this.#driver.run(event);
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#sweeper);
+    await this.#driver[Symbol.asyncDispose]();
+    await this.#seeds?.[Symbol.asyncDispose]();
+  }
+
+  #seedFailed(taskId: string, hostId: string): void {
+    this.#logger.debug({ taskId, seed: hostId }, 'the next seed is tried');
+    this.run((swarm, nowMs) => swarm.seedDownloadFailed(taskId, hostId, nowMs));
+  }
+
+  /** What the swarm has dropped by itself is dropped here too. */
+  #sweep(): void {
+    this.hosts.keepOnly((hostId) => this.swarm.host(hostId) !== undefined);
+    this.facts.keepOnly((taskId) => this.swarm.task(taskId) !== undefined);
+    this.ledger.keepOnly({
+      task: (taskId) => this.swarm.task(taskId) !== undefined,
+      peer: (peerId) => this.swarm.peer(peerId) !== undefined,
+    });
+  }
+}

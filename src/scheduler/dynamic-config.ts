@@ -1,0 +1,132 @@
+/**
+ * What the manager says about this scheduler's cluster: limits and priorities. The last good answer is kept on disk, so
+ * that a scheduler that starts while no manager answers works as it did before.
+ */
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { toDragonflyError } from '../core/errors.ts';
+import type { Logger } from '../core/logger.ts';
+import type { Application, Scheduler } from '../rpc/generated/manager/v2/manager.ts';
+
+const limit = (low: number, high: number) => z.int().min(low).max(high).optional().catch(undefined);
+
+/** A value out of its range counts as not given: the manager checks them, and the default is the safer guess. */
+const settingsSchema = z.object({
+  candidateParentLimit: limit(1, 20),
+  filterParentLimit: limit(10, 1000),
+  /** Preheats begun per second. */
+  jobRateLimit: limit(1, 1_000_000),
+  /** Children a normal host, and a seed, serves at once. */
+  peerLoadLimit: limit(1, 2000),
+  seedLoadLimit: limit(1, 50_000),
+  applications: z
+    .array(
+      z.object({
+        name: z.string(),
+        priority: z.object({ value: z.int(), urls: z.array(z.object({ regex: z.string(), value: z.int() })) }),
+      }),
+    )
+    .default([]),
+});
+
+export type DynamicSettings = z.output<typeof settingsSchema>;
+
+export interface DynamicConfigOptions {
+  /** Reads the manager; absent when the scheduler works alone. */
+  readonly read: (() => Promise<{ scheduler: Scheduler; applications: readonly Application[] }>) | undefined;
+  readonly cacheDir: string;
+  readonly logger: Logger;
+  readonly onChange: (settings: DynamicSettings) => void;
+}
+
+const cacheFile = 'dynamic-config.json';
+
+export class DynamicConfig {
+  readonly #options: DynamicConfigOptions;
+  #settings: DynamicSettings;
+  #running: Promise<void> | undefined;
+
+  private constructor(options: DynamicConfigOptions, settings: DynamicSettings) {
+    this.#options = options;
+    this.#settings = settings;
+  }
+
+  /** Begins with the copy on disk, or with nothing set. */
+  static async create(options: DynamicConfigOptions): Promise<DynamicConfig> {
+    const settings = options.read ? await readCache(options) : settingsSchema.parse({});
+    return new DynamicConfig(options, settings);
+  }
+
+  get settings(): DynamicSettings {
+    return this.#settings;
+  }
+
+  /** Reads the manager once, also when several ask at the same time. Never throws: what is known stays in force. */
+  refresh(): Promise<void> {
+    this.#running ??= this.#refresh().finally(() => (this.#running = undefined));
+    return this.#running;
+  }
+
+  async #refresh(): Promise<void> {
+    const { read, logger, onChange } = this.#options;
+    if (!read) return;
+    try {
+      const { scheduler, applications } = await read();
+      const settings = settingsFrom(scheduler, applications);
+      if (JSON.stringify(settings) === JSON.stringify(this.#settings)) return;
+      this.#settings = settings;
+      onChange(settings);
+      await this.#writeCache(settings);
+    } catch (error) {
+      logger.warn({ reason: toDragonflyError(error).message }, 'the dynamic configuration stays as it is');
+    }
+  }
+
+  async #writeCache(settings: DynamicSettings): Promise<void> {
+    const { cacheDir, logger } = this.#options;
+    try {
+      await mkdir(cacheDir, { recursive: true, mode: 0o700 });
+      const path = join(cacheDir, cacheFile);
+      await writeFile(`${path}.new`, JSON.stringify(settings), { mode: 0o600 });
+      await rename(`${path}.new`, path);
+    } catch (error) {
+      logger.warn({ cacheDir, reason: (error as Error).message }, 'the dynamic configuration cannot be kept on disk');
+    }
+  }
+}
+
+async function readCache({ cacheDir, logger }: DynamicConfigOptions): Promise<DynamicSettings> {
+  try {
+    return settingsSchema.parse(JSON.parse(await readFile(join(cacheDir, cacheFile), 'utf8')));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
+      logger.warn({ cacheDir, reason: (error as Error).message }, 'the kept dynamic configuration is not readable');
+    }
+    return settingsSchema.parse({});
+  }
+}
+
+function settingsFrom(scheduler: Scheduler, applications: readonly Application[]): DynamicSettings {
+  const cluster = jsonObject(scheduler.schedulerCluster?.config);
+  const client = jsonObject(scheduler.schedulerCluster?.clientConfig);
+  const seed = jsonObject(scheduler.seedPeers[0]?.seedPeerCluster?.config);
+  return settingsSchema.parse({
+    candidateParentLimit: cluster['candidate_parent_limit'],
+    filterParentLimit: cluster['filter_parent_limit'],
+    jobRateLimit: cluster['job_rate_limit'],
+    peerLoadLimit: client['load_limit'],
+    seedLoadLimit: seed['load_limit'],
+    applications: applications.flatMap(({ name, priority }) => (priority ? [{ name, priority }] : [])),
+  });
+}
+
+function jsonObject(bytes: Uint8Array | undefined): Record<string, unknown> {
+  if (!bytes || bytes.length === 0) return {};
+  try {
+    const value: unknown = JSON.parse(Buffer.from(bytes).toString('utf8'));
+    return value !== null && typeof value === 'object' ? (value as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
+}

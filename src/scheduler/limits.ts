@@ -1,0 +1,44 @@
+/** Bounds of the scheduler's shell; those of the swarm itself are in swarm/limits.ts. */
+
+/** Answers waiting for one peer's stream. A peer that is this far behind has lost its network. */
+export const maxQueuedAnswers = 1_024;
+
+/** Downloads this scheduler has asked seeds for and still follows. */
+export const maxSeedDownloads = 10_000;
+
+/** A host whose held stream broke may come back within this time, as on a moved connection; then its peers go. */
+export const heldHostGraceMs = 2_000;
+
+/** Announce interval of a host that does not tell its own; that of the original's daemons. */
+export const defaultAnnounceIntervalMs = 300_000;
+
+/** Shortest announce interval believed: a host is dead after twice this time of silence. */
+export const minAnnounceIntervalMs = 1_000;
+
+/** Facts kept per task beside the swarm: response headers of the origin, in characters. */
+export const maxResponseHeaderLength = 32_768;
+
+/** The timer of the swarm never sleeps longer, so that a clock that jumped does no lasting harm. */
+export const longestTickMs = 60_000;
+
+/** Reading the manager. */
+export const managerTimeoutMs = 10_000;
+
+/** Whole preheat or stat call when the request sets no timeout. */
+export const jobTimeoutMs = 60 * 60_000;
+export const defaultConcurrentTasks = 8;
+export const defaultConcurrentPeers = 500;
+export const defaultConcurrentLayers = 8;
+
+/** Layers of one image, entries of one listing. */
+export const maxPreheatTargets = 10_000;
+
+/** Parents of one peer whose share is remembered; exchange gives a peer at most this many in practice. */
+export const maxLinksPerPeer = 256;
+
+/** What one watcher is told of at most. */
+export const maxWatchedTasks = 20_000;
+export const maxWatchedPeers = 20_000;
+
+export const defaultFrameIntervalMs = 1_000;
+export const minFrameIntervalMs = 100;

@@ -1,0 +1,44 @@
+/** The scheduler.v2.SchedulerLive service. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { DragonflyError } from '../../core/errors.ts';
+import { redact } from '../../core/redact.ts';
+import type { CallContext } from '../../rpc/call-context.ts';
+import type { SchedulerLiveDefinition } from '../../rpc/generated/scheduler/v2/live.ts';
+import type { Handlers } from '../../rpc/server.ts';
+import type { Brain } from '../brain.ts';
+import { defaultFrameIntervalMs, minFrameIntervalMs } from '../limits.ts';
+import { TasksWatcher, TaskWatcher } from './frames.ts';
+
+/** A frame is made only when the one before has left, so a slow watcher gets fewer and larger ones. */
+export function liveRpc(brain: Brain): Handlers<typeof SchedulerLiveDefinition> {
+  return {
+    watchTasks: async function* ({ intervalMs }, context) {
+      const watcher = new TasksWatcher(brain);
+      for await (const _tick of ticks(intervalMs, context)) {
+        const frame = watcher.next();
+        if (!frame) continue;
+        yield { ...frame, tasks: frame.tasks.map((task) => ({ ...task, url: redact(task.url) })) };
+      }
+    },
+
+    watchTask: async function* ({ taskId, intervalMs }, context) {
+      const watcher = new TaskWatcher(brain, taskId);
+      for await (const _tick of ticks(intervalMs, context)) {
+        const frame = watcher.next();
+        if (frame === 'gone') throw new DragonflyError('NOT_FOUND', `this scheduler knows no task ${taskId}`);
+        if (!frame) continue;
+        yield frame.task ? { ...frame, task: { ...frame.task, url: redact(frame.task.url) } } : frame;
+      }
+    },
+  };
+}
+
+/** At once, then after each interval, until the watcher goes or the server stops. */
+async function* ticks(intervalMs: number, { signal, draining }: CallContext): AsyncGenerator<void, void, undefined> {
+  const ends = AbortSignal.any([signal, draining]);
+  const pauseMs = Math.max(minFrameIntervalMs, intervalMs || defaultFrameIntervalMs);
+  while (!ends.aborted) {
+    yield;
+    await delay(pauseMs, undefined, { signal: ends }).catch(() => undefined);
+  }
+}

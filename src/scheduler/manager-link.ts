@@ -1,0 +1,135 @@
+/** Membership of this scheduler at the manager: registration, keep-alive, and news of changes. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { toDragonflyError } from '../core/errors.ts';
+import type { Closable } from '../core/lifecycle.ts';
+import type { Logger } from '../core/logger.ts';
+import { SourceType, type Application, type Scheduler } from '../rpc/generated/manager/v2/manager.ts';
+import type { ManagerClient } from '../rpc/manager-client.ts';
+import { managerTimeoutMs } from './limits.ts';
+
+const activePolls = 50;
+const activePollMs = 50;
+
+export interface SchedulerIdentity {
+  readonly hostname: string;
+  readonly ip: string;
+  readonly port: number;
+  readonly idc: string;
+  readonly location: string;
+  readonly clusterId: number;
+}
+
+export interface ManagerLinkOptions {
+  readonly client: ManagerClient;
+  readonly keepAliveMs: number;
+  readonly refreshMs: number;
+  readonly logger: Logger;
+  /** Called when something may have changed at the manager. */
+  readonly onChange: () => Promise<void>;
+}
+
+export class ManagerLink implements Closable {
+  readonly #options: ManagerLinkOptions;
+  readonly #controller = new AbortController();
+  #identity: SchedulerIdentity | undefined;
+  #work: Promise<unknown> = Promise.resolve();
+
+  constructor(options: ManagerLinkOptions) {
+    this.#options = options;
+  }
+
+  /** Begins; resolves when the manager shows this scheduler as active, or the first attempt has failed. Never throws. */
+  async start(identity: SchedulerIdentity): Promise<void> {
+    this.#identity = identity;
+    const { client, keepAliveMs, refreshMs, onChange } = this.#options;
+    const { signal } = this.#controller;
+    const registered = Promise.withResolvers<boolean>();
+    const register = async (): Promise<void> => {
+      try {
+        await this.#register(identity);
+        registered.resolve(true);
+        await onChange();
+      } catch (error) {
+        registered.resolve(false);
+        throw error;
+      }
+    };
+    const keepAlive = client.keepAlive(
+      { sourceType: SourceType.SCHEDULER_SOURCE, ...who(identity), clusterId: identity.clusterId },
+      { intervalMs: keepAliveMs, signal, beforeConnect: register },
+    );
+    const watch = client.watchChanges(
+      { sourceType: SourceType.SCHEDULER_SOURCE, ...who(identity), schedulerClusterId: identity.clusterId },
+      { signal, onChange: () => void onChange() },
+    );
+    this.#work = Promise.all([keepAlive, watch, every(refreshMs, signal, onChange)]);
+    if (await registered.promise) await this.#untilActive();
+  }
+
+  /** The scheduler's own row with its cluster, and the applications. */
+  async read(): Promise<{ scheduler: Scheduler; applications: readonly Application[] }> {
+    const { client } = this.#options;
+    const identity = this.#identity;
+    if (!identity) throw new Error('the scheduler has no address yet');
+    const options = { signal: this.#controller.signal, timeoutMs: managerTimeoutMs };
+    const caller = { sourceType: SourceType.SCHEDULER_SOURCE, ...who(identity) };
+    const scheduler = await client.getScheduler({ ...caller, schedulerClusterId: identity.clusterId }, options);
+    const applications = await client.listApplications(caller, options).then(
+      (answer) => answer.applications,
+      (error: unknown) => {
+        const { code } = toDragonflyError(error);
+        if (code === 'NOT_FOUND' || code === 'UNSUPPORTED') return []; // how managers say that there are none
+        throw error;
+      },
+    );
+    return { scheduler, applications };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#controller.abort();
+    await this.#work;
+  }
+
+  /** The first keep-alive makes it active; daemons that start now find it then. Gives up after a while without a word. */
+  async #untilActive(): Promise<void> {
+    const { signal } = this.#controller;
+    for (let attempt = 0; attempt < activePolls && !signal.aborted; attempt += 1) {
+      const state = await this.read().then(
+        ({ scheduler }) => scheduler.state,
+        () => '',
+      );
+      if (state === 'active') return;
+      await delay(activePollMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  async #register(identity: SchedulerIdentity): Promise<void> {
+    const { client, keepAliveMs, logger } = this.#options;
+    const { idc, location, clusterId, port } = identity;
+    await client.updateScheduler(
+      {
+        sourceType: SourceType.SCHEDULER_SOURCE,
+        ...who(identity),
+        port,
+        schedulerClusterId: clusterId,
+        ...(idc === '' ? {} : { idc }),
+        ...(location === '' ? {} : { location }),
+        features: ['schedule', 'preheat'],
+        config: Buffer.from(JSON.stringify({ manager_keep_alive_interval: keepAliveMs * 1e6 })),
+      },
+      { signal: this.#controller.signal, timeoutMs: managerTimeoutMs },
+    );
+    logger.info({ clusterId, ip: identity.ip, port }, 'registered at the manager');
+  }
+}
+
+function who({ hostname, ip }: SchedulerIdentity): { hostname: string; ip: string } {
+  return { hostname, ip };
+}
+
+async function every(intervalMs: number, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+  while (!signal.aborted) {
+    await delay(intervalMs, undefined, { signal, ref: false }).catch(() => undefined);
+    if (!signal.aborted) await work();
+  }
+}

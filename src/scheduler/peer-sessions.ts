@@ -1,0 +1,154 @@
+/** The open streams of peers: decisions of the swarm become messages on them. */
+import { DragonflyError } from '../core/errors.ts';
+import type { Download } from '../rpc/generated/common/v2/common.ts';
+import type { AnnouncePeerResponse } from '../rpc/generated/scheduler/v2/scheduler.ts';
+import { MessageQueue } from '../rpc/streams.ts';
+import type { Decision, LeaseRange } from '../swarm/decisions.ts';
+import type { Swarm } from '../swarm/swarm.ts';
+import type { HostRegistry } from './host-registry.ts';
+import { maxQueuedAnswers } from './limits.ts';
+import { durationFromMs, metadataMessage, offerMessage, response, taskMessage } from './messages.ts';
+import type { TaskFactsTable } from './task-facts.ts';
+
+export interface PeerSession {
+  readonly peerId: string;
+  readonly taskId: string;
+  readonly hostId: string;
+  /** The daemon understands the extensions of the protocol. */
+  readonly extended: boolean;
+  readonly answers: MessageQueue<AnnouncePeerResponse>;
+  /** As registered, with what a seed needs to do the same. */
+  readonly download: Download;
+}
+
+export interface PeerSessionsOptions {
+  readonly swarm: Swarm;
+  readonly hosts: HostRegistry;
+  readonly facts: TaskFactsTable;
+  readonly triggerSeed: (session: PeerSession | undefined, taskId: string, hostId: string) => void;
+  readonly nowMs: () => number;
+}
+
+export class PeerSessions {
+  readonly #options: PeerSessionsOptions;
+  readonly #sessions = new Map<string, PeerSession>();
+
+  constructor(options: PeerSessionsOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  /** A peer that opens a second stream has lost the first, although its end may not have arrived here yet. */
+  open(ids: Omit<PeerSession, 'answers'>): PeerSession {
+    const answers = new MessageQueue<AnnouncePeerResponse>(maxQueuedAnswers);
+    const session: PeerSession = { ...ids, answers };
+    this.#sessions.get(ids.peerId)?.answers.fail(new DragonflyError('CANCELLED', 'the peer opened another stream'));
+    this.#sessions.set(ids.peerId, session);
+    return session;
+  }
+
+  get(peerId: string): PeerSession | undefined {
+    return this.#sessions.get(peerId);
+  }
+
+  /** True when this was the peer's current stream. */
+  close(session: PeerSession): boolean {
+    session.answers.end();
+    if (this.#sessions.get(session.peerId) !== session) return false;
+    this.#sessions.delete(session.peerId);
+    return true;
+  }
+
+  failAll(error: DragonflyError): void {
+    for (const session of this.#sessions.values()) session.answers.fail(error);
+  }
+
+  /** Carries one decision out. Decisions for a peer without a stream are dropped: it has gone, or only holds a task. */
+  deliver(decision: Decision): void {
+    const session = this.#sessions.get(decision.peerId);
+    if (decision.kind === 'trigger-seed') {
+      this.#options.triggerSeed(session, decision.taskId, decision.hostId);
+      return;
+    }
+    if (!session) return;
+    if (decision.kind === 'fail-peer') {
+      const { message, details } = decision;
+      // Without a status the origin did not even answer, which is another fault with another remedy.
+      const silent = decision.code === 'SOURCE_STATUS' && details?.statusCode === undefined;
+      const code = silent ? 'SOURCE_UNREACHABLE' : decision.code;
+      session.answers.fail(new DragonflyError(code, message, details ? { details } : {}));
+      return;
+    }
+    const message = this.#answer(decision, session);
+    if (!message) return;
+    try {
+      session.answers.push(response(message));
+    } catch (error) {
+      session.answers.fail(error as Error); // too far behind; the peer registers again when it is back
+    }
+  }
+
+  #answer(
+    decision: Exclude<Decision, { kind: 'trigger-seed' | 'fail-peer' }>,
+    session: PeerSession,
+  ): AnnouncePeerResponse['response'] {
+    const { extended } = session;
+    switch (decision.kind) {
+      case 'offer-parents':
+        return this.#offer(decision, session);
+      case 'withdraw-parents':
+        if (!extended) return undefined;
+        return { $case: 'dropParentsResponse', value: { peerIds: [...decision.parentIds] } };
+      case 'task-layout': {
+        if (!extended) return undefined;
+        const facts = this.#options.facts.get(decision.taskId);
+        return { $case: 'taskMetadataResponse', value: metadataMessage(decision.layout, facts) };
+      }
+      case 'grant-origin-lease': {
+        const ttlMs = Math.max(0, decision.expiresAtMs - this.#options.nowMs());
+        const originLease =
+          extended && !decision.wholeTask ? leaseMessage(decision.leaseId, decision.range, ttlMs) : undefined;
+        const value = { description: 'fetch from the origin', originLease, taskMetadata: undefined };
+        return { $case: 'needBackToSourceResponse', value };
+      }
+      case 'revoke-origin-lease':
+        if (!extended) return undefined;
+        return { $case: 'revokeLeaseResponse', value: { leaseId: String(decision.leaseId) } };
+      case 'empty-task':
+        return { $case: 'emptyTaskResponse', value: {} };
+      case 'metadata-only':
+        return { $case: 'metadataOnlyResponse', value: {} };
+    }
+  }
+
+  #offer(
+    decision: Extract<Decision, { kind: 'offer-parents' }>,
+    session: PeerSession,
+  ): AnnouncePeerResponse['response'] {
+    const { swarm, hosts, facts } = this.#options;
+    const task = swarm.task(decision.taskId);
+    if (!task) return undefined;
+    const value = offerMessage(decision.parents, {
+      additional: !decision.replace,
+      extended: session.extended,
+      context: {
+        peer: (peerId) => swarm.peer(peerId),
+        contact: (hostId) => hosts.get(hostId)?.contact,
+        task: () => taskMessage(task, facts.get(task.id)),
+      },
+    });
+    return value && { $case: 'normalTaskResponse', value };
+  }
+}
+
+function leaseMessage(leaseId: number, { first, end }: LeaseRange, ttlMs: number) {
+  return {
+    id: String(leaseId),
+    firstPiece: first,
+    pieceCount: end === undefined ? 0 : end - first,
+    ttl: durationFromMs(ttlMs),
+  };
+}

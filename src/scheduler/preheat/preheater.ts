@@ -1,0 +1,186 @@
+/** Preheats: makes seeds or peers download files before anyone asks, and finds out who holds a file. */
+import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
+import { defaultFilteredQueryParams, taskId as taskIdOf } from '../../core/ids.ts';
+import type { Closable } from '../../core/lifecycle.ts';
+import type { Logger } from '../../core/logger.ts';
+import { RateLimiter } from '../../core/rate-limiter.ts';
+import type { Channels } from '../../rpc/channels.ts';
+import { createClient, type RpcClient } from '../../rpc/client.ts';
+import type { Download, Host } from '../../rpc/generated/common/v2/common.ts';
+import { DfdaemonUploadDefinition } from '../../rpc/generated/dfdaemon/v2/dfdaemon.ts';
+import type { PreheatOutcome } from '../../rpc/generated/scheduler/v2/scheduler.ts';
+import { defaultConcurrentPeers, defaultConcurrentTasks, jobTimeoutMs, maxPreheatTargets } from '../limits.ts';
+import { eachLimited } from './each-limited.ts';
+import { preheatTargets, type TargetRequest } from './targets.ts';
+
+export interface PreheaterOptions {
+  readonly channels: Channels;
+  readonly hosts: () => readonly Host[];
+  readonly random: () => number;
+  readonly logger: Logger;
+}
+
+/** What makes up the id of a file's task, beside its URL. */
+export interface FileIdentity {
+  readonly tag?: string | undefined;
+  readonly application?: string | undefined;
+  readonly pieceLength?: number | undefined;
+  readonly filteredQueryParams: readonly string[];
+}
+
+export interface PreheatRequest extends TargetRequest {
+  readonly urls: readonly string[];
+  readonly download: Download;
+  /** Instead of those of the download, asked anew for each target: tokens expire. */
+  readonly freshHeader?: (signal: AbortSignal) => Promise<Record<string, string>>;
+  readonly concurrentTaskCount?: number | undefined;
+  readonly concurrentPeerCount?: number | undefined;
+  readonly timeoutMs: number | undefined;
+}
+
+type Daemon = RpcClient<typeof DfdaemonUploadDefinition>;
+
+export class Preheater implements Closable {
+  readonly #options: PreheaterOptions;
+  readonly #rate = new RateLimiter(Infinity);
+  readonly #controller = new AbortController();
+  readonly #running = new Set<Promise<unknown>>();
+
+  constructor(options: PreheaterOptions) {
+    this.#options = options;
+  }
+
+  /** Jobs begun per second; more are refused. */
+  setRate(perSec: number): void {
+    this.#rate.setRate(perSec, perSec);
+  }
+
+  /** Throws RESOURCE_EXHAUSTED when too many jobs were begun within the last second. */
+  admit(): void {
+    if (this.#rate.tryAcquire(1)) return;
+    throw new DragonflyError('RESOURCE_EXHAUSTED', 'too many jobs were begun', {
+      hint: 'Try again in a second, or raise job_rate_limit of the scheduler cluster.',
+    });
+  }
+
+  /** Begins at once, so that targets that do not exist are an error here; resolves with the outcome at every target. */
+  start(request: PreheatRequest): Promise<PreheatOutcome[]> {
+    const { hosts, random } = this.#options;
+    const known = hosts();
+    const plans = request.urls.flatMap((url) => {
+      const taskId = fileTaskId(url, request.download);
+      return preheatTargets(taskId, known, request, random).map((targets) => ({ url, taskId, targets }));
+    });
+    if (plans.length > maxPreheatTargets) {
+      throw new DragonflyError(
+        'INVALID_ARGUMENT',
+        `${plans.length} downloads at once are more than ${maxPreheatTargets}`,
+        {
+          hint: 'Preheat fewer files, or fewer hosts, at a time.',
+        },
+      );
+    }
+    const deadline = AbortSignal.timeout(request.timeoutMs ?? jobTimeoutMs);
+    const signal = AbortSignal.any([this.#controller.signal, deadline]);
+    const peers = request.concurrentPeerCount ?? defaultConcurrentPeers;
+    const tasks = request.concurrentTaskCount ?? defaultConcurrentTasks;
+    const byUrl = Map.groupBy(plans, ({ url }) => url);
+    const work = eachLimited([...byUrl.values()], tasks, (perTask) =>
+      eachLimited(perTask, peers, ({ url, targets }) => this.#preheatOne(url, targets, request, signal)),
+    ).then((outcomes) => outcomes.flat());
+    this.#running.add(work);
+    return work.finally(() => this.#running.delete(work));
+  }
+
+  /** The hosts that hold all of the file. Hosts that do not answer are left out. */
+  async holders(
+    url: string,
+    identity: FileIdentity,
+    options: { readonly concurrentPeerCount?: number | undefined; readonly signal: AbortSignal },
+  ): Promise<Host[]> {
+    const taskId = fileTaskId(url, identity);
+    const { concurrentPeerCount = defaultConcurrentPeers, signal } = options;
+    const found = await eachLimited(this.#options.hosts(), concurrentPeerCount, async (host) => {
+      try {
+        const task = await this.#daemon(host).statLocalTask({ taskId }, { signal });
+        return task.finishedAt === undefined ? undefined : host;
+      } catch {
+        return undefined; // not there, or the host is not
+      }
+    });
+    return found.flatMap((host) => host ?? []);
+  }
+
+  /** The files under a URL that ends with a slash; any other URL is one file. Asks a seed, else any host, to list. */
+  async expand(url: string, download: Download, signal: AbortSignal): Promise<string[]> {
+    if (!new URL(url).pathname.endsWith('/')) return [url];
+    const known = this.#options.hosts();
+    const host = known.find((candidate) => candidate.type !== 0) ?? known[0];
+    if (!host) throw new DragonflyError('FAILED_PRECONDITION', 'no host is announced that could list the directory');
+    const { requestHeader, objectStorage, hdfs, certificateChain } = download;
+    const { entries } = await this.#daemon(host).listTaskEntries(
+      {
+        taskId: fileTaskId(url, download),
+        url,
+        requestHeader,
+        certificateChain,
+        timeout: undefined,
+        objectStorage,
+        hdfs,
+        huggingFace: undefined,
+        modelScope: undefined,
+      },
+      { signal, timeoutMs: 60_000 },
+    );
+    return entries.filter((entry) => !entry.isDir).map((entry) => entry.url);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#controller.abort();
+    await Promise.allSettled(this.#running);
+  }
+
+  /** At the first of the targets that succeeds. */
+  async #preheatOne(
+    url: string,
+    targets: readonly Host[],
+    { download, freshHeader }: PreheatRequest,
+    signal: AbortSignal,
+  ): Promise<PreheatOutcome> {
+    let outcome: PreheatOutcome = { url, hostId: '', hostname: '', ip: '', error: 'no target' };
+    for (const host of targets) {
+      const { id: hostId, hostname, ip } = host;
+      outcome = { url, hostId, hostname, ip, error: '' };
+      try {
+        signal.throwIfAborted();
+        // A seed asked by itself goes to the origin; of many hosts the swarm decides which one does.
+        const requestHeader = (await freshHeader?.(signal)) ?? download.requestHeader;
+        const needBackToSource = targets.length > 1 || host.type !== 0;
+        const wanted = { ...download, url, requestHeader, needBackToSource };
+        for await (const _progress of this.#daemon(host).downloadTask({ download: wanted }, { signal })) continue;
+        return outcome;
+      } catch (error) {
+        const { message } = toDragonflyError(error);
+        this.#options.logger.warn({ url, host: hostId, reason: message }, 'a preheat failed');
+        outcome = { ...outcome, error: message };
+        if (signal.aborted) return outcome;
+      }
+    }
+    return outcome;
+  }
+
+  #daemon({ ip, port }: Host): Daemon {
+    const address = ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`;
+    return createClient(DfdaemonUploadDefinition, this.#options.channels, address);
+  }
+}
+
+function fileTaskId(url: string, { tag, application, pieceLength, filteredQueryParams }: FileIdentity): string {
+  return taskIdOf({
+    url,
+    tag,
+    application,
+    pieceLengthBytes: pieceLength,
+    filteredQueryParams: filteredQueryParams.length > 0 ? filteredQueryParams : defaultFilteredQueryParams,
+  });
+}

@@ -1,0 +1,158 @@
+/** The scheduler.v2 service: unary calls here, the peers' streams in announce-peer.ts, jobs in preheat/. */
+import { DragonflyError } from '../core/errors.ts';
+import { defaultPieceLength } from '../core/piece-layout.ts';
+import type { CallContext } from '../rpc/call-context.ts';
+import { Download } from '../rpc/generated/common/v2/common.ts';
+import type { SchedulerDefinition, TaskHolding } from '../rpc/generated/scheduler/v2/scheduler.ts';
+import type { RegistryClient } from '../rpc/registry/registry-client.ts';
+import type { Handlers } from '../rpc/server.ts';
+import { PieceSet } from '../swarm/piece-set.ts';
+import { announcePeer } from './announce-peer.ts';
+import type { Brain } from './brain.ts';
+import type { HeldHosts } from './held-hosts.ts';
+import { hostInfo, isSeed } from './host-registry.ts';
+import { msFromDuration, peerMessage, taskMessage } from './messages.ts';
+import type { CountedCall } from './metrics.ts';
+import { preheatImage, statImage } from './preheat/image-rpc.ts';
+import { preheatFile, statFile } from './preheat/preheat-rpc.ts';
+import type { Preheater } from './preheat/preheater.ts';
+
+type SchedulerHandlers = Handlers<typeof SchedulerDefinition>;
+
+export interface LoadLimits {
+  readonly peerLoadLimit?: number | undefined;
+  readonly seedLoadLimit?: number | undefined;
+}
+
+export interface SchedulerRpcParts {
+  readonly brain: Brain;
+  readonly held: HeldHosts;
+  readonly preheater: Preheater;
+  readonly registry: RegistryClient;
+  readonly loadLimits: () => LoadLimits;
+}
+
+export function schedulerRpc({ brain, held, preheater, registry, loadLimits }: SchedulerRpcParts): SchedulerHandlers {
+  const counted = <A extends readonly unknown[], R>(call: CountedCall, work: (...args: A) => R) => {
+    return async (...args: A): Promise<Awaited<R>> => {
+      brain.metrics.called(call);
+      try {
+        return await work(...args);
+      } catch (error) {
+        brain.metrics.callFailed(call);
+        throw error;
+      }
+    };
+  };
+
+  return {
+    announcePeer: (requests, context) => countedStream(brain, announcePeer(brain, requests, context)),
+
+    holdHost: (request, context: CallContext) => held.hold(request, context),
+
+    announceHost: counted('announceHost', ({ host, interval }) => {
+      if (!host) throw new DragonflyError('INVALID_ARGUMENT', 'the host is missing');
+      const { peerLoadLimit, seedLoadLimit } = loadLimits();
+      const info = hostInfo(host, {
+        intervalMs: msFromDuration(interval),
+        loadLimit: isSeed(host) ? seedLoadLimit : peerLoadLimit,
+        usesSeeds: brain.usesSeeds,
+      });
+      // Known here first: the decisions of the event may name the host already.
+      brain.hosts.announce(host);
+      held.seen(host.id);
+      brain.run((swarm, nowMs) => swarm.announceHost(info, nowMs));
+      return {};
+    }),
+
+    listHosts: counted('listHosts', ({ type }) => ({
+      hosts: brain.hosts.list(type).filter((host) => brain.swarm.host(host.id)),
+    })),
+
+    deleteHost: counted('deleteHost', ({ hostId }) => {
+      brain.hosts.delete(hostId);
+      brain.run((swarm, nowMs) => swarm.hostLeft(hostId, nowMs));
+      return {};
+    }),
+
+    statPeer: counted('statPeer', ({ peerId, taskId }) => {
+      const peer = brain.swarm.peer(peerId);
+      const host = peer && brain.hosts.get(peer.host.id)?.host;
+      if (!peer || !host || peer.task.id !== taskId) throw notFound('peer', peerId);
+      return peerMessage(peer, taskMessage(peer.task, brain.facts.get(taskId)), host);
+    }),
+
+    deletePeer: counted('deletePeer', ({ peerId }) => {
+      brain.run((swarm, nowMs) => swarm.peerLeft(peerId, nowMs));
+      return {};
+    }),
+
+    statTask: counted('statTask', ({ taskId }) => {
+      const task = brain.swarm.task(taskId);
+      if (!task) throw notFound('task', taskId);
+      return taskMessage(task, brain.facts.get(taskId));
+    }),
+
+    deleteTask: counted('deleteTask', ({ hostId, taskId }) => {
+      const host = brain.swarm.host(hostId);
+      if (!host) throw notFound('host', hostId);
+      for (const peer of [...host.peers].filter((candidate) => candidate.task.id === taskId)) {
+        brain.run((swarm, nowMs) => swarm.peerLeft(peer.id, nowMs));
+      }
+      return {};
+    }),
+
+    preheatImage: counted('preheatImage', (request, context) =>
+      preheatImage({ preheater, registry }, request, context),
+    ),
+
+    statImage: counted('statImage', (request, context) => statImage({ preheater, registry }, request, context)),
+
+    preheatFile: counted('preheatFile', (request, context) => preheatFile(preheater, request, context)),
+
+    statFile: counted('statFile', (request, context) => statFile(preheater, request, context)),
+
+    announceTasks: counted('announceTasks', ({ hostId, holdings }) => {
+      if (!brain.swarm.host(hostId)) throw notFound('host', hostId);
+      // One by one, so that a holding that contradicts what others said does not cost the host the rest.
+      const rejected = holdings.filter((holding) => !announceHolding(brain, hostId, holding));
+      return { rejectedTaskIds: rejected.map(({ taskId }) => taskId) };
+    }),
+  };
+}
+
+async function* countedStream<T>(brain: Brain, answers: AsyncIterable<T>): AsyncGenerator<T, void, undefined> {
+  brain.metrics.called('announcePeer');
+  try {
+    yield* answers;
+  } catch (error) {
+    brain.metrics.callFailed('announcePeer');
+    throw error;
+  }
+}
+
+function announceHolding(brain: Brain, hostId: string, holding: TaskHolding): boolean {
+  const { taskId, peerId, taskMetadata, finished, pieces } = holding;
+  const download = holding.download ?? Download.fromPartial({});
+  const contentLengthBytes = taskMetadata?.contentLength;
+  if (!taskMetadata || contentLengthBytes === undefined) return false; // nothing to offer while the length is unknown
+  const pieceLengthBytes = taskMetadata.pieceLength || defaultPieceLength(contentLengthBytes);
+  try {
+    const layout = { contentLengthBytes, pieceLengthBytes };
+    const pieceCount = Math.ceil(contentLengthBytes / pieceLengthBytes);
+    const held = finished ? PieceSet.range(0, pieceCount) : PieceSet.fromBytes(pieces);
+    brain.facts.remember(taskId, download);
+    brain.facts.setMetadata(taskId, taskMetadata);
+    brain.run((swarm, nowMs) =>
+      swarm.announceHeld(hostId, [{ taskId, peerId, url: download.url, layout, pieces: held }], nowMs),
+    );
+    return brain.swarm.peer(peerId)?.task.id === taskId; // left out when it is at odds with what others said
+  } catch (error) {
+    if (error instanceof DragonflyError) return false;
+    throw error;
+  }
+}
+
+function notFound(what: string, id: string): DragonflyError {
+  return new DragonflyError('NOT_FOUND', `this scheduler knows no ${what} ${id}`);
+}

@@ -1,0 +1,298 @@
+/**
+ * The scheduler as one object that any process can hold: configuration in, `start`, and closed with everything it opened.
+ *
+ * A thin shell: streams become events of the swarm (announce-peer), its decisions become messages (peer-sessions), seeds
+ * are called when it says so (seed-downloads), and the manager's word becomes its limits (dynamic-config).
+ */
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { hostname, networkInterfaces } from 'node:os';
+import { isIP } from 'node:net';
+import { DragonflyError } from '../core/errors.ts';
+import { Owned, type Closable } from '../core/lifecycle.ts';
+import { silentLogger, type Logger } from '../core/logger.ts';
+import { metricsRoute, StatusServer } from '../core/metrics.ts';
+import { Channels, type ClientTls } from '../rpc/channels.ts';
+import { instanceHeader, swarmFeature } from '../rpc/features.ts';
+import { SchedulerLiveDefinition } from '../rpc/generated/scheduler/v2/live.ts';
+import { SchedulerDefinition } from '../rpc/generated/scheduler/v2/scheduler.ts';
+import { ManagerClient } from '../rpc/manager-client.ts';
+import { Egress } from '../rpc/registry/egress.ts';
+import { RegistryClient } from '../rpc/registry/registry-client.ts';
+import { RpcServer, type ServerTls } from '../rpc/server.ts';
+import type { EvaluatorName } from '../swarm/evaluator.ts';
+import type { SwarmLimits } from '../swarm/limits.ts';
+import { ApplicationPriorities } from './applications.ts';
+import { Brain } from './brain.ts';
+import { managerAddresses, type SchedulerConfig } from './config.ts';
+import { DynamicConfig, type DynamicSettings } from './dynamic-config.ts';
+import { HeldHosts } from './held-hosts.ts';
+import { liveRpc } from './live/live-rpc.ts';
+import { ManagerLink } from './manager-link.ts';
+import { SchedulerMetrics } from './metrics.ts';
+import { Preheater } from './preheat/preheater.ts';
+import { schedulerRpc } from './scheduler-rpc.ts';
+import { SeedDownloads } from './seed-downloads.ts';
+
+export interface SchedulerOverrides {
+  readonly logger?: Logger;
+  /** In 0 … 1; for repeatable runs. */
+  readonly random?: () => number;
+  readonly swarmLimits?: Partial<SwarmLimits>;
+  /** Sign of life asked of silent connections. */
+  readonly keepAliveMs?: number;
+  readonly heldHostGraceMs?: number;
+}
+
+export interface SchedulerAddresses {
+  /** `host:port` that daemons dial. */
+  readonly grpc: string;
+  readonly metrics?: string;
+}
+
+export class SchedulerService implements Closable {
+  readonly brain: Brain;
+  readonly metrics: SchedulerMetrics;
+  readonly #config: SchedulerConfig;
+  readonly #owned: Owned;
+  readonly #server: RpcServer;
+  readonly #link: ManagerLink | undefined;
+  #metricsAddress: string | undefined;
+
+  private constructor(parts: {
+    brain: Brain;
+    metrics: SchedulerMetrics;
+    config: SchedulerConfig;
+    owned: Owned;
+    server: RpcServer;
+    link: ManagerLink | undefined;
+  }) {
+    this.brain = parts.brain;
+    this.metrics = parts.metrics;
+    this.#config = parts.config;
+    this.#owned = parts.owned;
+    this.#server = parts.server;
+    this.#link = parts.link;
+  }
+
+  /** Opens no port yet. Throws CONFIG_INVALID when a certificate file cannot be read. */
+  static async create(config: SchedulerConfig, overrides: SchedulerOverrides = {}): Promise<SchedulerService> {
+    const logger = overrides.logger ?? silentLogger;
+    const owned = new Owned(logger);
+    const metrics = new SchedulerMetrics();
+    const { seedPeer } = config;
+    const seedChannels = owned.add('connections to seeds', new Channels({ tls: await clientTls(seedPeer.tls) }));
+    let link: ManagerLink | undefined;
+    const dynamic = await DynamicConfig.create({
+      read: managerAddresses(config).length === 0 ? undefined : () => requireLink(link).read(),
+      cacheDir: config.server.cacheDir,
+      logger,
+      onChange: (settings) => apply(settings),
+    });
+    const brain: Brain = owned.add(
+      'swarm',
+      new Brain({
+        swarm: {
+          random: overrides.random ?? Math.random,
+          limits: { ...swarmLimits(config, dynamic.settings), ...overrides.swarmLimits },
+          evaluator: evaluatorName(config),
+        },
+        metrics,
+        logger,
+        countsHostTraffic: config.metrics.enableHost,
+        seeds: !seedPeer.enable
+          ? undefined
+          : (onFailure) =>
+              new SeedDownloads({
+                channels: seedChannels,
+                timeoutMs: seedPeer.taskDownloadTimeout,
+                logger,
+                onFailure,
+                onResult: (result) => metrics.seedDownloads.inc({ result }),
+              }),
+      }),
+    );
+    const peerChannels = owned.add('connections to peers', new Channels({ tls: await clientTls(config.peer.tls) }));
+    const preheater = owned.add(
+      'preheats',
+      new Preheater({
+        channels: peerChannels,
+        hosts: () => brain.hosts.list().filter((host) => brain.swarm.host(host.id)),
+        random: overrides.random ?? Math.random,
+        logger,
+      }),
+    );
+    const registry = owned.add('connections to registries', await registryClient(config, () => service.#ownPorts()));
+    const apply = ({ applications, jobRateLimit }: DynamicSettings): void => {
+      brain.priorities = new ApplicationPriorities(applications);
+      preheater.setRate(jobRateLimit ?? config.job.rateLimit);
+    };
+    apply(dynamic.settings);
+    const held = owned.add('held hosts', new HeldHosts(brain, overrides.heldHostGraceMs));
+    if (managerAddresses(config).length > 0) {
+      const channels = owned.add(
+        'connections to the manager',
+        new Channels({ tls: await clientTls(config.manager.tls) }),
+      );
+      const client = new ManagerClient(channels, managerAddresses(config), logger);
+      link = new ManagerLink({
+        client,
+        keepAliveMs: config.manager.keepAlive.interval,
+        refreshMs: config.dynConfig.refreshInterval,
+        logger,
+        onChange: () => dynamic.refresh(),
+      });
+    }
+    const { listenIP, port, requestRateLimit } = config.server;
+    const server = RpcServer.create(
+      { host: listenIP ?? (config.network.enableIPv6 ? '::' : '0.0.0.0'), port },
+      {
+        tls: await serverTls(config.server.tls),
+        logger,
+        features: [swarmFeature],
+        header: { [instanceHeader]: randomBytes(12).toString('hex') },
+        limits: {
+          requestsPerSec: requestRateLimit,
+          ...(overrides.keepAliveMs === undefined ? {} : { keepAliveMs: overrides.keepAliveMs }),
+        },
+      },
+    );
+    server.addService(
+      SchedulerDefinition,
+      schedulerRpc({ brain, held, preheater, registry, loadLimits: () => dynamic.settings }),
+    );
+    server.addService(SchedulerLiveDefinition, liveRpc(brain));
+    const service = new SchedulerService({ brain, metrics, config, owned, server, link });
+    return service;
+  }
+
+  /** Serves, and tells the manager. Resolves when daemons can find it there, or the manager did not answer at first. */
+  async start(): Promise<void> {
+    this.#owned.add('gRPC server', this.#server);
+    // Closed before the server: streams that end at once let daemons go to the next scheduler at once.
+    this.#owned.defer('peer streams', () =>
+      this.brain.sessions.failAll(new DragonflyError('UNAVAILABLE', 'the scheduler is shutting down')),
+    );
+    await this.#server.start();
+    const { metrics, server, host, manager } = this.#config;
+    if (metrics.enable) await this.#serveMetrics(metrics.addr);
+    if (!this.#link) return;
+    this.#owned.add('membership at the manager', this.#link);
+    await this.#link.start({
+      hostname: server.host ?? hostname(),
+      ip: this.#advertiseIp(),
+      port: server.advertisePort ?? this.#server.port,
+      idc: host.idc,
+      location: host.location,
+      clusterId: manager.schedulerClusterID,
+    });
+  }
+
+  get port(): number {
+    return this.#server.port;
+  }
+
+  get addresses(): SchedulerAddresses {
+    const ip = this.#advertiseIp();
+    const grpc = `${ip.includes(':') ? `[${ip}]` : ip}:${this.#server.port}`;
+    return this.#metricsAddress === undefined ? { grpc } : { grpc, metrics: this.#metricsAddress };
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#owned[Symbol.asyncDispose]();
+  }
+
+  #ownPorts(): ReadonlySet<number> {
+    const metricsPort = Number(this.#metricsAddress?.split(':').at(-1));
+    return new Set([this.#server.port, ...(metricsPort > 0 ? [metricsPort] : [])]);
+  }
+
+  async #serveMetrics(address: string): Promise<void> {
+    const separator = address.lastIndexOf(':');
+    const host = address.slice(0, separator) || '0.0.0.0';
+    const port = Number(address.slice(separator + 1));
+    const ok = (): { body: string } => ({ body: 'ok\n' });
+    const routes = { '/metrics': metricsRoute(this.metrics.registry), '/healthz': ok, '/server/ping': ok };
+    const status = this.#owned.add('metrics server', await StatusServer.listen({ host, port }, routes));
+    this.#metricsAddress = `${host === '0.0.0.0' ? '127.0.0.1' : host}:${status.port}`;
+  }
+
+  #advertiseIp(): string {
+    const { advertiseIP, listenIP } = this.#config.server;
+    if (advertiseIP !== undefined) return advertiseIP;
+    if (listenIP !== undefined && isIP(listenIP) !== 0 && listenIP !== '0.0.0.0' && listenIP !== '::') return listenIP;
+    return outwardIp(this.#config.network.enableIPv6);
+  }
+}
+
+async function registryClient(config: SchedulerConfig, ownPorts: () => ReadonlySet<number>): Promise<RegistryClient> {
+  const { tls, registryTimeout, allowCIDRs, denyCIDRs, insecureHosts } = config.job.preheat;
+  return new RegistryClient({
+    egress: new Egress({ allow: allowCIDRs, deny: denyCIDRs, ownPorts }),
+    timeoutMs: registryTimeout,
+    ca: tls.caCert === undefined ? undefined : (await readPem(tls.caCert)).toString('utf8'),
+    insecure: (host) => insecureHosts.includes(host) || insecureHosts.includes(host.replace(/:\d+$/, '')),
+  });
+}
+
+function requireLink(link: ManagerLink | undefined): ManagerLink {
+  if (!link) throw new DragonflyError('UNAVAILABLE', 'the manager has not been reached yet');
+  return link;
+}
+
+function evaluatorName({ scheduler: { algorithm } }: SchedulerConfig): EvaluatorName {
+  return algorithm === 'v2.0.2' || algorithm === 'v2.1.28' || algorithm === 'v2.5' ? algorithm : 'measured';
+}
+
+function swarmLimits({ scheduler }: SchedulerConfig, settings: DynamicSettings): Partial<SwarmLimits> {
+  const { candidateParentLimit, filterParentLimit } = settings;
+  return {
+    backToSourceCount: scheduler.backToSourceCount,
+    pieceDownloadTimeoutMs: scheduler.gc.pieceDownloadTimeout,
+    peerTtlMs: scheduler.gc.peerTTL,
+    hostTtlMs: scheduler.gc.hostTTL,
+    gcIntervalMs: scheduler.gc.peerGCInterval,
+    ...(candidateParentLimit === undefined ? {} : { candidateParentLimit }),
+    ...(filterParentLimit === undefined ? {} : { filterParentLimit }),
+  };
+}
+
+interface TlsFiles {
+  readonly caCert: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
+async function serverTls(files: TlsFiles | undefined): Promise<ServerTls | undefined> {
+  return files && readTls(files);
+}
+
+async function clientTls(files: TlsFiles | undefined): Promise<ClientTls | undefined> {
+  return files && readTls(files);
+}
+
+async function readTls({ caCert, cert, key }: TlsFiles): Promise<{ ca: Buffer; cert: Buffer; key: Buffer }> {
+  const [ca, certificate, privateKey] = await Promise.all([readPem(caCert), readPem(cert), readPem(key)]);
+  return { ca, cert: certificate, key: privateKey };
+}
+
+/** A certificate that cannot be read ends the start: going on without it would be worse. */
+async function readPem(path: string): Promise<Buffer> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    throw new DragonflyError('CONFIG_INVALID', `cannot read the certificate ${path}: ${(error as Error).message}`, {
+      cause: error,
+      hint: 'Check the paths under tls in the configuration.',
+    });
+  }
+}
+
+/** The first address of this machine that others can reach; loopback when there is none. */
+function outwardIp(allowV6: boolean): string {
+  const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  const outward = addresses.filter((address) => !address.internal && !address.address.startsWith('fe80:'));
+  const v4 = outward.find((address) => address.family === 'IPv4');
+  const v6 = allowV6 ? outward.find((address) => address.family === 'IPv6') : undefined;
+  return (v6 ?? v4)?.address ?? '127.0.0.1';
+}

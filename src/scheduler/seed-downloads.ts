@@ -1,0 +1,89 @@
+/** Makes seeds download: the swarm names the seed, this calls it and follows the download to its end. */
+import { DragonflyError, toDragonflyError } from '../core/errors.ts';
+import type { Closable } from '../core/lifecycle.ts';
+import type { Logger } from '../core/logger.ts';
+import type { Channels } from '../rpc/channels.ts';
+import { createClient } from '../rpc/client.ts';
+import type { Download, Host } from '../rpc/generated/common/v2/common.ts';
+import { DfdaemonUploadDefinition } from '../rpc/generated/dfdaemon/v2/dfdaemon.ts';
+import { maxSeedDownloads } from './limits.ts';
+
+export interface SeedDownloadsOptions {
+  readonly channels: Channels;
+  readonly timeoutMs: number;
+  readonly logger: Logger;
+  /** Never called from within `start`. */
+  readonly onFailure: (taskId: string, hostId: string) => void;
+  readonly onResult?: (result: 'success' | 'failure') => void;
+}
+
+export class SeedDownloads implements Closable {
+  readonly #options: SeedDownloadsOptions;
+  readonly #controller = new AbortController();
+  readonly #running = new Map<string, Promise<void>>();
+
+  constructor(options: SeedDownloadsOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#running.size;
+  }
+
+  /** Returns at once. Asking the same seed for the same task again while it downloads changes nothing. */
+  start(taskId: string, seed: Host, download: Download): void {
+    const key = `${taskId} ${seed.id}`;
+    if (this.#running.has(key)) return;
+    const work = this.#run(taskId, seed, download).finally(() => this.#running.delete(key));
+    this.#running.set(key, work);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#controller.abort();
+    await Promise.all(this.#running.values());
+  }
+
+  async #run(taskId: string, seed: Host, download: Download): Promise<void> {
+    const { channels, timeoutMs, logger, onFailure, onResult } = this.#options;
+    const { signal } = this.#controller;
+    try {
+      await Promise.resolve(); // the swarm is in the middle of handing out decisions
+      if (this.#running.size > maxSeedDownloads) {
+        throw new DragonflyError('RESOURCE_EXHAUSTED', `${maxSeedDownloads} seed downloads are running already`);
+      }
+      const address = seed.ip.includes(':') ? `[${seed.ip}]:${seed.port}` : `${seed.ip}:${seed.port}`;
+      await channels.ready(address, { signal });
+      const client = createClient(DfdaemonUploadDefinition, channels, address);
+      // The stream is only followed to its end: what the seed holds it tells as a peer of its own.
+      for await (const _progress of client.downloadTask({ download }, { signal, timeoutMs })) continue;
+      onResult?.('success');
+    } catch (error) {
+      if (signal.aborted) return;
+      const { code, message } = toDragonflyError(error);
+      logger.warn({ taskId, seed: seed.id, code, reason: message }, 'a seed failed to download');
+      onResult?.('failure');
+      onFailure(taskId, seed.id);
+    }
+  }
+}
+
+/** What the seed is asked for: the whole content, from the origin, into its own store. */
+export function seedDownload(download: Download): Download {
+  return {
+    ...download,
+    range: undefined,
+    outputPath: undefined,
+    needBackToSource: true,
+    disableBackToSource: false,
+    prefetch: false,
+    isPrefetch: false,
+    needPieceContent: false,
+    forceHardLink: false,
+    overwrite: false,
+    metadataOnly: false,
+    remoteIp: undefined,
+    actualContentLength: undefined,
+    actualPieceLength: undefined,
+    actualPieceCount: undefined,
+  };
+}

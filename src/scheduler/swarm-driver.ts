@@ -1,0 +1,60 @@
+/** Gives the swarm its clock: runs events, hands out their decisions, and ticks when the swarm says it is due. */
+import type { Closable } from '../core/lifecycle.ts';
+import type { Decision } from '../swarm/decisions.ts';
+import type { Swarm } from '../swarm/swarm.ts';
+import { longestTickMs } from './limits.ts';
+
+export interface SwarmDriverOptions {
+  readonly swarm: Swarm;
+  readonly deliver: (decision: Decision) => void;
+  /** Seconds one event took, decisions not yet delivered. */
+  readonly onEvent?: (seconds: number) => void;
+  /** A steady clock in milliseconds. */
+  readonly nowMs?: () => number;
+}
+
+export class SwarmDriver implements Closable {
+  readonly swarm: Swarm;
+  readonly #deliver: (decision: Decision) => void;
+  readonly #onEvent: (seconds: number) => void;
+  readonly #nowMs: () => number;
+  #timer: NodeJS.Timeout | undefined;
+  #timerDueMs = Infinity;
+  #closed = false;
+
+  constructor({ swarm, deliver, onEvent, nowMs }: SwarmDriverOptions) {
+    this.swarm = swarm;
+    this.#deliver = deliver;
+    this.#onEvent = onEvent ?? (() => undefined);
+    this.#nowMs = nowMs ?? (() => performance.now());
+  }
+
+  /** One event. Throws what the swarm throws; then nothing was decided. */
+  run(event: (swarm: Swarm, nowMs: number) => readonly Decision[]): void {
+    const startMs = this.#nowMs();
+    const decisions = event(this.swarm, startMs);
+    this.#onEvent((this.#nowMs() - startMs) / 1000);
+    for (const decision of decisions) this.#deliver(decision);
+    this.#schedule();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    return Promise.resolve();
+  }
+
+  #schedule(): void {
+    const dueMs = this.swarm.nextTickMs();
+    if (this.#closed || dueMs === undefined || dueMs >= this.#timerDueMs) return;
+    clearTimeout(this.#timer);
+    this.#timerDueMs = dueMs;
+    // A whole millisecond later rather than a fraction too early, which would only tick twice.
+    const waitMs = Math.min(longestTickMs, Math.max(0, Math.ceil(dueMs - this.#nowMs())));
+    this.#timer = setTimeout(() => {
+      this.#timerDueMs = Infinity;
+      this.run((swarm, nowMs) => swarm.tick(nowMs));
+    }, waitMs);
+    this.#timer.unref();
+  }
+}
