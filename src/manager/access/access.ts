@@ -1,0 +1,122 @@
+/** Everything about who is who, opened together: keys, accounts, sessions, tokens, roles. */
+import { randomBytes } from 'node:crypto';
+import { dirname, join } from 'node:path';
+import { DragonflyError } from '../../core/errors.ts';
+import type { Logger } from '../../core/logger.ts';
+import type { ManagerConfig } from '../config.ts';
+import type { ChangeFeed } from '../db/change-feed.ts';
+import type { Database } from '../db/database.ts';
+import { Authorizer } from './authorizer.ts';
+import { maxPasswordLength, minPasswordLength } from './passwords.ts';
+import { InstallationSecrets, loadMasterKey, Sealer } from './sealer.ts';
+import { Sessions } from './sessions.ts';
+import { Tokens, tokenScopes } from './tokens.ts';
+import { Users } from './users.ts';
+
+export interface Access {
+  readonly sealer: Sealer;
+  readonly secrets: InstallationSecrets;
+  readonly users: Users;
+  readonly sessions: Sessions;
+  readonly tokens: Tokens;
+  readonly authorizer: Authorizer;
+}
+
+/** Secrets an operator may hand over in the environment. */
+export interface OperatorSecrets {
+  /** Base64 of 32 bytes: key of the secrets in the database. */
+  readonly encryptionKey?: string | undefined;
+  readonly rootPassword?: string | undefined;
+  /** Personal access token of root, made when absent. */
+  readonly token?: string | undefined;
+  /** With which new members may ask for a certificate. */
+  readonly joinToken?: string | undefined;
+}
+
+export interface AccessParts {
+  readonly config: ManagerConfig;
+  readonly database: Database;
+  readonly changes: ChangeFeed;
+  readonly logger: Logger;
+  readonly operator: OperatorSecrets;
+  /** Called with root's generated password, the only time it is known. */
+  readonly announceRootPassword: (password: string) => void;
+}
+
+const signingKeyBytes = 32;
+const operatorTokenYears = 10;
+
+/** Opens, and on the first start sets up. */
+export async function openAccess(parts: AccessParts): Promise<Access> {
+  const { config, database, changes, logger } = parts;
+  const file = config.server.encryptionKeyFile ?? defaultKeyFile(database);
+  const sealer = new Sealer(await loadMasterKey({ value: parts.operator.encryptionKey, file }));
+  const secrets = new InstallationSecrets(database, sealer);
+  await secrets.checkKey();
+  const { jwt } = config.auth;
+  const configured = usableKey(jwt.key, logger);
+  const key =
+    configured ?? (await secrets.readOrCreate('session key', () => randomBytes(signingKeyBytes).toString('base64')));
+  const access: Access = {
+    sealer,
+    secrets,
+    users: new Users(database, changes),
+    sessions: new Sessions(database, changes, signingKey(key), {
+      timeoutMs: jwt.timeout,
+      maxRefreshMs: jwt.maxRefresh,
+    }),
+    tokens: new Tokens(database, changes, sealer),
+    authorizer: await Authorizer.create(database, changes, logger),
+  };
+  await createFirstUser(access, parts);
+  return access;
+}
+
+async function createFirstUser(
+  { users, tokens }: Access,
+  { operator, database, announceRootPassword }: AccessParts,
+): Promise<void> {
+  const { rootPassword, token } = operator;
+  if (
+    rootPassword !== undefined &&
+    (rootPassword.length < minPasswordLength || rootPassword.length > maxPasswordLength)
+  ) {
+    throw new DragonflyError(
+      'CONFIG_INVALID',
+      `DRAGONFLY_INITIAL_ROOT_PASSWORD must have ${minPasswordLength} to ${maxPasswordLength} characters`,
+    );
+  }
+  const root = await users.createRoot(rootPassword);
+  if (root?.generated === true) announceRootPassword(root.password);
+  if (token === undefined || token === '') return;
+  const owner = await database.db.selectFrom('user').select('id').orderBy('id').limit(1).executeTakeFirst();
+  const known = await database.db
+    .selectFrom('personal_access_token')
+    .select('id')
+    .where('name', '=', 'default')
+    .executeTakeFirst();
+  if (known || !owner) return;
+  const expiredAt = new Date();
+  expiredAt.setFullYear(expiredAt.getFullYear() + operatorTokenYears);
+  await tokens.create({ name: 'default', bio: '', scopes: tokenScopes, expiredAt, userId: owner.id }, token);
+}
+
+/** The charts of the original ship a public key: whoever knows it could sign in as anybody. */
+const publishedKeys = new Set(['ZHJhZ29uZmx5Cg==', 'ZHJhZ29uZmx5']);
+
+function usableKey(key: string | undefined, logger: Logger): string | undefined {
+  if (key === undefined || !publishedKeys.has(key.trim())) return key;
+  logger.warn('auth.jwt.key is the published example key and is not used: a key was generated instead');
+  return undefined;
+}
+
+function signingKey(text: string): Uint8Array {
+  const bytes = Buffer.from(text, 'base64');
+  if (bytes.length >= 16) return bytes;
+  throw new DragonflyError('CONFIG_INVALID', 'auth.jwt.key must hold at least 16 bytes in base64');
+}
+
+function defaultKeyFile({ path }: Database): string | undefined {
+  if (path === ':memory:') return undefined;
+  return join(path === undefined ? '/var/lib/dragonfly/manager' : dirname(path), 'manager.key');
+}

@@ -1,0 +1,56 @@
+/** The trail of writes: who did what, and whether it worked. */
+import type { Closable } from '../../core/lifecycle.ts';
+import type { Logger } from '../../core/logger.ts';
+import type { Database } from '../db/database.ts';
+import { maxPendingAudits } from '../limits.ts';
+
+export interface AuditRecord {
+  readonly actorType: 'UNKNOWN' | 'USER' | 'PAT';
+  readonly actorName: string;
+  readonly operation: string;
+  readonly path: string;
+  readonly statusCode: number;
+}
+
+export class AuditLog implements Closable {
+  readonly #database: Database;
+  readonly #logger: Logger;
+  readonly #pending = new Set<Promise<void>>();
+
+  constructor(database: Database, logger: Logger) {
+    this.#database = database;
+    this.#logger = logger;
+  }
+
+  /** Resolves at once unless writing lags far behind. A record that cannot be stored goes to the log instead. */
+  async record(record: AuditRecord): Promise<void> {
+    const write = this.#write(record).finally(() => this.#pending.delete(write));
+    this.#pending.add(write);
+    if (this.#pending.size > maxPendingAudits) await Promise.race(this.#pending);
+  }
+
+  async #write(record: AuditRecord): Promise<void> {
+    const now = Date.now();
+    try {
+      await this.#database.insert('audit', {
+        actor_type: record.actorType,
+        actor_name: record.actorName.slice(0, 255),
+        event_type: 'API',
+        operation: record.operation,
+        operated_at: now,
+        state: record.statusCode < 300 ? 'SUCCESS' : 'FAILURE',
+        path: record.path.slice(0, 1024),
+        status_code: record.statusCode,
+        detail: '{}',
+        created_at: now,
+        updated_at: now,
+      });
+    } catch (error) {
+      this.#logger.error({ ...record, error: (error as Error).message }, 'audit record could not be stored');
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#pending);
+  }
+}

@@ -1,0 +1,53 @@
+/** What permissions are about: the first path segment of the API. */
+
+export const objects = [
+  'users',
+  'roles',
+  'permissions',
+  'oauth',
+  'clusters',
+  'scheduler-clusters',
+  'schedulers',
+  'scheduler-features',
+  'seed-peer-clusters',
+  'seed-peers',
+  'peers',
+  'configs',
+  'jobs',
+  'applications',
+  'personal-access-tokens',
+  'persistent-cache-tasks',
+  'audits',
+  'certificates',
+  'join-tokens',
+  'events',
+  'tasks',
+] as const;
+
+export type AccessObject = (typeof objects)[number];
+
+export const actions = ['read', '*'] as const;
+export type AccessAction = (typeof actions)[number];
+
+export const rootRole = 'root';
+export const guestRole = 'guest';
+
+/** Guests see the clusters and what goes on in them; nothing about people, credentials or the trail of either. */
+export const guestObjects: readonly AccessObject[] = [
+  'clusters',
+  'scheduler-clusters',
+  'schedulers',
+  'scheduler-features',
+  'seed-peer-clusters',
+  'seed-peers',
+  'peers',
+  'jobs',
+  'applications',
+  'persistent-cache-tasks',
+  'events',
+  'tasks',
+];
+
+export function actionOf(method: string): AccessAction {
+  return method === 'GET' || method === 'HEAD' || method === 'OPTIONS' ? 'read' : '*';
+}

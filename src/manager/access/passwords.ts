@@ -1,0 +1,30 @@
+import { randomInt } from 'node:crypto';
+import { hash, verify } from '@node-rs/bcrypt';
+
+/** bcrypt reads no more than 72 bytes; longer passwords are refused rather than cut. */
+export const minPasswordLength = 8;
+export const maxPasswordLength = 72;
+
+/** Two to the power of this many rounds: some 60 ms per guess. */
+const cost = 10;
+
+/** Matches nothing; compared against when there is no such user, so that names cannot be told by the time it takes. */
+const nobodysHash = '$2b$10$CwTycUXWue0Thq9StjUM0uJ8Q1m4kTtzQp7ZpXq5cJpJ1yq0eF5uW';
+
+export function hashPassword(password: string): Promise<string> {
+  return hash(password, { cost });
+}
+
+/** @param encrypted undefined when there is no such user: takes as long, and is false. */
+export async function passwordMatches(password: string, encrypted: string | undefined): Promise<boolean> {
+  // An account without a password (one of an OAuth provider) has an empty hash.
+  const known = encrypted !== undefined && encrypted !== '';
+  const matches = await verify(password, known ? encrypted : nobodysHash);
+  return known && matches;
+}
+
+/** 20 characters that are not mistaken for each other when read off a screen. */
+export function generatePassword(): string {
+  const alphabet = 'abcdefghjkmnpqrstuvwxyzABCDEFGHJKMNPQRSTUVWXYZ23456789';
+  return Array.from({ length: 20 }, () => alphabet[randomInt(alphabet.length)]).join('');
+}

@@ -1,0 +1,47 @@
+/** The certificate authority and what belongs to it, opened together. */
+import type { Access } from '../access/access.ts';
+import type { ManagerConfig } from '../config.ts';
+import type { ChangeFeed } from '../db/change-feed.ts';
+import type { Database } from '../db/database.ts';
+import { maxCertificateLifeMs } from '../limits.ts';
+import { Authority } from './authority.ts';
+import { Certificates } from './certificates.ts';
+import { CertificateIssuer } from './issuer.ts';
+import { JoinTokens } from './join-tokens.ts';
+
+export interface Ca {
+  readonly certificates: Certificates;
+  readonly joinTokens: JoinTokens;
+  /** Undefined while security.autoIssueCert is off. */
+  readonly authority: Authority | undefined;
+  readonly issuer: CertificateIssuer | undefined;
+}
+
+export async function openCa(
+  { security }: ManagerConfig,
+  {
+    database,
+    changes,
+    access,
+    joinToken,
+  }: { database: Database; changes: ChangeFeed; access: Access; joinToken: string | undefined },
+): Promise<Ca> {
+  const certificates = new Certificates(database, changes);
+  const joinTokens = new JoinTokens(database, access.sealer, joinToken ?? security.joinToken);
+  if (!security.autoIssueCert) return { certificates, joinTokens, authority: undefined, issuer: undefined };
+  const authority = await Authority.open(access.secrets, {
+    cert: security.caCert || undefined,
+    key: security.caKey || undefined,
+  });
+  const { dnsNames, ipAddresses, validityPeriod } = security.certSpec;
+  const issuer = new CertificateIssuer({
+    authority,
+    certificates,
+    joinTokens,
+    database,
+    sharedNames: [...dnsNames, ...ipAddresses],
+    // Configurations of the original ask for ten years.
+    maxLifeMs: Math.min(validityPeriod, maxCertificateLifeMs),
+  });
+  return { certificates, joinTokens, authority, issuer };
+}

@@ -1,0 +1,80 @@
+/** Certificate requests as members send them: read, and checked for what can be told from the request alone. */
+import 'reflect-metadata'; // the certificate library needs it first
+import { createPublicKey, createVerify, X509Certificate as NodeCertificate } from 'node:crypto';
+import { Pkcs10CertificateRequest, SubjectAlternativeNameExtension, type PublicKey } from '@peculiar/x509';
+import ipaddr from 'ipaddr.js';
+import { DragonflyError } from '../../core/errors.ts';
+import { maxCertificateNames, maxCertificateRequestBytes, minRsaBits } from '../limits.ts';
+
+export interface CertificateNames {
+  readonly commonName: string;
+  readonly dnsNames: readonly string[];
+  /** In canonical form. */
+  readonly ipAddresses: readonly string[];
+}
+
+export interface CertificateRequest extends CertificateNames {
+  readonly publicKey: PublicKey;
+}
+
+/** @param der PKCS #10. Throws INVALID_ARGUMENT: unreadable, wrongly signed, weak key, no address, too many or odd names. */
+export async function parseCertificateRequest(der: Uint8Array): Promise<CertificateRequest> {
+  if (der.length === 0 || der.length > maxCertificateRequestBytes) throw invalid(`its length is ${der.length} bytes`);
+  const request = readRequest(der);
+  if (!(await request.verify().catch(() => false))) throw invalid('it is not signed by the key in it');
+  requireStrongKey(request.publicKey);
+  const extension = request.extensions.find((one) => one instanceof SubjectAlternativeNameExtension);
+  const names = extension?.names.toJSON() ?? [];
+  if (names.length > maxCertificateNames) throw invalid(`it has more than ${maxCertificateNames} names`);
+  const dnsNames = names.filter(({ type }) => type === 'dns').map(({ value }) => value.toLowerCase());
+  const addresses = names.filter(({ type }) => type === 'ip').map(({ value }) => value);
+  if (dnsNames.length + addresses.length !== names.length) throw invalid('only names and addresses may be certified');
+  if (addresses.length === 0) throw invalid('it names no IP address');
+  if (!dnsNames.every((name) => /^[a-z0-9](?:[a-z0-9._-]{0,251}[a-z0-9])?$/.test(name)))
+    throw invalid('it has a name that is no host name');
+  const ipAddresses = addresses.map((address) => {
+    if (!ipaddr.isValid(address)) throw invalid('it has an address that is none');
+    return canonicalAddress(address);
+  });
+  const commonName = request.subjectName.getField('CN')[0] ?? ipAddresses[0] ?? '';
+  if (!/^[\w.:@ -]{1,64}$/.test(commonName)) throw invalid('its common name has odd characters');
+  return { commonName, dnsNames, ipAddresses, publicKey: request.publicKey };
+}
+
+/** One spelling per address; IPv4 inside IPv6 is IPv4. */
+export function canonicalAddress(address: string): string {
+  return ipaddr.process(address).toString();
+}
+
+/** Whether the holder of the certificate's key signed these bytes. */
+export function signedByHolder(certificateDer: Uint8Array, signed: Uint8Array, signature: Uint8Array): boolean {
+  try {
+    const key = createPublicKey(new NodeCertificate(certificateDer).publicKey.export({ type: 'spki', format: 'pem' }));
+    return createVerify('sha256').update(signed).verify(key, signature);
+  } catch {
+    return false;
+  }
+}
+
+function readRequest(der: Uint8Array): Pkcs10CertificateRequest {
+  try {
+    return new Pkcs10CertificateRequest(Uint8Array.from(der));
+  } catch (cause) {
+    throw new DragonflyError('INVALID_ARGUMENT', 'the certificate request cannot be read', { cause });
+  }
+}
+
+function requireStrongKey({ algorithm }: PublicKey): void {
+  const {
+    name,
+    modulusLength = 0,
+    namedCurve = '',
+  } = algorithm as { name: string; modulusLength?: number; namedCurve?: string };
+  if (name === 'ECDSA' && ['P-256', 'P-384', 'P-521'].includes(namedCurve)) return;
+  if (name.startsWith('RSA') && modulusLength >= minRsaBits) return;
+  throw invalid(`its key must be ECDSA, or RSA of at least ${minRsaBits} bits`);
+}
+
+function invalid(reason: string): DragonflyError {
+  return new DragonflyError('INVALID_ARGUMENT', `the certificate request is refused: ${reason}`);
+}

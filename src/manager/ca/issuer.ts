@@ -1,0 +1,117 @@
+/**
+ * Who gets a certificate, and for which names. A member joins with a join token and renews with the certificate it holds;
+ * it is certified for the address it calls from and for names that are not another member's.
+ */
+import { X509Certificate } from 'node:crypto';
+import { DragonflyError } from '../../core/errors.ts';
+import { parseJson } from '../clusters/types.ts';
+import type { Database } from '../db/database.ts';
+import type { Authority, IssuedCertificate } from './authority.ts';
+import {
+  canonicalAddress,
+  parseCertificateRequest,
+  signedByHolder,
+  type CertificateNames,
+} from './certificate-request.ts';
+import type { Certificates } from './certificates.ts';
+import type { JoinTokens } from './join-tokens.ts';
+
+export interface IssuerParts {
+  readonly authority: Authority;
+  readonly certificates: Certificates;
+  readonly joinTokens: JoinTokens;
+  readonly database: Database;
+  /** Names and addresses any member may have beside its own, from configuration. */
+  readonly sharedNames: readonly string[];
+  readonly maxLifeMs: number;
+}
+
+/** How the caller proves who it is. */
+export type Proof =
+  | { readonly kind: 'token'; readonly token: string }
+  /** A certificate of ours, and a signature with its key over the request. */
+  | { readonly kind: 'certificate'; readonly der: Uint8Array; readonly signature: Uint8Array };
+
+export interface IssueRequest {
+  /** PKCS #10, DER. */
+  readonly csr: Uint8Array;
+  readonly wishedLifeMs: number | undefined;
+  readonly proof: Proof | undefined;
+  /** Address the caller calls from. */
+  readonly callerAddress: string;
+}
+
+export class CertificateIssuer {
+  readonly #parts: IssuerParts;
+
+  constructor(parts: IssuerParts) {
+    this.#parts = parts;
+  }
+
+  /** Throws UNAUTHENTICATED without proof, INVALID_ARGUMENT for a bad request, PERMISSION_DENIED for names of others. */
+  async issue({ csr, wishedLifeMs, proof, callerAddress }: IssueRequest): Promise<IssuedCertificate> {
+    const { authority, certificates, maxLifeMs } = this.#parts;
+    const held = await this.#prove(proof, csr);
+    const request = await parseCertificateRequest(csr);
+    if (held) requireSubset(request, held);
+    else await this.#requireOwn(request, callerAddress);
+    const lifeMs = wishedLifeMs === undefined || wishedLifeMs <= 0 ? maxLifeMs : Math.min(wishedLifeMs, maxLifeMs);
+    const issued = await authority.issue(request, lifeMs);
+    await certificates.record(issued, request, held ? 'renewed' : 'joined');
+    return issued;
+  }
+
+  /** @returns names of the certificate held, or undefined for a join token. */
+  async #prove(proof: Proof | undefined, csr: Uint8Array): Promise<ReadonlySet<string> | undefined> {
+    if (proof?.kind === 'token') {
+      await this.#parts.joinTokens.verify(proof.token);
+      return undefined;
+    }
+    const row =
+      proof && signedByHolder(proof.der, csr, proof.signature)
+        ? await this.#parts.certificates.valid(serialOf(proof.der))
+        : undefined;
+    if (row) return new Set(parseJson<string[]>(row.names, []));
+    throw new DragonflyError('UNAUTHENTICATED', 'a join token or a valid certificate is needed', {
+      hint: 'Create a join token at the manager and configure it at this node.',
+    });
+  }
+
+  async #requireOwn({ ipAddresses, dnsNames }: CertificateNames, callerAddress: string): Promise<void> {
+    const own = new Set([canonicalAddress(callerAddress), '127.0.0.1', '::1', ...this.#parts.sharedNames]);
+    for (const address of ipAddresses) {
+      if (!own.has(address)) throw notYours(address, `the request came from ${canonicalAddress(callerAddress)}`);
+    }
+    for (const name of dnsNames) {
+      if (name === 'localhost' || own.has(name)) continue;
+      const others = await this.#addressesOf(name);
+      if (others.length > 0 && !others.some((address) => own.has(canonicalAddress(address))))
+        throw notYours(name, 'another member has registered it');
+    }
+  }
+
+  async #addressesOf(hostname: string): Promise<string[]> {
+    const { db } = this.#parts.database;
+    const [schedulers, seeds, peers] = await Promise.all([
+      db.selectFrom('scheduler').select('ip').where('host_name', '=', hostname).execute(),
+      db.selectFrom('seed_peer').select('ip').where('host_name', '=', hostname).execute(),
+      db.selectFrom('peer').select('ip').where('host_name', '=', hostname).execute(),
+    ]);
+    return [...schedulers, ...seeds, ...peers].map(({ ip }) => ip);
+  }
+}
+
+function requireSubset({ ipAddresses, dnsNames }: CertificateNames, held: ReadonlySet<string>): void {
+  const extra = [...ipAddresses, ...dnsNames].find((name) => !held.has(name));
+  if (extra !== undefined) throw notYours(extra, 'the certificate held does not have it');
+}
+
+function notYours(name: string, reason: string): DragonflyError {
+  return new DragonflyError('PERMISSION_DENIED', `no certificate is issued for ${name}: ${reason}`, {
+    hint: 'Names and addresses all members share can be listed in security.certSpec of the manager.',
+  });
+}
+
+function serialOf(der: Uint8Array): string {
+  return new X509Certificate(der).serialNumber.toLowerCase();
+}

@@ -1,0 +1,56 @@
+/** Tokens with which new members prove that they belong: shown once when made, stored as an HMAC. */
+import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { DragonflyError } from '../../core/errors.ts';
+import type { Sealer } from '../access/sealer.ts';
+import type { Database } from '../db/database.ts';
+
+const tokenBytes = 32;
+
+export interface NewJoinToken {
+  readonly name: string;
+  readonly bio: string;
+  readonly expiredAt: Date;
+  readonly userId: number;
+}
+
+export class JoinTokens {
+  readonly #database: Database;
+  readonly #sealer: Sealer;
+  readonly #configured: string | undefined;
+
+  /** @param configured a token from configuration, valid for as long as it stands there. */
+  constructor(database: Database, sealer: Sealer, configured: string | undefined) {
+    this.#database = database;
+    this.#sealer = sealer;
+    this.#configured = configured === undefined || configured === '' ? undefined : sealer.tokenHash(configured);
+  }
+
+  /** Throws ALREADY_EXISTS. */
+  async create(token: NewJoinToken): Promise<{ id: number; value: string }> {
+    const value = randomBytes(tokenBytes).toString('base64url');
+    const now = Date.now();
+    const id = await this.#database.insert('join_token', {
+      name: token.name,
+      bio: token.bio,
+      token_hash: this.#sealer.tokenHash(value),
+      expired_at: token.expiredAt.getTime(),
+      user_id: token.userId,
+      created_at: now,
+      updated_at: now,
+    });
+    return { id, value };
+  }
+
+  /** Throws UNAUTHENTICATED. */
+  async verify(token: string): Promise<void> {
+    const hash = this.#sealer.tokenHash(token);
+    if (this.#configured !== undefined && timingSafeEqual(Buffer.from(hash), Buffer.from(this.#configured))) return;
+    const row = await this.#database.db
+      .selectFrom('join_token')
+      .select('id')
+      .where('token_hash', '=', hash)
+      .where('expired_at', '>', Date.now())
+      .executeTakeFirst();
+    if (!row) throw new DragonflyError('UNAUTHENTICATED', 'the join token is unknown or has expired');
+  }
+}

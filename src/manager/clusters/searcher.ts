@@ -1,0 +1,90 @@
+/**
+ * Which cluster a daemon should join: clusters by descending score. Scopes are preferences, not filters, so that a
+ * daemon that matches nothing still gets served. The weights are those of the original.
+ */
+import ipaddr from 'ipaddr.js';
+import type { Scopes } from './types.ts';
+
+export const searchWeights = { cidr: 0.3, hostname: 0.3, idc: 0.25, location: 0.14, default: 0.01 } as const;
+
+/** Leading location elements that count. */
+const maxLocationElements = 5;
+
+export interface Searcher {
+  /** @returns the candidates, best first; equal scores by ascending id. */
+  search<C extends SearchCandidate>(candidates: readonly C[], daemon: SearchingDaemon): C[];
+}
+
+export interface SearchCandidate {
+  readonly id: number;
+  readonly isDefault: boolean;
+  readonly scopes: Scopes;
+}
+
+export interface SearchingDaemon {
+  readonly ip: string;
+  readonly hostname: string;
+  readonly idc?: string | undefined;
+  readonly location?: string | undefined;
+}
+
+export const weightedSearcher: Searcher = {
+  search: (candidates, daemon) => {
+    const scored = candidates.map((candidate) => ({ candidate, score: score(candidate, daemon) }));
+    return scored
+      .sort((a, b) => b.score - a.score || a.candidate.id - b.candidate.id)
+      .map(({ candidate }) => candidate);
+  },
+};
+
+/** Between 0 and 1. */
+export function score(candidate: SearchCandidate, daemon: SearchingDaemon): number {
+  const { scopes } = candidate;
+  return (
+    searchWeights.cidr * cidrScore(daemon.ip, scopes.cidrs) +
+    searchWeights.hostname * hostnameScore(daemon.hostname, scopes.hostnames) +
+    searchWeights.idc * idcScore(daemon.idc, scopes.idc) +
+    searchWeights.location * locationScore(daemon.location, scopes.location) +
+    (candidate.isDefault ? searchWeights.default : 0)
+  );
+}
+
+function cidrScore(ip: string, cidrs: readonly string[]): number {
+  if (!ipaddr.isValid(ip)) return 0;
+  const address = ipaddr.process(ip); // turns v4-mapped v6 addresses into v4
+  return cidrs.some((cidr) => ipaddr.isValidCIDR(cidr) && contains(ipaddr.parseCIDR(cidr), address)) ? 1 : 0;
+}
+
+function contains(range: ReturnType<typeof ipaddr.parseCIDR>, address: ReturnType<typeof ipaddr.process>): boolean {
+  return range[0].kind() === address.kind() && address.match(range);
+}
+
+function hostnameScore(hostname: string, patterns: readonly string[]): number {
+  return patterns.some((pattern) => compiled(pattern)?.test(hostname)) ? 1 : 0;
+}
+
+function idcScore(daemon = '', cluster = ''): number {
+  if (daemon === '' || cluster === '') return 0;
+  const wanted = daemon.toLowerCase();
+  const offered = cluster.toLowerCase();
+  return wanted === offered || offered.split('|').includes(wanted) ? 1 : 0;
+}
+
+function locationScore(daemon = '', cluster = ''): number {
+  if (daemon === '' || cluster === '') return 0;
+  if (daemon.toLowerCase() === cluster.toLowerCase()) return 1;
+  const here = daemon.toLowerCase().split('|').slice(0, maxLocationElements);
+  const there = cluster.toLowerCase().split('|');
+  const firstDifference = here.findIndex((element, index) => element !== there[index]);
+  return (firstDifference === -1 ? here.length : firstDifference) / maxLocationElements;
+}
+
+/** A pattern that does not compile matches nothing; REST refuses such patterns, older rows may still have one. */
+function compiled(pattern: string): RegExp | undefined {
+  if (pattern === '') return undefined;
+  try {
+    return new RegExp(pattern);
+  } catch {
+    return undefined;
+  }
+}

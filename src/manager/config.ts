@@ -1,0 +1,188 @@
+/** `manager.yaml`: the original's keys, read as they are, and those this manager adds. */
+import { z } from 'zod';
+import { durationMs, section } from '../core/config.ts';
+
+const port = z.int().min(0).max(65_535);
+const text = z.string();
+const pemFile = text.optional();
+
+/** Parts of the original that do not exist here: accepted so that its files load, named in a note at start. */
+const ignored = z.unknown().optional();
+
+const mysql = z.object({
+  user: text.default('dragonfly'),
+  password: text.default(''),
+  host: text.default('127.0.0.1'),
+  port: port.default(3306),
+  dbname: text.default('manager'),
+  tls: z
+    .object({
+      caCert: pemFile,
+      ca: pemFile,
+      cert: pemFile,
+      key: pemFile,
+      insecureSkipVerify: z.boolean().default(false),
+    })
+    .optional(),
+  tlsConfig: text.optional().describe('true, skip-verify, preferred or false; `tls` takes precedence'),
+  migrate: z.boolean().default(true),
+});
+
+const postgres = z.object({
+  user: text.default('dragonfly'),
+  password: text.default(''),
+  host: text.default('127.0.0.1'),
+  port: port.default(5432),
+  dbname: text.default('manager'),
+  sslMode: z.enum(['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full']).default('disable'),
+  caCert: pemFile,
+  timezone: text.default('UTC'),
+  preferSimpleProtocol: ignored,
+  migrate: z.boolean().default(true),
+});
+
+const database = z
+  .object({
+    type: z
+      .enum(['sqlite', 'mysql', 'mariadb', 'postgres'])
+      .optional()
+      .describe('engine; by default the one configured'),
+    sqlite: section({ path: text.default('/var/lib/dragonfly/manager/manager.db') }),
+    mysql: mysql.optional(),
+    postgres: postgres.optional(),
+    poolSize: z.int().min(1).max(500).default(20).describe('connections kept to a database server'),
+    redis: ignored,
+  })
+  .prefault({});
+
+const oauthProvider = z.object({
+  name: z.string().min(1).max(64),
+  issuer: z.url().optional().describe('OpenID Connect issuer; not needed for github and google'),
+  clientID: text,
+  clientSecret: text,
+  redirectURL: z.url(),
+});
+
+export const managerConfigSchema = z.object({
+  server: section({
+    name: text.default('d7y/manager'),
+    workHome: ignored,
+    cacheDir: ignored,
+    pluginDir: ignored,
+    logDir: text.optional().describe('directory of manager.log; standard error when absent'),
+    logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+    logMaxSize: ignored,
+    logMaxAge: ignored,
+    logMaxBackups: ignored,
+    grpc: section({
+      advertiseIP: text.optional(),
+      listenIP: text.optional().describe('default 0.0.0.0, or :: with network.enableIPv6'),
+      port: section({ start: port.default(65_003), end: ignored }),
+      tls: z.object({ caCert: text, cert: text, key: text }).optional(),
+      requestRateLimit: z.int().min(1).default(4000).describe('calls and new streams per second'),
+    }),
+    rest: section({
+      addr: text.default(':8080'),
+      tls: z.object({ cert: text, key: text }).optional(),
+      allowedOrigins: z.array(text).default([]).describe('other origins whose pages may call the API with credentials'),
+      trustedProxies: z.array(text).default([]).describe('addresses whose X-Forwarded-* headers are believed'),
+      prefix: text.default('').describe('path prefix under which the console is served behind a proxy'),
+      consoleDir: text.optional().describe('built console; by default the one shipped beside the program'),
+      requestRateLimit: z.int().min(1).default(1000).describe('requests per second and client address'),
+    }),
+    encryptionKeyFile: text
+      .optional()
+      .describe('file with 32 random bytes in base64 that encrypt secrets in the database'),
+  }),
+  auth: section({
+    jwt: section({
+      realm: text.default('Dragonfly'),
+      key: text.optional().describe('base64 signing key; generated and kept in the database when absent'),
+      timeout: durationMs('336h'),
+      maxRefresh: durationMs('168h'),
+    }),
+    signUp: z.boolean().default(false).describe('let strangers create guest accounts'),
+    secureCookie: z
+      .enum(['auto', 'always'])
+      .default('auto')
+      .describe('auto: Secure exactly when the request came over TLS'),
+    oauth: z.array(oauthProvider).default([]),
+  }),
+  database,
+  cache: ignored,
+  job: section({
+    preheat: section({
+      tls: section({ caCert: pemFile, insecureSkipVerify: z.boolean().default(false) }),
+      registryTimeout: durationMs('1m'),
+      allowCIDRs: z.array(text).default([]).describe('networks outbound requests may reach although denied by default'),
+      denyCIDRs: z.array(text).default([]).describe('further networks outbound requests must not reach'),
+      insecureHosts: z
+        .array(text)
+        .default([])
+        .describe('registries, host or host:port, whose certificate is not verified'),
+    }),
+    syncPeers: section({
+      interval: durationMs('24h'),
+      timeout: durationMs('10m'),
+      batchSize: z.int().min(1).default(500),
+    }),
+    gc: ignored,
+    rateLimit: ignored,
+  }),
+  security: section({
+    autoIssueCert: z.boolean().default(false).describe('run the certificate authority'),
+    caCert: text.optional(),
+    caKey: text.optional(),
+    tlsPolicy: z.enum(['default', 'prefer', 'force']).default('prefer'),
+    certSpec: section({
+      dnsNames: z.array(text).default([]),
+      ipAddresses: z.array(text).default([]),
+      validityPeriod: durationMs('24h'),
+    }),
+    joinToken: text.optional().describe('secret with which services prove that they belong; DRAGONFLY_JOIN_TOKEN'),
+  }),
+  metrics: section({ enable: z.boolean().default(false), addr: text.default(':8000') }),
+  network: section({ enableIPv6: z.boolean().default(false) }),
+  liveness: section({
+    timeout: durationMs('15s').describe('a member whose last keepalive is older is inactive'),
+    forgetAfter: durationMs('30m').describe('an inactive member is deleted after this time'),
+  }),
+  objectStorage: ignored,
+  trainer: ignored,
+  tracing: ignored,
+  console: ignored,
+  verbose: ignored,
+  pprofPort: ignored,
+});
+
+export type ManagerConfig = z.output<typeof managerConfigSchema>;
+export type DatabaseConfig = ManagerConfig['database'];
+
+/** The engine a database section asks for: the named one, else the one it has settings for, else SQLite inside. */
+export function databaseEngine(config: DatabaseConfig): 'sqlite' | 'mysql' | 'postgres' {
+  if (config.type !== undefined) return config.type === 'mariadb' ? 'mysql' : config.type;
+  if (config.mysql) return 'mysql';
+  return config.postgres ? 'postgres' : 'sqlite';
+}
+
+/** Sentences about keys that load but do nothing here. */
+export function configNotes(config: ManagerConfig): string[] {
+  const notes: string[] = [];
+  if (config.database.redis !== undefined)
+    notes.push('database.redis is ignored: jobs and caches live in the SQL database');
+  if (config.objectStorage !== undefined)
+    notes.push('objectStorage is ignored: daemons are configured with their own storage');
+  if (config.trainer !== undefined) notes.push('trainer is ignored: there is no trainer');
+  if (config.cache !== undefined) notes.push('cache is ignored: replicas tell each other about changes');
+  return notes;
+}
+
+/** `:8080`, `0.0.0.0:8080`, `[::]:8080` → host and port. */
+export function parseListenAddress(address: string, enableIPv6 = false): { host: string; port: number } {
+  const match = /^(?:\[(?<v6>[^\]]+)\]|(?<host>[^:]*)):(?<port>\d{1,5})$/.exec(address);
+  const host = match?.groups?.['v6'] ?? match?.groups?.['host'] ?? '';
+  return {
+    host: host === '' ? (enableIPv6 ? '::' : '0.0.0.0') : host,
+    port: Number(match?.groups?.['port'] ?? address),
+  };
+}

@@ -1,0 +1,7 @@
+/** Every step from an empty database to today's schema, in order. Released steps are never changed. */
+import { initial } from './001-initial.ts';
+import type { TableMaker } from './columns.ts';
+
+export const migrations: Readonly<Record<string, (make: TableMaker) => Promise<void>>> = {
+  '001-initial': initial,
+};

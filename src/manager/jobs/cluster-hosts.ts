@@ -1,0 +1,79 @@
+/** The hosts of a cluster, as its schedulers know them right now. */
+import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
+import type { Channels } from '../../rpc/channels.ts';
+import { createClient } from '../../rpc/client.ts';
+import type { Host } from '../../rpc/generated/common/v2/common.ts';
+import { SchedulerDefinition } from '../../rpc/generated/scheduler/v2/scheduler.ts';
+import type { SchedulerCluster, Topology } from '../clusters/topology.ts';
+import type { ClusterHost } from './host-selection.ts';
+
+/** Listing ten thousand hosts takes a scheduler a moment. */
+const listTimeoutMs = 30_000;
+
+export class ClusterHosts {
+  readonly #topology: Topology;
+  readonly #channels: Channels;
+
+  constructor(topology: Topology, channels: Channels) {
+    this.#topology = topology;
+    this.#channels = channels;
+  }
+
+  /** The clusters of the ids, all when there are none. Throws NOT_FOUND. */
+  async clusters(ids: readonly number[]): Promise<SchedulerCluster[]> {
+    const { clusters } = await this.#topology.current();
+    if (ids.length === 0) return [...clusters.values()];
+    return ids.map((id) => {
+      const cluster = clusters.get(id);
+      if (!cluster) throw new DragonflyError('NOT_FOUND', `there is no cluster ${id}`);
+      return cluster;
+    });
+  }
+
+  /** Every host any scheduler of the cluster knows. Throws UNAVAILABLE when none of them answers. */
+  async list(cluster: SchedulerCluster, signal: AbortSignal): Promise<Host[]> {
+    const { schedulers } = cluster;
+    if (schedulers.length === 0) {
+      throw new DragonflyError('UNAVAILABLE', `cluster ${cluster.name} has no active scheduler`, {
+        hint: 'Start a scheduler of the cluster.',
+      });
+    }
+    const answers = await Promise.allSettled(
+      schedulers.map(({ ip, port }) => {
+        const address = ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`;
+        const client = createClient(SchedulerDefinition, this.#channels, address);
+        return client.listHosts({}, { signal, timeoutMs: listTimeoutMs });
+      }),
+    );
+    const answered = answers.filter((answer) => answer.status === 'fulfilled');
+    if (answered.length === 0) {
+      const [first] = answers;
+      throw toDragonflyError(first?.status === 'rejected' ? first.reason : new Error('no answer'));
+    }
+    const hosts = answered.flatMap(({ value }) => value.hosts);
+    // Peers never cross clusters; a daemon that does not say where it belongs belongs to whom it announced itself to.
+    const own = hosts.filter((host) => host.schedulerClusterId === 0 || host.schedulerClusterId === cluster.id);
+    return [...new Map(own.map((host) => [host.id, host])).values()];
+  }
+
+  /** The same, with seed peers that registered here and are unknown to the schedulers. */
+  async listReachable(cluster: SchedulerCluster, signal: AbortSignal): Promise<ClusterHost[]> {
+    const hosts = (await this.list(cluster, signal)).map((host) => toClusterHost(host, cluster.id));
+    const known = new Set(hosts.map(({ ip, port }) => `${ip} ${port}`));
+    const registered = cluster.seedPeers
+      .filter(({ ip, port }) => !known.has(`${ip} ${port}`))
+      .map(({ hostname, ip, port }) => ({
+        id: `${ip}-${hostname}-seed`,
+        hostname,
+        ip,
+        port,
+        seed: true,
+        clusterId: cluster.id,
+      }));
+    return [...hosts, ...registered];
+  }
+}
+
+function toClusterHost({ id, hostname, ip, port, type }: Host, clusterId: number): ClusterHost {
+  return { id, hostname, ip, port, seed: type !== 0, clusterId };
+}

@@ -1,0 +1,70 @@
+/** Deletes what is older than it is kept: jobs and audit records. */
+import { parseJson } from '../clusters/types.ts';
+import type { Database } from '../db/database.ts';
+import { auditRetentionMs, jobRetentionMs } from '../limits.ts';
+import type { JobExecutor } from './executor.ts';
+import type { JobStore } from './job-store.ts';
+import { collectArgs, type CollectArgs } from './job-types.ts';
+
+export interface CollectParts {
+  readonly database: Database;
+  readonly store: JobStore;
+}
+
+/** Rows deleted at once, so that others get at the table in between. */
+const batchRows = 500;
+
+export function collectJob(parts: CollectParts): JobExecutor {
+  return async ({ args, signal, job }) => {
+    const { type } = collectArgs.parse(args);
+    const purged = await collect(parts, type, signal, job.id);
+    return { state: 'SUCCESS', result: { results: [], error: '', reply: { purged } } };
+  };
+}
+
+/** @returns how many rows went. */
+export async function collect(
+  parts: CollectParts,
+  type: CollectArgs['type'],
+  signal: AbortSignal,
+  exceptJobId = 0,
+): Promise<number> {
+  const { database, store } = parts;
+  const before = Date.now() - (await retentionMs(database, type));
+  let purged = 0;
+  for (;;) {
+    signal.throwIfAborted();
+    const ids = type === 'job' ? await oldJobs(database, before, exceptJobId) : await oldAudits(database, before);
+    if (ids.length === 0) return purged;
+    if (type === 'job') await store.deleteAll(ids);
+    else await database.db.deleteFrom('audit').where('id', 'in', ids).execute();
+    purged += ids.length;
+  }
+}
+
+/** Jobs that still run are kept however old they are. */
+async function oldJobs({ db }: Database, before: number, exceptId: number): Promise<number[]> {
+  const rows = await db
+    .selectFrom('job')
+    .select('id')
+    .where('created_at', '<', before)
+    .where('state', '!=', 'PENDING')
+    .where('id', '!=', exceptId)
+    .limit(batchRows)
+    .execute();
+  return rows.map(({ id }) => id);
+}
+
+async function oldAudits({ db }: Database, before: number): Promise<number[]> {
+  const rows = await db.selectFrom('audit').select('id').where('created_at', '<', before).limit(batchRows).execute();
+  return rows.map(({ id }) => id);
+}
+
+/** The configuration row `gc` holds `{"audit":{"ttl":ns},"job":{"ttl":ns}}`. */
+async function retentionMs({ db }: Database, type: CollectArgs['type']): Promise<number> {
+  const row = await db.selectFrom('config').select('value').where('name', '=', 'gc').executeTakeFirst();
+  const settings = parseJson<Partial<Record<string, { ttl?: unknown }>>>(row?.value ?? null, {});
+  const ttl = settings[type]?.ttl;
+  if (typeof ttl === 'number' && ttl > 0) return ttl / 1e6;
+  return type === 'job' ? jobRetentionMs : auditRetentionMs;
+}

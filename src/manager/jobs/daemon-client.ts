@@ -1,0 +1,72 @@
+/** What jobs ask of the daemons. */
+import type { Channels } from '../../rpc/channels.ts';
+import { createClient, type RpcClient } from '../../rpc/client.ts';
+import { Download } from '../../rpc/generated/common/v2/common.ts';
+import { DfdaemonUploadDefinition, type StatLocalTaskResponse } from '../../rpc/generated/dfdaemon/v2/dfdaemon.ts';
+import { DragonflyError } from '../../core/errors.ts';
+import type { ClusterHost } from './host-selection.ts';
+
+export interface TaskProgress {
+  readonly taskId: string;
+  readonly contentLengthBytes: number;
+  readonly completedBytes: number;
+}
+
+const statTimeoutMs = 10_000;
+const deleteTimeoutMs = 60_000;
+
+export class DaemonClient {
+  readonly #channels: Channels;
+
+  constructor(channels: Channels) {
+    this.#channels = channels;
+  }
+
+  /** Resolves when the host has all of it. `onProgress` sees every piece. */
+  async download(
+    host: ClusterHost,
+    download: Partial<Download>,
+    { signal, onProgress }: { signal: AbortSignal; onProgress: (progress: TaskProgress) => void },
+  ): Promise<TaskProgress> {
+    await this.#channels.ready(address(host), { signal });
+    let progress: TaskProgress = { taskId: '', contentLengthBytes: 0, completedBytes: 0 };
+    for await (const { taskId, response } of this.#client(host).downloadTask(
+      { download: Download.create(download) },
+      { signal },
+    )) {
+      if (response?.$case === 'downloadTaskStartedResponse') {
+        const { contentLength, isFinished, pieces } = response.value;
+        const there = pieces.reduce((sum, piece) => sum + piece.length, 0);
+        progress = { taskId, contentLengthBytes: contentLength, completedBytes: isFinished ? contentLength : there };
+      } else if (response?.$case === 'downloadPieceFinishedResponse') {
+        const length = response.value.piece?.length ?? 0;
+        progress = { ...progress, taskId, completedBytes: progress.completedBytes + length };
+      }
+      onProgress(progress);
+    }
+    return progress;
+  }
+
+  /** Undefined when the host does not have the task. */
+  async stat(host: ClusterHost, taskId: string, signal: AbortSignal): Promise<StatLocalTaskResponse | undefined> {
+    try {
+      await this.#channels.ready(address(host), { signal });
+      return await this.#client(host).statLocalTask({ taskId }, { signal, timeoutMs: statTimeoutMs });
+    } catch (error) {
+      if (error instanceof DragonflyError && error.code === 'NOT_FOUND') return undefined;
+      throw error;
+    }
+  }
+
+  async delete(host: ClusterHost, taskId: string, signal: AbortSignal): Promise<void> {
+    await this.#client(host).deleteTask({ taskId }, { signal, timeoutMs: deleteTimeoutMs });
+  }
+
+  #client(host: ClusterHost): RpcClient<typeof DfdaemonUploadDefinition> {
+    return createClient(DfdaemonUploadDefinition, this.#channels, address(host));
+  }
+}
+
+function address({ ip, port }: ClusterHost): string {
+  return ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`;
+}

@@ -1,0 +1,27 @@
+import type { Logger } from '../../core/logger.ts';
+import type { Job } from './job-store.ts';
+import type { JobState } from './job-types.ts';
+import type { JobTasks } from './job-tasks.ts';
+
+/** What an executor gets to do its work. */
+export interface JobContext {
+  readonly job: Job;
+  /** With secrets. */
+  readonly args: Record<string, unknown>;
+  readonly tasks: JobTasks;
+  readonly logger: Logger;
+  /** Aborts on cancellation, at the job's deadline, on shutdown, and when another replica has taken the job over. */
+  readonly signal: AbortSignal;
+  /** Stores what was found out for whoever takes over. */
+  /** Tells those who watch the job that there is something to see. */
+  readonly announce: () => Promise<void>;
+  readonly amend: (more: Record<string, unknown>) => Promise<void>;
+}
+
+export interface JobOutcome {
+  readonly state: Extract<JobState, 'SUCCESS' | 'FAILURE'>;
+  readonly result: object;
+}
+
+/** Runs a job, or goes on with one another replica began. Everything it does may be done twice. */
+export type JobExecutor = (context: JobContext) => Promise<JobOutcome>;

@@ -1,0 +1,141 @@
+/** What may be asked of a job, as REST takes it. Empty texts and zeros count as absent, since Harbor sends them. */
+import { z } from 'zod';
+import { defaultFilteredQueryParams } from '../../core/ids.ts';
+import { isManifestUrl } from '../../core/oci/reference.ts';
+
+export const preheatScopes = ['single_seed_peer', 'all_seed_peers', 'all_peers'] as const;
+export type PreheatScope = (typeof preheatScopes)[number];
+
+const emptyIsAbsent = <S extends z.ZodType>(schema: S) =>
+  z.preprocess((value) => (value === '' || value === 0 || value === null ? undefined : value), schema.optional());
+
+const minPieceBytes = 4 * 1024 * 1024;
+const maxPieceBytes = 64 * 1024 * 1024;
+/** Files of the daemons' own machines are no origins. */
+const url = z
+  .url()
+  .max(8192)
+  .refine((text) => !/^(?:file|data|javascript):/i.test(text), 'has a scheme that is no origin');
+const header = z.record(
+  z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$/),
+  z
+    .string()
+    .max(16_384)
+    .regex(/^[^\r\n\0]*$/),
+);
+const text = emptyIsAbsent(z.string().max(1024));
+const count = (max: number) => emptyIsAbsent(z.int().min(1).max(max));
+/** Nanoseconds. */
+const timeout = count(7 * 24 * 3600 * 1e9);
+
+const identity = {
+  piece_length: emptyIsAbsent(z.int().min(minPieceBytes).max(maxPieceBytes)),
+  tag: text,
+  application: text,
+  filtered_query_params: emptyIsAbsent(z.string().max(8192)),
+};
+const registry = {
+  headers: header.nullish().transform((value) => value ?? {}),
+  username: text,
+  password: text,
+  platform: emptyIsAbsent(
+    z
+      .string()
+      .max(100)
+      .regex(/^[a-z0-9]+\/[a-z0-9_]+(?:\/[a-z0-9.]+)?$/i),
+  ),
+};
+
+const storageKeys = z.record(z.string().max(64), z.union([z.string().max(8192), z.boolean()]));
+
+export const preheatArgs = z
+  .object({
+    type: z.enum(['image', 'file']),
+    url: emptyIsAbsent(url),
+    urls: z
+      .array(url)
+      .max(1_000)
+      .nullish()
+      .transform((value) => value ?? []),
+    ...identity,
+    ...registry,
+    scope: emptyIsAbsent(z.enum(preheatScopes)).transform((value) => value ?? ('single_seed_peer' as const)),
+    ips: z
+      .array(z.union([z.ipv4(), z.ipv6()]))
+      .max(100)
+      .nullish()
+      .transform((value) => value ?? []),
+    count: count(200),
+    percentage: count(100),
+    concurrent_task_count: count(100),
+    concurrent_peer_count: count(1_000),
+    timeout,
+    object_storage: storageKeys.nullish(),
+    hdfs: storageKeys.nullish(),
+  })
+  .refine((args) => args.url !== undefined || (args.type === 'file' && args.urls.length > 0), 'a URL is needed')
+  .refine((args) => args.type !== 'image' || isManifestUrl(args.url ?? ''), {
+    path: ['url'],
+    error: 'is not the URL of an image manifest, as in https://<registry>/v2/<name>/manifests/<tag>',
+  });
+
+const taskIdentity = {
+  task_id: emptyIsAbsent(z.string().regex(/^[0-9a-f]{64}$/, 'is not a task id')),
+  url: emptyIsAbsent(url),
+  content_for_calculating_task_id: emptyIsAbsent(z.string().max(65_536)),
+  ...identity,
+  concurrent_peer_count: count(1_000),
+  timeout,
+};
+
+export const taskArgs = z
+  .object(taskIdentity)
+  .refine(
+    (args) =>
+      args.task_id !== undefined || args.url !== undefined || args.content_for_calculating_task_id !== undefined,
+    'task_id, url or content_for_calculating_task_id is needed',
+  );
+
+export const distributionArgs = z.object({
+  url,
+  ...identity,
+  ...registry,
+  concurrent_layer_count: count(100),
+  concurrent_peer_count: count(1_000),
+  timeout,
+});
+
+export const collectArgs = z.object({ type: z.enum(['audit', 'job']) });
+
+export type PreheatArgs = z.output<typeof preheatArgs>;
+export type TaskArgs = z.output<typeof taskArgs>;
+export type CollectArgs = z.output<typeof collectArgs>;
+
+export const jobTypes = ['preheat', 'get_task', 'delete_task', 'sync_peers', 'get_image_distribution', 'gc'] as const;
+export type JobType = (typeof jobTypes)[number];
+
+export const jobArgs = {
+  preheat: preheatArgs,
+  get_task: taskArgs,
+  delete_task: taskArgs,
+  get_image_distribution: distributionArgs,
+  gc: collectArgs,
+  sync_peers: z.object({}),
+} as const satisfies Record<JobType, z.ZodType>;
+
+/** `PENDING` covers waiting and running: it is what existing clients know. */
+export const jobStates = ['PENDING', 'SUCCESS', 'FAILURE', 'CANCELLED'] as const;
+export type JobState = (typeof jobStates)[number];
+
+export const taskStates = ['PENDING', 'RUNNING', 'SUCCESS', 'FAILURE'] as const;
+export type TaskState = (typeof taskStates)[number];
+
+/** What enters the task id, in the words of core/ids. */
+export function identityOf(args: { [K in keyof typeof identity]?: z.output<(typeof identity)[K]> }) {
+  return {
+    tag: args.tag,
+    application: args.application,
+    pieceLengthBytes: args.piece_length,
+    filteredQueryParams: args.filtered_query_params?.split('&') ?? defaultFilteredQueryParams,
+  };
+}

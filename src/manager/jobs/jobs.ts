@@ -1,0 +1,94 @@
+/** Everything about jobs, opened together. */
+import { readFile } from 'node:fs/promises';
+import type { Owned } from '../../core/lifecycle.ts';
+import type { Logger } from '../../core/logger.ts';
+import type { Channels } from '../../rpc/channels.ts';
+import type { Sealer } from '../access/sealer.ts';
+import type { Topology } from '../clusters/topology.ts';
+import type { ManagerConfig } from '../config.ts';
+import type { ChangeFeed } from '../db/change-feed.ts';
+import type { Database } from '../db/database.ts';
+import type { ManagerMetrics } from '../metrics.ts';
+import { ClusterHosts } from './cluster-hosts.ts';
+import { collectJob, type CollectParts } from './collect.ts';
+import { DaemonClient } from './daemon-client.ts';
+import { Egress } from '../../rpc/registry/egress.ts';
+import { JobRunner } from './job-runner.ts';
+import { JobService } from './job-service.ts';
+import { JobStore } from './job-store.ts';
+import { JobTasks } from './job-tasks.ts';
+import { preheat, type PreheatParts } from './preheat.ts';
+import { RegistryClient } from '../../rpc/registry/registry-client.ts';
+import { syncPeersJob, type SyncPeersParts } from './sync-peers.ts';
+import { deleteTask, getTask, imageDistribution } from './task-jobs.ts';
+
+export interface JobsParts {
+  readonly config: ManagerConfig;
+  readonly database: Database;
+  readonly changes: ChangeFeed;
+  readonly topology: Topology;
+  readonly channels: Channels;
+  readonly sealer: Sealer;
+  readonly metrics: ManagerMetrics;
+  readonly owner: string;
+  readonly logger: Logger;
+  /** Ports this manager listens on, once it does. */
+  readonly ownPorts: () => ReadonlySet<number>;
+}
+
+export interface Jobs {
+  readonly service: JobService;
+  readonly tasks: JobTasks;
+  readonly runner: JobRunner;
+  readonly hosts: ClusterHosts;
+  readonly syncPeers: SyncPeersParts;
+  readonly collect: CollectParts;
+}
+
+export async function openJobs(parts: JobsParts, owned: Owned): Promise<Jobs> {
+  const { config, database, changes, topology, channels, metrics, owner, logger } = parts;
+  const { tls, registryTimeout, allowCIDRs, denyCIDRs, insecureHosts } = config.job.preheat;
+  if (tls.insecureSkipVerify)
+    logger.warn('job.preheat.tls.insecureSkipVerify is on: certificates of registries are not verified');
+  const store = new JobStore(database, changes, parts.sealer);
+  const tasks = new JobTasks(database);
+  const hosts = new ClusterHosts(topology, channels);
+  const registry = owned.add(
+    'registry client',
+    new RegistryClient({
+      egress: new Egress({ allow: allowCIDRs, deny: denyCIDRs, ownPorts: parts.ownPorts }),
+      timeoutMs: registryTimeout,
+      ca: await caBundle(tls.caCert),
+      insecure: (host) =>
+        tls.insecureSkipVerify || insecureHosts.includes(host) || insecureHosts.includes(host.replace(/:\d+$/, '')),
+    }),
+  );
+  const preheatParts: PreheatParts = { hosts, daemons: new DaemonClient(channels), registry };
+  const syncPeers: SyncPeersParts = { database, changes, hosts, logger };
+  const collect: CollectParts = { database, store };
+  const runner = owned.add(
+    'job runner',
+    new JobRunner({
+      store,
+      tasks,
+      changes,
+      owner,
+      logger,
+      executors: {
+        preheat: preheat(preheatParts),
+        get_task: getTask(preheatParts),
+        delete_task: deleteTask(preheatParts),
+        get_image_distribution: imageDistribution(preheatParts),
+        sync_peers: syncPeersJob(syncPeers),
+        gc: collectJob(collect),
+      },
+    }),
+  );
+  return { service: new JobService({ store, topology, changes, metrics }), tasks, runner, hosts, syncPeers, collect };
+}
+
+/** A path, or the PEM itself, as the original takes both. */
+async function caBundle(caCert: string | undefined): Promise<string | undefined> {
+  if (caCert === undefined || caCert === '') return undefined;
+  return caCert.includes('-----BEGIN') ? caCert : readFile(caCert, 'utf8');
+}

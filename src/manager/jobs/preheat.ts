@@ -1,0 +1,265 @@
+/**
+ * Preheating: blobs are found out, hosts chosen, one unit made of each pair, and each unit run until the host itself says
+ * that it has all of the blob. Units that succeeded stay so when another replica takes the job over.
+ */
+import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
+import { taskId } from '../../core/ids.ts';
+import { parsePlatform } from '../../core/oci/manifest.ts';
+import { blobUrl, parseManifestUrl } from '../../core/oci/reference.ts';
+import { redact } from '../../core/redact.ts';
+import type { Download } from '../../rpc/generated/common/v2/common.ts';
+import { concurrentPeers, concurrentTasks, jobTimeoutMs, maxJobTasks, maxTaskAttempts } from '../limits.ts';
+import type { ClusterHosts } from './cluster-hosts.ts';
+import type { DaemonClient } from './daemon-client.ts';
+import type { JobContext, JobExecutor, JobOutcome } from './executor.ts';
+import { seedsFor, selectHosts, type ClusterHost } from './host-selection.ts';
+import { hostColumns, hostOf, TaskProgressWriter, type JobTask, type NewTask } from './job-tasks.ts';
+import { identityOf, preheatArgs, type PreheatArgs } from './job-types.ts';
+import { runAll } from './pool.ts';
+import type { RegistryClient } from '../../rpc/registry/registry-client.ts';
+import { RegistryCredential } from '../../rpc/registry/registry-credential.ts';
+import { preheatResult } from './results.ts';
+
+export interface PreheatParts {
+  readonly hosts: ClusterHosts;
+  readonly daemons: DaemonClient;
+  readonly registry: RegistryClient;
+}
+
+interface Item {
+  readonly url: string;
+  readonly digest?: string | undefined;
+}
+
+/** What is to be fetched, and the headers for it, fresh at each call. */
+interface Content {
+  readonly items: readonly Item[];
+  readonly header: (signal: AbortSignal) => Promise<Record<string, string>>;
+}
+
+export function preheat(parts: PreheatParts): JobExecutor {
+  return async (context) => {
+    const args = preheatArgs.parse(context.args);
+    const content = args.type === 'image' ? await imageContent(parts.registry, args, context) : fileContent(args);
+    let tasks = await context.tasks.list(context.job.id);
+    if (tasks.length === 0) {
+      await context.tasks.create(context.job.id, await plan(parts.hosts, args, content.items, context));
+      tasks = await context.tasks.list(context.job.id);
+    }
+    await run(parts, args, content, tasks, context);
+    return outcome(await context.tasks.list(context.job.id));
+  };
+}
+
+/** Blobs of the image. An image that was looked up before stays the same even if its tag has moved since. */
+async function imageContent(registry: RegistryClient, args: PreheatArgs, context: JobContext): Promise<Content> {
+  const reference = parseManifestUrl(args.url ?? '');
+  const given = Object.entries(args.headers).find(([name]) => name.toLowerCase() === 'authorization')?.[1];
+  const login = args.username === undefined ? undefined : { username: args.username, password: args.password ?? '' };
+  const credential = new RegistryCredential(registry, reference.name, { given, login });
+  const header = Object.fromEntries(
+    Object.entries(args.headers).filter(([name]) => name.toLowerCase() !== 'authorization'),
+  );
+  const platform = parsePlatform(args.platform ?? 'linux/amd64');
+  const blobs = await registry.imageBlobs(reference, platform, { header, credential, signal: context.signal });
+  const known = context.args['items'] as Item[] | undefined;
+  const items = known ?? blobs.map(({ digest }) => ({ url: blobUrl(reference, digest), digest }));
+  if (!known) await context.amend({ items });
+  return {
+    items,
+    header: async (signal) => {
+      const authorization = await credential.authorization(signal);
+      return authorization === undefined ? header : { ...header, authorization };
+    },
+  };
+}
+
+function fileContent({ url, urls, headers }: PreheatArgs): Content {
+  const all = new Set([...urls, ...(url === undefined ? [] : [url])]);
+  return { items: [...all].map((item) => ({ url: item })), header: () => Promise.resolve(headers) };
+}
+
+async function plan(
+  hosts: ClusterHosts,
+  args: PreheatArgs,
+  items: readonly Item[],
+  { job, signal }: JobContext,
+): Promise<NewTask[]> {
+  const tasks: NewTask[] = [];
+  for (const cluster of await hosts.clusters(job.schedulerClusterIds)) {
+    if (job.schedulerClusterIds.length === 0 && cluster.schedulers.length === 0) continue;
+    const reachable = await hosts.listReachable(cluster, signal);
+    const single = args.scope === 'single_seed_peer' && args.ips.length === 0;
+    const selected = single ? [] : selectHosts(reachable, args.ips.length > 0 ? { ...args, scope: 'all_peers' } : args);
+    for (const [item, { url }] of items.entries()) {
+      const chosen = single ? seedsFor(reachable, identify(args, url)).slice(0, 1) : selected;
+      if (chosen.length === 0) throw noHosts(cluster.name, args);
+      for (const host of chosen) tasks.push({ host, url: redact(url), item });
+    }
+    if (tasks.length > maxJobTasks) {
+      throw new DragonflyError('RESOURCE_EXHAUSTED', `the job has more than ${maxJobTasks} nodes × blobs`, {
+        hint: 'Preheat fewer nodes, or seeds alone.',
+      });
+    }
+  }
+  if (tasks.length === 0) throw new DragonflyError('UNAVAILABLE', 'no cluster has an active scheduler');
+  return tasks;
+}
+
+function noHosts(cluster: string, { scope, ips }: PreheatArgs): DragonflyError {
+  const wanted =
+    ips.length > 0 ? `host with one of the addresses ${ips.join(', ')}` : scope === 'all_peers' ? 'peer' : 'seed peer';
+  return new DragonflyError('UNAVAILABLE', `cluster ${cluster} has no ${wanted}`, {
+    hint: 'Check that the daemons have announced themselves to the scheduler.',
+  });
+}
+
+async function run(
+  parts: PreheatParts,
+  args: PreheatArgs,
+  content: Content,
+  tasks: readonly JobTask[],
+  context: JobContext,
+): Promise<void> {
+  await using progress = new TaskProgressWriter(context.tasks, context.logger, context.announce);
+  const open = tasks.filter((task) => task.state !== 'SUCCESS');
+  const byHost = [...Map.groupBy(open, (task) => task.host_id).values()];
+  const unit = (task: JobTask): Promise<void> =>
+    runTask(parts, { args, content, task, progress, signal: context.signal });
+  await runAll(
+    byHost,
+    args.concurrent_peer_count ?? concurrentPeers,
+    (ofHost) => runAll(ofHost, args.concurrent_task_count ?? concurrentTasks, unit, context.signal),
+    context.signal,
+  );
+}
+
+interface Unit {
+  readonly args: PreheatArgs;
+  readonly content: Content;
+  readonly task: JobTask;
+  readonly progress: TaskProgressWriter;
+  readonly signal: AbortSignal;
+}
+
+/** Throws only when the whole job is to stop; what goes wrong with the unit is recorded in it. */
+async function runTask(parts: PreheatParts, unit: Unit): Promise<void> {
+  const { task, progress, signal, content, args } = unit;
+  const item = content.items[task.item];
+  if (!item) return;
+  let host = hostOf(task);
+  for (let attempt = task.attempt + 1; ; attempt += 1) {
+    progress.set(task.id, { state: 'RUNNING', attempt, ...hostColumns(host) });
+    try {
+      await fetchOnce(parts, unit, host, item);
+      return;
+    } catch (error) {
+      signal.throwIfAborted();
+      const { message } = toDragonflyError(error);
+      if (attempt >= maxTaskAttempts) {
+        progress.set(task.id, { state: 'FAILURE', error: message });
+        return;
+      }
+      progress.set(task.id, { error: message });
+      host = (await standIn(parts.hosts, args, host, item, signal)) ?? host;
+    }
+  }
+}
+
+async function fetchOnce(
+  { daemons }: PreheatParts,
+  { args, content, task, progress, signal }: Unit,
+  host: ClusterHost,
+  item: Item,
+): Promise<void> {
+  const download = toDownload(args, item, await content.header(signal));
+  const fetched = await daemons.download(host, download, {
+    signal,
+    onProgress: ({ taskId: id, contentLengthBytes, completedBytes }) =>
+      progress.set(task.id, { task_id: id, content_length: contentLengthBytes, completed_length: completedBytes }),
+  });
+  const verified = await isComplete(daemons, host, fetched.taskId, signal);
+  progress.set(task.id, {
+    state: 'SUCCESS',
+    error: '',
+    task_id: fetched.taskId,
+    content_length: fetched.contentLengthBytes,
+    completed_length: fetched.contentLengthBytes,
+    verified: verified ? 1 : 0,
+  });
+}
+
+/** Asks the host. Throws when it says that it does not have all of it. False when it cannot say. */
+async function isComplete(daemons: DaemonClient, host: ClusterHost, id: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    const local = await daemons.stat(host, id, signal);
+    if (local?.finishedAt !== undefined) return true;
+  } catch (error) {
+    if (error instanceof DragonflyError && error.code === 'UNSUPPORTED') return false;
+    throw error;
+  }
+  throw new DragonflyError(
+    'PIECE_UNAVAILABLE',
+    `${host.hostname} reported the download as done but does not hold all of it`,
+  );
+}
+
+/** For a single seed peer: the next seed on the ring, so that one that is down does not fail the job. */
+async function standIn(
+  hosts: ClusterHosts,
+  args: PreheatArgs,
+  failed: ClusterHost,
+  item: Item,
+  signal: AbortSignal,
+): Promise<ClusterHost | undefined> {
+  if (args.scope !== 'single_seed_peer' || args.ips.length > 0) return undefined;
+  try {
+    const [cluster] = await hosts.clusters([failed.clusterId]);
+    const seeds = cluster ? seedsFor(await hosts.listReachable(cluster, signal), identify(args, item.url)) : [];
+    return seeds[(seeds.findIndex((seed) => seed.id === failed.id) + 1) % seeds.length];
+  } catch {
+    signal.throwIfAborted();
+    return undefined; // the schedulers are away for the moment: the same seed once more
+  }
+}
+
+function identify(args: PreheatArgs, url: string): string {
+  return taskId({ url, ...identityOf(args), blobDigestAsId: args.type === 'image' });
+}
+
+function toDownload(
+  args: PreheatArgs,
+  { url, digest }: Item,
+  requestHeader: Record<string, string>,
+): Partial<Download> {
+  const { tag, application, pieceLengthBytes, filteredQueryParams } = identityOf(args);
+  const seconds = Math.ceil((args.timeout ?? jobTimeoutMs * 1e6) / 1e9);
+  return {
+    url,
+    ...(digest === undefined ? {} : { digest }),
+    ...(tag === undefined ? {} : { tag }),
+    ...(application === undefined ? {} : { application }),
+    ...(pieceLengthBytes === undefined ? {} : { pieceLength: pieceLengthBytes }),
+    filteredQueryParams: [...filteredQueryParams],
+    requestHeader,
+    timeout: { seconds, nanos: 0 },
+    enableTaskIdBasedBlobDigest: args.type === 'image',
+    ...(args.object_storage ? { objectStorage: camelCased(args.object_storage) } : {}),
+    ...(args.hdfs ? { hdfs: camelCased(args.hdfs) } : {}),
+  };
+}
+
+function camelCased(values: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [
+      name.replaceAll(/_([a-z])/g, (_all, letter: string) => letter.toUpperCase()),
+      value,
+    ]),
+  );
+}
+
+/** One unit that failed makes the job a failure. */
+function outcome(tasks: readonly JobTask[]): JobOutcome {
+  const failed = tasks.some((task) => task.state !== 'SUCCESS');
+  return { state: failed ? 'FAILURE' : 'SUCCESS', result: preheatResult(tasks) };
+}

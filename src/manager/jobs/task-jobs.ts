@@ -1,0 +1,175 @@
+/** Who has a task (`get_task`, `get_image_distribution`), and taking it away everywhere (`delete_task`). */
+import { toDragonflyError } from '../../core/errors.ts';
+import { taskId } from '../../core/ids.ts';
+import { parsePlatform } from '../../core/oci/manifest.ts';
+import { blobUrl, parseManifestUrl } from '../../core/oci/reference.ts';
+import { redact } from '../../core/redact.ts';
+import type { StatLocalTaskResponse } from '../../rpc/generated/dfdaemon/v2/dfdaemon.ts';
+import { concurrentPeers, concurrentTasks } from '../limits.ts';
+import type { JobContext, JobExecutor } from './executor.ts';
+import type { ClusterHost } from './host-selection.ts';
+import { hostOf } from './job-tasks.ts';
+import { distributionArgs, identityOf, taskArgs, type TaskArgs } from './job-types.ts';
+import { runAll } from './pool.ts';
+import type { PreheatParts } from './preheat.ts';
+import { RegistryCredential } from '../../rpc/registry/registry-credential.ts';
+import { deleteResult } from './results.ts';
+
+interface Holder {
+  readonly host: ClusterHost;
+  readonly local: StatLocalTaskResponse;
+}
+
+export function getTask(parts: PreheatParts): JobExecutor {
+  return async (context) => {
+    const args = taskArgs.parse(context.args);
+    const id = identify(args);
+    const results = [];
+    for (const { clusterId, hosts } of await hostsOf(parts, context)) {
+      const holders = await findHolders(parts, hosts, id, {
+        limit: args.concurrent_peer_count,
+        signal: context.signal,
+      });
+      results.push({
+        scheduler_cluster_id: clusterId,
+        peers: holders.map(({ host, local }) => ({
+          id: host.id,
+          hostname: host.hostname,
+          ip: host.ip,
+          host_type: host.seed ? 'super' : 'normal',
+          created_at: iso(local.createdAt),
+          updated_at: iso(local.updatedAt),
+          IsFinished: local.finishedAt !== undefined,
+        })),
+      });
+    }
+    return { state: 'SUCCESS', result: { results, error: '' } };
+  };
+}
+
+export function deleteTask(parts: PreheatParts): JobExecutor {
+  return async (context) => {
+    const args = taskArgs.parse(context.args);
+    const id = identify(args);
+    const { tasks, signal, job } = context;
+    let units = await tasks.list(job.id);
+    if (units.length === 0) {
+      for (const { hosts } of await hostsOf(parts, context)) {
+        const holders = await findHolders(parts, hosts, id, { limit: args.concurrent_peer_count, signal });
+        await tasks.create(
+          job.id,
+          holders.map(({ host }) => ({ host, url: redact(args.url ?? ''), item: 0 })),
+        );
+      }
+      units = await tasks.list(job.id);
+    }
+    const open = units.filter((unit) => unit.state !== 'SUCCESS');
+    await runAll(
+      open,
+      args.concurrent_peer_count ?? concurrentPeers,
+      async (unit) => {
+        try {
+          await parts.daemons.delete(hostOf(unit), id, signal);
+          await tasks.update(unit.id, { state: 'SUCCESS', task_id: id, error: '' });
+        } catch (error) {
+          signal.throwIfAborted();
+          await tasks.update(unit.id, { state: 'FAILURE', task_id: id, error: toDragonflyError(error).message });
+        }
+      },
+      signal,
+    );
+    const finished = await tasks.list(job.id);
+    const failed = finished.some((unit) => unit.state !== 'SUCCESS');
+    return { state: failed ? 'FAILURE' : 'SUCCESS', result: deleteResult(finished) };
+  };
+}
+
+/** Which layers of an image are where. */
+export function imageDistribution(parts: PreheatParts): JobExecutor {
+  return async (context) => {
+    const args = distributionArgs.parse(context.args);
+    const { signal } = context;
+    const reference = parseManifestUrl(args.url);
+    const given = Object.entries(args.headers).find(([name]) => name.toLowerCase() === 'authorization')?.[1];
+    const login = args.username === undefined ? undefined : { username: args.username, password: args.password ?? '' };
+    const credential = new RegistryCredential(parts.registry, reference.name, { given, login });
+    const platform = parsePlatform(args.platform ?? 'linux/amd64');
+    const blobs = await parts.registry.imageBlobs(reference, platform, { header: {}, credential, signal });
+    const urls = blobs.map(({ digest }) => blobUrl(reference, digest));
+    const layersByHost = new Map<string, { host: ClusterHost; layers: { url: string }[] }>();
+    for (const { hosts } of await hostsOf(parts, context)) {
+      await runAll(
+        urls,
+        args.concurrent_layer_count ?? concurrentTasks,
+        async (url) => {
+          const holders = await findHolders(parts, hosts, taskId({ url, ...identityOf(args) }), {
+            limit: args.concurrent_peer_count,
+            signal,
+          });
+          for (const { host } of holders.filter(({ local }) => local.finishedAt !== undefined)) {
+            const key = `${host.clusterId} ${host.id}`;
+            const known = layersByHost.get(key) ?? { host, layers: [] };
+            layersByHost.set(key, known);
+            known.layers.push({ url });
+          }
+        },
+        signal,
+      );
+    }
+    const peers = [...layersByHost.values()].map(({ host, layers }) => ({
+      ip: host.ip,
+      hostname: host.hostname,
+      cached_layers: layers,
+      scheduler_cluster_id: host.clusterId,
+    }));
+    return {
+      state: 'SUCCESS',
+      result: { results: [], error: '', reply: { image: { layers: urls.map((url) => ({ url })) }, peers } },
+    };
+  };
+}
+
+function identify(args: TaskArgs): string {
+  if (args.url !== undefined) return taskId({ url: args.url, ...identityOf(args) });
+  return args.task_id ?? taskId({ url: '', contentForCalculatingTaskId: args.content_for_calculating_task_id });
+}
+
+async function hostsOf(
+  { hosts }: PreheatParts,
+  { job, signal }: JobContext,
+): Promise<{ clusterId: number; hosts: ClusterHost[] }[]> {
+  const clusters = await hosts.clusters(job.schedulerClusterIds);
+  const asked =
+    job.schedulerClusterIds.length > 0 ? clusters : clusters.filter(({ schedulers }) => schedulers.length > 0);
+  return Promise.all(
+    asked.map(async (cluster) => ({ clusterId: cluster.id, hosts: await hosts.listReachable(cluster, signal) })),
+  );
+}
+
+/** A host that cannot be asked is not known to have it. */
+async function findHolders(
+  { daemons }: PreheatParts,
+  hosts: readonly ClusterHost[],
+  id: string,
+  { limit = concurrentPeers, signal }: { limit: number | undefined; signal: AbortSignal },
+): Promise<Holder[]> {
+  const holders: Holder[] = [];
+  await runAll(
+    hosts,
+    limit,
+    async (host) => {
+      try {
+        const local = await daemons.stat(host, id, signal);
+        if (local) holders.push({ host, local });
+      } catch {
+        signal.throwIfAborted();
+      }
+    },
+    signal,
+  );
+  return holders;
+}
+
+function iso(date: Date | undefined): string {
+  return (date ?? new Date(0)).toISOString();
+}

@@ -1,0 +1,135 @@
+/** Bounds of the manager. Each names its unit and why it is what it is; configuration keys that override one are named. */
+
+/** Rows one REST page may carry; the original allows ten million and its console asks for them, so the bound is on rows sent. */
+export const maxPerPage = 10_000_000;
+export const maxRowsPerPage = 10_000;
+export const defaultPerPage = 10;
+
+/** Bytes of one REST request body: the largest legitimate one is a preheat of some thousand URLs. */
+export const maxRequestBodyBytes = 1024 * 1024;
+
+/** KeepAlive streams of one replica: a scheduler or seed peer has one, and clusters have at most some thousand. */
+export const maxKeepAliveStreams = 20_000;
+
+/** How often stamps of live streams go to the database, in one statement per table. */
+export const keepAliveFlushMs = 1_000;
+
+/** How often a replica looks for changes other replicas wrote. */
+export const changePollMs = 1_000;
+
+/** How long change rows stay: replicas that were away longer reload everything at start anyway. */
+export const changeRetentionMs = 60 * 60_000;
+
+/** Change rows read in one poll. */
+export const changePollRows = 1_000;
+
+/** How often the replicas try to get the lease of the timers and, with it, run what is due. */
+export const timerTickMs = 2_000;
+
+/** Time a timer lease lives without renewal: how long timers stand still after their replica died. */
+export const timerLeaseMs = 10_000;
+
+/** Sessions, tokens and grants a replica remembers between requests; forgotten at once when one changes anywhere. */
+export const maxRememberedCallers = 10_000;
+export const rememberCallerMs = 5_000;
+
+/** Sign-in failures in a row after which an account rests, and how long; the rest doubles with each further failure. */
+export const maxSigninFailures = 5;
+export const firstLockMs = 5_000;
+export const longestLockMs = 60_000;
+
+/** Sign-in attempts per minute and client address. */
+export const signinsPerMinute = 30;
+
+/** Sessions one user may have; the oldest end when there are more. */
+export const maxSessionsPerUser = 100;
+
+/** How long a browser may take at an OAuth provider before it comes back. */
+export const oauthFlowMs = 10 * 60_000;
+
+/** How long an OAuth provider may take to answer. */
+export const oauthTimeoutMs = 15_000;
+
+/** Server-sent event streams of one replica, and how often a silent one says that it lives. */
+export const maxEventStreams = 500;
+export const eventHeartbeatMs = 15_000;
+
+/** Audit rows waiting to be written; more make writers wait. */
+export const maxPendingAudits = 1_000;
+
+/** Jobs one replica runs at once; others wait for it or another replica. */
+export const maxRunningJobs = 16;
+
+/** A job's lease, how often its holder renews it, and how often replicas look for jobs whose holder is gone. */
+export const jobLeaseMs = 15_000;
+export const jobRenewalMs = 4_000;
+export const jobPollMs = 2_000;
+
+/** Replicas a job may outlive before it is given up: it may be what ends them. */
+export const maxJobAttempts = 5;
+
+/** Nodes × blobs of one job. */
+export const maxJobTasks = 100_000;
+
+/** A node is asked this often for one blob before it counts as failed. */
+export const maxTaskAttempts = 3;
+
+/** How often the progress of running tasks goes to the database. */
+export const progressFlushMs = 500;
+
+/** One whole job, unless its `timeout` says otherwise. */
+export const jobTimeoutMs = 60 * 60_000;
+
+/** Hosts asked at once by one job, unless `concurrent_peer_count` says otherwise; and blobs per host. */
+export const concurrentPeers = 50;
+export const concurrentTasks = 8;
+
+/** Jobs kept, and audit records; config row `gc` overrides. */
+export const jobRetentionMs = 6 * 60 * 60_000;
+export const auditRetentionMs = 7 * 24 * 60 * 60_000;
+
+/** Units of a job shown in one answer; counts cover all. */
+export const maxShownTasks = 5_000;
+
+/** How long a request waits for a job whose answer it wants at once. */
+export const syncJobTimeoutMs = 50_000;
+
+/** How long changes are gathered before a reader of events hears of them; and ids in one event. */
+export const eventFlushMs = 500;
+export const maxIdsPerEvent = 200;
+
+/** How often the progress of a running job is announced. */
+export const progressAnnounceMs = 1_000;
+
+/** Members of one replica that watch for changes, and how long a burst of changes is gathered for them. */
+export const maxWatchStreams = 20_000;
+export const watchGatherMs = 100;
+
+/** How long the authority of an installation lives; and how far clocks of members may be behind. */
+export const authorityLifeMs = 10 * 365 * 24 * 60 * 60_000;
+export const clockSkewMs = 10 * 60_000;
+
+/** A stolen certificate is of use for this long at most, however long the configuration lets them live. */
+export const maxCertificateLifeMs = 30 * 24 * 60 * 60_000;
+
+/** One certificate request: a key and some names. */
+export const maxCertificateRequestBytes = 16 * 1024;
+export const maxCertificateNames = 50;
+export const minRsaBits = 2048;
+
+/** Signing costs a millisecond or two; a cluster that starts at once asks for some thousand certificates. */
+export const certificatesPerSec = 200;
+
+/** How often schedulers report their tasks, and the swarm of one task that somebody looks at. */
+export const liveIntervalMs = 1_000;
+export const taskFrameIntervalMs = 500;
+
+/** Schedulers are watched for this long after the last interest in what they do. */
+export const liveIdleMs = 60_000;
+
+/** A list of tasks waits this long for schedulers that were not watched yet. */
+export const firstFrameTimeoutMs = 2_000;
+
+/** Live views of tasks open at once, and tasks in one event; readers look up the rest. */
+export const maxTaskStreams = 500;
+export const maxTasksPerEvent = 500;

@@ -1,0 +1,213 @@
+/**
+ * What is being distributed right now, over all schedulers. Each active scheduler is watched while somebody is
+ * interested and for a while after; nobody looking costs the schedulers nothing.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { toDragonflyError } from '../../core/errors.ts';
+import { withDeadline, type Closable } from '../../core/lifecycle.ts';
+import type { Logger } from '../../core/logger.ts';
+import type { Channels } from '../../rpc/channels.ts';
+import { createClient } from '../../rpc/client.ts';
+import { SchedulerLiveDefinition } from '../../rpc/generated/scheduler/v2/live.ts';
+import type { Topology } from '../clusters/topology.ts';
+import { firstFrameTimeoutMs, liveIdleMs, liveIntervalMs, taskFrameIntervalMs } from '../limits.ts';
+import { together, toLiveTask, toTaskEvent, type LiveTask, type TaskEvent, type TrafficEvent } from './live-task.ts';
+import { SchedulerFeed } from './scheduler-feed.ts';
+
+export interface LiveSwarmsOptions {
+  readonly topology: Topology;
+  readonly channels: Channels;
+  readonly logger: Logger;
+}
+
+export interface LiveListener {
+  readonly onTraffic: (traffic: TrafficEvent) => void;
+  /** A task that is undefined is gone. */
+  readonly onTask: (clusterId: number, taskId: string, task: LiveTask | undefined) => void;
+}
+
+/** What a viewer of one task gets: all of it, what changed, or that no scheduler knows it right now. */
+export type TaskView = { readonly kind: 'snapshot' | 'delta'; readonly event: TaskEvent } | { readonly kind: 'absent' };
+
+export class LiveSwarms implements Closable {
+  readonly #options: LiveSwarmsOptions;
+  readonly #listeners = new Set<LiveListener>();
+  readonly #feeds = new Map<string, SchedulerFeed>();
+  #wantedAtMs = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #reconciling: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(options: LiveSwarmsOptions) {
+    this.#options = options;
+  }
+
+  /** Returns how to stop listening. */
+  subscribe(listener: LiveListener): () => void {
+    this.#listeners.add(listener);
+    this.#want();
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Every task any scheduler knows, the latest to change first. */
+  async tasks(): Promise<LiveTask[]> {
+    await this.#ready();
+    const byKey = new Map<string, LiveTask>();
+    for (const { clusterId, tasks } of this.#feeds.values()) {
+      for (const summary of tasks.values()) {
+        const key = `${clusterId} ${summary.id}`;
+        const task = toLiveTask(clusterId, summary);
+        const known = byKey.get(key);
+        byKey.set(key, known ? together(known, task) : task);
+      }
+    }
+    return [...byKey.values()].sort((a, b) => b.updated_at_ms - a.updated_at_ms || (a.id < b.id ? -1 : 1));
+  }
+
+  /** One task as its swarm changes, until the signal aborts. The reader's pace is the scheduler's: it merges meanwhile. */
+  async *watch(taskId: string, clusterId: number | undefined, signal: AbortSignal): AsyncGenerator<TaskView> {
+    let absent = false;
+    while (!signal.aborted) {
+      await this.#ready();
+      const feed = this.#feedOf(taskId, clusterId);
+      if (feed) {
+        absent = false;
+        yield* this.#frames(taskId, feed, signal);
+      } else if (!absent) {
+        absent = true;
+        yield { kind: 'absent' };
+      }
+      await delay(liveIntervalMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    clearInterval(this.#timer);
+    await this.#reconciling;
+    await this.#closeFeeds([...this.#feeds.values()]);
+  }
+
+  async *#frames(taskId: string, { address, clusterId }: SchedulerFeed, signal: AbortSignal): AsyncGenerator<TaskView> {
+    const client = createClient(SchedulerLiveDefinition, this.#options.channels, address);
+    try {
+      for await (const frame of client.watchTask({ taskId, intervalMs: taskFrameIntervalMs }, { signal })) {
+        const event = toTaskEvent(clusterId, frame);
+        if (event) yield { kind: frame.snapshot ? 'snapshot' : 'delta', event };
+      }
+    } catch (error) {
+      if (!signal.aborted)
+        this.#options.logger.debug({ taskId, error: toDragonflyError(error).message }, 'the view of a task ended');
+    }
+  }
+
+  /** The scheduler that knows most about it. */
+  #feedOf(taskId: string, clusterId: number | undefined): SchedulerFeed | undefined {
+    const knowing = [...this.#feeds.values()].filter(
+      (feed) => feed.tasks.has(taskId) && (clusterId === undefined || feed.clusterId === clusterId),
+    );
+    return knowing.sort((a, b) => (b.tasks.get(taskId)?.peers ?? 0) - (a.tasks.get(taskId)?.peers ?? 0))[0];
+  }
+
+  #want(): void {
+    this.#wantedAtMs = performance.now();
+    if (this.#timer || this.#closed) return;
+    this.#timer = setInterval(() => this.#tick(), liveIntervalMs);
+    this.#timer.unref();
+    void this.#reconcile();
+  }
+
+  /** Every active scheduler has said what it has, or failed to. */
+  async #ready(): Promise<void> {
+    this.#want();
+    await this.#reconcile();
+    const frames = [...this.#feeds.values()].map(({ firstFrame }) => firstFrame);
+    await withDeadline(Promise.all(frames), firstFrameTimeoutMs);
+  }
+
+  #tick(): void {
+    if (this.#listeners.size > 0) this.#wantedAtMs = performance.now();
+    if (performance.now() - this.#wantedAtMs > liveIdleMs) {
+      clearInterval(this.#timer);
+      this.#timer = undefined;
+      const idle = [...this.#feeds.values()];
+      this.#feeds.clear();
+      void this.#closeFeeds(idle);
+      return;
+    }
+    void this.#reconcile();
+    const traffic = this.#traffic();
+    for (const { onTraffic } of this.#listeners) onTraffic(traffic);
+  }
+
+  /** Watches the schedulers that are active now, and no others. Never throws. */
+  #reconcile(): Promise<void> {
+    this.#reconciling ??= this.#reconcileOnce().finally(() => (this.#reconciling = undefined));
+    return this.#reconciling;
+  }
+
+  async #reconcileOnce(): Promise<void> {
+    const { topology, channels, logger } = this.#options;
+    try {
+      const { clusters } = await topology.current();
+      if (this.#closed) return;
+      const wanted = new Map<string, { address: string; clusterId: number }>();
+      for (const { id: clusterId, schedulers } of clusters.values()) {
+        for (const { ip, port } of schedulers) {
+          const address = ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`;
+          wanted.set(`${clusterId} ${address}`, { address, clusterId });
+        }
+      }
+      const gone = [...this.#feeds].filter(([key]) => !wanted.has(key));
+      for (const [key] of gone) this.#feeds.delete(key);
+      for (const [key, { address, clusterId }] of wanted) {
+        if (this.#feeds.has(key)) continue;
+        const onChange = (cluster: number, taskIds: readonly string[]): void => this.#tellTasks(cluster, taskIds);
+        this.#feeds.set(key, new SchedulerFeed({ channels, address, clusterId, logger, onChange }));
+      }
+      if (gone.length > 0) void this.#closeFeeds(gone.map(([, feed]) => feed));
+    } catch (error) {
+      logger.warn({ error: toDragonflyError(error).message }, 'cannot tell which schedulers to watch');
+    }
+  }
+
+  async #closeFeeds(feeds: readonly SchedulerFeed[]): Promise<void> {
+    await Promise.all(feeds.map((feed) => feed[Symbol.asyncDispose]()));
+  }
+
+  #tellTasks(clusterId: number, taskIds: readonly string[]): void {
+    if (this.#listeners.size === 0) return;
+    for (const id of new Set(taskIds)) {
+      const task = this.#merged(clusterId, id);
+      for (const { onTask } of this.#listeners) onTask(clusterId, id, task);
+    }
+  }
+
+  #merged(clusterId: number, taskId: string): LiveTask | undefined {
+    let merged: LiveTask | undefined;
+    for (const feed of this.#feeds.values()) {
+      const summary = feed.clusterId === clusterId ? feed.tasks.get(taskId) : undefined;
+      if (!summary) continue;
+      const task = toLiveTask(clusterId, summary);
+      merged = merged ? together(merged, task) : task;
+    }
+    return merged;
+  }
+
+  #traffic(): TrafficEvent {
+    const byCluster = new Map<number, TrafficEvent['clusters'][number]>();
+    for (const { clusterId, totals } of this.#feeds.values()) {
+      if (!totals) continue;
+      const sum = byCluster.get(clusterId);
+      byCluster.set(clusterId, {
+        scheduler_cluster_id: clusterId,
+        origin_bytes: (sum?.origin_bytes ?? 0) + totals.originBytes,
+        peer_bytes: (sum?.peer_bytes ?? 0) + totals.peerBytes,
+        // A daemon announces itself to every scheduler of its cluster.
+        hosts: Math.max(sum?.hosts ?? 0, totals.hosts),
+        peers_running: (sum?.peers_running ?? 0) + totals.peersRunning,
+      });
+    }
+    return { at: Date.now(), clusters: [...byCluster.values()] };
+  }
+}

@@ -1,0 +1,229 @@
+/**
+ * The manager as one object: what it is made of, in the order it is opened, and closed in reverse.
+ *
+ * Replicas share nothing but the database. Whatever one writes reaches the others through the change feed; whatever
+ * must happen once is done by the holder of a lease.
+ */
+import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
+import { Owned, type Closable } from '../core/lifecycle.ts';
+import { createLogger, type Logger } from '../core/logger.ts';
+import { createRegistry, metricsRoute, StatusServer, type Registry } from '../core/metrics.ts';
+import { ManagerDefinition } from '../rpc/generated/manager/v2/manager.ts';
+import { ManagerWatchDefinition } from '../rpc/generated/manager/v2/watch.ts';
+import { CertificateDefinition } from '../rpc/generated/security/v1/security.ts';
+import { Channels } from '../rpc/channels.ts';
+import { RpcServer, type ServerTls } from '../rpc/server.ts';
+import { openAccess, type OperatorSecrets } from './access/access.ts';
+import { OAuth } from './access/oauth.ts';
+import { AuditLog } from './access/audit.ts';
+import { openCa } from './ca/ca.ts';
+import { ClusterStore } from './clusters/cluster-store.ts';
+import { createFirstCluster } from './clusters/first-cluster.ts';
+import { KeepAlives } from './clusters/keep-alives.ts';
+import { MemberReader } from './clusters/member-reader.ts';
+import { Members } from './clusters/members.ts';
+import { weightedSearcher, type Searcher } from './clusters/searcher.ts';
+import { Topology } from './clusters/topology.ts';
+import { parseListenAddress, type ManagerConfig } from './config.ts';
+import { ChangeFeed } from './db/change-feed.ts';
+import { Database } from './db/database.ts';
+import { Timers } from './db/timers.ts';
+import { LiveSwarms } from './live/live-swarms.ts';
+import { ManagerMetrics } from './metrics.ts';
+import { createRestApp } from './rest/app.ts';
+import type { RestApp } from './rest/request.ts';
+import { openJobs, type Jobs } from './jobs/jobs.ts';
+import { certificateRpc } from './rpc/certificate-rpc.ts';
+import { managerRpc } from './rpc/manager-rpc.ts';
+import { watchRpc } from './rpc/watch-rpc.ts';
+import { timedWork } from './timed-work.ts';
+
+export interface ManagerOverrides {
+  readonly logger?: Logger;
+  readonly registry?: Registry;
+  readonly searcher?: Searcher;
+  readonly operator?: OperatorSecrets;
+  /** Gets root's generated password on the first start; by default it goes to the log. */
+  readonly announceRootPassword?: (password: string) => void;
+}
+
+interface Parts {
+  readonly config: ManagerConfig;
+  readonly owned: Owned;
+  readonly database: Database;
+  readonly rpc: RpcServer;
+  readonly rest: RestApp;
+  readonly keepAlives: KeepAlives;
+  readonly timers: Timers;
+  readonly jobs: Jobs;
+  readonly registry: Registry;
+  /** Ports listened on. */
+  readonly ports: Set<number>;
+}
+
+export class ManagerService implements Closable {
+  readonly #parts: Parts;
+  #metricsServer: StatusServer | undefined;
+
+  private constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /** Opens the database and brings it up to date. Serves nothing yet. */
+  static async create(config: ManagerConfig, overrides: ManagerOverrides = {}): Promise<ManagerService> {
+    const logger = overrides.logger ?? managerLogger(config);
+    const registry = overrides.registry ?? createRegistry();
+    const owned = new Owned(logger);
+    try {
+      return new ManagerService(await open(config, overrides, { logger, registry, owned }));
+    } catch (error) {
+      await owned[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** Serves. Throws IN_USE when a port is taken; dispose of the service then. */
+  async start(): Promise<void> {
+    const { config, keepAlives, timers, jobs, rpc, rest, owned, registry } = this.#parts;
+    const { enableIPv6 } = config.network;
+    keepAlives.start();
+    timers.start();
+    await rpc.start();
+    await rest.listen(parseListenAddress(config.server.rest.addr, enableIPv6));
+    for (const port of [this.grpcPort, this.restPort]) this.#parts.ports.add(port);
+    jobs.runner.start();
+    if (config.metrics.enable) {
+      const address = parseListenAddress(config.metrics.addr, enableIPv6);
+      const routes = { '/metrics': metricsRoute(registry), '/healthy': () => ({ body: 'OK' }) };
+      this.#metricsServer = owned.add('metrics server', await StatusServer.listen(address, routes));
+    }
+  }
+
+  /** Port of gRPC, once started. */
+  get grpcPort(): number {
+    return this.#parts.rpc.port;
+  }
+
+  /** Port of REST and console, once started. */
+  get restPort(): number {
+    return (this.#parts.rest.server.address() as AddressInfo).port;
+  }
+
+  /** Port of the metrics, when they are on. */
+  get metricsPort(): number | undefined {
+    return this.#metricsServer?.port;
+  }
+
+  /** The REST server: for its description, and for requests without a socket. */
+  get rest(): RestApp {
+    return this.#parts.rest;
+  }
+
+  get database(): Database {
+    return this.#parts.database;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#parts.keepAlives.drain();
+    await this.#parts.owned[Symbol.asyncDispose]();
+  }
+}
+
+async function open(
+  config: ManagerConfig,
+  overrides: ManagerOverrides,
+  { logger, registry, owned }: { logger: Logger; registry: Registry; owned: Owned },
+): Promise<Parts> {
+  const owner = randomUUID();
+  const metrics = new ManagerMetrics(registry);
+  const database = owned.add('database', await Database.open(config.database));
+  metrics.countRows(database, registry);
+  await createFirstCluster(database);
+  const changes = owned.add('change feed', await ChangeFeed.create(database, logger));
+  const access = await openAccess({
+    config,
+    database,
+    changes,
+    logger,
+    operator: overrides.operator ?? {},
+    announceRootPassword:
+      overrides.announceRootPassword ??
+      ((password) => logger.warn(`first start: sign in as root with ${password} and change it`)),
+  });
+  const audit = owned.add('audit log', new AuditLog(database, logger));
+  const topology = new Topology(database, changes, logger);
+  const members = new Members(database, changes);
+  const keepAlives = owned.add('keepalives', new KeepAlives(members, owner, logger));
+  const channels = owned.add('gRPC channels', new Channels());
+  const ports = new Set<number>();
+  const ownPorts = (): ReadonlySet<number> => ports;
+  const jobs = await openJobs(
+    { config, database, changes, topology, channels, sealer: access.sealer, metrics, owner, logger, ownPorts },
+    owned,
+  );
+  const ca = await openCa(config, { database, changes, access, joinToken: overrides.operator?.joinToken });
+  const timed = timedWork({ config, members, changes, access, jobs, ca });
+  const timers = owned.add('timers', new Timers(database, owner, timed, logger));
+  const clusters = new ClusterStore(database, changes);
+  const rpc = owned.add('gRPC server', RpcServer.create(grpcAddress(config), await rpcOptions(config, logger)));
+  const live = owned.add('live view', new LiveSwarms({ topology, channels, logger }));
+  const oauth = new OAuth({ config, database, sealer: access.sealer, users: access.users, logger });
+  const ownAddress = { grpcPort: (): number => rpc.port };
+  const rest = await createRestApp({
+    config,
+    logger,
+    registry,
+    metrics,
+    database,
+    changes,
+    access,
+    audit,
+    clusters,
+    jobs,
+    oauth,
+    ownAddress,
+    ca,
+    live,
+  });
+  owned.defer('REST server', () => rest.close());
+  rpc.addService(
+    ManagerDefinition,
+    managerRpc({
+      topology,
+      members,
+      reader: new MemberReader(database),
+      keepAlives,
+      searcher: overrides.searcher ?? weightedSearcher,
+      metrics,
+      silenceMs: config.liveness.timeout,
+    }),
+  );
+  rpc.addService(ManagerWatchDefinition, watchRpc({ changes, revokedSerials: () => ca.certificates.revokedSerials() }));
+  if (ca.issuer) rpc.addService(CertificateDefinition, certificateRpc(ca.issuer));
+  return { config, owned, database, rpc, rest, keepAlives, timers, jobs, registry, ports };
+}
+
+export function managerLogger({ server }: ManagerConfig): Logger {
+  return createLogger('manager', {
+    level: server.logLevel,
+    ...(server.logDir === undefined ? {} : { file: `${server.logDir}/manager.log` }),
+  });
+}
+
+function grpcAddress({ server, network }: ManagerConfig): { host: string; port: number } {
+  const fallback = network.enableIPv6 ? '::' : '0.0.0.0';
+  return { host: server.grpc.listenIP ?? fallback, port: server.grpc.port.start };
+}
+
+async function rpcOptions(config: ManagerConfig, logger: Logger) {
+  return { logger, tls: await grpcTls(config), limits: { requestsPerSec: config.server.grpc.requestRateLimit } };
+}
+
+async function grpcTls({ server }: ManagerConfig): Promise<ServerTls | undefined> {
+  const { tls } = server.grpc;
+  if (!tls) return undefined;
+  const [ca, cert, key] = await Promise.all([readFile(tls.caCert), readFile(tls.cert), readFile(tls.key)]);
+  return { ca, cert, key };
+}

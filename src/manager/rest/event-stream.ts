@@ -1,0 +1,114 @@
+/**
+ * One reader of `/events`. What happens is gathered, by collection and by task, and sent in beats; while the reader is
+ * behind, it is gathered on, so that a slow one costs no more memory than there are things to tell about.
+ */
+import type { ServerResponse } from 'node:http';
+import type { z } from 'zod';
+import type { AccessObject } from '../access/objects.ts';
+import { eventFlushMs, eventHeartbeatMs, maxIdsPerEvent, maxTasksPerEvent } from '../limits.ts';
+import type { LiveTask, TasksEvent, TrafficEvent } from '../live/live-task.ts';
+import type { changeEventSchema } from './resources/events.ts';
+
+type ChangeEvent = z.output<typeof changeEventSchema>;
+
+interface GatheredTask {
+  readonly clusterId: number;
+  readonly id: string;
+  /** Undefined: gone. */
+  readonly task: LiveTask | undefined;
+}
+
+export class EventStream {
+  readonly #response: ServerResponse;
+  readonly #mayRead: (object: AccessObject) => Promise<boolean>;
+  readonly #timers: NodeJS.Timeout[];
+  /** Collection → ids; undefined when there were too many. */
+  readonly #changes = new Map<AccessObject, Set<number> | undefined>();
+  readonly #tasks = new Map<string, GatheredTask>();
+  #traffic: TrafficEvent | undefined;
+  #flushing = false;
+
+  constructor(response: ServerResponse, mayRead: (object: AccessObject) => Promise<boolean>) {
+    this.#response = response;
+    this.#mayRead = mayRead;
+    response.writeHead(200, {
+      'content-type': 'text/event-stream',
+      'cache-control': 'no-cache, no-transform',
+      'x-accel-buffering': 'no',
+    });
+    // Whatever happened before this stream began was missed.
+    this.#send('reset', {});
+    this.#timers = [
+      setInterval(() => void this.#flush(), eventFlushMs),
+      setInterval(() => this.#isBehind() || response.write(': alive\n\n'), eventHeartbeatMs),
+    ];
+    for (const timer of this.#timers) timer.unref();
+  }
+
+  addChange(object: AccessObject, id: number): void {
+    const ids = this.#changes.has(object) ? this.#changes.get(object) : new Set<number>();
+    ids?.add(id);
+    this.#changes.set(object, ids && ids.size > maxIdsPerEvent ? undefined : ids);
+  }
+
+  addTask(clusterId: number, id: string, task: LiveTask | undefined): void {
+    this.#tasks.set(`${clusterId} ${id}`, { clusterId, id, task });
+  }
+
+  /** Only the latest totals are of interest. */
+  setTraffic(traffic: TrafficEvent): void {
+    this.#traffic = traffic;
+  }
+
+  end(): void {
+    for (const timer of this.#timers) clearInterval(timer);
+    this.#response.end();
+  }
+
+  async #flush(): Promise<void> {
+    if (this.#flushing) return;
+    this.#flushing = true;
+    try {
+      await this.#flushChanges();
+      if (this.#tasks.size > 0 && (await this.#mayRead('tasks'))) this.#flushTasks();
+      else this.#tasks.clear();
+      if (this.#traffic && !this.#isBehind()) {
+        this.#send('traffic', this.#traffic);
+        this.#traffic = undefined;
+      }
+    } finally {
+      this.#flushing = false;
+    }
+  }
+
+  async #flushChanges(): Promise<void> {
+    for (const topic of this.#changes.keys()) {
+      const allowed = await this.#mayRead(topic);
+      if (this.#isBehind()) return;
+      const ids = this.#changes.get(topic);
+      this.#changes.delete(topic);
+      const event: ChangeEvent = { topic, ids: [...(ids ?? [])] };
+      if (allowed) this.#send('change', event);
+    }
+  }
+
+  #flushTasks(): void {
+    if (this.#isBehind()) return;
+    const event: TasksEvent = { changed: [], removed: [] };
+    for (const [key, { clusterId, id, task }] of this.#tasks) {
+      if (event.changed.length + event.removed.length >= maxTasksPerEvent) break;
+      this.#tasks.delete(key);
+      if (task) event.changed.push(task);
+      else event.removed.push({ id, scheduler_cluster_id: clusterId });
+    }
+    this.#send('tasks', event);
+  }
+
+  #isBehind(): boolean {
+    return this.#response.writableEnded || this.#response.writableNeedDrain;
+  }
+
+  #send(name: string, data: object): void {
+    if (!this.#response.writableEnded) this.#response.write(`event: ${name}\ndata: ${JSON.stringify(data)}\n\n`);
+  }
+}

@@ -1,0 +1,17 @@
+/** The OpenAPI document without serving anything: for the console's client and for whoever keeps it in a file. */
+import { silentLogger } from '../../core/logger.ts';
+import { Registry } from '../../core/metrics.ts';
+import { managerConfigSchema } from '../config.ts';
+import { ManagerService } from '../manager-service.ts';
+
+/** The document of a manager with every optional route on. */
+export async function describeApi(): Promise<object> {
+  const config = managerConfigSchema.parse({ database: { sqlite: { path: ':memory:' } }, auth: { signUp: true } });
+  await using manager = await ManagerService.create(config, {
+    logger: silentLogger,
+    registry: new Registry(),
+    announceRootPassword: () => undefined,
+  });
+  await manager.rest.ready();
+  return manager.rest.swagger();
+}

@@ -1,0 +1,31 @@
+import type { Logger } from '../../core/logger.ts';
+import type { Registry } from '../../core/metrics.ts';
+import type { Access } from '../access/access.ts';
+import type { OAuth } from '../access/oauth.ts';
+import type { AuditLog } from '../access/audit.ts';
+import type { Ca } from '../ca/ca.ts';
+import type { ClusterStore } from '../clusters/cluster-store.ts';
+import type { ManagerConfig } from '../config.ts';
+import type { ChangeFeed } from '../db/change-feed.ts';
+import type { Database } from '../db/database.ts';
+import type { Jobs } from '../jobs/jobs.ts';
+import type { LiveSwarms } from '../live/live-swarms.ts';
+import type { ManagerMetrics } from '../metrics.ts';
+
+/** What the routes work with. */
+export interface RestParts {
+  readonly config: ManagerConfig;
+  readonly logger: Logger;
+  readonly registry: Registry;
+  readonly metrics: ManagerMetrics;
+  readonly database: Database;
+  readonly changes: ChangeFeed;
+  readonly access: Access;
+  readonly audit: AuditLog;
+  readonly clusters: ClusterStore;
+  readonly jobs: Jobs;
+  readonly oauth: OAuth;
+  readonly ca: Ca;
+  readonly ownAddress: { readonly grpcPort: () => number };
+  readonly live: LiveSwarms;
+}

@@ -1,0 +1,77 @@
+/** `/events`: what changed, as it changes, and what is being distributed, as server-sent events. */
+import { z } from 'zod';
+import { DragonflyError } from '../../../core/errors.ts';
+import type { AccessObject } from '../../access/objects.ts';
+import type { ChangeTopic } from '../../db/change-feed.ts';
+import { maxEventStreams } from '../../limits.ts';
+import { credential } from '../access-hook.ts';
+import { EventStream } from '../event-stream.ts';
+import type { RestParts } from '../parts.ts';
+import { callerOf, type RestApp } from '../request.ts';
+
+export const changeEventSchema = z
+  .object({
+    topic: z.string().describe('collection of the API'),
+    ids: z.array(z.int()).describe('what changed in it; empty when it is too much to list'),
+  })
+  .meta({ id: 'ChangeEvent' });
+
+/** Collection whose readers want to know. */
+const objectOfTopic: Partial<Record<ChangeTopic, AccessObject>> = {
+  cluster: 'clusters',
+  scheduler: 'schedulers',
+  seed_peer: 'seed-peers',
+  peer: 'peers',
+  application: 'applications',
+  config: 'configs',
+  job: 'jobs',
+  user: 'users',
+  role: 'roles',
+  token: 'personal-access-tokens',
+  oauth: 'oauth',
+  certificate: 'certificates',
+};
+
+export function eventRoutes(app: RestApp, { access, changes, live }: RestParts): void {
+  let streams = 0;
+  app.get(
+    '/events',
+    {
+      config: { access: { kind: 'session', object: 'events' } },
+      schema: {
+        summary:
+          'Server-sent events: `change` with what changed, `tasks`, `traffic`, `reset` when something may have been missed',
+        response: { 200: z.string().describe('text/event-stream of ChangeEvent, TasksEvent and TrafficEvent') },
+      },
+    },
+    (request, reply) => {
+      if (streams >= maxEventStreams) throw new DragonflyError('RESOURCE_EXHAUSTED', 'too many event streams are open');
+      const { userId } = callerOf(request);
+      const { token = '' } = credential(request);
+      streams += 1;
+      reply.hijack();
+      const stream = new EventStream(reply.raw, (object) => access.authorizer.allows(userId, object, 'read'));
+      const unsubscribe = changes.subscribe(({ topic, entityId }) => {
+        const object = objectOfTopic[topic];
+        if (object !== undefined) stream.addChange(object, entityId);
+        // A stream lasts no longer than the session it belongs to.
+        if (topic === 'session' || topic === 'user') {
+          access.sessions.verify(token).then(
+            (caller) => caller ?? stream.end(),
+            () => stream.end(),
+          );
+        }
+      });
+      const stopWatching = live.subscribe({
+        onTraffic: (traffic) => stream.setTraffic(traffic),
+        onTask: (clusterId, taskId, task) => stream.addTask(clusterId, taskId, task),
+      });
+      reply.raw.once('close', () => {
+        streams -= 1;
+        unsubscribe();
+        stopWatching();
+        stream.end();
+      });
+    },
+  );
+}

@@ -1,0 +1,79 @@
+/** The manager as a program. */
+import { Command as Program } from 'commander';
+import type { Command, CommandIo } from '../core/command.ts';
+import { loadConfig } from '../core/config.ts';
+import { aborted } from '../core/lifecycle.ts';
+import { announceReady } from '../core/ready.ts';
+import { configNotes, managerConfigSchema, parseListenAddress, type ManagerConfig } from './config.ts';
+import { backUp, restore } from './db/backup.ts';
+import { managerLogger, ManagerService } from './manager-service.ts';
+
+const defaultConfigPath = '/etc/dragonfly/manager.yaml';
+
+interface ServeOptions {
+  readonly config?: string;
+  readonly readyFd?: number;
+}
+
+/** `manager [--config FILE]` serves until the signal aborts; `backup` and `restore` care for an embedded database. */
+export const runManager: Command = async (argv, io) => {
+  const program = new Program('manager')
+    .description('The control plane: clusters, rights, jobs, certificates; REST, console and gRPC.')
+    .option('--config <file>', `configuration file (default ${defaultConfigPath}, if there is one)`)
+    .option('--ready-fd <number>', 'descriptor that is told the addresses once they serve', Number)
+    .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: (text) => io.stderr.write(text) })
+    .action((options: ServeOptions) => serve(options, io));
+  program
+    .command('backup <directory>')
+    .description('copy the embedded database and its key into a new directory; the manager may run')
+    .action(async (directory: string) => backUp(await readConfig(program.opts<ServeOptions>().config, io), directory));
+  program
+    .command('restore <directory>')
+    .description('put such a copy in place; the manager must not run')
+    .action(async (directory: string) => restore(await readConfig(program.opts<ServeOptions>().config, io), directory));
+  await program.parseAsync([...argv], { from: 'user' });
+  return 0;
+};
+
+async function serve(options: ServeOptions, io: CommandIo): Promise<void> {
+  const config = await readConfig(options.config, io);
+  const logger = managerLogger(config);
+  await using manager = await ManagerService.create(config, {
+    logger,
+    operator: {
+      encryptionKey: io.env['DRAGONFLY_ENCRYPTION_KEY'],
+      rootPassword: io.env['DRAGONFLY_INITIAL_ROOT_PASSWORD'],
+      token: io.env['DRAGONFLY_PAT'],
+      joinToken: io.env['DRAGONFLY_JOIN_TOKEN'],
+    },
+    announceRootPassword: (password) => {
+      io.stderr.write(`First start: sign in as root with the password ${password} and change it.\n`);
+    },
+  });
+  if (io.signal.aborted) return;
+  await manager.start();
+  announceReady(options.readyFd, addresses(config, manager));
+  await aborted(io.signal);
+  logger.info('shutting down');
+}
+
+async function readConfig(path: string | undefined, io: CommandIo): Promise<ManagerConfig> {
+  const { config, warnings } = await loadConfig(managerConfigSchema, path ?? defaultConfigPath, {
+    optional: path === undefined,
+  });
+  for (const note of [...warnings, ...configNotes(config)]) io.stderr.write(`${note}\n`);
+  return config;
+}
+
+function addresses(config: ManagerConfig, manager: ManagerService): Record<string, string> {
+  const { server, network, metrics } = config;
+  const grpcHost = server.grpc.listenIP ?? (network.enableIPv6 ? '::' : '0.0.0.0');
+  const at = (host: string, port: number): string => `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  return {
+    grpc: at(grpcHost, manager.grpcPort),
+    rest: at(parseListenAddress(server.rest.addr, network.enableIPv6).host, manager.restPort),
+    ...(manager.metricsPort === undefined
+      ? {}
+      : { metrics: at(parseListenAddress(metrics.addr, network.enableIPv6).host, manager.metricsPort) }),
+  };
+}

@@ -1,0 +1,50 @@
+/** What happens by the clock, once in all replicas. Everything here may run twice without harm. */
+import type { Access } from './access/access.ts';
+import type { Ca } from './ca/ca.ts';
+import type { Members } from './clusters/members.ts';
+import type { ManagerConfig } from './config.ts';
+import type { ChangeFeed } from './db/change-feed.ts';
+import type { TimedWork } from './db/timers.ts';
+import { collect } from './jobs/collect.ts';
+import type { Jobs } from './jobs/jobs.ts';
+import { syncPeers } from './jobs/sync-peers.ts';
+
+const reapIntervalMs = 2_000;
+const forgetIntervalMs = 60_000;
+const collectIntervalMs = 30 * 60_000;
+const pruneIntervalMs = 10 * 60_000;
+
+export interface TimedParts {
+  readonly config: ManagerConfig;
+  readonly members: Members;
+  readonly changes: ChangeFeed;
+  readonly access: Access;
+  readonly jobs: Jobs;
+  readonly ca: Ca;
+}
+
+export function timedWork({ config: { liveness, job }, members, changes, access, jobs, ca }: TimedParts): TimedWork[] {
+  return [
+    {
+      name: 'reap silent members',
+      intervalMs: Math.min(reapIntervalMs, liveness.timeout),
+      run: () => members.reap(liveness.timeout),
+    },
+    { name: 'forget inactive members', intervalMs: forgetIntervalMs, run: () => members.forget(liveness.forgetAfter) },
+    { name: 'prune changes', intervalMs: pruneIntervalMs, run: () => changes.prune() },
+    { name: 'delete expired sessions', intervalMs: pruneIntervalMs, run: () => access.sessions.deleteExpired() },
+    { name: 'delete old jobs', intervalMs: collectIntervalMs, run: (signal) => collect(jobs.collect, 'job', signal) },
+    {
+      name: 'delete old audit records',
+      intervalMs: collectIntervalMs,
+      run: (signal) => collect(jobs.collect, 'audit', signal),
+    },
+    {
+      name: 'synchronise peers',
+      intervalMs: job.syncPeers.interval,
+      run: (signal) =>
+        syncPeers(jobs.syncPeers, [], AbortSignal.any([signal, AbortSignal.timeout(job.syncPeers.timeout)])),
+    },
+    { name: 'delete expired certificates', intervalMs: collectIntervalMs, run: () => ca.certificates.deleteExpired() },
+  ];
+}
