@@ -1,0 +1,144 @@
+/**
+ * The one entry point. `bin/dragonfly` passes the name it was called by as the first argument: a classic name (`dfget`)
+ * is the program itself, any other name takes the program from the next argument (`dragonfly dfget`).
+ * Each program is loaded only when it is asked for, so that a command line tool starts without the services.
+ */
+import { enableCompileCache } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import type { Origins } from './cli/origin.ts';
+import type { Command, CommandIo } from './core/command.ts';
+import { DragonflyError, toDragonflyError, type ErrorCode } from './core/errors.ts';
+import { abortOnSignals } from './core/lifecycle.ts';
+import { version } from './core/version.ts';
+
+// Beside the code rather than in a shared temporary directory, where another user could plant compiled code.
+enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/dragonfly', import.meta.url)));
+
+interface Program {
+  readonly summary: string;
+  readonly load: () => Promise<Command>;
+}
+
+const programs: Readonly<Record<string, Program>> = {
+  up: {
+    summary: 'a cluster on this machine, one file to all of its nodes, and the receipt',
+    load: async () => (await import('./cli/up.ts')).runUp,
+  },
+  manager: {
+    summary: 'knows the clusters and who belongs to them',
+    load: async () => (await import('./manager/run.ts')).runManager,
+  },
+  scheduler: {
+    summary: 'tells every node whom to ask for pieces, and who goes to the origin',
+    load: async () => (await import('./scheduler/run.ts')).runScheduler,
+  },
+  dfdaemon: {
+    summary: 'the service of every node: stores, fetches and serves pieces; the seed peer, by configuration',
+    load: async () => (await import('./dfdaemon/run.ts')).runDfdaemon,
+  },
+  dfget: {
+    summary: 'downloads a file or a directory through the dfdaemon of this node',
+    load: async () => (await import('./cli/dfget.ts')).createDfget(openOrigins),
+  },
+  dfctl: {
+    summary: 'looks after the tasks of this node; preheats by a scheduler',
+    load: async () => (await import('./cli/dfctl.ts')).runDfctl,
+  },
+  setup: {
+    summary: 'connects the container engine of this node with its dfdaemon; shows, verifies, undoes',
+    load: async () => (await import('./cli/setup.ts')).runSetup,
+  },
+  doctor: {
+    summary: 'examines this node; with a URL, tells why a download of it did not come from other nodes',
+    load: async () => {
+      const { createDoctor } = await import('./cli/doctor.ts');
+      const { loadDfdaemonConfig } = await import('./dfdaemon/config.ts');
+      return createDoctor(loadDfdaemonConfig);
+    },
+  },
+  simulate: {
+    summary: 'the real decisions of scheduler and peers in virtual time: how fast a file reaches any number of nodes',
+    load: async () => (await import('./simulator/command.ts')).runSimulate,
+  },
+};
+
+/** The way of dfget around a daemon that is not there: the daemon's own code, loaded only then. */
+async function openOrigins(): Promise<Origins> {
+  const { Sources } = await import('./dfdaemon/source/sources.ts');
+  const { silentLogger } = await import('./core/logger.ts');
+  return new Sources({ logger: silentLogger });
+}
+
+async function main(calledAs: string, argv: readonly string[], io: CommandIo): Promise<number> {
+  if (Object.hasOwn(programs, calledAs)) return run(calledAs, argv, io);
+  const [first, ...rest] = argv;
+  if (first === undefined || first === 'help' || first === '--help' || first === '-h') {
+    io.stdout.write(usage());
+    return 0;
+  }
+  if (first === '--version' || first === '-V') {
+    io.stdout.write(`dragonfly ${version}\n`);
+    return 0;
+  }
+  return run(first, rest, io);
+}
+
+async function run(name: string, argv: readonly string[], io: CommandIo): Promise<number> {
+  const program = Object.hasOwn(programs, name) ? programs[name] : undefined;
+  try {
+    if (!program) {
+      throw new DragonflyError('INVALID_ARGUMENT', `"${name}" is not a program of dragonfly`, {
+        hint: 'Run "dragonfly help" for the list.',
+      });
+    }
+    const command = await program.load();
+    return await command(argv, io);
+  } catch (error) {
+    const known = toDragonflyError(error);
+    io.stderr.write(`${program ? name : 'dragonfly'}: ${known.message}\n`);
+    const hint = known.hint ?? hints[known.code];
+    if (hint !== undefined) io.stderr.write(`hint: ${hint}\n`);
+    // An INTERNAL error is a fault of ours: without its place nobody can mend it.
+    if (known.code === 'INTERNAL' && known.stack !== undefined) io.stderr.write(`${known.stack}\n`);
+    return known.mapping.exit;
+  }
+}
+
+/** For errors that other nodes told, of which only code and message arrive. */
+const hints: Readonly<Partial<Record<ErrorCode, string>>> = {
+  SOURCE_STATUS: 'Check the URL, and the credentials that the origin expects.',
+  SOURCE_UNREACHABLE: 'Check host name, port and network from the nodes of this cluster.',
+  SOURCE_CHANGED: 'Download again.',
+  DIGEST_MISMATCH: 'Check the digest; if it is right, the content at the origin is wrong.',
+  UNAVAILABLE: 'Check that the service runs and that its address is right.',
+  DEADLINE_EXCEEDED: 'Try again, with more time.',
+  UNSUPPORTED: 'The --help of the program lists what it can do.',
+};
+
+function usage(): string {
+  const width = Math.max(...Object.keys(programs).map((name) => name.length));
+  const lines = Object.entries(programs).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`);
+  return `Dragonfly ${version}: container images, files and AI models from node to node.
+
+Usage: dragonfly <program> [arguments]
+
+${lines.join('\n')}
+
+Run "dragonfly <program> --help" for its arguments.
+`;
+}
+
+/** Under a supervisor standard input is a pipe from it; its end means the supervisor has gone, whatever killed it. */
+function endWithSupervisor(signal: AbortSignal): AbortSignal {
+  if (process.env['DRAGONFLY_SUPERVISED'] !== '1') return signal;
+  const gone = new AbortController();
+  process.stdin.on('close', () => gone.abort(new DOMException('the supervisor has gone', 'AbortError'))).resume();
+  return AbortSignal.any([signal, gone.signal]);
+}
+
+// The reader of our output has gone (`dfget -O - … | head`): end as a program killed by SIGPIPE would.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 141 : 1));
+
+const [calledAs = 'dragonfly', ...argv] = process.argv.slice(2);
+const { stdin, stdout, stderr, env } = process;
+process.exit(await main(calledAs, argv, { stdin, stdout, stderr, env, signal: endWithSupervisor(abortOnSignals()) }));

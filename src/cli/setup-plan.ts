@@ -1,0 +1,45 @@
+/** What `dragonfly setup` would change on this node, as values: files before and after, and how that reads. */
+
+export interface FileChange {
+  /** Absolute. */
+  readonly path: string;
+  /** Undefined: the file does not exist yet. */
+  readonly before: string | undefined;
+  readonly after: string;
+}
+
+export interface SetupPlan {
+  readonly changes: readonly FileChange[];
+  /** What the engine needs to notice the change, one sentence each; empty when it notices by itself. */
+  readonly afterwards: readonly string[];
+  /** Registries whose way through the proxy is tried with a real request. */
+  readonly registries: readonly string[];
+}
+
+const contextLines = 2;
+
+/** Line by line, in the form of `diff -u`. Empty when nothing changes. */
+export function diffText({ path, before, after }: FileChange): string {
+  const [old, now] = [linesOf(before ?? ''), linesOf(after)];
+  let start = 0;
+  while (start < old.length && start < now.length && old[start] === now[start]) start += 1;
+  let same = 0;
+  while (same < old.length - start && same < now.length - start && old.at(-1 - same) === now.at(-1 - same)) same += 1;
+  if (start === old.length && start === now.length) return '';
+  const from = Math.max(0, start - contextLines);
+  const tail = Math.min(same, contextLines);
+  const lines = [
+    ...old.slice(from, start).map((line) => ` ${line}`),
+    ...old.slice(start, old.length - same).map((line) => `-${line}`),
+    ...now.slice(start, now.length - same).map((line) => `+${line}`),
+    ...now.slice(now.length - same, now.length - same + tail).map((line) => ` ${line}`),
+  ];
+  const size = (all: number): number => all - from - same + tail;
+  const place = `@@ -${from + 1},${size(old.length)} +${from + 1},${size(now.length)} @@`;
+  return [`--- ${before === undefined ? '/dev/null' : path}`, `+++ ${path}`, place, ...lines, ''].join('\n');
+}
+
+function linesOf(text: string): string[] {
+  if (text === '') return [];
+  return (text.endsWith('\n') ? text.slice(0, -1) : text).split('\n');
+}

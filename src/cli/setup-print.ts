@@ -1,0 +1,71 @@
+/** Configuration of clients that are not set up by us: printed, for the user to put where it belongs. */
+
+export const printableClients = ['nydus', 'stargz', 'soci', 'huggingface', 'pip', 'npm', 'apt', 'git-lfs'] as const;
+export type PrintableClient = (typeof printableClients)[number];
+
+export interface PrintOptions {
+  readonly proxyUrl: string;
+  /** Registry for the lazy loaders. */
+  readonly registry: { readonly name: string; readonly url: string };
+}
+
+export function clientConfiguration(client: PrintableClient, { proxyUrl, registry }: PrintOptions): string {
+  const proxy = new URL(proxyUrl);
+  switch (client) {
+    case 'nydus':
+      return `# /etc/nydus/nydusd-config.fusedev.json, then: systemctl restart nydus-snapshotter
+${JSON.stringify({ device: { backend: { type: 'registry', config: { mirrors: [{ host: proxyUrl, auth_through: true, headers: { 'X-Dragonfly-Registry': registry.url }, ping_url: `${proxy.protocol}//${proxy.hostname}:40901/server/ping` }] } } } }, undefined, 2)}
+# and on every daemon, so that the first range brings the whole blob: proxy.prefetch: true
+`;
+    case 'stargz':
+      return `# /etc/containerd-stargz-grpc/config.toml
+[[resolver.host."${registry.name}".mirrors]]
+host = "${proxy.host}"
+insecure = ${proxy.protocol === 'http:'}
+[resolver.host."${registry.name}".mirrors.header]
+X-Dragonfly-Registry = ["${registry.url}"]
+`;
+    case 'soci':
+      return `# /etc/soci-snapshotter-grpc/config.toml
+[[resolver.host."${registry.name}".mirrors]]
+host = "${proxy.host}"
+insecure = ${proxy.protocol === 'http:'}
+# The daemon must know the registry, since no header can be set here: proxy.registryMirror.url: ${registry.url}
+`;
+    case 'huggingface':
+      return `export HTTPS_PROXY=${proxyUrl}
+export REQUESTS_CA_BUNDLE=<workHome>/proxy-ca/ca.crt
+# daemon: proxy.hijackHTTPS: { autoCert: true, hosts: [{ regx: '(huggingface\\.co|hf\\.co)' }] }
+#         proxy.proxies: [{ regx: 'huggingface\\.co/.*/resolve/|cdn-lfs.*\\.(huggingface|hf)\\.co' }]
+# without a proxy: dfget hf://<owner>/<model>
+`;
+    case 'pip':
+      return `# pip.conf
+[global]
+proxy = ${proxyUrl}
+cert = <workHome>/proxy-ca/ca.crt
+# daemon: proxy.hijackHTTPS: { autoCert: true, hosts: [{ regx: 'files\\.pythonhosted\\.org' }] }
+#         proxy.proxies: [{ regx: 'files\\.pythonhosted\\.org/packages/.*\\.(whl|tar\\.gz|zip)' }]
+`;
+    case 'npm':
+      return `# .npmrc
+https-proxy=${proxyUrl}
+cafile=<workHome>/proxy-ca/ca.crt
+# daemon: proxy.hijackHTTPS: { autoCert: true, hosts: [{ regx: 'registry\\.npmjs\\.org' }] }
+#         proxy.proxies: [{ regx: 'registry\\.npmjs\\.org/.*/-/.*\\.tgz' }]
+`;
+    case 'apt':
+      return `# /etc/apt/apt.conf.d/90dragonfly
+Acquire::http::Proxy "${proxyUrl}";
+Acquire::https::Proxy "${proxyUrl}";
+# daemon: proxy.proxies: [{ regx: '/pool/.*\\.deb' }]
+`;
+    case 'git-lfs':
+      return `git config --global http.proxy ${proxyUrl}
+git config --global http.sslCAInfo <workHome>/proxy-ca/ca.crt
+git config --global lfs.transfer.enablehrefrewrite true
+# daemon: proxy.hijackHTTPS: { autoCert: true, hosts: [{ regx: 'github-cloud\\.githubusercontent\\.com' }] }
+#         proxy.proxies: [{ regx: 'github-cloud\\.githubusercontent\\.com.*' }]
+`;
+  }
+}

@@ -1,0 +1,14 @@
+/** Columns for people: headings, padded cells, two spaces between; numbers are right-aligned by the caller's wish. */
+export interface Column<T> {
+  readonly heading: string;
+  readonly cell: (row: T) => string;
+  readonly right?: boolean;
+}
+
+export function textTable<T>(rows: readonly T[], columns: readonly Column<T>[]): string {
+  const cells = [columns.map(({ heading }) => heading), ...rows.map((row) => columns.map(({ cell }) => cell(row)))];
+  const widths = columns.map((_column, index) => Math.max(...cells.map((line) => line[index]?.length ?? 0)));
+  const pad = (text: string, index: number): string =>
+    columns[index]?.right ? text.padStart(widths[index] ?? 0) : text.padEnd(widths[index] ?? 0);
+  return cells.map((line) => `${line.map(pad).join('  ').trimEnd()}\n`).join('');
+}

@@ -1,0 +1,64 @@
+/** The configuration files of a local cluster: everything on loopback, every port free to choose, each service its own directory. */
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+
+const loopback = '127.0.0.1';
+const anyPort = { listen: loopback, port: 0 };
+
+/** The others find the manager by its address: started again, it has to have the same ports as before. */
+export function managerConfig(directory: string, ports = { grpc: 0, rest: 0 }): string {
+  return stringify({
+    server: {
+      grpc: { advertiseIP: loopback, listenIP: loopback, port: { start: ports.grpc, end: ports.grpc } },
+      rest: { addr: `${loopback}:${ports.rest}` },
+    },
+    database: { type: 'sqlite', sqlite: { path: join(directory, 'manager.db') } },
+    // Origins and registries of this cluster are on this machine.
+    job: { preheat: { allowCIDRs: ['127.0.0.0/8'] } },
+  });
+}
+
+export function schedulerConfig(directory: string, name: string, managerAddress: string): string {
+  return stringify({
+    server: { advertiseIP: loopback, listenIP: loopback, port: 0, host: name, cacheDir: directory },
+    manager: { addr: managerAddress, schedulerClusterID: 1, keepAlive: { interval: '2s' } },
+    dynConfig: { refreshInterval: '2s' },
+  });
+}
+
+export interface DaemonPlace {
+  readonly name: string;
+  readonly directory: string;
+  readonly seed: boolean;
+}
+
+export function daemonSocket(directory: string): string {
+  return join(directory, 'dfdaemon.sock');
+}
+
+export function dfdaemonConfig({ name, directory, seed }: DaemonPlace, managerAddress: string): string {
+  return stringify({
+    workHome: directory,
+    cacheDir: join(directory, 'cache'),
+    dataDir: join(directory, 'data'),
+    logDir: directory,
+    console: true,
+    metrics: `${loopback}:0`,
+    health: { tcpListen: anyPort },
+    host: { hostname: name, advertiseIP: loopback },
+    scheduler: {
+      manager: {
+        enable: true,
+        netAddrs: [{ type: 'tcp', addr: managerAddress }],
+        refreshInterval: '2s',
+        seedPeer: { enable: seed, type: 'super', clusterID: 1 },
+      },
+    },
+    download: {
+      downloadGRPC: { unixListen: { socket: daemonSocket(directory) } },
+      peerGRPC: { tcpListen: anyPort },
+    },
+    upload: { tcpListen: anyPort },
+    proxy: { tcpListen: anyPort, proxies: [{ regx: '.*' }] },
+  });
+}
