@@ -1,0 +1,29 @@
+/** A command or file to copy and paste. */
+import Box from '@mui/material/Box';
+import type { ReactNode } from 'react';
+import { monospace } from '../app/theme.ts';
+import { CopyButton } from './copy-button.tsx';
+
+interface CommandBlockProps {
+  readonly label: string;
+  readonly children: string;
+}
+
+export function CommandBlock({ label, children }: CommandBlockProps): ReactNode {
+  return (
+    <Box sx={{ position: 'relative', width: '100%', bgcolor: 'action.hover', borderRadius: 2, textAlign: 'left' }}>
+      <Box
+        component="pre"
+        tabIndex={0}
+        role="group"
+        aria-label={label}
+        sx={{ m: 0, p: 2, pr: 6, overflowX: 'auto', fontFamily: monospace, fontSize: '0.82rem', lineHeight: 1.6 }}
+      >
+        {children}
+      </Box>
+      <Box sx={{ position: 'absolute', top: 6, right: 6 }}>
+        <CopyButton text={children} />
+      </Box>
+    </Box>
+  );
+}

@@ -1,0 +1,8 @@
+/** English, and with it: which texts there are. */
+import { access } from './access.ts';
+import { common } from './common.ts';
+import { distribution } from './distribution.ts';
+import { infrastructure } from './infrastructure.ts';
+import { system } from './system.ts';
+
+export const en = { ...common, ...infrastructure, ...distribution, ...access, ...system } as const;

@@ -1,0 +1,8 @@
+import type { Dictionary } from '../text.ts';
+import { access } from './access.ts';
+import { common } from './common.ts';
+import { distribution } from './distribution.ts';
+import { infrastructure } from './infrastructure.ts';
+import { system } from './system.ts';
+
+export const zh: Dictionary = { ...common, ...infrastructure, ...distribution, ...access, ...system };
