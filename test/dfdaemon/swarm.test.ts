@@ -1,0 +1,187 @@
+/** Several daemons and a scheduler: the origin is asked once, and whatever dies, everybody gets the right bytes. */
+import assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { describe, test } from 'node:test';
+import { CorruptingPeer } from '../support/corrupting-peer.ts';
+import { HttpOrigin } from '../support/http-origin.ts';
+import { LocalSwarm, type Daemon } from '../support/local-swarm.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+const pieceBytes = 4 * 2 ** 20;
+const content = randomBytes(12 * pieceBytes + 4321);
+const digest = `sha256:${createHash('sha256').update(content).digest('hex')}`;
+
+interface Stage extends AsyncDisposable {
+  readonly swarm: LocalSwarm;
+  readonly origin: HttpOrigin;
+  readonly scheduler: string;
+  readonly peers: readonly Daemon[];
+}
+
+async function stage({ peers, seeds = 1 }: { peers: number; seeds?: number }): Promise<Stage> {
+  const origin = await HttpOrigin.start();
+  const swarm = await LocalSwarm.create();
+  const scheduler = await swarm.startScheduler();
+  for (let number = 0; number < seeds; number += 1) await swarm.startDaemon(`seed-${number}`, { seed: true });
+  const daemons: Daemon[] = [];
+  for (let number = 0; number < peers; number += 1) daemons.push(await swarm.startDaemon(`peer-${number}`));
+  return {
+    swarm,
+    origin,
+    scheduler,
+    peers: daemons,
+    [Symbol.asyncDispose]: async () => {
+      await swarm[Symbol.asyncDispose]();
+      await origin[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function downloadEverywhere({ swarm, peers }: Stage, url: string) {
+  return Promise.all(
+    peers.map(async (peer) => {
+      const outputPath = swarm.directory.join(`${peer.name}.out`);
+      const receipt = await swarm.download(peer, { url, outputPath });
+      return { receipt, sha256: createHash('sha256').update(readFileSync(outputPath)).digest('hex') };
+    }),
+  );
+}
+
+function assertAllRight(results: readonly { sha256: string }[]): void {
+  for (const result of results) assert.equal(`sha256:${result.sha256}`, digest);
+}
+
+function originBytes(origin: HttpOrigin, path: string): number {
+  return origin.requestsFor(path).reduce((sum, request) => sum + request.bytes, 0);
+}
+
+describe('a swarm', { timeout: 180_000 }, () => {
+  test('of four peers asks the origin once; every peer gives to others', async () => {
+    await using scene = await stage({ peers: 4 });
+    const results = await downloadEverywhere(scene, scene.origin.add('/file', { content }));
+    assertAllRight(results);
+    assert.equal(scene.origin.requests.length, 1, JSON.stringify(scene.origin.requests));
+    assert.equal(originBytes(scene.origin, '/file'), content.length);
+    for (const { receipt } of results) assert.equal(receipt.bytesFromOrigin, 0);
+    const givers = new Set(results.flatMap(({ receipt }) => receipt.parents.map((parent) => parent.peerId)));
+    assert.ok(givers.size >= 3, `pieces came from ${[...givers].join(', ')}`);
+  });
+
+  test('without a seed peer still asks the origin once', async () => {
+    await using scene = await stage({ peers: 4, seeds: 0 });
+    assertAllRight(await downloadEverywhere(scene, scene.origin.add('/file', { content })));
+    assert.equal(scene.origin.requests.length, 1);
+  });
+
+  test('passes content of unknown length', async () => {
+    await using scene = await stage({ peers: 3 });
+    assertAllRight(await downloadEverywhere(scene, scene.origin.add('/file', { content, chunked: true })));
+    assert.equal(scene.origin.requestsFor('/file').length, 1);
+  });
+
+  test('gives a late peer everything with the origin gone', async () => {
+    await using scene = await stage({ peers: 2 });
+    const url = scene.origin.add('/file', { content });
+    const [first, late] = scene.peers as [Daemon, Daemon];
+    await scene.swarm.download(first, { url });
+    await scene.origin[Symbol.asyncDispose]();
+    const outputPath = scene.swarm.directory.join('late.out');
+    const receipt = await scene.swarm.download(late, { url, outputPath });
+    assert.deepEqual(readFileSync(outputPath), content);
+    assert.equal(receipt.bytesFromOrigin, 0);
+  });
+
+  test('outlives its seed, killed half-way', async () => {
+    await using scene = await stage({ peers: 3 });
+    const url = scene.origin.add('/file', { content, gated: true });
+    const downloads = downloadEverywhere(scene, url);
+    scene.origin.release('/file', 5 * pieceBytes);
+    await waitFor(
+      'half of the content to leave the origin',
+      () => originBytes(scene.origin, '/file') >= 5 * pieceBytes,
+    );
+    await scene.swarm.stopDaemon('seed-0');
+    scene.origin.release('/file', Infinity);
+    assertAllRight(await downloads);
+    const copies = originBytes(scene.origin, '/file') / content.length;
+    assert.ok(copies < 1.5, `the origin sent ${copies.toFixed(2)} copies`);
+  });
+
+  test('outlives its scheduler, killed half-way', async () => {
+    await using scene = await stage({ peers: 3 });
+    const url = scene.origin.add('/file', { content, gated: true });
+    const downloads = downloadEverywhere(scene, url);
+    scene.origin.release('/file', 5 * pieceBytes);
+    await waitFor(
+      'half of the content to leave the origin',
+      () => originBytes(scene.origin, '/file') >= 5 * pieceBytes,
+    );
+    await scene.swarm.stopScheduler(scene.scheduler);
+    scene.origin.release('/file', Infinity);
+    assertAllRight(await downloads);
+  });
+
+  test('heals a restarted scheduler: a late peer finds those who hold the content', async () => {
+    await using scene = await stage({ peers: 2 });
+    const url = scene.origin.add('/file', { content });
+    const [first, late] = scene.peers as [Daemon, Daemon];
+    await scene.swarm.download(first, { url });
+    await scene.swarm.stopScheduler(scene.scheduler);
+    const port = Number(scene.scheduler.slice(scene.scheduler.lastIndexOf(':') + 1));
+    await scene.swarm.startScheduler(port);
+    scene.origin.files.clear();
+    const outputPath = scene.swarm.directory.join('late.out');
+    await waitFor('the late peer to be served', async () => {
+      await scene.swarm.download(late, { url, outputPath, overwrite: true });
+      return true;
+    });
+    assert.deepEqual(readFileSync(outputPath), content);
+  });
+
+  test('takes nothing wrong from a peer that corrupts its pieces, and does without it', async () => {
+    await using scene = await stage({ peers: 3, seeds: 0 });
+    const url = scene.origin.add('/file', { content });
+    const directory = scene.swarm.directory.join('corrupting');
+    mkdirSync(directory, { mode: 0o700 });
+    await using liar = await CorruptingPeer.start({ scheduler: scene.scheduler, directory, url, content });
+    const results = await downloadEverywhere(scene, url);
+    assertAllRight(results);
+    assert.ok(liar.corruptedBytes > 0, 'nobody asked the corrupting peer');
+    for (const { receipt } of results) {
+      assert.equal(
+        receipt.parents.find(({ peerId }) => peerId === liar.peerId),
+        undefined,
+        'a corrupt piece counts as received',
+      );
+    }
+  });
+
+  test('notices a peer that forged content whose checksums agree, and asks the origin', async () => {
+    await using scene = await stage({ peers: 2, seeds: 0 });
+    const forged = randomBytes(content.length);
+    const url = scene.origin.add('/file', { content: forged });
+    const [forger, victim] = scene.peers as [Daemon, Daemon];
+    await scene.swarm.download(forger, { url });
+    scene.origin.add('/file', { content });
+    const outputPath = scene.swarm.directory.join('victim.out');
+    const receipt = await scene.swarm.download(victim, { url, outputPath, digest });
+    assert.deepEqual(readFileSync(outputPath), content);
+    assert.equal(receipt.digest, digest);
+    assert.ok(receipt.parents.length > 0, 'the forger was not asked');
+  });
+
+  test('tells every waiting peer what the origin said', async () => {
+    await using scene = await stage({ peers: 3 });
+    const url = scene.origin.add('/gone', { content: Buffer.alloc(0), status: 403 });
+    for (const peer of scene.peers) {
+      await assert.rejects(
+        scene.swarm.download(peer, { url }),
+        (error: { code: string; details?: { statusCode?: number } }) => {
+          assert.equal(error.details?.statusCode, 403, error.code);
+          return true;
+        },
+      );
+    }
+  });
+});

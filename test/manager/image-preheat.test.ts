@@ -1,0 +1,100 @@
+/** Preheating images out of a real registry that wants tokens. */
+// needs: docker-registry, openssl
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { after, before, describe, test } from 'node:test';
+import type { ManagerService } from '../../src/manager/manager-service.ts';
+import { databaseConfig, eventually } from './engines.ts';
+import { rootOf, startManager } from './manager-fixture.ts';
+import { startSwarm, type RegisteredSwarm } from './registered-swarm.ts';
+import type { RestClient } from './rest-client.ts';
+import { registryLogin, TokenRegistry } from './token-registry.ts';
+
+const missing = existsSync('/usr/bin/docker-registry') ? false : 'docker-registry is not installed';
+
+interface Job {
+  readonly id: number;
+  readonly state: string;
+  readonly result: { job_states: { error: string }[] } | null;
+  readonly progress: { nodes: { host_name: string; blobs: { url: string; verified: boolean }[] }[] };
+}
+
+describe('image preheat', { skip: missing }, () => {
+  let registry: TokenRegistry;
+  let manager: ManagerService;
+  let root: RestClient;
+  let registered: RegisteredSwarm;
+
+  before(async () => {
+    registry = await TokenRegistry.start();
+    manager = await startManager(databaseConfig({ sqlite: { path: ':memory:' } }), {
+      job: { preheat: { allowCIDRs: ['127.0.0.0/8'] } },
+    });
+    root = await rootOf(manager);
+    registered = await startSwarm(manager, ['seed-1', 'peer-1', 'peer-2']);
+  });
+  after(async () => {
+    await registered[Symbol.asyncDispose]();
+    await manager[Symbol.asyncDispose]();
+    await registry[Symbol.asyncDispose]();
+  });
+
+  async function preheat(args: object): Promise<Job> {
+    const { id } = await root.ok<Job>('POST', '/api/v1/jobs', { type: 'preheat', args: { type: 'image', ...args } });
+    return eventually(async () => {
+      const job = await root.ok<Job>('GET', `/api/v1/jobs/${id}`);
+      assert.notEqual(job.state, 'PENDING');
+      return job;
+    }, 30_000);
+  }
+
+  test('without or with wrong credentials the job says that the registry refused', async () => {
+    const image = await registry.push('private/app', ['linux/amd64'], [1_000]);
+    for (const login of [{}, { username: 'puller', password: 'wrong' }]) {
+      const job = await preheat({ url: image.url, ...login });
+      assert.equal(job.state, 'FAILURE');
+      assert.match(job.result?.job_states[0]?.error ?? '', /answered 401/);
+    }
+  });
+
+  test('a platform the image does not have is named, with those it has', async () => {
+    const image = await registry.push('demo/platforms', ['linux/amd64', 'linux/arm64'], [1_000]);
+    const job = await preheat({ url: image.url, platform: 'linux/s390x', ...registryLogin });
+    assert.match(job.result?.job_states[0]?.error ?? '', /nothing for linux\/s390x; it has linux\/amd64, linux\/arm64/);
+  });
+
+  test('G7 the layers of one platform are at every peer, and stay there when the registry is gone', async () => {
+    const image = await registry.push('demo/app', ['linux/amd64', 'linux/arm64'], [6_000_000, 300_000]);
+    const tokens = registry.tokens;
+    const job = await preheat({ url: image.url, platform: 'linux/arm64', scope: 'all_peers', ...registryLogin });
+    assert.equal(job.state, 'SUCCESS', job.result?.job_states[0]?.error);
+    assert.deepEqual(job.progress.nodes.map((node) => node.host_name).toSorted(), ['peer-1', 'peer-2', 'seed-1']);
+    for (const { blobs } of job.progress.nodes) {
+      assert.deepEqual(blobs.map(({ url }) => url).toSorted(), [...(image.blobs['linux/arm64'] ?? [])].toSorted());
+      assert.ok(blobs.every(({ verified }) => verified));
+    }
+    assert.equal(registry.tokens - tokens, 1, 'one token for manifests and blobs');
+
+    const spread = await root.ok<{
+      image: { layers: unknown[] };
+      peers: { hostname: string; cached_layers: unknown[] }[];
+    }>('POST', '/api/v1/jobs', {
+      type: 'get_image_distribution',
+      args: { url: image.url, platform: 'linux/arm64', ...registryLogin },
+    });
+    assert.equal(spread.image.layers.length, 3);
+    assert.deepEqual(
+      spread.peers.map((peer) => peer.cached_layers.length),
+      [3, 3, 3],
+    );
+
+    await registry.stopServing();
+    const { swarm } = registered;
+    await swarm.stopDaemon('seed-1');
+    const late = await swarm.startDaemon('late');
+    for (const url of image.blobs['linux/arm64'] ?? []) {
+      const receipt = await swarm.download(late, { url });
+      assert.ok(receipt);
+    }
+  });
+});

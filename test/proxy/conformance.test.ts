@@ -1,0 +1,118 @@
+// needs: docker-registry
+/**
+ * What the distribution specification says about pulling, and what engines ask of a mirror: every request gives through
+ * the mirror what it gives at the registry itself.
+ */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.ts';
+import { DockerRegistry } from './docker-registry.ts';
+import { makeImage, makeIndex, pushImage, type Image, type ImageIndex } from './images.ts';
+import { ask, startDaemon, type Answer, type ProxiedDaemon } from './proxy-fixture.ts';
+
+const manifestTypes = 'application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json';
+const unknownDigest = `sha256:${'0'.repeat(64)}`;
+const compared = [
+  'content-type',
+  'content-length',
+  'docker-content-digest',
+  'www-authenticate',
+  'content-range',
+  'location',
+  'etag',
+];
+
+describe('pulls through the mirror are pulls from the registry', () => {
+  let directory: TemporaryDirectory;
+  let registry: DockerRegistry;
+  let daemon: ProxiedDaemon;
+  let image: Image;
+  let index: ImageIndex;
+  before(async () => {
+    directory = await temporaryDirectory('df-conformance-');
+    registry = await DockerRegistry.start({ directory: directory.join('registry') });
+    daemon = await startDaemon();
+    image = makeImage({ layers: 2, layerBytes: 100_000 });
+    index = makeIndex([{ ...image, architecture: 'amd64' }]);
+    await pushImage(registry.url, 'team/app', 'v1', image);
+    await pushImage(registry.url, 'team/app', 'multi', index);
+  });
+  after(async () => {
+    await daemon[Symbol.asyncDispose]();
+    await registry[Symbol.asyncDispose]();
+    await directory[Symbol.asyncDispose]();
+  });
+
+  const layer = (): string => image.layers[0]?.digest ?? '';
+  const cases: readonly {
+    readonly what: string;
+    readonly path: () => string;
+    readonly headers?: Record<string, string>;
+    readonly errorBody?: boolean;
+  }[] = [
+    { what: 'the API version', path: () => '/v2/' },
+    { what: 'tags', path: () => '/v2/team/app/tags/list' },
+    { what: 'tags, paged', path: () => '/v2/team/app/tags/list?n=1' },
+    { what: 'tags of an unknown repository', path: () => '/v2/team/none/tags/list' },
+    { what: 'a manifest by tag', path: () => '/v2/team/app/manifests/v1' },
+    { what: 'a manifest by digest', path: () => `/v2/team/app/manifests/${image.manifest.digest}` },
+    { what: 'an index', path: () => '/v2/team/app/manifests/multi' },
+    { what: 'an unknown tag', path: () => '/v2/team/app/manifests/none' },
+    { what: 'an unknown manifest digest', path: () => `/v2/team/app/manifests/${unknownDigest}` },
+    { what: 'a malformed digest', path: () => '/v2/team/app/manifests/sha256:xyz' },
+    { what: 'a layer', path: () => `/v2/team/app/blobs/${layer()}` },
+    { what: 'a layer with an escaped digest', path: () => `/v2/team/app/blobs/${layer().replace(':', '%3A')}` },
+    { what: 'the configuration', path: () => `/v2/team/app/blobs/${image.config.digest}` },
+    { what: 'a part of a layer', path: () => `/v2/team/app/blobs/${layer()}`, headers: { Range: 'bytes=10-19' } },
+    { what: 'the end of a layer', path: () => `/v2/team/app/blobs/${layer()}`, headers: { Range: 'bytes=-7' } },
+    { what: 'an unknown layer', path: () => `/v2/team/app/blobs/${unknownDigest}`, errorBody: true },
+    { what: 'a layer of another repository', path: () => `/v2/team/other/blobs/${layer()}`, errorBody: true },
+  ];
+
+  for (const method of ['GET', 'HEAD']) {
+    for (const { what, path, headers = {}, errorBody = false } of cases) {
+      test(`${method} of ${what}`, async () => {
+        const common = { accept: manifestTypes, ...headers };
+        const direct = await ask({ port: Number(registry.host.split(':')[1]) }, path(), {
+          method,
+          headers: { ...common, host: registry.host },
+        });
+        const mirrored = await ask(daemon, path(), {
+          method,
+          headers: { ...common, 'X-Dragonfly-Registry': registry.url },
+        });
+        assert.equal(mirrored.status, direct.status);
+        if (errorBody && method === 'GET') {
+          assert.equal(errorCode(mirrored), errorCode(direct));
+          return;
+        }
+        for (const name of compared) assert.equal(mirrored.headers[name], direct.headers[name], name);
+        assert.ok(mirrored.body.equals(direct.body));
+      });
+    }
+  }
+
+  test('ns= names the registry when there is no header', async () => {
+    const answer = await ask(daemon, `/v2/team/app/manifests/v1?ns=${encodeURIComponent(registry.host)}`, {
+      headers: { accept: manifestTypes },
+    });
+    assert.equal(answer.headers['docker-content-digest'], image.manifest.digest);
+  });
+
+  test('a push through the mirror reaches the registry', async () => {
+    const pushed = makeImage({ layers: 1, layerBytes: 50_000 });
+    await pushImage(daemon.url, 'team/pushed', 'v1', pushed, (url, init) => {
+      const headers = new Headers(init.headers);
+      headers.set('X-Dragonfly-Registry', registry.url);
+      return fetch(url.toString().replace(registry.url, daemon.url), { ...init, headers });
+    });
+    const answer = await ask({ port: Number(registry.host.split(':')[1]) }, '/v2/team/pushed/manifests/v1', {
+      headers: { accept: manifestTypes, host: registry.host },
+    });
+    assert.equal(answer.headers['docker-content-digest'], pushed.manifest.digest);
+  });
+});
+
+function errorCode({ body }: Answer): unknown {
+  return (JSON.parse(body.toString()) as { errors: { code: unknown }[] }).errors[0]?.code;
+}

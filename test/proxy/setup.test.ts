@@ -1,0 +1,205 @@
+// needs: docker-registry, skopeo, containerd, ctr
+import assert from 'node:assert/strict';
+import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { PassThrough } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { describe, test } from 'node:test';
+import { runSetup } from '../../src/cli/setup.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+import { DockerRegistry } from './docker-registry.ts';
+import { run, startContainerd } from './engines-fixture.ts';
+import { makeImage, pushImage } from './images.ts';
+import { startDaemon } from './proxy-fixture.ts';
+
+async function setup(...argv: string[]): Promise<{ code: number; output: string }> {
+  const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
+  const output = text(stdout);
+  try {
+    const code = await runSetup(argv, { stdin, stdout, stderr, env: {}, signal: new AbortController().signal });
+    stdout.end();
+    return { code, output: await output };
+  } finally {
+    stdout.end();
+  }
+}
+
+describe('dragonfly setup', () => {
+  test('containerd: shown, then applied, a real pull through it, undone to the byte', async () => {
+    await using directory = await temporaryDirectory('df-setup-');
+    await using registry = await DockerRegistry.start({ directory: directory.join('registry') });
+    await using daemon = await startDaemon();
+    const config = directory.join('config.toml');
+    const original = 'version = 2\n\n[plugins."io.containerd.grpc.v1.cri".registry]\n  # ours\n  config_path = ""\n';
+    await writeFile(config, original);
+    await chmod(config, 0o640);
+    const hosts = directory.join('etc', 'certs.d');
+    const argv = [
+      'containerd',
+      '--proxy',
+      daemon.url,
+      '--config',
+      config,
+      '--hosts-dir',
+      hosts,
+      '--state-dir',
+      directory.join('state'),
+      '--registry',
+      `${registry.host}=${registry.url}`,
+    ];
+
+    const shown = await setup(...argv);
+    assert.match(shown.output, /^\+  config_path = ".*certs\.d"$/m);
+    assert.match(shown.output, /^\+ {4}X-Dragonfly-Registry = \["http:/m);
+    assert.equal(await readFile(config, 'utf8'), original);
+
+    const applied = await setup(...argv, '--apply');
+    assert.match(applied.output, /Restart containerd once/);
+    assert.match((await setup(...argv)).output, /nothing to change/);
+
+    const image = makeImage({ layers: 2, layerBytes: 50_000 });
+    await pushImage(registry.url, 'a/b', 'v1', image);
+    {
+      await using containerd = await startContainerd(directory.join('c'));
+      await run('ctr', [
+        '-a',
+        containerd.socket,
+        'images',
+        'pull',
+        '--snapshotter',
+        'native',
+        '--hosts-dir',
+        hosts,
+        `${registry.host}/a/b:v1`,
+      ]);
+    }
+    const metrics = await daemon.service.registry.getSingleMetricAsString(
+      'dragonfly_dfdaemon_proxy_request_via_dragonfly_total',
+    );
+    assert.match(metrics, /_total [1-9]/);
+
+    await setup('containerd', '--undo', '--state-dir', directory.join('state'));
+    assert.equal(await readFile(config, 'utf8'), original);
+    assert.equal((await stat(config)).mode & 0o777, 0o640);
+    await assert.rejects(readdir(directory.join('etc')), { code: 'ENOENT' });
+    await assert.rejects(setup('containerd', '--undo', '--state-dir', directory.join('state')), { code: 'NOT_FOUND' });
+  });
+
+  test('an existing hosts.toml keeps its hosts, ours is asked first', async () => {
+    await using directory = await temporaryDirectory('df-setup-');
+    await writeFile(directory.join('config.toml'), `config_path = "${directory.join('d')}"\n`);
+    await mkdir(directory.join('d', '_default'), { recursive: true });
+    const existing = 'ca = "/x"\n[host."https://mirror"]\n  capabilities = ["pull"]\n';
+    await writeFile(directory.join('d', '_default', 'hosts.toml'), existing);
+    const shown = await setup('containerd', '--config', directory.join('config.toml'), '--proxy', 'http://127.0.0.1:1');
+    assert.match(
+      shown.output,
+      / ca = "\/x"\n\+\[host\."http:\/\/127\.0\.0\.1:1"\]\n\+ {2}capabilities = \["pull", "resolve"\]\n\+\n \[host\."https:\/\/mirror"\]/,
+    );
+  });
+
+  test('a proxy that does not answer, or a registry that is none, changes nothing', async () => {
+    await using directory = await temporaryDirectory('df-setup-');
+    await using daemon = await startDaemon();
+    const argv = ['podman', '--config', directory.join('conf.d'), '--state-dir', directory.join('state'), '--apply'];
+    await assert.rejects(setup(...argv, '--proxy', 'http://127.0.0.1:1'), { code: 'DAEMON_UNREACHABLE' });
+    await assert.rejects(setup(...argv, '--proxy', daemon.url, '--registry', 'x=http://127.0.0.1:1'), {
+      code: 'SOURCE_UNREACHABLE',
+    });
+    assert.deepEqual(await readdir(directory.path), []);
+  });
+
+  test('podman and CRI-O: any registry through one mirror, by its path', async () => {
+    await using directory = await temporaryDirectory('df-setup-');
+    await using registry = await DockerRegistry.start({ directory: directory.join('registry') });
+    await using daemon = await startDaemon();
+    const image = makeImage({ layers: 1, layerBytes: 1000 });
+    await pushImage(registry.url, 'a/b', 'v1', image);
+    const conf = directory.join('conf.d');
+    await setup(
+      'podman',
+      '--proxy',
+      daemon.url,
+      '--config',
+      conf,
+      '--state-dir',
+      directory.join('state'),
+      '--registry',
+      `${registry.host}=${registry.url}`,
+      '--apply',
+    );
+    await run('skopeo', [
+      '--registries-conf',
+      directory.join('conf.d', '90-dragonfly.conf'),
+      'copy',
+      `docker://${registry.host}/a/b:v1`,
+      `oci:${directory.join('out')}:v1`,
+    ]);
+    const metrics = await daemon.service.registry.getSingleMetricAsString(
+      'dragonfly_dfdaemon_proxy_request_via_dragonfly_total',
+    );
+    assert.match(metrics, /_total [1-9]/);
+    await setup('podman', '--undo', '--state-dir', directory.join('state'));
+    await assert.rejects(readdir(conf), { code: 'ENOENT' });
+  });
+
+  test('Docker: the mirror is added to what is there; a later change by others is not lost', async () => {
+    await using directory = await temporaryDirectory('df-setup-');
+    const config = directory.join('daemon.json');
+    await writeFile(config, '{\n    "live-restore": true,\n    "registry-mirrors": ["https://other"]\n}\n');
+    const argv = [
+      'docker',
+      '--proxy',
+      'http://127.0.0.1:65001',
+      '--config',
+      config,
+      '--state-dir',
+      directory.join('state'),
+    ];
+    await setup(...argv, '--apply', '--no-verify');
+    assert.deepEqual(JSON.parse(await readFile(config, 'utf8')), {
+      'live-restore': true,
+      'registry-mirrors': ['http://127.0.0.1:65001', 'https://other'],
+    });
+    await assert.rejects(setup(...argv, '--apply', '--no-verify', '--method', 'proxy'), { code: 'ALREADY_EXISTS' });
+    await writeFile(config, '{}');
+    await assert.rejects(setup(...argv, '--undo'), { code: 'FAILED_PRECONDITION' });
+    assert.equal(await readFile(config, 'utf8'), '{}');
+  });
+
+  test('Docker as proxy: the authority goes to its own directory for that registry only', async () => {
+    await using directory = await temporaryDirectory('df-setup-');
+    await writeFile(directory.join('ca.crt'), 'PEM\n');
+    await setup(
+      'docker',
+      '--method',
+      'proxy',
+      '--registry',
+      'registry.test:5443',
+      '--ca',
+      directory.join('ca.crt'),
+      '--config',
+      directory.join('daemon.json'),
+      '--certs-dir',
+      directory.join('certs.d'),
+      '--state-dir',
+      directory.join('state'),
+      '--apply',
+      '--no-verify',
+    );
+    assert.equal(await readFile(directory.join('certs.d', 'registry.test:5443', 'dragonfly.crt'), 'utf8'), 'PEM\n');
+  });
+
+  test('configuration of other clients is printed', async () => {
+    for (const client of ['nydus', 'stargz', 'soci', 'huggingface', 'pip', 'npm', 'apt', 'git-lfs']) {
+      const { output } = await setup(client, '--proxy', 'http://10.0.0.1:4001');
+      assert.match(output, /10\.0\.0\.1/, client);
+    }
+    const nydus = (await setup('nydus')).output
+      .split('\n')
+      .filter((line) => !line.startsWith('#'))
+      .join('\n');
+    const { mirrors } = JSON.parse(nydus).device.backend.config;
+    assert.equal(mirrors[0].headers['X-Dragonfly-Registry'], 'https://registry-1.docker.io');
+    await assert.rejects(setup('unknown'), { code: 'INVALID_ARGUMENT' });
+  });
+});

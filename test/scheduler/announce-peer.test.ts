@@ -1,0 +1,227 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { DragonflyError } from '../../src/core/errors.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { contentLength, pieceLength, SchedulerFixture, taskId, url } from './fixture.ts';
+
+const timeout = 10_000;
+
+void describe('a peer of this implementation', () => {
+  void it(
+    'alone gets the origin lease, tells what it learns, and becomes the parent of those who wait',
+    { timeout },
+    async () => {
+      await using fixture = await SchedulerFixture.start();
+      const first = fixture.peer(await fixture.host()).register();
+      const lease = (await first.expect('needBackToSourceResponse')).originLease;
+      assert.ok(lease && lease.id !== '');
+      assert.equal(lease.firstPiece, 0);
+      assert.equal(lease.pieceCount, 0, 'to the end while the length is unknown');
+      assert.ok((lease.ttl?.seconds ?? 0) > 0);
+
+      const second = fixture.peer(await fixture.host()).register();
+      const offer = await second.expect('normalTaskResponse');
+      assert.equal(offer.candidateParents[0]?.id, first.id);
+      assert.equal(offer.candidateParents[0]?.host?.ip, '127.0.0.1');
+      assert.ok(offer.additional);
+      assert.ok(offer.parentLinks.some((link) => link.peerId === first.id));
+
+      first.metadata({ etag: '"1"' });
+      const metadata = await second.expect('taskMetadataResponse');
+      assert.equal(metadata.contentLength, contentLength);
+      assert.equal(metadata.pieceLength, pieceLength);
+      assert.deepEqual({ ...metadata.responseHeader }, { etag: '"1"' });
+      assert.equal(metadata.rangesSupported, true);
+
+      first.finished(0b11_1111_1111).done();
+      await assert.doesNotReject(async () => {
+        while ((await first.next()) !== undefined) continue;
+      });
+      second.finished(0b1, first.id).finished(0b11_1111_1110, first.id).done();
+      while ((await second.next()) !== undefined) continue;
+      const task = await fixture.client.statTask({ hostId: 'h', taskId });
+      assert.equal(task.state, 'Succeeded');
+      assert.equal(task.contentLength, contentLength);
+      assert.equal(task.peerCount, 2);
+      const peer = await fixture.client.statPeer({ hostId: 'h', taskId, peerId: second.id });
+      assert.equal(peer.state, 'Succeeded');
+      assert.equal(peer.task?.url, url);
+    },
+  );
+
+  void it('that is cut off gives its lease to the next one', { timeout }, async () => {
+    await using fixture = await SchedulerFixture.start();
+    const first = fixture.peer(await fixture.host()).register();
+    await first.expect('needBackToSourceResponse');
+    first.metadata().finished(0b11);
+    const second = fixture.peer(await fixture.host()).register();
+    await second.expect('normalTaskResponse');
+    second.finished(0b1, first.id);
+    await waitFor('the report', () => fixture.scheduler.brain.swarm.peer(second.id)?.pieces.count === 1);
+    first.cut();
+    await assert.rejects(first.expect('emptyTaskResponse'));
+    const dropped = await second.expect('dropParentsResponse');
+    assert.deepEqual(dropped.peerIds, [first.id]);
+    const lease = (await second.expect('needBackToSourceResponse')).originLease;
+    assert.equal(lease?.firstPiece, 1, 'what it holds already is not fetched again');
+    assert.equal(lease?.pieceCount, 9);
+  });
+
+  void it('whose parent turns out not to hold a piece fetches it itself', { timeout }, async () => {
+    await using fixture = await SchedulerFixture.start();
+    const first = fixture.peer(await fixture.host()).register();
+    await first.expect('needBackToSourceResponse');
+    first.metadata().finished(0b11_1111_1111).done();
+    while ((await first.next()) !== undefined) continue;
+    const second = fixture.peer(await fixture.host()).register();
+    await second.expect('normalTaskResponse');
+    second.finished(0b1, first.id);
+    second.send({
+      $case: 'downloadPieceFailedRequest',
+      value: { parentId: first.id, temporary: true, notHeld: true, pieceNumber: 4 },
+    });
+    const lease = (await second.expect('needBackToSourceResponse')).originLease;
+    assert.equal(lease?.firstPiece, 4);
+    assert.equal(lease?.pieceCount, 1);
+  });
+
+  void it('is told what the origin answered, when the answer is final', { timeout }, async () => {
+    await using fixture = await SchedulerFixture.start();
+    const first = fixture.peer(await fixture.host()).register();
+    const lease = (await first.expect('needBackToSourceResponse')).originLease;
+    const waiting = fixture.peer(await fixture.host()).register();
+    await waiting.expect('normalTaskResponse');
+    const backend = { message: 'the origin said 404', header: { server: 'test' }, statusCode: 404 };
+    first.send({
+      $case: 'originLeaseFailedRequest',
+      value: { leaseId: lease?.id ?? '', cause: { $case: 'backend', value: backend }, temporary: false },
+    });
+    for (const peer of [first, waiting]) {
+      await assert.rejects(
+        async () => {
+          while ((await peer.next()) !== undefined) continue;
+        },
+        (error: DragonflyError) => {
+          assert.equal(error.code, 'SOURCE_STATUS');
+          assert.equal(error.details?.statusCode, 404);
+          assert.deepEqual(error.details.header, { server: 'test' });
+          return true;
+        },
+      );
+    }
+  });
+
+  void it('without bytes', { timeout }, async () => {
+    await using fixture = await SchedulerFixture.start();
+    const peer = fixture
+      .peer(await fixture.host())
+      .register({ actualContentLength: 0, actualPieceLength: pieceLength });
+    await peer.expect('emptyTaskResponse');
+  });
+});
+
+void describe('a peer of the original', () => {
+  const original = { extended: false };
+  const sizes = { actualContentLength: contentLength, actualPieceLength: pieceLength, actualPieceCount: 10 };
+
+  void it('goes back to source, then serves others, and sees no extension', { timeout }, async () => {
+    await using fixture = await SchedulerFixture.start();
+    const first = fixture.peer(await fixture.host(), original).register(sizes);
+    const told = await first.expect('needBackToSourceResponse');
+    assert.equal(told.originLease, undefined);
+    first.send({ $case: 'downloadPeerBackToSourceStartedRequest', value: {} });
+    for (let number = 0; number < 10; number += 1) {
+      const piece = {
+        number,
+        offset: number * pieceLength,
+        length: pieceLength,
+        digest: 'crc32:1',
+        cost: { seconds: 0, nanos: 5_000_000 },
+        createdAt: new Date(),
+      };
+      first.send({ $case: 'downloadPieceBackToSourceFinishedRequest', value: { piece } });
+    }
+    first.send({ $case: 'downloadPeerBackToSourceFinishedRequest', value: {} });
+    assert.equal(await first.next(), undefined, 'the stream ends without another message');
+
+    const second = fixture.peer(await fixture.host(), original).register(sizes);
+    const offer = await second.expect('normalTaskResponse');
+    assert.equal(offer.candidateParents[0]?.id, first.id);
+    assert.equal(offer.candidateParents[0]?.task?.id, taskId);
+    assert.equal(offer.additional, false);
+    assert.deepEqual(offer.parentLinks, []);
+    second.send({ $case: 'downloadPeerStartedRequest', value: {} });
+    second.send({
+      $case: 'downloadPieceFailedRequest',
+      value: { parentId: first.id, temporary: true, notHeld: false, pieceNumber: 0 },
+    });
+    const third = fixture.peer(await fixture.host(), original).register(sizes);
+    await third.expect('normalTaskResponse');
+    third.done();
+    assert.equal(await third.next(), undefined);
+  });
+
+  void it('gets the answer of the origin when its back-to-source failed', { timeout }, async () => {
+    await using fixture = await SchedulerFixture.start();
+    const peer = fixture.peer(await fixture.host(), original).register(sizes);
+    await peer.expect('needBackToSourceResponse');
+    const backend = { message: 'forbidden', header: {}, statusCode: 403 };
+    peer.send({
+      $case: 'downloadPieceBackToSourceFailedRequest',
+      value: { response: { $case: 'backend', value: backend } },
+    });
+    peer.send({ $case: 'downloadPeerBackToSourceFailedRequest', value: { description: 'failed' } });
+    await assert.rejects(peer.next(), { code: 'SOURCE_STATUS' });
+  });
+
+  void it('with priority 2 is refused as the first one, with priority 1 always', { timeout }, async () => {
+    await using fixture = await SchedulerFixture.start();
+    const host = await fixture.host();
+    await assert.rejects(
+      fixture
+        .peer(host, original)
+        .register({ ...sizes, priority: 2 })
+        .next(),
+      { code: 'NOT_FOUND' },
+    );
+    await assert.rejects(
+      fixture
+        .peer(host, original)
+        .register({ ...sizes, priority: 1 })
+        .next(),
+      {
+        code: 'FAILED_PRECONDITION',
+      },
+    );
+  });
+});
+
+void describe('a stream', () => {
+  void it('of a host that is not announced is refused', { timeout }, async () => {
+    await using fixture = await SchedulerFixture.start();
+    const host = await fixture.host();
+    await fixture.client.deleteHost({ hostId: host.id });
+    await assert.rejects(fixture.peer(host).register().next(), { code: 'NOT_FOUND', hint: /Announce the host/ });
+  });
+
+  void it('must begin with the registration', { timeout }, async () => {
+    await using fixture = await SchedulerFixture.start();
+    await assert.rejects(
+      fixture
+        .peer(await fixture.host())
+        .done()
+        .next(),
+      { code: 'FAILED_PRECONDITION' },
+    );
+  });
+
+  void it('ends with UNAVAILABLE when the scheduler stops, at once', { timeout }, async () => {
+    const fixture = await SchedulerFixture.start();
+    const peer = fixture.peer(await fixture.host()).register();
+    await peer.expect('needBackToSourceResponse');
+    const closing = fixture.scheduler[Symbol.asyncDispose]();
+    await assert.rejects(peer.next(), { code: 'UNAVAILABLE' });
+    await closing;
+    await fixture[Symbol.asyncDispose]();
+  });
+});

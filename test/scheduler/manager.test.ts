@@ -1,0 +1,159 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { Channels } from '../../src/rpc/channels.ts';
+import { ManagerClient } from '../../src/rpc/manager-client.ts';
+import {
+  ManagerDefinition,
+  Scheduler,
+  type UpdateSchedulerRequest,
+} from '../../src/rpc/generated/manager/v2/manager.ts';
+import { ManagerWatchDefinition } from '../../src/rpc/generated/manager/v2/watch.ts';
+import { RpcServer } from '../../src/rpc/server.ts';
+import { MessageQueue } from '../../src/rpc/streams.ts';
+import { DragonflyError } from '../../src/core/errors.ts';
+import { startManager } from '../manager/manager-fixture.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { SchedulerFixture, url } from './fixture.ts';
+
+void describe('with a manager', () => {
+  void it('the scheduler registers, is found by daemons, and is gone when it stops', { timeout: 30_000 }, async () => {
+    await using directory = await temporaryDirectory();
+    await using manager = await startManager({
+      sqlite: { path: `${directory.path}/manager.db` },
+      poolSize: 5,
+    });
+    const address = `127.0.0.1:${manager.grpcPort}`;
+    await using channels = new Channels();
+    const client = new ManagerClient(channels, ['127.0.0.1:1', address]);
+    const list = () =>
+      client.listSchedulers({
+        sourceType: 1,
+        hostname: 'peer',
+        ip: '127.0.0.1',
+        version: '1',
+        commit: '1',
+        schedulerClusterId: 0,
+      });
+    await using fixture = await SchedulerFixture.start(
+      `manager: { addr: "${address}", keepAlive: { interval: 100ms } }`,
+    );
+    const { schedulers } = await list();
+    assert.deepEqual(
+      schedulers.map(({ hostname, port, state }) => ({ hostname, port, state })),
+      [{ hostname: 'scheduler-1', port: fixture.scheduler.port, state: 'active' }],
+    );
+    await fixture.scheduler[Symbol.asyncDispose]();
+    await waitFor('the scheduler to be inactive', async () => {
+      const answer = await list().catch((error: unknown) => error as DragonflyError);
+      return answer instanceof DragonflyError ? answer.code === 'NOT_FOUND' : answer.schedulers.length === 0;
+    });
+  });
+});
+
+/** A manager's gRPC side under the test's control. */
+class TestManager {
+  readonly registrations: UpdateSchedulerRequest[] = [];
+  beats = 0;
+  clusterConfig: object = {};
+  applications: object[] = [];
+  readonly changes = new MessageQueue<{ topic: string; id: number; revision: number }>();
+  server: RpcServer;
+
+  constructor(port = 0) {
+    const scheduler = (): Scheduler =>
+      Scheduler.fromPartial({
+        id: 1,
+        state: this.beats > 0 ? 'active' : 'inactive',
+        schedulerCluster: {
+          config: Buffer.from(JSON.stringify(this.clusterConfig)),
+          clientConfig: Buffer.from('{"load_limit": 7}'),
+        },
+        seedPeers: [{ seedPeerCluster: { config: Buffer.from('{"load_limit": 9}') } }],
+      });
+    this.server = RpcServer.create({ host: '127.0.0.1', port }, { limits: { drainDeadlineMs: 100 } })
+      .addService(ManagerDefinition, {
+        updateScheduler: (request) => {
+          this.registrations.push(request);
+          return Promise.resolve(scheduler());
+        },
+        getScheduler: () => Promise.resolve(scheduler()),
+        listApplications: () => Promise.resolve({ applications: this.applications as never }),
+        keepAlive: async (requests) => {
+          for await (const _beat of requests) this.beats += 1;
+          return {};
+        },
+      })
+      .addService(ManagerWatchDefinition, { watchChanges: () => this.changes });
+  }
+}
+
+void describe('the dynamic configuration', () => {
+  void it(
+    'follows changes, sets priorities and load limits, and outlives the manager',
+    { timeout: 30_000 },
+    async () => {
+      await using directory = await temporaryDirectory();
+      const manager = new TestManager();
+      manager.clusterConfig = { candidate_parent_limit: 3, filter_parent_limit: 5_000 };
+      manager.applications = [
+        {
+          id: 1,
+          name: 'app',
+          url: '',
+          bio: '',
+          priority: {
+            value: 1,
+            urls: [
+              { regex: 'allowed', value: 6 },
+              { regex: '(', value: 2 },
+            ],
+          },
+        },
+      ];
+      await manager.server.start();
+      const { port } = manager.server;
+      const yaml = `manager: { addr: "127.0.0.1:${port}", keepAlive: { interval: 50ms } }`;
+      const cache = `${directory.path}/cache`;
+      await using fixture = await SchedulerFixture.start(yaml, {}, cache);
+      assert.equal(manager.registrations[0]?.hostname, 'scheduler-1');
+      assert.deepEqual(manager.registrations[0]?.features, ['schedule', 'preheat']);
+      assert.ok(manager.beats > 0, 'active before start resolves');
+
+      const host = await fixture.host();
+      assert.equal(fixture.scheduler.brain.swarm.host(host.id)?.slotLimit, 7);
+      const seed = await fixture.host({ type: 1 });
+      assert.equal(fixture.scheduler.brain.swarm.host(seed.id)?.slotLimit, 9);
+      const refused = fixture.peer(host, { extended: false }).register({ application: 'app' });
+      await assert.rejects(refused.next(), { code: 'FAILED_PRECONDITION' });
+      const { priorities } = fixture.scheduler.brain;
+      assert.equal(priorities.resolve({ priority: 0, application: 'app', url: `${url}/allowed` }), 6);
+      assert.equal(priorities.resolve({ priority: 3, application: 'app', url }), 3, "the request's own comes first");
+      assert.equal(priorities.resolve({ priority: 0, application: 'other', url }), 0);
+
+      manager.applications = [];
+      manager.changes.push({ topic: 'application', id: 1, revision: 2 });
+      await waitFor(
+        'the change',
+        () => fixture.scheduler.brain.priorities.resolve({ priority: 0, application: 'app', url }) === 0,
+      );
+
+      await manager.server[Symbol.asyncDispose]();
+      await using alone = await SchedulerFixture.start(yaml, {}, cache);
+      const late = await alone.host();
+      assert.equal(alone.scheduler.brain.swarm.host(late.id)?.slotLimit, 7, 'from the copy on disk');
+
+      const again = new TestManager(port);
+      await again.server.start();
+      await using _server = again.server;
+      await waitFor('both to register again', () => again.registrations.length >= 2);
+      await waitFor('keep-alives', () => again.beats > 2);
+    },
+  );
+
+  void it('keeps working without any manager configured', { timeout: 10_000 }, async () => {
+    await using fixture = await SchedulerFixture.start();
+    const peer = fixture.peer(await fixture.host()).register();
+    await peer.expect('needBackToSourceResponse');
+  });
+});

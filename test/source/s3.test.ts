@@ -1,0 +1,116 @@
+// needs: ceph-mon, ceph-osd, ceph, radosgw
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { silentLogger } from '../../src/core/logger.ts';
+import { encodePath } from '../../src/dfdaemon/source/sigv4.ts';
+import { Sources } from '../../src/dfdaemon/source/sources.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+import { CephGateway, cephMissing } from './ceph-gateway.ts';
+import { bytesOf, rejects, sourceConformance } from './conformance.ts';
+import { ok, OddServer } from './odd-server.ts';
+
+sourceConformance('s3, Ceph RADOS gateway', {
+  credentials: true,
+  directories: true,
+  skip: cephMissing,
+  open: async () => {
+    const directory = await temporaryDirectory();
+    const ceph = await CephGateway.start(directory.path);
+    const sources = new Sources({ logger: silentLogger });
+    await ceph.put('bucket');
+    const { endpoint, accessKeyId, accessKeySecret } = ceph;
+    return {
+      sources,
+      options: { header: {}, objectStorage: { endpoint, accessKeyId, accessKeySecret } },
+      badOptions: { header: {}, objectStorage: { endpoint, accessKeyId, accessKeySecret: 'wrong' } },
+      put: async (name, content) => {
+        await ceph.put(`bucket/${encodePath(name)}`, content);
+        return `s3://bucket/${encodePath(name)}`;
+      },
+      directory: async (contents) => {
+        for (const [name, content] of Object.entries(contents))
+          await ceph.put(`bucket/tree/${encodePath(name)}`, content);
+        return 's3://bucket/tree/';
+      },
+      close: async () => {
+        await sources[Symbol.asyncDispose]();
+        await ceph[Symbol.asyncDispose]();
+        await directory[Symbol.asyncDispose]();
+      },
+    };
+  },
+});
+
+describe('s3', () => {
+  it('reads the settings of the older generation from the header, and does not send them on', async (t) => {
+    await using store = await OddServer.start(() => ok('content'));
+    await using sources = new Sources({ logger: silentLogger });
+    const header = {
+      awsEndpoint: store.url,
+      awsRegion: 'eu-1',
+      awsAccessKeyID: 'AK',
+      awsSecretAccessKey: 's3cret',
+      'X-Own': '1',
+    };
+    const body = await sources.open({ url: "s3://bucket/a%20b'.bin", header, signal: t.signal });
+    assert.equal((await bytesOf(body)).toString(), 'content');
+    const [request] = store.requests;
+    assert.equal(request?.path, '/bucket/a%20b%27.bin');
+    assert.match(
+      request?.header['authorization'] ?? '',
+      /^AWS4-HMAC-SHA256 Credential=AK\/\d{8}\/eu-1\/s3\/aws4_request/,
+    );
+    assert.equal(request?.header['x-own'], '1');
+    assert.equal(JSON.stringify(request?.header).includes('s3cret'), false);
+  });
+
+  it('is anonymous without keys', async (t) => {
+    await using store = await OddServer.start(() => ok('content'));
+    await using sources = new Sources({ logger: silentLogger });
+    const objectStorage = { endpoint: store.url };
+    await bytesOf(await sources.open({ url: 'cos://bucket/key', header: {}, objectStorage, signal: t.signal }));
+    assert.equal(store.requests[0]?.header['authorization'], undefined);
+  });
+
+  it('signs again for the region the store names', async (t) => {
+    await using store = await OddServer.start(({ header }) =>
+      header['authorization']?.includes('/eu-2/s3/')
+        ? ok('content')
+        : 'HTTP/1.1 400 Bad Request\r\nx-amz-bucket-region: eu-2\r\nContent-Length: 0\r\n\r\n',
+    );
+    await using sources = new Sources({ logger: silentLogger });
+    const objectStorage = { endpoint: store.url, accessKeyId: 'AK', accessKeySecret: 's', region: 'eu-1' };
+    await bytesOf(await sources.open({ url: 's3://bucket/key', header: {}, objectStorage, signal: t.signal }));
+    assert.equal(store.requests.length, 2);
+  });
+
+  it('reads a listing page by page', async (t) => {
+    const page = (keys: readonly string[], next?: string): string =>
+      ok(
+        `<ListBucketResult><IsTruncated>${next !== undefined}</IsTruncated>${next === undefined ? '' : `<NextContinuationToken>${next}</NextContinuationToken>`}${keys
+          .map((key) => `<Contents><Key>${key}</Key><Size>7</Size></Contents>`)
+          .join('')}</ListBucketResult>`,
+      );
+    await using store = await OddServer.start(({ path }) =>
+      path.includes('continuation-token=a%2Bb') ? page(['dir/c%26d']) : page(['dir/', 'dir/a+b'], 'a+b'),
+    );
+    await using sources = new Sources({ logger: silentLogger });
+    const urls: string[] = [];
+    const objectStorage = { endpoint: store.url };
+    for await (const { url } of sources.list({ url: 's3://bucket/dir', header: {}, objectStorage, signal: t.signal })) {
+      urls.push(url);
+    }
+    assert.deepEqual(urls, ['s3://bucket/dir/a%20b', 's3://bucket/dir/c%26d']);
+  });
+
+  it('explains what is missing', async (t) => {
+    await using sources = new Sources({ logger: silentLogger });
+    const open = (url: string, objectStorage: Record<string, string> = {}) =>
+      sources.open({ url, header: {}, objectStorage, signal: t.signal });
+    assert.match((await rejects(open('oss://bucket/key'), 'INVALID_ARGUMENT')).message, /endpoint/);
+    assert.match((await rejects(open('s3:///key'), 'INVALID_ARGUMENT')).message, /bucket/);
+    await rejects(open('s3://bucket/key', { region: 'eu.evil.example/' }), 'INVALID_ARGUMENT');
+    await rejects(open('s3://bucket/key', { endpoint: 'http://[' }), 'INVALID_ARGUMENT');
+    await rejects(open('s3://bucket/%zz'), 'INVALID_ARGUMENT');
+  });
+});

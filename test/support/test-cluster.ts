@@ -1,0 +1,130 @@
+/** A cluster of real processes and a real nginx as the origin, with all they need, for tests from end to end. */
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { LocalCluster, type LocalDaemon } from '../../src/cli/up-cluster.ts';
+import { downloadOnNode, type NodeProgress, type NodeResult } from '../../src/cli/up-download.ts';
+import { Channels } from '../../src/rpc/channels.ts';
+import { NginxOrigin, type OriginRequest } from './nginx-origin.ts';
+import { makeRandomFile, type RandomFile } from './random-file.ts';
+import { temporaryDirectory, type TemporaryDirectory } from './temporary-directory.ts';
+import { waitFor } from './wait-for.ts';
+
+export interface TestClusterOptions {
+  readonly peers: number;
+  readonly seeds?: number;
+  readonly schedulers?: number;
+  /** Of the origin, per connection. */
+  readonly originBytesPerSec?: number;
+  /** Called with the directory before any service starts in it; what it puts on the stack outlives the services. */
+  readonly prepare?: (directory: string, owned: AsyncDisposableStack) => Promise<void>;
+}
+
+export interface OriginFile extends RandomFile {
+  readonly url: string;
+  /** Path at the origin, as its log names it. */
+  readonly urlPath: string;
+}
+
+/** Of one download; only a hang takes that long, even with many daemons on few cores. */
+const downloadDeadlineMs = 400_000;
+
+export class TestCluster {
+  readonly cluster: LocalCluster;
+  readonly origin: NginxOrigin;
+  readonly directory: TemporaryDirectory;
+  readonly #channels: Channels;
+  readonly #owned: AsyncDisposableStack;
+
+  static async start({ originBytesPerSec, prepare, ...options }: TestClusterOptions): Promise<TestCluster> {
+    await using owned = new AsyncDisposableStack();
+    const directory = owned.use(await temporaryDirectory('df-e2e-'));
+    await prepare?.(directory.path, owned);
+    const rate = originBytesPerSec === undefined ? {} : { rateBytesPerSec: originBytesPerSec };
+    const origin = owned.use(await NginxOrigin.start({ directory: directory.path, ...rate }));
+    const cluster = owned.use(await LocalCluster.start({ directory: directory.path, ...options }));
+    const channels = owned.use(new Channels());
+    return new TestCluster({ cluster, origin, directory, channels }, owned.move());
+  }
+
+  private constructor(
+    parts: { cluster: LocalCluster; origin: NginxOrigin; directory: TemporaryDirectory; channels: Channels },
+    owned: AsyncDisposableStack,
+  ) {
+    this.cluster = parts.cluster;
+    this.origin = parts.origin;
+    this.directory = parts.directory;
+    this.#channels = parts.channels;
+    this.#owned = owned;
+  }
+
+  async file(name: string, sizeBytes: number): Promise<OriginFile> {
+    const file = await makeRandomFile(join(this.origin.root, name), sizeBytes);
+    return { ...file, url: `${this.origin.url}/${name}`, urlPath: `/${name}` };
+  }
+
+  download(
+    daemon: LocalDaemon,
+    url: string,
+    onProgress: (progress: NodeProgress) => void = () => undefined,
+  ): Promise<NodeResult> {
+    const signal = AbortSignal.timeout(downloadDeadlineMs);
+    return downloadOnNode(daemon, { channels: this.#channels, url, signal, onProgress });
+  }
+
+  /** All at once; every one has to end well. */
+  downloadAll(daemons: readonly LocalDaemon[], url: string): Promise<NodeResult[]> {
+    return Promise.all(daemons.map((daemon) => this.download(daemon, url)));
+  }
+
+  /** The requests for that file once no answer is under way any more, as far as the origin's log tells. */
+  async settledRequests(file: OriginFile): Promise<OriginRequest[]> {
+    let before = -1;
+    return waitFor('the log of the origin to settle', async () => {
+      const requests = await this.origin.requests(file.urlPath);
+      const settled = requests.length > 0 && requests.length === before;
+      before = requests.length;
+      return settled && requests;
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#owned.disposeAsync();
+  }
+}
+
+/** Starts the download on those daemons; `half` resolves when one of them has half of the file. */
+export function downloadWithHalfway(system: TestCluster, daemons: readonly LocalDaemon[], file: OriginFile) {
+  const half = Promise.withResolvers<void>();
+  const downloads = daemons.map((daemon) =>
+    system.download(daemon, file.url, ({ doneBytes }) => {
+      if (doneBytes >= file.sizeBytes / 2) half.resolve();
+    }),
+  );
+  return { half: Promise.race([half.promise, Promise.all(downloads)]), downloads };
+}
+
+export function assertSameBytes(results: readonly NodeResult[], file: RandomFile): void {
+  for (const { node, sha256, contentLengthBytes } of results) {
+    assert.equal(contentLengthBytes, file.sizeBytes, `length at ${node}`);
+    assert.equal(sha256, file.sha256, `content at ${node}`);
+  }
+}
+
+/** At most 1.02 copies, in one request or in ranges that do not overlap. */
+export function assertOriginAskedOnce(requests: readonly OriginRequest[], file: RandomFile): void {
+  const told = requests.map(({ status, bytesSent, range }) => `${status} ${bytesSent} ${range}`).join('\n');
+  const sent = requests.reduce((sum, { bytesSent }) => sum + bytesSent, 0);
+  assert.ok(sent <= 1.02 * file.sizeBytes, `${sent} bytes sent of ${file.sizeBytes}:\n${told}`);
+  const ranges = requests.filter(({ bytesSent }) => bytesSent > 1).map(({ range }) => rangeOf(range, file.sizeBytes));
+  ranges.sort((a, b) => a.first - b.first);
+  for (const [index, { first }] of ranges.entries()) {
+    const previous = ranges[index - 1];
+    assert.ok(!previous || previous.last < first, `ranges overlap:\n${told}`);
+  }
+}
+
+function rangeOf(header: string, sizeBytes: number): { first: number; last: number } {
+  const match = /^bytes=(\d+)-(\d*)$/.exec(header);
+  if (!match) return { first: 0, last: sizeBytes - 1 };
+  return { first: Number(match[1]), last: match[2] ? Number(match[2]) : sizeBytes - 1 };
+}
