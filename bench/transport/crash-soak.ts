@@ -16,7 +16,7 @@ let acknowledgedPieces = 0;
 let storedPieces = 0;
 try {
   for (let life = 0; life < lives; life += 1) {
-    const report = await crashOnce(directory, seed + life, (seed * (life + 7)) % 150, acknowledged);
+    const report = await crashOnce(directory, seed + life, acknowledged);
     acknowledgedPieces += report.acknowledgedPieces;
     storedPieces += report.storedPieces;
   }

@@ -1,6 +1,7 @@
 /** Kills a writing process at random instants and checks that nothing it had acknowledged is lost or wrong. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { readSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,19 +14,22 @@ import { taskIdOf } from './fixtures.ts';
 /** Pieces that must be there, by task name; a task that was being removed or restarted owes nothing. */
 export type Acknowledged = Map<string, Set<number>>;
 
+/** A life ends after at most this many lines of the writer, and this many milliseconds more. */
+const maxLines = 60;
+const maxExtraMs = 20;
+
 export interface CrashReport {
   readonly acknowledgedPieces: number;
   readonly storedPieces: number;
 }
 
-/** One life of the writer, ended after `lifeMs` of work, then one start that checks everything. */
-export async function crashOnce(
-  directory: string,
-  seed: number,
-  lifeMs: number,
-  acknowledged: Acknowledged,
-): Promise<CrashReport> {
-  await writeUntilKilled(directory, seed, lifeMs, acknowledged);
+/**
+ * One life of the writer, then one start that checks everything. The kill comes at a moment that follows from `seed`:
+ * some acknowledgements after the start, so that a slow machine gets as far as a fast one, and some milliseconds more,
+ * so that it hits any step of a write.
+ */
+export async function crashOnce(directory: string, seed: number, acknowledged: Acknowledged): Promise<CrashReport> {
+  await writeUntilKilled(directory, seed, acknowledged);
   await using store = await TaskStore.open({ directory });
   await store.recovered();
   const stored = checkContents(store);
@@ -39,23 +43,23 @@ export async function crashOnce(
   return { acknowledgedPieces: owed, storedPieces: stored };
 }
 
-async function writeUntilKilled(
-  directory: string,
-  seed: number,
-  lifeMs: number,
-  acknowledged: Acknowledged,
-): Promise<void> {
+async function writeUntilKilled(directory: string, seed: number, acknowledged: Acknowledged): Promise<void> {
+  const chance = createHash('sha256').update(`kill ${seed}`).digest();
+  const linesToLive = chance.readUInt8(0) % maxLines;
+  const extraMs = chance.readUInt8(1) % maxExtraMs;
   const writer = spawn(process.execPath, [join(import.meta.dirname, 'crash-writer.ts'), directory, String(seed)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const closed = once(writer, 'close');
-  const opened = Promise.withResolvers<void>();
+  const due = Promise.withResolvers<void>();
+  let lines = 0;
   createInterface(writer.stdout).on('line', (line) => {
-    if (line === 'open') opened.resolve();
-    else note(line, acknowledged);
+    if (line !== 'open') note(line, acknowledged);
+    if (lines === linesToLive) due.resolve();
+    lines += 1;
   });
-  await Promise.race([opened.promise, closed]);
-  await delay(lifeMs);
+  await Promise.race([due.promise, closed]);
+  await delay(extraMs);
   writer.kill('SIGKILL');
   const [code, signal] = (await closed) as [number | null, string | null];
   assert.equal(signal, 'SIGKILL', `the writer ended by itself with ${code} (seed ${seed})`);
