@@ -22,6 +22,7 @@ interface Row {
   readonly key: string;
   readonly type: string;
   readonly default: string;
+  readonly meaning: string;
 }
 
 const files = [
@@ -40,7 +41,7 @@ function rowsOf(schema: JsonSchema, path: string): Row[] {
     return Object.entries(properties).flatMap(([key, inner]) => rowsOf(inner, path === '' ? key : `${path}.${key}`));
   }
   if (items?.properties) return rowsOf({ properties: items.properties }, `${path}[]`);
-  return [{ key: path, type: typeOf(schema), default: valueText(schema.default) }];
+  return [{ key: path, type: typeOf(schema), default: valueText(schema.default), meaning: schema.description ?? '' }];
 }
 
 function typeOf(schema: JsonSchema): string {
@@ -52,6 +53,10 @@ function typeOf(schema: JsonSchema): string {
   return [schema.type ?? 'any'].flat().join(' or ');
 }
 
+function cell(text: string): string {
+  return text.replaceAll('|', '\\|');
+}
+
 function valueText(value: unknown): string {
   if (value === undefined) return '';
   return `\`${typeof value === 'string' ? value || '""' : JSON.stringify(value)}\``;
@@ -60,10 +65,14 @@ function valueText(value: unknown): string {
 function render(): string {
   const sections = files.map(({ title, about, schema }) => {
     const json = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as JsonSchema;
-    const rows = rowsOf(json, '').map(
-      (row) => `| \`${row.key}\` | ${row.type.replaceAll('|', '\\|')} | ${row.default} |`,
-    );
-    return `## ${title}\n\n${about}\n\n| key | type | default |\n| --- | --- | --- |\n${rows.join('\n')}\n`;
+    const all = rowsOf(json, '');
+    const rows = all
+      .filter(({ type }) => type !== 'any')
+      .map((row) => `| \`${row.key}\` | ${cell(row.type)} | ${row.default} | ${cell(row.meaning)} |`);
+    const table = `| key | type | default | meaning |\n| --- | --- | --- | --- |\n${rows.join('\n')}\n`;
+    const ignored = all.filter(({ type }) => type === 'any').map(({ key }) => `\`${key}\``);
+    const without = ignored.length === 0 ? '' : `\nRead without effect: ${ignored.join(', ')}.\n`;
+    return `## ${title}\n\n${about}\n\n${table}${without}`;
   });
   return `# Configuration
 

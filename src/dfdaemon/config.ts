@@ -1,7 +1,7 @@
 /**
  * dfget.yaml: the configuration of a dfdaemon, peer or seed peer, with the keys that running clusters already use.
  * Keys that only steered the inner works of the original (pprof-port, jaeger, storage.strategy) are accepted
- * without effect, so that existing files start without a warning.
+ * without effect, so that existing files start without a warning; a warning says so where somebody may rely on one.
  */
 import { z } from 'zod';
 import { bytes, durationMs, loadConfig, section, type LoadedConfig } from '../core/config.ts';
@@ -21,102 +21,140 @@ const port = (defaultPort: number) =>
 
 export type Port = z.output<ReturnType<typeof port>>;
 
+/** Steers nothing here: accepted so that existing files load. */
+const ignored = z.unknown().optional();
+
 const tcpListen = (defaultPort: number, defaultHost: string) =>
-  section({ port: port(defaultPort), listen: z.string().default(defaultHost), namespace: z.string().optional() });
+  section({
+    port: port(defaultPort).describe('0 takes a free one; of a range the first free one'),
+    listen: z.string().default(defaultHost),
+    namespace: ignored,
+  });
 
 const netAddress = z.object({ type: z.enum(['tcp', 'unix']).default('tcp'), addr: z.string() });
 
 const seedPeer = section({
-  enable: z.boolean().default(false),
+  enable: z.boolean().default(false).describe('serve as a seed peer, the first to go to the origin'),
   type: z.enum(['super', 'strong', 'weak']).default('super'),
-  clusterID: z.int().min(1).default(1),
+  clusterID: z.int().min(1).default(1).describe('seed peer cluster to join'),
   keepAlive: section({ interval: durationMs('5s') }),
 });
 
 const transportSecurity = section({
-  insecure: z.boolean().default(true),
-  tlsVerify: z.boolean().default(true),
-  caCert: z.string().optional(),
-  cert: z.string().optional(),
-  key: z.string().optional(),
+  insecure: z.boolean().default(true).describe('false: TLS on this port'),
+  tlsVerify: z.boolean().default(true).describe('require certificates of callers'),
+  caCert: z.string().optional().describe('PEM, or the path of a PEM file'),
+  cert: z.string().optional().describe('PEM, or the path of a PEM file'),
+  key: z.string().optional().describe('PEM, or the path of a PEM file'),
 });
 
 export const dfdaemonConfigSchema = z.object({
-  aliveTime: durationMs('0s'),
-  gcInterval: durationMs('1m'),
-  metrics: z.string().default(''),
-  workHome: z.string().default('/usr/local/dragonfly'),
-  cacheDir: z.string().default('/var/cache/dragonfly'),
+  aliveTime: durationMs('0s').describe('ends after so long without a download or an upload; 0 never'),
+  gcInterval: durationMs('1m').describe('time between two runs of the collector'),
+  metrics: z.string().default('').describe('host:port of /metrics; empty: no such port'),
+  workHome: z.string().default('/usr/local/dragonfly').describe('directory of the certificate authority of the proxy'),
+  cacheDir: z
+    .string()
+    .default('/var/cache/dragonfly')
+    .describe('directory of the last good dynamic configuration, used while no manager answers'),
   logDir: z.string().default('/var/log/dragonfly'),
-  dataDir: z.string().default('/var/lib/dragonfly'),
-  keepStorage: z.boolean().default(true),
-  console: z.boolean().default(true),
-  verbose: z.boolean().default(false),
+  dataDir: z.string().default('/var/lib/dragonfly').describe('directory of pieces, metadata and receipts'),
+  keepStorage: z.boolean().default(true).describe('keep what is stored when the daemon ends'),
+  console: z.boolean().default(true).describe('log to standard error rather than to logDir'),
+  verbose: z.boolean().default(false).describe('log debug messages'),
   health: section({ path: z.string().default('/server/ping'), tcpListen: tcpListen(40_901, '127.0.0.1') }),
   scheduler: section({
     manager: section({
-      enable: z.boolean().default(false),
+      enable: z.boolean().default(false).describe('learn the schedulers from a manager'),
       netAddrs: z.array(netAddress).default([]),
-      refreshInterval: durationMs('10m'),
+      refreshInterval: durationMs('10m').describe(
+        'time between two reads of the manager, besides the changes it pushes',
+      ),
       seedPeer,
     }),
     /** Where the published set-ups put this block; read as well, because they mean it. */
     seedPeer: seedPeer.optional(),
     netAddrs: z.array(netAddress).default([]),
-    scheduleTimeout: durationMs('30s'),
-    disableAutoBackSource: z.boolean().default(false),
+    scheduleTimeout: durationMs('30s').describe(
+      'how long a connected scheduler may give nothing before the origin is asked',
+    ),
+    disableAutoBackSource: z.boolean().default(false).describe('never go to the origin from this node'),
   }),
   host: section({
-    hostname: z.string().optional(),
-    advertiseIP: z.union([z.ipv4(), z.ipv6()]).optional(),
-    idc: z.string().default(''),
-    location: z.string().default(''),
-    schedulerClusterID: z.int().min(0).default(0),
+    hostname: z.string().optional().describe('by default that of the machine'),
+    advertiseIP: z
+      .union([z.ipv4(), z.ipv6()])
+      .optional()
+      .describe('address other nodes reach this one by; by default the first that is not loopback'),
+    idc: z.string().default('').describe('data centre; nodes of the same one are preferred as parents'),
+    location: z.string().default('').describe('place in parts from large to small, `|` between them'),
+    schedulerClusterID: z.int().min(0).default(0).describe('cluster to use; 0 lets the manager choose'),
   }),
   download: section({
-    calculateDigest: z.boolean().default(true),
-    totalRateLimit: bytes('10Gi'),
-    perPeerRateLimit: bytes('5Gi'),
-    backToSourceRateLimit: bytes('10Gi'),
-    /** `sampling` divides the total between running tasks by need. */
-    trafficShaperType: z.enum(['', 'plain', 'sampling']).default('plain'),
-    pieceDownloadTimeout: durationMs('30s'),
-    watchdogTimeout: durationMs('30s'),
-    prefetch: z.boolean().default(false),
-    /** Goes on with a download after its last subscriber has left. */
-    finishAbandoned: z.boolean().default(false),
-    concurrentPieceCount: z.int().min(1).max(256).default(16),
+    calculateDigest: ignored,
+    totalRateLimit: bytes('10Gi').describe('bytes per second of all downloads; 0 sets no limit'),
+    perPeerRateLimit: bytes('5Gi').describe('bytes per second of one task; 0 sets no limit'),
+    backToSourceRateLimit: bytes('10Gi').describe('bytes per second from origins; 0 sets no limit'),
+    trafficShaperType: z
+      .enum(['', 'plain', 'sampling'])
+      .default('plain')
+      .describe('sampling divides the total between running tasks by need'),
+    pieceDownloadTimeout: durationMs('30s').describe('deadline of one piece from one parent'),
+    watchdogTimeout: ignored,
+    prefetch: z.boolean().default(false).describe('with a range: fetch the rest of the content in the background'),
+    finishAbandoned: z.boolean().default(false).describe('go on with a download after its last reader has left'),
+    concurrentPieceCount: z.int().min(1).max(256).default(16).describe('pieces of one task asked for at a time'),
     downloadGRPC: section({
       security: transportSecurity,
-      unixListen: section({ socket: z.string().default('') }),
+      unixListen: section({ socket: z.string().default('').describe('default /var/run/dragonfly/dfdaemon.sock') }),
     }),
     peerGRPC: section({ security: transportSecurity, tcpListen: tcpListen(65_000, '0.0.0.0') }),
-    /** Networks (CIDR) that may be origins; with `allow`, nothing else may. Metadata services of clouds never are by default. */
-    egress: section({ allow: z.array(z.string()).default([]), deny: z.array(z.string()).default([]) }),
-    /** PEM files of authorities to trust for origins besides the system's. */
-    sourceCA: z.array(z.string()).default([]),
-    /** `host` or `host:port` of origins whose certificate is not verified. */
-    insecureSources: z.array(z.string()).default([]),
+    egress: section({
+      allow: z
+        .array(z.string())
+        .default([])
+        .describe('networks (CIDR) that may be origins; when given, nothing else may'),
+      deny: z
+        .array(z.string())
+        .default([])
+        .describe('networks (CIDR) that may not, besides the metadata services of clouds and the control plane'),
+    }),
+    sourceCA: z.array(z.string()).default([]).describe("PEM files of authorities to trust besides the system's"),
+    insecureSources: z
+      .array(z.string())
+      .default([])
+      .describe('origins, host or host:port, whose certificate is not verified'),
   }),
   upload: section({
-    rateLimit: bytes('10Gi'),
+    rateLimit: bytes('10Gi').describe('bytes per second to other nodes; 0 sets no limit'),
     security: transportSecurity,
     tcpListen: tcpListen(65_002, '0.0.0.0'),
   }),
   storage: section({
-    taskExpireTime: durationMs('72h'),
-    diskGCThreshold: bytes('0'),
-    diskGCThresholdPercent: z.number().min(0).max(100).default(90),
-    multiplex: z.boolean().default(true),
-    strategy: z.string().default('io.d7y.storage.v2.simple'),
+    taskExpireTime: durationMs('72h').describe('a task that nobody has read for so long is removed'),
+    diskGCThreshold: bytes('0').describe('bytes the store may hold; 0 leaves it to the percentage'),
+    diskGCThresholdPercent: z
+      .number()
+      .min(0)
+      .max(100)
+      .default(90)
+      .describe('use of the disk at which tasks are removed'),
+    multiplex: ignored,
+    strategy: ignored,
   }),
   proxy: proxyConfig,
-  objectStorage: section({ enable: z.boolean().default(false), tcpListen: tcpListen(65_004, '127.0.0.1') }),
+  objectStorage: ignored,
   security: section({
-    autoIssueCert: z.boolean().default(false),
-    caCert: z.string().default(''),
+    autoIssueCert: z
+      .boolean()
+      .default(false)
+      .describe('have the manager issue the certificate of this node, and renew it'),
+    caCert: z.string().default('').describe("PEM of the manager's authority, or the path of a PEM file"),
     tlsVerify: z.boolean().default(false),
-    tlsPolicy: z.enum(['default', 'prefer', 'force']).default('default'),
+    tlsPolicy: z
+      .enum(['default', 'prefer', 'force'])
+      .default('default')
+      .describe('prefer: TLS to others, both accepted; force: TLS only'),
     certSpec: section({
       dnsNames: z.array(z.string()).default([]),
       ipAddresses: z.array(z.string()).default([]),
@@ -124,20 +162,32 @@ export const dfdaemonConfigSchema = z.object({
     }),
   }),
   network: section({ enableIPv6: z.boolean().default(false) }),
-  announcer: section({ schedulerInterval: durationMs('30s') }),
-  'pprof-port': z.int().optional(),
-  jaeger: z.string().optional(),
-  /** Its folder `source` holds modules for further origin protocols. */
-  pluginDir: z.string().optional(),
+  announcer: section({ schedulerInterval: durationMs('30s').describe('time between two reports of this host') }),
+  'pprof-port': ignored,
+  jaeger: ignored,
+  pluginDir: z.string().optional().describe('its folder `source` holds modules for further origin protocols'),
 });
 
 export type DfdaemonConfig = z.output<typeof dfdaemonConfigSchema>;
 
-export function loadDfdaemonConfig(
+export async function loadDfdaemonConfig(
   path: string,
   options: { optional: boolean },
 ): Promise<LoadedConfig<DfdaemonConfig>> {
-  return loadConfig(dfdaemonConfigSchema, path, options);
+  const { config, warnings } = await loadConfig(dfdaemonConfigSchema, path, options);
+  return { config, warnings: [...warnings, ...notes(config)] };
+}
+
+/** Sentences on keys that were given but do not do here what their author expects. */
+function notes({ download, objectStorage }: DfdaemonConfig): string[] {
+  const found: string[] = [];
+  if (download.calculateDigest === false)
+    found.push(
+      'download.calculateDigest has no effect: every piece is verified, and the content when its digest is known',
+    );
+  if ((objectStorage as { enable?: unknown } | undefined)?.enable === true)
+    found.push('objectStorage.enable has no effect: there is no object gateway on this daemon');
+  return found;
 }
 
 /** The seed peer block, wherever the file carries it. */

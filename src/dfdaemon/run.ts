@@ -47,7 +47,7 @@ export const runDfdaemon: Command = async (argv, io) => {
   for (const warning of warnings) logger.warn(warning);
   await using service = await DfdaemonService.start(config, logger);
   announceReady(flags.readyFd === undefined ? undefined : Number(flags.readyFd), service.addresses);
-  await aborted(io.signal);
+  await Promise.race([aborted(io.signal), service.idle]);
   logger.info('dfdaemon stops');
   return 0;
 };

@@ -25,6 +25,7 @@ import { ControlPlane } from './control-plane.ts';
 import { Dynconfig } from './dynconfig.ts';
 import { holdingsOf } from './holdings.ts';
 import { createHostIdentity, HostInfo, type HostIdentity } from './host-info.ts';
+import { IdleWatch } from './idle-watch.ts';
 import { createDaemonMetrics } from './metrics.ts';
 import { Receipts } from './receipts.ts';
 import { localHandlers } from './rpc/local-service.ts';
@@ -54,6 +55,7 @@ export class DfdaemonService implements Closable {
   readonly #logger: Logger;
   readonly #owned: Owned;
   readonly #controlPlane: ControlPlane;
+  #idleWatch: IdleWatch | undefined;
   #addresses: ReadyAddresses = {};
 
   private constructor(config: DfdaemonConfig, logger: Logger) {
@@ -88,6 +90,11 @@ export class DfdaemonService implements Closable {
   /** Bound addresses by name: download, peer, upload, proxy, health, metrics. */
   get addresses(): ReadyAddresses {
     return this.#addresses;
+  }
+
+  /** Resolves after `aliveTime` without a download or an upload. */
+  get idle(): Promise<void> {
+    return this.#idleWatch?.idle ?? new Promise(() => undefined);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -148,6 +155,7 @@ export class DfdaemonService implements Closable {
         onServed: ({ taskId, number, bytes }) => {
           metrics.uploadTraffic.inc(bytes);
           engine.pieceServed(taskId, number);
+          idleWatch.used();
         },
       }),
     );
@@ -187,6 +195,7 @@ export class DfdaemonService implements Closable {
       onReceipt: (receipt) => {
         metrics.count(receipt);
         receipts.add(receipt);
+        idleWatch.used();
       },
       context: {
         hostId: identity.hostId,
@@ -205,6 +214,8 @@ export class DfdaemonService implements Closable {
         logger,
       },
     });
+    const idleWatch = owned.add('idle watch', new IdleWatch(config.aliveTime, () => engine.runningCount > 0));
+    this.#idleWatch = idleWatch;
     const services: ServiceOptions = {
       engine,
       store,

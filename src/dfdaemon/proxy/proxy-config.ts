@@ -24,12 +24,12 @@ const credentials = z.object({ username: z.string().min(1), password: z.string()
 
 const rule = z
   .object({
-    regx: pattern.optional(),
-    regex: pattern.optional(),
-    useHTTPS: z.boolean().default(false),
-    useTLS: z.boolean().default(false),
-    direct: z.boolean().default(false),
-    redirect: z.string().max(proxyLimits.ruleLength).optional(),
+    regx: pattern.optional().describe('URLs the rule is for; the first rule that matches wins'),
+    regex: pattern.optional().describe('the same as regx'),
+    useHTTPS: z.boolean().default(false).describe('ask the origin over TLS'),
+    useTLS: z.boolean().default(false).describe('the same as useHTTPS'),
+    direct: z.boolean().default(false).describe('forward to the origin, not by way of the peers'),
+    redirect: z.string().max(proxyLimits.ruleLength).optional().describe('host that is asked instead'),
     filteredQueryParams: z.array(z.string()).optional(),
   })
   .refine((value) => value.regx !== undefined || value.regex !== undefined, 'needs a regx');
@@ -43,7 +43,11 @@ const portList = z.array(
 
 export const proxyConfig = section({
   enable: z.boolean().default(true),
-  tcpListen: section({ port: port.optional(), listen: z.string().optional(), namespace: z.string().optional() }),
+  tcpListen: section({
+    port: port.optional().describe('default 65001'),
+    listen: z.string().optional().describe('default 127.0.0.1'),
+    namespace: z.string().optional(),
+  }),
   /** Second generation's name of the listener. */
   server: section({
     ip: z.string().optional(),
@@ -62,21 +66,25 @@ export const proxyConfig = section({
     key: z.string().optional(),
   }),
   basicAuth: credentials.optional(),
-  /** Networks (CIDR) that may use the proxy besides this host. */
-  allowedNetworks: z.array(z.union([z.cidrv4(), z.cidrv6()])).default([]),
-  /** Query parameters that do not tell objects apart, `&` between them. */
-  defaultFilter: z.string().default('Expires&Signature&ns'),
+  allowedNetworks: z
+    .array(z.union([z.cidrv4(), z.cidrv6()]))
+    .default([])
+    .describe('networks (CIDR) that may use the proxy besides this host'),
+  defaultFilter: z
+    .string()
+    .default('Expires&Signature&ns')
+    .describe('query parameters that do not tell objects apart, `&` between them'),
   defaultTag: z.string().optional(),
   defaultApplication: z.string().optional(),
   defaultPriority: z.int().min(0).max(6).optional(),
-  /** Requests worked on at once; 0 sets no bound. */
-  maxConcurrency: z.int().min(0).default(0),
-  /** With a range: fetch the rest of the content in the background. */
-  prefetch: z.boolean().default(false),
+  maxConcurrency: z.int().min(0).default(0).describe('requests worked on at once; 0 sets no bound'),
+  prefetch: z.boolean().default(false).describe('with a range: fetch the rest of the content in the background'),
   prefetchBandwidthLimit: bytes('10Gi'),
   readBufferSize: bytes('512Ki'),
-  /** Never go to the origin with what a rule gives to the peers. */
-  disableBackToSource: z.boolean().default(false),
+  disableBackToSource: z
+    .boolean()
+    .default(false)
+    .describe('never go to the origin with what a rule gives to the peers'),
   registryMirror: section({
     url: z.string().optional(),
     addr: z.string().optional(),
@@ -94,8 +102,10 @@ export const proxyConfig = section({
     .object({
       cert: z.string().default(''),
       key: z.string().default(''),
-      /** Make and keep an authority of our own when no certificate is given. */
-      autoCert: z.boolean().default(false),
+      autoCert: z
+        .boolean()
+        .default(false)
+        .describe('make and keep an authority of our own when no certificate is given'),
       hosts: z
         .array(
           z.object({ regx: pattern, insecure: z.boolean().default(false), certs: z.array(z.string()).default([]) }),
@@ -106,13 +116,15 @@ export const proxyConfig = section({
   whiteList: z
     .array(z.object({ host: z.string().optional(), regx: pattern.optional(), ports: portList.default([]) }))
     .default([]),
-  /** Ports CONNECT may reach when the white list does not say. */
-  connectPorts: portList.default(['443', '5000', '5443', '8443']),
+  connectPorts: portList
+    .default(['443', '5000', '5443', '8443'])
+    .describe('ports CONNECT may reach when the white list does not say'),
   access: section({
-    /** How long an origin's "yes" for one caller and object holds. */
-    ttl: durationMs('5m'),
-    /** What callers without a valid "yes" get while the origin cannot be asked. */
-    whenOriginDown: z.enum(['deny', 'allow']).default('deny'),
+    ttl: durationMs('5m').describe('how long an origin\'s "yes" for one caller and object holds'),
+    whenOriginDown: z
+      .enum(['deny', 'allow'])
+      .default('deny')
+      .describe('what callers without a valid "yes" get while the origin cannot be asked'),
   }),
   dumpHTTPContent: z.boolean().optional(),
   extraRegistryMirrors: z.array(z.unknown()).optional(),
