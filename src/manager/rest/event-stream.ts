@@ -3,11 +3,17 @@
  * behind, it is gathered on, so that a slow one costs no more memory than there are things to tell about.
  */
 import type { ServerResponse } from 'node:http';
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { AccessObject } from '../access/objects.ts';
 import { eventFlushMs, eventHeartbeatMs, maxIdsPerEvent, maxTasksPerEvent } from '../limits.ts';
 import type { LiveTask, TasksEvent, TrafficEvent } from '../live/live-task.ts';
-import type { changeEventSchema } from './resources/events.ts';
+
+export const changeEventSchema = z
+  .object({
+    topic: z.string().describe('collection of the API'),
+    ids: z.array(z.int()).describe('what changed in it; empty when it is too much to list'),
+  })
+  .meta({ id: 'ChangeEvent' });
 
 type ChangeEvent = z.output<typeof changeEventSchema>;
 

@@ -10,8 +10,9 @@ import {
   type Platform,
 } from '../../core/oci/manifest.ts';
 import { manifestUrl, type ManifestReference } from '../../core/oci/reference.ts';
-import { maxConnections, maxIndexDepth, maxManifestBytes, maxRedirects, maxRegistries } from './limits.ts';
+import { maxConnections, maxIndexDepth, maxRedirects, maxRegistries } from './limits.ts';
 import { portOf, type Egress } from './egress.ts';
+import { readAnswer, statusError, type RegistryAnswer, type RegistryReader } from './registry-answer.ts';
 import type { RegistryCredential } from './registry-credential.ts';
 
 export interface RegistryOptions {
@@ -22,13 +23,7 @@ export interface RegistryOptions {
   readonly insecure: (host: string) => boolean;
 }
 
-export interface RegistryAnswer {
-  readonly status: number;
-  readonly header: (name: string) => string | undefined;
-  readonly body: string;
-}
-
-export class RegistryClient implements Closable {
+export class RegistryClient implements RegistryReader, Closable {
   readonly #options: RegistryOptions;
   readonly #agents = new Map<string, Agent>();
 
@@ -154,32 +149,6 @@ export class RegistryClient implements Closable {
     this.#agents.set(url.origin, agent);
     return agent;
   }
-}
-
-async function readAnswer(url: URL, { statusCode, headers, body }: Dispatcher.ResponseData): Promise<RegistryAnswer> {
-  const chunks: Buffer[] = [];
-  let lengthBytes = 0;
-  for await (const chunk of body as AsyncIterable<Buffer>) {
-    lengthBytes += chunk.length;
-    if (lengthBytes > maxManifestBytes) {
-      throw new DragonflyError('PROTOCOL', `the answer of ${url.host} is longer than ${maxManifestBytes} bytes`);
-    }
-    chunks.push(chunk);
-  }
-  const header = (name: string): string | undefined => {
-    const value = headers[name];
-    return Array.isArray(value) ? value.join(', ') : value;
-  };
-  return { status: statusCode, header, body: Buffer.concat(chunks).toString('utf8') };
-}
-
-export function statusError(url: string, { status }: RegistryAnswer): DragonflyError {
-  return new DragonflyError('SOURCE_STATUS', `${new URL(url).host} answered ${status} for ${new URL(url).pathname}`, {
-    details: { statusCode: status },
-    ...(status === 401 || status === 403
-      ? { hint: 'Give username and password, or an Authorization header, that may pull.' }
-      : {}),
-  });
 }
 
 function withoutCredentials(header: Readonly<Record<string, string>>): Record<string, string> {

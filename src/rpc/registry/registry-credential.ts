@@ -2,7 +2,7 @@
 import { DragonflyError } from '../../core/errors.ts';
 import { parseAuthChallenges, type AuthChallenge } from '../../core/oci/auth-challenge.ts';
 import { minTokenLifeMs, tokenRenewalMs } from './limits.ts';
-import { statusError, type RegistryClient } from './registry-client.ts';
+import { statusError, type RegistryReader } from './registry-answer.ts';
 
 export interface Login {
   readonly username: string;
@@ -10,7 +10,7 @@ export interface Login {
 }
 
 export class RegistryCredential {
-  readonly #client: RegistryClient;
+  readonly #registry: RegistryReader;
   readonly #repository: string;
   readonly #login: Login | undefined;
   /** Handed in by the caller, used as it is for as long as it works. */
@@ -21,11 +21,11 @@ export class RegistryCredential {
   #renewing: Promise<string | undefined> | undefined;
 
   constructor(
-    client: RegistryClient,
+    registry: RegistryReader,
     repository: string,
     { login, given }: { login?: Login | undefined; given?: string | undefined },
   ) {
-    this.#client = client;
+    this.#registry = registry;
     this.#repository = repository;
     this.#login = login;
     this.#given = given;
@@ -58,7 +58,7 @@ export class RegistryCredential {
     const url = new URL(realm);
     if (parameters['service'] !== undefined) url.searchParams.set('service', parameters['service']);
     url.searchParams.set('scope', `repository:${this.#repository}:pull`);
-    const answer = await this.#client.get(url.href, basic === undefined ? {} : { authorization: basic }, signal);
+    const answer = await this.#registry.get(url.href, basic === undefined ? {} : { authorization: basic }, signal);
     if (answer.status !== 200) throw statusError(url.href, answer);
     const { token, lifeMs } = parseToken(answer.body);
     this.#renewAtMs = performance.now() + Math.max(lifeMs - tokenRenewalMs, lifeMs / 2);

@@ -9,13 +9,6 @@ import { EventStream } from '../event-stream.ts';
 import type { RestParts } from '../parts.ts';
 import { callerOf, type RestApp } from '../request.ts';
 
-export const changeEventSchema = z
-  .object({
-    topic: z.string().describe('collection of the API'),
-    ids: z.array(z.int()).describe('what changed in it; empty when it is too much to list'),
-  })
-  .meta({ id: 'ChangeEvent' });
-
 /** Collection whose readers want to know. */
 const objectOfTopic: Partial<Record<ChangeTopic, AccessObject>> = {
   cluster: 'clusters',

@@ -1,0 +1,45 @@
+/** What a registry, or the token service beside it, answers. */
+import type { Dispatcher } from 'undici';
+import { DragonflyError } from '../../core/errors.ts';
+import { maxManifestBytes } from './limits.ts';
+
+export interface RegistryAnswer {
+  readonly status: number;
+  readonly header: (name: string) => string | undefined;
+  readonly body: string;
+}
+
+export interface RegistryReader {
+  /** GET with redirects; credentials go to the first host alone. */
+  get(url: string, header: Readonly<Record<string, string>>, signal: AbortSignal): Promise<RegistryAnswer>;
+}
+
+/** Throws PROTOCOL when there is more than a manifest or token can have. */
+export async function readAnswer(
+  url: URL,
+  { statusCode, headers, body }: Dispatcher.ResponseData,
+): Promise<RegistryAnswer> {
+  const chunks: Buffer[] = [];
+  let lengthBytes = 0;
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    lengthBytes += chunk.length;
+    if (lengthBytes > maxManifestBytes) {
+      throw new DragonflyError('PROTOCOL', `the answer of ${url.host} is longer than ${maxManifestBytes} bytes`);
+    }
+    chunks.push(chunk);
+  }
+  const header = (name: string): string | undefined => {
+    const value = headers[name];
+    return Array.isArray(value) ? value.join(', ') : value;
+  };
+  return { status: statusCode, header, body: Buffer.concat(chunks).toString('utf8') };
+}
+
+export function statusError(url: string, { status }: RegistryAnswer): DragonflyError {
+  return new DragonflyError('SOURCE_STATUS', `${new URL(url).host} answered ${status} for ${new URL(url).pathname}`, {
+    details: { statusCode: status },
+    ...(status === 401 || status === 403
+      ? { hint: 'Give username and password, or an Authorization header, that may pull.' }
+      : {}),
+  });
+}
