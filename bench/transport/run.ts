@@ -6,25 +6,16 @@
  * Both pairs read a file from the page cache and write a new one. CPU is user + system of both ends over the transfer.
  * Run it in a network namespace with the congestion control of the machines in mind; bbr over loopback costs a quarter.
  */
-import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import {
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  readdirSync,
-  rmSync,
-  writeFileSync,
-  writeSync,
-  closeSync,
-} from 'node:fs';
+import { mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync, closeSync } from 'node:fs';
 import { randomFillSync } from 'node:crypto';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
+import { makeCertificate, NginxPair, type Transfer } from './nginx-pair.ts';
+import { median, sum } from './processes.ts';
 
 const { values } = parseArgs({
   options: {
@@ -36,14 +27,10 @@ const { values } = parseArgs({
 });
 const gib = Number(values.gib);
 const bytes = gib * 2 ** 30;
-const clockTicks = 100;
 
-interface Sample {
-  seconds: number;
-  /** Of the sender and of the receiver. */
-  cpuSeconds: readonly [number, number];
-  rssBytes: readonly number[];
-  loopDelayP99Ms?: readonly number[];
+interface Sample extends Transfer {
+  readonly rssBytes?: readonly number[];
+  readonly loopDelayP99Ms?: readonly number[];
 }
 
 class Peer {
@@ -90,7 +77,7 @@ async function main(): Promise<void> {
   mkdirSync(www);
   const content = join(www, 'content');
   writeContent(content);
-  if (values.tls) makeCertificate();
+  if (values.tls) makeCertificate(directory);
   const mode = values.tls ? 'tls' : 'plain';
   for (const name of ['parent', 'child']) mkdirSync(join(directory, name), { mode: 0o700 });
 
@@ -99,13 +86,13 @@ async function main(): Promise<void> {
   const { port } = await parent.answer<{ port: number }>();
   const child = new Peer('child', join(directory, 'child'), String(port), String(bytes), mode);
   cleanups.push(() => child.end());
-  const nginx = await startNginx(www);
-  cleanups.push(nginx.stop);
+  const nginx = await NginxPair.start(directory, www, values.tls);
+  cleanups.push(() => nginx[Symbol.asyncDispose]());
 
   const rounds: { ours: Sample; theirs: Sample }[] = [];
   for (let round = 0; round <= Number(values.rounds); round += 1) {
     const ours = await ourRound(parent, child);
-    const theirs = await theirRound(nginx);
+    const theirs = await nginx.transfer('content');
     if (round === 0) continue; // warms the page cache and the compilers
     rounds.push({ ours, theirs });
     process.stderr.write(
@@ -133,62 +120,6 @@ function spent(before: readonly PeerUsage[], after: readonly PeerUsage[], end: 0
   return (after[end]?.cpuSeconds ?? 0) - (before[end]?.cpuSeconds ?? 0);
 }
 
-async function theirRound(nginx: Nginx): Promise<Sample> {
-  const target = join(directory, 'curl.out');
-  const nginxBefore = nginx.cpuSeconds();
-  const childrenBefore = childrenCpuSeconds();
-  const startedMs = performance.now();
-  const curl = spawn('curl', [
-    '-sk',
-    '-o',
-    target,
-    `${values.tls ? 'https' : 'http'}://127.0.0.1:${nginx.port}/content`,
-  ]);
-  const [status] = (await once(curl, 'exit')) as [number];
-  const seconds = (performance.now() - startedMs) / 1000;
-  if (status !== 0) throw new Error(`curl ended with ${status}`);
-  const cpuSeconds = [nginx.cpuSeconds() - nginxBefore, childrenCpuSeconds() - childrenBefore] as const;
-  rmSync(target);
-  return { seconds, cpuSeconds, rssBytes: [] };
-}
-
-interface Nginx {
-  readonly port: number;
-  cpuSeconds(): number;
-  stop(): Promise<void>;
-}
-
-async function startNginx(root: string): Promise<Nginx> {
-  const port = await freePort();
-  const secured = values.tls
-    ? `ssl_certificate ${directory}/cert.pem; ssl_certificate_key ${directory}/key.pem; ssl_protocols TLSv1.3;`
-    : '';
-  const config = join(directory, 'nginx.conf');
-  writeFileSync(
-    config,
-    `daemon off; worker_processes 1; user root; pid ${directory}/nginx.pid; error_log stderr crit; events { worker_connections 1024; }
-     http { sendfile on; tcp_nopush on; access_log off;
-       server { listen 127.0.0.1:${port}${values.tls ? ' ssl' : ''}; root ${root}; ${secured} } }`,
-  );
-  const server = spawn('/usr/sbin/nginx', ['-c', config, '-p', directory], { stdio: 'inherit' });
-  for (
-    let tries = 0;
-    spawnSync('curl', ['-skI', `${values.tls ? 'https' : 'http'}://127.0.0.1:${port}/`]).status !== 0;
-    tries += 1
-  ) {
-    if (tries > 100) throw new Error('nginx does not answer');
-  }
-  return {
-    port,
-    cpuSeconds: () => sum(processTree(server.pid ?? 0).map(cpuSecondsOf)),
-    stop: async () => {
-      const ended = once(server, 'exit');
-      server.kill('SIGQUIT');
-      await ended;
-    },
-  };
-}
-
 function report(rounds: readonly { ours: Sample; theirs: Sample }[]): void {
   const rate = (sample: Sample): number => gib / sample.seconds;
   const cost = (sample: Sample): number => sum(sample.cpuSeconds) / gib;
@@ -202,7 +133,7 @@ function report(rounds: readonly { ours: Sample; theirs: Sample }[]): void {
   );
   console.log('| --- | --- | --- | --- | --- |');
   const rss = [0, 1]
-    .map((end) => Math.round(Math.max(...ours.map((sample) => sample.rssBytes[end] ?? 0)) / 2 ** 20))
+    .map((end) => Math.round(Math.max(...ours.map((sample) => sample.rssBytes?.[end] ?? 0)) / 2 ** 20))
     .join(', ');
   const loop = [0, 1]
     .map((end) => median(ours.map((sample) => sample.loopDelayP99Ms?.[end] ?? 0)).toFixed(1))
@@ -227,59 +158,4 @@ function writeContent(path: string): void {
   }
   closeSync(file);
   writeFileSync(`${path}.size`, String(bytes));
-}
-
-function makeCertificate(): void {
-  const request =
-    'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1';
-  execFileSync(
-    'openssl',
-    [...request.split(' '), '-keyout', join(directory, 'key.pem'), '-out', join(directory, 'cert.pem')],
-    { stdio: 'ignore' },
-  );
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address ? address.port : 0;
-}
-
-function processTree(root: number): number[] {
-  const children = readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name) && statOf(name)?.[1] === String(root))
-    .map(Number);
-  return [root, ...children];
-}
-
-/** Fields of /proc/PID/stat from the state on; undefined for a process that has ended. */
-function statOf(pid: number | string): string[] | undefined {
-  try {
-    return readFileSync(`/proc/${pid}/stat`, 'utf8')
-      .replace(/^.*\) /s, '')
-      .split(' ');
-  } catch {
-    return undefined;
-  }
-}
-
-function cpuSecondsOf(pid: number): number {
-  const stat = statOf(pid);
-  return (Number(stat?.[11] ?? 0) + Number(stat?.[12] ?? 0)) / clockTicks;
-}
-
-function childrenCpuSeconds(): number {
-  const stat = statOf('self');
-  return (Number(stat?.[13] ?? 0) + Number(stat?.[14] ?? 0)) / clockTicks;
-}
-
-function median(numbers: readonly number[]): number {
-  return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0);
 }
