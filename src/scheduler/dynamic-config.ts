@@ -110,13 +110,15 @@ async function readCache({ cacheDir, logger }: DynamicConfigOptions): Promise<Dy
 function settingsFrom(scheduler: Scheduler, applications: readonly Application[]): DynamicSettings {
   const cluster = jsonObject(scheduler.schedulerCluster?.config);
   const client = jsonObject(scheduler.schedulerCluster?.clientConfig);
-  const seed = jsonObject(scheduler.seedPeers[0]?.seedPeerCluster?.config);
+  // Older managers tell it only through a seed peer that has registered.
+  const ofSeeds = jsonObject(scheduler.schedulerCluster?.seedClientConfig);
+  const ofFirstSeed = jsonObject(scheduler.seedPeers[0]?.seedPeerCluster?.config);
   return settingsSchema.parse({
     candidateParentLimit: cluster['candidate_parent_limit'],
     filterParentLimit: cluster['filter_parent_limit'],
     jobRateLimit: cluster['job_rate_limit'],
     peerLoadLimit: client['load_limit'],
-    seedLoadLimit: seed['load_limit'],
+    seedLoadLimit: ofSeeds['load_limit'] ?? ofFirstSeed['load_limit'],
     applications: applications.flatMap(({ name, priority }) => (priority ? [{ name, priority }] : [])),
   });
 }
