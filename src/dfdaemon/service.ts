@@ -18,9 +18,11 @@ import { createClient } from '../rpc/client.ts';
 import { DfdaemonDownloadDefinition, DfdaemonUploadDefinition } from '../rpc/generated/dfdaemon/v2/dfdaemon.ts';
 import { DfdaemonLocalDefinition } from '../rpc/generated/dfdaemon/v2/local.ts';
 import { swarmFeature } from '../rpc/features.ts';
+import { isServing } from '../rpc/health.ts';
 import { ManagerClient } from '../rpc/manager-client.ts';
 import { RpcServer } from '../rpc/server.ts';
 import { downloadLimits, seedPeerConfig, socketPath, type DfdaemonConfig, type Port } from './config.ts';
+import { BlockList } from './block-list.ts';
 import { ControlPlane } from './control-plane.ts';
 import { Dynconfig } from './dynconfig.ts';
 import { holdingsOf } from './holdings.ts';
@@ -187,9 +189,11 @@ export class DfdaemonService implements Closable {
       onFailure: () => dynconfig.suspect(),
       logger,
     });
+    const blockList = new BlockList();
     const engine: TaskEngine = new TaskEngine({
       store,
       identity,
+      admit: (request) => blockList.check(request),
       disableBackToSource: config.scheduler.disableAutoBackSource,
       finishAbandoned: config.download.finishAbandoned,
       onReceipt: (receipt) => {
@@ -267,9 +271,11 @@ export class DfdaemonService implements Closable {
         identity,
         cacheDirectory: config.cacheDir,
         refreshIntervalMs: config.scheduler.manager.refreshInterval,
-        onSchedulers: async (addresses) => {
-          await this.#controlPlane.update('schedulers', addresses);
-          await schedulers.update(addresses);
+        isServing: (address, signal) => isServing(channels, address, signal),
+        onSettings: async (settings) => {
+          blockList.update(settings.blocked);
+          await this.#controlPlane.update('schedulers', settings.schedulers);
+          await schedulers.update(settings.schedulers);
         },
         logger,
       }),

@@ -1,11 +1,16 @@
 import { DragonflyError } from '../core/errors.ts';
 import type { CallContext } from './call-context.ts';
+import type { Channels } from './channels.ts';
+import { createClient } from './client.ts';
 import {
   HealthCheckResponse_ServingStatus as ServingStatus,
   HealthDefinition,
   type HealthCheckRequest,
   type HealthCheckResponse,
 } from './generated/grpc/health/v1/health.ts';
+
+/** A server that lives answers at once. */
+const healthTimeoutMs = 3_000;
 
 /** grpc.health.v1 of one server. The empty name stands for the server as a whole. */
 export class HealthService {
@@ -65,5 +70,17 @@ export class HealthService {
       this.#watchers.delete(watcher);
       signal.removeEventListener('abort', watcher);
     }
+  }
+}
+
+/** Whether a server answers, and says that it serves. Never rejects. */
+export async function isServing(channels: Channels, address: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    await channels.ready(address, { signal });
+    const health = createClient(HealthDefinition, channels, address);
+    const { status } = await health.check({ service: '' }, { signal, timeoutMs: healthTimeoutMs });
+    return status === ServingStatus.SERVING;
+  } catch {
+    return false;
   }
 }

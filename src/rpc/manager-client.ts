@@ -32,8 +32,8 @@ export interface KeepAliveOptions {
 
 export interface WatchOptions {
   readonly signal: AbortSignal;
-  /** Also called after every reconnection, since changes may have been missed. */
-  readonly onChange: () => void;
+  /** Also called after every reconnection, without a topic, since changes may have been missed. */
+  readonly onChange: (topic?: string) => void;
 }
 
 export class ManagerClient {
@@ -105,10 +105,10 @@ export class ManagerClient {
       try {
         await this.#call(async (_client, address) => {
           const watch = createClient(ManagerWatchDefinition, this.#channels, address);
-          const changes = watch.watchChanges(request, { signal, onMetadata: onChange });
-          for await (const _change of changes) {
+          const changes = watch.watchChanges(request, { signal, onMetadata: () => onChange() });
+          for await (const { topic } of changes) {
             failures = 0;
-            onChange();
+            onChange(topic);
           }
         }, signal);
       } catch (error) {

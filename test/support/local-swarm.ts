@@ -52,9 +52,14 @@ export class LocalSwarm implements AsyncDisposable {
     return [...this.#schedulers.keys()];
   }
 
-  /** Resolves with its address. @param port 0 for any; a fixed one to restart at the same address. */
-  async startScheduler(port = 0): Promise<string> {
-    const yaml = `server: {port: ${port}, listenIP: 127.0.0.1, advertiseIP: 127.0.0.1, cacheDir: ${this.directory.join('scheduler')}}\nmanager: {addr: ""}\n`;
+  /**
+   * Resolves with its address. @param port 0 for any; a fixed one to restart at the same address.
+   * @param manager the section of that name, as YAML.
+   */
+  async startScheduler(port = 0, manager = '{addr: ""}'): Promise<string> {
+    const name = `scheduler-${this.#schedulers.size}`;
+    const server = `{port: ${port}, host: ${name}, listenIP: 127.0.0.1, advertiseIP: 127.0.0.1, cacheDir: ${this.directory.join(name)}}`;
+    const yaml = `server: ${server}\nmanager: ${manager}\n`;
     const service = await SchedulerService.create(parseConfig(schedulerConfigSchema, yaml, 'scheduler.yaml').config, {
       logger,
     });

@@ -10,6 +10,7 @@ import type { ByteRange, RangeSpec } from '../../core/byte-range.ts';
 import { formatContentRange } from '../../core/byte-range.ts';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import type { Logger } from '../../core/logger.ts';
+import { DownloadBlocked } from '../block-list.ts';
 import type { DownloadRequest, OpenTask, Receipt } from '../task/open-task.ts';
 import type { SourceBody, SourceObject, SourceRequest } from '../source/source.ts';
 import type { BlockPool } from '../transport/block-pool.ts';
@@ -246,6 +247,7 @@ export class PeerAnswers {
       const header: Record<string, string> = total === undefined ? {} : { 'content-range': `bytes */${total}` };
       return answerError(response, failure, { kind, type: 'proxy', header });
     }
+    if (error instanceof DownloadBlocked) return answerError(response, failure, { kind, type: 'proxy' });
     if (this.#options.defaults.disableBackToSource) {
       if (failure.details?.statusCode !== undefined) return answerOriginStatus(response, failure, isRegistry(exchange));
       return answerError(response, failure, { kind, type: 'dfdaemon', status: 503 });

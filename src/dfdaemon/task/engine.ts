@@ -23,6 +23,8 @@ export interface EngineOptions {
   readonly store: TaskStore;
   readonly identity: HostIdentity;
   readonly context: Omit<DownloadContext, 'announcer'>;
+  /** Throws PERMISSION_DENIED for what must not be downloaded. */
+  readonly admit: (request: DownloadRequest) => void;
   readonly disableBackToSource: boolean;
   /** A download goes on when its last reader leaves before the end. */
   readonly finishAbandoned: boolean;
@@ -60,10 +62,11 @@ export class TaskEngine implements Closable {
 
   /**
    * Resolves when the metadata of the content is known. Errors: those of the origin, NOT_FOUND or PERMISSION_DENIED by the
-   * scheduler, RANGE_NOT_SATISFIABLE, RESOURCE_EXHAUSTED when too many downloads run, the signal's reason.
+   * scheduler, PERMISSION_DENIED by the block list, RANGE_NOT_SATISFIABLE, RESOURCE_EXHAUSTED when too many downloads run, the signal's reason.
    */
   async open(request: DownloadRequest, signal: AbortSignal): Promise<OpenTask> {
     if (this.#closed) throw new DragonflyError('UNAVAILABLE', 'the daemon is stopping');
+    this.#options.admit(request);
     this.#options.context.sources.requireSupported(request.url);
     const taskId = this.taskIdOf(request);
     await this.#stopped(taskId, signal);

@@ -4,6 +4,9 @@ import { isSafePattern } from './safe-pattern.ts';
 
 const names = (maxLength: number) => z.array(z.string().min(1).max(maxLength)).max(200);
 
+const pattern = (maxLength: number) =>
+  z.string().min(1).max(maxLength).refine(isSafePattern, 'is not a usable regular expression');
+
 export const scopesSchema = z.object({
   idc: z.string().max(1024).optional(),
   location: z.string().max(1024).optional(),
@@ -11,15 +14,12 @@ export const scopesSchema = z.object({
     .array(z.union([z.cidrv4(), z.cidrv6()]))
     .max(1000)
     .optional(),
-  hostnames: z
-    .array(z.string().min(1).max(256).refine(isSafePattern, 'is not a usable regular expression'))
-    .max(100)
-    .optional(),
+  hostnames: z.array(pattern(256)).max(100).optional(),
 });
 
 const downloadBlock = z.object({
   applications: names(1024).optional(),
-  urls: names(1024).optional(),
+  urls: z.array(pattern(1024)).max(200).optional(),
   tags: names(1024).optional(),
   priorities: z.array(z.int().min(0).max(6)).max(7).optional(),
 });
