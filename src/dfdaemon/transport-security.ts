@@ -10,8 +10,7 @@ import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
 import { DragonflyError } from '../core/errors.ts';
-import type { ClientTls } from '../rpc/channels.ts';
-import type { ServerTls } from '../rpc/server.ts';
+import type { ClientTls, ServerTls } from '../rpc/tls.ts';
 import type { DfdaemonConfig } from './config.ts';
 import type { TransportTls } from './transport/tls-policy.ts';
 

@@ -7,16 +7,7 @@ import { credentials, Client, connectivityState, type ChannelCredentials } from 
 import { DragonflyError, toDragonflyError } from '../core/errors.ts';
 import type { Closable } from '../core/lifecycle.ts';
 import * as limits from './limits.ts';
-
-export interface ClientTls {
-  /** PEM of the authorities that sign servers; the system's when absent. */
-  readonly ca?: Buffer;
-  /** PEM of this side's certificate, where servers ask for one. */
-  readonly cert?: Buffer;
-  readonly key?: Buffer;
-  /** Name the server's certificate must carry, when it is not the dialled host. */
-  readonly serverName?: string;
-}
+import { serverIdentityCheck, type ClientTls } from './tls.ts';
 
 export interface ChannelOptions {
   readonly tls?: ClientTls | undefined;
@@ -45,10 +36,13 @@ export class Channels implements Closable {
   readonly #options: ChannelOptions;
   /** In order of last use, the oldest first. */
   readonly #channels = new Map<string, OpenChannel>();
+  /** Opened with the certificate before this one; calls under way are on them. */
+  #outdated: OpenChannel[] = [];
   #closed = false;
 
   constructor(options: ChannelOptions = {}) {
     this.#options = options;
+    options.tls?.onRenewed?.(() => this.#renew());
   }
 
   get(address: string): Channel {
@@ -93,14 +87,22 @@ export class Channels implements Closable {
     const channel = this.#channels.get(address);
     if (!channel) return;
     this.#channels.delete(address);
-    channel.controller.abort(new DragonflyError('CANCELLED', `the connection to ${address} was closed`));
-    channel.client.close();
+    end(channel, `the connection to ${address} was closed`);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     for (const address of this.#channels.keys()) this.drop(address);
+    for (const channel of this.#outdated) end(channel, 'the connections are closed');
     return Promise.resolve();
+  }
+
+  /** The next call connects with the new certificate. Calls under way go on, until the renewal after this one. */
+  #renew(): void {
+    for (const channel of this.#outdated) end(channel, 'its certificate is outdated');
+    this.#outdated = [...this.#channels.values()];
+    this.#channels.clear();
+    for (const { client } of this.#outdated) client.close();
   }
 
   #open(address: string): OpenChannel {
@@ -137,7 +139,13 @@ export class Channels implements Closable {
   }
 }
 
+function end({ controller, client }: OpenChannel, why: string): void {
+  controller.abort(new DragonflyError('CANCELLED', why));
+  client.close();
+}
+
 function channelCredentials(tls: ClientTls | undefined): ChannelCredentials {
   if (!tls) return credentials.createInsecure();
-  return credentials.createSsl(tls.ca ?? null, tls.key ?? null, tls.cert ?? null);
+  const checkServerIdentity = serverIdentityCheck(tls);
+  return credentials.createSsl(tls.ca ?? null, tls.key ?? null, tls.cert ?? null, { checkServerIdentity });
 }

@@ -30,7 +30,10 @@ export const clientKeepAliveTimeoutMs = 20_000;
 
 export const connectTimeoutMs = 3_000;
 
-/** Where a port takes TLS and plain text: how long, and how many, connections may keep silent about which they are. */
+/** How long the handshake of an accepted connection may take. */
+export const handshakeMs = 10_000;
+
+/** Where a port speaks TLS: how long, and how many, connections may keep silent about whether they do. */
 export const firstByteMs = 10_000;
 export const maxSilentConnections = 1_024;
 export const unaryTimeoutMs = 10_000;

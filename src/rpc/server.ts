@@ -36,7 +36,8 @@ import { addReflection } from './reflection.ts';
 import { statusFromError } from './status.ts';
 import { readMessages, untilAborted, writeMessage } from './streams.ts';
 import { withTrace } from './tracing.ts';
-import { TwoWayListener } from './two-way-listener.ts';
+import type { ServerTls } from './tls.ts';
+import { TlsListener } from './tls-listener.ts';
 import { validate } from './validation/validate.ts';
 
 /** Requests that are streams arrive as iterables of validated messages; so do answers leave. */
@@ -51,15 +52,6 @@ export type Handler<M extends MethodDefinition> = M['requestStream'] extends tru
 /** Methods without a handler answer UNIMPLEMENTED. */
 export type Handlers<S extends ServiceDefinition> = { readonly [K in keyof S['methods']]?: Handler<S['methods'][K]> };
 
-export interface ServerTls {
-  /** PEM. With `ca`, callers must present a certificate that it signed. */
-  readonly ca?: Buffer;
-  readonly cert: Buffer;
-  readonly key: Buffer;
-  /** Takes plain text on the same port too; not for unix sockets. */
-  readonly acceptPlain?: boolean;
-}
-
 export type ListenAddress =
   /** Port 0 takes a free one. */
   | { readonly host: string; readonly port: number }
@@ -67,7 +59,10 @@ export type ListenAddress =
   | { readonly socketPath: string; readonly mode: number };
 
 export interface RpcServerOptions {
+  /** Of a TCP port; a unix socket is never encrypted. */
   readonly tls?: ServerTls | undefined;
+  /** Services, by full name, that callers without a certificate may use where certificates are demanded by call. */
+  readonly openServices?: readonly string[];
   readonly logger?: Logger | undefined;
   /** Announced to every caller before the first answer; see features.ts. */
   readonly features?: readonly string[];
@@ -95,7 +90,7 @@ export class RpcServer implements Closable {
   readonly #draining = new AbortController();
   readonly #running = new Set<CallContext>();
   #port: number | undefined;
-  #listener: TwoWayListener | undefined;
+  #listener: TlsListener | undefined;
   #closing: Promise<void> | undefined;
 
   private constructor(address: ListenAddress, options: RpcServerOptions) {
@@ -130,7 +125,7 @@ export class RpcServer implements Closable {
     const implementation: Record<string, UntypedHandleCall> = {};
     for (const [key, handler] of Object.entries(handlers)) {
       const method = service.methods[key];
-      if (method) implementation[key] = this.#call(method, handler as AnyHandler);
+      if (method) implementation[key] = this.#call(service.fullName, method, handler as AnyHandler);
     }
     this.#server.addService(definition, implementation);
     this.#services.push(service.fullName);
@@ -142,44 +137,31 @@ export class RpcServer implements Closable {
   async start(): Promise<void> {
     addReflection(this.#server, this.#services);
     const { tls } = this.#options;
-    const credentials = tls
-      ? ServerCredentials.createSsl(
-          tls.ca ?? null,
-          [{ cert_chain: tls.cert, private_key: tls.key }],
-          tls.ca !== undefined,
-        )
-      : ServerCredentials.createInsecure();
     const address = this.#address;
     if ('socketPath' in address) await removeStaleSocket(address.socketPath);
     const target =
       'socketPath' in address ? `unix:${address.socketPath}` : `${bracketed(address.host)}:${address.port}`;
-    const port =
-      tls?.acceptPlain === true && 'host' in address
-        ? await this.#listenTwoWay(address, credentials, target)
-        : await this.#bind(target, credentials);
+    const port = tls && 'host' in address ? await this.#listenEncrypted(address, tls) : await this.#bind(target);
     if ('socketPath' in address) await chmod(address.socketPath, address.mode);
     else this.#port = port;
     this.#logger.info({ address: this.address, tls: tls !== undefined }, 'gRPC server listens');
   }
 
-  #bind(target: string, credentials: ServerCredentials): Promise<number> {
+  #bind(target: string): Promise<number> {
     return new Promise<number>((resolve, reject) => {
-      this.#server.bindAsync(target, credentials, (error, bound) =>
+      this.#server.bindAsync(target, ServerCredentials.createInsecure(), (error, bound) =>
         error ? reject(bindError(error, target)) : resolve(bound),
       );
     });
   }
 
-  async #listenTwoWay(
-    address: { host: string; port: number },
-    credentials: ServerCredentials,
-    target: string,
-  ): Promise<number> {
+  async #listenEncrypted(address: { host: string; port: number }, tls: ServerTls): Promise<number> {
     try {
-      this.#listener = await TwoWayListener.listen(this.#server, credentials, address);
+      this.#listener = await TlsListener.listen(this.#server, tls, address);
       return this.#listener.port;
     } catch (error) {
-      throw bindError(error as Error, target);
+      if (error instanceof DragonflyError) throw error;
+      throw bindError(error as Error, `${bracketed(address.host)}:${address.port}`);
     }
   }
 
@@ -223,7 +205,7 @@ export class RpcServer implements Closable {
     if ('socketPath' in this.#address) await rm(this.#address.socketPath, { force: true });
   }
 
-  #call(method: MethodDefinition, handler: AnyHandler): UntypedHandleCall {
+  #call(service: string, method: MethodDefinition, handler: AnyHandler): UntypedHandleCall {
     const input = (call: AnyServerCall, context: CallContext): unknown =>
       method.requestStream ? this.#requests(call, method, context) : validated(method, call);
     const unaryAnswer = (call: AnyServerCall, callback: sendUnaryData<unknown>): void => {
@@ -231,7 +213,7 @@ export class RpcServer implements Closable {
         const response = await handler(input(call, context), context);
         callback(null, response);
       };
-      void this.#run(call, method, work, callback);
+      void this.#run(call, { service, method }, work, callback);
     };
     const streamAnswer = (call: AnyServerCall): void => {
       const stream = call as ServerWritableStream<unknown, unknown>;
@@ -243,14 +225,14 @@ export class RpcServer implements Closable {
         }
         stream.end();
       };
-      void this.#run(call, method, work, (status) => stream.emit('error', status));
+      void this.#run(call, { service, method }, work, (status) => stream.emit('error', status));
     };
     return (method.responseStream ? streamAnswer : unaryAnswer) as UntypedHandleCall;
   }
 
   async #run(
     call: AnyServerCall,
-    method: MethodDefinition,
+    { service, method }: { readonly service: string; readonly method: MethodDefinition },
     work: (context: CallContext) => Promise<void>,
     fail: (status: StatusObject) => void,
   ): Promise<void> {
@@ -260,6 +242,7 @@ export class RpcServer implements Closable {
       if (!this.#rate.tryAcquire(1)) {
         throw new DragonflyError('RESOURCE_EXHAUSTED', 'too many requests', { hint: 'Try again after a moment.' });
       }
+      this.#requireCertificate(call, service);
       context.sendHeader(this.#header);
       await withTrace(context.metadata, () => work(context));
     } catch (cause) {
@@ -272,6 +255,16 @@ export class RpcServer implements Closable {
       this.#running.delete(context);
       context.abort(new DragonflyError('CANCELLED', 'the call has ended'));
     }
+  }
+
+  /** Where a certificate is optional at the port it is demanded here, by service. */
+  #requireCertificate(call: AnyServerCall, service: string): void {
+    const { tls, openServices } = this.#options;
+    if (openServices === undefined || tls?.clientCertificates !== 'optional' || openServices.includes(service)) return;
+    if (call.getAuthContext().sslPeerCertificate) return;
+    throw new DragonflyError('UNAUTHENTICATED', `${service} needs a certificate of this cluster`, {
+      hint: 'Let the manager issue one: security.autoIssueCert and a join token.',
+    });
   }
 
   async *#requests(

@@ -1,0 +1,54 @@
+/** What the two ends of an encrypted connection show and trust, and how it is renewed while they run. */
+import { X509Certificate } from 'node:crypto';
+import { checkServerIdentity, type PeerCertificate } from 'node:tls';
+
+/** PEM. After a renewal the same object has new values, and tells those who listen. */
+export interface TlsMaterial {
+  /** Authorities that sign the other side. */
+  readonly ca?: Buffer;
+  readonly cert?: Buffer;
+  readonly key?: Buffer;
+  readonly onRenewed?: (listener: () => void) => void;
+  /** Certificates that must not be trusted although they have not expired; absent when nobody tells. */
+  readonly revocations?: Revocations;
+}
+
+export interface Revocations {
+  /** @param serial hexadecimal, in either case. */
+  has(serial: string): boolean;
+  /** Called when there are more of them. */
+  onChange(listener: () => void): void;
+}
+
+export interface ServerTls extends TlsMaterial {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+  /** Takes plain text on the same port too. */
+  readonly acceptPlain?: boolean;
+  /**
+   * With `ca`: whether callers must show a certificate that it signed. Optional leaves callers without one in, for the
+   * server to decide by call; a bad one is refused all the same. Required by default.
+   */
+  readonly clientCertificates?: 'required' | 'optional';
+}
+
+export interface ClientTls extends TlsMaterial {
+  /** Name the server's certificate must carry, when it is not the dialled host. */
+  readonly serverName?: string;
+}
+
+/** For the TLS of Node: as usual, and refuses a server whose certificate was revoked. */
+export function serverIdentityCheck({
+  revocations,
+}: TlsMaterial): (host: string, certificate: PeerCertificate) => Error | undefined {
+  return (host, certificate) =>
+    checkServerIdentity(host, certificate) ??
+    (revocations?.has(certificate.serialNumber) === true
+      ? Object.assign(new Error('its certificate was revoked'), { code: 'CERT_REVOKED' })
+      : undefined);
+}
+
+/** SHA-256 of the certificate in lower-case hexadecimal without colons. */
+export function fingerprintOf(certificate: X509Certificate): string {
+  return certificate.fingerprint256.replaceAll(':', '').toLowerCase();
+}
