@@ -2,9 +2,11 @@
  * A whole cluster on this machine: manager, scheduler, seed peers and peers, each a real process on loopback with ports
  * and a directory of its own, found through the manager as on many machines. `dragonfly up` shows it; tests use it too.
  */
+import { randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DragonflyError } from '../core/errors.ts';
+import { formatJoinToken } from '../rpc/identity/proof.ts';
 import { ManagedProcess, describeExit } from './managed-process.ts';
 import { daemonSocket, dfdaemonConfig, managerConfig, schedulerConfig } from './up-config.ts';
 
@@ -36,6 +38,8 @@ export class LocalCluster {
   readonly #signal: AbortSignal | undefined;
   readonly #nodes = new Map<string, LocalNode>();
   readonly #crashed = Promise.withResolvers<never>();
+  readonly #joinSecret = randomBytes(32).toString('base64url');
+  #joinToken: string | undefined;
   #closing: Promise<void> | undefined;
 
   /** Rejects, with everything stopped again, when a service does not come up. */
@@ -44,6 +48,7 @@ export class LocalCluster {
     const cluster = new LocalCluster(directory, signal);
     try {
       await cluster.#start('manager', 'manager', (place) => managerConfig(place));
+      cluster.#joinToken = formatJoinToken(cluster.#joinSecret, cluster.node('manager').process.address('authority'));
       await cluster.#startAll(schedulers, 'scheduler', 'scheduler', (place, name) =>
         schedulerConfig(place, name, cluster.managerAddress),
       );
@@ -162,7 +167,9 @@ export class LocalCluster {
     const directory = join(this.#directory, name);
     const args = ['--config', configPath(directory)];
     const logPath = join(directory, 'log');
-    const process = await ManagedProcess.start({ name, program, args, logPath, signal: this.#signal });
+    // The manager takes the secret; the others get it with the fingerprint by which they know the manager.
+    const env = { DRAGONFLY_JOIN_TOKEN: this.#joinToken ?? this.#joinSecret };
+    const process = await ManagedProcess.start({ name, program, args, env, logPath, signal: this.#signal });
     const common = { name, directory, program, process };
     const node: LocalNode | LocalDaemon =
       program === 'dfdaemon' ? { ...common, seed: name.startsWith('seed-'), socket: daemonSocket(directory) } : common;

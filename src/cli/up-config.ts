@@ -5,6 +5,9 @@ import { stringify } from 'yaml';
 const loopback = '127.0.0.1';
 const anyPort = { listen: loopback, port: 0 };
 
+/** Everything between the services is encrypted; tools of this machine may speak plain text to their ports. */
+const security = { autoIssueCert: true, tlsPolicy: 'prefer' };
+
 /** The others find the manager by its address: started again, it has to have the same ports as before. */
 export function managerConfig(directory: string, ports = { grpc: 0, rest: 0 }): string {
   return stringify({
@@ -13,6 +16,7 @@ export function managerConfig(directory: string, ports = { grpc: 0, rest: 0 }): 
       rest: { addr: `${loopback}:${ports.rest}` },
     },
     database: { type: 'sqlite', sqlite: { path: join(directory, 'manager.db') } },
+    security,
     // Origins and registries of this cluster are on this machine.
     job: { preheat: { allowCIDRs: ['127.0.0.0/8'] } },
   });
@@ -23,6 +27,7 @@ export function schedulerConfig(directory: string, name: string, managerAddress:
     server: { advertiseIP: loopback, listenIP: loopback, port: 0, host: name, cacheDir: directory },
     manager: { addr: managerAddress, schedulerClusterID: 1, keepAlive: { interval: '2s' } },
     dynConfig: { refreshInterval: '2s' },
+    security,
   });
 }
 
@@ -59,6 +64,7 @@ export function dfdaemonConfig({ name, directory, seed }: DaemonPlace, managerAd
       peerGRPC: { tcpListen: anyPort },
     },
     upload: { tcpListen: anyPort },
+    security,
     proxy: { tcpListen: anyPort, proxies: [{ regx: '.*' }] },
   });
 }

@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { bytes, durationMs, loadConfig, section, type LoadedConfig } from '../core/config.ts';
+import { memberSecurity } from '../rpc/identity/security-config.ts';
 import { proxyConfig } from './proxy/proxy-config.ts';
 import type { TrafficShaperOptions } from './task/traffic-shaper.ts';
 
@@ -144,23 +145,7 @@ export const dfdaemonConfigSchema = z.object({
   }),
   proxy: proxyConfig,
   objectStorage: ignored,
-  security: section({
-    autoIssueCert: z
-      .boolean()
-      .default(false)
-      .describe('have the manager issue the certificate of this node, and renew it'),
-    caCert: z.string().default('').describe("PEM of the manager's authority, or the path of a PEM file"),
-    tlsVerify: z.boolean().default(false),
-    tlsPolicy: z
-      .enum(['default', 'prefer', 'force'])
-      .default('default')
-      .describe('prefer: TLS to others, both accepted; force: TLS only'),
-    certSpec: section({
-      dnsNames: z.array(z.string()).default([]),
-      ipAddresses: z.array(z.string()).default([]),
-      validityPeriod: durationMs('4320h'),
-    }),
-  }),
+  security: memberSecurity,
   network: section({ enableIPv6: z.boolean().default(false) }),
   announcer: section({ schedulerInterval: durationMs('30s').describe('time between two reports of this host') }),
   'pprof-port': ignored,

@@ -6,6 +6,7 @@ import { createLogger } from '../core/logger.ts';
 import { announceReady } from '../core/ready.ts';
 import { join } from 'node:path';
 import { loadDfdaemonConfig } from './config.ts';
+import { withJoinToken } from '../rpc/identity/security-config.ts';
 import { DfdaemonService } from './service.ts';
 
 const defaultConfigPath = '/etc/dragonfly/dfget.yaml';
@@ -36,15 +37,16 @@ export const runDfdaemon: Command = async (argv, io) => {
   }
   const flags = parser.opts<Flags>();
   const explicit = flags.config ?? io.env['DFGET_CONFIG'];
-  const { config, warnings } = await loadDfdaemonConfig(explicit ?? defaultConfigPath, {
+  const loaded = await loadDfdaemonConfig(explicit ?? defaultConfigPath, {
     optional: explicit === undefined,
   });
+  const config = withJoinToken(loaded.config, io.env);
   const toConsole = flags.console === true || config.console;
   const logger = createLogger('dfdaemon', {
     level: flags.verbose === true || config.verbose ? 'debug' : 'info',
     ...(!toConsole && { file: join(config.logDir, 'daemon', 'core.log') }),
   });
-  for (const warning of warnings) logger.warn(warning);
+  for (const warning of loaded.warnings) logger.warn(warning);
   await using service = await DfdaemonService.start(config, logger);
   announceReady(flags.readyFd === undefined ? undefined : Number(flags.readyFd), service.addresses);
   await Promise.race([aborted(io.signal), service.idle]);

@@ -20,6 +20,7 @@ import { DfdaemonLocalDefinition } from '../rpc/generated/dfdaemon/v2/local.ts';
 import { swarmFeature } from '../rpc/features.ts';
 import { isServing } from '../rpc/health.ts';
 import { ManagerClient } from '../rpc/manager-client.ts';
+import { openIdentity } from '../rpc/identity/open-identity.ts';
 import { RpcServer } from '../rpc/server.ts';
 import { downloadLimits, seedPeerConfig, socketPath, type DfdaemonConfig, type Port } from './config.ts';
 import { BlockList } from './block-list.ts';
@@ -107,7 +108,17 @@ export class DfdaemonService implements Closable {
     const { config, identity } = this;
     const logger = this.#logger;
     const owned = this.#owned;
-    const security = await loadTransportSecurity(config);
+    const managers = config.scheduler.manager.enable ? config.scheduler.manager.netAddrs.map(({ addr }) => addr) : [];
+    const certificate = await openIdentity({
+      security: config.security,
+      directory: config.workHome,
+      managers,
+      hostname: identity.hostname,
+      ip: identity.ip,
+      logger,
+    });
+    if (certificate) owned.add('certificate of this node', certificate);
+    const security = await loadTransportSecurity(config, certificate);
     const metrics = createDaemonMetrics(this.registry, identity);
     const store = owned.add(
       'store',
@@ -262,7 +273,7 @@ export class DfdaemonService implements Closable {
       proxyPort = proxy.port;
       this.#controlPlane.addOwnPort(proxyPort);
     }
-    const manager = this.#managerClient(channels);
+    const manager = managers.length > 0 ? new ManagerClient(channels, managers, logger) : undefined;
     const dynconfig: Dynconfig = owned.add(
       'dynamic configuration',
       new Dynconfig({
@@ -283,10 +294,7 @@ export class DfdaemonService implements Closable {
     if (manager && identity.isSeed) {
       owned.add('seed peer membership', joinSeedPeerCluster(manager, identity, config, peerServer.port));
     }
-    await this.#controlPlane.update(
-      'manager',
-      manager ? config.scheduler.manager.netAddrs.map(({ addr }) => addr) : [],
-    );
+    await this.#controlPlane.update('manager', managers);
     await dynconfig.start();
 
     collector.start();
@@ -306,17 +314,6 @@ export class DfdaemonService implements Closable {
   async #trust(): Promise<TrustOptions> {
     const { sourceCA, insecureSources } = this.config.download;
     return { caPem: await Promise.all(sourceCA.map((path) => readFile(path, 'utf8'))), insecureHosts: insecureSources };
-  }
-
-  #managerClient(channels: Channels): ManagerClient | undefined {
-    const { enable, netAddrs } = this.config.scheduler.manager;
-    return enable
-      ? new ManagerClient(
-          channels,
-          netAddrs.map(({ addr }) => addr),
-          this.#logger,
-        )
-      : undefined;
   }
 
   async #statusServers(schedulers: Schedulers): Promise<void> {

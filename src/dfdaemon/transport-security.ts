@@ -4,13 +4,16 @@
  * As soon as one listener is configured with `insecure: false`, gRPC in both directions and pieces in both directions use
  * TLS; a listener without files of its own takes those of the other. `security.tlsPolicy: prefer` lets both ports take
  * plain text as well, for the time a cluster needs to move. Files that do not load end the start: nothing is ever sent in
- * clear instead.
+ * clear instead. With `security.autoIssueCert` the certificate of the node takes the place of files, and `tlsPolicy`
+ * alone decides.
  */
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
 import { DragonflyError } from '../core/errors.ts';
-import type { ClientTls, ServerTls } from '../rpc/tls.ts';
+import type { NodeIdentity } from '../rpc/identity/node-identity.ts';
+import { clientTls, serverTls } from '../rpc/identity/open-identity.ts';
+import { liveTls, type ClientTls, type ServerTls } from '../rpc/tls.ts';
 import type { DfdaemonConfig } from './config.ts';
 import type { TransportTls } from './transport/tls-policy.ts';
 
@@ -32,19 +35,17 @@ interface Identity {
   readonly demandsCertificates: boolean;
 }
 
-/** Throws CONFIG_INVALID. */
-export async function loadTransportSecurity({
-  download,
-  upload,
-  security,
-}: DfdaemonConfig): Promise<TransportSecurity> {
+/** @param identity of this node, when the manager issues one. Throws CONFIG_INVALID. */
+export async function loadTransportSecurity(
+  { download, upload, security }: DfdaemonConfig,
+  identity: NodeIdentity | undefined,
+): Promise<TransportSecurity> {
+  if (identity) return issued(identity, security.tlsPolicy);
   const [peerListener, pieceListener] = [download.peerGRPC.security, upload.security];
   const peer = peerListener.insecure ? pieceListener : peerListener;
   const piece = pieceListener.insecure ? peerListener : pieceListener;
   if (peer.insecure) {
-    const hint = 'Set insecure: false, caCert, cert and key in download.peerGRPC.security.';
-    if (security.autoIssueCert)
-      throw invalid('security.autoIssueCert is on, but this daemon takes its certificate from files only', hint);
+    const hint = 'Set security.autoIssueCert, or insecure: false, caCert, cert and key in download.peerGRPC.security.';
     if (security.tlsPolicy === 'force') throw invalid('security.tlsPolicy is force, but there is no certificate', hint);
     return {};
   }
@@ -62,6 +63,17 @@ export async function loadTransportSecurity({
     pieceServer: { policy, ...asServer(pieceIdentity) },
     grpcClient: asClient(peerIdentity),
     pieceClient: { policy, ...asClient(pieceIdentity) },
+  };
+}
+
+function issued(identity: NodeIdentity, policy: DfdaemonConfig['security']['tlsPolicy']): TransportSecurity {
+  const peerServer = serverTls(identity, policy);
+  const grpcClient = clientTls(identity, policy);
+  return {
+    ...(peerServer && { peerServer }),
+    pieceServer: liveTls(identity, { policy: policy === 'force' ? 'force' : 'prefer' }),
+    ...(grpcClient && { grpcClient }),
+    pieceClient: liveTls(identity, { policy: policy === 'default' ? 'off' : policy }),
   };
 }
 

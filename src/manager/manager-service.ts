@@ -14,12 +14,12 @@ import { ManagerDefinition } from '../rpc/generated/manager/v2/manager.ts';
 import { ManagerWatchDefinition } from '../rpc/generated/manager/v2/watch.ts';
 import { CertificateDefinition } from '../rpc/generated/security/v1/security.ts';
 import { Channels } from '../rpc/channels.ts';
-import { RpcServer } from '../rpc/server.ts';
-import type { ServerTls } from '../rpc/tls.ts';
+import { RpcServer, type RpcServerOptions } from '../rpc/server.ts';
+import { liveTls, type ServerTls } from '../rpc/tls.ts';
 import { openAccess, type OperatorSecrets } from './access/access.ts';
 import { OAuth } from './access/oauth.ts';
 import { AuditLog } from './access/audit.ts';
-import { openCa } from './ca/ca.ts';
+import { openCa, type Ca } from './ca/ca.ts';
 import { ClusterStore } from './clusters/cluster-store.ts';
 import { createFirstCluster } from './clusters/first-cluster.ts';
 import { KeepAlives } from './clusters/keep-alives.ts';
@@ -60,6 +60,7 @@ interface Parts {
   readonly timers: Timers;
   readonly jobs: Jobs;
   readonly registry: Registry;
+  readonly ca: Ca;
   /** Ports listened on. */
   readonly ports: Set<number>;
 }
@@ -117,6 +118,11 @@ export class ManagerService implements Closable {
     return this.#metricsServer?.port;
   }
 
+  /** SHA-256 of the certificate authority, when there is one: the part of a join token by which members know the manager. */
+  get authorityFingerprint(): string | undefined {
+    return this.#parts.ca.authority?.fingerprint;
+  }
+
   /** The REST server: for its description, and for requests without a socket. */
   get rest(): RestApp {
     return this.#parts.rest;
@@ -157,18 +163,20 @@ async function open(
   const topology = new Topology(database, changes, logger);
   const members = new Members(database, changes);
   const keepAlives = owned.add('keepalives', new KeepAlives(members, owner, logger));
-  const channels = owned.add('gRPC channels', new Channels());
+  const ca = await openCa(config, { database, changes, access, joinToken: overrides.operator?.joinToken, logger });
+  if (ca.own) owned.add('own certificate', ca.own);
+  const dialsTls = ca.own && config.security.tlsPolicy !== 'default';
+  const channels = owned.add('gRPC channels', new Channels({ tls: dialsTls ? ca.own : undefined }));
   const ports = new Set<number>();
   const ownPorts = (): ReadonlySet<number> => ports;
   const jobs = await openJobs(
     { config, database, changes, topology, channels, sealer: access.sealer, metrics, owner, logger, ownPorts },
     owned,
   );
-  const ca = await openCa(config, { database, changes, access, joinToken: overrides.operator?.joinToken });
   const timed = timedWork({ config, members, changes, access, jobs, ca });
   const timers = owned.add('timers', new Timers(database, owner, timed, logger));
   const clusters = new ClusterStore(database, changes);
-  const rpc = owned.add('gRPC server', RpcServer.create(grpcAddress(config), await rpcOptions(config, logger)));
+  const rpc = owned.add('gRPC server', RpcServer.create(grpcAddress(config), await rpcOptions(config, ca, logger)));
   const live = owned.add('live view', new LiveSwarms({ topology, channels, logger }));
   const oauth = new OAuth({ config, database, sealer: access.sealer, users: access.users, logger });
   const ownAddress = { grpcPort: (): number => rpc.port };
@@ -203,7 +211,7 @@ async function open(
   );
   rpc.addService(ManagerWatchDefinition, watchRpc({ changes, revokedSerials: () => ca.certificates.revokedSerials() }));
   if (ca.issuer) rpc.addService(CertificateDefinition, certificateRpc(ca.issuer));
-  return { config, owned, database, rpc, rest, keepAlives, timers, jobs, registry, ports };
+  return { config, owned, database, rpc, rest, keepAlives, timers, jobs, registry, ca, ports };
 }
 
 export function managerLogger({ server }: ManagerConfig): Logger {
@@ -218,13 +226,23 @@ function grpcAddress({ server, network }: ManagerConfig): { host: string; port: 
   return { host: server.grpc.listenIP ?? fallback, port: server.grpc.port.start };
 }
 
-async function rpcOptions(config: ManagerConfig, logger: Logger) {
-  return { logger, tls: await grpcTls(config), limits: { requestsPerSec: config.server.grpc.requestRateLimit } };
+async function rpcOptions(config: ManagerConfig, ca: Ca, logger: Logger): Promise<RpcServerOptions> {
+  return {
+    logger,
+    tls: await grpcTls(config, ca),
+    limits: { requestsPerSec: config.server.grpc.requestRateLimit },
+    // A new member has no certificate yet; for everything else it needs one.
+    ...(config.security.tlsPolicy === 'force' && { openServices: [CertificateDefinition.fullName] }),
+  };
 }
 
-async function grpcTls({ server }: ManagerConfig): Promise<ServerTls | undefined> {
+/** From files, else the manager's own certificate. A caller may come without one: to get one, or while policy lets it. */
+async function grpcTls({ server, security }: ManagerConfig, { own }: Ca): Promise<ServerTls | undefined> {
   const { tls } = server.grpc;
-  if (!tls) return undefined;
+  if (!tls) {
+    const use = { acceptPlain: security.tlsPolicy !== 'force', clientCertificates: 'optional' } as const;
+    return own && liveTls(own, use);
+  }
   const [ca, cert, key] = await Promise.all([readFile(tls.caCert), readFile(tls.cert), readFile(tls.key)]);
   return { ca, cert, key };
 }

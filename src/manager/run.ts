@@ -69,7 +69,9 @@ function addresses(config: ManagerConfig, manager: ManagerService): Record<strin
   const { server, network, metrics } = config;
   const grpcHost = server.grpc.listenIP ?? (network.enableIPv6 ? '::' : '0.0.0.0');
   const at = (host: string, port: number): string => `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const authority = manager.authorityFingerprint;
   return {
+    ...(authority !== undefined && { authority }),
     grpc: at(grpcHost, manager.grpcPort),
     rest: at(parseListenAddress(server.rest.addr, network.enableIPv6).host, manager.restPort),
     ...(manager.metricsPort === undefined

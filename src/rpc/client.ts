@@ -25,7 +25,8 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
   /** Deadline of the whole call; 10 s by default for unary calls, none for streams. */
   readonly timeoutMs?: number | undefined;
-  readonly metadata?: Readonly<Record<string, string>>;
+  /** Buffers under names that end in `-bin`. */
+  readonly metadata?: Readonly<Record<string, string | Buffer>>;
   /** Called with the first metadata of the server, which tells the features it has. */
   readonly onMetadata?: (metadata: Metadata) => void;
 }

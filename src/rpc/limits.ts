@@ -36,6 +36,12 @@ export const handshakeMs = 10_000;
 /** Where a port speaks TLS: how long, and how many, connections may keep silent about whether they do. */
 export const firstByteMs = 10_000;
 export const maxSilentConnections = 1_024;
+/** How long a node that starts waits for a manager that could give it its first certificate. */
+export const firstIdentityMs = 30_000;
+
+/** Timers of Node end at 2^31 ms. */
+export const longestTimerMs = 24 * 3_600_000;
+
 export const unaryTimeoutMs = 10_000;
 
 /** Channels kept open to different addresses; the least recently used idle one is closed beyond this. */

@@ -13,6 +13,29 @@ export interface TlsMaterial {
   readonly revocations?: Revocations;
 }
 
+/** All of it: what a member of the cluster has. */
+export type OwnMaterial = Required<TlsMaterial>;
+
+/** What one end does with the material of this node; always the newest of it. */
+export function liveTls<T extends object>(material: OwnMaterial, use: T): OwnMaterial & T {
+  return Object.assign(
+    {
+      get ca() {
+        return material.ca;
+      },
+      get cert() {
+        return material.cert;
+      },
+      get key() {
+        return material.key;
+      },
+      onRenewed: material.onRenewed,
+      revocations: material.revocations,
+    },
+    use,
+  );
+}
+
 export interface Revocations {
   /** @param serial hexadecimal, in either case. */
   has(serial: string): boolean;
@@ -40,7 +63,7 @@ export interface ClientTls extends TlsMaterial {
 /** For the TLS of Node: as usual, and refuses a server whose certificate was revoked. */
 export function serverIdentityCheck({
   revocations,
-}: TlsMaterial): (host: string, certificate: PeerCertificate) => Error | undefined {
+}: Pick<TlsMaterial, 'revocations'>): (host: string, certificate: PeerCertificate) => Error | undefined {
   return (host, certificate) =>
     checkServerIdentity(host, certificate) ??
     (revocations?.has(certificate.serialNumber) === true

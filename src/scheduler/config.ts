@@ -1,6 +1,7 @@
 /** `scheduler.yaml`: the original's keys, read as they are, and those this scheduler adds. */
 import { z } from 'zod';
 import { durationMs, section } from '../core/config.ts';
+import { memberSecurity } from '../rpc/identity/security-config.ts';
 
 const port = z.int().min(0).max(65_535);
 const text = z.string();
@@ -97,7 +98,7 @@ export const schedulerConfigSchema = z.object({
   database: ignored,
   resource: ignored,
   storage: ignored,
-  security: ignored,
+  security: memberSecurity,
   networkTopology: ignored,
   trainer: ignored,
   tracing: ignored,

@@ -26,6 +26,8 @@ export interface ManagerLinkOptions {
   readonly logger: Logger;
   /** Called when something may have changed at the manager. */
   readonly onChange: () => Promise<void>;
+  /** Called when a certificate may have been revoked. */
+  readonly onRevocation: () => void;
 }
 
 export class ManagerLink implements Closable {
@@ -41,7 +43,7 @@ export class ManagerLink implements Closable {
   /** Begins; resolves when the manager shows this scheduler as active, or the first attempt has failed. Never throws. */
   async start(identity: SchedulerIdentity): Promise<void> {
     this.#identity = identity;
-    const { client, keepAliveMs, refreshMs, onChange } = this.#options;
+    const { client, keepAliveMs, refreshMs, onChange, onRevocation } = this.#options;
     const { signal } = this.#controller;
     const registered = Promise.withResolvers<boolean>();
     const register = async (): Promise<void> => {
@@ -60,7 +62,7 @@ export class ManagerLink implements Closable {
     );
     const watch = client.watchChanges(
       { sourceType: SourceType.SCHEDULER_SOURCE, ...who(identity), schedulerClusterId: identity.clusterId },
-      { signal, onChange: () => void onChange() },
+      { signal, onChange: (topic) => (topic === 'certificate' ? onRevocation() : void onChange()) },
     );
     this.#work = Promise.all([keepAlive, watch, every(refreshMs, signal, onChange)]);
     if (await registered.promise) await this.#untilActive();

@@ -6,6 +6,7 @@ import { loadConfig } from '../core/config.ts';
 import { aborted } from '../core/lifecycle.ts';
 import { createLogger } from '../core/logger.ts';
 import { announceReady } from '../core/ready.ts';
+import { withJoinToken } from '../rpc/identity/security-config.ts';
 import { configNotes, schedulerConfigSchema } from './config.ts';
 import { SchedulerService } from './scheduler-service.ts';
 
@@ -37,15 +38,16 @@ export const runScheduler: Command = async (argv, io) => {
   }
   const flags = parser.opts<Flags>();
   const explicit = flags.config ?? io.env['SCHEDULER_CONFIG'];
-  const { config, warnings } = await loadConfig(schedulerConfigSchema, explicit ?? defaultConfigPath, {
+  const loaded = await loadConfig(schedulerConfigSchema, explicit ?? defaultConfigPath, {
     optional: explicit === undefined,
   });
+  const config = withJoinToken(loaded.config, io.env);
   const { logDir, logLevel } = config.server;
   const logger = createLogger('scheduler', {
     level: flags.verbose === true ? 'debug' : logLevel,
     ...(logDir !== undefined && flags.console !== true ? { file: join(logDir, 'scheduler.log') } : {}),
   });
-  for (const note of [...warnings, ...configNotes(config)]) logger.warn(note);
+  for (const note of [...loaded.warnings, ...configNotes(config)]) logger.warn(note);
   await using scheduler = await SchedulerService.create(config, { logger });
   await scheduler.start();
   logger.info({ addresses: scheduler.addresses }, 'the scheduler serves');

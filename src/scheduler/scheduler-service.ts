@@ -19,8 +19,8 @@ import { SchedulerDefinition } from '../rpc/generated/scheduler/v2/scheduler.ts'
 import { ManagerClient } from '../rpc/manager-client.ts';
 import { Egress } from '../rpc/registry/egress.ts';
 import { RegistryClient } from '../rpc/registry/registry-client.ts';
+import { clientTls, openIdentity, serverTls } from '../rpc/identity/open-identity.ts';
 import { RpcServer } from '../rpc/server.ts';
-import type { ClientTls, ServerTls } from '../rpc/tls.ts';
 import type { EvaluatorName } from '../swarm/evaluator.ts';
 import type { SwarmLimits } from '../swarm/limits.ts';
 import { ApplicationPriorities } from './applications.ts';
@@ -81,8 +81,22 @@ export class SchedulerService implements Closable {
     const logger = overrides.logger ?? silentLogger;
     const owned = new Owned(logger);
     const metrics = new SchedulerMetrics();
-    const { seedPeer } = config;
-    const seedChannels = owned.add('connections to seeds', new Channels({ tls: await clientTls(seedPeer.tls) }));
+    const { seedPeer, security } = config;
+    const certificate = await openIdentity({
+      security,
+      directory: config.server.cacheDir,
+      managers: managerAddresses(config),
+      hostname: config.server.host ?? hostname(),
+      ip: advertisedIp(config),
+      logger,
+    });
+    if (certificate) owned.add('certificate of this scheduler', certificate);
+    /** Files given for one kind of connection come before the certificate of this scheduler. */
+    const channelsTo = async (whom: string, files: TlsFiles | undefined): Promise<Channels> => {
+      const tls = files ? await readTls(files) : clientTls(certificate, security.tlsPolicy);
+      return owned.add(`connections to ${whom}`, new Channels({ tls }));
+    };
+    const seedChannels = await channelsTo('seeds', seedPeer.tls);
     let link: ManagerLink | undefined;
     const dynamic = await DynamicConfig.create({
       read: managerAddresses(config).length === 0 ? undefined : () => requireLink(link).read(),
@@ -113,7 +127,7 @@ export class SchedulerService implements Closable {
               }),
       }),
     );
-    const peerChannels = owned.add('connections to peers', new Channels({ tls: await clientTls(config.peer.tls) }));
+    const peerChannels = await channelsTo('peers', config.peer.tls);
     const preheater = owned.add(
       'preheats',
       new Preheater({
@@ -131,10 +145,7 @@ export class SchedulerService implements Closable {
     apply(dynamic.settings);
     const held = owned.add('held hosts', new HeldHosts(brain, overrides.heldHostGraceMs));
     if (managerAddresses(config).length > 0) {
-      const channels = owned.add(
-        'connections to the manager',
-        new Channels({ tls: await clientTls(config.manager.tls) }),
-      );
+      const channels = await channelsTo('the manager', config.manager.tls);
       const client = new ManagerClient(channels, managerAddresses(config), logger);
       link = new ManagerLink({
         client,
@@ -142,13 +153,14 @@ export class SchedulerService implements Closable {
         refreshMs: config.dynConfig.refreshInterval,
         logger,
         onChange: () => dynamic.refresh(),
+        onRevocation: () => void certificate?.refreshRevocations(),
       });
     }
     const { listenIP, port, requestRateLimit } = config.server;
     const server = RpcServer.create(
       { host: listenIP ?? (config.network.enableIPv6 ? '::' : '0.0.0.0'), port },
       {
-        tls: await serverTls(config.server.tls),
+        tls: config.server.tls ? await readTls(config.server.tls) : serverTls(certificate, security.tlsPolicy),
         logger,
         features: [swarmFeature],
         header: { [instanceHeader]: randomBytes(12).toString('hex') },
@@ -181,7 +193,7 @@ export class SchedulerService implements Closable {
     this.#owned.add('membership at the manager', this.#link);
     await this.#link.start({
       hostname: server.host ?? hostname(),
-      ip: this.#advertiseIp(),
+      ip: advertisedIp(this.#config),
       port: server.advertisePort ?? this.#server.port,
       idc: host.idc,
       location: host.location,
@@ -194,7 +206,7 @@ export class SchedulerService implements Closable {
   }
 
   get addresses(): SchedulerAddresses {
-    const ip = this.#advertiseIp();
+    const ip = advertisedIp(this.#config);
     const grpc = `${ip.includes(':') ? `[${ip}]` : ip}:${this.#server.port}`;
     return this.#metricsAddress === undefined ? { grpc } : { grpc, metrics: this.#metricsAddress };
   }
@@ -217,13 +229,12 @@ export class SchedulerService implements Closable {
     const status = this.#owned.add('metrics server', await StatusServer.listen({ host, port }, routes));
     this.#metricsAddress = `${host === '0.0.0.0' ? '127.0.0.1' : host}:${status.port}`;
   }
+}
 
-  #advertiseIp(): string {
-    const { advertiseIP, listenIP } = this.#config.server;
-    if (advertiseIP !== undefined) return advertiseIP;
-    if (listenIP !== undefined && isIP(listenIP) !== 0 && listenIP !== '0.0.0.0' && listenIP !== '::') return listenIP;
-    return outwardIp(this.#config.network.enableIPv6);
-  }
+function advertisedIp({ server: { advertiseIP, listenIP }, network }: SchedulerConfig): string {
+  if (advertiseIP !== undefined) return advertiseIP;
+  if (listenIP !== undefined && isIP(listenIP) !== 0 && listenIP !== '0.0.0.0' && listenIP !== '::') return listenIP;
+  return outwardIp(network.enableIPv6);
 }
 
 async function registryClient(config: SchedulerConfig, ownPorts: () => ReadonlySet<number>): Promise<RegistryClient> {
@@ -262,14 +273,6 @@ interface TlsFiles {
   readonly caCert: string;
   readonly cert: string;
   readonly key: string;
-}
-
-async function serverTls(files: TlsFiles | undefined): Promise<ServerTls | undefined> {
-  return files && readTls(files);
-}
-
-async function clientTls(files: TlsFiles | undefined): Promise<ClientTls | undefined> {
-  return files && readTls(files);
 }
 
 async function readTls({ caCert, cert, key }: TlsFiles): Promise<{ ca: Buffer; cert: Buffer; key: Buffer }> {

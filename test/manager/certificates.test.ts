@@ -10,7 +10,7 @@ import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { Metadata } from '@grpc/grpc-js';
 import type { ManagerService } from '../../src/manager/manager-service.ts';
-import { certificateHeader, joinTokenHeader, signatureHeader } from '../../src/manager/rpc/certificate-rpc.ts';
+import { certificateHeader, joinTokenHeader, signatureHeader } from '../../src/rpc/identity/proof.ts';
 import { ManagerDefinition, SourceType } from '../../src/rpc/generated/manager/v2/manager.ts';
 import { ManagerWatchDefinition } from '../../src/rpc/generated/manager/v2/watch.ts';
 import { CertificateDefinition } from '../../src/rpc/generated/security/v1/security.ts';

@@ -2818,7 +2818,7 @@ export interface paths {
       };
     };
     put?: never;
-    /** Create a token with which members join; it is shown this once */
+    /** Create a token with which members join, and by which they know this manager; it is shown this once */
     post: {
       parameters: {
         query?: never;

@@ -14,6 +14,7 @@ import type { BlockPool } from './block-pool.ts';
 import { keepAliveDelayMs, maxBlocksInFlight, maxHeadBytes, tlsHandshakeMs, type ClientLimits } from './limits.ts';
 import type { PieceAddress, PieceRequest } from './piece-request.ts';
 import { ReceiveBuffer } from './receive-buffer.ts';
+import { serverIdentityCheck } from '../../rpc/tls.ts';
 import type { TransportTls } from './tls-policy.ts';
 import { decodeAnswer, encodeRequest, headerBytes, tags, type PieceHead } from './vortex.ts';
 
@@ -107,6 +108,7 @@ export class ClientConnection {
       ...(own?.cert !== undefined && { cert: own.cert }),
       ...(own?.key !== undefined && { key: own.key }),
       ...(own?.servername !== undefined && { servername: own.servername }),
+      ...(own?.revocations && { checkServerIdentity: serverIdentityCheck(own) }),
       minVersion: 'TLSv1.2',
     });
   }

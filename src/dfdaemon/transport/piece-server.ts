@@ -5,7 +5,12 @@
  */
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
+import {
+  createServer as createTlsServer,
+  type SecureContextOptions,
+  type Server as TlsServer,
+  type TLSSocket,
+} from 'node:tls';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { withDeadline } from '../../core/lifecycle.ts';
 import type { Logger } from '../../core/logger.ts';
@@ -54,6 +59,8 @@ export class PieceServer {
   readonly #undecided = new Map<string, Socket>();
   /** The ones that have got as far as asking for pieces. */
   readonly #connections = new Set<ServerConnection>();
+  /** The ones over TLS, whose certificates may be revoked. */
+  readonly #encrypted = new Set<TLSSocket>();
   readonly #perAddress = new Map<string, number>();
   #port = 0;
   #closing: Promise<void> | undefined;
@@ -123,16 +130,15 @@ export class PieceServer {
     try {
       const server = createTlsServer(
         {
-          ...(tls.ca !== undefined && { ca: tls.ca }),
-          ...(tls.cert !== undefined && { cert: tls.cert }),
-          ...(tls.key !== undefined && { key: tls.key }),
+          ...contextOf(tls),
           requestCert: tls.ca !== undefined,
           rejectUnauthorized: tls.ca !== undefined,
-          minVersion: 'TLSv1.2',
           handshakeTimeout: tlsHandshakeMs,
         },
-        (socket) => this.#serve(socket),
+        (socket) => this.#serveEncrypted(socket),
       );
+      tls.onRenewed?.(() => server.setSecureContext(contextOf(tls)));
+      tls.revocations?.onChange(() => this.#endRevoked());
       server.on('tlsClientError', (error, socket) => {
         this.#options.logger?.debug({ error: error.message }, 'a child failed the TLS handshake');
         socket.destroy();
@@ -197,6 +203,22 @@ export class PieceServer {
     socket.on('readable', look);
   }
 
+  #serveEncrypted(socket: TLSSocket): void {
+    if (this.#isRevoked(socket)) return void socket.destroy();
+    this.#encrypted.add(socket);
+    socket.once('close', () => this.#encrypted.delete(socket));
+    this.#serve(socket);
+  }
+
+  #endRevoked(): void {
+    for (const socket of this.#encrypted) if (this.#isRevoked(socket)) socket.destroy();
+  }
+
+  #isRevoked(socket: TLSSocket): boolean {
+    const { serialNumber } = socket.getPeerCertificate() as { readonly serialNumber?: string };
+    return serialNumber !== undefined && this.#options.tls?.revocations?.has(serialNumber) === true;
+  }
+
   #serve(socket: Socket): void {
     this.#undecided.delete(remoteOf(socket));
     const connection = new ServerConnection(socket, {
@@ -209,6 +231,15 @@ export class PieceServer {
     this.#connections.add(connection);
     socket.once('close', () => this.#connections.delete(connection));
   }
+}
+
+function contextOf({ ca, cert, key }: TransportTls): SecureContextOptions {
+  const given = {
+    ...(ca !== undefined && { ca }),
+    ...(cert !== undefined && { cert }),
+    ...(key !== undefined && { key }),
+  };
+  return { ...given, minVersion: 'TLSv1.2' };
 }
 
 /** The same for a raw socket and for the TLS socket in front of it. */

@@ -1,5 +1,6 @@
 /** Encryption of the piece port. One switch decides; nothing falls back to plain text by itself. */
 import type { SecureContextOptions } from 'node:tls';
+import type { TlsMaterial } from '../../rpc/tls.ts';
 
 /**
  * `off`: plain only. `force`: TLS only, with certificates of both sides when a CA is given. `prefer`: this server
@@ -7,7 +8,8 @@ import type { SecureContextOptions } from 'node:tls';
  */
 export type TlsPolicy = 'off' | 'prefer' | 'force';
 
-export interface TransportTls extends Pick<SecureContextOptions, 'ca' | 'cert' | 'key'> {
+export interface TransportTls
+  extends Pick<SecureContextOptions, 'ca' | 'cert' | 'key'>, Pick<TlsMaterial, 'onRenewed' | 'revocations'> {
   readonly policy: TlsPolicy;
   /** Name in the parent's certificate, when it is not the address it is reached by. */
   readonly servername?: string;

@@ -1,6 +1,6 @@
 /** The cluster's certificate authority: one key, kept encrypted in the database or given by configuration. */
 import 'reflect-metadata'; // the certificate library needs it first
-import { createPrivateKey, randomBytes, webcrypto } from 'node:crypto';
+import { createPrivateKey, randomBytes, webcrypto, X509Certificate as NodeCertificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import {
   AuthorityKeyIdentifierExtension,
@@ -16,6 +16,7 @@ import {
   type JsonGeneralName,
 } from '@peculiar/x509';
 import { DragonflyError } from '../../core/errors.ts';
+import { fingerprintOf } from '../../rpc/tls.ts';
 import type { InstallationSecrets } from '../access/sealer.ts';
 import { authorityLifeMs, clockSkewMs } from '../limits.ts';
 import type { CertificateNames, CertificateRequest } from './certificate-request.ts';
@@ -33,6 +34,8 @@ export interface IssuedCertificate {
 
 export class Authority {
   readonly certificatePem: string;
+  /** By which new members know it. */
+  readonly fingerprint: string;
   readonly #certificate: X509Certificate;
   readonly #key: webcrypto.CryptoKey;
 
@@ -40,6 +43,7 @@ export class Authority {
     this.#certificate = certificate;
     this.#key = key;
     this.certificatePem = certificate.toString('pem');
+    this.fingerprint = fingerprintOf(new NodeCertificate(this.certificatePem));
   }
 
   /** From files, or the one of this installation, made when there is none. Throws CONFIG_INVALID. */

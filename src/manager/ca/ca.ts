@@ -1,5 +1,6 @@
 /** The certificate authority and what belongs to it, opened together. */
 import type { Access } from '../access/access.ts';
+import type { Logger } from '../../core/logger.ts';
 import type { ManagerConfig } from '../config.ts';
 import type { ChangeFeed } from '../db/change-feed.ts';
 import type { Database } from '../db/database.ts';
@@ -8,6 +9,7 @@ import { Authority } from './authority.ts';
 import { Certificates } from './certificates.ts';
 import { CertificateIssuer } from './issuer.ts';
 import { JoinTokens } from './join-tokens.ts';
+import { OwnCertificate } from './own-certificate.ts';
 
 export interface Ca {
   readonly certificates: Certificates;
@@ -15,25 +17,36 @@ export interface Ca {
   /** Undefined while security.autoIssueCert is off. */
   readonly authority: Authority | undefined;
   readonly issuer: CertificateIssuer | undefined;
+  /** This manager's own, of that authority. */
+  readonly own: OwnCertificate | undefined;
 }
 
 export async function openCa(
-  { security }: ManagerConfig,
+  { security, server }: ManagerConfig,
   {
     database,
     changes,
     access,
     joinToken,
-  }: { database: Database; changes: ChangeFeed; access: Access; joinToken: string | undefined },
+    logger,
+  }: { database: Database; changes: ChangeFeed; access: Access; joinToken: string | undefined; logger: Logger },
 ): Promise<Ca> {
   const certificates = new Certificates(database, changes);
   const joinTokens = new JoinTokens(database, access.sealer, joinToken ?? security.joinToken);
-  if (!security.autoIssueCert) return { certificates, joinTokens, authority: undefined, issuer: undefined };
+  if (!security.autoIssueCert) {
+    return { certificates, joinTokens, authority: undefined, issuer: undefined, own: undefined };
+  }
   const authority = await Authority.open(access.secrets, {
     cert: security.caCert || undefined,
     key: security.caKey || undefined,
   });
   const { dnsNames, ipAddresses, validityPeriod } = security.certSpec;
+  const names = [
+    ...dnsNames,
+    ...ipAddresses,
+    ...(server.grpc.advertiseIP === undefined ? [] : [server.grpc.advertiseIP]),
+  ];
+  const own = await OwnCertificate.create({ authority, certificates, changes, names, logger });
   const issuer = new CertificateIssuer({
     authority,
     certificates,
@@ -43,5 +56,5 @@ export async function openCa(
     // Configurations of the original ask for ten years.
     maxLifeMs: Math.min(validityPeriod, maxCertificateLifeMs),
   });
-  return { certificates, joinTokens, authority, issuer };
+  return { certificates, joinTokens, authority, issuer, own };
 }

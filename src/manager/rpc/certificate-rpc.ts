@@ -3,14 +3,10 @@ import { RateLimiter } from '../../core/rate-limiter.ts';
 import { DragonflyError } from '../../core/errors.ts';
 import type { CallContext } from '../../rpc/call-context.ts';
 import type { CertificateDefinition } from '../../rpc/generated/security/v1/security.ts';
+import { certificateHeader, joinTokenHeader, parseJoinToken, signatureHeader } from '../../rpc/identity/proof.ts';
 import type { Handlers } from '../../rpc/server.ts';
 import type { CertificateIssuer, Proof } from '../ca/issuer.ts';
 import { certificatesPerSec } from '../limits.ts';
-
-/** Metadata in which the caller proves who it is. */
-export const joinTokenHeader = 'x-dragonfly-join-token';
-export const certificateHeader = 'x-dragonfly-certificate-bin';
-export const signatureHeader = 'x-dragonfly-signature-bin';
 
 export function certificateRpc(issuer: CertificateIssuer): Handlers<typeof CertificateDefinition> {
   const rate = new RateLimiter(certificatesPerSec, certificatesPerSec);
@@ -30,7 +26,7 @@ export function certificateRpc(issuer: CertificateIssuer): Handlers<typeof Certi
 
 function proofOf({ metadata }: CallContext): Proof | undefined {
   const [token] = metadata.get(joinTokenHeader);
-  if (typeof token === 'string' && token !== '') return { kind: 'token', token };
+  if (typeof token === 'string' && token !== '') return { kind: 'token', token: parseJoinToken(token).secret };
   const [der] = metadata.get(certificateHeader);
   const [signature] = metadata.get(signatureHeader);
   return Buffer.isBuffer(der) && Buffer.isBuffer(signature) ? { kind: 'certificate', der, signature } : undefined;

@@ -1,5 +1,6 @@
 /** `/certificates` and `/join-tokens`: what the certificate authority issued, and with what members join. */
 import { z } from 'zod';
+import { formatJoinToken } from '../../../rpc/identity/proof.ts';
 import { parseJson } from '../../clusters/types.ts';
 import type { CertificateTable } from '../../db/schema.ts';
 import { TableStore } from '../../db/table-store.ts';
@@ -100,7 +101,7 @@ function joinTokenRoutes(app: RestApp, { ca, database, changes }: RestParts): vo
     {
       config,
       schema: {
-        summary: 'Create a token with which members join; it is shown this once',
+        summary: 'Create a token with which members join, and by which they know this manager; it is shown this once',
         body: z.object({ name, bio: bio.optional(), expired_at: z.iso.datetime({ offset: true }) }),
         response: { 200: joinToken },
       },
@@ -112,7 +113,8 @@ function joinTokenRoutes(app: RestApp, { ca, database, changes }: RestParts): vo
         expiredAt: new Date(request.body.expired_at),
         userId: callerOf(request).userId,
       });
-      return json(await store.get(id), value);
+      const row = await store.get(id);
+      return json(row, ca.authority ? formatJoinToken(value, ca.authority.fingerprint) : value);
     },
   );
   app.get(

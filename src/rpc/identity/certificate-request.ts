@@ -1,0 +1,42 @@
+/** A new key, and the request for a certificate for it. */
+import 'reflect-metadata'; // the certificate library needs it first
+import { createSign, KeyObject, webcrypto } from 'node:crypto';
+import { Pkcs10CertificateRequestGenerator, SubjectAlternativeNameExtension } from '@peculiar/x509';
+
+const ecdsa = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
+
+export interface IdentityNames {
+  readonly commonName: string;
+  readonly dnsNames: readonly string[];
+  /** At least one. */
+  readonly ipAddresses: readonly string[];
+}
+
+export interface NewKey {
+  /** PKCS #10, DER. */
+  readonly csr: Buffer;
+  /** PKCS #8, PEM. */
+  readonly key: string;
+}
+
+export async function createCertificateRequest({ commonName, dnsNames, ipAddresses }: IdentityNames): Promise<NewKey> {
+  const keys = await webcrypto.subtle.generateKey(ecdsa, true, ['sign', 'verify']);
+  const request = await Pkcs10CertificateRequestGenerator.create({
+    name: [{ O: ['Dragonfly'] }, { CN: [commonName] }],
+    keys,
+    signingAlgorithm: ecdsa,
+    extensions: [
+      new SubjectAlternativeNameExtension([
+        ...ipAddresses.map((value) => ({ type: 'ip' as const, value })),
+        ...dnsNames.map((value) => ({ type: 'dns' as const, value })),
+      ]),
+    ],
+  });
+  const key = KeyObject.from(keys.privateKey).export({ type: 'pkcs8', format: 'pem' }).toString();
+  return { csr: Buffer.from(request.rawData), key };
+}
+
+/** What proves that the holder of the key sends these bytes. */
+export function signWith(keyPem: string, bytes: Uint8Array): Buffer {
+  return createSign('sha256').update(bytes).sign(keyPem);
+}

@@ -1,0 +1,34 @@
+/** The certificate and key of this node on disk: one file, so that both change in the same instant. */
+import { X509Certificate } from 'node:crypto';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+export interface Identity {
+  readonly certificate: X509Certificate;
+  /** PKCS #8, PEM. */
+  readonly key: string;
+  /** PEM of the authority, or several. */
+  readonly authorities: string;
+}
+
+/** Undefined when there is none, or the file is not what this wrote. */
+export async function loadIdentity(path: string): Promise<Identity | undefined> {
+  try {
+    const text = await readFile(path, 'utf8');
+    const key = /-----BEGIN PRIVATE KEY-----.*?-----END PRIVATE KEY-----\n?/s.exec(text)?.[0];
+    const certificates = text.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----\n?/g) ?? [];
+    const [own, ...authorities] = certificates;
+    if (key === undefined || own === undefined || authorities.length === 0) return undefined;
+    return { certificate: new X509Certificate(own), key, authorities: authorities.join('') };
+  } catch {
+    return undefined; // absent or unreadable: a new one is asked for
+  }
+}
+
+/** Readable by this user alone; a crash leaves the one before. */
+export async function saveIdentity(path: string, { certificate, key, authorities }: Identity): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  const temporary = `${path}.${process.pid}`;
+  await writeFile(temporary, `${key}${certificate.toString()}${authorities}`, { mode: 0o600 });
+  await rename(temporary, path);
+}

@@ -1,0 +1,68 @@
+/** The identity a service has by its configuration, and what its ports and connections do with it. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DragonflyError } from '../../core/errors.ts';
+import type { Logger } from '../../core/logger.ts';
+import { liveTls, type ClientTls, type ServerTls } from '../tls.ts';
+import { NodeIdentity } from './node-identity.ts';
+import type { MemberSecurity } from './security-config.ts';
+
+export interface MemberPlace {
+  readonly security: MemberSecurity;
+  /** Directory of this service; the certificate is kept in it. */
+  readonly directory: string;
+  /** Addresses of the managers, `host:port` each. */
+  readonly managers: readonly string[];
+  readonly hostname: string;
+  /** Address others reach this service by. */
+  readonly ip: string;
+  readonly logger: Logger;
+}
+
+/** Undefined while `autoIssueCert` is off. Throws CONFIG_INVALID, UNAVAILABLE, and what the manager says. */
+export async function openIdentity(place: MemberPlace): Promise<NodeIdentity | undefined> {
+  const { security, directory, managers, hostname, ip, logger } = place;
+  if (!security.autoIssueCert) return undefined;
+  const { dnsNames, ipAddresses, validityPeriod } = security.certSpec;
+  return NodeIdentity.open({
+    path: join(directory, 'identity', 'node.pem'),
+    managers,
+    joinToken: security.joinToken,
+    authorityPem: security.caCert === '' ? undefined : await pem(security.caCert),
+    lifeMs: validityPeriod,
+    names: {
+      commonName: hostname.slice(0, 64),
+      dnsNames: [...new Set([hostname, ...dnsNames].map((name) => name.toLowerCase()))],
+      ipAddresses: [...new Set([ip, '127.0.0.1', ...ipAddresses])],
+    },
+    logger,
+  });
+}
+
+/** Of the gRPC port. */
+export function serverTls(
+  identity: NodeIdentity | undefined,
+  policy: MemberSecurity['tlsPolicy'],
+): ServerTls | undefined {
+  return identity && liveTls(identity, { acceptPlain: policy !== 'force' });
+}
+
+/** Of connections to other members. Undefined: plain text. */
+export function clientTls(
+  identity: NodeIdentity | undefined,
+  policy: MemberSecurity['tlsPolicy'],
+): ClientTls | undefined {
+  return policy === 'default' ? undefined : identity;
+}
+
+async function pem(value: string): Promise<string> {
+  if (value.includes('-----BEGIN ')) return value;
+  try {
+    return await readFile(value, 'utf8');
+  } catch (cause) {
+    throw new DragonflyError('CONFIG_INVALID', `security.caCert cannot be read: ${(cause as Error).message}`, {
+      cause,
+      hint: 'Give PEM, or the path of a PEM file.',
+    });
+  }
+}
