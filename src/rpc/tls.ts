@@ -1,5 +1,5 @@
 /** What the two ends of an encrypted connection show and trust, and how it is renewed while they run. */
-import { X509Certificate } from 'node:crypto';
+import type { X509Certificate } from 'node:crypto';
 import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 
 /** PEM. After a renewal the same object has new values, and tells those who listen. */
