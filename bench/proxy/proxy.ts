@@ -1,9 +1,10 @@
 /**
  * What the proxy costs, measured side by side in one run:
- *   first byte  header and first body byte of cold blobs through the proxy against the same blobs from the origin itself, in turns; p50 and p99
+ *   first byte  header and first body byte of cold blobs through the proxy against the same blobs from the origin itself, in turns; p50 and
+ *               p99; the origin behind a distant link
  *   warm        one large blob held by this node against nginx serving the same file from the page cache; CPU per GiB
  *
- * node bench/proxy/proxy.ts [--blobs 200] [--size 1GiB]
+ * node bench/proxy/proxy.ts [--blobs 200] [--size 1GiB] [--round-trip-ms 50] [--rate 125MB]
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -17,15 +18,27 @@ import { formatBytes, parseBytes } from '../../src/core/units.ts';
 import { NginxOrigin } from '../../test/support/nginx-origin.ts';
 import { makeRandomFile } from '../../test/support/random-file.ts';
 import { temporaryDirectory } from '../../test/support/temporary-directory.ts';
+import { DistantLink } from './distant-link.ts';
+import { quantile } from './quantile.ts';
 
 const { values } = parseArgs({
-  options: { blobs: { type: 'string', default: '200' }, size: { type: 'string', default: '1GiB' } },
+  options: {
+    blobs: { type: 'string', default: '200' },
+    size: { type: 'string', default: '1GiB' },
+    'round-trip-ms': { type: 'string', default: '50' },
+    rate: { type: 'string', default: '125MB' },
+  },
 });
 const blobBytes = 4 * 2 ** 20;
 
 await using directory = await temporaryDirectory('df-bench-');
 await using origin = await NginxOrigin.start({ directory: directory.path });
 await using cluster = await LocalCluster.start({ directory: directory.path, peers: 1 });
+await using link = await DistantLink.open({
+  target: new URL(origin.url).host,
+  roundTripMs: Number(values['round-trip-ms']),
+  bytesPerSec: parseBytes(values.rate),
+});
 const proxy = new URL(`http://${cluster.node('peer-1').process.address('proxy')}`);
 const agents = { direct: new Agent({ keepAlive: true }), proxied: new Agent({ keepAlive: true }) };
 
@@ -41,7 +54,9 @@ async function measureFirstByte(count: number): Promise<void> {
       if (index >= 10) times[way].push(time); // the first ones compile code
     }
   }
-  print(`first byte, ${count} cold blobs of ${formatBytes(blobBytes)}`);
+  print(
+    `first byte, ${count} cold blobs of ${formatBytes(blobBytes)}, ${values['round-trip-ms']} ms round trip, ${values.rate}/s`,
+  );
   for (const part of ['headerMs', 'bodyMs'] as const) {
     const [direct, proxied] = [times.direct, times.proxied].map((list) => list.map((time) => time[part]));
     const line = [0.5, 0.99].map((share) => {
@@ -91,9 +106,9 @@ interface FirstByte {
 }
 
 async function firstByte(way: 'direct' | 'proxied', path: string): Promise<FirstByte> {
-  const target = way === 'direct' ? new URL(origin.url) : proxy;
+  const target = way === 'direct' ? new URL(link.url) : proxy;
   const startedMs = performance.now();
-  const headers = { 'X-Dragonfly-Registry': origin.url };
+  const headers = { 'X-Dragonfly-Registry': link.url };
   const outgoing = request({ host: target.hostname, port: target.port, path, agent: agents[way], headers });
   outgoing.end();
   const [message] = await once(outgoing, 'response');
@@ -135,11 +150,6 @@ async function cpuSeconds(pids: readonly number[]): Promise<number> {
     }),
   );
   return ticks.reduce((sum, value) => sum + value, 0) / 100;
-}
-
-function quantile(list: readonly number[], part: number): number {
-  const sorted = list.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0;
 }
 
 function print(text: string): void {
