@@ -1,0 +1,165 @@
+/**
+ * A cluster under `force` with nothing but certificates its manager issued: D-1 and DF2-13 of the security requirements.
+ * A relay in front of every port records what passes.
+ */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { connect, createServer, type Socket } from 'node:net';
+import { after, before, describe, test } from 'node:test';
+import { parseConfig } from '../../src/core/config.ts';
+import { taskId } from '../../src/core/ids.ts';
+import { silentLogger } from '../../src/core/logger.ts';
+import type { ManagerService } from '../../src/manager/manager-service.ts';
+import { Channels } from '../../src/rpc/channels.ts';
+import { createClient, type RpcClient } from '../../src/rpc/client.ts';
+import type { ServiceDefinition } from '../../src/rpc/definition.ts';
+import { DfdaemonUploadDefinition } from '../../src/rpc/generated/dfdaemon/v2/dfdaemon.ts';
+import { HealthDefinition } from '../../src/rpc/generated/grpc/health/v1/health.ts';
+import { schedulerConfigSchema } from '../../src/scheduler/config.ts';
+import { SchedulerService } from '../../src/scheduler/scheduler-service.ts';
+import { databaseConfig } from '../manager/engines.ts';
+import { rootOf, startManager } from '../manager/manager-fixture.ts';
+import { HttpOrigin } from '../support/http-origin.ts';
+import { LocalSwarm, type Daemon } from '../support/local-swarm.ts';
+
+const pattern = 'a sentence that must never be read on the wire. ';
+const content = Buffer.alloc(9 * 2 ** 20, pattern);
+
+/** Services listen here, and are reached at the other address, where relays listen on the same ports. */
+const [inside, outside] = ['127.0.0.1', '127.0.0.2'];
+
+describe('force, with issued certificates', { timeout: 120_000 }, () => {
+  const cleanup = new AsyncDisposableStack();
+  const seen: Buffer[] = [];
+  let swarm: LocalSwarm;
+  let origin: HttpOrigin;
+  let manager: ManagerService;
+  let scheduler: SchedulerService;
+  let security: { autoIssueCert: true; tlsPolicy: 'force'; joinToken: string };
+  let [parent, child]: Daemon[] = [];
+
+  async function relay(port: number): Promise<void> {
+    const sockets = new Set<Socket>();
+    const server = createServer((from) => {
+      const to = connect(port, inside);
+      for (const [source, sink] of [
+        [from, to],
+        [to, from],
+      ] as const) {
+        sockets.add(source);
+        source.on('error', () => sink.destroy()).on('close', () => sink.destroy());
+        source.on('data', (chunk) => {
+          seen.push(chunk);
+          sink.write(chunk);
+        });
+      }
+    }).listen(port, outside);
+    cleanup.defer(() => {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    });
+    await once(server, 'listening');
+  }
+
+  const portOf = (address: string | undefined): number => Number(address?.split(':').at(-1));
+
+  async function startDaemon(name: string, seed: boolean): Promise<Daemon> {
+    const daemon = await swarm.startDaemon(name, {
+      seed,
+      schedulers: [],
+      adjust: (config) => ({
+        ...config,
+        workHome: swarm.directory.join(name),
+        host: { ...config.host, advertiseIP: outside },
+        scheduler: {
+          ...config.scheduler,
+          manager: {
+            ...config.scheduler.manager,
+            enable: true,
+            netAddrs: [{ type: 'tcp' as const, addr: `${outside}:${manager.grpcPort}` }],
+          },
+        },
+        security: { ...config.security, ...security },
+      }),
+    });
+    await Promise.all([relay(portOf(daemon.service.addresses.peer)), relay(portOf(daemon.service.addresses.upload))]);
+    return daemon;
+  }
+
+  before(async () => {
+    [swarm, origin] = [cleanup.use(await LocalSwarm.create()), cleanup.use(await HttpOrigin.start())];
+    manager = cleanup.use(
+      await startManager(databaseConfig({ sqlite: { path: swarm.directory.join('manager.db') } }), {
+        // Every member is reached at an address that is not the one it calls from.
+        security: { autoIssueCert: true, tlsPolicy: 'force', certSpec: { ipAddresses: [outside] } },
+      }),
+    );
+    await relay(manager.grpcPort);
+    const root = await rootOf(manager);
+    const { token } = await root.ok<{ token: string }>('POST', '/api/v1/join-tokens', {
+      name: 'all',
+      expired_at: '2099-01-01T00:00:00Z',
+    });
+    security = { autoIssueCert: true, tlsPolicy: 'force', joinToken: token };
+    const yaml = JSON.stringify({
+      server: { port: 0, listenIP: inside, advertiseIP: outside, cacheDir: swarm.directory.join('scheduler') },
+      manager: { addr: `${outside}:${manager.grpcPort}` },
+      security,
+    });
+    const { config } = parseConfig(schedulerConfigSchema, yaml, 'scheduler.yaml');
+    scheduler = await SchedulerService.create(config, { logger: silentLogger });
+    cleanup.use(scheduler);
+    await scheduler.start();
+    await relay(scheduler.port);
+    parent = await startDaemon('seed', true);
+    child = await startDaemon('peer', false);
+  });
+  after(() => cleanup.disposeAsync());
+
+  test('D-1: a download crosses the cluster, and a relay in front of everything reads nothing of it', async () => {
+    assert.ok(parent && child);
+    const url = origin.add('/secret', { content });
+    await swarm.download(parent, { url });
+    const outputPath = swarm.directory.join('out');
+    const receipt = await swarm.download(child, { url, outputPath });
+    assert.equal(receipt.bytesFromOrigin, 0, 'all comes from the seed');
+    assert.deepEqual(readFileSync(outputPath), content);
+    const all = Buffer.concat(seen);
+    assert.ok(all.length > content.length, 'it went through the relays');
+    const [secret = ''] = security.joinToken.split('.');
+    for (const text of [pattern, taskId({ url }), '/secret', secret, 'hostname'])
+      assert.equal(all.includes(text), false, text);
+  });
+
+  test('DF2-13: without a certificate nobody gets anywhere, in plain text or in TLS', async () => {
+    const ca = Buffer.from((await rootCertificate()) ?? '');
+    const attempts: [string, number][] = [
+      ['manager', manager.grpcPort],
+      ['scheduler', scheduler.port],
+      ['daemon', portOf(parent?.service.addresses.peer)],
+    ];
+    for (const [name, port] of attempts) {
+      for (const tls of [undefined, { ca }]) {
+        await using channels = new Channels({ tls });
+        const call = <S extends ServiceDefinition>(service: S): RpcClient<S> =>
+          createClient(service, channels, `${inside}:${port}`);
+        const refused = (error: { code: string }): boolean => ['UNAVAILABLE', 'UNAUTHENTICATED'].includes(error.code);
+        await assert.rejects(call(HealthDefinition).check({ service: '' }, { timeoutMs: 10_000 }), refused, name);
+        if (name === 'daemon')
+          await assert.rejects(call(DfdaemonUploadDefinition).statLocalTask({ taskId: 'a'.repeat(64) }), refused);
+      }
+    }
+    const pieces = connect(portOf(parent?.service.addresses.upload), inside).on('error', () => undefined);
+    pieces.write(Buffer.alloc(200, 1));
+    let answer = Buffer.alloc(0);
+    pieces.on('data', (chunk: Buffer) => (answer = Buffer.concat([answer, chunk])));
+    await once(pieces, 'close');
+    assert.match(answer.toString('latin1'), /TLS only/);
+  });
+
+  async function rootCertificate(): Promise<string | undefined> {
+    const root = await rootOf(manager);
+    return (await root.ok<{ certificate: string }>('GET', '/api/v1/certificates/authority')).certificate;
+  }
+});
