@@ -42,7 +42,8 @@ const announcePeerMembers: Readonly<Record<string, rule.MessageSchema>> = {
     parents: rule.each(rule.message(parentTraffic), 256),
   }),
   taskMetadataRequest: taskMetadata,
-  originLeaseFailedRequest: rule.schema<scheduler.OriginLeaseFailedRequest>({ leaseId: rule.text(128) }),
+  // Without an id: nobody gave anything, and the daemon went to the origin by itself.
+  originLeaseFailedRequest: rule.schema<scheduler.OriginLeaseFailedRequest>({ leaseId: rule.optional(rule.text(128)) }),
 };
 
 const holding = rule.schema<scheduler.TaskHolding>({

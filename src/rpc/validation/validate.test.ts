@@ -32,6 +32,12 @@ const refused = (message: AnnouncePeerRequest, field: RegExp): void =>
   });
 
 void describe('validation', () => {
+  void it('admits the failure of a daemon that went to the origin without a lease', () => {
+    const value = { leaseId: '', temporary: true };
+    const message = AnnouncePeerRequest.fromPartial({ ...ids, request: { $case: 'originLeaseFailedRequest', value } });
+    validate('scheduler.v2.AnnouncePeerRequest', message);
+  });
+
   void it('answers any decodable bytes with acceptance or INVALID_ARGUMENT, never with another error', () => {
     fc.assert(
       fc.property(fc.constantFrom(...requests), fc.uint8Array({ maxLength: 200 }), (type, bytes) => {
