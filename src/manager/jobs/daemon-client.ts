@@ -35,12 +35,14 @@ export class DaemonClient {
       { signal },
     )) {
       if (response?.$case === 'downloadTaskStartedResponse') {
-        const { contentLength, isFinished, pieces } = response.value;
-        const there = pieces.reduce((sum, piece) => sum + piece.length, 0);
-        progress = { taskId, contentLengthBytes: contentLength, completedBytes: isFinished ? contentLength : there };
+        // Its pieces are all there are; those the host has, and those it gets, follow one by one.
+        const { contentLength } = response.value;
+        progress = { taskId, contentLengthBytes: contentLength, completedBytes: 0 };
       } else if (response?.$case === 'downloadPieceFinishedResponse') {
         const length = response.value.piece?.length ?? 0;
-        progress = { ...progress, taskId, completedBytes: progress.completedBytes + length };
+        // Content that turned out to be forged is told a second time.
+        const completedBytes = Math.min(progress.contentLengthBytes, progress.completedBytes + length);
+        progress = { ...progress, taskId, completedBytes };
       }
       onProgress(progress);
     }
