@@ -24,6 +24,7 @@ const packageOfProgram: Readonly<Record<string, string>> = {
   runc: 'runc',
   docker: 'docker.io',
   dockerd: 'docker.io',
+  haproxy: 'haproxy',
   promtool: 'prometheus',
   mariadbd: 'mariadb-server',
   'mariadb-install-db': 'mariadb-server',

@@ -169,7 +169,8 @@ async function serverDirectory(user: string): Promise<{ path: string; as: { uid?
   return { path, as: { uid, gid } };
 }
 
-async function freePort(): Promise<number> {
+/** For programs that cannot tell which port they took. */
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
