@@ -24,6 +24,7 @@ interface PreheatFlags {
   readonly header?: string[];
   readonly priority: string;
   readonly insecureSkipVerify?: boolean;
+  readonly identity?: string;
   readonly timeout: string;
   readonly json?: boolean;
 }
@@ -50,6 +51,7 @@ export function definePreheat(task: Parser, io: CommandIo, run: (work: () => Pro
     .option('-H, --header <name: value>', 'sent to the origin; may be repeated', several)
     .option('-p, --priority <0..6>', 'of the downloads', '6')
     .option('--insecure-skip-verify', 'do not verify the certificate of the origin')
+    .option('--identity <file>', 'identity/node.pem of this node, where the scheduler speaks TLS [DFCTL_IDENTITY]')
     .option('--timeout <duration>', 'of the whole preheat', '2h')
     .option('--json', 'JSON, one object per line')
     .action((url: string, flags: PreheatFlags) => run(() => preheat(url, flags, io)));
@@ -65,7 +67,7 @@ async function preheat(url: string, flags: PreheatFlags, io: CommandIo): Promise
   const { Channels } = await import('../rpc/channels.ts');
   const { createClient } = await import('../rpc/client.ts');
   const scheduler = await import('../rpc/generated/scheduler/v2/scheduler.ts');
-  await using channels = new Channels();
+  await using channels = new Channels({ tls: await ownIdentity(flags.identity ?? io.env['DFCTL_IDENTITY']) });
   await channels.ready(address, { signal: io.signal });
   const client = createClient(scheduler.SchedulerDefinition, channels, address);
   const timeoutMs = parseDurationMs(flags.timeout);
@@ -161,4 +163,15 @@ function headerLine(line: string): [string, string] {
 
 function invalid(message: string, hint: string): DragonflyError {
   return new DragonflyError('INVALID_ARGUMENT', message, { hint });
+}
+
+/** Throws INVALID_ARGUMENT for a file that holds none. */
+async function ownIdentity(path: string | undefined) {
+  if (path === undefined || path === '') return undefined;
+  const { clientMaterial, loadIdentity } = await import('../rpc/identity/identity-file.ts');
+  const identity = await loadIdentity(path);
+  if (identity) return clientMaterial(identity);
+  throw new DragonflyError('INVALID_ARGUMENT', `${path} is not readable, or holds no certificate of this node`, {
+    hint: 'It is identity/node.pem in the workHome of the dfdaemon; run as its user.',
+  });
 }

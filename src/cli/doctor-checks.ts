@@ -8,6 +8,7 @@ import { formatBytes, formatDurationMs } from '../core/units.ts';
 import { version } from '../core/version.ts';
 import type { Channels } from '../rpc/channels.ts';
 import { createClient } from '../rpc/client.ts';
+import { identityPath, type Identity } from '../rpc/identity/identity-file.ts';
 import { ListSchedulersRequest, ManagerDefinition, SourceType } from '../rpc/generated/manager/v2/manager.ts';
 
 export interface Finding {
@@ -22,6 +23,7 @@ export interface Finding {
 /** The part of the daemon's configuration that the doctor reads; the entry point brings the loader. */
 export interface NodeConfig {
   readonly dataDir: string;
+  readonly workHome: string;
   readonly storage: { readonly diskGCThresholdPercent: number };
   readonly health: { readonly path: string; readonly tcpListen: Listen };
   readonly scheduler: {
@@ -42,7 +44,11 @@ export interface NodeConfig {
     readonly proxies: readonly ProxyRule[];
     readonly rules: readonly ProxyRule[];
   };
-  readonly security: { readonly caCert: string };
+  readonly security: {
+    readonly caCert: string;
+    readonly autoIssueCert: boolean;
+    readonly tlsPolicy: 'default' | 'prefer' | 'force';
+  };
 }
 
 export interface Listen {
@@ -64,6 +70,7 @@ interface TlsFiles {
 
 const probeTimeoutMs = 3000;
 const certificateWarningMs = 7 * 86_400_000;
+const issuedWarningShare = 0.2;
 const clockWarningMs = 5000;
 const clockFailureMs = 60_000;
 
@@ -230,7 +237,25 @@ export async function checkClock(urls: readonly string[], signal: AbortSignal): 
   return unchecked('clock', 'nothing that tells the time was reachable');
 }
 
-export function checkCertificates(config: NodeConfig): Finding[] {
+/** The certificate that the manager issued; it is renewed long before it ends, so little left means that this fails. */
+function checkIssued({ certificate }: Identity): Finding {
+  const [fromMs, untilMs] = [certificate.validFromDate.getTime(), certificate.validToDate.getTime()];
+  const text = `the one of this node is valid until ${certificate.validToDate.toISOString()}`;
+  if (Date.now() < untilMs - (untilMs - fromMs) * issuedWarningShare) return ok('certificate', text);
+  return failure(
+    'certificate',
+    `${text} and was not renewed`,
+    'See the lines on the manager, and the log of the dfdaemon.',
+  );
+}
+
+/** @param identity issued by the manager, when there is one. */
+export function checkCertificates(config: NodeConfig, identity: Identity | undefined): Finding[] {
+  if (config.security.autoIssueCert) {
+    if (identity) return [checkIssued(identity)];
+    const where = identityPath(config.workHome);
+    return [unchecked('certificate', `none was issued yet, or this user may not read ${where}`)];
+  }
   const files = [
     ...config.download.sourceCA,
     config.security.caCert,

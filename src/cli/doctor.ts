@@ -3,6 +3,7 @@ import { Command as Parser, CommanderError } from 'commander';
 import type { Command, CommandIo } from '../core/command.ts';
 import { DragonflyError, toDragonflyError } from '../core/errors.ts';
 import { Channels } from '../rpc/channels.ts';
+import { clientMaterial, identityPath, loadIdentity } from '../rpc/identity/identity-file.ts';
 import { createClient } from '../rpc/client.ts';
 import { DfdaemonDownloadDefinition } from '../rpc/generated/dfdaemon/v2/dfdaemon.ts';
 import { findDaemon, requireDaemon, type DaemonEndpoint } from './daemon-endpoint.ts';
@@ -87,7 +88,11 @@ async function examine(
     const { message, hint } = toDragonflyError(error);
     return show(failure('configuration', message, hint ?? 'Correct the file.'));
   }
-  await using channels = new Channels();
+  const { autoIssueCert, tlsPolicy } = config.security;
+  const identity = autoIssueCert ? await loadIdentity(identityPath(config.workHome)) : undefined;
+  await using channels = new Channels({
+    tls: identity && tlsPolicy !== 'default' ? clientMaterial(identity) : undefined,
+  });
   const daemon = await findRunning(config, channels, flags, io);
   show(daemon.finding);
   show(...(await checkPorts(config, daemon.endpoint !== undefined, signal)));
@@ -98,7 +103,7 @@ async function examine(
   const managerHosts = config.scheduler.manager.netAddrs.map(({ addr }) => addr.replace(/:\d+$/, ''));
   const clocks = [...managerHosts.map((host) => `http://${host}:8080/`), ...(url?.startsWith('http:') ? [url] : [])];
   show(await checkClock(clocks, signal));
-  show(...checkCertificates(config));
+  show(...checkCertificates(config, identity));
   const { port } = proxyListen(config);
   show(...checkWiring(typeof port === 'number' ? port : port.start, flags.root));
   if (url === undefined) return;

@@ -29,7 +29,7 @@ const firstRetryMs = 500;
 const changeSpreadMs = 2_000;
 
 /** Changes of these make no difference to a daemon. */
-const foreignTopics = new Set(['application', 'certificate', 'seed_peer']);
+const foreignTopics = new Set(['application', 'seed_peer']);
 
 export interface DynconfigOptions {
   readonly manager: ManagerClient | undefined;
@@ -39,6 +39,8 @@ export interface DynconfigOptions {
   readonly refreshIntervalMs: number;
   readonly isServing: (address: string, signal: AbortSignal) => Promise<boolean>;
   readonly onSettings: (settings: DynamicSettings) => Promise<void>;
+  /** A certificate may have been revoked. */
+  readonly onRevocation: () => void;
   readonly logger: Logger;
 }
 
@@ -92,6 +94,7 @@ export class Dynconfig implements Closable {
   }
 
   #changed(topic: string | undefined): void {
+    if (topic === 'certificate') return this.#options.onRevocation();
     if (topic !== undefined && foreignTopics.has(topic)) return;
     this.suspect(Math.random() * changeSpreadMs);
   }

@@ -288,6 +288,7 @@ export class DfdaemonService implements Closable {
           await this.#controlPlane.update('schedulers', settings.schedulers);
           await schedulers.update(settings.schedulers);
         },
+        onRevocation: () => void certificate?.refreshRevocations(),
         logger,
       }),
     );

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { after, before, describe, test } from 'node:test';
 import { parseConfig } from '../../src/core/config.ts';
 import { taskId } from '../../src/core/ids.ts';
@@ -16,6 +17,7 @@ import { createClient, type RpcClient } from '../../src/rpc/client.ts';
 import type { ServiceDefinition } from '../../src/rpc/definition.ts';
 import { DfdaemonUploadDefinition } from '../../src/rpc/generated/dfdaemon/v2/dfdaemon.ts';
 import { HealthDefinition } from '../../src/rpc/generated/grpc/health/v1/health.ts';
+import { clientMaterial, identityPath, loadIdentity } from '../../src/rpc/identity/identity-file.ts';
 import { schedulerConfigSchema } from '../../src/scheduler/config.ts';
 import { SchedulerService } from '../../src/scheduler/scheduler-service.ts';
 import { databaseConfig } from '../manager/engines.ts';
@@ -156,6 +158,25 @@ describe('force, with issued certificates', { timeout: 120_000 }, () => {
     pieces.on('data', (chunk: Buffer) => (answer = Buffer.concat([answer, chunk])));
     await once(pieces, 'close');
     assert.match(answer.toString('latin1'), /TLS only/);
+  });
+
+  test('a certificate that is revoked at the manager loses its connections to every service', async () => {
+    const identity = await loadIdentity(identityPath(swarm.directory.join('peer')));
+    assert.ok(identity);
+    const { ca, cert, key } = clientMaterial(identity);
+    const ports = [scheduler.port, portOf(parent?.service.addresses.peer), portOf(parent?.service.addresses.upload)];
+    const open = await Promise.all(
+      [...ports, manager.grpcPort].map(async (port) => {
+        const socket = connectTls({ host: inside, port, ca, cert, key, ALPNProtocols: ['h2'] });
+        const end = once(socket.on('error', () => undefined).resume(), 'close');
+        await once(socket, 'secureConnect');
+        return { end };
+      }),
+    );
+    const root = await rootOf(manager);
+    const serial = identity.certificate.serialNumber.toLowerCase();
+    await root.ok('POST', `/api/v1/certificates/${serial}/revoke`);
+    await Promise.all(open.map(({ end }) => end));
   });
 
   async function rootCertificate(): Promise<string | undefined> {

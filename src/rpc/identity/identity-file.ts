@@ -1,7 +1,8 @@
 /** The certificate and key of this node on disk: one file, so that both change in the same instant. */
 import { X509Certificate } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
+import type { ClientTls } from '../tls.ts';
 
 export interface Identity {
   readonly certificate: X509Certificate;
@@ -9,6 +10,16 @@ export interface Identity {
   readonly key: string;
   /** PEM of the authority, or several. */
   readonly authorities: string;
+}
+
+/** Where a service keeps it, below its directory. */
+export function identityPath(directory: string): string {
+  return join(directory, 'identity', 'node.pem');
+}
+
+/** What a tool of this node shows and trusts. */
+export function clientMaterial({ certificate, key, authorities }: Identity): ClientTls {
+  return { ca: Buffer.from(authorities), cert: Buffer.from(certificate.toString()), key: Buffer.from(key) };
 }
 
 /** Undefined when there is none, or the file is not what this wrote. */

@@ -1,9 +1,9 @@
 /** The identity a service has by its configuration, and what its ports and connections do with it. */
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { DragonflyError } from '../../core/errors.ts';
 import type { Logger } from '../../core/logger.ts';
 import { liveTls, type ClientTls, type ServerTls } from '../tls.ts';
+import { identityPath } from './identity-file.ts';
 import { NodeIdentity } from './node-identity.ts';
 import type { MemberSecurity } from './security-config.ts';
 
@@ -25,7 +25,7 @@ export async function openIdentity(place: MemberPlace): Promise<NodeIdentity | u
   if (!security.autoIssueCert) return undefined;
   const { dnsNames, ipAddresses, validityPeriod } = security.certSpec;
   return NodeIdentity.open({
-    path: join(directory, 'identity', 'node.pem'),
+    path: identityPath(directory),
     managers,
     joinToken: security.joinToken,
     authorityPem: security.caCert === '' ? undefined : await pem(security.caCert),
