@@ -215,6 +215,24 @@ describe('downloads through the proxy', () => {
     assert.equal((await ask(daemon, `${origin.url}/x`)).body.toString(), 'second');
   });
 
+  test('with prefetch a part is answered as soon as it is there, not when the rest has come', async () => {
+    const gate = Promise.withResolvers<void>();
+    await using origin = await startOrigin((request, response) => {
+      if (request.method === 'HEAD') return serveBody(content)(request, response);
+      response.writeHead(200, { 'content-length': content.length, 'accept-ranges': 'bytes' });
+      response.write(content.subarray(0, 5 * 2 ** 20));
+      return void gate.promise.then(() => response.end(content.subarray(5 * 2 ** 20)));
+    });
+    await using daemon = await startDaemon({ proxy: { prefetch: true } });
+    const headers = { 'X-Dragonfly-Registry': origin.url };
+    const part = await ask(daemon, `/v2/a/blobs/${digest}`, { headers: { ...headers, Range: 'bytes=100-999' } });
+    assert.equal(part.status, 206);
+    assert.ok(part.body.equals(content.subarray(100, 1000)));
+    gate.resolve(); // before this the part would have waited for ever
+    assert.ok((await ask(daemon, `/v2/a/blobs/${digest}`, { headers })).body.equals(content));
+    assert.equal(gets(origin), 1);
+  });
+
   test('a client that leaves does not disturb the others', async () => {
     const gate = Promise.withResolvers<void>();
     await using origin = await startOrigin((request, response) => {

@@ -127,16 +127,14 @@ export class Download {
     return this.#state;
   }
 
-  /** A digest is expected and has not been confirmed yet: the last bytes must not be released. */
-  get holdsLastBytes(): boolean {
+  /** A digest is expected and has not been confirmed yet: a reader of the whole must not get its last byte. */
+  get holdsLastByte(): boolean {
     return this.#check !== undefined && this.#wanted === undefined && this.#state !== 'succeeded';
   }
 
   /** Bytes at the start of the piece that are in the file, straight from the origin, before the piece is complete. */
   writtenOf(piece: number): number {
-    return this.#check && this.#wanted === undefined && piece === (this.stored.layout?.pieceCount ?? 0) - 1
-      ? 0 // the last bytes wait for the digest
-      : this.#origin.writtenOf(piece);
+    return this.#origin.writtenOf(piece);
   }
 
   /** Resolves at the next bytes, piece, layout or end. */

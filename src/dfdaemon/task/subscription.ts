@@ -156,10 +156,19 @@ export class Subscription implements OpenTask {
     this.#signal.throwIfAborted();
     const last = this.#lastPiece();
     if (last !== undefined && number > last) return undefined;
-    const held = this.#stored.pieces.has(number) && !(number === last && this.#download?.holdsLastBytes === true);
-    const piece = held ? this.#stored.piece(number) : undefined;
-    if (piece) return { bytes: piece.length, complete: true };
-    return { bytes: held ? 0 : (this.#download?.writtenOf(number) ?? 0), complete: false };
+    const piece = this.#stored.pieces.has(number) ? this.#stored.piece(number) : undefined;
+    const bytes = piece?.length ?? this.#download?.writtenOf(number) ?? 0;
+    if (number !== last || !this.#waitsForDigest()) return { bytes, complete: piece !== undefined };
+    const length = (this.contentLengthBytes ?? 0) - number * this.pieceLengthBytes;
+    return { bytes: Math.max(0, Math.min(bytes, length - 1)), complete: false };
+  }
+
+  /**
+   * What is delivered whole must not end well unless its digest is right: the last byte waits for it. A part proves
+   * nothing by its end, so its reader need not wait for the rest of the content, which may be a long way off.
+   */
+  #waitsForDigest(): boolean {
+    return this.#download?.holdsLastByte === true && this.#wantedPieces() === undefined;
   }
 
   /** Until the download changes; throws its error. */
@@ -203,7 +212,7 @@ export class Subscription implements OpenTask {
 
   #allThere(told: ReadonlySet<number>): boolean {
     const { layout } = this.#stored;
-    if (!layout || this.#download?.holdsLastBytes === true) return false;
+    if (!layout || this.#waitsForDigest()) return false;
     const wanted = this.#wantedPieces();
     return told.size === (wanted ? wanted.last - wanted.first + 1 : layout.pieceCount);
   }
