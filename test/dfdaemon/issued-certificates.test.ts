@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { connect, createServer, type Socket } from 'node:net';
+import { connect } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { after, before, describe, test } from 'node:test';
 import { parseConfig } from '../../src/core/config.ts';
@@ -24,6 +24,7 @@ import { databaseConfig } from '../manager/engines.ts';
 import { rootOf, startManager } from '../manager/manager-fixture.ts';
 import { HttpOrigin } from '../support/http-origin.ts';
 import { LocalSwarm, type Daemon } from '../support/local-swarm.ts';
+import { recordingRelay } from '../support/recording-relay.ts';
 
 const pattern = 'a sentence that must never be read on the wire. ';
 const content = Buffer.alloc(9 * 2 ** 20, pattern);
@@ -42,26 +43,7 @@ describe('force, with issued certificates', { timeout: 120_000 }, () => {
   let [parent, child]: Daemon[] = [];
 
   async function relay(port: number): Promise<void> {
-    const sockets = new Set<Socket>();
-    const server = createServer((from) => {
-      const to = connect(port, inside);
-      for (const [source, sink] of [
-        [from, to],
-        [to, from],
-      ] as const) {
-        sockets.add(source);
-        source.on('error', () => sink.destroy()).on('close', () => sink.destroy());
-        source.on('data', (chunk) => {
-          seen.push(chunk);
-          sink.write(chunk);
-        });
-      }
-    }).listen(port, outside);
-    cleanup.defer(() => {
-      server.close();
-      for (const socket of sockets) socket.destroy();
-    });
-    await once(server, 'listening');
+    cleanup.use(await recordingRelay({ host: outside, port }, { host: inside, port }, seen));
   }
 
   const portOf = (address: string | undefined): number => Number(address?.split(':').at(-1));

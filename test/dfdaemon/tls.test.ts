@@ -1,7 +1,7 @@
 /** Whole daemons and a scheduler over TLS, with a relay in front of everything that records what passes. */
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { connect, createServer, type Socket } from 'node:net';
+import { connect } from 'node:net';
 import { once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
 import { taskId } from '../../src/core/ids.ts';
@@ -17,6 +17,7 @@ import { SchedulerService } from '../../src/scheduler/scheduler-service.ts';
 import { TestAuthority, type KeyAndCertificate } from '../rpc/certificates.ts';
 import { HttpOrigin } from '../support/http-origin.ts';
 import { LocalSwarm, type Daemon } from '../support/local-swarm.ts';
+import { recordingRelay } from '../support/recording-relay.ts';
 
 const mebibyte = 2 ** 20;
 const pattern = 'a sentence that must never be read on the wire. ';
@@ -95,27 +96,7 @@ describe('transport security', { timeout: 120_000 }, () => {
   /** Relays the port from the outside to the inside. */
   async function relay(address: string | undefined, seen: Buffer[]): Promise<void> {
     const port = Number(address?.split(':').at(-1));
-    const sockets = new Set<Socket>();
-    const server = createServer((from) => {
-      const to = connect(port, inside);
-      for (const [source, sink] of [
-        [from, to],
-        [to, from],
-      ] as const) {
-        sockets.add(source);
-        source.on('error', () => sink.destroy());
-        source.on('close', () => sink.destroy());
-        source.on('data', (chunk) => {
-          seen.push(chunk);
-          sink.write(chunk);
-        });
-      }
-    }).listen(port, outside);
-    cleanup.defer(() => {
-      server.close();
-      for (const socket of sockets) socket.destroy();
-    });
-    await once(server, 'listening');
+    cleanup.use(await recordingRelay({ host: outside, port }, { host: inside, port }, seen));
   }
 
   /** One daemon gets the content from the other; resolves with everything that passed between all services. */

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
-import { connect as dial, createServer, type AddressInfo } from 'node:net';
 import { connect } from 'node:tls';
 import { after, before, describe, test } from 'node:test';
 import { silentLogger } from '../../src/core/logger.ts';
@@ -19,6 +18,7 @@ import { RpcServer } from '../../src/rpc/server.ts';
 import { databaseConfig } from '../manager/engines.ts';
 import { rootOf, startManager } from '../manager/manager-fixture.ts';
 import type { RestClient } from '../manager/rest-client.ts';
+import { recordingRelay } from '../support/recording-relay.ts';
 import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.ts';
 
 const taskId = 'b'.repeat(64);
@@ -113,16 +113,10 @@ describe('the certificate of a node', { timeout: 120_000 }, () => {
 
   test('a secret is not sent to somebody in the place of the manager', async () => {
     const seen: Buffer[] = [];
-    const relay = createServer((client) => {
-      const upstream = dial(manager.grpcPort, '127.0.0.1').on('error', () => client.destroy());
-      client.on('data', (chunk: Buffer) => seen.push(chunk)).on('error', () => upstream.destroy());
-      client.pipe(upstream).pipe(client);
-    });
-    relay.listen(0, '127.0.0.1');
-    await once(relay, 'listening');
-    cleanup.defer(() => void relay.close());
+    const to = { host: '127.0.0.1', port: manager.grpcPort };
+    const relay = cleanup.use(await recordingRelay({ host: '127.0.0.1', port: 0 }, to, seen));
     const [secret = ''] = joinToken.split('.');
-    const managers = [`127.0.0.1:${(relay.address() as AddressInfo).port}`];
+    const managers = [`127.0.0.1:${relay.port}`];
     await assert.rejects(join({ managers, joinToken: `${secret}.${'0'.repeat(64)}` }), { code: 'PERMISSION_DENIED' });
     await assert.rejects(join({ joinToken: secret }), { code: 'CONFIG_INVALID', message: /in its place/ });
     assert.ok(seen.length > 0);

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
-import { createConnection, createServer, type AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
 import { parseConfig } from '../../src/core/config.ts';
 import { Channels } from '../../src/rpc/channels.ts';
@@ -10,6 +9,7 @@ import { SchedulerDefinition } from '../../src/rpc/generated/scheduler/v2/schedu
 import { RpcServer } from '../../src/rpc/server.ts';
 import { schedulerConfigSchema } from '../../src/scheduler/config.ts';
 import { SchedulerService } from '../../src/scheduler/scheduler-service.ts';
+import { recordingRelay } from '../support/recording-relay.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { TestAuthority } from './certificates.ts';
 
@@ -63,20 +63,14 @@ void describe('mutual TLS', () => {
     await server.start();
     await using _server = server;
     const seen: Buffer[] = [];
-    const relay = createServer((client) => {
-      const upstream = createConnection(server.port, '127.0.0.1');
-      client.on('data', (chunk) => seen.push(chunk)).on('error', () => undefined);
-      upstream.on('data', (chunk) => seen.push(chunk)).on('error', () => undefined);
-      client.pipe(upstream).pipe(client);
-    });
-    await new Promise<void>((resolve) => relay.listen(0, '127.0.0.1', resolve));
+    const to = { host: '127.0.0.1', port: server.port };
+    await using relay = await recordingRelay({ host: '127.0.0.1', port: 0 }, to, seen);
     {
       await using channels = new Channels({ tls: { ca, ...(await authority.issue()) } });
-      const address = `127.0.0.1:${(relay.address() as AddressInfo).port}`;
+      const address = `127.0.0.1:${relay.port}`;
       const task = await createClient(SchedulerDefinition, channels, address).statTask(request);
       assert.equal(task.id, 'known secret');
     }
-    relay.close();
     const text = Buffer.concat(seen).toString('latin1');
     assert.ok(text.length > 500);
     assert.ok(!text.includes('known secret') && !text.includes(request.taskId));
