@@ -2926,7 +2926,7 @@ export interface paths {
   };
   '/api/v1/events': {
     parameters: { query?: never; header?: never; path?: never; cookie?: never };
-    /** Server-sent events: `change` with what changed, `tasks`, `traffic`, `reset` when something may have been missed */
+    /** Server-sent events: `change` with what changed, `tasks`, `traffic`, `reset` when something may have been missed, `alive` now and then */
     get: {
       parameters: {
         query?: never;
@@ -3015,7 +3015,7 @@ export interface paths {
   };
   '/api/v1/tasks/{id}/events': {
     parameters: { query?: never; header?: never; path?: never; cookie?: never };
-    /** Its swarm as server-sent events: `snapshot`, then `delta`; `absent` while no scheduler knows it */
+    /** Its swarm as server-sent events: `snapshot`, then `delta`; `absent` while no scheduler knows it; `alive` now and then */
     get: {
       parameters: {
         query?: {

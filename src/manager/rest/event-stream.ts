@@ -46,7 +46,7 @@ export class EventStream {
     this.#send('reset', {});
     this.#timers = [
       setInterval(() => void this.#flush(), eventFlushMs),
-      setInterval(() => this.#isBehind() || response.write(': alive\n\n'), eventHeartbeatMs),
+      setInterval(() => this.#isBehind() || this.#send('alive', {}), eventHeartbeatMs),
     ];
     for (const timer of this.#timers) timer.unref();
   }

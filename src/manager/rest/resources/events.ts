@@ -33,7 +33,7 @@ export function eventRoutes(app: RestApp, { access, changes, live }: RestParts):
       config: { access: { kind: 'session', object: 'events' } },
       schema: {
         summary:
-          'Server-sent events: `change` with what changed, `tasks`, `traffic`, `reset` when something may have been missed',
+          'Server-sent events: `change` with what changed, `tasks`, `traffic`, `reset` when something may have been missed, `alive` now and then',
         response: { 200: z.string().describe('text/event-stream of ChangeEvent, TasksEvent and TrafficEvent') },
       },
     },

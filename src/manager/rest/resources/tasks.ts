@@ -68,7 +68,8 @@ function taskEvents(app: RestApp, { access, changes, live }: RestParts): void {
     {
       config: { access: { kind: 'session', object: 'tasks' } },
       schema: {
-        summary: 'Its swarm as server-sent events: `snapshot`, then `delta`; `absent` while no scheduler knows it',
+        summary:
+          'Its swarm as server-sent events: `snapshot`, then `delta`; `absent` while no scheduler knows it; `alive` now and then',
         params,
         querystring: z.object(inCluster),
         response: { 200: z.string().describe('text/event-stream of TaskEvent') },
@@ -114,7 +115,10 @@ async function sendViews(
     'cache-control': 'no-cache, no-transform',
     'x-accel-buffering': 'no',
   });
-  const heartbeat = setInterval(() => response.writableNeedDrain || response.write(': alive\n\n'), eventHeartbeatMs);
+  const heartbeat = setInterval(
+    () => response.writableNeedDrain || response.write('event: alive\ndata: {}\n\n'),
+    eventHeartbeatMs,
+  );
   try {
     for await (const view of views) {
       const data = view.kind === 'absent' ? {} : view.event;
