@@ -14,6 +14,7 @@ const states: Readonly<Record<string, readonly [Tone, PlainKey]>> = {
   PENDING: ['info', 'state.pending'],
   RECEIVED: ['info', 'state.pending'],
   STARTED: ['info', 'state.running'],
+  RUNNING: ['info', 'state.running'],
   RETRY: ['warning', 'state.retrying'],
   CANCELLED: ['default', 'state.canceled'],
   SUCCESS: ['success', 'state.success'],

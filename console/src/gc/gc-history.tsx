@@ -7,7 +7,7 @@ import { TextLink } from '../components/text-link.tsx';
 import { TimeText } from '../components/time-text.tsx';
 import { useListState } from '../components/use-list-state.ts';
 import { useText } from '../i18n/language.tsx';
-import { jobsQuery, subjectOf, type Job } from '../jobs/job-queries.ts';
+import { jobsQuery, shownState, subjectOf, type Job } from '../jobs/job-queries.ts';
 import { useMay } from '../session/use-session.ts';
 
 export function GcHistory(): ReactNode {
@@ -18,7 +18,7 @@ export function GcHistory(): ReactNode {
   const columns: Column<Job>[] = [
     { key: 'job', header: t('jobs.job'), cell: ({ id }) => <TextLink to={`/jobs/${id}`}>#{id}</TextLink> },
     { key: 'kind', header: t('field.type'), cell: subjectOf },
-    { key: 'state', header: t('field.state'), cell: ({ state }) => <StateChip state={state} /> },
+    { key: 'state', header: t('field.state'), cell: (job) => <StateChip state={shownState(job)} /> },
     {
       key: 'purged',
       header: t('gc.purgedHeader'),

@@ -45,6 +45,8 @@ export function GcKind({ kind, config, ttls }: GcKindProps): ReactNode {
       notify.done(t('common.saved'));
     },
   });
+  const daysText = (hours: number): string | undefined =>
+    hours > 0 ? t('gc.ttlDays', { days: Math.round((hours / 24) * 10) / 10 }) : undefined;
   return (
     <Section title={t(`gc.${kind}`)} about={t(`gc.${kind}About`)}>
       <form
@@ -58,7 +60,7 @@ export function GcKind({ kind, config, ttls }: GcKindProps): ReactNode {
           <NumberInput
             field={form.field('hours')}
             label={t('gc.ttl')}
-            help={t('gc.ttlHelp')}
+            help={daysText(Number(form.values.hours))}
             min={1}
             max={maxHours}
             disabled={!mayConfigure}

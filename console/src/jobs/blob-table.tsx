@@ -18,6 +18,9 @@ import { useFormats } from '../i18n/format.ts';
 import { useText } from '../i18n/language.tsx';
 import type { JobBlob } from './job-queries.ts';
 
+/** On a phone the amount stands below the name, and the proof in place of the state. */
+const fromTablet = { display: { xs: 'none', sm: 'table-cell' } };
+
 export function BlobTable({ label, blobs }: { readonly label: string; readonly blobs: readonly JobBlob[] }): ReactNode {
   const t = useText();
   return (
@@ -27,8 +30,8 @@ export function BlobTable({ label, blobs }: { readonly label: string; readonly b
           <TableRow>
             <TableCell>{t('jobs.blob')}</TableCell>
             <TableCell>{t('field.state')}</TableCell>
-            <TableCell sx={{ minWidth: 140 }}>{t('jobs.held')}</TableCell>
-            <TableCell>{t('jobs.proof')}</TableCell>
+            <TableCell sx={{ ...fromTablet, minWidth: 140 }}>{t('jobs.held')}</TableCell>
+            <TableCell sx={fromTablet}>{t('jobs.proof')}</TableCell>
           </TableRow>
         </TableHead>
         <TableBody>
@@ -45,6 +48,7 @@ function BlobRow({ blob }: { readonly blob: JobBlob }): ReactNode {
   const t = useText();
   const { bytes } = useFormats();
   const { content_length: wanted, finished_bytes: held } = blob;
+  const amount = wanted > 0 ? t('jobs.bytesOf', { held: bytes(held), wanted: bytes(wanted) }) : bytes(held);
   return (
     <TableRow>
       <TableCell>
@@ -56,19 +60,27 @@ function BlobRow({ blob }: { readonly blob: JobBlob }): ReactNode {
           )}
           <CopyButton text={blob.url} label={t('common.copyUrl')} />
         </Box>
+        <Typography variant="caption" color="textSecondary" component="div" sx={{ display: { sm: 'none' } }}>
+          {amount}
+        </Typography>
         {blob.error !== '' && (
-          <Typography variant="body2" color="error">
+          <Typography variant="body2" color="error" sx={{ overflowWrap: 'anywhere' }}>
             {blob.error}
           </Typography>
         )}
       </TableCell>
       <TableCell>
-        <StateChip state={blob.state} />
+        {blob.verified && (
+          <Box sx={{ display: { sm: 'none' } }}>
+            <Verified />
+          </Box>
+        )}
+        <Box sx={{ display: { xs: blob.verified ? 'none' : 'block', sm: 'block' } }}>
+          <StateChip state={blob.state} />
+        </Box>
       </TableCell>
-      <TableCell>
-        <Typography variant="body2">
-          {wanted > 0 ? t('jobs.bytesOf', { held: bytes(held), wanted: bytes(wanted) }) : bytes(held)}
-        </Typography>
+      <TableCell sx={fromTablet}>
+        <Typography variant="body2">{amount}</Typography>
         {blob.state === 'RUNNING' && (
           <LinearProgress
             aria-label={shortName(blob.url)}
@@ -76,22 +88,20 @@ function BlobRow({ blob }: { readonly blob: JobBlob }): ReactNode {
           />
         )}
       </TableCell>
-      <TableCell>
-        {blob.verified ? (
-          <Tooltip describeChild title={t('jobs.verifiedHint')}>
-            <Box
-              component="span"
-              sx={{ display: 'inline-flex', alignItems: 'center', gap: 0.5, color: 'success.main' }}
-            >
-              <VerifiedIcon fontSize="small" />
-              {t('jobs.verified')}
-            </Box>
-          </Tooltip>
-        ) : (
-          '–'
-        )}
-      </TableCell>
+      <TableCell sx={fromTablet}>{blob.verified ? <Verified /> : '–'}</TableCell>
     </TableRow>
+  );
+}
+
+function Verified(): ReactNode {
+  const t = useText();
+  return (
+    <Tooltip describeChild title={t('jobs.verifiedHint')}>
+      <Box component="span" sx={{ display: 'flex', alignItems: 'center', gap: 0.5, color: 'success.main' }}>
+        <VerifiedIcon fontSize="small" />
+        {t('jobs.verified')}
+      </Box>
+    </Tooltip>
   );
 }
 

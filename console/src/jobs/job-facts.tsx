@@ -7,7 +7,8 @@ import { Section } from '../components/section.tsx';
 import { StateChip } from '../components/state-chip.tsx';
 import { TimeText } from '../components/time-text.tsx';
 import { useText } from '../i18n/language.tsx';
-import type { Job } from './job-queries.ts';
+import type { PlainKey, Translate } from '../i18n/text.ts';
+import { shownState, type Job } from './job-queries.ts';
 
 /** Shown by themselves, or of no interest. */
 const hidden = new Set(['headers', 'username', 'password', 'object_storage', 'hdfs', 'urls', 'url']);
@@ -16,7 +17,7 @@ export function JobFacts({ job }: { readonly job: Job }): ReactNode {
   const t = useText();
   const urls = urlsOf(job);
   const facts: Fact[] = [
-    { name: t('field.state'), value: <StateChip state={job.state} /> },
+    { name: t('field.state'), value: <StateChip state={shownState(job)} /> },
     { name: t('field.user'), value: job.user?.name ?? t('jobs.system') },
     {
       name: t('nav.clusters'),
@@ -24,7 +25,7 @@ export function JobFacts({ job }: { readonly job: Job }): ReactNode {
     },
     { name: t('field.created'), value: <TimeText at={job.created_at} /> },
     { name: t('field.updated'), value: <TimeText at={job.updated_at} /> },
-    ...Object.entries(job.args).flatMap(([name, value]) => (hidden.has(name) ? [] : argument(name, value))),
+    ...Object.entries(job.args).flatMap(([name, value]) => (hidden.has(name) ? [] : argument(name, value, t))),
   ];
   return (
     <Section title={t('jobs.facts')}>
@@ -43,10 +44,37 @@ export function JobFacts({ job }: { readonly job: Job }): ReactNode {
   );
 }
 
-function argument(name: string, value: unknown): Fact[] {
+/** Arguments that have a name of their own; those of newer managers are shown by the name the API gives them. */
+const names: Readonly<Record<string, PlainKey>> = {
+  type: 'field.type',
+  scope: 'preheat.scope',
+  platform: 'preheat.platform',
+  piece_length: 'task.pieceLength',
+  tag: 'task.tag',
+  application: 'task.application',
+  task_id: 'tasks.id',
+  ips: 'preheat.target.ips',
+  count: 'preheat.target.count',
+  percentage: 'preheat.target.percentage',
+  filtered_query_params: 'preheat.filteredParams',
+};
+
+const values: Readonly<Record<string, PlainKey>> = {
+  image: 'preheat.image',
+  file: 'preheat.file',
+  single_seed_peer: 'preheat.scope.single_seed_peer',
+  all_seed_peers: 'preheat.scope.all_seed_peers',
+  all_peers: 'preheat.scope.all_peers',
+  audit: 'gc.audit',
+  job: 'gc.job',
+};
+
+function argument(name: string, value: unknown, t: Translate): Fact[] {
   if (value === null || value === undefined || value === '' || (Array.isArray(value) && value.length === 0)) return [];
-  const text = typeof value === 'string' ? value : JSON.stringify(value);
-  return [{ name: spoken(name), value: typeof value === 'string' ? spoken(text) : text }];
+  const label = names[name];
+  const meaning = typeof value === 'string' ? values[value] : undefined;
+  const text = typeof value === 'string' ? value : Array.isArray(value) ? value.join(', ') : JSON.stringify(value);
+  return [{ name: label === undefined ? name : t(label), value: meaning === undefined ? text : t(meaning) }];
 }
 
 function urlsOf({ args }: Job): string[] {
@@ -59,9 +87,4 @@ function urlsOf({ args }: Job): string[] {
 function errorsOf({ result }: Job): string[] {
   const { job_states: states = [] } = (result ?? {}) as { job_states?: readonly { error?: string }[] };
   return [...new Set(states.map(({ error }) => error ?? '').filter((error) => error !== ''))];
-}
-
-/** `single_seed_peer` → `Single seed peer`. */
-function spoken(word: string): string {
-  return /^[a-z]+(_[a-z]+)*$/.test(word) ? word.charAt(0).toUpperCase() + word.slice(1).replaceAll('_', ' ') : word;
 }

@@ -33,9 +33,7 @@ function ShownJob({ job }: { readonly job: Job }): ReactNode {
       actions={may && <JobActions job={job} />}
     >
       <JobFacts job={job} />
-      {job.progress && job.progress.total > 0 && (
-        <JobProgressSection progress={job.progress} running={job.state === 'PENDING'} />
-      )}
+      {job.progress && job.progress.total > 0 && <JobProgressSection progress={job.progress} />}
       <JobResult job={job} />
     </Page>
   );

@@ -1,109 +1,93 @@
 /** How far a job is, on every node and for every blob, with each node's own word that it holds the bytes. */
-import ExpandMoreIcon from '@mui/icons-material/ExpandMore';
-import VerifiedIcon from '@mui/icons-material/Verified';
-import Accordion from '@mui/material/Accordion';
-import AccordionDetails from '@mui/material/AccordionDetails';
-import AccordionSummary from '@mui/material/AccordionSummary';
 import Box from '@mui/material/Box';
-import LinearProgress from '@mui/material/LinearProgress';
 import Stack from '@mui/material/Stack';
+import TablePagination from '@mui/material/TablePagination';
 import Typography from '@mui/material/Typography';
-import { useId, type ReactNode } from 'react';
+import { useState, type ReactNode } from 'react';
 import { Section } from '../components/section.tsx';
 import { useFormats } from '../i18n/format.ts';
 import { useText } from '../i18n/language.tsx';
-import { BlobTable } from './blob-table.tsx';
-import type { JobBlob, JobNode, JobProgress } from './job-queries.ts';
+import type { Translate } from '../i18n/text.ts';
+import type { JobNode, JobProgress } from './job-queries.ts';
+import { NodeProgress } from './node-progress.tsx';
+import { byUrgency, sharesOf } from './progress-figures.ts';
 
-/** Nodes whose blobs are shown from the beginning. */
+const nodesPerPage = 25;
+/** So few nodes show their blobs from the beginning. */
 const openNodes = 3;
 
-interface JobProgressProps {
-  readonly progress: JobProgress;
-  readonly running: boolean;
-}
-
-export function JobProgressSection({ progress, running }: JobProgressProps): ReactNode {
+export function JobProgressSection({ progress }: { readonly progress: JobProgress }): ReactNode {
   const t = useText();
   const { percent } = useFormats();
-  const { total, succeeded, failed, running: active, pending, nodes } = progress;
-  const share = total === 0 ? 0 : (succeeded + failed) / total;
+  const { done, failed } = sharesOf(progress);
   return (
-    <Section title={t('jobs.progress')} about={t('jobs.progressText', { succeeded, failed, running: active, pending })}>
+    <Section title={t('jobs.progress')} about={countsText(progress, t)}>
       <Stack spacing={2}>
         <Stack direction="row" spacing={2} sx={{ alignItems: 'center' }}>
-          <LinearProgress
-            variant="determinate"
-            value={share * 100}
-            color={failed > 0 ? 'error' : running ? 'primary' : 'success'}
+          <Box
+            role="progressbar"
             aria-label={t('jobs.progress')}
-            sx={{ flex: 1, height: 8, borderRadius: 4 }}
-          />
-          <Typography variant="body2">{percent(share)}</Typography>
+            aria-valuenow={Math.round(done * 100)}
+            aria-valuemin={0}
+            aria-valuemax={100}
+            sx={{
+              flex: 1,
+              display: 'flex',
+              height: 8,
+              borderRadius: 4,
+              overflow: 'hidden',
+              bgcolor: 'action.selected',
+            }}
+          >
+            <Box sx={{ width: `${done * 100}%`, bgcolor: 'success.main', transition: 'width 300ms' }} />
+            <Box sx={{ width: `${failed * 100}%`, bgcolor: 'error.main' }} />
+          </Box>
+          <Typography variant="body2">{percent(done)}</Typography>
         </Stack>
-        <div>
-          {nodes.map((node, index) => (
-            <NodeProgress
-              key={`${node.scheduler_cluster_id} ${node.host_name} ${node.ip}`}
-              node={node}
-              open={index < openNodes}
-            />
-          ))}
-        </div>
+        <Nodes nodes={progress.nodes} />
       </Stack>
     </Section>
   );
 }
 
-function NodeProgress({ node, open }: { readonly node: JobNode; readonly open: boolean }): ReactNode {
+/** Those that failed first, then those still at it: what one looks for stands on the first page. */
+function Nodes({ nodes }: { readonly nodes: readonly JobNode[] }): ReactNode {
   const t = useText();
-  const id = useId();
-  const { bytes } = useFormats();
-  const { held, wanted, verified, failed } = summaryOf(node.blobs);
+  const [page, setPage] = useState(0);
+  const last = Math.max(0, Math.ceil(nodes.length / nodesPerPage) - 1);
+  const shown = Math.min(page, last);
+  const rows = nodes.toSorted(byUrgency).slice(shown * nodesPerPage, (shown + 1) * nodesPerPage);
   return (
-    <Accordion
-      disableGutters
-      defaultExpanded={open}
-      variant="outlined"
-      slotProps={{ transition: { unmountOnExit: true } }}
-    >
-      <AccordionSummary id={id} aria-controls={`${id}-panel`} expandIcon={<ExpandMoreIcon />}>
-        <Stack direction="row" useFlexGap spacing={1.5} sx={{ flex: 1, flexWrap: 'wrap', alignItems: 'center', pr: 1 }}>
-          <Box sx={{ flex: '1 1 160px', minWidth: 0 }}>
-            <Typography sx={{ overflowWrap: 'anywhere', fontWeight: 600 }}>
-              {node.host_name || node.ip || t('jobs.noHost')}
-            </Typography>
-            <Typography variant="caption" color="textSecondary">
-              {[node.ip, node.host_type].filter((part) => part !== '').join(' · ')}
-            </Typography>
-          </Box>
-          <Typography variant="body2" color="textSecondary">
-            {wanted > 0 ? t('jobs.bytesOf', { held: bytes(held), wanted: bytes(wanted) }) : ''}
-          </Typography>
-          <Typography
-            variant="body2"
-            color={failed > 0 ? 'error' : 'textSecondary'}
-            sx={{ display: 'flex', gap: 0.5, alignItems: 'center' }}
-          >
-            {verified === node.blobs.length && <VerifiedIcon color="success" fontSize="small" />}
-            {failed > 0
-              ? t('jobs.blobsFailed', { failed })
-              : t('jobs.blobsVerified', { verified, total: node.blobs.length })}
-          </Typography>
-        </Stack>
-      </AccordionSummary>
-      <AccordionDetails>
-        <BlobTable label={t('jobs.blobsOf', { name: node.host_name })} blobs={node.blobs} />
-      </AccordionDetails>
-    </Accordion>
+    <div>
+      {rows.map((node) => (
+        <NodeProgress
+          key={`${node.scheduler_cluster_id} ${node.host_name} ${node.ip}`}
+          node={node}
+          open={nodes.length <= openNodes}
+        />
+      ))}
+      {nodes.length > nodesPerPage && (
+        <TablePagination
+          component="div"
+          count={nodes.length}
+          page={shown}
+          rowsPerPage={nodesPerPage}
+          rowsPerPageOptions={[nodesPerPage]}
+          labelDisplayedRows={({ from, to, count }) => t('table.range', { from, to, count })}
+          getItemAriaLabel={(type) => t(`table.${type}`)}
+          onPageChange={(_event, next) => setPage(next)}
+        />
+      )}
+    </div>
   );
 }
 
-function summaryOf(blobs: readonly JobBlob[]): { held: number; wanted: number; verified: number; failed: number } {
-  return {
-    held: blobs.reduce((sum, blob) => sum + blob.finished_bytes, 0),
-    wanted: blobs.reduce((sum, blob) => sum + Math.max(0, blob.content_length), 0),
-    verified: blobs.filter((blob) => blob.verified).length,
-    failed: blobs.filter((blob) => blob.state === 'FAILURE').length,
-  };
+/** What there is none of is not spoken of, except what one hopes for. */
+function countsText({ succeeded, failed, running, pending }: JobProgress, t: Translate): string {
+  return [
+    t('jobs.countDone', { count: succeeded }),
+    ...(failed > 0 ? [t('jobs.countFailed', { count: failed })] : []),
+    ...(running > 0 ? [t('jobs.countRunning', { count: running })] : []),
+    ...(pending > 0 ? [t('jobs.countWaiting', { count: pending })] : []),
+  ].join(' · ');
 }

@@ -48,6 +48,11 @@ export async function createJob(body: NewJob): Promise<Job> {
   return job;
 }
 
+/** A job that has not ended is under way, whatever its parts wait for. */
+export function shownState({ state }: Job): string {
+  return state === 'PENDING' ? 'RUNNING' : state;
+}
+
 /** What a job is about, in one line. */
 export function subjectOf({ args }: Job): string {
   const {

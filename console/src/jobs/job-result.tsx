@@ -6,7 +6,9 @@ import type { ReactNode } from 'react';
 import { Section } from '../components/section.tsx';
 import { useText } from '../i18n/language.tsx';
 import { ClusterLink } from '../members/cluster-link.tsx';
-import type { Job } from './job-queries.ts';
+import { useMay } from '../session/use-session.ts';
+import { DeleteTaskButton } from '../tasks/delete-task-button.tsx';
+import { subjectOf, type Job } from './job-queries.ts';
 
 interface FoundPeer {
   readonly id?: string;
@@ -23,7 +25,7 @@ interface ClusterResult {
   readonly failure_tasks?: readonly FoundPeer[] | null;
 }
 
-export function resultsOf({ result }: Job): ClusterResult[] {
+function resultsOf({ result }: Job): ClusterResult[] {
   const { job_states: states = [] } = (result ?? {}) as {
     job_states?: readonly { results?: readonly ClusterResult[] | null }[];
   };
@@ -32,6 +34,7 @@ export function resultsOf({ result }: Job): ClusterResult[] {
 
 export function JobResult({ job }: { readonly job: Job }): ReactNode {
   const t = useText();
+  const may = useMay('jobs');
   if (job.type === 'gc' && job.result) {
     const { purged } = job.result as { purged?: number };
     return <Section title={t('jobs.result')}>{t('gc.purged', { count: purged ?? 0 })}</Section>;
@@ -39,8 +42,23 @@ export function JobResult({ job }: { readonly job: Job }): ReactNode {
   if (job.type !== 'get_task' && job.type !== 'delete_task') return null;
   const results = resultsOf(job);
   if (results.length === 0) return null;
+  const holders = results.reduce((sum, { peers }) => sum + (peers?.length ?? 0), 0);
   return (
-    <Section title={t('jobs.result')}>
+    <Section
+      title={t('jobs.result')}
+      about={job.type === 'get_task' && holders > 0 ? t('tasks.heldBy', { nodes: holders }) : undefined}
+      actions={
+        may &&
+        holders > 0 && (
+          <DeleteTaskButton
+            name={subjectOf(job)}
+            nodes={holders}
+            args={job.args}
+            clusterIds={job.scheduler_clusters.map(({ id }) => id)}
+          />
+        )
+      }
+    >
       <Stack spacing={2}>
         {results.map((result) => (
           <ClusterFindings key={result.scheduler_cluster_id} result={result} />

@@ -12,7 +12,7 @@ import { TimeText } from '../components/time-text.tsx';
 import { useListState } from '../components/use-list-state.ts';
 import { useText } from '../i18n/language.tsx';
 import { useMay } from '../session/use-session.ts';
-import { jobsQuery, jobStates, jobTypes, subjectOf, typeOf, type Job } from './job-queries.ts';
+import { jobsQuery, jobStates, jobTypes, shownState, subjectOf, typeOf, type Job } from './job-queries.ts';
 
 export function JobsPage(): ReactNode {
   const t = useText();
@@ -36,12 +36,12 @@ export function JobsPage(): ReactNode {
         </TextLink>
       ),
     },
-    { key: 'state', header: t('field.state'), cell: (job) => <StateChip state={job.state} /> },
+    { key: 'state', header: t('field.state'), cell: (job) => <StateChip state={shownState(job)} /> },
     { key: 'subject', header: t('jobs.subject'), cell: (job) => <Subject job={job} />, from: 'sm' },
     {
       key: 'clusters',
       header: t('nav.clusters'),
-      cell: (job) => job.scheduler_clusters.map(({ name }) => name).join(', ') || '–',
+      cell: (job) => job.scheduler_clusters.map(({ name }) => name).join(', ') || t('jobs.allClusters'),
       from: 'lg',
     },
     { key: 'user', header: t('field.user'), cell: ({ user }) => user?.name ?? t('jobs.system'), from: 'md' },

@@ -9,7 +9,7 @@ import { StateChip } from '../components/state-chip.tsx';
 import { TextLink } from '../components/text-link.tsx';
 import { TimeText } from '../components/time-text.tsx';
 import { useText } from '../i18n/language.tsx';
-import { jobsQuery, subjectOf, typeOf } from '../jobs/job-queries.ts';
+import { jobsQuery, shownState, subjectOf, typeOf } from '../jobs/job-queries.ts';
 
 const shown = 6;
 
@@ -41,7 +41,7 @@ export function RecentJobs(): ReactNode {
             <Typography variant="body2" color="textSecondary" sx={{ display: { xs: 'none', sm: 'block' } }}>
               <TimeText at={job.created_at} />
             </Typography>
-            <StateChip state={job.state} />
+            <StateChip state={shownState(job)} />
           </Box>
         ))}
       </Stack>

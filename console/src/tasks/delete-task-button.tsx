@@ -2,13 +2,21 @@ import { useQueryClient } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { useNavigate } from 'react-router';
 import { ConfirmButton } from '../components/confirm-button.tsx';
-import type { TaskSummary } from '../events/event-types.ts';
 import { useText } from '../i18n/language.tsx';
 import { createJob } from '../jobs/job-queries.ts';
-import { nameOf } from './task-queries.ts';
 
-/** Takes a task's content off every node of its cluster; what came of it is a job's page. */
-export function DeleteTaskButton({ task }: { readonly task: TaskSummary }): ReactNode {
+interface DeleteTaskButtonProps {
+  readonly name: string;
+  /** How many nodes hold it. */
+  readonly nodes: number;
+  /** As jobs name a task: by its id, or by what the id is made of. */
+  readonly args: Readonly<Record<string, unknown>>;
+  /** None: all. */
+  readonly clusterIds: readonly number[];
+}
+
+/** Takes a task's content off every node that holds it; what came of it is a job's page. */
+export function DeleteTaskButton({ name, nodes, args, clusterIds }: DeleteTaskButtonProps): ReactNode {
   const t = useText();
   const client = useQueryClient();
   const navigate = useNavigate();
@@ -16,16 +24,12 @@ export function DeleteTaskButton({ task }: { readonly task: TaskSummary }): Reac
     <ConfirmButton
       label={t('tasks.delete')}
       confirmation={{
-        title: t('tasks.deleteTitle', { name: nameOf(task) }),
-        reach: t('tasks.deleteReachOf', { peers: task.peers }),
+        title: t('tasks.deleteTitle', { name }),
+        reach: t('tasks.deleteReachOf', { nodes }),
         action: t('tasks.delete'),
         done: t('tasks.deleting'),
         run: async () => {
-          const job = await createJob({
-            type: 'delete_task',
-            args: { task_id: task.id },
-            scheduler_cluster_ids: [task.scheduler_cluster_id],
-          });
+          const job = await createJob({ type: 'delete_task', args, scheduler_cluster_ids: [...clusterIds] });
           await client.invalidateQueries({ queryKey: ['jobs'] });
           await navigate(`/jobs/${job.id}`);
         },

@@ -46,7 +46,16 @@ function LiveTask({ id, cluster }: { readonly id: string; readonly cluster: stri
       title={nameOf(task)}
       about={task.url}
       crumbs={[{ label: t('nav.tasks'), to: '/tasks' }]}
-      actions={may && <DeleteTaskButton task={task} />}
+      actions={
+        may && (
+          <DeleteTaskButton
+            name={nameOf(task)}
+            nodes={task.peers}
+            args={{ task_id: task.id }}
+            clusterIds={[task.scheduler_cluster_id]}
+          />
+        )
+      }
     >
       {absent && <Alert severity="info">{t('task.ended')}</Alert>}
       <TaskFigures model={model} task={task} />

@@ -6,6 +6,7 @@ export const infrastructure = {
   'clusters.created': 'Created {name}',
   'clusters.none': 'There is no cluster yet',
   'clusters.noneText': 'Create the first one; schedulers and nodes find it through this manager.',
+  'clusters.now': 'Right now',
   'clusters.default': 'default',
   'clusters.id': 'Cluster ID',
   'clusters.identity': 'Identity',
@@ -65,6 +66,7 @@ export const infrastructure = {
   'block.rules': '{count:rule:rules}',
 
   'members.commands': 'Commands',
+  'members.joinToken': 'a join token, see Certificates',
   'members.delete': 'Remove {name}',
   'members.deleted': 'Removed {name}',
   'schedulers.about': 'Schedulers decide which node gets which piece from whom.',

@@ -28,7 +28,7 @@ export const system = {
   'gc.job': 'Jobs',
   'gc.jobAbout': 'Jobs, with their results and proof, older than this are removed.',
   'gc.ttl': 'Keep for (hours)',
-  'gc.ttlHelp': 'Seven days are 168 hours',
+  'gc.ttlDays': '{days:day:days}',
   'gc.run': 'Clear out now',
   'gc.runReach': 'Everything older than the time above is removed for good.',
   'gc.ran': 'Cleared out',

@@ -5,6 +5,7 @@ export const infrastructure = {
   'clusters.created': '已创建 {name}',
   'clusters.none': '还没有集群',
   'clusters.noneText': '请创建第一个集群；调度器和节点会通过本 manager 找到它。',
+  'clusters.now': '当前',
   'clusters.default': '默认',
   'clusters.id': '集群 ID',
   'clusters.identity': '基本信息',
@@ -63,6 +64,7 @@ export const infrastructure = {
   'block.rules': '{count} 条规则',
 
   'members.commands': '命令',
+  'members.joinToken': '加入令牌，见“证书”',
   'members.delete': '移除 {name}',
   'members.deleted': '已移除 {name}',
   'schedulers.about': '调度器决定哪个节点从谁那里获取哪个分片。',

@@ -28,7 +28,7 @@ export const system = {
   'gc.job': '作业',
   'gc.jobAbout': '早于此时间的作业及其结果和证明会被删除。',
   'gc.ttl': '保留时间（小时）',
-  'gc.ttlHelp': '七天为 168 小时',
+  'gc.ttlDays': '{days} 天',
   'gc.run': '立即清理',
   'gc.runReach': '早于上述时间的内容会被永久删除。',
   'gc.ran': '已清理',
