@@ -1,3 +1,4 @@
+import AddIcon from '@mui/icons-material/Add';
 import EditIcon from '@mui/icons-material/EditOutlined';
 import Button from '@mui/material/Button';
 import IconButton from '@mui/material/IconButton';
@@ -48,7 +49,7 @@ export function ApplicationsPage(): ReactNode {
     });
   }
   const create = may && (
-    <Button variant="contained" onClick={() => setEdited('new')}>
+    <Button variant="contained" startIcon={<AddIcon />} onClick={() => setEdited('new')}>
       {t('applications.create')}
     </Button>
   );

@@ -1,5 +1,6 @@
 /** Who did what, newest first. */
 import Chip from '@mui/material/Chip';
+import Typography from '@mui/material/Typography';
 import { keepPreviousData, queryOptions, useQuery } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { api, pageOf, type Schemas } from '../api/client.ts';
@@ -41,25 +42,35 @@ export function AuditPage(): ReactNode {
   const query = useQuery(
     auditsQuery({ page: list.page, per_page: list.perPage, search, actor_type: actorType, operation, state }),
   );
+  const actorText = (type: string): string =>
+    t(`audit.actorType.${actorTypes.find((one) => one === type) ?? 'UNKNOWN'}`);
+  const actorOf = ({ actor_name: name, actor_type: type }: Audit): string => `${name} · ${actorText(type)}`;
   const columns: Column<Audit>[] = [
-    { key: 'at', header: t('audit.at'), cell: ({ operated_at }) => <TimeText at={operated_at} /> },
+    { key: 'at', header: t('audit.at'), cell: ({ operated_at }) => <TimeText at={operated_at} />, from: 'sm' },
+    { key: 'actor', header: t('audit.actor'), cell: actorOf, from: 'sm' },
     {
-      key: 'actor',
-      header: t('audit.actor'),
-      cell: ({ actor_name: name, actor_type: type }) => `${name} · ${actorText(type)}`,
+      key: 'operation',
+      header: t('audit.operation'),
+      cell: (row) => <Chip size="small" label={row.operation} />,
+      from: 'sm',
     },
-    { key: 'operation', header: t('audit.operation'), cell: (row) => <Chip size="small" label={row.operation} /> },
     {
       key: 'path',
       header: t('audit.path'),
-      cell: (row) => <span style={{ fontFamily: monospace, fontSize: '0.82rem' }}>{row.path}</span>,
-      from: 'sm',
+      cell: (row) => (
+        <>
+          <Typography variant="body2" component="div" sx={{ display: { sm: 'none' } }}>
+            <TimeText at={row.operated_at} /> · {actorOf(row)} · {row.operation}
+          </Typography>
+          <Typography component="span" sx={{ fontFamily: monospace, fontSize: '0.82rem', overflowWrap: 'anywhere' }}>
+            {row.path}
+          </Typography>
+        </>
+      ),
     },
     { key: 'state', header: t('field.state'), cell: (row) => <StateChip state={row.state} /> },
     { key: 'status', header: t('audit.status'), cell: ({ status_code }) => status_code, align: 'right', from: 'md' },
   ];
-  const actorText = (type: string): string =>
-    t(`audit.actorType.${actorTypes.find((one) => one === type) ?? 'UNKNOWN'}`);
   return (
     <Page title={t('nav.audit')} about={t('audit.about')}>
       <FilterBar list={list}>

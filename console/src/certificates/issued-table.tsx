@@ -10,12 +10,15 @@ import { StateChip } from '../components/state-chip.tsx';
 import { TimeText } from '../components/time-text.tsx';
 import { useListState } from '../components/use-list-state.ts';
 import { useText } from '../i18n/language.tsx';
+import { serviceQuery } from '../session/session-query.ts';
 import { useMay } from '../session/use-session.ts';
+import { AuthorityOff } from './authority-off.tsx';
 import { certificatesKey, certificatesQuery, stateOf, type Certificate } from './certificate-queries.ts';
 
 export function IssuedTable(): ReactNode {
   const t = useText();
   const may = useMay('certificates');
+  const { data: service } = useQuery(serviceQuery);
   const list = useListState([]);
   const query = useQuery(certificatesQuery({ page: list.page, per_page: list.perPage }));
   const columns: Column<Certificate>[] = [
@@ -51,7 +54,13 @@ export function IssuedTable(): ReactNode {
       rowKey={({ serial }) => serial}
       query={query}
       list={list}
-      empty={<EmptyState title={t('certificates.none')} text={t('certificates.noneText')} />}
+      empty={
+        service?.certificates === false ? (
+          <AuthorityOff />
+        ) : (
+          <EmptyState title={t('certificates.none')} text={t('certificates.noneText')} />
+        )
+      }
     />
   );
 }

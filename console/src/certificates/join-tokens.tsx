@@ -1,4 +1,5 @@
 /** With these, schedulers and daemons prove that they belong, and get their first certificate. */
+import AddIcon from '@mui/icons-material/Add';
 import Button from '@mui/material/Button';
 import Stack from '@mui/material/Stack';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
@@ -29,7 +30,12 @@ export function JoinTokens(): ReactNode {
   if (may)
     columns.push({ key: 'actions', header: '', align: 'right', cell: (token) => <DeleteJoinToken token={token} /> });
   const create = may && (
-    <Button variant="contained" onClick={() => setCreating(true)} sx={{ alignSelf: 'flex-start' }}>
+    <Button
+      variant="contained"
+      startIcon={<AddIcon />}
+      onClick={() => setCreating(true)}
+      sx={{ alignSelf: 'flex-start' }}
+    >
       {t('joinTokens.create')}
     </Button>
   );

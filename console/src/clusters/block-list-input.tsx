@@ -49,10 +49,12 @@ function BlockKindInput({
   return (
     <Accordion disableGutters variant="outlined" sx={{ bgcolor: 'transparent' }}>
       <AccordionSummary id={id} aria-controls={`${id}-panel`} expandIcon={<ExpandMoreIcon />}>
-        <Typography sx={{ flex: 1 }}>{t(`block.${kind}`)}</Typography>
-        <Typography color="textSecondary" sx={{ mr: 1 }}>
-          {count === 0 ? t('block.nothing') : t('block.rules', { count })}
-        </Typography>
+        <Stack direction={{ xs: 'column', sm: 'row' }} useFlexGap sx={{ flex: 1, columnGap: 2 }}>
+          <Typography sx={{ flex: 1 }}>{t(`block.${kind}`)}</Typography>
+          <Typography variant="body2" color="textSecondary" sx={{ mr: 1, alignSelf: { sm: 'center' } }}>
+            {count === 0 ? t('block.nothing') : t('block.rules', { count })}
+          </Typography>
+        </Stack>
       </AccordionSummary>
       <AccordionDetails>
         <Stack spacing={2}>

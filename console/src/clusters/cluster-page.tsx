@@ -15,6 +15,7 @@ import { SchedulersTable } from '../members/schedulers-table.tsx';
 import { SeedPeersTable } from '../members/seed-peers-table.tsx';
 import { useMay } from '../session/use-session.ts';
 import { clusterQuery, type Cluster } from './cluster-queries.ts';
+import { ClusterNow } from './cluster-now.tsx';
 import { ClusterSettings } from './cluster-settings.tsx';
 
 const tabs = ['settings', 'schedulers', 'seed-peers', 'peers'] as const;
@@ -30,6 +31,7 @@ export function ClusterPage(): ReactNode {
 function ShownCluster({ cluster }: { readonly cluster: Cluster }): ReactNode {
   const t = useText();
   const may = useMay('clusters');
+  const seesTraffic = useMay('events', 'read');
   const [params, setParams] = useSearchParams();
   const tab = tabs.find((name) => name === params.get('tab')) ?? 'settings';
   const actions = may && (
@@ -47,6 +49,7 @@ function ShownCluster({ cluster }: { readonly cluster: Cluster }): ReactNode {
       crumbs={[{ label: t('nav.clusters'), to: '/clusters' }]}
       actions={actions}
     >
+      {seesTraffic && <ClusterNow schedulerClusterId={cluster.scheduler_cluster_id} />}
       <Tabs
         value={tab}
         onChange={(_event, next: TabName) => setParams(next === 'settings' ? {} : { tab: next })}

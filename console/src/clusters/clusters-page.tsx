@@ -15,6 +15,7 @@ import { useListState } from '../components/use-list-state.ts';
 import { useText } from '../i18n/language.tsx';
 import { useMay } from '../session/use-session.ts';
 import { clustersQuery, configOf, type Cluster } from './cluster-queries.ts';
+import { NodesOnline } from './nodes-online.tsx';
 import { ScopeChips } from './scope-chips.tsx';
 
 export function ClustersPage(): ReactNode {
@@ -44,6 +45,12 @@ export function ClustersPage(): ReactNode {
       header: t('clusters.scopes'),
       cell: (cluster) => <ScopeChips scopes={configOf(cluster).scopes} />,
       from: 'sm',
+    },
+    {
+      key: 'online',
+      header: t('overview.hosts'),
+      cell: (cluster) => <NodesOnline schedulerClusterId={cluster.scheduler_cluster_id} />,
+      align: 'right',
     },
     { key: 'id', header: t('field.id'), cell: ({ id }) => id, align: 'right', from: 'lg' },
     { key: 'created', header: t('field.created'), cell: ({ created_at }) => <TimeText at={created_at} />, from: 'sm' },

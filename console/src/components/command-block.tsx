@@ -11,7 +11,17 @@ interface CommandBlockProps {
 
 export function CommandBlock({ label, children }: CommandBlockProps): ReactNode {
   return (
-    <Box sx={{ position: 'relative', width: '100%', bgcolor: 'action.hover', borderRadius: 2, textAlign: 'left' }}>
+    <Box
+      sx={{
+        position: 'relative',
+        width: '100%',
+        bgcolor: 'background.default',
+        border: 1,
+        borderColor: 'divider',
+        borderRadius: 2,
+        textAlign: 'left',
+      }}
+    >
       <Box
         component="pre"
         tabIndex={0}

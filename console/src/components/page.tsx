@@ -38,17 +38,28 @@ export function Page({ title, about, crumbs = [], actions, children }: PageProps
             </Typography>
           </Breadcrumbs>
         )}
-        <Stack direction="row" useFlexGap spacing={1.5} sx={{ flexWrap: 'wrap', alignItems: 'center', minHeight: 40 }}>
-          <Typography variant="h1" sx={{ flex: '1 1 auto', overflowWrap: 'anywhere' }}>
-            {title}
-          </Typography>
-          {actions}
+        <Stack direction={{ xs: 'column', sm: 'row' }} useFlexGap spacing={1.5}>
+          <Box sx={{ flex: '1 1 auto', minWidth: 0, overflowWrap: 'anywhere' }}>
+            <Typography variant="h1" sx={{ lineHeight: '40px' }}>
+              {title}
+            </Typography>
+            {about !== undefined && about !== '' && (
+              <Typography color="textSecondary" sx={{ maxWidth: 720 }}>
+                {about}
+              </Typography>
+            )}
+          </Box>
+          {actions !== undefined && actions !== false && (
+            <Stack
+              direction="row"
+              useFlexGap
+              spacing={1.5}
+              sx={{ flexWrap: 'wrap', flexShrink: 0, alignItems: 'start' }}
+            >
+              {actions}
+            </Stack>
+          )}
         </Stack>
-        {about !== undefined && (
-          <Typography color="textSecondary" sx={{ maxWidth: 720 }}>
-            {about}
-          </Typography>
-        )}
       </Box>
       {children}
     </Stack>

@@ -16,7 +16,12 @@ export function Section({ title, about, actions, children }: SectionProps): Reac
   const id = useId();
   return (
     <Card component="section" aria-labelledby={id} sx={{ p: { xs: 2, sm: 2.5 } }}>
-      <Stack direction="row" useFlexGap spacing={1} sx={{ mb: 2, flexWrap: 'wrap', alignItems: 'flex-start' }}>
+      <Stack
+        direction="row"
+        useFlexGap
+        spacing={1}
+        sx={{ mb: 2, flexWrap: 'wrap', alignItems: about === undefined ? 'center' : 'flex-start' }}
+      >
         <Box sx={{ flex: '1 1 200px' }}>
           <Typography id={id} variant="h2">
             {title}

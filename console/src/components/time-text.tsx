@@ -17,7 +17,9 @@ export function TimeText({ at }: { readonly at: string | number | undefined }): 
   if (Number.isNaN(instant.getTime()) || instant.getTime() <= 0) return '–';
   return (
     <Tooltip describeChild title={dateTime(instant)}>
-      <time dateTime={instant.toISOString()}>{relative(instant, justNow(instant, now))}</time>
+      <time dateTime={instant.toISOString()} style={{ whiteSpace: 'nowrap' }}>
+        {relative(instant, justNow(instant, now))}
+      </time>
     </Tooltip>
   );
 }

@@ -1,3 +1,4 @@
+import AddIcon from '@mui/icons-material/Add';
 import EditIcon from '@mui/icons-material/EditOutlined';
 import Button from '@mui/material/Button';
 import IconButton from '@mui/material/IconButton';
@@ -46,7 +47,7 @@ export function ConfigurationPage(): ReactNode {
       cell: (config) => <Actions config={config} onEdit={() => setEdited(config)} />,
     });
   const create = may && (
-    <Button variant="contained" onClick={() => setEdited('new')}>
+    <Button variant="contained" startIcon={<AddIcon />} onClick={() => setEdited('new')}>
       {t('configuration.create')}
     </Button>
   );

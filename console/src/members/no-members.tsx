@@ -8,14 +8,27 @@ import { serviceQuery } from '../session/session-query.ts';
 
 const defaultClusterId = 1;
 
-function useManagerAddress(): string {
+interface Manager {
+  readonly address: string;
+  /** What a member needs to be let in where certificates are wanted: before its command, and in its file. */
+  readonly token: string;
+  readonly security: readonly string[];
+}
+
+function useManager(): Manager {
+  const t = useText();
   const { data } = useQuery(serviceQuery);
-  return data?.addresses.grpc ?? `${window.location.hostname}:65003`;
+  return {
+    address: data?.addresses.grpc ?? `${window.location.hostname}:65003`,
+    ...(data?.certificates === true
+      ? { token: `DRAGONFLY_JOIN_TOKEN='${t('members.joinToken')}' `, security: ['security:', '  autoIssueCert: true'] }
+      : { token: '', security: [] }),
+  };
 }
 
 export function NoSchedulers({ clusterId = defaultClusterId }: { readonly clusterId?: number | undefined }): ReactNode {
   const t = useText();
-  const address = useManagerAddress();
+  const { address, token, security } = useManager();
   return (
     <EmptyState title={t('schedulers.none')} text={t('schedulers.noneText')}>
       <CommandBlock label={t('members.commands')}>
@@ -24,8 +37,9 @@ export function NoSchedulers({ clusterId = defaultClusterId }: { readonly cluste
           'manager:',
           `  addr: http://${address}`,
           `  schedulerClusterID: ${clusterId}`,
+          ...security,
           'END',
-          'scheduler --config scheduler.yaml',
+          `${token}scheduler --config scheduler.yaml`,
         ].join('\n')}
       </CommandBlock>
     </EmptyState>
@@ -40,7 +54,7 @@ export function NoPeers({
   readonly clusterId?: number | undefined;
 }): ReactNode {
   const t = useText();
-  const address = useManagerAddress();
+  const { address, token, security } = useManager();
   const seedLines = seed ? ['seedPeer:', '  enable: true', '  type: super', `  clusterID: ${clusterId}`] : [];
   return (
     <EmptyState
@@ -53,8 +67,9 @@ export function NoPeers({
           'manager:',
           `  addr: http://${address}`,
           ...seedLines,
+          ...security,
           'END',
-          'dfdaemon --config dfdaemon.yaml',
+          `${token}dfdaemon --config dfdaemon.yaml`,
         ].join('\n')}
       </CommandBlock>
     </EmptyState>

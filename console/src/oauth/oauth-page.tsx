@@ -1,3 +1,4 @@
+import AddIcon from '@mui/icons-material/Add';
 import EditIcon from '@mui/icons-material/EditOutlined';
 import Button from '@mui/material/Button';
 import IconButton from '@mui/material/IconButton';
@@ -17,6 +18,10 @@ import { useMay } from '../session/use-session.ts';
 import { OauthDialog } from './oauth-dialog.tsx';
 import { oauthQuery, type OauthProvider } from './oauth-queries.ts';
 
+function Address({ url }: { readonly url: string }): ReactNode {
+  return <span style={{ overflowWrap: 'anywhere' }}>{url}</span>;
+}
+
 export function OauthPage(): ReactNode {
   const t = useText();
   const may = useMay('oauth');
@@ -26,8 +31,13 @@ export function OauthPage(): ReactNode {
   const columns: Column<OauthProvider>[] = [
     { key: 'name', header: t('field.name'), cell: ({ name }) => name },
     { key: 'client', header: t('oauth.clientId'), cell: ({ client_id }) => client_id, from: 'sm' },
-    { key: 'redirect', header: t('oauth.redirectUrl'), cell: ({ redirect_url }) => redirect_url, from: 'md' },
-    { key: 'issuer', header: t('oauth.issuer'), cell: ({ issuer }) => issuer || '–', from: 'lg' },
+    {
+      key: 'redirect',
+      header: t('oauth.redirectUrl'),
+      cell: ({ redirect_url }) => <Address url={redirect_url} />,
+      from: 'md',
+    },
+    { key: 'issuer', header: t('oauth.issuer'), cell: ({ issuer }) => <Address url={issuer || '–'} />, from: 'lg' },
     { key: 'updated', header: t('field.updated'), cell: ({ updated_at }) => <TimeText at={updated_at} />, from: 'sm' },
   ];
   if (may) {
@@ -39,7 +49,7 @@ export function OauthPage(): ReactNode {
     });
   }
   const create = may && (
-    <Button variant="contained" onClick={() => setEdited('new')}>
+    <Button variant="contained" startIcon={<AddIcon />} onClick={() => setEdited('new')}>
       {t('oauth.create')}
     </Button>
   );

@@ -28,7 +28,8 @@ export function HealthCards(): ReactNode {
       <HealthCard
         to="/peers"
         label={t('nav.peers')}
-        count={peers}
+        // The list of peers is brought up to date now and then; how many are online is known at once.
+        count={{ total: hosts > 0 ? Math.max(hosts, peers.total ?? 0) : peers.total, active: peers.active }}
         note={hosts > 0 ? t('overview.online', { count: hosts }) : undefined}
       />
     </Box>

@@ -1,4 +1,5 @@
 /** What a role may read and what it may change, object by object. */
+import Box from '@mui/material/Box';
 import Checkbox from '@mui/material/Checkbox';
 import FormHelperText from '@mui/material/FormHelperText';
 import Table from '@mui/material/Table';
@@ -7,7 +8,9 @@ import TableCell from '@mui/material/TableCell';
 import TableContainer from '@mui/material/TableContainer';
 import TableHead from '@mui/material/TableHead';
 import TableRow from '@mui/material/TableRow';
+import Typography from '@mui/material/Typography';
 import type { ReactNode } from 'react';
+import { monospace } from '../app/theme.ts';
 import { useText } from '../i18n/language.tsx';
 import type { Permission } from './role-queries.ts';
 
@@ -27,10 +30,12 @@ export function PermissionsTable({
   onChange,
 }: PermissionsTableProps): ReactNode {
   const t = useText();
-  const objects = [...new Set(known.map(({ object }) => object))].sort();
+  const objects = [...new Set(known.map(({ object }) => object))].sort((one, other) =>
+    t(`object.${one}`).localeCompare(t(`object.${other}`)),
+  );
   const has = (permission: Permission): boolean => granted.some((one) => same(one, permission));
   return (
-    <div>
+    <Box sx={{ maxWidth: 640 }}>
       <TableContainer tabIndex={0} role="group" aria-label={t('roles.permissions')}>
         <Table size="small" aria-label={t('roles.permissions')}>
           <TableHead>
@@ -46,7 +51,10 @@ export function PermissionsTable({
               return (
                 <TableRow key={object} hover>
                   <TableCell component="th" scope="row">
-                    {object}
+                    {t(`object.${object}`)}
+                    <Typography component="div" variant="caption" color="textSecondary" sx={{ fontFamily: monospace }}>
+                      {object}
+                    </Typography>
                   </TableCell>
                   <TableCell align="center" padding="checkbox">
                     <Checkbox
@@ -73,7 +81,7 @@ export function PermissionsTable({
         </Table>
       </TableContainer>
       {problem !== undefined && <FormHelperText error>{problem}</FormHelperText>}
-    </div>
+    </Box>
   );
 }
 

@@ -1,3 +1,4 @@
+import AddIcon from '@mui/icons-material/Add';
 import Button from '@mui/material/Button';
 import Chip from '@mui/material/Chip';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
@@ -40,7 +41,7 @@ export function RolesPage(): ReactNode {
       cell: (role) => !builtInRoles.has(role) && <DeleteRole role={role} />,
     });
   const create = may && (
-    <Button variant="contained" onClick={() => setCreating(true)}>
+    <Button variant="contained" startIcon={<AddIcon />} onClick={() => setCreating(true)}>
       {t('roles.create')}
     </Button>
   );

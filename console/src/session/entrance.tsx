@@ -24,7 +24,12 @@ export function Entrance({ title, children }: { readonly title: string; readonly
         <Card sx={{ width: '100%', maxWidth: 860, display: 'grid', gridTemplateColumns: { xs: '1fr', md: '1fr 1fr' } }}>
           <Stack
             spacing={2}
-            sx={{ p: 4, justifyContent: 'space-between', bgcolor: 'action.hover', display: { xs: 'none', md: 'flex' } }}
+            sx={{
+              p: 4,
+              justifyContent: 'space-between',
+              bgcolor: 'background.default',
+              display: { xs: 'none', md: 'flex' },
+            }}
           >
             <SwarmPicture />
             <div>

@@ -15,6 +15,8 @@ export function tasksQuery(query: ListQuery) {
     queryFn: ({ signal }): Promise<PageOf<TaskSummary>> =>
       pageOf(api.GET('/api/v1/tasks', { params: { query }, signal })),
     placeholderData: keepPreviousData,
+    // Events keep up to date what is on the screen alone: a list one comes back to is read anew.
+    staleTime: 0,
   });
 }
 

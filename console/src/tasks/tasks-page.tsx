@@ -76,7 +76,7 @@ export function TasksPage(): ReactNode {
 
 function TaskCell({ task }: { readonly task: TaskSummary }): ReactNode {
   return (
-    <Box sx={{ maxWidth: 420 }}>
+    <Box sx={{ maxWidth: { xs: '44vw', sm: 300, lg: 420 } }}>
       <TextLink to={`/tasks/${task.id}?cluster=${task.scheduler_cluster_id}`}>{nameOf(task)}</TextLink>
       <Typography component="div" variant="caption" color="textSecondary" noWrap>
         {task.url}
@@ -88,7 +88,7 @@ function TaskCell({ task }: { readonly task: TaskSummary }): ReactNode {
 function SpreadCell({ task }: { readonly task: TaskSummary }): ReactNode {
   const t = useText();
   return (
-    <Box sx={{ minWidth: 120 }}>
+    <Box sx={{ minWidth: 110 }}>
       <Typography variant="body2">
         {t('tasks.peersOf', { finished: task.peers_finished, peers: task.peers })}
       </Typography>

@@ -1,3 +1,4 @@
+import AddIcon from '@mui/icons-material/Add';
 import BlockIcon from '@mui/icons-material/Block';
 import Button from '@mui/material/Button';
 import Chip from '@mui/material/Chip';
@@ -52,7 +53,7 @@ export function TokensPage(): ReactNode {
   if (may)
     columns.push({ key: 'actions', header: '', align: 'right', cell: (token) => <TokenActions token={token} /> });
   const create = may && (
-    <Button variant="contained" onClick={() => setCreating(true)}>
+    <Button variant="contained" startIcon={<AddIcon />} onClick={() => setCreating(true)}>
       {t('tokens.create')}
     </Button>
   );
