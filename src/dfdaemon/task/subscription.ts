@@ -100,6 +100,7 @@ export class Subscription implements OpenTask {
           sentBytes = available.bytes;
         }
         if (available.complete) break;
+        if (this.#endsWithin(number, sentBytes)) return; // the rest of the piece is for others
         // A fetch that broke starts the piece anew, and has then less than was sent.
         const now = this.#availableOf(number);
         if (now && !now.complete && now.bytes <= sentBytes) await this.#next();
@@ -169,6 +170,12 @@ export class Subscription implements OpenTask {
    */
   #waitsForDigest(): boolean {
     return this.#download?.holdsLastByte === true && this.#wantedPieces() === undefined;
+  }
+
+  /** That many bytes of the piece are all that is wanted of the content. */
+  #endsWithin(number: number, sentBytes: number): boolean {
+    const range = this.#range;
+    return range !== undefined && range.start + range.length <= number * this.pieceLengthBytes + sentBytes;
   }
 
   /** Until the download changes; throws its error. */
