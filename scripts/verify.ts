@@ -33,7 +33,7 @@ function gates(): Check[] {
     gate('types of the console: tsc', tool('tsc'), '-p', 'console/tsconfig.json'),
     gate('generated code is fresh', process.execPath, 'scripts/generate-api.ts', '--check'),
     gate('client of the console is fresh', process.execPath, 'scripts/generate-console-api.ts', '--check'),
-    gate('docs/config.md is fresh', process.execPath, 'scripts/generate-config-docs.ts', '--check'),
+    gate('documents are fresh', process.execPath, 'scripts/generate-docs.ts', '--check'),
     gate('lock file is complete', process.execPath, 'scripts/complete-lock.ts', '--check'),
     gate('unused code: knip', tool('knip'), '--no-progress'),
   ];

@@ -1,7 +1,4 @@
-/** Writes docs/config.md from the configuration schemas; `--check` fails when the file on disk is not what they say. */
-import { readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+/** docs/config.md, from the configuration schemas. */
 import { z } from 'zod';
 import { dfdaemonConfigSchema } from '../src/dfdaemon/config.ts';
 import { managerConfigSchema } from '../src/manager/config.ts';
@@ -62,7 +59,7 @@ function valueText(value: unknown): string {
   return `\`${typeof value === 'string' ? value || '""' : JSON.stringify(value)}\``;
 }
 
-function render(): string {
+export function configDocs(): string {
   const sections = files.map(({ title, about, schema }) => {
     const json = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as JsonSchema;
     const all = rowsOf(json, '');
@@ -80,12 +77,4 @@ Made from the schemas by \`npm run docs\`; do not edit. \`null\` counts as absen
 Durations are written \`500ms\`, \`30s\`, \`1m30s\`, \`72h\`; sizes and rates \`4MiB\`, \`20Mi\`, \`10Gi\`, every prefix a power of 1024.
 
 ${sections.join('\n')}`;
-}
-
-const path = join(dirname(dirname(fileURLToPath(import.meta.url))), 'docs/config.md');
-const text = render();
-if (!process.argv.includes('--check')) writeFileSync(path, text);
-else if (readFileSync(path, 'utf8') !== text) {
-  console.error('docs/config.md is not what the schemas say: run "npm run docs"');
-  process.exitCode = 1;
 }

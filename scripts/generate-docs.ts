@@ -1,0 +1,19 @@
+/** Writes the documents that are made from the code; `--check` fails when one on disk is not what the code says. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { configDocs } from './config-docs.ts';
+import { metricsDocs } from './metrics-docs.ts';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const documents = { 'docs/config.md': configDocs, 'docs/metrics.md': metricsDocs };
+
+for (const [name, render] of Object.entries(documents)) {
+  const path = join(root, name);
+  const text = render();
+  if (!process.argv.includes('--check')) writeFileSync(path, text);
+  else if (readFileSync(path, 'utf8') !== text) {
+    console.error(`${name} is not what the code says: run "npm run docs"`);
+    process.exitCode = 1;
+  }
+}
