@@ -70,7 +70,12 @@ describe('image preheat', { skip: missing }, () => {
     assert.equal(job.state, 'SUCCESS', job.result?.job_states[0]?.error);
     assert.deepEqual(job.progress.nodes.map((node) => node.host_name).toSorted(), ['peer-1', 'peer-2', 'seed-1']);
     for (const { blobs } of job.progress.nodes) {
-      assert.deepEqual(blobs.map(({ url }) => url).toSorted(), [...(image.blobs['linux/arm64'] ?? [])].toSorted());
+      const urls = blobs.map(({ url }) => url);
+      assert.equal(urls.filter((url) => url.includes('/manifests/')).length, 3, 'by tag, and both by digest');
+      assert.deepEqual(
+        urls.filter((url) => url.includes('/blobs/')).toSorted(),
+        [...(image.blobs['linux/arm64'] ?? [])].toSorted(),
+      );
       assert.ok(blobs.every(({ verified }) => verified));
     }
     assert.equal(registry.tokens - tokens, 1, 'one token for manifests and blobs');

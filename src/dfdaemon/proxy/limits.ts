@@ -38,6 +38,8 @@ export const proxyLimits = {
   /** Manifests kept, by bytes; the distribution specification's common bound for one manifest is 4 MiB. */
   manifestCacheBytes: 64 * 2 ** 20,
   manifestBytes: 4 * 2 ** 20,
+  /** A manifest of an absent registry must come from a node of the cluster in this time. */
+  heldManifestMs: 5_000,
   /** Digests that callers were proven to be allowed to read, over all callers. */
   grantedDigests: 200_000,
   /** Proofs and challenges remembered. */

@@ -1,8 +1,8 @@
 /**
  * Manifests: always as fresh as the origin has them. Every request asks the origin, conditionally when the manifest is
  * known here, and requests that the origin cannot tell apart share one question. What is delivered is checked against
- * its digest; what it names is granted to the caller. While the origin is down a known manifest is served to callers
- * with a valid proof.
+ * its digest; what it names is granted to the caller. While the origin is down a manifest that is known here, or that peers
+ * hold, is served to callers with a valid proof.
  */
 import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
@@ -25,23 +25,28 @@ interface Answer {
   readonly body: Buffer | undefined;
 }
 
-interface KnownManifest extends Answer {
+export interface KnownManifest extends Answer {
   readonly body: Buffer;
   readonly etag: string | undefined;
 }
 
+/** The manifest as nodes of the cluster hold it, without a question to the origin. */
+export type HeldBy = (exchange: Exchange, path: RegistryPath) => Promise<KnownManifest | undefined>;
+
 export class Manifests {
   readonly #upstream: Upstream;
   readonly #access: OriginAccess;
+  readonly #held: HeldBy;
   readonly #known = new LRUCache<string, KnownManifest>({
     maxSize: proxyLimits.manifestCacheBytes,
     sizeCalculation: ({ body }) => body.length + 1024,
   });
   readonly #asking = new Map<string, Promise<Answer>>();
 
-  constructor(upstream: Upstream, access: OriginAccess) {
+  constructor(upstream: Upstream, access: OriginAccess, held: HeldBy) {
     this.#upstream = upstream;
     this.#access = access;
+    this.#held = held;
   }
 
   /** Answers GET and HEAD of a manifest. */
@@ -100,7 +105,7 @@ export class Manifests {
       });
       if (known && (message.statusCode ?? 0) >= 500) throw downError(message);
     } catch (error) {
-      return this.#whileDown(exchange, { scope, known, error: toDragonflyError(error) });
+      return this.#whileDown(exchange, path, { scope, known, error: toDragonflyError(error) });
     }
     const statusCode = message.statusCode ?? 502;
     const caller = callerKey(header);
@@ -123,13 +128,15 @@ export class Manifests {
     return answer;
   }
 
-  /** A known manifest, if the caller may have it; otherwise what the origin said, or that it is down. */
-  #whileDown(
+  /** A manifest known here or held by peers, if the caller may have it; otherwise what the origin said, or that it is down. */
+  async #whileDown(
     exchange: Exchange,
-    state: { scope: string; known: KnownManifest | undefined; error: DragonflyError },
-  ): Answer {
-    const { known, error, scope } = state;
-    if (!known || !originIsDown(error)) throw error;
+    path: RegistryPath,
+    { scope, error, ...state }: { scope: string; known: KnownManifest | undefined; error: DragonflyError },
+  ): Promise<Answer> {
+    if (!originIsDown(error)) throw error;
+    const known = state.known ?? (await this.#held(exchange, path));
+    if (!known) throw error;
     const question = { scope, object: contentDigest(known.body), caller: callerKey(exchange.header) };
     if (!this.#access.isGranted(question)) this.#access.whileDown(scope, error);
     const header = { ...known.header, warning: '111 - "the origin could not be asked"' };

@@ -19,6 +19,8 @@ import { TrustStore, type Trust, type TrustOptions } from '../source/trust-store
 import { BlockPool } from '../transport/block-pool.ts';
 import { AccessGuard } from './access-guard.ts';
 import { CertificateAuthority } from './certificate-authority.ts';
+import { downloadRequestFor, type DownloadDefaults } from './download-request.ts';
+import { heldManifest } from './held-manifest.ts';
 import { proxyLimits } from './limits.ts';
 import { Manifests } from './manifests.ts';
 import { OriginAccess } from './origin-access.ts';
@@ -84,6 +86,7 @@ export class ProxyServer implements Closable {
     const guard = new AccessGuard({ allowedNetworks: config.allowedNetworks, basicAuth: settings.basicAuth });
     const whiteList = new WhiteList(config.whiteList);
     const server = await createListener(config);
+    const defaults = downloadDefaults(config, settings);
     const handler = new RequestHandler({
       mirror: settings.mirror,
       mirrorTrust: await trustOf(settings.mirror),
@@ -92,8 +95,13 @@ export class ProxyServer implements Closable {
       guard,
       maxConcurrency: config.maxConcurrency,
       upstream,
-      manifests: new Manifests(upstream, access),
-      peers: peerAnswers(options, { settings, upstream, access, metrics }),
+      manifests: new Manifests(upstream, access, (exchange, path) =>
+        heldManifest(options.engine, downloadRequestFor(exchange, undefined, defaults), {
+          reference: path.reference,
+          signal: exchange.signal,
+        }),
+      ),
+      peers: peerAnswers(options, { settings, upstream, access, metrics, defaults }),
       metrics,
       logger,
       pseudonym: `dragonfly-${randomBytes(6).toString('hex')}`,
@@ -170,9 +178,15 @@ export class ProxyServer implements Closable {
 
 function peerAnswers(
   options: ProxyServerOptions,
-  parts: { settings: ProxySettings; upstream: Upstream; access: OriginAccess; metrics: ProxyMetrics },
+  parts: {
+    settings: ProxySettings;
+    upstream: Upstream;
+    access: OriginAccess;
+    metrics: ProxyMetrics;
+    defaults: DownloadDefaults;
+  },
 ): PeerAnswers {
-  const { config, engine, sources, logger, serverIp } = options;
+  const { engine, sources, logger, serverIp } = options;
   const pool = new BlockPool(proxyLimits.bodyBlockBytes, proxyLimits.bodyPoolBytes);
   return new PeerAnswers({
     engine,
@@ -183,15 +197,7 @@ function peerAnswers(
     upstream: parts.upstream,
     access: parts.access,
     metrics: parts.metrics,
-    defaults: {
-      tag: config.defaultTag || undefined,
-      application: config.defaultApplication || undefined,
-      priority: config.defaultPriority,
-      filteredQueryParams: config.defaultFilter.split('&').filter((name) => name !== ''),
-      prefetch: config.prefetch,
-      disableBackToSource: config.disableBackToSource,
-      blobDigestAsId: parts.settings.mirror.blobDigestAsId,
-    },
+    defaults: parts.defaults,
   });
 }
 
@@ -271,4 +277,16 @@ function listen(server: Server, host: string, port: number): Promise<void> {
 function badRequest(socket: Socket): void {
   if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
   else socket.destroy();
+}
+
+function downloadDefaults(config: ProxyConfig, settings: ProxySettings): DownloadDefaults {
+  return {
+    tag: config.defaultTag || undefined,
+    application: config.defaultApplication || undefined,
+    priority: config.defaultPriority,
+    filteredQueryParams: config.defaultFilter.split('&').filter((name) => name !== ''),
+    prefetch: config.prefetch,
+    disableBackToSource: config.disableBackToSource,
+    blobDigestAsId: settings.mirror.blobDigestAsId,
+  };
 }

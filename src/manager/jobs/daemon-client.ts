@@ -60,8 +60,13 @@ export class DaemonClient {
     }
   }
 
+  /** Afterwards the host does not have the task, if it ever did. */
   async delete(host: ClusterHost, taskId: string, signal: AbortSignal): Promise<void> {
-    await this.#client(host).deleteTask({ taskId }, { signal, timeoutMs: deleteTimeoutMs });
+    try {
+      await this.#client(host).deleteTask({ taskId }, { signal, timeoutMs: deleteTimeoutMs });
+    } catch (error) {
+      if (!(error instanceof DragonflyError && error.code === 'NOT_FOUND')) throw error;
+    }
   }
 
   #client(host: ClusterHost): RpcClient<typeof DfdaemonUploadDefinition> {

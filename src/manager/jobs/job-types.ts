@@ -6,6 +6,9 @@ import { isManifestUrl } from '../../core/oci/reference.ts';
 export const preheatScopes = ['single_seed_peer', 'all_seed_peers', 'all_peers'] as const;
 export type PreheatScope = (typeof preheatScopes)[number];
 
+/** Of images, when the job names none. */
+export const defaultPlatform = 'linux/amd64';
+
 const emptyIsAbsent = <S extends z.ZodType>(schema: S) =>
   z.preprocess((value) => (value === '' || value === 0 || value === null ? undefined : value), schema.optional());
 

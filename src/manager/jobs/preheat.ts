@@ -4,8 +4,6 @@
  */
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { taskId } from '../../core/ids.ts';
-import { parsePlatform } from '../../core/oci/manifest.ts';
-import { blobUrl, parseManifestUrl } from '../../core/oci/reference.ts';
 import { redact } from '../../core/redact.ts';
 import type { Download } from '../../rpc/generated/common/v2/common.ts';
 import { concurrentPeers, concurrentTasks, jobTimeoutMs, maxJobTasks, maxTaskAttempts } from '../limits.ts';
@@ -14,10 +12,10 @@ import type { DaemonClient } from './daemon-client.ts';
 import type { JobContext, JobExecutor, JobOutcome } from './executor.ts';
 import { seedsFor, selectHosts, type ClusterHost } from './host-selection.ts';
 import { hostColumns, hostOf, TaskProgressWriter, type JobTask, type NewTask } from './job-tasks.ts';
-import { identityOf, preheatArgs, type PreheatArgs } from './job-types.ts';
+import { defaultPlatform, identityOf, preheatArgs, type PreheatArgs } from './job-types.ts';
 import { runAll } from './pool.ts';
+import { acceptManifests, findImage, type ImagePart } from '../../rpc/registry/image.ts';
 import type { RegistryClient } from '../../rpc/registry/registry-client.ts';
-import { RegistryCredential } from '../../rpc/registry/registry-credential.ts';
 import { preheatResult } from './results.ts';
 
 export interface PreheatParts {
@@ -26,9 +24,8 @@ export interface PreheatParts {
   readonly registry: RegistryClient;
 }
 
-interface Item {
-  readonly url: string;
-  readonly digest?: string | undefined;
+interface Item extends ImagePart {
+  readonly manifest?: boolean;
 }
 
 /** What is to be fetched, and the headers for it, fresh at each call. */
@@ -51,27 +48,17 @@ export function preheat(parts: PreheatParts): JobExecutor {
   };
 }
 
-/** Blobs of the image. An image that was looked up before stays the same even if its tag has moved since. */
+/**
+ * Manifests and blobs of the image: with the manifests too, nodes pull it while the registry is away. An image that was
+ * looked up before stays the same even if its tag has moved since.
+ */
 async function imageContent(registry: RegistryClient, args: PreheatArgs, context: JobContext): Promise<Content> {
-  const reference = parseManifestUrl(args.url ?? '');
-  const given = Object.entries(args.headers).find(([name]) => name.toLowerCase() === 'authorization')?.[1];
-  const login = args.username === undefined ? undefined : { username: args.username, password: args.password ?? '' };
-  const credential = new RegistryCredential(registry, reference.name, { given, login });
-  const header = Object.fromEntries(
-    Object.entries(args.headers).filter(([name]) => name.toLowerCase() !== 'authorization'),
-  );
-  const platform = parsePlatform(args.platform ?? 'linux/amd64');
-  const blobs = await registry.imageBlobs(reference, platform, { header, credential, signal: context.signal });
+  const request = { ...args, url: args.url ?? '', platform: args.platform ?? defaultPlatform };
+  const { manifests, blobs, freshHeader } = await findImage(registry, request, context.signal);
   const known = context.args['items'] as Item[] | undefined;
-  const items = known ?? blobs.map(({ digest }) => ({ url: blobUrl(reference, digest), digest }));
+  const items = known ?? [...manifests.map((manifest) => ({ ...manifest, manifest: true })), ...blobs];
   if (!known) await context.amend({ items });
-  return {
-    items,
-    header: async (signal) => {
-      const authorization = await credential.authorization(signal);
-      return authorization === undefined ? header : { ...header, authorization };
-    },
-  };
+  return { items, header: freshHeader };
 }
 
 function fileContent({ url, urls, headers }: PreheatArgs): Content {
@@ -91,10 +78,10 @@ async function plan(
     const reachable = await hosts.listReachable(cluster, signal);
     const single = args.scope === 'single_seed_peer' && args.ips.length === 0;
     const selected = single ? [] : selectHosts(reachable, args.ips.length > 0 ? { ...args, scope: 'all_peers' } : args);
-    for (const [item, { url }] of items.entries()) {
-      const chosen = single ? seedsFor(reachable, identify(args, url)).slice(0, 1) : selected;
+    for (const [index, item] of items.entries()) {
+      const chosen = single ? seedsFor(reachable, identify(args, item)).slice(0, 1) : selected;
       if (chosen.length === 0) throw noHosts(cluster.name, args);
-      for (const host of chosen) tasks.push({ host, url: redact(url), item });
+      for (const host of chosen) tasks.push({ host, url: redact(item.url), item: index });
     }
     if (tasks.length > maxJobTasks) {
       throw new DragonflyError('RESOURCE_EXHAUSTED', `the job has more than ${maxJobTasks} nodes × blobs`, {
@@ -173,6 +160,7 @@ async function fetchOnce(
   item: Item,
 ): Promise<void> {
   const download = toDownload(args, item, await content.header(signal));
+  if (isByTag(item)) await daemons.delete(host, identify(args, item), signal);
   const fetched = await daemons.download(host, download, {
     signal,
     onProgress: ({ taskId: id, contentLengthBytes, completedBytes }) =>
@@ -215,7 +203,7 @@ async function standIn(
   if (args.scope !== 'single_seed_peer' || args.ips.length > 0) return undefined;
   try {
     const [cluster] = await hosts.clusters([failed.clusterId]);
-    const seeds = cluster ? seedsFor(await hosts.listReachable(cluster, signal), identify(args, item.url)) : [];
+    const seeds = cluster ? seedsFor(await hosts.listReachable(cluster, signal), identify(args, item)) : [];
     return seeds[(seeds.findIndex((seed) => seed.id === failed.id) + 1) % seeds.length];
   } catch {
     signal.throwIfAborted();
@@ -223,16 +211,19 @@ async function standIn(
   }
 }
 
-function identify(args: PreheatArgs, url: string): string {
-  return taskId({ url, ...identityOf(args), blobDigestAsId: args.type === 'image' });
+function identify(args: PreheatArgs, item: Item): string {
+  return taskId({ url: item.url, ...itemIdentity(args, item), blobDigestAsId: args.type === 'image' });
 }
 
-function toDownload(
-  args: PreheatArgs,
-  { url, digest }: Item,
-  requestHeader: Record<string, string>,
-): Partial<Download> {
-  const { tag, application, pieceLengthBytes, filteredQueryParams } = identityOf(args);
+/** A proxy that looks for a manifest knows nothing of the piece length somebody wished for. */
+function itemIdentity(args: PreheatArgs, { manifest = false }: Item): ReturnType<typeof identityOf> {
+  const identity = identityOf(args);
+  return manifest ? { ...identity, pieceLengthBytes: undefined } : identity;
+}
+
+function toDownload(args: PreheatArgs, item: Item, header: Record<string, string>): Partial<Download> {
+  const { tag, application, pieceLengthBytes, filteredQueryParams } = itemIdentity(args, item);
+  const { url, digest } = item;
   const seconds = Math.ceil((args.timeout ?? jobTimeoutMs * 1e6) / 1e9);
   return {
     url,
@@ -241,12 +232,18 @@ function toDownload(
     ...(application === undefined ? {} : { application }),
     ...(pieceLengthBytes === undefined ? {} : { pieceLength: pieceLengthBytes }),
     filteredQueryParams: [...filteredQueryParams],
-    requestHeader,
+    requestHeader: item.manifest === true ? { ...header, accept: acceptManifests } : header,
+    // What peers hold of a tag may be of yesterday.
+    needBackToSource: isByTag(item),
     timeout: { seconds, nanos: 0 },
     enableTaskIdBasedBlobDigest: args.type === 'image',
     ...(args.object_storage ? { objectStorage: camelCased(args.object_storage) } : {}),
     ...(args.hdfs ? { hdfs: camelCased(args.hdfs) } : {}),
   };
+}
+
+function isByTag({ manifest = false, digest }: Item): boolean {
+  return manifest && digest === undefined;
 }
 
 function camelCased(values: Record<string, unknown>): Record<string, unknown> {

@@ -1,18 +1,16 @@
 /** Who has a task (`get_task`, `get_image_distribution`), and taking it away everywhere (`delete_task`). */
 import { toDragonflyError } from '../../core/errors.ts';
 import { taskId } from '../../core/ids.ts';
-import { parsePlatform } from '../../core/oci/manifest.ts';
-import { blobUrl, parseManifestUrl } from '../../core/oci/reference.ts';
 import { redact } from '../../core/redact.ts';
 import type { StatLocalTaskResponse } from '../../rpc/generated/dfdaemon/v2/dfdaemon.ts';
 import { concurrentPeers, concurrentTasks } from '../limits.ts';
 import type { JobContext, JobExecutor } from './executor.ts';
 import type { ClusterHost } from './host-selection.ts';
 import { hostOf } from './job-tasks.ts';
-import { distributionArgs, identityOf, taskArgs, type TaskArgs } from './job-types.ts';
+import { defaultPlatform, distributionArgs, identityOf, taskArgs, type TaskArgs } from './job-types.ts';
 import { runAll } from './pool.ts';
 import type { PreheatParts } from './preheat.ts';
-import { RegistryCredential } from '../../rpc/registry/registry-credential.ts';
+import { findImage } from '../../rpc/registry/image.ts';
 import { deleteResult } from './results.ts';
 
 interface Holder {
@@ -89,13 +87,8 @@ export function imageDistribution(parts: PreheatParts): JobExecutor {
   return async (context) => {
     const args = distributionArgs.parse(context.args);
     const { signal } = context;
-    const reference = parseManifestUrl(args.url);
-    const given = Object.entries(args.headers).find(([name]) => name.toLowerCase() === 'authorization')?.[1];
-    const login = args.username === undefined ? undefined : { username: args.username, password: args.password ?? '' };
-    const credential = new RegistryCredential(parts.registry, reference.name, { given, login });
-    const platform = parsePlatform(args.platform ?? 'linux/amd64');
-    const blobs = await parts.registry.imageBlobs(reference, platform, { header: {}, credential, signal });
-    const urls = blobs.map(({ digest }) => blobUrl(reference, digest));
+    const { blobs } = await findImage(parts.registry, { ...args, platform: args.platform ?? defaultPlatform }, signal);
+    const urls = blobs.map(({ url }) => url);
     const layersByHost = new Map<string, { host: ClusterHost; layers: { url: string }[] }>();
     for (const { hosts } of await hostsOf(parts, context)) {
       await runAll(

@@ -1,18 +1,10 @@
-/** Manifests out of registries: token authentication, redirects and TLS as the registry protocol has them. */
+/** Requests to registries: token authentication, redirects and TLS as the registry protocol has them. */
 import { Agent, request, type Dispatcher } from 'undici';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import type { Closable } from '../../core/lifecycle.ts';
-import {
-  manifestMediaTypes,
-  parseManifest,
-  selectPlatform,
-  type Descriptor,
-  type Platform,
-} from '../../core/oci/manifest.ts';
-import { manifestUrl, type ManifestReference } from '../../core/oci/reference.ts';
-import { maxConnections, maxIndexDepth, maxRedirects, maxRegistries } from './limits.ts';
+import { maxConnections, maxRedirects, maxRegistries } from './limits.ts';
 import { portOf, type Egress } from './egress.ts';
-import { readAnswer, statusError, type RegistryAnswer, type RegistryReader } from './registry-answer.ts';
+import { readAnswer, type RegistryAnswer, type RegistryReader } from './registry-answer.ts';
 import type { RegistryCredential } from './registry-credential.ts';
 
 export interface RegistryOptions {
@@ -29,36 +21,6 @@ export class RegistryClient implements RegistryReader, Closable {
 
   constructor(options: RegistryOptions) {
     this.#options = options;
-  }
-
-  /**
-   * The blobs a node of that platform would pull.
-   * Throws PERMISSION_DENIED (egress), SOURCE_STATUS, SOURCE_UNREACHABLE, PROTOCOL, NOT_FOUND (platform).
-   */
-  async imageBlobs(
-    reference: ManifestReference,
-    platform: Platform,
-    {
-      header,
-      credential,
-      signal,
-    }: { header: Readonly<Record<string, string>>; credential: RegistryCredential; signal: AbortSignal },
-  ): Promise<readonly Descriptor[]> {
-    let current = reference;
-    for (let depth = 0; depth < maxIndexDepth; depth += 1) {
-      const url = manifestUrl(current);
-      const answer = await this.#authorized(
-        url,
-        { ...header, accept: manifestMediaTypes.join(', ') },
-        credential,
-        signal,
-      );
-      if (answer.status !== 200) throw statusError(url, answer);
-      const manifest = parseManifest(answer.body);
-      if (manifest.kind === 'image') return manifest.blobs;
-      current = { ...current, reference: selectPlatform(manifest.manifests, platform).digest };
-    }
-    throw new DragonflyError('PROTOCOL', `the index at ${manifestUrl(reference)} leads to ever more indexes`);
   }
 
   /** GET with redirects; credentials go to the first host alone. */
@@ -89,7 +51,7 @@ export class RegistryClient implements RegistryReader, Closable {
   }
 
   /** Once more with fresh credentials when the registry does not take those at hand. */
-  async #authorized(
+  async getAuthorized(
     url: string,
     header: Readonly<Record<string, string>>,
     credential: RegistryCredential,

@@ -1,6 +1,4 @@
 /** The job calls of scheduler.v2 for images: the blobs of the manifest are files like others. */
-import { parsePlatform } from '../../core/oci/manifest.ts';
-import { blobUrl, parseManifestUrl } from '../../core/oci/reference.ts';
 import type { CallContext } from '../../rpc/call-context.ts';
 import { Download } from '../../rpc/generated/common/v2/common.ts';
 import type {
@@ -10,8 +8,8 @@ import type {
   StatImageRequest,
   StatImageResponse,
 } from '../../rpc/generated/scheduler/v2/scheduler.ts';
+import { findImage } from '../../rpc/registry/image.ts';
 import type { RegistryClient } from '../../rpc/registry/registry-client.ts';
-import { RegistryCredential } from '../../rpc/registry/registry-credential.ts';
 import { defaultConcurrentLayers } from '../limits.ts';
 import { msFromDuration } from '../messages.ts';
 import { eachLimited } from './each-limited.ts';
@@ -29,7 +27,8 @@ export async function preheatImage(
   context: CallContext,
 ): Promise<PreheatResponse> {
   preheater.admit();
-  const { urls, freshHeader } = await imageBlobs(registry, request, context.signal);
+  const { blobs, freshHeader } = await find(registry, request, context.signal);
+  const urls = blobs.map(({ url }) => url);
   const download = Download.fromPartial({
     url: urls[0] ?? '',
     ...(request.tag === undefined ? {} : { tag: request.tag }),
@@ -50,7 +49,8 @@ export async function statImage(
   context: CallContext,
 ): Promise<StatImageResponse> {
   const signal = withTimeout(context.signal, msFromDuration(request.timeout));
-  const { urls } = await imageBlobs(registry, request, signal);
+  const { blobs } = await find(registry, request, signal);
+  const urls = blobs.map(({ url }) => url);
   const { concurrentPeerCount, concurrentLayerCount = defaultConcurrentLayers } = request;
   const peers = new Map<string, { ip: string; hostname: string; cachedLayers: Layer[] }>();
   await eachLimited(urls, concurrentLayerCount, async (url) => {
@@ -63,28 +63,9 @@ export async function statImage(
   return { image: { layers: urls.map((url) => ({ url })) }, peers: [...peers.values()] };
 }
 
-/** URLs of all blobs for the platform, and the headers that fetch them, with a token renewed when needed. */
-async function imageBlobs(
-  registry: RegistryClient,
-  request: PreheatImageRequest | StatImageRequest,
-  signal: AbortSignal,
-): Promise<{ urls: string[]; freshHeader: (signal: AbortSignal) => Promise<Record<string, string>> }> {
-  const reference = parseManifestUrl(request.url);
-  const isAuthorization = (name: string): boolean => name.toLowerCase() === 'authorization';
-  const header = Object.fromEntries(Object.entries(request.header).filter(([name]) => !isAuthorization(name)));
-  const given = Object.entries(request.header).find(([name]) => isAuthorization(name))?.[1];
-  const { username, password = '' } = request;
-  const login = username === undefined ? undefined : { username, password };
-  const credential = new RegistryCredential(registry, reference.name, { given, login });
-  const platform = parsePlatform(request.platform ?? ownPlatform());
-  const blobs = await registry.imageBlobs(reference, platform, { header, credential, signal });
-  return {
-    urls: blobs.map(({ digest }) => blobUrl(reference, digest)),
-    freshHeader: async (abort) => {
-      const authorization = await credential.authorization(abort);
-      return authorization === undefined ? header : { ...header, authorization };
-    },
-  };
+function find(registry: RegistryClient, request: PreheatImageRequest | StatImageRequest, signal: AbortSignal) {
+  const { url, header, username, password, platform = ownPlatform() } = request;
+  return findImage(registry, { url, headers: header, username, password, platform }, signal);
 }
 
 /** Nodes are most often like the one this runs on. */

@@ -1,0 +1,58 @@
+/** Manifests that nodes of the cluster hold because somebody preheated the image: what is left when a registry is away. */
+import { createHash } from 'node:crypto';
+import { readSync } from 'node:fs';
+import type { DownloadRequest, OpenTask } from '../task/open-task.ts';
+import { proxyLimits } from './limits.ts';
+import { isDigest } from './registry-path.ts';
+
+export interface HeldManifest {
+  readonly statusCode: 200;
+  readonly header: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+  readonly etag: undefined;
+}
+
+interface Opener {
+  open(request: DownloadRequest, signal: AbortSignal): Promise<OpenTask>;
+}
+
+/** Undefined when nobody holds it, it is too large, or it is not what its digest says. The origin is not asked. */
+export async function heldManifest(
+  engine: Opener,
+  request: DownloadRequest,
+  { reference, signal }: { readonly reference: string; readonly signal: AbortSignal },
+): Promise<HeldManifest | undefined> {
+  try {
+    const deadline = AbortSignal.any([signal, AbortSignal.timeout(proxyLimits.heldManifestMs)]);
+    await using task = await engine.open({ ...request, disableBackToSource: true, prefetch: false }, deadline);
+    const body = await contentOf(task);
+    const digest = body && `sha256:${createHash('sha256').update(body).digest('hex')}`;
+    if (!body || (isDigest(reference) && reference !== digest)) return undefined;
+    const header = {
+      'content-type': task.responseHeader['content-type'] ?? 'application/octet-stream',
+      'content-length': String(body.length),
+      'docker-content-digest': digest ?? '',
+      'x-dragonfly-task-id': task.taskId,
+    };
+    return { statusCode: 200, header, body, etag: undefined };
+  } catch {
+    return undefined; // that the registry is away is what the client is told then
+  }
+}
+
+async function contentOf(task: OpenTask): Promise<Buffer | undefined> {
+  const blocks: Buffer[] = [];
+  let length = 0;
+  for await (const span of task.spans()) {
+    length += span.length;
+    if (length > proxyLimits.manifestBytes) return undefined;
+    const block = Buffer.allocUnsafe(span.length);
+    for (let done = 0; done < block.length;) {
+      const count = readSync(span.fd, block, done, block.length - done, span.offset + done);
+      if (count === 0) return undefined;
+      done += count;
+    }
+    blocks.push(block);
+  }
+  return Buffer.concat(blocks, length);
+}
