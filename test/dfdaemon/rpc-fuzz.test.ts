@@ -37,7 +37,7 @@ test(`no message harms the daemon, from seed ${firstFuzzSeed}`, { timeout: (fuzz
   const daemon = await swarm.startDaemon('daemon', yaml);
   const kept = await swarm.download(daemon, { url });
   assert.equal(kept.bytesFromOrigin, content.length);
-  const [{ taskId = '' } = {}] = (await swarm.client(daemon).listLocalTasks({})).tasks;
+  const taskId = (await swarm.client(daemon).listLocalTasks({})).tasks[0]?.taskId ?? '';
 
   const local = swarm.channels.get(`unix:${daemon.socket}`).client;
   const remote = swarm.channels.get(daemon.service.addresses['peer'] ?? '').client;
