@@ -73,7 +73,9 @@ export function configDocs(): string {
   });
   return `# Configuration
 
-Made from the schemas by \`npm run docs\`; do not edit. \`null\` counts as absent; an unknown key is a warning with its line.
+Made from the schemas by \`npm run docs\`; do not edit. \`null\` counts as absent; an unknown or misplaced key is a warning with its line.
+Every key can be given outside the file too, written as in the file: by a flag, \`--set upload.rateLimit=20Mi\`, or in the environment, \`DFDAEMON_UPLOAD_RATELIMIT=20Mi\`
+(\`SCHEDULER_…\`, \`MANAGER_…\`). A flag wins over the environment, that over the file.
 Durations are written \`500ms\`, \`30s\`, \`1m30s\`, \`72h\`; sizes and rates \`4MiB\`, \`20Mi\`, \`10Gi\`, every prefix a power of 1024.
 
 ${sections.join('\n')}`;

@@ -1,35 +1,47 @@
 /**
- * Configuration files: YAML → schema → frozen object.
+ * Configuration: YAML, with what flags and environment put over it → schema → frozen object.
  *
- * A bad value is an error that names file, line and key; an unknown key is a warning with the same, because the files of
- * running clusters carry misplaced keys that were always ignored. `null` counts as absent, as those files rely on.
+ * A bad value is an error that names file, line and key; an unknown or misplaced key is a warning with the same, because
+ * the files of running clusters carry such keys. `null` counts as absent, as those files rely on.
  */
 import { readFile } from 'node:fs/promises';
 import { LineCounter, isMap, isPair, isScalar, parseDocument, type Document } from 'yaml';
 import { z } from 'zod';
+import { withOverrides, environmentOverrides, flagOverrides, type ConfigOverride } from './config-overrides.ts';
+import { elementOf, keysOf } from './config-schema.ts';
 import { DragonflyError } from './errors.ts';
 import { parseBytes, parseDurationMs } from './units.ts';
 
 export interface LoadedConfig<T> {
   readonly config: T;
-  /** One sentence per key that no part of the product reads. */
+  /** One sentence per key that no part of the product reads, or that stands where it does not belong. */
   readonly warnings: readonly string[];
 }
 
-/**
- * @param path file to read; absent path with `optional` gives the defaults.
- * Throws CONFIG_INVALID when the file is missing, is not YAML or has a bad value.
- */
+export interface ConfigSource {
+  /** An absent file is as good as an empty one. */
+  readonly optional?: boolean;
+  /** `key.path=value`, from the command line: above everything else. */
+  readonly assignments?: readonly string[];
+  /** Variables `PREFIX_KEY_PATH`: above the file. */
+  readonly environment?: { readonly prefix: string; readonly env: Readonly<Record<string, string | undefined>> };
+}
+
+/** Throws CONFIG_INVALID when the file is missing, is not YAML or has a bad value. */
 export async function loadConfig<S extends z.ZodType>(
   schema: S,
   path: string,
-  { optional = false }: { optional?: boolean } = {},
+  { optional = false, assignments = [], environment }: ConfigSource = {},
 ): Promise<LoadedConfig<z.output<S>>> {
+  const overrides = [
+    ...(environment ? environmentOverrides(schema, environment.prefix, environment.env) : []),
+    ...flagOverrides(assignments),
+  ];
   let text: string;
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
-    if (optional && (error as NodeJS.ErrnoException).code === 'ENOENT') return parseConfig(schema, '', path);
+    if (optional && (error as NodeJS.ErrnoException).code === 'ENOENT') return parseConfig(schema, '', path, overrides);
     throw new DragonflyError(
       'CONFIG_INVALID',
       `cannot read the configuration file ${path}: ${(error as Error).message}`,
@@ -39,10 +51,16 @@ export async function loadConfig<S extends z.ZodType>(
       },
     );
   }
-  return parseConfig(schema, text, path);
+  return parseConfig(schema, text, path, overrides);
 }
 
-export function parseConfig<S extends z.ZodType>(schema: S, text: string, path: string): LoadedConfig<z.output<S>> {
+/** @param overrides the later ones win. Throws CONFIG_INVALID. */
+export function parseConfig<S extends z.ZodType>(
+  schema: S,
+  text: string,
+  path: string,
+  overrides: readonly ConfigOverride[] = [],
+): LoadedConfig<z.output<S>> {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines });
   const syntaxError = document.errors[0];
@@ -55,21 +73,26 @@ export function parseConfig<S extends z.ZodType>(schema: S, text: string, path: 
       },
     );
   }
-  const lineOf = (keys: readonly PropertyKey[]): number => lines.linePos(offsetOf(document, keys)).line;
-  const values: unknown = withoutNulls(document.toJS() ?? {});
+  const placeOf = (keys: readonly PropertyKey[]): string =>
+    overrides.findLast((override) => override.keys.every((key, index) => key === keys[index]))?.from ??
+    `${path}:${lines.linePos(offsetOf(document, keys)).line}`;
+  const values = withOverrides(withoutNulls(document.toJS() ?? {}), overrides);
   const result = schema.safeParse(values);
   if (!result.success) {
     const problems = result.error.issues.map(
-      (issue) => `${path}:${lineOf(issue.path)}: ${issue.path.join('.') || 'file'}: ${issue.message}`,
+      (issue) => `${placeOf(issue.path)}: ${issue.path.join('.') || 'file'}: ${issue.message}`,
     );
     throw new DragonflyError('CONFIG_INVALID', problems.join('\n'), {
       hint: 'docs/config.md lists every key with its type and default.',
     });
   }
-  const warnings = unknownKeys(schema, values, []).map(
-    (keys) => `${path}:${lineOf(keys)}: unknown key ${keys.join('.')} is ignored`,
-  );
+  const warnings = oddKeys(schema, values, []).map(({ keys, what }) => `${placeOf(keys)}: ${what}`);
   return { config: deepFreeze(result.data), warnings };
+}
+
+/** A key that files carry where it does not belong: it is read there too, with a warning that names the right place. */
+export function misplaced<S extends z.ZodType>(schema: S, belongsAt: string): S {
+  return schema.meta({ belongsAt });
 }
 
 /** A duration key: `30s`, `1m30s`; the value in the typed object is in milliseconds. */
@@ -127,28 +150,25 @@ function withoutNulls(value: unknown): unknown {
   );
 }
 
-function unknownKeys(schema: unknown, value: unknown, path: readonly (string | number)[]): (string | number)[][] {
-  const inner = unwrap(schema);
-  if (inner instanceof z.ZodArray && Array.isArray(value)) {
-    return value.flatMap((item, index) => unknownKeys(inner.element, item, [...path, index]));
-  }
-  if (!(inner instanceof z.ZodObject) || value === null || typeof value !== 'object') return [];
-  const shape = inner.shape as Record<string, unknown>;
-  return Object.entries(value).flatMap(([key, item]) =>
-    Object.hasOwn(shape, key) ? unknownKeys(shape[key], item, [...path, key]) : [[...path, key]],
-  );
+interface OddKey {
+  readonly keys: readonly (string | number)[];
+  readonly what: string;
 }
 
-/** Through default, optional, nullable, prefault and pipe wrappers to the schema that names the keys. */
-function unwrap(schema: unknown): unknown {
-  let current = schema;
-  for (let depth = 0; depth < 10; depth += 1) {
-    const definition = (current as { def?: { innerType?: unknown; in?: unknown } } | undefined)?.def;
-    const next = definition?.innerType ?? definition?.in;
-    if (next === undefined) return current;
-    current = next;
+function oddKeys(schema: unknown, value: unknown, path: readonly (string | number)[]): OddKey[] {
+  const element = elementOf(schema);
+  if (element !== undefined && Array.isArray(value)) {
+    return value.flatMap((item, index) => oddKeys(element, item, [...path, index]));
   }
-  return current;
+  const known = keysOf(schema);
+  if (known === undefined || value === null || typeof value !== 'object') return [];
+  return Object.entries(value).flatMap(([key, item]): OddKey[] => {
+    const keys = [...path, key];
+    if (!Object.hasOwn(known, key)) return [{ keys, what: `unknown key ${keys.join('.')} is ignored` }];
+    const belongsAt = known[key]?.meta()?.['belongsAt'];
+    const what = `${keys.join('.')} is misplaced, it belongs at ${String(belongsAt)}; it is read here too`;
+    return [...(belongsAt === undefined ? [] : [{ keys, what }]), ...oddKeys(known[key], item, keys)];
+  });
 }
 
 function deepFreeze<T>(value: T): T {

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { z } from 'zod';
 import { parseContentRange, parseRangeHeader, resolveRange } from './byte-range.ts';
-import { bytes, durationMs, parseConfig, section } from './config.ts';
+import { environmentOverrides, flagOverrides, type ConfigOverride } from './config-overrides.ts';
+import { bytes, durationMs, misplaced, parseConfig, section } from './config.ts';
 import { DigestStream, parseDigest } from './digest.ts';
 import { DragonflyError, toDragonflyError } from './errors.ts';
 import { HashRing } from './hash-ring.ts';
@@ -184,6 +185,40 @@ describe('configuration', () => {
       'a.yaml:2: unknown key upload.speed is ignored',
       'a.yaml:5: unknown key rules.0.direct is ignored',
     ]);
+  });
+});
+
+describe('keys given outside the file', () => {
+  const schema = z.object({
+    upload: section({ rateLimit: bytes('1024Mi'), tcpListen: section({ port: z.int().max(65_535).default(65_002) }) }),
+    rules: z.array(z.object({ regx: z.string() })).default([]),
+    old: misplaced(z.object({ enable: z.boolean() }).optional(), 'upload.enable'),
+  });
+  const text = 'upload:\n  rateLimit: 1Mi\n  tcpListen: {port: 1}\n';
+
+  test('a flag wins over the environment, that over the file', () => {
+    const env = { X_UPLOAD_RATELIMIT: '2Mi', X_UPLOAD_TCPLISTEN_PORT: '2', X_RULES: '[{regx: a}]', Y_RULES: 'b' };
+    const overrides = [...environmentOverrides(schema, 'x', env), ...flagOverrides(['upload.tcpListen.port=3'])];
+    const { config, warnings } = parseConfig(schema, text, 'a.yaml', overrides);
+    assert.deepEqual(config, { upload: { rateLimit: 2 * mebibyte, tcpListen: { port: 3 } }, rules: [{ regx: 'a' }] });
+    assert.deepEqual(warnings, []);
+  });
+
+  test('messages name where a bad or unknown key was given', () => {
+    const given = (...overrides: ConfigOverride[]) => parseConfig(schema, text, 'a.yaml', overrides);
+    const environment = environmentOverrides(schema, 'x', { X_UPLOAD_TCPLISTEN_PORT: '99999' });
+    assert.throws(() => given(...environment), /\bX_UPLOAD_TCPLISTEN_PORT: upload\.tcpListen\.port: /);
+    assert.throws(() => given(...flagOverrides(['rules=[{regx: 1}]'])), /--set rules: rules\.0\.regx: /);
+    assert.deepEqual(given(...flagOverrides(['upload.speed=1'])).warnings, [
+      '--set upload.speed: unknown key upload.speed is ignored',
+    ]);
+    assert.throws(() => flagOverrides(['upload']), { code: 'INVALID_ARGUMENT' });
+  });
+
+  test('a misplaced key is read, and told with its line and the right place', () => {
+    const { config, warnings } = parseConfig(schema, 'rules: []\nold:\n  enable: true\n', 'a.yaml');
+    assert.deepEqual(config.old, { enable: true });
+    assert.deepEqual(warnings, ['a.yaml:2: old is misplaced, it belongs at upload.enable; it is read here too']);
   });
 });
 

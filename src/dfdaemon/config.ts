@@ -4,7 +4,15 @@
  * without effect, so that existing files start without a warning; a warning says so where somebody may rely on one.
  */
 import { z } from 'zod';
-import { bytes, durationMs, loadConfig, section, type LoadedConfig } from '../core/config.ts';
+import {
+  bytes,
+  durationMs,
+  loadConfig,
+  misplaced,
+  section,
+  type ConfigSource,
+  type LoadedConfig,
+} from '../core/config.ts';
 import { memberSecurity } from '../rpc/identity/security-config.ts';
 import { proxyConfig } from './proxy/proxy-config.ts';
 import type { TrafficShaperOptions } from './task/traffic-shaper.ts';
@@ -73,8 +81,8 @@ export const dfdaemonConfigSchema = z.object({
       ),
       seedPeer,
     }),
-    /** Where the published set-ups put this block; read as well, because they mean it. */
-    seedPeer: seedPeer.optional(),
+    /** Where published set-ups put this block, meaning it. */
+    seedPeer: misplaced(seedPeer.optional(), 'scheduler.manager.seedPeer'),
     netAddrs: z.array(netAddress).default([]),
     scheduleTimeout: durationMs('30s').describe(
       'how long a connected scheduler may give nothing before the origin is asked',
@@ -155,11 +163,8 @@ export const dfdaemonConfigSchema = z.object({
 
 export type DfdaemonConfig = z.output<typeof dfdaemonConfigSchema>;
 
-export async function loadDfdaemonConfig(
-  path: string,
-  options: { optional: boolean },
-): Promise<LoadedConfig<DfdaemonConfig>> {
-  const { config, warnings } = await loadConfig(dfdaemonConfigSchema, path, options);
+export async function loadDfdaemonConfig(path: string, source: ConfigSource): Promise<LoadedConfig<DfdaemonConfig>> {
+  const { config, warnings } = await loadConfig(dfdaemonConfigSchema, path, source);
   return { config, warnings: [...warnings, ...notes(config)] };
 }
 

@@ -4,31 +4,40 @@ import type { Command } from '../core/command.ts';
 import { aborted } from '../core/lifecycle.ts';
 import { createLogger } from '../core/logger.ts';
 import { announceReady } from '../core/ready.ts';
-import { parseServiceFlags } from '../core/service-flags.ts';
+import {
+  configSource,
+  readyFd,
+  parseArguments,
+  serviceParser,
+  type ServiceFlags,
+  type ServiceNames,
+} from '../core/service-command.ts';
 import { withJoinToken } from '../rpc/identity/security-config.ts';
 import { loadDfdaemonConfig } from './config.ts';
 import { DfdaemonService } from './service.ts';
 
-const program = {
+const names: ServiceNames = {
   name: 'dfdaemon',
   description: 'Stores, serves and fetches pieces on this node; the proxy of its container engine.',
-  defaultConfigPath: '/etc/dragonfly/dfget.yaml',
-  configVariable: 'DFGET_CONFIG',
+  configPath: '/etc/dragonfly/dfget.yaml',
+  configVariables: ['DFDAEMON_CONFIG', 'DFGET_CONFIG'],
 };
 
 export const runDfdaemon: Command = async (argv, io) => {
-  const flags = parseServiceFlags(program, argv, io);
-  if (typeof flags === 'number') return flags;
-  const loaded = await loadDfdaemonConfig(flags.config.path, flags.config);
+  const parser = serviceParser(names, io);
+  if (!(await parseArguments(parser, argv))) return 0;
+  const flags = parser.opts<ServiceFlags>();
+  const { path, source } = configSource(names, flags, io.env);
+  const loaded = await loadDfdaemonConfig(path, source);
   const config = withJoinToken(loaded.config, io.env);
-  const toConsole = flags.console || config.console;
+  const toConsole = flags.console === true || config.console;
   const logger = createLogger('dfdaemon', {
-    level: flags.verbose || config.verbose ? 'debug' : 'info',
+    level: flags.verbose === true || config.verbose ? 'debug' : 'info',
     ...(!toConsole && { file: join(config.logDir, 'daemon', 'core.log') }),
   });
   for (const warning of loaded.warnings) logger.warn(warning);
   await using service = await DfdaemonService.start(config, logger);
-  announceReady(flags.readyFd, service.addresses);
+  announceReady(readyFd(flags), service.addresses);
   await Promise.race([aborted(io.signal), service.idle]);
   logger.info('dfdaemon stops');
   return 0;

@@ -214,10 +214,14 @@ async function open(
   return { config, owned, database, rpc, rest, keepAlives, timers, jobs, registry, ca, ports };
 }
 
-export function managerLogger({ server }: ManagerConfig): Logger {
+/** @param flags of the command line, above the configuration. */
+export function managerLogger(
+  { server }: ManagerConfig,
+  { verbose = false, console = false }: { readonly verbose?: boolean; readonly console?: boolean } = {},
+): Logger {
   return createLogger('manager', {
-    level: server.logLevel,
-    ...(server.logDir === undefined ? {} : { file: `${server.logDir}/manager.log` }),
+    level: verbose ? 'debug' : server.logLevel,
+    ...(server.logDir === undefined || console ? {} : { file: `${server.logDir}/manager.log` }),
   });
 }
 

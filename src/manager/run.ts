@@ -1,43 +1,46 @@
 /** The manager as a program. */
-import { Command as Program } from 'commander';
 import type { Command, CommandIo } from '../core/command.ts';
 import { loadConfig } from '../core/config.ts';
 import { aborted } from '../core/lifecycle.ts';
 import { announceReady } from '../core/ready.ts';
+import {
+  configSource,
+  parseArguments,
+  readyFd,
+  serviceParser,
+  type ServiceFlags,
+  type ServiceNames,
+} from '../core/service-command.ts';
 import { configNotes, managerConfigSchema, parseListenAddress, type ManagerConfig } from './config.ts';
 import { backUp, restore } from './db/backup.ts';
 import { managerLogger, ManagerService } from './manager-service.ts';
 
-const defaultConfigPath = '/etc/dragonfly/manager.yaml';
-
-interface ServeOptions {
-  readonly config?: string;
-  readonly readyFd?: number;
-}
+const names: ServiceNames = {
+  name: 'manager',
+  description: 'The control plane: clusters, rights, jobs, certificates; REST, console and gRPC.',
+  configPath: '/etc/dragonfly/manager.yaml',
+  configVariables: ['MANAGER_CONFIG'],
+};
 
 /** `manager [--config FILE]` serves until the signal aborts; `backup` and `restore` care for an embedded database. */
 export const runManager: Command = async (argv, io) => {
-  const program = new Program('manager')
-    .description('The control plane: clusters, rights, jobs, certificates; REST, console and gRPC.')
-    .option('--config <file>', `configuration file (default ${defaultConfigPath}, if there is one)`)
-    .option('--ready-fd <number>', 'descriptor that is told the addresses once they serve', Number)
-    .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: (text) => io.stderr.write(text) })
-    .action((options: ServeOptions) => serve(options, io));
-  program
+  const parser = serviceParser(names, io);
+  parser.action((flags: ServiceFlags) => serve(flags, io));
+  parser
     .command('backup <directory>')
     .description('copy the embedded database and its key into a new directory; the manager may run')
-    .action(async (directory: string) => backUp(await readConfig(program.opts<ServeOptions>().config, io), directory));
-  program
+    .action(async (directory: string) => backUp(await readConfig(parser.opts(), io), directory));
+  parser
     .command('restore <directory>')
     .description('put such a copy in place; the manager must not run')
-    .action(async (directory: string) => restore(await readConfig(program.opts<ServeOptions>().config, io), directory));
-  await program.parseAsync([...argv], { from: 'user' });
+    .action(async (directory: string) => restore(await readConfig(parser.opts(), io), directory));
+  await parseArguments(parser, argv);
   return 0;
 };
 
-async function serve(options: ServeOptions, io: CommandIo): Promise<void> {
-  const config = await readConfig(options.config, io);
-  const logger = managerLogger(config);
+async function serve(flags: ServiceFlags, io: CommandIo): Promise<void> {
+  const config = await readConfig(flags, io);
+  const logger = managerLogger(config, flags);
   await using manager = await ManagerService.create(config, {
     logger,
     operator: {
@@ -52,15 +55,14 @@ async function serve(options: ServeOptions, io: CommandIo): Promise<void> {
   });
   if (io.signal.aborted) return;
   await manager.start();
-  announceReady(options.readyFd, addresses(config, manager));
+  announceReady(readyFd(flags), addresses(config, manager));
   await aborted(io.signal);
   logger.info('shutting down');
 }
 
-async function readConfig(path: string | undefined, io: CommandIo): Promise<ManagerConfig> {
-  const { config, warnings } = await loadConfig(managerConfigSchema, path ?? defaultConfigPath, {
-    optional: path === undefined,
-  });
+async function readConfig(flags: ServiceFlags, io: CommandIo): Promise<ManagerConfig> {
+  const { path, source } = configSource(names, flags, io.env);
+  const { config, warnings } = await loadConfig(managerConfigSchema, path, source);
   for (const note of [...warnings, ...configNotes(config)]) io.stderr.write(`${note}\n`);
   return config;
 }
