@@ -47,6 +47,18 @@ test('a peer whose disk has rotted delivers nothing wrong', async () => {
   assertSameBytes(await system.downloadAll(others, file.url), file);
 });
 
+test('a member that gives wrong bytes is found out: everybody else finishes right', async () => {
+  await using system = await TestCluster.start({ peers: 3 });
+  const file = await system.file('f.bin', 24 * mebibyte);
+  await using liar = await system.startCorruptingPeer(file);
+  const results = await system.downloadAll(system.cluster.peers, file.url);
+  assertSameBytes(results, file);
+  assert.ok(liar.corruptedBytes > 0, 'nobody asked the corrupting peer');
+  for (const { node, bytesFromNode } of results) {
+    assert.equal(bytesFromNode.get(liar.peerId), undefined, `${node} counts corrupt pieces as received`);
+  }
+});
+
 test('killed and started again, a node serves what it had without the origin', async () => {
   await using system = await TestCluster.start({ peers: 2, seeds: 0 });
   const file = await system.file('f.bin', 24 * mebibyte);
@@ -91,7 +103,7 @@ test('with every scheduler and the seed back, the cluster works as before', asyn
   for (const name of ['manager', 'scheduler-1', 'seed-1']) await system.cluster.restart(name);
   const file = await system.file('f.bin', 16 * mebibyte);
   assertSameBytes(await system.downloadAll(system.cluster.peers, file.url), file);
-  await system.settledRequests(file);
+  assert.ok((await system.settledRequests(file)).length > 0);
 });
 
 /** Flips one byte in the middle of every piece of the stored content, behind the back of the daemon. */

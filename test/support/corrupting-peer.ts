@@ -10,6 +10,7 @@ import { Download, Host } from '../../src/rpc/generated/common/v2/common.ts';
 import { DfdaemonUploadDefinition, SyncPiecesResponse } from '../../src/rpc/generated/dfdaemon/v2/dfdaemon.ts';
 import { SchedulerDefinition } from '../../src/rpc/generated/scheduler/v2/scheduler.ts';
 import { RpcServer } from '../../src/rpc/server.ts';
+import type { ServerTls } from '../../src/rpc/tls.ts';
 import { pieceLayout } from '../../src/core/piece-layout.ts';
 import { taskId as taskIdOf } from '../../src/core/ids.ts';
 import { RateLimiter } from '../../src/core/rate-limiter.ts';
@@ -25,6 +26,8 @@ export interface CorruptingPeerOptions {
   readonly directory: string;
   readonly url: string;
   readonly content: Buffer;
+  /** What it shows to children that demand encryption; a member of the cluster gone bad has a right certificate. */
+  readonly tls?: ServerTls;
 }
 
 export class CorruptingPeer implements AsyncDisposable {
@@ -48,7 +51,7 @@ export class CorruptingPeer implements AsyncDisposable {
     await this.#owned.disposeAsync();
   }
 
-  async #start({ scheduler, directory, url, content }: CorruptingPeerOptions): Promise<void> {
+  async #start({ scheduler, directory, url, content, tls }: CorruptingPeerOptions): Promise<void> {
     const taskId = taskIdOf({ url });
     const layout = pieceLayout(content.length);
     const store = this.#owned.use(await TaskStore.open({ directory }));
@@ -68,7 +71,7 @@ export class CorruptingPeer implements AsyncDisposable {
     const limiter = new RateLimiter(Infinity);
     const pieces = this.#owned.use(await PieceServer.create({ store, limiter, host: '127.0.0.1', port: 0 }));
     const relay = await this.#startRelay(pieces.port);
-    const server = RpcServer.create({ host: '127.0.0.1', port: 0 }, { features: [swarmFeature] });
+    const server = RpcServer.create({ host: '127.0.0.1', port: 0 }, { features: [swarmFeature], tls });
     server.addService(DfdaemonUploadDefinition, {
       syncPieces: async function* () {
         yield SyncPiecesResponse.fromPartial({

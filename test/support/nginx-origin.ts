@@ -30,7 +30,7 @@ export interface OriginRequest {
 
 /**
  * Below the document root: `/` as configured, `/slow/` 5 MiB/s, `/norange/` without ranges, `/chunked/` without length,
- * `/redirect/NAME` → `/NAME`, `/status/403`, `/status/404`, `/status/410`, `/status/503`, `/drop` closes the connection.
+ * `/redirect/NAME` → `/NAME`, `/status/403`, `/status/404`, `/status/410`, `/status/503`, `/status/connections`, `/drop` closes the connection.
  */
 export class NginxOrigin {
   readonly root: string;
@@ -70,6 +70,15 @@ export class NginxOrigin {
   async requests(path: string): Promise<OriginRequest[]> {
     const lines = (await readFile(this.#logPath, 'utf8')).split('\n').filter(Boolean);
     return lines.map(parseLine).filter((request) => request.path === path && request.method === 'GET');
+  }
+
+  /** Resolves when no answer is under way any more; the log is complete then. */
+  async settled(): Promise<void> {
+    await waitFor('the origin to send nothing any more', async () => {
+      const response = await fetch(`${this.url}/status/connections`, { signal: AbortSignal.timeout(10_000) });
+      // The one that is being written is the answer to this question.
+      return /^Reading: 0 Writing: 1 /m.test(await response.text());
+    });
   }
 
   async bytesSent(path: string): Promise<number> {
@@ -123,6 +132,7 @@ http {
     location ~ ^/status/404 { return 404; }
     location ~ ^/status/410 { return 410; }
     location ~ ^/status/503 { return 503; }
+    location = /status/connections { stub_status; access_log off; }
     location /drop { return 444; }
   }
 }

@@ -1,13 +1,15 @@
 /** A cluster of real processes and a real nginx as the origin, with all they need, for tests from end to end. */
 import assert from 'node:assert/strict';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LocalCluster, type LocalDaemon } from '../../src/cli/up-cluster.ts';
 import { downloadOnNode, type NodeProgress, type NodeResult } from '../../src/cli/up-download.ts';
 import { Channels } from '../../src/rpc/channels.ts';
+import { loadIdentity } from '../../src/rpc/identity/identity-file.ts';
+import { CorruptingPeer } from './corrupting-peer.ts';
 import { NginxOrigin, type OriginRequest } from './nginx-origin.ts';
 import { makeRandomFile, type RandomFile } from './random-file.ts';
 import { temporaryDirectory, type TemporaryDirectory } from './temporary-directory.ts';
-import { waitFor } from './wait-for.ts';
 
 export interface TestClusterOptions {
   readonly peers: number;
@@ -71,20 +73,35 @@ export class TestCluster {
     return downloadOnNode(daemon, { channels: this.#channels, url, signal, onProgress });
   }
 
+  /** A peer that holds the whole file and gives wrong bytes of it, with the certificate of a member that it has stolen. */
+  async startCorruptingPeer(file: OriginFile): Promise<CorruptingPeer> {
+    const [victim] = this.cluster.peers;
+    const identity = await loadIdentity(join(victim?.directory ?? '', 'identity', 'node.pem'));
+    assert.ok(identity, 'the nodes of the cluster have no certificates');
+    const directory = this.directory.join('corrupting');
+    await mkdir(directory, { mode: 0o700 });
+    return CorruptingPeer.start({
+      scheduler: this.cluster.node('scheduler-1').process.address('grpc'),
+      directory,
+      url: file.url,
+      content: await readFile(file.path),
+      tls: {
+        ca: Buffer.from(identity.authorities),
+        cert: Buffer.from(identity.certificate.toString()),
+        key: Buffer.from(identity.key),
+      },
+    });
+  }
+
   /** All at once; every one has to end well. */
   downloadAll(daemons: readonly LocalDaemon[], url: string): Promise<NodeResult[]> {
     return Promise.all(daemons.map((daemon) => this.download(daemon, url)));
   }
 
-  /** The requests for that file once no answer is under way any more, as far as the origin's log tells. */
+  /** The requests for that file, once no answer is under way any more. */
   async settledRequests(file: OriginFile): Promise<OriginRequest[]> {
-    let before = -1;
-    return waitFor('the log of the origin to settle', async () => {
-      const requests = await this.origin.requests(file.urlPath);
-      const settled = requests.length > 0 && requests.length === before;
-      before = requests.length;
-      return settled && requests;
-    });
+    await this.origin.settled();
+    return this.origin.requests(file.urlPath);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -92,15 +109,22 @@ export class TestCluster {
   }
 }
 
-/** Starts the download on those daemons; `half` resolves when one of them has half of the file. */
+/**
+ * Starts the download on those daemons. `half` resolves when one of them has half of the file, and rejects when all have
+ * everything before: the origin was too fast for what the test wants to happen in the middle.
+ */
 export function downloadWithHalfway(system: TestCluster, daemons: readonly LocalDaemon[], file: OriginFile) {
   const half = Promise.withResolvers<void>();
   const downloads = daemons.map((daemon) =>
     system.download(daemon, file.url, ({ doneBytes }) => {
-      if (doneBytes >= file.sizeBytes / 2) half.resolve();
+      if (doneBytes >= file.sizeBytes / 2 && doneBytes < file.sizeBytes) half.resolve();
     }),
   );
-  return { half: Promise.race([half.promise, Promise.all(downloads)]), downloads };
+  const over = Promise.all(downloads).then(() =>
+    half.reject(new Error('every download ended before half-way was seen')),
+  );
+  over.catch(half.reject);
+  return { half: half.promise, downloads };
 }
 
 export function assertSameBytes(results: readonly NodeResult[], file: RandomFile): void {
@@ -110,9 +134,20 @@ export function assertSameBytes(results: readonly NodeResult[], file: RandomFile
   }
 }
 
+/** One line per request, for messages. */
+export function listed(requests: readonly OriginRequest[]): string {
+  return requests.map(({ status, bytesSent, range }) => `${status} ${bytesSent} ${range}`).join('\n');
+}
+
+/** Copies that the origin has sent; with what was on its way to nodes that died, as its log counts. */
+export function copiesSent(requests: readonly OriginRequest[], file: RandomFile): number {
+  return requests.reduce((sum, { bytesSent }) => sum + bytesSent, 0) / file.sizeBytes;
+}
+
 /** At most 1.02 copies, in one request or in ranges that do not overlap. */
 export function assertOriginAskedOnce(requests: readonly OriginRequest[], file: RandomFile): void {
-  const told = requests.map(({ status, bytesSent, range }) => `${status} ${bytesSent} ${range}`).join('\n');
+  const told = listed(requests);
+  assert.ok(requests.length > 0, 'the origin was not asked at all');
   const sent = requests.reduce((sum, { bytesSent }) => sum + bytesSent, 0);
   assert.ok(sent <= 1.02 * file.sizeBytes, `${sent} bytes sent of ${file.sizeBytes}:\n${told}`);
   const ranges = requests.filter(({ bytesSent }) => bytesSent > 1).map(({ range }) => rangeOf(range, file.sizeBytes));
