@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Browser } from 'playwright-core';
-import { RestClient } from '../manager/rest-client.ts';
 import { launchBrowser } from './browser.ts';
 import { builtConsole } from './built-console.ts';
 import { rootPassword, serveConsole } from './served-console.ts';
@@ -90,86 +89,6 @@ test('another’s change appears without a reload', async () => {
     user_id: 1,
   });
   await visitor.page.getByRole('cell', { name: 'training', exact: true }).waitFor();
-});
-
-test('a token is shown once, works, and is refused from the moment it is revoked', async () => {
-  await using served = await serveConsole(browser);
-  await using visitor = await served.visit();
-  const { page } = visitor;
-  await visitor.signIn('root', rootPassword);
-  await visitor.go('/tokens');
-  await visitor.button('Create a token').click();
-  await page.getByRole('textbox', { name: 'Name' }).fill('harbor');
-  await visitor.confirm('Create');
-  const token = (await page.getByRole('group', { name: 'The new token' }).textContent())?.trim() ?? '';
-  assert.match(token, /^\S{20,}$/);
-  const client = new RestClient(served.manager.restPort, { authorization: `Bearer ${token}` });
-  assert.equal((await client.request('GET', '/oapi/v1/jobs')).status, 200);
-  await visitor.button('I have kept it').click();
-  await page.reload();
-  await page.getByRole('cell', { name: 'harbor', exact: true }).waitFor();
-  assert.equal(await page.getByText(token).count(), 0);
-  await visitor.button('Revoke harbor').click();
-  await visitor.confirm('Revoke');
-  await page.getByRole('cell', { name: 'Inactive' }).waitFor();
-  assert.equal((await client.request('GET', '/oapi/v1/jobs')).status, 403);
-});
-
-test('a guest sees what guests may and is offered nothing that would be refused', async () => {
-  await using served = await serveConsole(browser);
-  await served.rest.ok('POST', '/api/v1/users', { name: 'visitor', password: rootPassword });
-  await using visitor = await served.visit();
-  const { page } = visitor;
-  await visitor.signIn('visitor', rootPassword);
-  const places = page.getByRole('navigation', { name: 'Places' });
-  for (const name of ['Clusters', 'Schedulers', 'Jobs', 'Live tasks'])
-    await places.getByRole('link', { name, exact: true }).waitFor();
-  for (const name of ['Users', 'Roles', 'Access tokens', 'Audit log', 'Configuration', 'Certificates']) {
-    assert.equal(await places.getByRole('link', { name }).count(), 0, name);
-  }
-  await places.getByRole('link', { name: 'Clusters', exact: true }).click();
-  await page.getByRole('link', { name: 'cluster-1' }).click();
-  await visitor.heading('cluster-1');
-  assert.equal(await visitor.button('Delete').count(), 0);
-  assert.equal(await page.getByRole('link', { name: 'Edit' }).count(), 0);
-  await visitor.go('/users');
-  await visitor.sees('You may not do that');
-});
-
-test('roles are made of permissions, and given and taken at once', async () => {
-  await using served = await serveConsole(browser);
-  await served.rest.ok('POST', '/api/v1/users', { name: 'operator-1', password: rootPassword });
-  await using visitor = await served.visit();
-  const { page } = visitor;
-  await visitor.signIn('root', rootPassword);
-  await visitor.go('/roles');
-  await visitor.button('Create a role').click();
-  await page.getByRole('textbox', { name: 'Role' }).fill('operator');
-  await page.getByLabel('configs: See').check();
-  await visitor.confirm('Create');
-  await visitor.heading('operator');
-  const operator = await new RestClient(served.manager.restPort).signIn('operator-1', rootPassword);
-  assert.equal((await operator.request('GET', '/api/v1/configs')).status, 403);
-  await visitor.go('/users/2');
-  await page.getByLabel('operator', { exact: true }).check();
-  await page.getByLabel('operator', { exact: true }).and(page.locator(':enabled')).waitFor();
-  assert.equal((await operator.request('GET', '/api/v1/configs')).status, 200);
-});
-
-test('the console works below a path prefix', async () => {
-  await using served = await serveConsole(browser, '/dragonfly');
-  await using visitor = await served.visit();
-  // What stands in front takes the prefix off what goes to the API.
-  await visitor.page.route('**/dragonfly/api/**', (route) =>
-    route.continue({ url: route.request().url().replace('/dragonfly/api/', '/api/') }),
-  );
-  await visitor.signIn('root', rootPassword);
-  await visitor.page.getByRole('link', { name: 'Clusters', exact: true }).first().click();
-  await visitor.page.getByRole('link', { name: 'cluster-1' }).click();
-  await visitor.heading('cluster-1');
-  assert.equal(new URL(visitor.page.url()).pathname, '/dragonfly/clusters/1');
-  await visitor.page.reload();
-  await visitor.heading('cluster-1');
 });
 
 test('Chinese and dark are chosen and kept', async () => {
