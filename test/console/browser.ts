@@ -22,26 +22,35 @@ export function launchBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath: '/usr/bin/chromium', args: flags });
 }
 
+export interface VisitorOptions extends BrowserContextOptions {
+  /** The manager will be away for a while: the browser says of each request that it failed. */
+  readonly expectOutage?: boolean;
+}
+
 export class Visitor implements AsyncDisposable {
   readonly page: Page;
   readonly #base: string;
   readonly #problems: string[] = [];
 
-  private constructor(page: Page, base: string) {
+  private constructor(page: Page, base: string, expectOutage: boolean) {
     this.page = page;
     this.#base = base;
     page.on('pageerror', (error) => this.#problems.push(error.message));
     page.on('console', (message) => {
-      // What the API refuses is not a fault of the page.
-      if (message.type() === 'error' && !/status of 4\d\d/.test(message.text())) this.#problems.push(message.text());
+      if (message.type() !== 'error') return;
+      const text = message.text();
+      // What the API refuses is not a fault of the page, nor is that nobody answers.
+      if (/status of 4\d\d/.test(text) || (expectOutage && /net::ERR_/.test(text))) return;
+      this.#problems.push(text);
     });
   }
 
   /** @param base where the console is, with a slash at its end. */
-  static async open(browser: Browser, base: string, options: BrowserContextOptions = {}): Promise<Visitor> {
-    const context = await browser.newContext({ viewport: { width: 1360, height: 860 }, locale: 'en', ...options });
+  static async open(browser: Browser, base: string, options: VisitorOptions = {}): Promise<Visitor> {
+    const { expectOutage = false, ...wishes } = options;
+    const context = await browser.newContext({ viewport: { width: 1360, height: 860 }, locale: 'en', ...wishes });
     context.setDefaultTimeout(patienceMs);
-    return new Visitor(await context.newPage(), base);
+    return new Visitor(await context.newPage(), base, expectOutage);
   }
 
   async go(path: string): Promise<void> {
