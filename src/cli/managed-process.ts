@@ -52,7 +52,7 @@ export class ManagedProcess {
 
   /** Resolves when the service has announced its addresses; rejects with its last lines when it ends or takes too long. */
   static async start(options: ManagedProcessOptions): Promise<ManagedProcess> {
-    const { signal, readyDeadlineMs = 30_000 } = options;
+    const { signal, readyDeadlineMs = 120_000 } = options;
     signal?.throwIfAborted();
     const managed = new ManagedProcess(options);
     const stop = (): void => managed.kill('SIGTERM');

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { IdleWatch } from './idle-watch.ts';
 
-test('is idle only once nothing is under way any more', { timeout: 30_000 }, async () => {
+test('is idle only once nothing is under way any more', { timeout: 120_000 }, async () => {
   let looks = 0;
   await using watch = new IdleWatch(5, () => (looks += 1) < 4);
   await watch.idle;

@@ -12,6 +12,7 @@ import type { Finding } from '../../src/cli/doctor-checks.ts';
 import { LocalCluster } from '../../src/cli/up-cluster.ts';
 import { loadDfdaemonConfig } from '../../src/dfdaemon/config.ts';
 import { issueCertificates } from '../source/certificates.ts';
+import { freePort } from '../support/free-port.ts';
 import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.ts';
 import { FileOrigin } from './file-origin.ts';
 import { startDaemon } from './lone-daemon.ts';
@@ -91,10 +92,7 @@ describe('dragonfly doctor', () => {
     const other = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1');
     await once(other, 'listening');
     const { port } = other.address() as AddressInfo;
-    const closed = createServer().listen(0, '127.0.0.1');
-    await once(closed, 'listening');
-    const nobody = `127.0.0.1:${(closed.address() as AddressInfo).port}`;
-    closed.close();
+    const nobody = `127.0.0.1:${await freePort()}`;
     await mkdir(directory.join('data'));
     await chmod(directory.join('data'), 0o777);
     const config = await nodeConfig(directory, {

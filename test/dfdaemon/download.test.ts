@@ -16,7 +16,7 @@ function sha256(content: Buffer): string {
   return createHash('sha256').update(content).digest('hex');
 }
 
-describe('a daemon without a scheduler', { timeout: 120_000 }, () => {
+describe('a daemon without a scheduler', { timeout: 400_000 }, () => {
   let swarm: LocalSwarm;
   let origin: HttpOrigin;
   let daemon: Daemon;

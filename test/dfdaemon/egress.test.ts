@@ -4,7 +4,7 @@ import { after, before, describe, test } from 'node:test';
 import { HttpOrigin } from '../support/http-origin.ts';
 import { LocalSwarm, type Daemon } from '../support/local-swarm.ts';
 
-describe('a download', { timeout: 60_000 }, () => {
+describe('a download', { timeout: 400_000 }, () => {
   let swarm: LocalSwarm;
   let origin: HttpOrigin;
   let daemon: Daemon;

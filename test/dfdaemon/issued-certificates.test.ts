@@ -32,7 +32,7 @@ const content = Buffer.alloc(9 * 2 ** 20, pattern);
 /** Services listen here, and are reached at the other address, where relays listen on the same ports. */
 const [inside, outside] = ['127.0.0.1', '127.0.0.2'];
 
-describe('force, with issued certificates', { timeout: 120_000 }, () => {
+describe('force, with issued certificates', { timeout: 400_000 }, () => {
   const cleanup = new AsyncDisposableStack();
   const seen: Buffer[] = [];
   let swarm: LocalSwarm;

@@ -56,7 +56,7 @@ function originBytes(origin: HttpOrigin, path: string): number {
   return origin.requestsFor(path).reduce((sum, request) => sum + request.bytes, 0);
 }
 
-describe('a swarm', { timeout: 180_000 }, () => {
+describe('a swarm', { timeout: 400_000 }, () => {
   test('of four peers asks the origin once; every peer gives to others', async () => {
     await using scene = await stage({ peers: 4 });
     const results = await downloadEverywhere(scene, scene.origin.add('/file', { content }));

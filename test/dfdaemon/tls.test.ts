@@ -35,7 +35,7 @@ interface Setting {
   readonly autoIssue?: boolean;
 }
 
-describe('transport security', { timeout: 120_000 }, () => {
+describe('transport security', { timeout: 400_000 }, () => {
   let swarm: LocalSwarm;
   let origin: HttpOrigin;
   let authority: TestAuthority;

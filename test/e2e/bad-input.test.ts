@@ -14,7 +14,7 @@ const bin = fileURLToPath(new URL('../../bin/', import.meta.url));
 
 async function run(program: string, args: readonly string[], command: readonly string[] = []) {
   const [first = '', ...rest] = [...command, `${bin}${program}`, ...args];
-  const child = spawn(first, rest, { stdio: ['ignore', 'pipe', 'pipe'], timeout: 60_000 });
+  const child = spawn(first, rest, { stdio: ['ignore', 'pipe', 'pipe'], timeout: 300_000 });
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text) => (stdout += text));
@@ -48,7 +48,7 @@ describe('dfget with a daemon', () => {
   after(() => system[Symbol.asyncDispose]());
 
   const get = (url: string, ...args: string[]) =>
-    run('dfget', ['--endpoint', socket, '--timeout', '30s', '-O', `${outputs}/f`, url, ...args]);
+    run('dfget', ['--endpoint', socket, '--timeout', '200s', '-O', `${outputs}/f`, url, ...args]);
 
   async function assertUnharmed(): Promise<void> {
     assert.deepEqual(await readdir(outputs), [], 'nothing is left behind');

@@ -21,8 +21,8 @@ async function smallFileSystem(path: string, sizeBytes: number): Promise<AsyncDi
 }
 
 function get(socket: string, url: string, output: string) {
-  const args = ['--endpoint', socket, '--timeout', '60s', '-O', output, url];
-  const { status, stderr } = spawnSync(dfget, args, { encoding: 'utf8', timeout: 90_000 });
+  const args = ['--endpoint', socket, '--timeout', '200s', '-O', output, url];
+  const { status, stderr } = spawnSync(dfget, args, { encoding: 'utf8', timeout: 300_000 });
   return { status, stderr };
 }
 

@@ -12,7 +12,7 @@ import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const launcher = fileURLToPath(new URL('../../bin/dragonfly', import.meta.url));
-const upDeadlineMs = 90_000;
+const upDeadlineMs = 300_000;
 
 interface Running {
   readonly child: ChildProcess;
@@ -99,7 +99,7 @@ describe('dragonfly up', () => {
     assert.equal(servicesIn(directory.path).length, 4);
     child.kill('SIGKILL');
     await ended;
-    await waitFor('the services to end by themselves', () => servicesIn(directory.path).length === 0, 30_000);
+    await waitFor('the services to end by themselves', () => servicesIn(directory.path).length === 0, upDeadlineMs);
   });
 
   test('a service that dies is reported with its name and log, and the exit code says so', async () => {

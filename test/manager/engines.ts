@@ -2,7 +2,6 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, globSync } from 'node:fs';
 import { chown, mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -10,6 +9,7 @@ import { promisify } from 'node:util';
 import { createConnection } from 'mysql2/promise';
 import { Client } from 'pg';
 import { managerConfigSchema, type DatabaseConfig } from '../../src/manager/config.ts';
+import { freePort } from '../support/free-port.ts';
 
 const run = promisify(execFile);
 
@@ -169,17 +169,8 @@ async function serverDirectory(user: string): Promise<{ path: string; as: { uid?
   return { path, as: { uid, gid } };
 }
 
-/** For programs that cannot tell which port they took. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
 /** Tries again until it succeeds or the deadline has passed; then throws the last error. */
-export async function eventually<T>(attempt: () => T | Promise<T>, deadlineMs = 10_000): Promise<T> {
+export async function eventually<T>(attempt: () => T | Promise<T>, deadlineMs = 60_000): Promise<T> {
   const endMs = performance.now() + deadlineMs;
   for (;;) {
     try {

@@ -3,7 +3,8 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { eventually, freePort } from './engines.ts';
+import { freePort } from '../support/free-port.ts';
+import { eventually } from './engines.ts';
 
 export interface Backend {
   readonly restPort: number;

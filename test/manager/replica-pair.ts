@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { ManagedProcess } from '../../src/cli/managed-process.ts';
 import type { DatabaseConfig } from '../../src/manager/config.ts';
-import { freePort } from './engines.ts';
+import { freePort } from '../support/free-port.ts';
 import { rootPassword } from './manager-fixture.ts';
 
 export class Replica {

@@ -27,7 +27,7 @@ export class RestClient {
       redirect: 'manual',
       headers: { ...this.#headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(20_000),
+      signal: AbortSignal.timeout(120_000),
     });
     const text = await response.text();
     return { status: response.status, headers: response.headers, body: parsed(text) };

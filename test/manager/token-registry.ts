@@ -8,7 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { SignJWT } from 'jose';
-import { eventually, freePort } from './engines.ts';
+import { freePort } from '../support/free-port.ts';
+import { eventually } from './engines.ts';
 
 const run = promisify(execFile);
 const service = 'registry.test';

@@ -4,11 +4,12 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { createServer as createHttpServer, type IncomingMessage, type Server } from 'node:http';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { connect, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { hash } from '@node-rs/bcrypt';
 import { issueCertificates, type TestCertificates } from '../source/certificates.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { freePort } from '../support/free-port.ts';
 
 export interface RegistryOptions {
   /** Existing directory. */
@@ -270,13 +271,4 @@ function accepts(host: string): Promise<boolean> {
     socket.once('connect', () => socket.destroy()).once('close', (failed) => resolve(!failed));
     socket.on('error', () => undefined);
   });
-}
-
-async function freePort(address: string): Promise<number> {
-  const server = createServer().listen(0, address);
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -31,14 +31,25 @@ export interface LocalAddress extends AsyncDisposable {
 
 /** An address of this host that engines do not take for loopback, which they never reach by a proxy (RFC 5737 range). */
 export async function localAddress(): Promise<LocalAddress> {
-  const address = `198.51.100.${randomInt(1, 255)}`;
-  await run('ip', ['address', 'add', `${address}/32`, 'dev', 'lo']);
+  const address = await addAddress();
   return {
     address,
     [Symbol.asyncDispose]: async () => {
       await run('ip', ['address', 'delete', `${address}/32`, 'dev', 'lo']);
     },
   };
+}
+
+/** Another test file may have taken the same one at this moment: then another. */
+async function addAddress(attempts = 20): Promise<string> {
+  const address = `198.51.100.${randomInt(1, 255)}`;
+  try {
+    await run('ip', ['address', 'add', `${address}/32`, 'dev', 'lo']);
+    return address;
+  } catch (error) {
+    if (attempts <= 1) throw error;
+    return addAddress(attempts - 1);
+  }
 }
 
 export interface Engine extends AsyncDisposable {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer } from 'node:http';
-import { connect, type AddressInfo } from 'node:net';
+import { connect } from 'node:net';
 import { after, before, describe, test } from 'node:test';
+import { freePort } from '../support/free-port.ts';
 import { ask, serveBody, startDaemon, startOrigin, type Origin, type ProxiedDaemon } from './proxy-fixture.ts';
 
 describe('plain forwarding', () => {
@@ -79,11 +79,7 @@ describe('plain forwarding', () => {
   });
 
   test('an origin that is down is told in words', async () => {
-    const closed = createServer().listen(0, '127.0.0.1');
-    await once(closed, 'listening');
-    const { port } = closed.address() as AddressInfo;
-    closed.close();
-    const answer = await ask(daemon, `http://127.0.0.1:${port}/x`);
+    const answer = await ask(daemon, `http://127.0.0.1:${await freePort()}/x`);
     assert.equal(answer.status, 502);
     assert.equal(answer.headers['x-dragonfly-error-type'], 'proxy');
     assert.match(answer.body.toString(), /cannot reach/);

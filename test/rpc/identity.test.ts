@@ -23,7 +23,7 @@ import { temporaryDirectory, type TemporaryDirectory } from '../support/temporar
 
 const taskId = 'b'.repeat(64);
 
-describe('the certificate of a node', { timeout: 120_000 }, () => {
+describe('the certificate of a node', { timeout: 400_000 }, () => {
   const cleanup = new AsyncDisposableStack();
   let directory: TemporaryDirectory;
   let manager: ManagerService;

@@ -10,7 +10,7 @@ const listServices = Buffer.of(0x3a, 0);
 const fileOf = (symbol: string): Buffer => Buffer.concat([Buffer.of(0x22, symbol.length), Buffer.from(symbol)]);
 
 for (const version of ['v1', 'v1alpha']) {
-  void it(`reflection ${version} tells the services and their files`, { timeout: 10_000 }, async () => {
+  void it(`reflection ${version} tells the services and their files`, { timeout: 120_000 }, async () => {
     await using server = RpcServer.create({ host: '127.0.0.1', port: 0 }).addService(SchedulerDefinition, {});
     await server.start();
     await using channels = new Channels();

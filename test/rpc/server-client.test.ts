@@ -311,7 +311,7 @@ describe('the server', () => {
           await once(context.signal, 'abort');
         },
       },
-      { limits: { drainDeadlineMs: 200 } },
+      { limits: { drainDeadlineMs: 3_000 } },
     );
     const finishing = client.statTask(peer);
     const stuck = client.announcePeer(new MessageQueue<AnnouncePeerRequest>())[Symbol.asyncIterator]();

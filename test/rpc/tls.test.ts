@@ -14,7 +14,7 @@ import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { TestAuthority } from './certificates.ts';
 
 const request = { hostId: 'host', taskId: 'b'.repeat(64) };
-const timeout = 20_000;
+const timeout = 120_000;
 
 void describe('mutual TLS', () => {
   void it('lets in who has a certificate of the authority, and nobody else', { timeout }, async () => {

@@ -4,7 +4,7 @@ import type { DragonflyError } from '../../src/core/errors.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { contentLength, pieceLength, SchedulerFixture, taskId, url } from './fixture.ts';
 
-const timeout = 10_000;
+const timeout = 120_000;
 
 void describe('a peer of this implementation', () => {
   void it(

@@ -9,7 +9,7 @@ import { SchedulerFixture } from './fixture.ts';
 function send(fixture: SchedulerFixture, name: string, requestStream: boolean, bytes: Uint8Array): Promise<number> {
   const { client } = fixture.channels.get(fixture.scheduler.addresses.grpc);
   const raw = (value: Buffer): Buffer => value;
-  const options = { deadline: Date.now() + 5_000 };
+  const options = { deadline: Date.now() + 30_000 };
   return new Promise((resolve) => {
     const call = client.makeBidiStreamRequest(`/scheduler.v2.Scheduler/${name}`, raw, raw, new Metadata(), options);
     call.on('data', () => undefined);
@@ -21,7 +21,7 @@ function send(fixture: SchedulerFixture, name: string, requestStream: boolean, b
   });
 }
 
-void it('no bytes harm the scheduler, whatever call they come with', { timeout: 60_000 }, async () => {
+void it('no bytes harm the scheduler, whatever call they come with', { timeout: 400_000 }, async () => {
   await using fixture = await SchedulerFixture.start();
   const host = await fixture.host();
   const methods = Object.values(SchedulerDefinition.methods).filter(({ name }) => name !== 'HoldHost');

@@ -4,7 +4,7 @@ import { createClient } from '../../src/rpc/client.ts';
 import { SchedulerLiveDefinition, type Link, type TaskFrame } from '../../src/rpc/generated/scheduler/v2/live.ts';
 import { contentLength, pieceLength, SchedulerFixture, taskId } from './fixture.ts';
 
-const timeout = 15_000;
+const timeout = 120_000;
 const intervalMs = 100;
 
 const live = (fixture: SchedulerFixture) =>

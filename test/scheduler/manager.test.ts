@@ -17,7 +17,7 @@ import { waitFor } from '../support/wait-for.ts';
 import { SchedulerFixture, url } from './fixture.ts';
 
 void describe('with a manager', () => {
-  void it('the scheduler registers, is found by daemons, and is gone when it stops', { timeout: 30_000 }, async () => {
+  void it('the scheduler registers, is found by daemons, and is gone when it stops', { timeout: 120_000 }, async () => {
     await using directory = await temporaryDirectory();
     await using manager = await startManager({
       sqlite: { path: `${directory.path}/manager.db` },
@@ -91,7 +91,7 @@ class TestManager {
 void describe('the dynamic configuration', () => {
   void it(
     'follows changes, sets priorities and load limits, and outlives the manager',
-    { timeout: 30_000 },
+    { timeout: 120_000 },
     async () => {
       await using directory = await temporaryDirectory();
       const manager = new TestManager();
@@ -151,7 +151,7 @@ void describe('the dynamic configuration', () => {
     },
   );
 
-  void it('keeps working without any manager configured', { timeout: 10_000 }, async () => {
+  void it('keeps working without any manager configured', { timeout: 120_000 }, async () => {
     await using fixture = await SchedulerFixture.start();
     const peer = fixture.peer(await fixture.host()).register();
     await peer.expect('needBackToSourceResponse');

@@ -19,7 +19,7 @@ import { RpcServer } from '../../src/rpc/server.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { SchedulerFixture, url } from './fixture.ts';
 
-const timeout = 20_000;
+const timeout = 120_000;
 
 /** The gRPC side of a daemon: remembers what it was asked to download, and then holds it. */
 async function startDaemon(fixture: SchedulerFixture, { seed = false, fails = false } = {}) {

@@ -15,7 +15,7 @@ import { DragonflyError } from '../../src/core/errors.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { contentLength, pieceLength, SchedulerFixture, taskId, url } from './fixture.ts';
 
-const timeout = 20_000;
+const timeout = 120_000;
 
 /** A seed's gRPC side: says what it was asked, and answers as told. */
 async function startSeed(fixture: SchedulerFixture, answer: () => Promise<void>) {

@@ -3,10 +3,10 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { emptyPayloadHash, signV4 } from '../../src/dfdaemon/source/sigv4.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { freePort } from '../support/free-port.ts';
 
 const programs = ['ceph-mon', 'ceph-osd', 'radosgw', 'radosgw-admin', 'monmaptool', 'ceph'];
 const absent = programs.find((program) => spawnSync(program, ['--version'], { stdio: 'ignore' }).error !== undefined);
@@ -49,7 +49,7 @@ export class CephGateway implements AsyncDisposable {
       { accessKeyId: this.accessKeyId, secretAccessKey: this.accessKeySecret, region: 'us-east-1', service: 's3' },
     );
     const body = content ? new Uint8Array(content) : null;
-    const response = await fetch(url, { method: 'PUT', headers: header, body, signal: AbortSignal.timeout(20_000) });
+    const response = await fetch(url, { method: 'PUT', headers: header, body, signal: AbortSignal.timeout(120_000) });
     if (!response.ok) throw new Error(`PUT ${path}: ${response.status} ${await response.text()}`);
   }
 
@@ -130,13 +130,4 @@ public addr = 127.0.0.1
 cluster addr = 127.0.0.1
 setuser match path = /
 `;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
 import { hash } from '@node-rs/bcrypt';
 import { silentLogger } from '../../src/core/logger.ts';
@@ -12,21 +11,13 @@ import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { bytesOf, rejects, sha256, sourceConformance, type Origin } from './conformance.ts';
 import { ok, OddServer } from './odd-server.ts';
+import { freePort } from '../support/free-port.ts';
 
 const missing = spawnSync('docker-registry', ['--version']).error ? 'docker-registry is not installed' : undefined;
 
 const basic = (user: string): { header: Record<string, string> } => ({
   header: { Authorization: `Basic ${Buffer.from(user).toString('base64')}` },
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 /** A real registry that wants user and password. */
 async function startRegistry(): Promise<Origin> {
@@ -57,7 +48,7 @@ async function startRegistry(): Promise<Origin> {
       method,
       headers: { ...headers, ...(type !== undefined && { 'content-type': type }) },
       body: body ?? null,
-      signal: AbortSignal.timeout(20_000),
+      signal: AbortSignal.timeout(120_000),
     });
     assert.ok(response.ok, `${method} ${url}: ${response.status}`);
     return response;

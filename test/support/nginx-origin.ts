@@ -2,9 +2,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { waitFor } from './wait-for.ts';
+import { freePort } from './free-port.ts';
 
 export interface NginxOptions {
   /** Existing directory for the configuration, the logs and `www/`, the document root. */
@@ -97,16 +97,6 @@ function parseLine(line: string): OriginRequest {
   const [method = '', path = '', status, bytesSent, completion, ...range] = line.split(' ');
   const complete = completion === '"OK"';
   return { method, path, status: Number(status), bytesSent: Number(bytesSent), complete, range: range.join(' ') };
-}
-
-/** nginx cannot take port 0. The port is free when asked for; a test that loses the race fails at start, not silently. */
-async function freePort(address: string): Promise<number> {
-  const server = createServer().listen(0, address);
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 function configuration({ rateBytesPerSec = 0, ranges = true, directory }: NginxOptions, listen: string): string {

@@ -10,7 +10,7 @@ const pollIntervalMs = 25;
 export async function waitFor<T>(
   what: string,
   condition: () => T | undefined | false | Promise<T | undefined | false>,
-  deadlineMs = 15_000,
+  deadlineMs = 60_000,
 ): Promise<T> {
   const endMs = performance.now() + deadlineMs;
   let lastError: unknown;

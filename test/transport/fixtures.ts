@@ -74,7 +74,7 @@ export class Child {
         piece: pieceSpan(this.task.layout, number),
         writer,
         parentId: 'parent',
-        signal: options.signal ?? AbortSignal.timeout(20_000),
+        signal: options.signal ?? AbortSignal.timeout(120_000),
         timeoutMs: options.timeoutMs,
       });
     } catch (error) {

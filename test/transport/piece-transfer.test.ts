@@ -41,7 +41,7 @@ describe('one peer to another', () => {
               piece: pieceSpan(layout, number),
               writer: task.writePiece(number),
               parentId: 'parent',
-              signal: AbortSignal.timeout(20_000),
+              signal: AbortSignal.timeout(120_000),
             });
           }),
         );
@@ -71,7 +71,7 @@ test('the piece port is reached over IPv4 and IPv6', async (t) => {
       piece: { number: 0, offset: 0, length: content.length },
       writer: task.writePiece(0),
       parentId: host,
-      signal: AbortSignal.timeout(20_000),
+      signal: AbortSignal.timeout(120_000),
     });
     assert.equal(task.piece(0)?.source, host);
     task.restart();

@@ -37,7 +37,7 @@ describe('scale', () => {
         piece,
         writer: taken.writePiece(number),
         parentId: 'parent',
-        signal: AbortSignal.timeout(30_000),
+        signal: AbortSignal.timeout(120_000),
       });
       using stored = taken.openPiece(number);
       const found = Buffer.alloc(piece.length);
@@ -77,7 +77,7 @@ describe('scale', () => {
         piece: { number: 0, offset: 0, length: size(index) },
         writer: task.writePiece(0),
         parentId: 'parent',
-        signal: AbortSignal.timeout(20_000),
+        signal: AbortSignal.timeout(120_000),
       });
       assert.equal(task.piece(0)?.crc32, store.get(id)?.piece(0)?.crc32);
     }
