@@ -30,6 +30,7 @@ const [memberCount, requestsPerSec, seconds] = [
 ];
 
 const keepAliveIntervalMs = 5_000;
+const requiredP99Ms = 50;
 const password = 'benchmark password';
 const directory = await mkdtemp(join(tmpdir(), 'manager-bench-'));
 const config = join(directory, 'manager.yaml');
@@ -152,4 +153,5 @@ function report(latenciesMs: number[], cores: number): void {
   const loadAverage = loadavg()[0] ?? 0;
   console.log(`load average of the machine ${loadAverage.toFixed(1)}`);
   console.log(`the manager used ${cores.toFixed(2)} cores`);
+  if (Number(at(0.99)) >= requiredP99Ms) throw new Error(`p99 is not below ${requiredP99Ms} ms`);
 }
