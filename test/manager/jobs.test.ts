@@ -12,7 +12,7 @@ import { HttpOrigin } from '../support/http-origin.ts';
 import { databaseConfig, eventually } from './engines.ts';
 import { rootOf, startManager } from './manager-fixture.ts';
 import { startSwarm, type RegisteredSwarm } from './registered-swarm.ts';
-import { RestClient } from './rest-client.ts';
+import type { RestClient } from './rest-client.ts';
 
 interface Blob {
   readonly url: string;
@@ -277,55 +277,6 @@ describe('jobs', () => {
     assert.equal(await status('preheat', { type: 'file', url: 'http://a/', headers: { a: 'b\r\nc: d' } }), 400);
     assert.equal(await status('get_task', {}), 400);
     assert.equal(await status('nonsense', {}), 422);
-  });
-
-  test('Harbor: the calls of its provider, old and new', async () => {
-    const { token } = await root.ok<{ token: string }>('POST', '/api/v1/personal-access-tokens', {
-      name: 'harbor',
-      scopes: ['job'],
-      expired_at: '2099-01-01T00:00:00Z',
-    });
-    const harbor = new RestClient(manager.restPort, { authorization: `Bearer ${token}`, accept: 'application/json' });
-    assert.equal((await harbor.request('GET', '/healthy')).status, 200);
-    const job = await harbor.ok<{ id: number; created_at: string; updated_at: string }>('POST', '/oapi/v1/jobs', {
-      type: 'preheat',
-      args: {
-        type: 'image',
-        url: 'http://127.0.0.1:1/v2/library/alpine/manifests/sha256:' + 'a'.repeat(64),
-        tag: '',
-        filtered_query_params: '',
-        headers: { Authorization: 'Bearer harbor' },
-        scope: '',
-        concurrent_count: 0,
-        timeout: 0,
-      },
-      scheduler_cluster_ids: null,
-    });
-    assert.ok(Number.isInteger(job.id));
-    assert.match(job.created_at, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
-    const failed = await ended(harbor, job.id, '/oapi/v1');
-    assert.match(failed.result?.job_states[0]?.error ?? '', /cannot be reached/);
-
-    assert.equal((await harbor.request('GET', '/_ping')).status, 200);
-    const url = file(2_000);
-    const old = await harbor.ok<{ id: string }>('POST', '/preheats', {
-      type: 'file',
-      url,
-      headers: {},
-      image: 'x',
-      tag: 'y',
-      digest: 'z',
-    });
-    const done = await eventually(async () => {
-      const state = await harbor.ok<{ status: string; startTime: string; finishTime: string }>(
-        'GET',
-        `/preheats/${old.id}`,
-      );
-      assert.ok(!['WAITING', 'RUNNING'].includes(state.status));
-      return state;
-    });
-    assert.equal(done.status, 'SUCCESS');
-    assert.ok(Date.parse(done.finishTime) >= Date.parse(done.startTime));
   });
 
   test('a job goes on at another replica when its own shuts down', async () => {

@@ -70,6 +70,11 @@ export class TokenRegistry implements AsyncDisposable {
     return `http://127.0.0.1:${this.#port}`;
   }
 
+  /** As a service that pushes to this registry has one, to hand on to who pulls for it. */
+  pullToken(name: string): Promise<string> {
+    return this.#token(`repository:${name}:pull`, ['pull']);
+  }
+
   /** Nothing answers any more; what was pushed is lost to who asks here. */
   async stopServing(): Promise<void> {
     await this.#stop?.();
