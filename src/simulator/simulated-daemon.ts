@@ -187,8 +187,8 @@ export class SimulatedDaemon {
       random: this.world.random,
       limits,
       order,
-      capacityBytesPerSec:
-        this.world.options.arm === 'ours' ? this.setup.down.capacityBytesPerMs * 1000 : Number.POSITIVE_INFINITY,
+      // ours find out what the line carries, the comparison arms ask for as much as they may
+      capacityBytesPerSec: this.world.options.arm === 'ours' ? undefined : Number.POSITIVE_INFINITY,
     });
     for (const parentId of this.#parents.keys()) this.#connect(parentId);
     if (this.#picker.isComplete) this.#finish();

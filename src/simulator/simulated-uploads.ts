@@ -236,8 +236,7 @@ export class SimulatedUploads {
 
   #newGate(): UploadGate<Upload> {
     // the comparison arms send to everybody at once, as the original does
-    const capacity =
-      this.#world.options.arm === 'ours' ? this.#daemon.setup.up.capacityBytesPerMs * 1000 : Number.POSITIVE_INFINITY;
+    const capacity = this.#world.options.arm === 'ours' ? undefined : Number.POSITIVE_INFINITY;
     return new UploadGate({ maxActive: this.#daemon.setup.loadLimit, capacityBytesPerSec: capacity });
   }
 }

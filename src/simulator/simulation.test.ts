@@ -8,7 +8,7 @@ test('a swarm comes near the fluid limit with one copy and one request', () => {
   assert.equal(result.unfinished, 0);
   assert.equal(result.originRequests, 1);
   assert(result.originCopies <= 1.02, `${result.originCopies} copies`);
-  assert(result.r >= 1 && result.r <= 1.25, `R ${result.r} with seed 1`);
+  assert(result.r >= 1 && result.r <= 1.3, `R ${result.r} with seed 1`);
 });
 
 test('exchange beats several parents, several parents beat one', () => {

@@ -39,7 +39,7 @@ export class ParentStats {
     this.asideUntilMs = Math.max(this.asideUntilMs, nowMs + limits.busyMs);
   }
 
-  /** It announced its load: a refusal for a full queue is out of date. */
+  /** It announced that it has less to do: its refusal is out of date. */
   free(): void {
     if (this.#failures === 0) this.asideUntilMs = 0;
   }

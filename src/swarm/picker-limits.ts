@@ -21,7 +21,7 @@ export interface PickerLimits {
   /** Consecutive temporary failures after which a parent is set aside for `demoteMs`. */
   readonly failuresToDemote: number;
   readonly demoteMs: number;
-  /** A parent whose queue is full is asked again after this. */
+  /** A parent that was busy is asked again after this, or when it announces that it has less to do. */
   readonly busyMs: number;
   /** A parent below this share of the median rate only gets what no other parent has. */
   readonly slowShare: number;
@@ -40,7 +40,7 @@ export const defaultPickerLimits: PickerLimits = {
   maxCopies: 2,
   failuresToDemote: 3,
   demoteMs: 5000,
-  busyMs: 10,
+  busyMs: 50,
   slowShare: 0.1,
   parents: 256,
 };

@@ -146,8 +146,8 @@ export class PiecePicker {
   parentLoad(parentId: string, load: number): void {
     const parent = this.#parents.get(parentId);
     if (!parent) return;
+    if (load < parent.load) parent.stats.free();
     parent.load = load;
-    parent.stats.free();
   }
 
   /**
@@ -236,8 +236,10 @@ export class PiecePicker {
       this.#banned.add(parentId);
       this.parentRemoved(parentId);
     } else if (reason === 'gone') this.#availability.lost(parent.has, piece);
-    else if (reason === 'busy') parent.stats.refused(nowMs, this.#limits);
-    else parent.stats.failed(nowMs, this.#limits);
+    else if (reason === 'busy') {
+      parent.load = Math.max(parent.load, 1);
+      parent.stats.refused(nowMs, this.#limits);
+    } else parent.stats.failed(nowMs, this.#limits);
   }
 
   /**

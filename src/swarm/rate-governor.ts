@@ -3,8 +3,9 @@
  * same time, a child before it asks for one more. One transfer at a time hands pieces on soonest; more are only worth it
  * when those running leave a part of the line idle.
  *
- * The capacity may be given; infinite means that one more is always welcome. Otherwise it is learned: a transfer that was added and raised the total by less than
- * `helpfulShare` shows that the line was full; that is believed for `believeMs`, then tried again.
+ * The capacity may be given; infinite means that one more is always welcome. Otherwise it is learned: a transfer that was
+ * added and raised the total by less than `helpfulShare` shows that the line was full, at the most it was seen to carry;
+ * that is believed for `believeMs`, then tried again. Measured rates waver, so a line counts as idle only well below.
  */
 export interface RateGovernorOptions {
   readonly capacityBytesPerSec?: number | undefined;
@@ -12,12 +13,13 @@ export interface RateGovernorOptions {
   readonly settleMs?: number;
 }
 
-const idleShare = 0.1;
+const idleShareKnown = 0.1;
+const idleShareLearned = 0.25;
 const helpfulShare = 0.1;
 const believeMs = 10_000;
 /** With a known capacity a misjudgement is cheap; without, the measured rate must have followed the change. */
 const settleMsKnown = 20;
-const settleMsLearned = 100;
+const settleMsLearned = 250;
 
 export class RateGovernor {
   readonly #capacity: number | undefined;
@@ -27,6 +29,9 @@ export class RateGovernor {
   #before: number | undefined;
   #learned = Number.POSITIVE_INFINITY;
   #learnedUntilMs = 0;
+  /** The most the line was seen to carry lately. */
+  #best = 0;
+  #bestUntilMs = 0;
 
   constructor(options: RateGovernorOptions = {}) {
     this.#capacity = options.capacityBytesPerSec;
@@ -36,10 +41,11 @@ export class RateGovernor {
   /** `running` transfers achieve `rateBytesPerSec` together now. */
   mayAdd(running: number, nowMs: number, rateBytesPerSec: number): boolean {
     if (running === 0 || this.#capacity === Number.POSITIVE_INFINITY) return true;
+    this.#see(rateBytesPerSec, nowMs);
     if (nowMs - this.#lastAddedMs < this.#settleMs) return false;
     this.#judge(nowMs, rateBytesPerSec);
     const capacity = this.#capacity ?? (nowMs < this.#learnedUntilMs ? this.#learned : Number.POSITIVE_INFINITY);
-    return rateBytesPerSec <= capacity * (1 - idleShare);
+    return rateBytesPerSec <= capacity * (1 - (this.#capacity === undefined ? idleShareLearned : idleShareKnown));
   }
 
   added(running: number, nowMs: number, rateBytesPerSec: number): void {
@@ -47,10 +53,17 @@ export class RateGovernor {
     this.#before = running === 0 ? undefined : rateBytesPerSec;
   }
 
+  #see(rate: number, nowMs: number): void {
+    if (nowMs >= this.#bestUntilMs) this.#best = 0;
+    if (rate <= this.#best) return;
+    this.#best = rate;
+    this.#bestUntilMs = nowMs + believeMs;
+  }
+
   #judge(nowMs: number, rate: number): void {
     if (this.#before === undefined) return;
     if (rate < this.#before * (1 + helpfulShare)) {
-      this.#learned = Math.max(rate, this.#before);
+      this.#learned = Math.max(rate, this.#before, this.#best);
       this.#learnedUntilMs = nowMs + believeMs;
     }
     this.#before = undefined;
