@@ -7,8 +7,9 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
+import { availableParallelism, cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { downloadOnNode } from '../../src/cli/up-download.ts';
@@ -87,9 +88,13 @@ const origin = await startOrigin(centre, directory.path);
 await using channels = new Channels();
 const signal = AbortSignal.timeout(600_000);
 const url = `${origin}/file.bin`;
+const busyBefore = busySeconds();
+const ownBefore = ownSeconds();
 const results = await Promise.all(
   daemons.map((daemon) => downloadOnNode(daemon, { channels, url, signal, onProgress: () => undefined })),
 );
+const busy = busySeconds() - busyBefore;
+const own = ownSeconds() - ownBefore;
 const wrong = results.filter(({ sha256 }) => sha256 !== file.sha256).length;
 const lastSeconds = Math.max(...results.map(({ costMs }) => costMs)) / 1000;
 const fluidSeconds = Math.max(contentBytes, (peers * contentBytes) / (1 + peers)) / bytesPerSec;
@@ -108,11 +113,27 @@ console.log(`${peers} peers, ${values.mib} MiB, ${values['mb-per-sec']} MB/s eac
 console.log(
   `measured  R ${(lastSeconds / fluidSeconds).toFixed(3)}: last peer after ${lastSeconds.toFixed(1)} s of ${fluidSeconds.toFixed(1)} s`,
 );
+console.log(
+  `processors: daemons ${own.toFixed(1)} s, everything ${busy.toFixed(1)} s of ${(lastSeconds * availableParallelism()).toFixed(1)} s; where they have no rest, the machine is the limit and not the links`,
+);
 console.log(`simulated R ${simulated.r.toFixed(3)}`);
 console.log(
   `${(exchanged * 100).toFixed(0)} % of what the peers got came from other peers, the rest from the seed peer`,
 );
 if (wrong > 0) process.exitCode = 1;
+
+/** Of all processors of this machine, since its start. */
+function busySeconds(): number {
+  return cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0) / 1000;
+}
+
+/** Of the daemons alone. */
+function ownSeconds(): number {
+  return daemons.reduce((sum, { process: { pid } }) => {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1]?.split(' ') ?? [];
+    return sum + (Number(fields[11]) + Number(fields[12])) / 100;
+  }, 0);
+}
 
 /** A web server in the namespace of the host; its address is printed by the child. */
 async function startOrigin(host: NamespaceHost, root: string): Promise<string> {

@@ -45,6 +45,7 @@ import { ContentHasher } from './task/content-hasher.ts';
 import { TaskEngine } from './task/engine.ts';
 import { TrafficShaper } from './task/traffic-shaper.ts';
 import { PieceClient } from './transport/piece-client.ts';
+import { UploadDesk } from './transport/upload-desk.ts';
 import { PieceServer } from './transport/piece-server.ts';
 import { loadTransportSecurity } from './transport-security.ts';
 
@@ -155,6 +156,7 @@ export class DfdaemonService implements Closable {
       'piece client',
       PieceClient.create({ limiter: shaper.total, ...(security.pieceClient && { tls: security.pieceClient }) }),
     );
+    const uploads = owned.add('upload desk', new UploadDesk({ atOrigin: () => engine.seeding }));
     const uploadPort = portNumber(config.upload.tcpListen.port);
     const pieceServer = owned.add(
       'piece server',
@@ -163,6 +165,7 @@ export class DfdaemonService implements Closable {
         limiter: new RateLimiter(config.upload.rateLimit || Infinity),
         host: config.upload.tcpListen.listen,
         port: uploadPort,
+        uploads,
         ...(security.pieceServer && { tls: security.pieceServer }),
         logger,
         onServed: ({ taskId, number, bytes }) => {
@@ -236,6 +239,7 @@ export class DfdaemonService implements Closable {
       store,
       schedulers,
       sources,
+      uploads,
       hostId: identity.hostId,
       readHost,
       piecePort: () => ({ ip: identity.ip, port: pieceServer.port, tls: security.pieceServer !== undefined }),

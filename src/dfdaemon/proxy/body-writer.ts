@@ -48,7 +48,7 @@ export class BodyWriter {
   async file(span: FileSpan): Promise<void> {
     const { signal, onBytes } = this.#options;
     if (this.#socket) {
-      await this.#sender.send(this.#socket, span, signal);
+      await this.#sender.send(this.#socket, span, { signal });
       onBytes(span.length);
       return;
     }

@@ -15,6 +15,7 @@ import { linkOut } from '../storage/link-out.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
 import type { TaskStore } from '../storage/task-store.ts';
 import type { TaskEngine } from '../task/engine.ts';
+import type { UploadDesk } from '../transport/upload-desk.ts';
 import { downloadStream } from './download-stream.ts';
 import { toStatLocalTask } from './messages.ts';
 import { syncPieces, type PiecePort } from './sync-pieces.ts';
@@ -25,6 +26,7 @@ export interface ServiceOptions {
   readonly schedulers: Schedulers;
   readonly sources: Sources;
   readonly hostId: string;
+  readonly uploads: UploadDesk;
   readonly piecePort: () => PiecePort;
   readonly readHost: () => Promise<Host>;
 }
@@ -82,6 +84,7 @@ export function uploadHandlers(options: ServiceOptions): Handlers<typeof Dfdaemo
       syncPieces(request, context, {
         store,
         piecePort: options.piecePort(),
+        uploads: options.uploads,
         announcer: (task) => options.engine.announcerOf(task),
       }),
     syncHost: (_request, context) => hostReports(options.readHost, context),

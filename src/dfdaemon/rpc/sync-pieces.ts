@@ -10,6 +10,7 @@ import type { PieceRecord } from '../storage/metadata.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
 import type { TaskStore } from '../storage/task-store.ts';
 import type { PieceAnnouncer } from '../task/piece-announcer.ts';
+import type { UploadDesk } from '../transport/upload-desk.ts';
 
 export interface PiecePort {
   readonly ip: string;
@@ -21,7 +22,12 @@ export interface PiecePort {
 export async function* syncPieces(
   request: SyncPiecesRequest,
   context: CallContext,
-  options: { store: TaskStore; piecePort: PiecePort; announcer: (task: StoredTask) => PieceAnnouncer },
+  options: {
+    store: TaskStore;
+    piecePort: PiecePort;
+    uploads: UploadDesk;
+    announcer: (task: StoredTask) => PieceAnnouncer;
+  },
 ): AsyncGenerator<SyncPiecesResponse> {
   const { store, piecePort } = options;
   const task = store.get(request.taskId);
@@ -36,6 +42,7 @@ export async function* syncPieces(
   // While this node is at the origin a child hears of pieces one by one.
   const first = announcer.seeding ? new PieceSet() : task.pieces.clone();
   news.listen(announcer, request.hostId);
+  news.followLoad(options.uploads);
   yield* bitmaps(task, first, news, announcer, piecePort);
 }
 
@@ -58,6 +65,7 @@ async function* bitmaps(
       tls,
       finished,
       offeredPieces: news.takeOffered(),
+      load: news.takeLoad(),
       ...(layout && {
         contentLength: layout.contentLengthBytes,
         pieceLength: layout.pieceLengthBytes,
@@ -96,6 +104,7 @@ class News implements Disposable {
   readonly #stops: (() => void)[] = [];
   #fresh = new PieceSet();
   #offered: number[] = [];
+  #load: number | undefined;
   #ended = false;
   #wake: (() => void) | undefined;
 
@@ -127,6 +136,23 @@ class News implements Disposable {
     this.#stops.push(announcer.listen(childId, { has: (number) => this.#add(number), offered }));
   }
 
+  /** How much there is to do on this host, now and when it changes. */
+  followLoad(uploads: UploadDesk): void {
+    this.#load = uploads.load;
+    this.#stops.push(
+      uploads.onLoad((load) => {
+        this.#load = load;
+        this.#wake?.();
+      }),
+    );
+  }
+
+  takeLoad(): number | undefined {
+    const load = this.#load;
+    this.#load = undefined;
+    return load;
+  }
+
   takeOffered(): number[] {
     return this.#offered.splice(0);
   }
@@ -139,7 +165,7 @@ class News implements Disposable {
 
   /** True as soon as there is something to take; false at the end. */
   async more(): Promise<boolean> {
-    if (this.#fresh.count === 0 && this.#offered.length === 0 && !this.#ended) {
+    if (this.#fresh.count === 0 && this.#offered.length === 0 && this.#load === undefined && !this.#ended) {
       await new Promise<void>((resolve) => (this.#wake = resolve));
       this.#wake = undefined;
     }

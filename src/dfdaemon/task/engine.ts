@@ -101,6 +101,12 @@ export class TaskEngine implements Closable {
     return announcer;
   }
 
+  /** This node spreads what it fetched from an origin. */
+  get seeding(): boolean {
+    for (const announcer of this.#announcers.values()) if (announcer.seeding) return true;
+    return false;
+  }
+
   /** A child has got a piece from this node. */
   pieceServed(taskId: string, piece: number): void {
     this.#announcers.get(taskId)?.served(piece);

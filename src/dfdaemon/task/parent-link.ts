@@ -24,6 +24,8 @@ export interface ParentNews {
   has(pieces: PieceSet): void;
   /** The parent wants this child to take these pieces now and pass them on. */
   offers(pieces: readonly number[]): void;
+  /** Uploads running and waiting at the parent. */
+  load(uploads: number): void;
   layout(facts: {
     contentLengthBytes: number;
     pieceLengthBytes: number;
@@ -133,6 +135,7 @@ export class ParentLink {
         responseHeader: message.responseHeader,
       });
     }
+    if (message.load !== undefined) this.#news.load(message.load);
     this.#finished ||= message.finished;
     if (message.offeredPieces.length > 0) this.#news.offers(message.offeredPieces);
     if (message.bitmap.length > 0) this.#news.has(PieceSet.fromBytes(message.bitmap));

@@ -185,6 +185,11 @@ export class PieceExchange {
         else this.#early.set(id, (this.#early.get(id) ?? new PieceSet()).union(PieceSet.of(pieces)));
         this.#pump();
       },
+      load: (uploads) => {
+        if (!this.#picker || !this.#links.has(id)) return;
+        this.#picker.parentLoad(id, uploads);
+        if (this.#picker.isHungry(performance.now(), this.#options.pieces.bytesPerSec)) this.#pump();
+      },
       layout: (facts) => this.#options.events.layout(facts),
       lost: () => {
         if (!this.#links.delete(id)) return;
@@ -200,7 +205,7 @@ export class PieceExchange {
     const picker = this.#picker;
     if (!picker || this.#closed) return;
     const nowMs = performance.now();
-    for (const request of picker.next(nowMs)) this.#start(request);
+    for (const request of picker.next(nowMs, this.#options.pieces.bytesPerSec)) this.#start(request);
     clearTimeout(this.#timer);
     const wakeMs = picker.nextWakeMs(nowMs);
     if (wakeMs !== undefined) this.#timer = setTimeout(() => this.#pump(), Math.max(1, wakeMs - nowMs));
@@ -221,7 +226,7 @@ export class PieceExchange {
     const { stored, events, pieces, taskId, pieceTimeoutMs, limiters } = this.#options;
     const link = this.#links.get(request.parentId);
     const address = link?.pieceAddress;
-    const fail = (reason: 'temporary' | 'gone' | 'corrupt'): void => {
+    const fail = (reason: 'busy' | 'temporary' | 'gone' | 'corrupt'): void => {
       this.#picker?.requestFailed(request.parentId, request.piece, reason, performance.now());
     };
     if (!link || !address || !stored.layout) return fail('gone');
@@ -241,6 +246,10 @@ export class PieceExchange {
           this.#picker?.requestStarted(request.parentId, request.piece, performance.now());
           this.#pump();
         },
+        onEnding: () => {
+          this.#picker?.pieceEnding(request.parentId, request.piece);
+          this.#pump();
+        },
         limiters: limiters(),
         signal,
         timeoutMs: pieceTimeoutMs,
@@ -251,6 +260,7 @@ export class PieceExchange {
       await writer.abort();
       if (signal.aborted) return fail('temporary');
       const failure = toDragonflyError(error);
+      if (failure.code === 'RESOURCE_EXHAUSTED') return fail('busy');
       this.#options.logger.debug(
         { parent: request.parentId, piece: request.piece, error: failure.message },
         'a parent failed to give a piece',

@@ -29,6 +29,18 @@ export interface BodySenderOptions {
   readonly useSendfile?: boolean;
 }
 
+export interface SendOptions {
+  readonly signal: AbortSignal;
+  /** Called as bytes are taken by the kernel (or TLS). */
+  readonly onSent?: ((bytes: number) => void) | undefined;
+}
+
+/** What one call of send works on. */
+interface Body extends SendOptions {
+  readonly socket: Socket;
+  readonly fd: number;
+}
+
 export class BodySender {
   readonly #limiter: RateLimiter;
   readonly #pool: BlockPool;
@@ -54,7 +66,9 @@ export class BodySender {
    * Resolves when the last byte was handed to the kernel (or to TLS). Rejects when the file ends early, the disk fails,
    * the socket closes, its peer takes nothing for `stallMs`, or the signal aborts; the connection is then useless.
    */
-  async send(socket: Socket, span: FileSpan, signal: AbortSignal): Promise<void> {
+  async send(socket: Socket, span: FileSpan, options: SendOptions): Promise<void> {
+    const { signal } = options;
+    const body: Body = { socket, fd: span.fd, ...options };
     await this.#enter(signal);
     try {
       const end = span.offset + span.length;
@@ -62,7 +76,7 @@ export class BodySender {
         requireOpen(socket, signal);
         const turnBytes = Math.min(end - offset, this.#active >= fairTurnsFromBodies ? fairTurnBytes : longTurnBytes);
         if (!this.#limiter.tryAcquire(turnBytes)) await this.#limiter.acquire(turnBytes, signal);
-        offset += await this.#turn(socket, span.fd, offset, turnBytes, signal);
+        offset += await this.#turn(body, offset, turnBytes);
         if (offset < end) await nextTurn();
       }
     } catch (error) {
@@ -77,10 +91,11 @@ export class BodySender {
     return written(socket, frame, this.#stallMs);
   }
 
-  async #turn(socket: Socket, fd: number, offset: number, count: number, signal: AbortSignal): Promise<number> {
+  async #turn(body: Body, offset: number, count: number): Promise<number> {
+    const { socket, fd, signal, onSent } = body;
     const cached = this.#native?.isCached(fd, offset + count - 1) ?? false;
     if (!cached || !this.#native || !this.#useSendfile || socket instanceof TLSSocket) {
-      return this.#copy(socket, fd, offset, count, cached, signal);
+      return this.#copy(body, offset, count, cached);
     }
     if (socket.writableLength > 0) await written(socket, emptyChunk, this.#stallMs);
     let done = 0;
@@ -90,22 +105,17 @@ export class BodySender {
       const out = socketFd(socket);
       const sent = out === undefined ? 'blocked' : this.#native.sendfile(out, fd, offset + done, count - done);
       if (sent === 0) throw shortFile();
-      if (sent !== 'blocked') done += sent;
-      if (done < count)
-        done += await this.#copy(socket, fd, offset + done, Math.min(tailBytes, count - done), cached, signal);
+      if (sent !== 'blocked') {
+        done += sent;
+        onSent?.(sent);
+      }
+      if (done < count) done += await this.#copy(body, offset + done, Math.min(tailBytes, count - done), cached);
     }
     return done;
   }
 
   /** Sends up to one block by read and write; resolves when the socket has taken it. */
-  async #copy(
-    socket: Socket,
-    fd: number,
-    offset: number,
-    count: number,
-    cached: boolean,
-    signal: AbortSignal,
-  ): Promise<number> {
+  async #copy({ socket, fd, signal, onSent }: Body, offset: number, count: number, cached: boolean): Promise<number> {
     const block = await takeBlock(this.#pool, signal);
     try {
       const part = block.subarray(0, Math.min(count, block.length));
@@ -113,6 +123,7 @@ export class BodySender {
       if (filled === 0) throw shortFile();
       requireOpen(socket, signal);
       await written(socket, part.subarray(0, filled), this.#stallMs);
+      onSent?.(filled);
       return filled;
     } finally {
       this.#pool.give(block);

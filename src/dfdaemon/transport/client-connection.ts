@@ -11,6 +11,7 @@ import { connect as connectTls } from 'node:tls';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { payAll, type RateLimiter } from '../../core/rate-limiter.ts';
 import type { BlockPool } from './block-pool.ts';
+import { isEnding } from './ending.ts';
 import { keepAliveDelayMs, maxBlocksInFlight, maxHeadBytes, tlsHandshakeMs, type ClientLimits } from './limits.ts';
 import type { PieceAddress, PieceRequest } from './piece-request.ts';
 import { ReceiveBuffer } from './receive-buffer.ts';
@@ -23,6 +24,8 @@ export interface ConnectionOwner {
   readonly pool: BlockPool;
   readonly tls: TransportTls | undefined;
   readonly limits: ClientLimits;
+  /** Hears of all bytes that come in. */
+  received(bytes: number): void;
   /** One of the connection's requests has ended, or the connection can take more. */
   available(connection: ClientConnection): void;
   /** The connection is gone; these requests had no answer yet. `movable` when another connection may do better. */
@@ -33,6 +36,7 @@ interface Body {
   readonly request: PieceRequest;
   readonly head: PieceHead;
   readonly firstByteMs: number;
+  ending: boolean;
   remaining: number;
   /** Where in the block the unwritten part of the body begins. */
   from: number;
@@ -141,6 +145,7 @@ export class ClientConnection {
       body.request.options.writer.digest(buffer.bytes.subarray(buffer.start, buffer.start + count));
       buffer.start += count;
       body.remaining -= count;
+      tellEnding(body);
       if (body.remaining === 0) this.#endBody(body);
     }
   }
@@ -176,6 +181,7 @@ export class ClientConnection {
       request,
       head: answer.head,
       firstByteMs: request.elapsedMs(),
+      ending: false,
       remaining: answer.head.length,
       from: buffer.start,
     };
@@ -229,6 +235,7 @@ export class ClientConnection {
   /** Charges the received bytes to the rate limit; over it, reading pauses until they are paid for. */
   #charge(count: number): void {
     const { limiter } = this.#owner;
+    this.#owner.received(count);
     const { limiters = [] } = this.#outstanding[0]?.options ?? {};
     const paid = payAll([...limiters, limiter], count, this.#controller.signal);
     if (!paid) return;
@@ -318,6 +325,13 @@ export class ClientConnection {
     begun?.fail(error);
     this.#owner.closed(this, unanswered, error, movable || this.#answered > 0);
   }
+}
+
+function tellEnding(body: Body): void {
+  const { request, remaining, head, firstByteMs } = body;
+  if (body.ending || !isEnding(head.length - remaining, remaining, request.elapsedMs() - firstByteMs)) return;
+  body.ending = true;
+  request.options.onEnding?.();
 }
 
 function checkHead(head: PieceHead, { options: { piece, address } }: PieceRequest): void {

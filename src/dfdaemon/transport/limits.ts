@@ -15,6 +15,15 @@ export const maxBufferedRequestBytes = 128 * 1024;
 /** Bodies sent at the same time; the others wait in order, since the time of a piece grows with their number. */
 export const maxActiveBodies = 128;
 
+/** Uploads that wait look again this often whether the uplink has room. */
+export const gateRecheckMs = 20;
+
+/** Children hear at most this often how much there is to do here: soon enough to choose by, and not with every piece. */
+export const loadNewsMs = 4;
+
+/** Bytes of one connection that the kernel may hold and has not sent: what was handed over has then as good as left. */
+export const maxUnsentBytes = 512 * 1024;
+
 /** Bytes sent per turn of the event loop and connection: few bodies get long turns, many get fair ones. */
 export const longTurnBytes = 2 ** 20;
 export const fairTurnBytes = 256 * 1024;

@@ -1,6 +1,6 @@
 /**
- * Two system calls that Node does not offer, through a foreign function interface, where this machine has them:
- * sendfile(2) from a file to a socket, and preadv2(2) with RWF_NOWAIT, which tells whether bytes are in the page cache
+ * System calls that Node does not offer, through a foreign function interface, where this machine has them:
+ * sendfile(2) from a file to a socket, TCP_NOTSENT_LOWAT of setsockopt(2), and preadv2(2) with RWF_NOWAIT, which tells whether bytes are in the page cache
  * without touching the disk. The one place that knows Node's internal socket handle. Absent (undefined) elsewhere.
  */
 import { createRequire } from 'node:module';
@@ -11,6 +11,8 @@ import type * as Koffi from 'koffi';
 export interface NativeIo {
   /** Bytes sent, `blocked` when the socket is full. Throws a system error. */
   sendfile(socketFd: number, fileFd: number, offset: number, count: number): number | 'blocked';
+  /** How much may wait in the socket's buffer before it counts as full. Without, the kernel swallows whole pieces, and nobody knows what has left. */
+  limitUnsent(socketFd: number, bytes: number): void;
   /** False only when reading there would wait for the disk. */
   isCached(fileFd: number, offset: number): boolean;
 }
@@ -29,6 +31,8 @@ export function socketFd(socket: Socket): number | undefined {
 }
 
 const nowaitFlag = 8; // RWF_NOWAIT
+const tcpLevel = 6; // IPPROTO_TCP
+const notSentLowat = 25; // TCP_NOTSENT_LOWAT
 
 function load(): NativeIo | undefined {
   if (process.platform !== 'linux') return undefined;
@@ -38,6 +42,8 @@ function load(): NativeIo | undefined {
     const sendfile = lib.func('int64_t sendfile(int out, int in, void *offset, size_t count)');
     koffi.struct('iovec', { base: 'void *', length: 'size_t' });
     const preadv2 = lib.func('int64_t preadv2(int fd, iovec *parts, int count, int64_t offset, int flags)');
+    const setsockopt = lib.func('int setsockopt(int fd, int level, int name, void *value, uint32_t length)');
+    const unsent = new Uint32Array(1);
     const position = new BigInt64Array(1);
     const probe = [{ base: new Uint8Array(1), length: 1 }];
     let probing = true;
@@ -49,6 +55,10 @@ function load(): NativeIo | undefined {
         const errno = koffi.errno();
         if (errno === constants.errno.EAGAIN || errno === constants.errno.EINTR) return 'blocked';
         throw systemError('sendfile', errno);
+      },
+      limitUnsent(socketFd, bytes) {
+        unsent[0] = bytes;
+        setsockopt(socketFd, tcpLevel, notSentLowat, unsent, unsent.byteLength); // a kernel without it buffers more
       },
       isCached(fileFd, offset) {
         if (!probing) return true;

@@ -4,8 +4,10 @@
  * Per parent there are a few connections. A parent of this implementation keeps them and takes several requests on
  * each; one of the original takes one request per connection. Requests wait here, in order, while all are busy.
  */
+import { performance } from 'node:perf_hooks';
 import { DragonflyError } from '../../core/errors.ts';
 import type { RateLimiter } from '../../core/rate-limiter.ts';
+import { RateMeter } from '../../core/rate-meter.ts';
 import { BlockPool } from './block-pool.ts';
 import { ClientConnection, type ConnectionOwner } from './client-connection.ts';
 import {
@@ -45,6 +47,7 @@ export class PieceClient {
   readonly #pool: BlockPool;
   readonly #parents = new Map<string, Parent>();
   readonly #owner: ConnectionOwner;
+  readonly #meter = new RateMeter();
   #connectionCount = 0;
   #waitingCount = 0;
   #closed = false;
@@ -57,6 +60,7 @@ export class PieceClient {
       pool: this.#pool,
       tls: options.tls,
       limits: { ...defaultClientLimits, ...options.limits },
+      received: (bytes) => this.#meter.add(bytes, performance.now()),
       available: (connection) => this.#dispatch(this.#parentOf(connection.address)),
       closed: (connection, unanswered, error, movable) => this.#lost(connection, unanswered, error, movable),
     };
@@ -68,6 +72,11 @@ export class PieceClient {
 
   get connectionCount(): number {
     return this.#connectionCount;
+  }
+
+  /** What all parents together send now. */
+  get bytesPerSec(): number {
+    return this.#meter.bytesPerSec(performance.now());
   }
 
   /** Memory of received bytes that are not on the disk yet. */

@@ -17,6 +17,8 @@ export interface PieceAddress {
 export interface FetchOptions {
   /** Called once, when the first bytes of the piece come in. */
   readonly onStarted?: (() => void) | undefined;
+  /** Called once, when what is left of the piece will be here in a moment. */
+  readonly onEnding?: (() => void) | undefined;
   readonly address: PieceAddress;
   readonly taskId: string;
   readonly piece: PieceSpan;

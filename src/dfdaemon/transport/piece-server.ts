@@ -22,12 +22,15 @@ import {
   defaultServerLimits,
   drainMs,
   keepAliveDelayMs,
+  maxUnsentBytes,
   sendBlockBytes,
   sendPoolBytes,
   tlsHandshakeMs,
   type ServerLimits,
 } from './limits.ts';
+import { nativeIo, socketFd } from './native-io.ts';
 import { ServerConnection, type ServedPiece } from './server-connection.ts';
+import type { UploadDesk } from './upload-desk.ts';
 import { looksLikeTls, type TransportTls } from './tls-policy.ts';
 import { encodeError, errorNumbers } from './vortex.ts';
 
@@ -42,6 +45,8 @@ export interface PieceServerOptions {
   readonly logger?: Logger;
   /** Called after each piece that was sent in full. */
   readonly onServed?: (piece: ServedPiece) => void;
+  /** Admits uploads; absent: all start at once. */
+  readonly uploads?: UploadDesk;
   /** False: send by read and write even where sendfile exists. */
   readonly useSendfile?: boolean;
   readonly limits?: Partial<ServerLimits>;
@@ -168,6 +173,8 @@ export class PieceServer {
       socket.end(encodeError(errorNumbers.internal, 'too many connections'), () => socket.destroy());
       return;
     }
+    const fd = socketFd(socket);
+    if (fd !== undefined) nativeIo()?.limitUnsent(fd, maxUnsentBytes);
     this.#sockets.add(socket);
     this.#perAddress.set(address, fromAddress);
     socket.once('close', () => {
@@ -224,6 +231,8 @@ export class PieceServer {
     const connection = new ServerConnection(socket, {
       store: this.#options.store,
       sender: this.#sender,
+      uploads: this.#options.uploads,
+      childId: remoteOf(socket),
       limits: this.#limits,
       logger: this.#options.logger,
       served: (piece) => this.#options.onServed?.(piece),

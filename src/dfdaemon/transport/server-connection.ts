@@ -11,6 +11,7 @@ import type { Logger } from '../../core/logger.ts';
 import type { OpenPiece, StoredTask } from '../storage/stored-task.ts';
 import type { TaskStore } from '../storage/task-store.ts';
 import type { BodySender } from './body-sender.ts';
+import type { UploadDesk } from './upload-desk.ts';
 import { maxBufferedRequestBytes, maxPipelinedRequests, type ServerLimits } from './limits.ts';
 import {
   decodeRequest,
@@ -31,6 +32,10 @@ export interface ServedPiece {
 export interface ServerConnectionContext {
   readonly store: TaskStore;
   readonly sender: BodySender;
+  /** Absent: whatever is asked for is sent at once. */
+  readonly uploads: UploadDesk | undefined;
+  /** Tells children apart at the desk; a child may have several connections. */
+  readonly childId: string;
   readonly limits: ServerLimits;
   readonly logger: Logger | undefined;
   readonly served: (piece: ServedPiece) => void;
@@ -132,15 +137,23 @@ export class ServerConnection {
       return;
     }
     using _piece = piece;
+    const { uploads, sender, childId, served } = this.#context;
+    const { signal } = this.#controller;
+    using turn = await uploads?.enter(
+      { childId, taskId: task.id, piece: piece.number, patient: !query.persistent },
+      piece.length,
+      signal,
+    );
+    if (uploads && !turn) return sender.write(this.#socket, encodeError(errorNumbers.busy, 'busy'));
     const uploaded = task.beginUpload();
     let sent = false;
     try {
       this.#socket.write(
         encodePieceHead(query.answerTag, { ...piece, digest: `crc32:${piece.crc32}`, parentId: piece.source }),
       );
-      await this.#context.sender.send(this.#socket, piece, this.#controller.signal);
+      await sender.send(this.#socket, piece, { signal, onSent: turn && ((bytes) => turn.sent(bytes)) });
       sent = true;
-      this.#context.served({ taskId: task.id, number: piece.number, bytes: piece.length });
+      served({ taskId: task.id, number: piece.number, bytes: piece.length });
     } catch (error) {
       if (toDragonflyError(error).code === 'STORAGE') task.suspect(); // unreadable pieces are found and dropped
       throw error;

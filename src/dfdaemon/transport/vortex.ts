@@ -22,7 +22,8 @@ export const tags = {
   error: 255,
 } as const;
 
-export const errorNumbers = { unknown: 0, invalidArgument: 1, notFound: 2, internal: 3 } as const;
+/** `busy` is ours, only in answers to pipelined requests: ask somebody else, or later. */
+export const errorNumbers = { unknown: 0, invalidArgument: 1, notFound: 2, internal: 3, busy: 64 } as const;
 
 export const headerBytes = 6;
 export const requestBytes = headerBytes + 68;
@@ -155,6 +156,7 @@ function decodeError(value: Buffer): DragonflyError {
   const message = value.toString('utf8', 1);
   if (number === errorNumbers.notFound)
     return new DragonflyError('PIECE_UNAVAILABLE', `the parent does not hold the piece: ${message}`);
+  if (number === errorNumbers.busy) return new DragonflyError('RESOURCE_EXHAUSTED', 'the parent is busy');
   if (number === errorNumbers.invalidArgument)
     return new DragonflyError('PROTOCOL', `the parent refused the request: ${message}`);
   return new DragonflyError('UNAVAILABLE', `the parent failed: ${message}`);

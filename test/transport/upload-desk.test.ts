@@ -1,0 +1,77 @@
+/** Few uploads at a time: who comes meanwhile is told so, or waits in line when it could not understand. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { test } from 'node:test';
+import { UploadDesk } from '../../src/dfdaemon/transport/upload-desk.ts';
+import { hasCode } from '../storage/fixtures.ts';
+import { Child, pieceLengthBytes, startParent, transportContent } from './fixtures.ts';
+
+const signal = new AbortController().signal;
+const pieceBytes = 1000;
+
+test('while one upload runs another child is told to ask elsewhere, one without that word waits', async () => {
+  await using desk = new UploadDesk({ maxActive: 1 });
+  const first = await desk.enter({ childId: 'a', taskId: 'task', piece: 0 }, pieceBytes, signal);
+  assert(first);
+  assert.equal(await desk.enter({ childId: 'b', taskId: 'task', piece: 1 }, pieceBytes, signal), undefined);
+  const waiting = desk.enter({ childId: 'c', taskId: 'task', piece: 2, patient: true }, pieceBytes, signal);
+  first[Symbol.dispose]();
+  using second = await waiting;
+  assert(second);
+});
+
+test('a child that leaves the line gives its place up', async () => {
+  await using desk = new UploadDesk({ maxActive: 1 });
+  using first = await desk.enter({ childId: 'a', taskId: 'task', piece: 0 }, pieceBytes, signal);
+  assert(first);
+  const leaving = new AbortController();
+  const waiting = desk.enter({ childId: 'b', taskId: 'task', piece: 1, patient: true }, pieceBytes, leaving.signal);
+  leaving.abort(new Error('gone'));
+  await assert.rejects(waiting);
+  first[Symbol.dispose]();
+  using next = await desk.enter({ childId: 'c', taskId: 'task', piece: 2 }, pieceBytes, signal);
+  assert(next, 'nothing is left of the child that went away');
+});
+
+test('its listeners hear how much there is to do', async () => {
+  await using desk = new UploadDesk({ maxActive: 1 });
+  const loads: number[] = [];
+  const heard = new EventTarget();
+  desk.onLoad((load) => {
+    loads.push(load);
+    heard.dispatchEvent(new Event(`load ${load}`));
+  });
+  const busy = once(heard, 'load 1', { signal: AbortSignal.timeout(30_000) });
+  const turn = await desk.enter({ childId: 'a', taskId: 'task', piece: 0 }, pieceBytes, signal);
+  await busy;
+  const free = once(heard, 'load 0', { signal: AbortSignal.timeout(30_000) });
+  turn?.[Symbol.dispose]();
+  await free;
+  assert.deepEqual(loads, [1, 0]);
+});
+
+test('over the wire: busy concerns one request, and the connection goes on', async (t) => {
+  const content = transportContent(2 * pieceLengthBytes);
+  await using desk = new UploadDesk({ maxActive: 1 });
+  const { server } = await startParent(t, content, { uploads: desk });
+  const child = await Child.create(t, content.length);
+  const turn = await desk.enter({ childId: 'another', taskId: 'task', piece: 0 }, pieceBytes, signal);
+  await assert.rejects(child.fetch(0, server.port), hasCode('RESOURCE_EXHAUSTED'));
+  turn?.[Symbol.dispose]();
+  await child.fetch(0, server.port);
+  await child.fetch(1, server.port);
+});
+
+test('a child of the original gets its piece when it is its turn', async (t) => {
+  const content = transportContent(pieceLengthBytes);
+  await using desk = new UploadDesk({ maxActive: 1 });
+  const { server } = await startParent(t, content, { uploads: desk });
+  const child = await Child.create(t, content.length);
+  const turn = await desk.enter({ childId: 'another', taskId: 'task', piece: 0 }, pieceBytes, signal);
+  const waiting = Promise.withResolvers<void>();
+  desk.onLoad((load) => (load === 2 ? waiting.resolve() : undefined));
+  const fetched = child.fetch(0, server.port, { persistent: false });
+  await waiting.promise;
+  turn?.[Symbol.dispose]();
+  await fetched;
+});
