@@ -15,7 +15,11 @@ export interface RegistryOptions {
   /** Existing directory. */
   readonly directory: string;
   readonly address?: string;
+  /** A free one by default. */
+  readonly port?: number;
   readonly tls?: boolean;
+  /** Names its certificate is for besides the address. */
+  readonly names?: readonly string[];
   readonly auth?: 'none' | 'basic' | 'token';
 }
 
@@ -34,10 +38,11 @@ export class DockerRegistry {
   #log = '';
 
   static async start(options: RegistryOptions): Promise<DockerRegistry> {
-    const { directory, address = '127.0.0.1', tls = false, auth = 'none' } = options;
+    const { directory, address = '127.0.0.1', tls = false, auth = 'none', names = [] } = options;
     await mkdir(directory, { recursive: true });
-    const port = await freePort(address);
-    const certificates = tls ? await issueCertificates([{ type: 'ip', value: address }]) : undefined;
+    const port = options.port ?? (await freePort(address));
+    const dnsNames = names.map((value) => ({ type: 'dns', value }) as const);
+    const certificates = tls ? await issueCertificates([{ type: 'ip', value: address }, ...dnsNames]) : undefined;
     const tokens = auth === 'token' ? await TokenServer.start(address) : undefined;
     const configPath = join(directory, 'registry.json');
     const registry = new DockerRegistry(options, { host: `${address}:${port}`, certificates, tokens, configPath });

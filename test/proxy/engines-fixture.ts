@@ -118,10 +118,13 @@ export interface DockerOptions {
   readonly containerd: Engine;
   readonly config: Readonly<Record<string, unknown>>;
   readonly env?: Readonly<Record<string, string>>;
+  /** Words to put before the command, such as those that run it in a network namespace. */
+  readonly enter?: readonly string[];
 }
 
 /** No bridge and no packet filter rules: it only pulls. */
-export async function startDocker(directory: string, { containerd, config, env = {} }: DockerOptions): Promise<Engine> {
+export async function startDocker(directory: string, options: DockerOptions): Promise<Engine> {
+  const { containerd, config, env = {}, enter = [] } = options;
   await mkdir(directory, { recursive: true });
   const socket = join(directory, 'd.sock');
   const configPath = join(directory, 'daemon.json');
@@ -134,9 +137,11 @@ export async function startDocker(directory: string, { containerd, config, env =
     '--pidfile',
     join(directory, 'pid'),
   ];
+  const [program, ...before] = [...enter, 'dockerd'];
   const { child, log } = launch(
-    'dockerd',
+    program,
     [
+      ...before,
       '--config-file',
       configPath,
       '-H',
