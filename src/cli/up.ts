@@ -6,7 +6,8 @@
  */
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { Command as ArgumentParser, CommanderError } from 'commander';
 import type { Command, CommandIo } from '../core/command.ts';
 import { DragonflyError } from '../core/errors.ts';
@@ -118,8 +119,8 @@ function instructions(cluster: LocalCluster, url: string): string {
   const [peer] = cluster.peers;
   const proxy = peer?.process.addresses['proxy'];
   const tries = [
-    ...(peer ? [`  bin/dfget --endpoint ${peer.socket} -O ./download ${url}`] : []),
-    ...(proxy === undefined ? [] : [`  curl -x http://${proxy} -o ./download ${url}`]),
+    ...(peer ? [`  ${dfgetCommand()} --endpoint ${peer.socket} -O ./by-dfget '${url}'`] : []),
+    ...(proxy === undefined ? [] : [`  curl -x http://${proxy} -o ./by-curl '${url}'`]),
   ];
   const password = `First sign-in at the manager: root, with the password in ${join(cluster.node('manager').directory, 'log')}`;
   return [
@@ -133,6 +134,13 @@ function instructions(cluster: LocalCluster, url: string): string {
     '',
     'Ctrl-C stops everything.',
   ].join('\n');
+}
+
+/** As short as it works in a terminal that stands where this one does. */
+function dfgetCommand(): string {
+  const path = fileURLToPath(new URL('../../bin/dfget', import.meta.url));
+  const fromHere = relative(process.cwd(), path);
+  return fromHere.startsWith('..') ? path : fromHere;
 }
 
 async function ownOrigin(

@@ -1,13 +1,14 @@
-// needs: nginx
+// needs: nginx, curl
 import assert from 'node:assert/strict';
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { NginxOrigin } from '../support/nginx-origin.ts';
-import { makeRandomFile } from '../support/random-file.ts';
+import { makeRandomFile, sha256OfFile } from '../support/random-file.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -21,7 +22,11 @@ interface Running {
 }
 
 function up(...args: string[]): Running {
-  const child = spawn(launcher, ['up', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  return upIn(process.cwd(), ...args);
+}
+
+function upIn(cwd: string, ...args: string[]): Running {
+  const child = spawn(launcher, ['up', ...args], { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (output += text));
   const ended = once(child, 'close').then(([code, signal]) => (code ?? signal) as number | NodeJS.Signals | null);
@@ -67,12 +72,21 @@ describe('dragonfly up', () => {
     assert.equal(await origin.bytesSent('/model.bin'), file.sizeBytes);
   });
 
-  test('stays up until Ctrl-C, with lines to paste, and then takes everything down', async () => {
-    const { child, ended, output } = up('--peers', '1', '--size', '1MiB');
+  test('stays up until Ctrl-C; the lines to paste work meanwhile; then takes everything down', async () => {
+    await using terminal = await temporaryDirectory();
+    const { child, ended, output } = upIn(terminal.path, '--peers', '1', '--size', '5MiB');
     await waitFor('the addresses', () => /Ctrl-C stops everything/.test(output()), upDeadlineMs);
-    assert.match(output(), /dfget --endpoint \S+ -O \S+ http:/);
     const directory = stateDirectory(output()) ?? '';
     assert.equal(servicesIn(directory).length, 4);
+    const sha256 = /^sha256 (\S+)$/m.exec(output())?.[1];
+    for (const [line, path] of [
+      [/^ {2}(\S*dfget .*)$/m, 'by-dfget'],
+      [/^ {2}(curl .*)$/m, 'by-curl'],
+    ] as const) {
+      const pasted = line.exec(output())?.[1] ?? assert.fail(output());
+      await promisify(execFile)('sh', ['-c', pasted], { cwd: terminal.path });
+      assert.equal(await sha256OfFile(terminal.join(path)), sha256, pasted);
+    }
     child.kill('SIGINT');
     assert.equal(await ended, 0, output());
     assert.deepEqual(servicesIn(directory), []);
