@@ -9,6 +9,7 @@ import { silentLogger } from '../../src/core/logger.ts';
 import { Registry } from '../../src/core/metrics.ts';
 import { managerConfigSchema } from '../../src/manager/config.ts';
 import { ManagerService } from '../../src/manager/manager-service.ts';
+import { figuresText, pageFigures } from './page-figures.ts';
 import { startScheduler, taskId } from './spreading-task.ts';
 
 const peerCount = Number(process.argv[2] ?? 5_000);
@@ -57,6 +58,17 @@ async function main(): Promise<void> {
     await signIn(page, base);
     for (const [name, path, ready] of screens)
       console.log(`${name.padEnd(28)} ${await timeTo(page, base + path, ready)} ms`);
+    const signedIn = { storageState: await page.context().storageState() };
+    console.log('\nfirst visits, nothing in the cache');
+    for (const [name, path, ready, options] of [
+      ['sign-in', '/signin', 'button[type=submit]', {}],
+      ['overview', '/', 'text=/Recent jobs/', signedIn],
+      ['clusters', '/clusters', 'tbody tr', signedIn],
+      ['jobs', '/jobs', 'tbody tr', signedIn],
+      ['a task, live', `/tasks/${taskId}`, 'canvas', signedIn],
+    ] as const)
+      console.log(`${name.padEnd(28)} ${figuresText(await pageFigures(browser, base + path, ready, options))}`);
+    console.log();
     const { framesPerSec, longestMs } = await frames(page, `${base}/tasks/${taskId}`);
     console.log(
       `live view of ${peerCount} peers    ${framesPerSec.toFixed(1)} frames per second, longest frame ${longestMs.toFixed(0)} ms`,
