@@ -86,8 +86,9 @@ test('an image is preheated, and every node proves every layer', async () => {
   await page.getByLabel('Platform').fill('linux/arm64');
   await visitor.button('Start').click();
   await visitor.heading(/^Preheat #/);
-  await visitor.sees('12 done');
-  for (const { name } of live.cluster.daemons) await visitor.button(new RegExp(`${name}.*3 of 3 verified`)).waitFor();
+  await visitor.sees(/^[1-9]\d* done$/);
+  for (const { name } of live.cluster.daemons)
+    await visitor.button(new RegExp(`${name}.*([1-9]\\d*) of \\1 verified`)).waitFor();
   await visitor.button(/^peer-2/).click();
   const table = page.getByRole('table', { name: 'Blobs of peer-2' });
   for (const url of image.blobs['linux/arm64'] ?? []) {
