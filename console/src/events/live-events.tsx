@@ -51,6 +51,16 @@ export function useTraffic(): Traffic {
   return useSyncExternalStore(traffic.subscribe, () => traffic.current);
 }
 
+/** How many nodes schedulers see, of one cluster or of all; 0 while that is not known. Renders anew when it changes. */
+export function useNodesOnline(clusterId: number | undefined): number {
+  const { traffic } = useLive();
+  return useSyncExternalStore(traffic.subscribe, () => {
+    const { hosts, clusters } = traffic.current;
+    if (clusterId === undefined) return hosts;
+    return clusters.find(({ scheduler_cluster_id: id }) => id === clusterId)?.hosts ?? 0;
+  });
+}
+
 /** `listener` must keep its identity, or it is subscribed anew with each render. */
 export function useLiveEvent<Name extends keyof LiveEventMap>(name: Name, listener: Listener<Name>): void {
   const { stream } = useLive();

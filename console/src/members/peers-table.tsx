@@ -5,9 +5,11 @@ import type { ReactNode } from 'react';
 import { api, dataOf } from '../api/client.ts';
 import { ConfirmButton } from '../components/confirm-button.tsx';
 import { DataTable, type Column } from '../components/data-table.tsx';
+import { EmptyState } from '../components/empty-state.tsx';
 import { StateChip } from '../components/state-chip.tsx';
 import { TimeText } from '../components/time-text.tsx';
 import { useListState } from '../components/use-list-state.ts';
+import { useNodesOnline } from '../events/live-events.tsx';
 import { useText } from '../i18n/language.tsx';
 import { useMay } from '../session/use-session.ts';
 import { ClusterLink } from './cluster-link.tsx';
@@ -15,11 +17,13 @@ import { HostCell } from './host-cell.tsx';
 import { MemberFilters, memberFilters } from './member-filters.tsx';
 import { peersQuery, stateOf, type Peer } from './member-queries.ts';
 import { NoPeers } from './no-members.tsx';
+import { SyncPeersButton } from './sync-peers-button.tsx';
 
 export function PeersTable({ clusterId }: { readonly clusterId?: number }): ReactNode {
   const t = useText();
   const may = useMay('peers');
   const list = useListState(memberFilters);
+  const hosts = useNodesOnline(clusterId);
   const query = useQuery(
     peersQuery({
       page: list.page,
@@ -60,9 +64,19 @@ export function PeersTable({ clusterId }: { readonly clusterId?: number }): Reac
         rowKey={({ id }) => id}
         query={query}
         list={list}
-        empty={<NoPeers clusterId={clusterId} />}
+        empty={hosts > 0 ? <PeersNotListed hosts={hosts} /> : <NoPeers clusterId={clusterId} />}
       />
     </Stack>
+  );
+}
+
+/** Nodes are there, though the manager has not asked for their list yet. */
+function PeersNotListed({ hosts }: { readonly hosts: number }): ReactNode {
+  const t = useText();
+  return (
+    <EmptyState title={t('overview.online', { count: hosts })} text={t('peers.notListed')}>
+      <SyncPeersButton />
+    </EmptyState>
   );
 }
 

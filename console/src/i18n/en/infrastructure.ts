@@ -86,6 +86,7 @@ export const infrastructure = {
   'peers.system': 'System',
   'peers.none': 'No peer has been reported yet',
   'peers.noneText': 'Start the daemon on a node; it finds its cluster through this manager:',
+  'peers.notListed': 'They are not listed yet: the manager asks the schedulers for their nodes now and then.',
   'peers.deleteReach': 'Only the record is removed; a running node is reported again.',
   'peers.sync': 'Ask the schedulers now',
   'peers.synced': 'The schedulers were asked',

@@ -82,6 +82,7 @@ export const infrastructure = {
   'peers.system': '系统',
   'peers.none': '还没有节点上报',
   'peers.noneText': '在节点上启动守护进程，它会通过本 manager 找到所属集群：',
+  'peers.notListed': '它们尚未列出：manager 会不时向调度器询问节点列表。',
   'peers.deleteReach': '仅移除记录；运行中的节点会再次上报。',
   'peers.sync': '立即询问调度器',
   'peers.synced': '已询问调度器',
