@@ -191,7 +191,7 @@ describe('blind tunnels', () => {
     assert.match(metrics, /_total 0|_total 1/);
   });
 
-  test('only to allowed ports and hosts; nonsense is refused', async () => {
+  test('P-1: only to allowed ports and hosts; nonsense is refused', async () => {
     await using daemon = await startDaemon();
     assert.equal(await openTunnel(daemon, 'localhost:22'), 403);
     assert.equal(await openTunnel(daemon, '169.254.169.254:443'), 502);

@@ -97,6 +97,18 @@ describe('plain forwarding', () => {
   test('metadata services are no origins (DF2-2)', async () => {
     const answer = await ask(daemon, 'http://169.254.169.254/latest/meta-data/');
     assert.equal(answer.status, 403);
+    const mirrored = await ask(daemon, '/v2/', { headers: { 'X-Dragonfly-Registry': 'http://169.254.169.254' } });
+    assert.equal(mirrored.status, 403);
+  });
+
+  test('a download does not follow a redirect to a metadata service, and nobody gets its answer (DF2-2)', async () => {
+    await using trap = await startOrigin((_request, response) =>
+      response.writeHead(302, { location: 'http://169.254.169.254/latest/meta-data/' }).end(),
+    );
+    const viaPeers = { 'X-Dragonfly-Use-P2P': 'true' };
+    const answer = await ask(daemon, `${trap.url}/file`, { headers: viaPeers });
+    assert.equal(answer.status, 403);
+    assert.equal(answer.body.toString().includes('iam'), false);
   });
 
   test('nonsense is answered, not followed', async () => {

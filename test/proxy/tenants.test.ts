@@ -10,12 +10,13 @@ describe('two tenants, one private image (P-2)', () => {
   let directory: TemporaryDirectory;
   let registry: DockerRegistry;
   let daemon: ProxiedDaemon;
+  let others: { readonly denying: ProxiedDaemon; readonly allowing: ProxiedDaemon };
   let image: Image;
   const rights = {
     Authorization: `Basic ${Buffer.from(`${registryUser.username}:${registryUser.password}`).toString('base64')}`,
   };
-  const get = (path: string, headers: Record<string, string> = {}): Promise<Answer> =>
-    ask(daemon, path, {
+  const get = (path: string, headers: Record<string, string> = {}, from = daemon): Promise<Answer> =>
+    ask(from, path, {
       headers: {
         'X-Dragonfly-Registry': registry.url,
         accept: 'application/vnd.oci.image.manifest.v1+json',
@@ -29,11 +30,15 @@ describe('two tenants, one private image (P-2)', () => {
     directory = await temporaryDirectory('df-tenants-');
     registry = await DockerRegistry.start({ directory: directory.join('registry'), auth: 'basic' });
     daemon = await startDaemon();
+    others = {
+      denying: await startDaemon(),
+      allowing: await startDaemon({ proxy: { access: { whenOriginDown: 'allow' } } }),
+    };
     image = makeImage({ layers: 1, layerBytes: 500_000 });
     await pushImage(registry.url, 'private/app', 'v1', image, registry.request);
   });
   after(async () => {
-    await daemon[Symbol.asyncDispose]();
+    for (const each of [daemon, ...Object.values(others)]) await each[Symbol.asyncDispose]();
     await registry[Symbol.asyncDispose]();
     await directory[Symbol.asyncDispose]();
   });
@@ -76,6 +81,10 @@ describe('two tenants, one private image (P-2)', () => {
   });
 
   test('with the registry down the proven caller is served, the stranger still gets its 401', async () => {
+    for (const each of Object.values(others)) {
+      assert.equal((await get(manifestPath, rights, each)).status, 200);
+      assert.equal((await get(blobPath(), rights, each)).status, 200);
+    }
     await registry.stop();
     assert.ok((await get(blobPath(), rights)).body.equals(image.layers[0]?.content ?? Buffer.alloc(0)));
     const manifest = await get(manifestPath, rights);
@@ -86,6 +95,22 @@ describe('two tenants, one private image (P-2)', () => {
       assert.equal(answer.status, 401, path);
       assert.match(answer.headers['www-authenticate'] ?? '', /^Basic realm="registry"/);
     }
+    // a node that has never seen the registry refuse anybody cannot repeat its words; it denies all the same
+    for (const path of [manifestPath, blobPath()])
+      assert.equal((await get(path, {}, others.denying)).status, 503, path);
+    // unless the configuration says otherwise
+    for (const path of [manifestPath, blobPath()])
+      assert.equal((await get(path, {}, others.allowing)).status, 200, path);
     await registry.restart();
+  });
+
+  test('no node that holds it gives it to a stranger, and each says what the registry says', async () => {
+    for (const each of [daemon, ...Object.values(others)]) {
+      for (const path of [manifestPath, blobPath()]) {
+        const answer = await get(path, {}, each);
+        assert.equal(answer.status, 401, path);
+        assert.match(answer.headers['www-authenticate'] ?? '', /^Basic realm="registry"/);
+      }
+    }
   });
 });

@@ -211,7 +211,7 @@ describe('who may use the proxy (DF2-8, P-1)', () => {
   const basicAuth = { username: 'user', password: 'secret' };
   const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`;
 
-  test('only this host and the networks listed', () => {
+  test('P-1: only this host and the networks listed', () => {
     const guard = new AccessGuard({ allowedNetworks: ['10.1.0.0/16', 'fd00::/8'], basicAuth: undefined });
     const cases: [string, boolean][] = [
       ['127.0.0.1', true],
@@ -225,7 +225,7 @@ describe('who may use the proxy (DF2-8, P-1)', () => {
     for (const [address, admitted] of cases) assert.equal(guard.admits(address, '192.0.2.1'), admitted, address);
   });
 
-  test('credentials are read strictly', () => {
+  test('DF2-8: credentials are read strictly', () => {
     const guard = new AccessGuard({ allowedNetworks: [], basicAuth });
     assert.equal(guard.admits('203.0.113.9', '192.0.2.1'), true);
     assert.equal(guard.signIn(basic('user:secret'), 'a'), 'ok');
@@ -242,7 +242,7 @@ describe('who may use the proxy (DF2-8, P-1)', () => {
     }
   });
 
-  test('an address that keeps guessing is refused without a look', () => {
+  test('DF2-8: an address that keeps guessing is refused without a look', () => {
     const guard = new AccessGuard({ allowedNetworks: [], basicAuth });
     for (let attempt = 0; attempt < 20; attempt += 1) guard.signIn(basic(`user:${attempt}`), 'b');
     assert.equal(guard.signIn(basic('user:secret'), 'b'), 'blocked');
@@ -257,7 +257,7 @@ describe('who may read what (P-2)', () => {
   const down = new DragonflyError('SOURCE_UNREACHABLE', 'down');
   const accept = () => Promise.resolve(undefined);
 
-  test('a delivered manifest grants what it names, to its caller, in its repository', async () => {
+  test('P-2: a delivered manifest grants what it names, to its caller, in its repository', async () => {
     const access = new OriginAccess({ ttlMs: 60_000, whenOriginDown: 'deny' });
     access.grant('r/a', 'alice', ['sha256:1']);
     const ask = () => Promise.reject(refused);
@@ -269,7 +269,7 @@ describe('who may read what (P-2)', () => {
     }
   });
 
-  test('what anybody may read, everybody may', async () => {
+  test('P-2: what anybody may read, everybody may', async () => {
     const access = new OriginAccess({ ttlMs: 60_000, whenOriginDown: 'deny' });
     await access.require({ scope: 's', object: 'o', caller: '', ask: accept });
     await access.require({ scope: 's', object: 'o', caller: 'bob', ask: () => Promise.reject(down) });
