@@ -92,12 +92,40 @@ describe('pulls through the mirror are pulls from the registry', () => {
     }
   }
 
-  test('ns= names the registry when there is no header', async () => {
-    const answer = await ask(daemon, `/v2/team/app/manifests/v1?ns=${encodeURIComponent(registry.host)}`, {
-      headers: { accept: manifestTypes },
-    });
-    assert.equal(answer.headers['docker-content-digest'], image.manifest.digest);
-  });
+  /** Engines name the registry in different ways; a mirror that engines can rely on answers each of them alike. */
+  const namings: Readonly<Record<string, (path: string) => { path: string; headers?: Record<string, string> }>> = {
+    'a header': (path) => ({ path, headers: { 'X-Dragonfly-Registry': registry.url } }),
+    "containerd's ns=": (path) => ({ path: `${path}?ns=${encodeURIComponent(registry.host)}` }),
+    "the mirror's path": (path) => ({
+      path: path.replace('/v2/', `/v2/dragonfly.via.http/${registry.host.replace(':', '_')}/`),
+    }),
+  };
+  const asked: readonly { what: string; path: () => string; status: number; digest?: () => string; range?: string }[] =
+    [
+      { what: 'a tag', path: () => '/manifests/v1', status: 200, digest: () => image.manifest.digest },
+      { what: 'a manifest digest', path: () => `/manifests/${image.manifest.digest}`, status: 200 },
+      { what: 'a blob', path: () => `/blobs/${layer()}`, status: 200 },
+      { what: 'a part of a blob', path: () => `/blobs/${layer()}`, status: 206, range: 'bytes=5-9' },
+      { what: 'a part past the end', path: () => `/blobs/${layer()}`, status: 416, range: 'bytes=900000000-' },
+      { what: 'an unknown tag, so that the engine goes on', path: () => '/manifests/none', status: 404 },
+      { what: 'an unknown blob, so that the engine goes on', path: () => `/blobs/${unknownDigest}`, status: 404 },
+    ];
+  for (const [naming, target] of Object.entries(namings)) {
+    for (const { what, path, status, digest, range } of asked) {
+      for (const method of range === undefined ? ['GET', 'HEAD'] : ['GET']) {
+        test(`by ${naming}: ${method} of ${what} is ${status}`, async () => {
+          const { path: full, headers = {} } = target(`/v2/team/app${path()}`);
+          const ranged: Record<string, string> = range === undefined ? {} : { range };
+          const answer = await ask(daemon, full, { method, headers: { accept: manifestTypes, ...headers, ...ranged } });
+          assert.equal(answer.status, status);
+          if (digest) assert.equal(answer.headers['docker-content-digest'], digest());
+          if (status < 400) assert.ok(Number(answer.headers['content-length']) > 0);
+          if (status === 206) assert.match(answer.headers['content-range'] ?? '', /^bytes 5-9\/\d+$/);
+          if (method === 'HEAD') assert.equal(answer.body.length, 0);
+        });
+      }
+    }
+  }
 
   test('a push through the mirror reaches the registry', async () => {
     const pushed = makeImage({ layers: 1, layerBytes: 50_000 });
