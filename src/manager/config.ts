@@ -68,7 +68,7 @@ export const managerConfigSchema = z.object({
     name: text.default('d7y/manager'),
     workHome: ignored,
     cacheDir: ignored,
-    pluginDir: ignored,
+    pluginDir: text.optional().describe('directory of plug-ins; default /usr/local/dragonfly/plugins'),
     logDir: text.optional().describe('directory of manager.log; standard error when absent'),
     logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
     logMaxSize: ignored,
@@ -143,6 +143,12 @@ export const managerConfigSchema = z.object({
   }),
   metrics: section({ enable: z.boolean().default(false), addr: text.default(':8000') }),
   network: section({ enableIPv6: z.boolean().default(false) }),
+  searcher: z
+    .enum(['default', 'v2.5', 'v2.1.28', 'plugin'])
+    .default('default')
+    .describe(
+      'how a daemon finds its cluster: by the weights of the original of that version, or searcher.mjs of pluginDir',
+    ),
   liveness: section({
     timeout: durationMs('15s').describe('a member whose last keepalive is older is inactive'),
     forgetAfter: durationMs('30m').describe('an inactive member is deleted after this time'),

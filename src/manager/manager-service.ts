@@ -25,6 +25,7 @@ import { createFirstCluster } from './clusters/first-cluster.ts';
 import { KeepAlives } from './clusters/keep-alives.ts';
 import { MemberReader } from './clusters/member-reader.ts';
 import { Members } from './clusters/members.ts';
+import { loadSearcher } from './clusters/searcher-plugin.ts';
 import { weightedSearcher, type Searcher } from './clusters/searcher.ts';
 import { Topology } from './clusters/topology.ts';
 import { parseListenAddress, type ManagerConfig } from './config.ts';
@@ -204,7 +205,7 @@ async function open(
       members,
       reader: new MemberReader(database),
       keepAlives,
-      searcher: overrides.searcher ?? weightedSearcher,
+      searcher: overrides.searcher ?? (await searcherOf(config, logger)),
       metrics,
       silenceMs: config.liveness.timeout,
     }),
@@ -215,6 +216,11 @@ async function open(
 }
 
 /** @param flags of the command line, above the configuration. */
+function searcherOf({ searcher, server }: ManagerConfig, logger: Logger): Searcher | Promise<Searcher> {
+  if (searcher === 'plugin') return loadSearcher(server.pluginDir ?? '/usr/local/dragonfly/plugins', logger);
+  return weightedSearcher(searcher === 'default' ? undefined : searcher);
+}
+
 export function managerLogger(
   { server }: ManagerConfig,
   { verbose = false, console = false }: { readonly verbose?: boolean; readonly console?: boolean } = {},

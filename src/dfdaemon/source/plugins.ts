@@ -8,6 +8,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { DragonflyError } from '../../core/errors.ts';
+import { requireTrusted } from '../../core/trusted-file.ts';
 import type { Source } from './source.ts';
 
 /** Throws CONFIG_INVALID when a module is not a source, PERMISSION_DENIED when others could have written it. */
@@ -45,12 +46,4 @@ async function loadSource(path: string): Promise<Source> {
   if (!isSource || !schemes.every((scheme) => /^[a-z][a-z0-9+.-]*$/.test(String(scheme))))
     throw invalid('is no source');
   return source as Source;
-}
-
-function requireTrusted(path: string): void {
-  const { uid, mode } = statSync(path);
-  if ((uid === 0 || uid === process.geteuid?.()) && (mode & 0o022) === 0) return;
-  throw new DragonflyError('PERMISSION_DENIED', `the plug-in ${path} may be written by other users and is not loaded`, {
-    hint: 'Give it to root and take the right to write from everybody else.',
-  });
 }

@@ -1,11 +1,25 @@
 /**
  * Which cluster a daemon should join: clusters by descending score. Scopes are preferences, not filters, so that a
- * daemon that matches nothing still gets served. The weights are those of the original.
+ * daemon that matches nothing still gets served. The weights are those of the original, by its version.
  */
 import ipaddr from 'ipaddr.js';
 import type { Scopes } from './types.ts';
 
-export const searchWeights = { cidr: 0.3, hostname: 0.3, idc: 0.25, location: 0.14, default: 0.01 } as const;
+interface SearchWeights {
+  readonly cidr: number;
+  readonly hostname: number;
+  readonly idc: number;
+  readonly location: number;
+  readonly default: number;
+}
+
+export const searchWeights = {
+  'v2.5': { cidr: 0.3, hostname: 0.3, idc: 0.25, location: 0.14, default: 0.01 },
+  /** Knew no host names. */
+  'v2.1.28': { cidr: 0.4, hostname: 0, idc: 0.35, location: 0.24, default: 0.01 },
+} as const satisfies Record<string, SearchWeights>;
+
+export type SearchVersion = keyof typeof searchWeights;
 
 /** Leading location elements that count. */
 const maxLocationElements = 5;
@@ -28,24 +42,27 @@ export interface SearchingDaemon {
   readonly location?: string | undefined;
 }
 
-export const weightedSearcher: Searcher = {
-  search: (candidates, daemon) => {
-    const scored = candidates.map((candidate) => ({ candidate, score: score(candidate, daemon) }));
-    return scored
-      .sort((a, b) => b.score - a.score || a.candidate.id - b.candidate.id)
-      .map(({ candidate }) => candidate);
-  },
-};
+export function weightedSearcher(version: SearchVersion = 'v2.5'): Searcher {
+  return {
+    search: (candidates, daemon) => {
+      const scored = candidates.map((candidate) => ({ candidate, score: score(candidate, daemon, version) }));
+      return scored
+        .sort((a, b) => b.score - a.score || a.candidate.id - b.candidate.id)
+        .map(({ candidate }) => candidate);
+    },
+  };
+}
 
 /** Between 0 and 1. */
-export function score(candidate: SearchCandidate, daemon: SearchingDaemon): number {
+export function score(candidate: SearchCandidate, daemon: SearchingDaemon, version: SearchVersion = 'v2.5'): number {
   const { scopes } = candidate;
+  const weights: SearchWeights = searchWeights[version];
   return (
-    searchWeights.cidr * cidrScore(daemon.ip, scopes.cidrs) +
-    searchWeights.hostname * hostnameScore(daemon.hostname, scopes.hostnames) +
-    searchWeights.idc * idcScore(daemon.idc, scopes.idc) +
-    searchWeights.location * locationScore(daemon.location, scopes.location) +
-    (candidate.isDefault ? searchWeights.default : 0)
+    weights.cidr * cidrScore(daemon.ip, scopes.cidrs) +
+    weights.hostname * hostnameScore(daemon.hostname, scopes.hostnames) +
+    weights.idc * idcScore(daemon.idc, scopes.idc) +
+    weights.location * locationScore(daemon.location, scopes.location) +
+    (candidate.isDefault ? weights.default : 0)
   );
 }
 
