@@ -1,8 +1,8 @@
 /** DF2-6, DF2-14: whatever is sent to whatever the OpenAPI document lists, nothing breaks and nothing changes. */
-// needs: postgres, initdb
+// needs: postgres, initdb, mariadbd, mariadb-install-db
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { sql } from 'kysely';
+import { stateOf } from './database-state.ts';
 import { engineKinds } from './engines.ts';
 import { rootOf, startManager } from './manager-fixture.ts';
 
@@ -53,7 +53,7 @@ const badQueries = [
 /** Would end the session that asks, stream for ever, or reach out. */
 const leftOut = /signout|refresh_token|reset_password|\/events|users\/signin\//;
 
-for (const kind of engineKinds.filter(({ name }) => name !== 'mariadb')) {
+for (const kind of engineKinds) {
   test(
     `DF2-14 bad input is refused everywhere: no 5xx, no trace of the inside, no change (${kind.name})`,
     { skip: kind.missing },
@@ -69,29 +69,7 @@ for (const kind of engineKinds.filter(({ name }) => name !== 'mariadb')) {
       const api = root.withHeaders({ authorization: `Bearer ${token}` });
       const { paths } = await root.ok<{ paths: Record<string, Record<string, unknown>> }>('GET', '/swagger/doc.json');
 
-      const state = async (): Promise<string> => {
-        const counts: Record<string, unknown> = {};
-        for (const table of [
-          'user',
-          'casbin_rule',
-          'oauth',
-          'scheduler_cluster',
-          'scheduler',
-          'seed_peer',
-          'peer',
-          'application',
-          'config',
-          'job',
-          'join_token',
-          'personal_access_token',
-        ]) {
-          const { rows } = await sql`select count(*) as count, max(updated_at) as changed from ${sql.table(table)}`
-            .execute(manager.database.db)
-            .catch(() => sql`select count(*) as count from ${sql.table(table)}`.execute(manager.database.db));
-          counts[table] = rows[0];
-        }
-        return JSON.stringify(counts);
-      };
+      const state = (): Promise<string> => stateOf(manager);
       const before = await state();
       let requests = 0;
       const probe = async (method: string, path: string, body?: unknown): Promise<void> => {
@@ -107,7 +85,8 @@ for (const kind of engineKinds.filter(({ name }) => name !== 'mariadb')) {
       };
       for (const [template, methods] of Object.entries(paths)) {
         if (leftOut.test(template)) continue;
-        const parameters = template.includes('{');
+        // Odd paths and queries never get far enough to tell the servers apart.
+        const parameters = template.includes('{') && kind.name !== 'mariadb';
         for (const method of Object.keys(methods).map((name) => name.toUpperCase())) {
           if (parameters)
             for (const segment of badSegments)
