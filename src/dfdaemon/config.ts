@@ -69,6 +69,9 @@ export const dfdaemonConfigSchema = z.object({
   logDir: z.string().default('/var/log/dragonfly'),
   dataDir: z.string().default('/var/lib/dragonfly').describe('directory of pieces, metadata and receipts'),
   keepStorage: z.boolean().default(true).describe('keep what is stored when the daemon ends'),
+  bufferMemory: bytes('80Mi').describe(
+    'most memory for content on its way, 60 % of it received and 40 % sent; what finds none waits',
+  ),
   console: z.boolean().default(true).describe('log to standard error rather than to logDir'),
   verbose: z.boolean().default(false).describe('log debug messages'),
   health: section({ path: z.string().default('/server/ping'), tcpListen: tcpListen(40_901, '127.0.0.1') }),
@@ -154,7 +157,12 @@ export const dfdaemonConfigSchema = z.object({
   proxy: proxyConfig,
   objectStorage: ignored,
   security: memberSecurity,
-  network: section({ enableIPv6: z.boolean().default(false) }),
+  network: section({
+    enableIPv6: z
+      .boolean()
+      .default(false)
+      .describe('prefer IPv6 for the address told to others, and listen on :: where listen is 0.0.0.0'),
+  }),
   announcer: section({ schedulerInterval: durationMs('30s').describe('time between two reports of this host') }),
   'pprof-port': ignored,
   jaeger: ignored,
@@ -198,6 +206,17 @@ export function downloadLimits({ download, proxy }: DfdaemonConfig): TrafficShap
       prefetch: rate(proxy.prefetchBandwidthLimit),
     },
   };
+}
+
+/** `::` takes IPv4 as well. */
+export function listenHost({ network }: DfdaemonConfig, listen: string): string {
+  return network.enableIPv6 && listen === '0.0.0.0' ? '::' : listen;
+}
+
+/** Most of what is sent never passes through this process, so more of the memory is for what is received. */
+export function shareMemory(bufferBytes: number): { readonly received: number; readonly sent: number } {
+  const received = Math.floor(bufferBytes * 0.6);
+  return { received, sent: bufferBytes - received };
 }
 
 export function socketPath(config: DfdaemonConfig): string {

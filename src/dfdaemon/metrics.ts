@@ -4,9 +4,20 @@ import { version } from '../core/version.ts';
 import type { HostIdentity } from './host-info.ts';
 import type { Receipt } from './task/open-task.ts';
 
+/** Parents with a label of their own; bytes of any further one count as of `others`, so that no swarm can flood a dashboard. */
+const maxParentLabels = 200;
+
+/** Bytes in buffers of one kind, and the ceiling on them. */
+export interface BufferUse {
+  readonly usedBytes: () => number;
+  readonly limitBytes: number;
+}
+
 export interface DaemonMetrics {
   readonly uploadTraffic: Counter;
   count(receipt: Receipt): void;
+  /** Shows the memory of bytes that are on their way. */
+  watchBuffers(uses: Readonly<Record<'received' | 'sent', BufferUse>>): void;
 }
 
 export function createDaemonMetrics(registry: Registry, identity: HostIdentity): DaemonMetrics {
@@ -24,6 +35,29 @@ export function createDaemonMetrics(registry: Registry, identity: HostIdentity):
     labelNames: ['type'] as const,
     registers,
   });
+  const parentTraffic = new Counter({
+    name: name('parent_traffic'),
+    help: 'Bytes of finished downloads by the host that gave them, and whether it is in the same IDC.',
+    labelNames: ['parent', 'zone'] as const,
+    registers,
+  });
+  const buffers = new Gauge({
+    name: name('buffer_memory_bytes'),
+    help: 'Memory of content on its way.',
+    labelNames: ['use'] as const,
+    registers,
+  });
+  const bufferLimit = new Gauge({
+    name: name('buffer_memory_limit_bytes'),
+    help: 'The most memory content on its way may take; what finds none waits.',
+    labelNames: ['use'] as const,
+    registers,
+  });
+  const parents = new Set<string>();
+  const labelOf = (parent: string): string => {
+    if (parents.size < maxParentLabels) parents.add(parent);
+    return parents.has(parent) ? parent : 'others';
+  };
   const duration = new Histogram({
     name: name('download_task_duration_milliseconds'),
     help: 'Duration of finished downloads.',
@@ -47,6 +81,21 @@ export function createDaemonMetrics(registry: Registry, identity: HostIdentity):
       traffic.inc({ type: 'remote_peer' }, remote);
       traffic.inc({ type: 'local_peer' }, receipt.bytesFromLocal);
       if (receipt.bytesFromOrigin === 0 && remote === 0) cacheHits.inc();
+      for (const { ip, idc, bytes } of receipt.parents)
+        parentTraffic.inc({ parent: labelOf(ip), zone: zoneOf(idc, identity.idc) }, bytes);
+    },
+    watchBuffers: (uses) => {
+      for (const [use, { limitBytes }] of Object.entries(uses)) bufferLimit.set({ use }, limitBytes);
+      Object.assign(buffers, {
+        collect: () => {
+          for (const [use, { usedBytes }] of Object.entries(uses)) buffers.set({ use }, usedBytes());
+        },
+      });
     },
   };
+}
+
+function zoneOf(idc: string, own: string): 'same' | 'other' | 'unknown' {
+  if (idc === '' || own === '') return 'unknown';
+  return idc === own ? 'same' : 'other';
 }

@@ -22,7 +22,15 @@ import { isServing } from '../rpc/health.ts';
 import { ManagerClient } from '../rpc/manager-client.ts';
 import { openIdentity } from '../rpc/identity/open-identity.ts';
 import { RpcServer } from '../rpc/server.ts';
-import { downloadLimits, seedPeerConfig, socketPath, type DfdaemonConfig, type Port } from './config.ts';
+import {
+  downloadLimits,
+  seedPeerConfig,
+  listenHost,
+  shareMemory,
+  socketPath,
+  type DfdaemonConfig,
+  type Port,
+} from './config.ts';
 import { BlockList } from './block-list.ts';
 import { ControlPlane } from './control-plane.ts';
 import { Dynconfig } from './dynconfig.ts';
@@ -150,11 +158,16 @@ export class DfdaemonService implements Closable {
       }),
     );
     const channels = owned.add('channels', new Channels({ tls: security.grpcClient }));
+    const memory = shareMemory(config.bufferMemory);
     const hasher = owned.add('content hasher', new ContentHasher());
     const shaper = new TrafficShaper(downloadLimits(config));
     const pieces = owned.add(
       'piece client',
-      PieceClient.create({ limiter: shaper.total, ...(security.pieceClient && { tls: security.pieceClient }) }),
+      PieceClient.create({
+        limiter: shaper.total,
+        poolBytes: memory.received,
+        ...(security.pieceClient && { tls: security.pieceClient }),
+      }),
     );
     const uploads = owned.add('upload desk', new UploadDesk({ atOrigin: () => engine.seeding }));
     const uploadPort = portNumber(config.upload.tcpListen.port);
@@ -163,9 +176,10 @@ export class DfdaemonService implements Closable {
       await PieceServer.create({
         store,
         limiter: new RateLimiter(config.upload.rateLimit || Infinity),
-        host: config.upload.tcpListen.listen,
+        host: listenHost(config, config.upload.tcpListen.listen),
         port: uploadPort,
         uploads,
+        poolBytes: memory.sent,
         ...(security.pieceServer && { tls: security.pieceServer }),
         logger,
         onServed: ({ taskId, number, bytes }) => {
@@ -176,6 +190,10 @@ export class DfdaemonService implements Closable {
       }),
     );
     this.#controlPlane.addOwnPort(pieceServer.port);
+    metrics.watchBuffers({
+      received: { usedBytes: () => pieces.bufferedBytes, limitBytes: memory.received },
+      sent: { usedBytes: () => pieceServer.bufferedBytes, limitBytes: memory.sent },
+    });
     const hostInfo = new HostInfo(identity, {
       dataDirectory: config.dataDir,
       maxTxBytesPerSec: config.upload.rateLimit,
@@ -186,7 +204,7 @@ export class DfdaemonService implements Closable {
 
     const peerListen = config.download.peerGRPC.tcpListen;
     const peerServer = RpcServer.create(
-      { host: peerListen.listen, port: portNumber(peerListen.port) },
+      { host: listenHost(config, peerListen.listen), port: portNumber(peerListen.port) },
       { logger, features: [swarmFeature], tls: security.peerServer },
     );
     let proxyPort = 0;

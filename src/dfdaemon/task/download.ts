@@ -290,6 +290,7 @@ export class Download {
    */
   #watchStarvation(): void {
     const waiting = this.#state === 'running' && !this.#origin.active && this.#exchange.idle;
+    this.#receipt.waiting(waiting);
     if (waiting && this.#request.disableBackToSource !== true) this.#starvation.idle(this.#patienceMs());
     else this.#starvation.busy();
   }

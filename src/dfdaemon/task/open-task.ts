@@ -53,9 +53,14 @@ export interface Receipt {
     readonly peerId: string;
     readonly ip: string;
     readonly hostname: string;
+    /** Where the host is, in its own words; empty when it has not told. */
+    readonly idc: string;
     readonly bytes: number;
     readonly pieces: number;
   }[];
+  /** Times and total time in which nothing could be asked of anybody. */
+  readonly waits: number;
+  readonly waitedMs: number;
   readonly retries: number;
   /** `algorithm:value` of the whole content when it was computed and matched. */
   readonly verifiedDigest: string | undefined;

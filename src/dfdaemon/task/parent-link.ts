@@ -13,6 +13,7 @@ export interface ParentAddress {
   readonly peerId: string;
   readonly hostId: string;
   readonly hostname: string;
+  readonly idc: string;
   readonly ip: string;
   /** gRPC port of its DfdaemonUpload service. */
   readonly port: number;

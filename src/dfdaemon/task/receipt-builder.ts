@@ -5,6 +5,7 @@ import type { ParentAddress } from './parent-link.ts';
 interface ParentCount {
   readonly ip: string;
   readonly hostname: string;
+  readonly idc: string;
   bytes: number;
   pieces: number;
 }
@@ -20,6 +21,9 @@ export class ReceiptBuilder {
   #localBytes = 0;
   #originRequests = 0;
   #retries = 0;
+  #waits = 0;
+  #waitedMs = 0;
+  #waitingSinceMs: number | undefined;
 
   constructor(task: { taskId: string; peerId: string; url: string }) {
     this.#taskId = task.taskId;
@@ -40,6 +44,18 @@ export class ReceiptBuilder {
     this.#retries += 1;
   }
 
+  /** Whether nothing can be asked of anybody now; one wait lasts until that changes. */
+  waiting(waits: boolean): void {
+    const nowMs = performance.now();
+    if (waits && this.#waitingSinceMs === undefined) {
+      this.#waitingSinceMs = nowMs;
+      this.#waits += 1;
+    } else if (!waits && this.#waitingSinceMs !== undefined) {
+      this.#waitedMs += nowMs - this.#waitingSinceMs;
+      this.#waitingSinceMs = undefined;
+    }
+  }
+
   /** @param parentId undefined for the origin. @param parent where it is, while it is known. */
   piece(bytes: number, parentId: string | undefined, parent: ParentAddress | undefined): void {
     this.#firstByteMs ??= performance.now() - this.#startedMs;
@@ -47,8 +63,8 @@ export class ReceiptBuilder {
       this.#originBytes += bytes;
       return;
     }
-    const count = this.#parents.get(parentId) ?? { ip: '', hostname: '', bytes: 0, pieces: 0 };
-    if (parent) Object.assign(count, { ip: parent.ip, hostname: parent.hostname });
+    const count = this.#parents.get(parentId) ?? { ip: '', hostname: '', idc: '', bytes: 0, pieces: 0 };
+    if (parent) Object.assign(count, { ip: parent.ip, hostname: parent.hostname, idc: parent.idc });
     count.bytes += bytes;
     count.pieces += 1;
     this.#parents.set(parentId, count);
@@ -56,6 +72,7 @@ export class ReceiptBuilder {
 
   finish(contentLengthBytes: number, verifiedDigest: string | undefined): Receipt {
     const costMs = performance.now() - this.#startedMs;
+    this.waiting(false);
     return {
       taskId: this.#taskId,
       peerId: this.#peerId,
@@ -65,6 +82,8 @@ export class ReceiptBuilder {
       bytesFromLocal: this.#localBytes,
       originRequests: this.#originRequests,
       parents: [...this.#parents].map(([peerId, count]) => ({ peerId, ...count })),
+      waits: this.#waits,
+      waitedMs: this.#waitedMs,
       retries: this.#retries,
       verifiedDigest,
       firstByteMs: this.#firstByteMs ?? costMs,

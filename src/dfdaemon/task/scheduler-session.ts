@@ -252,6 +252,7 @@ export class SchedulerSession {
                   peerId: peer.id,
                   hostId: peer.host.id,
                   hostname: peer.host.hostname,
+                  idc: peer.host.network?.idc ?? '',
                   ip: peer.host.ip,
                   port: peer.host.port,
                   distance: distances.get(peer.id) ?? 1,

@@ -49,6 +49,8 @@ export interface PieceServerOptions {
   readonly uploads?: UploadDesk;
   /** False: send by read and write even where sendfile exists. */
   readonly useSendfile?: boolean;
+  /** Memory for bytes that go out by read and write; by default `sendPoolBytes`. */
+  readonly poolBytes?: number;
   readonly limits?: Partial<ServerLimits>;
 }
 
@@ -57,6 +59,7 @@ export class PieceServer {
   readonly #limits: ServerLimits;
   readonly #server: Server;
   readonly #tlsServer: TlsServer | undefined;
+  readonly #pool: BlockPool;
   readonly #sender: BodySender;
   /** Every accepted TCP connection. */
   readonly #sockets = new Set<Socket>();
@@ -73,9 +76,10 @@ export class PieceServer {
   private constructor(options: PieceServerOptions) {
     this.#options = options;
     this.#limits = { ...defaultServerLimits, ...options.limits };
+    this.#pool = new BlockPool(sendBlockBytes, options.poolBytes ?? sendPoolBytes);
     this.#sender = new BodySender({
       limiter: options.limiter,
-      pool: new BlockPool(sendBlockBytes, sendPoolBytes),
+      pool: this.#pool,
       stallMs: this.#limits.sendStallMs,
       useSendfile: options.useSendfile ?? true,
     });
@@ -105,6 +109,11 @@ export class PieceServer {
 
   get connectionCount(): number {
     return this.#sockets.size;
+  }
+
+  /** Memory of bytes that are on their way to children. */
+  get bufferedBytes(): number {
+    return this.#pool.inUseBytes;
   }
 
   get activeBodies(): number {
