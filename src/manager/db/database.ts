@@ -38,15 +38,18 @@ export class Database implements Closable {
     this.path = path;
   }
 
-  /** Throws UNAVAILABLE when the server cannot be reached, FAILED_PRECONDITION when the schema is not ours or newer. */
-  static async open(config: DatabaseConfig): Promise<Database> {
+  /**
+   * Throws UNAVAILABLE when the server cannot be reached, FAILED_PRECONDITION when the schema is not ours or newer.
+   * @param upTo name of a migration: the schema as a version of that time had it, for tests of the way from there.
+   */
+  static async open(config: DatabaseConfig, { upTo }: { readonly upTo?: string } = {}): Promise<Database> {
     const engine = databaseEngine(config);
     const path = engine === 'sqlite' ? config.sqlite.path : undefined;
     if (path !== undefined && path !== ':memory:') await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     const database = new Database(engine, new Kysely<Schema>({ dialect: await dialect(engine, config) }), path);
     try {
       await database.check();
-      if (config[engine === 'sqlite' ? 'mysql' : engine]?.migrate !== false) await database.#migrate();
+      if (config[engine === 'sqlite' ? 'mysql' : engine]?.migrate !== false) await database.#migrate(upTo);
       if (path !== undefined && path !== ':memory:') await database.#checkpointInThread(path);
     } catch (error) {
       await database[Symbol.asyncDispose]();
@@ -95,7 +98,7 @@ export class Database implements Closable {
     }
   }
 
-  async #migrate(): Promise<void> {
+  async #migrate(upTo: string | undefined): Promise<void> {
     const steps = Object.entries(migrations).map(([name, step]) => [
       name,
       { up: (db: Kysely<unknown>) => step(new TableMaker(db, this.engine)) },
@@ -106,7 +109,7 @@ export class Database implements Closable {
       migrationTableName: 'dragonfly_migration',
       migrationLockTableName: 'dragonfly_migration_lock',
     });
-    const { error } = await migrator.migrateToLatest();
+    const { error } = upTo === undefined ? await migrator.migrateToLatest() : await migrator.migrateTo(upTo);
     if (error === undefined) return;
     throw new DragonflyError(
       'FAILED_PRECONDITION',
