@@ -14,8 +14,8 @@ export function clientConfiguration(client: PrintableClient, { proxyUrl, registr
   switch (client) {
     case 'nydus':
       return `# /etc/nydus/nydusd-config.fusedev.json, then: systemctl restart nydus-snapshotter
-${JSON.stringify({ device: { backend: { type: 'registry', config: { mirrors: [{ host: proxyUrl, auth_through: true, headers: { 'X-Dragonfly-Registry': registry.url }, ping_url: `${proxy.protocol}//${proxy.hostname}:40901/server/ping` }] } } } }, undefined, 2)}
-# and on every daemon, so that the first range brings the whole blob: proxy.prefetch: true
+${JSON.stringify({ device: { backend: { type: 'registry', config: { mirrors: [{ host: proxyUrl, auth_through: true, headers: { 'X-Dragonfly-Registry': registry.url, 'X-Dragonfly-Prefetch': 'true' }, ping_url: `${proxy.protocol}//${proxy.hostname}:40901/server/ping` }] } } } }, undefined, 2)}
+# X-Dragonfly-Prefetch: the first range brings the rest of the blob in the background
 `;
     case 'stargz':
       return `# /etc/containerd-stargz-grpc/config.toml

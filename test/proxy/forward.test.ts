@@ -147,6 +147,15 @@ describe('admission', () => {
     assert.equal((await ask(daemon, '/v2/', { headers: { 'X-Dragonfly-Registry': origin.url } })).status, 200);
   });
 
+  test('more requests a second than allowed are told so at once', async () => {
+    await using origin = await startOrigin(serveBody(Buffer.from('x')));
+    await using daemon = await startDaemon({ proxy: { server: { requestRateLimit: 1 } } });
+    const answers = await Promise.all(Array.from({ length: 10 }, () => ask(daemon, `${origin.url}/`)));
+    const statuses = answers.map(({ status }) => status);
+    assert.ok(statuses.includes(200) && statuses.includes(429), String(statuses));
+    assert.ok(statuses.every((status) => status === 200 || status === 429));
+  });
+
   test('a full mirror says so within a second, so that the engine goes on', async () => {
     const hold = Promise.withResolvers<void>();
     await using origin = await startOrigin((_request, response) => void hold.promise.then(() => response.end('late')));

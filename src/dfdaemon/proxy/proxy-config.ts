@@ -52,7 +52,7 @@ export const proxyConfig = section({
   server: section({
     ip: z.string().optional(),
     port: port.optional(),
-    requestRateLimit: z.int().min(0).default(0),
+    requestRateLimit: z.int().min(0).default(0).describe('requests per second, more are answered 429; 0 sets no bound'),
     caCert: z.string().optional(),
     caKey: z.string().optional(),
     basicAuth: credentials.optional(),
@@ -139,6 +139,8 @@ export type InterceptedHost = NonNullable<ProxyConfig['hijackHTTPS']>['hosts'][n
 export interface ProxySettings {
   readonly listen: { readonly host: string; readonly port: Port; readonly namespace: string | undefined };
   readonly basicAuth: { readonly username: string; readonly password: string } | undefined;
+  /** Infinity sets no bound. */
+  readonly requestsPerSec: number;
   readonly rules: readonly RuleConfig[];
   readonly mirror: {
     readonly url: string;
@@ -168,6 +170,7 @@ export function proxySettings(config: ProxyConfig): ProxySettings {
       namespace: config.tcpListen.namespace,
     },
     basicAuth: config.basicAuth ?? server.basicAuth,
+    requestsPerSec: server.requestRateLimit === 0 ? Infinity : server.requestRateLimit,
     rules: [...config.proxies, ...config.rules],
     mirror: {
       url: registryMirror.url ?? registryMirror.addr ?? 'https://registry-1.docker.io',

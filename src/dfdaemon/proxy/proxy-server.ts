@@ -94,6 +94,7 @@ export class ProxyServer implements Closable {
       whiteList,
       guard,
       maxConcurrency: config.maxConcurrency,
+      requestsPerSec: settings.requestsPerSec,
       upstream,
       manifests: new Manifests(upstream, access, (exchange, path) =>
         heldManifest(options.engine, downloadRequestFor(exchange, undefined, defaults), {

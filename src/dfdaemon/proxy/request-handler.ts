@@ -1,12 +1,13 @@
 /**
  * From a client's request to the way it is answered.
  *
- * Checks, in order: address, sign-in, target, white list, a free slot. Then: manifests of registries are revalidated,
+ * Checks, in order: rate, address, sign-in, target, white list, a free slot. Then: manifests of registries are revalidated,
  * what a rule names (or, for a mirror, any blob) goes through the peers, everything else is plainly forwarded.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import type { Logger } from '../../core/logger.ts';
+import { RateLimiter } from '../../core/rate-limiter.ts';
 import { isLoopback, plainAddress, type AccessGuard } from './access-guard.ts';
 import { answerError } from './answers.ts';
 import { forwardDirectly } from './direct.ts';
@@ -39,6 +40,7 @@ export interface RequestHandlerOptions {
   readonly whiteList: WhiteList;
   readonly guard: AccessGuard;
   readonly maxConcurrency: number;
+  readonly requestsPerSec: number;
   readonly upstream: Upstream;
   readonly manifests: Manifests;
   readonly peers: PeerAnswers;
@@ -54,12 +56,14 @@ const defaultTrust: Trust = {};
 export class RequestHandler {
   readonly #options: RequestHandlerOptions;
   readonly #slots: Slots;
+  readonly #rate: RateLimiter;
   /** One for each request: signals derived from a common one would outlive their requests. */
   readonly #running = new Set<AbortController>();
 
   constructor(options: RequestHandlerOptions) {
     this.#options = options;
     this.#slots = new Slots(options.maxConcurrency);
+    this.#rate = new RateLimiter(options.requestsPerSec, options.requestsPerSec);
   }
 
   get runningCount(): number {
@@ -101,6 +105,11 @@ export class RequestHandler {
   ): Promise<void> {
     const { tunnel, record, signal } = context;
     const kind = kindOf(request, tunnel);
+    if (!this.#rate.tryAcquire(1)) {
+      throw new DragonflyError('RESOURCE_EXHAUSTED', 'more requests a second than the proxy may take', {
+        hint: 'Raise proxy.server.requestRateLimit, or try again in a second.',
+      });
+    }
     if (!tunnel && !this.#admitted(request, response, kind, record)) return;
     const options = readRequestOptions(request.headers);
     const url = this.#target(request, options, tunnel);
