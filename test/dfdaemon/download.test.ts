@@ -56,6 +56,22 @@ describe('a daemon without a scheduler', { timeout: 400_000 }, () => {
     assert.equal(origin.requestsFor('/shared').length, 1);
   });
 
+  test('five hundred subscribers of one task share one download, and each gets every byte', async () => {
+    const content = randomBytes(3 * pieceBytes + 77);
+    const url = origin.add('/crowd', { content });
+    const download = Download.fromPartial({ url, priority: 6 });
+    const subscriber = async (): Promise<number> => {
+      let bytes = 0;
+      for await (const { response } of swarm.client(daemon).downloadTask({ download })) {
+        if (response?.$case === 'downloadPieceFinishedResponse') bytes += response.value.piece?.length ?? 0;
+      }
+      return bytes;
+    };
+    const all = Promise.all(Array.from({ length: 500 }, subscriber));
+    assert.deepEqual(new Set(await all), new Set([content.length]));
+    assert.equal(origin.requestsFor('/crowd').length, 1);
+  });
+
   test('a range brings its pieces and no others', async () => {
     const content = randomBytes(6 * pieceBytes);
     const url = origin.add('/range', { content });

@@ -28,54 +28,58 @@ interface Target {
   readonly method: MethodDefinition;
 }
 
-test(`no message harms the daemon, from seed ${firstFuzzSeed}`, { timeout: (fuzzSeconds + 200) * 1000 }, async () => {
-  await using cleanup = new AsyncDisposableStack();
-  const [swarm, origin] = [cleanup.use(await LocalSwarm.create()), cleanup.use(await HttpOrigin.start())];
-  const url = origin.add('/file', { content });
-  // Names and addresses that come about by chance are not asked.
-  const yaml = { adjust: (config: Config) => ({ ...config, download: { ...config.download, egress } }) };
-  const daemon = await swarm.startDaemon('daemon', yaml);
-  const kept = await swarm.download(daemon, { url });
-  assert.equal(kept.bytesFromOrigin, content.length);
-  const taskId = (await swarm.client(daemon).listLocalTasks({})).tasks[0]?.taskId ?? '';
+test(
+  `DF2-6/9 no message harms the daemon, from seed ${firstFuzzSeed}`,
+  { timeout: (fuzzSeconds + 200) * 1000 },
+  async () => {
+    await using cleanup = new AsyncDisposableStack();
+    const [swarm, origin] = [cleanup.use(await LocalSwarm.create()), cleanup.use(await HttpOrigin.start())];
+    const url = origin.add('/file', { content });
+    // Names and addresses that come about by chance are not asked.
+    const yaml = { adjust: (config: Config) => ({ ...config, download: { ...config.download, egress } }) };
+    const daemon = await swarm.startDaemon('daemon', yaml);
+    const kept = await swarm.download(daemon, { url });
+    assert.equal(kept.bytesFromOrigin, content.length);
+    const taskId = (await swarm.client(daemon).listLocalTasks({})).tasks[0]?.taskId ?? '';
 
-  const local = swarm.channels.get(`unix:${daemon.socket}`).client;
-  const remote = swarm.channels.get(daemon.service.addresses['peer'] ?? '').client;
-  const targets = [
-    ...targetsOf(remote, DfdaemonUploadDefinition),
-    ...targetsOf(local, DfdaemonDownloadDefinition),
-    ...targetsOf(local, DfdaemonLocalDefinition),
-  ] as unknown as readonly [Target, ...Target[]];
-  const seen = new Map<string, Set<number>>();
-  const endMs = performance.now() + fuzzSeconds * 1000;
-  let seed = firstFuzzSeed;
-  const fuzz = async (): Promise<void> => {
-    while (performance.now() < endMs) {
-      const own = (seed += 1);
-      const random = new FuzzRandom(own);
-      const target = random.pick(targets);
-      const bytes = hostileRequest(random, target.method, { taskId, url });
-      if (!bytes) continue;
-      const name = `${target.service.fullName}/${target.method.name}`;
-      const code = await call(target, bytes);
-      seen.set(name, (seen.get(name) ?? new Set()).add(code));
-      assert.notEqual(code, brokenOff, `${name} ended without a word of the daemon, seed ${own}`);
-      assert.notEqual(code, status.UNKNOWN, `${name} has an error without a name, seed ${own}`);
-    }
-  };
-  await Promise.all(Array.from({ length: callsAtOnce }, fuzz));
+    const local = swarm.channels.get(`unix:${daemon.socket}`).client;
+    const remote = swarm.channels.get(daemon.service.addresses['peer'] ?? '').client;
+    const targets = [
+      ...targetsOf(remote, DfdaemonUploadDefinition),
+      ...targetsOf(local, DfdaemonDownloadDefinition),
+      ...targetsOf(local, DfdaemonLocalDefinition),
+    ] as unknown as readonly [Target, ...Target[]];
+    const seen = new Map<string, Set<number>>();
+    const endMs = performance.now() + fuzzSeconds * 1000;
+    let seed = firstFuzzSeed;
+    const fuzz = async (): Promise<void> => {
+      while (performance.now() < endMs) {
+        const own = (seed += 1);
+        const random = new FuzzRandom(own);
+        const target = random.pick(targets);
+        const bytes = hostileRequest(random, target.method, { taskId, url });
+        if (!bytes) continue;
+        const name = `${target.service.fullName}/${target.method.name}`;
+        const code = await call(target, bytes);
+        seen.set(name, (seen.get(name) ?? new Set()).add(code));
+        assert.notEqual(code, brokenOff, `${name} ended without a word of the daemon, seed ${own}`);
+        assert.notEqual(code, status.UNKNOWN, `${name} has an error without a name, seed ${own}`);
+      }
+    };
+    await Promise.all(Array.from({ length: callsAtOnce }, fuzz));
 
-  assert.ok(
-    [...seen.values()].some((codes) => codes.has(status.OK)),
-    'no call went well: the fuzzer is too rough',
-  );
-  await waitFor('the downloads under way to end', async () => {
-    const { tasks } = await swarm.client(daemon).listLocalTasks({});
-    return tasks.every(({ uploadingCount }) => uploadingCount === 0);
-  });
-  const again = await swarm.download(daemon, { url: origin.add('/after', { content: Buffer.from('after all') }) });
-  assert.equal(again.bytesFromOrigin, 9, 'the daemon still downloads');
-});
+    assert.ok(
+      [...seen.values()].some((codes) => codes.has(status.OK)),
+      'no call went well: the fuzzer is too rough',
+    );
+    await waitFor('the downloads under way to end', async () => {
+      const { tasks } = await swarm.client(daemon).listLocalTasks({});
+      return tasks.every(({ uploadingCount }) => uploadingCount === 0);
+    });
+    const again = await swarm.download(daemon, { url: origin.add('/after', { content: Buffer.from('after all') }) });
+    assert.equal(again.bytesFromOrigin, 9, 'the daemon still downloads');
+  },
+);
 
 type Config = Parameters<NonNullable<NonNullable<Parameters<LocalSwarm['startDaemon']>[1]>['adjust']>>[0];
 const egress: Config['download']['egress'] = { allow: ['127.0.0.1/32'], deny: [] };

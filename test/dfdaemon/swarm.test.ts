@@ -139,7 +139,7 @@ describe('a swarm', { timeout: 400_000 }, () => {
     assert.deepEqual(readFileSync(outputPath), content);
   });
 
-  test('takes nothing wrong from a peer that corrupts its pieces, and does without it', async () => {
+  test('DF2-15 takes nothing wrong from a peer that corrupts its pieces, and does without it', async () => {
     await using scene = await stage({ peers: 3, seeds: 0 });
     const url = scene.origin.add('/file', { content });
     const directory = scene.swarm.directory.join('corrupting');
@@ -157,7 +157,7 @@ describe('a swarm', { timeout: 400_000 }, () => {
     }
   });
 
-  test('notices a peer that forged content whose checksums agree, and asks the origin', async () => {
+  test('DF2-15 notices a peer that forged content whose checksums agree, and asks the origin', async () => {
     await using scene = await stage({ peers: 2, seeds: 0 });
     const forged = randomBytes(content.length);
     const url = scene.origin.add('/file', { content: forged });

@@ -40,7 +40,7 @@ describe('redirects', () => {
     });
   }
 
-  it('leaves everything that may be a secret behind when the origin changes, for good', async (t) => {
+  it('D-4 leaves everything that may be a secret behind when the origin changes, for good', async (t) => {
     const back = await start(t, () => ok('end'));
     const other = await start(t, () => redirect(`${back.url}/end`));
     const first = await start(t, () => redirect(`${other.url}/x`));

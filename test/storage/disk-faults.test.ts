@@ -24,7 +24,7 @@ function mountSmall(t: TestContext, mebibytes: number): string {
   return directory;
 }
 
-describe('a full disk', { skip }, () => {
+describe('DF2-7 a full disk', { skip }, () => {
   test('is a clear error, leaves no half piece, and is over when space is freed', async (t) => {
     const directory = mountSmall(t, 24);
     await using store = await TaskStore.open({ directory });
@@ -95,7 +95,7 @@ describe('a full disk', { skip }, () => {
   });
 });
 
-describe('a disk that cannot be written', { skip }, () => {
+describe('DF2-7 a disk that cannot be written', { skip }, () => {
   test('is a clear error at start, and over when it is mounted again', async (t) => {
     const directory = mountSmall(t, 16);
     {

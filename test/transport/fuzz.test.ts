@@ -28,7 +28,7 @@ const content = transportContent(pieceLengthBytes + 5000);
 /** Errors a broken conversation may end in; anything else is a bug. */
 const allowed = new Set(['PROTOCOL', 'DIGEST_MISMATCH', 'UNAVAILABLE', 'PIECE_UNAVAILABLE', 'DEADLINE_EXCEEDED']);
 
-describe(`fuzzing the piece protocol from seed ${firstSeed}`, () => {
+describe(`DF2-6/9 fuzzing the piece protocol from seed ${firstSeed}`, () => {
   test('a server answers honest children whatever hostile ones send', async (t) => {
     const { server, task } = await startParent(t, content, {
       limits: { requestDeadlineMs: 500, idleMs: 500, sendStallMs: 2000 },

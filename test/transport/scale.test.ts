@@ -11,7 +11,7 @@ import { contentBytes, scratchDirectory, storeContent, taskIdOf } from '../stora
 import { Child, pieceLengthBytes, startParent, taskId, transportContent, unlimited } from './fixtures.ts';
 
 describe('scale', () => {
-  test('pieces of a 100 GiB file are at their offsets on both ends, the rest is a hole', async (t) => {
+  test('DF2-19 pieces of a 100 GiB file are at their offsets on both ends, the rest is a hole', async (t) => {
     const contentLengthBytes = 100 * 2 ** 30 + 12_345;
     const layout = { contentLengthBytes, pieceLengthBytes: 64 * 2 ** 20 };
     await using parent = await TaskStore.open({ directory: scratchDirectory(t) });
