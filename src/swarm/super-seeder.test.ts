@@ -55,3 +55,12 @@ test('what was held before the lease is told to everybody at once', () => {
   assert.deepEqual(short(one.next(0)), ['a0', 'a1!', 'b0']);
   assert(one.allows('b', 0));
 });
+
+test('what comes from another node during the lease is told to everybody at once', () => {
+  const one = seeder([0], ['a', 'b']);
+  one.next(0);
+  one.pieceShared(1);
+  assert.deepEqual(short(one.next(1)), ['a1', 'b1'], 'an offer of what a child has already would stand until its end');
+  one.pieceShared(0);
+  assert.deepEqual(short(one.next(2)), [], 'an offer stays one');
+});

@@ -66,6 +66,12 @@ export class SuperSeeder {
     }
   }
 
+  /** Came from another node: the children may well have it from there, and would not come for an offer of it. */
+  pieceShared(piece: number): void {
+    if (!this.#sent.has(piece) && !this.#offers.has(piece) && !this.#fresh.has(piece)) this.#shared.add(piece);
+  }
+
+  /** Came from the origin: nobody else has it. */
   pieceHeld(piece: number): void {
     if (!this.#shared.has(piece) && !this.#sent.has(piece) && !this.#offers.has(piece)) this.#fresh.add(piece);
   }

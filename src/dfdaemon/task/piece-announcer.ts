@@ -29,7 +29,7 @@ export class PieceAnnouncer implements Disposable {
 
   constructor(stored: StoredTask) {
     this.#stored = stored;
-    this.#stopListening = stored.onPiece(({ number }) => this.#landed(number));
+    this.#stopListening = stored.onPiece(({ number, source }) => this.#landed(number, source === 'origin'));
   }
 
   /** Children are told piece by piece; otherwise a child may be told everything at once. */
@@ -82,12 +82,13 @@ export class PieceAnnouncer implements Disposable {
     this.#stopListening();
   }
 
-  #landed(piece: number): void {
+  #landed(piece: number, fromOrigin: boolean): void {
     if (!this.#seeder) {
       for (const listener of this.#listeners.values()) listener.has(piece);
       return;
     }
-    this.#seeder.pieceHeld(piece);
+    if (fromOrigin) this.#seeder.pieceHeld(piece);
+    else this.#seeder.pieceShared(piece);
     this.#announce();
   }
 
