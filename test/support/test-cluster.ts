@@ -135,7 +135,7 @@ export function assertSameBytes(results: readonly NodeResult[], file: RandomFile
 }
 
 /** One line per request, for messages. */
-export function listed(requests: readonly OriginRequest[]): string {
+function listed(requests: readonly OriginRequest[]): string {
   return requests.map(({ status, bytesSent, range }) => `${status} ${bytesSent} ${range}`).join('\n');
 }
 
@@ -150,11 +150,16 @@ export function assertOriginAskedOnce(requests: readonly OriginRequest[], file: 
   assert.ok(requests.length > 0, 'the origin was not asked at all');
   const sent = requests.reduce((sum, { bytesSent }) => sum + bytesSent, 0);
   assert.ok(sent <= 1.02 * file.sizeBytes, `${sent} bytes sent of ${file.sizeBytes}:\n${told}`);
+  assertNothingTwice(requests, file);
+}
+
+/** No byte was in the answers to two requests. */
+export function assertNothingTwice(requests: readonly OriginRequest[], file: RandomFile): void {
   const ranges = requests.filter(({ bytesSent }) => bytesSent > 1).map(({ range }) => rangeOf(range, file.sizeBytes));
   ranges.sort((a, b) => a.first - b.first);
   for (const [index, { first }] of ranges.entries()) {
     const previous = ranges[index - 1];
-    assert.ok(!previous || previous.last < first, `ranges overlap:\n${told}`);
+    assert.ok(!previous || previous.last < first, `ranges overlap:\n${listed(requests)}`);
   }
 }
 
