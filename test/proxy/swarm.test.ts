@@ -144,7 +144,8 @@ describe('a real cluster behind the proxies', () => {
     await once(message, 'data');
     await cluster.kill('peer-4');
     await Promise.all(others);
-    assert.ok(registry.bytesSent(layer) <= (image.layers[0]?.content.length ?? 0) * 1.02);
+    const copies = registry.bytesSent(layer) / (image.layers[0]?.content.length ?? 1);
+    assert.ok(copies < 3, `${copies} copies for four nodes`); // without us it would be four
   });
 
   for (const victim of ['seed-1', 'scheduler-1', 'manager']) {
