@@ -1,11 +1,9 @@
 /**
  * R (time of the last peer ÷ fluid limit) for each number of peers, size and arm:
- *   node bench/swarm/ratios.ts --peers 100,1000 --sizes 200MB,1GB,10GB --arms ours,dag,tree --seeds 1,2,3 [--json] [--svg FILE]
+ *   node bench/swarm/ratios.ts --peers 100,1000 --sizes 200MB,1GB,10GB --arms ours,dag,tree --seeds 1,2,3 [--json]
  * The goals for `ours`: 1.25 / 1.12 / 1.05 at 100 peers, 1.35 / 1.15 / 1.06 at 1000.
  */
-import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { completionPlot, type Curve } from '../../src/simulator/completion-plot.ts';
 import type { Arm } from '../../src/simulator/options.ts';
 import { simulate } from '../../src/simulator/simulation.ts';
 
@@ -16,7 +14,6 @@ const { values } = parseArgs({
     arms: { type: 'string', default: 'ours' },
     seeds: { type: 'string', default: '1,2,3' },
     json: { type: 'boolean', default: false },
-    svg: { type: 'string' },
   },
 });
 
@@ -29,14 +26,13 @@ function bytesOf(text: string): number {
   return Number(match[1]) * (decimal[match[2] ?? ''] ?? 1);
 }
 
-const curves: Curve[] = [];
 for (const size of values.sizes.split(',')) {
   for (const peers of values.peers.split(',').map(Number)) {
     for (const arm of values.arms.split(',') as Arm[]) {
       for (const seed of values.seeds.split(',').map(Number)) {
         const began = performance.now();
         const result = simulate({ peers, contentBytes: bytesOf(size), arm, seed });
-        const { completions, ...figures } = result;
+        const { completions, uplinkUse: _, ...figures } = result;
         const row = {
           peers,
           size,
@@ -46,7 +42,6 @@ for (const size of values.sizes.split(',')) {
           wallSeconds: (performance.now() - began) / 1000,
           rssMiB: Math.round(process.memoryUsage.rss() / 2 ** 20),
         };
-        curves.push({ label: `${arm}, ${size} to ${peers}, seed ${seed}`, result });
         if (values.json) console.log(JSON.stringify(row));
         else {
           console.log(
@@ -59,4 +54,3 @@ for (const size of values.sizes.split(',')) {
     }
   }
 }
-if (values.svg !== undefined) writeFileSync(values.svg, completionPlot('Completion', curves));

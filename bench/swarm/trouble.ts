@@ -14,7 +14,7 @@ for (let seed = first; seed <= last; seed += 1) {
   slowestSeconds = Math.max(slowestSeconds, result.timeToLastSeconds);
   if (result.unfinished === 0 && result.failed === 0 && result.avoidableCopies <= 0.02) continue;
   bad += 1;
-  const { completions: _, ...figures } = result;
+  const { completions: _, uplinkUse: __, ...figures } = result;
   console.log(
     JSON.stringify({
       run: seed,

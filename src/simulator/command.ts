@@ -1,10 +1,11 @@
 /** `dragonfly simulate`: one bed or a named scenario, as a table or one JSON object per run. */
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Command as Parser } from 'commander';
 import type { Command } from '../core/command.ts';
 import { DragonflyError } from '../core/errors.ts';
-import { completionPlot, type Curve } from './completion-plot.ts';
-import type { Arm, SimulationOptions } from './options.ts';
+import { defaultSimulation, type Arm, type SimulationOptions } from './options.ts';
+import { type Curve, nameOf, plots } from './plots.ts';
 import { linkBed, scenarios } from './scenarios.ts';
 import { simulate } from './simulation.ts';
 
@@ -31,7 +32,8 @@ export const runSimulate: Command = async (argv, io) => {
     .option('--seed <number>', 'of all chance: the same seed gives the same run', '1')
     .option('--scenario <name>', `instead of the above: ${Object.keys(scenarios).join(', ')}`)
     .option('--json', 'one JSON object per run')
-    .option('--svg <file>', 'plot of the completions')
+    .option('--peers-up-to <number>', 'of a scenario, only the runs with at most so many')
+    .option('--plots <directory>', 'SVG pictures: completions, R, seconds, origin copies, use of the links')
     .exitOverride()
     .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: (text) => io.stderr.write(text) });
   try {
@@ -41,22 +43,50 @@ export const runSimulate: Command = async (argv, io) => {
   }
   const values = parser.opts<Flags>();
   const curves: Curve[] = [];
+  if (values.json !== true) io.stdout.write(`${heading}\n`);
   for (const options of plan(values)) {
     if (io.signal.aborted) break;
     const result = simulate(options);
-    const { completions: _, ...figures } = result;
-    const label = `${options.arm ?? 'ours'}, ${(options.contentBytes ?? 0) / 1e6} MB to ${options.peers} peers`;
-    curves.push({ label, result });
-    const { arm = 'ours', peers, contentBytes, seed } = options;
+    const { completions: _, uplinkUse: __, ...figures } = result;
+    const { arm, peers, contentBytes, seed } = { ...defaultSimulation, ...options };
+    const curve = { arm, peers, contentBytes, result };
+    curves.push(curve);
     io.stdout.write(
       values.json === true
         ? `${JSON.stringify({ arm, peers, contentBytes, seed, ...figures })}\n`
-        : `${label}, seed ${seed}: R ${result.r.toFixed(3)}, ${result.originCopies.toFixed(3)} origin copies, ${result.timeToLastSeconds.toFixed(2)} s (limit ${result.fluidLimitSeconds.toFixed(2)} s)\n`,
+        : `${rowOf(curve)}\n`,
     );
   }
-  if (values.svg !== undefined) writeFileSync(values.svg, completionPlot(values.scenario ?? 'Completion', curves));
+  if (values.plots !== undefined) {
+    mkdirSync(values.plots, { recursive: true });
+    const scenario = values.scenario === undefined ? undefined : scenarios[values.scenario];
+    for (const [name, svg] of plots(scenario?.about ?? 'Simulated swarm', curves, scenario?.published))
+      writeFileSync(join(values.plots, name), svg);
+  }
   return 0;
 };
+
+const columns = ['run', 'R', 'mean', 'seconds', 'limit', 'p99', 'copies', 'requests', 'unfinished'] as const;
+const heading = row(columns);
+
+function rowOf(curve: Curve): string {
+  const { result } = curve;
+  return row([
+    nameOf(curve),
+    result.r.toFixed(3),
+    (result.meanSeconds / result.fluidLimitSeconds).toFixed(3),
+    result.timeToLastSeconds.toFixed(2),
+    result.fluidLimitSeconds.toFixed(2),
+    result.p99Seconds.toFixed(2),
+    result.originCopies.toFixed(3),
+    String(result.originRequests),
+    String(result.unfinished),
+  ]);
+}
+
+function row([run = '', ...figures]: readonly string[]): string {
+  return `${run.padEnd(26)}${figures.map((figure) => figure.padStart(11)).join('')}`;
+}
 
 interface Flags {
   readonly peers: string;
@@ -67,7 +97,8 @@ interface Flags {
   readonly seed: string;
   readonly scenario?: string | undefined;
   readonly json?: boolean;
-  readonly svg?: string;
+  readonly peersUpTo?: string;
+  readonly plots?: string;
 }
 
 function plan(flags: Flags): readonly Partial<SimulationOptions>[] {
@@ -79,7 +110,8 @@ function plan(flags: Flags): readonly Partial<SimulationOptions>[] {
         hint: `Choose one of ${Object.keys(scenarios).join(', ')}.`,
       });
     }
-    return scenario.runs.map((options) => ({ ...options, seed }));
+    const most = flags.peersUpTo === undefined ? Infinity : wholeNumber('--peers-up-to', flags.peersUpTo);
+    return scenario.runs.filter(({ peers = 0 }) => peers <= most).map((options) => ({ ...options, seed }));
   }
   if (flags.arm !== 'ours' && flags.arm !== 'dag' && flags.arm !== 'tree') {
     throw new DragonflyError('INVALID_ARGUMENT', `there is no arm "${flags.arm}"`, {

@@ -1,4 +1,6 @@
 /** The beds that are measured again and again, by name. */
+import type { Series } from './chart.ts';
+import type { Published } from './plots.ts';
 import { defaultSimulation, type SimulationOptions } from './options.ts';
 
 const megabyte = 1e6;
@@ -7,6 +9,8 @@ const gigabit = 1e9 / 8;
 export interface Scenario {
   readonly about: string;
   readonly runs: readonly Partial<SimulationOptions>[];
+  /** What was measured with other software in this place. */
+  readonly published?: Published;
 }
 
 const treeBed = [200 * megabyte, 1000 * megabyte, 10_000 * megabyte];
@@ -17,7 +21,9 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   'tree-dag': {
     about: '100 MB/s each way, load limits 8 and 2, one seed peer: single parent, several parents, and ours',
     runs: treeBed.flatMap((contentBytes) =>
-      (['tree', 'dag', 'ours'] as const).map((arm) => ({ contentBytes, arm, peers: 100 })),
+      (['tree', 'dag', 'ours'] as const).flatMap((arm) =>
+        [10, 30, 100, 300, 1000, 10_000].map((peers) => ({ contentBytes, arm, peers })),
+      ),
     ),
   },
   cloud: {
@@ -25,6 +31,18 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     runs: [500, 3000].flatMap((size) =>
       [50, 100, 200, 500].map((peers) => ({ ...cloudBed, contentBytes: size * megabyte, peers })),
     ),
+    published: {
+      seconds: [
+        line('plain, 0.5 GB (published)', [35, 65, 135, 1020]),
+        line('Dragonfly 2.0.8, 0.5 GB (published)', [10, 10, 15, 25]),
+        line('plain, 3 GB (published)', [260, 1380, 4245, 10_800]),
+        line('Dragonfly 2.0.8, 3 GB (published)', [40, 40, 50, 55]),
+      ],
+      copies: [
+        line('Dragonfly 2.0.8, 0.5 GB (published)', [0.99, 1.3, 1.39, 1.5]),
+        line('Dragonfly 2.0.8, 3 GB (published)', [1, 1.03, 1.09, 1.56]),
+      ],
+    },
   },
   'two-zones': {
     about: 'two zones joined by a link of one node’s speed',
@@ -46,6 +64,12 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     runs: [{ peers: 100, contentBytes: 1000 * megabyte, faults: { crashShare: 0.2, goneShare: 0.2, spanMs: 10_000 } }],
   },
 };
+
+/** Published figures are for these numbers of nodes, and count starting the container as well, on a clock of 5 s. */
+function line(label: string, values: readonly number[]): Series {
+  const nodes = [50, 100, 200, 500];
+  return { label, dashed: true, points: values.map((value, index) => [nodes[index] ?? 0, value]) };
+}
 
 /** Throughput of one bed scaled: what a run on shaped links of this speed should show. */
 export function linkBed(upBytesPerSec: number, downBytesPerSec = upBytesPerSec): Partial<SimulationOptions> {

@@ -24,6 +24,8 @@ export interface SimulationResult {
   readonly steps: number;
   /** Seconds from its own start until each peer was complete, ascending. */
   readonly completions: readonly number[];
+  /** Share of its uplink each peer used until the last was complete, ascending. */
+  readonly uplinkUse: readonly number[];
 }
 
 export function simulate(options: Partial<SimulationOptions>): SimulationResult {
@@ -68,5 +70,8 @@ export function summarise(world: World): SimulationResult {
     failed: peers.filter((peer) => peer.failed !== undefined).length,
     steps: world.clock.steps,
     completions,
+    uplinkUse: peers
+      .map(({ setup: { up } }) => up.carriedBytes / (up.capacityBytesPerMs * Math.max(1, last * 1000)))
+      .sort((a, b) => a - b),
   };
 }

@@ -1,0 +1,101 @@
+/** The pictures of a set of runs: who was done when, how far from the limit, what the origin gave, how the links were used. */
+import { chart, type Series } from './chart.ts';
+import type { SimulationResult } from './simulation.ts';
+
+export interface Curve {
+  readonly arm: string;
+  readonly peers: number;
+  readonly contentBytes: number;
+  readonly result: SimulationResult;
+}
+
+/** What others measured in the same place, over the number of nodes. */
+export interface Published {
+  readonly seconds: readonly Series[];
+  readonly copies: readonly Series[];
+}
+
+/** By file name. Lines over the number of peers only where there is more than one. */
+export function plots(title: string, curves: readonly Curve[], published?: Published): ReadonlyMap<string, string> {
+  const pictures = new Map([
+    [
+      'completion.svg',
+      chart({
+        title: `${title}: who is done when`,
+        x: 'time ÷ fluid limit',
+        y: 'share of the peers',
+        series: curves.map(({ result, ...curve }) => ({
+          label: `${nameOf(curve)}: R ${result.r.toFixed(2)}`,
+          points: [[0, 0], ...shares(result.completions.map((seconds) => seconds / result.fluidLimitSeconds))],
+        })),
+      }),
+    ],
+    [
+      'links.svg',
+      chart({
+        title: `${title}: use of the peers’ uplinks`,
+        x: 'share of what the uplink could have carried until the last peer was done',
+        y: 'share of the peers',
+        series: curves.map(({ result, ...curve }) => ({
+          label: `${nameOf(curve)}: mean ${mean(result.uplinkUse).toFixed(2)}`,
+          points: shares(result.uplinkUse),
+        })),
+      }),
+    ],
+  ]);
+  const over = (value: (result: SimulationResult) => number): Series[] => overPeers(curves, value);
+  if (new Set(curves.map(({ peers }) => peers)).size < 2) return pictures;
+  const x = { x: 'peers', logX: true };
+  pictures.set(
+    'ratio.svg',
+    chart({ ...x, title: `${title}: R`, y: 'time of the last peer ÷ fluid limit', series: over(({ r }) => r) }),
+  );
+  pictures.set(
+    'seconds.svg',
+    chart({
+      ...x,
+      title: `${title}: time of the last peer`,
+      y: 'seconds',
+      logY: true,
+      series: [...over(({ timeToLastSeconds }) => timeToLastSeconds), ...(published?.seconds ?? [])],
+    }),
+  );
+  pictures.set(
+    'copies.svg',
+    chart({
+      ...x,
+      title: `${title}: copies the origin sent`,
+      y: 'bytes from the origin ÷ size',
+      series: [...over(({ originCopies }) => originCopies), ...(published?.copies ?? [])],
+    }),
+  );
+  return pictures;
+}
+
+/** A line for each arm and size. */
+function overPeers(curves: readonly Curve[], value: (result: SimulationResult) => number): Series[] {
+  const lines = new Map<string, [number, number][]>();
+  for (const { arm, peers, contentBytes, result } of curves) {
+    const label = `${arm}, ${megabytes(contentBytes)}`;
+    const line = lines.get(label);
+    if (line) line.push([peers, value(result)]);
+    else lines.set(label, [[peers, value(result)]]);
+  }
+  return Array.from(lines, ([label, points]) => ({ label, points: points.sort((a, b) => a[0] - b[0]) }));
+}
+
+export function nameOf({ arm, peers, contentBytes }: Omit<Curve, 'result'>): string {
+  return `${arm}, ${megabytes(contentBytes)} to ${peers}`;
+}
+
+function megabytes(bytes: number): string {
+  return bytes >= 1e9 ? `${bytes / 1e9} GB` : `${bytes / 1e6} MB`;
+}
+
+function shares(ascending: readonly number[]): [number, number][] {
+  return ascending.map((value, index) => [value, (index + 1) / ascending.length]);
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
+}
