@@ -60,7 +60,7 @@ export const runSimulate: Command = async (argv, io) => {
   if (values.plots !== undefined) {
     mkdirSync(values.plots, { recursive: true });
     const scenario = values.scenario === undefined ? undefined : scenarios[values.scenario];
-    for (const [name, svg] of plots(scenario?.about ?? 'Simulated swarm', curves, scenario?.published))
+    for (const [name, svg] of plots(values.scenario ?? 'simulated swarm', curves, scenario?.published))
       writeFileSync(join(values.plots, name), svg);
   }
   return 0;
