@@ -141,4 +141,6 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.
 
 const [calledAs = 'dragonfly', ...argv] = process.argv.slice(2);
 const { stdin, stdout, stderr, env } = process;
-process.exit(await main(calledAs, argv, { stdin, stdout, stderr, env, signal: endWithSupervisor(abortOnSignals()) }));
+const code = await main(calledAs, argv, { stdin, stdout, stderr, env, signal: endWithSupervisor(abortOnSignals()) });
+if (env['OTEL_EXPORTER_OTLP_ENDPOINT']) await (await import('./tracing.ts')).endTracing();
+process.exit(code);

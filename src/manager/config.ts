@@ -178,6 +178,8 @@ export function configNotes(config: ManagerConfig): string[] {
     notes.push('database.redis is ignored: jobs and caches live in the SQL database');
   if (config.objectStorage !== undefined)
     notes.push('objectStorage is ignored: daemons are configured with their own storage');
+  if (config.tracing !== undefined)
+    notes.push('tracing is ignored: set OTEL_EXPORTER_OTLP_ENDPOINT and the other OTEL_* variables');
   if (config.trainer !== undefined) notes.push('trainer is ignored: there is no trainer');
   if (config.cache !== undefined) notes.push('cache is ignored: replicas tell each other about changes');
   return notes;

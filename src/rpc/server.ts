@@ -244,7 +244,7 @@ export class RpcServer implements Closable {
       }
       this.#requireCertificate(call, service);
       context.sendHeader(this.#header);
-      await withTrace(context.metadata, () => work(context));
+      await withTrace(`${service}/${method.name}`, context.metadata, () => work(context));
     } catch (cause) {
       const error = toDragonflyError(context.signal.aborted ? context.signal.reason : cause);
       const record = { method: method.name, peer: context.peer, code: error.code, reason: error.message };

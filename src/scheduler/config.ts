@@ -118,6 +118,7 @@ export function configNotes(config: SchedulerConfig): string[] {
   };
   note('database', config.database, 'this scheduler needs no Redis');
   note('job.redis', config.job.redis, 'jobs arrive over gRPC');
+  note('tracing', config.tracing, 'set OTEL_EXPORTER_OTLP_ENDPOINT and the other OTEL_* variables');
   note('trainer', config.trainer, 'there is no trainer');
   note('networkTopology', config.networkTopology, 'distances come from idc, location and measured rates');
   note('scheduler.retryInterval', config.scheduler.retryInterval, 'waiting peers are woken, not retried');

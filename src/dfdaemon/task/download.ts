@@ -8,6 +8,7 @@
 import { formatDigest, parseDigest } from '../../core/digest.ts';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { minPieceLengthBytes } from '../../core/piece-layout.ts';
+import { Trace } from '../../rpc/tracing.ts';
 import { PieceSet } from '../../swarm/piece-set.ts';
 import { daemonLimits } from '../limits.ts';
 import type { SourceObject } from '../source/source.ts';
@@ -51,6 +52,7 @@ export class Download {
   #change = Promise.withResolvers<void>();
   #state: DownloadState = 'running';
   #error: DragonflyError | undefined;
+  readonly #trace: Trace;
   #originPieces = 0;
   #remotePieces = 0;
   #generation = 0;
@@ -69,6 +71,7 @@ export class Download {
     this.#check = expected === undefined ? undefined : new ContentCheck(parseDigest(expected), context.hasher, stored);
     this.#receipt = new ReceiptBuilder({ taskId: stored.id, peerId, url: request.url });
     this.#receipt.local(stored.bytes);
+    this.#trace = new Trace('download', { 'dragonfly.task_id': stored.id, 'dragonfly.peer_id': peerId });
     this.#ended.promise.catch(() => undefined);
     const { hostId, pieces, concurrentPieceCount, pieceTimeoutMs, logger } = context;
     this.#exchange = new PieceExchange({
@@ -143,7 +146,7 @@ export class Download {
   }
 
   start(): void {
-    this.#keeper.open();
+    this.#trace.run(() => this.#keeper.open());
     if (this.stored.layout) this.#begin();
     this.#watchStarvation();
   }
@@ -335,7 +338,12 @@ export class Download {
     this.#keeper.session?.succeeded({ fromOrigin: this.#originPieces > 0 });
     await this.#release();
     const digest = whole && this.#check ? formatDigest(this.#check.expected) : undefined;
-    this.#ended.resolve(this.#receipt.finish(layout.contentLengthBytes, digest));
+    const receipt = this.#receipt.finish(layout.contentLengthBytes, digest);
+    this.#trace.end({
+      'dragonfly.bytes': layout.contentLengthBytes,
+      'dragonfly.bytes_from_origin': receipt.bytesFromOrigin,
+    });
+    this.#ended.resolve(receipt);
     this.#signalChange();
   }
 
@@ -367,6 +375,7 @@ export class Download {
     this.#controller.abort(error);
     void this.#release().then(() => {
       this.#settleStored(error);
+      this.#trace.end({}, error);
       this.#ended.reject(error);
       this.#signalChange();
     });
