@@ -45,7 +45,7 @@ async function startCollector() {
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return { spans, endpoint, [Symbol.dispose]: () => void server.close().closeAllConnections() };
+  return { spans, endpoint, [Symbol.dispose]: () => server.close().closeAllConnections() };
 }
 
 test('a download is one trace over daemon and scheduler', { timeout: 120_000 }, async () => {

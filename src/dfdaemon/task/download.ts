@@ -8,7 +8,6 @@
 import { formatDigest, parseDigest } from '../../core/digest.ts';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { minPieceLengthBytes } from '../../core/piece-layout.ts';
-import { Trace } from '../../rpc/tracing.ts';
 import { PieceSet } from '../../swarm/piece-set.ts';
 import { daemonLimits } from '../limits.ts';
 import type { SourceObject } from '../source/source.ts';
@@ -52,7 +51,6 @@ export class Download {
   #change = Promise.withResolvers<void>();
   #state: DownloadState = 'running';
   #error: DragonflyError | undefined;
-  readonly #trace: Trace;
   #originPieces = 0;
   #remotePieces = 0;
   #generation = 0;
@@ -71,7 +69,6 @@ export class Download {
     this.#check = expected === undefined ? undefined : new ContentCheck(parseDigest(expected), context.hasher, stored);
     this.#receipt = new ReceiptBuilder({ taskId: stored.id, peerId, url: request.url });
     this.#receipt.local(stored.bytes);
-    this.#trace = new Trace('download', { 'dragonfly.task_id': stored.id, 'dragonfly.peer_id': peerId });
     this.#ended.promise.catch(() => undefined);
     const { hostId, pieces, concurrentPieceCount, pieceTimeoutMs, logger } = context;
     this.#exchange = new PieceExchange({
@@ -146,7 +143,7 @@ export class Download {
   }
 
   start(): void {
-    this.#trace.run(() => this.#keeper.open());
+    this.#keeper.open();
     if (this.stored.layout) this.#begin();
     this.#watchStarvation();
   }
@@ -338,12 +335,7 @@ export class Download {
     this.#keeper.session?.succeeded({ fromOrigin: this.#originPieces > 0 });
     await this.#release();
     const digest = whole && this.#check ? formatDigest(this.#check.expected) : undefined;
-    const receipt = this.#receipt.finish(layout.contentLengthBytes, digest);
-    this.#trace.end({
-      'dragonfly.bytes': layout.contentLengthBytes,
-      'dragonfly.bytes_from_origin': receipt.bytesFromOrigin,
-    });
-    this.#ended.resolve(receipt);
+    this.#ended.resolve(this.#receipt.finish(layout.contentLengthBytes, digest));
     this.#signalChange();
   }
 
@@ -375,7 +367,6 @@ export class Download {
     this.#controller.abort(error);
     void this.#release().then(() => {
       this.#settleStored(error);
-      this.#trace.end({}, error);
       this.#ended.reject(error);
       this.#signalChange();
     });

@@ -8,6 +8,7 @@ import { blobDigest, peerId, taskId as computeTaskId } from '../../core/ids.ts';
 import type { Closable } from '../../core/lifecycle.ts';
 import { piecesOfRange } from '../../core/piece-layout.ts';
 import { redactHeaders } from '../../core/redact.ts';
+import { Trace } from '../../rpc/tracing.ts';
 import type { HostIdentity } from '../host-info.ts';
 import { daemonLimits } from '../limits.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
@@ -199,14 +200,19 @@ export class TaskEngine implements Closable {
     );
     const running: Running = { download, readers: new Map() };
     this.#running.set(taskId, running);
+    const trace = new Trace('download', { 'dragonfly.task_id': taskId, 'dragonfly.peer_id': download.peerId });
     download.ended.then(
       (receipt) => {
         this.#running.delete(taskId);
+        trace.end({ 'dragonfly.bytes_from_origin': receipt.bytesFromOrigin });
         this.#options.onReceipt(receipt);
       },
-      () => this.#running.delete(taskId),
+      (error: unknown) => {
+        this.#running.delete(taskId);
+        trace.end({}, error);
+      },
     );
-    download.start();
+    trace.run(() => download.start());
     return running;
   }
 
