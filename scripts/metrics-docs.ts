@@ -16,18 +16,19 @@ interface Registered {
 
 function daemonRegistry(): Registry {
   const registry = createRegistry();
-  createDaemonMetrics(
+  const metrics = createDaemonMetrics(
     registry,
     createHostIdentity({
       hostname: 'node',
       ip: '127.0.0.1',
       enableIPv6: false,
-      isSeed: false,
+      isSeed: true,
       idc: '',
       location: '',
       schedulerClusterId: 0,
     }),
   );
+  metrics.watchRunning(() => 0);
   new ProxyMetrics(registry);
   return registry;
 }
@@ -67,7 +68,7 @@ Metrics the original has carry its names, so its dashboards go on working.
 
 ## dfdaemon
 
-At \`/metrics\` of the address in \`metrics\` of dfget.yaml.
+At \`/metrics\` of the address in \`metrics\` of dfget.yaml. Those named \`seed_peer\` are of seed peers only.
 
 ${table(daemonRegistry())}
 ## scheduler

@@ -1,4 +1,5 @@
 /** Metrics of a dfdaemon, under the names that existing dashboards read. */
+import type { DragonflyError } from '../core/errors.ts';
 import { Counter, Gauge, Histogram, type Registry } from '../core/metrics.ts';
 import { version } from '../core/version.ts';
 import type { HostIdentity } from './host-info.ts';
@@ -16,6 +17,10 @@ export interface BufferUse {
 export interface DaemonMetrics {
   readonly uploadTraffic: Counter;
   count(receipt: Receipt): void;
+  cacheHit(): void;
+  failed(error: DragonflyError): void;
+  /** Shows how many downloads run now. */
+  watchRunning(running: () => number): void;
   /** Shows the memory of bytes that are on their way. */
   watchBuffers(uses: Readonly<Record<'received' | 'sent', BufferUse>>): void;
 }
@@ -24,6 +29,19 @@ export function createDaemonMetrics(registry: Registry, identity: HostIdentity):
   const registers = [registry];
   const name = (suffix: string): string => `dragonfly_dfdaemon_${suffix}`;
   const tasks = new Counter({ name: name('peer_task_total'), help: 'Downloads that have finished.', registers });
+  const failures = new Counter({
+    name: name('peer_task_failed_total'),
+    help: 'Downloads that have failed: at the source, before they could begin, or with the peers.',
+    labelNames: ['type'] as const,
+    registers,
+  });
+  const pieces = new Counter({ name: name('piece_task_total'), help: 'Pieces got from other peers.', registers });
+  const pieceFailures = new Counter({
+    name: name('piece_task_failed_total'),
+    help: 'Requests for a piece, to a peer or the source, that had to be repeated.',
+    registers,
+  });
+  const seed = identity.isSeed ? seedMetrics(registry) : undefined;
   const cacheHits = new Counter({
     name: name('peer_task_cache_hit_total'),
     help: 'Downloads answered from the local store.',
@@ -75,14 +93,34 @@ export function createDaemonMetrics(registry: Registry, identity: HostIdentity):
     uploadTraffic,
     count: (receipt) => {
       tasks.inc();
+      pieces.inc(receipt.parents.reduce((sum, parent) => sum + parent.pieces, 0));
+      pieceFailures.inc(receipt.retries);
+      seed?.count(receipt);
       duration.observe(receipt.costMs);
       const remote = receipt.parents.reduce((sum, parent) => sum + parent.bytes, 0);
       traffic.inc({ type: 'back_to_source' }, receipt.bytesFromOrigin);
       traffic.inc({ type: 'remote_peer' }, remote);
       traffic.inc({ type: 'local_peer' }, receipt.bytesFromLocal);
-      if (receipt.bytesFromOrigin === 0 && remote === 0) cacheHits.inc();
       for (const { ip, idc, bytes } of receipt.parents)
         parentTraffic.inc({ parent: labelOf(ip), zone: zoneOf(idc, identity.idc) }, bytes);
+    },
+    cacheHit: () => cacheHits.inc(),
+    failed: (error) => {
+      failures.inc({ type: failureType(error) });
+      seed?.failures.inc();
+    },
+    watchRunning: (running) => {
+      const names = ['concurrent_download_task_total', ...(seed ? ['seed_peer_concurrent_download_total'] : [])];
+      for (const each of names) {
+        new Gauge({
+          name: name(each),
+          help: 'Downloads that run now.',
+          registers,
+          collect() {
+            this.set(running());
+          },
+        });
+      }
     },
     watchBuffers: (uses) => {
       for (const [use, { limitBytes }] of Object.entries(uses)) bufferLimit.set({ use }, limitBytes);
@@ -93,6 +131,42 @@ export function createDaemonMetrics(registry: Registry, identity: HostIdentity):
       });
     },
   };
+}
+
+/** What dashboards of the original show of a seed peer. */
+function seedMetrics(registry: Registry) {
+  const registers = [registry];
+  const name = (suffix: string): string => `dragonfly_dfdaemon_seed_peer_download_${suffix}`;
+  const total = new Counter({
+    name: name('total'),
+    help: 'Downloads of this seed peer that have finished.',
+    registers,
+  });
+  const failures = new Counter({
+    name: name('failure_total'),
+    help: 'Downloads of this seed peer that have failed.',
+    registers,
+  });
+  const traffic = new Counter({
+    name: name('traffic'),
+    help: 'Bytes of this seed peer by where they came from.',
+    labelNames: ['type'] as const,
+    registers,
+  });
+  const count = ({ bytesFromOrigin, parents }: Receipt): void => {
+    total.inc();
+    traffic.inc({ type: 'back_to_source' }, bytesFromOrigin);
+    traffic.inc(
+      { type: 'p2p' },
+      parents.reduce((sum, { bytes }) => sum + bytes, 0),
+    );
+  };
+  return { failures, count };
+}
+
+function failureType({ code }: DragonflyError): 'source' | 'init' | 'p2p' {
+  if (code.startsWith('SOURCE_')) return 'source';
+  return code === 'PERMISSION_DENIED' || code === 'INVALID_ARGUMENT' || code === 'UNSUPPORTED' ? 'init' : 'p2p';
 }
 
 function zoneOf(idc: string, own: string): 'same' | 'other' | 'unknown' {

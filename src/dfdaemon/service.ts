@@ -228,6 +228,11 @@ export class DfdaemonService implements Closable {
       admit: (request) => blockList.check(request),
       disableBackToSource: config.scheduler.disableAutoBackSource,
       finishAbandoned: config.download.finishAbandoned,
+      onCacheHit: () => {
+        metrics.cacheHit();
+        idleWatch.used();
+      },
+      onFailure: (error) => metrics.failed(error),
       onReceipt: (receipt) => {
         metrics.count(receipt);
         receipts.add(receipt);
@@ -252,6 +257,7 @@ export class DfdaemonService implements Closable {
     });
     const idleWatch = owned.add('idle watch', new IdleWatch(config.aliveTime, () => engine.runningCount > 0));
     this.#idleWatch = idleWatch;
+    metrics.watchRunning(() => engine.runningCount);
     const services: ServiceOptions = {
       engine,
       store,

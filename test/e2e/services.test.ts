@@ -102,6 +102,13 @@ test('every gRPC port tells its health and its services; HTTP ports tell life an
   };
   assert.deepEqual(await get(peer.process.address('health'), '/server/ping'), { status: 200, text: '"OK"' });
   const metrics = await get(peer.process.address('metrics'), '/metrics');
-  for (const name of ['peer_task_total', 'peer_task_cache_hit_total', 'proxy_request_total', 'version'])
+  for (const name of [
+    'peer_task_total',
+    'peer_task_failed_total',
+    'piece_task_total',
+    'peer_task_cache_hit_total',
+    'proxy_request_total',
+    'version',
+  ])
     assert.match(metrics.text, new RegExp(`^# TYPE dragonfly_dfdaemon_${name} `, 'm'));
 });

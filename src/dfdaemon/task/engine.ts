@@ -3,7 +3,7 @@
  * At most one download runs for a task, however many readers it has.
  */
 import { resolveRange } from '../../core/byte-range.ts';
-import { DragonflyError } from '../../core/errors.ts';
+import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { blobDigest, peerId, taskId as computeTaskId } from '../../core/ids.ts';
 import type { Closable } from '../../core/lifecycle.ts';
 import { piecesOfRange } from '../../core/piece-layout.ts';
@@ -30,6 +30,10 @@ export interface EngineOptions {
   /** A download goes on when its last reader leaves before the end. */
   readonly finishAbandoned: boolean;
   readonly onReceipt: (receipt: Receipt) => void;
+  /** A reader got everything from the store. */
+  readonly onCacheHit: () => void;
+  /** A download has failed; not one that was cancelled. */
+  readonly onFailure: (error: DragonflyError) => void;
 }
 
 interface Running {
@@ -149,6 +153,7 @@ export class TaskEngine implements Closable {
   }
 
   async #openLocal(stored: StoredTask, request: DownloadRequest, signal: AbortSignal): Promise<OpenTask> {
+    this.#options.onCacheHit();
     const id = peerId(this.#options.identity.ip, this.#options.identity.hostname, this.#options.identity.isSeed);
     const receipt = new ReceiptBuilder({ taskId: stored.id, peerId: id, url: request.url });
     const subscription = new Subscription({
@@ -210,6 +215,8 @@ export class TaskEngine implements Closable {
       (error: unknown) => {
         this.#running.delete(taskId);
         trace.end({}, error);
+        const failure = toDragonflyError(error);
+        if (failure.code !== 'CANCELLED') this.#options.onFailure(failure);
       },
     );
     trace.run(() => download.start());
