@@ -176,12 +176,13 @@ describe('downloads through the proxy', () => {
         const file = serveBody(content, { etag: validator });
         if (request.headers.range === 'bytes=0-0') return file(request, response);
         served += 1;
-        if (served > 5) return file(request, response);
+        // The download asks again from whole pieces; what asks from within one is the proxy, going on for its client.
+        const start = Number(/^bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0);
+        if (start % (4 * 2 ** 20) !== 0) return file(request, response);
         if (served > 1) return void response.destroy();
         response.writeHead(200, { 'content-length': content.length, 'accept-ranges': 'bytes', etag: validator });
         return void response.write(content.subarray(0, 5 * 2 ** 20), () => response.destroy());
       });
-      // the download gives up after some attempts; the source is then well again
       await using daemon = await startDaemon({ proxy: { proxies: [{ regx: '.*' }] } });
       const answer = ask(daemon, `${origin.url}/half`);
       if (!ends) return assert.rejects(answer);
