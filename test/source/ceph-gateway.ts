@@ -1,9 +1,10 @@
 /** A real Ceph with its S3 gateway: one monitor, one OSD in memory, everything on free ports of loopback. */
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { execFile, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { emptyPayloadHash, signV4 } from '../../src/dfdaemon/source/sigv4.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { freePort } from '../support/free-port.ts';
@@ -12,7 +13,10 @@ const programs = ['ceph-mon', 'ceph-osd', 'radosgw', 'radosgw-admin', 'monmaptoo
 const absent = programs.find((program) => spawnSync(program, ['--version'], { stdio: 'ignore' }).error !== undefined);
 export const cephMissing: string | undefined = absent === undefined ? undefined : `${absent} is not installed`;
 
-const startDeadlineMs = 90_000;
+const execute = promisify(execFile);
+/** Of one step of the start, which takes seconds; a cluster that hangs is given up and the next one is tried. */
+const stepDeadlineMs = 60_000;
+const startAttempts = 4;
 
 export class CephGateway implements AsyncDisposable {
   readonly accessKeyId = 'AKIDTEST';
@@ -25,15 +29,23 @@ export class CephGateway implements AsyncDisposable {
     this.#directory = directory;
   }
 
+  /**
+   * Ceph's daemons now and then lose a race among themselves while a cluster is born (a monitor that leads but does not
+   * know its commands yet, an OSD that never boots): such a cluster is thrown away and another one is made.
+   */
   static async start(directory: string): Promise<CephGateway> {
-    const gateway = new CephGateway(directory);
-    try {
-      await gateway.#start();
-      return gateway;
-    } catch (error) {
-      await gateway[Symbol.asyncDispose]();
-      throw error;
+    const failures: unknown[] = [];
+    for (let attempt = 1; attempt <= startAttempts; attempt++) {
+      const gateway = new CephGateway(join(directory, `cluster-${attempt}`));
+      try {
+        await gateway.#start();
+        return gateway;
+      } catch (error) {
+        failures.push(error);
+        await gateway[Symbol.asyncDispose]();
+      }
     }
+    throw new AggregateError(failures, `Ceph did not start in ${startAttempts} attempts`);
   }
 
   get endpoint(): string {
@@ -66,31 +78,45 @@ export class CephGateway implements AsyncDisposable {
     const [monitorPort, gatewayPort] = [await freePort(), await freePort()];
     const monitor = `v1:127.0.0.1:${monitorPort}`;
     const clusterId = randomUUID();
-    for (const name of ['mon', 'osd', 'run', 'log']) await mkdir(join(this.#directory, name));
+    for (const name of ['mon', 'osd', 'run', 'log']) await mkdir(join(this.#directory, name), { recursive: true });
     await writeFile(join(this.#directory, 'ceph.conf'), configuration(this.#directory, clusterId, monitor));
-    this.#run('monmaptool', '--create', '--addv', 'a', `[${monitor}]`, '--fsid', clusterId, 'monmap');
-    this.#run('ceph-mon', '-i', 'a', '--mkfs', '--monmap', 'monmap');
+    await this.#run('monmaptool', '--create', '--addv', 'a', `[${monitor}]`, '--fsid', clusterId, 'monmap');
+    await this.#run('ceph-mon', '-i', 'a', '--mkfs', '--monmap', 'monmap');
     this.#spawn('ceph-mon', '-f', '-i', 'a');
-    await waitFor('the monitor', () => this.#try('ceph', '--connect-timeout', '5', 'status'), startDeadlineMs);
     const osdId = randomUUID();
-    this.#run('ceph', 'osd', 'new', osdId, '0');
-    this.#run('ceph-osd', '-i', '0', '--mkfs', '--osd-uuid', osdId);
+    await this.#repeat('ceph', '--connect-timeout', '5', 'osd', 'new', osdId, '0');
+    await this.#run('ceph-osd', '-i', '0', '--mkfs', '--osd-uuid', osdId);
     this.#spawn('ceph-osd', '-f', '-i', '0');
+    await waitFor('the OSD to be up', () => this.#osdIsUp(), stepDeadlineMs);
     const user = ['--uid=t', '--display-name=t', '--access-key', this.accessKeyId, '--secret', this.accessKeySecret];
-    await waitFor('the user', () => this.#try('radosgw-admin', 'user', 'create', ...user), startDeadlineMs);
+    await this.#run('radosgw-admin', 'user', 'create', ...user);
     this.#spawn('radosgw', '-f', '-n', 'client.rgw', `--rgw-frontends=beast endpoint=127.0.0.1:${gatewayPort}`);
     this.#port = gatewayPort;
-    const answers = async (): Promise<boolean> => (await fetch(this.endpoint)).status < 500;
-    await waitFor('the gateway', answers, startDeadlineMs);
+    const answers = async (): Promise<boolean> => {
+      this.#assertAlive();
+      return (await fetch(this.endpoint, { signal: AbortSignal.timeout(stepDeadlineMs) })).status < 500;
+    };
+    await waitFor('the gateway', answers, stepDeadlineMs);
   }
 
-  #try(program: string, ...args: readonly string[]): boolean {
-    return spawnSync(program, args, { ...this.#options, timeout: 30_000 }).status === 0;
+  async #osdIsUp(): Promise<boolean> {
+    this.#assertAlive();
+    const { stdout } = await this.#run('ceph', '--connect-timeout', '5', 'osd', 'stat', '--format', 'json');
+    return (JSON.parse(stdout) as { num_up_osds: number }).num_up_osds === 1;
   }
 
-  #run(program: string, ...args: readonly string[]): void {
-    const { status, stderr } = spawnSync(program, args, { ...this.#options, timeout: 60_000 });
-    if (status !== 0) throw new Error(`${program} ${args.join(' ')} ended with ${status}: ${stderr.toString()}`);
+  #assertAlive(): void {
+    const dead = this.#children.find((child) => child.exitCode !== null || child.signalCode !== null);
+    if (dead) throw new Error(`${dead.spawnargs.join(' ')} ended with ${dead.exitCode ?? dead.signalCode}`);
+  }
+
+  #run(program: string, ...args: readonly string[]): Promise<{ stdout: string }> {
+    return execute(program, args, { ...this.#options, timeout: stepDeadlineMs, killSignal: 'SIGKILL' });
+  }
+
+  /** Runs a command until it succeeds. */
+  #repeat(program: string, ...args: readonly string[]): Promise<unknown> {
+    return waitFor(`${program} ${args.join(' ')}`, () => this.#run(program, ...args), stepDeadlineMs);
   }
 
   #spawn(program: string, ...args: readonly string[]): void {
