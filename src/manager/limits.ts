@@ -54,9 +54,6 @@ export const oauthTimeoutMs = 15_000;
 export const maxEventStreams = 500;
 export const eventHeartbeatMs = 15_000;
 
-/** Audit rows waiting to be written; more make writers wait. */
-export const maxPendingAudits = 1_000;
-
 /** Jobs one replica runs at once; others wait for it or another replica. */
 export const maxRunningJobs = 16;
 

@@ -160,7 +160,7 @@ async function open(
       overrides.announceRootPassword ??
       ((password) => logger.warn(`first start: sign in as root with ${password} and change it`)),
   });
-  const audit = owned.add('audit log', new AuditLog(database, logger));
+  const audit = new AuditLog(database, logger);
   const topology = new Topology(database, changes, logger);
   const members = new Members(database, changes);
   const keepAlives = owned.add('keepalives', new KeepAlives(members, owner, logger));

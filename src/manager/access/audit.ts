@@ -1,8 +1,6 @@
 /** The trail of writes: who did what, and whether it worked. */
-import type { Closable } from '../../core/lifecycle.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { Database } from '../db/database.ts';
-import { maxPendingAudits } from '../limits.ts';
 
 export interface AuditRecord {
   readonly actorType: 'UNKNOWN' | 'USER' | 'PAT';
@@ -12,24 +10,17 @@ export interface AuditRecord {
   readonly statusCode: number;
 }
 
-export class AuditLog implements Closable {
+export class AuditLog {
   readonly #database: Database;
   readonly #logger: Logger;
-  readonly #pending = new Set<Promise<void>>();
 
   constructor(database: Database, logger: Logger) {
     this.#database = database;
     this.#logger = logger;
   }
 
-  /** Resolves at once unless writing lags far behind. A record that cannot be stored goes to the log instead. */
+  /** Resolves when the record is stored. One that cannot be stored goes to the log instead: the write itself is done. */
   async record(record: AuditRecord): Promise<void> {
-    const write = this.#write(record).finally(() => this.#pending.delete(write));
-    this.#pending.add(write);
-    if (this.#pending.size > maxPendingAudits) await Promise.race(this.#pending);
-  }
-
-  async #write(record: AuditRecord): Promise<void> {
     const now = Date.now();
     try {
       await this.#database.insert('audit', {
@@ -48,9 +39,5 @@ export class AuditLog implements Closable {
     } catch (error) {
       this.#logger.error({ ...record, error: (error as Error).message }, 'audit record could not be stored');
     }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#pending);
   }
 }

@@ -155,6 +155,9 @@ function addHooks(app: RestApp, { access, audit, config, metrics }: RestParts): 
     const labels = { code: String(reply.statusCode), method: request.method, handler };
     metrics.requests.inc(labels);
     metrics.requestSeconds.observe(labels, reply.elapsedTime / 1000);
+  });
+  // Before the answer: whoever was told that a write was done finds it in the trail, whatever dies afterwards.
+  app.addHook('onSend', async (request, reply) => {
     if (actionOf(request.method) === 'read' || request.routeOptions.url === undefined) return;
     const { caller } = request;
     await audit.record({
