@@ -180,9 +180,11 @@ export class SchedulerSession {
     });
   }
 
-  leaseStarted(lease: OriginLease): void {
+  /** @param goesOn the scheduler has been told of this fetch before it gave the lease. */
+  leaseStarted(lease: OriginLease, { goesOn }: { goesOn: boolean }): void {
     this.#leaseId = lease.id;
     this.#toldStarted = true;
+    if (goesOn) return;
     this.#send({ $case: 'downloadPeerBackToSourceStartedRequest', value: {} });
   }
 
