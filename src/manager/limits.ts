@@ -127,6 +127,9 @@ export const taskFrameIntervalMs = 500;
 /** Schedulers are watched for this long after the last interest in what they do. */
 export const liveIdleMs = 60_000;
 
+/** How much of the traffic before it a new viewer is told of. */
+export const trafficHistoryMs = 180_000;
+
 /** A list of tasks waits this long for schedulers that were not watched yet. */
 export const firstFrameTimeoutMs = 2_000;
 

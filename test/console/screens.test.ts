@@ -4,6 +4,7 @@ import { after, before, test } from 'node:test';
 import type { Browser } from 'playwright-core';
 import { launchBrowser } from './browser.ts';
 import { builtConsole } from './built-console.ts';
+import { screens } from './screens.ts';
 import { rootPassword, serveConsole } from './served-console.ts';
 
 let browser: Browser;
@@ -12,35 +13,6 @@ before(async () => {
   browser = await launchBrowser();
 });
 after(() => browser.close());
-
-const screens = [
-  '/',
-  '/tasks',
-  '/jobs',
-  '/preheat',
-  '/clusters',
-  '/clusters/new',
-  '/clusters/1',
-  '/clusters/1?tab=schedulers',
-  '/schedulers',
-  '/seed-peers',
-  '/peers',
-  '/applications',
-  '/users',
-  '/users/1',
-  '/roles',
-  '/roles/guest',
-  '/tokens',
-  '/oauth',
-  '/certificates',
-  '/certificates?tab=join-tokens',
-  '/certificates?tab=authority',
-  '/configuration',
-  '/audit',
-  '/gc',
-  '/profile',
-  '/nowhere',
-];
 
 for (const colorScheme of ['light', 'dark'] as const) {
   test(`axe has nothing to say about any screen, ${colorScheme}`, async () => {

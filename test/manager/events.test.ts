@@ -52,8 +52,10 @@ test('readers of events hear what changed in what they may read, until their ses
   const heard: string[] = [];
   const token = await tokenOf(manager.restPort, 'guest1', 'password1');
   const reading = (async () => {
-    for await (const { event, data } of events(manager.restPort, token))
-      heard.push(event === 'change' ? `${data.topic ?? ''} ${data.ids?.join() ?? ''}` : event);
+    for await (const { event, data } of events(manager.restPort, token)) {
+      if (event === 'change') heard.push(`${data.topic ?? ''} ${data.ids?.join() ?? ''}`);
+      else if (event === 'reset') heard.push(event);
+    }
   })();
   await eventually(() => assert.deepEqual(heard, ['reset']));
   await root.ok('POST', '/api/v1/configs', { name: 'k', value: 'v', user_id: 1 });

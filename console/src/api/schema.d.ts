@@ -2926,7 +2926,7 @@ export interface paths {
   };
   '/api/v1/events': {
     parameters: { query?: never; header?: never; path?: never; cookie?: never };
-    /** Server-sent events: `change` with what changed, `tasks`, `traffic`, `reset` when something may have been missed, `alive` now and then */
+    /** Server-sent events: `change` with what changed, `tasks`, `traffic`, `reset` when something may have been missed, `history` of the traffic after it, `alive` now and then */
     get: {
       parameters: {
         query?: never;

@@ -10,7 +10,7 @@ import { useText } from '../i18n/language.tsx';
 export function ClusterNow({ schedulerClusterId }: { readonly schedulerClusterId: number }): ReactNode {
   const t = useText();
   const { number, bytes, percent } = useFormats();
-  const traffic = useTraffic().clusters.find(({ scheduler_cluster_id: id }) => id === schedulerClusterId);
+  const traffic = useTraffic()?.clusters.find(({ scheduler_cluster_id: id }) => id === schedulerClusterId);
   const moved = traffic ? traffic.origin_bytes + traffic.peer_bytes : 0;
   return (
     <Card component="section" aria-label={t('clusters.now')} sx={{ p: { xs: 2, sm: 2.5 } }}>

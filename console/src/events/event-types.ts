@@ -12,12 +12,24 @@ export interface ClusterTraffic {
   readonly peers_running: number;
 }
 
+/** What came since the step before. */
+export interface TrafficStep {
+  readonly at: number;
+  readonly origin_bytes: number;
+  readonly peer_bytes: number;
+}
+
 /** The same content may be distributed in several clusters, each by itself. */
 export type TaskKey = Pick<TaskSummary, 'id' | 'scheduler_cluster_id'>;
 
 export interface LiveEventMap {
   readonly change: { readonly topic: string; readonly ids: readonly number[] };
-  readonly traffic: { readonly at: number; readonly clusters: readonly ClusterTraffic[] };
+  readonly traffic: {
+    readonly at: number;
+    readonly grown: TrafficStep;
+    readonly clusters: readonly ClusterTraffic[];
+  };
+  readonly history: { readonly steps: readonly TrafficStep[] };
   readonly tasks: { readonly changed: readonly TaskSummary[]; readonly removed: readonly TaskKey[] };
   readonly reset: object;
 }

@@ -29,6 +29,7 @@ export function LiveEvents({ children }: { readonly children: ReactNode }): Reac
     if (!allowed) return;
     const opened = new EventStream<LiveEventMap>(new URL('api/v1/events', document.baseURI), setState);
     opened.on('change', ({ topic }) => void client.invalidateQueries({ queryKey: [topic] }));
+    opened.on('history', ({ steps }) => traffic.restore(steps));
     opened.on('traffic', (data) => traffic.add(data));
     opened.on('reset', () => void refreshAll(client));
     setStream(opened);
@@ -45,8 +46,8 @@ export function useLiveState(): LiveState {
   return useLive().state;
 }
 
-/** Renders anew with every second of traffic. */
-export function useTraffic(): Traffic {
+/** Undefined until the manager has said something. Renders anew with every second of traffic. */
+export function useTraffic(): Traffic | undefined {
   const { traffic } = useLive();
   return useSyncExternalStore(traffic.subscribe, () => traffic.current);
 }
@@ -55,9 +56,8 @@ export function useTraffic(): Traffic {
 export function useNodesOnline(clusterId: number | undefined): number {
   const { traffic } = useLive();
   return useSyncExternalStore(traffic.subscribe, () => {
-    const { hosts, clusters } = traffic.current;
-    if (clusterId === undefined) return hosts;
-    return clusters.find(({ scheduler_cluster_id: id }) => id === clusterId)?.hosts ?? 0;
+    if (clusterId === undefined) return traffic.current?.hosts ?? 0;
+    return traffic.current?.clusters.find(({ scheduler_cluster_id: id }) => id === clusterId)?.hosts ?? 0;
   });
 }
 

@@ -1,5 +1,5 @@
-/** The last minutes of traffic, from totals that only ever grow, except when a scheduler starts anew. */
-import type { ClusterTraffic, LiveEventMap } from './event-types.ts';
+/** The last minutes of traffic, and the totals as they are now. */
+import type { ClusterTraffic, LiveEventMap, TrafficStep } from './event-types.ts';
 
 export interface TrafficSample {
   readonly atMs: number;
@@ -16,47 +16,33 @@ export interface Traffic {
   readonly clusters: readonly ClusterTraffic[];
 }
 
-/** What grew between two events. */
-interface Step {
-  readonly atMs: number;
-  readonly originBytes: number;
-  readonly peerBytes: number;
-}
-
 const maxSamples = 180;
 /** Peers report whole pieces in beats: rates are over some seconds, or they would jump. */
 const smoothedSteps = 5;
-const nothing: Traffic = { samples: [], originBytes: 0, peerBytes: 0, hosts: 0, peersRunning: 0, clusters: [] };
 
 export class TrafficHistory {
-  #traffic = nothing;
-  #steps: readonly Step[] = [];
+  #traffic: Traffic | undefined;
+  /** As many as samples can be made of. */
+  #steps: readonly TrafficStep[] = [];
   readonly #listeners = new Set<() => void>();
 
-  get current(): Traffic {
+  get current(): Traffic | undefined {
     return this.#traffic;
   }
 
-  add({ at, clusters }: LiveEventMap['traffic']): void {
-    const before = new Map(this.#traffic.clusters.map((cluster) => [cluster.scheduler_cluster_id, cluster]));
+  /** What happened before this page, or its connection, was there. */
+  restore(steps: readonly TrafficStep[]): void {
+    this.#steps = steps;
+  }
+
+  add({ grown, clusters }: LiveEventMap['traffic']): void {
     const sum = (of: (cluster: ClusterTraffic) => number): number =>
       clusters.reduce((total, cluster) => total + of(cluster), 0);
-    const grown = (of: (cluster: ClusterTraffic) => number): number =>
-      sum((cluster) => {
-        const last = before.get(cluster.scheduler_cluster_id);
-        return last ? Math.max(0, of(cluster) - of(last)) : 0;
-      });
-    this.#steps = [
-      ...this.#steps,
-      {
-        atMs: at,
-        originBytes: grown(({ origin_bytes }) => origin_bytes),
-        peerBytes: grown(({ peer_bytes }) => peer_bytes),
-      },
-    ].slice(-smoothedSteps);
-    const sample = rateOver(this.#steps);
+    this.#steps = [...this.#steps, grown].slice(-(maxSamples + smoothedSteps - 1));
     this.#traffic = {
-      samples: [...this.#traffic.samples, sample].slice(-maxSamples),
+      samples: this.#steps
+        .map((_, index) => rateOver(this.#steps.slice(Math.max(0, index + 1 - smoothedSteps), index + 1)))
+        .slice(-maxSamples),
       originBytes: sum(({ origin_bytes }) => origin_bytes),
       peerBytes: sum(({ peer_bytes }) => peer_bytes),
       hosts: sum(({ hosts }) => hosts),
@@ -72,16 +58,15 @@ export class TrafficHistory {
   };
 }
 
-function rateOver(steps: readonly Step[]): TrafficSample {
-  const [first] = steps;
-  const atMs = steps.at(-1)?.atMs ?? 0;
-  const seconds = first ? (atMs - first.atMs) / 1000 : 0;
+function rateOver(steps: readonly TrafficStep[]): TrafficSample {
+  const [first, ...rest] = steps;
+  const atMs = steps.at(-1)?.at ?? 0;
+  const seconds = first ? (atMs - first.at) / 1000 : 0;
   if (seconds <= 0) return { atMs, originBytesPerSec: 0, peerBytesPerSec: 0 };
   // The first step grew before the time it marks.
-  const rest = steps.slice(1);
   return {
     atMs,
-    originBytesPerSec: rest.reduce((sum, { originBytes }) => sum + originBytes, 0) / seconds,
-    peerBytesPerSec: rest.reduce((sum, { peerBytes }) => sum + peerBytes, 0) / seconds,
+    originBytesPerSec: rest.reduce((sum, { origin_bytes }) => sum + origin_bytes, 0) / seconds,
+    peerBytesPerSec: rest.reduce((sum, { peer_bytes }) => sum + peer_bytes, 0) / seconds,
   };
 }

@@ -13,7 +13,7 @@ import { useHealth, type MemberCount } from './health-queries.ts';
 export function HealthCards(): ReactNode {
   const t = useText();
   const { clusters, schedulers, seedPeers, peers } = useHealth();
-  const { hosts } = useTraffic();
+  const hosts = useTraffic()?.hosts ?? 0;
   return (
     <Box
       sx={{

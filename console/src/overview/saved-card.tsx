@@ -11,9 +11,9 @@ import { useText } from '../i18n/language.tsx';
 export function SavedCard(): ReactNode {
   const t = useText();
   const { bytes, percent, number } = useFormats();
-  const { originBytes, peerBytes, hosts, peersRunning } = useTraffic();
-  const total = originBytes + peerBytes;
-  const saved = total === 0 ? 0 : peerBytes / total;
+  const traffic = useTraffic();
+  const total = traffic ? traffic.originBytes + traffic.peerBytes : 0;
+  const saved = traffic && total > 0 ? traffic.peerBytes / total : 0;
   return (
     <Section title={t('overview.saved')} about={t('overview.savedAbout')}>
       <Typography sx={{ fontSize: '2.4rem', fontWeight: 700, lineHeight: 1.2, color: 'primary.main' }}>
@@ -28,10 +28,10 @@ export function SavedCard(): ReactNode {
       </Box>
       <Facts
         facts={[
-          { name: t('overview.fromPeers'), value: bytes(peerBytes) },
-          { name: t('overview.fromOrigin'), value: bytes(originBytes) },
-          { name: t('overview.hosts'), value: number(hosts) },
-          { name: t('overview.running'), value: number(peersRunning) },
+          { name: t('overview.fromPeers'), value: traffic && bytes(traffic.peerBytes) },
+          { name: t('overview.fromOrigin'), value: traffic && bytes(traffic.originBytes) },
+          { name: t('overview.hosts'), value: traffic && number(traffic.hosts) },
+          { name: t('overview.running'), value: traffic && number(traffic.peersRunning) },
         ]}
       />
     </Section>

@@ -12,13 +12,17 @@ import { TrafficChart } from './traffic-chart.tsx';
 export function TrafficSection(): ReactNode {
   const t = useText();
   const { rate } = useFormats();
-  const { samples } = useTraffic();
+  const samples = useTraffic()?.samples ?? [];
   const last = samples.at(-1);
   return (
     <Section title={t('overview.traffic')} about={t('overview.trafficAbout')}>
       <Stack direction="row" useFlexGap spacing={3} sx={{ flexWrap: 'wrap', mb: 1.5 }}>
-        <Source color="source.peer" label={t('overview.fromPeers')} value={rate(last?.peerBytesPerSec ?? 0)} />
-        <Source color="source.origin" label={t('overview.fromOrigin')} value={rate(last?.originBytesPerSec ?? 0)} />
+        <Source color="source.peer" label={t('overview.fromPeers')} value={last ? rate(last.peerBytesPerSec) : '–'} />
+        <Source
+          color="source.origin"
+          label={t('overview.fromOrigin')}
+          value={last ? rate(last.originBytesPerSec) : '–'}
+        />
       </Stack>
       <TrafficChart samples={samples} />
     </Section>

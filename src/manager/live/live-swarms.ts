@@ -11,8 +11,18 @@ import { createClient } from '../../rpc/client.ts';
 import { SchedulerLiveDefinition } from '../../rpc/generated/scheduler/v2/live.ts';
 import type { Topology } from '../clusters/topology.ts';
 import { firstFrameTimeoutMs, liveIdleMs, liveIntervalMs, taskFrameIntervalMs } from '../limits.ts';
-import { together, toLiveTask, toTaskEvent, type LiveTask, type TaskEvent, type TrafficEvent } from './live-task.ts';
+import {
+  together,
+  toLiveTask,
+  toTaskEvent,
+  type ClusterTraffic,
+  type LiveTask,
+  type TaskEvent,
+  type TrafficEvent,
+  type TrafficStep,
+} from './live-task.ts';
 import { SchedulerFeed } from './scheduler-feed.ts';
+import { TrafficHistory } from './traffic-history.ts';
 
 export interface LiveSwarmsOptions {
   readonly topology: Topology;
@@ -33,6 +43,7 @@ export class LiveSwarms implements Closable {
   readonly #options: LiveSwarmsOptions;
   readonly #listeners = new Set<LiveListener>();
   readonly #feeds = new Map<string, SchedulerFeed>();
+  readonly #history = new TrafficHistory();
   #wantedAtMs = 0;
   #timer: NodeJS.Timeout | undefined;
   #reconciling: Promise<void> | undefined;
@@ -47,6 +58,11 @@ export class LiveSwarms implements Closable {
     this.#listeners.add(listener);
     this.#want();
     return () => this.#listeners.delete(listener);
+  }
+
+  /** What has come in the last minutes, as far as somebody looked; for who looks now. */
+  get trafficSteps(): readonly TrafficStep[] {
+    return this.#history.steps;
   }
 
   /** Every task any scheduler knows, the latest to change first. */
@@ -130,13 +146,14 @@ export class LiveSwarms implements Closable {
     if (performance.now() - this.#wantedAtMs > liveIdleMs) {
       clearInterval(this.#timer);
       this.#timer = undefined;
+      this.#history.clear();
       const idle = [...this.#feeds.values()];
       this.#feeds.clear();
       void this.#closeFeeds(idle);
       return;
     }
     void this.#reconcile();
-    const traffic = this.#traffic();
+    const traffic = this.#history.add(Date.now(), this.#traffic());
     for (const { onTraffic } of this.#listeners) onTraffic(traffic);
   }
 
@@ -194,8 +211,8 @@ export class LiveSwarms implements Closable {
     return merged;
   }
 
-  #traffic(): TrafficEvent {
-    const byCluster = new Map<number, TrafficEvent['clusters'][number]>();
+  #traffic(): ClusterTraffic[] {
+    const byCluster = new Map<number, ClusterTraffic>();
     for (const { clusterId, totals } of this.#feeds.values()) {
       if (!totals) continue;
       const sum = byCluster.get(clusterId);
@@ -208,6 +225,6 @@ export class LiveSwarms implements Closable {
         peers_running: (sum?.peers_running ?? 0) + totals.peersRunning,
       });
     }
-    return { at: Date.now(), clusters: [...byCluster.values()] };
+    return [...byCluster.values()];
   }
 }

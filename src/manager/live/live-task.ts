@@ -37,9 +37,17 @@ export const clusterTrafficSchema = z
   })
   .meta({ id: 'ClusterTraffic' });
 
+const trafficStep = z
+  .object({ at: count, origin_bytes: count, peer_bytes: count })
+  .describe('what came since the step before');
+
 export const trafficEventSchema = z
-  .object({ at: count, clusters: z.array(clusterTrafficSchema) })
+  .object({ at: count, grown: trafficStep, clusters: z.array(clusterTrafficSchema) })
   .meta({ id: 'TrafficEvent' });
+
+export const trafficHistorySchema = z
+  .object({ steps: z.array(trafficStep).describe('of the last minutes, oldest first') })
+  .meta({ id: 'TrafficHistoryEvent' });
 
 const removedTask = z.object({ id: z.string(), scheduler_cluster_id: z.int() });
 
@@ -79,6 +87,9 @@ export const taskEventSchema = z
   .meta({ id: 'TaskEvent' });
 
 export type LiveTask = z.output<typeof liveTaskSchema>;
+export type ClusterTraffic = z.output<typeof clusterTrafficSchema>;
+export type TrafficStep = z.output<typeof trafficStep>;
+export type TrafficHistoryEvent = z.output<typeof trafficHistorySchema>;
 export type TrafficEvent = z.output<typeof trafficEventSchema>;
 export type TasksEvent = z.output<typeof tasksEventSchema>;
 export type TaskEvent = z.output<typeof taskEventSchema>;

@@ -6,7 +6,7 @@ import type { ServerResponse } from 'node:http';
 import { z } from 'zod';
 import type { AccessObject } from '../access/objects.ts';
 import { eventFlushMs, eventHeartbeatMs, maxIdsPerEvent, maxTasksPerEvent } from '../limits.ts';
-import type { LiveTask, TasksEvent, TrafficEvent } from '../live/live-task.ts';
+import type { LiveTask, TasksEvent, TrafficEvent, TrafficHistoryEvent } from '../live/live-task.ts';
 
 export const changeEventSchema = z
   .object({
@@ -34,7 +34,11 @@ export class EventStream {
   #traffic: TrafficEvent | undefined;
   #flushing = false;
 
-  constructor(response: ServerResponse, mayRead: (object: AccessObject) => Promise<boolean>) {
+  constructor(
+    response: ServerResponse,
+    mayRead: (object: AccessObject) => Promise<boolean>,
+    history: TrafficHistoryEvent,
+  ) {
     this.#response = response;
     this.#mayRead = mayRead;
     response.writeHead(200, {
@@ -44,6 +48,7 @@ export class EventStream {
     });
     // Whatever happened before this stream began was missed.
     this.#send('reset', {});
+    this.#send('history', history);
     this.#timers = [
       setInterval(() => void this.#flush(), eventFlushMs),
       setInterval(() => this.#isBehind() || this.#send('alive', {}), eventHeartbeatMs),
@@ -61,9 +66,16 @@ export class EventStream {
     this.#tasks.set(`${clusterId} ${id}`, { clusterId, id, task });
   }
 
-  /** Only the latest totals are of interest. */
+  /** Only the latest totals are of interest, and all that has come since the ones that were sent. */
   setTraffic(traffic: TrafficEvent): void {
-    this.#traffic = traffic;
+    const unsent = this.#traffic?.grown;
+    const { at, origin_bytes, peer_bytes } = traffic.grown;
+    const grown = {
+      at,
+      origin_bytes: origin_bytes + (unsent?.origin_bytes ?? 0),
+      peer_bytes: peer_bytes + (unsent?.peer_bytes ?? 0),
+    };
+    this.#traffic = { ...traffic, grown };
   }
 
   end(): void {

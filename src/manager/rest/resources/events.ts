@@ -33,8 +33,12 @@ export function eventRoutes(app: RestApp, { access, changes, live }: RestParts):
       config: { access: { kind: 'session', object: 'events' } },
       schema: {
         summary:
-          'Server-sent events: `change` with what changed, `tasks`, `traffic`, `reset` when something may have been missed, `alive` now and then',
-        response: { 200: z.string().describe('text/event-stream of ChangeEvent, TasksEvent and TrafficEvent') },
+          'Server-sent events: `change` with what changed, `tasks`, `traffic`, `reset` when something may have been missed, `history` of the traffic after it, `alive` now and then',
+        response: {
+          200: z
+            .string()
+            .describe('text/event-stream of ChangeEvent, TasksEvent, TrafficEvent and TrafficHistoryEvent'),
+        },
       },
     },
     (request, reply) => {
@@ -43,7 +47,8 @@ export function eventRoutes(app: RestApp, { access, changes, live }: RestParts):
       const { token = '' } = credential(request);
       streams += 1;
       reply.hijack();
-      const stream = new EventStream(reply.raw, (object) => access.authorizer.allows(userId, object, 'read'));
+      const mayRead = (object: AccessObject): Promise<boolean> => access.authorizer.allows(userId, object, 'read');
+      const stream = new EventStream(reply.raw, mayRead, { steps: [...live.trafficSteps] });
       const unsubscribe = changes.subscribe(({ topic, entityId }) => {
         const object = objectOfTopic[topic];
         if (object !== undefined) stream.addChange(object, entityId);
