@@ -20,6 +20,8 @@ export class Link {
   level: number;
   carriedBytes = 0;
   dirty = false;
+  /** Sum of the flows' rates; undefined when one of them has changed. */
+  #rateBytesPerSec: number | undefined;
 
   constructor(capacityBytesPerSec: number) {
     this.capacityBytesPerMs = capacityBytesPerSec / 1000;
@@ -27,9 +29,15 @@ export class Link {
   }
 
   get rateBytesPerSec(): number {
+    if (this.#rateBytesPerSec !== undefined) return this.#rateBytesPerSec;
     let sum = 0;
     for (const flow of this.flows) sum += flow.rate;
-    return sum * 1000;
+    this.#rateBytesPerSec = sum * 1000;
+    return this.#rateBytesPerSec;
+  }
+
+  rateChanged(): void {
+    this.#rateBytesPerSec = undefined;
   }
 }
 
@@ -77,7 +85,10 @@ export class FluidNetwork {
 
   #remove(flow: Flow): void {
     flow.ended = true;
-    for (const link of flow.links) link.flows.delete(flow);
+    for (const link of flow.links) {
+      link.flows.delete(flow);
+      link.rateChanged();
+    }
     this.#refill(flow.links);
   }
 
@@ -122,6 +133,7 @@ export class FluidNetwork {
     if (rate === old) return false;
     this.#advance(flow);
     flow.rate = rate;
+    for (const link of flow.links) link.rateChanged();
     const endMs = flow.updatedMs + flow.remainingBytes / rate;
     if (endMs < flow.wakeMs - 1e-9) this.#wake(flow, endMs);
     return Math.abs(rate - old) > tolerance * old;

@@ -28,7 +28,7 @@ export class Availability {
   }
 
   /** The one the fewest hold, ties at random; any of them when `evenly`. */
-  rarest(pieces: Iterable<number>, random: Random, evenly = false): number | undefined {
+  rarest(pieces: readonly number[], random: Random, evenly = false): number | undefined {
     let best: number | undefined;
     let fewest = Number.POSITIVE_INFINITY;
     let ties = 0;

@@ -16,6 +16,7 @@
  * good as the rarest. Among idle parents those with fewer pieces are taken, since others can use them the least.
  */
 import { Availability } from './availability.ts';
+import { ParentReturns } from './parent-returns.ts';
 import { ParentStats } from './parent-stats.ts';
 import { defaultPickerLimits, type PickerLimits } from './picker-limits.ts';
 import { PieceSet } from './piece-set.ts';
@@ -72,6 +73,7 @@ export class PiecePicker {
   #readers: readonly number[] = [];
   readonly #governor: RateGovernor;
   #rateBytesPerSec = 0;
+  readonly #returns = new ParentReturns();
   /** Mean rate of all deliveries; parents are judged against it. */
   #usualBytesPerMs = 0;
 
@@ -131,6 +133,7 @@ export class PiecePicker {
     const parent = this.#parents.get(parentId);
     if (!parent) return;
     this.#parents.delete(parentId);
+    this.#returns.changing(parent.stats);
     this.#availability.lostAll(parent.has);
     for (const request of this.#requests.toParent(parent)) this.#forget(request);
   }
@@ -146,7 +149,10 @@ export class PiecePicker {
   parentLoad(parentId: string, load: number): void {
     const parent = this.#parents.get(parentId);
     if (!parent) return;
-    if (load < parent.load) parent.stats.free();
+    if (load < parent.load) {
+      this.#returns.changing(parent.stats);
+      parent.stats.free();
+    }
     parent.load = load;
   }
 
@@ -232,6 +238,7 @@ export class PiecePicker {
     const request = this.#requests.find(parentId, piece);
     if (request) this.#forget(request);
     if (!parent) return;
+    this.#returns.changing(parent.stats);
     if (reason === 'corrupt') {
       this.#banned.add(parentId);
       this.parentRemoved(parentId);
@@ -240,6 +247,7 @@ export class PiecePicker {
       parent.load = Math.max(parent.load, 1);
       parent.stats.refused(nowMs, this.#limits);
     } else parent.stats.failed(nowMs, this.#limits);
+    this.#returns.changed(parent.stats, nowMs);
   }
 
   /**
@@ -271,16 +279,10 @@ export class PiecePicker {
 
   /** When next() may have something to do although nothing happened: an answer or a hedge is due, a parent returns. */
   nextWakeMs(nowMs: number): number | undefined {
-    let wake = Number.POSITIVE_INFINITY;
-    for (const [, requests] of this.#requests.pieces()) {
-      const first = requests[0];
-      if (first?.state === 'waiting')
-        wake = Math.min(wake, Math.max(nowMs + 1, first.startedAtMs + this.#limits.answerMs));
-      if (first && first.hedgeAtMs > nowMs && requests.length < this.#limits.maxCopies)
-        wake = Math.min(wake, first.hedgeAtMs);
-    }
-    for (const { stats } of this.#parents.values())
-      if (stats.asideUntilMs > nowMs) wake = Math.min(wake, stats.asideUntilMs);
+    const wake = Math.min(
+      this.#requests.nextWakeMs(nowMs, this.#limits),
+      this.#returns.firstMs(this.#parents.values(), nowMs),
+    );
     return Number.isFinite(wake) ? wake : undefined;
   }
 
@@ -320,7 +322,7 @@ export class PiecePicker {
     let bestCost = Number.POSITIVE_INFINITY;
     let bestRarity = Number.POSITIVE_INFINITY;
     for (const parent of this.#parents.values()) {
-      if (!this.#mayAsk(parent, nowMs)) continue;
+      if (parent.has.count === 0 || !this.#mayAsk(parent, nowMs)) continue;
       const cost = this.#cost(parent);
       if (cost > bestCost) continue;
       const piece = this.#pieceFrom(parent, pieces);
@@ -349,10 +351,9 @@ export class PiecePicker {
 
   /** The very first piece is any of them: if all began with the rarest, all would want the same few. */
   #pieceFrom(parent: Parent, pieces: PieceSet): number | undefined {
-    const common = pieces.common(parent.has);
-    if (this.#order === 'ascending') return common.next().value;
+    if (this.#order === 'ascending') return pieces.firstCommon(parent.has);
     const isFirst = this.#held.count === 0 && this.#requests.isEmpty;
-    return this.#availability.rarest(common, this.#random, isFirst);
+    return this.#availability.rarest(pieces.common(parent.has), this.#random, isFirst);
   }
 
   #chooseHedge(nowMs: number): Choice | undefined {

@@ -156,16 +156,28 @@ export class PieceSet implements Iterable<number> {
     }
   }
 
-  /** What is in both, ascending, without building a set. */
-  *common(other: PieceSet): IterableIterator<number> {
+  /** What is in both, ascending. An array, as walking it is several times cheaper than a generator. */
+  common(other: PieceSet): number[] {
+    const numbers: number[] = [];
     const words = Math.min(this.#words.length, other.#words.length);
     for (let word = 0; word < words; word += 1) {
-      let bits = ((this.#words[word] ?? 0) & (other.#words[word] ?? 0)) >>> 0;
+      let bits = (this.#words[word] ?? 0) & (other.#words[word] ?? 0);
       while (bits !== 0) {
-        yield word * 32 + (31 - Math.clz32(bits & -bits));
-        bits = (bits & (bits - 1)) >>> 0;
+        numbers.push(word * 32 + (31 - Math.clz32(bits & -bits)));
+        bits &= bits - 1;
       }
     }
+    return numbers;
+  }
+
+  /** The lowest number in both. */
+  firstCommon(other: PieceSet): number | undefined {
+    const words = Math.min(this.#words.length, other.#words.length);
+    for (let word = 0; word < words; word += 1) {
+      const bits = (this.#words[word] ?? 0) & (other.#words[word] ?? 0);
+      if (bits !== 0) return word * 32 + (31 - Math.clz32(bits & -bits));
+    }
+    return undefined;
   }
 
   toBytes(): Uint8Array {

@@ -1,6 +1,7 @@
 /** Which pieces a download has asked whom for, and how far each request is. Decides nothing. */
 import { DragonflyError } from '../core/errors.ts';
 import type { ParentStats } from './parent-stats.ts';
+import type { PickerLimits } from './picker-limits.ts';
 import type { PieceSet } from './piece-set.ts';
 
 export interface Parent {
@@ -99,6 +100,18 @@ export class RequestBook {
       for (const request of requests)
         if (request.state === 'waiting' && request.startedAtMs <= startedUntilMs) this.setAside(request);
     }
+  }
+
+  /** When an answer or a second request falls due; infinite when nothing does. */
+  nextWakeMs(nowMs: number, { answerMs, maxCopies }: Pick<PickerLimits, 'answerMs' | 'maxCopies'>): number {
+    let wake = Number.POSITIVE_INFINITY;
+    for (const requests of this.#byPiece.values()) {
+      const first = requests[0];
+      if (!first) continue;
+      if (first.state === 'waiting') wake = Math.min(wake, Math.max(nowMs + 1, first.startedAtMs + answerMs));
+      if (first.hedgeAtMs > nowMs && requests.length < maxCopies) wake = Math.min(wake, first.hedgeAtMs);
+    }
+    return wake;
   }
 
   remove(request: Request): void {
