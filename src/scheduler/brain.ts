@@ -52,10 +52,8 @@ export class Brain implements Closable {
         const seed = this.hosts.get(hostId)?.host;
         // Without the requester's stream, what is remembered will do wherever the origin needs no credentials.
         const download = session?.download ?? this.facts.get(taskId)?.download;
-        const originReserved = this.swarm.task(taskId)?.layout === undefined;
-        if (this.#seeds && download && seed) {
-          this.#seeds.start(taskId, seed, { download: seedDownload(download), originReserved });
-        } else queueMicrotask(() => this.#seedFailed(taskId, hostId));
+        if (this.#seeds && download && seed) this.#seeds.start(taskId, seed, seedDownload(download));
+        else queueMicrotask(() => this.#seedFailed(taskId, hostId));
       },
       nowMs: () => performance.now(),
     });

@@ -17,11 +17,6 @@ export interface SeedDownloadsOptions {
   readonly onResult?: (result: 'success' | 'failure') => void;
 }
 
-interface SeedRequest {
-  readonly download: Download;
-  readonly originReserved: boolean;
-}
-
 export class SeedDownloads implements Closable {
   readonly #options: SeedDownloadsOptions;
   readonly #controller = new AbortController();
@@ -35,14 +30,11 @@ export class SeedDownloads implements Closable {
     return this.#running.size;
   }
 
-  /**
-   * Returns at once. Asking the same seed for the same task again while it downloads changes nothing.
-   * @param originReserved nobody holds anything: the seed may begin before it has its lease.
-   */
-  start(taskId: string, seed: Host, request: SeedRequest): void {
+  /** Returns at once. Asking the same seed for the same task again while it downloads changes nothing. */
+  start(taskId: string, seed: Host, download: Download): void {
     const key = `${taskId} ${seed.id}`;
     if (this.#running.has(key)) return;
-    const work = this.#run(taskId, seed, request).finally(() => this.#running.delete(key));
+    const work = this.#run(taskId, seed, download).finally(() => this.#running.delete(key));
     this.#running.set(key, work);
   }
 
@@ -51,7 +43,7 @@ export class SeedDownloads implements Closable {
     await Promise.all(this.#running.values());
   }
 
-  async #run(taskId: string, seed: Host, request: SeedRequest): Promise<void> {
+  async #run(taskId: string, seed: Host, download: Download): Promise<void> {
     const { channels, timeoutMs, logger, onFailure, onResult } = this.#options;
     const { signal } = this.#controller;
     try {
@@ -63,7 +55,7 @@ export class SeedDownloads implements Closable {
       await channels.ready(address, { signal });
       const client = createClient(DfdaemonUploadDefinition, channels, address);
       // The stream is only followed to its end: what the seed holds it tells as a peer of its own.
-      for await (const _progress of client.downloadTask(request, { signal, timeoutMs })) continue;
+      for await (const _progress of client.downloadTask({ download }, { signal, timeoutMs })) continue;
       onResult?.('success');
     } catch (error) {
       if (signal.aborted) return;

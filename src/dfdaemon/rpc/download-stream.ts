@@ -17,8 +17,6 @@ export interface DownloadStreamOptions {
   readonly engine: TaskEngine;
   readonly store: TaskStore;
   readonly hostId: string;
-  /** The scheduler keeps the origin for this node. */
-  readonly originReserved?: boolean | undefined;
   /** Places the finished content; absent where callers may not name paths. */
   readonly placeOutput?: (taskId: string, download: Download) => Promise<void>;
 }
@@ -28,9 +26,9 @@ export async function* downloadStream(
   context: CallContext,
   options: DownloadStreamOptions,
 ): AsyncGenerator<DownloadTaskResponse> {
-  const { engine, store, hostId, placeOutput, originReserved } = options;
+  const { engine, store, hostId, placeOutput } = options;
   // A call from another node is the scheduler's: peers wait for the pieces, whatever becomes of the scheduler.
-  const request = { ...toDownloadRequest(download), finishAbandoned: !context.isLocalSocket, originReserved };
+  const request = { ...toDownloadRequest(download), finishAbandoned: !context.isLocalSocket };
   using deadline = deadlineSignal(context.signal, Math.min(request.timeoutMs ?? maxTimeoutMs, maxTimeoutMs));
   const { signal } = deadline;
   await using task = await engine.open(request, signal);

@@ -64,14 +64,14 @@ export function downloadHandlers(options: ServiceOptions): Handlers<typeof Dfdae
 export function uploadHandlers(options: ServiceOptions): Handlers<typeof DfdaemonUploadDefinition> {
   const { store, schedulers } = options;
   return {
-    downloadTask: ({ download, originReserved }, context) => {
+    downloadTask: ({ download }, context) => {
       if (download?.outputPath !== undefined) {
         throw new DragonflyError(
           'PERMISSION_DENIED',
           'an output path is only accepted on the unix socket of this node',
         );
       }
-      return downloadStream(download, context, { ...options, originReserved });
+      return downloadStream(download, context, options);
     },
     statTask: ({ taskId }, { signal }) => schedulers.statTask(taskId, signal),
     statLocalTask: async ({ taskId }) => toStatLocalTask(requireTask(store, taskId)),

@@ -105,8 +105,6 @@ class News implements Disposable {
   #fresh = new PieceSet();
   #offered: number[] = [];
   #load: number | undefined;
-  /** There is something to say besides pieces and load. */
-  #stirred = false;
   #ended = false;
   #wake: (() => void) | undefined;
 
@@ -135,11 +133,7 @@ class News implements Disposable {
       this.#offered.push(number);
       this.#wake?.();
     };
-    const layoutKnown = (): void => {
-      this.#stirred = true;
-      this.#wake?.();
-    };
-    this.#stops.push(announcer.listen(childId, { has: (number) => this.#add(number), offered, layoutKnown }));
+    this.#stops.push(announcer.listen(childId, { has: (number) => this.#add(number), offered }));
   }
 
   /** How much there is to do on this host, now and when it changes. */
@@ -171,12 +165,10 @@ class News implements Disposable {
 
   /** True as soon as there is something to take; false at the end. */
   async more(): Promise<boolean> {
-    const nothing = this.#fresh.count === 0 && this.#offered.length === 0 && this.#load === undefined && !this.#stirred;
-    if (nothing && !this.#ended) {
+    if (this.#fresh.count === 0 && this.#offered.length === 0 && this.#load === undefined && !this.#ended) {
       await new Promise<void>((resolve) => (this.#wake = resolve));
       this.#wake = undefined;
     }
-    this.#stirred = false;
     return !this.#ended;
   }
 

@@ -9,6 +9,7 @@ import { formatDigest, parseDigest } from '../../core/digest.ts';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { minPieceLengthBytes } from '../../core/piece-layout.ts';
 import { PieceSet } from '../../swarm/piece-set.ts';
+import { daemonLimits } from '../limits.ts';
 import type { SourceObject } from '../source/source.ts';
 import type { PieceRecord } from '../storage/metadata.ts';
 import type { Lease, StoredTask } from '../storage/stored-task.ts';
@@ -20,14 +21,11 @@ import { isTemporary } from './origin-fetch.ts';
 import { ParentLink } from './parent-link.ts';
 import { PieceExchange, type ExchangeEvents, type PieceFailure } from './piece-exchange.ts';
 import { ReceiptBuilder } from './receipt-builder.ts';
-import { patienceMs, StarvationWatch } from './starvation-watch.ts';
+import { StarvationWatch } from './starvation-watch.ts';
 import { toRegistration } from './registration.ts';
 import type { OriginLease } from './scheduler-session.ts';
 import { SessionKeeper } from './session-keeper.ts';
 import type { TaskRate } from './traffic-shaper.ts';
-
-/** What is fetched from the origin without a lease of a scheduler. */
-const everything: OriginLease = { id: '', first: 0, end: undefined };
 
 type DownloadState = 'running' | 'verifying' | 'succeeded' | 'failed';
 
@@ -50,8 +48,6 @@ export class Download {
   readonly #origin: OriginDuty;
   readonly #starvation = new StarvationWatch((patienceMs) => this.#goToOrigin(patienceMs));
   #learning = false;
-  /** At the origin by the scheduler's promise: its first word confirms that or ends it. */
-  #expectsLease = false;
   #change = Promise.withResolvers<void>();
   #state: DownloadState = 'running';
   #error: DragonflyError | undefined;
@@ -149,10 +145,6 @@ export class Download {
   start(): void {
     this.#keeper.open();
     if (this.stored.layout) this.#begin();
-    else if (this.#request.originReserved === true) {
-      this.#expectsLease = true;
-      this.#fetchFromOrigin(everything);
-    }
     this.#watchStarvation();
   }
 
@@ -188,13 +180,14 @@ export class Download {
         metadata: ({ contentLengthBytes, ...facts }) => {
           if (contentLengthBytes !== undefined) this.#learnLayout({ contentLengthBytes, ...facts });
         },
-        parents: (parents, options) => {
-          if (this.#expectsLease) this.#leaveOrigin('');
-          this.#exchange.addParents(parents, options);
-        },
+        parents: (parents, options) => this.#exchange.addParents(parents, options),
         dropParents: (ids) => this.#exchange.dropParents(ids),
         lease: (lease) => this.#fetchFromOrigin(lease),
-        revokeLease: (id) => this.#leaveOrigin(id),
+        revokeLease: (id) => {
+          this.#origin.revoke(id);
+          this.#context.announcer().leaseEnded();
+          this.#exchange.originReleased();
+        },
         emptyTask: () => {
           this.#learnLayout({ contentLengthBytes: 0, pieceLengthBytes: minPieceLengthBytes, responseHeader: {} });
         },
@@ -247,24 +240,15 @@ export class Download {
 
   #fetchFromOrigin(lease: OriginLease): void {
     this.#starvation.busy();
-    if (lease !== everything) this.#expectsLease = false;
-    const goesOn = this.#origin.take(lease);
-    this.#keeper.session?.leaseStarted(lease, { goesOn });
+    this.#keeper.session?.leaseStarted(lease);
     this.#context.announcer().leaseBegan();
+    this.#origin.take(lease);
     this.#exchange.originFetching(this.#origin.pieces);
-  }
-
-  #leaveOrigin(leaseId: string): void {
-    this.#expectsLease = false;
-    this.#origin.revoke(leaseId);
-    this.#context.announcer().leaseEnded();
-    this.#exchange.originReleased();
   }
 
   #originAnswered(object: SourceObject): void {
     this.#receipt.originRequest();
     this.#rangesSupported = object.ranges;
-    this.#context.announcer().layoutKnown();
     this.#tellMetadata();
     this.#begin();
   }
@@ -299,15 +283,16 @@ export class Download {
     if (this.#exchange.parentCount === 0) this.#fail(error);
   }
 
-  /** The last resort: with nothing under way and nobody who gives anything, this node goes to the origin. */
+  /**
+   * The last resort: with nothing under way and nobody who gives anything, this node goes to the origin. A connected
+   * scheduler may take the schedule timeout; parents that are alive but have nothing new yet are worth a while; without
+   * either there is only a short grace, so that a scheduler that restarts does not send every node to the origin.
+   */
   #watchStarvation(): void {
     const waiting = this.#state === 'running' && !this.#origin.active && this.#exchange.idle;
     this.#receipt.waiting(waiting);
-    if (waiting && this.#request.disableBackToSource !== true) {
-      const { session } = this.#keeper;
-      const sources = { connected: session?.connected === true, parents: this.#exchange.parentCount };
-      this.#starvation.idle(patienceMs(sources, this.#context));
-    } else this.#starvation.busy();
+    if (waiting && this.#request.disableBackToSource !== true) this.#starvation.idle(this.#patienceMs());
+    else this.#starvation.busy();
   }
 
   #goToOrigin(patienceMs: number): void {
@@ -315,7 +300,21 @@ export class Download {
       { taskId: this.taskId, patienceMs },
       'neither scheduler nor parents give anything: going to the origin',
     );
-    this.#fetchFromOrigin(everything);
+    this.#fetchFromOrigin({ id: '', first: 0, end: undefined });
+  }
+
+  #patienceMs(): number {
+    const { scheduleTimeoutMs, pieceTimeoutMs, schedulerKinds } = this.#context;
+    if (this.#keeper.session?.connected === true) return scheduleTimeoutMs;
+    if (this.#exchange.parentCount > 0) return pieceTimeoutMs;
+    switch (schedulerKinds()) {
+      case 'none':
+        return 0;
+      case 'original': // takes its time before its first word
+        return scheduleTimeoutMs;
+      case 'extended':
+        return daemonLimits.starvedMs;
+    }
   }
 
   async #finishIfComplete(): Promise<void> {
@@ -356,7 +355,7 @@ export class Download {
     this.#remotePieces = 0;
     this.#generation += 1;
     this.#state = 'running';
-    this.#fetchFromOrigin(everything);
+    this.#fetchFromOrigin({ id: '', first: 0, end: undefined });
     this.#signalChange();
   }
 

@@ -20,8 +20,6 @@ export interface DownloadRequest extends SourceOptions {
   readonly disableBackToSource?: boolean | undefined;
   /** Go to the origin at once: the scheduler asks this of a seed peer. */
   readonly needBackToSource?: boolean | undefined;
-  /** The scheduler keeps the origin for this node: what it grants is begun before its word comes. */
-  readonly originReserved?: boolean | undefined;
   /** With a range: fetch the rest of the content in the background. */
   readonly prefetch?: boolean | undefined;
   /** Goes on when the last reader has left: others wait for these pieces. */

@@ -69,23 +69,18 @@ export class OriginDuty {
     return this.#active?.fetch.writtenOf(piece) ?? 0;
   }
 
-  /** True when it goes on with what it is fetching already: the lease has another end, or a fetch begun without one has got it. */
-  take(lease: OriginLease): boolean {
-    const active = this.#active;
-    const renewed = active?.lease.id === lease.id && active.lease.first <= lease.first;
-    const named = active?.lease.id === '' && active.fetch.nextPiece >= lease.first;
-    if (active && (renewed || named)) {
-      active.lease = { ...lease, first: Math.min(active.lease.first, lease.first) };
-      active.fetch.setEnd(lease.end);
-      return true;
+  take(lease: OriginLease): void {
+    if (this.#active && this.#active.lease.id === lease.id && this.#active.lease.first <= lease.first) {
+      this.#active.lease = { ...lease, first: this.#active.lease.first };
+      this.#active.fetch.setEnd(lease.end);
+      return;
     }
     this.#active?.controller.abort(new DragonflyError('CANCELLED', 'another origin lease took its place'));
     const before = this.#active?.ended ?? Promise.resolve();
     const controller = new AbortController();
     const fetch = this.#fetch(lease, AbortSignal.any([controller.signal, this.#options.signal]));
-    const next: Active = { lease, fetch, controller, ended: before.then(() => this.#run(fetch, () => next)) };
-    this.#active = next;
-    return false;
+    const active: Active = { lease, fetch, controller, ended: before.then(() => this.#run(fetch, () => active)) };
+    this.#active = active;
   }
 
   revoke(leaseId: string): void {

@@ -56,11 +56,6 @@ export class OriginFetch {
     return this.#writing?.piece === piece ? this.#writing.bytes : 0;
   }
 
-  /** The first piece of the run that is neither on disk nor left to others. */
-  get nextPiece(): number {
-    return this.#nextPiece;
-  }
-
   /** Changes the run: one past the last piece, undefined for "to the end of the content". */
   setEnd(end: number | undefined): void {
     this.#end = end;

@@ -17,8 +17,6 @@ export interface AnnouncementListener {
   has(piece: number): void;
   /** This child alone is told of the piece now, to take it and pass it on. */
   offered(piece: number): void;
-  /** The origin has told how the content is cut. */
-  layoutKnown(): void;
 }
 
 export class PieceAnnouncer implements Disposable {
@@ -64,11 +62,6 @@ export class PieceAnnouncer implements Disposable {
     this.#seeder = new SuperSeeder(offering, this.#stored.pieces);
     for (const childId of this.#listeners.keys()) this.#seeder.childJoined(childId);
     this.#announce();
-  }
-
-  /** Sooner than by way of the scheduler. */
-  layoutKnown(): void {
-    for (const listener of this.#listeners.values()) listener.layoutKnown();
   }
 
   /** Nothing more comes from the origin. What was not sent yet is still spread first. */

@@ -180,11 +180,9 @@ export class SchedulerSession {
     });
   }
 
-  /** @param goesOn the scheduler has been told of this fetch before it gave the lease. */
-  leaseStarted(lease: OriginLease, { goesOn }: { goesOn: boolean }): void {
+  leaseStarted(lease: OriginLease): void {
     this.#leaseId = lease.id;
     this.#toldStarted = true;
-    if (goesOn) return;
     this.#send({ $case: 'downloadPeerBackToSourceStartedRequest', value: {} });
   }
 

@@ -1,6 +1,3 @@
-import { daemonLimits } from '../limits.ts';
-import type { DownloadContext } from './download-context.ts';
-
 /** Calls once when a download has had nothing to do for as long as it should be patient. */
 export class StarvationWatch {
   readonly #onStarved: (patienceMs: number) => void;
@@ -22,30 +19,5 @@ export class StarvationWatch {
   busy(): void {
     this.#sinceMs = undefined;
     clearTimeout(this.#timer);
-  }
-}
-
-/**
- * How long an idle download waits. A connected scheduler may take the schedule timeout; parents that are alive but have
- * nothing new yet are worth a while; without either there is only a short grace, so that a scheduler that restarts does not
- * send every node to the origin.
- */
-export function patienceMs(
-  { connected, parents }: { readonly connected: boolean; readonly parents: number },
-  {
-    scheduleTimeoutMs,
-    pieceTimeoutMs,
-    schedulerKinds,
-  }: Pick<DownloadContext, 'scheduleTimeoutMs' | 'pieceTimeoutMs' | 'schedulerKinds'>,
-): number {
-  if (connected) return scheduleTimeoutMs;
-  if (parents > 0) return pieceTimeoutMs;
-  switch (schedulerKinds()) {
-    case 'none':
-      return 0;
-    case 'original': // takes its time before its first word
-      return scheduleTimeoutMs;
-    case 'extended':
-      return daemonLimits.starvedMs;
   }
 }

@@ -37,11 +37,7 @@ export const protobufFileName = "dfdaemon/v2/dfdaemon.proto";
  */
 
 export interface DownloadTaskRequest {
-  download:
-    | Download
-    | undefined;
-  /** Extension, from a scheduler to a seed peer: nobody holds any of the content, and the origin is kept for this seed. */
-  originReserved?: boolean | undefined;
+  download: Download | undefined;
 }
 
 export interface DownloadTaskStartedResponse {
@@ -531,7 +527,7 @@ export interface ParentReceipt {
 }
 
 function createBaseDownloadTaskRequest(): DownloadTaskRequest {
-  return { download: undefined, originReserved: undefined };
+  return { download: undefined };
 }
 
 export const DownloadTaskRequest: MessageFns<DownloadTaskRequest, "dfdaemon.v2.DownloadTaskRequest"> = {
@@ -540,9 +536,6 @@ export const DownloadTaskRequest: MessageFns<DownloadTaskRequest, "dfdaemon.v2.D
   encode(message: DownloadTaskRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.download !== undefined) {
       Download.encode(message.download, writer.uint32(10).fork()).join();
-    }
-    if (message.originReserved !== undefined) {
-      writer.uint32(8000).bool(message.originReserved);
     }
     return writer;
   },
@@ -568,14 +561,6 @@ export const DownloadTaskRequest: MessageFns<DownloadTaskRequest, "dfdaemon.v2.D
             message.download = Download.decode(reader, reader.uint32());
             continue;
           }
-          case 1000: {
-            if (tag !== 8000) {
-              break;
-            }
-
-            message.originReserved = reader.bool();
-            continue;
-          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -596,7 +581,6 @@ export const DownloadTaskRequest: MessageFns<DownloadTaskRequest, "dfdaemon.v2.D
     message.download = (object.download !== undefined && object.download !== null)
       ? Download.fromPartial(object.download)
       : undefined;
-    message.originReserved = object.originReserved ?? undefined;
     return message;
   },
 };
