@@ -74,6 +74,11 @@ export const dfdaemonConfigSchema = z.object({
   ),
   console: z.boolean().default(true).describe('log to standard error rather than to logDir'),
   verbose: z.boolean().default(false).describe('log debug messages'),
+  reload: section({
+    interval: durationMs('1m').describe(
+      '0: this file is read once. Else rules of the proxy, and schedulers where there is no manager, follow its changes at once',
+    ),
+  }),
   health: section({ path: z.string().default('/server/ping'), tcpListen: tcpListen(40_901, '127.0.0.1') }),
   scheduler: section({
     manager: section({

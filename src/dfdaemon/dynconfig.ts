@@ -61,7 +61,7 @@ export class Dynconfig implements Closable {
   /** Applies the first settings: the manager's, else the saved ones, else the configured ones. */
   async start(): Promise<void> {
     const { manager, staticSchedulers } = this.#options;
-    if (!manager) return this.#apply({ schedulers: [...staticSchedulers], blocked: noBlockRules });
+    if (!manager) return this.useSchedulers(staticSchedulers);
     await this.refresh();
     const { signal } = this.#controller;
     this.#watching = manager.watchChanges(
@@ -71,6 +71,11 @@ export class Dynconfig implements Closable {
     if (this.#known) return;
     const saved = await this.#load();
     if (saved) await this.#apply(saved);
+  }
+
+  /** Uses these schedulers from now on, unless a manager names them. */
+  async useSchedulers(addresses: readonly string[]): Promise<void> {
+    if (!this.#options.manager) await this.#apply({ schedulers: [...addresses], blocked: noBlockRules });
   }
 
   /** Asks the manager now. Concurrent calls share one request; a failure keeps the last good settings. */

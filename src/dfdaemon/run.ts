@@ -14,6 +14,7 @@ import {
 } from '../core/service-command.ts';
 import { withJoinToken } from '../rpc/identity/security-config.ts';
 import { loadDfdaemonConfig } from './config.ts';
+import { reloadOnChange } from './config-reload.ts';
 import { DfdaemonService } from './service.ts';
 
 const names: ServiceNames = {
@@ -28,7 +29,8 @@ export const runDfdaemon: Command = async (argv, io) => {
   if (!(await parseArguments(parser, argv))) return 0;
   const flags = parser.opts<ServiceFlags>();
   const { path, source } = configSource(names, flags, io.env);
-  const loaded = await loadDfdaemonConfig(path, source);
+  const load = () => loadDfdaemonConfig(path, source);
+  const loaded = await load();
   const config = withJoinToken(loaded.config, io.env);
   const toConsole = flags.console === true || config.console;
   const logger = createLogger('dfdaemon', {
@@ -37,6 +39,10 @@ export const runDfdaemon: Command = async (argv, io) => {
   });
   for (const warning of loaded.warnings) logger.warn(warning);
   await using service = await DfdaemonService.start(config, logger);
+  await using _reload =
+    config.reload.interval > 0
+      ? reloadOnChange({ path, running: loaded.config, load, apply: (fresh) => service.reconfigure(fresh), logger })
+      : undefined;
   announceReady(readyFd(flags), service.addresses);
   await Promise.race([aborted(io.signal), service.idle]);
   logger.info('dfdaemon stops');

@@ -67,6 +67,8 @@ export class DfdaemonService implements Closable {
   readonly #logger: Logger;
   readonly #owned: Owned;
   readonly #controlPlane: ControlPlane;
+  #proxy: ProxyServer | undefined;
+  #dynconfig: Dynconfig | undefined;
   #idleWatch: IdleWatch | undefined;
   #addresses: ReadyAddresses = {};
 
@@ -102,6 +104,12 @@ export class DfdaemonService implements Closable {
   /** Bound addresses by name: download, peer, upload, proxy, health, metrics. */
   get addresses(): ReadyAddresses {
     return this.#addresses;
+  }
+
+  /** Takes what may change while the daemon runs: rules of the proxy, and schedulers where no manager names them. */
+  async reconfigure({ proxy, scheduler }: DfdaemonConfig): Promise<void> {
+    this.#proxy?.useRules(proxy);
+    await this.#dynconfig?.useSchedulers(scheduler.netAddrs.map(({ addr }) => addr));
   }
 
   /** Resolves after `aliveTime` without a download or an upload. */
@@ -298,6 +306,7 @@ export class DfdaemonService implements Closable {
       });
       owned.add('proxy', proxy);
       await proxy.start();
+      this.#proxy = proxy;
       proxyPort = proxy.port;
       this.#controlPlane.addOwnPort(proxyPort);
     }
@@ -325,6 +334,7 @@ export class DfdaemonService implements Closable {
     }
     await this.#controlPlane.update('manager', managers);
     await dynconfig.start();
+    this.#dynconfig = dynconfig;
 
     collector.start();
     store.onRemoved((task) => void schedulers.forgetTask(task.id));

@@ -31,33 +31,33 @@ export interface DaemonOptions {
   readonly more?: Record<string, unknown>;
 }
 
-export async function startDaemon({
-  proxy = {},
-  schedulers = [],
-  more = {},
-}: DaemonOptions = {}): Promise<ProxiedDaemon> {
-  const directory = await temporaryDirectory('df-proxy-');
+/** Text of a dfget.yaml that keeps everything below the directory and listens on free ports of 127.0.0.1. */
+export function daemonConfig(
+  directory: string,
+  { proxy = {}, schedulers = [], more = {} }: DaemonOptions = {},
+): string {
   const local = { port: 0, listen: '127.0.0.1' };
-  const { config } = parseConfig(
-    dfdaemonConfigSchema,
-    JSON.stringify({
-      dataDir: join(directory.path, 'data'),
-      cacheDir: join(directory.path, 'cache'),
-      workHome: join(directory.path, 'work'),
-      logDir: join(directory.path, 'log'),
-      host: { advertiseIP: '127.0.0.1' },
-      health: { tcpListen: local },
-      upload: { tcpListen: local },
-      download: {
-        downloadGRPC: { unixListen: { socket: join(directory.path, 'dfdaemon.sock') } },
-        peerGRPC: { tcpListen: local },
-      },
-      scheduler: { netAddrs: schedulers.map((addr) => ({ type: 'tcp', addr })) },
-      proxy: { tcpListen: local, ...proxy },
-      ...more,
-    }),
-    'dfget.yaml',
-  );
+  return JSON.stringify({
+    dataDir: join(directory, 'data'),
+    cacheDir: join(directory, 'cache'),
+    workHome: join(directory, 'work'),
+    logDir: join(directory, 'log'),
+    host: { advertiseIP: '127.0.0.1' },
+    health: { tcpListen: local },
+    upload: { tcpListen: local },
+    download: {
+      downloadGRPC: { unixListen: { socket: join(directory, 'dfdaemon.sock') } },
+      peerGRPC: { tcpListen: local },
+    },
+    scheduler: { netAddrs: schedulers.map((addr) => ({ type: 'tcp', addr })) },
+    proxy: { tcpListen: local, ...proxy },
+    ...more,
+  });
+}
+
+export async function startDaemon(options: DaemonOptions = {}): Promise<ProxiedDaemon> {
+  const directory = await temporaryDirectory('df-proxy-');
+  const { config } = parseConfig(dfdaemonConfigSchema, daemonConfig(directory.path, options), 'dfget.yaml');
   let service: DfdaemonService;
   try {
     service = await DfdaemonService.start(config, silentLogger);

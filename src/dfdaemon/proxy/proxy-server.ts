@@ -49,6 +49,7 @@ export interface ProxyServerOptions {
 export class ProxyServer implements Closable {
   readonly #settings: ProxySettings;
   readonly #server: Server;
+  readonly #rules: ProxyRules;
   readonly #tunnels: Tunnels;
   readonly #handler: RequestHandler;
   readonly #upstream: Upstream;
@@ -58,6 +59,7 @@ export class ProxyServer implements Closable {
   private constructor(parts: {
     settings: ProxySettings;
     server: Server;
+    rules: ProxyRules;
     tunnels: Tunnels;
     handler: RequestHandler;
     upstream: Upstream;
@@ -65,6 +67,7 @@ export class ProxyServer implements Closable {
   }) {
     this.#settings = parts.settings;
     this.#server = parts.server;
+    this.#rules = parts.rules;
     this.#tunnels = parts.tunnels;
     this.#handler = parts.handler;
     this.#upstream = parts.upstream;
@@ -85,12 +88,13 @@ export class ProxyServer implements Closable {
     const metrics = new ProxyMetrics(options.registry);
     const guard = new AccessGuard({ allowedNetworks: config.allowedNetworks, basicAuth: settings.basicAuth });
     const whiteList = new WhiteList(config.whiteList);
+    const rules = new ProxyRules(settings.rules);
     const server = await createListener(config);
     const defaults = downloadDefaults(config, settings);
     const handler = new RequestHandler({
       mirror: settings.mirror,
       mirrorTrust: await trustOf(settings.mirror),
-      rules: new ProxyRules(settings.rules),
+      rules,
       whiteList,
       guard,
       maxConcurrency: config.maxConcurrency,
@@ -127,7 +131,7 @@ export class ProxyServer implements Closable {
       metrics,
       logger,
     });
-    return new ProxyServer({ settings, server, tunnels, handler, upstream, authority });
+    return new ProxyServer({ settings, server, rules, tunnels, handler, upstream, authority });
   }
 
   async start(): Promise<void> {
@@ -141,6 +145,11 @@ export class ProxyServer implements Closable {
         if (!taken || candidate === candidates(port).at(-1)) throw error;
       }
     }
+  }
+
+  /** The rules of this configuration decide from the next request on; everything else stays as it was at the start. */
+  useRules(config: ProxyConfig): void {
+    this.#rules.replace(proxySettings(config).rules);
   }
 
   get port(): number {

@@ -11,9 +11,14 @@ export interface RuleVerdict {
 }
 
 export class ProxyRules {
-  readonly #rules: readonly { readonly config: RuleConfig; readonly expression: RegExp }[];
+  #rules: readonly { readonly config: RuleConfig; readonly expression: RegExp }[] = [];
 
   constructor(rules: readonly RuleConfig[]) {
+    this.replace(rules);
+  }
+
+  /** From the next request on. */
+  replace(rules: readonly RuleConfig[]): void {
     this.#rules = rules.map((config) => ({ config, expression: compiled(config.regx ?? config.regex ?? '') }));
   }
 
