@@ -98,8 +98,7 @@ export class SimulatedDaemon {
     this.uploads.crash(silent);
     for (const parent of Array.from(this.receiving.values())) parent.uploads.childLeft(this);
     this.receiving.clear();
-    for (const { daemon } of this.#parents.values()) daemon.uploads.childLeft(this);
-    this.#parents.clear();
+    this.#leaveParents();
     this.#picker = undefined;
     this.#report.clear();
     if (this.registered) this.world.streamBroke(this.peerId, silent);
@@ -171,9 +170,19 @@ export class SimulatedDaemon {
     const parent = this.#parents.get(parentId);
     if (!parent) return;
     this.#parents.delete(parentId);
-    parent.daemon.uploads.childLeft(this);
+    this.#leave(parentId, parent.daemon);
     this.#picker?.parentRemoved(parentId);
     this.pump();
+  }
+
+  #leaveParents(): void {
+    for (const [parentId, { daemon }] of this.#parents) this.#leave(parentId, daemon);
+    this.#parents.clear();
+  }
+
+  /** A parent that was restarted since knows nothing of a connection to its former life. */
+  #leave(parentId: string, parent: SimulatedDaemon): void {
+    if (parent.peerId === parentId) parent.uploads.childLeft(this);
   }
 
   #learnLayout(layout: TaskLayout): void {
@@ -344,8 +353,7 @@ export class SimulatedDaemon {
     if (this.isComplete) return;
     this.finishedMs = this.world.nowMs;
     this.#flushReport();
-    for (const { daemon } of this.#parents.values()) daemon.uploads.childLeft(this);
-    this.#parents.clear();
+    this.#leaveParents();
     this.world.toScheduler(this, (swarm, nowMs) => swarm.peerFinished(this.peerId, nowMs));
     this.world.ended(this);
   }
