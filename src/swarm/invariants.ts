@@ -88,6 +88,7 @@ function assertLeases(task: Readonly<Task>, limit: number): void {
     assert.equal(task.peers.get(lease.holder.id), lease.holder, `lease ${lease.id} is held by a dead peer`);
     assert.equal(lease.holder.lease, lease, `lease ${lease.id} is not known to its holder`);
     if (lease.range.end === undefined) assert.equal(task.leases.size, 1, 'an open lease covers everything');
+    else assert(lease.range.first < lease.range.end, `lease ${lease.id} covers nothing`);
     for (let piece = lease.range.first; piece < (lease.range.end ?? 0); piece += 1) {
       assert(!leased.has(piece), `piece ${piece} of task ${task.id} is leased twice`);
       leased.add(piece);

@@ -228,8 +228,12 @@ export class OriginDesk {
       if (seed.lease || !seed.needBackToSource || !seed.features.leases || !isDownloading(seed.state)) continue;
       if (seed.originBlockedUntilMs > nowMs || task.leases.size >= this.#around.limits.backToSourceCount) continue;
       const widest = [...task.leases.values()]
-        .filter((lease) => lease.holder.features.leases && lease.range.end !== undefined)
-        .map((lease) => ({ lease, from: this.#firstLacking(task, lease.range) ?? 0, end: lease.range.end ?? 0 }))
+        .filter((lease) => lease.holder.features.leases)
+        .flatMap((lease) => {
+          const { end } = lease.range;
+          const from = this.#firstLacking(task, lease.range);
+          return from === undefined || end === undefined ? [] : [{ lease, from, end }];
+        })
         .sort((a, b) => b.end - b.from - (a.end - a.from))[0];
       if (!widest || widest.end - widest.from < 2 * this.#around.limits.stripePieces) return;
       const middle = Math.ceil((widest.from + widest.end) / 2);

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { Decision } from './decisions.ts';
 import { allFeatures, type HostInfo } from './events.ts';
 import { assertInvariants } from './invariants.ts';
-import { defaultSwarmLimits } from './limits.ts';
+import { defaultSwarmLimits, type SwarmLimits } from './limits.ts';
 import { PieceSet } from './piece-set.ts';
 import { seededRandom } from './random.ts';
 import { Swarm } from './swarm.ts';
@@ -12,8 +12,8 @@ import { Swarm } from './swarm.ts';
 const pieceCount = 10;
 const layout = { contentLengthBytes: pieceCount * 2 ** 20, pieceLengthBytes: 2 ** 20 };
 
-function newSwarm(hosts: readonly string[]): Swarm {
-  const swarm = new Swarm({ random: seededRandom(1) });
+function newSwarm(hosts: readonly string[], limits: Partial<SwarmLimits> = {}): Swarm {
+  const swarm = new Swarm({ random: seededRandom(1), limits });
   for (const hostId of hosts) swarm.announceHost(hostInfo(hostId), 0);
   return swarm;
 }
@@ -107,6 +107,20 @@ test('a lease without progress goes to somebody else', () => {
   const decisions = swarm.tick(5000 + leaseStallMs);
   assert.deepEqual(leases(decisions), [{ peer: 'second', first: 2, end: pieceCount }]);
   assert(decisions.some((one) => one.kind === 'revoke-origin-lease' && one.peerId === 'first'));
+  assertInvariants(swarm);
+});
+
+test('a seed takes the upper half of a lease, but nothing that somebody holds', () => {
+  const swarm = newSwarm(['first', 'second'], { stripePieces: 2 });
+  register(swarm, 'first', 0);
+  for (const seed of ['seed-late', 'seed-later']) swarm.announceHost(hostInfo(seed), 1);
+  assert.deepEqual(leases(register(swarm, 'seed-late', 1)), [
+    { peer: 'first', first: 0, end: 5 },
+    { peer: 'seed-late', first: 5, end: 10 },
+  ]);
+  register(swarm, 'second', 2);
+  swarm.piecesFinished('second', { pieces: PieceSet.range(0, pieceCount), from: 'elsewhere' }, 3);
+  assert.deepEqual(leases(register(swarm, 'seed-later', 4)), []);
   assertInvariants(swarm);
 });
 
