@@ -225,7 +225,7 @@ export class SimulatedDaemon {
   hear(parentId: string, pieces: PieceSet | number): void {
     if (!this.#picker) return;
     this.#picker.parentHas(parentId, pieces);
-    this.pump();
+    this.#pumpFor(parentId);
   }
 
   hearOffer(parentId: string, piece: number): void {
@@ -236,7 +236,12 @@ export class SimulatedDaemon {
   hearLoad(parentId: string, load: number): void {
     if (!this.#picker) return;
     this.#picker.parentLoad(parentId, load);
-    if (this.#picker.isHungry(this.world.nowMs, this.setup.down.rateBytesPerSec)) this.pump();
+    this.#pumpFor(parentId);
+  }
+
+  #pumpFor(parentId: string): void {
+    if (this.#pumpQueued) return;
+    if (this.#picker?.wouldAsk(parentId, this.world.nowMs, this.setup.down.rateBytesPerSec) === true) this.pump();
   }
 
   /** Asks the picker soon; many announcements of one moment cost one call. */

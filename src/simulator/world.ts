@@ -3,7 +3,7 @@ import { defaultPieceLength, pieceLayout, pieceSpan, type PieceLayout } from '..
 import { DragonflyError } from '../core/errors.ts';
 import type { Decision } from '../swarm/decisions.ts';
 import { allFeatures, type HostInfo, type TaskLayout } from '../swarm/events.ts';
-import type { PieceOrder } from '../swarm/piece-picker.ts';
+import type { PieceOrder } from '../swarm/parent-book.ts';
 import type { PickerLimits } from '../swarm/picker-limits.ts';
 import type { PieceSet } from '../swarm/piece-set.ts';
 import { type Random, seededRandom } from '../swarm/random.ts';

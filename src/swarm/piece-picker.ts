@@ -15,14 +15,12 @@
  * missing piece. Load comes first because an idle uplink is lost for good, while the second-rarest piece is nearly as
  * good as the rarest. Among idle parents those with fewer pieces are taken, since others can use them the least.
  */
-import { Availability } from './availability.ts';
-import { ParentReturns } from './parent-returns.ts';
-import { ParentStats } from './parent-stats.ts';
+import { type Choice, ParentBook, type PieceOrder } from './parent-book.ts';
 import { defaultPickerLimits, type PickerLimits } from './picker-limits.ts';
 import { PieceSet } from './piece-set.ts';
 import type { Random } from './random.ts';
 import { RateGovernor } from './rate-governor.ts';
-import { type Parent, type Request, RequestBook } from './request-book.ts';
+import { type Request, RequestBook } from './request-book.ts';
 
 export interface PieceRequest {
   readonly parentId: string;
@@ -30,9 +28,6 @@ export interface PieceRequest {
   /** A second request for a piece that is late elsewhere; whichever arrives first wins. */
   readonly hedge: boolean;
 }
-
-/** `ascending` is how the original's daemons go about it; here to compare with. */
-export type PieceOrder = 'rarest' | 'ascending';
 
 export interface PickerOptions {
   readonly pieceCount: number;
@@ -48,24 +43,14 @@ export interface PickerOptions {
   readonly order?: PieceOrder;
 }
 
-interface Choice {
-  readonly piece: number;
-  readonly parent: Parent;
-}
-
 export class PiecePicker {
   readonly #limits: PickerLimits;
-  readonly #random: Random;
-  readonly #order: PieceOrder;
   readonly #pieceCount: number;
-  readonly #pieceLengthBytes: number;
   readonly #missing: PieceSet;
   readonly #held: PieceSet;
   /** Missing, neither in flight nor on its way from the origin. */
   readonly #open: PieceSet;
-  readonly #availability: Availability;
-  readonly #parents = new Map<string, Parent>();
-  readonly #banned = new Set<string>();
+  readonly #parents: ParentBook;
   readonly #requests = new RequestBook();
   /** Pieces this daemon is fetching from the origin itself. */
   readonly #atOrigin = new PieceSet();
@@ -73,21 +58,15 @@ export class PiecePicker {
   #readers: readonly number[] = [];
   readonly #governor: RateGovernor;
   #rateBytesPerSec = 0;
-  readonly #returns = new ParentReturns();
-  /** Mean rate of all deliveries; parents are judged against it. */
-  #usualBytesPerMs = 0;
 
   constructor(options: PickerOptions) {
     this.#limits = { ...defaultPickerLimits, ...options.limits };
-    this.#random = options.random;
-    this.#order = options.order ?? 'rarest';
     this.#governor = new RateGovernor({ capacityBytesPerSec: options.capacityBytesPerSec });
     this.#pieceCount = options.pieceCount;
-    this.#pieceLengthBytes = options.pieceLengthBytes;
     this.#held = options.held?.clone() ?? new PieceSet(options.pieceCount);
     this.#missing = (options.wanted ?? PieceSet.range(0, options.pieceCount)).difference(this.#held);
     this.#open = this.#missing.clone();
-    this.#availability = new Availability(options.pieceCount);
+    this.#parents = new ParentBook({ ...options, order: options.order ?? 'rarest', limits: this.#limits });
   }
 
   get isComplete(): boolean {
@@ -106,54 +85,41 @@ export class PiecePicker {
     return this.#requests.find(parentId, piece) !== undefined;
   }
 
-  /** Would issue a request if some parent had something. */
-  isHungry(nowMs: number, rateBytesPerSec = 0): boolean {
+  /**
+   * Would ask this parent for something now: what the parent just announced is worth a call of next(). Most announcements
+   * are not, and this costs far less.
+   */
+  wouldAsk(parentId: string, nowMs: number, rateBytesPerSec = 0): boolean {
     this.#rateBytesPerSec = rateBytesPerSec;
-    return this.#open.count > 0 && this.#hasRoom(nowMs);
+    if (this.#requests.waiting >= this.#limits.maxWaiting) return false;
+    const parent = this.#parents.get(parentId);
+    if (!parent || !this.#parents.mayAsk(parent, nowMs) || !this.#hasRoom(nowMs)) return false;
+    return this.#open.firstCommon(parent.has) !== undefined || this.#requests.hedges(parent, nowMs);
   }
 
   /** False when the parent was banned before or there are too many; its announcements are then ignored. */
   parentAdded(parentId: string, options: { readonly distance?: number } = {}): boolean {
-    if (this.#banned.has(parentId)) return false;
-    if (this.#parents.has(parentId)) return true;
-    if (this.#parents.size >= this.#limits.parents) return false;
-    this.#parents.set(parentId, {
-      id: parentId,
-      distance: options.distance ?? 1,
-      has: new PieceSet(this.#pieceCount),
-      stats: new ParentStats(),
-      inFlight: 0,
-      load: 0,
-    });
-    return true;
+    return this.#parents.add(parentId, options.distance ?? 1);
   }
 
   /** Its requests are forgotten; the pieces become free for others. */
   parentRemoved(parentId: string): void {
     const parent = this.#parents.get(parentId);
     if (!parent) return;
-    this.#parents.delete(parentId);
-    this.#returns.changing(parent.stats);
-    this.#availability.lostAll(parent.has);
+    this.#parents.remove(parent);
     for (const request of this.#requests.toParent(parent)) this.#forget(request);
   }
 
   /** Adds to what the parent is known to hold. Unknown parents and pieces outside the content are ignored. */
   parentHas(parentId: string, pieces: PieceSet | number): void {
     const parent = this.#parents.get(parentId);
-    if (!parent) return;
-    for (const piece of typeof pieces === 'number' ? [pieces] : pieces) this.#availability.gained(parent.has, piece);
+    if (parent) this.#parents.has(parent, pieces);
   }
 
   /** How many uploads run and wait at the parent, when it announces that. */
   parentLoad(parentId: string, load: number): void {
     const parent = this.#parents.get(parentId);
-    if (!parent) return;
-    if (load < parent.load) {
-      this.#returns.changing(parent.stats);
-      parent.stats.free();
-    }
-    parent.load = load;
+    if (parent) this.#parents.load(parent, load);
   }
 
   /**
@@ -162,7 +128,7 @@ export class PiecePicker {
    */
   parentOffers(parentId: string, piece: number): void {
     this.parentHas(parentId, piece);
-    if (this.#parents.has(parentId) && this.#open.has(piece)) this.#offers.set(piece, parentId);
+    if (this.#parents.get(parentId) && this.#open.has(piece)) this.#offers.set(piece, parentId);
   }
 
   /** Piece numbers where in-order readers wait; empty when nobody reads along. */
@@ -197,7 +163,7 @@ export class PiecePicker {
   pieceArrived(piece: number, parentId: string | undefined, nowMs: number): PieceRequest[] {
     const others: PieceRequest[] = [];
     for (const request of this.#requests.of(piece)) {
-      if (request.parent.id === parentId) this.#credit(request, nowMs);
+      if (request.parent.id === parentId) this.#parents.delivered(request, nowMs);
       else others.push({ parentId: request.parent.id, piece, hedge: false });
       this.#forget(request);
     }
@@ -238,16 +204,8 @@ export class PiecePicker {
     const request = this.#requests.find(parentId, piece);
     if (request) this.#forget(request);
     if (!parent) return;
-    this.#returns.changing(parent.stats);
-    if (reason === 'corrupt') {
-      this.#banned.add(parentId);
-      this.parentRemoved(parentId);
-    } else if (reason === 'gone') this.#availability.lost(parent.has, piece);
-    else if (reason === 'busy') {
-      parent.load = Math.max(parent.load, 1);
-      parent.stats.refused(nowMs, this.#limits);
-    } else parent.stats.failed(nowMs, this.#limits);
-    this.#returns.changed(parent.stats, nowMs);
+    this.#parents.failed(parent, piece, reason, nowMs);
+    if (reason === 'corrupt') this.parentRemoved(parentId);
   }
 
   /**
@@ -279,10 +237,7 @@ export class PiecePicker {
 
   /** When next() may have something to do although nothing happened: an answer or a hedge is due, a parent returns. */
   nextWakeMs(nowMs: number): number | undefined {
-    const wake = Math.min(
-      this.#requests.nextWakeMs(nowMs, this.#limits),
-      this.#returns.firstMs(this.#parents.values(), nowMs),
-    );
+    const wake = Math.min(this.#requests.nextWakeMs(nowMs, this.#limits), this.#parents.firstReturnMs(nowMs));
     return Number.isFinite(wake) ? wake : undefined;
   }
 
@@ -317,76 +272,26 @@ export class PiecePicker {
     return window;
   }
 
-  #bestOf(pieces: PieceSet, nowMs: number): Choice | undefined {
-    let best: Choice | undefined;
-    let bestCost = Number.POSITIVE_INFINITY;
-    let bestRarity = Number.POSITIVE_INFINITY;
-    for (const parent of this.#parents.values()) {
-      if (parent.has.count === 0 || !this.#mayAsk(parent, nowMs)) continue;
-      const cost = this.#cost(parent);
-      if (cost > bestCost) continue;
-      const piece = this.#pieceFrom(parent, pieces);
-      if (piece === undefined) continue;
-      const rarity = this.#availability.of(piece) + parent.has.count + this.#random();
-      if (cost === bestCost && rarity >= bestRarity) continue;
-      best = { parent, piece };
-      bestCost = cost;
-      bestRarity = rarity;
-    }
-    return best;
-  }
-
-  #mayAsk(parent: Parent, nowMs: number): boolean {
-    return (
-      parent.stats.asideUntilMs <= nowMs &&
-      parent.inFlight < Math.min(this.#limits.maxPerParent, parent.stats.depth(this.#pieceLengthBytes))
-    );
-  }
-
-  /** Pieces it would send before ours, stretched for slow and distant parents. */
-  #cost(parent: Parent): number {
-    const slowness = parent.stats.slowness(this.#usualBytesPerMs, this.#limits.slowShare);
-    return (Math.max(parent.load, parent.inFlight) + 1) * slowness + parent.distance / 2;
-  }
-
   /** The very first piece is any of them: if all began with the rarest, all would want the same few. */
-  #pieceFrom(parent: Parent, pieces: PieceSet): number | undefined {
-    if (this.#order === 'ascending') return pieces.firstCommon(parent.has);
-    const isFirst = this.#held.count === 0 && this.#requests.isEmpty;
-    return this.#availability.rarest(pieces.common(parent.has), this.#random, isFirst);
+  #bestOf(pieces: PieceSet, nowMs: number): Choice | undefined {
+    return this.#parents.best(pieces, nowMs, this.#held.count === 0 && this.#requests.isEmpty);
   }
 
   #chooseHedge(nowMs: number): Choice | undefined {
     for (const [piece, requests] of this.#requests.pieces()) {
       const first = requests[0];
       if (!first || requests.length >= this.#limits.maxCopies || nowMs < first.hedgeAtMs) continue;
-      let best: Parent | undefined;
-      for (const parent of this.#parents.values()) {
-        if (
-          !parent.has.has(piece) ||
-          !this.#mayAsk(parent, nowMs) ||
-          requests.some((request) => request.parent === parent)
-        )
-          continue;
-        if (!best || this.#cost(parent) < this.#cost(best)) best = parent;
-      }
+      const best = this.#parents.bestFor(piece, requests, nowMs);
       if (best) return { piece, parent: best };
     }
     return undefined;
   }
 
   #start({ parent, piece }: Choice, nowMs: number): void {
-    const usualMs = (this.#pieceLengthBytes / (this.#usualBytesPerMs || Number.POSITIVE_INFINITY)) * (parent.load + 1);
-    const hedgeAtMs = nowMs + Math.max(this.#limits.hedgeMinMs, usualMs * this.#limits.hedgeFactor);
+    const hedgeAtMs =
+      nowMs + Math.max(this.#limits.hedgeMinMs, this.#parents.usualMs(parent) * this.#limits.hedgeFactor);
     this.#requests.add(parent, piece, nowMs, hedgeAtMs);
     this.#open.delete(piece);
-  }
-
-  #credit(request: Request, nowMs: number): void {
-    const { stats } = request.parent;
-    stats.delivered(this.#pieceLengthBytes, request.startedAtMs, nowMs);
-    const rate = stats.bytesPerMs;
-    this.#usualBytesPerMs = this.#usualBytesPerMs === 0 ? rate : 0.9 * this.#usualBytesPerMs + 0.1 * rate;
   }
 
   #forget(request: Request): void {

@@ -114,6 +114,13 @@ export class RequestBook {
     return wake;
   }
 
+  /** Does the parent hold a piece that is late elsewhere? */
+  hedges(parent: Parent, nowMs: number): boolean {
+    for (const [piece, [first]] of this.#byPiece)
+      if (first && first.hedgeAtMs <= nowMs && first.parent !== parent && parent.has.has(piece)) return true;
+    return false;
+  }
+
   remove(request: Request): void {
     const left = this.of(request.piece).filter((one) => one !== request);
     if (left.length > 0) this.#byPiece.set(request.piece, left);

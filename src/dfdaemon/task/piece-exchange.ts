@@ -188,7 +188,7 @@ export class PieceExchange {
       load: (uploads) => {
         if (!this.#picker || !this.#links.has(id)) return;
         this.#picker.parentLoad(id, uploads);
-        if (this.#picker.isHungry(performance.now(), this.#options.pieces.bytesPerSec)) this.#pump();
+        if (this.#picker.wouldAsk(id, performance.now(), this.#options.pieces.bytesPerSec)) this.#pump();
       },
       layout: (facts) => this.#options.events.layout(facts),
       lost: () => {

@@ -1,0 +1,150 @@
+/** The parents of one download: what each holds, what it was measured to give, and which is asked best. */
+import { Availability } from './availability.ts';
+import { ParentReturns } from './parent-returns.ts';
+import { ParentStats } from './parent-stats.ts';
+import type { PickerLimits } from './picker-limits.ts';
+import { PieceSet } from './piece-set.ts';
+import type { Random } from './random.ts';
+import type { Parent, Request } from './request-book.ts';
+
+/** `ascending` is how the original's daemons go about it; here to compare with. */
+export type PieceOrder = 'rarest' | 'ascending';
+
+export interface ParentBookOptions {
+  readonly pieceCount: number;
+  readonly pieceLengthBytes: number;
+  readonly random: Random;
+  readonly order: PieceOrder;
+  readonly limits: PickerLimits;
+}
+
+export interface Choice {
+  readonly piece: number;
+  readonly parent: Parent;
+}
+
+export class ParentBook {
+  readonly #options: ParentBookOptions;
+  readonly #availability: Availability;
+  readonly #parents = new Map<string, Parent>();
+  readonly #banned = new Set<string>();
+  readonly #returns = new ParentReturns();
+  /** Mean rate of all deliveries; parents are judged against it. */
+  #usualBytesPerMs = 0;
+
+  constructor(options: ParentBookOptions) {
+    this.#options = options;
+    this.#availability = new Availability(options.pieceCount);
+  }
+
+  get(parentId: string): Parent | undefined {
+    return this.#parents.get(parentId);
+  }
+
+  /** False when it was banned before or there are too many. */
+  add(id: string, distance: number): boolean {
+    if (this.#banned.has(id)) return false;
+    if (this.#parents.has(id)) return true;
+    if (this.#parents.size >= this.#options.limits.parents) return false;
+    const has = new PieceSet(this.#options.pieceCount);
+    this.#parents.set(id, { id, distance, has, stats: new ParentStats(), inFlight: 0, load: 0 });
+    return true;
+  }
+
+  remove(parent: Parent): void {
+    this.#parents.delete(parent.id);
+    this.#returns.changing(parent.stats);
+    this.#availability.lostAll(parent.has);
+  }
+
+  has(parent: Parent, pieces: PieceSet | number): void {
+    for (const piece of typeof pieces === 'number' ? [pieces] : pieces) this.#availability.gained(parent.has, piece);
+  }
+
+  load(parent: Parent, load: number): void {
+    if (load < parent.load) {
+      this.#returns.changing(parent.stats);
+      parent.stats.free();
+    }
+    parent.load = load;
+  }
+
+  failed(parent: Parent, piece: number, reason: 'busy' | 'temporary' | 'gone' | 'corrupt', nowMs: number): void {
+    const { limits } = this.#options;
+    this.#returns.changing(parent.stats);
+    if (reason === 'corrupt') this.#banned.add(parent.id);
+    else if (reason === 'gone') this.#availability.lost(parent.has, piece);
+    else if (reason === 'busy') {
+      parent.load = Math.max(parent.load, 1);
+      parent.stats.refused(nowMs, limits);
+    } else parent.stats.failed(nowMs, limits);
+    this.#returns.changed(parent.stats, nowMs);
+  }
+
+  delivered(request: Request, nowMs: number): void {
+    const { stats } = request.parent;
+    stats.delivered(this.#options.pieceLengthBytes, request.startedAtMs, nowMs);
+    const rate = stats.bytesPerMs;
+    this.#usualBytesPerMs = this.#usualBytesPerMs === 0 ? rate : 0.9 * this.#usualBytesPerMs + 0.1 * rate;
+  }
+
+  /** How long a piece takes from this parent as a rule; infinite while nothing is known. */
+  usualMs(parent: Parent): number {
+    return (this.#options.pieceLengthBytes / (this.#usualBytesPerMs || Number.POSITIVE_INFINITY)) * (parent.load + 1);
+  }
+
+  /** When the first of those set aside may be asked again; infinite when none is. */
+  firstReturnMs(nowMs: number): number {
+    return this.#returns.firstMs(this.#parents.values(), nowMs);
+  }
+
+  mayAsk(parent: Parent, nowMs: number): boolean {
+    const { limits, pieceLengthBytes } = this.#options;
+    return (
+      parent.stats.asideUntilMs <= nowMs &&
+      parent.inFlight < Math.min(limits.maxPerParent, parent.stats.depth(pieceLengthBytes))
+    );
+  }
+
+  /** `evenly`: any piece will do, not the rarest. */
+  best(pieces: PieceSet, nowMs: number, evenly: boolean): Choice | undefined {
+    let best: Choice | undefined;
+    let bestCost = Number.POSITIVE_INFINITY;
+    let bestRarity = Number.POSITIVE_INFINITY;
+    for (const parent of this.#parents.values()) {
+      if (parent.has.count === 0 || !this.mayAsk(parent, nowMs)) continue;
+      const cost = this.#cost(parent);
+      if (cost > bestCost) continue;
+      const piece = this.#pieceFrom(parent, pieces, evenly);
+      if (piece === undefined) continue;
+      const rarity = this.#availability.of(piece) + parent.has.count + this.#options.random();
+      if (cost === bestCost && rarity >= bestRarity) continue;
+      best = { parent, piece };
+      bestCost = cost;
+      bestRarity = rarity;
+    }
+    return best;
+  }
+
+  /** For one piece, from somebody who was not asked yet. */
+  bestFor(piece: number, asked: readonly Request[], nowMs: number): Parent | undefined {
+    let best: Parent | undefined;
+    for (const parent of this.#parents.values()) {
+      if (!parent.has.has(piece) || !this.mayAsk(parent, nowMs)) continue;
+      if (asked.some((request) => request.parent === parent)) continue;
+      if (!best || this.#cost(parent) < this.#cost(best)) best = parent;
+    }
+    return best;
+  }
+
+  /** Pieces it would send before ours, stretched for slow and distant parents. */
+  #cost(parent: Parent): number {
+    const slowness = parent.stats.slowness(this.#usualBytesPerMs, this.#options.limits.slowShare);
+    return (Math.max(parent.load, parent.inFlight) + 1) * slowness + parent.distance / 2;
+  }
+
+  #pieceFrom(parent: Parent, pieces: PieceSet, evenly: boolean): number | undefined {
+    if (this.#options.order === 'ascending') return pieces.firstCommon(parent.has);
+    return this.#availability.rarest(pieces.common(parent.has), this.#options.random, evenly);
+  }
+}
