@@ -4,6 +4,7 @@
  * transport: messages that take a latency, piece bodies that flow through the network, checksums that find wrong bytes.
  */
 import type { Decision, OfferedParent } from '../swarm/decisions.ts';
+import { HostLoad } from '../swarm/host-load.ts';
 import type { TaskLayout } from '../swarm/events.ts';
 import { PiecePicker } from '../swarm/piece-picker.ts';
 import { PieceSet } from '../swarm/piece-set.ts';
@@ -37,6 +38,8 @@ export class SimulatedDaemon {
   readonly lease: SimulatedLease;
   readonly receiving = new Map<string, SimulatedDaemon>();
   peerId = '';
+  /** What it last said of its uploads, as others have heard it. */
+  saidLoad = new HostLoad();
   life = 0;
   alive = false;
   /** This life has told the scheduler about itself. */
@@ -158,7 +161,11 @@ export class SimulatedDaemon {
 
   #connect(parentId: string): void {
     const parent = this.#parents.get(parentId);
-    if (!parent || this.#picker?.parentAdded(parentId, { distance: parent.distance }) !== true) return;
+    if (
+      !parent ||
+      this.#picker?.parentAdded(parentId, { distance: parent.distance, load: parent.daemon.saidLoad }) !== true
+    )
+      return;
     const { daemon } = parent;
     this.world.after(this.world.latencyMs(this, daemon), () => {
       if (daemon.peerId !== parentId || !daemon.alive) this.connectionLost(daemon, parentId);
@@ -225,7 +232,7 @@ export class SimulatedDaemon {
   hear(parentId: string, pieces: PieceSet | number): void {
     if (!this.#picker) return;
     this.#picker.parentHas(parentId, pieces);
-    this.#pumpFor(parentId);
+    if (this.world.hears(this.setup.index)) this.hearNews(parentId);
   }
 
   hearOffer(parentId: string, piece: number): void {
@@ -233,15 +240,16 @@ export class SimulatedDaemon {
     this.pump();
   }
 
-  hearLoad(parentId: string, load: number): void {
-    if (!this.#picker) return;
-    this.#picker.parentLoad(parentId, load);
-    this.#pumpFor(parentId);
+  /** A parent has said something, for a load in its `saidLoad`. Called for those that are not deaf at the moment. */
+  hearNews(parentId: string): void {
+    const picker = this.#picker;
+    if (this.#pumpQueued || !picker) return;
+    if (picker.wouldAsk(parentId, this.world.nowMs, this.setup.down.rateBytesPerSec)) this.pump();
+    else this.#listen();
   }
 
-  #pumpFor(parentId: string): void {
-    if (this.#pumpQueued) return;
-    if (this.#picker?.wouldAsk(parentId, this.world.nowMs, this.setup.down.rateBytesPerSec) === true) this.pump();
+  #listen(): void {
+    this.world.deafUntilMs[this.setup.index] = this.#picker?.deafUntilMs(this.world.nowMs) ?? 0;
   }
 
   /** Asks the picker soon; many announcements of one moment cost one call. */
@@ -263,6 +271,7 @@ export class SimulatedDaemon {
       if (!parent) continue;
       this.#ask(parent, parentId, piece);
     }
+    this.#listen();
     const wakeMs = picker.nextWakeMs(nowMs);
     if (wakeMs === undefined || wakeMs >= this.#wakeMs - 1) return;
     this.#wakeMs = wakeMs;
@@ -324,6 +333,7 @@ export class SimulatedDaemon {
   /** First bytes of a piece come in. */
   beginning(parentId: string, piece: number): void {
     this.#picker?.requestStarted(parentId, piece, this.world.nowMs);
+    this.#listen();
   }
 
   ending(parentId: string, piece: number): void {

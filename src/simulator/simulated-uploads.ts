@@ -1,4 +1,5 @@
 /** The parent side of a simulated daemon: UploadGate admits, SuperSeeder announces while it is at the origin, bodies flow. */
+import { HostLoad } from '../swarm/host-load.ts';
 import { SuperSeeder } from '../swarm/super-seeder.ts';
 import { UploadGate, type UploadRequest } from '../swarm/upload-gate.ts';
 import type { Flow } from './fluid-network.ts';
@@ -25,7 +26,7 @@ export class SimulatedUploads {
   readonly #daemon: SimulatedDaemon;
   readonly #world: World;
   readonly #sending = new Set<Sending>();
-  readonly #subscribers = new Set<SimulatedDaemon>();
+  readonly #subscribers = new Map<number, SimulatedDaemon>();
   #gate: UploadGate<Upload>;
   #seeder: SuperSeeder | undefined;
   #seedWakeMs = Number.POSITIVE_INFINITY;
@@ -43,13 +44,14 @@ export class SimulatedUploads {
   restart(): void {
     this.#seedWakeMs = Number.POSITIVE_INFINITY;
     this.#announcedLoad = 0;
+    this.#daemon.saidLoad = new HostLoad();
   }
 
   /** Everything that was being sent is lost. `silent`: the children are not told. */
   crash(silent: boolean): void {
     this.#seeder = undefined;
     for (const sending of Array.from(this.#sending)) this.#stopSending(sending);
-    if (!silent) for (const child of Array.from(this.#subscribers)) child.connectionLost(this.#daemon);
+    if (!silent) for (const child of this.#subscribers.values()) child.connectionLost(this.#daemon);
     this.#subscribers.clear();
     this.#gate = this.#newGate();
   }
@@ -58,7 +60,7 @@ export class SimulatedUploads {
   originBegan(): void {
     this.#gate.atOrigin = true;
     this.#seeder ??= this.#world.options.arm === 'ours' ? new SuperSeeder({}, this.#daemon.held) : undefined;
-    for (const child of this.#subscribers) this.#seeder?.childJoined(child.peerId);
+    for (const child of this.#subscribers.values()) this.#seeder?.childJoined(child.peerId);
   }
 
   /** Nothing more comes from the origin. */
@@ -75,7 +77,7 @@ export class SimulatedUploads {
   }
 
   subscribe(child: SimulatedDaemon): void {
-    this.#subscribers.add(child);
+    this.#subscribers.set(child.setup.index, child);
     if (this.#seeder) {
       this.#seeder.childJoined(child.peerId);
       this.#announceSeeded();
@@ -91,7 +93,7 @@ export class SimulatedUploads {
     if (this.#subscribers.size === 0) return;
     const { peerId } = this.#daemon;
     this.#world.after(this.#world.options.latencyMs, () => {
-      for (const child of this.#subscribers) if (!child.held.has(piece)) child.hear(peerId, piece);
+      for (const child of this.#subscribers.values()) if (!child.held.has(piece)) child.hear(peerId, piece);
     });
   }
 
@@ -135,7 +137,7 @@ export class SimulatedUploads {
   }
 
   childLeft(child: SimulatedDaemon): void {
-    this.#subscribers.delete(child);
+    this.#subscribers.delete(child.setup.index);
     this.#seeder?.childLeft(child.peerId);
     this.#gate.childLeft(child.peerId);
     for (const sending of this.#sending) if (sending.upload.child === child) this.#stopSending(sending);
@@ -174,7 +176,8 @@ export class SimulatedUploads {
       this.#announcedLoad = load;
       const { peerId } = this.#daemon;
       this.#world.after(this.#world.options.latencyMs, () => {
-        for (const child of this.#subscribers) child.hearLoad(peerId, load);
+        this.#daemon.saidLoad.says(load);
+        for (const [index, child] of this.#subscribers) if (this.#world.hears(index)) child.hearNews(peerId);
       });
     });
   }

@@ -26,6 +26,8 @@ export class World {
   readonly betweenZones: Link | undefined;
   readonly layout: TaskLayout;
   readonly daemons: SimulatedDaemon[] = [];
+  /** By the daemon's index: announcements before this time lead to nothing there. Kept together as it is asked most often of all. */
+  readonly deafUntilMs: Float64Array;
   readonly pickerSetup: { readonly order: PieceOrder; readonly limits: Partial<PickerLimits> };
   swarm: Swarm;
   originBytes = 0;
@@ -58,6 +60,7 @@ export class World {
             limits: { maxWaiting: 8, answerMs: options.deadlineMs, hedgeMinMs: options.deadlineMs, ...options.picker },
           };
     this.swarm = this.newSwarm();
+    this.deafUntilMs = new Float64Array(options.peers + options.seeds);
     const { faults } = options;
     for (let index = 0; index < options.peers + options.seeds; index += 1) {
       const isSeed = index < options.seeds;
@@ -90,6 +93,10 @@ export class World {
   /** Peers that have neither finished nor failed for good. */
   get pending(): number {
     return this.#pending;
+  }
+
+  hears(index: number): boolean {
+    return (this.deafUntilMs[index] ?? 0) <= this.nowMs;
   }
 
   isHeldElsewhere(asking: SimulatedDaemon, piece: number): boolean {

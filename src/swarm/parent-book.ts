@@ -1,5 +1,6 @@
 /** The parents of one download: what each holds, what it was measured to give, and which is asked best. */
 import { Availability } from './availability.ts';
+import type { HostLoad } from './host-load.ts';
 import { ParentReturns } from './parent-returns.ts';
 import { ParentStats } from './parent-stats.ts';
 import type { PickerLimits } from './picker-limits.ts';
@@ -42,18 +43,18 @@ export class ParentBook {
   }
 
   /** False when it was banned before or there are too many. */
-  add(id: string, distance: number): boolean {
+  add(id: string, distance: number, load: HostLoad): boolean {
     if (this.#banned.has(id)) return false;
     if (this.#parents.has(id)) return true;
     if (this.#parents.size >= this.#options.limits.parents) return false;
     const has = new PieceSet(this.#options.pieceCount);
-    this.#parents.set(id, { id, distance, has, stats: new ParentStats(), inFlight: 0, load: 0 });
+    this.#parents.set(id, { id, distance, has, stats: new ParentStats(), load, inFlight: 0 });
     return true;
   }
 
   remove(parent: Parent): void {
     this.#parents.delete(parent.id);
-    this.#returns.changing(parent.stats);
+    this.#returns.changing(parent);
     this.#availability.lostAll(parent.has);
   }
 
@@ -61,24 +62,14 @@ export class ParentBook {
     for (const piece of typeof pieces === 'number' ? [pieces] : pieces) this.#availability.gained(parent.has, piece);
   }
 
-  load(parent: Parent, load: number): void {
-    if (load < parent.load) {
-      this.#returns.changing(parent.stats);
-      parent.stats.free();
-    }
-    parent.load = load;
-  }
-
   failed(parent: Parent, piece: number, reason: 'busy' | 'temporary' | 'gone' | 'corrupt', nowMs: number): void {
     const { limits } = this.#options;
-    this.#returns.changing(parent.stats);
+    this.#returns.changing(parent);
     if (reason === 'corrupt') this.#banned.add(parent.id);
     else if (reason === 'gone') this.#availability.lost(parent.has, piece);
-    else if (reason === 'busy') {
-      parent.load = Math.max(parent.load, 1);
-      parent.stats.refused(nowMs, limits);
-    } else parent.stats.failed(nowMs, limits);
-    this.#returns.changed(parent.stats, nowMs);
+    else if (reason === 'busy') parent.stats.refused(nowMs, parent.load, limits);
+    else parent.stats.failed(nowMs, limits);
+    this.#returns.changed(parent, nowMs);
   }
 
   delivered(request: Request, nowMs: number): void {
@@ -90,7 +81,9 @@ export class ParentBook {
 
   /** How long a piece takes from this parent as a rule; infinite while nothing is known. */
   usualMs(parent: Parent): number {
-    return (this.#options.pieceLengthBytes / (this.#usualBytesPerMs || Number.POSITIVE_INFINITY)) * (parent.load + 1);
+    return (
+      (this.#options.pieceLengthBytes / (this.#usualBytesPerMs || Number.POSITIVE_INFINITY)) * (parent.load.uploads + 1)
+    );
   }
 
   /** When the first of those set aside may be asked again; infinite when none is. */
@@ -101,7 +94,7 @@ export class ParentBook {
   mayAsk(parent: Parent, nowMs: number): boolean {
     const { limits, pieceLengthBytes } = this.#options;
     return (
-      parent.stats.asideUntilMs <= nowMs &&
+      parent.stats.asideUntilMs(parent.load) <= nowMs &&
       parent.inFlight < Math.min(limits.maxPerParent, parent.stats.depth(pieceLengthBytes))
     );
   }
@@ -140,7 +133,7 @@ export class ParentBook {
   /** Pieces it would send before ours, stretched for slow and distant parents. */
   #cost(parent: Parent): number {
     const slowness = parent.stats.slowness(this.#usualBytesPerMs, this.#options.limits.slowShare);
-    return (Math.max(parent.load, parent.inFlight) + 1) * slowness + parent.distance / 2;
+    return (Math.max(parent.load.uploads, parent.inFlight) + 1) * slowness + parent.distance / 2;
   }
 
   #pieceFrom(parent: Parent, pieces: PieceSet, evenly: boolean): number | undefined {

@@ -1,28 +1,36 @@
 /** When the first of the parents that were set aside may be asked again, without looking at all of them every time. */
-import type { ParentStats } from './parent-stats.ts';
+import type { Parent } from './request-book.ts';
+
+type Aside = Pick<Parent, 'stats' | 'load'>;
 
 export class ParentReturns {
-  /** Undefined when all have to be looked at. */
+  /** Undefined when all have to be looked at; too early when that parent has said meanwhile that it has less to do. */
   #firstMs: number | undefined;
 
   /** Call before the parent's time changes or the parent goes: those of the others stay. */
-  changing(stats: ParentStats): void {
-    if (stats.asideUntilMs === this.#firstMs) this.#firstMs = undefined;
+  changing(parent: Aside): void {
+    if (asideUntilMs(parent) === this.#firstMs) this.#firstMs = undefined;
   }
 
   /** Call after the parent's time has changed. */
-  changed(stats: ParentStats, nowMs: number): void {
-    if (this.#firstMs !== undefined && stats.asideUntilMs > nowMs)
-      this.#firstMs = Math.min(this.#firstMs, stats.asideUntilMs);
+  changed(parent: Aside, nowMs: number): void {
+    if (this.#firstMs !== undefined && asideUntilMs(parent) > nowMs)
+      this.#firstMs = Math.min(this.#firstMs, asideUntilMs(parent));
   }
 
   /** Infinite when nobody is set aside. */
-  firstMs(parents: Iterable<{ readonly stats: ParentStats }>, nowMs: number): number {
+  firstMs(parents: Iterable<Aside>, nowMs: number): number {
     if (this.#firstMs !== undefined && this.#firstMs > nowMs) return this.#firstMs;
     let first = Number.POSITIVE_INFINITY;
-    for (const { stats } of parents)
-      if (stats.asideUntilMs > nowMs && stats.asideUntilMs < first) first = stats.asideUntilMs;
+    for (const parent of parents) {
+      const untilMs = asideUntilMs(parent);
+      if (untilMs > nowMs && untilMs < first) first = untilMs;
+    }
     this.#firstMs = first;
     return first;
   }
+}
+
+function asideUntilMs({ stats, load }: Aside): number {
+  return stats.asideUntilMs(load);
 }

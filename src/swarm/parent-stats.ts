@@ -1,12 +1,15 @@
 /** What one child measured of one parent: how fast pieces come, and whether they come at all. */
+import type { HostLoad } from './host-load.ts';
 import type { PickerLimits } from './picker-limits.ts';
 
 /** Weight of the newest sample. */
 const smoothing = 0.3;
 
 export class ParentStats {
-  /** Parent set aside until then; in the past when it is not. */
-  asideUntilMs = 0;
+  #demotedUntilMs = 0;
+  #busyUntilMs = 0;
+  /** `HostLoad.drops` at its last refusal. */
+  #refusedAtDrops = 0;
   /** Bytes per millisecond, from request to delivery, so waiting at the parent counts; 0 before the first delivery. */
   bytesPerMs = 0;
   /** Shortest time from request to first byte: the delay of the path. */
@@ -31,17 +34,20 @@ export class ParentStats {
   /** Repeated failures set it aside for a while. */
   failed(nowMs: number, limits: PickerLimits): void {
     this.#failures += 1;
-    if (this.#failures >= limits.failuresToDemote) this.asideUntilMs = nowMs + limits.demoteMs;
+    if (this.#failures >= limits.failuresToDemote) this.#demotedUntilMs = nowMs + limits.demoteMs;
   }
 
-  /** Its queue is full. */
-  refused(nowMs: number, limits: PickerLimits): void {
-    this.asideUntilMs = Math.max(this.asideUntilMs, nowMs + limits.busyMs);
+  /** Its queue is full: aside for a while, or until it has less to do. */
+  refused(nowMs: number, load: HostLoad, limits: PickerLimits): void {
+    this.#busyUntilMs = nowMs + limits.busyMs;
+    this.#refusedAtDrops = load.drops;
   }
 
-  /** It announced that it has less to do: its refusal is out of date. */
-  free(): void {
-    if (this.#failures === 0) this.asideUntilMs = 0;
+  /** Not to be asked before; in the past when it is not set aside. */
+  asideUntilMs(load: HostLoad): number {
+    return load.drops === this.#refusedAtDrops
+      ? Math.max(this.#demotedUntilMs, this.#busyUntilMs)
+      : this.#demotedUntilMs;
   }
 
   /** 1 for a parent of usual speed or unknown, more when it is slower than `share` of the usual. */

@@ -25,6 +25,8 @@ export interface PickerLimits {
   readonly busyMs: number;
   /** A parent below this share of the median rate only gets what no other parent has. */
   readonly slowShare: number;
+  /** While a download has pieces coming in, announcements are heeded so often. */
+  readonly lookAgainMs: number;
   readonly parents: number;
 }
 
@@ -42,5 +44,6 @@ export const defaultPickerLimits: PickerLimits = {
   demoteMs: 5000,
   busyMs: 50,
   slowShare: 0.1,
+  lookAgainMs: 10,
   parents: 256,
 };

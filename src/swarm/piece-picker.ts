@@ -15,6 +15,7 @@
  * missing piece. Load comes first because an idle uplink is lost for good, while the second-rarest piece is nearly as
  * good as the rarest. Among idle parents those with fewer pieces are taken, since others can use them the least.
  */
+import { HostLoad } from './host-load.ts';
 import { type Choice, ParentBook, type PieceOrder } from './parent-book.ts';
 import { defaultPickerLimits, type PickerLimits } from './picker-limits.ts';
 import { PieceSet } from './piece-set.ts';
@@ -41,6 +42,12 @@ export interface PickerOptions {
   /** Downlink when it is known for sure, such as a configured rate limit; otherwise it is learned. */
   readonly capacityBytesPerSec?: number | undefined;
   readonly order?: PieceOrder;
+}
+
+export interface ParentOptions {
+  readonly distance?: number;
+  /** Shared by all who hear of this host's load. */
+  readonly load?: HostLoad;
 }
 
 export class PiecePicker {
@@ -86,6 +93,16 @@ export class PiecePicker {
   }
 
   /**
+   * Until then no announcement of a parent leads to a request, whatever it says, unless something else happens here.
+   * While pieces come in, looking again so often is enough to see that they no longer fill the line.
+   */
+  deafUntilMs(nowMs: number): number {
+    const { running, waiting } = this.#requests;
+    if (running >= this.#limits.maxRunning || waiting >= this.#limits.maxWaiting) return Number.POSITIVE_INFINITY;
+    return this.#hasRoom(nowMs) ? nowMs : nowMs + this.#limits.lookAgainMs;
+  }
+
+  /**
    * Would ask this parent for something now: what the parent just announced is worth a call of next(). Most announcements
    * are not, and this costs far less.
    */
@@ -98,8 +115,8 @@ export class PiecePicker {
   }
 
   /** False when the parent was banned before or there are too many; its announcements are then ignored. */
-  parentAdded(parentId: string, options: { readonly distance?: number } = {}): boolean {
-    return this.#parents.add(parentId, options.distance ?? 1);
+  parentAdded(parentId: string, { distance = 1, load = new HostLoad() }: ParentOptions = {}): boolean {
+    return this.#parents.add(parentId, distance, load);
   }
 
   /** Its requests are forgotten; the pieces become free for others. */
@@ -116,10 +133,9 @@ export class PiecePicker {
     if (parent) this.#parents.has(parent, pieces);
   }
 
-  /** How many uploads run and wait at the parent, when it announces that. */
+  /** How many uploads run and wait at the parent, when it announces that; or say so to the HostLoad it was added with. */
   parentLoad(parentId: string, load: number): void {
-    const parent = this.#parents.get(parentId);
-    if (parent) this.#parents.load(parent, load);
+    this.#parents.get(parentId)?.load.says(load);
   }
 
   /**

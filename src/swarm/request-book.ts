@@ -1,5 +1,6 @@
 /** Which pieces a download has asked whom for, and how far each request is. Decides nothing. */
 import { DragonflyError } from '../core/errors.ts';
+import type { HostLoad } from './host-load.ts';
 import type { ParentStats } from './parent-stats.ts';
 import type { PickerLimits } from './picker-limits.ts';
 import type { PieceSet } from './piece-set.ts';
@@ -9,9 +10,8 @@ export interface Parent {
   readonly distance: number;
   readonly has: PieceSet;
   readonly stats: ParentStats;
+  readonly load: HostLoad;
   inFlight: number;
-  /** Uploads running and waiting there, as it last said, and ours since. */
-  load: number;
 }
 
 export interface Request {
@@ -71,7 +71,6 @@ export class RequestBook {
     if (requests) requests.push(request);
     else this.#byPiece.set(piece, [request]);
     parent.inFlight += 1;
-    parent.load += 1;
     this.#waiting += 1;
   }
 
@@ -125,7 +124,6 @@ export class RequestBook {
     const left = this.of(request.piece).filter((one) => one !== request);
     if (left.length > 0) this.#byPiece.set(request.piece, left);
     else this.#byPiece.delete(request.piece);
-    if (request.parent.load > 0) request.parent.load -= 1;
     this.setAside(request);
   }
 }
