@@ -360,7 +360,7 @@ export class SimulatedDaemon {
       this.#reportQueued = true;
       this.world.after(reportEveryMs, () => this.#flushReport());
     }
-    this.uploads.stored(piece);
+    this.uploads.stored(piece, from === 'source');
     if (this.held.count === this.world.pieceCount) this.#finish();
   }
 

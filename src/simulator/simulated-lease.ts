@@ -52,13 +52,12 @@ export class SimulatedLease {
       Math.max(from, lease.range.first),
       lease.range.end ?? this.#daemon.world.pieceCount,
     );
-    if (piece === undefined) {
+    if (piece === undefined || !this.#daemon.world.originIsUp) {
       this.#daemon.uploads.originEnded();
       this.#lease = undefined;
-      return;
     }
+    if (piece === undefined) return;
     if (!this.#daemon.world.originIsUp) {
-      this.#lease = undefined;
       this.#daemon.world.toScheduler(this.#daemon, (swarm, nowMs) =>
         swarm.originFailed(this.#daemon.peerId, { permanent: false, error: { message: 'the origin is down' } }, nowMs),
       );

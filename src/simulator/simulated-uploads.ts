@@ -69,9 +69,10 @@ export class SimulatedUploads {
     this.#announceSeeded();
   }
 
-  stored(piece: number): void {
+  stored(piece: number, fromOrigin: boolean): void {
     if (this.#seeder) {
-      this.#seeder.pieceHeld(piece);
+      if (fromOrigin) this.#seeder.pieceHeld(piece);
+      else this.#seeder.pieceShared(piece);
       this.#announceSeeded();
     } else this.#announce(piece);
   }
@@ -119,7 +120,7 @@ export class SimulatedUploads {
   }
 
   asked(upload: Upload): boolean {
-    if (!this.#daemon.held.has(upload.piece) || this.#seeder?.allows(upload.childId, upload.piece) === false) {
+    if (!this.#daemon.held.has(upload.piece)) {
       upload.child.refused(this.#daemon.peerId, upload.piece, 'gone', upload.childLife);
       return true;
     }

@@ -37,7 +37,14 @@ export class Membership {
     this.#seedRing = new HashRing(seeds.map((host) => host.id));
   }
 
+  /** For good. */
   remove(peer: Peer, nowMs: number): void {
+    this.#parts.origin.holderLeaves(peer, nowMs);
+    this.forget(peer, nowMs);
+  }
+
+  /** It registers anew, with what it holds. */
+  forget(peer: Peer, nowMs: number): void {
     const { roster, out, matchmaker, origin } = this.#parts;
     if (peer.lease) origin.end(peer.lease, nowMs);
     for (const edge of Array.from(peer.parents.values())) matchmaker.disconnect(edge);

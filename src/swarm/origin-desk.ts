@@ -97,6 +97,14 @@ export class OriginDesk {
     this.#around.wakeAt(peer.task, untilMs);
   }
 
+  /** A peer leaves that may have passed on what nobody else is known to hold: those who got it have a moment to report. */
+  holderLeaves(peer: Peer, nowMs: number): void {
+    const { task } = peer;
+    if (task.peers.size === 1 || peer.pieces.count === 0 || !(peer.lease || holdsAlone(peer))) return;
+    task.quietUntilMs = Math.max(task.quietUntilMs, nowMs + this.#around.limits.reportGraceMs);
+    this.#around.wakeAt(task, task.quietUntilMs);
+  }
+
   /** This peer does not get what others hold: it fetches what it lacks itself, once more. One rescue at a time per task. */
   rescue(peer: Peer, nowMs: number): void {
     const { task } = peer;
@@ -242,6 +250,12 @@ export class OriginDesk {
       this.#grant(seed, { first: middle, end: widest.end }, nowMs);
     }
   }
+}
+
+/** Of some piece it is the only known holder. */
+function holdsAlone({ task, pieces, sharing }: Peer): boolean {
+  if (sharing) for (const piece of pieces) if (task.holders[piece] === 1) return true;
+  return false;
 }
 
 function anyDownloading(task: Task): boolean {

@@ -58,7 +58,7 @@ export interface Task {
   /** Seed hosts that failed this task, until when they are left alone. */
   readonly failedSeeds: Map<string, number>;
   originFailures: number;
-  /** After a scheduler restart: peers that hold pieces are still coming back, the origin is not asked before. */
+  /** The origin is not asked before: peers that hold pieces may be coming back, or have not reported them yet. */
   quietUntilMs: number;
   lastOriginError: OriginError | undefined;
   updatedAtMs: number;

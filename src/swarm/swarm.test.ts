@@ -110,6 +110,25 @@ test('a lease without progress goes to somebody else', () => {
   assertInvariants(swarm);
 });
 
+test('when a lease holder leaves, those who got pieces of it report before the origin is asked again', () => {
+  const { reportGraceMs } = defaultSwarmLimits;
+  const swarm = newSwarm(['first', 'second']);
+  register(swarm, 'first', 0);
+  register(swarm, 'second', 1);
+  swarm.piecesFinished('first', { pieces: [0], from: 'source' }, 100);
+  assert.deepEqual(leases(swarm.peerLeft('first', 200)), []);
+  assert.deepEqual(leases(swarm.piecesFinished('second', { pieces: [0, 1, 2], from: 'first' }, 300)), []);
+  assert.deepEqual(leases(swarm.tick(199 + reportGraceMs)), []);
+  assert.deepEqual(leases(swarm.tick(200 + reportGraceMs)), [{ peer: 'second', first: 3, end: pieceCount }]);
+});
+
+test('a lease holder that leaves with nothing is replaced at once', () => {
+  const swarm = newSwarm(['first', 'second']);
+  register(swarm, 'first', 0);
+  register(swarm, 'second', 1);
+  assert.deepEqual(leases(swarm.peerLeft('first', 200)), [{ peer: 'second', first: 0, end: pieceCount }]);
+});
+
 test('a seed takes the upper half of a lease, but nothing that somebody holds', () => {
   const swarm = newSwarm(['first', 'second'], { stripePieces: 2 });
   register(swarm, 'first', 0);

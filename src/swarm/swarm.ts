@@ -117,7 +117,7 @@ export class Swarm {
   registerPeer(request: RegisterPeer, nowMs: number): Decision[] {
     const host = this.#roster.hostOf(request.hostId);
     const old = this.#roster.peers.get(request.peerId);
-    if (old) this.#membership.remove(old, nowMs);
+    if (old) this.#membership.forget(old, nowMs);
     const unknownLayout = this.#roster.tasks.get(request.taskId)?.layout === undefined;
     const task = this.#roster.taskFor(request, nowMs);
     if (unknownLayout && task.layout) this.#tellLayout(task, task.layout);
