@@ -60,6 +60,7 @@ export class SimulatedUploads {
   originBegan(): void {
     this.#gate.atOrigin = true;
     this.#seeder ??= this.#world.options.arm === 'ours' ? new SuperSeeder({}, this.#daemon.held) : undefined;
+    this.#seeder?.moreComes();
     for (const child of this.#subscribers.values()) this.#seeder?.childJoined(child.peerId);
   }
 
@@ -124,6 +125,7 @@ export class SimulatedUploads {
       upload.child.refused(this.#daemon.peerId, upload.piece, 'gone', upload.childLife);
       return true;
     }
+    this.#seeder?.pieceAsked(upload.piece, this.#world.nowMs);
     const accepted = this.#gate.request(upload, this.#world.nowMs, this.#daemon.setup.up.rateBytesPerSec);
     this.#pumpGate();
     return accepted;
