@@ -190,6 +190,7 @@ export class DfdaemonService implements Closable {
         poolBytes: memory.sent,
         ...(security.pieceServer && { tls: security.pieceServer }),
         logger,
+        onAsked: (taskId, piece) => engine.pieceAsked(taskId, piece),
         onServed: ({ taskId, number, bytes }) => {
           metrics.uploadTraffic.inc(bytes);
           engine.pieceServed(taskId, number);

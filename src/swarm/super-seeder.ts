@@ -15,11 +15,20 @@ export interface Announcement {
 export interface SuperSeederOptions {
   /** Pieces offered to one child and not yet fetched. */
   readonly perChild: number;
-  /** An offered piece that was not fetched after so long is offered to somebody else too. */
+  /** A child that does not ask for what it is offered within this time has the piece already, or is stuck. */
+  readonly claimMs: number;
+  /** Once it has asked, it gets this long: offering the piece to somebody else while a slow uplink gets through all offers sends it twice. */
   readonly patienceMs: number;
+  /** Children that may let an offer of a piece pass before everybody is told of it. */
+  readonly passes: number;
 }
 
-export const defaultSuperSeederOptions: SuperSeederOptions = { perChild: 1, patienceMs: 1000 };
+export const defaultSuperSeederOptions: SuperSeederOptions = {
+  perChild: 1,
+  claimMs: 1000,
+  patienceMs: 15_000,
+  passes: 2,
+};
 
 interface Child {
   readonly id: string;
@@ -32,8 +41,9 @@ interface Child {
 
 interface Offer {
   readonly child: Child;
-  readonly piece: number;
-  readonly untilMs: number;
+  /** The child has asked for the piece. */
+  claimed: boolean;
+  untilMs: number;
 }
 
 export class SuperSeeder {
@@ -43,6 +53,8 @@ export class SuperSeeder {
   readonly #fresh = new Set<number>();
   readonly #offers = new Map<number, Offer>();
   readonly #sent = new Set<number>();
+  /** How many children let an offer of the piece pass. */
+  readonly #passed = new Map<number, number>();
   readonly #shared: Set<number>;
   #complete = false;
 
@@ -76,15 +88,26 @@ export class SuperSeeder {
     if (!this.#shared.has(piece) && !this.#sent.has(piece) && !this.#offers.has(piece)) this.#fresh.add(piece);
   }
 
-  /** May this child have this piece now? Not when it would be a second copy while others wait for their first. */
-  allows(childId: string, piece: number): boolean {
-    const offer = this.#offers.get(piece);
-    return offer ? offer.child.id === childId : this.#shared.has(piece) || this.#isSpread;
+  /** Another lease: more comes from the origin. What everybody was told of stays common. */
+  moreComes(): void {
+    if (this.#isSpread) {
+      for (const piece of this.#sent) this.#shared.add(piece);
+      this.#sent.clear();
+    }
+    this.#complete = false;
   }
 
   /** No further pieces will come. */
   allHeld(): void {
     this.#complete = true;
+  }
+
+  /** A child came for the piece; whether it gets it at once is another matter. */
+  pieceAsked(piece: number, nowMs: number): void {
+    const offer = this.#offers.get(piece);
+    if (!offer || offer.claimed) return;
+    offer.claimed = true;
+    offer.untilMs = nowMs + this.#options.patienceMs;
   }
 
   /** The child got the piece from here, or announced that it has it from elsewhere. */
@@ -104,7 +127,7 @@ export class SuperSeeder {
       if (offer.untilMs > nowMs) continue;
       offer.child.offered -= 1;
       this.#offers.delete(piece);
-      this.#fresh.add(piece);
+      this.#pass(piece);
     }
     for (const piece of this.#fresh) {
       const child = this.#leastOffered(piece);
@@ -114,7 +137,7 @@ export class SuperSeeder {
         this.#sent.add(piece); // nobody came for it: it may as well be told to everybody
         continue;
       }
-      this.#offers.set(piece, { child, piece, untilMs: nowMs + this.#options.patienceMs });
+      this.#offers.set(piece, { child, claimed: false, untilMs: nowMs + this.#options.claimMs });
       child.offered += 1;
       child.asked.add(piece);
       announcements.push({ childId: child.id, piece, exclusive: true });
@@ -122,6 +145,13 @@ export class SuperSeeder {
     this.#tell(this.#shared, announcements);
     if (this.#isSpread) this.#tell(this.#sent, announcements);
     return announcements;
+  }
+
+  #pass(piece: number): void {
+    const passed = (this.#passed.get(piece) ?? 0) + 1;
+    this.#passed.set(piece, passed);
+    if (passed < this.#options.passes) this.#fresh.add(piece);
+    else this.#sent.add(piece);
   }
 
   get #isSpread(): boolean {

@@ -50,16 +50,18 @@ test('its listeners hear how much there is to do', async () => {
   assert.deepEqual(loads, [1, 0]);
 });
 
-test('over the wire: busy concerns one request, and the connection goes on', async (t) => {
+test('over the wire: busy concerns one request, is heard of, and the connection goes on', async (t) => {
   const content = transportContent(2 * pieceLengthBytes);
   await using desk = new UploadDesk({ maxActive: 1 });
-  const { server } = await startParent(t, content, { uploads: desk });
+  const asked: number[] = [];
+  const { server } = await startParent(t, content, { uploads: desk, onAsked: (_, piece) => asked.push(piece) });
   const child = await Child.create(t, content.length);
   const turn = await desk.enter({ childId: 'another', taskId: 'task', piece: 0 }, pieceBytes, signal);
   await assert.rejects(child.fetch(0, server.port), hasCode('RESOURCE_EXHAUSTED'));
   turn?.[Symbol.dispose]();
   await child.fetch(0, server.port);
   await child.fetch(1, server.port);
+  assert.deepEqual(asked, [0, 0, 1]);
 });
 
 test('a child of the original gets its piece when it is its turn', async (t) => {

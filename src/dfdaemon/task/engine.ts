@@ -112,6 +112,11 @@ export class TaskEngine implements Closable {
     return false;
   }
 
+  /** A child has come for a piece of this node. */
+  pieceAsked(taskId: string, piece: number): void {
+    this.#announcers.get(taskId)?.asked(piece);
+  }
+
   /** A child has got a piece from this node. */
   pieceServed(taskId: string, piece: number): void {
     this.#announcers.get(taskId)?.served(piece);

@@ -6,12 +6,6 @@
 import { SuperSeeder } from '../../swarm/super-seeder.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
 
-/**
- * One piece is on offer to a child at a time, for long enough that a slow uplink gets through all offers: offering a
- * piece to somebody else too soon sends it twice. A child that goes away gives its offers back at once.
- */
-const offering = { perChild: 1, patienceMs: 15_000 };
-
 export interface AnnouncementListener {
   /** The node holds this piece. */
   has(piece: number): void;
@@ -58,8 +52,8 @@ export class PieceAnnouncer implements Disposable {
   /** This node is at the origin: what it holds and gets is spread before it is repeated. */
   leaseBegan(): void {
     this.#atOrigin = true;
-    if (this.#seeder) return;
-    this.#seeder = new SuperSeeder(offering, this.#stored.pieces);
+    if (this.#seeder) return this.#seeder.moreComes();
+    this.#seeder = new SuperSeeder({}, this.#stored.pieces);
     for (const childId of this.#listeners.keys()) this.#seeder.childJoined(childId);
     this.#announce();
   }
@@ -69,6 +63,11 @@ export class PieceAnnouncer implements Disposable {
     this.#atOrigin = false;
     this.#seeder?.allHeld();
     this.#announce();
+  }
+
+  /** A child has come for the piece. */
+  asked(piece: number): void {
+    this.#seeder?.pieceAsked(piece, performance.now());
   }
 
   /** A child has got the piece from here. */

@@ -44,6 +44,7 @@ export interface PieceServerOptions {
   readonly tls?: TransportTls;
   readonly logger?: Logger;
   /** Called after each piece that was sent in full. */
+  readonly onAsked?: (taskId: string, piece: number) => void;
   readonly onServed?: (piece: ServedPiece) => void;
   /** Admits uploads; absent: all start at once. */
   readonly uploads?: UploadDesk;
@@ -244,6 +245,7 @@ export class PieceServer {
       childId: remoteOf(socket),
       limits: this.#limits,
       logger: this.#options.logger,
+      asked: (taskId, piece) => this.#options.onAsked?.(taskId, piece),
       served: (piece) => this.#options.onServed?.(piece),
     });
     this.#connections.add(connection);

@@ -38,6 +38,8 @@ export interface ServerConnectionContext {
   readonly childId: string;
   readonly limits: ServerLimits;
   readonly logger: Logger | undefined;
+  /** A child wants this piece, which is here. */
+  readonly asked: (taskId: string, piece: number) => void;
   readonly served: (piece: ServedPiece) => void;
 }
 
@@ -137,7 +139,8 @@ export class ServerConnection {
       return;
     }
     using _piece = piece;
-    const { uploads, sender, childId, served } = this.#context;
+    const { uploads, sender, childId, asked, served } = this.#context;
+    asked(task.id, piece.number);
     const { signal } = this.#controller;
     using turn = await uploads?.enter(
       { childId, taskId: task.id, piece: piece.number, patient: !query.persistent },
