@@ -206,6 +206,7 @@ export class SimulatedDaemon {
       // ours find out what the line carries, the comparison arms ask for as much as they may
       capacityBytesPerSec: this.world.options.arm === 'ours' ? undefined : Number.POSITIVE_INFINITY,
     });
+    this.#listen();
     for (const parentId of this.#parents.keys()) this.#connect(parentId);
     if (this.#picker.isComplete) this.#finish();
   }
