@@ -93,7 +93,7 @@ export const dfdaemonConfigSchema = z.object({
     seedPeer: misplaced(seedPeer.optional(), 'scheduler.manager.seedPeer'),
     netAddrs: z.array(netAddress).default([]),
     scheduleTimeout: durationMs('30s').describe(
-      'how long a connected scheduler may give nothing before the origin is asked',
+      'how long a connected scheduler may give nothing before it is asked for something; one without origin leases: before the origin is asked',
     ),
     disableAutoBackSource: z.boolean().default(false).describe('never go to the origin from this node'),
   }),

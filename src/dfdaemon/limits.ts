@@ -18,6 +18,8 @@ export const daemonLimits = {
   leaseProgressMs: 2000,
   /** Without any parent that could still give something, and no word from a scheduler, this node goes to the origin itself. */
   starvedMs: 500,
+  /** A scheduler that is there is asked so often for something to do before this node goes to the origin without a lease. */
+  starvedAsks: 3,
   /** Reconnections to schedulers during one download. */
   sessionAttempts: 16,
   sessionBackoffMs: 250,

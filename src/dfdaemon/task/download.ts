@@ -46,7 +46,11 @@ export class Download {
   #wanted: PieceSet | undefined = new PieceSet();
   readonly #keeper: SessionKeeper;
   readonly #origin: OriginDuty;
-  readonly #starvation = new StarvationWatch((patienceMs) => this.#goToOrigin(patienceMs));
+  readonly #starvation = new StarvationWatch({
+    patienceMs: () => this.#patienceMs(),
+    ask: (patienceMs) => this.#keeper.session?.starved(patienceMs) === true,
+    giveUp: (patienceMs) => this.#goToOrigin(patienceMs),
+  });
   #learning = false;
   #change = Promise.withResolvers<void>();
   #state: DownloadState = 'running';
@@ -184,7 +188,7 @@ export class Download {
         dropParents: (ids) => this.#exchange.dropParents(ids),
         lease: (lease) => this.#fetchFromOrigin(lease),
         revokeLease: (id) => {
-          this.#origin.revoke(id);
+          if (!this.#origin.revoke(id)) return;
           this.#context.announcer().leaseEnded();
           this.#exchange.originReleased();
         },
@@ -285,18 +289,19 @@ export class Download {
 
   /**
    * The last resort: with nothing under way and nobody who gives anything, this node goes to the origin. A connected
-   * scheduler may take the schedule timeout; parents that are alive but have nothing new yet are worth a while; without
-   * either there is only a short grace, so that a scheduler that restarts does not send every node to the origin.
+   * scheduler may take the schedule timeout, and is asked then; parents that are alive but have nothing new yet are worth a
+   * while; without either there is only a short grace, so that a scheduler that restarts does not send every node there.
    */
   #watchStarvation(): void {
     const waiting = this.#state === 'running' && !this.#origin.active && this.#exchange.idle;
     this.#receipt.waiting(waiting);
-    if (waiting && this.#request.disableBackToSource !== true) this.#starvation.idle(this.#patienceMs());
+    if (waiting && this.#request.disableBackToSource !== true) this.#starvation.idle();
     else this.#starvation.busy();
   }
 
   #goToOrigin(patienceMs: number): void {
-    this.#context.logger.warn(
+    const { logger } = this.#context;
+    logger.warn(
       { taskId: this.taskId, patienceMs },
       'neither scheduler nor parents give anything: going to the origin',
     );
@@ -307,14 +312,9 @@ export class Download {
     const { scheduleTimeoutMs, pieceTimeoutMs, schedulerKinds } = this.#context;
     if (this.#keeper.session?.connected === true) return scheduleTimeoutMs;
     if (this.#exchange.parentCount > 0) return pieceTimeoutMs;
-    switch (schedulerKinds()) {
-      case 'none':
-        return 0;
-      case 'original': // takes its time before its first word
-        return scheduleTimeoutMs;
-      case 'extended':
-        return daemonLimits.starvedMs;
-    }
+    const kind = schedulerKinds();
+    if (kind === 'none') return 0;
+    return kind === 'original' ? scheduleTimeoutMs : daemonLimits.starvedMs; // the original takes its time before its first word
   }
 
   async #finishIfComplete(): Promise<void> {

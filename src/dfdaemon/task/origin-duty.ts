@@ -83,11 +83,13 @@ export class OriginDuty {
     this.#active = active;
   }
 
-  revoke(leaseId: string): void {
+  /** False when it is not the lease that is held. */
+  revoke(leaseId: string): boolean {
     const active = this.#active;
-    if (active?.lease.id !== leaseId) return;
+    if (active?.lease.id !== leaseId) return false;
     this.#active = undefined;
     active.controller.abort(new DragonflyError('CANCELLED', 'the origin lease was revoked'));
+    return true;
   }
 
   async #run(fetch: OriginFetch, self: () => Active): Promise<void> {

@@ -6,7 +6,7 @@ import type { DragonflyError } from '../../core/errors.ts';
 import type { Logger } from '../../core/logger.ts';
 import { pieceSpan, type PieceLayout } from '../../core/piece-layout.ts';
 import { PieceSet } from '../../swarm/piece-set.ts';
-import { Download, Peer } from '../../rpc/generated/common/v2/common.ts';
+import { Download } from '../../rpc/generated/common/v2/common.ts';
 import {
   AnnouncePeerRequest,
   type AnnouncePeerResponse,
@@ -171,13 +171,13 @@ export class SchedulerSession {
     });
   }
 
-  /** Asks for other parents than these. */
-  reschedule(blocked: readonly ParentAddress[], description: string): void {
+  /** Nothing has come for so long: asks for parents or a lease. False without a scheduler that gives leases. */
+  starved(idleMs: number): boolean {
+    if (!this.#connected || !this.#extended) return false;
     this.#flush();
-    this.#send({
-      $case: 'reschedulePeerRequest',
-      value: { candidateParents: blocked.map(({ peerId }) => Peer.fromPartial({ id: peerId })), description },
-    });
+    const description = `nothing has come for ${idleMs} ms`;
+    this.#send({ $case: 'reschedulePeerRequest', value: { candidateParents: [], description } });
+    return true;
   }
 
   leaseStarted(lease: OriginLease): void {

@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { daemonLimits } from '../limits.ts';
+import { StarvationWatch } from './starvation-watch.ts';
+
+/** Runs a watch of an idle download until it gives up; how often it has asked by then. */
+async function asksOf(answers: (nth: number) => boolean): Promise<number> {
+  let asked = 0;
+  const gaveUp = Promise.withResolvers<void>();
+  const watch = new StarvationWatch({
+    patienceMs: () => 1,
+    ask: () => answers(asked++),
+    giveUp: () => gaveUp.resolve(),
+  });
+  watch.idle();
+  await gaveUp.promise;
+  watch.busy();
+  return asked;
+}
+
+test('a scheduler that is there is asked before the node goes to the origin by itself', async () => {
+  assert.equal(await asksOf(() => true), daemonLimits.starvedAsks);
+});
+
+test('without one, or when it has gone, nobody is waited for', async () => {
+  assert.equal(await asksOf(() => false), 1);
+  assert.equal(await asksOf((nth) => nth === 0), 2);
+});
+
+test('whoever gets something to do has all its patience again', async () => {
+  let asked = 0;
+  const again = Promise.withResolvers<void>();
+  const gaveUp = Promise.withResolvers<void>();
+  const watch = new StarvationWatch({
+    patienceMs: () => 1,
+    ask: () => {
+      asked += 1;
+      if (asked === daemonLimits.starvedAsks) setImmediate(() => again.resolve());
+      return true;
+    },
+    giveUp: () => gaveUp.resolve(),
+  });
+  watch.idle();
+  await again.promise;
+  const before = asked;
+  watch.busy();
+  watch.idle();
+  await gaveUp.promise;
+  assert.equal(asked - before, daemonLimits.starvedAsks);
+});
