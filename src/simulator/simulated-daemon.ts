@@ -352,6 +352,7 @@ export class SimulatedDaemon {
   /** A verified piece is on disk; `from` is a peer id or `source`. */
   stored(piece: number, from: string): void {
     this.held.add(piece);
+    this.world.stored(this.setup.index, piece);
     if (from === 'source') this.#picker?.pieceArrived(piece, undefined, this.world.nowMs);
     const batch = this.#report.get(from);
     if (batch) batch.add(piece);

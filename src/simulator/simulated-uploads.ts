@@ -95,7 +95,7 @@ export class SimulatedUploads {
     if (this.#subscribers.size === 0) return;
     const { peerId } = this.#daemon;
     this.#world.after(this.#world.options.latencyMs, () => {
-      for (const child of this.#subscribers.values()) if (!child.held.has(piece)) child.hear(peerId, piece);
+      for (const [index, child] of this.#subscribers) if (!this.#world.holds(index, piece)) child.hear(peerId, piece);
     });
   }
 

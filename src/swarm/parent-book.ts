@@ -93,9 +93,10 @@ export class ParentBook {
 
   mayAsk(parent: Parent, nowMs: number): boolean {
     const { limits, pieceLengthBytes } = this.#options;
+    if (parent.stats.isAside(parent.load, nowMs)) return false;
+    // the usual case first: this is asked of every parent for every choice
     return (
-      parent.stats.asideUntilMs(parent.load) <= nowMs &&
-      parent.inFlight < Math.min(limits.maxPerParent, parent.stats.depth(pieceLengthBytes))
+      parent.inFlight === 0 || parent.inFlight < Math.min(limits.maxPerParent, parent.stats.depth(pieceLengthBytes))
     );
   }
 
@@ -105,7 +106,7 @@ export class ParentBook {
     let bestCost = Number.POSITIVE_INFINITY;
     let bestRarity = Number.POSITIVE_INFINITY;
     for (const parent of this.#parents.values()) {
-      if (parent.has.count === 0 || !this.mayAsk(parent, nowMs)) continue;
+      if (!this.mayAsk(parent, nowMs) || parent.has.count === 0) continue;
       const cost = this.#cost(parent);
       if (cost > bestCost) continue;
       const piece = this.#pieceFrom(parent, pieces, evenly);

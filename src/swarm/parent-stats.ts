@@ -6,6 +6,7 @@ import type { PickerLimits } from './picker-limits.ts';
 const smoothing = 0.3;
 
 export class ParentStats {
+  /** Whole numbers: they lie within the object, and every choice reads them of every parent. */
   #demotedUntilMs = 0;
   #busyUntilMs = 0;
   /** `HostLoad.drops` at its last refusal. */
@@ -34,13 +35,17 @@ export class ParentStats {
   /** Repeated failures set it aside for a while. */
   failed(nowMs: number, limits: PickerLimits): void {
     this.#failures += 1;
-    if (this.#failures >= limits.failuresToDemote) this.#demotedUntilMs = nowMs + limits.demoteMs;
+    if (this.#failures >= limits.failuresToDemote) this.#demotedUntilMs = Math.ceil(nowMs + limits.demoteMs);
   }
 
   /** Its queue is full: aside for a while, or until it has less to do. */
   refused(nowMs: number, load: HostLoad, limits: PickerLimits): void {
-    this.#busyUntilMs = nowMs + limits.busyMs;
+    this.#busyUntilMs = Math.ceil(nowMs + limits.busyMs);
     this.#refusedAtDrops = load.drops;
+  }
+
+  isAside(load: HostLoad, nowMs: number): boolean {
+    return this.#demotedUntilMs > nowMs || (this.#busyUntilMs > nowMs && load.drops === this.#refusedAtDrops);
   }
 
   /** Not to be asked before; in the past when it is not set aside. */
