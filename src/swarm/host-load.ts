@@ -7,13 +7,13 @@ export class HostLoad {
     return this.#uploads;
   }
 
-  /** How often it has said that there is less to do: a refusal from before the last time is out of date. */
+  /** How often it has said that there is less to do, or nothing: a refusal from before the last time is out of date. */
   get drops(): number {
     return this.#drops;
   }
 
   says(uploads: number): void {
-    if (uploads < this.#uploads) this.#drops += 1;
+    if (uploads < this.#uploads || uploads === 0) this.#drops += 1;
     this.#uploads = uploads;
   }
 }

@@ -32,6 +32,8 @@ export class ParentBook {
   readonly #returns = new ParentReturns();
   /** Mean rate of all deliveries; parents are judged against it. */
   #usualBytesPerMs = 0;
+  /** Before, only parents that say they have nothing to do are asked. */
+  #nextTryMs = 0;
 
   constructor(options: ParentBookOptions) {
     this.#options = options;
@@ -86,13 +88,15 @@ export class ParentBook {
     );
   }
 
-  /** When the first of those set aside may be asked again; infinite when none is. */
+  /** When one that may not be asked now may be; infinite when there is none. */
   firstReturnMs(nowMs: number): number {
-    return this.#returns.firstMs(this.#parents.values(), nowMs);
+    const firstMs = this.#returns.firstMs(this.#parents.values(), nowMs);
+    return this.#nextTryMs > nowMs ? Math.min(firstMs, this.#nextTryMs) : firstMs;
   }
 
   mayAsk(parent: Parent, nowMs: number): boolean {
     const { limits, pieceLengthBytes } = this.#options;
+    if (parent.load.uploads > 0 && nowMs < this.#nextTryMs) return false;
     if (parent.stats.isAside(parent.load, nowMs)) return false;
     // the usual case first: this is asked of every parent for every choice
     return (
@@ -118,6 +122,10 @@ export class ParentBook {
       bestRarity = rarity;
     }
     return best;
+  }
+
+  asked(parent: Parent, nowMs: number): void {
+    if (parent.load.uploads > 0) this.#nextTryMs = nowMs + this.#options.limits.tryBusyMs;
   }
 
   /** For one piece, from somebody who was not asked yet. */

@@ -23,6 +23,8 @@ export interface PickerLimits {
   readonly demoteMs: number;
   /** A parent that was busy is asked again after this, or when it announces that it has less to do. */
   readonly busyMs: number;
+  /** One of the parents that say they are busy is asked all the same, so often: its line may have room for one more. */
+  readonly tryBusyMs: number;
   /** A parent below this share of the median rate only gets what no other parent has. */
   readonly slowShare: number;
   /** While a download has pieces coming in, announcements are heeded so often. */
@@ -43,6 +45,7 @@ export const defaultPickerLimits: PickerLimits = {
   failuresToDemote: 3,
   demoteMs: 5000,
   busyMs: 50,
+  tryBusyMs: 50,
   slowShare: 0.1,
   lookAgainMs: 10,
   parents: 256,

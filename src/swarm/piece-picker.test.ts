@@ -94,6 +94,16 @@ test('a busy parent is left alone until it says that it has time', () => {
   assert.equal(subject.next(3).length, 1);
 });
 
+test('of parents that say they are busy one is tried in a while', () => {
+  const subject = withParents(picker({ limits: { maxWaiting: 4, tryBusyMs: 100 } }), [4], [5], [6]);
+  subject.parentLoad('p0', 1);
+  subject.parentLoad('p1', 1);
+  assert.equal(subject.next(0).length, 2, 'the idle one and one of the busy');
+  assert.deepEqual(subject.next(2), []);
+  assert.equal(subject.nextWakeMs(2), 100);
+  assert.equal(subject.next(100).length, 1);
+});
+
 test('what comes from the origin is not asked of parents', () => {
   const subject = withParents(picker(), [4, 5]);
   subject.originFetching(PieceSet.of([4]));

@@ -308,6 +308,7 @@ export class PiecePicker {
       nowMs + Math.max(this.#limits.hedgeMinMs, this.#parents.usualMs(parent) * this.#limits.hedgeFactor);
     this.#requests.add(parent, piece, nowMs, hedgeAtMs);
     this.#open.delete(piece);
+    this.#parents.asked(parent, nowMs);
   }
 
   #forget(request: Request): void {
