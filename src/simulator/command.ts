@@ -66,7 +66,20 @@ export const runSimulate: Command = async (argv, io) => {
   return 0;
 };
 
-const columns = ['run', 'R', 'mean', 'seconds', 'limit', 'p99', 'copies', 'requests', 'unfinished'] as const;
+const columns = [
+  'run',
+  'R',
+  'mean',
+  'seconds',
+  'limit',
+  'p99',
+  'MB/s min',
+  'mean',
+  'max',
+  'copies',
+  'requests',
+  'unfinished',
+];
 const heading = row(columns);
 
 function rowOf(curve: Curve): string {
@@ -78,6 +91,7 @@ function rowOf(curve: Curve): string {
     result.timeToLastSeconds.toFixed(2),
     result.fluidLimitSeconds.toFixed(2),
     result.p99Seconds.toFixed(2),
+    ...[result.speed.min, result.speed.mean, result.speed.max].map((rate) => (rate / 1e6).toFixed(1)),
     result.originCopies.toFixed(3),
     String(result.originRequests),
     String(result.unfinished),

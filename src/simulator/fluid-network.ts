@@ -14,7 +14,7 @@ const tolerance = 0.01;
 const refillsPerChange = 200;
 
 export class Link {
-  readonly capacityBytesPerMs: number;
+  capacityBytesPerMs: number;
   readonly flows = new Set<Flow>();
   /** Rate of a flow that nothing else holds back. */
   level: number;
@@ -74,6 +74,11 @@ export class FluidNetwork {
     for (const link of links) link.flows.add(flow);
     this.#refill(links);
     return flow;
+  }
+
+  resize(link: Link, capacityBytesPerSec: number): void {
+    link.capacityBytesPerMs = capacityBytesPerSec / 1000;
+    this.#refill([link]);
   }
 
   /** Ends the flow early; `done` is not called. Bytes sent so far stay counted on the links. */

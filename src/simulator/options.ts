@@ -32,12 +32,23 @@ export interface SimulationOptions {
   /** Several zones are joined by one link of `betweenBytesPerSec`, with this latency; peers are dealt round robin. */
   readonly zones?:
     { readonly count: number; readonly betweenBytesPerSec: number; readonly latencyMs: number } | undefined;
+  readonly sites?: Sites | undefined;
   readonly faults?: Faults | undefined;
   readonly evaluator?: EvaluatorName | undefined;
   readonly limits?: Partial<SwarmLimits> | undefined;
   readonly picker?: Partial<PickerLimits> | undefined;
   /** The run is given up after so much virtual time. */
   readonly deadlineMs: number;
+}
+
+/** Peers are dealt round robin to sites; what a path between two of them carries is not fixed. */
+export interface Sites {
+  readonly count: number;
+  readonly leastBytesPerSec: number;
+  readonly mostBytesPerSec: number;
+  readonly changeEveryMs: number;
+  /** One way, between hosts of two sites. */
+  readonly latencyMs: number;
 }
 
 export interface Faults {

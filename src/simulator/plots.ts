@@ -69,19 +69,37 @@ export function plots(title: string, curves: readonly Curve[], published?: Publi
       series: [...over(({ originCopies }) => originCopies), ...(published?.copies ?? [])],
     }),
   );
+  for (const contentBytes of new Set(curves.map((curve) => curve.contentBytes))) {
+    const size = megabytes(contentBytes);
+    const ofSize = curves.filter((curve) => curve.contentBytes === contentBytes);
+    const series = [
+      ...overPeers(ofSize, ({ speed }) => speed.mean / 1e6, 'mean of '),
+      ...overPeers(ofSize, ({ speed }) => speed.max / 1e6, 'fastest of ', true),
+      ...overPeers(ofSize, ({ speed }) => speed.min / 1e6, 'slowest of ', true),
+    ];
+    pictures.set(
+      `speed-${size.replace(' ', '')}.svg`,
+      chart({ ...x, title: `${title}: download speed of a peer, ${size}`, y: 'MB/s', series }),
+    );
+  }
   return pictures;
 }
 
 /** A line for each arm and size. */
-function overPeers(curves: readonly Curve[], value: (result: SimulationResult) => number): Series[] {
+function overPeers(
+  curves: readonly Curve[],
+  value: (result: SimulationResult) => number,
+  before = '',
+  dashed = false,
+): Series[] {
   const lines = new Map<string, [number, number][]>();
   for (const { arm, peers, contentBytes, result } of curves) {
-    const label = `${arm}, ${megabytes(contentBytes)}`;
+    const label = `${before}${arm}, ${megabytes(contentBytes)}`;
     const line = lines.get(label);
     if (line) line.push([peers, value(result)]);
     else lines.set(label, [[peers, value(result)]]);
   }
-  return Array.from(lines, ([label, points]) => ({ label, points: points.sort((a, b) => a[0] - b[0]) }));
+  return Array.from(lines, ([label, points]) => ({ label, dashed, points: points.sort((a, b) => a[0] - b[0]) }));
 }
 
 export function nameOf({ arm, peers, contentBytes }: Omit<Curve, 'result'>): string {

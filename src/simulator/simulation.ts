@@ -16,6 +16,8 @@ export interface SimulationResult {
   readonly meanSeconds: number;
   readonly p50Seconds: number;
   readonly p99Seconds: number;
+  /** Size ÷ time of its own, of the slowest peer, the fastest, and all on average. */
+  readonly speed: { readonly min: number; readonly mean: number; readonly max: number };
   /** Bytes that arrived twice, as a share of all delivered bytes. */
   readonly duplicateShare: number;
   readonly crossZoneCopies: number | undefined;
@@ -62,6 +64,7 @@ export function summarise(world: World): SimulationResult {
     timeToLastSeconds: last,
     fluidLimitSeconds: limit,
     meanSeconds: completions.reduce((sum, value) => sum + value, 0) / Math.max(1, completions.length),
+    speed: speeds(completions.map((seconds) => options.contentBytes / seconds)),
     p50Seconds: percentile(completions, 0.5),
     p99Seconds: percentile(completions, 0.99),
     duplicateShare: world.duplicateBytes / (options.contentBytes * Math.max(1, finished.length)),
@@ -74,4 +77,9 @@ export function summarise(world: World): SimulationResult {
       .map(({ setup: { up } }) => up.carriedBytes / (up.capacityBytesPerMs * Math.max(1, last * 1000)))
       .sort((a, b) => a - b),
   };
+}
+
+function speeds(descending: readonly number[]): SimulationResult['speed'] {
+  const mean = descending.reduce((sum, value) => sum + value, 0) / Math.max(1, descending.length);
+  return { min: descending.at(-1) ?? 0, mean, max: descending[0] ?? 0 };
 }

@@ -11,6 +11,7 @@ import { Swarm } from '../swarm/swarm.ts';
 import { VirtualClock } from './clock.ts';
 import { FluidNetwork, Link } from './fluid-network.ts';
 import type { SimulationOptions } from './options.ts';
+import { Paths } from './paths.ts';
 import { SimulatedDaemon } from './simulated-daemon.ts';
 
 const reconnectJitterMs = 500;
@@ -38,6 +39,7 @@ export class World {
   originIsUp = true;
   readonly departed = new Set<SimulatedDaemon>();
   onEvent: (() => void) | undefined;
+  readonly #paths: Paths | undefined;
   #pieces: PieceLayout;
   readonly #holders: readonly PieceSet[];
   #byPeerId = new Map<string, SimulatedDaemon>();
@@ -52,6 +54,7 @@ export class World {
     this.#pieces = pieceLayout(options.contentBytes, pieceLengthBytes);
     this.originLink = new Link(options.originUpBytesPerSec);
     this.betweenZones = options.zones ? new Link(options.zones.betweenBytesPerSec) : undefined;
+    this.#paths = options.sites && new Paths(options.sites, options.seed, this.clock, this.network);
     // the original asks for eight pieces at once, in order
     this.pickerSetup =
       options.arm === 'ours'
@@ -73,7 +76,7 @@ export class World {
         new SimulatedDaemon(this, {
           index,
           isSeed,
-          zone: options.zones ? index % options.zones.count : 0,
+          zone: index % (options.zones ?? options.sites ?? { count: 1 }).count,
           up: new Link(hostClass.upBytesPerSec / (slow ? 20 : 1)),
           down: new Link(hostClass.downBytesPerSec),
           loadLimit: hostClass.loadLimit,
@@ -131,14 +134,15 @@ export class World {
   }
 
   latencyMs(from: SimulatedDaemon, to: SimulatedDaemon): number {
-    return this.options.zones && from.setup.zone !== to.setup.zone
-      ? this.options.zones.latencyMs
-      : this.options.latencyMs;
+    const { zones, sites, latencyMs } = this.options;
+    return from.setup.zone === to.setup.zone ? latencyMs : (zones ?? sites ?? { latencyMs }).latencyMs;
   }
 
   path(from: SimulatedDaemon, to: SimulatedDaemon): Link[] {
     const path = [from.setup.up, to.setup.down];
-    if (this.betweenZones && from.setup.zone !== to.setup.zone) path.push(this.betweenZones);
+    if (from.setup.zone === to.setup.zone) return path;
+    if (this.betweenZones) path.push(this.betweenZones);
+    if (this.#paths) path.push(this.#paths.between(from.setup.index, to.setup.index));
     return path;
   }
 
@@ -155,7 +159,7 @@ export class World {
     return {
       hostId: daemon.hostId,
       type: daemon.setup.isSeed ? 'seed' : 'normal',
-      idc: this.options.zones ? `zone-${daemon.setup.zone}` : '',
+      idc: this.options.zones || this.options.sites ? `zone-${daemon.setup.zone}` : '',
       location: '',
       loadLimit: daemon.setup.loadLimit,
       maxTxBitsPerSec: daemon.setup.up.capacityBytesPerMs * 8000,
