@@ -17,9 +17,12 @@ const idleShareKnown = 0.1;
 const idleShareLearned = 0.25;
 const helpfulShare = 0.1;
 const believeMs = 10_000;
-/** With a known capacity a misjudgement is cheap; without, the measured rate must have followed the change. */
+/**
+ * With a known capacity a misjudgement is cheap. Without, the measured rate must have followed the change, and a piece should
+ * be through: two transfers that share a line make those at the other ends look idle, which spreads.
+ */
 const settleMsKnown = 20;
-const settleMsLearned = 250;
+const settleMsLearned = 1000;
 
 export class RateGovernor {
   readonly #capacity: number | undefined;
