@@ -21,6 +21,9 @@ export interface SwarmLimits {
   readonly backboneChildren: number;
   /** Neighbours a peer looks for; below 30 the swarm measurably slows down, above 40 it gains nothing. */
   readonly exchangeTarget: number;
+  /** So many times as many neighbours for content in large pieces: while few pieces are about, neighbours more often lack what one needs, and telling more of them costs little. */
+  readonly exchangeLargeFactor: number;
+  readonly largePieceBytes: number;
   /** Exchange neighbours a peer accepts at most. */
   readonly exchangeLimit: number;
 
@@ -78,6 +81,8 @@ export const defaultSwarmLimits: SwarmLimits = {
   backboneParents: 2,
   backboneChildren: 32,
   exchangeTarget: 40,
+  exchangeLargeFactor: 2,
+  largePieceBytes: 16 * 2 ** 20,
   exchangeLimit: 80,
   leaseStallMs: 10_000,
   originRetryMs: 1000,

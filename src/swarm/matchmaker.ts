@@ -12,7 +12,7 @@ import type { IndexedSet } from './indexed-set.ts';
 import type { SwarmLimits } from './limits.ts';
 import type { Outbox } from './outbox.ts';
 import { type Random, randomIndex } from './random.ts';
-import type { Edge, Host, Peer } from './records.ts';
+import type { Edge, Host, Peer, Task } from './records.ts';
 import { isDownloading } from './states.ts';
 
 /** `swarm`: backbone and exchange. `dag`: several parents, acyclic. `tree`: one parent. The last two are there to compare with. */
@@ -53,11 +53,8 @@ export class Matchmaker {
   addExchange(child: Peer, nowMs: number): void {
     if (!this.#trades(child) || !takesFromPeers(child)) return;
     const traders = child.task.traders;
-    for (
-      let attempt = 0;
-      attempt < this.#limits.exchangeTarget * 2 && child.parents.size < this.#limits.exchangeTarget;
-      attempt += 1
-    ) {
+    const { target } = this.#neighbours(child.task);
+    for (let attempt = 0; attempt < target * 2 && child.parents.size < target; attempt += 1) {
       const parent = this.#chooseTrader(traders, child, nowMs);
       if (!parent) continue;
       this.#join(parent, child, 'exchange');
@@ -65,6 +62,13 @@ export class Matchmaker {
       this.refresh(parent);
     }
     this.refresh(child);
+  }
+
+  /** How the content is cut became known, and with it how many neighbours are useful. */
+  layoutKnown(task: Task, nowMs: number): void {
+    if (this.#neighbours(task).target === this.#limits.exchangeTarget) return;
+    for (const peer of task.peers.values()) this.refresh(peer);
+    for (const peer of task.peers.values()) if (isDownloading(peer.state)) this.addExchange(peer, nowMs);
   }
 
   /** Joins a stalled peer with some that hold the piece, whatever its neighbours count; random neighbours can all lack it. */
@@ -90,7 +94,7 @@ export class Matchmaker {
   lacksParents(peer: Peer): boolean {
     if (!isDownloading(peer.state)) return false;
     if (needsParent(peer)) return true;
-    return this.#trades(peer) && takesFromPeers(peer) && peer.parents.size < this.#limits.exchangeTarget / 2;
+    return this.#trades(peer) && takesFromPeers(peer) && peer.parents.size < this.#neighbours(peer.task).target / 2;
   }
 
   disconnect(edge: Edge): void {
@@ -108,8 +112,15 @@ export class Matchmaker {
     const serves = alive && (isRoot(peer) || peer.backboneParents > 0) && freeSlots(peer) > 0 && this.#hasRoom(peer);
     if (serves) task.servers.add(peer);
     else task.servers.delete(peer);
-    if (alive && this.#trades(peer) && peer.exchangeChildren < this.#limits.exchangeLimit) task.traders.add(peer);
+    if (alive && this.#trades(peer) && peer.exchangeChildren < this.#neighbours(task).limit) task.traders.add(peer);
     else task.traders.delete(peer);
+  }
+
+  /** Content in large pieces goes to more neighbours. */
+  #neighbours({ layout }: Task): { readonly target: number; readonly limit: number } {
+    const { exchangeTarget, exchangeLimit, exchangeLargeFactor, largePieceBytes } = this.#limits;
+    const factor = (layout?.pieceLengthBytes ?? 0) >= largePieceBytes ? exchangeLargeFactor : 1;
+    return { target: factor * exchangeTarget, limit: factor * exchangeLimit };
   }
 
   #backboneWanted(child: Peer): number {
@@ -166,7 +177,8 @@ export class Matchmaker {
       const candidate = traders.at(randomIndex(this.#random, traders.size));
       if (!candidate || candidate.host === child.host || child.parents.has(candidate.id)) continue;
       if ((child.blocked.get(candidate.id) ?? 0) > nowMs || candidate.host.quarantinedUntilMs > nowMs) continue;
-      const score = affinity(child.host, candidate.host) - candidate.exchangeChildren / this.#limits.exchangeLimit;
+      const score =
+        affinity(child.host, candidate.host) - candidate.exchangeChildren / this.#neighbours(candidate.task).limit;
       if (score > bestScore) [best, bestScore] = [candidate, score];
     }
     return best;

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Decision } from './decisions.ts';
-import { allFeatures, type HostInfo } from './events.ts';
+import { allFeatures, type HostInfo, type RegisterPeer } from './events.ts';
 import { assertInvariants } from './invariants.ts';
 import { defaultSwarmLimits, type SwarmLimits } from './limits.ts';
 import { PieceSet } from './piece-set.ts';
@@ -32,21 +32,22 @@ function hostInfo(hostId: string): HostInfo {
 }
 
 /** The peer has the name of its host. */
+function registration(name: string, priority = 0): RegisterPeer {
+  return {
+    peerId: name,
+    taskId: 'task',
+    hostId: name,
+    url: 'http://origin/object',
+    priority,
+    needBackToSource: name.startsWith('seed'),
+    disableBackToSource: false,
+    knownLayout: layout,
+    features: allFeatures,
+  };
+}
+
 function register(swarm: Swarm, name: string, nowMs: number, priority = 0): Decision[] {
-  return swarm.registerPeer(
-    {
-      peerId: name,
-      taskId: 'task',
-      hostId: name,
-      url: 'http://origin/object',
-      priority,
-      needBackToSource: name.startsWith('seed'),
-      disableBackToSource: false,
-      knownLayout: layout,
-      features: allFeatures,
-    },
-    nowMs,
-  );
+  return swarm.registerPeer(registration(name, priority), nowMs);
 }
 
 function leases(decisions: readonly Decision[]): unknown[] {
@@ -152,6 +153,20 @@ test('a seed that does not come in time is passed over', () => {
   assert.deepEqual(leases(swarm.tick(defaultSwarmLimits.seedTriggerMs)), [
     { peer: 'first', first: 0, end: pieceCount },
   ]);
+});
+
+test('content in large pieces has more neighbours, from when that is known', () => {
+  const names = Array.from({ length: 12 }, (_, index) => `host-${index}`);
+  const neighbours = (pieceLengthBytes: number): number => {
+    const swarm = newSwarm(names, { exchangeTarget: 4, exchangeLimit: 8 });
+    for (const name of names) {
+      swarm.registerPeer({ ...registration(name), knownLayout: undefined }, 0);
+    }
+    swarm.taskMetadata('host-0', { contentLengthBytes: 10 * pieceLengthBytes, pieceLengthBytes }, 1);
+    assertInvariants(swarm);
+    return swarm.peer('host-11')?.parents.size ?? 0;
+  };
+  assert(neighbours(32 * 2 ** 20) > neighbours(4 * 2 ** 20));
 });
 
 const firstDecisions: readonly [priority: number, what: string][] = [

@@ -120,7 +120,7 @@ export class Swarm {
     if (old) this.#membership.forget(old, nowMs);
     const unknownLayout = this.#roster.tasks.get(request.taskId)?.layout === undefined;
     const task = this.#roster.taskFor(request, nowMs);
-    if (unknownLayout && task.layout) this.#tellLayout(task, task.layout);
+    if (unknownLayout && task.layout) this.#tellLayout(task, task.layout, nowMs);
     const peer = this.#roster.addPeer(request, host, task, nowMs);
     if (task.layout && !(request.knownLayout && sameLayout(task.layout, request.knownLayout))) {
       this.#out.send(peer, { kind: 'task-layout', layout: task.layout });
@@ -154,7 +154,7 @@ export class Swarm {
   /** The holder of a lease learned the size; everybody else hears of it. */
   taskMetadata(peerId: string, layout: TaskLayout, nowMs: number): Decision[] {
     const { task } = this.#roster.touch(peerId, nowMs);
-    if (this.#roster.setLayout(task, layout)) this.#tellLayout(task, layout);
+    if (this.#roster.setLayout(task, layout)) this.#tellLayout(task, layout, nowMs);
     return this.#settle([task], nowMs);
   }
 
@@ -294,7 +294,7 @@ export class Swarm {
         features: allFeatures,
       };
       const task = this.#roster.taskFor(request, nowMs);
-      if (!known) this.#tellLayout(task, layout);
+      if (!known) this.#tellLayout(task, layout, nowMs);
       const peer = this.#roster.addPeer(request, host, task, nowMs);
       this.#roster.addPieces(peer, pieces);
       this.#expectOthers(peer, nowMs);
@@ -375,8 +375,9 @@ export class Swarm {
     return false;
   }
 
-  #tellLayout(task: Task, layout: TaskLayout): void {
+  #tellLayout(task: Task, layout: TaskLayout, nowMs: number): void {
     this.#origin.layoutKnown(task);
+    this.#matchmaker.layoutKnown(task, nowMs);
     for (const peer of task.peers.values())
       if (isDownloading(peer.state)) this.#out.send(peer, { kind: 'task-layout', layout });
   }
