@@ -241,8 +241,8 @@ export class SimulatedUploads {
   }
 
   #newGate(): UploadGate<Upload> {
-    // the comparison arms send to everybody at once, as the original does
-    const capacity = this.#world.options.arm === 'ours' ? undefined : Number.POSITIVE_INFINITY;
-    return new UploadGate({ maxActive: this.#daemon.setup.loadLimit, capacityBytesPerSec: capacity });
+    if (this.#world.options.arm === 'ours') return new UploadGate({ maxActive: this.#daemon.setup.loadLimit });
+    // the original's daemons send whatever is asked at once; its load limit is on children, and the scheduler's business
+    return new UploadGate({ maxActive: Number.POSITIVE_INFINITY, capacityBytesPerSec: Number.POSITIVE_INFINITY });
   }
 }

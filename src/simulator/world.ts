@@ -14,6 +14,8 @@ import type { SimulationOptions } from './options.ts';
 import { Paths } from './paths.ts';
 import { SimulatedDaemon } from './simulated-daemon.ts';
 
+/** Of the release that each arm stands for: one parent until 2.0.2, several from 2.0.3. */
+const evaluatorOf = { ours: 'measured', dag: 'v2.1.28', tree: 'v2.0.2' } as const;
 const reconnectJitterMs = 500;
 /** Keep-alive of connections: a silent host is noticed after this. */
 const silenceMs = 5000;
@@ -253,7 +255,7 @@ export class World {
     return new Swarm({
       random: this.random,
       mode: arm === 'ours' ? 'swarm' : arm,
-      evaluator: evaluator ?? (arm === 'ours' ? 'measured' : 'v2.1.28'),
+      evaluator: evaluator ?? evaluatorOf[arm],
       limits: limits ?? {},
       // the first scheduler of a run has been up for long
       startedAtMs: this.nowMs === 0 ? Number.NEGATIVE_INFINITY : this.nowMs,
