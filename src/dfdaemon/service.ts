@@ -177,7 +177,7 @@ export class DfdaemonService implements Closable {
         ...(security.pieceClient && { tls: security.pieceClient }),
       }),
     );
-    const uploads = owned.add('upload desk', new UploadDesk({ atOrigin: () => engine.seeding }));
+    const uploads = owned.add('upload desk', new UploadDesk({ atOrigin: () => engine.atOrigin }));
     const uploadPort = portNumber(config.upload.tcpListen.port);
     const pieceServer = owned.add(
       'piece server',

@@ -66,6 +66,7 @@ export class SimulatedUploads {
 
   /** Nothing more comes from the origin. */
   originEnded(): void {
+    this.#gate.atOrigin = false;
     this.#seeder?.allHeld();
     this.#announceSeeded();
   }

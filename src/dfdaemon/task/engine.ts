@@ -106,9 +106,9 @@ export class TaskEngine implements Closable {
     return announcer;
   }
 
-  /** This node spreads what it fetched from an origin. */
-  get seeding(): boolean {
-    for (const announcer of this.#announcers.values()) if (announcer.seeding) return true;
+  /** This node fetches from an origin what others wait for. */
+  get atOrigin(): boolean {
+    for (const announcer of this.#announcers.values()) if (announcer.atOrigin) return true;
     return false;
   }
 

@@ -31,6 +31,10 @@ export class PieceAnnouncer implements Disposable {
     return this.#seeder !== undefined;
   }
 
+  get atOrigin(): boolean {
+    return this.#atOrigin;
+  }
+
   /** Nobody listens, and nothing is kept for those who will: a new one may take its place. */
   get idle(): boolean {
     return this.#listeners.size === 0 && !this.#atOrigin;
