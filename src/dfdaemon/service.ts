@@ -217,6 +217,7 @@ export class DfdaemonService implements Closable {
       { logger, features: [swarmFeature], tls: security.peerServer },
     );
     let proxyPort = 0;
+    let sniPorts: readonly number[] = [];
     const readHost = () => hostInfo.read({ grpc: peerServer.port, proxy: proxyPort }, pieceServer.connectionCount);
     const schedulers = new Schedulers({
       channels,
@@ -309,7 +310,8 @@ export class DfdaemonService implements Closable {
       await proxy.start();
       this.#proxy = proxy;
       proxyPort = proxy.port;
-      this.#controlPlane.addOwnPort(proxyPort);
+      for (const port of proxy.ownPorts) this.#controlPlane.addOwnPort(port);
+      sniPorts = proxy.sniPorts;
     }
     const manager = managers.length > 0 ? new ManagerClient(channels, managers, logger) : undefined;
     const dynconfig: Dynconfig = owned.add(
@@ -346,6 +348,7 @@ export class DfdaemonService implements Closable {
       peer: hostPort(identity.ip, peerServer.port),
       upload: hostPort(identity.ip, pieceServer.port),
       ...(proxyPort > 0 && { proxy: `127.0.0.1:${proxyPort}` }),
+      ...Object.fromEntries(sniPorts.map((port, index) => [`sni-${index}`, `127.0.0.1:${port}`])),
     };
     logger.info({ hostId: identity.hostId, addresses: this.#addresses }, 'dfdaemon serves');
   }

@@ -41,13 +41,15 @@ const portList = z.array(
   ]),
 );
 
+const listenAt = {
+  port: port.optional().describe('default 65001'),
+  listen: z.string().optional().describe('default 127.0.0.1'),
+  namespace: z.string().optional().describe('path of a network namespace to listen in, such as /run/netns/NAME'),
+};
+
 export const proxyConfig = section({
   enable: z.boolean().default(true),
-  tcpListen: section({
-    port: port.optional().describe('default 65001'),
-    listen: z.string().optional().describe('default 127.0.0.1'),
-    namespace: z.string().optional(),
-  }),
+  tcpListen: section(listenAt),
   /** Second generation's name of the listener. */
   server: section({
     ip: z.string().optional(),
@@ -111,6 +113,10 @@ export const proxyConfig = section({
           z.object({ regx: pattern, insecure: z.boolean().default(false), certs: z.array(z.string()).default([]) }),
         )
         .default([]),
+      sni: z
+        .array(z.object({ ...listenAt, port: port.describe('which is also the port of the hosts') }))
+        .default([])
+        .describe('ports for TLS without CONNECT, where names of hosts are pointed at this node'),
     })
     .optional(),
   whiteList: z
@@ -136,8 +142,16 @@ export type RuleConfig = z.output<typeof rule>;
 export type WhiteListEntry = ProxyConfig['whiteList'][number];
 export type InterceptedHost = NonNullable<ProxyConfig['hijackHTTPS']>['hosts'][number];
 
+export interface Listen {
+  /** Address; where a namespace is named, a numeric one. */
+  readonly host: string;
+  readonly port: Port;
+  /** Path of a network namespace, as `ip netns` keeps them below /run/netns. */
+  readonly namespace: string | undefined;
+}
+
 export interface ProxySettings {
-  readonly listen: { readonly host: string; readonly port: Port; readonly namespace: string | undefined };
+  readonly listen: Listen;
   readonly basicAuth: { readonly username: string; readonly password: string } | undefined;
   /** Infinity sets no bound. */
   readonly requestsPerSec: number;
@@ -156,6 +170,7 @@ export interface ProxySettings {
         readonly cert: string;
         readonly key: string;
         readonly hosts: readonly InterceptedHost[];
+        readonly sni: readonly Listen[];
       }
     | undefined;
 }
@@ -189,11 +204,16 @@ function interceptionOf(
   hijack: ProxyConfig['hijackHTTPS'],
   server: ProxyConfig['server'],
 ): ProxySettings['interception'] {
+  const sni = (hijack?.sni ?? []).map(({ port, listen = '127.0.0.1', namespace }) => ({
+    host: listen,
+    port,
+    namespace,
+  }));
   if (hijack && (hijack.cert !== '' || hijack.autoCert)) {
-    return { cert: hijack.cert, key: hijack.key, hosts: hijack.hosts };
+    return { cert: hijack.cert, key: hijack.key, hosts: hijack.hosts, sni };
   }
   if (server.caCert === undefined || server.caKey === undefined) return undefined;
   // the second generation intercepts every CONNECT as soon as it has an authority
   const everyHost = { regx: '.*', insecure: false, certs: [] };
-  return { cert: server.caCert, key: server.caKey, hosts: hijack?.hosts.length ? hijack.hosts : [everyHost] };
+  return { cert: server.caCert, key: server.caKey, hosts: hijack?.hosts.length ? hijack.hosts : [everyHost], sni };
 }

@@ -21,14 +21,17 @@ import { AccessGuard } from './access-guard.ts';
 import { CertificateAuthority } from './certificate-authority.ts';
 import { downloadRequestFor, type DownloadDefaults } from './download-request.ts';
 import { heldManifest } from './held-manifest.ts';
+import { Interception } from './interception.ts';
 import { proxyLimits } from './limits.ts';
+import { listenOn } from './listener.ts';
 import { Manifests } from './manifests.ts';
 import { OriginAccess } from './origin-access.ts';
 import { PeerAnswers, type Origins, type TaskOpener } from './peers.ts';
-import { proxySettings, type Port, type ProxyConfig, type ProxySettings } from './proxy-config.ts';
+import { proxySettings, type ProxyConfig, type ProxySettings } from './proxy-config.ts';
 import { ProxyMetrics } from './proxy-metrics.ts';
 import { RequestHandler } from './request-handler.ts';
 import { ProxyRules, WhiteList } from './rules.ts';
+import { SniListener } from './sni-listener.ts';
 import { Tunnels } from './tunnels.ts';
 import { Upstream } from './upstream.ts';
 
@@ -51,6 +54,8 @@ export class ProxyServer implements Closable {
   readonly #server: Server;
   readonly #rules: ProxyRules;
   readonly #tunnels: Tunnels;
+  readonly #sniListeners: readonly SniListener[];
+  readonly #interception: Interception | undefined;
   readonly #handler: RequestHandler;
   readonly #upstream: Upstream;
   readonly #authority: CertificateAuthority | undefined;
@@ -61,6 +66,8 @@ export class ProxyServer implements Closable {
     server: Server;
     rules: ProxyRules;
     tunnels: Tunnels;
+    sniListeners: readonly SniListener[];
+    interception: Interception | undefined;
     handler: RequestHandler;
     upstream: Upstream;
     authority: CertificateAuthority | undefined;
@@ -69,6 +76,8 @@ export class ProxyServer implements Closable {
     this.#server = parts.server;
     this.#rules = parts.rules;
     this.#tunnels = parts.tunnels;
+    this.#sniListeners = parts.sniListeners;
+    this.#interception = parts.interception;
     this.#handler = parts.handler;
     this.#upstream = parts.upstream;
     this.#authority = parts.authority;
@@ -84,11 +93,13 @@ export class ProxyServer implements Closable {
     const { config, logger } = options;
     const settings = proxySettings(config);
     const upstream = new Upstream(options.egress ?? {}, new TrustStore(options.trust ?? {}, logger));
+    requireNoSignInBySni(settings);
     const access = new OriginAccess({ ttlMs: config.access.ttl, whenOriginDown: config.access.whenOriginDown });
     const metrics = new ProxyMetrics(options.registry);
     const guard = new AccessGuard({ allowedNetworks: config.allowedNetworks, basicAuth: settings.basicAuth });
     const whiteList = new WhiteList(config.whiteList);
     const rules = new ProxyRules(settings.rules);
+    const foreignClients = settings.listen.namespace !== undefined;
     const server = await createListener(config);
     const defaults = downloadDefaults(config, settings);
     const handler = new RequestHandler({
@@ -111,40 +122,46 @@ export class ProxyServer implements Closable {
       logger,
       pseudonym: `dragonfly-${randomBytes(6).toString('hex')}`,
       ownPort: () => (server.address() as AddressInfo | null)?.port ?? 0,
+      foreignClients,
     });
     const authority = await authorityOf(settings, options.stateDir);
-    const hosts = await Promise.all(
-      (settings.interception?.hosts ?? []).map(async (host) => ({ regx: host.regx, trust: await trustOf(host) })),
-    );
+    const interception = authority && (await interceptionBy(authority, settings, handler));
     if (settings.mirror.insecure) {
       logger.warn({ key: 'proxy.registryMirror.insecure' }, 'certificates of mirrored registries are not verified');
     }
     const { connectPorts } = config;
     const tunnels = new Tunnels({
-      authority,
-      hosts,
+      interception,
       connectPorts,
       whiteList,
       guard,
       upstream,
-      handler,
       metrics,
       logger,
+      foreignClients,
     });
-    return new ProxyServer({ settings, server, rules, tunnels, handler, upstream, authority });
+    const sniListeners =
+      interception === undefined
+        ? []
+        : (settings.interception?.sni ?? []).map(
+            (listen) => new SniListener({ listen, interception, guard, whiteList }),
+          );
+    return new ProxyServer({
+      settings,
+      server,
+      rules,
+      tunnels,
+      sniListeners,
+      interception,
+      handler,
+      upstream,
+      authority,
+    });
   }
 
   async start(): Promise<void> {
-    const { host, port } = this.#settings.listen;
-    for (const candidate of candidates(port)) {
-      try {
-        await listen(this.#server, host, candidate);
-        return;
-      } catch (error) {
-        const taken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
-        if (!taken || candidate === candidates(port).at(-1)) throw error;
-      }
-    }
+    await listenOn(this.#server, this.#settings.listen);
+    for (const listener of this.#sniListeners) await listener.start();
   }
 
   /** The rules of this configuration decide from the next request on; everything else stays as it was at the start. */
@@ -154,6 +171,17 @@ export class ProxyServer implements Closable {
 
   get port(): number {
     return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Ports of the SNI listeners, in the order of the configuration. */
+  get sniPorts(): readonly number[] {
+    return this.#sniListeners.map(({ port }) => port);
+  }
+
+  /** Ports of this host's addresses: those in other namespaces are not among them. */
+  get ownPorts(): readonly number[] {
+    const listeners = [{ listen: this.#settings.listen, port: this.port }, ...this.#sniListeners];
+    return listeners.filter(({ listen }) => listen.namespace === undefined).map(({ port }) => port);
   }
 
   /** What clients of intercepted hosts must trust; undefined when nothing is intercepted. */
@@ -180,6 +208,8 @@ export class ProxyServer implements Closable {
     }
     this.#handler.stop();
     this.#tunnels[Symbol.dispose]();
+    for (const listener of this.#sniListeners) listener[Symbol.dispose]();
+    this.#interception?.[Symbol.dispose]();
     this.#server.closeAllConnections();
     this.#upstream[Symbol.dispose]();
     await closed;
@@ -208,6 +238,14 @@ function peerAnswers(
     access: parts.access,
     metrics: parts.metrics,
     defaults: parts.defaults,
+  });
+}
+
+/** TLS without CONNECT has no place for a name and a password, and would be a way around them. */
+function requireNoSignInBySni({ basicAuth, interception }: ProxySettings): void {
+  if (basicAuth === undefined || !interception?.sni.length) return;
+  throw new DragonflyError('CONFIG_INVALID', 'proxy.basicAuth cannot be asked of the clients of hijackHTTPS.sni', {
+    hint: 'Remove one of the two; proxy.allowedNetworks decides who may use the proxy without a password.',
   });
 }
 
@@ -250,6 +288,19 @@ async function authorityOf(settings: ProxySettings, stateDir: string): Promise<C
   return CertificateAuthority.configured(interception.cert, interception.key);
 }
 
+async function interceptionBy(
+  authority: CertificateAuthority,
+  settings: ProxySettings,
+  handler: RequestHandler,
+): Promise<Interception> {
+  const hosts = settings.interception?.hosts ?? [];
+  return new Interception(
+    authority,
+    await Promise.all(hosts.map(async (host) => ({ regx: host.regx, trust: await trustOf(host) }))),
+    handler,
+  );
+}
+
 async function trustOf(config: { readonly insecure: boolean; readonly certs: readonly string[] }): Promise<Trust> {
   return { insecureSkipVerify: config.insecure, caPem: await Promise.all(config.certs.map(pemOf)) };
 }
@@ -267,21 +318,6 @@ async function pemOf(textOrPath: string): Promise<string> {
       },
     );
   }
-}
-
-function candidates(port: Port): readonly number[] {
-  if (typeof port === 'number') return [port];
-  return Array.from({ length: port.end - port.start + 1 }, (_, index) => port.start + index);
-}
-
-function listen(server: Server, host: string, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, () => {
-      server.removeListener('error', reject);
-      resolve();
-    });
-  });
 }
 
 function badRequest(socket: Socket): void {

@@ -31,6 +31,8 @@ export interface TunnelTarget {
   readonly host: string;
   readonly port: number;
   readonly trust: Trust;
+  /** The client is in another network namespace: its loopback is not ours. */
+  readonly foreign?: boolean;
 }
 
 export interface RequestHandlerOptions {
@@ -49,6 +51,8 @@ export interface RequestHandlerOptions {
   /** Name of this proxy in Via headers; a request that carries it has come back to us. */
   readonly pseudonym: string;
   readonly ownPort: () => number;
+  /** Clients are in another network namespace: their loopback is not ours. */
+  readonly foreignClients: boolean;
 }
 
 const defaultTrust: Trust = {};
@@ -123,7 +127,7 @@ export class RequestHandler {
       header: { ...forwardedRequestHeader(request.headers), via: this.#via(request) },
       options,
       trust: tunnel?.trust ?? (kind === 'mirror' ? this.#options.mirrorTrust : defaultTrust),
-      loopbackAllowed: isLocalClient(request) || this.#isConfiguredMirror(url),
+      loopbackAllowed: this.#isLocal(request, tunnel) || this.#isConfiguredMirror(url),
       signal,
       record,
     };
@@ -207,6 +211,10 @@ export class RequestHandler {
   #via(request: IncomingMessage): string {
     const mine = `${request.httpVersion} ${this.#options.pseudonym}`;
     return request.headers.via === undefined ? mine : `${request.headers.via}, ${mine}`;
+  }
+
+  #isLocal(request: IncomingMessage, tunnel: TunnelTarget | undefined): boolean {
+    return !(tunnel?.foreign ?? this.#options.foreignClients) && isLocalClient(request);
   }
 
   #isConfiguredMirror(url: URL): boolean {

@@ -2,76 +2,39 @@
  * CONNECT: to a host that the configuration names, TLS ends here and the requests inside are handled like any other;
  * every other tunnel is passed through unread.
  */
-import assert from 'node:assert/strict';
-import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import {
-  createServer as createHttp2Server,
-  type Http2Server,
-  type Http2ServerRequest,
-  type ServerHttp2Session,
-} from 'node:http2';
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import { createServer as createTlsServer, type Server as TlsServer, type TLSSocket } from 'node:tls';
-import { LRUCache } from 'lru-cache';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { AccessGuard } from './access-guard.ts';
-import type { CertificateAuthority } from './certificate-authority.ts';
 import { newRecord } from './exchange.ts';
+import type { Interception } from './interception.ts';
 import { proxyLimits } from './limits.ts';
-import { compilePattern } from './pattern.ts';
 import type { ProxyMetrics } from './proxy-metrics.ts';
-import { isLocalClient, signInRefusal, type RequestHandler, type TunnelTarget } from './request-handler.ts';
+import { isLocalClient, signInRefusal, type TunnelTarget } from './request-handler.ts';
 import { portListed, type WhiteList } from './rules.ts';
 import type { Upstream } from './upstream.ts';
-import type { Trust } from '../source/trust-store.ts';
-
-export interface InterceptedHosts {
-  readonly regx: string;
-  readonly trust: Trust;
-}
 
 export interface TunnelsOptions {
-  readonly authority: CertificateAuthority | undefined;
-  readonly hosts: readonly InterceptedHosts[];
+  /** Absent when nothing is intercepted. */
+  readonly interception: Interception | undefined;
   readonly connectPorts: readonly string[];
   readonly whiteList: WhiteList;
   readonly guard: AccessGuard;
   readonly upstream: Upstream;
-  readonly handler: RequestHandler;
   readonly metrics: ProxyMetrics;
   readonly logger: Logger;
+  /** Clients are in another network namespace: their loopback is not ours. */
+  readonly foreignClients: boolean;
 }
 
 export class Tunnels {
   readonly #options: TunnelsOptions;
-  readonly #hosts: readonly { readonly expression: RegExp | undefined; readonly trust: Trust }[];
-  readonly #http1: Server;
-  readonly #http2: Http2Server;
-  readonly #terminators = new LRUCache<string, TlsServer>({
-    max: proxyLimits.leafCertificates,
-    ttl: (proxyLimits.leafLifetimeDays * 24 * 3_600_000) / 2,
-  });
-  readonly #targets = new WeakMap<object, TunnelTarget>();
   readonly #open = new Set<Socket>();
   readonly #ending = new AbortController();
 
   constructor(options: TunnelsOptions) {
     this.#options = options;
-    this.#hosts = options.hosts.map(({ regx, trust }) => ({ expression: compilePattern(regx), trust }));
-    this.#http1 = createHttpServer(
-      {
-        maxHeaderSize: proxyLimits.headerBytes,
-        headersTimeout: proxyLimits.headersTimeoutMs,
-        keepAliveTimeout: proxyLimits.keepAliveMs,
-      },
-      (request, response) => void options.handler.handle(request, response, this.#targets.get(request.socket)),
-    );
-    this.#http2 = createHttp2Server({ maxHeaderListPairs: 256 }, (request, response) => {
-      const target = this.#targets.get(sessionOf(request) ?? request);
-      // the compatibility objects have all that is used here; names of single connections never reach them
-      void options.handler.handle(request as unknown as IncomingMessage, response as unknown as ServerResponse, target);
-    });
   }
 
   /** Never rejects: a refused or failed tunnel is answered, a broken one closed. */
@@ -85,8 +48,8 @@ export class Tunnels {
       const refusal = this.#refusal(request, host, port);
       if (refusal) return refuse(socket, refusal);
       if (head.length > 0) socket.unshift(head);
-      const intercepted = this.#intercepted(host, port);
-      if (intercepted) await this.#intercept(socket, { host, port, trust: intercepted });
+      const trust = this.#options.interception?.trustFor(host, port);
+      if (trust) await this.#intercept(socket, { host, port, trust, foreign: this.#options.foreignClients });
       else await this.#pass(request, socket, { host, port });
     } catch (error) {
       const failure = toDragonflyError(error);
@@ -98,7 +61,6 @@ export class Tunnels {
   [Symbol.dispose](): void {
     this.#ending.abort(new DOMException('the proxy is stopping', 'AbortError'));
     for (const socket of this.#open) socket.destroy();
-    this.#http1.closeAllConnections();
   }
 
   #refusal(request: IncomingMessage, host: string, port: number): ReturnType<typeof signInRefusal> {
@@ -113,49 +75,10 @@ export class Tunnels {
     return { error, status: listed === false ? 401 : 403, header: {} };
   }
 
-  #intercepted(host: string, port: number): Trust | undefined {
-    if (!this.#options.authority) return undefined;
-    return this.#hosts.find(({ expression }) => expression?.test(`${host}:${port}`) === true)?.trust;
-  }
-
   async #intercept(socket: Socket, target: TunnelTarget): Promise<void> {
-    const server = await this.#terminator(target);
+    const terminator = await this.#options.interception?.terminatorFor(target);
     socket.write('HTTP/1.1 200 Connection Established\r\n\r\n');
-    server.emit('connection', socket);
-  }
-
-  /** What ends TLS for one host and port; its leaf is made anew before it expires. */
-  async #terminator(target: TunnelTarget): Promise<TlsServer> {
-    const key = `${target.host}:${target.port}`;
-    const known = this.#terminators.get(key);
-    if (known) return known;
-    assert(this.#options.authority, 'nothing is intercepted without an authority');
-    const leaf = await this.#options.authority.leafFor(target.host);
-    const server = createTlsServer({
-      ...leaf,
-      minVersion: 'TLSv1.2',
-      ALPNProtocols: ['h2', 'http/1.1'],
-      handshakeTimeout: proxyLimits.handshakeTimeoutMs,
-    });
-    server.on('tlsClientError', (_error, secure) => secure.destroy());
-    server.on('secureConnection', (secure) => {
-      if (secure.alpnProtocol === 'h2') return this.#startHttp2(secure, target);
-      this.#targets.set(secure, target);
-      this.#http1.emit('connection', secure);
-    });
-    this.#terminators.set(key, server);
-    return server;
-  }
-
-  /** The session is announced while the connection event is handled, so it can only be this one. */
-  #startHttp2(secure: TLSSocket, target: TunnelTarget): void {
-    const remember = (session: ServerHttp2Session): void => {
-      this.#targets.set(session, target);
-      session.on('error', () => secure.destroy());
-    };
-    this.#http2.once('session', remember);
-    this.#http2.emit('connection', secure);
-    this.#http2.removeListener('session', remember);
+    terminator?.emit('connection', socket);
   }
 
   /** Bytes both ways until both ends have finished, one breaks, or nothing moves for long. */
@@ -163,7 +86,7 @@ export class Tunnels {
     const { upstream, metrics, logger } = this.#options;
     const record = newRecord();
     const remote = await upstream.dial(host, port, {
-      loopbackAllowed: isLocalClient(request),
+      loopbackAllowed: !this.#options.foreignClients && isLocalClient(request),
       signal: this.#ending.signal,
     });
     if (socket.destroyed) return void remote.destroy();
@@ -221,8 +144,4 @@ function refuse(
   socket.end(
     `HTTP/1.1 ${code} Refused\r\nContent-Type: text/plain\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n${lines.join('')}\r\n${body}`,
   );
-}
-
-function sessionOf(request: Http2ServerRequest): object | undefined {
-  return request.stream.session;
 }
