@@ -97,6 +97,16 @@ export class SuperSeeder {
     this.#complete = false;
   }
 
+  /** It was on its way from the origin and did not come: it may be offered again, to the same child too. */
+  pieceLost(piece: number): void {
+    this.#fresh.delete(piece);
+    const offer = this.#offers.get(piece);
+    if (!offer) return;
+    this.#offers.delete(piece);
+    offer.child.offered -= 1;
+    offer.child.asked.delete(piece);
+  }
+
   /** No further pieces will come. */
   allHeld(): void {
     this.#complete = true;

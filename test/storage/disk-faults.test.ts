@@ -38,7 +38,7 @@ describe('DF2-7 a full disk', { skip }, () => {
     assert.deepEqual(store.remove(first.id), 'removed');
     await store.removalsDone();
     for (let number = 0; number < 4; number += 1) {
-      if (second.pieces.has(number) || second.isWriting(number)) continue;
+      if (second.pieces.has(number) || second.incoming(number)) continue;
       const writer = second.writePiece(number);
       await writer.write(content.subarray(number * pieceLengthBytes, (number + 1) * pieceLengthBytes));
       await writer.commit({ source: 'origin', costMs: 1 });

@@ -62,6 +62,7 @@ async function* bitmaps(
       tcpPort: port,
       bitmap: pieces.toBytes(),
       vortexPersistent: true,
+      vortexStreamed: true,
       tls,
       finished,
       offeredPieces: news.takeOffered(),

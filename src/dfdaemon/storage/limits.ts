@@ -26,3 +26,6 @@ export const defaultCollectIntervalMs = 60_000;
 
 /** Files flushed at the same time: file systems with a journal flush several for the price of one. */
 export const flushesAtOnce = 8;
+
+/** Places of an incoming piece up to which it may be read: one every 64 KiB of the largest piece. */
+export const maxMarks = 1024;

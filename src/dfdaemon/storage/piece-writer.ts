@@ -5,7 +5,8 @@
  */
 import { crc32 } from '../../core/crc32.ts';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
-import type { FileUse } from './content-file.ts';
+import { readFully, type FileUse } from './content-file.ts';
+import { IncomingPiece } from './incoming-piece.ts';
 import { maxWritesInFlight, writeBlockBytes } from './limits.ts';
 
 export interface CommitFacts {
@@ -31,6 +32,8 @@ export interface PieceSlot {
 }
 
 export class PieceWriter {
+  /** What others see of it. */
+  readonly incoming: IncomingPiece;
   readonly #slot: PieceSlot;
   #crc = 0;
   #received = 0;
@@ -43,6 +46,8 @@ export class PieceWriter {
 
   constructor(slot: PieceSlot) {
     this.#slot = slot;
+    const { number, offset, maxLengthBytes, lengthKnown } = slot;
+    this.incoming = new IncomingPiece({ number, offset, maxLengthBytes, lengthKnown });
   }
 
   get number(): number {
@@ -92,20 +97,28 @@ export class PieceWriter {
     this.#crc = crc32(bytes, this.#crc);
   }
 
+  /** All bytes taken so far are right, as far as this node can tell: others may have them. */
+  vouch(): void {
+    this.incoming.vouch({ bytes: this.#received, crc32: this.#crc });
+  }
+
   /**
    * Waits for the bytes, checks their number and digest, records the piece. Rejects (and the piece stays absent) with
    * DIGEST_MISMATCH, FAILED_PRECONDITION for a wrong number of bytes, or the fault of the disk.
    */
   async commit(facts: CommitFacts): Promise<void> {
     this.#end();
+    let state: 'committed' | 'aborted' = 'aborted';
     try {
       if (this.#gathered.length > 0) void this.#flush();
       await this.#settled();
       this.#check();
       this.#checkComplete(facts.expectedCrc32);
       this.#slot.commit(this.#received, this.#crc, facts);
+      this.vouch();
+      state = 'committed';
     } finally {
-      this.#release();
+      this.#release(state);
     }
   }
 
@@ -118,7 +131,15 @@ export class PieceWriter {
     this.#ending = true;
     this.#gathered = [];
     await this.#settled();
-    this.#release();
+    this.#release('aborted', await this.#readBack(this.incoming.givenBytes));
+  }
+
+  /** Undefined when the disk does not give it back: then nobody can say what it was. */
+  async #readBack(count: number): Promise<Buffer | undefined> {
+    if (count === 0) return undefined;
+    const bytes = Buffer.allocUnsafe(count);
+    const read = await readFully(this.#slot.file.fd, bytes, this.#slot.offset).catch(() => 0);
+    return read === count ? bytes : undefined;
   }
 
   #take(chunk: Uint8Array, crcDone = false): void {
@@ -138,8 +159,10 @@ export class PieceWriter {
     const position = this.#slot.offset + this.#flushed;
     this.#gathered = [];
     this.#flushed = this.#received;
-    const writing = this.#slot.file.write(buffers, position);
-    const tracked = writing
+    const end = this.#received;
+    const tracked = this.#slot.file
+      .write(buffers, position)
+      .then(() => this.incoming.wrote(end)) // writes of one file end in their order
       .catch((error: unknown) => {
         this.#failure ??= toDragonflyError(error);
       })
@@ -177,8 +200,9 @@ export class PieceWriter {
     this.#ending = true;
   }
 
-  #release(): void {
+  #release(state: 'committed' | 'aborted', kept?: Buffer): void {
     this.#slot.release();
+    this.incoming.end(state, kept);
     this.#ended.resolve();
   }
 }

@@ -13,6 +13,7 @@ import { pieceLayout, pieceSpan, type PieceLayout, type PieceSpan } from '../../
 import type { PieceSet } from '../../swarm/piece-set.ts';
 import type { AgeClock } from './age-clock.ts';
 import { ContentFile, type FileUse } from './content-file.ts';
+import type { IncomingPiece } from './incoming-piece.ts';
 import { maxHeaderBytes } from './limits.ts';
 import type { Metadata, PieceRecord, TaskRow, TaskState } from './metadata.ts';
 import { PieceIndex } from './piece-index.ts';
@@ -56,7 +57,7 @@ export class StoredTask {
   readonly index: PieceIndex;
   readonly #host: TaskHost;
   readonly #uses: TaskUses;
-  readonly #writing = new Set<number>();
+  readonly #writing = new Map<number, PieceWriter>();
   #writes = 0;
   #removed = false;
 
@@ -202,8 +203,7 @@ export class StoredTask {
     this.index.giveUpUnverified(number);
     const lease = this.lease();
     const file = this.#openFile(lease, true);
-    this.#writing.add(number);
-    return new PieceWriter({
+    const writer = new PieceWriter({
       number,
       offset: span.offset,
       maxLengthBytes: span.length,
@@ -216,10 +216,13 @@ export class StoredTask {
         lease.release();
       },
     });
+    this.#writing.set(number, writer);
+    return writer;
   }
 
-  isWriting(number: number): boolean {
-    return this.#writing.has(number);
+  /** The piece while it is being written. */
+  incoming(number: number): IncomingPiece | undefined {
+    return this.#writing.get(number)?.incoming;
   }
 
   /**

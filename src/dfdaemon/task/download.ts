@@ -90,6 +90,7 @@ export class Download {
         layout: (facts) => this.#learnLayout(facts),
         parentFailed: (id, piece, reason) => this.#parentFailed(id, piece, reason),
         changed: () => this.#watchStarvation(),
+        bytes: () => this.#signalChange(),
         storageFailed: (error) => this.#fail(toDragonflyError(error)),
       },
     });
@@ -103,6 +104,8 @@ export class Download {
       signal: this.#controller.signal,
       events: {
         answered: (object) => this.#originAnswered(object),
+        begun: (number) => context.announcer().pieceBegun(number),
+        givenUp: (number) => context.announcer().pieceGivenUp(number),
         piece: (number) => this.#exchange.pieceFromElsewhere(number),
         bytes: () => this.#signalChange(),
         progress: () => this.#keeper.session?.leaseProgress(),
@@ -134,11 +137,6 @@ export class Download {
   /** A digest is expected and has not been confirmed yet: a reader of the whole must not get its last byte. */
   get holdsLastByte(): boolean {
     return this.#check !== undefined && this.#wanted === undefined && this.#state !== 'succeeded';
-  }
-
-  /** Bytes at the start of the piece that are in the file, straight from the origin, before the piece is complete. */
-  writtenOf(piece: number): number {
-    return this.#origin.writtenOf(piece);
   }
 
   /** Resolves at the next bytes, piece, layout or end. */

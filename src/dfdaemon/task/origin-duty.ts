@@ -24,6 +24,10 @@ export interface OriginDutyOptions {
   readonly signal: AbortSignal;
   readonly events: {
     answered(object: SourceObject): void;
+    /** The first bytes of a piece came in. */
+    begun(number: number): void;
+    /** A piece that had begun will not be complete; it may begin again. */
+    givenUp(number: number): void;
     piece(number: number): void;
     /** More of a piece is in the file. */
     bytes(): void;
@@ -62,11 +66,6 @@ export class OriginDuty {
     if (!lease || count === undefined) return new PieceSet();
     const end = Math.min(lease.end ?? count, count);
     return end > lease.first ? PieceSet.range(lease.first, end - lease.first) : new PieceSet();
-  }
-
-  /** Bytes of the piece that came from the origin and are in the file, though the piece is not complete. */
-  writtenOf(piece: number): number {
-    return this.#active?.fetch.writtenOf(piece) ?? 0;
   }
 
   take(lease: OriginLease): void {
@@ -119,6 +118,8 @@ export class OriginDuty {
       stored,
       signal,
       onAnswer: (object) => events.answered(object),
+      onBegun: (number) => events.begun(number),
+      onGivenUp: (number) => events.givenUp(number),
       onPiece: (number) => events.piece(number),
       onBytes: () => {
         events.bytes();

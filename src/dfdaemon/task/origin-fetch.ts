@@ -27,6 +27,10 @@ export interface OriginFetchOptions {
   readonly signal: AbortSignal;
   /** The origin has answered; the layout of the task is set when the length is known. */
   readonly onAnswer: (object: SourceObject) => void;
+  /** The first bytes of a piece came in. */
+  readonly onBegun: (number: number) => void;
+  /** A piece that had begun will not be complete. */
+  readonly onGivenUp: (number: number) => void;
   /** A piece is on disk. */
   readonly onPiece: (number: number) => void;
   /** More of a piece is in the file; called for every block. */
@@ -41,19 +45,12 @@ export class OriginFetch {
   readonly #options: OriginFetchOptions;
   #nextPiece: number;
   #end: number | undefined;
-  /** How far the piece that is being written has come. */
-  #writing: { readonly piece: number; readonly bytes: number } | undefined;
   #validator: string | undefined;
 
   constructor(options: OriginFetchOptions) {
     this.#options = options;
     this.#nextPiece = options.first;
     this.#end = options.end;
-  }
-
-  /** Bytes of the piece that are in the file already, from its start; 0 for a piece that is not being fetched. */
-  writtenOf(piece: number): number {
-    return this.#writing?.piece === piece ? this.#writing.bytes : 0;
   }
 
   /** Changes the run: one past the last piece, undefined for "to the end of the content". */
@@ -150,10 +147,11 @@ export class OriginFetch {
           if (offsetInPiece === 0) {
             pieceStartedMs = performance.now();
             writer = this.#claim(number);
+            if (writer) this.#options.onBegun(number);
           }
           if (writer) {
             await writer.writeBlock(block.subarray(used, used + room));
-            this.#writing = { piece: number, bytes: offsetInPiece + room };
+            writer.vouch();
           }
           position += room;
           used += room;
@@ -178,8 +176,8 @@ export class OriginFetch {
         );
       }
     } finally {
-      this.#writing = undefined;
       await writer?.abort();
+      if (writer) this.#options.onGivenUp(writer.number);
     }
   }
 
@@ -187,7 +185,7 @@ export class OriginFetch {
   #claim(number: number): PieceWriter | undefined {
     const { stored } = this.#options;
     if (number < this.#nextPiece || (this.#end !== undefined && number >= this.#end)) return undefined;
-    if (stored.pieces.has(number) || stored.isWriting(number)) return undefined;
+    if (stored.pieces.has(number) || stored.incoming(number)) return undefined;
     return stored.writePiece(number);
   }
 

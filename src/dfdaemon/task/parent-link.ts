@@ -126,6 +126,7 @@ export class ParentLink {
         host: message.ip || this.parent.ip,
         port: message.tcpPort,
         persistent: message.vortexPersistent,
+        streamed: message.vortexStreamed,
         tls: message.tls,
       };
     }

@@ -62,6 +62,19 @@ export class PieceAnnouncer implements Disposable {
     this.#announce();
   }
 
+  /** A piece comes in from the origin: a child may have it along with this node. */
+  pieceBegun(piece: number): void {
+    if (!this.#stored.layout) return; // nobody can ask for it yet
+    this.#seeder?.pieceHeld(piece);
+    this.#announce();
+  }
+
+  /** It will not be complete; who was told of it will be told again. */
+  pieceGivenUp(piece: number): void {
+    this.#seeder?.pieceLost(piece);
+    this.#announce();
+  }
+
   /** Nothing more comes from the origin. What was not sent yet is still spread first. */
   leaseEnded(): void {
     this.#atOrigin = false;

@@ -28,6 +28,8 @@ export interface ExchangeEvents {
   parentFailed(parentId: string, piece: number | undefined, reason: PieceFailure): void;
   /** Something changed that may leave the download without any source. */
   changed(): void;
+  /** More of a piece can be read. */
+  bytes(): void;
   /** The disk refused a piece: the download cannot go on. */
   storageFailed(error: Error): void;
 }
@@ -232,9 +234,10 @@ export class PieceExchange {
     if (!link || !address || !stored.layout) return fail('gone');
     // One writer owns a piece: a second request takes over from the late one instead of racing it.
     if (request.hedge) await this.#takeOver(request);
-    if (signal.aborted || stored.pieces.has(request.piece) || stored.isWriting(request.piece)) return fail('temporary');
+    if (signal.aborted || stored.pieces.has(request.piece) || stored.incoming(request.piece)) return fail('temporary');
     const span = pieceSpan(stored.layout, request.piece);
     const writer = stored.writePiece(request.piece);
+    writer.incoming.onProgress(() => events.bytes());
     try {
       await pieces.fetch({
         address,

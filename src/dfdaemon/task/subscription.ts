@@ -5,6 +5,7 @@ import { piecesOfRange } from '../../core/piece-layout.ts';
 import type { PieceRecord } from '../storage/metadata.ts';
 import type { Lease, StoredTask } from '../storage/stored-task.ts';
 import type { Download } from './download.ts';
+import { GivenAhead } from './given-ahead.ts';
 import type { FileSpan, FinishedPiece, OpenTask, Receipt } from './open-task.ts';
 
 export interface SubscriptionOptions {
@@ -85,17 +86,24 @@ export class Subscription implements OpenTask {
     return Promise.race([this.#download.ended, this.#aborted]);
   }
 
-  /** Pieces of other nodes are handed out once they are verified; bytes from the origin as soon as they are in the file. */
+  /** Bytes are handed out once their piece is verified, or earlier where whoever fetches it vouches for them. */
   async *spans(): AsyncGenerator<FileSpan> {
     const generation = this.#download?.generation;
     for (let number = this.#firstPiece(); ; number += 1) {
       this.#options.onPosition(this, number);
+      const ahead = new GivenAhead(this.#stored, number);
       let sentBytes = 0;
       for (;;) {
         const available = this.#availableOf(number);
         if (available === undefined) return;
         this.#requireSameContent(generation);
+        if (ahead.isTorn) {
+          if (this.#stored.pieces.has(number)) await ahead.compare();
+          else await this.#next();
+          continue;
+        }
         if (available.bytes > sentBytes) {
+          ahead.give(available.bytes);
           yield* this.#spanOf(number, sentBytes, available.bytes);
           sentBytes = available.bytes;
         }
@@ -158,7 +166,7 @@ export class Subscription implements OpenTask {
     const last = this.#lastPiece();
     if (last !== undefined && number > last) return undefined;
     const piece = this.#stored.pieces.has(number) ? this.#stored.piece(number) : undefined;
-    const bytes = piece?.length ?? this.#download?.writtenOf(number) ?? 0;
+    const bytes = piece?.length ?? this.#stored.incoming(number)?.markAfter(0)?.bytes ?? 0;
     if (number !== last || !this.#waitsForDigest()) return { bytes, complete: piece !== undefined };
     const length = (this.contentLengthBytes ?? 0) - number * this.pieceLengthBytes;
     return { bytes: Math.max(0, Math.min(bytes, length - 1)), complete: false };

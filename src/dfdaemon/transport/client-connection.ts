@@ -10,14 +10,14 @@ import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { payAll, type RateLimiter } from '../../core/rate-limiter.ts';
+import { AnswerBody } from './answer-body.ts';
 import type { BlockPool } from './block-pool.ts';
-import { isEnding } from './ending.ts';
 import { keepAliveDelayMs, maxBlocksInFlight, maxHeadBytes, tlsHandshakeMs, type ClientLimits } from './limits.ts';
 import type { PieceAddress, PieceRequest } from './piece-request.ts';
 import { ReceiveBuffer } from './receive-buffer.ts';
 import { serverIdentityCheck } from '../../rpc/tls.ts';
 import type { TransportTls } from './tls-policy.ts';
-import { decodeAnswer, encodeRequest, headerBytes, tags, type PieceHead } from './vortex.ts';
+import { decodeAnswer, encodeRequest, headerBytes, tags } from './vortex.ts';
 
 export interface ConnectionOwner {
   readonly limiter: RateLimiter;
@@ -32,15 +32,8 @@ export interface ConnectionOwner {
   closed(connection: ClientConnection, unanswered: PieceRequest[], error: DragonflyError, movable: boolean): void;
 }
 
-interface Body {
-  readonly request: PieceRequest;
-  readonly head: PieceHead;
-  readonly firstByteMs: number;
-  ending: boolean;
-  remaining: number;
-  /** Where in the block the unwritten part of the body begins. */
-  from: number;
-}
+/** The parent is well, and may have the piece in a moment. */
+const givenUp = new DragonflyError('RESOURCE_EXHAUSTED', 'the parent does not get the piece itself');
 
 export class ClientConnection {
   readonly address: PieceAddress;
@@ -49,7 +42,7 @@ export class ClientConnection {
   readonly #controller = new AbortController();
   readonly #buffer: ReceiveBuffer;
   readonly #outstanding: PieceRequest[] = [];
-  #body: Body | undefined;
+  #body: AnswerBody | undefined;
   #answered = 0;
   /** Payments under way. */
   #limited = 0;
@@ -88,9 +81,13 @@ export class ClientConnection {
     this.#outstanding.push(request);
     request.onAbort = () => this.#givenUp();
     request.limited(this.#limited > 0);
-    const tag = this.address.persistent ? tags.pipelinedPiece : tags.downloadPiece;
-    this.#socket.write(encodeRequest(tag, request.options.taskId, request.options.piece.number));
+    this.#socket.write(encodeRequest(this.#requestTag, request.options.taskId, request.options.piece.number));
     if (this.#connected) this.#rearm();
+  }
+
+  get #requestTag(): number {
+    if (!this.address.persistent) return tags.downloadPiece;
+    return this.address.streamed === true ? tags.streamedPiece : tags.pipelinedPiece;
   }
 
   close(): void {
@@ -141,12 +138,14 @@ export class ClientConnection {
       if (!this.#body && !this.#beginBody()) return;
       const body = this.#body;
       if (!body) continue; // an error answer: the next request's answer may follow
-      const count = Math.min(body.remaining, buffer.fill - buffer.start);
-      body.request.options.writer.digest(buffer.bytes.subarray(buffer.start, buffer.start + count));
-      buffer.start += count;
-      body.remaining -= count;
-      tellEnding(body);
-      if (body.remaining === 0) this.#endBody(body);
+      const taken = body.take(buffer);
+      if (taken === 'more') return;
+      if (taken === 'end') this.#endBody(body);
+      else if (taken === 'given up') this.#endRequest(body.request, givenUp);
+      else {
+        this.#writeOut(body).catch(() => undefined);
+        body.request.options.writer.vouch();
+      }
     }
   }
 
@@ -155,12 +154,7 @@ export class ClientConnection {
     const request = this.#outstanding[0];
     if (!request) throw new DragonflyError('PROTOCOL', 'the parent sent bytes nobody asked for');
     const buffer = this.#buffer;
-    const answer = decodeAnswer(
-      buffer.bytes,
-      buffer.start,
-      buffer.fill,
-      this.address.persistent ? tags.pipelinedContent : tags.pieceContent,
-    );
+    const answer = decodeAnswer(buffer.bytes, buffer.start, buffer.fill, this.#requestTag + 1);
     if (!answer) {
       if (buffer.fill - buffer.start > headerBytes + maxHeadBytes)
         throw new DragonflyError('PROTOCOL', 'the head of the answer does not end');
@@ -168,39 +162,37 @@ export class ClientConnection {
     }
     buffer.start += answer.bytes;
     if (answer.kind === 'error') {
-      this.#outstanding.shift();
-      this.#answered += 1;
-      request.fail(answer.error);
-      if (!this.address.persistent) this.#end(answer.error);
-      else this.#owner.available(this);
+      this.#endRequest(request, answer.error);
       return true;
     }
-    checkHead(answer.head, request);
+    this.#body = new AnswerBody(request, answer.head, buffer.start);
     request.options.onStarted?.();
-    this.#body = {
-      request,
-      head: answer.head,
-      firstByteMs: request.elapsedMs(),
-      ending: false,
-      remaining: answer.head.length,
-      from: buffer.start,
-    };
     return true;
   }
 
+  /** The parent has answered, and there is no piece. */
+  #endRequest(request: PieceRequest, error: DragonflyError): void {
+    this.#body = undefined;
+    this.#outstanding.shift();
+    this.#answered += 1;
+    request.fail(error);
+    if (!this.address.persistent) this.#end(error);
+    else this.#owner.available(this);
+  }
+
   /** All bytes of the body are here: it is settled once they are on the disk, while the next answer is being read. */
-  #endBody(body: Body): void {
+  #endBody(body: AnswerBody): void {
     this.#body = undefined;
     this.#outstanding.shift();
     this.#answered += 1;
     body.request.onAbort = undefined;
     body.request.limited(false); // what is left is the disk's to do
-    void settle(body, this.#writeOut(body));
+    void body.settle(this.#writeOut(body));
     this.#owner.available(this);
     if (!this.address.persistent) this.#end(new DragonflyError('UNAVAILABLE', 'the connection has served its request'));
   }
 
-  #writeOut(body: Body): Promise<void> {
+  #writeOut(body: AnswerBody): Promise<void> {
     const { start } = this.#buffer;
     const from = body.from;
     body.from = start;
@@ -212,7 +204,7 @@ export class ClientConnection {
     return written;
   }
 
-  #writeFailed(body: Body, error: unknown): void {
+  #writeFailed(body: AnswerBody, error: unknown): void {
     body.request.fail(toDragonflyError(error));
     if (this.#body === body) this.#end(new DragonflyError('UNAVAILABLE', 'the rest of the piece has no place to go'));
     else this.#flow();
@@ -324,47 +316,6 @@ export class ClientConnection {
     this.#outstanding.length = 0;
     begun?.fail(error);
     this.#owner.closed(this, unanswered, error, movable || this.#answered > 0);
-  }
-}
-
-function tellEnding(body: Body): void {
-  const { request, remaining, head, firstByteMs } = body;
-  if (body.ending || !isEnding(head.length - remaining, remaining, request.elapsedMs() - firstByteMs)) return;
-  body.ending = true;
-  request.options.onEnding?.();
-}
-
-function checkHead(head: PieceHead, { options: { piece, address } }: PieceRequest): void {
-  if (head.number !== piece.number || head.offset !== piece.offset || head.length !== piece.length) {
-    throw new DragonflyError(
-      'PROTOCOL',
-      `the parent answered with piece ${head.number} (${head.length} bytes at ${head.offset}) for piece ${piece.number} (${piece.length} bytes at ${piece.offset})`,
-    );
-  }
-  // The original sends none for pieces it has imported; ours always does.
-  const mayBeEmpty = !address.persistent;
-  if (!(head.digest === '' && mayBeEmpty) && !/^crc32:\d{1,10}$/.test(head.digest)) {
-    throw new DragonflyError('PROTOCOL', 'the parent sent a piece digest that is not a CRC-32');
-  }
-}
-
-async function settle({ request, head, firstByteMs }: Body, written: Promise<void>): Promise<void> {
-  const { writer, parentId, expectedCrc32 } = request.options;
-  try {
-    await written;
-    const claimed = head.digest === '' ? undefined : Number(head.digest.slice('crc32:'.length));
-    if (claimed !== undefined && claimed !== writer.crc32) {
-      throw new DragonflyError(
-        'DIGEST_MISMATCH',
-        `piece ${head.number} has CRC-32 ${writer.crc32}, the parent said ${claimed}`,
-      );
-    }
-    if (request.settled) return;
-    const costMs = request.elapsedMs();
-    await writer.commit({ source: parentId, costMs, expectedCrc32 });
-    request.succeed({ crc32: writer.crc32, originalSource: head.parentId, costMs, firstByteMs });
-  } catch (error) {
-    request.fail(toDragonflyError(error));
   }
 }
 

@@ -12,6 +12,12 @@ export const maxPipelinedRequests = 16;
 /** Undecoded request bytes one connection may bring along: one read of the socket. */
 export const maxBufferedRequestBytes = 128 * 1024;
 
+/** A piece that is still coming in is passed on in chunks of about so much: less waits for its sum, more costs a write each. */
+export const chunkBytes = 512 * 1024;
+
+/** Such a piece may take as many times longer than another: its origin sets the pace. */
+export const incomingPatience = 10;
+
 /** Bodies sent at the same time; the others wait in order, since the time of a piece grows with their number. */
 export const maxActiveBodies = 128;
 

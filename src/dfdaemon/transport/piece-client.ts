@@ -117,11 +117,12 @@ export class PieceClient {
   #secured(address: PieceAddress): PieceAddress {
     const policy = this.#options.tls?.policy ?? 'off';
     const tls = policy === 'force' || (policy === 'prefer' && address.tls);
-    return { host: address.host, port: address.port, persistent: address.persistent, tls };
+    const { host, port, persistent, streamed = false } = address;
+    return { host, port, persistent, streamed: persistent && streamed, tls };
   }
 
   #parentOf(address: PieceAddress): Parent {
-    const key = `${address.host} ${address.port} ${address.persistent} ${address.tls}`;
+    const key = `${address.host} ${address.port} ${address.persistent} ${address.streamed} ${address.tls}`;
     let parent = this.#parents.get(key);
     if (!parent) {
       parent = { address, connections: new Set(), waiting: [] };

@@ -3,6 +3,7 @@ import { performance } from 'node:perf_hooks';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import type { PieceSpan } from '../../core/piece-layout.ts';
 import type { RateLimiter } from '../../core/rate-limiter.ts';
+import { incomingPatience } from './limits.ts';
 import type { PieceWriter } from '../storage/piece-writer.ts';
 
 export interface PieceAddress {
@@ -10,6 +11,8 @@ export interface PieceAddress {
   readonly port: number;
   /** The parent announced that its connections carry many requests. */
   readonly persistent: boolean;
+  /** The parent announced that it passes pieces on while they come in. */
+  readonly streamed?: boolean;
   /** The parent announced that it speaks TLS on this port. */
   readonly tls: boolean;
 }
@@ -70,6 +73,14 @@ export class PieceRequest {
       options.signal.addEventListener('abort', this.#abort, { once: true });
       this.limited(false);
     }
+  }
+
+  /** The parent does not have the whole piece yet: it comes at the pace of the parent's own source. */
+  patient(): void {
+    if (this.#settled || this.#leftMs === Infinity) return;
+    this.limited(true);
+    this.#leftMs += (this.options.timeoutMs ?? 0) * (incomingPatience - 1);
+    this.limited(false);
   }
 
   /** While this side's rate limits hold the request back, its time stands still. */

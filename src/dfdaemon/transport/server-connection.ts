@@ -8,10 +8,11 @@ import type { Socket } from 'node:net';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { withDeadline } from '../../core/lifecycle.ts';
 import type { Logger } from '../../core/logger.ts';
-import type { OpenPiece, StoredTask } from '../storage/stored-task.ts';
+import type { StoredTask } from '../storage/stored-task.ts';
 import type { TaskStore } from '../storage/task-store.ts';
 import type { BodySender } from './body-sender.ts';
 import type { UploadDesk } from './upload-desk.ts';
+import { completePiece, piecePassedOn, type OutgoingPiece } from './outgoing-piece.ts';
 import { maxBufferedRequestBytes, maxPipelinedRequests, type ServerLimits } from './limits.ts';
 import {
   decodeRequest,
@@ -127,11 +128,12 @@ export class ServerConnection {
   }
 
   async #answer(query: PieceQuery): Promise<void> {
-    let piece: OpenPiece;
+    let piece: OutgoingPiece;
     let task: StoredTask;
     try {
       task = this.#requireTask(query);
-      piece = await this.#openPiece(task, query.number);
+      this.#context.asked(task.id, query.number); // an offered piece may be on its way still
+      piece = await this.#open(task, query);
     } catch (error) {
       const known = toDragonflyError(error);
       if (this.#socket.destroyed) throw known;
@@ -139,24 +141,21 @@ export class ServerConnection {
       return;
     }
     using _piece = piece;
-    const { uploads, sender, childId, asked, served } = this.#context;
-    asked(task.id, piece.number);
+    const { number, length } = piece.head;
+    const { uploads, sender, childId, served } = this.#context;
     const { signal } = this.#controller;
     using turn = await uploads?.enter(
-      { childId, taskId: task.id, piece: piece.number, patient: !query.persistent },
-      piece.length,
+      { childId, taskId: task.id, piece: number, patient: !query.persistent },
+      length,
       signal,
     );
     if (uploads && !turn) return sender.write(this.#socket, encodeError(errorNumbers.busy, 'busy'));
     const uploaded = task.beginUpload();
     let sent = false;
     try {
-      this.#socket.write(
-        encodePieceHead(query.answerTag, { ...piece, digest: `crc32:${piece.crc32}`, parentId: piece.source }),
-      );
-      await sender.send(this.#socket, piece, { signal, onSent: turn && ((bytes) => turn.sent(bytes)) });
-      sent = true;
-      served({ taskId: task.id, number: piece.number, bytes: piece.length });
+      this.#socket.write(encodePieceHead(query.answerTag, piece.head));
+      sent = await piece.send(this.#socket, sender, { signal, onSent: turn && ((bytes) => turn.sent(bytes)) });
+      if (sent) served({ taskId: task.id, number, bytes: length });
     } catch (error) {
       if (toDragonflyError(error).code === 'STORAGE') task.suspect(); // unreadable pieces are found and dropped
       throw error;
@@ -171,14 +170,20 @@ export class ServerConnection {
     return task;
   }
 
-  /** A piece that is just being written or verified again is waited for, as children of the original expect. */
-  async #openPiece(task: StoredTask, number: number): Promise<OpenPiece> {
+  /**
+   * A piece that is just being written goes to a child that can take it so; else it is waited for, as children of the
+   * original expect, and so is one that is being verified again.
+   */
+  async #open(task: StoredTask, query: PieceQuery): Promise<OutgoingPiece> {
+    const { number } = query;
     const { pieceWaitMs } = this.#context.limits;
+    const passedOn = piecePassedOn(task, query, pieceWaitMs);
+    if (passedOn) return passedOn;
     if (task.touchedFromOutside()) task.suspect();
     if (task.index.needsVerification(number)) await withDeadline(task.recovered, pieceWaitMs);
-    if (!task.pieces.has(number) && task.isWriting(number))
+    if (!task.pieces.has(number) && task.incoming(number))
       await pieceCommitted(task, number, pieceWaitMs, this.#controller.signal);
-    return task.openPiece(number);
+    return completePiece(task, number);
   }
 
   #refuse(error: DragonflyError): void {

@@ -25,6 +25,7 @@ describe('frames of the piece protocol', () => {
     assert.deepEqual(decodeRequest(frame), {
       answerTag: tags.pieceContent,
       persistent: false,
+      streamed: false,
       taskId,
       number: 0x0102_0304,
     });
@@ -68,6 +69,7 @@ describe('frames of the piece protocol', () => {
       tags.downloadPersistentPiece,
       tags.downloadPersistentCachePiece,
       tags.pipelinedPiece,
+      tags.streamedPiece,
     );
     fc.assert(
       fc.property(tag, fc.nat(0xffff_ffff), fc.nat(requestBytes - 1), (value, number, cut) => {

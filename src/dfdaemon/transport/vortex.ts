@@ -6,6 +6,11 @@
  * ends. `pipelined` is ours, from the reserved range: same layouts, but the connection stays, requests may follow each
  * other without waiting, answers come in order, and an error concerns one request only. A client sends it only to a
  * parent that announced `vortex_persistent`.
+ *
+ * `streamed`, only to a parent that announced `vortex_streamed`, is as `pipelined`, but may be answered with a piece the
+ * parent is still getting: then the head has no digest, and the content comes in chunks, each behind its length (u32) and
+ * the CRC-32 of the piece up to the chunk's end (u32). The last sum is that of the piece. A chunk without
+ * bytes ends the answer: the piece was given up.
  */
 import { DragonflyError } from '../../core/errors.ts';
 import { isTaskId } from '../../core/ids.ts';
@@ -18,6 +23,8 @@ export const tags = {
   downloadPersistentCachePiece: 4,
   pipelinedPiece: 64,
   pipelinedContent: 65,
+  streamedPiece: 66,
+  streamedContent: 67,
   close: 254,
   error: 255,
 } as const;
@@ -28,6 +35,8 @@ export const errorNumbers = { unknown: 0, invalidArgument: 1, notFound: 2, inter
 export const headerBytes = 6;
 export const requestBytes = headerBytes + 68;
 
+export const chunkHeaderBytes = 8;
+
 /** Fixed part of a piece record: everything but the digest and the parent id. */
 const recordBytes = 45;
 
@@ -36,6 +45,8 @@ export interface PieceQuery {
   readonly answerTag: number;
   /** The connection goes on after the answer. */
   readonly persistent: boolean;
+  /** The piece may be sent while it comes in. */
+  readonly streamed: boolean;
   readonly taskId: string;
   readonly number: number;
 }
@@ -79,14 +90,16 @@ export function decodeRequest(bytes: Buffer): PieceQuery | undefined {
     tag === tags.downloadPiece ||
     tag === tags.downloadPersistentPiece ||
     tag === tags.downloadPersistentCachePiece ||
-    tag === tags.pipelinedPiece;
+    tag === tags.pipelinedPiece ||
+    tag === tags.streamedPiece;
   if (!known) throw new DragonflyError('PROTOCOL', `a frame with tag ${tag} is not a piece request`);
   if (length !== requestBytes - headerBytes)
     throw new DragonflyError('PROTOCOL', `a piece request of ${length} bytes is not valid`);
   if (bytes.length < requestBytes) return undefined;
   return {
     answerTag: tag + 1,
-    persistent: tag === tags.pipelinedPiece,
+    persistent: tag === tags.pipelinedPiece || tag === tags.streamedPiece,
+    streamed: tag === tags.streamedPiece,
     taskId: bytes.toString('latin1', headerBytes, headerBytes + 64),
     number: bytes.readUInt32BE(headerBytes + 64),
   };
@@ -118,6 +131,30 @@ export function encodePieceHead(tag: number, head: PieceHead, id = 0): Buffer {
   at = frame.writeBigUInt64BE(BigInt(Math.floor(head.costMs / 1000)), at);
   frame.writeBigInt64BE(BigInt(Math.floor(head.createdMs / 1000)), at);
   return frame;
+}
+
+export interface Chunk {
+  readonly bytes: number;
+  /** Of the piece up to the end of the chunk. */
+  readonly crc32: number;
+}
+
+export function encodeChunkHeader({ bytes, crc32 }: Chunk): Buffer {
+  const frame = Buffer.allocUnsafe(chunkHeaderBytes);
+  frame.writeUInt32BE(bytes, 0);
+  frame.writeUInt32BE(crc32, 4);
+  return frame;
+}
+
+/** Instead of the next chunk: the piece will not be complete. */
+export const givenUp: Chunk = { bytes: 0, crc32: 0 };
+
+/** The chunk whose header stands at `start`; undefined while it is not complete. PROTOCOL for one that is too long. */
+export function decodeChunkHeader(bytes: Buffer, start: number, end: number, leftBytes: number): Chunk | undefined {
+  if (end - start < chunkHeaderBytes) return undefined;
+  const length = bytes.readUInt32BE(start);
+  if (length > leftBytes) throw new DragonflyError('PROTOCOL', `a chunk of ${length} bytes is not valid`);
+  return { bytes: length, crc32: bytes.readUInt32BE(start + 4) };
 }
 
 export function encodeError(number: number, message: string, id = 0): Buffer {

@@ -106,6 +106,8 @@ export interface SyncPiecesResponse {
     | undefined;
   /** Pieces that only this child is told of now, to take them and pass them on. */
   offeredPieces: number[];
+  /** The piece port passes on, chunk by chunk, what it is still getting; an offered piece may be such a one. */
+  vortexStreamed: boolean;
 }
 
 export interface SyncPiecesResponse_ResponseHeaderEntry {
@@ -1116,6 +1118,7 @@ function createBaseSyncPiecesResponse(): SyncPiecesResponse {
     tls: false,
     load: undefined,
     offeredPieces: [],
+    vortexStreamed: false,
   };
 }
 
@@ -1171,6 +1174,9 @@ export const SyncPiecesResponse: MessageFns<SyncPiecesResponse, "dfdaemon.v2.Syn
         writer.uint32(v);
       }
       writer.join();
+    }
+    if (message.vortexStreamed !== false) {
+      writer.uint32(8072).bool(message.vortexStreamed);
     }
     return writer;
   },
@@ -1321,6 +1327,14 @@ export const SyncPiecesResponse: MessageFns<SyncPiecesResponse, "dfdaemon.v2.Syn
 
             break;
           }
+          case 1009: {
+            if (tag !== 8072) {
+              break;
+            }
+
+            message.vortexStreamed = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1361,6 +1375,7 @@ export const SyncPiecesResponse: MessageFns<SyncPiecesResponse, "dfdaemon.v2.Syn
     message.tls = object.tls ?? false;
     message.load = object.load ?? undefined;
     message.offeredPieces = object.offeredPieces?.map((e) => e) || [];
+    message.vortexStreamed = object.vortexStreamed ?? false;
     return message;
   },
 };

@@ -1,0 +1,93 @@
+/**
+ * A piece while it is being written, as readers and children see it: they may have the bytes that are in the file and that
+ * its writer vouches for. What they were given of a piece that is then given up is kept, so that it can be compared with
+ * what comes instead.
+ */
+import { maxMarks } from './limits.ts';
+
+/** A place in the piece: so many bytes, and their CRC-32. */
+export interface PieceMark {
+  readonly bytes: number;
+  readonly crc32: number;
+}
+
+export interface IncomingSpan {
+  readonly number: number;
+  readonly offset: number;
+  /** Of the complete piece; while the length of the content is unknown, the most it may have. */
+  readonly maxLengthBytes: number;
+  readonly lengthKnown: boolean;
+}
+
+export class IncomingPiece {
+  readonly span: IncomingSpan;
+  readonly #listeners = new Set<() => void>();
+  /** Ascending; the last ones may lie ahead of what is written. */
+  readonly #marks: PieceMark[] = [];
+  #written = 0;
+  #given = 0;
+  #kept: Buffer | undefined;
+  #state: 'writing' | 'committed' | 'aborted' = 'writing';
+
+  constructor(span: IncomingSpan) {
+    this.span = span;
+  }
+
+  get state(): 'writing' | 'committed' | 'aborted' {
+    return this.#state;
+  }
+
+  /** Of a piece that was given up: what was given of it, if the disk has given that back. */
+  get kept(): Buffer | undefined {
+    return this.#kept;
+  }
+
+  /** How much was given to anybody. */
+  get givenBytes(): number {
+    return this.#given;
+  }
+
+  /** The furthest readable place behind `bytes`; if there is one within `reachBytes`, none beyond that. */
+  markAfter(bytes: number, reachBytes = Infinity): PieceMark | undefined {
+    let found: PieceMark | undefined;
+    for (const mark of this.#marks) {
+      if (mark.bytes > this.#written || (found && mark.bytes > bytes + reachBytes)) break;
+      if (mark.bytes > bytes) found = mark;
+    }
+    return found;
+  }
+
+  /** Called when more can be read, and at the end. Returns how to stop. */
+  onProgress(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** Somebody was given this much of the piece. */
+  given(bytes: number): void {
+    this.#given = Math.max(this.#given, bytes);
+  }
+
+  // The rest is for the writer.
+
+  vouch(mark: PieceMark): void {
+    if (this.#marks.length === maxMarks) this.#marks.pop();
+    this.#marks.push(mark);
+    if (mark.bytes <= this.#written) this.#tell();
+  }
+
+  wrote(bytes: number): void {
+    this.#written = bytes;
+    if (this.#marks.length > 0) this.#tell();
+  }
+
+  end(state: 'committed' | 'aborted', kept: Buffer | undefined): void {
+    this.#state = state;
+    this.#kept = kept;
+    this.#tell();
+  }
+
+  #tell(): void {
+    for (const listener of this.#listeners) listener();
+  }
+}
