@@ -85,3 +85,12 @@ test('what comes from another node during the lease is told to everybody at once
   one.pieceShared(0);
   assert.deepEqual(short(one.next(2)), [], 'an offer stays one');
 });
+
+test('a piece that did not come after all is offered anew, to the same child too', () => {
+  const one = seeder([0], ['a']);
+  assert.deepEqual(short(one.next(0)), ['a0!']);
+  one.pieceLost(0);
+  assert.deepEqual(short(one.next(1)), [], 'there is nothing to offer now');
+  one.pieceHeld(0);
+  assert.deepEqual(short(one.next(2)), ['a0!']);
+});

@@ -63,13 +63,19 @@ export class Child {
   async fetch(
     number: number,
     port: number,
-    options: { persistent?: boolean; tls?: boolean; signal?: AbortSignal; timeoutMs?: number } = {},
+    options: { persistent?: boolean; streamed?: boolean; tls?: boolean; signal?: AbortSignal; timeoutMs?: number } = {},
   ): Promise<FetchResult> {
     assert(this.task.layout);
     const writer = this.task.writePiece(number);
     try {
       return await this.client.fetch({
-        address: { host: '127.0.0.1', port, persistent: options.persistent ?? true, tls: options.tls ?? false },
+        address: {
+          host: '127.0.0.1',
+          port,
+          persistent: options.persistent ?? true,
+          streamed: options.streamed ?? false,
+          tls: options.tls ?? false,
+        },
         taskId,
         piece: pieceSpan(this.task.layout, number),
         writer,
