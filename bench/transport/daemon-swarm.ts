@@ -9,13 +9,14 @@ import {
   DownloadTaskRequest,
   type Receipt,
 } from '../../src/rpc/generated/dfdaemon/v2/dfdaemon.ts';
+import { DfdaemonLocalDefinition } from '../../src/rpc/generated/dfdaemon/v2/local.ts';
 
 export interface SwarmOptions {
   readonly directory: string;
   /** cert.pem and key.pem in `directory` secure everything, and are their own authority. */
   readonly tls?: boolean;
   /** More of the configuration of every daemon, merged into `download`, `upload` and so on. */
-  readonly config?: Readonly<Record<string, object>>;
+  readonly config?: Readonly<Record<string, unknown>>;
 }
 
 export interface FinishedDownload {
@@ -42,6 +43,10 @@ export class BenchDaemon {
 
   get pid(): number {
     return this.process.pid;
+  }
+
+  get local() {
+    return createClient(DfdaemonLocalDefinition, this.#channels, `unix:${this.socket}`);
   }
 
   get client() {
@@ -99,15 +104,15 @@ export class BenchSwarm {
     return swarm;
   }
 
-  /** Starts it, or starts it again on what it left. */
-  async daemon(name: string): Promise<BenchDaemon> {
+  /** Starts it, or starts it again on what it left. `more` configures this one alone, as `config` does all. */
+  async daemon(name: string, more: Readonly<Record<string, unknown>> = {}): Promise<BenchDaemon> {
     const path = join(this.#options.directory, name);
     const tcpListen = { port: 0, listen: '127.0.0.1' };
     const { tls, config = {} } = this.#options;
     const security = tls
       ? { security: { insecure: false, caCert: join(this.#options.directory, 'cert.pem'), ...this.#certificate() } }
       : {};
-    const own: Record<string, object> = {
+    const own: Record<string, unknown> = {
       host: { hostname: name, advertiseIP: '127.0.0.1' },
       scheduler: { netAddrs: [{ addr: this.#scheduler }] },
       download: {
@@ -118,7 +123,8 @@ export class BenchSwarm {
       health: { tcpListen: { port: 0 } },
       proxy: { enable: false },
     };
-    for (const [key, value] of Object.entries(config)) own[key] = { ...own[key], ...value };
+    for (const [key, value] of [...Object.entries(config), ...Object.entries(more)])
+      own[key] = typeof value === 'object' ? { ...(own[key] as object | undefined), ...value } : value;
     const paths = {
       workHome: path,
       dataDir: join(path, 'data'),
