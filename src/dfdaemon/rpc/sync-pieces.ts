@@ -106,6 +106,8 @@ class News implements Disposable {
   #fresh = new PieceSet();
   #offered: number[] = [];
   #load: number | undefined;
+  /** There is something to say besides pieces and load. */
+  #stirred = false;
   #ended = false;
   #wake: (() => void) | undefined;
 
@@ -134,7 +136,11 @@ class News implements Disposable {
       this.#offered.push(number);
       this.#wake?.();
     };
-    this.#stops.push(announcer.listen(childId, { has: (number) => this.#add(number), offered }));
+    const layoutKnown = (): void => {
+      this.#stirred = true;
+      this.#wake?.();
+    };
+    this.#stops.push(announcer.listen(childId, { has: (number) => this.#add(number), offered, layoutKnown }));
   }
 
   /** How much there is to do on this host, now and when it changes. */
@@ -166,10 +172,12 @@ class News implements Disposable {
 
   /** True as soon as there is something to take; false at the end. */
   async more(): Promise<boolean> {
-    if (this.#fresh.count === 0 && this.#offered.length === 0 && this.#load === undefined && !this.#ended) {
+    const nothing = this.#fresh.count === 0 && this.#offered.length === 0 && this.#load === undefined && !this.#stirred;
+    if (nothing && !this.#ended) {
       await new Promise<void>((resolve) => (this.#wake = resolve));
       this.#wake = undefined;
     }
+    this.#stirred = false;
     return !this.#ended;
   }
 

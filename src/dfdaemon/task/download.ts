@@ -251,6 +251,7 @@ export class Download {
   #originAnswered(object: SourceObject): void {
     this.#receipt.originRequest();
     this.#rangesSupported = object.ranges;
+    this.#context.announcer().layoutKnown();
     this.#tellMetadata();
     this.#begin();
   }

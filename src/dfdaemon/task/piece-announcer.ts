@@ -11,6 +11,8 @@ export interface AnnouncementListener {
   has(piece: number): void;
   /** This child alone is told of the piece now, to take it and pass it on. */
   offered(piece: number): void;
+  /** The origin has told how the content is cut. */
+  layoutKnown(): void;
 }
 
 export class PieceAnnouncer implements Disposable {
@@ -60,6 +62,11 @@ export class PieceAnnouncer implements Disposable {
     this.#seeder = new SuperSeeder({}, this.#stored.pieces);
     for (const childId of this.#listeners.keys()) this.#seeder.childJoined(childId);
     this.#announce();
+  }
+
+  /** Sooner than by way of the scheduler. */
+  layoutKnown(): void {
+    for (const listener of this.#listeners.values()) listener.layoutKnown();
   }
 
   /** A piece comes in from the origin: a child may have it along with this node. */
