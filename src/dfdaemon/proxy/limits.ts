@@ -48,6 +48,9 @@ export const proxyLimits = {
   challengeBytes: 16 * 1024,
   /** An origin that does not answer the question whether a caller may read counts as down. */
   probeTimeoutMs: 10_000,
+  /** Registries whose answer to HEAD did not hold, and for how long their blobs are answered with the first piece only. */
+  unsureRegistries: 1000,
+  unsureMs: 60 * 60_000,
   /** Leaf certificates kept, and made at the same time; one takes some milliseconds of CPU. */
   leafCertificates: 1000,
   leafCertificatesInWork: 64,

@@ -2,10 +2,12 @@
  * Answers a GET with content of the task engine.
  *
  * The task is opened and the origin is asked for the caller's right at the same time; the header goes out when both are
- * known, the body as pieces land. Before the header any failure of the engine sends the request straight to its source;
- * after it, a failure breaks the connection, so that no client takes a part for the whole.
+ * known, or as soon as a registry has told the size of a blob; the body as pieces land. Before the header any failure of
+ * the engine sends the request straight to its source; after it, a failure that the source cannot mend breaks the
+ * connection, so that no client takes a part for the whole.
  */
 import { randomBytes } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import type { ByteRange, RangeSpec } from '../../core/byte-range.ts';
 import { formatContentRange } from '../../core/byte-range.ts';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
@@ -15,7 +17,7 @@ import type { DownloadRequest, OpenTask, Receipt } from '../task/open-task.ts';
 import type { SourceBody, SourceObject, SourceRequest } from '../source/source.ts';
 import type { BlockPool } from '../transport/block-pool.ts';
 import { answerError, answerOriginStatus } from './answers.ts';
-import { copySpans, restOf, sendRest } from './body-copy.ts';
+import { copySpans, restOf, sendRest, type Rest } from './body-copy.ts';
 import { BodyWriter } from './body-writer.ts';
 import { forwardDirectly } from './direct.ts';
 import { downloadRequestFor, type DownloadDefaults } from './download-request.ts';
@@ -27,10 +29,14 @@ import { permissionFor } from './permission.ts';
 import type { ProxyMetrics } from './proxy-metrics.ts';
 import { ifRangeHolds, multipartFrame, notModified, rangeDemand, resolveSeveral } from './range-answer.ts';
 import { registryPath } from './registry-path.ts';
+import { asksForAll, keepsPromise, settling, type ToldBlob } from './told-blob.ts';
 import type { Upstream } from './upstream.ts';
 
 export interface TaskOpener {
   open(request: DownloadRequest, signal: AbortSignal): Promise<OpenTask>;
+  taskIdOf(request: DownloadRequest): string;
+  /** Undefined while nothing is downloaded for the task. */
+  peerIdOf(taskId: string): string | undefined;
 }
 
 export interface Origins {
@@ -59,6 +65,8 @@ interface OpenBody {
 
 export class PeerAnswers {
   readonly #options: PeerAnswersOptions;
+  /** Registries that told one thing and gave another: their answers wait for the content itself. */
+  readonly #unsure = new LRUCache<string, true>({ max: proxyLimits.unsureRegistries, ttl: proxyLimits.unsureMs });
 
   constructor(options: PeerAnswersOptions) {
     this.#options = options;
@@ -75,20 +83,67 @@ export class PeerAnswers {
       demand.kind === 'several'
         ? this.#openFirst(demand.specs, request, exchange)
         : this.#open(request, demand.kind === 'one' ? demand.spec : undefined, exchange);
-    const [permission, opened] = await Promise.allSettled([permitted, opening]);
+    const opened = settling(opening);
+    const [permission] = await Promise.allSettled([permitted]);
     if (permission.status === 'rejected') {
-      if (opened.status === 'fulfilled') await opened.value[Symbol.asyncDispose]();
+      const given = await opened.result;
+      if (given.status === 'fulfilled') await given.value[Symbol.asyncDispose]();
       record.error = toDragonflyError(permission.reason);
       if (record.error.details?.statusCode !== undefined)
         return answerOriginStatus(response, record.error, isRegistry(exchange));
       return answerError(response, record.error, { kind, type: 'proxy' });
     }
-    if (opened.status === 'rejected') return this.#afterFailedOpen(exchange, opened.reason);
-    if (isStale(opened.value, permission.value)) {
-      await opened.value[Symbol.asyncDispose]();
+    const { validator, blob } = permission.value;
+    if (blob && !opened.settled && asksForAll(exchange) && this.#promise(exchange, request, blob))
+      return this.#keep(exchange, opened.result, blob);
+    const task = await opened.result;
+    if (task.status === 'rejected') return this.#afterFailedOpen(exchange, task.reason);
+    if (isStale(task.value, validator)) {
+      await task.value[Symbol.asyncDispose]();
       return forwardDirectly(exchange, this.#options.upstream);
     }
-    await this.#send(exchange, request, opened.value, demand);
+    await this.#send(exchange, request, task.value, demand);
+  }
+
+  /** Writes the header before the content has come anywhere near. False when it must wait: the download has not even begun, say. */
+  #promise(exchange: Exchange, request: DownloadRequest, blob: ToldBlob): boolean {
+    const { engine } = this.#options;
+    const taskId = engine.taskIdOf(request);
+    const peerId = engine.peerIdOf(taskId);
+    if (peerId === undefined || exchange.signal.aborted || this.#unsure.has(exchange.url.origin)) return false;
+    const { response, record } = exchange;
+    record.taskId = taskId;
+    record.peerId = peerId;
+    const header = this.#header({ taskId, peerId, responseHeader: blob.header, local: false });
+    response.writeHead(200, { ...header, 'content-length': String(blob.contentLengthBytes) });
+    response.flushHeaders();
+    noteFirstByte(record);
+    return true;
+  }
+
+  /** The body for a header that is out: from the peers, else from the origin, else the connection breaks. */
+  async #keep(exchange: Exchange, opened: Promise<PromiseSettledResult<OpenTask>>, blob: ToldBlob): Promise<void> {
+    const { response, record, kind } = exchange;
+    const writer = this.#writer(exchange, true);
+    const given = await opened;
+    const task = given.status === 'fulfilled' ? given.value : undefined;
+    try {
+      if (task) {
+        if (!keepsPromise(task, blob)) throw new DragonflyError('SOURCE_CHANGED', 'the blob has another length now');
+        await this.#copy(exchange, task, writer);
+        this.#noteReceipt(exchange, task);
+      } else if (given.status === 'rejected') {
+        const rest = { range: { start: 0, length: blob.contentLengthBytes }, validator: undefined };
+        await this.#goOnFromSource(exchange, { writer, rest, failure: toDragonflyError(given.reason), sentBytes: 0 });
+      }
+      await ended(response);
+    } catch (error) {
+      record.error = toDragonflyError(error);
+      if (!exchange.signal.aborted) this.#unsure.set(exchange.url.origin, true);
+      answerError(response, record.error, { kind, type: 'dfdaemon' });
+    } finally {
+      await task?.[Symbol.asyncDispose]();
+    }
   }
 
   async #send(
@@ -149,21 +204,33 @@ export class PeerAnswers {
     await ended(response);
   }
 
-  /** When the download fails in the middle of the body, the rest comes from the origin itself, if that is certain to fit. */
   async #copy(exchange: Exchange, task: OpenTask, writer: BodyWriter): Promise<void> {
     const { sentBytes, failure } = await copySpans(task, writer, exchange.signal);
     if (failure === undefined) return;
+    const rest = restOf(task, sentBytes, registryPath(exchange.url.pathname));
+    await this.#goOnFromSource(exchange, { writer, rest, failure, sentBytes });
+  }
+
+  /** When the download fails with the header out, the rest comes from the origin itself, if that is certain to fit. */
+  async #goOnFromSource(
+    exchange: Exchange,
+    {
+      writer,
+      rest,
+      failure,
+      sentBytes,
+    }: { writer: BodyWriter; rest: Rest | undefined; failure: DragonflyError; sentBytes: number },
+  ): Promise<void> {
     const { defaults, metrics, logger, sources } = this.#options;
-    const restart = defaults.disableBackToSource
-      ? undefined
-      : restOf(task, sentBytes, registryPath(exchange.url.pathname));
-    if (!restart || exchange.signal.aborted || failure.code === 'DIGEST_MISMATCH') throw failure;
+    const hopeless =
+      exchange.signal.aborted || failure.code === 'DIGEST_MISMATCH' || failure instanceof DownloadBlocked;
+    if (!rest || defaults.disableBackToSource || hopeless) throw failure;
     metrics.fellBack(failure.code);
     logger.warn(
       { url: nameOf(exchange.url), sentBytes, error: failure.message },
       'the download failed, going on from the source',
     );
-    await sendRest(exchange, restart, { sources, writer });
+    await sendRest(exchange, rest, { sources, writer });
   }
 
   async #sendSeveral(
@@ -261,7 +328,7 @@ export class PeerAnswers {
     await forwardDirectly(exchange, this.#options.upstream);
   }
 
-  #header(task: OpenTask): Record<string, string> {
+  #header(task: Pick<OpenTask, 'taskId' | 'peerId' | 'responseHeader' | 'local'>): Record<string, string> {
     return {
       ...storedResponseHeader(task.responseHeader),
       'accept-ranges': 'bytes',

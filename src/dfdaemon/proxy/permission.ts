@@ -8,6 +8,7 @@ import { proxyLimits } from './limits.ts';
 import { registryScope } from './manifests.ts';
 import type { OriginAccess } from './origin-access.ts';
 import { registryPath } from './registry-path.ts';
+import { toldBlob, type ToldBlob } from './told-blob.ts';
 import type { Upstream } from './upstream.ts';
 
 export interface PermissionOptions {
@@ -16,28 +17,41 @@ export interface PermissionOptions {
   readonly sources: { stat(request: SourceRequest): Promise<SourceObject> };
 }
 
-/** Resolves with the validator of what the origin has now, if it was asked and told. Errors: those of OriginAccess.require. */
-export function permissionFor(exchange: Exchange, options: PermissionOptions): Promise<string | undefined> {
+export interface Permission {
+  /** Of what the origin has now, if it was asked and told. */
+  readonly validator: string | undefined;
+  /** If the registry was asked for this request, and told. */
+  readonly blob: ToldBlob | undefined;
+}
+
+/** Errors: those of OriginAccess.require. */
+export async function permissionFor(exchange: Exchange, options: PermissionOptions): Promise<Permission> {
   const { url, header } = exchange;
   const { access, upstream, sources } = options;
   const caller = callerKey(header);
   const path = registryPath(url.pathname);
   if (path?.kind === 'blob') {
-    const scope = registryScope(url, path);
-    return access.require({ scope, object: path.reference, caller, ask: () => askRegistry(exchange, upstream) });
+    let blob: ToldBlob | undefined;
+    const ask = async (): Promise<undefined> => {
+      blob = await askRegistry(exchange, upstream);
+    };
+    const validator = await access.require({ scope: registryScope(url, path), object: path.reference, caller, ask });
+    return { validator, blob };
   }
-  return access.require({ scope: url.origin, object: url.href, caller, ask: () => askOrigin(exchange, sources) });
+  const ask = (): Promise<string | undefined> => askOrigin(exchange, sources);
+  const validator = await access.require({ scope: url.origin, object: url.href, caller, ask });
+  return { validator, blob: undefined };
 }
 
 /** A registry that redirects to where the blob lies has accepted the caller. A blob named by digest has no validator. */
-async function askRegistry(exchange: Exchange, upstream: Upstream): Promise<undefined> {
+async function askRegistry(exchange: Exchange, upstream: Upstream): Promise<ToldBlob | undefined> {
   const { url, header, trust, loopbackAllowed } = exchange;
   const signal = AbortSignal.timeout(proxyLimits.probeTimeoutMs);
   const request = { method: 'HEAD', url, header: downloadHeader(header), trust, loopbackAllowed, signal };
   const message = await upstream.send(request);
   message.resume();
   const { statusCode = 502 } = message;
-  if (statusCode < 400) return undefined;
+  if (statusCode < 400) return toldBlob(message);
   const answered = Object.entries(message.headers).map(([name, value]) => [name, String(value)] as const);
   throw new DragonflyError('SOURCE_STATUS', `the registry answered ${statusCode} for ${url.origin}${url.pathname}`, {
     details: { statusCode, header: Object.fromEntries(answered) },

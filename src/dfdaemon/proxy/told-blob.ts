@@ -1,0 +1,53 @@
+/**
+ * What a registry tells of a blob when it is asked whether the caller may read it. That is enough to write the header of
+ * the answer, long before the first piece is here: a blob is named by its digest, so it is the same wherever it comes from.
+ */
+import type { IncomingMessage } from 'node:http';
+import { toDragonflyError } from '../../core/errors.ts';
+import type { OpenTask } from '../task/open-task.ts';
+import type { Exchange } from './exchange.ts';
+import { forwardedResponseHeader } from './header.ts';
+
+export interface ToldBlob {
+  readonly contentLengthBytes: number;
+  readonly header: Readonly<Record<string, string>>;
+}
+
+/** Undefined when the answer does not say for sure how many bytes a GET would bring; a redirect says nothing. */
+export function toldBlob(message: IncomingMessage): ToldBlob | undefined {
+  const { statusCode, headers } = message;
+  const length = Number(headers['content-length']);
+  const plain = headers['content-encoding'] === undefined && headers['transfer-encoding'] === undefined;
+  if (statusCode !== 200 || !plain || !Number.isSafeInteger(length) || length <= 0) return undefined;
+  const several = Object.entries(forwardedResponseHeader(message));
+  return {
+    contentLengthBytes: length,
+    header: Object.fromEntries(several.map(([name, value]) => [name, String(value)])),
+  };
+}
+
+/** A plain GET of the whole: nothing else has to be known to answer it. */
+export function asksForAll({ header }: Exchange): boolean {
+  return !Object.keys(header).some((name) => name === 'range' || name.startsWith('if-'));
+}
+
+/** The task is what the header, which is out already, promised. */
+export function keepsPromise(task: OpenTask, { contentLengthBytes }: ToldBlob): boolean {
+  return task.contentLengthBytes === contentLengthBytes && task.range?.length === contentLengthBytes;
+}
+
+/** Where a promise settles: without a rejection that nobody handles, and readable at once. */
+export interface Settling<T> {
+  readonly settled: boolean;
+  readonly result: Promise<PromiseSettledResult<T>>;
+}
+
+export function settling<T>(promise: Promise<T>): Settling<T> {
+  const state = { settled: false };
+  const result = promise.then(
+    (value): PromiseSettledResult<T> => ({ status: 'fulfilled', value }),
+    (error: unknown): PromiseSettledResult<T> => ({ status: 'rejected', reason: toDragonflyError(error) }),
+  );
+  void result.then(() => (state.settled = true));
+  return Object.assign(state, { result });
+}
