@@ -18,6 +18,13 @@ test('exchange beats several parents, several parents beat one', () => {
   assert(ours && dag && tree && ours.r < dag.r && dag.r < tree.r, `ours ${ours?.r}, dag ${dag?.r}, tree ${tree?.r}`);
 });
 
+test('whoever comes late takes from many slow parents at once', () => {
+  const line = { upBytesPerSec: 1e7, downBytesPerSec: 1e8, loadLimit: 8 };
+  const result = simulate({ peers: 16, seeds: 0, contentBytes: 1e8, seed: 1, peer: line, arrivalsMs: 16 * 20_000 });
+  assert.equal(result.originRequests, 1);
+  assert(result.completions[1] !== undefined && result.completions[1] < 4, `took ${result.completions[1]} s, not 10`);
+});
+
 test('the same seed gives the same run', () => {
   assert.deepEqual(
     simulate({ peers: 20, contentBytes: 5e7, seed: 5 }),

@@ -139,6 +139,18 @@ export class ParentBook {
     return best;
   }
 
+  /** Of the parents that hold one of these pieces and do not serve us, the share that serve nobody. */
+  idleShare(pieces: PieceSet): number {
+    let useful = 0;
+    let idle = 0;
+    for (const { has, load, inFlight } of this.#parents.values()) {
+      if (inFlight > 0 || pieces.firstCommon(has) === undefined) continue;
+      useful += 1;
+      if (load.uploads === 0) idle += 1;
+    }
+    return idle / Math.max(1, useful);
+  }
+
   /** Pieces it would send before ours, stretched for slow and distant parents. */
   #cost(parent: Parent): number {
     const slowness = parent.stats.slowness(this.#usualBytesPerMs, this.#options.limits.slowShare);

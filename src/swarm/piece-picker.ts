@@ -21,6 +21,7 @@ import { defaultPickerLimits, type PickerLimits } from './picker-limits.ts';
 import { PieceSet } from './piece-set.ts';
 import type { Random } from './random.ts';
 import { RateGovernor } from './rate-governor.ts';
+import { SpareLines } from './spare-lines.ts';
 import { type Request, RequestBook } from './request-book.ts';
 
 export interface PieceRequest {
@@ -64,6 +65,7 @@ export class PiecePicker {
   readonly #offers = new Map<number, string>();
   #readers: readonly number[] = [];
   readonly #governor: RateGovernor;
+  readonly #spare = new SpareLines();
   #rateBytesPerSec = 0;
 
   constructor(options: PickerOptions) {
@@ -253,14 +255,28 @@ export class PiecePicker {
 
   /** When next() may have something to do although nothing happened: an answer or a hedge is due, a parent returns. */
   nextWakeMs(nowMs: number): number | undefined {
-    const wake = Math.min(this.#requests.nextWakeMs(nowMs, this.#limits), this.#parents.firstReturnMs(nowMs));
+    const wake = Math.min(
+      this.#requests.nextWakeMs(nowMs, this.#limits),
+      this.#parents.firstReturnMs(nowMs),
+      this.#nextLookMs(nowMs),
+    );
     return Number.isFinite(wake) ? wake : undefined;
   }
 
   #hasRoom(nowMs: number): boolean {
     const { running, waiting } = this.#requests;
     if (running >= this.#limits.maxRunning || waiting >= this.#limits.maxWaiting) return false;
-    return this.#governor.mayAdd(running, nowMs, this.#rateBytesPerSec);
+    return (
+      this.#governor.mayAdd(running, nowMs, this.#rateBytesPerSec) ||
+      running <= this.#spare.welcome(nowMs, this.#rateBytesPerSec, () => this.#parents.idleShare(this.#open))
+    );
+  }
+
+  /** When to see whether more transfers are welcome. */
+  #nextLookMs(nowMs: number): number {
+    const { running, waiting } = this.#requests;
+    const looks = running > 0 && running < this.#limits.maxRunning && waiting < this.#limits.maxWaiting;
+    return looks && this.#open.count > 0 ? Math.max(nowMs + 1, this.#spare.nextLookMs) : Number.POSITIVE_INFINITY;
   }
 
   #choose(nowMs: number): Choice | undefined {

@@ -1,0 +1,46 @@
+/**
+ * More transfers at once for a child whose parents mostly have nothing to do for others. One at a time is best among equals
+ * that all give and take; but a child that comes late, or whose parents are slower than itself, may use lines that
+ * would else be idle, and takes them from nobody. The first more has to bring more; if not, the child's own line is full, and
+ * it is left at one for a good while.
+ */
+
+/** Of the parents that could serve us and do not, so many must have nothing to do. */
+const idleShare = 0.25;
+const lookMs = 200;
+/** A look much later than it was due says nothing: between two pieces many have a moment of nothing to do. */
+const lateMs = 20;
+/** Looks in a row before the first more is allowed, with one more for each after it. */
+const looksToBelieve = 4;
+/** Looks after which the first more must have raised the rate by `helpfulShare`. */
+const looksToHelp = 2;
+const helpfulShare = 0.15;
+/** Looks for which nothing is tried when it has not. */
+const looksToRest = 50;
+
+export class SpareLines {
+  #nextLookMs = 0;
+  #looks = 0;
+  #rateBefore = 0;
+
+  get nextLookMs(): number {
+    return this.#nextLookMs;
+  }
+
+  /** Transfers that are welcome beside the first. `share`: of the parents that could serve us and do not, those without anything to do. */
+  welcome(nowMs: number, rateBytesPerSec: number, share: () => number): number {
+    if (nowMs >= this.#nextLookMs) {
+      const late = nowMs > this.#nextLookMs + lateMs;
+      this.#nextLookMs = nowMs + lookMs;
+      if (!late) this.#look(rateBytesPerSec, share);
+    }
+    return Math.max(0, this.#looks - looksToBelieve + 1);
+  }
+
+  #look(rate: number, share: () => number): void {
+    this.#looks = this.#looks < 0 || share() >= idleShare ? this.#looks + 1 : 0;
+    if (this.#looks === looksToBelieve) this.#rateBefore = rate;
+    if (this.#looks === looksToBelieve + looksToHelp && rate < (1 + helpfulShare) * this.#rateBefore)
+      this.#looks = -looksToRest;
+  }
+}
