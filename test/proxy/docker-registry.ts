@@ -93,6 +93,12 @@ export class DockerRegistry {
     return this.#answers(reference).length;
   }
 
+  /** HEADs of it that were answered 401. */
+  refusedHeads(reference: string): number {
+    const line = new RegExp(`"HEAD \\S*/${reference} \\S+" 401 `);
+    return this.#log.split('\n').filter((text) => line.test(text)).length;
+  }
+
   /** Bytes of their bodies, all together. */
   bytesSent(reference: string): number {
     return this.#answers(reference).reduce((sum, bytes) => sum + bytes, 0);

@@ -42,3 +42,8 @@ export function callerKey(header: Readonly<Record<string, string>>): string {
     .sort();
   return parts.length === 0 ? '' : createHash('sha256').update(parts.join('\n')).digest('base64');
 }
+
+/** The same request as a stranger would send it. */
+export function withoutCredentials(header: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(header).filter(([name]) => neutral.has(name)));
+}

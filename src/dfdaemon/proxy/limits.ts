@@ -46,6 +46,8 @@ export const proxyLimits = {
   proofs: 20_000,
   challenges: 1000,
   challengeBytes: 16 * 1024,
+  /** A repository that anybody could read may be private later: what it says to strangers is asked again after this. */
+  strangerAgainMs: 60 * 60_000,
   /** An origin that does not answer the question whether a caller may read counts as down. */
   probeTimeoutMs: 10_000,
   /** Registries whose answer to HEAD did not hold, and for how long their blobs are answered with the first piece only. */

@@ -15,6 +15,7 @@ import { noteFirstByte, type Exchange } from './exchange.ts';
 import { forwardedResponseHeader } from './header.ts';
 import { proxyLimits } from './limits.ts';
 import { originIsDown, type OriginAccess } from './origin-access.ts';
+import { learnRefusal } from './refusal.ts';
 import { isDigest, type RegistryPath } from './registry-path.ts';
 import type { Upstream } from './upstream.ts';
 
@@ -119,6 +120,7 @@ export class Manifests {
       this.#access.remember(scope, { statusCode, header: single(answer.header) });
     if (statusCode !== 200) return answer;
     if (text(answer, 'content-type').startsWith('text/html')) throw notARegistry(url);
+    learnRefusal(exchange, scope, { access: this.#access, upstream: this.#upstream });
     if (answer.body) {
       verify(path, answer, answer.body);
       const etag = text(answer, 'etag');

@@ -38,6 +38,8 @@ export class OriginAccess {
   /** Value: the validator of the object at the time of the proof, empty when there was none. */
   readonly #proofs: LRUCache<string, string>;
   readonly #challenges: LRUCache<string, Challenge>;
+  /** Scopes whose origin was asked what it says to strangers. */
+  readonly #asked: LRUCache<string, true>;
   readonly #asking = new Map<string, Promise<string | undefined>>();
 
   constructor(options: OriginAccessOptions) {
@@ -50,6 +52,7 @@ export class OriginAccess {
     });
     this.#proofs = new LRUCache({ max: proxyLimits.proofs, ttl });
     this.#challenges = new LRUCache({ max: proxyLimits.challenges });
+    this.#asked = new LRUCache({ max: proxyLimits.challenges, ttl: proxyLimits.strangerAgainMs });
   }
 
   /** The origin delivered a manifest to this caller: what it names is part of the repository the caller may read. */
@@ -71,6 +74,16 @@ export class OriginAccess {
     if (challenge.statusCode !== 401 && challenge.statusCode !== 403) return;
     const size = Object.entries(challenge.header).reduce((sum, [name, value]) => sum + name.length + value.length, 0);
     if (size <= proxyLimits.challengeBytes) this.#challenges.set(scope, challenge);
+  }
+
+  /** Asks what strangers are told, once: while the origin is down nobody can. Nothing waits for it. */
+  learnRefusal(scope: string, ask: () => Promise<Challenge>): void {
+    if (this.#challenges.has(scope) || this.#asked.has(scope)) return;
+    this.#asked.set(scope, true);
+    ask().then(
+      (answer) => this.remember(scope, answer),
+      () => this.#asked.delete(scope),
+    );
   }
 
   /**

@@ -7,6 +7,7 @@ import { downloadHeader } from './header.ts';
 import { proxyLimits } from './limits.ts';
 import { registryScope } from './manifests.ts';
 import type { OriginAccess } from './origin-access.ts';
+import { learnRefusal } from './refusal.ts';
 import { registryPath } from './registry-path.ts';
 import { toldBlob, type ToldBlob } from './told-blob.ts';
 import type { Upstream } from './upstream.ts';
@@ -32,10 +33,12 @@ export async function permissionFor(exchange: Exchange, options: PermissionOptio
   const path = registryPath(url.pathname);
   if (path?.kind === 'blob') {
     let blob: ToldBlob | undefined;
+    const scope = registryScope(url, path);
     const ask = async (): Promise<undefined> => {
       blob = await askRegistry(exchange, upstream);
+      learnRefusal(exchange, scope, options);
     };
-    const validator = await access.require({ scope: registryScope(url, path), object: path.reference, caller, ask });
+    const validator = await access.require({ scope, object: path.reference, caller, ask });
     return { validator, blob };
   }
   const ask = (): Promise<string | undefined> => askOrigin(exchange, sources);

@@ -1,0 +1,37 @@
+/**
+ * What a registry says to strangers, learned from it while it is up: a node that has only ever seen callers with rights
+ * can then deny with the registry's own words, too, when the registry is down.
+ */
+import { callerKey, withoutCredentials } from './caller.ts';
+import type { Exchange } from './exchange.ts';
+import { downloadHeader } from './header.ts';
+import { proxyLimits } from './limits.ts';
+import type { Challenge, OriginAccess } from './origin-access.ts';
+import type { Upstream } from './upstream.ts';
+
+/** Call when the registry has accepted the caller. */
+export function learnRefusal(
+  exchange: Exchange,
+  scope: string,
+  { access, upstream }: { readonly access: OriginAccess; readonly upstream: Upstream },
+): void {
+  if (callerKey(exchange.header) === '') return; // it accepts strangers
+  access.learnRefusal(scope, () => askAsStranger(exchange, upstream));
+}
+
+async function askAsStranger(
+  { url, header, trust, loopbackAllowed }: Exchange,
+  upstream: Upstream,
+): Promise<Challenge> {
+  const message = await upstream.send({
+    method: 'HEAD',
+    url,
+    header: withoutCredentials(downloadHeader(header)),
+    trust,
+    loopbackAllowed,
+    signal: AbortSignal.timeout(proxyLimits.probeTimeoutMs),
+  });
+  message.resume();
+  const answered = Object.entries(message.headers).map(([name, value]) => [name, String(value)] as const);
+  return { statusCode: message.statusCode ?? 502, header: Object.fromEntries(answered) };
+}
