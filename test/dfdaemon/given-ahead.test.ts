@@ -54,6 +54,22 @@ test('breaks when it was given something else', async (t) => {
   await assert.rejects(ahead.compare(), hasCode('DIGEST_MISMATCH'));
 });
 
+test('what it is given while the attempt is being given up is compared, too', async (t) => {
+  const task = await emptyTask(t);
+  const writer = task.writePiece(0);
+  await writer.writeBlock(right.subarray(0, half));
+  writer.vouch();
+  writer.incoming.given(1);
+  const ending = writer.abort();
+  for (let turn = 0; turn < 20; turn += 1) await Promise.resolve(); // what was given is on its way back from the disk
+  const ahead = new GivenAhead(task, 0);
+  ahead.give(half);
+  await ending;
+  assert.equal(ahead.isTorn, true);
+  await bring(task, right);
+  await ahead.compare();
+});
+
 test('has nothing to fear from an attempt that ends well', async (t) => {
   const task = await emptyTask(t);
   const writer = task.writePiece(0);

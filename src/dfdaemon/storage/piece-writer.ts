@@ -131,7 +131,13 @@ export class PieceWriter {
     this.#ending = true;
     this.#gathered = [];
     await this.#settled();
-    this.#release('aborted', await this.#readBack(this.incoming.givenBytes));
+    let given: number;
+    let kept: Buffer | undefined;
+    do {
+      given = this.incoming.givenBytes;
+      kept = await this.#readBack(given);
+    } while (this.incoming.givenBytes > given); // readers go on meanwhile
+    this.#release('aborted', kept);
   }
 
   /** Undefined when the disk does not give it back: then nobody can say what it was. */
