@@ -1,4 +1,4 @@
-// needs: curl ip
+// needs: curl, ip
 /** Other ways to the proxy than its port on this host: TLS by the name in its greeting, and listeners in other namespaces. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
