@@ -2,15 +2,16 @@
  * Two whole daemons beside nginx (sendfile) → `curl -o`, alternating in one run: a task that one holds comes to the other,
  * whose store is empty, and is placed at a path.
  *
- *   node bench/transport/daemons.ts [--gib 4] [--rounds 5] [--tls] [--reference PROGRAM] [--directory DIR]
+ *   node bench/transport/daemons.ts [--gib 4] [--rounds 4] [--tls] [--reference PROGRAM] [--directory DIR]
  *
  * Time runs from the call to the file at its path; CPU is user + system of both daemons, or of nginx and curl. Both pairs
- * read a file from the page cache and write a new one. `--reference` names a transfer program in C to put beside them, called
+ * read a file from the page cache and write a new one in the same file system; each starts with nothing to write back, its
+ * source in memory and as much memory free as it needs (same-start.ts), and who comes first changes with every round. `--reference` names a transfer program in C to put beside them, called
  * `PROGRAM srv PORT FILE sendfile` and `PROGRAM cli PORT TARGET BYTES PIECE_BYTES CONNECTIONS rw c SERVER_PID`.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -18,12 +19,13 @@ import { NginxOrigin } from '../../test/support/nginx-origin.ts';
 import { makeRandomFile, sha256OfFile } from '../../test/support/random-file.ts';
 import { BenchSwarm, type BenchDaemon } from './daemon-swarm.ts';
 import { makeCertificate, NginxPair, type Transfer } from './nginx-pair.ts';
+import { sameStart } from './same-start.ts';
 import { cpuSecondsOf, forgetPeak, freePort, median, peakRssBytes, sum } from './processes.ts';
 
 const { values } = parseArgs({
   options: {
     gib: { type: 'string', default: '4' },
-    rounds: { type: 'string', default: '5' },
+    rounds: { type: 'string', default: '4' },
     tls: { type: 'boolean', default: false },
     reference: { type: 'string' },
     directory: { type: 'string', default: tmpdir() },
@@ -48,16 +50,18 @@ await parent.download(`${origin.url}/content`);
 
 const results = new Map<string, Transfer[]>();
 const loopDelays: number[][] = [];
-const contenders: [string, () => Promise<Transfer>][] = [
-  ['daemon → daemon', () => ours(parent, child)],
-  ['nginx → curl -o', () => pair.transfer('content')],
+const stored = storedContent(parent);
+const contenders: [name: string, source: string, transfer: () => Promise<Transfer>][] = [
+  ['daemon → daemon', stored, () => ours(parent, child)],
+  ['nginx → curl -o', content, () => pair.transfer('content')],
 ];
 if (values.reference !== undefined) {
   for (const threads of [1, 4])
-    contenders.push([`C, ${threads} thread(s)`, await reference(values.reference, threads)]);
+    contenders.push([`C, ${threads} thread(s)`, content, await reference(values.reference, threads)]);
 }
 for (let round = 0; round <= rounds; round += 1) {
-  for (const [name, transfer] of contenders) {
+  for (const [name, source, transfer] of round % 2 === 0 ? contenders : contenders.toReversed()) {
+    sameStart(source, join(directory, 'filler'), bytes);
     const result = await transfer();
     if (round === 0) continue; // warms the page cache and the compilers
     results.set(name, [...(results.get(name) ?? []), result]);
@@ -80,6 +84,14 @@ async function ours(sender: BenchDaemon, receiver: BenchDaemon): Promise<Transfe
   await receiver.remove(taskId);
   rmSync(output);
   return { seconds, cpuSeconds };
+}
+
+/** The largest file of its store. */
+function storedContent({ directory }: BenchDaemon): string {
+  const files = readdirSync(join(directory, 'data'), { recursive: true, encoding: 'utf8' });
+  const largest = files.map((name) => join(directory, 'data', name)).find((path) => statSync(path).size === bytes);
+  if (largest === undefined) throw new Error('the parent stores no file of that size');
+  return largest;
 }
 
 async function loopDelayMs(daemon: BenchDaemon): Promise<number> {
