@@ -11,7 +11,16 @@ import { TLSSocket } from 'node:tls';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import type { RateLimiter } from '../../core/rate-limiter.ts';
 import type { BlockPool } from './block-pool.ts';
-import { fairTurnBytes, fairTurnsFromBodies, longTurnBytes, maxActiveBodies, tailBytes } from './limits.ts';
+import {
+  fairTurnBytes,
+  fairTurnsFromBodies,
+  longTurnBytes,
+  maxActiveBodies,
+  maxUnsentBytes,
+  minUnsentBytes,
+  tailBytes,
+  unsentMs,
+} from './limits.ts';
 import { nativeIo, socketFd } from './native-io.ts';
 
 export interface FileSpan {
@@ -70,6 +79,7 @@ export class BodySender {
     const { signal } = options;
     const body: Body = { socket, fd: span.fd, ...options };
     await this.#enter(signal);
+    const startedMs = performance.now();
     try {
       const end = span.offset + span.length;
       for (let offset = span.offset; offset < end;) {
@@ -79,6 +89,7 @@ export class BodySender {
         offset += await this.#turn(body, offset, turnBytes);
         if (offset < end) await nextTurn();
       }
+      this.#learnUnsent(socket, span.length / (performance.now() - startedMs));
     } catch (error) {
       throw toDragonflyError(error);
     } finally {
@@ -128,6 +139,14 @@ export class BodySender {
     } finally {
       this.#pool.give(block);
     }
+  }
+
+  /** The faster the connection, the more the kernel must hold to have something to send until the loop comes round. */
+  #learnUnsent(socket: Socket, bytesPerMs: number): void {
+    const fd = socketFd(socket);
+    if (fd === undefined) return;
+    const bytes = Math.min(maxUnsentBytes, Math.max(minUnsentBytes, bytesPerMs * unsentMs));
+    this.#native?.limitUnsent(fd, Math.round(bytes));
   }
 
   async #enter(signal: AbortSignal): Promise<void> {

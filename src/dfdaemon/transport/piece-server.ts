@@ -22,7 +22,7 @@ import {
   defaultServerLimits,
   drainMs,
   keepAliveDelayMs,
-  maxUnsentBytes,
+  minUnsentBytes,
   sendBlockBytes,
   sendPoolBytes,
   tlsHandshakeMs,
@@ -184,7 +184,7 @@ export class PieceServer {
       return;
     }
     const fd = socketFd(socket);
-    if (fd !== undefined) nativeIo()?.limitUnsent(fd, maxUnsentBytes);
+    if (fd !== undefined) nativeIo()?.limitUnsent(fd, minUnsentBytes);
     this.#sockets.add(socket);
     this.#perAddress.set(address, fromAddress);
     socket.once('close', () => {
