@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import type { CommandIo } from '../core/command.ts';
 import { DragonflyError } from '../core/errors.ts';
 import { createClient, type RpcClient } from '../rpc/client.ts';
+import { DfdaemonDownloadDefinition } from '../rpc/generated/dfdaemon/v2/dfdaemon.ts';
 import {
   DfdaemonLocalDefinition,
   ExportLocalTaskRequest,
@@ -13,6 +14,7 @@ import type { Flags } from './dfctl-task.ts';
 import { checkOutput, FileSink, type ContentSink } from './output-file.ts';
 import { StreamSink } from './output-stream.ts';
 import { receiptJson, receiptText } from './receipt-text.ts';
+import { wholeTaskIds } from './task-ids.ts';
 
 export interface ExportFlags extends Flags {
   readonly output: string;
@@ -31,7 +33,7 @@ export async function verifyTasks(ids: readonly string[], flags: Flags, io: Comm
   await using daemon = await connectDaemon(flags.endpoint, io);
   const client = localClient(daemon);
   let broken = 0;
-  for (const taskId of ids) {
+  for (const taskId of await taskIds(ids, daemon, io)) {
     const options = { signal: io.signal, timeoutMs: verifyTimeoutMs };
     const { pieceCount, badPieces } = await client.verifyLocalTask({ taskId }, options);
     if (badPieces.length > 0) broken += 1;
@@ -48,11 +50,12 @@ export async function verifyTasks(ids: readonly string[], flags: Flags, io: Comm
   });
 }
 
-export async function exportTask(taskId: string, flags: ExportFlags, io: CommandIo): Promise<number> {
+export async function exportTask(id: string, flags: ExportFlags, io: CommandIo): Promise<number> {
   const overwrite = flags.overwrite === true;
   const path = flags.output === '-' ? undefined : resolve(flags.output);
   if (path !== undefined) await checkOutput(path, overwrite);
   await using daemon = await connectDaemon(flags.endpoint, io);
+  const [taskId = id] = await taskIds([id], daemon, io);
   const client = localClient(daemon);
   const { signal } = io;
   // As with dfget: only a daemon of the same user names files for us.
@@ -89,7 +92,7 @@ async function copyTo(sink: ContentSink, client: LocalClient, taskId: string, si
   await sink.finish(received);
 }
 
-export async function listReceipts(taskId: string | undefined, flags: ReceiptFlags, io: CommandIo): Promise<number> {
+export async function listReceipts(id: string | undefined, flags: ReceiptFlags, io: CommandIo): Promise<number> {
   const limit = /^\d{1,6}$/.test(flags.limit) ? Number(flags.limit) : 0;
   if (limit === 0) {
     throw new DragonflyError('INVALID_ARGUMENT', `"${flags.limit}" is not a valid value of --limit`, {
@@ -97,10 +100,11 @@ export async function listReceipts(taskId: string | undefined, flags: ReceiptFla
     });
   }
   await using daemon = await connectDaemon(flags.endpoint, io);
+  const [taskId] = id === undefined ? [] : await taskIds([id], daemon, io);
   const request = ListReceiptsRequest.fromPartial({ limit, ...(taskId !== undefined && { taskId }) });
   const { receipts } = await localClient(daemon).listReceipts(request, { signal: io.signal });
-  for (const { url, taskId: id, contentLength, receipt, finishedAt } of receipts) {
-    const result = { url, taskId: id, contentLengthBytes: contentLength, receipt };
+  for (const { contentLength, finishedAt, ...done } of receipts) {
+    const result = { ...done, contentLengthBytes: contentLength };
     const when = finishedAt?.toISOString() ?? '';
     io.stdout.write(flags.json ? `${receiptJson(result)}\n` : `${when}  ${receiptText(result)}`);
   }
@@ -112,4 +116,8 @@ type LocalClient = RpcClient<typeof DfdaemonLocalDefinition>;
 
 function localClient({ channels, endpoint }: DaemonConnection): LocalClient {
   return createClient(DfdaemonLocalDefinition, channels, endpoint.address);
+}
+
+function taskIds(texts: readonly string[], { channels, endpoint }: DaemonConnection, io: CommandIo): Promise<string[]> {
+  return wholeTaskIds(texts, createClient(DfdaemonDownloadDefinition, channels, endpoint.address), io.signal);
 }

@@ -7,6 +7,7 @@ import type { Task } from '../rpc/generated/common/v2/common.ts';
 import { DfdaemonDownloadDefinition, type StatLocalTaskResponse } from '../rpc/generated/dfdaemon/v2/dfdaemon.ts';
 import { connectDaemon } from './daemon-connection.ts';
 import type { DaemonClient } from './dfget-download.ts';
+import { wholeTaskIds } from './task-ids.ts';
 import { textTable } from './text-table.ts';
 
 export interface Flags {
@@ -41,8 +42,9 @@ export async function listTasks(flags: Flags, io: CommandIo): Promise<number> {
   });
 }
 
-export async function showTask(taskId: string, flags: Flags, io: CommandIo): Promise<number> {
+export async function showTask(id: string, flags: Flags, io: CommandIo): Promise<number> {
   return withDaemon(flags, io, async (client) => {
+    const [taskId = id] = await wholeTaskIds([id], client, io.signal);
     const task = await client.statLocalTask({ taskId }, { signal: io.signal });
     const scheduler = await schedulersView(client, taskId, io.signal);
     if (flags.json) {
@@ -71,7 +73,7 @@ export async function showTask(taskId: string, flags: Flags, io: CommandIo): Pro
 export async function removeTasks(ids: readonly string[], flags: Flags, io: CommandIo): Promise<number> {
   return withDaemon(flags, io, async (client) => {
     let failure: DragonflyError | undefined;
-    for (const taskId of ids) {
+    for (const taskId of await wholeTaskIds(ids, client, io.signal)) {
       try {
         await (flags.local ? client.deleteLocalTask : client.deleteTask)({ taskId }, { signal: io.signal });
         io.stdout.write(flags.json ? `${JSON.stringify({ taskId, removed: true })}\n` : `removed ${taskId}\n`);

@@ -53,6 +53,16 @@ describe('dfget options', () => {
     assert.deepEqual(parse(['-H', 'A: b: c', '-H', 'D:e', '-H', 'D: f']).header, { A: 'b: c', D: 'e, f' });
   });
 
+  it('never takes the URL for the format of the receipt', () => {
+    for (const [flag, format] of [
+      ['--receipt', 'text'],
+      ['--receipt=json', 'json'],
+    ] as const) {
+      const options = parseDfgetOptions(['-O', '/out', flag, url], io());
+      assert.deepEqual([options?.url, options?.receipt], [url, format]);
+    }
+  });
+
   it('collects what object storages and hubs need', () => {
     const storage = parse(['--storage-region', 'r', '--storage-insecure-skip-verify'], { DFGET_STORAGE_ENDPOINT: 'e' });
     assert.deepEqual(storage.objectStorage, { region: 'r', endpoint: 'e', insecureSkipVerify: true });

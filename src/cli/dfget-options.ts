@@ -66,7 +66,7 @@ export function parseDfgetOptions(argv: readonly string[], io: CommandIo): Dfget
     parser.addOption(alias ? option.hideHelp() : option);
   }
   try {
-    parser.parse(argv, { from: 'user' });
+    parser.parse(argv.map(withFormat), { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return undefined;
@@ -74,6 +74,11 @@ export function parseDfgetOptions(argv: readonly string[], io: CommandIo): Dfget
   }
   const values = withEnvironment(parser, io.env);
   return optionsOf(new Values(values), parser.args);
+}
+
+/** A format of the receipt is written with =; what follows a bare --receipt is the URL. */
+function withFormat(argument: string): string {
+  return argument === '--receipt' ? '--receipt=text' : argument;
 }
 
 function withEnvironment(parser: Parser, env: CommandIo['env']): Record<string, unknown> {
@@ -145,7 +150,7 @@ function optionsOf(values: Values, args: readonly string[]): DfgetOptions {
   const digest = values.text('digest');
   if (digest !== undefined && recursive)
     throw invalid('--digest belongs to one file', 'Leave it out with --recursive.');
-  const receipt = values.has('receipt') ? (values.text('receipt') ?? 'text') : undefined;
+  const receipt = values.text('receipt');
   if (receipt !== undefined && receipt !== 'text' && receipt !== 'json') {
     throw invalid(`"${receipt}" is not a format of a receipt`, 'Write --receipt or --receipt=json.');
   }

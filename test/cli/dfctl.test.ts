@@ -78,6 +78,21 @@ describe('dfctl task', () => {
     assert.equal((await run('task', 'verify', '0'.repeat(64))).error?.code, 'NOT_FOUND');
   });
 
+  it('takes the first digits of a task id for the whole', async () => {
+    const id = await download('short', 1000);
+    const short = id.slice(0, 16);
+    assert.match((await run('task', 'show', short)).stdout.toString(), new RegExp(`^task +${id}\n`));
+    assert.match((await run('task', 'verify', short)).stdout.toString(), new RegExp(`^${id}  1 pieces, all right`));
+    assert.equal((await run('task', 'export', short, '-O', '-')).stdout.length, 1000);
+    assert.match((await run('task', 'receipts', short)).stdout.toString(), new RegExp(id));
+    const ids = (await run('task', 'ls')).stdout.toString().match(/^[0-9a-f]{64}/gm) ?? [];
+    const strange = ['0000', '1111', '2222'].find((digits) => !ids.some((known) => known.startsWith(digits))) ?? '';
+    assert.equal((await run('task', 'rm', strange)).error?.code, 'NOT_FOUND');
+    for (const wrong of ['abc', 'nonsense', id.toUpperCase()])
+      assert.equal((await run('task', 'show', wrong)).error?.code, 'INVALID_ARGUMENT', wrong);
+    assert.match((await run('task', 'rm', short)).stdout.toString(), new RegExp(`removed ${id}`));
+  });
+
   it('finds a piece that was changed on the disk', async () => {
     const id = await download('fourth', 9_000_000);
     const path = state.join('data', 'content', 'tasks', id.slice(0, 3), id);
