@@ -9,12 +9,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
-import { decodeAnswer, encodeRequest, tags } from '../../src/dfdaemon/transport/vortex.ts';
+import { DiscardingChild } from './discarding-child.ts';
 
 const { values } = parseArgs({
   options: {
@@ -81,48 +80,9 @@ async function ask(parent: ChildProcess, lines: AsyncIterator<string>): Promise<
   return JSON.parse((await lines.next()).value as string) as Usage;
 }
 
-/** Reads so many pieces over one connection and checks nothing but their number and length. */
-function readPieces(port: number, seed: number, count: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const block = Buffer.allocUnsafe(2 ** 20);
-    let asked = 0;
-    let answered = 0;
-    let body = 0;
-    let head = Buffer.alloc(0);
-    const askNext = (): void => {
-      if (asked === count) return;
-      socket.write(encodeRequest(tags.pipelinedPiece, taskId, (seed * 7 + asked) % pieceCount));
-      asked += 1;
-    };
-    const take = (size: number): boolean => {
-      let at = 0;
-      while (at < size) {
-        if (body === 0) {
-          head = Buffer.concat([head, block.subarray(at, size)]);
-          const answer = decodeAnswer(head, 0, head.length, tags.pipelinedContent);
-          if (!answer) return true;
-          if (answer.kind === 'error') throw answer.error;
-          at += answer.bytes - (head.length - (size - at));
-          head = Buffer.alloc(0);
-          body = answer.head.length;
-          continue;
-        }
-        const part = Math.min(body, size - at);
-        body -= part;
-        at += part;
-        if (body > 0) continue;
-        answered += 1;
-        askNext();
-        if (answered === count) socket.destroy();
-      }
-      return true;
-    };
-    const socket = connect({ host: '127.0.0.1', port, noDelay: true, onread: { buffer: block, callback: take } });
-    socket.on('error', reject);
-    socket.once('close', () =>
-      answered === count ? resolve() : reject(new Error('the parent closed the connection')),
-    );
-    askNext();
-    askNext();
-  });
+/** Reads so many pieces over one connection. */
+async function readPieces(port: number, seed: number, count: number): Promise<void> {
+  const child = new DiscardingChild('127.0.0.1', port);
+  for (let asked = 0; asked < count; asked += 1) child.want({ taskId, piece: (seed * 7 + asked) % pieceCount });
+  await child.finish();
 }
