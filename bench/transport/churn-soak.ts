@@ -1,11 +1,12 @@
 /**
  * Churn for as long as you like: a scheduler, a seed and three peers whose stores are too small for what they are asked for.
  *
- *   npm run soak -- [--minutes 60] [--pause-ms 0] [--kill-minutes 10] [--seed N] [--output DIR]
+ *   npm run soak -- [--minutes 60] [--pause-ms 0] [--kill-minutes 10] [--largest 41943040] [--seed N] [--output DIR]
  *
  * Each daemon downloads, verifies, deletes and reads ranges through its proxy, at random; peer-3 is killed now and then and
- * started again. Every byte is compared. Ends with 1 when one was wrong, an action failed for no reason of ours, or a
- * daemon grew (growth.ts). `DIR` (by default a temporary one) gets samples.jsonl and the logs; the stores are removed.
+ * started again. Every byte is compared. SIGUSR2 makes it rest once the running actions have ended, another one go on.
+ * Ends with 1 when a byte was wrong, an action failed for no reason of ours, or a daemon grew (growth.ts). `DIR` (by
+ * default a temporary one) gets samples.jsonl and the logs; the stores are removed.
  */
 import { createHash } from 'node:crypto';
 import { createWriteStream, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -27,11 +28,14 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '60' },
     'pause-ms': { type: 'string', default: '0' },
     'kill-minutes': { type: 'string', default: '10' },
+    largest: { type: 'string', default: String(40 * 2 ** 20) },
     seed: { type: 'string', default: String(Math.floor(Math.random() * 1e6)) },
     output: { type: 'string' },
   },
 });
-const sizes = [1, 4096, 100_000, 2 ** 20, 4 * 2 ** 20 + 1, 10 * 2 ** 20, 24 * 2 ** 20, 40 * 2 ** 20];
+const sizes = [1, 4096, 100_000, 2 ** 20, 4 * 2 ** 20 + 1, 10 * 2 ** 20, 24 * 2 ** 20, 40 * 2 ** 20].filter(
+  (bytes) => bytes <= Number(values.largest),
+);
 const versions = 12;
 const sampleMs = 5000;
 const actionMs = 180_000;
@@ -53,6 +57,8 @@ const random = seededRandom(Number(values.seed));
 const counts = new Map<string, number>();
 const failures: string[] = [];
 const samples: Sample[] = [];
+let resting = false;
+process.on('SIGUSR2', () => (resting = !resting));
 const started = performance.now();
 const endMs = started + Number(values.minutes) * 60_000;
 
@@ -96,7 +102,7 @@ async function work(member: Member): Promise<void> {
   while (performance.now() < endMs) {
     const { lives } = member;
     const action = actions[Math.floor(random() * actions.length)] ?? download;
-    if (member.down) {
+    if (member.down || resting) {
       await delay(100);
       continue;
     }
@@ -221,6 +227,8 @@ async function sampleOf({ daemon, name, lives }: Member, ownStallMs: number): Pr
     rssMib: mib(rssBytes(daemon.pid)),
     anonymousMib: mib(anonymousBytes(daemon.pid)),
     heapMib: mib(metrics.get('nodejs_heap_size_used_bytes') ?? 0),
+    heapTotalMib: mib(metrics.get('nodejs_heap_size_total_bytes') ?? 0),
+    externalMib: mib(metrics.get('nodejs_external_memory_bytes') ?? 0),
     files: openFiles(daemon.pid),
     loopDelayMs: Math.round(10_000 * (metrics.get('nodejs_eventloop_lag_p99_seconds') ?? 0)) / 10,
     ownStallMs,

@@ -8,6 +8,10 @@ export interface Sample {
   readonly rssMib: number;
   readonly anonymousMib: number;
   readonly heapMib: number;
+  /** What V8 has taken for the heap, in use or not. */
+  readonly heapTotalMib: number;
+  /** Of buffers and native objects that JavaScript holds. What is anonymous and neither of the two is the allocator's. */
+  readonly externalMib: number;
   readonly files: number;
   /** p99 since the sample before, ms. */
   readonly loopDelayMs: number;
