@@ -7,8 +7,13 @@ import { version } from '../../src/core/version.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { root } from './repository.ts';
 
-function run(program: string, args: readonly string[], cwd = '/') {
-  const { status, stdout, stderr } = spawnSync(program, args, { cwd, encoding: 'utf8', timeout: 120_000 });
+function run(program: string, args: readonly string[], cwd = '/', env: Readonly<Record<string, string>> = {}) {
+  const { status, stdout, stderr } = spawnSync(program, args, {
+    cwd,
+    env: { ...process.env, ...env },
+    encoding: 'utf8',
+    timeout: 120_000,
+  });
   return { status, stdout, stderr };
 }
 
@@ -63,4 +68,15 @@ test('says what to do when the dependencies are missing', async () => {
   const { status, stderr } = run(directory.join('bin', 'dragonfly'), []);
   assert.equal(status, 5);
   assert.match(stderr, /dependencies in .* are missing\nhint: .*npm ci/);
+});
+
+test('a daemon, however it is called, gives memory back; what the environment says goes before', () => {
+  const settings = 'process.stdout.write(process.env.MALLOC_MMAP_THRESHOLD_+process.execArgv);process.exit()';
+  const print = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(settings)}` };
+  const ofDaemon = /^131072.*--max-semi-space-size=\d+/;
+  assert.match(run(join(root, 'bin/dfdaemon'), [], '/', print).stdout, ofDaemon);
+  assert.match(run(launcher, ['dfdaemon', '--help'], '/', print).stdout, ofDaemon);
+  assert.doesNotMatch(run(launcher, ['scheduler'], '/', print).stdout, /semi-space/);
+  const own = { ...print, MALLOC_MMAP_THRESHOLD_: '65536' };
+  assert.match(run(launcher, ['dfdaemon'], '/', own).stdout, /^65536.*/);
 });
