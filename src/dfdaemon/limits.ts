@@ -6,7 +6,7 @@ export const daemonLimits = {
   subscribersPerTask: 4096,
   /** Finished pieces are reported in one message this often; the first one goes out at once. */
   reportIntervalMs: 100,
-  /** A scheduler that takes longer to open a stream is treated as down. */
+  /** A scheduler that holds this host, yet takes longer to take a stream, is treated as down; the next on the ring is asked. */
   schedulerOpenTimeoutMs: 3000,
   /** Attempts at the origin for one lease, with growing pauses, before it counts as failed. */
   originAttempts: 4,
@@ -16,7 +16,7 @@ export const daemonLimits = {
   retryAfterMaxMs: 30_000,
   /** While a piece takes long to come from the origin, the scheduler hears this often that bytes flow. */
   leaseProgressMs: 2000,
-  /** Without any parent that could still give something, and no word from a scheduler, this node goes to the origin itself. */
+  /** Without any parent that could still give something, and no scheduler that is known to be there, this node goes to the origin itself. */
   starvedMs: 500,
   /** A scheduler that is there is asked so often for something to do before this node goes to the origin without a lease. */
   starvedAsks: 3,

@@ -29,8 +29,11 @@ export interface SchedulersOptions {
   readonly logger: Logger;
 }
 
-/** What there is to ask: nobody, at least one that may be of the original, or only ones that answer at once. */
-export type SchedulerKinds = 'none' | 'original' | 'extended';
+/**
+ * What there is to ask: nobody, at least one that may be of the original, only ones that answer at once; of these, `held`
+ * when one has this host, so that it is there, however long a busy machine takes for its answer.
+ */
+export type SchedulerKinds = 'none' | 'original' | 'extended' | 'held';
 
 export class Schedulers implements Closable {
   readonly #options: SchedulersOptions;
@@ -45,7 +48,11 @@ export class Schedulers implements Closable {
 
   constructor(options: SchedulersOptions) {
     this.#options = options;
-    this.#ring = new SchedulerRing(options.channels, { logger: options.logger, onFailure: () => options.onFailure() });
+    this.#ring = new SchedulerRing(options.channels, {
+      logger: options.logger,
+      onFailure: () => options.onFailure(),
+      openTimeoutMs: (address) => (this.#held.has(address) ? daemonLimits.schedulerOpenTimeoutMs : undefined),
+    });
   }
 
   get addresses(): readonly string[] {
@@ -59,7 +66,8 @@ export class Schedulers implements Closable {
 
   get kinds(): SchedulerKinds {
     if (this.#ring.addresses.length === 0) return 'none';
-    return [...this.#instances.values()].includes('') ? 'original' : 'extended';
+    if ([...this.#instances.values()].includes('')) return 'original';
+    return this.#held.size > 0 ? 'held' : 'extended';
   }
 
   /** Takes the list of active schedulers and announces this host to the new ones. */

@@ -34,6 +34,8 @@ export interface SchedulerRingOptions {
   readonly logger?: Logger | undefined;
   /** Called when a scheduler failed: the list may be out of date. */
   readonly onFailure?: (address: string) => void;
+  /** How long a scheduler may take to take a peer's stream before the next is asked; undefined for as long as it likes. */
+  readonly openTimeoutMs?: (address: string) => number | undefined;
   readonly nowMs?: () => number;
 }
 
@@ -63,6 +65,7 @@ export class SchedulerRing {
   readonly #channels: Channels;
   readonly #logger: Logger;
   readonly #onFailure: (address: string) => void;
+  readonly #openTimeoutMs: (address: string) => number | undefined;
   readonly #nowMs: () => number;
   #ring = new HashRing([]);
   #members = new Map<string, Member>();
@@ -71,6 +74,7 @@ export class SchedulerRing {
     this.#channels = channels;
     this.#logger = options.logger ?? silentLogger;
     this.#onFailure = options.onFailure ?? (() => undefined);
+    this.#openTimeoutMs = options.openTimeoutMs ?? (() => undefined);
     this.#nowMs = options.nowMs ?? (() => performance.now());
   }
 
@@ -155,7 +159,7 @@ export class SchedulerRing {
     for (const owner of this.owners(taskId)) {
       try {
         await this.#channels.ready(owner.address, { signal });
-        const stream = await openPeerStream(owner, replay.attempt(), signal);
+        const stream = await openPeerStream(owner, replay.attempt(), signal, this.#openTimeoutMs(owner.address));
         replay.commit();
         this.markHealthy(owner.address);
         return stream;
@@ -256,17 +260,26 @@ export class SchedulerRing {
   }
 }
 
+function tooSilent(timeoutMs: number): DragonflyError {
+  return new DragonflyError('UNAVAILABLE', `no answer within ${timeoutMs} ms`);
+}
+
 async function openPeerStream(
   { address, client }: Scheduler,
   requests: AsyncIterable<AnnouncePeerRequest>,
   signal: AbortSignal,
+  timeoutMs: number | undefined,
 ): Promise<PeerStream> {
   const header = Promise.withResolvers<Metadata | undefined>();
-  const answers = client.announcePeer(requests, { signal, onMetadata: header.resolve })[Symbol.asyncIterator]();
+  const silent = new AbortController();
+  const answers = client
+    .announcePeer(requests, { signal: AbortSignal.any([signal, silent.signal]), onMetadata: header.resolve })
+    [Symbol.asyncIterator]();
   const first = answers.next();
   // The header comes before the first answer; a stream that ends without either settles the wait too.
   first.then(() => header.resolve(undefined), header.reject);
-  const metadata = await header.promise;
+  const silence = timeoutMs === undefined ? undefined : setTimeout(() => silent.abort(tooSilent(timeoutMs)), timeoutMs);
+  const metadata = await header.promise.finally(() => clearTimeout(silence));
   const responses = async function* (): AsyncGenerator<AnnouncePeerResponse, void, undefined> {
     try {
       for (let result = await first; result.done !== true; result = await answers.next()) yield result.value;

@@ -3,7 +3,10 @@ import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { daemonLimits } from '../../src/dfdaemon/limits.ts';
 import { CorruptingPeer } from '../support/corrupting-peer.ts';
+import { HoldingRelay } from '../support/holding-relay.ts';
 import { HttpOrigin } from '../support/http-origin.ts';
 import { LocalSwarm, type Daemon } from '../support/local-swarm.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -120,6 +123,22 @@ describe('a swarm', { timeout: 400_000 }, () => {
     await scene.swarm.stopScheduler(scene.scheduler);
     scene.origin.release('/file', Infinity);
     assertAllRight(await downloads);
+  });
+
+  test('waits for a scheduler that is there but busy, and does not go to the origin instead', async () => {
+    await using origin = await HttpOrigin.start();
+    await using swarm = await LocalSwarm.create();
+    await using relay = await HoldingRelay.start(await swarm.startScheduler());
+    const names = ['peer-0', 'peer-1', 'peer-2'];
+    const peers: Daemon[] = [];
+    for (const name of names) peers.push(await swarm.startDaemon(name, { schedulers: [relay.address] }));
+    const url = origin.add('/file', { content });
+    relay.hold();
+    const downloads = peers.map((peer) => swarm.download(peer, { url }));
+    await delay(daemonLimits.starvedMs + 200);
+    relay.release();
+    await Promise.all(downloads);
+    assert.equal(origin.requests.length, 1, JSON.stringify(origin.requests));
   });
 
   test('heals a restarted scheduler: a late peer finds those who hold the content', async () => {

@@ -12,6 +12,7 @@ import { SchedulerDefinition, TaskHolding } from '../../src/rpc/generated/schedu
 import { SchedulerRing } from '../../src/rpc/scheduler-ring.ts';
 import { RpcServer } from '../../src/rpc/server.ts';
 import { DragonflyError } from '../../src/core/errors.ts';
+import { HoldingRelay } from '../support/holding-relay.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { contentLength, pieceLength, SchedulerFixture, taskId, url } from './fixture.ts';
 
@@ -251,6 +252,37 @@ void describe('schedulers on a ring', () => {
         code: 'UNAVAILABLE',
       },
     );
+  });
+  void it('are passed over while they keep silent, where the caller sets a time', { timeout }, async () => {
+    await using one = await SchedulerFixture.start();
+    await using two = await SchedulerFixture.start();
+    await using relay = await HoldingRelay.start(one.scheduler.addresses.grpc);
+    const ring = new SchedulerRing(one.channels, {
+      openTimeoutMs: (address) => (address === relay.address ? 50 : undefined),
+    });
+    ring.update([relay.address, two.scheduler.addresses.grpc]);
+    const host = await two.host();
+    await ring.announceHost({ host, interval: undefined });
+    const tasks = Array.from({ length: 1000 }, (_, number) => number.toString(16).padStart(64, '0'));
+    const task = tasks.find((id) => ring.owners(id)[0]?.address === relay.address) ?? '';
+    relay.hold();
+    const registration = {
+      hostId: host.id,
+      taskId: task,
+      peerId: 'peer',
+      request: { $case: 'registerPeerRequest', value: { download: Download.fromPartial({ url }) } } as const,
+    };
+    const stream = await ring.openPeerStream(
+      task,
+      (async function* () {
+        yield registration;
+        await new Promise(() => undefined);
+      })(),
+      AbortSignal.timeout(timeout),
+    );
+    assert.equal(stream.address, two.scheduler.addresses.grpc);
+    assert.equal(ring.owners(task).at(-1)?.address, relay.address, 'the silent one is asked last');
+    assert.ok((await stream.responses[Symbol.asyncIterator]().next()).done !== true, 'the registration was repeated');
   });
 });
 

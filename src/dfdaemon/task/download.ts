@@ -9,7 +9,6 @@ import { formatDigest, parseDigest } from '../../core/digest.ts';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { minPieceLengthBytes } from '../../core/piece-layout.ts';
 import { PieceSet } from '../../swarm/piece-set.ts';
-import { daemonLimits } from '../limits.ts';
 import type { SourceObject } from '../source/source.ts';
 import type { PieceRecord } from '../storage/metadata.ts';
 import type { Lease, StoredTask } from '../storage/stored-task.ts';
@@ -21,7 +20,7 @@ import { isTemporary } from './origin-fetch.ts';
 import { ParentLink } from './parent-link.ts';
 import { PieceExchange, type ExchangeEvents, type PieceFailure } from './piece-exchange.ts';
 import { ReceiptBuilder } from './receipt-builder.ts';
-import { StarvationWatch } from './starvation-watch.ts';
+import { patienceMs, StarvationWatch } from './starvation-watch.ts';
 import { toRegistration } from './registration.ts';
 import type { OriginLease } from './scheduler-session.ts';
 import { SessionKeeper } from './session-keeper.ts';
@@ -287,9 +286,8 @@ export class Download {
   }
 
   /**
-   * The last resort: with nothing under way and nobody who gives anything, this node goes to the origin. A connected
-   * scheduler may take the schedule timeout, and is asked then; parents that are alive but have nothing new yet are worth a
-   * while; without either there is only a short grace, so that a scheduler that restarts does not send every node there.
+   * The last resort: with nothing under way and nobody who gives anything, this node goes to the origin, after as long as
+   * what it can hope for is worth.
    */
   #watchStarvation(): void {
     const waiting = this.#state === 'running' && !this.#origin.active && this.#exchange.idle;
@@ -309,11 +307,10 @@ export class Download {
 
   #patienceMs(): number {
     const { scheduleTimeoutMs, pieceTimeoutMs, schedulerKinds } = this.#context;
-    if (this.#keeper.session?.connected === true) return scheduleTimeoutMs;
-    if (this.#exchange.parentCount > 0) return pieceTimeoutMs;
-    const kind = schedulerKinds();
-    if (kind === 'none') return 0;
-    return kind === 'original' ? scheduleTimeoutMs : daemonLimits.starvedMs; // the original takes its time before its first word
+    const { session } = this.#keeper;
+    const scheduler = session?.connected === true ? 'connected' : session ? 'asked' : 'lost';
+    const hasParents = this.#exchange.parentCount > 0;
+    return patienceMs({ scheduler, kinds: schedulerKinds(), hasParents, scheduleTimeoutMs, pieceTimeoutMs });
   }
 
   async #finishIfComplete(): Promise<void> {

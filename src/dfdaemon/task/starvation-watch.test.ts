@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { daemonLimits } from '../limits.ts';
-import { StarvationWatch } from './starvation-watch.ts';
+import { patienceMs, StarvationWatch } from './starvation-watch.ts';
 
 /** Runs a watch of an idle download until it gives up; how often it has asked by then. */
 async function asksOf(answers: (nth: number) => boolean): Promise<number> {
@@ -47,4 +47,16 @@ test('whoever gets something to do has all its patience again', async () => {
   watch.idle();
   await gaveUp.promise;
   assert.equal(asked - before, daemonLimits.starvedAsks);
+});
+
+test('patience follows what there is to hope for', () => {
+  const nobody = { hasParents: false, scheduleTimeoutMs: 30_000, pieceTimeoutMs: 20_000 };
+  assert.equal(patienceMs({ ...nobody, scheduler: 'lost', kinds: 'none' }), 0);
+  assert.equal(patienceMs({ ...nobody, scheduler: 'connected', kinds: 'held' }), 30_000);
+  assert.equal(patienceMs({ ...nobody, scheduler: 'asked', kinds: 'original' }), 30_000);
+  assert.equal(patienceMs({ ...nobody, scheduler: 'asked', kinds: 'extended' }), daemonLimits.starvedMs);
+  const busy = patienceMs({ ...nobody, scheduler: 'asked', kinds: 'held' });
+  assert.ok(busy > daemonLimits.schedulerOpenTimeoutMs, 'the next on the ring gets its turn');
+  assert.equal(patienceMs({ ...nobody, scheduler: 'lost', kinds: 'held' }), daemonLimits.starvedMs);
+  assert.equal(patienceMs({ ...nobody, hasParents: true, scheduler: 'lost', kinds: 'held' }), 20_000);
 });

@@ -3,6 +3,31 @@
  * asked first, since it knows who is there already; the node goes by itself only when asking has come to nothing.
  */
 import { daemonLimits } from '../limits.ts';
+import type { SchedulerKinds } from '../schedulers.ts';
+
+export interface Hopes {
+  /** A session with the scheduler is open; or being opened; or the last one was lost. */
+  readonly scheduler: 'connected' | 'asked' | 'lost';
+  readonly kinds: SchedulerKinds;
+  readonly hasParents: boolean;
+  readonly scheduleTimeoutMs: number;
+  readonly pieceTimeoutMs: number;
+}
+
+/**
+ * A connected scheduler may take the schedule timeout; parents that are alive but have nothing new yet are worth a while; a
+ * scheduler that is there but busy is, too, else a crowd that keeps it busy would all go to the origin. Without any of
+ * them there is only a short grace, so that a scheduler that restarts does not send every node there.
+ */
+export function patienceMs({ scheduler, kinds, hasParents, scheduleTimeoutMs, pieceTimeoutMs }: Hopes): number {
+  if (scheduler === 'connected') return scheduleTimeoutMs;
+  if (hasParents) return pieceTimeoutMs;
+  if (kinds === 'none') return 0;
+  if (kinds === 'original') return scheduleTimeoutMs; // it takes its time before its first word
+  // Long enough to leave one that keeps silent for the next.
+  if (kinds === 'held' && scheduler === 'asked') return 2 * daemonLimits.schedulerOpenTimeoutMs;
+  return daemonLimits.starvedMs;
+}
 
 export interface StarvationOptions {
   readonly patienceMs: () => number;
