@@ -181,6 +181,7 @@ export function sourceConformance(name: string, { open, skip, credentials, direc
         const found: Record<string, number> = {};
         const walk = async (directory: string): Promise<void> => {
           for await (const entry of origin.sources.list(request(directory, t))) {
+            assert.ok(entry.url.startsWith(directory), `${entry.url} is not named as ${directory} was`);
             if (entry.isDirectory) await walk(entry.url);
             else
               found[sha256(await bytesOf(await origin.sources.open(request(entry.url, t))))] = entry.contentLengthBytes;

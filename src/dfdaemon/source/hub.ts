@@ -88,8 +88,7 @@ export class HubSource implements Source {
   }
 
   async *list(request: SourceRequest): AsyncGenerator<SourceEntry> {
-    const { hub, place, scheme } = placeOf(request);
-    const root = `${scheme}://${place.kind}/${place.repository}/`;
+    const { hub, place, root } = placeOf(request);
     let next: string | undefined = hub.listUrl(place);
     for (let count = 0; next !== undefined;) {
       const url: URL = new URL(next);
@@ -126,12 +125,13 @@ function fileRequest(request: SourceRequest): SourceRequest {
   return { ...request, url: hub.fileUrl(place), header: authorized(request) };
 }
 
-function placeOf(request: SourceRequest): { hub: Hub; place: Place; scheme: string } {
+/** `root` names the repository as the request does, with a kind or without: what is listed lies below what was asked for. */
+function placeOf(request: SourceRequest): { hub: Hub; place: Place; root: string } {
   const url = new URL(request.url);
   const scheme = url.protocol.slice(0, -1);
   const hub = hubs[scheme] as Hub;
   const parts = [url.host, ...url.pathname.split('/').map(decodeURIComponent)].filter((part) => part !== '');
-  const kind = hub.kinds.includes(parts[0] ?? '') ? (parts.shift() as string) : 'models';
+  const given = hub.kinds.includes(parts[0] ?? '') ? parts.shift() : undefined;
   const [owner, name, ...path] = parts;
   if (owner === undefined || name === undefined || parts.some((part) => part === '..' || part === '.')) {
     throw new DragonflyError('INVALID_ARGUMENT', `${request.url} names no repository`, {
@@ -141,7 +141,8 @@ function placeOf(request: SourceRequest): { hub: Hub; place: Place; scheme: stri
   const base = (request.hub?.baseUrl || hub.base).replace(/\/+$/, '');
   const revision = request.hub?.revision || hub.revision;
   const repository = `${encodeURIComponent(owner)}/${encodeURIComponent(name)}`;
-  return { hub, scheme, place: { base, kind, repository, path: path.join('/'), revision } };
+  const root = `${scheme}://${given === undefined ? '' : `${given}/`}${repository}/`;
+  return { hub, root, place: { base, kind: given ?? 'models', repository, path: path.join('/'), revision } };
 }
 
 function authorized({ header, hub }: SourceRequest): Record<string, string> {
