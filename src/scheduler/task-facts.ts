@@ -57,8 +57,8 @@ function withoutSecrets(download: Download): Download {
     requestHeader: Object.fromEntries(Object.entries(download.requestHeader).filter(([name]) => !isSecretHeader(name))),
     objectStorage: undefined,
     hdfs: undefined,
-    huggingFace: undefined,
-    modelScope: undefined,
+    huggingFace: download.huggingFace && { ...download.huggingFace, token: undefined },
+    modelScope: download.modelScope && { ...download.modelScope, token: undefined },
     certificateChain: [],
   };
 }

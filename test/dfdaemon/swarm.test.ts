@@ -77,6 +77,18 @@ describe('a swarm', { timeout: 400_000 }, () => {
     assert.equal(scene.origin.requests.length, 1);
   });
 
+  test('asks a model hub once, for the revision that was asked for', async () => {
+    await using scene = await stage({ peers: 2 });
+    const { swarm, origin, peers } = scene;
+    const path = '/owner/name/resolve/v1/model';
+    origin.add(path, { content });
+    const huggingFace = { revision: 'v1', baseUrl: origin.url('') };
+    const download = { url: 'hf://owner/name/model', huggingFace };
+    const receipts = await Promise.all(peers.map((peer) => swarm.download(peer, download)));
+    for (const { bytesFromOrigin } of receipts) assert.equal(bytesFromOrigin, 0);
+    assert.equal(originBytes(origin, path), content.length);
+  });
+
   test('passes content of unknown length', async () => {
     await using scene = await stage({ peers: 3 });
     assertAllRight(await downloadEverywhere(scene, scene.origin.add('/file', { content, chunked: true })));

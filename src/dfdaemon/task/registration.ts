@@ -15,7 +15,7 @@ export function toRegistration(
   { needBackToSource }: { needBackToSource: boolean },
 ): Parameters<typeof Download.fromPartial>[0] {
   const { layout } = stored;
-  const { range } = request;
+  const { range, hub } = request;
   return {
     url: request.url,
     ...(request.digest !== undefined && { digest: request.digest }),
@@ -30,6 +30,13 @@ export function toRegistration(
     requestHeader: Object.fromEntries(
       Object.entries(request.header).filter(([name]) => harmlessHeaders.has(name.toLowerCase())),
     ),
+    // The revision is part of the task's id: without it a seed would fetch another task. The token stays here.
+    ...(hub && {
+      [request.url.startsWith('modelscope:') ? 'modelScope' : 'huggingFace']: {
+        revision: hub.revision,
+        baseUrl: hub.baseUrl,
+      },
+    }),
     ...(request.pieceLengthBytes !== undefined && { pieceLength: request.pieceLengthBytes }),
     disableBackToSource: request.disableBackToSource ?? false,
     needBackToSource: needBackToSource || request.needBackToSource === true,
