@@ -14,6 +14,7 @@ import {
   type LoadedConfig,
 } from '../core/config.ts';
 import { memberSecurity } from '../rpc/identity/security-config.ts';
+import type { BufferKind } from './metrics.ts';
 import { proxyConfig } from './proxy/proxy-config.ts';
 import type { TrafficShaperOptions } from './task/traffic-shaper.ts';
 
@@ -69,8 +70,8 @@ export const dfdaemonConfigSchema = z.object({
   logDir: z.string().default('/var/log/dragonfly'),
   dataDir: z.string().default('/var/lib/dragonfly').describe('directory of pieces, metadata and receipts'),
   keepStorage: z.boolean().default(true).describe('keep what is stored when the daemon ends'),
-  bufferMemory: bytes('80Mi').describe(
-    'most memory for content on its way, 60 % of it received and 40 % sent; what finds none waits',
+  bufferMemory: bytes('128Mi').describe(
+    'most memory for content on its way: 6/16 from nodes, 3/16 from origins, 4/16 to nodes, 3/16 by the proxy; what finds none waits, or goes on in small steps where an origin is the other side',
   ),
   console: z.boolean().default(true).describe('log to standard error rather than to logDir'),
   verbose: z.boolean().default(false).describe('log debug messages'),
@@ -219,9 +220,10 @@ export function listenHost({ network }: DfdaemonConfig, listen: string): string 
 }
 
 /** Most of what is sent never passes through this process, so more of the memory is for what is received. */
-export function shareMemory(bufferBytes: number): { readonly received: number; readonly sent: number } {
-  const received = Math.floor(bufferBytes * 0.6);
-  return { received, sent: bufferBytes - received };
+/** Each has its own, so that a slow origin, child or client of the proxy takes nothing from the others. */
+export function shareMemory(bufferBytes: number): Readonly<Record<BufferKind, number>> {
+  const share = (sixteenths: number): number => Math.floor((bufferBytes * sixteenths) / 16);
+  return { received: share(6), origin: share(3), sent: share(4), proxy: share(3) };
 }
 
 export function socketPath(config: DfdaemonConfig): string {

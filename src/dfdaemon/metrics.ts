@@ -8,10 +8,11 @@ import type { Receipt } from './task/open-task.ts';
 /** Parents with a label of their own; bytes of any further one count as of `others`, so that no swarm can flood a dashboard. */
 const maxParentLabels = 200;
 
-/** Bytes in buffers of one kind, and the ceiling on them. */
-export interface BufferUse {
-  readonly usedBytes: () => number;
-  readonly limitBytes: number;
+/** Content received from nodes and from origins, sent to nodes, and handed on by the proxy. */
+export type BufferKind = 'received' | 'origin' | 'sent' | 'proxy';
+
+interface BufferHolder {
+  readonly bufferedBytes: number;
 }
 
 export interface DaemonMetrics {
@@ -21,8 +22,11 @@ export interface DaemonMetrics {
   failed(error: DragonflyError): void;
   /** Shows how many downloads run now. */
   watchRunning(running: () => number): void;
-  /** Shows the memory of bytes that are on their way. */
-  watchBuffers(uses: Readonly<Record<'received' | 'sent', BufferUse>>): void;
+  /** Shows the memory of bytes that are on their way, and the ceilings on it. */
+  watchBuffers(
+    limitBytes: Readonly<Record<BufferKind, number>>,
+    holders: Readonly<Record<BufferKind, BufferHolder>>,
+  ): void;
 }
 
 export function createDaemonMetrics(registry: Registry, identity: HostIdentity): DaemonMetrics {
@@ -122,11 +126,11 @@ export function createDaemonMetrics(registry: Registry, identity: HostIdentity):
         });
       }
     },
-    watchBuffers: (uses) => {
-      for (const [use, { limitBytes }] of Object.entries(uses)) bufferLimit.set({ use }, limitBytes);
+    watchBuffers: (limitBytes, holders) => {
+      for (const [use, bytes] of Object.entries(limitBytes)) bufferLimit.set({ use }, bytes);
       Object.assign(buffers, {
         collect: () => {
-          for (const [use, { usedBytes }] of Object.entries(uses)) buffers.set({ use }, usedBytes());
+          for (const [use, { bufferedBytes }] of Object.entries(holders)) buffers.set({ use }, bufferedBytes);
         },
       });
     },

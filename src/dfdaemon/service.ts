@@ -43,7 +43,7 @@ import { localHandlers } from './rpc/local-service.ts';
 import { downloadHandlers, uploadHandlers, type ServiceOptions } from './rpc/services.ts';
 import { Schedulers } from './schedulers.ts';
 import { joinSeedPeerCluster } from './seed-membership.ts';
-import { ProxyServer } from './proxy/proxy-server.ts';
+import { bodyMemory, ProxyServer } from './proxy/proxy-server.ts';
 import { loadSourcePlugins } from './source/plugins.ts';
 import { Sources } from './source/sources.ts';
 import type { TrustOptions } from './source/trust-store.ts';
@@ -155,6 +155,7 @@ export class DfdaemonService implements Closable {
         },
       }),
     );
+    const memory = shareMemory(config.bufferMemory);
     const egress = { ...config.download.egress, controlPlane: this.#controlPlane };
     const sources = owned.add(
       'sources',
@@ -162,11 +163,12 @@ export class DfdaemonService implements Closable {
         logger,
         trust: await this.#trust(),
         egress,
+        poolBytes: memory.origin,
         plugins: config.pluginDir === undefined ? [] : await loadSourcePlugins(join(config.pluginDir, 'source')),
       }),
     );
     const channels = owned.add('channels', new Channels({ tls: security.grpcClient }));
-    const memory = shareMemory(config.bufferMemory);
+    const proxyMemory = bodyMemory(memory.proxy);
     const hasher = owned.add('content hasher', new ContentHasher());
     const shaper = new TrafficShaper(downloadLimits(config));
     const pieces = owned.add(
@@ -199,10 +201,7 @@ export class DfdaemonService implements Closable {
       }),
     );
     this.#controlPlane.addOwnPort(pieceServer.port);
-    metrics.watchBuffers({
-      received: { usedBytes: () => pieces.bufferedBytes, limitBytes: memory.received },
-      sent: { usedBytes: () => pieceServer.bufferedBytes, limitBytes: memory.sent },
-    });
+    metrics.watchBuffers(memory, { received: pieces, origin: sources, sent: pieceServer, proxy: proxyMemory });
     const hostInfo = new HostInfo(identity, {
       dataDirectory: config.dataDir,
       maxTxBytesPerSec: config.upload.rateLimit,
@@ -302,6 +301,7 @@ export class DfdaemonService implements Closable {
         trust: await this.#trust(),
         egress,
         registry: this.registry,
+        bodyMemory: proxyMemory,
         logger,
         stateDir: config.workHome,
         serverIp: identity.ip,

@@ -83,7 +83,7 @@ test('receipts and metrics tell of waits, parents and their zone, and memory', {
   const [nearText, farText] = [await metricsOf(near), await metricsOf(far)];
   assert.equal(given(nearText, 'same'), content.length);
   assert.equal(given(farText, 'other') + given(farText, 'same'), content.length);
-  assert.match(farText, /buffer_memory_limit_bytes\{use="received"\} 6291456/);
+  assert.match(farText, /buffer_memory_limit_bytes\{use="received"\} 3932160/);
   assert.match(farText, /buffer_memory_bytes\{use="received"\} 0/);
 });
 

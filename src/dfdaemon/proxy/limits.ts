@@ -32,7 +32,7 @@ export const proxyLimits = {
   /** Block read from disk and written to a client that sendfile does not serve; a slow client holds one. */
   bodyBlockBytes: 128 * 1024,
   /** Memory for such blocks over all answers; who finds none waits. */
-  bodyPoolBytes: 64 * 2 ** 20,
+  bodyPoolBytes: 24 * 2 ** 20,
   /** A tunnel with no byte in either direction for this long is closed. */
   tunnelIdleTimeoutMs: 15 * 60_000,
   /** Manifests kept, by bytes; the distribution specification's common bound for one manifest is 4 MiB. */

@@ -45,6 +45,8 @@ export interface ProxyServerOptions {
   readonly logger: Logger;
   /** Where the authority for interception is kept: `<stateDir>/proxy-ca`. */
   readonly stateDir: string;
+  /** Memory for content on its way to clients that sendfile does not serve. */
+  readonly bodyMemory?: BodyMemory | undefined;
   /** Address shown to clients. */
   readonly serverIp: string;
 }
@@ -216,6 +218,12 @@ export class ProxyServer implements Closable {
   }
 }
 
+export type BodyMemory = BlockPool;
+
+export function bodyMemory(bytes: number): BodyMemory {
+  return new BlockPool(proxyLimits.bodyBlockBytes, bytes);
+}
+
 function peerAnswers(
   options: ProxyServerOptions,
   parts: {
@@ -226,8 +234,7 @@ function peerAnswers(
     defaults: DownloadDefaults;
   },
 ): PeerAnswers {
-  const { engine, sources, logger, serverIp } = options;
-  const pool = new BlockPool(proxyLimits.bodyBlockBytes, proxyLimits.bodyPoolBytes);
+  const { engine, sources, logger, serverIp, bodyMemory: pool = bodyMemory(proxyLimits.bodyPoolBytes) } = options;
   return new PeerAnswers({
     engine,
     sources,

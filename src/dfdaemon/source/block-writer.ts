@@ -7,17 +7,35 @@
  * Readers may be waiting for the bytes, so those of a slow origin are handed on before they fill a block. The block stays
  * in use then: the place of the next read was fixed behind those bytes, and a read may be under way into it.
  */
-import { blockBytes, gatherMs, maxSpareBlocks } from './limits.ts';
+import { blockBytes, blockPoolBytes, gatherMs, maxSpareBlocks, smallBlockBytes } from './limits.ts';
 import type { ByteSink } from './source.ts';
 
+/**
+ * Blocks under one memory ceiling. Where nothing is left there is a small one: dearer to write, but nobody waits for the
+ * slow origin of another body.
+ */
 export class BlockPool {
+  readonly #maxBlocks: number;
   readonly #spare: Buffer[] = [];
+  #inUse = 0;
+
+  constructor(totalBytes = blockPoolBytes) {
+    this.#maxBlocks = Math.floor(totalBytes / blockBytes);
+  }
+
+  get bufferedBytes(): number {
+    return this.#inUse * blockBytes;
+  }
 
   take(): Buffer {
+    if (this.#inUse >= this.#maxBlocks) return Buffer.allocUnsafeSlow(smallBlockBytes);
+    this.#inUse += 1;
     return this.#spare.pop() ?? Buffer.allocUnsafeSlow(blockBytes);
   }
 
   give(block: Buffer): void {
+    if (block.length < blockBytes) return;
+    this.#inUse -= 1;
     if (this.#spare.length < maxSpareBlocks) this.#spare.push(block);
   }
 }

@@ -41,11 +41,17 @@ export class HttpClient {
   readonly #policy: EgressPolicy;
   readonly #trust: TrustStore;
   readonly #pool = new ConnectionPool();
-  readonly #blocks = new BlockPool();
+  readonly #blocks: BlockPool;
 
-  constructor(policy: EgressPolicy, trust: TrustStore) {
+  /** @param poolBytes memory for bodies that are being read; by default `blockPoolBytes`. */
+  constructor(policy: EgressPolicy, trust: TrustStore, poolBytes?: number) {
     this.#policy = policy;
     this.#trust = trust;
+    this.#blocks = new BlockPool(poolBytes);
+  }
+
+  get bufferedBytes(): number {
+    return this.#blocks.bufferedBytes;
   }
 
   /** Resolves with the answer's header. Errors: SOURCE_UNREACHABLE, PROTOCOL, PERMISSION_DENIED (egress), CANCELLED. */

@@ -2,6 +2,9 @@
 
 /** A body is handed on in blocks of this size: positional writes of 1 MiB cost a quarter of what 64 KiB ones do. */
 export const blockBytes = 1024 * 1024;
+/** Memory for such blocks over all bodies. Who finds none goes on with small ones of its own, at most three at a time. */
+export const blockPoolBytes = 24 * 2 ** 20;
+export const smallBlockBytes = 64 * 1024;
 /** Bytes of a slow origin are handed on after this long, though they do not fill a block. */
 export const gatherMs = 10;
 /** Blocks kept for reuse when no body is being read; the rest is left to the garbage collector. */

@@ -15,6 +15,8 @@ export interface SourcesOptions {
   readonly logger: Logger;
   readonly egress?: EgressRules | undefined;
   readonly trust?: TrustOptions | undefined;
+  /** Memory for bodies that are being read. */
+  readonly poolBytes?: number | undefined;
   /** Further protocols; one with a scheme that is spoken already takes it over. */
   readonly plugins?: readonly Source[] | undefined;
 }
@@ -23,8 +25,8 @@ export class Sources {
   readonly #byScheme: ReadonlyMap<string, Source>;
   readonly #client: HttpClient;
 
-  constructor({ logger, egress, trust, plugins = [] }: SourcesOptions) {
-    this.#client = new HttpClient(new EgressPolicy(egress), new TrustStore(trust ?? {}, logger));
+  constructor({ logger, egress, trust, poolBytes, plugins = [] }: SourcesOptions) {
+    this.#client = new HttpClient(new EgressPolicy(egress), new TrustStore(trust ?? {}, logger), poolBytes);
     const http = new HttpSource(this.#client);
     const sources: readonly Source[] = [
       http,
@@ -35,6 +37,10 @@ export class Sources {
       ...plugins,
     ];
     this.#byScheme = new Map(sources.flatMap((source) => source.schemes.map((scheme) => [scheme, source] as const)));
+  }
+
+  get bufferedBytes(): number {
+    return this.#client.bufferedBytes;
   }
 
   get schemes(): readonly string[] {

@@ -13,7 +13,7 @@ export class BlockPool {
     this.#maxBlocks = Math.max(1, Math.floor(totalBytes / blockBytes));
   }
 
-  get inUseBytes(): number {
+  get bufferedBytes(): number {
     return this.#inUse * this.blockBytes;
   }
 

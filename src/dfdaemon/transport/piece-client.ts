@@ -81,7 +81,7 @@ export class PieceClient {
 
   /** Memory of received bytes that are not on the disk yet. */
   get bufferedBytes(): number {
-    return this.#pool.inUseBytes;
+    return this.#pool.bufferedBytes;
   }
 
   /**

@@ -114,7 +114,7 @@ export class PieceServer {
 
   /** Memory of bytes that are on their way to children. */
   get bufferedBytes(): number {
-    return this.#pool.inUseBytes;
+    return this.#pool.bufferedBytes;
   }
 
   get activeBodies(): number {
