@@ -27,6 +27,8 @@ const packageOfProgram: Readonly<Record<string, string>> = {
   protoc: 'protobuf-compiler',
   'docker-registry': 'docker-registry',
   skopeo: 'skopeo',
+  git: 'git',
+  'git-lfs': 'git-lfs',
   umoci: 'umoci',
   buildah: 'buildah',
   podman: 'podman',

@@ -62,8 +62,8 @@ Acquire::https::Proxy "${proxyUrl}";
 `;
     case 'git-lfs':
       return `git config --global http.proxy ${proxyUrl}
-git config --global http.sslCAInfo <workHome>/proxy-ca/ca.crt
-git config --global lfs.transfer.enablehrefrewrite true
+git config --global http.https://github-cloud.githubusercontent.com/.sslCAInfo <workHome>/proxy-ca/ca.crt
+# that host alone: for all the others git goes on trusting whom it trusts now (GIT_SSL_CAINFO, where set, wins over both)
 # daemon: proxy.hijackHTTPS: { autoCert: true, hosts: [{ regx: 'github-cloud\\.githubusercontent\\.com' }] }
 #         proxy.proxies: [{ regx: 'github-cloud\\.githubusercontent\\.com.*' }]
 `;
