@@ -5,12 +5,12 @@
  * once; a scheduler or manager that is away is not, since the daemon then serves from its store and from origins.
  */
 import { readFile } from 'node:fs/promises';
-import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { toDragonflyError } from '../core/errors.ts';
 import { Owned, type Closable } from '../core/lifecycle.ts';
 import type { Logger } from '../core/logger.ts';
 import { createRegistry, metricsRoute, StatusServer, type Registry } from '../core/metrics.ts';
+import { requireSocketDirectory } from '../core/private-file.ts';
 import { RateLimiter } from '../core/rate-limiter.ts';
 import type { ReadyAddresses } from '../core/ready.ts';
 import { Channels } from '../rpc/channels.ts';
@@ -283,7 +283,7 @@ export class DfdaemonService implements Closable {
     this.#controlPlane.addOwnPort(peerServer.port);
 
     const socket = socketPath(config);
-    mkdirSync(dirname(socket), { recursive: true, mode: 0o755 });
+    requireSocketDirectory(dirname(socket));
     const localServer = RpcServer.create({ socketPath: socket, mode: 0o660 }, { logger, features: [swarmFeature] });
     localServer.addService(DfdaemonDownloadDefinition, downloadHandlers(services));
     localServer.addService(DfdaemonLocalDefinition, localHandlers(store, receipts));

@@ -11,6 +11,7 @@ import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
 import { DragonflyError } from '../core/errors.ts';
+import { readPrivateKey } from '../core/private-file.ts';
 import type { NodeIdentity } from '../rpc/identity/node-identity.ts';
 import { clientTls, serverTls } from '../rpc/identity/open-identity.ts';
 import { liveTls, type ClientTls, type ServerTls } from '../rpc/tls.ts';
@@ -90,7 +91,7 @@ async function loadIdentity(listener: Listener, where: string, sharedCa: string)
   const identity: Identity = {
     ca: ca === undefined ? undefined : await pem(ca, `${where}.caCert`),
     cert: await pem(cert, `${where}.cert`),
-    key: await pem(key, `${where}.key`),
+    key: await pem(key, `${where}.key`, readPrivateKey),
     demandsCertificates: tlsVerify,
   };
   try {
@@ -107,11 +108,12 @@ async function loadIdentity(listener: Listener, where: string, sharedCa: string)
   return identity;
 }
 
-async function pem(value: string, where: string): Promise<Buffer> {
+async function pem(value: string, where: string, read: (path: string) => Promise<Buffer> = readFile): Promise<Buffer> {
   if (value.includes('-----BEGIN ')) return Buffer.from(value);
   try {
-    return await readFile(value);
+    return await read(value);
   } catch (cause) {
+    if (cause instanceof DragonflyError) throw cause;
     throw invalid(
       `${where} cannot be read: ${(cause as Error).message}`,
       'Give PEM, or the path of a PEM file.',

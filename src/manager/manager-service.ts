@@ -8,6 +8,7 @@ import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { Owned, type Closable } from '../core/lifecycle.ts';
+import { readPrivateKey } from '../core/private-file.ts';
 import { createLogger, type Logger } from '../core/logger.ts';
 import { createRegistry, metricsRoute, StatusServer, type Registry } from '../core/metrics.ts';
 import { ManagerDefinition } from '../rpc/generated/manager/v2/manager.ts';
@@ -253,6 +254,6 @@ async function grpcTls({ server, security }: ManagerConfig, { own }: Ca): Promis
     const use = { acceptPlain: security.tlsPolicy !== 'force', clientCertificates: 'optional' } as const;
     return own && liveTls(own, use);
   }
-  const [ca, cert, key] = await Promise.all([readFile(tls.caCert), readFile(tls.cert), readFile(tls.key)]);
+  const [ca, cert, key] = await Promise.all([readFile(tls.caCert), readFile(tls.cert), readPrivateKey(tls.key)]);
   return { ca, cert, key };
 }

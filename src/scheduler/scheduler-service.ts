@@ -9,6 +9,7 @@ import { readFile } from 'node:fs/promises';
 import { hostname, networkInterfaces } from 'node:os';
 import { isIP } from 'node:net';
 import { DragonflyError } from '../core/errors.ts';
+import { readPrivateKey } from '../core/private-file.ts';
 import { Owned, type Closable } from '../core/lifecycle.ts';
 import { silentLogger, type Logger } from '../core/logger.ts';
 import { metricsRoute, StatusServer } from '../core/metrics.ts';
@@ -276,15 +277,20 @@ interface TlsFiles {
 }
 
 async function readTls({ caCert, cert, key }: TlsFiles): Promise<{ ca: Buffer; cert: Buffer; key: Buffer }> {
-  const [ca, certificate, privateKey] = await Promise.all([readPem(caCert), readPem(cert), readPem(key)]);
+  const [ca, certificate, privateKey] = await Promise.all([
+    readPem(caCert),
+    readPem(cert),
+    readPem(key, readPrivateKey),
+  ]);
   return { ca, cert: certificate, key: privateKey };
 }
 
 /** A certificate that cannot be read ends the start: going on without it would be worse. */
-async function readPem(path: string): Promise<Buffer> {
+async function readPem(path: string, read: (path: string) => Promise<Buffer> = readFile): Promise<Buffer> {
   try {
-    return await readFile(path);
+    return await read(path);
   } catch (error) {
+    if (error instanceof DragonflyError) throw error;
     throw new DragonflyError('CONFIG_INVALID', `cannot read the certificate ${path}: ${(error as Error).message}`, {
       cause: error,
       hint: 'Check the paths under tls in the configuration.',

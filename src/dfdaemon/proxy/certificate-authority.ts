@@ -22,6 +22,7 @@ import {
 } from '@peculiar/x509';
 import { LRUCache } from 'lru-cache';
 import { DragonflyError } from '../../core/errors.ts';
+import { readPrivateKey } from '../../core/private-file.ts';
 import { proxyLimits } from './limits.ts';
 
 type KeyPair = webcrypto.CryptoKeyPair;
@@ -78,7 +79,7 @@ export class CertificateAuthority {
 
   /** From PEM text or paths of PEM files, as configuration gives them. */
   static async configured(cert: string, key: string): Promise<CertificateAuthority> {
-    return CertificateAuthority.load(await pemOf(cert), await pemOf(key));
+    return CertificateAuthority.load(await pemOf(cert), await pemOf(key, readPrivateKey));
   }
 
   /** Throws CONFIG_INVALID when the pair is not an authority or does not belong together. */
@@ -202,8 +203,8 @@ function serialNumber(): string {
   return bytes.toString('hex');
 }
 
-async function pemOf(textOrPath: string): Promise<string> {
-  return textOrPath.includes('-----BEGIN') ? textOrPath : readFile(textOrPath, 'utf8');
+async function pemOf(textOrPath: string, read: (path: string) => Promise<Buffer> = readFile): Promise<string> {
+  return textOrPath.includes('-----BEGIN') ? textOrPath : (await read(textOrPath)).toString();
 }
 
 async function exists(path: string): Promise<boolean> {

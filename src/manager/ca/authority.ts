@@ -16,6 +16,7 @@ import {
   type JsonGeneralName,
 } from '@peculiar/x509';
 import { DragonflyError } from '../../core/errors.ts';
+import { readPrivateKey } from '../../core/private-file.ts';
 import { fingerprintOf } from '../../rpc/tls.ts';
 import type { InstallationSecrets } from '../access/sealer.ts';
 import { authorityLifeMs, clockSkewMs } from '../limits.ts';
@@ -52,7 +53,7 @@ export class Authority {
     files: { cert?: string | undefined; key?: string | undefined },
   ): Promise<Authority> {
     if (files.cert !== undefined && files.key !== undefined) {
-      return Authority.#load(await readFile(files.cert, 'utf8'), await readFile(files.key, 'utf8'));
+      return Authority.#load(await readFile(files.cert, 'utf8'), (await readPrivateKey(files.key)).toString());
     }
     const stored = await secrets.readOrCreate('certificate authority', async () =>
       JSON.stringify(await makeAuthority()),

@@ -16,6 +16,7 @@ import {
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod';
 import { version } from '../../core/version.ts';
+import { readPrivateKey } from '../../core/private-file.ts';
 import { actionOf } from '../access/objects.ts';
 import { maxRequestBodyBytes } from '../limits.ts';
 import { accessHook } from './access-hook.ts';
@@ -122,7 +123,7 @@ async function newServer({ config }: RestParts): Promise<RestApp> {
     routerOptions: { maxParamLength: 512 },
   };
   if (!tls) return fastify(options);
-  const https = { cert: await readFile(tls.cert), key: await readFile(tls.key), minVersion: 'TLSv1.2' as const };
+  const https = { cert: await readFile(tls.cert), key: await readPrivateKey(tls.key), minVersion: 'TLSv1.2' as const };
   return fastify({ ...options, https } as FastifyServerOptions);
 }
 
