@@ -205,6 +205,7 @@ async function sample(): Promise<void> {
   own.enable();
   while (performance.now() < endMs) {
     await delay(sampleMs);
+    if (resting) continue; // what is idle gives memory back, and takes it again for its work: that is not growth
     const ownStallMs = Math.round(own.max / 1e6);
     own.reset();
     for (const member of members) {
