@@ -44,7 +44,8 @@ export REQUESTS_CA_BUNDLE=<workHome>/proxy-ca/ca.crt
 [global]
 proxy = ${proxyUrl}
 cert = <workHome>/proxy-ca/ca.crt
-# daemon: proxy.hijackHTTPS: { autoCert: true, hosts: [{ regx: 'files\\.pythonhosted\\.org' }] }
+# pip then trusts that authority alone, so the index is intercepted, too
+# daemon: proxy.hijackHTTPS: { autoCert: true, hosts: [{ regx: '(pypi|files\\.pythonhosted)\\.org' }] }
 #         proxy.proxies: [{ regx: 'files\\.pythonhosted\\.org/packages/.*\\.(whl|tar\\.gz|zip)' }]
 `;
     case 'npm':
