@@ -1,9 +1,9 @@
 /**
  * Real daemons on shaped links beside the simulator, in one run:
- *   node bench/shaped/run.ts --peers 20 --mib 200 --mb-per-sec 20
+ *   node bench/shaped/run.ts --peers 20 --mib 200 --mb-per-sec 20 --rounds 2
  * Every host is a network namespace whose link carries that rate each way. The origin and the scheduler have a host of
  * their own without a limit, the seed peer and the peers one each. Prints R = time of the last peer ÷ fluid limit,
- * measured and simulated. Needs root, `ip` and `tc`.
+ * measured and simulated: by the links alone, and with what a calibration without limits says of the processors; where the processors have no rest, the machine is the limit and not the links. Needs root, `ip` and `tc`.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -25,16 +25,17 @@ const { values } = parseArgs({
     peers: { type: 'string', default: '20' },
     mib: { type: 'string', default: '200' },
     'mb-per-sec': { type: 'string', default: '20' },
+    rounds: { type: 'string', default: '2' },
   },
 });
 const peers = Number(values.peers);
+/** A packet of 1,514 bytes on the line carries 1,448 of content. */
+const headShare = 1514 / 1448 - 1;
+let files = 0;
 const contentBytes = Number(values.mib) * 2 ** 20;
 const bytesPerSec = Number(values['mb-per-sec']) * 1e6;
 
-await using network = await NamespaceNetwork.create({
-  hosts: peers + 2,
-  rateBitsPerSec: (host) => (host === 0 ? undefined : bytesPerSec * 8),
-});
+await using network = await NamespaceNetwork.create({ hosts: peers + 2 });
 await using directory = await temporaryDirectory('df-shaped-');
 await using owned = new AsyncDisposableStack();
 const [centre, seed, ...rest] = network.hosts as [NamespaceHost, NamespaceHost, ...NamespaceHost[]];
@@ -83,44 +84,57 @@ const daemons = await Promise.all(
     return { name, directory: path, program: 'dfdaemon' as const, process, seed: false, socket: join(path, 'd.sock') };
   }),
 );
-const file = await makeRandomFile(join(directory.path, 'file.bin'), contentBytes);
 const origin = await startOrigin(centre, directory.path);
 await using channels = new Channels();
-const signal = AbortSignal.timeout(600_000);
-const url = `${origin}/file.bin`;
-const busyBefore = busySeconds();
-const ownBefore = ownSeconds();
-const results = await Promise.all(
-  daemons.map((daemon) => downloadOnNode(daemon, { channels, url, signal, onProgress: () => undefined })),
-);
-const busy = busySeconds() - busyBefore;
-const own = ownSeconds() - ownBefore;
-const wrong = results.filter(({ sha256 }) => sha256 !== file.sha256).length;
-const lastSeconds = Math.max(...results.map(({ costMs }) => costMs)) / 1000;
 const fluidSeconds = Math.max(contentBytes, (peers * contentBytes) / (1 + peers)) / bytesPerSec;
-const peersGave = results.flatMap(({ bytesFromNode }) => [...bytesFromNode]).filter(([id]) => !id.includes('-seed-'));
-const exchanged = peersGave.reduce((sum, [, bytes]) => sum + bytes, 0) / (peers * contentBytes);
+console.log(`${peers} peers, ${values.mib} MiB, ${values['mb-per-sec']} MB/s each way`);
+// what it costs the processors to move a byte from host to host, measured by itself: no link holds it up
+await measure('warm-up, unlimited links');
+const { ownSecondsPerByte } = await measure('unlimited links');
+for (const host of [seed, ...rest]) await network.limit(host, bytesPerSec * 8);
+for (let round = 1; round <= Number(values.rounds); round += 1) await measure(`round ${round}`);
 const link = { upBytesPerSec: bytesPerSec, downBytesPerSec: bytesPerSec };
-const simulated = simulate({
+const bed = {
   peers,
   contentBytes,
   arm: 'ours',
   seed: 1,
   peer: { ...link, loadLimit: 50 },
   seedPeer: { ...link, loadLimit: 50 },
-});
-console.log(`${peers} peers, ${values.mib} MiB, ${values['mb-per-sec']} MB/s each way, ${wrong} wrong`);
+} as const;
+console.log(`simulated R ${simulate(bed).r.toFixed(3)}: the links alone`);
+const processorsBytesPerSec = availableParallelism() / ownSecondsPerByte;
+const mended = simulate({ ...bed, headShare, processorsBytesPerSec });
 console.log(
-  `measured  R ${(lastSeconds / fluidSeconds).toFixed(3)}: last peer after ${lastSeconds.toFixed(1)} s of ${fluidSeconds.toFixed(1)} s`,
+  `simulated R ${mended.r.toFixed(3)}: and the heads of packets, and ${availableParallelism()} processors at ${(ownSecondsPerByte * 2 ** 30).toFixed(1)} s per GiB`,
 );
-console.log(
-  `processors: daemons ${own.toFixed(1)} s, everything ${busy.toFixed(1)} s of ${(lastSeconds * availableParallelism()).toFixed(1)} s; where they have no rest, the machine is the limit and not the links`,
-);
-console.log(`simulated R ${simulated.r.toFixed(3)}`);
-console.log(
-  `${(exchanged * 100).toFixed(0)} % of what the peers got came from other peers, the rest from the seed peer`,
-);
-if (wrong > 0) process.exitCode = 1;
+
+/** One file to all at once. */
+async function measure(about: string): Promise<{ ownSecondsPerByte: number }> {
+  files += 1;
+  const name = `file-${files}.bin`;
+  const file = await makeRandomFile(join(directory.path, name), contentBytes);
+  const signal = AbortSignal.timeout(600_000);
+  const url = `${origin}/${name}`;
+  const busyBefore = busySeconds();
+  const ownBefore = ownSeconds();
+  const results = await Promise.all(
+    daemons.map((daemon) => downloadOnNode(daemon, { channels, url, signal, onProgress: () => undefined })),
+  );
+  const busy = busySeconds() - busyBefore;
+  const own = ownSeconds() - ownBefore;
+  const wrong = results.filter(({ sha256 }) => sha256 !== file.sha256).length;
+  if (wrong > 0) process.exitCode = 1;
+  const lastSeconds = Math.max(...results.map(({ costMs }) => costMs)) / 1000;
+  const peersGave = results.flatMap(({ bytesFromNode }) => [...bytesFromNode]).filter(([id]) => !id.includes('-seed-'));
+  const exchanged = peersGave.reduce((sum, [, bytes]) => sum + bytes, 0) / (peers * contentBytes);
+  console.log(
+    `${about}: measured R ${(lastSeconds / fluidSeconds).toFixed(3)}, ${lastSeconds.toFixed(1)} s of ${fluidSeconds.toFixed(1)} s; ` +
+      `processors: daemons ${own.toFixed(1)} s, everything ${busy.toFixed(1)} s of ${(lastSeconds * availableParallelism()).toFixed(1)} s; ` +
+      `${(exchanged * 100).toFixed(0)} % from other peers; ${wrong} wrong`,
+  );
+  return { ownSecondsPerByte: own / (peers * contentBytes) };
+}
 
 /** Of all processors of this machine, since its start. */
 function busySeconds(): number {

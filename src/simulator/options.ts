@@ -33,6 +33,10 @@ export interface SimulationOptions {
   readonly zones?:
     { readonly count: number; readonly betweenBytesPerSec: number; readonly latencyMs: number } | undefined;
   readonly sites?: Sites | undefined;
+  /** Bytes from host to host that the processors manage together, where one machine plays all hosts. */
+  readonly processorsBytesPerSec?: number | undefined;
+  /** What a line carries besides content, as a share of it: heads of packets and frames. */
+  readonly headShare?: number | undefined;
   readonly faults?: Faults | undefined;
   readonly evaluator?: EvaluatorName | undefined;
   readonly limits?: Partial<SwarmLimits> | undefined;

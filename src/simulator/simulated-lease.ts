@@ -68,7 +68,7 @@ export class SimulatedLease {
     this.#daemon.picker?.originFetching(PieceSet.of([piece]));
     const { life } = this.#daemon;
     this.#flow = this.#daemon.world.network.start(
-      [this.#daemon.world.originLink, this.#daemon.setup.down],
+      this.#daemon.world.originPath(this.#daemon),
       this.#daemon.world.pieceBytes(piece),
       () => {
         this.#flow = undefined;

@@ -42,6 +42,7 @@ export class World {
   readonly departed = new Set<SimulatedDaemon>();
   onEvent: (() => void) | undefined;
   readonly #paths: Paths | undefined;
+  readonly #processors: readonly Link[];
   #pieces: PieceLayout;
   readonly #holders: readonly PieceSet[];
   #byPeerId = new Map<string, SimulatedDaemon>();
@@ -56,6 +57,8 @@ export class World {
     this.#pieces = pieceLayout(options.contentBytes, pieceLengthBytes);
     this.originLink = new Link(options.originUpBytesPerSec);
     this.betweenZones = options.zones ? new Link(options.zones.betweenBytesPerSec) : undefined;
+    const { processorsBytesPerSec } = options;
+    this.#processors = processorsBytesPerSec === undefined ? [] : [new Link(processorsBytesPerSec)];
     this.#paths = options.sites && new Paths(options.sites, options.seed, this.clock, this.network);
     // the original asks for eight pieces at once, in order
     this.pickerSetup =
@@ -70,6 +73,7 @@ export class World {
     this.#holders = Array.from({ length: this.#pieces.pieceCount }, () => new PieceSet(hosts));
     this.deafUntilMs = new Float64Array(hosts);
     const { faults } = options;
+    const whole = 1 + (options.headShare ?? 0);
     for (let index = 0; index < options.peers + options.seeds; index += 1) {
       const isSeed = index < options.seeds;
       const hostClass = isSeed ? options.seedPeer : options.peer;
@@ -79,8 +83,8 @@ export class World {
           index,
           isSeed,
           zone: index % (options.zones ?? options.sites ?? { count: 1 }).count,
-          up: new Link(hostClass.upBytesPerSec / (slow ? 20 : 1)),
-          down: new Link(hostClass.downBytesPerSec),
+          up: new Link(hostClass.upBytesPerSec / (slow ? 20 : 1) / whole),
+          down: new Link(hostClass.downBytesPerSec / whole),
           loadLimit: hostClass.loadLimit,
           slow,
           malicious: !isSeed && this.random() < (faults?.maliciousShare ?? 0),
@@ -140,8 +144,12 @@ export class World {
     return from.setup.zone === to.setup.zone ? latencyMs : (zones ?? sites ?? { latencyMs }).latencyMs;
   }
 
+  originPath(to: SimulatedDaemon): Link[] {
+    return [this.originLink, to.setup.down, ...this.#processors];
+  }
+
   path(from: SimulatedDaemon, to: SimulatedDaemon): Link[] {
-    const path = [from.setup.up, to.setup.down];
+    const path = [from.setup.up, to.setup.down, ...this.#processors];
     if (from.setup.zone === to.setup.zone) return path;
     if (this.betweenZones) path.push(this.betweenZones);
     if (this.#paths) path.push(this.#paths.between(from.setup.index, to.setup.index));

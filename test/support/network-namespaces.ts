@@ -25,6 +25,7 @@ export interface NetworkOptions {
 export class NamespaceNetwork {
   readonly hosts: readonly NamespaceHost[];
   readonly #bridge: string;
+  readonly #ports = new Map<NamespaceHost, string>();
 
   static async create({ hosts, rateBitsPerSec }: NetworkOptions): Promise<NamespaceNetwork> {
     const random = randomBytes(2);
@@ -37,6 +38,7 @@ export class NamespaceNetwork {
       await ip('link', 'add', bridge, 'type', 'bridge');
       await ip('link', 'set', bridge, 'up');
       for (const [index, item] of list.entries()) {
+        network.#ports.set(item, `df${id}p${index}`);
         await network.#connect(item, `df${id}p${index}`, rateBitsPerSec?.(index));
       }
     } catch (error) {
@@ -63,10 +65,12 @@ export class NamespaceNetwork {
     await ip('-n', namespace, 'addr', 'add', `${address}/24`, 'dev', device);
     await ip('-n', namespace, 'link', 'set', device, 'up');
     await ip('-n', namespace, 'link', 'set', 'lo', 'up');
-    if (rateBitsPerSec === undefined) return;
-    const shape = ['root', 'tbf', 'rate', `${rateBitsPerSec}bit`, 'burst', '256kb', 'latency', '50ms'];
-    await run('tc', ['qdisc', 'add', 'dev', port, ...shape]);
-    await run('tc', ['-n', namespace, 'qdisc', 'add', 'dev', device, ...shape]);
+    if (rateBitsPerSec !== undefined) await shape(port, namespace, device, rateBitsPerSec);
+  }
+
+  /** Limits the link of a host that had no limit so far. */
+  async limit(host: NamespaceHost, rateBitsPerSec: number): Promise<void> {
+    await shape(this.#ports.get(host) ?? '', host.namespace, host.device, rateBitsPerSec);
   }
 }
 
@@ -74,6 +78,12 @@ function host(id: string, subnet: string, index: number): NamespaceHost {
   const namespace = `df-${id}-${index}`;
   const enter = ['ip', 'netns', 'exec', namespace];
   return { namespace, address: `${subnet}.${index + 1}`, device: 'eth0', enter };
+}
+
+async function shape(port: string, namespace: string, device: string, rateBitsPerSec: number): Promise<void> {
+  const words = ['root', 'tbf', 'rate', `${rateBitsPerSec}bit`, 'burst', '256kb', 'latency', '50ms'];
+  await run('tc', ['qdisc', 'add', 'dev', port, ...words]);
+  await run('tc', ['-n', namespace, 'qdisc', 'add', 'dev', device, ...words]);
 }
 
 async function ip(...args: string[]): Promise<void> {
