@@ -34,6 +34,10 @@ export interface NodeResult {
   readonly bytesFromNode: ReadonlyMap<string, number>;
 }
 
+export interface NodeDelivery extends Omit<NodeResult, 'contentLengthBytes' | 'sha256'> {
+  readonly outputPath: string;
+}
+
 export interface NodeDownloadOptions {
   readonly channels: Channels;
   readonly url: string;
@@ -43,6 +47,14 @@ export interface NodeDownloadOptions {
 
 /** Throws what the daemon reports, with the node's name in front. */
 export async function downloadOnNode(daemon: LocalDaemon, options: NodeDownloadOptions): Promise<NodeResult> {
+  const delivered = await deliverOnNode(daemon, options);
+  const file = await digestOfFile(delivered.outputPath);
+  options.onProgress({ node: daemon.name, doneBytes: file.sizeBytes, totalBytes: file.sizeBytes });
+  return { ...delivered, contentLengthBytes: file.sizeBytes, sha256: file.sha256 };
+}
+
+/** The download alone: the file has not been read yet. */
+export async function deliverOnNode(daemon: LocalDaemon, options: NodeDownloadOptions): Promise<NodeDelivery> {
   const { channels, url, signal, onProgress } = options;
   const client = createClient(DfdaemonDownloadDefinition, channels, `unix:${daemon.socket}`);
   const outputPath = join(daemon.directory, 'download');
@@ -70,13 +82,10 @@ export async function downloadOnNode(daemon: LocalDaemon, options: NodeDownloadO
   }
   const costMs = performance.now() - startedMs;
   if (!receipt) throw new DragonflyError('PROTOCOL', `${daemon.name} ended the download without a receipt`);
-  const file = await digestOfFile(outputPath);
-  onProgress({ node: daemon.name, doneBytes: file.sizeBytes, totalBytes: file.sizeBytes });
   return {
     node: daemon.name,
+    outputPath,
     costMs,
-    contentLengthBytes: file.sizeBytes,
-    sha256: file.sha256,
     bytesFromOrigin: receipt.bytesFromOrigin,
     originRequests: receipt.originRequests,
     bytesLocal: receipt.bytesLocal,
@@ -103,7 +112,7 @@ function bytesPerParent({ parents }: Receipt): Map<string, number> {
   return bytes;
 }
 
-async function digestOfFile(path: string): Promise<{ sha256: string; sizeBytes: number }> {
+export async function digestOfFile(path: string): Promise<{ sha256: string; sizeBytes: number }> {
   const hash = createHash('sha256');
   let sizeBytes = 0;
   for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20 })) {
