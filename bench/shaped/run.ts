@@ -4,7 +4,7 @@
  * Every host is a network namespace whose link carries that rate each way. The origin and the scheduler have a host of
  * their own without a limit, the seed peer and the peers one each. Prints R = time of the last peer ÷ fluid limit,
  * measured and simulated. One machine plays all hosts, so that its processors are a link that everybody shares: what a
- * byte costs them is counted in the first round, which counts for nothing else. Needs root, `ip` and `tc`.
+ * byte costs them, and how long a message waits behind pieces, is measured in the first round, which counts for nothing else. Needs root, `ip` and `tc`.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -18,6 +18,7 @@ import { ManagedProcess } from '../../src/cli/managed-process.ts';
 import { Channels } from '../../src/rpc/channels.ts';
 import type { SimulationOptions } from '../../src/simulator/options.ts';
 import { simulate } from '../../src/simulator/simulation.ts';
+import { probeDelay } from './delay-probe.ts';
 import { NamespaceNetwork, type NamespaceHost } from '../../test/support/network-namespaces.ts';
 import { makeRandomFile } from '../../test/support/random-file.ts';
 import { temporaryDirectory } from '../../test/support/temporary-directory.ts';
@@ -42,6 +43,11 @@ await using network = await NamespaceNetwork.create({ hosts: peers + 2 });
 await using directory = await temporaryDirectory('df-shaped-');
 await using owned = new AsyncDisposableStack();
 const [centre, seed, ...rest] = network.hosts as [NamespaceHost, NamespaceHost, ...NamespaceHost[]];
+/** Between these hosts it is measured how long a message takes: from the seed peer, and among peers. */
+const probed = [seed, ...rest].slice(0, 6).flatMap((from, index) => {
+  const to = rest[index];
+  return index % 2 === 0 && to ? [{ from, to }] : [];
+});
 
 async function start(host: NamespaceHost, name: string, program: 'scheduler' | 'dfdaemon', config: object) {
   const path = join(directory.path, name);
@@ -100,27 +106,29 @@ const rounds: number[] = [];
 for (let round = 1; round <= Number(values.rounds); round += 1) rounds.push((await measure(`round ${round}`)).r);
 const measuredR = mean(rounds);
 console.log(`measured R ${measuredR.toFixed(3)}`);
+const { secondsPerByte, latencyMs } = calibration;
+const processorsBytesPerSec = processors / secondsPerByte;
 report('the links alone', {});
 report('and the heads of packets', { headShare });
-const { secondsPerByte } = calibration;
 report(`and ${processors} processors at ${(secondsPerByte * 2 ** 30).toFixed(1)} s per GiB`, {
   headShare,
-  processorsBytesPerSec: processors / secondsPerByte,
+  processorsBytesPerSec,
 });
+report(`and ${latencyMs.toFixed(1)} ms for a message`, { headShare, processorsBytesPerSec, latencyMs });
 
-function report(about: string, more: Pick<SimulationOptions, 'headShare' | 'processorsBytesPerSec'>): void {
+function report(about: string, more: Partial<SimulationOptions>): void {
   const r = mean([1, 2, 3].map((randomSeed) => simulatedR(randomSeed, more)));
   console.log(`simulated R ${r.toFixed(3)}, measured is ${((measuredR / r - 1) * 100).toFixed(0)} % above: ${about}`);
 }
 
-function simulatedR(randomSeed: number, more: object): number {
+function simulatedR(randomSeed: number, more: Partial<SimulationOptions>): number {
   const hostClass = { upBytesPerSec: bytesPerSec, downBytesPerSec: bytesPerSec, loadLimit: 50 };
   const bed = { peers, contentBytes, arm: 'ours', peer: hostClass, seedPeer: hostClass } as const;
   return simulate({ ...bed, ...more, seed: randomSeed }).r;
 }
 
 /** One file to all at once; read back only when everybody has it. */
-async function measure(about: string): Promise<{ r: number; secondsPerByte: number }> {
+async function measure(about: string): Promise<{ r: number; secondsPerByte: number; latencyMs: number }> {
   files += 1;
   const name = `file-${files}.bin`;
   const file = await makeRandomFile(join(directory.path, name), contentBytes);
@@ -130,11 +138,13 @@ async function measure(about: string): Promise<{ r: number; secondsPerByte: numb
     signal: AbortSignal.timeout(600_000),
     onProgress: () => undefined,
   };
+  const probes = await Promise.all(probed.map(async ({ from, to }) => await probeDelay(from, to)));
   const busyBefore = busySeconds();
   const ownBefore = ownSeconds();
   const results = await Promise.all(daemons.map((daemon) => deliverOnNode(daemon, options)));
   const busy = busySeconds() - busyBefore;
   const own = ownSeconds() - ownBefore;
+  const latencyMs = mean(await Promise.all(probes.map(async (stop) => await stop())));
   let wrong = 0;
   for (const { outputPath } of results) if ((await digestOfFile(outputPath)).sha256 !== file.sha256) wrong += 1;
   if (wrong > 0) process.exitCode = 1;
@@ -144,9 +154,9 @@ async function measure(about: string): Promise<{ r: number; secondsPerByte: numb
   console.log(
     `${about}: R ${(lastSeconds / fluidSeconds).toFixed(3)}, ${lastSeconds.toFixed(1)} s; ` +
       `processors: the peers ${own.toFixed(1)} s, everything ${busy.toFixed(1)} s of ${(lastSeconds * processors).toFixed(1)} s; ` +
-      `${(exchanged * 100).toFixed(0)} % from other peers; ${wrong} wrong`,
+      `a message ${latencyMs.toFixed(1)} ms; ${(exchanged * 100).toFixed(0)} % from other peers; ${wrong} wrong`,
   );
-  return { r: lastSeconds / fluidSeconds, secondsPerByte: busy / (peers * contentBytes) };
+  return { r: lastSeconds / fluidSeconds, secondsPerByte: busy / (peers * contentBytes), latencyMs };
 }
 
 function mean(list: readonly number[]): number {
