@@ -109,11 +109,15 @@ export class ParentBook {
     let best: Choice | undefined;
     let bestCost = Number.POSITIVE_INFINITY;
     let bestRarity = Number.POSITIVE_INFINITY;
+    const nearMost = this.#nearMost();
+    let notNear: PieceSet | undefined;
     for (const parent of this.#parents.values()) {
       if (!this.mayAsk(parent, nowMs) || parent.has.count === 0) continue;
       const cost = this.#cost(parent);
       if (cost > bestCost) continue;
-      const piece = this.#pieceFrom(parent, pieces, evenly);
+      const far = parent.distance > nearMost;
+      if (far) notNear ??= pieces.difference(this.#heldWithin(nearMost, nowMs));
+      const piece = this.#pieceFrom(parent, far && notNear ? notNear : pieces, evenly);
       if (piece === undefined) continue;
       const rarity = this.#availability.of(piece) + parent.has.count + this.#options.random();
       if (cost === bestCost && rarity >= bestRarity) continue;
@@ -155,6 +159,20 @@ export class ParentBook {
   #cost(parent: Parent): number {
     const slowness = parent.stats.slowness(this.#usualBytesPerMs, this.#options.limits.slowShare);
     return (Math.max(parent.load.uploads, parent.inFlight) + 1) * slowness + parent.distance / 2;
+  }
+
+  /** Parents beyond this distance are far: what a nearer one holds does not come over the long way once more. */
+  #nearMost(): number {
+    let nearest = Number.POSITIVE_INFINITY;
+    for (const { distance } of this.#parents.values()) nearest = Math.min(nearest, distance);
+    return nearest + this.#options.limits.nearSpan;
+  }
+
+  #heldWithin(distance: number, nowMs: number): PieceSet {
+    const held = new PieceSet(this.#options.pieceCount);
+    for (const parent of this.#parents.values())
+      if (parent.distance <= distance && !parent.stats.isDemoted(nowMs)) held.addAll(parent.has);
+    return held;
   }
 
   #pieceFrom(parent: Parent, pieces: PieceSet, evenly: boolean): number | undefined {

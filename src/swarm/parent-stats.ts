@@ -44,6 +44,10 @@ export class ParentStats {
     this.#refusedAtDrops = load.drops;
   }
 
+  isDemoted(nowMs: number): boolean {
+    return this.#demotedUntilMs > nowMs;
+  }
+
   isAside(load: HostLoad, nowMs: number): boolean {
     return this.#demotedUntilMs > nowMs || (this.#busyUntilMs > nowMs && load.drops === this.#refusedAtDrops);
   }

@@ -27,6 +27,8 @@ export interface PickerLimits {
   readonly tryBusyMs: number;
   /** A parent below this share of the median rate only gets what no other parent has. */
   readonly slowShare: number;
+  /** A parent further away than the nearest by more than this (of 1, nothing in common) is far: it gives only what none of the near ones holds. */
+  readonly nearSpan: number;
   /** While a download has pieces coming in, announcements are heeded so often. */
   readonly lookAgainMs: number;
   readonly parents: number;
@@ -47,6 +49,7 @@ export const defaultPickerLimits: PickerLimits = {
   busyMs: 50,
   tryBusyMs: 50,
   slowShare: 0.1,
+  nearSpan: 0.3,
   lookAgainMs: 10,
   parents: 256,
 };

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { defaultPickerLimits } from './picker-limits.ts';
 import { PiecePicker, type PickerOptions } from './piece-picker.ts';
 import { PieceSet } from './piece-set.ts';
 import { seededRandom } from './random.ts';
@@ -102,6 +103,30 @@ test('of parents that say they are busy one is tried in a while', () => {
   assert.deepEqual(subject.next(2), []);
   assert.equal(subject.nextWakeMs(2), 100);
   assert.equal(subject.next(100).length, 1);
+});
+
+test('what a near parent holds does not come over the long way, however busy the near one is', () => {
+  const subject = picker({ pieceCount: 3, held: PieceSet.of([2]) });
+  subject.parentAdded('near', { distance: 0.4 });
+  subject.parentAdded('far', { distance: 1 });
+  subject.parentHas('near', 0);
+  subject.parentLoad('near', 1);
+  subject.parentHas('far', PieceSet.of([0, 1]));
+  assert.deepEqual(subject.next(0)[0], { parentId: 'far', piece: 1, hedge: false });
+  assert(subject.next(1000).every(({ parentId, hedge }) => parentId === 'near' || hedge));
+});
+
+test('a near parent that keeps failing does not stand in the way of a far one', () => {
+  const subject = picker({ pieceCount: 2, held: PieceSet.of([1]) });
+  subject.parentAdded('near', { distance: 0.4 });
+  subject.parentAdded('far', { distance: 1 });
+  subject.parentHas('near', 0);
+  subject.parentHas('far', 0);
+  for (let failure = 0; failure < defaultPickerLimits.failuresToDemote; failure += 1) {
+    assert.equal(subject.next(failure)[0]?.parentId, 'near');
+    subject.requestFailed('near', 0, 'temporary', failure);
+  }
+  assert.equal(subject.next(10)[0]?.parentId, 'far');
 });
 
 test('what comes from the origin is not asked of parents', () => {
