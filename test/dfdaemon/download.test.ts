@@ -3,7 +3,9 @@ import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { get } from 'node:http';
 import { existsSync, readFileSync, statSync } from 'node:fs';
+import { utimes } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Download } from '../../src/rpc/generated/common/v2/common.ts';
 import { HttpOrigin } from '../support/http-origin.ts';
 import { LocalSwarm, type Daemon } from '../support/local-swarm.ts';
@@ -54,6 +56,29 @@ describe('a daemon without a scheduler', { timeout: 400_000 }, () => {
     await Promise.all(outputs.map((outputPath) => swarm.download(daemon, { url, outputPath })));
     for (const path of outputs) assert.equal(sha256(readFileSync(path)), sha256(content));
     assert.equal(origin.requestsFor('/shared').length, 1);
+  });
+
+  test('a task may be removed at any moment: whoever asks for it meanwhile gets it', async () => {
+    const content = randomBytes(3 * pieceBytes);
+    const url = origin.add('/removed', { content });
+    const client = swarm.client(daemon);
+    const outputPath = output();
+    await swarm.download(daemon, { url, outputPath });
+    const { tasks } = await client.listLocalTasks({});
+    const { taskId = '' } = tasks.find(({ contentLength }) => contentLength === content.length) ?? {};
+    const stored = swarm.directory.join('alone', 'data', 'content', 'tasks', taskId.slice(0, 3), taskId);
+    for (let round = 0; round < 30; round += 1) {
+      await swarm.download(daemon, { url, outputPath, overwrite: true });
+      // Touched from outside, it is verified before it is given to anybody; a removal of the round before may have waited until now.
+      await utimes(stored, round, round).catch(() => undefined);
+      const again = swarm.download(daemon, { url, outputPath, overwrite: true });
+      await delay(round / 3);
+      await client.deleteLocalTask({ taskId }).catch((error: unknown) => {
+        if ((error as { code?: unknown }).code !== 'NOT_FOUND') throw error;
+      });
+      await again;
+      assert.deepEqual(readFileSync(outputPath), content);
+    }
   });
 
   test('five hundred subscribers of one task share one download, and each gets every byte', async () => {

@@ -77,6 +77,7 @@ export class TaskEngine implements Closable {
     await this.#stopped(taskId, signal);
     const existing = this.#options.store.get(taskId);
     if (existing && !this.#running.has(taskId)) {
+      using _kept = existing.lease(); // it may be removed while it is verified
       if (existing.touchedFromOutside()) existing.suspect();
       await existing.recovered;
       if (hasAll(existing, request)) {
