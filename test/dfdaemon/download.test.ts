@@ -81,18 +81,29 @@ describe('a daemon without a scheduler', { timeout: 400_000 }, () => {
     }
   });
 
-  test('five hundred subscribers of one task share one download, and each gets every byte', async () => {
+  test('five hundred subscribers of one task at the same time share one download, and each gets every byte', async () => {
     const content = randomBytes(3 * pieceBytes + 77);
-    const url = origin.add('/crowd', { content });
+    const url = origin.add('/crowd', { content, gated: true });
     const download = Download.fromPartial({ url, priority: 6 });
+    const subscribers = 500;
+    let started = 0;
+    const allStarted = Promise.withResolvers<void>();
     const subscriber = async (): Promise<number> => {
       let bytes = 0;
       for await (const { response } of swarm.client(daemon).downloadTask({ download })) {
+        if (response?.$case === 'downloadTaskStartedResponse' && (started += 1) === subscribers) allStarted.resolve();
         if (response?.$case === 'downloadPieceFinishedResponse') bytes += response.value.piece?.length ?? 0;
       }
       return bytes;
     };
-    const all = Promise.all(Array.from({ length: 500 }, subscriber));
+    const all = Promise.all(Array.from({ length: subscribers }, subscriber));
+    // Until every one of them is there the origin sends its header alone: nobody can have ended before the last has begun.
+    await Promise.race([allStarted.promise, all]);
+    assert.deepEqual(
+      origin.requestsFor('/crowd').map(({ bytes }) => bytes),
+      [0],
+    );
+    origin.release('/crowd', Number.POSITIVE_INFINITY);
     assert.deepEqual(new Set(await all), new Set([content.length]));
     assert.equal(origin.requestsFor('/crowd').length, 1);
   });

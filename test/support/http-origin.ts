@@ -14,7 +14,7 @@ export interface OriginFile {
   breaksLeft?: number;
   /** Answer with this status and no body. */
   status?: number;
-  /** Send blocks only as they are allowed through by `HttpOrigin.release`. */
+  /** Send the header at once, but blocks only as they are allowed through by `HttpOrigin.release`. */
   gated?: boolean;
 }
 
@@ -128,6 +128,7 @@ export class HttpOrigin implements AsyncDisposable {
     start: number,
     end: number,
   ): Promise<void> {
+    if (file.gated === true) response.flushHeaders();
     const gone = new Promise<void>((resolve) => response.once('close', resolve));
     for (let offset = start; offset < end && !record.closed;) {
       let length = Math.min(blockBytes, end - offset);
