@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { Closable } from './lifecycle.ts';
 
-export { Counter, Gauge, Histogram, Registry } from 'prom-client';
+export { Counter, Gauge, Histogram, Registry, Summary } from 'prom-client';
 
 export function createRegistry(): Registry {
   const registry = new Registry();

@@ -3,6 +3,7 @@
  * session's queue, whoever caused them, so reading here never waits for writing there.
  */
 import { DragonflyError, toDragonflyError } from '../core/errors.ts';
+import type { Counter } from '../core/metrics.ts';
 import type { CallContext } from '../rpc/call-context.ts';
 import { TrafficType, type Download, type Piece } from '../rpc/generated/common/v2/common.ts';
 import type { Backend } from '../rpc/generated/errordetails/v2/errordetails.ts';
@@ -19,6 +20,8 @@ import type { Brain } from './brain.ts';
 import { isSeed } from './host-registry.ts';
 import { msFromDuration } from './messages.ts';
 import type { PeerSession } from './peer-sessions.ts';
+import type { SwarmEvent } from './swarm-driver.ts';
+import { taskSizeLevel } from './task-size-level.ts';
 
 interface PeerLabels {
   readonly priority: string;
@@ -162,18 +165,20 @@ class PeerStream {
       case 'registerPeerRequest':
         throw new DragonflyError('FAILED_PRECONDITION', `peer ${peerId} is registered already`);
       case 'downloadPeerStartedRequest':
-        metrics.started.inc(this.#labels);
-        return run((swarm, nowMs) => swarm.peerStarted(peerId, nowMs));
+        return this.#begin(metrics.started, metrics.startFailed, (swarm, nowMs) => swarm.peerStarted(peerId, nowMs));
       case 'downloadPeerBackToSourceStartedRequest':
-        metrics.backToSourceStarted.inc(this.#labels);
-        return run((swarm, nowMs) => swarm.backToSourceStarted(peerId, nowMs));
+        return this.#begin(metrics.backToSourceStarted, metrics.backToSourceStartFailed, (swarm, nowMs) =>
+          swarm.backToSourceStarted(peerId, nowMs),
+        );
       case 'reschedulePeerRequest': {
         const blocked = request.value.candidateParents.map((parent) => parent.id);
+        this.#session.askedAtMs ??= performance.now();
         return run((swarm, nowMs) => swarm.reschedule(peerId, blocked, nowMs));
       }
       case 'downloadPeerFinishedRequest':
       case 'downloadPeerBackToSourceFinishedRequest':
         metrics.finished.inc(this.#labels);
+        this.#observeDuration();
         run((swarm, nowMs) => swarm.peerFinished(peerId, nowMs));
         ledger.finished(taskId, peerId, performance.now());
         return this.#end();
@@ -209,6 +214,24 @@ class PeerStream {
       case 'originLeaseFailedRequest':
         return this.#leaseFailed(request.value);
     }
+  }
+
+  #begin(began: Counter<keyof PeerLabels>, failed: Counter<keyof PeerLabels>, event: SwarmEvent): void {
+    try {
+      this.#brain.run(event);
+    } catch (error) {
+      failed.inc(this.#labels);
+      throw error;
+    }
+    began.inc(this.#labels);
+  }
+
+  #observeDuration(): void {
+    const { peerId, taskId } = this.#session;
+    const peer = this.#brain.swarm.peer(peerId);
+    if (!peer) return;
+    const level = taskSizeLevel(this.#brain.swarm.task(taskId)?.layout?.contentLengthBytes);
+    this.#brain.metrics.downloadDuration.observe({ task_size_level: level }, performance.now() - peer.createdAtMs);
   }
 
   #pieceFinished(piece: Piece | undefined, source: 'source' | undefined): void {

@@ -1,7 +1,6 @@
 /** What the handlers of the scheduler share: the swarm with its clock, and what is known beside it. */
 import type { Closable } from '../core/lifecycle.ts';
 import type { Logger } from '../core/logger.ts';
-import type { Decision } from '../swarm/decisions.ts';
 import { Swarm, type SwarmOptions } from '../swarm/swarm.ts';
 import { ApplicationPriorities } from './applications.ts';
 import { HostRegistry } from './host-registry.ts';
@@ -9,7 +8,7 @@ import { Ledger } from './live/ledger.ts';
 import type { SchedulerMetrics } from './metrics.ts';
 import { PeerSessions } from './peer-sessions.ts';
 import { seedDownload, type SeedDownloads } from './seed-downloads.ts';
-import { SwarmDriver } from './swarm-driver.ts';
+import { SwarmDriver, type SwarmEvent } from './swarm-driver.ts';
 import { TaskFactsTable } from './task-facts.ts';
 
 export interface BrainOptions {
@@ -55,6 +54,7 @@ export class Brain implements Closable {
         if (this.#seeds && download && seed) this.#seeds.start(taskId, seed, seedDownload(download));
         else queueMicrotask(() => this.#seedFailed(taskId, hostId));
       },
+      onScheduled: (afterMs) => this.metrics.schedule.observe(afterMs),
       nowMs: () => performance.now(),
     });
     this.#driver = new SwarmDriver({
@@ -75,7 +75,7 @@ export class Brain implements Closable {
   }
 
   /** One event of the swarm; see SwarmDriver.run. */
-  readonly run = (event: (swarm: Swarm, nowMs: number) => readonly Decision[]): void => this.#driver.run(event);
+  readonly run = (event: SwarmEvent): void => this.#driver.run(event);
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#sweeper);

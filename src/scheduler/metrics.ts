@@ -1,5 +1,5 @@
 /** The scheduler's metrics, under the names dashboards of the original know. */
-import { Counter, createRegistry, Gauge, Histogram, type Registry } from '../core/metrics.ts';
+import { Counter, createRegistry, Gauge, Histogram, type Registry, Summary } from '../core/metrics.ts';
 import { version } from '../core/version.ts';
 
 const prefix = 'dragonfly_scheduler_';
@@ -31,9 +31,19 @@ export class SchedulerMetrics {
   readonly registered = this.#counter('register_peer_total', 'peers registered', peerLabels);
   readonly registerFailed = this.#counter('register_peer_failure_total', 'registrations refused', peerLabels);
   readonly started = this.#counter('download_peer_started_total', 'downloads begun', peerLabels);
+  readonly startFailed = this.#counter(
+    'download_peer_started_failure_total',
+    'downloads that could not begin',
+    peerLabels,
+  );
   readonly backToSourceStarted = this.#counter(
     'download_peer_back_to_source_started_total',
     'downloads from the origin begun',
+    peerLabels,
+  );
+  readonly backToSourceStartFailed = this.#counter(
+    'download_peer_back_to_source_started_failure_total',
+    'downloads from the origin that could not begin',
     peerLabels,
   );
   readonly finished = this.#counter('download_peer_finished_total', 'downloads finished', peerLabels);
@@ -69,6 +79,16 @@ export class SchedulerMetrics {
     buckets: [0.00001, 0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5],
     registers: [this.registry],
   });
+  readonly schedule = this.#summary(
+    'schedule_duration_milliseconds',
+    'time until a peer that asked was given parents or sent to the origin',
+    [],
+  );
+  readonly downloadDuration = this.#summary(
+    'download_peer_duration_milliseconds',
+    'time of finished downloads, from registration',
+    ['task_size_level'] as const,
+  );
   readonly seedDownloads = this.#counter('seed_download_total', 'downloads asked of seeds', ['result'] as const);
 
   constructor() {
@@ -114,6 +134,19 @@ export class SchedulerMetrics {
 
   callFailed(call: CountedCall): void {
     this.#calls.get(call)?.failures.inc();
+  }
+
+  /** Quantiles and the span they are taken over as the original has them. */
+  #summary<L extends string>(name: string, help: string, labelNames: readonly L[]): Summary<L> {
+    return new Summary({
+      name: `${prefix}${name}`,
+      help,
+      labelNames,
+      percentiles: [0.5, 0.9, 0.95, 0.99],
+      maxAgeSeconds: 600,
+      ageBuckets: 5,
+      registers: [this.registry],
+    });
   }
 
   #counter<L extends string>(name: string, help: string, labelNames: readonly L[]): Counter<L> {

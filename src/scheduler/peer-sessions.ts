@@ -19,6 +19,8 @@ export interface PeerSession {
   readonly answers: MessageQueue<AnnouncePeerResponse>;
   /** As registered, with what a seed needs to do the same. */
   readonly download: Download;
+  /** When it asked for parents; undefined once it was given some, or was sent to the origin. */
+  askedAtMs: number | undefined;
 }
 
 export interface PeerSessionsOptions {
@@ -26,6 +28,8 @@ export interface PeerSessionsOptions {
   readonly hosts: HostRegistry;
   readonly facts: TaskFactsTable;
   readonly triggerSeed: (session: PeerSession | undefined, taskId: string, hostId: string) => void;
+  /** A peer that asked was given parents, or was sent to the origin. */
+  readonly onScheduled: (afterMs: number) => void;
   readonly nowMs: () => number;
 }
 
@@ -42,9 +46,9 @@ export class PeerSessions {
   }
 
   /** A peer that opens a second stream has lost the first, although its end may not have arrived here yet. */
-  open(ids: Omit<PeerSession, 'answers'>): PeerSession {
+  open(ids: Omit<PeerSession, 'answers' | 'askedAtMs'>): PeerSession {
     const answers = new MessageQueue<AnnouncePeerResponse>(maxQueuedAnswers);
-    const session: PeerSession = { ...ids, answers };
+    const session: PeerSession = { ...ids, answers, askedAtMs: this.#options.nowMs() };
     this.#sessions.get(ids.peerId)?.answers.fail(new DragonflyError('CANCELLED', 'the peer opened another stream'));
     this.#sessions.set(ids.peerId, session);
     return session;
@@ -84,11 +88,18 @@ export class PeerSessions {
     }
     const message = this.#answer(decision, session);
     if (!message) return;
+    if (decision.kind === 'offer-parents' || decision.kind === 'grant-origin-lease') this.#scheduled(session);
     try {
       session.answers.push(response(message));
     } catch (error) {
       session.answers.fail(error as Error); // too far behind; the peer registers again when it is back
     }
+  }
+
+  #scheduled(session: PeerSession): void {
+    if (session.askedAtMs === undefined) return;
+    this.#options.onScheduled(this.#options.nowMs() - session.askedAtMs);
+    session.askedAtMs = undefined;
   }
 
   #answer(

@@ -4,6 +4,8 @@ import type { Decision } from '../swarm/decisions.ts';
 import type { Swarm } from '../swarm/swarm.ts';
 import { longestTickMs } from './limits.ts';
 
+export type SwarmEvent = (swarm: Swarm, nowMs: number) => readonly Decision[];
+
 export interface SwarmDriverOptions {
   readonly swarm: Swarm;
   readonly deliver: (decision: Decision) => void;
@@ -30,7 +32,7 @@ export class SwarmDriver implements Closable {
   }
 
   /** One event. Throws what the swarm throws; then nothing was decided. */
-  run(event: (swarm: Swarm, nowMs: number) => readonly Decision[]): void {
+  run(event: SwarmEvent): void {
     const startMs = this.#nowMs();
     const decisions = event(this.swarm, startMs);
     this.#onEvent((this.#nowMs() - startMs) / 1000);

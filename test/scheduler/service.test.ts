@@ -302,8 +302,19 @@ void it('metrics carry the names of the original', { timeout }, async () => {
     `dragonfly_scheduler_traffic{type="back_to_source",task_type="standard",host_type="normal"} ${3 * pieceLength}`,
     'dragonfly_scheduler_peers 1',
     'dragonfly_scheduler_concurrent_schedule_total 1',
+    'dragonfly_scheduler_schedule_duration_milliseconds_count 1',
   ]) {
     assert.ok(text.includes(`${line}\n`), `${line} is missing`);
   }
   assert.equal((await fetch(`http://${fixture.scheduler.addresses.metrics}/server/ping`)).status, 200);
+});
+
+void it('a finished download counts by the size of its task', { timeout }, async () => {
+  await using fixture = await SchedulerFixture.start();
+  const peer = fixture.peer(await fixture.host()).register();
+  await peer.expect('needBackToSourceResponse');
+  peer.metadata().finished(0x3ff).done();
+  await waitFor('the end', () => fixture.scheduler.brain.swarm.peer(peer.id)?.state === 'Succeeded');
+  const text = await fixture.scheduler.brain.metrics.registry.metrics();
+  assert.match(text, /^dragonfly_scheduler_download_peer_duration_milliseconds_count\{task_size_level="6"\} 1$/m);
 });
