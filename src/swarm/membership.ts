@@ -65,7 +65,8 @@ export class Membership {
     const tasks = new Set(Array.from(host.peers, (peer) => peer.task));
     for (const peer of Array.from(host.peers)) this.remove(peer, nowMs);
     roster.hosts.delete(host.id);
-    if (host.info.type === 'seed') this.seedsChanged();
+    if (host.info.type !== 'seed') return tasks;
+    this.seedsChanged();
     for (const task of roster.tasks.values()) {
       if (task.trigger?.hostId !== host.id) continue;
       task.trigger = undefined;

@@ -155,6 +155,15 @@ test('a seed that does not come in time is passed over', () => {
   ]);
 });
 
+test('a host that was started as a seed anew is asked from then on', () => {
+  const swarm = newSwarm(['host', 'first']);
+  swarm.announceHost({ ...hostInfo('host'), type: 'seed' }, 1);
+  assert.deepEqual(
+    register(swarm, 'first', 2).map((one) => one.kind),
+    ['trigger-seed'],
+  );
+});
+
 test('content in large pieces has more neighbours, from when that is known', () => {
   const names = Array.from({ length: 12 }, (_, index) => `host-${index}`);
   const neighbours = (pieceLengthBytes: number): number => {

@@ -96,7 +96,9 @@ export class Swarm {
       if (info.type === 'seed') this.#membership.seedsChanged();
       return [];
     }
+    const changedSides = host.info.type !== info.type;
     host.info = info;
+    if (changedSides) this.#membership.seedsChanged();
     host.slotLimit = this.#roster.slotLimit(info);
     host.lastSeenMs = nowMs;
     for (const peer of host.peers) this.#matchmaker.refresh(peer);
