@@ -6,7 +6,8 @@
  *
  * Time runs from the call to the file at its path; CPU is user + system of both daemons, or of nginx and curl. Both pairs
  * read a file from the page cache and write a new one in the same file system; each starts with nothing to write back, its
- * source in memory and as much memory free as it needs (same-start.ts), and who comes first changes with every round. `--reference` names a transfer program in C to put beside them, called
+ * source in memory and the memory it takes just freed (same-start.ts; needs root), and who comes first changes with every round.
+ * `--reference` names a transfer program in C to put beside them, called
  * `PROGRAM srv PORT FILE sendfile` and `PROGRAM cli PORT TARGET BYTES PIECE_BYTES CONNECTIONS rw c SERVER_PID`.
  */
 import { spawn, spawnSync } from 'node:child_process';
@@ -19,7 +20,7 @@ import { NginxOrigin } from '../../test/support/nginx-origin.ts';
 import { makeRandomFile, sha256OfFile } from '../../test/support/random-file.ts';
 import { BenchSwarm, type BenchDaemon } from './daemon-swarm.ts';
 import { makeCertificate, NginxPair, type Transfer } from './nginx-pair.ts';
-import { sameStart } from './same-start.ts';
+import { SameStart } from './same-start.ts';
 import { cpuSecondsOf, forgetPeak, freePort, median, peakRssBytes, sum } from './processes.ts';
 
 const { values } = parseArgs({
@@ -48,6 +49,7 @@ const child = await swarm.daemon('child');
 const pair = cleanup.use(await NginxPair.start(directory, origin.root, values.tls));
 await parent.download(`${origin.url}/content`);
 
+const start = cleanup.use(new SameStart(directory));
 const results = new Map<string, Transfer[]>();
 const loopDelays: number[][] = [];
 const stored = storedContent(parent);
@@ -61,7 +63,7 @@ if (values.reference !== undefined) {
 }
 for (let round = 0; round <= rounds; round += 1) {
   for (const [name, source, transfer] of round % 2 === 0 ? contenders : contenders.toReversed()) {
-    sameStart(source, join(directory, 'filler'), bytes);
+    using _memory = start.for(source);
     const result = await transfer();
     if (round === 0) continue; // warms the page cache and the compilers
     results.set(name, [...(results.get(name) ?? []), result]);

@@ -1,23 +1,70 @@
-/** The same memory and disk for every contender of a comparison. */
-import { closeSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
-import { spawnSync } from 'node:child_process';
-
-const blockBytes = 256 * 1024;
-
 /**
- * Nothing is left to write back, the source is in the page cache, and as much memory as the new file takes has just become
- * free. Without it a contender pays for what the one before left: its dirty pages, and memory that a virtual machine has
- * given back to its host and must fetch again page by page.
+ * The same memory and disk for every contender of a comparison.
+ *
+ * A virtual machine gives free memory back to its host within seconds, and a page that it must fetch again costs more than
+ * ten times what the copy into it does. So all memory but a rest is held by a file in memory, and freed as the contender
+ * takes it: what it gets has just been in use. Its source is in the page cache, and nothing is left to write back.
  */
-export function sameStart(source: string, scratch: string, bytes: number): void {
-  spawnSync('sync');
-  const block = Buffer.alloc(blockBytes);
-  const file = openSync(source, 'r');
-  while (readSync(file, block) > 0);
-  closeSync(file);
-  const filler = openSync(scratch, 'w');
-  for (let written = 0; written < bytes; written += blockBytes) writeSync(filler, block);
-  closeSync(filler);
-  rmSync(scratch);
-  spawnSync('sync');
+import { execFileSync, spawnSync } from 'node:child_process';
+import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+
+const blockBytes = 2 ** 20;
+/** Below this the kernel begins to drop the page cache. */
+const keptFreeBytes = 2 ** 30;
+const lookMs = 5;
+
+export class SameStart implements Disposable {
+  readonly #block = Buffer.alloc(blockBytes, 1);
+  readonly #mounted: string;
+  readonly #file: number;
+  #held = 0;
+
+  /** Needs root: mounts a file system in memory below the directory. */
+  constructor(directory: string) {
+    this.#mounted = join(directory, 'held-memory');
+    mkdirSync(this.#mounted);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=100%', 'tmpfs', this.#mounted]);
+    this.#file = openSync(join(this.#mounted, 'file'), 'w');
+  }
+
+  /** Run the contender until the answer is disposed of. */
+  for(source: string): Disposable {
+    this.#hold();
+    spawnSync('sync');
+    this.#readThrough(source);
+    this.#hold();
+    const timer = setInterval(() => this.#give(keptFreeBytes - freeBytes()), lookMs);
+    return { [Symbol.dispose]: () => clearInterval(timer) };
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.#file);
+    execFileSync('umount', [this.#mounted]);
+  }
+
+  #hold(): void {
+    while (freeBytes() > keptFreeBytes) {
+      for (let count = 0; count < 16; count += 1)
+        this.#held += writeSync(this.#file, this.#block, 0, blockBytes, this.#held);
+    }
+  }
+
+  #give(bytes: number): void {
+    if (bytes <= 0) return;
+    this.#held = Math.max(0, this.#held - bytes);
+    ftruncateSync(this.#file, this.#held);
+  }
+
+  #readThrough(source: string): void {
+    const file = openSync(source, 'r');
+    while (readSync(file, this.#block) > 0);
+    closeSync(file);
+    this.#block.fill(1);
+  }
+}
+
+function freeBytes(): number {
+  const [, kibibytes] = /MemFree: +(\d+) kB/.exec(readFileSync('/proc/meminfo', 'utf8')) ?? [];
+  return Number(kibibytes) * 1024;
 }

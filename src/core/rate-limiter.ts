@@ -135,6 +135,7 @@ export function payAll(
   count: number,
   signal?: AbortSignal,
 ): Promise<unknown> | undefined {
-  const slow = limiters.filter((limiter) => !limiter.tryAcquire(count));
-  return slow.length === 0 ? undefined : Promise.all(slow.map((limiter) => limiter.acquire(count, signal)));
+  let slow: RateLimiter[] | undefined;
+  for (const limiter of limiters) if (!limiter.tryAcquire(count)) (slow ??= []).push(limiter);
+  return slow && Promise.all(slow.map((limiter) => limiter.acquire(count, signal)));
 }

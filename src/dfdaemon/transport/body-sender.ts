@@ -48,6 +48,8 @@ export interface SendOptions {
 interface Body extends SendOptions {
   readonly socket: Socket;
   readonly fd: number;
+  /** The block that was handed over last, where the next one did not wait for it. */
+  leaving: Promise<void> | undefined;
 }
 
 export class BodySender {
@@ -77,7 +79,7 @@ export class BodySender {
    */
   async send(socket: Socket, span: FileSpan, options: SendOptions): Promise<void> {
     const { signal } = options;
-    const body: Body = { socket, fd: span.fd, ...options };
+    const body: Body = { socket, fd: span.fd, leaving: undefined, ...options };
     await this.#enter(signal);
     const startedMs = performance.now();
     try {
@@ -89,6 +91,7 @@ export class BodySender {
         offset += await this.#turn(body, offset, turnBytes);
         if (offset < end) await nextTurn();
       }
+      await body.leaving;
       this.#learnUnsent(socket, span.length / (performance.now() - startedMs));
     } catch (error) {
       throw toDragonflyError(error);
@@ -106,7 +109,7 @@ export class BodySender {
     const { socket, fd, signal, onSent } = body;
     const cached = this.#native?.isCached(fd, offset + count - 1) ?? false;
     if (!cached || !this.#native || !this.#useSendfile || socket instanceof TLSSocket) {
-      return this.#copy(body, offset, count, cached);
+      return this.#copyAhead(body, offset, count, cached);
     }
     if (socket.writableLength > 0) await written(socket, emptyChunk, this.#stallMs);
     let done = 0;
@@ -125,19 +128,38 @@ export class BodySender {
     return done;
   }
 
+  /** While one block leaves, the next is read and encrypted; with many bodies the others fill that time. */
+  async #copyAhead(body: Body, offset: number, count: number, cached: boolean): Promise<number> {
+    const { bytes, sent } = await this.#handOver(body, offset, count, cached);
+    if (this.#active >= fairTurnsFromBodies) await sent;
+    else await body.leaving;
+    body.leaving = sent;
+    return bytes;
+  }
+
   /** Sends up to one block by read and write; resolves when the socket has taken it. */
-  async #copy({ socket, fd, signal, onSent }: Body, offset: number, count: number, cached: boolean): Promise<number> {
+  async #copy(body: Body, offset: number, count: number, cached: boolean): Promise<number> {
+    const { bytes, sent } = await this.#handOver(body, offset, count, cached);
+    await sent;
+    return bytes;
+  }
+
+  /** Reads up to one block and writes it to the socket; `sent` resolves when the socket has taken it. */
+  async #handOver({ socket, fd, signal, onSent }: Body, offset: number, count: number, cached: boolean) {
     const block = await takeBlock(this.#pool, signal);
     try {
       const part = block.subarray(0, Math.min(count, block.length));
-      const filled = cached ? readSync(fd, part, 0, part.length, offset) : await readAsync(fd, part, offset);
-      if (filled === 0) throw shortFile();
+      const bytes = cached ? readSync(fd, part, 0, part.length, offset) : await readAsync(fd, part, offset);
+      if (bytes === 0) throw shortFile();
       requireOpen(socket, signal);
-      await written(socket, part.subarray(0, filled), this.#stallMs);
-      onSent?.(filled);
-      return filled;
-    } finally {
+      const sent = written(socket, part.subarray(0, bytes), this.#stallMs)
+        .then(() => onSent?.(bytes))
+        .finally(() => this.#pool.give(block));
+      sent.catch(() => undefined); // whoever fails before may never look at it
+      return { bytes, sent };
+    } catch (error) {
       this.#pool.give(block);
+      throw error;
     }
   }
 

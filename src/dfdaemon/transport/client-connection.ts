@@ -50,6 +50,8 @@ export class ClientConnection {
   #connected = false;
   #closed = false;
   #timer: NodeJS.Timeout;
+  /** What the timer was last set to; undefined while it watches over the connecting. */
+  #timerMs: number | undefined;
 
   constructor(address: PieceAddress, owner: ConnectionOwner) {
     this.address = address;
@@ -121,7 +123,7 @@ export class ClientConnection {
       if (this.#outstanding.length === 0)
         throw new DragonflyError('PROTOCOL', 'the parent sent bytes nobody asked for');
       this.#rearm();
-      this.#buffer.accept(bytes.subarray(0, count));
+      this.#buffer.accept(bytes, count);
       this.#charge(count);
       if (this.#buffer.hasBlock) this.#consume();
       this.#moveOn();
@@ -283,10 +285,14 @@ export class ClientConnection {
     this.#end(new DragonflyError('UNAVAILABLE', 'a request on this connection was given up'), true);
   }
 
+  /** Called for every few KiB that come in, so the usual case only moves the timer on. */
   #rearm(): void {
+    const { stallMs, idleMs } = this.#owner.limits;
+    const ms = this.#outstanding.length > 0 ? stallMs : idleMs;
+    if (ms === this.#timerMs) return void this.#timer.refresh();
     clearTimeout(this.#timer);
-    const busy = this.#outstanding.length > 0;
-    this.#timer = setTimeout(() => this.#timeout(), busy ? this.#owner.limits.stallMs : this.#owner.limits.idleMs);
+    this.#timerMs = ms;
+    this.#timer = setTimeout(() => this.#timeout(), ms);
   }
 
   #timeout(): void {

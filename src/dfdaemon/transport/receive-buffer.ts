@@ -58,18 +58,18 @@ export class ReceiveBuffer {
     return this.#block ? this.#block.bytes.subarray(this.fill) : this.#small;
   }
 
-  /** Takes note of received bytes, wherever they have landed. Throws PROTOCOL when more come than a paused socket may bring. */
-  accept(received: Buffer): void {
+  /** Takes note of the first `count` bytes, wherever they have landed. Throws PROTOCOL when more come than a paused socket may bring. */
+  accept(received: Buffer, count: number): void {
     const block = this.#block?.bytes;
     if (!block) {
-      if (this.#carried.length + received.length > maxCarriedBytes) {
+      if (this.#carried.length + count > maxCarriedBytes) {
         throw new DragonflyError('PROTOCOL', 'the parent sends on although it is not being read');
       }
-      this.#carried = Buffer.concat([this.#carried, received]);
+      this.#carried = Buffer.concat([this.#carried, received.subarray(0, count)]);
       return;
     }
-    if (received.buffer !== block.buffer) received.copy(block, this.fill);
-    this.fill += received.length;
+    if (received.buffer !== block.buffer) received.copy(block, this.fill, 0, count);
+    this.fill += count;
   }
 
   /** Gets a block, at once or later; `ready` is called when it came later. */
