@@ -122,6 +122,14 @@ export const dfdaemonConfigSchema = z.object({
     prefetch: z.boolean().default(false).describe('with a range: fetch the rest of the content in the background'),
     finishAbandoned: z.boolean().default(false).describe('go on with a download after its last reader has left'),
     concurrentPieceCount: z.int().min(1).max(256).default(16).describe('pieces of one task asked for at a time'),
+    originConnections: z
+      .int()
+      .min(1)
+      .max(16)
+      .default(1)
+      .describe(
+        'requests to an origin for one task at a time, each for a part; for origins that limit each connection',
+      ),
     downloadGRPC: section({
       security: transportSecurity,
       unixListen: section({ socket: z.string().default('').describe('default /var/run/dragonfly/dfdaemon.sock') }),

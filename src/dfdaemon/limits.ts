@@ -12,6 +12,8 @@ export const daemonLimits = {
   originAttempts: 4,
   originBackoffMs: 200,
   originBackoffMaxMs: 5000,
+  /** A part of a run below this is not worth a request of its own. */
+  originPartBytes: 32 * 2 ** 20,
   /** Longest pause an origin's Retry-After may ask for before the lease counts as failed. */
   retryAfterMaxMs: 30_000,
   /** While a piece takes long to come from the origin, the scheduler hears this often that bytes flow. */

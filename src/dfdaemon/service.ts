@@ -259,6 +259,7 @@ export class DfdaemonService implements Closable {
         syncPieces: ({ ip, port }, request, signal) =>
           createClient(DfdaemonUploadDefinition, channels, hostPort(ip, port)).syncPieces(request, { signal }),
         concurrentPieceCount: config.download.concurrentPieceCount,
+        originConnections: config.download.originConnections,
         pieceTimeoutMs: config.download.pieceDownloadTimeout,
         scheduleTimeoutMs: config.scheduler.scheduleTimeout,
         logger,

@@ -23,6 +23,7 @@ export interface DownloadContext {
   readonly openPeerStream: OpenPeerStream;
   readonly syncPieces: SyncPieces;
   readonly concurrentPieceCount: number;
+  readonly originConnections: number;
   readonly pieceTimeoutMs: number;
   /** How long the scheduler may leave this download without anything to do before it goes to the origin. */
   readonly scheduleTimeoutMs: number;

@@ -16,7 +16,7 @@ import { ContentCheck } from './content-check.ts';
 import type { DownloadContext } from './download-context.ts';
 import type { DownloadRequest, Receipt } from './open-task.ts';
 import { OriginDuty } from './origin-duty.ts';
-import { isTemporary } from './origin-fetch.ts';
+import { isTemporary } from './origin-stream.ts';
 import { ParentLink } from './parent-link.ts';
 import { PieceExchange, type ExchangeEvents, type PieceFailure } from './piece-exchange.ts';
 import { ReceiptBuilder } from './receipt-builder.ts';
@@ -98,6 +98,7 @@ export class Download {
       request,
       stored,
       sources: context.sources,
+      connections: context.originConnections,
       limiters: () => this.rate.fromOrigin,
       makeRoom: context.makeRoom,
       signal: this.#controller.signal,

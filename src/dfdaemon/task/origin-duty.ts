@@ -17,6 +17,8 @@ export interface OriginDutyOptions {
   readonly request: DownloadRequest;
   readonly stored: StoredTask;
   readonly sources: Sources;
+  /** Requests to the origin at a time. */
+  readonly connections: number;
   /** What each byte pays, now. */
   readonly limiters: () => readonly RateLimiter[];
   readonly makeRoom: (bytes: number) => Promise<void>;
@@ -105,7 +107,7 @@ export class OriginDuty {
   }
 
   #fetch(lease: OriginLease, signal: AbortSignal): OriginFetch {
-    const { request, stored, sources, limiters, makeRoom, events } = this.#options;
+    const { request, stored, sources, connections, limiters, makeRoom, events } = this.#options;
     const { url, header, caPem, objectStorage, hdfs, hub, pieceLengthBytes } = request;
     return new OriginFetch({
       source: { url, header, caPem, objectStorage, hdfs, hub },
@@ -113,6 +115,7 @@ export class OriginDuty {
       end: lease.end,
       pieceLengthBytes,
       sources,
+      connections,
       limiters,
       makeRoom,
       stored,

@@ -1,226 +1,121 @@
 /**
- * Fetches a run of pieces from the origin, in order, with one request, and resumes after a broken answer where the last
- * verified piece ended. Pieces that arrive by other ways meanwhile are skipped, not written twice.
+ * Fetches a run of pieces from the origin: with one request, or, where the configuration allows more connections and the
+ * origin answers ranges, with several. The run is cut in halves then, and whoever is done takes half of what the slowest has
+ * left, so that an origin which limits each connection is waited for no longer than it must be.
  */
-import { setTimeout as delay } from 'node:timers/promises';
-import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
-import { defaultPieceLength, type PieceLayout } from '../../core/piece-layout.ts';
-import { payAll, type RateLimiter } from '../../core/rate-limiter.ts';
-import type { Sources } from '../source/sources.ts';
-import type { SourceBody, SourceObject, SourceOptions } from '../source/source.ts';
-import type { PieceWriter } from '../storage/piece-writer.ts';
-import type { StoredTask } from '../storage/stored-task.ts';
+import { type DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { daemonLimits } from '../limits.ts';
+import type { SourceObject } from '../source/source.ts';
+import { OriginStream, type OriginStreamOptions } from './origin-stream.ts';
 
-export interface OriginFetchOptions {
-  readonly source: SourceOptions & { readonly url: string };
-  /** First piece, and one past the last; undefined for "to the end of the content". */
-  readonly first: number;
-  readonly end: number | undefined;
-  readonly pieceLengthBytes: number | undefined;
-  readonly sources: Sources;
-  /** What each byte pays, now. */
-  readonly limiters: () => readonly RateLimiter[];
-  /** Sees to the disk space for content of this size; rejects with NO_SPACE. */
-  readonly makeRoom: (bytes: number) => Promise<void>;
-  readonly stored: StoredTask;
-  readonly signal: AbortSignal;
-  /** The origin has answered; the layout of the task is set when the length is known. */
-  readonly onAnswer: (object: SourceObject) => void;
-  /** The first bytes of a piece came in. */
-  readonly onBegun: (number: number) => void;
-  /** A piece that had begun will not be complete. */
-  readonly onGivenUp: (number: number) => void;
-  /** A piece is on disk. */
-  readonly onPiece: (number: number) => void;
-  /** More of a piece is in the file; called for every block. */
-  readonly onBytes: () => void;
-  readonly onRetry: () => void;
+export interface OriginFetchOptions extends Omit<OriginStreamOptions, 'validator' | 'exact'> {
+  /** Requests under way at a time, at most. */
+  readonly connections: number;
 }
 
-/** Ends the reading of a body of which nothing more is needed. */
-const shortened = new DragonflyError('CANCELLED', 'nothing more is needed from the origin');
+interface Run {
+  readonly first: number;
+  readonly end: number | undefined;
+}
 
 export class OriginFetch {
   readonly #options: OriginFetchOptions;
-  #nextPiece: number;
+  readonly #controller = new AbortController();
+  readonly #streams = new Set<OriginStream>();
+  /** Other workers than the first. */
+  readonly #helpers: Promise<void>[] = [];
+  /** Runs the origin did not give by a range. */
+  readonly #left: Run[] = [];
   #end: number | undefined;
+  #answered = false;
+  #ranges = false;
   #validator: string | undefined;
+  #failure: DragonflyError | undefined;
+  readonly #onAnswer: (object: SourceObject) => void;
 
   constructor(options: OriginFetchOptions) {
-    this.#options = options;
-    this.#nextPiece = options.first;
+    const signal = AbortSignal.any([options.signal, this.#controller.signal]);
+    this.#options = { ...options, signal, onAnswer: (object) => this.#answer(object) };
+    this.#onAnswer = options.onAnswer;
     this.#end = options.end;
   }
 
   /** Changes the run: one past the last piece, undefined for "to the end of the content". */
   setEnd(end: number | undefined): void {
+    const before = this.#end;
     this.#end = end;
+    for (const stream of this.#streams) {
+      if (stream.end === before || (stream.end ?? Infinity) > (end ?? Infinity)) stream.setEnd(end);
+    }
   }
 
   /** Resolves when every piece of the run is on disk; rejects with the origin's last error or the signal's reason. */
   async run(): Promise<void> {
-    const { signal } = this.#options;
-    for (let attempt = 1; ; attempt += 1) {
-      const before = this.#nextPiece;
-      try {
-        // One attempt is enough unless the run was made longer meanwhile.
-        while (!this.#isDone()) await this.#attempt();
-        return;
-      } catch (error) {
-        signal.throwIfAborted();
-        const failure = toDragonflyError(error);
-        if (this.#nextPiece > before) attempt = 1; // progress: the origin works, its connection broke
-        if (attempt >= daemonLimits.originAttempts || !isTemporary(failure)) throw failure;
-        this.#options.onRetry();
-        await delay(pauseMs(attempt, failure), undefined, { signal });
-      }
+    await this.#work({ first: this.#options.first, end: this.#end });
+    await Promise.all(this.#helpers);
+    this.#ranges = false;
+    for (let run = this.#left.pop(); run && !this.#failure; run = this.#left.pop()) {
+      const end = Math.min(run.end ?? Infinity, this.#end ?? Infinity);
+      if (run.first < end) await this.#work({ first: run.first, end: Number.isFinite(end) ? end : undefined });
     }
+    if (this.#failure) throw this.#failure;
   }
 
-  async #attempt(): Promise<void> {
-    const { stored, source, sources, signal } = this.#options;
-    const { layout } = stored;
-    const start = layout ? this.#nextPiece * layout.pieceLengthBytes : this.#nextPiece * (stored.pieceLengthBytes ?? 0);
-    const end = this.#endBytes(layout);
-    const whole = start === 0 && (end === undefined || end === layout?.contentLengthBytes);
-    const body = await sources.open({
-      ...source,
-      signal,
-      validator: this.#validator,
-      range: whole ? undefined : { start, length: (end ?? Number.MAX_SAFE_INTEGER) - start },
-    });
+  /** Brings the run, and then takes part in what is left of others. Never rejects: the first failure ends all. */
+  async #work(run: Run): Promise<void> {
     try {
-      this.#validator ??= body.validator;
-      if (!stored.layout) await this.#options.makeRoom(body.contentLengthBytes ?? 0);
-      this.#setLayout(body);
-      this.#options.onAnswer(body);
-      await this.#receive(body);
+      for (let next: Run | undefined = run; next; next = this.#half()) await this.#bring(next);
     } catch (error) {
-      body.cancel();
-      if (error !== shortened) throw error;
+      this.#failure ??= toDragonflyError(error);
+      this.#controller.abort(this.#failure);
     }
   }
 
-  #setLayout(body: SourceObject): void {
-    const { stored } = this.#options;
-    const { contentLengthBytes } = body;
-    if (stored.layout) {
-      if (contentLengthBytes === undefined || contentLengthBytes === stored.layout.contentLengthBytes) return;
-      throw new DragonflyError(
-        'SOURCE_CHANGED',
-        `the origin now has ${contentLengthBytes} bytes, before it had ${stored.layout.contentLengthBytes}`,
-        { hint: 'Download again to get the new content.' },
-      );
-    }
-    const pieceLengthBytes =
-      stored.pieceLengthBytes ?? this.#options.pieceLengthBytes ?? defaultPieceLength(contentLengthBytes ?? 0);
-    stored.setLayout({ contentLengthBytes, pieceLengthBytes, responseHeader: body.header });
-  }
-
-  /** Cuts the body into pieces. An answer that starts before the wanted byte (no range support) is read past. */
-  async #receive(body: SourceBody): Promise<void> {
-    const { stored, limiters, signal } = this.#options;
-    const pieceLength = stored.pieceLengthBytes ?? 0;
-    const bodyEnd = body.startBytes + (body.lengthBytes ?? Infinity);
-    let position = body.startBytes;
-    let writer: PieceWriter | undefined;
-    let pieceStartedMs = performance.now();
-    const commit = async (): Promise<void> => {
-      if (!writer) return;
-      const { number } = writer;
-      const costMs = performance.now() - pieceStartedMs;
-      const done = writer;
-      writer = undefined;
-      await done.commit({ source: 'origin', costMs });
-      this.#nextPiece = number + 1;
-      this.#options.onPiece(number);
-    };
+  async #bring(run: Run): Promise<void> {
+    const exact = this.#ranges;
+    const stream = new OriginStream({ ...this.#options, ...run, exact, validator: this.#validator });
+    this.#streams.add(stream);
     try {
-      await body.readTo(async (block) => {
-        signal.throwIfAborted();
-        await payAll(limiters(), block.length, signal);
-        for (let used = 0; used < block.length;) {
-          const number = Math.floor(position / pieceLength);
-          const offsetInPiece = position - number * pieceLength;
-          const room = Math.min(pieceLength - offsetInPiece, block.length - used);
-          if (offsetInPiece === 0) {
-            pieceStartedMs = performance.now();
-            writer = this.#claim(number);
-            if (writer) this.#options.onBegun(number);
-          }
-          if (writer) {
-            await writer.writeBlock(block.subarray(used, used + room));
-            writer.vouch();
-          }
-          position += room;
-          used += room;
-          const pieceEnd = Math.min(
-            (number + 1) * pieceLength,
-            stored.layout?.contentLengthBytes ?? Number.MAX_SAFE_INTEGER,
-          );
-          this.#options.onBytes();
-          if (position < pieceEnd) continue;
-          await commit();
-          this.#nextPiece = Math.max(this.#nextPiece, number + 1);
-          if (this.#isDone() && position < bodyEnd) throw shortened; // the rest belongs to others, or is here already
-        }
-      });
-      if (!stored.layout) {
-        await commit();
-        stored.finish({ contentLengthBytes: position });
-      } else if (position < (this.#endBytes(stored.layout) ?? 0) && !this.#isDone()) {
-        throw new DragonflyError(
-          'SOURCE_UNREACHABLE',
-          `the origin's answer ended at byte ${position} of ${this.#endBytes(stored.layout)}`,
-        );
-      }
+      await stream.run();
+    } catch (error) {
+      if (!exact || toDragonflyError(error).code !== 'UNSUPPORTED') throw error;
+      this.#ranges = false;
+      this.#left.push({ first: stream.nextPiece, end: stream.end });
     } finally {
-      await writer?.abort();
-      if (writer) this.#options.onGivenUp(writer.number);
+      this.#streams.delete(stream);
     }
   }
 
-  /** The writer for the piece when this fetch still has to bring it. */
-  #claim(number: number): PieceWriter | undefined {
-    const { stored } = this.#options;
-    if (number < this.#nextPiece || (this.#end !== undefined && number >= this.#end)) return undefined;
-    if (stored.pieces.has(number) || stored.incoming(number)) return undefined;
-    return stored.writePiece(number);
+  #answer(object: SourceObject): void {
+    this.#onAnswer(object);
+    if (this.#answered) return;
+    this.#answered = true;
+    this.#validator = object.validator;
+    // Without a validator nobody could tell parts of two versions apart.
+    this.#ranges = object.ranges && object.validator !== undefined;
+    for (let count = 1; count < this.#options.connections; count += 1) {
+      const run = this.#half();
+      if (!run) return;
+      this.#helpers.push(this.#work(run));
+    }
   }
 
-  /** Skips what is there already. Content of unknown length is done when its end has been seen, which sets the layout. */
-  #isDone(): boolean {
-    const { layout, pieces } = this.#options.stored;
-    const end = Math.min(this.#end ?? Infinity, layout?.pieceCount ?? Infinity);
-    while (this.#nextPiece < end && pieces.has(this.#nextPiece)) this.#nextPiece += 1;
-    return this.#nextPiece >= end;
+  /** The upper half of what the stream with the most left has still to bring; undefined when that is not worth a request. */
+  #half(): Run | undefined {
+    const { layout } = this.#options.stored;
+    if (!this.#ranges || !layout || this.#options.connections < 2) return undefined;
+    let widest: { stream: OriginStream; from: number; end: number } | undefined;
+    for (const stream of this.#streams) {
+      const from = stream.nextPiece + 1;
+      const end = Math.min(stream.end ?? Infinity, layout.pieceCount);
+      if (end - from > (widest ? widest.end - widest.from : 0)) widest = { stream, from, end };
+    }
+    if (!widest || (widest.end - widest.from) * layout.pieceLengthBytes < 2 * daemonLimits.originPartBytes)
+      return undefined;
+    const { stream, from, end } = widest;
+    const first = Math.ceil((from + end) / 2);
+    const run = { first, end: stream.end };
+    stream.setEnd(first);
+    return run;
   }
-
-  #endBytes(layout: PieceLayout | undefined): number | undefined {
-    const { end } = this.#options;
-    if (!layout) return undefined;
-    return end === undefined
-      ? layout.contentLengthBytes
-      : Math.min(end * layout.pieceLengthBytes, layout.contentLengthBytes);
-  }
-}
-
-/** The same request may succeed later. A name that does not exist or a certificate that does not verify stays wrong. */
-export function isTemporary(error: DragonflyError): boolean {
-  if (error.code === 'DEADLINE_EXCEEDED') return true;
-  if (error.code === 'SOURCE_UNREACHABLE') {
-    const code = (error.cause as NodeJS.ErrnoException | undefined)?.code;
-    return typeof code !== 'string' || (code !== 'ENOTFOUND' && !/CERT|SSL|TLS/.test(code));
-  }
-  const status = error.details?.statusCode;
-  return error.code === 'SOURCE_STATUS' && status !== undefined && (status >= 500 || status === 408 || status === 429);
-}
-
-/** Doubles with each attempt, with jitter; an origin's Retry-After wins up to the limit. */
-function pauseMs(attempt: number, error: DragonflyError): number {
-  const retryAfter = Number(error.details?.header?.['retry-after']);
-  if (Number.isFinite(retryAfter) && retryAfter > 0) return Math.min(retryAfter * 1000, daemonLimits.retryAfterMaxMs);
-  const pause = Math.min(daemonLimits.originBackoffMs * 2 ** (attempt - 1), daemonLimits.originBackoffMaxMs);
-  return pause * (0.5 + Math.random() / 2);
 }
