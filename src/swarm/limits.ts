@@ -99,7 +99,7 @@ export const defaultSwarmLimits: SwarmLimits = {
   introductions: 3,
   stalledMs: 20_000,
   resumeMs: 1000,
-  reportGraceMs: 500,
+  reportGraceMs: 600,
   waitMs: 30_000,
   pieceDownloadTimeoutMs: 30 * 60_000,
   peerTtlMs: 24 * 3_600_000,
