@@ -165,6 +165,14 @@ export const dfdaemonConfigSchema = z.object({
       .max(100)
       .default(90)
       .describe('use of the disk at which tasks are removed'),
+    diskGCMarginPercent: z
+      .number()
+      .min(0)
+      .max(100)
+      .default(10)
+      .describe(
+        'so much lower than that is the use down to which they are removed, and a quota in the same proportion',
+      ),
     multiplex: ignored,
     strategy: ignored,
   }),

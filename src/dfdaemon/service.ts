@@ -57,9 +57,6 @@ import { UploadDesk } from './transport/upload-desk.ts';
 import { PieceServer } from './transport/piece-server.ts';
 import { loadTransportSecurity } from './transport-security.ts';
 
-/** Once over its threshold, the collector frees this much more, so that it does not run for every download. */
-const gcHysteresisPercent = 10;
-
 export class DfdaemonService implements Closable {
   readonly config: DfdaemonConfig;
   readonly identity: HostIdentity;
@@ -151,7 +148,7 @@ export class DfdaemonService implements Closable {
           ttlMs: config.storage.taskExpireTime,
           quotaBytes: config.storage.diskGCThreshold,
           highPercent: config.storage.diskGCThresholdPercent,
-          lowPercent: Math.max(0, config.storage.diskGCThresholdPercent - gcHysteresisPercent),
+          marginPercent: config.storage.diskGCMarginPercent,
         },
       }),
     );

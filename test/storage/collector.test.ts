@@ -79,7 +79,12 @@ describe('the collector', () => {
     const [a, b, c, d] = ids as [string, string, string, string];
     store.get(b)?.touch();
     using _lease = store.get(a)?.lease();
-    const report = await collector(store, { ttlMs: 0, quotaBytes: 3500, highPercent: 100, lowPercent: 80 }).collect();
+    const report = await collector(store, {
+      ttlMs: 0,
+      quotaBytes: 3500,
+      highPercent: 100,
+      marginPercent: 20,
+    }).collect();
     assert.deepEqual(report, { removedTasks: 2, removedBytes: 2000 });
     assert.deepEqual(
       [a, b, c, d].map((id) => store.get(id) !== undefined),
@@ -113,10 +118,23 @@ describe('the collector', () => {
     time.pass(1);
     const second = await put(store, 'second', 1000);
     const diskSpace = () => Promise.resolve({ usedBytes: 8500 + store.usedBytes / 2, availableBytes: 1000 });
-    const collect = Collector.create({ store, policy: { ttlMs: 0, highPercent: 90, lowPercent: 85 }, diskSpace });
+    const collect = Collector.create({ store, policy: { ttlMs: 0, highPercent: 90, marginPercent: 5 }, diskSpace });
     assert.equal((await collect.collect()).removedTasks, 1);
     assert(store.get(second));
     await assert.rejects(collect.makeRoom(100_000), hasCode('NO_SPACE'));
+  });
+
+  test('goes down by the whole share when the margin is wider, and to the mark alone without one', async (t) => {
+    for (const [marginPercent, left] of [
+      [0, 3],
+      [50, 1],
+      [100, 0],
+    ] as const) {
+      const store = await openStore(t, new SettableTime());
+      for (const name of ['a', 'b', 'c', 'd']) await put(store, name, 1000);
+      await collector(store, { ttlMs: 0, quotaBytes: 3000, highPercent: 90, marginPercent }).collect();
+      assert.equal(store.taskCount, left);
+    }
   });
 
   test('holds the number of tasks', async (t) => {

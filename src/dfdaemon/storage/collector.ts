@@ -18,8 +18,11 @@ export interface CollectorPolicy {
   readonly quotaBytes: number;
   /** Used share of the file system, in percent, from which tasks go; 100 for never. */
   readonly highPercent: number;
-  /** Share down to which they go; the quota is brought down in the same proportion. */
-  readonly lowPercent: number;
+  /**
+   * So much lower is the share down to which they go, that not every download has to collect again; the quota is brought
+   * down in the same proportion.
+   */
+  readonly marginPercent: number;
   readonly maxTasks: number;
   readonly intervalMs: number;
 }
@@ -28,7 +31,7 @@ export const defaultCollectorPolicy: CollectorPolicy = {
   ttlMs: 72 * 3_600_000,
   quotaBytes: 0,
   highPercent: 90,
-  lowPercent: 80,
+  marginPercent: 10,
   maxTasks: defaultMaxTasks,
   intervalMs: defaultCollectIntervalMs,
 };
@@ -118,8 +121,9 @@ export class Collector {
   }
 
   async #evict(incomingBytes: number): Promise<CollectionReport> {
-    const { ttlMs, quotaBytes, highPercent, lowPercent, maxTasks } = this.policy;
-    const lowShare = highPercent > 0 ? Math.min(1, lowPercent / highPercent) : 1;
+    const { ttlMs, quotaBytes, highPercent, marginPercent, maxTasks } = this.policy;
+    const lowPercent = Math.max(0, highPercent - marginPercent);
+    const lowShare = highPercent > 0 ? lowPercent / highPercent : 1;
     const promised = this.#promisedBytes() + incomingBytes;
     const held = this.#store.usedBytes + promised;
     const space = await this.#diskSpace();
