@@ -22,11 +22,16 @@ interface Fetched {
   readonly right: boolean;
 }
 
-/** @param onAnswer called with what the origin holds, right before more requests are sent. */
+interface Hooks {
+  /** Called with what the origin holds, right before more requests are sent. */
+  onAnswer?(held: OriginFile, answer: SourceObject): void;
+  onBegun?(origin: HttpOrigin): void;
+}
+
 async function fetchAll(
   file: Partial<OriginFile>,
   connections: number,
-  onAnswer: (held: OriginFile, answer: SourceObject) => void = () => undefined,
+  { onAnswer, onBegun }: Hooks = {},
 ): Promise<Fetched> {
   await using directory = await temporaryDirectory('dragonfly-origin-');
   await using origin = await HttpOrigin.start();
@@ -47,8 +52,8 @@ async function fetchAll(
     makeRoom: () => Promise.resolve(),
     stored,
     signal: AbortSignal.timeout(60_000),
-    onAnswer: (answer) => (answers += 1) === 1 && onAnswer(held, answer),
-    onBegun: () => undefined,
+    onAnswer: (answer) => (answers += 1) === 1 && onAnswer?.(held, answer),
+    onBegun: () => onBegun?.(origin),
     onGivenUp: () => undefined,
     onPiece: () => undefined,
     onBytes: () => undefined,
@@ -67,6 +72,11 @@ test('one connection: one request, without a range', async () => {
   assert.deepEqual(await fetchAll({}, 1), { ranges: [undefined], copies: 1, right: true });
 });
 
+test('a piece has begun before its first byte is here, so that others can ask for it', async () => {
+  const onBegun = (origin: HttpOrigin): void => origin.release('/content', Infinity);
+  assert((await fetchAll({ gated: true }, 1, { onBegun })).right);
+});
+
 test('several connections take disjoint parts of one object', async () => {
   const { ranges, copies, right } = await fetchAll({}, 4);
   assert(right);
@@ -81,14 +91,11 @@ test('an origin without ranges is read by one connection', async () => {
 });
 
 test('an origin that answers a part with everything gets no more such requests', async () => {
-  const { ranges, right } = await fetchAll({}, 4, (held) => (held.noRanges = true));
+  const { ranges, right } = await fetchAll({}, 4, { onAnswer: (held) => (held.noRanges = true) });
   assert(right);
   assert(ranges.length >= 4);
 });
 
 test('an object that changes while its parts are fetched is an error', async () => {
-  await assert.rejects(
-    fetchAll({}, 4, (held) => (held.etag = '"2"')),
-    { code: 'SOURCE_CHANGED' },
-  );
+  await assert.rejects(fetchAll({}, 4, { onAnswer: (held) => (held.etag = '"2"') }), { code: 'SOURCE_CHANGED' });
 });

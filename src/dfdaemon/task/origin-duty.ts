@@ -26,7 +26,7 @@ export interface OriginDutyOptions {
   readonly signal: AbortSignal;
   readonly events: {
     answered(object: SourceObject): void;
-    /** The first bytes of a piece came in. */
+    /** A piece is about to come in. */
     begun(number: number): void;
     /** A piece that had begun will not be complete; it may begin again. */
     givenUp(number: number): void;

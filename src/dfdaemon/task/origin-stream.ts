@@ -31,7 +31,7 @@ export interface OriginStreamOptions {
   readonly signal: AbortSignal;
   /** The origin has answered; the layout of the task is set when the length is known. */
   readonly onAnswer: (object: SourceObject) => void;
-  /** The first bytes of a piece came in. */
+  /** A piece is about to come in. */
   readonly onBegun: (number: number) => void;
   /** A piece that had begun will not be complete. */
   readonly onGivenUp: (number: number) => void;
@@ -146,6 +146,11 @@ export class OriginStream {
     let position = body.startBytes;
     let writer: PieceWriter | undefined;
     let pieceStartedMs = performance.now();
+    const begin = (number: number): void => {
+      pieceStartedMs = performance.now();
+      writer = this.#claim(number);
+      if (writer) this.#options.onBegun(number);
+    };
     const commit = async (): Promise<void> => {
       if (!writer) return;
       const { number } = writer;
@@ -157,6 +162,9 @@ export class OriginStream {
       this.#options.onPiece(number);
     };
     try {
+      // Who waits for the first piece hears of it now, and has asked for it when its first bytes are here.
+      const comes = stored.layout !== undefined && position < stored.layout.contentLengthBytes;
+      if (comes && position % pieceLength === 0) begin(position / pieceLength);
       await body.readTo(async (block) => {
         signal.throwIfAborted();
         await payAll(limiters(), block.length, signal);
@@ -164,11 +172,7 @@ export class OriginStream {
           const number = Math.floor(position / pieceLength);
           const offsetInPiece = position - number * pieceLength;
           const room = Math.min(pieceLength - offsetInPiece, block.length - used);
-          if (offsetInPiece === 0) {
-            pieceStartedMs = performance.now();
-            writer = this.#claim(number);
-            if (writer) this.#options.onBegun(number);
-          }
+          if (offsetInPiece === 0 && writer?.number !== number) begin(number);
           if (writer) {
             await writer.writeBlock(block.subarray(used, used + room));
             writer.vouch();
