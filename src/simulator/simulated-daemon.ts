@@ -97,8 +97,8 @@ export class SimulatedDaemon {
   /** Everything in flight is lost, the disk stays. `silent`: the host dies, and nobody is told; otherwise connections break. */
   crash(silent: boolean): void {
     this.alive = false;
-    this.lease.crash();
     this.uploads.crash(silent);
+    this.lease.crash();
     for (const parent of Array.from(this.receiving.values())) parent.uploads.childLeft(this);
     this.receiving.clear();
     this.#leaveParents();

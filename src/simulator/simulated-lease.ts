@@ -8,6 +8,7 @@ export class SimulatedLease {
   readonly #daemon: SimulatedDaemon;
   #lease: { readonly id: number; readonly range: LeaseRange } | undefined;
   #flow: Flow | undefined;
+  #piece: number | undefined;
 
   constructor(daemon: SimulatedDaemon) {
     this.#daemon = daemon;
@@ -67,17 +68,20 @@ export class SimulatedLease {
       this.#daemon.world.avoidableOriginBytes += this.#daemon.world.pieceBytes(piece);
     this.#daemon.picker?.originFetching(PieceSet.of([piece]));
     const { life } = this.#daemon;
+    this.#piece = piece;
     this.#flow = this.#daemon.world.network.start(
       this.#daemon.world.originPath(this.#daemon),
       this.#daemon.world.pieceBytes(piece),
       () => {
         this.#flow = undefined;
+        this.#piece = undefined;
         this.#daemon.world.originBytes += this.#daemon.world.pieceBytes(piece);
         if (this.#daemon.life !== life || !this.#daemon.alive) return;
         this.#daemon.stored(piece, 'source');
         this.#fetchNext(piece + 1);
       },
     );
+    this.#daemon.uploads.begun(piece);
   }
 
   /** What came of an unfinished piece was sent for nothing, and counts. */
@@ -85,5 +89,7 @@ export class SimulatedLease {
     this.#daemon.world.network.cancel(flow);
     this.#daemon.world.originBytes += flow.bytes - flow.remainingBytes;
     this.#flow = undefined;
+    if (this.#piece !== undefined) this.#daemon.uploads.givenUp(this.#piece);
+    this.#piece = undefined;
   }
 }

@@ -18,6 +18,13 @@ interface Sending {
   ending: boolean;
 }
 
+/** A piece on its way from the origin: children may have it along with this daemon, and not sooner. */
+interface Incoming {
+  readonly piece: number;
+  /** What is left to do for uploads that have caught up with it. */
+  readonly caughtUp: (() => void)[];
+}
+
 const gateRecheckMs = 4;
 const loadDelayMs = 0.2;
 const endingLeadMs = 1;
@@ -29,6 +36,7 @@ export class SimulatedUploads {
   readonly #subscribers = new Map<number, SimulatedDaemon>();
   #gate: UploadGate<Upload>;
   #seeder: SuperSeeder | undefined;
+  #incoming: Incoming | undefined;
   #seedWakeMs = Number.POSITIVE_INFINITY;
   #gateQueued = false;
   #loadQueued = false;
@@ -50,6 +58,7 @@ export class SimulatedUploads {
   /** Everything that was being sent is lost. `silent`: the children are not told. */
   crash(silent: boolean): void {
     this.#seeder = undefined;
+    this.#incoming = undefined;
     for (const sending of Array.from(this.#sending)) this.#stopSending(sending);
     if (!silent) for (const child of this.#subscribers.values()) child.connectionLost(this.#daemon);
     this.#subscribers.clear();
@@ -71,7 +80,36 @@ export class SimulatedUploads {
     this.#announceSeeded();
   }
 
+  /** The first bytes of a piece come in from the origin. The original's daemons pass on whole pieces only. */
+  begun(piece: number): void {
+    if (!this.#seeder) return;
+    this.#incoming = { piece, caughtUp: [] };
+    this.#seeder.pieceHeld(piece);
+    this.#announceSeeded();
+  }
+
+  /** It will not be complete: who was getting it starts over elsewhere. */
+  givenUp(piece: number): void {
+    if (this.#incoming?.piece !== piece) return;
+    this.#incoming = undefined;
+    this.#seeder?.pieceLost(piece);
+    for (const sending of Array.from(this.#sending)) {
+      const { upload } = sending;
+      if (upload.piece !== piece) continue;
+      this.#stopSending(sending);
+      upload.child.refused(this.#daemon.peerId, piece, 'temporary', upload.childLife);
+    }
+    this.#pumpGate();
+  }
+
   stored(piece: number, fromOrigin: boolean): void {
+    const caughtUp = this.#incoming?.piece === piece ? this.#incoming.caughtUp : [];
+    if (this.#incoming?.piece === piece) this.#incoming = undefined;
+    this.#tellStored(piece, fromOrigin);
+    for (const finish of caughtUp) finish();
+  }
+
+  #tellStored(piece: number, fromOrigin: boolean): void {
     if (this.#seeder) {
       if (fromOrigin) this.#seeder.pieceHeld(piece);
       else this.#seeder.pieceShared(piece);
@@ -122,7 +160,7 @@ export class SimulatedUploads {
   }
 
   asked(upload: Upload): boolean {
-    if (!this.#daemon.held.has(upload.piece)) {
+    if (!this.#daemon.held.has(upload.piece) && this.#incoming?.piece !== upload.piece) {
       upload.child.refused(this.#daemon.peerId, upload.piece, 'gone', upload.childLife);
       return true;
     }
@@ -188,7 +226,8 @@ export class SimulatedUploads {
 
   #send(upload: Upload): void {
     const { child, piece } = upload;
-    const flow = this.#world.network.start(this.#world.path(this.#daemon, child), this.#world.pieceBytes(piece), () => {
+    const finish = (): void => {
+      if (!this.#sending.has(sending)) return; // given up meanwhile
       this.#ended(sending);
       this.#seeder?.pieceSpread(piece);
       this.#announceSeeded();
@@ -201,6 +240,10 @@ export class SimulatedUploads {
         });
       }
       this.#pumpGate();
+    };
+    const flow = this.#world.network.start(this.#world.path(this.#daemon, child), this.#world.pieceBytes(piece), () => {
+      if (this.#incoming?.piece === piece) this.#incoming.caughtUp.push(finish);
+      else finish();
     });
     const sending: Sending = { upload, flow, ending: false };
     this.#sending.add(sending);

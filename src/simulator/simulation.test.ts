@@ -25,6 +25,15 @@ test('whoever comes late takes from many slow parents at once', () => {
   assert(result.completions[1] !== undefined && result.completions[1] < 4, `took ${result.completions[1]} s, not 10`);
 });
 
+test('what comes in from the origin is passed on at once, and started over elsewhere when it breaks off', () => {
+  const onePiece = { peers: 2, contentBytes: 1e8, pieceLengthBytes: 2 ** 27, seed: 1 };
+  const whole = simulate(onePiece);
+  assert(whole.completions[0] !== undefined && whole.completions[0] < 1.1, `${whole.completions[0]} s, not 2`);
+  const broken = simulate({ ...onePiece, faults: { seedCrashMs: 500 } });
+  assert.equal(broken.unfinished, 0);
+  assert(broken.originCopies > 1.3 && broken.originCopies <= 2, `${broken.originCopies} copies`);
+});
+
 test('the same seed gives the same run', () => {
   assert.deepEqual(
     simulate({ peers: 20, contentBytes: 5e7, seed: 5 }),
