@@ -94,3 +94,14 @@ test('a piece that did not come after all is offered anew, to the same child too
   one.pieceHeld(0);
   assert.deepEqual(short(one.next(2)), ['a0!']);
 });
+
+test('a piece everybody was told of that did not come after all is told anew when it does', () => {
+  const one = seeder([0], ['a']);
+  one.next(0);
+  one.allHeld();
+  assert.deepEqual(short(one.next(1000)), ['a0'], 'nobody came for the offer');
+  one.pieceLost(0);
+  one.moreComes();
+  one.pieceHeld(0);
+  assert.deepEqual(short(one.next(1001)), ['a0!']);
+});

@@ -97,14 +97,18 @@ export class SuperSeeder {
     this.#complete = false;
   }
 
-  /** It was on its way from the origin and did not come: it may be offered again, to the same child too. */
+  /** It was on its way from the origin and did not come: when it does, everybody may hear of it again. */
   pieceLost(piece: number): void {
     this.#fresh.delete(piece);
+    this.#sent.delete(piece);
+    this.#passed.delete(piece);
     const offer = this.#offers.get(piece);
-    if (!offer) return;
+    if (offer) offer.child.offered -= 1;
     this.#offers.delete(piece);
-    offer.child.offered -= 1;
-    offer.child.asked.delete(piece);
+    for (const child of this.#children.values()) {
+      child.asked.delete(piece);
+      child.told.delete(piece);
+    }
   }
 
   /** No further pieces will come. */
