@@ -160,7 +160,7 @@ export class SimulatedUploads {
   }
 
   asked(upload: Upload): boolean {
-    if (!this.#daemon.held.has(upload.piece) && this.#incoming?.piece !== upload.piece) {
+    if (!this.#has(upload.piece)) {
       upload.child.refused(this.#daemon.peerId, upload.piece, 'gone', upload.childLife);
       return true;
     }
@@ -168,6 +168,10 @@ export class SimulatedUploads {
     const accepted = this.#gate.request(upload, this.#world.nowMs, this.#daemon.setup.up.rateBytesPerSec);
     this.#pumpGate();
     return accepted;
+  }
+
+  #has(piece: number): boolean {
+    return this.#daemon.held.has(piece) || this.#incoming?.piece === piece;
   }
 
   cancel(child: SimulatedDaemon, piece: number): void {
@@ -202,7 +206,11 @@ export class SimulatedUploads {
     for (;;) {
       const upload = this.#gate.start(this.#world.nowMs, this.#daemon.setup.up.rateBytesPerSec);
       if (!upload) break;
-      this.#send(upload);
+      if (this.#has(upload.piece)) this.#send(upload);
+      else {
+        this.#gate.ended();
+        upload.child.refused(this.#daemon.peerId, upload.piece, 'gone', upload.childLife);
+      }
     }
     this.#announceLoad();
   }
