@@ -144,8 +144,15 @@ test('what comes from the origin is not asked of parents', () => {
   );
 });
 
-test('an offered piece goes out first', () => {
+test('an offered piece is asked for at once and holds up no other, waiting or coming in', () => {
   const subject = withParents(picker({ limits: { maxWaiting: 1 } }), [1, 2, 3], [1]);
   subject.parentOffers('p1', 7);
-  assert.deepEqual(subject.next(0), [{ parentId: 'p1', piece: 7, hedge: false }]);
+  const [offered, other] = subject.next(0);
+  assert.deepEqual(offered, { parentId: 'p1', piece: 7, hedge: false });
+  assert.equal(other?.parentId, 'p0');
+  assert(subject.inFlightCount === 1, 'the offered one does not count');
+  subject.requestStarted('p1', 7, 1);
+  subject.pieceArrived(other.piece, 'p0', 2);
+  assert.equal(subject.next(3).length, 1, 'while the offered one comes in another is asked for');
+  assert.deepEqual(subject.pieceArrived(7, 'p1', 4), []);
 });

@@ -142,7 +142,8 @@ export class PiecePicker {
 
   /**
    * The parent wants this child to take this piece and pass it on: it is at the origin and sends everybody something
-   * different (SuperSeeder). Such a piece goes before all others, even while another one comes in.
+   * different (SuperSeeder). Such a piece is asked for at once and comes beside all others: while it waits for its turn there
+   * and shares the line of the parent, the other parents must not wait.
    */
   parentOffers(parentId: string, piece: number): void {
     this.parentHas(parentId, piece);
@@ -196,7 +197,7 @@ export class PiecePicker {
   requestStarted(parentId: string, piece: number, nowMs: number): void {
     const request = this.#requests.find(parentId, piece);
     if (!request || request.state === 'running') return;
-    this.#governor.added(this.#requests.running, nowMs, this.#rateBytesPerSec);
+    if (!request.beside) this.#governor.added(this.#requests.running, nowMs, this.#rateBytesPerSec);
     this.#requests.began(request);
     request.parent.stats.responded(nowMs - request.startedAtMs);
   }
@@ -235,11 +236,10 @@ export class PiecePicker {
     this.#requests.setLateAside(nowMs - this.#limits.answerMs);
     const started: PieceRequest[] = [];
     for (const [piece, parentId] of this.#offers) {
-      if (this.#requests.waiting >= this.#limits.maxWaiting) break;
       this.#offers.delete(piece);
       const parent = this.#parents.get(parentId);
       if (!parent?.has.has(piece) || !this.#open.has(piece)) continue;
-      this.#start({ parent, piece }, nowMs);
+      this.#start({ parent, piece }, nowMs, true);
       started.push({ parentId, piece, hedge: false });
     }
     while (this.#hasRoom(nowMs)) {
@@ -319,12 +319,12 @@ export class PiecePicker {
     return undefined;
   }
 
-  #start({ parent, piece }: Choice, nowMs: number): void {
+  #start({ parent, piece }: Choice, nowMs: number, beside = false): void {
     const hedgeAtMs =
       nowMs + Math.max(this.#limits.hedgeMinMs, this.#parents.usualMs(parent) * this.#limits.hedgeFactor);
-    this.#requests.add(parent, piece, nowMs, hedgeAtMs);
+    this.#requests.add({ parent, piece, startedAtMs: nowMs, hedgeAtMs, beside });
     this.#open.delete(piece);
-    this.#parents.asked(parent, nowMs);
+    if (!beside) this.#parents.asked(parent, nowMs);
   }
 
   #forget(request: Request): void {

@@ -20,7 +20,9 @@ export interface Request {
   readonly startedAtMs: number;
   /** Later than this it is hedged. */
   readonly hedgeAtMs: number;
-  /** `waiting` for an answer, `running`: its bytes come in; `aside`: it no longer holds up the next, as it is nearly done or late. */
+  /** It comes beside others: whatever becomes of it, it holds up no other. */
+  readonly beside: boolean;
+  /** `waiting` for an answer, `running`: its bytes come in; `aside`: it does not hold up the next, as it is beside, nearly done or late. */
   state: 'waiting' | 'running' | 'aside';
 }
 
@@ -65,11 +67,13 @@ export class RequestBook {
     return this.#byPiece.entries();
   }
 
-  add(parent: Parent, piece: number, startedAtMs: number, hedgeAtMs: number): void {
-    const request: Request = { parent, piece, startedAtMs, hedgeAtMs, state: 'waiting' };
+  add({ parent, piece, startedAtMs, hedgeAtMs, beside }: Omit<Request, 'state'>): void {
+    const state = beside ? 'aside' : 'waiting';
+    const request: Request = { parent, piece, startedAtMs, hedgeAtMs, beside, state };
     const requests = this.#byPiece.get(piece);
     if (requests) requests.push(request);
     else this.#byPiece.set(piece, [request]);
+    if (beside) return;
     parent.inFlight += 1;
     this.#waiting += 1;
   }
@@ -77,6 +81,7 @@ export class RequestBook {
   /** Its bytes come in; also when it had been set aside as late. */
   began(request: Request): void {
     this.setAside(request);
+    if (request.beside) return;
     request.state = 'running';
     request.parent.inFlight += 1;
     this.#running += 1;

@@ -29,6 +29,17 @@ test('a second upload starts as soon as the first leaves a part of the uplink id
   assert.equal(gate.request(ask('c', 2), 200, 300), false);
 });
 
+test('at the origin a few are sent at once, however full the uplink looks', () => {
+  const gate = new UploadGate({ maxActive: 8, capacityBytesPerSec });
+  gate.atOrigin = true;
+  for (const [place, childId] of ['a', 'b', 'c'].entries()) {
+    assert(gate.request(ask(childId, place), place, capacityBytesPerSec));
+    assert.equal(gate.start(place, capacityBytesPerSec)?.childId, childId);
+  }
+  assert(gate.request(ask('d', 3), 3, capacityBytesPerSec));
+  assert.equal(gate.start(3, capacityBytesPerSec), undefined, 'the fourth waits');
+});
+
 test('at the origin one waits; patient children wait anywhere, and leave with their requests', () => {
   const gate = new UploadGate({ maxActive: 1, capacityBytesPerSec });
   gate.request(ask('a', 0), 0, 0);

@@ -4,8 +4,8 @@
  * Sending few pieces at a time gets each piece to somebody who can pass it on much sooner than sending many slowly, so:
  * one upload, and one more whenever those running leave a part of the uplink unused (RateGovernor). A request that cannot
  * start at once is answered `busy`: its child finds another parent, which beats waiting by far while there are others.
- * A host at the origin lets one wait, so that its uplink, from which everything comes, never pauses. Children
- * that do not know `busy` wait in line.
+ * A host at the origin sends a few at the same time and lets one more wait: its uplink, from which everything comes, must
+ * never pause, and each of its children shares the own line with other parents. Children that do not know `busy` wait in line.
  *
  * One instance per host. The caller starts what `start` returns, tells `ended`, and announces `load` when it changes.
  */
@@ -28,7 +28,9 @@ export interface UploadRequest {
 
 /** Requests of children without `busy` that may wait; the next is refused in any case. */
 const maxPatient = 1024;
-/** Requests that may wait at a host that fetches from the origin. */
+/** Uploads at once of a host that fetches from the origin, whatever its uplink is seen to carry. */
+const activeAtOrigin = 3;
+/** Requests that may wait there. */
 const maxWaitingAtOrigin = 1;
 /** Pieces whose send counts are remembered; the oldest are forgotten first. */
 const countsKept = 65_536;
@@ -96,7 +98,9 @@ export class UploadGate<T extends UploadRequest> {
   }
 
   #mayStart(nowMs: number, rateBytesPerSec: number): boolean {
-    return this.#active < this.#maxActive && this.#governor.mayAdd(this.#active, nowMs, rateBytesPerSec);
+    if (this.#active >= this.#maxActive) return false;
+    if (this.atOrigin && this.#active < activeAtOrigin) return true;
+    return this.#governor.mayAdd(this.#active, nowMs, rateBytesPerSec);
   }
 
   /** The piece sent to the fewest so far; among equals the one that waits longest. */
