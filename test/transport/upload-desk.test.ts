@@ -7,14 +7,13 @@ import { hasCode } from '../storage/fixtures.ts';
 import { Child, pieceLengthBytes, startParent, transportContent } from './fixtures.ts';
 
 const signal = new AbortController().signal;
-const pieceBytes = 1000;
 
 test('while one upload runs another child is told to ask elsewhere, one without that word waits', async () => {
   await using desk = new UploadDesk({ maxActive: 1 });
-  const first = await desk.enter({ childId: 'a', taskId: 'task', piece: 0 }, pieceBytes, signal);
+  const first = await desk.enter({ childId: 'a', taskId: 'task', piece: 0 }, signal);
   assert(first);
-  assert.equal(await desk.enter({ childId: 'b', taskId: 'task', piece: 1 }, pieceBytes, signal), undefined);
-  const waiting = desk.enter({ childId: 'c', taskId: 'task', piece: 2, patient: true }, pieceBytes, signal);
+  assert.equal(await desk.enter({ childId: 'b', taskId: 'task', piece: 1 }, signal), undefined);
+  const waiting = desk.enter({ childId: 'c', taskId: 'task', piece: 2, patient: true }, signal);
   first[Symbol.dispose]();
   using second = await waiting;
   assert(second);
@@ -22,14 +21,14 @@ test('while one upload runs another child is told to ask elsewhere, one without 
 
 test('a child that leaves the line gives its place up', async () => {
   await using desk = new UploadDesk({ maxActive: 1 });
-  using first = await desk.enter({ childId: 'a', taskId: 'task', piece: 0 }, pieceBytes, signal);
+  using first = await desk.enter({ childId: 'a', taskId: 'task', piece: 0 }, signal);
   assert(first);
   const leaving = new AbortController();
-  const waiting = desk.enter({ childId: 'b', taskId: 'task', piece: 1, patient: true }, pieceBytes, leaving.signal);
+  const waiting = desk.enter({ childId: 'b', taskId: 'task', piece: 1, patient: true }, leaving.signal);
   leaving.abort(new Error('gone'));
   await assert.rejects(waiting);
   first[Symbol.dispose]();
-  using next = await desk.enter({ childId: 'c', taskId: 'task', piece: 2 }, pieceBytes, signal);
+  using next = await desk.enter({ childId: 'c', taskId: 'task', piece: 2 }, signal);
   assert(next, 'nothing is left of the child that went away');
 });
 
@@ -42,7 +41,7 @@ test('its listeners hear how much there is to do', async () => {
     heard.dispatchEvent(new Event(`load ${load}`));
   });
   const busy = once(heard, 'load 1', { signal: AbortSignal.timeout(30_000) });
-  const turn = await desk.enter({ childId: 'a', taskId: 'task', piece: 0 }, pieceBytes, signal);
+  const turn = await desk.enter({ childId: 'a', taskId: 'task', piece: 0 }, signal);
   await busy;
   const free = once(heard, 'load 0', { signal: AbortSignal.timeout(30_000) });
   turn?.[Symbol.dispose]();
@@ -56,7 +55,7 @@ test('over the wire: busy concerns one request, is heard of, and the connection 
   const asked: number[] = [];
   const { server } = await startParent(t, content, { uploads: desk, onAsked: (_, piece) => asked.push(piece) });
   const child = await Child.create(t, content.length);
-  const turn = await desk.enter({ childId: 'another', taskId: 'task', piece: 0 }, pieceBytes, signal);
+  const turn = await desk.enter({ childId: 'another', taskId: 'task', piece: 0 }, signal);
   await assert.rejects(child.fetch(0, server.port), hasCode('RESOURCE_EXHAUSTED'));
   turn?.[Symbol.dispose]();
   await child.fetch(0, server.port);
@@ -69,7 +68,7 @@ test('a child of the original gets its piece when it is its turn', async (t) => 
   await using desk = new UploadDesk({ maxActive: 1 });
   const { server } = await startParent(t, content, { uploads: desk });
   const child = await Child.create(t, content.length);
-  const turn = await desk.enter({ childId: 'another', taskId: 'task', piece: 0 }, pieceBytes, signal);
+  const turn = await desk.enter({ childId: 'another', taskId: 'task', piece: 0 }, signal);
   const waiting = Promise.withResolvers<void>();
   desk.onLoad((load) => (load === 2 ? waiting.resolve() : undefined));
   const fetched = child.fetch(0, server.port, { persistent: false });

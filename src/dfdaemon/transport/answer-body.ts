@@ -1,6 +1,6 @@
 /** The content of one answer while it comes in: through the CRC, and from chunk to chunk where the parent passes it on. */
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
-import { isEnding } from './ending.ts';
+import { EndingWatch } from './ending.ts';
 import type { PieceRequest } from './piece-request.ts';
 import type { ReceiveBuffer } from './receive-buffer.ts';
 import { chunkHeaderBytes, decodeChunkHeader, type PieceHead } from './vortex.ts';
@@ -20,7 +20,8 @@ export class AnswerBody {
   #chunkLeft = 0;
   /** What the parent says the CRC-32 is, at the end of the chunk or of the piece. */
   #claimedCrc32: number | undefined;
-  #ending = false;
+  readonly #ending: EndingWatch;
+  #toldEnding = false;
 
   /** Throws PROTOCOL when the head is not of the piece that was asked for. */
   constructor(request: PieceRequest, head: PieceHead, from: number) {
@@ -31,6 +32,7 @@ export class AnswerBody {
     this.#firstByteMs = request.elapsedMs();
     this.#passedOn = head.digest === '' && request.options.address.streamed === true;
     this.#remaining = head.length;
+    this.#ending = new EndingWatch(head.length);
     this.#claimedCrc32 = head.digest === '' ? undefined : Number(head.digest.slice('crc32:'.length));
     if (this.#passedOn) request.patient();
   }
@@ -94,8 +96,8 @@ export class AnswerBody {
   #tellEnding(): void {
     const { request } = this;
     const done = this.#head.length - this.#remaining;
-    if (this.#ending || !isEnding(done, this.#remaining, request.elapsedMs() - this.#firstByteMs)) return;
-    this.#ending = true;
+    if (this.#toldEnding || !this.#ending.isNear(done, request.elapsedMs())) return;
+    this.#toldEnding = true;
     request.options.onEnding?.();
   }
 }

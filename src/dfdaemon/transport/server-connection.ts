@@ -144,11 +144,7 @@ export class ServerConnection {
     const { number, length } = piece.head;
     const { uploads, sender, childId, served } = this.#context;
     const { signal } = this.#controller;
-    using turn = await uploads?.enter(
-      { childId, taskId: task.id, piece: number, patient: !query.persistent },
-      length,
-      signal,
-    );
+    using turn = await uploads?.enter({ childId, taskId: task.id, piece: number, patient: !query.persistent }, signal);
     if (uploads && !turn) return sender.write(this.#socket, encodeError(errorNumbers.busy, 'busy'));
     const uploaded = task.beginUpload();
     let sent = false;

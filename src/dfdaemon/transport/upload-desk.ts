@@ -6,7 +6,6 @@ import { performance } from 'node:perf_hooks';
 import { toDragonflyError } from '../../core/errors.ts';
 import { RateMeter } from '../../core/rate-meter.ts';
 import { UploadGate, type UploadRequest } from '../../swarm/upload-gate.ts';
-import { isEnding } from './ending.ts';
 import { gateRecheckMs, loadNewsMs, maxActiveBodies } from './limits.ts';
 
 interface Asked extends UploadRequest {
@@ -20,7 +19,7 @@ export interface UploadDeskOptions {
   readonly maxActive?: number;
 }
 
-/** One upload that was let in. The caller tells how far it is, and disposes of it at its end. */
+/** One upload that was let in. The caller tells what leaves, and disposes of it when the kernel has the last of it: little enough to be on the line in time for the next. */
 export interface UploadTurn extends Disposable {
   sent(bytes: number): void;
 }
@@ -51,11 +50,11 @@ export class UploadDesk implements AsyncDisposable {
   }
 
   /** Undefined: the child should ask somebody else. Rejects when the signal aborts while the request waits. */
-  async enter(request: UploadRequest, bytes: number, signal: AbortSignal): Promise<UploadTurn | undefined> {
+  async enter(request: UploadRequest, signal: AbortSignal): Promise<UploadTurn | undefined> {
     signal.throwIfAborted();
     const { promise, resolve } = Promise.withResolvers<UploadTurn | undefined>();
     this.#gate.atOrigin = this.#atOrigin();
-    const asked: Asked = { ...request, start: () => resolve(this.#turn(bytes)) };
+    const asked: Asked = { ...request, start: () => resolve(this.#turn()) };
     if (!this.#gate.request(asked, performance.now(), this.#rate())) return undefined;
     const leave = (): void => {
       if (this.#gate.cancel(request.childId, request.taskId, request.piece)) resolve(undefined);
@@ -77,9 +76,7 @@ export class UploadDesk implements AsyncDisposable {
     return Promise.resolve();
   }
 
-  #turn(bytes: number): UploadTurn {
-    const startedMs = performance.now();
-    let done = 0;
+  #turn(): UploadTurn {
     let ended = false;
     const end = (): void => {
       if (ended) return;
@@ -88,12 +85,7 @@ export class UploadDesk implements AsyncDisposable {
       this.#pump();
     };
     return {
-      sent: (count) => {
-        done += count;
-        const nowMs = performance.now();
-        this.#meter.add(count, nowMs);
-        if (isEnding(done, bytes - done, nowMs - startedMs)) end();
-      },
+      sent: (bytes) => this.#meter.add(bytes, performance.now()),
       [Symbol.dispose]: end,
     };
   }
