@@ -4,9 +4,10 @@
  * Every host is a network namespace whose link carries that rate each way. The origin and the scheduler have a host of
  * their own without a limit, the seed peer and the peers one each. Prints R = time of the last peer ÷ fluid limit,
  * measured and simulated. One machine plays all hosts, so that its processors are a link that everybody shares: what a
- * byte costs them, and how long a message waits behind pieces, is measured in the first round, which counts for nothing else. Needs root, `ip` and `tc`.
+ * byte costs them, and how long a message waits behind pieces, is measured in a round that counts for nothing else, after one that
+ * warms everything up. Needs root, `ip` and `tc`.
  */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
@@ -42,6 +43,7 @@ const bytesPerSec = Number(values['mb-per-sec']) * 1e6;
 await using network = await NamespaceNetwork.create({ hosts: peers + 2 });
 await using directory = await temporaryDirectory('df-shaped-');
 await using owned = new AsyncDisposableStack();
+for (const host of network.hosts) useCubic(host);
 const [centre, seed, ...rest] = network.hosts as [NamespaceHost, NamespaceHost, ...NamespaceHost[]];
 /** Between these hosts it is measured how long a message takes: from the seed peer, and among peers. */
 const probed = [seed, ...rest].slice(0, 6).flatMap((from, index) => {
@@ -101,6 +103,7 @@ console.log(
   `${peers} peers, ${values.mib} MiB, ${values['mb-per-sec']} MB/s each way: ${fluidSeconds.toFixed(1)} s at best`,
 );
 for (const host of [seed, ...rest]) await network.limit(host, bytesPerSec * 8);
+await measure('warm-up');
 const calibration = await measure('calibration');
 const rounds: number[] = [];
 for (let round = 1; round <= Number(values.rounds); round += 1) rounds.push((await measure(`round ${round}`)).r);
@@ -179,6 +182,11 @@ function ownSeconds(): number {
 
 function procFields(file: string, line: RegExp): number[] {
   return (line.exec(readFileSync(`/proc/${file}`, 'latin1'))?.[1] ?? '').split(' ').map(Number);
+}
+
+/** What most machines use; others keep a token bucket partly idle, as they take its bursts for the line. */
+function useCubic({ enter: [program = '', ...words] }: NamespaceHost): void {
+  execFileSync(program, [...words, 'sysctl', '-qw', 'net.ipv4.tcp_congestion_control=cubic']);
 }
 
 /** A web server in the namespace of the host; its address is printed by the child. */
