@@ -3,22 +3,23 @@ import type { Faults } from './options.ts';
 import type { Random } from '../swarm/random.ts';
 import type { SimulatedDaemon } from './simulated-daemon.ts';
 import type { World } from './world.ts';
+import type { SimulatedCluster } from './simulated-cluster.ts';
 
 const pauseMs = { least: 200, most: 3000 };
 
-export function planFaults(world: World): void {
+export function planFaults({ world, scheduler, daemons }: SimulatedCluster): void {
   const { faults } = world.options;
   if (!faults) return;
   const spanMs = faults.spanMs ?? 5000;
-  for (const daemon of world.daemons) {
+  for (const daemon of daemons) {
     if (!daemon.setup.isSeed && world.random() < (faults.crashShare ?? 0)) {
       planCrash(world, daemon, world.random() * spanMs, world.random() < (faults.goneShare ?? 0));
     }
   }
-  const [seed] = world.daemons;
+  const [seed] = daemons;
   if (faults.seedCrashMs !== undefined && seed?.setup.isSeed === true)
     planCrash(world, seed, faults.seedCrashMs, false);
-  if (faults.schedulerRestartMs !== undefined) world.at(faults.schedulerRestartMs, () => world.restartScheduler());
+  if (faults.schedulerRestartMs !== undefined) world.at(faults.schedulerRestartMs, () => scheduler.restart());
   const { originDown } = faults;
   if (originDown) {
     world.at(originDown.fromMs, () => (world.originIsUp = false));
@@ -32,7 +33,7 @@ function planCrash(world: World, daemon: SimulatedDaemon, atMs: number, gone: bo
   world.at(atMs, () => {
     if (!daemon.alive || daemon.isComplete) return;
     daemon.crash(silent);
-    if (gone) world.gone(daemon);
+    if (gone) daemon.depart();
     else world.at(backMs, () => daemon.start());
   });
 }

@@ -8,29 +8,26 @@ import { HostLoad } from '../swarm/host-load.ts';
 import type { TaskLayout } from '../swarm/events.ts';
 import { PiecePicker } from '../swarm/piece-picker.ts';
 import { PieceSet } from '../swarm/piece-set.ts';
-import type { Link } from './fluid-network.ts';
 import { SimulatedLease } from './simulated-lease.ts';
 import { SimulatedUploads, type Upload } from './simulated-uploads.ts';
-import type { World } from './world.ts';
+import type { SimulatedScheduler } from './simulated-scheduler.ts';
+import type { Place, World } from './world.ts';
 
 const reportEveryMs = 200;
 /** Nothing came for so long: the transport gives a request up. */
 const requestTimeoutMs = 5000;
 const pumpDelayMs = 0.2;
 
-export interface DaemonSetup {
-  readonly index: number;
+export interface DaemonSetup extends Place {
   readonly isSeed: boolean;
-  readonly zone: number;
-  readonly up: Link;
-  readonly down: Link;
   readonly loadLimit: number;
-  readonly slow: boolean;
+  /** Sends wrong bytes. */
   readonly malicious: boolean;
 }
 
 export class SimulatedDaemon {
   readonly world: World;
+  readonly scheduler: SimulatedScheduler<SimulatedDaemon>;
   readonly setup: DaemonSetup;
   readonly hostId: string;
   readonly held = new PieceSet();
@@ -47,6 +44,8 @@ export class SimulatedDaemon {
   startedMs = 0;
   finishedMs: number | undefined;
   failed: string | undefined;
+  /** It never comes back: nobody waits for it. */
+  departed = false;
   #picker: PiecePicker | undefined;
   #layout: TaskLayout | undefined;
   #parents = new Map<string, { readonly daemon: SimulatedDaemon; readonly distance: number }>();
@@ -55,8 +54,9 @@ export class SimulatedDaemon {
   #pumpQueued = false;
   #wakeMs = Number.POSITIVE_INFINITY;
 
-  constructor(world: World, setup: DaemonSetup) {
+  constructor(world: World, scheduler: SimulatedScheduler<SimulatedDaemon>, setup: DaemonSetup) {
     this.world = world;
+    this.scheduler = scheduler;
     this.setup = setup;
     this.hostId = `${setup.isSeed ? 'seed' : 'peer'}-${setup.index}`;
     this.uploads = new SimulatedUploads(this);
@@ -75,7 +75,7 @@ export class SimulatedDaemon {
 
   /** The daemon (re)starts; pieces on disk survived. */
   start(): void {
-    this.alive = true;
+    this.#serve(true);
     this.registered = false;
     this.life += 1;
     this.peerId = `${this.hostId}#${this.life}`;
@@ -83,12 +83,13 @@ export class SimulatedDaemon {
     this.#wakeMs = Number.POSITIVE_INFINITY;
     this.uploads.restart();
     if (!this.setup.isSeed || this.held.count > 0) this.register();
-    else this.world.toScheduler(this, (swarm, nowMs) => swarm.announceHost(this.world.hostInfo(this), nowMs));
+    else this.scheduler.announceHost(this);
   }
 
   register(): void {
     if (!this.alive || this.isComplete) return;
-    this.world.register(this, this.#layout, this.held);
+    this.registered = true;
+    this.scheduler.register(this, this.#layout);
     // the original's daemons ask the origin for the length themselves
     if (this.world.options.arm !== 'ours') this.#layout = this.world.layout;
     if (this.#layout) this.#learnLayout(this.#layout);
@@ -96,7 +97,7 @@ export class SimulatedDaemon {
 
   /** Everything in flight is lost, the disk stays. `silent`: the host dies, and nobody is told; otherwise connections break. */
   crash(silent: boolean): void {
-    this.alive = false;
+    this.#serve(false);
     this.uploads.crash(silent);
     this.lease.crash();
     for (const parent of Array.from(this.receiving.values())) parent.uploads.childLeft(this);
@@ -104,19 +105,33 @@ export class SimulatedDaemon {
     this.#leaveParents();
     this.#picker = undefined;
     this.#report.clear();
-    if (this.registered) this.world.streamBroke(this.peerId, silent);
+    if (this.registered) this.scheduler.streamBroke(this.peerId, silent);
+  }
+
+  /** It leaves for good before it has finished; nobody waits for it. */
+  depart(): void {
+    this.departed = true;
+    this.#ended();
+  }
+
+  #serve(alive: boolean): void {
+    this.alive = alive;
+    if (!this.setup.malicious) this.world.serves(this.setup.index, alive);
+  }
+
+  #ended(): void {
+    if (!this.setup.isSeed) this.world.pending -= 1;
   }
 
   /** The scheduler lost its memory: what is under way is registered anew, what is complete announced. */
   schedulerCameBack(): void {
     if (!this.alive) return;
     if (!this.registered) {
-      if (this.setup.isSeed)
-        this.world.toScheduler(this, (swarm, nowMs) => swarm.announceHost(this.world.hostInfo(this), nowMs));
+      if (this.setup.isSeed) this.scheduler.announceHost(this);
       return;
     }
     if (this.lease.id !== undefined) this.lease.drop();
-    if (this.isComplete) this.world.announceHeld(this);
+    if (this.isComplete) this.scheduler.announceHeld(this);
     else this.register();
   }
 
@@ -142,7 +157,7 @@ export class SimulatedDaemon {
         break;
       case 'fail-peer':
         this.failed = decision.message;
-        this.world.ended(this);
+        this.#ended();
         break;
       case 'trigger-seed':
       case 'empty-task':
@@ -152,7 +167,7 @@ export class SimulatedDaemon {
   }
 
   #addParent(offered: OfferedParent): void {
-    const daemon = this.world.daemonOf(offered.peerId);
+    const daemon = this.scheduler.daemonOf(offered.peerId);
     if (this.isComplete || !daemon || daemon === this || this.#parents.has(offered.peerId)) return;
     this.#parents.set(offered.peerId, { daemon, distance: offered.distance });
     if (!this.#picker) return;
@@ -167,7 +182,7 @@ export class SimulatedDaemon {
     )
       return;
     const { daemon } = parent;
-    this.world.after(this.world.latencyMs(this, daemon), () => {
+    this.world.after(this.world.latencyMs(this.setup, daemon.setup), () => {
       if (daemon.peerId !== parentId || !daemon.alive) this.connectionLost(daemon, parentId);
       else if (this.#parents.has(parentId)) daemon.uploads.subscribe(this);
     });
@@ -216,7 +231,7 @@ export class SimulatedDaemon {
     if (this.#layout) return;
     const { layout } = this.world;
     this.#learnLayout(layout);
-    this.world.toScheduler(this, (swarm, nowMs) => swarm.taskMetadata(this.peerId, layout, nowMs));
+    this.scheduler.tell(this, (swarm, nowMs) => swarm.taskMetadata(this.peerId, layout, nowMs));
   }
 
   #flushReport(): void {
@@ -225,7 +240,7 @@ export class SimulatedDaemon {
     const report = this.#report;
     this.#report = new Map();
     for (const [from, pieces] of report)
-      this.world.toScheduler(this, (swarm, nowMs) => swarm.piecesFinished(this.peerId, { pieces, from }, nowMs));
+      this.scheduler.tell(this, (swarm, nowMs) => swarm.piecesFinished(this.peerId, { pieces, from }, nowMs));
   }
 
   // ── as a child ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -293,7 +308,7 @@ export class SimulatedDaemon {
       childLife: life,
       patient: this.world.options.arm !== 'ours',
     };
-    this.world.after(this.world.latencyMs(this, parent), () => {
+    this.world.after(this.world.latencyMs(this.setup, parent.setup), () => {
       if (this.life !== life || !this.alive) return;
       if (!parent.alive || parent.peerId !== parentId) this.connectionLost(parent, parentId);
       else if (!parent.uploads.asked(upload)) this.refused(parentId, piece, 'busy', life);
@@ -311,7 +326,7 @@ export class SimulatedDaemon {
     if (this.life !== life || !this.#picker) return;
     this.#picker.requestFailed(parentId, piece, reason, this.world.nowMs);
     if (reason === 'temporary' || reason === 'corrupt') {
-      this.world.toScheduler(this, (swarm, nowMs) => swarm.pieceFailed(this.peerId, parentId, reason, nowMs));
+      this.scheduler.tell(this, (swarm, nowMs) => swarm.pieceFailed(this.peerId, parentId, reason, nowMs));
     }
     this.pump();
   }
@@ -345,7 +360,7 @@ export class SimulatedDaemon {
   connectionLost(parent: SimulatedDaemon, parentId = parent.peerId): void {
     if (!this.#parents.delete(parentId)) return;
     this.#picker?.parentRemoved(parentId);
-    this.world.toScheduler(this, (swarm, nowMs) => swarm.pieceFailed(this.peerId, parentId, 'temporary', nowMs));
+    this.scheduler.tell(this, (swarm, nowMs) => swarm.pieceFailed(this.peerId, parentId, 'temporary', nowMs));
     this.pump();
   }
 
@@ -371,7 +386,7 @@ export class SimulatedDaemon {
     this.finishedMs = this.world.nowMs;
     this.#flushReport();
     this.#leaveParents();
-    this.world.toScheduler(this, (swarm, nowMs) => swarm.peerFinished(this.peerId, nowMs));
-    this.world.ended(this);
+    this.scheduler.tell(this, (swarm, nowMs) => swarm.peerFinished(this.peerId, nowMs));
+    this.#ended();
   }
 }

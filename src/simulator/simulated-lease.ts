@@ -59,18 +59,18 @@ export class SimulatedLease {
     }
     if (piece === undefined) return;
     if (!this.#daemon.world.originIsUp) {
-      this.#daemon.world.toScheduler(this.#daemon, (swarm, nowMs) =>
+      this.#daemon.scheduler.tell(this.#daemon, (swarm, nowMs) =>
         swarm.originFailed(this.#daemon.peerId, { permanent: false, error: { message: 'the origin is down' } }, nowMs),
       );
       return;
     }
-    if (this.#daemon.world.isHeldElsewhere(this.#daemon, piece))
+    if (this.#daemon.world.isHeldElsewhere(this.#daemon.setup.index, piece))
       this.#daemon.world.avoidableOriginBytes += this.#daemon.world.pieceBytes(piece);
     this.#daemon.picker?.originFetching(PieceSet.of([piece]));
     const { life } = this.#daemon;
     this.#piece = piece;
     this.#flow = this.#daemon.world.network.start(
-      this.#daemon.world.originPath(this.#daemon),
+      this.#daemon.world.originPath(this.#daemon.setup),
       this.#daemon.world.pieceBytes(piece),
       () => {
         this.#flow = undefined;

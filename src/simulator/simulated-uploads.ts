@@ -127,7 +127,7 @@ export class SimulatedUploads {
     if (this.#daemon.held.count === 0) return;
     const snapshot = this.#daemon.held.clone();
     const { peerId } = this.#daemon;
-    this.#world.after(this.#world.latencyMs(this.#daemon, child), () => child.hear(peerId, snapshot));
+    this.#world.after(this.#world.latencyMs(this.#daemon.setup, child.setup), () => child.hear(peerId, snapshot));
   }
 
   #announce(piece: number): void {
@@ -143,9 +143,9 @@ export class SimulatedUploads {
     if (!seeder) return;
     const { peerId } = this.#daemon;
     for (const { childId, piece, exclusive } of seeder.next(this.#world.nowMs)) {
-      const child = this.#world.daemonOf(childId);
+      const child = this.#daemon.scheduler.daemonOf(childId);
       if (child)
-        this.#world.after(this.#world.latencyMs(this.#daemon, child), () =>
+        this.#world.after(this.#world.latencyMs(this.#daemon.setup, child.setup), () =>
           exclusive ? child.hearOffer(peerId, piece) : child.hear(peerId, piece),
         );
     }
@@ -242,22 +242,26 @@ export class SimulatedUploads {
       const { peerId } = this.#daemon;
       const lost = this.#world.loses();
       if (!lost) {
-        this.#world.after(this.#world.latencyMs(this.#daemon, child), () => {
+        this.#world.after(this.#world.latencyMs(this.#daemon.setup, child.setup), () => {
           if (child.alive && child.life === upload.childLife)
             child.received(peerId, piece, this.#daemon.setup.malicious);
         });
       }
       this.#pumpGate();
     };
-    const flow = this.#world.network.start(this.#world.path(this.#daemon, child), this.#world.pieceBytes(piece), () => {
-      if (this.#incoming?.piece === piece) this.#incoming.caughtUp.push(finish);
-      else finish();
-    });
+    const flow = this.#world.network.start(
+      this.#world.path(this.#daemon.setup, child.setup),
+      this.#world.pieceBytes(piece),
+      () => {
+        if (this.#incoming?.piece === piece) this.#incoming.caughtUp.push(finish);
+        else finish();
+      },
+    );
     const sending: Sending = { upload, flow, ending: false };
     this.#sending.add(sending);
     this.#watchEnd(sending);
     const { peerId } = this.#daemon;
-    this.#world.after(this.#world.latencyMs(this.#daemon, child), () => child.beginning(peerId, piece));
+    this.#world.after(this.#world.latencyMs(this.#daemon.setup, child.setup), () => child.beginning(peerId, piece));
     child.receiving.set(`${peerId}/${piece}`, this.#daemon);
     for (const parent of child.receiving.values()) if (parent !== this.#daemon) parent.uploads.recheckGate();
   }
@@ -266,7 +270,7 @@ export class SimulatedUploads {
   #watchEnd(sending: Sending): void {
     const { flow, upload } = sending;
     if (this.#world.options.arm !== 'ours') return;
-    const leadMs = endingLeadMs + 2 * this.#world.latencyMs(this.#daemon, upload.child);
+    const leadMs = endingLeadMs + 2 * this.#world.latencyMs(this.#daemon.setup, upload.child.setup);
     const leftMs = flow.remainingBytes / flow.rate - (this.#world.nowMs - flow.updatedMs) - leadMs;
     if (leftMs > 1) {
       this.#world.after(Math.max(1, leftMs / 2), () => {

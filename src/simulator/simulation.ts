@@ -2,7 +2,7 @@
 import { percentile } from './statistics.ts';
 import { planFaults } from './faults.ts';
 import { defaultSimulation, fluidLimitMs, type SimulationOptions } from './options.ts';
-import { World } from './world.ts';
+import { SimulatedCluster } from './simulated-cluster.ts';
 
 export interface SimulationResult {
   /** Time until the last peer has everything, divided by the fluid limit. */
@@ -32,26 +32,27 @@ export interface SimulationResult {
 
 export function simulate(options: Partial<SimulationOptions>): SimulationResult {
   const complete: SimulationOptions = { ...defaultSimulation, ...options };
-  const world = new World(complete);
-  run(world);
-  return summarise(world);
+  const cluster = new SimulatedCluster(complete);
+  run(cluster);
+  return summarise(cluster);
 }
 
-export function run(world: World): void {
-  const { options, daemons } = world;
+export function run(cluster: SimulatedCluster): void {
+  const { world, daemons } = cluster;
+  const { options } = world;
   for (const daemon of daemons) {
     const atMs = daemon.setup.isSeed
       ? 0
       : 1 + (options.arrivalsMs * (daemon.setup.index - options.seeds)) / options.peers;
     world.at(atMs, () => daemon.start());
   }
-  planFaults(world);
+  planFaults(cluster);
   world.clock.run(options.deadlineMs, () => world.pending === 0);
 }
 
-export function summarise(world: World): SimulationResult {
+export function summarise({ world, daemons }: SimulatedCluster): SimulationResult {
   const { options } = world;
-  const peers = world.daemons.filter((daemon) => !daemon.setup.isSeed && !world.departed.has(daemon));
+  const peers = daemons.filter((daemon) => !daemon.setup.isSeed && !daemon.departed);
   const finished = peers.filter((peer) => peer.finishedMs !== undefined);
   const completions = finished.map((peer) => ((peer.finishedMs ?? 0) - peer.startedMs) / 1000).sort((a, b) => a - b);
   const last = Math.max(0, ...finished.map((peer) => peer.finishedMs ?? 0)) / 1000;

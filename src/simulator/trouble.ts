@@ -4,7 +4,7 @@ import { seededRandom } from '../swarm/random.ts';
 import { randomFaults } from './faults.ts';
 import { defaultSimulation, type SimulationOptions } from './options.ts';
 import { run, type SimulationResult, summarise } from './simulation.ts';
-import { World } from './world.ts';
+import { SimulatedCluster } from './simulated-cluster.ts';
 
 /** Checking after every event would make long runs quadratic. */
 const eventsPerCheck = 20;
@@ -25,12 +25,12 @@ export function randomTrouble(seed: number): SimulationOptions {
 
 /** Throws when an invariant breaks. */
 export function runTrouble(options: SimulationOptions): SimulationResult {
-  const world = new World(options);
+  const cluster = new SimulatedCluster(options);
   let events = 0;
-  world.onEvent = () => {
+  cluster.scheduler.onEvent = (swarm) => {
     events += 1;
-    if (events % eventsPerCheck === 0) assertInvariants(world.swarm);
+    if (events % eventsPerCheck === 0) assertInvariants(swarm);
   };
-  run(world);
-  return summarise(world);
+  run(cluster);
+  return summarise(cluster);
 }
