@@ -207,3 +207,15 @@ test('forbidden priorities get what others hold', () => {
     ['offer-parents'],
   );
 });
+
+test('several that fail at the origin at the same moment are one failure', () => {
+  const seeds = ['seed-1', 'seed-2', 'seed-3'];
+  const swarm = newSwarm(seeds, { stripePieces: 1, originAttempts: 3 });
+  const holders = seeds.flatMap((seed) => leases(register(swarm, seed, 0)));
+  assert.equal(holders.length > 2, true, 'all of them are at the origin');
+  const failure = { permanent: false, error: { message: 'the origin is down' } };
+  for (const seed of seeds) assert.deepEqual(swarm.originFailed(seed, failure, 10), []);
+  assert.equal(swarm.task('task')?.originFailures, 1);
+  assert(leases(swarm.tick(2000)).length > 0, 'after a pause somebody is sent there again');
+  assertInvariants(swarm);
+});

@@ -227,7 +227,8 @@ export class Swarm {
     task.lastOriginError = failure.error;
     // Refused for its credentials only: the origin is well, and whoever has better ones may ask at once.
     const refused = !failure.permanent && credentialStatuses.has(failure.error.details?.statusCode ?? 0);
-    if (!refused) task.originFailures += 1;
+    // several at the origin fail together when it goes down: nobody is sent there in the pause, so that counts once
+    if (!refused && nowMs >= task.quietUntilMs) task.originFailures += 1;
     const pauseMs = this.limits.originRetryMs * 2 ** Math.max(0, task.originFailures - 1);
     if (!refused) task.quietUntilMs = Math.max(task.quietUntilMs, nowMs + pauseMs);
     this.#origin.keepAway(peer, nowMs + pauseMs);
