@@ -39,6 +39,11 @@ export const schedulerConfigSchema = z.object({
       .default('default')
       .describe('how parents are weighed: by measured rates, or by a formula of the original of that version'),
     backToSourceCount: count.default(200).describe('peers that may fetch one task from the origin at a time'),
+    crossZonePeers: z
+      .int()
+      .min(0)
+      .default(0)
+      .describe('peers of one IDC that fetch a task from other IDCs, the rest takes it from them; 0 for all'),
     retryBackToSourceLimit: ignored,
     retryLimit: ignored,
     retryInterval: ignored,

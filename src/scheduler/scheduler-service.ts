@@ -261,6 +261,7 @@ function swarmLimits({ scheduler }: SchedulerConfig, settings: DynamicSettings):
   const { candidateParentLimit, filterParentLimit } = settings;
   return {
     backToSourceCount: scheduler.backToSourceCount,
+    crossZonePeers: scheduler.crossZonePeers,
     pieceDownloadTimeoutMs: scheduler.gc.pieceDownloadTimeout,
     peerTtlMs: scheduler.gc.peerTTL,
     hostTtlMs: scheduler.gc.hostTTL,

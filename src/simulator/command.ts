@@ -48,12 +48,13 @@ export const runSimulate: Command = async (argv, io) => {
     if (io.signal.aborted) break;
     const result = simulate(options);
     const { completions: _, uplinkUse: __, ...figures } = result;
-    const { arm, peers, contentBytes, seed } = { ...defaultSimulation, ...options };
-    const curve = { arm, peers, contentBytes, result };
+    const { arm, peers, contentBytes, seed, limits } = { ...defaultSimulation, ...options };
+    const crossZonePeers = limits?.crossZonePeers ?? 0;
+    const curve = { arm, peers, contentBytes, crossZonePeers, result };
     curves.push(curve);
     io.stdout.write(
       values.json === true
-        ? `${JSON.stringify({ arm, peers, contentBytes, seed, ...figures })}\n`
+        ? `${JSON.stringify({ arm, peers, contentBytes, crossZonePeers, seed, ...figures })}\n`
         : `${rowOf(curve)}\n`,
     );
   }
@@ -78,6 +79,7 @@ const columns = [
   'max',
   'copies',
   'requests',
+  'crossed',
   'unfinished',
 ];
 const heading = row(columns);
@@ -94,6 +96,7 @@ function rowOf(curve: Curve): string {
     ...[result.speed.min, result.speed.mean, result.speed.max].map((rate) => (rate / 1e6).toFixed(1)),
     result.originCopies.toFixed(3),
     String(result.originRequests),
+    result.crossZoneCopies?.toFixed(2) ?? '–',
     String(result.unfinished),
   ]);
 }

@@ -6,6 +6,8 @@ export interface Curve {
   readonly arm: string;
   readonly peers: number;
   readonly contentBytes: number;
+  /** 0: everybody may cross between zones. */
+  readonly crossZonePeers: number;
   readonly result: SimulationResult;
 }
 
@@ -102,8 +104,9 @@ function overPeers(
   return Array.from(lines, ([label, points]) => ({ label, dashed, points: points.sort((a, b) => a[0] - b[0]) }));
 }
 
-export function nameOf({ arm, peers, contentBytes }: Omit<Curve, 'result'>): string {
-  return `${arm}, ${megabytes(contentBytes)} to ${peers}`;
+export function nameOf({ arm, peers, contentBytes, crossZonePeers }: Omit<Curve, 'result'>): string {
+  const run = `${arm}, ${megabytes(contentBytes)} to ${peers}`;
+  return crossZonePeers > 0 ? `${run}, ${crossZonePeers} cross` : run;
 }
 
 function megabytes(bytes: number): string {

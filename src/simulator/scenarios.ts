@@ -56,14 +56,13 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     },
   },
   'two-zones': {
-    about: 'two zones joined by a link of one node’s speed',
-    runs: [
-      {
-        peers: 100,
-        contentBytes: 1000 * megabyte,
-        zones: { count: 2, betweenBytesPerSec: 100 * megabyte, latencyMs: 5 },
-      },
-    ],
+    about: 'two zones joined by a link of one node’s speed, which everybody may cross, then four nodes of each',
+    runs: [0, 4].map((crossZonePeers) => ({
+      peers: 100,
+      contentBytes: 1000 * megabyte,
+      zones: { count: 2, betweenBytesPerSec: 100 * megabyte, latencyMs: 5 },
+      limits: { crossZonePeers },
+    })),
   },
   'flash-crowd': { about: '1000 nodes at once', runs: [{ peers: 1000, contentBytes: 200 * megabyte }] },
   rolling: {

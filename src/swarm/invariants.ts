@@ -106,11 +106,14 @@ function assertHolders(task: Readonly<Task>): void {
 }
 
 function assertIndexes(task: Readonly<Task>): void {
-  for (const index of [task.servers, task.traders]) {
+  const zones = Array.from(task.zones.values());
+  for (const index of [task, ...zones].flatMap(({ servers, traders }) => [servers, traders])) {
     for (let place = 0; place < index.size; place += 1) {
       const peer = index.at(place);
       assert(peer && task.peers.get(peer.id) === peer, 'a dead peer is still chosen from');
     }
   }
+  for (const { gates } of zones)
+    for (const peer of gates) assert.equal(task.peers.get(peer.id), peer, 'a dead peer is a gate');
   for (const peer of task.waiting) assert.equal(task.peers.get(peer.id), peer, 'a dead peer waits');
 }

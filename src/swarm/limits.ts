@@ -26,6 +26,10 @@ export interface SwarmLimits {
   readonly largePieceBytes: number;
   /** Exchange neighbours a peer accepts at most. */
   readonly exchangeLimit: number;
+  /** Peers of one data centre (IDC) that fetch a task from others, the rest take it from them; 0: everybody may (scheduler.crossZonePeers). */
+  readonly crossZonePeers: number;
+  /** Whoever has waited so long for a parent of its own data centre gets one of another. */
+  readonly crossAfterMs: number;
 
   /** A lease whose holder reports no progress for so long goes to somebody else. */
   readonly leaseStallMs: number;
@@ -84,6 +88,8 @@ export const defaultSwarmLimits: SwarmLimits = {
   exchangeLargeFactor: 2,
   largePieceBytes: 16 * 2 ** 20,
   exchangeLimit: 80,
+  crossZonePeers: 0,
+  crossAfterMs: 1000,
   leaseStallMs: 10_000,
   originRetryMs: 1000,
   originAttempts: 5,

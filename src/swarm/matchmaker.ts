@@ -14,9 +14,13 @@ import type { Outbox } from './outbox.ts';
 import { type Random, randomIndex } from './random.ts';
 import type { Edge, Host, Peer, Task } from './records.ts';
 import { isDownloading } from './states.ts';
+import { isFar, type Reach, Zones } from './zones.ts';
 
 /** `swarm`: backbone and exchange. `dag`: several parents, acyclic. `tree`: one parent. The last two are there to compare with. */
 export type SwarmMode = 'swarm' | 'dag' | 'tree';
+
+/** Draws for the far neighbours of one gate. */
+const farDraws = 20;
 
 export class Matchmaker {
   readonly #mode: SwarmMode;
@@ -24,6 +28,7 @@ export class Matchmaker {
   readonly #evaluate: Evaluator;
   readonly #random: Random;
   readonly #out: Outbox;
+  readonly #zones: Zones;
 
   constructor(options: { mode: SwarmMode; limits: SwarmLimits; evaluate: Evaluator; random: Random; out: Outbox }) {
     this.#mode = options.mode;
@@ -31,6 +36,7 @@ export class Matchmaker {
     this.#evaluate = options.evaluate;
     this.#random = options.random;
     this.#out = options.out;
+    this.#zones = new Zones(options.limits);
   }
 
   /** Fills the peer's backbone parents; false when it should be looked at again. */
@@ -41,7 +47,7 @@ export class Matchmaker {
       const parent = this.#chooseBackbone(child, nowMs);
       if (!parent) break;
       this.#join(parent, child, 'backbone');
-      if (this.#trades(parent) && this.#trades(child) && takesFromPeers(parent) && !parent.parents.has(child.id))
+      if (this.#trades(parent) && this.#trades(child) && takesFromPeers(parent) && this.#mayTake(parent, child, nowMs))
         this.#join(child, parent, 'exchange');
     }
     this.refresh(child);
@@ -52,13 +58,14 @@ export class Matchmaker {
   /** Tops the exchange neighbours of a peer up. */
   addExchange(child: Peer, nowMs: number): void {
     if (!this.#trades(child) || !takesFromPeers(child)) return;
-    const traders = child.task.traders;
+    this.#joinFar(child, nowMs);
+    const { traders } = this.#reach(child, nowMs);
     const { target } = this.#neighbours(child.task);
     for (let attempt = 0; attempt < target * 2 && child.parents.size < target; attempt += 1) {
       const parent = this.#chooseTrader(traders, child, nowMs);
       if (!parent) continue;
       this.#join(parent, child, 'exchange');
-      if (takesFromPeers(parent) && !parent.parents.has(child.id)) this.#join(child, parent, 'exchange');
+      if (takesFromPeers(parent) && this.#mayTake(parent, child, nowMs)) this.#join(child, parent, 'exchange');
       this.refresh(parent);
     }
     this.refresh(child);
@@ -77,13 +84,7 @@ export class Matchmaker {
     let left = this.#limits.introductions;
     for (const parent of child.task.peers.values()) {
       if (left === 0) break;
-      if (!parent.pieces.has(piece) || !parent.sharing || parent.host === child.host || child.parents.has(parent.id))
-        continue;
-      if (
-        !this.#trades(parent) ||
-        (child.blocked.get(parent.id) ?? 0) > nowMs ||
-        parent.host.quarantinedUntilMs > nowMs
-      )
+      if (!parent.pieces.has(piece) || !parent.sharing || !this.#trades(parent) || !mayBeParent(parent, child, nowMs))
         continue;
       this.#join(parent, child, 'exchange');
       left -= 1;
@@ -110,10 +111,14 @@ export class Matchmaker {
     const alive =
       task.peers.get(peer.id) === peer && (isDownloading(peer.state) || peer.state === 'Succeeded') && peer.sharing;
     const serves = alive && (isRoot(peer) || peer.backboneParents > 0) && freeSlots(peer) > 0 && this.#hasRoom(peer);
-    if (serves) task.servers.add(peer);
-    else task.servers.delete(peer);
-    if (alive && this.#trades(peer) && peer.exchangeChildren < this.#neighbours(task).limit) task.traders.add(peer);
-    else task.traders.delete(peer);
+    const trades = alive && this.#trades(peer) && peer.exchangeChildren < this.#neighbours(task).limit;
+    for (const { servers, traders } of this.#zones.indexesOf(peer)) {
+      if (serves) servers.add(peer);
+      else servers.delete(peer);
+      if (trades) traders.add(peer);
+      else traders.delete(peer);
+    }
+    this.#zones.changed(peer, alive);
   }
 
   /** Content in large pieces goes to more neighbours. */
@@ -126,6 +131,26 @@ export class Matchmaker {
   #backboneWanted(child: Peer): number {
     if (this.#mode === 'tree') return 1;
     return this.#trades(child) ? this.#limits.backboneParents : this.#limits.candidateParentLimit;
+  }
+
+  #reach(child: Peer, nowMs: number): Reach {
+    return this.#trades(child) ? this.#zones.reach(child, nowMs) : child.task;
+  }
+
+  /** It is no parent of the child yet, and near enough. */
+  #mayTake(child: Peer, parent: Peer, nowMs: number): boolean {
+    return !child.parents.has(parent.id) && this.#zones.mayTake(child, parent, nowMs);
+  }
+
+  /** Gates on both sides of a thin line get to know who is on the other. */
+  #joinFar(peer: Peer, nowMs: number): void {
+    for (const gate of this.#zones.gatesBeyond(peer))
+      if (takesFromPeers(gate) && mayBeParent(peer, gate, nowMs)) this.#join(peer, gate, 'exchange');
+    const { traders } = peer.task;
+    for (let draw = 0; draw < farDraws && this.#zones.lacksFar(peer); draw += 1) {
+      const parent = traders.at(randomIndex(this.#random, traders.size));
+      if (parent && isFar(peer, parent) && mayBeParent(parent, peer, nowMs)) this.#join(parent, peer, 'exchange');
+    }
   }
 
   #hasRoom(peer: Peer): boolean {
@@ -154,7 +179,7 @@ export class Matchmaker {
 
   /** Few servers: all are looked at. Many: the better of two that are not refused, out of a bounded number of draws. */
   #chooseBackbone(child: Peer, nowMs: number): Peer | undefined {
-    const servers = child.task.servers;
+    const { servers } = this.#reach(child, nowMs);
     const limit = this.#limits.filterParentLimit;
     const all = servers.size <= limit;
     let best: Peer | undefined;
@@ -175,14 +200,19 @@ export class Matchmaker {
     let bestScore = Number.NEGATIVE_INFINITY;
     for (let draw = 0; draw < 2 && traders.size > 0; draw += 1) {
       const candidate = traders.at(randomIndex(this.#random, traders.size));
-      if (!candidate || candidate.host === child.host || child.parents.has(candidate.id)) continue;
-      if ((child.blocked.get(candidate.id) ?? 0) > nowMs || candidate.host.quarantinedUntilMs > nowMs) continue;
+      if (!candidate || !mayBeParent(candidate, child, nowMs)) continue;
       const score =
         affinity(child.host, candidate.host) - candidate.exchangeChildren / this.#neighbours(candidate.task).limit;
       if (score > bestScore) [best, bestScore] = [candidate, score];
     }
     return best;
   }
+}
+
+/** As one more neighbour, whatever it holds. */
+function mayBeParent(parent: Peer, child: Peer, nowMs: number): boolean {
+  if (parent.host === child.host || child.parents.has(parent.id)) return false;
+  return (child.blocked.get(parent.id) ?? 0) <= nowMs && parent.host.quarantinedUntilMs <= nowMs;
 }
 
 /** Needs no parent: complete, or fetching from the origin. */

@@ -4,6 +4,7 @@ import type { HostInfo, OriginError, PeerFeatures, TaskLayout } from './events.t
 import type { PieceSet } from './piece-set.ts';
 import type { PeerState, TaskState } from './states.ts';
 import type { IndexedSet } from './indexed-set.ts';
+import type { Zone } from './zones.ts';
 
 export interface Host {
   info: HostInfo;
@@ -50,6 +51,8 @@ export interface Task {
   readonly servers: IndexedSet<Peer>;
   /** Incomplete peers that trade both ways. */
   readonly traders: IndexedSet<Peer>;
+  /** By name; kept only where few peers cross from one to another. */
+  readonly zones: Map<string, Zone>;
   /** How many peers hold each piece. */
   holders: Uint32Array;
   readonly leases: Map<number, Lease>;
@@ -68,6 +71,8 @@ export interface Peer {
   readonly id: string;
   readonly task: Task;
   readonly host: Host;
+  /** Data centre of its host when it registered, in lower case; '' when that is not known. */
+  readonly zone: string;
   readonly features: PeerFeatures;
   readonly priority: number;
   readonly range: { readonly start: number; readonly length: number } | undefined;

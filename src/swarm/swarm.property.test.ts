@@ -101,14 +101,21 @@ function apply(swarm: Swarm, [kind, hostNumber, taskNumber, detail]: Step, nowMs
   }
 }
 
-for (const mode of ['swarm', 'dag', 'tree'] satisfies SwarmMode[]) {
-  test(`invariants hold after every event in ${mode} mode`, () => {
+const beds: readonly (readonly [SwarmMode, crossZonePeers: number])[] = [
+  ['swarm', 0],
+  ['swarm', 1],
+  ['dag', 0],
+  ['tree', 0],
+];
+
+for (const [mode, crossZonePeers] of beds) {
+  test(`invariants hold after every event in ${mode} mode, ${crossZonePeers || 'all'} crossing between zones`, () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), fc.integer(), (steps, seed) => {
         const swarm = new Swarm({
           random: seededRandom(seed),
           mode,
-          limits: { backboneChildren: 2, exchangeTarget: 3, exchangeLimit: 4 },
+          limits: { backboneChildren: 2, exchangeTarget: 3, exchangeLimit: 4, crossZonePeers },
         });
         let nowMs = 0;
         for (let number = 0; number < hostCount; number += 1) swarm.announceHost(host(number), nowMs);

@@ -4,6 +4,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { DfdaemonConfig } from '../../src/dfdaemon/config.ts';
 import { daemonLimits } from '../../src/dfdaemon/limits.ts';
 import { CorruptingPeer } from '../support/corrupting-peer.ts';
 import { HoldingRelay } from '../support/holding-relay.ts';
@@ -105,6 +106,26 @@ describe('a swarm', { timeout: 400_000 }, () => {
     const receipt = await scene.swarm.download(late, { url, outputPath });
     assert.deepEqual(readFileSync(outputPath), content);
     assert.equal(receipt.bytesFromOrigin, 0);
+  });
+
+  test('over two data centres with one node of each that crosses', async () => {
+    await using origin = await HttpOrigin.start();
+    await using swarm = await LocalSwarm.create();
+    await swarm.startScheduler(0, '{addr: ""}', '{crossZonePeers: 1}');
+    const placed = (idc: string) => ({
+      adjust: (config: DfdaemonConfig) => ({ ...config, host: { ...config.host, idc } }),
+    });
+    await swarm.startDaemon('seed', { seed: true, ...placed('west') });
+    const east = await Promise.all(
+      ['east-0', 'east-1', 'east-2', 'east-3'].map((name) => swarm.startDaemon(name, placed('east'))),
+    );
+    const url = origin.add('/file', { content });
+    const receipts = await Promise.all(east.map((daemon) => swarm.download(daemon, { url, digest })));
+    const crossed = receipts.filter(({ parents }) => parents.some(({ hostName }) => hostName === 'seed'));
+    assert.equal(crossed.length, 1, JSON.stringify(receipts.map(({ parents }) => parents)));
+    const bytes = crossed[0]?.parents.reduce((sum, parent) => sum + (parent.hostName === 'seed' ? parent.bytes : 0), 0);
+    assert.equal(bytes, content.length, 'each byte crossed once');
+    assert.equal(originBytes(origin, '/file'), content.length);
   });
 
   test('outlives its seed, killed half-way', async () => {

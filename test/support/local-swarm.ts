@@ -54,12 +54,12 @@ export class LocalSwarm implements AsyncDisposable {
 
   /**
    * Resolves with its address. @param port 0 for any; a fixed one to restart at the same address.
-   * @param manager the section of that name, as YAML.
+   * @param manager the section of that name, as YAML; so is `scheduler`.
    */
-  async startScheduler(port = 0, manager = '{addr: ""}'): Promise<string> {
+  async startScheduler(port = 0, manager = '{addr: ""}', scheduler = '{}'): Promise<string> {
     const name = `scheduler-${this.#schedulers.size}`;
     const server = `{port: ${port}, host: ${name}, listenIP: 127.0.0.1, advertiseIP: 127.0.0.1, cacheDir: ${this.directory.join(name)}}`;
-    const yaml = `server: ${server}\nmanager: ${manager}\n`;
+    const yaml = `server: ${server}\nmanager: ${manager}\nscheduler: ${scheduler}\n`;
     const service = await SchedulerService.create(parseConfig(schedulerConfigSchema, yaml, 'scheduler.yaml').config, {
       logger,
     });

@@ -1,0 +1,95 @@
+/**
+ * Data centres whose lines to each other are thin or cost money: with `crossZonePeers` set, only so many peers of each fetch a
+ * task from elsewhere, its gates, and the rest take the pieces from them and from each other. One set of zones per task.
+ *
+ * What is read in part, or by a host that does not say where it is, is free of this: nobody near may want the same pieces.
+ */
+import { IndexedSet } from './indexed-set.ts';
+import type { SwarmLimits } from './limits.ts';
+import type { Peer, Task } from './records.ts';
+import { isDownloading } from './states.ts';
+
+/** Among whom a child may look for parents. */
+export type Reach = Pick<Task, 'servers' | 'traders'>;
+
+/** The peers of a task in one data centre. */
+export interface Zone extends Reach {
+  readonly gates: Set<Peer>;
+}
+
+/** Far neighbours of a gate: enough that one of them has what is new. */
+const farNeighbours = 10;
+
+export class Zones {
+  readonly #limits: SwarmLimits;
+
+  constructor(limits: SwarmLimits) {
+    this.#limits = limits;
+  }
+
+  get #isOn(): boolean {
+    return this.#limits.crossZonePeers > 0;
+  }
+
+  /** Every index the peer belongs to. */
+  indexesOf(peer: Peer): readonly Reach[] {
+    return this.#isOn ? [peer.task, zoneOf(peer)] : [peer.task];
+  }
+
+  /** Only who downloads and passes pieces on is a gate; another takes the place when somebody looks for parents. */
+  changed(peer: Peer, alive: boolean): void {
+    if (!this.#isOn || (alive && isDownloading(peer.state))) return;
+    const { servers, traders, gates } = zoneOf(peer);
+    gates.delete(peer);
+    if (servers.size + traders.size + gates.size === 0) peer.task.zones.delete(peer.zone);
+  }
+
+  /** Everybody, or those of its own data centre. Makes the child a gate while there are too few. */
+  reach(child: Peer, nowMs: number): Reach {
+    const { task } = child;
+    if (!this.#isOn || child.range || child.zone === '') return task;
+    const zone = zoneOf(child);
+    if (child.sharing && isDownloading(child.state) && zone.gates.size < this.#limits.crossZonePeers)
+      zone.gates.add(child);
+    return zone.gates.has(child) || this.#isStuck(child, nowMs) ? task : zone;
+  }
+
+  mayTake(child: Peer, parent: Peer, nowMs: number): boolean {
+    return !this.#isOn || !isFar(child, parent) || this.reach(child, nowMs) === child.task;
+  }
+
+  /** Gates of other data centres that could do with this one as a neighbour. */
+  *gatesBeyond(parent: Peer): Iterable<Peer> {
+    if (!this.#isOn) return;
+    for (const [name, { gates }] of parent.task.zones) {
+      if (name === parent.zone) continue;
+      for (const gate of gates) if (this.lacksFar(gate)) yield gate;
+    }
+  }
+
+  /** A gate with too few neighbours in other data centres. */
+  lacksFar(peer: Peer): boolean {
+    if (!this.#isOn || !zoneOf(peer).gates.has(peer)) return false;
+    let far = 0;
+    for (const { parent } of peer.parents.values()) if (isFar(peer, parent)) far += 1;
+    return far < farNeighbours;
+  }
+
+  #isStuck(child: Peer, nowMs: number): boolean {
+    const waits = child.task.waiting.has(child) && child.backboneParents === 0;
+    return waits && nowMs >= child.waitingSinceMs + this.#limits.crossAfterMs;
+  }
+}
+
+export function isFar(a: Peer, b: Peer): boolean {
+  return a.zone !== b.zone;
+}
+
+function zoneOf({ task: { zones }, zone: name }: Peer): Zone {
+  let zone = zones.get(name);
+  if (!zone) {
+    zone = { servers: new IndexedSet(), traders: new IndexedSet(), gates: new Set() };
+    zones.set(name, zone);
+  }
+  return zone;
+}
