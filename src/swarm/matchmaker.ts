@@ -47,7 +47,7 @@ export class Matchmaker {
       const parent = this.#chooseBackbone(child, nowMs);
       if (!parent) break;
       this.#join(parent, child, 'backbone');
-      if (this.#trades(parent) && this.#trades(child) && takesFromPeers(parent) && this.#mayTake(parent, child, nowMs))
+      if (this.#trades(parent) && this.#trades(child) && takesFromPeers(parent) && this.#mayTake(parent, child))
         this.#join(child, parent, 'exchange');
     }
     this.refresh(child);
@@ -59,13 +59,13 @@ export class Matchmaker {
   addExchange(child: Peer, nowMs: number): void {
     if (!this.#trades(child) || !takesFromPeers(child)) return;
     this.#joinFar(child, nowMs);
-    const { traders } = this.#reach(child, nowMs);
+    const { traders } = this.#reach(child);
     const { target } = this.#neighbours(child.task);
     for (let attempt = 0; attempt < target * 2 && child.parents.size < target; attempt += 1) {
       const parent = this.#chooseTrader(traders, child, nowMs);
       if (!parent) continue;
       this.#join(parent, child, 'exchange');
-      if (takesFromPeers(parent) && this.#mayTake(parent, child, nowMs)) this.#join(child, parent, 'exchange');
+      if (takesFromPeers(parent) && this.#mayTake(parent, child)) this.#join(child, parent, 'exchange');
       this.refresh(parent);
     }
     this.refresh(child);
@@ -110,7 +110,7 @@ export class Matchmaker {
     const { task } = peer;
     const alive =
       task.peers.get(peer.id) === peer && (isDownloading(peer.state) || peer.state === 'Succeeded') && peer.sharing;
-    const serves = alive && (isRoot(peer) || peer.backboneParents > 0) && freeSlots(peer) > 0 && this.#hasRoom(peer);
+    const serves = alive && leadsToRoot(peer) && freeSlots(peer) > 0 && this.#hasRoom(peer);
     const trades = alive && this.#trades(peer) && peer.exchangeChildren < this.#neighbours(task).limit;
     for (const { servers, traders } of this.#zones.indexesOf(peer)) {
       if (serves) servers.add(peer);
@@ -133,13 +133,13 @@ export class Matchmaker {
     return this.#trades(child) ? this.#limits.backboneParents : this.#limits.candidateParentLimit;
   }
 
-  #reach(child: Peer, nowMs: number): Reach {
-    return this.#trades(child) ? this.#zones.reach(child, nowMs) : child.task;
+  #reach(child: Peer): Reach {
+    return this.#trades(child) ? this.#zones.reach(child) : child.task;
   }
 
   /** It is no parent of the child yet, and near enough. */
-  #mayTake(child: Peer, parent: Peer, nowMs: number): boolean {
-    return !child.parents.has(parent.id) && this.#zones.mayTake(child, parent, nowMs);
+  #mayTake(child: Peer, parent: Peer): boolean {
+    return !child.parents.has(parent.id) && this.#zones.mayTake(child, parent);
   }
 
   /** Gates on both sides of a thin line get to know who is on the other. */
@@ -177,9 +177,22 @@ export class Matchmaker {
     for (const peer of host.peers) this.refresh(peer);
   }
 
-  /** Few servers: all are looked at. Many: the better of two that are not refused, out of a bounded number of draws. */
   #chooseBackbone(child: Peer, nowMs: number): Peer | undefined {
-    const { servers } = this.#reach(child, nowMs);
+    const reach = this.#reach(child);
+    const parent = this.#chooseServer(reach.servers, child, nowMs);
+    if (parent || reach === child.task || !this.#mayLookFurther(child, nowMs)) return parent;
+    return this.#chooseServer(child.task.servers, child, nowMs);
+  }
+
+  /** It has found nobody nearby who leads to a root for long enough. */
+  #mayLookFurther(child: Peer, nowMs: number): boolean {
+    if (!child.task.waiting.has(child) || nowMs < child.waitingSinceMs + this.#limits.crossAfterMs) return false;
+    for (const { parent } of child.parents.values()) if (leadsToRoot(parent)) return false;
+    return true;
+  }
+
+  /** Few servers: all are looked at. Many: the better of two that are not refused, out of a bounded number of draws. */
+  #chooseServer(servers: IndexedSet<Peer>, child: Peer, nowMs: number): Peer | undefined {
     const limit = this.#limits.filterParentLimit;
     const all = servers.size <= limit;
     let best: Peer | undefined;
@@ -218,6 +231,10 @@ function mayBeParent(parent: Peer, child: Peer, nowMs: number): boolean {
 /** Needs no parent: complete, or fetching from the origin. */
 export function isRoot(peer: Peer): boolean {
   return peer.state === 'Succeeded' || peer.lease !== undefined || hasAllWanted(peer);
+}
+
+function leadsToRoot(peer: Peer): boolean {
+  return isRoot(peer) || peer.backboneParents > 0;
 }
 
 function hasAllWanted({ task, wanted, pieces }: Peer): boolean {

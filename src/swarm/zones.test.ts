@@ -105,6 +105,15 @@ test('whoever gets no parent nearby gets one far away in the end', () => {
   assertInvariants(swarm);
 });
 
+test('a wait for the first source does not make everybody cross', () => {
+  const swarm = new Swarm({ random: seededRandom(1), limits: { crossZonePeers: 2, crossAfterMs: 1000 } });
+  announce(swarm, 'west-seed');
+  for (const name of east) register(swarm, name, 0, { disableBackToSource: true });
+  register(swarm, 'west-seed', 5000, { needBackToSource: true });
+  for (const name of east) assert(parentsOf(swarm, name).length > 0, `${name} has no parent`);
+  assert.equal(crossing(swarm, east).length, 2);
+});
+
 test('who reads a part, and who does not say where it is, crosses all the same', () => {
   const swarm = crowd(1, ['east-0']);
   register(swarm, 'east-1', 4, { range: { start: 0, length: 2 ** 20 } });

@@ -45,17 +45,17 @@ export class Zones {
   }
 
   /** Everybody, or those of its own data centre. Makes the child a gate while there are too few. */
-  reach(child: Peer, nowMs: number): Reach {
+  reach(child: Peer): Reach {
     const { task } = child;
     if (!this.#isOn || child.range || child.zone === '') return task;
     const zone = zoneOf(child);
     if (child.sharing && isDownloading(child.state) && zone.gates.size < this.#limits.crossZonePeers)
       zone.gates.add(child);
-    return zone.gates.has(child) || this.#isStuck(child, nowMs) ? task : zone;
+    return zone.gates.has(child) ? task : zone;
   }
 
-  mayTake(child: Peer, parent: Peer, nowMs: number): boolean {
-    return !this.#isOn || !isFar(child, parent) || this.reach(child, nowMs) === child.task;
+  mayTake(child: Peer, parent: Peer): boolean {
+    return !this.#isOn || !isFar(child, parent) || this.reach(child) === child.task;
   }
 
   /** Gates of other data centres that could do with this one as a neighbour. */
@@ -73,11 +73,6 @@ export class Zones {
     let far = 0;
     for (const { parent } of peer.parents.values()) if (isFar(peer, parent)) far += 1;
     return far < farNeighbours;
-  }
-
-  #isStuck(child: Peer, nowMs: number): boolean {
-    const waits = child.task.waiting.has(child) && child.backboneParents === 0;
-    return waits && nowMs >= child.waitingSinceMs + this.#limits.crossAfterMs;
   }
 }
 
