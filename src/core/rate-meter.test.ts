@@ -16,3 +16,10 @@ test('a long pause leaves nothing behind', () => {
   meter.add(1000, 100_000);
   assert(meter.bytesPerSec(100_000) < 20_000);
 });
+
+test('the latest rate follows a change at once', () => {
+  const meter = new RateMeter();
+  for (let nowMs = 0; nowMs < 1000; nowMs += 1) meter.add(nowMs < 900 ? 1000 : 100, nowMs);
+  assert(Math.abs(meter.latestBytesPerSec(999) - 1e5) < 2e3, `${meter.latestBytesPerSec(999)}`);
+  assert(meter.bytesPerSec(999) > 5e5);
+});

@@ -1,6 +1,7 @@
 /** Bytes per second over the last moments: what a line carries now, not on average. */
 const bucketMs = 25;
 const buckets = 10;
+const latestBuckets = 3;
 
 export class RateMeter {
   readonly #bytes = new Float64Array(buckets);
@@ -12,11 +13,23 @@ export class RateMeter {
     this.#bytes[place] = (this.#bytes[place] ?? 0) + bytes;
   }
 
+  /** Over 225 to 250 ms. */
   bytesPerSec(nowMs: number): number {
+    return this.#mean(buckets, nowMs);
+  }
+
+  /** Over 50 to 75 ms: it wavers, and shows at once that a line has become idle. */
+  latestBytesPerSec(nowMs: number): number {
+    return this.#mean(latestBuckets, nowMs);
+  }
+
+  #mean(count: number, nowMs: number): number {
     const newest = this.#moveTo(nowMs);
-    const sum = this.#bytes.reduce((total, bytes) => total + bytes, 0);
+    let sum = 0;
+    for (let back = 0; back < Math.min(count, newest + 1); back += 1)
+      sum += this.#bytes[(newest - back) % buckets] ?? 0;
     // the newest bucket is not full yet
-    return (sum * 1000) / ((buckets - 1) * bucketMs + (nowMs - newest * bucketMs));
+    return (sum * 1000) / ((count - 1) * bucketMs + (nowMs - newest * bucketMs));
   }
 
   #moveTo(nowMs: number): number {

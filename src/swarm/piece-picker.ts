@@ -67,6 +67,7 @@ export class PiecePicker {
   readonly #governor: RateGovernor;
   readonly #spare = new SpareLines();
   #rateBytesPerSec = 0;
+  #latestBytesPerSec = 0;
 
   constructor(options: PickerOptions) {
     this.#limits = { ...defaultPickerLimits, ...options.limits };
@@ -108,8 +109,9 @@ export class PiecePicker {
    * Would ask this parent for something now: what the parent just announced is worth a call of next(). Most announcements
    * are not, and this costs far less.
    */
-  wouldAsk(parentId: string, nowMs: number, rateBytesPerSec = 0): boolean {
+  wouldAsk(parentId: string, nowMs: number, rateBytesPerSec = 0, latestBytesPerSec = rateBytesPerSec): boolean {
     this.#rateBytesPerSec = rateBytesPerSec;
+    this.#latestBytesPerSec = latestBytesPerSec;
     if (this.#requests.waiting >= this.#limits.maxWaiting) return false;
     const parent = this.#parents.get(parentId);
     if (!parent || !this.#parents.mayAsk(parent, nowMs) || !this.#hasRoom(nowMs)) return false;
@@ -229,10 +231,11 @@ export class PiecePicker {
 
   /**
    * Requests to start now. Every one of them counts as in flight from here on. `rateBytesPerSec`: what all running
-   * requests bring in together now, by which the picker judges whether one more would help.
+   * requests bring in together now, by which the picker judges whether one more would help; `latestBytesPerSec`: in the last 75 ms.
    */
-  next(nowMs: number, rateBytesPerSec = 0): PieceRequest[] {
+  next(nowMs: number, rateBytesPerSec = 0, latestBytesPerSec = rateBytesPerSec): PieceRequest[] {
     this.#rateBytesPerSec = rateBytesPerSec;
+    this.#latestBytesPerSec = latestBytesPerSec;
     this.#requests.setLateAside(nowMs - this.#limits.answerMs);
     const started: PieceRequest[] = [];
     for (const [piece, parentId] of this.#offers) {
@@ -267,7 +270,7 @@ export class PiecePicker {
     const { running, waiting } = this.#requests;
     if (running >= this.#limits.maxRunning || waiting >= this.#limits.maxWaiting) return false;
     return (
-      this.#governor.mayAdd(running, nowMs, this.#rateBytesPerSec) ||
+      this.#governor.mayAdd(running, nowMs, this.#rateBytesPerSec, this.#latestBytesPerSec) ||
       running <= this.#spare.welcome(nowMs, this.#rateBytesPerSec, () => this.#parents.idleShare(this.#open))
     );
   }

@@ -36,3 +36,13 @@ test('an unknown line has room while one more brings more', () => {
   governor.added(1, 0, 500);
   assert(governor.mayAdd(2, 100, 600));
 });
+
+test('a line that was seen to carry twice as much has room at once', () => {
+  const governor = new RateGovernor();
+  governor.added(0, 0, 0);
+  assert.equal(governor.mayAdd(1, 100, 1000), false, 'too soon to say whether one more would help');
+  governor.added(0, 200, 1000);
+  assert.equal(governor.mayAdd(1, 274, 900, 300), false, 'the latest rate is still that of the last transfer');
+  assert.equal(governor.mayAdd(1, 275, 900, 500), false);
+  assert(governor.mayAdd(1, 275, 900, 499));
+});

@@ -6,6 +6,8 @@
  * The capacity may be given; infinite means that one more is always welcome. Otherwise it is learned: a transfer that was
  * added and raised the total by less than `helpfulShare` shows that the line was full, at the most it was seen to carry;
  * that is believed for `believeMs`, then tried again. Measured rates waver, so a line counts as idle only well below.
+ * One that carries less than half of the most it was seen to carry lately has room all the same: what runs on it is slow for
+ * a reason at its other end.
  */
 export interface RateGovernorOptions {
   readonly capacityBytesPerSec?: number | undefined;
@@ -15,6 +17,7 @@ export interface RateGovernorOptions {
 
 const idleShareKnown = 0.1;
 const idleShareLearned = 0.25;
+const slowShare = 0.5;
 const helpfulShare = 0.1;
 const believeMs = 10_000;
 /**
@@ -23,6 +26,8 @@ const believeMs = 10_000;
  */
 const settleMsKnown = 20;
 const settleMsLearned = 1000;
+/** The latest rate is of the transfers that run now when the last of them began before. */
+const latestMs = 75;
 
 export class RateGovernor {
   readonly #capacity: number | undefined;
@@ -41,11 +46,13 @@ export class RateGovernor {
     this.#settleMs = options.settleMs ?? (this.#capacity === undefined ? settleMsLearned : settleMsKnown);
   }
 
-  /** `running` transfers achieve `rateBytesPerSec` together now. */
-  mayAdd(running: number, nowMs: number, rateBytesPerSec: number): boolean {
+  /** `running` transfers achieve `rateBytesPerSec` together now, and `latestBytesPerSec` in the last 75 ms. */
+  mayAdd(running: number, nowMs: number, rateBytesPerSec: number, latestBytesPerSec = rateBytesPerSec): boolean {
     if (running === 0 || this.#capacity === Number.POSITIVE_INFINITY) return true;
     this.#see(rateBytesPerSec, nowMs);
-    if (nowMs - this.#lastAddedMs < this.#settleMs) return false;
+    const sinceMs = nowMs - this.#lastAddedMs;
+    if (this.#capacity === undefined && sinceMs >= latestMs && latestBytesPerSec < this.#best * slowShare) return true;
+    if (sinceMs < this.#settleMs) return false;
     this.#judge(nowMs, rateBytesPerSec);
     const capacity = this.#capacity ?? (nowMs < this.#learnedUntilMs ? this.#learned : Number.POSITIVE_INFINITY);
     return rateBytesPerSec <= capacity * (1 - (this.#capacity === undefined ? idleShareLearned : idleShareKnown));

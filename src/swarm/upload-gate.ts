@@ -58,11 +58,13 @@ export class UploadGate<T extends UploadRequest> {
     return this.#waiting.length;
   }
 
-  /** False: answer `busy`. True: it is taken, and `start` will return it sooner or later. `rateBytesPerSec`: what all running uploads achieve now. */
-  request(request: T, nowMs: number, rateBytesPerSec: number): boolean {
+  /** False: answer `busy`. True: it is taken, and `start` will return it sooner or later. `rateBytesPerSec`: what all running uploads achieve now, `latestBytesPerSec` in the last 75 ms. */
+  request(request: T, nowMs: number, rateBytesPerSec: number, latestBytesPerSec = rateBytesPerSec): boolean {
     const room = request.patient === true ? maxPatient : this.atOrigin ? maxWaitingAtOrigin : 0;
-    if (this.#waiting.length >= room && !(this.#waiting.length === 0 && this.#mayStart(nowMs, rateBytesPerSec)))
-      return false;
+    if (this.#waiting.length >= room) {
+      const starts = this.#waiting.length === 0 && this.#mayStart(nowMs, rateBytesPerSec, latestBytesPerSec);
+      if (!starts) return false;
+    }
     this.#waiting.push(request);
     return true;
   }
@@ -82,8 +84,8 @@ export class UploadGate<T extends UploadRequest> {
   }
 
   /** The next request to send, if one may start; call again until it answers undefined. */
-  start(nowMs: number, rateBytesPerSec: number): T | undefined {
-    if (this.#waiting.length === 0 || !this.#mayStart(nowMs, rateBytesPerSec)) return undefined;
+  start(nowMs: number, rateBytesPerSec: number, latestBytesPerSec = rateBytesPerSec): T | undefined {
+    if (this.#waiting.length === 0 || !this.#mayStart(nowMs, rateBytesPerSec, latestBytesPerSec)) return undefined;
     const [next] = this.#waiting.splice(this.#leastSent(), 1);
     if (!next) return undefined;
     this.#governor.added(this.#active, nowMs, rateBytesPerSec);
@@ -97,10 +99,10 @@ export class UploadGate<T extends UploadRequest> {
     this.#active -= 1;
   }
 
-  #mayStart(nowMs: number, rateBytesPerSec: number): boolean {
+  #mayStart(nowMs: number, rateBytesPerSec: number, latestBytesPerSec: number): boolean {
     if (this.#active >= this.#maxActive) return false;
     if (this.atOrigin && this.#active < activeAtOrigin) return true;
-    return this.#governor.mayAdd(this.#active, nowMs, rateBytesPerSec);
+    return this.#governor.mayAdd(this.#active, nowMs, rateBytesPerSec, latestBytesPerSec);
   }
 
   /** The piece sent to the fewest so far; among equals the one that waits longest. */

@@ -190,7 +190,8 @@ export class PieceExchange {
       load: (uploads) => {
         if (!this.#picker || !this.#links.has(id)) return;
         this.#picker.parentLoad(id, uploads);
-        if (this.#picker.wouldAsk(id, performance.now(), this.#options.pieces.bytesPerSec)) this.#pump();
+        const { bytesPerSec, latestBytesPerSec } = this.#options.pieces;
+        if (this.#picker.wouldAsk(id, performance.now(), bytesPerSec, latestBytesPerSec)) this.#pump();
       },
       layout: (facts) => this.#options.events.layout(facts),
       lost: () => {
@@ -207,7 +208,8 @@ export class PieceExchange {
     const picker = this.#picker;
     if (!picker || this.#closed) return;
     const nowMs = performance.now();
-    for (const request of picker.next(nowMs, this.#options.pieces.bytesPerSec)) this.#start(request);
+    const { bytesPerSec, latestBytesPerSec } = this.#options.pieces;
+    for (const request of picker.next(nowMs, bytesPerSec, latestBytesPerSec)) this.#start(request);
     clearTimeout(this.#timer);
     const wakeMs = picker.nextWakeMs(nowMs);
     if (wakeMs !== undefined) this.#timer = setTimeout(() => this.#pump(), Math.max(1, wakeMs - nowMs));

@@ -79,6 +79,10 @@ export class PieceClient {
     return this.#meter.bytesPerSec(performance.now());
   }
 
+  get latestBytesPerSec(): number {
+    return this.#meter.latestBytesPerSec(performance.now());
+  }
+
   /** Memory of received bytes that are not on the disk yet. */
   get bufferedBytes(): number {
     return this.#pool.bufferedBytes;

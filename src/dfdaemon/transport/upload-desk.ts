@@ -55,7 +55,9 @@ export class UploadDesk implements AsyncDisposable {
     const { promise, resolve } = Promise.withResolvers<UploadTurn | undefined>();
     this.#gate.atOrigin = this.#atOrigin();
     const asked: Asked = { ...request, start: () => resolve(this.#turn()) };
-    if (!this.#gate.request(asked, performance.now(), this.#rate())) return undefined;
+    const nowMs = performance.now();
+    if (!this.#gate.request(asked, nowMs, this.#meter.bytesPerSec(nowMs), this.#meter.latestBytesPerSec(nowMs)))
+      return undefined;
     const leave = (): void => {
       if (this.#gate.cancel(request.childId, request.taskId, request.piece)) resolve(undefined);
       this.#pump();
@@ -90,17 +92,13 @@ export class UploadDesk implements AsyncDisposable {
     };
   }
 
-  #rate(): number {
-    return this.#meter.bytesPerSec(performance.now());
+  #next(): Asked | undefined {
+    const nowMs = performance.now();
+    return this.#gate.start(nowMs, this.#meter.bytesPerSec(nowMs), this.#meter.latestBytesPerSec(nowMs));
   }
 
   #pump(): void {
-    for (
-      let next = this.#gate.start(performance.now(), this.#rate());
-      next;
-      next = this.#gate.start(performance.now(), this.#rate())
-    )
-      next.start();
+    for (let next = this.#next(); next; next = this.#next()) next.start();
     clearTimeout(this.#recheck);
     // that the uplink has room again is no event: a child has got another sender
     if (this.#gate.waiting > 0) this.#recheck = setTimeout(() => this.#pump(), gateRecheckMs).unref();
