@@ -56,13 +56,19 @@ export class World {
     const { processorsBytesPerSec } = options;
     this.#processors = processorsBytesPerSec === undefined ? [] : [new Link(processorsBytesPerSec)];
     this.#paths = options.sites && new Paths(options.sites, options.seed, this.clock, this.network);
-    // the original asks for eight pieces at once, in order
+    // the original asks for eight pieces at once, in order, whether its parents are near or far
     this.pickerSetup =
       options.arm === 'ours'
         ? { order: 'rarest', limits: options.picker ?? {} }
         : {
             order: 'ascending',
-            limits: { maxWaiting: 8, answerMs: options.deadlineMs, hedgeMinMs: options.deadlineMs, ...options.picker },
+            limits: {
+              maxWaiting: 8,
+              answerMs: options.deadlineMs,
+              hedgeMinMs: options.deadlineMs,
+              nearSpan: 1,
+              ...options.picker,
+            },
           };
     const hosts = options.peers + options.seeds;
     this.#holders = Array.from({ length: this.#pieces.pieceCount }, () => new PieceSet(hosts));
