@@ -26,12 +26,13 @@ interface Hooks {
   /** Called with what the origin holds, right before more requests are sent. */
   onAnswer?(held: OriginFile, answer: SourceObject): void;
   onBegun?(origin: HttpOrigin): void;
+  readonly digestDecides?: boolean;
 }
 
 async function fetchAll(
   file: Partial<OriginFile>,
   connections: number,
-  { onAnswer, onBegun }: Hooks = {},
+  { onAnswer, onBegun, digestDecides }: Hooks = {},
 ): Promise<Fetched> {
   await using directory = await temporaryDirectory('dragonfly-origin-');
   await using origin = await HttpOrigin.start();
@@ -43,6 +44,7 @@ async function fetchAll(
   let answers = 0;
   await new OriginFetch({
     source: { url, header: {} },
+    digestDecides,
     first: 0,
     end: undefined,
     pieceLengthBytes,
@@ -98,4 +100,15 @@ test('an origin that answers a part with everything gets no more such requests',
 
 test('an object that changes while its parts are fetched is an error', async () => {
   await assert.rejects(fetchAll({}, 4, { onAnswer: (held) => (held.etag = '"2"') }), { code: 'SOURCE_CHANGED' });
+});
+
+test('replicas with validators of their own are one object where a digest decides at the end', async () => {
+  const onAnswer = (held: OriginFile): void => void (held.etag = '"of another replica"');
+  assert((await fetchAll({}, 4, { onAnswer, digestDecides: true })).right);
+});
+
+test('an entity tag without quotes is compared with the entity tag, and the object has not changed', async () => {
+  const { ranges, right } = await fetchAll({ etag: '5e8f0c2ab1d94f7f9c' }, 4);
+  assert(right);
+  assert.equal(ranges.length, 4);
 });

@@ -65,8 +65,9 @@ function rangeHeader(range: ByteRange, validator: string | undefined): Record<st
   const last = range.start + range.length - 1;
   // A range without a real end is written without one: not every server can read such a number.
   const header = { range: `bytes=${range.start}-${last < openEndBytes ? last : ''}` };
-  // RFC 9110 §13.1.5: a weak validator must not be used here; it is compared with the answer's instead.
-  return validator === undefined || validator.startsWith('W/') ? header : { ...header, 'if-range': validator };
+  // RFC 9110 §13.1.5: neither a weak validator nor a malformed one can be used here; it is compared with the answer's instead.
+  const usable = validator !== undefined && (/^"[^"]*"$/.test(validator) || isHttpDate(validator));
+  return usable ? { ...header, 'if-range': validator } : header;
 }
 
 function bodyOf(response: HttpResponse, request: ObjectRequest): SourceBody {
@@ -134,11 +135,15 @@ async function readExactly(response: HttpResponse, lengthBytes: number, sink: By
   if (received < lengthBytes) throw protocolError('it sends fewer bytes than its Content-Range says');
 }
 
+/** A validator is compared with the header it came from; there are servers whose entity tags have no quotes. */
 function changed(expected: string | undefined, header: Readonly<Record<string, string>>): boolean {
   if (expected === undefined) return false;
-  const isTag = /^(W\/)?"/.test(expected);
-  const now = isTag ? header['etag'] : header['last-modified'];
+  const now = isHttpDate(expected) ? header['last-modified'] : header['etag'];
   return now !== undefined && now.replace(/^W\//, '') !== expected.replace(/^W\//, '');
+}
+
+function isHttpDate(text: string): boolean {
+  return /^[A-Z][a-z]{2}.*\d{2}:\d{2}:\d{2}/.test(text) && !Number.isNaN(Date.parse(text));
 }
 
 /** An answer that is not a success, as the error the user reads. */

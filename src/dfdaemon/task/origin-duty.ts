@@ -111,6 +111,7 @@ export class OriginDuty {
     const { url, header, caPem, objectStorage, hdfs, hub, pieceLengthBytes } = request;
     return new OriginFetch({
       source: { url, header, caPem, objectStorage, hdfs, hub },
+      digestDecides: (request.digest ?? stored.identity.digest) !== undefined,
       first: lease.first,
       end: lease.end,
       pieceLengthBytes,

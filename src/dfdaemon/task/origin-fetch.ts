@@ -91,8 +91,8 @@ export class OriginFetch {
     if (this.#answered) return;
     this.#answered = true;
     this.#validator = object.validator;
-    // Without a validator nobody could tell parts of two versions apart.
-    this.#ranges = object.ranges && object.validator !== undefined;
+    // Without a validator or a digest nobody could tell parts of two versions apart.
+    this.#ranges = object.ranges && (object.validator !== undefined || this.#options.digestDecides === true);
     for (let count = 1; count < this.#options.connections; count += 1) {
       const run = this.#half();
       if (!run) return;

@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { defaultPieceLength } from '../../core/piece-layout.ts';
 import { payAll, type RateLimiter } from '../../core/rate-limiter.ts';
+import { retryAfterMs } from '../source/retry-after.ts';
 import type { Sources } from '../source/sources.ts';
 import type { SourceBody, SourceObject, SourceOptions } from '../source/source.ts';
 import type { PieceWriter } from '../storage/piece-writer.ts';
@@ -19,6 +20,8 @@ export interface OriginStreamOptions {
   readonly end: number | undefined;
   /** What the object must still be; undefined until the origin has told. */
   readonly validator?: string | undefined;
+  /** The content has an expected digest: that decides at the end, so that no header needs to make a resume fail. */
+  readonly digestDecides?: boolean | undefined;
   /** Rejects with UNSUPPORTED when the origin answers from another byte on: that would be read for nothing. */
   readonly exact?: boolean;
   readonly pieceLengthBytes: number | undefined;
@@ -89,9 +92,10 @@ export class OriginStream {
         signal.throwIfAborted();
         const failure = toDragonflyError(error);
         if (this.#nextPiece > before) attempt = 1; // progress: the origin works, its connection broke
-        if (attempt >= daemonLimits.originAttempts || !isTemporary(failure)) throw failure;
+        const pauseMs = isTemporary(failure) ? pauseBefore(attempt + 1, failure) : undefined;
+        if (attempt >= daemonLimits.originAttempts || pauseMs === undefined) throw failure;
         this.#options.onRetry();
-        await delay(pauseMs(attempt, failure), undefined, { signal });
+        await delay(pauseMs, undefined, { signal });
       }
     }
   }
@@ -105,7 +109,7 @@ export class OriginStream {
     const body = await sources.open({
       ...source,
       signal,
-      validator: this.#validator,
+      validator: this.#options.digestDecides === true ? undefined : this.#validator,
       range: whole ? undefined : { start, length: (end ?? Number.MAX_SAFE_INTEGER) - start },
     });
     try {
@@ -232,10 +236,13 @@ export function isTemporary(error: DragonflyError): boolean {
   return error.code === 'SOURCE_STATUS' && status !== undefined && (status >= 500 || status === 408 || status === 429);
 }
 
-/** Doubles with each attempt, with jitter; an origin's Retry-After wins up to the limit. */
-function pauseMs(attempt: number, error: DragonflyError): number {
-  const retryAfter = Number(error.details?.header?.['retry-after']);
-  if (Number.isFinite(retryAfter) && retryAfter > 0) return Math.min(retryAfter * 1000, daemonLimits.retryAfterMaxMs);
-  const pause = Math.min(daemonLimits.originBackoffMs * 2 ** (attempt - 1), daemonLimits.originBackoffMaxMs);
+/**
+ * Milliseconds; doubles with each attempt, with jitter. An origin's Retry-After wins; undefined when that is later than we
+ * wait: it must not be asked before.
+ */
+function pauseBefore(attempt: number, error: DragonflyError): number | undefined {
+  const asked = retryAfterMs(error.details?.header);
+  if (asked !== undefined && asked > 0) return asked <= daemonLimits.retryAfterMaxMs ? asked : undefined;
+  const pause = Math.min(daemonLimits.originBackoffMs * 2 ** (attempt - 2), daemonLimits.originBackoffMaxMs);
   return pause * (0.5 + Math.random() / 2);
 }
