@@ -7,7 +7,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DragonflyError } from '../core/errors.ts';
 import { formatJoinToken } from '../rpc/identity/proof.ts';
-import { ManagedProcess, describeExit } from './managed-process.ts';
+import { ManagedProcess, describeExit, type Exit } from './managed-process.ts';
 import { daemonSocket, dfdaemonConfig, managerConfig, schedulerConfig } from './up-config.ts';
 
 export interface LocalClusterOptions {
@@ -18,6 +18,8 @@ export interface LocalClusterOptions {
   readonly schedulers?: number;
   /** Aborting it while the services come up takes down those that have. */
   readonly signal?: AbortSignal;
+  /** First password of the user root; by default the manager makes one and writes it into its log. */
+  readonly rootPassword?: string;
 }
 
 export interface LocalNode {
@@ -34,26 +36,27 @@ export interface LocalDaemon extends LocalNode {
 }
 
 export class LocalCluster {
-  readonly #directory: string;
-  readonly #signal: AbortSignal | undefined;
+  readonly #options: LocalClusterOptions;
   readonly #nodes = new Map<string, LocalNode>();
   readonly #crashed = Promise.withResolvers<never>();
   readonly #joinSecret = randomBytes(32).toString('base64url');
   #joinToken: string | undefined;
   #closing: Promise<void> | undefined;
+  #onExit: (node: LocalNode, exit: Exit) => void = (node, exit) => this.fail(crashOf(node, exit));
 
   /** Rejects, with everything stopped again, when a service does not come up. */
   static async start(options: LocalClusterOptions): Promise<LocalCluster> {
-    const { directory, peers, seeds = 1, schedulers = 1, signal } = options;
-    const cluster = new LocalCluster(directory, signal);
+    const { peers, seeds = 1, schedulers = 1 } = options;
+    const cluster = new LocalCluster(options);
     try {
       await cluster.#start('manager', 'manager', (place) => managerConfig(place));
       cluster.#joinToken = formatJoinToken(cluster.#joinSecret, cluster.node('manager').process.address('authority'));
       await cluster.#startAll(schedulers, 'scheduler', 'scheduler', (place, name) =>
         schedulerConfig(place, name, cluster.managerAddress),
       );
-      await cluster.#startAll(seeds, 'seed', 'dfdaemon', cluster.#daemonConfig);
-      await cluster.#startAll(peers, 'peer', 'dfdaemon', cluster.#daemonConfig);
+      const daemonConfig = (place: string, name: string): string => cluster.#daemonConfig(place, name);
+      await cluster.#startAll(seeds, 'seed', 'dfdaemon', daemonConfig);
+      await cluster.#startAll(peers, 'peer', 'dfdaemon', daemonConfig);
       return cluster;
     } catch (error) {
       await cluster[Symbol.asyncDispose]();
@@ -61,16 +64,29 @@ export class LocalCluster {
     }
   }
 
-  private constructor(directory: string, signal: AbortSignal | undefined) {
-    this.#directory = directory;
-    this.#signal = signal;
+  private constructor(options: LocalClusterOptions) {
+    this.#options = options;
     // Nobody may be listening when a service crashes; the promise must not end the process then.
     this.#crashed.promise.catch(() => undefined);
   }
 
-  /** Rejects when a service ends that nobody stopped: UNAVAILABLE with its name and its last lines. */
+  /** Rejects when a service ends that nobody stopped and nobody looks after: UNAVAILABLE with its name and its last lines. */
   get crashed(): Promise<never> {
     return this.#crashed.promise;
+  }
+
+  /** From now on a service that ends by itself is the business of this function, and no crash of the cluster. */
+  onExit(handle: (node: LocalNode, exit: Exit) => void): void {
+    this.#onExit = handle;
+  }
+
+  /** Gives the cluster up because of that service. */
+  fail(error: DragonflyError): void {
+    this.#crashed.reject(error);
+  }
+
+  get closing(): boolean {
+    return this.#closing !== undefined;
   }
 
   get managerAddress(): string {
@@ -102,6 +118,12 @@ export class LocalCluster {
     return node;
   }
 
+  daemon(name: string): LocalDaemon {
+    const node = this.node(name);
+    if (isDaemon(node)) return node;
+    throw new DragonflyError('NOT_FOUND', `${name} is no dfdaemon`);
+  }
+
   /** Ends a service as a power cut would, and does not count it as a crash. */
   async kill(name: string): Promise<void> {
     const { process } = this.node(name);
@@ -110,7 +132,7 @@ export class LocalCluster {
     await process.exited;
   }
 
-  /** Starts a service again on what it left in its directory; only the manager keeps its addresses. */
+  /** Starts a service again on what it left in its directory; the manager and each proxy keep their ports. */
   async restart(name: string): Promise<LocalNode> {
     const { program, process, directory } = this.node(name);
     this.#stopped.add(process);
@@ -118,6 +140,8 @@ export class LocalCluster {
     if (program === 'manager') {
       const ports = { grpc: portOf(process.address('grpc')), rest: portOf(process.address('rest')) };
       await writeFile(configPath(directory), managerConfig(directory, ports));
+    } else if (program === 'dfdaemon') {
+      await writeFile(configPath(directory), this.#daemonConfig(directory, name, portOf(process.address('proxy'))));
     }
     return this.#run(name, program);
   }
@@ -136,8 +160,8 @@ export class LocalCluster {
 
   readonly #stopped = new WeakSet<ManagedProcess>();
 
-  readonly #daemonConfig = (directory: string, name: string): string =>
-    dfdaemonConfig({ name, directory, seed: name.startsWith('seed-') }, this.managerAddress);
+  readonly #daemonConfig = (directory: string, name: string, proxyPort = 0): string =>
+    dfdaemonConfig({ name, directory, seed: name.startsWith('seed-'), proxyPort }, this.managerAddress);
 
   async #startAll(
     count: number,
@@ -157,32 +181,40 @@ export class LocalCluster {
     program: LocalNode['program'],
     config: (directory: string, name: string) => string,
   ): Promise<void> {
-    const directory = join(this.#directory, name);
+    const directory = join(this.#options.directory, name);
     await mkdir(directory, { recursive: true });
     await writeFile(configPath(directory), config(directory, name));
     await this.#run(name, program);
   }
 
   async #run(name: string, program: LocalNode['program']): Promise<LocalNode> {
-    const directory = join(this.#directory, name);
+    const directory = join(this.#options.directory, name);
     const args = ['--config', configPath(directory)];
     const logPath = join(directory, 'log');
     // The manager takes the secret; the others get it with the fingerprint by which they know the manager.
-    const env = { DRAGONFLY_JOIN_TOKEN: this.#joinToken ?? this.#joinSecret };
-    const process = await ManagedProcess.start({ name, program, args, env, logPath, signal: this.#signal });
+    const { rootPassword, signal } = this.#options;
+    const env: Record<string, string> = { DRAGONFLY_JOIN_TOKEN: this.#joinToken ?? this.#joinSecret };
+    if (program === 'manager' && rootPassword !== undefined) env['DRAGONFLY_INITIAL_ROOT_PASSWORD'] = rootPassword;
+    const process = await ManagedProcess.start({ name, program, args, env, logPath, signal });
     const common = { name, directory, program, process };
     const node: LocalNode | LocalDaemon =
       program === 'dfdaemon' ? { ...common, seed: name.startsWith('seed-'), socket: daemonSocket(directory) } : common;
     this.#nodes.set(name, node);
+    // The cluster was taken down while this came up.
+    if (this.#closing) await process.stop();
     void process.exited.then((exit) => {
-      if (this.#stopped.has(process)) return;
-      const what = `${name} ended with ${describeExit(exit)}; its last lines:\n${process.tail()}`;
-      this.#crashed.reject(
-        new DragonflyError('UNAVAILABLE', what, { hint: `The whole log is ${join(directory, 'log')}.` }),
-      );
+      if (!this.#stopped.has(process)) this.#onExit(node, exit);
     });
     return node;
   }
+}
+
+export function crashOf({ name, directory, process }: LocalNode, exit: Exit): DragonflyError {
+  return new DragonflyError(
+    'UNAVAILABLE',
+    `${name} ended with ${describeExit(exit)}; its last lines:\n${process.tail()}`,
+    { hint: `The whole log is ${join(directory, 'log')}.` },
+  );
 }
 
 function isDaemon(node: LocalNode): node is LocalDaemon {

@@ -35,13 +35,15 @@ export interface DaemonPlace {
   readonly name: string;
   readonly directory: string;
   readonly seed: boolean;
+  /** 0 picks a free one. */
+  readonly proxyPort: number;
 }
 
 export function daemonSocket(directory: string): string {
   return join(directory, 'dfdaemon.sock');
 }
 
-export function dfdaemonConfig({ name, directory, seed }: DaemonPlace, managerAddress: string): string {
+export function dfdaemonConfig({ name, directory, seed, proxyPort }: DaemonPlace, managerAddress: string): string {
   return stringify({
     workHome: directory,
     cacheDir: join(directory, 'cache'),
@@ -65,6 +67,6 @@ export function dfdaemonConfig({ name, directory, seed }: DaemonPlace, managerAd
     },
     upload: { tcpListen: anyPort },
     security,
-    proxy: { tcpListen: anyPort, proxies: [{ regx: '.*' }] },
+    proxy: { tcpListen: { listen: loopback, port: proxyPort }, proxies: [{ regx: '.*' }] },
   });
 }

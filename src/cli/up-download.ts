@@ -21,6 +21,7 @@ export interface NodeProgress {
 
 export interface NodeResult {
   readonly node: string;
+  readonly taskId: string;
   /** Id of this download as the other nodes see it. */
   readonly peerId: string;
   readonly costMs: number;
@@ -63,9 +64,10 @@ export async function deliverOnNode(daemon: LocalDaemon, options: NodeDownloadOp
   let totalBytes: number | undefined;
   let doneBytes = 0;
   let receipt: Receipt | undefined;
+  let taskId = '';
   let peerId = '';
-  for await (const { response, peerId: ownPeerId } of client.downloadTask(request, { signal })) {
-    peerId = ownPeerId;
+  for await (const { response, ...ids } of client.downloadTask(request, { signal })) {
+    ({ taskId, peerId } = ids);
     switch (response?.$case) {
       case 'downloadTaskStartedResponse':
         totalBytes = response.value.contentLength;
@@ -84,6 +86,7 @@ export async function deliverOnNode(daemon: LocalDaemon, options: NodeDownloadOp
   if (!receipt) throw new DragonflyError('PROTOCOL', `${daemon.name} ended the download without a receipt`);
   return {
     node: daemon.name,
+    taskId,
     outputPath,
     costMs,
     bytesFromOrigin: receipt.bytesFromOrigin,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { withNodeNames, type NodeResult } from './up-download.ts';
-import { differences, originCountOf, originSentence, receiptTable } from './up-report.ts';
+import { differences, originCountOf, originSentence, receiptTable, savingSentence } from './up-report.ts';
 
 const mebibyte = 2 ** 20;
 const sha256 = 'a'.repeat(64);
@@ -9,6 +9,7 @@ const sha256 = 'a'.repeat(64);
 function result(node: string, overrides: Partial<NodeResult> = {}): NodeResult {
   return {
     node,
+    taskId: 'task',
     peerId: `id-of-${node}`,
     costMs: 1500,
     contentLengthBytes: 100 * mebibyte,
@@ -61,6 +62,7 @@ test('with many nodes those that gave share a column', () => {
   const table = receiptTable([many], sha256);
   assert.match(table, /other nodes/);
   assert.match(table, /12\.0 MiB/);
+  assert.ok(table.split('\n').every((line) => line.length <= 80));
 });
 
 test('counts copies and requests, and calls out what differs', () => {
@@ -68,6 +70,7 @@ test('counts copies and requests, and calls out what differs', () => {
   assert.equal(originSentence(count, 100 * mebibyte), 'origin sent 1.00 copies in 1 request');
   assert.deepEqual(differences([seed, peer], sha256, count), []);
   assert.equal(originSentence({ bytesSent: 150, requests: 2 }, 100), 'origin sent 1.50 copies in 2 requests');
+  assert.equal(savingSentence(count, [seed, peer]), '2 nodes got 100 MiB each, the origin sent 100 MiB: 100 MiB saved');
   const twice = { bytesSent: 200 * mebibyte, requests: 2 };
   assert.equal(differences([seed], sha256, twice).length, 1);
   assert.deepEqual(differences([result('peer-3', { sha256: 'b' })], sha256, count), [

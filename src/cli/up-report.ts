@@ -7,8 +7,8 @@ export interface OriginCount {
   readonly requests: number;
 }
 
-/** More nodes than this and the giving nodes share one column. */
-const maxNodeColumns = 8;
+/** Wider than this and the giving nodes share one column. */
+const maxColumns = 80;
 /** An origin may send this many copies, re-requests after a failure included, before it counts as a difference. */
 const maxCopies = 1.02;
 
@@ -24,17 +24,22 @@ export function receiptTable(results: readonly NodeResult[], expectedSha256: str
   // In the order of the rows, so that the table reads as a matrix; a node that is not of this cluster comes last.
   const gave = new Set(results.flatMap((result) => [...result.bytesFromNode.keys()]));
   const givers = [...gave].sort((a, b) => rowOf(results, a) - rowOf(results, b));
-  const separate = givers.length <= maxNodeColumns;
-  const header = ['node', 'time', 'origin', ...(separate ? givers : ['other nodes']), 'local', 'sha256'];
+  const separate = table(results, expectedSha256, givers);
+  return separate.indexOf('\n') <= maxColumns ? separate : table(results, expectedSha256, undefined);
+}
+
+/** @param givers a column for each of them; undefined puts them all into one. */
+function table(results: readonly NodeResult[], expectedSha256: string, givers: readonly string[] | undefined): string {
+  const header = ['node', 'time', 'origin', ...(givers ?? ['other nodes']), 'local', 'sha256'];
   const rows = results.map((result) => {
-    const given = (name: string): number => result.bytesFromNode.get(name) ?? 0;
-    const columns = separate ? givers.map(given) : [givers.reduce((sum, name) => sum + given(name), 0)];
+    const { bytesFromNode: from } = result;
+    const given = givers?.map((name) => from.get(name) ?? 0) ?? [
+      [...from.values()].reduce((sum, bytes) => sum + bytes, 0),
+    ];
     return [
       result.node,
       formatDurationMs(result.costMs),
-      ...[result.bytesFromOrigin, ...columns, result.bytesLocal].map((bytes) =>
-        bytes === 0 ? '-' : formatBytes(bytes),
-      ),
+      ...[result.bytesFromOrigin, ...given, result.bytesLocal].map((bytes) => (bytes === 0 ? '-' : formatBytes(bytes))),
       result.sha256 === expectedSha256 ? 'verified' : `DIFFERS ${result.sha256.slice(0, 12)}…`,
     ];
   });
@@ -45,6 +50,14 @@ export function receiptTable(results: readonly NodeResult[], expectedSha256: str
 export function originSentence({ bytesSent, requests }: OriginCount, contentLengthBytes: number): string {
   const copies = contentLengthBytes === 0 ? 0 : bytesSent / contentLengthBytes;
   return `origin sent ${copies.toFixed(2)} copies in ${requests} request${requests === 1 ? '' : 's'}`;
+}
+
+/** `4 nodes got 200 MiB each, the origin sent 200 MiB: 600 MiB saved`. */
+export function savingSentence({ bytesSent }: OriginCount, results: readonly NodeResult[]): string {
+  const length = results[0]?.contentLengthBytes ?? 0;
+  const saved = Math.max(0, results.length * length - bytesSent);
+  const nodes = `${results.length} node${results.length === 1 ? '' : 's'} got ${formatBytes(length)} each`;
+  return `${nodes}, the origin sent ${formatBytes(bytesSent)}: ${formatBytes(saved)} saved`;
 }
 
 /** What is not as it should be, one sentence each; empty when all is right. */

@@ -4,21 +4,30 @@
  * Afterwards it stays up to be played with; `--once` ends it with 0 when every node has the right bytes and the origin
  * sent them once. Everything lives in one directory, which goes away at the end unless it was named by the user.
  */
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { mkdir, mkdtemp, readFile, rm, statfs, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command as ArgumentParser, CommanderError } from 'commander';
 import type { Command, CommandIo } from '../core/command.ts';
 import { DragonflyError } from '../core/errors.ts';
-import { aborted, Owned } from '../core/lifecycle.ts';
+import { aborted, Owned, withDeadline } from '../core/lifecycle.ts';
 import { formatBytes, formatDurationMs, parseBytes } from '../core/units.ts';
 import { Channels } from '../rpc/channels.ts';
 import { LocalCluster } from './up-cluster.ts';
-import { downloadOnNode, withNodeNames, type NodeResult } from './up-download.ts';
+import { downloadOnNode, withNodeNames, type NodeProgress, type NodeResult } from './up-download.ts';
 import { LocalOrigin, writeRandomFile } from './up-origin.ts';
 import { ProgressBoard } from './up-progress.ts';
-import { differences, originCountOf, originSentence, receiptTable, type OriginCount } from './up-report.ts';
+import {
+  differences,
+  originCountOf,
+  originSentence,
+  receiptTable,
+  savingSentence,
+  type OriginCount,
+} from './up-report.ts';
+import { Supervisor } from './up-supervisor.ts';
 
 interface UpOptions {
   readonly url: string | undefined;
@@ -32,6 +41,8 @@ interface UpOptions {
 const maxPeers = 64;
 /** Enough for one peer after the other to leave the scheduler in good order. */
 const shutdownDeadlineMs = 30_000;
+/** A call to a service that dies fails a moment before the end of its process is known. */
+const exitNoticeMs = 1_000;
 
 export const runUp: Command = async (argv, io) => {
   const options = parseArguments(argv, io);
@@ -39,6 +50,8 @@ export const runUp: Command = async (argv, io) => {
   await using owned = new Owned(undefined, shutdownDeadlineMs);
   const directory = await stateDirectory(options.directory, owned);
   const say = (text: string): void => void io.stdout.write(`${text}\n`);
+  const rootPassword = await rootPasswordIn(directory);
+  if (options.url === undefined) await requireSpace(directory, options);
 
   const source =
     options.url === undefined ? await ownOrigin(directory, options.sizeBytes, owned, io.signal) : undefined;
@@ -46,52 +59,72 @@ export const runUp: Command = async (argv, io) => {
   say(source ? `origin: ${url} (${formatBytes(options.sizeBytes)} of random bytes)` : `origin: ${url}`);
 
   const startedMs = performance.now();
-  const starting = LocalCluster.start({ directory, peers: options.peers, signal: io.signal });
+  const starting = LocalCluster.start({ directory, peers: options.peers, rootPassword, signal: io.signal });
   // Also when Ctrl-C comes while services start: whatever has come up is taken down.
   owned.defer('cluster', async () => (await starting.catch(() => undefined))?.[Symbol.asyncDispose]());
   const cluster = await untilAborted(starting, io.signal);
   const names = `manager, scheduler, ${cluster.seeds.length} seed peer, ${cluster.peers.length} peers`;
   say(`up in ${formatDurationMs(performance.now() - startedMs)}: ${names}; state in ${directory}`);
 
+  // Where the exit code is the verdict a crash is part of it; where people play with the cluster it is mended.
+  const supervisor = options.once ? undefined : new Supervisor(cluster, say);
+  if (supervisor) owned.defer('supervisor', () => supervisor.settled());
   const channels = owned.add('channels', new Channels());
-  const results = await untilAborted(
-    Promise.race([downloadEverywhere(cluster, channels, url, io), cluster.crashed]),
-    io.signal,
-  );
+  const downloads = downloadEverywhere({ cluster, channels, url, supervisor }, io);
+  const results = await untilAborted(Promise.race([downloads, cluster.crashed]), io.signal);
   const expectedSha256 = source?.sha256 ?? results[0]?.sha256 ?? '';
   const count = source?.origin ?? originCountOf(results);
   const wrong = report(results, expectedSha256, count, say);
   if (wrong.length > 0 && options.once) return 1;
   if (options.once) return 0;
 
-  say(instructions(cluster, url));
+  say(instructions(cluster, url, { taskId: results[0]?.taskId ?? '', rootPassword }));
   await Promise.race([aborted(io.signal), cluster.crashed]);
   say('stopping');
   return 0;
 };
 
-async function downloadEverywhere(
-  cluster: LocalCluster,
-  channels: Channels,
-  url: string,
-  io: CommandIo,
-): Promise<readonly NodeResult[]> {
-  using board = new ProgressBoard(
-    io.stderr,
-    cluster.daemons.map(({ name }) => name),
-  );
+interface Distribution {
+  readonly cluster: LocalCluster;
+  readonly channels: Channels;
+  readonly url: string;
+  readonly supervisor: Supervisor | undefined;
+}
+
+async function downloadEverywhere(distribution: Distribution, io: CommandIo): Promise<readonly NodeResult[]> {
+  const names = distribution.cluster.daemons.map(({ name }) => name);
+  using board = new ProgressBoard(io.stderr, names);
   // One failure ends the others, so that nothing is left under way when the cluster goes down.
   const failed = new AbortController();
   const signal = AbortSignal.any([io.signal, failed.signal]);
-  const downloads = cluster.daemons.map((daemon) =>
-    downloadOnNode(daemon, { channels, url, signal, onProgress: (progress) => board.update(progress) }),
-  );
+  const downloads = names.map((name) => downloadOn(name, { distribution, board, signal }));
   try {
     return withNodeNames(await Promise.all(downloads));
   } catch (error) {
     failed.abort();
     await Promise.allSettled(downloads);
     throw error;
+  }
+}
+
+/** Once more on a node that ended and was started again meanwhile. */
+async function downloadOn(
+  name: string,
+  context: { distribution: Distribution; board: ProgressBoard; signal: AbortSignal },
+): Promise<NodeResult> {
+  const { board, signal } = context;
+  const { cluster, channels, url, supervisor } = context.distribution;
+  const onProgress = (progress: NodeProgress): void => board.update(progress);
+  for (;;) {
+    const daemon = cluster.daemon(name);
+    try {
+      return await downloadOnNode(daemon, { channels, url, signal, onProgress });
+    } catch (error) {
+      // The end of the process may be known a moment later than the end of the call.
+      const ended = !signal.aborted && (await withDeadline(daemon.process.exited, exitNoticeMs));
+      if (!supervisor || !ended) throw error;
+      await supervisor.settled();
+    }
   }
 }
 
@@ -104,36 +137,53 @@ function report(
   say(`\n${receiptTable(results, expectedSha256)}\n`);
   say(`sha256 ${expectedSha256}`);
   say(originSentence(count, results[0]?.contentLengthBytes ?? 0));
+  say(savingSentence(count, results));
   const wrong = differences(results, expectedSha256, count);
   for (const sentence of wrong) say(`WRONG: ${sentence}`);
   return wrong;
 }
 
-function instructions(cluster: LocalCluster, url: string): string {
-  const lines = cluster.nodes.flatMap(({ name, process }) =>
-    Object.entries(process.addresses).map(([listener, address]) => {
-      const isHttp = ['rest', 'proxy', 'gateway', 'health', 'metrics'].includes(listener);
-      return `${name.padEnd(14)}${listener.padEnd(10)}${isHttp ? 'http://' : ''}${address}`;
-    }),
-  );
+function instructions(
+  cluster: LocalCluster,
+  url: string,
+  { taskId, rootPassword }: { taskId: string; rootPassword: string },
+): string {
+  const console = `http://${cluster.node('manager').process.address('rest')}`;
   const [peer] = cluster.peers;
   const proxy = peer?.process.addresses['proxy'];
-  const tries = [
-    ...(peer ? [`  ${dfgetCommand()} --endpoint ${peer.socket} -O ./by-dfget '${url}'`] : []),
-    ...(proxy === undefined ? [] : [`  curl -x http://${proxy} -o ./by-curl '${url}'`]),
-  ];
-  const password = `First sign-in at the manager: root, with the password in ${join(cluster.node('manager').directory, 'log')}`;
   return [
     '',
-    ...lines,
-    '',
-    password,
-    '',
-    'Try it from another terminal:',
-    ...tries,
-    '',
-    'Ctrl-C stops everything.',
+    `Watch it:   ${console}/tasks/${taskId}`,
+    `Sign in:    user root, password ${rootPassword}`,
+    ...(peer ? [`Try it:     ${dfgetCommand()} --endpoint ${peer.socket} -O ./by-dfget '${url}'`] : []),
+    ...(proxy === undefined ? [] : [`            curl -x http://${proxy} -o ./by-curl '${url}'`]),
+    'Stop it:    Ctrl-C',
   ].join('\n');
+}
+
+/** Kept with the state, so that a cluster started again on it tells the same; changed in the console, only its owner knows it. */
+async function rootPasswordIn(directory: string): Promise<string> {
+  const path = join(directory, 'root-password');
+  try {
+    return (await readFile(path, 'utf8')).trim();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+  const password = randomBytes(9).toString('base64url');
+  await writeFile(path, `${password}\n`, { mode: 0o600 });
+  return password;
+}
+
+/** The file of the origin, and a copy for each node. */
+async function requireSpace(directory: string, { sizeBytes, peers }: UpOptions): Promise<void> {
+  const { bavail, bsize } = await statfs(directory);
+  const neededBytes = sizeBytes * (peers + 2);
+  if (neededBytes <= bavail * bsize) return;
+  throw new DragonflyError(
+    'NO_SPACE',
+    `${formatBytes(neededBytes)} are needed in ${directory}, ${formatBytes(bavail * bsize)} are free`,
+    { hint: 'Choose a smaller --size, fewer --peers, or another --directory.' },
+  );
 }
 
 /** As short as it works in a terminal that stands where this one does. */

@@ -6,12 +6,12 @@ import type { Browser } from 'playwright-core';
 import { OidcIssuer } from '../manager/oidc-issuer.ts';
 import { RestClient } from '../manager/rest-client.ts';
 import { launchBrowser } from './browser.ts';
-import { builtConsole } from './built-console.ts';
+import { buildConsole } from '../../scripts/build-console.ts';
 import { rootPassword, serveConsole } from './served-console.ts';
 
 let browser: Browser;
 before(async () => {
-  await builtConsole();
+  await buildConsole();
   browser = await launchBrowser();
 });
 after(() => browser.close());

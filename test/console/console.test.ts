@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Browser } from 'playwright-core';
 import { launchBrowser } from './browser.ts';
-import { builtConsole } from './built-console.ts';
+import { buildConsole } from '../../scripts/build-console.ts';
 import { rootPassword, serveConsole } from './served-console.ts';
 
 let browser: Browser;
 before(async () => {
-  await builtConsole();
+  await buildConsole();
   browser = await launchBrowser();
 });
 after(() => browser.close());

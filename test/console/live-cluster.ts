@@ -6,7 +6,7 @@ import { RestClient } from '../manager/rest-client.ts';
 import { HttpOrigin } from '../support/http-origin.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { launchBrowser, Visitor, type VisitorOptions } from './browser.ts';
-import { builtConsole } from './built-console.ts';
+import { buildConsole } from '../../scripts/build-console.ts';
 
 const rootPassword = 'correct-horse';
 const downloadDeadlineMs = 120_000;
@@ -22,7 +22,7 @@ export interface LiveCluster extends AsyncDisposable {
 }
 
 export async function startLiveCluster(): Promise<LiveCluster> {
-  await builtConsole();
+  await buildConsole();
   await using starting = new AsyncDisposableStack();
   const browser = await launchBrowser();
   starting.defer(() => browser.close());

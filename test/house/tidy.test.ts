@@ -60,6 +60,21 @@ test('imports run down the floors only', () => {
   expectNone(problems);
 });
 
+test('what the product imports is installed with the product, not only for its developers', () => {
+  const { dependencies } = JSON.parse(read('package.json')) as { dependencies: Record<string, string> };
+  const product = sources.filter((path) => !path.endsWith('.test.ts'));
+  const problems = product.flatMap((path) =>
+    importsOf(path).flatMap(({ specifier, target }) => {
+      if (target !== undefined || specifier.startsWith('node:')) return [];
+      const name = specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/');
+      return name in dependencies ? [] : [`${path}: ${name} is not among the dependencies of package.json`];
+    }),
+  );
+  // The launchers run on it.
+  if (!('node' in dependencies)) problems.push('package.json: node is not among the dependencies');
+  expectNone(problems);
+});
+
 test('the swarm is pure: no input or output, no clock, no chance, nothing asynchronous', () => {
   const pure = sources.filter((path) => path.startsWith('src/swarm/') && !path.endsWith('.test.ts'));
   const foreign = pure.flatMap((path) =>
