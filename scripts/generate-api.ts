@@ -45,6 +45,29 @@ async function generateInto(directory: string): Promise<void> {
     { cwd: root, timeout: 120_000, encoding: 'buffer', maxBuffer: 16 * 2 ** 20 },
   );
   await writeFile(join(directory, 'descriptors.ts'), descriptorsModule(stdout));
+  await saturateLongs(directory);
+}
+
+/**
+ * A number past 2^53 decodes as the nearest that is exact. The plugin would throw, and with one counter of a disk or one
+ * limit of a cgroup ("unlimited" is 2^63 - 1) lose the whole message; none of these needs its last digits.
+ */
+async function saturateLongs(directory: string): Promise<void> {
+  const decoder = /^function longToNumber\(.*?\n}\n/ms;
+  const date = 'return new globalThis.Date(millis);';
+  const validDate = 'return new globalThis.Date(globalThis.Math.min(globalThis.Math.max(millis, -8.64e15), 8.64e15));';
+  const saturating = `function longToNumber(int64: { toString(): string }): number {
+  const { MAX_SAFE_INTEGER, MIN_SAFE_INTEGER } = globalThis.Number;
+  return globalThis.Math.min(globalThis.Math.max(globalThis.Number(int64.toString()), MIN_SAFE_INTEGER), MAX_SAFE_INTEGER);
+}
+`;
+  for (const name of await typescriptFiles(directory)) {
+    const path = join(directory, name);
+    const text = await readFile(path, 'utf8');
+    const changed = text.replace(decoder, saturating).replace(date, validDate);
+    if (changed === text && text.includes('longToNumber')) throw new Error(`${name}: longToNumber is not as expected`);
+    if (changed !== text) await writeFile(path, changed);
+  }
 }
 
 /** The compiled protos as text, for server reflection: each entry is one FileDescriptorProto in base64. */

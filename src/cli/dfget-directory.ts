@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { dirname, join, matchesGlob } from 'node:path';
 import { DragonflyError } from '../core/errors.ts';
+import { hubField } from '../rpc/hub-field.ts';
 import { ListTaskEntriesRequest } from '../rpc/generated/dfdaemon/v2/dfdaemon.ts';
 import { originSettings, type DaemonClient } from './dfget-download.ts';
 import type { DfgetOptions, RecursiveOptions } from './dfget-options.ts';
@@ -90,7 +91,7 @@ export function listByDaemon(client: DaemonClient, options: DfgetOptions): ListD
       requestHeader: { ...header },
       ...(objectStorage && { objectStorage }),
       ...(hdfs && { hdfs }),
-      ...(hub && (url.startsWith('modelscope:') ? { modelScope: hub } : { huggingFace: hub })),
+      ...(hub && { [hubField(url)]: hub }),
     });
     const { entries } = await client.listTaskEntries(request, { signal, timeoutMs: listTimeoutMs });
     return entries.map((entry) => ({

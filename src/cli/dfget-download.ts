@@ -4,6 +4,7 @@ import { rm } from 'node:fs/promises';
 import { formatDigest } from '../core/digest.ts';
 import { DragonflyError } from '../core/errors.ts';
 import type { RpcClient } from '../rpc/client.ts';
+import { hubField } from '../rpc/hub-field.ts';
 import type { Download, Piece } from '../rpc/generated/common/v2/common.ts';
 import {
   DownloadTaskRequest,
@@ -166,7 +167,7 @@ function downloadMessage(url: string, options: DfgetOptions): Partial<Download> 
     ...(timeoutMs !== undefined && { timeout: { seconds: Math.ceil(timeoutMs / 1000), nanos: 0 } }),
     ...(options.objectStorage && { objectStorage: options.objectStorage }),
     ...(hdfsDelegationToken !== undefined && { hdfs: { delegationToken: hdfsDelegationToken } }),
-    ...(hub && (url.startsWith('modelscope:') ? { modelScope: hub } : { huggingFace: hub })),
+    ...(hub && { [hubField(url)]: hub }),
   };
 }
 

@@ -5,6 +5,7 @@
 import { DragonflyError, toDragonflyError } from '../core/errors.ts';
 import type { Counter } from '../core/metrics.ts';
 import type { CallContext } from '../rpc/call-context.ts';
+import { knownLength } from '../rpc/known-length.ts';
 import { TrafficType, type Download, type Piece } from '../rpc/generated/common/v2/common.ts';
 import type { Backend } from '../rpc/generated/errordetails/v2/errordetails.ts';
 import type {
@@ -121,7 +122,8 @@ class PeerStream {
   #register(download: Download): void {
     const { peerId, taskId, hostId, extended } = this.#session;
     this.#brain.facts.remember(taskId, download);
-    const { range, actualContentLength, actualPieceLength } = download;
+    const { range, actualPieceLength } = download;
+    const actualContentLength = knownLength(download.actualContentLength);
     const knownLayout: TaskLayout | undefined =
       actualContentLength === undefined || !actualPieceLength
         ? undefined

@@ -59,6 +59,7 @@ function withoutSecrets(download: Download): Download {
     hdfs: undefined,
     huggingFace: download.huggingFace && { ...download.huggingFace, token: undefined },
     modelScope: download.modelScope && { ...download.modelScope, token: undefined },
+    openCsg: download.openCsg && { ...download.openCsg, token: undefined },
     certificateChain: [],
   };
 }

@@ -12,8 +12,8 @@ import type { DownloadRequest, FinishedPiece, OpenTask, Receipt } from '../task/
 
 export function toDownloadRequest(download: Download | undefined): DownloadRequest {
   if (!download) throw new DragonflyError('INVALID_ARGUMENT', 'the request names no download');
-  const { range, timeout, hdfs, huggingFace, modelScope } = download;
-  const hub = huggingFace ?? modelScope;
+  const { range, timeout, hdfs, huggingFace, modelScope, openCsg } = download;
+  const hub = huggingFace ?? modelScope ?? openCsg;
   return {
     url: download.url,
     header: download.requestHeader,

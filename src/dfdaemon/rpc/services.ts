@@ -120,7 +120,7 @@ async function listEntries(
   request: ListTaskEntriesRequest,
   { signal }: CallContext,
 ): Promise<ListTaskEntriesResponse> {
-  const hub = request.huggingFace ?? request.modelScope;
+  const hub = request.huggingFace ?? request.modelScope ?? request.openCsg;
   const entries: ListTaskEntriesResponse['entries'] = [];
   const listing = sources.list({
     url: request.url,

@@ -1,4 +1,5 @@
 /** A download request as the scheduler gets it. Credentials for the origin stay on this node. */
+import { hubField } from '../../rpc/hub-field.ts';
 import type { Download } from '../../rpc/generated/common/v2/common.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
 import type { DownloadRequest } from './open-task.ts';
@@ -32,10 +33,7 @@ export function toRegistration(
     ),
     // The revision is part of the task's id: without it a seed would fetch another task. The token stays here.
     ...(hub && {
-      [request.url.startsWith('modelscope:') ? 'modelScope' : 'huggingFace']: {
-        revision: hub.revision,
-        baseUrl: hub.baseUrl,
-      },
+      [hubField(request.url)]: { revision: hub.revision, baseUrl: hub.baseUrl },
     }),
     ...(request.pieceLengthBytes !== undefined && { pieceLength: request.pieceLengthBytes }),
     disableBackToSource: request.disableBackToSource ?? false,

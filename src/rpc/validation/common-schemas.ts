@@ -33,6 +33,7 @@ export const download = rule.schema<Download>({
   actualPieceCount: rule.optional(rule.between(0, maxPieceNumber + 1)),
   huggingFace: rule.message(hub),
   modelScope: rule.message(hub),
+  openCsg: rule.message(hub),
 });
 
 export const piece = rule.schema<Piece>({

@@ -129,6 +129,7 @@ export class Preheater implements Closable {
         hdfs,
         huggingFace: undefined,
         modelScope: undefined,
+        openCsg: undefined,
       },
       { signal, timeoutMs: 60_000 },
     );

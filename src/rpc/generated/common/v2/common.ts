@@ -379,6 +379,7 @@ export interface Download {
     | undefined;
   /** The daemon holds everything already and only announces itself. */
   metadataOnly: boolean;
+  openCsg: OpenCSG | undefined;
 }
 
 export interface Download_RequestHeaderEntry {
@@ -409,6 +410,12 @@ export interface HuggingFace {
 }
 
 export interface ModelScope {
+  token?: string | undefined;
+  revision: string;
+  baseUrl?: string | undefined;
+}
+
+export interface OpenCSG {
   token?: string | undefined;
   revision: string;
   baseUrl?: string | undefined;
@@ -3694,6 +3701,7 @@ function createBaseDownload(): Download {
     huggingFace: undefined,
     modelScope: undefined,
     metadataOnly: false,
+    openCsg: undefined,
   };
 }
 
@@ -3796,6 +3804,9 @@ export const Download: MessageFns<Download, "common.v2.Download"> = {
     }
     if (message.metadataOnly !== false) {
       writer.uint32(264).bool(message.metadataOnly);
+    }
+    if (message.openCsg !== undefined) {
+      OpenCSG.encode(message.openCsg, writer.uint32(274).fork()).join();
     }
     return writer;
   },
@@ -4072,6 +4083,14 @@ export const Download: MessageFns<Download, "common.v2.Download"> = {
             message.metadataOnly = reader.bool();
             continue;
           }
+          case 34: {
+            if (tag !== 274) {
+              break;
+            }
+
+            message.openCsg = OpenCSG.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4137,6 +4156,9 @@ export const Download: MessageFns<Download, "common.v2.Download"> = {
       ? ModelScope.fromPartial(object.modelScope)
       : undefined;
     message.metadataOnly = object.metadataOnly ?? false;
+    message.openCsg = (object.openCsg !== undefined && object.openCsg !== null)
+      ? OpenCSG.fromPartial(object.openCsg)
+      : undefined;
     return message;
   },
 };
@@ -4595,6 +4617,87 @@ export const ModelScope: MessageFns<ModelScope, "common.v2.ModelScope"> = {
   },
 };
 
+function createBaseOpenCSG(): OpenCSG {
+  return { token: undefined, revision: "", baseUrl: undefined };
+}
+
+export const OpenCSG: MessageFns<OpenCSG, "common.v2.OpenCSG"> = {
+  $type: "common.v2.OpenCSG" as const,
+
+  encode(message: OpenCSG, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.token !== undefined) {
+      writer.uint32(10).string(message.token);
+    }
+    if (message.revision !== "") {
+      writer.uint32(18).string(message.revision);
+    }
+    if (message.baseUrl !== undefined) {
+      writer.uint32(26).string(message.baseUrl);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OpenCSG {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOpenCSG();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.token = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.revision = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.baseUrl = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<OpenCSG>): OpenCSG {
+    return OpenCSG.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<OpenCSG>): OpenCSG {
+    const message = createBaseOpenCSG();
+    message.token = object.token ?? undefined;
+    message.revision = object.revision ?? "";
+    message.baseUrl = object.baseUrl ?? undefined;
+    return message;
+  },
+};
+
 function createBaseRange(): Range {
   return { start: 0, length: 0 };
 }
@@ -4845,18 +4948,12 @@ function toTimestamp(date: Date): Timestamp {
 function fromTimestamp(t: Timestamp): Date {
   let millis = (t.seconds || 0) * 1_000;
   millis += (t.nanos || 0) / 1_000_000;
-  return new globalThis.Date(millis);
+  return new globalThis.Date(globalThis.Math.min(globalThis.Math.max(millis, -8.64e15), 8.64e15));
 }
 
 function longToNumber(int64: { toString(): string }): number {
-  const num = globalThis.Number(int64.toString());
-  if (num > globalThis.Number.MAX_SAFE_INTEGER) {
-    throw new globalThis.Error("Value is larger than Number.MAX_SAFE_INTEGER");
-  }
-  if (num < globalThis.Number.MIN_SAFE_INTEGER) {
-    throw new globalThis.Error("Value is smaller than Number.MIN_SAFE_INTEGER");
-  }
-  return num;
+  const { MAX_SAFE_INTEGER, MIN_SAFE_INTEGER } = globalThis.Number;
+  return globalThis.Math.min(globalThis.Math.max(globalThis.Number(int64.toString()), MIN_SAFE_INTEGER), MAX_SAFE_INTEGER);
 }
 
 export interface MessageFns<T, V extends string> {

@@ -14,6 +14,7 @@ import {
   HuggingFace,
   ModelScope,
   ObjectStorage,
+  OpenCSG,
   PersistentCacheTask,
   PersistentTask,
   Piece,
@@ -163,6 +164,7 @@ export interface ListTaskEntriesRequest {
   remoteIp?: string | undefined;
   huggingFace: HuggingFace | undefined;
   modelScope: ModelScope | undefined;
+  openCsg: OpenCSG | undefined;
 }
 
 export interface ListTaskEntriesRequest_RequestHeaderEntry {
@@ -1990,6 +1992,7 @@ function createBaseListTaskEntriesRequest(): ListTaskEntriesRequest {
     remoteIp: undefined,
     huggingFace: undefined,
     modelScope: undefined,
+    openCsg: undefined,
   };
 }
 
@@ -2026,6 +2029,9 @@ export const ListTaskEntriesRequest: MessageFns<ListTaskEntriesRequest, "dfdaemo
     }
     if (message.modelScope !== undefined) {
       ModelScope.encode(message.modelScope, writer.uint32(82).fork()).join();
+    }
+    if (message.openCsg !== undefined) {
+      OpenCSG.encode(message.openCsg, writer.uint32(90).fork()).join();
     }
     return writer;
   },
@@ -2126,6 +2132,14 @@ export const ListTaskEntriesRequest: MessageFns<ListTaskEntriesRequest, "dfdaemo
             message.modelScope = ModelScope.decode(reader, reader.uint32());
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.openCsg = OpenCSG.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2168,6 +2182,9 @@ export const ListTaskEntriesRequest: MessageFns<ListTaskEntriesRequest, "dfdaemo
       : undefined;
     message.modelScope = (object.modelScope !== undefined && object.modelScope !== null)
       ? ModelScope.fromPartial(object.modelScope)
+      : undefined;
+    message.openCsg = (object.openCsg !== undefined && object.openCsg !== null)
+      ? OpenCSG.fromPartial(object.openCsg)
       : undefined;
     return message;
   },
@@ -7596,18 +7613,12 @@ function toTimestamp(date: Date): Timestamp {
 function fromTimestamp(t: Timestamp): Date {
   let millis = (t.seconds || 0) * 1_000;
   millis += (t.nanos || 0) / 1_000_000;
-  return new globalThis.Date(millis);
+  return new globalThis.Date(globalThis.Math.min(globalThis.Math.max(millis, -8.64e15), 8.64e15));
 }
 
 function longToNumber(int64: { toString(): string }): number {
-  const num = globalThis.Number(int64.toString());
-  if (num > globalThis.Number.MAX_SAFE_INTEGER) {
-    throw new globalThis.Error("Value is larger than Number.MAX_SAFE_INTEGER");
-  }
-  if (num < globalThis.Number.MIN_SAFE_INTEGER) {
-    throw new globalThis.Error("Value is smaller than Number.MIN_SAFE_INTEGER");
-  }
-  return num;
+  const { MAX_SAFE_INTEGER, MIN_SAFE_INTEGER } = globalThis.Number;
+  return globalThis.Math.min(globalThis.Math.max(globalThis.Number(int64.toString()), MIN_SAFE_INTEGER), MAX_SAFE_INTEGER);
 }
 
 export interface MessageFns<T, V extends string> {

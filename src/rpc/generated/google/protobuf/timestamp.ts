@@ -198,14 +198,8 @@ export type DeepPartial<T> = T extends Builtin ? T
   : Partial<T>;
 
 function longToNumber(int64: { toString(): string }): number {
-  const num = globalThis.Number(int64.toString());
-  if (num > globalThis.Number.MAX_SAFE_INTEGER) {
-    throw new globalThis.Error("Value is larger than Number.MAX_SAFE_INTEGER");
-  }
-  if (num < globalThis.Number.MIN_SAFE_INTEGER) {
-    throw new globalThis.Error("Value is smaller than Number.MIN_SAFE_INTEGER");
-  }
-  return num;
+  const { MAX_SAFE_INTEGER, MIN_SAFE_INTEGER } = globalThis.Number;
+  return globalThis.Math.min(globalThis.Math.max(globalThis.Number(int64.toString()), MIN_SAFE_INTEGER), MAX_SAFE_INTEGER);
 }
 
 export interface MessageFns<T, V extends string> {
