@@ -27,10 +27,20 @@ export class CallContext {
   /** The call came over the unix socket of this machine. */
   readonly isLocalSocket: boolean;
   readonly #call: AnyServerCall;
+  readonly #header: Readonly<Record<string, string>>;
   readonly #controller = new AbortController();
+  #accepted = false;
 
-  constructor(call: AnyServerCall, server: { readonly draining: AbortSignal; readonly isLocalSocket: boolean }) {
+  constructor(
+    call: AnyServerCall,
+    server: {
+      readonly draining: AbortSignal;
+      readonly isLocalSocket: boolean;
+      readonly header: Readonly<Record<string, string>>;
+    },
+  ) {
     this.#call = call;
+    this.#header = server.header;
     this.signal = this.#controller.signal;
     this.draining = server.draining;
     this.isLocalSocket = server.isLocalSocket;
@@ -50,10 +60,15 @@ export class CallContext {
     return this.isLocalSocket ? '' : this.peer.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
   }
 
-  /** Sends the metadata that comes before the first answer. */
-  sendHeader(header: Readonly<Record<string, string>>): void {
+  /**
+   * Sends the metadata that comes before the first answer, once. Not before there is something to answer: an error
+   * without any metadata before it is the whole answer, which is what callers of the original read.
+   */
+  accept(): void {
+    if (this.#accepted) return;
+    this.#accepted = true;
     const metadata = new Metadata();
-    for (const [name, value] of Object.entries(header)) metadata.set(name, value);
+    for (const [name, value] of Object.entries(this.#header)) metadata.set(name, value);
     this.#call.sendMetadata(metadata);
   }
 

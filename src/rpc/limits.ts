@@ -53,3 +53,6 @@ export const maxQueuedMessages = 4_096;
 /** First and longest wait before a failed scheduler or manager is tried again. */
 export const backOffFirstMs = 500;
 export const backOffLongestMs = 30_000;
+
+/** How often a stream whose caller reads slowly is looked at until its trailers are written. */
+export const unsentTrailersCheckMs = 50;

@@ -34,6 +34,7 @@ import { HealthService } from './health.ts';
 import * as limits from './limits.ts';
 import { addReflection } from './reflection.ts';
 import { statusFromError } from './status.ts';
+import { endAnsweredStreams } from './stream-ending.ts';
 import { readMessages, untilAborted, writeMessage } from './streams.ts';
 import { withTrace } from './tracing.ts';
 import type { ServerTls } from './tls.ts';
@@ -91,6 +92,7 @@ export class RpcServer implements Closable {
   readonly #running = new Set<CallContext>();
   #port: number | undefined;
   #listener: TlsListener | undefined;
+  #endings: Disposable | undefined;
   #closing: Promise<void> | undefined;
 
   private constructor(address: ListenAddress, options: RpcServerOptions) {
@@ -136,6 +138,7 @@ export class RpcServer implements Closable {
   /** Listens. Throws IN_USE when the address is taken, INVALID_ARGUMENT when it cannot be an address of this host. */
   async start(): Promise<void> {
     addReflection(this.#server, this.#services);
+    this.#endings ??= endAnsweredStreams();
     const { tls } = this.#options;
     const address = this.#address;
     if ('socketPath' in address) await removeStaleSocket(address.socketPath);
@@ -202,6 +205,7 @@ export class RpcServer implements Closable {
         context.abort(new DragonflyError('UNAVAILABLE', 'the server is shutting down'));
       this.#server.forceShutdown();
     }
+    this.#endings?.[Symbol.dispose]();
     if ('socketPath' in this.#address) await rm(this.#address.socketPath, { force: true });
   }
 
@@ -211,6 +215,7 @@ export class RpcServer implements Closable {
     const unaryAnswer = (call: AnyServerCall, callback: sendUnaryData<unknown>): void => {
       const work = async (context: CallContext): Promise<void> => {
         const response = await handler(input(call, context), context);
+        context.accept();
         callback(null, response);
       };
       void this.#run(call, { service, method }, work, callback);
@@ -221,6 +226,7 @@ export class RpcServer implements Closable {
       const work = async (context: CallContext): Promise<void> => {
         const responses = handler(input(call, context), context) as AsyncIterable<unknown>;
         for await (const message of untilAborted(responses, context.signal)) {
+          context.accept();
           await writeMessage(stream, message, context.signal);
         }
         stream.end();
@@ -236,14 +242,16 @@ export class RpcServer implements Closable {
     work: (context: CallContext) => Promise<void>,
     fail: (status: StatusObject) => void,
   ): Promise<void> {
-    const context = new CallContext(call, { draining: this.draining, isLocalSocket: 'socketPath' in this.#address });
+    const isLocalSocket = 'socketPath' in this.#address;
+    const context = new CallContext(call, { draining: this.draining, isLocalSocket, header: this.#header });
     this.#running.add(context);
     try {
       if (!this.#rate.tryAcquire(1)) {
         throw new DragonflyError('RESOURCE_EXHAUSTED', 'too many requests', { hint: 'Try again after a moment.' });
       }
       this.#requireCertificate(call, service);
-      context.sendHeader(this.#header);
+      // Our own callers wait for the features before the first answer.
+      if (context.callerHasSwarm) context.accept();
       await withTrace(`${service}/${method.name}`, context.metadata, () => work(context));
     } catch (cause) {
       const error = toDragonflyError(context.signal.aborted ? context.signal.reason : cause);

@@ -34,6 +34,7 @@ export async function* syncPieces(
   if (!task) throw new DragonflyError('NOT_FOUND', `task ${request.taskId} is not on this node`);
   using news = new News(task, store, context.signal);
   if (!context.callerHasSwarm) {
+    context.accept(); // it waits for this before it looks for other parents
     news.follow(task);
     yield* singlePieces(request, task, news, piecePort);
     return;
