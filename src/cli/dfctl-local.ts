@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import type { CommandIo } from '../core/command.ts';
 import { DragonflyError } from '../core/errors.ts';
+import { outputTarget, type OutputTarget } from '../core/output-file.ts';
 import { createClient, type RpcClient } from '../rpc/client.ts';
 import { DfdaemonDownloadDefinition } from '../rpc/generated/dfdaemon/v2/dfdaemon.ts';
 import {
@@ -11,7 +12,7 @@ import {
 } from '../rpc/generated/dfdaemon/v2/local.ts';
 import { connectDaemon, type DaemonConnection } from './daemon-connection.ts';
 import type { Flags } from './dfctl-task.ts';
-import { checkOutput, FileSink, type ContentSink } from './output-file.ts';
+import { FileSink, type ContentSink } from './output-file.ts';
 import { StreamSink } from './output-stream.ts';
 import { receiptJson, receiptText } from './receipt-text.ts';
 import { wholeTaskIds } from './task-ids.ts';
@@ -52,27 +53,33 @@ export async function verifyTasks(ids: readonly string[], flags: Flags, io: Comm
 
 export async function exportTask(id: string, flags: ExportFlags, io: CommandIo): Promise<number> {
   const overwrite = flags.overwrite === true;
-  const path = flags.output === '-' ? undefined : resolve(flags.output);
-  if (path !== undefined) await checkOutput(path, overwrite);
+  const target = flags.output === '-' ? undefined : await outputTarget(flags.output, overwrite);
   await using daemon = await connectDaemon(flags.endpoint, io);
   const [taskId = id] = await taskIds([id], daemon, io);
   const client = localClient(daemon);
   const { signal } = io;
   // As with dfget: only a daemon of the same user names files for us.
   const places = flags.transferFromDfdaemon !== true && daemon.endpoint.ownerUid === process.geteuid?.();
-  if (path !== undefined && places) {
-    const request = ExportLocalTaskRequest.fromPartial({ taskId, outputPath: path, overwrite });
+  if (target?.kind === 'file' && places) {
+    const request = ExportLocalTaskRequest.fromPartial({ taskId, outputPath: target.path, overwrite });
     for await (const _answer of client.exportLocalTask(request, { signal }));
   } else {
-    await using sink: ContentSink =
-      path === undefined
-        ? new StreamSink(io.stdout, undefined, () => undefined)
-        : await FileSink.create(path, { overwrite, digest: undefined });
+    await using sink = await openSink(target, overwrite, io);
     await copyTo(sink, client, taskId, signal);
   }
-  if (path !== undefined)
-    io.stdout.write(flags.json ? `${JSON.stringify({ taskId, output: path })}\n` : `written to ${path}\n`);
+  if (target) {
+    const output = resolve(flags.output);
+    io.stdout.write(flags.json ? `${JSON.stringify({ taskId, output })}\n` : `written to ${output}\n`);
+  }
   return 0;
+}
+
+async function openSink(target: OutputTarget | undefined, overwrite: boolean, io: CommandIo): Promise<ContentSink> {
+  const onFirstByte = (): void => undefined;
+  if (!target) return new StreamSink(io.stdout, undefined, onFirstByte);
+  const { kind, path } = target;
+  if (kind === 'file') return FileSink.create(path, { overwrite, digest: undefined });
+  return StreamSink.toSpecial(path, { digest: undefined, onFirstByte, signal: io.signal });
 }
 
 async function copyTo(sink: ContentSink, client: LocalClient, taskId: string, signal: AbortSignal): Promise<void> {

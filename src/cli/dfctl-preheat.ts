@@ -2,7 +2,8 @@
 import type { Command as Parser } from 'commander';
 import type { CommandIo } from '../core/command.ts';
 import { DragonflyError } from '../core/errors.ts';
-import { parseBytes, parseDurationMs } from '../core/units.ts';
+import { parseBytes } from '../core/units.ts';
+import { maxTimeoutMs, parseTimeoutMs } from './timeout-flag.ts';
 
 const scopes = ['single_seed_peer', 'all_seed_peers', 'all_peers'];
 
@@ -52,7 +53,7 @@ export function definePreheat(task: Parser, io: CommandIo, run: (work: () => Pro
     .option('-p, --priority <0..6>', 'of the downloads', '6')
     .option('--insecure-skip-verify', 'do not verify the certificate of the origin')
     .option('--identity <file>', 'identity/node.pem of this node, where the scheduler speaks TLS [DFCTL_IDENTITY]')
-    .option('--timeout <duration>', 'of the whole preheat', '2h')
+    .option('--timeout <duration>', 'of the whole preheat, 0 for none', '2h')
     .option('--json', 'JSON, one object per line')
     .action((url: string, flags: PreheatFlags) => run(() => preheat(url, flags, io)));
 }
@@ -70,7 +71,7 @@ async function preheat(url: string, flags: PreheatFlags, io: CommandIo): Promise
   await using channels = new Channels({ tls: await ownIdentity(flags.identity ?? io.env['DFCTL_IDENTITY']) });
   await channels.ready(address, { signal: io.signal });
   const client = createClient(scheduler.SchedulerDefinition, channels, address);
-  const timeoutMs = parseDurationMs(flags.timeout);
+  const timeoutMs = parseTimeoutMs(flags.timeout) ?? maxTimeoutMs;
   const request = requestOf(flags, timeoutMs);
   const options = { signal: io.signal, timeoutMs };
   const image = url.startsWith('oci://');

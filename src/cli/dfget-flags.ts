@@ -29,7 +29,7 @@ export const flagTable: readonly Flag[] = [
   },
   {
     flags: '--timeout <duration>',
-    text: `of the whole download, 0 for none (default ${defaultTimeout})`,
+    text: `of the whole download, a plain number in seconds, 0 for none (default ${defaultTimeout})`,
     env: 'DFGET_TIMEOUT',
   },
   {

@@ -34,7 +34,15 @@ describe('dfget options', () => {
     assert.equal(parse(['--disable-back-source']).disableBackToSource, true);
     assert.equal(parse(['--daemon-sock', '/s']).endpoint, '/s');
     assert.deepEqual(parse(['--filter', 'a&b', '--filtered-query-param', 'c']).filteredQueryParams, ['c', 'a', 'b']);
-    assert.equal(parse(['--timeout', '0']).timeoutMs, undefined);
+    for (const [text, ms] of [
+      ['0', undefined],
+      ['0s', undefined],
+      ['90', 90_000],
+      ['1m30s', 90_000],
+      ['1.5ms', 2],
+    ] as const) {
+      assert.equal(parse(['--timeout', text]).timeoutMs, ms, text);
+    }
     assert.equal(parse(['-b', '--verbose', '--workhome', '/w', '--ratelimit', '10M']).notices.length, 1);
     const byFlag = parseDfgetOptions(['-u', url, '-O', '/out'], io());
     assert.equal(byFlag?.url, url);
@@ -44,6 +52,12 @@ describe('dfget options', () => {
     const env = { DFGET_PRIORITY: '2', DFGET_TAG: 'env', DFGET_NO_PROGRESS: 'true', DFGET_OVERWRITE: 'false' };
     const options = parse(['--tag', 'flag'], env);
     assert.deepEqual([options.priority, options.tag, options.progress, options.overwrite], [2, 'flag', false, false]);
+  });
+
+  it('takes the other names of standard output', () => {
+    for (const name of ['-', '/dev/stdout', '/dev/fd/1']) {
+      assert.equal(parseDfgetOptions([url, '-O', name], io())?.output, undefined, name);
+    }
   });
 
   it('reads ranges, sizes and header', () => {
@@ -79,6 +93,9 @@ describe('dfget options', () => {
       ['--priority', '7'],
       ['--piece-length', '1MiB'],
       ['--timeout', 'soon'],
+      ['--timeout', '25d'],
+      ['--timeout', '99999999999'],
+      ['--timeout=-5'],
       ['-H', 'no colon'],
       ['--receipt=xml'],
       ['--digest', 'sha256:1'],

@@ -6,9 +6,10 @@ import type { CommandIo } from '../core/command.ts';
 import { parseDigest, type Digest } from '../core/digest.ts';
 import { DragonflyError } from '../core/errors.ts';
 import { minPieceLengthBytes } from '../core/piece-layout.ts';
-import { parseBytes, parseDurationMs } from '../core/units.ts';
+import { parseBytes } from '../core/units.ts';
 import { version } from '../core/version.ts';
 import { defaultTimeout, flagTable } from './dfget-flags.ts';
+import { parseTimeoutMs } from './timeout-flag.ts';
 
 export interface DfgetOptions {
   readonly url: string;
@@ -142,7 +143,8 @@ function optionsOf(values: Values, args: readonly string[]): DfgetOptions {
   if (!URL.canParse(url))
     throw invalid(`"${url}" is not a URL`, 'Write it with its scheme, for example https://host/path.');
   const recursive = recursiveOptions(values);
-  const output = values.text('output');
+  const named = values.text('output');
+  const output = named !== undefined && standardOutputs.has(named) ? '-' : named;
   if (output === undefined && !recursive?.listOnly) {
     throw invalid('the output is missing', 'Add -O <file>, or -O - for standard output.');
   }
@@ -171,14 +173,13 @@ function optionsOf(values: Values, args: readonly string[]): DfgetOptions {
   if (pieceLengthBytes !== undefined && pieceLengthBytes < minPieceLengthBytes) {
     throw invalid(`pieces of ${pieceLength} are too short`, 'The shortest piece length is 4MiB.');
   }
-  const timeoutMs = parseDurationMs(values.text('timeout') ?? defaultTimeout);
   return {
     url: recursive && !url.endsWith('/') ? `${url}/` : url,
     output: output === '-' || output === undefined ? undefined : resolve(output),
     transfer: values.flag('transferFromDfdaemon'),
     overwrite: values.flag('overwrite'),
     forceHardLink,
-    timeoutMs: timeoutMs === 0 ? undefined : timeoutMs,
+    timeoutMs: parseTimeoutMs(values.text('timeout') ?? defaultTimeout),
     digest: digest === undefined ? undefined : parseDigest(digest),
     range,
     originalOffset: values.flag('originalOffset'),
@@ -202,6 +203,9 @@ function optionsOf(values: Values, args: readonly string[]): DfgetOptions {
       : [],
   };
 }
+
+/** Opened by name they would lose what the shell has made of them: an appended file, a socket, somebody else's terminal. */
+const standardOutputs: ReadonlySet<string> = new Set(['-', '/dev/stdout', '/dev/fd/1', '/proc/self/fd/1']);
 
 function recursiveOptions(values: Values): RecursiveOptions | undefined {
   if (!values.flag('recursive')) return undefined;

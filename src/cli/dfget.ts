@@ -9,12 +9,13 @@ import { mkdir } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Command, CommandIo } from '../core/command.ts';
 import { DragonflyError, toDragonflyError, type ErrorCode } from '../core/errors.ts';
+import { outputTarget } from '../core/output-file.ts';
 import { findDaemon, requireDaemon, type DaemonEndpoint } from './daemon-endpoint.ts';
 import type { ListDirectory } from './dfget-directory.ts';
 import type { FileDownload, FileResult } from './dfget-download.ts';
 import { parseDfgetOptions, type DfgetOptions } from './dfget-options.ts';
 import type { OpenOrigins, Origins } from './origin.ts';
-import { checkOutput, FileSink, type ContentSink } from './output-file.ts';
+import { FileSink, type ContentSink } from './output-file.ts';
 import { StreamSink } from './output-stream.ts';
 import { ProgressBar } from './progress-bar.ts';
 import { receiptJson, receiptText } from './receipt-text.ts';
@@ -26,7 +27,7 @@ export function createDfget(openOrigins?: OpenOrigins): Command {
     if (!options) return 0;
     for (const notice of options.notices) io.stderr.write(`dfget: ${notice}\n`);
     const { timeoutMs, output, recursive, overwrite } = options;
-    if (output !== undefined && !recursive) await checkOutput(output, overwrite);
+    if (output !== undefined && !recursive) await outputTarget(output, overwrite);
     const deadline = timeoutMs === undefined ? [] : [AbortSignal.timeout(timeoutMs)];
     const run = new DfgetRun({ options, io, openOrigins, signal: AbortSignal.any([io.signal, ...deadline]) });
     try {
@@ -94,7 +95,9 @@ class DfgetRun {
     const places = !transfer && !range && endpoint.ownerUid === process.geteuid?.();
     const { listByDaemon } = await import('./dfget-directory.ts');
     await this.#all(listByDaemon(client, this.#options), async (file, path) => {
-      if (places && path !== undefined) return downloadInPlace(client, path, file);
+      const target = places && path !== undefined ? await outputTarget(path, this.#options.overwrite) : undefined;
+      // A device or FIFO may be one of this process only, as /dev/fd/3 is.
+      if (target?.kind === 'file') return downloadInPlace(client, target.path, file);
       await using sink = await this.#sink(path);
       return await downloadToSink(client, sink, file);
     });
@@ -109,10 +112,14 @@ class DfgetRun {
     });
   }
 
-  async #sink(path: string | undefined): Promise<ContentSink> {
-    const { digest, overwrite } = this.#options;
-    if (path !== undefined) return FileSink.create(path, { digest, overwrite });
-    return new StreamSink(this.#io.stdout, digest, () => (this.#streamed = true));
+  async #sink(outputPath: string | undefined): Promise<ContentSink> {
+    const { digest, overwrite, forceHardLink } = this.#options;
+    const onFirstByte = (): void => void (this.#streamed = true);
+    if (outputPath === undefined) return new StreamSink(this.#io.stdout, digest, onFirstByte);
+    const { kind, path } = await outputTarget(outputPath, overwrite);
+    if (kind === 'file') return FileSink.create(path, { digest, overwrite });
+    if (forceHardLink) throw new DragonflyError('OUTPUT', `the output ${path} is no file: it cannot be a hard link`);
+    return StreamSink.toSpecial(path, { digest, onFirstByte, signal: this.#signal });
   }
 
   /** One file, or all below a directory. */
@@ -131,7 +138,6 @@ class DfgetRun {
     let done = 0;
     const work = { directory, concurrency: recursive.maxConcurrentRequests, signal: this.#signal };
     await eachFile(files, work, async (file, path, signal) => {
-      await checkOutput(path, this.#options.overwrite);
       const result = await downloadOne({ url: file.url, options: this.#options, progress, signal }, path);
       done += 1;
       progress.label = `${done}/${files.length} files`;

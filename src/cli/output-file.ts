@@ -2,12 +2,11 @@
  * Where a download's bytes go when this process writes them itself. The path has the whole verified content in the end,
  * or is untouched: bytes are gathered in a nameless neighbour of the output first.
  */
-import { randomUUID } from 'node:crypto';
-import { createReadStream, existsSync, lstatSync, type Stats } from 'node:fs';
-import { access, constants, link, open, rename, rm, type FileHandle } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { createReadStream } from 'node:fs';
+import { open, rm, type FileHandle } from 'node:fs/promises';
 import { DigestStream, formatDigest, sameDigest, type Digest } from '../core/digest.ts';
-import { DragonflyError, toDragonflyError } from '../core/errors.ts';
+import { DragonflyError } from '../core/errors.ts';
+import { outputError, publish, temporaryBeside } from '../core/output-file.ts';
 
 /** Takes the bytes of one download, in any order. */
 export interface ContentSink extends AsyncDisposable {
@@ -20,26 +19,6 @@ export interface ContentSink extends AsyncDisposable {
 export interface OutputOptions {
   readonly overwrite: boolean;
   readonly digest: Digest | undefined;
-}
-
-/** Throws OUTPUT when the file could not be written; nothing is created. */
-export async function checkOutput(path: string, overwrite: boolean): Promise<void> {
-  const directory = dirname(path);
-  if (!existsSync(directory)) {
-    throw new DragonflyError('OUTPUT', `the directory ${directory} does not exist`, { hint: 'Create it first.' });
-  }
-  const standing: Stats | undefined = lstatSync(path, { throwIfNoEntry: false });
-  if (standing?.isDirectory()) {
-    throw new DragonflyError('OUTPUT', `the output ${path} is a directory`, {
-      hint: 'Name a file, or add --recursive for everything below a URL.',
-    });
-  }
-  if (standing && !overwrite) throw exists(path);
-  try {
-    await access(directory, constants.W_OK);
-  } catch (error) {
-    throw outputError(path, error);
-  }
 }
 
 export class FileSink implements ContentSink {
@@ -56,7 +35,7 @@ export class FileSink implements ContentSink {
   }
 
   static async create(path: string, options: OutputOptions): Promise<FileSink> {
-    const temporary = join(dirname(path), `.${basename(path).slice(0, 100)}.${randomUUID()}.part`);
+    const temporary = temporaryBeside(path);
     try {
       return new FileSink(path, temporary, options, await open(temporary, 'wx'));
     } catch (error) {
@@ -79,8 +58,7 @@ export class FileSink implements ContentSink {
     if (digest) await verifyFile(this.#temporary, digest);
     try {
       await this.#file.close(); // reports what the file system has put off
-      if (overwrite) await rename(this.#temporary, this.#path);
-      else await publishNew(this.#temporary, this.#path);
+      await publish(this.#temporary, this.#path, overwrite);
     } catch (error) {
       throw outputError(this.#path, error);
     }
@@ -104,28 +82,5 @@ export function requireDigest(stream: DigestStream, wanted: Digest): void {
   if (sameDigest(found, wanted)) return;
   throw new DragonflyError('DIGEST_MISMATCH', `the content has ${formatDigest(found)}, not ${formatDigest(wanted)}`, {
     hint: 'Check the digest given with --digest; if it is right, the origin has other content.',
-  });
-}
-
-async function publishNew(temporary: string, path: string): Promise<void> {
-  try {
-    await link(temporary, path); // unlike rename, never replaces a file made in the meantime
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw exists(path);
-    if (existsSync(path)) throw exists(path); // file systems without links: the check is all there is
-    await rename(temporary, path);
-  }
-}
-
-function exists(path: string): DragonflyError {
-  return new DragonflyError('OUTPUT', `the output ${path} exists`, { hint: 'Remove it, or add --overwrite.' });
-}
-
-function outputError(path: string, error: unknown): DragonflyError {
-  const known = toDragonflyError(error);
-  if (known.code === 'OUTPUT' || known.code === 'NO_SPACE') return known;
-  return new DragonflyError('OUTPUT', `the output ${path} cannot be written: ${known.message}`, {
-    cause: error,
-    hint: known.hint ?? 'Check the path and its file system.',
   });
 }

@@ -1,14 +1,23 @@
 /**
- * Standard output takes bytes in order only. Those that come early wait in a file without a name, so that memory stays
+ * Standard output, a device or a FIFO takes bytes in order only. Those that come early wait in a file without a name, so that memory stays
  * flat; the last ones wait until the digest is verified, so that a wrong content never looks whole to the reader.
  */
 import { randomUUID } from 'node:crypto';
 import { open, rm, type FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Writable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import { DigestStream, type Digest } from '../core/digest.ts';
 import { DragonflyError, toDragonflyError } from '../core/errors.ts';
+import { openSpecial, outputError } from '../core/output-file.ts';
 import { requireDigest, type ContentSink } from './output-file.ts';
+
+export interface SpecialOptions {
+  readonly digest: Digest | undefined;
+  readonly onFirstByte: () => void;
+  readonly signal: AbortSignal;
+}
 
 export class StreamSink implements ContentSink {
   readonly #out: NodeJS.WritableStream;
@@ -20,6 +29,8 @@ export class StreamSink implements ContentSink {
   #spool: FileHandle | undefined;
   #position = 0;
   #held: Buffer | undefined;
+  /** What this sink has opened and closes. */
+  #own: { readonly path: string; readonly out: Writable } | undefined;
 
   /** @param onFirstByte called before the reader is given anything. */
   constructor(out: NodeJS.WritableStream, digest: Digest | undefined, onFirstByte: () => void) {
@@ -27,6 +38,14 @@ export class StreamSink implements ContentSink {
     this.#digest = digest;
     this.#onFirstByte = onFirstByte;
     this.#hash = digest && new DigestStream(digest.algorithm);
+  }
+
+  /** @param signal ends the wait for a reader of the FIFO, and any write. Throws OUTPUT. */
+  static async toSpecial(path: string, options: SpecialOptions): Promise<StreamSink> {
+    const out = await openSpecial(path, options.signal);
+    const sink = new StreamSink(out, options.digest, options.onFirstByte);
+    sink.#own = { path, out };
+    return sink;
   }
 
   async write(position: number, bytes: Buffer): Promise<void> {
@@ -45,9 +64,11 @@ export class StreamSink implements ContentSink {
     if (this.#hash && this.#digest) requireDigest(this.#hash, this.#digest);
     if (this.#held) await this.#send(this.#held);
     this.#held = undefined;
+    if (this.#own) await end(this.#own);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#own?.out.destroy();
     await this.#spool?.close();
   }
 
@@ -63,8 +84,12 @@ export class StreamSink implements ContentSink {
   #send(bytes: Buffer): Promise<void> {
     this.#onFirstByte();
     return new Promise((resolve, reject) => {
-      this.#out.write(bytes, (error) => (error ? reject(toDragonflyError(error)) : resolve()));
+      this.#out.write(bytes, (error) => (error ? reject(this.#failure(error)) : resolve()));
     });
+  }
+
+  #failure(error: Error): DragonflyError {
+    return this.#own ? outputError(this.#own.path, error) : toDragonflyError(error);
   }
 
   async #keep(position: number, bytes: Buffer): Promise<void> {
@@ -83,6 +108,16 @@ export class StreamSink implements ContentSink {
       done += bytesRead;
     }
     return bytes;
+  }
+}
+
+/** Resolves when all is handed over: a device reports some failures only when it is closed. */
+async function end({ path, out }: { readonly path: string; readonly out: Writable }): Promise<void> {
+  try {
+    out.end();
+    await finished(out);
+  } catch (error) {
+    throw outputError(path, error);
   }
 }
 

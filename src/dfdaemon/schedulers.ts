@@ -42,6 +42,8 @@ export class Schedulers implements Closable {
   readonly #instances = new Map<string, string>();
   readonly #held = new Set<string>();
   readonly #controller = new AbortController();
+  /** Calls under way, by task. */
+  readonly #forgetting = new Map<string, Promise<void>>();
   #announcing: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
   #failures = 0;
@@ -101,7 +103,19 @@ export class Schedulers implements Closable {
   }
 
   /** This node no longer holds the task. Failure is only logged: the scheduler finds out when a child asks. */
-  async forgetTask(taskId: string): Promise<void> {
+  forgetTask(taskId: string): void {
+    const call = this.#deleteTask(taskId).finally(() => {
+      if (this.#forgetting.get(taskId) === call) this.#forgetting.delete(taskId);
+    });
+    this.#forgetting.set(taskId, call);
+  }
+
+  /** Resolves when the scheduler has been told, where `forgetTask` was called. */
+  async forgetting(taskId: string): Promise<void> {
+    await this.#forgetting.get(taskId);
+  }
+
+  async #deleteTask(taskId: string): Promise<void> {
     const { hostId, logger } = this.#options;
     if (this.#ring.addresses.length === 0) return;
     try {

@@ -338,7 +338,9 @@ export class DfdaemonService implements Closable {
     this.#dynconfig = dynconfig;
 
     collector.start();
-    store.onRemoved((task) => void schedulers.forgetTask(task.id));
+    store.onRemoved(({ id }, { quietly }) => {
+      if (!quietly) schedulers.forgetTask(id);
+    });
     await this.#statusServers(schedulers);
     this.#addresses = {
       ...this.#addresses,

@@ -1,8 +1,11 @@
 /** dfget against a real daemon in a process of its own, and without one. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { createReadStream, existsSync } from 'node:fs';
+import { chmod, lstat, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { createDfget } from '../../src/cli/dfget.ts';
 import { announceLocalCluster } from '../../src/cli/daemon-endpoint.ts';
@@ -124,6 +127,34 @@ describe('dfget', () => {
       }
     });
   }
+
+  it('writes into FIFOs and devices and through links, whoever writes', async () => {
+    const [fifo, link, socket] = [work.join('fifo'), work.join('link'), work.join('socket')];
+    execFileSync('mkfifo', [fifo]);
+    await symlink('target', link);
+    const server = createServer().listen(socket);
+    await once(server, 'listening');
+    for (const flags of [[], ['--transfer-from-dfdaemon'], ['--endpoint', '/nonexistent.sock']]) {
+      const url = object();
+      const read = createReadStream(fifo).toArray();
+      const piped = await run([url, '-O', fifo, '--digest', `sha256:${sha256(content)}`, ...flags]);
+      assert.equal(piped.exitCode, 0, piped.error?.message);
+      assert.ok(Buffer.concat((await read) as Buffer[]).equals(content));
+      assert.ok((await lstat(fifo)).isFIFO());
+      assert.equal((await run([url, '-O', fifo, '--timeout', '100ms', ...flags])).error?.code, 'DEADLINE_EXCEEDED');
+      assert.equal((await run([url, '-O', socket, '--overwrite', ...flags])).error?.code, 'OUTPUT');
+      const linked = await run([url, '-O', link, '--overwrite', ...flags]);
+      assert.equal(linked.exitCode, 0, linked.error?.message);
+      assert.ok((await lstat(link)).isSymbolicLink());
+      assert.ok((await readFile(work.join('target'))).equals(content));
+      if (process.geteuid?.() !== 0) continue;
+      if (!existsSync(work.join('null'))) execFileSync('mknod', [work.join('null'), 'c', '1', '3']);
+      const device = await run([url, '-O', work.join('null'), '--overwrite', ...flags]);
+      assert.equal(device.exitCode, 0, device.error?.message);
+      assert.ok((await lstat(work.join('null'))).isCharacterDevice());
+    }
+    server.close();
+  });
 
   it('keeps the end of a wrong content from standard output', async () => {
     const url = object();

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
+  createReadStream,
   linkSync,
   lstatSync,
   mkdirSync,
@@ -124,11 +126,32 @@ describe('linking content out', () => {
     mkdirSync(join(out, 'directory'));
     await assert.rejects(linkOut(task, join(out, 'directory'), { overwrite: true }), hasCode('OUTPUT'));
     await assert.rejects(linkOut(task, join(out, 'no', 'such'), {}), hasCode('OUTPUT'));
-    writeFileSync(join(out, 'target'), 'precious');
-    symlinkSync(join(out, 'target'), join(out, 'symlink'));
+    writeFileSync(join(out, 'target'), 'old');
+    symlinkSync('target', join(out, 'symlink'));
+    await assert.rejects(linkOut(task, join(out, 'symlink')), hasCode('OUTPUT'));
     await linkOut(task, join(out, 'symlink'), { overwrite: true });
-    assert.equal(readFileSync(join(out, 'target'), 'utf8'), 'precious');
+    assert(lstatSync(join(out, 'symlink')).isSymbolicLink(), 'a link is followed, as cp and curl do');
+    assert(readFileSync(join(out, 'target')).equals(content));
     assert.deepEqual(readdirSync(out).sort(), ['directory', 'standing', 'symlink', 'target']);
+  });
+
+  test('a FIFO and a device are written into, never replaced', async (t) => {
+    const { task, out } = await finishedTask(t);
+    const path = join(out, 'fifo');
+    execFileSync('mkfifo', [path]);
+    const reader = createReadStream(path).toArray();
+    await linkOut(task, path);
+    assert(Buffer.concat((await reader) as Buffer[]).equals(content));
+    assert(lstatSync(path).isFIFO());
+    await assert.rejects(linkOut(task, path, { overwrite: true, forceHardLink: true }), hasCode('OUTPUT'));
+    await assert.rejects(linkOut(task, path, { signal: AbortSignal.timeout(1) }), hasCode('DEADLINE_EXCEEDED'));
+    if (process.geteuid?.() !== 0) return;
+    execFileSync('mknod', [join(out, 'null'), 'c', '1', '3']);
+    symlinkSync('null', join(out, 'to-null'));
+    await linkOut(task, join(out, 'null'), { overwrite: true });
+    await linkOut(task, join(out, 'to-null'), { overwrite: true });
+    assert(lstatSync(join(out, 'null')).isCharacterDevice());
+    assert.deepEqual(readdirSync(out).sort(), ['fifo', 'null', 'to-null']);
   });
 
   test('other permissions or another owner get a file of their own', async (t) => {

@@ -18,7 +18,7 @@ export interface DownloadStreamOptions {
   readonly store: TaskStore;
   readonly hostId: string;
   /** Places the finished content; absent where callers may not name paths. */
-  readonly placeOutput?: (taskId: string, download: Download) => Promise<void>;
+  readonly placeOutput?: (output: { taskId: string; download: Download; signal: AbortSignal }) => Promise<void>;
 }
 
 export async function* downloadStream(
@@ -50,7 +50,7 @@ export async function* downloadStream(
   if (download?.outputPath !== undefined) {
     if (!placeOutput)
       throw new DragonflyError('PERMISSION_DENIED', 'an output path is only accepted on the unix socket of this node');
-    await placeOutput(taskId, download);
+    await placeOutput({ taskId, download, signal });
   }
   if (context.callerHasSwarm) yield message({ $case: 'receipt', value: toReceiptMessage(receipt) });
 }

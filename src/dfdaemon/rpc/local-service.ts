@@ -27,7 +27,7 @@ export function localHandlers(store: TaskStore, receipts: Receipts): Handlers<ty
       await store.verify(task);
       return { pieceCount: before.count, badPieces: [...before.difference(task.pieces)] };
     },
-    exportLocalTask: (request) => exportTask(requireTask(store, request.taskId), request),
+    exportLocalTask: (request, { signal }) => exportTask(requireTask(store, request.taskId), request, signal),
     listReceipts: async ({ taskId, url, limit }) => ({
       receipts: receipts.recent
         .filter(
@@ -47,7 +47,11 @@ export function localHandlers(store: TaskStore, receipts: Receipts): Handlers<ty
   };
 }
 
-async function* exportTask(task: StoredTask, request: ExportLocalTaskRequest): AsyncGenerator<ExportLocalTaskResponse> {
+async function* exportTask(
+  task: StoredTask,
+  request: ExportLocalTaskRequest,
+  signal: AbortSignal,
+): AsyncGenerator<ExportLocalTaskResponse> {
   if (task.touchedFromOutside()) task.suspect();
   await task.recovered;
   const { layout } = task;
@@ -59,7 +63,8 @@ async function* exportTask(task: StoredTask, request: ExportLocalTaskRequest): A
   }
   const contentLength = layout.contentLengthBytes;
   if (request.outputPath !== undefined) {
-    await linkOut(task, request.outputPath, { overwrite: request.overwrite, forceHardLink: request.forceHardLink });
+    const { overwrite, forceHardLink } = request;
+    await linkOut(task, request.outputPath, { overwrite, forceHardLink, signal });
   }
   yield { contentLength, offset: 0, content: new Uint8Array() };
   if (!request.needContent) return;

@@ -13,7 +13,7 @@ import type { Schedulers } from '../schedulers.ts';
 import type { Sources } from '../source/sources.ts';
 import { linkOut } from '../storage/link-out.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
-import type { TaskStore } from '../storage/task-store.ts';
+import type { Removal, TaskStore } from '../storage/task-store.ts';
 import type { TaskEngine } from '../task/engine.ts';
 import type { UploadDesk } from '../transport/upload-desk.ts';
 import { downloadStream } from './download-stream.ts';
@@ -40,18 +40,19 @@ export function downloadHandlers(options: ServiceOptions): Handlers<typeof Dfdae
     downloadTask: ({ download }, context) =>
       downloadStream(download, context, {
         ...options,
-        placeOutput: (taskId, wanted) => placeOutput(store, taskId, wanted),
+        placeOutput: (output) => placeOutput(store, output),
       }),
     statTask: ({ taskId }, { signal }) => schedulers.statTask(taskId, signal),
     statLocalTask: async ({ taskId }) => toStatLocalTask(requireTask(store, taskId)),
     listLocalTasks: async () => ({ tasks: store.list().map(toStatLocalTask) }),
     listTaskEntries: (request, context) => listEntries(options.sources, request, context),
     deleteTask: async ({ taskId }) => {
-      await removeTask(options, taskId);
+      removeTask(options, taskId, { quietly: false });
+      await schedulers.forgetting(taskId);
       return {};
     },
     deleteLocalTask: async ({ taskId }) => {
-      await removeTask(options, taskId);
+      removeTask(options, taskId, { quietly: true });
       return {};
     },
     deleteHost: async () => {
@@ -77,7 +78,8 @@ export function uploadHandlers(options: ServiceOptions): Handlers<typeof Dfdaemo
     statLocalTask: async ({ taskId }) => toStatLocalTask(requireTask(store, taskId)),
     listTaskEntries: (request, context) => listEntries(options.sources, request, context),
     deleteTask: async ({ taskId }) => {
-      await removeTask(options, taskId);
+      removeTask(options, taskId, { quietly: false });
+      await schedulers.forgetting(taskId);
       return {};
     },
     syncPieces: (request, context) =>
@@ -97,14 +99,17 @@ function requireTask(store: TaskStore, taskId: string): StoredTask {
   return task;
 }
 
-async function removeTask({ engine, store, schedulers }: ServiceOptions, taskId: string): Promise<void> {
+/** Who hears of it is the business of the store's listeners. */
+function removeTask({ engine, store }: ServiceOptions, taskId: string, removal: Removal): void {
   requireTask(store, taskId);
   engine.stop(taskId, new DragonflyError('CANCELLED', 'the task was deleted'));
-  store.remove(taskId);
-  await schedulers.forgetTask(taskId);
+  store.remove(taskId, removal);
 }
 
-async function placeOutput(store: TaskStore, taskId: string, download: Download): Promise<void> {
+async function placeOutput(
+  store: TaskStore,
+  { taskId, download, signal }: { taskId: string; download: Download; signal: AbortSignal },
+): Promise<void> {
   if (download.range)
     throw new DragonflyError('INVALID_ARGUMENT', 'a part of the content cannot be placed as a file by the daemon');
   const path = download.outputPath ?? '';
@@ -112,6 +117,7 @@ async function placeOutput(store: TaskStore, taskId: string, download: Download)
   await linkOut(requireTask(store, taskId), path, {
     overwrite: download.overwrite,
     forceHardLink: download.forceHardLink,
+    signal,
   });
 }
 

@@ -29,3 +29,6 @@ export const flushesAtOnce = 8;
 
 /** Places of an incoming piece up to which it may be read: one every 64 KiB of the largest piece. */
 export const maxMarks = 1024;
+
+/** Longest time a device or FIFO that is the output of a download may take; its reader may be a slow program, or gone. */
+export const specialOutputTimeoutMs = 3_600_000;

@@ -7,11 +7,19 @@
  * before any piece is served or handed out again. A changed file is taken out of use, given an inode of its own and
  * verified piece by piece before it returns.
  */
-import { randomUUID } from 'node:crypto';
-import { constants, linkSync, lstatSync, renameSync, rmSync } from 'node:fs';
-import { chmod, chown, copyFile, link, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
-import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
+import { constants, createReadStream, linkSync, renameSync, rmSync } from 'node:fs';
+import { chmod, chown, copyFile, rm } from 'node:fs/promises';
+import { pipeline } from 'node:stream/promises';
+import { DragonflyError } from '../../core/errors.ts';
+import {
+  openSpecial,
+  outputError,
+  outputTarget,
+  publish,
+  requireReplaceable,
+  temporaryBeside,
+} from '../../core/output-file.ts';
+import { specialOutputTimeoutMs } from './limits.ts';
 import type { StoredTask } from './stored-task.ts';
 
 export interface LinkOutOptions {
@@ -24,19 +32,22 @@ export interface LinkOutOptions {
   /** Owner the output must have; one other than this process needs a file of its own. */
   readonly uid?: number;
   readonly gid?: number;
+  /** Ends the writing into a device or FIFO, which may take its time. */
+  readonly signal?: AbortSignal;
 }
 
 export type LinkMethod = 'hard-link' | 'reflink' | 'copy';
 
 const contentMode = 0o644;
 
-/** Atomic: the path has the whole content or is untouched. Throws OUTPUT, NO_SPACE, PERMISSION_DENIED. */
+/** Atomic: a file has the whole content or is untouched. Throws OUTPUT, NO_SPACE. */
 export async function linkOut(task: StoredTask, outputPath: string, options: LinkOutOptions = {}): Promise<LinkMethod> {
   using _lease = task.lease();
-  const path = resolve(outputPath);
   await requireIntact(task);
-  checkTarget(path, options.overwrite ?? false);
-  const temporary = join(dirname(path), `.${basename(path).slice(0, 100)}.${randomUUID()}.part`);
+  const overwrite = options.overwrite ?? false;
+  const { kind, path } = await outputTarget(outputPath, overwrite);
+  if (kind === 'special') return writeInto(task, path, options);
+  const temporary = temporaryBeside(path);
   try {
     if (mayHardLink(task, options) && hardLink(task, path, temporary, options)) return 'hard-link';
     const method = await copyOut(task.content.path, temporary);
@@ -44,7 +55,7 @@ export async function linkOut(task: StoredTask, outputPath: string, options: Lin
     if (options.uid !== undefined || options.gid !== undefined) {
       await chown(temporary, options.uid ?? process.geteuid?.() ?? 0, options.gid ?? process.getegid?.() ?? 0);
     }
-    await publish(temporary, path, options.overwrite ?? false);
+    await publish(temporary, path, overwrite);
     return method;
   } catch (error) {
     throw outputError(path, error);
@@ -53,20 +64,24 @@ export async function linkOut(task: StoredTask, outputPath: string, options: Lin
   }
 }
 
+async function writeInto(task: StoredTask, path: string, { forceHardLink, signal }: LinkOutOptions): Promise<'copy'> {
+  if (forceHardLink) throw new DragonflyError('OUTPUT', `the output ${path} is no file: it cannot be a hard link`);
+  const deadline = AbortSignal.timeout(specialOutputTimeoutMs);
+  const out = await openSpecial(path, signal ? AbortSignal.any([signal, deadline]) : deadline);
+  try {
+    await pipeline(createReadStream(task.content.path), out);
+  } catch (error) {
+    throw outputError(path, error);
+  }
+  return 'copy';
+}
+
 /** The content must be complete and untouched; touched content is verified first. */
 async function requireIntact(task: StoredTask): Promise<void> {
   if (task.touchedFromOutside()) task.suspect();
   await task.recovered;
   if (task.state === 'finished' && task.complete) return;
   throw new DragonflyError('FAILED_PRECONDITION', `task ${task.id} is not finished: it cannot be written to an output`);
-}
-
-function checkTarget(path: string, overwrite: boolean): void {
-  const standing = lstatSync(path, { throwIfNoEntry: false });
-  if (!standing) return;
-  if (standing.isDirectory())
-    throw new DragonflyError('OUTPUT', `the output ${path} is a directory`, { hint: 'Name a file.' });
-  if (!overwrite) throw exists(path);
 }
 
 function mayHardLink(task: StoredTask, options: LinkOutOptions): boolean {
@@ -84,12 +99,12 @@ function hardLink(task: StoredTask, path: string, temporary: string, options: Li
   try {
     if (options.overwrite) {
       linkSync(task.content.path, temporary);
+      requireReplaceable(path);
       renameSync(temporary, path);
       rmSync(temporary, { force: true }); // rename does nothing when both names are already the same file
     } else linkSync(task.content.path, path);
     return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw exists(path);
     if (options.forceHardLink) throw error;
     return false;
   } finally {
@@ -107,27 +122,4 @@ async function copyOut(from: string, to: string): Promise<LinkMethod> {
     await copyFile(from, to, constants.COPYFILE_EXCL);
     return 'copy';
   }
-}
-
-async function publish(temporary: string, path: string, overwrite: boolean): Promise<void> {
-  if (overwrite) return rename(temporary, path);
-  try {
-    await link(temporary, path); // unlike rename, never replaces a file made in the meantime
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw exists(path);
-    checkTarget(path, false); // file systems without links: the check is all there is
-    await rename(temporary, path);
-  }
-}
-
-function exists(path: string): DragonflyError {
-  return new DragonflyError('OUTPUT', `the output ${path} exists`, {
-    hint: 'Remove it, or ask for it to be overwritten.',
-  });
-}
-
-function outputError(path: string, error: unknown): DragonflyError {
-  const known = toDragonflyError(error);
-  if (known.code !== 'INTERNAL') return known;
-  return new DragonflyError('OUTPUT', `the output ${path} cannot be written: ${known.message}`, { cause: error });
 }

@@ -29,6 +29,15 @@ export interface TaskStoreOptions {
 
 export type RemoveOutcome = 'removed' | 'deferred' | 'absent';
 
+export interface Removal {
+  /** Only this node is to know. */
+  readonly quietly: boolean;
+}
+
+type RemovedListener = (task: StoredTask, removal: Removal) => void;
+
+const told: Removal = { quietly: false };
+
 export class TaskStore {
   readonly directory: string;
   readonly #metadata: Metadata;
@@ -38,10 +47,10 @@ export class TaskStore {
   readonly #recovery: Recovery;
   readonly #flushes: FlushQueue;
   readonly #usedSinceFlush = new Set<StoredTask>();
-  readonly #doomed = new Set<StoredTask>();
+  readonly #doomed = new Map<StoredTask, Removal>();
   /** Removed tasks whose rows could not be deleted yet. */
   readonly #undeleted = new Set<string>();
-  readonly #removedListeners = new Set<(task: StoredTask) => void>();
+  readonly #removedListeners = new Set<RemovedListener>();
   readonly #deletions = new Set<Promise<void>>();
   #usageTimer: NodeJS.Timeout | undefined;
   readonly #host: TaskHost;
@@ -64,7 +73,8 @@ export class TaskStore {
       bytesChanged: (delta) => (this.#usedBytes += delta),
       used: (task) => this.#usedSinceFlush.add(task),
       released: (task) => {
-        if (this.#doomed.has(task)) this.#drop(task);
+        const removal = this.#doomed.get(task);
+        if (removal) this.#drop(task, removal);
       },
       finished: (task) => this.#flushes.add(task),
       suspect: (task) => this.#recovery.add(task),
@@ -130,14 +140,14 @@ export class TaskStore {
   }
 
   /** Removes the task now, or when its last user is done (`deferred`). */
-  remove(id: string): RemoveOutcome {
+  remove(id: string, removal: Removal = told): RemoveOutcome {
     const task = this.#tasks.get(id);
     if (!task) return 'absent';
     if (task.inUse) {
-      this.#doomed.add(task);
+      this.#doomed.set(task, removal);
       return 'deferred';
     }
-    this.#drop(task);
+    this.#drop(task, removal);
     return 'removed';
   }
 
@@ -147,7 +157,7 @@ export class TaskStore {
   }
 
   /** Called synchronously after a task has left the store. Returns how to stop. */
-  onRemoved(listener: (task: StoredTask) => void): () => void {
+  onRemoved(listener: RemovedListener): () => void {
     this.#removedListeners.add(listener);
     return () => this.#removedListeners.delete(listener);
   }
@@ -200,14 +210,14 @@ export class TaskStore {
   }
 
   /** A crash in between leaves rows without a file, which the next start notices, or a file in the trash. */
-  #drop(task: StoredTask): void {
+  #drop(task: StoredTask, removal: Removal = told): void {
     this.#discard(task.content.path);
     this.#tasks.delete(task.id);
     this.#doomed.delete(task);
     this.#usedSinceFlush.delete(task);
     task.markRemoved();
     this.#deleteRows(task.id);
-    for (const listener of this.#removedListeners) listener(task);
+    for (const listener of this.#removedListeners) listener(task, removal);
   }
 
   /** On a full disk even this needs room in the log: it is tried again when the bytes have been given back. */
