@@ -92,7 +92,9 @@ export const managerConfigSchema = z.object({
     }),
     encryptionKeyFile: text
       .optional()
-      .describe('file with 32 random bytes in base64 that encrypt secrets in the database'),
+      .describe(
+        'file with 32 random bytes in base64 that encrypt secrets in the database, the same for all managers of one database',
+      ),
   }),
   auth: section({
     jwt: section({

@@ -45,6 +45,7 @@ async function serve(flags: ServiceFlags, io: CommandIo): Promise<void> {
     logger,
     operator: {
       encryptionKey: io.env['DRAGONFLY_ENCRYPTION_KEY'],
+      encryptionSecret: io.env['DRAGONFLY_ENCRYPTION_SECRET'],
       rootPassword: io.env['DRAGONFLY_INITIAL_ROOT_PASSWORD'],
       token: io.env['DRAGONFLY_PAT'],
       joinToken: io.env['DRAGONFLY_JOIN_TOKEN'],

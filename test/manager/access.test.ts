@@ -1,11 +1,13 @@
 /** Who gets in, and what must stay secret. Names begin with the threat they answer. */
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, stat, chmod } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { hostname, tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import type { DragonflyError } from '../../src/core/errors.ts';
 import { silentLogger } from '../../src/core/logger.ts';
 import { Registry } from '../../src/core/metrics.ts';
+import type { OperatorSecrets } from '../../src/manager/access/access.ts';
 import type { ManagerService } from '../../src/manager/manager-service.ts';
 import { databaseConfig } from './engines.ts';
 import { rootOf, rootPassword, startManager } from './manager-fixture.ts';
@@ -267,8 +269,8 @@ test('M-3 the session key is made at the first start and kept encrypted; the pub
   await using manager = await startManager(database, { auth: { jwt: { key: 'ZHJhZ29uZmx5Cg==' } } });
   await rootOf(manager);
   const rows = await manager.database.db.selectFrom('secret').selectAll().execute();
-  assert.deepEqual(rows.map((row) => row.name).sort(), ['key check', 'session key']);
-  for (const row of rows) assert.match(row.sealed_value, /^v1\./);
+  assert.deepEqual(rows.map((row) => row.name).sort(), ['key check', 'master key place', 'session key']);
+  for (const row of rows.filter(({ name }) => name !== 'master key place')) assert.match(row.sealed_value, /^v1\./);
 });
 
 test('M-2 the encryption key lies beside an embedded database, readable by its owner alone, and another one is refused', async () => {
@@ -282,7 +284,55 @@ test('M-2 the encryption key lies beside an embedded database, readable by its o
   await chmod(file, 0o644);
   await (await startManager(database, {}, options))[Symbol.asyncDispose]();
   assert.equal((await stat(file)).mode & 0o077, 0);
-  await assert.rejects(startManager(database), /cannot be decrypted/);
+  await assert.rejects(
+    startManager(database),
+    /sealed with the key in .*manager\.key, and DRAGONFLY_ENCRYPTION_KEY does/,
+  );
+});
+
+test('the second manager of one database is told what to copy, and makes no key of its own', async () => {
+  const database = newDatabase();
+  const manager = (directory: string, operator: OperatorSecrets = {}) =>
+    startManager(
+      database,
+      { server: { encryptionKeyFile: join(dirname(database.sqlite.path), directory, 'manager.key') } },
+      { operator, announceRootPassword: () => undefined },
+    );
+  await (await manager('first'))[Symbol.asyncDispose]();
+  const key = join(dirname(database.sqlite.path), 'first', 'manager.key');
+  const second = join(dirname(database.sqlite.path), 'second', 'manager.key');
+  for (const operator of [{}, { encryptionSecret: 'a secret that is shared' }]) {
+    await assert.rejects(manager('second', operator), (error: DragonflyError) => {
+      assert.equal(error.code, 'FAILED_PRECONDITION');
+      assert.ok(error.message.includes(`${hostname()}:${key}`), error.message);
+      assert.match(error.hint ?? '', /^Copy .* or put its content into DRAGONFLY_ENCRYPTION_KEY/);
+      return true;
+    });
+  }
+  await assert.rejects(stat(second));
+  await mkdir(dirname(second));
+  await copyFile(key, second);
+  await (await manager('second'))[Symbol.asyncDispose]();
+  const encryptionKey = (await readFile(key, 'utf8')).trim();
+  await (await manager('third', { encryptionKey }))[Symbol.asyncDispose]();
+});
+
+test('a secret that the managers share is enough: the key lies in the database, wrapped by it', async () => {
+  const database = newDatabase();
+  const start = (encryptionSecret: string) =>
+    startManager(database, {}, { operator: { encryptionSecret }, announceRootPassword: () => undefined });
+  await assert.rejects(start('short'), { code: 'CONFIG_INVALID' });
+  for (let replica = 0; replica < 2; replica += 1) {
+    await (await start('a secret that is shared'))[Symbol.asyncDispose]();
+  }
+  await assert.rejects(start('a secret that is not'), { code: 'FAILED_PRECONDITION' });
+  const older = newDatabase();
+  await (await startManager(older, {}, { operator: { rootPassword } }))[Symbol.asyncDispose](); // with a key file
+  const operator = { encryptionSecret: 'a secret that is shared' };
+  await (await startManager(older, {}, { operator }))[Symbol.asyncDispose]();
+  await rm(join(dirname(older.sqlite.path), 'manager.key'));
+  await (await startManager(older, {}, { operator }))[Symbol.asyncDispose]();
+  await assert.rejects(stat(join(dirname(database.sqlite.path), 'manager.key')));
 });
 
 test('the operator’s token is made once and survives restarts', async () => {

@@ -8,7 +8,8 @@ import type { ChangeFeed } from '../db/change-feed.ts';
 import type { Database } from '../db/database.ts';
 import { Authorizer } from './authorizer.ts';
 import { maxPasswordLength, minPasswordLength } from './passwords.ts';
-import { InstallationSecrets, loadMasterKey, Sealer } from './sealer.ts';
+import { openSealer } from './master-key.ts';
+import { InstallationSecrets, type Sealer } from './sealer.ts';
 import { Sessions } from './sessions.ts';
 import { Tokens, tokenScopes } from './tokens.ts';
 import { Users } from './users.ts';
@@ -26,6 +27,8 @@ export interface Access {
 export interface OperatorSecrets {
   /** Base64 of 32 bytes: key of the secrets in the database. */
   readonly encryptionKey?: string | undefined;
+  /** Shared by all managers of one database: wraps the key that is then kept there. */
+  readonly encryptionSecret?: string | undefined;
   readonly rootPassword?: string | undefined;
   /** Personal access token of root, made when absent. */
   readonly token?: string | undefined;
@@ -50,9 +53,9 @@ const operatorTokenYears = 10;
 export async function openAccess(parts: AccessParts): Promise<Access> {
   const { config, database, changes, logger } = parts;
   const file = config.server.encryptionKeyFile ?? defaultKeyFile(database);
-  const sealer = new Sealer(await loadMasterKey({ value: parts.operator.encryptionKey, file }));
+  const { encryptionKey, encryptionSecret } = parts.operator;
+  const sealer = await openSealer(database, { value: encryptionKey, secret: encryptionSecret, file });
   const secrets = new InstallationSecrets(database, sealer);
-  await secrets.checkKey();
   const { jwt } = config.auth;
   const configured = usableKey(jwt.key, logger);
   const key =

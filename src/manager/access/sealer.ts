@@ -3,13 +3,15 @@
  * one purpose cannot be opened as another, so a copied column does not turn one secret into a different one.
  */
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
-import { chmod, mkdir, open, readFile, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { DragonflyError } from '../../core/errors.ts';
 import type { Database } from '../db/database.ts';
 import { isUniqueViolation } from '../db/engine.ts';
 
-const masterKeyBytes = 32;
+export const masterKeyBytes = 32;
+
+/** Sealed at the first start; a key that opens it is the right one. */
+export const sealedCheck = { name: 'key check', content: 'right key' } as const;
+
 const ivBytes = 12;
 const tagBytes = 16;
 const format = 'v1.';
@@ -57,52 +59,6 @@ function derive(masterKey: Buffer, use: string): Buffer {
   return Buffer.from(hkdfSync('sha256', masterKey, 'dragonfly manager', use, masterKeyBytes));
 }
 
-export interface MasterKeySource {
-  /** Base64 of 32 bytes; takes precedence. */
-  readonly value?: string | undefined;
-  /** File with the same; created when absent. */
-  readonly file?: string | undefined;
-}
-
-/** Without value and file the key lives as long as the process: for databases in memory. */
-export async function loadMasterKey({ value, file }: MasterKeySource): Promise<Buffer> {
-  if (value !== undefined && value !== '') return decodeKey(value, 'DRAGONFLY_ENCRYPTION_KEY');
-  if (file === undefined) return randomBytes(masterKeyBytes);
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  try {
-    const created = await open(file, 'wx', 0o600);
-    try {
-      const key = randomBytes(masterKeyBytes);
-      await created.writeFile(`${key.toString('base64')}\n`);
-      await created.sync();
-      return key;
-    } finally {
-      await created.close();
-    }
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  }
-  await requirePrivate(file);
-  return decodeKey(await readFile(file, 'utf8'), file);
-}
-
-async function requirePrivate(file: string): Promise<void> {
-  const { mode, uid } = await stat(file);
-  if (uid === process.getuid?.()) return chmod(file, mode & 0o700);
-  if ((mode & 0o077) === 0) return;
-  throw new DragonflyError('CONFIG_INVALID', `the key file ${file} belongs to another user and others can read it`, {
-    hint: 'chown it to the user the manager runs as, and chmod 600.',
-  });
-}
-
-function decodeKey(text: string, source: string): Buffer {
-  const key = Buffer.from(text.trim(), 'base64');
-  if (key.length === masterKeyBytes) return key;
-  throw new DragonflyError('CONFIG_INVALID', `${source} must hold ${masterKeyBytes} bytes in base64`, {
-    hint: 'Create one with: head -c 32 /dev/urandom | base64',
-  });
-}
-
 /** Keys the installation made for itself, the same for all replicas. */
 export class InstallationSecrets {
   readonly #database: Database;
@@ -134,10 +90,5 @@ export class InstallationSecrets {
       if (other === undefined) throw error;
       return other;
     }
-  }
-
-  /** Throws FAILED_PRECONDITION when this database was set up with another key. */
-  async checkKey(): Promise<void> {
-    await this.readOrCreate('key check', () => 'right key');
   }
 }
