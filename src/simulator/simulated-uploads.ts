@@ -1,6 +1,7 @@
 /** The parent side of a simulated daemon: UploadGate admits, SuperSeeder announces while it is at the origin, bodies flow. */
 import { HostLoad } from '../swarm/host-load.ts';
 import { SuperSeeder } from '../swarm/super-seeder.ts';
+import { burstBytes, endingLeadMs, loadNewsMs, minUnsentBytes, promiseMs, unsentMs } from '../swarm/transfer-timing.ts';
 import { UploadGate, type UploadRequest } from '../swarm/upload-gate.ts';
 import type { Flow } from './fluid-network.ts';
 import type { SimulatedDaemon } from './simulated-daemon.ts';
@@ -15,7 +16,10 @@ export interface Upload extends UploadRequest {
 interface Sending {
   readonly upload: Upload;
   readonly flow: Flow;
-  ending: boolean;
+  /** The kernel has the last of it: another may begin. */
+  handedOver: boolean;
+  /** The child has seen the end coming. */
+  told: boolean;
 }
 
 /** A piece on its way from the origin: children may have it along with this daemon, and not sooner. */
@@ -27,7 +31,9 @@ interface Incoming {
 
 const gateRecheckMs = 4;
 const loadDelayMs = 0.2;
-const endingLeadMs = 1;
+/** What a kernel's socket buffer holds, however much the daemon lets it. */
+const socketBufferBytes = 2.5e6;
+const shortestWaitMs = 0.05;
 
 export class SimulatedUploads {
   readonly #daemon: SimulatedDaemon;
@@ -40,6 +46,7 @@ export class SimulatedUploads {
   #seedWakeMs = Number.POSITIVE_INFINITY;
   #gateQueued = false;
   #loadQueued = false;
+  #loadToldMs = Number.NEGATIVE_INFINITY;
   #announcedLoad = 0;
 
   constructor(daemon: SimulatedDaemon) {
@@ -165,7 +172,12 @@ export class SimulatedUploads {
       return true;
     }
     this.#seeder?.pieceAsked(upload.piece, this.#world.nowMs);
-    const accepted = this.#gate.request(upload, this.#world.nowMs, this.#daemon.setup.up.rateBytesPerSec);
+    const withinMs = promiseMs + 2 * this.#world.latencyMs(this.#daemon.setup, upload.child.setup);
+    let endingSoon = 0;
+    for (const sending of this.#sending)
+      if (!sending.handedOver && this.#heldBackMs(sending) <= withinMs) endingSoon += 1;
+    const uplink = { bytesPerSec: this.#daemon.setup.up.rateBytesPerSec, endingSoon };
+    const accepted = this.#gate.request(upload, this.#world.nowMs, uplink);
     this.#pumpGate();
     return accepted;
   }
@@ -204,7 +216,7 @@ export class SimulatedUploads {
   #pumpGate(): void {
     if (!this.#daemon.alive) return;
     for (;;) {
-      const upload = this.#gate.start(this.#world.nowMs, this.#daemon.setup.up.rateBytesPerSec);
+      const upload = this.#gate.start(this.#world.nowMs, { bytesPerSec: this.#daemon.setup.up.rateBytesPerSec });
       if (!upload) break;
       if (this.#has(upload.piece)) this.#send(upload);
       else {
@@ -219,11 +231,12 @@ export class SimulatedUploads {
   #announceLoad(): void {
     if (this.#loadQueued || this.#world.options.arm !== 'ours') return;
     this.#loadQueued = true;
-    this.#world.after(loadDelayMs, () => {
+    this.#world.after(Math.max(loadDelayMs, this.#loadToldMs + loadNewsMs - this.#world.nowMs), () => {
       this.#loadQueued = false;
       const { load } = this.#gate;
       if (load === this.#announcedLoad || !this.#daemon.alive) return;
       this.#announcedLoad = load;
+      this.#loadToldMs = this.#world.nowMs;
       const { peerId } = this.#daemon;
       this.#world.after(this.#world.options.latencyMs, () => {
         this.#daemon.saidLoad.says(load);
@@ -257,7 +270,7 @@ export class SimulatedUploads {
         else finish();
       },
     );
-    const sending: Sending = { upload, flow, ending: false };
+    const sending: Sending = { upload, flow, handedOver: false, told: false };
     this.#sending.add(sending);
     this.#watchEnd(sending);
     const { peerId } = this.#daemon;
@@ -270,19 +283,42 @@ export class SimulatedUploads {
   #watchEnd(sending: Sending): void {
     const { flow, upload } = sending;
     if (this.#world.options.arm !== 'ours') return;
-    const leadMs = endingLeadMs + 2 * this.#world.latencyMs(this.#daemon.setup, upload.child.setup);
-    const leftMs = flow.remainingBytes / flow.rate - (this.#world.nowMs - flow.updatedMs) - leadMs;
-    if (leftMs > 1) {
-      this.#world.after(Math.max(1, leftMs / 2), () => {
-        if (!flow.ended && this.#daemon.alive) this.#watchEnd(sending);
-      });
-      return;
+    const heldBackMs = this.#heldBackMs(sending);
+    const unseenMs = this.#unseenMs(sending);
+    if (!sending.handedOver && heldBackMs < shortestWaitMs) {
+      sending.handedOver = true;
+      this.#gate.ended();
+      this.#pumpGate();
     }
-    if (sending.ending) return;
-    sending.ending = true;
-    this.#gate.ended();
-    this.#pumpGate();
-    upload.child.ending(this.#daemon.peerId, upload.piece);
+    if (!sending.told && unseenMs < shortestWaitMs) {
+      sending.told = true;
+      upload.child.ending(this.#daemon.peerId, upload.piece);
+    }
+    const nextMs = Math.min(sending.handedOver ? Infinity : heldBackMs, sending.told ? Infinity : unseenMs);
+    if (nextMs === Infinity) return;
+    // the rate may change meanwhile, so a far end is looked at again half way
+    this.#world.after(Math.max(shortestWaitMs, nextMs > 1 ? nextMs / 2 : nextMs), () => {
+      if (!flow.ended && this.#daemon.alive) this.#watchEnd(sending);
+    });
+  }
+
+  #leftMs({ flow }: Sending): number {
+    return flow.remainingBytes / flow.rate - (this.#world.nowMs - flow.updatedMs);
+  }
+
+  /** Until the kernel has the last of it. */
+  #heldBackMs(sending: Sending): number {
+    const { rate } = sending.flow;
+    const unsentBytes = Math.min(socketBufferBytes, Math.max(minUnsentBytes, rate * unsentMs));
+    return this.#leftMs(sending) - unsentBytes / rate;
+  }
+
+  /** Until the child sees the end coming: it must know the pace, and what is left must be little. */
+  #unseenMs(sending: Sending): number {
+    const { flow, upload } = sending;
+    const latencyMs = this.#world.latencyMs(this.#daemon.setup, upload.child.setup);
+    const arrivedMs = this.#leftMs(sending) + latencyMs;
+    return arrivedMs - Math.min(endingLeadMs + 2 * latencyMs, (flow.bytes - burstBytes) / flow.rate);
   }
 
   #stopSending(sending: Sending): void {
@@ -293,7 +329,7 @@ export class SimulatedUploads {
   #ended(sending: Sending): void {
     if (!this.#sending.delete(sending)) return;
     sending.upload.child.receiving.delete(`${this.#daemon.peerId}/${sending.upload.piece}`);
-    if (!sending.ending) this.#gate.ended();
+    if (!sending.handedOver) this.#gate.ended();
   }
 
   #newGate(): UploadGate<Upload> {

@@ -50,7 +50,7 @@ export class ParentBook {
     if (this.#parents.has(id)) return true;
     if (this.#parents.size >= this.#options.limits.parents) return false;
     const has = new PieceSet(this.#options.pieceCount);
-    this.#parents.set(id, { id, distance, has, stats: new ParentStats(), load, inFlight: 0 });
+    this.#parents.set(id, { id, distance, has, stats: new ParentStats(), load, inFlight: 0, serving: 0 });
     return true;
   }
 
@@ -64,12 +64,18 @@ export class ParentBook {
     for (const piece of typeof pieces === 'number' ? [pieces] : pieces) this.#availability.gained(parent.has, piece);
   }
 
-  failed(parent: Parent, piece: number, reason: 'busy' | 'temporary' | 'gone' | 'corrupt', nowMs: number): void {
+  /** @param drops of the parent's load when it was asked: a refusal from before the last one is out of date. */
+  refused(parent: Parent, drops: number, nowMs: number): void {
+    this.#returns.changing(parent);
+    parent.stats.refused(nowMs + this.#retryMs(this.#options.limits.busyMs), drops);
+    this.#returns.changed(parent, nowMs);
+  }
+
+  failed(parent: Parent, piece: number, reason: 'temporary' | 'gone' | 'corrupt', nowMs: number): void {
     const { limits } = this.#options;
     this.#returns.changing(parent);
     if (reason === 'corrupt') this.#banned.add(parent.id);
     else if (reason === 'gone') this.#availability.lost(parent.has, piece);
-    else if (reason === 'busy') parent.stats.refused(nowMs, parent.load, limits);
     else parent.stats.failed(nowMs, limits);
     this.#returns.changed(parent, nowMs);
   }
@@ -96,7 +102,7 @@ export class ParentBook {
 
   mayAsk(parent: Parent, nowMs: number): boolean {
     const { limits, pieceLengthBytes } = this.#options;
-    if (parent.load.uploads > 0 && nowMs < this.#nextTryMs) return false;
+    if (servesOthers(parent) && nowMs < this.#nextTryMs) return false;
     if (parent.stats.isAside(parent.load, nowMs)) return false;
     // the usual case first: this is asked of every parent for every choice
     return (
@@ -129,7 +135,7 @@ export class ParentBook {
   }
 
   asked(parent: Parent, nowMs: number): void {
-    if (parent.load.uploads > 0) this.#nextTryMs = nowMs + this.#options.limits.tryBusyMs;
+    if (servesOthers(parent)) this.#nextTryMs = nowMs + this.#retryMs(this.#options.limits.tryBusyMs);
   }
 
   /** For one piece, from somebody who was not asked yet. */
@@ -153,6 +159,12 @@ export class ParentBook {
       if (load.uploads === 0) idle += 1;
     }
     return idle / Math.max(1, useful);
+  }
+
+  /** Where pieces pass faster than that, places become free sooner. */
+  #retryMs(mostMs: number): number {
+    if (this.#usualBytesPerMs === 0) return mostMs;
+    return Math.min(mostMs, Math.max(1, this.#options.pieceLengthBytes / this.#usualBytesPerMs));
   }
 
   /** Pieces it would send before ours, stretched for slow and distant parents. */
@@ -179,4 +191,9 @@ export class ParentBook {
     if (this.#options.order === 'ascending') return pieces.firstCommon(parent.has);
     return this.#availability.rarest(pieces.common(parent.has), this.#options.random, evenly);
   }
+}
+
+/** What it sends us is nearly done when we ask for more. */
+function servesOthers({ load, serving }: Parent): boolean {
+  return load.uploads > serving;
 }

@@ -38,10 +38,10 @@ export class ParentStats {
     if (this.#failures >= limits.failuresToDemote) this.#demotedUntilMs = Math.ceil(nowMs + limits.demoteMs);
   }
 
-  /** Its queue is full: aside for a while, or until it has less to do. */
-  refused(nowMs: number, load: HostLoad, limits: PickerLimits): void {
-    this.#busyUntilMs = Math.ceil(nowMs + limits.busyMs);
-    this.#refusedAtDrops = load.drops;
+  /** Its queue is full: aside until then, or until it has less to do than when it was asked. */
+  refused(untilMs: number, drops: number): void {
+    this.#busyUntilMs = Math.ceil(untilMs);
+    this.#refusedAtDrops = drops;
   }
 
   isDemoted(nowMs: number): boolean {

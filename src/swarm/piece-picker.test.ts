@@ -95,6 +95,26 @@ test('a busy parent is left alone until it says that it has time', () => {
   assert.equal(subject.next(3).length, 1);
 });
 
+test('a refusal from before the parent had less to do counts for nothing', () => {
+  const subject = withParents(picker({ limits: { maxWaiting: 1, busyMs: 1000 } }), [4]);
+  subject.next(0);
+  subject.parentLoad('p0', 0); // overtakes the refusal
+  subject.requestFailed('p0', 4, 'busy', 1);
+  assert.equal(subject.next(2).length, 1);
+});
+
+test('a parent that is busy with nobody else is asked again while its piece still comes in', () => {
+  const subject = withParents(picker({ limits: { maxWaiting: 1, tryBusyMs: 1000 } }), [4, 5, 6]);
+  for (let piece = 0; piece < 3; piece += 1) {
+    const [request] = subject.next(piece);
+    assert(request);
+    subject.requestStarted('p0', request.piece, piece);
+    subject.parentLoad('p0', 1);
+    assert.deepEqual(subject.next(piece), []);
+    subject.pieceEnding('p0', request.piece);
+  }
+});
+
 test('of parents that say they are busy one is tried in a while', () => {
   const subject = withParents(picker({ limits: { maxWaiting: 4, tryBusyMs: 100 } }), [4], [5], [6]);
   subject.parentLoad('p0', 1);

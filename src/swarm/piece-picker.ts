@@ -225,7 +225,8 @@ export class PiecePicker {
     const request = this.#requests.find(parentId, piece);
     if (request) this.#forget(request);
     if (!parent) return;
-    this.#parents.failed(parent, piece, reason, nowMs);
+    if (reason === 'busy') this.#parents.refused(parent, request?.drops ?? parent.load.drops, nowMs);
+    else this.#parents.failed(parent, piece, reason, nowMs);
     if (reason === 'corrupt') this.parentRemoved(parentId);
   }
 

@@ -11,19 +11,26 @@ export interface Parent {
   readonly has: PieceSet;
   readonly stats: ParentStats;
   readonly load: HostLoad;
+  /** Of the requests to it, those that hold up others. */
   inFlight: number;
+  /** Those whose bytes come in: it counts them as uploads. */
+  serving: number;
 }
 
 export interface Request {
   readonly parent: Parent;
   readonly piece: number;
   readonly startedAtMs: number;
+  /** `HostLoad.drops` of the parent then. */
+  readonly drops: number;
   /** Later than this it is hedged. */
   readonly hedgeAtMs: number;
   /** It comes beside others: whatever becomes of it, it holds up no other. */
   readonly beside: boolean;
   /** `waiting` for an answer, `running`: its bytes come in; `aside`: it does not hold up the next, as it is beside, nearly done or late. */
   state: 'waiting' | 'running' | 'aside';
+  /** Its bytes come in. */
+  begun: boolean;
 }
 
 export class RequestBook {
@@ -67,9 +74,10 @@ export class RequestBook {
     return this.#byPiece.entries();
   }
 
-  add({ parent, piece, startedAtMs, hedgeAtMs, beside }: Omit<Request, 'state'>): void {
+  add({ parent, piece, startedAtMs, hedgeAtMs, beside }: Omit<Request, 'state' | 'begun' | 'drops'>): void {
     const state = beside ? 'aside' : 'waiting';
-    const request: Request = { parent, piece, startedAtMs, hedgeAtMs, beside, state };
+    const { drops } = parent.load;
+    const request: Request = { parent, piece, startedAtMs, drops, hedgeAtMs, beside, state, begun: false };
     const requests = this.#byPiece.get(piece);
     if (requests) requests.push(request);
     else this.#byPiece.set(piece, [request]);
@@ -81,6 +89,8 @@ export class RequestBook {
   /** Its bytes come in; also when it had been set aside as late. */
   began(request: Request): void {
     this.setAside(request);
+    if (!request.begun) request.parent.serving += 1;
+    request.begun = true;
     if (request.beside) return;
     request.state = 'running';
     request.parent.inFlight += 1;
@@ -130,5 +140,6 @@ export class RequestBook {
     if (left.length > 0) this.#byPiece.set(request.piece, left);
     else this.#byPiece.delete(request.piece);
     this.setAside(request);
+    if (request.begun) request.parent.serving -= 1;
   }
 }

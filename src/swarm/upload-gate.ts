@@ -3,7 +3,8 @@
  *
  * Sending few pieces at a time gets each piece to somebody who can pass it on much sooner than sending many slowly, so:
  * one upload, and one more whenever those running leave a part of the uplink unused (RateGovernor). A request that cannot
- * start at once is answered `busy`: its child finds another parent, which beats waiting by far while there are others.
+ * start at once is answered `busy`: its child finds another parent, which beats waiting by far while there are others. But for
+ * each upload that is about to end one request is taken: the line must not stand idle until the next child is there.
  * A host at the origin sends a few at the same time and lets one more wait: its uplink, from which everything comes, must
  * never pause, and each of its children shares the own line with other parents. Children that do not know `busy` wait in line.
  *
@@ -24,6 +25,16 @@ export interface UploadRequest {
   readonly piece: number;
   /** The child does not understand `busy`. */
   readonly patient?: boolean;
+}
+
+/** What the uplink does now. */
+export interface Uplink {
+  /** What all running uploads achieve together. */
+  readonly bytesPerSec: number;
+  /** The same in the last 75 ms. */
+  readonly latestBytesPerSec?: number;
+  /** Running uploads that will have ended before a child that is sent away could be back. */
+  readonly endingSoon?: number;
 }
 
 /** Requests of children without `busy` that may wait; the next is refused in any case. */
@@ -58,15 +69,19 @@ export class UploadGate<T extends UploadRequest> {
     return this.#waiting.length;
   }
 
-  /** False: answer `busy`. True: it is taken, and `start` will return it sooner or later. `rateBytesPerSec`: what all running uploads achieve now, `latestBytesPerSec` in the last 75 ms. */
-  request(request: T, nowMs: number, rateBytesPerSec: number, latestBytesPerSec = rateBytesPerSec): boolean {
-    const room = request.patient === true ? maxPatient : this.atOrigin ? maxWaitingAtOrigin : 0;
-    if (this.#waiting.length >= room) {
-      const starts = this.#waiting.length === 0 && this.#mayStart(nowMs, rateBytesPerSec, latestBytesPerSec);
+  /** False: answer `busy`. True: it is taken, and `start` will return it sooner or later. */
+  request(request: T, nowMs: number, uplink: Uplink): boolean {
+    if (this.#waiting.length >= this.#room(request, uplink)) {
+      const starts = this.#waiting.length === 0 && this.#mayStart(nowMs, uplink);
       if (!starts) return false;
     }
     this.#waiting.push(request);
     return true;
+  }
+
+  #room({ patient }: T, { endingSoon = 0 }: Uplink): number {
+    if (patient === true) return maxPatient;
+    return Math.max(endingSoon, this.atOrigin ? maxWaitingAtOrigin : 0);
   }
 
   /** The child does not want it any more; true when it was still waiting. */
@@ -84,11 +99,11 @@ export class UploadGate<T extends UploadRequest> {
   }
 
   /** The next request to send, if one may start; call again until it answers undefined. */
-  start(nowMs: number, rateBytesPerSec: number, latestBytesPerSec = rateBytesPerSec): T | undefined {
-    if (this.#waiting.length === 0 || !this.#mayStart(nowMs, rateBytesPerSec, latestBytesPerSec)) return undefined;
+  start(nowMs: number, uplink: Uplink): T | undefined {
+    if (this.#waiting.length === 0 || !this.#mayStart(nowMs, uplink)) return undefined;
     const [next] = this.#waiting.splice(this.#leastSent(), 1);
     if (!next) return undefined;
-    this.#governor.added(this.#active, nowMs, rateBytesPerSec);
+    this.#governor.added(this.#active, nowMs, uplink.bytesPerSec);
     this.#active += 1;
     this.#count(next);
     return next;
@@ -99,10 +114,10 @@ export class UploadGate<T extends UploadRequest> {
     this.#active -= 1;
   }
 
-  #mayStart(nowMs: number, rateBytesPerSec: number, latestBytesPerSec: number): boolean {
+  #mayStart(nowMs: number, { bytesPerSec, latestBytesPerSec }: Uplink): boolean {
     if (this.#active >= this.#maxActive) return false;
     if (this.atOrigin && this.#active < activeAtOrigin) return true;
-    return this.#governor.mayAdd(this.#active, nowMs, rateBytesPerSec, latestBytesPerSec);
+    return this.#governor.mayAdd(this.#active, nowMs, bytesPerSec, latestBytesPerSec);
   }
 
   /** The piece sent to the fewest so far; among equals the one that waits longest. */

@@ -7,13 +7,14 @@ import { hasCode } from '../storage/fixtures.ts';
 import { Child, pieceLengthBytes, startParent, transportContent } from './fixtures.ts';
 
 const signal = new AbortController().signal;
+const bytes = 4 * 2 ** 20;
 
 test('while one upload runs another child is told to ask elsewhere, one without that word waits', async () => {
   await using desk = new UploadDesk({ maxActive: 1 });
-  const first = await desk.enter({ childId: 'a', taskId: 'task', piece: 0 }, signal);
+  const first = await desk.enter({ childId: 'a', taskId: 'task', piece: 0, bytes }, signal);
   assert(first);
-  assert.equal(await desk.enter({ childId: 'b', taskId: 'task', piece: 1 }, signal), undefined);
-  const waiting = desk.enter({ childId: 'c', taskId: 'task', piece: 2, patient: true }, signal);
+  assert.equal(await desk.enter({ childId: 'b', taskId: 'task', piece: 1, bytes }, signal), undefined);
+  const waiting = desk.enter({ childId: 'c', taskId: 'task', piece: 2, patient: true, bytes }, signal);
   first[Symbol.dispose]();
   using second = await waiting;
   assert(second);
@@ -21,14 +22,14 @@ test('while one upload runs another child is told to ask elsewhere, one without 
 
 test('a child that leaves the line gives its place up', async () => {
   await using desk = new UploadDesk({ maxActive: 1 });
-  using first = await desk.enter({ childId: 'a', taskId: 'task', piece: 0 }, signal);
+  using first = await desk.enter({ childId: 'a', taskId: 'task', piece: 0, bytes }, signal);
   assert(first);
   const leaving = new AbortController();
-  const waiting = desk.enter({ childId: 'b', taskId: 'task', piece: 1, patient: true }, leaving.signal);
+  const waiting = desk.enter({ childId: 'b', taskId: 'task', piece: 1, patient: true, bytes }, leaving.signal);
   leaving.abort(new Error('gone'));
   await assert.rejects(waiting);
   first[Symbol.dispose]();
-  using next = await desk.enter({ childId: 'c', taskId: 'task', piece: 2 }, signal);
+  using next = await desk.enter({ childId: 'c', taskId: 'task', piece: 2, bytes }, signal);
   assert(next, 'nothing is left of the child that went away');
 });
 
@@ -41,7 +42,7 @@ test('its listeners hear how much there is to do', async () => {
     heard.dispatchEvent(new Event(`load ${load}`));
   });
   const busy = once(heard, 'load 1', { signal: AbortSignal.timeout(30_000) });
-  const turn = await desk.enter({ childId: 'a', taskId: 'task', piece: 0 }, signal);
+  const turn = await desk.enter({ childId: 'a', taskId: 'task', piece: 0, bytes }, signal);
   await busy;
   const free = once(heard, 'load 0', { signal: AbortSignal.timeout(30_000) });
   turn?.[Symbol.dispose]();
@@ -55,7 +56,7 @@ test('over the wire: busy concerns one request, is heard of, and the connection 
   const asked: number[] = [];
   const { server } = await startParent(t, content, { uploads: desk, onAsked: (_, piece) => asked.push(piece) });
   const child = await Child.create(t, content.length);
-  const turn = await desk.enter({ childId: 'another', taskId: 'task', piece: 0 }, signal);
+  const turn = await desk.enter({ childId: 'another', taskId: 'task', piece: 0, bytes }, signal);
   await assert.rejects(child.fetch(0, server.port), hasCode('RESOURCE_EXHAUSTED'));
   turn?.[Symbol.dispose]();
   await child.fetch(0, server.port);
@@ -68,11 +69,25 @@ test('a child of the original gets its piece when it is its turn', async (t) => 
   await using desk = new UploadDesk({ maxActive: 1 });
   const { server } = await startParent(t, content, { uploads: desk });
   const child = await Child.create(t, content.length);
-  const turn = await desk.enter({ childId: 'another', taskId: 'task', piece: 0 }, signal);
+  const turn = await desk.enter({ childId: 'another', taskId: 'task', piece: 0, bytes }, signal);
   const waiting = Promise.withResolvers<void>();
   desk.onLoad((load) => (load === 2 ? waiting.resolve() : undefined));
   const fetched = child.fetch(0, server.port, { persistent: false });
   await waiting.promise;
   turn?.[Symbol.dispose]();
   await fetched;
+});
+
+test('a request that comes while the last bytes of another leave is taken, and begins when they have', async () => {
+  await using desk = new UploadDesk({ maxActive: 1 });
+  const first = await desk.enter({ childId: 'a', taskId: 'task', piece: 0, bytes }, signal);
+  assert(first);
+  for (const part of [bytes / 4, bytes / 2]) first.sent(part);
+  // a round trip that is longer than this machine may stand still
+  const waiting = desk.enter({ childId: 'b', taskId: 'task', piece: 1, bytes, roundTripMs: 1e6 }, signal);
+  const refused = await desk.enter({ childId: 'c', taskId: 'task', piece: 2, bytes, roundTripMs: 1e6 }, signal);
+  assert.equal(refused, undefined, 'the place is promised');
+  first[Symbol.dispose]();
+  using second = await waiting;
+  assert(second);
 });

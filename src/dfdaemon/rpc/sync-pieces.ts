@@ -75,7 +75,6 @@ async function* bitmaps(
       }),
     });
     toldLayout ||= layout !== undefined;
-    if (finished) return;
     if (!(await news.more())) return;
   }
 }

@@ -1,5 +1,6 @@
 /** The content of one answer while it comes in: through the CRC, and from chunk to chunk where the parent passes it on. */
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
+import { endingLeadMs } from '../../swarm/transfer-timing.ts';
 import { EndingWatch } from './ending.ts';
 import type { PieceRequest } from './piece-request.ts';
 import type { ReceiveBuffer } from './receive-buffer.ts';
@@ -23,11 +24,14 @@ export class AnswerBody {
   readonly #ending: EndingWatch;
   #toldEnding = false;
 
+  readonly #roundTripMs: number;
+
   /** Throws PROTOCOL when the head is not of the piece that was asked for. */
-  constructor(request: PieceRequest, head: PieceHead, from: number) {
+  constructor(request: PieceRequest, head: PieceHead, { from, roundTripMs }: { from: number; roundTripMs: number }) {
     checkHead(head, request);
     this.request = request;
     this.from = from;
+    this.#roundTripMs = roundTripMs;
     this.#head = head;
     this.#firstByteMs = request.elapsedMs();
     this.#passedOn = head.digest === '' && request.options.address.streamed === true;
@@ -49,7 +53,7 @@ export class AnswerBody {
     buffer.start += count;
     this.#remaining -= count;
     if (this.#passedOn) this.#chunkLeft -= count;
-    if (count > 0) this.#tellEnding();
+    if (count > 0) this.#tellEnding(count);
     if (this.#remaining === 0) return 'end';
     if (!this.#passedOn || this.#chunkLeft > 0) return 'more';
     this.#check();
@@ -93,10 +97,12 @@ export class AnswerBody {
     );
   }
 
-  #tellEnding(): void {
+  #tellEnding(count: number): void {
+    if (this.#toldEnding) return;
     const { request } = this;
-    const done = this.#head.length - this.#remaining;
-    if (this.#toldEnding || !this.#ending.isNear(done, request.elapsedMs())) return;
+    const nowMs = request.elapsedMs();
+    this.#ending.passed(count, nowMs);
+    if (this.#ending.leftMs(nowMs) > endingLeadMs + this.#roundTripMs) return;
     this.#toldEnding = true;
     request.options.onEnding?.();
   }

@@ -13,6 +13,7 @@ import { payAll, type RateLimiter } from '../../core/rate-limiter.ts';
 import { AnswerBody } from './answer-body.ts';
 import type { BlockPool } from './block-pool.ts';
 import { keepAliveDelayMs, maxBlocksInFlight, maxHeadBytes, tlsHandshakeMs, type ClientLimits } from './limits.ts';
+import { roundTripMs } from './native-io.ts';
 import type { PieceAddress, PieceRequest } from './piece-request.ts';
 import { ReceiveBuffer } from './receive-buffer.ts';
 import { serverIdentityCheck } from '../../rpc/tls.ts';
@@ -167,7 +168,7 @@ export class ClientConnection {
       this.#endRequest(request, answer.error);
       return true;
     }
-    this.#body = new AnswerBody(request, answer.head, buffer.start);
+    this.#body = new AnswerBody(request, answer.head, { from: buffer.start, roundTripMs: roundTripMs(this.#socket) });
     request.options.onStarted?.();
     return true;
   }

@@ -4,22 +4,28 @@ import { EndingWatch } from './ending.ts';
 
 const mib = 2 ** 20;
 
-test('the end is near when the rest passes in a moment, at the pace after the first burst', () => {
+test('how long the rest takes is told from the pace after the first burst', () => {
   const watch = new EndingWatch(4 * mib);
-  assert.equal(watch.isNear(mib, 0.1), false, 'a burst says nothing about the line');
-  assert.equal(watch.isNear(2 * mib, 50), false, '20 MiB/s: 100 ms to go');
-  assert.equal(watch.isNear(3.7 * mib, 135), false);
-  assert.equal(watch.isNear(3.9 * mib, 145), true);
+  watch.passed(mib, 0.1);
+  assert.equal(watch.leftMs(0.1), Infinity, 'a burst says nothing about the line');
+  watch.passed(mib, 50.1);
+  assert.equal(watch.leftMs(50.1), 100, '20 MiB/s: 100 ms to go');
+  watch.passed(2 * mib, 150);
+  assert.equal(watch.leftMs(150), 0);
 });
 
-test('on a fast line it is near soon', () => {
+test('what stops is not near its end', () => {
   const watch = new EndingWatch(4 * mib);
-  watch.isNear(mib, 1);
-  assert.equal(watch.isNear(1.5 * mib, 1.5), true);
+  watch.passed(mib, 1);
+  watch.passed(2 * mib, 3);
+  assert.equal(watch.leftMs(3), 1);
+  assert.equal(watch.leftMs(201), 100);
 });
 
 test('what is smaller than a burst is near its end when it is there', () => {
   const watch = new EndingWatch(1000);
-  assert.equal(watch.isNear(999, 1), false);
-  assert.equal(watch.isNear(1000, 1), true);
+  watch.passed(999, 1);
+  assert.equal(watch.leftMs(1), Infinity);
+  watch.passed(1, 2);
+  assert.equal(watch.leftMs(2), 0);
 });

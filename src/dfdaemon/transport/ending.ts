@@ -1,26 +1,28 @@
 /** Sees the end of a transfer come, from how fast it has gone lately. */
-
-/** A transfer counts as over, for whoever may begin the next, when what is left of it will have passed in this time. */
-const leadMs = 10;
-/** What shapers and kernels let pass at once says nothing about the line. */
-const burstBytes = 2 ** 20;
+import { burstBytes } from '../../swarm/transfer-timing.ts';
 
 export class EndingWatch {
   readonly #totalBytes: number;
+  #doneBytes = 0;
   #from: { readonly bytes: number; readonly atMs: number } | undefined;
 
   constructor(totalBytes: number) {
     this.#totalBytes = totalBytes;
   }
 
-  /** @param doneBytes passed until `nowMs`. True when the end is near. */
-  isNear(doneBytes: number, nowMs: number): boolean {
-    if (doneBytes >= this.#totalBytes) return true;
-    if (!this.#from) {
-      if (doneBytes >= burstBytes) this.#from = { bytes: doneBytes, atMs: nowMs };
-      return false;
-    }
-    const leftBytes = this.#totalBytes - doneBytes;
-    return leftBytes * (nowMs - this.#from.atMs) <= leadMs * (doneBytes - this.#from.bytes);
+  /** So many bytes more have passed. */
+  passed(bytes: number, nowMs: number): void {
+    this.#doneBytes += bytes;
+    if (!this.#from && this.#doneBytes >= burstBytes) this.#from = { bytes: this.#doneBytes, atMs: nowMs };
+  }
+
+  /** How long the rest will take; infinite while nothing is known of the line. */
+  leftMs(nowMs: number): number {
+    const leftBytes = this.#totalBytes - this.#doneBytes;
+    if (leftBytes <= 0) return 0;
+    const sinceBytes = this.#from ? this.#doneBytes - this.#from.bytes : 0;
+    return this.#from && sinceBytes > 0
+      ? (leftBytes * (nowMs - this.#from.atMs)) / sinceBytes
+      : Number.POSITIVE_INFINITY;
   }
 }

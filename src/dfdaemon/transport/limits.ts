@@ -24,17 +24,6 @@ export const maxActiveBodies = 128;
 /** Uploads that wait look again this often whether the uplink has room. */
 export const gateRecheckMs = 20;
 
-/** Children hear at most this often how much there is to do here: soon enough to choose by, and not with every piece. */
-export const loadNewsMs = 4;
-
-/**
- * Bytes of one connection that the kernel may hold and has not sent: what goes out in `unsentMs`, so that what was handed
- * over has as good as left, and the socket is not empty before the loop comes round again.
- */
-export const unsentMs = 5;
-export const minUnsentBytes = 512 * 1024;
-export const maxUnsentBytes = 4 * 2 ** 20;
-
 /** Bytes sent per turn of the event loop and connection: few bodies get long turns, many get fair ones. */
 export const longTurnBytes = 2 ** 20;
 export const fairTurnBytes = 256 * 1024;

@@ -1,6 +1,6 @@
 /**
  * System calls that Node does not offer, through a foreign function interface, where this machine has them:
- * sendfile(2) from a file to a socket, TCP_NOTSENT_LOWAT of setsockopt(2), and preadv2(2) with RWF_NOWAIT, which tells whether bytes are in the page cache
+ * sendfile(2) from a file to a socket, TCP_NOTSENT_LOWAT and TCP_INFO of setsockopt(2) and getsockopt(2), and preadv2(2) with RWF_NOWAIT, which tells whether bytes are in the page cache
  * without touching the disk. The one place that knows Node's internal socket handle. Absent (undefined) elsewhere.
  */
 import { createRequire } from 'node:module';
@@ -13,6 +13,8 @@ export interface NativeIo {
   sendfile(socketFd: number, fileFd: number, offset: number, count: number): number | 'blocked';
   /** How much may wait in the socket's buffer before it counts as full. Without, the kernel swallows whole pieces, and nobody knows what has left. */
   limitUnsent(socketFd: number, bytes: number): void;
+  /** The shortest round trip the kernel has seen on the connection; 0 when it cannot tell. */
+  roundTripMs(socketFd: number): number;
   /** False only when reading there would wait for the disk. */
   isCached(fileFd: number, offset: number): boolean;
 }
@@ -30,9 +32,19 @@ export function socketFd(socket: Socket): number | undefined {
   return !socket.destroyed && typeof handle?.fd === 'number' && handle.fd >= 0 ? handle.fd : undefined;
 }
 
+/** Of the socket's connection; 0 when nobody can tell. */
+export function roundTripMs(socket: Socket): number {
+  const fd = socketFd(socket);
+  return fd === undefined ? 0 : (nativeIo()?.roundTripMs(fd) ?? 0);
+}
+
 const nowaitFlag = 8; // RWF_NOWAIT
 const tcpLevel = 6; // IPPROTO_TCP
 const notSentLowat = 25; // TCP_NOTSENT_LOWAT
+const tcpInfo = 11; // TCP_INFO
+/** Place of tcpi_min_rtt, microseconds, in struct tcp_info. */
+const minRttAt = 148;
+const noRoundTrip = 0xffff_ffff;
 
 function load(): NativeIo | undefined {
   if (process.platform !== 'linux') return undefined;
@@ -43,6 +55,9 @@ function load(): NativeIo | undefined {
     koffi.struct('iovec', { base: 'void *', length: 'size_t' });
     const preadv2 = lib.func('int64_t preadv2(int fd, iovec *parts, int count, int64_t offset, int flags)');
     const setsockopt = lib.func('int setsockopt(int fd, int level, int name, void *value, uint32_t length)');
+    const getsockopt = lib.func('int getsockopt(int fd, int level, int name, void *value, void *length)');
+    const info = new Uint32Array(minRttAt / 4 + 1);
+    const infoLength = new Uint32Array(1);
     const unsent = new Uint32Array(1);
     const position = new BigInt64Array(1);
     const probe = [{ base: new Uint8Array(1), length: 1 }];
@@ -59,6 +74,13 @@ function load(): NativeIo | undefined {
       limitUnsent(socketFd, bytes) {
         unsent[0] = bytes;
         setsockopt(socketFd, tcpLevel, notSentLowat, unsent, unsent.byteLength); // a kernel without it buffers more
+      },
+      roundTripMs(socketFd) {
+        infoLength[0] = info.byteLength;
+        const known =
+          getsockopt(socketFd, tcpLevel, tcpInfo, info, infoLength) === 0 && infoLength[0] === info.byteLength;
+        const microseconds = info[minRttAt / 4] ?? noRoundTrip;
+        return known && microseconds !== noRoundTrip ? microseconds / 1000 : 0;
       },
       isCached(fileFd, offset) {
         if (!probing) return true;

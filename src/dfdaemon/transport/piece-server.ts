@@ -16,13 +16,13 @@ import { withDeadline } from '../../core/lifecycle.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { RateLimiter } from '../../core/rate-limiter.ts';
 import type { TaskStore } from '../storage/task-store.ts';
+import { minUnsentBytes } from '../../swarm/transfer-timing.ts';
 import { BlockPool } from './block-pool.ts';
 import { BodySender } from './body-sender.ts';
 import {
   defaultServerLimits,
   drainMs,
   keepAliveDelayMs,
-  minUnsentBytes,
   sendBlockBytes,
   sendPoolBytes,
   tlsHandshakeMs,

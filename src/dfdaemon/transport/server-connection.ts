@@ -13,6 +13,7 @@ import type { TaskStore } from '../storage/task-store.ts';
 import type { BodySender } from './body-sender.ts';
 import type { UploadDesk } from './upload-desk.ts';
 import { completePiece, piecePassedOn, type OutgoingPiece } from './outgoing-piece.ts';
+import { roundTripMs } from './native-io.ts';
 import { maxBufferedRequestBytes, maxPipelinedRequests, type ServerLimits } from './limits.ts';
 import {
   decodeRequest,
@@ -144,7 +145,8 @@ export class ServerConnection {
     const { number, length } = piece.head;
     const { uploads, sender, childId, served } = this.#context;
     const { signal } = this.#controller;
-    using turn = await uploads?.enter({ childId, taskId: task.id, piece: number, patient: !query.persistent }, signal);
+    const asked = { childId, taskId: task.id, piece: number, patient: !query.persistent, bytes: length };
+    using turn = await uploads?.enter({ ...asked, roundTripMs: roundTripMs(this.#socket) }, signal);
     if (uploads && !turn) return sender.write(this.#socket, encodeError(errorNumbers.busy, 'busy'));
     const uploaded = task.beginUpload();
     let sent = false;

@@ -5,8 +5,17 @@
 import { performance } from 'node:perf_hooks';
 import { toDragonflyError } from '../../core/errors.ts';
 import { RateMeter } from '../../core/rate-meter.ts';
-import { UploadGate, type UploadRequest } from '../../swarm/upload-gate.ts';
-import { gateRecheckMs, loadNewsMs, maxActiveBodies } from './limits.ts';
+import { loadNewsMs, promiseMs } from '../../swarm/transfer-timing.ts';
+import { UploadGate, type Uplink, type UploadRequest } from '../../swarm/upload-gate.ts';
+import { EndingWatch } from './ending.ts';
+import { gateRecheckMs, maxActiveBodies } from './limits.ts';
+
+export interface DeskRequest extends UploadRequest {
+  /** Of the whole piece. */
+  readonly bytes: number;
+  /** To the child. */
+  readonly roundTripMs?: number;
+}
 
 interface Asked extends UploadRequest {
   readonly start: () => void;
@@ -28,10 +37,13 @@ export class UploadDesk implements AsyncDisposable {
   readonly #gate: UploadGate<Asked>;
   readonly #meter = new RateMeter();
   readonly #atOrigin: () => boolean;
+  /** One for each upload that was let in. */
+  readonly #running = new Set<EndingWatch>();
   readonly #listeners = new Set<(load: number) => void>();
   #announcedLoad = 0;
   #recheck: NodeJS.Timeout | undefined;
   #news: NodeJS.Timeout | undefined;
+  #toldMs = Number.NEGATIVE_INFINITY;
 
   constructor({ atOrigin = () => false, maxActive = maxActiveBodies }: UploadDeskOptions = {}) {
     this.#atOrigin = atOrigin;
@@ -43,23 +55,25 @@ export class UploadDesk implements AsyncDisposable {
     return this.#announcedLoad;
   }
 
-  /** Called with the load after it changed; changes of one moment are told once. */
+  /** Called with the load soon after it changed; changes of one moment are told once. */
   onLoad(listener: (load: number) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
 
   /** Undefined: the child should ask somebody else. Rejects when the signal aborts while the request waits. */
-  async enter(request: UploadRequest, signal: AbortSignal): Promise<UploadTurn | undefined> {
+  async enter(request: DeskRequest, signal: AbortSignal): Promise<UploadTurn | undefined> {
     signal.throwIfAborted();
     const { promise, resolve } = Promise.withResolvers<UploadTurn | undefined>();
     this.#gate.atOrigin = this.#atOrigin();
-    const asked: Asked = { ...request, start: () => resolve(this.#turn()) };
+    const { childId, taskId, piece, patient, bytes, roundTripMs = 0 } = request;
+    const start = (): void => resolve(this.#turn(bytes));
+    const asked: Asked = { childId, taskId, piece, ...(patient !== undefined && { patient }), start };
     const nowMs = performance.now();
-    if (!this.#gate.request(asked, nowMs, this.#meter.bytesPerSec(nowMs), this.#meter.latestBytesPerSec(nowMs)))
-      return undefined;
+    const endingSoon = this.#endingWithin(promiseMs + roundTripMs, nowMs);
+    if (!this.#gate.request(asked, nowMs, { ...this.#uplink(nowMs), endingSoon })) return undefined;
     const leave = (): void => {
-      if (this.#gate.cancel(request.childId, request.taskId, request.piece)) resolve(undefined);
+      if (this.#gate.cancel(childId, taskId, piece)) resolve(undefined);
       this.#pump();
     };
     signal.addEventListener('abort', leave, { once: true });
@@ -78,23 +92,36 @@ export class UploadDesk implements AsyncDisposable {
     return Promise.resolve();
   }
 
-  #turn(): UploadTurn {
-    let ended = false;
-    const end = (): void => {
-      if (ended) return;
-      ended = true;
-      this.#gate.ended();
-      this.#pump();
-    };
+  #turn(totalBytes: number): UploadTurn {
+    const watch = new EndingWatch(totalBytes);
+    this.#running.add(watch);
     return {
-      sent: (bytes) => this.#meter.add(bytes, performance.now()),
-      [Symbol.dispose]: end,
+      sent: (bytes) => {
+        const nowMs = performance.now();
+        this.#meter.add(bytes, nowMs);
+        watch.passed(bytes, nowMs);
+      },
+      [Symbol.dispose]: () => {
+        if (!this.#running.delete(watch)) return;
+        this.#gate.ended();
+        this.#pump();
+      },
     };
+  }
+
+  #endingWithin(ms: number, nowMs: number): number {
+    let count = 0;
+    for (const watch of this.#running) if (watch.leftMs(nowMs) <= ms) count += 1;
+    return count;
+  }
+
+  #uplink(nowMs: number): Uplink {
+    return { bytesPerSec: this.#meter.bytesPerSec(nowMs), latestBytesPerSec: this.#meter.latestBytesPerSec(nowMs) };
   }
 
   #next(): Asked | undefined {
     const nowMs = performance.now();
-    return this.#gate.start(nowMs, this.#meter.bytesPerSec(nowMs), this.#meter.latestBytesPerSec(nowMs));
+    return this.#gate.start(nowMs, this.#uplink(nowMs));
   }
 
   #pump(): void {
@@ -102,7 +129,8 @@ export class UploadDesk implements AsyncDisposable {
     clearTimeout(this.#recheck);
     // that the uplink has room again is no event: a child has got another sender
     if (this.#gate.waiting > 0) this.#recheck = setTimeout(() => this.#pump(), gateRecheckMs).unref();
-    this.#news ??= setTimeout(() => this.#tellLoad(), loadNewsMs).unref();
+    const waitMs = Math.max(0, this.#toldMs + loadNewsMs - performance.now());
+    this.#news ??= setTimeout(() => this.#tellLoad(), waitMs).unref();
   }
 
   #tellLoad(): void {
@@ -110,6 +138,7 @@ export class UploadDesk implements AsyncDisposable {
     const { load } = this.#gate;
     if (load === this.#announcedLoad) return;
     this.#announcedLoad = load;
+    this.#toldMs = performance.now();
     for (const listener of this.#listeners) listener(load);
   }
 }

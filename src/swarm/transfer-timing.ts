@@ -1,0 +1,24 @@
+/** When the next piece is lined up while one is still on its way. Shared by the transport and the simulator, so that both do the same. */
+
+/**
+ * A child asks for the next piece when what is left of the one coming in will be here in this time and a round trip more. As
+ * long as what the parent's kernel holds unsent: earlier, children commit themselves to parents that are not free yet.
+ */
+export const endingLeadMs = 5;
+
+/** A parent takes a request when it can begin with it within this time and a round trip: sent away, the child would be back later than that. */
+export const promiseMs = 5;
+
+/** What shapers and kernels let pass at once says nothing about the line. */
+export const burstBytes = 2 ** 20;
+
+/**
+ * Bytes of one connection that the kernel may hold and has not sent: what goes out in `unsentMs`, so that what was handed
+ * over has as good as left, and the socket is not empty before the loop comes round again.
+ */
+export const unsentMs = 5;
+export const minUnsentBytes = 512 * 1024;
+export const maxUnsentBytes = 4 * 2 ** 20;
+
+/** Children hear at once how much there is to do at a parent, and then at most this often. */
+export const loadNewsMs = 4;

@@ -1,0 +1,37 @@
+/** What a child of this implementation hears from a parent that holds everything. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { CallContext } from '../../src/rpc/call-context.ts';
+import { SyncPiecesRequest } from '../../src/rpc/generated/dfdaemon/v2/dfdaemon.ts';
+import { syncPieces } from '../../src/dfdaemon/rpc/sync-pieces.ts';
+import { PieceAnnouncer } from '../../src/dfdaemon/task/piece-announcer.ts';
+import { UploadDesk } from '../../src/dfdaemon/transport/upload-desk.ts';
+import { PieceSet } from '../../src/swarm/piece-set.ts';
+import { pieceLengthBytes, startParent, taskId, transportContent } from './fixtures.ts';
+
+test('that it is free again, too: a child it has sent away comes back then', async (t) => {
+  const content = transportContent(2 * pieceLengthBytes);
+  await using desk = new UploadDesk({ maxActive: 1 });
+  const { store, server, task } = await startParent(t, content, { uploads: desk });
+  using announcer = new PieceAnnouncer(task);
+  const child = new AbortController();
+  const context = { signal: child.signal, callerHasSwarm: true } as CallContext;
+  const news = syncPieces(SyncPiecesRequest.fromPartial({ taskId, hostId: 'child' }), context, {
+    store,
+    piecePort: { ip: '127.0.0.1', port: server.port, tls: false },
+    uploads: desk,
+    announcer: () => announcer,
+  });
+  const first = (await news.next()).value;
+  assert(first?.finished);
+  assert.equal(PieceSet.fromBytes(first.bitmap).count, 2);
+
+  const asked = { childId: 'another', taskId, piece: 0, bytes: pieceLengthBytes };
+  const turn = await desk.enter(asked, child.signal);
+  assert.equal((await news.next()).value?.load, 1);
+  turn?.[Symbol.dispose]();
+  assert.equal((await news.next()).value?.load, 0);
+
+  child.abort();
+  assert.equal((await news.next()).done, true, 'it ends with the child');
+});
