@@ -4,8 +4,8 @@
  */
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
-import { networkInterfaces } from 'node:os';
 import type { Logger } from '../core/logger.ts';
+import { isOwnAddress, plainAddress } from '../core/own-address.ts';
 
 export class ControlPlane {
   readonly #logger: Logger;
@@ -34,7 +34,16 @@ export class ControlPlane {
   includes(address: string, port: number): boolean {
     const endpoint = `${address}:${port}`;
     if ([...this.#endpoints.values()].some((endpoints) => endpoints.has(endpoint))) return true;
-    return this.#ownPorts.has(port) && isOwn(address);
+    return this.#ownPorts.has(port) && isOwnAddress(address);
+  }
+
+  /** What serves at this address; a manager outweighs a scheduler beside it. */
+  roleAt(address: string): 'scheduler' | 'manager' | undefined {
+    const plain = plainAddress(address);
+    const serves = (service: 'manager' | 'schedulers'): boolean =>
+      [...(this.#endpoints.get(service) ?? [])].some((endpoint) => endpoint.slice(0, endpoint.lastIndexOf(':')) === plain);
+    if (serves('manager')) return 'manager';
+    return serves('schedulers') ? 'scheduler' : undefined;
   }
 
   async #resolve({ host, port }: { host: string; port: number }): Promise<string[]> {
@@ -52,9 +61,4 @@ function parse(address: string): { host: string; port: number } | undefined {
   if (address.startsWith('unix:') || !URL.canParse(`http://${address}`)) return undefined;
   const { hostname, port } = new URL(`http://${address}`);
   return { host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? 80 : Number(port) };
-}
-
-function isOwn(address: string): boolean {
-  if (address.startsWith('127.') || ['0.0.0.0', '::1', '::'].includes(address)) return true;
-  return Object.values(networkInterfaces()).some((all) => all?.some((own) => own.address === address));
 }

@@ -4,11 +4,17 @@ import type { TaskHolding } from '../rpc/generated/scheduler/v2/scheduler.ts';
 import type { HostIdentity } from './host-info.ts';
 import type { TaskStore } from './storage/task-store.ts';
 import type { TaskEngine } from './task/engine.ts';
+import type { NodeLocal } from './task/node-local.ts';
 
 /** Tasks with at least one verified piece; those being downloaded speak for themselves. */
-export function holdingsOf(store: TaskStore, engine: TaskEngine, identity: HostIdentity): TaskHolding[] {
+export function holdingsOf(
+  store: TaskStore,
+  engine: TaskEngine,
+  { identity, nodeLocal }: { readonly identity: HostIdentity; readonly nodeLocal: NodeLocal },
+): TaskHolding[] {
   return store.list().flatMap((task): TaskHolding[] => {
     const { layout } = task;
+    if (nodeLocal.isKnown(task.identity.url)) return [];
     if (!layout || task.pieces.count === 0 || engine.peerIdOf(task.id) !== undefined) return [];
     return [
       {

@@ -30,6 +30,10 @@ export const daemonLimits = {
   parentStreamAttempts: 2,
   /** Tasks per AnnounceTasks message, to stay far below the message limit. */
   announcedTasksPerMessage: 200,
+  /** Names of origins of which it is remembered whether they mean this machine, for how long, and how long one may take to tell. */
+  resolvedNames: 4096,
+  resolvedNameMs: 60_000,
+  resolveNameMs: 250,
   /** Receipts kept for `dfctl` and the log. */
   receipts: 1000,
 } as const;

@@ -8,6 +8,8 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { toDragonflyError } from '../core/errors.ts';
 import { Owned, type Closable } from '../core/lifecycle.ts';
+import { isOwnAddress } from '../core/own-address.ts';
+import { unknownCaller } from '../rpc/caller.ts';
 import type { Logger } from '../core/logger.ts';
 import { createRegistry, metricsRoute, StatusServer, type Registry } from '../core/metrics.ts';
 import { requireSocketDirectory } from '../core/private-file.ts';
@@ -40,7 +42,9 @@ import { IdleWatch } from './idle-watch.ts';
 import { createDaemonMetrics } from './metrics.ts';
 import { Receipts } from './receipts.ts';
 import { localHandlers } from './rpc/local-service.ts';
+import { recognizeMember } from './rpc/recognize-member.ts';
 import { downloadHandlers, uploadHandlers, type ServiceOptions } from './rpc/services.ts';
+import { uploadAccess } from './rpc/upload-access.ts';
 import { Schedulers } from './schedulers.ts';
 import { joinSeedPeerCluster } from './seed-membership.ts';
 import { bodyMemory, ProxyServer } from './proxy/proxy-server.ts';
@@ -51,6 +55,7 @@ import { Collector } from './storage/collector.ts';
 import { TaskStore } from './storage/task-store.ts';
 import { ContentHasher } from './task/content-hasher.ts';
 import { TaskEngine } from './task/engine.ts';
+import { NodeLocal } from './task/node-local.ts';
 import { TrafficShaper } from './task/traffic-shaper.ts';
 import { PieceClient } from './transport/piece-client.ts';
 import { UploadDesk } from './transport/upload-desk.ts';
@@ -153,13 +158,19 @@ export class DfdaemonService implements Closable {
       }),
     );
     const memory = shareMemory(config.bufferMemory);
-    const egress = { ...config.download.egress, controlPlane: this.#controlPlane };
+    const nodeLocal = new NodeLocal(() => schedulers.addresses);
+    const egress = {
+      ...config.download.egress,
+      controlPlane: this.#controlPlane,
+      isInner: (address: string) => address !== identity.ip && isOwnAddress(address),
+    };
     const sources = owned.add(
       'sources',
       new Sources({
         logger,
         trust: await this.#trust(),
         egress,
+        caller: unknownCaller,
         poolBytes: memory.origin,
         plugins: config.pluginDir === undefined ? [] : await loadSourcePlugins(join(config.pluginDir, 'source')),
       }),
@@ -187,6 +198,7 @@ export class DfdaemonService implements Closable {
         port: uploadPort,
         uploads,
         poolBytes: memory.sent,
+        mayRead: (task, address) => isOwnAddress(address) || !nodeLocal.isKnown(task.identity.url),
         ...(security.pieceServer && { tls: security.pieceServer }),
         logger,
         onAsked: (taskId, piece) => engine.pieceAsked(taskId, piece),
@@ -210,7 +222,12 @@ export class DfdaemonService implements Closable {
     const peerListen = config.download.peerGRPC.tcpListen;
     const peerServer = RpcServer.create(
       { host: listenHost(config, peerListen.listen), port: portNumber(peerListen.port) },
-      { logger, features: [swarmFeature], tls: security.peerServer },
+      {
+        logger,
+        features: [swarmFeature],
+        tls: security.peerServer,
+        recognize: (facts) => recognizeMember(facts, this.#controlPlane),
+      },
     );
     let proxyPort = 0;
     let sniPorts: readonly number[] = [];
@@ -221,7 +238,7 @@ export class DfdaemonService implements Closable {
       readHost,
       holdings: async () => {
         await store.recovered();
-        return holdingsOf(store, engine, identity);
+        return holdingsOf(store, engine, { identity, nodeLocal });
       },
       announceIntervalMs: config.announcer.schedulerInterval,
       onFailure: () => dynconfig.suspect(),
@@ -232,6 +249,7 @@ export class DfdaemonService implements Closable {
       store,
       identity,
       admit: (request) => blockList.check(request),
+      nodeLocal,
       disableBackToSource: config.scheduler.disableAutoBackSource,
       finishAbandoned: config.download.finishAbandoned,
       onCacheHit: () => {
@@ -271,11 +289,12 @@ export class DfdaemonService implements Closable {
       schedulers,
       sources,
       uploads,
+      nodeLocal,
       hostId: identity.hostId,
       readHost,
       piecePort: () => ({ ip: identity.ip, port: pieceServer.port, tls: security.pieceServer !== undefined }),
     };
-    peerServer.addService(DfdaemonUploadDefinition, uploadHandlers(services));
+    peerServer.addService(DfdaemonUploadDefinition, uploadHandlers(services), uploadAccess);
     await peerServer.start();
     owned.add('peer gRPC server', peerServer);
     this.#controlPlane.addOwnPort(peerServer.port);

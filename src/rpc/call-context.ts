@@ -6,7 +6,9 @@ import {
   type ServerUnaryCall,
   type ServerWritableStream,
 } from '@grpc/grpc-js';
+import { plainAddress } from '../core/own-address.ts';
 import { DragonflyError } from '../core/errors.ts';
+import { unknownCaller, type Caller } from './caller.ts';
 import { announcesSwarm } from './features.ts';
 
 export type AnyServerCall =
@@ -22,8 +24,10 @@ export class CallContext {
   /** Aborts when the server begins to stop. */
   readonly draining: AbortSignal;
   readonly metadata: Metadata;
-  /** Address of the caller, `ip:port`; for a unix socket its path. */
+  /** Address of the caller, `ip:port`; begins with `unix:` for a unix socket. */
   readonly peer: string;
+  /** Known before the handler is called. */
+  caller: Caller = unknownCaller;
   /** The call came over the unix socket of this machine. */
   readonly isLocalSocket: boolean;
   readonly #call: AnyServerCall;
@@ -57,7 +61,7 @@ export class CallContext {
 
   /** Address of the caller without its port; empty for a unix socket. */
   get peerHost(): string {
-    return this.isLocalSocket ? '' : this.peer.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
+    return this.isLocalSocket ? '' : plainAddress(this.peer.replace(/:\d+$/, '').replace(/^\[|\]$/g, ''));
   }
 
   /**

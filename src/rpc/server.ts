@@ -20,6 +20,7 @@ import {
 import { DragonflyError, toDragonflyError } from '../core/errors.ts';
 import { withDeadline, type Closable } from '../core/lifecycle.ts';
 import { silentLogger, type Logger } from '../core/logger.ts';
+import { isOwnAddress } from '../core/own-address.ts';
 import { RateLimiter } from '../core/rate-limiter.ts';
 import { CallContext, type AnyServerCall } from './call-context.ts';
 import {
@@ -32,6 +33,9 @@ import {
 import { featuresHeader } from './features.ts';
 import { HealthService } from './health.ts';
 import * as limits from './limits.ts';
+import { identityOf } from './member-identity.ts';
+import { recognizeByCertificate, requireMay, type Access, type CallerRole, type Recognize } from './rights.ts';
+import { LocalListener, localUserOf } from './local-listener.ts';
 import { addReflection } from './reflection.ts';
 import { statusFromError } from './status.ts';
 import { endAnsweredStreams } from './stream-ending.ts';
@@ -64,6 +68,10 @@ export interface RpcServerOptions {
   readonly tls?: ServerTls | undefined;
   /** Services, by full name, that callers without a certificate may use where certificates are demanded by call. */
   readonly openServices?: readonly string[];
+  /** Callers must show a certificate that says who they are; one of the cluster that does not say is not enough. */
+  readonly identityRequired?: boolean;
+  /** Who calls, over TCP; by default what the certificate says. */
+  readonly recognize?: Recognize;
   readonly logger?: Logger | undefined;
   /** Announced to every caller before the first answer; see features.ts. */
   readonly features?: readonly string[];
@@ -91,7 +99,7 @@ export class RpcServer implements Closable {
   readonly #draining = new AbortController();
   readonly #running = new Set<CallContext>();
   #port: number | undefined;
-  #listener: TlsListener | undefined;
+  #listener: TlsListener | LocalListener | undefined;
   #endings: Disposable | undefined;
   #closing: Promise<void> | undefined;
 
@@ -120,14 +128,19 @@ export class RpcServer implements Closable {
     return new RpcServer(address, options);
   }
 
-  addService<S extends ServiceDefinition>(service: S, handlers: Handlers<S>): this {
+  /** @param access who may call what; without, everybody who reaches the address may call everything. */
+  addService<S extends ServiceDefinition>(service: S, handlers: Handlers<S>, access?: Access<S>): this {
     const definition = Object.fromEntries(
       Object.entries(service.methods).map(([key, method]) => [key, grpcMethod(service, method)]),
     );
     const implementation: Record<string, UntypedHandleCall> = {};
     for (const [key, handler] of Object.entries(handlers)) {
       const method = service.methods[key];
-      if (method) implementation[key] = this.#call(service.fullName, method, handler as AnyHandler);
+      if (method)
+        implementation[key] = this.#call(
+          { service: service.fullName, method, mayCall: access && (access[key] ?? []) },
+          handler as AnyHandler,
+        );
     }
     this.#server.addService(definition, implementation);
     this.#services.push(service.fullName);
@@ -142,11 +155,13 @@ export class RpcServer implements Closable {
     const { tls } = this.#options;
     const address = this.#address;
     if ('socketPath' in address) await removeStaleSocket(address.socketPath);
-    const target =
-      'socketPath' in address ? `unix:${address.socketPath}` : `${bracketed(address.host)}:${address.port}`;
-    const port = tls && 'host' in address ? await this.#listenEncrypted(address, tls) : await this.#bind(target);
-    if ('socketPath' in address) await chmod(address.socketPath, address.mode);
-    else this.#port = port;
+    if ('socketPath' in address) {
+      await this.#listenLocally(address.socketPath);
+      await chmod(address.socketPath, address.mode);
+    } else {
+      const target = `${bracketed(address.host)}:${address.port}`;
+      this.#port = tls ? await this.#listenEncrypted(address, tls) : await this.#bind(target);
+    }
     this.#logger.info({ address: this.address, tls: tls !== undefined }, 'gRPC server listens');
   }
 
@@ -158,10 +173,19 @@ export class RpcServer implements Closable {
     });
   }
 
+  async #listenLocally(path: string): Promise<void> {
+    try {
+      this.#listener = await LocalListener.listen(this.#server, path);
+    } catch (error) {
+      throw bindError(error as Error, `unix:${path}`);
+    }
+  }
+
   async #listenEncrypted(address: { host: string; port: number }, tls: ServerTls): Promise<number> {
     try {
-      this.#listener = await TlsListener.listen(this.#server, tls, address);
-      return this.#listener.port;
+      const listener = await TlsListener.listen(this.#server, tls, address);
+      this.#listener = listener;
+      return listener.port;
     } catch (error) {
       if (error instanceof DragonflyError) throw error;
       throw bindError(error as Error, `${bracketed(address.host)}:${address.port}`);
@@ -209,7 +233,8 @@ export class RpcServer implements Closable {
     if ('socketPath' in this.#address) await rm(this.#address.socketPath, { force: true });
   }
 
-  #call(service: string, method: MethodDefinition, handler: AnyHandler): UntypedHandleCall {
+  #call(called: Called, handler: AnyHandler): UntypedHandleCall {
+    const { method } = called;
     const input = (call: AnyServerCall, context: CallContext): unknown =>
       method.requestStream ? this.#requests(call, method, context) : validated(method, call);
     const unaryAnswer = (call: AnyServerCall, callback: sendUnaryData<unknown>): void => {
@@ -218,7 +243,7 @@ export class RpcServer implements Closable {
         context.accept();
         callback(null, response);
       };
-      void this.#run(call, { service, method }, work, callback);
+      void this.#run(call, called, work, callback);
     };
     const streamAnswer = (call: AnyServerCall): void => {
       const stream = call as ServerWritableStream<unknown, unknown>;
@@ -231,14 +256,14 @@ export class RpcServer implements Closable {
         }
         stream.end();
       };
-      void this.#run(call, { service, method }, work, (status) => stream.emit('error', status));
+      void this.#run(call, called, work, (status) => stream.emit('error', status));
     };
     return (method.responseStream ? streamAnswer : unaryAnswer) as UntypedHandleCall;
   }
 
   async #run(
     call: AnyServerCall,
-    { service, method }: { readonly service: string; readonly method: MethodDefinition },
+    { service, method, mayCall }: Called,
     work: (context: CallContext) => Promise<void>,
     fail: (status: StatusObject) => void,
   ): Promise<void> {
@@ -249,7 +274,8 @@ export class RpcServer implements Closable {
       if (!this.#rate.tryAcquire(1)) {
         throw new DragonflyError('RESOURCE_EXHAUSTED', 'too many requests', { hint: 'Try again after a moment.' });
       }
-      this.#requireCertificate(call, service);
+      await this.#recognize(call, context, service);
+      if (mayCall) requireMay(context.caller, mayCall, method.name);
       // Our own callers wait for the features before the first answer.
       if (context.callerHasSwarm) context.accept();
       await withTrace(`${service}/${method.name}`, context.metadata, () => work(context));
@@ -265,11 +291,25 @@ export class RpcServer implements Closable {
     }
   }
 
+  async #recognize(call: AnyServerCall, context: CallContext, service: string): Promise<void> {
+    if (context.isLocalSocket) {
+      context.caller = localUserOf(context.peer);
+      return;
+    }
+    const certificate = this.#options.tls && call.getAuthContext().sslPeerCertificate;
+    const identity = identityOf(certificate?.subjectaltname);
+    this.#requireCertificate(service, { certificate: certificate !== undefined, identity: identity !== undefined });
+    const { recognize = recognizeByCertificate } = this.#options;
+    const { metadata, peerHost: address } = context;
+    context.caller = await recognize({ address, identity, metadata, onThisMachine: isOwnAddress(address) });
+  }
+
   /** Where a certificate is optional at the port it is demanded here, by service. */
-  #requireCertificate(call: AnyServerCall, service: string): void {
-    const { tls, openServices } = this.#options;
-    if (openServices === undefined || tls?.clientCertificates !== 'optional' || openServices.includes(service)) return;
-    if (call.getAuthContext().sslPeerCertificate) return;
+  #requireCertificate(service: string, shown: { readonly certificate: boolean; readonly identity: boolean }): void {
+    const { tls, openServices, identityRequired = false } = this.#options;
+    if (openServices?.includes(service) === true) return;
+    const demanded = openServices !== undefined && tls?.clientCertificates === 'optional';
+    if (identityRequired ? shown.identity : shown.certificate || !demanded) return;
     throw new DragonflyError('UNAUTHENTICATED', `${service} needs a certificate of this cluster`, {
       hint: 'Let the manager issue one: security.autoIssueCert and a join token.',
     });
@@ -286,6 +326,13 @@ export class RpcServer implements Closable {
       yield message;
     }
   }
+}
+
+interface Called {
+  readonly service: string;
+  readonly method: MethodDefinition;
+  /** Undefined: everybody. */
+  readonly mayCall: readonly CallerRole[] | undefined;
 }
 
 type AnyHandler = (request: unknown, context: CallContext) => unknown;

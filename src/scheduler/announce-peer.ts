@@ -2,6 +2,8 @@
  * One peer's stream: its messages become events of the swarm, in the order they arrive. The answers leave through the
  * session's queue, whoever caused them, so reading here never waits for writing there.
  */
+import { isOwnAddress, namesLoopback } from '../core/own-address.ts';
+import { redact } from '../core/redact.ts';
 import { DragonflyError, toDragonflyError } from '../core/errors.ts';
 import type { Counter } from '../core/metrics.ts';
 import type { CallContext } from '../rpc/call-context.ts';
@@ -40,7 +42,7 @@ export async function* announcePeer(
   const messages = requests[Symbol.asyncIterator]();
   const first = await messages.next();
   if (first.done === true) return;
-  const stream = PeerStream.open(brain, first.value, context.callerHasSwarm);
+  const stream = PeerStream.open(brain, first.value, context);
   void stream.consume(messages);
   try {
     yield* stream.answers;
@@ -64,12 +66,16 @@ class PeerStream {
     this.#labels = labels;
   }
 
-  static open(brain: Brain, message: AnnouncePeerRequest, extended: boolean): PeerStream {
+  static open(brain: Brain, message: AnnouncePeerRequest, context: CallContext): PeerStream {
     const { hostId, taskId, peerId, request } = message;
-    const download = request?.$case === 'registerPeerRequest' ? request.value.download : undefined;
-    if (!download) {
+    const registered = request?.$case === 'registerPeerRequest' ? request.value.download : undefined;
+    if (!registered) {
       throw new DragonflyError('FAILED_PRECONDITION', `peer ${peerId} must register before anything else`);
     }
+    requireShareable(registered.url, context.peerHost);
+    // A seed that is asked to fetch it decides by this what "localhost" is.
+    const download = { ...registered, remoteIp: context.peerHost };
+    const extended = context.callerHasSwarm;
     const host = brain.hosts.get(hostId);
     if (!host) {
       throw new DragonflyError('NOT_FOUND', `host ${hostId} is not announced`, {
@@ -362,6 +368,18 @@ class PeerStream {
       bytes,
     );
   }
+}
+
+/** `http://localhost/x` of two machines are two things under one name. Throws PERMISSION_DENIED. */
+export function requireShareable(url: string, callerAddress: string): void {
+  if (!namesLoopback(url) || isOwnAddress(callerAddress)) return;
+  throw new DragonflyError(
+    'PERMISSION_DENIED',
+    `${redact(url)} means the machine of the one who asks: nobody else can have it`,
+    {
+      hint: 'Download it without the scheduler, or give the service a name that others reach it by.',
+    },
+  );
 }
 
 const taskTypes: Readonly<Record<number, string>> = {

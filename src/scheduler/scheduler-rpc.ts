@@ -7,7 +7,7 @@ import type { SchedulerDefinition, TaskHolding } from '../rpc/generated/schedule
 import type { RegistryClient } from '../rpc/registry/registry-client.ts';
 import type { Handlers } from '../rpc/server.ts';
 import { PieceSet } from '../swarm/piece-set.ts';
-import { announcePeer } from './announce-peer.ts';
+import { announcePeer, requireShareable } from './announce-peer.ts';
 import type { Brain } from './brain.ts';
 import type { HeldHosts } from './held-hosts.ts';
 import { hostInfo, isSeed } from './host-registry.ts';
@@ -112,10 +112,10 @@ export function schedulerRpc({ brain, held, preheater, registry, loadLimits }: S
 
     statFile: counted('statFile', (request, context) => statFile(preheater, request, context)),
 
-    announceTasks: counted('announceTasks', ({ hostId, holdings }) => {
+    announceTasks: counted('announceTasks', ({ hostId, holdings }, { peerHost }) => {
       if (!brain.swarm.host(hostId)) throw notFound('host', hostId);
       // One by one, so that a holding that contradicts what others said does not cost the host the rest.
-      const rejected = holdings.filter((holding) => !announceHolding(brain, hostId, holding));
+      const rejected = holdings.filter((holding) => !announceHolding(brain, { hostId, address: peerHost }, holding));
       return { rejectedTaskIds: rejected.map(({ taskId }) => taskId) };
     }),
   };
@@ -131,13 +131,18 @@ async function* countedStream<T>(brain: Brain, answers: AsyncIterable<T>): Async
   }
 }
 
-function announceHolding(brain: Brain, hostId: string, holding: TaskHolding): boolean {
+function announceHolding(
+  brain: Brain,
+  { hostId, address }: { readonly hostId: string; readonly address: string },
+  holding: TaskHolding,
+): boolean {
   const { taskId, peerId, taskMetadata, finished, pieces } = holding;
   const download = holding.download ?? Download.fromPartial({});
   const contentLengthBytes = taskMetadata?.contentLength;
   if (!taskMetadata || contentLengthBytes === undefined) return false; // nothing to offer while the length is unknown
   const pieceLengthBytes = taskMetadata.pieceLength || defaultPieceLength(contentLengthBytes);
   try {
+    requireShareable(download.url, address);
     const layout = { contentLengthBytes, pieceLengthBytes };
     const pieceCount = Math.ceil(contentLengthBytes / pieceLengthBytes);
     const held = finished ? PieceSet.range(0, pieceCount) : PieceSet.fromBytes(pieces);

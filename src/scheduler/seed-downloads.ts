@@ -81,7 +81,6 @@ export function seedDownload(download: Download): Download {
     forceHardLink: false,
     overwrite: false,
     metadataOnly: false,
-    remoteIp: undefined,
     actualContentLength: undefined,
     actualPieceLength: undefined,
     actualPieceCount: undefined,

@@ -37,7 +37,8 @@ test(
     const url = origin.add('/file', { content });
     // Names and addresses that come about by chance are not asked.
     const yaml = { adjust: (config: Config) => ({ ...config, download: { ...config.download, egress } }) };
-    const daemon = await swarm.startDaemon('daemon', yaml);
+    // A scheduler that is away, at the address the calls come from: they have the rights of one.
+    const daemon = await swarm.startDaemon('daemon', { ...yaml, schedulers: ['127.0.0.1:1'] });
     const kept = await swarm.download(daemon, { url });
     assert.equal(kept.bytesFromOrigin, content.length);
     const taskId = (await swarm.client(daemon).listLocalTasks({})).tasks[0]?.taskId ?? '';

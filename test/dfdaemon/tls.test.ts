@@ -140,7 +140,7 @@ describe('transport security', { timeout: 400_000 }, () => {
     assert.ok(seen.includes(pattern));
   });
 
-  /** What a caller of the peer port gets: the code of its error. NOT_FOUND says that it was heard. */
+  /** What a caller of the peer port gets: the code of its error. PERMISSION_DENIED says that it was heard: only the control plane may ask this. */
   async function call(daemon: Daemon, tls: ClientTls | undefined): Promise<string> {
     await using channels = new Channels({ tls });
     const address = daemon.service.addresses.peer?.replace(outside ?? '', inside ?? '') ?? '';
@@ -190,7 +190,7 @@ describe('transport security', { timeout: 400_000 }, () => {
       const daemon = await start(security);
       for (const [tls, heard] of callers) {
         const code = await call(daemon, tls);
-        assert.equal(code, heard ? 'NOT_FOUND' : 'UNAVAILABLE', `${security.policy ?? 'default'}, ${heard}`);
+        assert.equal(code, heard ? 'PERMISSION_DENIED' : 'UNAVAILABLE', `${security.policy ?? 'default'}, ${heard}`);
       }
     }
   });

@@ -57,13 +57,14 @@ export function restOf(task: OpenTask, sentBytes: number, path: RegistryPath | u
 
 /** Rejects when the origin fails, too, or has something else now: then the client's connection breaks. */
 export async function sendRest(
-  { url, header, trust, signal }: Exchange,
+  { caller, url, header, trust, signal }: Exchange,
   { range, validator }: Rest,
   { sources, writer }: { sources: { open(request: SourceRequest): Promise<SourceBody> }; writer: BodyWriter },
 ): Promise<void> {
   if (range.length === 0) return;
   const body = await sources.open({
     ...trust,
+    caller,
     url: url.href,
     header: downloadHeader(header),
     range,

@@ -21,10 +21,11 @@ export function downloadRequestFor(
   ruleParams: readonly string[] | undefined,
   defaults: DownloadDefaults,
 ): DownloadRequest {
-  const { options, url, header, trust } = exchange;
+  const { caller, options, url, header, trust } = exchange;
   const path = registryPath(url.pathname);
   const named = options.filteredQueryParams ?? ruleParams ?? defaults.filteredQueryParams;
   return {
+    caller,
     url: url.href,
     header: downloadHeader(header),
     caPem: trust.caPem,

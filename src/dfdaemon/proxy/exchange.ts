@@ -1,6 +1,7 @@
 /** One request of a client on its way through the proxy, after it was read and checked. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { DragonflyError } from '../../core/errors.ts';
+import type { ProxyClient } from '../../rpc/caller.ts';
 import type { HeaderRecord } from './header.ts';
 import type { RequestOptions } from './request-options.ts';
 import type { Trust } from '../source/trust-store.ts';
@@ -18,6 +19,7 @@ export interface Exchange {
   readonly options: RequestOptions;
   readonly trust: Trust;
   readonly loopbackAllowed: boolean;
+  readonly caller: ProxyClient;
   /** Aborts when the client has gone or the server ends. */
   readonly signal: AbortSignal;
   readonly record: ExchangeRecord;

@@ -63,10 +63,10 @@ async function askRegistry(exchange: Exchange, upstream: Upstream): Promise<Told
 
 /** Any other origin may redirect to a page that asks for a login: only the end of the way tells. */
 async function askOrigin(
-  { url, header, trust }: Exchange,
+  { caller, url, header, trust }: Exchange,
   sources: PermissionOptions['sources'],
 ): Promise<string | undefined> {
   const signal = AbortSignal.timeout(proxyLimits.probeTimeoutMs);
-  const object = await sources.stat({ ...trust, url: url.href, header: downloadHeader(header), signal });
+  const object = await sources.stat({ ...trust, caller, url: url.href, header: downloadHeader(header), signal });
   return object.validator;
 }

@@ -119,6 +119,8 @@ export class RequestHandler {
     const url = this.#target(request, options, tunnel);
     this.#refuseLoop(request, url);
     if (kind === 'forward') this.#requireListed(url);
+    const loopbackAllowed = this.#isLocal(request, tunnel) || this.#isConfiguredMirror(url);
+    const address = plainAddress(request.socket.remoteAddress ?? '');
     const exchange: Exchange = {
       kind,
       request,
@@ -127,7 +129,8 @@ export class RequestHandler {
       header: { ...forwardedRequestHeader(request.headers), via: this.#via(request) },
       options,
       trust: tunnel?.trust ?? (kind === 'mirror' ? this.#options.mirrorTrust : defaultTrust),
-      loopbackAllowed: this.#isLocal(request, tunnel) || this.#isConfiguredMirror(url),
+      loopbackAllowed,
+      caller: { kind: 'proxy', address, onThisMachine: loopbackAllowed },
       signal,
       record,
     };

@@ -1,7 +1,9 @@
 /** A download as the protocol streams it: what the content is, each piece as it lands, the receipt. */
 import { readSync } from 'node:fs';
 import { DragonflyError } from '../../core/errors.ts';
+import { isOwnAddress } from '../../core/own-address.ts';
 import { deadlineSignal } from '../../core/lifecycle.ts';
+import type { Caller } from '../../rpc/caller.ts';
 import type { CallContext } from '../../rpc/call-context.ts';
 import type { Download } from '../../rpc/generated/common/v2/common.ts';
 import type { DownloadTaskResponse } from '../../rpc/generated/dfdaemon/v2/dfdaemon.ts';
@@ -28,7 +30,8 @@ export async function* downloadStream(
 ): AsyncGenerator<DownloadTaskResponse> {
   const { engine, store, hostId, placeOutput } = options;
   // A call from another node is the scheduler's: peers wait for the pieces, whatever becomes of the scheduler.
-  const request = { ...toDownloadRequest(download), finishAbandoned: !context.isLocalSocket };
+  const caller = asker(context.caller, download?.remoteIp);
+  const request = { ...toDownloadRequest(download, caller), finishAbandoned: caller.kind !== 'local' };
   using deadline = deadlineSignal(context.signal, Math.min(request.timeoutMs ?? maxTimeoutMs, maxTimeoutMs));
   const { signal } = deadline;
   await using task = await engine.open(request, signal);
@@ -53,6 +56,12 @@ export async function* downloadStream(
     await placeOutput({ taskId, download, signal });
   }
   if (context.callerHasSwarm) yield message({ $case: 'receipt', value: toReceiptMessage(receipt) });
+}
+
+/** @param remoteIp of whom the caller asks for: a scheduler on this machine asks for peers that are elsewhere. */
+export function asker(caller: Caller, remoteIp: string | undefined): Caller {
+  if (caller.kind === 'local' || remoteIp === undefined) return caller;
+  return { ...caller, onThisMachine: caller.onThisMachine && isOwnAddress(remoteIp) };
 }
 
 /** One piece at a time is in memory: the stream's back-pressure holds the next one back. */

@@ -1,6 +1,7 @@
 /** Between the messages of the protocol and the values of this daemon. */
 import { DragonflyError } from '../../core/errors.ts';
 import { pieceSpan, piecesOfRange } from '../../core/piece-layout.ts';
+import type { Caller } from '../../rpc/caller.ts';
 import { Piece, TrafficType, type Download } from '../../rpc/generated/common/v2/common.ts';
 import type {
   DownloadTaskStartedResponse,
@@ -10,11 +11,12 @@ import type {
 import type { StoredTask } from '../storage/stored-task.ts';
 import type { DownloadRequest, FinishedPiece, OpenTask, Receipt } from '../task/open-task.ts';
 
-export function toDownloadRequest(download: Download | undefined): DownloadRequest {
+export function toDownloadRequest(download: Download | undefined, caller: Caller): DownloadRequest {
   if (!download) throw new DragonflyError('INVALID_ARGUMENT', 'the request names no download');
   const { range, timeout, hdfs, huggingFace, modelScope, openCsg } = download;
   const hub = huggingFace ?? modelScope ?? openCsg;
   return {
+    caller,
     url: download.url,
     header: download.requestHeader,
     caPem: download.certificateChain.map((der) => pem(der)),

@@ -15,8 +15,9 @@ import { linkOut } from '../storage/link-out.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
 import type { Removal, TaskStore } from '../storage/task-store.ts';
 import type { TaskEngine } from '../task/engine.ts';
+import type { NodeLocal } from '../task/node-local.ts';
 import type { UploadDesk } from '../transport/upload-desk.ts';
-import { downloadStream } from './download-stream.ts';
+import { asker, downloadStream } from './download-stream.ts';
 import { toStatLocalTask } from './messages.ts';
 import { syncPieces, type PiecePort } from './sync-pieces.ts';
 
@@ -27,6 +28,7 @@ export interface ServiceOptions {
   readonly sources: Sources;
   readonly hostId: string;
   readonly uploads: UploadDesk;
+  readonly nodeLocal: NodeLocal;
   readonly piecePort: () => PiecePort;
   readonly readHost: () => Promise<Host>;
 }
@@ -85,6 +87,7 @@ export function uploadHandlers(options: ServiceOptions): Handlers<typeof Dfdaemo
     syncPieces: (request, context) =>
       syncPieces(request, context, {
         store,
+        isNodeLocal: (url) => options.nodeLocal.check(url),
         piecePort: options.piecePort(),
         uploads: options.uploads,
         announcer: (task) => options.engine.announcerOf(task),
@@ -124,11 +127,12 @@ async function placeOutput(
 async function listEntries(
   sources: Sources,
   request: ListTaskEntriesRequest,
-  { signal }: CallContext,
+  { caller, signal }: CallContext,
 ): Promise<ListTaskEntriesResponse> {
   const hub = request.huggingFace ?? request.modelScope ?? request.openCsg;
   const entries: ListTaskEntriesResponse['entries'] = [];
   const listing = sources.list({
+    caller: asker(caller, request.remoteIp),
     url: request.url,
     header: request.requestHeader,
     objectStorage: request.objectStorage && { ...request.objectStorage },

@@ -3,6 +3,7 @@
  * that gather while it is busy; one of the original gets a message per piece it asked for, and the end when it has all.
  */
 import type { CallContext } from '../../rpc/call-context.ts';
+import { reachesLoopback } from '../../rpc/caller.ts';
 import { SyncPiecesResponse, type SyncPiecesRequest } from '../../rpc/generated/dfdaemon/v2/dfdaemon.ts';
 import { DragonflyError } from '../../core/errors.ts';
 import { PieceSet } from '../../swarm/piece-set.ts';
@@ -24,13 +25,18 @@ export async function* syncPieces(
   context: CallContext,
   options: {
     store: TaskStore;
+    /** The content is of this machine alone. */
+    isNodeLocal: (url: string) => Promise<boolean>;
     piecePort: PiecePort;
     uploads: UploadDesk;
     announcer: (task: StoredTask) => PieceAnnouncer;
   },
 ): AsyncGenerator<SyncPiecesResponse> {
   const { store, piecePort } = options;
-  const task = store.get(request.taskId);
+  const found = store.get(request.taskId);
+  const { caller } = context;
+  const isHidden = found && !reachesLoopback(caller) && (await options.isNodeLocal(found.identity.url));
+  const task = isHidden ? undefined : found;
   if (!task) throw new DragonflyError('NOT_FOUND', `task ${request.taskId} is not on this node`);
   using news = new News(task, store, context.signal);
   if (!context.callerHasSwarm) {

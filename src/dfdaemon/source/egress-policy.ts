@@ -18,13 +18,17 @@ export interface EgressRules {
   readonly denyEndpoints?: readonly string[] | undefined;
   /** The same for services that come and go: asked about every destination. */
   readonly controlPlane?: { includes(address: string, port: number): boolean } | undefined;
+  /** Addresses of this machine by which other machines are not served: bridges, management networks. */
+  readonly isInner?: ((address: string) => boolean) | undefined;
 }
 
 export interface Destination {
   readonly address: string;
   readonly port: number;
-  /** The caller named this machine itself; a redirect from elsewhere may not lead to it. */
+  /** The caller is on this machine and named it; neither a caller elsewhere nor a redirect from elsewhere leads to it. */
   readonly loopbackAllowed: boolean;
+  /** True by default. */
+  readonly innerAllowed?: boolean | undefined;
 }
 
 const neverOrigins = [
@@ -46,21 +50,25 @@ export class EgressPolicy {
   readonly #loopback = blockList(loopback);
   readonly #denyEndpoints: ReadonlySet<string>;
   readonly #controlPlane: EgressRules['controlPlane'];
+  readonly #isInner: EgressRules['isInner'];
 
   constructor(rules: EgressRules = {}) {
     this.#allow = rules.allow?.length ? blockList(rules.allow) : undefined;
     this.#deny = blockList(rules.deny ?? []);
     this.#denyEndpoints = new Set(rules.denyEndpoints);
     this.#controlPlane = rules.controlPlane;
+    this.#isInner = rules.isInner;
   }
 
   /** Why the destination is out of bounds; undefined when it may be reached. */
-  denial({ address, port, loopbackAllowed }: Destination): string | undefined {
+  denial({ address, port, loopbackAllowed, innerAllowed = true }: Destination): string | undefined {
     const plain = embeddedIpv4(address) ?? address;
     if (contains(this.#deny, plain)) return 'it is denied by configuration';
     if (this.#denyEndpoints.has(`${plain}:${port}`) || this.#controlPlane?.includes(plain, port) === true)
       return 'it is a service of this cluster';
-    if (!loopbackAllowed && contains(this.#loopback, plain)) return 'a redirect may not lead to this machine itself';
+    if (!loopbackAllowed && contains(this.#loopback, plain))
+      return 'this machine itself is only for programs on it, and no redirect from elsewhere may lead to it';
+    if (!innerAllowed && this.#isInner?.(plain) === true) return 'it is an inner address of this machine';
     if (this.#allow) return contains(this.#allow, plain) ? undefined : 'it is not in the configured allow list';
     return contains(this.#builtIn, plain) ? 'link-local, metadata and reserved addresses are no origins' : undefined;
   }

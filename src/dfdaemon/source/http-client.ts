@@ -21,8 +21,10 @@ export interface HttpRequest {
   /** Complete but for Host; lower-case names, no line breaks. */
   readonly header: Readonly<Record<string, string>>;
   readonly trust: Trust;
-  /** False behind a redirect from another machine: it may not lead to this one. */
+  /** False for callers elsewhere, and behind a redirect from another machine: neither leads to this one. */
   readonly loopbackAllowed: boolean;
+  /** False for members of the cluster elsewhere: see EgressRules. True by default. */
+  readonly innerAllowed?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -87,10 +89,10 @@ export class HttpClient {
   }
 
   #connection(request: HttpRequest): Promise<{ connection: HttpConnection; reused: boolean }> {
-    const { url, trust, signal, loopbackAllowed } = request;
+    const { url, trust, signal, loopbackAllowed, innerAllowed } = request;
     const host = url.hostname.replace(/^\[|\]$/g, '');
     const port = Number(url.port) || (url.protocol === 'https:' ? 443 : 80);
-    const allow = (address: string): void => this.#policy.check(host, { address, port, loopbackAllowed });
+    const allow = (address: string): void => this.#policy.check(host, { address, port, loopbackAllowed, innerAllowed });
     if (isIP(host)) allow(host);
     return this.#pool.acquire(this.#key(url, trust), signal, {
       check: (connection) => allow(connection.remoteAddress),

@@ -8,6 +8,7 @@
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { DragonflyError } from '../../core/errors.ts';
+import { reachesInnerAddresses, reachesLoopback, thisProcess, type Caller } from '../../rpc/caller.ts';
 import type { HttpClient, HttpResponse } from './http-client.ts';
 import { crossOriginHeader, requestHeader } from './http-head.ts';
 import { baseHeader, nameOf, openObject, statObject, type ObjectRequest, type SendGet } from './http-object.ts';
@@ -50,7 +51,11 @@ export class HttpSource implements Source {
   /** A small answer that is not the content: a listing, a manifest, a token. Redirects are followed; any status is given back. */
   async text(request: SourceRequest, { loopbackAllowed = true } = {}): Promise<TextAnswer> {
     const { url, header } = objectOf(request);
-    const start: Target = { url, foreign: false, loopbackAllowed };
+    const start: Target = {
+      url,
+      foreign: false,
+      loopbackAllowed: loopbackAllowed && reachesLoopback(callerOf(request)),
+    };
     const response = await this.#follow(start, baseHeader(header), request, redirectKey(request));
     const { statusCode, fromLoopback } = response;
     return { statusCode, header: response.header, fromLoopback, text: await response.text() };
@@ -68,7 +73,7 @@ export class HttpSource implements Source {
 
   #send(request: SourceRequest, object: ObjectRequest): SendGet {
     const key = redirectKey(request);
-    const start: Target = { url: object.url, foreign: false, loopbackAllowed: true };
+    const start: Target = { url: object.url, foreign: false, loopbackAllowed: reachesLoopback(callerOf(request)) };
     return async (header) => {
       const known = request.validator === undefined ? undefined : this.#redirects.get(key);
       const first = await this.#follow(known ?? start, header, request, key);
@@ -95,6 +100,7 @@ export class HttpSource implements Source {
         header: target.foreign ? crossOriginHeader(header) : header,
         trust: request,
         loopbackAllowed: target.loopbackAllowed,
+        innerAllowed: reachesInnerAddresses(callerOf(request)),
         signal: request.signal,
       });
       const location = response.header['location'];
@@ -137,10 +143,16 @@ function redirectUrl(location: string, base: URL): URL {
   return url;
 }
 
-/** URL, and header by digest: what one caller's credentials led to is not for another. */
-function redirectKey({ url, header }: SourceRequest): string {
+/** Used by itself, a source works for the user of this process. */
+export function callerOf({ caller }: SourceRequest): Caller {
+  return caller ?? thisProcess;
+}
+
+/** URL, header by digest, and reach: what one caller's credentials led to is not for another. */
+function redirectKey(request: SourceRequest): string {
+  const { url, header } = request;
   return createHash('sha256')
-    .update(JSON.stringify([url, header]))
+    .update(JSON.stringify([url, header, reachesLoopback(callerOf(request))]))
     .digest('base64');
 }
 

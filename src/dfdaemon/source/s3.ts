@@ -5,6 +5,8 @@
  * store names its region in the refusal.
  */
 import { DragonflyError } from '../../core/errors.ts';
+import { reachesInnerAddresses, reachesLoopback } from '../../rpc/caller.ts';
+import { callerOf } from './http.ts';
 import type { HttpClient, HttpResponse } from './http-client.ts';
 import { requestHeader } from './http-head.ts';
 import { baseHeader, openObject, statObject, statusError, type SendGet } from './http-object.ts';
@@ -122,7 +124,8 @@ export class S3Source implements Source {
           insecureSkipVerify:
             request.insecureSkipVerify === true || request.objectStorage?.['insecureSkipVerify'] === true,
         },
-        loopbackAllowed: true,
+        loopbackAllowed: reachesLoopback(callerOf(request)),
+        innerAllowed: reachesInnerAddresses(callerOf(request)),
         signal: request.signal,
       });
     return async (header) => {

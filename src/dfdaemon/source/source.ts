@@ -3,9 +3,12 @@
  * A source never retries on its own and never follows a rule of the swarm; the task decides.
  */
 import type { ByteRange } from '../../core/byte-range.ts';
+import type { Caller } from '../../rpc/caller.ts';
 
 /** Credentials and settings a request carries for its origin; never logged, never stored with the task. */
 export interface SourceOptions {
+  /** In whose name the origin is asked: decides where the request may lead. Absent: as the Sources object says. */
+  readonly caller?: Caller | undefined;
   readonly header: Readonly<Record<string, string>>;
   /** PEM of certificate authorities to trust for this origin, in addition to the system's. */
   readonly caPem?: readonly string[] | undefined;

@@ -1,6 +1,7 @@
 /** All origin protocols this node speaks, chosen by the scheme of the URL. */
 import { DragonflyError } from '../../core/errors.ts';
 import type { Logger } from '../../core/logger.ts';
+import { thisProcess, type Caller } from '../../rpc/caller.ts';
 import { EgressPolicy, type EgressRules } from './egress-policy.ts';
 import { HttpClient } from './http-client.ts';
 import { HttpSource } from './http.ts';
@@ -15,6 +16,8 @@ export interface SourcesOptions {
   readonly logger: Logger;
   readonly egress?: EgressRules | undefined;
   readonly trust?: TrustOptions | undefined;
+  /** Who asks where a request does not say; by default the user of this process. */
+  readonly caller?: Caller | undefined;
   /** Memory for bodies that are being read. */
   readonly poolBytes?: number | undefined;
   /** Further protocols; one with a scheme that is spoken already takes it over. */
@@ -24,8 +27,10 @@ export interface SourcesOptions {
 export class Sources {
   readonly #byScheme: ReadonlyMap<string, Source>;
   readonly #client: HttpClient;
+  readonly #caller: Caller;
 
-  constructor({ logger, egress, trust, poolBytes, plugins = [] }: SourcesOptions) {
+  constructor({ logger, egress, trust, poolBytes, caller = thisProcess, plugins = [] }: SourcesOptions) {
+    this.#caller = caller;
     this.#client = new HttpClient(new EgressPolicy(egress), new TrustStore(trust ?? {}, logger), poolBytes);
     const http = new HttpSource(this.#client);
     const sources: readonly Source[] = [
@@ -54,19 +59,23 @@ export class Sources {
 
   /** As Source.open; INVALID_ARGUMENT for a malformed URL, UNSUPPORTED for a scheme nobody speaks. */
   async open(request: SourceRequest): Promise<SourceBody> {
-    return this.#sourceOf(request.url).open(request);
+    return this.#sourceOf(request.url).open(this.#named(request));
   }
 
   async stat(request: SourceRequest): Promise<SourceObject> {
-    return this.#sourceOf(request.url).stat(request);
+    return this.#sourceOf(request.url).stat(this.#named(request));
   }
 
   async *list(request: SourceRequest): AsyncIterable<SourceEntry> {
-    yield* this.#sourceOf(request.url).list(request);
+    yield* this.#sourceOf(request.url).list(this.#named(request));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#client[Symbol.asyncDispose]();
+  }
+
+  #named(request: SourceRequest): SourceRequest {
+    return request.caller ? request : { ...request, caller: this.#caller };
   }
 
   #sourceOf(url: string): Source {

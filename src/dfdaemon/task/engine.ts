@@ -7,13 +7,15 @@ import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { blobDigest, peerId, taskId as computeTaskId } from '../../core/ids.ts';
 import type { Closable } from '../../core/lifecycle.ts';
 import { piecesOfRange } from '../../core/piece-layout.ts';
-import { redactHeaders } from '../../core/redact.ts';
+import { redact, redactHeaders } from '../../core/redact.ts';
+import { reachesLoopback } from '../../rpc/caller.ts';
 import { Trace } from '../../rpc/tracing.ts';
 import type { HostIdentity } from '../host-info.ts';
 import { daemonLimits } from '../limits.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
 import type { TaskStore } from '../storage/task-store.ts';
 import { Download } from './download.ts';
+import type { NodeLocal } from './node-local.ts';
 import type { DownloadContext } from './download-context.ts';
 import type { DownloadRequest, OpenTask, Receipt } from './open-task.ts';
 import { ReceiptBuilder } from './receipt-builder.ts';
@@ -26,6 +28,8 @@ export interface EngineOptions {
   readonly context: Omit<DownloadContext, 'announcer'>;
   /** Throws PERMISSION_DENIED for what must not be downloaded. */
   readonly admit: (request: DownloadRequest) => void;
+  /** Content of this machine alone; see NodeLocal. */
+  readonly nodeLocal: NodeLocal;
   readonly disableBackToSource: boolean;
   /** A download goes on when its last reader leaves before the end. */
   readonly finishAbandoned: boolean;
@@ -73,6 +77,7 @@ export class TaskEngine implements Closable {
     if (this.#closed) throw new DragonflyError('UNAVAILABLE', 'the daemon is stopping');
     this.#options.admit(request);
     this.#options.context.sources.requireSupported(request.url);
+    this.#requireReach(request);
     const taskId = this.taskIdOf(request);
     await this.#stopped(taskId, signal);
     const existing = this.#options.store.get(taskId);
@@ -81,11 +86,15 @@ export class TaskEngine implements Closable {
       if (existing.touchedFromOutside()) existing.suspect();
       await existing.recovered;
       if (hasAll(existing, request)) {
+        if (request.prefetch === true) await this.#options.nodeLocal.check(request.url);
         const local = await this.#openLocal(existing, request, signal);
         if (request.prefetch === true && !existing.complete) this.#prefetch(taskId, request);
         return local;
       }
     }
+    await this.#options.nodeLocal.check(request.url); // what it finds is known from here on
+    await this.#stopped(taskId, signal);
+    this.#requireReach(request);
     const running = this.#running.get(taskId) ?? this.#start(taskId, request);
     if (running.readers.size >= daemonLimits.subscribersPerTask) {
       throw new DragonflyError('RESOURCE_EXHAUSTED', `task ${taskId} already has ${running.readers.size} readers`);
@@ -136,6 +145,18 @@ export class TaskEngine implements Closable {
       return download.ended.catch(() => undefined);
     });
     await Promise.all(ended);
+  }
+
+  /** What this machine alone has is not for callers elsewhere, from the store as little as from its origin. */
+  #requireReach({ caller, url }: DownloadRequest): void {
+    if (reachesLoopback(caller) || !this.#options.nodeLocal.means(url)) return;
+    throw new DragonflyError(
+      'PERMISSION_DENIED',
+      `${redact(url)} means this machine itself, and the caller is elsewhere`,
+      {
+        hint: 'Ask on the machine itself, or give the service a name that others reach it by.',
+      },
+    );
   }
 
   /** A download that is coming to its end cannot be joined any more; a new one starts from what it left. */
@@ -204,7 +225,7 @@ export class TaskEngine implements Closable {
     };
     const announcer = (): PieceAnnouncer => this.announcerOf(stored);
     const download = new Download(
-      { ...context, announcer },
+      { ...context, ...(this.#options.nodeLocal.isKnown(request.url) && withoutSwarm), announcer },
       stored,
       effective,
       peerId(identity.ip, identity.hostname, identity.isSeed),
@@ -281,3 +302,10 @@ function hasAll(stored: StoredTask, request: DownloadRequest): boolean {
   const { first, last } = piecesOfRange(layout, range.start, range.length);
   return stored.pieces.firstMissing(first, last + 1) === undefined;
 }
+
+/** For content that no other machine may hear of. */
+const withoutSwarm: Pick<DownloadContext, 'schedulerKinds' | 'openPeerStream'> = {
+  schedulerKinds: () => 'none',
+  openPeerStream: () =>
+    Promise.reject(new DragonflyError('UNAVAILABLE', 'the URL means this machine: no scheduler is asked')),
+};

@@ -1,8 +1,10 @@
 /** What a subscriber of a task asks for and gets. The RPC services, the proxy and the gateway all use this and nothing else. */
 import type { ByteRange, RangeSpec } from '../../core/byte-range.ts';
+import type { Caller } from '../../rpc/caller.ts';
 import type { SourceOptions } from '../source/source.ts';
 
 export interface DownloadRequest extends SourceOptions {
+  readonly caller: Caller;
   readonly url: string;
   /** Part of the content this subscriber wants; pieces outside are not fetched for it. */
   readonly range?: RangeSpec | undefined;

@@ -108,9 +108,9 @@ export class OriginDuty {
 
   #fetch(lease: OriginLease, signal: AbortSignal): OriginFetch {
     const { request, stored, sources, connections, limiters, makeRoom, events } = this.#options;
-    const { url, header, caPem, objectStorage, hdfs, hub, pieceLengthBytes } = request;
+    const { caller, url, header, caPem, objectStorage, hdfs, hub, pieceLengthBytes } = request;
     return new OriginFetch({
-      source: { url, header, caPem, objectStorage, hdfs, hub },
+      source: { caller, url, header, caPem, objectStorage, hdfs, hub },
       digestDecides: (request.digest ?? stored.identity.digest) !== undefined,
       first: lease.first,
       end: lease.end,

@@ -15,6 +15,7 @@ import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { withDeadline } from '../../core/lifecycle.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { RateLimiter } from '../../core/rate-limiter.ts';
+import type { StoredTask } from '../storage/stored-task.ts';
 import type { TaskStore } from '../storage/task-store.ts';
 import { minUnsentBytes } from '../../swarm/transfer-timing.ts';
 import { BlockPool } from './block-pool.ts';
@@ -36,6 +37,8 @@ import { encodeError, errorNumbers } from './vortex.ts';
 
 export interface PieceServerOptions {
   readonly store: TaskStore;
+  /** Whether a child with this address may have pieces of the task; all may by default. */
+  readonly mayRead?: ((task: StoredTask, address: string) => boolean) | undefined;
   /** Bytes per second this host gives to others. */
   readonly limiter: RateLimiter;
   /** `::` listens on IPv4 and IPv6. */
@@ -240,6 +243,7 @@ export class PieceServer {
     this.#undecided.delete(remoteOf(socket));
     const connection = new ServerConnection(socket, {
       store: this.#options.store,
+      mayRead: (task) => this.#options.mayRead?.(task, socket.remoteAddress ?? '') ?? true,
       sender: this.#sender,
       uploads: this.#options.uploads,
       childId: remoteOf(socket),

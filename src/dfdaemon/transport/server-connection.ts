@@ -33,6 +33,8 @@ export interface ServedPiece {
 
 export interface ServerConnectionContext {
   readonly store: TaskStore;
+  /** Whether the content may leave to this child. */
+  readonly mayRead: (task: StoredTask) => boolean;
   readonly sender: BodySender;
   /** Absent: whatever is asked for is sent at once. */
   readonly uploads: UploadDesk | undefined;
@@ -164,7 +166,8 @@ export class ServerConnection {
 
   #requireTask(query: PieceQuery): StoredTask {
     const task = this.#context.store.get(requireTaskId(query.taskId));
-    if (!task) throw new DragonflyError('PIECE_UNAVAILABLE', `task ${query.taskId} is not here`);
+    if (!task || !this.#context.mayRead(task))
+      throw new DragonflyError('PIECE_UNAVAILABLE', `task ${query.taskId} is not here`);
     return task;
   }
 

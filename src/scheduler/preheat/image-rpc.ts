@@ -31,6 +31,7 @@ export async function preheatImage(
   const urls = blobs.map(({ url }) => url);
   const download = Download.fromPartial({
     url: urls[0] ?? '',
+    remoteIp: context.peerHost,
     ...(request.tag === undefined ? {} : { tag: request.tag }),
     ...(request.application === undefined ? {} : { application: request.application }),
     ...(request.pieceLength === undefined ? {} : { pieceLength: request.pieceLength }),

@@ -26,6 +26,7 @@ export async function preheatFile(
   preheater.admit();
   const download = Download.fromPartial({
     url: request.url,
+    remoteIp: context.peerHost,
     ...(request.tag === undefined ? {} : { tag: request.tag }),
     ...(request.application === undefined ? {} : { application: request.application }),
     ...(request.pieceLength === undefined ? {} : { pieceLength: request.pieceLength }),

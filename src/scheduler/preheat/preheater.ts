@@ -117,7 +117,7 @@ export class Preheater implements Closable {
     const known = this.#options.hosts();
     const host = known.find((candidate) => candidate.type !== 0) ?? known[0];
     if (!host) throw new DragonflyError('FAILED_PRECONDITION', 'no host is announced that could list the directory');
-    const { requestHeader, objectStorage, hdfs, certificateChain } = download;
+    const { requestHeader, objectStorage, hdfs, certificateChain, remoteIp } = download;
     const { entries } = await this.#daemon(host).listTaskEntries(
       {
         taskId: fileTaskId(url, download),
@@ -127,6 +127,7 @@ export class Preheater implements Closable {
         timeout: undefined,
         objectStorage,
         hdfs,
+        remoteIp,
         huggingFace: undefined,
         modelScope: undefined,
         openCsg: undefined,

@@ -1,0 +1,42 @@
+/** Who is at the other end of a unix socket, by the word of the kernel: SO_PEERCRED, which Node does not offer. Linux only. */
+import { createRequire } from 'node:module';
+import type { Socket } from 'node:net';
+import type * as Koffi from 'koffi';
+
+export interface PeerCredentials {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+type Read = (fd: number) => PeerCredentials | undefined;
+
+const socketLevel = 1; // SOL_SOCKET
+const peerCredentialsOption = 17; // SO_PEERCRED
+let read: Read | undefined;
+
+/** Undefined where the system does not tell. Those of the moment of connecting: a program that gives its socket away gives its rights. */
+export function peerCredentials(socket: Socket): PeerCredentials | undefined {
+  const handle = (socket as Socket & { readonly _handle?: { readonly fd?: unknown } | null })._handle;
+  if (typeof handle?.fd !== 'number' || handle.fd < 0) return undefined;
+  read ??= load();
+  return read(handle.fd);
+}
+
+function load(): Read {
+  if (process.platform !== 'linux') return () => undefined;
+  try {
+    const koffi = createRequire(import.meta.url)('koffi') as typeof Koffi;
+    const getsockopt = koffi
+      .load(null)
+      .func('int getsockopt(int fd, int level, int name, _Out_ void *value, _Inout_ uint32_t *length)');
+    return (fd) => {
+      const credentials = new Int32Array(3); // struct ucred: pid, uid, gid
+      const length = [credentials.byteLength];
+      if (getsockopt(fd, socketLevel, peerCredentialsOption, credentials, length) !== 0) return undefined;
+      const [, uid, gid] = new Uint32Array(credentials.buffer);
+      return uid === undefined || gid === undefined ? undefined : { uid, gid };
+    };
+  } catch {
+    return () => undefined; // no prebuilt library for this machine
+  }
+}
