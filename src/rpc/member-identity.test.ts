@@ -18,7 +18,7 @@ test('what is no identity, or more than one, is none', () => {
     '',
     'DNS:node-7',
     `URI:${uri}, URI:${identityUri({ ...seed, role: 'peer' })}`,
-    'URI:dragonfly://member/root/1/x',
+    'URI:dragonfly://member/king/1/x',
     'URI:dragonfly://member/seed/-1/x',
     'URI:dragonfly://member/seed/1/',
     'URI:dragonfly://member/seed/1/%ff',
