@@ -29,7 +29,7 @@ const port = (defaultPort: number) =>
     ])
     .default(defaultPort);
 
-export type Port = z.output<ReturnType<typeof port>>;
+type Port = z.output<ReturnType<typeof port>>;
 
 /** Steers nothing here: accepted so that existing files load. */
 const ignored = z.unknown().optional();
@@ -228,6 +228,11 @@ export function downloadLimits({ download, proxy }: DfdaemonConfig): TrafficShap
       prefetch: rate(proxy.prefetchBandwidthLimit),
     },
   };
+}
+
+/** The first of a range. */
+export function portNumber(port: Port): number {
+  return typeof port === 'number' ? port : port.start;
 }
 
 /** `::` takes IPv4 as well. */

@@ -41,7 +41,9 @@ export class ControlPlane {
   roleAt(address: string): 'scheduler' | 'manager' | undefined {
     const plain = plainAddress(address);
     const serves = (service: 'manager' | 'schedulers'): boolean =>
-      [...(this.#endpoints.get(service) ?? [])].some((endpoint) => endpoint.slice(0, endpoint.lastIndexOf(':')) === plain);
+      [...(this.#endpoints.get(service) ?? [])].some(
+        (endpoint) => endpoint.slice(0, endpoint.lastIndexOf(':')) === plain,
+      );
     if (serves('manager')) return 'manager';
     return serves('schedulers') ? 'scheduler' : undefined;
   }

@@ -11,7 +11,7 @@ import { Owned, type Closable } from '../core/lifecycle.ts';
 import { isOwnAddress } from '../core/own-address.ts';
 import { unknownCaller } from '../rpc/caller.ts';
 import type { Logger } from '../core/logger.ts';
-import { createRegistry, metricsRoute, StatusServer, type Registry } from '../core/metrics.ts';
+import { createRegistry, type Registry } from '../core/metrics.ts';
 import { requireSocketDirectory } from '../core/private-file.ts';
 import { RateLimiter } from '../core/rate-limiter.ts';
 import type { ReadyAddresses } from '../core/ready.ts';
@@ -31,7 +31,7 @@ import {
   shareMemory,
   socketPath,
   type DfdaemonConfig,
-  type Port,
+  portNumber,
 } from './config.ts';
 import { BlockList } from './block-list.ts';
 import { ControlPlane } from './control-plane.ts';
@@ -60,6 +60,7 @@ import { TrafficShaper } from './task/traffic-shaper.ts';
 import { PieceClient } from './transport/piece-client.ts';
 import { UploadDesk } from './transport/upload-desk.ts';
 import { PieceServer } from './transport/piece-server.ts';
+import { openStatusServers } from './status-servers.ts';
 import { loadTransportSecurity } from './transport-security.ts';
 
 export class DfdaemonService implements Closable {
@@ -360,9 +361,14 @@ export class DfdaemonService implements Closable {
     store.onRemoved(({ id }, { quietly }) => {
       if (!quietly) schedulers.forgetTask(id);
     });
-    await this.#statusServers(schedulers);
+    const status = await openStatusServers(config, {
+      owned,
+      registry: this.registry,
+      isReady: () => schedulers.announcedCount > 0,
+    });
+    for (const port of status.ports) this.#controlPlane.addOwnPort(port);
     this.#addresses = {
-      ...this.#addresses,
+      ...status.addresses,
       download: `unix:${socket}`,
       peer: hostPort(identity.ip, peerServer.port),
       upload: hostPort(identity.ip, pieceServer.port),
@@ -377,40 +383,6 @@ export class DfdaemonService implements Closable {
     const { sourceCA, insecureSources } = this.config.download;
     return { caPem: await Promise.all(sourceCA.map((path) => readFile(path, 'utf8'))), insecureHosts: insecureSources };
   }
-
-  async #statusServers(schedulers: Schedulers): Promise<void> {
-    const { health, metrics } = this.config;
-    const healthServer = await StatusServer.listen(
-      { host: health.tcpListen.listen, port: portNumber(health.tcpListen.port) },
-      {
-        [health.path]: () => ({ type: 'application/json; charset=utf-8', body: '"OK"' }),
-        '/healthy': () => ({ body: 'OK' }),
-        '/readyz': () =>
-          schedulers.announcedCount > 0
-            ? { body: 'ready' }
-            : { status: 503, body: 'no scheduler has taken this host yet' },
-      },
-    );
-    this.#owned.add('health server', healthServer);
-    this.#controlPlane.addOwnPort(healthServer.port);
-    this.#addresses = { ...this.#addresses, health: `${health.tcpListen.listen}:${healthServer.port}` };
-    if (metrics === '') return;
-    const [host, port] = [
-      metrics.slice(0, metrics.lastIndexOf(':')),
-      Number(metrics.slice(metrics.lastIndexOf(':') + 1)),
-    ];
-    const metricsServer = await StatusServer.listen(
-      { host: host || '0.0.0.0', port },
-      { '/metrics': metricsRoute(this.registry) },
-    );
-    this.#owned.add('metrics server', metricsServer);
-    this.#controlPlane.addOwnPort(metricsServer.port);
-    this.#addresses = { ...this.#addresses, metrics: `${host || '127.0.0.1'}:${metricsServer.port}` };
-  }
-}
-
-function portNumber(port: Port): number {
-  return typeof port === 'number' ? port : port.start;
 }
 
 function hostPort(host: string, port: number): string {

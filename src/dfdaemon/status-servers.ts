@@ -1,0 +1,39 @@
+/** What tells how a daemon is: health and readiness, and the metrics where configured. */
+import type { Owned } from '../core/lifecycle.ts';
+import { metricsRoute, StatusServer, type Registry } from '../core/metrics.ts';
+import type { ReadyAddresses } from '../core/ready.ts';
+import { portNumber, type DfdaemonConfig } from './config.ts';
+
+export interface StatusServers {
+  readonly ports: readonly number[];
+  readonly addresses: ReadyAddresses;
+}
+
+/** Throws IN_USE. */
+export async function openStatusServers(
+  { health, metrics }: DfdaemonConfig,
+  { owned, registry, isReady }: { readonly owned: Owned; readonly registry: Registry; readonly isReady: () => boolean },
+): Promise<StatusServers> {
+  const healthServer = await StatusServer.listen(
+    { host: health.tcpListen.listen, port: portNumber(health.tcpListen.port) },
+    {
+      [health.path]: () => ({ type: 'application/json; charset=utf-8', body: '"OK"' }),
+      '/healthy': () => ({ body: 'OK' }),
+      '/readyz': () => (isReady() ? { body: 'ready' } : { status: 503, body: 'no scheduler has taken this host yet' }),
+    },
+  );
+  owned.add('health server', healthServer);
+  const addresses = { health: `${health.tcpListen.listen}:${healthServer.port}` };
+  if (metrics === '') return { ports: [healthServer.port], addresses };
+  const separator = metrics.lastIndexOf(':');
+  const [host, port] = [metrics.slice(0, separator), Number(metrics.slice(separator + 1))];
+  const metricsServer = await StatusServer.listen(
+    { host: host || '0.0.0.0', port },
+    { '/metrics': metricsRoute(registry) },
+  );
+  owned.add('metrics server', metricsServer);
+  return {
+    ports: [healthServer.port, metricsServer.port],
+    addresses: { ...addresses, metrics: `${host || '127.0.0.1'}:${metricsServer.port}` },
+  };
+}
