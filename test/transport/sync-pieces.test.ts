@@ -1,6 +1,7 @@
 /** What a child of this implementation hears from a parent that holds everything. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { thisProcess } from '../../src/rpc/caller.ts';
 import type { CallContext } from '../../src/rpc/call-context.ts';
 import { SyncPiecesRequest } from '../../src/rpc/generated/dfdaemon/v2/dfdaemon.ts';
 import { syncPieces } from '../../src/dfdaemon/rpc/sync-pieces.ts';
@@ -15,9 +16,10 @@ test('that it is free again, too: a child it has sent away comes back then', asy
   const { store, server, task } = await startParent(t, content, { uploads: desk });
   using announcer = new PieceAnnouncer(task);
   const child = new AbortController();
-  const context = { signal: child.signal, callerHasSwarm: true } as CallContext;
+  const context = { signal: child.signal, callerHasSwarm: true, caller: thisProcess } as CallContext;
   const news = syncPieces(SyncPiecesRequest.fromPartial({ taskId, hostId: 'child' }), context, {
     store,
+    isNodeLocal: () => Promise.resolve(false),
     piecePort: { ip: '127.0.0.1', port: server.port, tls: false },
     uploads: desk,
     announcer: () => announcer,
