@@ -2,8 +2,8 @@
  * Keys given outside the file: `--set upload.rateLimit=20Mi`, or `DFDAEMON_UPLOAD_RATELIMIT=20Mi` in the environment.
  * Values are written as in the file, lists and maps included.
  */
-import { parseDocument } from 'yaml';
 import { keysOf } from './config-schema.ts';
+import { parseValues } from './config-values.ts';
 import { DragonflyError } from './errors.ts';
 
 export interface ConfigOverride {
@@ -65,6 +65,6 @@ function variableOf(prefix: string, keys: readonly string[]): string {
 
 /** As YAML; what is none is text. */
 function valueOf(text: string): unknown {
-  const document = parseDocument(text);
+  const document = parseValues(text);
   return document.errors.length > 0 ? text : (document.toJS() as unknown);
 }

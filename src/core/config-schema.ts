@@ -7,10 +7,55 @@ export function keysOf(schema: unknown): Readonly<Record<string, z.ZodType | und
   return inner instanceof z.ZodObject ? inner.shape : undefined;
 }
 
+/** As `keysOf`, and of a union with a section in it. */
+export function keysWithin(schema: unknown): ReturnType<typeof keysOf> {
+  const inner = unwrap(schema);
+  if (!(inner instanceof z.ZodUnion)) return keysOf(schema);
+  return inner.options.map((option) => keysOf(option)).find((keys) => keys !== undefined);
+}
+
 /** What the items of a list are; undefined for anything else. */
 export function elementOf(schema: unknown): unknown {
   const inner = unwrap(schema);
   return inner instanceof z.ZodArray ? inner.element : undefined;
+}
+
+/** Kinds of a single value; several for a union. `empty text` where '' is a value of its own. */
+export type Kind = 'string' | 'number' | 'boolean' | 'enum' | 'object' | 'unknown' | 'empty text';
+
+/** Empty for lists, sections and what is not in the schema. */
+export function kindsOf(schema: unknown): ReadonlySet<Kind> {
+  const kinds = new Set<Kind>();
+  const add = (part: unknown): void => {
+    const inner = unwrap(part);
+    if (inner instanceof z.ZodUnion) return inner.options.forEach(add);
+    if (inner instanceof z.ZodEnum) {
+      kinds.add('enum');
+      if (inner.options.includes('')) kinds.add('empty text');
+    } else if (inner instanceof z.ZodUnknown) kinds.add('unknown');
+    else if (inner instanceof z.ZodBoolean) kinds.add('boolean');
+    else if (inner instanceof z.ZodNumber) kinds.add('number');
+    else if (inner instanceof z.ZodObject) kinds.add('object');
+    else if (isText(inner)) kinds.add('string');
+  };
+  add(schema);
+  if (kinds.has('string') && emptyIsDefault(schema)) kinds.add('empty text');
+  return kinds;
+}
+
+/** A text key for which '' says "none" rather than "the default". */
+export function emptyMeansNone<S extends z.ZodType>(schema: S): S {
+  return schema.meta({ ...schema.meta(), emptyMeansNone: true });
+}
+
+function emptyIsDefault(schema: unknown): boolean {
+  if ((schema as z.ZodType | undefined)?.meta?.()?.['emptyMeansNone'] === true) return true;
+  const definition = (schema as { def?: { defaultValue?: unknown } } | undefined)?.def;
+  return definition?.defaultValue === '';
+}
+
+function isText(schema: unknown): boolean {
+  return (schema as { def?: { type?: unknown } } | undefined)?.def?.type === 'string';
 }
 
 /** Through default, optional, nullable, prefault and pipe wrappers to the schema that names the keys. */

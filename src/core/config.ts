@@ -5,10 +5,11 @@
  * the files of running clusters carry such keys. `null` counts as absent, as those files rely on.
  */
 import { readFile } from 'node:fs/promises';
-import { LineCounter, isMap, isPair, isScalar, parseDocument, type Document } from 'yaml';
+import { LineCounter, isMap, isPair, isScalar, type Document, type Pair, type YAMLMap } from 'yaml';
 import { z } from 'zod';
 import { withOverrides, environmentOverrides, flagOverrides, type ConfigOverride } from './config-overrides.ts';
 import { elementOf, keysOf } from './config-schema.ts';
+import { coerced, isMap as isSection, parseValues, schemaPath, withSchemaKeys } from './config-values.ts';
 import { DragonflyError } from './errors.ts';
 import { parseBytes, parseDurationMs } from './units.ts';
 
@@ -54,15 +55,16 @@ export async function loadConfig<S extends z.ZodType>(
   return parseConfig(schema, text, path, overrides);
 }
 
-/** @param overrides the later ones win. Throws CONFIG_INVALID. */
+/** @param outside the later ones win. Throws CONFIG_INVALID. */
 export function parseConfig<S extends z.ZodType>(
   schema: S,
   text: string,
   path: string,
-  overrides: readonly ConfigOverride[] = [],
+  outside: readonly ConfigOverride[] = [],
 ): LoadedConfig<z.output<S>> {
+  const overrides = outside.map((override) => ({ ...override, keys: schemaPath(schema, override.keys) }));
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines });
+  const document = parseValues(text, lines);
   const syntaxError = document.errors[0];
   if (syntaxError) {
     throw new DragonflyError(
@@ -76,7 +78,8 @@ export function parseConfig<S extends z.ZodType>(
   const placeOf = (keys: readonly PropertyKey[]): string =>
     overrides.findLast((override) => override.keys.every((key, index) => key === keys[index]))?.from ??
     `${path}:${lines.linePos(offsetOf(document, keys)).line}`;
-  const values = withOverrides(withoutNulls(document.toJS() ?? {}), overrides);
+  const inFile = withSchemaKeys(schema, withoutNulls(document.toJS() ?? {}));
+  const values = coerced(schema, withOverrides(inFile, overrides));
   const result = schema.safeParse(values);
   if (!result.success) {
     const problems = result.error.issues.map(
@@ -101,6 +104,11 @@ export function durationMs(defaultText: string): z.ZodType<number> {
     .union([z.string(), z.number()])
     .default(defaultText)
     .transform((value, context) => parsed(() => parseDurationMs(value), context));
+}
+
+/** A duration that a timer waits: what is longer than a timer can wait, 24 days, is cut to that rather than taken for none. */
+export function timerMs(defaultText: string): z.ZodType<number> {
+  return durationMs(defaultText).transform((ms) => Math.min(ms, 2 ** 31 - 1));
 }
 
 /** A size or rate key: `4MiB`, `1000Gi`; the value in the typed object is in bytes. */
@@ -130,7 +138,8 @@ function offsetOf(document: Document, keys: readonly PropertyKey[]): number {
   let offset = 0;
   for (const key of keys) {
     const pair = isMap(node)
-      ? node.items.find((item) => isPair(item) && isScalar(item.key) && item.key.value === key)
+      ? (pairOf(node, (name) => name === key) ??
+        pairOf(node, (name) => name.toLowerCase() === String(key).toLowerCase()))
       : undefined;
     if (pair && isScalar(pair.key)) offset = pair.key.range?.[0] ?? offset;
     node = pair ? pair.value : (node as { items?: unknown[] } | null)?.items?.[key as number];
@@ -140,9 +149,13 @@ function offsetOf(document: Document, keys: readonly PropertyKey[]): number {
   return offset;
 }
 
+function pairOf(map: YAMLMap, matches: (name: string) => boolean): Pair | undefined {
+  return map.items.find((item) => isPair(item) && isScalar(item.key) && matches(String(item.key.value)));
+}
+
 function withoutNulls(value: unknown): unknown {
   if (Array.isArray(value)) return value.filter((item) => item !== null).map(withoutNulls);
-  if (value === null || typeof value !== 'object') return value;
+  if (!isSection(value)) return value;
   return Object.fromEntries(
     Object.entries(value)
       .filter(([, item]) => item !== null)

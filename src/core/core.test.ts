@@ -3,7 +3,8 @@ import { describe, test } from 'node:test';
 import { z } from 'zod';
 import { parseContentRange, parseRangeHeader, resolveRange } from './byte-range.ts';
 import { environmentOverrides, flagOverrides, type ConfigOverride } from './config-overrides.ts';
-import { bytes, durationMs, misplaced, parseConfig, section } from './config.ts';
+import { emptyMeansNone } from './config-schema.ts';
+import { bytes, durationMs, misplaced, parseConfig, section, timerMs } from './config.ts';
 import { DigestStream, parseDigest } from './digest.ts';
 import { DragonflyError, toDragonflyError } from './errors.ts';
 import { HashRing } from './hash-ring.ts';
@@ -175,8 +176,58 @@ describe('configuration', () => {
         return true;
       },
     );
-    assert.throws(() => parseConfig(schema, 'rules:\n- regx: a\n- regx: 5\n', 'a.yaml'), /a\.yaml:3: rules\.1\.regx/);
+    assert.throws(() => parseConfig(schema, 'rules:\n- regx: a\n- regx: [5]\n', 'a.yaml'), /a\.yaml:3: rules\.1\.regx/);
     assert.throws(() => parseConfig(schema, 'a: [', 'a.yaml'), { code: 'CONFIG_INVALID' });
+  });
+
+  test('takes types and spellings as the loaders of the original do', () => {
+    const loose = z.object({
+      count: z.int().default(3),
+      on: z.boolean().default(true),
+      name: z.string().default('fallback'),
+      note: emptyMeansNone(z.string().default('a&b').describe('text')),
+      kind: z.enum(['', 'one', '2']).default('one'),
+      port: z.union([z.int(), z.object({ start: z.int() })]).default(1),
+      wait: durationMs('5s'),
+      every: timerMs('1m'),
+      list: z.array(z.string()).default(['x']),
+      dynConfig: section({ caCert: z.string().optional() }),
+    });
+    const cases: readonly [string, object][] = [
+      ['count: "1"', { count: 1 }],
+      ["count: ''", { count: 3 }],
+      ['on: "false"', { on: false }],
+      ['on: 0', { on: false }],
+      ['on: yes', { on: true }],
+      ["name: ''", { name: 'fallback' }],
+      ['name: 1.10', { name: '1.10' }],
+      ['name: true', { name: 'true' }],
+      ["note: ''", { note: '' }],
+      ["kind: ''", { kind: '' }],
+      ['kind: 2', { kind: '2' }],
+      ['port: "65001"', { port: 65_001 }],
+      ['port: {start: "7"}', { port: { start: 7 } }],
+      ["wait: ''", { wait: 5000 }],
+      ['every: 1000h', { every: 2 ** 31 - 1 }],
+      ["every: ''", { every: 60_000 }],
+      ['list: one, two', { list: ['one', 'two'] }],
+      ['list: 1', { list: ['1'] }],
+      ["list: ''", { list: [] }],
+      ['dynconfig: {cacert: 12}', { dynConfig: { caCert: '12' } }],
+      ['Count: 2', { count: 2 }],
+    ];
+    for (const [text, expected] of cases) {
+      const { config, warnings } = parseConfig(loose, text, 'a.yaml');
+      assert.deepEqual({ ...config, ...expected }, config, text);
+      assert.deepEqual(warnings, [], text);
+    }
+    const set = flagOverrides(['dynconfig.cacert=12', 'NAME=1.0']);
+    assert.deepEqual(
+      parseConfig(loose, 'dynConfig: {caCert: a}\nname: b', 'a.yaml', set).config.dynConfig.caCert,
+      '12',
+    );
+    assert.throws(() => parseConfig(loose, 'name: x\ncount: many', 'a.yaml'), /a\.yaml:2: count: /);
+    assert.throws(() => parseConfig(loose, 'dynconfig:\n  cacert: [1]', 'a.yaml'), /a\.yaml:2: dynConfig\.caCert: /);
   });
 
   test('warns of unknown keys with their line, also inside lists', () => {
@@ -208,7 +259,7 @@ describe('keys given outside the file', () => {
     const given = (...overrides: ConfigOverride[]) => parseConfig(schema, text, 'a.yaml', overrides);
     const environment = environmentOverrides(schema, 'x', { X_UPLOAD_TCPLISTEN_PORT: '99999' });
     assert.throws(() => given(...environment), /\bX_UPLOAD_TCPLISTEN_PORT: upload\.tcpListen\.port: /);
-    assert.throws(() => given(...flagOverrides(['rules=[{regx: 1}]'])), /--set rules: rules\.0\.regx: /);
+    assert.throws(() => given(...flagOverrides(['rules=[{regx: [1]}]'])), /--set rules: rules\.0\.regx: /);
     assert.deepEqual(given(...flagOverrides(['upload.speed=1'])).warnings, [
       '--set upload.speed: unknown key upload.speed is ignored',
     ]);

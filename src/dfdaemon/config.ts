@@ -10,6 +10,7 @@ import {
   loadConfig,
   misplaced,
   section,
+  timerMs,
   type ConfigSource,
   type LoadedConfig,
 } from '../core/config.ts';
@@ -41,13 +42,13 @@ const tcpListen = (defaultPort: number, defaultHost: string) =>
     namespace: ignored,
   });
 
-const netAddress = z.object({ type: z.enum(['tcp', 'unix']).default('tcp'), addr: z.string() });
+const netAddress = z.object({ type: ignored, addr: z.string() });
 
 const seedPeer = section({
   enable: z.boolean().default(false).describe('serve as a seed peer, the first to go to the origin'),
   type: z.enum(['super', 'strong', 'weak']).default('super'),
   clusterID: z.int().min(1).default(1).describe('seed peer cluster to join'),
-  keepAlive: section({ interval: durationMs('5s') }),
+  keepAlive: section({ interval: timerMs('5s') }),
 });
 
 const transportSecurity = section({
@@ -59,8 +60,8 @@ const transportSecurity = section({
 });
 
 export const dfdaemonConfigSchema = z.object({
-  aliveTime: durationMs('0s').describe('ends after so long without a download or an upload; 0 never'),
-  gcInterval: durationMs('1m').describe('time between two runs of the collector'),
+  aliveTime: timerMs('0s').describe('ends after so long without a download or an upload; 0 never'),
+  gcInterval: timerMs('1m').describe('time between two runs of the collector'),
   metrics: z.string().default('').describe('host:port of /metrics; empty: no such port'),
   workHome: z.string().default('/usr/local/dragonfly').describe('directory of the certificate authority of the proxy'),
   cacheDir: z
@@ -76,7 +77,7 @@ export const dfdaemonConfigSchema = z.object({
   console: z.boolean().default(true).describe('log to standard error rather than to logDir'),
   verbose: z.boolean().default(false).describe('log debug messages'),
   reload: section({
-    interval: durationMs('1m').describe(
+    interval: timerMs('1m').describe(
       '0: this file is read once. Else rules of the proxy, and schedulers where there is no manager, follow its changes at once',
     ),
   }),
@@ -85,15 +86,13 @@ export const dfdaemonConfigSchema = z.object({
     manager: section({
       enable: z.boolean().default(false).describe('learn the schedulers from a manager'),
       netAddrs: z.array(netAddress).default([]),
-      refreshInterval: durationMs('10m').describe(
-        'time between two reads of the manager, besides the changes it pushes',
-      ),
+      refreshInterval: timerMs('10m').describe('time between two reads of the manager, besides the changes it pushes'),
       seedPeer,
     }),
     /** Where published set-ups put this block, meaning it. */
     seedPeer: misplaced(seedPeer.optional(), 'scheduler.manager.seedPeer'),
     netAddrs: z.array(netAddress).default([]),
-    scheduleTimeout: durationMs('30s').describe(
+    scheduleTimeout: timerMs('30s').describe(
       'how long a connected scheduler may give nothing before it is asked for something; one without origin leases: before the origin is asked',
     ),
     disableAutoBackSource: z.boolean().default(false).describe('never go to the origin from this node'),
@@ -117,7 +116,7 @@ export const dfdaemonConfigSchema = z.object({
       .enum(['', 'plain', 'sampling'])
       .default('plain')
       .describe('sampling divides the total between running tasks by need'),
-    pieceDownloadTimeout: durationMs('30s').describe('deadline of one piece from one parent'),
+    pieceDownloadTimeout: timerMs('30s').describe('deadline of one piece from one parent'),
     watchdogTimeout: ignored,
     prefetch: z.boolean().default(false).describe('with a range: fetch the rest of the content in the background'),
     finishAbandoned: z.boolean().default(false).describe('go on with a download after its last reader has left'),
@@ -131,7 +130,7 @@ export const dfdaemonConfigSchema = z.object({
         'requests to an origin for one task at a time, each for a part; for origins that limit each connection',
       ),
     downloadGRPC: section({
-      security: transportSecurity,
+      security: ignored,
       unixListen: section({ socket: z.string().default('').describe('default /var/run/dragonfly/dfdaemon.sock') }),
     }),
     peerGRPC: section({ security: transportSecurity, tcpListen: tcpListen(65_000, '0.0.0.0') }),
@@ -185,7 +184,7 @@ export const dfdaemonConfigSchema = z.object({
       .default(false)
       .describe('prefer IPv6 for the address told to others, and listen on :: where listen is 0.0.0.0'),
   }),
-  announcer: section({ schedulerInterval: durationMs('30s').describe('time between two reports of this host') }),
+  announcer: section({ schedulerInterval: timerMs('30s').describe('time between two reports of this host') }),
   'pprof-port': ignored,
   jaeger: ignored,
   pluginDir: z.string().optional().describe('its folder `source` holds modules for further origin protocols'),
@@ -199,7 +198,7 @@ export async function loadDfdaemonConfig(path: string, source: ConfigSource): Pr
 }
 
 /** Sentences on keys that were given but do not do here what their author expects. */
-function notes({ download, objectStorage }: DfdaemonConfig): string[] {
+function notes({ download, objectStorage, scheduler, proxy }: DfdaemonConfig): string[] {
   const found: string[] = [];
   if (download.calculateDigest === false)
     found.push(
@@ -207,6 +206,10 @@ function notes({ download, objectStorage }: DfdaemonConfig): string[] {
     );
   if ((objectStorage as { enable?: unknown } | undefined)?.enable === true)
     found.push('objectStorage.enable has no effect: there is no object gateway on this daemon');
+  if ([...scheduler.netAddrs, ...scheduler.manager.netAddrs].some(({ type }) => type === 'unix'))
+    found.push('the type unix of an address has no effect: services are reached over TCP');
+  if (proxy.dumpHTTPContent === true)
+    found.push('proxy.dumpHTTPContent has no effect: what clients send and get is nobody’s to log');
   return found;
 }
 

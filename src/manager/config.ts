@@ -1,6 +1,6 @@
 /** `manager.yaml`: the original's keys, read as they are, and those this manager adds. */
 import { z } from 'zod';
-import { durationMs, section } from '../core/config.ts';
+import { durationMs, section, timerMs } from '../core/config.ts';
 
 const port = z.int().min(0).max(65_535);
 const text = z.string();
@@ -36,7 +36,7 @@ const postgres = z.object({
   dbname: text.default('manager'),
   sslMode: z.enum(['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full']).default('disable'),
   caCert: pemFile,
-  timezone: text.default('UTC'),
+  timezone: ignored,
   preferSimpleProtocol: ignored,
   migrate: z.boolean().default(true),
 });
@@ -65,7 +65,7 @@ const oauthProvider = z.object({
 
 export const managerConfigSchema = z.object({
   server: section({
-    name: text.default('d7y/manager'),
+    name: ignored,
     workHome: ignored,
     cacheDir: ignored,
     pluginDir: text.optional().describe('directory of plug-ins; default /usr/local/dragonfly/plugins'),
@@ -100,7 +100,7 @@ export const managerConfigSchema = z.object({
     jwt: section({
       realm: text.default('Dragonfly'),
       key: text.optional().describe('base64 signing key; generated and kept in the database when absent'),
-      timeout: durationMs('336h'),
+      timeout: timerMs('336h'),
       maxRefresh: durationMs('168h'),
     }),
     signUp: z.boolean().default(false).describe('let strangers create guest accounts'),
@@ -115,7 +115,7 @@ export const managerConfigSchema = z.object({
   job: section({
     preheat: section({
       tls: section({ caCert: pemFile, insecureSkipVerify: z.boolean().default(false) }),
-      registryTimeout: durationMs('1m'),
+      registryTimeout: timerMs('1m'),
       allowCIDRs: z.array(text).default([]).describe('networks outbound requests may reach although denied by default'),
       denyCIDRs: z.array(text).default([]).describe('further networks outbound requests must not reach'),
       insecureHosts: z
@@ -124,9 +124,9 @@ export const managerConfigSchema = z.object({
         .describe('registries, host or host:port, whose certificate is not verified'),
     }),
     syncPeers: section({
-      interval: durationMs('24h'),
-      timeout: durationMs('10m'),
-      batchSize: z.int().min(1).default(500),
+      interval: timerMs('24h'),
+      timeout: timerMs('10m'),
+      batchSize: ignored,
     }),
     gc: ignored,
     rateLimit: ignored,
@@ -152,7 +152,7 @@ export const managerConfigSchema = z.object({
       'how a daemon finds its cluster: by the weights of the original of that version, or searcher.mjs of pluginDir',
     ),
   liveness: section({
-    timeout: durationMs('15s').describe('a member whose last keepalive is older is inactive'),
+    timeout: timerMs('15s').describe('a member whose last keepalive is older is inactive'),
     forgetAfter: durationMs('30m').describe('an inactive member is deleted after this time'),
   }),
   objectStorage: ignored,

@@ -1,6 +1,6 @@
 /** `scheduler.yaml`: the original's keys, read as they are, and those this scheduler adds. */
 import { z } from 'zod';
-import { durationMs, section } from '../core/config.ts';
+import { durationMs, section, timerMs } from '../core/config.ts';
 import { memberSecurity } from '../rpc/identity/security-config.ts';
 
 const port = z.int().min(0).max(65_535);
@@ -50,14 +50,14 @@ export const schedulerConfigSchema = z.object({
     maxScheduleCount: ignored,
     gc: section({
       pieceDownloadTimeout: durationMs('30m').describe('a downloading peer without a new piece for so long is dropped'),
-      peerGCInterval: durationMs('10s'),
+      peerGCInterval: timerMs('10s'),
       peerTTL: durationMs('24h'),
       taskGCInterval: ignored,
       hostGCInterval: ignored,
       hostTTL: durationMs('1h'),
     }),
   }),
-  dynConfig: section({ refreshInterval: durationMs('1m').describe('time between two reads of the manager') }),
+  dynConfig: section({ refreshInterval: timerMs('1m').describe('time between two reads of the manager') }),
   host: section({ idc: text.default(''), location: text.default('') }),
   manager: section({
     addr: z
@@ -66,12 +66,12 @@ export const schedulerConfigSchema = z.object({
       .describe('host:port of the manager, several separated by commas; without it the scheduler works alone'),
     tls: tls.describe('reach the manager over TLS'),
     schedulerClusterID: count.default(1),
-    keepAlive: section({ interval: durationMs('5s') }),
+    keepAlive: section({ interval: timerMs('5s') }),
   }),
   seedPeer: section({
     enable: z.boolean().default(true).describe('let seed peers fetch a task first'),
     tls: tls.describe('reach seed peers over TLS'),
-    taskDownloadTimeout: durationMs('10h'),
+    taskDownloadTimeout: timerMs('10h'),
   }),
   peer: section({ tls: tls.describe('reach peers over TLS') }),
   metrics: section({
@@ -85,7 +85,7 @@ export const schedulerConfigSchema = z.object({
       tls: section({
         caCert: text.optional().describe('further authorities that sign registries'),
       }),
-      registryTimeout: durationMs('1m'),
+      registryTimeout: timerMs('1m'),
       allowCIDRs: z
         .array(text)
         .default([])

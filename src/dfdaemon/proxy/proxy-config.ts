@@ -3,9 +3,13 @@
  * `hijackHTTPS` of the first, `server`, `rules`, `prefetch` of the second; `proxySettings` folds them into one form.
  */
 import { z } from 'zod';
+import { emptyMeansNone } from '../../core/config-schema.ts';
 import { bytes, durationMs, section } from '../../core/config.ts';
 import { proxyLimits } from './limits.ts';
 import { compilePattern } from './pattern.ts';
+
+/** Steers nothing here: accepted so that existing files load. */
+const ignored = z.unknown().optional();
 
 const portNumber = z.int().min(0).max(65_535);
 const port = z.union([
@@ -72,17 +76,19 @@ export const proxyConfig = section({
     .array(z.union([z.cidrv4(), z.cidrv6()]))
     .default([])
     .describe('networks (CIDR) that may use the proxy besides this host'),
-  defaultFilter: z
-    .string()
-    .default('Expires&Signature&ns')
-    .describe('query parameters that do not tell objects apart, `&` between them'),
+  defaultFilter: emptyMeansNone(
+    z
+      .string()
+      .default('Expires&Signature&ns')
+      .describe('query parameters that do not tell objects apart, `&` between them'),
+  ),
   defaultTag: z.string().optional(),
   defaultApplication: z.string().optional(),
   defaultPriority: z.int().min(0).max(6).optional(),
   maxConcurrency: z.int().min(0).default(0).describe('requests worked on at once; 0 sets no bound'),
   prefetch: z.boolean().default(false).describe('with a range: fetch the rest of the content in the background'),
   prefetchBandwidthLimit: bytes('10Gi'),
-  readBufferSize: bytes('512Ki'),
+  readBufferSize: ignored,
   disableBackToSource: z
     .boolean()
     .default(false)
@@ -132,8 +138,8 @@ export const proxyConfig = section({
       .default('deny')
       .describe('what callers without a valid "yes" get while the origin cannot be asked'),
   }),
-  dumpHTTPContent: z.boolean().optional(),
-  extraRegistryMirrors: z.array(z.unknown()).optional(),
+  dumpHTTPContent: ignored,
+  extraRegistryMirrors: ignored,
 });
 
 export type ProxyConfig = z.output<typeof proxyConfig>;

@@ -15,7 +15,8 @@ export const memberSecurity = section({
     .string()
     .default('')
     .describe("the manager's authority, PEM or the path of a PEM file; a whole join token makes it unnecessary"),
-  tlsVerify: z.boolean().default(false),
+  /** Certificates are verified wherever there are any. */
+  tlsVerify: z.unknown().optional(),
   tlsPolicy: z
     .enum(['default', 'prefer', 'force'])
     .default('default')

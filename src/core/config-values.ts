@@ -1,0 +1,119 @@
+/**
+ * Values and keys as the loaders of the original take them, so that files of running clusters start here: a number or a
+ * truth in quotes, a number where text is wanted, one item where a list is, keys in other letter case, and '' for "the
+ * default". What a file means beyond that is the schema's business.
+ */
+import { parseDocument, visit, type Document, type LineCounter } from 'yaml';
+import type { z } from 'zod';
+import { elementOf, keysWithin, kindsOf } from './config-schema.ts';
+
+/** A number or truth of the file together with its spelling, since text like 1.10 must keep its zero. */
+class Spelt {
+  readonly value: unknown;
+  readonly source: string;
+
+  constructor(value: unknown, source: string) {
+    this.value = value;
+    this.source = source;
+  }
+}
+
+/** With the spelling of scalars kept, for `coerced`; check its errors first. */
+export function parseValues(text: string, lineCounter?: LineCounter): Document {
+  const document = parseDocument(text, lineCounter ? { lineCounter } : {});
+  visit(document, {
+    Scalar: (place, node) => {
+      const isPlain = typeof node.value === 'number' || typeof node.value === 'boolean';
+      if (place !== 'key' && isPlain) node.value = new Spelt(node.value, node.source ?? String(node.value));
+    },
+  });
+  return document;
+}
+
+/** The value in the types that the schema wants; what cannot be read that way is left for the schema to refuse. */
+export function coerced(schema: unknown, value: unknown): unknown {
+  const element = elementOf(schema);
+  if (element !== undefined) return items(value).map((item) => coerced(element, item));
+  if (isMap(value)) {
+    const known = keysWithin(schema);
+    return Object.fromEntries(
+      Object.entries(value)
+        .map(([key, item]): [string, unknown] => [key, coerced(known?.[key], item)])
+        .filter(([, item]) => item !== undefined),
+    );
+  }
+  if (Array.isArray(value)) return value.map((item) => coerced(undefined, item));
+  return scalar(schema, value);
+}
+
+/** Keys spelt as the schema spells them. An exact key wins over the same one in other letter case. */
+export function withSchemaKeys(schema: unknown, value: unknown): unknown {
+  const element = elementOf(schema);
+  if (element !== undefined && Array.isArray(value)) return value.map((item) => withSchemaKeys(element, item));
+  if (!isMap(value)) return value;
+  const known = keysWithin(schema);
+  const entries = Object.entries(value).map(([key, item]) => {
+    const name = schemaKey(known, key, value);
+    return [name, withSchemaKeys(known?.[name], item)];
+  });
+  return Object.fromEntries(entries);
+}
+
+/** The path as the schema spells it, as far as it knows it. */
+export function schemaPath(schema: unknown, keys: readonly string[]): string[] {
+  let inner = schema;
+  return keys.map((key) => {
+    const known = keysWithin(inner);
+    const name = schemaKey(known, key, {});
+    inner = known?.[name];
+    return name;
+  });
+}
+
+function schemaKey(
+  known: Readonly<Record<string, z.ZodType | undefined>> | undefined,
+  key: string,
+  beside: Readonly<Record<string, unknown>>,
+): string {
+  if (!known || Object.hasOwn(known, key)) return key;
+  const lower = key.toLowerCase();
+  const same = Object.keys(known).find((name) => name.toLowerCase() === lower);
+  return same === undefined || Object.hasOwn(beside, same) ? key : same;
+}
+
+/** One item stands for a list of it, text with commas for several, as viper reads both. */
+function items(value: unknown): unknown[] {
+  if (Array.isArray(value)) return value;
+  if (typeof value !== 'string') return [value];
+  return value
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+}
+
+function scalar(schema: unknown, given: unknown): unknown {
+  const kinds = kindsOf(schema);
+  const value = given instanceof Spelt ? given.value : given;
+  if (kinds.size === 0 || kinds.has('unknown')) return value;
+  if (typeof value === 'string') {
+    if (value === '' && !kinds.has('empty text')) return undefined;
+    if (kinds.has('string')) return value;
+    if (kinds.has('boolean')) return truths.get(value.toLowerCase()) ?? value;
+    if (kinds.has('number') && /^[+-]?\d+(\.\d+)?$/.test(value.trim())) return Number(value);
+    return value;
+  }
+  if (typeof value === 'number' && kinds.has('boolean') && !kinds.has('number')) return value !== 0;
+  const wantsText = kinds.has('string') || kinds.has('enum');
+  const hasOwnKind = [...kinds].some((kind) => kind === typeof value);
+  return wantsText && !hasOwnKind && given instanceof Spelt ? given.source : value;
+}
+
+/** What Go's strconv.ParseBool and YAML 1.1 take. */
+const truths: ReadonlyMap<string, boolean> = new Map(
+  ['true', 't', 'yes', 'y', 'on', '1', 'false', 'f', 'no', 'n', 'off', '0'].map((text, index) => [text, index < 6]),
+);
+
+/** A section of the file. */
+export function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
+  return value !== null && typeof value === 'object' && !Array.isArray(value) && !(value instanceof Spelt);
+}
