@@ -12,7 +12,11 @@ import {
   type ServiceNames,
 } from '../core/service-command.ts';
 import { configNotes, managerConfigSchema, parseListenAddress, type ManagerConfig } from './config.ts';
+import { openSecrets, type OperatorSecrets } from './access/access.ts';
 import { backUp, restore } from './db/backup.ts';
+import { Database } from './db/database.ts';
+import { importOriginal } from './import/import-original.ts';
+import { OriginalDatabase } from './import/original-database.ts';
 import { managerLogger, ManagerService } from './manager-service.ts';
 
 const names: ServiceNames = {
@@ -34,6 +38,10 @@ export const runManager: Command = async (argv, io) => {
     .command('restore <directory>')
     .description('put such a copy in place; the manager must not run')
     .action(async (directory: string) => restore(await readConfig(parser.opts(), io), directory));
+  parser
+    .command('import <original>')
+    .description('take over what a manager of the original has in its database; its manager.yaml tells where that is')
+    .action(async (original: string) => importFrom(original, await readConfig(parser.opts(), io), io));
   await parseArguments(parser, argv);
   return 0;
 };
@@ -43,13 +51,7 @@ async function serve(flags: ServiceFlags, io: CommandIo): Promise<void> {
   const logger = managerLogger(config, flags);
   await using manager = await ManagerService.create(config, {
     logger,
-    operator: {
-      encryptionKey: io.env['DRAGONFLY_ENCRYPTION_KEY'],
-      encryptionSecret: io.env['DRAGONFLY_ENCRYPTION_SECRET'],
-      rootPassword: io.env['DRAGONFLY_INITIAL_ROOT_PASSWORD'],
-      token: io.env['DRAGONFLY_PAT'],
-      joinToken: io.env['DRAGONFLY_JOIN_TOKEN'],
-    },
+    operator: operatorSecrets(io),
     announceRootPassword: (password) => {
       io.stderr.write(`First start: sign in as root with the password ${password} and change it.\n`);
     },
@@ -59,6 +61,28 @@ async function serve(flags: ServiceFlags, io: CommandIo): Promise<void> {
   announceReady(readyFd(flags), addresses(config, manager));
   await aborted(io.signal);
   logger.info('shutting down');
+}
+
+function operatorSecrets({ env }: CommandIo): OperatorSecrets {
+  return {
+    encryptionKey: env['DRAGONFLY_ENCRYPTION_KEY'],
+    encryptionSecret: env['DRAGONFLY_ENCRYPTION_SECRET'],
+    rootPassword: env['DRAGONFLY_INITIAL_ROOT_PASSWORD'],
+    token: env['DRAGONFLY_PAT'],
+    joinToken: env['DRAGONFLY_JOIN_TOKEN'],
+  };
+}
+
+async function importFrom(original: string, config: ManagerConfig, io: CommandIo): Promise<void> {
+  const { config: theirs } = await loadConfig(managerConfigSchema, original);
+  await using from = await OriginalDatabase.open(theirs.database);
+  await using to = await Database.open(config.database);
+  const { sealer } = await openSecrets(config, to, operatorSecrets(io));
+  const tables = await importOriginal(from, to, sealer);
+  for (const { name, found, imported, leftOut } of tables) {
+    io.stdout.write(`${name.padEnd(36)}${`${imported} of ${found}`.padStart(14)}${leftOut && `  (${leftOut})`}\n`);
+  }
+  io.stdout.write('Everything was imported and counted. Start this manager in place of the original.\n');
 }
 
 async function readConfig(flags: ServiceFlags, io: CommandIo): Promise<ManagerConfig> {

@@ -52,10 +52,7 @@ const operatorTokenYears = 10;
 /** Opens, and on the first start sets up. */
 export async function openAccess(parts: AccessParts): Promise<Access> {
   const { config, database, changes, logger } = parts;
-  const file = config.server.encryptionKeyFile ?? defaultKeyFile(database);
-  const { encryptionKey, encryptionSecret } = parts.operator;
-  const sealer = await openSealer(database, { value: encryptionKey, secret: encryptionSecret, file });
-  const secrets = new InstallationSecrets(database, sealer);
+  const { sealer, secrets } = await openSecrets(config, database, parts.operator);
   const { jwt } = config.auth;
   const configured = usableKey(jwt.key, logger);
   const key =
@@ -73,6 +70,17 @@ export async function openAccess(parts: AccessParts): Promise<Access> {
   };
   await createFirstUser(access, parts);
   return access;
+}
+
+/** The key of this installation, made on the first call. Errors: those of openSealer. */
+export async function openSecrets(
+  { server }: ManagerConfig,
+  database: Database,
+  { encryptionKey, encryptionSecret }: OperatorSecrets,
+): Promise<{ sealer: Sealer; secrets: InstallationSecrets }> {
+  const file = server.encryptionKeyFile ?? defaultKeyFile(database);
+  const sealer = await openSealer(database, { value: encryptionKey, secret: encryptionSecret, file });
+  return { sealer, secrets: new InstallationSecrets(database, sealer) };
 }
 
 async function createFirstUser(

@@ -14,6 +14,7 @@ import { Checkpointer } from './checkpointer.ts';
 import { TableMaker } from './migrations/columns.ts';
 import { NodeSqliteDialect } from './node-sqlite.ts';
 import type { Schema } from './schema.ts';
+import { requireOwnSchema } from './foreign-schema.ts';
 import { mysqlTls, postgresTls } from './tls.ts';
 
 /** How long a server may take to accept a connection. */
@@ -39,7 +40,7 @@ export class Database implements Closable {
   }
 
   /**
-   * Throws UNAVAILABLE when the server cannot be reached, FAILED_PRECONDITION when the schema is not ours or newer.
+   * Throws UNAVAILABLE when the server cannot be reached, FAILED_PRECONDITION when the tables are another program's or newer.
    * @param upTo name of a migration: the schema as a version of that time had it, for tests of the way from there.
    */
   static async open(config: DatabaseConfig, { upTo }: { readonly upTo?: string } = {}): Promise<Database> {
@@ -49,6 +50,7 @@ export class Database implements Closable {
     const database = new Database(engine, new Kysely<Schema>({ dialect: await dialect(engine, config) }), path);
     try {
       await database.check();
+      await requireOwnSchema(database.db, engine);
       if (config[engine === 'sqlite' ? 'mysql' : engine]?.migrate !== false) await database.#migrate(upTo);
       if (path !== undefined && path !== ':memory:') await database.#checkpointInThread(path);
     } catch (error) {
@@ -133,7 +135,8 @@ export class Database implements Closable {
   }
 }
 
-async function dialect(engine: EngineName, config: DatabaseConfig): Promise<Dialect> {
+/** How to reach a database, whatever is in it. */
+export async function dialect(engine: EngineName, config: DatabaseConfig): Promise<Dialect> {
   switch (engine) {
     case 'sqlite':
       return new NodeSqliteDialect(config.sqlite.path);

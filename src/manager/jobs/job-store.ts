@@ -2,15 +2,14 @@
 import { sql, type Selectable } from 'kysely';
 import { randomUUID } from 'node:crypto';
 import { DragonflyError } from '../../core/errors.ts';
-import { redact } from '../../core/redact.ts';
 import type { Sealer } from '../access/sealer.ts';
-import { parseJson } from '../clusters/types.ts';
 import type { ChangeFeed } from '../db/change-feed.ts';
 import type { Database } from '../db/database.ts';
 import { databaseNowMs } from '../db/engine.ts';
 import type { JobTable } from '../db/schema.ts';
 import type { Page, PageOf } from '../db/table-store.ts';
 import { jobLeaseMs } from '../limits.ts';
+import { openArgs, protectedArgs, sealArgs } from './job-secrets.ts';
 import type { JobState, JobType } from './job-types.ts';
 
 export interface Job extends Selectable<JobTable> {
@@ -25,9 +24,6 @@ export interface NewJob {
   /** All clusters when empty. */
   readonly schedulerClusterIds: readonly number[];
 }
-
-const purpose = 'job';
-const secretArgs = new Set(['password', 'object_storage', 'hdfs', 'content_for_calculating_task_id']);
 
 export class JobStore {
   readonly #database: Database;
@@ -50,8 +46,7 @@ export class JobStore {
           bio: job.bio,
           type: job.type,
           state: 'PENDING',
-          args: JSON.stringify(withoutSecrets(job.args)),
-          sealed_args: this.#seal(job.args),
+          ...protectedArgs(job.args, this.#sealer),
           task_result: null,
           user_id: job.userId,
           lease_owner: '',
@@ -109,14 +104,14 @@ export class JobStore {
 
   /** The arguments with their secrets. */
   args(job: Pick<Job, 'sealed_args'>): Record<string, unknown> {
-    return parseJson<Record<string, unknown>>(this.#sealer.open(purpose, job.sealed_args), {});
+    return openArgs(job.sealed_args, this.#sealer);
   }
 
   /** Adds what was found out to the arguments, so that whoever takes the job over need not find it out again. */
   async amendArgs(job: Job, more: Record<string, unknown>): Promise<void> {
     await this.#database.db
       .updateTable('job')
-      .set({ sealed_args: this.#seal({ ...this.args(job), ...more }) })
+      .set({ sealed_args: sealArgs({ ...this.args(job), ...more }, this.#sealer) })
       .where('id', '=', job.id)
       .execute();
   }
@@ -287,23 +282,4 @@ export class JobStore {
       schedulerClusterIds: (byJob.get(row.id) ?? []).map((link) => link.scheduler_cluster_id),
     }));
   }
-
-  #seal(args: Record<string, unknown>): string {
-    return this.#sealer.seal(purpose, JSON.stringify(args));
-  }
-}
-
-/** Arguments as people may see them: no passwords, no header values, no signatures in URLs. */
-function withoutSecrets(args: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(args).map(([name, value]) => {
-      if (secretArgs.has(name) && value != null) return [name, '***'];
-      if (name === 'headers') return [name, Object.fromEntries(Object.keys(value ?? {}).map((key) => [key, '***']))];
-      if (typeof value === 'string') return [name, redact(value)];
-      return [
-        name,
-        Array.isArray(value) ? value.map((item: unknown) => (typeof item === 'string' ? redact(item) : item)) : value,
-      ];
-    }),
-  );
 }
