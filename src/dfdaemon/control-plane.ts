@@ -11,7 +11,8 @@ export class ControlPlane {
   readonly #logger: Logger;
   /** `address:port`, by the service whose list it is. */
   readonly #endpoints = new Map<string, ReadonlySet<string>>();
-  readonly #ownPorts = new Set<number>();
+  /** The addresses that each port of this daemon is open at. */
+  readonly #ownPorts = new Map<number, Set<string>>();
 
   constructor(logger: Logger) {
     this.#logger = logger;
@@ -27,14 +28,17 @@ export class ControlPlane {
     this.#endpoints.set(service, new Set([...numeric, ...named.flat()]));
   }
 
-  addOwnPort(port: number): void {
-    this.#ownPorts.add(port);
+  /** @param address that the port is bound to; the same number at another address of this host may be anybody's. */
+  addOwnPort(port: number, address: string): void {
+    const addresses = this.#ownPorts.get(port) ?? new Set();
+    this.#ownPorts.set(port, addresses.add(address));
   }
 
   includes(address: string, port: number): boolean {
     const endpoint = `${address}:${port}`;
     if ([...this.#endpoints.values()].some((endpoints) => endpoints.has(endpoint))) return true;
-    return this.#ownPorts.has(port) && isOwnAddress(address);
+    const bound = [...(this.#ownPorts.get(port) ?? [])];
+    return bound.some((own) => own === address || isAny(address) || isAny(own)) && isOwnAddress(address);
   }
 
   /** What serves at this address; a manager outweighs a scheduler beside it. */
@@ -63,4 +67,9 @@ function parse(address: string): { host: string; port: number } | undefined {
   if (address.startsWith('unix:') || !URL.canParse(`http://${address}`)) return undefined;
   const { hostname, port } = new URL(`http://${address}`);
   return { host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? 80 : Number(port) };
+}
+
+/** A name may stand for any address, too. */
+function isAny(address: string): boolean {
+  return address === '0.0.0.0' || address === '::' || isIP(address) === 0;
 }

@@ -210,7 +210,7 @@ export class DfdaemonService implements Closable {
         },
       }),
     );
-    this.#controlPlane.addOwnPort(pieceServer.port);
+    this.#controlPlane.addOwnPort(pieceServer.port, listenHost(config, config.upload.tcpListen.listen));
     metrics.watchBuffers(memory, { received: pieces, origin: sources, sent: pieceServer, proxy: proxyMemory });
     const hostInfo = new HostInfo(identity, {
       dataDirectory: config.dataDir,
@@ -298,7 +298,7 @@ export class DfdaemonService implements Closable {
     peerServer.addService(DfdaemonUploadDefinition, uploadHandlers(services), uploadAccess);
     await peerServer.start();
     owned.add('peer gRPC server', peerServer);
-    this.#controlPlane.addOwnPort(peerServer.port);
+    this.#controlPlane.addOwnPort(peerServer.port, listenHost(config, peerListen.listen));
 
     const socket = socketPath(config);
     requireSocketDirectory(dirname(socket));
@@ -328,7 +328,7 @@ export class DfdaemonService implements Closable {
       await proxy.start();
       this.#proxy = proxy;
       proxyPort = proxy.port;
-      for (const port of proxy.ownPorts) this.#controlPlane.addOwnPort(port);
+      for (const { port, address } of proxy.ownPorts) this.#controlPlane.addOwnPort(port, address);
       sniPorts = proxy.sniPorts;
     }
     const manager = managers.length > 0 ? new ManagerClient(channels, managers, logger) : undefined;
@@ -366,7 +366,7 @@ export class DfdaemonService implements Closable {
       registry: this.registry,
       isReady: () => schedulers.announcedCount > 0,
     });
-    for (const port of status.ports) this.#controlPlane.addOwnPort(port);
+    for (const { port, address } of status.ports) this.#controlPlane.addOwnPort(port, address);
     this.#addresses = {
       ...status.addresses,
       download: `unix:${socket}`,

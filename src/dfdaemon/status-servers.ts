@@ -5,7 +5,8 @@ import type { ReadyAddresses } from '../core/ready.ts';
 import { portNumber, type DfdaemonConfig } from './config.ts';
 
 export interface StatusServers {
-  readonly ports: readonly number[];
+  /** Where they are bound. */
+  readonly ports: readonly { readonly port: number; readonly address: string }[];
   readonly addresses: ReadyAddresses;
 }
 
@@ -24,7 +25,8 @@ export async function openStatusServers(
   );
   owned.add('health server', healthServer);
   const addresses = { health: `${health.tcpListen.listen}:${healthServer.port}` };
-  if (metrics === '') return { ports: [healthServer.port], addresses };
+  const healthPort = { port: healthServer.port, address: health.tcpListen.listen };
+  if (metrics === '') return { ports: [healthPort], addresses };
   const separator = metrics.lastIndexOf(':');
   const [host, port] = [metrics.slice(0, separator), Number(metrics.slice(separator + 1))];
   const metricsServer = await StatusServer.listen(
@@ -33,7 +35,7 @@ export async function openStatusServers(
   );
   owned.add('metrics server', metricsServer);
   return {
-    ports: [healthServer.port, metricsServer.port],
+    ports: [healthPort, { port: metricsServer.port, address: host || '0.0.0.0' }],
     addresses: { ...addresses, metrics: `${host || '127.0.0.1'}:${metricsServer.port}` },
   };
 }

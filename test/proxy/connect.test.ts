@@ -79,8 +79,9 @@ async function secured(
 async function get(
   secure: TLSSocket,
   path: string,
+  host = 'localhost',
 ): Promise<{ status: number; body: Buffer; headers: IncomingMessage['headers'] }> {
-  const request = httpsRequest({ createConnection: () => secure, path, headers: { host: 'localhost' } });
+  const request = httpsRequest({ createConnection: () => secure, path, headers: { host } });
   request.end();
   const [message] = (await once(request, 'response')) as [IncomingMessage];
   const blocks: Buffer[] = [];
@@ -118,7 +119,7 @@ describe('interception', () => {
       const plain = await get(secure, '/hello');
       assert.equal(plain.body.toString(), 'hello');
       assert.equal(plain.headers['x-dragonfly-task-id'], undefined);
-      const blob = await get(await secured(daemon, `${host}:${origin.port}`, ca), blobPath);
+      const blob = await get(await secured(daemon, `${host}:${origin.port}`, ca), blobPath, host);
       assert.ok(blob.body.equals(content));
       assert.equal(blob.headers['x-dragonfly-task-id'], blobPath.slice(-64));
     });

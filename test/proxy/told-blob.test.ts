@@ -67,7 +67,7 @@ describe('the header of a cold blob', () => {
   });
 
   test('a caller who is refused sees no header of the content', deadline, async () => {
-    head = (_incoming, answer) => answer.writeHead(401, { 'www-authenticate': 'Basic realm="a"' }).end();
+    head = get = (_incoming, answer) => answer.writeHead(401, { 'www-authenticate': 'Basic realm="a"' }).end();
     const answer = await whole();
     assert.equal(answer.status, 401);
     assert.equal(answer.headers['www-authenticate'], 'Basic realm="a"');

@@ -39,7 +39,7 @@ export function answerError(
     'x-dragonfly-error-type': options.type,
     ...options.header,
   });
-  response.end(response.req.method === 'HEAD' ? undefined : body);
+  response.end(response.req.method === 'HEAD' ? undefined : Buffer.from(body));
 }
 
 const registryStatusCodes: Readonly<Record<number, string>> = {
@@ -63,5 +63,5 @@ export function answerOriginStatus(response: ServerResponse, error: DragonflyErr
     'content-length': Buffer.byteLength(body),
     'x-dragonfly-error-type': 'backend' satisfies ErrorType,
   });
-  response.end(response.req.method === 'HEAD' ? undefined : body);
+  response.end(response.req.method === 'HEAD' ? undefined : Buffer.from(body));
 }

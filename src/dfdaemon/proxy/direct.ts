@@ -1,10 +1,16 @@
 /** Plain forwarding: the client's request goes to the origin as it is, the answer comes back as it is. */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, InformationEvent, ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { answerError } from './answers.ts';
+import { bodyOfUpgrade } from './client-server.ts';
 import { noteFirstByte, type Exchange } from './exchange.ts';
-import { forwardedResponseHeader } from './header.ts';
+import { forwardedAnswerLines, forwardedRequestLines, forwardedTrailers, pairs } from './header.ts';
+import { joinSockets } from './join-sockets.ts';
+import { proxyLimits } from './limits.ts';
+import { RequestBody } from './request-body.ts';
+import { requestFraming } from './request-framing.ts';
 import type { Upstream } from './upstream.ts';
 
 /**
@@ -18,22 +24,43 @@ export async function forwardDirectly(
 ): Promise<void> {
   const { request, response, record } = exchange;
   record.way = 'direct';
+  const framing = requestFraming(request);
+  const upgradeBody = bodyOfUpgrade(request);
+  const upgrade = upgradeBody !== undefined;
+  const source = upgrade ? Readable.from([upgradeBody]) : request;
+  const body =
+    framing === 'none'
+      ? undefined
+      : new RequestBody(source, framing === 'length' ? Number(request.headers['content-length']) : undefined);
   let message: IncomingMessage;
   try {
     message = await upstream.send({
       method: request.method ?? 'GET',
       url: exchange.url,
       header: exchange.header,
-      body: hasBody(request) ? request : undefined,
       trust: exchange.trust,
       loopbackAllowed: exchange.loopbackAllowed,
       signal: exchange.signal,
+      own: {
+        target: exchange.target,
+        lines: forwardedRequestLines(request, {
+          authority: exchange.authority,
+          via: exchange.header['via'] ?? '',
+          upgrade,
+          framing,
+        }),
+        body,
+        upgrade,
+        onInformation: (information) => passInformation(response, information),
+      },
     });
   } catch (error) {
+    body?.drain();
     record.error = toDragonflyError(error);
     if (whenUnreachable && record.error.code === 'SOURCE_UNREACHABLE') return whenUnreachable(response);
     return answerError(response, record.error, { kind: exchange.kind, type: 'proxy' });
   }
+  if (message.statusCode === 101) return passUpgrade(exchange, message);
   if (isWebPage(exchange, message)) {
     message.destroy();
     record.error = notARegistry(exchange.url);
@@ -46,12 +73,21 @@ export async function forwardDirectly(
 export async function relay(exchange: Exchange, message: IncomingMessage): Promise<void> {
   const { response, record } = exchange;
   if (response.destroyed) return void message.destroy();
-  if (response.req.httpVersionMajor === 1) response.statusMessage = message.statusMessage ?? '';
-  response.writeHead(message.statusCode ?? 502, forwardedResponseHeader(message));
+  const lines = forwardedAnswerLines(message);
+  response.sendDate = false; // the origin's, or none
+  if (response.req.httpVersionMajor === 1) {
+    response.writeHead(message.statusCode ?? 502, message.statusMessage ?? '', withFittingTrailer(exchange, lines));
+  } else response.writeHead(message.statusCode ?? 502, lines);
   noteFirstByte(record);
   response.flushHeaders();
   message.on('data', (block: Buffer) => {
     record.bytes += block.length;
+  });
+  message.once('end', () => {
+    const trailers = forwardedTrailers(message.rawTrailers);
+    if (trailers.length === 0) return;
+    if (response.req.httpVersionMajor === 1) response.addTrailers(trailers);
+    else response.addTrailers(Object.fromEntries(trailers));
   });
   try {
     await pipeline(message, response);
@@ -61,11 +97,38 @@ export async function relay(exchange: Exchange, message: IncomingMessage): Promi
   }
 }
 
-function hasBody(request: IncomingMessage): boolean {
-  const { headers, method } = request;
-  if (headers['transfer-encoding'] !== undefined) return true;
-  if (headers['content-length'] !== undefined) return headers['content-length'] !== '0';
-  return request.httpVersionMajor === 2 && method !== 'GET' && method !== 'HEAD' && !request.complete;
+/** Trailers go with chunked bodies only; node:http throws where they are announced without one. */
+function withFittingTrailer({ request }: Exchange, lines: string[]): string[] {
+  const chunked = request.method !== 'HEAD' && request.httpVersionMinor > 0 && !has(lines, 'content-length');
+  return chunked ? lines : [...pairs(lines)].filter(([name]) => name.toLowerCase() !== 'trailer').flat();
+}
+
+function has(lines: readonly string[], wanted: string): boolean {
+  return [...pairs(lines)].some(([name]) => name.toLowerCase() === wanted);
+}
+
+/** Interim answers of the origin, for clients that know them. */
+function passInformation(response: ServerResponse, { statusCode, rawHeaders }: InformationEvent): void {
+  const { req } = response;
+  if (response.headersSent || response.destroyed || (req.httpVersionMajor === 1 && req.httpVersionMinor === 0)) return;
+  if (statusCode === 100) return response.writeContinue();
+  if (req.httpVersionMajor === 1) return response.writeInformation(statusCode, rawHeaders);
+  if (statusCode === 103) response.writeEarlyHints(Object.fromEntries(pairs(rawHeaders)));
+}
+
+/** The connection belongs to another protocol from here on: bytes both ways until both sides have ended. */
+async function passUpgrade(exchange: Exchange, message: IncomingMessage): Promise<void> {
+  const { response, record, signal } = exchange;
+  const { socket: origin } = message;
+  const client = response.socket;
+  if (!client || client.destroyed) return void origin.destroy();
+  record.way = 'tunnel';
+  response.detachSocket(client);
+  const lines = [...pairs(message.rawHeaders)].map(([name, value]) => `${name}: ${value}\r\n`);
+  client.write(`HTTP/1.1 101 ${message.statusMessage ?? ''}\r\n${lines.join('')}\r\n`, 'latin1');
+  noteFirstByte(record);
+  await joinSockets(client, origin, { idleMs: proxyLimits.tunnelIdleTimeoutMs, signal });
+  record.bytes = origin.bytesRead;
 }
 
 /** A registry never answers a pull with a page; engines report only "unknown type: text/html", which explains nothing. */

@@ -13,7 +13,11 @@ export interface Exchange {
   readonly kind: ExchangeKind;
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
+  /** Where it goes, for whoever has to understand it. */
   readonly url: URL;
+  /** The same as the client wrote it, byte for byte: path and query, and the value of Host. */
+  readonly target: string;
+  readonly authority: string;
   /** What goes upstream: hop-by-hop and control headers are gone. */
   readonly header: Readonly<HeaderRecord>;
   readonly options: RequestOptions;

@@ -1,22 +1,105 @@
-/** Headers on their way through: what belongs to one connection, or to this proxy alone, is not passed on. */
+/**
+ * Headers on their way through: what belongs to one connection, or to this proxy alone, is not passed on; everything else
+ * is, byte for byte, in its order, with its letter case and as often as it came.
+ */
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { isControlHeader } from './request-options.ts';
+
+/** Name, value, name, value … as they stood on the wire: a character is a byte (Latin-1). */
+export type HeaderLines = readonly string[];
+
+export type HeaderRecord = Record<string, string>;
 
 /** RFC 9110 §7.6.1, with the names that proxies and clients use beside it. */
 const perConnection = new Set([
   'connection',
   'keep-alive',
   'proxy-connection',
-  'proxy-authenticate',
-  'proxy-authorization',
   'te',
-  'trailer',
   'transfer-encoding',
   'upgrade',
   'http2-settings',
 ]);
+/** Credentials for this proxy. */
+const forProxy = new Set(['proxy-authorization']);
+/** Names that a Connection header cannot take away: what a message is and where it goes depends on them. */
+const essential = new Set(['host', 'content-length']);
 
-export type HeaderRecord = Record<string, string>;
+export interface RequestLines {
+  /** Value of Host. */
+  readonly authority: string;
+  readonly via: string;
+  /** The client wants the connection to become something else, and it may. */
+  readonly upgrade: boolean;
+  readonly framing: 'none' | 'length' | 'chunked';
+}
+
+/** The client's header as the origin gets it. */
+export function forwardedRequestLines(
+  request: IncomingMessage,
+  { authority, via, upgrade, framing }: RequestLines,
+): string[] {
+  const { headers, rawHeaders } = request;
+  const named = connectionNames(headers.connection);
+  const trailersWelcome = /(^|,)\s*trailers\s*(,|;|$)/i.test(String(headers.te ?? ''));
+  const lines: string[] = [];
+  let hosts = 0;
+  let cookie: number | undefined;
+  for (const [name, value] of pairs(rawHeaders)) {
+    const lower = name.toLowerCase();
+    if (name.startsWith(':') || forProxy.has(lower) || isControlHeader(lower) || lower === 'via') continue;
+    if (lower === 'host') {
+      hosts += 1;
+      if (hosts === 1) lines.push(name, authority);
+    } else if (lower === 'transfer-encoding') {
+      if (framing === 'chunked' && !lines.includes('Transfer-Encoding')) lines.push('Transfer-Encoding', 'chunked');
+    } else if (lower === 'trailer' && framing !== 'chunked') continue;
+    else if (upgrade && (lower === 'upgrade' || lower === 'http2-settings')) lines.push(name, value);
+    else if (perConnection.has(lower) || (named.has(lower) && !essential.has(lower))) continue;
+    else if (lower === 'cookie' && request.httpVersionMajor === 2 && cookie !== undefined) {
+      lines[cookie] += `; ${value}`; // HTTP/2 cuts it into parts, HTTP/1 has one
+    } else {
+      if (lower === 'cookie') cookie = lines.length + 1;
+      lines.push(name, value);
+    }
+  }
+  if (hosts === 0) lines.unshift('Host', authority);
+  if (framing === 'chunked' && !lines.includes('Transfer-Encoding')) lines.push('Transfer-Encoding', 'chunked');
+  lines.push('Via', via);
+  const connection = [];
+  if (trailersWelcome) {
+    lines.push('TE', 'trailers');
+    connection.push('TE');
+  }
+  if (upgrade) {
+    connection.push('Upgrade');
+    if (headers['http2-settings'] !== undefined) connection.push('HTTP2-Settings');
+  }
+  if (connection.length > 0) lines.push('Connection', connection.join(', '));
+  return lines;
+}
+
+/** An answer's header as the client gets it. */
+export function forwardedAnswerLines(message: IncomingMessage): string[] {
+  const named = connectionNames(message.headers.connection);
+  const bothLengths = 'transfer-encoding' in message.headers;
+  const lines: string[] = [];
+  for (const [name, value] of pairs(message.rawHeaders)) {
+    const lower = name.toLowerCase();
+    if (perConnection.has(lower) || (named.has(lower) && !essential.has(lower))) continue;
+    if (lower === 'content-length' && bothLengths) continue; // the coding decides (RFC 9112 §6.3)
+    lines.push(name, value);
+  }
+  return lines;
+}
+
+/** Fields after a chunked body, without those that mean something to framing or routing only (RFC 9110 §6.5.1). */
+export function forwardedTrailers(lines: HeaderLines): [name: string, value: string][] {
+  return [...pairs(lines)].flatMap(([name, value]): [string, string][] => {
+    const lower = name.toLowerCase();
+    return isPerConnection(lower) || essential.has(lower) || isControlHeader(lower) ? [] : [[name, value]];
+  });
+}
 
 /** Lower-case names; values of repeated names joined as the protocol allows. Host is set by whoever sends. */
 export function forwardedRequestHeader(header: IncomingHttpHeaders): HeaderRecord {
@@ -24,7 +107,7 @@ export function forwardedRequestHeader(header: IncomingHttpHeaders): HeaderRecor
   const result: HeaderRecord = {};
   for (const [name, value] of Object.entries(header)) {
     if (value === undefined || name.startsWith(':') || name === 'host' || name === 'expect') continue;
-    if (perConnection.has(name) || named.has(name) || isControlHeader(name)) continue;
+    if (isPerConnection(name) || named.has(name) || isControlHeader(name)) continue;
     result[name] = Array.isArray(value) ? value.join(', ') : value;
   }
   return result;
@@ -49,12 +132,12 @@ export function downloadHeader(forwarded: Readonly<HeaderRecord>): HeaderRecord 
   return Object.fromEntries(Object.entries(forwarded).filter(([name]) => !perReader.has(name)));
 }
 
-/** The header of an upstream's answer as the client gets it; a name may have several values. */
+/** The header of an upstream's answer by lower-case names; a name may have several values. */
 export function forwardedResponseHeader(message: IncomingMessage): Record<string, string | string[]> {
   const named = connectionNames(message.headers.connection);
   const result: Record<string, string | string[]> = {};
   for (const [name, values] of Object.entries(message.headersDistinct)) {
-    if (!values || perConnection.has(name) || named.has(name)) continue;
+    if (!values || isPerConnection(name) || named.has(name)) continue;
     result[name] = values.length === 1 ? (values[0] ?? '') : values;
   }
   return result;
@@ -74,9 +157,16 @@ const perAnswer = new Set([
 ]);
 
 export function storedResponseHeader(header: Readonly<Record<string, string>>): HeaderRecord {
-  return Object.fromEntries(
-    Object.entries(header).filter(([name]) => !perAnswer.has(name) && !perConnection.has(name)),
-  );
+  return Object.fromEntries(Object.entries(header).filter(([name]) => !perAnswer.has(name) && !isPerConnection(name)));
+}
+
+export function* pairs(lines: HeaderLines): Generator<readonly [name: string, value: string]> {
+  for (let index = 0; index + 1 < lines.length; index += 2) yield [lines[index] ?? '', lines[index + 1] ?? ''];
+}
+
+/** In what is stored, or asked on behalf of many, trailers and sign-ins to proxies have no place either. */
+function isPerConnection(name: string): boolean {
+  return perConnection.has(name) || forProxy.has(name) || name === 'trailer' || name === 'proxy-authenticate';
 }
 
 function connectionNames(value: string | undefined): ReadonlySet<string> {

@@ -1,9 +1,10 @@
 /** Where the TLS of a named host ends in this daemon, with a certificate of its own authority, and its requests are read. */
-import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import {
   createServer as createHttp2Server,
   type Http2Server,
   type Http2ServerRequest,
+  type Http2ServerResponse,
   type ServerHttp2Session,
 } from 'node:http2';
 import {
@@ -18,6 +19,7 @@ import { LRUCache } from 'lru-cache';
 import { DragonflyError } from '../../core/errors.ts';
 import type { Trust } from '../source/trust-store.ts';
 import type { CertificateAuthority } from './certificate-authority.ts';
+import { createClientServer } from './client-server.ts';
 import { proxyLimits } from './limits.ts';
 import { compilePattern } from './pattern.ts';
 import type { RequestHandler, TunnelTarget } from './request-handler.ts';
@@ -49,19 +51,17 @@ export class Interception {
   constructor(authority: CertificateAuthority, hosts: readonly InterceptedHosts[], handler: RequestHandler) {
     this.#authority = authority;
     this.#hosts = hosts.map(({ regx, trust }) => ({ expression: compilePattern(regx), trust }));
-    this.#http1 = createHttpServer(
-      {
-        maxHeaderSize: proxyLimits.headerBytes,
-        headersTimeout: proxyLimits.headersTimeoutMs,
-        keepAliveTimeout: proxyLimits.keepAliveMs,
-      },
+    this.#http1 = createClientServer(
       (request, response) => void handler.handle(request, response, this.#targets.get(request.socket)),
     );
-    this.#http2 = createHttp2Server({ maxHeaderListPairs: 256 }, (request, response) => {
+    const answer = (request: Http2ServerRequest, response: Http2ServerResponse): void => {
       const target = this.#targets.get(sessionOf(request) ?? request);
       // the compatibility objects have all that is used here; names of single connections never reach them
       void handler.handle(request as unknown as IncomingMessage, response as unknown as ServerResponse, target);
-    });
+    };
+    this.#http2 = createHttp2Server({ maxHeaderListPairs: 256 }, answer);
+    this.#http2.on('checkContinue', answer); // the origin says whether to go on
+    this.#http2.on('checkExpectation', answer);
   }
 
   /** How the host itself is to be trusted; undefined when the configuration does not name it, and nothing of it is read. */

@@ -2,8 +2,8 @@
 export const proxyLimits = {
   /** Open client connections; past it new ones are closed at once so that an engine goes on to its next host. */
   connections: 8192,
-  /** Bytes of a request's header: signed URLs reach some KiB, tokens of cloud registries up to 12 KiB. */
-  headerBytes: 64 * 1024,
+  /** Bytes of a request's or an answer's header: signed URLs reach some KiB, tokens of cloud registries 12 KiB, sites send 64. */
+  headerBytes: 128 * 1024,
   /** A client that does not finish its header in this time is dropped. */
   headersTimeoutMs: 30_000,
   /** Idle keep-alive of a client connection; container engines reuse within seconds. */
@@ -18,6 +18,10 @@ export const proxyLimits = {
   queueLength: 4096,
   /** TCP and TLS connection to an upstream. */
   connectTimeoutMs: 10_000,
+  /** A request's body of a known length up to this is kept until the origin answers, and sent again when a kept connection was closed. */
+  replayBytes: 64 * 1024,
+  /** Memory for such bodies, all together; requests beyond it, and longer ones, get a connection of their own. */
+  replayTotalBytes: 16 * 2 ** 20,
   /** Upstream's header after the request was sent; slow registries generate manifests on demand. */
   upstreamHeaderTimeoutMs: 60_000,
   /** Silence in an upstream's body after which the connection counts as broken. */

@@ -12,6 +12,12 @@ const dockerHubNames = new Set([
 ]);
 const dockerHubRegistry = 'registry-1.docker.io';
 
+export interface MirrorTarget {
+  readonly url: URL;
+  /** Path and query as the client wrote them, less what was meant for the mirror. */
+  readonly target: string;
+}
+
 /**
  * @param requestTarget path and query as the client sent them, beginning with a slash
  * @param registry value of X-Dragonfly-Registry
@@ -20,7 +26,7 @@ export function mirrorTarget(
   requestTarget: string,
   registry: string | undefined,
   mirror: Pick<ProxySettings['mirror'], 'url' | 'dynamic'>,
-): URL {
+): MirrorTarget {
   const queryStart = requestTarget.indexOf('?');
   const written = queryStart === -1 ? requestTarget : requestTarget.slice(0, queryStart);
   const pairs = queryStart === -1 ? [] : requestTarget.slice(queryStart + 1).split('&');
@@ -29,11 +35,11 @@ export function mirrorTarget(
   const path = via?.path ?? written;
   const base = baseUrl(mirror.dynamic ? (registry ?? via?.registry ?? decoded(namespace) ?? mirror.url) : mirror.url);
   const prefix = base.pathname.replace(/\/+$/, '');
-  const kept = pairs.filter((pair) => pair !== '' && !pair.startsWith('ns='));
-  const target = new URL(base.origin);
-  target.pathname = prefix + path;
-  target.search = kept.length === 0 ? '' : `?${kept.join('&')}`;
-  return target;
+  const kept = pairs.filter((pair) => !pair.startsWith('ns='));
+  const query =
+    kept.length === pairs.length ? requestTarget.slice(written.length) : kept.length === 0 ? '' : `?${kept.join('&')}`;
+  const target = `${prefix}${path}${query}`;
+  return { url: new URL(`${base.origin}${target}`), target };
 }
 
 /**

@@ -89,8 +89,7 @@ export class PeerAnswers {
       const given = await opened.result;
       if (given.status === 'fulfilled') await given.value[Symbol.asyncDispose]();
       record.error = toDragonflyError(permission.reason);
-      if (record.error.details?.statusCode !== undefined)
-        return answerOriginStatus(response, record.error, isRegistry(exchange));
+      if (record.error.details?.statusCode !== undefined) return this.#originsOwn(exchange, record.error);
       return answerError(response, record.error, { kind, type: 'proxy' });
     }
     const { validator, blob } = permission.value;
@@ -326,6 +325,13 @@ export class PeerAnswers {
       'no download, asking the source itself',
     );
     await forwardDirectly(exchange, this.#options.upstream);
+  }
+
+  /** The origin has refused what we asked: what it says to the client itself is the answer, if it still can be asked. */
+  #originsOwn(exchange: Exchange, refusal: DragonflyError): Promise<void> {
+    return forwardDirectly(exchange, this.#options.upstream, (response) =>
+      answerOriginStatus(response, refusal, isRegistry(exchange)),
+    );
   }
 
   #header(task: Pick<OpenTask, 'taskId' | 'peerId' | 'responseHeader' | 'local'>): Record<string, string> {

@@ -137,13 +137,13 @@ describe('mirror target', () => {
   ];
   for (const [path, registry, expected] of cases) {
     test(`${path} by ${registry ?? 'query or default'} → ${expected}`, () => {
-      assert.equal(mirrorTarget(path, registry, mirror).href, expected);
+      assert.equal(mirrorTarget(path, registry, mirror).url.href, expected);
     });
   }
 
   test('a fixed mirror listens to nobody', () => {
     const fixed = { url: 'https://only.example', dynamic: false };
-    assert.equal(mirrorTarget('/v2/?ns=other', 'https://other', fixed).href, 'https://only.example/v2/');
+    assert.equal(mirrorTarget('/v2/?ns=other', 'https://other', fixed).url.href, 'https://only.example/v2/');
   });
 
   test('what is no registry is refused', () => {

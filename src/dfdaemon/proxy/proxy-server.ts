@@ -6,8 +6,8 @@
  */
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { createServer, type IncomingMessage, type Server } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
+import type { IncomingMessage, Server } from 'node:http';
+import type { ServerOptions as TlsServerOptions } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { join } from 'node:path';
 import { DragonflyError } from '../../core/errors.ts';
@@ -19,6 +19,7 @@ import { TrustStore, type Trust, type TrustOptions } from '../source/trust-store
 import { BlockPool } from '../transport/block-pool.ts';
 import { AccessGuard } from './access-guard.ts';
 import { CertificateAuthority } from './certificate-authority.ts';
+import { createClientServer } from './client-server.ts';
 import { downloadRequestFor, type DownloadDefaults } from './download-request.ts';
 import { heldManifest } from './held-manifest.ts';
 import { Interception } from './interception.ts';
@@ -83,11 +84,9 @@ export class ProxyServer implements Closable {
     this.#handler = parts.handler;
     this.#upstream = parts.upstream;
     this.#authority = parts.authority;
-    this.#server.on('request', (request, response) => void this.#handler.handle(request, response));
     this.#server.on('connect', (request: IncomingMessage, socket: Socket, head: Buffer) => {
       void this.#tunnels.connect(request, socket, head);
     });
-    this.#server.on('clientError', (_error, socket: Socket) => badRequest(socket));
   }
 
   /** Reads certificates; listens only from `start` on. Throws CONFIG_INVALID for a file that cannot be used. */
@@ -102,7 +101,11 @@ export class ProxyServer implements Closable {
     const whiteList = new WhiteList(config.whiteList);
     const rules = new ProxyRules(settings.rules);
     const foreignClients = settings.listen.namespace !== undefined;
-    const server = await createListener(config);
+    const server = createClientServer(
+      (request, response) => void handler.handle(request, response),
+      config.security.insecure ? undefined : await ownTls(config.security),
+    );
+    server.maxConnections = proxyLimits.connections;
     const defaults = downloadDefaults(config, settings);
     const handler = new RequestHandler({
       mirror: settings.mirror,
@@ -181,9 +184,11 @@ export class ProxyServer implements Closable {
   }
 
   /** Ports of this host's addresses: those in other namespaces are not among them. */
-  get ownPorts(): readonly number[] {
+  get ownPorts(): readonly { readonly port: number; readonly address: string }[] {
     const listeners = [{ listen: this.#settings.listen, port: this.port }, ...this.#sniListeners];
-    return listeners.filter(({ listen }) => listen.namespace === undefined).map(({ port }) => port);
+    return listeners.flatMap(({ listen, port }) =>
+      listen.namespace === undefined ? [{ port, address: listen.host }] : [],
+    );
   }
 
   /** What clients of intercepted hosts must trust; undefined when nothing is intercepted. */
@@ -256,23 +261,7 @@ function requireNoSignInBySni({ basicAuth, interception }: ProxySettings): void 
   });
 }
 
-async function createListener({ security }: ProxyConfig): Promise<Server> {
-  const options = {
-    maxHeaderSize: proxyLimits.headerBytes,
-    headersTimeout: proxyLimits.headersTimeoutMs,
-    keepAliveTimeout: proxyLimits.keepAliveMs,
-    requestTimeout: 0, // bodies of pushes may take as long as they need
-    noDelay: true,
-  };
-  const server = security.insecure
-    ? createServer(options)
-    : createTlsServer({ ...options, ...(await ownTls(security)) });
-  server.maxConnections = proxyLimits.connections;
-  server.timeout = proxyLimits.clientIdleTimeoutMs;
-  return server;
-}
-
-async function ownTls(security: ProxyConfig['security']): Promise<Record<string, unknown>> {
+async function ownTls(security: ProxyConfig['security']): Promise<TlsServerOptions> {
   if (security.cert === undefined || security.key === undefined) {
     throw new DragonflyError('CONFIG_INVALID', 'proxy.security.insecure is false, but cert and key are not both given');
   }
@@ -325,11 +314,6 @@ async function pemOf(textOrPath: string): Promise<string> {
       },
     );
   }
-}
-
-function badRequest(socket: Socket): void {
-  if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
-  else socket.destroy();
 }
 
 function downloadDefaults(config: ProxyConfig, settings: ProxySettings): DownloadDefaults {

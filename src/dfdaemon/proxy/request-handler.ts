@@ -20,7 +20,9 @@ import type { PeerAnswers } from './peers.ts';
 import type { ProxySettings } from './proxy-config.ts';
 import type { ProxyMetrics } from './proxy-metrics.ts';
 import { isRegistryControl, registryPath } from './registry-path.ts';
-import { readRequestOptions, type RequestOptions } from './request-options.ts';
+import { refuseUnsureFraming } from './request-framing.ts';
+import { readRequestOptions } from './request-options.ts';
+import { isExact, requestTarget, retargeted } from './request-target.ts';
 import type { ProxyRules, WhiteList } from './rules.ts';
 import { Slots } from './slots.ts';
 import type { Upstream } from './upstream.ts';
@@ -115,8 +117,13 @@ export class RequestHandler {
       });
     }
     if (!tunnel && !this.#admitted(request, response, kind, record)) return;
+    refuseUnsureFraming(request, response);
     const options = readRequestOptions(request.headers);
-    const url = this.#target(request, options, tunnel);
+    const { url, target, authority } = requestTarget(request, {
+      registry: options.registry,
+      mirror: this.#options.mirror,
+      tunnel,
+    });
     this.#refuseLoop(request, url);
     if (kind === 'forward') this.#requireListed(url);
     const loopbackAllowed = this.#isLocal(request, tunnel) || this.#isConfiguredMirror(url);
@@ -126,6 +133,8 @@ export class RequestHandler {
       request,
       response,
       url,
+      target,
+      authority,
       header: { ...forwardedRequestHeader(request.headers), via: this.#via(request) },
       options,
       trust: tunnel?.trust ?? (kind === 'mirror' ? this.#options.mirrorTrust : defaultTrust),
@@ -149,16 +158,18 @@ export class RequestHandler {
   async #route(exchange: Exchange): Promise<void> {
     const { peers, manifests, upstream } = this.#options;
     const { request, url, kind, options } = exchange;
-    const path = registryPath(url.pathname);
+    const exact = isExact(exchange); // otherwise nobody but the origin itself can tell what is meant
+    const path = exact ? registryPath(url.pathname) : undefined;
     const reads = request.method === 'GET' || request.method === 'HEAD';
     if (reads && path?.kind === 'manifest') return manifests.answer(exchange, path);
     const { mirror, rules } = this.#options;
     const verdict = kind !== 'mirror' || mirror.useRules ? rules.match(url) : undefined;
-    const target = verdict ? { ...exchange, url: verdict.url } : exchange;
+    const target = verdict ? retargeted(exchange, verdict.url) : exchange;
     const blob = kind === 'mirror' && !mirror.useRules && path?.kind === 'blob';
     const wanted = options.usePeers ?? (verdict?.peers === true || blob);
     const allowed = !(kind === 'mirror' && mirror.direct) && !isRegistryControl(target.url);
-    if (request.method === 'GET' && wanted && allowed) return peers.answer(target, verdict?.filteredQueryParams);
+    if (request.method === 'GET' && exact && wanted && allowed)
+      return peers.answer(target, verdict?.filteredQueryParams);
     const bare = kind === 'mirror' && /^\/v2\/?$/.test(request.url ?? '') && options.registry === undefined;
     return forwardDirectly(target, upstream, bare ? answerPing : undefined);
   }
@@ -169,27 +180,6 @@ export class RequestHandler {
     record.error = refusal.error;
     answerError(response, refusal.error, { kind, type: 'proxy', status: refusal.status, header: refusal.header });
     return false;
-  }
-
-  #target(request: IncomingMessage, options: RequestOptions, tunnel: TunnelTarget | undefined): URL {
-    const { url: text = '' } = request;
-    if (tunnel) {
-      const host = tunnel.host.includes(':') ? `[${tunnel.host}]` : tunnel.host;
-      const base = new URL(`https://${host}:${tunnel.port}`);
-      const target = URL.canParse(text) ? new URL(text) : new URL(`${base.origin}${text}`);
-      return new URL(`${base.origin}${target.pathname}${target.search}`);
-    }
-    if (text.startsWith('/')) return mirrorTarget(text, options.registry, this.#options.mirror);
-    const url = URL.canParse(text) ? new URL(text) : undefined;
-    if (url?.protocol === 'http:' || url?.protocol === 'https:') {
-      url.username = '';
-      url.password = '';
-      url.hash = '';
-      return url;
-    }
-    throw new DragonflyError('INVALID_ARGUMENT', 'the request names no http or https URL', {
-      hint: 'Send a path to use this as a mirror, or a whole URL to use it as a proxy.',
-    });
   }
 
   #refuseLoop(request: IncomingMessage, url: URL): void {
@@ -221,7 +211,7 @@ export class RequestHandler {
   }
 
   #isConfiguredMirror(url: URL): boolean {
-    return url.origin === mirrorTarget('/', undefined, this.#options.mirror).origin;
+    return url.origin === mirrorTarget('/', undefined, this.#options.mirror).url.origin;
   }
 
   #log(request: IncomingMessage, response: ServerResponse, record: ExchangeRecord): void {

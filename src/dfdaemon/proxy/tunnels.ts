@@ -2,13 +2,14 @@
  * CONNECT: to a host that the configuration names, TLS ends here and the requests inside are handled like any other;
  * every other tunnel is passed through unread.
  */
-import type { IncomingMessage } from 'node:http';
+import { STATUS_CODES, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { AccessGuard } from './access-guard.ts';
 import { newRecord } from './exchange.ts';
 import type { Interception } from './interception.ts';
+import { joinSockets } from './join-sockets.ts';
 import { proxyLimits } from './limits.ts';
 import type { ProxyMetrics } from './proxy-metrics.ts';
 import { isLocalClient, signInRefusal, type TunnelTarget } from './request-handler.ts';
@@ -93,20 +94,7 @@ export class Tunnels {
     const finish = metrics.begin('CONNECT');
     record.way = 'tunnel';
     socket.write('HTTP/1.1 200 Connection Established\r\n\r\n');
-    const { promise, resolve } = Promise.withResolvers<void>();
-    for (const [from, to] of [
-      [socket, remote],
-      [remote, socket],
-    ] as const) {
-      from.setTimeout(proxyLimits.tunnelIdleTimeoutMs, () => from.destroy());
-      from.on('error', () => undefined);
-      from.once('close', () => {
-        if (!from.readableEnded) to.destroy();
-        if (socket.destroyed && remote.destroyed) resolve();
-      });
-      from.pipe(to);
-    }
-    await promise;
+    await joinSockets(socket, remote, { idleMs: proxyLimits.tunnelIdleTimeoutMs });
     record.bytes = remote.bytesRead;
     finish(record);
     const ms = Math.round(performance.now() - record.startedMs);
@@ -142,6 +130,6 @@ function refuse(
   const code = error.code === 'INVALID_ARGUMENT' ? 400 : error.code === 'RESOURCE_EXHAUSTED' ? 503 : status;
   const lines = Object.entries(header).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.end(
-    `HTTP/1.1 ${code} Refused\r\nContent-Type: text/plain\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n${lines.join('')}\r\n${body}`,
+    `HTTP/1.1 ${code} ${STATUS_CODES[code] ?? 'Refused'}\r\nContent-Type: text/plain\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n${lines.join('')}\r\n${body}`,
   );
 }

@@ -1,40 +1,64 @@
 /**
  * Plain requests to origins on behalf of a client: any method, streamed both ways, redirects handed back to the client.
  * TLS is verified and every address is judged by the egress policy, as for downloads.
+ *
+ * Connections are kept and shared by clients. A kept one may have been closed by the origin a moment ago: a request that
+ * met such a one is sent again over a fresh connection, once, when nothing of an answer has come and its body is still
+ * held. A request whose body cannot be sent twice gets a fresh connection from the start.
  */
 import { lookup, type LookupAddress } from 'node:dns';
-import { Agent as HttpAgent, request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
+import {
+  Agent as HttpAgent,
+  request as httpRequest,
+  type ClientRequest,
+  type IncomingMessage,
+  type InformationEvent,
+} from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest, type RequestOptions } from 'node:https';
 import { connect as netConnect, isIP, type LookupFunction, type Socket } from 'node:net';
-import type { Readable } from 'node:stream';
 import { LRUCache } from 'lru-cache';
 import { DragonflyError } from '../../core/errors.ts';
 import { EgressPolicy, type EgressRules } from '../source/egress-policy.ts';
 import type { Trust, TrustStore } from '../source/trust-store.ts';
-import type { HeaderRecord } from './header.ts';
+import { asBytes, asWrittenByNode } from './node-header.ts';
+import type { HeaderLines, HeaderRecord } from './header.ts';
 import { proxyLimits } from './limits.ts';
+import type { RequestBody } from './request-body.ts';
 
 export interface UpstreamRequest {
   readonly method: string;
   readonly url: URL;
   /** Without hop-by-hop names and Host. */
   readonly header: Readonly<HeaderRecord>;
-  /** The client's body; absent for methods without one. */
-  readonly body?: Readable | undefined;
   readonly trust: Trust;
   /** The client may reach services on this very machine. */
   readonly loopbackAllowed: boolean;
   readonly signal: AbortSignal;
+  /** A client's own request as it is passed on; it replaces what `url` and `header` would make of it. */
+  readonly own?: ClientsOwn | undefined;
+}
+
+export interface ClientsOwn {
+  /** Request target, byte for byte. */
+  readonly target: string;
+  /** Complete, Host and framing included. */
+  readonly lines: HeaderLines;
+  readonly body: RequestBody | undefined;
+  /** The origin may answer 101; the connection is then the answer's `socket`. */
+  readonly upgrade: boolean;
+  /** 100, 102, 103: on the way to the answer. */
+  readonly onInformation: (information: InformationEvent) => void;
 }
 
 const maxAgents = 64;
+const noBytes = Buffer.alloc(0);
 
 export class Upstream {
   readonly #policy: EgressPolicy;
   readonly #trust: TrustStore;
-  readonly #plain = new HttpAgent(agentOptions);
+  readonly #plain = { kept: new HttpAgent(keptConnections), fresh: new HttpAgent(freshConnections) };
   /** One pool of TLS connections per way of judging certificates: they must not be shared. */
-  readonly #agents = new LRUCache<string, HttpsAgent>({ max: maxAgents, dispose: (agent) => agent.destroy() });
+  readonly #agents = new LRUCache<string, Agents<HttpsAgent>>({ max: maxAgents, dispose: destroy });
 
   constructor(egress: EgressRules, trust: TrustStore) {
     this.#policy = new EgressPolicy(egress);
@@ -42,19 +66,23 @@ export class Upstream {
   }
 
   /**
-   * Resolves with the answer's header; the body is the caller's to read or destroy.
-   * Errors: SOURCE_UNREACHABLE, PERMISSION_DENIED by the egress policy, CANCELLED, DEADLINE_EXCEEDED.
+   * Resolves with the answer's header, which may come before all of the body was sent; the answer's body is the caller's to
+   * read or destroy. Errors: SOURCE_UNREACHABLE, PERMISSION_DENIED by the egress policy, CANCELLED, DEADLINE_EXCEEDED.
    */
   async send(request: UpstreamRequest): Promise<IncomingMessage> {
-    const repeatable = request.body === undefined;
+    const { own } = request;
+    const repeatable = own?.body?.repeatable ?? true;
     try {
-      return await this.#attempt(request);
+      // What the kernel knows of kept connections that were closed is seen before one of them is chosen.
+      if (own?.body && repeatable) await nextTurn();
+      return await this.#attempt(request, own?.upgrade === true || !repeatable ? 'fresh' : 'kept');
     } catch (error) {
-      // The origin closed a kept connection while we wrote to it: a fresh one answers.
-      if (!(repeatable && error instanceof StaleConnectionError)) throw this.#describe(request, error);
+      if (!(error instanceof StaleConnectionError && (own?.body?.repeatable ?? true))) {
+        throw this.#describe(request, error);
+      }
     }
     try {
-      return await this.#attempt(request);
+      return await this.#attempt(request, 'fresh');
     } catch (error) {
       throw this.#describe(request, error);
     }
@@ -64,7 +92,7 @@ export class Upstream {
   async dial(host: string, port: number, options: { loopbackAllowed: boolean; signal: AbortSignal }): Promise<Socket> {
     const check = this.#checker(host, port, options.loopbackAllowed);
     if (isIP(host)) check(host);
-    const socket = netConnect({ host, port, lookup: checkedLookup(check), noDelay: true });
+    const socket = netConnect({ host, port, lookup: checkedLookup(check), noDelay: true, allowHalfOpen: true });
     const abort = (): void => void socket.destroy(options.signal.reason as Error);
     const timer = setTimeout(() => socket.destroy(timedOut(host)), proxyLimits.connectTimeoutMs);
     options.signal.addEventListener('abort', abort, { once: true });
@@ -83,68 +111,106 @@ export class Upstream {
   }
 
   [Symbol.dispose](): void {
-    this.#plain.destroy();
+    destroy(this.#plain);
     this.#agents.clear();
   }
 
-  #attempt(request: UpstreamRequest): Promise<IncomingMessage> {
-    const { url, signal, body } = request;
+  #attempt(request: UpstreamRequest, connection: keyof Agents<unknown>): Promise<IncomingMessage> {
+    const { url, signal, own } = request;
     signal.throwIfAborted();
-    const outgoing = this.#open(request);
+    const outgoing = this.#open(request, connection);
     return new Promise((resolve, reject) => {
+      let silent = true;
+      const heard = (): void => void (silent = false);
       const abort = (): void => void outgoing.destroy(signal.reason as Error);
       const timer = setTimeout(
         () => outgoing.destroy(timedOut(url.host)),
         proxyLimits.connectTimeoutMs + proxyLimits.upstreamHeaderTimeoutMs,
       );
+      const stopBody = own?.body?.sendTo(outgoing, () => timer.refresh());
       const settle = (): void => {
         clearTimeout(timer);
         signal.removeEventListener('abort', abort);
+        outgoing.socket?.removeListener('data', heard);
+      };
+      const answered = (message: IncomingMessage): void => {
+        settle();
+        own?.body?.release();
+        resolve(message);
       };
       signal.addEventListener('abort', abort, { once: true });
+      outgoing.once('socket', (socket) => socket.once('data', heard));
+      if (own) outgoing.on('information', own.onInformation);
       outgoing.once('response', (message) => {
-        settle();
+        answered(message);
         message.setTimeout(proxyLimits.upstreamIdleTimeoutMs, () => message.destroy(timedOut(url.host)));
-        resolve(message);
+        // Two lengths at once: this answer is read as the coding says, but no other of this connection.
+        if (message.headers['transfer-encoding'] !== undefined && message.headers['content-length'] !== undefined)
+          outgoing.shouldKeepAlive = false;
+      });
+      outgoing.once('upgrade', (message, socket: Socket, head: Buffer) => {
+        if (own?.upgrade !== true) return void outgoing.destroy(unaskedUpgrade(url.host));
+        if (head.length > 0) socket.unshift(head);
+        answered(message);
       });
       outgoing.on('error', (error) => {
         settle();
-        reject(outgoing.reusedSocket && isReset(error) ? new StaleConnectionError(error) : error);
+        stopBody?.();
+        reject(outgoing.reusedSocket && silent && isReset(error) ? new StaleConnectionError(error) : error);
       });
-      if (body) {
-        body.once('error', (error) => outgoing.destroy(error));
-        body.pipe(outgoing);
-      } else outgoing.end();
+      outgoing.once('close', () => {
+        settle();
+        stopBody?.();
+        if (!silent) own?.body?.drain();
+      });
+      if (own?.body && !outgoing.writableEnded)
+        outgoing.write(noBytes); // the origin may have something to say before the body comes
+      else if (!own?.body) outgoing.end();
     });
   }
 
-  #open({ method, url, header, trust, loopbackAllowed }: UpstreamRequest): ClientRequest {
+  #open(
+    { method, url, header, trust, loopbackAllowed, own }: UpstreamRequest,
+    connection: keyof Agents<unknown>,
+  ): ClientRequest {
     const host = url.hostname.replace(/^\[|\]$/g, '');
     const secure = url.protocol === 'https:';
     const port = Number(url.port) || (secure ? 443 : 80);
     const check = this.#checker(host, port, loopbackAllowed);
     if (isIP(host)) check(host);
+    const lines = own ? [...own.lines] : Object.entries({ host: url.host, ...header }).flat();
+    if (connection === 'fresh' && own?.upgrade !== true) closeAfterwards(lines);
     const options: RequestOptions = {
       method,
       host,
       port,
-      path: url.pathname + url.search,
-      headers: { host: url.host, ...header },
+      path: own?.target ?? url.pathname + url.search,
+      headers: asWrittenByNode(lines),
       lookup: checkedLookup(check),
       setDefaultHeaders: false,
+      maxHeaderSize: proxyLimits.headerBytes,
+      // Folded lines, bare line feeds and two lengths in an answer are read as RFC 9112 asks; only this origin's own clients see them.
+      insecureHTTPParser: true,
     };
-    if (!secure) return httpRequest({ ...options, agent: this.#plain });
-    return httpsRequest({ ...options, agent: this.#agent(host, port, trust) });
+    const outgoing = secure
+      ? httpsRequest({ ...options, agent: this.#secure(host, port, trust)[connection] })
+      : httpRequest({ ...options, agent: this.#plain[connection] });
+    outgoing.maxHeadersCount = 0; // their bytes are bounded
+    return asBytes(outgoing);
   }
 
-  #agent(host: string, port: number, trust: Trust): HttpsAgent {
+  #secure(host: string, port: number, trust: Trust): Agents<HttpsAgent> {
     const { rejectUnauthorized, secureContext, ALPNProtocols } = this.#trust.connectionOptions(host, port, trust);
     const key = `${rejectUnauthorized} ${this.#trust.keyOf(trust)}`;
     const known = this.#agents.get(key);
     if (known) return known;
-    const agent = new HttpsAgent({ ...agentOptions, rejectUnauthorized, secureContext, ALPNProtocols });
-    this.#agents.set(key, agent);
-    return agent;
+    const tls = { rejectUnauthorized, secureContext, ALPNProtocols };
+    const agents = {
+      kept: new HttpsAgent({ ...keptConnections, ...tls }),
+      fresh: new HttpsAgent({ ...freshConnections, ...tls }),
+    };
+    this.#agents.set(key, agents);
+    return agents;
   }
 
   #checker(host: string, port: number, loopbackAllowed: boolean): (address: string) => void {
@@ -157,7 +223,13 @@ export class Upstream {
   }
 }
 
-const agentOptions = {
+/** Connections that other requests may use, too, and those that serve one request. */
+interface Agents<Agent> {
+  readonly kept: Agent;
+  readonly fresh: Agent;
+}
+
+const keptConnections = {
   keepAlive: true,
   keepAliveMsecs: 30_000,
   noDelay: true,
@@ -165,6 +237,25 @@ const agentOptions = {
   maxFreeSockets: proxyLimits.upstreamIdleConnections,
   timeout: proxyLimits.upstreamIdleTimeoutMs,
 };
+const freshConnections = { ...keptConnections, keepAlive: false };
+
+function destroy({ kept, fresh }: Agents<HttpAgent>): void {
+  kept.destroy();
+  fresh.destroy();
+}
+
+/** What is one connection's own is said in one Connection line. */
+function closeAfterwards(lines: string[]): void {
+  const index = lines.indexOf('Connection');
+  if (index === -1) lines.push('Connection', 'close');
+  else lines[index + 1] = `close, ${lines[index + 1]}`;
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
 
 class StaleConnectionError extends Error {
   constructor(cause: unknown) {
@@ -181,6 +272,10 @@ function timedOut(host: string): DragonflyError {
   return new DragonflyError('SOURCE_UNREACHABLE', `${host} did not answer in time`, {
     hint: 'Check that the origin is up and reachable from this node.',
   });
+}
+
+function unaskedUpgrade(host: string): DragonflyError {
+  return new DragonflyError('SOURCE_UNREACHABLE', `${host} switched to a protocol that nobody asked for`);
 }
 
 function unreachable(host: string, error: unknown): DragonflyError {

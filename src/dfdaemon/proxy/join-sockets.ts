@@ -1,0 +1,28 @@
+/** Two connections become one: bytes both ways until both ends have finished, one breaks, or nothing moves for long. */
+import type { Socket } from 'node:net';
+
+export function joinSockets(
+  one: Socket,
+  other: Socket,
+  { idleMs, signal }: { readonly idleMs: number; readonly signal?: AbortSignal },
+): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const abort = (): void => {
+    one.destroy();
+    other.destroy();
+  };
+  for (const [from, to] of [
+    [one, other],
+    [other, one],
+  ] as const) {
+    from.setTimeout(idleMs, () => from.destroy());
+    from.on('error', () => undefined); // 'close' follows
+    from.once('close', () => {
+      if (!from.readableEnded) to.destroy();
+      if (one.destroyed && other.destroyed) resolve();
+    });
+    from.pipe(to);
+  }
+  signal?.addEventListener('abort', abort, { once: true });
+  return promise.finally(() => signal?.removeEventListener('abort', abort));
+}
