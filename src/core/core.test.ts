@@ -8,7 +8,6 @@ import { bytes, durationMs, misplaced, parseConfig, section, timerMs } from './c
 import { DigestStream, parseDigest } from './digest.ts';
 import { DragonflyError, toDragonflyError } from './errors.ts';
 import { HashRing } from './hash-ring.ts';
-import { blobDigest, canonicalUrl, taskId } from './ids.ts';
 import { defaultPieceLength, pieceLayout, pieceSpan, piecesOfRange } from './piece-layout.ts';
 import { RateLimiter } from './rate-limiter.ts';
 import { redact } from './redact.ts';
@@ -46,32 +45,6 @@ describe('units', () => {
     assert.equal(formatBytes(12), '12 B');
     assert.equal(formatDurationMs(83_000), '1m23s');
     assert.equal(formatDurationMs(1234), '1.2s');
-  });
-});
-
-describe('task id', () => {
-  const digest = 'a'.repeat(64);
-
-  test('is the digest of a registry blob under any registry name, signature or query', () => {
-    const urls = [
-      `https://one.example/v2/library/x/blobs/sha256:${digest}`,
-      `http://two:5000/v2/y/blobs/sha256:${digest}?ns=docker.io`,
-    ];
-    for (const url of urls) assert.equal(taskId({ url }), digest);
-    assert.equal(blobDigest('https://one.example/file'), undefined);
-  });
-
-  test('ignores what signing adds and follows everything else', () => {
-    const signed = taskId({ url: 'https://s3.example/b/k?X-Amz-Signature=1&version=2' });
-    assert.equal(signed, taskId({ url: 'https://s3.example/b/k?version=2&X-Amz-Signature=99&X-Amz-Date=x' }));
-    assert.notEqual(signed, taskId({ url: 'https://s3.example/b/k?version=3' }));
-    assert.notEqual(signed, taskId({ url: 'https://s3.example/b/k?version=2', tag: 't' }));
-  });
-
-  test('canonical URL drops the slash of a bare root and the fragment', () => {
-    assert.equal(canonicalUrl('http://host/', []), 'http://host');
-    assert.equal(canonicalUrl('http://host/a/#x', []), 'http://host/a/');
-    assert.throws(() => canonicalUrl('no url', []), { code: 'INVALID_ARGUMENT' });
   });
 });
 

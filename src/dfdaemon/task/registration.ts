@@ -1,5 +1,7 @@
 /** A download request as the scheduler gets it. Credentials for the origin stay on this node. */
 import { hubField } from '../../rpc/hub-field.ts';
+import { parseUrl } from '../../core/ids.ts';
+import { defaultFilteredQueryParams, signatureParams } from '../../core/signed-urls.ts';
 import type { Download } from '../../rpc/generated/common/v2/common.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
 import type { DownloadRequest } from './open-task.ts';
@@ -27,7 +29,13 @@ export function toRegistration(
     ...(request.tag !== undefined && { tag: request.tag }),
     ...(request.application !== undefined && { application: request.application }),
     priority: (request.priority ?? lowestPriority) as 0 | 1 | 2 | 3 | 4 | 5 | 6,
-    filteredQueryParams: [...(request.filteredQueryParams ?? [])],
+    // In full, so that a seed of the original computes the same id.
+    filteredQueryParams: [
+      ...new Set([
+        ...(request.filteredQueryParams ?? defaultFilteredQueryParams),
+        ...signatureParams(parseUrl(request.url)),
+      ]),
+    ],
     requestHeader: Object.fromEntries(
       Object.entries(request.header).filter(([name]) => harmlessHeaders.has(name.toLowerCase())),
     ),

@@ -1,6 +1,7 @@
 /** Preheats: makes seeds or peers download files before anyone asks, and finds out who holds a file. */
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
-import { defaultFilteredQueryParams, taskId as taskIdOf } from '../../core/ids.ts';
+import { taskId as taskIdOf } from '../../core/ids.ts';
+import { defaultFilteredQueryParams } from '../../core/signed-urls.ts';
 import type { Closable } from '../../core/lifecycle.ts';
 import type { Logger } from '../../core/logger.ts';
 import { RateLimiter } from '../../core/rate-limiter.ts';
