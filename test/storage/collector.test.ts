@@ -94,15 +94,21 @@ describe('the collector', () => {
   });
 
   test('makes room for a download and refuses one that cannot fit', async (t) => {
-    const store = await openStore(t, new SettableTime());
+    const time = new SettableTime();
+    const store = await openStore(t, time);
     const old = await put(store, 'old', 3000);
     const path = store.get(old)?.content.path ?? '';
     const collect = collector(store, { ttlMs: 0, quotaBytes: 4000 });
     await collect.makeRoom(1000);
     assert(store.get(old));
     await collect.makeRoom(3500);
+    assert(store.get(old), 'a promise empties no store');
+    time.pass(1);
+    const growing = await put(store, 'growing', 3500);
+    await collect.collect();
     assert.equal(store.get(old), undefined);
     assert(!existsSync(path));
+    store.remove(growing);
     const running = store.open(taskIdOf('running'), { url: 'http://origin/running' });
     using _lease = running.lease();
     running.setLayout({ contentLengthBytes: 3500, pieceLengthBytes });

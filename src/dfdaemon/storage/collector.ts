@@ -7,7 +7,7 @@ import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { formatBytes } from '../../core/units.ts';
 import type { Logger } from '../../core/logger.ts';
 import { planEviction, type EvictionCandidate } from './eviction-plan.ts';
-import { defaultCollectIntervalMs, defaultMaxTasks } from './limits.ts';
+import { defaultCollectIntervalMs, defaultMaxTasks, maxUnseenGrowthBytes } from './limits.ts';
 import type { StoredTask } from './stored-task.ts';
 import type { TaskStore } from './task-store.ts';
 
@@ -60,6 +60,10 @@ export class Collector {
   readonly #store: TaskStore;
   readonly #logger: Logger | undefined;
   readonly #diskSpace: () => Promise<DiskSpace>;
+  readonly #stopListening: () => void;
+  /** Brought since the last look, and how much calls for the next. */
+  #grownBytes = 0;
+  #lookAgainBytes = 0;
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<unknown> = Promise.resolve();
 
@@ -68,6 +72,8 @@ export class Collector {
     this.#store = options.store;
     this.#logger = options.logger;
     this.#diskSpace = options.diskSpace ?? (() => spaceOf(options.store.directory));
+    options.store.onDiskFull((bytes) => this.#relieve(bytes));
+    this.#stopListening = options.store.onGrowth((bytes) => this.#grown(bytes));
   }
 
   static create(options: CollectorOptions): Collector {
@@ -87,16 +93,18 @@ export class Collector {
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
+    this.#stopListening();
     await this.#running.catch(() => undefined);
   }
 
   collect(): Promise<CollectionReport> {
-    return this.#inTurn(() => this.#evict(0));
+    return this.#inTurn(() => this.#evict());
   }
 
   /**
-   * Makes sure that content of this many bytes fits, evicting others if it must. Throws NO_SPACE when it cannot fit.
-   * Call it before the layout of the new task is set: from then on the task's missing bytes are counted as taken.
+   * Makes sure that content of this many bytes can fit. Throws NO_SPACE when it cannot. Others go for it only as its bytes
+   * come: a length is a word, and must not empty the store. Call it before the layout of the new task is set: from then on
+   * the task's missing bytes are counted as taken.
    */
   makeRoom(bytes: number): Promise<void> {
     return this.#inTurn(async () => {
@@ -110,23 +118,35 @@ export class Collector {
           },
         );
       }
-      await this.#evict(bytes);
-      const held = this.#store.usedBytes + this.#promisedBytes();
-      if (quotaBytes > 0 && held + bytes > quotaBytes)
+      await this.#evict();
+      const idle = this.#idleBytes();
+      const promised = this.#promisedBytes() + bytes;
+      if (quotaBytes > 0 && this.#store.usedBytes + promised - idle.bytes > quotaBytes)
         throw noSpace(bytes, 'the storage quota is taken up by tasks in use');
       const { availableBytes } = await this.#diskSpace();
-      if (this.#promisedBytes() + bytes > availableBytes)
+      if (promised > availableBytes + idle.freedBytes)
         throw noSpace(bytes, `the disk has ${formatBytes(availableBytes)} left`);
     });
   }
 
-  async #evict(incomingBytes: number): Promise<CollectionReport> {
+  /** A write found no space: the promise of a length has made none. */
+  async #relieve(bytes: number): Promise<boolean> {
+    try {
+      return (await this.#inTurn(() => this.#evict(bytes))).removedTasks > 0;
+    } catch {
+      return false; // the write's own error says more
+    }
+  }
+
+  /** @param atOnceBytes must be free afterwards. */
+  async #evict(atOnceBytes = 0): Promise<CollectionReport> {
     const { ttlMs, quotaBytes, highPercent, marginPercent, maxTasks } = this.policy;
     const lowPercent = Math.max(0, highPercent - marginPercent);
     const lowShare = highPercent > 0 ? lowPercent / highPercent : 1;
-    const promised = this.#promisedBytes() + incomingBytes;
-    const held = this.#store.usedBytes + promised;
+    const held = this.#store.usedBytes + this.#claimedBytes(0);
     const space = await this.#diskSpace();
+    this.#lookAgainBytes = Math.min(maxUnseenGrowthBytes, (quotaBytes || space.availableBytes) / 64);
+    this.#grownBytes = 0;
     const plan = planEviction(this.#store.list().map(candidate), {
       nowMs: this.#store.clock.nowMs(),
       ttlMs,
@@ -135,7 +155,7 @@ export class Collector {
         quotaBytes > 0 && held > quotaBytes
           ? Math.max(held - quotaBytes, this.#store.usedBytes - quotaBytes * lowShare)
           : 0,
-      lackingBytes: lackingBytes(space, promised, highPercent, lowPercent),
+      lackingBytes: lackingBytes(space, Math.max(this.#claimedBytes(1), 2 * atOnceBytes), highPercent, lowPercent),
       excessTasks: this.#store.taskCount - maxTasks,
     });
     let removedTasks = 0;
@@ -159,6 +179,38 @@ export class Collector {
         bytes += Math.max(0, task.contentLengthBytes - task.bytes);
     }
     return bytes;
+  }
+
+  /** What could be given back. */
+  #idleBytes(): { bytes: number; freedBytes: number } {
+    const idle = { bytes: 0, freedBytes: 0 };
+    for (const { bytes, freedBytes, inUse, persistent } of this.#store.list().map(candidate)) {
+      if (inUse || persistent) continue;
+      idle.bytes += bytes;
+      idle.freedBytes += freedBytes;
+    }
+    return idle;
+  }
+
+  /** What others make room for now: a task that has brought some bytes may bring as many again, a new one some first pieces. */
+  #claimedBytes(firstPieces: number): number {
+    let bytes = 0;
+    for (const task of this.#store.list()) {
+      if (!task.inUse || task.contentLengthBytes === undefined) continue;
+      const claim = Math.max(task.bytes, firstPieces * (task.pieceLengthBytes ?? 0));
+      bytes += Math.max(0, Math.min(task.contentLengthBytes - task.bytes, claim));
+    }
+    return bytes;
+  }
+
+  #grown(bytes: number): void {
+    if (bytes <= 0) return;
+    this.#grownBytes += bytes;
+    if (this.#grownBytes < this.#lookAgainBytes) return;
+    this.#grownBytes = 0;
+    this.collect().catch((error: unknown) => {
+      this.#logger?.warn({ error: toDragonflyError(error).message }, 'no room could be made for what comes in');
+    });
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {

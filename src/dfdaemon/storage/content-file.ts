@@ -34,10 +34,13 @@ interface OpenFile {
 
 export class ContentFile {
   readonly path: string;
+  readonly #relieve: (bytes: number) => Promise<boolean>;
   #open: OpenFile | undefined;
 
-  constructor(path: string) {
+  /** @param relieve the disk is full: frees so many bytes of others; false when it cannot. */
+  constructor(path: string, relieve: (bytes: number) => Promise<boolean>) {
     this.path = path;
+    this.#relieve = relieve;
   }
 
   /** Opens the file, or joins those who have it open. `create` makes one that is missing; else that is an error. */
@@ -63,11 +66,21 @@ export class ContentFile {
       closeSync(held.fd);
     };
     const write = (buffers: readonly Uint8Array[], position: number): Promise<void> => {
-      const turn = held.lastWrite.then(() => writeFully(held.fd, buffers, position));
+      const turn = held.lastWrite.then(() => this.#write(held.fd, buffers, position));
       held.lastWrite = turn.catch(() => undefined);
       return turn;
     };
     return { fd: held.fd, write, release };
+  }
+
+  async #write(fd: number, buffers: readonly Uint8Array[], position: number): Promise<void> {
+    try {
+      await writeFully(fd, buffers, position);
+    } catch (error) {
+      const bytes = buffers.reduce((sum, buffer) => sum + buffer.length, 0);
+      if (toDragonflyError(error).code !== 'NO_SPACE' || !(await this.#relieve(bytes))) throw error;
+      await writeFully(fd, buffers, position);
+    }
   }
 
   /** Another file now has this name: new users open that one, present users keep the old one. */

@@ -32,3 +32,5 @@ export const maxMarks = 1024;
 
 /** Longest time a device or FIFO that is the output of a download may take; its reader may be a slow program, or gone. */
 export const specialOutputTimeoutMs = 3_600_000;
+/** The collector looks whether others have to go at the latest when so much has come in since it last did. */
+export const maxUnseenGrowthBytes = 64 * 2 ** 20;

@@ -40,6 +40,8 @@ export interface OpenPiece extends PieceRecord, Disposable {
 export interface TaskHost {
   readonly metadata: Metadata;
   readonly clock: AgeClock;
+  /** The disk is full: frees so many bytes of others; false when it cannot. */
+  relieve(bytes: number): Promise<boolean>;
   /** Committed bytes grew (or shrank) by this many. */
   bytesChanged(delta: number): void;
   used(task: StoredTask): void;
@@ -67,7 +69,7 @@ export class StoredTask {
     this.record = new TaskRecord(row, host.metadata, host.clock);
     this.index = new PieceIndex(row.id, bytes, host.metadata, (delta) => host.bytesChanged(delta));
     this.#uses = new TaskUses(() => host.released(this));
-    this.content = new ContentFile(contentPath);
+    this.content = new ContentFile(contentPath, (bytes) => host.relieve(bytes));
   }
 
   get identity(): StoredIdentity {

@@ -51,6 +51,9 @@ export class TaskStore {
   /** Removed tasks whose rows could not be deleted yet. */
   readonly #undeleted = new Set<string>();
   readonly #removedListeners = new Set<RemovedListener>();
+  readonly #removedListeners = new Set<(task: StoredTask) => void>();
+  readonly #growthListeners = new Set<(bytes: number) => void>();
+  #relief: ((bytes: number) => Promise<boolean>) | undefined;
   readonly #deletions = new Set<Promise<void>>();
   #usageTimer: NodeJS.Timeout | undefined;
   readonly #host: TaskHost;
@@ -70,7 +73,11 @@ export class TaskStore {
     this.#host = {
       metadata,
       clock: this.#clock,
-      bytesChanged: (delta) => (this.#usedBytes += delta),
+      relieve: (bytes) => this.#relief?.(bytes) ?? Promise.resolve(false),
+      bytesChanged: (delta) => {
+        this.#usedBytes += delta;
+        for (const listener of this.#growthListeners) listener(delta);
+      },
       used: (task) => this.#usedSinceFlush.add(task),
       released: (task) => {
         const removal = this.#doomed.get(task);
@@ -160,6 +167,17 @@ export class TaskStore {
   onRemoved(listener: RemovedListener): () => void {
     this.#removedListeners.add(listener);
     return () => this.#removedListeners.delete(listener);
+  }
+
+  /** Who frees disk space when a write finds none; it resolves with whether it did. */
+  onDiskFull(relief: (bytes: number) => Promise<boolean>): void {
+    this.#relief = relief;
+  }
+
+  /** Called synchronously whenever the store holds more bytes (or, negative, fewer). Returns how to stop. */
+  onGrowth(listener: (bytes: number) => void): () => void {
+    this.#growthListeners.add(listener);
+    return () => this.#growthListeners.delete(listener);
   }
 
   /** Resolves when what was left by an unclean stop is verified. */
