@@ -119,6 +119,10 @@ export const dfdaemonConfigSchema = z.object({
     pieceDownloadTimeout: timerMs('30s').describe('deadline of one piece from one parent'),
     watchdogTimeout: ignored,
     prefetch: z.boolean().default(false).describe('with a range: fetch the rest of the content in the background'),
+    filteredQueryParams: z
+      .array(z.string())
+      .default([])
+      .describe('query parameters that sign URLs here, left out of every identity beside those known to every release'),
     finishAbandoned: z.boolean().default(false).describe('go on with a download after its last reader has left'),
     concurrentPieceCount: z.int().min(1).max(256).default(16).describe('pieces of one task asked for at a time'),
     originConnections: z

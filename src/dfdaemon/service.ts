@@ -292,6 +292,7 @@ export class DfdaemonService implements Closable {
       uploads,
       nodeLocal,
       hostId: identity.hostId,
+      filteredQueryParams: config.download.filteredQueryParams,
       readHost,
       piecePort: () => ({ ip: identity.ip, port: pieceServer.port, tls: security.pieceServer !== undefined }),
     };
@@ -314,6 +315,7 @@ export class DfdaemonService implements Closable {
     if (config.proxy.enable) {
       const proxy = await ProxyServer.create({
         config: { ...config.proxy, prefetch: config.proxy.prefetch || config.download.prefetch },
+        filteredQueryParams: config.download.filteredQueryParams,
         engine,
         sources,
         trust: await this.#trust(),

@@ -321,10 +321,9 @@ class PeerStream {
     this.#end();
   }
 
-  /** A seed was refused for want of credentials that never leave the asking host: that host may try itself. */
+  /** Refused for its credentials, which never leave the host: any other host may have better ones, and asks itself. */
   #lacksCredentials(): boolean {
-    const statusCode = this.#originError?.details?.statusCode ?? 0;
-    return this.#labels.host_type === 'super' && [401, 403, 407].includes(statusCode);
+    return [401, 403, 407].includes(this.#originError?.details?.statusCode ?? 0);
   }
 
   #noteOriginError({ message, header, statusCode }: Backend): void {

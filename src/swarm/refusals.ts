@@ -35,13 +35,16 @@ export class Refusals {
   /** The origin's answer ends the peers that want something nobody holds. */
   failStranded(task: Task, error: OriginError, nowMs: number): void {
     task.originFailures = 0;
-    for (const peer of Array.from(task.peers.values())) {
-      if (!isDownloading(peer.state) || !lacksHeldByNobody(peer)) continue;
-      this.#passOn(peer, error);
-      peer.state = nextPeerState(peer.state, 'DownloadFailed');
-      this.#membership.remove(peer, nowMs);
-    }
+    for (const peer of Array.from(task.peers.values())) this.failIfStranded(peer, error, nowMs);
     if (task.state === 'Running') task.state = nextTaskState(task.state, 'DownloadFailed');
+  }
+
+  /** The origin's answer to this peer alone: others have credentials of their own. */
+  failIfStranded(peer: Peer, error: OriginError, nowMs: number): void {
+    if (!isDownloading(peer.state) || !lacksHeldByNobody(peer)) return;
+    this.#passOn(peer, error);
+    peer.state = nextPeerState(peer.state, 'DownloadFailed');
+    this.#membership.remove(peer, nowMs);
   }
 
   /** Ends the peers that waited too long for a parent while nobody is at the origin. */

@@ -235,6 +235,7 @@ export class Swarm {
     if (peer.lease) this.#origin.end(peer.lease, nowMs);
     if (failure.permanent || task.originFailures >= this.limits.originAttempts)
       this.#refusals.failStranded(task, failure.error, nowMs);
+    else if (refused) this.#refusals.failIfStranded(peer, failure.error, nowMs);
     return this.#settle([task], nowMs);
   }
 

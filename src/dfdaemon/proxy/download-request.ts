@@ -1,6 +1,7 @@
 /** What is asked of the engine for one request: its headers decide first, then the rule that matched, then the configuration. */
-import { defaultFilteredQueryParams } from '../../core/ids.ts';
+import { defaultFilteredQueryParams } from '../../core/signed-urls.ts';
 import type { DownloadRequest } from '../task/open-task.ts';
+import { withOwnIdentity } from '../task/own-identity.ts';
 import type { Exchange } from './exchange.ts';
 import { downloadHeader } from './header.ts';
 import { registryPath } from './registry-path.ts';
@@ -10,6 +11,8 @@ export interface DownloadDefaults {
   readonly application: string | undefined;
   readonly priority: number | undefined;
   readonly filteredQueryParams: readonly string[];
+  /** Left out whatever else is named. */
+  readonly clusterFilteredQueryParams: readonly string[];
   readonly prefetch: boolean;
   readonly disableBackToSource: boolean;
   readonly blobDigestAsId: boolean;
@@ -23,8 +26,9 @@ export function downloadRequestFor(
 ): DownloadRequest {
   const { caller, options, url, header, trust } = exchange;
   const path = registryPath(url.pathname);
-  const named = options.filteredQueryParams ?? ruleParams ?? defaults.filteredQueryParams;
-  return {
+  const configured = [...(ruleParams ?? defaults.filteredQueryParams), ...defaults.clusterFilteredQueryParams];
+  const named = options.filteredQueryParams ?? configured;
+  const request: DownloadRequest = {
     caller,
     url: url.href,
     header: downloadHeader(header),
@@ -35,11 +39,14 @@ export function downloadRequestFor(
     application: options.application ?? defaults.application,
     priority: options.priority ?? defaults.priority,
     // one identity with the command line, whose default list is always left out
-    filteredQueryParams: [...new Set([...named, ...defaultFilteredQueryParams])],
+    filteredQueryParams: [
+      ...new Set([...named, ...defaults.clusterFilteredQueryParams, ...defaultFilteredQueryParams]),
+    ],
     pieceLengthBytes: options.pieceLengthBytes,
     contentForCalculatingTaskId: options.contentForCalculatingTaskId,
     blobDigestAsId: options.blobDigestAsId ?? defaults.blobDigestAsId,
     prefetch: header['range'] === undefined ? false : (options.prefetch ?? defaults.prefetch),
     disableBackToSource: defaults.disableBackToSource,
   };
+  return withOwnIdentity(request, { filteredQueryParams: configured, headers: false });
 }

@@ -38,6 +38,8 @@ import { Upstream } from './upstream.ts';
 
 export interface ProxyServerOptions {
   readonly config: ProxyConfig;
+  /** What this cluster leaves out of every URL. */
+  readonly filteredQueryParams: readonly string[];
   readonly engine: TaskOpener;
   readonly sources: Origins;
   readonly egress?: EgressRules | undefined;
@@ -106,7 +108,7 @@ export class ProxyServer implements Closable {
       config.security.insecure ? undefined : await ownTls(config.security),
     );
     server.maxConnections = proxyLimits.connections;
-    const defaults = downloadDefaults(config, settings);
+    const defaults = downloadDefaults(config, settings, options.filteredQueryParams);
     const handler = new RequestHandler({
       mirror: settings.mirror,
       mirrorTrust: await trustOf(settings.mirror),
@@ -316,12 +318,17 @@ async function pemOf(textOrPath: string): Promise<string> {
   }
 }
 
-function downloadDefaults(config: ProxyConfig, settings: ProxySettings): DownloadDefaults {
+function downloadDefaults(
+  config: ProxyConfig,
+  settings: ProxySettings,
+  clusterFilteredQueryParams: readonly string[],
+): DownloadDefaults {
   return {
     tag: config.defaultTag || undefined,
     application: config.defaultApplication || undefined,
     priority: config.defaultPriority,
     filteredQueryParams: config.defaultFilter.split('&').filter((name) => name !== ''),
+    clusterFilteredQueryParams,
     prefetch: config.prefetch,
     disableBackToSource: config.disableBackToSource,
     blobDigestAsId: settings.mirror.blobDigestAsId,

@@ -9,6 +9,7 @@ import type { Download } from '../../rpc/generated/common/v2/common.ts';
 import type { DownloadTaskResponse } from '../../rpc/generated/dfdaemon/v2/dfdaemon.ts';
 import type { TaskStore } from '../storage/task-store.ts';
 import type { TaskEngine } from '../task/engine.ts';
+import { withOwnIdentity } from '../task/own-identity.ts';
 import type { FinishedPiece } from '../task/open-task.ts';
 import { startedResponse, toDownloadRequest, toPiece, toReceiptMessage } from './messages.ts';
 
@@ -19,6 +20,8 @@ export interface DownloadStreamOptions {
   readonly engine: TaskEngine;
   readonly store: TaskStore;
   readonly hostId: string;
+  /** What the operator leaves out of URLs. */
+  readonly filteredQueryParams: readonly string[];
   /** Places the finished content; absent where callers may not name paths. */
   readonly placeOutput?: (output: { taskId: string; download: Download; signal: AbortSignal }) => Promise<void>;
 }
@@ -28,10 +31,15 @@ export async function* downloadStream(
   context: CallContext,
   options: DownloadStreamOptions,
 ): AsyncGenerator<DownloadTaskResponse> {
-  const { engine, store, hostId, placeOutput } = options;
+  const { engine, store, hostId, filteredQueryParams, placeOutput } = options;
   // A call from another node is the scheduler's: peers wait for the pieces, whatever becomes of the scheduler.
   const caller = asker(context.caller, download?.remoteIp);
-  const request = { ...toDownloadRequest(download, caller), finishAbandoned: caller.kind !== 'local' };
+  const asked = {
+    ...toDownloadRequest(download, caller, filteredQueryParams),
+    finishAbandoned: caller.kind !== 'local',
+  };
+  const decided = caller.kind === 'member'; // where the user's request came in
+  const request = decided ? asked : withOwnIdentity(asked, { filteredQueryParams, headers: true });
   using deadline = deadlineSignal(context.signal, Math.min(request.timeoutMs ?? maxTimeoutMs, maxTimeoutMs));
   const { signal } = deadline;
   await using task = await engine.open(request, signal);

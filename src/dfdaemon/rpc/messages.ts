@@ -1,5 +1,6 @@
 /** Between the messages of the protocol and the values of this daemon. */
 import { DragonflyError } from '../../core/errors.ts';
+import { defaultFilteredQueryParams } from '../../core/signed-urls.ts';
 import { pieceSpan, piecesOfRange } from '../../core/piece-layout.ts';
 import type { Caller } from '../../rpc/caller.ts';
 import { Piece, TrafficType, type Download } from '../../rpc/generated/common/v2/common.ts';
@@ -11,7 +12,12 @@ import type {
 import type { StoredTask } from '../storage/stored-task.ts';
 import type { DownloadRequest, FinishedPiece, OpenTask, Receipt } from '../task/open-task.ts';
 
-export function toDownloadRequest(download: Download | undefined, caller: Caller): DownloadRequest {
+/** @param operatorParams query parameters left out of every URL, beside those the request or the default names. */
+export function toDownloadRequest(
+  download: Download | undefined,
+  caller: Caller,
+  operatorParams: readonly string[] = [],
+): DownloadRequest {
   if (!download) throw new DragonflyError('INVALID_ARGUMENT', 'the request names no download');
   const { range, timeout, hdfs, huggingFace, modelScope, openCsg } = download;
   const hub = huggingFace ?? modelScope ?? openCsg;
@@ -28,7 +34,10 @@ export function toDownloadRequest(download: Download | undefined, caller: Caller
     ...(download.tag !== undefined && download.tag !== '' && { tag: download.tag }),
     ...(download.application !== undefined && download.application !== '' && { application: download.application }),
     priority: download.priority,
-    ...(download.filteredQueryParams.length > 0 && { filteredQueryParams: download.filteredQueryParams }),
+    filteredQueryParams: [
+      ...(download.filteredQueryParams.length > 0 ? download.filteredQueryParams : defaultFilteredQueryParams),
+      ...operatorParams,
+    ],
     ...(download.pieceLength !== undefined && { pieceLengthBytes: download.pieceLength }),
     ...(download.contentForCalculatingTaskId !== undefined && {
       contentForCalculatingTaskId: download.contentForCalculatingTaskId,

@@ -27,6 +27,8 @@ export interface ServiceOptions {
   readonly schedulers: Schedulers;
   readonly sources: Sources;
   readonly hostId: string;
+  /** What the operator leaves out of URLs. */
+  readonly filteredQueryParams: readonly string[];
   readonly uploads: UploadDesk;
   readonly nodeLocal: NodeLocal;
   readonly piecePort: () => PiecePort;

@@ -8,6 +8,7 @@
 import { formatDigest, parseDigest } from '../../core/digest.ts';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { minPieceLengthBytes } from '../../core/piece-layout.ts';
+import { isSecretHeader } from '../../core/redact.ts';
 import { PieceSet } from '../../swarm/piece-set.ts';
 import type { SourceObject } from '../source/source.ts';
 import type { PieceRecord } from '../storage/metadata.ts';
@@ -58,6 +59,7 @@ export class Download {
   #remotePieces = 0;
   #generation = 0;
   #rangesSupported = false;
+  #originRefused = false;
 
   constructor(context: DownloadContext, stored: StoredTask, request: DownloadRequest, peerId: string) {
     this.taskId = stored.id;
@@ -194,9 +196,18 @@ export class Download {
           this.#learnLayout({ contentLengthBytes: 0, pieceLengthBytes: minPieceLengthBytes, responseHeader: {} });
         },
         lost: () => this.#watchStarvation(),
-        refused: (error) => this.#fail(error),
+        refused: (error) => this.#refused(error),
       },
     });
+  }
+
+  /** What the origin said to others is no answer to who has credentials of its own. */
+  #refused(error: DragonflyError): void {
+    const { header, objectStorage, hub, hdfs, disableBackToSource } = this.#request;
+    const credentials = objectStorage ?? hub?.token ?? hdfs ?? Object.keys(header).find(isSecretHeader);
+    const asks = credentials !== undefined && disableBackToSource !== true && !this.#originRefused;
+    if (error.code !== 'SOURCE_STATUS' || !asks) return this.#fail(error);
+    if (this.#state === 'running' && !this.#origin.active) this.#fetchFromOrigin({ id: '', first: 0, end: undefined });
   }
 
   #learnLayout(facts: Parameters<ExchangeEvents['layout']>[0]): void {
@@ -279,6 +290,7 @@ export class Download {
   }
 
   #originFailed(lease: OriginLease, error: DragonflyError): void {
+    this.#originRefused = true;
     this.#keeper.session?.leaseFailed(lease, error, isTemporary(error));
     if (error.code === 'NO_SPACE' || error.code === 'STORAGE' || error.code === 'SOURCE_CHANGED')
       return this.#fail(error);

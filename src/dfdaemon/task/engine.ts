@@ -18,6 +18,7 @@ import { Download } from './download.ts';
 import type { NodeLocal } from './node-local.ts';
 import type { DownloadContext } from './download-context.ts';
 import type { DownloadRequest, OpenTask, Receipt } from './open-task.ts';
+import { apartFrom } from './own-identity.ts';
 import { ReceiptBuilder } from './receipt-builder.ts';
 import { PieceAnnouncer } from './piece-announcer.ts';
 import { Subscription } from './subscription.ts';
@@ -40,7 +41,12 @@ export interface EngineOptions {
   readonly onFailure: (error: DragonflyError) => void;
 }
 
+/** So often somebody else's refusal makes a request start anew. */
+const joinAttempts = 5;
+
 interface Running {
+  /** Whose headers the origin sees. */
+  readonly request: DownloadRequest;
   readonly download: Download;
   readonly readers: Map<Subscription, number | undefined>;
 }
@@ -73,10 +79,12 @@ export class TaskEngine implements Closable {
    * Resolves when the metadata of the content is known. Errors: those of the origin, NOT_FOUND or PERMISSION_DENIED by the
    * scheduler, PERMISSION_DENIED by the block list, RANGE_NOT_SATISFIABLE, RESOURCE_EXHAUSTED when too many downloads run, the signal's reason.
    */
-  async open(request: DownloadRequest, signal: AbortSignal): Promise<OpenTask> {
+  async open(asked: DownloadRequest, signal: AbortSignal): Promise<OpenTask> {
     if (this.#closed) throw new DragonflyError('UNAVAILABLE', 'the daemon is stopping');
-    this.#options.admit(request);
-    this.#options.context.sources.requireSupported(request.url);
+    this.#options.admit(asked);
+    this.#options.context.sources.requireSupported(asked.url);
+    const namesake = this.#options.store.get(this.taskIdOf(asked));
+    const request = namesake ? apartFrom(asked, namesake.identity.url) : asked;
     this.#requireReach(request);
     const taskId = this.taskIdOf(request);
     await this.#stopped(taskId, signal);
@@ -95,8 +103,23 @@ export class TaskEngine implements Closable {
     await this.#options.nodeLocal.check(request.url); // what it finds is known from here on
     await this.#stopped(taskId, signal);
     this.#requireReach(request);
-    const running = this.#running.get(taskId) ?? this.#start(taskId, request);
+    for (let attempt = 1; ; attempt += 1) {
+      const joined = this.#running.get(taskId);
+      try {
+        return await this.#join(joined ?? this.#start(taskId, request), request, signal);
+      } catch (error) {
+        // The origin's answer to somebody else's request is no answer to this one.
+        const own = !joined || sameRequest(joined.request, request);
+        if (own || attempt >= joinAttempts || toDragonflyError(error).code !== 'SOURCE_STATUS') throw error;
+        await joined.download.ended.catch(() => undefined);
+        signal.throwIfAborted();
+      }
+    }
+  }
+
+  async #join(running: Running, request: DownloadRequest, signal: AbortSignal): Promise<OpenTask> {
     if (running.readers.size >= daemonLimits.subscribersPerTask) {
+      const { taskId } = running.download;
       throw new DragonflyError('RESOURCE_EXHAUSTED', `task ${taskId} already has ${running.readers.size} readers`);
     }
     const task = await this.#subscribe(running, request, signal);
@@ -230,7 +253,7 @@ export class TaskEngine implements Closable {
       effective,
       peerId(identity.ip, identity.hostname, identity.isSeed),
     );
-    const running: Running = { download, readers: new Map() };
+    const running: Running = { request, download, readers: new Map() };
     this.#running.set(taskId, running);
     const trace = new Trace('download', { 'dragonfly.task_id': taskId, 'dragonfly.peer_id': download.peerId });
     download.ended.then(
@@ -288,6 +311,13 @@ export class TaskEngine implements Closable {
       throw error;
     }
   }
+}
+
+/** The origin would see the same request. */
+function sameRequest(one: DownloadRequest, other: DownloadRequest): boolean {
+  const visible = ({ url, header, objectStorage, hdfs, hub }: DownloadRequest): string =>
+    JSON.stringify([url, Object.entries(header).sort(), objectStorage, hdfs, hub]);
+  return visible(one) === visible(other);
 }
 
 /** Everything the request wants is on disk and verified. */
