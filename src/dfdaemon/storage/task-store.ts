@@ -51,7 +51,6 @@ export class TaskStore {
   /** Removed tasks whose rows could not be deleted yet. */
   readonly #undeleted = new Set<string>();
   readonly #removedListeners = new Set<RemovedListener>();
-  readonly #removedListeners = new Set<(task: StoredTask) => void>();
   readonly #growthListeners = new Set<(bytes: number) => void>();
   #relief: ((bytes: number) => Promise<boolean>) | undefined;
   readonly #deletions = new Set<Promise<void>>();
