@@ -246,6 +246,7 @@ export class DfdaemonService implements Closable {
       logger,
     });
     const blockList = new BlockList();
+    const { filteredQueryParams } = config.download;
     const engine: TaskEngine = new TaskEngine({
       store,
       identity,
@@ -253,10 +254,7 @@ export class DfdaemonService implements Closable {
       nodeLocal,
       disableBackToSource: config.scheduler.disableAutoBackSource,
       finishAbandoned: config.download.finishAbandoned,
-      onCacheHit: () => {
-        metrics.cacheHit();
-        idleWatch.used();
-      },
+      onCacheHit: () => (metrics.cacheHit(), idleWatch.used()),
       onFailure: (error) => metrics.failed(error),
       onReceipt: (receipt) => {
         metrics.count(receipt);
@@ -292,7 +290,7 @@ export class DfdaemonService implements Closable {
       uploads,
       nodeLocal,
       hostId: identity.hostId,
-      filteredQueryParams: config.download.filteredQueryParams,
+      filteredQueryParams,
       readHost,
       piecePort: () => ({ ip: identity.ip, port: pieceServer.port, tls: security.pieceServer !== undefined }),
     };
@@ -315,7 +313,7 @@ export class DfdaemonService implements Closable {
     if (config.proxy.enable) {
       const proxy = await ProxyServer.create({
         config: { ...config.proxy, prefetch: config.proxy.prefetch || config.download.prefetch },
-        filteredQueryParams: config.download.filteredQueryParams,
+        filteredQueryParams,
         engine,
         sources,
         trust: await this.#trust(),

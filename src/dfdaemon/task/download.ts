@@ -8,22 +8,22 @@
 import { formatDigest, parseDigest } from '../../core/digest.ts';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { minPieceLengthBytes } from '../../core/piece-layout.ts';
-import { isSecretHeader } from '../../core/redact.ts';
 import { PieceSet } from '../../swarm/piece-set.ts';
 import type { SourceObject } from '../source/source.ts';
 import type { PieceRecord } from '../storage/metadata.ts';
 import type { Lease, StoredTask } from '../storage/stored-task.ts';
 import { ContentCheck } from './content-check.ts';
 import type { DownloadContext } from './download-context.ts';
+import { mayAskItself } from './own-identity.ts';
 import type { DownloadRequest, Receipt } from './open-task.ts';
 import { OriginDuty } from './origin-duty.ts';
 import { isTemporary } from './origin-stream.ts';
-import { ParentLink } from './parent-link.ts';
-import { PieceExchange, type ExchangeEvents, type PieceFailure } from './piece-exchange.ts';
+import { openExchange } from './open-exchange.ts';
+import type { PieceExchange, ExchangeEvents, PieceFailure } from './piece-exchange.ts';
 import { ReceiptBuilder } from './receipt-builder.ts';
 import { patienceMs, StarvationWatch } from './starvation-watch.ts';
 import { toRegistration } from './registration.ts';
-import type { OriginLease } from './scheduler-session.ts';
+import { wholeTask, type OriginLease } from './scheduler-session.ts';
 import { SessionKeeper } from './session-keeper.ts';
 import type { TaskRate } from './traffic-shaper.ts';
 
@@ -75,18 +75,8 @@ export class Download {
     this.#receipt = new ReceiptBuilder({ taskId: stored.id, peerId, url: request.url });
     this.#receipt.local(stored.bytes);
     this.#ended.promise.catch(() => undefined);
-    const { hostId, pieces, concurrentPieceCount, pieceTimeoutMs, logger } = context;
-    this.#exchange = new PieceExchange({
-      taskId: stored.id,
-      hostId,
-      stored,
-      pieces,
-      concurrentPieceCount,
-      pieceTimeoutMs,
-      limiters: () => this.rate.fromPeers,
-      logger,
-      openLink: (parent, news, missing) =>
-        new ParentLink(parent, { taskId: stored.id, hostId, sync: context.syncPieces, news, missing, logger }),
+    this.#exchange = openExchange(context, stored, {
+      rate: this.rate,
       events: {
         layout: (facts) => this.#learnLayout(facts),
         parentFailed: (id, piece, reason) => this.#parentFailed(id, piece, reason),
@@ -203,11 +193,8 @@ export class Download {
 
   /** What the origin said to others is no answer to who has credentials of its own. */
   #refused(error: DragonflyError): void {
-    const { header, objectStorage, hub, hdfs, disableBackToSource } = this.#request;
-    const credentials = objectStorage ?? hub?.token ?? hdfs ?? Object.keys(header).find(isSecretHeader);
-    const asks = credentials !== undefined && disableBackToSource !== true && !this.#originRefused;
-    if (error.code !== 'SOURCE_STATUS' || !asks) return this.#fail(error);
-    if (this.#state === 'running' && !this.#origin.active) this.#fetchFromOrigin({ id: '', first: 0, end: undefined });
+    if (this.#originRefused || !mayAskItself(this.#request, error)) return this.#fail(error);
+    if (this.#state === 'running' && !this.#origin.active) this.#fetchFromOrigin(wholeTask);
   }
 
   #learnLayout(facts: Parameters<ExchangeEvents['layout']>[0]): void {
@@ -315,7 +302,7 @@ export class Download {
       { taskId: this.taskId, patienceMs },
       'neither scheduler nor parents give anything: going to the origin',
     );
-    this.#fetchFromOrigin({ id: '', first: 0, end: undefined });
+    this.#fetchFromOrigin(wholeTask);
   }
 
   #patienceMs(): number {
@@ -364,7 +351,7 @@ export class Download {
     this.#remotePieces = 0;
     this.#generation += 1;
     this.#state = 'running';
-    this.#fetchFromOrigin({ id: '', first: 0, end: undefined });
+    this.#fetchFromOrigin(wholeTask);
     this.#signalChange();
   }
 

@@ -316,7 +316,7 @@ export class TaskEngine implements Closable {
 /** The origin would see the same request. */
 function sameRequest(one: DownloadRequest, other: DownloadRequest): boolean {
   const visible = ({ url, header, objectStorage, hdfs, hub }: DownloadRequest): string =>
-    JSON.stringify([url, Object.entries(header).sort(), objectStorage, hdfs, hub]);
+    JSON.stringify([url, Object.entries(header).map(String).sort(), objectStorage, hdfs, hub]);
   return visible(one) === visible(other);
 }
 

@@ -7,6 +7,8 @@
  * Decided where a user's request comes in. What another node asks for on the scheduler's word has been through this.
  */
 import { createHash, scryptSync } from 'node:crypto';
+import type { DragonflyError } from '../../core/errors.ts';
+import { isSecretHeader } from '../../core/redact.ts';
 import { blobDigest, canonicalUrl, parseUrl } from '../../core/ids.ts';
 import { defaultFilteredQueryParams, signatureParams } from '../../core/signed-urls.ts';
 import type { DownloadRequest } from './open-task.ts';
@@ -53,12 +55,22 @@ export function withOwnIdentity(request: DownloadRequest, rules: IdentityRules):
   const digest = request.blobDigestAsId === false ? undefined : blobDigest(request.url);
   if (digest !== undefined) return request; // whatever is asked, these are the bytes
   const secrets = ownSecrets(request, rules);
+  const hubAt = request.hub?.baseUrl ?? '';
   const filters = ownFilters(request, rules);
   const { tag = '', application = '', hub } = request;
   const odd = [tag, application, hub?.revision ?? ''].some((part) => !plainPart.test(part));
-  if (secrets.length === 0 && filters.length === 0 && !odd) return request;
+  if (secrets.length === 0 && filters.length === 0 && hubAt === '' && !odd) return request;
   const url = canonicalUrl(request.url, request.filteredQueryParams ?? defaultFilteredQueryParams);
-  const identity = { url, filters, secrets, tag, application, hub: hub?.revision, piece: request.pieceLengthBytes };
+  const identity = {
+    url,
+    filters,
+    secrets,
+    tag,
+    application,
+    hub: hub?.revision,
+    hubAt,
+    piece: request.pieceLengthBytes,
+  };
   return {
     ...request,
     contentForCalculatingTaskId: textFor(identity, secrets.length > 0),
@@ -83,6 +95,13 @@ export function apartFrom(request: DownloadRequest, storedUrl: string): Download
   return { ...request, contentForCalculatingTaskId: textFor(identity, false) };
 }
 
+/** It brings credentials of its own to an origin that has refused others. */
+export function mayAskItself(request: DownloadRequest, error: DragonflyError): boolean {
+  const { header, objectStorage, hub, hdfs, disableBackToSource } = request;
+  const credentials = objectStorage ?? hub?.token ?? hdfs ?? Object.keys(header).find(isSecretHeader);
+  return error.code === 'SOURCE_STATUS' && credentials !== undefined && disableBackToSource !== true;
+}
+
 /** Parameters in the URL that only this caller leaves out. */
 function ownFilters(request: DownloadRequest, rules: IdentityRules): string[] {
   if (request.filteredQueryParams === undefined) return [];
@@ -94,11 +113,10 @@ function ownFilters(request: DownloadRequest, rules: IdentityRules): string[] {
 
 /** Pairs that may hold credentials. */
 function ownSecrets(request: DownloadRequest, { headers }: IdentityRules): string[][] {
-  const { objectStorage = {}, hdfs, hub } = request;
+  const { objectStorage = {}, hdfs } = request;
   const pairs = [
     ...Object.entries(objectStorage).map(([name, value]) => [`storage ${name}`, String(value ?? '')]),
     ['hdfs', hdfs?.delegationToken ?? ''],
-    ['hub', hub?.baseUrl ?? ''],
   ];
   if (headers) {
     for (const [name, value] of Object.entries(request.header)) {
@@ -107,7 +125,9 @@ function ownSecrets(request: DownloadRequest, { headers }: IdentityRules): strin
       pairs.push([lower, value.trim()]);
     }
   }
-  return pairs.filter(([, value]) => value !== '' && value !== 'false').sort();
+  return pairs
+    .filter(([, value]) => value !== '' && value !== 'false')
+    .toSorted((a, b) => (String(a) < String(b) ? -1 : 1));
 }
 
 /**

@@ -28,6 +28,9 @@ export interface OriginLease {
   readonly end: number | undefined;
 }
 
+/** For who goes to the origin without the scheduler's word. */
+export const wholeTask: OriginLease = { id: '', first: 0, end: undefined };
+
 export interface SessionEvents {
   /** A scheduler has taken the stream. */
   connected(): void;

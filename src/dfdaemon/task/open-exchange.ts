@@ -1,0 +1,27 @@
+/** The exchange of one download with its parents, with what every download of this daemon works with. */
+import type { StoredTask } from '../storage/stored-task.ts';
+import type { DownloadContext } from './download-context.ts';
+import { ParentLink } from './parent-link.ts';
+import { PieceExchange, type ExchangeEvents } from './piece-exchange.ts';
+import type { TaskRate } from './traffic-shaper.ts';
+
+export function openExchange(
+  context: DownloadContext,
+  stored: StoredTask,
+  { rate, events }: { readonly rate: TaskRate; readonly events: ExchangeEvents },
+): PieceExchange {
+  const { hostId, pieces, syncPieces, concurrentPieceCount, pieceTimeoutMs, logger } = context;
+  return new PieceExchange({
+    taskId: stored.id,
+    hostId,
+    stored,
+    pieces,
+    concurrentPieceCount,
+    pieceTimeoutMs,
+    limiters: () => rate.fromPeers,
+    logger,
+    openLink: (parent, news, missing) =>
+      new ParentLink(parent, { taskId: stored.id, hostId, sync: syncPieces, news, missing, logger }),
+    events,
+  });
+}
