@@ -132,7 +132,8 @@ export class Collector {
   /** A write found no space: the promise of a length has made none. */
   async #relieve(bytes: number): Promise<boolean> {
     try {
-      return (await this.#inTurn(() => this.#evict(bytes))).removedTasks > 0;
+      await this.#inTurn(() => this.#evict(bytes));
+      return (await this.#diskSpace()).availableBytes >= bytes;
     } catch {
       return false; // the write's own error says more
     }
