@@ -34,6 +34,9 @@ export const daemonLimits = {
   resolvedNames: 4096,
   resolvedNameMs: 60_000,
   resolveNameMs: 250,
+  /** A scheduler of the original is told of so many finished tasks, one by one; seeds tell it of the rest when it asks. */
+  heldToldOneByOne: 1000,
+  heldTimeoutMs: 10_000,
   /** Receipts kept for `dfctl` and the log. */
   receipts: 1000,
 } as const;

@@ -14,8 +14,11 @@ import { backOffMs } from '../rpc/back-off.ts';
 import type { Channels } from '../rpc/channels.ts';
 import type { Host, Task } from '../rpc/generated/common/v2/common.ts';
 import type { AnnouncePeerRequest, TaskHolding } from '../rpc/generated/scheduler/v2/scheduler.ts';
-import { SchedulerRing, type PeerStream, type SchedulerResult } from '../rpc/scheduler-ring.ts';
+import { SchedulerRing, type OpenStreamOptions, type PeerStream, type SchedulerResult } from '../rpc/scheduler-ring.ts';
 import { daemonLimits } from './limits.ts';
+import type { StoredTask } from './storage/stored-task.ts';
+import { announceHeld } from './task/announce-held.ts';
+import { toHeldRegistration } from './task/registration.ts';
 
 export interface SchedulersOptions {
   readonly channels: Channels;
@@ -23,6 +26,9 @@ export interface SchedulersOptions {
   readonly readHost: () => Promise<Host>;
   /** Tasks this node holds whole or in part, once what an unclean stop left is verified. */
   readonly holdings: () => Promise<TaskHolding[]>;
+  /** Finished tasks, those used last first. */
+  readonly held: () => Promise<readonly StoredTask[]>;
+  readonly newPeerId: () => string;
   readonly announceIntervalMs: number;
   /** A scheduler failed: the list may be out of date. */
   readonly onFailure: () => void;
@@ -41,6 +47,8 @@ export class Schedulers implements Closable {
   /** Instance name by address, of the schedulers that have taken this host; empty for one of the original. */
   readonly #instances = new Map<string, string>();
   readonly #held = new Set<string>();
+  /** Schedulers of the original whose health is watched. */
+  readonly #watched = new Set<string>();
   readonly #controller = new AbortController();
   /** Calls under way, by task. */
   readonly #forgetting = new Map<string, Promise<void>>();
@@ -90,10 +98,43 @@ export class Schedulers implements Closable {
   async openPeerStream(
     taskId: string,
     requests: AsyncIterable<AnnouncePeerRequest>,
-    signal: AbortSignal,
+    options: OpenStreamOptions,
   ): Promise<PeerStream> {
     if (this.#instances.size === 0 && this.#ring.addresses.length > 0) await this.announce();
-    return this.#ring.openPeerStream(taskId, requests, signal);
+    try {
+      return await this.#ring.openPeerStream(taskId, requests, options);
+    } catch (error) {
+      // One of the original that has forgotten this host; another registration follows.
+      if (toDragonflyError(error).code === 'NOT_FOUND') await this.announce();
+      throw error;
+    }
+  }
+
+  /** The scheduler that a caller is: by the address it names, else by where it calls from; undefined for anybody else. */
+  callingScheduler({ named, host }: { named: string | undefined; host: string }): string | undefined {
+    const { addresses } = this.#ring;
+    if (named !== undefined && addresses.includes(named)) return named;
+    const there = addresses.filter((address) => hostOf(address) === host);
+    return there.length === 1 ? there[0] : undefined;
+  }
+
+  /**
+   * Tells a task's scheduler of the original that this node holds it whole: it would send the next peer to the origin. Does nothing
+   * where the scheduler is of this implementation, which is told after a restart. Never throws.
+   */
+  async tellHeld(task: StoredTask, scheduler: string | undefined): Promise<void> {
+    const owner = scheduler ?? this.#ring.owners(task.id)[0]?.address;
+    if (owner === undefined || this.#instances.get(owner) !== '') return;
+    const { hostId, newPeerId, logger } = this.#options;
+    const signal = AbortSignal.any([this.#controller.signal, AbortSignal.timeout(daemonLimits.heldTimeoutMs)]);
+    try {
+      const ids = { hostId, taskId: task.id, peerId: newPeerId() };
+      await announceHeld(ids, toHeldRegistration(task), (requests) =>
+        this.#ring.openPeerStream(task.id, requests, { signal, prefer: owner }),
+      );
+    } catch (error) {
+      logger.debug({ taskId: task.id, error: toDragonflyError(error).message }, 'could not tell what this node holds');
+    }
   }
 
   /** What the task's scheduler knows of it. */
@@ -163,11 +204,39 @@ export class Schedulers implements Closable {
     }
     const known = this.#instances.get(address);
     this.#instances.set(address, instance);
-    if (instance === '') return; // of the original: it neither holds hosts nor takes holdings
+    if (instance === '') {
+      if (!this.#watched.has(address)) void this.#watch(address);
+      if (known === undefined) void this.#tellHoldings(address);
+      return;
+    }
     if (!this.#held.has(address)) void this.#hold(address);
     if (known === instance) return;
     this.#options.logger.info({ scheduler: address }, 'announced to the scheduler');
     void this.#announceHoldings(address);
+  }
+
+  /** One of the original names no instance: that its connection breaks says that it may have forgotten everything. */
+  async #watch(address: string): Promise<void> {
+    this.#watched.add(address);
+    try {
+      await this.#ring.watchHealth(address, this.#controller.signal);
+    } catch (error) {
+      const { code, message } = toDragonflyError(error);
+      this.#options.logger.info({ scheduler: address, reason: message }, 'lost the scheduler');
+      if (code === 'UNSUPPORTED') return; // stays in the set: it cannot be watched
+    }
+    this.#watched.delete(address);
+    this.#lost(address);
+  }
+
+  /** Task by task, as the original takes it; those used last first, as many as are worth the time. */
+  async #tellHoldings(address: string): Promise<void> {
+    const { signal } = this.#controller;
+    const held = (await this.#options.held()).filter((task) => this.#ring.owners(task.id)[0]?.address === address);
+    for (const task of held.slice(0, daemonLimits.heldToldOneByOne)) {
+      if (signal.aborted || !this.#instances.has(address)) return;
+      await this.tellHeld(task, address);
+    }
   }
 
   async #hold(address: string): Promise<void> {
@@ -178,6 +247,10 @@ export class Schedulers implements Closable {
       this.#options.logger.info({ scheduler: address, reason: toDragonflyError(error).message }, 'lost the scheduler');
     }
     this.#held.delete(address);
+    this.#lost(address);
+  }
+
+  #lost(address: string): void {
     this.#instances.delete(address);
     if (this.#controller.signal.aborted) return;
     this.#options.onFailure();
@@ -206,4 +279,8 @@ export class Schedulers implements Closable {
         );
     }
   }
+}
+
+function hostOf(address: string): string {
+  return address.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
 }

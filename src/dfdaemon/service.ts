@@ -7,6 +7,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { toDragonflyError } from '../core/errors.ts';
+import { peerId } from '../core/ids.ts';
 import { Owned, type Closable } from '../core/lifecycle.ts';
 import { isOwnAddress } from '../core/own-address.ts';
 import { unknownCaller } from '../rpc/caller.ts';
@@ -241,6 +242,14 @@ export class DfdaemonService implements Closable {
         await store.recovered();
         return holdingsOf(store, engine, { identity, nodeLocal });
       },
+      held: async () => {
+        await store.recovered();
+        const finished = store
+          .list()
+          .filter((task) => task.state === 'finished' && !nodeLocal.isKnown(task.identity.url));
+        return finished.toSorted((a, b) => b.record.row.lastUsedMs - a.record.row.lastUsedMs);
+      },
+      newPeerId: () => peerId(identity.ip, identity.hostname, identity.isSeed),
       announceIntervalMs: config.announcer.schedulerInterval,
       onFailure: () => dynconfig.suspect(),
       logger,
@@ -269,7 +278,7 @@ export class DfdaemonService implements Closable {
         shaper,
         makeRoom: (bytes) => collector.makeRoom(bytes),
         schedulerKinds: () => schedulers.kinds,
-        openPeerStream: (taskId, requests, signal) => schedulers.openPeerStream(taskId, requests, signal),
+        openPeerStream: (taskId, requests, options) => schedulers.openPeerStream(taskId, requests, options),
         syncPieces: ({ ip, port }, request, signal) =>
           createClient(DfdaemonUploadDefinition, channels, hostPort(ip, port)).syncPieces(request, { signal }),
         concurrentPieceCount: config.download.concurrentPieceCount,

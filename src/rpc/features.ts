@@ -9,6 +9,9 @@ export const featuresHeader = 'x-dragonfly-features';
 /** A random text a scheduler makes at its start: a new one means that it has forgotten everything. */
 export const instanceHeader = 'x-dragonfly-instance';
 
+/** The advertised address of the scheduler that calls a seed: the seed registers there. */
+export const schedulerHeader = 'x-dragonfly-scheduler';
+
 /** Batched piece reports, origin leases, exchange parents, bitmaps in SyncPieces, receipts. */
 export const swarmFeature = 'swarm1';
 

@@ -11,6 +11,10 @@ import type { Channels } from './channels.ts';
 import { createClient, type CallOptions, type RpcClient } from './client.ts';
 import { announcesSwarm, instanceHeader } from './features.ts';
 import {
+  HealthCheckResponse_ServingStatus as ServingStatus,
+  HealthDefinition,
+} from './generated/grpc/health/v1/health.ts';
+import {
   SchedulerDefinition,
   type AnnounceHostRequest,
   type AnnouncePeerRequest,
@@ -55,7 +59,20 @@ export interface PeerStream {
   readonly responses: AsyncIterable<AnnouncePeerResponse>;
 }
 
+export interface OpenStreamOptions {
+  readonly signal: AbortSignal;
+  /**
+   * What a scheduler gets that is not known to be of this implementation, in place of the first request: one of the
+   * original has to be told the length of the content.
+   */
+  readonly toOriginal?: (first: AnnouncePeerRequest) => Promise<AnnouncePeerRequest>;
+  /** Asked before the owners of the task, if it is one of the schedulers. */
+  readonly prefer?: string | undefined;
+}
+
 interface Member extends Scheduler {
+  /** As it named itself when a host was announced: empty for one of the original, undefined before. */
+  instance: string | undefined;
   failures: number;
   /** Asked last while this lies ahead. */
   avoidUntilMs: number;
@@ -87,14 +104,17 @@ export class SchedulerRing {
     const members = new Map<string, Member>();
     for (const address of addresses) {
       const client = createClient(SchedulerDefinition, this.#channels, address);
-      members.set(address, this.#members.get(address) ?? { address, client, failures: 0, avoidUntilMs: 0 });
+      members.set(
+        address,
+        this.#members.get(address) ?? { address, client, instance: undefined, failures: 0, avoidUntilMs: 0 },
+      );
     }
     this.#members = members;
     this.#ring = new HashRing(members.keys());
   }
 
   /** In the order to ask for this task: ring order, those that failed a moment ago last. */
-  owners(taskId: string): Scheduler[] {
+  owners(taskId: string): Member[] {
     const nowMs = this.#nowMs();
     const owners = this.#ring.owners(taskId).flatMap((address) => this.#members.get(address) ?? []);
     return [
@@ -152,14 +172,17 @@ export class SchedulerRing {
   async openPeerStream(
     taskId: string,
     requests: AsyncIterable<AnnouncePeerRequest>,
-    signal: AbortSignal,
+    { signal, toOriginal, prefer }: OpenStreamOptions,
   ): Promise<PeerStream> {
     const replay = new Replay(requests);
     let last: unknown;
-    for (const owner of this.owners(taskId)) {
+    const owners = this.owners(taskId);
+    for (const owner of owners.toSorted((a, b) => Number(b.address === prefer) - Number(a.address === prefer))) {
       try {
         await this.#channels.ready(owner.address, { signal });
-        const stream = await openPeerStream(owner, replay.attempt(), signal, this.#openTimeoutMs(owner.address));
+        const attempt = replay.attempt();
+        const sent = toOriginal && !owner.instance ? withFirst(attempt, toOriginal) : attempt;
+        const stream = await openPeerStream(owner, sent, signal, this.#openTimeoutMs(owner.address));
         replay.commit();
         this.markHealthy(owner.address);
         return stream;
@@ -210,6 +233,23 @@ export class SchedulerRing {
     if (!signal.aborted) throw new DragonflyError('UNAVAILABLE', `the scheduler ${address} is shutting down`);
   }
 
+  /**
+   * Watches a scheduler of the original, which has no stream for hosts, by its health service: resolves when the signal
+   * aborts, throws when the scheduler is gone.
+   */
+  async watchHealth(address: string, signal: AbortSignal): Promise<void> {
+    const health = createClient(HealthDefinition, this.#channels, address);
+    try {
+      for await (const { status } of health.watch({ service: '' }, { signal })) {
+        if (status === ServingStatus.NOT_SERVING) break;
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      throw error;
+    }
+    if (!signal.aborted) throw new DragonflyError('UNAVAILABLE', `the scheduler ${address} is shutting down`);
+  }
+
   markFailed(address: string, cause: unknown): void {
     const member = this.#members.get(address);
     if (!member) return;
@@ -237,6 +277,8 @@ export class SchedulerRing {
         try {
           await work(client, { ...options, onMetadata });
           this.markHealthy(address);
+          const member = this.#members.get(address);
+          if (member) member.instance = instance;
           return { address, instance, error: undefined };
         } catch (error) {
           if (options.signal?.aborted !== true) this.markFailed(address, error);
@@ -257,6 +299,15 @@ export class SchedulerRing {
       cause,
       hint: 'Check that the schedulers run and that this host reaches their ports.',
     });
+  }
+}
+
+/** The same messages, the first one changed. */
+async function* withFirst<T>(messages: AsyncIterable<T>, change: (first: T) => Promise<T>): AsyncGenerator<T, void> {
+  let isFirst = true;
+  for await (const message of messages) {
+    yield isFirst ? await change(message) : message;
+    isFirst = false;
   }
 }
 

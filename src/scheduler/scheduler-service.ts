@@ -121,6 +121,7 @@ export class SchedulerService implements Closable {
           : (onFailure) =>
               new SeedDownloads({
                 channels: seedChannels,
+                ownAddress: () => `${bracketed(advertisedIp(config))}:${config.server.advertisePort ?? server.port}`,
                 timeoutMs: seedPeer.taskDownloadTimeout,
                 logger,
                 onFailure,
@@ -306,4 +307,8 @@ function outwardIp(allowV6: boolean): string {
   const v4 = outward.find((address) => address.family === 'IPv4');
   const v6 = allowV6 ? outward.find((address) => address.family === 'IPv6') : undefined;
   return (v6 ?? v4)?.address ?? '127.0.0.1';
+}
+
+function bracketed(ip: string): string {
+  return ip.includes(':') ? `[${ip}]` : ip;
 }

@@ -4,12 +4,15 @@ import type { Closable } from '../core/lifecycle.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Channels } from '../rpc/channels.ts';
 import { createClient } from '../rpc/client.ts';
+import { schedulerHeader } from '../rpc/features.ts';
 import type { Download, Host } from '../rpc/generated/common/v2/common.ts';
 import { DfdaemonUploadDefinition } from '../rpc/generated/dfdaemon/v2/dfdaemon.ts';
 import { maxSeedDownloads } from './limits.ts';
 
 export interface SeedDownloadsOptions {
   readonly channels: Channels;
+  /** Of this scheduler, as daemons know it. */
+  readonly ownAddress: () => string;
   readonly timeoutMs: number;
   readonly logger: Logger;
   /** Never called from within `start`. */
@@ -44,7 +47,7 @@ export class SeedDownloads implements Closable {
   }
 
   async #run(taskId: string, seed: Host, download: Download): Promise<void> {
-    const { channels, timeoutMs, logger, onFailure, onResult } = this.#options;
+    const { channels, ownAddress, timeoutMs, logger, onFailure, onResult } = this.#options;
     const { signal } = this.#controller;
     try {
       await Promise.resolve(); // the swarm is in the middle of handing out decisions
@@ -55,7 +58,8 @@ export class SeedDownloads implements Closable {
       await channels.ready(address, { signal });
       const client = createClient(DfdaemonUploadDefinition, channels, address);
       // The stream is only followed to its end: what the seed holds it tells as a peer of its own.
-      for await (const _progress of client.downloadTask({ download }, { signal, timeoutMs })) continue;
+      const metadata = { [schedulerHeader]: ownAddress() };
+      for await (const _progress of client.downloadTask({ download }, { signal, timeoutMs, metadata })) continue;
       onResult?.('success');
     } catch (error) {
       if (signal.aborted) return;

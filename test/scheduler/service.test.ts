@@ -239,7 +239,7 @@ void describe('schedulers on a ring', () => {
         };
         await new Promise(() => undefined);
       })(),
-      AbortSignal.timeout(timeout),
+      { signal: AbortSignal.timeout(timeout) },
     );
     assert.ok(stream.extended);
     assert.equal(stream.address, other.scheduler.addresses.grpc);
@@ -278,7 +278,7 @@ void describe('schedulers on a ring', () => {
         yield registration;
         await new Promise(() => undefined);
       })(),
-      AbortSignal.timeout(timeout),
+      { signal: AbortSignal.timeout(timeout) },
     );
     assert.equal(stream.address, two.scheduler.addresses.grpc);
     assert.equal(ring.owners(task).at(-1)?.address, relay.address, 'the silent one is asked last');

@@ -22,6 +22,10 @@ export interface DownloadStreamOptions {
   readonly hostId: string;
   /** What the operator leaves out of URLs. */
   readonly filteredQueryParams: readonly string[];
+  /** The scheduler that asks for the download. */
+  readonly scheduler?: string | undefined;
+  /** Called before the first message when this node holds everything asked for already. */
+  readonly onLocal?: (taskId: string) => Promise<void>;
   /** Places the finished content; absent where callers may not name paths. */
   readonly placeOutput?: (output: { taskId: string; download: Download; signal: AbortSignal }) => Promise<void>;
 }
@@ -31,12 +35,13 @@ export async function* downloadStream(
   context: CallContext,
   options: DownloadStreamOptions,
 ): AsyncGenerator<DownloadTaskResponse> {
-  const { engine, store, hostId, filteredQueryParams, placeOutput } = options;
+  const { engine, store, hostId, filteredQueryParams, scheduler, onLocal, placeOutput } = options;
   // A call from another node is the scheduler's: peers wait for the pieces, whatever becomes of the scheduler.
   const caller = asker(context.caller, download?.remoteIp);
   const asked = {
     ...toDownloadRequest(download, caller, filteredQueryParams),
     finishAbandoned: caller.kind !== 'local',
+    scheduler,
   };
   const decided = caller.kind === 'member'; // where the user's request came in
   const request = decided ? asked : withOwnIdentity(asked, { filteredQueryParams, headers: true });
@@ -44,6 +49,7 @@ export async function* downloadStream(
   const { signal } = deadline;
   await using task = await engine.open(request, signal);
   const { taskId, peerId } = task;
+  if (task.local) await onLocal?.(taskId);
   const message = (response: DownloadTaskResponse['response']): DownloadTaskResponse => ({
     hostId,
     taskId,

@@ -8,6 +8,7 @@ import type {
   ListTaskEntriesResponse,
 } from '../../rpc/generated/dfdaemon/v2/dfdaemon.ts';
 import type { Download, Host } from '../../rpc/generated/common/v2/common.ts';
+import { schedulerHeader } from '../../rpc/features.ts';
 import type { Handlers } from '../../rpc/server.ts';
 import type { Schedulers } from '../schedulers.ts';
 import type { Sources } from '../source/sources.ts';
@@ -76,7 +77,13 @@ export function uploadHandlers(options: ServiceOptions): Handlers<typeof Dfdaemo
           'an output path is only accepted on the unix socket of this node',
         );
       }
-      return downloadStream(download, context, options);
+      const named = context.metadata.get(schedulerHeader)[0]?.toString();
+      const scheduler = schedulers.callingScheduler({ named, host: context.peerHost });
+      return downloadStream(download, context, {
+        ...options,
+        scheduler,
+        onLocal: (taskId) => schedulers.tellHeld(requireTask(store, taskId), scheduler),
+      });
     },
     statTask: ({ taskId }, { signal }) => schedulers.statTask(taskId, signal),
     statLocalTask: async ({ taskId }) => toStatLocalTask(requireTask(store, taskId)),

@@ -215,6 +215,8 @@ export class TaskStore {
     for (const row of this.#metadata.tasks()) {
       const total = totals.get(row.id);
       const task = this.#add(row, total?.bytes ?? 0);
+      // Empty without a digest that says so: earlier versions took a scheduler's word for it. The origin is asked again.
+      if (row.contentLength === 0 && row.digest === null) task.restart();
       if (total && (row.synced === 0 || !hasContent(task, total.bytes))) this.#recovery.add(task);
     }
   }

@@ -18,6 +18,8 @@ export interface DownloadContext {
   /** Sees to the disk space for content of this size; rejects with NO_SPACE. */
   readonly makeRoom: (bytes: number) => Promise<void>;
   readonly schedulerKinds: () => SchedulerKinds;
+  /** An id for a new registration in a swarm. */
+  readonly newPeerId: () => string;
   /** Tells the children of this task what this node holds. */
   readonly announcer: () => PieceAnnouncer;
   readonly openPeerStream: OpenPeerStream;

@@ -7,13 +7,13 @@
  */
 import { formatDigest, parseDigest } from '../../core/digest.ts';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
-import { minPieceLengthBytes } from '../../core/piece-layout.ts';
 import { PieceSet } from '../../swarm/piece-set.ts';
 import type { SourceObject } from '../source/source.ts';
 import type { PieceRecord } from '../storage/metadata.ts';
 import type { Lease, StoredTask } from '../storage/stored-task.ts';
 import { ContentCheck } from './content-check.ts';
 import type { DownloadContext } from './download-context.ts';
+import { downloadKeeper } from './download-keeper.ts';
 import { mayAskItself } from './own-identity.ts';
 import type { DownloadRequest, Receipt } from './open-task.ts';
 import { OriginDuty } from './origin-duty.ts';
@@ -22,9 +22,8 @@ import { openExchange } from './open-exchange.ts';
 import type { PieceExchange, ExchangeEvents, PieceFailure } from './piece-exchange.ts';
 import { ReceiptBuilder } from './receipt-builder.ts';
 import { patienceMs, StarvationWatch } from './starvation-watch.ts';
-import { toRegistration } from './registration.ts';
 import { wholeTask, type OriginLease } from './scheduler-session.ts';
-import { SessionKeeper } from './session-keeper.ts';
+import type { SessionKeeper } from './session-keeper.ts';
 import type { TaskRate } from './traffic-shaper.ts';
 
 type DownloadState = 'running' | 'verifying' | 'succeeded' | 'failed';
@@ -78,7 +77,7 @@ export class Download {
     this.#exchange = openExchange(context, stored, {
       rate: this.rate,
       events: {
-        layout: (facts) => this.#learnLayout(facts),
+        layout: (facts) => void this.#learnLayout(facts),
         parentFailed: (id, piece, reason) => this.#parentFailed(id, piece, reason),
         changed: () => this.#watchStarvation(),
         bytes: () => this.#signalChange(),
@@ -160,31 +159,20 @@ export class Download {
   }
 
   #createKeeper(): SessionKeeper {
-    const { hostId, openPeerStream, logger } = this.#context;
-    return new SessionKeeper({
-      ids: { hostId, taskId: this.taskId, peerId: this.peerId },
-      logger,
+    return downloadKeeper({
+      context: this.#context,
+      request: this.#request,
+      stored: this.stored,
+      peerId: this.peerId,
       signal: this.#controller.signal,
-      run: (session) => {
-        const registration = toRegistration(this.#request, this.stored, { needBackToSource: this.#origin.active });
-        return session.run(openPeerStream, registration, this.stored.pieces);
-      },
+      atOrigin: () => this.#origin.active,
+      learnLayout: (facts) => this.#learnLayout(facts),
       events: {
         connected: () => this.#watchStarvation(),
-        metadata: ({ contentLengthBytes, ...facts }) => {
-          if (contentLengthBytes !== undefined) this.#learnLayout({ contentLengthBytes, ...facts });
-        },
         parents: (parents, options) => this.#exchange.addParents(parents, options),
         dropParents: (ids) => this.#exchange.dropParents(ids),
         lease: (lease) => this.#fetchFromOrigin(lease),
-        revokeLease: (id) => {
-          if (!this.#origin.revoke(id)) return;
-          this.#context.announcer().leaseEnded();
-          this.#exchange.originReleased();
-        },
-        emptyTask: () => {
-          this.#learnLayout({ contentLengthBytes: 0, pieceLengthBytes: minPieceLengthBytes, responseHeader: {} });
-        },
+        revokeLease: (id) => this.#leaseRevoked(id),
         lost: () => this.#watchStarvation(),
         refused: (error) => this.#refused(error),
       },
@@ -197,17 +185,29 @@ export class Download {
     if (this.#state === 'running' && !this.#origin.active) this.#fetchFromOrigin(wholeTask);
   }
 
-  #learnLayout(facts: Parameters<ExchangeEvents['layout']>[0]): void {
-    if (this.stored.layout || this.#learning || this.#state !== 'running') return;
-    this.#learning = true;
-    this.#context.makeRoom(facts.contentLengthBytes).then(
-      () => {
-        if (this.#state !== 'running') return;
-        if (!this.stored.layout) this.stored.setLayout(facts);
-        this.#begin();
-      },
-      (error: unknown) => this.#fail(toDragonflyError(error)),
+  /** Nobody's word but the origin's, or a digest, makes content empty: what is missing would look complete. */
+  #doubtEmpty(): void {
+    if (this.#origin.active) return;
+    if (this.#request.disableBackToSource !== true) return this.#fetchFromOrigin(wholeTask);
+    const hint = 'Allow this download to go to the origin, or name the digest of the content.';
+    this.#fail(
+      new DragonflyError('UNAVAILABLE', 'others call the content empty; the origin may not be asked', { hint }),
     );
+  }
+
+  async #learnLayout(facts: Parameters<ExchangeEvents['layout']>[0]): Promise<void> {
+    if (this.stored.layout || this.#learning || this.#state !== 'running') return;
+    if (facts.contentLengthBytes === 0 && !(this.#check && this.#request.disableBackToSource))
+      return this.#doubtEmpty();
+    this.#learning = true;
+    try {
+      await this.#context.makeRoom(facts.contentLengthBytes);
+      if (this.#state !== 'running') return;
+      if (!this.stored.layout) this.stored.setLayout(facts);
+      this.#begin();
+    } catch (error) {
+      this.#fail(toDragonflyError(error));
+    }
   }
 
   /** The layout is known: the exchange can choose, the hash can follow, readers can start. */
@@ -244,6 +244,12 @@ export class Download {
     this.#context.announcer().leaseBegan();
     this.#origin.take(lease);
     this.#exchange.originFetching(this.#origin.pieces);
+  }
+
+  #leaseRevoked(id: string): void {
+    if (!this.#origin.revoke(id)) return;
+    this.#context.announcer().leaseEnded();
+    this.#exchange.originReleased();
   }
 
   #originAnswered(object: SourceObject): void {
@@ -297,8 +303,7 @@ export class Download {
   }
 
   #goToOrigin(patienceMs: number): void {
-    const { logger } = this.#context;
-    logger.warn(
+    this.#context.logger.warn(
       { taskId: this.taskId, patienceMs },
       'neither scheduler nor parents give anything: going to the origin',
     );

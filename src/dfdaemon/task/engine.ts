@@ -26,7 +26,7 @@ import { Subscription } from './subscription.ts';
 export interface EngineOptions {
   readonly store: TaskStore;
   readonly identity: HostIdentity;
-  readonly context: Omit<DownloadContext, 'announcer'>;
+  readonly context: Omit<DownloadContext, 'announcer' | 'newPeerId'>;
   /** Throws PERMISSION_DENIED for what must not be downloaded. */
   readonly admit: (request: DownloadRequest) => void;
   /** Content of this machine alone; see NodeLocal. */
@@ -248,7 +248,12 @@ export class TaskEngine implements Closable {
     };
     const announcer = (): PieceAnnouncer => this.announcerOf(stored);
     const download = new Download(
-      { ...context, ...(this.#options.nodeLocal.isKnown(request.url) && withoutSwarm), announcer },
+      {
+        ...context,
+        ...(this.#options.nodeLocal.isKnown(request.url) && withoutSwarm),
+        announcer,
+        newPeerId: () => peerId(identity.ip, identity.hostname, identity.isSeed),
+      },
       stored,
       effective,
       peerId(identity.ip, identity.hostname, identity.isSeed),

@@ -27,6 +27,8 @@ export interface DownloadRequest extends SourceOptions {
   /** Goes on when the last reader has left: others wait for these pieces. */
   readonly finishAbandoned?: boolean | undefined;
   readonly timeoutMs?: number | undefined;
+  /** Address of the scheduler that asks for this download: it waits for this node to register there. */
+  readonly scheduler?: string | undefined;
 }
 
 /** A piece that is now on disk and verified. */

@@ -13,7 +13,7 @@ const harmlessHeaders = new Set(['accept', 'accept-language', 'user-agent', 'x-d
 
 /** @param needBackToSource this node is at the origin already; a scheduler that lost its memory must not send another. */
 export function toRegistration(
-  request: DownloadRequest,
+  request: Omit<DownloadRequest, 'caller'>,
   stored: StoredTask,
   { needBackToSource }: { needBackToSource: boolean },
 ): Parameters<typeof Download.fromPartial>[0] {
@@ -57,4 +57,17 @@ export function toRegistration(
       actualPieceCount: layout.pieceCount,
     }),
   };
+}
+
+/** Length of content as schedulers of the original write it while they do not know: below zero as they read the field. */
+export const unknownLength = 2 ** 63;
+
+/**
+ * What this node holds, told to a scheduler of the original. Those before 2.5.1 know no `metadata_only`; that this
+ * node needs no parents keeps them from sending a seed for it.
+ */
+export function toHeldRegistration(stored: StoredTask): Parameters<typeof Download.fromPartial>[0] {
+  const { url, tag, application } = stored.identity;
+  const request = { url, tag, application, header: {}, digest: stored.identity.digest };
+  return { ...toRegistration(request, stored, { needBackToSource: true }), metadataOnly: true };
 }

@@ -12,7 +12,7 @@ import {
   type AnnouncePeerResponse,
   type TaskMetadata,
 } from '../../rpc/generated/scheduler/v2/scheduler.ts';
-import type { PeerStream } from '../../rpc/scheduler-ring.ts';
+import type { OpenStreamOptions, PeerStream } from '../../rpc/scheduler-ring.ts';
 import { MessageQueue } from '../../rpc/streams.ts';
 import { daemonLimits } from '../limits.ts';
 import type { ParentAddress } from './parent-link.ts';
@@ -51,8 +51,20 @@ export interface SessionEvents {
 export type OpenPeerStream = (
   taskId: string,
   requests: AsyncIterable<AnnouncePeerRequest>,
-  signal: AbortSignal,
+  options: OpenStreamOptions,
 ) => Promise<PeerStream>;
+
+type Registration = Parameters<typeof Download.fromPartial>[0];
+
+export interface SessionStart {
+  readonly open: OpenPeerStream;
+  readonly registration: Registration;
+  /** The registration once all is known that a scheduler of the original has to be told. */
+  readonly forOriginal: () => Promise<Registration>;
+  readonly held: PieceSet;
+  /** Address of the scheduler to register at, when it knows of the download already. */
+  readonly scheduler: string | undefined;
+}
 
 interface ParentTally {
   bytes: number;
@@ -92,11 +104,19 @@ export class SchedulerSession {
   }
 
   /** Registers and reads answers until the stream ends; never rejects. */
-  async run(open: OpenPeerStream, download: Parameters<typeof Download.fromPartial>[0], held: PieceSet): Promise<void> {
+  async run({ open, registration, forOriginal, held, scheduler }: SessionStart): Promise<void> {
     let failure: unknown;
+    const register = (download: Registration): AnnouncePeerRequest => ({
+      ...this.#ids,
+      request: { $case: 'registerPeerRequest', value: { download: Download.fromPartial(download) } },
+    });
     try {
-      this.#send({ $case: 'registerPeerRequest', value: { download: Download.fromPartial(download) } });
-      const stream = await open(this.#ids.taskId, this.#outgoing, this.#controller.signal);
+      this.#outgoing.push(register(registration));
+      const stream = await open(this.#ids.taskId, this.#outgoing, {
+        signal: this.#controller.signal,
+        toOriginal: async () => register(await forOriginal()),
+        prefer: scheduler,
+      });
       this.#extended = stream.extended;
       this.#connected = true;
       this.#events.connected();

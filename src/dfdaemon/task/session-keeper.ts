@@ -7,6 +7,8 @@ import { SchedulerSession, type SessionEvents } from './scheduler-session.ts';
 
 export interface SessionKeeperOptions {
   readonly ids: { readonly hostId: string; readonly taskId: string; readonly peerId: string };
+  /** A scheduler of the original takes each peer id for one registration. */
+  readonly newPeerId: () => string;
   /** Registers and reads answers until the stream ends. */
   readonly run: (session: SchedulerSession) => Promise<void>;
   readonly events: Omit<SessionEvents, 'closed'> & {
@@ -23,11 +25,13 @@ export interface SessionKeeperOptions {
 export class SessionKeeper {
   readonly #options: SessionKeeperOptions;
   #session: SchedulerSession | undefined;
+  #peerId: string;
   #attempts = 0;
   #closed = false;
 
   constructor(options: SessionKeeperOptions) {
     this.#options = options;
+    this.#peerId = options.ids.peerId;
   }
 
   /** Undefined between two sessions. */
@@ -36,7 +40,8 @@ export class SessionKeeper {
   }
 
   open(): void {
-    const { ids, run, events, logger } = this.#options;
+    const { run, events, logger } = this.#options;
+    const ids = { ...this.#options.ids, peerId: this.#peerId };
     const session: SchedulerSession = new SchedulerSession(
       ids,
       {
@@ -63,7 +68,10 @@ export class SessionKeeper {
   #lost(session: SchedulerSession, error: DragonflyError | undefined): void {
     if (this.#session !== session || this.#options.signal.aborted) return;
     this.#session = undefined;
-    if (error && isRefusal(error)) return this.#options.events.refused(error);
+    // What the original refuses, for instance since it has forgotten this host, is no word about the content.
+    const known = session.extended || error?.code === 'UNAUTHENTICATED';
+    if (error && known && isRefusal(error)) return this.#options.events.refused(error);
+    if (!session.extended) this.#peerId = this.#options.newPeerId();
     this.#attempts += 1;
     if (this.#attempts <= daemonLimits.sessionAttempts) void this.#reopen();
     this.#options.events.lost();

@@ -23,7 +23,7 @@ export function patienceMs({ scheduler, kinds, hasParents, scheduleTimeoutMs, pi
   if (scheduler === 'connected') return scheduleTimeoutMs;
   if (hasParents) return pieceTimeoutMs;
   if (kinds === 'none') return 0;
-  if (kinds === 'original') return scheduleTimeoutMs; // it takes its time before its first word
+  if (kinds === 'original' && scheduler === 'asked') return scheduleTimeoutMs; // it takes its time before its first word
   // Long enough to leave one that keeps silent for the next.
   if (kinds === 'held' && scheduler === 'asked') return 2 * daemonLimits.schedulerOpenTimeoutMs;
   return daemonLimits.starvedMs;
