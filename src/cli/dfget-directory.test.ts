@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { compilePattern } from '../core/pattern.ts';
 import { filesBelow, type ListDirectory } from './dfget-directory.ts';
 import type { RecursiveOptions } from './dfget-options.ts';
 
@@ -54,7 +55,10 @@ describe('recursive download', () => {
     assert.deepEqual(await paths(sample, { includes: ['sub/'] }), ['sub/d.bin', 'sub/deep/e.txt']);
     assert.deepEqual(await paths(sample, { includes: ['*.bin'] }), ['a.bin', 'b c.bin']);
     assert.deepEqual(await paths(sample, { includes: ['**/*.txt'] }), ['sub/deep/e.txt']);
-    assert.deepEqual(await paths(sample, { accept: /bin$/, reject: /sub/ }), ['a.bin', 'b c.bin']);
+    assert.deepEqual(await paths(sample, { accept: compilePattern('bin$'), reject: compilePattern('sub') }), [
+      'a.bin',
+      'b c.bin',
+    ]);
   });
 
   it('refuses more files than allowed', async () => {

@@ -5,6 +5,7 @@ import { parseRangeHeader } from '../core/byte-range.ts';
 import type { CommandIo } from '../core/command.ts';
 import { parseDigest, type Digest } from '../core/digest.ts';
 import { DragonflyError } from '../core/errors.ts';
+import { compilePattern, patternProblem, type Pattern } from '../core/pattern.ts';
 import { minPieceLengthBytes } from '../core/piece-layout.ts';
 import { parseBytes } from '../core/units.ts';
 import { version } from '../core/version.ts';
@@ -44,8 +45,8 @@ export interface DfgetOptions {
 
 export interface RecursiveOptions {
   readonly includes: readonly string[];
-  readonly accept: RegExp | undefined;
-  readonly reject: RegExp | undefined;
+  readonly accept: Pattern | undefined;
+  readonly reject: Pattern | undefined;
   /** Directories below the first that are entered; 0 for all. */
   readonly level: number;
   readonly listOnly: boolean;
@@ -225,13 +226,11 @@ function recursiveOptions(values: Values): RecursiveOptions | undefined {
   };
 }
 
-function regexOf(text: string | undefined): RegExp | undefined {
+function regexOf(text: string | undefined): Pattern | undefined {
   if (text === undefined) return undefined;
-  try {
-    return new RegExp(text);
-  } catch (error) {
-    throw invalid(`"${text}" is not a regular expression: ${(error as Error).message}`, 'Correct the expression.');
-  }
+  const problem = patternProblem(text);
+  if (problem !== undefined) throw invalid(`"${text}" ${problem}`, 'Correct the expression.');
+  return compilePattern(text);
 }
 
 function rangeOf(text: string | undefined): DfgetOptions['range'] {

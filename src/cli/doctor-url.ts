@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { toDragonflyError } from '../core/errors.ts';
 import { taskId } from '../core/ids.ts';
+import { compilePattern } from '../core/pattern.ts';
 import { formatBytes } from '../core/units.ts';
 import type { DaemonClient } from './dfget-download.ts';
 import { failure, ok, unchecked, warning, type Finding, type NodeConfig } from './doctor-checks.ts';
@@ -33,7 +34,7 @@ export async function explainUrl(options: UrlOptions): Promise<Finding[]> {
 
 function proxyRule({ proxy }: NodeConfig, url: string): Finding {
   const rules = [...proxy.proxies, ...proxy.rules];
-  const rule = rules.find(({ regx, regex }) => matches(regx ?? regex ?? '', url));
+  const rule = rules.find(({ regx, regex }) => compilePattern(regx ?? regex ?? '')?.test(url));
   if (!rule) {
     return warning(
       'url',
@@ -45,16 +46,6 @@ function proxyRule({ proxy }: NodeConfig, url: string): Finding {
   return rule.direct
     ? warning('url', `${text}, and it is direct: no P2P`, 'Remove "direct" from the rule.')
     : ok('url', text);
-}
-
-/** As the proxy reads expressions: `(?i)` at the beginning is Go's way to ignore case. */
-function matches(expression: string, url: string): boolean {
-  const ignoreCase = expression.startsWith('(?i)');
-  try {
-    return new RegExp(ignoreCase ? expression.slice(4) : expression, ignoreCase ? 'i' : '').test(url);
-  } catch {
-    return false; // the daemon refuses such a file
-  }
 }
 
 async function stored(client: DaemonClient, id: string, signal: AbortSignal): Promise<Finding> {

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { DragonflyError } from '../core/errors.ts';
+import { compilePattern, type Pattern } from '../core/pattern.ts';
 
 const texts = z.array(z.string()).default([]);
 
@@ -34,12 +35,12 @@ export class DownloadBlocked extends DragonflyError {}
 
 export class BlockList {
   #rules: BlockRules = noBlockRules;
-  #urls: readonly RegExp[] = [];
+  #urls: readonly Pattern[] = [];
 
   /** Takes the place of the rules before. A pattern that does not compile blocks nothing; the manager refuses such. */
   update(rules: BlockRules): void {
     this.#rules = rules;
-    this.#urls = rules.urls.flatMap((pattern) => compiled(pattern) ?? []);
+    this.#urls = rules.urls.flatMap((pattern) => compilePattern(pattern) ?? []);
   }
 
   /** Throws DownloadBlocked, PERMISSION_DENIED. */
@@ -50,14 +51,6 @@ export class BlockList {
     if (tag !== undefined && tags.includes(tag)) throw blocked(`the tag ${tag}`);
     if (priorities.includes(priority)) throw blocked(`the priority ${priority}`);
     if (this.#urls.some((pattern) => pattern.test(url))) throw blocked('this URL');
-  }
-}
-
-function compiled(pattern: string): RegExp | undefined {
-  try {
-    return new RegExp(pattern);
-  } catch {
-    return undefined;
   }
 }
 

@@ -1,8 +1,9 @@
 /** Priorities of downloads by application, from the manager's table. */
+import { compilePattern, type Pattern } from '../core/pattern.ts';
 
 interface Rule {
   readonly value: number;
-  readonly urls: readonly { readonly pattern: RegExp; readonly value: number }[];
+  readonly urls: readonly { readonly pattern: Pattern; readonly value: number }[];
 }
 
 /** The part of an application that says how important its downloads are. */
@@ -38,11 +39,8 @@ export class ApplicationPriorities {
 
 function toRule(priority: NonNullable<ApplicationRule['priority']>): Rule {
   const urls = priority.urls.flatMap(({ regex, value }) => {
-    try {
-      return [{ pattern: new RegExp(regex), value }];
-    } catch {
-      return []; // the manager checks patterns; one from elsewhere must not stop the rest
-    }
+    const pattern = compilePattern(regex);
+    return pattern ? [{ pattern, value }] : []; // the manager checks patterns; one from elsewhere must not stop the rest
   });
   return { value: priority.value, urls };
 }

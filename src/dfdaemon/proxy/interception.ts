@@ -17,11 +17,11 @@ import {
 import { callbackify } from 'node:util';
 import { LRUCache } from 'lru-cache';
 import { DragonflyError } from '../../core/errors.ts';
+import { compilePattern, type Pattern } from '../../core/pattern.ts';
 import type { Trust } from '../source/trust-store.ts';
 import type { CertificateAuthority } from './certificate-authority.ts';
 import { createClientServer } from './client-server.ts';
 import { proxyLimits } from './limits.ts';
-import { compilePattern } from './pattern.ts';
 import type { RequestHandler, TunnelTarget } from './request-handler.ts';
 
 export interface InterceptedHosts {
@@ -39,7 +39,7 @@ export interface AnyHost {
 
 export class Interception {
   readonly #authority: CertificateAuthority;
-  readonly #hosts: readonly { readonly expression: RegExp | undefined; readonly trust: Trust }[];
+  readonly #hosts: readonly { readonly expression: Pattern | undefined; readonly trust: Trust }[];
   readonly #http1: Server;
   readonly #http2: Http2Server;
   readonly #terminators = new LRUCache<string, TlsServer>({

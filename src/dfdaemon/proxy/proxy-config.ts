@@ -5,8 +5,8 @@
 import { z } from 'zod';
 import { emptyMeansNone } from '../../core/config-schema.ts';
 import { bytes, durationMs, section } from '../../core/config.ts';
+import { patternSchema } from '../../core/pattern-schema.ts';
 import { proxyLimits } from './limits.ts';
-import { compilePattern } from './pattern.ts';
 
 /** Steers nothing here: accepted so that existing files load. */
 const ignored = z.unknown().optional();
@@ -19,10 +19,7 @@ const port = z.union([
     .refine((range) => range.start <= range.end, 'start is past end'),
 ]);
 
-const pattern = z
-  .string()
-  .max(proxyLimits.ruleLength)
-  .refine((text) => compilePattern(text) !== undefined, 'is not a regular expression');
+const pattern = patternSchema(proxyLimits.ruleLength);
 
 const credentials = z.object({ username: z.string().min(1), password: z.string().min(1) });
 

@@ -1,6 +1,6 @@
 /** Which requests go through the peers: the first rule whose expression matches the whole URL decides. */
 import assert from 'node:assert/strict';
-import { compilePattern, compileReplacement } from './pattern.ts';
+import { compilePattern, type Pattern } from '../../core/pattern.ts';
 import type { RuleConfig, WhiteListEntry } from './proxy-config.ts';
 
 export interface RuleVerdict {
@@ -11,7 +11,7 @@ export interface RuleVerdict {
 }
 
 export class ProxyRules {
-  #rules: readonly { readonly config: RuleConfig; readonly expression: RegExp }[] = [];
+  #rules: readonly { readonly config: RuleConfig; readonly expression: Pattern }[] = [];
 
   constructor(rules: readonly RuleConfig[]) {
     this.replace(rules);
@@ -38,12 +38,11 @@ export class ProxyRules {
 }
 
 /** A redirect with a slash replaces inside the whole URL, one without is a new host; TLS is switched on afterwards. */
-function rewritten(url: URL, config: RuleConfig, expression: RegExp): URL {
+function rewritten(url: URL, config: RuleConfig, expression: Pattern): URL {
   let result = new URL(url);
   const { redirect } = config;
   if (redirect?.includes('/')) {
-    const everywhere = new RegExp(expression.source, `${expression.flags}g`);
-    const text = url.href.replace(everywhere, compileReplacement(redirect));
+    const text = expression.replaceAll(url.href, redirect);
     if (URL.canParse(text)) result = new URL(text);
   } else if (redirect !== undefined && redirect !== '') {
     result.port = '';
@@ -55,7 +54,7 @@ function rewritten(url: URL, config: RuleConfig, expression: RegExp): URL {
 
 /** Hosts that the forward proxy may reach. An empty list allows every host. */
 export class WhiteList {
-  readonly #entries: readonly { readonly config: WhiteListEntry; readonly expression: RegExp | undefined }[];
+  readonly #entries: readonly { readonly config: WhiteListEntry; readonly expression: Pattern | undefined }[];
 
   constructor(entries: readonly WhiteListEntry[]) {
     this.#entries = entries.map((config) => ({
@@ -82,7 +81,7 @@ export function portListed(ports: readonly string[], port: number): boolean {
   });
 }
 
-function compiled(text: string): RegExp {
+function compiled(text: string): Pattern {
   const expression = compilePattern(text);
   assert(expression, `${text} was checked when the configuration was read`);
   return expression;

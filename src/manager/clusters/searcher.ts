@@ -3,6 +3,7 @@
  * daemon that matches nothing still gets served. The weights are those of the original, by its version.
  */
 import ipaddr from 'ipaddr.js';
+import { compilePattern } from '../../core/pattern.ts';
 import type { Scopes } from './types.ts';
 
 interface SearchWeights {
@@ -77,7 +78,8 @@ function contains(range: ReturnType<typeof ipaddr.parseCIDR>, address: ReturnTyp
 }
 
 function hostnameScore(hostname: string, patterns: readonly string[]): number {
-  return patterns.some((pattern) => compiled(pattern)?.test(hostname)) ? 1 : 0;
+  // REST refuses patterns that do not compile; older rows may still have one, which matches nothing
+  return patterns.some((pattern) => pattern !== '' && compilePattern(pattern)?.test(hostname)) ? 1 : 0;
 }
 
 function idcScore(daemon = '', cluster = ''): number {
@@ -94,14 +96,4 @@ function locationScore(daemon = '', cluster = ''): number {
   const there = cluster.toLowerCase().split('|');
   const firstDifference = here.findIndex((element, index) => element !== there[index]);
   return (firstDifference === -1 ? here.length : firstDifference) / maxLocationElements;
-}
-
-/** A pattern that does not compile matches nothing; REST refuses such patterns, older rows may still have one. */
-function compiled(pattern: string): RegExp | undefined {
-  if (pattern === '') return undefined;
-  try {
-    return new RegExp(pattern);
-  } catch {
-    return undefined;
-  }
 }

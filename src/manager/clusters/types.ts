@@ -1,11 +1,10 @@
 /** What clusters are made of, as the rest of the manager sees it, and how rows become that. */
 import { z } from 'zod';
-import { isSafePattern } from './safe-pattern.ts';
+import { patternSchema } from '../../core/pattern-schema.ts';
 
 const names = (maxLength: number) => z.array(z.string().min(1).max(maxLength)).max(200);
 
-const pattern = (maxLength: number) =>
-  z.string().min(1).max(maxLength).refine(isSafePattern, 'is not a usable regular expression');
+const pattern = (maxLength: number) => patternSchema(maxLength).min(1);
 
 export const scopesSchema = z.object({
   idc: z.string().max(1024).optional(),

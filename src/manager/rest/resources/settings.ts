@@ -1,6 +1,6 @@
 /** `/configs`, `/applications`, `/audits`. */
 import { z } from 'zod';
-import { isSafePattern } from '../../clusters/safe-pattern.ts';
+import { patternSchema } from '../../../core/pattern-schema.ts';
 import { parseJson } from '../../clusters/types.ts';
 import { TableStore } from '../../db/table-store.ts';
 import { defined, registerResource } from '../crud.ts';
@@ -41,7 +41,7 @@ function applicationRoutes(app: RestApp, { database, changes }: RestParts): void
     urls: z
       .array(
         z.object({
-          regex: z.string().min(1).max(1024).refine(isSafePattern, 'is not a usable regular expression'),
+          regex: patternSchema(1024).min(1),
           value: level,
         }),
       )

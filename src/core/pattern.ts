@@ -1,0 +1,79 @@
+/**
+ * Regular expressions that configurations, users and managers give. They run in time that grows with the text alone,
+ * whatever the expression (RE2, as in Go; the syntax is Go's and Rust's): the engine of JavaScript backtracks, and one URL
+ * against a harmless-looking expression can keep it busy for minutes.
+ */
+import { LRUCache } from 'lru-cache';
+import { RE2JS } from 're2js';
+
+/** Characters of a text that are looked at; no URL that any server takes is as long. */
+const maxTextLength = 64 * 1024;
+/** Longest expression. */
+const maxPatternLength = 4096;
+/** Compiled ones kept: one takes a millisecond to compile and some KiB to keep. */
+const cachedPatterns = 1000;
+
+export class Pattern {
+  readonly #expression: RE2JS;
+
+  /** Use `compilePattern`. */
+  constructor(expression: RE2JS) {
+    this.#expression = expression;
+  }
+
+  /** Somewhere in the text, unless the expression is anchored. */
+  test(text: string): boolean {
+    return this.#expression.test(text.slice(0, maxTextLength));
+  }
+
+  /** @param replacement with `$1`, `${1}`, `$name` or `${name}` for groups. */
+  replaceAll(text: string, replacement: string): string {
+    return this.#expression.matcher(text.slice(0, maxTextLength)).replaceAll(javaScriptReplacement(replacement));
+  }
+}
+
+const compiled = new LRUCache<string, { readonly pattern?: Pattern; readonly problem?: string }>({
+  max: cachedPatterns,
+});
+
+/** Undefined when it does not compile; `patternProblem` says why. */
+export function compilePattern(text: string): Pattern | undefined {
+  return compiledOnce(text).pattern;
+}
+
+/** What is wrong with an expression and what to write instead; undefined when nothing is. */
+export function patternProblem(text: string): string | undefined {
+  return compiledOnce(text).problem;
+}
+
+function compiledOnce(text: string): { readonly pattern?: Pattern; readonly problem?: string } {
+  const known = compiled.get(text);
+  if (known) return known;
+  const result = compile(text);
+  compiled.set(text, result);
+  return result;
+}
+
+function compile(text: string): { pattern: Pattern } | { problem: string } {
+  if (text.length > maxPatternLength) return { problem: `is longer than ${maxPatternLength} characters` };
+  try {
+    return { pattern: new Pattern(RE2JS.compile(text)) };
+  } catch (error) {
+    return { problem: `is not a regular expression that can be used: ${(error as Error).message}${remedy(text)}` };
+  }
+}
+
+function remedy(text: string): string {
+  if (/\(\?<?[=!]/.test(text))
+    return ' (look-ahead and look-behind are not supported, as in Go and Rust: write what must match, or two expressions)';
+  if (/\\[1-9]|\\k</.test(text)) return ' (back references are not supported, as in Go and Rust)';
+  return ' (the syntax is that of Go)';
+}
+
+/** `${1}`, `${name}` and `$name` of Go and Rust as JavaScript writes them. */
+function javaScriptReplacement(text: string): string {
+  return text
+    .replace(/\$\{(\d+)\}/g, '$$$1')
+    .replace(/\$\{([a-zA-Z_]\w*)\}/g, '$$<$1>')
+    .replace(/\$([a-zA-Z_]\w*)/g, '$$<$1>');
+}
