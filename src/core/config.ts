@@ -32,17 +32,25 @@ export interface ConfigSource {
 export async function loadConfig<S extends z.ZodType>(
   schema: S,
   path: string,
-  { optional = false, assignments = [], environment }: ConfigSource = {},
+  source: ConfigSource = {},
 ): Promise<LoadedConfig<z.output<S>>> {
-  const overrides = [
+  return parseConfig(schema, await readConfigText(path, source), path, overridesOf(schema, source));
+}
+
+/** What flags and environment put over the file. */
+export function overridesOf(schema: z.ZodType, { assignments = [], environment }: ConfigSource): ConfigOverride[] {
+  return [
     ...(environment ? environmentOverrides(schema, environment.prefix, environment.env) : []),
     ...flagOverrides(assignments),
   ];
-  let text: string;
+}
+
+/** Throws CONFIG_INVALID when the file cannot be read. */
+export async function readConfigText(path: string, { optional = false }: ConfigSource): Promise<string> {
   try {
-    text = await readFile(path, 'utf8');
+    return await readFile(path, 'utf8');
   } catch (error) {
-    if (optional && (error as NodeJS.ErrnoException).code === 'ENOENT') return parseConfig(schema, '', path, overrides);
+    if (optional && (error as NodeJS.ErrnoException).code === 'ENOENT') return '';
     throw new DragonflyError(
       'CONFIG_INVALID',
       `cannot read the configuration file ${path}: ${(error as Error).message}`,
@@ -52,7 +60,6 @@ export async function loadConfig<S extends z.ZodType>(
       },
     );
   }
-  return parseConfig(schema, text, path, overrides);
 }
 
 /** @param outside the later ones win. Throws CONFIG_INVALID. */

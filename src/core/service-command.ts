@@ -1,5 +1,6 @@
 /** The command line that every service has. */
-import { CommanderError, Command as Parser } from 'commander';
+import { existsSync } from 'node:fs';
+import { CommanderError, Option, Command as Parser } from 'commander';
 import type { CommandIo } from './command.ts';
 import type { ConfigSource } from './config.ts';
 import { DragonflyError } from './errors.ts';
@@ -10,6 +11,8 @@ export interface ServiceNames {
   readonly description: string;
   /** File that is read when none is named, and may be absent. */
   readonly configPath: string;
+  /** File that is read when neither is named and the first is absent. */
+  readonly otherConfigPath?: string;
   /** Variables that may name the file, the first one that is set. */
   readonly configVariables: readonly string[];
 }
@@ -20,26 +23,38 @@ export interface ServiceFlags {
   readonly readyFd?: string;
   readonly verbose?: boolean;
   readonly console?: boolean;
+  readonly logLevel?: LogLevel;
+  readonly logDir?: string;
 }
+
+const logLevels = ['trace', 'debug', 'info', 'warn', 'error'] as const;
+type LogLevel = (typeof logLevels)[number];
 
 export function serviceParser(names: ServiceNames, io: CommandIo): Parser {
   const { name, description, configPath, configVariables } = names;
-  return new Parser(name)
-    .description(description)
-    .option(
-      '-c, --config <file>',
-      `configuration file (default ${configPath}, if there is one) [${configVariables.join(', ')}]`,
-    )
-    .option(
-      '--set <key=value>',
-      `one key above the file; may be repeated [${name.toUpperCase()}_<KEY>]`,
-      (assignment: string, before: readonly string[] | undefined) => [...(before ?? []), assignment],
-    )
-    .option('--ready-fd <number>', 'write one line of JSON with the bound addresses to this descriptor when serving')
-    .option('--verbose', 'log debug messages')
-    .option('--console', 'log to standard error rather than to the log directory')
-    .exitOverride()
-    .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: () => undefined });
+  return (
+    new Parser(name)
+      .description(description)
+      .option(
+        '-c, --config <file>',
+        `configuration file (default ${configPath}, if there is one) [${configVariables.join(', ')}]`,
+      )
+      .option(
+        '--set <key=value>',
+        `one key above the file; may be repeated [${name.toUpperCase()}_<KEY>]`,
+        (assignment: string, before: readonly string[] | undefined) => [...(before ?? []), assignment],
+      )
+      .option('--ready-fd <number>', 'write one line of JSON with the bound addresses to this descriptor when serving')
+      .option('--verbose', 'log debug messages')
+      .addOption(new Option('-l, --log-level <level>', `least important messages that are logged`).choices(logLevels))
+      .option('--log-dir <directory>', 'directory of the log, above the configuration')
+      // The log is one file that is never rotated here; the charts of the original set them.
+      .addOption(new Option('--log-max-files <number>').hideHelp())
+      .addOption(new Option('--log-max-file-size <size>').hideHelp())
+      .option('--console', 'log to standard error rather than to the log directory')
+      .exitOverride()
+      .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: () => undefined })
+  );
 }
 
 /** False when help was asked for and shown. Throws INVALID_ARGUMENT, and what the actions of sub-commands throw. */
@@ -59,19 +74,29 @@ export async function parseArguments(parser: Parser, argv: readonly string[]): P
 
 /** Where the configuration comes from: flags before the environment before the file before the defaults. */
 export function configSource(
-  { name, configPath, configVariables }: ServiceNames,
+  { name, configPath, otherConfigPath, configVariables }: ServiceNames,
   flags: ServiceFlags,
   env: CommandIo['env'],
 ): { readonly path: string; readonly source: ConfigSource } {
   const explicit = flags.config ?? configVariables.map((variable) => env[variable]).find(Boolean);
+  const standard = otherConfigPath !== undefined && !existsSync(configPath) ? otherConfigPath : configPath;
   return {
-    path: explicit ?? configPath,
+    path: explicit ?? standard,
     source: {
       optional: explicit === undefined,
       assignments: flags.set ?? [],
       environment: { prefix: name.toUpperCase(), env },
     },
   };
+}
+
+/** Flags that stand for a key of the configuration, as `--set` would give it. */
+export function withAssignments<F extends ServiceFlags>(
+  flags: F,
+  keys: Readonly<Record<string, string | undefined>>,
+): F {
+  const given = Object.entries(keys).flatMap(([key, value]) => (value === undefined ? [] : [`${key}=${value}`]));
+  return { ...flags, set: [...(flags.set ?? []), ...given] };
 }
 
 export function readyFd(flags: ServiceFlags): number | undefined {

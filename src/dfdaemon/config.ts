@@ -3,18 +3,24 @@
  * Keys that only steered the inner works of the original (pprof-port, jaeger, storage.strategy) are accepted
  * without effect, so that existing files start without a warning; a warning says so where somebody may rely on one.
  */
+import { stringify } from 'yaml';
 import { z } from 'zod';
 import {
   bytes,
   durationMs,
-  loadConfig,
   misplaced,
+  overridesOf,
+  parseConfig,
+  readConfigText,
   section,
   timerMs,
   type ConfigSource,
   type LoadedConfig,
 } from '../core/config.ts';
+import { parseValues } from '../core/config-values.ts';
 import { memberSecurity } from '../rpc/identity/security-config.ts';
+import { clientYamlNotes, dfdaemonValues } from './client-yaml-values.ts';
+import { clientYamlSchema, isClientYaml } from './client-yaml.ts';
 import type { BufferKind } from './metrics.ts';
 import { proxyConfig } from './proxy/proxy-config.ts';
 import type { TrafficShaperOptions } from './task/traffic-shaper.ts';
@@ -97,6 +103,12 @@ export const dfdaemonConfigSchema = z.object({
     ),
     disableAutoBackSource: z.boolean().default(false).describe('never go to the origin from this node'),
   }),
+  dynconfig: z
+    .string()
+    .default('/etc/dragonfly/dynconfig.yaml')
+    .describe(
+      'file with the schedulers and the block list, read where neither a manager nor schedulers are configured',
+    ),
   host: section({
     hostname: z.string().optional().describe('by default that of the machine'),
     advertiseIP: z
@@ -196,9 +208,17 @@ export const dfdaemonConfigSchema = z.object({
 
 export type DfdaemonConfig = z.output<typeof dfdaemonConfigSchema>;
 
+/** A file of either generation, told apart by its keys. Throws CONFIG_INVALID. */
 export async function loadDfdaemonConfig(path: string, source: ConfigSource): Promise<LoadedConfig<DfdaemonConfig>> {
-  const { config, warnings } = await loadConfig(dfdaemonConfigSchema, path, source);
-  return { config, warnings: [...warnings, ...notes(config)] };
+  const text = await readConfigText(path, source);
+  const overrides = overridesOf(dfdaemonConfigSchema, source);
+  if (!isClientYaml(parseValues(text).toJS())) {
+    const { config, warnings } = parseConfig(dfdaemonConfigSchema, text, path, overrides);
+    return { config, warnings: [...warnings, ...notes(config)] };
+  }
+  const client = parseConfig(clientYamlSchema, text, path);
+  const { config } = parseConfig(dfdaemonConfigSchema, stringify(dfdaemonValues(client.config)), path, overrides);
+  return { config, warnings: [...client.warnings, ...clientYamlNotes(client.config)] };
 }
 
 /** Sentences on keys that were given but do not do here what their author expects. */

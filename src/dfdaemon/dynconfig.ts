@@ -33,7 +33,8 @@ const foreignTopics = new Set(['application', 'seed_peer']);
 
 export interface DynconfigOptions {
   readonly manager: ManagerClient | undefined;
-  readonly staticSchedulers: readonly string[];
+  /** What holds where no manager is configured. */
+  readonly staticSettings: DynamicSettings;
   readonly identity: HostIdentity;
   readonly cacheDirectory: string;
   readonly refreshIntervalMs: number;
@@ -60,8 +61,8 @@ export class Dynconfig implements Closable {
 
   /** Applies the first settings: the manager's, else the saved ones, else the configured ones. */
   async start(): Promise<void> {
-    const { manager, staticSchedulers } = this.#options;
-    if (!manager) return this.useSchedulers(staticSchedulers);
+    const { manager, staticSettings } = this.#options;
+    if (!manager) return this.#apply(staticSettings);
     await this.refresh();
     const { signal } = this.#controller;
     this.#watching = manager.watchChanges(
@@ -75,7 +76,8 @@ export class Dynconfig implements Closable {
 
   /** Uses these schedulers from now on, unless a manager names them. */
   async useSchedulers(addresses: readonly string[]): Promise<void> {
-    if (!this.#options.manager) await this.#apply({ schedulers: [...addresses], blocked: noBlockRules });
+    const { manager, staticSettings } = this.#options;
+    if (!manager) await this.#apply({ ...staticSettings, schedulers: [...addresses] });
   }
 
   /** Asks the manager now. Concurrent calls share one request; a failure keeps the last good settings. */

@@ -7,6 +7,7 @@ import { announceReady } from '../core/ready.ts';
 import {
   configSource,
   readyFd,
+  withAssignments,
   parseArguments,
   serviceParser,
   type ServiceFlags,
@@ -21,21 +22,26 @@ const names: ServiceNames = {
   name: 'dfdaemon',
   description: 'Stores, serves and fetches pieces on this node; the proxy of its container engine.',
   configPath: '/etc/dragonfly/dfget.yaml',
+  // Where the client in Rust looks; the files of both generations are read.
+  otherConfigPath: '/etc/dragonfly/dfdaemon.yaml',
   configVariables: ['DFDAEMON_CONFIG', 'DFGET_CONFIG'],
 };
 
 export const runDfdaemon: Command = async (argv, io) => {
-  const parser = serviceParser(names, io);
+  const parser = serviceParser(names, io).option(
+    '--dynconfig <file>',
+    'schedulers and block list, where neither a manager nor schedulers are configured [DFDAEMON_DYNCONFIG]',
+  );
   if (!(await parseArguments(parser, argv))) return 0;
-  const flags = parser.opts<ServiceFlags>();
-  const { path, source } = configSource(names, flags, io.env);
+  const flags = parser.opts<ServiceFlags & { readonly dynconfig?: string }>();
+  const { path, source } = configSource(names, withAssignments(flags, { dynconfig: flags.dynconfig }), io.env);
   const load = () => loadDfdaemonConfig(path, source);
   const loaded = await load();
   const config = withJoinToken(loaded.config, io.env);
-  const toConsole = flags.console === true || config.console;
+  const toConsole = flags.console === true || (config.console && flags.logDir === undefined);
   const logger = createLogger('dfdaemon', {
-    level: flags.verbose === true || config.verbose ? 'debug' : 'info',
-    ...(!toConsole && { file: join(config.logDir, 'daemon', 'core.log') }),
+    level: flags.logLevel ?? (flags.verbose === true || config.verbose ? 'debug' : 'info'),
+    ...(!toConsole && { file: join(flags.logDir ?? config.logDir, 'daemon', 'core.log') }),
   });
   for (const warning of loaded.warnings) logger.warn(warning);
   await using service = await DfdaemonService.start(config, logger);

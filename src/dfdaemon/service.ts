@@ -37,6 +37,7 @@ import {
 import { BlockList } from './block-list.ts';
 import { ControlPlane } from './control-plane.ts';
 import { Dynconfig } from './dynconfig.ts';
+import { configuredSettings } from './local-dynconfig.ts';
 import { holdingsOf } from './holdings.ts';
 import { createHostIdentity, HostInfo, type HostIdentity } from './host-info.ts';
 import { IdleWatch } from './idle-watch.ts';
@@ -345,7 +346,7 @@ export class DfdaemonService implements Closable {
       'dynamic configuration',
       new Dynconfig({
         manager,
-        staticSchedulers: config.scheduler.netAddrs.map(({ addr }) => addr),
+        staticSettings: await configuredSettings(config, identity.isSeed),
         identity,
         cacheDirectory: config.cacheDir,
         refreshIntervalMs: config.scheduler.manager.refreshInterval,

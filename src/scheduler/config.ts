@@ -57,7 +57,12 @@ export const schedulerConfigSchema = z.object({
       hostTTL: durationMs('1h'),
     }),
   }),
-  dynConfig: section({ refreshInterval: timerMs('1m').describe('time between two reads of the manager') }),
+  dynConfig: section({
+    refreshInterval: timerMs('1m').describe('time between two reads of the manager'),
+    path: text
+      .default('/etc/dragonfly/dynconfig.yaml')
+      .describe('file with limits and priorities of the cluster, read where no manager is configured'),
+  }),
   host: section({ idc: text.default(''), location: text.default('') }),
   manager: section({
     addr: z

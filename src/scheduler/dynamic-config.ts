@@ -5,7 +5,8 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { toDragonflyError } from '../core/errors.ts';
+import { loadConfig } from '../core/config.ts';
+import { DragonflyError, toDragonflyError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Application, Scheduler } from '../rpc/generated/manager/v2/manager.ts';
 
@@ -35,6 +36,8 @@ export type DynamicSettings = z.output<typeof settingsSchema>;
 export interface DynamicConfigOptions {
   /** Reads the manager; absent when the scheduler works alone. */
   readonly read: (() => Promise<{ scheduler: Scheduler; applications: readonly Application[] }>) | undefined;
+  /** What holds without a manager, if there is such a file. */
+  readonly localPath: string;
   readonly cacheDir: string;
   readonly logger: Logger;
   readonly onChange: (settings: DynamicSettings) => void;
@@ -52,9 +55,9 @@ export class DynamicConfig {
     this.#settings = settings;
   }
 
-  /** Begins with the copy on disk, or with nothing set. */
+  /** Begins with the copy on disk, or without a manager with the local file; CONFIG_INVALID when that cannot be used. */
   static async create(options: DynamicConfigOptions): Promise<DynamicConfig> {
-    const settings = options.read ? await readCache(options) : settingsSchema.parse({});
+    const settings = options.read ? await readCache(options) : await readLocal(options.localPath);
     return new DynamicConfig(options, settings);
   }
 
@@ -94,6 +97,37 @@ export class DynamicConfig {
       logger.warn({ cacheDir, reason: (error as Error).message }, 'the dynamic configuration cannot be kept on disk');
     }
   }
+}
+
+const loadLimit = z.object({ loadLimit: z.int().optional() }).optional();
+
+/** dynconfig.yaml of the original's scheduler, since 2.5.1. */
+const localSchema = z.object({
+  applications: z.unknown().optional(),
+  schedulerClusterConfig: z
+    .object({
+      candidateParentLimit: z.int().optional(),
+      filterParentLimit: z.int().optional(),
+      jobRateLimit: z.int().optional(),
+    })
+    .optional(),
+  schedulerClusterClientConfig: loadLimit,
+  seedPeerClusterConfig: loadLimit,
+});
+
+async function readLocal(path: string): Promise<DynamicSettings> {
+  const { config } = await loadConfig(localSchema, path, { optional: true });
+  const settings = settingsSchema.safeParse({
+    ...config.schedulerClusterConfig,
+    peerLoadLimit: config.schedulerClusterClientConfig?.loadLimit,
+    seedLoadLimit: config.seedPeerClusterConfig?.loadLimit,
+    applications: config.applications ?? [],
+  });
+  if (settings.success) return settings.data;
+  throw new DragonflyError(
+    'CONFIG_INVALID',
+    `${path}: ${settings.error.issues.map(({ message }) => message).join('; ')}`,
+  );
 }
 
 async function readCache({ cacheDir, logger }: DynamicConfigOptions): Promise<DynamicSettings> {

@@ -8,6 +8,7 @@ import { announceReady } from '../core/ready.ts';
 import {
   configSource,
   readyFd,
+  withAssignments,
   parseArguments,
   serviceParser,
   type ServiceFlags,
@@ -25,15 +26,19 @@ const names: ServiceNames = {
 };
 
 export const runScheduler: Command = async (argv, io) => {
-  const parser = serviceParser(names, io);
+  const parser = serviceParser(names, io).option(
+    '--dynconfig <file>',
+    'limits and priorities of the cluster, where no manager is configured [SCHEDULER_DYNCONFIG_PATH]',
+  );
   if (!(await parseArguments(parser, argv))) return 0;
-  const flags = parser.opts<ServiceFlags>();
-  const { path, source } = configSource(names, flags, io.env);
+  const flags = parser.opts<ServiceFlags & { readonly dynconfig?: string }>();
+  const { path, source } = configSource(names, withAssignments(flags, { 'dynConfig.path': flags.dynconfig }), io.env);
   const loaded = await loadConfig(schedulerConfigSchema, path, source);
   const config = withJoinToken(loaded.config, io.env);
-  const { logDir, logLevel } = config.server;
+  const { logLevel } = config.server;
+  const logDir = flags.logDir ?? config.server.logDir;
   const logger = createLogger('scheduler', {
-    level: flags.verbose === true ? 'debug' : logLevel,
+    level: flags.logLevel ?? (flags.verbose === true ? 'debug' : logLevel),
     ...(logDir !== undefined && flags.console !== true && { file: join(logDir, 'scheduler.log') }),
   });
   for (const note of [...loaded.warnings, ...configNotes(config)]) logger.warn(note);

@@ -100,6 +100,7 @@ export class SchedulerService implements Closable {
     const seedChannels = await channelsTo('seeds', seedPeer.tls);
     let link: ManagerLink | undefined;
     const dynamic = await DynamicConfig.create({
+      localPath: config.dynConfig.path,
       read: managerAddresses(config).length === 0 ? undefined : () => requireLink(link).read(),
       cacheDir: config.server.cacheDir,
       logger,

@@ -1,0 +1,143 @@
+/**
+ * What the keys of the client in Rust mean, under the names of this daemon. Keys that are absent take the defaults they
+ * have there, ports included, since the other nodes and probes of such a cluster count on them.
+ */
+import { isMap } from '../core/config-values.ts';
+import type { ClientYaml } from './client-yaml.ts';
+
+/** A scheduler that is silent for longer does not hold a download up here, whatever the file says. */
+const longestScheduleMs = 30_000;
+
+/** The same settings under the keys of this daemon. */
+export function dfdaemonValues(yaml: ClientYaml): Record<string, unknown> {
+  const { host, server, download, upload, scheduler, seedPeer, dynconfig, storage, gc, proxy, network } = yaml;
+  const managers = [yaml.manager?.addr, ...(yaml.manager?.addrs ?? [])].filter((value) => value !== undefined);
+  const policy = gc?.policy;
+  const high = policy?.diskHighThresholdPercent ?? policy?.distHighThresholdPercent ?? 80;
+  const low = policy?.diskLowThresholdPercent ?? policy?.distLowThresholdPercent ?? 60;
+  const rate = download?.bandwidthLimit ?? download?.rateLimit ?? '50GB';
+  const scheduleMs = Math.min(scheduler?.scheduleTimeout ?? longestScheduleMs, longestScheduleMs);
+  return {
+    console: yaml.console ?? false,
+    verbose: yaml.verbose ?? ['debug', 'trace'].includes(yaml.log?.level ?? ''),
+    logDir: '/var/log/dragonfly/dfdaemon',
+    gcInterval: ms(gc?.interval ?? 900_000),
+    metrics: listenText(yaml.metrics?.server, 4_002),
+    cacheDir: server?.cacheDir ?? '/var/cache/dragonfly/dfdaemon',
+    dataDir: storage?.dir ?? '/var/lib/dragonfly',
+    keepStorage: storage?.keep ?? false,
+    ...(server?.pluginDir !== undefined && { pluginDir: server.pluginDir }),
+    health: { path: '/healthy', tcpListen: listenAt(yaml.health?.server, 4_003) },
+    scheduler: {
+      manager: {
+        enable: managers.length > 0,
+        netAddrs: managers.map((addr) => ({ addr: withoutScheme(addr) })),
+        refreshInterval: ms(dynconfig?.refreshInterval ?? 60_000),
+        seedPeer: {
+          enable: seedPeer?.enable ?? false,
+          ...(seedPeer?.clusterID !== undefined && { clusterID: seedPeer.clusterID }),
+          ...(seedPeer?.keepaliveInterval !== undefined && { keepAlive: { interval: ms(seedPeer.keepaliveInterval) } }),
+        },
+      },
+      scheduleTimeout: ms(scheduleMs),
+      disableAutoBackSource: scheduler?.enableBackToSource === false,
+    },
+    host: {
+      ...(given(host?.hostname) && { hostname: host?.hostname }),
+      ...(given(host?.ip) && { advertiseIP: host?.ip }),
+      idc: host?.idc ?? '',
+      location: host?.location ?? '',
+      schedulerClusterID: host?.schedulerClusterID ?? 0,
+    },
+    download: {
+      totalRateLimit: rate,
+      perPeerRateLimit: rate,
+      backToSourceRateLimit: download?.backToSourceBandwidthLimit ?? download?.backToSourceRateLimit ?? '50GB',
+      pieceDownloadTimeout: ms(download?.pieceTimeout ?? 360_000),
+      concurrentPieceCount: download?.concurrentPieceCount ?? 8,
+      downloadGRPC: { unixListen: { socket: download?.server?.socketPath ?? '' } },
+      peerGRPC: { tcpListen: listenAt(upload?.server, 4_000), security: tlsOf(upload?.server) },
+    },
+    upload: {
+      rateLimit: upload?.bandwidthLimit ?? upload?.rateLimit ?? '50GB',
+      tcpListen: listenAt({ ip: storage?.server?.ip, port: storage?.server?.tcpPort }, 4_005),
+    },
+    storage: {
+      taskExpireTime: ms(policy?.taskTTL ?? 2_592_000_000),
+      diskGCThreshold: policy?.diskThreshold ?? policy?.distThreshold ?? 0,
+      diskGCThresholdPercent: high,
+      diskGCMarginPercent: Math.max(0, high - low),
+    },
+    proxy: proxyValues(proxy),
+    network: { enableIPv6: network?.enableIPv6 ?? false },
+    announcer: { schedulerInterval: ms(scheduler?.announceInterval ?? 300_000) },
+  };
+}
+
+/** Sentences on what was given but does not do here what it does there. */
+export function clientYamlNotes(yaml: ClientYaml): string[] {
+  const notes: string[] = [];
+  const { download, upload, scheduler, backend, tracing, stats } = yaml;
+  if (download?.protocol !== undefined && download.protocol !== 'tcp')
+    notes.push(`download.protocol ${download.protocol} has no effect: pieces are fetched over TCP`);
+  if (upload?.disableShared === true) notes.push('upload.disableShared has no effect: this node gives what it holds');
+  if ((scheduler?.scheduleTimeout ?? 0) > longestScheduleMs)
+    notes.push('scheduler.scheduleTimeout is 30s: a silent scheduler holds no download up for longer');
+  if (backend !== undefined) notes.push('backend has no effect: how origins are asked is decided by their answers');
+  if (tracing !== undefined)
+    notes.push('tracing has no effect: set OTEL_EXPORTER_OTLP_ENDPOINT and the other OTEL_* variables');
+  if ([upload?.client, scheduler, yaml.manager].some((section) => section?.cert !== undefined))
+    notes.push(
+      'a node has one certificate here: that of upload.server is shown to schedulers, managers and other nodes',
+    );
+  if (stats !== undefined) notes.push('stats has no effect: start with node --inspect for a profile');
+  return notes;
+}
+
+/** Who may use the proxy is not told by its address here: this host, and `allowedNetworks`. */
+function proxyValues(proxy: Record<string, unknown> = {}): Record<string, unknown> {
+  const server = isMap(proxy['server']) ? proxy['server'] : {};
+  const mirror = isMap(proxy['registryMirror']) ? proxy['registryMirror'] : {};
+  const { prefetchRateLimit, ...rest } = proxy;
+  return {
+    ...rest,
+    ...(prefetchRateLimit !== undefined && { prefetchBandwidthLimit: prefetchRateLimit }),
+    server: { ip: '0.0.0.0', port: 4_001, ...server },
+    registryMirror: { addr: 'https://index.docker.io', enableTaskIDBasedBlobDigest: false, ...mirror },
+  };
+}
+
+/** There only this port knows TLS; here one switch is for all, so pieces are encrypted too. */
+function tlsOf(server: { caCert?: string | undefined; cert?: string | undefined; key?: string | undefined } = {}) {
+  const { caCert, cert, key } = server;
+  return cert === undefined || key === undefined
+    ? {}
+    : { insecure: false, cert, key, ...(caCert === undefined ? { tlsVerify: false } : { caCert }) };
+}
+
+interface Place {
+  readonly ip?: string | undefined;
+  readonly port?: number | undefined;
+}
+
+function listenAt({ ip, port: number }: Place = {}, defaultPort: number): { listen: string; port: number } {
+  return { listen: ip ?? '0.0.0.0', port: number ?? defaultPort };
+}
+
+function listenText(place: Place | undefined, defaultPort: number): string {
+  const { listen, port: number } = listenAt(place, defaultPort);
+  return listen.includes(':') ? `[${listen}]:${number}` : `${listen}:${number}`;
+}
+
+function withoutScheme(addr: string): string {
+  return addr.replace(/^https?:\/\//, '').replace(/\/+$/, '');
+}
+
+/** Set-ups write '' for "find out". */
+function given(value: string | undefined): boolean {
+  return value !== undefined && value !== '';
+}
+
+function ms(milliseconds: number): string {
+  return `${milliseconds}ms`;
+}
