@@ -21,7 +21,6 @@ function daemonRegistry(): Registry {
     createHostIdentity({
       hostname: 'node',
       ip: '127.0.0.1',
-      enableIPv6: false,
       isSeed: true,
       idc: '',
       location: '',

@@ -6,6 +6,7 @@ import { connect } from 'node:net';
 import { toDragonflyError } from '../core/errors.ts';
 import { formatBytes, formatDurationMs } from '../core/units.ts';
 import { version } from '../core/version.ts';
+import { hostPort } from '../core/host-port.ts';
 import type { Channels } from '../rpc/channels.ts';
 import { createClient } from '../rpc/client.ts';
 import { identityPath, type Identity } from '../rpc/identity/identity-file.ts';
@@ -182,7 +183,7 @@ export async function checkServices(config: NodeConfig, channels: Channels, sign
     findings.push(
       ok('manager', `${addr} answers in ${formatDurationMs(answer.costMs)}; active schedulers: ${active.length}`),
     );
-    for (const { ip, port } of active) addresses.add(ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`);
+    for (const { ip, port } of active) addresses.add(hostPort(ip, port));
   }
   const schedulers: string[] = [];
   for (const address of addresses) {
@@ -211,10 +212,18 @@ export async function checkAnnounced({ health }: NodeConfig, signal: AbortSignal
   const port = typeof health.tcpListen.port === 'number' ? health.tcpListen.port : health.tcpListen.port.start;
   if (port === 0) return unchecked('announced', 'the health port is not fixed, so the dfdaemon cannot be asked');
   const answer = await timed(() =>
-    httpHead(`http://${bracketed(reachable(health.tcpListen.listen))}:${port}/readyz`, signal),
+    httpGet(`http://${hostPort(reachable(health.tcpListen.listen), port)}/readyz`, 'GET', signal),
   );
   if ('error' in answer) return unchecked('announced', `the health port does not answer: ${answer.error.message}`);
-  if (answer.value.statusCode === 200) return ok('announced', 'a scheduler has taken this node in');
+  const { statusCode, body } = answer.value;
+  if (statusCode === 200 && body.includes('cannot reach')) {
+    return warning(
+      'announced',
+      'a scheduler has taken this node in, but other nodes cannot connect to it: it takes from them and gives nothing',
+      'Behind address translation set host.advertiseIP and host.advertisePort, or open the ports of download.peerGRPC and upload.',
+    );
+  }
+  if (statusCode === 200) return ok('announced', 'a scheduler has taken this node in');
   return failure(
     'announced',
     'no scheduler has taken this node in: it gives nothing to others and gets nothing from them',
@@ -225,7 +234,7 @@ export async function checkAnnounced({ health }: NodeConfig, signal: AbortSignal
 /** @param urls of HTTP servers whose Date tells the time; the first that answers counts. */
 export async function checkClock(urls: readonly string[], signal: AbortSignal): Promise<Finding> {
   for (const url of urls) {
-    const answer = await timed(() => httpHead(url, signal));
+    const answer = await timed(() => httpGet(url, 'HEAD', signal));
     const date = 'value' in answer ? Date.parse(answer.value.date) : Number.NaN;
     if (Number.isNaN(date)) continue;
     const offsetMs = Math.abs(Date.now() - date);
@@ -301,12 +310,22 @@ function accepting(host: string, port: number, signal: AbortSignal): Promise<boo
   });
 }
 
-function httpHead(url: string, signal: AbortSignal): Promise<{ statusCode: number; date: string }> {
+interface HttpAnswer {
+  readonly statusCode: number;
+  readonly date: string;
+  readonly body: string;
+}
+
+function httpGet(url: string, method: 'GET' | 'HEAD', signal: AbortSignal): Promise<HttpAnswer> {
   return new Promise((resolve, reject) => {
     const either = AbortSignal.any([signal, AbortSignal.timeout(probeTimeoutMs)]);
-    request(url, { method: 'HEAD', signal: either, agent: false }, (response) => {
-      response.resume();
-      resolve({ statusCode: response.statusCode ?? 0, date: response.headers.date ?? '' });
+    request(url, { method, signal: either, agent: false }, (response) => {
+      const blocks: Buffer[] = [];
+      response.on('data', (block: Buffer) => blocks.length < 16 && blocks.push(block));
+      response.once('error', reject).once('end', () => {
+        const { statusCode = 0, headers } = response;
+        resolve({ statusCode, date: headers.date ?? '', body: Buffer.concat(blocks).toString() });
+      });
     })
       .once('error', reject)
       .end();
@@ -325,10 +344,6 @@ async function timed<T>(work: () => Promise<T>): Promise<{ value: T; costMs: num
 /** An address to connect to for one that was listened on. */
 function reachable(listen: string): string {
   return listen === '' || listen === '0.0.0.0' ? '127.0.0.1' : listen === '::' ? '::1' : listen;
-}
-
-function bracketed(host: string): string {
-  return host.includes(':') ? `[${host}]` : host;
 }
 
 export function ok(subject: string, text: string): Finding {

@@ -114,7 +114,13 @@ export const dfdaemonConfigSchema = z.object({
     advertiseIP: z
       .union([z.ipv4(), z.ipv6()])
       .optional()
-      .describe('address other nodes reach this one by; by default the first that is not loopback'),
+      .describe('address other nodes reach this one by; by default that of the default route'),
+    advertisePort: z
+      .int()
+      .min(1)
+      .max(65_535)
+      .optional()
+      .describe('gRPC port other nodes reach this one by, behind address translation; by default the bound one'),
     idc: z.string().default('').describe('data centre; nodes of the same one are preferred as parents'),
     location: z.string().default('').describe('place in parts from large to small, `|` between them'),
     schedulerClusterID: z.int().min(0).default(0).describe('cluster to use; 0 lets the manager choose'),
@@ -168,6 +174,12 @@ export const dfdaemonConfigSchema = z.object({
   }),
   upload: section({
     rateLimit: bytes('10Gi').describe('bytes per second to other nodes; 0 sets no limit'),
+    advertisePort: z
+      .int()
+      .min(1)
+      .max(65_535)
+      .optional()
+      .describe('port of pieces other nodes reach this one by, behind address translation; by default the bound one'),
     security: transportSecurity,
     tcpListen: tcpListen(65_002, '0.0.0.0'),
   }),

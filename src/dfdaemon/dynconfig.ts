@@ -10,6 +10,7 @@ import { DragonflyError, toDragonflyError } from '../core/errors.ts';
 import type { Closable } from '../core/lifecycle.ts';
 import type { Logger } from '../core/logger.ts';
 import { version } from '../core/version.ts';
+import { hostPort } from '../core/host-port.ts';
 import { SourceType, type Scheduler } from '../rpc/generated/manager/v2/manager.ts';
 import type { ManagerClient } from '../rpc/manager-client.ts';
 import { blockRulesOf, blockRulesSchema, noBlockRules } from './block-list.ts';
@@ -192,5 +193,5 @@ export class Dynconfig implements Closable {
 }
 
 function addressOf({ ip, port }: Scheduler): string {
-  return ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`;
+  return hostPort(ip, port);
 }

@@ -2,6 +2,7 @@
 import { Download } from '../rpc/generated/common/v2/common.ts';
 import type { TaskHolding } from '../rpc/generated/scheduler/v2/scheduler.ts';
 import type { HostIdentity } from './host-info.ts';
+import type { StoredTask } from './storage/stored-task.ts';
 import type { TaskStore } from './storage/task-store.ts';
 import type { TaskEngine } from './task/engine.ts';
 import type { NodeLocal } from './task/node-local.ts';
@@ -31,4 +32,11 @@ export function holdingsOf(
       },
     ];
   });
+}
+
+/** What others may be told this node holds whole, those used last first. */
+export async function finishedTasks(store: TaskStore, nodeLocal: NodeLocal): Promise<readonly StoredTask[]> {
+  await store.recovered();
+  const finished = store.list().filter((task) => task.state === 'finished' && !nodeLocal.isKnown(task.identity.url));
+  return finished.toSorted((a, b) => b.record.row.lastUsedMs - a.record.row.lastUsedMs);
 }

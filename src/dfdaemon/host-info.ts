@@ -4,6 +4,7 @@ import os from 'node:os';
 import { version } from '../core/version.ts';
 import { hostId } from '../core/ids.ts';
 import { Host } from '../rpc/generated/common/v2/common.ts';
+import { seedPeerConfig, type DfdaemonConfig } from './config.ts';
 
 /** Who this daemon is; fixed for the life of the process. */
 export interface HostIdentity {
@@ -19,24 +20,22 @@ export interface HostIdentity {
 
 export function createHostIdentity(options: {
   readonly hostname?: string | undefined;
-  readonly ip?: string | undefined;
-  readonly enableIPv6: boolean;
+  readonly ip: string;
   readonly isSeed: boolean;
   readonly idc: string;
   readonly location: string;
   readonly schedulerClusterId: number;
 }): HostIdentity {
   const hostname = options.hostname ?? os.hostname();
-  const ip = options.ip ?? firstAddress(options.enableIPv6);
-  return { ...options, hostname, ip, hostId: hostId(ip, hostname, options.isSeed) };
+  const { ip } = options;
+  return { ...options, hostname, hostId: hostId(ip, hostname, options.isSeed) };
 }
 
-/** First address of a real interface; loopback on a machine that has no other. */
-function firstAddress(enableIPv6: boolean): string {
-  const addresses = Object.values(os.networkInterfaces()).flatMap((list) => list ?? []);
-  const outside = addresses.filter((address) => !address.internal && !address.address.startsWith('fe80'));
-  const preferred = outside.find((address) => address.family === (enableIPv6 ? 'IPv6' : 'IPv4'));
-  return preferred?.address ?? outside.find((address) => address.family === 'IPv4')?.address ?? '127.0.0.1';
+/** @param ip by which other nodes reach this one. */
+export function hostIdentity(config: DfdaemonConfig, ip: string): HostIdentity {
+  const { hostname, idc, location, schedulerClusterID } = config.host;
+  const { enable: isSeed } = seedPeerConfig(config);
+  return createHostIdentity({ hostname, ip, isSeed, idc, location, schedulerClusterId: schedulerClusterID });
 }
 
 export interface HostPorts {

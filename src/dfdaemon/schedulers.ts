@@ -13,7 +13,7 @@ import type { Logger } from '../core/logger.ts';
 import { backOffMs } from '../rpc/back-off.ts';
 import type { Channels } from '../rpc/channels.ts';
 import type { Host, Task } from '../rpc/generated/common/v2/common.ts';
-import type { AnnouncePeerRequest, TaskHolding } from '../rpc/generated/scheduler/v2/scheduler.ts';
+import type { AnnouncePeerRequest, HoldHostResponse, TaskHolding } from '../rpc/generated/scheduler/v2/scheduler.ts';
 import { SchedulerRing, type OpenStreamOptions, type PeerStream, type SchedulerResult } from '../rpc/scheduler-ring.ts';
 import { daemonLimits } from './limits.ts';
 import type { StoredTask } from './storage/stored-task.ts';
@@ -30,6 +30,8 @@ export interface SchedulersOptions {
   readonly held: () => Promise<readonly StoredTask[]>;
   readonly newPeerId: () => string;
   readonly announceIntervalMs: number;
+  /** A scheduler has taken this host, or is lost, or the list has changed. */
+  readonly onChange: () => void;
   /** A scheduler failed: the list may be out of date. */
   readonly onFailure: () => void;
   readonly logger: Logger;
@@ -49,6 +51,7 @@ export class Schedulers implements Closable {
   readonly #held = new Set<string>();
   /** Schedulers of the original whose health is watched. */
   readonly #watched = new Set<string>();
+  readonly #unreachable = new Set<string>();
   readonly #controller = new AbortController();
   /** Calls under way, by task. */
   readonly #forgetting = new Map<string, Promise<void>>();
@@ -74,6 +77,11 @@ export class Schedulers implements Closable {
     return this.#instances.size;
   }
 
+  /** False when a scheduler has found that other nodes cannot connect to this one. */
+  get reachable(): boolean {
+    return this.#unreachable.size === 0;
+  }
+
   get kinds(): SchedulerKinds {
     if (this.#ring.addresses.length === 0) return 'none';
     if ([...this.#instances.values()].includes('')) return 'original';
@@ -84,7 +92,12 @@ export class Schedulers implements Closable {
   async update(addresses: readonly string[]): Promise<void> {
     const before = new Set(this.#ring.addresses);
     this.#ring.update(addresses);
-    for (const address of before) if (!addresses.includes(address)) this.#instances.delete(address);
+    for (const address of before) {
+      if (addresses.includes(address)) continue;
+      this.#instances.delete(address);
+      this.#unreachable.delete(address);
+    }
+    this.#options.onChange();
     if (addresses.some((address) => !before.has(address))) await this.announce();
   }
 
@@ -198,12 +211,10 @@ export class Schedulers implements Closable {
   }
 
   async #announced({ address, instance, error }: SchedulerResult): Promise<void> {
-    if (error) {
-      this.#instances.delete(address);
-      return;
-    }
+    if (error) return this.#forget(address);
     const known = this.#instances.get(address);
     this.#instances.set(address, instance);
+    this.#options.onChange();
     if (instance === '') {
       if (!this.#watched.has(address)) void this.#watch(address);
       if (known === undefined) void this.#tellHoldings(address);
@@ -239,10 +250,30 @@ export class Schedulers implements Closable {
     }
   }
 
+  #forget(address: string): void {
+    if (this.#instances.delete(address)) this.#options.onChange();
+  }
+
+  #setReachable(address: string, reachable: boolean): void {
+    const before = this.#unreachable.size;
+    if (reachable) this.#unreachable.delete(address);
+    else this.#unreachable.add(address);
+    if (before > 0 === this.#unreachable.size > 0) return;
+    if (reachable) this.#options.logger.info({}, 'other nodes reach this one again');
+    else {
+      this.#options.logger.warn(
+        { scheduler: address },
+        'other nodes cannot reach this one at the address it tells (address translation?): it takes from them and gives nothing; set host.advertiseIP and advertisePort',
+      );
+    }
+  }
+
   async #hold(address: string): Promise<void> {
     this.#held.add(address);
     try {
-      await this.#ring.holdHost(address, { hostId: this.#options.hostId }, this.#controller.signal);
+      const onHeld = ({ unreachable }: HoldHostResponse): void => this.#setReachable(address, !unreachable);
+      const { signal } = this.#controller;
+      await this.#ring.holdHost(address, { hostId: this.#options.hostId }, { signal, onHeld });
     } catch (error) {
       this.#options.logger.info({ scheduler: address, reason: toDragonflyError(error).message }, 'lost the scheduler');
     }
@@ -251,7 +282,7 @@ export class Schedulers implements Closable {
   }
 
   #lost(address: string): void {
-    this.#instances.delete(address);
+    this.#forget(address);
     if (this.#controller.signal.aborted) return;
     this.#options.onFailure();
     this.#announceIn(backOffMs(1) * Math.random());

@@ -7,12 +7,14 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { toDragonflyError } from '../core/errors.ts';
+import { hostPort } from '../core/host-port.ts';
 import { peerId } from '../core/ids.ts';
 import { Owned, type Closable } from '../core/lifecycle.ts';
 import { isOwnAddress } from '../core/own-address.ts';
 import { unknownCaller } from '../rpc/caller.ts';
 import type { Logger } from '../core/logger.ts';
 import { createRegistry, type Registry } from '../core/metrics.ts';
+import { outwardAddress } from '../core/outward-address.ts';
 import { requireSocketDirectory } from '../core/private-file.ts';
 import { RateLimiter } from '../core/rate-limiter.ts';
 import type { ReadyAddresses } from '../core/ready.ts';
@@ -25,21 +27,13 @@ import { isServing } from '../rpc/health.ts';
 import { ManagerClient } from '../rpc/manager-client.ts';
 import { openIdentity } from '../rpc/identity/open-identity.ts';
 import { RpcServer } from '../rpc/server.ts';
-import {
-  downloadLimits,
-  seedPeerConfig,
-  listenHost,
-  shareMemory,
-  socketPath,
-  type DfdaemonConfig,
-  portNumber,
-} from './config.ts';
+import { downloadLimits, listenHost, shareMemory, socketPath, type DfdaemonConfig, portNumber } from './config.ts';
 import { BlockList } from './block-list.ts';
 import { ControlPlane } from './control-plane.ts';
 import { Dynconfig } from './dynconfig.ts';
 import { configuredSettings } from './local-dynconfig.ts';
-import { holdingsOf } from './holdings.ts';
-import { createHostIdentity, HostInfo, type HostIdentity } from './host-info.ts';
+import { finishedTasks, holdingsOf } from './holdings.ts';
+import { hostIdentity, HostInfo, type HostIdentity } from './host-info.ts';
 import { IdleWatch } from './idle-watch.ts';
 import { createDaemonMetrics } from './metrics.ts';
 import { Receipts } from './receipts.ts';
@@ -77,26 +71,19 @@ export class DfdaemonService implements Closable {
   #idleWatch: IdleWatch | undefined;
   #addresses: ReadyAddresses = {};
 
-  private constructor(config: DfdaemonConfig, logger: Logger) {
+  private constructor(config: DfdaemonConfig, ip: string, logger: Logger) {
     this.config = config;
     this.#logger = logger;
     this.#owned = new Owned(logger);
     this.#controlPlane = new ControlPlane(logger);
     this.registry = createRegistry();
-    this.identity = createHostIdentity({
-      hostname: config.host.hostname,
-      ip: config.host.advertiseIP,
-      enableIPv6: config.network.enableIPv6,
-      isSeed: seedPeerConfig(config).enable,
-      idc: config.host.idc,
-      location: config.host.location,
-      schedulerClusterId: config.host.schedulerClusterID,
-    });
+    this.identity = hostIdentity(config, ip);
   }
 
   /** Resolves when every port accepts. Throws IN_USE, PERMISSION_DENIED, STORAGE, CONFIG_INVALID; then nothing stays open. */
   static async start(config: DfdaemonConfig, logger: Logger): Promise<DfdaemonService> {
-    const service = new DfdaemonService(config, logger);
+    const ip = config.host.advertiseIP ?? (await outwardAddress(config.network));
+    const service = new DfdaemonService(config, ip, logger);
     try {
       await service.#start();
       return service;
@@ -234,7 +221,11 @@ export class DfdaemonService implements Closable {
     );
     let proxyPort = 0;
     let sniPorts: readonly number[] = [];
-    const readHost = () => hostInfo.read({ grpc: peerServer.port, proxy: proxyPort }, pieceServer.connectionCount);
+    const readHost = () =>
+      hostInfo.read(
+        { grpc: config.host.advertisePort ?? peerServer.port, proxy: proxyPort },
+        pieceServer.connectionCount,
+      );
     const schedulers = new Schedulers({
       channels,
       hostId: identity.hostId,
@@ -243,15 +234,13 @@ export class DfdaemonService implements Closable {
         await store.recovered();
         return holdingsOf(store, engine, { identity, nodeLocal });
       },
-      held: async () => {
-        await store.recovered();
-        const finished = store
-          .list()
-          .filter((task) => task.state === 'finished' && !nodeLocal.isKnown(task.identity.url));
-        return finished.toSorted((a, b) => b.record.row.lastUsedMs - a.record.row.lastUsedMs);
-      },
+      held: () => finishedTasks(store, nodeLocal),
       newPeerId: () => peerId(identity.ip, identity.hostname, identity.isSeed),
       announceIntervalMs: config.announcer.schedulerInterval,
+      onChange: () =>
+        peerServer.health.setReady(
+          schedulers.announcedCount > 0 || (managers.length === 0 && schedulers.addresses.length === 0),
+        ),
       onFailure: () => dynconfig.suspect(),
       logger,
     });
@@ -302,8 +291,13 @@ export class DfdaemonService implements Closable {
       hostId: identity.hostId,
       filteredQueryParams,
       readHost,
-      piecePort: () => ({ ip: identity.ip, port: pieceServer.port, tls: security.pieceServer !== undefined }),
+      piecePort: () => ({
+        ip: identity.ip,
+        port: config.upload.advertisePort ?? pieceServer.port,
+        tls: security.pieceServer !== undefined,
+      }),
     };
+    peerServer.health.setReady(managers.length === 0 && config.scheduler.netAddrs.length === 0);
     peerServer.addService(DfdaemonUploadDefinition, uploadHandlers(services), uploadAccess);
     await peerServer.start();
     owned.add('peer gRPC server', peerServer);
@@ -361,7 +355,10 @@ export class DfdaemonService implements Closable {
       }),
     );
     if (manager && identity.isSeed) {
-      owned.add('seed peer membership', joinSeedPeerCluster(manager, identity, config, peerServer.port));
+      owned.add(
+        'seed peer membership',
+        joinSeedPeerCluster(manager, identity, config, config.host.advertisePort ?? peerServer.port),
+      );
     }
     await this.#controlPlane.update('manager', managers);
     await dynconfig.start();
@@ -375,6 +372,7 @@ export class DfdaemonService implements Closable {
       owned,
       registry: this.registry,
       isReady: () => schedulers.announcedCount > 0,
+      isReachable: () => schedulers.reachable,
     });
     for (const { port, address } of status.ports) this.#controlPlane.addOwnPort(port, address);
     this.#addresses = {
@@ -393,8 +391,4 @@ export class DfdaemonService implements Closable {
     const { sourceCA, insecureSources } = this.config.download;
     return { caPem: await Promise.all(sourceCA.map((path) => readFile(path, 'utf8'))), insecureHosts: insecureSources };
   }
-}
-
-function hostPort(host: string, port: number): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }

@@ -10,17 +10,33 @@ export interface StatusServers {
   readonly addresses: ReadyAddresses;
 }
 
+/** What readiness says of a node that takes and cannot give. */
+export const unreachableText = 'ready, but other nodes cannot reach this one';
+
 /** Throws IN_USE. */
 export async function openStatusServers(
   { health, metrics }: DfdaemonConfig,
-  { owned, registry, isReady }: { readonly owned: Owned; readonly registry: Registry; readonly isReady: () => boolean },
+  {
+    owned,
+    registry,
+    isReady,
+    isReachable,
+  }: {
+    readonly owned: Owned;
+    readonly registry: Registry;
+    readonly isReady: () => boolean;
+    readonly isReachable: () => boolean;
+  },
 ): Promise<StatusServers> {
   const healthServer = await StatusServer.listen(
     { host: health.tcpListen.listen, port: portNumber(health.tcpListen.port) },
     {
       [health.path]: () => ({ type: 'application/json; charset=utf-8', body: '"OK"' }),
       '/healthy': () => ({ body: 'OK' }),
-      '/readyz': () => (isReady() ? { body: 'ready' } : { status: 503, body: 'no scheduler has taken this host yet' }),
+      '/readyz': () =>
+        isReady()
+          ? { body: isReachable() ? 'ready' : unreachableText }
+          : { status: 503, body: 'no scheduler has taken this host yet' },
     },
   );
   owned.add('health server', healthServer);

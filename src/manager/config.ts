@@ -100,7 +100,7 @@ export const managerConfigSchema = z.object({
     jwt: section({
       realm: text.default('Dragonfly'),
       key: text.optional().describe('base64 signing key; generated and kept in the database when absent'),
-      timeout: timerMs('336h'),
+      timeout: durationMs('336h'),
       maxRefresh: durationMs('168h'),
     }),
     signUp: z.boolean().default(false).describe('let strangers create guest accounts'),
@@ -152,7 +152,7 @@ export const managerConfigSchema = z.object({
       'how a daemon finds its cluster: by the weights of the original of that version, or searcher.mjs of pluginDir',
     ),
   liveness: section({
-    timeout: timerMs('15s').describe('a member whose last keepalive is older is inactive'),
+    timeout: durationMs('15s').describe('a member whose last keepalive is older is inactive'),
     forgetAfter: durationMs('30m').describe('an inactive member is deleted after this time'),
   }),
   objectStorage: ignored,

@@ -11,6 +11,7 @@ import {
   type ServiceFlags,
   type ServiceNames,
 } from '../core/service-command.ts';
+import { hostPort } from '../core/host-port.ts';
 import { configNotes, managerConfigSchema, parseListenAddress, type ManagerConfig } from './config.ts';
 import { openSecrets, type OperatorSecrets } from './access/access.ts';
 import { backUp, restore } from './db/backup.ts';
@@ -95,14 +96,13 @@ async function readConfig(flags: ServiceFlags, io: CommandIo): Promise<ManagerCo
 function addresses(config: ManagerConfig, manager: ManagerService): Record<string, string> {
   const { server, network, metrics } = config;
   const grpcHost = server.grpc.listenIP ?? (network.enableIPv6 ? '::' : '0.0.0.0');
-  const at = (host: string, port: number): string => `${host.includes(':') ? `[${host}]` : host}:${port}`;
   const authority = manager.authorityFingerprint;
   return {
     ...(authority !== undefined && { authority }),
-    grpc: at(grpcHost, manager.grpcPort),
-    rest: at(parseListenAddress(server.rest.addr, network.enableIPv6).host, manager.restPort),
+    grpc: hostPort(grpcHost, manager.grpcPort),
+    rest: hostPort(parseListenAddress(server.rest.addr, network.enableIPv6).host, manager.restPort),
     ...(manager.metricsPort === undefined
       ? {}
-      : { metrics: at(parseListenAddress(metrics.addr, network.enableIPv6).host, manager.metricsPort) }),
+      : { metrics: hostPort(parseListenAddress(metrics.addr, network.enableIPv6).host, manager.metricsPort) }),
   };
 }

@@ -39,6 +39,13 @@ export class HealthService {
     this.#set(service, ServingStatus.SERVING);
   }
 
+  /** Of the server as a whole: what readiness probes ask for. Its services say for themselves that they serve. */
+  setReady(ready: boolean): void {
+    if (this.#draining.aborted) return;
+    const status = ready ? ServingStatus.SERVING : ServingStatus.NOT_SERVING;
+    if (this.#status.get('') !== status) this.#set('', status);
+  }
+
   setAllNotServing(): void {
     for (const service of this.#status.keys()) this.#set(service, ServingStatus.NOT_SERVING);
   }

@@ -23,6 +23,7 @@ import {
   type AnnounceTasksResponse,
   type DeleteHostRequest,
   type HoldHostRequest,
+  type HoldHostResponse,
 } from './generated/scheduler/v2/scheduler.ts';
 import { Replay } from './replay.ts';
 
@@ -221,11 +222,18 @@ export class SchedulerRing {
    * Holds this host at one scheduler until the signal aborts (resolves) or the scheduler is gone (throws): then it must
    * be announced again. UNSUPPORTED from a scheduler of the original.
    */
-  async holdHost(address: string, request: HoldHostRequest, signal: AbortSignal): Promise<void> {
+  async holdHost(
+    address: string,
+    request: HoldHostRequest,
+    { signal, onHeld }: { readonly signal: AbortSignal; readonly onHeld: (answer: HoldHostResponse) => void },
+  ): Promise<void> {
     const member = this.#members.get(address);
     if (!member) throw new DragonflyError('NOT_FOUND', `${address} is not an active scheduler`);
     try {
-      for await (const _known of member.client.holdHost(request, { signal })) this.markHealthy(address);
+      for await (const answer of member.client.holdHost(request, { signal })) {
+        this.markHealthy(address);
+        onHeld(answer);
+      }
     } catch (error) {
       if (signal.aborted) return;
       throw error;

@@ -22,6 +22,7 @@ import { withDeadline, type Closable } from '../core/lifecycle.ts';
 import { silentLogger, type Logger } from '../core/logger.ts';
 import { isOwnAddress } from '../core/own-address.ts';
 import { RateLimiter } from '../core/rate-limiter.ts';
+import { hostPort } from '../core/host-port.ts';
 import { CallContext, type AnyServerCall } from './call-context.ts';
 import {
   grpcMethod,
@@ -159,7 +160,7 @@ export class RpcServer implements Closable {
       await this.#listenLocally(address.socketPath);
       await chmod(address.socketPath, address.mode);
     } else {
-      const target = `${bracketed(address.host)}:${address.port}`;
+      const target = hostPort(address.host, address.port);
       this.#port = tls ? await this.#listenEncrypted(address, tls) : await this.#bind(target);
     }
     this.#logger.info({ address: this.address, tls: tls !== undefined }, 'gRPC server listens');
@@ -188,7 +189,7 @@ export class RpcServer implements Closable {
       return listener.port;
     } catch (error) {
       if (error instanceof DragonflyError) throw error;
-      throw bindError(error as Error, `${bracketed(address.host)}:${address.port}`);
+      throw bindError(error as Error, hostPort(address.host, address.port));
     }
   }
 
@@ -205,7 +206,7 @@ export class RpcServer implements Closable {
   /** What a client dials. */
   get address(): string {
     if ('socketPath' in this.#address) return `unix:${this.#address.socketPath}`;
-    return `${bracketed(this.#address.host)}:${this.#port ?? this.#address.port}`;
+    return hostPort(this.#address.host, this.#port ?? this.#address.port);
   }
 
   /** Aborts when the server begins to stop: long streams should end themselves then. */
@@ -341,10 +342,6 @@ function validated(method: MethodDefinition, call: AnyServerCall): unknown {
   const { request } = call as ServerUnaryCall<unknown, unknown>;
   validate(method.requestType.$type, request);
   return request;
-}
-
-function bracketed(host: string): string {
-  return host.includes(':') && !host.startsWith('[') ? `[${host}]` : host;
 }
 
 function bindError(cause: Error, target: string): DragonflyError {

@@ -14,7 +14,7 @@ const tls = z.object({ caCert: text, cert: text, key: text }).optional();
 
 export const schedulerConfigSchema = z.object({
   server: section({
-    advertiseIP: text.optional().describe('address told to the manager; by default the first that is not loopback'),
+    advertiseIP: text.optional().describe('address told to the manager; by default that of the default route'),
     advertisePort: port.optional().describe('port told to the manager; by default the bound one'),
     listenIP: text.optional().describe('default 0.0.0.0, or :: with network.enableIPv6'),
     port: port.default(8002).describe('0 takes a free one'),

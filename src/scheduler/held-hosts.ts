@@ -27,7 +27,7 @@ export class HeldHosts implements Closable {
     clearTimeout(this.#timers.get(hostId));
     this.#timers.delete(hostId);
     try {
-      yield {};
+      yield { unreachable: known.unreachable };
       await Promise.race([aborted(context.signal), aborted(context.draining)]);
     } finally {
       this.#released(hostId, context.draining.aborted);

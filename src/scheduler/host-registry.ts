@@ -8,6 +8,8 @@ export interface KnownHost {
   host: Host;
   /** The part that other peers need to reach it; shared by all answers that name the host. */
   contact: Host;
+  /** Other nodes cannot connect to it at the address it tells. */
+  unreachable: boolean;
   /** Streams by which the daemon holds itself known; usually one, two for a moment when it reconnects. */
   holders: number;
 }
@@ -19,10 +21,11 @@ export class HostRegistry {
     return this.#hosts.size;
   }
 
-  announce(host: Host): void {
+  announce(host: Host, { unreachable }: { readonly unreachable: boolean }): void {
     const known = this.#hosts.get(host.id);
-    if (known) Object.assign(known, { host, contact: contactOf(host) });
-    else this.#hosts.set(host.id, { host, contact: contactOf(host), holders: 0 });
+    const news = { host, contact: contactOf(host), unreachable };
+    if (known) Object.assign(known, news);
+    else this.#hosts.set(host.id, { ...news, holders: 0 });
   }
 
   get(hostId: string): KnownHost | undefined {

@@ -42,3 +42,12 @@ export const maxWatchedPeers = 20_000;
 
 export const defaultFrameIntervalMs = 1_000;
 export const minFrameIntervalMs = 100;
+
+/** A node that can be reached takes a connection at once; the announcement waits for it. */
+export const reachabilityTimeoutMs = 2_000;
+
+/** After so long a host whose address is not the one it comes from is tried again. */
+export const reachabilityTtlMs = 600_000;
+
+/** Hosts whose reachability is remembered. */
+export const maxCheckedHosts = 20_000;

@@ -16,6 +16,7 @@ import type { CountedCall } from './metrics.ts';
 import { preheatImage, statImage } from './preheat/image-rpc.ts';
 import { preheatFile, statFile } from './preheat/preheat-rpc.ts';
 import type { Preheater } from './preheat/preheater.ts';
+import type { Reachability } from './reachability.ts';
 
 type SchedulerHandlers = Handlers<typeof SchedulerDefinition>;
 
@@ -28,11 +29,13 @@ export interface SchedulerRpcParts {
   readonly brain: Brain;
   readonly held: HeldHosts;
   readonly preheater: Preheater;
+  readonly reachability: Reachability;
   readonly registry: RegistryClient;
   readonly loadLimits: () => LoadLimits;
 }
 
-export function schedulerRpc({ brain, held, preheater, registry, loadLimits }: SchedulerRpcParts): SchedulerHandlers {
+export function schedulerRpc(parts: SchedulerRpcParts): SchedulerHandlers {
+  const { brain, held, preheater, reachability, registry, loadLimits } = parts;
   const counted = <A extends readonly unknown[], R>(call: CountedCall, work: (...args: A) => R) => {
     return async (...args: A): Promise<Awaited<R>> => {
       brain.metrics.called(call);
@@ -50,8 +53,10 @@ export function schedulerRpc({ brain, held, preheater, registry, loadLimits }: S
 
     holdHost: (request, context: CallContext) => held.hold(request, context),
 
-    announceHost: counted('announceHost', ({ host, interval }) => {
-      if (!host) throw new DragonflyError('INVALID_ARGUMENT', 'the host is missing');
+    announceHost: counted('announceHost', async ({ host: announced, interval }, context: CallContext) => {
+      if (!announced) throw new DragonflyError('INVALID_ARGUMENT', 'the host is missing');
+      const isReachable = await reachability.isReachable(announced, context.peerHost);
+      const host = isReachable ? announced : { ...announced, disableShared: true };
       const { peerLoadLimit, seedLoadLimit } = loadLimits();
       const info = hostInfo(host, {
         intervalMs: msFromDuration(interval),
@@ -59,7 +64,7 @@ export function schedulerRpc({ brain, held, preheater, registry, loadLimits }: S
         usesSeeds: brain.usesSeeds,
       });
       // Known here first: the decisions of the event may name the host already.
-      brain.hosts.announce(host);
+      brain.hosts.announce(host, { unreachable: !isReachable });
       held.seen(host.id);
       brain.run((swarm, nowMs) => swarm.announceHost(info, nowMs));
       return {};

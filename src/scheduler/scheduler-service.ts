@@ -6,9 +6,11 @@
  */
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { hostname, networkInterfaces } from 'node:os';
+import { hostname } from 'node:os';
 import { isIP } from 'node:net';
 import { DragonflyError } from '../core/errors.ts';
+import { hostPort } from '../core/host-port.ts';
+import { outwardAddress } from '../core/outward-address.ts';
 import { readPrivateKey } from '../core/private-file.ts';
 import { Owned, type Closable } from '../core/lifecycle.ts';
 import { silentLogger, type Logger } from '../core/logger.ts';
@@ -34,6 +36,7 @@ import { ManagerLink } from './manager-link.ts';
 import { SchedulerMetrics } from './metrics.ts';
 import { Preheater } from './preheat/preheater.ts';
 import { schedulerRpc } from './scheduler-rpc.ts';
+import { Reachability } from './reachability.ts';
 import { SeedDownloads } from './seed-downloads.ts';
 
 export interface SchedulerOverrides {
@@ -56,6 +59,7 @@ export class SchedulerService implements Closable {
   readonly brain: Brain;
   readonly metrics: SchedulerMetrics;
   readonly #config: SchedulerConfig;
+  readonly #ip: string;
   readonly #owned: Owned;
   readonly #server: RpcServer;
   readonly #link: ManagerLink | undefined;
@@ -65,6 +69,7 @@ export class SchedulerService implements Closable {
     brain: Brain;
     metrics: SchedulerMetrics;
     config: SchedulerConfig;
+    ip: string;
     owned: Owned;
     server: RpcServer;
     link: ManagerLink | undefined;
@@ -72,6 +77,7 @@ export class SchedulerService implements Closable {
     this.brain = parts.brain;
     this.metrics = parts.metrics;
     this.#config = parts.config;
+    this.#ip = parts.ip;
     this.#owned = parts.owned;
     this.#server = parts.server;
     this.#link = parts.link;
@@ -83,12 +89,13 @@ export class SchedulerService implements Closable {
     const owned = new Owned(logger);
     const metrics = new SchedulerMetrics();
     const { seedPeer, security } = config;
+    const ip = await advertisedIp(config);
     const certificate = await openIdentity({
       security,
       directory: config.server.cacheDir,
       managers: managerAddresses(config),
       hostname: config.server.host ?? hostname(),
-      ip: advertisedIp(config),
+      ip,
       logger,
     });
     if (certificate) owned.add('certificate of this scheduler', certificate);
@@ -122,7 +129,7 @@ export class SchedulerService implements Closable {
           : (onFailure) =>
               new SeedDownloads({
                 channels: seedChannels,
-                ownAddress: () => `${bracketed(advertisedIp(config))}:${config.server.advertisePort ?? server.port}`,
+                ownAddress: () => hostPort(ip, config.server.advertisePort ?? server.port),
                 timeoutMs: seedPeer.taskDownloadTimeout,
                 logger,
                 onFailure,
@@ -175,10 +182,17 @@ export class SchedulerService implements Closable {
     );
     server.addService(
       SchedulerDefinition,
-      schedulerRpc({ brain, held, preheater, registry, loadLimits: () => dynamic.settings }),
+      schedulerRpc({
+        brain,
+        held,
+        preheater,
+        reachability: new Reachability(peerChannels),
+        registry,
+        loadLimits: () => dynamic.settings,
+      }),
     );
     server.addService(SchedulerLiveDefinition, liveRpc(brain));
-    const service = new SchedulerService({ brain, metrics, config, owned, server, link });
+    const service = new SchedulerService({ brain, metrics, config, ip, owned, server, link });
     return service;
   }
 
@@ -196,7 +210,7 @@ export class SchedulerService implements Closable {
     this.#owned.add('membership at the manager', this.#link);
     await this.#link.start({
       hostname: server.host ?? hostname(),
-      ip: advertisedIp(this.#config),
+      ip: this.#ip,
       port: server.advertisePort ?? this.#server.port,
       idc: host.idc,
       location: host.location,
@@ -209,8 +223,7 @@ export class SchedulerService implements Closable {
   }
 
   get addresses(): SchedulerAddresses {
-    const ip = advertisedIp(this.#config);
-    const grpc = `${ip.includes(':') ? `[${ip}]` : ip}:${this.#server.port}`;
+    const grpc = hostPort(this.#ip, this.#server.port);
     return this.#metricsAddress === undefined ? { grpc } : { grpc, metrics: this.#metricsAddress };
   }
 
@@ -234,10 +247,10 @@ export class SchedulerService implements Closable {
   }
 }
 
-function advertisedIp({ server: { advertiseIP, listenIP }, network }: SchedulerConfig): string {
+async function advertisedIp({ server: { advertiseIP, listenIP }, network }: SchedulerConfig): Promise<string> {
   if (advertiseIP !== undefined) return advertiseIP;
   if (listenIP !== undefined && isIP(listenIP) !== 0 && listenIP !== '0.0.0.0' && listenIP !== '::') return listenIP;
-  return outwardIp(network.enableIPv6);
+  return outwardAddress(network);
 }
 
 async function registryClient(config: SchedulerConfig, ownPorts: () => ReadonlySet<number>): Promise<RegistryClient> {
@@ -299,17 +312,4 @@ async function readPem(path: string, read: (path: string) => Promise<Buffer> = r
       hint: 'Check the paths under tls in the configuration.',
     });
   }
-}
-
-/** The first address of this machine that others can reach; loopback when there is none. */
-function outwardIp(allowV6: boolean): string {
-  const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
-  const outward = addresses.filter((address) => !address.internal && !address.address.startsWith('fe80:'));
-  const v4 = outward.find((address) => address.family === 'IPv4');
-  const v6 = allowV6 ? outward.find((address) => address.family === 'IPv6') : undefined;
-  return (v6 ?? v4)?.address ?? '127.0.0.1';
-}
-
-function bracketed(ip: string): string {
-  return ip.includes(':') ? `[${ip}]` : ip;
 }

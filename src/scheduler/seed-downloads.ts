@@ -2,6 +2,7 @@
 import { DragonflyError, toDragonflyError } from '../core/errors.ts';
 import type { Closable } from '../core/lifecycle.ts';
 import type { Logger } from '../core/logger.ts';
+import { hostPort } from '../core/host-port.ts';
 import type { Channels } from '../rpc/channels.ts';
 import { createClient } from '../rpc/client.ts';
 import { schedulerHeader } from '../rpc/features.ts';
@@ -54,7 +55,7 @@ export class SeedDownloads implements Closable {
       if (this.#running.size > maxSeedDownloads) {
         throw new DragonflyError('RESOURCE_EXHAUSTED', `${maxSeedDownloads} seed downloads are running already`);
       }
-      const address = seed.ip.includes(':') ? `[${seed.ip}]:${seed.port}` : `${seed.ip}:${seed.port}`;
+      const address = hostPort(seed.ip, seed.port);
       await channels.ready(address, { signal });
       const client = createClient(DfdaemonUploadDefinition, channels, address);
       // The stream is only followed to its end: what the seed holds it tells as a peer of its own.

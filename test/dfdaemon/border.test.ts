@@ -5,10 +5,12 @@ import { connect } from 'node:net';
 import { once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
 import { createClient } from '../../src/rpc/client.ts';
+import { isServing } from '../../src/rpc/health.ts';
 import { DfdaemonUploadDefinition, DownloadTaskRequest } from '../../src/rpc/generated/dfdaemon/v2/dfdaemon.ts';
 import { DfdaemonLocalDefinition } from '../../src/rpc/generated/dfdaemon/v2/local.ts';
 import { HttpOrigin } from '../support/http-origin.ts';
-import { LocalSwarm } from '../support/local-swarm.ts';
+import { LocalSwarm, type Daemon } from '../support/local-swarm.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const content = Buffer.alloc(5_000_000, 'border ');
 
@@ -56,6 +58,20 @@ describe('the ports of a daemon', { timeout: 120_000 }, () => {
       const known = await client.statTask({ taskId }).catch(() => undefined);
       assert.equal(known?.peerCount ?? 0, peers, verb);
     }
+  });
+
+  test('say that they serve when a scheduler has taken the node, or when there is none to wait for', async () => {
+    const address = await swarm.startScheduler();
+    await swarm.stopScheduler(address);
+    const serves = ({ service }: Daemon): Promise<boolean> =>
+      isServing(swarm.channels, service.addresses['peer'] ?? '', AbortSignal.timeout(5000));
+    assert.equal(await serves(await swarm.startDaemon('lone', { schedulers: [] })), true);
+    const waiting = await swarm.startDaemon('waiting', { schedulers: [address] });
+    assert.equal(await serves(waiting), false);
+    await swarm.startScheduler(Number(address.split(':').at(-1)));
+    await waitFor('the daemon to serve', () => serves(waiting));
+    await swarm.stopScheduler(address);
+    await waitFor('the daemon to be not ready', async () => !(await serves(waiting)));
   });
 
   test('are reached over IPv6 and IPv4 where that is enabled', async () => {

@@ -1,5 +1,6 @@
 /** The hosts of a cluster, as its schedulers know them right now. */
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
+import { hostPort } from '../../core/host-port.ts';
 import type { Channels } from '../../rpc/channels.ts';
 import { createClient } from '../../rpc/client.ts';
 import type { Host } from '../../rpc/generated/common/v2/common.ts';
@@ -40,7 +41,7 @@ export class ClusterHosts {
     }
     const answers = await Promise.allSettled(
       schedulers.map(({ ip, port }) => {
-        const address = ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`;
+        const address = hostPort(ip, port);
         const client = createClient(SchedulerDefinition, this.#channels, address);
         return client.listHosts({}, { signal, timeoutMs: listTimeoutMs });
       }),

@@ -4,6 +4,7 @@ import { createClient, type RpcClient } from '../../rpc/client.ts';
 import { Download } from '../../rpc/generated/common/v2/common.ts';
 import { DfdaemonUploadDefinition, type StatLocalTaskResponse } from '../../rpc/generated/dfdaemon/v2/dfdaemon.ts';
 import { DragonflyError } from '../../core/errors.ts';
+import { hostPort } from '../../core/host-port.ts';
 import type { ClusterHost } from './host-selection.ts';
 
 export interface TaskProgress {
@@ -28,7 +29,7 @@ export class DaemonClient {
     download: Partial<Download>,
     { signal, onProgress }: { signal: AbortSignal; onProgress: (progress: TaskProgress) => void },
   ): Promise<TaskProgress> {
-    await this.#channels.ready(address(host), { signal });
+    await this.#channels.ready(hostPort(host.ip, host.port), { signal });
     let progress: TaskProgress = { taskId: '', contentLengthBytes: 0, completedBytes: 0 };
     for await (const { taskId, response } of this.#client(host).downloadTask(
       { download: Download.create(download) },
@@ -52,7 +53,7 @@ export class DaemonClient {
   /** Undefined when the host does not have the task. */
   async stat(host: ClusterHost, taskId: string, signal: AbortSignal): Promise<StatLocalTaskResponse | undefined> {
     try {
-      await this.#channels.ready(address(host), { signal });
+      await this.#channels.ready(hostPort(host.ip, host.port), { signal });
       return await this.#client(host).statLocalTask({ taskId }, { signal, timeoutMs: statTimeoutMs });
     } catch (error) {
       if (error instanceof DragonflyError && error.code === 'NOT_FOUND') return undefined;
@@ -70,10 +71,6 @@ export class DaemonClient {
   }
 
   #client(host: ClusterHost): RpcClient<typeof DfdaemonUploadDefinition> {
-    return createClient(DfdaemonUploadDefinition, this.#channels, address(host));
+    return createClient(DfdaemonUploadDefinition, this.#channels, hostPort(host.ip, host.port));
   }
-}
-
-function address({ ip, port }: ClusterHost): string {
-  return ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`;
 }

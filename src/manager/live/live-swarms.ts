@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { toDragonflyError } from '../../core/errors.ts';
 import { withDeadline, type Closable } from '../../core/lifecycle.ts';
 import type { Logger } from '../../core/logger.ts';
+import { hostPort } from '../../core/host-port.ts';
 import type { Channels } from '../../rpc/channels.ts';
 import { createClient } from '../../rpc/client.ts';
 import { SchedulerLiveDefinition } from '../../rpc/generated/scheduler/v2/live.ts';
@@ -171,7 +172,7 @@ export class LiveSwarms implements Closable {
       const wanted = new Map<string, { address: string; clusterId: number }>();
       for (const { id: clusterId, schedulers } of clusters.values()) {
         for (const { ip, port } of schedulers) {
-          const address = ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`;
+          const address = hostPort(ip, port);
           wanted.set(`${clusterId} ${address}`, { address, clusterId });
         }
       }

@@ -5,6 +5,7 @@ import { defaultFilteredQueryParams } from '../../core/signed-urls.ts';
 import type { Closable } from '../../core/lifecycle.ts';
 import type { Logger } from '../../core/logger.ts';
 import { RateLimiter } from '../../core/rate-limiter.ts';
+import { hostPort } from '../../core/host-port.ts';
 import type { Channels } from '../../rpc/channels.ts';
 import { createClient, type RpcClient } from '../../rpc/client.ts';
 import type { Download, Host } from '../../rpc/generated/common/v2/common.ts';
@@ -173,7 +174,7 @@ export class Preheater implements Closable {
   }
 
   #daemon({ ip, port }: Host): Daemon {
-    const address = ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`;
+    const address = hostPort(ip, port);
     return createClient(DfdaemonUploadDefinition, this.#options.channels, address);
   }
 }

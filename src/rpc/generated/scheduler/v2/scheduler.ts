@@ -813,6 +813,8 @@ export interface HoldHostRequest {
 
 /** Extension. The first message says that the host is known; no other follows. */
 export interface HoldHostResponse {
+  /** Other nodes cannot reach the host at the address it told: it is given to nobody as a parent. */
+  unreachable: boolean;
 }
 
 /** An empty message in the protocol; the outcomes are an extension that others skip. */
@@ -11085,13 +11087,16 @@ export const HoldHostRequest: MessageFns<HoldHostRequest, "scheduler.v2.HoldHost
 };
 
 function createBaseHoldHostResponse(): HoldHostResponse {
-  return {};
+  return { unreachable: false };
 }
 
 export const HoldHostResponse: MessageFns<HoldHostResponse, "scheduler.v2.HoldHostResponse"> = {
   $type: "scheduler.v2.HoldHostResponse" as const,
 
-  encode(_: HoldHostResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: HoldHostResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.unreachable !== false) {
+      writer.uint32(8000).bool(message.unreachable);
+    }
     return writer;
   },
 
@@ -11108,6 +11113,14 @@ export const HoldHostResponse: MessageFns<HoldHostResponse, "scheduler.v2.HoldHo
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1000: {
+            if (tag !== 8000) {
+              break;
+            }
+
+            message.unreachable = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -11123,8 +11136,9 @@ export const HoldHostResponse: MessageFns<HoldHostResponse, "scheduler.v2.HoldHo
   create(base?: DeepPartial<HoldHostResponse>): HoldHostResponse {
     return HoldHostResponse.fromPartial(base ?? {});
   },
-  fromPartial(_: DeepPartial<HoldHostResponse>): HoldHostResponse {
+  fromPartial(object: DeepPartial<HoldHostResponse>): HoldHostResponse {
     const message = createBaseHoldHostResponse();
+    message.unreachable = object.unreachable ?? false;
     return message;
   },
 };
