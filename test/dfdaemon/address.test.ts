@@ -57,7 +57,12 @@ describe('a node behind address translation', { skip: process.getuid?.() !== 0 &
       const home = directory.join(name);
       await mkdir(home);
       return start('dfdaemon', inner, name, {
-        ...{ workHome: home, cacheDir: home, dataDir: `${home}/data`, logDir: home, health: anyPort, proxy: anyPort },
+        workHome: home,
+        cacheDir: home,
+        dataDir: `${home}/data`,
+        logDir: home,
+        health: anyPort,
+        proxy: anyPort,
         host: { hostname: name, ...host },
         scheduler: { netAddrs: [{ addr: '10.9.0.2:8002' }] },
         download: {
