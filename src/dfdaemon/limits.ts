@@ -14,6 +14,10 @@ export const daemonLimits = {
   originBackoffMaxMs: 5000,
   /** A part of a run below this is not worth a request of its own. */
   originPartBytes: 32 * 2 ** 20,
+  /** Tasks of which is remembered that all of them came from one URL. */
+  rememberedSources: 10_000,
+  /** A scheduler says in this time whether a task is held, or the origin is asked without knowing. */
+  isHeldMs: 500,
   /** Longest pause an origin's Retry-After may ask for before the lease counts as failed. */
   retryAfterMaxMs: 30_000,
   /** While a piece takes long to come from the origin, the scheduler hears this often that bytes flow. */

@@ -324,13 +324,13 @@ export class DfdaemonService implements Closable {
         egress,
         registry: this.registry,
         bodyMemory: proxyMemory,
+        swarm: schedulers,
         logger,
         stateDir: config.workHome,
         serverIp: identity.ip,
       });
-      owned.add('proxy', proxy);
+      this.#proxy = owned.add('proxy', proxy);
       await proxy.start();
-      this.#proxy = proxy;
       proxyPort = proxy.port;
       for (const { port, address } of proxy.ownPorts) this.#controlPlane.addOwnPort(port, address);
       sniPorts = proxy.sniPorts;

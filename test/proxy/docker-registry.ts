@@ -88,9 +88,12 @@ export class DockerRegistry {
     return fetch(input, { ...init, headers });
   };
 
-  /** Answered GETs of a blob or manifest, by the digest or tag at the end of their path. */
+  /**
+   * Answered GETs of a blob or manifest, by the digest or tag at the end of their path; without those of a few bytes by which
+   * the proxy asks whether a caller may have it.
+   */
   gets(reference: string): number {
-    return this.#answers(reference).length;
+    return this.#answers(reference).filter((bytes) => bytes > 64).length;
   }
 
   /** HEADs of it that were answered 401. */

@@ -154,3 +154,9 @@ export async function ask(daemon: { readonly port: number }, target: string, opt
   for await (const block of message) blocks.push(block as Buffer);
   return { status: message.statusCode ?? 0, headers: message.headers, body: Buffer.concat(blocks) };
 }
+
+/** The proxy asks whether a caller may have content by a few bytes of it; those are no copy. */
+export function isProbe(range: string | undefined): boolean {
+  const [, first, last] = /^bytes=(\d+)-(\d+)$/.exec(range ?? '') ?? [];
+  return first !== undefined && last !== undefined && Number(last) - Number(first) < 64;
+}

@@ -13,17 +13,42 @@ import { RequestBody } from './request-body.ts';
 import { requestFraming } from './request-framing.ts';
 import type { Upstream } from './upstream.ts';
 
-/**
- * Answers the client in every case; resolves when the answer has ended or its connection was broken.
- * @param whenUnreachable answers instead of an error when the origin cannot be reached
- */
+export interface ForwardHooks {
+  /** Answers instead of an error when the origin cannot be reached. */
+  readonly whenUnreachable?: (response: ServerResponse) => void;
+  /** Sees the origin's answer before the client does. */
+  readonly observe?: (message: IncomingMessage) => void;
+}
+
+/** Answers the client in every case; resolves when the answer has ended or its connection was broken. */
 export async function forwardDirectly(
   exchange: Exchange,
   upstream: Upstream,
-  whenUnreachable?: (response: ServerResponse) => void,
+  { whenUnreachable, observe }: ForwardHooks = {},
 ): Promise<void> {
-  const { request, response, record } = exchange;
+  const { response, record } = exchange;
   record.way = 'direct';
+  let message: IncomingMessage;
+  try {
+    message = await sendOwn(exchange, upstream);
+  } catch (error) {
+    record.error = toDragonflyError(error);
+    if (whenUnreachable && record.error.code === 'SOURCE_UNREACHABLE') return whenUnreachable(response);
+    return answerError(response, record.error, { kind: exchange.kind, type: 'proxy' });
+  }
+  if (message.statusCode === 101) return passUpgrade(exchange, message);
+  if (isWebPage(exchange, message)) {
+    message.destroy();
+    record.error = notARegistry(exchange.url);
+    return answerError(response, record.error, { kind: exchange.kind, type: 'proxy', status: 502 });
+  }
+  observe?.(message);
+  await relay(exchange, message);
+}
+
+/** The client's own request, as it came, to its origin. Errors: those of Upstream.send. */
+export async function sendOwn(exchange: Exchange, upstream: Upstream): Promise<IncomingMessage> {
+  const { request, response } = exchange;
   const framing = requestFraming(request);
   const upgradeBody = bodyOfUpgrade(request);
   const upgrade = upgradeBody !== undefined;
@@ -32,9 +57,8 @@ export async function forwardDirectly(
     framing === 'none'
       ? undefined
       : new RequestBody(source, framing === 'length' ? Number(request.headers['content-length']) : undefined);
-  let message: IncomingMessage;
   try {
-    message = await upstream.send({
+    return await upstream.send({
       method: request.method ?? 'GET',
       url: exchange.url,
       header: exchange.header,
@@ -56,17 +80,8 @@ export async function forwardDirectly(
     });
   } catch (error) {
     body?.drain();
-    record.error = toDragonflyError(error);
-    if (whenUnreachable && record.error.code === 'SOURCE_UNREACHABLE') return whenUnreachable(response);
-    return answerError(response, record.error, { kind: exchange.kind, type: 'proxy' });
+    throw error;
   }
-  if (message.statusCode === 101) return passUpgrade(exchange, message);
-  if (isWebPage(exchange, message)) {
-    message.destroy();
-    record.error = notARegistry(exchange.url);
-    return answerError(response, record.error, { kind: exchange.kind, type: 'proxy', status: 502 });
-  }
-  await relay(exchange, message);
 }
 
 /** Passes an upstream's answer on; a body that breaks off breaks the client's connection. */

@@ -29,8 +29,8 @@ export interface Exchange {
   readonly record: ExchangeRecord;
 }
 
-/** Which way an answer took; `direct` after a failed download counts as direct. */
-export type Way = 'peers' | 'direct' | 'manifest' | 'tunnel' | 'refused';
+/** Which way an answer took; `direct` after a failed download counts as direct, `cache` is a small answer out of memory. */
+export type Way = 'peers' | 'cache' | 'direct' | 'manifest' | 'tunnel' | 'refused';
 
 /** Filled in along the way, for the access log and the metrics. */
 export interface ExchangeRecord {

@@ -54,6 +54,24 @@ export const proxyLimits = {
   strangerAgainMs: 60 * 60_000,
   /** An origin that does not answer the question whether a caller may read counts as down. */
   probeTimeoutMs: 10_000,
+  /** An answer up to this size is kept in memory where a shared cache may keep it, and all of them together. */
+  smallAnswerBytes: 64 * 1024,
+  smallAnswersBytes: 32 * 2 ** 20,
+  /** Contents remembered of one URL, and URLs they are remembered of. */
+  variants: 4,
+  knownObjects: 20_000,
+  /** Objects of which the origin told nothing that names them are not asked about for this long. */
+  namelessMs: 10 * 60_000,
+  /** Bytes an origin must show of content that is not named by its own URL, and where content that still comes in is tried. */
+  sampleBytes: 64,
+  nearBytes: 64 * 1024,
+  /** What origins have shown, and for how long that counts. */
+  possessions: 20_000,
+  possessionMs: 60 * 60_000,
+  /** Redirects a question follows. */
+  redirects: 5,
+  /** A body that is not wanted is read up to here, so that its connection stays usable. */
+  dumpedBytes: 64 * 1024,
   /** Registries whose answer to HEAD did not hold, and for how long their blobs are answered with the first piece only. */
   unsureRegistries: 1000,
   unsureMs: 60 * 60_000,

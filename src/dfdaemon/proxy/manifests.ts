@@ -9,13 +9,13 @@ import type { IncomingMessage } from 'node:http';
 import { LRUCache } from 'lru-cache';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { answerError, answerOriginStatus } from './answers.ts';
-import { callerKey } from './caller.ts';
+import { callerKey } from './proof/caller.ts';
 import { notARegistry, relay } from './direct.ts';
 import { noteFirstByte, type Exchange } from './exchange.ts';
 import { forwardedResponseHeader } from './header.ts';
 import { proxyLimits } from './limits.ts';
-import { originIsDown, type OriginAccess } from './origin-access.ts';
-import { learnRefusal } from './refusal.ts';
+import { originIsDown, type OriginAccess } from './proof/origin-access.ts';
+import { learnRefusal } from './proof/refusal.ts';
 import { isDigest, type RegistryPath } from './registry-path.ts';
 import type { Upstream } from './upstream.ts';
 

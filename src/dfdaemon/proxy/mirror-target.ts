@@ -12,6 +12,11 @@ const dockerHubNames = new Set([
 ]);
 const dockerHubRegistry = 'registry-1.docker.io';
 
+export interface MirrorRights extends Pick<ProxySettings['mirror'], 'url' | 'registries'> {
+  /** Clients may name the registry: none of them is listened to, or this one is refused if it does. */
+  readonly dynamic: boolean | 'refused';
+}
+
 export interface MirrorTarget {
   readonly url: URL;
   /** Path and query as the client wrote them, less what was meant for the mirror. */
@@ -22,24 +27,31 @@ export interface MirrorTarget {
  * @param requestTarget path and query as the client sent them, beginning with a slash
  * @param registry value of X-Dragonfly-Registry
  */
-export function mirrorTarget(
-  requestTarget: string,
-  registry: string | undefined,
-  mirror: Pick<ProxySettings['mirror'], 'url' | 'dynamic'>,
-): MirrorTarget {
+export function mirrorTarget(requestTarget: string, registry: string | undefined, mirror: MirrorRights): MirrorTarget {
   const queryStart = requestTarget.indexOf('?');
   const written = queryStart === -1 ? requestTarget : requestTarget.slice(0, queryStart);
   const pairs = queryStart === -1 ? [] : requestTarget.slice(queryStart + 1).split('&');
   const namespace = pairs.find((pair) => pair.startsWith('ns='))?.slice(3);
-  const via = mirror.dynamic ? viaPath(written) : undefined;
+  const via = mirror.dynamic === false ? undefined : viaPath(written);
   const path = via?.path ?? written;
-  const base = baseUrl(mirror.dynamic ? (registry ?? via?.registry ?? decoded(namespace) ?? mirror.url) : mirror.url);
+  const named = mirror.dynamic === false ? undefined : (registry ?? via?.registry ?? decoded(namespace));
+  const base = registryBase(named ?? mirror.url);
+  if (named !== undefined) requireAllowed(base, mirror);
   const prefix = base.pathname.replace(/\/+$/, '');
   const kept = pairs.filter((pair) => !pair.startsWith('ns='));
   const query =
     kept.length === pairs.length ? requestTarget.slice(written.length) : kept.length === 0 ? '' : `?${kept.join('&')}`;
   const target = `${prefix}${path}${query}`;
   return { url: new URL(`${base.origin}${target}`), target };
+}
+
+/** Throws PERMISSION_DENIED. */
+function requireAllowed(named: URL, { url, registries, dynamic }: MirrorRights): void {
+  const listed = [url, ...registries].some((registry) => registryBase(registry).origin === named.origin);
+  if (listed || (registries.length === 0 && dynamic !== 'refused')) return;
+  throw new DragonflyError('PERMISSION_DENIED', `clients may not name the registry ${named.host} here`, {
+    hint: 'List it in proxy.registryMirror.registries, or set proxy.registryMirror.dynamic to true for clients of other hosts.',
+  });
 }
 
 /**
@@ -54,7 +66,8 @@ function viaPath(path: string): { registry: string; path: string } | undefined {
   return { registry: `${plain === undefined ? 'https' : 'http'}://${authority}`, path: `/v2${rest}` };
 }
 
-function baseUrl(text: string): URL {
+/** Scheme, host and path prefix of a registry as users name it. Throws INVALID_ARGUMENT. */
+export function registryBase(text: string): URL {
   const written = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `${defaultScheme(text)}://${text}`;
   const url = URL.canParse(written) ? new URL(written) : undefined;
   if (!url || (url.protocol !== 'http:' && url.protocol !== 'https:') || url.hostname === '') {

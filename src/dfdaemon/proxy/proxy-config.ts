@@ -93,7 +93,16 @@ export const proxyConfig = section({
   registryMirror: section({
     url: z.string().optional(),
     addr: z.string().optional(),
-    dynamic: z.boolean().default(true),
+    dynamic: z
+      .boolean()
+      .optional()
+      .describe('clients may name the registry of a request; by default those of this host may'),
+    registries: z
+      .array(z.string())
+      .default([])
+      .describe(
+        'registries that are believed about what they have, and the only ones clients may name, if any is listed',
+      ),
     certs: z.array(z.string()).default([]),
     cert: z.string().optional(),
     insecure: z.boolean().default(false),
@@ -161,7 +170,9 @@ export interface ProxySettings {
   readonly rules: readonly RuleConfig[];
   readonly mirror: {
     readonly url: string;
-    readonly dynamic: boolean;
+    /** Undefined: for clients of this host. */
+    readonly dynamic: boolean | undefined;
+    readonly registries: readonly string[];
     readonly certs: readonly string[];
     readonly insecure: boolean;
     readonly direct: boolean;
@@ -193,6 +204,7 @@ export function proxySettings(config: ProxyConfig): ProxySettings {
     mirror: {
       url: registryMirror.url ?? registryMirror.addr ?? 'https://registry-1.docker.io',
       dynamic: registryMirror.dynamic,
+      registries: registryMirror.registries,
       certs: registryMirror.cert === undefined ? registryMirror.certs : [...registryMirror.certs, registryMirror.cert],
       insecure: registryMirror.insecure,
       direct: registryMirror.direct,

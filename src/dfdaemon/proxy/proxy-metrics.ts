@@ -79,8 +79,10 @@ export class ProxyMetrics {
   }
 
   #countWay(way: Way, bytes: number): void {
-    if (way === 'peers') this.#viaPeers.inc();
-    else if (way === 'tunnel') {
+    if (way === 'peers' || way === 'cache') {
+      this.#viaPeers.inc();
+      if (way === 'cache') this.bodyBytes('local', bytes);
+    } else if (way === 'tunnel') {
       this.#tunnels.inc();
       this.bodyBytes('tunnel', bytes);
     } else if (way !== 'refused') {

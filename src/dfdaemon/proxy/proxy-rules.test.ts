@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { parseConfig } from '../../core/config.ts';
 import { AccessGuard } from './access-guard.ts';
-import { callerKey } from './caller.ts';
+import { callerKey } from './proof/caller.ts';
 import { downloadHeader, forwardedRequestHeader } from './header.ts';
 import { namedDigests } from './manifests.ts';
 import { mirrorTarget } from './mirror-target.ts';
-import { OriginAccess } from './origin-access.ts';
+import { OriginAccess } from './proof/origin-access.ts';
 import { proxyConfig, proxySettings } from './proxy-config.ts';
 import { isRegistryControl, registryPath } from './registry-path.ts';
 import { readRequestOptions } from './request-options.ts';
@@ -106,7 +106,7 @@ describe('rules', () => {
 });
 
 describe('mirror target', () => {
-  const mirror = { url: 'https://index.docker.io', dynamic: true };
+  const mirror = { url: 'https://index.docker.io', dynamic: true, registries: [] };
   const cases: [path: string, registry: string | undefined, expected: string][] = [
     ['/v2/', undefined, 'https://registry-1.docker.io/v2/'],
     ['/v2/a/manifests/b?ns=docker.io', undefined, 'https://registry-1.docker.io/v2/a/manifests/b'],
@@ -135,8 +135,22 @@ describe('mirror target', () => {
   }
 
   test('a fixed mirror listens to nobody', () => {
-    const fixed = { url: 'https://only.example', dynamic: false };
+    const fixed = { url: 'https://only.example', dynamic: false, registries: [] };
     assert.equal(mirrorTarget('/v2/?ns=other', 'https://other', fixed).url.href, 'https://only.example/v2/');
+  });
+
+  test('clients name listed registries only, and those of other hosts none unless they may', () => {
+    const listed = { ...mirror, registries: ['https://ghcr.io', 'registry.corp'] };
+    assert.equal(mirrorTarget('/v2/?ns=registry.corp', undefined, listed).url.host, 'registry.corp');
+    assert.equal(mirrorTarget('/v2/', 'https://docker.io', listed).url.host, 'registry-1.docker.io');
+    const away = { ...mirror, dynamic: 'refused' as const };
+    assert.equal(mirrorTarget('/v2/', undefined, away).url.host, 'registry-1.docker.io');
+    for (const [registry, rights] of [
+      ['https://evil.example', listed],
+      ['http://ghcr.io', listed],
+      ['https://ghcr.io', away],
+    ] as const)
+      assert.throws(() => mirrorTarget('/v2/', registry, rights), { code: 'PERMISSION_DENIED' }, registry);
   });
 
   test('what is no registry is refused', () => {
@@ -244,41 +258,33 @@ describe('who may use the proxy (DF2-8, P-1)', () => {
 });
 
 describe('who may read what (P-2)', () => {
-  const refused = new DragonflyError('SOURCE_STATUS', 'no', {
-    details: { statusCode: 401, header: { 'www-authenticate': 'Bearer x' } },
-  });
+  const refused = { statusCode: 401, header: { 'www-authenticate': 'Bearer x' } };
   const down = new DragonflyError('SOURCE_UNREACHABLE', 'down');
-  const accept = () => Promise.resolve(undefined);
+  const question = { scope: 'r/a', object: 'sha256:1', caller: 'alice' };
 
-  test('P-2: a delivered manifest grants what it names, to its caller, in its repository', async () => {
+  test('P-2: a delivered manifest grants what it names, to its caller, in its repository', () => {
     const access = new OriginAccess({ ttlMs: 60_000, whenOriginDown: 'deny' });
     access.grant('r/a', 'alice', ['sha256:1']);
-    const ask = () => Promise.reject(refused);
-    await access.require({ scope: 'r/a', object: 'sha256:1', caller: 'alice', ask });
-    for (const other of [{ caller: 'bob' }, { scope: 'r/b' }, { object: 'sha256:2' }]) {
-      await assert.rejects(access.require({ scope: 'r/a', object: 'sha256:1', caller: 'alice', ask, ...other }), {
-        code: 'SOURCE_STATUS',
-      });
-    }
+    assert.equal(access.isGranted(question), true);
+    for (const other of [{ caller: 'bob' }, { scope: 'r/b' }, { object: 'sha256:2' }])
+      assert.equal(access.isGranted({ ...question, ...other }), false);
   });
 
-  test('P-2: what anybody may read, everybody may', async () => {
+  test('P-2: what anybody may read, everybody may', () => {
     const access = new OriginAccess({ ttlMs: 60_000, whenOriginDown: 'deny' });
-    await access.require({ scope: 's', object: 'o', caller: '', ask: accept });
-    await access.require({ scope: 's', object: 'o', caller: 'bob', ask: () => Promise.reject(down) });
+    access.prove({ ...question, caller: '' });
+    assert.equal(access.isGranted(question), true);
   });
 
-  test('while the origin is down strangers get its own earlier refusal', async () => {
+  test('while the origin is down strangers get its own earlier refusal', () => {
     const access = new OriginAccess({ ttlMs: 60_000, whenOriginDown: 'deny' });
-    await assert.rejects(
-      access.require({ scope: 's', object: 'o', caller: 'bob', ask: () => Promise.reject(refused) }),
+    access.remember('s', refused);
+    assert.throws(
+      () => access.whileDown('s', down),
+      (error: DragonflyError) => error.details?.statusCode === 401,
     );
-    const failed = access.require({ scope: 's', object: 'o', caller: 'bob', ask: () => Promise.reject(down) });
-    await assert.rejects(failed, (error: DragonflyError) => error.details?.statusCode === 401);
-    const unknown = access.require({ scope: 't', object: 'o', caller: 'bob', ask: () => Promise.reject(down) });
-    await assert.rejects(unknown, { code: 'UNAVAILABLE' });
-    const open = new OriginAccess({ ttlMs: 60_000, whenOriginDown: 'allow' });
-    await open.require({ scope: 't', object: 'o', caller: 'bob', ask: () => Promise.reject(down) });
+    assert.throws(() => access.whileDown('t', down), { code: 'UNAVAILABLE' });
+    new OriginAccess({ ttlMs: 60_000, whenOriginDown: 'allow' }).whileDown('t', down);
   });
 
   test('everything that may be a credential tells callers apart', () => {

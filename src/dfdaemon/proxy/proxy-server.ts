@@ -26,8 +26,11 @@ import { Interception } from './interception.ts';
 import { proxyLimits } from './limits.ts';
 import { listenOn } from './listener.ts';
 import { Manifests } from './manifests.ts';
-import { OriginAccess } from './origin-access.ts';
-import { PeerAnswers, type Origins, type TaskOpener } from './peers.ts';
+import { OriginAccess } from './proof/origin-access.ts';
+import { PeerAnswers } from './peers.ts';
+import type { Origins, TaskOpener } from './task-answers.ts';
+import { registryBase } from './mirror-target.ts';
+import { Possession } from './proof/possession.ts';
 import { proxySettings, type ProxyConfig, type ProxySettings } from './proxy-config.ts';
 import { ProxyMetrics } from './proxy-metrics.ts';
 import { RequestHandler } from './request-handler.ts';
@@ -44,6 +47,8 @@ export interface ProxyServerOptions {
   readonly sources: Origins;
   readonly egress?: EgressRules | undefined;
   readonly trust?: TrustOptions | undefined;
+  /** What is known of other nodes; undefined: there are none. */
+  readonly swarm?: { readonly exists: boolean; isHeld(taskId: string): Promise<boolean> } | undefined;
   readonly registry: Registry;
   readonly logger: Logger;
   /** Where the authority for interception is kept: `<stateDir>/proxy-ca`. */
@@ -242,17 +247,27 @@ function peerAnswers(
   },
 ): PeerAnswers {
   const { engine, sources, logger, serverIp, bodyMemory: pool = bodyMemory(proxyLimits.bodyPoolBytes) } = options;
+  const { upstream, settings } = parts;
+  const trusted = trustedRegistries(settings.mirror);
   return new PeerAnswers({
     engine,
     sources,
     pool,
     logger,
     serverIp,
-    upstream: parts.upstream,
+    upstream,
+    possession: new Possession({ upstream, engine, isTrusted: (url) => trusted.has(url.origin) }),
+    hasSwarm: () => options.swarm?.exists === true,
+    heldElsewhere: (taskId) => options.swarm?.isHeld(taskId) ?? Promise.resolve(false),
     access: parts.access,
     metrics: parts.metrics,
     defaults: parts.defaults,
   });
+}
+
+/** Origins whose word about a blob is believed: the operator has named them. */
+function trustedRegistries(mirror: ProxySettings['mirror']): ReadonlySet<string> {
+  return new Set([mirror.url, ...mirror.registries].map((registry) => registryBase(registry).origin));
 }
 
 /** TLS without CONNECT has no place for a name and a password, and would be a way around them. */

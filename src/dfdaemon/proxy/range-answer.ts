@@ -69,31 +69,3 @@ export function multipartFrame(
     contentLengthBytes: bodies + frames,
   };
 }
-
-/** Whether an If-Range validator still names this content: strong comparison, dates by their exact second. */
-export function ifRangeHolds(validator: string, header: Readonly<Record<string, string>>): boolean {
-  const text = validator.trim();
-  if (text.startsWith('W/')) return false;
-  if (text.startsWith('"')) return header['etag'] === text;
-  const given = Date.parse(text);
-  const stored = Date.parse(header['last-modified'] ?? '');
-  return !Number.isNaN(given) && given === stored;
-}
-
-/** True when the client already has this content: 304 (RFC 9110 §13.1.2, §13.1.3; the entity tag decides when sent). */
-export function notModified(
-  request: { readonly ifNoneMatch: string | undefined; readonly ifModifiedSince: string | undefined },
-  header: Readonly<Record<string, string>>,
-): boolean {
-  if (request.ifNoneMatch !== undefined) {
-    if (request.ifNoneMatch.trim() === '*') return true;
-    const current = weak(header['etag'] ?? '');
-    return current !== '' && request.ifNoneMatch.split(',').some((tag) => weak(tag.trim()) === current);
-  }
-  if (request.ifModifiedSince === undefined) return false;
-  return Date.parse(header['last-modified'] ?? '') <= Date.parse(request.ifModifiedSince);
-}
-
-function weak(tag: string): string {
-  return tag.startsWith('W/') ? tag.slice(2) : tag;
-}

@@ -15,7 +15,7 @@ import { newRecord, type Exchange, type ExchangeKind, type ExchangeRecord } from
 import { forwardedRequestHeader } from './header.ts';
 import { proxyLimits } from './limits.ts';
 import type { Manifests } from './manifests.ts';
-import { mirrorTarget } from './mirror-target.ts';
+import { registryBase } from './mirror-target.ts';
 import type { PeerAnswers } from './peers.ts';
 import type { ProxySettings } from './proxy-config.ts';
 import type { ProxyMetrics } from './proxy-metrics.ts';
@@ -121,7 +121,10 @@ export class RequestHandler {
     const options = readRequestOptions(request.headers);
     const { url, target, authority } = requestTarget(request, {
       registry: options.registry,
-      mirror: this.#options.mirror,
+      mirror: {
+        ...this.#options.mirror,
+        dynamic: this.#options.mirror.dynamic ?? (this.#isLocal(request, tunnel) ? true : 'refused'),
+      },
       tunnel,
     });
     this.#refuseLoop(request, url);
@@ -170,8 +173,11 @@ export class RequestHandler {
     const allowed = !(kind === 'mirror' && mirror.direct) && !isRegistryControl(target.url);
     if (request.method === 'GET' && exact && wanted && allowed)
       return peers.answer(target, verdict?.filteredQueryParams);
+    if (!safeMethods.has(request.method ?? '')) {
+      return forwardDirectly(target, upstream, { observe: (message) => noteChange(target, message, peers) });
+    }
     const bare = kind === 'mirror' && /^\/v2\/?$/.test(request.url ?? '') && options.registry === undefined;
-    return forwardDirectly(target, upstream, bare ? answerPing : undefined);
+    return forwardDirectly(target, upstream, bare ? { whenUnreachable: answerPing } : {});
   }
 
   #admitted(request: IncomingMessage, response: ServerResponse, kind: ExchangeKind, record: ExchangeRecord): boolean {
@@ -211,7 +217,7 @@ export class RequestHandler {
   }
 
   #isConfiguredMirror(url: URL): boolean {
-    return url.origin === mirrorTarget('/', undefined, this.#options.mirror).url.origin;
+    return url.origin === registryBase(this.#options.mirror.url).origin;
   }
 
   #log(request: IncomingMessage, response: ServerResponse, record: ExchangeRecord): void {
@@ -231,6 +237,18 @@ export class RequestHandler {
     };
     if (record.error && record.error.code !== 'CANCELLED') logger.warn(line, 'proxied');
     else logger.info(line, 'proxied');
+  }
+}
+
+const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
+
+/** What was stored of a URL, and of those the answer names on the same host, may be another thing now (RFC 9111 §4.4). */
+function noteChange({ url }: Exchange, { statusCode = 502, headers }: IncomingMessage, peers: PeerAnswers): void {
+  if (statusCode >= 400) return;
+  for (const text of ['', headers.location, headers['content-location']]) {
+    if (text === undefined || !URL.canParse(text, url.href)) continue;
+    const changed = new URL(text, url);
+    if (changed.host === url.host) peers.changed(changed.href);
   }
 }
 

@@ -1,8 +1,7 @@
 /** Where a request goes: as a URL, for whoever has to understand it, and as the client wrote it, for the origin. */
 import type { IncomingMessage } from 'node:http';
 import { DragonflyError } from '../../core/errors.ts';
-import { mirrorTarget } from './mirror-target.ts';
-import type { ProxySettings } from './proxy-config.ts';
+import { mirrorTarget, type MirrorRights } from './mirror-target.ts';
 
 export interface RequestTarget {
   readonly url: URL;
@@ -15,7 +14,7 @@ export interface RequestTarget {
 export interface TargetOptions {
   /** Value of X-Dragonfly-Registry. */
   readonly registry: string | undefined;
-  readonly mirror: Pick<ProxySettings['mirror'], 'url' | 'dynamic'>;
+  readonly mirror: MirrorRights;
   /** The host inside an intercepted tunnel. */
   readonly tunnel: { readonly host: string; readonly port: number } | undefined;
 }

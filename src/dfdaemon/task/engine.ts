@@ -2,6 +2,7 @@
  * Opens tasks: from the store when everything asked for is there, else by joining or starting the one download.
  * At most one download runs for a task, however many readers it has.
  */
+import { LRUCache } from 'lru-cache';
 import { resolveRange } from '../../core/byte-range.ts';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { blobDigest, peerId, taskId as computeTaskId } from '../../core/ids.ts';
@@ -17,7 +18,7 @@ import type { TaskStore } from '../storage/task-store.ts';
 import { Download } from './download.ts';
 import type { NodeLocal } from './node-local.ts';
 import type { DownloadContext } from './download-context.ts';
-import type { DownloadRequest, OpenTask, Receipt } from './open-task.ts';
+import type { DownloadRequest, OpenTask, Receipt, TaskHead } from './open-task.ts';
 import { apartFrom } from './own-identity.ts';
 import { ReceiptBuilder } from './receipt-builder.ts';
 import { PieceAnnouncer } from './piece-announcer.ts';
@@ -48,6 +49,8 @@ interface Running {
   /** Whose headers the origin sees. */
   readonly request: DownloadRequest;
   readonly download: Download;
+  /** Nothing was on disk before. */
+  readonly fromNothing: boolean;
   readonly readers: Map<Subscription, number | undefined>;
 }
 
@@ -55,6 +58,8 @@ export class TaskEngine implements Closable {
   readonly #options: EngineOptions;
   readonly #running = new Map<string, Running>();
   readonly #announcers = new Map<string, PieceAnnouncer>();
+  /** Of downloads that have ended. */
+  readonly #fetchedFrom = new LRUCache<string, string>({ max: daemonLimits.rememberedSources });
   #closed = false;
 
   constructor(options: EngineOptions) {
@@ -73,6 +78,20 @@ export class TaskEngine implements Closable {
   /** The id this daemon has in the swarm of a task it downloads or holds. */
   peerIdOf(taskId: string): string | undefined {
     return this.#running.get(taskId)?.download.peerId;
+  }
+
+  /** The URL from which this node itself fetches all of a task's content; undefined when any of it has come otherwise. */
+  fetchedFrom(taskId: string): string | undefined {
+    const running = this.#running.get(taskId);
+    return running ? this.#sourceOf(running) : this.#fetchedFrom.get(taskId);
+  }
+
+  /** What is known here of the content of a task; undefined while nothing is. */
+  headOf(taskId: string): TaskHead | undefined {
+    const stored = this.#options.store.get(taskId);
+    if (!stored?.layout) return undefined;
+    const { responseHeader, layout, complete } = stored;
+    return { responseHeader, contentLengthBytes: layout.contentLengthBytes, complete };
   }
 
   /**
@@ -170,6 +189,14 @@ export class TaskEngine implements Closable {
     await Promise.all(ended);
   }
 
+  /** The URL of the request, if all there is of the content came from this node's own requests to it. */
+  #sourceOf({ request, download, fromNothing }: Running): string | undefined {
+    const pieces = download.stored.pieceRecords();
+    const own = fromNothing && pieces.every(({ source }) => source === 'origin');
+    const comes = pieces.length > 0 || this.#announcers.get(download.taskId)?.atOrigin === true;
+    return own && comes ? request.url : undefined;
+  }
+
   /** What this machine alone has is not for callers elsewhere, from the store as little as from its origin. */
   #requireReach({ caller, url }: DownloadRequest): void {
     if (reachesLoopback(caller) || !this.#options.nodeLocal.means(url)) return;
@@ -258,12 +285,15 @@ export class TaskEngine implements Closable {
       effective,
       peerId(identity.ip, identity.hostname, identity.isSeed),
     );
-    const running: Running = { request, download, readers: new Map() };
+    const running: Running = { request, download, fromNothing: stored.pieces.count === 0, readers: new Map() };
     this.#running.set(taskId, running);
     const trace = new Trace('download', { 'dragonfly.task_id': taskId, 'dragonfly.peer_id': download.peerId });
     download.ended.then(
       (receipt) => {
         this.#running.delete(taskId);
+        const source = this.#sourceOf(running);
+        if (source === undefined) this.#fetchedFrom.delete(taskId);
+        else this.#fetchedFrom.set(taskId, source);
         trace.end({ 'dragonfly.bytes_from_origin': receipt.bytesFromOrigin });
         this.#options.onReceipt(receipt);
       },

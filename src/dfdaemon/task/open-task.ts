@@ -1,7 +1,13 @@
 /** What a subscriber of a task asks for and gets. The RPC services, the proxy and the gateway all use this and nothing else. */
 import type { ByteRange, RangeSpec } from '../../core/byte-range.ts';
 import type { Caller } from '../../rpc/caller.ts';
-import type { SourceOptions } from '../source/source.ts';
+import type { SourceBody, SourceOptions } from '../source/source.ts';
+
+/** An answer of the origin that is there already: what a download would ask for first. */
+export interface OpenedOrigin {
+  /** The whole content from its first byte; undefined when somebody else has taken it. */
+  take(): SourceBody | undefined;
+}
 
 export interface DownloadRequest extends SourceOptions {
   readonly caller: Caller;
@@ -29,6 +35,8 @@ export interface DownloadRequest extends SourceOptions {
   readonly timeoutMs?: number | undefined;
   /** Address of the scheduler that asks for this download: it waits for this node to register there. */
   readonly scheduler?: string | undefined;
+  /** For the download that this request starts, should it go to the origin itself. */
+  readonly opened?: OpenedOrigin | undefined;
 }
 
 /** A piece that is now on disk and verified. */
@@ -71,6 +79,15 @@ export interface Receipt {
   readonly firstByteMs: number;
   readonly costMs: number;
   readonly finishedAt: Date;
+}
+
+/** What a node knows of content without opening it. */
+export interface TaskHead {
+  /** Header of the origin's answer, lower-case names. */
+  readonly responseHeader: Readonly<Record<string, string>>;
+  readonly contentLengthBytes: number;
+  /** All of it is on this node's disk. */
+  readonly complete: boolean;
 }
 
 /** Bytes on disk, ready to be sent: read them by position from the file. */

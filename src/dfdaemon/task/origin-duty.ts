@@ -116,6 +116,7 @@ export class OriginDuty {
       end: lease.end,
       pieceLengthBytes,
       sources,
+      opened: request.opened,
       connections,
       limiters,
       makeRoom,

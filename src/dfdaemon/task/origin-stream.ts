@@ -12,6 +12,7 @@ import type { SourceBody, SourceObject, SourceOptions } from '../source/source.t
 import type { PieceWriter } from '../storage/piece-writer.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
 import { daemonLimits } from '../limits.ts';
+import type { OpenedOrigin } from './open-task.ts';
 
 export interface OriginStreamOptions {
   readonly source: SourceOptions & { readonly url: string };
@@ -25,7 +26,9 @@ export interface OriginStreamOptions {
   /** Rejects with UNSUPPORTED when the origin answers from another byte on: that would be read for nothing. */
   readonly exact?: boolean;
   readonly pieceLengthBytes: number | undefined;
-  readonly sources: Sources;
+  readonly sources: Pick<Sources, 'open'>;
+  /** Answers the first request for the whole in place of the sources, if it still can. */
+  readonly opened?: OpenedOrigin | undefined;
   /** What each byte pays, now. */
   readonly limiters: () => readonly RateLimiter[];
   /** Sees to the disk space for content of this size; rejects with NO_SPACE. */
@@ -106,12 +109,15 @@ export class OriginStream {
     const start = layout ? this.#nextPiece * layout.pieceLengthBytes : this.#nextPiece * (stored.pieceLengthBytes ?? 0);
     const end = layout && Math.min((this.#end ?? Infinity) * layout.pieceLengthBytes, layout.contentLengthBytes);
     const whole = start === 0 && (end === undefined || end === layout?.contentLengthBytes);
-    const body = await sources.open({
-      ...source,
-      signal,
-      validator: this.#options.digestDecides === true ? undefined : this.#validator,
-      range: whole ? undefined : { start, length: (end ?? Number.MAX_SAFE_INTEGER) - start },
-    });
+    const opened = whole ? this.#options.opened?.take() : undefined;
+    const body =
+      opened ??
+      (await sources.open({
+        ...source,
+        signal,
+        validator: this.#options.digestDecides === true ? undefined : this.#validator,
+        range: whole ? undefined : { start, length: (end ?? Number.MAX_SAFE_INTEGER) - start },
+      }));
     try {
       if (this.#options.exact === true && body.startBytes !== start)
         throw new DragonflyError('UNSUPPORTED', 'the origin does not answer ranges');

@@ -3,11 +3,11 @@
  * can then deny with the registry's own words, too, when the registry is down.
  */
 import { callerKey, withoutCredentials } from './caller.ts';
-import type { Exchange } from './exchange.ts';
-import { downloadHeader } from './header.ts';
-import { proxyLimits } from './limits.ts';
+import type { Exchange } from '../exchange.ts';
+import { downloadHeader } from '../header.ts';
+import { proxyLimits } from '../limits.ts';
 import type { Challenge, OriginAccess } from './origin-access.ts';
-import type { Upstream } from './upstream.ts';
+import type { Upstream } from '../upstream.ts';
 
 /** Call when the registry has accepted the caller. */
 export function learnRefusal(

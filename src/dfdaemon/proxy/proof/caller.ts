@@ -47,3 +47,14 @@ export function callerKey(header: Readonly<Record<string, string>>): string {
 export function withoutCredentials(header: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.entries(header).filter(([name]) => neutral.has(name)));
 }
+
+/**
+ * The request carries something that tells one person from another, by the names such fields have. Narrower than
+ * `callerKey`: it decides only whether an answer that its origin calls fresh and not private may be used again.
+ */
+export function hasCredentials(header: Readonly<Record<string, string>>): boolean {
+  return Object.keys(header).some((name) => !neutral.has(name) && credentialName.test(name));
+}
+
+const credentialName =
+  /auth|cookie|token|secret|session|passw|credential|signature|key|apikey|user|tenant|account|login|identity|jwt|sso|saml|^x-(amz|goog|ms|oss|obs|cos|tos)-/;

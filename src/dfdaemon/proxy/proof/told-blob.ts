@@ -2,28 +2,19 @@
  * What a registry tells of a blob when it is asked whether the caller may read it. That is enough to write the header of
  * the answer, long before the first piece is here: a blob is named by its digest, so it is the same wherever it comes from.
  */
-import type { IncomingMessage } from 'node:http';
-import { toDragonflyError } from '../../core/errors.ts';
-import type { OpenTask } from '../task/open-task.ts';
-import type { Exchange } from './exchange.ts';
-import { forwardedResponseHeader } from './header.ts';
+import { toDragonflyError } from '../../../core/errors.ts';
+import type { OpenTask } from '../../task/open-task.ts';
+import type { Exchange } from '../exchange.ts';
+import type { OriginAnswer } from './question.ts';
 
 export interface ToldBlob {
   readonly contentLengthBytes: number;
   readonly header: Readonly<Record<string, string>>;
 }
 
-/** Undefined when the answer does not say for sure how many bytes a GET would bring; a redirect says nothing. */
-export function toldBlob(message: IncomingMessage): ToldBlob | undefined {
-  const { statusCode, headers } = message;
-  const length = Number(headers['content-length']);
-  const plain = headers['content-encoding'] === undefined && headers['transfer-encoding'] === undefined;
-  if (statusCode !== 200 || !plain || !Number.isSafeInteger(length) || length <= 0) return undefined;
-  const several = Object.entries(forwardedResponseHeader(message));
-  return {
-    contentLengthBytes: length,
-    header: Object.fromEntries(several.map(([name, value]) => [name, String(value)])),
-  };
+/** Undefined when the registry itself did not answer: what lies behind a redirect has a header of its own. */
+export function toldBlob(answer: OriginAnswer, contentLengthBytes: number): ToldBlob | undefined {
+  return answer.message === answer.first ? { contentLengthBytes, header: answer.header } : undefined;
 }
 
 /** A plain GET of the whole: nothing else has to be known to answer it. */

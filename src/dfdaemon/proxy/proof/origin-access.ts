@@ -6,8 +6,8 @@
  * read, everybody may. When the origin cannot be asked, the configuration decides.
  */
 import { LRUCache } from 'lru-cache';
-import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
-import { proxyLimits } from './limits.ts';
+import { DragonflyError } from '../../../core/errors.ts';
+import { proxyLimits } from '../limits.ts';
 
 export interface Challenge {
   readonly statusCode: number;
@@ -22,25 +22,18 @@ export interface OriginAccessOptions {
 export interface AccessQuestion {
   /** Registry and repository, or host: where a refusal of the origin is remembered for. */
   readonly scope: string;
-  /** The object: its digest inside a registry, its whole URL otherwise. */
+  /** The object: its digest inside a registry, URL and content otherwise. */
   readonly object: string;
   readonly caller: string;
-  /**
-   * Asks the origin. Resolves when it accepts the caller, with the validator (ETag, Last-Modified) of what it has now;
-   * SOURCE_STATUS when it refuses, other errors when it is down.
-   */
-  readonly ask: () => Promise<string | undefined>;
 }
 
 export class OriginAccess {
   readonly #options: OriginAccessOptions;
   readonly #grants: LRUCache<string, ReadonlySet<string>>;
-  /** Value: the validator of the object at the time of the proof, empty when there was none. */
-  readonly #proofs: LRUCache<string, string>;
+  readonly #proofs: LRUCache<string, true>;
   readonly #challenges: LRUCache<string, Challenge>;
   /** Scopes whose origin was asked what it says to strangers. */
   readonly #asked: LRUCache<string, true>;
-  readonly #asking = new Map<string, Promise<string | undefined>>();
 
   constructor(options: OriginAccessOptions) {
     this.#options = options;
@@ -63,7 +56,7 @@ export class OriginAccess {
   }
 
   /** A proof exists, so the origin need not be asked. */
-  isGranted({ scope, object, caller }: Omit<AccessQuestion, 'ask'>): boolean {
+  isGranted({ scope, object, caller }: AccessQuestion): boolean {
     return [caller, ''].some(
       (who) => this.#grants.get(keyOf(scope, who))?.has(object) === true || this.#proofs.has(keyOf(scope, who, object)),
     );
@@ -86,21 +79,24 @@ export class OriginAccess {
     );
   }
 
-  /**
-   * Resolves when the caller may read the object, with its validator if a question brought one. Throws SOURCE_STATUS with the origin's own answer when it may not,
-   * UNAVAILABLE when nobody could be asked and nothing is known.
-   */
-  async require(question: AccessQuestion): Promise<string | undefined> {
-    const key = keyOf(question.scope, question.caller, question.object);
-    if (this.isGranted(question)) return this.#proofs.get(key) || undefined;
-    const running = this.#asking.get(key);
-    if (running) return running;
-    const asking = this.#ask(question, key).finally(() => this.#asking.delete(key));
-    this.#asking.set(key, asking);
-    return asking;
+  /** The origin's answer to this caller named the object. */
+  prove({ scope, object, caller }: AccessQuestion): void {
+    this.#proofs.set(keyOf(scope, caller, object), true);
   }
 
-  /** What a caller without a proof gets while the origin is down: resolves, or throws as `require` does. */
+  get servesEverybodyWithoutOrigin(): boolean {
+    return this.#options.whenOriginDown === 'allow';
+  }
+
+  /** While the origin cannot be asked, this caller may have the object. */
+  servesWithoutOrigin(question: AccessQuestion): boolean {
+    return this.servesEverybodyWithoutOrigin || this.isGranted(question);
+  }
+
+  /**
+   * What a caller without a proof gets while the origin is down: returns, or throws SOURCE_STATUS with what the origin told
+   * strangers before, UNAVAILABLE when nothing is known.
+   */
   whileDown(scope: string, cause: unknown): void {
     if (this.#options.whenOriginDown === 'allow') return;
     const challenge = this.#challenges.get(scope);
@@ -114,21 +110,6 @@ export class OriginAccess {
       cause,
       hint: 'Set proxy.access.whenOriginDown to allow if content may be served to anyone in that case.',
     });
-  }
-
-  async #ask(question: AccessQuestion, key: string): Promise<string | undefined> {
-    try {
-      const validator = await question.ask();
-      this.#proofs.set(key, validator ?? '');
-      return validator;
-    } catch (error) {
-      const failure = toDragonflyError(error);
-      const { statusCode, header = {} } = failure.details ?? {};
-      if (statusCode !== undefined) this.remember(question.scope, { statusCode, header });
-      if (!originIsDown(failure)) throw failure;
-      this.whileDown(question.scope, failure);
-      return undefined;
-    }
   }
 }
 

@@ -1,0 +1,275 @@
+/**
+ * Answers a GET of a blob, which its digest names: the bytes are the same wherever they come from, so all that is to be
+ * known is whether the caller may have them. The task is opened and the registry asked at the same time; the header goes
+ * out when both are known, or as soon as the registry has told the size; the body as pieces land.
+ */
+import { randomInt } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
+import type { DownloadRequest, OpenTask } from '../task/open-task.ts';
+import { answerError, answerOriginStatus } from './answers.ts';
+import { forwardDirectly, relay, sendOwn } from './direct.ts';
+import { noteFirstByte, type Exchange } from './exchange.ts';
+import { downloadHeader } from './header.ts';
+import { proxyLimits } from './limits.ts';
+import { registryScope } from './manifests.ts';
+import { flat, headerOfTask } from './proof/answer-header.ts';
+import { callerKey } from './proof/caller.ts';
+import type { OriginAccess } from './proof/origin-access.ts';
+import { sampleOf, samplePlace, type Possession, type Sample } from './proof/possession.ts';
+import { judgePreconditions } from './proof/preconditions.ts';
+import { askOrigin, type OriginAnswer } from './proof/question.ts';
+import { learnRefusal } from './proof/refusal.ts';
+import { contentLengthOf, isPage } from './proof/representation.ts';
+import { asksForAll, keepsPromise, settling, toldBlob, type ToldBlob } from './proof/told-blob.ts';
+import { rangeDemand } from './range-answer.ts';
+import type { RegistryPath } from './registry-path.ts';
+import type { TaskAnswers, TaskOpener } from './task-answers.ts';
+import type { Upstream } from './upstream.ts';
+
+export interface BlobAnswersOptions {
+  readonly tasks: TaskAnswers;
+  readonly engine: TaskOpener;
+  readonly upstream: Upstream;
+  readonly access: OriginAccess;
+  readonly possession: Possession;
+  /** Whether other nodes hold the content or are about to; false when that cannot be told soon. */
+  readonly heldElsewhere: (taskId: string) => Promise<boolean>;
+}
+
+/** The registry's yes. */
+interface Yes {
+  /** What it tells of the blob, if it was asked for this request. */
+  readonly blob?: ToldBlob | undefined;
+  readonly lengthBytes?: number | undefined;
+  /** Bytes it gave of it, to be compared before its word counts. */
+  readonly sample?: Sample | undefined;
+}
+
+export class BlobAnswers {
+  readonly #options: BlobAnswersOptions;
+  /** Registries that told one thing and gave another: their answers wait for the content itself. */
+  readonly #unsure = new LRUCache<string, true>({ max: proxyLimits.unsureRegistries, ttl: proxyLimits.unsureMs });
+  readonly #asking = new Map<string, Promise<Yes | undefined>>();
+
+  constructor(options: BlobAnswersOptions) {
+    this.#options = options;
+  }
+
+  /** Answers in every case. */
+  async answer(exchange: Exchange, request: DownloadRequest, path: RegistryPath): Promise<void> {
+    const { tasks } = this.#options;
+    const demand = rangeDemand(exchange.header['range']);
+    const opened = settling(tasks.open(request, demand, exchange));
+    const yes = await this.#permission(exchange, request, path);
+    if (!yes) return this.#refused(exchange, request, path, opened.result);
+    const { blob } = yes;
+    if (blob && !opened.settled && asksForAll(exchange) && this.#promise(exchange, request, blob))
+      return this.#keep(exchange, request, opened.result, { ...yes, blob });
+    const task = await opened.result;
+    if (task.status === 'rejected') return tasks.failed(exchange, task.reason);
+    if (!(await this.#fits(exchange, request, task.value, yes))) {
+      await task.value[Symbol.asyncDispose]();
+      return forwardDirectly(exchange, this.#options.upstream);
+    }
+    await this.#send(exchange, request, task.value);
+  }
+
+  async #send(exchange: Exchange, request: DownloadRequest, task: OpenTask): Promise<void> {
+    const { tasks, upstream } = this.#options;
+    const judgement = judgePreconditions(exchange.header, flat(headerOfTask(task.responseHeader)));
+    if (judgement === 'failed' || judgement === 'notModified') {
+      await task[Symbol.asyncDispose]();
+      if (judgement === 'failed') return forwardDirectly(exchange, upstream);
+      return tasks.notModified(exchange, tasks.header(task, headerOfTask(task.responseHeader)));
+    }
+    if (judgement === 'go')
+      return tasks.send(exchange, { request, task, demand: rangeDemand(exchange.header['range']) });
+    await task[Symbol.asyncDispose]();
+    const whole = rangeDemand(undefined);
+    try {
+      await tasks.send(exchange, { request, task: await tasks.open(request, whole, exchange), demand: whole });
+    } catch (error) {
+      await tasks.failed(exchange, error);
+    }
+  }
+
+  /** Undefined when the registry's answer is no reason to give this caller the blob, whatever it was. */
+  #permission(exchange: Exchange, request: DownloadRequest, path: RegistryPath): Promise<Yes | undefined> {
+    const { access } = this.#options;
+    const question = this.#questionOf(exchange, path);
+    if (access.isGranted(question) && this.#isShown(exchange, request)) return Promise.resolve({});
+    const key = [question.scope, question.object, question.caller, request.contentForCalculatingTaskId ?? ''].join(
+      '\n',
+    );
+    const running = this.#asking.get(key);
+    if (running) return running;
+    const asking = this.#ask(exchange, request, path).then(
+      (yes) => {
+        if (!yes) return undefined;
+        access.prove(question);
+        learnRefusal(exchange, question.scope, this.#options);
+        return yes;
+      },
+      () => undefined,
+    );
+    this.#asking.set(key, asking);
+    void asking.finally(() => this.#asking.delete(key));
+    return asking;
+  }
+
+  /**
+   * A GET, as the registry will be asked for the blob, of its first byte, or of a few at a place that depends on chance where
+   * others hold it: HEAD is answered differently by many. A redirect is followed, and only an end that has a blob of a known
+   * length is a yes.
+   */
+  async #ask(exchange: Exchange, request: DownloadRequest, path: RegistryPath): Promise<Yes | undefined> {
+    const { engine, upstream, heldElsewhere } = this.#options;
+    const taskId = engine.taskIdOf(request);
+    const head = engine.headOf(taskId);
+    const compares = !this.#isShown(exchange, request) && (head !== undefined || (await heldElsewhere(taskId)));
+    const near = Math.min(head?.contentLengthBytes ?? proxyLimits.nearBytes, proxyLimits.nearBytes);
+    let offset = compares ? (head ? samplePlace(head.complete ? head.contentLengthBytes : near) : randomInt(near)) : 0;
+    for (let attempt = 1; ; attempt += 1) {
+      const range = `bytes=${offset}-${compares ? offset + proxyLimits.sampleBytes - 1 : 0}`;
+      const signal = AbortSignal.timeout(proxyLimits.probeTimeoutMs);
+      const header = { ...downloadHeader(exchange.header), range };
+      const answer = await askOrigin(upstream, exchange, { header, signal });
+      const total = /^bytes \*\/(\d{1,15})$/.exec(answer.header['content-range'] ?? '')?.[1];
+      if (answer.statusCode === 416 && total !== undefined && Number(total) > 0 && attempt === 1) {
+        answer.discard();
+        offset = samplePlace(Math.min(Number(total), near));
+        continue;
+      }
+      return yesOf(answer, path, compares ? offset : undefined);
+    }
+  }
+
+  /** The content is what the registry spoke of, and the registry has it. */
+  async #fits(exchange: Exchange, request: DownloadRequest, task: OpenTask, yes: Yes): Promise<boolean> {
+    const { lengthBytes, sample } = yes;
+    const { contentLengthBytes: held } = task;
+    const { possession } = this.#options;
+    if (lengthBytes !== undefined && held !== undefined && held !== lengthBytes) return false;
+    if (this.#isShown(exchange, request)) return true;
+    if (sample) return possession.compare(exchange, request, sample).catch(() => false);
+    return possession.isHad(exchange, request, held);
+  }
+
+  #isShown(exchange: Exchange, request: DownloadRequest): boolean {
+    return this.#options.possession.isShown(exchange, request);
+  }
+
+  /** Writes the header before the content has come anywhere near. False when it must wait: the download has not even begun, say. */
+  #promise(exchange: Exchange, request: DownloadRequest, blob: ToldBlob): boolean {
+    const { engine, tasks } = this.#options;
+    const taskId = engine.taskIdOf(request);
+    const peerId = engine.peerIdOf(taskId);
+    if (peerId === undefined || exchange.signal.aborted || this.#unsure.has(exchange.url.origin)) return false;
+    const { response, record } = exchange;
+    record.taskId = taskId;
+    record.peerId = peerId;
+    const header = tasks.header({ taskId, peerId, local: false }, headerOfTask(blob.header));
+    response.writeHead(200, { ...header, 'content-length': String(blob.contentLengthBytes) });
+    response.flushHeaders();
+    noteFirstByte(record);
+    return true;
+  }
+
+  /** The body for a header that is out: from the peers, else from the origin, else the connection breaks. */
+  async #keep(
+    exchange: Exchange,
+    request: DownloadRequest,
+    opened: Promise<PromiseSettledResult<OpenTask>>,
+    yes: Yes & { readonly blob: ToldBlob },
+  ): Promise<void> {
+    const { record, kind, response } = exchange;
+    const { tasks } = this.#options;
+    const given = await opened;
+    const task = given.status === 'fulfilled' ? given.value : undefined;
+    try {
+      if (task) {
+        if (!keepsPromise(task, yes.blob))
+          throw new DragonflyError('SOURCE_CHANGED', 'the blob has another length now');
+        if (!(await this.#fits(exchange, request, task, yes)))
+          throw new DragonflyError('PERMISSION_DENIED', 'the registry does not have the blob it says it has');
+        await tasks.copyWhole(exchange, task);
+      } else if (given.status === 'rejected') {
+        await tasks.copyFromSource(exchange, yes.blob.contentLengthBytes, toDragonflyError(given.reason));
+      }
+    } catch (error) {
+      record.error = toDragonflyError(error);
+      if (!exchange.signal.aborted) this.#unsure.set(exchange.url.origin, true);
+      answerError(response, record.error, { kind, type: 'dfdaemon' });
+    } finally {
+      await task?.[Symbol.asyncDispose]();
+    }
+  }
+
+  /** The client's own request decides; while the registry is away, the configuration and what the registry said before. */
+  async #refused(
+    exchange: Exchange,
+    request: DownloadRequest,
+    path: RegistryPath,
+    opened: Promise<PromiseSettledResult<OpenTask>>,
+  ): Promise<void> {
+    const { access, upstream } = this.#options;
+    const { response, record, kind } = exchange;
+    const question = this.#questionOf(exchange, path);
+    let failure: DragonflyError | undefined;
+    try {
+      const message = await sendOwn(exchange, upstream);
+      const { statusCode = 502 } = message;
+      access.remember(question.scope, { statusCode, header: flat(message.headers as Record<string, string>) });
+      const away = statusCode >= 500 && access.servesEverybodyWithoutOrigin;
+      if (!away) {
+        void closed(opened);
+        record.way = 'direct';
+        return await relay(exchange, message);
+      }
+      message.destroy();
+    } catch (error) {
+      failure = toDragonflyError(error);
+    }
+    const given = await opened;
+    try {
+      if (failure?.code === 'CANCELLED') throw failure;
+      access.whileDown(question.scope, failure);
+      if (given.status === 'rejected') throw failure ?? given.reason;
+    } catch (error) {
+      await closed(opened);
+      record.error = toDragonflyError(error);
+      if (record.error.details?.statusCode !== undefined) return answerOriginStatus(response, record.error, true);
+      return answerError(response, record.error, { kind, type: 'proxy' });
+    }
+    await this.#send(exchange, request, given.value);
+  }
+
+  #questionOf(exchange: Exchange, path: RegistryPath) {
+    return { scope: registryScope(exchange.url, path), object: path.reference, caller: callerKey(exchange.header) };
+  }
+}
+
+async function closed(opened: Promise<PromiseSettledResult<OpenTask>>): Promise<void> {
+  const given = await opened;
+  if (given.status === 'fulfilled') await given.value[Symbol.asyncDispose]();
+}
+
+/** Reads what is needed of the answer and lets it go. @param offset of a sample that is to be compared */
+async function yesOf(answer: OriginAnswer, path: RegistryPath, offset: number | undefined): Promise<Yes | undefined> {
+  const { statusCode, header } = answer;
+  const lengthBytes = contentLengthOf(statusCode, header);
+  const claimed = header['docker-content-digest'];
+  const other = claimed !== undefined && claimed !== path.reference;
+  if (lengthBytes === undefined || lengthBytes === 0 || isPage(header) || other) {
+    answer.discard();
+    return undefined;
+  }
+  const blob = toldBlob(answer, lengthBytes);
+  if (offset === undefined) {
+    answer.discard();
+    return { lengthBytes, blob };
+  }
+  const sample = await sampleOf(answer, offset, lengthBytes);
+  return sample && { lengthBytes, blob, sample };
+}

@@ -1,0 +1,364 @@
+/**
+ * Answers a GET of an object that its URL names, by the rules of what a shared cache may do and no more.
+ *
+ * What the origin calls fresh is used again as it is. Otherwise the origin is asked, on behalf of this caller, by a request
+ * that can be its answer: conditional where something is stored, the client's own where nothing is. When the answer names
+ * stored bytes by a strong validator and their length, those are sent, from wherever they are nearest; the client's own
+ * request, already answered, is what a download reads first. Any other outcome is no reason to serve anything: then the
+ * client's own request goes to its origin.
+ */
+import type { IncomingMessage } from 'node:http';
+import { formatContentRange, resolveRange } from '../../core/byte-range.ts';
+import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
+import type { DownloadRequest } from '../task/open-task.ts';
+import { LRUCache } from 'lru-cache';
+import { answerError } from './answers.ts';
+import { noteFirstByte, type Exchange } from './exchange.ts';
+import { forwardedResponseHeader } from './header.ts';
+import { proxyLimits } from './limits.ts';
+import type { OriginAccess } from './proof/origin-access.ts';
+import { flat, headerOfAnswer, refreshed, withoutChecksumsOf } from './proof/answer-header.ts';
+import { callerKey } from './proof/caller.ts';
+import { Freshness, onlyIfCached } from './proof/freshness.ts';
+import { KnownObjects, representationOfTask, type KnownObject } from './proof/known-objects.ts';
+import { AnsweredRequest } from './proof/opened-origin.ts';
+import { relayOwn } from './proof/own-request.ts';
+import { sendOwn } from './direct.ts';
+import type { Possession } from './proof/possession.ts';
+import { judgePreconditions, preconditionNames } from './proof/preconditions.ts';
+import { askOrigin, type OriginAnswer } from './proof/question.ts';
+import { representationOf, sameRepresentation, type Representation } from './proof/representation.ts';
+import { signedHeaders } from './proof/signed-headers.ts';
+import { SmallAnswers, type SmallAnswer } from './proof/small-answers.ts';
+import { rangeDemand } from './range-answer.ts';
+import type { TaskAnswers, TaskOpener } from './task-answers.ts';
+import type { Upstream } from './upstream.ts';
+
+export interface ObjectAnswersOptions {
+  readonly tasks: TaskAnswers;
+  readonly engine: TaskOpener;
+  readonly upstream: Upstream;
+  readonly access: OriginAccess;
+  readonly possession: Possession;
+  /** Other nodes may hold content, or want it at the same time. */
+  readonly hasSwarm: () => boolean;
+}
+
+/** What the origin's answer says about stored bytes; nothing when it says nothing about them. */
+interface Proof {
+  readonly small?: SmallAnswer | undefined;
+  readonly object?: KnownObject | undefined;
+}
+
+/** The origin's answer that the client may be given as it is; only for the one who asked. */
+type InHand = OriginAnswer | undefined;
+
+/** How the origin is asked. */
+interface Inquiry {
+  readonly header: Readonly<Record<string, string>>;
+  /** Its answer is that to the client's own request. */
+  readonly faithful: boolean;
+  readonly conditional: boolean;
+  readonly small: SmallAnswer | undefined;
+  readonly known: readonly KnownObject[];
+}
+
+export class ObjectAnswers {
+  readonly #options: ObjectAnswersOptions;
+  readonly #small = new SmallAnswers();
+  readonly #known: KnownObjects;
+  /** Objects that their origin does not identify, or names anew each time: asking about them is in vain. */
+  readonly #nameless = new LRUCache<string, true>({ max: proxyLimits.knownObjects, ttl: proxyLimits.namelessMs });
+  /** Nothing is fresh there until the origin has been asked. */
+  readonly #changed = new LRUCache<string, true>({ max: proxyLimits.knownObjects });
+  readonly #asking = new Map<string, Promise<{ proof: Proof; inHand: InHand }>>();
+
+  constructor(options: ObjectAnswersOptions) {
+    this.#options = options;
+    this.#known = new KnownObjects(options.engine);
+  }
+
+  /** Answers in every case. */
+  async answer(exchange: Exchange, request: DownloadRequest): Promise<void> {
+    const { header, url } = exchange;
+    const small = this.#small.find(url, header);
+    if (small?.freshness.isFresh(url, header)) return this.#sendSmall(exchange, small);
+    const known = this.#known.of(request);
+    const fresh = known.find(
+      ({ freshness }) => freshness?.isFresh(url, header) === true && !this.#changed.has(url.href),
+    );
+    if (fresh) {
+      const age = fresh.freshness?.ageSeconds ?? 0;
+      return this.#serve(exchange, request, { ...fresh, header: { ...fresh.header, age: String(age) } }, undefined);
+    }
+    if (onlyIfCached(header)) return this.#nothingCached(exchange);
+    const inquiry = this.#inquiry(exchange, request, { small, known });
+    if (!inquiry) return this.#own(exchange, request);
+    const { proof, inHand } = await this.#ask(exchange, request, inquiry);
+    if (proof.small) {
+      inHand?.discard();
+      return this.#sendSmall(exchange, proof.small);
+    }
+    if (proof.object) return this.#serve(exchange, request, proof.object, inHand);
+    if (inHand) return relayOwn(exchange, inHand.first, this.#small);
+    return this.#own(exchange, request);
+  }
+
+  /** Something has been changed at this URL. */
+  changed(href: string): void {
+    this.#small.forget(href);
+    this.#changed.set(href, true);
+  }
+
+  /** Undefined when nothing can be asked but the client's own request, whose answer would prove nothing. */
+  #inquiry(
+    exchange: Exchange,
+    request: DownloadRequest,
+    { small, known }: Pick<Inquiry, 'small' | 'known'>,
+  ): Inquiry | undefined {
+    const { header, url } = exchange;
+    const signed = signedHeaders(header, url);
+    const conditioned = preconditionNames.filter((name) => header[name] !== undefined);
+    const ranged = header['range'] !== undefined;
+    const rangeIsSigned = ranged && signed.has('range');
+    if (conditioned.some((name) => signed.has(name))) return undefined;
+    const held = small !== undefined || known.length > 0;
+    if (!held) {
+      const taskId = this.#options.engine.taskIdOf(request);
+      if (this.#nameless.has(taskId) || rangeIsSigned) return undefined;
+      // Alone, the client's own request is question and fetch in one; many nodes at once would start as many copies.
+      if (!ranged && !this.#options.hasSwarm()) return { header, faithful: true, conditional: false, small, known };
+    }
+    const bare = Object.fromEntries(Object.entries(header).filter(([name]) => !conditioned.includes(name as never)));
+    const conditions = signed.has('if-none-match') ? {} : conditionsOf(small, known);
+    // A byte is enough to be told what the object is; a small one is not worth another request.
+    const probes = !rangeIsSigned && !small;
+    return {
+      header: { ...bare, ...conditions, ...(probes ? { range: 'bytes=0-0' } : {}) },
+      faithful: conditioned.length === 0 && !probes,
+      conditional: Object.keys(conditions).length > 0,
+      small,
+      known,
+    };
+  }
+
+  /** One question for all who ask the same at the same time with the same rights. */
+  async #ask(
+    exchange: Exchange,
+    request: DownloadRequest,
+    inquiry: Inquiry,
+  ): Promise<{ proof: Proof; inHand: InHand }> {
+    const key = [exchange.url.href, callerKey(exchange.header), JSON.stringify(inquiry.header)].join('\n');
+    const running = this.#asking.get(key);
+    if (running) {
+      const { proof } = await running;
+      return { proof, inHand: undefined };
+    }
+    const asking = this.#put(exchange, request, inquiry).finally(() => this.#asking.delete(key));
+    this.#asking.set(key, asking);
+    return asking;
+  }
+
+  /** Never rejects: a question that fails proves nothing. */
+  async #put(
+    exchange: Exchange,
+    request: DownloadRequest,
+    inquiry: Inquiry,
+  ): Promise<{ proof: Proof; inHand: InHand }> {
+    const { header, faithful } = inquiry;
+    const signal = faithful ? exchange.signal : AbortSignal.timeout(proxyLimits.probeTimeoutMs);
+    let answer: OriginAnswer;
+    try {
+      answer = await askOrigin(this.#options.upstream, exchange, {
+        header,
+        signal,
+        own: faithful && !inquiry.conditional,
+      });
+    } catch {
+      return { proof: {}, inHand: undefined };
+    }
+    const proof = this.#proofOf(exchange, request, inquiry, answer);
+    const partial = answer.statusCode === 206 && !faithful;
+    const useful = faithful || (proof.object !== undefined && !partial && answer.statusCode === 200);
+    if (useful) return { proof, inHand: answer };
+    answer.discard();
+    return { proof, inHand: undefined };
+  }
+
+  #proofOf(exchange: Exchange, request: DownloadRequest, inquiry: Inquiry, answer: OriginAnswer): Proof {
+    const { statusCode, header, message } = answer;
+    const { url } = exchange;
+    if (statusCode === 304 && inquiry.conditional) return this.#unchanged(exchange, request, inquiry, message);
+    const representation = answer.endsAtPage ? undefined : representationOf(statusCode, header);
+    if (!representation) {
+      if (statusCode < 300) this.#nameless.set(this.#options.engine.taskIdOf(request), true);
+      return {};
+    }
+    const freshness = new Freshness({ url, requestHeader: exchange.header, statusCode: 200, header });
+    if (statusCode === 200 && this.#small.mayKeep(freshness, message) && inquiry.faithful) return {};
+    const whole = statusCode !== 206;
+    const object = { representation, header: headerOfAnswer(forwardedResponseHeader(message), { whole }), freshness };
+    this.#noteProof(exchange, request, object);
+    return { object };
+  }
+
+  /** 304 to our own condition names the bytes it was about, unless its validator says that it is about others. */
+  #unchanged(exchange: Exchange, request: DownloadRequest, inquiry: Inquiry, message: IncomingMessage): Proof {
+    const { small, known } = inquiry;
+    const { url, header } = exchange;
+    const news = forwardedResponseHeader(message);
+    const told = flat(news)['etag'];
+    if (
+      small &&
+      (told === undefined || told === flat(small.header)['etag'] || flat(small.header)['etag'] === undefined)
+    )
+      return { small: this.#small.refresh(url, header, small, news) };
+    const named = known.filter(({ representation }) => told === undefined || representation.validator === told);
+    const [object] = named;
+    if (!object || (told === undefined && known.length > 1)) return {};
+    const merged = refreshed(object.header, news);
+    const freshness = new Freshness({ url, requestHeader: header, statusCode: 200, header: flat(merged) });
+    const proven = { ...object, header: merged, freshness };
+    this.#noteProof(exchange, request, proven);
+    return { object: proven };
+  }
+
+  #noteProof(exchange: Exchange, request: DownloadRequest, object: KnownObject): void {
+    this.#known.note(request, object);
+    this.#changed.delete(exchange.url.href);
+    this.#options.access.prove(this.#questionOf(exchange, request, object.representation));
+  }
+
+  /** Sends the proven bytes; when they are nowhere to be had as proven, the client's own request goes to the origin. */
+  async #serve(
+    exchange: Exchange,
+    request: DownloadRequest,
+    { representation, header }: KnownObject,
+    inHand: InHand,
+  ): Promise<void> {
+    const { tasks } = this.#options;
+    const judgement = judgePreconditions(exchange.header, flat(header));
+    if (judgement === 'notModified' || judgement === 'failed') {
+      inHand?.discard();
+      if (judgement === 'failed') return this.#own(exchange, request); // the origin says it in its own words
+      return tasks.notModified(exchange, header);
+    }
+    const demand = judgement === 'ignoreRange' ? rangeDemand(undefined) : rangeDemand(exchange.header['range']);
+    const opened = inHand && new AnsweredRequest(inHand, representation);
+    for (const identity of this.#known.identities(request, representation)) {
+      const asked = { ...identity, opened };
+      let task;
+      try {
+        task = await tasks.open(asked, demand, exchange);
+      } catch (error) {
+        const unsatisfiable = toDragonflyError(error).code === 'RANGE_NOT_SATISFIABLE';
+        const own = unsatisfiable ? undefined : opened?.giveBack();
+        if (own) return relayOwn(exchange, own.first, this.#small);
+        opened?.letGo();
+        return tasks.failed(exchange, error);
+      }
+      const same = sameRepresentation(representationOfTask(task), representation);
+      if (same && (await this.#options.possession.isGiven(exchange, { request: asked, task }))) {
+        opened?.letGo();
+        return tasks.send(exchange, { request: asked, task, demand, header });
+      }
+      await task[Symbol.asyncDispose]();
+    }
+    this.#nameless.set(this.#options.engine.taskIdOf(request), true);
+    const own = opened?.giveBack();
+    if (own) return relayOwn(exchange, own.first, this.#small);
+    return this.#own(exchange, request);
+  }
+
+  /** The client's own request. While the origin is away, what is stored for those who have been proven to be allowed it. */
+  async #own(exchange: Exchange, request: DownloadRequest): Promise<void> {
+    const { response, record, kind } = exchange;
+    let message: IncomingMessage;
+    try {
+      message = await sendOwn(exchange, this.#options.upstream);
+    } catch (error) {
+      const failure = toDragonflyError(error);
+      record.error = failure;
+      if (failure.code !== 'CANCELLED' && (await this.#withoutOrigin(exchange, request))) return;
+      return answerError(response, failure, { kind, type: 'proxy' });
+    }
+    await relayOwn(exchange, message, this.#small);
+  }
+
+  async #withoutOrigin(exchange: Exchange, request: DownloadRequest): Promise<boolean> {
+    const { header, url } = exchange;
+    const { access, engine } = this.#options;
+    const small = this.#small.find(url, header);
+    if (small?.freshness.mayBeUsedStale === true) {
+      this.#sendSmall(exchange, small);
+      return true;
+    }
+    const object = this.#known
+      .of(request)
+      .find(
+        ({ representation, freshness }) =>
+          freshness?.mayBeUsedStale !== false &&
+          access.servesWithoutOrigin(this.#questionOf(exchange, request, representation)),
+      );
+    const held =
+      object &&
+      this.#known
+        .identities(request, object.representation)
+        .find((identity) => engine.headOf(engine.taskIdOf(identity)));
+    if (!object || !held) return false;
+    await this.#serve(exchange, request, object, undefined);
+    return true;
+  }
+
+  #questionOf(exchange: Exchange, request: DownloadRequest, { validator, lengthBytes }: Representation) {
+    const object = [this.#options.engine.taskIdOf(request), validator, lengthBytes].join('\n');
+    return { scope: exchange.url.origin, object, caller: callerKey(exchange.header) };
+  }
+
+  #sendSmall(exchange: Exchange, { statusCode, statusMessage, header, body, freshness }: SmallAnswer): void {
+    const { response, record, request } = exchange;
+    const judgement = statusCode === 200 ? judgePreconditions(exchange.header, flat(header)) : 'go';
+    const answer = { ...header, age: String(freshness.ageSeconds) };
+    record.way = 'cache';
+    if (judgement === 'notModified') return this.#options.tasks.notModified(exchange, answer);
+    noteFirstByte(record);
+    if (judgement === 'failed') {
+      response.writeHead(412, { 'content-length': 0 });
+      return void response.end();
+    }
+    const demand = statusCode === 200 && judgement === 'go' ? rangeDemand(exchange.header['range']) : undefined;
+    const part = demand?.kind === 'one' ? resolveRange(demand.spec, body.length) : undefined;
+    if (demand?.kind === 'one' && !part) {
+      response.writeHead(416, { 'content-range': `bytes */${body.length}`, 'content-length': 0 });
+      return void response.end();
+    }
+    if (request.httpVersionMajor === 1) response.statusMessage = statusMessage;
+    const sent = part ? body.subarray(part.start, part.start + part.length) : body;
+    const place = part
+      ? { ...withoutChecksumsOf(answer), 'content-range': formatContentRange(part, body.length) }
+      : answer;
+    record.bytes = sent.length;
+    const sized = statusCode === 204 ? {} : { 'content-length': String(sent.length) };
+    if (part) response.statusMessage = '';
+    response.writeHead(part ? 206 : statusCode, { ...place, ...sized });
+    response.end(sent);
+  }
+
+  #nothingCached({ response, kind }: Exchange): void {
+    const error = new DragonflyError('UNAVAILABLE', 'nothing is stored here that is fresh');
+    answerError(response, error, { kind, type: 'proxy', status: 504 });
+  }
+}
+
+/** If-None-Match for entity tags, also weak ones of small answers, else If-Modified-Since. */
+function conditionsOf(small: SmallAnswer | undefined, known: readonly KnownObject[]): Record<string, string> {
+  if (small) {
+    const { etag, 'last-modified': changed } = flat(small.header);
+    return { ...(etag && { 'if-none-match': etag }), ...(changed && { 'if-modified-since': changed }) };
+  }
+  const validators = known.map(({ representation }) => representation.validator);
+  const tags = validators.filter((validator) => validator.startsWith('"'));
+  if (tags.length > 0) return { 'if-none-match': tags.join(', ') };
+  const [date] = validators;
+  return date === undefined ? {} : { 'if-modified-since': date };
+}

@@ -1,0 +1,53 @@
+/** The header of an answer that consists of stored bytes: the origin's, given to this very caller where it was asked. Pure. */
+import { contentHeader } from '../../source/http-head.ts';
+import { withoutChecksums, type FlatHeader } from './representation.ts';
+
+export type AnswerHeader = Readonly<Record<string, string | string[]>>;
+
+/** Of one message, or computed for each answer. */
+const computed = new Set(['content-length', 'content-range', 'accept-ranges', 'age', 'transfer-encoding']);
+
+/** Fields of a 304 that describe the stored bytes, not the answer (RFC 9111 §3.2). */
+const keptFromStored = new Set([...computed, 'content-encoding', 'etag', 'content-md5']);
+
+/** Of an answer of the origin that names the stored bytes; `whole` when it is an answer to a request for all of them. */
+export function headerOfAnswer(header: AnswerHeader, { whole }: { readonly whole: boolean }): AnswerHeader {
+  const named = Object.entries(header).filter(([name]) => !computed.has(name));
+  const kept = Object.fromEntries(named);
+  return whole ? kept : pick(kept, Object.keys(withoutChecksums(kept as FlatHeader)));
+}
+
+/** What is stored, brought up to date by a 304. */
+export function refreshed(stored: AnswerHeader, notModified: AnswerHeader): AnswerHeader {
+  const news = Object.entries(notModified).filter(([name]) => !keptFromStored.has(name));
+  const kept = Object.entries(stored).filter(([name]) => name !== 'set-cookie' && name !== 'date');
+  return Object.fromEntries([...kept, ...news]);
+}
+
+/** What is stored with a task, for a caller whose own answer is not known. */
+export function headerOfTask(responseHeader: FlatHeader): Record<string, string> {
+  const personal = new Set([
+    ...computed,
+    'date',
+    'set-cookie',
+    'set-cookie2',
+    'www-authenticate',
+    'alt-svc',
+    'strict-transport-security',
+  ]);
+  return Object.fromEntries(Object.entries(contentHeader(responseHeader)).filter(([name]) => !personal.has(name)));
+}
+
+export function withoutChecksumsOf(header: AnswerHeader): AnswerHeader {
+  return pick(header, Object.keys(withoutChecksums(flat(header))));
+}
+
+export function flat(header: AnswerHeader): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(header).map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : value]),
+  );
+}
+
+function pick(header: AnswerHeader, names: readonly string[]): AnswerHeader {
+  return Object.fromEntries(names.map((name) => [name, header[name] ?? '']));
+}

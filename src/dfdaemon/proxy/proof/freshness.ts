@@ -1,0 +1,121 @@
+/**
+ * How long an answer may be used without asking again, and for whom: RFC 9111 as http-cache-semantics implements it, for a
+ * shared cache. Stricter in two points: nothing is fresh that the origin does not call so, and an answer to a request with
+ * credentials is fresh for the same credentials alone.
+ */
+import CachePolicy from 'http-cache-semantics';
+import { callerKey, hasCredentials } from './caller.ts';
+import type { FlatHeader } from './representation.ts';
+
+export interface AskedAnswer {
+  readonly url: URL;
+  readonly requestHeader: FlatHeader;
+  readonly statusCode: number;
+  readonly header: FlatHeader;
+}
+
+export class Freshness {
+  readonly #asked: AskedAnswer;
+  readonly #policy: CachePolicy;
+
+  /** @param asked a GET and its answer, which has just come */
+  constructor(asked: AskedAnswer) {
+    this.#asked = asked;
+    this.#policy = new CachePolicy(
+      requestOf(asked.url, asked.requestHeader),
+      { status: asked.statusCode, headers: { ...asked.header, ...freshnessFields(asked.header) } },
+      { shared: true, cacheHeuristic: 0, immutableMinTimeToLive: 0 },
+    );
+  }
+
+  /** A shared cache may keep the answer. */
+  get storable(): boolean {
+    return this.#policy.storable();
+  }
+
+  /** What the answer varies by is the same in this request. */
+  isFor(url: URL, requestHeader: FlatHeader): boolean {
+    const { requestHeader: before, header, url: asked } = this.#asked;
+    const names = (header['vary'] ?? '')
+      .toLowerCase()
+      .split(',')
+      .map((name) => name.trim())
+      .filter((name) => name !== '');
+    if (names.includes('*') || url.href !== asked.href) return false;
+    return names.every((name) => words(before[name]) === words(requestHeader[name]));
+  }
+
+  /** The answer may be used for this request without a question. */
+  isFresh(url: URL, requestHeader: FlatHeader): boolean {
+    const { requestHeader: before } = this.#asked;
+    const demanded = directives(requestHeader['cache-control']);
+    if (demanded.has('no-store') || demanded.get('max-age') === '0') return false;
+    if (!this.isFor(url, requestHeader)) return false;
+    const signedIn = hasCredentials(requestHeader) || hasCredentials(before);
+    if (signedIn && callerKey(requestHeader) !== callerKey(before)) return false;
+    return this.#policy.satisfiesWithoutRevalidation(requestOf(url, requestHeader));
+  }
+
+  /** When the origin cannot be asked (RFC 9111 §4.2.4). */
+  get mayBeUsedStale(): boolean {
+    const told = directives(this.#asked.header['cache-control']);
+    return !['no-cache', 'must-revalidate', 'proxy-revalidate', 's-maxage'].some((name) => told.has(name));
+  }
+
+  /** For the Age of an answer that is used again, in whole seconds. */
+  get ageSeconds(): number {
+    return Math.max(0, Math.floor(this.#policy.age()));
+  }
+}
+
+/** The client wants nothing but what is stored. */
+export function onlyIfCached(requestHeader: FlatHeader): boolean {
+  return directives(requestHeader['cache-control']).has('only-if-cached');
+}
+
+function requestOf(url: URL, header: FlatHeader): CachePolicy.Request {
+  const cacheControl = header['cache-control'];
+  const normal = cacheControl === undefined ? {} : { 'cache-control': normalized(cacheControl) };
+  // `vary` is judged by `isFor`, so the request needs no other field
+  const { pragma, authorization } = header;
+  return {
+    url: url.href,
+    method: 'GET',
+    headers: { host: url.host, ...(pragma && { pragma }), ...(authorization && { authorization }), ...normal },
+  };
+}
+
+/** In the form that the library reads rightly. */
+function freshnessFields(header: FlatHeader): Record<string, string> {
+  const { age, 'cache-control': cacheControl } = header;
+  return {
+    vary: '',
+    ...(cacheControl !== undefined && { 'cache-control': normalized(cacheControl) }),
+    // an age that cannot be read is any age
+    ...(age !== undefined && !/^\d+$/.test(age) && { age: String(2 ** 31) }),
+  };
+}
+
+/** Directives have lower-case names; a value in quotes hides nothing that looks like one. The first of several counts. */
+function directives(text: string | undefined): ReadonlyMap<string, string | undefined> {
+  const found = new Map<string, string | undefined>();
+  for (const [, name = '', value] of (text ?? '').matchAll(/([^\s,=]+)\s*(?:=\s*("(?:[^"\\]|\\.)*"|[^,]*))?/g)) {
+    const key = name.toLowerCase();
+    if (!found.has(key)) found.set(key, value?.trim());
+  }
+  return found;
+}
+
+function normalized(cacheControl: string): string {
+  const parts = [...directives(cacheControl)].map(([name, value]) =>
+    value !== undefined && /^"?[\w.-]+"?$/.test(value) ? `${name}=${value}` : name,
+  );
+  return parts.join(', ');
+}
+
+function words(value: string | undefined): string | undefined {
+  return value
+    ?.split(',')
+    .map((word) => word.trim())
+    .join(',');
+}

@@ -1,0 +1,73 @@
+/** What this node knows of objects that are stored as tasks: which contents a URL had, and what its origin said of each. */
+import { LRUCache } from 'lru-cache';
+import type { DownloadRequest, OpenTask, TaskHead } from '../../task/open-task.ts';
+import { proxyLimits } from '../limits.ts';
+import { headerOfTask, type AnswerHeader } from './answer-header.ts';
+import type { Freshness } from './freshness.ts';
+import { representationOf, sameRepresentation, type Representation } from './representation.ts';
+
+export interface KnownObject {
+  readonly representation: Representation;
+  /** For the next answer, as far as no newer one of the origin tells. */
+  readonly header: AnswerHeader;
+  /** Undefined when the origin's own words are not known on this node. */
+  readonly freshness: Freshness | undefined;
+}
+
+export interface Tasks {
+  taskIdOf(request: DownloadRequest): string;
+  headOf(taskId: string): TaskHead | undefined;
+}
+
+export class KnownObjects {
+  readonly #tasks: Tasks;
+  /** By the id of the task that the URL alone names. */
+  readonly #told = new LRUCache<string, readonly KnownObject[]>({ max: proxyLimits.knownObjects });
+
+  constructor(tasks: Tasks) {
+    this.#tasks = tasks;
+  }
+
+  /** The latest first. */
+  of(request: DownloadRequest): readonly KnownObject[] {
+    const id = this.#tasks.taskIdOf(request);
+    const told = this.#told.get(id) ?? [];
+    const stored = this.#stored(id);
+    if (!stored || told.some((object) => sameRepresentation(object.representation, stored.representation))) return told;
+    return [...told, stored];
+  }
+
+  note(request: DownloadRequest, object: KnownObject): void {
+    const id = this.#tasks.taskIdOf(request);
+    const others = (this.#told.get(id) ?? []).filter(
+      ({ representation }) => !sameRepresentation(representation, object.representation),
+    );
+    this.#told.set(id, [object, ...others].slice(0, proxyLimits.variants));
+  }
+
+  /**
+   * Under which identities these bytes may be stored: that of the URL, unless other bytes have it here, then that of this
+   * content of the URL.
+   */
+  identities(request: DownloadRequest, representation: Representation): readonly DownloadRequest[] {
+    const id = this.#tasks.taskIdOf(request);
+    const { validator, lengthBytes } = representation;
+    const ofContent = { ...request, contentForCalculatingTaskId: `${id}\n${validator}\n${lengthBytes}` };
+    const stored = this.#stored(id);
+    return stored && !sameRepresentation(stored.representation, representation) ? [ofContent] : [request, ofContent];
+  }
+
+  #stored(id: string): KnownObject | undefined {
+    const head = this.#tasks.headOf(id);
+    const representation = head && representationOfTask(head);
+    return representation && { representation, header: headerOfTask(head.responseHeader), freshness: undefined };
+  }
+}
+
+export function representationOfTask({
+  responseHeader,
+  contentLengthBytes,
+}: Pick<OpenTask, 'responseHeader' | 'contentLengthBytes'>): Representation | undefined {
+  if (contentLengthBytes === undefined) return undefined;
+  return representationOf(200, { ...responseHeader, 'content-length': String(contentLengthBytes) });
+}

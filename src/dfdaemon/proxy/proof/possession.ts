@@ -1,0 +1,130 @@
+/**
+ * Whether an origin that says yes has the bytes it says yes to. Content that is not named by the origin's own URL (a blob by
+ * its digest, a task by a name the caller chose) could be opened by anybody's server otherwise: a few bytes at a place nobody
+ * can foresee are asked of it and compared with the store.
+ */
+import { randomInt } from 'node:crypto';
+import { readSync } from 'node:fs';
+import { LRUCache } from 'lru-cache';
+import type { DownloadRequest, OpenTask, TaskHead } from '../../task/open-task.ts';
+import type { Exchange } from '../exchange.ts';
+import { downloadHeader } from '../header.ts';
+import { proxyLimits } from '../limits.ts';
+import type { Upstream } from '../upstream.ts';
+import { askOrigin, bytesOf, type OriginAnswer } from './question.ts';
+
+export interface Sample {
+  readonly offset: number;
+  readonly bytes: Buffer;
+}
+
+export interface PossessionOptions {
+  readonly upstream: Upstream;
+  readonly engine: {
+    open(request: DownloadRequest, signal: AbortSignal): Promise<OpenTask>;
+    taskIdOf(request: DownloadRequest): string;
+    fetchedFrom(taskId: string): string | undefined;
+    headOf(taskId: string): TaskHead | undefined;
+  };
+  /** Origins that the operator has named are believed. */
+  readonly isTrusted: (url: URL) => boolean;
+}
+
+export class Possession {
+  readonly #options: PossessionOptions;
+  readonly #shown = new LRUCache<string, true>({ max: proxyLimits.possessions, ttl: proxyLimits.possessionMs });
+
+  constructor(options: PossessionOptions) {
+    this.#options = options;
+  }
+
+  /** The origin has shown these bytes, need not, or gives them to this node right now. */
+  isShown({ url }: Exchange, request: DownloadRequest): boolean {
+    const { isTrusted, engine } = this.#options;
+    if (isTrusted(url) || this.#shown.has(this.#keyOf(url, request))) return true;
+    const source = engine.fetchedFrom(engine.taskIdOf(request));
+    if (source === undefined || new URL(source).origin !== url.origin) return false;
+    this.#shown.set(this.#keyOf(url, request), true);
+    return true;
+  }
+
+  /** For content under a name that the caller chose: the origin of the caller's URL must have it. Never rejects. */
+  isGiven(exchange: Exchange, { request, task }: { readonly request: DownloadRequest; readonly task: OpenTask }) {
+    if (exchange.options.contentForCalculatingTaskId === undefined) return Promise.resolve(true);
+    return this.isHad(exchange, request, task.contentLengthBytes);
+  }
+
+  /** Asks for the sample if the origin has not shown the content yet. Never rejects. */
+  async isHad(exchange: Exchange, request: DownloadRequest, lengthBytes = 0): Promise<boolean> {
+    if (this.isShown(exchange, request)) return true;
+    const { engine, upstream } = this.#options;
+    // What still comes in is here at its beginning first.
+    const complete = engine.headOf(engine.taskIdOf(request))?.complete === true;
+    const offset = samplePlace(complete ? lengthBytes : Math.min(lengthBytes, proxyLimits.nearBytes));
+    const count = Math.min(proxyLimits.sampleBytes, lengthBytes - offset);
+    try {
+      const header = { ...downloadHeader(exchange.header), range: `bytes=${offset}-${offset + count - 1}` };
+      const signal = AbortSignal.timeout(proxyLimits.probeTimeoutMs);
+      const answer = await askOrigin(upstream, exchange, { header, signal });
+      const sample = await sampleOf(answer, offset, lengthBytes);
+      return sample !== undefined && (await this.compare(exchange, request, sample));
+    } catch {
+      return false;
+    }
+  }
+
+  /** Compares what the origin gave with what is stored; true is remembered. Rejects when the store cannot be read. */
+  async compare(exchange: Exchange, request: DownloadRequest, { offset, bytes }: Sample): Promise<boolean> {
+    const range = { first: offset, last: offset + bytes.length - 1 };
+    const { opened: _, ...plain } = request;
+    await using task = await this.#options.engine.open({ ...plain, range, prefetch: false }, exchange.signal);
+    const same = bytes.length > 0 && (await contentOf(task, bytes.length))?.equals(bytes) === true;
+    if (same) this.#shown.set(this.#keyOf(exchange.url, request), true);
+    return same;
+  }
+
+  #keyOf(url: URL, request: DownloadRequest): string {
+    return `${url.origin}\n${this.#options.engine.taskIdOf(request)}`;
+  }
+}
+
+/** First byte of a sample anywhere in content of this length. */
+export function samplePlace(lengthBytes: number): number {
+  return randomInt(Math.max(1, lengthBytes - proxyLimits.sampleBytes + 1));
+}
+
+/**
+ * What an answer to a request for bytes from `offset` on shows of the content; an origin without ranges shows what it has
+ * near the beginning. Lets go of the answer.
+ */
+export async function sampleOf(answer: OriginAnswer, offset: number, lengthBytes: number): Promise<Sample | undefined> {
+  const partial = answer.statusCode === 206;
+  const near = Math.max(0, Math.min(lengthBytes, proxyLimits.nearBytes) - proxyLimits.sampleBytes);
+  const from = partial ? offset : Math.min(offset, near);
+  const count = Math.min(proxyLimits.sampleBytes, lengthBytes - from);
+  const startsThere = partial
+    ? (answer.header['content-range'] ?? '').startsWith(`bytes ${offset}-`)
+    : answer.statusCode === 200;
+  if (!startsThere) {
+    answer.discard();
+    return undefined;
+  }
+  const bytes = await bytesOf(answer, partial ? 0 : from, count);
+  return bytes && { offset: from, bytes };
+}
+
+/** What is demanded of the task, if it is exactly so long. */
+export async function contentOf(task: OpenTask, lengthBytes: number): Promise<Buffer | undefined> {
+  const content = Buffer.allocUnsafe(lengthBytes);
+  let length = 0;
+  for await (const span of task.spans()) {
+    if (length + span.length > lengthBytes) return undefined;
+    for (let done = 0; done < span.length;) {
+      const count = readSync(span.fd, content, length + done, span.length - done, span.offset + done);
+      if (count === 0) return undefined;
+      done += count;
+    }
+    length += span.length;
+  }
+  return length === lengthBytes ? content : undefined;
+}

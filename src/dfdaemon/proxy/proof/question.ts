@@ -1,0 +1,126 @@
+/**
+ * One GET to the origin on behalf of a caller, with redirects followed as a client would, nothing of the caller's secrets
+ * carried to another host. What comes back is only ever a reason to serve stored bytes, or the client's own answer.
+ */
+import type { IncomingMessage } from 'node:http';
+import { DragonflyError } from '../../../core/errors.ts';
+import { crossOriginHeader } from '../../source/http-head.ts';
+import { isLoopback, plainAddress } from '../access-guard.ts';
+import { sendOwn } from '../direct.ts';
+import type { Exchange } from '../exchange.ts';
+import { proxyLimits } from '../limits.ts';
+import type { Upstream } from '../upstream.ts';
+import { isPage, type FlatHeader } from './representation.ts';
+
+export interface OriginAnswer {
+  readonly statusCode: number;
+  /** Repeated fields joined; for judging only. */
+  readonly header: FlatHeader;
+  /** The end of the way. */
+  readonly message: IncomingMessage;
+  /** What the client itself would have been told: the first redirect, or the answer. */
+  readonly first: IncomingMessage;
+  /** A redirect led to a page, which says nothing of the object. */
+  readonly endsAtPage: boolean;
+  /** Lets go of the connections; short bodies are read so that they stay usable. */
+  discard(): void;
+}
+
+export interface Question {
+  readonly header: FlatHeader;
+  readonly signal: AbortSignal;
+  /** The client's own request is sent as it came. */
+  readonly own?: boolean;
+}
+
+/** Errors: those of Upstream.send. A redirect that cannot be followed is the answer. */
+export async function askOrigin(
+  upstream: Upstream,
+  exchange: Exchange,
+  { header, signal, own = false }: Question,
+): Promise<OriginAnswer> {
+  const { trust } = exchange;
+  let { url, loopbackAllowed } = exchange;
+  let sent = header;
+  let first: IncomingMessage | undefined;
+  for (let hops = 0; ; hops += 1) {
+    const request = { method: 'GET', url, header: sent, trust, loopbackAllowed, signal };
+    const message = own && !first ? await sendOwn(exchange, upstream) : await sendOr(first, upstream, request);
+    first ??= message;
+    const next = message === first && hops > 0 ? undefined : redirectOf(message, url);
+    if (!next) return answerOf(message, first);
+    if (hops === proxyLimits.redirects) {
+      if (message !== first) message.destroy();
+      return answerOf(first, first);
+    }
+    if (message !== first) letGo(message);
+    loopbackAllowed &&= isLoopback(plainAddress(message.socket.remoteAddress ?? ''));
+    if (next.origin !== url.origin) sent = crossOriginHeader(sent);
+    url = next;
+  }
+}
+
+/** Behind a redirect an error is no answer to the client's own request, which is the redirect then. */
+async function sendOr(
+  first: IncomingMessage | undefined,
+  upstream: Upstream,
+  request: Parameters<Upstream['send']>[0],
+): Promise<IncomingMessage> {
+  try {
+    return await upstream.send(request);
+  } catch (error) {
+    if (first) return first;
+    throw error;
+  }
+}
+
+function redirectOf(message: IncomingMessage, base: URL): URL | undefined {
+  const { location } = message.headers;
+  if (![301, 302, 303, 307, 308].includes(message.statusCode ?? 0) || location === undefined) return undefined;
+  const url = URL.canParse(location, base.href) ? new URL(location, base) : undefined;
+  return url?.protocol === 'http:' || url?.protocol === 'https:' ? url : undefined;
+}
+
+function answerOf(message: IncomingMessage, first: IncomingMessage): OriginAnswer {
+  const header = flatHeader(message);
+  return {
+    statusCode: message.statusCode ?? 502,
+    header,
+    message,
+    first,
+    endsAtPage: message !== first && isPage(header),
+    discard: () => {
+      letGo(message);
+      if (message !== first) letGo(first);
+    },
+  };
+}
+
+export function flatHeader(message: IncomingMessage): Record<string, string> {
+  const entries = Object.entries(message.headersDistinct).map(([name, values]) => [name, (values ?? []).join(', ')]);
+  return Object.fromEntries(entries) as Record<string, string>;
+}
+
+/** A long body is not worth its connection. */
+export function letGo(message: IncomingMessage): void {
+  const length = Number(message.headers['content-length'] ?? Number.NaN);
+  const empty = message.statusCode === 304 || message.statusCode === 204;
+  if (empty || length <= proxyLimits.dumpedBytes) message.resume().on('error', () => undefined);
+  else message.on('error', () => undefined).destroy();
+}
+
+/** The first bytes of the body, `count` of them from `offset` on; the rest is dropped. Undefined when it ends before. */
+export async function bytesOf(answer: OriginAnswer, offset: number, count: number): Promise<Buffer | undefined> {
+  const blocks: Buffer[] = [];
+  let length = 0;
+  try {
+    for await (const block of answer.message) {
+      blocks.push(block as Buffer);
+      length += (block as Buffer).length;
+      if (length >= offset + count) break;
+    }
+  } catch (error) {
+    throw new DragonflyError('SOURCE_UNREACHABLE', 'the origin broke off inside a short answer', { cause: error });
+  }
+  return length < offset + count ? undefined : Buffer.concat(blocks).subarray(offset, offset + count);
+}

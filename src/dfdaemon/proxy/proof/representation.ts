@@ -1,0 +1,69 @@
+/** What identifies bytes at an origin: a strong validator and a length (RFC 9110 §8.8). Pure. */
+import { parseContentRange } from '../../../core/byte-range.ts';
+
+export type FlatHeader = Readonly<Record<string, string>>;
+
+export interface Representation {
+  /** A strong entity tag with its quotes, or an HTTP date that counts as strong. */
+  readonly validator: string;
+  readonly lengthBytes: number;
+}
+
+export function sameRepresentation(one: Representation | undefined, other: Representation | undefined): boolean {
+  return (
+    one !== undefined &&
+    other !== undefined &&
+    one.validator === other.validator &&
+    one.lengthBytes === other.lengthBytes
+  );
+}
+
+/**
+ * Undefined for a weak validator, which several contents may have, and for none. A date is strong when it was a minute
+ * old at the time of the answer: nothing changes twice unseen then (RFC 9110 §8.8.2.2 with the margin of its predecessor).
+ */
+export function strongValidator(header: FlatHeader): string | undefined {
+  const { etag } = header;
+  if (etag !== undefined) return /^"[\x21\x23-\x7e\x80-\xff]*"$/.test(etag) ? etag : undefined;
+  const changed = Date.parse(header['last-modified'] ?? '');
+  const answered = Date.parse(header['date'] ?? '');
+  return answered - changed >= 60_000 ? header['last-modified'] : undefined;
+}
+
+/** What an answer to a GET names, whole (200, 203) or in part (206); undefined when it names nothing for sure. */
+export function representationOf(statusCode: number, header: FlatHeader): Representation | undefined {
+  const validator = strongValidator(header);
+  const lengthBytes = contentLengthOf(statusCode, header);
+  return validator === undefined || lengthBytes === undefined ? undefined : { validator, lengthBytes };
+}
+
+/** Length of the whole content as it is stored: undefined when it is not told, or the answer is encoded. */
+export function contentLengthOf(statusCode: number, header: FlatHeader): number | undefined {
+  if (header['content-encoding'] !== undefined && header['content-encoding'] !== 'identity') return undefined;
+  if (statusCode === 206) return parseContentRange(header['content-range'] ?? '')?.totalBytes;
+  if (statusCode !== 200 && statusCode !== 203) return undefined;
+  if (header['transfer-encoding'] !== undefined || !/^\d{1,15}$/.test(header['content-length'] ?? '')) return undefined;
+  return Number(header['content-length']);
+}
+
+/** A page says nothing about the object that was asked for: sign-in, consent and error pages come with status 200. */
+export function isPage(header: FlatHeader): boolean {
+  return /^(text\/html|application\/xhtml\+xml)\b/i.test(header['content-type'] ?? '');
+}
+
+/** Fields that describe one message or the bytes in it: they must not come with other bytes than they were given with. */
+const ofTheBytes = (name: string): boolean =>
+  name === 'content-md5' ||
+  name === 'digest' ||
+  name === 'content-digest' ||
+  name === 'x-goog-hash' ||
+  name === 'x-oss-hash-crc64ecma' ||
+  name === 'x-cos-hash-crc64ecma' ||
+  name === 'x-ms-content-crc64' ||
+  name.startsWith('x-amz-checksum-') ||
+  name.startsWith('x-amz-meta-checksum');
+
+/** The header without checksums: those of the whole must not ride on a part, nor those of a part on the whole. */
+export function withoutChecksums(header: FlatHeader): Record<string, string> {
+  return Object.fromEntries(Object.entries(header).filter(([name]) => !ofTheBytes(name)));
+}

@@ -1,0 +1,85 @@
+/**
+ * Small answers that their origin lets a shared cache keep, in memory: indexes, metadata, error pages. A swarm would bring
+ * them no sooner than the question whether they still hold.
+ */
+import type { IncomingMessage } from 'node:http';
+import { LRUCache } from 'lru-cache';
+import { forwardedResponseHeader } from '../header.ts';
+import { proxyLimits } from '../limits.ts';
+import { flat, refreshed, type AnswerHeader } from './answer-header.ts';
+import { Freshness } from './freshness.ts';
+import type { FlatHeader } from './representation.ts';
+
+export interface SmallAnswer {
+  readonly freshness: Freshness;
+  readonly statusCode: number;
+  readonly statusMessage: string;
+  readonly header: AnswerHeader;
+  readonly body: Buffer;
+}
+
+export class SmallAnswers {
+  /** By URL; several where an answer varies. */
+  readonly #byUrl = new LRUCache<string, readonly SmallAnswer[]>({
+    maxSize: proxyLimits.smallAnswersBytes,
+    sizeCalculation: (answers) => answers.reduce((sum, { body }) => sum + body.length + 4096, 1),
+  });
+
+  find(url: URL, requestHeader: FlatHeader): SmallAnswer | undefined {
+    return this.#byUrl.get(url.href)?.find(({ freshness }) => freshness.isFor(url, requestHeader));
+  }
+
+  /** The answer may be kept and is small as far as it tells. */
+  mayKeep(freshness: Freshness, message: IncomingMessage): boolean {
+    const length = Number(message.headers['content-length'] ?? 0);
+    return message.statusCode !== 206 && freshness.storable && length <= proxyLimits.smallAnswerBytes;
+  }
+
+  /** Keeps what is being read of the answer, if it stays small and comes to its end. */
+  keep(url: URL, requestHeader: FlatHeader, message: IncomingMessage): void {
+    const header = forwardedResponseHeader(message);
+    const statusCode = message.statusCode ?? 502;
+    const freshness = new Freshness({ url, requestHeader, statusCode, header: flat(header) });
+    if (!this.mayKeep(freshness, message)) return;
+    const blocks: Buffer[] = [];
+    let length = 0;
+    message.on('data', (block: Buffer) => {
+      length += block.length;
+      if (length <= proxyLimits.smallAnswerBytes) blocks.push(block);
+      else blocks.length = 0;
+    });
+    message.once('end', () => {
+      if (!message.complete || length > proxyLimits.smallAnswerBytes || message.rawTrailers.length > 0) return;
+      const statusMessage = message.statusMessage ?? '';
+      this.#add(url, requestHeader, {
+        freshness,
+        statusCode,
+        statusMessage,
+        header,
+        body: Buffer.concat(blocks, length),
+      });
+    });
+  }
+
+  /** The origin said that the answer still holds. */
+  refresh(url: URL, requestHeader: FlatHeader, stored: SmallAnswer, notModified: AnswerHeader): SmallAnswer {
+    const header = refreshed(stored.header, notModified);
+    const { statusCode } = stored;
+    const answer = {
+      ...stored,
+      header,
+      freshness: new Freshness({ url, requestHeader, statusCode, header: flat(header) }),
+    };
+    this.#add(url, requestHeader, answer);
+    return answer;
+  }
+
+  forget(href: string): void {
+    this.#byUrl.delete(href);
+  }
+
+  #add(url: URL, requestHeader: FlatHeader, answer: SmallAnswer): void {
+    const others = (this.#byUrl.get(url.href) ?? []).filter(({ freshness }) => !freshness.isFor(url, requestHeader));
+    this.#byUrl.set(url.href, [answer, ...others].slice(0, proxyLimits.variants));
+  }
+}

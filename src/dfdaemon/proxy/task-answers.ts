@@ -1,0 +1,320 @@
+/**
+ * Answers with content of the task engine: opening, header, ranges, and what happens when the engine fails.
+ *
+ * Before the header any failure sends the client's own request straight to its origin; after it, a failure that the origin
+ * cannot mend breaks the connection, so that no client takes a part for the whole. Whether the caller may have the content
+ * has been decided before.
+ */
+import { randomBytes } from 'node:crypto';
+import type { ByteRange, RangeSpec } from '../../core/byte-range.ts';
+import { formatContentRange } from '../../core/byte-range.ts';
+import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
+import type { Logger } from '../../core/logger.ts';
+import { DownloadBlocked } from '../block-list.ts';
+import type { DownloadRequest, OpenTask, Receipt, TaskHead } from '../task/open-task.ts';
+import type { SourceBody, SourceRequest } from '../source/source.ts';
+import type { BlockPool } from '../transport/block-pool.ts';
+import { answerError, answerOriginStatus } from './answers.ts';
+import { copySpans, restOf, sendRest, type Rest } from './body-copy.ts';
+import { BodyWriter } from './body-writer.ts';
+import { forwardDirectly } from './direct.ts';
+import type { DownloadDefaults } from './download-request.ts';
+import { noteFirstByte, type Exchange } from './exchange.ts';
+import { proxyLimits } from './limits.ts';
+import { headerOfTask, withoutChecksumsOf, type AnswerHeader } from './proof/answer-header.ts';
+import type { ProxyMetrics } from './proxy-metrics.ts';
+import { multipartFrame, resolveSeveral, type RangeDemand } from './range-answer.ts';
+import { registryPath } from './registry-path.ts';
+import type { Upstream } from './upstream.ts';
+
+export interface TaskOpener {
+  open(request: DownloadRequest, signal: AbortSignal): Promise<OpenTask>;
+  taskIdOf(request: DownloadRequest): string;
+  /** Undefined while nothing is downloaded for the task. */
+  peerIdOf(taskId: string): string | undefined;
+  /** The URL all of its content comes from, fetched by this node; undefined when any of it came otherwise. */
+  fetchedFrom(taskId: string): string | undefined;
+  /** Undefined while nothing is known here of its content. */
+  headOf(taskId: string): TaskHead | undefined;
+}
+
+export interface Origins {
+  open(request: SourceRequest): Promise<SourceBody>;
+}
+
+export interface TaskAnswersOptions {
+  readonly engine: TaskOpener;
+  readonly sources: Origins;
+  readonly upstream: Upstream;
+  readonly pool: BlockPool;
+  readonly metrics: ProxyMetrics;
+  readonly logger: Logger;
+  /** Shown to clients, to tell which node served them. */
+  readonly serverIp: string;
+  readonly defaults: DownloadDefaults;
+}
+
+/** What is sent of a task, and as what. */
+export interface TaskAnswer {
+  readonly request: DownloadRequest;
+  readonly task: OpenTask;
+  readonly demand: RangeDemand;
+  /** What the origin told this caller; by default what is stored with the task. */
+  readonly header?: AnswerHeader | undefined;
+}
+
+export class TaskAnswers {
+  readonly #options: TaskAnswersOptions;
+
+  constructor(options: TaskAnswersOptions) {
+    this.#options = options;
+  }
+
+  /** The part that is demanded, or the first of several that can be satisfied. */
+  open(request: DownloadRequest, demand: RangeDemand, exchange: Exchange): Promise<OpenTask> {
+    if (demand.kind === 'several') return this.#openFirst(demand.specs, request, exchange);
+    return this.#open(request, demand.kind === 'one' ? demand.spec : undefined, exchange);
+  }
+
+  /** Sends what is demanded of the task and closes it. Answers the client in every case. */
+  async send(exchange: Exchange, { request, task: opened, demand, header }: TaskAnswer): Promise<void> {
+    const { response, record, kind } = exchange;
+    let task = opened;
+    try {
+      record.taskId = task.taskId;
+      record.peerId = task.peerId;
+      const length = task.contentLengthBytes;
+      const several =
+        demand.kind === 'several' && length !== undefined ? resolveSeveral(demand.specs, length) : undefined;
+      const ignored = demand.kind !== 'whole' && (length === undefined || several === 'whole');
+      if (ignored) {
+        await task[Symbol.asyncDispose]();
+        task = await this.#open(request, undefined, exchange);
+      }
+      const statusCode = ignored || demand.kind === 'whole' ? 200 : 206;
+      if (!ignored && several !== undefined && several !== 'whole' && several.length > 1) {
+        await this.#sendSeveral(exchange, { request, task, demand, header }, several);
+      } else await this.#sendOne(exchange, { task, statusCode, header });
+      this.noteReceipt(exchange, task);
+    } catch (error) {
+      record.error = toDragonflyError(error);
+      if (response.headersSent || exchange.signal.aborted)
+        answerError(response, record.error, { kind, type: 'dfdaemon' });
+      else await this.failed(exchange, error);
+    } finally {
+      await task[Symbol.asyncDispose]();
+    }
+  }
+
+  /** The client has this content already: 304, with the header it would have come with. */
+  notModified(exchange: Exchange, header: AnswerHeader): void {
+    const described = new Set(['content-length', 'content-type', 'content-encoding']);
+    const kept = Object.entries(withoutChecksumsOf(header)).filter(([name]) => !described.has(name));
+    exchange.response.writeHead(304, Object.fromEntries(kept));
+    noteFirstByte(exchange.record);
+    exchange.response.end();
+  }
+
+  /** The whole body for a header that is out already. */
+  async copyWhole(exchange: Exchange, task: OpenTask): Promise<void> {
+    await this.#copy(exchange, task, this.#writer(exchange, true));
+    this.noteReceipt(exchange, task);
+    await ended(exchange.response);
+  }
+
+  /** The same from the origin, when there is no task. */
+  async copyFromSource(exchange: Exchange, lengthBytes: number, failure: DragonflyError): Promise<void> {
+    const rest = { range: { start: 0, length: lengthBytes }, validator: undefined };
+    await this.#goOnFromSource(exchange, { writer: this.#writer(exchange, true), rest, failure, sentBytes: 0 });
+    await ended(exchange.response);
+  }
+
+  /** What the client is told when there is no task: the origin's own words. */
+  async failed(exchange: Exchange, error: unknown): Promise<void> {
+    const { response, record, kind, signal } = exchange;
+    const failure = toDragonflyError(error);
+    record.error = failure;
+    if (signal.aborted) return void response.destroy();
+    if (failure.code === 'RANGE_NOT_SATISFIABLE') {
+      const total = /(\d+) bytes of/.exec(failure.message)?.[1];
+      const header: Record<string, string> = total === undefined ? {} : { 'content-range': `bytes */${total}` };
+      return answerError(response, failure, { kind, type: 'proxy', header });
+    }
+    if (error instanceof DownloadBlocked) return answerError(response, failure, { kind, type: 'proxy' });
+    if (this.#options.defaults.disableBackToSource) {
+      if (failure.details?.statusCode !== undefined) return answerOriginStatus(response, failure, isRegistry(exchange));
+      return answerError(response, failure, { kind, type: 'dfdaemon', status: 503 });
+    }
+    // Also after a refusal by the origin: the download may have run with another caller's right.
+    this.#options.metrics.fellBack(failure.code);
+    this.#options.logger.warn(
+      { url: nameOf(exchange.url), error: failure.message },
+      'no download, asking the source itself',
+    );
+    await forwardDirectly(exchange, this.#options.upstream);
+  }
+
+  /** Header with which the proxy shows where an answer comes from. */
+  header(
+    task: Pick<OpenTask, 'taskId' | 'peerId' | 'local'>,
+    content: AnswerHeader,
+  ): Record<string, string | string[]> {
+    return {
+      ...content,
+      'accept-ranges': 'bytes',
+      'x-dragonfly-task': task.taskId,
+      'x-dragonfly-task-id': task.taskId,
+      'x-dragonfly-peer': task.peerId,
+      'x-dragonfly-server-ip': this.#options.serverIp,
+      ...(task.local ? { 'x-dragonfly-task-download-finished': 'true' } : {}),
+    };
+  }
+
+  /** Counts where the bytes came from once the download has ended; a reader of a part may have left long before. */
+  noteReceipt(exchange: Exchange, task: OpenTask): void {
+    const { metrics } = this.#options;
+    if (task.local) return metrics.bodyBytes('local', exchange.record.bytes);
+    task.finished.then(
+      (receipt: Receipt) => metrics.receipt(receipt),
+      () => undefined, // a download that failed has no receipt
+    );
+  }
+
+  async #sendOne(
+    exchange: Exchange,
+    { task, statusCode, header }: Pick<TaskAnswer, 'task' | 'header'> & { readonly statusCode: 200 | 206 },
+  ): Promise<void> {
+    const { response, record } = exchange;
+    const { contentLengthBytes: total, range } = task;
+    const length = range?.length ?? total;
+    const place: Record<string, string> =
+      statusCode === 206 && range && total !== undefined ? { 'content-range': formatContentRange(range, total) } : {};
+    const size: Record<string, string> = length === undefined ? {} : { 'content-length': String(length) };
+    const content = header ?? headerOfTask(task.responseHeader);
+    const told = statusCode === 206 ? withoutChecksumsOf(content) : content;
+    response.writeHead(statusCode, { ...this.header(task, told), ...place, ...size });
+    const writer = this.#writer(exchange, length !== undefined);
+    noteFirstByte(record);
+    await writer.start();
+    await this.#copy(exchange, task, writer);
+    await ended(response);
+  }
+
+  async #sendSeveral(
+    exchange: Exchange,
+    { request, task, header }: TaskAnswer,
+    ranges: readonly ByteRange[],
+  ): Promise<void> {
+    const { response, record } = exchange;
+    const lengthBytes = task.contentLengthBytes ?? 0;
+    const content = withoutChecksumsOf(header ?? headerOfTask(task.responseHeader));
+    const type = content['content-type'];
+    const frame = multipartFrame(
+      ranges,
+      { lengthBytes, type: Array.isArray(type) ? type[0] : type },
+      randomBytes(16).toString('hex'),
+    );
+    response.writeHead(206, {
+      ...this.header(task, content),
+      'content-type': frame.contentType,
+      'content-length': String(frame.contentLengthBytes),
+    });
+    const writer = this.#writer(exchange, true);
+    noteFirstByte(record);
+    await writer.start();
+    for (const [index, range] of ranges.entries()) {
+      await writer.text(frame.heads[index] ?? Buffer.alloc(0));
+      const spec = { first: range.start, last: range.start + range.length - 1 };
+      await using part = await this.#open(request, spec, exchange);
+      await this.#copy(exchange, part, writer);
+    }
+    await writer.text(frame.tail);
+    await ended(response);
+  }
+
+  async #copy(exchange: Exchange, task: OpenTask, writer: BodyWriter): Promise<void> {
+    const { sentBytes, failure } = await copySpans(task, writer, exchange.signal);
+    if (failure === undefined) return;
+    const rest = restOf(task, sentBytes, registryPath(exchange.url.pathname));
+    await this.#goOnFromSource(exchange, { writer, rest, failure, sentBytes });
+  }
+
+  /** When the download fails with the header out, the rest comes from the origin itself, if that is certain to fit. */
+  async #goOnFromSource(
+    exchange: Exchange,
+    {
+      writer,
+      rest,
+      failure,
+      sentBytes,
+    }: { writer: BodyWriter; rest: Rest | undefined; failure: DragonflyError; sentBytes: number },
+  ): Promise<void> {
+    const { defaults, metrics, logger, sources } = this.#options;
+    const hopeless =
+      exchange.signal.aborted || failure.code === 'DIGEST_MISMATCH' || failure instanceof DownloadBlocked;
+    if (!rest || defaults.disableBackToSource || hopeless) throw failure;
+    metrics.fellBack(failure.code);
+    logger.warn(
+      { url: nameOf(exchange.url), sentBytes, error: failure.message },
+      'the download failed, going on from the source',
+    );
+    await sendRest(exchange, rest, { sources, writer });
+  }
+
+  #writer(exchange: Exchange, framed: boolean): BodyWriter {
+    const { response, signal, record } = exchange;
+    return new BodyWriter(this.#options.pool, {
+      response,
+      framed,
+      signal,
+      onBytes: (count) => {
+        record.bytes += count;
+      },
+    });
+  }
+
+  /** Without a range, content that is known to be satisfiable is opened; 416 only when none of them is. */
+  async #openFirst(specs: readonly RangeSpec[], request: DownloadRequest, exchange: Exchange): Promise<OpenTask> {
+    let failure: unknown;
+    for (const spec of specs) {
+      try {
+        return await this.#open(request, spec, exchange);
+      } catch (error) {
+        if (toDragonflyError(error).code !== 'RANGE_NOT_SATISFIABLE') throw error;
+        failure = error;
+      }
+    }
+    throw failure;
+  }
+
+  #open(request: DownloadRequest, range: RangeSpec | undefined, exchange: Exchange): Promise<OpenTask> {
+    const deadline = AbortSignal.timeout(proxyLimits.engineOpenTimeoutMs);
+    const opening = this.#options.engine.open({ ...request, range }, exchange.signal);
+    return new Promise((resolve, reject) => {
+      const late = (): void => {
+        reject(new DragonflyError('UNAVAILABLE', 'the download did not start in time'));
+        opening.then(
+          (task) => task[Symbol.asyncDispose](),
+          () => undefined,
+        ); // nobody waits for it any more
+      };
+      deadline.addEventListener('abort', late, { once: true });
+      opening.then(resolve, reject).finally(() => deadline.removeEventListener('abort', late));
+    });
+  }
+}
+
+export function isRegistry({ url }: Exchange): boolean {
+  return registryPath(url.pathname) !== undefined;
+}
+
+function ended(response: Exchange['response']): Promise<void> {
+  return new Promise((resolve) => {
+    response.once('close', resolve);
+    response.end(resolve);
+  });
+}
+
+function nameOf(url: URL): string {
+  return `${url.origin}${url.pathname}`;
+}
