@@ -200,6 +200,9 @@ export const dfdaemonConfigSchema = z.object({
       .describe(
         'so much lower than that is the use down to which they are removed, and a quota in the same proportion',
       ),
+    scrubRateLimit: bytes('16Mi').describe(
+      'bytes per second at which an idle node reads its content again and drops what the disk has damaged; 0 never',
+    ),
     multiplex: ignored,
     strategy: ignored,
   }),

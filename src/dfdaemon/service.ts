@@ -48,6 +48,7 @@ import { loadSourcePlugins } from './source/plugins.ts';
 import { Sources } from './source/sources.ts';
 import type { TrustOptions } from './source/trust-store.ts';
 import { Collector } from './storage/collector.ts';
+import { Scrubber } from './storage/scrubber.ts';
 import { TaskStore } from './storage/task-store.ts';
 import { ContentHasher } from './task/content-hasher.ts';
 import { TaskEngine } from './task/engine.ts';
@@ -280,6 +281,13 @@ export class DfdaemonService implements Closable {
     });
     const idleWatch = owned.add('idle watch', new IdleWatch(config.aliveTime, () => engine.runningCount > 0));
     this.#idleWatch = idleWatch;
+    const scrubber = new Scrubber({
+      store,
+      rateBytesPerSec: config.storage.scrubRateLimit,
+      busy: () => engine.runningCount > 0,
+      logger,
+    });
+    owned.add('scrubber', scrubber).start();
     metrics.watchRunning(() => engine.runningCount);
     const services: ServiceOptions = {
       engine,

@@ -34,3 +34,7 @@ export const maxMarks = 1024;
 export const specialOutputTimeoutMs = 3_600_000;
 /** The collector looks whether others have to go at the latest when so much has come in since it last did. */
 export const maxUnseenGrowthBytes = 64 * 2 ** 20;
+
+/** A node with nothing to do looks so often for content to read again, and reads none more often than this. */
+export const scrubPauseMs = 10_000;
+export const scrubAgainMs = 7 * 24 * 3_600_000;

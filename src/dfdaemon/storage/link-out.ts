@@ -109,7 +109,7 @@ function hardLink(task: StoredTask, path: string, temporary: string, options: Li
     return false;
   } finally {
     const stamp = task.content.stamp();
-    task.record.change({ linkStamp: stamp && stamp.links > 1 ? stamp.text : null });
+    task.record.change({ linkStamp: stamp && stamp.links > 1 ? stamp.text : null, stamp: stamp?.text ?? null });
   }
 }
 

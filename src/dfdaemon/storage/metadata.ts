@@ -9,7 +9,7 @@ import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlit
 import { DragonflyError } from '../../core/errors.ts';
 import type { SavedAge } from './age-clock.ts';
 import { migrate } from './schema.ts';
-import { storageStep, toStorageError } from './storage-error.ts';
+import { damaged, storageStep, toStorageError } from './storage-error.ts';
 
 export type TaskState = 'running' | 'finished' | 'failed';
 
@@ -32,6 +32,8 @@ export interface TaskRow {
   readonly persistent: number;
   /** Stamp of the content file when it was last known to be untouched by others; null while it has no other name. */
   readonly linkStamp: string | null;
+  /** Stamp of the content file when its finished content was last known to be what was verified; null before. */
+  readonly stamp: string | null;
   readonly createdMs: number;
   readonly updatedMs: number;
   readonly prefetchedMs: number | null;
@@ -60,7 +62,7 @@ export interface TaskTotals {
 
 const taskColumns = [
   'id', 'url', 'tag', 'application', 'digest', 'header', 'responseHeader', 'contentLength', 'pieceLength', 'state',
-  'synced', 'persistent', 'linkStamp', 'createdMs', 'updatedMs', 'prefetchedMs', 'finishedMs', 'failedMs',
+  'synced', 'persistent', 'linkStamp', 'stamp', 'createdMs', 'updatedMs', 'prefetchedMs', 'finishedMs', 'failedMs',
   'lastUsedMs', 'uploadedCount',
 ] as const satisfies readonly (keyof TaskRow)[]; // prettier-ignore
 
@@ -83,6 +85,7 @@ export class Metadata {
       // A checkpoint flushes on this thread; one per 32 MiB of log (some 2,000 pieces) keeps it off the percentiles.
       db.exec('PRAGMA wal_autocheckpoint = 8000');
       db.exec('BEGIN EXCLUSIVE; COMMIT');
+      requireSound(db);
       migrate(db);
       return new Metadata(db);
     } catch (error) {
@@ -212,6 +215,12 @@ export class Metadata {
 }
 
 const selectPiece = 'SELECT number, offset, length, crc32, source, costMs, createdMs FROM piece WHERE taskId = :taskId';
+
+/** SQLite finds a damaged page only when it reads it; this reads them all, some hundred milliseconds for a million pieces. */
+function requireSound(db: DatabaseSync): void {
+  const found = db.prepare('PRAGMA quick_check(1)').get()?.['quick_check'];
+  if (found !== 'ok') throw damaged(new Error(String(found)));
+}
 
 function inUse(directory: string, cause: unknown): DragonflyError {
   return new DragonflyError('IN_USE', `the storage directory ${directory} is in use by another daemon`, {

@@ -2,6 +2,8 @@
  * Which pieces of one task are there: the bitmap that others look at, the rows behind it, the listeners, and the pieces
  * that are out of use until they have been verified again. The bitmap is read from the rows when it is first asked for.
  */
+import { DragonflyError } from '../../core/errors.ts';
+import { pieceSpan, type PieceLayout } from '../../core/piece-layout.ts';
 import { PieceSet } from '../../swarm/piece-set.ts';
 import type { Metadata, PieceRecord } from './metadata.ts';
 
@@ -62,6 +64,18 @@ export class PieceIndex {
     this.#count(record.length);
     this.set.add(record.number);
     this.#announce(record);
+  }
+
+  /** Pieces written before the length of the content was known must agree with it; FAILED_PRECONDITION otherwise. */
+  requireFitting(layout: PieceLayout): void {
+    if (this.#bytes === 0) return;
+    for (const { number, length } of this.recorded()) {
+      if (number < layout.pieceCount && pieceSpan(layout, number).length === length) continue;
+      throw new DragonflyError(
+        'FAILED_PRECONDITION',
+        `piece ${number} of task ${this.#taskId} does not fit ${layout.contentLengthBytes} bytes`,
+      );
+    }
   }
 
   clear(): void {

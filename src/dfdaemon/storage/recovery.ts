@@ -58,8 +58,10 @@ export class Recovery {
     if (task.removed) return;
     const records = task.index.unverified();
     let lost = 0;
+    let stamp: string | undefined;
     try {
       if (task.record.linkedOut) await detach(task);
+      stamp = task.content.stamp()?.text; // of what is read from here on
       const file = task.content.acquire();
       try {
         const block = Buffer.allocUnsafe(verifyBlockBytes);
@@ -81,7 +83,7 @@ export class Recovery {
       );
     }
     if (this.#stopped || task.removed) return;
-    task.endRecovery();
+    task.endRecovery(stamp);
     this.#done(task);
     if (lost > 0)
       this.#logger?.warn({ task: task.id, lost, pieces: records.length }, 'stored pieces were damaged and dropped');

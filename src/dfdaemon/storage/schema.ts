@@ -37,6 +37,7 @@ const steps: readonly string[] = [
      createdMs INTEGER NOT NULL,
      PRIMARY KEY (taskId, number)
    ) STRICT, WITHOUT ROWID;`,
+  'ALTER TABLE task ADD COLUMN stamp TEXT;',
 ];
 
 export const schemaVersion = steps.length;

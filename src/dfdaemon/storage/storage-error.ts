@@ -19,6 +19,16 @@ export function toStorageError(error: unknown): DragonflyError {
   return new DragonflyError(known[0], known[1], { cause: error });
 }
 
+/** What SQLite reads makes no sense: the file is no database, or pages of it are broken. */
+export function isDamaged(error: unknown): boolean {
+  const cause = (error as { cause?: { errcode?: unknown } } | undefined)?.cause;
+  return typeof cause?.errcode === 'number' && [11, 26].includes(cause.errcode & 0xff);
+}
+
+export function damaged(cause: Error): DragonflyError {
+  return toStorageError(Object.assign(cause, { errcode: 11 }));
+}
+
 /** Runs a short synchronous step of the store; whatever it throws comes out as a DragonflyError. */
 export function storageStep<T>(step: () => T): T {
   try {

@@ -11,11 +11,11 @@ import { formatDigest, type Digest } from '../../core/digest.ts';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { pieceLayout, pieceSpan, type PieceLayout, type PieceSpan } from '../../core/piece-layout.ts';
 import type { PieceSet } from '../../swarm/piece-set.ts';
-import type { AgeClock } from './age-clock.ts';
 import { ContentFile, type FileUse } from './content-file.ts';
 import type { IncomingPiece } from './incoming-piece.ts';
 import { maxHeaderBytes } from './limits.ts';
-import type { Metadata, PieceRecord, TaskRow, TaskState } from './metadata.ts';
+import type { PieceRecord, TaskRow, TaskState } from './metadata.ts';
+import type { TaskHost } from './task-host.ts';
 import { PieceIndex } from './piece-index.ts';
 import { PieceWriter, type CommitFacts } from './piece-writer.ts';
 import { TaskUses, type Lease } from './task-uses.ts';
@@ -36,21 +36,6 @@ export interface OpenPiece extends PieceRecord, Disposable {
   close(): void;
 }
 
-/** What a task needs of the store it lives in. */
-export interface TaskHost {
-  readonly metadata: Metadata;
-  readonly clock: AgeClock;
-  /** The disk is full: frees so many bytes of others; false when it cannot. */
-  relieve(bytes: number): Promise<boolean>;
-  /** Committed bytes grew (or shrank) by this many. */
-  bytesChanged(delta: number): void;
-  used(task: StoredTask): void;
-  released(task: StoredTask): void;
-  finished(task: StoredTask): void;
-  /** The content may have been changed by others: take it out of use and verify it. */
-  suspect(task: StoredTask): void;
-}
-
 export class StoredTask {
   readonly id: string;
   readonly content: ContentFile;
@@ -62,6 +47,7 @@ export class StoredTask {
   readonly #writing = new Map<number, PieceWriter>();
   #writes = 0;
   #removed = false;
+  #verifiedMs = Number.NEGATIVE_INFINITY;
 
   constructor(row: TaskRow, bytes: number, contentPath: string, host: TaskHost) {
     this.id = row.id;
@@ -186,7 +172,8 @@ export class StoredTask {
         `task ${this.id} has ${known.contentLength ?? 'unknown'} bytes in pieces of ${known.pieceLength}, not ${contentLengthBytes ?? 'unknown'} in pieces of ${pieceLengthBytes}`,
       );
     }
-    if (contentLengthBytes !== undefined) this.#requireFitting(pieceLayout(contentLengthBytes, pieceLengthBytes));
+    if (contentLengthBytes !== undefined && !this.layout)
+      this.index.requireFitting(pieceLayout(contentLengthBytes, pieceLengthBytes));
     const header = responseHeader && JSON.stringify(responseHeader);
     this.record.change({
       pieceLength: pieceLengthBytes,
@@ -263,8 +250,10 @@ export class StoredTask {
       state: 'finished',
       failedMs: null,
       finishedMs: this.#host.clock.wallMs(),
+      stamp: this.content.stamp()?.text ?? null,
       ...(facts.digest && { digest: formatDigest(facts.digest) }),
     });
+    this.seen();
     this.#host.finished(this);
   }
 
@@ -321,16 +310,30 @@ export class StoredTask {
     return this.#writes;
   }
 
-  /** True when the content file has been linked out and is no longer as it was left. */
+  /** The content file is no longer as it was left: whoever changed it, this node did not. */
   touchedFromOutside(): boolean {
-    const { linkStamp } = this.record.row;
-    return linkStamp !== null && !this.#removed && this.content.stamp()?.text !== linkStamp;
+    const { linkStamp, stamp, state } = this.record.row;
+    const left = linkStamp ?? (state === 'finished' ? stamp : null);
+    return left !== null && !this.#removed && !this.index.underRecovery && this.content.stamp()?.text !== left;
   }
 
-  endRecovery(): void {
+  /** Time since every byte was last seen to be right; a disk forgets without a sign. */
+  get unseenMs(): number {
+    return performance.now() - this.#verifiedMs;
+  }
+
+  /** Every byte was read and found right. */
+  seen(atMs = performance.now()): void {
+    this.#verifiedMs = atMs;
+  }
+
+  /** @param stamp of the file that was verified. */
+  endRecovery(stamp: string | undefined): void {
     this.index.endRecovery();
-    if (this.record.row.state === 'finished' && !this.complete)
-      this.record.change({ state: 'running', finishedMs: null });
+    if (this.record.row.state !== 'finished') return;
+    this.seen();
+    if (this.complete) this.record.change({ stamp: stamp ?? null });
+    else this.record.change({ state: 'running', finishedMs: null });
   }
 
   /** The store has dropped the task; nothing can be written or opened any more. */
@@ -379,19 +382,6 @@ export class StoredTask {
       throw new DragonflyError('INVALID_ARGUMENT', `task ${this.id} has no piece ${number}`);
     }
     return layout ? pieceSpan(layout, number) : { number, offset: number * pieceLengthBytes, length: pieceLengthBytes };
-  }
-
-  /** Pieces written before the length was known must agree with it. */
-  #requireFitting(layout: PieceLayout): void {
-    if (this.layout || this.bytes === 0) return;
-    for (const { number, length } of this.index.recorded()) {
-      if (number >= layout.pieceCount || pieceSpan(layout, number).length !== length) {
-        throw new DragonflyError(
-          'FAILED_PRECONDITION',
-          `piece ${number} of task ${this.id} does not fit ${layout.contentLengthBytes} bytes`,
-        );
-      }
-    }
   }
 
   #requirePresent(): void {

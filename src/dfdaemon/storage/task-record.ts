@@ -115,6 +115,7 @@ export function newTaskRow(id: string, identity: StoredIdentity, clock: AgeClock
     synced: 0,
     persistent: 0,
     linkStamp: null,
+    stamp: null,
     createdMs: nowMs,
     updatedMs: nowMs,
     prefetchedMs: null,

@@ -5,7 +5,7 @@
  * directory: a second daemon gets IN_USE.
  */
 import { readdir, rm } from 'node:fs/promises';
-import { mkdirSync, renameSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { isTaskId } from '../../core/ids.ts';
@@ -15,8 +15,10 @@ import { FlushQueue } from './flush-queue.ts';
 import { usageFlushIntervalMs } from './limits.ts';
 import { Metadata, type TaskRow } from './metadata.ts';
 import { Recovery } from './recovery.ts';
+import { isDamaged } from './storage-error.ts';
 import { secureDirectory } from './secure-directory.ts';
-import { StoredTask, type TaskHost } from './stored-task.ts';
+import { StoredTask } from './stored-task.ts';
+import type { TaskHost } from './task-host.ts';
 import { newTaskRow, type StoredIdentity } from './task-record.ts';
 
 export interface TaskStoreOptions {
@@ -94,11 +96,12 @@ export class TaskStore {
   static async open(options: TaskStoreOptions): Promise<TaskStore> {
     secureDirectory(options.directory);
     for (const part of ['content', 'trash']) secureDirectory(join(options.directory, part));
-    const metadata = Metadata.open(options.directory);
+    const metadata = openMetadata(options);
     try {
       const store = new TaskStore(options, metadata);
       if (options.keepStorage === false) store.#clear();
       store.#load();
+      await store.#discardUnknown();
       await store.#emptyTrash();
       store.#usageTimer = setInterval(() => store.#saveUsage(), usageFlushIntervalMs).unref();
       return store;
@@ -286,6 +289,20 @@ export class TaskStore {
     for (const name of await readdir(trash)) await rm(join(trash, name), { recursive: true, force: true });
   }
 
+  /** Content that no row speaks of: the metadata was lost, or is older than the content. */
+  async #discardUnknown(): Promise<void> {
+    const root = join(this.directory, 'content', 'tasks');
+    let count = 0;
+    for (const part of await readdir(root).catch(() => [])) {
+      for (const name of await readdir(join(root, part)).catch(() => [])) {
+        if (this.#tasks.has(name)) continue;
+        this.#discard(join(root, part, name));
+        count += 1;
+      }
+    }
+    if (count > 0) this.#options.logger?.warn({ files: count }, 'content without metadata was removed from the store');
+  }
+
   #contentPath(id: string): string {
     return join(this.directory, 'content', 'tasks', id.slice(0, 3), id);
   }
@@ -306,6 +323,23 @@ export class TaskStore {
         'the last uses of tasks were not recorded',
       );
     }
+  }
+}
+
+/** Damaged metadata is put aside: the store starts empty, and what it held is fetched again when it is asked for. */
+function openMetadata({ directory, logger }: TaskStoreOptions): Metadata {
+  try {
+    return Metadata.open(directory);
+  } catch (error) {
+    if (!isDamaged(error)) throw error;
+    const path = join(directory, 'metadata.sqlite');
+    for (const end of ['-wal', '-shm']) rmSync(path + end, { force: true });
+    renameSync(path, `${path}.damaged`);
+    logger?.error(
+      { error: toDragonflyError(error).message, kept: `${path}.damaged` },
+      'the storage metadata is damaged: the store starts empty',
+    );
+    return Metadata.open(directory);
   }
 }
 

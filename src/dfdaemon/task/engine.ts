@@ -42,6 +42,9 @@ export interface EngineOptions {
   readonly onFailure: (error: DragonflyError) => void;
 }
 
+/** Content that is asked for by its digest is read again when nobody has seen to it for so long. */
+const recheckMs = 10 * 60_000;
+
 /** So often somebody else's refusal makes a request start anew. */
 const joinAttempts = 5;
 
@@ -110,7 +113,9 @@ export class TaskEngine implements Closable {
     const existing = this.#options.store.get(taskId);
     if (existing && !this.#running.has(taskId)) {
       using _kept = existing.lease(); // it may be removed while it is verified
-      if (existing.touchedFromOutside()) existing.suspect();
+      // A digest is a question about the bytes, and the answer no older than this.
+      const forgotten = asked.caller.kind === 'local' && asked.digest !== undefined && existing.unseenMs > recheckMs;
+      if (forgotten || existing.touchedFromOutside()) existing.suspect();
       await existing.recovered;
       if (hasAll(existing, request)) {
         if (request.prefetch === true) await this.#options.nodeLocal.check(request.url);

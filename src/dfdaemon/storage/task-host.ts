@@ -1,0 +1,18 @@
+import type { AgeClock } from './age-clock.ts';
+import type { Metadata } from './metadata.ts';
+import type { StoredTask } from './stored-task.ts';
+
+/** What a task needs of the store it lives in. */
+export interface TaskHost {
+  readonly metadata: Metadata;
+  readonly clock: AgeClock;
+  /** The disk is full: frees so many bytes of others; false when it cannot. */
+  relieve(bytes: number): Promise<boolean>;
+  /** Committed bytes grew (or shrank) by this many. */
+  bytesChanged(delta: number): void;
+  used(task: StoredTask): void;
+  released(task: StoredTask): void;
+  finished(task: StoredTask): void;
+  /** The content may have been changed by others: take it out of use and verify it. */
+  suspect(task: StoredTask): void;
+}
