@@ -373,6 +373,8 @@ export class DfdaemonService implements Closable {
     this.#dynconfig = dynconfig;
 
     collector.start();
+    // Children must not wait for what is not there; it is fetched anew when it is next asked for.
+    store.onDamage(({ id }) => schedulers.forgetTask(id));
     store.onRemoved(({ id }, { quietly }) => {
       if (!quietly) schedulers.forgetTask(id);
     });

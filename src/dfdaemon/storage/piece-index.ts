@@ -12,6 +12,7 @@ export class PieceIndex {
   readonly #metadata: Metadata;
   readonly #bytesChanged: (delta: number) => void;
   readonly #listeners = new Set<(piece: PieceRecord) => void>();
+  readonly #lostListeners = new Set<(number: number) => void>();
   #bytes: number;
   #set: PieceSet | undefined;
   #unverified: Map<number, PieceRecord> | undefined;
@@ -58,6 +59,12 @@ export class PieceIndex {
     return () => this.#listeners.delete(listener);
   }
 
+  /** A piece that was there is not any more, for good or until it has been verified. */
+  onLost(listener: (number: number) => void): () => void {
+    this.#lostListeners.add(listener);
+    return () => this.#lostListeners.delete(listener);
+  }
+
   /** Records a piece whose bytes are written, then tells the listeners. */
   add(record: PieceRecord): void {
     this.#metadata.putPiece(this.#taskId, record, record.createdMs);
@@ -89,6 +96,7 @@ export class PieceIndex {
   close(): void {
     this.#count(-this.#bytes);
     this.#listeners.clear();
+    this.#lostListeners.clear();
     this.#unverified = undefined;
     this.#recovered?.resolve();
   }
@@ -105,7 +113,9 @@ export class PieceIndex {
   /** Takes all recorded pieces out of use until each is verified again. */
   beginRecovery(): void {
     this.#unverified = new Map(this.recorded().map((record) => [record.number, record]));
+    const lost = this.#set ?? new PieceSet();
     this.#set = new PieceSet();
+    for (const number of lost) for (const listener of this.#lostListeners) listener(number);
     this.#recovered ??= Promise.withResolvers();
   }
 

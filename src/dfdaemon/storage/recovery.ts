@@ -15,13 +15,13 @@ import type { StoredTask } from './stored-task.ts';
 
 export class Recovery {
   readonly #logger: Logger | undefined;
-  readonly #done: (task: StoredTask) => void;
+  readonly #done: (task: StoredTask, lostPieces: number) => void;
   readonly #queue = new Set<StoredTask>();
   #running: Promise<void> | undefined;
   #stopped = false;
 
   /** `done` is called after each task whose verification has ended. */
-  constructor(logger: Logger | undefined, done: (task: StoredTask) => void) {
+  constructor(logger: Logger | undefined, done: (task: StoredTask, lostPieces: number) => void) {
     this.#logger = logger;
     this.#done = done;
   }
@@ -84,7 +84,7 @@ export class Recovery {
     }
     if (this.#stopped || task.removed) return;
     task.endRecovery(stamp);
-    this.#done(task);
+    this.#done(task, records.filter(({ number }) => !task.pieces.has(number)).length);
     if (lost > 0)
       this.#logger?.warn({ task: task.id, lost, pieces: records.length }, 'stored pieces were damaged and dropped');
   }

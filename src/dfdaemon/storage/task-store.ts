@@ -53,6 +53,7 @@ export class TaskStore {
   /** Removed tasks whose rows could not be deleted yet. */
   readonly #undeleted = new Set<string>();
   readonly #removedListeners = new Set<RemovedListener>();
+  readonly #damageListeners = new Set<(task: StoredTask) => void>();
   readonly #growthListeners = new Set<(bytes: number) => void>();
   #relief: ((bytes: number) => Promise<boolean>) | undefined;
   readonly #deletions = new Set<Promise<void>>();
@@ -68,7 +69,8 @@ export class TaskStore {
     this.#metadata = metadata;
     this.#clock = new AgeClock(metadata.savedAge(), options.time);
     this.#flushes = new FlushQueue(options.logger);
-    this.#recovery = new Recovery(options.logger, (task) => {
+    this.#recovery = new Recovery(options.logger, (task, lost) => {
+      if (lost > 0) for (const listener of this.#damageListeners) listener(task);
       if (task.record.row.synced === 0 && task.state === 'finished') this.#flushes.add(task);
     });
     this.#host = {
@@ -180,6 +182,11 @@ export class TaskStore {
   onGrowth(listener: (bytes: number) => void): () => void {
     this.#growthListeners.add(listener);
     return () => this.#growthListeners.delete(listener);
+  }
+
+  /** Called after pieces of the task were found damaged and dropped. */
+  onDamage(listener: (task: StoredTask) => void): void {
+    this.#damageListeners.add(listener);
   }
 
   /** Resolves when what was left by an unclean stop is verified. */

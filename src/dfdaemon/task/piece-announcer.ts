@@ -25,7 +25,11 @@ export class PieceAnnouncer implements Disposable {
 
   constructor(stored: StoredTask) {
     this.#stored = stored;
-    this.#stopListening = stored.onPiece(({ number, source }) => this.#landed(number, source === 'origin'));
+    const stops = [
+      stored.onPiece(({ number, source }) => this.#landed(number, source === 'origin')),
+      stored.index.onLost((number) => this.#seeder?.pieceLost(number)),
+    ];
+    this.#stopListening = () => stops.forEach((stop) => stop());
   }
 
   /** Children are told piece by piece; otherwise a child may be told everything at once. */
