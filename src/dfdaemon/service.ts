@@ -34,6 +34,7 @@ import { Dynconfig } from './dynconfig.ts';
 import { configuredSettings } from './local-dynconfig.ts';
 import { finishedTasks, holdingsOf } from './holdings.ts';
 import { hostIdentity, HostInfo, type HostIdentity } from './host-info.ts';
+import { openStore, startScrubber } from './open-store.ts';
 import { IdleWatch } from './idle-watch.ts';
 import { createDaemonMetrics } from './metrics.ts';
 import { Receipts } from './receipts.ts';
@@ -47,9 +48,6 @@ import { bodyMemory, ProxyServer } from './proxy/proxy-server.ts';
 import { loadSourcePlugins } from './source/plugins.ts';
 import { Sources } from './source/sources.ts';
 import type { TrustOptions } from './source/trust-store.ts';
-import { Collector } from './storage/collector.ts';
-import { Scrubber } from './storage/scrubber.ts';
-import { TaskStore } from './storage/task-store.ts';
 import { ContentHasher } from './task/content-hasher.ts';
 import { TaskEngine } from './task/engine.ts';
 import { NodeLocal } from './task/node-local.ts';
@@ -130,24 +128,7 @@ export class DfdaemonService implements Closable {
     if (certificate) owned.add('certificate of this node', certificate);
     const security = await loadTransportSecurity(config, certificate);
     const metrics = createDaemonMetrics(this.registry, identity);
-    const store = owned.add(
-      'store',
-      await TaskStore.open({ directory: config.dataDir, keepStorage: config.keepStorage, logger }),
-    );
-    const collector = owned.add(
-      'collector',
-      Collector.create({
-        store,
-        logger,
-        policy: {
-          intervalMs: config.gcInterval,
-          ttlMs: config.storage.taskExpireTime,
-          quotaBytes: config.storage.diskGCThreshold,
-          highPercent: config.storage.diskGCThresholdPercent,
-          marginPercent: config.storage.diskGCMarginPercent,
-        },
-      }),
-    );
+    const { store, collector } = await openStore(config, owned, logger);
     const memory = shareMemory(config.bufferMemory);
     const nodeLocal = new NodeLocal(() => schedulers.addresses);
     const egress = {
@@ -281,13 +262,7 @@ export class DfdaemonService implements Closable {
     });
     const idleWatch = owned.add('idle watch', new IdleWatch(config.aliveTime, () => engine.runningCount > 0));
     this.#idleWatch = idleWatch;
-    const scrubber = new Scrubber({
-      store,
-      rateBytesPerSec: config.storage.scrubRateLimit,
-      busy: () => engine.runningCount > 0,
-      logger,
-    });
-    owned.add('scrubber', scrubber).start();
+    startScrubber(config, owned, { store, busy: () => engine.runningCount > 0, logger });
     metrics.watchRunning(() => engine.runningCount);
     const services: ServiceOptions = {
       engine,
