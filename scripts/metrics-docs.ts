@@ -28,6 +28,7 @@ function daemonRegistry(): Registry {
     }),
   );
   metrics.watchRunning(() => 0);
+  metrics.client.watch('/', () => 0);
   new ProxyMetrics(registry);
   return registry;
 }

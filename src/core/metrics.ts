@@ -1,15 +1,29 @@
 /** One registry per service, so that several services can live in one process; and the endpoint that shows it. */
+import { readdirSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { collectDefaultMetrics, Registry } from 'prom-client';
+import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Closable } from './lifecycle.ts';
 
-export { Counter, Gauge, Histogram, Registry, Summary } from 'prom-client';
+export { Counter, exponentialBuckets, Gauge, Histogram, Registry, Summary } from 'prom-client';
 
 export function createRegistry(): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
+  if (process.platform === 'linux') watchThreads(registry);
   return registry;
+}
+
+/** What Prometheus' clients in other languages tell of a process, and this one does not. */
+function watchThreads(registry: Registry): void {
+  new Gauge({
+    name: 'process_threads',
+    help: 'Threads of the process.',
+    registers: [registry],
+    collect() {
+      this.set(readdirSync('/proc/self/task').length);
+    },
+  });
 }
 
 /** A path → text handler; status 200 unless it says otherwise. */

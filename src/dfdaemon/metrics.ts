@@ -3,7 +3,8 @@ import type { DragonflyError } from '../core/errors.ts';
 import { Counter, Gauge, Histogram, type Registry } from '../core/metrics.ts';
 import { version } from '../core/version.ts';
 import type { HostIdentity } from './host-info.ts';
-import type { Receipt } from './task/open-task.ts';
+import { ClientMetrics } from './client-metrics.ts';
+import type { DownloadRequest, Receipt } from './task/open-task.ts';
 
 /** Parents with a label of their own; bytes of any further one count as of `others`, so that no swarm can flood a dashboard. */
 const maxParentLabels = 200;
@@ -16,10 +17,12 @@ interface BufferHolder {
 }
 
 export interface DaemonMetrics {
-  readonly uploadTraffic: Counter;
-  count(receipt: Receipt): void;
+  /** The same facts for dashboards of the client in Rust; what only those show is told to it alone. */
+  readonly client: ClientMetrics;
+  count(receipt: Receipt, request: DownloadRequest): void;
   cacheHit(): void;
-  failed(error: DragonflyError): void;
+  failed(error: DragonflyError, request: DownloadRequest): void;
+  uploaded(bytes: number): void;
   /** Shows how many downloads run now. */
   watchRunning(running: () => number): void;
   /** Shows the memory of bytes that are on their way, and the ceilings on it. */
@@ -93,9 +96,15 @@ export function createDaemonMetrics(registry: Registry, identity: HostIdentity):
     labelNames: ['version', 'seed_peer'] as const,
     registers,
   }).set({ version, seed_peer: String(identity.isSeed) }, 1);
+  const client = new ClientMetrics(registry);
   return {
-    uploadTraffic,
-    count: (receipt) => {
+    client,
+    uploaded: (bytes) => {
+      uploadTraffic.inc(bytes);
+      client.uploaded(bytes);
+    },
+    count: (receipt, request) => {
+      client.downloaded(request, receipt);
       tasks.inc();
       pieces.inc(receipt.parents.reduce((sum, parent) => sum + parent.pieces, 0));
       pieceFailures.inc(receipt.retries);
@@ -109,7 +118,8 @@ export function createDaemonMetrics(registry: Registry, identity: HostIdentity):
         parentTraffic.inc({ parent: labelOf(ip), zone: zoneOf(idc, identity.idc) }, bytes);
     },
     cacheHit: () => cacheHits.inc(),
-    failed: (error) => {
+    failed: (error, request) => {
+      client.failed(request);
       failures.inc({ type: failureType(error) });
       seed?.failures.inc();
     },

@@ -144,6 +144,7 @@ export class DfdaemonService implements Closable {
         egress,
         caller: unknownCaller,
         poolBytes: memory.origin,
+        onAsked: (call) => metrics.client.originAsked(call),
         plugins: config.pluginDir === undefined ? [] : await loadSourcePlugins(join(config.pluginDir, 'source')),
       }),
     );
@@ -175,7 +176,7 @@ export class DfdaemonService implements Closable {
         logger,
         onAsked: (taskId, piece) => engine.pieceAsked(taskId, piece),
         onServed: ({ taskId, number, bytes }) => {
-          metrics.uploadTraffic.inc(bytes);
+          metrics.uploaded(bytes);
           engine.pieceServed(taskId, number);
           idleWatch.used();
         },
@@ -236,9 +237,9 @@ export class DfdaemonService implements Closable {
       disableBackToSource: config.scheduler.disableAutoBackSource,
       finishAbandoned: config.download.finishAbandoned,
       onCacheHit: () => (metrics.cacheHit(), idleWatch.used()),
-      onFailure: (error) => metrics.failed(error),
-      onReceipt: (receipt) => {
-        metrics.count(receipt);
+      onFailure: (error, request) => metrics.failed(error, request),
+      onReceipt: (receipt, request) => {
+        metrics.count(receipt, request);
         receipts.add(receipt);
         idleWatch.used();
       },
@@ -264,6 +265,7 @@ export class DfdaemonService implements Closable {
     this.#idleWatch = idleWatch;
     startScrubber(config, owned, { store, busy: () => engine.runningCount > 0, logger });
     metrics.watchRunning(() => engine.runningCount);
+    metrics.client.watch(config.dataDir, () => engine.runningCount);
     const services: ServiceOptions = {
       engine,
       store,
@@ -306,6 +308,7 @@ export class DfdaemonService implements Closable {
         trust: await this.#trust(),
         egress,
         registry: this.registry,
+        clientMetrics: metrics.client,
         bodyMemory: proxyMemory,
         swarm: schedulers,
         logger,

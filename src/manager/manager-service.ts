@@ -15,6 +15,7 @@ import { ManagerDefinition } from '../rpc/generated/manager/v2/manager.ts';
 import { ManagerWatchDefinition } from '../rpc/generated/manager/v2/watch.ts';
 import { CertificateDefinition } from '../rpc/generated/security/v1/security.ts';
 import { Channels } from '../rpc/channels.ts';
+import { CallMetrics } from '../rpc/call-metrics.ts';
 import { RpcServer, type RpcServerOptions } from '../rpc/server.ts';
 import { liveTls, type ServerTls } from '../rpc/tls.ts';
 import { openAccess, type OperatorSecrets } from './access/access.ts';
@@ -178,7 +179,13 @@ async function open(
   const timed = timedWork({ config, members, changes, access, jobs, ca });
   const timers = owned.add('timers', new Timers(database, owner, timed, logger));
   const clusters = new ClusterStore(database, changes);
-  const rpc = owned.add('gRPC server', RpcServer.create(grpcAddress(config), await rpcOptions(config, ca, logger)));
+  const rpc = owned.add(
+    'gRPC server',
+    RpcServer.create(grpcAddress(config), {
+      ...(await rpcOptions(config, ca, logger)),
+      metrics: new CallMetrics(registry),
+    }),
+  );
   const live = owned.add('live view', new LiveSwarms({ topology, channels, logger }));
   const oauth = new OAuth({ config, database, sealer: access.sealer, users: access.users, logger });
   const ownAddress = { grpcPort: (): number => rpc.port };

@@ -9,6 +9,7 @@ import { connect } from 'node:net';
 import {
   Server,
   ServerCredentials,
+  status as grpcStatus,
   type sendUnaryData,
   type ServerDuplexStream,
   type ServerReadableStream,
@@ -31,6 +32,7 @@ import {
   type ResponseOf,
   type ServiceDefinition,
 } from './definition.ts';
+import type { CallMetrics } from './call-metrics.ts';
 import { featuresHeader } from './features.ts';
 import { HealthService } from './health.ts';
 import * as limits from './limits.ts';
@@ -74,6 +76,8 @@ export interface RpcServerOptions {
   /** Who calls, over TCP; by default what the certificate says. */
   readonly recognize?: Recognize;
   readonly logger?: Logger | undefined;
+  /** Counts every call. */
+  readonly metrics?: CallMetrics | undefined;
   /** Announced to every caller before the first answer; see features.ts. */
   readonly features?: readonly string[];
   /** Further metadata sent with the features, such as the instance of a scheduler. */
@@ -271,6 +275,8 @@ export class RpcServer implements Closable {
     const isLocalSocket = 'socketPath' in this.#address;
     const context = new CallContext(call, { draining: this.draining, isLocalSocket, header: this.#header });
     this.#running.add(context);
+    const ended = this.#options.metrics?.begin(service, method);
+    let code: number = grpcStatus.OK;
     try {
       if (!this.#rate.tryAcquire(1)) {
         throw new DragonflyError('RESOURCE_EXHAUSTED', 'too many requests', { hint: 'Try again after a moment.' });
@@ -285,8 +291,11 @@ export class RpcServer implements Closable {
       const record = { method: method.name, peer: context.peer, code: error.code, reason: error.message };
       if (error.code === 'INTERNAL') this.#logger.error({ ...record, err: error }, 'call failed');
       else this.#logger.debug(record, 'call failed');
-      fail(statusFromError(error));
+      const failure = statusFromError(error);
+      code = failure.code;
+      fail(failure);
     } finally {
+      ended?.(code);
       this.#running.delete(context);
       context.abort(new DragonflyError('CANCELLED', 'the call has ended'));
     }

@@ -24,7 +24,7 @@ import { isSeed } from './host-registry.ts';
 import { msFromDuration } from './messages.ts';
 import type { PeerSession } from './peer-sessions.ts';
 import type { SwarmEvent } from './swarm-driver.ts';
-import { taskSizeLevel } from './task-size-level.ts';
+import { taskSizeLevel } from '../core/task-size-level.ts';
 
 interface PeerLabels {
   readonly priority: string;

@@ -23,6 +23,7 @@ import { ManagerClient } from '../rpc/manager-client.ts';
 import { Egress } from '../rpc/registry/egress.ts';
 import { RegistryClient } from '../rpc/registry/registry-client.ts';
 import { clientTls, openIdentity, serverTls } from '../rpc/identity/open-identity.ts';
+import { CallMetrics } from '../rpc/call-metrics.ts';
 import { RpcServer } from '../rpc/server.ts';
 import type { EvaluatorName } from '../swarm/evaluator.ts';
 import type { SwarmLimits } from '../swarm/limits.ts';
@@ -172,6 +173,7 @@ export class SchedulerService implements Closable {
       {
         tls: config.server.tls ? await readTls(config.server.tls) : serverTls(certificate, security.tlsPolicy),
         logger,
+        metrics: new CallMetrics(metrics.registry),
         features: [swarmFeature],
         header: { [instanceHeader]: randomBytes(12).toString('hex') },
         limits: {

@@ -4,9 +4,9 @@ import { test } from 'node:test';
 import { HttpOrigin } from '../support/http-origin.ts';
 import { LocalSwarm, type Daemon } from '../support/local-swarm.ts';
 
-async function value(daemon: Daemon, name: string, labels = ''): Promise<number> {
-  const text = await daemon.service.registry.getSingleMetricAsString(`dragonfly_dfdaemon_${name}`);
-  const line = text.split('\n').find((one) => one.startsWith(`dragonfly_dfdaemon_${name}${labels} `));
+async function value(daemon: Daemon, name: string, labels = '', prefix = 'dragonfly_dfdaemon_'): Promise<number> {
+  const text = await daemon.service.registry.getSingleMetricAsString(prefix + name.replace(/_count$/, ''));
+  const line = text.split('\n').find((one) => one.startsWith(`${prefix}${name}${labels} `));
   return Number(line?.split(' ').at(-1) ?? 0);
 }
 
@@ -34,5 +34,19 @@ test(
     assert.equal(await value(peer, 'concurrent_download_task_total'), 0);
     assert.equal(await value(seed, 'seed_peer_download_traffic', '{type="back_to_source"}'), content.length);
     assert.equal(await value(seed, 'seed_peer_download_total'), 1);
+
+    // The same under the names that dashboards of the client in Rust read.
+    const client = (name: string, labels = '', daemon = peer) => value(daemon, name, labels, 'dragonfly_client_');
+    const task = '{type="0",tag="",app="",priority="6"}';
+    assert.equal(await client('download_task_total', task), 2);
+    assert.equal(await client('download_task_failure_total', task), 1);
+    assert.equal(await client('download_traffic', '{type="REMOTE_PEER"}'), content.length);
+    assert.equal(await client('download_traffic', '{type="BACK_TO_SOURCE"}', seed), content.length);
+    assert.ok((await client('upload_traffic', '', seed)) >= content.length);
+    const level = '{task_type="0",task_size_level="4"}';
+    assert.equal(await client('download_task_duration_milliseconds_count', level), 1);
+    assert.ok((await client('backend_request_total', '{scheme="http",method="GET"}', seed)) >= 1);
+    assert.ok((await client('disk_space_total')) > (await client('disk_usage_space_total')));
+    assert.ok((await value(peer, 'threads', '', 'process_')) > 1);
   },
 );

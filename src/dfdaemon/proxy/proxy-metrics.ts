@@ -1,6 +1,7 @@
 /** Metrics of the proxy, under the original's names where it has them. */
 import type { ErrorCode } from '../../core/errors.ts';
 import { Counter, Gauge, Histogram, type Registry } from '../../core/metrics.ts';
+import type { ClientMetrics } from '../client-metrics.ts';
 import type { Receipt } from '../task/open-task.ts';
 import type { ExchangeRecord, Way } from './exchange.ts';
 
@@ -21,7 +22,11 @@ export class ProxyMetrics {
   readonly #firstByte: Histogram<'way'>;
   readonly #counted = new WeakSet<Receipt>();
 
-  constructor(registry: Registry) {
+  readonly #client: ClientMetrics | undefined;
+
+  /** @param client is told the same, for dashboards of the client in Rust. */
+  constructor(registry: Registry, client?: ClientMetrics) {
+    this.#client = client;
     const registers = [registry];
     const counter = <L extends string>(name: string, help: string, labelNames: L[] = []): Counter<L> =>
       new Counter({ name: prefix + name, help, labelNames, registers });
@@ -54,6 +59,7 @@ export class ProxyMetrics {
     this.#running.inc(labels);
     return (record) => {
       this.#running.dec(labels);
+      this.#client?.proxied({ byPeers: record.way === 'peers', failed: record.error !== undefined });
       this.#bytes.inc(labels, record.bytes);
       this.#countWay(record.way, record.bytes);
       if (record.firstByteMs !== undefined) this.#firstByte.observe({ way: record.way }, record.firstByteMs / 1000);

@@ -14,6 +14,7 @@ import { DragonflyError } from '../../core/errors.ts';
 import type { Closable } from '../../core/lifecycle.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { Registry } from '../../core/metrics.ts';
+import type { ClientMetrics } from '../client-metrics.ts';
 import type { EgressRules } from '../source/egress-policy.ts';
 import { TrustStore, type Trust, type TrustOptions } from '../source/trust-store.ts';
 import { BlockPool } from '../transport/block-pool.ts';
@@ -50,6 +51,7 @@ export interface ProxyServerOptions {
   /** What is known of other nodes; undefined: there are none. */
   readonly swarm?: { readonly exists: boolean; isHeld(taskId: string): Promise<boolean> } | undefined;
   readonly registry: Registry;
+  readonly clientMetrics?: ClientMetrics;
   readonly logger: Logger;
   /** Where the authority for interception is kept: `<stateDir>/proxy-ca`. */
   readonly stateDir: string;
@@ -103,7 +105,7 @@ export class ProxyServer implements Closable {
     const upstream = new Upstream(options.egress ?? {}, new TrustStore(options.trust ?? {}, logger));
     requireNoSignInBySni(settings);
     const access = new OriginAccess({ ttlMs: config.access.ttl, whenOriginDown: config.access.whenOriginDown });
-    const metrics = new ProxyMetrics(options.registry);
+    const metrics = new ProxyMetrics(options.registry, options.clientMetrics);
     const guard = new AccessGuard({ allowedNetworks: config.allowedNetworks, basicAuth: settings.basicAuth });
     const whiteList = new WhiteList(config.whiteList);
     const rules = new ProxyRules(settings.rules);

@@ -20,16 +20,27 @@ export interface SourcesOptions {
   readonly caller?: Caller | undefined;
   /** Memory for bodies that are being read. */
   readonly poolBytes?: number | undefined;
+  /** An origin was asked, and had answered or failed after that time. */
+  readonly onAsked?: ((call: OriginCall) => void) | undefined;
   /** Further protocols; one with a scheme that is spoken already takes it over. */
   readonly plugins?: readonly Source[] | undefined;
 }
 
+export interface OriginCall {
+  readonly scheme: string;
+  readonly method: 'GET' | 'HEAD';
+  readonly costMs: number;
+  readonly failed: boolean;
+}
+
 export class Sources {
+  readonly #onAsked: (call: OriginCall) => void;
   readonly #byScheme: ReadonlyMap<string, Source>;
   readonly #client: HttpClient;
   readonly #caller: Caller;
 
-  constructor({ logger, egress, trust, poolBytes, caller = thisProcess, plugins = [] }: SourcesOptions) {
+  constructor({ logger, egress, trust, poolBytes, caller = thisProcess, plugins = [], onAsked }: SourcesOptions) {
+    this.#onAsked = onAsked ?? (() => undefined);
     this.#caller = caller;
     this.#client = new HttpClient(new EgressPolicy(egress), new TrustStore(trust ?? {}, logger), poolBytes);
     const http = new HttpSource(this.#client);
@@ -59,11 +70,13 @@ export class Sources {
 
   /** As Source.open; INVALID_ARGUMENT for a malformed URL, UNSUPPORTED for a scheme nobody speaks. */
   async open(request: SourceRequest): Promise<SourceBody> {
-    return this.#sourceOf(request.url).open(this.#named(request));
+    const source = this.#sourceOf(request.url);
+    return this.#counted('GET', request.url, () => source.open(this.#named(request)));
   }
 
   async stat(request: SourceRequest): Promise<SourceObject> {
-    return this.#sourceOf(request.url).stat(this.#named(request));
+    const source = this.#sourceOf(request.url);
+    return this.#counted('HEAD', request.url, () => source.stat(this.#named(request)));
   }
 
   async *list(request: SourceRequest): AsyncIterable<SourceEntry> {
@@ -72,6 +85,19 @@ export class Sources {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#client[Symbol.asyncDispose]();
+  }
+
+  async #counted<T>(method: OriginCall['method'], url: string, ask: () => Promise<T>): Promise<T> {
+    const startedMs = performance.now();
+    let failed = true;
+    try {
+      const answer = await ask();
+      failed = false;
+      return answer;
+    } finally {
+      const scheme = new URL(url).protocol.slice(0, -1);
+      this.#onAsked({ scheme, method, costMs: performance.now() - startedMs, failed });
+    }
   }
 
   #named(request: SourceRequest): SourceRequest {

@@ -35,11 +35,11 @@ export interface EngineOptions {
   readonly disableBackToSource: boolean;
   /** A download goes on when its last reader leaves before the end. */
   readonly finishAbandoned: boolean;
-  readonly onReceipt: (receipt: Receipt) => void;
+  readonly onReceipt: (receipt: Receipt, request: DownloadRequest) => void;
   /** A reader got everything from the store. */
   readonly onCacheHit: () => void;
   /** A download has failed; not one that was cancelled. */
-  readonly onFailure: (error: DragonflyError) => void;
+  readonly onFailure: (error: DragonflyError, request: DownloadRequest) => void;
 }
 
 /** Content that is asked for by its digest is read again when nobody has seen to it for so long. */
@@ -300,13 +300,13 @@ export class TaskEngine implements Closable {
         if (source === undefined) this.#fetchedFrom.delete(taskId);
         else this.#fetchedFrom.set(taskId, source);
         trace.end({ 'dragonfly.bytes_from_origin': receipt.bytesFromOrigin });
-        this.#options.onReceipt(receipt);
+        this.#options.onReceipt(receipt, request);
       },
       (error: unknown) => {
         this.#running.delete(taskId);
         trace.end({}, error);
         const failure = toDragonflyError(error);
-        if (failure.code !== 'CANCELLED') this.#options.onFailure(failure);
+        if (failure.code !== 'CANCELLED') this.#options.onFailure(failure, request);
       },
     );
     trace.run(() => download.start());
