@@ -41,6 +41,8 @@ export const daemonLimits = {
   /** A scheduler of the original is told of so many finished tasks, one by one; seeds tell it of the rest when it asks. */
   heldToldOneByOne: 1000,
   heldTimeoutMs: 10_000,
+  /** How long a scheduler may take to say which ring is in use before downloads go on without its word. */
+  ringWordMs: 1000,
   /** Receipts kept for `dfctl` and the log. */
   receipts: 1000,
 } as const;

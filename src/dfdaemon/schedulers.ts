@@ -7,8 +7,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { toDragonflyError } from '../core/errors.ts';
-import { HashRing } from '../core/hash-ring.ts';
-import type { Closable } from '../core/lifecycle.ts';
+import { withDeadline, type Closable } from '../core/lifecycle.ts';
 import type { Logger } from '../core/logger.ts';
 import { backOffMs } from '../rpc/back-off.ts';
 import type { Channels } from '../rpc/channels.ts';
@@ -49,6 +48,8 @@ export class Schedulers implements Closable {
   /** Instance name by address, of the schedulers that have taken this host; empty for one of the original. */
   readonly #instances = new Map<string, string>();
   readonly #held = new Set<string>();
+  /** Whether a scheduler is of the original, or knows daemons of the original. */
+  readonly #originals = new Map<string, boolean>();
   /** Schedulers of the original whose health is watched. */
   readonly #watched = new Set<string>();
   readonly #unreachable = new Set<string>();
@@ -96,7 +97,9 @@ export class Schedulers implements Closable {
       if (addresses.includes(address)) continue;
       this.#instances.delete(address);
       this.#unreachable.delete(address);
+      this.#originals.delete(address);
     }
+    this.#chooseRing();
     this.#options.onChange();
     if (addresses.some((address) => !before.has(address))) await this.announce();
   }
@@ -231,11 +234,12 @@ export class Schedulers implements Closable {
     this.#instances.set(address, instance);
     this.#options.onChange();
     if (instance === '') {
+      this.#heardOfOriginals(address, true);
       if (!this.#watched.has(address)) void this.#watch(address);
       if (known === undefined) void this.#tellHoldings(address);
       return;
     }
-    if (!this.#held.has(address)) void this.#hold(address);
+    if (!this.#held.has(address)) await this.#hold(address);
     if (known === instance) return;
     this.#options.logger.info({ scheduler: address }, 'announced to the scheduler');
     void this.#announceHoldings(address);
@@ -258,7 +262,7 @@ export class Schedulers implements Closable {
   /** Task by task, as the original takes it; those used last first, as many as are worth the time. */
   async #tellHoldings(address: string): Promise<void> {
     const { signal } = this.#controller;
-    const held = (await this.#options.held()).filter((task) => this.#ring.owners(task.id)[0]?.address === address);
+    const held = (await this.#options.held()).filter((task) => this.#ring.homeOf(task.id) === address);
     for (const task of held.slice(0, daemonLimits.heldToldOneByOne)) {
       if (signal.aborted || !this.#instances.has(address)) return;
       await this.tellHeld(task, address);
@@ -283,17 +287,38 @@ export class Schedulers implements Closable {
     }
   }
 
+  /** Resolves when the scheduler has said which ring it knows to be in use, or does not soon; holds the host until it is lost. */
   async #hold(address: string): Promise<void> {
+    const told = Promise.withResolvers<void>();
+    void this.#keepHeld(address, told.resolve).finally(() => told.resolve());
+    await withDeadline(told.promise, daemonLimits.ringWordMs);
+  }
+
+  async #keepHeld(address: string, onTold: () => void): Promise<void> {
     this.#held.add(address);
     try {
-      const onHeld = ({ unreachable }: HoldHostResponse): void => this.#setReachable(address, !unreachable);
       const { signal } = this.#controller;
+      const onHeld = ({ unreachable, originalDaemons }: HoldHostResponse): void => {
+        this.#setReachable(address, !unreachable);
+        this.#heardOfOriginals(address, originalDaemons);
+        onTold();
+      };
       await this.#ring.holdHost(address, { hostId: this.#options.hostId }, { signal, onHeld });
     } catch (error) {
       this.#options.logger.info({ scheduler: address, reason: toDragonflyError(error).message }, 'lost the scheduler');
     }
     this.#held.delete(address);
     this.#lost(address);
+  }
+
+  /** What a scheduler said last counts until it leaves the list, so that a restart of one moves no task. */
+  #heardOfOriginals(address: string, present: boolean): void {
+    this.#originals.set(address, present);
+    this.#chooseRing();
+  }
+
+  #chooseRing(): void {
+    this.#ring.useOriginalRing([...this.#originals.values()].includes(true));
   }
 
   #lost(address: string): void {
@@ -305,11 +330,12 @@ export class Schedulers implements Closable {
 
   /** Only the tasks that the ring gives to this scheduler, spread over a short while so that nodes do not come all at once. */
   async #announceHoldings(address: string): Promise<void> {
-    const ring = new HashRing(this.#ring.addresses);
     const { hostId, logger } = this.#options;
     const { signal } = this.#controller;
     try {
-      const holdings = (await this.#options.holdings()).filter((holding) => ring.owners(holding.taskId)[0] === address);
+      const holdings = (await this.#options.holdings()).filter(
+        (holding) => this.#ring.homeOf(holding.taskId) === address,
+      );
       for (let start = 0; start < holdings.length; start += daemonLimits.announcedTasksPerMessage) {
         if (start > 0) await delay(Math.random() * daemonLimits.sessionBackoffMs, undefined, { signal });
         const part = holdings.slice(start, start + daemonLimits.announcedTasksPerMessage);

@@ -1,10 +1,12 @@
 /**
  * The schedulers of the cluster as one service. A task belongs to one of them by consistent hashing of its id; when that
- * one is away, to the next on the ring. All daemons with the same list choose alike, so they meet at the same scheduler.
+ * one is away, to the next on the ring. All daemons with the same list choose alike, so they meet at the same scheduler:
+ * by the ring of the original's clients where there may be some, else by one that shares evenly.
  */
 import type { Metadata } from '@grpc/grpc-js';
 import { DragonflyError, toDragonflyError } from '../core/errors.ts';
 import { HashRing } from '../core/hash-ring.ts';
+import { OriginalRing } from '../core/original-ring.ts';
 import { silentLogger, type Logger } from '../core/logger.ts';
 import { backOffMs } from './back-off.ts';
 import type { Channels } from './channels.ts';
@@ -85,7 +87,8 @@ export class SchedulerRing {
   readonly #onFailure: (address: string) => void;
   readonly #openTimeoutMs: (address: string) => number | undefined;
   readonly #nowMs: () => number;
-  #ring = new HashRing([]);
+  #ring: HashRing | OriginalRing = new HashRing([]);
+  #original = false;
   #members = new Map<string, Member>();
 
   constructor(channels: Channels, options: SchedulerRingOptions = {}) {
@@ -111,7 +114,24 @@ export class SchedulerRing {
       );
     }
     this.#members = members;
-    this.#ring = new HashRing(members.keys());
+    this.#makeRing();
+  }
+
+  /** Chooses by the ring of the original's clients, or by the even one. */
+  useOriginalRing(original: boolean): void {
+    if (this.#original === original) return;
+    this.#original = original;
+    this.#makeRing();
+  }
+
+  #makeRing(): void {
+    const addresses = this.#members.keys();
+    this.#ring = this.#original ? new OriginalRing(addresses) : new HashRing(addresses);
+  }
+
+  /** The scheduler the task belongs to, whether or not it is there. */
+  homeOf(taskId: string): string | undefined {
+    return this.#ring.owners(taskId)[0];
   }
 
   /** In the order to ask for this task: ring order, those that failed a moment ago last. */

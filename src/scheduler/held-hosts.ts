@@ -5,14 +5,17 @@ import type { CallContext } from '../rpc/call-context.ts';
 import type { HoldHostRequest, HoldHostResponse } from '../rpc/generated/scheduler/v2/scheduler.ts';
 import type { Brain } from './brain.ts';
 import { heldHostGraceMs } from './limits.ts';
+import type { OriginalDaemons } from './original-daemons.ts';
 
 export class HeldHosts implements Closable {
   readonly #brain: Brain;
+  readonly #originals: OriginalDaemons;
   readonly #graceMs: number;
   readonly #timers = new Map<string, NodeJS.Timeout>();
 
-  constructor(brain: Brain, graceMs = heldHostGraceMs) {
+  constructor(brain: Brain, originals: OriginalDaemons, graceMs = heldHostGraceMs) {
     this.#brain = brain;
+    this.#originals = originals;
     this.#graceMs = graceMs;
   }
 
@@ -26,10 +29,19 @@ export class HeldHosts implements Closable {
     known.holders += 1;
     clearTimeout(this.#timers.get(hostId));
     this.#timers.delete(hostId);
+    let wake = (): void => undefined;
+    const stop = this.#originals.onChange(() => wake());
+    const ended = Promise.race([aborted(context.signal), aborted(context.draining)]);
     try {
-      yield { unreachable: known.unreachable };
-      await Promise.race([aborted(context.signal), aborted(context.draining)]);
+      for (let told: boolean | undefined; !context.signal.aborted && !context.draining.aborted;) {
+        const changed = new Promise<void>((resolve) => (wake = resolve));
+        const { present } = this.#originals;
+        if (told !== present) yield { unreachable: known.unreachable, originalDaemons: present };
+        else await Promise.race([changed, ended]);
+        told = present;
+      }
     } finally {
+      stop();
       this.#released(hostId, context.draining.aborted);
     }
   }

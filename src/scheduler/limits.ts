@@ -36,6 +36,10 @@ export const maxPreheatTargets = 10_000;
 /** Parents of one peer whose share is remembered; exchange gives a peer at most this many in practice. */
 export const maxLinksPerPeer = 256;
 
+/** Daemons of the original count as present so long after the last was seen; how often that is written down. */
+export const originalDaemonsKeptMs = 24 * 3_600_000;
+export const originalDaemonsWrittenMs = 3_600_000;
+
 /** What one watcher is told of at most. */
 export const maxWatchedTasks = 20_000;
 export const maxWatchedPeers = 20_000;

@@ -12,6 +12,7 @@ import type { Brain } from './brain.ts';
 import type { HeldHosts } from './held-hosts.ts';
 import { hostInfo, isSeed } from './host-registry.ts';
 import { msFromDuration, peerMessage, taskMessage } from './messages.ts';
+import type { OriginalDaemons } from './original-daemons.ts';
 import type { CountedCall } from './metrics.ts';
 import { preheatImage, statImage } from './preheat/image-rpc.ts';
 import { preheatFile, statFile } from './preheat/preheat-rpc.ts';
@@ -28,6 +29,7 @@ export interface LoadLimits {
 export interface SchedulerRpcParts {
   readonly brain: Brain;
   readonly held: HeldHosts;
+  readonly originals: OriginalDaemons;
   readonly preheater: Preheater;
   readonly reachability: Reachability;
   readonly registry: RegistryClient;
@@ -35,7 +37,7 @@ export interface SchedulerRpcParts {
 }
 
 export function schedulerRpc(parts: SchedulerRpcParts): SchedulerHandlers {
-  const { brain, held, preheater, reachability, registry, loadLimits } = parts;
+  const { brain, held, originals, preheater, reachability, registry, loadLimits } = parts;
   const counted = <A extends readonly unknown[], R>(call: CountedCall, work: (...args: A) => R) => {
     return async (...args: A): Promise<Awaited<R>> => {
       brain.metrics.called(call);
@@ -66,6 +68,7 @@ export function schedulerRpc(parts: SchedulerRpcParts): SchedulerHandlers {
       // Known here first: the decisions of the event may name the host already.
       brain.hosts.announce(host, { unreachable: !isReachable });
       held.seen(host.id);
+      originals.announced({ original: !context.callerHasSwarm });
       brain.run((swarm, nowMs) => swarm.announceHost(info, nowMs));
       return {};
     }),

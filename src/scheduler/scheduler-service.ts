@@ -35,6 +35,7 @@ import { HeldHosts } from './held-hosts.ts';
 import { liveRpc } from './live/live-rpc.ts';
 import { ManagerLink } from './manager-link.ts';
 import { SchedulerMetrics } from './metrics.ts';
+import { OriginalDaemons } from './original-daemons.ts';
 import { Preheater } from './preheat/preheater.ts';
 import { schedulerRpc } from './scheduler-rpc.ts';
 import { Reachability } from './reachability.ts';
@@ -154,7 +155,8 @@ export class SchedulerService implements Closable {
       preheater.setRate(jobRateLimit ?? config.job.rateLimit);
     };
     apply(dynamic.settings);
-    const held = owned.add('held hosts', new HeldHosts(brain, overrides.heldHostGraceMs));
+    const originals = await OriginalDaemons.create(config.server.cacheDir, logger);
+    const held = owned.add('held hosts', new HeldHosts(brain, originals, overrides.heldHostGraceMs));
     if (managerAddresses(config).length > 0) {
       const channels = await channelsTo('the manager', config.manager.tls);
       const client = new ManagerClient(channels, managerAddresses(config), logger);
@@ -187,6 +189,7 @@ export class SchedulerService implements Closable {
       schedulerRpc({
         brain,
         held,
+        originals,
         preheater,
         reachability: new Reachability(peerChannels),
         registry,

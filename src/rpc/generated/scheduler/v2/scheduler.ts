@@ -811,10 +811,12 @@ export interface HoldHostRequest {
   hostId: string;
 }
 
-/** Extension. The first message says that the host is known; no other follows. */
+/** Extension. The first message says that the host is known; another follows when what it tells has changed. */
 export interface HoldHostResponse {
   /** Other nodes cannot reach the host at the address it told: it is given to nobody as a parent. */
   unreachable: boolean;
+  /** Daemons of the original are in the cluster: schedulers are chosen by their ring. */
+  originalDaemons: boolean;
 }
 
 /** An empty message in the protocol; the outcomes are an extension that others skip. */
@@ -11087,7 +11089,7 @@ export const HoldHostRequest: MessageFns<HoldHostRequest, "scheduler.v2.HoldHost
 };
 
 function createBaseHoldHostResponse(): HoldHostResponse {
-  return { unreachable: false };
+  return { unreachable: false, originalDaemons: false };
 }
 
 export const HoldHostResponse: MessageFns<HoldHostResponse, "scheduler.v2.HoldHostResponse"> = {
@@ -11096,6 +11098,9 @@ export const HoldHostResponse: MessageFns<HoldHostResponse, "scheduler.v2.HoldHo
   encode(message: HoldHostResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.unreachable !== false) {
       writer.uint32(8000).bool(message.unreachable);
+    }
+    if (message.originalDaemons !== false) {
+      writer.uint32(8008).bool(message.originalDaemons);
     }
     return writer;
   },
@@ -11121,6 +11126,14 @@ export const HoldHostResponse: MessageFns<HoldHostResponse, "scheduler.v2.HoldHo
             message.unreachable = reader.bool();
             continue;
           }
+          case 1001: {
+            if (tag !== 8008) {
+              break;
+            }
+
+            message.originalDaemons = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -11139,6 +11152,7 @@ export const HoldHostResponse: MessageFns<HoldHostResponse, "scheduler.v2.HoldHo
   fromPartial(object: DeepPartial<HoldHostResponse>): HoldHostResponse {
     const message = createBaseHoldHostResponse();
     message.unreachable = object.unreachable ?? false;
+    message.originalDaemons = object.originalDaemons ?? false;
     return message;
   },
 };
