@@ -38,6 +38,7 @@ const packageOfProgram: Readonly<Record<string, string>> = {
   docker: 'docker.io',
   dockerd: 'docker.io',
   haproxy: 'haproxy',
+  tinyproxy: 'tinyproxy-bin',
   promtool: 'prometheus',
   mariadbd: 'mariadb-server',
   'mariadb-install-db': 'mariadb-server',

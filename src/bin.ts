@@ -66,7 +66,10 @@ const programs: Readonly<Record<string, Program>> = {
 async function openOrigins(): Promise<Origins> {
   const { Sources } = await import('./dfdaemon/source/sources.ts');
   const { silentLogger } = await import('./core/logger.ts');
-  return new Sources({ logger: silentLogger });
+  const { OutboundProxies, withProxyEnvironment } = await import('./core/outbound-proxy.ts');
+  const none = { http: undefined, https: undefined, noProxy: undefined };
+  const outbound = new OutboundProxies(withProxyEnvironment(none, process.env));
+  return new Sources({ logger: silentLogger, egress: { outbound } });
 }
 
 async function main(calledAs: string, argv: readonly string[], io: CommandIo): Promise<number> {

@@ -18,6 +18,7 @@ import {
   type LoadedConfig,
 } from '../core/config.ts';
 import { parseValues } from '../core/config-values.ts';
+import { outboundProxyConfig } from '../core/outbound-proxy.ts';
 import { memberSecurity } from '../rpc/identity/security-config.ts';
 import { clientYamlNotes, dfdaemonValues } from './client-yaml-values.ts';
 import { clientYamlSchema, isClientYaml } from './client-yaml.ts';
@@ -166,6 +167,7 @@ export const dfdaemonConfigSchema = z.object({
         .default([])
         .describe('networks (CIDR) that may not, besides the metadata services of clouds and the control plane'),
     }),
+    outboundProxy: outboundProxyConfig,
     sourceCA: z.array(z.string()).default([]).describe("PEM files of authorities to trust besides the system's"),
     insecureSources: z
       .array(z.string())

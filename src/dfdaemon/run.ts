@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Command } from '../core/command.ts';
 import { aborted } from '../core/lifecycle.ts';
 import { createLogger } from '../core/logger.ts';
+import { withProxyEnvironment } from '../core/outbound-proxy.ts';
 import { announceReady } from '../core/ready.ts';
 import {
   configSource,
@@ -37,7 +38,9 @@ export const runDfdaemon: Command = async (argv, io) => {
   const { path, source } = configSource(names, withAssignments(flags, { dynconfig: flags.dynconfig }), io.env);
   const load = () => loadDfdaemonConfig(path, source);
   const loaded = await load();
-  const config = withJoinToken(loaded.config, io.env);
+  const { download, ...rest } = withJoinToken(loaded.config, io.env);
+  const outboundProxy = withProxyEnvironment(download.outboundProxy, io.env);
+  const config = { ...rest, download: { ...download, outboundProxy } };
   const toConsole = flags.console === true || (config.console && flags.logDir === undefined);
   const logger = createLogger('dfdaemon', {
     level: flags.logLevel ?? (flags.verbose === true || config.verbose ? 'debug' : 'info'),

@@ -14,6 +14,7 @@ import { isOwnAddress } from '../core/own-address.ts';
 import { unknownCaller } from '../rpc/caller.ts';
 import type { Logger } from '../core/logger.ts';
 import { createRegistry, type Registry } from '../core/metrics.ts';
+import { OutboundProxies } from '../core/outbound-proxy.ts';
 import { outwardAddress } from '../core/outward-address.ts';
 import { requireSocketDirectory } from '../core/private-file.ts';
 import { RateLimiter } from '../core/rate-limiter.ts';
@@ -134,6 +135,7 @@ export class DfdaemonService implements Closable {
     const egress = {
       ...config.download.egress,
       controlPlane: this.#controlPlane,
+      outbound: new OutboundProxies(config.download.outboundProxy),
       isInner: (address: string) => address !== identity.ip && isOwnAddress(address),
     };
     const sources = owned.add(

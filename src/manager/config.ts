@@ -1,6 +1,7 @@
 /** `manager.yaml`: the original's keys, read as they are, and those this manager adds. */
 import { z } from 'zod';
 import { durationMs, section, timerMs } from '../core/config.ts';
+import { outboundProxyConfig } from '../core/outbound-proxy.ts';
 
 const port = z.int().min(0).max(65_535);
 const text = z.string();
@@ -116,6 +117,7 @@ export const managerConfigSchema = z.object({
     preheat: section({
       tls: section({ caCert: pemFile, insecureSkipVerify: z.boolean().default(false) }),
       registryTimeout: timerMs('1m'),
+      outboundProxy: outboundProxyConfig,
       allowCIDRs: z.array(text).default([]).describe('networks outbound requests may reach although denied by default'),
       denyCIDRs: z.array(text).default([]).describe('further networks outbound requests must not reach'),
       insecureHosts: z

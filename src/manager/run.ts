@@ -2,6 +2,7 @@
 import type { Command, CommandIo } from '../core/command.ts';
 import { loadConfig } from '../core/config.ts';
 import { aborted } from '../core/lifecycle.ts';
+import { withProxyEnvironment } from '../core/outbound-proxy.ts';
 import { announceReady } from '../core/ready.ts';
 import {
   configSource,
@@ -48,7 +49,9 @@ export const runManager: Command = async (argv, io) => {
 };
 
 async function serve(flags: ServiceFlags, io: CommandIo): Promise<void> {
-  const config = await readConfig(flags, io);
+  const { job, ...rest } = await readConfig(flags, io);
+  const outboundProxy = withProxyEnvironment(job.preheat.outboundProxy, io.env);
+  const config = { ...rest, job: { ...job, preheat: { ...job.preheat, outboundProxy } } };
   const logger = managerLogger(config, flags);
   await using manager = await ManagerService.create(config, {
     logger,

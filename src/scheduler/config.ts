@@ -1,6 +1,7 @@
 /** `scheduler.yaml`: the original's keys, read as they are, and those this scheduler adds. */
 import { z } from 'zod';
 import { durationMs, section, timerMs } from '../core/config.ts';
+import { outboundProxyConfig } from '../core/outbound-proxy.ts';
 import { memberSecurity } from '../rpc/identity/security-config.ts';
 
 const port = z.int().min(0).max(65_535);
@@ -91,6 +92,7 @@ export const schedulerConfigSchema = z.object({
         caCert: text.optional().describe('further authorities that sign registries'),
       }),
       registryTimeout: timerMs('1m'),
+      outboundProxy: outboundProxyConfig,
       allowCIDRs: z
         .array(text)
         .default([])

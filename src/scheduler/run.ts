@@ -4,6 +4,7 @@ import type { Command } from '../core/command.ts';
 import { loadConfig } from '../core/config.ts';
 import { aborted } from '../core/lifecycle.ts';
 import { createLogger } from '../core/logger.ts';
+import { withProxyEnvironment } from '../core/outbound-proxy.ts';
 import { announceReady } from '../core/ready.ts';
 import {
   configSource,
@@ -34,7 +35,9 @@ export const runScheduler: Command = async (argv, io) => {
   const flags = parser.opts<ServiceFlags & { readonly dynconfig?: string }>();
   const { path, source } = configSource(names, withAssignments(flags, { 'dynConfig.path': flags.dynconfig }), io.env);
   const loaded = await loadConfig(schedulerConfigSchema, path, source);
-  const config = withJoinToken(loaded.config, io.env);
+  const { job, ...rest } = withJoinToken(loaded.config, io.env);
+  const outboundProxy = withProxyEnvironment(job.preheat.outboundProxy, io.env);
+  const config = { ...rest, job: { ...job, preheat: { ...job.preheat, outboundProxy } } };
   const { logLevel } = config.server;
   const logDir = flags.logDir ?? config.server.logDir;
   const logger = createLogger('scheduler', {

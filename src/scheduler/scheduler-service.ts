@@ -10,6 +10,7 @@ import { hostname } from 'node:os';
 import { isIP } from 'node:net';
 import { DragonflyError } from '../core/errors.ts';
 import { hostPort } from '../core/host-port.ts';
+import { OutboundProxies } from '../core/outbound-proxy.ts';
 import { outwardAddress } from '../core/outward-address.ts';
 import { readPrivateKey } from '../core/private-file.ts';
 import { Owned, type Closable } from '../core/lifecycle.ts';
@@ -259,10 +260,11 @@ async function advertisedIp({ server: { advertiseIP, listenIP }, network }: Sche
 }
 
 async function registryClient(config: SchedulerConfig, ownPorts: () => ReadonlySet<number>): Promise<RegistryClient> {
-  const { tls, registryTimeout, allowCIDRs, denyCIDRs, insecureHosts } = config.job.preheat;
+  const { tls, registryTimeout, outboundProxy, allowCIDRs, denyCIDRs, insecureHosts } = config.job.preheat;
   return new RegistryClient({
     egress: new Egress({ allow: allowCIDRs, deny: denyCIDRs, ownPorts }),
     timeoutMs: registryTimeout,
+    outbound: new OutboundProxies(outboundProxy),
     ca: tls.caCert === undefined ? undefined : (await readPem(tls.caCert)).toString('utf8'),
     insecure: (host) => insecureHosts.includes(host) || insecureHosts.includes(host.replace(/:\d+$/, '')),
   });

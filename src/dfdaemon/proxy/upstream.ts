@@ -16,14 +16,20 @@ import {
 } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest, type RequestOptions } from 'node:https';
 import { connect as netConnect, isIP, type LookupFunction, type Socket } from 'node:net';
+import type { ConnectionOptions } from 'node:tls';
 import { LRUCache } from 'lru-cache';
 import { DragonflyError } from '../../core/errors.ts';
+import { hostPort } from '../../core/host-port.ts';
+import { hopKey, type ProxyHop } from '../../core/outbound-proxy.ts';
 import { EgressPolicy, type EgressRules } from '../source/egress-policy.ts';
+import { openTunnel } from '../source/proxy-tunnel.ts';
 import type { Trust, TrustStore } from '../source/trust-store.ts';
+import { wayOut } from '../source/way-out.ts';
 import { asBytes, asWrittenByNode } from './node-header.ts';
 import type { HeaderLines, HeaderRecord } from './header.ts';
 import { proxyLimits } from './limits.ts';
 import type { RequestBody } from './request-body.ts';
+import { TunnelAgent } from './tunnel-agent.ts';
 
 export interface UpstreamRequest {
   readonly method: string;
@@ -74,15 +80,16 @@ export class Upstream {
     const repeatable = own?.body?.repeatable ?? true;
     try {
       // What the kernel knows of kept connections that were closed is seen before one of them is chosen.
+      const hop = await this.#wayOut(request);
       if (own?.body && repeatable) await nextTurn();
-      return await this.#attempt(request, own?.upgrade === true || !repeatable ? 'fresh' : 'kept');
+      return await this.#attempt(request, { hop, connection: own?.upgrade === true || !repeatable ? 'fresh' : 'kept' });
     } catch (error) {
       if (!(error instanceof StaleConnectionError && (own?.body?.repeatable ?? true))) {
         throw this.#describe(request, error);
       }
     }
     try {
-      return await this.#attempt(request, 'fresh');
+      return await this.#attempt(request, { hop: await this.#wayOut(request), connection: 'fresh' });
     } catch (error) {
       throw this.#describe(request, error);
     }
@@ -92,6 +99,8 @@ export class Upstream {
   async dial(host: string, port: number, options: { loopbackAllowed: boolean; signal: AbortSignal }): Promise<Socket> {
     const check = this.#checker(host, port, options.loopbackAllowed);
     if (isIP(host)) check(host);
+    const hop = await wayOut(this.#policy, new URL(`https://${hostPort(host, port)}`), check);
+    if (hop) return openTunnel(hop, { host, port, signal: options.signal, proxyTls: this.#proxyTls(hop) });
     const socket = netConnect({ host, port, lookup: checkedLookup(check), noDelay: true, allowHalfOpen: true });
     const abort = (): void => void socket.destroy(options.signal.reason as Error);
     const timer = setTimeout(() => socket.destroy(timedOut(host)), proxyLimits.connectTimeoutMs);
@@ -115,10 +124,19 @@ export class Upstream {
     this.#agents.clear();
   }
 
-  #attempt(request: UpstreamRequest, connection: keyof Agents<unknown>): Promise<IncomingMessage> {
+  #wayOut({ url, loopbackAllowed }: UpstreamRequest): Promise<ProxyHop | undefined> {
+    const { host, port } = placeOf(url);
+    return wayOut(this.#policy, url, this.#checker(host, port, loopbackAllowed));
+  }
+
+  #proxyTls(hop: ProxyHop): ConnectionOptions {
+    return this.#trust.connectionOptions(hop.host, hop.port, {});
+  }
+
+  #attempt(request: UpstreamRequest, way: Way): Promise<IncomingMessage> {
     const { url, signal, own } = request;
     signal.throwIfAborted();
-    const outgoing = this.#open(request, connection);
+    const outgoing = this.#open(request, way);
     return new Promise((resolve, reject) => {
       let silent = true;
       const heard = (): void => void (silent = false);
@@ -171,44 +189,50 @@ export class Upstream {
 
   #open(
     { method, url, header, trust, loopbackAllowed, own }: UpstreamRequest,
-    connection: keyof Agents<unknown>,
+    { hop, connection }: Way,
   ): ClientRequest {
-    const host = url.hostname.replace(/^\[|\]$/g, '');
     const secure = url.protocol === 'https:';
-    const port = Number(url.port) || (secure ? 443 : 80);
+    const { host, port } = placeOf(url);
     const check = this.#checker(host, port, loopbackAllowed);
     if (isIP(host)) check(host);
     const lines = own ? [...own.lines] : Object.entries({ host: url.host, ...header }).flat();
     if (connection === 'fresh' && own?.upgrade !== true) closeAfterwards(lines);
+    const target = own?.target ?? url.pathname + url.search;
+    // A proxy in front of a plain origin is told the whole URL.
+    const absolute = hop !== undefined && !secure;
+    if (absolute && hop.authorization !== undefined) lines.push('Proxy-Authorization', hop.authorization);
     const options: RequestOptions = {
       method,
-      host,
-      port,
-      path: own?.target ?? url.pathname + url.search,
+      host: absolute ? hop.host : host,
+      port: absolute ? hop.port : port,
+      path: absolute ? `http://${url.host}${target.startsWith('/') ? target : ''}` : target,
       headers: asWrittenByNode(lines),
-      lookup: checkedLookup(check),
+      ...(!hop && { lookup: checkedLookup(check) }),
       setDefaultHeaders: false,
       maxHeaderSize: proxyLimits.headerBytes,
       // Folded lines, bare line feeds and two lengths in an answer are read as RFC 9112 asks; only this origin's own clients see them.
       insecureHTTPParser: true,
     };
-    const outgoing = secure
-      ? httpsRequest({ ...options, agent: this.#secure(host, port, trust)[connection] })
-      : httpRequest({ ...options, agent: this.#plain[connection] });
+    const outgoing =
+      secure || (absolute && hop.secure)
+        ? httpsRequest({
+            ...options,
+            agent: this.#secure({ host, port, trust, hop: absolute ? undefined : hop })[connection],
+          })
+        : httpRequest({ ...options, agent: this.#plain[connection] });
     outgoing.maxHeadersCount = 0; // their bytes are bounded
     return asBytes(outgoing);
   }
 
-  #secure(host: string, port: number, trust: Trust): Agents<HttpsAgent> {
+  #secure({ host, port, trust, hop }: SecurePlace): Agents<HttpsAgent> {
     const { rejectUnauthorized, secureContext, ALPNProtocols } = this.#trust.connectionOptions(host, port, trust);
-    const key = `${rejectUnauthorized} ${this.#trust.keyOf(trust)}`;
+    const key = `${rejectUnauthorized} ${this.#trust.keyOf(trust)}${hopKey(hop)}`;
     const known = this.#agents.get(key);
     if (known) return known;
     const tls = { rejectUnauthorized, secureContext, ALPNProtocols };
-    const agents = {
-      kept: new HttpsAgent({ ...keptConnections, ...tls }),
-      fresh: new HttpsAgent({ ...freshConnections, ...tls }),
-    };
+    const agent = (kind: typeof keptConnections): HttpsAgent =>
+      hop ? new TunnelAgent({ ...kind, ...tls }, hop, this.#proxyTls(hop)) : new HttpsAgent({ ...kind, ...tls });
+    const agents = { kept: agent(keptConnections), fresh: agent(freshConnections) };
     this.#agents.set(key, agents);
     return agents;
   }
@@ -221,6 +245,26 @@ export class Upstream {
     if (signal.aborted) return signal.reason;
     return unreachable(url.host, error instanceof StaleConnectionError ? error.cause : error);
   }
+}
+
+/** By which proxy, if any, and over which kind of connection. */
+interface Way {
+  readonly hop: ProxyHop | undefined;
+  readonly connection: keyof Agents<unknown>;
+}
+
+interface SecurePlace {
+  readonly host: string;
+  readonly port: number;
+  readonly trust: Trust;
+  readonly hop: ProxyHop | undefined;
+}
+
+function placeOf(url: URL): { readonly host: string; readonly port: number } {
+  return {
+    host: url.hostname.replace(/^\[|\]$/g, ''),
+    port: Number(url.port) || (url.protocol === 'https:' ? 443 : 80),
+  };
 }
 
 /** Connections that other requests may use, too, and those that serve one request. */

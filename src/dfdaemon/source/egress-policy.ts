@@ -9,6 +9,7 @@
  */
 import { BlockList, isIP } from 'node:net';
 import { DragonflyError } from '../../core/errors.ts';
+import type { OutboundProxies, ProxyHop } from '../../core/outbound-proxy.ts';
 
 export interface EgressRules {
   /** CIDRs or addresses; when not empty, nothing else is reachable and the built-in denials do not apply. */
@@ -20,6 +21,8 @@ export interface EgressRules {
   readonly controlPlane?: { includes(address: string, port: number): boolean } | undefined;
   /** Addresses of this machine by which other machines are not served: bridges, management networks. */
   readonly isInner?: ((address: string) => boolean) | undefined;
+  /** The company's proxies, by which requests leave. */
+  readonly outbound?: OutboundProxies | undefined;
 }
 
 export interface Destination {
@@ -51,6 +54,7 @@ export class EgressPolicy {
   readonly #denyEndpoints: ReadonlySet<string>;
   readonly #controlPlane: EgressRules['controlPlane'];
   readonly #isInner: EgressRules['isInner'];
+  readonly #outbound: EgressRules['outbound'];
 
   constructor(rules: EgressRules = {}) {
     this.#allow = rules.allow?.length ? blockList(rules.allow) : undefined;
@@ -58,6 +62,7 @@ export class EgressPolicy {
     this.#denyEndpoints = new Set(rules.denyEndpoints);
     this.#controlPlane = rules.controlPlane;
     this.#isInner = rules.isInner;
+    this.#outbound = rules.outbound;
   }
 
   /** Why the destination is out of bounds; undefined when it may be reached. */
@@ -84,6 +89,14 @@ export class EgressPolicy {
         hint: 'Allow the address in the egress policy of the daemon if it really is an origin.',
       },
     );
+  }
+
+  /** The proxy a request leaves by; undefined for none, and for one that is this very node: that would go in circles. */
+  proxyFor(url: URL): ProxyHop | undefined {
+    const hop = this.#outbound?.for(url);
+    if (!hop) return undefined;
+    const address = hop.host === 'localhost' ? '127.0.0.1' : hop.host;
+    return isIP(address) && this.#controlPlane?.includes(address, hop.port) === true ? undefined : hop;
   }
 
   isLoopback(address: string): boolean {

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { lookup, type LookupAddress } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
+import { hopKey, type ProxyHop } from '../../core/outbound-proxy.ts';
 import { BlockPool } from './block-writer.ts';
 import { ConnectionPool } from './connection-pool.ts';
 import type { EgressPolicy } from './egress-policy.ts';
@@ -14,6 +15,7 @@ import { protocolError, type ResponseHead } from './http-head.ts';
 import { maxErrorBodyBytes, maxTextBytes } from './limits.ts';
 import type { ByteSink } from './source.ts';
 import type { Trust, TrustStore } from './trust-store.ts';
+import { wayOut } from './way-out.ts';
 
 export interface HttpRequest {
   readonly method: 'GET' | 'HEAD';
@@ -72,9 +74,10 @@ export class HttpClient {
 
   async #send(request: HttpRequest): Promise<HttpResponse> {
     const { url, method, signal } = request;
-    const text = requestText(request);
+    const hop = await wayOut(this.#policy, url, this.#judge(request));
+    const text = requestText(request, hop);
     for (;;) {
-      const { connection, reused } = await this.#connection(request);
+      const { connection, reused } = await this.#connection(request, hop);
       try {
         const head = await connection.request(text, method, signal);
         return this.#response(connection, head, request);
@@ -83,19 +86,27 @@ export class HttpClient {
         // The origin closed a kept-alive connection while we wrote to it: a fresh one answers.
         const stale = reused && connection.unanswered && !signal.aborted;
         if (!stale) throw error;
-        this.#pool.dropIdle(this.#key(url, request.trust));
+        this.#pool.dropIdle(this.#key(url, request.trust, hop));
       }
     }
   }
 
-  #connection(request: HttpRequest): Promise<{ connection: HttpConnection; reused: boolean }> {
-    const { url, trust, signal, loopbackAllowed, innerAllowed } = request;
-    const host = url.hostname.replace(/^\[|\]$/g, '');
-    const port = Number(url.port) || (url.protocol === 'https:' ? 443 : 80);
-    const allow = (address: string): void => this.#policy.check(host, { address, port, loopbackAllowed, innerAllowed });
+  /** Throws PERMISSION_DENIED for an address that this request may not go to. */
+  #judge({ url, loopbackAllowed, innerAllowed }: HttpRequest): (address: string) => void {
+    const { host, port } = placeOf(url);
+    return (address) => this.#policy.check(host, { address, port, loopbackAllowed, innerAllowed });
+  }
+
+  #connection(
+    request: HttpRequest,
+    hop: ProxyHop | undefined,
+  ): Promise<{ connection: HttpConnection; reused: boolean }> {
+    const { url, trust, signal } = request;
+    const { host, port } = placeOf(url);
+    const allow = this.#judge(request);
     if (isIP(host)) allow(host);
-    return this.#pool.acquire(this.#key(url, trust), signal, {
-      check: (connection) => allow(connection.remoteAddress),
+    return this.#pool.acquire(this.#key(url, trust, hop), signal, {
+      check: (connection) => (hop ? undefined : allow(connection.remoteAddress)),
       connect: () =>
         HttpConnection.connect({
           host,
@@ -103,12 +114,13 @@ export class HttpClient {
           signal,
           tls: url.protocol === 'https:' ? this.#trust.connectionOptions(host, port, trust) : undefined,
           lookup: checkedLookup(allow),
+          by: hop && { hop, tls: this.#trust.connectionOptions(hop.host, hop.port, {}) },
         }),
     });
   }
 
-  #key(url: URL, trust: Trust): string {
-    return `${url.protocol}//${url.host} ${url.protocol === 'https:' ? this.#trust.keyOf(trust) : ''}`;
+  #key(url: URL, trust: Trust, hop: ProxyHop | undefined): string {
+    return `${url.protocol}//${url.host} ${url.protocol === 'https:' ? this.#trust.keyOf(trust) : ''}${hopKey(hop)}`;
   }
 
   #response(connection: HttpConnection, head: ResponseHead, { url, signal }: HttpRequest): HttpResponse {
@@ -127,7 +139,7 @@ export class HttpClient {
     };
     return {
       ...head,
-      fromLoopback: this.#policy.isLoopback(connection.remoteAddress),
+      fromLoopback: connection.remoteAddress !== '' && this.#policy.isLoopback(connection.remoteAddress),
       readTo: read,
       text: async () => {
         const parts: Buffer[] = [];
@@ -151,9 +163,19 @@ export class HttpClient {
   }
 }
 
-function requestText({ method, url, header }: HttpRequest): string {
-  const lines = Object.entries({ host: url.host, ...header }).map(([name, value]) => `${name}: ${value}\r\n`);
-  return `${method} ${url.pathname}${url.search} HTTP/1.1\r\n${lines.join('')}\r\n`;
+function placeOf(url: URL): { readonly host: string; readonly port: number } {
+  return {
+    host: url.hostname.replace(/^\[|\]$/g, ''),
+    port: Number(url.port) || (url.protocol === 'https:' ? 443 : 80),
+  };
+}
+
+function requestText({ method, url, header }: HttpRequest, hop: ProxyHop | undefined): string {
+  const absolute = hop && url.protocol === 'http:';
+  const login = absolute && hop.authorization !== undefined ? { 'proxy-authorization': hop.authorization } : {};
+  const lines = Object.entries({ host: url.host, ...header, ...login }).map(([name, value]) => `${name}: ${value}\r\n`);
+  const target = `${absolute ? url.origin : ''}${url.pathname}${url.search}`;
+  return `${method} ${target} HTTP/1.1\r\n${lines.join('')}\r\n`;
 }
 
 /** Resolves a name and keeps only addresses the policy allows, so that what was judged is what is connected to. */

@@ -13,10 +13,12 @@
  */
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions } from 'node:tls';
+import type { ProxyHop } from '../../core/outbound-proxy.ts';
 import { BlockWriter, type BlockPool } from './block-writer.ts';
 import { ChunkedFraming, LengthFraming, UntilCloseFraming, type BodyFraming } from './http-framing.ts';
 import { parseResponseHead, protocolError, type ResponseHead } from './http-head.ts';
 import { bodyIdleTimeoutMs, connectTimeoutMs, headTimeoutMs, maxHeadBytes } from './limits.ts';
+import { openTunnel } from './proxy-tunnel.ts';
 import type { ByteSink } from './source.ts';
 
 const windowBytes = 64 * 1024;
@@ -29,6 +31,8 @@ export interface ConnectOptions {
   readonly port: number;
   readonly tls: ConnectionOptions | undefined;
   readonly lookup: NonNullable<ConnectionOptions['lookup']>;
+  /** The proxy this connection leaves by, and how to speak TLS with it. */
+  readonly by?: { readonly hop: ProxyHop; readonly tls: ConnectionOptions } | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -47,6 +51,11 @@ interface Body {
   readonly done: PromiseWithResolvers<void>;
 }
 
+interface Opening {
+  readonly socket: Socket;
+  readonly ready: 'connect' | 'secureConnect';
+}
+
 export class HttpConnection {
   #socket!: Socket;
   readonly #spill = Buffer.allocUnsafeSlow(spillBytes);
@@ -60,6 +69,7 @@ export class HttpConnection {
   #ended = false;
   #failure: Error | undefined;
   #sinkFailed = false;
+  #byProxy = false;
   #headTimer: NodeJS.Timeout | undefined;
   /** Called once, when the connection cannot be used any more. */
   onClose: () => void = () => {};
@@ -69,19 +79,17 @@ export class HttpConnection {
   static async connect(options: ConnectOptions): Promise<HttpConnection> {
     const connection = new HttpConnection();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const { host, port, lookup, signal } = options;
+    const { signal } = options;
     signal.throwIfAborted();
-    const onread = { buffer: () => connection.#nextBuffer(), callback: (bytes: number) => connection.#received(bytes) };
-    const socket = options.tls
-      ? connectTls({ ...options.tls, host, port, lookup, onread } as ConnectionOptions)
-      : connectTcp({ host, port, lookup, onread });
+    const { socket, ready } = await connection.#open(options);
     connection.#socket = socket;
+    connection.#byProxy = options.by !== undefined;
     const timer = setTimeout(() => {
       reject(Object.assign(new Error('no connection in time'), { code: 'ETIMEDOUT' }));
     }, connectTimeoutMs);
     const onAbort = (): void => reject(signal.reason as Error);
     signal.addEventListener('abort', onAbort, { once: true });
-    socket.once(options.tls ? 'secureConnect' : 'connect', resolve);
+    socket.once(ready, resolve);
     socket.on('error', (error) => {
       reject(error);
       connection.#lost(error);
@@ -102,8 +110,40 @@ export class HttpConnection {
     return connection;
   }
 
+  /** Empty behind a proxy, which alone knows. */
   get remoteAddress(): string {
-    return this.#socket.remoteAddress ?? '';
+    return this.#byProxy ? '' : (this.#socket.remoteAddress ?? '');
+  }
+
+  async #open({ host, port, lookup, tls, by, signal }: ConnectOptions): Promise<Opening> {
+    const onread = { buffer: () => this.#nextBuffer(), callback: (bytes: number) => this.#received(bytes) };
+    if (by && tls) {
+      const tunnel = await openTunnel(by.hop, { host, port, signal, proxyTls: by.tls });
+      const socket = connectTls({ ...tls, host, socket: tunnel }); // the name it must show; nothing is connected
+      this.#readInto(socket);
+      return { socket, ready: 'secureConnect' };
+    }
+    // To a proxy in the clear requests name the whole URL, and it needs no further word.
+    const place = by ? { host: by.hop.host, port: by.hop.port } : { host, port, lookup };
+    const security = by ? (by.hop.secure ? by.tls : undefined) : tls;
+    if (security) return { socket: connectTls(Object.assign({ onread }, security, place)), ready: 'secureConnect' };
+    return { socket: connectTcp({ ...place, onread }), ready: 'connect' };
+  }
+
+  /** TLS inside another connection takes no buffers of ours: what it delivers is copied into them. */
+  #readInto(socket: Socket): void {
+    socket.on('data', (bytes: Buffer) => {
+      for (let done = 0; done < bytes.length;) {
+        const room = this.#nextBuffer();
+        const part = bytes.subarray(done, done + room.length);
+        part.copy(room);
+        done += part.length;
+        if (this.#received(part.length)) continue;
+        socket.pause();
+        if (done < bytes.length) socket.unshift(bytes.subarray(done));
+        return;
+      }
+    });
   }
 
   get closed(): boolean {

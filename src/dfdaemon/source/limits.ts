@@ -47,3 +47,9 @@ export const maxListedEntries = 1_000_000;
 /** Tokens of registries, one per repository and caller; the shortest life a registry may give one is a minute. */
 export const maxRegistryTokens = 1000;
 export const registryTokenMs = 50_000;
+
+/** Where a proxy leads out, the name server here may know no names of the world: it is asked no longer than this. */
+export const nameTimeoutMs = 1_000;
+/** And not about the same name again for so long; short, since an address that changes must be judged anew. */
+export const knownAddressesMs = 30_000;
+export const maxKnownNames = 1_000;

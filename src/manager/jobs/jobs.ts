@@ -1,6 +1,7 @@
 /** Everything about jobs, opened together. */
 import { readFile } from 'node:fs/promises';
 import type { Owned } from '../../core/lifecycle.ts';
+import { OutboundProxies } from '../../core/outbound-proxy.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { Channels } from '../../rpc/channels.ts';
 import type { Sealer } from '../access/sealer.ts';
@@ -47,7 +48,7 @@ export interface Jobs {
 
 export async function openJobs(parts: JobsParts, owned: Owned): Promise<Jobs> {
   const { config, database, changes, topology, channels, metrics, owner, logger } = parts;
-  const { tls, registryTimeout, allowCIDRs, denyCIDRs, insecureHosts } = config.job.preheat;
+  const { tls, registryTimeout, outboundProxy, allowCIDRs, denyCIDRs, insecureHosts } = config.job.preheat;
   if (tls.insecureSkipVerify)
     logger.warn('job.preheat.tls.insecureSkipVerify is on: certificates of registries are not verified');
   const store = new JobStore(database, changes, parts.sealer);
@@ -58,6 +59,7 @@ export async function openJobs(parts: JobsParts, owned: Owned): Promise<Jobs> {
     new RegistryClient({
       egress: new Egress({ allow: allowCIDRs, deny: denyCIDRs, ownPorts: parts.ownPorts }),
       timeoutMs: registryTimeout,
+      outbound: new OutboundProxies(outboundProxy),
       ca: await caBundle(tls.caCert),
       insecure: (host) =>
         tls.insecureSkipVerify || insecureHosts.includes(host) || insecureHosts.includes(host.replace(/:\d+$/, '')),

@@ -6,6 +6,7 @@
  * (metadata services of clouds), multicast and reserved addresses only when configured.
  */
 import { lookup } from 'node:dns';
+import { lookup as lookupAll } from 'node:dns/promises';
 import { isIP, type LookupFunction } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import ipaddr from 'ipaddr.js';
@@ -69,6 +70,12 @@ export class Egress {
   checkUrl(url: URL): void {
     const host = url.hostname.replace(/^\[|\]$/g, '');
     if (isIP(host) !== 0) this.check(host, host, portOf(url));
+  }
+
+  /** For a target that a proxy will connect to: judged by its addresses where this machine knows them. Throws PERMISSION_DENIED. */
+  async checkKnown(url: URL): Promise<void> {
+    const addresses = await lookupAll(url.hostname, { all: true }).catch(() => []);
+    for (const { address } of addresses) this.check(url.hostname, address, portOf(url));
   }
 
   #denial(text: string, port: number): string | undefined {

@@ -1,6 +1,7 @@
 /** Requests to registries: token authentication, redirects and TLS as the registry protocol has them. */
-import { Agent, request, type Dispatcher } from 'undici';
+import { Agent, ProxyAgent, request, type Dispatcher } from 'undici';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
+import { proxyUrl, type OutboundProxies, type ProxyHop } from '../../core/outbound-proxy.ts';
 import type { Closable } from '../../core/lifecycle.ts';
 import { maxConnections, maxRedirects, maxRegistries } from './limits.ts';
 import { portOf, type Egress } from './egress.ts';
@@ -13,11 +14,13 @@ export interface RegistryOptions {
   /** PEM of further authorities. */
   readonly ca?: string | undefined;
   readonly insecure: (host: string) => boolean;
+  /** The company's proxies, by which requests leave. */
+  readonly outbound?: OutboundProxies | undefined;
 }
 
 export class RegistryClient implements RegistryReader, Closable {
   readonly #options: RegistryOptions;
-  readonly #agents = new Map<string, Agent>();
+  readonly #agents = new Map<string, Agent | ProxyAgent>();
 
   constructor(options: RegistryOptions) {
     this.#options = options;
@@ -69,11 +72,13 @@ export class RegistryClient implements RegistryReader, Closable {
     header: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ): Promise<Dispatcher.ResponseData> {
-    this.#options.egress.checkUrl(url);
-    const { timeoutMs } = this.#options;
+    const { timeoutMs, egress, outbound } = this.#options;
+    egress.checkUrl(url);
+    const hop = outbound?.for(url);
+    if (hop) await egress.checkKnown(url);
     try {
       return await request(url, {
-        dispatcher: this.#agent(url),
+        dispatcher: this.#agent(url, hop),
         headers: { 'user-agent': 'dragonfly', ...header },
         headersTimeout: timeoutMs,
         bodyTimeout: timeoutMs,
@@ -90,19 +95,24 @@ export class RegistryClient implements RegistryReader, Closable {
   }
 
   /** One agent per origin: the egress check needs to know the port. */
-  #agent(url: URL): Agent {
+  #agent(url: URL, hop: ProxyHop | undefined): Agent | ProxyAgent {
     const { egress, ca, insecure, timeoutMs } = this.#options;
     const known = this.#agents.get(url.origin);
     if (known) return known;
-    const agent = new Agent({
-      connections: maxConnections,
-      connect: {
-        lookup: egress.lookupFor(portOf(url)),
-        timeout: timeoutMs,
-        ...(ca === undefined ? {} : { ca }),
-        rejectUnauthorized: !insecure(url.host),
-      },
-    });
+    const tls = { ...(ca === undefined ? {} : { ca }), rejectUnauthorized: !insecure(url.host) };
+    const agent = hop
+      ? new ProxyAgent({
+          uri: proxyUrl(hop),
+          ...(hop.authorization !== undefined && { token: hop.authorization }),
+          proxyTunnel: false,
+          connections: maxConnections,
+          requestTls: { ...tls, timeout: timeoutMs },
+          proxyTls: { timeout: timeoutMs },
+        })
+      : new Agent({
+          connections: maxConnections,
+          connect: { ...tls, lookup: egress.lookupFor(portOf(url)), timeout: timeoutMs },
+        });
     if (this.#agents.size >= maxRegistries) {
       const [oldest] = this.#agents.keys();
       void this.#agents.get(oldest ?? '')?.close();
