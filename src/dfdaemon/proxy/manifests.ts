@@ -66,6 +66,14 @@ export class Manifests {
     }
   }
 
+  /** Somebody changes the repository by way of us: nothing that is known of its manifests holds any more. */
+  forget(url: URL, path: RegistryPath): void {
+    const manifest = url.href.lastIndexOf('/manifests/');
+    const prefix = url.href.slice(0, manifest + '/manifests/'.length);
+    if (path.kind !== 'manifest' || manifest < 0) return;
+    for (const key of this.#known.keys()) if (key.startsWith(prefix)) this.#known.delete(key);
+  }
+
   /** One question for all who ask the same at the same time with the same rights. */
   async #shared(exchange: Exchange, path: RegistryPath): Promise<Answer> {
     const { request, header, url } = exchange;
@@ -93,7 +101,9 @@ export class Manifests {
     const scope = registryScope(url, path);
     const key = `${url.href}\n${header['accept'] ?? ''}`;
     const known = this.#known.get(key);
-    const condition = known?.etag !== undefined && header['if-none-match'] === undefined;
+    // HEAD has no body to save, and registries answer 304 for a manifest by digest without a look whether it is still there.
+    const conditional = request.method === 'GET' && header['if-none-match'] === undefined;
+    const condition = conditional && known?.etag !== undefined;
     let message: IncomingMessage;
     try {
       message = await this.#upstream.send({
@@ -113,7 +123,7 @@ export class Manifests {
     if (statusCode === 304 && condition) {
       message.resume();
       this.#access.grant(scope, caller, provenDigests(known.body));
-      return request.method === 'HEAD' ? { ...known, body: undefined } : known;
+      return known;
     }
     const answer = await received(message, request.method === 'HEAD');
     if (statusCode === 401 || statusCode === 403)

@@ -62,7 +62,10 @@ export class RequestBody {
       outgoing.on('drain', onDrain);
       source.resume();
     }
+    let stopped = false;
     return () => {
+      if (stopped) return; // by now it may be on its way over another connection
+      stopped = true;
       source.removeListener('data', onData).removeListener('end', onEnd).removeListener('close', onBroken);
       outgoing.removeListener('drain', onDrain);
       source.pause();

@@ -165,6 +165,7 @@ export class RequestHandler {
     const path = exact ? registryPath(url.pathname) : undefined;
     const reads = request.method === 'GET' || request.method === 'HEAD';
     if (reads && path?.kind === 'manifest') return manifests.answer(exchange, path);
+    if (path?.kind === 'manifest') manifests.forget(url, path);
     const { mirror, rules } = this.#options;
     const verdict = kind !== 'mirror' || mirror.useRules ? rules.match(url) : undefined;
     const target = verdict ? retargeted(exchange, verdict.url) : exchange;

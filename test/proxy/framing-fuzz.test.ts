@@ -1,0 +1,152 @@
+/**
+ * The same random exchanges directly and by way of a node: what the origin sees of the request and what the client sees of the
+ * answer differ in nothing but what docs/proxy.md names. DRAGONFLY_FUZZ_SECONDS makes it longer; a failure prints its seed.
+ */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { firstFuzzSeed, FuzzRandom, fuzzSeconds } from '../support/fuzz.ts';
+import { type Message, valueOf } from './http-message.ts';
+import { makeScript, type Field, type Script } from './http-script.ts';
+import { startDaemon, type ProxiedDaemon } from './proxy-fixture.ts';
+import { playAll, ScriptedOrigin, type Outcome, type Way } from './scripted-exchange.ts';
+
+/** Seeds that found something once. */
+const corpus: readonly number[] = [1, 2, 3, 4, 5, 6, 7, 8];
+/** Conversations at the same time: their requests share the node's connections to the origin. */
+const abreast = 8;
+
+describe(`what passes by way of a node is what passes directly, from seed ${firstFuzzSeed}`, () => {
+  let daemon: ProxiedDaemon;
+  let origin: ScriptedOrigin;
+  let nextId = 0;
+  before(async () => {
+    origin = await ScriptedOrigin.start();
+    daemon = await startDaemon();
+  });
+  after(async () => {
+    await daemon[Symbol.asyncDispose]();
+    await origin[Symbol.asyncDispose]();
+  });
+
+  const host = (): Field => ['hOST', `127.0.0.1:${origin.port}`];
+  const ways = (): Readonly<Record<'direct' | 'forward' | 'mirror', Way>> => ({
+    direct: { port: origin.port, target: ({ target }) => target, fields: [host()], alone: true },
+    forward: {
+      alone: false,
+      port: daemon.port,
+      target: ({ target }) => `http://127.0.0.1:${origin.port}${target}`,
+      fields: [host()],
+    },
+    mirror: {
+      alone: false,
+      port: daemon.port,
+      target: ({ target }) => target,
+      fields: [
+        ['hOST', 'mirror.test'],
+        ['X-Dragonfly-Registry', `http://127.0.0.1:${origin.port}`],
+      ],
+    },
+  });
+
+  /** @returns how many exchanges it were. */
+  async function conversation(seed: number): Promise<number> {
+    const random = new FuzzRandom(seed);
+    const scripts = Array.from({ length: 1 + random.below(3) }, () => makeScript(random, `q${(nextId += 1)}z`));
+    for (const script of scripts) origin.expect(script);
+    const results: { way: string; outcomes: Outcome[]; requests: Message[][] }[] = [];
+    for (const [way, how] of Object.entries(ways())) {
+      const outcomes = await playAll(scripts, how).catch((error: Error) => {
+        throw new Error(`seed ${seed}, ${way}: ${error.message}\n${described(scripts)}`);
+      });
+      results.push({ way, outcomes, requests: scripts.map(({ id }) => origin.take(id)) });
+    }
+    const [direct, ...others] = results;
+    for (const { way, outcomes, requests } of others) {
+      for (const [index, script] of scripts.entries()) {
+        const about = `seed ${seed}, exchange ${index}, ${way}: ${described(script)}`;
+        sameAnswer(script, direct?.outcomes[index], outcomes[index], about);
+        sameRequest(script, direct?.requests[index]?.[0], requests[index]?.at(-1), about);
+      }
+    }
+    assert.deepEqual(origin.strange, [], `seed ${seed}: requests that nobody sent`);
+    return scripts.length;
+  }
+
+  test('the corpus', async () => {
+    for (const seed of corpus) await conversation(seed);
+  });
+
+  test(`chance, ${fuzzSeconds} s`, { timeout: (fuzzSeconds + 120) * 1000 }, async (t) => {
+    const end = Date.now() + fuzzSeconds * 1000;
+    let seed = firstFuzzSeed;
+    let exchanges = 0;
+    const worker = async (): Promise<void> => {
+      while (Date.now() < end) {
+        const played = await conversation((seed += 1));
+        exchanges += played;
+      }
+    };
+    await Promise.all(Array.from({ length: abreast }, worker));
+    t.diagnostic(`${seed - firstFuzzSeed} conversations, ${exchanges} exchanges, each in three ways`);
+  });
+});
+
+/** Short enough to be read. */
+function described(scripts: unknown): string {
+  return JSON.stringify(scripts, (_key, value: unknown) =>
+    typeof value === 'string' && value.length > 80 ? `${value.slice(0, 20)}… ${value.length} in all` : value,
+  );
+}
+
+const hopByHop = new Set(['connection', 'keep-alive', 'proxy-connection', 'te', 'transfer-encoding', 'upgrade']);
+
+function sameRequest(script: Script, direct: Message | undefined, through: Message | undefined, about: string): void {
+  if (script.expect === 'refuse') return; // its body was never sent, so neither is a whole request
+  if (!through && script.answer.early) return; // answered, and broken off, before it was whole
+  assert.ok(direct && through, `the request did not arrive. ${about}`);
+  assert.equal(through.start, direct.start.replace(/1\.0$/, '1.1'), about);
+  assert.equal(through.framing, direct.framing, about);
+  assert.ok(through.body === direct.body, `the request's body differs. ${about}`);
+  assert.deepEqual(through.trailers, direct.trailers, about);
+  const [sent, arrived] = [passedOn(direct.fields), passedOn(through.fields)];
+  assert.deepEqual(arrived.filter(isNotVia), sent.filter(isNotVia), about);
+  assert.match(valueOf(arrived, 'via') ?? '', /1\.[01] dragonfly-/);
+}
+
+function isNotVia([name]: Field): boolean {
+  return name.toLowerCase() !== 'via';
+}
+
+function passedOn(fields: readonly Field[]): Field[] {
+  return fields.filter(([name]) => !hopByHop.has(name.toLowerCase()));
+}
+
+function sameAnswer(script: Script, direct: Outcome | undefined, through: Outcome | undefined, about: string): void {
+  assert.ok(direct && through);
+  const [one, other] = [direct.answer, through.answer];
+  if (!one) {
+    // It broke off before it began: that is told in words.
+    assert.match(other?.start ?? '', /^HTTP\/1\.1 502 /, about);
+    return;
+  }
+  assert.ok(other, `no answer. ${about}`);
+  assert.equal(other.start.replace(/^HTTP\/1\.\d/, ''), one.start.replace(/^HTTP\/1\.\d/, ''), about);
+  assert.equal(other.whole, one.whole, about);
+  const chunked = one.framing === 'chunked';
+  const isLength = ([name]: Field): boolean => name.toLowerCase() === 'content-length';
+  const fields = passedOn(one.fields).filter((field) => !(chunked && isLength(field)));
+  assert.deepEqual(passedOn(other.fields), fields, about);
+  if (one.whole) assert.ok(other.body === one.body, `the answer's body differs. ${about}`);
+  else assert.ok(one.body.startsWith(other.body) || other.body.startsWith(one.body), about);
+  assert.deepEqual(other.trailers, script.version === '1.0' ? [] : one.trailers, about);
+  assert.deepEqual(
+    through.interim.map(({ start }) => start.split(' ')[1]),
+    direct.interim.map(({ start }) => start.split(' ')[1]),
+    about,
+  );
+  assert.deepEqual(
+    through.interim.flatMap((message) => message.fields),
+    direct.interim.flatMap((message) => message.fields),
+    about,
+  );
+}
