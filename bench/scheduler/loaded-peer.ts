@@ -86,6 +86,8 @@ export class LoadedPeer {
         sourceBytes: parent === undefined ? bytes : 0,
         sourcePieces: parent === undefined ? set.count : 0,
         originLeaseId: '',
+        aliveEveryMs: 0,
+        originSilent: false,
       },
     });
   }

@@ -85,6 +85,7 @@ export class BenchSwarm {
   readonly #channels = new Channels();
   readonly #owned = new AsyncDisposableStack();
   #scheduler = '';
+  #schedulerPid = 0;
 
   private constructor(options: SwarmOptions) {
     this.#options = options;
@@ -101,7 +102,12 @@ export class BenchSwarm {
       manager: { addr: '' },
     });
     swarm.#scheduler = scheduler.address('grpc');
+    swarm.#schedulerPid = scheduler.pid;
     return swarm;
+  }
+
+  get schedulerPid(): number {
+    return this.#schedulerPid;
   }
 
   /** Starts it, or starts it again on what it left. `more` configures this one alone, as `config` does all. */

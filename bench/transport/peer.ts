@@ -44,8 +44,8 @@ function usage(): Usage {
 }
 
 async function tlsOptions(): Promise<TransportTls> {
-  const cert = await readFile(join(directory, '..', 'cert.pem'));
-  const key = await readFile(join(directory, '..', 'key.pem'));
+  const cert = await readFile(join(directory, '..', '..', 'cert.pem'));
+  const key = await readFile(join(directory, '..', '..', 'key.pem'));
   return { policy: 'force', cert, key, ca: cert, servername: 'localhost' };
 }
 

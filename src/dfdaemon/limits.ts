@@ -20,8 +20,8 @@ export const daemonLimits = {
   isHeldMs: 500,
   /** Longest pause an origin's Retry-After may ask for before the lease counts as failed. */
   retryAfterMaxMs: 30_000,
-  /** While a piece takes long to come from the origin, the scheduler hears this often that bytes flow. */
-  leaseProgressMs: 2000,
+  /** While this node holds an origin lease, the scheduler hears this often that it is there, and whether bytes flow. */
+  leaseAliveMs: 125,
   /** Without any parent that could still give something, and no scheduler that is known to be there, this node goes to the origin itself. */
   starvedMs: 500,
   /** A scheduler that is there is asked so often for something to do before this node goes to the origin without a lease. */

@@ -269,7 +269,8 @@ class PeerStream {
     const { peerId } = this.#session;
     const all = PieceSet.fromBytes(batch.pieces);
     if (all.count === 0 && batch.originLeaseId !== '') {
-      return this.#brain.run((swarm, nowMs) => swarm.originProgress(peerId, nowMs));
+      const { aliveEveryMs, originSilent } = batch;
+      return this.#brain.run((swarm, nowMs) => swarm.originProgress(peerId, { aliveEveryMs, originSilent }, nowMs));
     }
     const numbers = [...all];
     const { parents, sourceBytes, sourcePieces } = batch;

@@ -91,3 +91,11 @@ export interface HeldTask {
 
 /** What a child says of a parent: no piece came, wrong bytes came, or the parent does not hold the piece. */
 export type ParentFailure = 'temporary' | 'corrupt' | 'not-held';
+
+/** What the holder of an origin lease says between two pieces. */
+export interface OriginSign {
+  /** It will say something again within this time; 0 when it promises nothing. */
+  readonly aliveEveryMs: number;
+  /** Nothing has come from the origin since the last time. */
+  readonly originSilent: boolean;
+}

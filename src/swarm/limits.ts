@@ -33,6 +33,10 @@ export interface SwarmLimits {
 
   /** A lease whose holder reports no progress for so long goes to somebody else. */
   readonly leaseStallMs: number;
+  /** A holder that promised signs of life and gave none for so long is taken for hung, or later where they came irregularly. */
+  readonly leaseSilentMs: number;
+  /** A look at such a holder that is later than this is made again. */
+  readonly lateLookMs: number;
   /** Pause after an attempt at the origin failed; doubled with every further failure in a row. */
   readonly originRetryMs: number;
   /** Failed attempts at the origin before the waiting peers are told the origin's answer. */
@@ -91,6 +95,8 @@ export const defaultSwarmLimits: SwarmLimits = {
   crossZonePeers: 0,
   crossAfterMs: 1000,
   leaseStallMs: 10_000,
+  leaseSilentMs: 600,
+  lateLookMs: 50,
   originRetryMs: 1000,
   originAttempts: 5,
   seedsPerTask: 1,

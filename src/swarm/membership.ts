@@ -59,6 +59,21 @@ export class Membership {
     for (const child of children) this.lookAgain(child, nowMs);
   }
 
+  /** It should have been heard of: until it is, nobody counts on what it holds. */
+  fellSilent(peer: Peer): void {
+    const { roster, matchmaker } = this.#parts;
+    peer.silent = true;
+    roster.stopSharing(peer);
+    matchmaker.refresh(peer);
+  }
+
+  heardAgain(peer: Peer, nowMs: number): void {
+    const { roster, matchmaker } = this.#parts;
+    peer.silent = false;
+    roster.shareAgain(peer, nowMs);
+    matchmaker.refresh(peer);
+  }
+
   /** With all its peers; the tasks that lost somebody. */
   removeHost(host: Host, nowMs: number): Set<Task> {
     const { roster } = this.#parts;

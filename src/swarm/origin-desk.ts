@@ -7,10 +7,12 @@
  * that one does not come, and a waiting peer itself if no seed does.
  */
 import type { LeaseRange } from './decisions.ts';
+import type { OriginSign } from './events.ts';
 import { firstDownload } from './first-download.ts';
 import type { SwarmLimits } from './limits.ts';
 import type { Outbox } from './outbox.ts';
 import { PieceSet } from './piece-set.ts';
+import { Pulse } from './pulse.ts';
 import type { Host, Lease, Peer, Task } from './records.ts';
 import { isDownloading, peerCan, nextPeerState } from './states.ts';
 
@@ -21,6 +23,8 @@ export interface OriginSurroundings {
   readonly seedsFor: (task: Task) => readonly Host[];
   /** Called when the lease of a peer began or ended. */
   readonly rootChanged: (peer: Peer, nowMs: number) => void;
+  /** What this peer holds is nobody's hope until it is heard of again. */
+  readonly fellSilent: (peer: Peer) => void;
   readonly wakeAt: (task: Task, atMs: number) => void;
 }
 
@@ -57,7 +61,21 @@ export class OriginDesk {
 
   progress(peer: Peer, nowMs: number): void {
     peer.task.originFailures = 0;
-    if (peer.lease) peer.lease.expiresAtMs = nowMs + this.#around.limits.leaseStallMs;
+    const { lease } = peer;
+    if (!lease) return;
+    lease.expiresAtMs = nowMs + this.#around.limits.leaseStallMs;
+    lease.pulse?.heard(nowMs);
+  }
+
+  /** A sign of life of the holder, which may promise the next within `aliveEveryMs`. */
+  alive(peer: Peer, { aliveEveryMs, originSilent }: OriginSign, nowMs: number): void {
+    if (!originSilent) this.progress(peer, nowMs);
+    const { lease } = peer;
+    if (!lease || aliveEveryMs === 0) return;
+    const { leaseSilentMs: silentMs, leaseStallMs: mostMs, lateLookMs: lateMs } = this.#around.limits;
+    if (lease.pulse) return lease.pulse.heard(nowMs);
+    lease.pulse = new Pulse({ silentMs, mostMs, lateMs }, aliveEveryMs, nowMs);
+    this.#around.wakeAt(lease.holder.task, lease.pulse.silentAtMs);
   }
 
   /** Takes the lease away; the caller settles the task afterwards. */
@@ -73,16 +91,20 @@ export class OriginDesk {
     this.end(lease, nowMs);
   }
 
-  /** Leases without progress since their deadline; true when one was taken away. */
+  /** Leases without progress since their deadline, or whose holder is silent; true when one was taken away. */
   expire(task: Task, nowMs: number): boolean {
     let changed = false;
     for (const lease of Array.from(task.leases.values())) {
-      if (lease.expiresAtMs > nowMs) this.#around.wakeAt(task, lease.expiresAtMs);
-      else {
-        this.keepAway(lease.holder, nowMs + this.#around.limits.blockParentMs);
-        this.revoke(lease, 'no progress from the origin in time', nowMs);
-        changed = true;
+      const { holder, pulse } = lease;
+      const silent = pulse?.isSilent(nowMs) === true;
+      if (lease.expiresAtMs > nowMs && !silent) {
+        this.#around.wakeAt(task, Math.min(lease.expiresAtMs, pulse?.silentAtMs ?? Number.POSITIVE_INFINITY));
+        continue;
       }
+      this.keepAway(holder, nowMs + this.#around.limits.blockParentMs);
+      this.revoke(lease, silent ? 'no sign of life in time' : 'no progress from the origin in time', nowMs);
+      if (silent) this.#around.fellSilent(holder);
+      changed = true;
     }
     if (task.trigger && task.trigger.deadlineMs <= nowMs) {
       this.seedFailed(task, task.trigger.hostId, nowMs);
@@ -209,6 +231,7 @@ export class OriginDesk {
       range,
       rescue,
       expiresAtMs: nowMs + this.#around.limits.leaseStallMs,
+      pulse: undefined,
     };
     this.#nextLeaseId += 1;
     holder.task.leases.set(lease.id, lease);

@@ -5,6 +5,7 @@ import type { PieceSet } from './piece-set.ts';
 import type { PeerState, TaskState } from './states.ts';
 import type { IndexedSet } from './indexed-set.ts';
 import type { Zone } from './zones.ts';
+import type { Pulse } from './pulse.ts';
 
 export interface Host {
   info: HostInfo;
@@ -33,6 +34,8 @@ export interface Lease {
   /** Others hold the pieces, but the holder does not get them. */
   readonly rescue: boolean;
   expiresAtMs: number;
+  /** How regularly its holder is heard of; undefined while it promises nothing. */
+  pulse: Pulse | undefined;
 }
 
 export interface Task {
@@ -83,6 +86,8 @@ export interface Peer {
   pieces: PieceSet;
   /** Its pieces count as held: false for hosts that do not share, or were found to send wrong bytes. */
   sharing: boolean;
+  /** It held a lease and was not heard of when it should have been: until it is, nobody counts on what it holds. */
+  silent: boolean;
   /** Time of the last new piece. */
   progressAtMs: number;
   /** Pieces the range covers; undefined for all of them or while the layout is unknown. */

@@ -159,6 +159,13 @@ export class Roster {
     for (const piece of peer.pieces) peer.task.holders[piece] = (peer.task.holders[piece] ?? 0) - 1;
   }
 
+  /** If it may. */
+  shareAgain(peer: Peer, nowMs: number): void {
+    if (peer.sharing || !mayShare(peer.host, nowMs)) return;
+    peer.sharing = true;
+    for (const piece of peer.pieces) peer.task.holders[piece] = (peer.task.holders[piece] ?? 0) + 1;
+  }
+
   /** True when it is news. Throws INVALID_ARGUMENT when it contradicts what is known: the object changed at the origin. */
   setLayout(task: Task, layout: TaskLayout): boolean {
     if (task.layout) {
@@ -241,7 +248,8 @@ function newPeer(request: RegisterPeer, host: Host, task: Task, nowMs: number): 
     concurrentPieceCount: request.concurrentPieceCount ?? defaultConcurrentPieceCount,
     state: 'Pending',
     pieces: new PieceSet(task.pieceCount),
-    sharing: !host.info.disableShared && host.quarantinedUntilMs <= nowMs,
+    sharing: mayShare(host, nowMs),
+    silent: false,
     progressAtMs: nowMs,
     wanted: undefined,
     parents: new Map(),
@@ -257,4 +265,8 @@ function newPeer(request: RegisterPeer, host: Host, task: Task, nowMs: number): 
     createdAtMs: nowMs,
     updatedAtMs: nowMs,
   };
+}
+
+function mayShare({ info, quarantinedUntilMs }: Host, nowMs: number): boolean {
+  return !info.disableShared && quarantinedUntilMs <= nowMs;
 }

@@ -98,6 +98,30 @@ test('only a child that lacks the piece can say that its parent does not hold it
   assert.equal(swarm.task('task')?.holders[5], 1);
 });
 
+test('a holder that promised signs of life and falls silent loses the lease, and nobody counts on its pieces until it is back', () => {
+  const { leaseSilentMs } = defaultSwarmLimits;
+  const alive = { aliveEveryMs: 100, originSilent: false };
+  const swarm = newSwarm(['first', 'second']);
+  register(swarm, 'first', 0);
+  register(swarm, 'second', 1);
+  swarm.originProgress('first', alive, 900);
+  swarm.piecesFinished('first', { pieces: [0, 1], from: 'source' }, 1000);
+  swarm.piecesFinished('second', { pieces: [0], from: 'first' }, 1000);
+  for (let nowMs = 1050; nowMs <= 2000; nowMs += 50)
+    swarm.originProgress('first', { ...alive, originSilent: true }, nowMs);
+  assert.deepEqual(leases(swarm.tick(2000 + leaseSilentMs - 1)), []);
+  const decisions = swarm.tick(2000 + leaseSilentMs);
+  assert.deepEqual(
+    leases(decisions),
+    [{ peer: 'second', first: 1, end: pieceCount }],
+    'the silent one alone had piece 1',
+  );
+  assertInvariants(swarm);
+  swarm.piecesFinished('first', { pieces: [2], from: 'source' }, 4000);
+  assert.equal(swarm.task('task')?.holders[1], 1, 'it is back');
+  assertInvariants(swarm);
+});
+
 test('a lease without progress goes to somebody else', () => {
   const { leaseStallMs } = defaultSwarmLimits;
   const swarm = newSwarm(['first', 'second']);

@@ -19,6 +19,7 @@ import {
   type HeldTask,
   type HostInfo,
   type OriginError,
+  type OriginSign,
   type ParentFailure,
   type PiecesFinished,
   type RegisterPeer,
@@ -79,6 +80,7 @@ export class Swarm {
       out: this.#out,
       seedsFor: (task) => this.#membership.seedsFor(task),
       rootChanged: (peer, nowMs) => this.#membership.lookAgain(peer, nowMs),
+      fellSilent: (peer) => this.#membership.fellSilent(peer),
       wakeAt: (task, atMs) => this.#wakes.add(atMs, task),
     });
     const parts = { limits: this.limits, roster: this.#roster, matchmaker: this.#matchmaker, origin: this.#origin };
@@ -141,28 +143,28 @@ export class Swarm {
 
   /** The peer began to download from its parents. */
   peerStarted(peerId: string, nowMs: number): Decision[] {
-    const peer = this.#roster.touch(peerId, nowMs);
+    const peer = this.#touch(peerId, nowMs);
     if (peerCan(peer.state, 'Download')) this.#fire(peer, 'Download');
     return [];
   }
 
   /** An original daemon went to the origin, because it was told to or by itself. */
   backToSourceStarted(peerId: string, nowMs: number): Decision[] {
-    const peer = this.#roster.touch(peerId, nowMs);
+    const peer = this.#touch(peerId, nowMs);
     if (peerCan(peer.state, 'DownloadBackToSource')) this.#fire(peer, 'DownloadBackToSource');
     return this.#settle([peer.task], nowMs);
   }
 
   /** The holder of a lease learned the size; everybody else hears of it. */
   taskMetadata(peerId: string, layout: TaskLayout, nowMs: number): Decision[] {
-    const { task } = this.#roster.touch(peerId, nowMs);
+    const { task } = this.#touch(peerId, nowMs);
     if (this.#roster.setLayout(task, layout)) this.#tellLayout(task, layout, nowMs);
     return this.#settle([task], nowMs);
   }
 
   /** Verified pieces, in batches or one by one. Also the sign of life of a lease. */
   piecesFinished(peerId: string, report: PiecesFinished, nowMs: number): Decision[] {
-    const peer = this.#roster.touch(peerId, nowMs);
+    const peer = this.#touch(peerId, nowMs);
     const first = peer.pieces.count === 0;
     const pieces = report.pieces instanceof PieceSet ? report.pieces : PieceSet.of(report.pieces);
     const added = this.#roster.addPieces(peer, pieces);
@@ -173,9 +175,9 @@ export class Swarm {
     return first || peer.lease !== undefined || this.#originalWaits(peer.task) ? this.#settle([peer.task], nowMs) : [];
   }
 
-  /** Bytes are coming from the origin although no piece is complete yet: keeps a lease alive on a slow line. */
-  originProgress(peerId: string, nowMs: number): Decision[] {
-    this.#origin.progress(this.#roster.touch(peerId, nowMs), nowMs);
+  /** The holder of a lease is there, though no piece may be complete yet; bytes that flow keep the lease alive on a slow line. */
+  originProgress(peerId: string, sign: OriginSign, nowMs: number): Decision[] {
+    this.#origin.alive(this.#touch(peerId, nowMs), sign, nowMs);
     return [];
   }
 
@@ -184,7 +186,7 @@ export class Swarm {
    * `not-held`: the parent answers but lacks this piece; it stays, and what nobody holds any more is fetched again.
    */
   pieceFailed(peerId: string, parentId: string, reason: ParentFailure, nowMs: number, piece?: number): Decision[] {
-    const peer = this.#roster.touch(peerId, nowMs);
+    const peer = this.#touch(peerId, nowMs);
     const parent = this.#roster.peers.get(parentId);
     if (reason === 'not-held' && piece !== undefined) {
       // Only a child that lacks the piece can know: anybody else could send the swarm to the origin for nothing.
@@ -203,7 +205,7 @@ export class Swarm {
 
   /** The peer wants other parents; those it names are blocked for a time. */
   reschedule(peerId: string, blockedParents: readonly string[], nowMs: number): Decision[] {
-    const peer = this.#roster.touch(peerId, nowMs);
+    const peer = this.#touch(peerId, nowMs);
     for (const parentId of blockedParents)
       this.#membership.block(peer, parentId, nowMs + this.limits.blockParentMs, nowMs);
     // an original daemon drops all its parents when it asks for others
@@ -222,7 +224,7 @@ export class Swarm {
     failure: { readonly permanent: boolean; readonly error: OriginError },
     nowMs: number,
   ): Decision[] {
-    const peer = this.#roster.touch(peerId, nowMs);
+    const peer = this.#touch(peerId, nowMs);
     const { task } = peer;
     task.lastOriginError = failure.error;
     // Refused for its credentials only: the origin is well, and whoever has better ones may ask at once.
@@ -241,7 +243,7 @@ export class Swarm {
 
   /** The whole content (or its range) is on disk. The peer stays as a parent. */
   peerFinished(peerId: string, nowMs: number): Decision[] {
-    const peer = this.#roster.touch(peerId, nowMs);
+    const peer = this.#touch(peerId, nowMs);
     const { task } = peer;
     this.#fire(peer, 'DownloadSucceeded');
     if (task.pieceCount !== undefined) this.#roster.addPieces(peer, peer.wanted ?? PieceSet.range(0, task.pieceCount));
@@ -255,7 +257,7 @@ export class Swarm {
 
   /** The download failed on the peer's side; it is no parent any more. */
   peerFailed(peerId: string, nowMs: number): Decision[] {
-    const peer = this.#roster.touch(peerId, nowMs);
+    const peer = this.#touch(peerId, nowMs);
     const { task, host } = peer;
     this.#fire(peer, 'DownloadFailed');
     this.#membership.remove(peer, nowMs);
@@ -321,6 +323,12 @@ export class Swarm {
     }
     for (const task of this.#upkeep.run(nowMs)) due.add(task);
     return this.#settle(due, nowMs);
+  }
+
+  #touch(peerId: string, nowMs: number): Peer {
+    const peer = this.#roster.touch(peerId, nowMs);
+    if (peer.silent) this.#membership.heardAgain(peer, nowMs);
+    return peer;
   }
 
   /** When tick is due next; undefined when nothing is known. */

@@ -120,6 +120,8 @@ export class TestPeer {
         sourceBytes: from === undefined ? bytes : 0,
         sourcePieces: from === undefined ? count : 0,
         originLeaseId: '',
+        aliveEveryMs: 0,
+        originSilent: false,
       },
     });
   }

@@ -93,13 +93,14 @@ export class Download {
       limiters: () => this.rate.fromOrigin,
       makeRoom: context.makeRoom,
       signal: this.#controller.signal,
+      claim: (pieces) => this.#exchange.originFetching(pieces),
       events: {
         answered: (object) => this.#originAnswered(object),
         begun: (number) => context.announcer().pieceBegun(number),
         givenUp: (number) => context.announcer().pieceGivenUp(number),
         piece: (number) => this.#exchange.pieceFromElsewhere(number),
         bytes: () => this.#signalChange(),
-        progress: () => this.#keeper.session?.leaseProgress(),
+        alive: (flows) => this.#keeper.session?.leaseAlive(flows),
         retried: () => this.#receipt.retry(),
         ended: (lease, error) => this.#originEnded(lease, error),
       },
@@ -215,7 +216,7 @@ export class Download {
     const { layout } = this.stored;
     if (!layout) return;
     this.#exchange.begin(layout, this.#wanted);
-    this.#exchange.originFetching(this.#origin.pieces);
+    void this.#exchange.originFetching(this.#origin.pieces);
     this.#check?.advance();
     this.#signalChange();
     void this.#finishIfComplete();
@@ -243,7 +244,6 @@ export class Download {
     this.#keeper.session?.leaseStarted(lease);
     this.#context.announcer().leaseBegan();
     this.#origin.take(lease);
-    this.#exchange.originFetching(this.#origin.pieces);
   }
 
   #leaseRevoked(id: string): void {

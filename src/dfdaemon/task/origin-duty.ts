@@ -24,6 +24,8 @@ export interface OriginDutyOptions {
   readonly makeRoom: (bytes: number) => Promise<void>;
   /** Aborts when the download ends. */
   readonly signal: AbortSignal;
+  /** These pieces will come from the origin: whoever else is about to write one lets go of it. */
+  readonly claim: (pieces: PieceSet) => Promise<void>;
   readonly events: {
     answered(object: SourceObject): void;
     /** A piece is about to come in. */
@@ -33,8 +35,8 @@ export interface OriginDutyOptions {
     piece(number: number): void;
     /** More of a piece is in the file. */
     bytes(): void;
-    /** Bytes flow; said at most every `leaseProgressMs`. */
-    progress(): void;
+    /** Every `leaseAliveMs` while a lease is held. `flows`: bytes have come since the last time. */
+    alive(flows: boolean): void;
     retried(): void;
     /** Every piece of the lease was fetched or is being fetched otherwise; `error` when the origin failed. Not said of a lease that was taken away. */
     ended(lease: OriginLease, error: DragonflyError | undefined): void;
@@ -51,7 +53,7 @@ interface Active {
 export class OriginDuty {
   readonly #options: OriginDutyOptions;
   #active: Active | undefined;
-  #progressMs = 0;
+  #bytesFlow = false;
 
   constructor(options: OriginDutyOptions) {
     this.#options = options;
@@ -74,6 +76,7 @@ export class OriginDuty {
     if (this.#active && this.#active.lease.id === lease.id && this.#active.lease.first <= lease.first) {
       this.#active.lease = { ...lease, first: this.#active.lease.first };
       this.#active.fetch.setEnd(lease.end);
+      void this.#options.claim(this.pieces);
       return;
     }
     this.#active?.controller.abort(new DragonflyError('CANCELLED', 'another origin lease took its place'));
@@ -82,6 +85,7 @@ export class OriginDuty {
     const fetch = this.#fetch(lease, AbortSignal.any([controller.signal, this.#options.signal]));
     const active: Active = { lease, fetch, controller, ended: before.then(() => this.#run(fetch, () => active)) };
     this.#active = active;
+    void this.#options.claim(this.pieces);
   }
 
   /** False when it is not the lease that is held. */
@@ -95,10 +99,15 @@ export class OriginDuty {
 
   async #run(fetch: OriginFetch, self: () => Active): Promise<void> {
     let failure: DragonflyError | undefined;
+    const heart = setInterval(() => this.#tellAlive(), daemonLimits.leaseAliveMs);
+    this.#tellAlive();
     try {
+      await this.#options.claim(this.pieces);
       await fetch.run();
     } catch (error) {
       failure = toDragonflyError(error);
+    } finally {
+      clearInterval(heart);
     }
     const active = self();
     if (this.#active !== active) return; // revoked or replaced: nobody waits for it
@@ -128,16 +137,14 @@ export class OriginDuty {
       onPiece: (number) => events.piece(number),
       onBytes: () => {
         events.bytes();
-        this.#progress();
+        this.#bytesFlow = true;
       },
       onRetry: () => events.retried(),
     });
   }
 
-  #progress(): void {
-    const nowMs = performance.now();
-    if (nowMs - this.#progressMs < daemonLimits.leaseProgressMs) return;
-    this.#progressMs = nowMs;
-    this.#options.events.progress();
+  #tellAlive(): void {
+    this.#options.events.alive(this.#bytesFlow);
+    this.#bytesFlow = false;
   }
 }

@@ -140,8 +140,15 @@ export class PieceExchange {
     this.#pump();
   }
 
-  originFetching(pieces: PieceSet): void {
+  /**
+   * These come from the origin now. Whoever was about to give one does not hold it whole, or has fallen silent: its request is
+   * given up, or the piece would stay claimed by it when the origin's bytes are here. Resolves when all have let go.
+   */
+  async originFetching(pieces: PieceSet): Promise<void> {
     this.#picker?.originFetching(pieces);
+    const given = [...this.#running].filter(([key]) => pieces.has(Number(key.slice(key.lastIndexOf(' ') + 1))));
+    for (const [, running] of given) running.controller.abort();
+    await Promise.all(given.map(([, running]) => running.ended));
   }
 
   originReleased(): void {

@@ -10,6 +10,7 @@ import { Download } from '../../rpc/generated/common/v2/common.ts';
 import {
   AnnouncePeerRequest,
   type AnnouncePeerResponse,
+  DownloadPiecesFinishedRequest,
   type TaskMetadata,
 } from '../../rpc/generated/scheduler/v2/scheduler.ts';
 import type { OpenStreamOptions, PeerStream } from '../../rpc/scheduler-ring.ts';
@@ -209,13 +210,11 @@ export class SchedulerSession {
     this.#send({ $case: 'downloadPeerBackToSourceStartedRequest', value: {} });
   }
 
-  /** Bytes flow from the origin although no piece is complete yet: keeps the lease. */
-  leaseProgress(): void {
+  /** This node is there, though no piece may be complete yet. What flows keeps the lease. */
+  leaseAlive(flows: boolean): void {
     if (!this.#extended || this.#leaseId === '' || this.#timer) return;
-    this.#send({
-      $case: 'downloadPiecesFinishedRequest',
-      value: { pieces: new Uint8Array(), parents: [], sourceBytes: 0, sourcePieces: 0, originLeaseId: this.#leaseId },
-    });
+    const sign = { originLeaseId: this.#leaseId, aliveEveryMs: daemonLimits.leaseAliveMs, originSilent: !flows };
+    this.#send({ $case: 'downloadPiecesFinishedRequest', value: DownloadPiecesFinishedRequest.fromPartial(sign) });
   }
 
   leaseFailed(lease: OriginLease, error: DragonflyError, temporary: boolean): void {
@@ -349,13 +348,13 @@ export class SchedulerSession {
     }));
     this.#send({
       $case: 'downloadPiecesFinishedRequest',
-      value: {
+      value: DownloadPiecesFinishedRequest.fromPartial({
         pieces: this.#batch.toBytes(),
         parents,
         sourceBytes: this.#sourceBytes,
         sourcePieces: this.#sourcePieces,
         originLeaseId: this.#sourcePieces > 0 ? this.#leaseId : '',
-      },
+      }),
     });
     this.#batch = new PieceSet();
     this.#tallies = new Map();
@@ -364,7 +363,7 @@ export class SchedulerSession {
   }
 
   #reportHeld(held: PieceSet): void {
-    const value = { pieces: held.toBytes(), parents: [], sourceBytes: 0, sourcePieces: 0, originLeaseId: '' };
+    const value = DownloadPiecesFinishedRequest.fromPartial({ pieces: held.toBytes() });
     this.#send({ $case: 'downloadPiecesFinishedRequest', value });
   }
 

@@ -714,6 +714,10 @@ export interface DownloadPiecesFinishedRequest {
   sourcePieces: number;
   /** The origin lease under which the pieces were fetched; empty without one. */
   originLeaseId: string;
+  /** While it holds the lease, the peer sends a batch at least this often, be it without pieces. 0: it promises nothing. */
+  aliveEveryMs: number;
+  /** The peer is there, but nothing has come from the origin since the last batch. */
+  originSilent: boolean;
 }
 
 /** Extension. What one parent served to one child since the last batch. */
@@ -9994,7 +9998,15 @@ export const File: MessageFns<File, "scheduler.v2.File"> = {
 };
 
 function createBaseDownloadPiecesFinishedRequest(): DownloadPiecesFinishedRequest {
-  return { pieces: new Uint8Array(0), parents: [], sourceBytes: 0, sourcePieces: 0, originLeaseId: "" };
+  return {
+    pieces: new Uint8Array(0),
+    parents: [],
+    sourceBytes: 0,
+    sourcePieces: 0,
+    originLeaseId: "",
+    aliveEveryMs: 0,
+    originSilent: false,
+  };
 }
 
 export const DownloadPiecesFinishedRequest: MessageFns<
@@ -10018,6 +10030,12 @@ export const DownloadPiecesFinishedRequest: MessageFns<
     }
     if (message.originLeaseId !== "") {
       writer.uint32(42).string(message.originLeaseId);
+    }
+    if (message.aliveEveryMs !== 0) {
+      writer.uint32(48).uint32(message.aliveEveryMs);
+    }
+    if (message.originSilent !== false) {
+      writer.uint32(56).bool(message.originSilent);
     }
     return writer;
   },
@@ -10075,6 +10093,22 @@ export const DownloadPiecesFinishedRequest: MessageFns<
             message.originLeaseId = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.aliveEveryMs = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.originSilent = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -10097,6 +10131,8 @@ export const DownloadPiecesFinishedRequest: MessageFns<
     message.sourceBytes = object.sourceBytes ?? 0;
     message.sourcePieces = object.sourcePieces ?? 0;
     message.originLeaseId = object.originLeaseId ?? "";
+    message.aliveEveryMs = object.aliveEveryMs ?? 0;
+    message.originSilent = object.originSilent ?? false;
     return message;
   },
 };
