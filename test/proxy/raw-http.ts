@@ -1,6 +1,7 @@
 /** HTTP by hand, for tests of what node:http would tidy up: clients and origins that send and see bytes. */
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 
 /** Text whose characters are bytes (Latin-1), as everything here. */
 export const bytes = (text: string): Buffer => Buffer.from(text, 'latin1');
@@ -23,10 +24,10 @@ export interface RawOrigin extends AsyncDisposable {
 export type RawHandler = (request: RawRequest, whole: boolean) => string | Buffer | undefined;
 
 /** Answers what the handler gives; understands requests with a length and in chunks. */
-export async function rawOrigin(handler: RawHandler): Promise<RawOrigin> {
+export async function rawOrigin(handler: RawHandler, tls?: TlsOptions): Promise<RawOrigin> {
   const seen: RawRequest[] = [];
   const open = new Set<Socket>();
-  const server = createServer({ allowHalfOpen: true }, (socket) => {
+  const serve = (socket: Socket): void => {
     open.add(socket);
     socket.on('error', () => undefined).once('close', () => open.delete(socket));
     socket.once('end', () => socket.end());
@@ -53,13 +54,16 @@ export async function rawOrigin(handler: RawHandler): Promise<RawOrigin> {
         say(handler(request, true));
       }
     });
-  });
+  };
+  const server = tls
+    ? createTlsServer({ ...tls, allowHalfOpen: true }, serve)
+    : createServer({ allowHalfOpen: true }, serve);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
   return {
     host,
-    url: `http://${host}`,
+    url: `${tls ? 'https' : 'http'}://${host}`,
     seen,
     [Symbol.asyncDispose]: async () => {
       for (const socket of open) socket.destroy();
@@ -103,6 +107,11 @@ const deadlineMs = 5_000;
 export async function rawClient(port: number): Promise<RawClient> {
   const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
   await once(socket, 'connect');
+  return rawClientOn(socket);
+}
+
+/** Over a connection that is there already, a tunnel say. */
+export function rawClientOn(socket: Socket): RawClient {
   let text = '';
   let closed = false;
   let wake = (): void => undefined;

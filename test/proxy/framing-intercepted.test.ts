@@ -1,0 +1,107 @@
+/** Inside an intercepted tunnel bytes and framing pass as anywhere else, in HTTP/1 and from HTTP/2. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { connect as connectHttp2, type ClientHttp2Stream, type IncomingHttpHeaders } from 'node:http2';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { connect as tlsConnect, type TLSSocket } from 'node:tls';
+import { issueCertificates } from '../source/certificates.ts';
+import { startDaemon, type ProxiedDaemon } from './proxy-fixture.ts';
+import { bytes, rawClient, rawClientOn, rawOrigin, type RawHandler, type RawOrigin } from './raw-http.ts';
+
+const closers = new AsyncDisposableStack();
+let daemon: ProxiedDaemon;
+let origin: RawOrigin;
+let ca: string;
+let answer: RawHandler;
+before(async () => {
+  const certificates = await issueCertificates([{ type: 'ip', value: '127.0.0.1' }]);
+  origin = closers.use(
+    await rawOrigin((request, whole) => answer(request, whole), { cert: certificates.cert, key: certificates.key }),
+  );
+  daemon = closers.use(
+    await startDaemon({
+      proxy: {
+        connectPorts: ['1-65535'],
+        proxies: [{ regx: '.*' }],
+        hijackHTTPS: { autoCert: true, hosts: [{ regx: '127', certs: [certificates.ca] }] },
+      },
+    }),
+  );
+  ca = await readFile(join(daemon.service.config.workHome, 'proxy-ca', 'ca.crt'), 'utf8');
+});
+after(() => closers.disposeAsync());
+
+async function tunnel(ALPNProtocols: string[]): Promise<TLSSocket> {
+  const { socket, send, until } = await rawClient(daemon.port);
+  send(`CONNECT ${origin.host} HTTP/1.1\r\nHost: ${origin.host}\r\n\r\n`);
+  await until(/^HTTP\/1\.1 200 [^]*\r\n\r\n$/);
+  socket.removeAllListeners('data');
+  const secure = tlsConnect({ socket, host: '127.0.0.1', ca, ALPNProtocols });
+  await once(secure, 'secureConnect');
+  return secure;
+}
+
+const location = Buffer.from('/模型').toString('latin1');
+
+test('HTTP/1: targets, header bytes, chunks, expectations and upgrades', async () => {
+  const targets = ['/a/../b', '/%2f', '/%', '/a?', '//a', `/'"`];
+  answer = ({ head }, whole) => {
+    if (head.includes('Upgrade: ws')) return 'HTTP/1.1 101 Yes\r\nConnection: Upgrade\r\nUpgrade: ws\r\n\r\nhi';
+    if (!whole) return head.includes('Expect') ? 'HTTP/1.1 100 Continue\r\n\r\n' : undefined;
+    return `HTTP/1.1 200 OK\r\nLocation: ${location}\r\nContent-Length: 2\r\n\r\nok`;
+  };
+  using client = rawClientOn(await tunnel(['http/1.1']));
+  let got = 0;
+  for (const target of targets) {
+    client.send(
+      `POST ${target} HTTP/1.1\r\nHost: ${origin.host}\r\nX-A: caf\xe9\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n`,
+    );
+    got += 1;
+    await client.until(new RegExp(`^(?:HTTP/1\\.1 200 OK\r\nLocation: ${location}\r\n[^]*?ok){${got}}$`));
+  }
+  assert.deepEqual(
+    origin.seen.map(({ head }) => head.split(' ')[1]),
+    targets,
+  );
+  assert.ok(
+    origin.seen.every(
+      ({ head, body }) => head.includes('\r\nX-A: caf\xe9\r\n') && /^2\r\n\{\}\r\n0\r\n\r\n$/.test(body),
+    ),
+  );
+  client.send(`PUT /e HTTP/1.1\r\nHost: ${origin.host}\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n`);
+  await client.until(/\r\n\r\nok[^]*HTTP\/1\.1 100 Continue\r\n\r\n$/);
+  client.send('{}');
+  await client.until(/100 Continue\r\n\r\nHTTP\/1\.1 200 [^]*ok$/);
+  client.send(`GET /ws HTTP/1.1\r\nHost: ${origin.host}\r\nConnection: Upgrade\r\nUpgrade: ws\r\n\r\n`);
+  await client.until(/HTTP\/1\.1 101 Yes\r\n[^]*hi$/);
+});
+
+test('HTTP/2: a body without a length becomes one in chunks, cookies one line, header bytes stay', async () => {
+  const before = origin.seen.length;
+  answer = (_request, whole) =>
+    whole
+      ? `HTTP/1.1 200 OK\r\nLocation: ${location}\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nContent-Length: 2\r\n\r\nok`
+      : undefined;
+  const secure = await tunnel(['h2']);
+  const session = connectHttp2(`https://${origin.host}`, { createConnection: () => secure });
+  const ask = async (stream: ClientHttp2Stream, body: string): Promise<[IncomingHttpHeaders, string]> => {
+    stream.end(body);
+    const [header] = (await once(stream, 'response')) as [IncomingHttpHeaders];
+    const blocks: Buffer[] = [];
+    for await (const block of stream) blocks.push(block as Buffer);
+    return [header, Buffer.concat(blocks).toString()];
+  };
+  const post = session.request({ ':method': 'POST', ':path': '/a/../b?', cookie: ['a=1', 'b=2'], 'x-a': 'caf\xe9' });
+  const [header, text] = await ask(post, '{}');
+  assert.equal(text, 'ok');
+  assert.deepEqual(bytes(String(header.location)), bytes(location));
+  assert.deepEqual(header['set-cookie'], ['a=1', 'b=2']);
+  const seen = origin.seen[before];
+  assert.match(seen?.head ?? '', /^POST \/a\/\.\.\/b\? HTTP\/1\.1\r\n/);
+  assert.match(seen?.head ?? '', /\r\ncookie: a=1; b=2\r\n/);
+  assert.match(seen?.head ?? '', /\r\nx-a: caf\xe9\r\n/);
+  assert.match(seen?.body ?? '', /^2\r\n\{\}\r\n0\r\n\r\n$/);
+  session.close();
+});
