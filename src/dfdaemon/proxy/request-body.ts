@@ -56,7 +56,9 @@ export class RequestBody {
       if (!this.#ended) outgoing.destroy(new DOMException('the client has gone', 'AbortError'));
     };
     for (const block of this.#kept ?? []) outgoing.write(block, onProgress);
-    if (this.#ended) onEnd();
+    // Between two connections nobody listens: its end, or the client's, may have come meanwhile.
+    if (this.#ended || source.readableEnded) onEnd();
+    else if (source.destroyed) onBroken();
     else {
       source.on('data', onData).once('end', onEnd).once('close', onBroken);
       outgoing.on('drain', onDrain);

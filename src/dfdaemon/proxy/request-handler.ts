@@ -10,6 +10,7 @@ import type { Logger } from '../../core/logger.ts';
 import { RateLimiter } from '../../core/rate-limiter.ts';
 import { isLoopback, plainAddress, type AccessGuard } from './access-guard.ts';
 import { answerError } from './answers.ts';
+import { bodyOfUpgrade } from './client-server.ts';
 import { forwardDirectly } from './direct.ts';
 import { newRecord, type Exchange, type ExchangeKind, type ExchangeRecord } from './exchange.ts';
 import { forwardedRequestHeader } from './header.ts';
@@ -20,7 +21,7 @@ import type { PeerAnswers } from './peers.ts';
 import type { ProxySettings } from './proxy-config.ts';
 import type { ProxyMetrics } from './proxy-metrics.ts';
 import { isRegistryControl, registryPath } from './registry-path.ts';
-import { refuseUnsureFraming } from './request-framing.ts';
+import { refuseUnsureFraming, requestFraming } from './request-framing.ts';
 import { readRequestOptions } from './request-options.ts';
 import { isExact, requestTarget, retargeted } from './request-target.ts';
 import type { ProxyRules, WhiteList } from './rules.ts';
@@ -162,17 +163,19 @@ export class RequestHandler {
     const { peers, manifests, upstream } = this.#options;
     const { request, url, kind, options } = exchange;
     const exact = isExact(exchange); // otherwise nobody but the origin itself can tell what is meant
+    // A body or another protocol is for the origin, too.
+    const plain = exact && requestFraming(request) === 'none' && bodyOfUpgrade(request) === undefined;
     const path = exact ? registryPath(url.pathname) : undefined;
-    const reads = request.method === 'GET' || request.method === 'HEAD';
+    const reads = plain && (request.method === 'GET' || request.method === 'HEAD');
     if (reads && path?.kind === 'manifest') return manifests.answer(exchange, path);
-    if (path?.kind === 'manifest') manifests.forget(url, path);
+    if (path?.kind === 'manifest' && !safeMethods.has(request.method ?? '')) manifests.forget(url, path);
     const { mirror, rules } = this.#options;
     const verdict = kind !== 'mirror' || mirror.useRules ? rules.match(url) : undefined;
     const target = verdict ? retargeted(exchange, verdict.url) : exchange;
     const blob = kind === 'mirror' && !mirror.useRules && path?.kind === 'blob';
     const wanted = options.usePeers ?? (verdict?.peers === true || blob);
     const allowed = !(kind === 'mirror' && mirror.direct) && !isRegistryControl(target.url);
-    if (request.method === 'GET' && exact && wanted && allowed)
+    if (request.method === 'GET' && plain && wanted && allowed)
       return peers.answer(target, verdict?.filteredQueryParams);
     if (!safeMethods.has(request.method ?? '')) {
       return forwardDirectly(target, upstream, { observe: (message) => noteChange(target, message, peers) });
