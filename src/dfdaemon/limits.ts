@@ -22,6 +22,15 @@ export const daemonLimits = {
   retryAfterMaxMs: 30_000,
   /** While this node holds an origin lease, the scheduler hears this often that it is there, and whether bytes flow. */
   leaseAliveMs: 125,
+  /** After a reader has got his bytes of content nobody knew: time for the scheduler to say whose the pieces are. */
+  leaseResolvedMs: 2000,
+  /** Without a scheduler: how soon a reader is looked at again who waits for what is on its way, and how long that may take before his bytes are fetched beside it. */
+  readerLookMs: 20,
+  readerWaitMs: 100,
+  /** A range up to this length is fetched twice rather than cut out of what brings its pieces anyhow. */
+  doubledBytes: 2 ** 20,
+  /** All that is fetched twice in this way, as a share of the content. */
+  doubledShare: 0.02,
   /** Without any parent that could still give something, and no scheduler that is known to be there, this node goes to the origin itself. */
   starvedMs: 500,
   /** A scheduler that is there is asked so often for something to do before this node goes to the origin without a lease. */

@@ -15,8 +15,10 @@ import type {
   AnnouncePeerResponse,
   DownloadPiecesFinishedRequest,
   OriginLeaseFailedRequest,
+  ReaderRange,
   TaskMetadata,
 } from '../rpc/generated/scheduler/v2/scheduler.ts';
+import { readerRange } from '../rpc/reader-range.ts';
 import { allFeatures, originalFeatures, type OriginError, type TaskLayout } from '../swarm/events.ts';
 import { PieceSet } from '../swarm/piece-set.ts';
 import type { Brain } from './brain.ts';
@@ -25,6 +27,8 @@ import { msFromDuration } from './messages.ts';
 import type { PeerSession } from './peer-sessions.ts';
 import type { SwarmEvent } from './swarm-driver.ts';
 import { taskSizeLevel } from '../core/task-size-level.ts';
+import { isPermanent } from './origin-answers.ts';
+import { taskTypes } from './task-types.ts';
 
 interface PeerLabels {
   readonly priority: string;
@@ -90,7 +94,7 @@ class PeerStream {
     const session = brain.sessions.open({ peerId, taskId, hostId, extended, download });
     const stream = new PeerStream(brain, session, labels);
     try {
-      stream.#register(download);
+      stream.#register(download, request?.$case === 'registerPeerRequest' ? request.value.reader : undefined);
     } catch (error) {
       brain.sessions.close(session);
       brain.metrics.registerFailed.inc(labels);
@@ -125,7 +129,7 @@ class PeerStream {
     if (current && !this.#ended) this.#brain.run((swarm, nowMs) => swarm.peerLeft(this.#session.peerId, nowMs));
   }
 
-  #register(download: Download): void {
+  #register(download: Download, reader: ReaderRange | undefined): void {
     const { peerId, taskId, hostId, extended } = this.#session;
     this.#brain.facts.remember(taskId, download);
     const { range, actualPieceLength } = download;
@@ -146,6 +150,7 @@ class PeerStream {
           digest: download.digest,
           priority: this.#brain.priorities.resolve(download),
           range,
+          reader: extended && reader ? readerRange(reader) : undefined,
           needBackToSource: download.needBackToSource,
           disableBackToSource: download.disableBackToSource,
           metadataOnly: download.metadataOnly,
@@ -221,6 +226,15 @@ class PeerStream {
         return this.#metadata(request.value);
       case 'originLeaseFailedRequest':
         return this.#leaseFailed(request.value);
+      case 'readerRangeRequest': {
+        const range = readerRange(request.value);
+        return run((swarm, nowMs) => swarm.readerAsks(peerId, range, nowMs));
+      }
+      case 'downloadPeerLeftOffRequest':
+        metrics.finished.inc(this.#labels);
+        run((swarm, nowMs) => swarm.peerLeftOff(peerId, nowMs));
+        ledger.finished(taskId, peerId, performance.now());
+        return this.#end();
     }
   }
 
@@ -297,17 +311,18 @@ class PeerStream {
     const { contentLength, pieceLength } = metadata;
     if (contentLength === undefined || pieceLength === 0) return; // the length shows when the content ends
     const layout = { contentLengthBytes: contentLength, pieceLengthBytes: pieceLength };
-    this.#brain.run((swarm, nowMs) => swarm.taskMetadata(peerId, layout, nowMs));
+    this.#brain.run((swarm, nowMs) => swarm.taskMetadata(peerId, layout, nowMs, metadata.rangesSupported));
   }
 
-  #leaseFailed({ cause, temporary }: OriginLeaseFailedRequest): void {
+  #leaseFailed({ leaseId: id, cause, temporary }: OriginLeaseFailedRequest): void {
     const { peerId } = this.#session;
     this.#brain.metrics.sourcePiecesFailed.inc(this.#pieceLabels('back_to_source'));
     if (cause?.$case === 'backend') this.#noteOriginError(cause.value);
     else this.#originError = { message: cause?.value.message ?? 'the origin failed' };
     const error = this.#originError ?? { message: 'the origin failed' };
     const permanent = !temporary && !this.#lacksCredentials();
-    this.#brain.run((swarm, nowMs) => swarm.originFailed(peerId, { permanent, error }, nowMs));
+    const leaseId = id === '' ? undefined : Number(id);
+    this.#brain.run((swarm, nowMs) => swarm.originFailed(peerId, { permanent, error, leaseId }, nowMs));
   }
 
   /** A daemon of the original that gave up on the origin; what the origin said came with a message before. */
@@ -380,16 +395,4 @@ export function requireShareable(url: string, callerAddress: string): void {
       hint: 'Download it without the scheduler, or give the service a name that others reach it by.',
     },
   );
-}
-
-const taskTypes: Readonly<Record<number, string>> = {
-  0: 'standard',
-  1: 'persistent',
-  2: 'persistent_cache',
-  3: 'cache',
-};
-
-/** Asking again gives the same answer; a timeout, throttling or a fault of the server may pass. */
-function isPermanent(statusCode: number): boolean {
-  return statusCode >= 400 && statusCode < 500 && statusCode !== 408 && statusCode !== 425 && statusCode !== 429;
 }

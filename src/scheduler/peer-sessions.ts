@@ -3,7 +3,8 @@ import { DragonflyError } from '../core/errors.ts';
 import type { Download } from '../rpc/generated/common/v2/common.ts';
 import type { AnnouncePeerResponse } from '../rpc/generated/scheduler/v2/scheduler.ts';
 import { MessageQueue } from '../rpc/streams.ts';
-import type { Decision, LeaseRange } from '../swarm/decisions.ts';
+import { readerMessage } from '../rpc/reader-range.ts';
+import type { Decision } from '../swarm/decisions.ts';
 import type { Swarm } from '../swarm/swarm.ts';
 import type { HostRegistry } from './host-registry.ts';
 import { maxQueuedAnswers } from './limits.ts';
@@ -120,8 +121,7 @@ export class PeerSessions {
       }
       case 'grant-origin-lease': {
         const ttlMs = Math.max(0, decision.expiresAtMs - this.#options.nowMs());
-        const originLease =
-          extended && !decision.wholeTask ? leaseMessage(decision.leaseId, decision.range, ttlMs) : undefined;
+        const originLease = extended && !decision.wholeTask ? leaseMessage(decision, ttlMs) : undefined;
         const value = { description: 'fetch from the origin', originLease, taskMetadata: undefined };
         return { $case: 'needBackToSourceResponse', value };
       }
@@ -155,11 +155,16 @@ export class PeerSessions {
   }
 }
 
-function leaseMessage(leaseId: number, { first, end }: LeaseRange, ttlMs: number) {
+type LeaseGrant = Extract<Decision, { kind: 'grant-origin-lease' }>;
+
+function leaseMessage({ leaseId, range, reader }: LeaseGrant, ttlMs: number) {
+  const { first, end } = range;
   return {
     id: String(leaseId),
     firstPiece: first,
     pieceCount: end === undefined ? 0 : end - first,
     ttl: durationFromMs(ttlMs),
+    ...(reader && { reader: readerMessage(reader) }),
+    readerOnly: reader !== undefined && end === first,
   };
 }

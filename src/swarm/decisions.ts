@@ -1,5 +1,6 @@
 /** What the swarm wants done. The shell carries decisions out in order; each names the peer whose stream it goes to. */
 import type { ErrorCode, ErrorDetails } from '../core/errors.ts';
+import type { RangeSpec } from '../core/byte-range.ts';
 import type { TaskLayout } from './events.ts';
 
 /** `backbone` edges are acyclic and lead to a root; `exchange` edges join peers that are both incomplete. */
@@ -39,6 +40,11 @@ export type Decision = { readonly peerId: string; readonly taskId: string } & (
       readonly leaseId: number;
       readonly range: LeaseRange;
       readonly wholeTask: boolean;
+      /**
+       * Bytes that a reader of this peer waits for: they come first, beside what other leases bring. They alone decide what is
+       * fetched while nobody knows how the content is cut. With a range of no pieces it is for these bytes only.
+       */
+      readonly reader?: RangeSpec;
       /** Unless progress is reported before; every report moves it. */
       readonly expiresAtMs: number;
     }

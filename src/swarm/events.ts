@@ -1,4 +1,5 @@
 /** What the shell tells the swarm: plain values, made from messages of daemons of either kind. */
+import type { RangeSpec } from '../core/byte-range.ts';
 import type { ErrorDetails } from '../core/errors.ts';
 import type { PieceSet } from './piece-set.ts';
 
@@ -51,6 +52,8 @@ export interface RegisterPeer {
   readonly priority: number;
   /** Bytes wanted; absent for the whole content. */
   readonly range?: { readonly start: number; readonly length: number } | undefined;
+  /** Instead of `range`, from daemons of this implementation: a reader waits for these bytes, and they are all the download is for. */
+  readonly reader?: RangeSpec | undefined;
   /** The daemon asks to fetch from the origin itself (seeds always do). It still gets no second copy of what others fetch or hold. */
   readonly needBackToSource: boolean;
   readonly disableBackToSource: boolean;

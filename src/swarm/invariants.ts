@@ -1,5 +1,6 @@
 /** What must be true of a swarm after every event. Used by tests and throughout simulated runs; walks everything, so not for production paths. */
 import assert from 'node:assert/strict';
+import { leasesOf } from './lease-book.ts';
 import { isRoot } from './matchmaker.ts';
 import type { Host, Peer, Task } from './records.ts';
 import { isDownloading } from './states.ts';
@@ -86,16 +87,23 @@ function assertLeases(task: Readonly<Task>, limit: number): void {
   const leased = new Set<number>();
   for (const lease of task.leases.values()) {
     assert.equal(task.peers.get(lease.holder.id), lease.holder, `lease ${lease.id} is held by a dead peer`);
-    assert.equal(lease.holder.lease, lease, `lease ${lease.id} is not known to its holder`);
-    if (lease.range.end === undefined) assert.equal(task.leases.size, 1, 'an open lease covers everything');
-    else assert(lease.range.first < lease.range.end, `lease ${lease.id} covers nothing`);
+    const known = lease.reader ? lease.holder.readerLeases.has(lease) : lease.holder.lease === lease;
+    assert(known, `lease ${lease.id} is not known to its holder`);
+    if (lease.range.end === undefined) {
+      const others = [...task.leases.values()].filter(({ reader }) => !lease.reader || !reader);
+      assert(others.length <= (lease.reader ? 0 : 1), 'an open lease covers everything');
+    }
+    if (lease.range.end !== undefined) assert(lease.range.first < lease.range.end, `lease ${lease.id} covers nothing`);
     for (let piece = lease.range.first; piece < (lease.range.end ?? 0); piece += 1) {
       assert(!leased.has(piece), `piece ${piece} of task ${task.id} is leased twice`);
       leased.add(piece);
     }
   }
-  for (const peer of task.peers.values())
-    if (peer.lease) assert.equal(task.leases.get(peer.lease.id), peer.lease, `${peer.id} believes in an ended lease`);
+  for (const peer of task.peers.values()) {
+    for (const lease of leasesOf(peer))
+      assert.equal(task.leases.get(lease.id), lease, `${peer.id} believes in an ended lease`);
+    if (peer.asking.length > 0) assert(task.asking.has(peer), `nobody hears the readers of ${peer.id}`);
+  }
 }
 
 function assertHolders(task: Readonly<Task>): void {

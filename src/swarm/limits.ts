@@ -43,6 +43,14 @@ export interface SwarmLimits {
   readonly originAttempts: number;
   /** Seeds triggered for one task; more than one share it in stripes, at one origin request each. */
   readonly seedsPerTask: number;
+  /** Ranges of one peer's readers about which nothing was decided yet; more of them wait for what comes anyhow. */
+  readonly readersPerPeer: number;
+  /** A reader's range up to this length may be fetched twice rather than cut out of what somebody brings whole. */
+  readonly doubledBytes: number;
+  /** All that is fetched twice in this way, as a share of the content. */
+  readonly doubledShare: number;
+  /** A reader waits so long for what is on its way before it gets a fetch of its own. */
+  readonly readerWaitMs: number;
   /** Smallest part of a lease worth a request of its own, in pieces. */
   readonly stripePieces: number;
   /** A triggered seed must register within this time, then the next one is tried. */
@@ -100,6 +108,10 @@ export const defaultSwarmLimits: SwarmLimits = {
   originRetryMs: 1000,
   originAttempts: 5,
   seedsPerTask: 1,
+  readersPerPeer: 128,
+  doubledBytes: 2 ** 20,
+  doubledShare: 0.02,
+  readerWaitMs: 50,
   stripePieces: 8,
   seedTriggerMs: 3000,
   seedFailedMs: 30 * 60_000,

@@ -46,7 +46,7 @@ export class Membership {
   /** It registers anew, with what it holds. */
   forget(peer: Peer, nowMs: number): void {
     const { roster, out, matchmaker, origin } = this.#parts;
-    if (peer.lease) origin.end(peer.lease, nowMs);
+    origin.end(peer, nowMs);
     for (const edge of Array.from(peer.parents.values())) matchmaker.disconnect(edge);
     const children = Array.from(peer.children.values(), (edge) => edge.child);
     for (const edge of Array.from(peer.children.values())) {
@@ -123,7 +123,7 @@ export class Membership {
     for (const peer of accused.peers) {
       wakes.add(accused.quarantinedUntilMs, peer.task);
       roster.stopSharing(peer);
-      if (peer.lease) origin.revoke(peer.lease, 'this host was found to send wrong bytes', nowMs);
+      origin.revoke(peer, 'this host was found to send wrong bytes', nowMs);
       origin.keepAway(peer, accused.quarantinedUntilMs);
       matchmaker.refresh(peer);
       for (const edge of Array.from(peer.children.values()))

@@ -6,15 +6,18 @@
  * is leased again. Seeds come first: a task nobody holds makes a seed host fetch it, the next seed of the ring if
  * that one does not come, and a waiting peer itself if no seed does.
  */
+import type { RangeSpec } from '../core/byte-range.ts';
 import type { LeaseRange } from './decisions.ts';
 import type { OriginSign } from './events.ts';
 import { firstDownload } from './first-download.ts';
+import { LeaseBook, leasesOf } from './lease-book.ts';
 import type { SwarmLimits } from './limits.ts';
 import type { Outbox } from './outbox.ts';
 import { PieceSet } from './piece-set.ts';
 import { Pulse } from './pulse.ts';
-import type { Host, Lease, Peer, Task } from './records.ts';
-import { isDownloading, peerCan, nextPeerState } from './states.ts';
+import { ReaderDesk } from './reader-desk.ts';
+import type { Host, Peer, Task } from './records.ts';
+import { isDownloading } from './states.ts';
 
 export interface OriginSurroundings {
   readonly limits: SwarmLimits;
@@ -30,65 +33,93 @@ export interface OriginSurroundings {
 
 export class OriginDesk {
   readonly #around: OriginSurroundings;
-  #nextLeaseId = 1;
+  readonly #leases: LeaseBook;
+  readonly #readers: ReaderDesk;
 
   constructor(surroundings: OriginSurroundings) {
     this.#around = surroundings;
+    this.#leases = new LeaseBook(surroundings);
+    this.#readers = new ReaderDesk({
+      limits: surroundings.limits,
+      leases: this.#leases,
+      wake: (peer, nowMs) => this.#wakeSeed(peer, nowMs),
+    });
   }
 
   /** Grants leases, or triggers seeds, for everything wanted that nobody holds or fetches. Call after every change of a task. */
   settle(task: Task, nowMs: number): void {
     this.#endDone(task, nowMs);
     if (nowMs < task.quietUntilMs) return;
+    this.#readers.serve(task, nowMs);
     const { limits } = this.#around;
     for (let round = 0; round <= limits.backToSourceCount && task.leases.size < limits.backToSourceCount; round += 1) {
       const gap = this.#gap(task);
       if (!gap) break;
       const holder = this.#candidate(task, gap, nowMs);
       if (!holder) return;
-      this.#grant(holder, gap, nowMs);
+      this.#leases.grant(holder, gap, { nowMs });
     }
     this.#split(task, nowMs);
+  }
+
+  /** A reader of the peer waits for these bytes; the caller settles the task afterwards. */
+  readerAsks(peer: Peer, range: RangeSpec): void {
+    this.#readers.ask(peer, range);
   }
 
   /** The content's layout became known: open ranges get their end. */
   layoutKnown(task: Task): void {
     if (task.pieceCount === undefined) return;
     for (const lease of task.leases.values()) {
-      if (lease.range.end === undefined) lease.range = { first: lease.range.first, end: task.pieceCount };
+      if (lease.range.end === undefined && !lease.reader)
+        lease.range = { first: lease.range.first, end: task.pieceCount };
     }
+    this.#readers.layoutKnown(task);
+  }
+
+  /** The origin answers a range with everything: who has found that out goes on with everything, in the place of all readers. */
+  rangesRefused(by: Peer, nowMs: number): void {
+    const { task } = by;
+    if (task.ranges === false) return;
+    task.ranges = false;
+    const [first] = by.readerLeases;
+    const isAlone = [...task.leases.values()].every(({ reader }) => reader !== undefined);
+    for (const lease of Array.from(task.leases.values()))
+      if (lease.reader && (lease !== first || !isAlone))
+        this.#leases.revoke(lease, 'the origin gives no ranges', nowMs);
+    if (first && isAlone) this.#leases.toWhole(first);
   }
 
   progress(peer: Peer, nowMs: number): void {
     peer.task.originFailures = 0;
-    const { lease } = peer;
-    if (!lease) return;
-    lease.expiresAtMs = nowMs + this.#around.limits.leaseStallMs;
-    lease.pulse?.heard(nowMs);
+    for (const lease of leasesOf(peer)) {
+      lease.expiresAtMs = nowMs + this.#around.limits.leaseStallMs;
+      lease.pulse?.heard(nowMs);
+    }
   }
 
   /** A sign of life of the holder, which may promise the next within `aliveEveryMs`. */
   alive(peer: Peer, { aliveEveryMs, originSilent }: OriginSign, nowMs: number): void {
     if (!originSilent) this.progress(peer, nowMs);
-    const { lease } = peer;
-    if (!lease || aliveEveryMs === 0) return;
+    if (aliveEveryMs === 0) return;
     const { leaseSilentMs: silentMs, leaseStallMs: mostMs, lateLookMs: lateMs } = this.#around.limits;
-    if (lease.pulse) return lease.pulse.heard(nowMs);
-    lease.pulse = new Pulse({ silentMs, mostMs, lateMs }, aliveEveryMs, nowMs);
-    this.#around.wakeAt(lease.holder.task, lease.pulse.silentAtMs);
+    for (const lease of leasesOf(peer)) {
+      if (lease.pulse) lease.pulse.heard(nowMs);
+      else {
+        lease.pulse = new Pulse({ silentMs, mostMs, lateMs }, aliveEveryMs, nowMs);
+        this.#around.wakeAt(lease.holder.task, lease.pulse.silentAtMs);
+      }
+    }
   }
 
-  /** Takes the lease away; the caller settles the task afterwards. */
-  end(lease: Lease, nowMs: number): void {
-    lease.holder.task.leases.delete(lease.id);
-    if (lease.holder.lease !== lease) return;
-    lease.holder.lease = undefined;
-    this.#around.rootChanged(lease.holder, nowMs);
+  /** Takes the peer's leases away, or the one with this id; the caller settles the task afterwards. */
+  end(peer: Peer, nowMs: number, leaseId?: number): void {
+    for (const lease of leasesOf(peer))
+      if (leaseId === undefined || lease.id === leaseId) this.#leases.end(lease, nowMs);
   }
 
-  revoke(lease: Lease, reason: string, nowMs: number): void {
-    this.#around.out.send(lease.holder, { kind: 'revoke-origin-lease', leaseId: lease.id, reason });
-    this.end(lease, nowMs);
+  revoke(peer: Peer, reason: string, nowMs: number): void {
+    for (const lease of leasesOf(peer)) this.#leases.revoke(lease, reason, nowMs);
   }
 
   /** Leases without progress since their deadline, or whose holder is silent; true when one was taken away. */
@@ -102,7 +133,7 @@ export class OriginDesk {
         continue;
       }
       this.keepAway(holder, nowMs + this.#around.limits.blockParentMs);
-      this.revoke(lease, silent ? 'no sign of life in time' : 'no progress from the origin in time', nowMs);
+      this.#leases.revoke(lease, silent ? 'no sign of life in time' : 'no progress from the origin in time', nowMs);
       if (silent) this.#around.fellSilent(holder);
       changed = true;
     }
@@ -122,7 +153,7 @@ export class OriginDesk {
   /** A peer leaves that may have passed on what nobody else is known to hold: those who got it have a moment to report. */
   holderLeaves(peer: Peer, nowMs: number): void {
     const { task } = peer;
-    if (task.peers.size === 1 || peer.pieces.count === 0 || !(peer.lease || holdsAlone(peer))) return;
+    if (task.peers.size === 1 || peer.pieces.count === 0 || !(leasesOf(peer).length > 0 || holdsAlone(peer))) return;
     task.quietUntilMs = Math.max(task.quietUntilMs, nowMs + this.#around.limits.reportGraceMs);
     this.#around.wakeAt(task, task.quietUntilMs);
   }
@@ -145,7 +176,7 @@ export class OriginDesk {
       for (let piece = lease.range.first; piece < (lease.range.end ?? 0); piece += 1) lacking.delete(piece);
     }
     const run = longestRun(lacking, task.pieceCount);
-    if (run) this.#grant(peer, run, nowMs, true);
+    if (run) this.#leases.grant(peer, run, { nowMs, rescue: true });
   }
 
   seedFailed(task: Task, hostId: string, nowMs: number): void {
@@ -157,7 +188,7 @@ export class OriginDesk {
     for (const lease of Array.from(task.leases.values())) {
       const { holder, range } = lease;
       if (range.end !== undefined && holder.pieces.firstMissing(range.first, range.end) === undefined)
-        this.end(lease, nowMs);
+        this.#leases.end(lease, nowMs);
     }
   }
 
@@ -177,7 +208,9 @@ export class OriginDesk {
     for (const { range } of task.leases.values())
       for (let piece = range.first; piece < (range.end ?? 0); piece += 1) open.delete(piece);
     if (open.count === 0) return undefined;
-    return longestRun(open.intersection(wantedPieces(task)), task.pieceCount);
+    // Without ranges one answer brings everything before what is wanted, too.
+    if (task.ranges === false && task.leases.size > 0) return undefined;
+    return longestRun(task.ranges === false ? open : open.intersection(wantedPieces(task)), task.pieceCount);
   }
 
   /** Who should fetch next. Undefined: nobody can, or a seed was asked and is awaited. */
@@ -191,7 +224,7 @@ export class OriginDesk {
       if (!isDownloading(peer.state) || peer.lease || peer.originBlockedUntilMs > nowMs) continue;
       if (!peer.disableBackToSource && this.#wants(peer, gap)) able.push(peer);
     }
-    if (task.trigger) return undefined;
+    if (task.trigger || (task.wasCut && seedComesTo(task, gap))) return undefined;
     const [waiting] = task.waiting;
     const requester = waiting ?? able[0];
     if (!requester) return undefined;
@@ -207,7 +240,9 @@ export class OriginDesk {
   }
 
   #wants(peer: Peer, gap: LeaseRange): boolean {
-    if (peer.wanted === undefined || gap.end === undefined) return true;
+    if (peer.task.ranges === false) return true;
+    if (gap.end === undefined) return !peer.partial;
+    if (peer.wanted === undefined) return true;
     for (let piece = gap.first; piece < gap.end; piece += 1) if (peer.wanted.has(piece)) return true;
     return false;
   }
@@ -224,33 +259,11 @@ export class OriginDesk {
     return false;
   }
 
-  #grant(holder: Peer, range: LeaseRange, nowMs: number, rescue = false): void {
-    const lease: Lease = {
-      id: this.#nextLeaseId,
-      holder,
-      range,
-      rescue,
-      expiresAtMs: nowMs + this.#around.limits.leaseStallMs,
-      pulse: undefined,
-    };
-    this.#nextLeaseId += 1;
-    holder.task.leases.set(lease.id, lease);
-    holder.lease = lease;
-    if (peerCan(holder.state, 'DownloadBackToSource'))
-      holder.state = nextPeerState(holder.state, 'DownloadBackToSource');
-    this.#around.wakeAt(holder.task, lease.expiresAtMs);
-    this.#announce(lease);
-    this.#around.rootChanged(holder, nowMs);
-  }
-
-  #announce(lease: Lease): void {
-    this.#around.out.send(lease.holder, {
-      kind: 'grant-origin-lease',
-      leaseId: lease.id,
-      range: lease.range,
-      wholeTask: !lease.holder.features.leases,
-      expiresAtMs: lease.expiresAtMs,
-    });
+  /** The whole is fetched once for all, by a seed that is not there yet. */
+  #wakeSeed(peer: Peer, nowMs: number): void {
+    const { task } = peer;
+    if (task.seedPeers.size > 0 || task.trigger || peer.needBackToSource) return;
+    if (firstDownload(peer.priority) === 'seed') this.#triggerSeed(task, peer, nowMs);
   }
 
   /** An idle seed takes the upper half of what the busiest lease still has to fetch. */
@@ -259,7 +272,7 @@ export class OriginDesk {
       if (seed.lease || !seed.needBackToSource || !seed.features.leases || !isDownloading(seed.state)) continue;
       if (seed.originBlockedUntilMs > nowMs || task.leases.size >= this.#around.limits.backToSourceCount) continue;
       const widest = [...task.leases.values()]
-        .filter((lease) => lease.holder.features.leases)
+        .filter((lease) => lease.holder.features.leases && !lease.reader)
         .flatMap((lease) => {
           const { end } = lease.range;
           const from = this.#firstLacking(task, lease.range);
@@ -268,9 +281,8 @@ export class OriginDesk {
         .sort((a, b) => b.end - b.from - (a.end - a.from))[0];
       if (!widest || widest.end - widest.from < 2 * this.#around.limits.stripePieces) return;
       const middle = Math.ceil((widest.from + widest.end) / 2);
-      widest.lease.range = { first: widest.lease.range.first, end: middle };
-      this.#announce(widest.lease);
-      this.#grant(seed, { first: middle, end: widest.end }, nowMs);
+      this.#leases.change(widest.lease, { first: widest.lease.range.first, end: middle });
+      this.#leases.grant(seed, { first: middle, end: widest.end }, { nowMs });
     }
   }
 }
@@ -278,6 +290,13 @@ export class OriginDesk {
 /** Of some piece it is the only known holder. */
 function holdsAlone({ task, pieces, sharing }: Peer): boolean {
   if (sharing) for (const piece of pieces) if (task.holders[piece] === 1) return true;
+  return false;
+}
+
+/** A seed is busy with what comes before the gap, and goes on with it. */
+function seedComesTo(task: Task, gap: LeaseRange): boolean {
+  for (const { lease, state } of task.seedPeers)
+    if (lease && isDownloading(state) && (lease.range.end ?? Infinity) <= gap.first) return true;
   return false;
 }
 

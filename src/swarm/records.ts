@@ -1,4 +1,5 @@
 /** The entities the swarm owns. Plain data; only Swarm and its helpers in this folder change them. */
+import type { RangeSpec } from '../core/byte-range.ts';
 import type { EdgeKind, LeaseRange } from './decisions.ts';
 import type { HostInfo, OriginError, PeerFeatures, TaskLayout } from './events.ts';
 import type { PieceSet } from './piece-set.ts';
@@ -31,6 +32,9 @@ export interface Lease {
   readonly holder: Peer;
   /** Pieces no longer missing are not cut off the front: the range is what the holder was told. */
   range: LeaseRange;
+  /** Bytes that a reader of the holder waits for; undefined for a lease of pieces that are merely missing. */
+  reader: RangeSpec | undefined;
+  readonly grantedAtMs: number;
   /** Others hold the pieces, but the holder does not get them. */
   readonly rescue: boolean;
   expiresAtMs: number;
@@ -59,6 +63,14 @@ export interface Task {
   /** How many peers hold each piece. */
   holders: Uint32Array;
   readonly leases: Map<number, Lease>;
+  /** Peers whose readers wait for bytes about which nothing was decided yet. */
+  readonly asking: Set<Peer>;
+  /** Leases were cut short for readers: what came behind is still to be leased. */
+  wasCut: boolean;
+  /** Fetched for readers although somebody brings their pieces whole. */
+  doubledBytes: number;
+  /** The origin answers byte ranges; undefined while nobody knows. */
+  ranges: boolean | undefined;
   /** Seed host asked to download, until it registers or the deadline passes. */
   trigger: { readonly hostId: string; readonly deadlineMs: number } | undefined;
   /** Seed hosts that failed this task, until when they are left alone. */
@@ -90,7 +102,13 @@ export interface Peer {
   silent: boolean;
   /** Time of the last new piece. */
   progressAtMs: number;
-  /** Pieces the range covers; undefined for all of them or while the layout is unknown. */
+  /** It is for readers of parts only, and wants no more than the pieces of those. */
+  partial: boolean;
+  /** What its readers wait for, in the order they came. */
+  readonly asking: RangeSpec[];
+  /** All that its readers want, until the layout is known and it is in `wanted`. */
+  readonly wantedRanges: RangeSpec[];
+  /** Pieces the ranges cover; undefined for all of them or while the layout is unknown. */
   wanted: PieceSet | undefined;
   readonly parents: Map<string, Edge>;
   readonly children: Map<string, Edge>;
@@ -103,6 +121,8 @@ export interface Peer {
   backboneParents: number;
   backboneChildren: number;
   lease: Lease | undefined;
+  /** Beside that one: each brings what a reader waits for. */
+  readonly readerLeases: Set<Lease>;
   /** Lost a lease by stalling or failing: others go to the origin first. */
   originBlockedUntilMs: number;
   waitingSinceMs: number;

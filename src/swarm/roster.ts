@@ -1,4 +1,5 @@
 /** The books: which hosts, tasks and peers there are, and who holds which piece. Decides nothing. */
+import { resolveRange, type RangeSpec } from '../core/byte-range.ts';
 import { DragonflyError } from '../core/errors.ts';
 import { pieceLayout, piecesOfRange } from '../core/piece-layout.ts';
 import type { HostInfo, PiecesFinished, RegisterPeer, TaskLayout } from './events.ts';
@@ -90,6 +91,7 @@ export class Roster {
     task.peers.set(peer.id, peer);
     host.peers.add(peer);
     if (host.info.type === 'seed') task.seedPeers.add(peer);
+    if (request.reader) peer.wantedRanges.push(request.reader);
     this.setWanted(peer);
     return peer;
   }
@@ -99,6 +101,7 @@ export class Roster {
     const { task } = peer;
     this.stopSharing(peer);
     task.waiting.delete(peer);
+    task.asking.delete(peer);
     task.seedPeers.delete(peer);
     task.peers.delete(peer.id);
     this.peers.delete(peer.id);
@@ -184,9 +187,39 @@ export class Roster {
     return true;
   }
 
+  /** A peer for parts wants this one, too, as soon as the layout is known. False when a reader now wants everything. */
+  addWanted(peer: Peer, reader: RangeSpec): boolean {
+    const { layout } = peer.task;
+    if (!peer.partial) return true;
+    const range = layout && resolveRange(reader, layout.contentLengthBytes);
+    const isOpen = 'first' in reader && reader.first === 0 && reader.last === undefined;
+    if (isOpen || (range && range.length === layout?.contentLengthBytes)) {
+      peer.partial = false;
+      peer.wanted = undefined;
+      return false;
+    }
+    if (layout === undefined) {
+      if (peer.wantedRanges.length < this.#limits.readersPerPeer) peer.wantedRanges.push(reader);
+    } else if (range) {
+      const { first, last } = piecesOfRange(
+        pieceLayout(layout.contentLengthBytes, layout.pieceLengthBytes),
+        range.start,
+        range.length,
+      );
+      peer.wanted?.addAll(PieceSet.range(first, last - first + 1));
+    }
+    return true;
+  }
+
   setWanted(peer: Peer): void {
     const { layout } = peer.task;
-    if (!layout || !peer.range || peer.range.start < 0) return;
+    if (!layout) return;
+    if (peer.partial) {
+      peer.wanted = new PieceSet();
+      for (const reader of peer.wantedRanges.splice(0)) this.addWanted(peer, reader);
+      return;
+    }
+    if (!peer.range || peer.range.start < 0) return;
     const length = Math.min(peer.range.length, layout.contentLengthBytes - peer.range.start);
     if (length <= 0) return;
     const { first, last } = piecesOfRange(
@@ -223,6 +256,10 @@ function newTask(id: string, nowMs: number): Task {
     zones: new Map(),
     holders: new Uint32Array(0),
     leases: new Map(),
+    asking: new Set(),
+    wasCut: false,
+    doubledBytes: 0,
+    ranges: undefined,
     trigger: undefined,
     failedSeeds: new Map(),
     originFailures: 0,
@@ -251,6 +288,9 @@ function newPeer(request: RegisterPeer, host: Host, task: Task, nowMs: number): 
     sharing: mayShare(host, nowMs),
     silent: false,
     progressAtMs: nowMs,
+    partial: request.reader !== undefined,
+    asking: [],
+    wantedRanges: [],
     wanted: undefined,
     parents: new Map(),
     children: new Map(),
@@ -260,6 +300,7 @@ function newPeer(request: RegisterPeer, host: Host, task: Task, nowMs: number): 
     backboneParents: 0,
     backboneChildren: 0,
     lease: undefined,
+    readerLeases: new Set(),
     originBlockedUntilMs: 0,
     waitingSinceMs: nowMs,
     createdAtMs: nowMs,

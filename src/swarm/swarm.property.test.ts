@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import type { RangeSpec } from '../core/byte-range.ts';
 import { DragonflyError } from '../core/errors.ts';
 import { allFeatures, type HostInfo, originalFeatures, type ParentFailure } from './events.ts';
 import { assertInvariants } from './invariants.ts';
@@ -30,7 +31,7 @@ function host(number: number): HostInfo {
 type Step = readonly [kind: number, host: number, task: number, detail: number, waitMs: number];
 
 const step: fc.Arbitrary<Step> = fc.tuple(
-  fc.nat(15),
+  fc.nat(19),
   fc.nat(hostCount - 1),
   fc.nat(taskCount - 1),
   fc.nat(9),
@@ -41,7 +42,11 @@ const step: fc.Arbitrary<Step> = fc.tuple(
 function apply(swarm: Swarm, [kind, hostNumber, taskNumber, detail]: Step, nowMs: number): void {
   const peerId = `peer-${hostNumber}-${taskNumber}`;
   const parentId = `peer-${detail % hostCount}-${taskNumber}`;
-  const register = (extended: boolean): unknown =>
+  const reader: RangeSpec =
+    detail === 7
+      ? { suffix: 5000 }
+      : { first: detail * 5_000_000, last: detail * 5_000_000 + (detail % 2 === 0 ? 99 : 9_000_000) };
+  const register = (extended: boolean, reads = false): unknown =>
     swarm.registerPeer(
       {
         peerId,
@@ -52,6 +57,7 @@ function apply(swarm: Swarm, [kind, hostNumber, taskNumber, detail]: Step, nowMs
         needBackToSource: hostNumber < 2,
         disableBackToSource: detail === 9,
         knownLayout: extended ? undefined : layout,
+        reader: reads ? reader : undefined,
         range: detail === 3 ? { start: 0, length: 12 * 2 ** 20 } : undefined,
         features: extended ? allFeatures : originalFeatures,
       },
@@ -62,6 +68,10 @@ function apply(swarm: Swarm, [kind, hostNumber, taskNumber, detail]: Step, nowMs
     () => register(true),
     () => register(true),
     () => register(false),
+    () => register(true, true),
+    () => swarm.readerAsks(peerId, detail === 8 ? { first: 0, last: undefined } : reader, nowMs),
+    () => swarm.peerLeftOff(peerId, nowMs),
+    () => swarm.taskMetadata(peerId, layout, nowMs, detail > 2),
     () => swarm.taskMetadata(peerId, layout, nowMs),
     () => swarm.piecesFinished(peerId, { pieces: [detail, (detail + 1) % 10], from: 'source' }, nowMs),
     () =>

@@ -11,24 +11,25 @@
  * waiting is attached below it within the same event, and given exchange neighbours. From then on peers trade
  * by themselves; the swarm only hears batched reports, adds parents, and repairs what breaks.
  */
+import type { RangeSpec } from '../core/byte-range.ts';
 import { Deadlines } from './deadlines.ts';
 import type { Decision } from './decisions.ts';
 import { type EvaluatorName, evaluators } from './evaluator.ts';
 import {
-  allFeatures,
   type HeldTask,
   type HostInfo,
-  type OriginError,
   type OriginSign,
   type ParentFailure,
   type PiecesFinished,
   type RegisterPeer,
   type TaskLayout,
 } from './events.ts';
+import { holderRegistration } from './holder-registration.ts';
 import { defaultSwarmLimits, type SwarmLimits } from './limits.ts';
 import { Matchmaker, type SwarmMode } from './matchmaker.ts';
 import { Membership } from './membership.ts';
 import { OriginDesk } from './origin-desk.ts';
+import { OriginFailures, type OriginFailure } from './origin-failures.ts';
 import { Outbox } from './outbox.ts';
 import { PieceSet } from './piece-set.ts';
 import type { Random } from './random.ts';
@@ -48,15 +49,13 @@ export interface SwarmOptions {
   readonly startedAtMs?: number;
 }
 
-/** Unauthorized, forbidden, proxy authentication required. */
-const credentialStatuses: ReadonlySet<number> = new Set([401, 403, 407]);
-
 export class Swarm {
   readonly limits: SwarmLimits;
   readonly #roster: Roster;
   readonly #out = new Outbox();
   readonly #matchmaker: Matchmaker;
   readonly #origin: OriginDesk;
+  readonly #failures: OriginFailures;
   readonly #wakes = new Deadlines<Task>();
   readonly #membership: Membership;
   readonly #refusals: Refusals;
@@ -87,6 +86,7 @@ export class Swarm {
     this.#settlement = new Settlement({ ...parts, wakes: this.#wakes });
     this.#membership = new Membership({ ...parts, out: this.#out, wakes: this.#wakes });
     this.#refusals = new Refusals({ out: this.#out, membership: this.#membership, waitMs: this.limits.waitMs });
+    this.#failures = new OriginFailures({ limits: this.limits, origin: this.#origin, refusals: this.#refusals });
     this.#upkeep = new Upkeep({ ...parts, membership: this.#membership });
   }
 
@@ -133,6 +133,7 @@ export class Swarm {
     this.#expectOthers(peer, nowMs);
     if (old?.task === task) this.#roster.addPieces(peer, old.pieces);
     if (task.trigger?.hostId === host.id) task.trigger = undefined;
+    if (request.reader) this.#origin.readerAsks(peer, request.reader);
     this.#fire(peer, task.pieceCount === 0 ? 'RegisterEmpty' : 'RegisterNormal');
     if (request.metadataOnly) this.#registerHolder(peer);
     else if (task.pieceCount === 0) this.#out.send(peer, { kind: 'empty-task' });
@@ -148,6 +149,15 @@ export class Swarm {
     return [];
   }
 
+  /** A reader of the peer waits for these bytes: what nobody is about to have of them is fetched for it at once. */
+  readerAsks(peerId: string, range: RangeSpec, nowMs: number): Decision[] {
+    const peer = this.#touch(peerId, nowMs);
+    if (!isDownloading(peer.state)) return [];
+    if (this.#roster.addWanted(peer, range)) this.#origin.readerAsks(peer, range);
+    this.#membership.lookAgain(peer, nowMs);
+    return this.#settle([peer.task], nowMs);
+  }
+
   /** An original daemon went to the origin, because it was told to or by itself. */
   backToSourceStarted(peerId: string, nowMs: number): Decision[] {
     const peer = this.#touch(peerId, nowMs);
@@ -155,9 +165,12 @@ export class Swarm {
     return this.#settle([peer.task], nowMs);
   }
 
-  /** The holder of a lease learned the size; everybody else hears of it. */
-  taskMetadata(peerId: string, layout: TaskLayout, nowMs: number): Decision[] {
-    const { task } = this.#touch(peerId, nowMs);
+  /** The holder of a lease learned the size; everybody else hears of it. @param ranges whether the origin answers byte ranges. */
+  taskMetadata(peerId: string, layout: TaskLayout, nowMs: number, ranges?: boolean): Decision[] {
+    const peer = this.#touch(peerId, nowMs);
+    const { task } = peer;
+    if (ranges === false) this.#origin.rangesRefused(peer, nowMs);
+    else if (ranges === true) task.ranges ??= true;
     if (this.#roster.setLayout(task, layout)) this.#tellLayout(task, layout, nowMs);
     return this.#settle([task], nowMs);
   }
@@ -172,7 +185,8 @@ export class Swarm {
     if (report.costMs !== undefined) this.#roster.addCost(peer, report.costMs);
     if (report.from === 'source') this.#origin.progress(peer, nowMs);
     else this.#roster.credit(report, added);
-    return first || peer.lease !== undefined || this.#originalWaits(peer.task) ? this.#settle([peer.task], nowMs) : [];
+    const atOrigin = peer.lease !== undefined || peer.readerLeases.size > 0;
+    return first || atOrigin || this.#originalWaits(peer.task) ? this.#settle([peer.task], nowMs) : [];
   }
 
   /** The holder of a lease is there, though no piece may be complete yet; bytes that flow keep the lease alive on a slow line. */
@@ -219,26 +233,10 @@ export class Swarm {
    * The origin refused or broke. `permanent` (it answered, and the answer is no) or once too often: everybody who cannot
    * do without it is told that answer. Otherwise somebody else is sent, or the same peer after a pause.
    */
-  originFailed(
-    peerId: string,
-    failure: { readonly permanent: boolean; readonly error: OriginError },
-    nowMs: number,
-  ): Decision[] {
+  originFailed(peerId: string, failure: OriginFailure, nowMs: number): Decision[] {
     const peer = this.#touch(peerId, nowMs);
-    const { task } = peer;
-    task.lastOriginError = failure.error;
-    // Refused for its credentials only: the origin is well, and whoever has better ones may ask at once.
-    const refused = !failure.permanent && credentialStatuses.has(failure.error.details?.statusCode ?? 0);
-    // several at the origin fail together when it goes down: nobody is sent there in the pause, so that counts once
-    if (!refused && nowMs >= task.quietUntilMs) task.originFailures += 1;
-    const pauseMs = this.limits.originRetryMs * 2 ** Math.max(0, task.originFailures - 1);
-    if (!refused) task.quietUntilMs = Math.max(task.quietUntilMs, nowMs + pauseMs);
-    this.#origin.keepAway(peer, nowMs + pauseMs);
-    if (peer.lease) this.#origin.end(peer.lease, nowMs);
-    if (failure.permanent || task.originFailures >= this.limits.originAttempts)
-      this.#refusals.failStranded(task, failure.error, nowMs);
-    else if (refused) this.#refusals.failIfStranded(peer, failure.error, nowMs);
-    return this.#settle([task], nowMs);
+    this.#failures.take(peer, failure, nowMs);
+    return this.#settle([peer.task], nowMs);
   }
 
   /** The whole content (or its range) is on disk. The peer stays as a parent. */
@@ -247,12 +245,21 @@ export class Swarm {
     const { task } = peer;
     this.#fire(peer, 'DownloadSucceeded');
     if (task.pieceCount !== undefined) this.#roster.addPieces(peer, peer.wanted ?? PieceSet.range(0, task.pieceCount));
-    if (peer.lease) this.#origin.end(peer.lease, nowMs);
+    this.#origin.end(peer, nowMs);
     for (const edge of Array.from(peer.parents.values())) this.#matchmaker.disconnect(edge);
-    if (!peer.range && (task.state === 'Running' || task.state === 'Failed'))
+    if (!peer.range && !peer.partial && (task.state === 'Running' || task.state === 'Failed'))
       task.state = nextTaskState(task.state, 'DownloadSucceeded');
     this.#matchmaker.refresh(peer);
     return this.#settle([task], nowMs);
+  }
+
+  /** Nobody reads any more: it wants nothing beyond what it holds, and stays as a parent for that. */
+  peerLeftOff(peerId: string, nowMs: number): Decision[] {
+    const peer = this.#touch(peerId, nowMs);
+    if (!isDownloading(peer.state)) return [];
+    peer.partial = true;
+    peer.wanted = peer.pieces.clone();
+    return this.peerFinished(peerId, nowMs);
   }
 
   /** The download failed on the peer's side; it is no parent any more. */
@@ -285,20 +292,11 @@ export class Swarm {
   announceHeld(hostId: string, held: readonly HeldTask[], nowMs: number): Decision[] {
     const host = this.#roster.hostOf(hostId);
     const tasks = new Set<Task>();
-    for (const { taskId, peerId, url, layout, pieces } of held) {
+    for (const one of held) {
+      const { taskId, layout, pieces } = one;
       const known = this.#roster.tasks.get(taskId)?.layout;
-      if (this.#roster.peers.has(peerId) || (known && !sameLayout(known, layout))) continue;
-      const request = {
-        peerId,
-        taskId,
-        hostId,
-        url,
-        priority: 0,
-        needBackToSource: false,
-        disableBackToSource: false,
-        knownLayout: layout,
-        features: allFeatures,
-      };
+      if (this.#roster.peers.has(one.peerId) || (known && !sameLayout(known, layout))) continue;
+      const request = holderRegistration(hostId, one);
       const task = this.#roster.taskFor(request, nowMs);
       if (!known) this.#tellLayout(task, layout, nowMs);
       const peer = this.#roster.addPeer(request, host, task, nowMs);

@@ -40,6 +40,7 @@ export async function* downloadStream(
   const caller = asker(context.caller, download?.remoteIp);
   const asked = {
     ...toDownloadRequest(download, caller, filteredQueryParams),
+    wholePieces: true,
     finishAbandoned: caller.kind !== 'local',
     scheduler,
   };

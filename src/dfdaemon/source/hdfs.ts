@@ -36,7 +36,9 @@ export class HdfsSource implements Source {
         hint: 'Download it again; give --digest to be sure of what you get.',
       });
     }
-    const startBytes = request.range?.start ?? 0;
+    const { suffixBytes } = request;
+    const suffixStart = suffixBytes === undefined ? 0 : Math.max(0, lengthOfFile - suffixBytes);
+    const startBytes = request.range?.start ?? suffixStart;
     if (request.range && startBytes >= lengthOfFile) {
       throw new DragonflyError(
         'RANGE_NOT_SATISFIABLE',
@@ -51,6 +53,7 @@ export class HdfsSource implements Source {
       ...request,
       url: webUrl(request, query).href,
       range: undefined,
+      suffixBytes: undefined,
       validator: undefined,
     });
     if (body.lengthBytes !== undefined && body.lengthBytes !== lengthBytes) {

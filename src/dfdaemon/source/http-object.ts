@@ -20,6 +20,7 @@ export interface ObjectRequest {
   /** The caller's header, already cleaned by `requestHeader`. */
   readonly header: Readonly<Record<string, string>>;
   readonly range?: ByteRange | undefined;
+  readonly suffixBytes?: number | undefined;
   readonly validator?: string | undefined;
 }
 
@@ -28,8 +29,7 @@ export interface ObjectRequest {
  * is then false and `startBytes` 0.
  */
 export async function openObject(send: SendGet, request: ObjectRequest): Promise<SourceBody> {
-  const { range, validator } = request;
-  const response = await send({ ...baseHeader(request.header), ...(range ? rangeHeader(range, validator) : {}) });
+  const response = await send({ ...baseHeader(request.header), ...rangeHeader(request) });
   try {
     return bodyOf(response, request);
   } catch (error) {
@@ -50,7 +50,7 @@ export async function statObject(send: SendGet, request: ObjectRequest): Promise
   } catch (error) {
     const empty = error instanceof DragonflyError && error.code === 'RANGE_NOT_SATISFIABLE';
     if (!empty) throw error;
-    const body = await openObject(send, { ...request, range: undefined });
+    const body = await openObject(send, { ...request, range: undefined, suffixBytes: undefined });
     body.cancel();
     return body;
   }
@@ -61,7 +61,8 @@ export function baseHeader(header: Readonly<Record<string, string>>): Record<str
   return { 'user-agent': `dragonfly/${version}`, accept: '*/*', ...header, 'accept-encoding': 'identity' };
 }
 
-function rangeHeader(range: ByteRange, validator: string | undefined): Record<string, string> {
+function rangeHeader({ range, suffixBytes, validator }: ObjectRequest): Record<string, string> {
+  if (!range) return suffixBytes === undefined ? {} : { range: `bytes=-${suffixBytes}` };
   const last = range.start + range.length - 1;
   // A range without a real end is written without one: not every server can read such a number.
   const header = { range: `bytes=${range.start}-${last < openEndBytes ? last : ''}` };
@@ -96,7 +97,10 @@ function bodyOf(response: HttpResponse, request: ObjectRequest): SourceBody {
   return {
     ...common,
     contentLengthBytes: lengthBytes,
-    ranges: request.range === undefined && /\bbytes\b/i.test(header['accept-ranges'] ?? ''),
+    ranges:
+      request.range === undefined &&
+      request.suffixBytes === undefined &&
+      /\bbytes\b/i.test(header['accept-ranges'] ?? ''),
     startBytes: 0,
     lengthBytes,
     readTo: (sink) => response.readTo(sink),
@@ -105,11 +109,13 @@ function bodyOf(response: HttpResponse, request: ObjectRequest): SourceBody {
 
 /** The part an origin sends must be the part that was asked for, cut only by the end of the object. */
 function partOf(response: HttpResponse, request: ObjectRequest): NonNullable<ReturnType<typeof parseContentRange>> {
-  const asked = request.range;
-  if (!asked) throw protocolError('it sends a part of the object though the whole was asked for');
+  const { suffixBytes } = request;
+  if (!request.range && suffixBytes === undefined)
+    throw protocolError('it sends a part of the object though the whole was asked for');
   const text = response.header['content-range'];
   const part = text === undefined ? undefined : parseContentRange(text);
   if (!part) throw protocolError(`its Content-Range is ${text === undefined ? 'missing' : 'malformed'}`);
+  const asked = request.range ?? suffixOf(suffixBytes ?? 0, part.totalBytes);
   const lengthBytes = Math.min(asked.length, (part.totalBytes ?? Number.POSITIVE_INFINITY) - asked.start);
   const wrongEnd =
     part.range.length !== lengthBytes && !(part.totalBytes === undefined && part.range.length < asked.length);
@@ -121,6 +127,13 @@ function partOf(response: HttpResponse, request: ObjectRequest): NonNullable<Ret
     throw protocolError('its Content-Length does not fit its Content-Range');
   }
   return part;
+}
+
+/** Throws PROTOCOL for content of unknown length: nobody can tell where its last bytes begin. */
+function suffixOf(bytes: number, totalBytes: number | undefined): ByteRange {
+  if (totalBytes === undefined) throw protocolError('it sends the end of the object without the length of the whole');
+  const length = Math.min(bytes, totalBytes);
+  return { start: totalBytes - length, length };
 }
 
 /** A chunked part has no length of its own to hold it to. */

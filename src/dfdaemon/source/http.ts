@@ -156,7 +156,7 @@ function redirectKey(request: SourceRequest): string {
     .digest('base64');
 }
 
-function objectOf({ url: text, header, range, validator }: SourceRequest): ObjectRequest {
+function objectOf({ url: text, header, range, suffixBytes, validator }: SourceRequest): ObjectRequest {
   const url = new URL(text);
   const credentials = url.username || url.password ? basicCredentials(url) : undefined;
   url.username = url.password = '';
@@ -164,6 +164,7 @@ function objectOf({ url: text, header, range, validator }: SourceRequest): Objec
     url,
     header: { ...(credentials && { authorization: credentials }), ...requestHeader(header) },
     range,
+    suffixBytes,
     validator,
   };
 }

@@ -233,8 +233,12 @@ function signed(settings: Settings, url: URL, header: Readonly<Record<string, st
   );
 }
 
-function conditions({ range, validator }: SourceRequest): Pick<SourceRequest, 'range' | 'validator'> {
-  return { range, validator };
+function conditions({
+  range,
+  suffixBytes,
+  validator,
+}: SourceRequest): Pick<SourceRequest, 'range' | 'suffixBytes' | 'validator'> {
+  return { range, suffixBytes, validator };
 }
 
 function* entriesOf(page: string, { scheme, name }: Bucket, prefix: string): Generator<SourceEntry> {

@@ -25,6 +25,8 @@ export interface SourceRequest extends SourceOptions {
   readonly url: string;
   /** Absent: the whole object from its first byte. */
   readonly range?: ByteRange | undefined;
+  /** Instead of `range`: the last so many bytes. A source that cannot tell where they begin answers with the whole. */
+  readonly suffixBytes?: number | undefined;
   /** ETag or Last-Modified the object must still have; otherwise SOURCE_CHANGED. */
   readonly validator?: string | undefined;
   readonly signal: AbortSignal;

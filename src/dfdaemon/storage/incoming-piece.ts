@@ -5,6 +5,12 @@
  */
 import { maxMarks } from './limits.ts';
 
+/** Bytes of the piece that are in the file; `end` is one past the last. */
+interface WrittenSpan {
+  from: number;
+  end: number;
+}
+
 /** A place in the piece: so many bytes, and their CRC-32. */
 export interface PieceMark {
   readonly bytes: number;
@@ -24,6 +30,8 @@ export class IncomingPiece {
   readonly #listeners = new Set<() => void>();
   /** Ascending; the last ones may lie ahead of what is written. */
   readonly #marks: PieceMark[] = [];
+  /** Of a piece that does not come in order; ascending, with gaps between them. */
+  readonly #spans: WrittenSpan[] = [];
   #written = 0;
   #given = 0;
   #kept: Buffer | undefined;
@@ -57,6 +65,12 @@ export class IncomingPiece {
     return found;
   }
 
+  /** How far a reader of this node who is at `from` can read on; `from` itself when the byte there is not here yet. */
+  readableEnd(from: number): number {
+    const span = this.#spans.find(({ from: first, end }) => first <= from && from < end);
+    return Math.max(from, span?.end ?? 0, this.markAfter(from)?.bytes ?? 0);
+  }
+
   /** Called when more can be read, and at the end. Returns how to stop. */
   onProgress(listener: () => void): () => void {
     this.#listeners.add(listener);
@@ -79,6 +93,28 @@ export class IncomingPiece {
   wrote(bytes: number): void {
     this.#written = bytes;
     if (this.#marks.length > 0) this.#tell();
+  }
+
+  /** These bytes came from where they can be trusted, and are in the file. */
+  filled(from: number, end: number): void {
+    const spans = this.#spans;
+    const first = spans.findIndex((span) => span.end >= from);
+    const at = first < 0 ? spans.length : first;
+    const joined: WrittenSpan = { from, end };
+    let count = 0;
+    for (let span = spans[at]; span && span.from <= end; span = spans[at + count]) {
+      joined.from = Math.min(joined.from, span.from);
+      joined.end = Math.max(joined.end, span.end);
+      count += 1;
+    }
+    spans.splice(at, count, joined);
+    this.#tell();
+  }
+
+  /** One past the last byte of the part that begins with the first byte of the piece. */
+  get filledFromStart(): number {
+    const [first] = this.#spans;
+    return first?.from === 0 ? first.end : 0;
   }
 
   end(state: 'committed' | 'aborted', kept: Buffer | undefined): void {

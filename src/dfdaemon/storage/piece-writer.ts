@@ -131,21 +131,7 @@ export class PieceWriter {
     this.#ending = true;
     this.#gathered = [];
     await this.#settled();
-    let given: number;
-    let kept: Buffer | undefined;
-    do {
-      given = this.incoming.givenBytes;
-      kept = await this.#readBack(given);
-    } while (this.incoming.givenBytes > given); // readers go on meanwhile
-    this.#release('aborted', kept);
-  }
-
-  /** Undefined when the disk does not give it back: then nobody can say what it was. */
-  async #readBack(count: number): Promise<Buffer | undefined> {
-    if (count === 0) return undefined;
-    const bytes = Buffer.allocUnsafe(count);
-    const read = await readFully(this.#slot.file.fd, bytes, this.#slot.offset).catch(() => 0);
-    return read === count ? bytes : undefined;
+    this.#release('aborted', await readGiven(this.incoming, this.#slot));
   }
 
   #take(chunk: Uint8Array, crcDone = false): void {
@@ -211,4 +197,18 @@ export class PieceWriter {
     this.incoming.end(state, kept);
     this.#ended.resolve();
   }
+}
+
+/** What was given of a piece that is given up. Undefined when nothing was, or the disk does not give it back: then nobody can say what it was. */
+export async function readGiven(incoming: IncomingPiece, { file, offset }: PieceSlot): Promise<Buffer | undefined> {
+  let kept: Buffer | undefined;
+  let given: number;
+  do {
+    given = incoming.givenBytes;
+    if (given === 0) return undefined;
+    const bytes = Buffer.allocUnsafe(given);
+    const read = await readFully(file.fd, bytes, offset).catch(() => 0);
+    kept = read === given ? bytes : undefined;
+  } while (incoming.givenBytes > given); // readers go on meanwhile
+  return kept;
 }

@@ -17,7 +17,8 @@ import { maxHeaderBytes } from './limits.ts';
 import type { PieceRecord, TaskRow, TaskState } from './metadata.ts';
 import type { TaskHost } from './task-host.ts';
 import { PieceIndex } from './piece-index.ts';
-import { PieceWriter, type CommitFacts } from './piece-writer.ts';
+import { PieceClaims } from './piece-claims.ts';
+import type { CommitFacts, PieceSlot, PieceWriter } from './piece-writer.ts';
 import { TaskUses, type Lease } from './task-uses.ts';
 import { TaskRecord, type StoredIdentity, type TaskTimes } from './task-record.ts';
 
@@ -42,9 +43,10 @@ export class StoredTask {
   /** Row and pieces as the store's own helpers see them; everybody else uses the task. */
   readonly record: TaskRecord;
   readonly index: PieceIndex;
+  /** Pieces that are being written. */
+  readonly claims = new PieceClaims((number) => this.#slot(number));
   readonly #host: TaskHost;
   readonly #uses: TaskUses;
-  readonly #writing = new Map<number, PieceWriter>();
   #writes = 0;
   #removed = false;
   #verifiedMs = Number.NEGATIVE_INFINITY;
@@ -184,34 +186,12 @@ export class StoredTask {
 
   /** Claims the piece. Throws IN_USE while another writer has it, ALREADY_EXISTS when it is there. */
   writePiece(number: number): PieceWriter {
-    const span = this.#writableSpan(number);
-    if (this.#writing.has(number))
-      throw new DragonflyError('IN_USE', `piece ${number} of task ${this.id} is being written`);
-    if (this.pieces.has(number))
-      throw new DragonflyError('ALREADY_EXISTS', `piece ${number} of task ${this.id} is already there`);
-    this.index.giveUpUnverified(number);
-    const lease = this.lease();
-    const file = this.#openFile(lease, true);
-    const writer = new PieceWriter({
-      number,
-      offset: span.offset,
-      maxLengthBytes: span.length,
-      lengthKnown: this.layout !== undefined,
-      file,
-      commit: (length, crc, facts) => this.#commit({ ...span, length }, crc, facts),
-      release: () => {
-        this.#writing.delete(number);
-        file.release();
-        lease.release();
-      },
-    });
-    this.#writing.set(number, writer);
-    return writer;
+    return this.claims.write(number);
   }
 
   /** The piece while it is being written. */
   incoming(number: number): IncomingPiece | undefined {
-    return this.#writing.get(number)?.incoming;
+    return this.claims.incoming(number);
   }
 
   /**
@@ -272,7 +252,7 @@ export class StoredTask {
   /** Forgets everything fetched, for instance because the origin has changed. Throws IN_USE while pieces are written. */
   restart(): void {
     this.#requirePresent();
-    if (this.#writing.size > 0) throw new DragonflyError('IN_USE', `task ${this.id} has pieces being written`);
+    if (this.claims.size > 0) throw new DragonflyError('IN_USE', `task ${this.id} has pieces being written`);
     this.index.clear();
     this.record.change({
       state: 'running',
@@ -282,10 +262,6 @@ export class StoredTask {
       finishedMs: null,
       failedMs: null,
     });
-  }
-
-  markPrefetched(): void {
-    this.record.change({ prefetchedMs: this.#host.clock.wallMs() });
   }
 
   /** A persistent task is exempt from collection. */
@@ -340,6 +316,30 @@ export class StoredTask {
   markRemoved(): void {
     this.#removed = true;
     this.index.close();
+  }
+
+  #slot(number: number): PieceSlot {
+    const span = this.#writableSpan(number);
+    if (this.claims.has(number))
+      throw new DragonflyError('IN_USE', `piece ${number} of task ${this.id} is being written`);
+    if (this.pieces.has(number))
+      throw new DragonflyError('ALREADY_EXISTS', `piece ${number} of task ${this.id} is already there`);
+    this.index.giveUpUnverified(number);
+    const lease = this.lease();
+    const file = this.#openFile(lease, true);
+    return {
+      number,
+      offset: span.offset,
+      maxLengthBytes: span.length,
+      lengthKnown: this.layout !== undefined,
+      file,
+      commit: (length, crc, facts) => this.#commit({ ...span, length }, crc, facts),
+      release: () => {
+        this.claims.released(number);
+        file.release();
+        lease.release();
+      },
+    };
   }
 
   #commit(span: PieceSpan, crc32: number, { source, costMs }: CommitFacts): void {

@@ -1,4 +1,5 @@
 /** The session of one download with the scheduler: what it registers as, and what it hears about the content. */
+import type { RangeSpec } from '../../core/byte-range.ts';
 import { minPieceLengthBytes } from '../../core/piece-layout.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
 import type { DownloadContext } from './download-context.ts';
@@ -20,13 +21,15 @@ export interface DownloadKeeperOptions {
   readonly signal: AbortSignal;
   /** This node is fetching from the origin. */
   readonly atOrigin: () => boolean;
+  /** The part to register for, when the download is for a part only. */
+  readonly reader: () => RangeSpec | undefined;
   /** Resolves when the layout is taken over, or is not. */
   readonly learnLayout: (facts: Facts) => Promise<void>;
   readonly events: Omit<SessionKeeperOptions['events'], 'metadata' | 'emptyTask'>;
 }
 
 export function downloadKeeper(options: DownloadKeeperOptions): SessionKeeper {
-  const { context, request, stored, peerId, signal, atOrigin, learnLayout, events } = options;
+  const { context, request, stored, peerId, signal, atOrigin, reader, learnLayout, events } = options;
   const { hostId, newPeerId, openPeerStream, logger, sources } = context;
   const registration = (): Registration => toRegistration(request, stored, { needBackToSource: atOrigin() });
   /** A scheduler of the original has to be told the length, or that it is not known. */
@@ -47,6 +50,7 @@ export function downloadKeeper(options: DownloadKeeperOptions): SessionKeeper {
       session.run({
         open: openPeerStream,
         registration: registration(),
+        reader: reader(),
         forOriginal,
         held: stored.pieces,
         scheduler: request.scheduler,

@@ -5,24 +5,22 @@
  * fetch a run of them from the origin (OriginFetch). Every piece that lands is told to the readers and the scheduler.
  * It never ends while somebody can still give something; without scheduler and parents it goes to the origin itself.
  */
+import type { RangeSpec } from '../../core/byte-range.ts';
 import { formatDigest, parseDigest } from '../../core/digest.ts';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { PieceSet } from '../../swarm/piece-set.ts';
-import type { SourceObject } from '../source/source.ts';
 import type { PieceRecord } from '../storage/metadata.ts';
 import type { Lease, StoredTask } from '../storage/stored-task.ts';
 import { ContentCheck } from './content-check.ts';
 import type { DownloadContext } from './download-context.ts';
 import { downloadKeeper } from './download-keeper.ts';
-import { mayAskItself } from './own-identity.ts';
-import type { DownloadRequest, Receipt } from './open-task.ts';
-import { OriginDuty } from './origin-duty.ts';
-import { isTemporary } from './origin-stream.ts';
 import { openExchange } from './open-exchange.ts';
-import type { PieceExchange, ExchangeEvents, PieceFailure } from './piece-exchange.ts';
+import type { DownloadRequest, Receipt } from './open-task.ts';
+import { OriginSide } from './origin-side.ts';
+import { mayAskItself } from './own-identity.ts';
+import type { ExchangeEvents, PieceExchange, PieceFailure } from './piece-exchange.ts';
 import { ReceiptBuilder } from './receipt-builder.ts';
 import { patienceMs, StarvationWatch } from './starvation-watch.ts';
-import { wholeTask, type OriginLease } from './scheduler-session.ts';
 import type { SessionKeeper } from './session-keeper.ts';
 import type { TaskRate } from './traffic-shaper.ts';
 
@@ -44,7 +42,7 @@ export class Download {
   readonly #check: ContentCheck | undefined;
   #wanted: PieceSet | undefined = new PieceSet();
   readonly #keeper: SessionKeeper;
-  readonly #origin: OriginDuty;
+  readonly #origin: OriginSide;
   readonly #starvation = new StarvationWatch({
     patienceMs: () => this.#patienceMs(),
     ask: (patienceMs) => this.#keeper.session?.starved(patienceMs) === true,
@@ -57,8 +55,8 @@ export class Download {
   #originPieces = 0;
   #remotePieces = 0;
   #generation = 0;
-  #rangesSupported = false;
-  #originRefused = false;
+  /** Nobody reads any more: what is under way for a reader is finished, and nothing else begun. */
+  #abandoned = false;
 
   constructor(context: DownloadContext, stored: StoredTask, request: DownloadRequest, peerId: string) {
     this.taskId = stored.id;
@@ -85,24 +83,21 @@ export class Download {
       },
     });
     this.#keeper = this.#createKeeper();
-    this.#origin = new OriginDuty({
+    this.#origin = new OriginSide({
+      context,
       request,
       stored,
-      sources: context.sources,
-      connections: context.originConnections,
+      exchange: this.#exchange,
+      receipt: this.#receipt,
       limiters: () => this.rate.fromOrigin,
-      makeRoom: context.makeRoom,
+      session: () => this.#keeper.session,
       signal: this.#controller.signal,
-      claim: (pieces) => this.#exchange.originFetching(pieces),
       events: {
-        answered: (object) => this.#originAnswered(object),
-        begun: (number) => context.announcer().pieceBegun(number),
-        givenUp: (number) => context.announcer().pieceGivenUp(number),
-        piece: (number) => this.#exchange.pieceFromElsewhere(number),
+        began: () => this.#starvation.busy(),
+        learned: () => this.#begin(),
         bytes: () => this.#signalChange(),
-        alive: (flows) => this.#keeper.session?.leaseAlive(flows),
-        retried: () => this.#receipt.retry(),
-        ended: (lease, error) => this.#originEnded(lease, error),
+        ended: () => this.#originEnded(),
+        failed: (error) => this.#fail(error),
       },
     });
   }
@@ -144,11 +139,30 @@ export class Download {
 
   /** Adds what a subscriber wants: pieces first … last, or everything. */
   want(range: { first: number; last: number } | undefined): void {
+    this.#abandoned = false;
     if (this.#wanted === undefined) return;
-    if (range === undefined) this.#wanted = undefined;
-    else this.#wanted.addAll(PieceSet.range(range.first, range.last - range.first + 1));
+    if (range === undefined) {
+      this.#wanted = undefined;
+      this.#origin.readers.wantWhole();
+    } else this.#wanted.addAll(PieceSet.range(range.first, range.last - range.first + 1));
     const { layout } = this.stored;
     if (layout) this.#exchange.want(this.#wanted ?? PieceSet.range(0, layout.pieceCount));
+  }
+
+  /** A reader waits for this part; its pieces are wanted from when they are known. */
+  readerComes(range: RangeSpec): void {
+    this.#abandoned = false;
+    this.#origin.readers.add(range);
+  }
+
+  readerLeft(range: RangeSpec): void {
+    this.#origin.readers.remove(range);
+  }
+
+  /** Nobody reads any more. What was begun for a reader is brought to its end; what is held then stays known to the swarm. */
+  abandon(): void {
+    this.#abandoned = true;
+    if (this.#wanted === undefined || !this.#origin.bringsPieces) this.#leaveOff();
   }
 
   setReaders(pieces: readonly number[]): void {
@@ -167,13 +181,17 @@ export class Download {
       peerId: this.peerId,
       signal: this.#controller.signal,
       atOrigin: () => this.#origin.active,
+      reader: () => this.#origin.readers.register(),
       learnLayout: (facts) => this.#learnLayout(facts),
       events: {
-        connected: () => this.#watchStarvation(),
+        connected: () => {
+          this.#origin.readers.connected();
+          this.#watchStarvation();
+        },
         parents: (parents, options) => this.#exchange.addParents(parents, options),
         dropParents: (ids) => this.#exchange.dropParents(ids),
-        lease: (lease) => this.#fetchFromOrigin(lease),
-        revokeLease: (id) => this.#leaseRevoked(id),
+        lease: (lease) => this.#origin.take(lease),
+        revokeLease: (id) => this.#origin.revoke(id),
         lost: () => this.#watchStarvation(),
         refused: (error) => this.#refused(error),
       },
@@ -182,14 +200,14 @@ export class Download {
 
   /** What the origin said to others is no answer to who has credentials of its own. */
   #refused(error: DragonflyError): void {
-    if (this.#originRefused || !mayAskItself(this.#request, error)) return this.#fail(error);
-    if (this.#state === 'running' && !this.#origin.active) this.#fetchFromOrigin(wholeTask);
+    if (this.#origin.hasFailed || !mayAskItself(this.#request, error)) return this.#fail(error);
+    if (this.#state === 'running' && !this.#origin.active) this.#origin.goAlone();
   }
 
   /** Nobody's word but the origin's, or a digest, makes content empty: what is missing would look complete. */
   #doubtEmpty(): void {
     if (this.#origin.active) return;
-    if (this.#request.disableBackToSource !== true) return this.#fetchFromOrigin(wholeTask);
+    if (this.#request.disableBackToSource !== true) return this.#origin.goAlone();
     const hint = 'Allow this download to go to the origin, or name the digest of the content.';
     this.#fail(
       new DragonflyError('UNAVAILABLE', 'others call the content empty; the origin may not be asked', { hint }),
@@ -216,7 +234,7 @@ export class Download {
     const { layout } = this.stored;
     if (!layout) return;
     this.#exchange.begin(layout, this.#wanted);
-    void this.#exchange.originFetching(this.#origin.pieces);
+    this.#origin.layoutKnown();
     this.#check?.advance();
     this.#signalChange();
     void this.#finishIfComplete();
@@ -239,56 +257,9 @@ export class Download {
     this.#keeper.session?.pieceFailed(id, piece, reason);
   }
 
-  #fetchFromOrigin(lease: OriginLease): void {
-    this.#starvation.busy();
-    this.#keeper.session?.leaseStarted(lease);
-    this.#context.announcer().leaseBegan();
-    this.#origin.take(lease);
-  }
-
-  #leaseRevoked(id: string): void {
-    if (!this.#origin.revoke(id)) return;
-    this.#context.announcer().leaseEnded();
-    this.#exchange.originReleased();
-  }
-
-  #originAnswered(object: SourceObject): void {
-    this.#receipt.originRequest();
-    this.#rangesSupported = object.ranges;
-    this.#context.announcer().layoutKnown();
-    this.#tellMetadata();
-    this.#begin();
-  }
-
-  #tellMetadata(): void {
-    const { contentLengthBytes, pieceLengthBytes, responseHeader } = this.stored;
-    if (pieceLengthBytes === undefined) return;
-    this.#keeper.session?.metadata({
-      contentLengthBytes,
-      pieceLengthBytes,
-      responseHeader,
-      ranges: this.#rangesSupported,
-    });
-  }
-
-  #originEnded(lease: OriginLease, error: DragonflyError | undefined): void {
-    this.#exchange.originReleased();
-    this.#context.announcer().leaseEnded();
-    if (error) this.#originFailed(lease, error);
-    else {
-      this.#tellMetadata(); // the end of content of unknown length is its layout
-      this.#begin();
-    }
+  #originEnded(): void {
+    if (this.#abandoned && !this.#origin.bringsPieces) this.#leaveOff();
     this.#watchStarvation();
-  }
-
-  #originFailed(lease: OriginLease, error: DragonflyError): void {
-    this.#originRefused = true;
-    this.#keeper.session?.leaseFailed(lease, error, isTemporary(error));
-    if (error.code === 'NO_SPACE' || error.code === 'STORAGE' || error.code === 'SOURCE_CHANGED')
-      return this.#fail(error);
-    // The origin's answer is the user's answer, unless other nodes hold the content.
-    if (this.#exchange.parentCount === 0) this.#fail(error);
   }
 
   /**
@@ -298,21 +269,28 @@ export class Download {
   #watchStarvation(): void {
     const waiting = this.#state === 'running' && !this.#origin.active && this.#exchange.idle;
     this.#receipt.waiting(waiting);
-    if (waiting && this.#request.disableBackToSource !== true) this.#starvation.idle();
+    const hopes = this.#request.disableBackToSource === true && this.#exchange.parentCount > 0;
+    if (waiting && !hopes) this.#starvation.idle();
     else this.#starvation.busy();
   }
 
   #goToOrigin(patienceMs: number): void {
+    if (this.#request.disableBackToSource === true) {
+      const message = `neither a scheduler nor another node has given anything for ${Math.round(patienceMs)} ms`;
+      const hint = 'Check that schedulers and peers can be reached, or allow this node to go to the origin.';
+      return this.#fail(new DragonflyError('UNAVAILABLE', message, { hint }));
+    }
     this.#context.logger.warn(
       { taskId: this.taskId, patienceMs },
       'neither scheduler nor parents give anything: going to the origin',
     );
-    this.#fetchFromOrigin(wholeTask);
+    this.#origin.goAlone();
   }
 
   #patienceMs(): number {
     const { scheduleTimeoutMs, pieceTimeoutMs, schedulerKinds } = this.#context;
     const { session } = this.#keeper;
+    if (this.#request.disableBackToSource === true) return scheduleTimeoutMs;
     const scheduler = session?.connected === true ? 'connected' : session ? 'asked' : 'lost';
     const hasParents = this.#exchange.parentCount > 0;
     return patienceMs({ scheduler, kinds: schedulerKinds(), hasParents, scheduleTimeoutMs, pieceTimeoutMs });
@@ -352,19 +330,26 @@ export class Download {
     this.#keeper.close();
     await this.#exchange.close();
     this.#check?.reset();
+    await this.stored.claims.dropParts();
     this.stored.restart();
     this.#remotePieces = 0;
     this.#generation += 1;
     this.#state = 'running';
-    this.#fetchFromOrigin(wholeTask);
+    this.#origin.goAlone();
     this.#signalChange();
   }
 
-  #fail(error: DragonflyError): void {
+  #leaveOff(): void {
+    this.#fail(new DragonflyError('CANCELLED', 'the last reader has left'), this.stored.pieces.count > 0);
+  }
+
+  /** @param staysKnown what is held is right, and served. */
+  #fail(error: DragonflyError, staysKnown = false): void {
     if (this.#state === 'succeeded' || this.#state === 'failed') return;
     this.#state = 'failed';
     this.#error = error;
-    this.#keeper.session?.failed(error.message);
+    if (staysKnown) this.#keeper.session?.leftOff(error.message);
+    else this.#keeper.session?.failed(error.message);
     this.#controller.abort(error);
     void this.#release().then(() => {
       this.#settleStored(error);
@@ -384,8 +369,10 @@ export class Download {
   async #release(): Promise<void> {
     this.#controller.abort(new DragonflyError('CANCELLED', 'the download has ended'));
     this.#starvation.busy();
+    this.#origin.readers[Symbol.dispose]();
     this.#check?.reset();
     await this.#exchange.close();
+    await this.stored.claims.dropParts();
     this.#context.announcer().leaseEnded();
     this.#stopListening();
     this.#lease.release();

@@ -3,7 +3,7 @@
  * At most one download runs for a task, however many readers it has.
  */
 import { LRUCache } from 'lru-cache';
-import { resolveRange } from '../../core/byte-range.ts';
+import { resolveRange, type RangeSpec } from '../../core/byte-range.ts';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { blobDigest, peerId, taskId as computeTaskId } from '../../core/ids.ts';
 import type { Closable } from '../../core/lifecycle.ts';
@@ -20,6 +20,7 @@ import type { NodeLocal } from './node-local.ts';
 import type { DownloadContext } from './download-context.ts';
 import type { DownloadRequest, OpenTask, Receipt, TaskHead } from './open-task.ts';
 import { apartFrom } from './own-identity.ts';
+import { readerOf } from './reader-of.ts';
 import { ReceiptBuilder } from './receipt-builder.ts';
 import { PieceAnnouncer } from './piece-announcer.ts';
 import { Subscription } from './subscription.ts';
@@ -55,6 +56,14 @@ interface Running {
   /** Nothing was on disk before. */
   readonly fromNothing: boolean;
   readonly readers: Map<Subscription, number | undefined>;
+}
+
+/** One caller of `open`. */
+interface Reading {
+  readonly request: DownloadRequest;
+  /** The part to bring first. */
+  readonly reader: RangeSpec | undefined;
+  readonly signal: AbortSignal;
 }
 
 export class TaskEngine implements Closable {
@@ -127,10 +136,11 @@ export class TaskEngine implements Closable {
     await this.#options.nodeLocal.check(request.url); // what it finds is known from here on
     await this.#stopped(taskId, signal);
     this.#requireReach(request);
+    const reader = readerOf(request);
     for (let attempt = 1; ; attempt += 1) {
       const joined = this.#running.get(taskId);
       try {
-        return await this.#join(joined ?? this.#start(taskId, request), request, signal);
+        return await this.#join(joined ?? this.#start(taskId, request, reader), { request, reader, signal });
       } catch (error) {
         // The origin's answer to somebody else's request is no answer to this one.
         const own = !joined || sameRequest(joined.request, request);
@@ -141,12 +151,13 @@ export class TaskEngine implements Closable {
     }
   }
 
-  async #join(running: Running, request: DownloadRequest, signal: AbortSignal): Promise<OpenTask> {
+  async #join(running: Running, reading: Reading): Promise<OpenTask> {
+    const { request } = reading;
     if (running.readers.size >= daemonLimits.subscribersPerTask) {
       const { taskId } = running.download;
       throw new DragonflyError('RESOURCE_EXHAUSTED', `task ${taskId} already has ${running.readers.size} readers`);
     }
-    const task = await this.#subscribe(running, request, signal);
+    const task = await this.#subscribe(running, reading);
     if (request.prefetch === true) running.download.want(undefined); // the reader's own range goes first
     return task;
   }
@@ -254,7 +265,7 @@ export class TaskEngine implements Closable {
     return this.#ready(subscription);
   }
 
-  #start(taskId: string, request: DownloadRequest): Running {
+  #start(taskId: string, request: DownloadRequest, reader?: RangeSpec): Running {
     const { store, context, identity } = this.#options;
     if (this.#running.size >= daemonLimits.concurrentDownloads) {
       throw new DragonflyError('RESOURCE_EXHAUSTED', `${this.#running.size} downloads are running already`, {
@@ -309,17 +320,19 @@ export class TaskEngine implements Closable {
         if (failure.code !== 'CANCELLED') this.#options.onFailure(failure, request);
       },
     );
+    if (reader) download.readerComes(reader);
     trace.run(() => download.start());
     return running;
   }
 
-  #subscribe(running: Running, request: DownloadRequest, signal: AbortSignal): Promise<OpenTask> {
+  #subscribe(running: Running, { request, reader, signal }: Reading): Promise<OpenTask> {
     const { download } = running;
     const subscription = new Subscription({
       stored: download.stored,
       download,
       peerId: download.peerId,
       range: request.range,
+      reader,
       signal,
       localReceipt: () => {
         throw new DragonflyError('INTERNAL', 'a running download has its own receipt');
@@ -330,7 +343,7 @@ export class TaskEngine implements Closable {
         download.rate.background = prefetch && running.readers.size === 0;
         const goesOn = this.#options.finishAbandoned || request.finishAbandoned === true || prefetch;
         const abandoned = running.readers.size === 0 && download.state !== 'succeeded' && !goesOn;
-        if (abandoned) download.stop(new DragonflyError('CANCELLED', 'the last reader has left'));
+        if (abandoned) download.abandon();
       },
       onPosition: (reader, piece) => {
         if (running.readers.has(reader)) running.readers.set(reader, piece);

@@ -11,15 +11,18 @@ import type { StoredTask } from '../storage/stored-task.ts';
 export class GivenAhead {
   readonly #stored: StoredTask;
   readonly #number: number;
+  /** The reader's first byte in the piece. */
+  readonly #start: number;
   #from: IncomingPiece | undefined;
   #bytes = 0;
 
-  constructor(stored: StoredTask, number: number) {
+  constructor(stored: StoredTask, number: number, start = 0) {
     this.#stored = stored;
     this.#number = number;
+    this.#start = start;
   }
 
-  /** The reader is about to get so many bytes of the piece, from its start. */
+  /** The reader is about to have got everything up to this byte of the piece, which is one past the last. */
   give(bytes: number): void {
     const incoming = this.#stored.pieces.has(this.#number) ? undefined : this.#stored.incoming(this.#number);
     if (!incoming) return;
@@ -35,10 +38,10 @@ export class GivenAhead {
 
   /** The piece is complete now. Throws DIGEST_MISMATCH when the reader got something else. */
   async compare(): Promise<void> {
-    const kept = this.#from?.kept?.subarray(0, this.#bytes);
+    const kept = this.#from?.kept?.subarray(this.#start, this.#bytes);
     using piece = this.#stored.openPiece(this.#number);
-    const bytes = Buffer.allocUnsafe(this.#bytes);
-    const read = await readFully(piece.fd, bytes, piece.offset);
+    const bytes = Buffer.allocUnsafe(this.#bytes - this.#start);
+    const read = await readFully(piece.fd, bytes, piece.offset + this.#start);
     if (!kept || read !== bytes.length || !kept.equals(bytes)) {
       throw new DragonflyError(
         'DIGEST_MISMATCH',

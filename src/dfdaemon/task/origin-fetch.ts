@@ -6,16 +6,12 @@
 import { type DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { daemonLimits } from '../limits.ts';
 import type { SourceObject } from '../source/source.ts';
+import type { OriginRun } from './origin-run.ts';
 import { OriginStream, type OriginStreamOptions } from './origin-stream.ts';
 
-export interface OriginFetchOptions extends Omit<OriginStreamOptions, 'validator' | 'exact'> {
+export interface OriginFetchOptions extends Omit<OriginStreamOptions, 'exact'> {
   /** Requests under way at a time, at most. */
   readonly connections: number;
-}
-
-interface Run {
-  readonly first: number;
-  readonly end: number | undefined;
 }
 
 export class OriginFetch {
@@ -25,19 +21,33 @@ export class OriginFetch {
   /** Other workers than the first. */
   readonly #helpers: Promise<void>[] = [];
   /** Runs the origin did not give by a range. */
-  readonly #left: Run[] = [];
+  readonly #left: OriginRun[] = [];
   #end: number | undefined;
   #answered = false;
   #ranges = false;
   #validator: string | undefined;
   #failure: DragonflyError | undefined;
-  readonly #onAnswer: (object: SourceObject) => void;
+  /** Brings what the run begins with. */
+  #leading: OriginStream | undefined;
 
   constructor(options: OriginFetchOptions) {
     const signal = AbortSignal.any([options.signal, this.#controller.signal]);
-    this.#options = { ...options, signal, onAnswer: (object) => this.#answer(object) };
-    this.#onAnswer = options.onAnswer;
+    const onAnswer: OriginStreamOptions['onAnswer'] = (object, ranges) => {
+      options.onAnswer(object, ranges);
+      this.#answer(object);
+    };
+    this.#options = { ...options, signal, onAnswer };
     this.#end = options.end;
+    this.#validator = options.validator;
+  }
+
+  /** Where it is, for a run that was not divided. */
+  get nextPiece(): number {
+    return this.#leading?.nextPiece ?? this.#options.first;
+  }
+
+  comesInMs(position: number): number {
+    return this.#leading?.comesInMs(position) ?? Infinity;
   }
 
   /** Changes the run: one past the last piece, undefined for "to the end of the content". */
@@ -49,9 +59,16 @@ export class OriginFetch {
     }
   }
 
+  /** What the run is became known, or has changed, after it began. */
+  setRun(run: OriginRun): void {
+    this.setEnd(run.end);
+    this.#leading?.setRun(run);
+  }
+
   /** Resolves when every piece of the run is on disk; rejects with the origin's last error or the signal's reason. */
   async run(): Promise<void> {
-    await this.#work({ first: this.#options.first, end: this.#end });
+    const { first, reader, readerOnly } = this.#options;
+    await this.#work({ first, end: this.#end, reader, readerOnly });
     await Promise.all(this.#helpers);
     this.#ranges = false;
     for (let run = this.#left.pop(); run && !this.#failure; run = this.#left.pop()) {
@@ -62,18 +79,27 @@ export class OriginFetch {
   }
 
   /** Brings the run, and then takes part in what is left of others. Never rejects: the first failure ends all. */
-  async #work(run: Run): Promise<void> {
+  async #work(run: OriginRun): Promise<void> {
     try {
-      for (let next: Run | undefined = run; next; next = this.#half()) await this.#bring(next);
+      for (let next: OriginRun | undefined = run; next; next = this.#half()) await this.#bring(next);
     } catch (error) {
       this.#failure ??= toDragonflyError(error);
       this.#controller.abort(this.#failure);
     }
   }
 
-  async #bring(run: Run): Promise<void> {
+  async #bring(run: OriginRun): Promise<void> {
     const exact = this.#ranges;
-    const stream = new OriginStream({ ...this.#options, ...run, exact, validator: this.#validator });
+    const { reader, readerOnly } = run;
+    const stream = new OriginStream({
+      ...this.#options,
+      ...run,
+      reader,
+      readerOnly,
+      exact,
+      validator: this.#validator,
+    });
+    this.#leading ??= stream;
     this.#streams.add(stream);
     try {
       await stream.run();
@@ -87,10 +113,9 @@ export class OriginFetch {
   }
 
   #answer(object: SourceObject): void {
-    this.#onAnswer(object);
     if (this.#answered) return;
     this.#answered = true;
-    this.#validator = object.validator;
+    this.#validator ??= object.validator;
     // Without a validator or a digest nobody could tell parts of two versions apart.
     this.#ranges = object.ranges && (object.validator !== undefined || this.#options.digestDecides === true);
     for (let count = 1; count < this.#options.connections; count += 1) {
@@ -101,7 +126,7 @@ export class OriginFetch {
   }
 
   /** The upper half of what the stream with the most left has still to bring; undefined when that is not worth a request. */
-  #half(): Run | undefined {
+  #half(): OriginRun | undefined {
     const { layout } = this.#options.stored;
     if (!this.#ranges || !layout || this.#options.connections < 2) return undefined;
     let widest: { stream: OriginStream; from: number; end: number } | undefined;

@@ -1,24 +1,25 @@
 /**
- * Brings a run of pieces from the origin, in order, with one request, and resumes after a broken answer where the last
- * verified piece ended. Pieces that arrive by other ways meanwhile are skipped, not written twice.
+ * Brings a run of pieces from the origin with one request, and goes on after a broken answer with the byte where that one
+ * ended. A reader who waits in the middle of the first piece gets his bytes first: what lies before them is asked for at the
+ * end. Pieces that arrive by other ways meanwhile are skipped, not written twice.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
-import { defaultPieceLength } from '../../core/piece-layout.ts';
+import { defaultPieceLength, minPieceLengthBytes } from '../../core/piece-layout.ts';
 import { payAll, type RateLimiter } from '../../core/rate-limiter.ts';
 import { retryAfterMs } from '../source/retry-after.ts';
 import type { Sources } from '../source/sources.ts';
-import type { SourceBody, SourceObject, SourceOptions } from '../source/source.ts';
-import type { PieceWriter } from '../storage/piece-writer.ts';
+import type { SourceBody, SourceObject, SourceOptions, SourceRequest } from '../source/source.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
 import { daemonLimits } from '../limits.ts';
 import type { OpenedOrigin } from './open-task.ts';
+import { bytesAhead, firstMissingByte, spansOf, type ByteSpan, type OriginRun } from './origin-run.ts';
+import { PieceCutter } from './piece-cutter.ts';
 
-export interface OriginStreamOptions {
+export interface OriginStreamOptions extends OriginRun {
   readonly source: SourceOptions & { readonly url: string };
-  /** First piece, and one past the last; undefined for "to the end of the content". */
-  readonly first: number;
-  readonly end: number | undefined;
+  /** The origin answers only the range that the caller has signed. */
+  readonly rangeIsBound?: boolean | undefined;
   /** What the object must still be; undefined until the origin has told. */
   readonly validator?: string | undefined;
   /** The content has an expected digest: that decides at the end, so that no header needs to make a resume fail. */
@@ -35,8 +36,11 @@ export interface OriginStreamOptions {
   readonly makeRoom: (bytes: number) => Promise<void>;
   readonly stored: StoredTask;
   readonly signal: AbortSignal;
-  /** The origin has answered; the layout of the task is set when the length is known. */
-  readonly onAnswer: (object: SourceObject) => void;
+  /**
+   * The origin has answered; the layout of the task is set when the length is known. `ranges` is undefined when it was not
+   * asked for one and does not say whether it would give one.
+   */
+  readonly onAnswer: (object: SourceObject, ranges: boolean | undefined) => void;
   /** A piece is about to come in. */
   readonly onBegun: (number: number) => void;
   /** A piece that had begun will not be complete. */
@@ -51,85 +55,131 @@ export interface OriginStreamOptions {
 /** Ends the reading of a body of which nothing more is needed. */
 const shortened = new DragonflyError('CANCELLED', 'nothing more is needed from the origin');
 
+/** An answer has shown its pace after so long. */
+const paceKnownMs = 50;
+
 export class OriginStream {
   readonly #options: OriginStreamOptions;
-  #nextPiece: number;
-  #end: number | undefined;
+  #run: OriginRun;
+  /** The next byte that comes. */
+  #position: number | undefined;
+  /** When the current answer began, and with which byte. */
+  #startedMs = 0;
+  #startBytes = 0;
   #validator: string | undefined;
 
   constructor(options: OriginStreamOptions) {
     this.#options = options;
-    this.#nextPiece = options.first;
-    this.#end = options.end;
+    const { first, end, reader, readerOnly } = options;
+    this.#run = { first, end, reader, readerOnly };
     this.#validator = options.validator;
   }
 
   /** The piece it is at, or will be at next. */
   get nextPiece(): number {
-    return this.#nextPiece;
+    const at = this.#position ?? this.#missing()?.from;
+    return at === undefined ? this.#run.first : Math.floor(at / (this.#options.stored.pieceLengthBytes ?? 1));
+  }
+
+  /** When it will have brought this byte, at the pace of the current answer; 0 before that can be told, infinite when it will not bring it. */
+  comesInMs(target: number): number {
+    const { layout } = this.#options.stored;
+    const position = this.#position;
+    const elapsedMs = performance.now() - this.#startedMs;
+    if (!layout || position === undefined || elapsedMs < paceKnownMs) return 0;
+    const ahead = bytesAhead(spansOf(this.#run, layout), position, target);
+    const bytesPerMs = (position - this.#startBytes) / elapsedMs;
+    return ahead === undefined ? Infinity : ahead / bytesPerMs;
   }
 
   get end(): number | undefined {
-    return this.#end;
-  }
-
-  get validator(): string | undefined {
-    return this.#validator;
+    return this.#run.end;
   }
 
   /** Changes the run: one past the last piece, undefined for "to the end of the content". */
   setEnd(end: number | undefined): void {
-    this.#end = end;
+    this.#run = { ...this.#run, end };
   }
 
-  /** Resolves when every piece of the run is on disk; rejects with the origin's last error or the signal's reason. */
+  setRun(run: OriginRun): void {
+    this.#run = run;
+  }
+
+  /** Resolves when every byte of the run is on disk; rejects with the origin's last error or the signal's reason. */
   async run(): Promise<void> {
     const { signal } = this.#options;
     for (let attempt = 1; ; attempt += 1) {
-      const before = this.#nextPiece;
+      const before = this.#missing();
       try {
-        // One attempt is enough unless the run was made longer meanwhile.
-        while (!this.#isDone()) await this.#attempt();
+        // One attempt is enough unless a reader's bytes came first, or the run was made longer meanwhile.
+        for (let next = before; next; next = this.#missing()) await this.#attempt(next);
         return;
       } catch (error) {
         signal.throwIfAborted();
         const failure = toDragonflyError(error);
-        if (this.#nextPiece > before) attempt = 1; // progress: the origin works, its connection broke
+        if (this.#missing()?.from !== before?.from) attempt = 1; // progress: the origin works, its connection broke
         const pauseMs = isTemporary(failure) ? pauseBefore(attempt + 1, failure) : undefined;
         if (attempt >= daemonLimits.originAttempts || pauseMs === undefined) throw failure;
         this.#options.onRetry();
         await delay(pauseMs, undefined, { signal });
+      } finally {
+        this.#position = undefined;
       }
     }
   }
 
-  async #attempt(): Promise<void> {
-    const { stored, source, sources, signal } = this.#options;
-    const { layout } = stored;
-    const start = layout ? this.#nextPiece * layout.pieceLengthBytes : this.#nextPiece * (stored.pieceLengthBytes ?? 0);
-    const end = layout && Math.min((this.#end ?? Infinity) * layout.pieceLengthBytes, layout.contentLengthBytes);
-    const whole = start === 0 && (end === undefined || end === layout?.contentLengthBytes);
-    const opened = whole ? this.#options.opened?.take() : undefined;
-    const body =
-      opened ??
-      (await sources.open({
-        ...source,
-        signal,
-        validator: this.#options.digestDecides === true ? undefined : this.#validator,
-        range: whole ? undefined : { start, length: (end ?? Number.MAX_SAFE_INTEGER) - start },
-      }));
+  /** What is to be asked for next; the end is infinite while nobody knows where the content ends. */
+  #missing(): ByteSpan | undefined {
+    const { stored } = this.#options;
+    const { layout, pieceLengthBytes } = stored;
+    if (pieceLengthBytes === undefined) return { from: 0, to: Infinity };
+    const spans = layout ? spansOf(this.#run, layout) : [{ from: this.#run.first * pieceLengthBytes, to: Infinity }];
+    for (const span of spans) {
+      const from = firstMissingByte(stored, pieceLengthBytes, span);
+      if (from !== undefined) return { from, to: span.to };
+    }
+    return undefined;
+  }
+
+  async #attempt(wanted: ByteSpan): Promise<void> {
+    const { stored, source, sources, signal, exact, digestDecides } = this.#options;
+    const knewLayout = stored.layout !== undefined;
+    const part = this.#part(wanted);
+    const validator = digestDecides === true ? undefined : this.#validator;
+    const opened = isPart(part) ? undefined : this.#options.opened?.take();
+    const body = opened ?? (await sources.open({ ...source, ...part, signal, validator }));
     try {
-      if (this.#options.exact === true && body.startBytes !== start)
+      const refused = body.startBytes === 0 && !body.ranges && isPart(part);
+      const elsewhere = refused && (body.contentLengthBytes === undefined || wanted.from > 0);
+      if (elsewhere && (exact === true || (knewLayout && this.#run.reader !== undefined)))
         throw new DragonflyError('UNSUPPORTED', 'the origin does not answer ranges');
       this.#validator ??= body.validator;
       if (!stored.layout) await this.#options.makeRoom(body.contentLengthBytes ?? 0);
       this.#setLayout(body);
-      this.#options.onAnswer(body);
-      await this.#receive(body, end);
+      // It gives everything anyhow: nobody else need ask for the rest.
+      if (refused && !knewLayout && this.#run.reader !== undefined) this.#run = { first: 0, end: undefined };
+      this.#options.onAnswer(body, refused ? false : body.ranges || undefined);
+      await this.#receive(body);
     } catch (error) {
       body.cancel();
       if (error !== shortened) throw error;
     }
+  }
+
+  /** How the bytes are asked for. */
+  #part({ from, to }: ByteSpan): Pick<SourceRequest, 'range' | 'suffixBytes'> {
+    const { stored, rangeIsBound } = this.#options;
+    const { reader } = this.#run;
+    const { layout } = stored;
+    if (reader && (!layout || rangeIsBound === true)) {
+      if ('suffix' in reader) return { suffixBytes: reader.suffix };
+      // Up to where a piece may end: with it the last piece is complete, and no more need be asked for.
+      const end = reader.last === undefined ? Number.MAX_SAFE_INTEGER : reader.last + 1;
+      const rounded = rangeIsBound === true ? end : Math.ceil(end / minPieceLengthBytes) * minPieceLengthBytes;
+      return { range: { start: reader.first, length: Math.min(rounded, Number.MAX_SAFE_INTEGER) - reader.first } };
+    }
+    const whole = from === 0 && (to === Infinity || to === layout?.contentLengthBytes);
+    return whole ? {} : { range: { start: from, length: Math.min(to, Number.MAX_SAFE_INTEGER) - from } };
   }
 
   #setLayout(body: SourceObject): void {
@@ -148,87 +198,61 @@ export class OriginStream {
     stored.setLayout({ contentLengthBytes, pieceLengthBytes, responseHeader: body.header });
   }
 
-  /** Cuts the body into pieces, which should reach to `askedEnd`. An answer that starts before the wanted byte (no range support) is read past. */
-  async #receive(body: SourceBody, askedEnd: number | undefined): Promise<void> {
-    const { stored, limiters, signal } = this.#options;
+  /** Cuts the body into pieces. An answer that starts before the wanted byte (no range support) is read past. */
+  async #receive(body: SourceBody): Promise<void> {
+    const { stored, limiters, signal, onBytes, onBegun, onGivenUp, onPiece } = this.#options;
     const pieceLength = stored.pieceLengthBytes ?? 0;
     const bodyEnd = body.startBytes + (body.lengthBytes ?? Infinity);
+    const takes = (number: number): boolean => this.#takes(number);
+    using cutter = new PieceCutter({ stored, takes, onBegun, onGivenUp, onPiece });
     let position = body.startBytes;
-    let writer: PieceWriter | undefined;
-    let pieceStartedMs = performance.now();
-    const begin = (number: number): void => {
-      pieceStartedMs = performance.now();
-      writer = this.#claim(number);
-      if (writer) this.#options.onBegun(number);
-    };
-    const commit = async (): Promise<void> => {
-      if (!writer) return;
-      const { number } = writer;
-      const costMs = performance.now() - pieceStartedMs;
-      const done = writer;
-      writer = undefined;
-      await done.commit({ source: 'origin', costMs });
-      this.#nextPiece = number + 1;
-      this.#options.onPiece(number);
-    };
-    try {
-      // Who waits for the first piece hears of it now, and has asked for it when its first bytes are here.
-      const comes = stored.layout !== undefined && position < stored.layout.contentLengthBytes;
-      if (comes && position % pieceLength === 0) begin(position / pieceLength);
-      await body.readTo(async (block) => {
-        signal.throwIfAborted();
-        await payAll(limiters(), block.length, signal);
-        for (let used = 0; used < block.length;) {
-          const number = Math.floor(position / pieceLength);
-          const offsetInPiece = position - number * pieceLength;
-          const room = Math.min(pieceLength - offsetInPiece, block.length - used);
-          if (offsetInPiece === 0 && writer?.number !== number) begin(number);
-          if (writer) {
-            await writer.writeBlock(block.subarray(used, used + room));
-            writer.vouch();
-          }
-          position += room;
-          used += room;
-          const pieceEnd = Math.min(
-            (number + 1) * pieceLength,
-            stored.layout?.contentLengthBytes ?? Number.MAX_SAFE_INTEGER,
-          );
-          this.#options.onBytes();
-          if (position < pieceEnd) continue;
-          await commit();
-          this.#nextPiece = Math.max(this.#nextPiece, number + 1);
-          if (this.#isDone() && position < bodyEnd) throw shortened; // the rest belongs to others, or is here already
-        }
-      });
-      if (!stored.layout) {
-        await commit();
-        stored.finish({ contentLengthBytes: position });
-        return;
+    this.#startBytes = position;
+    this.#startedMs = performance.now();
+    // Who waits for the first piece hears of it now, and has asked for it when its first bytes are here.
+    if (stored.layout !== undefined && position < stored.layout.contentLengthBytes) cutter.begin(position);
+    await body.readTo(async (block) => {
+      signal.throwIfAborted();
+      await payAll(limiters(), block.length, signal);
+      for (let used = 0; used < block.length;) {
+        const room = Math.min(pieceLength - (position % pieceLength), block.length - used);
+        await cutter.write(position, block.subarray(used, used + room));
+        position += room;
+        used += room;
+        this.#position = position;
+        onBytes();
+        // The rest belongs to others, or is here already.
+        if (position < bodyEnd && !this.#needs(position, bodyEnd)) throw shortened;
       }
-      const end = askedEnd ?? stored.layout.contentLengthBytes;
-      if (position < end && !this.#isDone())
-        throw new DragonflyError('SOURCE_UNREACHABLE', `the origin's answer ended at byte ${position} of ${end}`);
-    } finally {
-      await writer?.abort();
-      if (writer) this.#options.onGivenUp(writer.number);
-    }
+    });
+    if (!stored.layout) {
+      await cutter.end();
+      stored.finish({ contentLengthBytes: position });
+    } else if (this.#needs(position, bodyEnd))
+      throw new DragonflyError('SOURCE_UNREACHABLE', `the origin's answer ended at byte ${position} of ${bodyEnd}`);
   }
 
-  /** The writer for the piece when this fetch still has to bring it. */
-  #claim(number: number): PieceWriter | undefined {
+  /** Something that is wanted comes behind this byte of the answer. */
+  #needs(position: number, bodyEnd: number): boolean {
     const { stored } = this.#options;
-    if (number < this.#nextPiece || (this.#end !== undefined && number >= this.#end)) return undefined;
-    if (stored.pieces.has(number) || stored.incoming(number)) return undefined;
-    return stored.writePiece(number);
+    const { layout } = stored;
+    if (!layout) return true;
+    return spansOf(this.#run, layout).some(({ from, to }) => {
+      const span = { from: Math.max(from, position), to: Math.min(to, bodyEnd) };
+      return firstMissingByte(stored, layout.pieceLengthBytes, span) !== undefined;
+    });
   }
 
-  /** Skips what is there already. Content of unknown length is done when its end has been seen, which sets the layout. */
-  #isDone(): boolean {
-    const { layout, pieces } = this.#options.stored;
-    const end = Math.min(this.#end ?? Infinity, layout?.pieceCount ?? Infinity);
-    while (this.#nextPiece < end && pieces.has(this.#nextPiece)) this.#nextPiece += 1;
-    return this.#nextPiece >= end;
+  /** This fetch still has to bring bytes of the piece. */
+  #takes(number: number): boolean {
+    const { layout, pieceLengthBytes = 1 } = this.#options.stored;
+    if (!layout) return this.#run.end === undefined || number < this.#run.end;
+    const start = number * pieceLengthBytes;
+    return spansOf(this.#run, layout).some(({ from, to }) => from < start + pieceLengthBytes && to > start);
   }
+}
+
+function isPart({ range, suffixBytes }: Pick<SourceRequest, 'range' | 'suffixBytes'>): boolean {
+  return range !== undefined || suffixBytes !== undefined;
 }
 
 /** The same request may succeed later. A name that does not exist or a certificate that does not verify stays wrong. */

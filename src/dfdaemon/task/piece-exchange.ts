@@ -141,19 +141,17 @@ export class PieceExchange {
   }
 
   /**
-   * These come from the origin now. Whoever was about to give one does not hold it whole, or has fallen silent: its request is
-   * given up, or the piece would stay claimed by it when the origin's bytes are here. Resolves when all have let go.
+   * Bytes of these come from the origin now; other pieces are asked of parents. Whoever was about to give one that comes as a
+   * `whole` does not hold it, or has fallen silent: its request is given up, or the piece would stay claimed by it when the
+   * origin's bytes are here. Resolves when all have let go.
    */
-  async originFetching(pieces: PieceSet): Promise<void> {
+  async originFetching(pieces: PieceSet, whole = new PieceSet()): Promise<void> {
+    this.#picker?.originReleased();
     this.#picker?.originFetching(pieces);
-    const given = [...this.#running].filter(([key]) => pieces.has(Number(key.slice(key.lastIndexOf(' ') + 1))));
+    this.#pump();
+    const given = [...this.#running].filter(([key]) => whole.has(Number(key.slice(key.lastIndexOf(' ') + 1))));
     for (const [, running] of given) running.controller.abort();
     await Promise.all(given.map(([, running]) => running.ended));
-  }
-
-  originReleased(): void {
-    this.#picker?.originReleased();
-    this.#pump();
   }
 
   /** A piece came by another way than from a parent. */
@@ -243,6 +241,7 @@ export class PieceExchange {
     if (!link || !address || !stored.layout) return fail('gone');
     // One writer owns a piece: a second request takes over from the late one instead of racing it.
     if (request.hedge) await this.#takeOver(request);
+    await stored.claims.dropIdle(request.piece);
     if (signal.aborted || stored.pieces.has(request.piece) || stored.incoming(request.piece)) return fail('temporary');
     const span = pieceSpan(stored.layout, request.piece);
     const writer = stored.writePiece(request.piece);

@@ -6,6 +6,7 @@ import type { DragonflyError } from '../../core/errors.ts';
 import type { Logger } from '../../core/logger.ts';
 import { pieceSpan, type PieceLayout } from '../../core/piece-layout.ts';
 import { PieceSet } from '../../swarm/piece-set.ts';
+import type { RangeSpec } from '../../core/byte-range.ts';
 import { Download } from '../../rpc/generated/common/v2/common.ts';
 import {
   AnnouncePeerRequest,
@@ -13,24 +14,16 @@ import {
   DownloadPiecesFinishedRequest,
   type TaskMetadata,
 } from '../../rpc/generated/scheduler/v2/scheduler.ts';
+import { readerMessage } from '../../rpc/reader-range.ts';
 import type { OpenStreamOptions, PeerStream } from '../../rpc/scheduler-ring.ts';
 import { MessageQueue } from '../../rpc/streams.ts';
 import { daemonLimits } from '../limits.ts';
+import { toLease, type OriginLease } from './origin-lease.ts';
 import type { ParentAddress } from './parent-link.ts';
 import type { PieceFailure } from './piece-exchange.ts';
+import type { Registration, SessionStart } from './session-start.ts';
 
 type Request = NonNullable<AnnouncePeerRequest['request']>;
-
-export interface OriginLease {
-  /** Empty when the scheduler knows no leases: then the run is everything that is missing. */
-  readonly id: string;
-  readonly first: number;
-  /** One past the last piece; undefined for "to the end". */
-  readonly end: number | undefined;
-}
-
-/** For who goes to the origin without the scheduler's word. */
-export const wholeTask: OriginLease = { id: '', first: 0, end: undefined };
 
 export interface SessionEvents {
   /** A scheduler has taken the stream. */
@@ -54,18 +47,6 @@ export type OpenPeerStream = (
   requests: AsyncIterable<AnnouncePeerRequest>,
   options: OpenStreamOptions,
 ) => Promise<PeerStream>;
-
-type Registration = Parameters<typeof Download.fromPartial>[0];
-
-export interface SessionStart {
-  readonly open: OpenPeerStream;
-  readonly registration: Registration;
-  /** The registration once all is known that a scheduler of the original has to be told. */
-  readonly forOriginal: () => Promise<Registration>;
-  readonly held: PieceSet;
-  /** Address of the scheduler to register at, when it knows of the download already. */
-  readonly scheduler: string | undefined;
-}
 
 interface ParentTally {
   bytes: number;
@@ -105,14 +86,17 @@ export class SchedulerSession {
   }
 
   /** Registers and reads answers until the stream ends; never rejects. */
-  async run({ open, registration, forOriginal, held, scheduler }: SessionStart): Promise<void> {
+  async run({ open, registration, reader, forOriginal, held, scheduler }: SessionStart): Promise<void> {
     let failure: unknown;
-    const register = (download: Registration): AnnouncePeerRequest => ({
+    const register = (download: Registration, part?: RangeSpec): AnnouncePeerRequest => ({
       ...this.#ids,
-      request: { $case: 'registerPeerRequest', value: { download: Download.fromPartial(download) } },
+      request: {
+        $case: 'registerPeerRequest',
+        value: { download: Download.fromPartial(download), ...(part && { reader: readerMessage(part) }) },
+      },
     });
     try {
-      this.#outgoing.push(register(registration));
+      this.#outgoing.push(register(registration, reader));
       const stream = await open(this.#ids.taskId, this.#outgoing, {
         signal: this.#controller.signal,
         toOriginal: async () => register(await forOriginal()),
@@ -143,7 +127,8 @@ export class SchedulerSession {
     contentLengthBytes: number | undefined;
     pieceLengthBytes: number;
     responseHeader: Readonly<Record<string, string>>;
-    ranges: boolean;
+    /** The origin answers byte ranges; undefined while nobody knows. */
+    ranges: boolean | undefined;
   }): void {
     if (!this.#extended) return;
     this.#send({
@@ -152,7 +137,7 @@ export class SchedulerSession {
         ...(metadata.contentLengthBytes !== undefined && { contentLength: metadata.contentLengthBytes }),
         pieceLength: metadata.pieceLengthBytes,
         responseHeader: { ...metadata.responseHeader },
-        rangesSupported: metadata.ranges,
+        ...(metadata.ranges !== undefined && { rangesSupported: metadata.ranges }),
       },
     });
   }
@@ -204,6 +189,14 @@ export class SchedulerSession {
     return true;
   }
 
+  /** A reader waits for these bytes. False without a scheduler that gives leases for readers. */
+  readerAsks(range: RangeSpec): boolean {
+    if (!this.#connected || !this.#extended) return false;
+    this.#flush();
+    this.#send({ $case: 'readerRangeRequest', value: readerMessage(range) });
+    return true;
+  }
+
   leaseStarted(lease: OriginLease): void {
     this.#leaseId = lease.id;
     this.#toldStarted = true;
@@ -242,6 +235,14 @@ export class SchedulerSession {
     this.#flush();
     if (fromOrigin && !this.#extended) this.#send({ $case: 'downloadPeerBackToSourceFinishedRequest', value: {} });
     else this.#send({ $case: 'downloadPeerFinishedRequest', value: {} });
+    this.#outgoing.end();
+  }
+
+  /** Nobody reads any more. What is held is served; a scheduler of the original only knows success and failure. */
+  leftOff(description: string): void {
+    if (!this.#extended) return this.failed(description);
+    this.#flush();
+    this.#send({ $case: 'downloadPeerLeftOffRequest', value: {} });
     this.#outgoing.end();
   }
 
@@ -288,11 +289,7 @@ export class SchedulerSession {
       case 'needBackToSourceResponse': {
         const lease = message.value.originLease;
         this.#takeMetadata(message.value.taskMetadata);
-        this.#events.lease({
-          id: lease?.id ?? '',
-          first: lease?.firstPiece ?? 0,
-          end: lease && lease.pieceCount > 0 ? lease.firstPiece + lease.pieceCount : undefined,
-        });
+        this.#events.lease(lease ? toLease(lease) : { id: '', first: 0, end: undefined });
         return;
       }
       case 'metadataOnlyResponse':

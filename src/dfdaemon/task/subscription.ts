@@ -14,6 +14,8 @@ export interface SubscriptionOptions {
   readonly download: Download | undefined;
   readonly peerId: string;
   readonly range: RangeSpec | undefined;
+  /** The range as the download hears of it, if it is to bring that first; each reader has its own. */
+  readonly reader?: RangeSpec | undefined;
   readonly signal: AbortSignal;
   readonly localReceipt: () => Receipt;
   readonly onLeave: (subscription: Subscription) => void;
@@ -52,8 +54,9 @@ export class Subscription implements OpenTask {
 
   /** Waits until the content's metadata is known and the range can be judged. RANGE_NOT_SATISFIABLE when it is outside. */
   async ready(): Promise<void> {
+    const { range, reader } = this.#options;
+    if (reader) this.#download?.readerComes(reader);
     while (!this.#stored.layout && this.#stored.pieceLengthBytes === undefined) await this.#next();
-    const { range } = this.#options;
     // Content of unknown length has to end before a part of it can be named.
     if (range !== undefined) while (!this.#stored.layout) await this.#next();
     const { layout } = this.#stored;
@@ -91,10 +94,11 @@ export class Subscription implements OpenTask {
     const generation = this.#download?.generation;
     for (let number = this.#firstPiece(); ; number += 1) {
       this.#options.onPosition(this, number);
-      const ahead = new GivenAhead(this.#stored, number);
-      let sentBytes = 0;
+      // A reader may begin in the middle of a piece, whose beginning then comes last.
+      let sentBytes = Math.max(0, (this.#range?.start ?? 0) - number * this.pieceLengthBytes);
+      const ahead = new GivenAhead(this.#stored, number, sentBytes);
       for (;;) {
-        const available = this.#availableOf(number);
+        const available = this.#availableOf(number, sentBytes);
         if (available === undefined) return;
         this.#requireSameContent(generation);
         if (ahead.isTorn) {
@@ -110,7 +114,7 @@ export class Subscription implements OpenTask {
         if (available.complete) break;
         if (this.#endsWithin(number, sentBytes)) return; // the rest of the piece is for others
         // A fetch that broke starts the piece anew, and has then less than was sent.
-        const now = this.#availableOf(number);
+        const now = this.#availableOf(number, sentBytes);
         if (now && !now.complete && now.bytes <= sentBytes) await this.#next();
       }
     }
@@ -139,6 +143,7 @@ export class Subscription implements OpenTask {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#left) return;
     this.#left = true;
+    if (this.#options.reader) this.#download?.readerLeft(this.#options.reader);
     this.#lease.release();
     this.#options.onPosition(this, undefined);
     this.#options.onLeave(this);
@@ -160,13 +165,13 @@ export class Subscription implements OpenTask {
     }
   }
 
-  /** What can be read of the piece now; undefined when the content, or what is wanted of it, ends before. */
-  #availableOf(number: number): { readonly bytes: number; readonly complete: boolean } | undefined {
+  /** How far the piece can be read now by whoever has it up to `sentBytes`; undefined when the content, or what is wanted of it, ends before. */
+  #availableOf(number: number, sentBytes: number): { readonly bytes: number; readonly complete: boolean } | undefined {
     this.#signal.throwIfAborted();
     const last = this.#lastPiece();
     if (last !== undefined && number > last) return undefined;
     const piece = this.#stored.pieces.has(number) ? this.#stored.piece(number) : undefined;
-    const bytes = piece?.length ?? this.#stored.incoming(number)?.markAfter(0)?.bytes ?? 0;
+    const bytes = piece?.length ?? this.#stored.incoming(number)?.readableEnd(sentBytes) ?? 0;
     if (number !== last || !this.#waitsForDigest()) return { bytes, complete: piece !== undefined };
     const length = (this.contentLengthBytes ?? 0) - number * this.pieceLengthBytes;
     return { bytes: Math.max(0, Math.min(bytes, length - 1)), complete: false };

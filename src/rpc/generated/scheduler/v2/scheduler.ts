@@ -56,7 +56,11 @@ export namespace ParentKind {
 }
 
 export interface RegisterPeerRequest {
-  download: Download | undefined;
+  download:
+    | Download
+    | undefined;
+  /** Extension. The download is for these bytes only, and a reader waits for them. */
+  reader?: ReaderRange | undefined;
 }
 
 export interface DownloadPeerStartedRequest {
@@ -128,6 +132,8 @@ export interface AnnouncePeerRequest {
     { $case: "downloadPiecesFinishedRequest"; value: DownloadPiecesFinishedRequest }
     | { $case: "taskMetadataRequest"; value: TaskMetadata }
     | { $case: "originLeaseFailedRequest"; value: OriginLeaseFailedRequest }
+    | { $case: "readerRangeRequest"; value: ReaderRange }
+    | { $case: "downloadPeerLeftOffRequest"; value: DownloadPeerLeftOffRequest }
     | undefined;
 }
 
@@ -757,6 +763,19 @@ export interface OriginLeaseFailedRequest {
   temporary: boolean;
 }
 
+/** Extension. Bytes of the content that a reader of the peer waits for; the peer wants their pieces. */
+export interface ReaderRange {
+  start: number;
+  /** 0: to the end of the content. */
+  length: number;
+  /** Instead of start and length: the last so many bytes. */
+  suffix: number;
+}
+
+/** Extension. Nobody reads any more: the peer wants nothing beyond the pieces it holds, and serves those. */
+export interface DownloadPeerLeftOffRequest {
+}
+
 /** Extension. The right to fetch a run of pieces from the origin, held by one peer at a time. */
 export interface OriginLease {
   id: string;
@@ -764,7 +783,15 @@ export interface OriginLease {
   /** 0: to the end of the content. */
   pieceCount: number;
   /** The lease ends this long after the last progress report. */
-  ttl: Duration | undefined;
+  ttl:
+    | Duration
+    | undefined;
+  /** A reader waits for these bytes: they come first. They alone decide while nobody knows how the content is cut. */
+  reader?:
+    | ReaderRange
+    | undefined;
+  /** Only the reader's bytes; their pieces come by other ways. */
+  readerOnly: boolean;
 }
 
 /** Extension. The lease ended: another peer has it, or all its pieces are on their way. */
@@ -839,7 +866,7 @@ export interface PreheatOutcome {
 }
 
 function createBaseRegisterPeerRequest(): RegisterPeerRequest {
-  return { download: undefined };
+  return { download: undefined, reader: undefined };
 }
 
 export const RegisterPeerRequest: MessageFns<RegisterPeerRequest, "scheduler.v2.RegisterPeerRequest"> = {
@@ -848,6 +875,9 @@ export const RegisterPeerRequest: MessageFns<RegisterPeerRequest, "scheduler.v2.
   encode(message: RegisterPeerRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.download !== undefined) {
       Download.encode(message.download, writer.uint32(10).fork()).join();
+    }
+    if (message.reader !== undefined) {
+      ReaderRange.encode(message.reader, writer.uint32(8002).fork()).join();
     }
     return writer;
   },
@@ -873,6 +903,14 @@ export const RegisterPeerRequest: MessageFns<RegisterPeerRequest, "scheduler.v2.
             message.download = Download.decode(reader, reader.uint32());
             continue;
           }
+          case 1000: {
+            if (tag !== 8002) {
+              break;
+            }
+
+            message.reader = ReaderRange.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -892,6 +930,9 @@ export const RegisterPeerRequest: MessageFns<RegisterPeerRequest, "scheduler.v2.
     const message = createBaseRegisterPeerRequest();
     message.download = (object.download !== undefined && object.download !== null)
       ? Download.fromPartial(object.download)
+      : undefined;
+    message.reader = (object.reader !== undefined && object.reader !== null)
+      ? ReaderRange.fromPartial(object.reader)
       : undefined;
     return message;
   },
@@ -1667,6 +1708,12 @@ export const AnnouncePeerRequest: MessageFns<AnnouncePeerRequest, "scheduler.v2.
       case "originLeaseFailedRequest":
         OriginLeaseFailedRequest.encode(message.request.value, writer.uint32(8018).fork()).join();
         break;
+      case "readerRangeRequest":
+        ReaderRange.encode(message.request.value, writer.uint32(8026).fork()).join();
+        break;
+      case "downloadPeerLeftOffRequest":
+        DownloadPeerLeftOffRequest.encode(message.request.value, writer.uint32(8034).fork()).join();
+        break;
     }
     return writer;
   },
@@ -1870,6 +1917,25 @@ export const AnnouncePeerRequest: MessageFns<AnnouncePeerRequest, "scheduler.v2.
             };
             continue;
           }
+          case 1003: {
+            if (tag !== 8026) {
+              break;
+            }
+
+            message.request = { $case: "readerRangeRequest", value: ReaderRange.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 1004: {
+            if (tag !== 8034) {
+              break;
+            }
+
+            message.request = {
+              $case: "downloadPeerLeftOffRequest",
+              value: DownloadPeerLeftOffRequest.decode(reader, reader.uint32()),
+            };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2019,6 +2085,21 @@ export const AnnouncePeerRequest: MessageFns<AnnouncePeerRequest, "scheduler.v2.
           message.request = {
             $case: "originLeaseFailedRequest",
             value: OriginLeaseFailedRequest.fromPartial(object.request.value),
+          };
+        }
+        break;
+      }
+      case "readerRangeRequest": {
+        if (object.request?.value !== undefined && object.request?.value !== null) {
+          message.request = { $case: "readerRangeRequest", value: ReaderRange.fromPartial(object.request.value) };
+        }
+        break;
+      }
+      case "downloadPeerLeftOffRequest": {
+        if (object.request?.value !== undefined && object.request?.value !== null) {
+          message.request = {
+            $case: "downloadPeerLeftOffRequest",
+            value: DownloadPeerLeftOffRequest.fromPartial(object.request.value),
           };
         }
         break;
@@ -10525,8 +10606,137 @@ export const OriginLeaseFailedRequest: MessageFns<OriginLeaseFailedRequest, "sch
   },
 };
 
+function createBaseReaderRange(): ReaderRange {
+  return { start: 0, length: 0, suffix: 0 };
+}
+
+export const ReaderRange: MessageFns<ReaderRange, "scheduler.v2.ReaderRange"> = {
+  $type: "scheduler.v2.ReaderRange" as const,
+
+  encode(message: ReaderRange, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.start !== 0) {
+      writer.uint32(8).uint64(message.start);
+    }
+    if (message.length !== 0) {
+      writer.uint32(16).uint64(message.length);
+    }
+    if (message.suffix !== 0) {
+      writer.uint32(24).uint64(message.suffix);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReaderRange {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReaderRange();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.start = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.length = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.suffix = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReaderRange>): ReaderRange {
+    return ReaderRange.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReaderRange>): ReaderRange {
+    const message = createBaseReaderRange();
+    message.start = object.start ?? 0;
+    message.length = object.length ?? 0;
+    message.suffix = object.suffix ?? 0;
+    return message;
+  },
+};
+
+function createBaseDownloadPeerLeftOffRequest(): DownloadPeerLeftOffRequest {
+  return {};
+}
+
+export const DownloadPeerLeftOffRequest: MessageFns<
+  DownloadPeerLeftOffRequest,
+  "scheduler.v2.DownloadPeerLeftOffRequest"
+> = {
+  $type: "scheduler.v2.DownloadPeerLeftOffRequest" as const,
+
+  encode(_: DownloadPeerLeftOffRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DownloadPeerLeftOffRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDownloadPeerLeftOffRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<DownloadPeerLeftOffRequest>): DownloadPeerLeftOffRequest {
+    return DownloadPeerLeftOffRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<DownloadPeerLeftOffRequest>): DownloadPeerLeftOffRequest {
+    const message = createBaseDownloadPeerLeftOffRequest();
+    return message;
+  },
+};
+
 function createBaseOriginLease(): OriginLease {
-  return { id: "", firstPiece: 0, pieceCount: 0, ttl: undefined };
+  return { id: "", firstPiece: 0, pieceCount: 0, ttl: undefined, reader: undefined, readerOnly: false };
 }
 
 export const OriginLease: MessageFns<OriginLease, "scheduler.v2.OriginLease"> = {
@@ -10544,6 +10754,12 @@ export const OriginLease: MessageFns<OriginLease, "scheduler.v2.OriginLease"> = 
     }
     if (message.ttl !== undefined) {
       Duration.encode(message.ttl, writer.uint32(34).fork()).join();
+    }
+    if (message.reader !== undefined) {
+      ReaderRange.encode(message.reader, writer.uint32(42).fork()).join();
+    }
+    if (message.readerOnly !== false) {
+      writer.uint32(48).bool(message.readerOnly);
     }
     return writer;
   },
@@ -10593,6 +10809,22 @@ export const OriginLease: MessageFns<OriginLease, "scheduler.v2.OriginLease"> = 
             message.ttl = Duration.decode(reader, reader.uint32());
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.reader = ReaderRange.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.readerOnly = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -10614,6 +10846,10 @@ export const OriginLease: MessageFns<OriginLease, "scheduler.v2.OriginLease"> = 
     message.firstPiece = object.firstPiece ?? 0;
     message.pieceCount = object.pieceCount ?? 0;
     message.ttl = (object.ttl !== undefined && object.ttl !== null) ? Duration.fromPartial(object.ttl) : undefined;
+    message.reader = (object.reader !== undefined && object.reader !== null)
+      ? ReaderRange.fromPartial(object.reader)
+      : undefined;
+    message.readerOnly = object.readerOnly ?? false;
     return message;
   },
 };
