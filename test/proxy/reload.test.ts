@@ -24,7 +24,7 @@ async function byPeers(daemon: { readonly port: number }, origin: Origin, path: 
 
 test('rules follow a file that is replaced or written in place; a broken one changes nothing and is told', async () => {
   await using directory = await temporaryDirectory('df-reload-');
-  await using origin = await startOrigin(serveBody(Buffer.alloc(1000, 'x')));
+  await using origin = await startOrigin(serveBody(Buffer.alloc(2 ** 20, 'x'), { etag: '"v1"' }));
   const path = directory.join('dfget.yaml');
   await writeFile(path, daemonConfig(directory.path, { proxy: ruled('/first') }));
   await using daemon = await startProcess(path);
@@ -48,7 +48,7 @@ test('rules follow a file that is replaced or written in place; a broken one cha
 
 test('rules follow a mounted directory whose link is swapped', async () => {
   await using directory = await temporaryDirectory('df-reload-');
-  await using origin = await startOrigin(serveBody(Buffer.alloc(1000, 'x')));
+  await using origin = await startOrigin(serveBody(Buffer.alloc(2 ** 20, 'x'), { etag: '"v1"' }));
   for (const [version, regx] of [
     ['v1', '/first'],
     ['v2', '/second'],
@@ -68,7 +68,7 @@ test('rules follow a mounted directory whose link is swapped', async () => {
 
 test('with reload.interval 0 the file is read once', async () => {
   await using directory = await temporaryDirectory('df-reload-');
-  await using origin = await startOrigin(serveBody(Buffer.alloc(1000, 'x')));
+  await using origin = await startOrigin(serveBody(Buffer.alloc(2 ** 20, 'x'), { etag: '"v1"' }));
   const config = (regx: string): string =>
     daemonConfig(directory.path, { proxy: ruled(regx), more: { reload: { interval: 0 } } });
   await writeFile(directory.join('off.yaml'), config('/first'));
