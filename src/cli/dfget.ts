@@ -17,14 +17,16 @@ import { parseDfgetOptions, type DfgetOptions } from './dfget-options.ts';
 import type { OpenOrigins, Origins } from './origin.ts';
 import { FileSink, type ContentSink } from './output-file.ts';
 import { StreamSink } from './output-stream.ts';
+import { withOwnCredentials } from './own-credentials.ts';
 import { ProgressBar } from './progress-bar.ts';
 import { receiptJson, receiptText } from './receipt-text.ts';
 
 /** @param openOrigins how to read origins without a daemon; without it there is no way around a missing daemon. */
 export function createDfget(openOrigins?: OpenOrigins): Command {
   return async (argv, io) => {
-    const options = parseDfgetOptions(argv, io);
-    if (!options) return 0;
+    const parsed = parseDfgetOptions(argv, io);
+    if (!parsed) return 0;
+    const options = await withOwnCredentials(parsed, io);
     for (const notice of options.notices) io.stderr.write(`dfget: ${notice}\n`);
     const { timeoutMs, output, recursive, overwrite } = options;
     if (output !== undefined && !recursive) await outputTarget(output, overwrite);

@@ -168,6 +168,12 @@ export const dfdaemonConfigSchema = z.object({
         .describe('networks (CIDR) that may not, besides the metadata services of clouds and the control plane'),
     }),
     outboundProxy: outboundProxyConfig,
+    ownCredentials: z
+      .boolean()
+      .default(false)
+      .describe(
+        "read s3:// objects with this daemon's own credentials, found as the SDKs of AWS do, where a request brings none: whoever may use the daemon then reads what they can read",
+      ),
     sourceCA: z.array(z.string()).default([]).describe("PEM files of authorities to trust besides the system's"),
     insecureSources: z
       .array(z.string())

@@ -145,6 +145,7 @@ export class DfdaemonService implements Closable {
         trust: await this.#trust(),
         egress,
         caller: unknownCaller,
+        ownCredentials: config.download.ownCredentials,
         poolBytes: memory.origin,
         onAsked: (call) => metrics.client.originAsked(call),
         plugins: config.pluginDir === undefined ? [] : await loadSourcePlugins(join(config.pluginDir, 'source')),

@@ -56,8 +56,8 @@ export class CephGateway implements AsyncDisposable {
   async put(path: string, content?: Buffer): Promise<void> {
     const url = new URL(`${this.endpoint}/${path}`);
     const payloadHash = content ? 'UNSIGNED-PAYLOAD' : emptyPayloadHash;
-    const header = signV4(
-      { method: 'PUT', url, header: { 'x-amz-content-sha256': payloadHash }, date: new Date(), payloadHash },
+    const header = await signV4(
+      { method: 'PUT', url, header: { 'x-amz-content-sha256': payloadHash }, date: new Date() },
       { accessKeyId: this.accessKeyId, secretAccessKey: this.accessKeySecret, region: 'us-east-1', service: 's3' },
     );
     const body = content ? new Uint8Array(content) : null;

@@ -103,6 +103,45 @@ describe('s3', () => {
     assert.deepEqual(urls, ['s3://bucket/dir/a%20b', 's3://bucket/dir/c%26d']);
   });
 
+  it('reads a listing with character data, references and a name space; what is none is an error', async (t) => {
+    const answers = [
+      ok(
+        '<?xml version="1.0"?>\n<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><IsTruncated>false</IsTruncated><Contents><Key><![CDATA[dir/a%26b]]></Key><Size>7</Size></Contents><Contents><Key>dir/c&#x2D;d</Key><Size>9007</Size></Contents><CommonPrefixes><Prefix>dir/e&amp;f/</Prefix></CommonPrefixes></ListBucketResult>',
+      ),
+      ok('<html><body>sign in</body></html>'),
+    ];
+    await using store = await OddServer.start(() => answers.shift() ?? ok(''));
+    await using sources = new Sources({ logger: silentLogger });
+    const list = async (): Promise<[string, number][]> => {
+      const found: [string, number][] = [];
+      const objectStorage = { endpoint: store.url };
+      const listing = sources.list({ url: 's3://bucket/dir', header: {}, objectStorage, signal: t.signal });
+      for await (const { url, contentLengthBytes } of listing) found.push([url, contentLengthBytes]);
+      return found;
+    };
+    assert.deepEqual(await list(), [
+      ['s3://bucket/dir/e%26f/', 0],
+      ['s3://bucket/dir/a%26b', 7],
+      ['s3://bucket/dir/c-d', 9007],
+    ]);
+    await rejects(list(), 'PROTOCOL');
+  });
+
+  it('signs with the credentials of this process only where it is told to', async (t) => {
+    await using store = await OddServer.start(() => ok('content'));
+    const own = { AWS_ACCESS_KEY_ID: 'OWN', AWS_SECRET_ACCESS_KEY: 's', AWS_SESSION_TOKEN: 'token' };
+    Object.assign(process.env, own);
+    t.after(() => Object.keys(own).forEach((name) => delete process.env[name]));
+    for (const ownCredentials of [true, false]) {
+      await using sources = new Sources({ logger: silentLogger, ownCredentials });
+      const objectStorage = { endpoint: store.url };
+      await bytesOf(await sources.open({ url: 's3://bucket/key', header: {}, objectStorage, signal: t.signal }));
+      const { header = {} } = store.requests.at(-1) ?? {};
+      assert.equal(header['authorization']?.includes('Credential=OWN/') ?? false, ownCredentials);
+      assert.equal(header['x-amz-security-token'], ownCredentials ? 'token' : undefined);
+    }
+  });
+
   it('explains what is missing', async (t) => {
     await using sources = new Sources({ logger: silentLogger });
     const open = (url: string, objectStorage: Record<string, string> = {}) =>

@@ -1,9 +1,11 @@
 /**
- * Object stores that speak S3: s3, and by their S3-compatible interfaces oss, obs and cos.
+ * Object stores that speak S3: s3, and by their S3-compatible interfaces oss, obs, cos, tos, ks3 and gs.
  *
  * Requests without keys are anonymous, for public buckets. A bucket in another region than was said is found there: the
  * store names its region in the refusal.
  */
+import { XMLParser } from 'fast-xml-parser';
+import type { StorageCredentials } from '../../core/aws-credentials.ts';
 import { DragonflyError } from '../../core/errors.ts';
 import { reachesInnerAddresses, reachesLoopback } from '../../rpc/caller.ts';
 import { callerOf } from './http.ts';
@@ -52,31 +54,38 @@ const dialects: Readonly<Record<string, Dialect>> = {
   },
   obs: { legacyHeader: {} },
   cos: { legacyHeader: {} },
+  tos: { endpoint: (region) => `https://tos-s3-${region}.volces.com`, legacyHeader: {} },
+  ks3: { legacyHeader: {} },
+  gs: { endpoint: () => 'https://storage.googleapis.com', legacyHeader: {} },
 };
 
 /** Services that know buckets only by host name. */
-const bucketInHost = /(?:^|\.)(?:amazonaws\.com(?:\.cn)?|aliyuncs\.com|myhuaweicloud\.com|myqcloud\.com)$/;
+const bucketInHost =
+  /(?:^|\.)(?:amazonaws\.com(?:\.cn)?|aliyuncs\.com|myhuaweicloud\.com|myqcloud\.com|volces\.com|ksyuncs\.com)$/;
 
 export class S3Source implements Source {
   readonly schemes = Object.keys(dialects);
   readonly #client: HttpClient;
+  readonly #own: (() => Promise<StorageCredentials | undefined>) | undefined;
 
-  constructor(client: HttpClient) {
+  /** @param own credentials for s3 requests that bring none; without it those are anonymous. */
+  constructor(client: HttpClient, own?: () => Promise<StorageCredentials | undefined>) {
     this.#client = client;
+    this.#own = own;
   }
 
   async open(request: SourceRequest): Promise<SourceBody> {
-    const bucket = bucketOf(request);
+    const bucket = await this.#bucket(request);
     return openObject(this.#send(bucket, request), { ...bucket, ...conditions(request) });
   }
 
   async stat(request: SourceRequest): Promise<SourceObject> {
-    const bucket = bucketOf(request);
+    const bucket = await this.#bucket(request);
     return statObject(this.#send(bucket, request), { ...bucket, ...conditions(request) });
   }
 
   async *list(request: SourceRequest): AsyncGenerator<SourceEntry> {
-    const bucket = bucketOf(request);
+    const bucket = await this.#bucket(request);
     const prefix = bucket.key === '' || bucket.key.endsWith('/') ? bucket.key : `${bucket.key}/`;
     let token: string | undefined;
     let count = 0;
@@ -98,27 +107,37 @@ export class S3Source implements Source {
         }
         yield entry;
       }
-      token = tagText(page, 'IsTruncated') === 'true' ? tagText(page, 'NextContinuationToken') : undefined;
+      token = page.IsTruncated === 'true' ? page.NextContinuationToken : undefined;
     } while (token !== undefined);
   }
 
-  async #page(bucket: Bucket, query: Readonly<Record<string, string>>, request: SourceRequest): Promise<string> {
+  async #bucket(request: SourceRequest): Promise<Bucket> {
+    const bucket = bucketOf(request);
+    if (!this.#own || bucket.scheme !== 's3' || bucket.settings.accessKeyId) return bucket;
+    return { ...bucket, settings: { ...bucket.settings, ...(await this.#own()) } };
+  }
+
+  async #page(bucket: Bucket, query: Readonly<Record<string, string>>, request: SourceRequest): Promise<Listing> {
     const url = locate(bucket.settings, bucket, '');
     url.search = Object.entries(query)
       .map(([name, value]) => `${name}=${encodeStrictly(value)}`)
       .join('&');
     const response = await this.#send({ ...bucket, url }, request)(baseHeader({}));
-    if (response.statusCode === 200) return response.text();
+    if (response.statusCode === 200) return listingOf(await response.text());
     response.discard();
     throw statusError(response, { url });
   }
 
   #send(bucket: Bucket, request: SourceRequest): SendGet {
-    const attempt = (settings: Settings, url: URL, header: Readonly<Record<string, string>>): Promise<HttpResponse> =>
+    const attempt = async (
+      settings: Settings,
+      url: URL,
+      header: Readonly<Record<string, string>>,
+    ): Promise<HttpResponse> =>
       this.#client.send({
         method: 'GET',
         url,
-        header: signed(settings, url, header),
+        header: await signed(settings, url, header),
         trust: {
           caPem: request.caPem,
           insecureSkipVerify:
@@ -218,7 +237,11 @@ function locate(settings: Settings, { scheme, name }: Pick<Bucket, 'scheme' | 'n
   return url;
 }
 
-function signed(settings: Settings, url: URL, header: Readonly<Record<string, string>>): Record<string, string> {
+async function signed(
+  settings: Settings,
+  url: URL,
+  header: Readonly<Record<string, string>>,
+): Promise<Record<string, string>> {
   const { accessKeyId, accessKeySecret, sessionToken, region = '' } = settings;
   if (!accessKeyId || !accessKeySecret) return { ...header };
   return signV4(
@@ -227,7 +250,6 @@ function signed(settings: Settings, url: URL, header: Readonly<Record<string, st
       url,
       header: { ...header, 'x-amz-content-sha256': emptyPayloadHash },
       date: new Date(),
-      payloadHash: emptyPayloadHash,
     },
     { accessKeyId, secretAccessKey: accessKeySecret, sessionToken, region, service: 's3' },
   );
@@ -241,27 +263,50 @@ function conditions({
   return { range, suffixBytes, validator };
 }
 
-function* entriesOf(page: string, { scheme, name }: Bucket, prefix: string): Generator<SourceEntry> {
+/** What is read of a ListBucketResult. */
+interface Listing {
+  readonly IsTruncated?: string;
+  readonly NextContinuationToken?: string;
+  readonly CommonPrefixes: readonly { readonly Prefix?: string }[];
+  readonly Contents: readonly { readonly Key?: string; readonly Size?: string }[];
+}
+
+const parser = new XMLParser({
+  parseTagValue: false,
+  htmlEntities: true, // numeric references, too
+  isArray: (name) => name === 'CommonPrefixes' || name === 'Contents',
+});
+
+/** Throws PROTOCOL. */
+function listingOf(xml: string): Listing {
+  let parsed: { ListBucketResult?: Partial<Listing> | '' };
+  try {
+    parsed = parser.parse(xml) as typeof parsed;
+  } catch (cause) {
+    throw malformed(cause);
+  }
+  if (parsed.ListBucketResult === undefined) throw malformed();
+  return { CommonPrefixes: [], Contents: [], ...(parsed.ListBucketResult || {}) };
+}
+
+function* entriesOf(page: Listing, { scheme, name }: Bucket, prefix: string): Generator<SourceEntry> {
   const urlOf = (key: string): string => `${scheme}://${name}/${encodePath(key)}`;
-  for (const [, common = ''] of page.matchAll(/<CommonPrefixes>(.*?)<\/CommonPrefixes>/gs)) {
-    yield { url: urlOf(keyText(tagText(common, 'Prefix'))), contentLengthBytes: 0, isDirectory: true };
+  for (const { Prefix } of page.CommonPrefixes) {
+    yield { url: urlOf(keyText(Prefix)), contentLengthBytes: 0, isDirectory: true };
   }
-  for (const [, contents = ''] of page.matchAll(/<Contents>(.*?)<\/Contents>/gs)) {
-    const key = keyText(tagText(contents, 'Key'));
+  for (const { Key, Size } of page.Contents) {
+    const key = keyText(Key);
     if (key === prefix || key.endsWith('/')) continue; // consoles make such objects to show empty directories
-    yield { url: urlOf(key), contentLengthBytes: Number(tagText(contents, 'Size')), isDirectory: false };
+    yield { url: urlOf(key), contentLengthBytes: Number(Size), isDirectory: false };
   }
 }
-
-function tagText(xml: string, tag: string): string | undefined {
-  const text = new RegExp(`<${tag}>([^<]*)</${tag}>`).exec(xml)?.[1];
-  return text?.replace(/&(lt|gt|quot|apos|amp);/g, (_all, name: string) => entities[name] ?? '');
-}
-
-const entities: Readonly<Record<string, string>> = { lt: '<', gt: '>', quot: '"', apos: "'", amp: '&' };
 
 /** Keys come escaped as in a form, because XML cannot carry every character. */
 function keyText(text: string | undefined): string {
-  if (text === undefined) throw new DragonflyError('PROTOCOL', 'the listing of the object storage is malformed');
+  if (text === undefined) throw malformed();
   return decodeURIComponent(text.replaceAll('+', ' '));
+}
+
+function malformed(cause?: unknown): DragonflyError {
+  return new DragonflyError('PROTOCOL', 'the listing of the object storage is malformed', { cause });
 }

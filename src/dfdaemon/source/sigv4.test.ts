@@ -15,7 +15,7 @@ describe('AWS Signature Version 4', () => {
     service: 'service',
   };
 
-  it('signs as the test suite does', () => {
+  it('signs as the test suite does', async () => {
     const cases: readonly [string, string, string][] = [
       ['GET', 'https://example.amazonaws.com/', '5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31'],
       ['POST', 'https://example.amazonaws.com/', '5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b'],
@@ -26,13 +26,12 @@ describe('AWS Signature Version 4', () => {
       ],
     ];
     for (const [method, url, expected] of cases) {
-      const header = signV4(
+      const header = await signV4(
         {
           method,
           url: new URL(url),
           header: {},
           date: new Date('2015-08-30T12:36:00Z'),
-          payloadHash: emptyPayloadHash,
         },
         suite,
       );
@@ -47,21 +46,18 @@ describe('AWS Signature Version 4', () => {
     service: 's3',
   };
 
-  it('signs as the S3 documentation does', () => {
+  it('signs as the S3 documentation does', async () => {
     const cases: readonly [string, Record<string, string>, string][] = [
-      ['/test.txt', { range: 'bytes=0-9' }, 'f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41'],
       ['/?lifecycle', {}, 'fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543'],
       ['/?max-keys=2&prefix=J', {}, '34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7'],
     ];
     for (const [path, header, expected] of cases) {
-      const signed = signV4(
+      const signed = await signV4(
         {
           method: 'GET',
           url: new URL(`https://examplebucket.s3.amazonaws.com${path}`),
           header: { ...header, 'x-amz-content-sha256': emptyPayloadHash },
-          alsoSigned: ['range'],
           date: new Date('2013-05-24T00:00:00Z'),
-          payloadHash: emptyPayloadHash,
         },
         s3,
       );

@@ -1,4 +1,5 @@
 /** All origin protocols this node speaks, chosen by the scheme of the URL. */
+import { credentialChain } from '../../core/aws-credentials.ts';
 import { DragonflyError } from '../../core/errors.ts';
 import type { Logger } from '../../core/logger.ts';
 import { thisProcess, type Caller } from '../../rpc/caller.ts';
@@ -18,6 +19,8 @@ export interface SourcesOptions {
   readonly trust?: TrustOptions | undefined;
   /** Who asks where a request does not say; by default the user of this process. */
   readonly caller?: Caller | undefined;
+  /** Use what this process has of credentials for s3 requests that bring none. */
+  readonly ownCredentials?: boolean | undefined;
   /** Memory for bodies that are being read. */
   readonly poolBytes?: number | undefined;
   /** An origin was asked, and had answered or failed after that time. */
@@ -39,14 +42,23 @@ export class Sources {
   readonly #client: HttpClient;
   readonly #caller: Caller;
 
-  constructor({ logger, egress, trust, poolBytes, caller = thisProcess, plugins = [], onAsked }: SourcesOptions) {
+  constructor({
+    logger,
+    egress,
+    trust,
+    poolBytes,
+    caller = thisProcess,
+    ownCredentials = false,
+    plugins = [],
+    onAsked,
+  }: SourcesOptions) {
     this.#onAsked = onAsked ?? (() => undefined);
     this.#caller = caller;
     this.#client = new HttpClient(new EgressPolicy(egress), new TrustStore(trust ?? {}, logger), poolBytes);
     const http = new HttpSource(this.#client);
     const sources: readonly Source[] = [
       http,
-      new S3Source(this.#client),
+      new S3Source(this.#client, ownCredentials ? credentialChain() : undefined),
       new OrasSource(http),
       new HdfsSource(http),
       new HubSource(http),
