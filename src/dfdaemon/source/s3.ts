@@ -286,7 +286,7 @@ function listingOf(xml: string): Listing {
     throw malformed(cause);
   }
   if (parsed.ListBucketResult === undefined) throw malformed();
-  return { CommonPrefixes: [], Contents: [], ...(parsed.ListBucketResult || {}) };
+  return { CommonPrefixes: [], Contents: [], ...(parsed.ListBucketResult as Partial<Listing>) };
 }
 
 function* entriesOf(page: Listing, { scheme, name }: Bucket, prefix: string): Generator<SourceEntry> {
