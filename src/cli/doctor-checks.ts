@@ -40,7 +40,8 @@ export interface NodeConfig {
   readonly proxy: {
     readonly enable: boolean;
     readonly tcpListen: { readonly listen?: string | undefined; readonly port?: Listen['port'] | undefined };
-    readonly server: { readonly port?: Listen['port'] | undefined };
+    readonly server: { readonly port?: Listen['port'] | undefined; readonly caCert?: string | undefined };
+    readonly hijackHTTPS?: object | undefined;
     readonly security: TlsFiles;
     readonly proxies: readonly ProxyRule[];
     readonly rules: readonly ProxyRule[];

@@ -105,7 +105,9 @@ async function examine(
   show(await checkClock(clocks, signal));
   show(...checkCertificates(config, identity));
   const { port } = proxyListen(config);
-  show(...checkWiring(typeof port === 'number' ? port : port.start, flags.root));
+  const { hijackHTTPS, server } = config.proxy;
+  const intercepts = hijackHTTPS !== undefined || server.caCert !== undefined;
+  show(...checkWiring({ proxyPort: typeof port === 'number' ? port : port.start, intercepts, root: flags.root }));
   if (url === undefined) return;
   const client = daemon.endpoint && createClient(DfdaemonDownloadDefinition, channels, daemon.endpoint.address);
   const { tag, application } = flags;

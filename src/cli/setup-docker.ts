@@ -18,10 +18,17 @@ export interface DockerOptions {
   readonly certsDirectory: string;
   /** Certificate of the proxy's own authority; undefined when it does not intercept. */
   readonly authorityPem: string | undefined;
+  /** Major version of dockerd, as far as it is known: those before 23 refuse to start with `proxies` in daemon.json. */
+  readonly majorVersion: number | undefined;
+  /** Drop-in of systemd by which older ones are given a proxy. */
+  readonly dropInPath: string;
 }
 
+const firstWithProxies = 23;
+
 export async function planDocker(options: DockerOptions): Promise<SetupPlan> {
-  const { configPath, proxyUrl, method } = options;
+  const { configPath, proxyUrl, method, majorVersion } = options;
+  if (method === 'proxy' && majorVersion !== undefined && majorVersion < firstWithProxies) return planDropIn(options);
   const before = await readOrUndefined(configPath);
   const config = parsed(before, configPath);
   const changed = method === 'mirror' ? withMirror(config, proxyUrl) : withProxy(config, proxyUrl);
@@ -36,6 +43,19 @@ export async function planDocker(options: DockerOptions): Promise<SetupPlan> {
         : 'Restart Docker (containers go on if live-restore is true in daemon.json): systemctl restart docker',
     ],
     registries: method === 'mirror' ? ['https://registry-1.docker.io'] : options.registries.map(({ url }) => url),
+  };
+}
+
+async function planDropIn(options: DockerOptions): Promise<SetupPlan> {
+  const { dropInPath: path, proxyUrl, registries } = options;
+  const before = await readOrUndefined(path);
+  const after = `[Service]\nEnvironment="HTTP_PROXY=${proxyUrl}" "HTTPS_PROXY=${proxyUrl}" "NO_PROXY=localhost,127.0.0.0/8,::1"\n`;
+  return {
+    changes: [...(after === before ? [] : [{ path, before, after }]), ...(await planAuthorities(options))],
+    afterwards: [
+      'Restart Docker (containers go on if live-restore is true in daemon.json): systemctl daemon-reload && systemctl restart docker',
+    ],
+    registries: registries.map(({ url }) => url),
   };
 }
 

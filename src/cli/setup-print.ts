@@ -14,8 +14,11 @@ export function clientConfiguration(client: PrintableClient, { proxyUrl, registr
   switch (client) {
     case 'nydus':
       return `# /etc/nydus/nydusd-config.fusedev.json, then: systemctl restart nydus-snapshotter
+# up to nydusd 2.3, which knows mirrors:
 ${JSON.stringify({ device: { backend: { type: 'registry', config: { mirrors: [{ host: proxyUrl, auth_through: true, headers: { 'X-Dragonfly-Registry': registry.url, 'X-Dragonfly-Prefetch': 'true' }, ping_url: `${proxy.protocol}//${proxy.hostname}:40901/server/ping` }] } } } }, undefined, 2)}
 # X-Dragonfly-Prefetch: the first range brings the rest of the blob in the background
+# later ones have no mirrors, and read their registry by a proxy; http registries, or intercepted by the daemon:
+# ${JSON.stringify({ device: { backend: { type: 'registry', config: { proxy: { url: proxyUrl, ping_url: `${proxy.protocol}//${proxy.hostname}:40901/server/ping`, fallback: true, check_interval: 5 } } } } })}
 `;
     case 'stargz':
       return `# /etc/containerd-stargz-grpc/config.toml
@@ -34,7 +37,9 @@ insecure = ${proxy.protocol === 'http:'}
 `;
     case 'huggingface':
       return `export HTTPS_PROXY=${proxyUrl}
-export REQUESTS_CA_BUNDLE=<workHome>/proxy-ca/ca.crt
+cat /etc/ssl/certs/ca-certificates.crt <workHome>/proxy-ca/ca.crt > "$HOME/.dragonfly-ca.pem"
+export REQUESTS_CA_BUNDLE="$HOME/.dragonfly-ca.pem" SSL_CERT_FILE="$HOME/.dragonfly-ca.pem"
+# REQUESTS_CA_BUNDLE is read by huggingface_hub before 1.0, SSL_CERT_FILE from there on; each replaces all other authorities
 # daemon: proxy.hijackHTTPS: { autoCert: true, hosts: [{ regx: '(huggingface\\.co|hf\\.co)' }] }
 #         proxy.proxies: [{ regx: 'huggingface\\.co/.*/resolve/|cdn-lfs.*\\.(huggingface|hf)\\.co' }]
 # without a proxy: dfget hf://<owner>/<model>

@@ -4,7 +4,9 @@
  * Without `--apply` it only shows what would change. With it: the proxy must answer first, then the files are changed,
  * then a real request goes through for every registry; when that fails everything is put back. `--undo` puts it back later.
  */
+import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
 import { Command as ArgumentParser, CommanderError, Option } from 'commander';
 import type { Command, CommandIo } from '../core/command.ts';
 import { DragonflyError } from '../core/errors.ts';
@@ -16,6 +18,9 @@ import { diffText, type SetupPlan } from './setup-plan.ts';
 import { clientConfiguration, printableClients, type PrintableClient } from './setup-print.ts';
 import { parseRegistry, type SetupRegistry } from './setup-registry.ts';
 import { verifyWay } from './setup-verify.ts';
+
+/** It prints its version without starting anything. */
+const dockerdTimeoutMs = 10_000;
 
 const engines = ['containerd', 'docker', 'podman', 'crio'] as const;
 type Engine = (typeof engines)[number];
@@ -30,6 +35,8 @@ interface SetupOptions {
   readonly hostsDir: string;
   readonly certsDir: string;
   readonly method: 'mirror' | 'proxy';
+  readonly dockerVersion: string | undefined;
+  readonly dropIn: string;
   readonly ca: string | undefined;
   readonly stateDir: string;
 }
@@ -79,6 +86,12 @@ function createParser(io: CommandIo, onParsed: (name: string, options: SetupOpti
       new Option('--method <how>', 'docker: as mirror of Docker Hub, or as proxy for all')
         .choices(['mirror', 'proxy'])
         .default('mirror'),
+    )
+    .option('--docker-version <number>', 'docker as proxy: of dockerd; by default what it says of itself')
+    .option(
+      '--drop-in <path>',
+      'docker as proxy, before version 23: systemd drop-in that is written',
+      '/etc/systemd/system/docker.service.d/dragonfly.conf',
     )
     .option('--ca <path>', "docker as proxy: certificate of the proxy's authority (<workHome>/proxy-ca/ca.crt)")
     .option('--state-dir <path>', 'where the record for --undo is kept', '/var/lib/dragonfly/setup')
@@ -145,6 +158,9 @@ async function planFor(engine: Engine, options: SetupOptions): Promise<SetupPlan
         registries: named,
         configPath: config ?? '/etc/docker/daemon.json',
         certsDirectory: options.certsDir,
+        majorVersion:
+          options.dockerVersion === undefined ? await dockerMajor() : Number.parseInt(options.dockerVersion, 10),
+        dropInPath: options.dropIn,
         authorityPem: options.ca === undefined ? undefined : await readFile(options.ca, 'utf8'),
       });
     case 'podman':
@@ -155,6 +171,17 @@ async function planFor(engine: Engine, options: SetupOptions): Promise<SetupPlan
         registries: named,
         directory: config ?? '/etc/containers/registries.conf.d',
       });
+  }
+}
+
+/** Undefined where there is no dockerd to ask. */
+async function dockerMajor(): Promise<number | undefined> {
+  try {
+    const { stdout } = await promisify(execFile)('dockerd', ['--version'], { timeout: dockerdTimeoutMs });
+    const major = / version (\d+)\./.exec(stdout)?.[1];
+    return major === undefined ? undefined : Number(major);
+  } catch {
+    return undefined;
   }
 }
 

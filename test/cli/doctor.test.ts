@@ -150,6 +150,13 @@ describe('dragonfly doctor', () => {
         ['podman and CRI-O', 'warning'],
       ],
     );
+    await put('etc/docker/daemon.json', '{"proxies":{"https-proxy":"http://127.0.0.1:4001"}}');
+    const tunnelled = (await findings('--config', config, '--root', root)).of('wiring')[1];
+    assert.equal(tunnelled?.state, 'warning');
+    assert.match(tunnelled?.text ?? '', /only tunnel it: nothing of that is shared/);
+    const proxy = { tcpListen: { listen: '127.0.0.1', port: 4001 }, hijackHTTPS: { autoCert: true } };
+    const intercepting = await nodeConfig(directory, { proxy });
+    assert.equal((await findings('--config', intercepting, '--root', root)).of('wiring')[1]?.state, 'ok');
   });
 
   it('names file, line and key of a bad configuration, and prints for people', async () => {

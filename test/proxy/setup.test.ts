@@ -175,6 +175,8 @@ describe('dragonfly setup', () => {
       'proxy',
       '--registry',
       'registry.test:5443',
+      '--docker-version',
+      '28.5.2',
       '--ca',
       directory.join('ca.crt'),
       '--config',
@@ -189,6 +191,29 @@ describe('dragonfly setup', () => {
     assert.equal(await readFile(directory.join('certs.d', 'registry.test:5443', 'dragonfly.crt'), 'utf8'), 'PEM\n');
   });
 
+  test('Docker before 23, which refuses proxies in daemon.json, gets them from systemd; undone, nothing is left', async () => {
+    await using directory = await temporaryDirectory('df-setup-');
+    const dropIn = directory.join('docker.service.d/dragonfly.conf');
+    const argv = [
+      'docker',
+      '--method=proxy',
+      '--docker-version=20.10.24',
+      '--proxy=http://127.0.0.1:65001',
+      `--drop-in=${dropIn}`,
+      `--config=${directory.join('daemon.json')}`,
+      `--state-dir=${directory.join('state')}`,
+    ];
+    const { output } = await setup(...argv, '--apply', '--no-verify');
+    assert.match(
+      await readFile(dropIn, 'utf8'),
+      /^\[Service\]\nEnvironment=.*"HTTPS_PROXY=http:\/\/127\.0\.0\.1:65001"/,
+    );
+    assert.match(output, /daemon-reload/);
+    await assert.rejects(readFile(directory.join('daemon.json')));
+    await setup(...argv, '--undo');
+    await assert.rejects(readFile(dropIn));
+  });
+
   test('configuration of other clients is printed', async () => {
     for (const client of ['nydus', 'stargz', 'soci', 'huggingface', 'pip', 'npm', 'apt', 'git-lfs']) {
       const { output } = await setup(client, '--proxy', 'http://10.0.0.1:4001');
@@ -198,6 +223,7 @@ describe('dragonfly setup', () => {
       .split('\n')
       .filter((line) => !line.startsWith('#'))
       .join('\n');
+    assert.match((await setup('huggingface')).output, /REQUESTS_CA_BUNDLE=.* SSL_CERT_FILE=/);
     const { mirrors } = JSON.parse(nydus).device.backend.config;
     assert.equal(mirrors[0].headers['X-Dragonfly-Registry'], 'https://registry-1.docker.io');
     await assert.rejects(setup('unknown'), { code: 'INVALID_ARGUMENT' });
