@@ -290,8 +290,10 @@ export function listenHost({ network }: DfdaemonConfig, listen: string): string 
   return network.enableIPv6 && listen === '0.0.0.0' ? '::' : listen;
 }
 
-/** Most of what is sent never passes through this process, so more of the memory is for what is received. */
-/** Each has its own, so that a slow origin, child or client of the proxy takes nothing from the others. */
+/**
+ * Each kind has its own share, so that a slow origin, child or client of the proxy takes nothing from the others. Uploads
+ * go by sendfile, so what is received gets the largest.
+ */
 export function shareMemory(bufferBytes: number): Readonly<Record<BufferKind, number>> {
   const share = (sixteenths: number): number => Math.floor((bufferBytes * sixteenths) / 16);
   return { received: share(6), origin: share(3), sent: share(4), proxy: share(3) };

@@ -102,10 +102,10 @@ export const progressAnnounceMs = 1_000;
 export const maxWatchStreams = 20_000;
 export const watchGatherMs = 100;
 
-/** How long the authority of an installation lives; and how far clocks of members may be behind. */
 /** Of the manager's own certificate, which it signs anew three times in that time. */
 export const ownCertificateLifeMs = 24 * 3_600_000;
 
+/** How long the authority of an installation lives; and how far clocks of members may be behind. */
 export const authorityLifeMs = 10 * 365 * 24 * 60 * 60_000;
 export const clockSkewMs = 10 * 60_000;
 

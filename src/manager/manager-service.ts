@@ -223,12 +223,12 @@ async function open(
   return { config, owned, database, rpc, rest, keepAlives, timers, jobs, registry, ca, ports };
 }
 
-/** @param flags of the command line, above the configuration. */
 function searcherOf({ searcher, server }: ManagerConfig, logger: Logger): Searcher | Promise<Searcher> {
   if (searcher === 'plugin') return loadSearcher(server.pluginDir ?? '/usr/local/dragonfly/plugins', logger);
   return weightedSearcher(searcher === 'default' ? undefined : searcher);
 }
 
+/** @param flags of the command line, above the configuration. */
 export function managerLogger(
   { server }: ManagerConfig,
   { verbose = false, console = false }: { readonly verbose?: boolean; readonly console?: boolean } = {},

@@ -103,6 +103,17 @@ test('no file has grown past 400 lines', () => {
   expectNone(problems);
 });
 
+test('no comment is torn from what it describes: two in a row describe one thing', () => {
+  const problems = sources.flatMap((path) => {
+    const text = read(path);
+    // The comment of a file stands before its imports; where it has none, the first one of its contents follows.
+    return [...text.matchAll(/\*\/\n[ \t]*\/\*\*/g)]
+      .filter(({ index }) => /^(?:import|export|const|function|class|interface|type|  )/m.test(text.slice(0, index)))
+      .map(({ index }) => `${path}:${text.slice(0, index).split('\n').length}: which of the two belongs here?`);
+  });
+  expectNone(problems);
+});
+
 test('names are kebab-case', () => {
   const pattern = /^(?:[a-z0-9]+(?:[-.][a-z0-9]+)*|README\.md)$/;
   const rooms = files.filter((path) => /^(?:src|test|scripts|bench|api)\//.test(path));

@@ -46,8 +46,8 @@ export interface PieceServerOptions {
   readonly port: number;
   readonly tls?: TransportTls;
   readonly logger?: Logger;
-  /** Called after each piece that was sent in full. */
   readonly onAsked?: (taskId: string, piece: number) => void;
+  /** Called after each piece that was sent in full. */
   readonly onServed?: (piece: ServedPiece) => void;
   /** Admits uploads; absent: all start at once. */
   readonly uploads?: UploadDesk;

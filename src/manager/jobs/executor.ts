@@ -12,9 +12,9 @@ export interface JobContext {
   readonly logger: Logger;
   /** Aborts on cancellation, at the job's deadline, on shutdown, and when another replica has taken the job over. */
   readonly signal: AbortSignal;
-  /** Stores what was found out for whoever takes over. */
   /** Tells those who watch the job that there is something to see. */
   readonly announce: () => Promise<void>;
+  /** Stores what was found out for whoever takes over. */
   readonly amend: (more: Record<string, unknown>) => Promise<void>;
 }
 
