@@ -30,19 +30,37 @@ export type Manifest =
 /** More entries than any real index or image has. */
 const maxEntries = 1_000;
 
+const digestText = z.string().regex(/^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/);
+
 const descriptor = z
   .object({
     mediaType: z.string().default(''),
-    digest: z.string().regex(/^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/),
+    digest: digestText,
     size: z.int().min(0),
     platform: z.object({ os: z.string(), architecture: z.string(), variant: z.string().optional() }).optional(),
     /** Layers that live elsewhere are not in the registry. */
     urls: z.array(z.string()).optional(),
   })
-  .transform(({ size, urls, ...rest }) => ({ ...rest, sizeBytes: size, foreign: (urls?.length ?? 0) > 0 }));
+  .transform(({ size, urls, ...rest }) => ({
+    ...rest,
+    sizeBytes: size,
+    foreign: (urls?.length ?? 0) > 0 && isForeign(rest.mediaType),
+  }));
+
+/** Layers that must not be put into registries say so by their type; others that also lie elsewhere are in the registry. */
+function isForeign(mediaType: string): boolean {
+  return /\.foreign\.|\.nondistributable\./.test(mediaType);
+}
 
 const indexSchema = z.object({ manifests: z.array(descriptor).max(maxEntries) });
 const imageSchema = z.object({ config: descriptor, layers: z.array(descriptor).max(maxEntries) });
+/** Of the artifact type that the image specification had for a while: no configuration, and other names. */
+const artifactSchema = z.object({ artifactType: z.string(), blobs: z.array(descriptor).max(maxEntries) });
+/** Docker's schema 1: the configuration is part of the manifest. */
+const oldSchema = z.object({
+  schemaVersion: z.literal(1),
+  fsLayers: z.array(z.object({ blobSum: digestText }).transform(({ blobSum }) => blobSum)).max(maxEntries),
+});
 
 /** Throws PROTOCOL when the text is neither. */
 export function parseManifest(text: string): Manifest {
@@ -55,14 +73,31 @@ export function parseManifest(text: string): Manifest {
   const index = indexSchema.safeParse(json);
   if (index.success) return { kind: 'index', manifests: index.data.manifests };
   const image = imageSchema.safeParse(json);
-  if (image.success) {
-    const blobs = [image.data.config, ...image.data.layers.filter((layer) => !layer.foreign)];
-    const unique = new Map(blobs.map((blob) => [blob.digest, blob]));
-    return { kind: 'image', blobs: [...unique.values()] };
-  }
+  if (image.success) return imageOf([image.data.config, ...image.data.layers.filter((layer) => !layer.foreign)]);
+  const artifact = artifactSchema.safeParse(json);
+  if (artifact.success) return imageOf(artifact.data.blobs);
+  const old = oldSchema.safeParse(json);
+  if (old.success) return imageOf(old.data.fsLayers.map((digest) => ({ mediaType: '', digest, sizeBytes: 0 })));
   throw new DragonflyError('PROTOCOL', 'the registry sent neither an image manifest nor an index', {
     cause: image.error,
   });
+}
+
+/** A blob that is named twice is one. */
+function imageOf(blobs: readonly Descriptor[]): Manifest {
+  return { kind: 'image', blobs: [...new Map(blobs.map((blob) => [blob.digest, blob])).values()] };
+}
+
+/** What an image's configuration says it is for; undefined when it says nothing of that kind. */
+export function platformOfConfig(text: string): Platform | undefined {
+  try {
+    const parsed = z
+      .object({ os: z.string(), architecture: z.string(), variant: z.string().optional() })
+      .safeParse(JSON.parse(text));
+    return parsed.success ? parsed.data : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** `linux/arm64` or `linux/arm64/v8`. Throws INVALID_ARGUMENT. */
@@ -81,20 +116,22 @@ export function formatPlatform({ os, architecture, variant }: Platform): string 
 }
 
 /**
- * The manifest a node of that platform would pull: the same operating system and architecture; of several variants the
- * wanted one, else the highest below it. Throws NOT_FOUND naming what there is.
+ * The manifests a node of that platform might pull, the best first: same operating system and architecture, of several
+ * variants the wanted one and then the next below it; after them those that name no platform, which only their content can
+ * tell: images of old tools, indexes in an index, artifacts. Throws NOT_FOUND naming what there is.
  */
-export function selectPlatform(manifests: readonly Descriptor[], wanted: Platform): Descriptor {
-  const candidates = manifests.filter(
+export function candidatesFor(manifests: readonly Descriptor[], wanted: Platform): readonly Descriptor[] {
+  const named = manifests.filter(
     ({ platform }) => platform?.os === wanted.os && platform.architecture === wanted.architecture,
   );
   const variant = wanted.variant ?? defaultVariant(wanted.architecture);
   const rank = ({ platform }: Descriptor): number =>
     variantNumber(platform?.variant ?? defaultVariant(wanted.architecture));
-  const usable = candidates
+  const usable = named
     .filter((candidate) => rank(candidate) <= variantNumber(variant))
     .sort((a, b) => rank(b) - rank(a));
-  if (usable[0]) return usable[0];
+  const unnamed = manifests.filter(({ platform }) => platform === undefined);
+  if (usable.length + unnamed.length > 0) return [...usable, ...unnamed];
   const offered = manifests.flatMap(({ platform }) => (platform ? [formatPlatform(platform)] : []));
   throw new DragonflyError(
     'NOT_FOUND',

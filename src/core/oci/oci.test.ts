@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { parseAuthChallenges } from './auth-challenge.ts';
-import { parseManifest, parsePlatform, selectPlatform, type Descriptor } from './manifest.ts';
+import { candidatesFor, parseManifest, parsePlatform, type Descriptor } from './manifest.ts';
 import { blobUrl, parseManifestUrl } from './reference.ts';
 
 const digest = (digit: string): string => `sha256:${digit.repeat(64)}`;
@@ -30,9 +30,11 @@ describe('manifests', () => {
   const entry = (digit: string, extra: object = {}) => ({ mediaType: 'm', digest: digest(digit), size: 1, ...extra });
 
   test('an image is its configuration and layers, each once, foreign ones left out', () => {
+    const mediaType = 'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip';
+    const foreign = entry('3', { urls: ['https://x'], mediaType });
     const text = JSON.stringify({
       config: entry('1'),
-      layers: [entry('2'), entry('2'), entry('3', { urls: ['https://x'] })],
+      layers: [entry('2'), entry('2'), foreign],
     });
     const manifest = parseManifest(text);
     assert.ok(manifest.kind === 'image');
@@ -40,6 +42,16 @@ describe('manifests', () => {
       manifest.blobs.map((blob) => blob.digest),
       [digest('1'), digest('2')],
     );
+  });
+  test('layers that also lie elsewhere, artifacts and the first schema have blobs in the registry', () => {
+    const digests = (manifest: object): string[] => {
+      const parsed = parseManifest(JSON.stringify(manifest));
+      return parsed.kind === 'image' ? parsed.blobs.map((blob) => blob.digest) : [];
+    };
+    const elsewhere = entry('2', { urls: ['https://x'] });
+    assert.deepEqual(digests({ config: entry('1'), layers: [elsewhere] }), [digest('1'), digest('2')]);
+    assert.deepEqual(digests({ artifactType: 'a', blobs: [entry('1')] }), [digest('1')]);
+    assert.deepEqual(digests({ schemaVersion: 1, fsLayers: [{ blobSum: digest('1') }] }), [digest('1')]);
   });
   for (const text of ['', '[]', '{}', JSON.stringify({ config: entry('1', { digest: 'sha256:../x' }), layers: [] })]) {
     test(`refused: ${text.slice(0, 20)}`, () => {
@@ -61,7 +73,7 @@ describe('platforms', () => {
     offered('linux/arm64/v8', '3'),
     offered('linux/amd64', '4'),
   ];
-  const select = (text: string): string => selectPlatform(manifests, parsePlatform(text)).digest;
+  const select = (text: string): string => candidatesFor(manifests, parsePlatform(text))[0]?.digest ?? '';
 
   test('the wanted variant, else the highest below it', () => {
     assert.equal(select('linux/amd64'), digest('4'));

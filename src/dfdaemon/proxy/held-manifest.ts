@@ -3,10 +3,13 @@ import { createHash } from 'node:crypto';
 import { readSync } from 'node:fs';
 import type { DownloadRequest, OpenTask } from '../task/open-task.ts';
 import { proxyLimits } from './limits.ts';
+import { hasDigest } from './manifest-digest.ts';
 import { isDigest } from './registry-path.ts';
 
 export interface HeldManifest {
   readonly statusCode: 200;
+  readonly statusMessage: 'OK';
+  readonly lines: undefined;
   readonly header: Readonly<Record<string, string>>;
   readonly body: Buffer;
   readonly etag: undefined;
@@ -26,15 +29,16 @@ export async function heldManifest(
     const deadline = AbortSignal.any([signal, AbortSignal.timeout(proxyLimits.heldManifestMs)]);
     await using task = await engine.open({ ...request, disableBackToSource: true, prefetch: false }, deadline);
     const body = await contentOf(task);
-    const digest = body && `sha256:${createHash('sha256').update(body).digest('hex')}`;
-    if (!body || (isDigest(reference) && reference !== digest)) return undefined;
+    const type = task.responseHeader['content-type'] ?? 'application/octet-stream';
+    if (!body || (isDigest(reference) && !hasDigest(body, type, reference))) return undefined;
+    const digest = isDigest(reference) ? reference : `sha256:${createHash('sha256').update(body).digest('hex')}`;
     const header = {
-      'content-type': task.responseHeader['content-type'] ?? 'application/octet-stream',
+      'content-type': type,
       'content-length': String(body.length),
-      'docker-content-digest': digest ?? '',
+      'docker-content-digest': digest,
       'x-dragonfly-task-id': task.taskId,
     };
-    return { statusCode: 200, header, body, etag: undefined };
+    return { statusCode: 200, statusMessage: 'OK', lines: undefined, header, body, etag: undefined };
   } catch {
     return undefined; // that the registry is away is what the client is told then
   }

@@ -10,17 +10,22 @@ import { LRUCache } from 'lru-cache';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { answerError, answerOriginStatus } from './answers.ts';
 import { callerKey } from './proof/caller.ts';
-import { notARegistry, relay } from './direct.ts';
+import { notARegistry, relay, sendOwn } from './direct.ts';
+import { hasDigest } from './manifest-digest.ts';
 import { noteFirstByte, type Exchange } from './exchange.ts';
-import { forwardedResponseHeader } from './header.ts';
+import { forwardedAnswerLines, forwardedResponseHeader } from './header.ts';
 import { proxyLimits } from './limits.ts';
 import { originIsDown, type OriginAccess } from './proof/origin-access.ts';
 import { learnRefusal } from './proof/refusal.ts';
+import { strongValidator } from './proof/representation.ts';
 import { isDigest, type RegistryPath } from './registry-path.ts';
 import type { Upstream } from './upstream.ts';
 
 interface Answer {
   readonly statusCode: number;
+  readonly statusMessage: string;
+  /** As the registry wrote it; undefined for what nodes hold. */
+  readonly lines: readonly string[] | undefined;
   readonly header: Readonly<Record<string, string | string[]>>;
   /** Undefined for an answer without one (HEAD). */
   readonly body: Buffer | undefined;
@@ -106,19 +111,21 @@ export class Manifests {
     const condition = conditional && known?.etag !== undefined;
     let message: IncomingMessage;
     try {
-      message = await this.#upstream.send({
-        method: request.method ?? 'GET',
-        url,
-        header: condition ? { ...header, 'if-none-match': known.etag ?? '' } : header,
-        trust,
-        loopbackAllowed,
-        signal,
-      });
-      if (known && (message.statusCode ?? 0) >= 500) throw downError(message);
+      message = condition
+        ? await this.#upstream.send({
+            method: request.method ?? 'GET',
+            url,
+            header: { ...header, 'if-none-match': known.etag ?? '' },
+            trust,
+            loopbackAllowed,
+            signal,
+          })
+        : await sendOwn(exchange, this.#upstream);
     } catch (error) {
       return this.#whileDown(exchange, path, { scope, known, error: toDragonflyError(error) });
     }
     const statusCode = message.statusCode ?? 502;
+    if (statusCode >= 500 || statusCode === 429) return this.#whileRefusing(exchange, path, { scope, known, message });
     const caller = callerKey(header);
     if (statusCode === 304 && condition) {
       message.resume();
@@ -134,10 +141,24 @@ export class Manifests {
     if (answer.body) {
       verify(path, answer, answer.body);
       const etag = text(answer, 'etag');
-      this.#known.set(key, { ...answer, body: answer.body, etag: etag === '' ? undefined : etag });
+      this.#known.set(key, { ...answer, body: answer.body, etag: strongValidator({ etag }) });
       this.#access.grant(scope, caller, provenDigests(answer.body));
     }
     return answer;
+  }
+
+  /** The registry is ill or wants to be left alone: what is known or held, if the caller may have it, else its own answer. */
+  async #whileRefusing(
+    exchange: Exchange,
+    path: RegistryPath,
+    { message, ...state }: { scope: string; known: KnownManifest | undefined; message: IncomingMessage },
+  ): Promise<Answer> {
+    const answer = await received(message, exchange.request.method === 'HEAD');
+    try {
+      return await this.#whileDown(exchange, path, { ...state, error: downError(answer) });
+    } catch {
+      return answer;
+    }
   }
 
   /** A manifest known here or held by peers, if the caller may have it; otherwise what the origin said, or that it is down. */
@@ -146,13 +167,15 @@ export class Manifests {
     path: RegistryPath,
     { scope, error, ...state }: { scope: string; known: KnownManifest | undefined; error: DragonflyError },
   ): Promise<Answer> {
-    if (!originIsDown(error)) throw error;
+    if (!originIsDown(error) && error.details?.statusCode !== 429) throw error;
     const known = state.known ?? (await this.#held(exchange, path));
     if (!known) throw error;
     const question = { scope, object: contentDigest(known.body), caller: callerKey(exchange.header) };
     if (!this.#access.isGranted(question)) this.#access.whileDown(scope, error);
-    const header = { ...known.header, warning: '111 - "the origin could not be asked"' };
-    return { ...known, header, body: exchange.request.method === 'HEAD' ? undefined : known.body };
+    const warning = '111 - "the origin could not be asked"';
+    const header = { ...known.header, warning };
+    const lines = known.lines && [...known.lines, 'Warning', warning];
+    return { ...known, header, lines, body: exchange.request.method === 'HEAD' ? undefined : known.body };
   }
 }
 
@@ -163,13 +186,18 @@ export function registryScope(url: URL, path: RegistryPath): string {
 
 function send(exchange: Exchange, answer: Answer): void {
   const { response, record, request } = exchange;
+  const { statusCode, statusMessage, header, body } = answer;
   if (response.destroyed) return;
-  const header = { ...answer.header };
-  if (answer.body) header['content-length'] = String(answer.body.length);
-  response.writeHead(answer.statusCode, header);
+  const lines =
+    answer.lines ?? Object.entries(header).flatMap(([name, value]) => [value].flat().flatMap((each) => [name, each]));
+  const sized = 'content-length' in header || !body;
+  response.sendDate = answer.lines === undefined;
+  const sent = sized ? [...lines] : [...lines, 'Content-Length', String(body.length)];
+  if (request.httpVersionMajor === 1) response.writeHead(statusCode, statusMessage, sent);
+  else response.writeHead(statusCode, sent);
   noteFirstByte(record);
-  record.bytes = answer.body?.length ?? 0;
-  response.end(request.method === 'HEAD' ? undefined : answer.body);
+  record.bytes = body?.length ?? 0;
+  response.end(request.method === 'HEAD' ? undefined : body);
 }
 
 /** The body grew past what is kept; what was read is put back and the answer is passed through. */
@@ -183,8 +211,12 @@ class TooLargeError extends Error {
 }
 
 async function received(message: IncomingMessage, head: boolean): Promise<Answer> {
-  const header = forwardedResponseHeader(message);
-  const answer = { statusCode: message.statusCode ?? 502, header };
+  const answer = {
+    statusCode: message.statusCode ?? 502,
+    statusMessage: message.statusMessage ?? '',
+    lines: forwardedAnswerLines(message).filter((_, index, all) => !isTrailer(all[index - (index % 2)] ?? '')),
+    header: forwardedResponseHeader(message),
+  };
   if (head) {
     message.resume();
     return { ...answer, body: undefined };
@@ -224,20 +256,22 @@ function readable(message: IncomingMessage): Promise<void> {
   });
 }
 
-function downError(message: IncomingMessage): DragonflyError {
-  const { statusCode = 502 } = message;
-  const header = single(forwardedResponseHeader(message));
-  message.resume();
-  return new DragonflyError('SOURCE_STATUS', `the origin answered ${statusCode}`, { details: { statusCode, header } });
+/** Trailers are not kept, and so not announced. */
+function isTrailer(name: string): boolean {
+  return name.toLowerCase() === 'trailer';
+}
+
+function downError({ statusCode, header }: Answer): DragonflyError {
+  return new DragonflyError('SOURCE_STATUS', `the origin answered ${statusCode}`, {
+    details: { statusCode, header: single(header) },
+  });
 }
 
 /** Throws DIGEST_MISMATCH when the body is not what was asked for, or not what the registry says it is. */
 function verify(path: RegistryPath, answer: Answer, body: Buffer): void {
   const claimed = text(answer, 'docker-content-digest');
   for (const digest of [path.reference, claimed]) {
-    if (!isDigest(digest)) continue;
-    const [algorithm = '', expected] = digest.split(':');
-    if (createHash(algorithm).update(body).digest('hex') === expected) continue;
+    if (!isDigest(digest) || hasDigest(body, text(answer, 'content-type'), digest)) continue;
     throw new DragonflyError('DIGEST_MISMATCH', `the registry delivered a manifest that is not ${digest}`, {
       hint: 'The registry, or something on the way to it, changes what it delivers.',
     });

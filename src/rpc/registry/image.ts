@@ -5,7 +5,10 @@ import {
   manifestMediaTypes,
   parseManifest,
   parsePlatform,
-  selectPlatform,
+  candidatesFor,
+  platformOfConfig,
+  formatPlatform,
+  type Platform,
   type Descriptor,
 } from '../../core/oci/manifest.ts';
 import { blobUrl, manifestUrl, parseManifestUrl, type ManifestReference } from '../../core/oci/reference.ts';
@@ -70,22 +73,61 @@ export async function findImage(
   };
 }
 
-/** From the index, if it is one, to the image of the platform. */
-async function walk(
-  start: ManifestReference,
-  platform: ReturnType<typeof parsePlatform>,
-  read: (url: string) => Promise<string>,
-): Promise<{ manifests: ImagePart[]; blobs: readonly Descriptor[] }> {
+interface Walk {
+  readonly platform: Platform;
+  readonly read: (url: string) => Promise<string>;
+}
+
+interface Found {
+  readonly manifests: readonly ImagePart[];
+  readonly blobs: readonly Descriptor[];
+}
+
+/** From the index, if it is one, to the image of the platform. Throws NOT_FOUND when it leads to none. */
+async function walk(start: ManifestReference, platform: Platform, read: Walk['read']): Promise<Found> {
+  const found = await step(start, { platform, read }, { depth: 0, named: true });
+  if (found) return found;
+  throw new DragonflyError(
+    'NOT_FOUND',
+    `the image at ${manifestUrl(start)} has nothing for ${formatPlatform(platform)}`,
+  );
+}
+
+/** Undefined when this is an image of another platform; only its configuration tells when no index does (`named`). */
+async function step(
+  current: ManifestReference,
+  { platform, read }: Walk,
+  { depth, named }: { readonly depth: number; readonly named: boolean },
+): Promise<Found | undefined> {
+  const body = await read(manifestUrl(current));
+  const digest = `sha256:${createHash('sha256').update(body).digest('hex')}`;
   const manifests: ImagePart[] = [];
-  let current = start;
-  for (let depth = 0; depth < maxIndexDepth; depth += 1) {
-    const body = await read(manifestUrl(current));
-    const digest = `sha256:${createHash('sha256').update(body).digest('hex')}`;
-    if (!current.reference.includes(':')) manifests.push({ url: manifestUrl(current) });
-    manifests.push({ url: manifestUrl({ ...current, reference: digest }), digest });
-    const manifest = parseManifest(body);
-    if (manifest.kind === 'image') return { manifests, blobs: manifest.blobs };
-    current = { ...current, reference: selectPlatform(manifest.manifests, platform).digest };
+  if (!current.reference.includes(':')) manifests.push({ url: manifestUrl(current) });
+  const own = current.reference.includes(':') ? current.reference : digest;
+  manifests.push({ url: manifestUrl({ ...current, reference: own }), digest: own });
+  const manifest = parseManifest(body);
+  if (manifest.kind === 'image') {
+    const isFor = named || (await mayRunOn(current, manifest.blobs[0], { platform, read }));
+    return isFor ? { manifests, blobs: manifest.blobs } : undefined;
   }
-  throw new DragonflyError('PROTOCOL', `the index at ${manifestUrl(start)} leads to ever more indexes`);
+  if (depth === maxIndexDepth) {
+    throw new DragonflyError('PROTOCOL', `the index at ${manifestUrl(current)} leads to ever more indexes`);
+  }
+  for (const candidate of candidatesFor(manifest.manifests, platform)) {
+    const options = { depth: depth + 1, named: candidate.platform !== undefined };
+    const found = await step({ ...current, reference: candidate.digest }, { platform, read }, options);
+    if (found) return { manifests: [...manifests, ...found.manifests], blobs: found.blobs };
+  }
+  return undefined;
+}
+
+/** What says nothing of a platform, such as an artifact, is for all of them. */
+async function mayRunOn(
+  reference: ManifestReference,
+  config: Descriptor | undefined,
+  { platform, read }: Walk,
+): Promise<boolean> {
+  if (!config || !/config|image/.test(config.mediaType)) return true;
+  const told = platformOfConfig(await read(blobUrl(reference, config.digest)));
+  return told === undefined || (told.os === platform.os && told.architecture === platform.architecture);
 }
