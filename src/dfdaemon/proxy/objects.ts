@@ -53,6 +53,13 @@ interface Proof {
 /** The origin's answer that the client may be given as it is; only for the one who asked. */
 type InHand = OriginAnswer | undefined;
 
+interface Outcome {
+  readonly proof: Proof;
+  readonly inHand: InHand;
+  /** The client's own request could not be put to the origin. */
+  readonly failure?: DragonflyError | undefined;
+}
+
 /** How the origin is asked. */
 interface Inquiry {
   readonly header: Readonly<Record<string, string>>;
@@ -71,7 +78,7 @@ export class ObjectAnswers {
   readonly #nameless = new LRUCache<string, true>({ max: proxyLimits.knownObjects, ttl: proxyLimits.namelessMs });
   /** Nothing is fresh there until the origin has been asked. */
   readonly #changed = new LRUCache<string, true>({ max: proxyLimits.knownObjects });
-  readonly #asking = new Map<string, Promise<{ proof: Proof; inHand: InHand }>>();
+  readonly #asking = new Map<string, Promise<Outcome>>();
 
   constructor(options: ObjectAnswersOptions) {
     this.#options = options;
@@ -94,13 +101,18 @@ export class ObjectAnswers {
     if (onlyIfCached(header)) return this.#nothingCached(exchange);
     const inquiry = this.#inquiry(exchange, request, { small, known });
     if (!inquiry) return this.#own(exchange, request);
-    const { proof, inHand } = await this.#ask(exchange, request, inquiry);
+    const outcome = await this.#ask(exchange, request, inquiry);
+    const own = { header, faithful: true, conditional: false, small: undefined, known: [] };
+    // What does not answer a part may still answer the whole, and name it.
+    const again = !outcome.proof.small && !outcome.proof.object && !inquiry.faithful && header['range'] === undefined;
+    const { proof, inHand, failure } = again ? await this.#ask(exchange, request, own) : outcome;
     if (proof.small) {
       inHand?.discard();
       return this.#sendSmall(exchange, proof.small);
     }
     if (proof.object) return this.#serve(exchange, request, proof.object, inHand);
     if (inHand) return relayOwn(exchange, inHand.first, this.#small);
+    if (failure) return this.#away(exchange, request, failure);
     return this.#own(exchange, request);
   }
 
@@ -125,7 +137,7 @@ export class ObjectAnswers {
     const held = small !== undefined || known.length > 0;
     if (!held) {
       const taskId = this.#options.engine.taskIdOf(request);
-      if (this.#nameless.has(taskId) || rangeIsSigned) return undefined;
+      if (this.#nameless.has(namelessKey(taskId, header)) || rangeIsSigned) return undefined;
       // Alone, the client's own request is question and fetch in one; many nodes at once would start as many copies.
       if (!ranged && !this.#options.hasSwarm()) return { header, faithful: true, conditional: false, small, known };
     }
@@ -143,15 +155,11 @@ export class ObjectAnswers {
   }
 
   /** One question for all who ask the same at the same time with the same rights. */
-  async #ask(
-    exchange: Exchange,
-    request: DownloadRequest,
-    inquiry: Inquiry,
-  ): Promise<{ proof: Proof; inHand: InHand }> {
+  async #ask(exchange: Exchange, request: DownloadRequest, inquiry: Inquiry): Promise<Outcome> {
     const key = [exchange.url.href, callerKey(exchange.header), JSON.stringify(inquiry.header)].join('\n');
     const running = this.#asking.get(key);
     if (running) {
-      const { proof } = await running;
+      const { proof } = await running; // what the other one was told, or not, is its own answer
       return { proof, inHand: undefined };
     }
     const asking = this.#put(exchange, request, inquiry).finally(() => this.#asking.delete(key));
@@ -160,11 +168,7 @@ export class ObjectAnswers {
   }
 
   /** Never rejects: a question that fails proves nothing. */
-  async #put(
-    exchange: Exchange,
-    request: DownloadRequest,
-    inquiry: Inquiry,
-  ): Promise<{ proof: Proof; inHand: InHand }> {
+  async #put(exchange: Exchange, request: DownloadRequest, inquiry: Inquiry): Promise<Outcome> {
     const { header, faithful } = inquiry;
     const signal = faithful ? exchange.signal : AbortSignal.timeout(proxyLimits.probeTimeoutMs);
     let answer: OriginAnswer;
@@ -174,8 +178,8 @@ export class ObjectAnswers {
         signal,
         own: faithful && !inquiry.conditional,
       });
-    } catch {
-      return { proof: {}, inHand: undefined };
+    } catch (error) {
+      return { proof: {}, inHand: undefined, failure: faithful ? toDragonflyError(error) : undefined };
     }
     const proof = this.#proofOf(exchange, request, inquiry, answer);
     const partial = answer.statusCode === 206 && !faithful;
@@ -191,7 +195,7 @@ export class ObjectAnswers {
     if (statusCode === 304 && inquiry.conditional) return this.#unchanged(exchange, request, inquiry, message);
     const representation = answer.endsAtPage ? undefined : representationOf(statusCode, header);
     if (!representation) {
-      if (statusCode < 300) this.#nameless.set(this.#options.engine.taskIdOf(request), true);
+      if (statusCode < 300 && !answer.endsAtPage) this.#noteNameless(exchange, request);
       return {};
     }
     const freshness = new Freshness({ url, requestHeader: exchange.header, statusCode: 200, header });
@@ -221,6 +225,10 @@ export class ObjectAnswers {
     const proven = { ...object, header: merged, freshness };
     this.#noteProof(exchange, request, proven);
     return { object: proven };
+  }
+
+  #noteNameless({ header }: Exchange, request: DownloadRequest): void {
+    this.#nameless.set(namelessKey(this.#options.engine.taskIdOf(request), header), true);
   }
 
   #noteProof(exchange: Exchange, request: DownloadRequest, object: KnownObject): void {
@@ -264,27 +272,32 @@ export class ObjectAnswers {
       }
       await task[Symbol.asyncDispose]();
     }
-    this.#nameless.set(this.#options.engine.taskIdOf(request), true);
+    this.#noteNameless(exchange, request);
     const own = opened?.giveBack();
     if (own) return relayOwn(exchange, own.first, this.#small);
     return this.#own(exchange, request);
   }
 
-  /** The client's own request. While the origin is away, what is stored for those who have been proven to be allowed it. */
+  /** The client's own request, whose answer proves nothing. */
   async #own(exchange: Exchange, request: DownloadRequest): Promise<void> {
-    const { response, record, kind } = exchange;
     let message: IncomingMessage;
     try {
       message = await sendOwn(exchange, this.#options.upstream);
     } catch (error) {
-      const failure = toDragonflyError(error);
-      record.error = failure;
-      if (failure.code !== 'CANCELLED' && (await this.#withoutOrigin(exchange, request))) return;
-      return answerError(response, failure, { kind, type: 'proxy' });
+      return this.#away(exchange, request, toDragonflyError(error));
     }
     await relayOwn(exchange, message, this.#small);
   }
 
+  /** The origin cannot be asked. */
+  async #away(exchange: Exchange, request: DownloadRequest, failure: DragonflyError): Promise<void> {
+    const { response, record, kind } = exchange;
+    record.error = failure;
+    if (failure.code !== 'CANCELLED' && (await this.#withoutOrigin(exchange, request))) return;
+    answerError(response, failure, { kind, type: 'proxy' });
+  }
+
+  /** What is stored, for those who have been proven to be allowed it. */
   async #withoutOrigin(exchange: Exchange, request: DownloadRequest): Promise<boolean> {
     const { header, url } = exchange;
     const { access, engine } = this.#options;
@@ -348,6 +361,11 @@ export class ObjectAnswers {
     const error = new DragonflyError('UNAVAILABLE', 'nothing is stored here that is fresh');
     answerError(response, error, { kind, type: 'proxy', status: 504 });
   }
+}
+
+/** What is told to one caller says nothing of what another will be told. */
+function namelessKey(taskId: string, header: Exchange['header']): string {
+  return `${taskId}\n${callerKey(header)}`;
 }
 
 /** If-None-Match for entity tags, also weak ones of small answers, else If-Modified-Since. */

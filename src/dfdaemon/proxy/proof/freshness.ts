@@ -33,7 +33,7 @@ export class Freshness {
     return this.#policy.storable();
   }
 
-  /** What the answer varies by is the same in this request. */
+  /** What the answer varies by is the same in this request, and so are the credentials, if one of them has some. */
   isFor(url: URL, requestHeader: FlatHeader): boolean {
     const { requestHeader: before, header, url: asked } = this.#asked;
     const names = (header['vary'] ?? '')
@@ -42,17 +42,16 @@ export class Freshness {
       .map((name) => name.trim())
       .filter((name) => name !== '');
     if (names.includes('*') || url.href !== asked.href) return false;
+    const signedIn = hasCredentials(requestHeader) || hasCredentials(before);
+    if (signedIn && callerKey(requestHeader) !== callerKey(before)) return false;
     return names.every((name) => words(before[name]) === words(requestHeader[name]));
   }
 
   /** The answer may be used for this request without a question. */
   isFresh(url: URL, requestHeader: FlatHeader): boolean {
-    const { requestHeader: before } = this.#asked;
     const demanded = directives(requestHeader['cache-control']);
     if (demanded.has('no-store') || demanded.get('max-age') === '0') return false;
     if (!this.isFor(url, requestHeader)) return false;
-    const signedIn = hasCredentials(requestHeader) || hasCredentials(before);
-    if (signedIn && callerKey(requestHeader) !== callerKey(before)) return false;
     return this.#policy.satisfiesWithoutRevalidation(requestOf(url, requestHeader));
   }
 
