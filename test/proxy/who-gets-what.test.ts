@@ -41,7 +41,7 @@ describe('who gets what', { timeout: 240_000 }, () => {
     const [before = '', rest = ''] = written.split(begin);
     const [known = '', behind = ''] = rest.split(end);
     if (process.env['DRAGONFLY_WRITE_DOCS'] === '1')
-      return void (await writeFile(docs, `${before}${begin}\n${table}\n${end}${behind}`));
+      return writeFile(docs, `${before}${begin}\n${table}\n${end}${behind}`);
     assert.deepEqual(cells(known), cells(table), 'DRAGONFLY_WRITE_DOCS=1 writes it');
   });
 

@@ -183,7 +183,8 @@ export class ObjectAnswers {
     }
     const proof = this.#proofOf(exchange, request, inquiry, answer);
     const partial = answer.statusCode === 206 && !faithful;
-    const useful = faithful || (proof.object !== undefined && !partial && answer.statusCode === 200);
+    const conditioned = answer.statusCode === 304 && inquiry.conditional; // the client has set no such condition
+    const useful = (faithful && !conditioned) || (proof.object !== undefined && !partial && answer.statusCode === 200);
     if (useful) return { proof, inHand: answer };
     answer.discard();
     return { proof, inHand: undefined };
@@ -299,13 +300,7 @@ export class ObjectAnswers {
 
   /** What is stored, for those who have been proven to be allowed it. */
   async #withoutOrigin(exchange: Exchange, request: DownloadRequest): Promise<boolean> {
-    const { header, url } = exchange;
     const { access, engine } = this.#options;
-    const small = this.#small.find(url, header);
-    if (small?.freshness.mayBeUsedStale === true) {
-      this.#sendSmall(exchange, small);
-      return true;
-    }
     const object = this.#known
       .of(request)
       .find(

@@ -95,6 +95,9 @@ function freshnessFields(header: FlatHeader): Record<string, string> {
   };
 }
 
+/** Whether what is stale may be used is decided here, while the library takes these for orders to ask each time. */
+const aboutStale: ReadonlySet<string> = new Set(['must-revalidate', 'proxy-revalidate']);
+
 /** Directives have lower-case names; a value in quotes hides nothing that looks like one. The first of several counts. */
 function directives(text: string | undefined): ReadonlyMap<string, string | undefined> {
   const found = new Map<string, string | undefined>();
@@ -106,7 +109,8 @@ function directives(text: string | undefined): ReadonlyMap<string, string | unde
 }
 
 function normalized(cacheControl: string): string {
-  const parts = [...directives(cacheControl)].map(([name, value]) =>
+  const said = [...directives(cacheControl)].filter(([name]) => !aboutStale.has(name));
+  const parts = said.map(([name, value]) =>
     value !== undefined && /^"?[\w.-]+"?$/.test(value) ? `${name}=${value}` : name,
   );
   return parts.join(', ');

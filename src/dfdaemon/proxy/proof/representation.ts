@@ -30,7 +30,7 @@ export function strongValidator(header: FlatHeader): string | undefined {
   return answered - changed >= 60_000 ? header['last-modified'] : undefined;
 }
 
-/** What an answer to a GET names, whole (200, 203) or in part (206); undefined when it names nothing for sure. */
+/** What an answer to a GET names, whole (200) or in part (206); undefined when it names nothing for sure. */
 export function representationOf(statusCode: number, header: FlatHeader): Representation | undefined {
   const validator = strongValidator(header);
   const lengthBytes = contentLengthOf(statusCode, header);
@@ -41,7 +41,7 @@ export function representationOf(statusCode: number, header: FlatHeader): Repres
 export function contentLengthOf(statusCode: number, header: FlatHeader): number | undefined {
   if (header['content-encoding'] !== undefined && header['content-encoding'] !== 'identity') return undefined;
   if (statusCode === 206) return parseContentRange(header['content-range'] ?? '')?.totalBytes;
-  if (statusCode !== 200 && statusCode !== 203) return undefined;
+  if (statusCode !== 200) return undefined;
   if (header['transfer-encoding'] !== undefined || !/^\d{1,15}$/.test(header['content-length'] ?? '')) return undefined;
   return Number(header['content-length']);
 }
