@@ -9,6 +9,7 @@ import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { DragonflyError } from '../../core/errors.ts';
 import { reachesInnerAddresses, reachesLoopback, thisProcess, type Caller } from '../../rpc/caller.ts';
+import { AnonymousTokens } from './anonymous-tokens.ts';
 import type { HttpClient, HttpResponse } from './http-client.ts';
 import { crossOriginHeader, requestHeader } from './http-head.ts';
 import { baseHeader, nameOf, openObject, statObject, type ObjectRequest, type SendGet } from './http-object.ts';
@@ -33,6 +34,8 @@ export class HttpSource implements Source {
   readonly schemes = ['http', 'https'] as const;
   readonly #client: HttpClient;
   readonly #redirects = new LRUCache<string, Target>({ max: maxCachedRedirects, ttl: cachedRedirectMs });
+
+  readonly #anonymous = new AnonymousTokens();
 
   constructor(client: HttpClient) {
     this.#client = client;
@@ -74,7 +77,7 @@ export class HttpSource implements Source {
   #send(request: SourceRequest, object: ObjectRequest): SendGet {
     const key = redirectKey(request);
     const start: Target = { url: object.url, foreign: false, loopbackAllowed: reachesLoopback(callerOf(request)) };
-    return async (header) => {
+    const ask: SendGet = async (header) => {
       const known = request.validator === undefined ? undefined : this.#redirects.get(key);
       const first = await this.#follow(known ?? start, header, request, key);
       // What a redirect led to may have expired (signed URLs do): then the origin is asked again.
@@ -84,6 +87,32 @@ export class HttpSource implements Source {
       this.#redirects.delete(key);
       return this.#follow(start, header, request, key);
     };
+    return (header) => this.#asAnybody(request, object.url, { header, ask });
+  }
+
+  /** A registry that wants a token of everybody gets one where the request has no credential of its own. */
+  async #asAnybody(
+    request: SourceRequest,
+    url: URL,
+    { header, ask }: { readonly header: Readonly<Record<string, string>>; readonly ask: SendGet },
+  ): Promise<HttpResponse> {
+    if (header['authorization'] !== undefined) return ask(header);
+    const sent = this.#anonymous.known(url);
+    const first = await ask(sent === undefined ? header : { ...header, authorization: sent });
+    if (first.statusCode !== 401) return first;
+    const authorization = await this.#anonymous.answer(url, first.header['www-authenticate'] ?? '', {
+      sent,
+      ask: async (realm) => {
+        const token = { ...request, url: realm.href, header: {}, range: undefined, validator: undefined };
+        const answer = await this.text(token, { loopbackAllowed: first.fromLoopback });
+        return answer.statusCode === 200 ? answer.text : undefined;
+      },
+    });
+    if (authorization === undefined) return first;
+    first.discard();
+    const second = await ask({ ...header, authorization });
+    if (second.statusCode === 401) this.#anonymous.refused(url);
+    return second;
   }
 
   async #follow(

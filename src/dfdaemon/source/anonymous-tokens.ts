@@ -1,0 +1,81 @@
+/**
+ * The token that a registry gives to anybody for the asking. By it a seed fetches public images itself, without the
+ * credentials of whoever wants them, which stay with him.
+ */
+import { LRUCache } from 'lru-cache';
+import { parseAuthChallenges } from '../../core/oci/auth-challenge.ts';
+import { maxRegistryTokens, registryTokenMs } from './limits.ts';
+
+/** GET of a small answer; `undefined` for any status but 200. Rejects when the service cannot be reached. */
+export type AskForToken = (url: URL) => Promise<string | undefined>;
+
+export class AnonymousTokens {
+  /** By registry and repository; undefined where a token was of no use. */
+  readonly #tokens = new LRUCache<string, { readonly authorization: string | undefined }>({
+    max: maxRegistryTokens,
+    ttl: registryTokenMs,
+  });
+
+  known(url: URL): string | undefined {
+    const key = keyOf(url);
+    return key === undefined ? undefined : this.#tokens.get(key)?.authorization;
+  }
+
+  /**
+   * After a 401: what to send instead, undefined when the registry gives nothing to strangers, or has just refused that, too.
+   * @param challenge value of WWW-Authenticate
+   * @param sent what was refused now
+   */
+  async answer(
+    url: URL,
+    challenge: string,
+    { sent, ask }: { readonly sent: string | undefined; readonly ask: AskForToken },
+  ): Promise<string | undefined> {
+    const key = keyOf(url);
+    const realm = key === undefined ? undefined : realmOf(challenge, url);
+    if (key === undefined || !realm) return undefined;
+    const held = this.#tokens.get(key);
+    if (held && held.authorization !== sent) return held.authorization; // another request has got one meanwhile
+    if (held && sent === undefined) return undefined;
+    const token = await ask(realm).then(tokenIn, () => undefined);
+    const authorization = token === undefined ? undefined : `Bearer ${token}`;
+    this.#tokens.set(key, { authorization });
+    return authorization;
+  }
+
+  /** The token did not help: strangers are not asked for again soon. */
+  refused(url: URL): void {
+    const key = keyOf(url);
+    if (key !== undefined) this.#tokens.set(key, { authorization: undefined });
+  }
+}
+
+function keyOf(url: URL): string | undefined {
+  const repository = repositoryOf(url);
+  return repository === undefined ? undefined : `${url.origin} ${repository}`;
+}
+
+function repositoryOf({ pathname }: URL): string | undefined {
+  return /\/v2\/(.+)\/(?:blobs|manifests)\/[^/]+$/.exec(pathname)?.[1];
+}
+
+/** A registry behind TLS cannot name a token service without it. */
+function realmOf(challenge: string, url: URL): URL | undefined {
+  const bearer = parseAuthChallenges(challenge).find(({ scheme }) => scheme === 'bearer');
+  const text = bearer?.parameters['realm'] ?? '';
+  const realm = URL.canParse(text) ? new URL(text) : undefined;
+  if (realm?.protocol !== 'https:' && !(realm?.protocol === 'http:' && url.protocol === 'http:')) return undefined;
+  if (bearer?.parameters['service'] !== undefined) realm.searchParams.set('service', bearer.parameters['service']);
+  realm.searchParams.set('scope', `repository:${repositoryOf(url) ?? ''}:pull`);
+  return realm;
+}
+
+function tokenIn(text: string | undefined): string | undefined {
+  try {
+    const { token, access_token: other } = JSON.parse(text ?? '') as { token?: unknown; access_token?: unknown };
+    const given = token ?? other;
+    return typeof given === 'string' && /^[\x21-\x7e]+$/.test(given) ? given : undefined;
+  } catch {
+    return undefined;
+  }
+}
