@@ -218,9 +218,12 @@ export class ObjectAnswers {
       (told === undefined || told === flat(small.header)['etag'] || flat(small.header)['etag'] === undefined)
     )
       return { small: this.#small.refresh(url, header, small, news) };
-    const named = known.filter(({ representation }) => told === undefined || representation.validator === told);
-    const [object] = named;
-    if (!object || (told === undefined && known.length > 1)) return {};
+    const changed = flat(news)['last-modified'];
+    const [object, ...more] = known.filter(({ representation: { validator } }) => {
+      const now = validator.startsWith('"') ? told : changed;
+      return now === undefined || now === validator;
+    });
+    if (!object || more.length > 0) return {};
     const merged = refreshed(object.header, news);
     const freshness = new Freshness({ url, requestHeader: header, statusCode: 200, header: flat(merged) });
     const proven = { ...object, header: merged, freshness };

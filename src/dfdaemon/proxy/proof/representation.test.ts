@@ -10,6 +10,7 @@ test('only a strong validator names bytes', () => {
     [{ etag: '"v1"' }, '"v1"'],
     [{ etag: 'W/"v1"', 'last-modified': changed, date: 'Sat, 21 Nov 2026 10:00:00 GMT' }, undefined],
     [{ etag: 'v1' }, undefined],
+    [{ etag: 'v1', 'last-modified': changed, date: 'Sat, 21 Nov 2026 10:00:00 GMT' }, changed],
     [{}, undefined],
     [{ 'last-modified': changed, date: 'Fri, 20 Nov 2026 10:01:00 GMT' }, changed],
     [{ 'last-modified': changed, date: 'Fri, 20 Nov 2026 10:00:30 GMT' }, undefined],

@@ -19,12 +19,13 @@ export function sameRepresentation(one: Representation | undefined, other: Repre
 }
 
 /**
- * Undefined for a weak validator, which several contents may have, and for none. A date is strong when it was a minute
+ * Undefined for a weak validator, which several contents may have, and for none; an entity tag that is malformed is none. A date is strong when it was a minute
  * old at the time of the answer: nothing changes twice unseen then (RFC 9110 §8.8.2.2 with the margin of its predecessor).
  */
 export function strongValidator(header: FlatHeader): string | undefined {
   const { etag } = header;
-  if (etag !== undefined) return /^"[\x21\x23-\x7e\x80-\xff]*"$/.test(etag) ? etag : undefined;
+  if (etag !== undefined && /^"[\x21\x23-\x7e\x80-\xff]*"$/.test(etag)) return etag;
+  if (etag?.startsWith('W/') === true) return undefined;
   const changed = Date.parse(header['last-modified'] ?? '');
   const answered = Date.parse(header['date'] ?? '');
   return answered - changed >= 60_000 ? header['last-modified'] : undefined;
