@@ -319,6 +319,20 @@ describe('what an origin answers', () => {
     await client.until(okAtEnd);
   });
 
+  test('a client that leaves after such an answer leaves no connection behind', async () => {
+    const ended = Promise.withResolvers<void>();
+    await using origin = await rawOrigin(({ socket }, whole) => {
+      socket.once('close', ended.resolve);
+      return whole ? undefined : 'HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno';
+    });
+    const { target, header } = ways.forward(origin);
+    const client = await rawClient(daemon.port);
+    client.send(`POST ${target('/x')} HTTP/1.1\r\n${header}Content-Length: 10\r\n\r\n`);
+    await client.until(/^HTTP\/1\.1 413 [^]*no$/);
+    client.socket.destroy();
+    await ended.promise;
+  });
+
   for (const [what, body] of [
     ['without a body', ''],
     ['with one', '{"Tty":true}'],

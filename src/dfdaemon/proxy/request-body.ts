@@ -8,7 +8,7 @@ import { forwardedTrailers } from './header.ts';
 import { proxyLimits } from './limits.ts';
 
 /** A client's request, or a body that was read already. */
-type BodySource = Readable & { readonly rawTrailers?: readonly string[] };
+type BodySource = Readable & { readonly rawTrailers?: readonly string[]; readonly socket?: Readable | null };
 
 let keptByAll = 0;
 
@@ -55,12 +55,15 @@ export class RequestBody {
     const onBroken = (): void => {
       if (!this.#ended) outgoing.destroy(new DOMException('the client has gone', 'AbortError'));
     };
+    // Once its answer is out, a request is not told any more that its connection has gone.
+    const { socket: connection } = source;
     for (const block of this.#kept ?? []) outgoing.write(block, onProgress);
     // Between two connections nobody listens: its end, or the client's, may have come meanwhile.
     if (this.#ended || source.readableEnded) onEnd();
     else if (source.destroyed) onBroken();
     else {
       source.on('data', onData).once('end', onEnd).once('close', onBroken);
+      connection?.once('close', onBroken);
       outgoing.on('drain', onDrain);
       source.resume();
     }
@@ -69,6 +72,7 @@ export class RequestBody {
       if (stopped) return; // by now it may be on its way over another connection
       stopped = true;
       source.removeListener('data', onData).removeListener('end', onEnd).removeListener('close', onBroken);
+      connection?.removeListener('close', onBroken);
       outgoing.removeListener('drain', onDrain);
       source.pause();
     };
