@@ -1,5 +1,7 @@
 /** Every bound of the daemon's own logic, with its reason. Bounds of storage, transport and proxy stand in their rooms. */
 export const daemonLimits = {
+  /** So much of content on other nodes' word alone is compared with the origin. */
+  originCheckBytes: 256 * 1024,
   /** Tasks being downloaded at once; more wait for a client to retry, since each holds sockets and buffers. */
   concurrentDownloads: 512,
   /** Subscribers of one task; each costs a file descriptor. */

@@ -307,6 +307,7 @@ class PeerStream {
 
   #metadata(metadata: TaskMetadata): void {
     const { peerId, taskId } = this.#session;
+    if (metadata.confirmed) return this.#brain.run((swarm, nowMs) => swarm.originConfirmed(peerId, nowMs));
     this.#brain.facts.setMetadata(taskId, metadata);
     const { contentLength, pieceLength } = metadata;
     if (contentLength === undefined || pieceLength === 0) return; // the length shows when the content ends

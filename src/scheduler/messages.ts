@@ -85,6 +85,8 @@ export interface OfferContext {
   readonly contact: (hostId: string) => HostMessage | undefined;
   /** Made only when needed: daemons of this implementation ask for no more than addresses. */
   readonly task: () => TaskType;
+  /** The parents' word is all there is. */
+  readonly unproven: boolean;
 }
 
 /** Parents whose host has gone meanwhile are left out; undefined when none is left. */
@@ -110,6 +112,7 @@ export function offerMessage(
     parentLinks: extended ? parentLinks : [],
     additional: extended && additional,
     taskMetadata: undefined,
+    unproven: extended && context.unproven,
   };
 }
 
@@ -118,6 +121,7 @@ export function metadataMessage(layout: TaskLayout, facts: TaskFacts | undefined
     contentLength: layout.contentLengthBytes,
     pieceLength: layout.pieceLengthBytes,
     responseHeader: { ...facts?.responseHeader },
+    confirmed: false,
     ...(facts?.rangesSupported === undefined ? {} : { rangesSupported: facts.rangesSupported }),
   };
 }

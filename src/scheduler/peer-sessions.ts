@@ -149,6 +149,7 @@ export class PeerSessions {
         peer: (peerId) => swarm.peer(peerId),
         contact: (hostId) => hosts.get(hostId)?.contact,
         task: () => taskMessage(task, facts.get(task.id)),
+        unproven: task.proof === 'claimed',
       },
     });
     return value && { $case: 'normalTaskResponse', value };

@@ -43,6 +43,7 @@ export class LeaseBook {
     };
     this.#nextId += 1;
     holder.task.leases.set(lease.id, lease);
+    if (holder.task.proof === 'none') holder.task.proof = 'origin';
     if (reader) holder.readerLeases.add(lease);
     else holder.lease = lease;
     if (peerCan(holder.state, 'DownloadBackToSource'))

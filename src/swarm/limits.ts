@@ -62,6 +62,8 @@ export interface SwarmLimits {
   /** Different hosts that must report corrupt pieces of one host before nobody gets it as a parent any more. */
   readonly accusersToQuarantine: number;
   readonly quarantineMs: number;
+  /** Hosts that must find a claim to agree with the origin before others believe it. */
+  readonly confirmersToBelieve: number;
   /** A waiting peer for which no parent was found by drawing is looked at again after this, should no event come first. */
   readonly retryMs: number;
   /** Peers without a new piece since the last look are introduced to holders of what they lack. */
@@ -118,6 +120,7 @@ export const defaultSwarmLimits: SwarmLimits = {
   blockParentMs: 5000,
   accusersToQuarantine: 2,
   quarantineMs: 10 * 60_000,
+  confirmersToBelieve: 2,
   retryMs: 500,
   stallCheckMs: 2000,
   introductions: 3,

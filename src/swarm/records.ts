@@ -60,6 +60,13 @@ export interface Task {
   readonly traders: IndexedSet<Peer>;
   /** By name; kept only where few peers cross from one to another. */
   readonly zones: Map<string, Zone>;
+  /**
+   * Who vouches for the content: nobody yet, peers that only say that they hold it, or somebody who was sent to the origin
+   * for it. A claim counts until enough hosts other than the claimants have compared it with the origin.
+   */
+  proof: 'none' | 'claimed' | 'origin';
+  readonly claimants: Set<string>;
+  readonly confirmers: Set<string>;
   /** How many peers hold each piece. */
   holders: Uint32Array;
   readonly leases: Map<number, Lease>;

@@ -12,9 +12,10 @@
  * by themselves; the swarm only hears batched reports, adds parents, and repairs what breaks.
  */
 import type { RangeSpec } from '../core/byte-range.ts';
+import { Claims } from './claims.ts';
 import { Deadlines } from './deadlines.ts';
 import type { Decision } from './decisions.ts';
-import { type EvaluatorName, evaluators } from './evaluator.ts';
+import { evaluators } from './evaluator.ts';
 import {
   type HeldTask,
   type HostInfo,
@@ -26,28 +27,19 @@ import {
 } from './events.ts';
 import { holderRegistration } from './holder-registration.ts';
 import { defaultSwarmLimits, type SwarmLimits } from './limits.ts';
-import { Matchmaker, type SwarmMode } from './matchmaker.ts';
+import { Matchmaker } from './matchmaker.ts';
 import { Membership } from './membership.ts';
 import { OriginDesk } from './origin-desk.ts';
 import { OriginFailures, type OriginFailure } from './origin-failures.ts';
 import { Outbox } from './outbox.ts';
 import { PieceSet } from './piece-set.ts';
-import type { Random } from './random.ts';
 import type { Host, Peer, Task } from './records.ts';
 import { Refusals } from './refusals.ts';
 import { Roster, sameLayout } from './roster.ts';
 import { Settlement } from './settlement.ts';
 import { isDownloading, nextPeerState, nextTaskState, peerCan, type PeerEvent } from './states.ts';
+import type { SwarmOptions } from './swarm-options.ts';
 import { Upkeep } from './upkeep.ts';
-
-export interface SwarmOptions {
-  readonly random: Random;
-  readonly limits?: Partial<SwarmLimits>;
-  readonly mode?: SwarmMode;
-  readonly evaluator?: EvaluatorName;
-  /** When this scheduler started: for a short time after, downloads that were under way are coming back. */
-  readonly startedAtMs?: number;
-}
 
 export class Swarm {
   readonly limits: SwarmLimits;
@@ -60,6 +52,7 @@ export class Swarm {
   readonly #membership: Membership;
   readonly #refusals: Refusals;
   readonly #upkeep: Upkeep;
+  readonly #claims: Claims;
   readonly #settlement: Settlement;
   readonly #resumeUntilMs: number;
 
@@ -87,6 +80,7 @@ export class Swarm {
     this.#membership = new Membership({ ...parts, out: this.#out, wakes: this.#wakes });
     this.#refusals = new Refusals({ out: this.#out, membership: this.#membership, waitMs: this.limits.waitMs });
     this.#failures = new OriginFailures({ limits: this.limits, origin: this.#origin, refusals: this.#refusals });
+    this.#claims = new Claims(this.limits, this.#membership);
     this.#upkeep = new Upkeep({ ...parts, membership: this.#membership });
   }
 
@@ -183,10 +177,17 @@ export class Swarm {
     const added = this.#roster.addPieces(peer, pieces);
     if (added > 0) peer.progressAtMs = nowMs;
     if (report.costMs !== undefined) this.#roster.addCost(peer, report.costMs);
+    if (report.from === 'local' && added > 0) this.#claims.claimed(peer);
     if (report.from === 'source') this.#origin.progress(peer, nowMs);
     else this.#roster.credit(report, added);
     const atOrigin = peer.lease !== undefined || peer.readerLeases.size > 0;
     return first || atOrigin || this.#originalWaits(peer.task) ? this.#settle([peer.task], nowMs) : [];
+  }
+
+  /** The peer has compared what it got on others' word with the origin, and it was the same. */
+  originConfirmed(peerId: string, nowMs: number): Decision[] {
+    this.#claims.confirmed(this.#touch(peerId, nowMs));
+    return [];
   }
 
   /** The holder of a lease is there, though no piece may be complete yet; bytes that flow keep the lease alive on a slow line. */
@@ -212,7 +213,7 @@ export class Swarm {
     this.#membership.block(peer, parentId, untilMs, nowMs);
     if (parent) {
       parent.host.uploadsFailed += 1;
-      if (reason === 'corrupt') this.#membership.accuse(parent.host, peer.host, nowMs);
+      if (reason === 'corrupt') this.#claims.refuted(parent, peer.host, nowMs);
     }
     return this.#settle([peer.task], nowMs);
   }
@@ -369,6 +370,7 @@ export class Swarm {
   #registerHolder(peer: Peer): void {
     const { task } = peer;
     this.#fire(peer, 'DownloadSucceeded');
+    this.#claims.claimed(peer);
     if (task.pieceCount !== undefined && peer.pieces.count === 0)
       this.#roster.addPieces(peer, PieceSet.range(0, task.pieceCount));
     this.#out.send(peer, { kind: 'metadata-only' });

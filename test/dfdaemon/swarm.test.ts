@@ -223,6 +223,39 @@ describe('a swarm', { timeout: 400_000 }, () => {
     assert.ok(receipt.parents.length > 0, 'the forger was not asked');
   });
 
+  for (const [lie, forged] of Object.entries({
+    bytes: randomBytes(content.length),
+    length: content.subarray(0, 5 * pieceBytes),
+  })) {
+    test(`DF2-15 believes no member that claims content nobody has fetched: a lie about the ${lie}`, async () => {
+      await using scene = await stage({ peers: 3, seeds: 0 });
+      const url = scene.origin.add('/file', { content });
+      const directory = scene.swarm.directory.join('forging');
+      mkdirSync(directory, { mode: 0o700 });
+      const { scheduler } = scene;
+      await using liar = await CorruptingPeer.start({ scheduler, directory, url, content: forged, honestBytes: true });
+      const [first, ...others] = scene.peers as [Daemon, ...Daemon[]];
+      const results = await downloadEverywhere({ ...scene, peers: [first] }, url);
+      results.push(...(await downloadEverywhere({ ...scene, peers: others }, url)));
+      assertAllRight(results);
+      for (const { receipt } of results.slice(1))
+        assert.ok(!receipt.parents.some(({ peerId }) => peerId === liar.peerId), 'the liar is still a parent');
+      assert.ok(originBytes(scene.origin, '/file') <= 2 * content.length + 2 ** 20, 'more than a copy for the lie');
+    });
+  }
+
+  test('DF2-15 has a claim compared with the origin twice, then believes it', async () => {
+    await using scene = await stage({ peers: 4, seeds: 0 });
+    const url = scene.origin.add('/file', { content });
+    const directory = scene.swarm.directory.join('honest');
+    mkdirSync(directory, { mode: 0o700 });
+    const { scheduler } = scene;
+    await using holder = await CorruptingPeer.start({ scheduler, directory, url, content, honestBytes: true });
+    for (const peer of scene.peers) assertAllRight(await downloadEverywhere({ ...scene, peers: [peer] }, url));
+    assert.equal(holder.corruptedBytes, 0);
+    assert.equal(scene.origin.requestsFor('/file').length, 2);
+  });
+
   test('tells every waiting peer what the origin said', async () => {
     await using scene = await stage({ peers: 3 });
     const url = scene.origin.add('/gone', { content: Buffer.alloc(0), status: 403 });

@@ -26,6 +26,8 @@ export interface CorruptingPeerOptions {
   readonly directory: string;
   readonly url: string;
   readonly content: Buffer;
+  /** Serves the bytes as they are, with right checksums: `content` is what is false. */
+  readonly honestBytes?: boolean;
   /** What it shows to children that demand encryption; a member of the cluster gone bad has a right certificate. */
   readonly tls?: ServerTls;
 }
@@ -51,7 +53,7 @@ export class CorruptingPeer implements AsyncDisposable {
     await this.#owned.disposeAsync();
   }
 
-  async #start({ scheduler, directory, url, content, tls }: CorruptingPeerOptions): Promise<void> {
+  async #start({ scheduler, directory, url, content, honestBytes, tls }: CorruptingPeerOptions): Promise<void> {
     const taskId = taskIdOf({ url });
     const layout = pieceLayout(content.length);
     const store = this.#owned.use(await TaskStore.open({ directory }));
@@ -70,7 +72,7 @@ export class CorruptingPeer implements AsyncDisposable {
     task.finish();
     const limiter = new RateLimiter(Infinity);
     const pieces = this.#owned.use(await PieceServer.create({ store, limiter, host: '127.0.0.1', port: 0 }));
-    const relay = await this.#startRelay(pieces.port);
+    const relay = honestBytes ? pieces.port : await this.#startRelay(pieces.port);
     const server = RpcServer.create({ host: '127.0.0.1', port: 0 }, { features: [swarmFeature], tls });
     server.addService(DfdaemonUploadDefinition, {
       syncPieces: async function* () {

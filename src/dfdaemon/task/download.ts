@@ -6,14 +6,14 @@
  * It never ends while somebody can still give something; without scheduler and parents it goes to the origin itself.
  */
 import type { RangeSpec } from '../../core/byte-range.ts';
-import { formatDigest, parseDigest } from '../../core/digest.ts';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { PieceSet } from '../../swarm/piece-set.ts';
 import type { PieceRecord } from '../storage/metadata.ts';
 import type { Lease, StoredTask } from '../storage/stored-task.ts';
-import { ContentCheck } from './content-check.ts';
+import { ContentProof } from './content-proof.ts';
 import type { DownloadContext } from './download-context.ts';
 import { downloadKeeper } from './download-keeper.ts';
+import { emptyOnHearsay } from './origin-check.ts';
 import { openExchange } from './open-exchange.ts';
 import type { DownloadRequest, Receipt } from './open-task.ts';
 import { OriginSide } from './origin-side.ts';
@@ -39,7 +39,7 @@ export class Download {
   readonly #receipt: ReceiptBuilder;
   readonly #controller = new AbortController();
   readonly #ended = Promise.withResolvers<Receipt>();
-  readonly #check: ContentCheck | undefined;
+  readonly #proof: ContentProof;
   #wanted: PieceSet | undefined = new PieceSet();
   readonly #keeper: SessionKeeper;
   readonly #origin: OriginSide;
@@ -67,8 +67,10 @@ export class Download {
     this.#lease = stored.lease();
     this.rate = context.shaper.open();
     this.#stopListening = stored.onPiece((piece) => this.#pieceStored(piece));
-    const expected = request.digest ?? stored.identity.digest;
-    this.#check = expected === undefined ? undefined : new ContentCheck(parseDigest(expected), context.hasher, stored);
+    this.#proof = new ContentProof(context, stored, request, {
+      confirmed: () => this.#keeper.session?.confirmed(),
+      liar: ({ source, number }) => this.#parentFailed(source, number, 'corrupt'),
+    });
     this.#receipt = new ReceiptBuilder({ taskId: stored.id, peerId, url: request.url });
     this.#receipt.local(stored.bytes);
     this.#ended.promise.catch(() => undefined);
@@ -123,7 +125,7 @@ export class Download {
 
   /** A digest is expected and has not been confirmed yet: a reader of the whole must not get its last byte. */
   get holdsLastByte(): boolean {
-    return this.#check !== undefined && this.#wanted === undefined && this.#state !== 'succeeded';
+    return this.#proof.pending && this.#wanted === undefined && this.#state !== 'succeeded';
   }
 
   /** Resolves at the next bytes, piece, layout or end. */
@@ -188,7 +190,10 @@ export class Download {
           this.#origin.readers.connected();
           this.#watchStarvation();
         },
-        parents: (parents, options) => this.#exchange.addParents(parents, options),
+        parents: (parents, options) => {
+          this.#proof.unproven = options.unproven;
+          this.#exchange.addParents(parents, options);
+        },
         dropParents: (ids) => this.#exchange.dropParents(ids),
         lease: (lease) => this.#origin.take(lease),
         revokeLease: (id) => this.#origin.revoke(id),
@@ -208,15 +213,12 @@ export class Download {
   #doubtEmpty(): void {
     if (this.#origin.active) return;
     if (this.#request.disableBackToSource !== true) return this.#origin.goAlone();
-    const hint = 'Allow this download to go to the origin, or name the digest of the content.';
-    this.#fail(
-      new DragonflyError('UNAVAILABLE', 'others call the content empty; the origin may not be asked', { hint }),
-    );
+    this.#fail(emptyOnHearsay());
   }
 
   async #learnLayout(facts: Parameters<ExchangeEvents['layout']>[0]): Promise<void> {
     if (this.stored.layout || this.#learning || this.#state !== 'running') return;
-    if (facts.contentLengthBytes === 0 && !(this.#check && this.#request.disableBackToSource))
+    if (facts.contentLengthBytes === 0 && !(this.#proof.digest !== undefined && this.#request.disableBackToSource))
       return this.#doubtEmpty();
     this.#learning = true;
     try {
@@ -235,7 +237,7 @@ export class Download {
     if (!layout) return;
     this.#exchange.begin(layout, this.#wanted);
     this.#origin.layoutKnown();
-    this.#check?.advance();
+    this.#proof.advance();
     this.#signalChange();
     void this.#finishIfComplete();
   }
@@ -247,7 +249,7 @@ export class Download {
     this.#keeper.session?.pieceFinished(piece.number, this.stored.layout, piece.length, parentId, piece.costMs);
     if (parentId === undefined) this.#originPieces += 1;
     else this.#remotePieces += 1;
-    this.#check?.advance();
+    this.#proof.advance();
     this.#signalChange();
     void this.#finishIfComplete();
   }
@@ -305,15 +307,15 @@ export class Download {
     if (!done || (this.#origin.active && !whole)) return;
     this.#state = 'verifying';
     try {
-      if (whole) await this.#check?.verify(layout.contentLengthBytes);
-      if (whole && stored.state !== 'finished') stored.finish(this.#check && { digest: this.#check.expected });
+      await this.#proof.verify({ whole, signal: this.#controller.signal });
+      if (whole && stored.state !== 'finished') this.#proof.finish();
     } catch (error) {
       return this.#verificationFailed(toDragonflyError(error));
     }
     this.#state = 'succeeded';
     this.#keeper.session?.succeeded({ fromOrigin: this.#originPieces > 0 });
     await this.#release();
-    const digest = whole && this.#check ? formatDigest(this.#check.expected) : undefined;
+    const digest = whole ? this.#proof.digest : undefined;
     this.#ended.resolve(this.#receipt.finish(layout.contentLengthBytes, digest));
     this.#signalChange();
   }
@@ -322,14 +324,12 @@ export class Download {
   async #verificationFailed(error: DragonflyError): Promise<void> {
     const forged =
       error.code === 'DIGEST_MISMATCH' && this.#remotePieces > 0 && this.#request.disableBackToSource !== true;
-    if (!forged || this.#state !== 'verifying') return this.#fail(error);
-    this.#context.logger.error(
-      { taskId: this.taskId, error: error.message },
-      'other nodes gave wrong content: fetching it from the origin',
-    );
-    this.#keeper.close();
+    if (!forged || this.#state !== 'verifying') return this.#fail(error, { discard: this.#proof.unproven });
+    const { logger } = this.#context;
+    logger.error({ taskId: this.taskId, error: error.message }, 'other nodes gave wrong content: to the origin');
+    this.#keeper.leave(error.message);
     await this.#exchange.close();
-    this.#check?.reset();
+    this.#proof.reset();
     await this.stored.claims.dropParts();
     this.stored.restart();
     this.#remotePieces = 0;
@@ -340,11 +340,13 @@ export class Download {
   }
 
   #leaveOff(): void {
-    this.#fail(new DragonflyError('CANCELLED', 'the last reader has left'), this.stored.pieces.count > 0);
+    this.#fail(new DragonflyError('CANCELLED', 'the last reader has left'), {
+      staysKnown: this.stored.pieces.count > 0,
+    });
   }
 
-  /** @param staysKnown what is held is right, and served. */
-  #fail(error: DragonflyError, staysKnown = false): void {
+  /** `staysKnown`: what is held is right, and served; `discard`: nobody may be given it. */
+  #fail(error: DragonflyError, { staysKnown = false, discard = false } = {}): void {
     if (this.#state === 'succeeded' || this.#state === 'failed') return;
     this.#state = 'failed';
     this.#error = error;
@@ -352,16 +354,16 @@ export class Download {
     else this.#keeper.session?.failed(error.message);
     this.#controller.abort(error);
     void this.#release().then(() => {
-      this.#settleStored(error);
+      this.#settleStored(error, discard);
       this.#ended.reject(error);
       this.#signalChange();
     });
   }
 
   /** Content that is not what was asked for must never be served again; what was finished before for others stays theirs. */
-  #settleStored(error: DragonflyError): void {
+  #settleStored(error: DragonflyError, discard: boolean): void {
     if (this.stored.removed || this.stored.state === 'finished') return;
-    if (error.code === 'DIGEST_MISMATCH' || error.code === 'SOURCE_CHANGED') this.stored.restart();
+    if (discard || error.code === 'DIGEST_MISMATCH' || error.code === 'SOURCE_CHANGED') this.stored.restart();
     else this.stored.fail();
   }
 
@@ -370,7 +372,7 @@ export class Download {
     this.#controller.abort(new DragonflyError('CANCELLED', 'the download has ended'));
     this.#starvation.busy();
     this.#origin.readers[Symbol.dispose]();
-    this.#check?.reset();
+    this.#proof.reset();
     await this.#exchange.close();
     await this.stored.claims.dropParts();
     this.#context.announcer().leaseEnded();

@@ -33,7 +33,8 @@ export interface SessionEvents {
     pieceLengthBytes: number;
     responseHeader: Readonly<Record<string, string>>;
   }): void;
-  parents(parents: readonly ParentAddress[], options: { replace: boolean }): void;
+  /** @param options.unproven nobody who was at the origin has told of what they hold. */
+  parents(parents: readonly ParentAddress[], options: { replace: boolean; unproven: boolean }): void;
   dropParents(ids: readonly string[]): void;
   lease(lease: OriginLease): void;
   revokeLease(leaseId: string): void;
@@ -140,6 +141,12 @@ export class SchedulerSession {
         ...(metadata.ranges !== undefined && { rangesSupported: metadata.ranges }),
       },
     });
+  }
+
+  /** What others gave agrees with the origin. */
+  confirmed(): void {
+    if (!this.#extended) return;
+    this.#send({ $case: 'taskMetadataRequest', value: { pieceLength: 0, responseHeader: {}, confirmed: true } });
   }
 
   /** @param parentId undefined for the origin. */
@@ -264,7 +271,7 @@ export class SchedulerSession {
         this.#events.emptyTask();
         return;
       case 'normalTaskResponse': {
-        const { candidateParents, parentLinks, additional, taskMetadata } = message.value;
+        const { candidateParents, parentLinks, additional, taskMetadata, unproven } = message.value;
         const distances = new Map(parentLinks.map((link) => [link.peerId, link.distance]));
         this.#tellStarted();
         this.#takeMetadata(taskMetadata);
@@ -283,7 +290,7 @@ export class SchedulerSession {
               ]
             : [],
         );
-        this.#events.parents(parents, { replace: !additional });
+        this.#events.parents(parents, { replace: !additional, unproven });
         return;
       }
       case 'needBackToSourceResponse': {

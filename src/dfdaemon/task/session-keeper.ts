@@ -65,6 +65,13 @@ export class SessionKeeper {
     this.#session = undefined;
   }
 
+  /** Says how it ended, and leaves it to the scheduler to hang up. */
+  leave(description: string): void {
+    this.#closed = true;
+    this.#session?.failed(description);
+    this.#session = undefined;
+  }
+
   #lost(session: SchedulerSession, error: DragonflyError | undefined): void {
     if (this.#session !== session || this.#options.signal.aborted) return;
     this.#session = undefined;

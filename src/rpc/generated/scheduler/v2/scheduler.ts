@@ -147,7 +147,14 @@ export interface NormalTaskResponse {
   /** Extension. The candidates join the parents the peer has already instead of replacing them. */
   additional: boolean;
   /** Extension. Spares the peer its own request to the origin; absent while nobody knows it. */
-  taskMetadata: TaskMetadata | undefined;
+  taskMetadata:
+    | TaskMetadata
+    | undefined;
+  /**
+   * Extension. Nobody who was sent to the origin has told of this content: the candidates' word is all there is. The peer compares a part of what
+   * it gets with the origin.
+   */
+  unproven: boolean;
 }
 
 export interface NeedBackToSourceResponse {
@@ -744,7 +751,11 @@ export interface TaskMetadata {
   pieceLength: number;
   responseHeader: { [key: string]: string };
   /** Whether the origin serves byte ranges, so that several peers may fetch different parts. */
-  rangesSupported?: boolean | undefined;
+  rangesSupported?:
+    | boolean
+    | undefined;
+  /** The peer has compared a part of what others gave it with the origin, and it was the same. */
+  confirmed?: boolean | undefined;
 }
 
 export interface TaskMetadata_ResponseHeaderEntry {
@@ -2155,7 +2166,7 @@ export const EmptyTaskResponse: MessageFns<EmptyTaskResponse, "scheduler.v2.Empt
 };
 
 function createBaseNormalTaskResponse(): NormalTaskResponse {
-  return { candidateParents: [], parentLinks: [], additional: false, taskMetadata: undefined };
+  return { candidateParents: [], parentLinks: [], additional: false, taskMetadata: undefined, unproven: false };
 }
 
 export const NormalTaskResponse: MessageFns<NormalTaskResponse, "scheduler.v2.NormalTaskResponse"> = {
@@ -2173,6 +2184,9 @@ export const NormalTaskResponse: MessageFns<NormalTaskResponse, "scheduler.v2.No
     }
     if (message.taskMetadata !== undefined) {
       TaskMetadata.encode(message.taskMetadata, writer.uint32(8018).fork()).join();
+    }
+    if (message.unproven !== false) {
+      writer.uint32(8024).bool(message.unproven);
     }
     return writer;
   },
@@ -2222,6 +2236,14 @@ export const NormalTaskResponse: MessageFns<NormalTaskResponse, "scheduler.v2.No
             message.taskMetadata = TaskMetadata.decode(reader, reader.uint32());
             continue;
           }
+          case 1003: {
+            if (tag !== 8024) {
+              break;
+            }
+
+            message.unproven = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2245,6 +2267,7 @@ export const NormalTaskResponse: MessageFns<NormalTaskResponse, "scheduler.v2.No
     message.taskMetadata = (object.taskMetadata !== undefined && object.taskMetadata !== null)
       ? TaskMetadata.fromPartial(object.taskMetadata)
       : undefined;
+    message.unproven = object.unproven ?? false;
     return message;
   },
 };
@@ -10324,7 +10347,13 @@ export const ParentTraffic: MessageFns<ParentTraffic, "scheduler.v2.ParentTraffi
 };
 
 function createBaseTaskMetadata(): TaskMetadata {
-  return { contentLength: undefined, pieceLength: 0, responseHeader: {}, rangesSupported: undefined };
+  return {
+    contentLength: undefined,
+    pieceLength: 0,
+    responseHeader: {},
+    rangesSupported: undefined,
+    confirmed: undefined,
+  };
 }
 
 export const TaskMetadata: MessageFns<TaskMetadata, "scheduler.v2.TaskMetadata"> = {
@@ -10342,6 +10371,9 @@ export const TaskMetadata: MessageFns<TaskMetadata, "scheduler.v2.TaskMetadata">
     });
     if (message.rangesSupported !== undefined) {
       writer.uint32(32).bool(message.rangesSupported);
+    }
+    if (message.confirmed !== undefined) {
+      writer.uint32(40).bool(message.confirmed);
     }
     return writer;
   },
@@ -10394,6 +10426,14 @@ export const TaskMetadata: MessageFns<TaskMetadata, "scheduler.v2.TaskMetadata">
             message.rangesSupported = reader.bool();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.confirmed = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -10423,6 +10463,7 @@ export const TaskMetadata: MessageFns<TaskMetadata, "scheduler.v2.TaskMetadata">
       {},
     );
     message.rangesSupported = object.rangesSupported ?? undefined;
+    message.confirmed = object.confirmed ?? undefined;
     return message;
   },
 };
