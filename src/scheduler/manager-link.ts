@@ -1,8 +1,10 @@
 /** Membership of this scheduler at the manager: registration, keep-alive, and news of changes. */
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Metadata } from '@grpc/grpc-js';
 import { toDragonflyError } from '../core/errors.ts';
 import type { Closable } from '../core/lifecycle.ts';
 import type { Logger } from '../core/logger.ts';
+import { announcesSwarm } from '../rpc/features.ts';
 import { SourceType, type Application, type Scheduler } from '../rpc/generated/manager/v2/manager.ts';
 import type { ManagerClient } from '../rpc/manager-client.ts';
 import { managerTimeoutMs } from './limits.ts';
@@ -108,6 +110,7 @@ export class ManagerLink implements Closable {
   async #register(identity: SchedulerIdentity): Promise<void> {
     const { client, keepAliveMs, logger } = this.#options;
     const { idc, location, clusterId, port } = identity;
+    const options = { signal: this.#controller.signal, timeoutMs: managerTimeoutMs };
     await client.updateScheduler(
       {
         sourceType: SourceType.SCHEDULER_SOURCE,
@@ -116,12 +119,27 @@ export class ManagerLink implements Closable {
         schedulerClusterId: clusterId,
         ...(idc === '' ? {} : { idc }),
         ...(location === '' ? {} : { location }),
-        features: ['schedule', 'preheat'],
+        // A manager of the original would give its preheats to a queue of Redis that this scheduler does not read.
+        features: (await this.#managerPreheats(identity)) ? ['schedule', 'preheat'] : ['schedule'],
         config: Buffer.from(JSON.stringify({ manager_keep_alive_interval: keepAliveMs * 1e6 })),
       },
-      { signal: this.#controller.signal, timeoutMs: managerTimeoutMs },
+      options,
     );
     logger.info({ clusterId, ip: identity.ip, port }, 'registered at the manager');
+  }
+
+  /** The manager does preheats by itself, as one of this implementation: it names its extensions with any answer. */
+  async #managerPreheats(identity: SchedulerIdentity): Promise<boolean> {
+    let ours = false;
+    const request = {
+      sourceType: SourceType.SCHEDULER_SOURCE,
+      ...who(identity),
+      schedulerClusterId: identity.clusterId,
+    };
+    const onMetadata = (metadata: Metadata): void => void (ours = announcesSwarm(metadata));
+    const options = { signal: this.#controller.signal, timeoutMs: managerTimeoutMs, onMetadata };
+    await this.#options.client.getScheduler(request, options).catch(() => undefined); // it is not known there yet
+    return ours;
   }
 }
 

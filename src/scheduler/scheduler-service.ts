@@ -136,6 +136,7 @@ export class SchedulerService implements Closable {
                 timeoutMs: seedPeer.taskDownloadTimeout,
                 logger,
                 onFailure,
+                onAnswer: (taskId, header) => brain.facts.setResponseHeader(taskId, header),
                 onResult: (result) => metrics.seedDownloads.inc({ result }),
               }),
       }),

@@ -18,6 +18,8 @@ export interface SeedDownloadsOptions {
   readonly logger: Logger;
   /** Never called from within `start`. */
   readonly onFailure: (taskId: string, hostId: string) => void;
+  /** What the origin answered the seed: one of the original tells it nowhere else. Empty when it does not tell. */
+  readonly onAnswer?: (taskId: string, responseHeader: Readonly<Record<string, string>>) => void;
   readonly onResult?: (result: 'success' | 'failure') => void;
 }
 
@@ -48,7 +50,7 @@ export class SeedDownloads implements Closable {
   }
 
   async #run(taskId: string, seed: Host, download: Download): Promise<void> {
-    const { channels, ownAddress, timeoutMs, logger, onFailure, onResult } = this.#options;
+    const { channels, ownAddress, timeoutMs, logger, onAnswer, onFailure, onResult } = this.#options;
     const { signal } = this.#controller;
     try {
       await Promise.resolve(); // the swarm is in the middle of handing out decisions
@@ -58,9 +60,11 @@ export class SeedDownloads implements Closable {
       const address = hostPort(seed.ip, seed.port);
       await channels.ready(address, { signal });
       const client = createClient(DfdaemonUploadDefinition, channels, address);
-      // The stream is only followed to its end: what the seed holds it tells as a peer of its own.
+      // What the seed holds it tells as a peer of its own.
       const metadata = { [schedulerHeader]: ownAddress() };
-      for await (const _progress of client.downloadTask({ download }, { signal, timeoutMs, metadata })) continue;
+      for await (const { response } of client.downloadTask({ download }, { signal, timeoutMs, metadata })) {
+        if (response?.$case === 'downloadTaskStartedResponse') onAnswer?.(taskId, response.value.responseHeader);
+      }
       onResult?.('success');
     } catch (error) {
       if (signal.aborted) return;

@@ -39,10 +39,16 @@ export class TaskFactsTable {
   setMetadata(taskId: string, metadata: TaskMetadata): void {
     const facts = this.#facts.get(taskId);
     if (!facts) return;
-    if (Object.keys(facts.responseHeader).length === 0 && lengthOf(metadata) <= maxResponseHeaderLength) {
-      facts.responseHeader = metadata.responseHeader;
-    }
+    this.setResponseHeader(taskId, metadata.responseHeader);
     facts.rangesSupported ??= metadata.rangesSupported;
+  }
+
+  setResponseHeader(taskId: string, header: Readonly<Record<string, string>>): void {
+    const facts = this.#facts.get(taskId);
+    if (!facts || Object.keys(facts.responseHeader).length > 0 || lengthOf(header) > maxResponseHeaderLength) return;
+    facts.responseHeader = Object.fromEntries(
+      Object.entries(header).map(([name, value]) => [name.toLowerCase(), value] as const),
+    );
   }
 
   keepOnly(isKnown: (taskId: string) => boolean): void {
@@ -64,6 +70,6 @@ function withoutSecrets(download: Download): Download {
   };
 }
 
-function lengthOf({ responseHeader }: TaskMetadata): number {
-  return Object.entries(responseHeader).reduce((sum, [name, value]) => sum + name.length + value.length, 0);
+function lengthOf(header: Readonly<Record<string, string>>): number {
+  return Object.entries(header).reduce((sum, [name, value]) => sum + name.length + value.length, 0);
 }

@@ -30,7 +30,7 @@ export class LeaseBook {
   }
 
   grant(holder: Peer, range: LeaseRange, { nowMs, reader, rescue = false }: Grant): void {
-    const expiresAtMs = nowMs + this.#parts.limits.leaseStallMs;
+    const expiresAtMs = nowMs + stallMs(holder, this.#parts.limits);
     const lease: Lease = {
       id: this.#nextId,
       holder,
@@ -116,4 +116,9 @@ export class LeaseBook {
 
 export function leasesOf(peer: Peer): Lease[] {
   return peer.lease ? [peer.lease, ...peer.readerLeases] : [...peer.readerLeases];
+}
+
+/** How long a holder may tell of no progress. */
+export function stallMs({ features }: Peer, { leaseStallMs, originalLeaseStallMs }: SwarmLimits): number {
+  return features.leases ? leaseStallMs : originalLeaseStallMs;
 }

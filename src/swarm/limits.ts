@@ -33,6 +33,8 @@ export interface SwarmLimits {
 
   /** A lease whose holder reports no progress for so long goes to somebody else. */
   readonly leaseStallMs: number;
+  /** The same for daemons of the original, which tell of whole pieces only; when one dies, its stream breaks. */
+  readonly originalLeaseStallMs: number;
   /** A holder that promised signs of life and gave none for so long is taken for hung, or later where they came irregularly. */
   readonly leaseSilentMs: number;
   /** A look at such a holder that is later than this is made again. */
@@ -105,6 +107,7 @@ export const defaultSwarmLimits: SwarmLimits = {
   crossZonePeers: 0,
   crossAfterMs: 1000,
   leaseStallMs: 10_000,
+  originalLeaseStallMs: 240_000, // a piece of 64 MiB at 300 kB/s
   leaseSilentMs: 600,
   lateLookMs: 50,
   originRetryMs: 1000,

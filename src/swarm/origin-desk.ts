@@ -10,7 +10,7 @@ import type { RangeSpec } from '../core/byte-range.ts';
 import type { LeaseRange } from './decisions.ts';
 import type { OriginSign } from './events.ts';
 import { firstDownload } from './first-download.ts';
-import { LeaseBook, leasesOf } from './lease-book.ts';
+import { LeaseBook, leasesOf, stallMs } from './lease-book.ts';
 import type { SwarmLimits } from './limits.ts';
 import type { Outbox } from './outbox.ts';
 import { PieceSet } from './piece-set.ts';
@@ -93,7 +93,7 @@ export class OriginDesk {
   progress(peer: Peer, nowMs: number): void {
     peer.task.originFailures = 0;
     for (const lease of leasesOf(peer)) {
-      lease.expiresAtMs = nowMs + this.#around.limits.leaseStallMs;
+      lease.expiresAtMs = nowMs + stallMs(peer, this.#around.limits);
       lease.pulse?.heard(nowMs);
     }
   }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Decision } from './decisions.ts';
-import { allFeatures, type HostInfo, type RegisterPeer } from './events.ts';
+import { allFeatures, originalFeatures, type HostInfo, type RegisterPeer } from './events.ts';
 import { assertInvariants } from './invariants.ts';
 import { defaultSwarmLimits, type SwarmLimits } from './limits.ts';
 import { PieceSet } from './piece-set.ts';
@@ -133,6 +133,17 @@ test('a lease without progress goes to somebody else', () => {
   assert.deepEqual(leases(decisions), [{ peer: 'second', first: 2, end: pieceCount }]);
   assert(decisions.some((one) => one.kind === 'revoke-origin-lease' && one.peerId === 'first'));
   assertInvariants(swarm);
+});
+
+test('a daemon of the original, which tells of whole pieces only, has more time for each', () => {
+  const { leaseStallMs, originalLeaseStallMs } = defaultSwarmLimits;
+  const swarm = newSwarm(['first', 'second']);
+  swarm.registerPeer({ ...registration('first'), features: originalFeatures }, 0);
+  register(swarm, 'second', 1);
+  assert.deepEqual(leases(swarm.tick(leaseStallMs)), []);
+  // The hosts are there all the time.
+  for (const name of ['first', 'second']) swarm.announceHost(hostInfo(name), originalLeaseStallMs - 1);
+  assert.deepEqual(leases(swarm.tick(originalLeaseStallMs)), [{ peer: 'second', first: 0, end: pieceCount }]);
 });
 
 test('when a lease holder leaves, those who got pieces of it report before the origin is asked again', () => {
