@@ -11,6 +11,7 @@ import { Owned, type Closable } from '../core/lifecycle.ts';
 import { readPrivateKey } from '../core/private-file.ts';
 import { createLogger, type Logger } from '../core/logger.ts';
 import { createRegistry, metricsRoute, StatusServer, type Registry } from '../core/metrics.ts';
+import { swarmFeature } from '../rpc/features.ts';
 import { ManagerDefinition } from '../rpc/generated/manager/v2/manager.ts';
 import { ManagerWatchDefinition } from '../rpc/generated/manager/v2/watch.ts';
 import { CertificateDefinition } from '../rpc/generated/security/v1/security.ts';
@@ -247,6 +248,7 @@ function grpcAddress({ server, network }: ManagerConfig): { host: string; port: 
 async function rpcOptions(config: ManagerConfig, ca: Ca, logger: Logger): Promise<RpcServerOptions> {
   return {
     logger,
+    features: [swarmFeature],
     tls: await grpcTls(config, ca),
     limits: { requestsPerSec: config.server.grpc.requestRateLimit },
     // A new member has no certificate yet; for everything else it needs one.

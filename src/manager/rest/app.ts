@@ -33,6 +33,7 @@ import { legacyPreheatRoutes } from './resources/legacy-preheats.ts';
 import { memberClusterRoutes } from './resources/member-clusters.ts';
 import { memberRoutes } from './resources/members.ts';
 import { oauthRoutes } from './resources/oauth.ts';
+import { persistentCacheTaskRoutes } from './resources/persistent-cache-tasks.ts';
 import { personalAccessTokenRoutes } from './resources/personal-access-tokens.ts';
 import { roleRoutes } from './resources/roles.ts';
 import { sessionInfoRoutes } from './resources/session.ts';
@@ -58,6 +59,12 @@ export async function createRestApp(parts: RestParts): Promise<RestApp> {
     timeWindow: 1_000,
     onExceeded: () => parts.metrics.rateLimited.inc({ what: 'rest' }),
   });
+  // Clients of the original name the content type of a body they do not send.
+  const parseJson = app.getDefaultJsonParser('error', 'error');
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined);
+    else void parseJson(request, body as string, done);
+  });
   await app.register(swagger, {
     openapi: document,
     transform: jsonSchemaTransform,
@@ -82,6 +89,11 @@ export async function createRestApp(parts: RestParts): Promise<RestApp> {
     { prefix: '/oapi/v1' },
   );
   await app.register(swaggerUi, { routePrefix: '/swagger', logLevel: 'silent' });
+  app.get(
+    '/swagger/index.html',
+    { config: { access: { kind: 'public' } }, schema: { hide: true } },
+    (_request, reply) => reply.redirect('/swagger'),
+  );
   app.get(openApiPath, { config: { access: { kind: 'public' } }, schema: { hide: true } }, () => app.swagger());
   await serveConsole(app, config);
   return app;
@@ -94,6 +106,7 @@ function sessionRoutes(app: RestApp, parts: RestParts): void {
   jobRoutes(app, jobParts(parts), { kind: 'session', object: 'jobs' });
   memberClusterRoutes(app, parts);
   memberRoutes(app, parts);
+  persistentCacheTaskRoutes(app);
   settingRoutes(app, parts);
   personalAccessTokenRoutes(app, parts);
   oauthRoutes(app, parts);
