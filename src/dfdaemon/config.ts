@@ -156,6 +156,12 @@ export const dfdaemonConfigSchema = z.object({
       security: ignored,
       unixListen: section({ socket: z.string().default('').describe('default /var/run/dragonfly/dfdaemon.sock') }),
     }),
+    outputRoots: z
+      .array(z.string().startsWith('/'))
+      .default([])
+      .describe(
+        'directories below which this daemon writes outputs of dfget; anywhere its user may when there are none',
+      ),
     peerGRPC: section({ security: transportSecurity, tcpListen: tcpListen(65_000, '0.0.0.0') }),
     egress: section({
       allow: z

@@ -276,6 +276,7 @@ export class DfdaemonService implements Closable {
       sources,
       uploads,
       nodeLocal,
+      outputRoots: config.download.outputRoots,
       hostId: identity.hostId,
       filteredQueryParams,
       readHost,
@@ -295,7 +296,7 @@ export class DfdaemonService implements Closable {
     requireSocketDirectory(dirname(socket));
     const localServer = RpcServer.create({ socketPath: socket, mode: 0o660 }, { logger, features: [swarmFeature] });
     localServer.addService(DfdaemonDownloadDefinition, downloadHandlers(services));
-    localServer.addService(DfdaemonLocalDefinition, localHandlers(store, receipts));
+    localServer.addService(DfdaemonLocalDefinition, localHandlers(store, receipts, config.download.outputRoots));
     await localServer.start();
     owned.add('download gRPC server', localServer);
     owned.add('task engine', engine);

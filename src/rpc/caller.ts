@@ -12,6 +12,8 @@ export interface LocalUser {
   /** By the kernel; undefined where it does not tell. */
   readonly uid: number | undefined;
   readonly gid: number | undefined;
+  /** Its other groups. */
+  readonly groups?: readonly number[] | undefined;
 }
 
 export interface Member extends RemoteCaller {

@@ -7,7 +7,7 @@ import type { LocalUser } from './caller.ts';
 import { peerCredentials } from './peer-credentials.ts';
 
 /** Stands where the address of a TCP peer would: the library passes it on with each call. */
-const localPeer = /^unix:(?:(?<uid>\d+):(?<gid>\d+))?$/;
+const localPeer = /^unix:(?:(?<uid>\d+):(?<gid>\d+):(?<groups>[\d,]*))?$/;
 
 export class LocalListener implements Closable {
   readonly #server: NetServer;
@@ -35,7 +35,9 @@ export class LocalListener implements Closable {
   #accept(socket: Socket): void {
     socket.on('error', () => socket.destroy());
     const credentials = peerCredentials(socket);
-    const remoteAddress = credentials ? `unix:${credentials.uid}:${credentials.gid}` : 'unix:';
+    const remoteAddress = credentials
+      ? `unix:${credentials.uid}:${credentials.gid}:${credentials.groups.join(',')}`
+      : 'unix:';
     Object.defineProperty(socket, 'remoteAddress', { value: remoteAddress });
     this.#grpc.injectConnection(socket);
   }
@@ -43,7 +45,7 @@ export class LocalListener implements Closable {
 
 /** @param peer as the library names the other end of a call that came over this socket. */
 export function localUserOf(peer: string): LocalUser {
-  const { uid, gid } = localPeer.exec(peer)?.groups ?? {};
+  const { uid, gid, groups } = localPeer.exec(peer)?.groups ?? {};
   if (uid === undefined || gid === undefined) return { kind: 'local', uid: undefined, gid: undefined };
-  return { kind: 'local', uid: Number(uid), gid: Number(gid) };
+  return { kind: 'local', uid: Number(uid), gid: Number(gid), groups: groups ? groups.split(',').map(Number) : [] };
 }

@@ -6,12 +6,17 @@ import type * as Koffi from 'koffi';
 export interface PeerCredentials {
   readonly uid: number;
   readonly gid: number;
+  /** Its other groups, where the kernel tells them (since Linux 4.13). */
+  readonly groups: readonly number[];
 }
 
 type Read = (fd: number) => PeerCredentials | undefined;
 
 const socketLevel = 1; // SOL_SOCKET
 const peerCredentialsOption = 17; // SO_PEERCRED
+const peerGroupsOption = 59; // SO_PEERGROUPS
+/** Of a user with more the kernel tells none to us. */
+const maxGroups = 256;
 let read: Read | undefined;
 
 /** Undefined where the system does not tell. Those of the moment of connecting: a program that gives its socket away gives its rights. */
@@ -34,7 +39,11 @@ function load(): Read {
       const length = [credentials.byteLength];
       if (getsockopt(fd, socketLevel, peerCredentialsOption, credentials, length) !== 0) return undefined;
       const [, uid, gid] = new Uint32Array(credentials.buffer);
-      return uid === undefined || gid === undefined ? undefined : { uid, gid };
+      if (uid === undefined || gid === undefined) return undefined;
+      const groups = new Uint32Array(maxGroups);
+      const bytes = [groups.byteLength];
+      const told = getsockopt(fd, socketLevel, peerGroupsOption, groups, bytes) === 0 ? (bytes[0] ?? 0) / 4 : 0;
+      return { uid, gid, groups: [...groups.subarray(0, told)] };
     };
   } catch {
     return () => undefined; // no prebuilt library for this machine

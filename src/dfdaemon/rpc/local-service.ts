@@ -10,7 +10,7 @@ import type {
 } from '../../rpc/generated/dfdaemon/v2/local.ts';
 import type { Handlers } from '../../rpc/server.ts';
 import type { Receipts } from '../receipts.ts';
-import { linkOut } from '../storage/link-out.ts';
+import { placeOutput, type PlaceOutputOptions } from '../storage/place-output.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
 import type { TaskStore } from '../storage/task-store.ts';
 import { toReceiptMessage } from './messages.ts';
@@ -18,7 +18,11 @@ import { toReceiptMessage } from './messages.ts';
 const contentBlockBytes = 4 * 2 ** 20;
 const readAsync = promisify(read);
 
-export function localHandlers(store: TaskStore, receipts: Receipts): Handlers<typeof DfdaemonLocalDefinition> {
+export function localHandlers(
+  store: TaskStore,
+  receipts: Receipts,
+  outputRoots: readonly string[],
+): Handlers<typeof DfdaemonLocalDefinition> {
   return {
     verifyLocalTask: async ({ taskId }) => {
       const task = requireTask(store, taskId);
@@ -27,7 +31,8 @@ export function localHandlers(store: TaskStore, receipts: Receipts): Handlers<ty
       await store.verify(task);
       return { pieceCount: before.count, badPieces: [...before.difference(task.pieces)] };
     },
-    exportLocalTask: (request, { signal }) => exportTask(requireTask(store, request.taskId), request, signal),
+    exportLocalTask: (request, { caller, signal }) =>
+      exportTask(requireTask(store, request.taskId), request, { caller, signal, roots: outputRoots }),
     listReceipts: async ({ taskId, url, limit }) => ({
       receipts: receipts.recent
         .filter(
@@ -50,7 +55,7 @@ export function localHandlers(store: TaskStore, receipts: Receipts): Handlers<ty
 async function* exportTask(
   task: StoredTask,
   request: ExportLocalTaskRequest,
-  signal: AbortSignal,
+  place: Pick<PlaceOutputOptions, 'caller' | 'signal' | 'roots'>,
 ): AsyncGenerator<ExportLocalTaskResponse> {
   if (task.touchedFromOutside()) task.suspect();
   await task.recovered;
@@ -64,7 +69,7 @@ async function* exportTask(
   const contentLength = layout.contentLengthBytes;
   if (request.outputPath !== undefined) {
     const { overwrite, forceHardLink } = request;
-    await linkOut(task, request.outputPath, { overwrite, forceHardLink, signal });
+    await placeOutput(task, request.outputPath, { ...place, overwrite, forceHardLink });
   }
   yield { contentLength, offset: 0, content: new Uint8Array() };
   if (!request.needContent) return;

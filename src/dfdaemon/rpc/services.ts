@@ -1,5 +1,6 @@
 /** The two gRPC services of a dfdaemon: Download for programs of this node, Upload for other nodes. */
 import { DragonflyError } from '../../core/errors.ts';
+import type { Caller } from '../../rpc/caller.ts';
 import type { CallContext } from '../../rpc/call-context.ts';
 import type {
   DfdaemonDownloadDefinition,
@@ -12,7 +13,7 @@ import { schedulerHeader } from '../../rpc/features.ts';
 import type { Handlers } from '../../rpc/server.ts';
 import type { Schedulers } from '../schedulers.ts';
 import type { Sources } from '../source/sources.ts';
-import { linkOut } from '../storage/link-out.ts';
+import { placeOutput } from '../storage/place-output.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
 import type { Removal, TaskStore } from '../storage/task-store.ts';
 import type { TaskEngine } from '../task/engine.ts';
@@ -32,6 +33,8 @@ export interface ServiceOptions {
   readonly filteredQueryParams: readonly string[];
   readonly uploads: UploadDesk;
   readonly nodeLocal: NodeLocal;
+  /** Directories below which outputs may lie; anywhere when there are none. */
+  readonly outputRoots: readonly string[];
   readonly piecePort: () => PiecePort;
   readonly readHost: () => Promise<Host>;
 }
@@ -45,7 +48,7 @@ export function downloadHandlers(options: ServiceOptions): Handlers<typeof Dfdae
     downloadTask: ({ download }, context) =>
       downloadStream(download, context, {
         ...options,
-        placeOutput: (output) => placeOutput(store, output),
+        placeOutput: (output) => placeTask(options, { ...output, caller: context.caller }),
       }),
     statTask: ({ taskId }, { signal }) => schedulers.statTask(taskId, signal),
     statLocalTask: async ({ taskId }) => toStatLocalTask(requireTask(store, taskId)),
@@ -118,19 +121,14 @@ function removeTask({ engine, store }: ServiceOptions, taskId: string, removal: 
   store.remove(taskId, removal);
 }
 
-async function placeOutput(
-  store: TaskStore,
-  { taskId, download, signal }: { taskId: string; download: Download; signal: AbortSignal },
+async function placeTask(
+  { store, outputRoots: roots }: ServiceOptions,
+  { taskId, download, caller, signal }: { taskId: string; download: Download; caller: Caller; signal: AbortSignal },
 ): Promise<void> {
   if (download.range)
     throw new DragonflyError('INVALID_ARGUMENT', 'a part of the content cannot be placed as a file by the daemon');
-  const path = download.outputPath ?? '';
-  if (!path.startsWith('/')) throw new DragonflyError('INVALID_ARGUMENT', `the output path "${path}" is not absolute`);
-  await linkOut(requireTask(store, taskId), path, {
-    overwrite: download.overwrite,
-    forceHardLink: download.forceHardLink,
-    signal,
-  });
+  const { outputPath = '', overwrite, forceHardLink } = download;
+  await placeOutput(requireTask(store, taskId), outputPath, { caller, overwrite, forceHardLink, signal, roots });
 }
 
 async function listEntries(

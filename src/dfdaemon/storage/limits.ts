@@ -38,3 +38,10 @@ export const maxUnseenGrowthBytes = 64 * 2 ** 20;
 /** A node with nothing to do looks so often for content to read again, and reads none more often than this. */
 export const scrubPauseMs = 10_000;
 export const scrubAgainMs = 7 * 24 * 3_600_000;
+
+/** Outputs written for other users at a time: a process each. */
+export const maxUserWriters = 8;
+/** An output into a FIFO that nobody reads, or to a file system that hangs, ends here. */
+export const userWriterTimeoutMs = 60 * 60_000;
+/** Of its answer: one line about a path. */
+export const maxUserWriterAnswerBytes = 64 * 1024;

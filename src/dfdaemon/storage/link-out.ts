@@ -77,7 +77,7 @@ async function writeInto(task: StoredTask, path: string, { forceHardLink, signal
 }
 
 /** The content must be complete and untouched; touched content is verified first. */
-async function requireIntact(task: StoredTask): Promise<void> {
+export async function requireIntact(task: StoredTask): Promise<void> {
   if (task.touchedFromOutside()) task.suspect();
   await task.recovered;
   if (task.state === 'finished' && task.complete) return;

@@ -1,0 +1,70 @@
+/** Puts content where a program of this machine wants it: as its user, who may do there what he may do by himself. */
+import { realpath } from 'node:fs/promises';
+import { dirname, resolve, sep } from 'node:path';
+import { DragonflyError } from '../../core/errors.ts';
+import { outputError } from '../../core/output-file.ts';
+import type { Caller } from '../../rpc/caller.ts';
+import { linkOut, requireIntact, type LinkMethod } from './link-out.ts';
+import type { StoredTask } from './stored-task.ts';
+import { writeAsUser } from './write-as-user.ts';
+
+export interface PlaceOutputOptions {
+  readonly caller: Caller;
+  readonly overwrite: boolean;
+  readonly forceHardLink: boolean;
+  readonly signal: AbortSignal;
+  /** Directories below which outputs may lie; anywhere when there are none. */
+  readonly roots: readonly string[];
+}
+
+const outputMode = 0o644;
+
+/** Throws PERMISSION_DENIED for callers elsewhere, outside of the roots, and for users this daemon cannot act as; and as linkOut. */
+export async function placeOutput(task: StoredTask, path: string, options: PlaceOutputOptions): Promise<LinkMethod> {
+  const { caller, overwrite, forceHardLink, signal, roots } = options;
+  if (caller.kind !== 'local')
+    throw new DragonflyError('PERMISSION_DENIED', 'an output path is only accepted on the unix socket of this node');
+  if (!path.startsWith('/')) throw new DragonflyError('INVALID_ARGUMENT', `the output path "${path}" is not absolute`);
+  await requireBelow(path, roots);
+  const { uid, gid, groups = [] } = caller;
+  const own = process.geteuid?.();
+  if (uid === undefined || gid === undefined || uid === own || uid === 0)
+    return linkOut(task, path, { overwrite, forceHardLink, signal });
+  if (own !== 0) {
+    throw new DragonflyError(
+      'PERMISSION_DENIED',
+      `this daemon runs as user ${own} and cannot write files of user ${uid}`,
+      {
+        hint: 'Add --transfer-from-dfdaemon: then the file is written by the user himself.',
+      },
+    );
+  }
+  if (forceHardLink) {
+    throw new DragonflyError(
+      'OUTPUT',
+      `${path} cannot be a hard link: the file would be the daemon's, not of user ${uid}`,
+      {
+        hint: 'Leave out --force-hard-link.',
+      },
+    );
+  }
+  using _lease = task.lease();
+  await requireIntact(task);
+  await writeAsUser(task.content.path, { uid, gid, groups, path, overwrite, mode: outputMode }, signal);
+  return 'copy';
+}
+
+async function requireBelow(path: string, roots: readonly string[]): Promise<void> {
+  if (roots.length === 0) return;
+  let directory: string;
+  try {
+    directory = await realpath(dirname(resolve(path)));
+  } catch (error) {
+    throw outputError(path, error);
+  }
+  const real = await Promise.all(roots.map((root) => realpath(root).catch(() => resolve(root))));
+  if (real.some((root) => directory === root || directory.startsWith(root.endsWith(sep) ? root : root + sep))) return;
+  throw new DragonflyError('PERMISSION_DENIED', `${path} is outside of the directories for outputs`, {
+    hint: `Allowed by download.outputRoots: ${roots.join(', ')}.`,
+  });
+}

@@ -1,0 +1,61 @@
+/**
+ * Hands content to a path as one of the users of this machine: a file of his, where he may make one. A process of its own does it, since the rights
+ * to files are those of a whole process in Node; only root can become somebody else.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { openSync, closeSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { DragonflyError, type ErrorCode } from '../../core/errors.ts';
+import { maxUserWriterAnswerBytes, maxUserWriters, userWriterTimeoutMs } from './limits.ts';
+import type { UserWriterAnswer, UserWriterRequest } from './user-writer.ts';
+
+const program = fileURLToPath(new URL('user-writer.ts', import.meta.url));
+let running = 0;
+
+/** Atomic, as linkOut. Throws OUTPUT, NO_SPACE, RESOURCE_EXHAUSTED when too many write at once, the signal's reason. */
+export async function writeAsUser(contentPath: string, request: UserWriterRequest, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  if (running >= maxUserWriters)
+    throw new DragonflyError('RESOURCE_EXHAUSTED', `${running} outputs of other users are being written already`, {
+      hint: 'Try again, or add --transfer-from-dfdaemon.',
+    });
+  running += 1;
+  const fd = openSync(contentPath, 'r');
+  try {
+    const child = spawn(process.execPath, [program, JSON.stringify(request)], {
+      stdio: ['ignore', 'pipe', 'ignore', fd],
+      env: {},
+      cwd: '/',
+    });
+    const ends = AbortSignal.any([signal, AbortSignal.timeout(userWriterTimeoutMs)]);
+    const end = (): void => void child.kill('SIGTERM');
+    ends.addEventListener('abort', end, { once: true });
+    let text = '';
+    child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
+      text += chunk;
+      if (text.length > maxUserWriterAnswerBytes) end();
+    });
+    await once(child, 'close');
+    ends.removeEventListener('abort', end);
+    signal.throwIfAborted();
+    const answer = parse(text);
+    if (answer !== 'written')
+      throw new DragonflyError(
+        answer.code as ErrorCode,
+        answer.message,
+        answer.hint === undefined ? {} : { hint: answer.hint },
+      );
+  } finally {
+    closeSync(fd);
+    running -= 1;
+  }
+}
+
+function parse(text: string): UserWriterAnswer {
+  try {
+    return JSON.parse(text) as UserWriterAnswer;
+  } catch {
+    return { code: 'OUTPUT', message: 'the program that writes outputs as their user ended without a word' };
+  }
+}
