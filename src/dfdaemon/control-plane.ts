@@ -1,31 +1,55 @@
 /**
- * Where the services of this cluster listen: managers, schedulers and this daemon itself. No request for an origin may
- * lead there, or whoever may name a URL could talk to them in the name of this node.
+ * The services of this cluster as this daemon is told of them: managers, schedulers, and its own ports. No request for an origin may lead there, or
+ * whoever may name a URL could talk to them in the name of this node; and only they may make this node work.
  */
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
+import type { Metadata } from '@grpc/grpc-js';
 import type { Logger } from '../core/logger.ts';
 import { isOwnAddress, plainAddress } from '../core/own-address.ts';
+import { controlPortsHeader, toldKeys, toldPorts } from '../rpc/control-key.ts';
+
+type Kind = 'manager' | 'schedulers';
+export type ControlRole = 'scheduler' | 'manager';
+
+interface Service {
+  readonly host: string;
+  readonly port: number;
+  /** Of its host, as far as they are resolved. */
+  addresses: readonly string[];
+  /** What it has told of itself; empty for one of the original, and for one that was not reached yet. */
+  keys: readonly string[];
+  /** Further ports of its machine that are no origins, as it told. */
+  ports: readonly number[];
+}
 
 export class ControlPlane {
   readonly #logger: Logger;
-  /** `address:port`, by the service whose list it is. */
-  readonly #endpoints = new Map<string, ReadonlySet<string>>();
+  /** By the address it is configured or listed with. */
+  readonly #services: Readonly<Record<Kind, Map<string, Service>>> = { manager: new Map(), schedulers: new Map() };
   /** The addresses that each port of this daemon is open at. */
   readonly #ownPorts = new Map<number, Set<string>>();
+  #news = Promise.withResolvers<void>();
 
   constructor(logger: Logger) {
     this.#logger = logger;
   }
 
   /** Takes the place of what was known of the service. Names are resolved now; resolves when they are. Never rejects. */
-  async update(service: 'manager' | 'schedulers', addresses: readonly string[]): Promise<void> {
-    const parsed = addresses.flatMap((address) => parse(address) ?? []);
-    const numeric = parsed.filter(({ host }) => isIP(host) !== 0).map(({ host, port }) => `${host}:${port}`);
-    const before = this.#endpoints.get(service) ?? [];
-    this.#endpoints.set(service, new Set([...before, ...numeric])); // until names are resolved, what was known holds
-    const named = await Promise.all(parsed.filter(({ host }) => isIP(host) === 0).map((name) => this.#resolve(name)));
-    this.#endpoints.set(service, new Set([...numeric, ...named.flat()]));
+  async update(kind: Kind, addresses: readonly string[]): Promise<void> {
+    const services = this.#services[kind];
+    for (const address of services.keys()) if (!addresses.includes(address)) services.delete(address);
+    const resolving: Promise<void>[] = [];
+    for (const address of addresses) {
+      const place = parse(address);
+      if (!place) continue;
+      const { host, port } = place;
+      const isNumeric = isIP(host) !== 0;
+      const service = services.get(address) ?? { host, port, addresses: isNumeric ? [host] : [], keys: [], ports: [] };
+      services.set(address, service);
+      if (!isNumeric) resolving.push(this.#resolve(service));
+    }
+    await Promise.all(resolving);
   }
 
   /** @param address that the port is bound to; the same number at another address of this host may be anybody's. */
@@ -34,30 +58,60 @@ export class ControlPlane {
     this.#ownPorts.set(port, addresses.add(address));
   }
 
+  /** What a service says with its answers. Only that of known ones is kept. */
+  heard(address: string, metadata: Metadata): void {
+    for (const services of Object.values(this.#services)) {
+      const service = services.get(address);
+      if (!service) continue;
+      service.keys = toldKeys(metadata);
+      if (metadata.get(controlPortsHeader).length > 0) service.ports = toldPorts(metadata);
+      this.#news.resolve();
+      this.#news = Promise.withResolvers();
+    }
+  }
+
+  /** Resolves when a service says something. */
+  get news(): Promise<void> {
+    return this.#news.promise;
+  }
+
   includes(address: string, port: number): boolean {
-    const endpoint = `${address}:${port}`;
-    if ([...this.#endpoints.values()].some((endpoints) => endpoints.has(endpoint))) return true;
+    for (const service of this.#all())
+      if ((service.port === port || service.ports.includes(port)) && service.addresses.includes(address)) return true;
     const bound = [...(this.#ownPorts.get(port) ?? [])];
     return bound.some((own) => own === address || isAny(address) || isAny(own)) && isOwnAddress(address);
   }
 
-  /** What serves at this address; a manager outweighs a scheduler beside it. */
-  roleAt(address: string): 'scheduler' | 'manager' | undefined {
-    const plain = plainAddress(address);
-    const serves = (service: 'manager' | 'schedulers'): boolean =>
-      [...(this.#endpoints.get(service) ?? [])].some(
-        (endpoint) => endpoint.slice(0, endpoint.lastIndexOf(':')) === plain,
-      );
-    if (serves('manager')) return 'manager';
-    return serves('schedulers') ? 'scheduler' : undefined;
+  /** What the holder of the key is; a scheduler vouches for its manager. */
+  roleOfKey(key: string): ControlRole | undefined {
+    for (const { keys } of this.#services.schedulers.values()) if (keys[0] === key) return 'scheduler';
+    for (const { keys } of this.#all()) if (keys.includes(key)) return 'manager';
+    return undefined;
   }
 
-  async #resolve({ host, port }: { host: string; port: number }): Promise<string[]> {
+  /** What serves at this address and has shown no key; a manager outweighs a scheduler beside it. */
+  roleAt(address: string): ControlRole | undefined {
+    if (this.#servesWithoutKey('manager', address)) return 'manager';
+    return this.#servesWithoutKey('schedulers', address) ? 'scheduler' : undefined;
+  }
+
+  #servesWithoutKey(kind: Kind, address: string): boolean {
+    const plain = plainAddress(address);
+    return [...this.#services[kind].values()].some(
+      ({ addresses, keys }) => keys.length === 0 && addresses.includes(plain),
+    );
+  }
+
+  #all(): Service[] {
+    return Object.values(this.#services).flatMap((services) => [...services.values()]);
+  }
+
+  async #resolve(service: Service): Promise<void> {
+    const { host } = service;
     try {
-      return (await lookup(host, { all: true })).map(({ address }) => `${address}:${port}`);
+      service.addresses = (await lookup(host, { all: true })).map(({ address }) => address);
     } catch (error) {
       this.#logger.warn({ host, error: (error as Error).message }, 'a service of the cluster has no address');
-      return [];
     }
   }
 }

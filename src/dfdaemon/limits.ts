@@ -54,6 +54,8 @@ export const daemonLimits = {
   heldTimeoutMs: 10_000,
   /** How long a scheduler may take to say which ring is in use before downloads go on without its word. */
   ringWordMs: 1000,
+  /** How long a call waits for the first word of a service whose key is not known. */
+  newKeyMs: 300,
   /** Receipts kept for `dfctl` and the log. */
   receipts: 1000,
 } as const;

@@ -28,7 +28,15 @@ import { isServing } from '../rpc/health.ts';
 import { ManagerClient } from '../rpc/manager-client.ts';
 import { openIdentity } from '../rpc/identity/open-identity.ts';
 import { RpcServer } from '../rpc/server.ts';
-import { downloadLimits, listenHost, shareMemory, socketPath, type DfdaemonConfig, portNumber } from './config.ts';
+import {
+  downloadLimits,
+  seedPeerConfig,
+  listenHost,
+  shareMemory,
+  socketPath,
+  type DfdaemonConfig,
+  portNumber,
+} from './config.ts';
 import { BlockList } from './block-list.ts';
 import { ControlPlane } from './control-plane.ts';
 import { Dynconfig } from './dynconfig.ts';
@@ -124,6 +132,9 @@ export class DfdaemonService implements Closable {
       managers,
       hostname: identity.hostname,
       ip: identity.ip,
+      role: identity.isSeed ? 'seed' : 'peer',
+      hostId: identity.hostId,
+      clusterId: identity.isSeed ? seedPeerConfig(config).clusterID : identity.schedulerClusterId,
       logger,
     });
     if (certificate) owned.add('certificate of this node', certificate);
@@ -151,7 +162,13 @@ export class DfdaemonService implements Closable {
         plugins: config.pluginDir === undefined ? [] : await loadSourcePlugins(join(config.pluginDir, 'source')),
       }),
     );
-    const channels = owned.add('channels', new Channels({ tls: security.grpcClient }));
+    const channels = owned.add(
+      'channels',
+      new Channels({
+        tls: security.grpcClient,
+        onMetadata: (address, metadata) => this.#controlPlane.heard(address, metadata),
+      }),
+    );
     const proxyMemory = bodyMemory(memory.proxy);
     const hasher = owned.add('content hasher', new ContentHasher());
     const shaper = new TrafficShaper(downloadLimits(config));
@@ -196,13 +213,18 @@ export class DfdaemonService implements Closable {
     owned.defer('receipts', () => receipts.flushed());
 
     const peerListen = config.download.peerGRPC.tcpListen;
-    const peerServer = RpcServer.create(
+    const peerServer: RpcServer = RpcServer.create(
       { host: listenHost(config, peerListen.listen), port: portNumber(peerListen.port) },
       {
         logger,
         features: [swarmFeature],
         tls: security.peerServer,
-        recognize: (facts) => recognizeMember(facts, this.#controlPlane),
+        identityRequired: certificate !== undefined && config.security.tlsPolicy === 'force',
+        recognize: (facts) =>
+          recognizeMember(facts, {
+            controlPlane: this.#controlPlane,
+            ownAddress: hostPort(identity.ip, peerServer.port),
+          }),
       },
     );
     let proxyPort = 0;

@@ -17,6 +17,7 @@ import { ManagerWatchDefinition } from '../rpc/generated/manager/v2/watch.ts';
 import { CertificateDefinition } from '../rpc/generated/security/v1/security.ts';
 import { Channels } from '../rpc/channels.ts';
 import { CallMetrics } from '../rpc/call-metrics.ts';
+import { ControlKey, controlKeysHeader, controlPortsHeader } from '../rpc/control-key.ts';
 import { RpcServer, type RpcServerOptions } from '../rpc/server.ts';
 import { liveTls, type ServerTls } from '../rpc/tls.ts';
 import { openAccess, type OperatorSecrets } from './access/access.ts';
@@ -169,9 +170,14 @@ async function open(
   const keepAlives = owned.add('keepalives', new KeepAlives(members, owner, logger));
   const ca = await openCa(config, { database, changes, access, joinToken: overrides.operator?.joinToken, logger });
   if (ca.own) owned.add('own certificate', ca.own);
+  const controlKey = ControlKey.from(await access.secrets.readOrCreate('control key', () => ControlKey.generate().pem));
   const dialsTls = ca.own && config.security.tlsPolicy !== 'default';
-  const channels = owned.add('gRPC channels', new Channels({ tls: dialsTls ? ca.own : undefined }));
+  const channels = owned.add('gRPC channels', new Channels({ tls: dialsTls ? ca.own : undefined, controlKey }));
   const ports = new Set<number>();
+  const controlHeader = (): Record<string, string> => ({
+    [controlKeysHeader]: controlKey.publicKey,
+    [controlPortsHeader]: [...ports].join(','),
+  });
   const ownPorts = (): ReadonlySet<number> => ports;
   const jobs = await openJobs(
     { config, database, changes, topology, channels, sealer: access.sealer, metrics, owner, logger, ownPorts },
@@ -184,6 +190,7 @@ async function open(
     'gRPC server',
     RpcServer.create(grpcAddress(config), {
       ...(await rpcOptions(config, ca, logger)),
+      header: controlHeader,
       metrics: new CallMetrics(registry),
     }),
   );
@@ -253,6 +260,7 @@ async function rpcOptions(config: ManagerConfig, ca: Ca, logger: Logger): Promis
     limits: { requestsPerSec: config.server.grpc.requestRateLimit },
     // A new member has no certificate yet; for everything else it needs one.
     ...(config.security.tlsPolicy === 'force' && { openServices: [CertificateDefinition.fullName] }),
+    identityRequired: config.security.tlsPolicy === 'force' && ca.own !== undefined && !config.server.grpc.tls,
   };
 }
 

@@ -30,6 +30,8 @@ export class CallContext {
   caller: Caller = unknownCaller;
   /** The call came over the unix socket of this machine. */
   readonly isLocalSocket: boolean;
+  /** Whoever speaks for somebody must show that it is he. */
+  readonly identityRequired: boolean;
   readonly #call: AnyServerCall;
   readonly #header: Readonly<Record<string, string>>;
   readonly #controller = new AbortController();
@@ -40,6 +42,7 @@ export class CallContext {
     server: {
       readonly draining: AbortSignal;
       readonly isLocalSocket: boolean;
+      readonly identityRequired: boolean;
       readonly header: Readonly<Record<string, string>>;
     },
   ) {
@@ -48,6 +51,7 @@ export class CallContext {
     this.signal = this.#controller.signal;
     this.draining = server.draining;
     this.isLocalSocket = server.isLocalSocket;
+    this.identityRequired = server.identityRequired;
     this.metadata = call.metadata;
     this.peer = call.getPeer();
     if (call.cancelled) this.#cancelled();

@@ -3,9 +3,10 @@
  *
  * Addresses: `host:port`, `[v6]:port`, `unix:/path`. Proxies from the environment never apply: cluster traffic is direct.
  */
-import { credentials, Client, connectivityState, type ChannelCredentials } from '@grpc/grpc-js';
+import { credentials, Client, connectivityState, type ChannelCredentials, type Metadata } from '@grpc/grpc-js';
 import { DragonflyError, toDragonflyError } from '../core/errors.ts';
 import type { Closable } from '../core/lifecycle.ts';
+import { controlProofHeader, type ControlKey } from './control-key.ts';
 import * as limits from './limits.ts';
 import { serverIdentityCheck, type ClientTls } from './tls.ts';
 
@@ -14,6 +15,10 @@ export interface ChannelOptions {
   readonly keepAliveMs?: number;
   readonly keepAliveTimeoutMs?: number;
   readonly maxResponseBytes?: number;
+  /** With which every call over these connections proves whose it is. */
+  readonly controlKey?: ControlKey | undefined;
+  /** Hears the first metadata of every answer. */
+  readonly onMetadata?: ((address: string, metadata: Metadata) => void) | undefined;
 }
 
 export interface ReadyOptions {
@@ -43,6 +48,16 @@ export class Channels implements Closable {
   constructor(options: ChannelOptions = {}) {
     this.#options = options;
     options.tls?.onRenewed?.(() => this.#renew());
+  }
+
+  /** What every call to the address carries. */
+  metadataFor(address: string): Readonly<Record<string, string>> {
+    const { controlKey } = this.#options;
+    return controlKey ? { [controlProofHeader]: controlKey.proofFor(address) } : {};
+  }
+
+  heard(address: string, metadata: Metadata): void {
+    this.#options.onMetadata?.(address, metadata);
   }
 
   get(address: string): Channel {

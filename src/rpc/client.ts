@@ -79,13 +79,13 @@ class MethodCall {
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     const done = (error: Error | null, response?: unknown): void => (error ? reject(error) : resolve(response));
     const deadline = grpcOptions({ timeoutMs: unaryTimeoutMs, ...options });
-    const metadata = outgoingMetadata(options);
+    const metadata = outgoingMetadata(options, this.#channels.metadataFor(this.#address));
     const call = this.#method.requestStream
       ? client.makeClientStreamRequest(path, requestSerialize, responseDeserialize, metadata, deadline, done)
       : client.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, metadata, deadline, done);
     const cancel = (): void => call.cancel();
     const release = onFirstAbort(ends, cancel);
-    if (options.onMetadata) call.on('metadata', options.onMetadata);
+    call.on('metadata', (header) => this.#heard(header, options));
     const sending = this.#method.requestStream
       ? send(call as ClientDuplexStream<unknown, unknown>, request as AsyncIterable<unknown>, (error) => {
           reject(error);
@@ -107,11 +107,11 @@ class MethodCall {
     const { client, ends } = this.#begin(options);
     const { path, requestSerialize, responseDeserialize } = grpcMethod(this.#service, this.#method);
     const deadline = grpcOptions(options);
-    const metadata = outgoingMetadata(options);
+    const metadata = outgoingMetadata(options, this.#channels.metadataFor(this.#address));
     const call: ClientReadableStream<unknown> = this.#method.requestStream
       ? client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata, deadline)
       : client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request, metadata, deadline);
-    if (options.onMetadata) call.on('metadata', options.onMetadata);
+    call.on('metadata', (header) => this.#heard(header, options));
     const controller = new AbortController();
     const abort = (reason: unknown): void => {
       controller.abort(reason);
@@ -143,6 +143,11 @@ class MethodCall {
       call.cancel(); // no effect on a call that has ended
       end();
     }
+  }
+
+  #heard(header: Metadata, { onMetadata }: CallOptions): void {
+    this.#channels.heard(this.#address, header);
+    onMetadata?.(header);
   }
 
   /** The connection, and the signals that end the call: the caller's, and that of the connection. */
@@ -205,10 +210,10 @@ function send(
   };
 }
 
-function outgoingMetadata(options: CallOptions): Metadata {
+function outgoingMetadata(options: CallOptions, always: Readonly<Record<string, string>>): Metadata {
   const metadata = new Metadata();
   metadata.set(featuresHeader, swarmFeature);
-  for (const [key, value] of Object.entries(options.metadata ?? {})) metadata.set(key, value);
+  for (const [key, value] of Object.entries({ ...always, ...options.metadata })) metadata.set(key, value);
   injectTrace(metadata);
   return metadata;
 }

@@ -5,8 +5,11 @@ import type { Caller, MemberRole } from './caller.ts';
 import type { ServiceDefinition } from './definition.ts';
 import type { MemberIdentity } from './member-identity.ts';
 
-/** `stranger`: reaches the port, and shows nothing. A table that names it is open wherever plain text is taken. */
-export type CallerRole = MemberRole | 'local' | 'stranger';
+/**
+ * `stranger`: reaches the port, and shows nothing. A table that names it is open wherever plain text is taken. `neighbour`: a stranger on the
+ * machine of the service itself, who may what strangers may, and more.
+ */
+export type CallerRole = MemberRole | 'local' | 'neighbour' | 'stranger';
 
 /** By method. Nobody may call what is not in it. */
 export type Access<S extends ServiceDefinition> = { readonly [K in keyof S['methods']]?: readonly CallerRole[] };
@@ -23,26 +26,66 @@ export interface CallerFacts {
 
 export type Recognize = (facts: CallerFacts) => Caller | Promise<Caller>;
 
-const members: readonly MemberRole[] = ['peer', 'seed', 'scheduler', 'manager'];
 export const controlPlane: readonly MemberRole[] = ['scheduler', 'manager'];
-export const anyone: readonly CallerRole[] = [...members, 'local', 'stranger'];
+/** Peers and seeds, and, where there are no certificates, whoever says that he is one. */
+export const nodes: readonly CallerRole[] = ['peer', 'seed', 'stranger'];
+export const anyone: readonly CallerRole[] = [...nodes, ...controlPlane, 'local'];
 
 export function recognizeByCertificate({ address, onThisMachine, identity }: CallerFacts): Caller {
   if (!identity) return { kind: 'stranger', address, onThisMachine };
   return { kind: 'member', ...identity, proof: 'certificate', address, onThisMachine };
 }
 
-export function roleOf(caller: Caller): CallerRole {
-  if (caller.kind === 'member') return caller.role;
-  return caller.kind === 'local' ? 'local' : 'stranger';
+/** A certificate says all that somebody is. What is known by key or address comes on top: others may share the machine. */
+export function rolesOf(caller: Caller): readonly CallerRole[] {
+  if (caller.kind === 'local') return ['local'];
+  const open: readonly CallerRole[] = caller.onThisMachine ? ['neighbour', 'stranger'] : ['stranger'];
+  if (caller.kind !== 'member') return open;
+  return caller.proof === 'certificate' ? [caller.role] : [caller.role, ...open];
+}
+
+/** Whom a call is in the name of. */
+export interface Claim {
+  /** As in MemberIdentity; compared without regard to case, as names of hosts are. */
+  readonly hostId: string;
+  /** What those may be who speak for it. */
+  readonly roles: readonly MemberRole[];
+  /** Of which it must be a member. */
+  readonly clusterId?: number;
+}
+
+/**
+ * A member speaks for itself alone. Somebody without an identity is believed only where the port lets people in without:
+ * throws PERMISSION_DENIED otherwise.
+ */
+export function requireSpeaksFor(
+  { caller, identityRequired }: { readonly caller: Caller; readonly identityRequired: boolean },
+  { hostId, roles, clusterId }: Claim,
+): void {
+  if (caller.kind !== 'member' || caller.proof !== 'certificate') {
+    if (!identityRequired) return;
+    throw new DragonflyError(
+      'PERMISSION_DENIED',
+      `only ${hostId} itself may say this, and the caller shows no identity`,
+      {
+        hint: 'Delete identity/node.pem of the service and start it again: the manager issues a certificate with an identity.',
+      },
+    );
+  }
+  const isMember = clusterId === undefined || caller.clusterId === clusterId;
+  if (isMember && roles.includes(caller.role) && caller.hostId?.toLowerCase() === hostId.toLowerCase()) return;
+  throw new DragonflyError(
+    'PERMISSION_DENIED',
+    `${caller.role} ${caller.hostId ?? ''} of cluster ${caller.clusterId ?? 0} may not speak for ${hostId}`,
+  );
 }
 
 /** Throws PERMISSION_DENIED. */
-export function requireMay(caller: Caller, roles: readonly CallerRole[], method: string): void {
-  const role = roleOf(caller);
-  if (roles.includes(role)) return;
-  const who = role === 'stranger' ? 'somebody who shows no certificate or key' : `a ${role}`;
+export function requireMay(caller: Caller, allowed: readonly CallerRole[], method: string): void {
+  const roles = rolesOf(caller);
+  if (roles.some((role) => allowed.includes(role))) return;
+  const who = roles.includes('stranger') ? 'somebody who shows no certificate or key' : `a ${roles[0]}`;
   throw new DragonflyError('PERMISSION_DENIED', `${method} is not for ${who}`, {
-    hint: `It is for: ${roles.length === 0 ? 'nobody over this port' : roles.join(', ')}. See docs/security.md.`,
+    hint: `It is for: ${allowed.length === 0 ? 'nobody over this port' : allowed.join(', ')}. See docs/security.md.`,
   });
 }

@@ -71,7 +71,7 @@ export interface RpcServerOptions {
   readonly tls?: ServerTls | undefined;
   /** Services, by full name, that callers without a certificate may use where certificates are demanded by call. */
   readonly openServices?: readonly string[];
-  /** Callers must show a certificate that says who they are; one of the cluster that does not say is not enough. */
+  /** Whoever speaks for a host or a service must show a certificate that says so; see requireSpeaksFor. */
   readonly identityRequired?: boolean;
   /** Who calls, over TCP; by default what the certificate says. */
   readonly recognize?: Recognize;
@@ -81,7 +81,7 @@ export interface RpcServerOptions {
   /** Announced to every caller before the first answer; see features.ts. */
   readonly features?: readonly string[];
   /** Further metadata sent with the features, such as the instance of a scheduler. */
-  readonly header?: Readonly<Record<string, string>>;
+  readonly header?: () => Readonly<Record<string, string>>;
   readonly limits?: {
     /** Unary calls and new streams per second; more get RESOURCE_EXHAUSTED. */
     readonly requestsPerSec?: number;
@@ -100,7 +100,7 @@ export class RpcServer implements Closable {
   readonly #logger: Logger;
   readonly #rate: RateLimiter;
   readonly #services: string[] = [];
-  readonly #header: Readonly<Record<string, string>>;
+  readonly #header: () => Readonly<Record<string, string>>;
   readonly #draining = new AbortController();
   readonly #running = new Set<CallContext>();
   #port: number | undefined;
@@ -112,8 +112,9 @@ export class RpcServer implements Closable {
     this.#address = address;
     this.#options = options;
     this.#logger = options.logger ?? silentLogger;
-    const { features = [], header = {} } = options;
-    this.#header = features.length === 0 ? header : { ...header, [featuresHeader]: features.join(',') };
+    const { features = [], header } = options;
+    const announced = features.length === 0 ? {} : { [featuresHeader]: features.join(',') };
+    this.#header = () => ({ ...header?.(), ...announced });
     const perSec = options.limits?.requestsPerSec ?? Infinity;
     this.#rate = new RateLimiter(perSec, perSec);
     this.#server = new Server({
@@ -273,7 +274,9 @@ export class RpcServer implements Closable {
     fail: (status: StatusObject) => void,
   ): Promise<void> {
     const isLocalSocket = 'socketPath' in this.#address;
-    const context = new CallContext(call, { draining: this.draining, isLocalSocket, header: this.#header });
+    const { identityRequired = false } = this.#options;
+    const server = { draining: this.draining, isLocalSocket, identityRequired, header: this.#header() };
+    const context = new CallContext(call, server);
     this.#running.add(context);
     const ended = this.#options.metrics?.begin(service, method);
     let code: number = grpcStatus.OK;
@@ -308,18 +311,17 @@ export class RpcServer implements Closable {
     }
     const certificate = this.#options.tls && call.getAuthContext().sslPeerCertificate;
     const identity = identityOf(certificate?.subjectaltname);
-    this.#requireCertificate(service, { certificate: certificate !== undefined, identity: identity !== undefined });
+    this.#requireCertificate(service, certificate !== undefined);
     const { recognize = recognizeByCertificate } = this.#options;
     const { metadata, peerHost: address } = context;
     context.caller = await recognize({ address, identity, metadata, onThisMachine: isOwnAddress(address) });
   }
 
   /** Where a certificate is optional at the port it is demanded here, by service. */
-  #requireCertificate(service: string, shown: { readonly certificate: boolean; readonly identity: boolean }): void {
-    const { tls, openServices, identityRequired = false } = this.#options;
-    if (openServices?.includes(service) === true) return;
+  #requireCertificate(service: string, shown: boolean): void {
+    const { tls, openServices } = this.#options;
     const demanded = openServices !== undefined && tls?.clientCertificates === 'optional';
-    if (identityRequired ? shown.identity : shown.certificate || !demanded) return;
+    if (shown || !demanded || openServices.includes(service)) return;
     throw new DragonflyError('UNAUTHENTICATED', `${service} needs a certificate of this cluster`, {
       hint: 'Let the manager issue one: security.autoIssueCert and a join token.',
     });

@@ -29,6 +29,7 @@ import type { SwarmEvent } from './swarm-driver.ts';
 import { taskSizeLevel } from '../core/task-size-level.ts';
 import { isPermanent } from './origin-answers.ts';
 import { taskTypes } from './task-types.ts';
+import { requireOwnHost } from './own-host.ts';
 
 interface PeerLabels {
   readonly priority: string;
@@ -76,6 +77,10 @@ class PeerStream {
     if (!registered) {
       throw new DragonflyError('FAILED_PRECONDITION', `peer ${peerId} must register before anything else`);
     }
+    requireOwnHost(hostId, context);
+    const standing = brain.swarm.peer(peerId);
+    if (standing && standing.host.id !== hostId)
+      throw new DragonflyError('PERMISSION_DENIED', `peer ${peerId} is of another host`);
     requireShareable(registered.url, context.peerHost);
     // A seed that is asked to fetch it decides by this what "localhost" is.
     const download = { ...registered, remoteIp: context.peerHost };

@@ -8,6 +8,7 @@ import type { RegistryClient } from '../rpc/registry/registry-client.ts';
 import type { Handlers } from '../rpc/server.ts';
 import { PieceSet } from '../swarm/piece-set.ts';
 import { announcePeer, requireShareable } from './announce-peer.ts';
+import { requireAnnounceable, requireOwnHost } from './own-host.ts';
 import type { Brain } from './brain.ts';
 import type { HeldHosts } from './held-hosts.ts';
 import { hostInfo, isSeed } from './host-registry.ts';
@@ -53,10 +54,14 @@ export function schedulerRpc(parts: SchedulerRpcParts): SchedulerHandlers {
   return {
     announcePeer: (requests, context) => countedStream(brain, announcePeer(brain, requests, context)),
 
-    holdHost: (request, context: CallContext) => held.hold(request, context),
+    holdHost: (request, context: CallContext) => {
+      requireOwnHost(request.hostId, context);
+      return held.hold(request, context);
+    },
 
     announceHost: counted('announceHost', async ({ host: announced, interval }, context: CallContext) => {
       if (!announced) throw new DragonflyError('INVALID_ARGUMENT', 'the host is missing');
+      requireAnnounceable(announced, context);
       const isReachable = await reachability.isReachable(announced, context.peerHost);
       const host = isReachable ? announced : { ...announced, disableShared: true };
       const { peerLoadLimit, seedLoadLimit } = loadLimits();
@@ -77,7 +82,8 @@ export function schedulerRpc(parts: SchedulerRpcParts): SchedulerHandlers {
       hosts: brain.hosts.list(type).filter((host) => brain.swarm.host(host.id)),
     })),
 
-    deleteHost: counted('deleteHost', ({ hostId }) => {
+    deleteHost: counted('deleteHost', ({ hostId }, context) => {
+      requireOwnHost(hostId, context);
       brain.hosts.delete(hostId);
       brain.run((swarm, nowMs) => swarm.hostLeft(hostId, nowMs));
       return {};
@@ -90,7 +96,9 @@ export function schedulerRpc(parts: SchedulerRpcParts): SchedulerHandlers {
       return peerMessage(peer, taskMessage(peer.task, brain.facts.get(taskId)), host);
     }),
 
-    deletePeer: counted('deletePeer', ({ peerId }) => {
+    deletePeer: counted('deletePeer', ({ peerId }, context) => {
+      const peer = brain.swarm.peer(peerId);
+      if (peer) requireOwnHost(peer.host.id, context);
       brain.run((swarm, nowMs) => swarm.peerLeft(peerId, nowMs));
       return {};
     }),
@@ -101,7 +109,8 @@ export function schedulerRpc(parts: SchedulerRpcParts): SchedulerHandlers {
       return taskMessage(task, brain.facts.get(taskId));
     }),
 
-    deleteTask: counted('deleteTask', ({ hostId, taskId }) => {
+    deleteTask: counted('deleteTask', ({ hostId, taskId }, context) => {
+      requireOwnHost(hostId, context);
       const host = brain.swarm.host(hostId);
       if (!host) throw notFound('host', hostId);
       for (const peer of [...host.peers].filter((candidate) => candidate.task.id === taskId)) {
@@ -120,10 +129,13 @@ export function schedulerRpc(parts: SchedulerRpcParts): SchedulerHandlers {
 
     statFile: counted('statFile', (request, context) => statFile(preheater, request, context)),
 
-    announceTasks: counted('announceTasks', ({ hostId, holdings }, { peerHost }) => {
+    announceTasks: counted('announceTasks', ({ hostId, holdings }, context) => {
+      requireOwnHost(hostId, context);
       if (!brain.swarm.host(hostId)) throw notFound('host', hostId);
       // One by one, so that a holding that contradicts what others said does not cost the host the rest.
-      const rejected = holdings.filter((holding) => !announceHolding(brain, { hostId, address: peerHost }, holding));
+      const rejected = holdings.filter(
+        (holding) => !announceHolding(brain, { hostId, address: context.peerHost }, holding),
+      );
       return { rejectedTaskIds: rejected.map(({ taskId }) => taskId) };
     }),
   };

@@ -16,7 +16,8 @@ import { readPrivateKey } from '../core/private-file.ts';
 import { Owned, type Closable } from '../core/lifecycle.ts';
 import { silentLogger, type Logger } from '../core/logger.ts';
 import { metricsRoute, StatusServer } from '../core/metrics.ts';
-import { Channels } from '../rpc/channels.ts';
+import { Channels, type ChannelOptions } from '../rpc/channels.ts';
+import { ControlKey, controlKeysHeader } from '../rpc/control-key.ts';
 import { instanceHeader, swarmFeature } from '../rpc/features.ts';
 import { SchedulerLiveDefinition } from '../rpc/generated/scheduler/v2/live.ts';
 import { SchedulerDefinition } from '../rpc/generated/scheduler/v2/scheduler.ts';
@@ -30,6 +31,7 @@ import type { EvaluatorName } from '../swarm/evaluator.ts';
 import type { SwarmLimits } from '../swarm/limits.ts';
 import { ApplicationPriorities } from './applications.ts';
 import { Brain } from './brain.ts';
+import { Controllers } from './controllers.ts';
 import { managerAddresses, type SchedulerConfig } from './config.ts';
 import { DynamicConfig, type DynamicSettings } from './dynamic-config.ts';
 import { HeldHosts } from './held-hosts.ts';
@@ -38,6 +40,7 @@ import { ManagerLink } from './manager-link.ts';
 import { SchedulerMetrics } from './metrics.ts';
 import { OriginalDaemons } from './original-daemons.ts';
 import { Preheater } from './preheat/preheater.ts';
+import { liveAccess, schedulerAccess } from './scheduler-access.ts';
 import { schedulerRpc } from './scheduler-rpc.ts';
 import { Reachability } from './reachability.ts';
 import { SeedDownloads } from './seed-downloads.ts';
@@ -99,15 +102,20 @@ export class SchedulerService implements Closable {
       managers: managerAddresses(config),
       hostname: config.server.host ?? hostname(),
       ip,
+      role: 'scheduler',
+      hostId: `${ip}-${config.server.host ?? hostname()}`,
+      clusterId: config.manager.schedulerClusterID,
       logger,
     });
     if (certificate) owned.add('certificate of this scheduler', certificate);
+    const controlKey = ControlKey.generate();
+    const controllers = new Controllers(managerAddresses(config));
     /** Files given for one kind of connection come before the certificate of this scheduler. */
-    const channelsTo = async (whom: string, files: TlsFiles | undefined): Promise<Channels> => {
+    const channelsTo = async (whom: string, files: TlsFiles | undefined, more: ChannelOptions): Promise<Channels> => {
       const tls = files ? await readTls(files) : clientTls(certificate, security.tlsPolicy);
-      return owned.add(`connections to ${whom}`, new Channels({ tls }));
+      return owned.add(`connections to ${whom}`, new Channels({ tls, ...more }));
     };
-    const seedChannels = await channelsTo('seeds', seedPeer.tls);
+    const seedChannels = await channelsTo('seeds', seedPeer.tls, { controlKey });
     let link: ManagerLink | undefined;
     const dynamic = await DynamicConfig.create({
       localPath: config.dynConfig.path,
@@ -141,7 +149,7 @@ export class SchedulerService implements Closable {
               }),
       }),
     );
-    const peerChannels = await channelsTo('peers', config.peer.tls);
+    const peerChannels = await channelsTo('peers', config.peer.tls, { controlKey });
     const preheater = owned.add(
       'preheats',
       new Preheater({
@@ -160,7 +168,9 @@ export class SchedulerService implements Closable {
     const originals = await OriginalDaemons.create(config.server.cacheDir, logger);
     const held = owned.add('held hosts', new HeldHosts(brain, originals, overrides.heldHostGraceMs));
     if (managerAddresses(config).length > 0) {
-      const channels = await channelsTo('the manager', config.manager.tls);
+      const channels = await channelsTo('the manager', config.manager.tls, {
+        onMetadata: (address, metadata) => controllers.heard(address, metadata),
+      });
       const client = new ManagerClient(channels, managerAddresses(config), logger);
       link = new ManagerLink({
         client,
@@ -172,14 +182,24 @@ export class SchedulerService implements Closable {
       });
     }
     const { listenIP, port, requestRateLimit } = config.server;
-    const server = RpcServer.create(
+    const instance = randomBytes(12).toString('hex');
+    const ownAddresses = (): string[] => {
+      const ports = new Set([server.port, config.server.advertisePort ?? server.port]);
+      return [...ports].map((own) => hostPort(ip, own));
+    };
+    const server: RpcServer = RpcServer.create(
       { host: listenIP ?? (config.network.enableIPv6 ? '::' : '0.0.0.0'), port },
       {
         tls: config.server.tls ? await readTls(config.server.tls) : serverTls(certificate, security.tlsPolicy),
+        identityRequired: !config.server.tls && certificate !== undefined && security.tlsPolicy === 'force',
         logger,
         metrics: new CallMetrics(metrics.registry),
         features: [swarmFeature],
-        header: { [instanceHeader]: randomBytes(12).toString('hex') },
+        header: () => ({
+          [instanceHeader]: instance,
+          [controlKeysHeader]: [controlKey.publicKey, ...controllers.keys].join(','),
+        }),
+        recognize: (facts) => controllers.recognize(facts, ownAddresses()),
         limits: {
           requestsPerSec: requestRateLimit,
           ...(overrides.keepAliveMs === undefined ? {} : { keepAliveMs: overrides.keepAliveMs }),
@@ -197,8 +217,9 @@ export class SchedulerService implements Closable {
         registry,
         loadLimits: () => dynamic.settings,
       }),
+      schedulerAccess,
     );
-    server.addService(SchedulerLiveDefinition, liveRpc(brain));
+    server.addService(SchedulerLiveDefinition, liveRpc(brain), liveAccess);
     const service = new SchedulerService({ brain, metrics, config, ip, owned, server, link });
     return service;
   }

@@ -15,6 +15,9 @@ import type { ManagerService } from '../../src/manager/manager-service.ts';
 import { Channels } from '../../src/rpc/channels.ts';
 import { createClient, type RpcClient } from '../../src/rpc/client.ts';
 import type { ServiceDefinition } from '../../src/rpc/definition.ts';
+import { Download } from '../../src/rpc/generated/common/v2/common.ts';
+import { ManagerDefinition, SourceType } from '../../src/rpc/generated/manager/v2/manager.ts';
+import { SchedulerDefinition } from '../../src/rpc/generated/scheduler/v2/scheduler.ts';
 import { DfdaemonUploadDefinition } from '../../src/rpc/generated/dfdaemon/v2/dfdaemon.ts';
 import { HealthDefinition } from '../../src/rpc/generated/grpc/health/v1/health.ts';
 import { clientMaterial, identityPath, loadIdentity } from '../../src/rpc/identity/identity-file.ts';
@@ -142,6 +145,64 @@ describe('force, with issued certificates', { timeout: 400_000 }, () => {
     assert.match(answer.toString('latin1'), /TLS only/);
   });
 
+  test('a member speaks for itself alone, at the scheduler, at the manager and at other nodes', async () => {
+    const identity = await loadIdentity(identityPath(swarm.directory.join('peer')));
+    assert.ok(identity && parent && child);
+    await using channels = new Channels({ tls: clientMaterial(identity) });
+    const at = <S extends ServiceDefinition>(service: S, port: number): RpcClient<S> =>
+      createClient(service, channels, `${inside}:${port}`);
+    const [schedulerRpc, managerRpc] = [
+      at(SchedulerDefinition, scheduler.port),
+      at(ManagerDefinition, manager.grpcPort),
+    ];
+    const node = at(DfdaemonUploadDefinition, portOf(parent.service.addresses.peer));
+    const [seedId, ownId] = [parent.service.identity.hostId, child.service.identity.hostId];
+    const hosts = scheduler.brain.hosts.list();
+    const seedHost = hosts.find(({ id }) => id === seedId);
+    const ownHost = hosts.find(({ id }) => id === ownId);
+    assert.ok(seedHost && ownHost);
+    const task = 'a'.repeat(64);
+    const peer = { hostId: seedId, taskId: task, peerId: 'forged' };
+    const scheduled = { sourceType: SourceType.SCHEDULER_SOURCE, hostname: 'forged', ip: outside, port: 8002 };
+    const seeded = { sourceType: SourceType.SEED_PEER_SOURCE, hostname: 'seed', ip: outside };
+    const refused: Record<string, () => Promise<unknown>> = {
+      'AnnounceHost of another': () =>
+        schedulerRpc.announceHost({ host: { ...seedHost, port: 1 }, interval: undefined }),
+      'AnnounceHost as a seed': () => schedulerRpc.announceHost({ host: { ...ownHost, type: 1 }, interval: undefined }),
+      'DeleteHost of another': () => schedulerRpc.deleteHost({ hostId: seedId }),
+      'DeleteTask of another': () => schedulerRpc.deleteTask({ hostId: seedId, taskId: task }),
+      'AnnounceTasks of another': () => schedulerRpc.announceTasks({ hostId: seedId, holdings: [] }),
+      'AnnouncePeer of another': () =>
+        toTheEnd(
+          schedulerRpc.announcePeer(
+            only({
+              ...peer,
+              request: {
+                $case: 'registerPeerRequest' as const,
+                value: { download: Download.fromPartial({ url: 'http://x/y' }) },
+              },
+            }),
+          ),
+        ),
+      UpdateScheduler: () =>
+        managerRpc.updateScheduler({
+          ...scheduled,
+          schedulerClusterId: 1,
+          features: ['schedule'],
+          config: new Uint8Array(),
+        }),
+      'KeepAlive as a scheduler': () => managerRpc.keepAlive(only({ ...scheduled, clusterId: 1 })),
+      'KeepAlive as a seed': () => managerRpc.keepAlive(only({ ...seeded, clusterId: 1 })),
+      DeleteSeedPeer: () => managerRpc.deleteSeedPeer({ ...seeded, seedPeerClusterId: 1 }),
+      'DownloadTask at a node': () =>
+        toTheEnd(node.downloadTask({ download: Download.fromPartial({ url: 'http://x/y' }) })),
+      'DeleteTask at a node': () => node.deleteTask({ taskId: task }),
+      'StatLocalTask at a node': () => node.statLocalTask({ taskId: task }),
+    };
+    for (const [name, call] of Object.entries(refused)) await assert.rejects(call, { code: 'PERMISSION_DENIED' }, name);
+    await schedulerRpc.announceHost({ host: ownHost, interval: undefined });
+  });
+
   test('a certificate that is revoked at the manager loses its connections to every service', async () => {
     const identity = await loadIdentity(identityPath(swarm.directory.join('peer')));
     assert.ok(identity);
@@ -166,3 +227,11 @@ describe('force, with issued certificates', { timeout: 400_000 }, () => {
     return (await root.ok<{ certificate: string }>('GET', '/api/v1/certificates/authority')).certificate;
   }
 });
+
+async function* only<T>(message: T): AsyncGenerator<T> {
+  yield await Promise.resolve(message);
+}
+
+async function toTheEnd(answers: AsyncIterable<unknown>): Promise<void> {
+  for await (const _ of answers);
+}

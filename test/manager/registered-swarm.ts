@@ -1,4 +1,4 @@
-/** A real scheduler and real daemons of which a manager knows, as if they had registered over the network. */
+/** A real scheduler, registered at a manager, and real daemons that the scheduler knows. */
 
 import { ManagerDefinition, SourceType } from '../../src/rpc/generated/manager/v2/manager.ts';
 import { LocalSwarm } from '../support/local-swarm.ts';
@@ -20,7 +20,7 @@ export interface RegisteredSwarm extends AsyncDisposable {
 export async function startSwarm(manager: Joined, daemons: readonly string[]): Promise<RegisteredSwarm> {
   const started = new AsyncDisposableStack();
   const swarm = started.use(await LocalSwarm.create());
-  const address = await swarm.startScheduler();
+  const address = await swarm.startScheduler(0, `{addr: "127.0.0.1:${manager.grpcPort}", schedulerClusterID: 1}`);
   const port = Number(address.split(':').at(-1));
   const member = { sourceType: SourceType.SCHEDULER_SOURCE, hostname: 'scheduler-0', ip: '127.0.0.1' };
   const join = async (target: Joined): Promise<void> => {
@@ -44,7 +44,6 @@ export async function startSwarm(manager: Joined, daemons: readonly string[]): P
     });
   };
   try {
-    await join(manager);
     for (const name of daemons) await swarm.startDaemon(name, { seed: name.startsWith('seed') });
   } catch (error) {
     await started.disposeAsync();

@@ -2903,6 +2903,8 @@ export interface paths {
       requestBody: { content: { 'application/json': {
           name: string;
           bio?: string | undefined;
+          /** what it makes of whoever shows it; any: what he says he is, for trials */
+          role?: "any" | "peer" | "seed" | "scheduler" | undefined;
           expired_at: string;
         } } };
       responses: {
@@ -3179,6 +3181,7 @@ export interface components {
       is_del: 0;
       name: string;
       bio: string;
+      role: "any" | "peer" | "seed" | "scheduler";
       token: string;
       expired_at: string;
       user_id: number;

@@ -1,13 +1,29 @@
-/** Who calls the port for other nodes: by certificate, else a service of the control plane by the address it is known to have. */
-import type { Caller } from '../../rpc/caller.ts';
+/** Who calls the port for other nodes: by certificate, else by the key of a service, else a service without a key by the address it is known to have. */
+import { withDeadline } from '../../core/lifecycle.ts';
+import type { Caller, Member } from '../../rpc/caller.ts';
+import { provenKey } from '../../rpc/control-key.ts';
 import { recognizeByCertificate, type CallerFacts } from '../../rpc/rights.ts';
-import type { ControlPlane } from '../control-plane.ts';
+import type { ControlPlane, ControlRole } from '../control-plane.ts';
+import { daemonLimits } from '../limits.ts';
 
-export function recognizeMember(facts: CallerFacts, known: Pick<ControlPlane, 'roleAt'>): Caller {
+/** @param ownAddress of the port, as this daemon announces it. */
+export async function recognizeMember(
+  facts: CallerFacts,
+  { controlPlane, ownAddress }: { readonly controlPlane: ControlPlane; readonly ownAddress: string },
+): Promise<Caller> {
   const caller = recognizeByCertificate(facts);
   if (caller.kind === 'member') return caller;
-  const role = known.roleAt(facts.address);
-  if (role === undefined) return caller;
   const { address, onThisMachine } = facts;
-  return { kind: 'member', role, hostId: undefined, clusterId: undefined, proof: 'address', address, onThisMachine };
+  const member = (role: ControlRole, proof: Member['proof']): Member => {
+    return { kind: 'member', role, hostId: undefined, clusterId: undefined, proof, address, onThisMachine };
+  };
+  const key = provenKey(facts.metadata, ownAddress);
+  if (key !== undefined) {
+    // A scheduler that has just started may call before its answer to the announcement is read.
+    if (controlPlane.roleOfKey(key) === undefined) await withDeadline(controlPlane.news, daemonLimits.newKeyMs);
+    const role = controlPlane.roleOfKey(key);
+    if (role !== undefined) return member(role, 'key');
+  }
+  const role = controlPlane.roleAt(address);
+  return role === undefined ? caller : member(role, 'address');
 }

@@ -48,7 +48,7 @@ async function main({ uid, gid, groups, path, overwrite, mode }: UserWriterReque
 }
 
 function answer(value: UserWriterAnswer): void {
-  process.stdout.write(JSON.stringify(value), () => process.exit());
+  process.stdout.write(JSON.stringify(value));
 }
 
 main(JSON.parse(process.argv[2] ?? '{}') as UserWriterRequest).then(

@@ -17,6 +17,7 @@ import {
 } from '@peculiar/x509';
 import { DragonflyError } from '../../core/errors.ts';
 import { readPrivateKey } from '../../core/private-file.ts';
+import { identityUri } from '../../rpc/member-identity.ts';
 import { fingerprintOf } from '../../rpc/tls.ts';
 import type { InstallationSecrets } from '../access/sealer.ts';
 import { authorityLifeMs, clockSkewMs } from '../limits.ts';
@@ -149,9 +150,10 @@ function signingAlgorithm({ publicKey }: X509Certificate) {
   } as const;
 }
 
-function generalNames({ dnsNames, ipAddresses }: CertificateNames): JsonGeneralName[] {
+function generalNames({ dnsNames, ipAddresses, identity }: CertificateNames): JsonGeneralName[] {
   return [
     ...ipAddresses.map((value) => ({ type: 'ip' as const, value })),
     ...dnsNames.map((value) => ({ type: 'dns' as const, value })),
+    ...(identity ? [{ type: 'url' as const, value: identityUri(identity) }] : []),
   ];
 }

@@ -4,6 +4,7 @@ import { createPublicKey, createVerify, X509Certificate as NodeCertificate } fro
 import { Pkcs10CertificateRequest, SubjectAlternativeNameExtension, type PublicKey } from '@peculiar/x509';
 import ipaddr from 'ipaddr.js';
 import { DragonflyError } from '../../core/errors.ts';
+import { identityUri, parseIdentityUri, type MemberIdentity } from '../../rpc/member-identity.ts';
 import { maxCertificateNames, maxCertificateRequestBytes, minRsaBits } from '../limits.ts';
 
 export interface CertificateNames {
@@ -11,6 +12,7 @@ export interface CertificateNames {
   readonly dnsNames: readonly string[];
   /** In canonical form. */
   readonly ipAddresses: readonly string[];
+  readonly identity: MemberIdentity | undefined;
 }
 
 export interface CertificateRequest extends CertificateNames {
@@ -28,7 +30,12 @@ export async function parseCertificateRequest(der: Uint8Array): Promise<Certific
   if (names.length > maxCertificateNames) throw invalid(`it has more than ${maxCertificateNames} names`);
   const dnsNames = names.filter(({ type }) => type === 'dns').map(({ value }) => value.toLowerCase());
   const addresses = names.filter(({ type }) => type === 'ip').map(({ value }) => value);
-  if (dnsNames.length + addresses.length !== names.length) throw invalid('only names and addresses may be certified');
+  const uris = names.filter(({ type }) => type === 'url').map(({ value }) => value);
+  if (dnsNames.length + addresses.length + uris.length !== names.length)
+    throw invalid('only names, addresses and an identity may be certified');
+  const [uri] = uris;
+  const identity = uri === undefined ? undefined : parseIdentityUri(uri);
+  if (uris.length > 1 || (uri !== undefined && !identity)) throw invalid('its identity is none');
   if (addresses.length === 0) throw invalid('it names no IP address');
   if (!dnsNames.every((name) => /^[a-z0-9](?:[a-z0-9._-]{0,251}[a-z0-9])?$/.test(name)))
     throw invalid('it has a name that is no host name');
@@ -38,7 +45,12 @@ export async function parseCertificateRequest(der: Uint8Array): Promise<Certific
   });
   const commonName = request.subjectName.getField('CN')[0] ?? ipAddresses[0] ?? '';
   if (!/^[\w.:@ -]{1,64}$/.test(commonName)) throw invalid('its common name has odd characters');
-  return { commonName, dnsNames, ipAddresses, publicKey: request.publicKey };
+  return { commonName, dnsNames, ipAddresses, identity, publicKey: request.publicKey };
+}
+
+/** All that the certificate says of its holder, as it is recorded. */
+export function namesOf({ ipAddresses, dnsNames, identity }: CertificateNames): string[] {
+  return [...ipAddresses, ...dnsNames, ...(identity ? [identityUri(identity)] : [])];
 }
 
 /** One spelling per address; IPv4 inside IPv6 is IPv4. */

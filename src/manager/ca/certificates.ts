@@ -5,7 +5,7 @@ import type { Database } from '../db/database.ts';
 import type { CertificateTable } from '../db/schema.ts';
 import type { Page, PageOf } from '../db/table-store.ts';
 import type { IssuedCertificate } from './authority.ts';
-import type { CertificateNames } from './certificate-request.ts';
+import { namesOf, type CertificateNames } from './certificate-request.ts';
 
 export class Certificates {
   readonly #database: Database;
@@ -21,13 +21,12 @@ export class Certificates {
     names: CertificateNames,
     kind: 'joined' | 'renewed',
   ): Promise<void> {
-    const { commonName, dnsNames, ipAddresses } = names;
     await this.#database.db
       .insertInto('certificate')
       .values({
         serial,
-        subject: commonName,
-        names: JSON.stringify([...ipAddresses, ...dnsNames]),
+        subject: names.commonName,
+        names: JSON.stringify(namesOf(names)),
         kind,
         created_at: Date.now(),
         expires_at: expiresAt.getTime(),

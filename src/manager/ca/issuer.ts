@@ -3,18 +3,20 @@
  * it is certified for the address it calls from and for names that are not another member's.
  */
 import { X509Certificate } from 'node:crypto';
+import ipaddr from 'ipaddr.js';
 import { DragonflyError } from '../../core/errors.ts';
 import { parseJson } from '../clusters/types.ts';
 import type { Database } from '../db/database.ts';
 import type { Authority, IssuedCertificate } from './authority.ts';
 import {
   canonicalAddress,
+  namesOf,
   parseCertificateRequest,
   signedByHolder,
   type CertificateNames,
 } from './certificate-request.ts';
 import type { Certificates } from './certificates.ts';
-import type { JoinTokens } from './join-tokens.ts';
+import type { JoinRole, JoinTokens } from './join-tokens.ts';
 
 export interface IssuerParts {
   readonly authority: Authority;
@@ -51,27 +53,26 @@ export class CertificateIssuer {
   /** Throws UNAUTHENTICATED without proof, INVALID_ARGUMENT for a bad request, PERMISSION_DENIED for names of others. */
   async issue({ csr, wishedLifeMs, proof, callerAddress }: IssueRequest): Promise<IssuedCertificate> {
     const { authority, certificates, maxLifeMs } = this.#parts;
-    const held = await this.#prove(proof, csr);
+    const proven = await this.#prove(proof, csr);
     const request = await parseCertificateRequest(csr);
-    if (held) requireSubset(request, held);
-    else await this.#requireOwn(request, callerAddress);
+    if (proven.kind === 'holder') requireSubset(request, proven.names);
+    else {
+      await this.#requireOwn(request, callerAddress);
+      requireRole(request, proven.role);
+    }
     const lifeMs = wishedLifeMs === undefined || wishedLifeMs <= 0 ? maxLifeMs : Math.min(wishedLifeMs, maxLifeMs);
     const issued = await authority.issue(request, lifeMs);
-    await certificates.record(issued, request, held ? 'renewed' : 'joined');
+    await certificates.record(issued, request, proven.kind === 'holder' ? 'renewed' : 'joined');
     return issued;
   }
 
-  /** @returns names of the certificate held, or undefined for a join token. */
-  async #prove(proof: Proof | undefined, csr: Uint8Array): Promise<ReadonlySet<string> | undefined> {
-    if (proof?.kind === 'token') {
-      await this.#parts.joinTokens.verify(proof.token);
-      return undefined;
-    }
+  async #prove(proof: Proof | undefined, csr: Uint8Array): Promise<Proven> {
+    if (proof?.kind === 'token') return { kind: 'newcomer', role: await this.#parts.joinTokens.verify(proof.token) };
     const row =
       proof && signedByHolder(proof.der, csr, proof.signature)
         ? await this.#parts.certificates.valid(serialOf(proof.der))
         : undefined;
-    if (row) return new Set(parseJson<string[]>(row.names, []));
+    if (row) return { kind: 'holder', names: new Set(parseJson<string[]>(row.names, [])) };
     throw new DragonflyError('UNAUTHENTICATED', 'a join token or a valid certificate is needed', {
       hint: 'Create a join token at the manager and configure it at this node.',
     });
@@ -101,8 +102,32 @@ export class CertificateIssuer {
   }
 }
 
-function requireSubset({ ipAddresses, dnsNames }: CertificateNames, held: ReadonlySet<string>): void {
-  const extra = [...ipAddresses, ...dnsNames].find((name) => !held.has(name));
+/** What a proof shows: names of the certificate held, or what the join token is for. */
+type Proven =
+  | { readonly kind: 'holder'; readonly names: ReadonlySet<string> }
+  | { readonly kind: 'newcomer'; readonly role: JoinRole };
+
+/** A member is what its token is for, and its id is made of its own name and address. Managers join nobody. */
+function requireRole({ identity, ipAddresses, dnsNames }: CertificateNames, tokenRole: JoinRole): void {
+  if (!identity) {
+    if (tokenRole === 'any') return; // of software that knows nothing of identities; it may speak for nobody
+    throw notYours('a member without identity', `the join token is for a ${tokenRole}`);
+  }
+  const { role, hostId } = identity;
+  if (role === 'manager' || (tokenRole !== 'any' && tokenRole !== role))
+    throw notYours(`a ${role}`, `the join token is for ${tokenRole === 'any' ? 'other members' : `a ${tokenRole}`}`);
+  const text = role === 'seed' ? hostId.replace(/-seed$/, '') : hostId;
+  const isOwn = dnsNames.some((name) => {
+    if (!text.toLowerCase().endsWith(`-${name}`)) return false;
+    const address = text.slice(0, -name.length - 1);
+    return ipaddr.isValid(address) && ipAddresses.includes(canonicalAddress(address));
+  });
+  if (!isOwn || (role === 'seed') !== hostId.endsWith('-seed'))
+    throw notYours(`the host id ${hostId}`, 'it is not made of the name and the address of the request');
+}
+
+function requireSubset(request: CertificateNames, held: ReadonlySet<string>): void {
+  const extra = namesOf(request).find((name) => !held.has(name));
   if (extra !== undefined) throw notYours(extra, 'the certificate held does not have it');
 }
 

@@ -6,9 +6,14 @@ import type { Database } from '../db/database.ts';
 
 const tokenBytes = 32;
 
+/** What a token makes of whoever shows it; `any`: what he says he is. */
+export const joinRoles = ['any', 'peer', 'seed', 'scheduler'] as const;
+export type JoinRole = (typeof joinRoles)[number];
+
 export interface NewJoinToken {
   readonly name: string;
   readonly bio: string;
+  readonly role: JoinRole;
   readonly expiredAt: Date;
   readonly userId: number;
 }
@@ -32,6 +37,7 @@ export class JoinTokens {
     const id = await this.#database.insert('join_token', {
       name: token.name,
       bio: token.bio,
+      role: token.role,
       token_hash: this.#sealer.tokenHash(value),
       expired_at: token.expiredAt.getTime(),
       user_id: token.userId,
@@ -41,16 +47,18 @@ export class JoinTokens {
     return { id, value };
   }
 
-  /** Throws UNAUTHENTICATED. */
-  async verify(token: string): Promise<void> {
+  /** Resolves with what the token is for: a configured one is for any role. Throws UNAUTHENTICATED. */
+  async verify(token: string): Promise<JoinRole> {
     const hash = this.#sealer.tokenHash(token);
-    if (this.#configured !== undefined && timingSafeEqual(Buffer.from(hash), Buffer.from(this.#configured))) return;
+    if (this.#configured !== undefined && timingSafeEqual(Buffer.from(hash), Buffer.from(this.#configured)))
+      return 'any';
     const row = await this.#database.db
       .selectFrom('join_token')
-      .select('id')
+      .select('role')
       .where('token_hash', '=', hash)
       .where('expired_at', '>', Date.now())
       .executeTakeFirst();
     if (!row) throw new DragonflyError('UNAUTHENTICATED', 'the join token is unknown or has expired');
+    return joinRoles.find((role) => role === row.role) ?? 'any';
   }
 }

@@ -102,5 +102,10 @@ function ownNames(more: readonly string[]): IdentityNames {
   const isAddress = (name: string): boolean => /^[\d.]+$/.test(name) || name.includes(':');
   const ipAddresses = new Set(['127.0.0.1', '::1', ...addresses, ...more.filter(isAddress)].map(canonicalAddress));
   const dnsNames = new Set(['localhost', hostname().toLowerCase(), ...more.filter((name) => !isAddress(name))]);
-  return { commonName: 'manager', dnsNames: [...dnsNames], ipAddresses: [...ipAddresses] };
+  return {
+    commonName: 'manager',
+    dnsNames: [...dnsNames],
+    ipAddresses: [...ipAddresses],
+    identity: { role: 'manager', hostId: 'manager', clusterId: 0 },
+  };
 }

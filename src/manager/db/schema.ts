@@ -243,6 +243,8 @@ export interface JoinTokenTable extends Row {
   expired_at: number;
   bio: string;
   user_id: number;
+  /** What it makes of whoever shows it: any, peer, seed, scheduler. */
+  role: string;
 }
 
 /** Generated keys of this installation. */

@@ -1,5 +1,6 @@
 /** manager.v2.Manager: registration, lookup and liveness of cluster members. */
 import { DragonflyError } from '../../core/errors.ts';
+import { hostId } from '../../core/ids.ts';
 import type { CallContext } from '../../rpc/call-context.ts';
 import {
   type ListSchedulersRequest,
@@ -7,6 +8,7 @@ import {
   SourceType,
   type KeepAliveRequest,
 } from '../../rpc/generated/manager/v2/manager.ts';
+import { requireSpeaksFor, type Claim } from '../../rpc/rights.ts';
 import type { Handlers } from '../../rpc/server.ts';
 import type { KeepAlive, KeepAlives } from '../clusters/keep-alives.ts';
 import type { Members } from '../clusters/members.ts';
@@ -60,7 +62,8 @@ export function managerRpc(parts: ManagerRpcParts): Handlers<typeof ManagerDefin
       return { seedPeers: seedPeers.map((seed) => toSeedPeerMessage(seed, [])) };
     },
 
-    updateSeedPeer: async (request) => {
+    updateSeedPeer: async (request, context) => {
+      requireSpeaksFor(context, seedClaim({ ...request, clusterId: request.seedPeerClusterId }));
       const key = { hostname: request.hostname, ip: request.ip, clusterId: request.seedPeerClusterId };
       await members.registerSeedPeer({
         ...key,
@@ -73,7 +76,8 @@ export function managerRpc(parts: ManagerRpcParts): Handlers<typeof ManagerDefin
       return toSeedPeerMessage(await reader.seedPeer(key), []);
     },
 
-    deleteSeedPeer: async ({ hostname, ip, seedPeerClusterId }) => {
+    deleteSeedPeer: async ({ hostname, ip, seedPeerClusterId }, context) => {
+      requireSpeaksFor(context, seedClaim({ hostname, ip, clusterId: seedPeerClusterId }));
       if (await members.deleteSeedPeer({ hostname, ip, clusterId: seedPeerClusterId })) return {};
       throw new DragonflyError('NOT_FOUND', `cluster ${seedPeerClusterId} has no seed peer ${hostname} (${ip})`);
     },
@@ -81,7 +85,8 @@ export function managerRpc(parts: ManagerRpcParts): Handlers<typeof ManagerDefin
     getScheduler: async ({ hostname, ip, schedulerClusterId }) =>
       schedulerMessage(await reader.scheduler({ hostname, ip, clusterId: schedulerClusterId }), topology),
 
-    updateScheduler: async (request) => {
+    updateScheduler: async (request, context) => {
+      requireSpeaksFor(context, schedulerClaim({ ...request, clusterId: request.schedulerClusterId }));
       const key = { hostname: request.hostname, ip: request.ip, clusterId: request.schedulerClusterId };
       await members.registerScheduler({
         ...key,
@@ -162,12 +167,30 @@ async function keepAlive(
     for (;;) {
       const next = await nextMessage(messages, context.draining, silenceMs);
       if (next === undefined) return {};
+      requireSpeaksFor(
+        context,
+        next.sourceType === SourceType.SCHEDULER_SOURCE ? schedulerClaim(next) : seedClaim(next),
+      );
       live ??= await keepAlives.open(memberKind(next.sourceType), { ...next, clusterId: next.clusterId });
       live.beat();
     }
   } finally {
     await live?.end();
   }
+}
+
+interface Place {
+  readonly clusterId: number;
+  readonly hostname: string;
+  readonly ip: string;
+}
+
+function schedulerClaim({ hostname, ip, clusterId }: Place): Claim {
+  return { clusterId, hostId: `${ip}-${hostname}`, roles: ['scheduler'] };
+}
+
+function seedClaim({ hostname, ip, clusterId }: Place): Claim {
+  return { clusterId, hostId: hostId(ip, hostname, true), roles: ['seed'] };
 }
 
 function memberKind(source: SourceType): 'scheduler' | 'seed_peer' {

@@ -2,6 +2,7 @@
 import 'reflect-metadata'; // the certificate library needs it first
 import { createSign, KeyObject, webcrypto } from 'node:crypto';
 import { Pkcs10CertificateRequestGenerator, SubjectAlternativeNameExtension } from '@peculiar/x509';
+import { identityUri, type MemberIdentity } from '../member-identity.ts';
 
 const ecdsa = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 
@@ -10,6 +11,8 @@ export interface IdentityNames {
   readonly dnsNames: readonly string[];
   /** At least one. */
   readonly ipAddresses: readonly string[];
+  /** What the holder is in the cluster. */
+  readonly identity?: MemberIdentity | undefined;
 }
 
 export interface NewKey {
@@ -19,7 +22,12 @@ export interface NewKey {
   readonly key: string;
 }
 
-export async function createCertificateRequest({ commonName, dnsNames, ipAddresses }: IdentityNames): Promise<NewKey> {
+export async function createCertificateRequest({
+  commonName,
+  dnsNames,
+  ipAddresses,
+  identity,
+}: IdentityNames): Promise<NewKey> {
   const keys = await webcrypto.subtle.generateKey(ecdsa, true, ['sign', 'verify']);
   const request = await Pkcs10CertificateRequestGenerator.create({
     name: [{ O: ['Dragonfly'] }, { CN: [commonName] }],
@@ -29,6 +37,7 @@ export async function createCertificateRequest({ commonName, dnsNames, ipAddress
       new SubjectAlternativeNameExtension([
         ...ipAddresses.map((value) => ({ type: 'ip' as const, value })),
         ...dnsNames.map((value) => ({ type: 'dns' as const, value })),
+        ...(identity ? [{ type: 'url' as const, value: identityUri(identity) }] : []),
       ]),
     ],
   });

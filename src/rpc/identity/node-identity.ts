@@ -3,11 +3,13 @@
  * without a restart. What uses it (ports, channels, piece transport) holds this object and is told when it is new.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import type { Closable } from '../../core/lifecycle.ts';
 import type { Logger } from '../../core/logger.ts';
 import { backOffMs } from '../back-off.ts';
 import { firstIdentityMs, longestTimerMs } from '../limits.ts';
+import { identityOf } from '../member-identity.ts';
 import type { OwnMaterial, Revocations } from '../tls.ts';
 import type { IdentityNames } from './certificate-request.ts';
 import { loadIdentity, saveIdentity, type Identity } from './identity-file.ts';
@@ -154,12 +156,13 @@ export class NodeIdentity implements Closable, OwnMaterial {
   }
 }
 
-/** It has not expired, and is for the names of this node. */
-function holds({ certificate }: Identity, { dnsNames, ipAddresses }: IdentityNames): boolean {
+/** It has not expired, and is for the names of this node and for what it is. */
+function holds({ certificate }: Identity, { dnsNames, ipAddresses, identity }: IdentityNames): boolean {
   const now = new Date();
   return (
     certificate.validFromDate <= now &&
     now < certificate.validToDate &&
+    (!identity || isDeepStrictEqual(identityOf(certificate.subjectAltName), identity)) &&
     ipAddresses.every((address) => certificate.checkIP(address) !== undefined) &&
     dnsNames.every((name) => certificate.checkHost(name) !== undefined)
   );

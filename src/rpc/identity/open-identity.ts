@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { DragonflyError } from '../../core/errors.ts';
 import type { Logger } from '../../core/logger.ts';
+import type { MemberRole } from '../caller.ts';
 import { liveTls, type ClientTls, type ServerTls } from '../tls.ts';
 import { identityPath } from './identity-file.ts';
 import { NodeIdentity } from './node-identity.ts';
@@ -16,12 +17,17 @@ export interface MemberPlace {
   readonly hostname: string;
   /** Address others reach this service by. */
   readonly ip: string;
+  /** What this service is. */
+  readonly role: MemberRole;
+  /** Of the protocol for daemons; `ip-hostname` for others. */
+  readonly hostId: string;
+  readonly clusterId: number;
   readonly logger: Logger;
 }
 
 /** Undefined while `autoIssueCert` is off. Throws CONFIG_INVALID, UNAVAILABLE, and what the manager says. */
 export async function openIdentity(place: MemberPlace): Promise<NodeIdentity | undefined> {
-  const { security, directory, managers, hostname, ip, logger } = place;
+  const { security, directory, managers, hostname, ip, role, hostId, clusterId, logger } = place;
   if (!security.autoIssueCert) return undefined;
   const { dnsNames, ipAddresses, validityPeriod } = security.certSpec;
   return NodeIdentity.open({
@@ -34,6 +40,7 @@ export async function openIdentity(place: MemberPlace): Promise<NodeIdentity | u
       commonName: hostname.slice(0, 64),
       dnsNames: [...new Set([hostname, ...dnsNames].map((name) => name.toLowerCase()))],
       ipAddresses: [...new Set([ip, '127.0.0.1', ...ipAddresses])],
+      identity: { role, hostId, clusterId },
     },
     logger,
   });

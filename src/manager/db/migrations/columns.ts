@@ -33,6 +33,15 @@ export class TableMaker {
     await table.execute();
   }
 
+  /** A further column of a table that stands; the rows in it get the value. */
+  async add(table: string, column: Column, value: string | number): Promise<void> {
+    if (await this.#columnExists(table, column.name)) return;
+    await this.#db.schema
+      .alterTable(table)
+      .addColumn(column.name, this.#type(column), (builder) => builder.notNull().defaultTo(value))
+      .execute();
+  }
+
   async index(table: string, columns: readonly string[], { unique = false } = {}): Promise<void> {
     const name = `${unique ? 'uk' : 'idx'}_${table}_${columns.join('_')}`.slice(0, 60);
     if (await this.#indexExists(table, name)) return;
@@ -62,6 +71,14 @@ export class TableMaker {
     if (column.kind === 'integer') return this.#engine === 'sqlite' ? sql`integer` : sql`bigint`;
     if (column.kind === 'text') return sql.raw(`varchar(${column.length})`);
     return this.#engine === 'mysql' ? sql`longtext` : sql`text`;
+  }
+
+  /** MySQL commits each statement of a migration; an interrupted one is run again. */
+  async #columnExists(table: string, name: string): Promise<boolean> {
+    if (this.#engine !== 'mysql') return false;
+    const found = await sql`select 1 from information_schema.columns where table_schema = database()
+      and table_name = ${table} and column_name = ${name} limit 1`.execute(this.#db);
+    return found.rows.length > 0;
   }
 
   async #indexExists(table: string, name: string): Promise<boolean> {

@@ -1,6 +1,7 @@
 /** `/certificates` and `/join-tokens`: what the certificate authority issued, and with what members join. */
 import { z } from 'zod';
 import { formatJoinToken } from '../../../rpc/identity/proof.ts';
+import { joinRoles } from '../../ca/join-tokens.ts';
 import { parseJson } from '../../clusters/types.ts';
 import type { CertificateTable } from '../../db/schema.ts';
 import { TableStore } from '../../db/table-store.ts';
@@ -26,6 +27,7 @@ const joinToken = z
     ...timestamps,
     name: z.string(),
     bio: z.string(),
+    role: z.enum(joinRoles),
     /** Empty except right after creation. */
     token: z.string(),
     expired_at: z.string(),
@@ -88,10 +90,14 @@ function issuedRoutes(app: RestApp, { ca }: RestParts): void {
 function joinTokenRoutes(app: RestApp, { ca, database, changes }: RestParts): void {
   const config = { access: { kind: 'session', object: 'join-tokens' } as const };
   const store = new TableStore(database, changes, 'join_token', 'certificate');
-  const json = (row: RowStamps & { name: string; bio: string; expired_at: number; user_id: number }, token = '') => ({
+  const json = (
+    row: RowStamps & { name: string; bio: string; role: string; expired_at: number; user_id: number },
+    token = '',
+  ) => ({
     ...stamps(row),
     name: row.name,
     bio: row.bio,
+    role: joinRoles.find((role) => role === row.role) ?? ('any' as const),
     token,
     expired_at: time(row.expired_at),
     user_id: row.user_id,
@@ -102,7 +108,15 @@ function joinTokenRoutes(app: RestApp, { ca, database, changes }: RestParts): vo
       config,
       schema: {
         summary: 'Create a token with which members join, and by which they know this manager; it is shown this once',
-        body: z.object({ name, bio: bio.optional(), expired_at: z.iso.datetime({ offset: true }) }),
+        body: z.object({
+          name,
+          bio: bio.optional(),
+          role: z
+            .enum(joinRoles)
+            .default('any')
+            .describe('what it makes of whoever shows it; any: what he says he is, for trials'),
+          expired_at: z.iso.datetime({ offset: true }),
+        }),
         response: { 200: joinToken },
       },
     },
@@ -110,6 +124,7 @@ function joinTokenRoutes(app: RestApp, { ca, database, changes }: RestParts): vo
       const { id, value } = await ca.joinTokens.create({
         name: request.body.name,
         bio: request.body.bio ?? '',
+        role: request.body.role,
         expiredAt: new Date(request.body.expired_at),
         userId: callerOf(request).userId,
       });

@@ -1,0 +1,80 @@
+/**
+ * How schedulers and managers are known where there are no certificates. Each has a key pair and tells its public key with every answer; a daemon
+ * keeps those it hears where it calls by itself: at the addresses it is configured with. A call the other way carries a proof, made for the
+ * address it goes to, so that nobody who is called can use it elsewhere. Whoever reads the wire can repeat it: against that only certificates help.
+ */
+import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify, type KeyObject } from 'node:crypto';
+import type { Metadata } from '@grpc/grpc-js';
+import { LRUCache } from 'lru-cache';
+import { maxChannels } from './limits.ts';
+
+/** In the first metadata of an answer: the key of the one who answers, then those it vouches for. */
+export const controlKeysHeader = 'x-dragonfly-control-keys';
+/** In the first metadata of an answer: ports of the same machine at which there are no origins but more of this service. */
+export const controlPortsHeader = 'x-dragonfly-control-ports';
+/** In the metadata of a request: `key.signature`. */
+export const controlProofHeader = 'x-dragonfly-control-proof';
+
+export class ControlKey {
+  /** Raw, base64url: 43 characters. */
+  readonly publicKey: string;
+  readonly #privateKey: KeyObject;
+  readonly #proofs = new LRUCache<string, string>({ max: maxChannels });
+
+  private constructor(privateKey: KeyObject) {
+    this.#privateKey = privateKey;
+    this.publicKey = createPublicKey(privateKey).export({ format: 'jwk' }).x ?? '';
+  }
+
+  static generate(): ControlKey {
+    return new ControlKey(generateKeyPairSync('ed25519').privateKey);
+  }
+
+  /** @param pem PKCS #8, as `pem` gives it. */
+  static from(pem: string): ControlKey {
+    return new ControlKey(createPrivateKey(pem));
+  }
+
+  get pem(): string {
+    return this.#privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  }
+
+  /** For calls to that address, `host:port` as it is dialled. */
+  proofFor(address: string): string {
+    const known = this.#proofs.get(address);
+    if (known !== undefined) return known;
+    const proof = `${this.publicKey}.${sign(null, claim(address), this.#privateKey).toString('base64url')}`;
+    this.#proofs.set(address, proof);
+    return proof;
+  }
+}
+
+/** The public key whose holder made the proof of the request for this address; undefined when there is none, or it is for another. */
+export function provenKey(metadata: Metadata, address: string): string | undefined {
+  const [text] = metadata.get(controlProofHeader);
+  const match = typeof text === 'string' ? /^([\w-]{43})\.([\w-]{86})$/.exec(text) : null;
+  if (!match) return undefined;
+  const [, x = '', signature = ''] = match;
+  try {
+    const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' });
+    return verify(null, claim(address), key, Buffer.from(signature, 'base64url')) ? x : undefined;
+  } catch {
+    return undefined; // 43 characters that are no key
+  }
+}
+
+/** Those told with an answer, in order; at most eight. */
+export function toldKeys(metadata: Metadata): string[] {
+  const [text] = metadata.get(controlKeysHeader);
+  return typeof text === 'string' ? text.split(',', 8).filter((key) => /^[\w-]{43}$/.test(key)) : [];
+}
+
+export function toldPorts(metadata: Metadata): number[] {
+  const [text] = metadata.get(controlPortsHeader);
+  const ports = typeof text === 'string' ? text.split(',', 16).map(Number) : [];
+  return ports.filter((port) => Number.isInteger(port) && port > 0 && port < 65_536);
+}
+
+function claim(address: string): Buffer {
+  return Buffer.from(`dragonfly control call to ${address}`);
+}

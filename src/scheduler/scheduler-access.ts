@@ -1,0 +1,28 @@
+/**
+ * Who may call what at a scheduler. Nodes speak for themselves (own-host.ts); what a stranger says in a cluster without certificates is believed, as in
+ * the original's. Looking around and preheating is for the manager, and for tools on the scheduler's own machine.
+ */
+import type { SchedulerLiveDefinition } from '../rpc/generated/scheduler/v2/live.ts';
+import type { SchedulerDefinition } from '../rpc/generated/scheduler/v2/scheduler.ts';
+import { controlPlane, nodes, type Access } from '../rpc/rights.ts';
+
+const operators = [...controlPlane, 'neighbour'] as const;
+
+export const schedulerAccess: Access<typeof SchedulerDefinition> = {
+  announcePeer: nodes,
+  holdHost: nodes,
+  announceHost: nodes,
+  deleteHost: nodes,
+  deletePeer: nodes,
+  deleteTask: nodes,
+  announceTasks: nodes,
+  statPeer: nodes,
+  statTask: [...nodes, ...controlPlane],
+  listHosts: operators,
+  preheatImage: operators,
+  statImage: operators,
+  preheatFile: operators,
+  statFile: operators,
+};
+
+export const liveAccess: Access<typeof SchedulerLiveDefinition> = { watchTasks: operators };
