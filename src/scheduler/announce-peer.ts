@@ -136,7 +136,7 @@ class PeerStream {
 
   #register(download: Download, reader: ReaderRange | undefined): void {
     const { peerId, taskId, hostId, extended } = this.#session;
-    this.#brain.facts.remember(taskId, download);
+    this.#brain.facts.remember(taskId, download, download.remoteIp ?? '');
     const { range, actualPieceLength } = download;
     const actualContentLength = knownLength(download.actualContentLength);
     const knownLayout: TaskLayout | undefined =

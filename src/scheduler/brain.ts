@@ -13,6 +13,8 @@ import { SwarmDriver, type SwarmEvent } from './swarm-driver.ts';
 import { TaskFactsTable } from './task-facts.ts';
 
 export interface BrainOptions {
+  /** For what is known of tasks and peers. */
+  readonly stateBytes: number;
   readonly swarm: SwarmOptions;
   readonly metrics: SchedulerMetrics;
   readonly logger: Logger;
@@ -26,7 +28,7 @@ const sweepIntervalMs = 30_000;
 export class Brain implements Closable {
   readonly swarm: Swarm;
   readonly hosts = new HostRegistry();
-  readonly facts = new TaskFactsTable();
+  readonly facts: TaskFactsTable;
   readonly ledger = new Ledger();
   readonly sessions: PeerSessions;
   readonly metrics: SchedulerMetrics;
@@ -41,6 +43,7 @@ export class Brain implements Closable {
   constructor(options: BrainOptions) {
     this.swarm = new Swarm(options.swarm);
     this.metrics = options.metrics;
+    this.facts = new TaskFactsTable({ totalBytes: options.stateBytes, peers: () => this.swarm.counts.peers });
     this.countsHostTraffic = options.countsHostTraffic;
     this.#logger = options.logger;
     this.#seeds = options.seeds?.((taskId, hostId) => this.#seedFailed(taskId, hostId));

@@ -1,6 +1,6 @@
 /** `scheduler.yaml`: the original's keys, read as they are, and those this scheduler adds. */
 import { z } from 'zod';
-import { durationMs, section, timerMs } from '../core/config.ts';
+import { bytes, durationMs, section, timerMs } from '../core/config.ts';
 import { outboundProxyConfig } from '../core/outbound-proxy.ts';
 import { memberSecurity } from '../rpc/identity/security-config.ts';
 
@@ -40,6 +40,9 @@ export const schedulerConfigSchema = z.object({
       .default('default')
       .describe('how parents are weighed: by measured rates, or by a formula of the original of that version'),
     backToSourceCount: count.default(200).describe('peers that may fetch one task from the origin at a time'),
+    stateMemory: bytes('0').describe(
+      'memory for what is known of tasks and peers, half of it at most for callers from one address; 0 for half of the heap',
+    ),
     crossZonePeers: z
       .int()
       .min(0)

@@ -55,3 +55,15 @@ export const reachabilityTtlMs = 600_000;
 
 /** Hosts whose reachability is remembered. */
 export const maxCheckedHosts = 20_000;
+
+/** Of the heap, for what is known of tasks and peers; the rest is for streams and the work itself. */
+export const stateShareOfHeap = 0.5;
+/** Of that, for what callers with one address have brought. */
+export const callerShare = 0.5;
+/** What a small task and one that holds it cost: measured at 4.7 KB together; and each further byte of what they say. */
+export const taskCostBytes = 3_200;
+export const peerCostBytes = 2_000;
+export const costPerByte = 3;
+
+/** What a host may say of itself. */
+export const maxHostBytes = 64 * 1024;

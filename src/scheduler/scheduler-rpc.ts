@@ -166,7 +166,7 @@ function announceHolding(
     const layout = { contentLengthBytes, pieceLengthBytes };
     const pieceCount = Math.ceil(contentLengthBytes / pieceLengthBytes);
     const held = finished ? PieceSet.range(0, pieceCount) : PieceSet.fromBytes(pieces);
-    brain.facts.remember(taskId, download);
+    brain.facts.remember(taskId, download, address);
     brain.facts.setMetadata(taskId, taskMetadata);
     brain.run((swarm, nowMs) =>
       swarm.announceHeld(hostId, [{ taskId, peerId, url: download.url, layout, pieces: held }], nowMs),

@@ -6,6 +6,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { getHeapStatistics } from 'node:v8';
 import { hostname } from 'node:os';
 import { isIP } from 'node:net';
 import { DragonflyError } from '../core/errors.ts';
@@ -35,6 +36,7 @@ import { Controllers } from './controllers.ts';
 import { managerAddresses, type SchedulerConfig } from './config.ts';
 import { DynamicConfig, type DynamicSettings } from './dynamic-config.ts';
 import { HeldHosts } from './held-hosts.ts';
+import { stateShareOfHeap } from './limits.ts';
 import { liveRpc } from './live/live-rpc.ts';
 import { ManagerLink } from './manager-link.ts';
 import { SchedulerMetrics } from './metrics.ts';
@@ -135,6 +137,7 @@ export class SchedulerService implements Closable {
         metrics,
         logger,
         countsHostTraffic: config.metrics.enableHost,
+        stateBytes: config.scheduler.stateMemory || getHeapStatistics().heap_size_limit * stateShareOfHeap,
         seeds: !seedPeer.enable
           ? undefined
           : (onFailure) =>

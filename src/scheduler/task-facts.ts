@@ -1,8 +1,16 @@
 /** What the scheduler passes on about a task that plays no part in its decisions. */
+import { DragonflyError } from '../core/errors.ts';
 import { isSecretHeader } from '../core/redact.ts';
-import type { Download } from '../rpc/generated/common/v2/common.ts';
+import { Download as DownloadMessage, type Download } from '../rpc/generated/common/v2/common.ts';
 import type { TaskMetadata } from '../rpc/generated/scheduler/v2/scheduler.ts';
-import { maxResponseHeaderLength } from './limits.ts';
+import { callerShare, costPerByte, maxResponseHeaderLength, peerCostBytes, taskCostBytes } from './limits.ts';
+
+export interface FactsBudget {
+  /** For all that is known of tasks and peers, estimated. */
+  readonly totalBytes: number;
+  /** Peers there are now. */
+  readonly peers: () => number;
+}
 
 export interface TaskFacts {
   /** The registration that brought the task here, without what only its sender may use. */
@@ -12,26 +20,50 @@ export interface TaskFacts {
   /** Of the origin's answer; empty while nobody has told. */
   responseHeader: Readonly<Record<string, string>>;
   rangesSupported: boolean | undefined;
+  /** Who brought it, and what it costs to know it. */
+  readonly caller: string;
+  bytes: number;
 }
 
 export class TaskFactsTable {
   readonly #facts = new Map<string, TaskFacts>();
+  readonly #budget: FactsBudget;
+  readonly #bytesOf = new Map<string, number>();
+  #bytes = 0;
+
+  constructor(budget: FactsBudget) {
+    this.#budget = budget;
+  }
 
   get(taskId: string): TaskFacts | undefined {
     return this.#facts.get(taskId);
   }
 
-  /** Keeps what is known when the task is known already. */
-  remember(taskId: string, download: Download): TaskFacts {
+  /**
+   * Keeps what is known when the task is known already. Throws RESOURCE_EXHAUSTED, before anything is done for it, when
+   * all that is known has grown too much, or what this caller alone has brought.
+   * @param caller address.
+   */
+  remember(taskId: string, download: Download, caller: string): TaskFacts {
+    const { totalBytes, peers } = this.#budget;
+    const left = totalBytes - this.#bytes - peers() * peerCostBytes;
+    if (left < peerCostBytes) throw exhausted(`this scheduler knows ${this.#facts.size} tasks and ${peers()} peers`);
     const known = this.#facts.get(taskId);
     if (known) return known;
+    const kept = withoutSecrets(download);
+    const bytes = taskCostBytes + costPerByte * DownloadMessage.encode(kept).finish().length;
+    const mayBring = totalBytes * callerShare - (this.#bytesOf.get(caller) ?? 0);
+    if (bytes > left || bytes > mayBring) throw exhausted(`${caller} has announced as much as it may`);
     const facts: TaskFacts = {
-      download: withoutSecrets(download),
+      caller,
+      bytes: 0,
+      download: kept,
       createdAtMs: performance.now(),
       responseHeader: {},
       rangesSupported: undefined,
     };
     this.#facts.set(taskId, facts);
+    this.#count(facts, bytes);
     return facts;
   }
 
@@ -49,11 +81,30 @@ export class TaskFactsTable {
     facts.responseHeader = Object.fromEntries(
       Object.entries(header).map(([name, value]) => [name.toLowerCase(), value] as const),
     );
+    this.#count(facts, costPerByte * lengthOf(header));
   }
 
   keepOnly(isKnown: (taskId: string) => boolean): void {
-    for (const taskId of this.#facts.keys()) if (!isKnown(taskId)) this.#facts.delete(taskId);
+    for (const [taskId, facts] of this.#facts) {
+      if (isKnown(taskId)) continue;
+      this.#facts.delete(taskId);
+      this.#count(facts, -facts.bytes);
+    }
   }
+
+  #count(facts: TaskFacts, bytes: number): void {
+    facts.bytes += bytes;
+    this.#bytes += bytes;
+    const ofCaller = (this.#bytesOf.get(facts.caller) ?? 0) + bytes;
+    if (ofCaller > 0) this.#bytesOf.set(facts.caller, ofCaller);
+    else this.#bytesOf.delete(facts.caller);
+  }
+}
+
+function exhausted(message: string): DragonflyError {
+  return new DragonflyError('RESOURCE_EXHAUSTED', message, {
+    hint: 'Raise scheduler.stateMemory, with --max-old-space-size of the process, or run more schedulers.',
+  });
 }
 
 /** For records and answers to others: keys to the origin are used for the seed's download and then forgotten. */

@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Download } from '../rpc/generated/common/v2/common.ts';
+import { TaskFactsTable } from './task-facts.ts';
+
+const full = { code: 'RESOURCE_EXHAUSTED' };
+const download = Download.fromPartial({ url: 'http://origin/x' });
+
+test('what is known is bounded in bytes, by caller and in sum, and what is forgotten makes room', () => {
+  let peers = 0;
+  const facts = new TaskFactsTable({ totalBytes: 1_000_000, peers: () => peers });
+  const announce = (caller: string): number => {
+    for (let count = 0; ; count += 1) {
+      try {
+        facts.remember(`${caller} ${count}`, download, caller);
+      } catch (error) {
+        assert.equal((error as { code: string }).code, full.code);
+        return count;
+      }
+    }
+  };
+  const first = announce('stranger');
+  assert.ok(first > 50 && first < 200, `${first} tasks`);
+  assert.ok(announce('stranger') === 0 || facts.get('stranger 0'), 'what is known stays known');
+  const others = announce('node-1') + announce('node-2');
+  assert.ok(Math.abs(others - first) <= 3, 'the other half is for others');
+  facts.keepOnly((taskId) => !taskId.startsWith('stranger'));
+  peers = 450;
+  assert.throws(() => facts.remember('another', download, 'node-3'), full, 'peers count, too');
+  peers = 0;
+  facts.remember('another', download, 'node-3');
+});
+
+test('long texts cost what they are', () => {
+  const facts = new TaskFactsTable({ totalBytes: 1_000_000, peers: () => 0 });
+  const long = Download.fromPartial({ url: `http://origin/${'x'.repeat(200_000)}` });
+  assert.throws(() => facts.remember('long', long, 'node'), full);
+});
