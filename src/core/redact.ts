@@ -1,30 +1,79 @@
 /**
- * Takes credentials out of text that people or logs will read: user:password in URLs, signed query parameters,
- * bearer and basic tokens. Secrets are recognised by position, so an unknown secret elsewhere is the caller's to keep out.
+ * Takes credentials out of text that people or logs will read, and out of what is kept: user:password in URLs, keys, tokens and signatures in
+ * their queries, bearer and basic tokens. Secrets are recognised by position, so an unknown secret elsewhere is the caller's to keep out.
  */
+
+/** Names of query parameters that open something for as long as nobody changes it. */
+const standing =
+  '[a-z_.-]{0,60}(?:token|api[_-]?key|password|passwd|pwd|secret|secret[_-]?key|access[_-]?key(?:[_-]?id)?|private[_-]?key|subscription[_-]?key|credentials?|jwt|session[_-]?id)|key|auth|authorization';
+/** Names of those that open one object for a while. */
+const signed = '[a-z_.-]{0,60}(?:signature|credential|security[_-]?token)|sig|q-ak|q-signature|hmac|policy';
+
+const standingParam = new RegExp(`^(?:${standing})$`, 'i');
+const signedParam = new RegExp(`^(?:${signed})$`, 'i');
+
 const patterns: readonly (readonly [RegExp, string])[] = [
-  [/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/@]+@/gi, '$1***@'],
+  [/(\b[a-z][a-z0-9+.-]{0,30}:\/\/)[^\s/?#]*@/gi, '$1***@'],
   [/\b(bearer|basic)\s+[a-z0-9._~+/=-]+/gi, '$1 ***'],
-  [
-    /([?&](?:[a-z-]*signature|[a-z-]*credential|[a-z-]*security-?token|[a-z_-]*token|password|secret|access_?key(?:id)?|sig|q-ak)=)[^&\s"']+/gi,
-    '$1***',
-  ],
+  [new RegExp(`([?&](?:${standing}|${signed})=)[^&\\s"'#]+`, 'gi'), '$1***'],
 ];
 
 export function redact(text: string): string {
   return patterns.reduce((result, [pattern, replacement]) => result.replace(pattern, replacement), text);
 }
 
-const secretHeaders = /^(authorization|proxy-authorization|cookie|set-cookie|x-.*(token|key|secret|signature).*)$/i;
+/** The URL holds a password or a key that is good for more than this one object: it stays on the node of the one who has it. */
+export function hasStandingSecret(url: string): boolean {
+  if (!URL.canParse(url)) return false;
+  const { username, password, searchParams } = new URL(url);
+  if (password !== '' || (username !== '' && /^https?:/.test(url))) return true;
+  const names = [...searchParams.keys()];
+  // A signed URL names the key it is signed with.
+  return !names.some((name) => signedParam.test(name)) && names.some((name) => standingParam.test(name));
+}
+
+/** Headers that open nothing. Any other may be a credential: every store has names of its own for them. */
+const harmless: ReadonlySet<string> = new Set([
+  'accept',
+  'accept-charset',
+  'accept-encoding',
+  'accept-language',
+  'cache-control',
+  'connection',
+  'content-length',
+  'content-type',
+  'date',
+  'host',
+  'if-match',
+  'if-modified-since',
+  'if-none-match',
+  'if-range',
+  'if-unmodified-since',
+  'pragma',
+  'range',
+  'te',
+  'traceparent',
+  'tracestate',
+  'user-agent',
+  'via',
+  'x-dragonfly-application',
+  'x-dragonfly-filtered-query-params',
+  'x-dragonfly-piece-length',
+  'x-dragonfly-prefetch',
+  'x-dragonfly-priority',
+  'x-dragonfly-registry',
+  'x-dragonfly-tag',
+  'x-dragonfly-use-p2p',
+]);
 
 /** The value of this header must not reach logs, records or anyone but the origin. */
 export function isSecretHeader(name: string): boolean {
-  return secretHeaders.test(name);
+  return !harmless.has(name.toLowerCase());
 }
 
 /** Header map with secret values replaced, for logs and records. */
 export function redactHeaders(headers: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => [name, secretHeaders.test(name) ? '***' : value]),
+    Object.entries(headers).map(([name, value]) => [name, isSecretHeader(name) ? '***' : redact(value)]),
   );
 }

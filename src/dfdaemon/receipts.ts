@@ -1,6 +1,7 @@
 /** The receipts of finished downloads: the last ones in memory, and as lines of JSON in a file that is kept bounded. */
 import { appendFile, rename, stat } from 'node:fs/promises';
 import { toDragonflyError } from '../core/errors.ts';
+import { redact } from '../core/redact.ts';
 import type { Logger } from '../core/logger.ts';
 import { daemonLimits } from './limits.ts';
 import type { Receipt } from './task/open-task.ts';
@@ -25,7 +26,8 @@ export class Receipts {
     return this.#recent;
   }
 
-  add(receipt: Receipt): void {
+  add(told: Receipt): void {
+    const receipt = { ...told, url: redact(told.url) };
     this.#recent.push(receipt);
     if (this.#recent.length > daemonLimits.receipts) this.#recent.shift();
     this.#writing = this.#writing.then(() => this.#write(receipt));

@@ -1,4 +1,5 @@
 /** Records of the swarm as the protocol carries them. */
+import { redact } from '../core/redact.ts';
 import type { Duration } from '../rpc/generated/google/protobuf/duration.ts';
 import {
   Download,
@@ -47,7 +48,7 @@ export function taskMessage(task: Readonly<Task>, facts: TaskFacts | undefined):
   return TaskMessage.fromPartial({
     id: task.id,
     type: download.type,
-    url: task.url,
+    url: redact(task.url),
     ...(download.digest === undefined ? {} : { digest: download.digest }),
     ...(download.tag === undefined ? {} : { tag: download.tag }),
     ...(download.application === undefined ? {} : { application: download.application }),

@@ -2,6 +2,7 @@
 import { read } from 'node:fs';
 import { promisify } from 'node:util';
 import { DragonflyError } from '../../core/errors.ts';
+import { redact } from '../../core/redact.ts';
 import { PieceSet } from '../../swarm/piece-set.ts';
 import type {
   DfdaemonLocalDefinition,
@@ -37,7 +38,7 @@ export function localHandlers(
       receipts: receipts.recent
         .filter(
           (receipt) =>
-            (taskId === undefined || receipt.taskId === taskId) && (url === undefined || receipt.url === url),
+            (taskId === undefined || receipt.taskId === taskId) && (url === undefined || receipt.url === redact(url)),
         )
         .toReversed()
         .slice(0, limit === 0 ? undefined : limit)

@@ -275,7 +275,7 @@ export class TaskEngine implements Closable {
     const blob = request.blobDigestAsId === false ? undefined : blobDigest(request.url);
     const digest = request.digest ?? (blob === undefined ? undefined : `sha256:${blob}`);
     const stored = store.open(taskId, {
-      url: request.url,
+      url: redact(request.url),
       tag: request.tag,
       application: request.application,
       digest,

@@ -8,7 +8,7 @@
  */
 import { createHash, scryptSync } from 'node:crypto';
 import type { DragonflyError } from '../../core/errors.ts';
-import { isSecretHeader } from '../../core/redact.ts';
+import { isSecretHeader, redact } from '../../core/redact.ts';
 import { blobDigest, canonicalUrl, parseUrl } from '../../core/ids.ts';
 import { defaultFilteredQueryParams, signatureParams } from '../../core/signed-urls.ts';
 import type { DownloadRequest } from './open-task.ts';
@@ -84,12 +84,13 @@ export function withOwnIdentity(request: DownloadRequest, rules: IdentityRules):
  * without a mark between them.
  */
 export function apartFrom(request: DownloadRequest, storedUrl: string): DownloadRequest {
-  if (request.url === storedUrl || request.contentForCalculatingTaskId !== undefined) return request;
+  if (redact(request.url) === storedUrl || request.contentForCalculatingTaskId !== undefined) return request;
   if (request.blobDigestAsId !== false && blobDigest(request.url) !== undefined) return request;
   const canonical = (url: string): string =>
     canonicalUrl(url, request.filteredQueryParams ?? defaultFilteredQueryParams);
   const url = canonical(request.url);
-  if (url === canonical(storedUrl)) return request;
+  // Stored without its secrets; two that differ in these have two ids anyway.
+  if (redact(url) === redact(canonical(storedUrl))) return request;
   const { tag, application, hub, pieceLengthBytes } = request;
   const identity = { url, tag, application, hub: hub?.revision, piece: pieceLengthBytes };
   return { ...request, contentForCalculatingTaskId: textFor(identity, false) };

@@ -2,6 +2,7 @@
 import { hubField } from '../../rpc/hub-field.ts';
 import { parseUrl } from '../../core/ids.ts';
 import { defaultFilteredQueryParams, signatureParams } from '../../core/signed-urls.ts';
+import { hasStandingSecret, redact } from '../../core/redact.ts';
 import type { Download } from '../../rpc/generated/common/v2/common.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
 import type { DownloadRequest } from './open-task.ts';
@@ -19,8 +20,10 @@ export function toRegistration(
 ): Parameters<typeof Download.fromPartial>[0] {
   const { layout } = stored;
   const { range, hub } = request;
+  // Nobody else could fetch it then, and nobody else need know how.
+  const keepsSecret = hasStandingSecret(request.url);
   return {
-    url: request.url,
+    url: keepsSecret ? redact(request.url) : request.url,
     ...(request.digest !== undefined && { digest: request.digest }),
     ...(range &&
       'first' in range &&
@@ -45,7 +48,7 @@ export function toRegistration(
     }),
     ...(request.pieceLengthBytes !== undefined && { pieceLength: request.pieceLengthBytes }),
     disableBackToSource: request.disableBackToSource ?? false,
-    needBackToSource: needBackToSource || request.needBackToSource === true,
+    needBackToSource: needBackToSource || request.needBackToSource === true || keepsSecret,
     prefetch: request.prefetch ?? false,
     ...(request.contentForCalculatingTaskId !== undefined && {
       contentForCalculatingTaskId: request.contentForCalculatingTaskId,
