@@ -135,6 +135,12 @@ export const managerConfigSchema = z.object({
   }),
   security: section({
     autoIssueCert: z.boolean().default(false).describe('run the certificate authority'),
+    registerFromAnyAddress: z
+      .boolean()
+      .default(false)
+      .describe(
+        'members without certificates may register addresses they do not call from, as behind address translation',
+      ),
     caCert: text.optional(),
     caKey: text.optional(),
     tlsPolicy: z.enum(['default', 'prefer', 'force']).default('prefer'),

@@ -224,6 +224,7 @@ async function open(
       searcher: overrides.searcher ?? (await searcherOf(config, logger)),
       metrics,
       silenceMs: config.liveness.timeout,
+      anyAddress: config.security.registerFromAnyAddress,
     }),
   );
   rpc.addService(ManagerWatchDefinition, watchRpc({ changes, revokedSerials: () => ca.certificates.revokedSerials() }));

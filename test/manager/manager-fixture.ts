@@ -12,10 +12,12 @@ export const rootPassword = 'correct horse';
 const operator = { encryptionKey: Buffer.alloc(32, 7).toString('base64'), rootPassword };
 
 export function testConfig(database: DatabaseConfig, input: ConfigInput = {}): ManagerConfig {
-  const { server = {}, ...rest } = input as { server?: ConfigInput };
+  const { server = {}, security = {}, ...rest } = input as { server?: ConfigInput; security?: ConfigInput };
   const { rest: restInput = {}, ...otherServer } = server as { rest?: ConfigInput };
   return managerConfigSchema.parse({
     ...rest,
+    // Members in tests have the addresses of many machines.
+    security: { registerFromAnyAddress: true, ...security },
     database,
     server: {
       grpc: { listenIP: '127.0.0.1', port: { start: 0 } },

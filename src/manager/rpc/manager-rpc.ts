@@ -1,6 +1,7 @@
 /** manager.v2.Manager: registration, lookup and liveness of cluster members. */
 import { DragonflyError } from '../../core/errors.ts';
 import { hostId } from '../../core/ids.ts';
+import { isOwnAddress } from '../../core/own-address.ts';
 import type { CallContext } from '../../rpc/call-context.ts';
 import {
   type ListSchedulersRequest,
@@ -31,6 +32,8 @@ export interface ManagerRpcParts {
   readonly keepAlives: KeepAlives;
   readonly searcher: Searcher;
   readonly metrics: SearchMetrics;
+  /** Without certificates, too, members may register addresses that are not those they call from. */
+  readonly anyAddress: boolean;
   /** A member that is silent for longer has lost its stream. */
   readonly silenceMs: number;
 }
@@ -63,7 +66,7 @@ export function managerRpc(parts: ManagerRpcParts): Handlers<typeof ManagerDefin
     },
 
     updateSeedPeer: async (request, context) => {
-      requireSpeaksFor(context, seedClaim({ ...request, clusterId: request.seedPeerClusterId }));
+      requireMember(parts, context, seedClaim({ ...request, clusterId: request.seedPeerClusterId }));
       const key = { hostname: request.hostname, ip: request.ip, clusterId: request.seedPeerClusterId };
       await members.registerSeedPeer({
         ...key,
@@ -77,7 +80,7 @@ export function managerRpc(parts: ManagerRpcParts): Handlers<typeof ManagerDefin
     },
 
     deleteSeedPeer: async ({ hostname, ip, seedPeerClusterId }, context) => {
-      requireSpeaksFor(context, seedClaim({ hostname, ip, clusterId: seedPeerClusterId }));
+      requireMember(parts, context, seedClaim({ hostname, ip, clusterId: seedPeerClusterId }));
       if (await members.deleteSeedPeer({ hostname, ip, clusterId: seedPeerClusterId })) return {};
       throw new DragonflyError('NOT_FOUND', `cluster ${seedPeerClusterId} has no seed peer ${hostname} (${ip})`);
     },
@@ -86,7 +89,7 @@ export function managerRpc(parts: ManagerRpcParts): Handlers<typeof ManagerDefin
       schedulerMessage(await reader.scheduler({ hostname, ip, clusterId: schedulerClusterId }), topology),
 
     updateScheduler: async (request, context) => {
-      requireSpeaksFor(context, schedulerClaim({ ...request, clusterId: request.schedulerClusterId }));
+      requireMember(parts, context, schedulerClaim({ ...request, clusterId: request.schedulerClusterId }));
       const key = { hostname: request.hostname, ip: request.ip, clusterId: request.schedulerClusterId };
       await members.registerScheduler({
         ...key,
@@ -157,17 +160,19 @@ async function schedulerMessage(scheduler: SchedulerMember, topology: Topology) 
 
 /** Ends when the member ends it, falls silent, or the manager shuts down. */
 async function keepAlive(
-  { keepAlives, silenceMs }: ManagerRpcParts,
+  parts: ManagerRpcParts,
   requests: AsyncIterable<KeepAliveRequest>,
   context: CallContext,
 ): Promise<Record<string, never>> {
+  const { keepAlives, silenceMs } = parts;
   const messages = requests[Symbol.asyncIterator]();
   let live: KeepAlive | undefined;
   try {
     for (;;) {
       const next = await nextMessage(messages, context.draining, silenceMs);
       if (next === undefined) return {};
-      requireSpeaksFor(
+      requireMember(
+        parts,
         context,
         next.sourceType === SourceType.SCHEDULER_SOURCE ? schedulerClaim(next) : seedClaim(next),
       );
@@ -179,18 +184,36 @@ async function keepAlive(
   }
 }
 
+/**
+ * By its certificate, or, where there are none, by its own address: nobody sends the cluster to somebody else. Throws
+ * PERMISSION_DENIED.
+ */
+function requireMember({ anyAddress }: ManagerRpcParts, context: CallContext, claim: MemberClaim): void {
+  requireSpeaksFor(context, claim);
+  const { caller, peerHost } = context;
+  if (anyAddress || (caller.kind === 'member' && caller.proof === 'certificate') || caller.kind === 'local') return;
+  if (claim.ip === peerHost || (caller.onThisMachine && isOwnAddress(claim.ip))) return;
+  throw new DragonflyError('PERMISSION_DENIED', `${peerHost} may not register ${claim.ip}, which is not its address`, {
+    hint: 'Give it a certificate (security.autoIssueCert), or set security.registerFromAnyAddress of the manager where addresses are translated.',
+  });
+}
+
+interface MemberClaim extends Claim {
+  readonly ip: string;
+}
+
 interface Place {
   readonly clusterId: number;
   readonly hostname: string;
   readonly ip: string;
 }
 
-function schedulerClaim({ hostname, ip, clusterId }: Place): Claim {
-  return { clusterId, hostId: `${ip}-${hostname}`, roles: ['scheduler'] };
+function schedulerClaim({ hostname, ip, clusterId }: Place): MemberClaim {
+  return { ip, clusterId, hostId: `${ip}-${hostname}`, roles: ['scheduler'] };
 }
 
-function seedClaim({ hostname, ip, clusterId }: Place): Claim {
-  return { clusterId, hostId: hostId(ip, hostname, true), roles: ['seed'] };
+function seedClaim({ hostname, ip, clusterId }: Place): MemberClaim {
+  return { ip, clusterId, hostId: hostId(ip, hostname, true), roles: ['seed'] };
 }
 
 function memberKind(source: SourceType): 'scheduler' | 'seed_peer' {

@@ -1,0 +1,62 @@
+/** Who may register at a manager of a cluster without certificates. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Channels } from '../../src/rpc/channels.ts';
+import { createClient } from '../../src/rpc/client.ts';
+import { ManagerDefinition, SourceType } from '../../src/rpc/generated/manager/v2/manager.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+import { databaseConfig } from './engines.ts';
+import { startManager } from './manager-fixture.ts';
+
+const refused = { code: 'PERMISSION_DENIED' };
+
+test('a member registers its own address only, and keeps nobody else alive', { timeout: 60_000 }, async () => {
+  await using directory = await temporaryDirectory('df-registration-');
+  await using manager = await startManager(databaseConfig({ sqlite: { path: directory.join('manager.db') } }), {
+    security: { registerFromAnyAddress: false },
+  });
+  await using channels = new Channels();
+  const client = createClient(ManagerDefinition, channels, `127.0.0.1:${manager.grpcPort}`);
+  const scheduler = (ip: string) =>
+    client.updateScheduler({
+      sourceType: SourceType.SCHEDULER_SOURCE,
+      hostname: 'scheduler',
+      ip,
+      port: 8002,
+      schedulerClusterId: 1,
+      features: ['schedule'],
+      config: new Uint8Array(),
+    });
+  const seed = (ip: string) =>
+    client.updateSeedPeer({
+      sourceType: SourceType.SEED_PEER_SOURCE,
+      hostname: 'seed',
+      ip,
+      port: 65_000,
+      downloadPort: 65_000,
+      type: 'super',
+      seedPeerClusterId: 1,
+    });
+  const beat = (ip: string) =>
+    client.keepAlive(
+      (async function* () {
+        yield await Promise.resolve({
+          sourceType: SourceType.SCHEDULER_SOURCE,
+          hostname: 'scheduler',
+          ip,
+          clusterId: 1,
+        });
+      })(),
+    );
+  for (const register of [scheduler, seed, beat]) await assert.rejects(register('192.0.2.7'), refused);
+  await assert.rejects(
+    client.deleteSeedPeer({
+      sourceType: SourceType.SEED_PEER_SOURCE,
+      hostname: 'seed',
+      ip: '192.0.2.7',
+      seedPeerClusterId: 1,
+    }),
+    refused,
+  );
+  for (const register of [scheduler, seed, beat]) await register('127.0.0.1');
+});
