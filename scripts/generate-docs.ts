@@ -4,9 +4,10 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { configDocs } from './config-docs.ts';
 import { metricsDocs } from './metrics-docs.ts';
+import { securityDocs } from './rights-docs.ts';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const documents = { 'docs/config.md': configDocs, 'docs/metrics.md': metricsDocs };
+const documents = { 'docs/config.md': configDocs, 'docs/metrics.md': metricsDocs, 'docs/security.md': securityDocs };
 
 for (const [name, render] of Object.entries(documents)) {
   const path = join(root, name);

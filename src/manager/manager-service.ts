@@ -42,6 +42,7 @@ import { createRestApp } from './rest/app.ts';
 import type { RestApp } from './rest/request.ts';
 import { openJobs, type Jobs } from './jobs/jobs.ts';
 import { certificateRpc } from './rpc/certificate-rpc.ts';
+import { managerAccess, watchAccess } from './rpc/manager-access.ts';
 import { managerRpc } from './rpc/manager-rpc.ts';
 import { watchRpc } from './rpc/watch-rpc.ts';
 import { timedWork } from './timed-work.ts';
@@ -226,8 +227,13 @@ async function open(
       silenceMs: config.liveness.timeout,
       anyAddress: config.security.registerFromAnyAddress,
     }),
+    managerAccess,
   );
-  rpc.addService(ManagerWatchDefinition, watchRpc({ changes, revokedSerials: () => ca.certificates.revokedSerials() }));
+  rpc.addService(
+    ManagerWatchDefinition,
+    watchRpc({ changes, revokedSerials: () => ca.certificates.revokedSerials() }),
+    watchAccess,
+  );
   if (ca.issuer) rpc.addService(CertificateDefinition, certificateRpc(ca.issuer));
   return { config, owned, database, rpc, rest, keepAlives, timers, jobs, registry, ca, ports };
 }

@@ -21,7 +21,7 @@ import {
 import { DragonflyError, toDragonflyError } from '../core/errors.ts';
 import { withDeadline, type Closable } from '../core/lifecycle.ts';
 import { silentLogger, type Logger } from '../core/logger.ts';
-import { isOwnAddress } from '../core/own-address.ts';
+import { isLoopbackAddress, isOwnAddress } from '../core/own-address.ts';
 import { RateLimiter } from '../core/rate-limiter.ts';
 import { hostPort } from '../core/host-port.ts';
 import { CallContext, type AnyServerCall } from './call-context.ts';
@@ -100,6 +100,8 @@ export class RpcServer implements Closable {
   readonly #logger: Logger;
   readonly #rate: RateLimiter;
   readonly #services: string[] = [];
+  /** Methods for which nobody has to show anything. */
+  readonly #open: string[] = [];
   readonly #header: () => Readonly<Record<string, string>>;
   readonly #draining = new AbortController();
   readonly #running = new Set<CallContext>();
@@ -127,6 +129,7 @@ export class RpcServer implements Closable {
     });
     this.health = new HealthService(this.#draining.signal);
     this.addService(this.health.definition, this.health.handlers);
+    this.#open.length = 0; // health is for everybody everywhere
   }
 
   /** Takes no port yet: add services, then start. */
@@ -142,6 +145,7 @@ export class RpcServer implements Closable {
     const implementation: Record<string, UntypedHandleCall> = {};
     for (const [key, handler] of Object.entries(handlers)) {
       const method = service.methods[key];
+      if (method && (!access || access[key]?.includes('stranger') === true)) this.#open.push(method.name);
       if (method)
         implementation[key] = this.#call(
           { service: service.fullName, method, mayCall: access && (access[key] ?? []) },
@@ -169,6 +173,11 @@ export class RpcServer implements Closable {
       this.#port = tls ? await this.#listenEncrypted(address, tls) : await this.#bind(target);
     }
     this.#logger.info({ address: this.address, tls: tls !== undefined }, 'gRPC server listens');
+    if ('host' in address && (!tls || tls.acceptPlain === true) && !isLoopbackOnly(address.host))
+      this.#logger.warn(
+        { address: this.address, open: this.#open },
+        'this port takes plain text: whoever reaches it may call what is open to strangers; see docs/security.md',
+      );
   }
 
   #bind(target: string): Promise<number> {
@@ -345,6 +354,10 @@ interface Called {
   readonly method: MethodDefinition;
   /** Undefined: everybody. */
   readonly mayCall: readonly CallerRole[] | undefined;
+}
+
+function isLoopbackOnly(host: string): boolean {
+  return host === 'localhost' || (isLoopbackAddress(host) && !['0.0.0.0', '::'].includes(host));
 }
 
 type AnyHandler = (request: unknown, context: CallContext) => unknown;
