@@ -191,7 +191,7 @@ export class DfdaemonService implements Closable {
         port: uploadPort,
         uploads,
         poolBytes: memory.sent,
-        mayRead: (task, address) => isOwnAddress(address) || !nodeLocal.isKnown(task.identity.url),
+        mayRead: (task, address) => isOwnAddress(address) || !nodeLocal.means(task.identity.url),
         ...(security.pieceServer && { tls: security.pieceServer }),
         logger,
         onAsked: (taskId, piece) => engine.pieceAsked(taskId, piece),

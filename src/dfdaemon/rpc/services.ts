@@ -99,7 +99,7 @@ export function uploadHandlers(options: ServiceOptions): Handlers<typeof Dfdaemo
     syncPieces: (request, context) =>
       syncPieces(request, context, {
         store,
-        isNodeLocal: (url) => options.nodeLocal.check(url),
+        isNodeLocal: (url) => options.nodeLocal.leadsHere(url),
         piecePort: options.piecePort(),
         uploads: options.uploads,
         announcer: (task) => options.engine.announcerOf(task),

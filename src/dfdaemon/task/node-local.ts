@@ -36,9 +36,15 @@ export class NodeLocal {
   /** A name that nobody resolves in time is somebody else's: the origin is asked through the same names, and then says so. */
   async check(url: string): Promise<boolean> {
     if (this.#sharesMachine()) return false;
+    if (this.#schedulers().length === 0) return namesLoopback(url);
+    return this.leadsHere(url);
+  }
+
+  /** As `means`, after the name was asked for its address. */
+  async leadsHere(url: string): Promise<boolean> {
     if (namesLoopback(url)) return true;
     const host = hostOf(url);
-    if (host === '' || isIP(host) !== 0 || this.#schedulers().length === 0) return false;
+    if (host === '' || isIP(host) !== 0) return false;
     const known = this.#names.get(host);
     if (known !== undefined) return known;
     let isHere = false;
