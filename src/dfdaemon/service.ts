@@ -48,7 +48,7 @@ import { IdleWatch } from './idle-watch.ts';
 import { createDaemonMetrics } from './metrics.ts';
 import { Receipts } from './receipts.ts';
 import { localHandlers } from './rpc/local-service.ts';
-import { recognizeMember } from './rpc/recognize-member.ts';
+import { createPeerServer } from './rpc/peer-server.ts';
 import { downloadHandlers, uploadHandlers, type ServiceOptions } from './rpc/services.ts';
 import { uploadAccess } from './rpc/upload-access.ts';
 import { Schedulers } from './schedulers.ts';
@@ -212,21 +212,13 @@ export class DfdaemonService implements Closable {
     const receipts = new Receipts(join(config.dataDir, 'receipts.jsonl'), logger);
     owned.defer('receipts', () => receipts.flushed());
 
-    const peerListen = config.download.peerGRPC.tcpListen;
-    const peerServer: RpcServer = RpcServer.create(
-      { host: listenHost(config, peerListen.listen), port: portNumber(peerListen.port) },
-      {
-        logger,
-        features: [swarmFeature],
-        tls: security.peerServer,
-        identityRequired: certificate !== undefined && config.security.tlsPolicy === 'force',
-        recognize: (facts) =>
-          recognizeMember(facts, {
-            controlPlane: this.#controlPlane,
-            ownAddress: hostPort(identity.ip, peerServer.port),
-          }),
-      },
-    );
+    const peerServer = createPeerServer(config, {
+      logger,
+      tls: security.peerServer,
+      ip: identity.ip,
+      certified: certificate !== undefined,
+      controlPlane: this.#controlPlane,
+    });
     let proxyPort = 0;
     let sniPorts: readonly number[] = [];
     const readHost = () =>
@@ -312,7 +304,7 @@ export class DfdaemonService implements Closable {
     peerServer.addService(DfdaemonUploadDefinition, uploadHandlers(services), uploadAccess);
     await peerServer.start();
     owned.add('peer gRPC server', peerServer);
-    this.#controlPlane.addOwnPort(peerServer.port, listenHost(config, peerListen.listen));
+    this.#controlPlane.addOwnPort(peerServer.port, listenHost(config, config.download.peerGRPC.tcpListen.listen));
 
     const socket = socketPath(config);
     requireSocketDirectory(dirname(socket));

@@ -1,0 +1,38 @@
+/** The gRPC port for other nodes, not listening yet: who calls it, and what it encrypts. */
+import { hostPort } from '../../core/host-port.ts';
+import type { Logger } from '../../core/logger.ts';
+import { swarmFeature } from '../../rpc/features.ts';
+import { RpcServer } from '../../rpc/server.ts';
+import type { ServerTls } from '../../rpc/tls.ts';
+import { listenHost, portNumber, type DfdaemonConfig } from '../config.ts';
+import type { ControlPlane } from '../control-plane.ts';
+import { recognizeMember } from './recognize-member.ts';
+
+export interface PeerServerOptions {
+  readonly logger: Logger;
+  readonly tls: ServerTls | undefined;
+  /** Address other nodes dial. */
+  readonly ip: string;
+  /** The manager has given this node a certificate. */
+  readonly certified: boolean;
+  readonly controlPlane: ControlPlane;
+}
+
+export function createPeerServer(
+  config: DfdaemonConfig,
+  { logger, tls, ip, certified, controlPlane }: PeerServerOptions,
+): RpcServer {
+  const { listen, port } = config.download.peerGRPC.tcpListen;
+  const ownAddress = (): string => hostPort(ip, config.host.advertisePort ?? server.port);
+  const server: RpcServer = RpcServer.create(
+    { host: listenHost(config, listen), port: portNumber(port) },
+    {
+      logger,
+      features: [swarmFeature],
+      tls,
+      identityRequired: certified && config.security.tlsPolicy === 'force',
+      recognize: (facts) => recognizeMember(facts, { controlPlane, ownAddress: ownAddress() }),
+    },
+  );
+  return server;
+}
