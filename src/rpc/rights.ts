@@ -11,7 +11,7 @@ import type { MemberIdentity } from './member-identity.ts';
  */
 export type CallerRole = MemberRole | 'local' | 'neighbour' | 'stranger';
 
-/** By method. Nobody may call what is not in it. */
+/** By method: every one that has a handler. */
 export type Access<S extends ServiceDefinition> = { readonly [K in keyof S['methods']]?: readonly CallerRole[] };
 
 /** What is known of a caller over TCP. */

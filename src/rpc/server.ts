@@ -145,12 +145,11 @@ export class RpcServer implements Closable {
     const implementation: Record<string, UntypedHandleCall> = {};
     for (const [key, handler] of Object.entries(handlers)) {
       const method = service.methods[key];
-      if (method && (!access || access[key]?.includes('stranger') === true)) this.#open.push(method.name);
-      if (method)
-        implementation[key] = this.#call(
-          { service: service.fullName, method, mayCall: access && (access[key] ?? []) },
-          handler as AnyHandler,
-        );
+      if (!method) continue;
+      const mayCall = access?.[key];
+      if (access && !mayCall) throw new Error(`nothing says who may call ${method.name}`);
+      if (!mayCall || mayCall.includes('stranger')) this.#open.push(method.name);
+      implementation[key] = this.#call({ service: service.fullName, method, mayCall }, handler as AnyHandler);
     }
     this.#server.addService(definition, implementation);
     this.#services.push(service.fullName);

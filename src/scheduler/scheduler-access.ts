@@ -25,4 +25,4 @@ export const schedulerAccess: Access<typeof SchedulerDefinition> = {
   statFile: operators,
 };
 
-export const liveAccess: Access<typeof SchedulerLiveDefinition> = { watchTasks: operators };
+export const liveAccess: Access<typeof SchedulerLiveDefinition> = { watchTasks: operators, watchTask: operators };
