@@ -2,8 +2,6 @@
  * One peer's stream: its messages become events of the swarm, in the order they arrive. The answers leave through the
  * session's queue, whoever caused them, so reading here never waits for writing there.
  */
-import { isOwnAddress, namesLoopback } from '../core/own-address.ts';
-import { redact } from '../core/redact.ts';
 import { DragonflyError, toDragonflyError } from '../core/errors.ts';
 import type { Counter } from '../core/metrics.ts';
 import type { CallContext } from '../rpc/call-context.ts';
@@ -29,7 +27,7 @@ import type { SwarmEvent } from './swarm-driver.ts';
 import { taskSizeLevel } from '../core/task-size-level.ts';
 import { isPermanent } from './origin-answers.ts';
 import { taskTypes } from './task-types.ts';
-import { requireOwnHost } from './own-host.ts';
+import { requireOwnHost, requireShareable } from './own-host.ts';
 
 interface PeerLabels {
   readonly priority: string;
@@ -389,16 +387,4 @@ class PeerStream {
       bytes,
     );
   }
-}
-
-/** `http://localhost/x` of two machines are two things under one name. Throws PERMISSION_DENIED. */
-export function requireShareable(url: string, callerAddress: string): void {
-  if (!namesLoopback(url) || isOwnAddress(callerAddress)) return;
-  throw new DragonflyError(
-    'PERMISSION_DENIED',
-    `${redact(url)} means the machine of the one who asks: nobody else can have it`,
-    {
-      hint: 'Download it without the scheduler, or give the service a name that others reach it by.',
-    },
-  );
 }

@@ -7,8 +7,8 @@ import type { SchedulerDefinition, TaskHolding } from '../rpc/generated/schedule
 import type { RegistryClient } from '../rpc/registry/registry-client.ts';
 import type { Handlers } from '../rpc/server.ts';
 import { PieceSet } from '../swarm/piece-set.ts';
-import { announcePeer, requireShareable } from './announce-peer.ts';
-import { requireAnnounceable, requireOwnHost } from './own-host.ts';
+import { announcePeer } from './announce-peer.ts';
+import { requireAnnounceable, requireOwnHost, requireShareable } from './own-host.ts';
 import type { Brain } from './brain.ts';
 import type { HeldHosts } from './held-hosts.ts';
 import { hostInfo, isSeed } from './host-registry.ts';
