@@ -30,4 +30,4 @@ for (const [name, call] of Object.entries(calls)) {
     (error: { code: string }) => error.code,
   );
 }
-console.log(JSON.stringify(codes));
+process.stdout.write(JSON.stringify(codes));
