@@ -75,10 +75,14 @@ export class Possession {
 
   /** Compares what the origin gave with what is stored; true is remembered. Rejects when the store cannot be read. */
   async compare(exchange: Exchange, request: DownloadRequest, { offset, bytes }: Sample): Promise<boolean> {
-    const range = { first: offset, last: offset + bytes.length - 1 };
     const { opened: _, ...plain } = request;
+    // Beside a client of the whole its beginning is waited for: a part would be asked for by itself.
+    const beginning = exchange.header['range'] === undefined && offset + bytes.length <= proxyLimits.nearBytes;
+    const range = beginning ? undefined : { first: offset, last: offset + bytes.length - 1 };
     await using task = await this.#options.engine.open({ ...plain, range, prefetch: false }, exchange.signal);
-    const same = bytes.length > 0 && (await contentOf(task, bytes.length))?.equals(bytes) === true;
+    const skip = beginning ? offset : 0;
+    const held = bytes.length > 0 ? await contentOf(task, skip + bytes.length) : undefined;
+    const same = held?.subarray(skip).equals(bytes) === true;
     if (same) this.#shown.set(this.#keyOf(exchange.url, request), true);
     return same;
   }
@@ -113,18 +117,18 @@ export async function sampleOf(answer: OriginAnswer, offset: number, lengthBytes
   return bytes && { offset: from, bytes };
 }
 
-/** What is demanded of the task, if it is exactly so long. */
+/** The first bytes of what is demanded of the task; undefined when there are fewer. */
 export async function contentOf(task: OpenTask, lengthBytes: number): Promise<Buffer | undefined> {
   const content = Buffer.allocUnsafe(lengthBytes);
   let length = 0;
   for await (const span of task.spans()) {
-    if (length + span.length > lengthBytes) return undefined;
-    for (let done = 0; done < span.length;) {
-      const count = readSync(span.fd, content, length + done, span.length - done, span.offset + done);
+    const end = Math.min(lengthBytes, length + span.length);
+    for (const start = length; length < end;) {
+      const count = readSync(span.fd, content, length, end - length, span.offset + length - start);
       if (count === 0) return undefined;
-      done += count;
+      length += count;
     }
-    length += span.length;
+    if (length === lengthBytes) return content;
   }
-  return length === lengthBytes ? content : undefined;
+  return undefined;
 }
