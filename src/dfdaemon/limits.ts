@@ -18,8 +18,6 @@ export const daemonLimits = {
   originPartBytes: 32 * 2 ** 20,
   /** Tasks of which is remembered that all of them came from one URL. */
   rememberedSources: 10_000,
-  /** A scheduler says in this time whether a task is held, or the origin is asked without knowing. */
-  isHeldMs: 500,
   /** Longest pause an origin's Retry-After may ask for before the lease counts as failed. */
   retryAfterMaxMs: 30_000,
   /** While this node holds an origin lease, the scheduler hears this often that it is there, and whether bytes flow. */

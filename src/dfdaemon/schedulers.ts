@@ -164,16 +164,6 @@ export class Schedulers implements Closable {
     return this.#ring.addresses.length > 0;
   }
 
-  /** Some node holds content of the task or is about to. False where that cannot be told at once. */
-  async isHeld(taskId: string): Promise<boolean> {
-    if (!this.exists) return false;
-    const signal = AbortSignal.any([this.#controller.signal, AbortSignal.timeout(daemonLimits.isHeldMs)]);
-    return this.statTask(taskId, signal).then(
-      ({ peerCount }) => peerCount > 0,
-      () => false,
-    );
-  }
-
   /** This node no longer holds the task. Failure is only logged: the scheduler finds out when a child asks. */
   forgetTask(taskId: string): void {
     const call = this.#deleteTask(taskId).finally(() => {

@@ -33,8 +33,8 @@ export interface BlobAnswersOptions {
   readonly upstream: Upstream;
   readonly access: OriginAccess;
   readonly possession: Possession;
-  /** Whether other nodes hold the content or are about to; false when that cannot be told soon. */
-  readonly heldElsewhere: (taskId: string) => Promise<boolean>;
+  /** Other nodes may hold content, or want it at the same time. */
+  readonly hasSwarm: () => boolean;
 }
 
 /** The registry's yes. */
@@ -120,14 +120,14 @@ export class BlobAnswers {
 
   /**
    * A GET, as the registry will be asked for the blob, of its first byte, or of a few at a place that depends on chance where
-   * others hold it: HEAD is answered differently by many. A redirect is followed, and only an end that has a blob of a known
+   * others may hold it: HEAD is answered differently by many. A redirect is followed, and only an end that has a blob of a known
    * length is a yes.
    */
   async #ask(exchange: Exchange, request: DownloadRequest, path: RegistryPath): Promise<Yes | undefined> {
-    const { engine, upstream, heldElsewhere } = this.#options;
+    const { engine, upstream, hasSwarm } = this.#options;
     const taskId = engine.taskIdOf(request);
     const head = engine.headOf(taskId);
-    const compares = !this.#isShown(exchange, request) && (head !== undefined || (await heldElsewhere(taskId)));
+    const compares = !this.#isShown(exchange, request) && (head !== undefined || hasSwarm());
     const near = Math.min(head?.contentLengthBytes ?? proxyLimits.nearBytes, proxyLimits.nearBytes);
     let offset = compares ? (head ? samplePlace(head.complete ? head.contentLengthBytes : near) : randomInt(near)) : 0;
     for (let attempt = 1; ; attempt += 1) {

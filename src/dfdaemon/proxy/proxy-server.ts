@@ -49,7 +49,7 @@ export interface ProxyServerOptions {
   readonly egress?: EgressRules | undefined;
   readonly trust?: TrustOptions | undefined;
   /** What is known of other nodes; undefined: there are none. */
-  readonly swarm?: { readonly exists: boolean; isHeld(taskId: string): Promise<boolean> } | undefined;
+  readonly swarm?: { readonly exists: boolean } | undefined;
   readonly registry: Registry;
   readonly clientMetrics?: ClientMetrics;
   readonly logger: Logger;
@@ -260,7 +260,6 @@ function peerAnswers(
     upstream,
     possession: new Possession({ upstream, engine, isTrusted: (url) => trusted.has(url.origin) }),
     hasSwarm: () => options.swarm?.exists === true,
-    heldElsewhere: (taskId) => options.swarm?.isHeld(taskId) ?? Promise.resolve(false),
     access: parts.access,
     metrics: parts.metrics,
     defaults: parts.defaults,
