@@ -135,6 +135,13 @@ test('readers of different parts of what nobody knows go at once, one of an over
   assertInvariants(swarm);
 });
 
+test('nor do two readers of what may be one piece go for it both', () => {
+  const swarm = newSwarm(['a', 'b']);
+  assert.deepEqual(grants(register(swarm, 'a', { reader: { first: 0, last: mib - 1 } })), ['a 0… for a reader']);
+  assert.deepEqual(grants(register(swarm, 'b', { reader: { first: 3 * mib, last: 4 * mib - 1 } })), []);
+  assert.deepEqual(grants(swarm.taskMetadata('a', layout, 10, true)), ['a 0…1 for a reader', 'b only for a reader']);
+});
+
 test('an origin that gives no ranges is read by one for all', () => {
   const swarm = newSwarm(['a', 'b']);
   register(swarm, 'a', { reader: middle });

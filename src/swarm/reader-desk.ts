@@ -9,7 +9,7 @@
  * the rest.
  */
 import { resolveRange, type ByteRange, type RangeSpec } from '../core/byte-range.ts';
-import { piecesOfRange, pieceLayout, type PieceLayout } from '../core/piece-layout.ts';
+import { minPieceLengthBytes, piecesOfRange, pieceLayout, type PieceLayout } from '../core/piece-layout.ts';
 import type { SwarmLimits } from './limits.ts';
 import type { LeaseBook } from './lease-book.ts';
 import type { Lease, Peer, Task } from './records.ts';
@@ -188,10 +188,11 @@ function clip({ start, length }: ByteRange, { first, end }: Run, { pieceLengthBy
   return { start: from, length: Math.min(start + length, end * pieceLengthBytes) - from };
 }
 
-/** As far as can be told before the length of the content is known. */
+/** As far as can be told before the length of the content is known: each is fetched up to where its last piece may end. */
 function areApart(a: RangeSpec, b: RangeSpec): boolean {
   if ('suffix' in a || 'suffix' in b) return 'suffix' in a !== 'suffix' in b;
-  return (a.last ?? Infinity) < b.first || (b.last ?? Infinity) < a.first;
+  const block = (position: number): number => Math.floor(position / minPieceLengthBytes);
+  return block(a.last ?? Infinity) < block(b.first) || block(b.last ?? Infinity) < block(a.first);
 }
 
 /** Runs of pieces that nobody holds. */
