@@ -16,8 +16,6 @@ export interface DownloadRequest extends SourceOptions {
   readonly range?: RangeSpec | undefined;
   /** The reader takes pieces, and needs those at the edges of its range as a whole. */
   readonly wholePieces?: boolean | undefined;
-  /** The origin answers no other range than the caller's own: it is part of a signature. */
-  readonly rangeIsBound?: boolean | undefined;
   /** Whole-content digest, `algorithm:value`; verified before the last byte is released. */
   readonly digest?: string | undefined;
   readonly tag?: string | undefined;

@@ -174,7 +174,7 @@ export class OriginDuty {
 
   #fetch(lease: OriginLease, signal: AbortSignal): OriginFetch {
     const { request, stored, sources, connections, limiters, makeRoom, events } = this.#options;
-    const { caller, url, header, caPem, objectStorage, hdfs, hub, pieceLengthBytes, rangeIsBound } = request;
+    const { caller, url, header, caPem, objectStorage, hdfs, hub, pieceLengthBytes } = request;
     const { first, end, reader } = lease;
     return new OriginFetch({
       source: { caller, url, header, caPem, objectStorage, hdfs, hub },
@@ -184,7 +184,6 @@ export class OriginDuty {
       reader,
       // While nobody knows the pieces there are only the reader's bytes to ask for.
       readerOnly: lease.readerOnly === true || (reader !== undefined && end === undefined && lease.id !== ''),
-      rangeIsBound,
       validator: this.#validator,
       pieceLengthBytes,
       sources,
@@ -219,7 +218,7 @@ export class OriginDuty {
     if (!reader || readerOnly === true || end !== undefined || id === '') return;
     const range = resolveRange(reader, layout.contentLengthBytes);
     if (ranges === false) active.lease = { id, first: 0, end: undefined };
-    else if (range && id.startsWith(ownLeasePrefix) && this.#options.request.rangeIsBound !== true) {
+    else if (range && id.startsWith(ownLeasePrefix)) {
       const { first, last } = piecesOfRange(layout, range.start, range.length);
       active.lease = { id, first, end: last + 1, reader };
       active.fetch.setRun(active.lease);

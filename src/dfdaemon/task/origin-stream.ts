@@ -18,8 +18,6 @@ import { PieceCutter } from './piece-cutter.ts';
 
 export interface OriginStreamOptions extends OriginRun {
   readonly source: SourceOptions & { readonly url: string };
-  /** The origin answers only the range that the caller has signed. */
-  readonly rangeIsBound?: boolean | undefined;
   /** What the object must still be; undefined until the origin has told. */
   readonly validator?: string | undefined;
   /** The content has an expected digest: that decides at the end, so that no header needs to make a resume fail. */
@@ -168,14 +166,14 @@ export class OriginStream {
 
   /** How the bytes are asked for. */
   #part({ from, to }: ByteSpan): Pick<SourceRequest, 'range' | 'suffixBytes'> {
-    const { stored, rangeIsBound } = this.#options;
+    const { stored } = this.#options;
     const { reader } = this.#run;
     const { layout } = stored;
-    if (reader && (!layout || rangeIsBound === true)) {
+    if (reader && !layout) {
       if ('suffix' in reader) return { suffixBytes: reader.suffix };
       // Up to where a piece may end: with it the last piece is complete, and no more need be asked for.
       const end = reader.last === undefined ? Number.MAX_SAFE_INTEGER : reader.last + 1;
-      const rounded = rangeIsBound === true ? end : Math.ceil(end / minPieceLengthBytes) * minPieceLengthBytes;
+      const rounded = Math.ceil(end / minPieceLengthBytes) * minPieceLengthBytes;
       return { range: { start: reader.first, length: Math.min(rounded, Number.MAX_SAFE_INTEGER) - reader.first } };
     }
     const whole = from === 0 && (to === Infinity || to === layout?.contentLengthBytes);
