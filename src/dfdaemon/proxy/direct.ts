@@ -86,9 +86,10 @@ export async function sendOwn(exchange: Exchange, upstream: Upstream): Promise<I
 
 /** Passes an upstream's answer on; a body that breaks off breaks the client's connection. */
 export async function relay(exchange: Exchange, message: IncomingMessage): Promise<void> {
-  const { response, record } = exchange;
+  const { response, record, serverIp } = exchange;
   if (response.destroyed) return void message.destroy();
   const lines = forwardedAnswerLines(message);
+  if (serverIp !== undefined) lines.push('X-Dragonfly-Server-IP', serverIp);
   response.sendDate = false; // the origin's, or none
   if (response.req.httpVersionMajor === 1) {
     response.writeHead(message.statusCode ?? 502, message.statusMessage ?? '', withFittingTrailer(exchange, lines));

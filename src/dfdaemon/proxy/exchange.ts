@@ -24,6 +24,8 @@ export interface Exchange {
   readonly trust: Trust;
   readonly loopbackAllowed: boolean;
   readonly caller: ProxyClient;
+  /** Told as X-Dragonfly-Server-IP where a rule gives the request to the peers, whoever answers it in the end. */
+  readonly serverIp?: string;
   /** Aborts when the client has gone or the server ends. */
   readonly signal: AbortSignal;
   readonly record: ExchangeRecord;

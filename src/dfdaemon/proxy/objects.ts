@@ -329,7 +329,9 @@ export class ObjectAnswers {
   #sendSmall(exchange: Exchange, { statusCode, statusMessage, header, body, freshness }: SmallAnswer): void {
     const { response, record, request } = exchange;
     const judgement = statusCode === 200 ? judgePreconditions(exchange.header, flat(header)) : 'go';
-    const answer = { ...header, age: String(freshness.ageSeconds) };
+    const { serverIp } = exchange;
+    const age = String(freshness.ageSeconds);
+    const answer = { ...header, age, ...(serverIp !== undefined && { 'x-dragonfly-server-ip': serverIp }) };
     record.way = 'cache';
     if (judgement === 'notModified') return this.#options.tasks.notModified(exchange, answer);
     noteFirstByte(record);

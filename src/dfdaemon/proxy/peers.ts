@@ -21,7 +21,8 @@ export class PeerAnswers {
   }
 
   /** @param filteredQueryParams of the rule that matched. */
-  answer(exchange: Exchange, filteredQueryParams: readonly string[] | undefined): Promise<void> {
+  answer(asked: Exchange, filteredQueryParams: readonly string[] | undefined): Promise<void> {
+    const exchange = { ...asked, serverIp: this.#options.serverIp };
     exchange.record.way = 'peers';
     const request = downloadRequestFor(exchange, filteredQueryParams, this.#options.defaults);
     const path = registryPath(exchange.url.pathname);
