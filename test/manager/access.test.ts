@@ -269,7 +269,7 @@ test('M-3 the session key is made at the first start and kept encrypted; the pub
   await using manager = await startManager(database, { auth: { jwt: { key: 'ZHJhZ29uZmx5Cg==' } } });
   await rootOf(manager);
   const rows = await manager.database.db.selectFrom('secret').selectAll().execute();
-  assert.deepEqual(rows.map((row) => row.name).sort(), ['key check', 'master key place', 'session key']);
+  assert.deepEqual(rows.map((row) => row.name).sort(), ['control key', 'key check', 'master key place', 'session key']);
   for (const row of rows.filter(({ name }) => name !== 'master key place')) assert.match(row.sealed_value, /^v1\./);
 });
 
