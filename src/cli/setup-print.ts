@@ -37,11 +37,11 @@ insecure = ${proxy.protocol === 'http:'}
 `;
     case 'huggingface':
       return `export HTTPS_PROXY=${proxyUrl}
-cat /etc/ssl/certs/ca-certificates.crt <workHome>/proxy-ca/ca.crt > "$HOME/.dragonfly-ca.pem"
-export REQUESTS_CA_BUNDLE="$HOME/.dragonfly-ca.pem" SSL_CERT_FILE="$HOME/.dragonfly-ca.pem"
-# REQUESTS_CA_BUNDLE is read by huggingface_hub before 1.0, SSL_CERT_FILE from there on; each replaces all other authorities
+export SSL_CERT_FILE=<workHome>/proxy-ca/ca-bundle.crt
+export REQUESTS_CA_BUNDLE=<workHome>/proxy-ca/ca-bundle.crt
+# SSL_CERT_FILE is read by huggingface_hub from 1.0 on, REQUESTS_CA_BUNDLE before; the file holds this machine's authorities, too
 # daemon: proxy.hijackHTTPS: { autoCert: true, hosts: [{ regx: '(huggingface\\.co|hf\\.co)' }] }
-#         proxy.proxies: [{ regx: 'huggingface\\.co/.*/resolve/|cdn-lfs.*\\.(huggingface|hf)\\.co' }]
+#         proxy.proxies: [{ regx: 'huggingface\\.co/.*/resolve/|cdn-lfs[^/]*\\.(huggingface|hf)\\.co/|\\.(cdn|xethub)\\.hf\\.co/' }]
 # without a proxy: dfget hf://<owner>/<model>
 `;
     case 'pip':

@@ -173,6 +173,11 @@ test('an origin whose certificate nobody vouches for is refused inside the tunne
     proxy: { connectPorts: ['1-65535'], hijackHTTPS: { autoCert: true, hosts: [{ regx: '.*' }] } },
   });
   const ca = await readFile(join(daemon.service.config.workHome, 'proxy-ca', 'ca.crt'), 'utf8');
+  const bundle = await readFile(join(daemon.service.config.workHome, 'proxy-ca', 'ca-bundle.crt'), 'utf8');
+  assert.ok(
+    bundle.endsWith(ca) && bundle.split('BEGIN CERTIFICATE').length > 10,
+    'with the authorities of this machine',
+  );
   const answer = await get(await secured(daemon, `localhost:${origin.port}`, ca), '/hello');
   assert.equal(answer.status, 502);
   assert.match(answer.body.toString(), /certs/);

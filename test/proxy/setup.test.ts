@@ -223,7 +223,9 @@ describe('dragonfly setup', () => {
       .split('\n')
       .filter((line) => !line.startsWith('#'))
       .join('\n');
-    assert.match((await setup('huggingface')).output, /REQUESTS_CA_BUNDLE=.* SSL_CERT_FILE=/);
+    const { output } = await setup('huggingface');
+    for (const name of ['SSL_CERT_FILE', 'REQUESTS_CA_BUNDLE'])
+      assert.match(output, new RegExp(`^export ${name}=<workHome>/proxy-ca/ca-bundle\\.crt$`, 'm'));
     const { mirrors } = JSON.parse(nydus).device.backend.config;
     assert.equal(mirrors[0].headers['X-Dragonfly-Registry'], 'https://registry-1.docker.io');
     await assert.rejects(setup('unknown'), { code: 'INVALID_ARGUMENT' });

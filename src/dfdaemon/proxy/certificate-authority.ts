@@ -7,6 +7,7 @@ import { createPrivateKey, randomBytes, webcrypto, X509Certificate as NodeCertif
 import { chmod, link, mkdir, readFile, rename, unlink, writeFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
+import { getCACertificates } from 'node:tls';
 import {
   AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
@@ -59,7 +60,8 @@ export class CertificateAuthority {
 
   /**
    * Reads `authority.pem` (key and certificate in one file, 0600) below the directory, or makes it there. Writes the
-   * certificate alone to `ca.crt` beside it, for clients to trust.
+   * certificate alone to `ca.crt` beside it, for clients to trust, and to `ca-bundle.crt` with all that this machine
+   * trusts, for clients that trust what is in one file and nothing else.
    */
   static async keptIn(directory: string): Promise<CertificateAuthority> {
     await mkdir(directory, { recursive: true, mode: 0o700 });
@@ -71,9 +73,11 @@ export class CertificateAuthority {
     await chmod(path, 0o600);
     const text = await readFile(path, 'utf8');
     const authority = await CertificateAuthority.load(text.slice(text.indexOf('-----BEGIN CERTIFICATE')), text);
-    const aside = join(directory, `ca.crt.${randomBytes(4).toString('hex')}`);
-    await writeFile(aside, `${authority.certificatePem}\n`, { mode: 0o644 });
-    await rename(aside, join(directory, 'ca.crt'));
+    await replaceFile(join(directory, 'ca.crt'), `${authority.certificatePem}\n`);
+    await replaceFile(
+      join(directory, 'ca-bundle.crt'),
+      [...systemAuthorities(), authority.certificatePem, ''].join('\n'),
+    );
     return authority;
   }
 
@@ -205,6 +209,18 @@ function serialNumber(): string {
 
 async function pemOf(textOrPath: string, read: (path: string) => Promise<Buffer> = readFile): Promise<string> {
   return textOrPath.includes('-----BEGIN') ? textOrPath : (await read(textOrPath)).toString();
+}
+
+function systemAuthorities(): readonly string[] {
+  const system = getCACertificates('system');
+  return system.length > 0 ? system : getCACertificates('default');
+}
+
+/** Whoever reads it finds the old file or the new one. */
+async function replaceFile(path: string, content: string): Promise<void> {
+  const aside = `${path}.${randomBytes(4).toString('hex')}`;
+  await writeFile(aside, content, { mode: 0o644 });
+  await rename(aside, path);
 }
 
 async function exists(path: string): Promise<boolean> {
