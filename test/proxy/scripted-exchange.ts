@@ -143,7 +143,10 @@ export async function playAll(scripts: readonly Script[], way: Way): Promise<Out
   const outcomes: Outcome[] = [];
   let connection: ClientConnection | undefined;
   for (const script of scripts) {
-    if (!connection || connection.ended || way.alone) connection = await ClientConnection.open(way.port);
+    if (!connection || connection.ended || way.alone) {
+      connection?.socket.destroy();
+      connection = await ClientConnection.open(way.port);
+    }
     outcomes.push(await play(connection, script, way));
     const { answer } = outcomes.at(-1) ?? {};
     const closes = answer?.fields.some(([name, value]) => name.toLowerCase() === 'connection' && /close/i.test(value));
