@@ -107,9 +107,9 @@ export class DfdaemonService implements Closable {
   }
 
   /** Takes what may change while the daemon runs: rules of the proxy, and schedulers where no manager names them. */
-  async reconfigure({ proxy, scheduler }: DfdaemonConfig): Promise<void> {
-    this.#proxy?.useRules(proxy);
-    await this.#dynconfig?.useSchedulers(scheduler.netAddrs.map(({ addr }) => addr));
+  async reconfigure(config: DfdaemonConfig): Promise<void> {
+    this.#proxy?.useRules(config.proxy);
+    await this.#dynconfig?.useSchedulers((await configuredSettings(config, this.identity.isSeed)).schedulers);
   }
 
   /** Resolves after `aliveTime` without a download or an upload. */
