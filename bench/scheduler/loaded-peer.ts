@@ -8,7 +8,7 @@ import type {
   SchedulerDefinition,
 } from '../../src/rpc/generated/scheduler/v2/scheduler.ts';
 import { MessageQueue } from '../../src/rpc/streams.ts';
-import { PieceSet } from '../../src/swarm/piece-set.ts';
+import { PieceSet } from '../../src/swarm/shared/piece-set.ts';
 
 const pieceLength = 4 * 2 ** 20;
 /** 1 GiB. */

@@ -7,7 +7,7 @@
 import { parseConfig } from '../../src/core/config.ts';
 import { schedulerConfigSchema } from '../../src/scheduler/config.ts';
 import { SchedulerService } from '../../src/scheduler/scheduler-service.ts';
-import type { Swarm } from '../../src/swarm/swarm.ts';
+import type { Swarm } from '../../src/swarm/scheduler/swarm.ts';
 import { quantile } from './quantile.ts';
 
 export interface Figures {

@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { seededRandom } from '../../src/swarm/random.ts';
+import { seededRandom } from '../../src/swarm/shared/random.ts';
 import { NginxOrigin } from '../../test/support/nginx-origin.ts';
 import { makeRandomFile, sha256OfFile } from '../../test/support/random-file.ts';
 import { BenchSwarm, type BenchDaemon } from './daemon-swarm.ts';

@@ -12,7 +12,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { seededRandom } from '../../src/swarm/random.ts';
+import { seededRandom } from '../../src/swarm/shared/random.ts';
 import { NginxOrigin } from '../../test/support/nginx-origin.ts';
 import { makeRandomFile, sha256OfFile } from '../../test/support/random-file.ts';
 import { temporaryDirectory } from '../../test/support/temporary-directory.ts';

@@ -11,7 +11,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, mkdirSync, openSync, readSync, statSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { seededRandom } from '../../src/swarm/random.ts';
+import { seededRandom } from '../../src/swarm/shared/random.ts';
 import { NginxOrigin } from '../../test/support/nginx-origin.ts';
 import { temporaryDirectory } from '../../test/support/temporary-directory.ts';
 import { BenchSwarm } from './daemon-swarm.ts';

@@ -17,8 +17,8 @@ import type {
   TaskMetadata,
 } from '../rpc/generated/scheduler/v2/scheduler.ts';
 import { readerRange } from '../rpc/reader-range.ts';
-import { allFeatures, originalFeatures, type OriginError, type TaskLayout } from '../swarm/events.ts';
-import { PieceSet } from '../swarm/piece-set.ts';
+import { allFeatures, originalFeatures, type OriginError, type TaskLayout } from '../swarm/shared/events.ts';
+import { PieceSet } from '../swarm/shared/piece-set.ts';
 import type { Brain } from './brain.ts';
 import { isSeed } from './host-registry.ts';
 import { msFromDuration } from './messages.ts';

@@ -1,8 +1,8 @@
 /** What the handlers of the scheduler share: the swarm with its clock, and what is known beside it. */
 import type { Closable } from '../core/lifecycle.ts';
 import type { Logger } from '../core/logger.ts';
-import { Swarm } from '../swarm/swarm.ts';
-import type { SwarmOptions } from '../swarm/swarm-options.ts';
+import { Swarm } from '../swarm/scheduler/swarm.ts';
+import type { SwarmOptions } from '../swarm/scheduler/swarm-options.ts';
 import { ApplicationPriorities } from './applications.ts';
 import { HostRegistry } from './host-registry.ts';
 import { Ledger } from './live/ledger.ts';

@@ -1,6 +1,6 @@
 /** What hosts told of themselves, beside what the swarm needs of it; and the streams that hold them alive. */
 import type { Host } from '../rpc/generated/common/v2/common.ts';
-import type { HostInfo } from '../swarm/events.ts';
+import type { HostInfo } from '../swarm/shared/events.ts';
 import { defaultAnnounceIntervalMs, minAnnounceIntervalMs } from './limits.ts';
 
 export interface KnownHost {

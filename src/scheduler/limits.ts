@@ -1,4 +1,4 @@
-/** Bounds of the scheduler's shell; those of the swarm itself are in swarm/limits.ts. */
+/** Bounds of the scheduler's shell; those of the swarm itself are in swarm/scheduler/limits.ts. */
 
 /** Answers waiting for one peer's stream. A peer that is this far behind has lost its network. */
 export const maxQueuedAnswers = 1_024;

@@ -17,9 +17,9 @@ import {
   type NormalTaskResponse,
   type TaskMetadata,
 } from '../rpc/generated/scheduler/v2/scheduler.ts';
-import type { OfferedParent } from '../swarm/decisions.ts';
-import type { TaskLayout } from '../swarm/events.ts';
-import type { Peer, Task } from '../swarm/records.ts';
+import type { OfferedParent } from '../swarm/shared/decisions.ts';
+import type { TaskLayout } from '../swarm/shared/events.ts';
+import type { Peer, Task } from '../swarm/scheduler/records.ts';
 import type { TaskFacts } from './task-facts.ts';
 
 type Response = NonNullable<AnnouncePeerResponse['response']>;

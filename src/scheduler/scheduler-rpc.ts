@@ -6,7 +6,7 @@ import { Download } from '../rpc/generated/common/v2/common.ts';
 import type { SchedulerDefinition, TaskHolding } from '../rpc/generated/scheduler/v2/scheduler.ts';
 import type { RegistryClient } from '../rpc/registry/registry-client.ts';
 import type { Handlers } from '../rpc/server.ts';
-import { PieceSet } from '../swarm/piece-set.ts';
+import { PieceSet } from '../swarm/shared/piece-set.ts';
 import { announcePeer } from './announce-peer.ts';
 import { requireAnnounceable, requireOwnHost, requireShareable } from './own-host.ts';
 import type { Brain } from './brain.ts';

@@ -1,5 +1,5 @@
 /** Virtual time: a queue of things to do, done in order of their time. Nothing here knows the real clock. */
-import { Deadlines } from '../swarm/deadlines.ts';
+import { Deadlines } from '../swarm/shared/deadlines.ts';
 
 export class VirtualClock {
   readonly #queue = new Deadlines<() => void>();

@@ -1,6 +1,6 @@
 /** What goes wrong in a run, planned from its random seed before it starts. */
 import type { Faults } from './options.ts';
-import type { Random } from '../swarm/random.ts';
+import type { Random } from '../swarm/shared/random.ts';
 import type { SimulatedDaemon } from './simulated-daemon.ts';
 import type { World } from './world.ts';
 import type { SimulatedCluster } from './simulated-cluster.ts';

@@ -1,7 +1,7 @@
 /** What a simulated run is made of. Rates in bytes per second, times in virtual milliseconds. */
-import type { SwarmLimits } from '../swarm/limits.ts';
-import type { PickerLimits } from '../swarm/picker-limits.ts';
-import type { EvaluatorName } from '../swarm/evaluator.ts';
+import type { SwarmLimits } from '../swarm/scheduler/limits.ts';
+import type { PickerLimits } from '../swarm/peer/picker-limits.ts';
+import type { EvaluatorName } from '../swarm/scheduler/evaluator.ts';
 
 /** `ours`: backbone, exchange, rarest first. `dag`: four acyclic parents, pieces in order. `tree`: one parent, pieces in order. */
 export type Arm = 'ours' | 'dag' | 'tree';

@@ -2,7 +2,7 @@
  * What lies between two hosts of different sites: a line of its own for every ordered pair, whose capacity is drawn anew
  * now and then. Drawn by the pair and the time alone, so that all arms of a comparison meet the same weather.
  */
-import { seededRandom } from '../swarm/random.ts';
+import { seededRandom } from '../swarm/shared/random.ts';
 import type { VirtualClock } from './clock.ts';
 import { type FluidNetwork, Link } from './fluid-network.ts';
 import type { Sites } from './options.ts';

@@ -3,11 +3,11 @@
  * UploadGate, announcements of a lease holder by SuperSeeder, as in the real daemon. What is simulated is the
  * transport: messages that take a latency, piece bodies that flow through the network, checksums that find wrong bytes.
  */
-import type { Decision, OfferedParent } from '../swarm/decisions.ts';
-import { HostLoad } from '../swarm/host-load.ts';
-import type { TaskLayout } from '../swarm/events.ts';
-import { PiecePicker } from '../swarm/piece-picker.ts';
-import { PieceSet } from '../swarm/piece-set.ts';
+import type { Decision, OfferedParent } from '../swarm/shared/decisions.ts';
+import { HostLoad } from '../swarm/peer/host-load.ts';
+import type { TaskLayout } from '../swarm/shared/events.ts';
+import { PiecePicker } from '../swarm/peer/piece-picker.ts';
+import { PieceSet } from '../swarm/shared/piece-set.ts';
 import { SimulatedLease } from './simulated-lease.ts';
 import { SimulatedUploads, type Upload } from './simulated-uploads.ts';
 import type { SimulatedScheduler } from './simulated-scheduler.ts';

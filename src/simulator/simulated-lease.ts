@@ -1,6 +1,6 @@
 /** A simulated daemon at the origin: fetches the pieces of its lease one after the other. */
-import type { LeaseRange } from '../swarm/decisions.ts';
-import { PieceSet } from '../swarm/piece-set.ts';
+import type { LeaseRange } from '../swarm/shared/decisions.ts';
+import { PieceSet } from '../swarm/shared/piece-set.ts';
 import type { Flow } from './fluid-network.ts';
 import type { SimulatedDaemon } from './simulated-daemon.ts';
 

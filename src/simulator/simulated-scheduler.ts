@@ -1,9 +1,9 @@
 /** The scheduler of a simulated cluster: a real Swarm, with wires to the daemons that take a latency. */
 import { DragonflyError } from '../core/errors.ts';
-import type { Decision } from '../swarm/decisions.ts';
-import { allFeatures, type HostInfo, type TaskLayout } from '../swarm/events.ts';
-import type { PieceSet } from '../swarm/piece-set.ts';
-import { Swarm } from '../swarm/swarm.ts';
+import type { Decision } from '../swarm/shared/decisions.ts';
+import { allFeatures, type HostInfo, type TaskLayout } from '../swarm/shared/events.ts';
+import type { PieceSet } from '../swarm/shared/piece-set.ts';
+import { Swarm } from '../swarm/scheduler/swarm.ts';
 import type { Place, World } from './world.ts';
 
 /** Of the release that each arm stands for: one parent until 2.0.2, several from 2.0.3. */

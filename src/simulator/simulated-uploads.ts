@@ -1,8 +1,15 @@
 /** The parent side of a simulated daemon: UploadGate admits, SuperSeeder announces while it is at the origin, bodies flow. */
-import { HostLoad } from '../swarm/host-load.ts';
-import { SuperSeeder } from '../swarm/super-seeder.ts';
-import { burstBytes, endingLeadMs, loadNewsMs, minUnsentBytes, promiseMs, unsentMs } from '../swarm/transfer-timing.ts';
-import { UploadGate, type UploadRequest } from '../swarm/upload-gate.ts';
+import { HostLoad } from '../swarm/peer/host-load.ts';
+import { SuperSeeder } from '../swarm/peer/super-seeder.ts';
+import {
+  burstBytes,
+  endingLeadMs,
+  loadNewsMs,
+  minUnsentBytes,
+  promiseMs,
+  unsentMs,
+} from '../swarm/peer/transfer-timing.ts';
+import { UploadGate, type UploadRequest } from '../swarm/peer/upload-gate.ts';
 import type { Flow } from './fluid-network.ts';
 import type { SimulatedDaemon } from './simulated-daemon.ts';
 import type { World } from './world.ts';

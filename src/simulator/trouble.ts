@@ -1,6 +1,6 @@
 /** A run with a random mixture of faults, all of it from one number, with the invariants checked on the way. */
-import { assertInvariants } from '../swarm/invariants.ts';
-import { seededRandom } from '../swarm/random.ts';
+import { assertInvariants } from '../swarm/scheduler/invariants.ts';
+import { seededRandom } from '../swarm/shared/random.ts';
 import { randomFaults } from './faults.ts';
 import { defaultSimulation, type SimulationOptions } from './options.ts';
 import { run, type SimulationResult, summarise } from './simulation.ts';

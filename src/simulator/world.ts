@@ -1,10 +1,10 @@
 /** What all simulated daemons share: time, chance, the content, the lines between them, and what is counted on the way. */
 import { defaultPieceLength, pieceLayout, pieceSpan, type PieceLayout } from '../core/piece-layout.ts';
-import type { TaskLayout } from '../swarm/events.ts';
-import type { PieceOrder } from '../swarm/parent-book.ts';
-import type { PickerLimits } from '../swarm/picker-limits.ts';
-import { PieceSet } from '../swarm/piece-set.ts';
-import { type Random, seededRandom } from '../swarm/random.ts';
+import type { TaskLayout } from '../swarm/shared/events.ts';
+import type { PieceOrder } from '../swarm/peer/parent-book.ts';
+import type { PickerLimits } from '../swarm/peer/picker-limits.ts';
+import { PieceSet } from '../swarm/shared/piece-set.ts';
+import { type Random, seededRandom } from '../swarm/shared/random.ts';
 import { VirtualClock } from './clock.ts';
 import { FluidNetwork, Link } from './fluid-network.ts';
 import type { SimulationOptions } from './options.ts';

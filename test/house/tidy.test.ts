@@ -60,6 +60,24 @@ test('imports run down the floors only', () => {
   expectNone(problems);
 });
 
+test('the two sides of the swarm know only what they share', () => {
+  const sides: Readonly<Record<string, string>> = {
+    scheduler: 'scheduler|shared',
+    peer: 'peer|shared',
+    shared: 'shared',
+  };
+  const problems = Object.entries(sides).flatMap(([side, allowed]) =>
+    sources
+      .filter((path) => path.startsWith(`src/swarm/${side}/`))
+      .flatMap((path) => importsOf(path).map(({ target }) => ({ path, target })))
+      .filter(
+        ({ target }) => target?.startsWith('src/swarm/') && !new RegExp(`^src/swarm/(?:${allowed})/`).test(target),
+      )
+      .map(({ path, target }) => `${path}: must not import ${target}`),
+  );
+  expectNone(problems);
+});
+
 test('what the product imports is installed with the product, not only for its developers', () => {
   const { dependencies } = JSON.parse(read('package.json')) as { dependencies: Record<string, string> };
   const product = sources.filter((path) => !path.endsWith('.test.ts'));

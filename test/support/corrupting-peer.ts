@@ -16,7 +16,7 @@ import { taskId as taskIdOf } from '../../src/core/ids.ts';
 import { RateLimiter } from '../../src/core/rate-limiter.ts';
 import { TaskStore } from '../../src/dfdaemon/storage/task-store.ts';
 import { PieceServer } from '../../src/dfdaemon/transport/piece-server.ts';
-import { PieceSet } from '../../src/swarm/piece-set.ts';
+import { PieceSet } from '../../src/swarm/shared/piece-set.ts';
 
 const hostId = '127.0.0.1-corrupting';
 

@@ -7,7 +7,7 @@ import { SyncPiecesRequest } from '../../src/rpc/generated/dfdaemon/v2/dfdaemon.
 import { syncPieces } from '../../src/dfdaemon/rpc/sync-pieces.ts';
 import { PieceAnnouncer } from '../../src/dfdaemon/task/piece-announcer.ts';
 import { UploadDesk } from '../../src/dfdaemon/transport/upload-desk.ts';
-import { PieceSet } from '../../src/swarm/piece-set.ts';
+import { PieceSet } from '../../src/swarm/shared/piece-set.ts';
 import { pieceLengthBytes, startParent, taskId, transportContent } from './fixtures.ts';
 
 test('that it is free again, too: a child it has sent away comes back then', async (t) => {

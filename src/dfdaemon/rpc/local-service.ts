@@ -3,7 +3,7 @@ import { read } from 'node:fs';
 import { promisify } from 'node:util';
 import { DragonflyError } from '../../core/errors.ts';
 import { redact } from '../../core/redact.ts';
-import { PieceSet } from '../../swarm/piece-set.ts';
+import { PieceSet } from '../../swarm/shared/piece-set.ts';
 import type {
   DfdaemonLocalDefinition,
   ExportLocalTaskRequest,

@@ -6,7 +6,7 @@ import type { CallContext } from '../../rpc/call-context.ts';
 import { reachesLoopback } from '../../rpc/caller.ts';
 import { SyncPiecesResponse, type SyncPiecesRequest } from '../../rpc/generated/dfdaemon/v2/dfdaemon.ts';
 import { DragonflyError } from '../../core/errors.ts';
-import { PieceSet } from '../../swarm/piece-set.ts';
+import { PieceSet } from '../../swarm/shared/piece-set.ts';
 import type { PieceRecord } from '../storage/metadata.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
 import type { TaskStore } from '../storage/task-store.ts';

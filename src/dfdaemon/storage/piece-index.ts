@@ -4,7 +4,7 @@
  */
 import { DragonflyError } from '../../core/errors.ts';
 import { pieceSpan, type PieceLayout } from '../../core/piece-layout.ts';
-import { PieceSet } from '../../swarm/piece-set.ts';
+import { PieceSet } from '../../swarm/shared/piece-set.ts';
 import type { Metadata, PieceRecord } from './metadata.ts';
 
 export class PieceIndex {

@@ -10,7 +10,7 @@
 import { formatDigest, type Digest } from '../../core/digest.ts';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { pieceLayout, pieceSpan, type PieceLayout, type PieceSpan } from '../../core/piece-layout.ts';
-import type { PieceSet } from '../../swarm/piece-set.ts';
+import type { PieceSet } from '../../swarm/shared/piece-set.ts';
 import { ContentFile, type FileUse } from './content-file.ts';
 import type { IncomingPiece } from './incoming-piece.ts';
 import { maxHeaderBytes } from './limits.ts';

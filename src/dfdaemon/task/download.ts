@@ -7,7 +7,7 @@
  */
 import type { RangeSpec } from '../../core/byte-range.ts';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
-import { PieceSet } from '../../swarm/piece-set.ts';
+import { PieceSet } from '../../swarm/shared/piece-set.ts';
 import type { PieceRecord } from '../storage/metadata.ts';
 import type { Lease, StoredTask } from '../storage/stored-task.ts';
 import { ContentProof } from './content-proof.ts';

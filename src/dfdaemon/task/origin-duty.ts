@@ -6,7 +6,7 @@ import { resolveRange } from '../../core/byte-range.ts';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { piecesOfRange } from '../../core/piece-layout.ts';
 import type { RateLimiter } from '../../core/rate-limiter.ts';
-import { PieceSet } from '../../swarm/piece-set.ts';
+import { PieceSet } from '../../swarm/shared/piece-set.ts';
 import { daemonLimits } from '../limits.ts';
 import type { SourceObject } from '../source/source.ts';
 import type { Sources } from '../source/sources.ts';

@@ -4,7 +4,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '../../core/logger.ts';
-import { PieceSet } from '../../swarm/piece-set.ts';
+import { PieceSet } from '../../swarm/shared/piece-set.ts';
 import type { SyncPiecesRequest, SyncPiecesResponse } from '../../rpc/generated/dfdaemon/v2/dfdaemon.ts';
 import { daemonLimits } from '../limits.ts';
 import type { PieceAddress } from '../transport/piece-client.ts';

@@ -3,7 +3,7 @@
  * the origin, each child hears of different pieces first (SuperSeeder), so that its uplink sends nothing twice that was
  * not yet sent once.
  */
-import { SuperSeeder } from '../../swarm/super-seeder.ts';
+import { SuperSeeder } from '../../swarm/peer/super-seeder.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
 
 export interface AnnouncementListener {

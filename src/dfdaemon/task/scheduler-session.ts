@@ -5,7 +5,7 @@
 import type { DragonflyError } from '../../core/errors.ts';
 import type { Logger } from '../../core/logger.ts';
 import { pieceSpan, type PieceLayout } from '../../core/piece-layout.ts';
-import { PieceSet } from '../../swarm/piece-set.ts';
+import { PieceSet } from '../../swarm/shared/piece-set.ts';
 import type { RangeSpec } from '../../core/byte-range.ts';
 import { Download } from '../../rpc/generated/common/v2/common.ts';
 import {

@@ -1,7 +1,7 @@
 /** What a session with the scheduler begins with. */
 import type { RangeSpec } from '../../core/byte-range.ts';
 import type { Download } from '../../rpc/generated/common/v2/common.ts';
-import type { PieceSet } from '../../swarm/piece-set.ts';
+import type { PieceSet } from '../../swarm/shared/piece-set.ts';
 import type { OpenPeerStream } from './scheduler-session.ts';
 
 export type Registration = Parameters<typeof Download.fromPartial>[0];

@@ -1,6 +1,6 @@
 /** The content of one answer while it comes in: through the CRC, and from chunk to chunk where the parent passes it on. */
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
-import { endingLeadMs } from '../../swarm/transfer-timing.ts';
+import { endingLeadMs } from '../../swarm/peer/transfer-timing.ts';
 import { EndingWatch } from './ending.ts';
 import type { PieceRequest } from './piece-request.ts';
 import type { ReceiveBuffer } from './receive-buffer.ts';

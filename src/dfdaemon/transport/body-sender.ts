@@ -10,7 +10,7 @@ import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import type { RateLimiter } from '../../core/rate-limiter.ts';
-import { maxUnsentBytes, minUnsentBytes, unsentMs } from '../../swarm/transfer-timing.ts';
+import { maxUnsentBytes, minUnsentBytes, unsentMs } from '../../swarm/peer/transfer-timing.ts';
 import type { BlockPool } from './block-pool.ts';
 import { fairTurnBytes, fairTurnsFromBodies, longTurnBytes, maxActiveBodies, tailBytes } from './limits.ts';
 import { nativeIo, socketFd } from './native-io.ts';

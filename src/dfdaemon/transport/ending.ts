@@ -1,5 +1,5 @@
 /** Sees the end of a transfer come, from how fast it has gone lately. */
-import { burstBytes } from '../../swarm/transfer-timing.ts';
+import { burstBytes } from '../../swarm/peer/transfer-timing.ts';
 
 export class EndingWatch {
   readonly #totalBytes: number;

@@ -17,7 +17,7 @@ import type { Logger } from '../../core/logger.ts';
 import type { RateLimiter } from '../../core/rate-limiter.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
 import type { TaskStore } from '../storage/task-store.ts';
-import { minUnsentBytes } from '../../swarm/transfer-timing.ts';
+import { minUnsentBytes } from '../../swarm/peer/transfer-timing.ts';
 import { BlockPool } from './block-pool.ts';
 import { BodySender } from './body-sender.ts';
 import {

@@ -5,8 +5,8 @@
 import { performance } from 'node:perf_hooks';
 import { toDragonflyError } from '../../core/errors.ts';
 import { RateMeter } from '../../core/rate-meter.ts';
-import { loadNewsMs, promiseMs } from '../../swarm/transfer-timing.ts';
-import { UploadGate, type Uplink, type UploadRequest } from '../../swarm/upload-gate.ts';
+import { loadNewsMs, promiseMs } from '../../swarm/peer/transfer-timing.ts';
+import { UploadGate, type Uplink, type UploadRequest } from '../../swarm/peer/upload-gate.ts';
 import { EndingWatch } from './ending.ts';
 import { gateRecheckMs, maxActiveBodies } from './limits.ts';
 

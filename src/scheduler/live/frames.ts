@@ -1,7 +1,7 @@
 /** Builds the frames of one watcher: everything first, then what changed since the last frame. */
 import type { Link, PeerState, TaskFrame, TasksFrame, TaskSummary } from '../../rpc/generated/scheduler/v2/live.ts';
-import type { Peer, Task } from '../../swarm/records.ts';
-import { isDownloading } from '../../swarm/states.ts';
+import type { Peer, Task } from '../../swarm/scheduler/records.ts';
+import { isDownloading } from '../../swarm/scheduler/states.ts';
 import type { Brain } from '../brain.ts';
 import { maxWatchedPeers, maxWatchedTasks } from '../limits.ts';
 import { wallTime } from '../messages.ts';

@@ -1,0 +1,342 @@
+/**
+ * One download's choice of the next piece and the parent to ask for it. Runs in every daemon; pure: the caller passes
+ * the time, carries out the requests and reports what became of them.
+ *
+ * How a caller uses it:
+ *   picker.parentAdded(id, …); picker.parentHas(id, bitmap) and picker.parentLoad(id, queue) as the parent announces them;
+ *   for (const request of picker.next(nowMs)) start it; every returned request counts as in flight from then on;
+ *   exactly one of pieceArrived / requestFailed ends a request, or the caller cancels it when told to;
+ *   requestStarted and pieceEnding tell how far a request is, so that the next goes out in time;
+ *   after any of these calls, and at nextWakeMs(nowMs), call next again.
+ *
+ * Which parent: the one with the least to do before it would serve us, by its own announcements and our requests, and
+ * none that is much slower than the others while those have something. Which of its pieces: the one the fewest parents
+ * hold, ties at random, among the missing pieces of the window; the window starts at each reader, or at the first
+ * missing piece. Load comes first because an idle uplink is lost for good, while the second-rarest piece is nearly as
+ * good as the rarest. Among idle parents those with fewer pieces are taken, since others can use them the least.
+ */
+import { HostLoad } from './host-load.ts';
+import { type Choice, ParentBook, type PieceOrder } from './parent-book.ts';
+import { defaultPickerLimits, type PickerLimits } from './picker-limits.ts';
+import { PieceSet } from '../shared/piece-set.ts';
+import type { Random } from '../shared/random.ts';
+import { RateGovernor } from './rate-governor.ts';
+import { SpareLines } from './spare-lines.ts';
+import { type Request, RequestBook } from './request-book.ts';
+
+export interface PieceRequest {
+  readonly parentId: string;
+  readonly piece: number;
+  /** A second request for a piece that is late elsewhere; whichever arrives first wins. */
+  readonly hedge: boolean;
+}
+
+export interface PickerOptions {
+  readonly pieceCount: number;
+  readonly pieceLengthBytes: number;
+  /** Pieces this download needs; absent for all. */
+  readonly wanted?: PieceSet;
+  /** Pieces already on disk. */
+  readonly held?: PieceSet;
+  readonly random: Random;
+  readonly limits?: Partial<PickerLimits>;
+  /** Downlink when it is known for sure, such as a configured rate limit; otherwise it is learned. */
+  readonly capacityBytesPerSec?: number | undefined;
+  readonly order?: PieceOrder;
+}
+
+export interface ParentOptions {
+  readonly distance?: number;
+  /** Shared by all who hear of this host's load. */
+  readonly load?: HostLoad;
+}
+
+export class PiecePicker {
+  readonly #limits: PickerLimits;
+  readonly #pieceCount: number;
+  readonly #missing: PieceSet;
+  readonly #held: PieceSet;
+  /** Missing, neither in flight nor on its way from the origin. */
+  readonly #open: PieceSet;
+  readonly #parents: ParentBook;
+  readonly #requests = new RequestBook();
+  /** Pieces this daemon is fetching from the origin itself. */
+  readonly #atOrigin = new PieceSet();
+  readonly #offers = new Map<number, string>();
+  #readers: readonly number[] = [];
+  readonly #governor: RateGovernor;
+  readonly #spare = new SpareLines();
+  #rateBytesPerSec = 0;
+  #latestBytesPerSec = 0;
+
+  constructor(options: PickerOptions) {
+    this.#limits = { ...defaultPickerLimits, ...options.limits };
+    this.#governor = new RateGovernor({ capacityBytesPerSec: options.capacityBytesPerSec });
+    this.#pieceCount = options.pieceCount;
+    this.#held = options.held?.clone() ?? new PieceSet(options.pieceCount);
+    this.#missing = (options.wanted ?? PieceSet.range(0, options.pieceCount)).difference(this.#held);
+    this.#open = this.#missing.clone();
+    this.#parents = new ParentBook({ ...options, order: options.order ?? 'rarest', limits: this.#limits });
+  }
+
+  get isComplete(): boolean {
+    return this.#missing.count === 0;
+  }
+
+  get missingCount(): number {
+    return this.#missing.count;
+  }
+
+  get inFlightCount(): number {
+    return this.#requests.waiting + this.#requests.running;
+  }
+
+  isInFlight(parentId: string, piece: number): boolean {
+    return this.#requests.find(parentId, piece) !== undefined;
+  }
+
+  /**
+   * Until then no announcement of a parent leads to a request, whatever it says, unless something else happens here.
+   * While pieces come in, looking again so often is enough to see that they no longer fill the line.
+   */
+  deafUntilMs(nowMs: number): number {
+    const { running, waiting } = this.#requests;
+    if (running >= this.#limits.maxRunning || waiting >= this.#limits.maxWaiting) return Number.POSITIVE_INFINITY;
+    return this.#hasRoom(nowMs) ? nowMs : nowMs + this.#limits.lookAgainMs;
+  }
+
+  /**
+   * Would ask this parent for something now: what the parent just announced is worth a call of next(). Most announcements
+   * are not, and this costs far less.
+   */
+  wouldAsk(parentId: string, nowMs: number, rateBytesPerSec = 0, latestBytesPerSec = rateBytesPerSec): boolean {
+    this.#rateBytesPerSec = rateBytesPerSec;
+    this.#latestBytesPerSec = latestBytesPerSec;
+    if (this.#requests.waiting >= this.#limits.maxWaiting) return false;
+    const parent = this.#parents.get(parentId);
+    if (!parent || !this.#parents.mayAsk(parent, nowMs) || !this.#hasRoom(nowMs)) return false;
+    return this.#open.firstCommon(parent.has) !== undefined || this.#requests.hedges(parent, nowMs);
+  }
+
+  /** False when the parent was banned before or there are too many; its announcements are then ignored. */
+  parentAdded(parentId: string, { distance = 1, load = new HostLoad() }: ParentOptions = {}): boolean {
+    return this.#parents.add(parentId, distance, load);
+  }
+
+  /** Its requests are forgotten; the pieces become free for others. */
+  parentRemoved(parentId: string): void {
+    const parent = this.#parents.get(parentId);
+    if (!parent) return;
+    this.#parents.remove(parent);
+    for (const request of this.#requests.toParent(parent)) this.#forget(request);
+  }
+
+  /** Adds to what the parent is known to hold. Unknown parents and pieces outside the content are ignored. */
+  parentHas(parentId: string, pieces: PieceSet | number): void {
+    const parent = this.#parents.get(parentId);
+    if (parent) this.#parents.has(parent, pieces);
+  }
+
+  /** How many uploads run and wait at the parent, when it announces that; or say so to the HostLoad it was added with. */
+  parentLoad(parentId: string, load: number): void {
+    this.#parents.get(parentId)?.load.says(load);
+  }
+
+  /**
+   * The parent wants this child to take this piece and pass it on: it is at the origin and sends everybody something
+   * different (SuperSeeder). Such a piece is asked for at once and comes beside all others: while it waits for its turn there
+   * and shares the line of the parent, the other parents must not wait.
+   */
+  parentOffers(parentId: string, piece: number): void {
+    this.parentHas(parentId, piece);
+    if (this.#parents.get(parentId) && this.#open.has(piece)) this.#offers.set(piece, parentId);
+  }
+
+  /** Piece numbers where in-order readers wait; empty when nobody reads along. */
+  setReaders(positions: readonly number[]): void {
+    this.#readers = positions;
+  }
+
+  /** Widens the download, for a second reader with another range. */
+  want(pieces: PieceSet): void {
+    const more = pieces.difference(this.#held).difference(this.#missing);
+    this.#missing.addAll(more);
+    this.#open.addAll(more.difference(this.#atOrigin));
+  }
+
+  /** Pieces of an origin lease: not asked of parents until they arrive or `originReleased` gives them back. */
+  originFetching(pieces: PieceSet): void {
+    this.#atOrigin.addAll(pieces);
+    for (const piece of pieces) this.#open.delete(piece);
+  }
+
+  originReleased(): void {
+    for (const piece of this.#atOrigin) {
+      this.#atOrigin.delete(piece);
+      this.#reopen(piece);
+    }
+  }
+
+  /**
+   * A verified piece is on disk; `parentId` undefined when it came from the origin. Returns the other requests for the
+   * same piece, which the caller should cancel; they are forgotten here already.
+   */
+  pieceArrived(piece: number, parentId: string | undefined, nowMs: number): PieceRequest[] {
+    const others: PieceRequest[] = [];
+    for (const request of this.#requests.of(piece)) {
+      if (request.parent.id === parentId) this.#parents.delivered(request, nowMs);
+      else others.push({ parentId: request.parent.id, piece, hedge: false });
+      this.#forget(request);
+    }
+    this.#missing.delete(piece);
+    this.#open.delete(piece);
+    this.#held.add(piece);
+    this.#atOrigin.delete(piece);
+    return others;
+  }
+
+  /** The first bytes of the piece came in. */
+  requestStarted(parentId: string, piece: number, nowMs: number): void {
+    const request = this.#requests.find(parentId, piece);
+    if (!request || request.state === 'running') return;
+    if (!request.beside) this.#governor.added(this.#requests.running, nowMs, this.#rateBytesPerSec);
+    this.#requests.began(request);
+    request.parent.stats.responded(nowMs - request.startedAtMs);
+  }
+
+  /** What is left of the piece will be here within about a round trip; the next request can go out. */
+  pieceEnding(parentId: string, piece: number): void {
+    const request = this.#requests.find(parentId, piece);
+    if (request) this.#requests.setAside(request);
+  }
+
+  /**
+   * `busy`: its queue is full, it is asked again when it announces another load or after a moment. `temporary`: the
+   * parent keeps its place until it fails repeatedly. `gone`: it does not hold this piece (any more). `corrupt`: the
+   * bytes were wrong; the parent is banned for the rest of this download.
+   */
+  requestFailed(
+    parentId: string,
+    piece: number,
+    reason: 'busy' | 'temporary' | 'gone' | 'corrupt',
+    nowMs: number,
+  ): void {
+    const parent = this.#parents.get(parentId);
+    const request = this.#requests.find(parentId, piece);
+    if (request) this.#forget(request);
+    if (!parent) return;
+    if (reason === 'busy') this.#parents.refused(parent, request?.drops ?? parent.load.drops, nowMs);
+    else this.#parents.failed(parent, piece, reason, nowMs);
+    if (reason === 'corrupt') this.parentRemoved(parentId);
+  }
+
+  /**
+   * Requests to start now. Every one of them counts as in flight from here on. `rateBytesPerSec`: what all running
+   * requests bring in together now, by which the picker judges whether one more would help; `latestBytesPerSec`: in the last 75 ms.
+   */
+  next(nowMs: number, rateBytesPerSec = 0, latestBytesPerSec = rateBytesPerSec): PieceRequest[] {
+    this.#rateBytesPerSec = rateBytesPerSec;
+    this.#latestBytesPerSec = latestBytesPerSec;
+    this.#requests.setLateAside(nowMs - this.#limits.answerMs);
+    const started: PieceRequest[] = [];
+    for (const [piece, parentId] of this.#offers) {
+      this.#offers.delete(piece);
+      const parent = this.#parents.get(parentId);
+      if (!parent?.has.has(piece) || !this.#open.has(piece)) continue;
+      this.#start({ parent, piece }, nowMs, true);
+      started.push({ parentId, piece, hedge: false });
+    }
+    while (this.#hasRoom(nowMs)) {
+      const choice = this.#choose(nowMs);
+      const hedge = choice ? undefined : this.#chooseHedge(nowMs);
+      const chosen = choice ?? hedge;
+      if (!chosen) break;
+      this.#start(chosen, nowMs);
+      started.push({ parentId: chosen.parent.id, piece: chosen.piece, hedge: hedge !== undefined });
+    }
+    return started;
+  }
+
+  /** When next() may have something to do although nothing happened: an answer or a hedge is due, a parent returns. */
+  nextWakeMs(nowMs: number): number | undefined {
+    const wake = Math.min(
+      this.#requests.nextWakeMs(nowMs, this.#limits),
+      this.#parents.firstReturnMs(nowMs),
+      this.#nextLookMs(nowMs),
+    );
+    return Number.isFinite(wake) ? wake : undefined;
+  }
+
+  #hasRoom(nowMs: number): boolean {
+    const { running, waiting } = this.#requests;
+    if (running >= this.#limits.maxRunning || waiting >= this.#limits.maxWaiting) return false;
+    return (
+      this.#governor.mayAdd(running, nowMs, this.#rateBytesPerSec, this.#latestBytesPerSec) ||
+      running <= this.#spare.welcome(nowMs, this.#rateBytesPerSec, () => this.#parents.idleShare(this.#open))
+    );
+  }
+
+  /** When to see whether more transfers are welcome. */
+  #nextLookMs(nowMs: number): number {
+    const { running, waiting } = this.#requests;
+    const looks = running > 0 && running < this.#limits.maxRunning && waiting < this.#limits.maxWaiting;
+    return looks && this.#open.count > 0 ? Math.max(nowMs + 1, this.#spare.nextLookMs) : Number.POSITIVE_INFINITY;
+  }
+
+  #choose(nowMs: number): Choice | undefined {
+    if (this.#open.count === 0) return undefined;
+    for (const from of this.#readers) {
+      const choice = this.#bestOf(this.#window(from, this.#limits.readerWindow), nowMs);
+      if (choice) return choice;
+    }
+    return this.#bestOf(
+      this.#open.count <= this.#limits.scanWindow ? this.#open : this.#window(0, this.#limits.scanWindow),
+      nowMs,
+    );
+  }
+
+  /** The next `size` missing pieces from `from`, those of them that are open. */
+  #window(from: number, size: number): PieceSet {
+    const window = new PieceSet(this.#pieceCount);
+    let seen = 0;
+    for (const piece of this.#missing) {
+      if (piece < from) continue;
+      if (seen >= size) break;
+      seen += 1;
+      if (this.#open.has(piece)) window.add(piece);
+    }
+    return window;
+  }
+
+  /** The very first piece is any of them: if all began with the rarest, all would want the same few. */
+  #bestOf(pieces: PieceSet, nowMs: number): Choice | undefined {
+    return this.#parents.best(pieces, nowMs, this.#held.count === 0 && this.#requests.isEmpty);
+  }
+
+  #chooseHedge(nowMs: number): Choice | undefined {
+    for (const [piece, requests] of this.#requests.pieces()) {
+      const first = requests[0];
+      if (!first || requests.length >= this.#limits.maxCopies || nowMs < first.hedgeAtMs) continue;
+      const best = this.#parents.bestFor(piece, requests, nowMs);
+      if (best) return { piece, parent: best };
+    }
+    return undefined;
+  }
+
+  #start({ parent, piece }: Choice, nowMs: number, beside = false): void {
+    const hedgeAtMs =
+      nowMs + Math.max(this.#limits.hedgeMinMs, this.#parents.usualMs(parent) * this.#limits.hedgeFactor);
+    this.#requests.add({ parent, piece, startedAtMs: nowMs, hedgeAtMs, beside });
+    this.#open.delete(piece);
+    if (!beside) this.#parents.asked(parent, nowMs);
+  }
+
+  #forget(request: Request): void {
+    this.#requests.remove(request);
+    this.#reopen(request.piece);
+  }
+
+  #reopen(piece: number): void {
+    if (this.#missing.has(piece) && !this.#requests.has(piece) && !this.#atOrigin.has(piece)) this.#open.add(piece);
+  }
+}

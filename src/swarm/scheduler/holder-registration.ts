@@ -1,0 +1,16 @@
+/** How a peer is registered that only serves what it holds from before. */
+import { allFeatures, type HeldTask, type RegisterPeer } from '../shared/events.ts';
+
+export function holderRegistration(hostId: string, { peerId, taskId, url, layout }: HeldTask): RegisterPeer {
+  return {
+    peerId,
+    taskId,
+    hostId,
+    url,
+    priority: 0,
+    needBackToSource: false,
+    disableBackToSource: false,
+    knownLayout: layout,
+    features: allFeatures,
+  };
+}

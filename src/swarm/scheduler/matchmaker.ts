@@ -1,0 +1,252 @@
+/**
+ * Gives peers their parents: filter, then evaluate, over a random few of those who can serve at all.
+ *
+ * A task keeps an index of its servers (peers that lead to a root and have a free slot) and of its traders. A choice draws
+ * two entries and takes the better one, as often as parents are needed: near the best of all for the price of two.
+ */
+import type { EdgeKind } from '../shared/decisions.ts';
+import { affinity, type Evaluator } from './evaluator.ts';
+import { refusal } from './filter.ts';
+import { freeSlots, link, unlink } from './graph.ts';
+import type { IndexedSet } from './indexed-set.ts';
+import type { SwarmLimits } from './limits.ts';
+import type { Outbox } from './outbox.ts';
+import { type Random, randomIndex } from '../shared/random.ts';
+import type { Edge, Host, Peer, Task } from './records.ts';
+import { isDownloading } from './states.ts';
+import { isFar, type Reach, Zones } from './zones.ts';
+
+/** `swarm`: backbone and exchange. `dag`: several parents, acyclic. `tree`: one parent. The last two are there to compare with. */
+export type SwarmMode = 'swarm' | 'dag' | 'tree';
+
+/** Draws for the far neighbours of one gate. */
+const farDraws = 20;
+
+export class Matchmaker {
+  readonly #mode: SwarmMode;
+  readonly #limits: SwarmLimits;
+  readonly #evaluate: Evaluator;
+  readonly #random: Random;
+  readonly #out: Outbox;
+  readonly #zones: Zones;
+
+  constructor(options: { mode: SwarmMode; limits: SwarmLimits; evaluate: Evaluator; random: Random; out: Outbox }) {
+    this.#mode = options.mode;
+    this.#limits = options.limits;
+    this.#evaluate = options.evaluate;
+    this.#random = options.random;
+    this.#out = options.out;
+    this.#zones = new Zones(options.limits);
+  }
+
+  /** Fills the peer's backbone parents; false when it should be looked at again. */
+  attach(child: Peer, nowMs: number): boolean {
+    if (!isDownloading(child.state) || isRoot(child)) return true;
+    const wanted = this.#backboneWanted(child);
+    while (child.backboneParents < wanted) {
+      const parent = this.#chooseBackbone(child, nowMs);
+      if (!parent) break;
+      this.#join(parent, child, 'backbone');
+      if (this.#trades(parent) && this.#trades(child) && takesFromPeers(parent) && this.#mayTake(parent, child))
+        this.#join(child, parent, 'exchange');
+    }
+    this.refresh(child);
+    // without exchange edges the other parents must come later, as more peers have something to give
+    return child.backboneParents >= (this.#mode === 'dag' && child.features.exchange ? wanted : 1);
+  }
+
+  /** Tops the exchange neighbours of a peer up. */
+  addExchange(child: Peer, nowMs: number): void {
+    if (!this.#trades(child) || !takesFromPeers(child)) return;
+    this.#joinFar(child, nowMs);
+    const { traders } = this.#reach(child);
+    const { target } = this.#neighbours(child.task);
+    for (let attempt = 0; attempt < target * 2 && child.parents.size < target; attempt += 1) {
+      const parent = this.#chooseTrader(traders, child, nowMs);
+      if (!parent) continue;
+      this.#join(parent, child, 'exchange');
+      if (takesFromPeers(parent) && this.#mayTake(parent, child)) this.#join(child, parent, 'exchange');
+      this.refresh(parent);
+    }
+    this.refresh(child);
+  }
+
+  /** How the content is cut became known, and with it how many neighbours are useful. */
+  layoutKnown(task: Task, nowMs: number): void {
+    if (this.#neighbours(task).target === this.#limits.exchangeTarget) return;
+    for (const peer of task.peers.values()) this.refresh(peer);
+    for (const peer of task.peers.values()) if (isDownloading(peer.state)) this.addExchange(peer, nowMs);
+  }
+
+  /** Joins a stalled peer with some that hold the piece, whatever its neighbours count; random neighbours can all lack it. */
+  introduce(child: Peer, piece: number, nowMs: number): void {
+    if (!this.#trades(child)) return;
+    let left = this.#limits.introductions;
+    for (const parent of child.task.peers.values()) {
+      if (left === 0) break;
+      if (!parent.pieces.has(piece) || !parent.sharing || !this.#trades(parent) || !mayBeParent(parent, child, nowMs))
+        continue;
+      this.#join(parent, child, 'exchange');
+      left -= 1;
+    }
+  }
+
+  /** The next settling should look for parents for this peer. */
+  lacksParents(peer: Peer): boolean {
+    if (!isDownloading(peer.state)) return false;
+    if (needsParent(peer)) return true;
+    return this.#trades(peer) && takesFromPeers(peer) && peer.parents.size < this.#neighbours(peer.task).target / 2;
+  }
+
+  disconnect(edge: Edge): void {
+    const wasFull = freeSlots(edge.parent) <= 0;
+    unlink(edge);
+    this.refresh(edge.parent);
+    if (wasFull) this.#refreshHost(edge.parent.host);
+  }
+
+  /** Brings the task's indexes in line with what the peer is now. */
+  refresh(peer: Peer): void {
+    const { task } = peer;
+    const alive =
+      task.peers.get(peer.id) === peer && (isDownloading(peer.state) || peer.state === 'Succeeded') && peer.sharing;
+    const serves = alive && leadsToRoot(peer) && freeSlots(peer) > 0 && this.#hasRoom(peer);
+    const trades = alive && this.#trades(peer) && peer.exchangeChildren < this.#neighbours(task).limit;
+    for (const { servers, traders } of this.#zones.indexesOf(peer)) {
+      if (serves) servers.add(peer);
+      else servers.delete(peer);
+      if (trades) traders.add(peer);
+      else traders.delete(peer);
+    }
+    this.#zones.changed(peer, alive);
+  }
+
+  /** Content in large pieces goes to more neighbours. */
+  #neighbours({ layout }: Task): { readonly target: number; readonly limit: number } {
+    const { exchangeTarget, exchangeLimit, exchangeLargeFactor, largePieceBytes } = this.#limits;
+    const factor = (layout?.pieceLengthBytes ?? 0) >= largePieceBytes ? exchangeLargeFactor : 1;
+    return { target: factor * exchangeTarget, limit: factor * exchangeLimit };
+  }
+
+  #backboneWanted(child: Peer): number {
+    if (this.#mode === 'tree') return 1;
+    return this.#trades(child) ? this.#limits.backboneParents : this.#limits.candidateParentLimit;
+  }
+
+  #reach(child: Peer): Reach {
+    return this.#trades(child) ? this.#zones.reach(child) : child.task;
+  }
+
+  /** It is no parent of the child yet, and near enough. */
+  #mayTake(child: Peer, parent: Peer): boolean {
+    return !child.parents.has(parent.id) && this.#zones.mayTake(child, parent);
+  }
+
+  /** Gates on both sides of a thin line get to know who is on the other. */
+  #joinFar(peer: Peer, nowMs: number): void {
+    for (const gate of this.#zones.gatesBeyond(peer))
+      if (takesFromPeers(gate) && mayBeParent(peer, gate, nowMs)) this.#join(peer, gate, 'exchange');
+    const { traders } = peer.task;
+    for (let draw = 0; draw < farDraws && this.#zones.lacksFar(peer); draw += 1) {
+      const parent = traders.at(randomIndex(this.#random, traders.size));
+      if (parent && isFar(peer, parent) && mayBeParent(parent, peer, nowMs)) this.#join(parent, peer, 'exchange');
+    }
+  }
+
+  #hasRoom(peer: Peer): boolean {
+    return this.#mode !== 'swarm' || peer.backboneChildren < this.#limits.backboneChildren;
+  }
+
+  #trades(peer: Peer): boolean {
+    return this.#mode === 'swarm' && peer.features.exchange;
+  }
+
+  #join(parent: Peer, child: Peer, edge: EdgeKind): void {
+    link(parent, child, edge);
+    this.#out.offer(child, {
+      peerId: parent.id,
+      hostId: parent.host.id,
+      edge,
+      distance: 1 - affinity(child.host, parent.host),
+    });
+    if (edge === 'backbone' && freeSlots(parent) <= 0) this.#refreshHost(parent.host);
+    else this.refresh(parent);
+  }
+
+  #refreshHost(host: Host): void {
+    for (const peer of host.peers) this.refresh(peer);
+  }
+
+  #chooseBackbone(child: Peer, nowMs: number): Peer | undefined {
+    const reach = this.#reach(child);
+    const parent = this.#chooseServer(reach.servers, child, nowMs);
+    if (parent || reach === child.task || !this.#mayLookFurther(child, nowMs)) return parent;
+    return this.#chooseServer(child.task.servers, child, nowMs);
+  }
+
+  /** It has found nobody nearby who leads to a root for long enough. */
+  #mayLookFurther(child: Peer, nowMs: number): boolean {
+    if (!child.task.waiting.has(child) || nowMs < child.waitingSinceMs + this.#limits.crossAfterMs) return false;
+    for (const { parent } of child.parents.values()) if (leadsToRoot(parent)) return false;
+    return true;
+  }
+
+  /** Few servers: all are looked at. Many: the better of two that are not refused, out of a bounded number of draws. */
+  #chooseServer(servers: IndexedSet<Peer>, child: Peer, nowMs: number): Peer | undefined {
+    const limit = this.#limits.filterParentLimit;
+    const all = servers.size <= limit;
+    let best: Peer | undefined;
+    let bestScore = Number.NEGATIVE_INFINITY;
+    let found = 0;
+    for (let draw = 0; draw < (all ? servers.size : limit) && (all || found < 2); draw += 1) {
+      const candidate = servers.at(all ? draw : randomIndex(this.#random, servers.size));
+      if (!candidate || candidate === best || refusal(child, candidate, nowMs) !== undefined) continue;
+      found += 1;
+      const score = this.#evaluate(child, candidate) + this.#random() * 1e-6;
+      if (score > bestScore) [best, bestScore] = [candidate, score];
+    }
+    return best;
+  }
+
+  #chooseTrader(traders: IndexedSet<Peer>, child: Peer, nowMs: number): Peer | undefined {
+    let best: Peer | undefined;
+    let bestScore = Number.NEGATIVE_INFINITY;
+    for (let draw = 0; draw < 2 && traders.size > 0; draw += 1) {
+      const candidate = traders.at(randomIndex(this.#random, traders.size));
+      if (!candidate || !mayBeParent(candidate, child, nowMs)) continue;
+      const score =
+        affinity(child.host, candidate.host) - candidate.exchangeChildren / this.#neighbours(candidate.task).limit;
+      if (score > bestScore) [best, bestScore] = [candidate, score];
+    }
+    return best;
+  }
+}
+
+/** As one more neighbour, whatever it holds. */
+function mayBeParent(parent: Peer, child: Peer, nowMs: number): boolean {
+  if (parent.host === child.host || child.parents.has(parent.id)) return false;
+  return (child.blocked.get(parent.id) ?? 0) <= nowMs && parent.host.quarantinedUntilMs <= nowMs;
+}
+
+/** Needs no parent: complete, or fetching from the origin. */
+export function isRoot(peer: Peer): boolean {
+  return peer.state === 'Succeeded' || peer.lease !== undefined || hasAllWanted(peer);
+}
+
+function leadsToRoot(peer: Peer): boolean {
+  return isRoot(peer) || peer.backboneParents > 0;
+}
+
+function hasAllWanted({ task, wanted, pieces }: Peer): boolean {
+  if (task.pieceCount === undefined) return false;
+  return wanted ? pieces.hasAll(wanted) : pieces.count === task.pieceCount;
+}
+
+/** Downloads, and not everything from the origin by itself. */
+function takesFromPeers(peer: Peer): boolean {
+  return isDownloading(peer.state) && (peer.lease === undefined || peer.task.leases.size > 1);
+}
+
+export function needsParent(peer: Peer): boolean {
+  return isDownloading(peer.state) && !isRoot(peer) && peer.backboneParents === 0;
+}

@@ -1,0 +1,133 @@
+/** How peers and hosts come apart: who leaves, who is kept from whom, which host nobody gets any more, and who looks for others then. */
+import { HashRing } from '../../core/hash-ring.ts';
+import type { Deadlines } from '../shared/deadlines.ts';
+import type { SwarmLimits } from './limits.ts';
+import { type Matchmaker, needsParent } from './matchmaker.ts';
+import type { OriginDesk } from './origin/origin-desk.ts';
+import type { Outbox } from './outbox.ts';
+import type { Host, Peer, Task } from './records.ts';
+import type { Roster } from './roster.ts';
+import { nextPeerState, peerCan } from './states.ts';
+
+export interface MembershipParts {
+  readonly limits: SwarmLimits;
+  readonly roster: Roster;
+  readonly out: Outbox;
+  readonly matchmaker: Matchmaker;
+  readonly origin: OriginDesk;
+  readonly wakes: Deadlines<Task>;
+}
+
+export class Membership {
+  readonly #parts: MembershipParts;
+  #seedRing = new HashRing([]);
+
+  constructor(parts: MembershipParts) {
+    this.#parts = parts;
+  }
+
+  /** Seed hosts in the order in which they should be tried for the task. */
+  seedsFor(task: Task): Host[] {
+    return this.#seedRing.owners(task.id).flatMap((hostId) => this.#parts.roster.hosts.get(hostId) ?? []);
+  }
+
+  /** A seed host came or went. */
+  seedsChanged(): void {
+    const seeds = Array.from(this.#parts.roster.hosts.values()).filter((host) => host.info.type === 'seed');
+    this.#seedRing = new HashRing(seeds.map((host) => host.id));
+  }
+
+  /** For good. */
+  remove(peer: Peer, nowMs: number): void {
+    this.#parts.origin.holderLeaves(peer, nowMs);
+    this.forget(peer, nowMs);
+  }
+
+  /** It registers anew, with what it holds. */
+  forget(peer: Peer, nowMs: number): void {
+    const { roster, out, matchmaker, origin } = this.#parts;
+    origin.end(peer, nowMs);
+    for (const edge of Array.from(peer.parents.values())) matchmaker.disconnect(edge);
+    const children = Array.from(peer.children.values(), (edge) => edge.child);
+    for (const edge of Array.from(peer.children.values())) {
+      matchmaker.disconnect(edge);
+      out.withdraw(edge.child, peer.id);
+    }
+    roster.dropPeer(peer);
+    matchmaker.refresh(peer);
+    if (peerCan(peer.state, 'Leave')) peer.state = nextPeerState(peer.state, 'Leave');
+    for (const child of children) this.lookAgain(child, nowMs);
+  }
+
+  /** It should have been heard of: until it is, nobody counts on what it holds. */
+  fellSilent(peer: Peer): void {
+    const { roster, matchmaker } = this.#parts;
+    peer.silent = true;
+    roster.stopSharing(peer);
+    matchmaker.refresh(peer);
+  }
+
+  heardAgain(peer: Peer, nowMs: number): void {
+    const { roster, matchmaker } = this.#parts;
+    peer.silent = false;
+    roster.shareAgain(peer, nowMs);
+    matchmaker.refresh(peer);
+  }
+
+  /** With all its peers; the tasks that lost somebody. */
+  removeHost(host: Host, nowMs: number): Set<Task> {
+    const { roster } = this.#parts;
+    const tasks = new Set(Array.from(host.peers, (peer) => peer.task));
+    for (const peer of Array.from(host.peers)) this.remove(peer, nowMs);
+    roster.hosts.delete(host.id);
+    if (host.info.type !== 'seed') return tasks;
+    this.seedsChanged();
+    for (const task of roster.tasks.values()) {
+      if (task.trigger?.hostId !== host.id) continue;
+      task.trigger = undefined;
+      tasks.add(task);
+    }
+    return tasks;
+  }
+
+  /** Something about the peer's parents changed: if it lacks some, the next settling looks for them. */
+  lookAgain(peer: Peer, nowMs: number): void {
+    const { limits, matchmaker, wakes } = this.#parts;
+    const { task } = peer;
+    matchmaker.refresh(peer);
+    if (task.peers.get(peer.id) !== peer || !matchmaker.lacksParents(peer)) return;
+    if (!task.waiting.has(peer)) peer.waitingSinceMs = nowMs;
+    task.waiting.add(peer);
+    if (needsParent(peer)) wakes.add(peer.waitingSinceMs + limits.waitMs, task);
+  }
+
+  /** This child does not get this parent before the time. */
+  block(child: Peer, parentId: string, untilMs: number, nowMs: number): void {
+    const { out, matchmaker, wakes } = this.#parts;
+    child.blocked.set(parentId, untilMs);
+    if (Number.isFinite(untilMs)) wakes.add(untilMs, child.task);
+    const edge = child.parents.get(parentId);
+    if (!edge) return;
+    matchmaker.disconnect(edge);
+    out.withdraw(child, parentId);
+    this.lookAgain(child, nowMs);
+  }
+
+  /** Wrong bytes reported by several hosts: nobody gets this one as a parent for a while. One accuser alone could be the liar. */
+  accuse(accused: Host, by: Host, nowMs: number): void {
+    const { limits, roster, matchmaker, origin, wakes } = this.#parts;
+    accused.accusedBy.add(by.id);
+    if (accused.accusedBy.size < limits.accusersToQuarantine) return;
+    accused.accusedBy.clear();
+    accused.quarantinedUntilMs = nowMs + limits.quarantineMs;
+    for (const peer of accused.peers) {
+      wakes.add(accused.quarantinedUntilMs, peer.task);
+      roster.stopSharing(peer);
+      origin.revoke(peer, 'this host was found to send wrong bytes', nowMs);
+      origin.keepAway(peer, accused.quarantinedUntilMs);
+      matchmaker.refresh(peer);
+      for (const edge of Array.from(peer.children.values()))
+        this.block(edge.child, peer.id, accused.quarantinedUntilMs, nowMs);
+    }
+  }
+}

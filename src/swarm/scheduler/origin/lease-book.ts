@@ -1,0 +1,124 @@
+/** The origin leases of all tasks: gives, changes and ends them, and tells their holders. Decides nothing. */
+import type { RangeSpec } from '../../../core/byte-range.ts';
+import type { LeaseRange } from '../../shared/decisions.ts';
+import type { SwarmLimits } from '../limits.ts';
+import type { Outbox } from '../outbox.ts';
+import type { Lease, Peer, Task } from '../records.ts';
+import { peerCan, nextPeerState } from '../states.ts';
+
+interface LeaseBookParts {
+  readonly limits: SwarmLimits;
+  readonly out: Outbox;
+  /** Called when a lease of a peer began or ended. */
+  readonly rootChanged: (peer: Peer, nowMs: number) => void;
+  readonly wakeAt: (task: Task, atMs: number) => void;
+}
+
+interface Grant {
+  readonly nowMs: number;
+  /** Bytes that a reader of the holder waits for. */
+  readonly reader?: RangeSpec | undefined;
+  readonly rescue?: boolean;
+}
+
+export class LeaseBook {
+  readonly #parts: LeaseBookParts;
+  #nextId = 1;
+
+  constructor(parts: LeaseBookParts) {
+    this.#parts = parts;
+  }
+
+  grant(holder: Peer, range: LeaseRange, { nowMs, reader, rescue = false }: Grant): void {
+    const expiresAtMs = nowMs + stallMs(holder, this.#parts.limits);
+    const lease: Lease = {
+      id: this.#nextId,
+      holder,
+      range,
+      reader,
+      rescue,
+      grantedAtMs: nowMs,
+      expiresAtMs,
+      pulse: undefined,
+    };
+    this.#nextId += 1;
+    holder.task.leases.set(lease.id, lease);
+    if (holder.task.proof === 'none') holder.task.proof = 'origin';
+    if (reader) holder.readerLeases.add(lease);
+    else holder.lease = lease;
+    if (peerCan(holder.state, 'DownloadBackToSource'))
+      holder.state = nextPeerState(holder.state, 'DownloadBackToSource');
+    this.#parts.wakeAt(holder.task, expiresAtMs);
+    this.#announce(lease);
+    this.#parts.rootChanged(holder, nowMs);
+  }
+
+  /** Leave to fetch bytes whose pieces come by other ways: nobody else is kept from them, and nothing is booked. */
+  grantReaderOnly(peer: Peer, reader: RangeSpec, nowMs: number): void {
+    this.#parts.out.send(peer, {
+      kind: 'grant-origin-lease',
+      leaseId: this.#nextId,
+      range: { first: 0, end: 0 },
+      wholeTask: false,
+      reader,
+      expiresAtMs: nowMs + this.#parts.limits.leaseStallMs,
+    });
+    this.#nextId += 1;
+  }
+
+  change(lease: Lease, range: LeaseRange, reader = lease.reader): void {
+    lease.range = range;
+    lease.reader = lease.reader && reader;
+    this.#announce(lease);
+  }
+
+  /** The pieces belong to others; the holder goes on with what its reader waits for. */
+  toReaderOnly(lease: Lease, reader: RangeSpec | undefined): void {
+    this.change(lease, { first: 0, end: 0 }, reader);
+    lease.holder.task.leases.delete(lease.id);
+    lease.holder.readerLeases.delete(lease);
+  }
+
+  /** What a reader waited for turns out to be the whole. */
+  toWhole(lease: Lease): void {
+    const { holder } = lease;
+    holder.readerLeases.delete(lease);
+    holder.lease = lease;
+    lease.reader = undefined;
+    this.change(lease, { first: 0, end: holder.task.pieceCount });
+  }
+
+  /** Takes the lease away; the caller settles the task afterwards. */
+  end(lease: Lease, nowMs: number): void {
+    const { holder, id } = lease;
+    holder.task.leases.delete(id);
+    if (!holder.readerLeases.delete(lease) && holder.lease !== lease) return;
+    if (holder.lease === lease) holder.lease = undefined;
+    this.#parts.rootChanged(holder, nowMs);
+  }
+
+  revoke(lease: Lease, reason: string, nowMs: number): void {
+    this.#parts.out.send(lease.holder, { kind: 'revoke-origin-lease', leaseId: lease.id, reason });
+    this.end(lease, nowMs);
+  }
+
+  #announce({ id, holder, range, reader, expiresAtMs }: Lease): void {
+    this.#parts.out.send(holder, {
+      kind: 'grant-origin-lease',
+      leaseId: id,
+      range,
+      wholeTask: !holder.features.leases,
+      ...(reader && { reader }),
+      expiresAtMs,
+    });
+  }
+}
+
+export function leasesOf(peer: Peer): Lease[] {
+  return peer.lease ? [peer.lease, ...peer.readerLeases] : [...peer.readerLeases];
+}
+
+/** How long a holder may tell of no progress. */
+export function stallMs({ features }: Peer, { leaseStallMs, originalLeaseStallMs }: SwarmLimits): number {
+  return features.leases ? leaseStallMs : originalLeaseStallMs;
+}

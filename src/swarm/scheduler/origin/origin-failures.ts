@@ -1,0 +1,46 @@
+/** What follows when the origin refuses or breaks: who may ask it next, and when everybody is told its answer. */
+import type { OriginError } from '../../shared/events.ts';
+import type { SwarmLimits } from '../limits.ts';
+import type { OriginDesk } from './origin-desk.ts';
+import type { Peer } from '../records.ts';
+import type { Refusals } from '../refusals.ts';
+
+export interface OriginFailure {
+  /** It answered, and the answer is no. */
+  readonly permanent: boolean;
+  readonly error: OriginError;
+  /** The lease that ends; all of the peer when it is not named. */
+  readonly leaseId?: number | undefined;
+}
+
+/** Unauthorized, forbidden, proxy authentication required. */
+const credentialStatuses: ReadonlySet<number> = new Set([401, 403, 407]);
+
+export class OriginFailures {
+  readonly #limits: SwarmLimits;
+  readonly #origin: OriginDesk;
+  readonly #refusals: Refusals;
+
+  constructor(parts: { readonly limits: SwarmLimits; readonly origin: OriginDesk; readonly refusals: Refusals }) {
+    this.#limits = parts.limits;
+    this.#origin = parts.origin;
+    this.#refusals = parts.refusals;
+  }
+
+  /** The caller settles the task afterwards. */
+  take(peer: Peer, { permanent, error, leaseId }: OriginFailure, nowMs: number): void {
+    const { task } = peer;
+    task.lastOriginError = error;
+    // Refused for its credentials only: the origin is well, and whoever has better ones may ask at once.
+    const refused = !permanent && credentialStatuses.has(error.details?.statusCode ?? 0);
+    // several at the origin fail together when it goes down: nobody is sent there in the pause, so that counts once
+    if (!refused && nowMs >= task.quietUntilMs) task.originFailures += 1;
+    const pauseMs = this.#limits.originRetryMs * 2 ** Math.max(0, task.originFailures - 1);
+    if (!refused) task.quietUntilMs = Math.max(task.quietUntilMs, nowMs + pauseMs);
+    this.#origin.keepAway(peer, nowMs + pauseMs);
+    this.#origin.end(peer, nowMs, leaseId);
+    if (permanent || task.originFailures >= this.#limits.originAttempts)
+      this.#refusals.failStranded(task, error, nowMs);
+    else if (refused) this.#refusals.failIfStranded(peer, error, nowMs);
+  }
+}

@@ -1,0 +1,144 @@
+/** The entities the swarm owns. Plain data; only Swarm and its helpers in this folder change them. */
+import type { RangeSpec } from '../../core/byte-range.ts';
+import type { EdgeKind, LeaseRange } from '../shared/decisions.ts';
+import type { HostInfo, OriginError, PeerFeatures, TaskLayout } from '../shared/events.ts';
+import type { PieceSet } from '../shared/piece-set.ts';
+import type { PeerState, TaskState } from './states.ts';
+import type { IndexedSet } from './indexed-set.ts';
+import type { Zone } from './zones.ts';
+import type { Pulse } from './origin/pulse.ts';
+
+export interface Host {
+  info: HostInfo;
+  readonly id: string;
+  readonly peers: Set<Peer>;
+  /** Backbone children over all tasks; each holds one upload slot from the moment it is offered this parent. */
+  slotsUsed: number;
+  slotLimit: number;
+  /** Pieces served and failed, for the upload success of the evaluator. */
+  uploads: number;
+  uploadsFailed: number;
+  /** What children measured when this host served them: mean over recent reports; undefined before the first. */
+  serveRateBytesPerSec: number | undefined;
+  lastSeenMs: number;
+  /** Hosts that reported corrupt pieces from here. */
+  readonly accusedBy: Set<string>;
+  /** Not offered as a parent before this time. */
+  quarantinedUntilMs: number;
+}
+
+export interface Lease {
+  readonly id: number;
+  readonly holder: Peer;
+  /** Pieces no longer missing are not cut off the front: the range is what the holder was told. */
+  range: LeaseRange;
+  /** Bytes that a reader of the holder waits for; undefined for a lease of pieces that are merely missing. */
+  reader: RangeSpec | undefined;
+  readonly grantedAtMs: number;
+  /** Others hold the pieces, but the holder does not get them. */
+  readonly rescue: boolean;
+  expiresAtMs: number;
+  /** How regularly its holder is heard of; undefined while it promises nothing. */
+  pulse: Pulse | undefined;
+}
+
+export interface Task {
+  readonly id: string;
+  url: string;
+  tag: string;
+  application: string;
+  state: TaskState;
+  layout: TaskLayout | undefined;
+  pieceCount: number | undefined;
+  readonly peers: Map<string, Peer>;
+  readonly seedPeers: Set<Peer>;
+  /** Downloading peers that lack parents, in order of arrival. */
+  readonly waiting: Set<Peer>;
+  /** Peers that lead to a root and may take children. */
+  readonly servers: IndexedSet<Peer>;
+  /** Incomplete peers that trade both ways. */
+  readonly traders: IndexedSet<Peer>;
+  /** By name; kept only where few peers cross from one to another. */
+  readonly zones: Map<string, Zone>;
+  /**
+   * Who vouches for the content: nobody yet, peers that only say that they hold it, or somebody who was sent to the origin
+   * for it. A claim counts until enough hosts other than the claimants have compared it with the origin.
+   */
+  proof: 'none' | 'claimed' | 'origin';
+  readonly claimants: Set<string>;
+  readonly confirmers: Set<string>;
+  /** How many peers hold each piece. */
+  holders: Uint32Array;
+  readonly leases: Map<number, Lease>;
+  /** Peers whose readers wait for bytes about which nothing was decided yet. */
+  readonly asking: Set<Peer>;
+  /** Leases were cut short for readers: what came behind is still to be leased. */
+  wasCut: boolean;
+  /** Fetched for readers although somebody brings their pieces whole. */
+  doubledBytes: number;
+  /** The origin answers byte ranges; undefined while nobody knows. */
+  ranges: boolean | undefined;
+  /** Seed host asked to download, until it registers or the deadline passes. */
+  trigger: { readonly hostId: string; readonly deadlineMs: number } | undefined;
+  /** Seed hosts that failed this task, until when they are left alone. */
+  readonly failedSeeds: Map<string, number>;
+  originFailures: number;
+  /** The origin is not asked before: peers that hold pieces may be coming back, or have not reported them yet. */
+  quietUntilMs: number;
+  lastOriginError: OriginError | undefined;
+  updatedAtMs: number;
+}
+
+export interface Peer {
+  readonly id: string;
+  readonly task: Task;
+  readonly host: Host;
+  /** Data centre of its host when it registered, in lower case; '' when that is not known. */
+  readonly zone: string;
+  readonly features: PeerFeatures;
+  readonly priority: number;
+  readonly range: { readonly start: number; readonly length: number } | undefined;
+  readonly disableBackToSource: boolean;
+  readonly needBackToSource: boolean;
+  readonly concurrentPieceCount: number;
+  state: PeerState;
+  pieces: PieceSet;
+  /** Its pieces count as held: false for hosts that do not share, or were found to send wrong bytes. */
+  sharing: boolean;
+  /** It held a lease and was not heard of when it should have been: until it is, nobody counts on what it holds. */
+  silent: boolean;
+  /** Time of the last new piece. */
+  progressAtMs: number;
+  /** It is for readers of parts only, and wants no more than the pieces of those. */
+  partial: boolean;
+  /** What its readers wait for, in the order they came. */
+  readonly asking: RangeSpec[];
+  /** All that its readers want, until the layout is known and it is in `wanted`. */
+  readonly wantedRanges: RangeSpec[];
+  /** Pieces the ranges cover; undefined for all of them or while the layout is unknown. */
+  wanted: PieceSet | undefined;
+  readonly parents: Map<string, Edge>;
+  readonly children: Map<string, Edge>;
+  /** Parents not to be offered again before the time. */
+  readonly blocked: Map<string, number>;
+  /** Own download costs in ms, newest last, bounded; only the original's formulas look at them. */
+  readonly costsMs: number[];
+  /** Exchange edges in which this peer is the parent. */
+  exchangeChildren: number;
+  backboneParents: number;
+  backboneChildren: number;
+  lease: Lease | undefined;
+  /** Beside that one: each brings what a reader waits for. */
+  readonly readerLeases: Set<Lease>;
+  /** Lost a lease by stalling or failing: others go to the origin first. */
+  originBlockedUntilMs: number;
+  waitingSinceMs: number;
+  createdAtMs: number;
+  updatedAtMs: number;
+}
+
+export interface Edge {
+  readonly parent: Peer;
+  readonly child: Peer;
+  readonly kind: EdgeKind;
+}

@@ -1,0 +1,76 @@
+/** Who is told no: peers that may not be the first, whose origin refuses, or whom nobody serves. */
+import type { ErrorCode } from '../../core/errors.ts';
+import type { OriginError } from '../shared/events.ts';
+import { firstDownload } from './origin/first-download.ts';
+import { needsParent } from './matchmaker.ts';
+import type { Membership } from './membership.ts';
+import type { Outbox } from './outbox.ts';
+import { PieceSet } from '../shared/piece-set.ts';
+import type { Peer, Task } from './records.ts';
+import { isDownloading, nextPeerState, nextTaskState } from './states.ts';
+
+export class Refusals {
+  readonly #out: Outbox;
+  readonly #membership: Membership;
+  readonly #waitMs: number;
+
+  constructor(options: { readonly out: Outbox; readonly membership: Membership; readonly waitMs: number }) {
+    this.#out = options.out;
+    this.#membership = options.membership;
+    this.#waitMs = options.waitMs;
+  }
+
+  /** Priorities 1 and 2 never make a first download: refused while nobody holds or fetches the task. */
+  mayBeFirst(peer: Peer): boolean {
+    const { task } = peer;
+    const verdict = firstDownload(peer.priority);
+    if (verdict === 'seed' || verdict === 'self' || task.leases.size > 0 || task.trigger) return true;
+    if (task.holders.some((count) => count > 0)) return true;
+    if (verdict === 'forbidden')
+      this.#refuse(peer, 'FAILED_PRECONDITION', `priority ${peer.priority} is forbidden to download`);
+    else this.#refuse(peer, 'NOT_FOUND', `nobody holds the task, and priority ${peer.priority} may not fetch it first`);
+    return false;
+  }
+
+  /** The origin's answer ends the peers that want something nobody holds. */
+  failStranded(task: Task, error: OriginError, nowMs: number): void {
+    task.originFailures = 0;
+    for (const peer of Array.from(task.peers.values())) this.failIfStranded(peer, error, nowMs);
+    if (task.state === 'Running') task.state = nextTaskState(task.state, 'DownloadFailed');
+  }
+
+  /** The origin's answer to this peer alone: others have credentials of their own. */
+  failIfStranded(peer: Peer, error: OriginError, nowMs: number): void {
+    if (!isDownloading(peer.state) || !lacksHeldByNobody(peer)) return;
+    this.#passOn(peer, error);
+    peer.state = nextPeerState(peer.state, 'DownloadFailed');
+    this.#membership.remove(peer, nowMs);
+  }
+
+  /** Ends the peers that waited too long for a parent while nobody is at the origin. */
+  giveUpWaiting(task: Task, nowMs: number): void {
+    for (const peer of Array.from(task.waiting)) {
+      if (!needsParent(peer) || peer.parents.size > 0 || task.leases.size > 0 || task.trigger) continue;
+      if (nowMs - peer.waitingSinceMs < this.#waitMs) continue;
+      const error = task.lastOriginError;
+      if (error) this.#passOn(peer, error);
+      else this.#refuse(peer, 'FAILED_PRECONDITION', `nobody serves task ${task.id}, and its origin may not be asked`);
+      this.#membership.remove(peer, nowMs);
+    }
+  }
+
+  #passOn(peer: Peer, { message, details }: OriginError): void {
+    this.#out.send(peer, { kind: 'fail-peer', code: 'SOURCE_STATUS', message, details });
+  }
+
+  #refuse(peer: Peer, code: ErrorCode, message: string): void {
+    this.#out.send(peer, { kind: 'fail-peer', code, message });
+  }
+}
+
+function lacksHeldByNobody({ task, wanted, pieces }: Peer): boolean {
+  if (task.pieceCount === undefined) return true;
+  for (const piece of (wanted ?? PieceSet.range(0, task.pieceCount)).difference(pieces))
+    if ((task.holders[piece] ?? 0) === 0) return true;
+  return false;
+}

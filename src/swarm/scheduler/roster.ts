@@ -1,0 +1,316 @@
+/** The books: which hosts, tasks and peers there are, and who holds which piece. Decides nothing. */
+import { resolveRange, type RangeSpec } from '../../core/byte-range.ts';
+import { DragonflyError } from '../../core/errors.ts';
+import { pieceLayout, piecesOfRange } from '../../core/piece-layout.ts';
+import type { HostInfo, PiecesFinished, RegisterPeer, TaskLayout } from '../shared/events.ts';
+import { IndexedSet } from './indexed-set.ts';
+import type { SwarmLimits } from './limits.ts';
+import { PieceSet } from '../shared/piece-set.ts';
+import type { Host, Peer, Task } from './records.ts';
+import { nextTaskState } from './states.ts';
+
+/** Download costs kept per peer, newest last. */
+const costsKept = 64;
+const rateSmoothing = 0.2;
+
+export class Roster {
+  readonly hosts = new Map<string, Host>();
+  readonly tasks = new Map<string, Task>();
+  readonly peers = new Map<string, Peer>();
+  readonly #limits: SwarmLimits;
+
+  constructor(limits: SwarmLimits) {
+    this.#limits = limits;
+  }
+
+  /** Throws NOT_FOUND. */
+  hostOf(hostId: string): Host {
+    const host = this.hosts.get(hostId);
+    if (host) return host;
+    throw new DragonflyError('NOT_FOUND', `host ${hostId} is not announced`, {
+      hint: 'Announce the host before its peers.',
+    });
+  }
+
+  /** Throws NOT_FOUND. A word from a peer is a sign of life of its host and task as well. */
+  touch(peerId: string, nowMs: number): Peer {
+    const peer = this.peers.get(peerId);
+    if (!peer) throw new DragonflyError('NOT_FOUND', `peer ${peerId} is not registered`);
+    peer.updatedAtMs = nowMs;
+    peer.host.lastSeenMs = nowMs;
+    peer.task.updatedAtMs = nowMs;
+    return peer;
+  }
+
+  addHost(info: HostInfo, nowMs: number): Host {
+    if (this.hosts.size >= this.#limits.hosts)
+      throw new DragonflyError('RESOURCE_EXHAUSTED', `this scheduler already knows ${this.hosts.size} hosts`);
+    const host: Host = {
+      info,
+      id: info.hostId,
+      peers: new Set(),
+      slotsUsed: 0,
+      slotLimit: this.slotLimit(info),
+      uploads: 0,
+      uploadsFailed: 0,
+      serveRateBytesPerSec: undefined,
+      lastSeenMs: nowMs,
+      accusedBy: new Set(),
+      quarantinedUntilMs: 0,
+    };
+    this.hosts.set(host.id, host);
+    return host;
+  }
+
+  slotLimit(info: HostInfo): number {
+    return info.loadLimit ?? (info.type === 'seed' ? this.#limits.seedLoadLimit : this.#limits.normalLoadLimit);
+  }
+
+  /** The task of the request, made or brought up to date, with room for one more peer. Throws RESOURCE_EXHAUSTED. */
+  taskFor(request: RegisterPeer, nowMs: number): Task {
+    const known = this.tasks.get(request.taskId);
+    if (!known && this.tasks.size >= this.#limits.tasks)
+      throw new DragonflyError('RESOURCE_EXHAUSTED', `this scheduler already knows ${this.tasks.size} tasks`);
+    if (known && known.peers.size >= this.#limits.peersPerTask) {
+      throw new DragonflyError('RESOURCE_EXHAUSTED', `task ${known.id} already has ${known.peers.size} peers`);
+    }
+    const task = known ?? newTask(request.taskId, nowMs);
+    if (request.knownLayout) this.setLayout(task, request.knownLayout);
+    this.tasks.set(task.id, task);
+    task.url = request.url;
+    task.tag = request.tag ?? task.tag;
+    task.application = request.application ?? task.application;
+    task.updatedAtMs = nowMs;
+    if (task.state !== 'Running') task.state = nextTaskState(task.state, 'Download');
+    return task;
+  }
+
+  addPeer(request: RegisterPeer, host: Host, task: Task, nowMs: number): Peer {
+    const peer = newPeer(request, host, task, nowMs);
+    this.peers.set(peer.id, peer);
+    task.peers.set(peer.id, peer);
+    host.peers.add(peer);
+    if (host.info.type === 'seed') task.seedPeers.add(peer);
+    if (request.reader) peer.wantedRanges.push(request.reader);
+    this.setWanted(peer);
+    return peer;
+  }
+
+  /** Only the books; edges and leases must be gone. */
+  dropPeer(peer: Peer): void {
+    const { task } = peer;
+    this.stopSharing(peer);
+    task.waiting.delete(peer);
+    task.asking.delete(peer);
+    task.seedPeers.delete(peer);
+    task.peers.delete(peer.id);
+    this.peers.delete(peer.id);
+    peer.host.peers.delete(peer);
+  }
+
+  /** How many of them are new. Throws INVALID_ARGUMENT, before anything is added, for a piece outside the content. */
+  addPieces(peer: Peer, pieces: PieceSet): number {
+    const { task } = peer;
+    const last = pieces.last;
+    if (last === undefined) return 0;
+    if (task.pieceCount !== undefined && last >= task.pieceCount) {
+      throw new DragonflyError(
+        'INVALID_ARGUMENT',
+        `piece ${last} is outside the ${task.pieceCount} pieces of the content`,
+      );
+    }
+    if (last >= task.holders.length) {
+      const bigger = new Uint32Array(Math.max(64, last + 1, task.holders.length * 2));
+      bigger.set(task.holders);
+      task.holders = bigger;
+    }
+    let added = 0;
+    for (const piece of pieces) {
+      if (!peer.pieces.add(piece)) continue;
+      if (peer.sharing) task.holders[piece] = (task.holders[piece] ?? 0) + 1;
+      added += 1;
+    }
+    return added;
+  }
+
+  /** True when it counted as held by this peer; its next report may add it again. */
+  removePiece(peer: Peer, piece: number): boolean {
+    if (!peer.pieces.delete(piece)) return false;
+    if (peer.sharing) peer.task.holders[piece] = (peer.task.holders[piece] ?? 0) - 1;
+    return true;
+  }
+
+  addCost(peer: Peer, costMs: number): void {
+    peer.costsMs.push(costMs);
+    if (peer.costsMs.length > costsKept) peer.costsMs.shift();
+  }
+
+  /** Whoever gave the pieces is known for it. */
+  credit({ from, rateBytesPerSec: rate }: PiecesFinished, count: number): void {
+    const host = this.peers.get(from)?.host;
+    if (!host) return;
+    host.uploads += count;
+    if (rate === undefined) return;
+    const old = host.serveRateBytesPerSec;
+    host.serveRateBytesPerSec = old === undefined ? rate : old + rateSmoothing * (rate - old);
+  }
+
+  /** From here on its pieces are nobody's hope. */
+  stopSharing(peer: Peer): void {
+    if (!peer.sharing) return;
+    peer.sharing = false;
+    for (const piece of peer.pieces) peer.task.holders[piece] = (peer.task.holders[piece] ?? 0) - 1;
+  }
+
+  /** If it may. */
+  shareAgain(peer: Peer, nowMs: number): void {
+    if (peer.sharing || !mayShare(peer.host, nowMs)) return;
+    peer.sharing = true;
+    for (const piece of peer.pieces) peer.task.holders[piece] = (peer.task.holders[piece] ?? 0) + 1;
+  }
+
+  /** True when it is news. Throws INVALID_ARGUMENT when it contradicts what is known: the object changed at the origin. */
+  setLayout(task: Task, layout: TaskLayout): boolean {
+    if (task.layout) {
+      if (sameLayout(task.layout, layout)) return false;
+      throw new DragonflyError(
+        'INVALID_ARGUMENT',
+        `task ${task.id} has ${describe(task.layout)}, not ${describe(layout)}`,
+        {
+          hint: 'The object changed at its origin, or the daemons cut it into pieces differently.',
+        },
+      );
+    }
+    task.layout = layout;
+    task.pieceCount = pieceLayout(layout.contentLengthBytes, layout.pieceLengthBytes).pieceCount;
+    for (const peer of task.peers.values()) this.setWanted(peer);
+    return true;
+  }
+
+  /** A peer for parts wants this one, too, as soon as the layout is known. False when a reader now wants everything. */
+  addWanted(peer: Peer, reader: RangeSpec): boolean {
+    const { layout } = peer.task;
+    if (!peer.partial) return true;
+    const range = layout && resolveRange(reader, layout.contentLengthBytes);
+    const isOpen = 'first' in reader && reader.first === 0 && reader.last === undefined;
+    if (isOpen || (range && range.length === layout?.contentLengthBytes)) {
+      peer.partial = false;
+      peer.wanted = undefined;
+      return false;
+    }
+    if (layout === undefined) {
+      if (peer.wantedRanges.length < this.#limits.readersPerPeer) peer.wantedRanges.push(reader);
+    } else if (range) {
+      const { first, last } = piecesOfRange(
+        pieceLayout(layout.contentLengthBytes, layout.pieceLengthBytes),
+        range.start,
+        range.length,
+      );
+      peer.wanted?.addAll(PieceSet.range(first, last - first + 1));
+    }
+    return true;
+  }
+
+  setWanted(peer: Peer): void {
+    const { layout } = peer.task;
+    if (!layout) return;
+    if (peer.partial) {
+      peer.wanted = new PieceSet();
+      for (const reader of peer.wantedRanges.splice(0)) this.addWanted(peer, reader);
+      return;
+    }
+    if (!peer.range || peer.range.start < 0) return;
+    const length = Math.min(peer.range.length, layout.contentLengthBytes - peer.range.start);
+    if (length <= 0) return;
+    const { first, last } = piecesOfRange(
+      pieceLayout(layout.contentLengthBytes, layout.pieceLengthBytes),
+      peer.range.start,
+      length,
+    );
+    peer.wanted = PieceSet.range(first, last - first + 1);
+  }
+}
+
+export function sameLayout(a: TaskLayout, b: TaskLayout): boolean {
+  return a.contentLengthBytes === b.contentLengthBytes && a.pieceLengthBytes === b.pieceLengthBytes;
+}
+
+function describe(layout: TaskLayout): string {
+  return `${layout.contentLengthBytes} bytes in pieces of ${layout.pieceLengthBytes}`;
+}
+
+function newTask(id: string, nowMs: number): Task {
+  return {
+    id,
+    url: '',
+    tag: '',
+    application: '',
+    state: 'Pending',
+    layout: undefined,
+    pieceCount: undefined,
+    peers: new Map(),
+    seedPeers: new Set(),
+    waiting: new Set(),
+    servers: new IndexedSet(),
+    traders: new IndexedSet(),
+    zones: new Map(),
+    proof: 'none',
+    claimants: new Set(),
+    confirmers: new Set(),
+    holders: new Uint32Array(0),
+    leases: new Map(),
+    asking: new Set(),
+    wasCut: false,
+    doubledBytes: 0,
+    ranges: undefined,
+    trigger: undefined,
+    failedSeeds: new Map(),
+    originFailures: 0,
+    quietUntilMs: 0,
+    lastOriginError: undefined,
+    updatedAtMs: nowMs,
+  };
+}
+
+const defaultConcurrentPieceCount = 8;
+
+function newPeer(request: RegisterPeer, host: Host, task: Task, nowMs: number): Peer {
+  return {
+    id: request.peerId,
+    task,
+    host,
+    zone: host.info.idc.toLowerCase(),
+    features: request.features,
+    priority: request.priority,
+    range: request.range,
+    disableBackToSource: request.disableBackToSource,
+    needBackToSource: request.needBackToSource,
+    concurrentPieceCount: request.concurrentPieceCount ?? defaultConcurrentPieceCount,
+    state: 'Pending',
+    pieces: new PieceSet(task.pieceCount),
+    sharing: mayShare(host, nowMs),
+    silent: false,
+    progressAtMs: nowMs,
+    partial: request.reader !== undefined,
+    asking: [],
+    wantedRanges: [],
+    wanted: undefined,
+    parents: new Map(),
+    children: new Map(),
+    blocked: new Map(),
+    costsMs: [],
+    exchangeChildren: 0,
+    backboneParents: 0,
+    backboneChildren: 0,
+    lease: undefined,
+    readerLeases: new Set(),
+    originBlockedUntilMs: 0,
+    waitingSinceMs: nowMs,
+    createdAtMs: nowMs,
+    updatedAtMs: nowMs,
+  };
+}
+
+function mayShare({ info, quarantinedUntilMs }: Host, nowMs: number): boolean {
+  return !info.disableShared && quarantinedUntilMs <= nowMs;
+}

@@ -1,0 +1,61 @@
+/** What follows from every event: leases what is missing, gives parents to who lacks them. */
+import type { Deadlines } from '../shared/deadlines.ts';
+import type { SwarmLimits } from './limits.ts';
+import { type Matchmaker, needsParent } from './matchmaker.ts';
+import type { OriginDesk } from './origin/origin-desk.ts';
+import type { Peer, Task } from './records.ts';
+
+export interface SettlementParts {
+  readonly limits: SwarmLimits;
+  readonly matchmaker: Matchmaker;
+  readonly origin: OriginDesk;
+  readonly wakes: Deadlines<Task>;
+}
+
+export class Settlement {
+  readonly #parts: SettlementParts;
+
+  constructor(parts: SettlementParts) {
+    this.#parts = parts;
+  }
+
+  settle(tasks: Iterable<Task>, nowMs: number): void {
+    const { matchmaker, origin } = this.#parts;
+    for (const task of tasks) {
+      origin.settle(task, nowMs);
+      for (const peer of Array.from(task.waiting)) {
+        const attached = matchmaker.attach(peer, nowMs);
+        matchmaker.addExchange(peer, nowMs);
+        if (attached) task.waiting.delete(peer);
+        else if (
+          task.servers.size === 0 &&
+          task.traders.size <= task.waiting.size &&
+          task.leases.size + task.seedPeers.size === 0
+        )
+          break;
+      }
+      this.#rescue(task, nowMs);
+    }
+  }
+
+  /** Whoever is still without any parent although somebody could serve gets another look soon, and in the end the origin. */
+  #rescue(task: Task, nowMs: number): void {
+    const { limits, origin, wakes } = this.#parts;
+    const [waiting] = task.waiting;
+    if (!waiting || !needsParent(waiting)) return;
+    if (waiting.parents.size === 0 && !mayBeServed(waiting)) origin.rescue(waiting, nowMs);
+    if (waiting.lease) task.waiting.delete(waiting);
+    wakes.add(nowMs + limits.retryMs, task);
+  }
+}
+
+/** Somebody can serve this peer, now or later. Those whose bytes were wrong never will. */
+function mayBeServed(peer: Peer): boolean {
+  const { servers } = peer.task;
+  for (let place = 0; place < servers.size; place += 1) {
+    const server = servers.at(place);
+    if (!server || server.host === peer.host) continue;
+    if (peer.blocked.get(server.id) !== Number.POSITIVE_INFINITY) return true;
+  }
+  return false;
+}

@@ -1,0 +1,256 @@
+/** The scheduler's brain in single stories; swarm.property.test.ts looks for what nobody thought of. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Decision } from '../shared/decisions.ts';
+import { allFeatures, originalFeatures, type HostInfo, type RegisterPeer } from '../shared/events.ts';
+import { assertInvariants } from './invariants.ts';
+import { defaultSwarmLimits, type SwarmLimits } from './limits.ts';
+import { PieceSet } from '../shared/piece-set.ts';
+import { seededRandom } from '../shared/random.ts';
+import { Swarm } from './swarm.ts';
+
+const pieceCount = 10;
+const layout = { contentLengthBytes: pieceCount * 2 ** 20, pieceLengthBytes: 2 ** 20 };
+
+function newSwarm(hosts: readonly string[], limits: Partial<SwarmLimits> = {}): Swarm {
+  const swarm = new Swarm({ random: seededRandom(1), limits });
+  for (const hostId of hosts) swarm.announceHost(hostInfo(hostId), 0);
+  return swarm;
+}
+
+function hostInfo(hostId: string): HostInfo {
+  return {
+    hostId,
+    type: hostId.startsWith('seed') ? 'seed' : 'normal',
+    idc: '',
+    location: '',
+    loadLimit: 10,
+    maxTxBitsPerSec: 1e9,
+    disableShared: false,
+    announceIntervalMs: 60_000,
+  };
+}
+
+/** The peer has the name of its host. */
+function registration(name: string, priority = 0): RegisterPeer {
+  return {
+    peerId: name,
+    taskId: 'task',
+    hostId: name,
+    url: 'http://origin/object',
+    priority,
+    needBackToSource: name.startsWith('seed'),
+    disableBackToSource: false,
+    knownLayout: layout,
+    features: allFeatures,
+  };
+}
+
+function register(swarm: Swarm, name: string, nowMs: number, priority = 0): Decision[] {
+  return swarm.registerPeer(registration(name, priority), nowMs);
+}
+
+function leases(decisions: readonly Decision[]): unknown[] {
+  return decisions.flatMap((one) => (one.kind === 'grant-origin-lease' ? [{ peer: one.peerId, ...one.range }] : []));
+}
+
+/** One peer holds everything, another is its child. */
+function parentAndChild(): Swarm {
+  const swarm = newSwarm(['parent', 'child', 'stranger']);
+  register(swarm, 'parent', 0);
+  swarm.piecesFinished('parent', { pieces: PieceSet.range(0, pieceCount), from: 'source' }, 1);
+  swarm.peerFinished('parent', 1);
+  register(swarm, 'child', 2);
+  assert(swarm.peer('child')?.parents.has('parent'));
+  return swarm;
+}
+
+test('a piece that its last holder lacks after all is leased at once, the parent stays', () => {
+  const swarm = parentAndChild();
+  const decisions = swarm.pieceFailed('child', 'parent', 'not-held', 3, 4);
+  assert.deepEqual(leases(decisions), [{ peer: 'child', first: 4, end: 5 }]);
+  assert.equal(swarm.task('task')?.holders[4], 0);
+  assert(swarm.peer('child')?.parents.has('parent'));
+  assertInvariants(swarm);
+  swarm.piecesFinished('parent', { pieces: [4], from: 'source' }, 4);
+  assert.equal(swarm.task('task')?.holders[4], 1, 'the next report of the parent counts again');
+});
+
+test('only a child that lacks the piece can say that its parent does not hold it', () => {
+  const swarm = parentAndChild();
+  swarm.piecesFinished('child', { pieces: [4], from: 'parent' }, 3);
+  swarm.registerPeer(
+    {
+      peerId: 'stranger',
+      taskId: 'other',
+      hostId: 'stranger',
+      url: 'http://origin/other',
+      priority: 0,
+      needBackToSource: false,
+      disableBackToSource: false,
+      features: allFeatures,
+    },
+    3,
+  );
+  assert.deepEqual(swarm.pieceFailed('child', 'parent', 'not-held', 4, 4), []);
+  assert.deepEqual(swarm.pieceFailed('stranger', 'parent', 'not-held', 4, 5), []);
+  assert.equal(swarm.task('task')?.holders[4], 2);
+  assert.equal(swarm.task('task')?.holders[5], 1);
+});
+
+test('a holder that promised signs of life and falls silent loses the lease, and nobody counts on its pieces until it is back', () => {
+  const { leaseSilentMs } = defaultSwarmLimits;
+  const alive = { aliveEveryMs: 100, originSilent: false };
+  const swarm = newSwarm(['first', 'second']);
+  register(swarm, 'first', 0);
+  register(swarm, 'second', 1);
+  swarm.originProgress('first', alive, 900);
+  swarm.piecesFinished('first', { pieces: [0, 1], from: 'source' }, 1000);
+  swarm.piecesFinished('second', { pieces: [0], from: 'first' }, 1000);
+  for (let nowMs = 1050; nowMs <= 2000; nowMs += 50)
+    swarm.originProgress('first', { ...alive, originSilent: true }, nowMs);
+  assert.deepEqual(leases(swarm.tick(2000 + leaseSilentMs - 1)), []);
+  const decisions = swarm.tick(2000 + leaseSilentMs);
+  assert.deepEqual(
+    leases(decisions),
+    [{ peer: 'second', first: 1, end: pieceCount }],
+    'the silent one alone had piece 1',
+  );
+  assertInvariants(swarm);
+  swarm.piecesFinished('first', { pieces: [2], from: 'source' }, 4000);
+  assert.equal(swarm.task('task')?.holders[1], 1, 'it is back');
+  assertInvariants(swarm);
+});
+
+test('a lease without progress goes to somebody else', () => {
+  const { leaseStallMs } = defaultSwarmLimits;
+  const swarm = newSwarm(['first', 'second']);
+  assert.deepEqual(leases(register(swarm, 'first', 0)), [{ peer: 'first', first: 0, end: pieceCount }]);
+  register(swarm, 'second', 1);
+  swarm.piecesFinished('first', { pieces: [0, 1], from: 'source' }, 5000);
+  assert.deepEqual(leases(swarm.tick(5000 + leaseStallMs - 1)), [], 'progress has moved the deadline');
+  const decisions = swarm.tick(5000 + leaseStallMs);
+  assert.deepEqual(leases(decisions), [{ peer: 'second', first: 2, end: pieceCount }]);
+  assert(decisions.some((one) => one.kind === 'revoke-origin-lease' && one.peerId === 'first'));
+  assertInvariants(swarm);
+});
+
+test('a daemon of the original, which tells of whole pieces only, has more time for each', () => {
+  const { leaseStallMs, originalLeaseStallMs } = defaultSwarmLimits;
+  const swarm = newSwarm(['first', 'second']);
+  swarm.registerPeer({ ...registration('first'), features: originalFeatures }, 0);
+  register(swarm, 'second', 1);
+  assert.deepEqual(leases(swarm.tick(leaseStallMs)), []);
+  // The hosts are there all the time.
+  for (const name of ['first', 'second']) swarm.announceHost(hostInfo(name), originalLeaseStallMs - 1);
+  assert.deepEqual(leases(swarm.tick(originalLeaseStallMs)), [{ peer: 'second', first: 0, end: pieceCount }]);
+});
+
+test('when a lease holder leaves, those who got pieces of it report before the origin is asked again', () => {
+  const { reportGraceMs } = defaultSwarmLimits;
+  const swarm = newSwarm(['first', 'second']);
+  register(swarm, 'first', 0);
+  register(swarm, 'second', 1);
+  swarm.piecesFinished('first', { pieces: [0], from: 'source' }, 100);
+  assert.deepEqual(leases(swarm.peerLeft('first', 200)), []);
+  assert.deepEqual(leases(swarm.piecesFinished('second', { pieces: [0, 1, 2], from: 'first' }, 300)), []);
+  assert.deepEqual(leases(swarm.tick(199 + reportGraceMs)), []);
+  assert.deepEqual(leases(swarm.tick(200 + reportGraceMs)), [{ peer: 'second', first: 3, end: pieceCount }]);
+});
+
+test('a lease holder that leaves with nothing is replaced at once', () => {
+  const swarm = newSwarm(['first', 'second']);
+  register(swarm, 'first', 0);
+  register(swarm, 'second', 1);
+  assert.deepEqual(leases(swarm.peerLeft('first', 200)), [{ peer: 'second', first: 0, end: pieceCount }]);
+});
+
+test('a seed takes the upper half of a lease, but nothing that somebody holds', () => {
+  const swarm = newSwarm(['first', 'second'], { stripePieces: 2 });
+  register(swarm, 'first', 0);
+  for (const seed of ['seed-late', 'seed-later']) swarm.announceHost(hostInfo(seed), 1);
+  assert.deepEqual(leases(register(swarm, 'seed-late', 1)), [
+    { peer: 'first', first: 0, end: 5 },
+    { peer: 'seed-late', first: 5, end: 10 },
+  ]);
+  register(swarm, 'second', 2);
+  swarm.piecesFinished('second', { pieces: PieceSet.range(0, pieceCount), from: 'elsewhere' }, 3);
+  assert.deepEqual(leases(register(swarm, 'seed-later', 4)), []);
+  assertInvariants(swarm);
+});
+
+test('a seed that does not come in time is passed over', () => {
+  const swarm = newSwarm(['seed', 'first']);
+  assert.deepEqual(
+    register(swarm, 'first', 0).map((one) => one.kind),
+    ['trigger-seed'],
+  );
+  assert.deepEqual(leases(swarm.tick(defaultSwarmLimits.seedTriggerMs)), [
+    { peer: 'first', first: 0, end: pieceCount },
+  ]);
+});
+
+test('a host that was started as a seed anew is asked from then on', () => {
+  const swarm = newSwarm(['host', 'first']);
+  swarm.announceHost({ ...hostInfo('host'), type: 'seed' }, 1);
+  assert.deepEqual(
+    register(swarm, 'first', 2).map((one) => one.kind),
+    ['trigger-seed'],
+  );
+});
+
+test('content in large pieces has more neighbours, from when that is known', () => {
+  const names = Array.from({ length: 12 }, (_, index) => `host-${index}`);
+  const neighbours = (pieceLengthBytes: number): number => {
+    const swarm = newSwarm(names, { exchangeTarget: 4, exchangeLimit: 8 });
+    for (const name of names) {
+      swarm.registerPeer({ ...registration(name), knownLayout: undefined }, 0);
+    }
+    swarm.taskMetadata('host-0', { contentLengthBytes: 10 * pieceLengthBytes, pieceLengthBytes }, 1);
+    assertInvariants(swarm);
+    return swarm.peer('host-11')?.parents.size ?? 0;
+  };
+  assert(neighbours(32 * 2 ** 20) > neighbours(4 * 2 ** 20));
+});
+
+const firstDecisions: readonly [priority: number, what: string][] = [
+  [0, 'trigger-seed'],
+  [1, 'fail-peer FAILED_PRECONDITION'],
+  [2, 'fail-peer NOT_FOUND'],
+  [3, 'grant-origin-lease'],
+  [4, 'trigger-seed'],
+  [5, 'trigger-seed'],
+  [6, 'trigger-seed'],
+];
+
+for (const [priority, what] of firstDecisions) {
+  test(`the first download with priority ${priority}: ${what}`, () => {
+    const swarm = newSwarm(['seed', 'first']);
+    const decisions = register(swarm, 'first', 0, priority);
+    assert.deepEqual(
+      decisions.map((one) => (one.kind === 'fail-peer' ? `${one.kind} ${one.code}` : one.kind)),
+      [what],
+    );
+  });
+}
+
+test('forbidden priorities get what others hold', () => {
+  const swarm = parentAndChild();
+  const told = register(swarm, 'stranger', 3, 2).filter((one) => one.peerId === 'stranger');
+  assert.deepEqual(
+    told.map((one) => one.kind),
+    ['offer-parents'],
+  );
+});
+
+test('several that fail at the origin at the same moment are one failure', () => {
+  const seeds = ['seed-1', 'seed-2', 'seed-3'];
+  const swarm = newSwarm(seeds, { stripePieces: 1, originAttempts: 3 });
+  const holders = seeds.flatMap((seed) => leases(register(swarm, seed, 0)));
+  assert.equal(holders.length > 2, true, 'all of them are at the origin');
+  const failure = { permanent: false, error: { message: 'the origin is down' } };
+  for (const seed of seeds) assert.deepEqual(swarm.originFailed(seed, failure, 10), []);
+  assert.equal(swarm.task('task')?.originFailures, 1);
+  assert(leases(swarm.tick(2000)).length > 0, 'after a pause somebody is sent there again');
+  assertInvariants(swarm);
+});

@@ -1,0 +1,400 @@
+/**
+ * The scheduler's brain: owns hosts, tasks and peers, and decides who gives what to whom.
+ *
+ * Every method is one event: it takes the time, changes the state at once and returns the decisions the shell has to
+ * carry out, in order. Nothing here waits, does I/O or knows the clock; `tick` does what falls due by itself and must be
+ * called at `nextTickMs`. Events about a peer or host that is not known throw NOT_FOUND, illegal ones FAILED_PRECONDITION,
+ * contradictory ones INVALID_ARGUMENT, over a limit RESOURCE_EXHAUSTED: the shell ends the stream with the error as it is.
+ *
+ * Life of a task: the first registration finds nobody, so the origin desk triggers a seed (or leases the origin to the
+ * peer itself). Peers that come meanwhile wait. With the seed's registration it gets the lease and is a root; everybody
+ * waiting is attached below it within the same event, and given exchange neighbours. From then on peers trade
+ * by themselves; the swarm only hears batched reports, adds parents, and repairs what breaks.
+ */
+import type { RangeSpec } from '../../core/byte-range.ts';
+import { Claims } from './claims.ts';
+import { Deadlines } from '../shared/deadlines.ts';
+import type { Decision } from '../shared/decisions.ts';
+import { evaluators } from './evaluator.ts';
+import {
+  type HeldTask,
+  type HostInfo,
+  type OriginSign,
+  type ParentFailure,
+  type PiecesFinished,
+  type RegisterPeer,
+  type TaskLayout,
+} from '../shared/events.ts';
+import { holderRegistration } from './holder-registration.ts';
+import { defaultSwarmLimits, type SwarmLimits } from './limits.ts';
+import { Matchmaker } from './matchmaker.ts';
+import { Membership } from './membership.ts';
+import { OriginDesk } from './origin/origin-desk.ts';
+import { OriginFailures, type OriginFailure } from './origin/origin-failures.ts';
+import { Outbox } from './outbox.ts';
+import { PieceSet } from '../shared/piece-set.ts';
+import type { Host, Peer, Task } from './records.ts';
+import { Refusals } from './refusals.ts';
+import { Roster, sameLayout } from './roster.ts';
+import { Settlement } from './settlement.ts';
+import { isDownloading, nextPeerState, nextTaskState, peerCan, type PeerEvent } from './states.ts';
+import type { SwarmOptions } from './swarm-options.ts';
+import { Upkeep } from './upkeep.ts';
+
+export class Swarm {
+  readonly limits: SwarmLimits;
+  readonly #roster: Roster;
+  readonly #out = new Outbox();
+  readonly #matchmaker: Matchmaker;
+  readonly #origin: OriginDesk;
+  readonly #failures: OriginFailures;
+  readonly #wakes = new Deadlines<Task>();
+  readonly #membership: Membership;
+  readonly #refusals: Refusals;
+  readonly #upkeep: Upkeep;
+  readonly #claims: Claims;
+  readonly #settlement: Settlement;
+  readonly #resumeUntilMs: number;
+
+  constructor(options: SwarmOptions) {
+    this.limits = { ...defaultSwarmLimits, ...options.limits };
+    this.#resumeUntilMs = (options.startedAtMs ?? Number.NEGATIVE_INFINITY) + this.limits.resumeMs;
+    this.#roster = new Roster(this.limits);
+    this.#matchmaker = new Matchmaker({
+      mode: options.mode ?? 'swarm',
+      limits: this.limits,
+      evaluate: evaluators[options.evaluator ?? 'measured'],
+      random: options.random,
+      out: this.#out,
+    });
+    this.#origin = new OriginDesk({
+      limits: this.limits,
+      out: this.#out,
+      seedsFor: (task) => this.#membership.seedsFor(task),
+      rootChanged: (peer, nowMs) => this.#membership.lookAgain(peer, nowMs),
+      fellSilent: (peer) => this.#membership.fellSilent(peer),
+      wakeAt: (task, atMs) => this.#wakes.add(atMs, task),
+    });
+    const parts = { limits: this.limits, roster: this.#roster, matchmaker: this.#matchmaker, origin: this.#origin };
+    this.#settlement = new Settlement({ ...parts, wakes: this.#wakes });
+    this.#membership = new Membership({ ...parts, out: this.#out, wakes: this.#wakes });
+    this.#refusals = new Refusals({ out: this.#out, membership: this.#membership, waitMs: this.limits.waitMs });
+    this.#failures = new OriginFailures({ limits: this.limits, origin: this.#origin, refusals: this.#refusals });
+    this.#claims = new Claims(this.limits, this.#membership);
+    this.#upkeep = new Upkeep({ ...parts, membership: this.#membership });
+  }
+
+  /** A daemon said that it lives; the first time it becomes known, later its figures are renewed. */
+  announceHost(info: HostInfo, nowMs: number): Decision[] {
+    const host = this.#roster.hosts.get(info.hostId);
+    if (!host) {
+      this.#roster.addHost(info, nowMs);
+      if (info.type === 'seed') this.#membership.seedsChanged();
+      return [];
+    }
+    const changedSides = host.info.type !== info.type;
+    host.info = info;
+    if (changedSides) this.#membership.seedsChanged();
+    host.slotLimit = this.#roster.slotLimit(info);
+    host.lastSeenMs = nowMs;
+    for (const peer of host.peers) this.#matchmaker.refresh(peer);
+    return [];
+  }
+
+  /** The daemon said goodbye or its connection broke: all its peers go at once. Unknown hosts are no error. */
+  hostLeft(hostId: string, nowMs: number): Decision[] {
+    const host = this.#roster.hosts.get(hostId);
+    if (!host) return [];
+    return this.#settle(this.#membership.removeHost(host, nowMs), nowMs);
+  }
+
+  /**
+   * One download of one host begins. Registering a known peer again (after a broken stream) keeps what it holds.
+   * The answer may be empty: the peer waits and gets its parents or its lease with a later event.
+   */
+  registerPeer(request: RegisterPeer, nowMs: number): Decision[] {
+    const host = this.#roster.hostOf(request.hostId);
+    const old = this.#roster.peers.get(request.peerId);
+    if (old) this.#membership.forget(old, nowMs);
+    const unknownLayout = this.#roster.tasks.get(request.taskId)?.layout === undefined;
+    const task = this.#roster.taskFor(request, nowMs);
+    if (unknownLayout && task.layout) this.#tellLayout(task, task.layout, nowMs);
+    const peer = this.#roster.addPeer(request, host, task, nowMs);
+    if (task.layout && !(request.knownLayout && sameLayout(task.layout, request.knownLayout))) {
+      this.#out.send(peer, { kind: 'task-layout', layout: task.layout });
+    }
+    if (request.heldPieces) this.#roster.addPieces(peer, request.heldPieces);
+    this.#expectOthers(peer, nowMs);
+    if (old?.task === task) this.#roster.addPieces(peer, old.pieces);
+    if (task.trigger?.hostId === host.id) task.trigger = undefined;
+    if (request.reader) this.#origin.readerAsks(peer, request.reader);
+    this.#fire(peer, task.pieceCount === 0 ? 'RegisterEmpty' : 'RegisterNormal');
+    if (request.metadataOnly) this.#registerHolder(peer);
+    else if (task.pieceCount === 0) this.#out.send(peer, { kind: 'empty-task' });
+    else if (this.#refusals.mayBeFirst(peer)) this.#membership.lookAgain(peer, nowMs);
+    else this.#membership.remove(peer, nowMs);
+    return this.#settle([task], nowMs);
+  }
+
+  /** The peer began to download from its parents. */
+  peerStarted(peerId: string, nowMs: number): Decision[] {
+    const peer = this.#touch(peerId, nowMs);
+    if (peerCan(peer.state, 'Download')) this.#fire(peer, 'Download');
+    return [];
+  }
+
+  /** A reader of the peer waits for these bytes: what nobody is about to have of them is fetched for it at once. */
+  readerAsks(peerId: string, range: RangeSpec, nowMs: number): Decision[] {
+    const peer = this.#touch(peerId, nowMs);
+    if (!isDownloading(peer.state)) return [];
+    if (this.#roster.addWanted(peer, range)) this.#origin.readerAsks(peer, range);
+    this.#membership.lookAgain(peer, nowMs);
+    return this.#settle([peer.task], nowMs);
+  }
+
+  /** An original daemon went to the origin, because it was told to or by itself. */
+  backToSourceStarted(peerId: string, nowMs: number): Decision[] {
+    const peer = this.#touch(peerId, nowMs);
+    if (peerCan(peer.state, 'DownloadBackToSource')) this.#fire(peer, 'DownloadBackToSource');
+    return this.#settle([peer.task], nowMs);
+  }
+
+  /** The holder of a lease learned the size; everybody else hears of it. @param ranges whether the origin answers byte ranges. */
+  taskMetadata(peerId: string, layout: TaskLayout, nowMs: number, ranges?: boolean): Decision[] {
+    const peer = this.#touch(peerId, nowMs);
+    const { task } = peer;
+    if (ranges === false) this.#origin.rangesRefused(peer, nowMs);
+    else if (ranges === true) task.ranges ??= true;
+    if (this.#roster.setLayout(task, layout)) this.#tellLayout(task, layout, nowMs);
+    return this.#settle([task], nowMs);
+  }
+
+  /** Verified pieces, in batches or one by one. Also the sign of life of a lease. */
+  piecesFinished(peerId: string, report: PiecesFinished, nowMs: number): Decision[] {
+    const peer = this.#touch(peerId, nowMs);
+    const first = peer.pieces.count === 0;
+    const pieces = report.pieces instanceof PieceSet ? report.pieces : PieceSet.of(report.pieces);
+    const added = this.#roster.addPieces(peer, pieces);
+    if (added > 0) peer.progressAtMs = nowMs;
+    if (report.costMs !== undefined) this.#roster.addCost(peer, report.costMs);
+    if (report.from === 'local' && added > 0) this.#claims.claimed(peer);
+    if (report.from === 'source') this.#origin.progress(peer, nowMs);
+    else this.#roster.credit(report, added);
+    const atOrigin = peer.lease !== undefined || peer.readerLeases.size > 0;
+    return first || atOrigin || this.#originalWaits(peer.task) ? this.#settle([peer.task], nowMs) : [];
+  }
+
+  /** The peer has compared what it got on others' word with the origin, and it was the same. */
+  originConfirmed(peerId: string, nowMs: number): Decision[] {
+    this.#claims.confirmed(this.#touch(peerId, nowMs));
+    return [];
+  }
+
+  /** The holder of a lease is there, though no piece may be complete yet; bytes that flow keep the lease alive on a slow line. */
+  originProgress(peerId: string, sign: OriginSign, nowMs: number): Decision[] {
+    this.#origin.alive(this.#touch(peerId, nowMs), sign, nowMs);
+    return [];
+  }
+
+  /**
+   * The parent failed this child: kept from it for a time (`temporary`), or for good (`corrupt`), and replaced at once.
+   * `not-held`: the parent answers but lacks this piece; it stays, and what nobody holds any more is fetched again.
+   */
+  pieceFailed(peerId: string, parentId: string, reason: ParentFailure, nowMs: number, piece?: number): Decision[] {
+    const peer = this.#touch(peerId, nowMs);
+    const parent = this.#roster.peers.get(parentId);
+    if (reason === 'not-held' && piece !== undefined) {
+      // Only a child that lacks the piece can know: anybody else could send the swarm to the origin for nothing.
+      if (!parent || !peer.parents.has(parentId) || peer.pieces.has(piece)) return [];
+      if (this.#roster.removePiece(parent, piece)) this.#membership.lookAgain(parent, nowMs);
+      return this.#settle([peer.task], nowMs);
+    }
+    const untilMs = reason === 'corrupt' ? Number.POSITIVE_INFINITY : nowMs + this.limits.blockParentMs;
+    this.#membership.block(peer, parentId, untilMs, nowMs);
+    if (parent) {
+      parent.host.uploadsFailed += 1;
+      if (reason === 'corrupt') this.#claims.refuted(parent, peer.host, nowMs);
+    }
+    return this.#settle([peer.task], nowMs);
+  }
+
+  /** The peer wants other parents; those it names are blocked for a time. */
+  reschedule(peerId: string, blockedParents: readonly string[], nowMs: number): Decision[] {
+    const peer = this.#touch(peerId, nowMs);
+    for (const parentId of blockedParents)
+      this.#membership.block(peer, parentId, nowMs + this.limits.blockParentMs, nowMs);
+    // an original daemon drops all its parents when it asks for others
+    if (!peer.features.exchange)
+      for (const edge of Array.from(peer.parents.values())) this.#matchmaker.disconnect(edge);
+    this.#membership.lookAgain(peer, nowMs);
+    return this.#settle([peer.task], nowMs);
+  }
+
+  /**
+   * The origin refused or broke. `permanent` (it answered, and the answer is no) or once too often: everybody who cannot
+   * do without it is told that answer. Otherwise somebody else is sent, or the same peer after a pause.
+   */
+  originFailed(peerId: string, failure: OriginFailure, nowMs: number): Decision[] {
+    const peer = this.#touch(peerId, nowMs);
+    this.#failures.take(peer, failure, nowMs);
+    return this.#settle([peer.task], nowMs);
+  }
+
+  /** The whole content (or its range) is on disk. The peer stays as a parent. */
+  peerFinished(peerId: string, nowMs: number): Decision[] {
+    const peer = this.#touch(peerId, nowMs);
+    const { task } = peer;
+    this.#fire(peer, 'DownloadSucceeded');
+    if (task.pieceCount !== undefined) this.#roster.addPieces(peer, peer.wanted ?? PieceSet.range(0, task.pieceCount));
+    this.#origin.end(peer, nowMs);
+    for (const edge of Array.from(peer.parents.values())) this.#matchmaker.disconnect(edge);
+    if (!peer.range && !peer.partial && (task.state === 'Running' || task.state === 'Failed'))
+      task.state = nextTaskState(task.state, 'DownloadSucceeded');
+    this.#matchmaker.refresh(peer);
+    return this.#settle([task], nowMs);
+  }
+
+  /** Nobody reads any more: it wants nothing beyond what it holds, and stays as a parent for that. */
+  peerLeftOff(peerId: string, nowMs: number): Decision[] {
+    const peer = this.#touch(peerId, nowMs);
+    if (!isDownloading(peer.state)) return [];
+    peer.partial = true;
+    peer.wanted = peer.pieces.clone();
+    return this.peerFinished(peerId, nowMs);
+  }
+
+  /** The download failed on the peer's side; it is no parent any more. */
+  peerFailed(peerId: string, nowMs: number): Decision[] {
+    const peer = this.#touch(peerId, nowMs);
+    const { task, host } = peer;
+    this.#fire(peer, 'DownloadFailed');
+    this.#membership.remove(peer, nowMs);
+    if (host.info.type === 'seed') this.#origin.seedFailed(task, host.id, nowMs);
+    return this.#settle([task], nowMs);
+  }
+
+  /** The stream broke or the peer was deleted. No error when it is not known (any more). */
+  peerLeft(peerId: string, nowMs: number): Decision[] {
+    const peer = this.#roster.peers.get(peerId);
+    if (!peer) return [];
+    this.#membership.remove(peer, nowMs);
+    return this.#settle([peer.task], nowMs);
+  }
+
+  /** A trigger-seed decision could not be carried out, or the seed's download ended in an error. */
+  seedDownloadFailed(taskId: string, hostId: string, nowMs: number): Decision[] {
+    const task = this.#roster.tasks.get(taskId);
+    if (!task) return [];
+    this.#origin.seedFailed(task, hostId, nowMs);
+    return this.#settle([task], nowMs);
+  }
+
+  /** After a scheduler restart a daemon tells what it holds; its peers are parents from here on. What contradicts others is left out. */
+  announceHeld(hostId: string, held: readonly HeldTask[], nowMs: number): Decision[] {
+    const host = this.#roster.hostOf(hostId);
+    const tasks = new Set<Task>();
+    for (const one of held) {
+      const { taskId, layout, pieces } = one;
+      const known = this.#roster.tasks.get(taskId)?.layout;
+      if (this.#roster.peers.has(one.peerId) || (known && !sameLayout(known, layout))) continue;
+      const request = holderRegistration(hostId, one);
+      const task = this.#roster.taskFor(request, nowMs);
+      if (!known) this.#tellLayout(task, layout, nowMs);
+      const peer = this.#roster.addPeer(request, host, task, nowMs);
+      this.#roster.addPieces(peer, pieces);
+      this.#expectOthers(peer, nowMs);
+      this.#fire(peer, 'RegisterNormal');
+      this.#registerHolder(peer);
+      tasks.add(task);
+    }
+    return this.#settle(tasks, nowMs);
+  }
+
+  /** Does what fell due: leases that stalled, seeds that did not come, blocks that ended, hosts that fell silent. */
+  tick(nowMs: number): Decision[] {
+    const due = new Set<Task>();
+    for (let task = this.#wakes.take(nowMs); task !== undefined; task = this.#wakes.take(nowMs)) {
+      if (this.#roster.tasks.get(task.id) === task) due.add(task);
+    }
+    for (const task of due) {
+      this.#origin.expire(task, nowMs);
+      this.#refusals.giveUpWaiting(task, nowMs);
+    }
+    for (const task of this.#upkeep.run(nowMs)) due.add(task);
+    return this.#settle(due, nowMs);
+  }
+
+  #touch(peerId: string, nowMs: number): Peer {
+    const peer = this.#roster.touch(peerId, nowMs);
+    if (peer.silent) this.#membership.heardAgain(peer, nowMs);
+    return peer;
+  }
+
+  /** When tick is due next; undefined when nothing is known. */
+  nextTickMs(): number | undefined {
+    if (this.#roster.hosts.size === 0 && this.#wakes.size === 0) return undefined;
+    return Math.min(this.#wakes.nextMs ?? Number.POSITIVE_INFINITY, this.#upkeep.nextMs);
+  }
+
+  host(hostId: string): Readonly<Host> | undefined {
+    return this.#roster.hosts.get(hostId);
+  }
+
+  task(taskId: string): Readonly<Task> | undefined {
+    return this.#roster.tasks.get(taskId);
+  }
+
+  peer(peerId: string): Readonly<Peer> | undefined {
+    return this.#roster.peers.get(peerId);
+  }
+
+  hosts(): Iterable<Readonly<Host>> {
+    return this.#roster.hosts.values();
+  }
+
+  tasks(): Iterable<Readonly<Task>> {
+    return this.#roster.tasks.values();
+  }
+
+  get counts(): { readonly hosts: number; readonly tasks: number; readonly peers: number } {
+    return { hosts: this.#roster.hosts.size, tasks: this.#roster.tasks.size, peers: this.#roster.peers.size };
+  }
+
+  /** Right after our start nobody can tell a new task from one whose holders are still coming back. */
+  #expectOthers({ task }: Peer, nowMs: number): void {
+    if (nowMs >= this.#resumeUntilMs || task.quietUntilMs > 0) return;
+    task.quietUntilMs = this.#resumeUntilMs;
+    this.#wakes.add(task.quietUntilMs, task);
+  }
+
+  #registerHolder(peer: Peer): void {
+    const { task } = peer;
+    this.#fire(peer, 'DownloadSucceeded');
+    this.#claims.claimed(peer);
+    if (task.pieceCount !== undefined && peer.pieces.count === 0)
+      this.#roster.addPieces(peer, PieceSet.range(0, task.pieceCount));
+    this.#out.send(peer, { kind: 'metadata-only' });
+    this.#matchmaker.refresh(peer);
+  }
+
+  #settle(tasks: Iterable<Task>, nowMs: number): Decision[] {
+    this.#settlement.settle(tasks, nowMs);
+    return this.#out.drain();
+  }
+
+  #originalWaits(task: Task): boolean {
+    for (const peer of task.waiting) if (!peer.features.exchange) return true;
+    return false;
+  }
+
+  #tellLayout(task: Task, layout: TaskLayout, nowMs: number): void {
+    this.#origin.layoutKnown(task);
+    this.#matchmaker.layoutKnown(task, nowMs);
+    for (const peer of task.peers.values())
+      if (isDownloading(peer.state)) this.#out.send(peer, { kind: 'task-layout', layout });
+  }
+
+  #fire(peer: Peer, event: PeerEvent): void {
+    peer.state = nextPeerState(peer.state, event);
+  }
+}

@@ -1,0 +1,82 @@
+/** What has to be looked at from time to time: downloads that stall, peers and hosts that fell silent. */
+import type { SwarmLimits } from './limits.ts';
+import type { Matchmaker } from './matchmaker.ts';
+import type { Membership } from './membership.ts';
+import type { OriginDesk } from './origin/origin-desk.ts';
+import type { Peer, Task } from './records.ts';
+import type { Roster } from './roster.ts';
+import { isDownloading } from './states.ts';
+
+export interface UpkeepParts {
+  readonly limits: SwarmLimits;
+  readonly roster: Roster;
+  readonly matchmaker: Matchmaker;
+  readonly origin: OriginDesk;
+  readonly membership: Membership;
+}
+
+export class Upkeep {
+  readonly #parts: UpkeepParts;
+  #nextGcMs = 0;
+  #nextStallCheckMs = 0;
+
+  constructor(parts: UpkeepParts) {
+    this.#parts = parts;
+  }
+
+  get nextMs(): number {
+    return Math.min(this.#nextGcMs, this.#nextStallCheckMs);
+  }
+
+  /** Does what is due; the tasks to settle afterwards. */
+  run(nowMs: number): Set<Task> {
+    const changed = new Set<Task>();
+    const { limits } = this.#parts;
+    if (nowMs >= this.#nextStallCheckMs) {
+      this.#helpStalled(changed, nowMs);
+      this.#nextStallCheckMs = nowMs + limits.stallCheckMs;
+    }
+    if (nowMs >= this.#nextGcMs) {
+      this.#collect(changed, nowMs);
+      this.#nextGcMs = nowMs + limits.gcIntervalMs;
+    }
+    return changed;
+  }
+
+  /** A peer that gets nothing although others hold what it lacks is introduced to them; when that does not help, it goes to the origin. */
+  #helpStalled(helped: Set<Task>, nowMs: number): void {
+    const { limits, roster, matchmaker, origin } = this.#parts;
+    for (const peer of roster.peers.values()) {
+      const stalledMs = nowMs - peer.progressAtMs;
+      if (!isDownloading(peer.state) || peer.lease || stalledMs < limits.stallCheckMs) continue;
+      const lacking = lackingHeld(peer);
+      if (lacking === undefined) continue;
+      matchmaker.introduce(peer, lacking, nowMs);
+      if (stalledMs >= limits.stalledMs) origin.rescue(peer, nowMs);
+      helped.add(peer.task);
+    }
+  }
+
+  #collect(changed: Set<Task>, nowMs: number): void {
+    const { limits, roster, membership } = this.#parts;
+    for (const host of Array.from(roster.hosts.values())) {
+      if (nowMs - host.lastSeenMs < Math.min(limits.hostTtlMs, 2 * host.info.announceIntervalMs)) continue;
+      for (const task of membership.removeHost(host, nowMs)) changed.add(task);
+    }
+    for (const peer of Array.from(roster.peers.values())) {
+      const ttlMs = isDownloading(peer.state) ? limits.pieceDownloadTimeoutMs : limits.peerTtlMs;
+      if (nowMs - peer.updatedAtMs < ttlMs) continue;
+      membership.remove(peer, nowMs);
+      changed.add(peer.task);
+    }
+    for (const task of Array.from(roster.tasks.values())) if (task.peers.size === 0) roster.tasks.delete(task.id);
+  }
+}
+
+/** A piece the peer lacks and somebody else holds, not being fetched from the origin just now. */
+function lackingHeld({ task, wanted, pieces }: Peer): number | undefined {
+  for (let piece = 0; piece < (task.pieceCount ?? 0); piece += 1) {
+    if ((task.holders[piece] ?? 0) > 0 && !pieces.has(piece) && (!wanted || wanted.has(piece))) return piece;
+  }
+  return undefined;
+}

@@ -1,0 +1,104 @@
+/** What the shell tells the swarm: plain values, made from messages of daemons of either kind. */
+import type { RangeSpec } from '../../core/byte-range.ts';
+import type { ErrorDetails } from '../../core/errors.ts';
+import type { PieceSet } from './piece-set.ts';
+
+export type HostType = 'normal' | 'seed';
+
+export interface HostInfo {
+  readonly hostId: string;
+  readonly type: HostType;
+  /** Compared case-insensitively; empty for unknown. */
+  readonly idc: string;
+  /** `country|province|…`, up to five elements, broadest first. */
+  readonly location: string;
+  /** Overrides the limit of the host's type. */
+  readonly loadLimit?: number | undefined;
+  /** Uplink capacity, 0 for unknown. */
+  readonly maxTxBitsPerSec: number;
+  /** The host takes but never gives. */
+  readonly disableShared: boolean;
+  /** Silence for twice this time means the host is dead. */
+  readonly announceIntervalMs: number;
+}
+
+/** What the daemon behind a peer understands beyond the original protocol. */
+export interface PeerFeatures {
+  /** Origin leases over piece ranges. Without: the whole task back to source. */
+  readonly leases: boolean;
+  /** Incomplete peers that trade pieces both ways, parents added and withdrawn while running. Without: acyclic, full lists only. */
+  readonly exchange: boolean;
+  /** Bitmaps of finished pieces instead of one message for each. */
+  readonly batchedReports: boolean;
+}
+
+export const originalFeatures: PeerFeatures = { leases: false, exchange: false, batchedReports: false };
+export const allFeatures: PeerFeatures = { leases: true, exchange: true, batchedReports: true };
+
+export interface TaskLayout {
+  readonly contentLengthBytes: number;
+  readonly pieceLengthBytes: number;
+}
+
+export interface RegisterPeer {
+  readonly peerId: string;
+  readonly taskId: string;
+  readonly hostId: string;
+  readonly url: string;
+  readonly tag?: string | undefined;
+  readonly application?: string | undefined;
+  readonly digest?: string | undefined;
+  /** 0…6, already resolved with the application table; see firstDownload. */
+  readonly priority: number;
+  /** Bytes wanted; absent for the whole content. */
+  readonly range?: { readonly start: number; readonly length: number } | undefined;
+  /** Instead of `range`, from daemons of this implementation: a reader waits for these bytes, and they are all the download is for. */
+  readonly reader?: RangeSpec | undefined;
+  /** The daemon asks to fetch from the origin itself (seeds always do). It still gets no second copy of what others fetch or hold. */
+  readonly needBackToSource: boolean;
+  readonly disableBackToSource: boolean;
+  /** The peer already holds everything and only announces it. */
+  readonly metadataOnly?: boolean | undefined;
+  /** Known to every original daemon, since it asks the origin first; ours wait for the swarm to tell. */
+  readonly knownLayout?: TaskLayout | undefined;
+  /** From an interrupted download or a restart. */
+  readonly heldPieces?: PieceSet | undefined;
+  /** Piece requests in flight at once (original default 8). */
+  readonly concurrentPieceCount?: number | undefined;
+  readonly features: PeerFeatures;
+}
+
+export interface PiecesFinished {
+  readonly pieces: Iterable<number>;
+  /** Peer id of the parent, or `source`. */
+  readonly from: string;
+  /** Rate at which this parent sent, when measured. */
+  readonly rateBytesPerSec?: number | undefined;
+  /** Download time of one piece, for the formulas that use it. */
+  readonly costMs?: number | undefined;
+}
+
+/** Why the origin refused, as the user must see it. */
+export interface OriginError {
+  readonly message: string;
+  readonly details?: ErrorDetails | undefined;
+}
+
+export interface HeldTask {
+  readonly taskId: string;
+  readonly peerId: string;
+  readonly url: string;
+  readonly layout: TaskLayout;
+  readonly pieces: PieceSet;
+}
+
+/** What a child says of a parent: no piece came, wrong bytes came, or the parent does not hold the piece. */
+export type ParentFailure = 'temporary' | 'corrupt' | 'not-held';
+
+/** What the holder of an origin lease says between two pieces. */
+export interface OriginSign {
+  /** It will say something again within this time; 0 when it promises nothing. */
+  readonly aliveEveryMs: number;
+  /** Nothing has come from the origin since the last time. */
+  readonly originSilent: boolean;
+}
