@@ -45,6 +45,8 @@ export interface HostPorts {
 
 export class HostInfo {
   readonly identity: HostIdentity;
+  /** As others dial them; 0 until they are open. */
+  ports: HostPorts = { grpc: 0, proxy: 0 };
   readonly #dataDirectory: string;
   readonly #maxTxBytesPerSec: number;
   readonly #maxRxBytesPerSec: number;
@@ -60,8 +62,9 @@ export class HostInfo {
     this.#maxRxBytesPerSec = options.maxRxBytesPerSec;
   }
 
-  async read(ports: HostPorts, uploads: number): Promise<Host> {
-    const { identity } = this;
+  /** @param uploads connections that fetch pieces from here. */
+  async read(uploads: number): Promise<Host> {
+    const { identity, ports } = this;
     const [disk, kernelVersion, memoryAvailable] = await Promise.all([this.#disk(), kernel(), availableMemory()]);
     const total = os.totalmem();
     return Host.fromPartial({

@@ -3,16 +3,21 @@ import type { Closable } from '../core/lifecycle.ts';
 
 export class IdleWatch implements Closable {
   readonly #aliveTimeMs: number;
-  readonly #busy: () => boolean;
+  #busy = (): boolean => false;
   readonly #idle = Promise.withResolvers<void>();
   #lastUseMs = performance.now();
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param aliveTimeMs 0 never ends. @param busy work is under way, however silent. */
-  constructor(aliveTimeMs: number, busy: () => boolean) {
+  /** @param aliveTimeMs 0 never ends. */
+  constructor(aliveTimeMs: number) {
     this.#aliveTimeMs = aliveTimeMs;
+  }
+
+  /** @param busy work is under way, however silent. */
+  start(busy: () => boolean): void {
     this.#busy = busy;
-    if (aliveTimeMs > 0) this.#wait(aliveTimeMs);
+    this.used();
+    if (this.#aliveTimeMs > 0) this.#wait(this.#aliveTimeMs);
   }
 
   /** Resolves after `aliveTimeMs` without a use. */

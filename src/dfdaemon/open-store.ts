@@ -6,11 +6,12 @@ import { Collector } from './storage/collector.ts';
 import { Scrubber } from './storage/scrubber.ts';
 import { TaskStore } from './storage/task-store.ts';
 
-export async function openStore(
-  config: DfdaemonConfig,
-  owned: Owned,
-  logger: Logger,
-): Promise<{ readonly store: TaskStore; readonly collector: Collector }> {
+export interface StoreParts {
+  readonly store: TaskStore;
+  readonly collector: Collector;
+}
+
+export async function openStore(config: DfdaemonConfig, owned: Owned, logger: Logger): Promise<StoreParts> {
   const { dataDir, keepStorage, gcInterval, storage } = config;
   const store = owned.add('store', await TaskStore.open({ directory: dataDir, keepStorage, logger }));
   const policy = {

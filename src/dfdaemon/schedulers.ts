@@ -19,20 +19,27 @@ import type { StoredTask } from './storage/stored-task.ts';
 import { announceHeld } from './task/announce-held.ts';
 import { toHeldRegistration } from './task/registration.ts';
 
-export interface SchedulersOptions {
-  readonly channels: Channels;
-  readonly hostId: string;
+/** What is announced: this host, as it is now. */
+export interface AnnouncedHost {
   readonly readHost: () => Promise<Host>;
   /** Tasks this node holds whole or in part, once what an unclean stop left is verified. */
   readonly holdings: () => Promise<TaskHolding[]>;
   /** Finished tasks, those used last first. */
   readonly held: () => Promise<readonly StoredTask[]>;
+}
+
+export interface SchedulersListener {
+  /** A scheduler has taken this host, or is lost, or the list has changed. */
+  readonly changed?: () => void;
+  /** A scheduler failed: the list may be out of date. */
+  readonly failed?: () => void;
+}
+
+export interface SchedulersOptions {
+  readonly channels: Channels;
+  readonly hostId: string;
   readonly newPeerId: () => string;
   readonly announceIntervalMs: number;
-  /** A scheduler has taken this host, or is lost, or the list has changed. */
-  readonly onChange: () => void;
-  /** A scheduler failed: the list may be out of date. */
-  readonly onFailure: () => void;
   readonly logger: Logger;
 }
 
@@ -56,6 +63,8 @@ export class Schedulers implements Closable {
   readonly #controller = new AbortController();
   /** Calls under way, by task. */
   readonly #forgetting = new Map<string, Promise<void>>();
+  readonly #listeners: SchedulersListener[] = [];
+  #host: AnnouncedHost | undefined;
   #announcing: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
   #failures = 0;
@@ -64,9 +73,18 @@ export class Schedulers implements Closable {
     this.#options = options;
     this.#ring = new SchedulerRing(options.channels, {
       logger: options.logger,
-      onFailure: () => options.onFailure(),
+      onFailure: () => this.#tellFailure(),
       openTimeoutMs: (address) => (this.#held.has(address) ? daemonLimits.schedulerOpenTimeoutMs : undefined),
     });
+  }
+
+  listen(listener: SchedulersListener): void {
+    this.#listeners.push(listener);
+  }
+
+  /** From now on this host can be announced. */
+  represent(host: AnnouncedHost): void {
+    this.#host = host;
   }
 
   get addresses(): readonly string[] {
@@ -100,7 +118,7 @@ export class Schedulers implements Closable {
       this.#originals.delete(address);
     }
     this.#chooseRing();
-    this.#options.onChange();
+    this.#tellChange();
     if (addresses.some((address) => !before.has(address))) await this.announce();
   }
 
@@ -203,11 +221,11 @@ export class Schedulers implements Closable {
 
   async #announceAll(): Promise<void> {
     clearTimeout(this.#timer);
-    const { readHost, announceIntervalMs } = this.#options;
+    const { announceIntervalMs } = this.#options;
     const { signal } = this.#controller;
-    if (signal.aborted) return;
+    if (signal.aborted || !this.#host) return;
     const interval = { seconds: Math.floor(announceIntervalMs / 1000), nanos: (announceIntervalMs % 1000) * 1e6 };
-    const results = await this.#ring.announceHost({ host: await readHost(), interval }, { signal });
+    const results = await this.#ring.announceHost({ host: await this.#host.readHost(), interval }, { signal });
     await Promise.all(results.map((result) => this.#announced(result)));
     this.#failures = results.some((result) => result.error) ? this.#failures + 1 : 0;
     this.#announceIn(this.#failures > 0 ? Math.min(backOffMs(this.#failures), announceIntervalMs) : announceIntervalMs);
@@ -222,7 +240,7 @@ export class Schedulers implements Closable {
     if (error) return this.#forget(address);
     const known = this.#instances.get(address);
     this.#instances.set(address, instance);
-    this.#options.onChange();
+    this.#tellChange();
     if (instance === '') {
       this.#heardOfOriginals(address, true);
       if (!this.#watched.has(address)) void this.#watch(address);
@@ -252,15 +270,23 @@ export class Schedulers implements Closable {
   /** Task by task, as the original takes it; those used last first, as many as are worth the time. */
   async #tellHoldings(address: string): Promise<void> {
     const { signal } = this.#controller;
-    const held = (await this.#options.held()).filter((task) => this.#ring.homeOf(task.id) === address);
+    const held = ((await this.#host?.held()) ?? []).filter((task) => this.#ring.homeOf(task.id) === address);
     for (const task of held.slice(0, daemonLimits.heldToldOneByOne)) {
       if (signal.aborted || !this.#instances.has(address)) return;
       await this.tellHeld(task, address);
     }
   }
 
+  #tellChange(): void {
+    for (const { changed } of this.#listeners) changed?.();
+  }
+
+  #tellFailure(): void {
+    for (const { failed } of this.#listeners) failed?.();
+  }
+
   #forget(address: string): void {
-    if (this.#instances.delete(address)) this.#options.onChange();
+    if (this.#instances.delete(address)) this.#tellChange();
   }
 
   #setReachable(address: string, reachable: boolean): void {
@@ -314,7 +340,7 @@ export class Schedulers implements Closable {
   #lost(address: string): void {
     this.#forget(address);
     if (this.#controller.signal.aborted) return;
-    this.#options.onFailure();
+    this.#tellFailure();
     this.#announceIn(backOffMs(1) * Math.random());
   }
 
@@ -323,7 +349,7 @@ export class Schedulers implements Closable {
     const { hostId, logger } = this.#options;
     const { signal } = this.#controller;
     try {
-      const holdings = (await this.#options.holdings()).filter(
+      const holdings = ((await this.#host?.holdings()) ?? []).filter(
         (holding) => this.#ring.homeOf(holding.taskId) === address,
       );
       for (let start = 0; start < holdings.length; start += daemonLimits.announcedTasksPerMessage) {

@@ -1,0 +1,103 @@
+/** What fetches: origins, other nodes' pieces, and the engine that makes downloads of them. */
+import { join } from 'node:path';
+import { hostPort } from '../../core/host-port.ts';
+import { unknownCaller } from '../../rpc/caller.ts';
+import { createClient } from '../../rpc/client.ts';
+import { DfdaemonUploadDefinition } from '../../rpc/generated/dfdaemon/v2/dfdaemon.ts';
+import { BlockList } from '../block-list.ts';
+import { downloadLimits } from '../config.ts';
+import { IdleWatch } from '../idle-watch.ts';
+import type { StoreParts } from '../open-store.ts';
+import { Receipts } from '../receipts.ts';
+import type { Schedulers } from '../schedulers.ts';
+import { loadSourcePlugins } from '../source/plugins.ts';
+import { Sources } from '../source/sources.ts';
+import { ContentHasher } from '../task/content-hasher.ts';
+import { TaskEngine } from '../task/engine.ts';
+import { NodeLocal } from '../task/node-local.ts';
+import { TrafficShaper } from '../task/traffic-shaper.ts';
+import { PieceClient } from '../transport/piece-client.ts';
+import type { DaemonNode } from './node.ts';
+
+export interface Downloads {
+  /** Not owned here: it ends before the ports do, so that what runs is told of its end. */
+  readonly engine: TaskEngine;
+  readonly sources: Sources;
+  readonly pieces: PieceClient;
+  readonly nodeLocal: NodeLocal;
+  /** What the manager forbids. */
+  readonly blockList: BlockList;
+  readonly receipts: Receipts;
+  readonly idleWatch: IdleWatch;
+}
+
+export async function openDownloads(
+  node: DaemonNode,
+  { store, collector }: StoreParts,
+  schedulers: Schedulers,
+): Promise<Downloads> {
+  const { config, identity, owned, logger, metrics, channels, memory } = node;
+  const sources = owned.add('sources', await openSources(node));
+  const hasher = owned.add('content hasher', new ContentHasher());
+  const shaper = new TrafficShaper(downloadLimits(config));
+  const pieces = owned.add(
+    'piece client',
+    PieceClient.create({
+      limiter: shaper.total,
+      poolBytes: memory.received,
+      ...(node.security.pieceClient && { tls: node.security.pieceClient }),
+    }),
+  );
+  const receipts = new Receipts(join(config.dataDir, 'receipts.jsonl'), logger);
+  owned.defer('receipts', () => receipts.flushed());
+  const idleWatch = owned.add('idle watch', new IdleWatch(config.aliveTime));
+  const nodeLocal = new NodeLocal(() => schedulers.addresses);
+  const blockList = new BlockList();
+  const engine = new TaskEngine({
+    store,
+    identity,
+    admit: (request) => blockList.check(request),
+    nodeLocal,
+    disableBackToSource: config.scheduler.disableAutoBackSource,
+    finishAbandoned: config.download.finishAbandoned,
+    onCacheHit: () => (metrics.cacheHit(), idleWatch.used()),
+    onFailure: (error, request) => metrics.failed(error, request),
+    onReceipt: (receipt, request) => {
+      metrics.count(receipt, request);
+      receipts.add(receipt);
+      idleWatch.used();
+    },
+    context: {
+      hostId: identity.hostId,
+      sources,
+      pieces,
+      hasher,
+      shaper,
+      makeRoom: (bytes) => collector.makeRoom(bytes),
+      schedulerKinds: () => schedulers.kinds,
+      openPeerStream: (taskId, requests, options) => schedulers.openPeerStream(taskId, requests, options),
+      syncPieces: ({ ip, port }, request, signal) =>
+        createClient(DfdaemonUploadDefinition, channels, hostPort(ip, port)).syncPieces(request, { signal }),
+      concurrentPieceCount: config.download.concurrentPieceCount,
+      originConnections: config.download.originConnections,
+      pieceTimeoutMs: config.download.pieceDownloadTimeout,
+      scheduleTimeoutMs: config.scheduler.scheduleTimeout,
+      logger,
+    },
+  });
+  return { engine, sources, pieces, nodeLocal, blockList, receipts, idleWatch };
+}
+
+async function openSources({ config, logger, metrics, egress, trust, memory }: DaemonNode): Promise<Sources> {
+  const { pluginDir, download } = config;
+  return new Sources({
+    logger,
+    trust,
+    egress,
+    caller: unknownCaller,
+    ownCredentials: download.ownCredentials,
+    poolBytes: memory.origin,
+    onAsked: (call) => metrics.client.originAsked(call),
+    plugins: pluginDir === undefined ? [] : await loadSourcePlugins(join(pluginDir, 'source')),
+  });
+}

@@ -1,0 +1,94 @@
+/** What every part of a daemon stands on: who this node is, what it proves that with, and how it reaches the others. */
+import { readFile } from 'node:fs/promises';
+import type { Owned } from '../../core/lifecycle.ts';
+import type { Logger } from '../../core/logger.ts';
+import { createRegistry, type Registry } from '../../core/metrics.ts';
+import { OutboundProxies } from '../../core/outbound-proxy.ts';
+import { outwardAddress } from '../../core/outward-address.ts';
+import { isOwnAddress } from '../../core/own-address.ts';
+import { Channels } from '../../rpc/channels.ts';
+import type { NodeIdentity } from '../../rpc/identity/node-identity.ts';
+import { openIdentity } from '../../rpc/identity/open-identity.ts';
+import { seedPeerConfig, shareMemory, type DfdaemonConfig } from '../config.ts';
+import { ControlPlane } from '../control-plane.ts';
+import { hostIdentity, type HostIdentity } from '../host-info.ts';
+import { createDaemonMetrics, type BufferKind, type DaemonMetrics } from '../metrics.ts';
+import type { EgressRules } from '../source/egress-policy.ts';
+import type { TrustOptions } from '../source/trust-store.ts';
+import { loadTransportSecurity, type TransportSecurity } from '../transport-security.ts';
+
+export interface DaemonNode {
+  readonly config: DfdaemonConfig;
+  readonly logger: Logger;
+  /** Closes what was opened, in reverse. */
+  readonly owned: Owned;
+  readonly identity: HostIdentity;
+  /** Addresses of the managers; none where the daemon runs without. */
+  readonly managers: readonly string[];
+  readonly registry: Registry;
+  readonly metrics: DaemonMetrics;
+  readonly controlPlane: ControlPlane;
+  /** Issued by the manager; undefined where files or nothing identify this node. */
+  readonly certificate: NodeIdentity | undefined;
+  readonly security: TransportSecurity;
+  readonly channels: Channels;
+  /** Where downloads and the proxy may connect to. */
+  readonly egress: EgressRules;
+  /** Whom to trust as an origin, for downloads and for what the proxy forwards alike. */
+  readonly trust: TrustOptions;
+  /** Buffers in bytes, by use. */
+  readonly memory: Readonly<Record<BufferKind, number>>;
+}
+
+/** Throws CONFIG_INVALID for certificates and keys that cannot be read; then nothing stays open but what `owned` has. */
+export async function openNode(config: DfdaemonConfig, owned: Owned, logger: Logger): Promise<DaemonNode> {
+  const identity = hostIdentity(config, config.host.advertiseIP ?? (await outwardAddress(config.network)));
+  const { manager } = config.scheduler;
+  const managers = manager.enable ? manager.netAddrs.map(({ addr }) => addr) : [];
+  const certificate = await openIdentity({
+    security: config.security,
+    directory: config.workHome,
+    managers,
+    hostname: identity.hostname,
+    ip: identity.ip,
+    role: identity.isSeed ? 'seed' : 'peer',
+    hostId: identity.hostId,
+    clusterId: identity.isSeed ? seedPeerConfig(config).clusterID : identity.schedulerClusterId,
+    logger,
+  });
+  if (certificate) owned.add('certificate of this node', certificate);
+  const security = await loadTransportSecurity(config, certificate);
+  const controlPlane = new ControlPlane(logger);
+  const registry = createRegistry();
+  return {
+    config,
+    logger,
+    owned,
+    identity,
+    managers,
+    registry,
+    metrics: createDaemonMetrics(registry, identity),
+    controlPlane,
+    certificate,
+    security,
+    channels: owned.add(
+      'channels',
+      new Channels({
+        tls: security.grpcClient,
+        onMetadata: (address, metadata) => controlPlane.heard(address, metadata),
+      }),
+    ),
+    egress: {
+      ...config.download.egress,
+      controlPlane,
+      outbound: new OutboundProxies(config.download.outboundProxy),
+      isInner: (address: string) => address !== identity.ip && isOwnAddress(address),
+    },
+    trust: await readTrust(config),
+    memory: shareMemory(config.bufferMemory),
+  };
+}
+
+async function readTrust({ download: { sourceCA, insecureSources } }: DfdaemonConfig): Promise<TrustOptions> {
+  return { caPem: await Promise.all(sourceCA.map((path) => readFile(path, 'utf8'))), insecureHosts: insecureSources };
+}

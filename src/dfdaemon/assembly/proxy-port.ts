@@ -1,0 +1,42 @@
+/** The HTTP proxy of a daemon, where it is configured. */
+import type { ReadyAddresses } from '../../core/ready.ts';
+import { ProxyServer, type BodyMemory } from '../proxy/proxy-server.ts';
+import type { Schedulers } from '../schedulers.ts';
+import type { Downloads } from './downloads.ts';
+import type { DaemonNode } from './node.ts';
+
+/** Undefined when the proxy is off. Throws IN_USE when a port is taken. */
+export async function openProxy(
+  node: DaemonNode,
+  { engine, sources }: Downloads,
+  options: { readonly schedulers: Schedulers; readonly bodyMemory: BodyMemory },
+): Promise<ProxyServer | undefined> {
+  const { config, identity, owned, logger, registry, metrics, controlPlane, egress, trust } = node;
+  if (!config.proxy.enable) return undefined;
+  const proxy = await ProxyServer.create({
+    config: { ...config.proxy, prefetch: config.proxy.prefetch || config.download.prefetch },
+    filteredQueryParams: config.download.filteredQueryParams,
+    engine,
+    sources,
+    trust,
+    egress,
+    registry,
+    clientMetrics: metrics.client,
+    bodyMemory: options.bodyMemory,
+    swarm: options.schedulers,
+    logger,
+    stateDir: config.workHome,
+    serverIp: identity.ip,
+  });
+  owned.add('proxy', proxy);
+  await proxy.start();
+  for (const { port, address } of proxy.ownPorts) controlPlane.addOwnPort(port, address);
+  return proxy;
+}
+
+/** Where clients of this node find it, by name. */
+export function proxyAddresses(proxy: ProxyServer | undefined): ReadyAddresses {
+  if (!proxy) return {};
+  const sni = proxy.sniPorts.map((port, index) => [`sni-${index}`, `127.0.0.1:${port}`]);
+  return { proxy: `127.0.0.1:${proxy.port}`, ...(Object.fromEntries(sni) as ReadyAddresses) };
+}

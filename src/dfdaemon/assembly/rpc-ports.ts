@@ -1,0 +1,100 @@
+/** The two gRPC ports: one for other nodes, one for programs of this node. */
+import { dirname } from 'node:path';
+import { requireSocketDirectory } from '../../core/private-file.ts';
+import { swarmFeature } from '../../rpc/features.ts';
+import type { Host } from '../../rpc/generated/common/v2/common.ts';
+import { DfdaemonDownloadDefinition, DfdaemonUploadDefinition } from '../../rpc/generated/dfdaemon/v2/dfdaemon.ts';
+import { DfdaemonLocalDefinition } from '../../rpc/generated/dfdaemon/v2/local.ts';
+import { RpcServer } from '../../rpc/server.ts';
+import { listenHost, socketPath } from '../config.ts';
+import { localHandlers } from '../rpc/local-service.ts';
+import { createPeerServer } from '../rpc/peer-server.ts';
+import { downloadHandlers, uploadHandlers, type ServiceOptions } from '../rpc/services.ts';
+import { uploadAccess } from '../rpc/upload-access.ts';
+import type { Schedulers } from '../schedulers.ts';
+import type { TaskStore } from '../storage/task-store.ts';
+import type { Downloads } from './downloads.ts';
+import type { DaemonNode } from './node.ts';
+import type { Uploads } from './uploads.ts';
+
+export interface RpcPorts {
+  /** For other nodes. */
+  readonly peerPort: number;
+  /** Path of the unix socket. */
+  readonly socket: string;
+}
+
+export interface RpcPortParts {
+  readonly store: TaskStore;
+  readonly schedulers: Schedulers;
+  readonly downloads: Downloads;
+  readonly uploads: Uploads;
+  readonly readHost: () => Promise<Host>;
+}
+
+/** Health of the peer port says SERVING as soon as a scheduler has taken this host, or there is none to. Throws IN_USE, PERMISSION_DENIED. */
+export async function openRpcPorts(node: DaemonNode, parts: RpcPortParts): Promise<RpcPorts> {
+  const services = serviceOptions(node, parts);
+  return { peerPort: await openPeerPort(node, services), socket: await openSocket(node, services, parts.downloads) };
+}
+
+function serviceOptions({ config, identity, security }: DaemonNode, parts: RpcPortParts): ServiceOptions {
+  const { store, schedulers, downloads, uploads, readHost } = parts;
+  const { outputRoots, filteredQueryParams } = config.download;
+  return {
+    engine: downloads.engine,
+    store,
+    schedulers,
+    sources: downloads.sources,
+    uploads: uploads.desk,
+    nodeLocal: downloads.nodeLocal,
+    outputRoots,
+    hostId: identity.hostId,
+    filteredQueryParams,
+    readHost,
+    piecePort: () => ({
+      ip: identity.ip,
+      port: config.upload.advertisePort ?? uploads.pieceServer.port,
+      tls: security.pieceServer !== undefined,
+    }),
+  };
+}
+
+async function openPeerPort(node: DaemonNode, services: ServiceOptions): Promise<number> {
+  const { config, identity, managers, owned, logger, controlPlane, security, certificate } = node;
+  const { schedulers } = services;
+  const server = createPeerServer(config, {
+    logger,
+    tls: security.peerServer,
+    ip: identity.ip,
+    certified: certificate !== undefined,
+    controlPlane,
+  });
+  server.health.setReady(managers.length === 0 && config.scheduler.netAddrs.length === 0);
+  schedulers.listen({
+    changed: () =>
+      server.health.setReady(
+        schedulers.announcedCount > 0 || (managers.length === 0 && schedulers.addresses.length === 0),
+      ),
+  });
+  server.addService(DfdaemonUploadDefinition, uploadHandlers(services), uploadAccess);
+  await server.start();
+  owned.add('peer gRPC server', server);
+  controlPlane.addOwnPort(server.port, listenHost(config, config.download.peerGRPC.tcpListen.listen));
+  return server.port;
+}
+
+async function openSocket(
+  { config, owned, logger }: DaemonNode,
+  services: ServiceOptions,
+  { receipts }: Downloads,
+): Promise<string> {
+  const socket = socketPath(config);
+  requireSocketDirectory(dirname(socket));
+  const server = RpcServer.create({ socketPath: socket, mode: 0o660 }, { logger, features: [swarmFeature] });
+  server.addService(DfdaemonDownloadDefinition, downloadHandlers(services));
+  server.addService(DfdaemonLocalDefinition, localHandlers(services.store, receipts, config.download.outputRoots));
+  await server.start();
+  owned.add('download gRPC server', server);
+  return socket;
+}
