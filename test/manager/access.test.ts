@@ -257,11 +257,12 @@ test('M-6 the first start makes a password, says it once, and wants it changed',
   await using again = await startManager(database, {}, first);
   assert.equal(said.length, 1);
   const root = await new RestClient(again.restPort).signIn('root', said[0] ?? '');
-  assert.equal((await root.request('GET', '/api/v1/clusters')).status, 200);
+  assert.equal((await root.request('GET', '/api/v1/clusters')).status, 403);
   assert.equal((await root.request('POST', '/api/v1/configs', { name: 'k', value: 'v', user_id: 1 })).status, 403);
   await root.ok('POST', '/api/v1/users/1/reset_password', { old_password: said[0], new_password: 'my own password' });
   const changed = await new RestClient(again.restPort).signIn('root', 'my own password');
   assert.equal((await changed.request('POST', '/api/v1/configs', { name: 'k', value: 'v', user_id: 1 })).status, 200);
+  assert.equal((await changed.request('GET', '/api/v1/clusters')).status, 200);
 });
 
 test('M-3 the session key is made at the first start and kept encrypted; the published one is not used', async () => {

@@ -62,6 +62,30 @@ export class Authorizer {
     return enforcer.enforce(String(userId), object, action);
   }
 
+  /** Of all roles of the user together. */
+  async rightsOf(userId: number): Promise<Permission[]> {
+    const roles = await this.rolesOf(userId);
+    if (roles.length === 0) return [];
+    const rows = await this.#rules('p').where('v0', 'in', roles).execute();
+    return rows.map((row) => ({ object: row.v1, action: row.v2 }));
+  }
+
+  /** Nobody gives, changes or takes away rights that he does not have himself: throws PERMISSION_DENIED. */
+  async requireRights(userId: number, permissions: readonly Permission[]): Promise<void> {
+    if ((await this.rolesOf(userId)).includes(rootRole)) return;
+    const enforcer = await this.#enforcer;
+    for (const { object, action } of permissions) {
+      if (await enforcer.enforce(String(userId), object, action)) continue;
+      throw new DragonflyError(
+        'PERMISSION_DENIED',
+        `this is about the right ${object}:${action}, which you do not have`,
+        {
+          hint: 'Ask somebody whose roles have it.',
+        },
+      );
+    }
+  }
+
   async rolesOf(userId: number): Promise<string[]> {
     const rows = await this.#rules('g').where('v0', '=', String(userId)).execute();
     return rows.map((row) => row.v1);

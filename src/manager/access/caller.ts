@@ -4,7 +4,7 @@ export interface Caller {
   readonly userId: number;
   /** User name, or name of the token. */
   readonly name: string;
-  /** The first password still stands: nothing may be changed but that. */
+  /** The first password still stands: nothing is told or done before it is changed. */
   readonly mustChangePassword: boolean;
   /** What a token may be used for; users are bounded by their roles alone. */
   readonly scopes: readonly string[];

@@ -19,8 +19,7 @@ export function accessHook({ access, allowedOrigins }: AccessHookOptions) {
     if (!rule || rule.kind === 'public') return;
     const caller = await identify(access, rule, request, allowedOrigins);
     request.caller = caller;
-    const action = actionOf(request.method);
-    if (caller.mustChangePassword && action !== 'read' && request.routeOptions.config.access?.kind !== 'signed-in') {
+    if (caller.mustChangePassword && rule.kind !== 'signed-in') {
       throw new DragonflyError('PERMISSION_DENIED', 'the first password must be changed before anything else', {
         hint: `POST /api/v1/users/${caller.userId}/reset_password`,
       });

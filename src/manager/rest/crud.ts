@@ -1,12 +1,13 @@
 /** The five routes of a resource whose rows stand for themselves. */
 import type { Insertable, Selectable, Updateable } from 'kysely';
 import { z } from 'zod';
+import type { Caller } from '../access/caller.ts';
 import type { AccessObject } from '../access/objects.ts';
 import type { Db } from '../db/engine.ts';
 import type { Schema } from '../db/schema.ts';
 import type { ResourceTable, TableStore } from '../db/table-store.ts';
 import { pageQuery, searchQuery, setPageHeaders, toPage, toSearch } from './paging.ts';
-import { sendNothing, type RestApp } from './request.ts';
+import { callerOf, sendNothing, type RestApp } from './request.ts';
 import { idParams, nothing } from './schemas.ts';
 
 type ListQuery = { page: number; per_page: number; search?: string } & Record<string, unknown>;
@@ -33,6 +34,8 @@ export interface Resource<
   readonly searchable: readonly string[];
   /** Throws when what a new or changed row refers to does not exist. */
   readonly check?: (body: Partial<z.output<C>>) => Promise<void>;
+  /** Throws when the caller may not create, change or delete, though his roles allow it. */
+  readonly mayWrite?: (caller: Caller) => Promise<void>;
   /** In the transaction that deletes a row; throws to keep it. */
   readonly beforeDelete?: (db: Db, id: number) => Promise<void>;
 }
@@ -54,6 +57,7 @@ export function registerResource<
     { config: { access }, schema: { summary: `Create a ${one}`, body: resource.create, response: { 200: output } } },
     async (request) => {
       const body = request.body as z.output<C>;
+      await resource.mayWrite?.(callerOf(request));
       await resource.check?.(body);
       return json(await store.create(resource.toRow(body)));
     },
@@ -86,6 +90,7 @@ export function registerResource<
     { config: { access }, schema: { summary: `Delete a ${one}`, params: idParams, response: { 200: nothing } } },
     async (request, reply) => {
       const { id } = request.params;
+      await resource.mayWrite?.(callerOf(request));
       await store.delete(id, async (db) => resource.beforeDelete?.(db, id));
       return sendNothing(reply);
     },
@@ -100,6 +105,7 @@ export function registerResource<
     },
     async (request) => {
       const body = request.body as z.output<U>;
+      await resource.mayWrite?.(callerOf(request));
       await resource.check?.(body as Partial<z.output<C>>);
       await store.update(request.params.id, update.toColumns(body));
       return json(request.params.id);

@@ -1,5 +1,6 @@
 /** `/oauth`: providers; and the two steps a browser takes through one of them. */
 import { z } from 'zod';
+import { rootRole } from '../../access/objects.ts';
 import { oauthSecretPurpose } from '../../access/oauth.ts';
 import { TableStore } from '../../db/table-store.ts';
 import { oauthFlowMs, signinsPerMinute } from '../../limits.ts';
@@ -21,7 +22,7 @@ export function oauthRoutes(app: RestApp, parts: RestParts): void {
   browserRoutes(app, parts);
 }
 
-function providerRoutes(app: RestApp, { access: { sealer }, database, changes }: RestParts): void {
+function providerRoutes(app: RestApp, { access: { authorizer, sealer }, database, changes }: RestParts): void {
   const seal = (secret: string): string => sealer.seal(oauthSecretPurpose, secret);
   const body = z.object({
     name: providerName,
@@ -66,6 +67,8 @@ function providerRoutes(app: RestApp, { access: { sealer }, database, changes }:
         ...(secret === undefined ? {} : { sealed_client_secret: seal(secret) }),
       }),
     },
+    // A provider says who somebody is: whoever has it in hand could sign in as anybody who uses it.
+    mayWrite: async ({ userId }) => authorizer.requireRights(userId, await authorizer.permissions(rootRole)),
     searchable: ['name', 'bio'],
     filters: { name: z.string().optional(), client_id: z.string().optional() },
   });

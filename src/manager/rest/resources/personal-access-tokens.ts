@@ -1,9 +1,11 @@
 /** `/personal-access-tokens`. The token itself is in the answer to its creation and nowhere else. */
 import { z } from 'zod';
+import type { Caller } from '../../access/caller.ts';
 import { tokenScopes, type TokenRow } from '../../access/tokens.ts';
 import { parseJson } from '../../clusters/types.ts';
 import type { Database } from '../../db/database.ts';
 import { TableStore } from '../../db/table-store.ts';
+import { defined } from '../crud.ts';
 import { pageQuery, searchQuery, setPageHeaders, toPage, toSearch } from '../paging.ts';
 import type { RestParts } from '../parts.ts';
 import { callerOf, sendNothing, type RestApp } from '../request.ts';
@@ -30,12 +32,16 @@ const instant = z.iso.datetime({ offset: true });
 
 export function personalAccessTokenRoutes(
   app: RestApp,
-  { access: { tokens, users }, database, changes }: RestParts,
+  { access: { authorizer, tokens, users }, database, changes }: RestParts,
 ): void {
   const config = { access: { kind: 'session', object: 'personal-access-tokens' } as const };
   const path = '/personal-access-tokens';
   const json = async (row: TokenRow, token = '') =>
     (await present(database, [row], token))[0] as z.output<typeof output>;
+  /** A token has the rights of its owner: whoever makes or changes it for another must have them himself. */
+  const requireRightsOf = async (ownerId: number, { userId }: Caller): Promise<void> => {
+    if (ownerId !== userId) await authorizer.requireRights(userId, await authorizer.rightsOf(ownerId));
+  };
   const store = new TableStore(database, changes, 'personal_access_token', 'token');
   app.post(
     path,
@@ -57,6 +63,7 @@ export function personalAccessTokenRoutes(
       const { body } = request;
       const userId = body.user_id ?? callerOf(request).userId;
       await users.get(userId);
+      await requireRightsOf(userId, callerOf(request));
       const { id, value } = await tokens.create({
         name: body.name,
         bio: body.bio ?? '',
@@ -106,20 +113,23 @@ export function personalAccessTokenRoutes(
         response: { 200: output },
       },
     },
-    async ({ body, params }) =>
-      json(
+    async (request) => {
+      const { body, params } = request;
+      await requireRightsOf((await tokens.get(params.id)).user_id, callerOf(request));
+      const { expired_at: expiredAt, ...changes } = defined(body);
+      return json(
         await tokens.update(params.id, {
-          ...(body.bio === undefined ? {} : { bio: body.bio }),
-          ...(body.scopes === undefined ? {} : { scopes: body.scopes }),
-          ...(body.state === undefined ? {} : { state: body.state }),
-          ...(body.expired_at === undefined ? {} : { expiredAt: new Date(body.expired_at) }),
+          ...changes,
+          ...(expiredAt === undefined ? {} : { expiredAt: new Date(expiredAt) }),
         }),
-      ),
+      );
+    },
   );
   app.delete(
     `${path}/:id`,
     { config, schema: { summary: 'Delete a token', params: idParams, response: { 200: nothing } } },
     async (request, reply) => {
+      await requireRightsOf((await tokens.get(request.params.id)).user_id, callerOf(request));
       await tokens.delete(request.params.id);
       return sendNothing(reply);
     },

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { actions, objects } from '../../access/objects.ts';
 import type { RestParts } from '../parts.ts';
-import { sendNothing, type RestApp } from '../request.ts';
+import { callerOf, sendNothing, type RestApp } from '../request.ts';
 import { nothing } from '../schemas.ts';
 
 const roleName = z
@@ -26,6 +26,7 @@ export function roleRoutes(app: RestApp, { access: { authorizer } }: RestParts):
       },
     },
     async (request, reply) => {
+      await authorizer.requireRights(callerOf(request).userId, request.body.permissions);
       await authorizer.createRole(request.body.role, request.body.permissions);
       return sendNothing(reply);
     },
@@ -34,7 +35,9 @@ export function roleRoutes(app: RestApp, { access: { authorizer } }: RestParts):
     '/roles/:role',
     { config, schema: { summary: 'Delete a role', params, response: { 200: nothing } } },
     async (request, reply) => {
-      await authorizer.deleteRole(request.params.role);
+      const { role } = request.params;
+      await authorizer.requireRights(callerOf(request).userId, await authorizer.permissions(role));
+      await authorizer.deleteRole(role);
       return sendNothing(reply);
     },
   );
@@ -60,6 +63,7 @@ export function roleRoutes(app: RestApp, { access: { authorizer } }: RestParts):
     '/roles/:role/permissions',
     { config, schema: { summary: 'Add a permission', params, body: permission, response: { 200: nothing } } },
     async (request, reply) => {
+      await authorizer.requireRights(callerOf(request).userId, [request.body]);
       await authorizer.addPermission(request.params.role, request.body);
       return sendNothing(reply);
     },
@@ -68,6 +72,7 @@ export function roleRoutes(app: RestApp, { access: { authorizer } }: RestParts):
     '/roles/:role/permissions',
     { config, schema: { summary: 'Remove a permission', params, body: permission, response: { 200: nothing } } },
     async (request, reply) => {
+      await authorizer.requireRights(callerOf(request).userId, [request.body]);
       await authorizer.removePermission(request.params.role, request.body);
       return sendNothing(reply);
     },

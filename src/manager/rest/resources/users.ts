@@ -1,6 +1,7 @@
 /** `/users`: accounts, and signing in and out. */
 import { z } from 'zod';
 import { DragonflyError } from '../../../core/errors.ts';
+import type { Caller } from '../../access/caller.ts';
 import { guestRole } from '../../access/objects.ts';
 import { maxPasswordLength, minPasswordLength } from '../../access/passwords.ts';
 import type { IssuedSession } from '../../access/sessions.ts';
@@ -121,7 +122,11 @@ function signingRoutes(app: RestApp, { access, config }: RestParts): void {
 
 function accountRoutes(app: RestApp, parts: RestParts): void {
   const { access, database, changes } = parts;
-  const { users } = access;
+  const { users, authorizer } = access;
+  /** A right about users is none over somebody who may more. */
+  const requireNotAbove = async (caller: Caller, userId: number): Promise<void> => {
+    if (caller.userId !== userId) await authorizer.requireRights(caller.userId, await authorizer.rightsOf(userId));
+  };
   const store = new TableStore(database, changes, 'user', 'user');
   const session = { access: { kind: 'session', object: 'users' } as const };
   const self = { access: { ...session.access, self: true } };
@@ -136,7 +141,10 @@ function accountRoutes(app: RestApp, parts: RestParts): void {
         response: { 200: userSchema },
       },
     },
-    async (request) => toUserJson(await users.get(await users.create(request.body, guestRole))),
+    async (request) => {
+      await authorizer.requireRights(callerOf(request).userId, await authorizer.permissions(guestRole));
+      return toUserJson(await users.get(await users.create(request.body, guestRole)));
+    },
   );
   app.get(
     '/users',
@@ -183,6 +191,7 @@ function accountRoutes(app: RestApp, parts: RestParts): void {
     },
     async (request) => {
       const caller = callerOf(request);
+      await requireNotAbove(caller, request.params.id);
       if (request.body.state !== undefined) {
         await requirePermission(access, caller, 'users', request.method);
         if (caller.userId === request.params.id)
@@ -197,6 +206,7 @@ function accountRoutes(app: RestApp, parts: RestParts): void {
     async (request, reply) => {
       if (callerOf(request).userId === request.params.id)
         throw new DragonflyError('FAILED_PRECONDITION', 'nobody can delete himself');
+      await requireNotAbove(callerOf(request), request.params.id);
       await users.delete(request.params.id);
       return sendNothing(reply);
     },
@@ -225,6 +235,8 @@ function roleRoutes(app: RestApp, { access }: RestParts): void {
   const { users, authorizer } = access;
   const config = { access: { kind: 'session', object: 'users' } as const };
   const params = z.object({ id: idSchema, role: z.string().min(1).max(100) });
+  const requireRole = async ({ userId }: Caller, role: string): Promise<void> =>
+    authorizer.requireRights(userId, await authorizer.permissions(role));
   app.get(
     '/users/:id/roles',
     {
@@ -238,6 +250,7 @@ function roleRoutes(app: RestApp, { access }: RestParts): void {
     { config, schema: { summary: 'Give a role', params, response: { 200: nothing } } },
     async (request, reply) => {
       await users.get(request.params.id);
+      await requireRole(callerOf(request), request.params.role);
       await authorizer.grant(request.params.id, request.params.role);
       return sendNothing(reply);
     },
@@ -246,6 +259,7 @@ function roleRoutes(app: RestApp, { access }: RestParts): void {
     '/users/:id/roles/:role',
     { config, schema: { summary: 'Take a role', params, response: { 200: nothing } } },
     async (request, reply) => {
+      await requireRole(callerOf(request), request.params.role);
       await authorizer.revoke(request.params.id, request.params.role);
       return sendNothing(reply);
     },
