@@ -8,7 +8,7 @@ import { HostRegistry } from './host-registry.ts';
 import { Ledger } from './live/ledger.ts';
 import type { SchedulerMetrics } from './metrics.ts';
 import { PeerSessions } from './peer-sessions.ts';
-import { seedDownload, type SeedDownloads } from './seed-downloads.ts';
+import { seedDownload, type SeedDownloads, type SeedEvents } from './seed-downloads.ts';
 import { SwarmDriver, type SwarmEvent } from './swarm-driver.ts';
 import { TaskFactsTable } from './task-facts.ts';
 
@@ -20,7 +20,7 @@ export interface BrainOptions {
   readonly logger: Logger;
   readonly countsHostTraffic: boolean;
   /** Makes the caller of seeds; absent when seeds are not to be used. */
-  readonly seeds: ((onFailure: (taskId: string, hostId: string) => void) => SeedDownloads) | undefined;
+  readonly seeds: ((events: SeedEvents) => SeedDownloads) | undefined;
 }
 
 const sweepIntervalMs = 30_000;
@@ -46,7 +46,11 @@ export class Brain implements Closable {
     this.facts = new TaskFactsTable({ totalBytes: options.stateBytes, peers: () => this.swarm.counts.peers });
     this.countsHostTraffic = options.countsHostTraffic;
     this.#logger = options.logger;
-    this.#seeds = options.seeds?.((taskId, hostId) => this.#seedFailed(taskId, hostId));
+    this.#seeds = options.seeds?.({
+      onFailure: (taskId, hostId) => this.#seedFailed(taskId, hostId),
+      onAnswer: (taskId, header) => this.facts.setResponseHeader(taskId, header),
+      onResult: (result) => this.metrics.seedDownloads.inc({ result }),
+    });
     this.sessions = new PeerSessions({
       swarm: this.swarm,
       hosts: this.hosts,

@@ -40,7 +40,6 @@ export interface DynamicConfigOptions {
   readonly localPath: string;
   readonly cacheDir: string;
   readonly logger: Logger;
-  readonly onChange: (settings: DynamicSettings) => void;
 }
 
 const cacheFile = 'dynamic-config.json';
@@ -48,6 +47,7 @@ const cacheFile = 'dynamic-config.json';
 export class DynamicConfig {
   readonly #options: DynamicConfigOptions;
   #settings: DynamicSettings;
+  #apply: (settings: DynamicSettings) => void = () => undefined;
   #running: Promise<void> | undefined;
 
   private constructor(options: DynamicConfigOptions, settings: DynamicSettings) {
@@ -65,6 +65,12 @@ export class DynamicConfig {
     return this.#settings;
   }
 
+  /** Applies the settings of now, and those that take their place. */
+  applyBy(apply: (settings: DynamicSettings) => void): void {
+    this.#apply = apply;
+    apply(this.#settings);
+  }
+
   /** Reads the manager once, also when several ask at the same time. Never throws: what is known stays in force. */
   refresh(): Promise<void> {
     this.#running ??= this.#refresh().finally(() => (this.#running = undefined));
@@ -72,14 +78,14 @@ export class DynamicConfig {
   }
 
   async #refresh(): Promise<void> {
-    const { read, logger, onChange } = this.#options;
+    const { read, logger } = this.#options;
     if (!read) return;
     try {
       const { scheduler, applications } = await read();
       const settings = settingsFrom(scheduler, applications);
       if (JSON.stringify(settings) === JSON.stringify(this.#settings)) return;
       this.#settings = settings;
-      onChange(settings);
+      this.#apply(settings);
       await this.#writeCache(settings);
     } catch (error) {
       logger.warn({ reason: toDragonflyError(error).message }, 'the dynamic configuration stays as it is');

@@ -26,8 +26,6 @@ export interface ManagerLinkOptions {
   readonly keepAliveMs: number;
   readonly refreshMs: number;
   readonly logger: Logger;
-  /** Called when something may have changed at the manager. */
-  readonly onChange: () => Promise<void>;
   /** Called when a certificate may have been revoked. */
   readonly onRevocation: () => void;
 }
@@ -42,10 +40,13 @@ export class ManagerLink implements Closable {
     this.#options = options;
   }
 
-  /** Begins; resolves when the manager shows this scheduler as active, or the first attempt has failed. Never throws. */
-  async start(identity: SchedulerIdentity): Promise<void> {
+  /**
+   * Begins; resolves when the manager shows this scheduler as active, or the first attempt has failed. Never throws.
+   * @param onChange something may have changed at the manager.
+   */
+  async start(identity: SchedulerIdentity, onChange: () => Promise<void>): Promise<void> {
     this.#identity = identity;
-    const { client, keepAliveMs, refreshMs, onChange, onRevocation } = this.#options;
+    const { client, keepAliveMs, refreshMs, onRevocation } = this.#options;
     const { signal } = this.#controller;
     const registered = Promise.withResolvers<boolean>();
     const register = async (): Promise<void> => {

@@ -10,17 +10,20 @@ import type { Download, Host } from '../rpc/generated/common/v2/common.ts';
 import { DfdaemonUploadDefinition } from '../rpc/generated/dfdaemon/v2/dfdaemon.ts';
 import { maxSeedDownloads } from './limits.ts';
 
-export interface SeedDownloadsOptions {
-  readonly channels: Channels;
-  /** Of this scheduler, as daemons know it. */
-  readonly ownAddress: () => string;
-  readonly timeoutMs: number;
-  readonly logger: Logger;
+export interface SeedEvents {
   /** Never called from within `start`. */
   readonly onFailure: (taskId: string, hostId: string) => void;
   /** What the origin answered the seed: one of the original tells it nowhere else. Empty when it does not tell. */
   readonly onAnswer?: (taskId: string, responseHeader: Readonly<Record<string, string>>) => void;
   readonly onResult?: (result: 'success' | 'failure') => void;
+}
+
+export interface SeedDownloadsOptions extends SeedEvents {
+  readonly channels: Channels;
+  /** Of this scheduler, as daemons know it. */
+  readonly ownAddress: () => string;
+  readonly timeoutMs: number;
+  readonly logger: Logger;
 }
 
 export class SeedDownloads implements Closable {

@@ -12,7 +12,8 @@ import {
 } from '../../src/rpc/generated/scheduler/v2/scheduler.ts';
 import { MessageQueue } from '../../src/rpc/streams.ts';
 import { schedulerConfigSchema } from '../../src/scheduler/config.ts';
-import { SchedulerService, type SchedulerOverrides } from '../../src/scheduler/scheduler-service.ts';
+import type { SchedulerOverrides } from '../../src/scheduler/assembly.ts';
+import { SchedulerService } from '../../src/scheduler/scheduler-service.ts';
 
 export const mebibyte = 2 ** 20;
 export const taskId = 'c'.repeat(64);

@@ -1,0 +1,238 @@
+/** The parts of a scheduler, each made of its configuration and of what is there before it. */
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { getHeapStatistics } from 'node:v8';
+import { hostname } from 'node:os';
+import { isIP } from 'node:net';
+import { DragonflyError } from '../core/errors.ts';
+import { OutboundProxies } from '../core/outbound-proxy.ts';
+import { outwardAddress } from '../core/outward-address.ts';
+import { readPrivateKey } from '../core/private-file.ts';
+import type { Owned } from '../core/lifecycle.ts';
+import type { Logger } from '../core/logger.ts';
+import { Channels, type ChannelOptions } from '../rpc/channels.ts';
+import { ControlKey, controlKeysHeader } from '../rpc/control-key.ts';
+import { instanceHeader, swarmFeature } from '../rpc/features.ts';
+import { ManagerClient } from '../rpc/manager-client.ts';
+import { Egress } from '../rpc/registry/egress.ts';
+import { RegistryClient } from '../rpc/registry/registry-client.ts';
+import type { NodeIdentity } from '../rpc/identity/node-identity.ts';
+import { clientTls, openIdentity, serverTls } from '../rpc/identity/open-identity.ts';
+import { CallMetrics } from '../rpc/call-metrics.ts';
+import { RpcServer } from '../rpc/server.ts';
+import type { EvaluatorName } from '../swarm/scheduler/evaluator.ts';
+import type { SwarmLimits } from '../swarm/scheduler/limits.ts';
+import { Brain } from './brain.ts';
+import { Controllers } from './controllers.ts';
+import { managerAddresses, type SchedulerConfig } from './config.ts';
+import { type DynamicSettings } from './dynamic-config.ts';
+import { stateShareOfHeap } from './limits.ts';
+import { ManagerLink } from './manager-link.ts';
+import { OwnAddresses } from './own-addresses.ts';
+import { SchedulerMetrics } from './metrics.ts';
+import { SeedDownloads } from './seed-downloads.ts';
+
+export interface SchedulerOverrides {
+  readonly logger?: Logger;
+  /** In 0 … 1; for repeatable runs. */
+  readonly random?: () => number;
+  readonly swarmLimits?: Partial<SwarmLimits>;
+  /** Sign of life asked of silent connections. */
+  readonly keepAliveMs?: number;
+  readonly heldHostGraceMs?: number;
+}
+
+/** What every part stands on: who this scheduler is, and what it proves that with. */
+export interface Base {
+  readonly config: SchedulerConfig;
+  readonly owned: Owned;
+  readonly logger: Logger;
+  readonly metrics: SchedulerMetrics;
+  readonly hostname: string;
+  readonly own: OwnAddresses;
+  readonly certificate: NodeIdentity | undefined;
+  readonly controlKey: ControlKey;
+  /** Who may make this scheduler work. */
+  readonly controllers: Controllers;
+}
+
+export async function openBase(config: SchedulerConfig, owned: Owned, logger: Logger): Promise<Base> {
+  const own = new OwnAddresses(await advertisedIp(config), config.server.advertisePort);
+  const managers = managerAddresses(config);
+  const name = config.server.host ?? hostname();
+  const certificate = await openIdentity({
+    security: config.security,
+    directory: config.server.cacheDir,
+    managers,
+    hostname: name,
+    ip: own.ip,
+    role: 'scheduler',
+    hostId: `${own.ip}-${name}`,
+    clusterId: config.manager.schedulerClusterID,
+    logger,
+  });
+  if (certificate) owned.add('certificate of this scheduler', certificate);
+  return {
+    config,
+    owned,
+    logger,
+    metrics: new SchedulerMetrics(),
+    hostname: name,
+    own,
+    certificate,
+    controlKey: ControlKey.generate(),
+    controllers: new Controllers(managers),
+  };
+}
+
+/** Files given for one kind of connection come before the certificate of this scheduler. */
+export async function channelsTo(
+  { config, owned, certificate }: Base,
+  whom: string,
+  files: TlsFiles | undefined,
+  options: ChannelOptions,
+): Promise<Channels> {
+  const tls = files ? await readTls(files) : clientTls(certificate, config.security.tlsPolicy);
+  return owned.add(`connections to ${whom}`, new Channels({ tls, ...options }));
+}
+
+/** Undefined where the scheduler works alone. */
+export async function managerLink(base: Base): Promise<ManagerLink | undefined> {
+  const { config, logger, certificate, controllers } = base;
+  const managers = managerAddresses(config);
+  if (managers.length === 0) return undefined;
+  const channels = await channelsTo(base, 'the manager', config.manager.tls, {
+    onMetadata: (address, metadata) => controllers.heard(address, metadata),
+  });
+  return new ManagerLink({
+    client: new ManagerClient(channels, managers, logger),
+    keepAliveMs: config.manager.keepAlive.interval,
+    refreshMs: config.dynConfig.refreshInterval,
+    logger,
+    onRevocation: () => void certificate?.refreshRevocations(),
+  });
+}
+
+export async function createBrain(
+  base: Base,
+  settings: DynamicSettings,
+  overrides: SchedulerOverrides,
+): Promise<Brain> {
+  const { config, own, logger, metrics, controlKey } = base;
+  const { seedPeer } = config;
+  const channels = await channelsTo(base, 'seeds', seedPeer.tls, { controlKey });
+  return new Brain({
+    swarm: {
+      random: overrides.random ?? Math.random,
+      limits: { ...swarmLimits(config, settings), ...overrides.swarmLimits },
+      evaluator: evaluatorName(config),
+    },
+    metrics,
+    logger,
+    countsHostTraffic: config.metrics.enableHost,
+    stateBytes: config.scheduler.stateMemory || getHeapStatistics().heap_size_limit * stateShareOfHeap,
+    seeds: !seedPeer.enable
+      ? undefined
+      : (events) =>
+          new SeedDownloads({
+            channels,
+            ownAddress: () => own.advertised,
+            timeoutMs: seedPeer.taskDownloadTimeout,
+            logger,
+            ...events,
+          }),
+  });
+}
+
+/** Not listening yet. */
+export async function createServer(base: Base, overrides: SchedulerOverrides): Promise<RpcServer> {
+  const { config, own, logger, metrics, certificate, controlKey, controllers } = base;
+  const { listenIP, port, requestRateLimit, tls } = config.server;
+  const { tlsPolicy } = config.security;
+  const instance = randomBytes(12).toString('hex');
+  return RpcServer.create(
+    { host: listenIP ?? (config.network.enableIPv6 ? '::' : '0.0.0.0'), port },
+    {
+      tls: tls ? await readTls(tls) : serverTls(certificate, tlsPolicy),
+      identityRequired: !tls && certificate !== undefined && tlsPolicy === 'force',
+      logger,
+      metrics: new CallMetrics(metrics.registry),
+      features: [swarmFeature],
+      header: () => ({
+        [instanceHeader]: instance,
+        [controlKeysHeader]: [controlKey.publicKey, ...controllers.keys].join(','),
+      }),
+      recognize: (facts) => controllers.recognize(facts, own.all),
+      limits: {
+        requestsPerSec: requestRateLimit,
+        ...(overrides.keepAliveMs === undefined ? {} : { keepAliveMs: overrides.keepAliveMs }),
+      },
+    },
+  );
+}
+
+async function advertisedIp({ server: { advertiseIP, listenIP }, network }: SchedulerConfig): Promise<string> {
+  if (advertiseIP !== undefined) return advertiseIP;
+  if (listenIP !== undefined && isIP(listenIP) !== 0 && listenIP !== '0.0.0.0' && listenIP !== '::') return listenIP;
+  return outwardAddress(network);
+}
+
+export async function registryClient(
+  config: SchedulerConfig,
+  ownPorts: () => ReadonlySet<number>,
+): Promise<RegistryClient> {
+  const { tls, registryTimeout, outboundProxy, allowCIDRs, denyCIDRs, insecureHosts } = config.job.preheat;
+  return new RegistryClient({
+    egress: new Egress({ allow: allowCIDRs, deny: denyCIDRs, ownPorts }),
+    timeoutMs: registryTimeout,
+    outbound: new OutboundProxies(outboundProxy),
+    ca: tls.caCert === undefined ? undefined : (await readPem(tls.caCert)).toString('utf8'),
+    insecure: (host) => insecureHosts.includes(host) || insecureHosts.includes(host.replace(/:\d+$/, '')),
+  });
+}
+
+function evaluatorName({ scheduler: { algorithm } }: SchedulerConfig): EvaluatorName {
+  return algorithm === 'v2.0.2' || algorithm === 'v2.1.28' || algorithm === 'v2.5' ? algorithm : 'measured';
+}
+
+function swarmLimits({ scheduler }: SchedulerConfig, settings: DynamicSettings): Partial<SwarmLimits> {
+  const { candidateParentLimit, filterParentLimit } = settings;
+  return {
+    backToSourceCount: scheduler.backToSourceCount,
+    crossZonePeers: scheduler.crossZonePeers,
+    pieceDownloadTimeoutMs: scheduler.gc.pieceDownloadTimeout,
+    peerTtlMs: scheduler.gc.peerTTL,
+    hostTtlMs: scheduler.gc.hostTTL,
+    gcIntervalMs: scheduler.gc.peerGCInterval,
+    ...(candidateParentLimit === undefined ? {} : { candidateParentLimit }),
+    ...(filterParentLimit === undefined ? {} : { filterParentLimit }),
+  };
+}
+
+interface TlsFiles {
+  readonly caCert: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
+async function readTls({ caCert, cert, key }: TlsFiles): Promise<{ ca: Buffer; cert: Buffer; key: Buffer }> {
+  const [ca, certificate, privateKey] = await Promise.all([
+    readPem(caCert),
+    readPem(cert),
+    readPem(key, readPrivateKey),
+  ]);
+  return { ca, cert: certificate, key: privateKey };
+}
+
+/** A certificate that cannot be read ends the start: going on without it would be worse. */
+async function readPem(path: string, read: (path: string) => Promise<Buffer> = readFile): Promise<Buffer> {
+  try {
+    return await read(path);
+  } catch (error) {
+    if (error instanceof DragonflyError) throw error;
+    throw new DragonflyError('CONFIG_INVALID', `cannot read the certificate ${path}: ${(error as Error).message}`, {
+      cause: error,
+      hint: 'Check the paths under tls in the configuration.',
+    });
+  }
+}
