@@ -17,23 +17,23 @@ import type {
   TaskMetadata,
 } from '../rpc/generated/scheduler/v2/scheduler.ts';
 import { readerRange } from '../rpc/reader-range.ts';
-import { allFeatures, originalFeatures, type OriginError, type TaskLayout } from '../swarm/shared/events.ts';
+import {
+  allFeatures,
+  originalFeatures,
+  type OriginError,
+  type RegisterPeer,
+  type TaskLayout,
+} from '../swarm/shared/events.ts';
 import { PieceSet } from '../swarm/shared/piece-set.ts';
 import type { Brain } from './brain.ts';
 import { isSeed } from './host-registry.ts';
 import { msFromDuration } from './messages.ts';
+import { PeerCounters, type PeerLabels } from './peer-counters.ts';
 import type { PeerSession } from './peer-sessions.ts';
 import type { SwarmEvent } from './swarm-driver.ts';
-import { taskSizeLevel } from '../core/task-size-level.ts';
 import { isPermanent } from './origin-answers.ts';
 import { taskTypes } from './task-types.ts';
 import { requireOwnHost, requireShareable } from './own-host.ts';
-
-interface PeerLabels {
-  readonly priority: string;
-  readonly task_type: string;
-  readonly host_type: string;
-}
 
 type Request = NonNullable<AnnouncePeerRequest['request']>;
 
@@ -58,6 +58,7 @@ class PeerStream {
   readonly #brain: Brain;
   readonly #session: PeerSession;
   readonly #labels: PeerLabels;
+  readonly #counters: PeerCounters;
   /** The peer has said how its download ended, or was told to. */
   #ended = false;
   #originError: OriginError | undefined;
@@ -67,6 +68,7 @@ class PeerStream {
     this.#brain = brain;
     this.#session = session;
     this.#labels = labels;
+    this.#counters = new PeerCounters(brain, session, labels);
   }
 
   static open(brain: Brain, message: AnnouncePeerRequest, context: CallContext): PeerStream {
@@ -94,12 +96,11 @@ class PeerStream {
       task_type: taskTypes[download.type] ?? 'standard',
       host_type: isSeed(host.host) ? 'super' : 'normal',
     };
-    const session = brain.sessions.open({ peerId, taskId, hostId, extended, download });
+    const session = brain.sessions.prepare({ peerId, taskId, hostId, extended, download });
     const stream = new PeerStream(brain, session, labels);
     try {
       stream.#register(download, request?.$case === 'registerPeerRequest' ? request.value.reader : undefined);
     } catch (error) {
-      brain.sessions.close(session);
       brain.metrics.registerFailed.inc(labels);
       throw error;
     }
@@ -134,38 +135,40 @@ class PeerStream {
 
   #register(download: Download, reader: ReaderRange | undefined): void {
     const { peerId, taskId, hostId, extended } = this.#session;
-    this.#brain.facts.remember(taskId, download, download.remoteIp ?? '');
+    const remember = this.#brain.facts.admit(taskId, download, download.remoteIp ?? '');
     const { range, actualPieceLength } = download;
     const actualContentLength = knownLength(download.actualContentLength);
     const knownLayout: TaskLayout | undefined =
       actualContentLength === undefined || !actualPieceLength
         ? undefined
         : { contentLengthBytes: actualContentLength, pieceLengthBytes: actualPieceLength };
-    this.#brain.run((swarm, nowMs) =>
-      swarm.registerPeer(
-        {
-          peerId,
-          taskId,
-          hostId,
-          url: download.url,
-          tag: download.tag,
-          application: download.application,
-          digest: download.digest,
-          priority: this.#brain.priorities.resolve(download),
-          range,
-          reader: extended && reader ? readerRange(reader) : undefined,
-          needBackToSource: download.needBackToSource,
-          disableBackToSource: download.disableBackToSource,
-          metadataOnly: download.metadataOnly,
-          knownLayout,
-          concurrentPieceCount: download.concurrentPieceCount,
-          features: extended ? allFeatures : originalFeatures,
-        },
-        nowMs,
-      ),
+    const request: RegisterPeer = {
+      peerId,
+      taskId,
+      hostId,
+      url: download.url,
+      tag: download.tag,
+      application: download.application,
+      digest: download.digest,
+      priority: this.#brain.priorities.resolve(download),
+      range,
+      reader: extended && reader ? readerRange(reader) : undefined,
+      needBackToSource: download.needBackToSource,
+      disableBackToSource: download.disableBackToSource,
+      metadataOnly: download.metadataOnly,
+      knownLayout,
+      concurrentPieceCount: download.concurrentPieceCount,
+      features: extended ? allFeatures : originalFeatures,
+    };
+    this.#brain.run(
+      (swarm, nowMs) => swarm.registerPeer(request, nowMs),
+      () => {
+        remember();
+        this.#brain.sessions.open(this.#session);
+        this.#brain.metrics.registered.inc(this.#labels);
+        this.#brain.ledger.touch(taskId, peerId);
+      },
     );
-    this.#brain.metrics.registered.inc(this.#labels);
-    this.#brain.ledger.touch(taskId, peerId);
   }
 
   #checkSender({ hostId, taskId, peerId }: AnnouncePeerRequest): void {
@@ -193,15 +196,23 @@ class PeerStream {
       }
       case 'downloadPeerFinishedRequest':
       case 'downloadPeerBackToSourceFinishedRequest':
-        metrics.finished.inc(this.#labels);
-        this.#observeDuration();
-        run((swarm, nowMs) => swarm.peerFinished(peerId, nowMs));
-        ledger.finished(taskId, peerId, performance.now());
+        run(
+          (swarm, nowMs) => swarm.peerFinished(peerId, nowMs),
+          () => {
+            metrics.finished.inc(this.#labels);
+            this.#counters.observeDuration();
+            ledger.finished(taskId, peerId, performance.now());
+          },
+        );
         return this.#end();
       case 'downloadPeerFailedRequest':
-        metrics.failed.inc(this.#labels);
-        run((swarm, nowMs) => swarm.peerFailed(peerId, nowMs));
-        ledger.failed(taskId, peerId);
+        run(
+          (swarm, nowMs) => swarm.peerFailed(peerId, nowMs),
+          () => {
+            metrics.failed.inc(this.#labels);
+            ledger.failed(taskId, peerId);
+          },
+        );
         return this.#end();
       case 'downloadPeerBackToSourceFailedRequest':
         metrics.backToSourceFailed.inc(this.#labels);
@@ -212,13 +223,13 @@ class PeerStream {
         return this.#pieceFinished(request.value.piece, 'source');
       case 'downloadPieceFailedRequest': {
         const { parentId, temporary, notHeld, pieceNumber } = request.value;
-        metrics.piecesFailed.inc(this.#pieceLabels('remote_peer'));
+        this.#counters.parentFailed();
         const reason = notHeld ? 'not-held' : temporary ? 'temporary' : 'corrupt';
         return run((swarm, nowMs) => swarm.pieceFailed(peerId, parentId, reason, nowMs, pieceNumber));
       }
       case 'downloadPieceBackToSourceFailedRequest': {
         const { response } = request.value;
-        metrics.sourcePiecesFailed.inc(this.#pieceLabels('back_to_source'));
+        this.#counters.originFailed();
         if (response?.$case === 'backend') this.#noteOriginError(response.value);
         else this.#originError ??= { message: response?.value.message ?? 'the origin failed' };
         return;
@@ -234,9 +245,13 @@ class PeerStream {
         return run((swarm, nowMs) => swarm.readerAsks(peerId, range, nowMs));
       }
       case 'downloadPeerLeftOffRequest':
-        metrics.finished.inc(this.#labels);
-        run((swarm, nowMs) => swarm.peerLeftOff(peerId, nowMs));
-        ledger.finished(taskId, peerId, performance.now());
+        run(
+          (swarm, nowMs) => swarm.peerLeftOff(peerId, nowMs),
+          () => {
+            metrics.finished.inc(this.#labels);
+            ledger.finished(taskId, peerId, performance.now());
+          },
+        );
         return this.#end();
     }
   }
@@ -251,14 +266,6 @@ class PeerStream {
     began.inc(this.#labels);
   }
 
-  #observeDuration(): void {
-    const { peerId, taskId } = this.#session;
-    const peer = this.#brain.swarm.peer(peerId);
-    if (!peer) return;
-    const level = taskSizeLevel(this.#brain.swarm.task(taskId)?.layout?.contentLengthBytes);
-    this.#brain.metrics.downloadDuration.observe({ task_size_level: level }, performance.now() - peer.createdAtMs);
-  }
-
   #pieceFinished(piece: Piece | undefined, source: 'source' | undefined): void {
     if (!piece) return;
     const { peerId } = this.#session;
@@ -267,17 +274,10 @@ class PeerStream {
     const parentId = source || local ? undefined : piece.parentId;
     const from = parentId ?? (local ? 'local' : 'source');
     const traffic = parentId !== undefined ? 'remote_peer' : local ? 'local_peer' : 'back_to_source';
-    this.#count(traffic, 1, piece.length, parentId);
-    this.#brain.run((swarm, nowMs) =>
-      swarm.piecesFinished(
-        peerId,
-        {
-          pieces: [piece.number],
-          from,
-          ...(costMs > 0 && { costMs, rateBytesPerSec: (piece.length / costMs) * 1000 }),
-        },
-        nowMs,
-      ),
+    const measured = costMs > 0 && { costMs, rateBytesPerSec: (piece.length / costMs) * 1000 };
+    this.#brain.run(
+      (swarm, nowMs) => swarm.piecesFinished(peerId, { pieces: [piece.number], from, ...measured }, nowMs),
+      () => this.#counters.moved(traffic, 1, piece.length, parentId),
     );
   }
 
@@ -295,32 +295,34 @@ class PeerStream {
     // Pieces nobody is named for were on the disk before.
     const local = numbers.splice(0, Math.max(0, numbers.length - counted));
     const fromSource = numbers.splice(0, sourcePieces);
-    if (sourcePieces > 0 || sourceBytes > 0) this.#count('back_to_source', sourcePieces, sourceBytes);
-    const report = (pieces: readonly number[], from: string, rate = 0): void => {
+    const report = (pieces: readonly number[], from: string, rate: number, count: () => void): void => {
       const measured = rate > 0 ? { rateBytesPerSec: rate } : {};
-      this.#brain.run((swarm, nowMs) => swarm.piecesFinished(peerId, { pieces, from, ...measured }, nowMs));
+      this.#brain.run((swarm, nowMs) => swarm.piecesFinished(peerId, { pieces, from, ...measured }, nowMs), count);
     };
-    if (local.length > 0) report(local, 'local');
-    if (sourcePieces > 0) report(fromSource, 'source');
+    const countSource = (): void => this.#counters.moved('back_to_source', sourcePieces, sourceBytes);
+    if (local.length > 0) report(local, 'local', 0, () => undefined);
+    if (sourcePieces > 0) report(fromSource, 'source', 0, countSource);
+    else if (sourceBytes > 0) countSource();
     for (const parent of parents) {
-      this.#count('remote_peer', parent.pieces, parent.bytes, parent.peerId);
-      report(numbers.splice(0, parent.pieces), parent.peerId, parent.rateBytesPerSecond);
+      report(numbers.splice(0, parent.pieces), parent.peerId, parent.rateBytesPerSecond, () =>
+        this.#counters.moved('remote_peer', parent.pieces, parent.bytes, parent.peerId),
+      );
     }
   }
 
   #metadata(metadata: TaskMetadata): void {
     const { peerId, taskId } = this.#session;
     if (metadata.confirmed) return this.#brain.run((swarm, nowMs) => swarm.originConfirmed(peerId, nowMs));
-    this.#brain.facts.setMetadata(taskId, metadata);
     const { contentLength, pieceLength } = metadata;
-    if (contentLength === undefined || pieceLength === 0) return; // the length shows when the content ends
+    const remember = (): void => this.#brain.facts.setMetadata(taskId, metadata);
+    if (contentLength === undefined || pieceLength === 0) return remember(); // the length shows when the content ends
     const layout = { contentLengthBytes: contentLength, pieceLengthBytes: pieceLength };
-    this.#brain.run((swarm, nowMs) => swarm.taskMetadata(peerId, layout, nowMs, metadata.rangesSupported));
+    this.#brain.run((swarm, nowMs) => swarm.taskMetadata(peerId, layout, nowMs, metadata.rangesSupported), remember);
   }
 
   #leaseFailed({ leaseId: id, cause, temporary }: OriginLeaseFailedRequest): void {
     const { peerId } = this.#session;
-    this.#brain.metrics.sourcePiecesFailed.inc(this.#pieceLabels('back_to_source'));
+    this.#counters.originFailed();
     if (cause?.$case === 'backend') this.#noteOriginError(cause.value);
     else this.#originError = { message: cause?.value.message ?? 'the origin failed' };
     const error = this.#originError ?? { message: 'the origin failed' };
@@ -354,37 +356,5 @@ class PeerStream {
   #end(): void {
     this.#ended = true;
     this.#session.answers.end();
-  }
-
-  #pieceLabels(traffic: string) {
-    return { traffic_type: traffic, task_type: this.#labels.task_type, host_type: this.#labels.host_type };
-  }
-
-  #count(traffic: string, pieces: number, bytes: number, parentId?: string): void {
-    const { metrics } = this.#brain;
-    metrics.pieces.inc(this.#pieceLabels(traffic), pieces);
-    metrics.traffic.inc({ type: traffic, task_type: this.#labels.task_type, host_type: this.#labels.host_type }, bytes);
-    const { taskId, peerId } = this.#session;
-    if (traffic !== 'local_peer') this.#brain.ledger.moved(taskId, peerId, { parentId, pieces, bytes });
-    if (!this.#brain.countsHostTraffic) return;
-    this.#countHost('download', this.#session.hostId, bytes);
-    const parent = parentId === undefined ? undefined : this.#brain.swarm.peer(parentId);
-    if (parent) this.#countHost('upload', parent.host.id, bytes);
-  }
-
-  #countHost(type: 'upload' | 'download', hostId: string, bytes: number): void {
-    const host = this.#brain.hosts.get(hostId)?.host;
-    if (!host) return;
-    this.#brain.metrics.hostTraffic.inc(
-      {
-        type,
-        task_type: this.#labels.task_type,
-        host_type: isSeed(host) ? 'super' : 'normal',
-        host_id: host.id,
-        host_ip: host.ip,
-        host_name: host.hostname,
-      },
-      bytes,
-    );
   }
 }

@@ -83,7 +83,7 @@ export class Brain implements Closable {
   }
 
   /** One event of the swarm; see SwarmDriver.run. */
-  readonly run = (event: SwarmEvent): void => this.#driver.run(event);
+  readonly run = (event: SwarmEvent, accepted?: () => void): void => this.#driver.run(event, accepted);
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#sweeper);

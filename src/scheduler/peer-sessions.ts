@@ -46,13 +46,17 @@ export class PeerSessions {
     return this.#sessions.size;
   }
 
-  /** A peer that opens a second stream has lost the first, although its end may not have arrived here yet. */
-  open(ids: Omit<PeerSession, 'answers' | 'askedAtMs'>): PeerSession {
+  /** A session that is not open yet: nothing is delivered to it. */
+  prepare(ids: Omit<PeerSession, 'answers' | 'askedAtMs'>): PeerSession {
     const answers = new MessageQueue<AnnouncePeerResponse>(maxQueuedAnswers);
-    const session: PeerSession = { ...ids, answers, askedAtMs: this.#options.nowMs() };
-    this.#sessions.get(ids.peerId)?.answers.fail(new DragonflyError('CANCELLED', 'the peer opened another stream'));
-    this.#sessions.set(ids.peerId, session);
-    return session;
+    return { ...ids, answers, askedAtMs: this.#options.nowMs() };
+  }
+
+  /** A peer that opens a second stream has lost the first, although its end may not have arrived here yet. */
+  open(session: PeerSession): void {
+    const { peerId } = session;
+    this.#sessions.get(peerId)?.answers.fail(new DragonflyError('CANCELLED', 'the peer opened another stream'));
+    this.#sessions.set(peerId, session);
   }
 
   get(peerId: string): PeerSession | undefined {

@@ -70,11 +70,14 @@ export function schedulerRpc(parts: SchedulerRpcParts): SchedulerHandlers {
         loadLimit: isSeed(host) ? seedLoadLimit : peerLoadLimit,
         usesSeeds: brain.usesSeeds,
       });
-      // Known here first: the decisions of the event may name the host already.
-      brain.hosts.announce(host, { unreachable: !isReachable });
-      held.seen(host.id);
-      originals.announced({ original: !context.callerHasSwarm });
-      brain.run((swarm, nowMs) => swarm.announceHost(info, nowMs));
+      brain.run(
+        (swarm, nowMs) => swarm.announceHost(info, nowMs),
+        () => {
+          brain.hosts.announce(host, { unreachable: !isReachable });
+          held.seen(host.id);
+          originals.announced({ original: !context.callerHasSwarm });
+        },
+      );
       return {};
     }),
 
@@ -132,7 +135,7 @@ export function schedulerRpc(parts: SchedulerRpcParts): SchedulerHandlers {
     announceTasks: counted('announceTasks', ({ hostId, holdings }, context) => {
       requireOwnHost(hostId, context);
       if (!brain.swarm.host(hostId)) throw notFound('host', hostId);
-      // One by one, so that a holding that contradicts what others said does not cost the host the rest.
+      // One by one, so that a holding that contradicts what others reported does not cost the host the rest.
       const rejected = holdings.filter(
         (holding) => !announceHolding(brain, { hostId, address: context.peerHost }, holding),
       );
@@ -166,12 +169,15 @@ function announceHolding(
     const layout = { contentLengthBytes, pieceLengthBytes };
     const pieceCount = Math.ceil(contentLengthBytes / pieceLengthBytes);
     const held = finished ? PieceSet.range(0, pieceCount) : PieceSet.fromBytes(pieces);
-    brain.facts.remember(taskId, download, address);
-    brain.facts.setMetadata(taskId, taskMetadata);
-    brain.run((swarm, nowMs) =>
-      swarm.announceHeld(hostId, [{ taskId, peerId, url: download.url, layout, pieces: held }], nowMs),
+    const remember = brain.facts.admit(taskId, download, address);
+    brain.run(
+      (swarm, nowMs) => swarm.announceHeld(hostId, { taskId, peerId, url: download.url, layout, pieces: held }, nowMs),
+      () => {
+        remember();
+        brain.facts.setMetadata(taskId, taskMetadata);
+      },
     );
-    return brain.swarm.peer(peerId)?.task.id === taskId; // left out when it is at odds with what others said
+    return brain.swarm.peer(peerId)?.task.id === taskId;
   } catch (error) {
     if (error instanceof DragonflyError) return false;
     throw error;

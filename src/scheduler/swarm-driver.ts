@@ -31,13 +31,21 @@ export class SwarmDriver implements Closable {
     this.#nowMs = nowMs ?? (() => performance.now());
   }
 
-  /** One event. Throws what the swarm throws; then nothing was decided. */
-  run(event: SwarmEvent): void {
+  /**
+   * One event. Throws what the swarm throws; then nothing has changed and nothing was decided.
+   * @param accepted called when the swarm has taken the event, before its decisions are delivered: what is known beside the
+   * swarm is written here.
+   */
+  run(event: SwarmEvent, accepted?: () => void): void {
     const startMs = this.#nowMs();
-    const decisions = event(this.swarm, startMs);
-    this.#onEvent((this.#nowMs() - startMs) / 1000);
-    for (const decision of decisions) this.#deliver(decision);
-    this.#schedule();
+    try {
+      const decisions = event(this.swarm, startMs);
+      this.#onEvent((this.#nowMs() - startMs) / 1000);
+      accepted?.();
+      for (const decision of decisions) this.#deliver(decision);
+    } finally {
+      this.#schedule();
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {

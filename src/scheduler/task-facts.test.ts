@@ -12,7 +12,7 @@ test('what is known is bounded in bytes, by caller and in sum, and what is forgo
   const announce = (caller: string): number => {
     for (let count = 0; ; count += 1) {
       try {
-        facts.remember(`${caller} ${count}`, download, caller);
+        facts.admit(`${caller} ${count}`, download, caller)();
       } catch (error) {
         assert.equal((error as { code: string }).code, full.code);
         return count;
@@ -26,13 +26,13 @@ test('what is known is bounded in bytes, by caller and in sum, and what is forgo
   assert.ok(Math.abs(others - first) <= 3, 'the other half is for others');
   facts.keepOnly((taskId) => !taskId.startsWith('stranger'));
   peers = 450;
-  assert.throws(() => facts.remember('another', download, 'node-3'), full, 'peers count, too');
+  assert.throws(() => facts.admit('another', download, 'node-3'), full, 'peers count, too');
   peers = 0;
-  facts.remember('another', download, 'node-3');
+  facts.admit('another', download, 'node-3')();
 });
 
 test('long texts cost what they are', () => {
   const facts = new TaskFactsTable({ totalBytes: 1_000_000, peers: () => 0 });
   const long = Download.fromPartial({ url: `http://origin/${'x'.repeat(200_000)}` });
-  assert.throws(() => facts.remember('long', long, 'node'), full);
+  assert.throws(() => facts.admit('long', long, 'node'), full);
 });

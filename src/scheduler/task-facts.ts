@@ -40,31 +40,20 @@ export class TaskFactsTable {
   }
 
   /**
-   * Keeps what is known when the task is known already. Throws RESOURCE_EXHAUSTED, before anything is done for it, when
-   * all that is known has grown too much, or what this caller alone has brought.
+   * There is room for what is to be known of the task. Throws RESOURCE_EXHAUSTED when all that is known has grown too much, or
+   * what this caller alone has brought. Returns how to remember it, once the swarm has accepted what it came with.
    * @param caller address.
    */
-  remember(taskId: string, download: Download, caller: string): TaskFacts {
+  admit(taskId: string, download: Download, caller: string): () => void {
     const { totalBytes, peers } = this.#budget;
     const left = totalBytes - this.#bytes - peers() * peerCostBytes;
     if (left < peerCostBytes) throw exhausted(`this scheduler knows ${this.#facts.size} tasks and ${peers()} peers`);
-    const known = this.#facts.get(taskId);
-    if (known) return known;
+    if (this.#facts.has(taskId)) return () => undefined;
     const kept = withoutSecrets(download);
     const bytes = taskCostBytes + costPerByte * DownloadMessage.encode(kept).finish().length;
     const mayBring = totalBytes * callerShare - (this.#bytesOf.get(caller) ?? 0);
     if (bytes > left || bytes > mayBring) throw exhausted(`${caller} has announced as much as it may`);
-    const facts: TaskFacts = {
-      caller,
-      bytes: 0,
-      download: kept,
-      createdAtMs: performance.now(),
-      responseHeader: {},
-      rangesSupported: undefined,
-    };
-    this.#facts.set(taskId, facts);
-    this.#count(facts, bytes);
-    return facts;
+    return () => this.#remember(taskId, kept, { caller, bytes });
   }
 
   /** The first answer of the origin stays; later ones are of the same content. */
@@ -90,6 +79,19 @@ export class TaskFactsTable {
       this.#facts.delete(taskId);
       this.#count(facts, -facts.bytes);
     }
+  }
+
+  #remember(taskId: string, download: Download, { caller, bytes }: Pick<TaskFacts, 'caller' | 'bytes'>): void {
+    const facts: TaskFacts = {
+      caller,
+      bytes: 0,
+      download,
+      createdAtMs: performance.now(),
+      responseHeader: {},
+      rangesSupported: undefined,
+    };
+    this.#facts.set(taskId, facts);
+    this.#count(facts, bytes);
   }
 
   #count(facts: TaskFacts, bytes: number): void {

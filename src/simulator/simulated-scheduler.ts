@@ -73,7 +73,7 @@ export class SimulatedScheduler<Daemon extends Client> {
     this.tell(daemon, (swarm, nowMs) => {
       swarm.announceHost(this.#hostInfo(daemon), nowMs);
       const held = { taskId, peerId, url, layout: this.#world.layout, pieces: daemon.held.clone() };
-      return swarm.announceHeld(hostId, [held], nowMs);
+      return swarm.announceHeld(hostId, held, nowMs);
     });
   }
 

@@ -49,6 +49,22 @@ void describe('a peer of this implementation', () => {
     },
   );
 
+  void it('whose second registration is rejected goes on with its first', { timeout }, async () => {
+    await using fixture = await SchedulerFixture.start();
+    const host = await fixture.host();
+    const first = fixture.peer(host).register();
+    await first.expect('needBackToSourceResponse');
+    first.metadata().finished(0b11);
+    await waitFor('the report', () => fixture.scheduler.brain.swarm.peer(first.id)?.pieces.count === 2);
+    const again = fixture.peer(host, { id: first.id });
+    again.register({ actualContentLength: 1, actualPieceLength: pieceLength });
+    await assert.rejects(again.next(), { code: 'INVALID_ARGUMENT' });
+    assert.ok(fixture.scheduler.brain.swarm.peer(first.id)?.lease, 'its lease is its own still');
+    first.finished(0b11_1111_1100).done();
+    while ((await first.next()) !== undefined) continue;
+    assert.equal(fixture.scheduler.brain.swarm.peer(first.id)?.state, 'Succeeded');
+  });
+
   void it('that is cut off gives its lease to the next one', { timeout }, async () => {
     await using fixture = await SchedulerFixture.start();
     const first = fixture.peer(await fixture.host()).register();

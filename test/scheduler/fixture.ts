@@ -73,9 +73,16 @@ export class SchedulerFixture {
     return host;
   }
 
-  peer(host: Host, { extended = true, task = taskId }: { extended?: boolean; task?: string } = {}): TestPeer {
-    return new TestPeer(this, host, { extended, task });
+  /** @param options.id of a peer that is known already, for one more stream of it. */
+  peer(host: Host, { extended = true, task = taskId, id }: Partial<TestPeerOptions> = {}): TestPeer {
+    return new TestPeer(this, host, { extended, task, id });
   }
+}
+
+interface TestPeerOptions {
+  readonly extended: boolean;
+  readonly task: string;
+  readonly id: string | undefined;
 }
 
 /** One peer's stream, answers kept until somebody asks for them. */
@@ -85,8 +92,8 @@ export class TestPeer {
   readonly #requests = new MessageQueue<AnnouncePeerRequest>();
   readonly #answers: AsyncIterator<AnnouncePeerResponse>;
 
-  constructor(fixture: SchedulerFixture, host: Host, { extended, task }: { extended: boolean; task: string }) {
-    this.id = `${host.id}-${randomUUID()}`;
+  constructor(fixture: SchedulerFixture, host: Host, { extended, task, id }: TestPeerOptions) {
+    this.id = id ?? `${host.id}-${randomUUID()}`;
     this.#ids = { hostId: host.id, taskId: task, peerId: this.id };
     const metadata = extended ? {} : { 'x-dragonfly-features': 'none' };
     this.#answers = fixture.client.announcePeer(this.#requests, { metadata })[Symbol.asyncIterator]();

@@ -178,6 +178,13 @@ void describe('tasks', () => {
       ],
     });
     assert.deepEqual(rejectedTaskIds, ['d'.repeat(64), taskId], 'without a length, or at odds with what is known');
+    const rejected = await fixture.client.announceTasks({
+      hostId: holder.id,
+      holdings: [holding('peer-odd', { taskId: 'f'.repeat(64), finished: false, pieces: Uint8Array.of(0, 0, 0, 1) })],
+    });
+    assert.deepEqual(rejected.rejectedTaskIds, ['f'.repeat(64)], 'a piece outside of the content');
+    assert.equal(fixture.scheduler.brain.facts.get('f'.repeat(64)), undefined, 'nothing is kept of what was rejected');
+    await assert.rejects(fixture.client.statTask({ hostId: 'h', taskId: 'f'.repeat(64) }), { code: 'NOT_FOUND' });
     const peer = fixture.peer(await fixture.host()).register();
     const metadata = await peer.expect('taskMetadataResponse');
     assert.equal(metadata.contentLength, contentLength);

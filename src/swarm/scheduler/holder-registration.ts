@@ -1,7 +1,7 @@
 /** How a peer is registered that only serves what it holds from before. */
 import { allFeatures, type HeldTask, type RegisterPeer } from '../shared/events.ts';
 
-export function holderRegistration(hostId: string, { peerId, taskId, url, layout }: HeldTask): RegisterPeer {
+export function holderRegistration(hostId: string, { peerId, taskId, url, layout, pieces }: HeldTask): RegisterPeer {
   return {
     peerId,
     taskId,
@@ -11,6 +11,7 @@ export function holderRegistration(hostId: string, { peerId, taskId, url, layout
     needBackToSource: false,
     disableBackToSource: false,
     knownLayout: layout,
+    heldPieces: pieces,
     features: allFeatures,
   };
 }

@@ -16,6 +16,8 @@ export interface MembershipParts {
   readonly matchmaker: Matchmaker;
   readonly origin: OriginDesk;
   readonly wakes: Deadlines<Task>;
+  /** Until then holders of tasks may be coming back after a restart of the scheduler. */
+  readonly resumeUntilMs: number;
 }
 
 export class Membership {
@@ -35,6 +37,14 @@ export class Membership {
   seedsChanged(): void {
     const seeds = Array.from(this.#parts.roster.hosts.values()).filter((host) => host.info.type === 'seed');
     this.#seedRing = new HashRing(seeds.map((host) => host.id));
+  }
+
+  /** Right after our start nobody can tell a new task from one whose holders are still coming back. */
+  expectOthers(task: Task, nowMs: number): void {
+    const { resumeUntilMs, wakes } = this.#parts;
+    if (nowMs >= resumeUntilMs || task.quietUntilMs > 0) return;
+    task.quietUntilMs = resumeUntilMs;
+    wakes.add(task.quietUntilMs, task);
   }
 
   /** For good. */

@@ -25,11 +25,6 @@ export class Outbox {
     else this.#withdrawn.set(child, [parentId]);
   }
 
-  /** An event failed half way: nothing of it is sent. */
-  discard(): void {
-    this.drain();
-  }
-
   /** Withdrawals first, offers last: a lease or a layout sent by the same event is known before parents arrive. */
   drain(): Decision[] {
     const decisions = this.#decisions;

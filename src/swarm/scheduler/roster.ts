@@ -1,6 +1,5 @@
-/** The books: which hosts, tasks and peers there are, and who holds which piece. Decides nothing. */
+/** The books: which hosts, tasks and peers there are, and who holds which piece. Decides nothing, and trusts what Validation has let through. */
 import { resolveRange, type RangeSpec } from '../../core/byte-range.ts';
-import { DragonflyError } from '../../core/errors.ts';
 import { pieceLayout, piecesOfRange } from '../../core/piece-layout.ts';
 import type { HostInfo, PiecesFinished, RegisterPeer, TaskLayout } from '../shared/events.ts';
 import { IndexedSet } from './indexed-set.ts';
@@ -23,28 +22,14 @@ export class Roster {
     this.#limits = limits;
   }
 
-  /** Throws NOT_FOUND. */
-  hostOf(hostId: string): Host {
-    const host = this.hosts.get(hostId);
-    if (host) return host;
-    throw new DragonflyError('NOT_FOUND', `host ${hostId} is not announced`, {
-      hint: 'Announce the host before its peers.',
-    });
-  }
-
-  /** Throws NOT_FOUND. A word from a peer is a sign of life of its host and task as well. */
-  touch(peerId: string, nowMs: number): Peer {
-    const peer = this.peers.get(peerId);
-    if (!peer) throw new DragonflyError('NOT_FOUND', `peer ${peerId} is not registered`);
+  /** A word from a peer is a sign of life of its host and task as well. */
+  touch(peer: Peer, nowMs: number): void {
     peer.updatedAtMs = nowMs;
     peer.host.lastSeenMs = nowMs;
     peer.task.updatedAtMs = nowMs;
-    return peer;
   }
 
   addHost(info: HostInfo, nowMs: number): Host {
-    if (this.hosts.size >= this.#limits.hosts)
-      throw new DragonflyError('RESOURCE_EXHAUSTED', `this scheduler already knows ${this.hosts.size} hosts`);
     const host: Host = {
       info,
       id: info.hostId,
@@ -66,15 +51,9 @@ export class Roster {
     return info.loadLimit ?? (info.type === 'seed' ? this.#limits.seedLoadLimit : this.#limits.normalLoadLimit);
   }
 
-  /** The task of the request, made or brought up to date, with room for one more peer. Throws RESOURCE_EXHAUSTED. */
+  /** The task of the request, made or brought up to date. */
   taskFor(request: RegisterPeer, nowMs: number): Task {
-    const known = this.tasks.get(request.taskId);
-    if (!known && this.tasks.size >= this.#limits.tasks)
-      throw new DragonflyError('RESOURCE_EXHAUSTED', `this scheduler already knows ${this.tasks.size} tasks`);
-    if (known && known.peers.size >= this.#limits.peersPerTask) {
-      throw new DragonflyError('RESOURCE_EXHAUSTED', `task ${known.id} already has ${known.peers.size} peers`);
-    }
-    const task = known ?? newTask(request.taskId, nowMs);
+    const task = this.tasks.get(request.taskId) ?? newTask(request.taskId, nowMs);
     if (request.knownLayout) this.setLayout(task, request.knownLayout);
     this.tasks.set(task.id, task);
     task.url = request.url;
@@ -108,17 +87,11 @@ export class Roster {
     peer.host.peers.delete(peer);
   }
 
-  /** How many of them are new. Throws INVALID_ARGUMENT, before anything is added, for a piece outside the content. */
+  /** How many of them are new. */
   addPieces(peer: Peer, pieces: PieceSet): number {
     const { task } = peer;
     const last = pieces.last;
     if (last === undefined) return 0;
-    if (task.pieceCount !== undefined && last >= task.pieceCount) {
-      throw new DragonflyError(
-        'INVALID_ARGUMENT',
-        `piece ${last} is outside the ${task.pieceCount} pieces of the content`,
-      );
-    }
     if (last >= task.holders.length) {
       const bigger = new Uint32Array(Math.max(64, last + 1, task.holders.length * 2));
       bigger.set(task.holders);
@@ -169,18 +142,9 @@ export class Roster {
     for (const piece of peer.pieces) peer.task.holders[piece] = (peer.task.holders[piece] ?? 0) + 1;
   }
 
-  /** True when it is news. Throws INVALID_ARGUMENT when it contradicts what is known: the object changed at the origin. */
+  /** True when it is news. */
   setLayout(task: Task, layout: TaskLayout): boolean {
-    if (task.layout) {
-      if (sameLayout(task.layout, layout)) return false;
-      throw new DragonflyError(
-        'INVALID_ARGUMENT',
-        `task ${task.id} has ${describe(task.layout)}, not ${describe(layout)}`,
-        {
-          hint: 'The object changed at its origin, or the daemons cut it into pieces differently.',
-        },
-      );
-    }
+    if (task.layout) return false;
     task.layout = layout;
     task.pieceCount = pieceLayout(layout.contentLengthBytes, layout.pieceLengthBytes).pieceCount;
     for (const peer of task.peers.values()) this.setWanted(peer);
@@ -229,14 +193,6 @@ export class Roster {
     );
     peer.wanted = PieceSet.range(first, last - first + 1);
   }
-}
-
-export function sameLayout(a: TaskLayout, b: TaskLayout): boolean {
-  return a.contentLengthBytes === b.contentLengthBytes && a.pieceLengthBytes === b.pieceLengthBytes;
-}
-
-function describe(layout: TaskLayout): string {
-  return `${layout.contentLengthBytes} bytes in pieces of ${layout.pieceLengthBytes}`;
 }
 
 function newTask(id: string, nowMs: number): Task {

@@ -59,3 +59,9 @@ function mayBeServed(peer: Peer): boolean {
   }
   return false;
 }
+
+/** A daemon of the original waits: it takes parents that hold something, and so every report may be news for it. */
+export function originalWaits(task: Task): boolean {
+  for (const peer of task.waiting) if (!peer.features.exchange) return true;
+  return false;
+}

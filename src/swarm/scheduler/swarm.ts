@@ -3,8 +3,9 @@
  *
  * Every method is one event: it takes the time, changes the state at once and returns the decisions the shell has to
  * carry out, in order. Nothing here waits, does I/O or knows the clock; `tick` does what falls due by itself and must be
- * called at `nextTickMs`. Events about a peer or host that is not known throw NOT_FOUND, illegal ones FAILED_PRECONDITION,
- * contradictory ones INVALID_ARGUMENT, over a limit RESOURCE_EXHAUSTED: the shell ends the stream with the error as it is.
+ * called at `nextTickMs`. Events are atomic: each is checked first (Validation), then applied. One about a peer or host that is
+ * not known throws NOT_FOUND, an illegal one FAILED_PRECONDITION, a contradictory one INVALID_ARGUMENT, one over a limit
+ * RESOURCE_EXHAUSTED; then nothing has changed and nothing was decided, and the shell ends the stream with the error as it is.
  *
  * Life of a task: the first registration finds nobody, so the origin desk triggers a seed (or leases the origin to the
  * peer itself). Peers that come meanwhile wait. With the seed's registration it gets the lease and is a root; everybody
@@ -35,15 +36,17 @@ import { Outbox } from './outbox.ts';
 import { PieceSet } from '../shared/piece-set.ts';
 import type { Host, Peer, Task } from './records.ts';
 import { Refusals } from './refusals.ts';
-import { Roster, sameLayout } from './roster.ts';
-import { Settlement } from './settlement.ts';
+import { Roster } from './roster.ts';
+import { originalWaits, Settlement } from './settlement.ts';
 import { isDownloading, nextPeerState, nextTaskState, peerCan, type PeerEvent } from './states.ts';
 import type { SwarmOptions } from './swarm-options.ts';
 import { Upkeep } from './upkeep.ts';
+import { sameLayout, Validation } from './validation.ts';
 
 export class Swarm {
   readonly limits: SwarmLimits;
   readonly #roster: Roster;
+  readonly #check: Validation;
   readonly #out = new Outbox();
   readonly #matchmaker: Matchmaker;
   readonly #origin: OriginDesk;
@@ -54,12 +57,11 @@ export class Swarm {
   readonly #upkeep: Upkeep;
   readonly #claims: Claims;
   readonly #settlement: Settlement;
-  readonly #resumeUntilMs: number;
 
   constructor(options: SwarmOptions) {
     this.limits = { ...defaultSwarmLimits, ...options.limits };
-    this.#resumeUntilMs = (options.startedAtMs ?? Number.NEGATIVE_INFINITY) + this.limits.resumeMs;
     this.#roster = new Roster(this.limits);
+    this.#check = new Validation(this.#roster, this.limits);
     this.#matchmaker = new Matchmaker({
       mode: options.mode ?? 'swarm',
       limits: this.limits,
@@ -77,7 +79,12 @@ export class Swarm {
     });
     const parts = { limits: this.limits, roster: this.#roster, matchmaker: this.#matchmaker, origin: this.#origin };
     this.#settlement = new Settlement({ ...parts, wakes: this.#wakes });
-    this.#membership = new Membership({ ...parts, out: this.#out, wakes: this.#wakes });
+    this.#membership = new Membership({
+      ...parts,
+      out: this.#out,
+      wakes: this.#wakes,
+      resumeUntilMs: (options.startedAtMs ?? Number.NEGATIVE_INFINITY) + this.limits.resumeMs,
+    });
     this.#refusals = new Refusals({ out: this.#out, membership: this.#membership, waitMs: this.limits.waitMs });
     this.#failures = new OriginFailures({ limits: this.limits, origin: this.#origin, refusals: this.#refusals });
     this.#claims = new Claims(this.limits, this.#membership);
@@ -88,6 +95,7 @@ export class Swarm {
   announceHost(info: HostInfo, nowMs: number): Decision[] {
     const host = this.#roster.hosts.get(info.hostId);
     if (!host) {
+      this.#check.newHost();
       this.#roster.addHost(info, nowMs);
       if (info.type === 'seed') this.#membership.seedsChanged();
       return [];
@@ -113,7 +121,7 @@ export class Swarm {
    * The answer may be empty: the peer waits and gets its parents or its lease with a later event.
    */
   registerPeer(request: RegisterPeer, nowMs: number): Decision[] {
-    const host = this.#roster.hostOf(request.hostId);
+    const host = this.#check.registration(request);
     const old = this.#roster.peers.get(request.peerId);
     if (old) this.#membership.forget(old, nowMs);
     const unknownLayout = this.#roster.tasks.get(request.taskId)?.layout === undefined;
@@ -124,7 +132,7 @@ export class Swarm {
       this.#out.send(peer, { kind: 'task-layout', layout: task.layout });
     }
     if (request.heldPieces) this.#roster.addPieces(peer, request.heldPieces);
-    this.#expectOthers(peer, nowMs);
+    this.#membership.expectOthers(task, nowMs);
     if (old?.task === task) this.#roster.addPieces(peer, old.pieces);
     if (task.trigger?.hostId === host.id) task.trigger = undefined;
     if (request.reader) this.#origin.readerAsks(peer, request.reader);
@@ -161,6 +169,7 @@ export class Swarm {
 
   /** The holder of a lease learned the size; everybody else hears of it. @param ranges whether the origin answers byte ranges. */
   taskMetadata(peerId: string, layout: TaskLayout, nowMs: number, ranges?: boolean): Decision[] {
+    this.#check.layout(this.#check.peer(peerId).task.id, layout);
     const peer = this.#touch(peerId, nowMs);
     const { task } = peer;
     if (ranges === false) this.#origin.rangesRefused(peer, nowMs);
@@ -171,9 +180,10 @@ export class Swarm {
 
   /** Verified pieces, in batches or one by one. Also the sign of life of a lease. */
   piecesFinished(peerId: string, report: PiecesFinished, nowMs: number): Decision[] {
+    const pieces = report.pieces instanceof PieceSet ? report.pieces : PieceSet.of(report.pieces);
+    this.#check.pieces(this.#check.peer(peerId).task, pieces);
     const peer = this.#touch(peerId, nowMs);
     const first = peer.pieces.count === 0;
-    const pieces = report.pieces instanceof PieceSet ? report.pieces : PieceSet.of(report.pieces);
     const added = this.#roster.addPieces(peer, pieces);
     if (added > 0) peer.progressAtMs = nowMs;
     if (report.costMs !== undefined) this.#roster.addCost(peer, report.costMs);
@@ -181,7 +191,7 @@ export class Swarm {
     if (report.from === 'source') this.#origin.progress(peer, nowMs);
     else this.#roster.credit(report, added);
     const atOrigin = peer.lease !== undefined || peer.readerLeases.size > 0;
-    return first || atOrigin || this.#originalWaits(peer.task) ? this.#settle([peer.task], nowMs) : [];
+    return first || atOrigin || originalWaits(peer.task) ? this.#settle([peer.task], nowMs) : [];
   }
 
   /** The peer has compared what it got on others' word with the origin, and it was the same. */
@@ -242,6 +252,7 @@ export class Swarm {
 
   /** The whole content (or its range) is on disk. The peer stays as a parent. */
   peerFinished(peerId: string, nowMs: number): Decision[] {
+    this.#check.transition(peerId, 'DownloadSucceeded');
     const peer = this.#touch(peerId, nowMs);
     const { task } = peer;
     this.#fire(peer, 'DownloadSucceeded');
@@ -265,6 +276,7 @@ export class Swarm {
 
   /** The download failed on the peer's side; it is no parent any more. */
   peerFailed(peerId: string, nowMs: number): Decision[] {
+    this.#check.transition(peerId, 'DownloadFailed');
     const peer = this.#touch(peerId, nowMs);
     const { task, host } = peer;
     this.#fire(peer, 'DownloadFailed');
@@ -289,25 +301,20 @@ export class Swarm {
     return this.#settle([task], nowMs);
   }
 
-  /** After a scheduler restart a daemon tells what it holds; its peers are parents from here on. What contradicts others is left out. */
-  announceHeld(hostId: string, held: readonly HeldTask[], nowMs: number): Decision[] {
-    const host = this.#roster.hostOf(hostId);
-    const tasks = new Set<Task>();
-    for (const one of held) {
-      const { taskId, layout, pieces } = one;
-      const known = this.#roster.tasks.get(taskId)?.layout;
-      if (this.#roster.peers.has(one.peerId) || (known && !sameLayout(known, layout))) continue;
-      const request = holderRegistration(hostId, one);
-      const task = this.#roster.taskFor(request, nowMs);
-      if (!known) this.#tellLayout(task, layout, nowMs);
-      const peer = this.#roster.addPeer(request, host, task, nowMs);
-      this.#roster.addPieces(peer, pieces);
-      this.#expectOthers(peer, nowMs);
-      this.#fire(peer, 'RegisterNormal');
-      this.#registerHolder(peer);
-      tasks.add(task);
-    }
-    return this.#settle(tasks, nowMs);
+  /** After a scheduler restart a daemon tells what it holds; its peer is a parent from here on. One that is known is left as it is. */
+  announceHeld(hostId: string, held: HeldTask, nowMs: number): Decision[] {
+    const request = holderRegistration(hostId, held);
+    const host = this.#check.registration(request);
+    if (this.#roster.peers.has(held.peerId)) return [];
+    const known = this.#roster.tasks.get(held.taskId)?.layout;
+    const task = this.#roster.taskFor(request, nowMs);
+    if (!known) this.#tellLayout(task, held.layout, nowMs);
+    const peer = this.#roster.addPeer(request, host, task, nowMs);
+    this.#roster.addPieces(peer, held.pieces);
+    this.#membership.expectOthers(task, nowMs);
+    this.#fire(peer, 'RegisterNormal');
+    this.#registerHolder(peer);
+    return this.#settle([task], nowMs);
   }
 
   /** Does what fell due: leases that stalled, seeds that did not come, blocks that ended, hosts that fell silent. */
@@ -325,7 +332,8 @@ export class Swarm {
   }
 
   #touch(peerId: string, nowMs: number): Peer {
-    const peer = this.#roster.touch(peerId, nowMs);
+    const peer = this.#check.peer(peerId);
+    this.#roster.touch(peer, nowMs);
     if (peer.silent) this.#membership.heardAgain(peer, nowMs);
     return peer;
   }
@@ -360,13 +368,6 @@ export class Swarm {
     return { hosts: this.#roster.hosts.size, tasks: this.#roster.tasks.size, peers: this.#roster.peers.size };
   }
 
-  /** Right after our start nobody can tell a new task from one whose holders are still coming back. */
-  #expectOthers({ task }: Peer, nowMs: number): void {
-    if (nowMs >= this.#resumeUntilMs || task.quietUntilMs > 0) return;
-    task.quietUntilMs = this.#resumeUntilMs;
-    this.#wakes.add(task.quietUntilMs, task);
-  }
-
   #registerHolder(peer: Peer): void {
     const { task } = peer;
     this.#fire(peer, 'DownloadSucceeded');
@@ -380,11 +381,6 @@ export class Swarm {
   #settle(tasks: Iterable<Task>, nowMs: number): Decision[] {
     this.#settlement.settle(tasks, nowMs);
     return this.#out.drain();
-  }
-
-  #originalWaits(task: Task): boolean {
-    for (const peer of task.waiting) if (!peer.features.exchange) return true;
-    return false;
   }
 
   #tellLayout(task: Task, layout: TaskLayout, nowMs: number): void {
