@@ -43,6 +43,7 @@ export class OriginDesk {
       limits: surroundings.limits,
       leases: this.#leases,
       wake: (peer, nowMs) => this.#wakeSeed(peer, nowMs),
+      wakeAt: surroundings.wakeAt,
     });
   }
 

@@ -120,6 +120,18 @@ test('what is being fetched right now, or comes soon, is waited for', () => {
   assert.deepEqual(grants(register(swarm, 'a', { reader: { first: 32 * mib, last: 48 * mib } }, 80)), []);
 });
 
+test('at a pace that cannot be told yet nothing is cut before a moment has passed, and never at a fast origin', () => {
+  const swarm = newSwarm(['seed', 'a']);
+  register(swarm, 'seed');
+  swarm.taskMetadata('seed', layout, 2, true);
+  assert.deepEqual(grants(register(swarm, 'a', { reader: middle }, 3)), []);
+  const fast = swarm.piecesFinished('seed', { pieces: PieceSet.range(0, 8), from: 'source' }, 40);
+  assert.deepEqual(grants(fast), []);
+  assert.deepEqual(grants(swarm.tick(51)), []);
+  assert.deepEqual(swarm.peer('seed')?.lease?.range, { first: 0, end: pieceCount });
+  assertInvariants(swarm);
+});
+
 test('readers of different parts of what nobody knows go at once, one of an overlapping part when the layout is known', () => {
   const swarm = newSwarm(['a', 'b', 'c']);
   const part = (index: number): RangeSpec => ({ first: index * 8 * mib, last: (index + 1) * 8 * mib - 1 });
@@ -129,9 +141,12 @@ test('readers of different parts of what nobody knows go at once, one of an over
   assert.deepEqual(grants(swarm.taskMetadata('b', layout, 10, true)), [
     'a 0…2 for a reader',
     'b 6…8 for a reader',
-    'a 0…1 for a reader',
-    'c 1…3 for a reader',
+    'c 2…3 for a reader',
   ]);
+  assertInvariants(swarm);
+  // Half of what c wants is on its way to a; whether that will be soon is told a moment later.
+  assert.deepEqual(grants(swarm.tick(49)), []);
+  assert.deepEqual(grants(swarm.tick(50)), ['a 0…1 for a reader', 'c 1…2 for a reader']);
   assertInvariants(swarm);
 });
 

@@ -4,6 +4,8 @@
  * What somebody holds comes from there. What nobody is about to have gets a lease of its own at once, cut out of the lease that
  * would have come to it later; the rest stays one task, and is fetched once. A little that somebody will bring whole anyhow is
  * fetched twice rather than cut out: a cut costs the origin one more request, and few bytes are cheap, up to a share of the content.
+ * What somebody brings at a pace that cannot be told yet is waited for a moment: at a fast origin most of it comes in that time,
+ * and a cut would throw away what is on its way already.
  *
  * While nobody knows how the content is cut into pieces, a reader's bytes are leased as they were asked for; the answer tells
  * the rest.
@@ -20,11 +22,18 @@ export interface ReaderDeskParts {
   readonly leases: LeaseBook;
   /** Makes a seed fetch the whole, if there is one that does not yet. */
   readonly wake: (peer: Peer, nowMs: number) => void;
+  readonly wakeAt: (task: Task, atMs: number) => void;
 }
 
 interface Run {
   readonly first: number;
   readonly end: number;
+}
+
+/** A lease that is to end before this piece. */
+interface Late {
+  readonly lease: Lease;
+  readonly first: number;
 }
 
 export class ReaderDesk {
@@ -83,46 +92,69 @@ export class ReaderDesk {
     const runs = lackingRuns(task, piecesOfRange(layout, range.start, range.length));
     if (runs.length === 0) return true;
     if (!holder) return task.trigger === undefined;
-    for (const run of runs) this.#serveRun(peer, holder, { run, range: clip(range, run, layout), layout }, nowMs);
+    const served = runs.map((run) =>
+      this.#serveRun(peer, holder, { run, range: clip(range, run, layout), layout }, nowMs),
+    );
     this.#parts.wake(peer, nowMs);
-    return true;
+    return served.every(Boolean);
   }
 
+  /** False when some of it is waited for that may still turn out to come late. */
   #serveRun(
     peer: Peer,
     holder: Peer,
     { run, range, layout }: { run: Run; range: ByteRange; layout: PieceLayout },
     nowMs: number,
-  ): void {
+  ): boolean {
     const { task } = peer;
     const { leases, limits } = this.#parts;
-    const comes = this.#comesWhole(peer, run);
-    if (holder === peer && comes && this.#mayDouble(task, range.length, layout)) {
+    const { free, late, slow, unsure } = this.#look(task, run, nowMs);
+    if (free.size === 0 && late.length === 0 && !slow) return !unsure;
+    if (!unsure && holder === peer && this.#comesWhole(peer, run) && this.#mayDouble(task, range.length, layout)) {
       task.doubledBytes += range.length;
-      return leases.grantReaderOnly(peer, specOf(range), nowMs);
+      leases.grantReaderOnly(peer, specOf(range), nowMs);
+      return true;
     }
-    for (const taken of this.#take(task, run, layout, nowMs)) {
-      if (task.leases.size >= limits.backToSourceCount) return;
+    for (const { lease, first } of late) this.#cut(task, lease, first, layout);
+    for (const taken of runsOf([...free].sort((a, b) => a - b))) {
+      if (task.leases.size >= limits.backToSourceCount) return true;
       const reader = specOf(clip(range, taken, layout));
       leases.grant(holder, taken, { nowMs, reader });
     }
+    return !unsure;
   }
 
-  /** Parts of the run that are leased to nobody, or to somebody who comes to them later than a reader should wait; those are cut out. */
-  #take(task: Task, run: Run, layout: PieceLayout, nowMs: number): Run[] {
-    const { limits } = this.#parts;
+  /**
+   * Pieces of the run that somebody must fetch: leased to nobody, or to somebody who comes to them later than a reader should
+   * wait; those leases are `late`, from that piece on. `unsure`: of other leases that cannot be told yet. `slow`: some of it is being
+   * fetched right now, but not soon complete.
+   */
+  #look(task: Task, run: Run, nowMs: number): { free: Set<number>; late: Late[]; slow: boolean; unsure: boolean } {
+    const { limits, wakeAt } = this.#parts;
     const free = new Set<number>();
+    const late: Late[] = [];
+    let unsure = false;
+    let slow = false;
     for (let piece = run.first; piece < run.end; piece += 1) free.add(piece);
-    for (const lease of Array.from(task.leases.values())) {
+    for (const lease of task.leases.values()) {
       const end = Math.min(lease.range.end ?? 0, run.end);
       const first = Math.max(lease.range.first, run.first);
       if (first >= end) continue;
       const at = lease.holder.pieces.firstMissing(lease.range.first, lease.range.end ?? 0) ?? lease.range.first;
-      const soon = first <= at || (first - at) * msPerPiece(lease, at, nowMs) <= limits.readerWaitMs;
-      if (soon) for (let piece = first; piece < end; piece += 1) free.delete(piece);
-      else this.#cut(task, lease, first, layout);
+      const pace = msPerPiece(lease, at, nowMs);
+      const soon = first <= at || (first - at) * pace <= limits.readerWaitMs;
+      slow ||= soon && pace > limits.readerWaitMs;
+      const knownAtMs = lease.grantedAtMs + limits.readerWaitMs;
+      if (!soon && (at > lease.range.first || nowMs >= knownAtMs)) {
+        late.push({ lease, first });
+        continue;
+      }
+      for (let piece = first; piece < end; piece += 1) free.delete(piece);
+      if (soon) continue;
+      unsure = true;
+      wakeAt(task, knownAtMs);
     }
-    return runsOf([...free]);
+    return { free, late, slow, unsure };
   }
 
   #cut(task: Task, lease: Lease, end: number, layout: PieceLayout): void {
