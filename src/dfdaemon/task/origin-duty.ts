@@ -182,8 +182,8 @@ export class OriginDuty {
       first,
       end,
       reader,
-      // While nobody knows the pieces there are only the reader's bytes to ask for.
-      readerOnly: lease.readerOnly === true || (reader !== undefined && end === undefined && lease.id !== ''),
+      readerOnly: lease.readerOnly,
+      unresolved: reader !== undefined && end === undefined && lease.readerOnly !== true && lease.id !== '',
       validator: this.#validator,
       pieceLengthBytes,
       sources,

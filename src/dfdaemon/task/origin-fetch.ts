@@ -67,8 +67,8 @@ export class OriginFetch {
 
   /** Resolves when every piece of the run is on disk; rejects with the origin's last error or the signal's reason. */
   async run(): Promise<void> {
-    const { first, reader, readerOnly } = this.#options;
-    await this.#work({ first, end: this.#end, reader, readerOnly });
+    const { first, reader, readerOnly, unresolved } = this.#options;
+    await this.#work({ first, end: this.#end, reader, readerOnly, unresolved });
     await Promise.all(this.#helpers);
     this.#ranges = false;
     for (let run = this.#left.pop(); run && !this.#failure; run = this.#left.pop()) {
@@ -90,12 +90,13 @@ export class OriginFetch {
 
   async #bring(run: OriginRun): Promise<void> {
     const exact = this.#ranges;
-    const { reader, readerOnly } = run;
+    const { reader, readerOnly, unresolved } = run;
     const stream = new OriginStream({
       ...this.#options,
       ...run,
       reader,
       readerOnly,
+      unresolved,
       exact,
       validator: this.#validator,
     });

@@ -1,6 +1,6 @@
 /** What one visit to the origin is for, and which bytes of it are still missing. */
 import { resolveRange, type RangeSpec } from '../../core/byte-range.ts';
-import type { PieceLayout } from '../../core/piece-layout.ts';
+import { minPieceLengthBytes, type PieceLayout } from '../../core/piece-layout.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
 
 /** Whole pieces and, if a reader waits, his bytes before anything else. */
@@ -12,6 +12,8 @@ export interface OriginRun {
   readonly reader?: RangeSpec | undefined;
   /** No pieces, only the reader's bytes: the pieces they lie in come by other ways. */
   readonly readerOnly?: boolean | undefined;
+  /** Which pieces it is for is still to be told: what was asked for is taken, to where the reader's last piece may end. */
+  readonly unresolved?: boolean | undefined;
 }
 
 /** Bytes `from` … `to` − 1 of the content. */
@@ -24,7 +26,10 @@ export interface ByteSpan {
 const nearStartBytes = 256 * 1024;
 
 /** In the order in which they are brought: from the reader's first byte to the end, then what lies before it. */
-export function spansOf({ first, end, reader, readerOnly }: OriginRun, layout: PieceLayout): readonly ByteSpan[] {
+export function spansOf(
+  { first, end, reader, readerOnly, unresolved }: OriginRun,
+  layout: PieceLayout,
+): readonly ByteSpan[] {
   const { contentLengthBytes, pieceLengthBytes, pieceCount } = layout;
   const run = {
     from: first * pieceLengthBytes,
@@ -34,9 +39,15 @@ export function spansOf({ first, end, reader, readerOnly }: OriginRun, layout: P
   if (!read) return readerOnly === true ? [] : [run];
   const readEnd = read.start + read.length;
   if (readerOnly === true) return [{ from: read.start, to: readEnd }];
+  if (unresolved === true) return [{ from: read.start, to: Math.min(whereAPieceMayEnd(readEnd), contentLengthBytes) }];
   const from = read.start > run.from && read.start - run.from <= nearStartBytes ? run.from : read.start;
   const ahead = { from, to: Math.max(run.to, readEnd) };
   return from > run.from ? [ahead, { from: run.from, to: Math.min(from, run.to) }] : [ahead];
+}
+
+/** With the bytes up to here the piece before it is complete, however the content is cut. */
+export function whereAPieceMayEnd(position: number): number {
+  return Math.ceil(position / minPieceLengthBytes) * minPieceLengthBytes;
 }
 
 /** How much of the spans comes before this byte for one who is at `position`; undefined when it does not come. */

@@ -5,7 +5,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
-import { defaultPieceLength, minPieceLengthBytes } from '../../core/piece-layout.ts';
+import { defaultPieceLength } from '../../core/piece-layout.ts';
 import { payAll, type RateLimiter } from '../../core/rate-limiter.ts';
 import { retryAfterMs } from '../source/retry-after.ts';
 import type { Sources } from '../source/sources.ts';
@@ -13,7 +13,14 @@ import type { SourceBody, SourceObject, SourceOptions, SourceRequest } from '../
 import type { StoredTask } from '../storage/stored-task.ts';
 import { daemonLimits } from '../limits.ts';
 import type { OpenedOrigin } from './open-task.ts';
-import { bytesAhead, firstMissingByte, spansOf, type ByteSpan, type OriginRun } from './origin-run.ts';
+import {
+  bytesAhead,
+  firstMissingByte,
+  spansOf,
+  whereAPieceMayEnd,
+  type ByteSpan,
+  type OriginRun,
+} from './origin-run.ts';
 import { PieceCutter } from './piece-cutter.ts';
 
 export interface OriginStreamOptions extends OriginRun {
@@ -68,8 +75,8 @@ export class OriginStream {
 
   constructor(options: OriginStreamOptions) {
     this.#options = options;
-    const { first, end, reader, readerOnly } = options;
-    this.#run = { first, end, reader, readerOnly };
+    const { first, end, reader, readerOnly, unresolved } = options;
+    this.#run = { first, end, reader, readerOnly, unresolved };
     this.#validator = options.validator;
   }
 
@@ -172,8 +179,7 @@ export class OriginStream {
     if (reader && !layout) {
       if ('suffix' in reader) return { suffixBytes: reader.suffix };
       // Up to where a piece may end: with it the last piece is complete, and no more need be asked for.
-      const end = reader.last === undefined ? Number.MAX_SAFE_INTEGER : reader.last + 1;
-      const rounded = Math.ceil(end / minPieceLengthBytes) * minPieceLengthBytes;
+      const rounded = reader.last === undefined ? Number.MAX_SAFE_INTEGER : whereAPieceMayEnd(reader.last + 1);
       return { range: { start: reader.first, length: Math.min(rounded, Number.MAX_SAFE_INTEGER) - reader.first } };
     }
     const whole = from === 0 && (to === Infinity || to === layout?.contentLengthBytes);
