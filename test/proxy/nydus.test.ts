@@ -61,13 +61,13 @@ test('ranges in nydusd order: every one right with the true total, few requests 
   await Promise.all(Array.from({ length: threads }, worker));
   const cold = registry.gets(digest);
   // How many ranges come soon enough by themselves is a matter of how fast the registry is.
-  assert.ok(cold <= 12, `${cold} requests to the registry for 41 ranges`);
+  assert.ok(cold <= 10, `${cold} requests to the registry for 41 ranges`);
 
   queue.push(...recordedRanges(content.length));
   await Promise.all(Array.from({ length: threads }, worker));
   assert.equal(registry.gets(digest), cold);
   assert.ok(
-    registry.bytesSent(digest) <= content.length * 1.5,
+    registry.bytesSent(digest) <= content.length * 1.4,
     `${registry.bytesSent(digest)} bytes left the registry`,
   );
 

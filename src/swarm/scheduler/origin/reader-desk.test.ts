@@ -132,6 +132,14 @@ test('at a pace that cannot be told yet nothing is cut before a moment has passe
   assertInvariants(swarm);
 });
 
+test('a piece that has been coming for most of its time is waited for', () => {
+  const swarm = newSwarm(['seed', 'a']);
+  register(swarm, 'seed');
+  swarm.taskMetadata('seed', layout, 2, true);
+  swarm.piecesFinished('seed', { pieces: PieceSet.range(0, 9), from: 'source' }, 4500); // 500 ms a piece
+  assert.deepEqual(grants(register(swarm, 'a', { reader: middle }, 4970)), []);
+});
+
 test('readers of different parts of what nobody knows go at once, one of an overlapping part when the layout is known', () => {
   const swarm = newSwarm(['a', 'b', 'c']);
   const part = (index: number): RangeSpec => ({ first: index * 8 * mib, last: (index + 1) * 8 * mib - 1 });

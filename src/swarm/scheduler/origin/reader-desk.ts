@@ -141,8 +141,10 @@ export class ReaderDesk {
       const first = Math.max(lease.range.first, run.first);
       if (first >= end) continue;
       const at = lease.holder.pieces.firstMissing(lease.range.first, lease.range.end ?? 0) ?? lease.range.first;
-      const pace = msPerPiece(lease, at, nowMs);
-      const soon = first <= at || (first - at) * pace <= limits.readerWaitMs;
+      const pace = msPerPiece(lease, at);
+      // The piece it is at has been coming since the last one.
+      const comesInMs = (first - at) * pace - Math.min(nowMs - lease.holder.progressAtMs, pace);
+      const soon = first <= at || comesInMs <= limits.readerWaitMs;
       slow ||= soon && pace > limits.readerWaitMs;
       const knownAtMs = lease.grantedAtMs + limits.readerWaitMs;
       if (!soon && (at > lease.range.first || nowMs >= knownAtMs)) {
@@ -244,7 +246,7 @@ function runsOf(ascending: readonly number[]): Run[] {
   return runs;
 }
 
-/** As fast as its holder has been so far; infinite before its first piece. */
-function msPerPiece({ range, grantedAtMs }: Lease, at: number, nowMs: number): number {
-  return at > range.first ? (nowMs - grantedAtMs) / (at - range.first) : Infinity;
+/** As fast as its holder has been so far, up to its last piece; infinite before its first piece. */
+function msPerPiece({ range, grantedAtMs, holder }: Lease, at: number): number {
+  return at > range.first ? (holder.progressAtMs - grantedAtMs) / (at - range.first) : Infinity;
 }
