@@ -22,7 +22,7 @@ interface Program {
 const programs: Readonly<Record<string, Program>> = {
   up: {
     summary: 'a cluster on this machine, one file to all of its nodes, and the receipt',
-    load: async () => (await import('./cli/up.ts')).runUp,
+    load: async () => (await import('./cli/up/up.ts')).runUp,
   },
   manager: {
     summary: 'knows the clusters and who belongs to them',
@@ -38,20 +38,20 @@ const programs: Readonly<Record<string, Program>> = {
   },
   dfget: {
     summary: 'downloads a file or a directory through the dfdaemon of this node',
-    load: async () => (await import('./cli/dfget.ts')).createDfget(openOrigins),
+    load: async () => (await import('./cli/dfget/dfget.ts')).createDfget(openOrigins),
   },
   dfctl: {
     summary: 'looks after the tasks of this node; preheats by a scheduler',
-    load: async () => (await import('./cli/dfctl.ts')).runDfctl,
+    load: async () => (await import('./cli/dfctl/dfctl.ts')).runDfctl,
   },
   setup: {
     summary: 'connects the container engine of this node with its dfdaemon; shows, verifies, undoes',
-    load: async () => (await import('./cli/setup.ts')).runSetup,
+    load: async () => (await import('./cli/setup/setup.ts')).runSetup,
   },
   doctor: {
     summary: 'examines this node; with a URL, tells why a download of it did not come from other nodes',
     load: async () => {
-      const { createDoctor } = await import('./cli/doctor.ts');
+      const { createDoctor } = await import('./cli/doctor/doctor.ts');
       const { loadDfdaemonConfig } = await import('./dfdaemon/config.ts');
       return createDoctor(loadDfdaemonConfig);
     },

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdirSync, renameSync } from 'node:fs';
 import { Agent, request, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
-import { LocalCluster } from '../../src/cli/up-cluster.ts';
+import { LocalCluster } from '../../src/cli/up/cluster.ts';
 import { NginxOrigin } from '../../test/support/nginx-origin.ts';
 import { makeRandomFile } from '../../test/support/random-file.ts';
 import { DistantLink } from '../proxy/distant-link.ts';

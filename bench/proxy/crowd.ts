@@ -9,7 +9,7 @@ import { execFile } from 'node:child_process';
 import { mkdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
-import { LocalCluster } from '../../src/cli/up-cluster.ts';
+import { LocalCluster } from '../../src/cli/up/cluster.ts';
 import { formatBytes, parseBytes } from '../../src/core/units.ts';
 import { NginxOrigin } from '../../test/support/nginx-origin.ts';
 import { makeRandomFile, sha256OfFile } from '../../test/support/random-file.ts';

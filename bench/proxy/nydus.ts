@@ -12,7 +12,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { Agent, request, type IncomingMessage } from 'node:http';
 import { parseArgs } from 'node:util';
-import { LocalCluster } from '../../src/cli/up-cluster.ts';
+import { LocalCluster } from '../../src/cli/up/cluster.ts';
 import { formatBytes, parseBytes } from '../../src/core/units.ts';
 import { DockerRegistry, registryUser } from '../../test/proxy/docker-registry.ts';
 import { makeImage, pushImage } from '../../test/proxy/images.ts';

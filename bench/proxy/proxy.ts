@@ -13,7 +13,7 @@ import { mkdir, readFile, rename } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { LocalCluster } from '../../src/cli/up-cluster.ts';
+import { LocalCluster } from '../../src/cli/up/cluster.ts';
 import { formatBytes, parseBytes } from '../../src/core/units.ts';
 import { NginxOrigin } from '../../test/support/nginx-origin.ts';
 import { makeRandomFile } from '../../test/support/random-file.ts';

@@ -1,7 +1,7 @@
 /** A scheduler and whole daemons as processes, for benchmarks: each its own directory, ports and store. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ManagedProcess } from '../../src/cli/managed-process.ts';
+import { ManagedProcess } from '../../src/cli/up/managed-process.ts';
 import { Channels } from '../../src/rpc/channels.ts';
 import { createClient } from '../../src/rpc/client.ts';
 import {

@@ -1,6 +1,6 @@
 /** Where the bytes of downloads came from, for people and for programs. */
 import { formatBytes, formatDurationMs } from '../core/units.ts';
-import type { FileResult } from './dfget-download.ts';
+import type { FileResult } from './dfget/download.ts';
 
 /** One JSON object per file, one line each; durations in milliseconds. */
 export function receiptJson({ url, taskId, contentLengthBytes, receipt }: FileResult): string {

@@ -7,7 +7,7 @@ import { createReadStream, existsSync } from 'node:fs';
 import { chmod, lstat, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { after, before, beforeEach, describe, it } from 'node:test';
-import { createDfget } from '../../src/cli/dfget.ts';
+import { createDfget } from '../../src/cli/dfget/dfget.ts';
 import { announceLocalCluster } from '../../src/cli/daemon-endpoint.ts';
 import { silentLogger } from '../../src/core/logger.ts';
 import { Sources } from '../../src/dfdaemon/source/sources.ts';

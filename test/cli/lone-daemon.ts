@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { ManagedProcess } from '../../src/cli/managed-process.ts';
+import { ManagedProcess } from '../../src/cli/up/managed-process.ts';
 
 export interface LoneDaemon extends AsyncDisposable {
   readonly socket: string;

@@ -1,6 +1,6 @@
 /** A whole cluster of processes, an origin that waits on request, and visitors who are signed in as root. */
-import { LocalCluster } from '../../src/cli/up-cluster.ts';
-import { downloadOnNode } from '../../src/cli/up-download.ts';
+import { LocalCluster } from '../../src/cli/up/cluster.ts';
+import { downloadOnNode } from '../../src/cli/up/download.ts';
 import { Channels } from '../../src/rpc/channels.ts';
 import { RestClient } from '../manager/rest-client.ts';
 import { HttpOrigin } from '../support/http-origin.ts';

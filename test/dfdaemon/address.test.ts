@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { describe, test } from 'node:test';
 import { stringify } from 'yaml';
-import { ManagedProcess } from '../../src/cli/managed-process.ts';
+import { ManagedProcess } from '../../src/cli/up/managed-process.ts';
 import { unreachableText } from '../../src/dfdaemon/assembly/status.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { waitFor } from '../support/wait-for.ts';

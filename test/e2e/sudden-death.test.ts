@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { LocalDaemon } from '../../src/cli/up-cluster.ts';
+import type { LocalDaemon } from '../../src/cli/up/cluster.ts';
 import { assertSameBytes, downloadWithHalfway, TestCluster } from '../support/test-cluster.ts';
 
 const mebibyte = 2 ** 20;

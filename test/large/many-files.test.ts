@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createHash, randomBytes, randomInt } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
-import { createDfget } from '../../src/cli/dfget.ts';
+import { createDfget } from '../../src/cli/dfget/dfget.ts';
 import { startDaemon } from '../cli/lone-daemon.ts';
 import { runTool } from '../cli/tool-io.ts';
 import { startWebHdfs } from '../source/web-hdfs.ts';

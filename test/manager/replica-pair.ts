@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { ManagedProcess } from '../../src/cli/managed-process.ts';
+import { ManagedProcess } from '../../src/cli/up/managed-process.ts';
 import type { DatabaseConfig } from '../../src/manager/config.ts';
 import { freePort } from '../support/free-port.ts';
 import { rootPassword } from './manager-fixture.ts';

@@ -5,7 +5,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parse } from 'yaml';
-import { clientConfiguration } from '../../src/cli/setup-print.ts';
+import { clientConfiguration } from '../../src/cli/setup/print.ts';
 import { LocalSwarm } from '../support/local-swarm.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { localAddress, run } from './engines-fixture.ts';

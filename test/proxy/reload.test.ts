@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { mkdir, rename, symlink, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
-import { ManagedProcess } from '../../src/cli/managed-process.ts';
+import { ManagedProcess } from '../../src/cli/up/managed-process.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { ask, daemonConfig, serveBody, startOrigin, type Origin } from './proxy-fixture.ts';

@@ -4,7 +4,7 @@ import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promis
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { describe, test } from 'node:test';
-import { runSetup } from '../../src/cli/setup.ts';
+import { runSetup } from '../../src/cli/setup/setup.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { DockerRegistry } from './docker-registry.ts';
 import { run, startContainerd } from './engines-fixture.ts';

@@ -6,7 +6,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { request, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { LocalCluster } from '../../src/cli/up-cluster.ts';
+import { LocalCluster } from '../../src/cli/up/cluster.ts';
 import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.ts';
 import { DockerRegistry } from './docker-registry.ts';
 import { credentials } from './engine-lab.ts';

@@ -6,7 +6,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { stringify } from 'yaml';
-import { ManagedProcess } from '../../src/cli/managed-process.ts';
+import { ManagedProcess } from '../../src/cli/up/managed-process.ts';
 import { Channels } from '../../src/rpc/channels.ts';
 import { createClient } from '../../src/rpc/client.ts';
 import { Download } from '../../src/rpc/generated/common/v2/common.ts';

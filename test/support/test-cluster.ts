@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { LocalCluster, type LocalDaemon } from '../../src/cli/up-cluster.ts';
-import { downloadOnNode, type NodeProgress, type NodeResult } from '../../src/cli/up-download.ts';
+import { LocalCluster, type LocalDaemon } from '../../src/cli/up/cluster.ts';
+import { downloadOnNode, type NodeProgress, type NodeResult } from '../../src/cli/up/download.ts';
 import { Channels } from '../../src/rpc/channels.ts';
 import { loadIdentity } from '../../src/rpc/identity/identity-file.ts';
 import { CorruptingPeer } from './corrupting-peer.ts';

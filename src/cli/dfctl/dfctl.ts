@@ -1,0 +1,77 @@
+/** `dfctl`: what the dfdaemon of this node stores, and preheating by a scheduler. Object first, then the verb. */
+import { Command as Parser, CommanderError } from 'commander';
+import type { Command, CommandIo } from '../../core/command.ts';
+import { DragonflyError } from '../../core/errors.ts';
+import { version } from '../../core/version.ts';
+import type { ExportFlags, ReceiptFlags } from './local.ts';
+import type { Flags } from './task.ts';
+import type * as TaskVerbs from './task.ts';
+
+export const runDfctl: Command = async (argv, io) => {
+  let work: (() => Promise<number>) | undefined;
+  const parser = new Parser('dfctl')
+    .description('Looks after the tasks of the dfdaemon of this node.')
+    .version(`dfctl ${version}`, '-V, --version')
+    .configureHelp({ showGlobalOptions: true })
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: () => undefined });
+  const task = parser.command('task').description('files that were downloaded, and the pieces of them');
+  const onDaemon = (spec: string, text: string): Parser =>
+    task
+      .command(spec)
+      .description(text)
+      .option('-e, --endpoint <path>', 'unix socket of the dfdaemon [DFGET_ENDPOINT]')
+      .option('--json', 'JSON, one object per line');
+  const tasks = (): Promise<typeof TaskVerbs> => import('./task.ts');
+  onDaemon('ls', 'lists what is stored here').action((flags: Flags) => {
+    work = async () => (await tasks()).listTasks(flags, io);
+  });
+  onDaemon('show <id>', 'one task: what is stored here, what the scheduler knows').action(
+    (id: string, flags: Flags) => {
+      work = async () => (await tasks()).showTask(id, flags, io);
+    },
+  );
+  onDaemon('rm <id...>', 'removes tasks from this node')
+    .option('--local', 'do not tell the scheduler')
+    .action((ids: string[], flags: Flags) => {
+      work = async () => (await tasks()).removeTasks(ids, flags, io);
+    });
+  onDaemon('verify <id...>', 'reads tasks back from the disk and compares every piece').action(
+    (ids: string[], flags: Flags) => {
+      work = async () => (await import('./local.ts')).verifyTasks(ids, flags, io);
+    },
+  );
+  onDaemon('export <id>', 'writes a task that is stored whole to a file, without asking anybody else')
+    .requiredOption('-O, --output <path>', 'file to write, "-" for standard output')
+    .option('--overwrite', 'replace the output when it exists')
+    .option('--transfer-from-dfdaemon', 'get the bytes over the socket and write the file here')
+    .action((id: string, flags: ExportFlags) => {
+      work = async () => (await import('./local.ts')).exportTask(id, flags, io);
+    });
+  onDaemon('receipts [id]', 'where the bytes of past downloads came from, newest first')
+    .option('--limit <number>', 'at most so many', '20')
+    .action((id: string | undefined, flags: ReceiptFlags) => {
+      work = async () => (await import('./local.ts')).listReceipts(id, flags, io);
+    });
+  const { definePreheat } = await import('./preheat.ts');
+  definePreheat(task, io, (preheat) => (work = preheat));
+  try {
+    parser.parse(argv, { from: 'user' });
+  } catch (error) {
+    return usageError(error, argv.length === 0, parser, io);
+  }
+  return work ? work() : 2;
+};
+
+function usageError(error: unknown, empty: boolean, parser: Parser, io: CommandIo): number {
+  if (!(error instanceof CommanderError)) throw error;
+  if (error.exitCode === 0) return 0;
+  if (empty || error.code === 'commander.help') {
+    io.stderr.write(parser.helpInformation());
+    return 2;
+  }
+  throw new DragonflyError('INVALID_ARGUMENT', error.message.replace(/^error: /, ''), {
+    hint: 'Run "dfctl --help" for the commands.',
+    cause: error,
+  });
+}

@@ -1,0 +1,103 @@
+/**
+ * Docker: as a mirror of Docker Hub (read again on reload, falls back by itself), or as the proxy for every registry
+ * (needs a restart; TLS registries are accelerated only where the proxy intercepts them).
+ */
+import { join } from 'node:path';
+import { DragonflyError } from '../../core/errors.ts';
+import { readOrUndefined } from './journal.ts';
+import type { SetupPlan } from './plan.ts';
+import type { SetupRegistry } from './registry.ts';
+
+export interface DockerOptions {
+  readonly proxyUrl: string;
+  readonly method: 'mirror' | 'proxy';
+  readonly registries: readonly SetupRegistry[];
+  /** daemon.json. */
+  readonly configPath: string;
+  /** Directory of the certificates Docker trusts per registry. */
+  readonly certsDirectory: string;
+  /** Certificate of the proxy's own authority; undefined when it does not intercept. */
+  readonly authorityPem: string | undefined;
+  /** Major version of dockerd, as far as it is known: those before 23 refuse to start with `proxies` in daemon.json. */
+  readonly majorVersion: number | undefined;
+  /** Drop-in of systemd by which older ones are given a proxy. */
+  readonly dropInPath: string;
+}
+
+const firstWithProxies = 23;
+
+export async function planDocker(options: DockerOptions): Promise<SetupPlan> {
+  const { configPath, proxyUrl, method, majorVersion } = options;
+  if (method === 'proxy' && majorVersion !== undefined && majorVersion < firstWithProxies) return planDropIn(options);
+  const before = await readOrUndefined(configPath);
+  const config = parsed(before, configPath);
+  const changed = method === 'mirror' ? withMirror(config, proxyUrl) : withProxy(config, proxyUrl);
+  const indent = /\n([ \t]+)"/.exec(before ?? '')?.[1] ?? '  ';
+  const after = changed === config && before !== undefined ? before : `${JSON.stringify(changed, undefined, indent)}\n`;
+  const authorities = method === 'mirror' ? [] : await planAuthorities(options);
+  return {
+    changes: [...(after === before ? [] : [{ path: configPath, before, after }]), ...authorities],
+    afterwards: [
+      method === 'mirror'
+        ? 'Let Docker read its configuration again, without a restart: systemctl reload docker'
+        : 'Restart Docker (containers go on if live-restore is true in daemon.json): systemctl restart docker',
+    ],
+    registries: method === 'mirror' ? ['https://registry-1.docker.io'] : options.registries.map(({ url }) => url),
+  };
+}
+
+async function planDropIn(options: DockerOptions): Promise<SetupPlan> {
+  const { dropInPath: path, proxyUrl, registries } = options;
+  const before = await readOrUndefined(path);
+  const after = `[Service]\nEnvironment="HTTP_PROXY=${proxyUrl}" "HTTPS_PROXY=${proxyUrl}" "NO_PROXY=localhost,127.0.0.0/8,::1"\n`;
+  return {
+    changes: [...(after === before ? [] : [{ path, before, after }]), ...(await planAuthorities(options))],
+    afterwards: [
+      'Restart Docker (containers go on if live-restore is true in daemon.json): systemctl daemon-reload && systemctl restart docker',
+    ],
+    registries: registries.map(({ url }) => url),
+  };
+}
+
+/** Only Docker's own directory for that registry learns about the authority; the host's trust store does not. */
+async function planAuthorities({
+  authorityPem,
+  certsDirectory,
+  registries,
+}: DockerOptions): Promise<SetupPlan['changes']> {
+  if (authorityPem === undefined) return [];
+  const paths = registries.map(({ url }) => join(certsDirectory, new URL(url).host, 'dragonfly.crt'));
+  const existing = await Promise.all(paths.map(readOrUndefined));
+  return paths.flatMap((path, index) => {
+    const before = existing[index];
+    return before === authorityPem ? [] : [{ path, before, after: authorityPem }];
+  });
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+function parsed(text: string | undefined, path: string): Json {
+  if (text === undefined || text.trim() === '') return {};
+  try {
+    const value: unknown = JSON.parse(text);
+    if (value !== null && typeof value === 'object' && !Array.isArray(value)) return value as Json;
+  } catch (error) {
+    throw new DragonflyError('FAILED_PRECONDITION', `${path} is not JSON: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+  throw new DragonflyError('FAILED_PRECONDITION', `${path} does not hold an object`);
+}
+
+function withMirror(config: Json, proxyUrl: string): Json {
+  const mirrors = Array.isArray(config['registry-mirrors']) ? (config['registry-mirrors'] as unknown[]) : [];
+  if (mirrors.includes(proxyUrl)) return config;
+  return { ...config, 'registry-mirrors': [proxyUrl, ...mirrors] };
+}
+
+function withProxy(config: Json, proxyUrl: string): Json {
+  const proxies = (config['proxies'] ?? {}) as Json;
+  if (proxies['http-proxy'] === proxyUrl && proxies['https-proxy'] === proxyUrl) return config;
+  const noProxy = proxies['no-proxy'] ?? 'localhost,127.0.0.0/8,::1';
+  return { ...config, proxies: { ...proxies, 'http-proxy': proxyUrl, 'https-proxy': proxyUrl, 'no-proxy': noProxy } };
+}

@@ -1,0 +1,144 @@
+/**
+ * Carries a plan out and takes it back exactly. The journal is written first: whatever happens in between, `undo` knows
+ * what was there. A file that somebody else changed since is not touched again.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import { chmod, chown, mkdir, open, readFile, rename, rmdir, stat, unlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
+import { DragonflyError } from '../../core/errors.ts';
+import type { FileChange, SetupPlan } from './plan.ts';
+
+const entry = z.object({
+  path: z.string(),
+  /** Text before; absent when the file was made. */
+  before: z.string().optional(),
+  mode: z.number().optional(),
+  uid: z.number().optional(),
+  gid: z.number().optional(),
+  /** SHA-256 of what was written, to notice later changes. */
+  written: z.string(),
+  /** Directories made for it, outermost first. */
+  madeDirectories: z.array(z.string()),
+});
+const journalSchema = z.object({ engine: z.string(), at: z.string(), entries: z.array(entry) });
+
+type JournalEntry = z.output<typeof entry>;
+
+export class SetupJournal {
+  readonly #path: string;
+  readonly #engine: string;
+
+  constructor(directory: string, engine: string) {
+    this.#path = join(directory, `setup-${engine}.json`);
+    this.#engine = engine;
+  }
+
+  /**
+   * Writes every changed file in one step each. When one of them fails, all are taken back.
+   * ALREADY_EXISTS when an earlier set-up has not been undone.
+   */
+  async apply(plan: SetupPlan): Promise<void> {
+    if ((await readOrUndefined(this.#path)) !== undefined) {
+      throw new DragonflyError('ALREADY_EXISTS', `${this.#engine} was set up before; its record is ${this.#path}`, {
+        hint: `Undo it first: dragonfly setup ${this.#engine} --undo.`,
+      });
+    }
+    const entries: JournalEntry[] = [];
+    for (const change of plan.changes) entries.push(await entryFor(change));
+    await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
+    const text = JSON.stringify({ engine: this.#engine, at: new Date().toISOString(), entries }, undefined, 2);
+    await writeWhole(this.#path, text, { mode: 0o600 });
+    try {
+      for (const change of plan.changes) {
+        await mkdir(dirname(change.path), { recursive: true, mode: 0o755 });
+        const kept = entries.find(({ path }) => path === change.path);
+        await writeWhole(change.path, change.after, { mode: kept?.mode ?? 0o644, uid: kept?.uid, gid: kept?.gid });
+      }
+    } catch (error) {
+      await this.undo();
+      throw error;
+    }
+  }
+
+  /** Puts everything back, last change first. Resolves with the paths. FAILED_PRECONDITION when a file was changed since. */
+  async undo(): Promise<readonly string[]> {
+    const text = await readOrUndefined(this.#path);
+    if (text === undefined) {
+      throw new DragonflyError('NOT_FOUND', `nothing to undo: ${this.#path} does not exist`);
+    }
+    const { entries } = journalSchema.parse(JSON.parse(text));
+    const states = await Promise.all(entries.map(async (item) => ({ item, now: await readOrUndefined(item.path) })));
+    const foreign = states.filter(
+      ({ item, now }) => now !== item.before && (now === undefined || sha256(now) !== item.written),
+    );
+    if (foreign.length > 0) {
+      const paths = foreign.map(({ item }) => item.path).join(', ');
+      throw new DragonflyError('FAILED_PRECONDITION', `changed by somebody else since the set-up: ${paths}`, {
+        hint: `Take the change back by hand; ${this.#path} holds what was there before.`,
+      });
+    }
+    for (const { item, now } of states.reverse()) {
+      if (item.before !== undefined) await writeWhole(item.path, item.before, item);
+      else if (now !== undefined) await unlink(item.path);
+      for (const directory of item.madeDirectories.toReversed()) await rmdir(directory).catch(() => undefined); // not empty: in use by others
+    }
+    await unlink(this.#path);
+    return entries.map(({ path }) => path);
+  }
+}
+
+async function entryFor({ path, before, after }: FileChange): Promise<JournalEntry> {
+  const madeDirectories: string[] = [];
+  for (
+    let directory = dirname(path);
+    (await statOrUndefined(directory)) === undefined;
+    directory = dirname(directory)
+  ) {
+    madeDirectories.unshift(directory);
+  }
+  const status = before === undefined ? undefined : await stat(path);
+  return {
+    path,
+    ...(before !== undefined && { before }),
+    ...(status && { mode: status.mode & 0o7777, uid: status.uid, gid: status.gid }),
+    written: sha256(after),
+    madeDirectories,
+  };
+}
+
+/** The file has the old or the new content at any time, also after a power cut. */
+async function writeWhole(
+  path: string,
+  text: string,
+  owner: { mode?: number | undefined; uid?: number | undefined; gid?: number | undefined },
+): Promise<void> {
+  const aside = `${path}.${randomBytes(4).toString('hex')}`;
+  const file = await open(aside, 'wx', owner.mode ?? 0o644);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await chmod(aside, owner.mode ?? 0o644);
+  if (owner.uid !== undefined && owner.gid !== undefined) await chown(aside, owner.uid, owner.gid);
+  await rename(aside, path);
+}
+
+export async function readOrUndefined(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+async function statOrUndefined(path: string): Promise<unknown> {
+  return stat(path).catch(() => undefined);
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}

@@ -1,0 +1,196 @@
+/**
+ * `dragonfly setup`: connects the container engine of this node with its dfdaemon.
+ *
+ * Without `--apply` it only shows what would change. With it: the proxy must answer first, then the files are changed,
+ * then a real request goes through for every registry; when that fails everything is put back. `--undo` puts it back later.
+ */
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { Command as ArgumentParser, CommanderError, Option } from 'commander';
+import type { Command, CommandIo } from '../../core/command.ts';
+import { DragonflyError } from '../../core/errors.ts';
+import { planContainerd } from './containerd.ts';
+import { planContainers } from './containers.ts';
+import { planDocker } from './docker.ts';
+import { SetupJournal } from './journal.ts';
+import { diffText, type SetupPlan } from './plan.ts';
+import { clientConfiguration, printableClients, type PrintableClient } from './print.ts';
+import { parseRegistry, type SetupRegistry } from './registry.ts';
+import { verifyWay } from './verify.ts';
+
+/** It prints its version without starting anything. */
+const dockerdTimeoutMs = 10_000;
+
+const engines = ['containerd', 'docker', 'podman', 'crio'] as const;
+type Engine = (typeof engines)[number];
+
+interface SetupOptions {
+  readonly proxy: string;
+  readonly registry: readonly SetupRegistry[];
+  readonly apply: boolean;
+  readonly undo: boolean;
+  readonly verify: boolean;
+  readonly config: string | undefined;
+  readonly hostsDir: string;
+  readonly certsDir: string;
+  readonly method: 'mirror' | 'proxy';
+  readonly dockerVersion: string | undefined;
+  readonly dropIn: string;
+  readonly ca: string | undefined;
+  readonly stateDir: string;
+}
+
+export const runSetup: Command = async (argv, io) => {
+  let work: (() => Promise<number>) | undefined;
+  const parser = createParser(io, (name, options) => {
+    work = isEngine(name) ? () => setUp(name, options, io) : () => print(name as PrintableClient, options, io);
+  });
+  try {
+    parser.parse([...argv], { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return 0;
+    throw new DragonflyError('INVALID_ARGUMENT', error.message.replace(/^error: /, ''), {
+      hint: 'dragonfly setup --help lists engines and options.',
+    });
+  }
+  return (await work?.()) ?? 2;
+};
+
+function createParser(io: CommandIo, onParsed: (name: string, options: SetupOptions) => void): ArgumentParser {
+  const collect = (text: string, known: readonly SetupRegistry[]): SetupRegistry[] => [...known, parseRegistry(text)];
+  return new ArgumentParser('dragonfly setup')
+    .description(
+      'connects a container engine of this node with its dfdaemon, or prints configuration for other clients',
+    )
+    .argument('<client>', `changed here: ${engines.join(', ')}; printed: ${printableClients.join(', ')}`)
+    .option('--proxy <url>', 'the proxy of the dfdaemon', 'http://127.0.0.1:65001')
+    .option(
+      '--registry <name[=url]>',
+      'registry to accelerate, repeatable (containerd: all when none is named)',
+      collect,
+      [],
+    )
+    .option('--apply', 'change the files; without it they are only shown', false)
+    .option('--undo', 'put back what an earlier --apply changed', false)
+    .option('--no-verify', 'do not send a request through the proxy')
+    .option('--config <path>', "the engine's configuration file or directory")
+    .option(
+      '--hosts-dir <path>',
+      'containerd: directory of hosts.toml files if none is configured',
+      '/etc/containerd/certs.d',
+    )
+    .option('--certs-dir <path>', 'docker: directory of certificates per registry', '/etc/docker/certs.d')
+    .addOption(
+      new Option('--method <how>', 'docker: as mirror of Docker Hub, or as proxy for all')
+        .choices(['mirror', 'proxy'])
+        .default('mirror'),
+    )
+    .option('--docker-version <number>', 'docker as proxy: of dockerd; by default what it says of itself')
+    .option(
+      '--drop-in <path>',
+      'docker as proxy, before version 23: systemd drop-in that is written',
+      '/etc/systemd/system/docker.service.d/dragonfly.conf',
+    )
+    .option('--ca <path>', "docker as proxy: certificate of the proxy's authority (<workHome>/proxy-ca/ca.crt)")
+    .option('--state-dir <path>', 'where the record for --undo is kept', '/var/lib/dragonfly/setup')
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => void io.stdout.write(text), writeErr: () => undefined })
+    .action((name: string, options: SetupOptions) => {
+      if (!isEngine(name) && !printableClients.includes(name as PrintableClient)) {
+        throw new DragonflyError('INVALID_ARGUMENT', `"${name}" is not a client that can be set up`, {
+          hint: `Choose one of ${[...engines, ...printableClients].join(', ')}.`,
+        });
+      }
+      if (!URL.canParse(options.proxy)) throw new DragonflyError('INVALID_ARGUMENT', `"${options.proxy}" is not a URL`);
+      onParsed(name, { ...options, proxy: options.proxy.replace(/\/+$/, '') });
+    });
+}
+
+async function setUp(engine: Engine, options: SetupOptions, io: CommandIo): Promise<number> {
+  const say = (text: string): void => void io.stdout.write(`${text}\n`);
+  const journal = new SetupJournal(options.stateDir, engine);
+  if (options.undo) {
+    for (const path of await journal.undo()) say(`put back ${path}`);
+    return 0;
+  }
+  const plan = await planFor(engine, options);
+  if (plan.changes.length === 0) say('nothing to change');
+  for (const change of plan.changes) io.stdout.write(diffText(change));
+  if (!options.apply) {
+    if (plan.changes.length > 0) say('nothing was changed; run again with --apply to do it');
+    return 0;
+  }
+  const verify = (): Promise<void> =>
+    options.verify ? verifyWay(options.proxy, plan.registries, io.signal) : Promise.resolve();
+  await verify(); // a node is not wired to a proxy that does not work
+  if (plan.changes.length === 0) return 0;
+  await journal.apply(plan);
+  try {
+    await verify();
+  } catch (error) {
+    await journal.undo();
+    throw error;
+  }
+  say(
+    `changed ${plan.changes.length} file${plan.changes.length === 1 ? '' : 's'}; undo: dragonfly setup ${engine} --undo`,
+  );
+  for (const sentence of plan.afterwards) say(sentence);
+  return 0;
+}
+
+async function planFor(engine: Engine, options: SetupOptions): Promise<SetupPlan> {
+  const { proxy: proxyUrl, registry, config } = options;
+  const named = registry.length > 0 ? registry : [parseRegistry('docker.io')];
+  switch (engine) {
+    case 'containerd':
+      return planContainerd({
+        proxyUrl,
+        registries: registry,
+        configPath: config ?? '/etc/containerd/config.toml',
+        hostsDirectory: options.hostsDir,
+      });
+    case 'docker':
+      return planDocker({
+        proxyUrl,
+        method: options.method,
+        registries: named,
+        configPath: config ?? '/etc/docker/daemon.json',
+        certsDirectory: options.certsDir,
+        majorVersion:
+          options.dockerVersion === undefined ? await dockerMajor() : Number.parseInt(options.dockerVersion, 10),
+        dropInPath: options.dropIn,
+        authorityPem: options.ca === undefined ? undefined : await readFile(options.ca, 'utf8'),
+      });
+    case 'podman':
+    case 'crio':
+      return planContainers({
+        engine,
+        proxyUrl,
+        registries: named,
+        directory: config ?? '/etc/containers/registries.conf.d',
+      });
+  }
+}
+
+/** Undefined where there is no dockerd to ask. */
+async function dockerMajor(): Promise<number | undefined> {
+  try {
+    const { stdout } = await promisify(execFile)('dockerd', ['--version'], { timeout: dockerdTimeoutMs });
+    const major = / version (\d+)\./.exec(stdout)?.[1];
+    return major === undefined ? undefined : Number(major);
+  } catch {
+    return undefined;
+  }
+}
+
+function print(client: PrintableClient, options: SetupOptions, io: CommandIo): Promise<number> {
+  const registry = options.registry[0] ?? parseRegistry('docker.io');
+  io.stdout.write(clientConfiguration(client, { proxyUrl: options.proxy, registry }));
+  return Promise.resolve(0);
+}
+
+function isEngine(name: string): name is Engine {
+  return (engines as readonly string[]).includes(name);
+}

@@ -1,0 +1,230 @@
+/**
+ * A whole cluster on this machine: manager, scheduler, seed peers and peers, each a real process on loopback with ports
+ * and a directory of its own, found through the manager as on many machines. `dragonfly up` shows it; tests use it too.
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DragonflyError } from '../../core/errors.ts';
+import { formatJoinToken } from '../../rpc/identity/proof.ts';
+import { ManagedProcess, describeExit, type Exit } from './managed-process.ts';
+import { daemonSocket, dfdaemonConfig, managerConfig, schedulerConfig } from './config.ts';
+
+export interface LocalClusterOptions {
+  /** Existing directory; every service gets one of its own in it. */
+  readonly directory: string;
+  readonly peers: number;
+  readonly seeds?: number;
+  readonly schedulers?: number;
+  /** Aborting it while the services come up takes down those that have. */
+  readonly signal?: AbortSignal;
+  /** First password of the user root; by default the manager makes one and writes it into its log. */
+  readonly rootPassword?: string;
+}
+
+export interface LocalNode {
+  readonly name: string;
+  readonly directory: string;
+  readonly program: 'manager' | 'scheduler' | 'dfdaemon';
+  readonly process: ManagedProcess;
+}
+
+export interface LocalDaemon extends LocalNode {
+  readonly seed: boolean;
+  /** Socket of the local API, for `dfget --endpoint`. */
+  readonly socket: string;
+}
+
+export class LocalCluster {
+  readonly #options: LocalClusterOptions;
+  readonly #nodes = new Map<string, LocalNode>();
+  readonly #crashed = Promise.withResolvers<never>();
+  readonly #joinSecret = randomBytes(32).toString('base64url');
+  #joinToken: string | undefined;
+  #closing: Promise<void> | undefined;
+  #onExit: (node: LocalNode, exit: Exit) => void = (node, exit) => this.fail(crashOf(node, exit));
+
+  /** Rejects, with everything stopped again, when a service does not come up. */
+  static async start(options: LocalClusterOptions): Promise<LocalCluster> {
+    const { peers, seeds = 1, schedulers = 1 } = options;
+    const cluster = new LocalCluster(options);
+    try {
+      await cluster.#start('manager', 'manager', (place) => managerConfig(place));
+      cluster.#joinToken = formatJoinToken(cluster.#joinSecret, cluster.node('manager').process.address('authority'));
+      await cluster.#startAll(schedulers, 'scheduler', 'scheduler', (place, name) =>
+        schedulerConfig(place, name, cluster.managerAddress),
+      );
+      const daemonConfig = (place: string, name: string): string => cluster.#daemonConfig(place, name);
+      await cluster.#startAll(seeds, 'seed', 'dfdaemon', daemonConfig);
+      await cluster.#startAll(peers, 'peer', 'dfdaemon', daemonConfig);
+      return cluster;
+    } catch (error) {
+      await cluster[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  private constructor(options: LocalClusterOptions) {
+    this.#options = options;
+    // Nobody may be listening when a service crashes; the promise must not end the process then.
+    this.#crashed.promise.catch(() => undefined);
+  }
+
+  /** Rejects when a service ends that nobody stopped and nobody looks after: UNAVAILABLE with its name and its last lines. */
+  get crashed(): Promise<never> {
+    return this.#crashed.promise;
+  }
+
+  /** From now on a service that ends by itself is the business of this function, and no crash of the cluster. */
+  onExit(handle: (node: LocalNode, exit: Exit) => void): void {
+    this.#onExit = handle;
+  }
+
+  /** Gives the cluster up because of that service. */
+  fail(error: DragonflyError): void {
+    this.#crashed.reject(error);
+  }
+
+  get closing(): boolean {
+    return this.#closing !== undefined;
+  }
+
+  get managerAddress(): string {
+    return this.node('manager').process.address('grpc');
+  }
+
+  get nodes(): LocalNode[] {
+    return [...this.#nodes.values()];
+  }
+
+  /** Seed peers first, each kind by its number. */
+  get daemons(): LocalDaemon[] {
+    const byNumber = (a: LocalDaemon, b: LocalDaemon): number => a.name.localeCompare(b.name, 'en', { numeric: true });
+    const daemons = this.nodes.filter(isDaemon).sort(byNumber);
+    return [...daemons.filter(({ seed }) => seed), ...daemons.filter(({ seed }) => !seed)];
+  }
+
+  get seeds(): LocalDaemon[] {
+    return this.daemons.filter(({ seed }) => seed);
+  }
+
+  get peers(): LocalDaemon[] {
+    return this.daemons.filter(({ seed }) => !seed);
+  }
+
+  node(name: string): LocalNode {
+    const node = this.#nodes.get(name);
+    if (!node) throw new DragonflyError('NOT_FOUND', `the local cluster has no ${name}`);
+    return node;
+  }
+
+  daemon(name: string): LocalDaemon {
+    const node = this.node(name);
+    if (isDaemon(node)) return node;
+    throw new DragonflyError('NOT_FOUND', `${name} is no dfdaemon`);
+  }
+
+  /** Ends a service as a power cut would, and does not count it as a crash. */
+  async kill(name: string): Promise<void> {
+    const { process } = this.node(name);
+    this.#stopped.add(process);
+    process.kill('SIGKILL');
+    await process.exited;
+  }
+
+  /** Starts a service again on what it left in its directory; the manager and each proxy keep their ports. */
+  async restart(name: string): Promise<LocalNode> {
+    const { program, process, directory } = this.node(name);
+    this.#stopped.add(process);
+    await process.stop();
+    if (program === 'manager') {
+      const ports = { grpc: portOf(process.address('grpc')), rest: portOf(process.address('rest')) };
+      await writeFile(configPath(directory), managerConfig(directory, ports));
+    } else if (program === 'dfdaemon') {
+      await writeFile(configPath(directory), this.#daemonConfig(directory, name, portOf(process.address('proxy'))));
+    }
+    return this.#run(name, program);
+  }
+
+  /** Those that download first, so that they can say good-bye to those that coordinate. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing ??= (async () => {
+      for (const program of ['dfdaemon', 'scheduler', 'manager'] as const) {
+        const group = this.nodes.filter((node) => node.program === program);
+        for (const { process } of group) this.#stopped.add(process);
+        await Promise.all(group.map(({ process }) => process.stop()));
+      }
+    })();
+    return this.#closing;
+  }
+
+  readonly #stopped = new WeakSet<ManagedProcess>();
+
+  readonly #daemonConfig = (directory: string, name: string, proxyPort = 0): string =>
+    dfdaemonConfig({ name, directory, seed: name.startsWith('seed-'), proxyPort }, this.managerAddress);
+
+  async #startAll(
+    count: number,
+    prefix: string,
+    program: LocalNode['program'],
+    config: (directory: string, name: string) => string,
+  ): Promise<void> {
+    const names = Array.from({ length: count }, (_, index) => `${prefix}-${index + 1}`);
+    // All settle before a failure is passed on: none may come up after the cluster was taken down.
+    const started = await Promise.allSettled(names.map((name) => this.#start(name, program, config)));
+    const failed = started.find((result) => result.status === 'rejected');
+    if (failed) throw failed.reason;
+  }
+
+  async #start(
+    name: string,
+    program: LocalNode['program'],
+    config: (directory: string, name: string) => string,
+  ): Promise<void> {
+    const directory = join(this.#options.directory, name);
+    await mkdir(directory, { recursive: true });
+    await writeFile(configPath(directory), config(directory, name));
+    await this.#run(name, program);
+  }
+
+  async #run(name: string, program: LocalNode['program']): Promise<LocalNode> {
+    const directory = join(this.#options.directory, name);
+    const args = ['--config', configPath(directory)];
+    const logPath = join(directory, 'log');
+    // The manager takes the secret; the others get it with the fingerprint by which they know the manager.
+    const { rootPassword, signal } = this.#options;
+    const env: Record<string, string> = { DRAGONFLY_JOIN_TOKEN: this.#joinToken ?? this.#joinSecret };
+    if (program === 'manager' && rootPassword !== undefined) env['DRAGONFLY_INITIAL_ROOT_PASSWORD'] = rootPassword;
+    const process = await ManagedProcess.start({ name, program, args, env, logPath, signal });
+    const common = { name, directory, program, process };
+    const node: LocalNode | LocalDaemon =
+      program === 'dfdaemon' ? { ...common, seed: name.startsWith('seed-'), socket: daemonSocket(directory) } : common;
+    this.#nodes.set(name, node);
+    // The cluster was taken down while this came up.
+    if (this.#closing) await process.stop();
+    void process.exited.then((exit) => {
+      if (!this.#stopped.has(process)) this.#onExit(node, exit);
+    });
+    return node;
+  }
+}
+
+export function crashOf({ name, directory, process }: LocalNode, exit: Exit): DragonflyError {
+  return new DragonflyError(
+    'UNAVAILABLE',
+    `${name} ended with ${describeExit(exit)}; its last lines:\n${process.tail()}`,
+    { hint: `The whole log is ${join(directory, 'log')}.` },
+  );
+}
+
+function isDaemon(node: LocalNode): node is LocalDaemon {
+  return node.program === 'dfdaemon';
+}
+
+function portOf(address: string): number {
+  return Number(address.slice(address.lastIndexOf(':') + 1));
+}
+
+function configPath(directory: string): string {
+  return join(directory, 'config.yaml');
+}

@@ -1,0 +1,172 @@
+/**
+ * A service as a child process: started, ready, ended, with the tail of what it printed.
+ *
+ * The child gets its own process group, so that Ctrl-C in a terminal reaches only its owner, who ends the children in
+ * order. Its standard input is a pipe from us: when we are killed the pipe closes and the child ends by itself.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createWriteStream, type WriteStream } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { DragonflyError } from '../../core/errors.ts';
+import { withDeadline } from '../../core/lifecycle.ts';
+import { parseReadyLine, type ReadyAddresses } from '../../core/ready.ts';
+
+const readyFd = 3;
+const tailLimitLines = 400;
+
+export interface ManagedProcessOptions {
+  /** Words to put before the command, such as those that run it on another host. */
+  readonly enter?: readonly string[];
+  /** Shown in messages, e.g. `peer-2`. */
+  readonly name: string;
+  /** A program of the product (`dfdaemon`), run by its launcher. */
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** File that gets every line of standard output and error; appended to when it exists. */
+  readonly logPath?: string;
+  readonly readyDeadlineMs?: number;
+  /** Aborting it while the service comes up ends the service; afterwards it has no effect. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+const binDirectory = fileURLToPath(new URL('../../../bin/', import.meta.url));
+
+export class ManagedProcess {
+  readonly name: string;
+  /** Resolves when the process has ended, whoever ended it; never rejects. */
+  readonly exited: Promise<Exit>;
+  readonly #child: ChildProcess;
+  readonly #tail: string[] = [];
+  readonly #log: WriteStream | undefined;
+  #addresses: ReadyAddresses = {};
+  #ended: Exit | undefined;
+
+  /** Resolves when the service has announced its addresses; rejects with its last lines when it ends or takes too long. */
+  static async start(options: ManagedProcessOptions): Promise<ManagedProcess> {
+    const { signal, readyDeadlineMs = 120_000 } = options;
+    signal?.throwIfAborted();
+    const managed = new ManagedProcess(options);
+    const stop = (): void => managed.kill('SIGTERM');
+    signal?.addEventListener('abort', stop, { once: true });
+    try {
+      await managed.#becomeReady(readyDeadlineMs);
+      return managed;
+    } finally {
+      signal?.removeEventListener('abort', stop);
+    }
+  }
+
+  private constructor({ name, program, args, cwd, env, logPath, enter = [] }: ManagedProcessOptions) {
+    this.name = name;
+    this.#log = logPath === undefined ? undefined : createWriteStream(logPath, { flags: 'a' });
+    // A full disk must not take the supervisor down with it; the tail in memory remains.
+    this.#log?.on('error', () => undefined);
+    const launcher = `${binDirectory}${program}`;
+    const before = enter.length === 0 ? [] : [...enter.slice(1), launcher];
+    this.#child = spawn(enter[0] ?? launcher, [...before, ...args, '--ready-fd', String(readyFd)], {
+      cwd,
+      env: { ...process.env, ...env, DRAGONFLY_SUPERVISED: '1' },
+      stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
+      detached: true,
+    });
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      if (stream) createInterface({ input: stream }).on('line', (line) => this.#keep(line));
+    }
+    // Writing to a child that has gone is no news: `exited` tells it.
+    this.#child.stdin?.on('error', () => undefined);
+    this.exited = new Promise((resolve) => {
+      const end = (exit: Exit): void => {
+        this.#ended ??= exit;
+        resolve(this.#ended);
+      };
+      this.#child.once('error', (error) => {
+        this.#keep(error.message);
+        end({ code: 127, signal: null });
+      });
+      this.#child.once('close', (code, signal) => {
+        this.#log?.end();
+        end({ code, signal });
+      });
+    });
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  get running(): boolean {
+    return this.#ended === undefined;
+  }
+
+  /** As announced when the service became ready. */
+  get addresses(): ReadyAddresses {
+    return this.#addresses;
+  }
+
+  /** Address of a listener as announced; throws INTERNAL when the service has none of that name. */
+  address(listener: string): string {
+    const address = this.#addresses[listener];
+    if (address === undefined) {
+      const known = Object.keys(this.#addresses).join(', ');
+      throw new DragonflyError('INTERNAL', `${this.name} announced no address "${listener}" (only: ${known})`);
+    }
+    return address;
+  }
+
+  /** The last lines of standard output and error, oldest first. */
+  tail(lines = 20): string {
+    return this.#tail.slice(-lines).join('\n');
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    if (this.running) this.#child.kill(signal);
+  }
+
+  /** SIGTERM, and SIGKILL when the process has not ended by the deadline. */
+  async stop(deadlineMs = 10_000): Promise<Exit> {
+    this.kill('SIGTERM');
+    if (!(await withDeadline(this.exited, deadlineMs))) this.kill('SIGKILL');
+    return this.exited;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  #keep(line: string): void {
+    this.#tail.push(line);
+    this.#log?.write(`${line}\n`);
+    if (this.#tail.length > tailLimitLines) this.#tail.shift();
+  }
+
+  async #becomeReady(deadlineMs: number): Promise<void> {
+    const pipe = this.#child.stdio[readyFd] as NodeJS.ReadableStream;
+    const lines = createInterface({ input: pipe });
+    const ready = once(lines, 'line', { signal: AbortSignal.timeout(deadlineMs) }).then(([line]) => {
+      this.#addresses = parseReadyLine(line as string) ?? {};
+      return true;
+    });
+    const outcome = await Promise.race([ready.catch(() => false), this.exited]);
+    lines.close();
+    if (outcome === true) return;
+    const why =
+      outcome === false
+        ? `was not ready within ${deadlineMs / 1000} s`
+        : `ended at start with ${describeExit(outcome)}`;
+    this.kill('SIGKILL');
+    throw new DragonflyError('UNAVAILABLE', `${this.name} ${why}\n${this.tail()}`);
+  }
+}
+
+export function describeExit({ code, signal }: Exit): string {
+  return signal === null ? `exit code ${code}` : `signal ${signal}`;
+}
