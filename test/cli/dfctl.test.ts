@@ -42,7 +42,11 @@ describe('dfctl task', () => {
     const [first, second] = [await download('first', 5_000_000), await download('second', 1000)];
     const table = (await run('task', 'ls')).stdout.toString();
     assert.match(table, /^TASK +SIZE +STATE/);
-    assert.match(table, new RegExp(`${first} +4\\.8 MiB +finished`));
+    assert.match(table, new RegExp(`${first} +4\\.8 MiB +finished .*/first\n`));
+    const order = (text: string): string[] => text.match(/(?<=\/)(?:first|second)$/gm) ?? [];
+    assert.deepEqual(order(table), ['second', 'first']);
+    assert.deepEqual(order((await run('task', 'ls', '--sort', 'size')).stdout.toString()), ['first', 'second']);
+    assert.equal((await run('task', 'ls', '--sort', 'colour')).error?.code, 'INVALID_ARGUMENT');
     const lines = (await run('task', 'ls', '--json')).stdout.toString().trim().split('\n');
     const listed = lines.map((line) => JSON.parse(line) as { taskId: string; contentLength: number });
     assert.deepEqual(new Set(listed.map((task) => task.taskId)), new Set([first, second]));

@@ -4,6 +4,7 @@ import type { Command, CommandIo } from '../../core/command.ts';
 import { DragonflyError } from '../../core/errors.ts';
 import { version } from '../../core/version.ts';
 import type { ExportFlags, ReceiptFlags } from './local.ts';
+import type { ListFlags } from './list.ts';
 import type { Flags } from './task.ts';
 import type * as TaskVerbs from './task.ts';
 
@@ -23,9 +24,11 @@ export const runDfctl: Command = async (argv, io) => {
       .option('-e, --endpoint <path>', 'unix socket of the dfdaemon [DFGET_ENDPOINT]')
       .option('--json', 'JSON, one object per line');
   const tasks = (): Promise<typeof TaskVerbs> => import('./task.ts');
-  onDaemon('ls', 'lists what is stored here').action((flags: Flags) => {
-    work = async () => (await tasks()).listTasks(flags, io);
-  });
+  onDaemon('ls', 'lists what is stored here')
+    .option('--sort <order>', 'used, created, size, uploads or name', 'used')
+    .action((flags: ListFlags) => {
+      work = async () => (await import('./list.ts')).listTasks(flags, io);
+    });
   onDaemon('show <id>', 'one task: what is stored here, what the scheduler knows').action(
     (id: string, flags: Flags) => {
       work = async () => (await tasks()).showTask(id, flags, io);

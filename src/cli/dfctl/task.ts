@@ -8,38 +8,11 @@ import { DfdaemonDownloadDefinition, type StatLocalTaskResponse } from '../../rp
 import { connectDaemon } from '../daemon-connection.ts';
 import type { DaemonClient } from '../dfget/download.ts';
 import { wholeTaskIds } from './task-ids.ts';
-import { textTable } from './text-table.ts';
 
 export interface Flags {
   readonly endpoint?: string;
   readonly json?: boolean;
   readonly local?: boolean;
-}
-
-export async function listTasks(flags: Flags, io: CommandIo): Promise<number> {
-  return withDaemon(flags, io, async (client) => {
-    const { tasks } = await client.listLocalTasks({}, { signal: io.signal });
-    const recent = tasks.toSorted((a, b) => timeOf(b.updatedAt) - timeOf(a.updatedAt));
-    if (flags.json) {
-      for (const task of recent) io.stdout.write(`${JSON.stringify(taskJson(task))}\n`);
-      return 0;
-    }
-    if (recent.length === 0) {
-      io.stdout.write('No tasks are stored on this node.\n');
-      return 0;
-    }
-    io.stdout.write(
-      textTable(recent, [
-        { heading: 'TASK', cell: (task) => task.taskId },
-        { heading: 'SIZE', cell: sizeOf, right: true },
-        { heading: 'STATE', cell: stateOf },
-        { heading: 'UPLOADS', cell: (task) => String(task.uploadedCount), right: true },
-        { heading: 'CREATED', cell: (task) => ago(task.createdAt) },
-        { heading: 'USED', cell: (task) => ago(task.updatedAt) },
-      ]),
-    );
-    return 0;
-  });
 }
 
 export async function showTask(id: string, flags: Flags, io: CommandIo): Promise<number> {
@@ -125,20 +98,16 @@ function taskJson(task: StatLocalTaskResponse): object {
   return { state: stateOf(task), ...task };
 }
 
-function stateOf(task: StatLocalTaskResponse): string {
+export function stateOf(task: StatLocalTaskResponse): string {
   if (task.finishedAt) return 'finished';
   return task.failedAt ? 'failed' : 'partial';
 }
 
-function sizeOf(task: StatLocalTaskResponse): string {
+export function sizeOf(task: StatLocalTaskResponse): string {
   return task.contentLength === undefined ? '?' : formatBytes(task.contentLength);
 }
 
-function timeOf(date: Date | undefined): number {
-  return date?.getTime() ?? 0;
-}
-
-function ago(date: Date | undefined): string {
+export function ago(date: Date | undefined): string {
   return date ? `${formatDurationMs(Math.max(0, Date.now() - date.getTime()))} ago` : '-';
 }
 

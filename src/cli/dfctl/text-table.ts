@@ -12,3 +12,10 @@ export function textTable<T>(rows: readonly T[], columns: readonly Column<T>[]):
     columns[index]?.right ? text.padStart(widths[index] ?? 0) : text.padEnd(widths[index] ?? 0);
   return cells.map((line) => `${line.map(pad).join('  ').trimEnd()}\n`).join('');
 }
+
+/** The text in at most `columns`, its middle left out: a name is told by where it is from and by its end. */
+export function shortened(text: string, columns: number): string {
+  if (text.length <= columns) return text;
+  const head = Math.ceil((columns - 1) / 2);
+  return `${text.slice(0, head)}…${text.slice(text.length - (columns - 1 - head))}`;
+}

@@ -8,6 +8,7 @@ import type {
   DfdaemonLocalDefinition,
   ExportLocalTaskRequest,
   ExportLocalTaskResponse,
+  StoredTaskSummary,
 } from '../../rpc/generated/dfdaemon/v2/local.ts';
 import type { Handlers } from '../../rpc/server.ts';
 import type { Receipts } from '../receipts.ts';
@@ -25,6 +26,7 @@ export function localHandlers(
   outputRoots: readonly string[],
 ): Handlers<typeof DfdaemonLocalDefinition> {
   return {
+    listStoredTasks: async () => ({ tasks: store.list().toSorted(usedLastFirst).map(toSummary) }),
     verifyLocalTask: async ({ taskId }) => {
       const task = requireTask(store, taskId);
       using _lease = task.lease();
@@ -50,6 +52,28 @@ export function localHandlers(
           receipt: toReceiptMessage(receipt),
         })),
     }),
+  };
+}
+
+function usedLastFirst(a: StoredTask, b: StoredTask): number {
+  return b.record.row.lastUsedMs - a.record.row.lastUsedMs;
+}
+
+function toSummary(task: StoredTask): StoredTaskSummary {
+  const { url, tag, application } = task.identity;
+  const { createdMs, updatedMs, finishedMs, failedMs } = task.times;
+  const ended = failedMs === undefined ? 'partial' : 'failed';
+  return {
+    taskId: task.id,
+    url: redact(url),
+    tag,
+    application,
+    contentLength: task.layout?.contentLengthBytes,
+    storedLength: task.bytes,
+    state: finishedMs === undefined ? ended : 'finished',
+    uploadedCount: task.uploadedCount,
+    createdAt: new Date(createdMs),
+    updatedAt: new Date(updatedMs),
   };
 }
 

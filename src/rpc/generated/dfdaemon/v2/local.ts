@@ -18,6 +18,34 @@ export const protobufFileName = "dfdaemon/v2/local.proto";
  * unix socket only.
  */
 
+export interface ListStoredTasksRequest {
+}
+
+export interface ListStoredTasksResponse {
+  tasks: StoredTaskSummary[];
+}
+
+export interface StoredTaskSummary {
+  taskId: string;
+  /** Without credentials. */
+  url: string;
+  tag?: string | undefined;
+  application?:
+    | string
+    | undefined;
+  /** Unknown until the origin or a scheduler has told it. */
+  contentLength?:
+    | number
+    | undefined;
+  /** Of it, so much is on the disk. */
+  storedLength: number;
+  /** "finished", "partial" or "failed". */
+  state: string;
+  uploadedCount: number;
+  createdAt: Date | undefined;
+  updatedAt: Date | undefined;
+}
+
 export interface VerifyLocalTaskRequest {
   taskId: string;
 }
@@ -63,6 +91,284 @@ export interface RecordedReceipt {
   finishedAt: Date | undefined;
   receipt: Receipt | undefined;
 }
+
+function createBaseListStoredTasksRequest(): ListStoredTasksRequest {
+  return {};
+}
+
+export const ListStoredTasksRequest: MessageFns<ListStoredTasksRequest, "dfdaemon.v2.ListStoredTasksRequest"> = {
+  $type: "dfdaemon.v2.ListStoredTasksRequest" as const,
+
+  encode(_: ListStoredTasksRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListStoredTasksRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListStoredTasksRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListStoredTasksRequest>): ListStoredTasksRequest {
+    return ListStoredTasksRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<ListStoredTasksRequest>): ListStoredTasksRequest {
+    const message = createBaseListStoredTasksRequest();
+    return message;
+  },
+};
+
+function createBaseListStoredTasksResponse(): ListStoredTasksResponse {
+  return { tasks: [] };
+}
+
+export const ListStoredTasksResponse: MessageFns<ListStoredTasksResponse, "dfdaemon.v2.ListStoredTasksResponse"> = {
+  $type: "dfdaemon.v2.ListStoredTasksResponse" as const,
+
+  encode(message: ListStoredTasksResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.tasks) {
+      StoredTaskSummary.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListStoredTasksResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListStoredTasksResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.tasks.push(StoredTaskSummary.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListStoredTasksResponse>): ListStoredTasksResponse {
+    return ListStoredTasksResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListStoredTasksResponse>): ListStoredTasksResponse {
+    const message = createBaseListStoredTasksResponse();
+    message.tasks = object.tasks?.map((e) => StoredTaskSummary.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseStoredTaskSummary(): StoredTaskSummary {
+  return {
+    taskId: "",
+    url: "",
+    tag: undefined,
+    application: undefined,
+    contentLength: undefined,
+    storedLength: 0,
+    state: "",
+    uploadedCount: 0,
+    createdAt: undefined,
+    updatedAt: undefined,
+  };
+}
+
+export const StoredTaskSummary: MessageFns<StoredTaskSummary, "dfdaemon.v2.StoredTaskSummary"> = {
+  $type: "dfdaemon.v2.StoredTaskSummary" as const,
+
+  encode(message: StoredTaskSummary, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.taskId !== "") {
+      writer.uint32(10).string(message.taskId);
+    }
+    if (message.url !== "") {
+      writer.uint32(18).string(message.url);
+    }
+    if (message.tag !== undefined) {
+      writer.uint32(26).string(message.tag);
+    }
+    if (message.application !== undefined) {
+      writer.uint32(34).string(message.application);
+    }
+    if (message.contentLength !== undefined) {
+      writer.uint32(40).uint64(message.contentLength);
+    }
+    if (message.storedLength !== 0) {
+      writer.uint32(48).uint64(message.storedLength);
+    }
+    if (message.state !== "") {
+      writer.uint32(58).string(message.state);
+    }
+    if (message.uploadedCount !== 0) {
+      writer.uint32(64).uint64(message.uploadedCount);
+    }
+    if (message.createdAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.createdAt), writer.uint32(74).fork()).join();
+    }
+    if (message.updatedAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.updatedAt), writer.uint32(82).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StoredTaskSummary {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStoredTaskSummary();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.taskId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.url = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.tag = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.application = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.contentLength = longToNumber(reader.uint64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.storedLength = longToNumber(reader.uint64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.uploadedCount = longToNumber(reader.uint64());
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.createdAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.updatedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<StoredTaskSummary>): StoredTaskSummary {
+    return StoredTaskSummary.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StoredTaskSummary>): StoredTaskSummary {
+    const message = createBaseStoredTaskSummary();
+    message.taskId = object.taskId ?? "";
+    message.url = object.url ?? "";
+    message.tag = object.tag ?? undefined;
+    message.application = object.application ?? undefined;
+    message.contentLength = object.contentLength ?? undefined;
+    message.storedLength = object.storedLength ?? 0;
+    message.state = object.state ?? "";
+    message.uploadedCount = object.uploadedCount ?? 0;
+    message.createdAt = object.createdAt ?? undefined;
+    message.updatedAt = object.updatedAt ?? undefined;
+    return message;
+  },
+};
 
 function createBaseVerifyLocalTaskRequest(): VerifyLocalTaskRequest {
   return { taskId: "" };
@@ -640,6 +946,15 @@ export const DfdaemonLocalDefinition = {
   name: "DfdaemonLocal",
   fullName: "dfdaemon.v2.DfdaemonLocal",
   methods: {
+    /** What this node stores, by name; the one used last first. */
+    listStoredTasks: {
+      name: "ListStoredTasks",
+      requestType: ListStoredTasksRequest as typeof ListStoredTasksRequest,
+      requestStream: false,
+      responseType: ListStoredTasksResponse as typeof ListStoredTasksResponse,
+      responseStream: false,
+      options: {},
+    },
     /** Reads a stored task back and compares every piece with its recorded digest. */
     verifyLocalTask: {
       name: "VerifyLocalTask",
