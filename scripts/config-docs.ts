@@ -85,7 +85,7 @@ ${sections.join('\n')}
 
 - Log files are not rotated by the services (\`logMaxSize\`, \`logMaxAge\`, \`logMaxBackups\`): have \`logrotate\` do it with \`copytruncate\`, or let the container keep standard error.
 - \`candidate_parent_limit\` of a scheduler cluster counts for daemons of the original only: ours choose among all parents themselves. \`filter_parent_limit\` counts for both.
-- Redis, \`scheduler.retryLimit\` and the other retries: waiting peers are woken instead of asking again.
+- \`scheduler.retryLimit\` and the other retries: waiting peers are woken instead of asking again.
 - The object storage gateway of a daemon (\`objectStorage\`) does not exist.
 `;
 }

@@ -45,6 +45,7 @@ const packageOfProgram: Readonly<Record<string, string>> = {
   postgres: 'postgresql',
   initdb: 'postgresql',
   chromium: 'chromium',
+  'redis-server': 'redis-server',
   'ceph-mon': 'ceph-mon',
   'ceph-osd': 'ceph-osd',
   ceph: 'ceph-common',

@@ -85,6 +85,12 @@ export class Brain implements Closable {
   /** One event of the swarm; see SwarmDriver.run. */
   readonly run = (event: SwarmEvent, accepted?: () => void): void => this.#driver.run(event, accepted);
 
+  /** The host holds nothing of the task any more. */
+  taskLeft(hostId: string, taskId: string): void {
+    const peers = [...(this.swarm.host(hostId)?.peers ?? [])].filter(({ task }) => task.id === taskId);
+    for (const { id } of peers) this.run((swarm, nowMs) => swarm.peerLeft(id, nowMs));
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#sweeper);
     await this.#driver[Symbol.asyncDispose]();

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { bytes, durationMs, section, timerMs } from '../core/config.ts';
 import { outboundProxyConfig } from '../core/outbound-proxy.ts';
 import { memberSecurity } from '../rpc/identity/security-config.ts';
+import { redisConfig, redisSettings, type RedisConfig } from './jobs/redis-config.ts';
 
 const port = z.int().min(0).max(65_535);
 const text = z.string();
@@ -104,13 +105,16 @@ export const schedulerConfigSchema = z.object({
       insecureHosts: z.array(text).default([]).describe('registries whose certificates are not verified'),
     }),
     rateLimit: count.default(10).describe('preheats begun per second, unless the cluster says otherwise'),
-    enable: ignored,
+    enable: z
+      .boolean()
+      .default(true)
+      .describe('serve the jobs that a manager of the original leaves in Redis, where database.redis tells it'),
     globalWorkerNum: ignored,
     schedulerWorkerNum: ignored,
     localWorkerNum: ignored,
-    redis: ignored,
+    redis: redisConfig.describe('old place of database.redis'),
   }),
-  database: ignored,
+  database: section({ redis: redisConfig }),
   resource: ignored,
   storage: ignored,
   security: memberSecurity,
@@ -131,8 +135,6 @@ export function configNotes(config: SchedulerConfig): string[] {
   const note = (key: string, value: unknown, why: string): void => {
     if (value !== undefined) notes.push(`${key} has no effect: ${why}`);
   };
-  note('database', config.database, 'this scheduler needs no Redis');
-  note('job.redis', config.job.redis, 'jobs arrive over gRPC');
   note('tracing', config.tracing, 'set OTEL_EXPORTER_OTLP_ENDPOINT and the other OTEL_* variables');
   note('trainer', config.trainer, 'there is no trainer');
   note('networkTopology', config.networkTopology, 'distances come from idc, location and measured rates');
@@ -149,6 +151,11 @@ export function configNotes(config: SchedulerConfig): string[] {
   }
   note('server.pluginDir', config.server.pluginDir, 'there are no plugins');
   return notes;
+}
+
+/** The Redis with the jobs of a manager of the original; undefined where none is served. */
+export function jobRedis({ job, database, manager }: SchedulerConfig): RedisConfig | undefined {
+  return job.enable && manager.addr !== undefined ? redisSettings(database.redis, job.redis) : undefined;
 }
 
 /** The manager's addresses; empty when the scheduler works alone. */

@@ -67,3 +67,14 @@ export const costPerByte = 3;
 
 /** What a host may say of itself. */
 export const maxHostBytes = 64 * 1024;
+
+/** Redis of a manager of the original: how long a connection may take, and a server be silent that is asked every few seconds. */
+export const redisConnectTimeoutMs = 5_000;
+export const redisSilenceMs = 20_000;
+/** One wait for the next job; short enough to be a sign of life. */
+export const queueWaitSeconds = 5;
+
+/** Jobs of the queue that run at once, the length of one in characters, and how long its result is kept. */
+export const maxQueuedJobs = 64;
+export const maxJobLength = 16 * 2 ** 20;
+export const jobResultTtlSeconds = 86_400;

@@ -30,22 +30,30 @@ export interface ManagerLinkOptions {
   readonly onRevocation: () => void;
 }
 
+/** Begins to serve the jobs that a manager of the original leaves elsewhere. False until it does; then `onServing` is called. */
+export type ServesJobs = (identity: SchedulerIdentity, onServing: () => void) => boolean;
+
+export interface ManagerNews {
+  /** Something may have changed at the manager. */
+  readonly onChange: () => Promise<void>;
+  readonly servesJobs: ServesJobs;
+}
+
 export class ManagerLink implements Closable {
   readonly #options: ManagerLinkOptions;
   readonly #controller = new AbortController();
   #identity: SchedulerIdentity | undefined;
+  #servesJobs: ServesJobs = () => false;
   #work: Promise<unknown> = Promise.resolve();
 
   constructor(options: ManagerLinkOptions) {
     this.#options = options;
   }
 
-  /**
-   * Begins; resolves when the manager shows this scheduler as active, or the first attempt has failed. Never throws.
-   * @param onChange something may have changed at the manager.
-   */
-  async start(identity: SchedulerIdentity, onChange: () => Promise<void>): Promise<void> {
+  /** Begins; resolves when the manager shows this scheduler as active, or the first attempt has failed. Never throws. */
+  async start(identity: SchedulerIdentity, { onChange, servesJobs }: ManagerNews): Promise<void> {
     this.#identity = identity;
+    this.#servesJobs = servesJobs;
     const { client, keepAliveMs, refreshMs, onRevocation } = this.#options;
     const { signal } = this.#controller;
     const registered = Promise.withResolvers<boolean>();
@@ -120,13 +128,22 @@ export class ManagerLink implements Closable {
         schedulerClusterId: clusterId,
         ...(idc === '' ? {} : { idc }),
         ...(location === '' ? {} : { location }),
-        // A manager of the original would give its preheats to a queue of Redis that this scheduler does not read.
-        features: (await this.#managerPreheats(identity)) ? ['schedule', 'preheat'] : ['schedule'],
+        features: (await this.#preheats(identity)) ? ['schedule', 'preheat'] : ['schedule'],
         config: Buffer.from(JSON.stringify({ manager_keep_alive_interval: keepAliveMs * 1e6 })),
       },
       options,
     );
     logger.info({ clusterId, ip: identity.ip, port }, 'registered at the manager');
+  }
+
+  /** Whether a preheat that the manager gives this scheduler is done. */
+  async #preheats(identity: SchedulerIdentity): Promise<boolean> {
+    if (await this.#managerPreheats(identity)) return true;
+    return this.#servesJobs(identity, () => {
+      this.#register(identity).catch((error: unknown) =>
+        this.#options.logger.warn({ reason: toDragonflyError(error).message }, 'the manager was not told of preheats'),
+      );
+    });
   }
 
   /** The manager does preheats by itself, as one of this implementation: it names its extensions with any answer. */

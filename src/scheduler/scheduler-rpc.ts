@@ -114,11 +114,8 @@ export function schedulerRpc(parts: SchedulerRpcParts): SchedulerHandlers {
 
     deleteTask: counted('deleteTask', ({ hostId, taskId }, context) => {
       requireOwnHost(hostId, context);
-      const host = brain.swarm.host(hostId);
-      if (!host) throw notFound('host', hostId);
-      for (const peer of [...host.peers].filter((candidate) => candidate.task.id === taskId)) {
-        brain.run((swarm, nowMs) => swarm.peerLeft(peer.id, nowMs));
-      }
+      if (!brain.swarm.host(hostId)) throw notFound('host', hostId);
+      brain.taskLeft(hostId, taskId);
       return {};
     }),
 

@@ -18,7 +18,8 @@ import type { SchedulerConfig } from './config.ts';
 import { DynamicConfig, type DynamicSettings } from './dynamic-config.ts';
 import { HeldHosts } from './held-hosts.ts';
 import { liveRpc } from './live/live-rpc.ts';
-import type { ManagerLink } from './manager-link.ts';
+import { managerJobs } from './jobs/manager-jobs.ts';
+import type { ManagerLink, ServesJobs } from './manager-link.ts';
 import {
   channelsTo,
   createBrain,
@@ -48,6 +49,7 @@ interface Parts {
   readonly server: RpcServer;
   readonly link: ManagerLink | undefined;
   readonly dynamic: DynamicConfig;
+  readonly servesJobs: ServesJobs;
 }
 
 export class SchedulerService implements Closable {
@@ -71,7 +73,7 @@ export class SchedulerService implements Closable {
 
   /** Serves, and tells the manager. Resolves when daemons can find it there, or the manager did not answer at first. */
   async start(): Promise<void> {
-    const { base, brain, server, link, dynamic } = this.#parts;
+    const { base, brain, server, link, dynamic, servesJobs } = this.#parts;
     const { config, owned, own } = base;
     owned.add('gRPC server', server);
     // Closed before the server: streams that end at once let daemons go to the next scheduler at once.
@@ -93,7 +95,7 @@ export class SchedulerService implements Closable {
         location: host.location,
         clusterId: manager.schedulerClusterID,
       },
-      () => dynamic.refresh(),
+      { onChange: () => dynamic.refresh(), servesJobs },
     );
   }
 
@@ -161,6 +163,7 @@ async function createParts(config: SchedulerConfig, overrides: SchedulerOverride
   const registry = owned.add('connections to registries', await registryClient(config, () => own.ports));
   const originals = await OriginalDaemons.create(config.server.cacheDir, logger);
   const held = owned.add('held hosts', new HeldHosts(brain, originals, overrides.heldHostGraceMs));
+  const servesJobs = await managerJobs(base, { brain, preheater, originals });
   const server = await createServer(base, overrides);
   const reachability = new Reachability(peerChannels);
   const loadLimits = (): DynamicSettings => dynamic.settings;
@@ -170,5 +173,5 @@ async function createParts(config: SchedulerConfig, overrides: SchedulerOverride
     schedulerAccess,
   );
   server.addService(SchedulerLiveDefinition, liveRpc(brain), liveAccess);
-  return { base, brain, server, link, dynamic };
+  return { base, brain, server, link, dynamic, servesJobs };
 }

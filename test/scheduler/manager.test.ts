@@ -2,19 +2,12 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Channels } from '../../src/rpc/channels.ts';
 import { ManagerClient } from '../../src/rpc/manager-client.ts';
-import {
-  ManagerDefinition,
-  Scheduler,
-  type UpdateSchedulerRequest,
-} from '../../src/rpc/generated/manager/v2/manager.ts';
-import { ManagerWatchDefinition } from '../../src/rpc/generated/manager/v2/watch.ts';
-import { RpcServer } from '../../src/rpc/server.ts';
-import { MessageQueue } from '../../src/rpc/streams.ts';
 import { DragonflyError } from '../../src/core/errors.ts';
 import { startManager } from '../manager/manager-fixture.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { SchedulerFixture, url } from './fixture.ts';
+import { TestManager } from './test-manager.ts';
 
 void describe('with a manager', () => {
   void it('the scheduler registers, is found by daemons, and is gone when it stops', { timeout: 120_000 }, async () => {
@@ -51,43 +44,6 @@ void describe('with a manager', () => {
     });
   });
 });
-
-/** A manager's gRPC side under the test's control. */
-class TestManager {
-  readonly registrations: UpdateSchedulerRequest[] = [];
-  beats = 0;
-  clusterConfig: object = {};
-  applications: object[] = [];
-  readonly changes = new MessageQueue<{ topic: string; id: number; revision: number }>();
-  server: RpcServer;
-
-  constructor(port = 0) {
-    const scheduler = (): Scheduler =>
-      Scheduler.fromPartial({
-        id: 1,
-        state: this.beats > 0 ? 'active' : 'inactive',
-        schedulerCluster: {
-          config: Buffer.from(JSON.stringify(this.clusterConfig)),
-          clientConfig: Buffer.from('{"load_limit": 7}'),
-        },
-        seedPeers: [{ seedPeerCluster: { config: Buffer.from('{"load_limit": 9}') } }],
-      });
-    this.server = RpcServer.create({ host: '127.0.0.1', port }, { limits: { drainDeadlineMs: 100 } })
-      .addService(ManagerDefinition, {
-        updateScheduler: (request) => {
-          this.registrations.push(request);
-          return Promise.resolve(scheduler());
-        },
-        getScheduler: () => Promise.resolve(scheduler()),
-        listApplications: () => Promise.resolve({ applications: this.applications as never }),
-        keepAlive: async (requests) => {
-          for await (const _beat of requests) this.beats += 1;
-          return {};
-        },
-      })
-      .addService(ManagerWatchDefinition, { watchChanges: () => this.changes });
-  }
-}
 
 void describe('the dynamic configuration', () => {
   void it(

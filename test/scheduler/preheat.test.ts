@@ -2,53 +2,18 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
-import { DragonflyError } from '../../src/core/errors.ts';
-import { taskId as taskIdOf } from '../../src/core/ids.ts';
-import {
-  DfdaemonUploadDefinition,
-  StatLocalTaskResponse,
-  type DownloadTaskRequest,
-} from '../../src/rpc/generated/dfdaemon/v2/dfdaemon.ts';
+import type { DragonflyError } from '../../src/core/errors.ts';
 import {
   PreheatFileRequest,
   PreheatImageRequest,
   StatFileRequest,
   StatImageRequest,
 } from '../../src/rpc/generated/scheduler/v2/scheduler.ts';
-import { RpcServer } from '../../src/rpc/server.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { SchedulerFixture, url } from './fixture.ts';
+import { startDaemon } from './preheated-daemon.ts';
 
 const timeout = 120_000;
-
-/** The gRPC side of a daemon: remembers what it was asked to download, and then holds it. */
-async function startDaemon(fixture: SchedulerFixture, { seed = false, fails = false } = {}) {
-  const asked: DownloadTaskRequest[] = [];
-  const held = new Set<string>();
-  const server = RpcServer.create({ host: '127.0.0.1', port: 0 }).addService(DfdaemonUploadDefinition, {
-    downloadTask: async function* (request) {
-      asked.push(request);
-      await Promise.resolve();
-      if (fails) throw new DragonflyError('NO_SPACE', 'the disk is full');
-      held.add(taskIdOf({ url: request.download?.url ?? '', tag: request.download?.tag }));
-      yield* [];
-    },
-    statLocalTask: ({ taskId }) => {
-      if (!held.has(taskId)) return Promise.reject(new DragonflyError('NOT_FOUND', 'no such task'));
-      return Promise.resolve(StatLocalTaskResponse.fromPartial({ taskId, finishedAt: new Date() }));
-    },
-    listTaskEntries: (request) =>
-      Promise.resolve({
-        contentLength: 0,
-        responseHeader: {},
-        entries: ['a', 'b'].map((name) => ({ url: `${request.url}${name}`, contentLength: 1, isDir: false })),
-      }),
-  });
-  await server.start();
-  fixture.owned.add('daemon', server);
-  const host = await fixture.host({ type: seed ? 1 : 0, port: server.port });
-  return { host, asked };
-}
 
 const preheat = (fields: Parameters<typeof PreheatFileRequest.fromPartial>[0] = {}): PreheatFileRequest =>
   PreheatFileRequest.fromPartial({ url, scope: 'all_peers', waitForCompletion: true, ...fields });

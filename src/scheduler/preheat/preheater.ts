@@ -9,7 +9,7 @@ import { hostPort } from '../../core/host-port.ts';
 import type { Channels } from '../../rpc/channels.ts';
 import { createClient, type RpcClient } from '../../rpc/client.ts';
 import type { Download, Host } from '../../rpc/generated/common/v2/common.ts';
-import { DfdaemonUploadDefinition } from '../../rpc/generated/dfdaemon/v2/dfdaemon.ts';
+import { DfdaemonUploadDefinition, type StatLocalTaskResponse } from '../../rpc/generated/dfdaemon/v2/dfdaemon.ts';
 import type { PreheatOutcome } from '../../rpc/generated/scheduler/v2/scheduler.ts';
 import { defaultConcurrentPeers, defaultConcurrentTasks, jobTimeoutMs, maxPreheatTargets } from '../limits.ts';
 import { eachLimited } from './each-limited.ts';
@@ -38,6 +38,18 @@ export interface PreheatRequest extends TargetRequest {
   readonly concurrentTaskCount?: number | undefined;
   readonly concurrentPeerCount?: number | undefined;
   readonly timeoutMs: number | undefined;
+  /** Ends it before its time. */
+  readonly signal?: AbortSignal;
+}
+
+export interface CopiesOptions {
+  readonly concurrentPeerCount?: number | undefined;
+  readonly signal: AbortSignal;
+}
+
+export interface HostCopy {
+  readonly host: Host;
+  readonly copy: StatLocalTaskResponse;
 }
 
 type Daemon = RpcClient<typeof DfdaemonUploadDefinition>;
@@ -83,7 +95,7 @@ export class Preheater implements Closable {
       );
     }
     const deadline = AbortSignal.timeout(request.timeoutMs ?? jobTimeoutMs);
-    const signal = AbortSignal.any([this.#controller.signal, deadline]);
+    const signal = AbortSignal.any([this.#controller.signal, deadline, ...(request.signal ? [request.signal] : [])]);
     const peers = request.concurrentPeerCount ?? defaultConcurrentPeers;
     const tasks = request.concurrentTaskCount ?? defaultConcurrentTasks;
     const byUrl = Map.groupBy(plans, ({ url }) => url);
@@ -95,22 +107,31 @@ export class Preheater implements Closable {
   }
 
   /** The hosts that hold all of the file. Hosts that do not answer are left out. */
-  async holders(
-    url: string,
-    identity: FileIdentity,
-    options: { readonly concurrentPeerCount?: number | undefined; readonly signal: AbortSignal },
-  ): Promise<Host[]> {
-    const taskId = fileTaskId(url, identity);
-    const { concurrentPeerCount = defaultConcurrentPeers, signal } = options;
-    const found = await eachLimited(this.#options.hosts(), concurrentPeerCount, async (host) => {
+  async holders(url: string, identity: FileIdentity, options: CopiesOptions): Promise<Host[]> {
+    const copies = await this.copies(fileTaskId(url, identity), options);
+    return copies.filter(({ copy }) => copy.finishedAt !== undefined).map(({ host }) => host);
+  }
+
+  /** The hosts that hold anything of the task. Hosts that do not answer are left out. */
+  async copies(taskId: string, { concurrentPeerCount, signal }: CopiesOptions): Promise<HostCopy[]> {
+    const limit = concurrentPeerCount ?? defaultConcurrentPeers;
+    const found = await eachLimited(this.#options.hosts(), limit, async (host) => {
       try {
-        const task = await this.#daemon(host).statLocalTask({ taskId }, { signal });
-        return task.finishedAt === undefined ? undefined : host;
+        return { host, copy: await this.#daemon(host).statLocalTask({ taskId }, { signal }) };
       } catch {
         return undefined; // not there, or the host is not
       }
     });
-    return found.flatMap((host) => host ?? []);
+    return found.flatMap((copy) => copy ?? []);
+  }
+
+  /** Afterwards the host does not hold the task, if it ever did. */
+  async delete(host: Host, taskId: string, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#daemon(host).deleteTask({ taskId }, { signal });
+    } catch (error) {
+      if (!(error instanceof DragonflyError && error.code === 'NOT_FOUND')) throw error;
+    }
   }
 
   /** The files under a URL that ends with a slash; any other URL is one file. Asks a seed, else any host, to list. */

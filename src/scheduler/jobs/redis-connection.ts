@@ -1,0 +1,111 @@
+/** One connection to Redis: a server, the master that sentinels name, or a Redis cluster. */
+import type { ConnectionOptions } from 'node:tls';
+import { createClient, createCluster, createSentinel } from '@redis/client';
+import type { Closable } from '../../core/lifecycle.ts';
+import { splitHostPort } from '../../core/host-port.ts';
+import { backOffMs } from '../../rpc/back-off.ts';
+import { redisConnectTimeoutMs, redisSilenceMs } from '../limits.ts';
+import type { RedisConfig } from './redis-config.ts';
+
+export interface RedisOptions {
+  readonly settings: RedisConfig;
+  readonly database: number;
+  readonly tls: ConnectionOptions | undefined;
+  /** Of the connection, which is tried again by itself. */
+  readonly onError: (error: Error) => void;
+}
+
+/** What the job queue asks of Redis; commands wait while the connection is away. */
+interface Commands {
+  connect: () => Promise<unknown>;
+  destroy: () => unknown;
+  blPop: (key: string, seconds: number) => Promise<{ element: string } | null>;
+  lPush: (key: string, element: string) => Promise<number>;
+  get: (key: string) => Promise<string | null>;
+  set: (key: string, value: string, options: { EX: number }) => Promise<unknown>;
+  on: (event: 'error', listener: (error: Error) => void) => unknown;
+}
+
+export class RedisConnection implements Closable {
+  readonly #commands: Commands;
+
+  private constructor(commands: Commands) {
+    this.#commands = commands;
+  }
+
+  /** Resolves when Redis answers; until then it is tried again and again, each failure told to `onError`. */
+  static async open(options: RedisOptions, signal: AbortSignal): Promise<RedisConnection> {
+    const commands = commandsOf(options);
+    commands.on('error', options.onError);
+    const destroy = (): void => destroyed(commands);
+    signal.addEventListener('abort', destroy, { once: true });
+    try {
+      await commands.connect();
+      signal.throwIfAborted();
+      return new RedisConnection(commands);
+    } finally {
+      signal.removeEventListener('abort', destroy);
+    }
+  }
+
+  /** Takes the first element off a list, waiting for one for some seconds. */
+  async pop(list: string, seconds: number): Promise<string | undefined> {
+    return (await this.#commands.blPop(list, seconds))?.element;
+  }
+
+  /** Puts an element back, as the next to be taken. */
+  async putBack(list: string, element: string): Promise<void> {
+    await this.#commands.lPush(list, element);
+  }
+
+  async get(key: string): Promise<string | undefined> {
+    return (await this.#commands.get(key)) ?? undefined;
+  }
+
+  async set(key: string, value: string, ttlSeconds: number): Promise<void> {
+    await this.#commands.set(key, value, { EX: ttlSeconds });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    destroyed(this.#commands);
+    return Promise.resolve();
+  }
+}
+
+function commandsOf({ settings, database, tls }: RedisOptions): Commands {
+  const { addrs, masterName, username, password, sentinelUsername, sentinelPassword } = settings;
+  const nodes = addrs.map((address) => splitHostPort(address));
+  const [first = { host: '', port: 0 }] = nodes;
+  const socket = {
+    ...(tls ? { ...tls, tls: true as const } : {}),
+    connectTimeout: redisConnectTimeoutMs,
+    // No answer is waited for so long: the server is away without a word.
+    socketTimeout: redisSilenceMs,
+    reconnectStrategy: (failures: number) => backOffMs(failures + 1),
+  };
+  const client = { ...credentials(username, password), socket, pingInterval: redisSilenceMs / 4 };
+  // One node of a cluster holds database 0 only.
+  if (masterName === '' && nodes.length > 1)
+    return createCluster({ rootNodes: nodes.map((node) => ({ socket: { ...socket, ...node } })), defaults: client });
+  if (masterName === '') return createClient({ ...client, socket: { ...socket, ...first }, database });
+  return createSentinel({
+    name: masterName,
+    sentinelRootNodes: nodes,
+    nodeClientOptions: { ...client, database },
+    sentinelClientOptions: { ...credentials(sentinelUsername, sentinelPassword), socket },
+    passthroughClientErrorEvents: true,
+  });
+}
+
+function credentials(username: string, password: string): { username?: string; password?: string } {
+  return { ...(username === '' ? {} : { username }), ...(password === '' ? {} : { password }) };
+}
+
+/** Closing one that never opened is an error to the library. */
+function destroyed(commands: Commands): void {
+  try {
+    void commands.destroy();
+  } catch {
+    // it is closed already
+  }
+}
