@@ -6,8 +6,11 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { parseConfig } from '../../src/core/config.ts';
 import { taskId } from '../../src/core/ids.ts';
 import type { ManagerService } from '../../src/manager/manager-service.ts';
+import { schedulerConfigSchema } from '../../src/scheduler/config.ts';
+import { SchedulerService } from '../../src/scheduler/scheduler-service.ts';
 import { HttpOrigin } from '../support/http-origin.ts';
 import { databaseConfig, eventually } from './engines.ts';
 import { rootOf, startManager } from './manager-fixture.ts';
@@ -185,6 +188,29 @@ describe('jobs', () => {
     assert.equal(job.state, 'SUCCESS', job.result?.job_states[0]?.error);
     assert.equal(lengthOf(job.result?.job_states[0]?.results[0], 'success_tasks'), 2);
     assert.deepEqual(await holders({ url }), []);
+  });
+
+  test('get_task and delete_task give one state for each scheduler, of what nobody has too', async () => {
+    await using second = await SchedulerService.create(
+      parseConfig(
+        schedulerConfigSchema,
+        `server: { listenIP: 127.0.0.1, port: 0, host: scheduler-2, cacheDir: ${directory}/scheduler-2 }
+manager: { addr: "127.0.0.1:${manager.grpcPort}", keepAlive: { interval: 100ms } }`,
+        'scheduler.yaml',
+      ).config,
+    );
+    await second.start();
+    const unknown = 'f'.repeat(64);
+    for (const [type, empty] of [
+      ['get_task', { peers: [] }],
+      ['delete_task', { success_tasks: [], failure_tasks: [] }],
+    ] as const) {
+      const job = await ended(root, (await create(type, { task_id: unknown })).id);
+      assert.equal(job.state, 'SUCCESS', job.result?.job_states[0]?.error);
+      const results = job.result?.job_states.map((state) => state.results);
+      const entry = [{ scheduler_cluster_id: 1, ...empty }];
+      assert.deepEqual(results, [entry, entry], type);
+    }
   });
 
   test('gc deletes what is older than it is kept and answers with the job', async () => {

@@ -1,4 +1,4 @@
-/** Results of jobs in the shapes existing clients read, one entry per cluster. */
+/** Results of jobs in the shapes existing clients read: of a preheat one entry per cluster, of others one per scheduler. */
 import { randomUUID } from 'node:crypto';
 import type { Job } from './job-store.ts';
 import type { JobTask } from './job-tasks.ts';
@@ -26,18 +26,47 @@ export function preheatResult(tasks: readonly JobTask[]): ResultsByCluster {
   return { results, error: failureText(tasks) };
 }
 
-export function deleteResult(tasks: readonly JobTask[]): ResultsByCluster {
-  const results = [...Map.groupBy(tasks, (task) => task.scheduler_cluster_id)].map(([clusterId, ofCluster]) => ({
-    scheduler_cluster_id: clusterId,
-    success_tasks: ofCluster.filter(succeeded).map(({ hostname, ip, host_type }) => ({ hostname, ip, host_type })),
-    failure_tasks: ofCluster
-      .filter((task) => !succeeded(task))
-      .map(({ hostname, ip, host_type, error }) => ({ hostname, ip, host_type, description: error })),
-  }));
-  return { results, error: failureText(tasks) };
+export function deleteResult(clusters: readonly AskedCluster[], tasks: readonly JobTask[]): ResultsByCluster {
+  const named = ({ hostname, ip, host_type }: JobTask) => ({ hostname, ip, host_type });
+  const ofTasks = (some: readonly JobTask[]) => ({
+    success_tasks: some.filter(succeeded).map(named),
+    failure_tasks: some.filter((task) => !succeeded(task)).map((task) => ({ ...named(task), description: task.error })),
+  });
+  const ofCluster = (id: number) => ofTasks(tasks.filter((task) => task.scheduler_cluster_id === id));
+  return { results: perScheduler(clusters, ofCluster, ofTasks([])), error: failureText(tasks) };
 }
 
-/** The group layout of the original: one state per cluster. */
+/** @param holders of each cluster, in the layout of the original. */
+export function getResult(
+  clusters: readonly AskedCluster[],
+  holders: ReadonlyMap<number, readonly object[]>,
+): ResultsByCluster {
+  return { results: perScheduler(clusters, (id) => ({ peers: holders.get(id) ?? [] }), { peers: [] }), error: '' };
+}
+
+interface AskedCluster {
+  readonly id: number;
+  readonly schedulers: readonly unknown[];
+}
+
+/**
+ * The original asks each scheduler by itself. Here a cluster is asked as a whole: the answer stands with its first
+ * scheduler, and the others have nothing to add.
+ */
+function perScheduler(
+  clusters: readonly AskedCluster[],
+  resultOf: (clusterId: number) => object,
+  nothing: object,
+): ClusterResult[] {
+  return clusters.flatMap(({ id, schedulers }) =>
+    [resultOf(id), ...schedulers.slice(1).map(() => nothing)].map((result) => ({
+      scheduler_cluster_id: id,
+      ...result,
+    })),
+  );
+}
+
+/** The group layout of the original: one state per result. */
 export function groupResult(job: Job, state: string, { results, error }: ResultsByCluster, finishedAt: Date): object {
   const createdAt = new Date(job.created_at).toISOString();
   const entry = (clusterResults: readonly ClusterResult[]) => ({

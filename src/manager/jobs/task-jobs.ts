@@ -3,6 +3,7 @@ import { toDragonflyError } from '../../core/errors.ts';
 import { taskId } from '../../core/ids.ts';
 import { redact } from '../../core/redact.ts';
 import type { StatLocalTaskResponse } from '../../rpc/generated/dfdaemon/v2/dfdaemon.ts';
+import type { SchedulerCluster } from '../clusters/topology.ts';
 import { concurrentPeers, concurrentTasks } from '../limits.ts';
 import type { JobContext, JobExecutor } from './executor.ts';
 import type { ClusterHost } from './host-selection.ts';
@@ -11,7 +12,7 @@ import { defaultPlatform, distributionArgs, identityOf, taskArgs, type TaskArgs 
 import { runAll } from './pool.ts';
 import type { PreheatParts } from './preheat.ts';
 import { findImage } from '../../rpc/registry/image.ts';
-import { deleteResult } from './results.ts';
+import { deleteResult, getResult } from './results.ts';
 
 interface Holder {
   readonly host: ClusterHost;
@@ -22,26 +23,14 @@ export function getTask(parts: PreheatParts): JobExecutor {
   return async (context) => {
     const args = taskArgs.parse(context.args);
     const id = identify(args);
-    const results = [];
-    for (const { clusterId, hosts } of await hostsOf(parts, context)) {
-      const holders = await findHolders(parts, hosts, id, {
-        limit: args.concurrent_peer_count,
-        signal: context.signal,
-      });
-      results.push({
-        scheduler_cluster_id: clusterId,
-        peers: holders.map(({ host, local }) => ({
-          id: host.id,
-          hostname: host.hostname,
-          ip: host.ip,
-          host_type: host.seed ? 'super' : 'normal',
-          created_at: iso(local.createdAt),
-          updated_at: iso(local.updatedAt),
-          IsFinished: local.finishedAt !== undefined,
-        })),
-      });
+    const limits = { limit: args.concurrent_peer_count, signal: context.signal };
+    const clusters = await askedClusters(parts, context);
+    const found = new Map<number, object[]>();
+    for (const cluster of clusters) {
+      const hosts = await parts.hosts.listReachable(cluster, context.signal);
+      found.set(cluster.id, (await findHolders(parts, hosts, id, limits)).map(holderResult));
     }
-    return { state: 'SUCCESS', result: { results, error: '' } };
+    return { state: 'SUCCESS', result: getResult(clusters, found) };
   };
 }
 
@@ -50,9 +39,11 @@ export function deleteTask(parts: PreheatParts): JobExecutor {
     const args = taskArgs.parse(context.args);
     const id = identify(args);
     const { tasks, signal, job } = context;
+    const clusters = await askedClusters(parts, context);
     let units = await tasks.list(job.id);
     if (units.length === 0) {
-      for (const { hosts } of await hostsOf(parts, context)) {
+      for (const cluster of clusters) {
+        const hosts = await parts.hosts.listReachable(cluster, signal);
         const holders = await findHolders(parts, hosts, id, { limit: args.concurrent_peer_count, signal });
         await tasks.create(
           job.id,
@@ -78,7 +69,7 @@ export function deleteTask(parts: PreheatParts): JobExecutor {
     );
     const finished = await tasks.list(job.id);
     const failed = finished.some((unit) => unit.state !== 'SUCCESS');
-    return { state: failed ? 'FAILURE' : 'SUCCESS', result: deleteResult(finished) };
+    return { state: failed ? 'FAILURE' : 'SUCCESS', result: deleteResult(clusters, finished) };
   };
 }
 
@@ -90,7 +81,8 @@ export function imageDistribution(parts: PreheatParts): JobExecutor {
     const { blobs } = await findImage(parts.registry, { ...args, platform: args.platform ?? defaultPlatform }, signal);
     const urls = blobs.map(({ url }) => url);
     const layersByHost = new Map<string, { host: ClusterHost; layers: { url: string }[] }>();
-    for (const { hosts } of await hostsOf(parts, context)) {
+    for (const cluster of await askedClusters(parts, context)) {
+      const hosts = await parts.hosts.listReachable(cluster, signal);
       await runAll(
         urls,
         args.concurrent_layer_count ?? concurrentTasks,
@@ -127,16 +119,21 @@ function identify(args: TaskArgs): string {
   return args.task_id ?? taskId({ url: '', contentForCalculatingTaskId: args.content_for_calculating_task_id });
 }
 
-async function hostsOf(
-  { hosts }: PreheatParts,
-  { job, signal }: JobContext,
-): Promise<{ clusterId: number; hosts: ClusterHost[] }[]> {
+async function askedClusters({ hosts }: PreheatParts, { job }: JobContext): Promise<SchedulerCluster[]> {
   const clusters = await hosts.clusters(job.schedulerClusterIds);
-  const asked =
-    job.schedulerClusterIds.length > 0 ? clusters : clusters.filter(({ schedulers }) => schedulers.length > 0);
-  return Promise.all(
-    asked.map(async (cluster) => ({ clusterId: cluster.id, hosts: await hosts.listReachable(cluster, signal) })),
-  );
+  return job.schedulerClusterIds.length > 0 ? clusters : clusters.filter(({ schedulers }) => schedulers.length > 0);
+}
+
+function holderResult({ host, local }: Holder) {
+  return {
+    id: host.id,
+    hostname: host.hostname,
+    ip: host.ip,
+    host_type: host.seed ? 'super' : 'normal',
+    created_at: iso(local.createdAt),
+    updated_at: iso(local.updatedAt),
+    IsFinished: local.finishedAt !== undefined,
+  };
 }
 
 /** A host that cannot be asked is not known to have it. */
