@@ -4,6 +4,8 @@
  */
 import { NodeSDK } from '@opentelemetry/sdk-node';
 import { withDeadline } from './core/lifecycle.ts';
+import { spans } from './rpc/spans.ts';
+import { useTracing } from './rpc/tracing.ts';
 
 const shutdownMs = 3_000;
 
@@ -12,6 +14,7 @@ const program = calledAs === 'dragonfly' ? (first ?? calledAs) : calledAs;
 
 const sdk = new NodeSDK({ serviceName: process.env['OTEL_SERVICE_NAME'] ?? `dragonfly-${program}` });
 sdk.start();
+useTracing(spans);
 
 /** Sends what is still waiting; a collector that is away does not hold up the end of the program for long. */
 export async function endTracing(): Promise<void> {

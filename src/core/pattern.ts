@@ -3,8 +3,9 @@
  * whatever the expression (RE2, as in Go; the syntax is Go's and Rust's): the engine of JavaScript backtracks, and one URL
  * against a harmless-looking expression can keep it busy for minutes.
  */
+import { createRequire } from 'node:module';
 import { LRUCache } from 'lru-cache';
-import { RE2JS } from 're2js';
+import type * as Re2 from 're2js';
 
 /** Characters of a text that are looked at; no URL that any server takes is as long. */
 const maxTextLength = 64 * 1024;
@@ -14,10 +15,10 @@ const maxPatternLength = 4096;
 const cachedPatterns = 1000;
 
 export class Pattern {
-  readonly #expression: RE2JS;
+  readonly #expression: Re2.RE2JS;
 
   /** Use `compilePattern`. */
-  constructor(expression: RE2JS) {
+  constructor(expression: Re2.RE2JS) {
     this.#expression = expression;
   }
 
@@ -31,6 +32,9 @@ export class Pattern {
     return this.#expression.matcher(text.slice(0, maxTextLength)).replaceAll(javaScriptReplacement(replacement));
   }
 }
+
+/** Loaded with the first expression: many processes have none. */
+const engine = (): typeof Re2 => createRequire(import.meta.url)('re2js') as typeof Re2;
 
 const compiled = new LRUCache<string, { readonly pattern?: Pattern; readonly problem?: string }>({
   max: cachedPatterns,
@@ -57,7 +61,7 @@ function compiledOnce(text: string): { readonly pattern?: Pattern; readonly prob
 function compile(text: string): { pattern: Pattern } | { problem: string } {
   if (text.length > maxPatternLength) return { problem: `is longer than ${maxPatternLength} characters` };
   try {
-    return { pattern: new Pattern(RE2JS.compile(text)) };
+    return { pattern: new Pattern(engine().RE2JS.compile(text)) };
   } catch (error) {
     return { problem: `is not a regular expression that can be used: ${(error as Error).message}${remedy(text)}` };
   }

@@ -1,69 +1,54 @@
 /**
- * Spans, and their trace carried over gRPC as W3C `traceparent`. Without an SDK loaded (src/tracing.ts) all of this does
- * nothing and costs nothing worth measuring.
+ * Spans, and their trace carried over gRPC. Until somebody has said with `useTracing` where spans go (src/tracing.ts), all of
+ * this does nothing, and the library for it is not loaded.
  */
 import type { Metadata } from '@grpc/grpc-js';
-import {
-  context,
-  propagation,
-  SpanKind,
-  SpanStatusCode,
-  trace,
-  type Attributes,
-  type Context,
-  type Span,
-} from '@opentelemetry/api';
-import { toDragonflyError } from '../core/errors.ts';
 
-const tracer = trace.getTracer('dragonfly');
+export type SpanAttributes = Readonly<Record<string, string | number | boolean>>;
 
-export function injectTrace(metadata: Metadata): void {
-  propagation.inject(context.active(), metadata, { set: (carrier, key, value) => carrier.set(key, value) });
+export interface OpenSpan {
+  /** What is called here, and what follows from it, belongs to this work. */
+  run<T>(work: () => T): T;
+  /** @param error why it did not succeed. */
+  end(attributes: SpanAttributes, error?: unknown): void;
 }
 
-/** Handles a call as a span inside the caller's trace. @param name `package.Service/Method`. */
+export interface Tracing {
+  inject(metadata: Metadata): void;
+  /** Handles a call as a span inside the caller's trace. */
+  handle<T>(name: string, metadata: Metadata, work: () => Promise<T>): Promise<T>;
+  start(name: string, attributes: SpanAttributes): OpenSpan;
+}
+
+let tracing: Tracing | undefined;
+
+/** For the rest of the process; called before anything else runs. */
+export function useTracing(chosen: Tracing): void {
+  tracing = chosen;
+}
+
+export function injectTrace(metadata: Metadata): void {
+  tracing?.inject(metadata);
+}
+
+/** @param name `package.Service/Method`. */
 export function withTrace<T>(name: string, metadata: Metadata, work: () => Promise<T>): Promise<T> {
-  const caller = propagation.extract(context.active(), metadata, {
-    keys: (carrier) => Object.keys(carrier.getMap()),
-    get: (carrier, key) => carrier.get(key).map(String),
-  });
-  const span = tracer.startSpan(name, { kind: SpanKind.SERVER }, caller);
-  return context.with(trace.setSpan(caller, span), async () => {
-    try {
-      return await work();
-    } catch (error) {
-      fail(span, error);
-      throw error;
-    } finally {
-      span.end();
-    }
-  });
+  return tracing ? tracing.handle(name, metadata, work) : work();
 }
 
 /** A piece of work of this process that takes a while and has parts. */
-export class Trace {
-  readonly #span: Span;
-  readonly #context: Context;
+export class Trace implements OpenSpan {
+  readonly #span: OpenSpan | undefined;
 
-  constructor(name: string, attributes: Attributes) {
-    this.#span = tracer.startSpan(name, { attributes });
-    this.#context = trace.setSpan(context.active(), this.#span);
+  constructor(name: string, attributes: SpanAttributes) {
+    this.#span = tracing?.start(name, attributes);
   }
 
-  /** What is called here, and what follows from it, belongs to this work. */
   run<T>(work: () => T): T {
-    return context.with(this.#context, work);
+    return this.#span ? this.#span.run(work) : work();
   }
 
-  /** @param error why it did not succeed. */
-  end(attributes: Attributes, error?: unknown): void {
-    this.#span.setAttributes(attributes);
-    if (error !== undefined) fail(this.#span, error);
-    this.#span.end();
+  end(attributes: SpanAttributes, error?: unknown): void {
+    this.#span?.end(attributes, error);
   }
-}
-
-function fail(span: Span, error: unknown): void {
-  const { code, message } = toDragonflyError(error);
-  span.setStatus({ code: SpanStatusCode.ERROR, message: `${code}: ${message}` });
 }

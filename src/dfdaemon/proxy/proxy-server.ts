@@ -19,7 +19,7 @@ import type { EgressRules } from '../source/egress-policy.ts';
 import { TrustStore, type Trust, type TrustOptions } from '../source/trust-store.ts';
 import { BlockPool } from '../transport/block-pool.ts';
 import { AccessGuard } from './access-guard.ts';
-import { CertificateAuthority } from './certificate-authority.ts';
+import type { CertificateAuthority } from './certificate-authority.ts';
 import { createClientServer } from './client-server.ts';
 import { downloadRequestFor, type DownloadDefaults } from './download-request.ts';
 import { heldManifest } from './held-manifest.ts';
@@ -298,6 +298,7 @@ async function ownTls(security: ProxyConfig['security']): Promise<TlsServerOptio
 async function authorityOf(settings: ProxySettings, stateDir: string): Promise<CertificateAuthority | undefined> {
   const { interception } = settings;
   if (!interception) return undefined;
+  const { CertificateAuthority } = await import('./certificate-authority.ts');
   if (interception.cert === '') return CertificateAuthority.keptIn(join(stateDir, 'proxy-ca'));
   return CertificateAuthority.configured(interception.cert, interception.key);
 }

@@ -4,7 +4,8 @@
  * Requests without keys are anonymous, for public buckets. A bucket in another region than was said is found there: the
  * store names its region in the refusal.
  */
-import { XMLParser } from 'fast-xml-parser';
+import { createRequire } from 'node:module';
+import type * as Xml from 'fast-xml-parser';
 import type { StorageCredentials } from '../../core/aws-credentials.ts';
 import { DragonflyError } from '../../core/errors.ts';
 import { reachesInnerAddresses, reachesLoopback } from '../../rpc/caller.ts';
@@ -271,16 +272,23 @@ interface Listing {
   readonly Contents: readonly { readonly Key?: string; readonly Size?: string }[];
 }
 
-const parser = new XMLParser({
-  parseTagValue: false,
-  htmlEntities: true, // numeric references, too
-  isArray: (name) => name === 'CommonPrefixes' || name === 'Contents',
-});
+let parser: Xml.XMLParser | undefined;
+
+/** Loaded with the first listing. */
+function xmlParser(): Xml.XMLParser {
+  const { XMLParser } = createRequire(import.meta.url)('fast-xml-parser') as typeof Xml;
+  return new XMLParser({
+    parseTagValue: false,
+    htmlEntities: true, // numeric references, too
+    isArray: (name) => name === 'CommonPrefixes' || name === 'Contents',
+  });
+}
 
 /** Throws PROTOCOL. */
 function listingOf(xml: string): Listing {
   let parsed: { ListBucketResult?: Partial<Listing> | '' };
   try {
+    parser ??= xmlParser();
     parsed = parser.parse(xml) as typeof parsed;
   } catch (cause) {
     throw malformed(cause);

@@ -4,7 +4,7 @@
  * browser end what it did not begin.
  */
 import { createHash } from 'node:crypto';
-import * as client from 'openid-client';
+import type * as OpenId from 'openid-client';
 import { DragonflyError } from '../../core/errors.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { ManagerConfig } from '../config.ts';
@@ -58,6 +58,9 @@ const githubUser = new URL('https://api.github.com/user');
 
 const wellKnownIssuers: Readonly<Record<string, string>> = { google: 'https://accounts.google.com' };
 
+/** Loaded with the first sign-in through a provider. */
+const openId = (): Promise<typeof OpenId> => import('openid-client');
+
 export class OAuth {
   readonly #parts: OAuthParts;
 
@@ -74,6 +77,7 @@ export class OAuth {
   async begin(name: string): Promise<{ location: string; flow: string }> {
     const provider = await this.#provider(name);
     const configuration = await discover(provider);
+    const client = await openId();
     const verifier = client.randomPKCECodeVerifier();
     const flow: Flow = {
       provider: name,
@@ -103,6 +107,7 @@ export class OAuth {
     try {
       const url = new URL(provider.redirectUrl);
       url.search = query;
+      const client = await openId();
       const tokens = await client.authorizationCodeGrant(configuration, url, {
         expectedState: flow.state,
         pkceCodeVerifier: flow.verifier,
@@ -185,7 +190,8 @@ function isGithub({ name, issuer }: Provider): boolean {
   return name === 'github' && issuer === '';
 }
 
-async function discover(provider: Provider): Promise<client.Configuration> {
+async function discover(provider: Provider): Promise<OpenId.Configuration> {
+  const client = await openId();
   const secret = client.ClientSecretPost(provider.clientSecret);
   if (isGithub(provider)) {
     const configuration = new client.Configuration(github, provider.clientId, undefined, secret);
@@ -207,14 +213,15 @@ async function discover(provider: Provider): Promise<client.Configuration> {
   }
 }
 
-async function githubIdentity(configuration: client.Configuration, accessToken: string): Promise<Identity> {
-  const response = await client.fetchProtectedResource(configuration, accessToken, githubUser, 'GET');
+async function githubIdentity(configuration: OpenId.Configuration, accessToken: string): Promise<Identity> {
+  const { fetchProtectedResource } = await openId();
+  const response = await fetchProtectedResource(configuration, accessToken, githubUser, 'GET');
   const user = (await response.json()) as { id?: number; login?: string; email?: string | null; avatar_url?: string };
   if (user.id === undefined) throw new Error('the answer has no user');
   return { subject: String(user.id), name: user.login ?? '', email: user.email ?? undefined, avatar: user.avatar_url };
 }
 
-function openIdIdentity(claims: client.IDToken | undefined): Identity {
+function openIdIdentity(claims: OpenId.IDToken | undefined): Identity {
   if (!claims) throw new Error('the answer has no identity token');
   const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
   return {

@@ -3,8 +3,6 @@ import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Kysely, MysqlDialect, PostgresDialect, sql, type Dialect, type Transaction } from 'kysely';
 import { Migrator } from 'kysely/migration';
-import { createPool } from 'mysql2';
-import { Pool, TypeOverrides } from 'pg';
 import { DragonflyError } from '../../core/errors.ts';
 import type { Closable } from '../../core/lifecycle.ts';
 import { databaseEngine, type DatabaseConfig } from '../config.ts';
@@ -142,6 +140,7 @@ export async function dialect(engine: EngineName, config: DatabaseConfig): Promi
       return new NodeSqliteDialect(config.sqlite.path);
     case 'postgres': {
       const server = required(config.postgres, 'postgres');
+      const { Pool, TypeOverrides } = (await import('pg')).default;
       const types = new TypeOverrides();
       types.setTypeParser(20, Number); // bigint: ids, times and lengths are all below 2^53
       const pool = new Pool({
@@ -166,6 +165,7 @@ export async function dialect(engine: EngineName, config: DatabaseConfig): Promi
     case 'mysql': {
       const server = required(config.mysql, 'mysql');
       const tls = await mysqlTls(server);
+      const { createPool } = await import('mysql2');
       const pool = createPool({
         host: server.host,
         port: server.port,

@@ -1,7 +1,5 @@
 /** A new key, and the request for a certificate for it. */
-import 'reflect-metadata'; // the certificate library needs it first
 import { createSign, KeyObject, webcrypto } from 'node:crypto';
-import { Pkcs10CertificateRequestGenerator, SubjectAlternativeNameExtension } from '@peculiar/x509';
 import { identityUri, type MemberIdentity } from '../member-identity.ts';
 
 const ecdsa = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
@@ -28,6 +26,9 @@ export async function createCertificateRequest({
   ipAddresses,
   identity,
 }: IdentityNames): Promise<NewKey> {
+  // Loaded by those who want a certificate: it takes 10 MiB.
+  await import('reflect-metadata'); // the certificate library needs it first
+  const { Pkcs10CertificateRequestGenerator, SubjectAlternativeNameExtension } = await import('@peculiar/x509');
   const keys = await webcrypto.subtle.generateKey(ecdsa, true, ['sign', 'verify']);
   const request = await Pkcs10CertificateRequestGenerator.create({
     name: [{ O: ['Dragonfly'] }, { CN: [commonName] }],

@@ -1,5 +1,5 @@
 /** Requests to registries: token authentication, redirects and TLS as the registry protocol has them. */
-import { Agent, ProxyAgent, request, type Dispatcher } from 'undici';
+import type * as Undici from 'undici';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { proxyUrl, type OutboundProxies, type ProxyHop } from '../../core/outbound-proxy.ts';
 import type { Closable } from '../../core/lifecycle.ts';
@@ -18,9 +18,12 @@ export interface RegistryOptions {
   readonly outbound?: OutboundProxies | undefined;
 }
 
+/** Loaded with the first request: most services never ask a registry, and it takes 30 MiB. */
+const loadUndici = (): Promise<typeof Undici> => import('undici');
+
 export class RegistryClient implements RegistryReader, Closable {
   readonly #options: RegistryOptions;
-  readonly #agents = new Map<string, Agent | ProxyAgent>();
+  readonly #agents = new Map<string, Undici.Dispatcher>();
 
   constructor(options: RegistryOptions) {
     this.#options = options;
@@ -71,14 +74,15 @@ export class RegistryClient implements RegistryReader, Closable {
     url: URL,
     header: Readonly<Record<string, string>>,
     signal: AbortSignal,
-  ): Promise<Dispatcher.ResponseData> {
+  ): Promise<Undici.Dispatcher.ResponseData> {
     const { timeoutMs, egress, outbound } = this.#options;
     egress.checkUrl(url);
     const hop = outbound?.for(url);
     if (hop) await egress.checkKnown(url);
     try {
-      return await request(url, {
-        dispatcher: this.#agent(url, hop),
+      const undici = await loadUndici();
+      return await undici.request(url, {
+        dispatcher: this.#agent(undici, url, hop),
         headers: { 'user-agent': 'dragonfly', ...header },
         headersTimeout: timeoutMs,
         bodyTimeout: timeoutMs,
@@ -95,7 +99,7 @@ export class RegistryClient implements RegistryReader, Closable {
   }
 
   /** One agent per origin: the egress check needs to know the port. */
-  #agent(url: URL, hop: ProxyHop | undefined): Agent | ProxyAgent {
+  #agent({ Agent, ProxyAgent }: typeof Undici, url: URL, hop: ProxyHop | undefined): Undici.Dispatcher {
     const { egress, ca, insecure, timeoutMs } = this.#options;
     const known = this.#agents.get(url.origin);
     if (known) return known;
