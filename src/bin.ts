@@ -11,7 +11,7 @@ import { DragonflyError, toDragonflyError, type ErrorCode } from './core/errors.
 import { abortOnSignals } from './core/lifecycle.ts';
 import { version } from './core/version.ts';
 
-// Beside the code rather than in a shared temporary directory, where another user could plant compiled code.
+// As the launcher does, for those who come without it. Beside the code: in a shared directory another user could plant some.
 enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/dragonfly', import.meta.url)));
 
 interface Program {

@@ -76,7 +76,8 @@ test('a daemon, however it is called, gives memory back; what the environment sa
   const ofDaemon = /^131072.*--max-semi-space-size=\d+/;
   assert.match(run(join(root, 'bin/dfdaemon'), [], '/', print).stdout, ofDaemon);
   assert.match(run(launcher, ['dfdaemon', '--help'], '/', print).stdout, ofDaemon);
-  assert.doesNotMatch(run(launcher, ['scheduler'], '/', print).stdout, /semi-space/);
+  assert.match(run(launcher, ['scheduler'], '/', print).stdout, ofDaemon);
+  assert.doesNotMatch(run(launcher, ['dfget'], '/', print).stdout, /semi-space/);
   const own = { ...print, MALLOC_MMAP_THRESHOLD_: '65536' };
   assert.match(run(launcher, ['dfdaemon'], '/', own).stdout, /^65536.*/);
 });

@@ -52,15 +52,15 @@ function load(): NativeIo | undefined {
     const koffi = createRequire(import.meta.url)('koffi') as typeof Koffi;
     const lib = koffi.load(null);
     const sendfile = lib.func('int64_t sendfile(int out, int in, void *offset, size_t count)');
-    koffi.struct('iovec', { base: 'void *', length: 'size_t' });
-    const preadv2 = lib.func('int64_t preadv2(int fd, iovec *parts, int count, int64_t offset, int flags)');
+    const preadv2 = lib.func('int64_t preadv2(int fd, void *parts, int count, int64_t offset, int flags)');
     const setsockopt = lib.func('int setsockopt(int fd, int level, int name, void *value, uint32_t length)');
     const getsockopt = lib.func('int getsockopt(int fd, int level, int name, void *value, void *length)');
     const info = new Uint32Array(minRttAt / 4 + 1);
     const infoLength = new Uint32Array(1);
     const unsent = new Uint32Array(1);
     const position = new BigInt64Array(1);
-    const probe = [{ base: new Uint8Array(1), length: 1 }];
+    // struct iovec as the kernel wants it, made once: converting one for every call takes longer than the call
+    const probe = new BigUint64Array([koffi.address(koffi.alloc('uint8_t', 1)), 1n]);
     let probing = true;
     return {
       sendfile(socketFd, fileFd, offset, count) {
