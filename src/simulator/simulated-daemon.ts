@@ -1,12 +1,14 @@
 /**
- * A daemon in virtual time. It makes no decision of its own: pieces are chosen by PiecePicker, uploads admitted by
- * UploadGate, announcements of a lease holder by SuperSeeder, as in the real daemon. What is simulated is the
- * transport: messages that take a latency, piece bodies that flow through the network, checksums that find wrong bytes.
+ * A daemon in virtual time. It makes no decision of its own: its download is the machine that runs in the real daemon
+ * (PeerMachine), uploads are admitted by UploadGate, announcements of a lease holder chosen by SuperSeeder. What is simulated is
+ * the transport: messages that take a latency, piece bodies that flow through the network, checksums that find wrong bytes.
  */
 import type { Decision, OfferedParent } from '../swarm/shared/decisions.ts';
+import type { PeerEffect } from '../swarm/peer/download/effects.ts';
+import type { Moment, PeerEvent, RequestFailure } from '../swarm/peer/download/events.ts';
+import { PeerMachine } from '../swarm/peer/download/peer-machine.ts';
 import { HostLoad } from '../swarm/peer/host-load.ts';
 import type { TaskLayout } from '../swarm/shared/events.ts';
-import { PiecePicker } from '../swarm/peer/piece-picker.ts';
 import { PieceSet } from '../swarm/shared/piece-set.ts';
 import { SimulatedLease } from './simulated-lease.ts';
 import { SimulatedUploads, type Upload } from './simulated-uploads.ts';
@@ -16,7 +18,10 @@ import type { Place, World } from './world.ts';
 const reportEveryMs = 200;
 /** Nothing came for so long: the transport gives a request up. */
 const requestTimeoutMs = 5000;
-const pumpDelayMs = 0.2;
+/** Announcements of one moment are answered together. */
+const settleMs = 0.2;
+/** A timer this much before another one does for both. */
+const timerSlackMs = 1;
 
 export interface DaemonSetup extends Place {
   readonly isSeed: boolean;
@@ -25,7 +30,7 @@ export interface DaemonSetup extends Place {
   readonly malicious: boolean;
 }
 
-export class SimulatedDaemon {
+export class SimulatedDaemon implements Moment {
   readonly world: World;
   readonly scheduler: SimulatedScheduler<SimulatedDaemon>;
   readonly setup: DaemonSetup;
@@ -46,12 +51,12 @@ export class SimulatedDaemon {
   failed: string | undefined;
   /** It never comes back: nobody waits for it. */
   departed = false;
-  #picker: PiecePicker | undefined;
+  #machine: PeerMachine;
   #layout: TaskLayout | undefined;
-  #parents = new Map<string, { readonly daemon: SimulatedDaemon; readonly distance: number }>();
+  /** Those the machine listens to. */
+  readonly #parents = new Map<string, SimulatedDaemon>();
   #report = new Map<string, PieceSet>();
   #reportQueued = false;
-  #pumpQueued = false;
   #wakeMs = Number.POSITIVE_INFINITY;
 
   constructor(world: World, scheduler: SimulatedScheduler<SimulatedDaemon>, setup: DaemonSetup) {
@@ -61,14 +66,23 @@ export class SimulatedDaemon {
     this.hostId = `${setup.isSeed ? 'seed' : 'peer'}-${setup.index}`;
     this.uploads = new SimulatedUploads(this);
     this.lease = new SimulatedLease(this);
+    this.#machine = this.#newMachine();
   }
 
   get isComplete(): boolean {
     return this.finishedMs !== undefined;
   }
 
-  get picker(): PiecePicker | undefined {
-    return this.#picker;
+  get nowMs(): number {
+    return this.world.nowMs;
+  }
+
+  get bytesPerSec(): number {
+    return this.setup.down.rateBytesPerSec;
+  }
+
+  get latestBytesPerSec(): number {
+    return this.setup.down.rateBytesPerSec;
   }
 
   // ── life ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -103,7 +117,7 @@ export class SimulatedDaemon {
     for (const parent of Array.from(this.receiving.values())) parent.uploads.childLeft(this);
     this.receiving.clear();
     this.#leaveParents();
-    this.#picker = undefined;
+    this.#machine = this.#newMachine();
     this.#report.clear();
     if (this.registered) this.scheduler.streamBroke(this.peerId, silent);
   }
@@ -143,11 +157,10 @@ export class SimulatedDaemon {
         this.#learnLayout(decision.layout);
         break;
       case 'offer-parents':
-        if (decision.replace) for (const parentId of Array.from(this.#parents.keys())) this.#dropParent(parentId);
-        for (const parent of decision.parents) this.#addParent(parent);
+        this.#offer(decision.parents, decision.replace);
         break;
       case 'withdraw-parents':
-        for (const parentId of decision.parentIds) this.#dropParent(parentId);
+        this.take({ kind: 'parents-withdrawn', parentIds: decision.parentIds });
         break;
       case 'grant-origin-lease':
         this.lease.take(decision.leaseId, decision.range);
@@ -166,39 +179,17 @@ export class SimulatedDaemon {
     }
   }
 
-  #addParent(offered: OfferedParent): void {
-    const daemon = this.scheduler.daemonOf(offered.peerId);
-    if (this.isComplete || !daemon || daemon === this || this.#parents.has(offered.peerId)) return;
-    this.#parents.set(offered.peerId, { daemon, distance: offered.distance });
-    if (!this.#picker) return;
-    this.#connect(offered.peerId);
-  }
-
-  #connect(parentId: string): void {
-    const parent = this.#parents.get(parentId);
-    if (
-      !parent ||
-      this.#picker?.parentAdded(parentId, { distance: parent.distance, load: parent.daemon.saidLoad }) !== true
-    )
-      return;
-    const { daemon } = parent;
-    this.world.after(this.world.latencyMs(this.setup, daemon.setup), () => {
-      if (daemon.peerId !== parentId || !daemon.alive) this.connectionLost(daemon, parentId);
-      else if (this.#parents.has(parentId)) daemon.uploads.subscribe(this);
+  #offer(offered: readonly OfferedParent[], replace: boolean): void {
+    if (this.isComplete) return;
+    const parents = offered.flatMap(({ peerId, distance }) => {
+      const daemon = this.scheduler.daemonOf(peerId);
+      return daemon && daemon !== this ? [{ peerId, distance, load: daemon.saidLoad }] : [];
     });
-  }
-
-  #dropParent(parentId: string): void {
-    const parent = this.#parents.get(parentId);
-    if (!parent) return;
-    this.#parents.delete(parentId);
-    this.#leave(parentId, parent.daemon);
-    this.#picker?.parentRemoved(parentId);
-    this.pump();
+    this.take({ kind: 'parents-offered', parents, replace });
   }
 
   #leaveParents(): void {
-    for (const [parentId, { daemon }] of this.#parents) this.#leave(parentId, daemon);
+    for (const [parentId, parent] of this.#parents) this.#leave(parentId, parent);
     this.#parents.clear();
   }
 
@@ -208,22 +199,15 @@ export class SimulatedDaemon {
   }
 
   #learnLayout(layout: TaskLayout): void {
-    if (this.#layout && this.#picker) return;
     this.#layout = layout;
-    const { order, limits } = this.world.pickerSetup;
-    this.#picker = new PiecePicker({
+    this.take({
+      kind: 'layout-known',
       pieceCount: this.world.pieceCount,
       pieceLengthBytes: layout.pieceLengthBytes,
+      wanted: undefined,
       held: this.held,
-      random: this.world.random,
-      limits,
-      order,
-      // ours find out what the line carries, the comparison arms ask for as much as they may
-      capacityBytesPerSec: this.world.options.arm === 'ours' ? undefined : Number.POSITIVE_INFINITY,
     });
-    this.#listen();
-    for (const parentId of this.#parents.keys()) this.#connect(parentId);
-    if (this.#picker.isComplete) this.#finish();
+    if (this.held.count === this.world.pieceCount) this.#finish();
   }
 
   /** The holder of the first lease learns the length from the origin and tells the scheduler. */
@@ -243,63 +227,72 @@ export class SimulatedDaemon {
       this.scheduler.tell(this, (swarm, nowMs) => swarm.piecesFinished(this.peerId, { pieces, from }, nowMs));
   }
 
-  // ── as a child ─────────────────────────────────────────────────────────────────────────────────────────────────
+  // ── the machine of its download ────────────────────────────────────────────────────────────────────────────────
 
-  hear(parentId: string, pieces: PieceSet | number): void {
-    if (!this.#picker) return;
-    this.#picker.parentHas(parentId, pieces);
-    if (this.world.hears(this.setup.index)) this.hearNews(parentId);
+  #newMachine(): PeerMachine {
+    const { random, pickerSetup, options } = this.world;
+    // ours find out what the line carries, the comparison arms ask for as much as they may
+    const capacityBytesPerSec = options.arm === 'ours' ? undefined : Number.POSITIVE_INFINITY;
+    return new PeerMachine({ picker: { ...pickerSetup, random, capacityBytesPerSec }, settleMs });
   }
 
-  hearOffer(parentId: string, piece: number): void {
-    this.#picker?.parentOffers(parentId, piece);
-    this.pump();
+  take(event: PeerEvent): void {
+    if (!this.alive || this.isComplete) return;
+    const machine = this.#machine;
+    for (const effect of machine.step(event, this)) this.#run(effect);
+    this.world.deafUntilMs[this.setup.index] = machine.deafUntilMs;
+    this.#arm(machine.dueMs);
   }
 
-  /** A parent has said something, for a load in its `saidLoad`. Called for those that are not deaf at the moment. */
-  hearNews(parentId: string): void {
-    const picker = this.#picker;
-    if (this.#pumpQueued || !picker) return;
-    if (picker.wouldAsk(parentId, this.world.nowMs, this.setup.down.rateBytesPerSec)) this.pump();
-    else this.#listen();
-  }
-
-  #listen(): void {
-    this.world.deafUntilMs[this.setup.index] = this.#picker?.deafUntilMs(this.world.nowMs) ?? 0;
-  }
-
-  /** Asks the picker soon; many announcements of one moment cost one call. */
-  pump(): void {
-    if (this.#pumpQueued || !this.#picker || this.isComplete) return;
-    this.#pumpQueued = true;
-    this.world.after(pumpDelayMs, () => {
-      this.#pumpQueued = false;
-      this.#request();
-    });
-  }
-
-  #request(): void {
-    const picker = this.#picker;
-    if (!picker || !this.alive || this.isComplete) return;
-    const { nowMs } = this.world;
-    for (const { parentId, piece } of picker.next(nowMs, this.setup.down.rateBytesPerSec)) {
-      const parent = this.#parents.get(parentId)?.daemon;
-      if (!parent) continue;
-      this.#ask(parent, parentId, piece);
-    }
-    this.#listen();
-    const wakeMs = picker.nextWakeMs(nowMs);
-    if (wakeMs === undefined || wakeMs >= this.#wakeMs - 1) return;
-    this.#wakeMs = wakeMs;
-    this.world.at(wakeMs, () => {
-      if (this.#wakeMs !== wakeMs) return;
+  #arm(dueMs: number): void {
+    if (dueMs >= this.#wakeMs - timerSlackMs) return;
+    this.#wakeMs = dueMs;
+    this.world.at(dueMs, () => {
+      if (this.#wakeMs !== dueMs) return;
       this.#wakeMs = Number.POSITIVE_INFINITY;
-      this.pump();
+      this.take({ kind: 'tick' });
     });
   }
 
-  #ask(parent: SimulatedDaemon, parentId: string, piece: number): void {
+  #run(effect: PeerEffect): void {
+    switch (effect.kind) {
+      case 'sync-with-parent':
+        return this.#connect(effect.parentId);
+      case 'leave-parent': {
+        const parent = this.#parents.get(effect.parentId);
+        this.#parents.delete(effect.parentId);
+        if (parent) this.#leave(effect.parentId, parent);
+        return;
+      }
+      case 'request-piece':
+        return this.#ask(effect.parentId, effect.piece);
+      case 'cancel-piece':
+        return this.#parents.get(effect.parentId)?.uploads.cancel(this, effect.piece);
+      case 'report-parent':
+        return this.#reportParent(effect);
+    }
+  }
+
+  #reportParent({ parentId, piece, fault }: Extract<PeerEffect, { kind: 'report-parent' }>): void {
+    const reason = fault === 'gone' ? 'not-held' : fault === 'corrupt' ? 'corrupt' : 'temporary';
+    this.scheduler.tell(this, (swarm, nowMs) => swarm.pieceFailed(this.peerId, parentId, reason, nowMs, piece));
+  }
+
+  #connect(parentId: string): void {
+    const parent = this.scheduler.daemonOf(parentId);
+    if (!parent) return;
+    this.#parents.set(parentId, parent);
+    this.world.after(this.world.latencyMs(this.setup, parent.setup), () => {
+      if (this.#parents.get(parentId) !== parent) return;
+      if (parent.peerId !== parentId || !parent.alive) this.connectionLost(parentId);
+      else parent.uploads.subscribe(this);
+    });
+  }
+
+  #ask(parentId: string, piece: number): void {
     const { life } = this;
+    const parent = this.#parents.get(parentId);
+    if (!parent) return;
     const upload: Upload = {
       childId: this.peerId,
       taskId: 't',
@@ -310,65 +303,42 @@ export class SimulatedDaemon {
     };
     this.world.after(this.world.latencyMs(this.setup, parent.setup), () => {
       if (this.life !== life || !this.alive) return;
-      if (!parent.alive || parent.peerId !== parentId) this.connectionLost(parent, parentId);
+      if (!parent.alive || parent.peerId !== parentId) this.connectionLost(parentId);
       else if (!parent.uploads.asked(upload)) this.refused(parentId, piece, 'busy', life);
     });
     if (this.world.options.faults)
       this.world.after(requestTimeoutMs, () => {
-        if (this.life === life && this.alive && this.#picker?.isInFlight(parentId, piece) === true) {
+        if (this.life === life && this.alive && this.#machine.isInFlight(parentId, piece)) {
           parent.uploads.cancel(this, piece);
           this.refused(parentId, piece, 'temporary', life);
         }
       });
   }
 
-  refused(parentId: string, piece: number, reason: 'busy' | 'temporary' | 'corrupt' | 'gone', life: number): void {
-    if (this.life !== life || !this.#picker) return;
-    this.#picker.requestFailed(parentId, piece, reason, this.world.nowMs);
-    if (reason === 'temporary' || reason === 'corrupt') {
-      this.scheduler.tell(this, (swarm, nowMs) => swarm.pieceFailed(this.peerId, parentId, reason, nowMs));
-    }
-    this.pump();
+  refused(parentId: string, piece: number, reason: RequestFailure, life: number): void {
+    if (this.life === life) this.take({ kind: 'request-failed', parentId, piece, reason });
   }
 
   /** A piece body has arrived whole. */
   received(parentId: string, piece: number, corrupt: boolean): void {
-    if (!this.#picker || this.isComplete) return;
-    if (corrupt) {
-      this.refused(parentId, piece, 'corrupt', this.life);
-      return;
-    }
-    for (const other of this.#picker.pieceArrived(piece, parentId, this.world.nowMs)) {
-      this.#parents.get(other.parentId)?.daemon.uploads.cancel(this, piece);
-    }
-    if (this.held.has(piece)) this.world.duplicateBytes += this.world.pieceBytes(piece);
-    else this.stored(piece, parentId);
-    this.pump();
+    if (this.isComplete) return;
+    if (corrupt) this.refused(parentId, piece, 'corrupt', this.life);
+    else if (this.held.has(piece)) {
+      this.world.duplicateBytes += this.world.pieceBytes(piece);
+      this.take({ kind: 'request-dropped', parentId, piece, reason: 'cancelled' });
+    } else this.stored(piece, parentId);
   }
 
-  /** First bytes of a piece come in. */
-  beginning(parentId: string, piece: number): void {
-    this.#picker?.requestStarted(parentId, piece, this.world.nowMs);
-    this.#listen();
-  }
-
-  ending(parentId: string, piece: number): void {
-    this.#picker?.pieceEnding(parentId, piece);
-    this.pump();
-  }
-
-  connectionLost(parent: SimulatedDaemon, parentId = parent.peerId): void {
-    if (!this.#parents.delete(parentId)) return;
-    this.#picker?.parentRemoved(parentId);
-    this.scheduler.tell(this, (swarm, nowMs) => swarm.pieceFailed(this.peerId, parentId, 'temporary', nowMs));
-    this.pump();
+  connectionLost(parentId: string): void {
+    this.#parents.delete(parentId);
+    this.take({ kind: 'parent-lost', parentId });
   }
 
   /** A verified piece is on disk; `from` is a peer id or `source`. */
   stored(piece: number, from: string): void {
     this.held.add(piece);
     this.world.stored(this.setup.index, piece);
-    if (from === 'source') this.#picker?.pieceArrived(piece, undefined, this.world.nowMs);
+    this.take({ kind: 'piece-landed', piece, parentId: from === 'source' ? undefined : from });
     const batch = this.#report.get(from);
     if (batch) batch.add(piece);
     else this.#report.set(from, PieceSet.of([piece]));

@@ -41,9 +41,8 @@ export class SimulatedLease {
   drop(): void {
     this.#lease = undefined;
     if (this.#flow) this.#stop(this.#flow);
-    this.#daemon.picker?.originReleased();
+    this.#daemon.take({ kind: 'origin-fetching', pieces: new PieceSet() });
     this.#daemon.uploads.originEnded();
-    this.#daemon.pump();
   }
 
   #fetchNext(from: number): void {
@@ -66,7 +65,7 @@ export class SimulatedLease {
     }
     if (this.#daemon.world.isHeldElsewhere(this.#daemon.setup.index, piece))
       this.#daemon.world.avoidableOriginBytes += this.#daemon.world.pieceBytes(piece);
-    this.#daemon.picker?.originFetching(PieceSet.of([piece]));
+    this.#daemon.take({ kind: 'origin-fetching', pieces: PieceSet.of([piece]) });
     const { life } = this.#daemon;
     this.#piece = piece;
     this.#flow = this.#daemon.world.network.start(

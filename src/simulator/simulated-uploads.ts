@@ -1,4 +1,5 @@
 /** The parent side of a simulated daemon: UploadGate admits, SuperSeeder announces while it is at the origin, bodies flow. */
+import type { PeerEvent } from '../swarm/peer/download/events.ts';
 import { HostLoad } from '../swarm/peer/host-load.ts';
 import { SuperSeeder } from '../swarm/peer/super-seeder.ts';
 import {
@@ -74,7 +75,7 @@ export class SimulatedUploads {
     this.#seeder = undefined;
     this.#incoming = undefined;
     for (const sending of Array.from(this.#sending)) this.#stopSending(sending);
-    if (!silent) for (const child of this.#subscribers.values()) child.connectionLost(this.#daemon);
+    if (!silent) for (const child of this.#subscribers.values()) child.connectionLost(this.#daemon.peerId);
     this.#subscribers.clear();
     this.#gate = this.#newGate();
   }
@@ -139,29 +140,30 @@ export class SimulatedUploads {
       return;
     }
     if (this.#daemon.held.count === 0) return;
-    const snapshot = this.#daemon.held.clone();
-    const { peerId } = this.#daemon;
-    this.#world.after(this.#world.latencyMs(this.#daemon.setup, child.setup), () => child.hear(peerId, snapshot));
+    this.#tell(child, { kind: 'parent-has', parentId: this.#daemon.peerId, pieces: this.#daemon.held.clone() });
   }
 
   #announce(piece: number): void {
     if (this.#subscribers.size === 0) return;
-    const { peerId } = this.#daemon;
+    const event: PeerEvent = { kind: 'parent-has', parentId: this.#daemon.peerId, pieces: piece };
     this.#world.after(this.#world.options.latencyMs, () => {
-      for (const [index, child] of this.#subscribers) if (!this.#world.holds(index, piece)) child.hear(peerId, piece);
+      for (const [index, child] of this.#subscribers) if (!this.#world.holds(index, piece)) child.take(event);
     });
+  }
+
+  #tell(child: SimulatedDaemon, event: PeerEvent): void {
+    this.#world.after(this.#world.latencyMs(this.#daemon.setup, child.setup), () => child.take(event));
   }
 
   #announceSeeded(): void {
     const seeder = this.#seeder;
     if (!seeder) return;
-    const { peerId } = this.#daemon;
+    const { peerId: parentId } = this.#daemon;
     for (const { childId, piece, exclusive } of seeder.next(this.#world.nowMs)) {
       const child = this.#daemon.scheduler.daemonOf(childId);
-      if (child)
-        this.#world.after(this.#world.latencyMs(this.#daemon.setup, child.setup), () =>
-          exclusive ? child.hearOffer(peerId, piece) : child.hear(peerId, piece),
-        );
+      if (!child) continue;
+      if (exclusive) this.#tell(child, { kind: 'parent-offers', parentId, pieces: [piece] });
+      else this.#tell(child, { kind: 'parent-has', parentId, pieces: piece });
     }
     const wakeMs = seeder.nextWakeMs();
     if (wakeMs !== undefined && wakeMs < this.#seedWakeMs) {
@@ -244,10 +246,10 @@ export class SimulatedUploads {
       if (load === this.#announcedLoad || !this.#daemon.alive) return;
       this.#announcedLoad = load;
       this.#loadToldMs = this.#world.nowMs;
-      const { peerId } = this.#daemon;
+      const event: PeerEvent = { kind: 'parent-load', parentId: this.#daemon.peerId, uploads: undefined };
       this.#world.after(this.#world.options.latencyMs, () => {
         this.#daemon.saidLoad.says(load);
-        for (const [index, child] of this.#subscribers) if (this.#world.hears(index)) child.hearNews(peerId);
+        for (const [index, child] of this.#subscribers) if (this.#world.hears(index)) child.take(event);
       });
     });
   }
@@ -281,7 +283,7 @@ export class SimulatedUploads {
     this.#sending.add(sending);
     this.#watchEnd(sending);
     const { peerId } = this.#daemon;
-    this.#world.after(this.#world.latencyMs(this.#daemon.setup, child.setup), () => child.beginning(peerId, piece));
+    this.#tell(child, { kind: 'piece-begun', parentId: peerId, piece });
     child.receiving.set(`${peerId}/${piece}`, this.#daemon);
     for (const parent of child.receiving.values()) if (parent !== this.#daemon) parent.uploads.recheckGate();
   }
@@ -299,7 +301,7 @@ export class SimulatedUploads {
     }
     if (!sending.told && unseenMs < shortestWaitMs) {
       sending.told = true;
-      upload.child.ending(this.#daemon.peerId, upload.piece);
+      upload.child.take({ kind: 'piece-ending', parentId: this.#daemon.peerId, piece: upload.piece });
     }
     const nextMs = Math.min(sending.handedOver ? Infinity : heldBackMs, sending.told ? Infinity : unseenMs);
     if (nextMs === Infinity) return;

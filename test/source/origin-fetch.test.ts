@@ -57,7 +57,6 @@ async function fetchAll(
     onAnswer: (answer) => (answers += 1) === 1 && onAnswer?.(held, answer),
     onBegun: () => onBegun?.(origin),
     onGivenUp: () => undefined,
-    onPiece: () => undefined,
     onBytes: () => undefined,
     onRetry: () => undefined,
   }).run();

@@ -7,6 +7,7 @@
  */
 import type { RangeSpec } from '../../core/byte-range.ts';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
+import type { ParentFault } from '../../swarm/peer/download/effects.ts';
 import { PieceSet } from '../../swarm/shared/piece-set.ts';
 import type { PieceRecord } from '../storage/metadata.ts';
 import type { Lease, StoredTask } from '../storage/stored-task.ts';
@@ -18,7 +19,7 @@ import { openExchange } from './open-exchange.ts';
 import type { DownloadRequest, Receipt } from './open-task.ts';
 import { OriginSide } from './origin-side.ts';
 import { mayAskItself } from './own-identity.ts';
-import type { ExchangeEvents, PieceExchange, PieceFailure } from './piece-exchange.ts';
+import type { ExchangeEvents, PieceExchange } from './piece-exchange.ts';
 import { ReceiptBuilder } from './receipt-builder.ts';
 import { patienceMs, StarvationWatch } from './starvation-watch.ts';
 import type { SessionKeeper } from './session-keeper.ts';
@@ -235,8 +236,8 @@ export class Download {
   #begin(): void {
     const { layout } = this.stored;
     if (!layout) return;
-    this.#exchange.begin(layout, this.#wanted);
     this.#origin.layoutKnown();
+    this.#exchange.begin(layout, this.#wanted);
     this.#proof.advance();
     this.#signalChange();
     void this.#finishIfComplete();
@@ -245,6 +246,7 @@ export class Download {
   /** A verified piece is on disk, whichever way it came. */
   #pieceStored(piece: PieceRecord): void {
     const parentId = piece.source === 'origin' ? undefined : piece.source;
+    this.#exchange.landed(piece.number, parentId);
     this.#receipt.piece(piece.length, parentId, parentId === undefined ? undefined : this.#exchange.parent(parentId));
     this.#keeper.session?.pieceFinished(piece.number, this.stored.layout, piece.length, parentId, piece.costMs);
     if (parentId === undefined) this.#originPieces += 1;
@@ -254,7 +256,7 @@ export class Download {
     void this.#finishIfComplete();
   }
 
-  #parentFailed(id: string, piece: number | undefined, reason: PieceFailure): void {
+  #parentFailed(id: string, piece: number | undefined, reason: ParentFault): void {
     this.#receipt.retry();
     this.#keeper.session?.pieceFailed(id, piece, reason);
   }

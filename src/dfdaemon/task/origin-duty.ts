@@ -35,7 +35,6 @@ export interface OriginDutyOptions {
     begun(number: number): void;
     /** A piece that had begun will not be complete; it may begin again. */
     givenUp(number: number): void;
-    piece(number: number): void;
     /** More of a piece is in the file. */
     bytes(): void;
     /** Every `leaseAliveMs` while a lease is held. `flows`: bytes have come since the last time. */
@@ -200,7 +199,6 @@ export class OriginDuty {
       },
       onBegun: (number) => events.begun(number),
       onGivenUp: (number) => events.givenUp(number),
-      onPiece: (number) => events.piece(number),
       onBytes: () => {
         events.bytes();
         this.#bytesFlow = true;

@@ -68,7 +68,6 @@ export class OriginSide {
         answered: (_object, ranges) => this.#answered(ranges),
         begun: (number) => context.announcer().pieceBegun(number),
         givenUp: (number) => context.announcer().pieceGivenUp(number),
-        piece: (number) => exchange.pieceFromElsewhere(number),
         bytes: () => events.bytes(),
         alive: (flows) => session()?.leaseAlive(flows),
         retried: () => receipt.retry(),

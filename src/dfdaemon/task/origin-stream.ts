@@ -50,8 +50,6 @@ export interface OriginStreamOptions extends OriginRun {
   readonly onBegun: (number: number) => void;
   /** A piece that had begun will not be complete. */
   readonly onGivenUp: (number: number) => void;
-  /** A piece is on disk. */
-  readonly onPiece: (number: number) => void;
   /** More of a piece is in the file; called for every block. */
   readonly onBytes: () => void;
   readonly onRetry: () => void;
@@ -204,11 +202,11 @@ export class OriginStream {
 
   /** Cuts the body into pieces. An answer that starts before the wanted byte (no range support) is read past. */
   async #receive(body: SourceBody): Promise<void> {
-    const { stored, limiters, signal, onBytes, onBegun, onGivenUp, onPiece } = this.#options;
+    const { stored, limiters, signal, onBytes, onBegun, onGivenUp } = this.#options;
     const pieceLength = stored.pieceLengthBytes ?? 0;
     const bodyEnd = body.startBytes + (body.lengthBytes ?? Infinity);
     const takes = (number: number): boolean => this.#takes(number);
-    using cutter = new PieceCutter({ stored, takes, onBegun, onGivenUp, onPiece });
+    using cutter = new PieceCutter({ stored, takes, onBegun, onGivenUp });
     let position = body.startBytes;
     this.#startBytes = position;
     this.#startedMs = performance.now();

@@ -10,7 +10,6 @@ export interface CutterOptions {
   readonly onBegun: (number: number) => void;
   /** A piece that had begun will not be complete by this answer. */
   readonly onGivenUp: (number: number) => void;
-  readonly onPiece: (number: number) => void;
 }
 
 interface Current {
@@ -83,6 +82,5 @@ export class PieceCutter implements Disposable {
     await patcher.commit({ source: 'origin', costMs: performance.now() - current.startedMs });
     current.leave();
     this.#current = undefined;
-    this.#options.onPiece(current.number);
   }
 }

@@ -1,12 +1,14 @@
 /**
- * The part of one download that gets pieces from other peers: the links to its parents, the picker that chooses, and the
- * piece requests under way. State changes are synchronous; after each of them `#pump` starts what the picker wants.
+ * Runs the machine of one download (PeerMachine) over real links and connections: it carries out the machine's effects, and
+ * tells the machine what came of them. It decides nothing itself.
  */
 import { toDragonflyError, type DragonflyError } from '../../core/errors.ts';
 import { pieceSpan, type PieceLayout } from '../../core/piece-layout.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { RateLimiter } from '../../core/rate-limiter.ts';
-import { PiecePicker, type PieceRequest } from '../../swarm/peer/piece-picker.ts';
+import type { ParentFault, PeerEffect } from '../../swarm/peer/download/effects.ts';
+import type { Moment, PeerEvent, RequestDrop, RequestFailure } from '../../swarm/peer/download/events.ts';
+import { PeerMachine } from '../../swarm/peer/download/peer-machine.ts';
 import { PieceSet } from '../../swarm/shared/piece-set.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
 import type { PieceClient } from '../transport/piece-client.ts';
@@ -14,8 +16,6 @@ import type { ParentAddress, ParentLink, ParentNews } from './parent-link.ts';
 
 /** Requests sent and not yet answered. One: asking ahead only makes pieces share the line. */
 const requestsAhead = 1;
-
-export type PieceFailure = 'temporary' | 'corrupt' | 'gone' | 'lost';
 
 export interface ExchangeEvents {
   /** A parent told how the content is cut, before anybody else did. */
@@ -25,7 +25,7 @@ export interface ExchangeEvents {
     responseHeader: Readonly<Record<string, string>>;
   }): void;
   /** A parent could not give a piece; `gone` when it says it does not hold it, `lost` when it will not be asked again. */
-  parentFailed(parentId: string, piece: number | undefined, reason: PieceFailure): void;
+  parentFailed(parentId: string, piece: number | undefined, reason: ParentFault): void;
   /** Something changed that may leave the download without any source. */
   changed(): void;
   /** More of a piece can be read. */
@@ -48,96 +48,79 @@ export interface ExchangeOptions {
   readonly logger: Logger;
 }
 
+type PieceRequest = Extract<PeerEffect, { kind: 'request-piece' }>;
+
+/** What a piece request came to; nothing when the piece landed. */
+type Outcome = Extract<PeerEvent, { kind: 'request-failed' | 'request-dropped' }> | undefined;
+
 interface Running {
+  readonly request: PieceRequest;
   readonly controller: AbortController;
   readonly ended: Promise<void>;
 }
 
 export class PieceExchange {
   readonly #options: ExchangeOptions;
+  readonly #machine: PeerMachine;
   readonly #links = new Map<string, ParentLink>();
-  /** What parents announced before the layout was known. */
-  readonly #early = new Map<string, PieceSet>();
+  /** Those on offer, until the machine decides whether to listen to them. */
+  readonly #offered = new Map<string, ParentAddress>();
   readonly #running = new Map<string, Running>();
-  #picker: PiecePicker | undefined;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(options: ExchangeOptions) {
     this.#options = options;
+    this.#machine = new PeerMachine({
+      picker: {
+        random: Math.random,
+        limits: { maxRunning: options.concurrentPieceCount, maxWaiting: requestsAhead },
+      },
+      settleMs: 0,
+    });
   }
 
   /** Parents whose stream of news is open. */
   get parentCount(): number {
-    return this.#links.size;
+    return this.#closed ? 0 : this.#machine.parentCount;
   }
 
   parent(id: string): ParentAddress | undefined {
     return this.#links.get(id)?.parent;
   }
 
-  /** Nothing is under way, and no parent that is known holds anything still missing. */
+  /** No request for a piece is under way. */
   get idle(): boolean {
-    return this.#running.size === 0;
+    return this.#closed || this.#machine.isIdle;
   }
 
   /** The layout is known: pieces can be chosen. `wanted` absent for all of them. */
-  begin(layout: PieceLayout, wanted: PieceSet | undefined): void {
-    if (this.#picker) return;
-    this.#picker = new PiecePicker({
-      pieceCount: layout.pieceCount,
-      pieceLengthBytes: layout.pieceLengthBytes,
-      ...(wanted && { wanted }),
-      held: this.#options.stored.pieces,
-      random: Math.random,
-      limits: { maxRunning: this.#options.concurrentPieceCount, maxWaiting: requestsAhead },
-    });
-    for (const link of this.#links.values()) {
-      this.#picker.parentAdded(link.parent.peerId, { distance: link.parent.distance });
-      const early = this.#early.get(link.parent.peerId);
-      if (early) this.#picker.parentHas(link.parent.peerId, early);
-    }
-    this.#early.clear();
-    this.#pump();
+  begin({ pieceCount, pieceLengthBytes }: PieceLayout, wanted: PieceSet | undefined): void {
+    this.#take({ kind: 'layout-known', pieceCount, pieceLengthBytes, wanted, held: this.#options.stored.pieces });
   }
 
   addParents(parents: readonly ParentAddress[], { replace }: { replace: boolean }): void {
-    if (this.#closed) return;
-    if (replace) {
-      const kept = new Set(parents.map((parent) => parent.peerId));
-      this.dropParents([...this.#links.keys()].filter((id) => !kept.has(id)));
-    }
-    for (const parent of parents) {
-      if (this.#links.has(parent.peerId)) continue;
-      if (this.#picker && !this.#picker.parentAdded(parent.peerId, { distance: parent.distance })) continue;
-      const link = this.#options.openLink(parent, this.#newsOf(parent), () => this.#missing());
-      this.#links.set(parent.peerId, link);
-      link.start();
-    }
+    for (const parent of parents) this.#offered.set(parent.peerId, parent);
+    this.#take({ kind: 'parents-offered', parents, replace });
+    this.#offered.clear();
   }
 
-  dropParents(ids: readonly string[]): void {
-    for (const id of ids) {
-      const link = this.#links.get(id);
-      if (!link) continue;
-      this.#links.delete(id);
-      this.#early.delete(id);
-      this.#picker?.parentRemoved(id);
-      for (const [key, running] of this.#running) if (key.startsWith(`${id} `)) running.controller.abort();
-      link.close();
-    }
-    this.#pump();
+  dropParents(parentIds: readonly string[]): void {
+    this.#take({ kind: 'parents-withdrawn', parentIds });
   }
 
   /** More is wanted than before: another reader has joined. */
   want(pieces: PieceSet): void {
-    this.#picker?.want(pieces);
-    this.#pump();
+    this.#take({ kind: 'wanted', pieces });
   }
 
   setReaders(pieces: readonly number[]): void {
-    this.#picker?.setReaders(pieces);
-    this.#pump();
+    this.#take({ kind: 'readers-at', pieces });
+  }
+
+  /** A verified piece is on disk. @param parentId undefined for the origin. */
+  landed(piece: number, parentId: string | undefined): void {
+    this.#take({ kind: 'piece-landed', piece, parentId });
   }
 
   /**
@@ -146,18 +129,8 @@ export class PieceExchange {
    * origin's bytes are here. Resolves when all have let go.
    */
   async originFetching(pieces: PieceSet, whole = new PieceSet()): Promise<void> {
-    this.#picker?.originReleased();
-    this.#picker?.originFetching(pieces);
-    this.#pump();
-    const given = [...this.#running].filter(([key]) => whole.has(Number(key.slice(key.lastIndexOf(' ') + 1))));
-    for (const [, running] of given) running.controller.abort();
-    await Promise.all(given.map(([, running]) => running.ended));
-  }
-
-  /** A piece came by another way than from a parent. */
-  pieceFromElsewhere(number: number): void {
-    for (const other of this.#picker?.pieceArrived(number, undefined, performance.now()) ?? []) this.#cancel(other);
-    this.#pump();
+    this.#take({ kind: 'origin-fetching', pieces });
+    await this.#abort(({ piece }) => whole.has(piece));
   }
 
   async close(): Promise<void> {
@@ -165,11 +138,46 @@ export class PieceExchange {
     clearTimeout(this.#timer);
     for (const link of this.#links.values()) link.close();
     this.#links.clear();
-    const ended = [...this.#running.values()].map((running) => {
-      running.controller.abort();
-      return running.ended;
-    });
-    await Promise.all(ended);
+    await this.#abort(() => true);
+  }
+
+  #take(event: PeerEvent): void {
+    if (this.#closed) return;
+    for (const effect of this.#machine.step(event, this.#moment())) this.#run(effect);
+    clearTimeout(this.#timer);
+    const waitMs = this.#machine.dueMs - performance.now();
+    if (waitMs < Infinity) this.#timer = setTimeout(() => this.#take({ kind: 'tick' }), Math.max(1, Math.ceil(waitMs)));
+    this.#options.events.changed();
+  }
+
+  #moment(): Moment {
+    const { bytesPerSec, latestBytesPerSec } = this.#options.pieces;
+    return { nowMs: performance.now(), bytesPerSec, latestBytesPerSec };
+  }
+
+  #run(effect: PeerEffect): void {
+    switch (effect.kind) {
+      case 'sync-with-parent':
+        return this.#sync(effect.parentId);
+      case 'leave-parent':
+        this.#links.get(effect.parentId)?.close();
+        this.#links.delete(effect.parentId);
+        return void this.#abort(({ parentId }) => parentId === effect.parentId);
+      case 'request-piece':
+        return this.#request(effect);
+      case 'cancel-piece':
+        return this.#running.get(keyOf(effect))?.controller.abort();
+      case 'report-parent':
+        return this.#options.events.parentFailed(effect.parentId, effect.piece, effect.fault);
+    }
+  }
+
+  #sync(parentId: string): void {
+    const parent = this.#offered.get(parentId);
+    if (!parent) return;
+    const link = this.#options.openLink(parent, this.#newsOf(parentId), () => this.#missing());
+    this.#links.set(parentId, link);
+    link.start();
   }
 
   #missing(): readonly number[] {
@@ -177,137 +185,87 @@ export class PieceExchange {
     return layout ? [...PieceSet.range(0, layout.pieceCount).difference(pieces)] : [];
   }
 
-  #newsOf(parent: ParentAddress): ParentNews {
-    const id = parent.peerId;
+  /** What the parent says becomes events, until it is left. */
+  #newsOf(parentId: string): ParentNews {
+    const take = (event: PeerEvent): void => {
+      if (this.#links.has(parentId)) this.#take(event);
+    };
     return {
-      has: (pieces) => {
-        if (!this.#links.has(id)) return;
-        if (this.#picker) this.#picker.parentHas(id, pieces);
-        else this.#early.set(id, (this.#early.get(id) ?? new PieceSet()).union(pieces));
-        this.#pump();
-      },
-      offers: (pieces) => {
-        if (!this.#links.has(id)) return;
-        if (this.#picker) for (const piece of pieces) this.#picker.parentOffers(id, piece);
-        else this.#early.set(id, (this.#early.get(id) ?? new PieceSet()).union(PieceSet.of(pieces)));
-        this.#pump();
-      },
-      load: (uploads) => {
-        if (!this.#picker || !this.#links.has(id)) return;
-        this.#picker.parentLoad(id, uploads);
-        const { bytesPerSec, latestBytesPerSec } = this.#options.pieces;
-        if (this.#picker.wouldAsk(id, performance.now(), bytesPerSec, latestBytesPerSec)) this.#pump();
-      },
+      has: (pieces) => take({ kind: 'parent-has', parentId, pieces }),
+      offers: (pieces) => take({ kind: 'parent-offers', parentId, pieces }),
+      load: (uploads) => take({ kind: 'parent-load', parentId, uploads }),
       layout: (facts) => this.#options.events.layout(facts),
       lost: () => {
-        if (!this.#links.delete(id)) return;
-        this.#early.delete(id);
-        this.#picker?.parentRemoved(id);
-        this.#options.events.parentFailed(id, undefined, 'lost');
-        this.#pump();
+        take({ kind: 'parent-lost', parentId });
+        this.#links.delete(parentId);
       },
     };
   }
 
-  #pump(): void {
-    const picker = this.#picker;
-    if (!picker || this.#closed) return;
-    const nowMs = performance.now();
-    const { bytesPerSec, latestBytesPerSec } = this.#options.pieces;
-    for (const request of picker.next(nowMs, bytesPerSec, latestBytesPerSec)) this.#start(request);
-    clearTimeout(this.#timer);
-    const wakeMs = picker.nextWakeMs(nowMs);
-    if (wakeMs !== undefined) this.#timer = setTimeout(() => this.#pump(), Math.max(1, wakeMs - nowMs));
-    this.#options.events.changed();
-  }
-
-  #start(request: PieceRequest): void {
-    const key = keyOf(request);
+  #request(request: PieceRequest): void {
     const controller = new AbortController();
-    const ended = this.#fetch(request, controller.signal).finally(() => {
-      this.#running.delete(key);
-      this.#pump();
+    const ended = this.#fetch(request, controller.signal).then((outcome) => {
+      this.#running.delete(keyOf(request));
+      if (outcome) this.#take(outcome);
     });
-    this.#running.set(key, { controller, ended });
+    this.#running.set(keyOf(request), { request, controller, ended });
   }
 
-  async #fetch(request: PieceRequest, signal: AbortSignal): Promise<void> {
-    const { stored, events, pieces, taskId, pieceTimeoutMs, limiters } = this.#options;
-    const link = this.#links.get(request.parentId);
-    const address = link?.pieceAddress;
-    const fail = (reason: 'busy' | 'temporary' | 'gone' | 'corrupt'): void => {
-      this.#picker?.requestFailed(request.parentId, request.piece, reason, performance.now());
-    };
-    if (!link || !address || !stored.layout) return fail('gone');
+  async #fetch(request: PieceRequest, signal: AbortSignal): Promise<Outcome> {
+    const { stored, events, pieces, taskId, pieceTimeoutMs, limiters, logger } = this.#options;
+    const { parentId, piece, hedge } = request;
+    const address = this.#links.get(parentId)?.pieceAddress;
+    const drop = (reason: RequestDrop): Outcome => ({ kind: 'request-dropped', parentId, piece, reason });
+    if (!address || !stored.layout) return drop('no-address');
     // One writer owns a piece: a second request takes over from the late one instead of racing it.
-    if (request.hedge) await this.#takeOver(request);
-    await stored.claims.dropIdle(request.piece);
-    if (signal.aborted || stored.pieces.has(request.piece) || stored.incoming(request.piece)) return fail('temporary');
-    const span = pieceSpan(stored.layout, request.piece);
-    const writer = stored.writePiece(request.piece);
+    if (hedge) await this.#abort((other) => other.piece === piece && other !== request);
+    await stored.claims.dropIdle(piece);
+    if (signal.aborted) return drop('cancelled');
+    if (stored.pieces.has(piece) || stored.incoming(piece)) return drop('claimed');
+    const writer = stored.writePiece(piece);
     writer.incoming.onProgress(() => events.bytes());
     try {
       await pieces.fetch({
         address,
         taskId,
-        piece: span,
+        piece: pieceSpan(stored.layout, piece),
         writer,
-        parentId: request.parentId,
-        onStarted: () => {
-          this.#picker?.requestStarted(request.parentId, request.piece, performance.now());
-          this.#pump();
-        },
-        onEnding: () => {
-          this.#picker?.pieceEnding(request.parentId, request.piece);
-          this.#pump();
-        },
+        parentId,
+        onStarted: () => this.#take({ kind: 'piece-begun', parentId, piece }),
+        onEnding: () => this.#take({ kind: 'piece-ending', parentId, piece }),
         limiters: limiters(),
         signal,
         timeoutMs: pieceTimeoutMs,
       });
-      for (const other of this.#picker?.pieceArrived(request.piece, request.parentId, performance.now()) ?? [])
-        this.#cancel(other);
+      return undefined;
     } catch (error) {
       await writer.abort();
-      if (signal.aborted) return fail('temporary');
+      if (signal.aborted) return drop('cancelled');
       const failure = toDragonflyError(error);
-      if (failure.code === 'RESOURCE_EXHAUSTED') return fail('busy');
-      this.#options.logger.debug(
-        { parent: request.parentId, piece: request.piece, error: failure.message },
-        'a parent failed to give a piece',
-      );
-      if (failure.code === 'NO_SPACE' || failure.code === 'STORAGE') return events.storageFailed(failure);
       const reason = failureOf(failure);
-      fail(reason);
-      if (reason === 'corrupt') this.#drop(request.parentId);
-      events.parentFailed(request.parentId, request.piece, reason);
+      if (reason !== 'busy')
+        logger.debug({ parent: parentId, piece, error: failure.message }, 'a parent failed to give a piece');
+      if (failure.code !== 'NO_SPACE' && failure.code !== 'STORAGE')
+        return { kind: 'request-failed', parentId, piece, reason };
+      events.storageFailed(failure);
+      return drop('claimed');
     }
   }
 
-  /** Ends the other requests for the piece and waits until their writer has let go. */
-  async #takeOver(request: PieceRequest): Promise<void> {
-    const suffix = ` ${request.piece}`;
-    const others = [...this.#running].filter(([key]) => key.endsWith(suffix) && key !== keyOf(request));
-    for (const [, running] of others) running.controller.abort();
-    await Promise.all(others.map(([, running]) => running.ended));
-  }
-
-  #cancel(request: PieceRequest): void {
-    this.#running.get(keyOf(request))?.controller.abort();
-  }
-
-  #drop(parentId: string): void {
-    const link = this.#links.get(parentId);
-    this.#links.delete(parentId);
-    link?.close();
+  /** Ends the requests that match; resolves when their writers have let go. */
+  async #abort(matches: (request: PieceRequest) => boolean): Promise<void> {
+    const running = [...this.#running.values()].filter(({ request }) => matches(request));
+    for (const { controller } of running) controller.abort();
+    await Promise.all(running.map(({ ended }) => ended));
   }
 }
 
-function keyOf(request: PieceRequest): string {
-  return `${request.parentId} ${request.piece}`;
+function keyOf({ parentId, piece }: Pick<PieceRequest, 'parentId' | 'piece'>): string {
+  return `${parentId} ${piece}`;
 }
 
-function failureOf(error: DragonflyError): 'temporary' | 'corrupt' | 'gone' {
-  if (error.code === 'DIGEST_MISMATCH') return 'corrupt';
-  return error.code === 'PIECE_UNAVAILABLE' ? 'gone' : 'temporary';
+function failureOf({ code }: DragonflyError): RequestFailure {
+  if (code === 'RESOURCE_EXHAUSTED') return 'busy';
+  if (code === 'DIGEST_MISMATCH') return 'corrupt';
+  return code === 'PIECE_UNAVAILABLE' ? 'gone' : 'temporary';
 }

@@ -5,6 +5,7 @@
 import type { DragonflyError } from '../../core/errors.ts';
 import type { Logger } from '../../core/logger.ts';
 import { pieceSpan, type PieceLayout } from '../../core/piece-layout.ts';
+import type { ParentFault } from '../../swarm/peer/download/effects.ts';
 import { PieceSet } from '../../swarm/shared/piece-set.ts';
 import type { RangeSpec } from '../../core/byte-range.ts';
 import { Download } from '../../rpc/generated/common/v2/common.ts';
@@ -20,7 +21,6 @@ import { MessageQueue } from '../../rpc/streams.ts';
 import { daemonLimits } from '../limits.ts';
 import { toLease, type OriginLease } from './origin-lease.ts';
 import type { ParentAddress } from './parent-link.ts';
-import type { PieceFailure } from './piece-exchange.ts';
 import type { Registration, SessionStart } from './session-start.ts';
 
 type Request = NonNullable<AnnouncePeerRequest['request']>;
@@ -175,7 +175,7 @@ export class SchedulerSession {
     this.#scheduleReport();
   }
 
-  pieceFailed(parentId: string, piece: number | undefined, reason: PieceFailure): void {
+  pieceFailed(parentId: string, piece: number | undefined, reason: ParentFault): void {
     this.#send({
       $case: 'downloadPieceFailedRequest',
       value: {

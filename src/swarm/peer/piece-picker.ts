@@ -83,12 +83,13 @@ export class PiecePicker {
     return this.#missing.count === 0;
   }
 
-  get missingCount(): number {
-    return this.#missing.count;
-  }
-
   get inFlightCount(): number {
     return this.#requests.waiting + this.#requests.running;
+  }
+
+  /** No request is under way. */
+  get isIdle(): boolean {
+    return this.#requests.isEmpty;
   }
 
   isInFlight(parentId: string, piece: number): boolean {
@@ -230,6 +231,12 @@ export class PiecePicker {
     if (reason === 'corrupt') this.parentRemoved(parentId);
   }
 
+  /** The caller has given the request up; no word about the parent. */
+  requestCancelled(parentId: string, piece: number): void {
+    const request = this.#requests.find(parentId, piece);
+    if (request) this.#forget(request);
+  }
+
   /**
    * Requests to start now. Every one of them counts as in flight from here on. `rateBytesPerSec`: what all running
    * requests bring in together now, by which the picker judges whether one more would help; `latestBytesPerSec`: in the last 75 ms.
@@ -317,6 +324,7 @@ export class PiecePicker {
     for (const [piece, requests] of this.#requests.pieces()) {
       const first = requests[0];
       if (!first || requests.length >= this.#limits.maxCopies || nowMs < first.hedgeAtMs) continue;
+      if (this.#atOrigin.has(piece)) continue;
       const best = this.#parents.bestFor(piece, requests, nowMs);
       if (best) return { piece, parent: best };
     }
