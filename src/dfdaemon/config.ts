@@ -23,6 +23,7 @@ import { memberSecurity } from '../rpc/identity/security-config.ts';
 import { clientYamlNotes, dfdaemonValues } from './client-yaml-values.ts';
 import { clientYamlSchema, isClientYaml } from './client-yaml.ts';
 import type { BufferKind } from './metrics.ts';
+import { doorsConfig } from './proxy/doors/doors-config.ts';
 import { proxyConfig } from './proxy/proxy-config.ts';
 import type { TrafficShaperOptions } from './task/traffic-shaper.ts';
 
@@ -221,6 +222,7 @@ export const dfdaemonConfigSchema = z.object({
     strategy: ignored,
   }),
   proxy: proxyConfig,
+  doors: doorsConfig,
   objectStorage: ignored,
   security: memberSecurity,
   network: section({

@@ -36,7 +36,12 @@ insecure = ${proxy.protocol === 'http:'}
 # The daemon must know the registry, since no header can be set here: proxy.registryMirror.url: ${registry.url}
 `;
     case 'huggingface':
-      return `export HTTPS_PROXY=${proxyUrl}
+      return `export HF_ENDPOINT=${proxyUrl}/hf
+# nothing else is needed: models, datasets and spaces then come by way of the peers; the daemon asks the hub with the token of
+# each client, and checks every large file against the digest the hub names (another hub: doors.huggingface.endpoint)
+#
+# Instead, for programs that do not read HF_ENDPOINT: by the proxy
+export HTTPS_PROXY=${proxyUrl}
 export SSL_CERT_FILE=<workHome>/proxy-ca/ca-bundle.crt
 export REQUESTS_CA_BUNDLE=<workHome>/proxy-ca/ca-bundle.crt
 # SSL_CERT_FILE is read by huggingface_hub from 1.0 on, REQUESTS_CA_BUNDLE before; the file holds this machine's authorities, too

@@ -27,6 +27,7 @@ export async function openProxy(
     logger,
     stateDir: config.workHome,
     serverIp: identity.ip,
+    doors: config.doors,
   });
   owned.add('proxy', proxy);
   await proxy.start();

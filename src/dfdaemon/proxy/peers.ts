@@ -9,15 +9,16 @@ import { TaskAnswers, type TaskAnswersOptions } from './task-answers.ts';
 export type PeerAnswersOptions = TaskAnswersOptions & Omit<BlobAnswersOptions & ObjectAnswersOptions, 'tasks'>;
 
 export class PeerAnswers {
+  readonly tasks: TaskAnswers;
   readonly #options: PeerAnswersOptions;
   readonly #blobs: BlobAnswers;
   readonly #objects: ObjectAnswers;
 
   constructor(options: PeerAnswersOptions) {
-    const tasks = new TaskAnswers(options);
+    this.tasks = new TaskAnswers(options);
     this.#options = options;
-    this.#blobs = new BlobAnswers({ ...options, tasks });
-    this.#objects = new ObjectAnswers({ ...options, tasks });
+    this.#blobs = new BlobAnswers({ ...options, tasks: this.tasks });
+    this.#objects = new ObjectAnswers({ ...options, tasks: this.tasks });
   }
 
   /** @param filteredQueryParams of the rule that matched. */

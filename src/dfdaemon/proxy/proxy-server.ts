@@ -24,6 +24,9 @@ import { createClientServer } from './client-server.ts';
 import { downloadRequestFor, type DownloadDefaults } from './download-request.ts';
 import { heldManifest } from './held-manifest.ts';
 import { Interception } from './interception.ts';
+import type { Door } from './doors/door.ts';
+import type { DoorsConfig } from './doors/doors-config.ts';
+import { HuggingFaceDoor } from './doors/hugging-face.ts';
 import { proxyLimits } from './limits.ts';
 import { listenOn } from './listener.ts';
 import { Manifests } from './manifests.ts';
@@ -59,6 +62,7 @@ export interface ProxyServerOptions {
   readonly bodyMemory?: BodyMemory | undefined;
   /** Address shown to clients. */
   readonly serverIp: string;
+  readonly doors?: DoorsConfig | undefined;
 }
 
 export class ProxyServer implements Closable {
@@ -116,6 +120,7 @@ export class ProxyServer implements Closable {
     );
     server.maxConnections = proxyLimits.connections;
     const defaults = downloadDefaults(config, settings, options.filteredQueryParams);
+    const peers = peerAnswers(options, { settings, upstream, access, metrics, defaults });
     const handler = new RequestHandler({
       mirror: settings.mirror,
       mirrorTrust: await trustOf(settings.mirror),
@@ -131,7 +136,8 @@ export class ProxyServer implements Closable {
           signal: exchange.signal,
         }),
       ),
-      peers: peerAnswers(options, { settings, upstream, access, metrics, defaults }),
+      peers,
+      doors: openDoors(options, { peers, upstream, defaults }),
       metrics,
       logger,
       pseudonym: `dragonfly-${randomBytes(6).toString('hex')}`,
@@ -230,6 +236,15 @@ export class ProxyServer implements Closable {
     this.#upstream[Symbol.dispose]();
     await closed;
   }
+}
+
+function openDoors(
+  { config, doors }: ProxyServerOptions,
+  { peers, upstream, defaults }: { peers: PeerAnswers; upstream: Upstream; defaults: DownloadDefaults },
+): Door[] {
+  if (doors?.huggingface.enable !== true) return [];
+  const { endpoint } = doors.huggingface;
+  return [new HuggingFaceDoor({ endpoint, peers, tasks: peers.tasks, upstream, defaults, ttlMs: config.access.ttl })];
 }
 
 export type BodyMemory = BlockPool;

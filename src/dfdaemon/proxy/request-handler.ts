@@ -12,6 +12,7 @@ import { isLoopback, plainAddress, type AccessGuard } from './access-guard.ts';
 import { answerError } from './answers.ts';
 import { bodyOfUpgrade } from './client-server.ts';
 import { forwardDirectly } from './direct.ts';
+import type { Door } from './doors/door.ts';
 import { newRecord, type Exchange, type ExchangeKind, type ExchangeRecord } from './exchange.ts';
 import { forwardedRequestHeader } from './header.ts';
 import { proxyLimits } from './limits.ts';
@@ -49,6 +50,8 @@ export interface RequestHandlerOptions {
   readonly upstream: Upstream;
   readonly manifests: Manifests;
   readonly peers: PeerAnswers;
+  /** Paths of this port that stand for services on the internet. */
+  readonly doors: readonly Door[];
   readonly metrics: ProxyMetrics;
   readonly logger: Logger;
   /** Name of this proxy in Via headers; a request that carries it has come back to us. */
@@ -120,17 +123,20 @@ export class RequestHandler {
     if (!tunnel && !this.#admitted(request, response, kind, record)) return;
     refuseUnsureFraming(request, response);
     const options = readRequestOptions(request.headers);
-    const { url, target, authority } = requestTarget(request, {
-      registry: options.registry,
-      mirror: {
-        ...this.#options.mirror,
-        dynamic: this.#options.mirror.dynamic ?? (this.#isLocal(request, tunnel) ? true : 'refused'),
-      },
-      tunnel,
-    });
+    const door = tunnel ? undefined : this.#options.doors.find((each) => each.target(request.url ?? '') !== undefined);
+    const { url, target, authority } =
+      door?.target(request.url ?? '') ??
+      requestTarget(request, {
+        registry: options.registry,
+        mirror: {
+          ...this.#options.mirror,
+          dynamic: this.#options.mirror.dynamic ?? (this.#isLocal(request, tunnel) ? true : 'refused'),
+        },
+        tunnel,
+      });
     this.#refuseLoop(request, url);
     if (kind === 'forward') this.#requireListed(url);
-    const loopbackAllowed = this.#isLocal(request, tunnel) || this.#isConfiguredMirror(url);
+    const loopbackAllowed = this.#isLocal(request, tunnel) || door !== undefined || this.#isConfiguredMirror(url);
     const address = plainAddress(request.socket.remoteAddress ?? '');
     const exchange: Exchange = {
       kind,
@@ -141,7 +147,7 @@ export class RequestHandler {
       authority,
       header: { ...forwardedRequestHeader(request.headers), via: this.#via(request) },
       options,
-      trust: tunnel?.trust ?? (kind === 'mirror' ? this.#options.mirrorTrust : defaultTrust),
+      trust: tunnel?.trust ?? (kind === 'mirror' && !door ? this.#options.mirrorTrust : defaultTrust),
       loopbackAllowed,
       caller: { kind: 'proxy', address, onThisMachine: loopbackAllowed },
       signal,
@@ -153,7 +159,7 @@ export class RequestHandler {
       return answerError(response, record.error, { kind, type: 'proxy', header: { 'retry-after': '1' } });
     }
     try {
-      await this.#route(exchange);
+      await (door ? door.answer(exchange) : this.#route(exchange));
     } finally {
       this.#slots.release();
     }

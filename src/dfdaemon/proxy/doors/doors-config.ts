@@ -1,0 +1,18 @@
+/** The `doors` section of dfget.yaml: addresses of this node that stand for services people already use. */
+import { z } from 'zod';
+import { section } from '../../../core/config.ts';
+
+export const doorsConfig = section({
+  huggingface: section({
+    enable: z
+      .boolean()
+      .default(true)
+      .describe('clients with HF_ENDPOINT=http://<proxy>/hf get models, datasets and spaces by way of the peers'),
+    endpoint: z
+      .url({ protocol: /^https?$/ })
+      .default('https://huggingface.co')
+      .describe('hub behind it'),
+  }),
+});
+
+export type DoorsConfig = z.output<typeof doorsConfig>;
