@@ -225,7 +225,11 @@ class PeerStream {
         const { parentId, temporary, notHeld, pieceNumber } = request.value;
         this.#counters.parentFailed();
         const reason = notHeld ? 'not-held' : temporary ? 'temporary' : 'corrupt';
-        return run((swarm, nowMs) => swarm.pieceFailed(peerId, parentId, reason, nowMs, pieceNumber));
+        const parentHost = this.#brain.swarm.peer(parentId)?.host.id;
+        run((swarm, nowMs) => swarm.pieceFailed(peerId, parentId, reason, nowMs, pieceNumber));
+        if (reason === 'temporary' && parentHost !== undefined)
+          this.#brain.silentHosts.doubted(parentHost, this.#session.hostId);
+        return;
       }
       case 'downloadPieceBackToSourceFailedRequest': {
         const { response } = request.value;

@@ -9,6 +9,7 @@ import { Ledger } from './live/ledger.ts';
 import type { SchedulerMetrics } from './metrics.ts';
 import { PeerSessions } from './peer-sessions.ts';
 import { seedDownload, type SeedDownloads, type SeedEvents } from './seed-downloads.ts';
+import { SilentHosts } from './silent-hosts.ts';
 import { SwarmDriver, type SwarmEvent } from './swarm-driver.ts';
 import { TaskFactsTable } from './task-facts.ts';
 
@@ -31,6 +32,7 @@ export class Brain implements Closable {
   readonly facts: TaskFactsTable;
   readonly ledger = new Ledger();
   readonly sessions: PeerSessions;
+  readonly silentHosts: SilentHosts;
   readonly metrics: SchedulerMetrics;
   readonly countsHostTraffic: boolean;
   /** Renewed by the dynamic configuration. */
@@ -65,6 +67,11 @@ export class Brain implements Closable {
       onScheduled: (afterMs) => this.metrics.schedule.observe(afterMs),
       nowMs: () => performance.now(),
     });
+    this.silentHosts = new SilentHosts({
+      hosts: this.hosts,
+      logger: options.logger,
+      drop: (hostId) => this.hostLeft(hostId),
+    });
     this.#driver = new SwarmDriver({
       swarm: this.swarm,
       deliver: (decision) => this.sessions.deliver(decision),
@@ -84,6 +91,11 @@ export class Brain implements Closable {
 
   /** One event of the swarm; see SwarmDriver.run. */
   readonly run = (event: SwarmEvent, accepted?: () => void): void => this.#driver.run(event, accepted);
+
+  hostLeft(hostId: string): void {
+    this.hosts.delete(hostId);
+    this.run((swarm, nowMs) => swarm.hostLeft(hostId, nowMs));
+  }
 
   /** The host holds nothing of the task any more. */
   taskLeft(hostId: string, taskId: string): void {

@@ -70,8 +70,7 @@ export class HeldHosts implements Closable {
     const timer = setTimeout(() => {
       this.#timers.delete(hostId);
       if ((this.#brain.hosts.get(hostId)?.holders ?? 1) > 0) return;
-      this.#brain.hosts.delete(hostId);
-      this.#brain.run((swarm, nowMs) => swarm.hostLeft(hostId, nowMs));
+      this.#brain.hostLeft(hostId);
     }, this.#graceMs);
     timer.unref();
     this.#timers.set(hostId, timer);

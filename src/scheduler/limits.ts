@@ -56,6 +56,10 @@ export const reachabilityTtlMs = 600_000;
 /** Hosts whose reachability is remembered. */
 export const maxCheckedHosts = 20_000;
 
+/** How long children's complaints about a silent host count, and about how many hosts. */
+export const doubtMs = 30_000;
+export const maxDoubtedHosts = 1_000;
+
 /** Of the heap, for what is known of tasks and peers; the rest is for streams and the work itself. */
 export const stateShareOfHeap = 0.5;
 /** Of that, for what callers with one address have brought. */

@@ -87,8 +87,7 @@ export function schedulerRpc(parts: SchedulerRpcParts): SchedulerHandlers {
 
     deleteHost: counted('deleteHost', ({ hostId }, context) => {
       requireOwnHost(hostId, context);
-      brain.hosts.delete(hostId);
-      brain.run((swarm, nowMs) => swarm.hostLeft(hostId, nowMs));
+      brain.hostLeft(hostId);
       return {};
     }),
 

@@ -142,7 +142,8 @@ void describe('a peer of the original', () => {
 
   void it('goes back to source, then serves others, and sees no extension', { timeout }, async () => {
     await using fixture = await SchedulerFixture.start();
-    const first = fixture.peer(await fixture.host(), original).register(sizes);
+    // Something listens there: a host that is complained about is dialled.
+    const first = fixture.peer(await fixture.host({ port: fixture.scheduler.port }), original).register(sizes);
     const told = await first.expect('needBackToSourceResponse');
     assert.equal(told.originLease, undefined);
     first.send({ $case: 'downloadPeerBackToSourceStartedRequest', value: {} });
