@@ -1,4 +1,5 @@
 /** The formulas that rank possible parents, ours and the original's versions by name. Higher is better; each part is 0…1 unless said. */
+import type { HostInfo } from '../shared/events.ts';
 import { freeSlots } from './graph.ts';
 import type { Host, Peer } from './records.ts';
 
@@ -44,20 +45,39 @@ export function affinity(a: Host, b: Host): number {
   return 0.6 * idcScore(a, b) + 0.4 * locationScore(a, b);
 }
 
+interface Place {
+  readonly idc: string;
+  readonly location: string;
+  readonly elements: readonly string[];
+}
+
+/** Asked for at every draw of every search: what a host says of its place is taken apart once. */
+const places = new WeakMap<HostInfo, Place>();
+
+function placeOf({ info }: Host): Place {
+  let place = places.get(info);
+  if (!place) {
+    const location = info.location.toLowerCase();
+    place = { idc: info.idc.toLowerCase(), location, elements: location.split('|').slice(0, locationElements) };
+    places.set(info, place);
+  }
+  return place;
+}
+
 export function idcScore(a: Host, b: Host): number {
-  return a.info.idc !== '' && a.info.idc.toLowerCase() === b.info.idc.toLowerCase() ? 1 : 0;
+  const { idc } = placeOf(a);
+  return idc !== '' && idc === placeOf(b).idc ? 1 : 0;
 }
 
 const locationElements = 5;
 
 /** Share of the five elements, broadest first, that agree. */
 export function locationScore(a: Host, b: Host): number {
-  const [left, right] = [a.info.location.toLowerCase(), b.info.location.toLowerCase()];
-  if (left === '' || right === '') return 0;
-  if (left === right) return 1;
-  const [lefts, rights] = [left.split('|'), right.split('|')];
+  const [left, right] = [placeOf(a), placeOf(b)];
+  if (left.location === '' || right.location === '') return 0;
+  if (left.location === right.location) return 1;
   let same = 0;
-  while (same < locationElements && lefts[same] !== undefined && lefts[same] === rights[same]) same += 1;
+  while (left.elements[same] !== undefined && left.elements[same] === right.elements[same]) same += 1;
   return same / locationElements;
 }
 

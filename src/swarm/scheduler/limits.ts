@@ -66,10 +66,15 @@ export interface SwarmLimits {
   readonly quarantineMs: number;
   /** Hosts that must find a claim to agree with the origin before others believe it. */
   readonly confirmersToBelieve: number;
+  /** Edges that a crowd gets in one event, about; the next event goes on. */
+  readonly edgesPerSettling: number;
   /** A waiting peer for which no parent was found by drawing is looked at again after this, should no event come first. */
   readonly retryMs: number;
   /** Peers without a new piece since the last look are introduced to holders of what they lack. */
   readonly stallCheckMs: number;
+  /** Peers looked at, and of these introduced to others, in one event. */
+  readonly stallLooks: number;
+  readonly stallIntroductions: number;
   /** Holders a stalled peer is introduced to at once. */
   readonly introductions: number;
   /** A downloading peer without a new piece for so long, although others hold what it lacks, may fetch from the origin. */
@@ -124,8 +129,11 @@ export const defaultSwarmLimits: SwarmLimits = {
   accusersToQuarantine: 2,
   quarantineMs: 10 * 60_000,
   confirmersToBelieve: 2,
+  edgesPerSettling: 400,
   retryMs: 500,
   stallCheckMs: 2000,
+  stallLooks: 2000,
+  stallIntroductions: 64,
   introductions: 3,
   stalledMs: 20_000,
   resumeMs: 1000,

@@ -72,10 +72,12 @@ export class Matchmaker {
   }
 
   /** How the content is cut became known, and with it how many neighbours are useful. */
-  layoutKnown(task: Task, nowMs: number): void {
+  layoutKnown(task: Task): void {
     if (this.#neighbours(task).target === this.#limits.exchangeTarget) return;
-    for (const peer of task.peers.values()) this.refresh(peer);
-    for (const peer of task.peers.values()) if (isDownloading(peer.state)) this.addExchange(peer, nowMs);
+    for (const peer of task.peers.values()) {
+      this.refresh(peer);
+      if (isDownloading(peer.state)) task.waiting.add(peer);
+    }
   }
 
   /** Joins a stalled peer with some that hold the piece, whatever its neighbours count; random neighbours can all lack it. */

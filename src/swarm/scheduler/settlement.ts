@@ -20,22 +20,37 @@ export class Settlement {
   }
 
   settle(tasks: Iterable<Task>, nowMs: number): void {
-    const { matchmaker, origin } = this.#parts;
+    const { origin, limits } = this.#parts;
+    let left = limits.edgesPerSettling;
     for (const task of tasks) {
       origin.settle(task, nowMs);
-      for (const peer of Array.from(task.waiting)) {
-        const attached = matchmaker.attach(peer, nowMs);
-        matchmaker.addExchange(peer, nowMs);
-        if (attached) task.waiting.delete(peer);
-        else if (
-          task.servers.size === 0 &&
-          task.traders.size <= task.waiting.size &&
-          task.leases.size + task.seedPeers.size === 0
-        )
-          break;
-      }
+      left -= this.#giveParents(task, nowMs, left);
       this.#rescue(task, nowMs);
     }
+  }
+
+  /** A crowd that has waited for the first root is served over several events: none of them may hold up everybody else. How many edges there are more, about `most`. */
+  #giveParents(task: Task, nowMs: number, most: number): number {
+    const { matchmaker, wakes } = this.#parts;
+    let joined = 0;
+    for (const peer of Array.from(task.waiting)) {
+      if (joined >= most) {
+        wakes.add(nowMs, task);
+        break;
+      }
+      const before = peer.parents.size;
+      const attached = matchmaker.attach(peer, nowMs);
+      matchmaker.addExchange(peer, nowMs);
+      joined += peer.parents.size - before;
+      if (attached) task.waiting.delete(peer);
+      else if (
+        task.servers.size === 0 &&
+        task.traders.size <= task.waiting.size &&
+        task.leases.size + task.seedPeers.size === 0
+      )
+        break;
+    }
+    return joined;
   }
 
   /** Whoever is still without any parent although somebody could serve gets another look soon, and in the end the origin. */

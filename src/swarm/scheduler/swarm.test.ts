@@ -254,3 +254,18 @@ test('several that fail at the origin at the same moment are one failure', () =>
   assert(leases(swarm.tick(2000)).length > 0, 'after a pause somebody is sent there again');
   assertInvariants(swarm);
 });
+
+test('a crowd that waited for the first root gets its parents in several short events, at once one after the other', () => {
+  const names = Array.from({ length: 200 }, (_, index) => `peer-${index}`);
+  const swarm = newSwarm(['seed', ...names]);
+  for (const name of names) register(swarm, name, 1);
+  const edges = (decisions: readonly Decision[]): number =>
+    decisions.reduce((sum, one) => sum + (one.kind === 'offer-parents' ? one.parents.length : 0), 0);
+  const { edgesPerSettling, exchangeTarget } = defaultSwarmLimits;
+  const most = 2 * (edgesPerSettling + exchangeTarget + 2); // an exchange has two ends
+  const perEvent = [edges(register(swarm, 'seed', 2))];
+  while ((swarm.nextTickMs() ?? Infinity) <= 2) perEvent.push(edges(swarm.tick(2)));
+  assert(perEvent.length > 5 && Math.max(...perEvent) <= most, perEvent.join(' '));
+  for (const name of names) assert((swarm.peer(name)?.parents.size ?? 0) >= exchangeTarget / 2, name);
+  assertInvariants(swarm);
+});

@@ -126,7 +126,7 @@ export class Swarm {
     if (old) this.#membership.forget(old, nowMs);
     const unknownLayout = this.#roster.tasks.get(request.taskId)?.layout === undefined;
     const task = this.#roster.taskFor(request, nowMs);
-    if (unknownLayout && task.layout) this.#tellLayout(task, task.layout, nowMs);
+    if (unknownLayout && task.layout) this.#tellLayout(task, task.layout);
     const peer = this.#roster.addPeer(request, host, task, nowMs);
     if (task.layout && !(request.knownLayout && sameLayout(task.layout, request.knownLayout))) {
       this.#out.send(peer, { kind: 'task-layout', layout: task.layout });
@@ -174,7 +174,7 @@ export class Swarm {
     const { task } = peer;
     if (ranges === false) this.#origin.rangesRefused(peer, nowMs);
     else if (ranges === true) task.ranges ??= true;
-    if (this.#roster.setLayout(task, layout)) this.#tellLayout(task, layout, nowMs);
+    if (this.#roster.setLayout(task, layout)) this.#tellLayout(task, layout);
     return this.#settle([task], nowMs);
   }
 
@@ -308,7 +308,7 @@ export class Swarm {
     if (this.#roster.peers.has(held.peerId)) return [];
     const known = this.#roster.tasks.get(held.taskId)?.layout;
     const task = this.#roster.taskFor(request, nowMs);
-    if (!known) this.#tellLayout(task, held.layout, nowMs);
+    if (!known) this.#tellLayout(task, held.layout);
     const peer = this.#roster.addPeer(request, host, task, nowMs);
     this.#roster.addPieces(peer, held.pieces);
     this.#membership.expectOthers(task, nowMs);
@@ -383,9 +383,9 @@ export class Swarm {
     return this.#out.drain();
   }
 
-  #tellLayout(task: Task, layout: TaskLayout, nowMs: number): void {
+  #tellLayout(task: Task, layout: TaskLayout): void {
     this.#origin.layoutKnown(task);
-    this.#matchmaker.layoutKnown(task, nowMs);
+    this.#matchmaker.layoutKnown(task);
     for (const peer of task.peers.values())
       if (isDownloading(peer.state)) this.#out.send(peer, { kind: 'task-layout', layout });
   }

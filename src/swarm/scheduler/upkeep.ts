@@ -19,6 +19,10 @@ export class Upkeep {
   readonly #parts: UpkeepParts;
   #nextGcMs = 0;
   #nextStallCheckMs = 0;
+  /** Where the last look ended; peers that come and go meanwhile do not disturb it. */
+  #lookingAt: Iterator<Peer, undefined> | undefined;
+  /** Tasks of the peers helped since this look began. */
+  readonly #helped = new Set<Task>();
 
   constructor(parts: UpkeepParts) {
     this.#parts = parts;
@@ -32,8 +36,9 @@ export class Upkeep {
   run(nowMs: number): Set<Task> {
     const changed = new Set<Task>();
     const { limits } = this.#parts;
-    if (nowMs >= this.#nextStallCheckMs) {
-      this.#helpStalled(changed, nowMs);
+    if (nowMs >= this.#nextStallCheckMs && this.#helpStalled(nowMs)) {
+      for (const task of this.#helped) changed.add(task);
+      this.#helped.clear();
       this.#nextStallCheckMs = nowMs + limits.stallCheckMs;
     }
     if (nowMs >= this.#nextGcMs) {
@@ -43,18 +48,26 @@ export class Upkeep {
     return changed;
   }
 
-  /** A peer that gets nothing although others hold what it lacks is introduced to them; when that does not help, it goes to the origin. */
-  #helpStalled(helped: Set<Task>, nowMs: number): void {
+  /** A peer that gets nothing although others hold what it lacks is introduced to them; when that does not help, it goes to the origin. False: the next event goes on. */
+  #helpStalled(nowMs: number): boolean {
     const { limits, roster, matchmaker, origin } = this.#parts;
-    for (const peer of roster.peers.values()) {
+    this.#lookingAt ??= roster.peers.values();
+    for (let looks = 0, found = 0; looks < limits.stallLooks && found < limits.stallIntroductions; looks += 1) {
+      const { value: peer } = this.#lookingAt.next();
+      if (!peer) {
+        this.#lookingAt = undefined;
+        return true;
+      }
       const stalledMs = nowMs - peer.progressAtMs;
       if (!isDownloading(peer.state) || peer.lease || stalledMs < limits.stallCheckMs) continue;
       const lacking = lackingHeld(peer);
       if (lacking === undefined) continue;
       matchmaker.introduce(peer, lacking, nowMs);
       if (stalledMs >= limits.stalledMs) origin.rescue(peer, nowMs);
-      helped.add(peer.task);
+      this.#helped.add(peer.task);
+      found += 1;
     }
+    return false;
   }
 
   #collect(changed: Set<Task>, nowMs: number): void {
