@@ -144,6 +144,12 @@ export const dfdaemonConfigSchema = z.object({
       .default([])
       .describe('query parameters that sign URLs here, left out of every identity beside those known to every release'),
     finishAbandoned: z.boolean().default(false).describe('go on with a download after its last reader has left'),
+    pieceDigests: z
+      .boolean()
+      .default(true)
+      .describe(
+        'content without a digest: compare each piece that another node gives with what whoever was at the origin says it is; off where every member is trusted',
+      ),
     concurrentPieceCount: z.int().min(1).max(256).default(16).describe('pieces of one task asked for at a time'),
     originConnections: z
       .int()

@@ -2,6 +2,12 @@
 export const daemonLimits = {
   /** So much of content on other nodes' word alone is compared with the origin. */
   originCheckBytes: 256 * 1024,
+  /** Pieces of one download about which this node asks the origin for others. */
+  originChecks: 4,
+  /** A piece waits so long for what others say it is. */
+  digestPatienceMs: 1000,
+  /** Digests taken in while nobody knows how many pieces there are. */
+  earlyDigests: 65_536,
   /** Tasks being downloaded at once; more wait for a client to retry, since each holds sockets and buffers. */
   concurrentDownloads: 512,
   /** Subscribers of one task; each costs a file descriptor. */

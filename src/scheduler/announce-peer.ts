@@ -13,7 +13,7 @@ import type {
   AnnouncePeerResponse,
   DownloadPiecesFinishedRequest,
   OriginLeaseFailedRequest,
-  ReaderRange,
+  RegisterPeerRequest,
   TaskMetadata,
 } from '../rpc/generated/scheduler/v2/scheduler.ts';
 import { readerRange } from '../rpc/reader-range.ts';
@@ -99,7 +99,7 @@ class PeerStream {
     const session = brain.sessions.prepare({ peerId, taskId, hostId, extended, download });
     const stream = new PeerStream(brain, session, labels);
     try {
-      stream.#register(download, request?.$case === 'registerPeerRequest' ? request.value.reader : undefined);
+      stream.#register(download, request?.$case === 'registerPeerRequest' ? request.value : {});
     } catch (error) {
       brain.metrics.registerFailed.inc(labels);
       throw error;
@@ -133,7 +133,7 @@ class PeerStream {
     if (current && !this.#ended) this.#brain.run((swarm, nowMs) => swarm.peerLeft(this.#session.peerId, nowMs));
   }
 
-  #register(download: Download, reader: ReaderRange | undefined): void {
+  #register(download: Download, { reader, pieceDigests }: Partial<RegisterPeerRequest>): void {
     const { peerId, taskId, hostId, extended } = this.#session;
     const remember = this.#brain.facts.admit(taskId, download, download.remoteIp ?? '');
     const { range, actualPieceLength } = download;
@@ -158,7 +158,7 @@ class PeerStream {
       metadataOnly: download.metadataOnly,
       knownLayout,
       concurrentPieceCount: download.concurrentPieceCount,
-      features: extended ? allFeatures : originalFeatures,
+      features: extended ? { ...allFeatures, digests: pieceDigests === true } : originalFeatures,
     };
     this.#brain.run(
       (swarm, nowMs) => swarm.registerPeer(request, nowMs),
@@ -247,6 +247,10 @@ class PeerStream {
       case 'readerRangeRequest': {
         const range = readerRange(request.value);
         return run((swarm, nowMs) => swarm.readerAsks(peerId, range, nowMs));
+      }
+      case 'pieceDigestsRequest': {
+        const { certain: checked, ...told } = request.value;
+        return run((swarm, nowMs) => swarm.pieceDigests(peerId, { ...told, checked }, nowMs));
       }
       case 'downloadPeerLeftOffRequest':
         run(

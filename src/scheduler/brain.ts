@@ -64,6 +64,13 @@ export class Brain implements Closable {
         if (this.#seeds && download && seed) this.#seeds.start(taskId, seed, seedDownload(download));
         else queueMicrotask(() => this.#seedFailed(taskId, hostId));
       },
+      onStruckOff: ({ hostId, accusers, taskId }) => {
+        this.metrics.struckOff.inc();
+        this.#logger.error(
+          { hostId, accusers, taskId },
+          'a host gives or tells what is not so: nobody gets it as a parent',
+        );
+      },
       onScheduled: (afterMs) => this.metrics.schedule.observe(afterMs),
       nowMs: () => performance.now(),
     });

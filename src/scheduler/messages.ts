@@ -88,6 +88,8 @@ export interface OfferContext {
   readonly task: () => TaskType;
   /** The parents' word is all there is. */
   readonly unproven: boolean;
+  /** Digests of all pieces will come. */
+  readonly pieceDigests: boolean;
 }
 
 /** Parents whose host has gone meanwhile are left out; undefined when none is left. */
@@ -114,6 +116,7 @@ export function offerMessage(
     additional: extended && additional,
     taskMetadata: undefined,
     unproven: extended && context.unproven,
+    ...(extended && context.pieceDigests && { pieceDigests: true }),
   };
 }
 

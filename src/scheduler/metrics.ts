@@ -65,6 +65,7 @@ export class SchedulerMetrics {
     'task_type',
     'host_type',
   ] as const);
+  readonly struckOff = this.#counter('hosts_struck_off_total', 'hosts found to give or tell what is not so', []);
   readonly hostTraffic = this.#counter('host_traffic', 'bytes of each host', [
     'type',
     'task_type',

@@ -29,6 +29,12 @@ export interface PeerSessionsOptions {
   readonly hosts: HostRegistry;
   readonly facts: TaskFactsTable;
   readonly triggerSeed: (session: PeerSession | undefined, taskId: string, hostId: string) => void;
+  /** A host was found to lie. */
+  readonly onStruckOff: (what: {
+    readonly hostId: string;
+    readonly accusers: readonly string[];
+    readonly taskId: string;
+  }) => void;
   /** A peer that asked was given parents, or was sent to the origin. */
   readonly onScheduled: (afterMs: number) => void;
   readonly nowMs: () => number;
@@ -82,6 +88,7 @@ export class PeerSessions {
       this.#options.triggerSeed(session, decision.taskId, decision.hostId);
       return;
     }
+    if (decision.kind === 'host-struck-off') return this.#options.onStruckOff(decision);
     if (!session) return;
     if (decision.kind === 'fail-peer') {
       const { message, details } = decision;
@@ -108,7 +115,7 @@ export class PeerSessions {
   }
 
   #answer(
-    decision: Exclude<Decision, { kind: 'trigger-seed' | 'fail-peer' }>,
+    decision: Exclude<Decision, { kind: 'trigger-seed' | 'fail-peer' | 'host-struck-off' }>,
     session: PeerSession,
   ): AnnouncePeerResponse['response'] {
     const { extended } = session;
@@ -134,6 +141,12 @@ export class PeerSessions {
         return { $case: 'revokeLeaseResponse', value: { leaseId: String(decision.leaseId) } };
       case 'empty-task':
         return { $case: 'emptyTaskResponse', value: {} };
+      case 'piece-digests':
+        return { $case: 'pieceDigestsResponse', value: { ...decision, validator: '' } };
+      case 'check-piece': {
+        const nothingKnown = { digests: new Uint8Array(), validator: '' };
+        return { $case: 'pieceDigestsResponse', value: { first: decision.piece, certain: true, ...nothingKnown } };
+      }
       case 'metadata-only':
         return { $case: 'metadataOnlyResponse', value: {} };
     }
@@ -154,6 +167,7 @@ export class PeerSessions {
         contact: (hostId) => hosts.get(hostId)?.contact,
         task: () => taskMessage(task, facts.get(task.id)),
         unproven: task.proof === 'claimed',
+        pieceDigests: task.digests?.complete === true && swarm.peer(decision.peerId)?.features.digests === true,
       },
     });
     return value && { $case: 'normalTaskResponse', value };

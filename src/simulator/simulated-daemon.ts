@@ -173,6 +173,9 @@ export class SimulatedDaemon implements Moment {
         this.#ended();
         break;
       case 'trigger-seed':
+      case 'piece-digests':
+      case 'check-piece':
+      case 'host-struck-off':
       case 'empty-task':
       case 'metadata-only':
         break;

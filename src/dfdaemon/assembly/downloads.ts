@@ -7,12 +7,12 @@ import { DfdaemonUploadDefinition } from '../../rpc/generated/dfdaemon/v2/dfdaem
 import { BlockList } from '../block-list.ts';
 import { downloadLimits } from '../config.ts';
 import { IdleWatch } from '../idle-watch.ts';
+import { openHashers } from '../open-hashers.ts';
 import type { StoreParts } from '../open-store.ts';
 import { Receipts } from '../receipts.ts';
 import type { Schedulers } from '../schedulers.ts';
 import { loadSourcePlugins } from '../source/plugins.ts';
 import { Sources } from '../source/sources.ts';
-import { ContentHasher } from '../task/content-hasher.ts';
 import { TaskEngine } from '../task/engine.ts';
 import { NodeLocal } from '../task/node-local.ts';
 import { TrafficShaper } from '../task/traffic-shaper.ts';
@@ -38,7 +38,7 @@ export async function openDownloads(
 ): Promise<Downloads> {
   const { config, identity, owned, logger, metrics, channels, memory } = node;
   const sources = owned.add('sources', await openSources(node));
-  const hasher = owned.add('content hasher', new ContentHasher());
+  const hashers = await openHashers(config, owned, logger);
   const shaper = new TrafficShaper(downloadLimits(config));
   const pieces = owned.add(
     'piece client',
@@ -71,7 +71,7 @@ export async function openDownloads(
       hostId: identity.hostId,
       sources,
       pieces,
-      hasher,
+      ...hashers,
       shaper,
       makeRoom: (bytes) => collector.makeRoom(bytes),
       schedulerKinds: () => schedulers.kinds,

@@ -15,6 +15,8 @@ export interface CommitFacts {
   readonly costMs: number;
   /** What the sender said the CRC-32 is; a difference rejects with DIGEST_MISMATCH. */
   readonly expectedCrc32?: number | undefined;
+  /** Looks at the bytes in the file; the piece is recorded when it resolves. */
+  readonly prove?: ((bytes: { fd: number; offset: number; length: number }) => Promise<void>) | undefined;
 }
 
 /** What the writer needs of the task it writes for. */
@@ -114,11 +116,13 @@ export class PieceWriter {
       await this.#settled();
       this.#check();
       this.#checkComplete(facts.expectedCrc32);
+      const { file, offset } = this.#slot;
+      await facts.prove?.({ fd: file.fd, offset, length: this.#received });
       this.#slot.commit(this.#received, this.#crc, facts);
       this.vouch();
       state = 'committed';
     } finally {
-      this.#release(state);
+      this.#release(state, state === 'aborted' ? await readGiven(this.incoming, this.#slot) : undefined);
     }
   }
 

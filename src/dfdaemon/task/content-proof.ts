@@ -7,26 +7,45 @@ import { ContentCheck } from './content-check.ts';
 import type { DownloadContext } from './download-context.ts';
 import type { DownloadRequest } from './open-task.ts';
 import { differsFromOrigin } from './origin-check.ts';
+import { PieceProof, type DigestsMessage } from './piece-proof.ts';
 
 export interface ProofEvents {
   /** Other nodes' bytes agree with the origin. */
   confirmed(): void;
   /** Whoever gave this piece lied. */
   liar(piece: PieceRecord): void;
+  /** What pieces are at the origin. */
+  digests(message: DigestsMessage): void;
+}
+
+export interface ContentProofOptions {
+  readonly context: DownloadContext;
+  readonly stored: StoredTask;
+  readonly request: DownloadRequest;
+  /** Aborts when the download ends. */
+  readonly signal: AbortSignal;
+  readonly events: ProofEvents;
 }
 
 export class ContentProof {
   /** Nobody who was at the origin has told of what parents hold: their word is all there is. */
   unproven = false;
+  /** Of content without a digest. */
+  readonly pieces: PieceProof | undefined;
   readonly #check: ContentCheck | undefined;
   readonly #context: DownloadContext;
   readonly #stored: StoredTask;
   readonly #request: DownloadRequest;
   readonly #events: ProofEvents;
 
-  constructor(context: DownloadContext, stored: StoredTask, request: DownloadRequest, events: ProofEvents) {
+  constructor({ context, stored, request, signal, events }: ContentProofOptions) {
     const expected = request.digest ?? stored.identity.digest;
     this.#check = expected === undefined ? undefined : new ContentCheck(parseDigest(expected), context.hasher, stored);
+    const { pieceHasher: hasher, sources } = context;
+    const mayAsk = request.disableBackToSource !== true;
+    const tell = (message: DigestsMessage): void => events.digests(message);
+    if (!this.#check && hasher)
+      this.pieces = new PieceProof({ stored, hasher, sources, source: request, mayAsk, signal, tell });
     this.#context = context;
     this.#stored = stored;
     this.#request = request;
@@ -35,12 +54,18 @@ export class ContentProof {
 
   /** Something is still to be shown of the whole: its last byte must wait. */
   get pending(): boolean {
-    return this.#check !== undefined || this.unproven;
+    return this.#check !== undefined || this.unproven || this.pieces?.isOpen === true;
   }
 
   /** `algorithm:value` of the whole, where one is expected. */
   get digest(): string | undefined {
     return this.#check && formatDigest(this.#check.expected);
+  }
+
+  /** A piece is on disk, from wherever. */
+  stored(piece: PieceRecord): void {
+    this.advance();
+    if (piece.source === 'origin') this.pieces?.fetched(piece);
   }
 
   /** Lets the hash follow up to the first missing piece. */
@@ -51,13 +76,30 @@ export class ContentProof {
   /** Rejects with DIGEST_MISMATCH, or the origin's refusal. A node that may not ask the origin has to believe its parents. */
   async verify({ whole, signal }: { readonly whole: boolean; readonly signal: AbortSignal }): Promise<void> {
     if (whole && this.#check) return this.#check.verify(this.#stored.contentLengthBytes ?? 0);
-    if (!this.unproven || this.#request.disableBackToSource === true) return;
-    const { sources, logger } = this.#context;
-    const lies = await differsFromOrigin(this.#stored, { source: this.#request, sources, signal });
-    if (lies.length === 0) return this.#events.confirmed();
+    const wrong = (await this.pieces?.wrong()) ?? [];
+    if (wrong.length > 0) this.#name(wrong);
+    const given = this.#openPieces();
+    if (given.length === 0 || this.#request.disableBackToSource === true) return;
+    const { sources } = this.#context;
+    const lies = await differsFromOrigin(this.#stored, { source: this.#request, sources, signal, given });
+    if (lies.length > 0) this.#name(lies);
+    this.#events.confirmed();
+  }
+
+  /** Pieces other nodes gave for which nothing but their word speaks. */
+  #openPieces(): PieceRecord[] {
+    const { pieces } = this;
+    if (!this.unproven && pieces?.isOpen !== true) return [];
+    return this.#stored
+      .pieceRecords()
+      .filter((piece) => piece.source !== 'origin' && piece.length > 0 && pieces?.isUnproven(piece) !== false);
+  }
+
+  /** Throws DIGEST_MISMATCH. */
+  #name(lies: readonly PieceRecord[]): never {
     for (const piece of lies) {
       const { source, number } = piece;
-      logger.error(
+      this.#context.logger.error(
         { taskId: this.#stored.id, peer: source, piece: number },
         'a parent gave what the origin does not have',
       );
@@ -73,6 +115,7 @@ export class ContentProof {
   /** Starts over, for content that is fetched again from the origin. */
   reset(): void {
     this.unproven = false;
+    this.pieces?.reset();
     this.#check?.reset();
   }
 }

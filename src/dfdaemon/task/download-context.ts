@@ -5,6 +5,7 @@ import type { PieceClient } from '../transport/piece-client.ts';
 import type { ContentHasher } from './content-hasher.ts';
 import type { SyncPieces } from './parent-link.ts';
 import type { PieceAnnouncer } from './piece-announcer.ts';
+import type { PieceHasher } from './piece-hasher.ts';
 import type { OpenPeerStream } from './scheduler-session.ts';
 import type { TrafficShaper } from './traffic-shaper.ts';
 
@@ -14,6 +15,8 @@ export interface DownloadContext {
   readonly sources: Sources;
   readonly pieces: PieceClient;
   readonly hasher: ContentHasher;
+  /** Undefined where pieces are not compared with what they are at the origin. */
+  readonly pieceHasher: PieceHasher | undefined;
   readonly shaper: TrafficShaper;
   /** Sees to the disk space for content of this size; rejects with NO_SPACE. */
   readonly makeRoom: (bytes: number) => Promise<void>;

@@ -51,6 +51,7 @@ export function downloadKeeper(options: DownloadKeeperOptions): SessionKeeper {
         open: openPeerStream,
         registration: registration(),
         reader: reader(),
+        pieceDigests: context.pieceHasher !== undefined,
         forOriginal,
         held: stored.pieces,
         scheduler: request.scheduler,

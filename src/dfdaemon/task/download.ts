@@ -68,15 +68,23 @@ export class Download {
     this.#lease = stored.lease();
     this.rate = context.shaper.open();
     this.#stopListening = stored.onPiece((piece) => this.#pieceStored(piece));
-    this.#proof = new ContentProof(context, stored, request, {
-      confirmed: () => this.#keeper.session?.confirmed(),
-      liar: ({ source, number }) => this.#parentFailed(source, number, 'corrupt'),
+    this.#proof = new ContentProof({
+      context,
+      stored,
+      request,
+      signal: this.#controller.signal,
+      events: {
+        confirmed: () => this.#keeper.session?.confirmed(),
+        liar: ({ source, number }) => this.#parentFailed(source, number, 'corrupt'),
+        digests: (message) => this.#keeper.session?.digests(message),
+      },
     });
     this.#receipt = new ReceiptBuilder({ taskId: stored.id, peerId, url: request.url });
     this.#receipt.local(stored.bytes);
     this.#ended.promise.catch(() => undefined);
     this.#exchange = openExchange(context, stored, {
       rate: this.rate,
+      prove: async (number, bytes) => this.#proof.pieces?.prove(number, bytes),
       events: {
         layout: (facts) => void this.#learnLayout(facts),
         parentFailed: (id, piece, reason) => this.#parentFailed(id, piece, reason),
@@ -97,6 +105,7 @@ export class Download {
       signal: this.#controller.signal,
       events: {
         began: () => this.#starvation.busy(),
+        answered: (validator) => this.#proof.pieces?.atOrigin(validator),
         learned: () => this.#begin(),
         bytes: () => this.#signalChange(),
         ended: () => this.#originEnded(),
@@ -193,8 +202,10 @@ export class Download {
         },
         parents: (parents, options) => {
           this.#proof.unproven = options.unproven;
+          this.#proof.pieces?.expect(options.digests);
           this.#exchange.addParents(parents, options);
         },
+        digests: (message) => this.#proof.pieces?.take(message),
         dropParents: (ids) => this.#exchange.dropParents(ids),
         lease: (lease) => this.#origin.take(lease),
         revokeLease: (id) => this.#origin.revoke(id),
@@ -251,14 +262,14 @@ export class Download {
     this.#keeper.session?.pieceFinished(piece.number, this.stored.layout, piece.length, parentId, piece.costMs);
     if (parentId === undefined) this.#originPieces += 1;
     else this.#remotePieces += 1;
-    this.#proof.advance();
+    this.#proof.stored(piece);
     this.#signalChange();
     void this.#finishIfComplete();
   }
 
   #parentFailed(id: string, piece: number | undefined, reason: ParentFault): void {
     this.#receipt.retry();
-    this.#keeper.session?.pieceFailed(id, piece, reason);
+    this.#keeper.session?.pieceFailed(id, piece, this.#proof.pieces?.wasDoubted(piece) === true ? 'corrupt' : reason);
   }
 
   #originEnded(): void {

@@ -2,13 +2,13 @@
 import type { StoredTask } from '../storage/stored-task.ts';
 import type { DownloadContext } from './download-context.ts';
 import { ParentLink } from './parent-link.ts';
-import { PieceExchange, type ExchangeEvents } from './piece-exchange.ts';
+import { PieceExchange, type ExchangeEvents, type ProvePiece } from './piece-exchange.ts';
 import type { TaskRate } from './traffic-shaper.ts';
 
 export function openExchange(
   context: DownloadContext,
   stored: StoredTask,
-  { rate, events }: { readonly rate: TaskRate; readonly events: ExchangeEvents },
+  { rate, prove, events }: { readonly rate: TaskRate; readonly prove: ProvePiece; readonly events: ExchangeEvents },
 ): PieceExchange {
   const { hostId, pieces, syncPieces, concurrentPieceCount, pieceTimeoutMs, logger } = context;
   return new PieceExchange({
@@ -22,6 +22,7 @@ export function openExchange(
     logger,
     openLink: (parent, news, missing) =>
       new ParentLink(parent, { taskId: stored.id, hostId, sync: syncPieces, news, missing, logger }),
+    prove,
     events,
   });
 }

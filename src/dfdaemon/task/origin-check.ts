@@ -21,9 +21,15 @@ export async function differsFromOrigin(
     source,
     sources,
     signal,
-  }: { source: SourceOptions & { readonly url: string }; sources: Sources; signal: AbortSignal },
+    given,
+  }: {
+    source: SourceOptions & { readonly url: string };
+    sources: Sources;
+    signal: AbortSignal;
+    /** Pieces nothing else speaks for. */
+    given: readonly PieceRecord[];
+  },
 ): Promise<readonly PieceRecord[]> {
-  const given = stored.pieceRecords().filter((piece) => piece.source !== 'origin' && piece.length > 0);
   const piece = given[randomInt(Math.max(1, given.length))];
   if (!piece) return [];
   const length = Math.min(daemonLimits.originCheckBytes, piece.length);

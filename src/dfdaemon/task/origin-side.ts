@@ -29,6 +29,8 @@ export interface OriginSideOptions {
   readonly events: {
     /** This node goes to the origin. */
     began(): void;
+    /** @param validator what the origin calls this version of the content. */
+    answered(validator: string | undefined): void;
     /** The layout is known, or what is missing has changed. */
     learned(): void;
     bytes(): void;
@@ -65,7 +67,7 @@ export class OriginSide {
       signal,
       claim: (pieces, whole) => exchange.originFetching(pieces, whole),
       events: {
-        answered: (_object, ranges) => this.#answered(ranges),
+        answered: ({ validator }, ranges) => this.#answered(validator, ranges),
         begun: (number) => context.announcer().pieceBegun(number),
         givenUp: (number) => context.announcer().pieceGivenUp(number),
         bytes: () => events.bytes(),
@@ -132,8 +134,9 @@ export class OriginSide {
     void this.#options.exchange.originFetching(this.#duty.pieces);
   }
 
-  #answered(ranges: boolean | undefined): void {
+  #answered(validator: string | undefined, ranges: boolean | undefined): void {
     const { receipt, context, events } = this.#options;
+    events.answered(validator);
     receipt.originRequest();
     this.#ranges = ranges ?? this.#ranges;
     context.announcer().layoutKnown();

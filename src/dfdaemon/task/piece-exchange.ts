@@ -12,6 +12,7 @@ import { PeerMachine } from '../../swarm/peer/download/peer-machine.ts';
 import { PieceSet } from '../../swarm/shared/piece-set.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
 import type { PieceClient } from '../transport/piece-client.ts';
+import type { StoredBytes } from './piece-hasher.ts';
 import type { ParentAddress, ParentLink, ParentNews } from './parent-link.ts';
 
 /** Requests sent and not yet answered. One: asking ahead only makes pieces share the line. */
@@ -34,6 +35,9 @@ export interface ExchangeEvents {
   storageFailed(error: Error): void;
 }
 
+/** Resolves when the piece may count. Rejects with DIGEST_MISMATCH when its giver lied, otherwise when nobody can tell yet. */
+export type ProvePiece = (number: number, bytes: StoredBytes) => Promise<void>;
+
 export interface ExchangeOptions {
   readonly taskId: string;
   readonly hostId: string;
@@ -44,6 +48,7 @@ export interface ExchangeOptions {
   readonly pieceTimeoutMs: number;
   /** What each byte pays beside the total, now. */
   readonly limiters: () => readonly RateLimiter[];
+  readonly prove: ProvePiece;
   readonly events: ExchangeEvents;
   readonly logger: Logger;
 }
@@ -212,7 +217,7 @@ export class PieceExchange {
   }
 
   async #fetch(request: PieceRequest, signal: AbortSignal): Promise<Outcome> {
-    const { stored, events, pieces, taskId, pieceTimeoutMs, limiters, logger } = this.#options;
+    const { stored, events, pieces, taskId, pieceTimeoutMs, limiters, prove, logger } = this.#options;
     const { parentId, piece, hedge } = request;
     const address = this.#links.get(parentId)?.pieceAddress;
     const drop = (reason: RequestDrop): Outcome => ({ kind: 'request-dropped', parentId, piece, reason });
@@ -231,6 +236,7 @@ export class PieceExchange {
         piece: pieceSpan(stored.layout, piece),
         writer,
         parentId,
+        prove: (bytes) => prove(piece, bytes),
         onStarted: () => this.#take({ kind: 'piece-begun', parentId, piece }),
         onEnding: () => this.#take({ kind: 'piece-ending', parentId, piece }),
         limiters: limiters(),

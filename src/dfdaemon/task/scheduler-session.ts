@@ -4,13 +4,13 @@
  */
 import type { DragonflyError } from '../../core/errors.ts';
 import type { Logger } from '../../core/logger.ts';
-import { pieceSpan, type PieceLayout } from '../../core/piece-layout.ts';
+import type { PieceLayout } from '../../core/piece-layout.ts';
 import type { ParentFault } from '../../swarm/peer/download/effects.ts';
 import { PieceSet } from '../../swarm/shared/piece-set.ts';
 import type { RangeSpec } from '../../core/byte-range.ts';
 import { Download } from '../../rpc/generated/common/v2/common.ts';
 import {
-  AnnouncePeerRequest,
+  type AnnouncePeerRequest,
   type AnnouncePeerResponse,
   DownloadPiecesFinishedRequest,
   type TaskMetadata,
@@ -21,6 +21,8 @@ import { MessageQueue } from '../../rpc/streams.ts';
 import { daemonLimits } from '../limits.ts';
 import { toLease, type OriginLease } from './origin-lease.ts';
 import type { ParentAddress } from './parent-link.ts';
+import type { DigestsMessage } from './piece-proof.ts';
+import { pieceReport } from './piece-report.ts';
 import type { Registration, SessionStart } from './session-start.ts';
 
 type Request = NonNullable<AnnouncePeerRequest['request']>;
@@ -33,8 +35,9 @@ export interface SessionEvents {
     pieceLengthBytes: number;
     responseHeader: Readonly<Record<string, string>>;
   }): void;
-  /** @param options.unproven nobody who was at the origin has told of what they hold. */
-  parents(parents: readonly ParentAddress[], options: { replace: boolean; unproven: boolean }): void;
+  /** @param options.unproven nobody who was at the origin has told of what they hold. `digests` of all their pieces will come. */
+  parents(parents: readonly ParentAddress[], options: { replace: boolean; unproven: boolean; digests: boolean }): void;
+  digests(message: DigestsMessage): void;
   dropParents(ids: readonly string[]): void;
   lease(lease: OriginLease): void;
   revokeLease(leaseId: string): void;
@@ -87,13 +90,13 @@ export class SchedulerSession {
   }
 
   /** Registers and reads answers until the stream ends; never rejects. */
-  async run({ open, registration, reader, forOriginal, held, scheduler }: SessionStart): Promise<void> {
+  async run({ open, registration, reader, pieceDigests, forOriginal, held, scheduler }: SessionStart): Promise<void> {
     let failure: unknown;
     const register = (download: Registration, part?: RangeSpec): AnnouncePeerRequest => ({
       ...this.#ids,
       request: {
         $case: 'registerPeerRequest',
-        value: { download: Download.fromPartial(download), ...(part && { reader: readerMessage(part) }) },
+        value: { download: Download.fromPartial(download), pieceDigests, ...(part && { reader: readerMessage(part) }) },
       },
     });
     try {
@@ -149,6 +152,11 @@ export class SchedulerSession {
     this.#send({ $case: 'taskMetadataRequest', value: { pieceLength: 0, responseHeader: {}, confirmed: true } });
   }
 
+  /** What pieces are at the origin. */
+  digests(value: DigestsMessage): void {
+    if (this.#extended) this.#send({ $case: 'pieceDigestsRequest', value });
+  }
+
   /** @param parentId undefined for the origin. */
   pieceFinished(
     number: number,
@@ -158,7 +166,7 @@ export class SchedulerSession {
     costMs: number,
   ): void {
     if (!this.#extended) {
-      this.#reportOne(number, layout, lengthBytes, parentId, costMs);
+      this.#outgoing.push(pieceReport(this.#ids, { number, layout, length: lengthBytes, parentId, costMs }));
       return;
     }
     this.#batch.add(number);
@@ -271,7 +279,14 @@ export class SchedulerSession {
         this.#events.emptyTask();
         return;
       case 'normalTaskResponse': {
-        const { candidateParents, parentLinks, additional, taskMetadata, unproven } = message.value;
+        const {
+          candidateParents,
+          parentLinks,
+          additional,
+          taskMetadata,
+          unproven,
+          pieceDigests: digests = false,
+        } = message.value;
         const distances = new Map(parentLinks.map((link) => [link.peerId, link.distance]));
         this.#tellStarted();
         this.#takeMetadata(taskMetadata);
@@ -290,7 +305,7 @@ export class SchedulerSession {
               ]
             : [],
         );
-        this.#events.parents(parents, { replace: !additional, unproven });
+        this.#events.parents(parents, { replace: !additional, unproven, digests });
         return;
       }
       case 'needBackToSourceResponse': {
@@ -307,6 +322,9 @@ export class SchedulerSession {
         return;
       case 'taskMetadataResponse':
         this.#takeMetadata(message.value);
+        return;
+      case 'pieceDigestsResponse':
+        this.#events.digests(message.value);
         return;
       case 'dropParentsResponse':
         this.#events.dropParents(message.value.peerIds);
@@ -369,27 +387,6 @@ export class SchedulerSession {
   #reportHeld(held: PieceSet): void {
     const value = DownloadPiecesFinishedRequest.fromPartial({ pieces: held.toBytes() });
     this.#send({ $case: 'downloadPiecesFinishedRequest', value });
-  }
-
-  #reportOne(
-    number: number,
-    layout: PieceLayout | undefined,
-    length: number,
-    parentId: string | undefined,
-    costMs: number,
-  ): void {
-    const piece = {
-      number,
-      ...(parentId !== undefined && { parentId }),
-      offset: layout ? pieceSpan(layout, number).offset : 0,
-      length,
-      digest: '',
-      trafficType: parentId === undefined ? (0 as const) : (1 as const),
-      cost: { seconds: Math.floor(costMs / 1000), nanos: Math.floor((costMs % 1000) * 1e6) },
-      createdAt: new Date(),
-    };
-    const name = parentId === undefined ? 'downloadPieceBackToSourceFinishedRequest' : 'downloadPieceFinishedRequest';
-    this.#outgoing.push(AnnouncePeerRequest.fromPartial({ ...this.#ids, request: { $case: name, value: { piece } } }));
   }
 
   #send(request: Request): void {

@@ -11,6 +11,8 @@ export interface SessionStart {
   readonly registration: Registration;
   /** The download is for this part only, and its reader waits. */
   readonly reader: RangeSpec | undefined;
+  /** This node tells digests of pieces, and compares those of others. */
+  readonly pieceDigests: boolean;
   /** The registration once all is known that a scheduler of the original has to be told. */
   readonly forOriginal: () => Promise<Registration>;
   readonly held: PieceSet;

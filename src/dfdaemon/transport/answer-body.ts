@@ -63,13 +63,13 @@ export class AnswerBody {
   /** Settles the request once everything is on the disk. */
   async settle(written: Promise<void>): Promise<void> {
     const { request } = this;
-    const { writer, parentId, expectedCrc32 } = request.options;
+    const { writer, parentId, expectedCrc32, prove } = request.options;
     try {
       await written;
       this.#check();
       if (request.settled) return;
       const costMs = request.elapsedMs();
-      await writer.commit({ source: parentId, costMs, expectedCrc32 });
+      await writer.commit({ source: parentId, costMs, expectedCrc32, prove });
       const { crc32 } = writer;
       request.succeed({ crc32, originalSource: this.#head.parentId, costMs, firstByteMs: this.#firstByteMs });
     } catch (error) {

@@ -4,7 +4,7 @@ import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import type { PieceSpan } from '../../core/piece-layout.ts';
 import type { RateLimiter } from '../../core/rate-limiter.ts';
 import { incomingPatience } from './limits.ts';
-import type { PieceWriter } from '../storage/piece-writer.ts';
+import type { CommitFacts, PieceWriter } from '../storage/piece-writer.ts';
 
 export interface PieceAddress {
   readonly host: string;
@@ -33,6 +33,8 @@ export interface FetchOptions {
   readonly limiters?: readonly RateLimiter[] | undefined;
   /** CRC-32 known from elsewhere; checked besides the parent's own. */
   readonly expectedCrc32?: number | undefined;
+  /** Whether the bytes are what they should be beyond their CRC-32: the piece counts when it resolves. */
+  readonly prove?: CommitFacts['prove'];
   readonly signal: AbortSignal;
   /** Longest time the piece may take, without what rate limits of this side make it wait. */
   readonly timeoutMs?: number | undefined;

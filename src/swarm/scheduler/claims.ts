@@ -2,21 +2,35 @@
  * Content that peers say they hold although nobody was sent to the origin for it: after a restart of the scheduler the
  * honest truth, and the way a liar would spread a file of his own. Children are told, and compare a part with the origin.
  */
+import { cameWithout, type DigestDesk } from './digest-desk.ts';
 import type { SwarmLimits } from './limits.ts';
 import type { Membership } from './membership.ts';
-import type { Host, Peer } from './records.ts';
+import type { PieceSet } from '../shared/piece-set.ts';
+import type { Peer } from './records.ts';
 
 export class Claims {
   readonly #limits: SwarmLimits;
   readonly #membership: Membership;
+  readonly #digests: DigestDesk;
 
-  constructor(limits: SwarmLimits, membership: Membership) {
+  constructor(limits: SwarmLimits, membership: Membership, digests: DigestDesk) {
     this.#limits = limits;
     this.#membership = membership;
+    this.#digests = digests;
+  }
+
+  /** It has new pieces, from a peer, from its own disk (`local`) or from the origin (`source`). */
+  reported(peer: Peer, pieces: PieceSet, from: string): void {
+    if (from === 'local') return this.claimed(peer);
+    if (from !== 'source') return;
+    // Went there by itself, or tells no digests: children cannot wait for them.
+    for (const piece of peer.features.digests ? pieces : [])
+      if (!peer.fetched.has(piece)) return cameWithout(peer.task);
   }
 
   /** The peer holds pieces that nobody of this swarm gave it. A seed is believed: the operator has set it up for that. */
   claimed({ task, host }: Peer): void {
+    cameWithout(task);
     if (host.info.type === 'seed' || task.proof === 'origin') return;
     task.proof = 'claimed';
     task.claimants.add(host.id);
@@ -30,9 +44,8 @@ export class Claims {
   }
 
   /** It gave wrong bytes. What it holds of a claimed task counts no longer: at worst the origin is asked once more. */
-  refuted(parent: Peer, by: Host, nowMs: number): void {
+  refuted(parent: Peer, nowMs: number): void {
     const { task } = parent;
-    this.#membership.accuse(parent.host, by, nowMs);
     if (task.proof !== 'claimed' || parent.host.info.type === 'seed') return;
     this.#membership.remove(parent, nowMs);
     task.confirmers.clear();
@@ -42,5 +55,6 @@ export class Claims {
     task.pieceCount = undefined;
     task.proof = 'none';
     task.claimants.clear();
+    this.#digests.forget(task);
   }
 }

@@ -64,6 +64,20 @@ export interface SwarmLimits {
   /** Different hosts that must report corrupt pieces of one host before nobody gets it as a parent any more. */
   readonly accusersToQuarantine: number;
   readonly quarantineMs: number;
+  /** Hosts that one host may accuse before others do, without its word losing its weight. */
+  readonly openAccusations: number;
+  /** A parent accused of a piece that nobody is certain about is kept from the child for so long: then that is known. */
+  readonly doubtMs: number;
+  /** For digests of pieces of all tasks; beyond it no more are kept. */
+  readonly digestMemoryBytes: number;
+  /** Digests are passed on at least so far apart, for each peer of the task. */
+  readonly digestNewsMsPerPeer: number;
+  /** Of so many pieces whose digests one host alone has told, one is compared with the origin by another. */
+  readonly piecesPerCheck: number;
+  /** Such comparisons for one task. */
+  readonly checksPerTask: number;
+  /** Whoever should compare and has not told the outcome after this is not waited for. */
+  readonly checkMs: number;
   /** Hosts that must find a claim to agree with the origin before others believe it. */
   readonly confirmersToBelieve: number;
   /** Edges that a crowd gets in one event, about; the next event goes on. */
@@ -128,6 +142,13 @@ export const defaultSwarmLimits: SwarmLimits = {
   blockParentMs: 5000,
   accusersToQuarantine: 2,
   quarantineMs: 10 * 60_000,
+  openAccusations: 3,
+  doubtMs: 500,
+  digestMemoryBytes: 64 * 2 ** 20,
+  digestNewsMsPerPeer: 0.05,
+  piecesPerCheck: 32,
+  checksPerTask: 16,
+  checkMs: 2000,
   confirmersToBelieve: 2,
   edgesPerSettling: 400,
   retryMs: 500,

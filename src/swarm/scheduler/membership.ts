@@ -123,13 +123,10 @@ export class Membership {
     this.lookAgain(child, nowMs);
   }
 
-  /** Wrong bytes reported by several hosts: nobody gets this one as a parent for a while. One accuser alone could be the liar. */
-  accuse(accused: Host, by: Host, nowMs: number): void {
+  /** Nobody gets this one as a parent for a while, and it gets no lease. */
+  strikeOff(accused: Host, nowMs: number): void {
     const { limits, roster, matchmaker, origin, wakes } = this.#parts;
-    accused.accusedBy.add(by.id);
-    if (accused.accusedBy.size < limits.accusersToQuarantine) return;
-    accused.accusedBy.clear();
-    accused.quarantinedUntilMs = nowMs + limits.quarantineMs;
+    roster.strikeOff(accused, nowMs + limits.quarantineMs, nowMs);
     for (const peer of accused.peers) {
       wakes.add(accused.quarantinedUntilMs, peer.task);
       roster.stopSharing(peer);

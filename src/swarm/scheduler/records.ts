@@ -1,8 +1,9 @@
 /** The entities the swarm owns. Plain data; only Swarm and its helpers in this folder change them. */
 import type { RangeSpec } from '../../core/byte-range.ts';
 import type { EdgeKind, LeaseRange } from '../shared/decisions.ts';
+import type { DigestState } from './digest-desk.ts';
 import type { HostInfo, OriginError, PeerFeatures, TaskLayout } from '../shared/events.ts';
-import type { PieceSet } from '../shared/piece-set.ts';
+import { PieceSet } from '../shared/piece-set.ts';
 import type { PeerState, TaskState } from './states.ts';
 import type { IndexedSet } from './indexed-set.ts';
 import type { Zone } from './zones.ts';
@@ -21,8 +22,10 @@ export interface Host {
   /** What children measured when this host served them: mean over recent reports; undefined before the first. */
   serveRateBytesPerSec: number | undefined;
   lastSeenMs: number;
-  /** Hosts that reported corrupt pieces from here. */
-  readonly accusedBy: Set<string>;
+  /** Hosts that reported wrong bytes from here, and when the last time. */
+  readonly accusedBy: Map<string, number>;
+  /** Hosts it accuses, and that were not struck off. */
+  readonly accuses: Set<string>;
   /** Not offered as a parent before this time. */
   quarantinedUntilMs: number;
 }
@@ -67,6 +70,8 @@ export interface Task {
   proof: 'none' | 'claimed' | 'origin';
   readonly claimants: Set<string>;
   readonly confirmers: Set<string>;
+  /** What its pieces are at the origin; undefined while nobody was sent there. */
+  digests: DigestState | undefined;
   /** How many peers hold each piece. */
   holders: Uint32Array;
   readonly leases: Map<number, Lease>;
@@ -130,11 +135,28 @@ export interface Peer {
   lease: Lease | undefined;
   /** Beside that one: each brings what a reader waits for. */
   readonly readerLeases: Set<Lease>;
+  /** All it was ever sent to the origin for. */
+  readonly fetched: Fetched;
   /** Lost a lease by stalling or failing: others go to the origin first. */
   originBlockedUntilMs: number;
   waitingSinceMs: number;
   createdAtMs: number;
   updatedAtMs: number;
+}
+
+/** Pieces a peer was sent to the origin for; `all` when that was before anybody knew how many there are. */
+export class Fetched {
+  readonly #pieces = new PieceSet();
+  #all = false;
+
+  has(piece: number): boolean {
+    return this.#all || this.#pieces.has(piece);
+  }
+
+  add({ first, end }: LeaseRange): void {
+    if (end === undefined) this.#all = true;
+    else if (end > first) this.#pieces.addAll(PieceSet.range(first, end - first));
+  }
 }
 
 export interface Edge {

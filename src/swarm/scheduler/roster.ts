@@ -5,7 +5,7 @@ import type { HostInfo, PiecesFinished, RegisterPeer, TaskLayout } from '../shar
 import { IndexedSet } from './indexed-set.ts';
 import type { SwarmLimits } from './limits.ts';
 import { PieceSet } from '../shared/piece-set.ts';
-import type { Host, Peer, Task } from './records.ts';
+import { Fetched, type Host, type Peer, type Task } from './records.ts';
 import { nextTaskState } from './states.ts';
 
 /** Download costs kept per peer, newest last. */
@@ -16,6 +16,8 @@ export class Roster {
   readonly hosts = new Map<string, Host>();
   readonly tasks = new Map<string, Task>();
   readonly peers = new Map<string, Peer>();
+  /** Hosts that were found to lie, until when: leaving and coming back does not clear them. */
+  readonly struckOff = new Map<string, number>();
   readonly #limits: SwarmLimits;
 
   constructor(limits: SwarmLimits) {
@@ -40,11 +42,18 @@ export class Roster {
       uploadsFailed: 0,
       serveRateBytesPerSec: undefined,
       lastSeenMs: nowMs,
-      accusedBy: new Set(),
-      quarantinedUntilMs: 0,
+      accusedBy: new Map(),
+      accuses: new Set(),
+      quarantinedUntilMs: this.struckOff.get(info.hostId) ?? 0,
     };
     this.hosts.set(host.id, host);
     return host;
+  }
+
+  strikeOff(host: Host, untilMs: number, nowMs: number): void {
+    host.quarantinedUntilMs = untilMs;
+    for (const [id, atMs] of this.struckOff) if (atMs <= nowMs) this.struckOff.delete(id);
+    if (this.struckOff.size < this.#limits.hosts) this.struckOff.set(host.id, untilMs);
   }
 
   slotLimit(info: HostInfo): number {
@@ -213,6 +222,7 @@ function newTask(id: string, nowMs: number): Task {
     proof: 'none',
     claimants: new Set(),
     confirmers: new Set(),
+    digests: undefined,
     holders: new Uint32Array(0),
     leases: new Map(),
     asking: new Set(),
@@ -260,7 +270,8 @@ function newPeer(request: RegisterPeer, host: Host, task: Task, nowMs: number): 
     backboneChildren: 0,
     lease: undefined,
     readerLeases: new Set(),
-    originBlockedUntilMs: 0,
+    fetched: new Fetched(),
+    originBlockedUntilMs: host.quarantinedUntilMs,
     waitingSinceMs: nowMs,
     createdAtMs: nowMs,
     updatedAtMs: nowMs,

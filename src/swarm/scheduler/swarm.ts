@@ -13,10 +13,10 @@
  * by themselves; the swarm only hears batched reports, adds parents, and repairs what breaks.
  */
 import type { RangeSpec } from '../../core/byte-range.ts';
-import { Claims } from './claims.ts';
-import { Deadlines } from '../shared/deadlines.ts';
+import type { Claims } from './claims.ts';
+import type { Deadlines } from '../shared/deadlines.ts';
 import type { Decision } from '../shared/decisions.ts';
-import { evaluators } from './evaluator.ts';
+import type { DigestDesk, ToldDigests } from './digest-desk.ts';
 import {
   type HeldTask,
   type HostInfo,
@@ -27,68 +27,58 @@ import {
   type TaskLayout,
 } from '../shared/events.ts';
 import { holderRegistration } from './holder-registration.ts';
+import type { Liars } from './liars.ts';
 import { defaultSwarmLimits, type SwarmLimits } from './limits.ts';
-import { Matchmaker } from './matchmaker.ts';
-import { Membership } from './membership.ts';
-import { OriginDesk } from './origin/origin-desk.ts';
-import { OriginFailures, type OriginFailure } from './origin/origin-failures.ts';
-import { Outbox } from './outbox.ts';
+import type { Matchmaker } from './matchmaker.ts';
+import type { Membership } from './membership.ts';
+import type { OriginDesk } from './origin/origin-desk.ts';
+import type { OriginFailure, OriginFailures } from './origin/origin-failures.ts';
+import type { Outbox } from './outbox.ts';
 import { PieceSet } from '../shared/piece-set.ts';
 import type { Host, Peer, Task } from './records.ts';
-import { Refusals } from './refusals.ts';
-import { Roster } from './roster.ts';
-import { originalWaits, Settlement } from './settlement.ts';
+import type { Refusals } from './refusals.ts';
+import type { Roster } from './roster.ts';
+import { originalWaits, type Settlement } from './settlement.ts';
 import { isDownloading, nextPeerState, nextTaskState, peerCan, type PeerEvent } from './states.ts';
 import type { SwarmOptions } from './swarm-options.ts';
-import { Upkeep } from './upkeep.ts';
+import { swarmParts } from './swarm-parts.ts';
+import type { Upkeep } from './upkeep.ts';
 import { sameLayout, Validation } from './validation.ts';
 
 export class Swarm {
   readonly limits: SwarmLimits;
   readonly #roster: Roster;
   readonly #check: Validation;
-  readonly #out = new Outbox();
+  readonly #out: Outbox;
   readonly #matchmaker: Matchmaker;
   readonly #origin: OriginDesk;
   readonly #failures: OriginFailures;
-  readonly #wakes = new Deadlines<Task>();
+  readonly #wakes: Deadlines<Task>;
   readonly #membership: Membership;
   readonly #refusals: Refusals;
   readonly #upkeep: Upkeep;
   readonly #claims: Claims;
+  readonly #digests: DigestDesk;
+  readonly #liars: Liars;
   readonly #settlement: Settlement;
 
   constructor(options: SwarmOptions) {
     this.limits = { ...defaultSwarmLimits, ...options.limits };
-    this.#roster = new Roster(this.limits);
-    this.#check = new Validation(this.#roster, this.limits);
-    this.#matchmaker = new Matchmaker({
-      mode: options.mode ?? 'swarm',
-      limits: this.limits,
-      evaluate: evaluators[options.evaluator ?? 'measured'],
-      random: options.random,
-      out: this.#out,
-    });
-    this.#origin = new OriginDesk({
-      limits: this.limits,
-      out: this.#out,
-      seedsFor: (task) => this.#membership.seedsFor(task),
-      rootChanged: (peer, nowMs) => this.#membership.lookAgain(peer, nowMs),
-      fellSilent: (peer) => this.#membership.fellSilent(peer),
-      wakeAt: (task, atMs) => this.#wakes.add(atMs, task),
-    });
-    const parts = { limits: this.limits, roster: this.#roster, matchmaker: this.#matchmaker, origin: this.#origin };
-    this.#settlement = new Settlement({ ...parts, wakes: this.#wakes });
-    this.#membership = new Membership({
-      ...parts,
-      out: this.#out,
-      wakes: this.#wakes,
-      resumeUntilMs: (options.startedAtMs ?? Number.NEGATIVE_INFINITY) + this.limits.resumeMs,
-    });
-    this.#refusals = new Refusals({ out: this.#out, membership: this.#membership, waitMs: this.limits.waitMs });
-    this.#failures = new OriginFailures({ limits: this.limits, origin: this.#origin, refusals: this.#refusals });
-    this.#claims = new Claims(this.limits, this.#membership);
-    this.#upkeep = new Upkeep({ ...parts, membership: this.#membership });
+    const parts = swarmParts(options, this.limits);
+    this.#roster = parts.roster;
+    this.#check = new Validation(parts.roster, this.limits);
+    this.#out = parts.out;
+    this.#matchmaker = parts.matchmaker;
+    this.#origin = parts.origin;
+    this.#failures = parts.failures;
+    this.#wakes = parts.wakes;
+    this.#membership = parts.membership;
+    this.#refusals = parts.refusals;
+    this.#upkeep = parts.upkeep;
+    this.#claims = parts.claims;
+    this.#digests = parts.digests;
+    this.#liars = parts.liars;
+    this.#settlement = parts.settlement;
   }
 
   /** A daemon said that it lives; the first time it becomes known, later its figures are renewed. */
@@ -131,6 +121,7 @@ export class Swarm {
     if (task.layout && !(request.knownLayout && sameLayout(task.layout, request.knownLayout))) {
       this.#out.send(peer, { kind: 'task-layout', layout: task.layout });
     }
+    this.#digests.registered(peer);
     if (request.heldPieces) this.#roster.addPieces(peer, request.heldPieces);
     this.#membership.expectOthers(task, nowMs);
     if (old?.task === task) this.#roster.addPieces(peer, old.pieces);
@@ -187,7 +178,7 @@ export class Swarm {
     const added = this.#roster.addPieces(peer, pieces);
     if (added > 0) peer.progressAtMs = nowMs;
     if (report.costMs !== undefined) this.#roster.addCost(peer, report.costMs);
-    if (report.from === 'local' && added > 0) this.#claims.claimed(peer);
+    if (added > 0) this.#claims.reported(peer, pieces, report.from);
     if (report.from === 'source') this.#origin.progress(peer, nowMs);
     else this.#roster.credit(report, added);
     const atOrigin = peer.lease !== undefined || peer.readerLeases.size > 0;
@@ -198,6 +189,13 @@ export class Swarm {
   originConfirmed(peerId: string, nowMs: number): Decision[] {
     this.#claims.confirmed(this.#touch(peerId, nowMs));
     return [];
+  }
+
+  /** What pieces are at the origin, from somebody who has fetched them there. */
+  pieceDigests(peerId: string, told: ToldDigests, nowMs: number): Decision[] {
+    const peer = this.#touch(peerId, nowMs);
+    this.#digests.told(peer, told, nowMs);
+    return this.#settle([peer.task], nowMs);
   }
 
   /** The holder of a lease is there, though no piece may be complete yet; bytes that flow keep the lease alive on a slow line. */
@@ -219,12 +217,12 @@ export class Swarm {
       if (this.#roster.removePiece(parent, piece)) this.#membership.lookAgain(parent, nowMs);
       return this.#settle([peer.task], nowMs);
     }
-    const untilMs = reason === 'corrupt' ? Number.POSITIVE_INFINITY : nowMs + this.limits.blockParentMs;
-    this.#membership.block(peer, parentId, untilMs, nowMs);
-    if (parent) {
-      parent.host.uploadsFailed += 1;
-      if (reason === 'corrupt') this.#claims.refuted(parent, peer.host, nowMs);
-    }
+    const verdict = reason === 'corrupt' ? this.#liars.gaveWrongBytes({ parent, by: peer, piece }, nowMs) : undefined;
+    const { blockParentMs, doubtMs } = this.limits;
+    const blockMs = verdict === 'open' ? doubtMs : reason === 'corrupt' ? Number.POSITIVE_INFINITY : blockParentMs;
+    this.#membership.block(peer, parentId, nowMs + blockMs, nowMs);
+    if (parent) parent.host.uploadsFailed += 1;
+    if (parent && verdict === 'counts') this.#claims.refuted(parent, nowMs);
     return this.#settle([peer.task], nowMs);
   }
 
@@ -326,6 +324,7 @@ export class Swarm {
     for (const task of due) {
       this.#origin.expire(task, nowMs);
       this.#refusals.giveUpWaiting(task, nowMs);
+      this.#digests.settle(task, nowMs);
     }
     for (const task of this.#upkeep.run(nowMs)) due.add(task);
     return this.#settle(due, nowMs);

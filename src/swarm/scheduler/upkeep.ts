@@ -1,4 +1,5 @@
 /** What has to be looked at from time to time: downloads that stall, peers and hosts that fell silent. */
+import type { DigestDesk } from './digest-desk.ts';
 import type { SwarmLimits } from './limits.ts';
 import type { Matchmaker } from './matchmaker.ts';
 import type { Membership } from './membership.ts';
@@ -13,6 +14,7 @@ export interface UpkeepParts {
   readonly matchmaker: Matchmaker;
   readonly origin: OriginDesk;
   readonly membership: Membership;
+  readonly digests: DigestDesk;
 }
 
 export class Upkeep {
@@ -71,7 +73,7 @@ export class Upkeep {
   }
 
   #collect(changed: Set<Task>, nowMs: number): void {
-    const { limits, roster, membership } = this.#parts;
+    const { limits, roster, membership, digests } = this.#parts;
     for (const host of Array.from(roster.hosts.values())) {
       if (nowMs - host.lastSeenMs < Math.min(limits.hostTtlMs, 2 * host.info.announceIntervalMs)) continue;
       for (const task of membership.removeHost(host, nowMs)) changed.add(task);
@@ -82,7 +84,11 @@ export class Upkeep {
       membership.remove(peer, nowMs);
       changed.add(peer.task);
     }
-    for (const task of Array.from(roster.tasks.values())) if (task.peers.size === 0) roster.tasks.delete(task.id);
+    for (const task of Array.from(roster.tasks.values())) {
+      if (task.peers.size > 0) continue;
+      roster.tasks.delete(task.id);
+      digests.forget(task);
+    }
   }
 }
 

@@ -52,6 +52,12 @@ export type Decision = { readonly peerId: string; readonly taskId: string } & (
   | { readonly kind: 'revoke-origin-lease'; readonly leaseId: number; readonly reason: string }
   /** Make this seed host download the task; `peerId` is the peer on whose behalf. It registers by itself. */
   | { readonly kind: 'trigger-seed'; readonly hostId: string }
+  /** What pieces are at the origin, `digestBytes` each; none at all when nobody knows any more what the piece is. */
+  | { readonly kind: 'piece-digests'; readonly first: number; readonly digests: Uint8Array; readonly certain: boolean }
+  /** Ask the origin for this piece, and tell its digest. */
+  | { readonly kind: 'check-piece'; readonly piece: number }
+  /** This host was found to lie; for people to know, and nothing else to do. */
+  | { readonly kind: 'host-struck-off'; readonly hostId: string; readonly accusers: readonly string[] }
   /** The content has no bytes. */
   | { readonly kind: 'empty-task' }
   /** The peer is known as a holder, nothing to do. */

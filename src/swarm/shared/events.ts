@@ -30,10 +30,12 @@ export interface PeerFeatures {
   readonly exchange: boolean;
   /** Bitmaps of finished pieces instead of one message for each. */
   readonly batchedReports: boolean;
+  /** It tells digests of the pieces it fetches from the origin, and compares what others give. */
+  readonly digests: boolean;
 }
 
-export const originalFeatures: PeerFeatures = { leases: false, exchange: false, batchedReports: false };
-export const allFeatures: PeerFeatures = { leases: true, exchange: true, batchedReports: true };
+export const originalFeatures: PeerFeatures = { leases: false, exchange: false, batchedReports: false, digests: false };
+export const allFeatures: PeerFeatures = { leases: true, exchange: true, batchedReports: true, digests: true };
 
 export interface TaskLayout {
   readonly contentLengthBytes: number;

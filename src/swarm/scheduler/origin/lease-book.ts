@@ -12,6 +12,7 @@ interface LeaseBookParts {
   /** Called when a lease of a peer began or ended. */
   readonly rootChanged: (peer: Peer, nowMs: number) => void;
   readonly wakeAt: (task: Task, atMs: number) => void;
+  readonly leaseGiven: (holder: Peer) => void;
 }
 
 interface Grant {
@@ -43,6 +44,8 @@ export class LeaseBook {
     };
     this.#nextId += 1;
     holder.task.leases.set(lease.id, lease);
+    holder.fetched.add(range);
+    this.#parts.leaseGiven(holder);
     if (holder.task.proof === 'none') holder.task.proof = 'origin';
     if (reader) holder.readerLeases.add(lease);
     else holder.lease = lease;
@@ -68,6 +71,7 @@ export class LeaseBook {
 
   change(lease: Lease, range: LeaseRange, reader = lease.reader): void {
     lease.range = range;
+    lease.holder.fetched.add(range);
     lease.reader = lease.reader && reader;
     this.#announce(lease);
   }

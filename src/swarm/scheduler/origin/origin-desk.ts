@@ -29,6 +29,8 @@ export interface OriginSurroundings {
   /** What this peer holds is nobody's hope until it is heard of again. */
   readonly fellSilent: (peer: Peer) => void;
   readonly wakeAt: (task: Task, atMs: number) => void;
+  /** A peer is sent to the origin. */
+  readonly leaseGiven: (holder: Peer) => void;
 }
 
 export class OriginDesk {

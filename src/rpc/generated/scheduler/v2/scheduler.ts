@@ -60,7 +60,11 @@ export interface RegisterPeerRequest {
     | Download
     | undefined;
   /** Extension. The download is for these bytes only, and a reader waits for them. */
-  reader?: ReaderRange | undefined;
+  reader?:
+    | ReaderRange
+    | undefined;
+  /** Extension. The peer tells the digests of pieces that it fetches from the origin, and compares what others give it with those of others. */
+  pieceDigests?: boolean | undefined;
 }
 
 export interface DownloadPeerStartedRequest {
@@ -134,6 +138,7 @@ export interface AnnouncePeerRequest {
     | { $case: "originLeaseFailedRequest"; value: OriginLeaseFailedRequest }
     | { $case: "readerRangeRequest"; value: ReaderRange }
     | { $case: "downloadPeerLeftOffRequest"; value: DownloadPeerLeftOffRequest }
+    | { $case: "pieceDigestsRequest"; value: PieceDigests }
     | undefined;
 }
 
@@ -155,6 +160,8 @@ export interface NormalTaskResponse {
    * it gets with the origin.
    */
   unproven: boolean;
+  /** Extension. Digests of all pieces will come, from whoever fetches them from the origin: no other piece counts. */
+  pieceDigests?: boolean | undefined;
 }
 
 export interface NeedBackToSourceResponse {
@@ -183,6 +190,7 @@ export interface AnnouncePeerResponse {
     { $case: "revokeLeaseResponse"; value: RevokeLeaseResponse }
     | { $case: "taskMetadataResponse"; value: TaskMetadata }
     | { $case: "dropParentsResponse"; value: DropParentsResponse }
+    | { $case: "pieceDigestsResponse"; value: PieceDigests }
     | undefined;
 }
 
@@ -763,6 +771,21 @@ export interface TaskMetadata_ResponseHeaderEntry {
   value: string;
 }
 
+/** Extension. What pieces are at the origin: told by who fetched them there, and passed on to who gets them from others. */
+export interface PieceDigests {
+  /** Number of the first; the others follow it. */
+  first: number;
+  /** BLAKE3, 32 bytes each. In an answer, none at all takes back what was told of the piece. */
+  digests: Uint8Array;
+  /** What the origin calls this version of the content; empty where it does not say. */
+  validator: string;
+  /**
+   * In an answer: a seed has told, or two hosts that do not know of each other. In a request: the peer has asked the origin
+   * for this piece only to find out who is right.
+   */
+  certain: boolean;
+}
+
 /** Extension. The holder could not fetch its part of the origin. */
 export interface OriginLeaseFailedRequest {
   leaseId: string;
@@ -877,7 +900,7 @@ export interface PreheatOutcome {
 }
 
 function createBaseRegisterPeerRequest(): RegisterPeerRequest {
-  return { download: undefined, reader: undefined };
+  return { download: undefined, reader: undefined, pieceDigests: undefined };
 }
 
 export const RegisterPeerRequest: MessageFns<RegisterPeerRequest, "scheduler.v2.RegisterPeerRequest"> = {
@@ -889,6 +912,9 @@ export const RegisterPeerRequest: MessageFns<RegisterPeerRequest, "scheduler.v2.
     }
     if (message.reader !== undefined) {
       ReaderRange.encode(message.reader, writer.uint32(8002).fork()).join();
+    }
+    if (message.pieceDigests !== undefined) {
+      writer.uint32(8008).bool(message.pieceDigests);
     }
     return writer;
   },
@@ -922,6 +948,14 @@ export const RegisterPeerRequest: MessageFns<RegisterPeerRequest, "scheduler.v2.
             message.reader = ReaderRange.decode(reader, reader.uint32());
             continue;
           }
+          case 1001: {
+            if (tag !== 8008) {
+              break;
+            }
+
+            message.pieceDigests = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -945,6 +979,7 @@ export const RegisterPeerRequest: MessageFns<RegisterPeerRequest, "scheduler.v2.
     message.reader = (object.reader !== undefined && object.reader !== null)
       ? ReaderRange.fromPartial(object.reader)
       : undefined;
+    message.pieceDigests = object.pieceDigests ?? undefined;
     return message;
   },
 };
@@ -1725,6 +1760,9 @@ export const AnnouncePeerRequest: MessageFns<AnnouncePeerRequest, "scheduler.v2.
       case "downloadPeerLeftOffRequest":
         DownloadPeerLeftOffRequest.encode(message.request.value, writer.uint32(8034).fork()).join();
         break;
+      case "pieceDigestsRequest":
+        PieceDigests.encode(message.request.value, writer.uint32(8042).fork()).join();
+        break;
     }
     return writer;
   },
@@ -1947,6 +1985,14 @@ export const AnnouncePeerRequest: MessageFns<AnnouncePeerRequest, "scheduler.v2.
             };
             continue;
           }
+          case 1005: {
+            if (tag !== 8042) {
+              break;
+            }
+
+            message.request = { $case: "pieceDigestsRequest", value: PieceDigests.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2115,6 +2161,12 @@ export const AnnouncePeerRequest: MessageFns<AnnouncePeerRequest, "scheduler.v2.
         }
         break;
       }
+      case "pieceDigestsRequest": {
+        if (object.request?.value !== undefined && object.request?.value !== null) {
+          message.request = { $case: "pieceDigestsRequest", value: PieceDigests.fromPartial(object.request.value) };
+        }
+        break;
+      }
     }
     return message;
   },
@@ -2166,7 +2218,14 @@ export const EmptyTaskResponse: MessageFns<EmptyTaskResponse, "scheduler.v2.Empt
 };
 
 function createBaseNormalTaskResponse(): NormalTaskResponse {
-  return { candidateParents: [], parentLinks: [], additional: false, taskMetadata: undefined, unproven: false };
+  return {
+    candidateParents: [],
+    parentLinks: [],
+    additional: false,
+    taskMetadata: undefined,
+    unproven: false,
+    pieceDigests: undefined,
+  };
 }
 
 export const NormalTaskResponse: MessageFns<NormalTaskResponse, "scheduler.v2.NormalTaskResponse"> = {
@@ -2187,6 +2246,9 @@ export const NormalTaskResponse: MessageFns<NormalTaskResponse, "scheduler.v2.No
     }
     if (message.unproven !== false) {
       writer.uint32(8024).bool(message.unproven);
+    }
+    if (message.pieceDigests !== undefined) {
+      writer.uint32(8032).bool(message.pieceDigests);
     }
     return writer;
   },
@@ -2244,6 +2306,14 @@ export const NormalTaskResponse: MessageFns<NormalTaskResponse, "scheduler.v2.No
             message.unproven = reader.bool();
             continue;
           }
+          case 1004: {
+            if (tag !== 8032) {
+              break;
+            }
+
+            message.pieceDigests = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2268,6 +2338,7 @@ export const NormalTaskResponse: MessageFns<NormalTaskResponse, "scheduler.v2.No
       ? TaskMetadata.fromPartial(object.taskMetadata)
       : undefined;
     message.unproven = object.unproven ?? false;
+    message.pieceDigests = object.pieceDigests ?? undefined;
     return message;
   },
 };
@@ -2432,6 +2503,9 @@ export const AnnouncePeerResponse: MessageFns<AnnouncePeerResponse, "scheduler.v
       case "dropParentsResponse":
         DropParentsResponse.encode(message.response.value, writer.uint32(8018).fork()).join();
         break;
+      case "pieceDigestsResponse":
+        PieceDigests.encode(message.response.value, writer.uint32(8026).fork()).join();
+        break;
     }
     return writer;
   },
@@ -2520,6 +2594,14 @@ export const AnnouncePeerResponse: MessageFns<AnnouncePeerResponse, "scheduler.v
             };
             continue;
           }
+          case 1003: {
+            if (tag !== 8026) {
+              break;
+            }
+
+            message.response = { $case: "pieceDigestsResponse", value: PieceDigests.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2595,6 +2677,12 @@ export const AnnouncePeerResponse: MessageFns<AnnouncePeerResponse, "scheduler.v
             $case: "dropParentsResponse",
             value: DropParentsResponse.fromPartial(object.response.value),
           };
+        }
+        break;
+      }
+      case "pieceDigestsResponse": {
+        if (object.response?.value !== undefined && object.response?.value !== null) {
+          message.response = { $case: "pieceDigestsResponse", value: PieceDigests.fromPartial(object.response.value) };
         }
         break;
       }
@@ -10536,6 +10624,99 @@ export const TaskMetadata_ResponseHeaderEntry: MessageFns<
     const message = createBaseTaskMetadata_ResponseHeaderEntry();
     message.key = object.key ?? "";
     message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBasePieceDigests(): PieceDigests {
+  return { first: 0, digests: new Uint8Array(0), validator: "", certain: false };
+}
+
+export const PieceDigests: MessageFns<PieceDigests, "scheduler.v2.PieceDigests"> = {
+  $type: "scheduler.v2.PieceDigests" as const,
+
+  encode(message: PieceDigests, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.first !== 0) {
+      writer.uint32(8).uint32(message.first);
+    }
+    if (message.digests.length !== 0) {
+      writer.uint32(18).bytes(message.digests);
+    }
+    if (message.validator !== "") {
+      writer.uint32(26).string(message.validator);
+    }
+    if (message.certain !== false) {
+      writer.uint32(32).bool(message.certain);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PieceDigests {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePieceDigests();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.first = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.digests = reader.bytes();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.validator = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.certain = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PieceDigests>): PieceDigests {
+    return PieceDigests.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PieceDigests>): PieceDigests {
+    const message = createBasePieceDigests();
+    message.first = object.first ?? 0;
+    message.digests = object.digests ?? new Uint8Array(0);
+    message.validator = object.validator ?? "";
+    message.certain = object.certain ?? false;
     return message;
   },
 };

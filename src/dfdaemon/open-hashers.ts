@@ -1,0 +1,15 @@
+/** The threads that hash: whole contents, and single pieces. */
+import type { Logger } from '../core/logger.ts';
+import type { Owned } from '../core/lifecycle.ts';
+import type { DfdaemonConfig } from './config.ts';
+import { ContentHasher } from './task/content-hasher.ts';
+import { PieceHasher } from './task/piece-hasher.ts';
+
+/** `pieceHasher` is undefined where pieces are not compared: by configuration, or on a platform that cannot. */
+export async function openHashers({ download }: DfdaemonConfig, owned: Owned, logger: Logger) {
+  const hasher = owned.add('content hasher', new ContentHasher());
+  const canHash = download.pieceDigests && (await PieceHasher.isAvailable());
+  if (download.pieceDigests && !canHash)
+    logger.warn({}, 'pieces of content without a digest are not compared: BLAKE3 is not built for this platform');
+  return { hasher, pieceHasher: canHash ? owned.add('piece hasher', new PieceHasher()) : undefined };
+}

@@ -1,0 +1,253 @@
+/**
+ * Collects what those at the origin say its pieces are, passes it on to everybody who downloads them, and finds out who is
+ * right where that is not certain: some peer that has told nothing asks the origin for one piece.
+ */
+import type { SwarmLimits } from './limits.ts';
+import type { Outbox } from './outbox.ts';
+import { digestBytes, PieceDigests, sameBytes } from '../shared/piece-digests.ts';
+import { PieceSet } from '../shared/piece-set.ts';
+import { type Random, randomIndex } from '../shared/random.ts';
+import type { Host, Peer, Task } from './records.ts';
+import { isDownloading } from './states.ts';
+
+export interface ToldDigests {
+  /** Number of the first; the others follow it. */
+  readonly first: number;
+  /** `digestBytes` each. */
+  readonly digests: Uint8Array;
+  readonly validator: string;
+  /** The peer has asked the origin for the piece only to find out who is right. */
+  readonly checked: boolean;
+}
+
+/** Of one task. */
+export interface DigestState {
+  readonly known: PieceDigests;
+  /** Somebody at the origin tells digests, and nobody holds pieces that came without. */
+  complete: boolean;
+  /** Pieces about which the others have to be told. */
+  news: PieceSet;
+  toldAtMs: number;
+  /** A peer is asking the origin about this piece. */
+  check: { readonly piece: number; readonly untilMs: number } | undefined;
+  checks: number;
+  /** By piece: accusations that count when what was told of it turns out to be right. */
+  readonly doubts: Map<number, Doubt[]>;
+}
+
+/** Somebody says that this host gave him other bytes than were told. */
+export interface Doubt {
+  readonly accused: Host;
+  readonly by: Host;
+  /** What had been told. */
+  readonly digest: Uint8Array;
+}
+
+export interface DigestParts {
+  readonly limits: SwarmLimits;
+  readonly random: Random;
+  readonly out: Outbox;
+  /** The host told what is not so; `against` are those who say otherwise. */
+  readonly lied: (hostId: string, against: readonly string[], nowMs: number) => void;
+  /** What was told has turned out to be right. */
+  readonly confirmed: (doubt: Doubt, nowMs: number) => void;
+  readonly wakeAt: (task: Task, atMs: number) => void;
+}
+
+/** Digests in one message, at most. */
+const digestsPerMessage = 1024;
+/** Accusations kept while it is not certain what a piece is. */
+const doubtsPerPiece = 32;
+/** What one digest costs the scheduler, with all that belongs to it. */
+const costBytes = 400;
+
+export class DigestDesk {
+  readonly #parts: DigestParts;
+  #count = 0;
+
+  constructor(parts: DigestParts) {
+    this.#parts = parts;
+  }
+
+  /** Only what the peer was sent to the origin for counts, or what somebody else has told before. Seeds are believed. */
+  told(peer: Peer, { first, digests, validator, checked }: ToldDigests, nowMs: number): void {
+    const { task, host } = peer;
+    const isSeed = host.info.type === 'seed';
+    const { known, news } = stateOf(task);
+    for (let place = 0; (place + 1) * digestBytes <= digests.length; place += 1) {
+      const piece = first + place;
+      if (piece >= (task.pieceCount ?? Number.POSITIVE_INFINITY) || !this.#hasRoom) break;
+      const mayTell = isSeed || peer.fetched.has(piece) || (checked && known.has(piece));
+      if (!mayTell || host.quarantinedUntilMs > nowMs) continue;
+      const digest = digests.slice(place * digestBytes, (place + 1) * digestBytes);
+      const before = known.count;
+      if (known.tell(piece, digest, { hostId: host.id, isSeed, validator })) news.add(piece);
+      this.#count += known.count - before;
+      const { hostIds, against } = known.liars(piece);
+      for (const hostId of hostIds) this.#parts.lied(hostId, against, nowMs);
+      if (known.isDisputed(piece)) this.#check(task, piece, nowMs);
+      this.#decide(task, piece, nowMs);
+    }
+    this.#audit(task, nowMs);
+    this.settle(task, nowMs);
+  }
+
+  /** Somebody is sent to the origin. When nobody holds anything, what was told before may be of another version. */
+  leaseGiven({ task, features }: Peer): void {
+    if (task.holders.every((count) => count === 0)) this.forget(task);
+    if (!features.digests) stateOf(task).complete = false;
+  }
+
+  /** The peer got other bytes than one host has told. Somebody finds out who is right; false when that is known. */
+  doubt({ task, host }: Peer, { piece, accused }: { piece: number; accused: Host }, nowMs: number): boolean {
+    const { digests } = task;
+    const known = digests?.known.known(piece);
+    if (!digests || (known ? known.certain : !digests.known.isDisputed(piece))) return false;
+    const doubts = digests.doubts.get(piece) ?? [];
+    if (known && doubts.length < doubtsPerPiece) doubts.push({ accused, by: host, digest: known.digest });
+    digests.doubts.set(piece, doubts);
+    this.#check(task, piece, nowMs);
+    return true;
+  }
+
+  /** Tells it all there is. */
+  registered(peer: Peer): void {
+    const { digests } = peer.task;
+    if (digests && peer.features.digests) this.#tell(digests.known, [peer], digests.known.pieces);
+  }
+
+  /** Tells what is new, to many at longer intervals; appoints somebody else where the last one has not found out. */
+  settle(task: Task, nowMs: number): void {
+    const { digests } = task;
+    if (!digests) return;
+    const { check } = digests;
+    if (check && check.untilMs <= nowMs) {
+      digests.check = undefined;
+      if (digests.known.known(check.piece)?.certain !== true) this.#check(task, check.piece, nowMs);
+    }
+    if (digests.news.count === 0) return;
+    const dueMs = digests.toldAtMs + task.peers.size * this.#parts.limits.digestNewsMsPerPeer;
+    if (nowMs < dueMs) return this.#parts.wakeAt(task, dueMs);
+    const { news } = digests;
+    digests.news = new PieceSet();
+    digests.toldAtMs = nowMs;
+    const peers = [...task.peers.values()].filter((peer) => peer.features.digests && isDownloading(peer.state));
+    this.#tell(digests.known, peers, news);
+  }
+
+  /** What this host told counts no longer. */
+  withdraw(host: Host, tasks: Iterable<Task>, nowMs: number): void {
+    for (const task of tasks) {
+      if (!task.digests) continue;
+      const before = task.digests.known.count;
+      for (const piece of task.digests.known.withdraw(host.id)) task.digests.news.add(piece);
+      this.#count += task.digests.known.count - before;
+      this.settle(task, nowMs);
+    }
+  }
+
+  forget(task: Task): void {
+    this.#count -= task.digests?.known.count ?? 0;
+    task.digests = undefined;
+  }
+
+  #decide(task: Task, piece: number, nowMs: number): void {
+    const { known, doubts } = stateOf(task);
+    const open = doubts.get(piece);
+    const right = known.known(piece);
+    if (!open || right?.certain !== true) return;
+    doubts.delete(piece);
+    for (const doubt of open) if (sameBytes(doubt.digest, right.digest)) this.#parts.confirmed(doubt, nowMs);
+  }
+
+  get #hasRoom(): boolean {
+    return this.#count * costBytes < this.#parts.limits.digestMemoryBytes;
+  }
+
+  /** What a single host says that is no seed is tried on a few pieces, which it cannot foresee. */
+  #audit(task: Task, nowMs: number): void {
+    const state = stateOf(task);
+    const { piecesPerCheck } = this.#parts.limits;
+    if (state.check || state.known.count < (state.checks + 1) * piecesPerCheck) return;
+    const uncertain = [...state.known.pieces].filter((piece) => state.known.known(piece)?.certain === false);
+    const piece = uncertain[randomIndex(this.#parts.random, uncertain.length)];
+    if (piece !== undefined) this.#check(task, piece, nowMs);
+  }
+
+  #check(task: Task, piece: number, nowMs: number): void {
+    const state = stateOf(task);
+    const { checksPerTask, checkMs } = this.#parts.limits;
+    if (state.check || state.checks >= checksPerTask) return;
+    const able = [...task.peers.values()].filter(
+      (peer) =>
+        peer.features.digests &&
+        isDownloading(peer.state) &&
+        !peer.disableBackToSource &&
+        peer.host.quarantinedUntilMs <= nowMs &&
+        !state.known.hasTold(piece, peer.host.id),
+    );
+    const peer = able[randomIndex(this.#parts.random, able.length)];
+    if (!peer) return;
+    state.checks += 1;
+    state.check = { piece, untilMs: nowMs + checkMs };
+    this.#parts.wakeAt(task, state.check.untilMs);
+    this.#parts.out.send(peer, { kind: 'check-piece', piece });
+  }
+
+  #tell(known: PieceDigests, peers: readonly Peer[], pieces: Iterable<number>): void {
+    for (const run of runsOf(known, pieces))
+      for (const peer of peers) this.#parts.out.send(peer, { kind: 'piece-digests', ...run });
+  }
+}
+
+/** Somebody holds pieces of which nobody has told digests. */
+export function cameWithout(task: Task): void {
+  stateOf(task).complete = false;
+}
+
+interface DigestRun {
+  readonly first: number;
+  /** Empty when nobody knows any more what was told of the piece. */
+  readonly digests: Uint8Array;
+  readonly certain: boolean;
+}
+
+/** Consecutive pieces that are equally certain. */
+function* runsOf(known: PieceDigests, pieces: Iterable<number>): Generator<DigestRun> {
+  let run: { first: number; certain: boolean; digests: Uint8Array[] } | undefined;
+  for (const piece of [...pieces].sort((a, b) => a - b)) {
+    const entry = known.known(piece);
+    const joins =
+      run &&
+      entry &&
+      run.certain === entry.certain &&
+      run.first + run.digests.length === piece &&
+      run.digests.length < digestsPerMessage;
+    if (joins && run && entry) run.digests.push(entry.digest);
+    else {
+      if (run) yield { ...run, digests: joined(run.digests) };
+      if (!entry) yield { first: piece, digests: new Uint8Array(), certain: false };
+      run = entry && { first: piece, certain: entry.certain, digests: [entry.digest] };
+    }
+  }
+  if (run) yield { ...run, digests: joined(run.digests) };
+}
+
+function joined(digests: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(digests.length * digestBytes);
+  digests.forEach((digest, place) => bytes.set(digest, place * digestBytes));
+  return bytes;
+}
+
+function stateOf(task: Task): DigestState {
+  task.digests ??= {
+    known: new PieceDigests(),
+    complete: true,
+    news: new PieceSet(),
+    toldAtMs: Number.NEGATIVE_INFINITY,
+    check: undefined,
+    checks: 0,
+    doubts: new Map(),
+  };
+  return task.digests;
+}

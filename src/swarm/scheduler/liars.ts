@@ -1,0 +1,75 @@
+/** What becomes of hosts that lie: when it is certain that they do, nobody gets anything from them, nor believes what they told. */
+import { Accusations } from './accusations.ts';
+import type { DigestDesk, Doubt } from './digest-desk.ts';
+import type { SwarmLimits } from './limits.ts';
+import type { Membership } from './membership.ts';
+import type { Outbox } from './outbox.ts';
+import type { Host, Peer } from './records.ts';
+import type { Roster } from './roster.ts';
+
+export interface LiarsParts {
+  readonly limits: SwarmLimits;
+  readonly roster: Roster;
+  readonly out: Outbox;
+  readonly membership: Membership;
+  readonly digests: DigestDesk;
+}
+
+export interface WrongBytes {
+  readonly parent: Peer | undefined;
+  readonly by: Peer;
+  readonly piece: number | undefined;
+}
+
+export class Liars {
+  readonly #parts: LiarsParts;
+  readonly #accusations: Accusations;
+
+  constructor(parts: LiarsParts) {
+    this.#parts = parts;
+    this.#accusations = new Accusations(parts.limits, parts.roster.hosts);
+  }
+
+  /**
+   * The peer got wrong bytes from this parent, if it is one: of anybody else it can know nothing. `open` while it is not
+   * certain what the piece is; `void` when the peer's word has no weight.
+   */
+  gaveWrongBytes({ parent, by, piece }: WrongBytes, nowMs: number): 'counts' | 'open' | 'void' {
+    if (!parent || (!by.parents.has(parent.id) && !by.blocked.has(parent.id))) return 'void';
+    if (piece !== undefined && this.#parts.digests.doubt(by, { piece, accused: parent.host }, nowMs)) return 'open';
+    this.#accuse(parent.host, by.host, nowMs);
+    return this.#accusations.counts(by.host.id, nowMs) ? 'counts' : 'void';
+  }
+
+  /** It has become certain that who gave other bytes than these lied. */
+  confirmed({ accused, by }: Doubt, nowMs: number): void {
+    this.#accuse(accused, by, nowMs);
+  }
+
+  /** The host told a digest that is not so. A seed's word against it is enough. */
+  toldWrong(hostId: string, against: readonly string[], nowMs: number): void {
+    const { hosts } = this.#parts.roster;
+    const accused = hosts.get(hostId);
+    if (!accused || accused.quarantinedUntilMs > nowMs) return;
+    const accusers = against.flatMap((id) => hosts.get(id) ?? []);
+    const seed = accusers.find(({ info }) => info.type === 'seed');
+    if (seed) return this.#strikeOff(accused, [seed.id], nowMs);
+    for (const by of accusers) this.#accuse(accused, by, nowMs);
+  }
+
+  #accuse(accused: Host, by: Host, nowMs: number): void {
+    if (accused.quarantinedUntilMs > nowMs) return;
+    const accusers = this.#accusations.accuse(accused, by, nowMs);
+    if (accusers) this.#strikeOff(accused, accusers, nowMs);
+  }
+
+  #strikeOff(accused: Host, accusers: readonly string[], nowMs: number): void {
+    const { membership, out, digests } = this.#parts;
+    this.#accusations.settle(accused);
+    membership.strikeOff(accused, nowMs);
+    const tasks = new Set(Array.from(accused.peers, ({ task }) => task));
+    digests.withdraw(accused, tasks, nowMs);
+    const [peer] = accused.peers;
+    if (peer) out.send(peer, { kind: 'host-struck-off', hostId: accused.id, accusers });
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * What the pieces of one content are at its origin, as told by those who fetched them there. One teller may lie, so several
+ * different digests of a piece can stand side by side until it is certain which one is right.
+ */
+export const digestBytes = 32;
+
+/** Different digests that are kept of one piece. */
+const maxClaims = 4;
+/** Hosts whose agreement makes a digest certain. */
+const enoughTellers = 2;
+
+export interface Teller {
+  readonly hostId: string;
+  /** The operator has set it up to be believed. */
+  readonly isSeed: boolean;
+  /** What the origin called the content when it asked; empty when it did not say. */
+  readonly validator: string;
+}
+
+interface Claim {
+  readonly digest: Uint8Array;
+  readonly validator: string;
+  readonly tellers: Set<string>;
+  certain: boolean;
+}
+
+export interface KnownDigest {
+  readonly digest: Uint8Array;
+  readonly certain: boolean;
+}
+
+export class PieceDigests {
+  readonly #claims = new Map<number, Claim[]>();
+  #count = 0;
+
+  /** Digests kept, several of one piece included. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Pieces of which anything was told. */
+  get pieces(): Iterable<number> {
+    return this.#claims.keys();
+  }
+
+  /** Undefined when nothing was told, or tellers contradict each other and nobody can say who is right. */
+  known(piece: number): KnownDigest | undefined {
+    const claims = this.#claims.get(piece) ?? [];
+    const claim = claims.find(({ certain }) => certain) ?? (claims.length === 1 ? claims[0] : undefined);
+    return claim && { digest: claim.digest, certain: claim.certain };
+  }
+
+  isDisputed(piece: number): boolean {
+    return this.#claims.has(piece) && this.known(piece) === undefined;
+  }
+
+  /** Anything was told of it. */
+  has(piece: number): boolean {
+    return this.#claims.has(piece);
+  }
+
+  hasTold(piece: number, hostId: string): boolean {
+    return this.#claims.get(piece)?.some(({ tellers }) => tellers.has(hostId)) === true;
+  }
+
+  /** Takes it down. True when it is news to others. A second word of the same host counts only for another version of the content. */
+  tell(piece: number, digest: Uint8Array, { hostId, isSeed, validator }: Teller): boolean {
+    const before = this.known(piece);
+    const earlier = this.#claims.get(piece)?.find(({ tellers }) => tellers.has(hostId));
+    if (earlier?.validator === validator) return false;
+    if (earlier) this.#retract(piece, hostId);
+    const claims = this.#claims.get(piece) ?? [];
+    let claim = claims.find((one) => sameBytes(one.digest, digest));
+    if (!claim) {
+      if (claims.length === maxClaims) return false;
+      claim = { digest, validator, tellers: new Set(), certain: false };
+      claims.push(claim);
+      this.#claims.set(piece, claims);
+      this.#count += 1;
+    }
+    claim.tellers.add(hostId);
+    if (!claims.some(({ certain }) => certain)) claim.certain = isSeed || claim.tellers.size >= enoughTellers;
+    return isNews(before, this.known(piece));
+  }
+
+  /**
+   * Hosts that told of the piece what is certainly not so, with those who say otherwise. An origin that has another version
+   * makes nobody a liar.
+   */
+  liars(piece: number): { readonly hostIds: readonly string[]; readonly against: readonly string[] } {
+    const claims = this.#claims.get(piece) ?? [];
+    const right = claims.find(({ certain }) => certain);
+    if (!right) return { hostIds: [], against: [] };
+    const wrong = claims.filter((claim) => claim !== right && claim.validator === right.validator);
+    return { hostIds: wrong.flatMap(({ tellers }) => [...tellers]), against: [...right.tellers] };
+  }
+
+  /** What this host told counts no longer. The pieces about which something else is known now. */
+  withdraw(hostId: string): number[] {
+    const changed: number[] = [];
+    for (const piece of Array.from(this.#claims.keys())) {
+      const before = this.known(piece);
+      this.#retract(piece, hostId);
+      if (isNews(before, this.known(piece))) changed.push(piece);
+    }
+    return changed;
+  }
+
+  #retract(piece: number, hostId: string): void {
+    const claims = this.#claims.get(piece) ?? [];
+    const left = claims.filter(({ tellers }) => !tellers.delete(hostId) || tellers.size > 0);
+    this.#count -= claims.length - left.length;
+    if (left.length === 0) this.#claims.delete(piece);
+    else this.#claims.set(piece, left);
+  }
+}
+
+function isNews(before: KnownDigest | undefined, after: KnownDigest | undefined): boolean {
+  if (!before || !after) return before !== after;
+  return before.certain !== after.certain || !sameBytes(before.digest, after.digest);
+}
+
+export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, place) => b[place] === byte);
+}
