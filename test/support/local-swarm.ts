@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseConfig } from '../../src/core/config.ts';
 import { deadlineSignal } from '../../src/core/lifecycle.ts';
+import type { Registry } from '../../src/core/metrics.ts';
 import { createLogger, silentLogger, type Logger } from '../../src/core/logger.ts';
 import { DfdaemonService } from '../../src/dfdaemon/service.ts';
 import { dfdaemonConfigSchema, type DfdaemonConfig } from '../../src/dfdaemon/config.ts';
@@ -50,6 +51,10 @@ export class LocalSwarm implements AsyncDisposable {
 
   get schedulerAddresses(): string[] {
     return [...this.#schedulers.keys()];
+  }
+
+  get schedulerMetrics(): { readonly registry: Registry }[] {
+    return [...this.#schedulers.values()].map(({ metrics }) => metrics);
   }
 
   /**

@@ -47,7 +47,7 @@ export class PieceProof {
   readonly #told = new Map<number, Told>();
   readonly #waiting = new Map<number, Set<() => void>>();
   /** What other nodes gave and nobody has told a digest of. */
-  readonly #unproven = new PieceSet();
+  #unproven = new PieceSet();
   /** Held, and not what the origin has. */
   readonly #wrong = new Map<number, PieceRecord>();
   /** Pieces that did not agree with what one host alone has told. */
@@ -132,7 +132,7 @@ export class PieceProof {
   reset(): void {
     this.#told.clear();
     this.#wrong.clear();
-    for (const piece of [...this.#unproven]) this.#unproven.delete(piece);
+    this.#unproven = new PieceSet();
   }
 
   /** Until the digest is told, or it is clear that it will not be. */

@@ -88,13 +88,13 @@ export class DigestDesk {
       if (known.isDisputed(piece)) this.#check(task, piece, nowMs);
       this.#decide(task, piece, nowMs);
     }
-    this.#audit(task, nowMs);
+    if (!isSeed) this.#audit(task, nowMs);
     this.settle(task, nowMs);
   }
 
-  /** Somebody is sent to the origin. When nobody holds anything, what was told before may be of another version. */
+  /** Somebody is sent to the origin. When nobody holds or fetches anything else, what was told before may be of another version. */
   leaseGiven({ task, features }: Peer): void {
-    if (task.holders.every((count) => count === 0)) this.forget(task);
+    if (task.leases.size <= 1 && task.holders.every((count) => count === 0)) this.forget(task);
     if (!features.digests) stateOf(task).complete = false;
   }
 
@@ -170,8 +170,8 @@ export class DigestDesk {
     const { piecesPerCheck } = this.#parts.limits;
     if (state.check || state.known.count < (state.checks + 1) * piecesPerCheck) return;
     const uncertain = [...state.known.pieces].filter((piece) => state.known.known(piece)?.certain === false);
-    const piece = uncertain[randomIndex(this.#parts.random, uncertain.length)];
-    if (piece !== undefined) this.#check(task, piece, nowMs);
+    if (uncertain.length === 0) return;
+    this.#check(task, uncertain[randomIndex(this.#parts.random, uncertain.length)] as number, nowMs);
   }
 
   #check(task: Task, piece: number, nowMs: number): void {
@@ -186,8 +186,8 @@ export class DigestDesk {
         peer.host.quarantinedUntilMs <= nowMs &&
         !state.known.hasTold(piece, peer.host.id),
     );
-    const peer = able[randomIndex(this.#parts.random, able.length)];
-    if (!peer) return;
+    if (able.length === 0) return;
+    const peer = able[randomIndex(this.#parts.random, able.length)] as Peer;
     state.checks += 1;
     state.check = { piece, untilMs: nowMs + checkMs };
     this.#parts.wakeAt(task, state.check.untilMs);
