@@ -138,6 +138,11 @@ export class Download {
     return this.#proof.pending && this.#wanted === undefined && this.#state !== 'succeeded';
   }
 
+  /** The piece comes from another node, and will be compared with what whoever was at the origin tells. */
+  mustProve(piece: number): boolean {
+    return this.#proof.pieces?.isExpected === true && !this.stored.claims.isPatched(piece);
+  }
+
   /** Resolves at the next bytes, piece, layout or end. */
   get changed(): Promise<void> {
     return this.#change.promise;

@@ -68,6 +68,10 @@ export class PieceProof {
     this.#expected = expected;
   }
 
+  get isExpected(): boolean {
+    return this.#expected;
+  }
+
   /** What the origin calls the version of the content that this node gets there. */
   atOrigin(validator: string | undefined): void {
     this.#validator = validator ?? '';

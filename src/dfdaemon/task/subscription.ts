@@ -171,10 +171,17 @@ export class Subscription implements OpenTask {
     const last = this.#lastPiece();
     if (last !== undefined && number > last) return undefined;
     const piece = this.#stored.pieces.has(number) ? this.#stored.piece(number) : undefined;
-    const bytes = piece?.length ?? this.#stored.incoming(number)?.readableEnd(sentBytes) ?? 0;
+    const bytes = piece?.length ?? this.#readableAhead(number, sentBytes);
     if (number !== last || !this.#waitsForDigest()) return { bytes, complete: piece !== undefined };
     const length = (this.contentLengthBytes ?? 0) - number * this.pieceLengthBytes;
     return { bytes: Math.max(0, Math.min(bytes, length - 1)), complete: false };
+  }
+
+  /** Of a piece that still comes in: not the last wanted byte, when the piece has to be proven before it counts. */
+  #readableAhead(number: number, sentBytes: number): number {
+    const bytes = this.#stored.incoming(number)?.readableEnd(sentBytes) ?? 0;
+    if (!this.#range || this.#download?.mustProve(number) !== true) return bytes;
+    return Math.min(bytes, this.#range.start + this.#range.length - number * this.pieceLengthBytes - 1);
   }
 
   /**
