@@ -6,16 +6,15 @@ import type { StoredTask } from '../storage/stored-task.ts';
 import { ContentCheck } from './content-check.ts';
 import type { DownloadContext } from './download-context.ts';
 import type { DownloadRequest } from './open-task.ts';
+import type { SchedulerSession } from './scheduler-session.ts';
 import { differsFromOrigin } from './origin-check.ts';
 import { PieceProof, type DigestsMessage } from './piece-proof.ts';
 
 export interface ProofEvents {
-  /** Other nodes' bytes agree with the origin. */
-  confirmed(): void;
+  /** The scheduler, to be told what was found out; undefined without one. */
+  session(): SchedulerSession | undefined;
   /** Whoever gave this piece lied. */
   liar(piece: PieceRecord): void;
-  /** What pieces are at the origin. */
-  digests(message: DigestsMessage): void;
 }
 
 export interface ContentProofOptions {
@@ -29,7 +28,7 @@ export interface ContentProofOptions {
 
 export class ContentProof {
   /** Nobody who was at the origin has told of what parents hold: their word is all there is. */
-  unproven = false;
+  #unproven = false;
   /** Of content without a digest. */
   readonly pieces: PieceProof | undefined;
   readonly #check: ContentCheck | undefined;
@@ -43,7 +42,7 @@ export class ContentProof {
     this.#check = expected === undefined ? undefined : new ContentCheck(parseDigest(expected), context.hasher, stored);
     const { pieceHasher: hasher, sources } = context;
     const mayAsk = request.disableBackToSource !== true;
-    const tell = (message: DigestsMessage): void => events.digests(message);
+    const tell = (message: DigestsMessage): void => events.session()?.digests(message);
     if (!this.#check && hasher)
       this.pieces = new PieceProof({ stored, hasher, sources, source: request, mayAsk, signal, tell });
     this.#context = context;
@@ -54,12 +53,28 @@ export class ContentProof {
 
   /** Something is still to be shown of the whole: its last byte must wait. */
   get pending(): boolean {
-    return this.#check !== undefined || this.unproven || this.pieces?.isOpen === true;
+    return this.#check !== undefined || this.onHearsay;
+  }
+
+  /** Some of it rests on the word of other nodes alone. */
+  get onHearsay(): boolean {
+    return this.#unproven || this.pieces?.isOpen === true;
   }
 
   /** `algorithm:value` of the whole, where one is expected. */
   get digest(): string | undefined {
     return this.#check && formatDigest(this.#check.expected);
+  }
+
+  /** The scheduler offers parents, and says what speaks for what they hold. */
+  offered({ unproven, digests }: { readonly unproven: boolean; readonly digests: boolean }): void {
+    this.#unproven = unproven;
+    this.pieces?.expect(digests);
+  }
+
+  /** The piece comes from another node, and will be compared before it counts. */
+  mustProve(piece: number): boolean {
+    return this.pieces?.isExpected === true && !this.#stored.claims.isPatched(piece);
   }
 
   /** A piece is on disk, from wherever. */
@@ -83,13 +98,13 @@ export class ContentProof {
     const { sources } = this.#context;
     const lies = await differsFromOrigin(this.#stored, { source: this.#request, sources, signal, given });
     if (lies.length > 0) this.#name(lies);
-    this.#events.confirmed();
+    this.#events.session()?.confirmed();
   }
 
   /** Pieces other nodes gave for which nothing but their word speaks. */
   #openPieces(): PieceRecord[] {
     const { pieces } = this;
-    if (!this.unproven && pieces?.isOpen !== true) return [];
+    if (!this.onHearsay) return [];
     return this.#stored
       .pieceRecords()
       .filter((piece) => piece.source !== 'origin' && piece.length > 0 && pieces?.isUnproven(piece) !== false);
@@ -114,7 +129,7 @@ export class ContentProof {
 
   /** Starts over, for content that is fetched again from the origin. */
   reset(): void {
-    this.unproven = false;
+    this.#unproven = false;
     this.pieces?.reset();
     this.#check?.reset();
   }

@@ -40,7 +40,7 @@ export class Download {
   readonly #receipt: ReceiptBuilder;
   readonly #controller = new AbortController();
   readonly #ended = Promise.withResolvers<Receipt>();
-  readonly #proof: ContentProof;
+  readonly proof: ContentProof;
   #wanted: PieceSet | undefined = new PieceSet();
   readonly #keeper: SessionKeeper;
   readonly #origin: OriginSide;
@@ -68,15 +68,14 @@ export class Download {
     this.#lease = stored.lease();
     this.rate = context.shaper.open();
     this.#stopListening = stored.onPiece((piece) => this.#pieceStored(piece));
-    this.#proof = new ContentProof({
+    this.proof = new ContentProof({
       context,
       stored,
       request,
       signal: this.#controller.signal,
       events: {
-        confirmed: () => this.#keeper.session?.confirmed(),
+        session: () => this.#keeper.session,
         liar: ({ source, number }) => this.#parentFailed(source, number, 'corrupt'),
-        digests: (message) => this.#keeper.session?.digests(message),
       },
     });
     this.#receipt = new ReceiptBuilder({ taskId: stored.id, peerId, url: request.url });
@@ -84,7 +83,7 @@ export class Download {
     this.#ended.promise.catch(() => undefined);
     this.#exchange = openExchange(context, stored, {
       rate: this.rate,
-      prove: async (number, bytes) => this.#proof.pieces?.prove(number, bytes),
+      prove: async (number, bytes) => this.proof.pieces?.prove(number, bytes),
       events: {
         layout: (facts) => void this.#learnLayout(facts),
         parentFailed: (id, piece, reason) => this.#parentFailed(id, piece, reason),
@@ -105,7 +104,7 @@ export class Download {
       signal: this.#controller.signal,
       events: {
         began: () => this.#starvation.busy(),
-        answered: (validator) => this.#proof.pieces?.atOrigin(validator),
+        answered: (validator) => this.proof.pieces?.atOrigin(validator),
         learned: () => this.#begin(),
         bytes: () => this.#signalChange(),
         ended: () => this.#originEnded(),
@@ -135,12 +134,7 @@ export class Download {
 
   /** A digest is expected and has not been confirmed yet: a reader of the whole must not get its last byte. */
   get holdsLastByte(): boolean {
-    return this.#proof.pending && this.#wanted === undefined && this.#state !== 'succeeded';
-  }
-
-  /** The piece comes from another node, and will be compared with what whoever was at the origin tells. */
-  mustProve(piece: number): boolean {
-    return this.#proof.pieces?.isExpected === true && !this.stored.claims.isPatched(piece);
+    return this.proof.pending && this.#wanted === undefined && this.#state !== 'succeeded';
   }
 
   /** Resolves at the next bytes, piece, layout or end. */
@@ -206,11 +200,10 @@ export class Download {
           this.#watchStarvation();
         },
         parents: (parents, options) => {
-          this.#proof.unproven = options.unproven;
-          this.#proof.pieces?.expect(options.digests);
+          this.proof.offered(options);
           this.#exchange.addParents(parents, options);
         },
-        digests: (message) => this.#proof.pieces?.take(message),
+        digests: (message) => this.proof.pieces?.take(message),
         dropParents: (ids) => this.#exchange.dropParents(ids),
         lease: (lease) => this.#origin.take(lease),
         revokeLease: (id) => this.#origin.revoke(id),
@@ -235,7 +228,7 @@ export class Download {
 
   async #learnLayout(facts: Parameters<ExchangeEvents['layout']>[0]): Promise<void> {
     if (this.stored.layout || this.#learning || this.#state !== 'running') return;
-    if (facts.contentLengthBytes === 0 && !(this.#proof.digest !== undefined && this.#request.disableBackToSource))
+    if (facts.contentLengthBytes === 0 && !(this.proof.digest !== undefined && this.#request.disableBackToSource))
       return this.#doubtEmpty();
     this.#learning = true;
     try {
@@ -254,7 +247,7 @@ export class Download {
     if (!layout) return;
     this.#origin.layoutKnown();
     this.#exchange.begin(layout, this.#wanted);
-    this.#proof.advance();
+    this.proof.advance();
     this.#signalChange();
     void this.#finishIfComplete();
   }
@@ -267,14 +260,14 @@ export class Download {
     this.#keeper.session?.pieceFinished(piece.number, this.stored.layout, piece.length, parentId, piece.costMs);
     if (parentId === undefined) this.#originPieces += 1;
     else this.#remotePieces += 1;
-    this.#proof.stored(piece);
+    this.proof.stored(piece);
     this.#signalChange();
     void this.#finishIfComplete();
   }
 
   #parentFailed(id: string, piece: number | undefined, reason: ParentFault): void {
     this.#receipt.retry();
-    this.#keeper.session?.pieceFailed(id, piece, this.#proof.pieces?.wasDoubted(piece) === true ? 'corrupt' : reason);
+    this.#keeper.session?.pieceFailed(id, piece, this.proof.pieces?.wasDoubted(piece) === true ? 'corrupt' : reason);
   }
 
   #originEnded(): void {
@@ -325,15 +318,15 @@ export class Download {
     if (!done || (this.#origin.active && !whole)) return;
     this.#state = 'verifying';
     try {
-      await this.#proof.verify({ whole, signal: this.#controller.signal });
-      if (whole && stored.state !== 'finished') this.#proof.finish();
+      await this.proof.verify({ whole, signal: this.#controller.signal });
+      if (whole && stored.state !== 'finished') this.proof.finish();
     } catch (error) {
       return this.#verificationFailed(toDragonflyError(error));
     }
     this.#state = 'succeeded';
     this.#keeper.session?.succeeded({ fromOrigin: this.#originPieces > 0 });
     await this.#release();
-    const digest = whole ? this.#proof.digest : undefined;
+    const digest = whole ? this.proof.digest : undefined;
     this.#ended.resolve(this.#receipt.finish(layout.contentLengthBytes, digest));
     this.#signalChange();
   }
@@ -342,12 +335,12 @@ export class Download {
   async #verificationFailed(error: DragonflyError): Promise<void> {
     const forged =
       error.code === 'DIGEST_MISMATCH' && this.#remotePieces > 0 && this.#request.disableBackToSource !== true;
-    if (!forged || this.#state !== 'verifying') return this.#fail(error, { discard: this.#proof.unproven });
+    if (!forged || this.#state !== 'verifying') return this.#fail(error, { discard: this.proof.onHearsay });
     const { logger } = this.#context;
     logger.error({ taskId: this.taskId, error: error.message }, 'other nodes gave wrong content: to the origin');
     this.#keeper.leave(error.message);
     await this.#exchange.close();
-    this.#proof.reset();
+    this.proof.reset();
     await this.stored.claims.dropParts();
     this.stored.restart();
     this.#remotePieces = 0;
@@ -390,7 +383,7 @@ export class Download {
     this.#controller.abort(new DragonflyError('CANCELLED', 'the download has ended'));
     this.#starvation.busy();
     this.#origin.readers[Symbol.dispose]();
-    this.#proof.reset();
+    this.proof.reset();
     await this.#exchange.close();
     await this.stored.claims.dropParts();
     this.#context.announcer().leaseEnded();

@@ -180,7 +180,7 @@ export class Subscription implements OpenTask {
   /** Of a piece that still comes in: not the last wanted byte, when the piece has to be proven before it counts. */
   #readableAhead(number: number, sentBytes: number): number {
     const bytes = this.#stored.incoming(number)?.readableEnd(sentBytes) ?? 0;
-    if (!this.#range || this.#download?.mustProve(number) !== true) return bytes;
+    if (!this.#range || this.#download?.proof.mustProve(number) !== true) return bytes;
     return Math.min(bytes, this.#range.start + this.#range.length - number * this.pieceLengthBytes - 1);
   }
 
