@@ -177,6 +177,24 @@ export class Schedulers implements Closable {
     return this.#ring.call(taskId, (client) => client.statTask({ hostId, taskId }, { signal }), signal);
   }
 
+  /** What an origin told another node that had the same question; undefined when this one is to ask. */
+  async askProof(key: string, signal: AbortSignal): Promise<{ proof: Uint8Array; ttlMs: number } | undefined> {
+    const { hostId } = this.#options;
+    const { proof, ttlMs } = await this.#ring.call(
+      key,
+      (client) => client.askProof({ hostId, key }, { signal }),
+      signal,
+    );
+    return proof && { proof, ttlMs };
+  }
+
+  /** What came of a question that `askProof` left to this node. */
+  async tellProof(key: string, proof: Uint8Array | undefined, ttlMs: number): Promise<void> {
+    const { hostId } = this.#options;
+    const { signal } = this.#controller;
+    await this.#ring.call(key, (client) => client.tellProof({ hostId, key, proof, ttlMs }, { signal }), signal);
+  }
+
   /** There are schedulers, and so other nodes perhaps. */
   get exists(): boolean {
     return this.#ring.addresses.length > 0;

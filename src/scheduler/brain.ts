@@ -8,6 +8,7 @@ import { HostRegistry } from './host-registry.ts';
 import { Ledger } from './live/ledger.ts';
 import type { SchedulerMetrics } from './metrics.ts';
 import { PeerSessions } from './peer-sessions.ts';
+import { ProofBoard } from './proof-board.ts';
 import { seedDownload, type SeedDownloads, type SeedEvents } from './seed-downloads.ts';
 import { SilentHosts } from './silent-hosts.ts';
 import { SwarmDriver, type SwarmEvent } from './swarm-driver.ts';
@@ -31,6 +32,7 @@ export class Brain implements Closable {
   readonly hosts = new HostRegistry();
   readonly facts: TaskFactsTable;
   readonly ledger = new Ledger();
+  readonly proofs = new ProofBoard();
   readonly sessions: PeerSessions;
   readonly silentHosts: SilentHosts;
   readonly metrics: SchedulerMetrics;

@@ -21,6 +21,8 @@ const callNames = {
   statImage: 'stat_image',
   preheatFile: 'preheat_file',
   statFile: 'stat_file',
+  askProof: 'ask_proof',
+  tellProof: 'tell_proof',
 } as const;
 
 export type CountedCall = keyof typeof callNames;

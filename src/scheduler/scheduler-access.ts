@@ -6,6 +6,7 @@ import type { SchedulerLiveDefinition } from '../rpc/generated/scheduler/v2/live
 import type { SchedulerDefinition } from '../rpc/generated/scheduler/v2/scheduler.ts';
 import { controlPlane, nodes, type Access } from '../rpc/rights.ts';
 
+const members = ['peer', 'seed'] as const;
 const operators = [...controlPlane, 'neighbour'] as const;
 
 export const schedulerAccess: Access<typeof SchedulerDefinition> = {
@@ -23,6 +24,9 @@ export const schedulerAccess: Access<typeof SchedulerDefinition> = {
   statImage: operators,
   preheatFile: operators,
   statFile: operators,
+  // What it says opens content to others: only who shows who he is is believed.
+  askProof: members,
+  tellProof: members,
 };
 
 export const liveAccess: Access<typeof SchedulerLiveDefinition> = { watchTasks: operators, watchTask: operators };

@@ -128,6 +128,18 @@ export function schedulerRpc(parts: SchedulerRpcParts): SchedulerHandlers {
 
     statFile: counted('statFile', (request, context) => statFile(preheater, request, context)),
 
+    askProof: counted('askProof', async ({ hostId, key }, context: CallContext) => {
+      requireOwnHost(hostId, context);
+      const told = await brain.proofs.ask(key, { hostId, signal: context.signal });
+      return told ? { proof: told.proof, ttlMs: told.ttlMs } : { ttlMs: 0 };
+    }),
+
+    tellProof: counted('tellProof', ({ hostId, key, proof, ttlMs }, context: CallContext) => {
+      requireOwnHost(hostId, context);
+      brain.proofs.tell(key, { hostId, proof, ttlMs });
+      return {};
+    }),
+
     announceTasks: counted('announceTasks', ({ hostId, holdings }, context) => {
       requireOwnHost(hostId, context);
       if (!brain.swarm.host(hostId)) throw notFound('host', hostId);

@@ -1,14 +1,16 @@
 /** The HTTP proxy of a daemon, where it is configured. */
 import type { ReadyAddresses } from '../../core/ready.ts';
-import { ProxyServer, type BodyMemory } from '../proxy/proxy-server.ts';
+import type { ProofSharing } from '../proxy/proof/shared-proofs.ts';
+import { ProxyServer, type BodyMemory, type ProxyServerOptions } from '../proxy/proxy-server.ts';
 import type { Schedulers } from '../schedulers.ts';
+import type { NodeLocal } from '../task/node-local.ts';
 import type { Downloads } from './downloads.ts';
 import type { DaemonNode } from './node.ts';
 
 /** Undefined when the proxy is off. Throws IN_USE when a port is taken. */
 export async function openProxy(
   node: DaemonNode,
-  { engine, sources }: Downloads,
+  { engine, sources, nodeLocal }: Downloads,
   options: { readonly schedulers: Schedulers; readonly bodyMemory: BodyMemory },
 ): Promise<ProxyServer | undefined> {
   const { config, identity, owned, logger, registry, metrics, controlPlane, egress, trust } = node;
@@ -24,6 +26,7 @@ export async function openProxy(
     clientMetrics: metrics.client,
     bodyMemory: options.bodyMemory,
     swarm: options.schedulers,
+    ...sharingOf(node, options.schedulers, nodeLocal),
     logger,
     stateDir: config.workHome,
     serverIp: identity.ip,
@@ -33,6 +36,21 @@ export async function openProxy(
   await proxy.start();
   for (const { port, address } of proxy.ownPorts) controlPlane.addOwnPort(port, address);
   return proxy;
+}
+
+/** What is told opens content: only between those who know each other by certificates. */
+function sharingOf(
+  { security: { grpcClient } }: DaemonNode,
+  schedulers: Schedulers,
+  nodeLocal: NodeLocal,
+): Pick<ProxyServerOptions, 'sharing' | 'clusterKey'> {
+  if (!grpcClient) return {};
+  const sharing: ProofSharing = {
+    isOwn: (url) => (schedulers.exists ? nodeLocal.check(url) : Promise.resolve(true)),
+    askProof: (key, signal) => schedulers.askProof(key, signal),
+    tellProof: (key, proof, ttlMs) => schedulers.tellProof(key, proof, ttlMs),
+  };
+  return { sharing, clusterKey: grpcClient.ca };
 }
 
 /** Where clients of this node find it, by name. */

@@ -16,7 +16,7 @@ import { registryScope } from './manifests.ts';
 import { flat, headerOfTask } from './proof/answer-header.ts';
 import { callerKey } from './proof/caller.ts';
 import type { OriginAccess } from './proof/origin-access.ts';
-import { sampleOf, samplePlace, type Possession, type Sample } from './proof/possession.ts';
+import { sampleOf, samplePlace, type Possession } from './proof/possession.ts';
 import { judgePreconditions } from './proof/preconditions.ts';
 import { askOrigin, type OriginAnswer } from './proof/question.ts';
 import { learnRefusal } from './proof/refusal.ts';
@@ -24,6 +24,8 @@ import { contentLengthOf, isPage } from './proof/representation.ts';
 import { asksForAll, keepsPromise, settling, toldBlob, type ToldBlob } from './proof/told-blob.ts';
 import { rangeDemand } from './range-answer.ts';
 import type { RegistryPath } from './registry-path.ts';
+import { sharedYes, yesFromOther, yesToTell, type Yes } from './proof/registry-yes.ts';
+import type { SharedProofs } from './proof/shared-proofs.ts';
 import type { TaskAnswers, TaskOpener } from './task-answers.ts';
 import type { Upstream } from './upstream.ts';
 
@@ -33,17 +35,9 @@ export interface BlobAnswersOptions {
   readonly upstream: Upstream;
   readonly access: OriginAccess;
   readonly possession: Possession;
+  readonly shared: SharedProofs;
   /** Other nodes may hold content, or want it at the same time. */
   readonly hasSwarm: () => boolean;
-}
-
-/** The registry's yes. */
-interface Yes {
-  /** What it tells of the blob, if it was asked for this request. */
-  readonly blob?: ToldBlob | undefined;
-  readonly lengthBytes?: number | undefined;
-  /** Bytes it gave of it, to be compared before its word counts. */
-  readonly sample?: Sample | undefined;
 }
 
 export class BlobAnswers {
@@ -104,18 +98,34 @@ export class BlobAnswers {
     );
     const running = this.#asking.get(key);
     if (running) return running;
-    const asking = this.#ask(exchange, request, path).then(
-      (yes) => {
-        if (!yes) return undefined;
-        access.prove(question);
-        learnRefusal(exchange, question.scope, this.#options);
-        return yes;
-      },
-      () => undefined,
-    );
+    const asking = this.#askOnce(exchange, request, path).catch(() => undefined);
     this.#asking.set(key, asking);
     void asking.finally(() => this.#asking.delete(key));
     return asking;
+  }
+
+  /** One question for all nodes that ask the same at a time, or while its answer counts. */
+  async #askOnce(exchange: Exchange, request: DownloadRequest, path: RegistryPath): Promise<Yes | undefined> {
+    const { access, shared, possession } = this.#options;
+    const question = this.#questionOf(exchange, path);
+    const answered = await shared.once({
+      parts: ['blob', question.scope, question.object, request.contentForCalculatingTaskId ?? ''],
+      url: exchange.url,
+      header: exchange.header,
+      ask: () => this.#ask(exchange, request, path),
+      schema: sharedYes,
+      told: (yes) =>
+        yes && { value: { ...yesToTell(yes), isShown: this.#isShown(exchange, request) }, ttlMs: access.ttlMs },
+    });
+    if (answered.told) {
+      access.prove(question, answered.ttlMs);
+      if (answered.told.isShown) possession.noteShown(exchange, request);
+      return yesFromOther(answered.told);
+    }
+    if (!answered.own) return undefined;
+    access.prove(question);
+    learnRefusal(exchange, question.scope, this.#options);
+    return answered.own;
   }
 
   /**

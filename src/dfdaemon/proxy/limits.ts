@@ -54,6 +54,12 @@ export const proxyLimits = {
   strangerAgainMs: 60 * 60_000,
   /** An origin that does not answer the question whether a caller may read counts as down. */
   probeTimeoutMs: 10_000,
+  /** A scheduler tells within this time what another node was told; after a failure it is not asked for a while. */
+  sharedProofMs: 3_000,
+  sharedProofPauseMs: 10_000,
+  /** A manifest up to this size is told to other nodes; one that was asked for by its digest counts for a moment. */
+  sharedManifestMs: 30_000,
+  sharedManifestBytes: 128 * 1024,
   /** An answer up to this size is kept in memory where a shared cache may keep it, and all of them together. */
   smallAnswerBytes: 64 * 1024,
   smallAnswersBytes: 32 * 2 ** 20,

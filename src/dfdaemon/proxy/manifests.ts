@@ -18,40 +18,44 @@ import { proxyLimits } from './limits.ts';
 import { originIsDown, type OriginAccess } from './proof/origin-access.ts';
 import { learnRefusal } from './proof/refusal.ts';
 import { strongValidator } from './proof/representation.ts';
+import {
+  manifestFromOther,
+  manifestToTell,
+  sharedManifest,
+  type ManifestAnswer as Answer,
+} from './proof/shared-manifest.ts';
+import type { SharedProofs } from './proof/shared-proofs.ts';
 import { isDigest, type RegistryPath } from './registry-path.ts';
 import type { Upstream } from './upstream.ts';
-
-interface Answer {
-  readonly statusCode: number;
-  readonly statusMessage: string;
-  /** As the registry wrote it; undefined for what nodes hold. */
-  readonly lines: readonly string[] | undefined;
-  readonly header: Readonly<Record<string, string | string[]>>;
-  /** Undefined for an answer without one (HEAD). */
-  readonly body: Buffer | undefined;
-}
 
 export interface KnownManifest extends Answer {
   readonly body: Buffer;
   readonly etag: string | undefined;
 }
 
-/** The manifest as nodes of the cluster hold it, without a question to the origin. */
-export type HeldBy = (exchange: Exchange, path: RegistryPath) => Promise<KnownManifest | undefined>;
+export interface ManifestsOptions {
+  readonly upstream: Upstream;
+  readonly access: OriginAccess;
+  readonly shared: SharedProofs;
+  /** The manifest as nodes of the cluster hold it, without a question to the origin. */
+  readonly held: (exchange: Exchange, path: RegistryPath) => Promise<KnownManifest | undefined>;
+}
 
 export class Manifests {
   readonly #upstream: Upstream;
   readonly #access: OriginAccess;
-  readonly #held: HeldBy;
+  readonly #sharedProofs: SharedProofs;
+  readonly #held: ManifestsOptions['held'];
   readonly #known = new LRUCache<string, KnownManifest>({
     maxSize: proxyLimits.manifestCacheBytes,
     sizeCalculation: ({ body }) => body.length + 1024,
   });
   readonly #asking = new Map<string, Promise<Answer>>();
 
-  constructor(upstream: Upstream, access: OriginAccess, held: HeldBy) {
+  constructor({ upstream, access, shared, held }: ManifestsOptions) {
     this.#upstream = upstream;
     this.#access = access;
+    this.#sharedProofs = shared;
     this.#held = held;
   }
 
@@ -96,9 +100,31 @@ export class Manifests {
         exchange.signal.throwIfAborted();
       }
     }
-    const asking = this.#ask(exchange, path).finally(() => this.#asking.delete(key));
+    const asking = this.#askOnce(exchange, path).finally(() => this.#asking.delete(key));
     this.#asking.set(key, asking);
     return asking;
+  }
+
+  /** One question for all nodes at a time; what has the digest it was asked for is the same while the answer counts. */
+  async #askOnce(exchange: Exchange, path: RegistryPath): Promise<Answer> {
+    const { request, header, url } = exchange;
+    const answered = await this.#sharedProofs.once({
+      parts: ['manifest', request.method ?? '', url.href, header['accept'] ?? '', header['if-none-match'] ?? ''],
+      url,
+      header,
+      ask: () => this.#ask(exchange, path),
+      schema: sharedManifest,
+      told: (answer) => manifestToTell(answer, this.#sharedForMs(request, path)),
+    });
+    if (answered.told === undefined) return answered.own;
+    const answer = manifestFromOther(answered.told);
+    this.#note(exchange, path, answer);
+    return answer;
+  }
+
+  /** Whether something is still there (HEAD), and what a tag means, is asked each time. */
+  #sharedForMs({ method }: Exchange['request'], { reference }: RegistryPath): number {
+    return method === 'GET' && isDigest(reference) ? Math.min(this.#access.ttlMs, proxyLimits.sharedManifestMs) : 0;
   }
 
   async #ask(exchange: Exchange, path: RegistryPath): Promise<Answer> {
@@ -138,13 +164,17 @@ export class Manifests {
     if (statusCode !== 200) return answer;
     if (text(answer, 'content-type').startsWith('text/html')) throw notARegistry(url);
     learnRefusal(exchange, scope, { access: this.#access, upstream: this.#upstream });
-    if (answer.body) {
-      verify(path, answer, answer.body);
-      const etag = text(answer, 'etag');
-      this.#known.set(key, { ...answer, body: answer.body, etag: strongValidator({ etag }) });
-      this.#access.grant(scope, caller, provenDigests(answer.body));
-    }
+    this.#note(exchange, path, answer);
     return answer;
+  }
+
+  /** Throws DIGEST_MISMATCH. */
+  #note({ header, url }: Exchange, path: RegistryPath, answer: Answer): void {
+    if (!answer.body) return;
+    verify(path, answer, answer.body);
+    const known = { ...answer, body: answer.body, etag: strongValidator({ etag: text(answer, 'etag') }) };
+    this.#known.set(`${url.href}\n${header['accept'] ?? ''}`, known);
+    this.#access.grant(registryScope(url, path), callerKey(header), provenDigests(answer.body));
   }
 
   /** The registry is ill or wants to be left alone: what is known or held, if the caller may have it, else its own answer. */

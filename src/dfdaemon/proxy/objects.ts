@@ -23,12 +23,15 @@ import { Freshness, onlyIfCached } from './proof/freshness.ts';
 import { KnownObjects, representationOfTask, type KnownObject } from './proof/known-objects.ts';
 import { AnsweredRequest } from './proof/opened-origin.ts';
 import { relayOwn } from './proof/own-request.ts';
+import { conditionsOf } from './proof/own-conditions.ts';
 import { sendOwn } from './direct.ts';
 import type { Possession } from './proof/possession.ts';
 import { judgePreconditions, preconditionNames } from './proof/preconditions.ts';
 import { askOrigin, type OriginAnswer } from './proof/question.ts';
 import { representationOf, sameRepresentation, type Representation } from './proof/representation.ts';
 import { signedHeaders } from './proof/signed-headers.ts';
+import { objectToTell, sharedObject, whatIsAsked } from './proof/shared-object.ts';
+import type { SharedProofs } from './proof/shared-proofs.ts';
 import { SmallAnswers, type SmallAnswer } from './proof/small-answers.ts';
 import { rangeDemand } from './range-answer.ts';
 import type { TaskAnswers, TaskOpener } from './task-answers.ts';
@@ -40,6 +43,7 @@ export interface ObjectAnswersOptions {
   readonly upstream: Upstream;
   readonly access: OriginAccess;
   readonly possession: Possession;
+  readonly shared: SharedProofs;
   /** Other nodes may hold content, or want it at the same time. */
   readonly hasSwarm: () => boolean;
 }
@@ -162,9 +166,30 @@ export class ObjectAnswers {
       const { proof } = await running; // what the other one was told, or not, is its own answer
       return { proof, inHand: undefined };
     }
-    const asking = this.#put(exchange, request, inquiry).finally(() => this.#asking.delete(key));
+    const asking = this.#putOnce(exchange, request, inquiry).finally(() => this.#asking.delete(key));
     this.#asking.set(key, asking);
     return asking;
+  }
+
+  /** The same for all nodes. The client's own request is its own. */
+  async #putOnce(exchange: Exchange, request: DownloadRequest, inquiry: Inquiry): Promise<Outcome> {
+    const { engine, shared } = this.#options;
+    const ask = (): Promise<Outcome> => this.#put(exchange, request, inquiry);
+    if (inquiry.faithful) return ask();
+    const { url, header } = exchange;
+    const answered = await shared.once({
+      parts: ['object', engine.taskIdOf(request), url.href, whatIsAsked(header)],
+      url,
+      header,
+      ask,
+      schema: sharedObject,
+      told: ({ proof: { object } }) => object && objectToTell(object),
+    });
+    if (!answered.told) return answered.own;
+    const { header: told, ...representation } = answered.told;
+    const object = { representation, header: told, freshness: undefined };
+    this.#noteProof(exchange, request, object);
+    return { proof: { object }, inHand: undefined };
   }
 
   /** Never rejects: a question that fails proves nothing. */
@@ -366,17 +391,4 @@ export class ObjectAnswers {
 /** What is told to one caller says nothing of what another will be told. */
 function namelessKey(taskId: string, header: Exchange['header']): string {
   return `${taskId}\n${callerKey(header)}`;
-}
-
-/** If-None-Match for entity tags, also weak ones of small answers, else If-Modified-Since. */
-function conditionsOf(small: SmallAnswer | undefined, known: readonly KnownObject[]): Record<string, string> {
-  if (small) {
-    const { etag, 'last-modified': changed } = flat(small.header);
-    return { ...(etag && { 'if-none-match': etag }), ...(changed && { 'if-modified-since': changed }) };
-  }
-  const validators = known.map(({ representation }) => representation.validator);
-  const tags = validators.filter((validator) => validator.startsWith('"'));
-  if (tags.length > 0) return { 'if-none-match': tags.join(', ') };
-  const [date] = validators;
-  return date === undefined ? {} : { 'if-modified-since': date };
 }

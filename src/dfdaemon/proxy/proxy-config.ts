@@ -143,6 +143,12 @@ export const proxyConfig = section({
       .enum(['deny', 'allow'])
       .default('deny')
       .describe('what callers without a valid "yes" get while the origin cannot be asked'),
+    shareProofs: z
+      .boolean()
+      .default(true)
+      .describe(
+        'what an origin told one node counts for the others with the same credential, where all have certificates',
+      ),
   }),
   dumpHTTPContent: ignored,
   extraRegistryMirrors: ignored,

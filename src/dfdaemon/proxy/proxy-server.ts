@@ -35,6 +35,7 @@ import { PeerAnswers } from './peers.ts';
 import type { Origins, TaskOpener } from './task-answers.ts';
 import { registryBase } from './mirror-target.ts';
 import { Possession } from './proof/possession.ts';
+import { SharedProofs, type ProofSharing } from './proof/shared-proofs.ts';
 import { proxySettings, type ProxyConfig, type ProxySettings } from './proxy-config.ts';
 import { ProxyMetrics } from './proxy-metrics.ts';
 import { RequestHandler } from './request-handler.ts';
@@ -53,6 +54,10 @@ export interface ProxyServerOptions {
   readonly trust?: TrustOptions | undefined;
   /** What is known of other nodes; undefined: there are none. */
   readonly swarm?: { readonly exists: boolean } | undefined;
+  /** How nodes tell each other what origins said; undefined: they do not. */
+  readonly sharing?: ProofSharing | undefined;
+  /** The same at all nodes of a cluster. */
+  readonly clusterKey?: Buffer | undefined;
   readonly registry: Registry;
   readonly clientMetrics?: ClientMetrics;
   readonly logger: Logger;
@@ -108,6 +113,8 @@ export class ProxyServer implements Closable {
     const settings = proxySettings(config);
     const upstream = new Upstream(options.egress ?? {}, new TrustStore(options.trust ?? {}, logger));
     requireNoSignInBySni(settings);
+    const sharing = config.access.shareProofs ? options.sharing : undefined;
+    const shared = new SharedProofs(sharing, options.clusterKey ?? Buffer.alloc(0));
     const access = new OriginAccess({ ttlMs: config.access.ttl, whenOriginDown: config.access.whenOriginDown });
     const metrics = new ProxyMetrics(options.registry, options.clientMetrics);
     const guard = new AccessGuard({ allowedNetworks: config.allowedNetworks, basicAuth: settings.basicAuth });
@@ -120,7 +127,7 @@ export class ProxyServer implements Closable {
     );
     server.maxConnections = proxyLimits.connections;
     const defaults = downloadDefaults(config, settings, options.filteredQueryParams);
-    const peers = peerAnswers(options, { settings, upstream, access, metrics, defaults });
+    const peers = peerAnswers(options, { settings, upstream, access, shared, metrics, defaults });
     const handler = new RequestHandler({
       mirror: settings.mirror,
       mirrorTrust: await trustOf(settings.mirror),
@@ -130,12 +137,16 @@ export class ProxyServer implements Closable {
       maxConcurrency: config.maxConcurrency,
       requestsPerSec: settings.requestsPerSec,
       upstream,
-      manifests: new Manifests(upstream, access, (exchange, path) =>
-        heldManifest(options.engine, downloadRequestFor(exchange, undefined, defaults), {
-          reference: path.reference,
-          signal: exchange.signal,
-        }),
-      ),
+      manifests: new Manifests({
+        upstream,
+        access,
+        shared,
+        held: (exchange, path) =>
+          heldManifest(options.engine, downloadRequestFor(exchange, undefined, defaults), {
+            reference: path.reference,
+            signal: exchange.signal,
+          }),
+      }),
       peers,
       doors: openDoors(options, { peers, upstream, defaults }),
       metrics,
@@ -259,6 +270,7 @@ function peerAnswers(
     settings: ProxySettings;
     upstream: Upstream;
     access: OriginAccess;
+    shared: SharedProofs;
     metrics: ProxyMetrics;
     defaults: DownloadDefaults;
   },
@@ -276,6 +288,7 @@ function peerAnswers(
     possession: new Possession({ upstream, engine, isTrusted: (url) => trusted.has(url.origin) }),
     hasSwarm: () => options.swarm?.exists === true,
     access: parts.access,
+    shared: parts.shared,
     metrics: parts.metrics,
     defaults: parts.defaults,
   });

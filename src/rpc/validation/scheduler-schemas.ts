@@ -95,6 +95,8 @@ export const schedulerSchemas: Readonly<Record<string, rule.MessageSchema>> = {
   'scheduler.v2.DeleteHostRequest': rule.schema<scheduler.DeleteHostRequest>(byHost),
   'scheduler.v2.WatchTaskRequest': rule.schema<WatchTaskRequest>({ taskId: rule.taskId }),
   'scheduler.v2.HoldHostRequest': rule.schema<scheduler.HoldHostRequest>(byHost),
+  'scheduler.v2.AskProofRequest': rule.schema<scheduler.AskProofRequest>({ ...byHost, key: rule.taskId }),
+  'scheduler.v2.TellProofRequest': rule.schema<scheduler.TellProofRequest>({ ...byHost, key: rule.taskId }),
   'scheduler.v2.AnnounceTasksRequest': rule.schema<scheduler.AnnounceTasksRequest>({
     ...byHost,
     holdings: rule.each(rule.message(holding), 10_000),

@@ -79,9 +79,14 @@ export class OriginAccess {
     );
   }
 
-  /** The origin's answer to this caller named the object. */
-  prove({ scope, object, caller }: AccessQuestion): void {
-    this.#proofs.set(keyOf(scope, caller, object), true);
+  /** The origin's answer to this caller named the object. @param ttlMs what is left, of a proof that is older */
+  prove({ scope, object, caller }: AccessQuestion, ttlMs = this.ttlMs): void {
+    this.#proofs.set(keyOf(scope, caller, object), true, { ttl: Math.max(1, Math.min(ttlMs, this.ttlMs)) });
+  }
+
+  /** How long a proof counts. */
+  get ttlMs(): number {
+    return this.#options.ttlMs;
   }
 
   get servesEverybodyWithoutOrigin(): boolean {

@@ -48,6 +48,11 @@ export class Possession {
     return true;
   }
 
+  /** The origin has shown it to another node of the cluster. */
+  noteShown({ url }: Exchange, request: DownloadRequest): void {
+    this.#shown.set(this.#keyOf(url, request), true);
+  }
+
   /** For content under a name that the caller chose: the origin of the caller's URL must have it. Never rejects. */
   isGiven(exchange: Exchange, { request, task }: { readonly request: DownloadRequest; readonly task: OpenTask }) {
     if (exchange.options.contentForCalculatingTaskId === undefined) return Promise.resolve(true);

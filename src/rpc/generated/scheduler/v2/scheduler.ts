@@ -884,6 +884,38 @@ export interface HoldHostResponse {
   originalDaemons: boolean;
 }
 
+/** Extension. */
+export interface AskProofRequest {
+  hostId: string;
+  /**
+   * What is asked, of which origin and with which credential, as a digest: equal for equal questions, and nothing else can be
+   * read out of it.
+   */
+  key: string;
+}
+
+/** Extension. */
+export interface AskProofResponse {
+  /** Absent: the host asks the origin itself, and tells what came of it. */
+  proof?:
+    | Uint8Array
+    | undefined;
+  /** How long it still counts. */
+  ttlMs: number;
+}
+
+/** Extension. */
+export interface TellProofRequest {
+  hostId: string;
+  key: string;
+  /** Absent: nothing that others could use. */
+  proof?:
+    | Uint8Array
+    | undefined;
+  /** 0: for those who wait for it right now. */
+  ttlMs: number;
+}
+
 /** An empty message in the protocol; the outcomes are an extension that others skip. */
 export interface PreheatResponse {
   outcomes: PreheatOutcome[];
@@ -11651,6 +11683,237 @@ export const HoldHostResponse: MessageFns<HoldHostResponse, "scheduler.v2.HoldHo
   },
 };
 
+function createBaseAskProofRequest(): AskProofRequest {
+  return { hostId: "", key: "" };
+}
+
+export const AskProofRequest: MessageFns<AskProofRequest, "scheduler.v2.AskProofRequest"> = {
+  $type: "scheduler.v2.AskProofRequest" as const,
+
+  encode(message: AskProofRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.hostId !== "") {
+      writer.uint32(10).string(message.hostId);
+    }
+    if (message.key !== "") {
+      writer.uint32(18).string(message.key);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AskProofRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAskProofRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.hostId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<AskProofRequest>): AskProofRequest {
+    return AskProofRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AskProofRequest>): AskProofRequest {
+    const message = createBaseAskProofRequest();
+    message.hostId = object.hostId ?? "";
+    message.key = object.key ?? "";
+    return message;
+  },
+};
+
+function createBaseAskProofResponse(): AskProofResponse {
+  return { proof: undefined, ttlMs: 0 };
+}
+
+export const AskProofResponse: MessageFns<AskProofResponse, "scheduler.v2.AskProofResponse"> = {
+  $type: "scheduler.v2.AskProofResponse" as const,
+
+  encode(message: AskProofResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.proof !== undefined) {
+      writer.uint32(10).bytes(message.proof);
+    }
+    if (message.ttlMs !== 0) {
+      writer.uint32(16).uint32(message.ttlMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AskProofResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAskProofResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.proof = reader.bytes();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.ttlMs = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<AskProofResponse>): AskProofResponse {
+    return AskProofResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AskProofResponse>): AskProofResponse {
+    const message = createBaseAskProofResponse();
+    message.proof = object.proof ?? undefined;
+    message.ttlMs = object.ttlMs ?? 0;
+    return message;
+  },
+};
+
+function createBaseTellProofRequest(): TellProofRequest {
+  return { hostId: "", key: "", proof: undefined, ttlMs: 0 };
+}
+
+export const TellProofRequest: MessageFns<TellProofRequest, "scheduler.v2.TellProofRequest"> = {
+  $type: "scheduler.v2.TellProofRequest" as const,
+
+  encode(message: TellProofRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.hostId !== "") {
+      writer.uint32(10).string(message.hostId);
+    }
+    if (message.key !== "") {
+      writer.uint32(18).string(message.key);
+    }
+    if (message.proof !== undefined) {
+      writer.uint32(26).bytes(message.proof);
+    }
+    if (message.ttlMs !== 0) {
+      writer.uint32(32).uint32(message.ttlMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TellProofRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTellProofRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.hostId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.proof = reader.bytes();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.ttlMs = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TellProofRequest>): TellProofRequest {
+    return TellProofRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TellProofRequest>): TellProofRequest {
+    const message = createBaseTellProofRequest();
+    message.hostId = object.hostId ?? "";
+    message.key = object.key ?? "";
+    message.proof = object.proof ?? undefined;
+    message.ttlMs = object.ttlMs ?? 0;
+    return message;
+  },
+};
+
 function createBasePreheatResponse(): PreheatResponse {
   return { outcomes: [] };
 }
@@ -12135,6 +12398,27 @@ export const SchedulerDefinition = {
       requestStream: false,
       responseType: HoldHostResponse as typeof HoldHostResponse,
       responseStream: true,
+      options: {},
+    },
+    /**
+     * Extension. What an origin told another node that had the same question; waits while one is asking. For members with a
+     * certificate only.
+     */
+    askProof: {
+      name: "AskProof",
+      requestType: AskProofRequest as typeof AskProofRequest,
+      requestStream: false,
+      responseType: AskProofResponse as typeof AskProofResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** Extension. What came of a question that AskProof left to this host. */
+    tellProof: {
+      name: "TellProof",
+      requestType: TellProofRequest as typeof TellProofRequest,
+      requestStream: false,
+      responseType: Empty as typeof Empty,
+      responseStream: false,
       options: {},
     },
   },

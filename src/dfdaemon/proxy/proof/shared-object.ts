@@ -1,0 +1,47 @@
+/** What an origin's answer says an object is, as other nodes are told of it. */
+import { z } from 'zod';
+import type { AnswerHeader } from './answer-header.ts';
+import { withoutCredentials } from './caller.ts';
+import { preconditionNames } from './preconditions.ts';
+import type { Representation } from './representation.ts';
+
+export const sharedObject = z.object({
+  validator: z.string(),
+  lengthBytes: z.int().nonnegative(),
+  header: z.record(z.string(), z.union([z.string(), z.array(z.string())])),
+});
+
+/** For those who wait right now: whoever comes later asks whether it is still the same. Undefined for what is one caller's own. */
+export function objectToTell({
+  representation,
+  header,
+}: {
+  readonly representation: Representation;
+  readonly header: AnswerHeader;
+}): { readonly value: z.output<typeof sharedObject>; readonly ttlMs: 0 } | undefined {
+  return 'set-cookie' in header ? undefined : { value: { ...representation, header: { ...header } }, ttlMs: 0 };
+}
+
+/** Different for each request, or about what is held here and which part is wanted: the object is the same all the same. */
+const apart = new Set<string>([
+  ...preconditionNames,
+  'range',
+  'via',
+  'date',
+  'forwarded',
+  'traceparent',
+  'tracestate',
+  'b3',
+  'x-forwarded-for',
+  'x-request-id',
+  'x-correlation-id',
+]);
+
+/** Equal for requests that an origin answers with the same object, if it does not tell their callers apart. */
+export function whatIsAsked(header: Readonly<Record<string, string>>): string {
+  return JSON.stringify(
+    Object.entries(withoutCredentials(header))
+      .filter(([name]) => !apart.has(name))
+      .sort(([a], [b]) => (a < b ? -1 : 1)),
+  );
+}

@@ -1,0 +1,110 @@
+/**
+ * What an origin told one node of the cluster, for the others who ask the same with the same credential: equal questions at a
+ * time are put once, and an answer that counts for a while counts for all. A scheduler names who asks and hands the answer
+ * around. Neither a credential nor a URL travels, only a digest of both; and nothing at all unless nodes and schedulers know
+ * each other by certificates, since what is told opens content.
+ */
+import { createHmac, scrypt, type BinaryLike } from 'node:crypto';
+import { promisify } from 'node:util';
+import { LRUCache } from 'lru-cache';
+import type { z } from 'zod';
+import { toDragonflyError } from '../../../core/errors.ts';
+import { proxyLimits } from '../limits.ts';
+import { callerKey } from './caller.ts';
+
+export interface ProofSharing {
+  /** The URL means this machine: at another one it means something else. */
+  isOwn(url: string): Promise<boolean>;
+  /** Undefined: this node is to ask the origin, and to tell. */
+  askProof(key: string, signal: AbortSignal): Promise<{ proof: Uint8Array; ttlMs: number } | undefined>;
+  tellProof(key: string, proof: Uint8Array | undefined, ttlMs: number): Promise<void>;
+}
+
+/** Either what this node was told itself, or what another one was. */
+export type Answered<Own, Told> =
+  { readonly own: Own; readonly told?: undefined } | { readonly told: Told; readonly ttlMs: number };
+
+export interface SharedQuestion<Own, Told> {
+  /** All that tells it from other questions, but for the credential. */
+  readonly parts: readonly string[];
+  readonly url: URL;
+  /** Of the request the answer is for. */
+  readonly header: Readonly<Record<string, string>>;
+  readonly ask: () => Promise<Own>;
+  readonly schema: z.ZodType<Told>;
+  /** What of it holds for others, and for how long; undefined when nothing does. */
+  readonly told: (own: Own) => { readonly value: Told; readonly ttlMs: number } | undefined;
+}
+
+const slowDigest = promisify<BinaryLike, BinaryLike, number, Buffer>(scrypt);
+
+export class SharedProofs {
+  readonly #sharing: ProofSharing | undefined;
+  readonly #clusterKey: Buffer;
+  /** Digests of passwords, by the caller's key. */
+  readonly #passwords = new LRUCache<string, Promise<Buffer>>({ max: proxyLimits.challenges });
+  #silentUntilMs = 0;
+
+  /** @param sharing undefined: every node for itself. @param clusterKey the same at all nodes, so that digests of two clusters differ. */
+  constructor(sharing: ProofSharing | undefined, clusterKey: Buffer) {
+    this.#sharing = sharing;
+    this.#clusterKey = clusterKey;
+  }
+
+  /** Rejects as `ask` does. Schedulers that fail only cost a question of one's own. */
+  async once<Own, Told>({ ask, schema, told, ...question }: SharedQuestion<Own, Told>): Promise<Answered<Own, Told>> {
+    const sharing = performance.now() < this.#silentUntilMs ? undefined : this.#sharing;
+    if (!sharing || (await sharing.isOwn(question.url.href))) return { own: await ask() };
+    const key = await this.#keyOf(question.parts, question.header);
+    const known = await this.#known(sharing, key);
+    if (known) {
+      const value = parse(schema, known.proof);
+      return value === undefined ? { own: await ask() } : { told: value, ttlMs: known.ttlMs };
+    }
+    let result: ReturnType<typeof told>;
+    try {
+      const own = await ask();
+      result = told(own);
+      return { own };
+    } finally {
+      const proof = result && Buffer.from(JSON.stringify(result.value));
+      sharing.tellProof(key, proof, Math.floor(result?.ttlMs ?? 0)).catch(() => this.#pause());
+    }
+  }
+
+  async #known(sharing: ProofSharing, key: string): Promise<{ proof: Uint8Array; ttlMs: number } | undefined> {
+    try {
+      return await sharing.askProof(key, AbortSignal.timeout(proxyLimits.sharedProofMs));
+    } catch (error) {
+      if (toDragonflyError(error).code !== 'CANCELLED') this.#pause();
+      return undefined;
+    }
+  }
+
+  #pause(): void {
+    this.#silentUntilMs = performance.now() + proxyLimits.sharedProofPauseMs;
+  }
+
+  /** A password may be guessed by whoever has a quick digest of it; what else tells callers apart is long and random. */
+  async #keyOf(parts: readonly string[], header: Readonly<Record<string, string>>): Promise<string> {
+    const caller = callerKey(header);
+    const credential = /^basic /i.test(header['authorization'] ?? '') ? await this.#ofPassword(caller) : caller;
+    const key = createHmac('sha256', this.#clusterKey);
+    for (const part of [...parts, credential]) key.update(`${part.length}\n`).update(part);
+    return key.digest('hex');
+  }
+
+  #ofPassword(caller: string): Promise<Buffer> {
+    const known = this.#passwords.get(caller) ?? slowDigest(caller, this.#clusterKey, 32);
+    this.#passwords.set(caller, known);
+    return known;
+  }
+}
+
+function parse<T>(schema: z.ZodType<T>, proof: Uint8Array): T | undefined {
+  try {
+    return schema.safeParse(JSON.parse(Buffer.from(proof).toString('utf8'))).data;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ProofBoard } from './proof-board.ts';
+
+const proof = Buffer.from('yes');
+const { signal } = new AbortController();
+const ask = (board: ProofBoard, hostId: string) => board.ask('key', { hostId, signal });
+
+test('one asks, those who come meanwhile are told the same', async () => {
+  const board = new ProofBoard();
+  assert.equal(await ask(board, 'a'), undefined);
+  const waiting = [ask(board, 'b'), ask(board, 'c')];
+  board.tell('key', { hostId: 'a', proof, ttlMs: 0 });
+  assert.deepEqual(await Promise.all(waiting), [
+    { proof, ttlMs: 0 },
+    { proof, ttlMs: 0 },
+  ]);
+  assert.equal(await ask(board, 'd'), undefined, 'what counts for a moment is asked again');
+});
+
+test('what counts for a while is told to all who come in that time', async () => {
+  const board = new ProofBoard();
+  await ask(board, 'a');
+  board.tell('key', { hostId: 'a', proof, ttlMs: 60_000 });
+  const told = await ask(board, 'b');
+  assert.deepEqual(told?.proof, proof);
+  assert.ok(told && told.ttlMs > 0 && told.ttlMs <= 60_000 && Number.isInteger(told.ttlMs));
+});
+
+test('nobody but the one whose turn it is can tell anything', async () => {
+  const board = new ProofBoard();
+  board.tell('key', { hostId: 'b', proof, ttlMs: 60_000 });
+  assert.equal(await ask(board, 'a'), undefined);
+  board.tell('key', { hostId: 'b', proof, ttlMs: 60_000 });
+  const waiting = ask(board, 'c');
+  board.tell('key', { hostId: 'a', ttlMs: 0 });
+  assert.equal(await waiting, undefined, 'an answer that is no use to others sends each to the origin');
+});
+
+test('what is too large for others is told to nobody', async () => {
+  const board = new ProofBoard();
+  await ask(board, 'a');
+  const waiting = ask(board, 'b');
+  board.tell('key', { hostId: 'a', proof: Buffer.alloc(300 * 1024), ttlMs: 60_000 });
+  assert.equal(await waiting, undefined);
+});

@@ -1,0 +1,65 @@
+/**
+ * Questions to origins that several nodes have at once: one of them asks, the others wait for what it is told. What is told may
+ * count for a while. The keys are digests; what a proof says is the nodes' own business.
+ */
+import { LRUCache } from 'lru-cache';
+import { maxProofBytes, maxProofMs, maxProofTurns, maxProofsBytes, proofTurnMs } from './limits.ts';
+
+export interface ToldProof {
+  readonly proof: Uint8Array;
+  /** How long it still counts; 0: for this question only. */
+  readonly ttlMs: number;
+}
+
+/** Somebody is asking. */
+interface Turn {
+  readonly hostId: string;
+  readonly over: PromiseWithResolvers<ToldProof | undefined>;
+  readonly timer: NodeJS.Timeout;
+}
+
+export class ProofBoard {
+  readonly #turns = new Map<string, Turn>();
+  readonly #told = new LRUCache<string, Uint8Array>({
+    maxSize: maxProofsBytes,
+    sizeCalculation: (proof) => proof.length + 128,
+  });
+
+  /**
+   * What is known, or becomes known to the one who is asking. Undefined: ask the origin, and tell.
+   * Whoever has waited in vain asks for himself: an answer that says nothing to others is each caller's own.
+   */
+  async ask(key: string, { hostId, signal }: { hostId: string; signal: AbortSignal }): Promise<ToldProof | undefined> {
+    const proof = this.#told.get(key);
+    if (proof) return { proof, ttlMs: Math.floor(this.#told.getRemainingTTL(key)) };
+    const running = this.#turns.get(key);
+    if (!running) {
+      if (this.#turns.size < maxProofTurns) this.#begin(key, hostId);
+      return undefined;
+    }
+    if (running.hostId === hostId) return undefined;
+    const gone = new Promise<undefined>((resolve) => signal.addEventListener('abort', () => resolve(undefined)));
+    return Promise.race([running.over.promise, gone]);
+  }
+
+  /** Only from the one whose turn it is, so that nobody can answer what another has asked. */
+  tell(key: string, { hostId, proof, ttlMs }: { hostId: string; proof?: Uint8Array | undefined; ttlMs: number }): void {
+    if (this.#turns.get(key)?.hostId !== hostId) return;
+    const told = proof && proof.length <= maxProofBytes ? { proof, ttlMs: Math.min(ttlMs, maxProofMs) } : undefined;
+    if (told && told.ttlMs > 0) this.#told.set(key, told.proof, { ttl: told.ttlMs });
+    this.#end(key, told);
+  }
+
+  #begin(key: string, hostId: string): void {
+    const timer = setTimeout(() => this.#end(key, undefined), proofTurnMs).unref();
+    this.#turns.set(key, { hostId, over: Promise.withResolvers(), timer });
+  }
+
+  #end(key: string, told: ToldProof | undefined): void {
+    const turn = this.#turns.get(key);
+    if (!turn) return;
+    clearTimeout(turn.timer);
+    this.#turns.delete(key);
+    turn.over.resolve(told);
+  }
+}
