@@ -62,6 +62,8 @@ const codesByStatus: Readonly<Record<number, ErrorCode>> = {
 
 /** A stream cut off by the end of its connection comes as an internal error of the library; the other side is just away. */
 function codeOf({ code, details }: ServiceError): ErrorCode {
+  // A daemon of the original names the cause in words only.
+  if (code === status.INTERNAL && details.startsWith('digest mismatch expected: ')) return 'DIGEST_MISMATCH';
   if (code === status.INTERNAL && /^Received RST_STREAM with code [0278]\b/.test(details)) return 'UNAVAILABLE';
   return codesByStatus[code] ?? 'INTERNAL';
 }

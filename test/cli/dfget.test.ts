@@ -3,14 +3,22 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { createReadStream, existsSync } from 'node:fs';
+import { createReadStream, existsSync, writeFileSync } from 'node:fs';
 import { chmod, lstat, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { after, before, beforeEach, describe, it } from 'node:test';
+import { promisify } from 'node:util';
+import { Server, ServerCredentials, type ServerWritableStream } from '@grpc/grpc-js';
 import { createDfget } from '../../src/cli/dfget/dfget.ts';
 import { announceLocalCluster } from '../../src/cli/daemon-endpoint.ts';
 import { silentLogger } from '../../src/core/logger.ts';
 import { Sources } from '../../src/dfdaemon/source/sources.ts';
+import { grpcMethod } from '../../src/rpc/definition.ts';
+import {
+  DfdaemonDownloadDefinition,
+  type DownloadTaskRequest,
+  type DownloadTaskResponse,
+} from '../../src/rpc/generated/dfdaemon/v2/dfdaemon.ts';
 import { sha256 } from '../source/conformance.ts';
 import { startWebHdfs } from '../source/web-hdfs.ts';
 import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.ts';
@@ -325,5 +333,32 @@ describe('dfget', () => {
     assert.equal(exitCode, 0, error?.message);
     assert.match(stderr, /from the origin instead/);
     assert.ok((await readFile(work.join('a'))).equals(content));
+  });
+
+  it('leaves no wrong file of a daemon of the original, and does not fetch it again', async () => {
+    // As seen of the original: the file is placed, then the content is compared, and the cause is in the words alone.
+    const { downloadTask } = DfdaemonDownloadDefinition.methods;
+    const server = new Server();
+    server.addService(
+      { downloadTask: grpcMethod(DfdaemonDownloadDefinition, downloadTask) },
+      {
+        downloadTask: (call: ServerWritableStream<DownloadTaskRequest, DownloadTaskResponse>) => {
+          writeFileSync(call.request.download?.outputPath ?? '', content);
+          const details = `digest mismatch expected: ${wrongDigest}, actual: sha256:${sha256(content)}`;
+          call.emit('error', { code: 13, details });
+        },
+      },
+    );
+    await promisify(server.bindAsync.bind(server))(
+      `unix:${work.join('original.sock')}`,
+      ServerCredentials.createInsecure(),
+    );
+    using _server = { [Symbol.dispose]: () => server.forceShutdown() };
+    const url = object();
+    const argv = [url, '-O', work.join('a'), '--endpoint', work.join('original.sock'), '--digest', wrongDigest];
+    const { error } = await runTool(dfget, argv);
+    assert.equal(error?.code, 'DIGEST_MISMATCH', error?.message);
+    assert.ok(!existsSync(work.join('a')));
+    assert.deepEqual(origin.requests, []);
   });
 });

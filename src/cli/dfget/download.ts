@@ -1,5 +1,5 @@
 /** One file: by the daemon of this node, or from the origin when there is none. */
-import { lstatSync } from 'node:fs';
+import { lstatSync, type Stats } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { formatDigest } from '../../core/digest.ts';
 import { DragonflyError } from '../../core/errors.ts';
@@ -34,7 +34,11 @@ export interface FileResult {
 
 /** The daemon writes the file by itself: a hard link, a reflink or a copy of its own. */
 export async function downloadInPlace(client: DaemonClient, path: string, download: FileDownload): Promise<FileResult> {
-  const result = await follow(client, download, { outputPath: path }, async () => {});
+  const before = lstatSync(path, { throwIfNoEntry: false });
+  const result = await follow(client, download, { outputPath: path }, async () => {}).catch(async (error: unknown) => {
+    await removeNew(path, before);
+    throw error;
+  });
   const placed = lstatSync(path, { throwIfNoEntry: false });
   if (placed?.isFile() && placed.size === result.contentLengthBytes) {
     await requirePlacedDigest(path, result, download);
@@ -43,6 +47,13 @@ export async function downloadInPlace(client: DaemonClient, path: string, downlo
   throw new DragonflyError('OUTPUT', `the dfdaemon reports success, but ${path} is not there as it should be`, {
     hint: 'The dfdaemon probably sees another file system (a container); add --transfer-from-dfdaemon.',
   });
+}
+
+/** A daemon of the original places the file before it has compared the content, and leaves it when that was wrong. */
+async function removeNew(path: string, before: Stats | undefined): Promise<void> {
+  const now = lstatSync(path, { throwIfNoEntry: false });
+  if (!now?.isFile() || (now.ino === before?.ino && now.mtimeMs === before.mtimeMs)) return;
+  await rm(path, { force: true });
 }
 
 /**
