@@ -269,3 +269,19 @@ test('a crowd that waited for the first root gets its parents in several short e
   for (const name of names) assert((swarm.peer(name)?.parents.size ?? 0) >= exchangeTarget / 2, name);
   assertInvariants(swarm);
 });
+
+test('a lease is taken back when others hold all that it was for, and its holder is sent to them', () => {
+  const { leaseStallMs, stallCheckMs } = defaultSwarmLimits;
+  const swarm = newSwarm(['seed', 'peer'], { originalLeaseStallMs: leaseStallMs });
+  swarm.registerPeer({ ...registration('seed'), features: originalFeatures }, 0);
+  register(swarm, 'peer', 1);
+  // One of the original tells of whole pieces only: at a slow origin it seems to stall before its first.
+  const stalled = swarm.tick(leaseStallMs + 1);
+  assert.deepEqual(leases(stalled), [{ peer: 'peer', first: 0, end: pieceCount }]);
+  swarm.piecesFinished('seed', { pieces: PieceSet.range(0, pieceCount), from: 'source' }, leaseStallMs + 2_000);
+  const later = swarm.tick(leaseStallMs + 2_000 + stallCheckMs);
+  assert.ok(later.some((one) => one.kind === 'revoke-origin-lease' && one.peerId === 'peer'));
+  assert.equal(swarm.peer('peer')?.lease, undefined);
+  assert(swarm.peer('peer')?.parents.has('seed'));
+  assertInvariants(swarm);
+});

@@ -61,11 +61,13 @@ export class Upkeep {
         return true;
       }
       const stalledMs = nowMs - peer.progressAtMs;
-      if (!isDownloading(peer.state) || peer.lease || stalledMs < limits.stallCheckMs) continue;
+      if (!isDownloading(peer.state)) continue;
+      const takenBack = origin.takeBackNeedless(peer, nowMs);
+      if (peer.lease || (stalledMs < limits.stallCheckMs && !takenBack)) continue;
       const lacking = lackingHeld(peer);
       if (lacking === undefined) continue;
       matchmaker.introduce(peer, lacking, nowMs);
-      if (stalledMs >= limits.stalledMs) origin.rescue(peer, nowMs);
+      if (!takenBack && stalledMs >= limits.stalledMs) origin.rescue(peer, nowMs);
       this.#helped.add(peer.task);
       found += 1;
     }

@@ -125,6 +125,14 @@ export class OriginDesk {
     for (const lease of leasesOf(peer)) this.#leases.revoke(lease, reason, nowMs);
   }
 
+  /** What the peer was to fetch has come to others by other ways, and it can have it from them. True when it was taken back. */
+  takeBackNeedless({ task, lease, features }: Peer, nowMs: number): boolean {
+    if (!lease || lease.rescue || !features.leases || lease.range.end === undefined) return false;
+    if (this.#firstLacking(task, lease.range) !== undefined) return false;
+    this.#leases.revoke(lease, 'others hold all that it was for', nowMs);
+    return true;
+  }
+
   /** Leases without progress since their deadline, or whose holder is silent; true when one was taken away. */
   expire(task: Task, nowMs: number): boolean {
     let changed = false;
