@@ -1,10 +1,14 @@
 /** What this node tells the schedulers about itself: identity, place, load. Read anew for every announcement. */
 import { readFile, statfs } from 'node:fs/promises';
 import os from 'node:os';
+import { NetworkLoad } from './network-load.ts';
 import { version } from '../core/version.ts';
 import { hostId } from '../core/ids.ts';
 import { Host } from '../rpc/generated/common/v2/common.ts';
 import { seedPeerConfig, type DfdaemonConfig } from './config.ts';
+
+/** Where neither the interface nor a limit tells, as the original: its default limit of 50 GB/s. */
+const unknownBitsPerSec = 50e9 * 8;
 
 /** Who this daemon is; fixed for the life of the process. */
 export interface HostIdentity {
@@ -50,6 +54,7 @@ export class HostInfo {
   readonly #dataDirectory: string;
   readonly #maxTxBytesPerSec: number;
   readonly #maxRxBytesPerSec: number;
+  readonly #network: NetworkLoad;
   #lastCpu = cpuTimes();
 
   constructor(
@@ -60,12 +65,20 @@ export class HostInfo {
     this.#dataDirectory = options.dataDirectory;
     this.#maxTxBytesPerSec = options.maxTxBytesPerSec;
     this.#maxRxBytesPerSec = options.maxRxBytesPerSec;
+    this.#network = new NetworkLoad(identity.ip);
   }
 
   /** @param uploads connections that fetch pieces from here. */
   async read(uploads: number): Promise<Host> {
     const { identity, ports } = this;
-    const [disk, kernelVersion, memoryAvailable] = await Promise.all([this.#disk(), kernel(), availableMemory()]);
+    const [disk, kernelVersion, memoryAvailable, capacity = Infinity, traffic] = await Promise.all([
+      this.#disk(),
+      kernel(),
+      availableMemory(),
+      this.#network.capacityBitsPerSec(),
+      this.#network.traffic(),
+    ]);
+    const most = (bytesPerSec: number): number => Math.min(capacity, bytesPerSec * 8, unknownBitsPerSec);
     const total = os.totalmem();
     return Host.fromPartial({
       id: identity.hostId,
@@ -101,8 +114,10 @@ export class HostInfo {
         uploadTcpConnectionCount: uploads,
         idc: identity.idc,
         location: identity.location,
-        maxTxBandwidth: Math.min(this.#maxTxBytesPerSec, Number.MAX_SAFE_INTEGER),
-        maxRxBandwidth: Math.min(this.#maxRxBytesPerSec, Number.MAX_SAFE_INTEGER),
+        // Children of the original choose parents by what is left of it.
+        maxTxBandwidth: most(this.#maxTxBytesPerSec),
+        maxRxBandwidth: most(this.#maxRxBytesPerSec),
+        ...(traffic && { txBandwidth: traffic.txBitsPerSec, rxBandwidth: traffic.rxBitsPerSec }),
       },
       disk,
       build: { gitVersion: version, platform: `${os.platform()}/${os.arch()}` },

@@ -67,7 +67,7 @@ export function hostInfo(host: Host, { intervalMs, loadLimit, usesSeeds }: HostS
     idc: host.network?.idc ?? '',
     location: host.network?.location ?? '',
     loadLimit,
-    maxTxBitsPerSec: (host.network?.maxTxBandwidth ?? 0) * 8,
+    maxTxBitsPerSec: host.network?.maxTxBandwidth ?? 0,
     disableShared: host.disableShared,
     announceIntervalMs: Math.max(minAnnounceIntervalMs, intervalMs ?? defaultAnnounceIntervalMs),
   };
