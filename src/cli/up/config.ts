@@ -67,6 +67,10 @@ export function dfdaemonConfig({ name, directory, seed, proxyPort }: DaemonPlace
     },
     upload: { tcpListen: anyPort },
     security,
-    proxy: { tcpListen: { listen: loopback, port: proxyPort }, proxies: [{ regx: '.*' }] },
+    proxy: {
+      tcpListen: { listen: loopback, port: proxyPort },
+      proxies: [{ regx: '.*' }],
+      access: { shareProofs: 'all' }, // all members are processes of one user
+    },
   });
 }

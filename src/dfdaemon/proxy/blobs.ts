@@ -109,6 +109,7 @@ export class BlobAnswers {
     const { access, shared, possession } = this.#options;
     const question = this.#questionOf(exchange, path);
     const answered = await shared.once({
+      byDigest: true,
       parts: ['blob', question.scope, question.object, request.contentForCalculatingTaskId ?? ''],
       url: exchange.url,
       header: exchange.header,

@@ -109,6 +109,7 @@ export class Manifests {
   async #askOnce(exchange: Exchange, path: RegistryPath): Promise<Answer> {
     const { request, header, url } = exchange;
     const answered = await this.#sharedProofs.once({
+      byDigest: isDigest(path.reference),
       parts: ['manifest', request.method ?? '', url.href, header['accept'] ?? '', header['if-none-match'] ?? ''],
       url,
       header,

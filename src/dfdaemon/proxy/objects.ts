@@ -178,6 +178,7 @@ export class ObjectAnswers {
     if (inquiry.faithful) return ask();
     const { url, header } = exchange;
     const answered = await shared.once({
+      byDigest: false,
       parts: ['object', engine.taskIdOf(request), url.href, whatIsAsked(header)],
       url,
       header,

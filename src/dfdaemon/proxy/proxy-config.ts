@@ -144,10 +144,10 @@ export const proxyConfig = section({
       .default('deny')
       .describe('what callers without a valid "yes" get while the origin cannot be asked'),
     shareProofs: z
-      .boolean()
-      .default(true)
+      .enum(['off', 'digests', 'all'])
+      .default('digests')
       .describe(
-        'what an origin told one node counts for the others with the same credential, where all have certificates',
+        'what an origin told one node counts for the others with the same credential, where all have certificates: about what a digest names, or also about tags and objects, where every member is trusted',
       ),
   }),
   dumpHTTPContent: ignored,

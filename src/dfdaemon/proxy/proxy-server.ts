@@ -113,8 +113,8 @@ export class ProxyServer implements Closable {
     const settings = proxySettings(config);
     const upstream = new Upstream(options.egress ?? {}, new TrustStore(options.trust ?? {}, logger));
     requireNoSignInBySni(settings);
-    const sharing = config.access.shareProofs ? options.sharing : undefined;
-    const shared = new SharedProofs(sharing, options.clusterKey ?? Buffer.alloc(0));
+    const { sharing, clusterKey = Buffer.alloc(0) } = options;
+    const shared = new SharedProofs(sharing, { clusterKey, scope: config.access.shareProofs });
     const access = new OriginAccess({ ttlMs: config.access.ttl, whenOriginDown: config.access.whenOriginDown });
     const metrics = new ProxyMetrics(options.registry, options.clientMetrics);
     const guard = new AccessGuard({ allowedNetworks: config.allowedNetworks, basicAuth: settings.basicAuth });

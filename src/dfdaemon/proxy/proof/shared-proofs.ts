@@ -3,6 +3,10 @@
  * time are put once, and an answer that counts for a while counts for all. A scheduler names who asks and hands the answer
  * around. Neither a credential nor a URL travels, only a digest of both; and nothing at all unless nodes and schedulers know
  * each other by certificates, since what is told opens content.
+ *
+ * A node that was broken into can tell anything. About what a digest names that is of no use: the bytes are compared with it,
+ * and a member can fetch them anyway. What a tag or an object is, though, is believed of another node only where the operator
+ * says that every member is trusted.
  */
 import { createHmac, scrypt, type BinaryLike } from 'node:crypto';
 import { promisify } from 'node:util';
@@ -24,7 +28,11 @@ export interface ProofSharing {
 export type Answered<Own, Told> =
   { readonly own: Own; readonly told?: undefined } | { readonly told: Told; readonly ttlMs: number };
 
+export type ProofSharingScope = 'off' | 'digests' | 'all';
+
 export interface SharedQuestion<Own, Told> {
+  /** A digest names what is asked about. */
+  readonly byDigest: boolean;
   /** All that tells it from other questions, but for the credential. */
   readonly parts: readonly string[];
   readonly url: URL;
@@ -36,24 +44,33 @@ export interface SharedQuestion<Own, Told> {
   readonly told: (own: Own) => { readonly value: Told; readonly ttlMs: number } | undefined;
 }
 
+export interface SharedProofsOptions {
+  /** The same at all nodes, so that digests of two clusters differ. */
+  readonly clusterKey: Buffer;
+  readonly scope: ProofSharingScope;
+}
+
 const slowDigest = promisify<BinaryLike, BinaryLike, number, Buffer>(scrypt);
 
 export class SharedProofs {
   readonly #sharing: ProofSharing | undefined;
+  readonly #scope: ProofSharingScope;
   readonly #clusterKey: Buffer;
   /** Digests of passwords, by the caller's key. */
   readonly #passwords = new LRUCache<string, Promise<Buffer>>({ max: proxyLimits.challenges });
   #silentUntilMs = 0;
 
-  /** @param sharing undefined: every node for itself. @param clusterKey the same at all nodes, so that digests of two clusters differ. */
-  constructor(sharing: ProofSharing | undefined, clusterKey: Buffer) {
+  /** @param sharing undefined: every node for itself. */
+  constructor(sharing: ProofSharing | undefined, { clusterKey, scope }: SharedProofsOptions) {
     this.#sharing = sharing;
+    this.#scope = scope;
     this.#clusterKey = clusterKey;
   }
 
   /** Rejects as `ask` does. Schedulers that fail only cost a question of one's own. */
   async once<Own, Told>({ ask, schema, told, ...question }: SharedQuestion<Own, Told>): Promise<Answered<Own, Told>> {
-    const sharing = performance.now() < this.#silentUntilMs ? undefined : this.#sharing;
+    const shares = this.#scope === 'all' || (this.#scope === 'digests' && question.byDigest);
+    const sharing = shares && performance.now() >= this.#silentUntilMs ? this.#sharing : undefined;
     if (!sharing || (await sharing.isOwn(question.url.href))) return { own: await ask() };
     const key = await this.#keyOf(question.parts, question.header);
     const known = await this.#known(sharing, key);
