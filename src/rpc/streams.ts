@@ -172,10 +172,18 @@ export async function* untilAborted<T>(
   signal: AbortSignal,
 ): AsyncGenerator<T, void, undefined> {
   const iterator = source[Symbol.asyncIterator]();
+  // one listener for all messages: adding and removing one for each costs more than most of them
+  let giveUp: ((reason: Error) => void) | undefined;
+  const onAbort = (): void => giveUp?.(signal.reason as Error);
+  signal.addEventListener('abort', onAbort, { once: true });
   let finished = false;
   try {
     for (;;) {
-      const next = await nextOrAbort(iterator, signal);
+      signal.throwIfAborted();
+      const next = await new Promise<IteratorResult<T, unknown>>((resolve, reject) => {
+        giveUp = reject;
+        iterator.next().then(resolve, reject);
+      });
       if (next.done === true) {
         finished = true;
         return;
@@ -186,26 +194,8 @@ export async function* untilAborted<T>(
     finished = !signal.aborted; // an iterator that threw is done already
     throw error;
   } finally {
+    signal.removeEventListener('abort', onAbort);
     // Not awaited: a generator stuck in a wait returns only when that wait ends.
     if (!finished) void iterator.return?.(undefined).catch(() => undefined);
   }
-}
-
-function nextOrAbort<T>(iterator: AsyncIterator<T>, signal: AbortSignal): Promise<IteratorResult<T, unknown>> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason as Error);
-    if (signal.aborted) return onAbort();
-    signal.addEventListener('abort', onAbort, { once: true });
-    const settled = (): void => signal.removeEventListener('abort', onAbort);
-    iterator.next().then(
-      (result) => {
-        settled();
-        resolve(result);
-      },
-      (error: Error) => {
-        settled();
-        reject(error);
-      },
-    );
-  });
 }

@@ -40,9 +40,13 @@ export interface PeerSessionsOptions {
   readonly nowMs: () => number;
 }
 
+type OfferParents = Extract<Decision, { kind: 'offer-parents' }>;
+
 export class PeerSessions {
   readonly #options: PeerSessionsOptions;
   readonly #sessions = new Map<string, PeerSession>();
+  /** Neighbours for peers that did not ask. In a crowd each newcomer is one for dozens: those of one turn of the event loop go together. */
+  readonly #gathered = new Map<PeerSession, OfferParents>();
 
   constructor(options: PeerSessionsOptions) {
     this.#options = options;
@@ -72,6 +76,7 @@ export class PeerSessions {
   /** True when this was the peer's current stream. */
   close(session: PeerSession): boolean {
     session.answers.end();
+    this.#gathered.delete(session);
     if (this.#sessions.get(session.peerId) !== session) return false;
     this.#sessions.delete(session.peerId);
     return true;
@@ -90,6 +95,9 @@ export class PeerSessions {
     }
     if (decision.kind === 'host-struck-off') return this.#options.onStruckOff(decision);
     if (!session) return;
+    if (decision.kind === 'offer-parents' && session.extended && !decision.replace && session.askedAtMs === undefined)
+      return this.#gather(session, decision);
+    this.#sendGathered(session);
     if (decision.kind === 'fail-peer') {
       const { message, details } = decision;
       // Without a status the origin did not even answer, which is another fault with another remedy.
@@ -99,8 +107,32 @@ export class PeerSessions {
       return;
     }
     const message = this.#answer(decision, session);
+    const given = decision.kind === 'offer-parents' || decision.kind === 'grant-origin-lease';
+    if (message && given) this.#scheduled(session);
+    this.#push(session, message);
+  }
+
+  #gather(session: PeerSession, decision: OfferParents): void {
+    if (this.#gathered.size === 0) setImmediate(() => this.#sendAllGathered());
+    const known = this.#gathered.get(session);
+    const parents = known ? [...known.parents, ...decision.parents] : decision.parents;
+    this.#gathered.set(session, { ...decision, parents });
+  }
+
+  #sendAllGathered(): void {
+    for (const session of this.#gathered.keys()) this.#sendGathered(session);
+  }
+
+  /** Before anything else that is said to the peer. */
+  #sendGathered(session: PeerSession): void {
+    const decision = this.#gathered.get(session);
+    if (!decision) return;
+    this.#gathered.delete(session);
+    this.#push(session, this.#offer(decision, session));
+  }
+
+  #push(session: PeerSession, message: AnnouncePeerResponse['response']): void {
     if (!message) return;
-    if (decision.kind === 'offer-parents' || decision.kind === 'grant-origin-lease') this.#scheduled(session);
     try {
       session.answers.push(response(message));
     } catch (error) {
@@ -152,10 +184,7 @@ export class PeerSessions {
     }
   }
 
-  #offer(
-    decision: Extract<Decision, { kind: 'offer-parents' }>,
-    session: PeerSession,
-  ): AnnouncePeerResponse['response'] {
+  #offer(decision: OfferParents, session: PeerSession): AnnouncePeerResponse['response'] {
     const { swarm, hosts, facts } = this.#options;
     const task = swarm.task(decision.taskId);
     if (!task) return undefined;

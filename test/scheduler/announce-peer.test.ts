@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { DragonflyError } from '../../src/core/errors.ts';
+import { allFeatures } from '../../src/swarm/shared/events.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { contentLength, pieceLength, SchedulerFixture, taskId, url } from './fixture.ts';
 
@@ -48,6 +49,26 @@ void describe('a peer of this implementation', () => {
       assert.equal(peer.task?.url, url);
     },
   );
+
+  void it('hears of newcomers that come in one moment in one message', { timeout }, async () => {
+    await using fixture = await SchedulerFixture.start();
+    const first = fixture.peer(await fixture.host()).register();
+    await first.expect('needBackToSourceResponse');
+    const second = fixture.peer(await fixture.host()).register();
+    await second.expect('normalTaskResponse');
+    const hosts = [await fixture.host(), await fixture.host(), await fixture.host()];
+    const { brain } = fixture.scheduler;
+    for (const { id } of hosts) {
+      const ids = { peerId: `${id}-peer`, taskId, hostId: id, url, priority: 0, features: allFeatures };
+      const origin = { needBackToSource: false, disableBackToSource: false };
+      brain.run((swarm, nowMs) => swarm.registerPeer({ ...ids, ...origin }, nowMs));
+    }
+    const { candidateParents } = await second.expect('normalTaskResponse');
+    assert.deepEqual(
+      candidateParents.map(({ id }) => id),
+      hosts.map(({ id }) => `${id}-peer`),
+    );
+  });
 
   void it('whose second registration is rejected goes on with its first', { timeout }, async () => {
     await using fixture = await SchedulerFixture.start();
