@@ -1,0 +1,112 @@
+/** The configuration of a cluster of both kinds. Each part has one file, that of the original: ours reads it as it is. */
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+
+export const loopback = '127.0.0.1';
+
+/** The original takes none without a password. */
+export const databaseUser = { user: 'dragonfly', password: 'dragonfly' };
+
+export interface Ports {
+  readonly managerRest: number;
+  readonly managerGrpc: number;
+  readonly redis: number;
+  readonly mysql: number;
+}
+
+export function managerConfig(directory: string, database: string, ports: Ports): string {
+  return stringify({
+    server: {
+      grpc: { advertiseIP: loopback, listenIP: loopback, port: { start: ports.managerGrpc, end: ports.managerGrpc } },
+      rest: { addr: `${loopback}:${ports.managerRest}` },
+      ...directories(directory),
+    },
+    auth: { jwt: { realm: 'Dragonfly', key: 'ZHJhZ29uZmx5Cg==', timeout: '48h', maxRefresh: '48h' } },
+    database: {
+      type: 'mysql',
+      mysql: { ...databaseUser, host: loopback, port: ports.mysql, dbname: database, migrate: true },
+      redis: redis(ports),
+    },
+    cache: { redis: { ttl: '2s' }, local: { size: 10_000, ttl: '2s' } },
+    job: { preheat: { allowCIDRs: ['127.0.0.0/8'] } },
+    metrics: { enable: false },
+  });
+}
+
+/** @param advertisedPort where daemons dial: a relay stands there. */
+export function schedulerConfig(
+  { name, directory, port, advertisedPort }: { name: string; directory: string; port: number; advertisedPort: number },
+  ports: Ports,
+): string {
+  return stringify({
+    server: {
+      advertiseIP: loopback,
+      listenIP: loopback,
+      port,
+      advertisePort: advertisedPort,
+      host: name,
+      ...directories(directory),
+    },
+    database: { redis: redis(ports) },
+    manager: { addr: `${loopback}:${ports.managerGrpc}`, schedulerClusterID: 1, keepAlive: { interval: '2s' } },
+    dynConfig: { refreshInterval: '10s' },
+    job: { enable: true },
+    // By default the original gives a seed peer two seconds to come; a machine under load needs more.
+    scheduler: { retryInterval: '2s' },
+    metrics: { enable: false },
+  });
+}
+
+export interface DaemonPorts {
+  readonly upload: number;
+  readonly tcp: number;
+  readonly quic: number;
+  readonly proxy: number;
+  readonly metrics: number;
+  readonly health: number;
+  readonly stats: number;
+}
+
+export function daemonConfig(
+  { name, directory, seed, daemon }: { name: string; directory: string; seed: boolean; daemon: DaemonPorts },
+  ports: Ports,
+): string {
+  const at = (port: number) => ({ ip: loopback, port });
+  return stringify({
+    log: { level: 'info' },
+    host: { hostname: name, ip: loopback, schedulerClusterID: 1 },
+    server: { pluginDir: join(directory, 'plugins'), cacheDir: join(directory, 'cache') },
+    download: { server: { socketPath: socketPath(directory) } },
+    upload: { server: at(daemon.upload) },
+    manager: { addr: `http://${loopback}:${ports.managerGrpc}` },
+    scheduler: { announceInterval: '10s', scheduleTimeout: '30s' },
+    seedPeer: { enable: seed, type: 'super' },
+    dynconfig: { refreshInterval: '10s' },
+    storage: {
+      dir: join(directory, 'storage'),
+      keep: true,
+      server: { ip: loopback, tcpPort: daemon.tcp, quicPort: daemon.quic },
+    },
+    proxy: { server: at(daemon.proxy), rules: [{ regex: '.*' }], registryMirror: { addr: 'https://index.docker.io' } },
+    metrics: { server: at(daemon.metrics) },
+    health: { server: at(daemon.health) },
+    stats: { server: at(daemon.stats) },
+  });
+}
+
+export function socketPath(directory: string): string {
+  return join(directory, 'dfdaemon.sock');
+}
+
+function directories(directory: string) {
+  return {
+    logDir: join(directory, 'log'),
+    cacheDir: join(directory, 'cache'),
+    pluginDir: join(directory, 'plugins'),
+    dataDir: join(directory, 'data'),
+  };
+}
+
+function redis({ redis: port }: Ports) {
+  return { addrs: [`${loopback}:${port}`], db: 0, brokerDB: 1, backendDB: 2 };
+}
