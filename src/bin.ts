@@ -94,6 +94,13 @@ async function run(name: string, argv: readonly string[], io: CommandIo): Promis
         hint: 'Run "dragonfly help" for the list.',
       });
     }
+    const [first, ...rest] = argv;
+    // As the programs of the original's generation in Go: `dfget daemon`, `scheduler version`.
+    if (name === 'dfget' && first === 'daemon') return await run('dfdaemon', rest, io);
+    if (first === 'version') {
+      io.stdout.write(`${name} ${version}\n`);
+      return 0;
+    }
     const command = await program.load();
     return await command(argv, io);
   } catch (error) {

@@ -53,6 +53,12 @@ test('README.md names every program', () => {
   }
 });
 
+test('programs know the words of the original in Go: version, and dfget daemon', () => {
+  for (const program of ['dfget', 'scheduler', 'manager'])
+    assert.equal(run(join(root, 'bin', program), ['version']).stdout, `${program} ${version}\n`);
+  assert.match(run(join(root, 'bin/dfget'), ['daemon', '--help']).stdout, /^Usage: dfdaemon/);
+});
+
 test('what is not a program is refused in one sentence with a hint', () => {
   assert.deepEqual(run(launcher, ['frobnicate']), {
     status: 2,
