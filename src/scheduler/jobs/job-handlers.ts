@@ -112,7 +112,7 @@ function peerOf(host: Host, clusterId: number) {
   const { build, network } = host;
   return {
     ID: host.id,
-    Type: host.type,
+    Type: isSeed(host) ? 1 : 0,
     Hostname: host.hostname,
     IP: host.ip,
     Port: host.port,
