@@ -97,7 +97,7 @@ export class MixedCluster implements AsyncDisposable {
       name: 'manager',
       program: 'manager',
       kind: mix.manager,
-      config: managerConfig(join(directory, 'manager'), databases[mix.manager], ports),
+      config: (kind) => managerConfig(join(directory, 'manager'), databases[kind], ports),
       env: { DRAGONFLY_PAT: token, DRAGONFLY_INITIAL_ROOT_PASSWORD: 'dragonfly-1' },
       isReady: () => jobs.isServing(),
     });
@@ -116,7 +116,7 @@ export class MixedCluster implements AsyncDisposable {
         name,
         program: 'scheduler',
         kind: mix.scheduler,
-        config: schedulerConfig(place, dialled),
+        config: () => schedulerConfig(place, dialled),
         isReady: () => accepts(port),
       });
       await scheduler.start();
@@ -125,7 +125,7 @@ export class MixedCluster implements AsyncDisposable {
     await jobs.schedulersActive(schedulers);
     const daemon = async (name: string, kind: Kind, seed: boolean): Promise<Daemon> => {
       const own = await daemonPorts();
-      const config = daemonConfig({ name, directory: join(directory, name), seed, daemon: own }, dialled);
+      const config = (): string => daemonConfig({ name, directory: join(directory, name), seed, daemon: own }, dialled);
       const isReady = (): Promise<boolean> => accepts(own.proxy);
       const started = part({ name, program: 'dfdaemon', kind, config, isReady });
       await started.start();

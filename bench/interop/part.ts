@@ -16,7 +16,7 @@ export interface PartOptions {
   /** With the original's programs. */
   readonly binaries: string;
   readonly directory: string;
-  readonly config: string;
+  readonly config: (kind: Kind) => string;
   /** For the first start of each kind: what it is given then, a manager keeps, and the original's stumbles over it later. */
   readonly env?: Readonly<Record<string, string>>;
   /** The part serves. */
@@ -55,10 +55,8 @@ export class Part implements AsyncDisposable {
   }
 
   async start(): Promise<void> {
-    const { name, program, directory, config, env, isReady } = this.#options;
-    await mkdir(directory, { recursive: true });
-    const configPath = join(directory, `${program}.yaml`);
-    await writeFile(configPath, config);
+    const { name, program, directory, env, isReady } = this.#options;
+    const configPath = await this.#writeConfig();
     await using log = await open(join(directory, `${this.#kind}.log`), 'a');
     const child = spawn(this.programPath(program), ['--config', configPath, '--console'], {
       stdio: ['ignore', log.fd, log.fd],
@@ -83,15 +81,28 @@ export class Part implements AsyncDisposable {
     await this.#end('SIGKILL');
   }
 
-  /** The program of the other kind takes its place, with the same addresses and configuration, and an empty directory of its own. */
-  async replace(kind: Kind): Promise<void> {
+  /**
+   * The program of the other kind takes its place, with the same addresses and configuration, and what is on the disk.
+   * @param between is given the files of the new and of the old configuration.
+   */
+  async replace(kind: Kind, between?: (config: string, before: string) => Promise<void>): Promise<void> {
     await this.stop();
+    const before = await this.#writeConfig();
     this.#kind = kind;
+    await between?.(await this.#writeConfig(), before);
     await this.start();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#end('SIGKILL');
+  }
+
+  async #writeConfig(): Promise<string> {
+    const { directory, config } = this.#options;
+    await mkdir(directory, { recursive: true });
+    const path = join(directory, `${this.#kind}.yaml`);
+    await writeFile(path, config(this.#kind));
+    return path;
   }
 
   async #end(signal: NodeJS.Signals): Promise<void> {
