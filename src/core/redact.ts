@@ -71,6 +71,14 @@ export function isSecretHeader(name: string): boolean {
   return !harmless.has(name.toLowerCase());
 }
 
+/** The name of a header that tells one person from another. Narrower than `isSecretHeader`. */
+export function isCredentialHeader(name: string): boolean {
+  return isSecretHeader(name) && credentialName.test(name.toLowerCase());
+}
+
+const credentialName =
+  /auth|cookie|token|secret|session|passw|credential|signature|key|apikey|user|tenant|account|login|identity|jwt|sso|saml|^x-(amz|goog|ms|oss|obs|cos|tos)-/;
+
 /** Header map with secret values replaced, for logs and records. */
 export function redactHeaders(headers: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(

@@ -201,6 +201,12 @@ export const dfdaemonConfigSchema = z.object({
       .max(65_535)
       .optional()
       .describe('port of pieces other nodes reach this one by, behind address translation; by default the bound one'),
+    restricted: z
+      .enum(['members', 'all'])
+      .default('members')
+      .describe(
+        'who is given what an origin gave to credentials: nodes that a scheduler has sent, or whoever knows the id, as daemons of the original do',
+      ),
     security: transportSecurity,
     tcpListen: tcpListen(65_002, '0.0.0.0'),
   }),

@@ -19,6 +19,7 @@ interface Service {
   addresses: readonly string[];
   /** What it has told of itself; empty for one of the original, and for one that was not reached yet. */
   keys: readonly string[];
+  heard: boolean;
   /** Further ports of its machine that are no origins, as it told. */
   ports: readonly number[];
 }
@@ -45,7 +46,14 @@ export class ControlPlane {
       if (!place) continue;
       const { host, port } = place;
       const isNumeric = isIP(host) !== 0;
-      const service = services.get(address) ?? { host, port, addresses: isNumeric ? [host] : [], keys: [], ports: [] };
+      const service = services.get(address) ?? {
+        host,
+        port,
+        addresses: isNumeric ? [host] : [],
+        keys: [],
+        heard: false,
+        ports: [],
+      };
       services.set(address, service);
       if (!isNumeric) resolving.push(this.#resolve(service));
     }
@@ -63,6 +71,7 @@ export class ControlPlane {
     for (const services of Object.values(this.#services)) {
       const service = services.get(address);
       if (!service) continue;
+      service.heard = true;
       service.keys = toldKeys(metadata);
       if (metadata.get(controlPortsHeader).length > 0) service.ports = toldPorts(metadata);
       this.#news.resolve();
@@ -80,6 +89,11 @@ export class ControlPlane {
       if ((service.port === port || service.ports.includes(port)) && service.addresses.includes(address)) return true;
     const bound = [...(this.#ownPorts.get(port) ?? [])];
     return bound.some((own) => own === address || isAny(address) || isAny(own)) && isOwnAddress(address);
+  }
+
+  /** A scheduler that was heard has no key: it is one of the original, which knows nothing of tickets. */
+  get hasKeylessScheduler(): boolean {
+    return [...this.#services.schedulers.values()].some(({ keys, heard }) => heard && keys.length === 0);
   }
 
   /** What the holder of the key is; a scheduler vouches for its manager. */

@@ -60,6 +60,8 @@ export const daemonLimits = {
   ringWordMs: 1000,
   /** How long a call waits for the first word of a service whose key is not known. */
   newKeyMs: 300,
+  /** Restricted tasks of which children were told names. */
+  toldTaskNames: 65_536,
   /** Receipts kept for `dfctl` and the log. */
   receipts: 1000,
 } as const;

@@ -47,6 +47,25 @@ export class ControlKey {
     this.#proofs.set(address, proof);
     return proof;
   }
+
+  /** For the host to show to others: this service has it take part in the task. As long as the key, for clocks differ. */
+  ticketFor({ taskId, hostId }: Participation): Buffer {
+    const signature = sign(null, participation({ taskId, hostId }), this.#privateKey);
+    return Buffer.concat([Buffer.from(this.publicKey, 'base64url'), signature]);
+  }
+}
+
+/** That a host takes part in a task. */
+export interface Participation {
+  readonly taskId: string;
+  readonly hostId: string;
+}
+
+/** The public key of the service that has given the ticket for this; undefined when it is none. */
+export function ticketKey(ticket: Uint8Array, claimed: Participation): string | undefined {
+  if (ticket.length !== publicKeyBytes + signatureBytes) return undefined;
+  const [key, signature] = [ticket.subarray(0, publicKeyBytes), ticket.subarray(publicKeyBytes)];
+  return verifiedKey(Buffer.from(key).toString('base64url'), participation(claimed), signature);
 }
 
 /** The public key whose holder made the proof of the request for this address; undefined when there is none, or it is for another. */
@@ -55,9 +74,13 @@ export function provenKey(metadata: Metadata, address: string): string | undefin
   const match = typeof text === 'string' ? /^([\w-]{43})\.([\w-]{86})$/.exec(text) : null;
   if (!match) return undefined;
   const [, x = '', signature = ''] = match;
+  return verifiedKey(x, claim(address), Buffer.from(signature, 'base64url'));
+}
+
+function verifiedKey(x: string, signed: Buffer, signature: Uint8Array): string | undefined {
   try {
     const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' });
-    return verify(null, claim(address), key, Buffer.from(signature, 'base64url')) ? x : undefined;
+    return verify(null, signed, key, signature) ? x : undefined;
   } catch {
     return undefined; // 43 characters that are no key
   }
@@ -73,6 +96,12 @@ export function toldPorts(metadata: Metadata): number[] {
   const [text] = metadata.get(controlPortsHeader);
   const ports = typeof text === 'string' ? text.split(',', 16).map(Number) : [];
   return ports.filter((port) => Number.isInteger(port) && port > 0 && port < 65_536);
+}
+
+const [publicKeyBytes, signatureBytes] = [32, 64];
+
+function participation({ taskId, hostId }: Participation): Buffer {
+  return Buffer.from(`dragonfly participation in ${taskId} of ${hostId}`);
 }
 
 function claim(address: string): Buffer {

@@ -130,6 +130,7 @@ export async function createBrain(
     metrics,
     logger,
     countsHostTraffic: config.metrics.enableHost,
+    ticketFor: (participation) => controlKey.ticketFor(participation),
     stateBytes: config.scheduler.stateMemory || getHeapStatistics().heap_size_limit * stateShareOfHeap,
     seeds: !seedPeer.enable
       ? undefined

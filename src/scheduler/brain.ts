@@ -1,6 +1,7 @@
 /** What the handlers of the scheduler share: the swarm with its clock, and what is known beside it. */
 import type { Closable } from '../core/lifecycle.ts';
 import type { Logger } from '../core/logger.ts';
+import type { Participation } from '../rpc/control-key.ts';
 import { Swarm } from '../swarm/scheduler/swarm.ts';
 import type { SwarmOptions } from '../swarm/scheduler/swarm-options.ts';
 import { ApplicationPriorities } from './applications.ts';
@@ -21,6 +22,7 @@ export interface BrainOptions {
   readonly metrics: SchedulerMetrics;
   readonly logger: Logger;
   readonly countsHostTraffic: boolean;
+  readonly ticketFor: (participation: Participation) => Buffer;
   /** Makes the caller of seeds; absent when seeds are not to be used. */
   readonly seeds: ((events: SeedEvents) => SeedDownloads) | undefined;
 }
@@ -75,6 +77,7 @@ export class Brain implements Closable {
       },
       onScheduled: (afterMs) => this.metrics.schedule.observe(afterMs),
       nowMs: () => performance.now(),
+      ticketFor: options.ticketFor,
     });
     this.silentHosts = new SilentHosts({
       hosts: this.hosts,

@@ -96,7 +96,7 @@ export interface OfferContext {
 export function offerMessage(
   parents: readonly OfferedParent[],
   { additional, extended, context }: { additional: boolean; extended: boolean; context: OfferContext },
-): NormalTaskResponse | undefined {
+): Omit<NormalTaskResponse, 'ticket'> | undefined {
   const candidateParents = parents.flatMap(({ peerId, hostId }) => {
     const [peer, host] = [context.peer(peerId), context.contact(hostId)];
     if (!peer || !host) return [];

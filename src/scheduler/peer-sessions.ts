@@ -2,6 +2,7 @@
 import { DragonflyError } from '../core/errors.ts';
 import type { Download } from '../rpc/generated/common/v2/common.ts';
 import type { AnnouncePeerResponse } from '../rpc/generated/scheduler/v2/scheduler.ts';
+import type { Participation } from '../rpc/control-key.ts';
 import { MessageQueue } from '../rpc/streams.ts';
 import { readerMessage } from '../rpc/reader-range.ts';
 import type { Decision } from '../swarm/shared/decisions.ts';
@@ -20,11 +21,13 @@ export interface PeerSession {
   readonly answers: MessageQueue<AnnouncePeerResponse>;
   /** As registered, with what a seed needs to do the same. */
   readonly download: Download;
+  /** What it shows to its parents; made when it first gets some. */
+  ticket?: Buffer;
   /** When it asked for parents; undefined once it was given some, or was sent to the origin. */
   askedAtMs: number | undefined;
 }
 
-export interface PeerSessionsOptions {
+interface PeerSessionsOptions {
   readonly swarm: Swarm;
   readonly hosts: HostRegistry;
   readonly facts: TaskFactsTable;
@@ -38,6 +41,8 @@ export interface PeerSessionsOptions {
   /** A peer that asked was given parents, or was sent to the origin. */
   readonly onScheduled: (afterMs: number) => void;
   readonly nowMs: () => number;
+  /** The word of this scheduler for a host that takes part. */
+  readonly ticketFor: (participation: Participation) => Buffer;
 }
 
 type OfferParents = Extract<Decision, { kind: 'offer-parents' }>;
@@ -199,9 +204,13 @@ export class PeerSessions {
         pieceDigests: task.digests?.complete === true && swarm.peer(decision.peerId)?.features.digests === true,
       },
     });
-    return value && { $case: 'normalTaskResponse', value };
+    if (!value) return undefined;
+    if (session.extended) session.ticket ??= this.#options.ticketFor(session);
+    return { $case: 'normalTaskResponse', value: { ...value, ticket: session.ticket ?? noTicket } };
   }
 }
+
+const noTicket = new Uint8Array();
 
 type LeaseGrant = Extract<Decision, { kind: 'grant-origin-lease' }>;
 

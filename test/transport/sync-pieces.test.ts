@@ -4,7 +4,11 @@ import { test } from 'node:test';
 import { thisProcess } from '../../src/rpc/caller.ts';
 import type { CallContext } from '../../src/rpc/call-context.ts';
 import { SyncPiecesRequest } from '../../src/rpc/generated/dfdaemon/v2/dfdaemon.ts';
+import { silentLogger } from '../../src/core/logger.ts';
+import { ControlPlane } from '../../src/dfdaemon/control-plane.ts';
+import { ReadGuard } from '../../src/dfdaemon/rpc/read-guard.ts';
 import { syncPieces } from '../../src/dfdaemon/rpc/sync-pieces.ts';
+import { NodeLocal } from '../../src/dfdaemon/task/node-local.ts';
 import { PieceAnnouncer } from '../../src/dfdaemon/task/piece-announcer.ts';
 import { UploadDesk } from '../../src/dfdaemon/transport/upload-desk.ts';
 import { PieceSet } from '../../src/swarm/shared/piece-set.ts';
@@ -15,11 +19,13 @@ test('that it is free again, too: a child it has sent away comes back then', asy
   await using desk = new UploadDesk({ maxActive: 1 });
   const { store, server, task } = await startParent(t, content, { uploads: desk });
   using announcer = new PieceAnnouncer(task);
+  const controlPlane = new ControlPlane(silentLogger);
+  const guard = new ReadGuard({ store, controlPlane, nodeLocal: new NodeLocal(() => []), openToAll: false });
   const child = new AbortController();
   const context = { signal: child.signal, callerHasSwarm: true, caller: thisProcess } as CallContext;
   const news = syncPieces(SyncPiecesRequest.fromPartial({ taskId, hostId: 'child' }), context, {
     store,
-    isNodeLocal: () => Promise.resolve(false),
+    guard,
     piecePort: { ip: '127.0.0.1', port: server.port, tls: false },
     uploads: desk,
     announcer: () => announcer,

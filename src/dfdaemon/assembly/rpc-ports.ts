@@ -47,7 +47,7 @@ function serviceOptions({ config, identity, security }: DaemonNode, parts: RpcPo
     schedulers,
     sources: downloads.sources,
     uploads: uploads.desk,
-    nodeLocal: downloads.nodeLocal,
+    guard: uploads.guard,
     outputRoots,
     hostId: identity.hostId,
     filteredQueryParams,

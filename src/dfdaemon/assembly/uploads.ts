@@ -1,7 +1,7 @@
 /** What gives: the piece port, and the desk that decides whose turn it is. */
-import { isOwnAddress } from '../../core/own-address.ts';
 import { RateLimiter } from '../../core/rate-limiter.ts';
 import { listenHost, portNumber } from '../config.ts';
+import { ReadGuard } from '../rpc/read-guard.ts';
 import type { TaskStore } from '../storage/task-store.ts';
 import { PieceServer } from '../transport/piece-server.ts';
 import { UploadDesk } from '../transport/upload-desk.ts';
@@ -11,6 +11,7 @@ import type { DaemonNode } from './node.ts';
 export interface Uploads {
   readonly desk: UploadDesk;
   readonly pieceServer: PieceServer;
+  readonly guard: ReadGuard;
 }
 
 /** Throws IN_USE when the port is taken. */
@@ -21,6 +22,8 @@ export async function openUploads(
 ): Promise<Uploads> {
   const { listen, port } = config.upload.tcpListen;
   const host = listenHost(config, listen);
+  const openToAll = config.upload.restricted === 'all';
+  const guard = new ReadGuard({ store, controlPlane, nodeLocal, openToAll });
   const desk = owned.add('upload desk', new UploadDesk({ atOrigin: () => engine.atOrigin }));
   const pieceServer = owned.add(
     'piece server',
@@ -31,7 +34,7 @@ export async function openUploads(
       port: portNumber(port),
       uploads: desk,
       poolBytes: memory.sent,
-      mayRead: (task, address) => isOwnAddress(address) || !nodeLocal.means(task.identity.url),
+      find: (name, address) => guard.find(name, address),
       ...(security.pieceServer && { tls: security.pieceServer }),
       logger,
       onAsked: (taskId, piece) => engine.pieceAsked(taskId, piece),
@@ -43,5 +46,5 @@ export async function openUploads(
     }),
   );
   controlPlane.addOwnPort(pieceServer.port, host);
-  return { desk, pieceServer };
+  return { desk, pieceServer, guard };
 }

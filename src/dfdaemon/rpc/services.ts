@@ -17,10 +17,10 @@ import { placeOutput } from '../storage/place-output.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
 import type { Removal, TaskStore } from '../storage/task-store.ts';
 import type { TaskEngine } from '../task/engine.ts';
-import type { NodeLocal } from '../task/node-local.ts';
 import type { UploadDesk } from '../transport/upload-desk.ts';
 import { asker, downloadStream } from './download-stream.ts';
 import { toStatLocalTask } from './messages.ts';
+import type { ReadGuard } from './read-guard.ts';
 import { syncPieces, type PiecePort } from './sync-pieces.ts';
 
 export interface ServiceOptions {
@@ -32,7 +32,7 @@ export interface ServiceOptions {
   /** What the operator leaves out of URLs. */
   readonly filteredQueryParams: readonly string[];
   readonly uploads: UploadDesk;
-  readonly nodeLocal: NodeLocal;
+  readonly guard: ReadGuard;
   /** Directories below which outputs may lie; anywhere when there are none. */
   readonly outputRoots: readonly string[];
   readonly piecePort: () => PiecePort;
@@ -99,7 +99,7 @@ export function uploadHandlers(options: ServiceOptions): Handlers<typeof Dfdaemo
     syncPieces: (request, context) =>
       syncPieces(request, context, {
         store,
-        isNodeLocal: (url) => options.nodeLocal.leadsHere(url),
+        guard: options.guard,
         piecePort: options.piecePort(),
         uploads: options.uploads,
         announcer: (task) => options.engine.announcerOf(task),

@@ -3,13 +3,13 @@
  * that gather while it is busy; one of the original gets a message per piece it asked for, and the end when it has all.
  */
 import type { CallContext } from '../../rpc/call-context.ts';
-import { reachesLoopback } from '../../rpc/caller.ts';
 import { SyncPiecesResponse, type SyncPiecesRequest } from '../../rpc/generated/dfdaemon/v2/dfdaemon.ts';
 import { DragonflyError } from '../../core/errors.ts';
 import { PieceSet } from '../../swarm/shared/piece-set.ts';
 import type { PieceRecord } from '../storage/metadata.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
 import type { TaskStore } from '../storage/task-store.ts';
+import type { ReadGuard } from './read-guard.ts';
 import type { PieceAnnouncer } from '../task/piece-announcer.ts';
 import type { UploadDesk } from '../transport/upload-desk.ts';
 
@@ -25,18 +25,14 @@ export async function* syncPieces(
   context: CallContext,
   options: {
     store: TaskStore;
-    /** The content is of this machine alone. */
-    isNodeLocal: (url: string) => Promise<boolean>;
+    guard: ReadGuard;
     piecePort: PiecePort;
     uploads: UploadDesk;
     announcer: (task: StoredTask) => PieceAnnouncer;
   },
 ): AsyncGenerator<SyncPiecesResponse> {
-  const { store, piecePort } = options;
-  const found = store.get(request.taskId);
-  const { caller } = context;
-  const isHidden = found && !reachesLoopback(caller) && (await options.isNodeLocal(found.identity.url));
-  const task = isHidden ? undefined : found;
+  const { store, piecePort, guard } = options;
+  const task = await guard.taskFor(request, context.caller);
   if (!task) throw new DragonflyError('NOT_FOUND', `task ${request.taskId} is not on this node`);
   using news = new News(task, store, context.signal);
   if (!context.callerHasSwarm) {
@@ -50,15 +46,18 @@ export async function* syncPieces(
   const first = announcer.seeding ? new PieceSet() : task.pieces.clone();
   news.listen(announcer, request.hostId);
   news.followLoad(options.uploads);
-  yield* bitmaps(task, first, news, announcer, piecePort);
+  yield* bitmaps(task, first, { news, announcer, guard, piecePort });
 }
 
 async function* bitmaps(
   task: StoredTask,
   first: PieceSet,
-  news: News,
-  announcer: PieceAnnouncer,
-  { ip, port, tls }: PiecePort,
+  {
+    news,
+    announcer,
+    guard,
+    piecePort: { ip, port, tls },
+  }: { news: News; announcer: PieceAnnouncer; guard: ReadGuard; piecePort: PiecePort },
 ): AsyncGenerator<SyncPiecesResponse> {
   let toldLayout = false;
   for (let pieces = first; ; pieces = news.take()) {
@@ -74,6 +73,8 @@ async function* bitmaps(
       finished,
       offeredPieces: news.takeOffered(),
       load: news.takeLoad(),
+      vortexTaskId: guard.nameOf(task) ?? '',
+      restricted: task.restricted,
       ...(layout && {
         contentLength: layout.contentLengthBytes,
         pieceLength: layout.pieceLengthBytes,

@@ -30,6 +30,8 @@ export interface TaskRow {
   /** 1 when the content was flushed to the disk after its last write. */
   readonly synced: number;
   readonly persistent: number;
+  /** 1 when the origin gave the content to credentials. */
+  readonly restricted: number;
   /** Stamp of the content file when it was last known to be untouched by others; null while it has no other name. */
   readonly linkStamp: string | null;
   /** Stamp of the content file when its finished content was last known to be what was verified; null before. */
@@ -62,7 +64,7 @@ export interface TaskTotals {
 
 const taskColumns = [
   'id', 'url', 'tag', 'application', 'digest', 'header', 'responseHeader', 'contentLength', 'pieceLength', 'state',
-  'synced', 'persistent', 'linkStamp', 'stamp', 'createdMs', 'updatedMs', 'prefetchedMs', 'finishedMs', 'failedMs',
+  'synced', 'persistent', 'restricted', 'linkStamp', 'stamp', 'createdMs', 'updatedMs', 'prefetchedMs', 'finishedMs', 'failedMs',
   'lastUsedMs', 'uploadedCount',
 ] as const satisfies readonly (keyof TaskRow)[]; // prettier-ignore
 

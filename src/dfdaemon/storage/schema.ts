@@ -38,6 +38,7 @@ const steps: readonly string[] = [
      PRIMARY KEY (taskId, number)
    ) STRICT, WITHOUT ROWID;`,
   'ALTER TABLE task ADD COLUMN stamp TEXT;',
+  'ALTER TABLE task ADD COLUMN restricted INTEGER NOT NULL DEFAULT 0;',
 ];
 
 export const schemaVersion = steps.length;

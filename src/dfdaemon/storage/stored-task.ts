@@ -70,6 +70,15 @@ export class StoredTask {
     return state === 'finished' && this.index.underRecovery ? 'running' : state;
   }
 
+  /** The origin gave the content to credentials: it is for those alone who have some. */
+  get restricted(): boolean {
+    return this.record.row.restricted === 1;
+  }
+
+  restrict(): void {
+    if (!this.restricted) this.record.change({ restricted: 1 });
+  }
+
   /** Undefined until the length of the content is known. */
   get layout(): PieceLayout | undefined {
     return this.record.layout;

@@ -114,6 +114,7 @@ export function newTaskRow(id: string, identity: StoredIdentity, clock: AgeClock
     state: 'running',
     synced: 0,
     persistent: 0,
+    restricted: 0,
     linkStamp: null,
     stamp: null,
     createdMs: nowMs,

@@ -12,6 +12,7 @@ import { PieceSet } from '../../swarm/shared/piece-set.ts';
 import type { PieceRecord } from '../storage/metadata.ts';
 import type { Lease, StoredTask } from '../storage/stored-task.ts';
 import { ContentProof } from './content-proof.ts';
+import { isEntitled } from './credentials.ts';
 import type { DownloadContext } from './download-context.ts';
 import { downloadKeeper } from './download-keeper.ts';
 import { emptyOnHearsay } from './origin-check.ts';
@@ -21,6 +22,7 @@ import { OriginSide } from './origin-side.ts';
 import { mayAskItself } from './own-identity.ts';
 import type { ExchangeEvents, PieceExchange } from './piece-exchange.ts';
 import { ReceiptBuilder } from './receipt-builder.ts';
+import type { ParentAddress } from './parent-link.ts';
 import { patienceMs, StarvationWatch } from './starvation-watch.ts';
 import type { SessionKeeper } from './session-keeper.ts';
 import type { TaskRate } from './traffic-shaper.ts';
@@ -86,6 +88,7 @@ export class Download {
       prove: async (number, bytes) => this.proof.pieces?.prove(number, bytes),
       events: {
         layout: (facts) => void this.#learnLayout(facts),
+        refused: () => this.#seeForItself(),
         parentFailed: (id, piece, reason) => this.#parentFailed(id, piece, reason),
         changed: () => this.#watchStarvation(),
         bytes: () => this.#signalChange(),
@@ -201,7 +204,7 @@ export class Download {
         },
         parents: (parents, options) => {
           this.proof.offered(options);
-          this.#exchange.addParents(parents, options);
+          this.#exchange.addParents(this.#shown(parents), options);
         },
         digests: (message) => this.proof.pieces?.take(message),
         dropParents: (ids) => this.#exchange.dropParents(ids),
@@ -211,6 +214,19 @@ export class Download {
         refused: (error) => this.#refused(error),
       },
     });
+  }
+
+  /** Without a right to restricted content this node does not use the scheduler's word to get it. */
+  #shown(parents: readonly ParentAddress[]): readonly ParentAddress[] {
+    if (isEntitled(this.#request)) return parents;
+    return parents.map((parent) => ({ ...parent, ticket: undefined }));
+  }
+
+  /** Others do not give it to a request without a right: the origin says whether it is one for everybody. */
+  #seeForItself(): void {
+    if (isEntitled(this.#request) || this.#state !== 'running' || this.#origin.active) return;
+    if (this.#request.disableBackToSource !== true) return this.#origin.goAlone();
+    this.#fail(new DragonflyError('PERMISSION_DENIED', 'the content is for those whom its origin gives it to'));
   }
 
   /** What the origin said to others is no answer to who has credentials of its own. */

@@ -19,7 +19,8 @@ import { Download } from './download.ts';
 import type { NodeLocal } from './node-local.ts';
 import type { DownloadContext } from './download-context.ts';
 import type { DownloadRequest, OpenTask, Receipt, TaskHead } from './open-task.ts';
-import { apartFrom } from './own-identity.ts';
+import { bringsCredentials, isEntitled } from './credentials.ts';
+import { apartFrom, apartFromRestricted } from './own-identity.ts';
 import { readerOf } from './reader-of.ts';
 import { ReceiptBuilder } from './receipt-builder.ts';
 import { PieceAnnouncer } from './piece-announcer.ts';
@@ -115,7 +116,9 @@ export class TaskEngine implements Closable {
     this.#options.admit(asked);
     this.#options.context.sources.requireSupported(asked.url);
     const namesake = this.#options.store.get(this.taskIdOf(asked));
-    const request = namesake ? apartFrom(asked, namesake.identity.url) : asked;
+    const named = namesake ? apartFrom(asked, namesake.identity.url) : asked;
+    const restricted = this.#options.store.get(this.taskIdOf(named))?.restricted === true;
+    const request = restricted && !isEntitled(asked) ? apartFromRestricted(named) : named;
     this.#requireReach(request);
     const taskId = this.taskIdOf(request);
     await this.#stopped(taskId, signal);
@@ -281,6 +284,8 @@ export class TaskEngine implements Closable {
       digest,
       header: redactHeaders(request.header),
     });
+    // What is there already was given to anybody.
+    if (stored.pieces.count === 0 && bringsCredentials(request)) stored.restrict();
     stored.resume();
     const effective: DownloadRequest = {
       ...request,

@@ -96,6 +96,14 @@ export function apartFrom(request: DownloadRequest, storedUrl: string): Download
   return { ...request, contentForCalculatingTaskId: textFor(identity, false) };
 }
 
+/** An identity for what an origin gives to anybody, beside the restricted content that has the request's own. */
+export function apartFromRestricted(request: DownloadRequest): DownloadRequest {
+  const { tag, application, hub, pieceLengthBytes, contentForCalculatingTaskId: content } = request;
+  const url = canonicalUrl(request.url, request.filteredQueryParams ?? defaultFilteredQueryParams);
+  const identity = { url, tag, application, hub: hub?.revision, piece: pieceLengthBytes, content, givenTo: 'all' };
+  return { ...request, contentForCalculatingTaskId: textFor(identity, false) };
+}
+
 /** It brings credentials of its own to an origin that has refused others. */
 export function mayAskItself(request: DownloadRequest, error: DragonflyError): boolean {
   const { header, objectStorage, hub, hdfs, disableBackToSource } = request;

@@ -3,6 +3,7 @@
  * A parent of this implementation sends bitmaps and the layout; one of the original sends a message per piece.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { toDragonflyError } from '../../core/errors.ts';
 import type { Logger } from '../../core/logger.ts';
 import { PieceSet } from '../../swarm/shared/piece-set.ts';
 import type { SyncPiecesRequest, SyncPiecesResponse } from '../../rpc/generated/dfdaemon/v2/dfdaemon.ts';
@@ -17,6 +18,8 @@ export interface ParentAddress {
   readonly ip: string;
   /** gRPC port of its DfdaemonUpload service. */
   readonly port: number;
+  /** The scheduler's word that this node was sent to it; absent where it has none, or does not use it. */
+  readonly ticket?: Uint8Array | undefined;
   /** 0 in the same place, 1 with nothing known in common. */
   readonly distance: number;
 }
@@ -32,6 +35,10 @@ export interface ParentNews {
     pieceLengthBytes: number;
     responseHeader: Readonly<Record<string, string>>;
   }): void;
+  /** The content is for those only whom its origin gives it to. */
+  restricted(): void;
+  /** The parent has the content for those only whom the origin gives it to, and this node has not shown that it is one. */
+  refused(): void;
   /** The parent is gone, or has no more to say and left pieces missing. */
   lost(): void;
 }
@@ -41,6 +48,8 @@ export type SyncPieces = (
   request: SyncPiecesRequest,
   signal: AbortSignal,
 ) => AsyncIterable<SyncPiecesResponse>;
+
+const noTicket = new Uint8Array();
 
 export class ParentLink {
   readonly parent: ParentAddress;
@@ -98,6 +107,7 @@ export class ParentLink {
         await delay(daemonLimits.sessionBackoffMs, undefined, { signal });
       } catch (error) {
         if (signal.aborted) return;
+        if (toDragonflyError(error).code === 'PERMISSION_DENIED') return this.#news.refused();
         failures += 1;
         this.#logger.debug(
           { parent: this.parent.peerId, error: (error as Error).message },
@@ -116,6 +126,7 @@ export class ParentLink {
       // A parent of the original needs at least one number; before the layout is known the first piece tells the most.
       interestedPieceNumbers: missing.length === 0 ? [0] : [...missing],
       allPieces: true,
+      ticket: this.parent.ticket ?? noTicket,
     };
     for await (const message of this.#sync(this.parent, request, signal)) this.#take(message);
   }
@@ -128,8 +139,10 @@ export class ParentLink {
         persistent: message.vortexPersistent,
         streamed: message.vortexStreamed,
         tls: message.tls,
+        ...(message.vortexTaskId !== '' && { taskId: message.vortexTaskId }),
       };
     }
+    if (message.restricted) this.#news.restricted();
     if (message.contentLength !== undefined && message.pieceLength > 0) {
       this.#news.layout({
         contentLengthBytes: message.contentLength,

@@ -27,6 +27,8 @@ export interface ExchangeEvents {
   }): void;
   /** A parent could not give a piece; `gone` when it says it does not hold it, `lost` when it will not be asked again. */
   parentFailed(parentId: string, piece: number | undefined, reason: ParentFault): void;
+  /** A parent has the content for those only whom the origin gives it to. */
+  refused(): void;
   /** Something changed that may leave the download without any source. */
   changed(): void;
   /** More of a piece can be read. */
@@ -195,15 +197,21 @@ export class PieceExchange {
     const take = (event: PeerEvent): void => {
       if (this.#links.has(parentId)) this.#take(event);
     };
+    const lost = (): void => {
+      take({ kind: 'parent-lost', parentId });
+      this.#links.delete(parentId);
+    };
     return {
       has: (pieces) => take({ kind: 'parent-has', parentId, pieces }),
       offers: (pieces) => take({ kind: 'parent-offers', parentId, pieces }),
       load: (uploads) => take({ kind: 'parent-load', parentId, uploads }),
       layout: (facts) => this.#options.events.layout(facts),
-      lost: () => {
-        take({ kind: 'parent-lost', parentId });
-        this.#links.delete(parentId);
+      restricted: () => this.#options.stored.restrict(),
+      refused: () => {
+        this.#options.events.refused();
+        lost();
       },
+      lost,
     };
   }
 
@@ -232,7 +240,7 @@ export class PieceExchange {
     try {
       await pieces.fetch({
         address,
-        taskId,
+        taskId: address.taskId ?? taskId,
         piece: pieceSpan(stored.layout, piece),
         writer,
         parentId,

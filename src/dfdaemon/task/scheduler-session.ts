@@ -285,6 +285,7 @@ export class SchedulerSession {
           additional,
           taskMetadata,
           unproven,
+          ticket,
           pieceDigests: digests = false,
         } = message.value;
         const distances = new Map(parentLinks.map((link) => [link.peerId, link.distance]));
@@ -301,6 +302,7 @@ export class SchedulerSession {
                   ip: peer.host.ip,
                   port: peer.host.port,
                   distance: distances.get(peer.id) ?? 1,
+                  ticket,
                 },
               ]
             : [],

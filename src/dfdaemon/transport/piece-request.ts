@@ -15,6 +15,8 @@ export interface PieceAddress {
   readonly streamed?: boolean;
   /** The parent announced that it speaks TLS on this port. */
   readonly tls: boolean;
+  /** By which this parent knows the task; its id where there is none. */
+  readonly taskId?: string | undefined;
 }
 
 export interface FetchOptions {

@@ -37,8 +37,8 @@ import { encodeError, errorNumbers } from './vortex.ts';
 
 export interface PieceServerOptions {
   readonly store: TaskStore;
-  /** Whether a child with this address may have pieces of the task; all may by default. */
-  readonly mayRead?: ((task: StoredTask, address: string) => boolean) | undefined;
+  /** What a child with this address may have under the name; by default every task under its id. */
+  readonly find?: ((name: string, address: string) => StoredTask | undefined) | undefined;
   /** Bytes per second this host gives to others. */
   readonly limiter: RateLimiter;
   /** `::` listens on IPv4 and IPv6. */
@@ -239,11 +239,15 @@ export class PieceServer {
     return serialNumber !== undefined && this.#options.tls?.revocations?.has(serialNumber) === true;
   }
 
+  #find(name: string, address: string): StoredTask | undefined {
+    const { find, store } = this.#options;
+    return find ? find(name, address) : store.get(name);
+  }
+
   #serve(socket: Socket): void {
     this.#undecided.delete(remoteOf(socket));
     const connection = new ServerConnection(socket, {
-      store: this.#options.store,
-      mayRead: (task) => this.#options.mayRead?.(task, socket.remoteAddress ?? '') ?? true,
+      find: (name) => this.#find(name, socket.remoteAddress ?? ''),
       sender: this.#sender,
       uploads: this.#options.uploads,
       childId: remoteOf(socket),

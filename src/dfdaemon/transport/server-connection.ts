@@ -9,7 +9,6 @@ import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { withDeadline } from '../../core/lifecycle.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
-import type { TaskStore } from '../storage/task-store.ts';
 import type { BodySender } from './body-sender.ts';
 import type { UploadDesk } from './upload-desk.ts';
 import { completePiece, piecePassedOn, type OutgoingPiece } from './outgoing-piece.ts';
@@ -32,9 +31,8 @@ export interface ServedPiece {
 }
 
 export interface ServerConnectionContext {
-  readonly store: TaskStore;
-  /** Whether the content may leave to this child. */
-  readonly mayRead: (task: StoredTask) => boolean;
+  /** What this child may have under the name. */
+  readonly find: (name: string) => StoredTask | undefined;
   readonly sender: BodySender;
   /** Absent: whatever is asked for is sent at once. */
   readonly uploads: UploadDesk | undefined;
@@ -165,9 +163,8 @@ export class ServerConnection {
   }
 
   #requireTask(query: PieceQuery): StoredTask {
-    const task = this.#context.store.get(requireTaskId(query.taskId));
-    if (!task || !this.#context.mayRead(task))
-      throw new DragonflyError('PIECE_UNAVAILABLE', `task ${query.taskId} is not here`);
+    const task = this.#context.find(requireTaskId(query.taskId));
+    if (!task) throw new DragonflyError('PIECE_UNAVAILABLE', `task ${query.taskId} is not here`);
     return task;
   }
 

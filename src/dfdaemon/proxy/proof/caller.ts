@@ -1,5 +1,6 @@
 /** Who asks, as far as an origin could tell: a key over everything in a request that may carry a credential. */
 import { createHash } from 'node:crypto';
+import { isCredentialHeader } from '../../../core/redact.ts';
 
 /** Headers that no origin decides access by. Any other counts as a credential: wrong in that direction costs one request. */
 const neutral = new Set([
@@ -53,8 +54,5 @@ export function withoutCredentials(header: Readonly<Record<string, string>>): Re
  * `callerKey`: it decides only whether an answer that its origin calls fresh and not private may be used again.
  */
 export function hasCredentials(header: Readonly<Record<string, string>>): boolean {
-  return Object.keys(header).some((name) => !neutral.has(name) && credentialName.test(name));
+  return Object.keys(header).some((name) => !neutral.has(name) && isCredentialHeader(name));
 }
-
-const credentialName =
-  /auth|cookie|token|secret|session|passw|credential|signature|key|apikey|user|tenant|account|login|identity|jwt|sso|saml|^x-(amz|goog|ms|oss|obs|cos|tos)-/;

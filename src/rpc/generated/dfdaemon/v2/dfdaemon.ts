@@ -76,6 +76,8 @@ export interface SyncPiecesRequest {
   interestedPieceNumbers: number[];
   /** Extension. Every piece is wanted, also those neither side knows yet; the list of numbers may then be empty. */
   allPieces: boolean;
+  /** Extension. The word of a scheduler that this host takes part in the task; needed for what an origin gave to credentials only. */
+  ticket: Uint8Array;
 }
 
 export interface SyncPiecesResponse {
@@ -109,6 +111,10 @@ export interface SyncPiecesResponse {
   offeredPieces: number[];
   /** The piece port passes on, chunk by chunk, what it is still getting; an offered piece may be such a one. */
   vortexStreamed: boolean;
+  /** The name the piece port knows the task by, instead of its id. */
+  vortexTaskId: string;
+  /** The content is for those only whom its origin gives it to. */
+  restricted: boolean;
 }
 
 export interface SyncPiecesResponse_ResponseHeaderEntry {
@@ -997,7 +1003,7 @@ export const DownloadTaskResponse: MessageFns<DownloadTaskResponse, "dfdaemon.v2
 };
 
 function createBaseSyncPiecesRequest(): SyncPiecesRequest {
-  return { hostId: "", taskId: "", interestedPieceNumbers: [], allPieces: false };
+  return { hostId: "", taskId: "", interestedPieceNumbers: [], allPieces: false, ticket: new Uint8Array(0) };
 }
 
 export const SyncPiecesRequest: MessageFns<SyncPiecesRequest, "dfdaemon.v2.SyncPiecesRequest"> = {
@@ -1019,6 +1025,9 @@ export const SyncPiecesRequest: MessageFns<SyncPiecesRequest, "dfdaemon.v2.SyncP
     }
     if (message.allPieces !== false) {
       writer.uint32(8000).bool(message.allPieces);
+    }
+    if (message.ticket.length !== 0) {
+      writer.uint32(8162).bytes(message.ticket);
     }
     return writer;
   },
@@ -1078,6 +1087,14 @@ export const SyncPiecesRequest: MessageFns<SyncPiecesRequest, "dfdaemon.v2.SyncP
             message.allPieces = reader.bool();
             continue;
           }
+          case 1020: {
+            if (tag !== 8162) {
+              break;
+            }
+
+            message.ticket = reader.bytes();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1099,6 +1116,7 @@ export const SyncPiecesRequest: MessageFns<SyncPiecesRequest, "dfdaemon.v2.SyncP
     message.taskId = object.taskId ?? "";
     message.interestedPieceNumbers = object.interestedPieceNumbers?.map((e) => e) || [];
     message.allPieces = object.allPieces ?? false;
+    message.ticket = object.ticket ?? new Uint8Array(0);
     return message;
   },
 };
@@ -1121,6 +1139,8 @@ function createBaseSyncPiecesResponse(): SyncPiecesResponse {
     load: undefined,
     offeredPieces: [],
     vortexStreamed: false,
+    vortexTaskId: "",
+    restricted: false,
   };
 }
 
@@ -1179,6 +1199,12 @@ export const SyncPiecesResponse: MessageFns<SyncPiecesResponse, "dfdaemon.v2.Syn
     }
     if (message.vortexStreamed !== false) {
       writer.uint32(8072).bool(message.vortexStreamed);
+    }
+    if (message.vortexTaskId !== "") {
+      writer.uint32(8162).string(message.vortexTaskId);
+    }
+    if (message.restricted !== false) {
+      writer.uint32(8168).bool(message.restricted);
     }
     return writer;
   },
@@ -1337,6 +1363,22 @@ export const SyncPiecesResponse: MessageFns<SyncPiecesResponse, "dfdaemon.v2.Syn
             message.vortexStreamed = reader.bool();
             continue;
           }
+          case 1020: {
+            if (tag !== 8162) {
+              break;
+            }
+
+            message.vortexTaskId = reader.string();
+            continue;
+          }
+          case 1021: {
+            if (tag !== 8168) {
+              break;
+            }
+
+            message.restricted = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1378,6 +1420,8 @@ export const SyncPiecesResponse: MessageFns<SyncPiecesResponse, "dfdaemon.v2.Syn
     message.load = object.load ?? undefined;
     message.offeredPieces = object.offeredPieces?.map((e) => e) || [];
     message.vortexStreamed = object.vortexStreamed ?? false;
+    message.vortexTaskId = object.vortexTaskId ?? "";
+    message.restricted = object.restricted ?? false;
     return message;
   },
 };

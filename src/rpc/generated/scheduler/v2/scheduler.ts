@@ -161,7 +161,11 @@ export interface NormalTaskResponse {
    */
   unproven: boolean;
   /** Extension. Digests of all pieces will come, from whoever fetches them from the origin: no other piece counts. */
-  pieceDigests?: boolean | undefined;
+  pieceDigests?:
+    | boolean
+    | undefined;
+  /** Extension. Shown to the candidates: the word of this scheduler that the host takes part in the task. */
+  ticket: Uint8Array;
 }
 
 export interface NeedBackToSourceResponse {
@@ -2257,6 +2261,7 @@ function createBaseNormalTaskResponse(): NormalTaskResponse {
     taskMetadata: undefined,
     unproven: false,
     pieceDigests: undefined,
+    ticket: new Uint8Array(0),
   };
 }
 
@@ -2281,6 +2286,9 @@ export const NormalTaskResponse: MessageFns<NormalTaskResponse, "scheduler.v2.No
     }
     if (message.pieceDigests !== undefined) {
       writer.uint32(8032).bool(message.pieceDigests);
+    }
+    if (message.ticket.length !== 0) {
+      writer.uint32(8162).bytes(message.ticket);
     }
     return writer;
   },
@@ -2346,6 +2354,14 @@ export const NormalTaskResponse: MessageFns<NormalTaskResponse, "scheduler.v2.No
             message.pieceDigests = reader.bool();
             continue;
           }
+          case 1020: {
+            if (tag !== 8162) {
+              break;
+            }
+
+            message.ticket = reader.bytes();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2371,6 +2387,7 @@ export const NormalTaskResponse: MessageFns<NormalTaskResponse, "scheduler.v2.No
       : undefined;
     message.unproven = object.unproven ?? false;
     message.pieceDigests = object.pieceDigests ?? undefined;
+    message.ticket = object.ticket ?? new Uint8Array(0);
     return message;
   },
 };

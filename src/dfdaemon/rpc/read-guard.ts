@@ -1,0 +1,86 @@
+/**
+ * To whom pieces go. Most content is open to every node. What an origin gave to credentials goes to hosts that a scheduler has sent for it: they show its
+ * ticket with SyncPieces, and are told a name by which the piece port knows the task, so that nobody gets anything who has but the id, or the URL it is
+ * computed from. Content of this machine's loopback goes nowhere else.
+ */
+import { createHmac, randomBytes } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import { DragonflyError } from '../../core/errors.ts';
+import { withDeadline } from '../../core/lifecycle.ts';
+import { isOwnAddress } from '../../core/own-address.ts';
+import { reachesLoopback, type Caller } from '../../rpc/caller.ts';
+import { ticketKey } from '../../rpc/control-key.ts';
+import type { ControlPlane } from '../control-plane.ts';
+import { daemonLimits } from '../limits.ts';
+import type { StoredTask } from '../storage/stored-task.ts';
+import type { TaskStore } from '../storage/task-store.ts';
+import type { NodeLocal } from '../task/node-local.ts';
+
+export interface ReadGuardOptions {
+  readonly store: TaskStore;
+  readonly controlPlane: ControlPlane;
+  readonly nodeLocal: NodeLocal;
+  /** By the operator's choice nobody needs a ticket. */
+  readonly openToAll: boolean;
+}
+
+interface Asked {
+  readonly taskId: string;
+  readonly hostId: string;
+  readonly ticket: Uint8Array;
+}
+
+export class ReadGuard {
+  readonly #options: ReadGuardOptions;
+  readonly #key = randomBytes(32);
+  /** Ids of tasks by the names that children were told. */
+  readonly #told = new LRUCache<string, string>({ max: daemonLimits.toldTaskNames });
+
+  constructor(options: ReadGuardOptions) {
+    this.#options = options;
+  }
+
+  /** What this child may hear of. Throws PERMISSION_DENIED. */
+  async taskFor(asked: Asked, caller: Caller): Promise<StoredTask | undefined> {
+    const { store, nodeLocal } = this.#options;
+    const task = store.get(asked.taskId);
+    if (!task) return undefined;
+    if (!reachesLoopback(caller) && (await nodeLocal.leadsHere(task.identity.url))) return undefined;
+    if (this.#isOpen(task) || (await this.#isSent(asked))) return task;
+    throw new DragonflyError('PERMISSION_DENIED', `task ${task.id} is for nodes that a scheduler sends for it`, {
+      hint: 'Daemons of the original get it where upload.restricted is all.',
+    });
+  }
+
+  /** For the piece port, told to children that may have the task; undefined: its id will do. */
+  nameOf(task: StoredTask): string | undefined {
+    if (this.#isOpen(task)) return undefined;
+    const name = createHmac('sha256', this.#key).update(task.id).digest('hex');
+    this.#told.set(name, task.id);
+    return name;
+  }
+
+  /** @param name by which a child asks the piece port. */
+  find(name: string, address: string): StoredTask | undefined {
+    const { store, nodeLocal } = this.#options;
+    const told = this.#told.get(name);
+    const task = store.get(told ?? name);
+    if (!task || (told === undefined && !this.#isOpen(task))) return undefined;
+    return isOwnAddress(address) || !nodeLocal.means(task.identity.url) ? task : undefined;
+  }
+
+  /** Schedulers of the original give no tickets, and would send children in vain. */
+  #isOpen(task: StoredTask): boolean {
+    const { openToAll, controlPlane } = this.#options;
+    return !task.restricted || openToAll || controlPlane.hasKeylessScheduler;
+  }
+
+  async #isSent({ ticket, taskId, hostId }: Asked): Promise<boolean> {
+    const key = ticketKey(ticket, { taskId, hostId });
+    if (key === undefined) return false;
+    const { controlPlane } = this.#options;
+    // A scheduler that has just started may send a child before it is heard here.
+    if (controlPlane.roleOfKey(key) === undefined) await withDeadline(controlPlane.news, daemonLimits.newKeyMs);
+    return controlPlane.roleOfKey(key) === 'scheduler';
+  }
+}

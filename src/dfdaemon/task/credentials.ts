@@ -1,0 +1,20 @@
+/** Whether a request has a right to what its origin gives to some only. */
+import { hasStandingSecret, isCredentialHeader } from '../../core/redact.ts';
+import { signatureParams } from '../../core/signed-urls.ts';
+import type { DownloadRequest } from './open-task.ts';
+
+/** What it gets is for those alone who have credentials, too. */
+export function bringsCredentials({ url, header, objectStorage, hub, hdfs }: DownloadRequest): boolean {
+  const keys = objectStorage?.accessKeyId ?? hub?.token ?? hdfs?.delegationToken;
+  if (keys !== undefined && keys !== '') return true;
+  if (Object.keys(header).some(isCredentialHeader)) return true;
+  return hasStandingSecret(url) || (URL.canParse(url) && signatureParams(new URL(url)).length > 0);
+}
+
+/**
+ * The proxy lets nobody have content whom the origin has not accepted, and schedulers send nodes for others. A user of this machine without credentials
+ * is given by others what the origin gives to everybody; the rest it tells him itself.
+ */
+export function isEntitled(request: DownloadRequest): boolean {
+  return request.caller.kind !== 'local' || bringsCredentials(request);
+}
