@@ -3,6 +3,7 @@
  * credentials of whoever wants them, which stay with him.
  */
 import { LRUCache } from 'lru-cache';
+import { tokenService } from '../../core/credential-routes.ts';
 import { parseAuthChallenges } from '../../core/oci/auth-challenge.ts';
 import { maxRegistryTokens, registryTokenMs } from './limits.ts';
 
@@ -59,15 +60,13 @@ function repositoryOf({ pathname }: URL): string | undefined {
   return /\/v2\/(.+)\/(?:blobs|manifests)\/[^/]+$/.exec(pathname)?.[1];
 }
 
-/** A registry behind TLS cannot name a token service without it. */
 function realmOf(challenge: string, url: URL): URL | undefined {
   const bearer = parseAuthChallenges(challenge).find(({ scheme }) => scheme === 'bearer');
-  const text = bearer?.parameters['realm'] ?? '';
-  const realm = URL.canParse(text) ? new URL(text) : undefined;
-  if (realm?.protocol !== 'https:' && !(realm?.protocol === 'http:' && url.protocol === 'http:')) return undefined;
-  if (bearer?.parameters['service'] !== undefined) realm.searchParams.set('service', bearer.parameters['service']);
-  realm.searchParams.set('scope', `repository:${repositoryOf(url) ?? ''}:pull`);
-  return realm;
+  try {
+    return bearer && tokenService(bearer, url, repositoryOf(url) ?? '');
+  } catch {
+    return undefined; // then strangers get nothing there
+  }
 }
 
 function tokenIn(text: string | undefined): string | undefined {

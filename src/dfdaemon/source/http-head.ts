@@ -115,21 +115,6 @@ export function requestHeader(header: Readonly<Record<string, string>>): Record<
   return without(lower, new Set([...ownedByClient, ...tokensOf(lower['connection'])]));
 }
 
-const safeAcrossOrigins = new Set([
-  'accept',
-  'accept-language',
-  'cache-control',
-  'pragma',
-  'user-agent',
-  'range',
-  'if-range',
-]);
-
-/** What follows a redirect to another origin: nothing that could be a secret, and a caller's own names could be. */
-export function crossOriginHeader(header: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(header).filter(([name]) => safeAcrossOrigins.has(name)));
-}
-
 function without(header: Readonly<Record<string, string>>, names: ReadonlySet<string>): Record<string, string> {
   return Object.fromEntries(Object.entries(header).filter(([name]) => !names.has(name) && !perConnection.has(name)));
 }

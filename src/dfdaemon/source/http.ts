@@ -7,11 +7,12 @@
  */
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
+import { withoutSecrets } from '../../core/credential-routes.ts';
 import { DragonflyError } from '../../core/errors.ts';
 import { reachesInnerAddresses, reachesLoopback, thisProcess, type Caller } from '../../rpc/caller.ts';
 import { AnonymousTokens } from './anonymous-tokens.ts';
 import type { HttpClient, HttpResponse } from './http-client.ts';
-import { crossOriginHeader, requestHeader } from './http-head.ts';
+import { requestHeader } from './http-head.ts';
 import { baseHeader, nameOf, openObject, statObject, type ObjectRequest, type SendGet } from './http-object.ts';
 import { cachedRedirectMs, maxCachedRedirects, maxRedirects } from './limits.ts';
 import type { Source, SourceBody, SourceEntry, SourceObject, SourceRequest } from './source.ts';
@@ -28,6 +29,14 @@ export interface TextAnswer {
   readonly header: Readonly<Record<string, string>>;
   readonly text: string;
   readonly fromLoopback: boolean;
+  /** It is the word of another origin than the one that was asked. */
+  readonly foreign: boolean;
+}
+
+/** What a way over redirects has led to. */
+interface Followed {
+  readonly response: HttpResponse;
+  readonly foreign: boolean;
 }
 
 export class HttpSource implements Source {
@@ -59,9 +68,9 @@ export class HttpSource implements Source {
       foreign: false,
       loopbackAllowed: loopbackAllowed && reachesLoopback(callerOf(request)),
     };
-    const response = await this.#follow(start, baseHeader(header), request, redirectKey(request));
+    const { response, foreign } = await this.#follow(start, baseHeader(header), request, redirectKey(request));
     const { statusCode, fromLoopback } = response;
-    return { statusCode, header: response.header, fromLoopback, text: await response.text() };
+    return { statusCode, header: response.header, fromLoopback, foreign, text: await response.text() };
   }
 
   list(request: SourceRequest): AsyncIterable<SourceEntry> {
@@ -79,13 +88,13 @@ export class HttpSource implements Source {
     const start: Target = { url: object.url, foreign: false, loopbackAllowed: reachesLoopback(callerOf(request)) };
     const ask: SendGet = async (header) => {
       const known = request.validator === undefined ? undefined : this.#redirects.get(key);
-      const first = await this.#follow(known ?? start, header, request, key);
+      const { response: first } = await this.#follow(known ?? start, header, request, key);
       // What a redirect led to may have expired (signed URLs do): then the origin is asked again.
       const stale = known !== undefined && first.statusCode >= 400 && first.statusCode !== 416;
       if (!stale) return first;
       first.discard();
       this.#redirects.delete(key);
-      return this.#follow(start, header, request, key);
+      return (await this.#follow(start, header, request, key)).response;
     };
     return (header) => this.#asAnybody(request, object.url, { header, ask });
   }
@@ -120,13 +129,13 @@ export class HttpSource implements Source {
     header: Readonly<Record<string, string>>,
     request: SourceRequest,
     key: string,
-  ): Promise<HttpResponse> {
+  ): Promise<Followed> {
     let target = start;
     for (let hops = 0; hops <= maxRedirects; hops += 1) {
       const response = await this.#client.send({
         method: 'GET',
         url: target.url,
-        header: target.foreign ? crossOriginHeader(header) : header,
+        header: target.foreign ? withoutSecrets(header) : header,
         trust: request,
         loopbackAllowed: target.loopbackAllowed,
         innerAllowed: reachesInnerAddresses(callerOf(request)),
@@ -135,7 +144,7 @@ export class HttpSource implements Source {
       const location = response.header['location'];
       if (!redirectCodes.has(response.statusCode) || location === undefined) {
         if (target !== start && response.statusCode < 300) this.#redirects.set(key, target);
-        return response;
+        return { response, foreign: target.foreign };
       }
       response.discard();
       const url = redirectUrl(location, target.url);

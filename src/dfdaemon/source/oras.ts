@@ -6,6 +6,7 @@
  */
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
+import { mayLogIn, tokenService } from '../../core/credential-routes.ts';
 import { DragonflyError } from '../../core/errors.ts';
 import { parseAuthChallenges } from '../../core/oci/auth-challenge.ts';
 import { statusError } from './http-object.ts';
@@ -84,22 +85,20 @@ export class OrasSource implements Source {
   }
 
   async #answerTo(
-    { header, fromLoopback }: TextAnswer,
+    { header, fromLoopback, foreign }: TextAnswer,
     request: SourceRequest,
     { base, repository, login }: Artifact,
   ): Promise<string | undefined> {
+    if (foreign) return undefined; // no registry that the login was given for
     const challenges = parseAuthChallenges(header['www-authenticate'] ?? '');
     const bearer = challenges.find(({ scheme }) => scheme === 'bearer');
     if (!bearer) return challenges.some(({ scheme }) => scheme === 'basic') ? login : undefined;
-    const realm = bearer.parameters['realm'] ?? '';
-    const url = URL.canParse(realm) ? new URL(realm) : undefined;
-    if (url?.protocol !== 'https:' && !(url?.protocol === 'http:' && base.startsWith('http:'))) {
-      throw new DragonflyError('PROTOCOL', 'the registry asks for a token without saying where to get it safely');
-    }
-    if (bearer.parameters['service'] !== undefined) url.searchParams.set('service', bearer.parameters['service']);
-    url.searchParams.set('scope', `repository:${repository}:pull`);
+    const registry = new URL(base);
+    const url = tokenService(bearer, registry, repository);
+    // What was given as a token is one for the registry alone.
+    const shown = login !== undefined && login.startsWith('Basic ') && mayLogIn(url, registry);
     const answer = await this.#http.text(
-      { ...request, url: url.href, header: login === undefined ? {} : { authorization: login } },
+      { ...request, url: url.href, header: shown ? { authorization: login } : {} },
       { loopbackAllowed: fromLoopback }, // a registry elsewhere may not send us to this machine
     );
     if (answer.statusCode !== 200) throw statusError(answer, { url });

@@ -56,7 +56,11 @@ export async function findImage(
   const given = Object.entries(request.headers).find(([name]) => isAuthorization(name))?.[1];
   const { username, password = '' } = request;
   const login = username === undefined ? undefined : { username, password };
-  const credential = new RegistryCredential(registry, reference.name, { given, login });
+  const credential = new RegistryCredential(
+    registry,
+    { origin: new URL(reference.registry), repository: reference.name },
+    { given, login },
+  );
   const read = async (url: string): Promise<string> => {
     const answer = await registry.getAuthorized(url, { ...header, accept: acceptManifests }, credential, signal);
     if (answer.status !== 200) throw statusError(url, answer);

@@ -7,10 +7,12 @@ export interface RegistryAnswer {
   readonly status: number;
   readonly header: (name: string) => string | undefined;
   readonly body: string;
+  /** It is the word of another origin than the one that was asked. */
+  readonly foreign: boolean;
 }
 
 export interface RegistryReader {
-  /** GET with redirects; credentials go to the first host alone. */
+  /** GET with redirects; what may be a secret goes to the first origin alone. */
   get(url: string, header: Readonly<Record<string, string>>, signal: AbortSignal): Promise<RegistryAnswer>;
 }
 
@@ -18,6 +20,7 @@ export interface RegistryReader {
 export async function readAnswer(
   url: URL,
   { statusCode, headers, body }: Dispatcher.ResponseData,
+  { foreign }: Pick<RegistryAnswer, 'foreign'>,
 ): Promise<RegistryAnswer> {
   const chunks: Buffer[] = [];
   let lengthBytes = 0;
@@ -32,7 +35,7 @@ export async function readAnswer(
     const value = headers[name];
     return Array.isArray(value) ? value.join(', ') : value;
   };
-  return { status: statusCode, header, body: Buffer.concat(chunks).toString('utf8') };
+  return { status: statusCode, foreign, header, body: Buffer.concat(chunks).toString('utf8') };
 }
 
 export function statusError(url: string, { status }: RegistryAnswer): DragonflyError {

@@ -1,5 +1,6 @@
 /** Requests to registries: token authentication, redirects and TLS as the registry protocol has them. */
 import type * as Undici from 'undici';
+import { headerTowards } from '../../core/credential-routes.ts';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { proxyUrl, type OutboundProxies, type ProxyHop } from '../../core/outbound-proxy.ts';
 import type { Closable } from '../../core/lifecycle.ts';
@@ -29,15 +30,16 @@ export class RegistryClient implements RegistryReader, Closable {
     this.#options = options;
   }
 
-  /** GET with redirects; credentials go to the first host alone. */
+  /** GET with redirects; what may be a secret goes to the first origin alone. */
   async get(text: string, header: Readonly<Record<string, string>>, signal: AbortSignal): Promise<RegistryAnswer> {
     let url = new URL(text);
     let sent = header;
+    let foreign = false;
     for (let hop = 0; hop <= maxRedirects; hop += 1) {
       const response = await this.#send(url, sent, signal);
       const location = response.headers['location'];
       if (response.statusCode < 300 || response.statusCode >= 400 || typeof location !== 'string')
-        return readAnswer(url, response);
+        return readAnswer(url, response, { foreign });
       await response.body.dump();
       const next = new URL(location, url);
       if (!/^https?:$/.test(next.protocol) || (url.protocol === 'https:' && next.protocol === 'http:')) {
@@ -46,7 +48,8 @@ export class RegistryClient implements RegistryReader, Closable {
           `${url.host} redirects to ${next.protocol}//${next.host}, which is not followed`,
         );
       }
-      if (next.host !== url.host) sent = withoutCredentials(sent);
+      foreign ||= next.origin !== url.origin;
+      sent = headerTowards(next, url, sent);
       url = next;
     }
     throw new DragonflyError('PROTOCOL', `${text} redirects more than ${maxRedirects} times`);
@@ -65,7 +68,7 @@ export class RegistryClient implements RegistryReader, Closable {
   ): Promise<RegistryAnswer> {
     const known = await credential.authorization(signal);
     const first = await this.get(url, known === undefined ? header : { ...header, authorization: known }, signal);
-    if (first.status !== 401) return first;
+    if (first.status !== 401 || first.foreign) return first; // a challenge of somebody else is not answered
     const fresh = await credential.challenged(first.header('www-authenticate') ?? '', signal);
     return fresh === undefined ? first : this.get(url, { ...header, authorization: fresh }, signal);
   }
@@ -125,8 +128,4 @@ export class RegistryClient implements RegistryReader, Closable {
     this.#agents.set(url.origin, agent);
     return agent;
   }
-}
-
-function withoutCredentials(header: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(header).filter(([name]) => !/^(authorization|cookie)$/i.test(name)));
 }

@@ -1,4 +1,5 @@
 /** What to put into `Authorization` towards one repository, renewed before it expires. */
+import { mayLogIn, tokenService } from '../../core/credential-routes.ts';
 import { DragonflyError } from '../../core/errors.ts';
 import { parseAuthChallenges, type AuthChallenge } from '../../core/oci/auth-challenge.ts';
 import { minTokenLifeMs, tokenRenewalMs } from './limits.ts';
@@ -11,6 +12,7 @@ export interface Login {
 
 export class RegistryCredential {
   readonly #registry: RegistryReader;
+  readonly #origin: URL;
   readonly #repository: string;
   readonly #login: Login | undefined;
   /** Handed in by the caller, used as it is for as long as it works. */
@@ -22,10 +24,11 @@ export class RegistryCredential {
 
   constructor(
     registry: RegistryReader,
-    repository: string,
+    { origin, repository }: { readonly origin: URL; readonly repository: string },
     { login, given }: { login?: Login | undefined; given?: string | undefined },
   ) {
     this.#registry = registry;
+    this.#origin = origin;
     this.#repository = repository;
     this.#login = login;
     this.#given = given;
@@ -52,13 +55,9 @@ export class RegistryCredential {
     const basic =
       this.#login && `Basic ${Buffer.from(`${this.#login.username}:${this.#login.password}`).toString('base64')}`;
     if (scheme === 'basic') return (this.#current = basic);
-    const realm = parameters['realm'] ?? '';
-    if (!URL.canParse(realm))
-      throw new DragonflyError('PROTOCOL', 'the registry asks for a token without saying where to get it');
-    const url = new URL(realm);
-    if (parameters['service'] !== undefined) url.searchParams.set('service', parameters['service']);
-    url.searchParams.set('scope', `repository:${this.#repository}:pull`);
-    const answer = await this.#registry.get(url.href, basic === undefined ? {} : { authorization: basic }, signal);
+    const url = tokenService({ scheme, parameters }, this.#origin, this.#repository);
+    const login = mayLogIn(url, this.#origin) ? basic : undefined;
+    const answer = await this.#registry.get(url.href, login === undefined ? {} : { authorization: login }, signal);
     if (answer.status !== 200) throw statusError(url.href, answer);
     const { token, lifeMs } = parseToken(answer.body);
     this.#renewAtMs = performance.now() + Math.max(lifeMs - tokenRenewalMs, lifeMs / 2);

@@ -3,8 +3,8 @@
  * carried to another host. What comes back is only ever a reason to serve stored bytes, or the client's own answer.
  */
 import type { IncomingMessage } from 'node:http';
+import { headerTowards } from '../../../core/credential-routes.ts';
 import { DragonflyError } from '../../../core/errors.ts';
-import { crossOriginHeader } from '../../source/http-head.ts';
 import { isLoopback, plainAddress } from '../access-guard.ts';
 import { sendOwn } from '../direct.ts';
 import type { Exchange } from '../exchange.ts';
@@ -55,7 +55,7 @@ export async function askOrigin(
     }
     if (message !== first) letGo(message);
     loopbackAllowed &&= isLoopback(plainAddress(message.socket.remoteAddress ?? ''));
-    if (next.origin !== url.origin) sent = crossOriginHeader(sent);
+    sent = headerTowards(next, url, sent);
     url = next;
   }
 }
