@@ -141,6 +141,12 @@ export const managerConfigSchema = z.object({
       .describe(
         'members without certificates may register addresses they do not call from, as behind address translation',
       ),
+    newMembers: z
+      .enum(['any', 'certified'])
+      .optional()
+      .describe(
+        'who may register as a scheduler or seed peer that is not known: whoever calls from the address, or members with a certificate, beside rows made by hand; by default `any` without certificates and under tlsPolicy default, `certified` else',
+      ),
     caCert: text.optional(),
     caKey: text.optional(),
     tlsPolicy: z.enum(['default', 'prefer', 'force']).default('prefer'),

@@ -226,6 +226,7 @@ async function open(
       metrics,
       silenceMs: config.liveness.timeout,
       anyAddress: config.security.registerFromAnyAddress,
+      newcomersCertified: newcomersCertified(config.security),
     }),
     managerAccess,
   );
@@ -280,4 +281,9 @@ async function grpcTls({ server, security }: ManagerConfig, { own }: Ca): Promis
   }
   const [ca, cert, key] = await Promise.all([readFile(tls.caCert), readFile(tls.cert), readPrivateKey(tls.key)]);
   return { ca, cert, key };
+}
+
+/** Plain clusters have nothing to show; one on its way to certificates registered its members before it preferred them. */
+function newcomersCertified({ newMembers, autoIssueCert, tlsPolicy }: ManagerConfig['security']): boolean {
+  return newMembers === undefined ? autoIssueCert && tlsPolicy !== 'default' : newMembers === 'certified';
 }

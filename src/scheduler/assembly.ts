@@ -9,7 +9,7 @@ import { OutboundProxies } from '../core/outbound-proxy.ts';
 import { outwardAddress } from '../core/outward-address.ts';
 import { readPrivateKey } from '../core/private-file.ts';
 import type { Owned } from '../core/lifecycle.ts';
-import type { Logger } from '../core/logger.ts';
+import { silentLogger, type Logger } from '../core/logger.ts';
 import { Channels, type ChannelOptions } from '../rpc/channels.ts';
 import { ControlKey, controlKeysHeader } from '../rpc/control-key.ts';
 import { instanceHeader, swarmFeature } from '../rpc/features.ts';
@@ -40,6 +40,8 @@ export interface SchedulerOverrides {
   /** Sign of life asked of silent connections. */
   readonly keepAliveMs?: number;
   readonly heldHostGraceMs?: number;
+  /** By which daemons know it; made anew by default. */
+  readonly controlKey?: ControlKey;
 }
 
 /** What every part stands on: who this scheduler is, and what it proves that with. */
@@ -56,7 +58,11 @@ export interface Base {
   readonly controllers: Controllers;
 }
 
-export async function openBase(config: SchedulerConfig, owned: Owned, logger: Logger): Promise<Base> {
+export async function openBase(
+  config: SchedulerConfig,
+  owned: Owned,
+  { logger = silentLogger, controlKey = ControlKey.generate() }: SchedulerOverrides,
+): Promise<Base> {
   const own = new OwnAddresses(await advertisedIp(config), config.server.advertisePort);
   const managers = managerAddresses(config);
   const name = config.server.host ?? hostname();
@@ -80,7 +86,7 @@ export async function openBase(config: SchedulerConfig, owned: Owned, logger: Lo
     hostname: name,
     own,
     certificate,
-    controlKey: ControlKey.generate(),
+    controlKey,
     controllers: new Controllers(managers),
   };
 }
@@ -90,9 +96,12 @@ export async function channelsTo(
   { config, owned, certificate }: Base,
   whom: string,
   files: TlsFiles | undefined,
-  options: ChannelOptions,
+  {
+    policy = config.security.tlsPolicy,
+    ...options
+  }: ChannelOptions & { readonly policy?: SchedulerConfig['security']['tlsPolicy'] },
 ): Promise<Channels> {
-  const tls = files ? await readTls(files) : clientTls(certificate, config.security.tlsPolicy);
+  const tls = files ? await readTls(files) : clientTls(certificate, policy);
   return owned.add(`connections to ${whom}`, new Channels({ tls, ...options }));
 }
 
@@ -101,7 +110,9 @@ export async function managerLink(base: Base): Promise<ManagerLink | undefined> 
   const { config, logger, certificate, controllers } = base;
   const managers = managerAddresses(config);
   if (managers.length === 0) return undefined;
+  // Who has a certificate shows it to the manager that gave it, whatever it uses towards others.
   const channels = await channelsTo(base, 'the manager', config.manager.tls, {
+    policy: 'prefer',
     onMetadata: (address, metadata) => controllers.heard(address, metadata),
   });
   return new ManagerLink({

@@ -135,7 +135,7 @@ export class SchedulerService implements Closable {
 }
 
 async function createParts(config: SchedulerConfig, overrides: SchedulerOverrides, owned: Owned): Promise<Parts> {
-  const base = await openBase(config, owned, overrides.logger ?? silentLogger);
+  const base = await openBase(config, owned, overrides);
   const { own, logger, controlKey } = base;
   const random = overrides.random ?? Math.random;
   const link = await managerLink(base);

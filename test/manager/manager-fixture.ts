@@ -9,7 +9,7 @@ type ConfigInput = Record<string, unknown>;
 
 export const rootPassword = 'correct horse';
 
-const operator = { encryptionKey: Buffer.alloc(32, 7).toString('base64'), rootPassword };
+export const operator = { encryptionKey: Buffer.alloc(32, 7).toString('base64'), rootPassword };
 
 export function testConfig(database: DatabaseConfig, input: ConfigInput = {}): ManagerConfig {
   const { server = {}, security = {}, ...rest } = input as { server?: ConfigInput; security?: ConfigInput };

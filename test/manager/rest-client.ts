@@ -12,13 +12,14 @@ export class RestClient {
   readonly #base: string;
   readonly #headers: Record<string, string>;
 
-  constructor(port: number, headers: Record<string, string> = {}) {
-    this.#base = `http://127.0.0.1:${port}`;
+  constructor(port: number, headers: Record<string, string> = {}, host = '127.0.0.1') {
+    this.#base = `http://${host}:${port}`;
     this.#headers = headers;
   }
 
   withHeaders(headers: Record<string, string>): RestClient {
-    return new RestClient(Number(new URL(this.#base).port), { ...this.#headers, ...headers });
+    const { port, hostname } = new URL(this.#base);
+    return new RestClient(Number(port), { ...this.#headers, ...headers }, hostname);
   }
 
   async request(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {

@@ -92,19 +92,19 @@ export interface Origin extends AsyncDisposable {
   readonly server: Server;
 }
 
-export async function startOrigin(listener: RequestListener): Promise<Origin> {
+export async function startOrigin(listener: RequestListener, host = '127.0.0.1'): Promise<Origin> {
   const seen: SeenRequest[] = [];
   const server = createServer((request, response) => {
     const { method = '', url = '', headers } = request;
     seen.push({ method, url, headers });
     listener(request, response);
   });
-  server.listen(0, '127.0.0.1');
+  server.listen(0, host);
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   return {
-    url: `http://127.0.0.1:${port}`,
-    host: `127.0.0.1:${port}`,
+    url: `http://${host}:${port}`,
+    host: `${host}:${port}`,
     seen,
     server,
     [Symbol.asyncDispose]: async () => {

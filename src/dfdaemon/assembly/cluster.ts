@@ -57,8 +57,8 @@ export async function joinCluster(
   node: DaemonNode,
   { schedulers, blockList, peerPort }: { schedulers: Schedulers; blockList: BlockList; peerPort: number },
 ): Promise<Dynconfig> {
-  const { config, identity, managers, owned, logger, channels, controlPlane, certificate } = node;
-  const manager = managers.length > 0 ? new ManagerClient(channels, managers, logger) : undefined;
+  const { config, identity, managers, owned, logger, channels, managerChannels, controlPlane, certificate } = node;
+  const manager = managers.length > 0 ? new ManagerClient(managerChannels, managers, logger) : undefined;
   const dynconfig = new Dynconfig({
     manager,
     staticSettings: await configuredSettings(config, identity.isSeed),

@@ -1,5 +1,6 @@
 /** What every part of a daemon stands on: who this node is, what it proves that with, and how it reaches the others. */
 import { readFile } from 'node:fs/promises';
+import type { Metadata } from '@grpc/grpc-js';
 import type { Owned } from '../../core/lifecycle.ts';
 import type { Logger } from '../../core/logger.ts';
 import { createRegistry, type Registry } from '../../core/metrics.ts';
@@ -7,6 +8,7 @@ import { OutboundProxies } from '../../core/outbound-proxy.ts';
 import { outwardAddress } from '../../core/outward-address.ts';
 import { isOwnAddress } from '../../core/own-address.ts';
 import { Channels } from '../../rpc/channels.ts';
+import type { ClientTls } from '../../rpc/tls.ts';
 import type { NodeIdentity } from '../../rpc/identity/node-identity.ts';
 import { openIdentity } from '../../rpc/identity/open-identity.ts';
 import { seedPeerConfig, shareMemory, type DfdaemonConfig } from '../config.ts';
@@ -32,6 +34,8 @@ export interface DaemonNode {
   readonly certificate: NodeIdentity | undefined;
   readonly security: TransportSecurity;
   readonly channels: Channels;
+  /** To managers: who has a certificate shows it there, whatever it uses towards others. */
+  readonly managerChannels: Channels;
   /** Where downloads and the proxy may connect to. */
   readonly egress: EgressRules;
   /** Whom to trust as an origin, for downloads and for what the proxy forwards alike. */
@@ -60,6 +64,9 @@ export async function openNode(config: DfdaemonConfig, owned: Owned, logger: Log
   const security = await loadTransportSecurity(config, certificate);
   const controlPlane = new ControlPlane(logger);
   const registry = createRegistry();
+  const onMetadata = (address: string, metadata: Metadata): void => controlPlane.heard(address, metadata);
+  const channelsTo = (whom: string, tls: ClientTls | undefined): Channels =>
+    owned.add(`connections to ${whom}`, new Channels({ tls, onMetadata }));
   return {
     config,
     logger,
@@ -71,13 +78,8 @@ export async function openNode(config: DfdaemonConfig, owned: Owned, logger: Log
     controlPlane,
     certificate,
     security,
-    channels: owned.add(
-      'channels',
-      new Channels({
-        tls: security.grpcClient,
-        onMetadata: (address, metadata) => controlPlane.heard(address, metadata),
-      }),
-    ),
+    channels: channelsTo('schedulers and nodes', security.grpcClient),
+    managerChannels: channelsTo('managers', security.grpcClient ?? certificate),
     egress: {
       ...config.download.egress,
       controlPlane,

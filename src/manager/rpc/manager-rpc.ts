@@ -1,5 +1,5 @@
 /** manager.v2.Manager: registration, lookup and liveness of cluster members. */
-import { DragonflyError } from '../../core/errors.ts';
+import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { hostId } from '../../core/ids.ts';
 import { isOwnAddress } from '../../core/own-address.ts';
 import type { CallContext } from '../../rpc/call-context.ts';
@@ -34,6 +34,8 @@ export interface ManagerRpcParts {
   readonly metrics: SearchMetrics;
   /** Without certificates, too, members may register addresses that are not those they call from. */
   readonly anyAddress: boolean;
+  /** Who is not known yet shows a certificate. */
+  readonly newcomersCertified: boolean;
   /** A member that is silent for longer has lost its stream. */
   readonly silenceMs: number;
 }
@@ -68,6 +70,7 @@ export function managerRpc(parts: ManagerRpcParts): Handlers<typeof ManagerDefin
     updateSeedPeer: async (request, context) => {
       requireMember(parts, context, seedClaim({ ...request, clusterId: request.seedPeerClusterId }));
       const key = { hostname: request.hostname, ip: request.ip, clusterId: request.seedPeerClusterId };
+      await requireAdmitted(parts, context, () => reader.seedPeer(key));
       await members.registerSeedPeer({
         ...key,
         type: request.type,
@@ -91,6 +94,7 @@ export function managerRpc(parts: ManagerRpcParts): Handlers<typeof ManagerDefin
     updateScheduler: async (request, context) => {
       requireMember(parts, context, schedulerClaim({ ...request, clusterId: request.schedulerClusterId }));
       const key = { hostname: request.hostname, ip: request.ip, clusterId: request.schedulerClusterId };
+      await requireAdmitted(parts, context, () => reader.scheduler(key));
       await members.registerScheduler({
         ...key,
         port: request.port,
@@ -196,6 +200,24 @@ function requireMember({ anyAddress }: ManagerRpcParts, context: CallContext, cl
   throw new DragonflyError('PERMISSION_DENIED', `${peerHost} may not register ${claim.ip}, which is not its address`, {
     hint: 'Give it a certificate (security.autoIssueCert), or set security.registerFromAnyAddress of the manager where addresses are translated.',
   });
+}
+
+/** A newcomer would be handed out to every daemon. Throws PERMISSION_DENIED. */
+async function requireAdmitted(
+  { newcomersCertified }: ManagerRpcParts,
+  { caller, peerHost }: CallContext,
+  known: () => Promise<unknown>,
+): Promise<void> {
+  if (!newcomersCertified || caller.kind === 'local' || (caller.kind === 'member' && caller.proof === 'certificate'))
+    return;
+  try {
+    await known();
+  } catch (error) {
+    if (toDragonflyError(error).code !== 'NOT_FOUND') throw error;
+    throw new DragonflyError('PERMISSION_DENIED', `${peerHost} is not known and shows no certificate`, {
+      hint: 'Give it a certificate (security.autoIssueCert, tlsPolicy prefer), create its row in the console, or set security.newMembers of the manager to any.',
+    });
+  }
 }
 
 interface MemberClaim extends Claim {

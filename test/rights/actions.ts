@@ -1,0 +1,143 @@
+/** What is tried at the ports of a cluster, by whoever it is; each thing by every way there is to it. */
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { encodeRequest, tags } from '../../src/dfdaemon/transport/vortex.ts';
+import { Channels } from '../../src/rpc/channels.ts';
+import { createClient, type RpcClient } from '../../src/rpc/client.ts';
+import type { ControlKey } from '../../src/rpc/control-key.ts';
+import type { ServiceDefinition } from '../../src/rpc/definition.ts';
+import { Download } from '../../src/rpc/generated/common/v2/common.ts';
+import { DfdaemonUploadDefinition, SyncPiecesRequest } from '../../src/rpc/generated/dfdaemon/v2/dfdaemon.ts';
+import { ManagerDefinition } from '../../src/rpc/generated/manager/v2/manager.ts';
+import { PreheatFileRequest, SchedulerDefinition } from '../../src/rpc/generated/scheduler/v2/scheduler.ts';
+
+export const actions = [
+  'read content',
+  'read metadata',
+  'write',
+  'delete',
+  'register',
+  'schedule',
+  'preheat',
+  'configure',
+] as const;
+export type Action = (typeof actions)[number];
+
+/** Where everything is, and what is there. */
+export interface Places {
+  readonly node: string;
+  readonly upload: string;
+  readonly scheduler: string;
+  readonly manager: string;
+  readonly rest: string;
+  /** Content that its origin gives to credentials, held by the node. */
+  readonly privateUrl: string;
+  readonly privateId: string;
+  readonly publicUrl: string;
+  readonly taskToDelete: string;
+}
+
+export interface Actor {
+  /** Address it calls from. */
+  readonly ip: string;
+  readonly hostname: string;
+  readonly tls?: { readonly ca: Buffer; readonly cert: Buffer; readonly key: Buffer } | undefined;
+  readonly controlKey?: ControlKey | undefined;
+}
+
+const bytes = 'for those who may read it';
+
+/** @returns by action, what each way said: `yes`, or the code of the refusal. */
+export async function tryAll(places: Places, actor: Actor): Promise<Record<Action, Record<string, string>>> {
+  await using channels = new Channels({ tls: actor.tls, controlKey: actor.controlKey });
+  const at = <S extends ServiceDefinition>(service: S, address: string): RpcClient<S> =>
+    createClient(service, channels, address);
+  const node = at(DfdaemonUploadDefinition, places.node);
+  const scheduler = at(SchedulerDefinition, places.scheduler);
+  const manager = at(ManagerDefinition, places.manager);
+  const { ip, hostname } = actor;
+  const download = (url: string, more: object = {}): Promise<void> =>
+    toTheEnd(node.downloadTask({ download: Download.fromPartial({ url, priority: 6, ...more }) }));
+  const place = { hostname, ip, port: 4321, idc: '', location: '' };
+  const rest = async (path: string, body: object): Promise<void> => {
+    const options = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
+    const { status } = await fetch(places.rest + path, { ...options, signal: AbortSignal.timeout(10_000) });
+    if (status !== 200) throw Object.assign(new Error(String(status)), { code: String(status) });
+  };
+  const ways: Record<Action, Record<string, () => Promise<unknown>>> = {
+    'read content': {
+      DownloadTask: () => download(places.privateUrl, { needPieceContent: true }),
+      SyncPieces: () =>
+        first(
+          node.syncPieces(SyncPiecesRequest.fromPartial({ taskId: places.privateId, hostId: `${ip}-${hostname}` })),
+        ),
+      'piece port': () => piece(places, actor),
+    },
+    'read metadata': {
+      StatLocalTask: () => node.statLocalTask({ taskId: places.privateId }),
+      ListHosts: () => scheduler.listHosts({}),
+    },
+    write: { DownloadTask: () => download(places.publicUrl, { outputPath: '/tmp/written-from-afar' }) },
+    delete: { DeleteTask: () => node.deleteTask({ taskId: places.taskToDelete }) },
+    register: {
+      UpdateScheduler: () =>
+        manager.updateScheduler({
+          sourceType: 0,
+          ...place,
+          schedulerClusterId: 1,
+          features: ['schedule'],
+          config: new Uint8Array(),
+        }),
+      UpdateSeedPeer: () =>
+        manager.updateSeedPeer({
+          sourceType: 2,
+          ...place,
+          type: 'super',
+          downloadPort: 4322,
+          seedPeerClusterId: 1,
+        } as never),
+    },
+    schedule: { DownloadTask: () => download(places.publicUrl) },
+    preheat: {
+      PreheatFile: () =>
+        scheduler.preheatFile(PreheatFileRequest.fromPartial({ url: places.publicUrl, scope: 'single_seed_peer' })),
+    },
+    configure: {
+      'POST /configs': () => rest('/api/v1/configs', { name: hostname, value: 'x' }),
+      'POST /jobs': () => rest('/api/v1/jobs', { type: 'preheat', args: { type: 'file', url: places.publicUrl } }),
+    },
+  };
+  const results = {} as Record<Action, Record<string, string>>;
+  for (const action of actions) {
+    results[action] = {};
+    for (const [name, way] of Object.entries(ways[action]))
+      results[action][name] = await way().then(
+        () => 'yes',
+        (error: { code?: string }) => error.code ?? 'without a code',
+      );
+  }
+  return results;
+}
+
+async function first(answers: AsyncIterable<unknown>): Promise<void> {
+  for await (const _ of answers) return;
+}
+
+async function toTheEnd(answers: AsyncIterable<unknown>): Promise<void> {
+  for await (const _ of answers);
+}
+
+/** Asks the piece port for private content by the id of its task. */
+async function piece({ upload, privateId }: Places, { tls }: Actor): Promise<void> {
+  const place = { host: upload.slice(0, upload.lastIndexOf(':')), port: Number(upload.split(':').at(-1)) };
+  const socket = tls
+    ? connectTls({ ...place, ...tls, servername: '', checkServerIdentity: () => undefined })
+    : connect(place);
+  socket.on('error', () => undefined);
+  socket.end(encodeRequest(tags.downloadPiece, privateId, 0));
+  const blocks: Buffer[] = [];
+  socket.on('data', (block: Buffer) => blocks.push(block));
+  await once(socket, 'close');
+  if (!Buffer.concat(blocks).includes(bytes)) throw Object.assign(new Error('nothing'), { code: 'nothing' });
+}

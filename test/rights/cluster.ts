@@ -1,0 +1,236 @@
+/**
+ * Program: a whole cluster on one machine, under one policy, and everybody who may come to it from another one. Prints what each of them could do.
+ * Arguments: the policy, own address, address of the other machine, the words that run a command there, as JSON.
+ */
+import { execFile } from 'node:child_process';
+import { X509Certificate } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { parseConfig } from '../../src/core/config.ts';
+import { taskId } from '../../src/core/ids.ts';
+import { silentLogger } from '../../src/core/logger.ts';
+import { dfdaemonConfigSchema } from '../../src/dfdaemon/config.ts';
+import { openSecrets } from '../../src/manager/access/access.ts';
+import { Authority } from '../../src/manager/ca/authority.ts';
+import { parseCertificateRequest } from '../../src/manager/ca/certificate-request.ts';
+import type { ManagerService } from '../../src/manager/manager-service.ts';
+import { createClient } from '../../src/rpc/client.ts';
+import { ControlKey } from '../../src/rpc/control-key.ts';
+import { DfdaemonDownloadDefinition } from '../../src/rpc/generated/dfdaemon/v2/dfdaemon.ts';
+import { createCertificateRequest } from '../../src/rpc/identity/certificate-request.ts';
+import type { MemberRole } from '../../src/rpc/caller.ts';
+import { schedulerConfigSchema } from '../../src/scheduler/config.ts';
+import { SchedulerService } from '../../src/scheduler/scheduler-service.ts';
+import { databaseConfig } from '../manager/engines.ts';
+import { operator, rootPassword, startManager, testConfig } from '../manager/manager-fixture.ts';
+import { RestClient } from '../manager/rest-client.ts';
+import { ask, serveBody, startOrigin } from '../proxy/proxy-fixture.ts';
+import { LocalSwarm, type Daemon } from '../support/local-swarm.ts';
+import type { Action, Places } from './actions.ts';
+
+const run = promisify(execFile);
+const [policy = 'plain', here = '', there = '', words = '[]'] = process.argv.slice(2);
+const enter = JSON.parse(words) as string[];
+const isPlain = policy === 'plain';
+const content = Buffer.alloc(2 ** 20, 'for those who may read it. ');
+const right = { authorization: 'Bearer right' };
+type Results = Record<Action, Record<string, string>>;
+
+await using cleanup = new AsyncDisposableStack();
+const swarm = cleanup.use(await LocalSwarm.create());
+const database = databaseConfig({ sqlite: { path: swarm.directory.join('manager.db') } });
+const managerInput = {
+  server: { grpc: { listenIP: here, port: { start: 0 } }, rest: { addr: `${here}:0` } },
+  security: isPlain ? {} : { autoIssueCert: true, tlsPolicy: policy },
+};
+const manager = cleanup.use(
+  await startManager(database, {
+    ...managerInput,
+    security: { registerFromAnyAddress: false, ...managerInput.security },
+  }),
+);
+const controlKey = ControlKey.generate();
+const security = isPlain ? {} : { autoIssueCert: true, tlsPolicy: policy, joinToken: await joinToken(manager) };
+const scheduler = await startScheduler();
+const node = await startNode();
+const places = await fillNode(node);
+const secrets = (await openSecrets(testConfig(database, managerInput), manager.database, operator)).secrets;
+
+const results: Record<string, Results> = { stranger: await remote('stranger', {}) };
+results['proxy client'] = await byProxy(node);
+results['local user'] = await bySocket(node);
+for (const role of ['peer', 'seed', 'scheduler', 'manager'] as const) {
+  places.taskToDelete = await storedTask(`${role}-deletes`);
+  results[role] = await remote(role, isPlain ? { controlKey: await keyOf(role) } : { tls: await certificateOf(role) });
+}
+process.stdout.write(JSON.stringify(results));
+
+async function joinToken({ restPort }: ManagerService): Promise<string> {
+  const root = await signIn(restPort);
+  const body = { name: 'all', expired_at: '2099-01-01T00:00:00Z' };
+  return (await root.ok<{ token: string }>('POST', '/api/v1/join-tokens', body)).token;
+}
+
+function signIn(port: number): Promise<RestClient> {
+  return new RestClient(port, {}, here).signIn('root', rootPassword);
+}
+
+async function startScheduler(): Promise<SchedulerService> {
+  const yaml = JSON.stringify({
+    server: {
+      port: 0,
+      listenIP: here,
+      advertiseIP: here,
+      host: 'scheduler',
+      cacheDir: swarm.directory.join('scheduler'),
+    },
+    manager: { addr: `${here}:${manager.grpcPort}`, schedulerClusterID: 1 },
+    security,
+  });
+  const { config } = parseConfig(schedulerConfigSchema, yaml, 'scheduler.yaml');
+  const service = cleanup.use(await SchedulerService.create(config, { logger: silentLogger, controlKey }));
+  await service.start();
+  return service;
+}
+
+function startNode(): Promise<Daemon> {
+  const rules = parseConfig(dfdaemonConfigSchema, 'proxy: {rules: [{regx: .}]}', 'rules.yaml').config.proxy.rules;
+  return swarm.startDaemon('node', {
+    seed: true,
+    schedulers: [],
+    adjust: (config) => ({
+      ...config,
+      workHome: swarm.directory.join('node'),
+      host: { ...config.host, advertiseIP: here },
+      proxy: { ...config.proxy, rules },
+      upload: { ...config.upload, tcpListen: { ...config.upload.tcpListen, listen: here } },
+      download: {
+        ...config.download,
+        peerGRPC: { ...config.download.peerGRPC, tcpListen: { ...config.download.peerGRPC.tcpListen, listen: here } },
+      },
+      scheduler: {
+        ...config.scheduler,
+        manager: {
+          ...config.scheduler.manager,
+          enable: true,
+          netAddrs: [{ type: 'tcp' as const, addr: `${here}:${manager.grpcPort}` }],
+        },
+      },
+      security: { ...config.security, ...(security as Partial<typeof config.security>) },
+    }),
+  });
+}
+
+/** Private content, brought through the proxy by somebody with the right, and public content at the origin. */
+async function fillNode(daemon: Daemon): Promise<{ -readonly [K in keyof Places]: Places[K] }> {
+  const give = serveBody(content, { etag: '"one"' });
+  const origin = await startOrigin((request, response) => {
+    if (!request.url?.startsWith('/private') || request.headers.authorization === right.authorization)
+      return give(request, response);
+    response.writeHead(401).end();
+  }, here);
+  cleanup.use(origin);
+  const { peer = '', upload = '', proxy = '' } = daemon.service.addresses;
+  const privateUrl = `${origin.url}/private`;
+  const { status } = await ask({ port: Number(proxy.split(':').at(-1)) }, privateUrl, { headers: right });
+  if (status !== 200) throw new Error(`the proxy answered ${status}`);
+  return {
+    node: peer,
+    upload,
+    scheduler: scheduler.addresses.grpc,
+    manager: `${here}:${manager.grpcPort}`,
+    rest: `http://${here}:${manager.restPort}`,
+    privateUrl,
+    privateId: taskId({ url: privateUrl }),
+    publicUrl: `${origin.url}/public`,
+    taskToDelete: await storedAt(daemon, `${origin.url}/stranger-deletes`),
+  };
+}
+
+async function storedAt(daemon: Daemon, url: string): Promise<string> {
+  await swarm.download(daemon, { url });
+  return taskId({ url });
+}
+
+function storedTask(name: string): Promise<string> {
+  return storedAt(node, new URL(name, places.publicUrl).href);
+}
+
+async function remote(
+  name: string,
+  proof: { controlKey?: string | undefined; tls?: { ca: string; cert: string; key: string } },
+): Promise<Results> {
+  const input = JSON.stringify({ places, actor: { ip: there, hostname: name }, ...proof });
+  const [program = '', ...rest] = enter;
+  const actor = fileURLToPath(new URL('actor.ts', import.meta.url));
+  const { stdout } = await run(program, [...rest, process.execPath, actor, input], { timeout: 120_000 });
+  return JSON.parse(stdout) as Results;
+}
+
+/** Peers and seeds have nothing to show without certificates. */
+async function keyOf(role: MemberRole): Promise<string | undefined> {
+  if (role === 'scheduler') return controlKey.pem;
+  return role === 'manager' ? secrets.read('control key') : undefined;
+}
+
+async function certificateOf(role: MemberRole): Promise<{ ca: string; cert: string; key: string }> {
+  const authority = await Authority.open(secrets, {});
+  const hostId = `${there}-${role}${role === 'seed' ? '-seed' : ''}`;
+  const { csr, key } = await createCertificateRequest({
+    commonName: role,
+    dnsNames: [role],
+    ipAddresses: [there],
+    identity: { role, hostId, clusterId: 1 },
+  });
+  const { chain } = await authority.issue(await parseCertificateRequest(csr), 3_600_000);
+  const [der = Buffer.alloc(0)] = chain;
+  return { ca: authority.certificatePem, cert: new X509Certificate(der).toString(), key };
+}
+
+/** A program that may use the proxy of the node, and has no credentials: it asks for everything by way of it. */
+async function byProxy(daemon: Daemon): Promise<Results> {
+  const port = Number(daemon.service.addresses['proxy']?.split(':').at(-1));
+  const asks = async (url: string, method = 'GET', headers: Record<string, string> = {}): Promise<string> => {
+    const { status } = await ask({ port }, url, { method, headers });
+    return status < 400 ? 'yes' : String(status);
+  };
+  const [nodePort, schedulerPort, managerPort] = [places.node, places.scheduler, places.manager].map(
+    (address) => `http://${address}/`,
+  ) as [string, string, string];
+  return {
+    'read content': { GET: await asks(places.privateUrl) },
+    'read metadata': { 'GET of the scheduler': await asks(schedulerPort), 'GET of the node': await asks(nodePort) },
+    write: { 'output path': await asks(places.publicUrl, 'GET', { 'x-dragonfly-output-path': '/tmp/written' }) },
+    delete: { 'DELETE at the node': await asks(nodePort, 'DELETE') },
+    register: { 'POST to the manager': await asks(managerPort, 'POST') },
+    schedule: { 'POST to the node': await asks(nodePort, 'POST') },
+    preheat: { 'POST to the scheduler': await asks(schedulerPort, 'POST') },
+    configure: { 'POST to the API': await asks(`${places.rest}/api/v1/configs`, 'POST') },
+  };
+}
+
+/** A user of the node's machine who may open its socket; what he writes are files of his own. */
+async function bySocket(daemon: Daemon): Promise<Results> {
+  const client = createClient(DfdaemonDownloadDefinition, swarm.channels, `unix:${daemon.socket}`);
+  const outcome = (work: Promise<unknown>): Promise<string> =>
+    work.then(
+      () => 'yes',
+      (error: { code: string }) => error.code,
+    );
+  const no = { 'unix socket': 'not there' };
+  const own = await storedTask('local-deletes');
+  return {
+    'read content': { DownloadTask: await outcome(swarm.download(daemon, { url: places.privateUrl })) },
+    'read metadata': { StatLocalTask: await outcome(client.statLocalTask({ taskId: places.privateId })) },
+    write: {
+      DownloadTask: await outcome(
+        swarm.download(daemon, { url: places.publicUrl, outputPath: swarm.directory.join('written') }),
+      ),
+    },
+    delete: { DeleteTask: await outcome(client.deleteTask({ taskId: own })) },
+    register: no,
+    schedule: no,
+    preheat: no,
+    configure: no,
+  };
+}
