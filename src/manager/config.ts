@@ -145,7 +145,7 @@ export const managerConfigSchema = z.object({
       .enum(['any', 'certified'])
       .optional()
       .describe(
-        'who may register as a scheduler or seed peer that is not known: whoever calls from the address, or members with a certificate, beside rows made by hand; by default `any` without certificates and under tlsPolicy default, `certified` else',
+        'who may register as a scheduler or seed peer that is not known: whoever calls from the address, or members with a certificate, beside rows made by hand; by default `certified` where certificates are issued and tlsPolicy is not default, unless registerFromAnyAddress is set; `any` else',
       ),
     caCert: text.optional(),
     caKey: text.optional(),

@@ -226,7 +226,7 @@ async function open(
       metrics,
       silenceMs: config.liveness.timeout,
       anyAddress: config.security.registerFromAnyAddress,
-      newcomersCertified: newcomersCertified(config.security),
+      newcomersCertified: newcomersCertified(config),
     }),
     managerAccess,
   );
@@ -284,6 +284,8 @@ async function grpcTls({ server, security }: ManagerConfig, { own }: Ca): Promis
 }
 
 /** Plain clusters have nothing to show; one on its way to certificates registered its members before it preferred them. */
-function newcomersCertified({ newMembers, autoIssueCert, tlsPolicy }: ManagerConfig['security']): boolean {
-  return newMembers === undefined ? autoIssueCert && tlsPolicy !== 'default' : newMembers === 'certified';
+function newcomersCertified({ security }: ManagerConfig): boolean {
+  const { newMembers, autoIssueCert, tlsPolicy, registerFromAnyAddress } = security;
+  if (newMembers !== undefined) return newMembers === 'certified';
+  return autoIssueCert && tlsPolicy !== 'default' && !registerFromAnyAddress;
 }
