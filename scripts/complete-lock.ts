@@ -1,16 +1,19 @@
 /**
  * Adds to package-lock.json what npm leaves out of it: optional packages of other platforms that the registry at hand
- * did not have when the lock was written. `npm ci` refuses a lock without them, on every platform.
+ * did not have when the lock was written, and what their bytes must be (`integrity`, asked of the registry by npm).
+ * `npm ci` refuses a lock without the former on every platform, and takes any bytes without the latter.
  *
  *   node scripts/complete-lock.ts           run after every change of the dependencies
  *   node scripts/complete-lock.ts --check   fails when something is missing
  *
  * Their versions are exact in the package that asks for them, so nothing is guessed but the platform, from the name.
  */
+import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 
 interface LockedPackage {
   version?: string;
+  integrity?: string;
   optional?: boolean;
   dev?: boolean;
   os?: string[];
@@ -40,6 +43,12 @@ function found(from: string, name: string): boolean {
   }
 }
 
+function integrityOf(name: string, { version }: LockedPackage): string | undefined {
+  const view = ['view', `${name}@${version}`, 'dist.integrity'];
+  const { stdout } = spawnSync('npm', view, { encoding: 'utf8', timeout: 60_000 });
+  return /^sha512-[A-Za-z0-9+/]{86}==$/.exec(stdout.trim())?.[0];
+}
+
 const added: string[] = [];
 for (const [from, entry] of Object.entries(lock.packages)) {
   for (const [name, version] of Object.entries(entry.optionalDependencies ?? {})) {
@@ -51,10 +60,28 @@ for (const [from, entry] of Object.entries(lock.packages)) {
   }
 }
 
+/** Not in the registry when the lock was completed. Nothing of them is installed but on the platforms they name. */
+const unavailable = /^node_modules\/@node-rs\/bcrypt-[a-z0-9-]+$/;
+
+/** Packages of a registry whose bytes anybody could have changed. */
+const unproven = Object.entries(lock.packages).filter(
+  ([place, { integrity }]) => /(?:^|\/)node_modules\//.test(place) && integrity === undefined,
+);
+const withoutLinks = unproven.filter(([, { version }]) => version !== undefined);
+
 if (process.argv.includes('--check')) {
-  if (added.length > 0) console.error(`missing: ${added.join(', ')}\nRun: node scripts/complete-lock.ts`);
-  process.exitCode = added.length > 0 ? 1 : 0;
+  const problems = [
+    ...added,
+    ...withoutLinks.flatMap(([place]) => (unavailable.test(place) ? [] : [`integrity of ${place}`])),
+  ];
+  if (problems.length > 0) console.error(`missing: ${problems.join(', ')}\nRun: node scripts/complete-lock.ts`);
+  process.exitCode = problems.length > 0 ? 1 : 0;
 } else {
+  for (const [place, entry] of withoutLinks) {
+    const told = integrityOf(place.slice(place.lastIndexOf('node_modules/') + 'node_modules/'.length), entry);
+    if (told === undefined) console.error(`this registry does not have ${place} ${entry.version}: ask another one`);
+    else entry.integrity = told;
+  }
   const [rootEntry, ...others] = Object.entries(lock.packages);
   others.sort(([a], [b]) => a.localeCompare(b, 'en'));
   lock.packages = Object.fromEntries(rootEntry ? [rootEntry, ...others] : others);
