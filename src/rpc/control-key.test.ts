@@ -31,7 +31,8 @@ test('a ticket is of one key, for one host in one task', () => {
   assert.equal(ticketKey(ticket, { ...claimed, taskId: 'b'.repeat(64) }), undefined);
   const other = Buffer.from(ControlKey.generate().publicKey, 'base64url');
   assert.equal(ticketKey(Buffer.concat([other, ticket.subarray(32)]), claimed), undefined);
-  for (const bytes of [Buffer.alloc(0), ticket.subarray(1), Buffer.alloc(96)]) assert.equal(ticketKey(bytes, claimed), undefined);
+  for (const bytes of [Buffer.alloc(0), ticket.subarray(1), Buffer.alloc(96)])
+    assert.equal(ticketKey(bytes, claimed), undefined);
 });
 
 test('what is no key is not heard', () => {
