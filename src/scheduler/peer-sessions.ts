@@ -27,7 +27,7 @@ export interface PeerSession {
   askedAtMs: number | undefined;
 }
 
-interface PeerSessionsOptions {
+export interface PeerSessionsOptions {
   readonly swarm: Swarm;
   readonly hosts: HostRegistry;
   readonly facts: TaskFactsTable;

@@ -18,6 +18,8 @@ export interface DownloadContext {
   /** Undefined where pieces are not compared with what they are at the origin. */
   readonly pieceHasher: PieceHasher | undefined;
   readonly shaper: TrafficShaper;
+  /** The request has a right to what an origin gives to some only. */
+  readonly entitled: boolean;
   /** Sees to the disk space for content of this size; rejects with NO_SPACE. */
   readonly makeRoom: (bytes: number) => Promise<void>;
   readonly schedulerKinds: () => SchedulerKinds;

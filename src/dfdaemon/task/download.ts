@@ -12,7 +12,6 @@ import { PieceSet } from '../../swarm/shared/piece-set.ts';
 import type { PieceRecord } from '../storage/metadata.ts';
 import type { Lease, StoredTask } from '../storage/stored-task.ts';
 import { ContentProof } from './content-proof.ts';
-import { isEntitled } from './credentials.ts';
 import type { DownloadContext } from './download-context.ts';
 import { downloadKeeper } from './download-keeper.ts';
 import { emptyOnHearsay } from './origin-check.ts';
@@ -22,7 +21,6 @@ import { OriginSide } from './origin-side.ts';
 import { mayAskItself } from './own-identity.ts';
 import type { ExchangeEvents, PieceExchange } from './piece-exchange.ts';
 import { ReceiptBuilder } from './receipt-builder.ts';
-import type { ParentAddress } from './parent-link.ts';
 import { patienceMs, StarvationWatch } from './starvation-watch.ts';
 import type { SessionKeeper } from './session-keeper.ts';
 import type { TaskRate } from './traffic-shaper.ts';
@@ -88,7 +86,7 @@ export class Download {
       prove: async (number, bytes) => this.proof.pieces?.prove(number, bytes),
       events: {
         layout: (facts) => void this.#learnLayout(facts),
-        refused: () => this.#seeForItself(),
+        refused: (error) => this.#askOrigin(error),
         parentFailed: (id, piece, reason) => this.#parentFailed(id, piece, reason),
         changed: () => this.#watchStarvation(),
         bytes: () => this.#signalChange(),
@@ -204,7 +202,7 @@ export class Download {
         },
         parents: (parents, options) => {
           this.proof.offered(options);
-          this.#exchange.addParents(this.#shown(parents), options);
+          this.#exchange.addParents(parents, options);
         },
         digests: (message) => this.proof.pieces?.take(message),
         dropParents: (ids) => this.#exchange.dropParents(ids),
@@ -216,36 +214,23 @@ export class Download {
     });
   }
 
-  /** Without a right to restricted content this node does not use the scheduler's word to get it. */
-  #shown(parents: readonly ParentAddress[]): readonly ParentAddress[] {
-    if (isEntitled(this.#request)) return parents;
-    return parents.map((parent) => ({ ...parent, ticket: undefined }));
-  }
-
-  /** Others do not give it to a request without a right: the origin says whether it is one for everybody. */
-  #seeForItself(): void {
-    if (isEntitled(this.#request) || this.#state !== 'running' || this.#origin.active) return;
-    if (this.#request.disableBackToSource !== true) return this.#origin.goAlone();
-    this.#fail(new DragonflyError('PERMISSION_DENIED', 'the content is for those whom its origin gives it to'));
-  }
-
   /** What the origin said to others is no answer to who has credentials of its own. */
   #refused(error: DragonflyError): void {
     if (this.#origin.hasFailed || !mayAskItself(this.#request, error)) return this.#fail(error);
     if (this.#state === 'running' && !this.#origin.active) this.#origin.goAlone();
   }
 
-  /** Nobody's word but the origin's, or a digest, makes content empty: what is missing would look complete. */
-  #doubtEmpty(): void {
-    if (this.#origin.active) return;
+  /** Only the origin says that content is empty, for what is missing would look complete, and whether it is for everybody. */
+  #askOrigin(otherwise: DragonflyError): void {
+    if (this.#origin.active || this.#state !== 'running') return;
     if (this.#request.disableBackToSource !== true) return this.#origin.goAlone();
-    this.#fail(emptyOnHearsay());
+    this.#fail(otherwise);
   }
 
   async #learnLayout(facts: Parameters<ExchangeEvents['layout']>[0]): Promise<void> {
     if (this.stored.layout || this.#learning || this.#state !== 'running') return;
     if (facts.contentLengthBytes === 0 && !(this.proof.digest !== undefined && this.#request.disableBackToSource))
-      return this.#doubtEmpty();
+      return this.#askOrigin(emptyOnHearsay());
     this.#learning = true;
     try {
       await this.#context.makeRoom(facts.contentLengthBytes);
@@ -291,10 +276,7 @@ export class Download {
     this.#watchStarvation();
   }
 
-  /**
-   * The last resort: with nothing under way and nobody who gives anything, this node goes to the origin, after as long as
-   * what it can hope for is worth.
-   */
+  /** The last resort, with nothing under way and nobody who gives: to the origin, after as long as what can be hoped for is worth. */
   #watchStarvation(): void {
     const waiting = this.#state === 'running' && !this.#origin.active && this.#exchange.idle;
     this.#receipt.waiting(waiting);

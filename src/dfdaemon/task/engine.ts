@@ -29,7 +29,7 @@ import { Subscription } from './subscription.ts';
 export interface EngineOptions {
   readonly store: TaskStore;
   readonly identity: HostIdentity;
-  readonly context: Omit<DownloadContext, 'announcer' | 'newPeerId'>;
+  readonly context: Omit<DownloadContext, 'announcer' | 'entitled' | 'newPeerId'>;
   /** Throws PERMISSION_DENIED for what must not be downloaded. */
   readonly admit: (request: DownloadRequest) => void;
   /** Content of this machine alone; see NodeLocal. */
@@ -300,6 +300,7 @@ export class TaskEngine implements Closable {
         ...context,
         ...(this.#options.nodeLocal.isKnown(request.url) && withoutSwarm),
         announcer,
+        entitled: isEntitled(request),
         newPeerId: () => peerId(identity.ip, identity.hostname, identity.isSeed),
       },
       stored,

@@ -10,9 +10,10 @@ export function openExchange(
   stored: StoredTask,
   { rate, prove, events }: { readonly rate: TaskRate; readonly prove: ProvePiece; readonly events: ExchangeEvents },
 ): PieceExchange {
-  const { hostId, pieces, syncPieces, concurrentPieceCount, pieceTimeoutMs, logger } = context;
+  const { entitled, hostId, pieces, syncPieces, concurrentPieceCount, pieceTimeoutMs, logger } = context;
   return new PieceExchange({
     taskId: stored.id,
+    entitled,
     hostId,
     stored,
     pieces,
@@ -21,7 +22,15 @@ export function openExchange(
     limiters: () => rate.fromPeers,
     logger,
     openLink: (parent, news, missing) =>
-      new ParentLink(parent, { taskId: stored.id, hostId, sync: syncPieces, news, missing, logger }),
+      // Without a right this node does not use the scheduler's word to get restricted content.
+      new ParentLink(entitled ? parent : { ...parent, ticket: undefined }, {
+        taskId: stored.id,
+        hostId,
+        sync: syncPieces,
+        news,
+        missing,
+        logger,
+      }),
     prove,
     events,
   });

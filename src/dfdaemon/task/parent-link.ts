@@ -3,7 +3,7 @@
  * A parent of this implementation sends bitmaps and the layout; one of the original sends a message per piece.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { toDragonflyError } from '../../core/errors.ts';
+import { toDragonflyError, type DragonflyError } from '../../core/errors.ts';
 import type { Logger } from '../../core/logger.ts';
 import { PieceSet } from '../../swarm/shared/piece-set.ts';
 import type { SyncPiecesRequest, SyncPiecesResponse } from '../../rpc/generated/dfdaemon/v2/dfdaemon.ts';
@@ -38,7 +38,7 @@ export interface ParentNews {
   /** The content is for those only whom its origin gives it to. */
   restricted(): void;
   /** The parent has the content for those only whom the origin gives it to, and this node has not shown that it is one. */
-  refused(): void;
+  refused(error: DragonflyError): void;
   /** The parent is gone, or has no more to say and left pieces missing. */
   lost(): void;
 }
@@ -107,7 +107,8 @@ export class ParentLink {
         await delay(daemonLimits.sessionBackoffMs, undefined, { signal });
       } catch (error) {
         if (signal.aborted) return;
-        if (toDragonflyError(error).code === 'PERMISSION_DENIED') return this.#news.refused();
+        const failure = toDragonflyError(error);
+        if (failure.code === 'PERMISSION_DENIED') return this.#news.refused(failure);
         failures += 1;
         this.#logger.debug(
           { parent: this.parent.peerId, error: (error as Error).message },

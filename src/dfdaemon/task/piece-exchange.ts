@@ -28,7 +28,7 @@ export interface ExchangeEvents {
   /** A parent could not give a piece; `gone` when it says it does not hold it, `lost` when it will not be asked again. */
   parentFailed(parentId: string, piece: number | undefined, reason: ParentFault): void;
   /** A parent has the content for those only whom the origin gives it to. */
-  refused(): void;
+  refused(error: DragonflyError): void;
   /** Something changed that may leave the download without any source. */
   changed(): void;
   /** More of a piece can be read. */
@@ -41,6 +41,8 @@ export interface ExchangeEvents {
 export type ProvePiece = (number: number, bytes: StoredBytes) => Promise<void>;
 
 export interface ExchangeOptions {
+  /** The request has a right to what an origin gives to some only. */
+  readonly entitled: boolean;
   readonly taskId: string;
   readonly hostId: string;
   readonly stored: StoredTask;
@@ -207,8 +209,9 @@ export class PieceExchange {
       load: (uploads) => take({ kind: 'parent-load', parentId, uploads }),
       layout: (facts) => this.#options.events.layout(facts),
       restricted: () => this.#options.stored.restrict(),
-      refused: () => {
-        this.#options.events.refused();
+      refused: (error) => {
+        // With a right it is a parent that has not heard of the scheduler yet: others will do.
+        if (!this.#options.entitled) this.#options.events.refused(error);
         lost();
       },
       lost,
