@@ -53,6 +53,8 @@ export const maxWatchedPeers = 20_000;
 
 export const defaultFrameIntervalMs = 1_000;
 export const minFrameIntervalMs = 100;
+/** A timer cannot be set for longer than 2³¹ ms: one that is runs without a pause. */
+export const maxFrameIntervalMs = 3_600_000;
 
 /** A node that can be reached takes a connection at once; the announcement waits for it. */
 export const reachabilityTimeoutMs = 2_000;

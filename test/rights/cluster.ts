@@ -3,7 +3,6 @@
  * Arguments: the policy, own address, address of the other machine, the words that run a command there, as JSON.
  */
 import { execFile } from 'node:child_process';
-import { X509Certificate } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { parseConfig } from '../../src/core/config.ts';
@@ -11,13 +10,10 @@ import { taskId } from '../../src/core/ids.ts';
 import { silentLogger } from '../../src/core/logger.ts';
 import { dfdaemonConfigSchema } from '../../src/dfdaemon/config.ts';
 import { openSecrets } from '../../src/manager/access/access.ts';
-import { Authority } from '../../src/manager/ca/authority.ts';
-import { parseCertificateRequest } from '../../src/manager/ca/certificate-request.ts';
 import type { ManagerService } from '../../src/manager/manager-service.ts';
 import { createClient } from '../../src/rpc/client.ts';
 import { ControlKey } from '../../src/rpc/control-key.ts';
 import { DfdaemonDownloadDefinition } from '../../src/rpc/generated/dfdaemon/v2/dfdaemon.ts';
-import { createCertificateRequest } from '../../src/rpc/identity/certificate-request.ts';
 import type { MemberRole } from '../../src/rpc/caller.ts';
 import { schedulerConfigSchema } from '../../src/scheduler/config.ts';
 import { SchedulerService } from '../../src/scheduler/scheduler-service.ts';
@@ -27,6 +23,7 @@ import { RestClient } from '../manager/rest-client.ts';
 import { ask, serveBody, startOrigin } from '../proxy/proxy-fixture.ts';
 import { LocalSwarm, type Daemon } from '../support/local-swarm.ts';
 import type { Action, Places } from './actions.ts';
+import { certificateFor } from './certificates.ts';
 
 const run = promisify(execFile);
 const [policy = 'plain', here = '', there = '', words = '[]'] = process.argv.slice(2);
@@ -174,17 +171,8 @@ async function keyOf(role: MemberRole): Promise<string | undefined> {
 }
 
 async function certificateOf(role: MemberRole): Promise<{ ca: string; cert: string; key: string }> {
-  const authority = await Authority.open(secrets, {});
-  const hostId = `${there}-${role}${role === 'seed' ? '-seed' : ''}`;
-  const { csr, key } = await createCertificateRequest({
-    commonName: role,
-    dnsNames: [role],
-    ipAddresses: [there],
-    identity: { role, hostId, clusterId: 1 },
-  });
-  const { chain } = await authority.issue(await parseCertificateRequest(csr), 3_600_000);
-  const [der = Buffer.alloc(0)] = chain;
-  return { ca: authority.certificatePem, cert: new X509Certificate(der).toString(), key };
+  const { ca, cert, key } = await certificateFor(role, there, { manager, config: testConfig(database, managerInput) });
+  return { ca: ca.toString(), cert: cert.toString(), key: key.toString() };
 }
 
 /** A program that may use the proxy of the node, and has no credentials: it asks for everything by way of it. */

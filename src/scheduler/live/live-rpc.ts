@@ -6,7 +6,7 @@ import type { CallContext } from '../../rpc/call-context.ts';
 import type { SchedulerLiveDefinition } from '../../rpc/generated/scheduler/v2/live.ts';
 import type { Handlers } from '../../rpc/server.ts';
 import type { Brain } from '../brain.ts';
-import { defaultFrameIntervalMs, minFrameIntervalMs } from '../limits.ts';
+import { defaultFrameIntervalMs, maxFrameIntervalMs, minFrameIntervalMs } from '../limits.ts';
 import { TasksWatcher, TaskWatcher } from './frames.ts';
 
 /** A frame is made only when the one before has left, so a slow watcher gets fewer and larger ones. */
@@ -36,7 +36,7 @@ export function liveRpc(brain: Brain): Handlers<typeof SchedulerLiveDefinition> 
 /** At once, then after each interval, until the watcher goes or the server stops. */
 async function* ticks(intervalMs: number, { signal, draining }: CallContext): AsyncGenerator<void, void, undefined> {
   const ends = AbortSignal.any([signal, draining]);
-  const pauseMs = Math.max(minFrameIntervalMs, intervalMs || defaultFrameIntervalMs);
+  const pauseMs = Math.min(Math.max(minFrameIntervalMs, intervalMs || defaultFrameIntervalMs), maxFrameIntervalMs);
   while (!ends.aborted) {
     yield;
     await delay(pauseMs, undefined, { signal: ends }).catch(() => undefined);
