@@ -2,14 +2,17 @@
 import type { Faults } from './options.ts';
 import type { Random } from '../swarm/shared/random.ts';
 import type { SimulatedDaemon } from './simulated-daemon.ts';
+import { planLies } from './lies.ts';
 import type { World } from './world.ts';
 import type { SimulatedCluster } from './simulated-cluster.ts';
 
 const pauseMs = { least: 200, most: 3000 };
 
-export function planFaults({ world, scheduler, daemons }: SimulatedCluster): void {
+export function planFaults(cluster: SimulatedCluster): void {
+  const { world, scheduler, daemons } = cluster;
   const { faults } = world.options;
   if (!faults) return;
+  if (faults.liar === true) planLies(cluster);
   const spanMs = faults.spanMs ?? 5000;
   for (const daemon of daemons) {
     if (!daemon.setup.isSeed && world.random() < (faults.crashShare ?? 0)) {

@@ -65,6 +65,8 @@ export interface Faults {
   readonly slowShare?: number;
   /** Share of the peers that send wrong bytes. */
   readonly maliciousShare?: number;
+  /** One peer sends wrong bytes, and tells its scheduler what is not so. */
+  readonly liar?: boolean;
   /** Chance that the answer to one piece request is lost. */
   readonly lossShare?: number;
   readonly seedCrashMs?: number;

@@ -1,4 +1,5 @@
 /** A scheduler and its daemons in a world of their own, before anything has happened. */
+import { liarIndex } from './lies.ts';
 import { Link } from './fluid-network.ts';
 import type { SimulationOptions } from './options.ts';
 import { type DaemonSetup, SimulatedDaemon } from './simulated-daemon.ts';
@@ -38,7 +39,9 @@ export class SimulatedCluster {
       up: new Link((hostClass.upBytesPerSec * (slow ? slowed : 1)) / whole),
       down: new Link(hostClass.downBytesPerSec / whole),
       loadLimit: hostClass.loadLimit,
-      malicious: !isSeed && random() < (faults?.maliciousShare ?? 0),
+      malicious:
+        (!isSeed && random() < (faults?.maliciousShare ?? 0)) ||
+        (faults?.liar === true && index === liarIndex(options)),
     };
   }
 }

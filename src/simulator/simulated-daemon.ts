@@ -9,6 +9,7 @@ import type { Moment, PeerEvent, RequestFailure } from '../swarm/peer/download/e
 import { PeerMachine } from '../swarm/peer/download/peer-machine.ts';
 import { HostLoad } from '../swarm/peer/host-load.ts';
 import type { TaskLayout } from '../swarm/shared/events.ts';
+import { digestBytes } from '../swarm/shared/piece-digests.ts';
 import { PieceSet } from '../swarm/shared/piece-set.ts';
 import { SimulatedLease } from './simulated-lease.ts';
 import { SimulatedUploads, type Upload } from './simulated-uploads.ts';
@@ -172,10 +173,12 @@ export class SimulatedDaemon implements Moment {
         this.failed = decision.message;
         this.#ended();
         break;
+      case 'host-struck-off':
+        this.world.struckOff.add(decision.hostId);
+        break;
       case 'trigger-seed':
       case 'piece-digests':
       case 'check-piece':
-      case 'host-struck-off':
       case 'empty-task':
       case 'metadata-only':
         break;
@@ -219,6 +222,12 @@ export class SimulatedDaemon implements Moment {
     const { layout } = this.world;
     this.#learnLayout(layout);
     this.scheduler.tell(this, (swarm, nowMs) => swarm.taskMetadata(this.peerId, layout, nowMs));
+  }
+
+  /** Those that are honest tell one digest for all pieces: only whether it is the same counts here. */
+  #tellDigest(first: number): void {
+    const told = { first, digests: new Uint8Array(digestBytes), validator: '', checked: false };
+    this.scheduler.tell(this, (swarm, nowMs) => swarm.pieceDigests(this.peerId, told, nowMs));
   }
 
   #flushReport(): void {
@@ -325,8 +334,10 @@ export class SimulatedDaemon implements Moment {
   /** A piece body has arrived whole. */
   received(parentId: string, piece: number, corrupt: boolean): void {
     if (this.isComplete) return;
-    if (corrupt) this.refused(parentId, piece, 'corrupt', this.life);
-    else if (this.held.has(piece)) {
+    if (corrupt) {
+      this.world.liedTo.add(this.hostId);
+      this.refused(parentId, piece, 'corrupt', this.life);
+    } else if (this.held.has(piece)) {
       this.world.duplicateBytes += this.world.pieceBytes(piece);
       this.take({ kind: 'request-dropped', parentId, piece, reason: 'cancelled' });
     } else this.stored(piece, parentId);
@@ -342,6 +353,7 @@ export class SimulatedDaemon implements Moment {
     this.held.add(piece);
     this.world.stored(this.setup.index, piece);
     this.take({ kind: 'piece-landed', piece, parentId: from === 'source' ? undefined : from });
+    if (from === 'source') this.#tellDigest(piece);
     const batch = this.#report.get(from);
     if (batch) batch.add(piece);
     else this.#report.set(from, PieceSet.of([piece]));

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { simulate } from './simulation.ts';
-import { randomTrouble, runTrouble } from './trouble.ts';
+import { randomTrouble, runTrouble, runLies } from './trouble.ts';
 
 test('a swarm comes near the fluid limit with one copy and one request', () => {
   const result = simulate({ peers: 60, contentBytes: 2e8, seed: 1 });
@@ -47,5 +47,12 @@ test('random faults leave nobody without the content, and the origin is not aske
     const result = runTrouble(randomTrouble(seed));
     assert.equal(result.unfinished + result.failed, 0, `run ${seed} left peers behind`);
     assert(result.avoidableCopies <= 0.02, `run ${seed} took ${result.avoidableCopies} copies too many`);
+  }
+});
+
+test('one hostile member among twenty harms nobody but itself', () => {
+  for (let seed = 1; seed <= 12; seed += 1) {
+    const result = runLies(seed);
+    assert.ok(result.isRight, `run ${seed}: ${JSON.stringify(result)}`);
   }
 });

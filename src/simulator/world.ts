@@ -33,6 +33,10 @@ export class World {
   /** Fetched although a live, honest daemon held the piece. */
   avoidableOriginBytes = 0;
   duplicateBytes = 0;
+  /** Hosts that the scheduler has found to lie. */
+  readonly struckOff = new Set<string>();
+  /** Children that got wrong bytes, and refused them. */
+  readonly liedTo = new Set<string>();
   originIsUp = true;
   /** Peers that have neither finished nor failed for good. */
   pending: number;
