@@ -19,6 +19,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 const packageOfProgram: Readonly<Record<string, string>> = {
   nginx: 'nginx-light',
+  strip: 'binutils',
   curl: 'curl',
   openssl: 'openssl',
   ip: 'iproute2',

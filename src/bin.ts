@@ -4,15 +4,15 @@
  * Each program is loaded only when it is asked for, so that a command line tool starts without the services.
  */
 import { enableCompileCache } from 'node:module';
-import { fileURLToPath } from 'node:url';
 import type { Origins } from './cli/origin.ts';
 import type { Command, CommandIo } from './core/command.ts';
 import { DragonflyError, toDragonflyError, type ErrorCode } from './core/errors.ts';
 import { abortOnSignals } from './core/lifecycle.ts';
-import { version } from './core/version.ts';
+import { isExecutable, ownFile } from './core/own-files.ts';
+import { commit, version } from './core/version.ts';
 
 // As the launcher does, for those who come without it. Beside the code: in a shared directory another user could plant some.
-enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/dragonfly', import.meta.url)));
+if (!isExecutable) enableCompileCache(ownFile('node_modules/.cache/dragonfly'));
 
 interface Program {
   readonly summary: string;
@@ -62,6 +62,11 @@ const programs: Readonly<Record<string, Program>> = {
   },
 };
 
+/** Not for people: what the product starts for itself. */
+const helpers: Readonly<Record<string, () => Promise<Command>>> = {
+  'user-writer': async () => (await import('./dfdaemon/storage/user-writer.ts')).runUserWriter,
+};
+
 /** The way of dfget around a daemon that is not there: the daemon's own code, loaded only then. */
 async function openOrigins(): Promise<Origins> {
   const { Sources } = await import('./dfdaemon/source/sources.ts');
@@ -80,7 +85,7 @@ async function main(calledAs: string, argv: readonly string[], io: CommandIo): P
     return 0;
   }
   if (first === '--version' || first === '-V') {
-    io.stdout.write(`dragonfly ${version}\n`);
+    io.stdout.write(`dragonfly ${version}${commit === undefined ? '' : ` (${commit})`}\n`);
     return 0;
   }
   return run(first, rest, io);
@@ -88,8 +93,9 @@ async function main(calledAs: string, argv: readonly string[], io: CommandIo): P
 
 async function run(name: string, argv: readonly string[], io: CommandIo): Promise<number> {
   const program = Object.hasOwn(programs, name) ? programs[name] : undefined;
+  const load = program?.load ?? (Object.hasOwn(helpers, name) ? helpers[name] : undefined);
   try {
-    if (!program) {
+    if (!load) {
       throw new DragonflyError('INVALID_ARGUMENT', `"${name}" is not a program of dragonfly`, {
         hint: 'Run "dragonfly help" for the list.',
       });
@@ -101,7 +107,7 @@ async function run(name: string, argv: readonly string[], io: CommandIo): Promis
       io.stdout.write(`${name} ${version}\n`);
       return 0;
     }
-    const command = await program.load();
+    const command = await load();
     return await command(argv, io);
   } catch (error) {
     const known = toDragonflyError(error);

@@ -2,16 +2,18 @@
  * CRC-32 (IEEE 802.3) of bytes, continued from an earlier value. The prebuilt one is five times as fast as that of
  * node:zlib (21 against 4 GiB/s where it was measured), which stands in on platforms it is not built for.
  */
+import { createRequire } from 'node:module';
 import { crc32 as portable } from 'node:zlib';
+import type * as Prebuilt from '@node-rs/crc32';
 
 type Crc32 = (bytes: Uint8Array, value?: number) => number;
 
-async function load(): Promise<Crc32> {
+function load(): Crc32 {
   try {
-    return (await import('@node-rs/crc32')).crc32;
+    return (createRequire(import.meta.url)('@node-rs/crc32') as typeof Prebuilt).crc32;
   } catch {
     return portable;
   }
 }
 
-export const crc32: Crc32 = await load();
+export const crc32: Crc32 = load();

@@ -1,4 +1,9 @@
-/** The version every service and tool reports. */
+/** The version that every service and tool reports. */
 import packageJson from '../../package.json' with { type: 'json' };
 
+declare const buildCommit: string | undefined;
+
 export const version: string = packageJson.version;
+
+/** Written in by the bundler; a checkout has git to tell it. */
+export const commit: string | undefined = typeof buildCommit === 'string' ? buildCommit : undefined;

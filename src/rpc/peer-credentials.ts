@@ -1,7 +1,6 @@
 /** Who is at the other end of a unix socket, by the word of the kernel: SO_PEERCRED, which Node does not offer. Linux only. */
-import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
-import type * as Koffi from 'koffi';
+import { foreignFunctions } from '../core/foreign-functions.ts';
 
 export interface PeerCredentials {
   readonly uid: number;
@@ -30,7 +29,7 @@ export function peerCredentials(socket: Socket): PeerCredentials | undefined {
 function load(): Read {
   if (process.platform !== 'linux') return () => undefined;
   try {
-    const koffi = createRequire(import.meta.url)('koffi') as typeof Koffi;
+    const koffi = foreignFunctions();
     const getsockopt = koffi
       .load(null)
       .func('int getsockopt(int fd, int level, int name, _Out_ void *value, _Inout_ uint32_t *length)');

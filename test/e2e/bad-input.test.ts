@@ -5,15 +5,13 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { after, before, beforeEach, describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { sha256OfFile } from '../support/random-file.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
+import { productCommand } from '../support/product.ts';
 import { TestCluster, type OriginFile } from '../support/test-cluster.ts';
 
-const bin = fileURLToPath(new URL('../../bin/', import.meta.url));
-
 async function run(program: string, args: readonly string[], command: readonly string[] = []) {
-  const [first = '', ...rest] = [...command, `${bin}${program}`, ...args];
+  const [first = '', ...rest] = [...command, ...productCommand(program), ...args];
   const child = spawn(first, rest, { stdio: ['ignore', 'pipe', 'pipe'], timeout: 300_000 });
   let stdout = '';
   let stderr = '';

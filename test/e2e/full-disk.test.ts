@@ -4,12 +4,12 @@ import { execFile, spawnSync } from 'node:child_process';
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { productCommand } from '../support/product.ts';
 import { promisify } from 'node:util';
 import { sha256OfFile } from '../support/random-file.ts';
 import { TestCluster } from '../support/test-cluster.ts';
 
-const dfget = fileURLToPath(new URL('../../bin/dfget', import.meta.url));
+const [dfget, ...words] = productCommand('dfget');
 const mebibyte = 2 ** 20;
 
 /** A file system of its own with that many bytes at `path`. */
@@ -22,7 +22,7 @@ async function smallFileSystem(path: string, sizeBytes: number): Promise<AsyncDi
 
 function get(socket: string, url: string, output: string) {
   const args = ['--endpoint', socket, '--timeout', '200s', '-O', output, url];
-  const { status, stderr } = spawnSync(dfget, args, { encoding: 'utf8', timeout: 300_000 });
+  const { status, stderr } = spawnSync(dfget, [...words, ...args], { encoding: 'utf8', timeout: 300_000 });
   return { status, stderr };
 }
 

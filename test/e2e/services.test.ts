@@ -6,6 +6,7 @@ import { mkdir, rmdir, writeFile } from 'node:fs/promises';
 import { describe, test } from 'node:test';
 import { ManagedProcess } from '../../src/cli/up/managed-process.ts';
 import { LocalCluster } from '../../src/cli/up/cluster.ts';
+import { productCommand } from '../support/product.ts';
 import { parseConfig } from '../../src/core/config.ts';
 import { dfdaemonConfigSchema } from '../../src/dfdaemon/config.ts';
 import { Channels } from '../../src/rpc/channels.ts';
@@ -43,7 +44,9 @@ describe('a service on a host of its own', { skip: process.getuid?.() !== 0 && '
     test(`${program}: starts with no file at all on the well-known ports, ends with 0 when asked to`, async () => {
       await using owned = new AsyncDisposableStack();
       const enter = await newHost(owned);
-      const service = owned.use(await ManagedProcess.start({ name: program, program, args: [], enter }));
+      const service = owned.use(
+        await ManagedProcess.start({ name: program, program, command: productCommand(program), args: [], enter }),
+      );
       for (const [listener, port] of Object.entries(listeners)) {
         assert.match(service.address(listener), new RegExp(`:${port}$`), listener);
       }
@@ -58,7 +61,15 @@ describe('a service on a host of its own', { skip: process.getuid?.() !== 0 && '
     await writeFile(path, publishedDfgetYaml);
     const enter = await newHost(owned);
     const args = ['--config', path];
-    const service = owned.use(await ManagedProcess.start({ name: 'dfdaemon', program: 'dfdaemon', args, enter }));
+    const service = owned.use(
+      await ManagedProcess.start({
+        name: 'dfdaemon',
+        program: 'dfdaemon',
+        command: productCommand('dfdaemon'),
+        args,
+        enter,
+      }),
+    );
     const line = publishedDfgetYaml.split('\n').indexOf('  seedPeer:') + 1;
     assert.ok(
       service.tail(400).includes(`${path}:${line}: scheduler.seedPeer is misplaced`),

@@ -8,12 +8,13 @@ import type { Readable } from 'node:stream';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { productCommand } from '../support/product.ts';
 import { NginxOrigin } from '../support/nginx-origin.ts';
 import { makeRandomFile, sha256OfFile } from '../support/random-file.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-const launcher = fileURLToPath(new URL('../../bin/dragonfly', import.meta.url));
+const [launcher] = productCommand('dragonfly');
 const start = fileURLToPath(new URL('../../scripts/start.ts', import.meta.url));
 const upDeadlineMs = 300_000;
 

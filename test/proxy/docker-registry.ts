@@ -166,7 +166,7 @@ async function configuration(
     auth: {
       htpasswd: {
         realm: 'registry',
-        path: await file('htpasswd', `${username}:${(await hash(password, { cost: 4 })).replace(/^\$2b/, '$2y')}\n`),
+        path: await file('htpasswd', `${username}:${(await hash(password, 4)).replace(/^\$2b/, '$2y')}\n`),
       },
     },
   };

@@ -23,7 +23,7 @@ const basic = (user: string): { header: Record<string, string> } => ({
 async function startRegistry(): Promise<Origin> {
   const directory = await temporaryDirectory();
   const port = await freePort();
-  await writeFile(directory.join('htpasswd'), `user:${await hash('secret', { cost: 4 })}\n`);
+  await writeFile(directory.join('htpasswd'), `user:${await hash('secret', 4)}\n`);
   await writeFile(
     directory.join('config.yml'),
     JSON.stringify({

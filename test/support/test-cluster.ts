@@ -8,6 +8,7 @@ import { Channels } from '../../src/rpc/channels.ts';
 import { loadIdentity } from '../../src/rpc/identity/identity-file.ts';
 import { CorruptingPeer } from './corrupting-peer.ts';
 import { NginxOrigin, type OriginRequest } from './nginx-origin.ts';
+import { productCommand } from './product.ts';
 import { makeRandomFile, type RandomFile } from './random-file.ts';
 import { temporaryDirectory, type TemporaryDirectory } from './temporary-directory.ts';
 
@@ -43,7 +44,9 @@ export class TestCluster {
     await prepare?.(directory.path, owned);
     const rate = originBytesPerSec === undefined ? {} : { rateBytesPerSec: originBytesPerSec };
     const origin = owned.use(await NginxOrigin.start({ directory: directory.path, ...rate }));
-    const cluster = owned.use(await LocalCluster.start({ directory: directory.path, ...options }));
+    const cluster = owned.use(
+      await LocalCluster.start({ directory: directory.path, command: productCommand, ...options }),
+    );
     const channels = owned.use(new Channels());
     return new TestCluster({ cluster, origin, directory, channels }, owned.move());
   }

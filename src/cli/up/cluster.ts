@@ -20,6 +20,8 @@ export interface LocalClusterOptions {
   readonly signal?: AbortSignal;
   /** First password of the user root; by default the manager makes one and writes it into its log. */
   readonly rootPassword?: string;
+  /** Words that start a program, where that is not the product that asks. */
+  readonly command?: (program: string) => readonly string[];
 }
 
 export interface LocalNode {
@@ -192,10 +194,18 @@ export class LocalCluster {
     const args = ['--config', configPath(directory)];
     const logPath = join(directory, 'log');
     // The manager takes the secret; the others get it with the fingerprint by which they know the manager.
-    const { rootPassword, signal } = this.#options;
+    const { rootPassword, signal, command } = this.#options;
     const env: Record<string, string> = { DRAGONFLY_JOIN_TOKEN: this.#joinToken ?? this.#joinSecret };
     if (program === 'manager' && rootPassword !== undefined) env['DRAGONFLY_INITIAL_ROOT_PASSWORD'] = rootPassword;
-    const process = await ManagedProcess.start({ name, program, args, env, logPath, signal });
+    const process = await ManagedProcess.start({
+      name,
+      program,
+      command: command?.(program),
+      args,
+      env,
+      logPath,
+      signal,
+    });
     const common = { name, directory, program, process };
     const node: LocalNode | LocalDaemon =
       program === 'dfdaemon' ? { ...common, seed: name.startsWith('seed-'), socket: daemonSocket(directory) } : common;

@@ -8,9 +8,9 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream, type WriteStream } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { DragonflyError } from '../../core/errors.ts';
 import { withDeadline } from '../../core/lifecycle.ts';
+import { ownCommand } from '../../core/own-files.ts';
 import { parseReadyLine, type ReadyAddresses } from '../../core/ready.ts';
 
 const readyFd = 3;
@@ -21,8 +21,10 @@ export interface ManagedProcessOptions {
   readonly enter?: readonly string[];
   /** Shown in messages, e.g. `peer-2`. */
   readonly name: string;
-  /** A program of the product (`dfdaemon`), run by its launcher. */
+  /** A program of the product (`dfdaemon`). */
   readonly program: string;
+  /** Words that start it, where that is not the product that asks. */
+  readonly command?: readonly string[] | undefined;
   readonly args: readonly string[];
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
@@ -37,8 +39,6 @@ export interface Exit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
 }
-
-const binDirectory = fileURLToPath(new URL('../../../bin/', import.meta.url));
 
 export class ManagedProcess {
   readonly name: string;
@@ -65,14 +65,13 @@ export class ManagedProcess {
     }
   }
 
-  private constructor({ name, program, args, cwd, env, logPath, enter = [] }: ManagedProcessOptions) {
+  private constructor({ name, program, command, args, cwd, env, logPath, enter = [] }: ManagedProcessOptions) {
     this.name = name;
     this.#log = logPath === undefined ? undefined : createWriteStream(logPath, { flags: 'a' });
     // A full disk must not take the supervisor down with it; the tail in memory remains.
     this.#log?.on('error', () => undefined);
-    const launcher = `${binDirectory}${program}`;
-    const before = enter.length === 0 ? [] : [...enter.slice(1), launcher];
-    this.#child = spawn(enter[0] ?? launcher, [...before, ...args, '--ready-fd', String(readyFd)], {
+    const [first = program, ...before] = [...enter, ...(command ?? ownCommand(program))];
+    this.#child = spawn(first, [...before, ...args, '--ready-fd', String(readyFd)], {
       cwd,
       env: { ...process.env, ...env, DRAGONFLY_SUPERVISED: '1' },
       stdio: ['pipe', 'pipe', 'pipe', 'pipe'],

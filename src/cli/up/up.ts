@@ -8,11 +8,11 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, rm, statfs, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Command as ArgumentParser, CommanderError } from 'commander';
 import type { Command, CommandIo } from '../../core/command.ts';
 import { DragonflyError } from '../../core/errors.ts';
 import { aborted, Owned, withDeadline } from '../../core/lifecycle.ts';
+import { ownCommand } from '../../core/own-files.ts';
 import { formatBytes, formatDurationMs, parseBytes } from '../../core/units.ts';
 import { Channels } from '../../rpc/channels.ts';
 import { LocalCluster } from './cluster.ts';
@@ -188,9 +188,9 @@ async function requireSpace(directory: string, { sizeBytes, peers }: UpOptions):
 
 /** As short as it works in a terminal that stands where this one does. */
 function dfgetCommand(): string {
-  const path = fileURLToPath(new URL('../../../bin/dfget', import.meta.url));
+  const [path, ...words] = ownCommand('dfget');
   const fromHere = relative(process.cwd(), path);
-  return fromHere.startsWith('..') ? path : fromHere;
+  return [fromHere.startsWith('..') ? path : fromHere, ...words].join(' ');
 }
 
 async function ownOrigin(

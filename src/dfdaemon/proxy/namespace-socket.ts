@@ -3,12 +3,11 @@
  * namespace of a socket from its birth, so this thread enters it (setns(2)) just for the moment of making one.
  */
 import { closeSync, openSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { isIPv4, isIPv6 } from 'node:net';
 import { constants } from 'node:os';
 import ipaddr from 'ipaddr.js';
-import type * as Koffi from 'koffi';
 import { DragonflyError } from '../../core/errors.ts';
+import { foreignFunctions } from '../../core/foreign-functions.ts';
 
 const newNetwork = 0x40000000; // CLONE_NEWNET
 const streamSocket = 1 | 0o4000 | 0o2000000; // SOCK_STREAM, SOCK_NONBLOCK, SOCK_CLOEXEC
@@ -68,7 +67,7 @@ function systemCalls(): SystemCalls {
   if (process.platform !== 'linux') {
     throw new DragonflyError('CONFIG_INVALID', 'listeners in a network namespace exist on Linux only');
   }
-  const koffi = createRequire(import.meta.url)('koffi') as typeof Koffi;
+  const koffi = foreignFunctions();
   const lib = koffi.load(null);
   const setns = lib.func('int setns(int fd, int kind)');
   const socket = lib.func('int socket(int family, int type, int protocol)');

@@ -1,10 +1,12 @@
 /**
- * Program: writes what it gets as descriptor 3 to a path, with the rights of one user and nothing more. Started by write-as-user.ts as root; it gives up
- * being root before it looks at the path, so that the kernel decides about every step to it.
+ * Program (`dragonfly user-writer`, for ourselves only): writes what it gets as descriptor 3 to a path, with the rights of one user and nothing more.
+ * Started by write-as-user.ts as root; it gives up being root before it looks at the path, so that the kernel decides about every step to it.
+ * All that it needs is imported here: afterwards it may not be allowed to read our files.
  */
 import { createReadStream } from 'node:fs';
 import { chmod, open, rm } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
+import type { Command } from '../../core/command.ts';
 import { toDragonflyError } from '../../core/errors.ts';
 import { openSpecial, outputError, outputTarget, publish, temporaryBeside } from '../../core/output-file.ts';
 
@@ -22,22 +24,23 @@ export type UserWriterAnswer = 'written' | { readonly code: string; readonly mes
 
 const contentFd = 3;
 
-async function main({ uid, gid, groups, path, overwrite, mode }: UserWriterRequest): Promise<void> {
+async function write(
+  { uid, gid, groups, path, overwrite, mode }: UserWriterRequest,
+  signal: AbortSignal,
+): Promise<void> {
   process.setgroups?.([...groups]);
   process.setgid?.(gid);
   process.setuid?.(uid);
-  const ended = new AbortController();
-  process.once('SIGTERM', () => ended.abort());
   const content = (): ReturnType<typeof createReadStream> => createReadStream('', { fd: contentFd, start: 0 });
   const target = await outputTarget(path, overwrite);
   if (target.kind === 'special') {
-    await pipeline(content(), await openSpecial(target.path, ended.signal), { signal: ended.signal });
+    await pipeline(content(), await openSpecial(target.path, signal), { signal: signal });
     return;
   }
   const temporary = temporaryBeside(target.path);
   try {
     const file = await open(temporary, 'wx', 0o600);
-    await pipeline(content(), file.createWriteStream(), { signal: ended.signal });
+    await pipeline(content(), file.createWriteStream(), { signal: signal });
     await chmod(temporary, mode);
     await publish(temporary, target.path, overwrite);
   } catch (error) {
@@ -47,14 +50,14 @@ async function main({ uid, gid, groups, path, overwrite, mode }: UserWriterReque
   }
 }
 
-function answer(value: UserWriterAnswer): void {
-  process.stdout.write(JSON.stringify(value));
-}
-
-main(JSON.parse(process.argv[2] ?? '{}') as UserWriterRequest).then(
-  () => answer('written'),
-  (error: unknown) => {
+export const runUserWriter: Command = async ([request = '{}'], io) => {
+  const answer = (value: UserWriterAnswer): boolean => io.stdout.write(JSON.stringify(value));
+  try {
+    await write(JSON.parse(request) as UserWriterRequest, io.signal);
+    answer('written');
+  } catch (error) {
     const { code, message, hint } = toDragonflyError(error);
     answer({ code, message, ...(hint !== undefined && { hint }) });
-  },
-);
+  }
+  return 0;
+};

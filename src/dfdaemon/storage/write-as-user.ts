@@ -5,12 +5,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { openSync, closeSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { DragonflyError, type ErrorCode } from '../../core/errors.ts';
+import { ownCommand } from '../../core/own-files.ts';
 import { maxUserWriterAnswerBytes, maxUserWriters, userWriterTimeoutMs } from './limits.ts';
 import type { UserWriterAnswer, UserWriterRequest } from './user-writer.ts';
 
-const program = fileURLToPath(new URL('user-writer.ts', import.meta.url));
 let running = 0;
 
 /** Atomic, as linkOut. Throws OUTPUT, NO_SPACE, RESOURCE_EXHAUSTED when too many write at once, the signal's reason. */
@@ -23,7 +22,8 @@ export async function writeAsUser(contentPath: string, request: UserWriterReques
   running += 1;
   const fd = openSync(contentPath, 'r');
   try {
-    const child = spawn(process.execPath, [program, JSON.stringify(request)], {
+    const [command, ...words] = ownCommand();
+    const child = spawn(command, [...words, 'user-writer', JSON.stringify(request)], {
       stdio: ['ignore', 'pipe', 'ignore', fd],
       env: {},
       cwd: '/',

@@ -1,8 +1,9 @@
 /** Digest of whole contents, computed behind the download in a thread of its own (digest-worker.ts). */
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { sameDigest, formatDigest, type Digest } from '../../core/digest.ts';
 import { DragonflyError } from '../../core/errors.ts';
 import type { Closable } from '../../core/lifecycle.ts';
+import { ownThread } from '../../core/own-files.ts';
 import type { DigestCommand, DigestReply } from './digest-worker.ts';
 
 /** One content being hashed. */
@@ -57,7 +58,7 @@ export class ContentHasher implements Closable {
   }
 
   #start(): Worker {
-    const worker = new Worker(new URL('./digest-worker.ts', import.meta.url));
+    const worker = ownThread('dfdaemon/task/digest-worker');
     worker.unref();
     worker.on('message', (reply: DigestReply) => {
       const waiting = this.#waiting.get(reply.id);

@@ -1,8 +1,9 @@
 /** Digests of pieces, computed in a thread of its own (piece-hash-worker.ts). */
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import type { Blake3Hasher } from '@napi-rs/blake-hash';
 import { DragonflyError } from '../../core/errors.ts';
 import type { Closable } from '../../core/lifecycle.ts';
+import { ownThread } from '../../core/own-files.ts';
 
 export interface HashCommand extends StoredBytes {
   readonly id: number;
@@ -58,7 +59,7 @@ export class PieceHasher implements Closable {
   }
 
   #start(): Worker {
-    const worker = new Worker(new URL('./piece-hash-worker.ts', import.meta.url));
+    const worker = ownThread('dfdaemon/task/piece-hash-worker');
     worker.unref();
     worker.on('message', (reply: HashReply) => {
       const waiting = this.#waiting.get(reply.id);

@@ -3,10 +3,9 @@
  * sendfile(2) from a file to a socket, TCP_NOTSENT_LOWAT and TCP_INFO of setsockopt(2) and getsockopt(2), and preadv2(2) with RWF_NOWAIT, which tells whether bytes are in the page cache
  * without touching the disk. The one place that knows Node's internal socket handle. Absent (undefined) elsewhere.
  */
-import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
 import { constants } from 'node:os';
-import type * as Koffi from 'koffi';
+import { foreignFunctions } from '../../core/foreign-functions.ts';
 
 export interface NativeIo {
   /** Bytes sent, `blocked` when the socket is full. Throws a system error. */
@@ -49,7 +48,7 @@ const noRoundTrip = 0xffff_ffff;
 function load(): NativeIo | undefined {
   if (process.platform !== 'linux') return undefined;
   try {
-    const koffi = createRequire(import.meta.url)('koffi') as typeof Koffi;
+    const koffi = foreignFunctions();
     const lib = koffi.load(null);
     const sendfile = lib.func('int64_t sendfile(int out, int in, void *offset, size_t count)');
     const preadv2 = lib.func('int64_t preadv2(int fd, void *parts, int count, int64_t offset, int flags)');

@@ -12,7 +12,7 @@ const cost = 10;
 const nobodysHash = '$2b$10$CwTycUXWue0Thq9StjUM0uJ8Q1m4kTtzQp7ZpXq5cJpJ1yq0eF5uW';
 
 export function hashPassword(password: string): Promise<string> {
-  return hash(password, { cost });
+  return hash(password, cost);
 }
 
 /** @param encrypted undefined when there is no such user: takes as long, and is false. */

@@ -1,41 +1,23 @@
 /** The console's files at `/`, when it has been built; paths it makes up itself get its page. */
-import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import fastifyStatic from '@fastify/static';
 import type { FastifyRequest } from 'fastify';
+import { filesBelow, ownFiles, type Files } from '../../core/own-files.ts';
 import type { ManagerConfig } from '../config.ts';
 import type { RestApp } from './request.ts';
-
-const shippedConsole = join(import.meta.dirname, '../../../console/dist');
+import { serveFiles } from './serve-files.ts';
 
 /** Scripts from here only; the pages need inline styles, as their component library writes them. */
 const contentSecurityPolicy =
   "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; frame-ancestors 'none'; base-uri 'self'; form-action 'self'";
 
 export async function serveConsole(app: RestApp, { server }: ManagerConfig): Promise<void> {
-  const root = server.rest.consoleDir ?? shippedConsole;
+  const files = server.rest.consoleDir === undefined ? ownFiles('console/dist') : filesBelow(server.rest.consoleDir);
   const prefix = `${server.rest.prefix.replace(/\/+$/, '')}/`;
-  const page = await readPage(root, prefix);
+  const page = pageOf(files, prefix);
   if (page !== undefined) {
-    await app.register(fastifyStatic, {
-      root: join(root, 'assets'),
-      prefix: `${prefix}assets/`,
-      wildcard: false,
-      index: false,
-      preCompressed: true,
-      // The names of these files carry a hash of their content.
-      immutable: true,
-      maxAge: '365d',
-    });
-    await app.register(fastifyStatic, {
-      root,
-      prefix,
-      decorateReply: false,
-      wildcard: false,
-      index: false,
-      globIgnore: ['assets/**', '**/*.html'],
-    });
+    const isAsset = (path: string): boolean => path.startsWith('assets/');
+    const others = (path: string): boolean => !isAsset(path) && !path.endsWith('.html');
+    await app.register(serveFiles, { prefix, files: only(files, isAsset), immutable: true });
+    await app.register(serveFiles, { prefix, files: only(files, others) });
   }
   app.setNotFoundHandler((request, reply) => {
     if (page === undefined || !isPageRequest(request, prefix)) return reply.code(404).send({ message: 'not found' });
@@ -48,10 +30,13 @@ export async function serveConsole(app: RestApp, { server }: ManagerConfig): Pro
 }
 
 /** The page with the prefix in it; undefined when the console has not been built. */
-async function readPage(root: string, prefix: string): Promise<string | undefined> {
-  const file = join(root, 'index.html');
-  if (!existsSync(file) || !existsSync(join(root, 'assets'))) return undefined;
-  return (await readFile(file, 'utf8')).replace('<base href="/"', `<base href="${prefix}"`);
+function pageOf(files: Files, prefix: string): string | undefined {
+  const page = files.get('index.html');
+  return page && Buffer.from(page).toString('utf8').replace('<base href="/"', `<base href="${prefix}"`);
+}
+
+function only(files: Files, wanted: (path: string) => boolean): Files {
+  return new Map([...files].filter(([path]) => wanted(path)));
 }
 
 function isPageRequest(request: FastifyRequest, prefix: string): boolean {
