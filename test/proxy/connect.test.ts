@@ -9,7 +9,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { connect as tlsConnect, type TLSSocket } from 'node:tls';
-import { CertificateAuthority } from '../../src/dfdaemon/proxy/certificate-authority.ts';
+import { CertificateAuthority } from '../../src/dfdaemon/proxy/interception/certificate-authority.ts';
 import { issueCertificates, type TestCertificates } from '../source/certificates.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { serveBody, startDaemon, type ProxiedDaemon, isProbe } from './proxy-fixture.ts';

@@ -1,7 +1,7 @@
 /** Answers the proxy gives itself: errors in the form the client reads. */
 import type { ServerResponse } from 'node:http';
 import type { DragonflyError, ErrorCode } from '../../core/errors.ts';
-import { storedResponseHeader } from './header.ts';
+import { storedResponseHeader } from './wire/header.ts';
 import type { ExchangeKind } from './exchange.ts';
 
 /** Whose fault an error is, in the header the original sends: the origin's, ours, or the download engine's. */

@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { DragonflyError } from '../../core/errors.ts';
 import type { ProxyClient } from '../../rpc/caller.ts';
-import type { HeaderRecord } from './header.ts';
+import type { HeaderRecord } from './wire/header.ts';
 import type { RequestOptions } from './request-options.ts';
 import type { Trust } from '../source/trust-store.ts';
 

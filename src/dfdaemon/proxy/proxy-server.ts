@@ -19,30 +19,30 @@ import type { EgressRules } from '../source/egress-policy.ts';
 import { TrustStore, type Trust, type TrustOptions } from '../source/trust-store.ts';
 import { BlockPool } from '../transport/block-pool.ts';
 import { AccessGuard } from './access-guard.ts';
-import type { CertificateAuthority } from './certificate-authority.ts';
-import { createClientServer } from './client-server.ts';
-import { downloadRequestFor, type DownloadDefaults } from './download-request.ts';
-import { heldManifest } from './held-manifest.ts';
-import { Interception } from './interception.ts';
+import type { CertificateAuthority } from './interception/certificate-authority.ts';
+import { createClientServer } from './wire/client-server.ts';
+import { downloadRequestFor, type DownloadDefaults } from './content/download-request.ts';
+import { heldManifest } from './registry/held-manifest.ts';
+import { Interception } from './interception/interception.ts';
 import type { Door } from './doors/door.ts';
 import type { DoorsConfig } from './doors/doors-config.ts';
 import { HuggingFaceDoor } from './doors/hugging-face.ts';
 import { proxyLimits } from './limits.ts';
-import { listenOn } from './listener.ts';
-import { Manifests } from './manifests.ts';
+import { listenOn } from './wire/listener.ts';
+import { Manifests } from './registry/manifests.ts';
 import { OriginAccess } from './proof/origin-access.ts';
-import { PeerAnswers } from './peers.ts';
-import type { Origins, TaskOpener } from './task-answers.ts';
-import { registryBase } from './mirror-target.ts';
+import { PeerAnswers } from './content/peers.ts';
+import type { Origins, TaskOpener } from './content/task-answers.ts';
+import { registryBase } from './registry/mirror-target.ts';
 import { Possession } from './proof/possession.ts';
 import { SharedProofs, type ProofSharing } from './proof/shared-proofs.ts';
 import { proxySettings, type ProxyConfig, type ProxySettings } from './proxy-config.ts';
 import { ProxyMetrics } from './proxy-metrics.ts';
 import { RequestHandler } from './request-handler.ts';
 import { ProxyRules, WhiteList } from './rules.ts';
-import { SniListener } from './sni-listener.ts';
-import { Tunnels } from './tunnels.ts';
-import { Upstream } from './upstream.ts';
+import { SniListener } from './interception/sni-listener.ts';
+import { Tunnels } from './interception/tunnels.ts';
+import { Upstream } from './wire/upstream.ts';
 
 export interface ProxyServerOptions {
   readonly config: ProxyConfig;
@@ -326,7 +326,7 @@ async function ownTls(security: ProxyConfig['security']): Promise<TlsServerOptio
 async function authorityOf(settings: ProxySettings, stateDir: string): Promise<CertificateAuthority | undefined> {
   const { interception } = settings;
   if (!interception) return undefined;
-  const { CertificateAuthority } = await import('./certificate-authority.ts');
+  const { CertificateAuthority } = await import('./interception/certificate-authority.ts');
   if (interception.cert === '') return CertificateAuthority.keptIn(join(stateDir, 'proxy-ca'));
   return CertificateAuthority.configured(interception.cert, interception.key);
 }

@@ -1,6 +1,6 @@
 /** A path of the proxy's own port that stands for a service on the internet: people set one address, and need no rule and no authority. */
 import type { Exchange } from '../exchange.ts';
-import type { RequestTarget } from '../request-target.ts';
+import type { RequestTarget } from '../wire/request-target.ts';
 
 export interface Door {
   /** Where a request for this path and query goes; undefined when it is not for this door. */

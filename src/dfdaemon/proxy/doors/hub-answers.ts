@@ -7,11 +7,11 @@ import type { IncomingMessage } from 'node:http';
 import { LRUCache } from 'lru-cache';
 import { DragonflyError, toDragonflyError } from '../../../core/errors.ts';
 import { answerError } from '../answers.ts';
-import { relay } from '../direct.ts';
+import { relay } from '../wire/direct.ts';
 import { noteFirstByte, type Exchange } from '../exchange.ts';
-import { forwardedResponseHeader } from '../header.ts';
+import { forwardedResponseHeader } from '../wire/header.ts';
 import { flat, type AnswerHeader } from '../proof/answer-header.ts';
-import type { Upstream } from '../upstream.ts';
+import type { Upstream } from '../wire/upstream.ts';
 import { hubCaller, type HubAddress } from './hub-address.ts';
 
 interface Answer {

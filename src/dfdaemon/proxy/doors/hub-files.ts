@@ -7,11 +7,11 @@ import type { IncomingMessage } from 'node:http';
 import { LRUCache } from 'lru-cache';
 import { toDragonflyError } from '../../../core/errors.ts';
 import type { Exchange } from '../exchange.ts';
-import { forwardedResponseHeader } from '../header.ts';
+import { forwardedResponseHeader } from '../wire/header.ts';
 import { proxyLimits } from '../limits.ts';
 import { flat, type AnswerHeader } from '../proof/answer-header.ts';
 import { letGo } from '../proof/question.ts';
-import type { Upstream } from '../upstream.ts';
+import type { Upstream } from '../wire/upstream.ts';
 import { hubCaller } from './hub-address.ts';
 
 export interface HubFile {

@@ -1,6 +1,6 @@
 /** Passes the origin's answer to the client's own request on; what is small and may be kept of it is kept. */
 import type { IncomingMessage } from 'node:http';
-import { relay } from '../direct.ts';
+import { relay } from '../wire/direct.ts';
 import type { Exchange } from '../exchange.ts';
 import type { SmallAnswers } from './small-answers.ts';
 

@@ -8,9 +8,9 @@ import { readSync } from 'node:fs';
 import { LRUCache } from 'lru-cache';
 import type { DownloadRequest, OpenTask, TaskHead } from '../../task/open-task.ts';
 import type { Exchange } from '../exchange.ts';
-import { downloadHeader } from '../header.ts';
+import { downloadHeader } from '../wire/header.ts';
 import { proxyLimits } from '../limits.ts';
-import type { Upstream } from '../upstream.ts';
+import type { Upstream } from '../wire/upstream.ts';
 import { askOrigin, bytesOf, type OriginAnswer } from './question.ts';
 
 export interface Sample {

@@ -6,10 +6,10 @@ import type { IncomingMessage } from 'node:http';
 import { headerTowards } from '../../../core/credential-routes.ts';
 import { DragonflyError } from '../../../core/errors.ts';
 import { isLoopback, plainAddress } from '../access-guard.ts';
-import { sendOwn } from '../direct.ts';
+import { sendOwn } from '../wire/direct.ts';
 import type { Exchange } from '../exchange.ts';
 import { proxyLimits } from '../limits.ts';
-import type { Upstream } from '../upstream.ts';
+import type { Upstream } from '../wire/upstream.ts';
 import { isPage, type FlatHeader } from './representation.ts';
 
 export interface OriginAnswer {

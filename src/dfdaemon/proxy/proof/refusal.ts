@@ -4,10 +4,10 @@
  */
 import { callerKey, withoutCredentials } from './caller.ts';
 import type { Exchange } from '../exchange.ts';
-import { downloadHeader } from '../header.ts';
+import { downloadHeader } from '../wire/header.ts';
 import { proxyLimits } from '../limits.ts';
 import type { Challenge, OriginAccess } from './origin-access.ts';
-import type { Upstream } from '../upstream.ts';
+import type { Upstream } from '../wire/upstream.ts';
 
 /** Call when the registry has accepted the caller. */
 export function learnRefusal(

@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { LRUCache } from 'lru-cache';
-import { forwardedResponseHeader } from '../header.ts';
+import { forwardedResponseHeader } from '../wire/header.ts';
 import { proxyLimits } from '../limits.ts';
 import { flat, refreshed, type AnswerHeader } from './answer-header.ts';
 import { Freshness } from './freshness.ts';

@@ -2,13 +2,13 @@
 import type { IncomingMessage, InformationEvent, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
-import { answerError } from './answers.ts';
+import { DragonflyError, toDragonflyError } from '../../../core/errors.ts';
+import { answerError } from '../answers.ts';
 import { bodyOfUpgrade } from './client-server.ts';
-import { noteFirstByte, type Exchange } from './exchange.ts';
+import { noteFirstByte, type Exchange } from '../exchange.ts';
 import { forwardedAnswerLines, forwardedRequestLines, forwardedTrailers, pairs } from './header.ts';
 import { joinSockets } from './join-sockets.ts';
-import { proxyLimits } from './limits.ts';
+import { proxyLimits } from '../limits.ts';
 import { RequestBody } from './request-body.ts';
 import { requestFraming } from './request-framing.ts';
 import type { Upstream } from './upstream.ts';

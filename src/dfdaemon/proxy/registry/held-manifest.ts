@@ -1,8 +1,8 @@
 /** Manifests that nodes of the cluster hold because somebody preheated the image: what is left when a registry is away. */
 import { createHash } from 'node:crypto';
 import { readSync } from 'node:fs';
-import type { DownloadRequest, OpenTask } from '../task/open-task.ts';
-import { proxyLimits } from './limits.ts';
+import type { DownloadRequest, OpenTask } from '../../task/open-task.ts';
+import { proxyLimits } from '../limits.ts';
 import { hasDigest } from './manifest-digest.ts';
 import { isDigest } from './registry-path.ts';
 

@@ -1,10 +1,10 @@
 /** What is asked of the engine for one request: its headers decide first, then the rule that matched, then the configuration. */
-import { defaultFilteredQueryParams } from '../../core/signed-urls.ts';
-import type { DownloadRequest } from '../task/open-task.ts';
-import { withOwnIdentity } from '../task/own-identity.ts';
-import type { Exchange } from './exchange.ts';
-import { downloadHeader } from './header.ts';
-import { registryPath } from './registry-path.ts';
+import { defaultFilteredQueryParams } from '../../../core/signed-urls.ts';
+import type { DownloadRequest } from '../../task/open-task.ts';
+import { withOwnIdentity } from '../../task/own-identity.ts';
+import type { Exchange } from '../exchange.ts';
+import { downloadHeader } from '../wire/header.ts';
+import { registryPath } from '../registry/registry-path.ts';
 
 export interface DownloadDefaults {
   readonly tag: string | undefined;

@@ -4,17 +4,17 @@
  */
 import { STATUS_CODES, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
-import type { Logger } from '../../core/logger.ts';
-import type { AccessGuard } from './access-guard.ts';
-import { newRecord } from './exchange.ts';
+import { DragonflyError, toDragonflyError } from '../../../core/errors.ts';
+import type { Logger } from '../../../core/logger.ts';
+import type { AccessGuard } from '../access-guard.ts';
+import { newRecord } from '../exchange.ts';
 import type { Interception } from './interception.ts';
-import { joinSockets } from './join-sockets.ts';
-import { proxyLimits } from './limits.ts';
-import type { ProxyMetrics } from './proxy-metrics.ts';
-import { isLocalClient, signInRefusal, type TunnelTarget } from './request-handler.ts';
-import { portListed, type WhiteList } from './rules.ts';
-import type { Upstream } from './upstream.ts';
+import { joinSockets } from '../wire/join-sockets.ts';
+import { proxyLimits } from '../limits.ts';
+import type { ProxyMetrics } from '../proxy-metrics.ts';
+import { isLocalClient, signInRefusal, type TunnelTarget } from '../request-handler.ts';
+import { portListed, type WhiteList } from '../rules.ts';
+import type { Upstream } from '../wire/upstream.ts';
 
 export interface TunnelsOptions {
   /** Absent when nothing is intercepted. */

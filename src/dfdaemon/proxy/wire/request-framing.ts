@@ -1,7 +1,7 @@
 /** How the body of a client's request is delimited, and which requests are refused because that is not sure. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
-import { DragonflyError } from '../../core/errors.ts';
+import { DragonflyError } from '../../../core/errors.ts';
 
 export function requestFraming(request: IncomingMessage): 'none' | 'length' | 'chunked' {
   const { headers } = request;

@@ -6,26 +6,26 @@
  * has been decided before.
  */
 import { randomBytes } from 'node:crypto';
-import type { ByteRange, RangeSpec } from '../../core/byte-range.ts';
-import { formatContentRange } from '../../core/byte-range.ts';
-import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
-import type { Logger } from '../../core/logger.ts';
-import { DownloadBlocked } from '../block-list.ts';
-import type { DownloadRequest, OpenTask, Receipt, TaskHead } from '../task/open-task.ts';
-import type { SourceBody, SourceRequest } from '../source/source.ts';
-import type { BlockPool } from '../transport/block-pool.ts';
-import { answerError, answerOriginStatus } from './answers.ts';
-import { copySpans, restOf, sendRest, type Rest } from './body-copy.ts';
-import { BodyWriter } from './body-writer.ts';
-import { forwardDirectly } from './direct.ts';
+import type { ByteRange, RangeSpec } from '../../../core/byte-range.ts';
+import { formatContentRange } from '../../../core/byte-range.ts';
+import { DragonflyError, toDragonflyError } from '../../../core/errors.ts';
+import type { Logger } from '../../../core/logger.ts';
+import { DownloadBlocked } from '../../block-list.ts';
+import type { DownloadRequest, OpenTask, Receipt, TaskHead } from '../../task/open-task.ts';
+import type { SourceBody, SourceRequest } from '../../source/source.ts';
+import type { BlockPool } from '../../transport/block-pool.ts';
+import { answerError, answerOriginStatus } from '../answers.ts';
+import { copySpans, restOf, sendRest, type Rest } from '../wire/body-copy.ts';
+import { BodyWriter } from '../wire/body-writer.ts';
+import { forwardDirectly } from '../wire/direct.ts';
 import type { DownloadDefaults } from './download-request.ts';
-import { noteFirstByte, type Exchange } from './exchange.ts';
-import { proxyLimits } from './limits.ts';
-import { headerOfTask, withoutChecksumsOf, type AnswerHeader } from './proof/answer-header.ts';
-import type { ProxyMetrics } from './proxy-metrics.ts';
-import { multipartFrame, resolveSeveral, type RangeDemand } from './range-answer.ts';
-import { registryPath } from './registry-path.ts';
-import type { Upstream } from './upstream.ts';
+import { noteFirstByte, type Exchange } from '../exchange.ts';
+import { proxyLimits } from '../limits.ts';
+import { headerOfTask, withoutChecksumsOf, type AnswerHeader } from '../proof/answer-header.ts';
+import type { ProxyMetrics } from '../proxy-metrics.ts';
+import { multipartFrame, resolveSeveral, type RangeDemand } from '../wire/range-answer.ts';
+import { registryPath } from '../registry/registry-path.ts';
+import type { Upstream } from '../wire/upstream.ts';
 
 export interface TaskOpener {
   open(request: DownloadRequest, signal: AbortSignal): Promise<OpenTask>;

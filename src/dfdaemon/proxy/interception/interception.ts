@@ -16,13 +16,13 @@ import {
 } from 'node:tls';
 import { callbackify } from 'node:util';
 import { LRUCache } from 'lru-cache';
-import { DragonflyError } from '../../core/errors.ts';
-import { compilePattern, type Pattern } from '../../core/pattern.ts';
-import type { Trust } from '../source/trust-store.ts';
+import { DragonflyError } from '../../../core/errors.ts';
+import { compilePattern, type Pattern } from '../../../core/pattern.ts';
+import type { Trust } from '../../source/trust-store.ts';
 import type { CertificateAuthority } from './certificate-authority.ts';
-import { createClientServer } from './client-server.ts';
-import { proxyLimits } from './limits.ts';
-import type { RequestHandler, TunnelTarget } from './request-handler.ts';
+import { createClientServer } from '../wire/client-server.ts';
+import { proxyLimits } from '../limits.ts';
+import type { RequestHandler, TunnelTarget } from '../request-handler.ts';
 
 export interface InterceptedHosts {
   readonly regx: string;

@@ -4,12 +4,12 @@
  */
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { Server as TlsServer } from 'node:tls';
-import type { AccessGuard } from './access-guard.ts';
+import type { AccessGuard } from '../access-guard.ts';
 import type { Interception } from './interception.ts';
-import { proxyLimits } from './limits.ts';
-import { listenOn } from './listener.ts';
-import type { Listen } from './proxy-config.ts';
-import type { WhiteList } from './rules.ts';
+import { proxyLimits } from '../limits.ts';
+import { listenOn } from '../wire/listener.ts';
+import type { Listen } from '../proxy-config.ts';
+import type { WhiteList } from '../rules.ts';
 
 export interface SniListenerOptions {
   readonly listen: Listen;

@@ -5,12 +5,12 @@
 import { read } from 'node:fs';
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { DragonflyError } from '../../core/errors.ts';
-import type { FileSpan } from '../task/open-task.ts';
-import { proxyLimits } from './limits.ts';
-import { RateLimiter } from '../../core/rate-limiter.ts';
-import type { BlockPool } from '../transport/block-pool.ts';
-import { BodySender } from '../transport/body-sender.ts';
+import { DragonflyError } from '../../../core/errors.ts';
+import type { FileSpan } from '../../task/open-task.ts';
+import { proxyLimits } from '../limits.ts';
+import { RateLimiter } from '../../../core/rate-limiter.ts';
+import type { BlockPool } from '../../transport/block-pool.ts';
+import { BodySender } from '../../transport/body-sender.ts';
 
 const unlimited = new RateLimiter(Infinity);
 

@@ -7,26 +7,26 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { LRUCache } from 'lru-cache';
-import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
-import { answerError, answerOriginStatus } from './answers.ts';
-import { callerKey } from './proof/caller.ts';
-import { notARegistry, relay, sendOwn } from './direct.ts';
+import { DragonflyError, toDragonflyError } from '../../../core/errors.ts';
+import { answerError, answerOriginStatus } from '../answers.ts';
+import { callerKey } from '../proof/caller.ts';
+import { notARegistry, relay, sendOwn } from '../wire/direct.ts';
 import { hasDigest } from './manifest-digest.ts';
-import { noteFirstByte, type Exchange } from './exchange.ts';
-import { forwardedAnswerLines, forwardedResponseHeader } from './header.ts';
-import { proxyLimits } from './limits.ts';
-import { originIsDown, type OriginAccess } from './proof/origin-access.ts';
-import { learnRefusal } from './proof/refusal.ts';
-import { strongValidator } from './proof/representation.ts';
+import { noteFirstByte, type Exchange } from '../exchange.ts';
+import { forwardedAnswerLines, forwardedResponseHeader } from '../wire/header.ts';
+import { proxyLimits } from '../limits.ts';
+import { originIsDown, type OriginAccess } from '../proof/origin-access.ts';
+import { learnRefusal } from '../proof/refusal.ts';
+import { strongValidator } from '../proof/representation.ts';
 import {
   manifestFromOther,
   manifestToTell,
   sharedManifest,
   type ManifestAnswer as Answer,
-} from './proof/shared-manifest.ts';
-import type { SharedProofs } from './proof/shared-proofs.ts';
+} from '../proof/shared-manifest.ts';
+import type { SharedProofs } from '../proof/shared-proofs.ts';
 import { isDigest, type RegistryPath } from './registry-path.ts';
-import type { Upstream } from './upstream.ts';
+import type { Upstream } from '../wire/upstream.ts';
 
 export interface KnownManifest extends Answer {
   readonly body: Buffer;

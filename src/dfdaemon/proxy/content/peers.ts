@@ -1,9 +1,9 @@
 /** Answers a GET with content of the swarm, if the origin's answer to this caller names what is stored. */
 import { downloadRequestFor } from './download-request.ts';
-import { BlobAnswers, type BlobAnswersOptions } from './blobs.ts';
-import type { Exchange } from './exchange.ts';
+import { BlobAnswers, type BlobAnswersOptions } from '../registry/blobs.ts';
+import type { Exchange } from '../exchange.ts';
 import { ObjectAnswers, type ObjectAnswersOptions } from './objects.ts';
-import { isDigest, registryPath } from './registry-path.ts';
+import { isDigest, registryPath } from '../registry/registry-path.ts';
 import { TaskAnswers, type TaskAnswersOptions } from './task-answers.ts';
 
 export type PeerAnswersOptions = TaskAnswersOptions & Omit<BlobAnswersOptions & ObjectAnswersOptions, 'tasks'>;

@@ -1,7 +1,7 @@
 /** Where a request goes: as a URL, for whoever has to understand it, and as the client wrote it, for the origin. */
 import type { IncomingMessage } from 'node:http';
-import { DragonflyError } from '../../core/errors.ts';
-import { mirrorTarget, type MirrorRights } from './mirror-target.ts';
+import { DragonflyError } from '../../../core/errors.ts';
+import { mirrorTarget, type MirrorRights } from '../registry/mirror-target.ts';
 
 export interface RequestTarget {
   readonly url: URL;

@@ -2,15 +2,15 @@
  * The body of one answer: spans of the task as they come; should the download fail half-way, the rest of the same
  * content from its origin.
  */
-import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
-import type { ByteRange } from '../../core/byte-range.ts';
-import type { SourceBody, SourceRequest } from '../source/source.ts';
-import type { OpenTask } from '../task/open-task.ts';
+import { DragonflyError, toDragonflyError } from '../../../core/errors.ts';
+import type { ByteRange } from '../../../core/byte-range.ts';
+import type { SourceBody, SourceRequest } from '../../source/source.ts';
+import type { OpenTask } from '../../task/open-task.ts';
 import type { BodyWriter } from './body-writer.ts';
-import type { Exchange } from './exchange.ts';
+import type { Exchange } from '../exchange.ts';
 import { downloadHeader } from './header.ts';
-import { proxyLimits } from './limits.ts';
-import type { RegistryPath } from './registry-path.ts';
+import { proxyLimits } from '../limits.ts';
+import type { RegistryPath } from '../registry/registry-path.ts';
 
 export interface CopyResult {
   readonly sentBytes: number;

@@ -14,7 +14,7 @@ import {
 import { createServer as createTlsServer, type ServerOptions as TlsServerOptions } from 'node:https';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { proxyLimits } from './limits.ts';
+import { proxyLimits } from '../limits.ts';
 import { asWrittenByNode } from './node-header.ts';
 
 export type ClientHandler = (request: IncomingMessage, response: ServerResponse) => void;

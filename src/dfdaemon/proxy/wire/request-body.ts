@@ -5,7 +5,7 @@
 import type { ClientRequest } from 'node:http';
 import type { Readable } from 'node:stream';
 import { forwardedTrailers } from './header.ts';
-import { proxyLimits } from './limits.ts';
+import { proxyLimits } from '../limits.ts';
 
 /** A client's request, or a body that was read already. */
 type BodySource = Readable & { readonly rawTrailers?: readonly string[]; readonly socket?: Readable | null };

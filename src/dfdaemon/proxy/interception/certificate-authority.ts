@@ -22,9 +22,9 @@ import {
   X509CertificateGenerator,
 } from '@peculiar/x509';
 import { LRUCache } from 'lru-cache';
-import { DragonflyError } from '../../core/errors.ts';
-import { readPrivateKey } from '../../core/private-file.ts';
-import { proxyLimits } from './limits.ts';
+import { DragonflyError } from '../../../core/errors.ts';
+import { readPrivateKey } from '../../../core/private-file.ts';
+import { proxyLimits } from '../limits.ts';
 
 type KeyPair = webcrypto.CryptoKeyPair;
 

@@ -18,16 +18,16 @@ import { Agent as HttpsAgent, request as httpsRequest, type RequestOptions } fro
 import { connect as netConnect, isIP, type LookupFunction, type Socket } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import { LRUCache } from 'lru-cache';
-import { DragonflyError } from '../../core/errors.ts';
-import { hostPort } from '../../core/host-port.ts';
-import { hopKey, type ProxyHop } from '../../core/outbound-proxy.ts';
-import { EgressPolicy, type EgressRules } from '../source/egress-policy.ts';
-import { openTunnel } from '../source/proxy-tunnel.ts';
-import type { Trust, TrustStore } from '../source/trust-store.ts';
-import { wayOut } from '../source/way-out.ts';
+import { DragonflyError } from '../../../core/errors.ts';
+import { hostPort } from '../../../core/host-port.ts';
+import { hopKey, type ProxyHop } from '../../../core/outbound-proxy.ts';
+import { EgressPolicy, type EgressRules } from '../../source/egress-policy.ts';
+import { openTunnel } from '../../source/proxy-tunnel.ts';
+import type { Trust, TrustStore } from '../../source/trust-store.ts';
+import { wayOut } from '../../source/way-out.ts';
 import { asBytes, asWrittenByNode } from './node-header.ts';
 import type { HeaderLines, HeaderRecord } from './header.ts';
-import { proxyLimits } from './limits.ts';
+import { proxyLimits } from '../limits.ts';
 import type { RequestBody } from './request-body.ts';
 import { TunnelAgent } from './tunnel-agent.ts';
 

@@ -1,6 +1,6 @@
 /** Where a request to the mirror goes: the registry named by header, by containerd's `ns`, or by the configuration. */
-import { DragonflyError } from '../../core/errors.ts';
-import type { ProxySettings } from './proxy-config.ts';
+import { DragonflyError } from '../../../core/errors.ts';
+import type { ProxySettings } from '../proxy-config.ts';
 
 /** Docker Hub's registry is not at the name that image references carry; a browser finds a web page there. */
 const dockerHubNames = new Set([

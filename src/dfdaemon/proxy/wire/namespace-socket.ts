@@ -6,8 +6,8 @@ import { closeSync, openSync } from 'node:fs';
 import { isIPv4, isIPv6 } from 'node:net';
 import { constants } from 'node:os';
 import ipaddr from 'ipaddr.js';
-import { DragonflyError } from '../../core/errors.ts';
-import { foreignFunctions } from '../../core/foreign-functions.ts';
+import { DragonflyError } from '../../../core/errors.ts';
+import { foreignFunctions } from '../../../core/foreign-functions.ts';
 
 const newNetwork = 0x40000000; // CLONE_NEWNET
 const streamSocket = 1 | 0o4000 | 0o2000000; // SOCK_STREAM, SOCK_NONBLOCK, SOCK_CLOEXEC

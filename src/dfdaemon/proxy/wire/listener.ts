@@ -1,7 +1,7 @@
 /** Opening the ports of the proxy: the first free one of a range, and in another network namespace where one is named. */
 import type { Server } from 'node:net';
 import { listenInNamespace } from './namespace-socket.ts';
-import type { Listen } from './proxy-config.ts';
+import type { Listen } from '../proxy-config.ts';
 
 /** Resolves when the server listens. Rejects with a system error; EADDRINUSE when no port of the range is free. */
 export async function listenOn(server: Server, { host, port, namespace }: Listen): Promise<void> {

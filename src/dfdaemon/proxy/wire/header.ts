@@ -3,7 +3,7 @@
  * is, byte for byte, in its order, with its letter case and as often as it came.
  */
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
-import { isControlHeader } from './request-options.ts';
+import { isControlHeader } from '../request-options.ts';
 
 /** Name, value, name, value … as they stood on the wire: a character is a byte (Latin-1). */
 export type HeaderLines = readonly string[];

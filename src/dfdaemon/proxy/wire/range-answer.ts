@@ -5,7 +5,7 @@ import {
   resolveRange,
   type ByteRange,
   type RangeSpec,
-} from '../../core/byte-range.ts';
+} from '../../../core/byte-range.ts';
 
 /** What the header asks for; `whole` also stands for headers that are to be ignored by rule. */
 export type RangeDemand =
