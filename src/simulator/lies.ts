@@ -49,7 +49,7 @@ function randomLie({ world, daemons }: SimulatedCluster, liar: SimulatedDaemon):
   const lies: readonly Lie[] = [
     (swarm, nowMs) => swarm.pieceFailed(liar.peerId, accused.peerId, 'corrupt', nowMs, piece),
     (swarm, nowMs) => swarm.pieceFailed(liar.peerId, accused.peerId, 'not-held', nowMs, piece),
-    (swarm, nowMs) => swarm.pieceFailed(liar.peerId, accused.peerId, 'silent', nowMs),
+    (swarm, nowMs) => swarm.pieceFailed(liar.peerId, accused.peerId, 'temporary', nowMs),
     (swarm, nowMs) =>
       swarm.piecesFinished(liar.peerId, { pieces: PieceSet.range(0, pieceCount), from: 'local' }, nowMs),
     (swarm, nowMs) => swarm.piecesFinished(liar.peerId, { pieces: [piece], from: 'source' }, nowMs),
