@@ -94,8 +94,8 @@ export function membershipSuite(newDatabase: () => Promise<DatabaseConfig>): voi
 
   test('a member of a replica that is gone becomes inactive after the timeout', async () => {
     const database = await newDatabase();
-    await using survivor = await startManager(database, { liveness: { timeout: '1s' } });
-    const doomed = await startManager(database, { liveness: { timeout: '1s' } });
+    await using survivor = await startManager(database, { liveness: { timeout: '4s' } });
+    const doomed = await startManager(database, { liveness: { timeout: '4s' } });
     using client = new TestClient(ManagerDefinition, survivor.grpcPort);
     {
       using other = new TestClient(ManagerDefinition, doomed.grpcPort);
