@@ -135,7 +135,11 @@ export class TaskAnswers {
     const failure = toDragonflyError(error);
     record.error = failure;
     if (signal.aborted) return void response.destroy();
-    if (failure.code === 'RANGE_NOT_SATISFIABLE') return this.#unsatisfiable(exchange, failure);
+    if (failure.code === 'RANGE_NOT_SATISFIABLE') {
+      const total = /(\d+) bytes of/.exec(failure.message)?.[1];
+      const header: Record<string, string> = total === undefined ? {} : { 'content-range': `bytes */${total}` };
+      return answerError(response, failure, { kind, type: 'proxy', header });
+    }
     if (error instanceof DownloadBlocked) return answerError(response, failure, { kind, type: 'proxy' });
     if (this.#options.defaults.disableBackToSource) {
       if (failure.details?.statusCode !== undefined) return answerOriginStatus(response, failure, isRegistry(exchange));
@@ -148,16 +152,6 @@ export class TaskAnswers {
       'no download, asking the source itself',
     );
     await forwardDirectly(exchange, this.#options.upstream);
-  }
-
-  /** SDKs read a code in the body of a 416: the origin says it in its own words, and while it is away this node does. */
-  async #unsatisfiable(exchange: Exchange, failure: DragonflyError): Promise<void> {
-    const total = /(\d+) bytes of/.exec(failure.message)?.[1];
-    const header: Record<string, string> = total === undefined ? {} : { 'content-range': `bytes */${total}` };
-    const ownWords = (): void =>
-      answerError(exchange.response, failure, { kind: exchange.kind, type: 'proxy', header });
-    if (this.#options.defaults.disableBackToSource) return ownWords();
-    await forwardDirectly(exchange, this.#options.upstream, { whenUnreachable: ownWords });
   }
 
   /** Header with which the proxy shows where an answer comes from. */
