@@ -49,7 +49,7 @@ describe('redirects', () => {
     );
     for (const server of [other, back]) {
       const names = Object.keys(server.requests[0]?.header ?? {}).sort();
-      assert.deepEqual(names, ['accept', 'host', 'user-agent']);
+      assert.deepEqual(names, ['accept', 'accept-encoding', 'host', 'user-agent']);
     }
   });
 
