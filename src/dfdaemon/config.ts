@@ -144,6 +144,14 @@ export const dfdaemonConfigSchema = z.object({
       .default([])
       .describe('query parameters that sign URLs here, left out of every identity beside those known to every release'),
     finishAbandoned: z.boolean().default(false).describe('go on with a download after its last reader has left'),
+    recordings: z
+      .int()
+      .min(0)
+      .max(1000)
+      .default(0)
+      .describe(
+        'how many of the newest downloads are written down event by event in `<dataDir>/recordings`, for `dragonfly simulate --replay`; at most 16 MiB each; 0 for none',
+      ),
     pieceDigests: z
       .boolean()
       .default(true)

@@ -1,11 +1,12 @@
 /** `dragonfly simulate`: one bed or a named scenario, as a table or one JSON object per run. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command as Parser } from 'commander';
 import type { Command } from '../core/command.ts';
 import { DragonflyError } from '../core/errors.ts';
 import { defaultSimulation, type Arm, type SimulationOptions } from './options.ts';
 import { type Curve, nameOf, plots } from './plots.ts';
+import { printReplay } from './replay.ts';
 import { linkBed, scenarios } from './scenarios.ts';
 import { simulate } from './simulation.ts';
 
@@ -33,6 +34,10 @@ export const runSimulate: Command = async (argv, io) => {
     .option('--scenario <name>', `instead of the above: ${Object.keys(scenarios).join(', ')}`)
     .option('--json', 'one JSON object per run')
     .option('--peers-up-to <number>', 'of a scenario, only the runs with at most so many')
+    .option(
+      '--replay <file>',
+      'instead: play a download that a dfdaemon has recorded; 1 if it would go otherwise today',
+    )
     .option('--plots <directory>', 'SVG pictures: completions, R, seconds, origin copies, use of the links')
     .exitOverride()
     .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: (text) => io.stderr.write(text) });
@@ -42,6 +47,8 @@ export const runSimulate: Command = async (argv, io) => {
     return (error as { exitCode?: number }).exitCode === 0 ? 0 : 2;
   }
   const values = parser.opts<Flags>();
+  if (values.replay !== undefined)
+    return printReplay(readFileSync(values.replay, 'utf8'), (line) => io.stdout.write(`${line}\n`)) ? 0 : 1;
   const curves: Curve[] = [];
   if (values.json !== true) io.stdout.write(`${heading}\n`);
   for (const options of plan(values)) {
@@ -116,6 +123,7 @@ interface Flags {
   readonly json?: boolean;
   readonly peersUpTo?: string;
   readonly plots?: string;
+  readonly replay?: string;
 }
 
 function plan(flags: Flags): readonly Partial<SimulationOptions>[] {

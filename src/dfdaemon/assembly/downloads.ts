@@ -10,6 +10,7 @@ import { IdleWatch } from '../idle-watch.ts';
 import { openHashers } from '../open-hashers.ts';
 import type { StoreParts } from '../open-store.ts';
 import { Receipts } from '../receipts.ts';
+import { Recordings } from '../recordings.ts';
 import type { Schedulers } from '../schedulers.ts';
 import { loadSourcePlugins } from '../source/plugins.ts';
 import { Sources } from '../source/sources.ts';
@@ -50,6 +51,9 @@ export async function openDownloads(
   );
   const receipts = new Receipts(join(config.dataDir, 'receipts.jsonl'), logger);
   owned.defer('receipts', () => receipts.flushed());
+  const { recordings: recorded } = config.download;
+  const recordings = recorded === 0 ? undefined : new Recordings(join(config.dataDir, 'recordings'), recorded, logger);
+  if (recordings) owned.add('recordings', recordings);
   const idleWatch = owned.add('idle watch', new IdleWatch(config.aliveTime));
   const nodeLocal = new NodeLocal(() => schedulers.addresses);
   const blockList = new BlockList();
@@ -78,6 +82,7 @@ export async function openDownloads(
       openPeerStream: (taskId, requests, options) => schedulers.openPeerStream(taskId, requests, options),
       syncPieces: ({ ip, port }, request, signal) =>
         createClient(DfdaemonUploadDefinition, channels, hostPort(ip, port)).syncPieces(request, { signal }),
+      record: recordings && ((setup) => recordings.open(setup)),
       concurrentPieceCount: config.download.concurrentPieceCount,
       originConnections: config.download.originConnections,
       pieceTimeoutMs: config.download.pieceDownloadTimeout,

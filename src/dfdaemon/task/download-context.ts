@@ -1,4 +1,5 @@
 import type { Logger } from '../../core/logger.ts';
+import type { DownloadRecording, MachineSetup } from '../recordings.ts';
 import type { SchedulerKinds } from '../schedulers.ts';
 import type { Sources } from '../source/sources.ts';
 import type { PieceClient } from '../transport/piece-client.ts';
@@ -29,6 +30,8 @@ export interface DownloadContext {
   readonly announcer: () => PieceAnnouncer;
   readonly openPeerStream: OpenPeerStream;
   readonly syncPieces: SyncPieces;
+  /** Absent where downloads are not recorded. */
+  readonly record: ((setup: MachineSetup) => DownloadRecording) | undefined;
   readonly concurrentPieceCount: number;
   readonly originConnections: number;
   readonly pieceTimeoutMs: number;

@@ -82,6 +82,7 @@ export class Download {
     this.#receipt.local(stored.bytes);
     this.#ended.promise.catch(() => undefined);
     this.#exchange = openExchange(context, stored, {
+      peerId,
       rate: this.rate,
       prove: async (number, bytes) => this.proof.pieces?.prove(number, bytes),
       events: {

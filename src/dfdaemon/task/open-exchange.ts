@@ -5,18 +5,27 @@ import { ParentLink } from './parent-link.ts';
 import { PieceExchange, type ExchangeEvents, type ProvePiece } from './piece-exchange.ts';
 import type { TaskRate } from './traffic-shaper.ts';
 
+interface ExchangeOfDownload {
+  readonly peerId: string;
+  readonly rate: TaskRate;
+  readonly prove: ProvePiece;
+  readonly events: ExchangeEvents;
+}
+
 export function openExchange(
   context: DownloadContext,
   stored: StoredTask,
-  { rate, prove, events }: { readonly rate: TaskRate; readonly prove: ProvePiece; readonly events: ExchangeEvents },
+  { peerId, rate, prove, events }: ExchangeOfDownload,
 ): PieceExchange {
-  const { entitled, hostId, pieces, syncPieces, concurrentPieceCount, pieceTimeoutMs, logger } = context;
+  const { entitled, hostId, pieces, syncPieces, concurrentPieceCount, pieceTimeoutMs, record, logger } = context;
   return new PieceExchange({
     taskId: stored.id,
+    peerId,
     entitled,
     hostId,
     stored,
     pieces,
+    record,
     concurrentPieceCount,
     pieceTimeoutMs,
     limiters: () => rate.fromPeers,

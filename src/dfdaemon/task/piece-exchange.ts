@@ -10,6 +10,7 @@ import type { ParentFault, PeerEffect } from '../../swarm/peer/download/effects.
 import type { Moment, PeerEvent, RequestDrop, RequestFailure } from '../../swarm/peer/download/events.ts';
 import { PeerMachine } from '../../swarm/peer/download/peer-machine.ts';
 import { PieceSet } from '../../swarm/shared/piece-set.ts';
+import type { DownloadRecording, MachineSetup } from '../recordings.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
 import type { PieceClient } from '../transport/piece-client.ts';
 import type { StoredBytes } from './piece-hasher.ts';
@@ -17,6 +18,8 @@ import type { ParentAddress, ParentLink, ParentNews } from './parent-link.ts';
 
 /** Requests sent and not yet answered. One: asking ahead only makes pieces share the line. */
 const requestsAhead = 1;
+/** Each announcement is answered at once. */
+const settleMs = 0;
 
 export interface ExchangeEvents {
   /** A parent told how the content is cut, before anybody else did. */
@@ -44,9 +47,12 @@ export interface ExchangeOptions {
   /** The request has a right to what an origin gives to some only. */
   readonly entitled: boolean;
   readonly taskId: string;
+  readonly peerId: string;
   readonly hostId: string;
   readonly stored: StoredTask;
   readonly pieces: PieceClient;
+  /** Absent where downloads are not recorded. */
+  readonly record: ((setup: MachineSetup) => DownloadRecording) | undefined;
   readonly openLink: (parent: ParentAddress, news: ParentNews, missing: () => readonly number[]) => ParentLink;
   readonly concurrentPieceCount: number;
   readonly pieceTimeoutMs: number;
@@ -71,6 +77,7 @@ interface Running {
 export class PieceExchange {
   readonly #options: ExchangeOptions;
   readonly #machine: PeerMachine;
+  readonly #recording: DownloadRecording | undefined;
   readonly #links = new Map<string, ParentLink>();
   /** Those on offer, until the machine decides whether to listen to them. */
   readonly #offered = new Map<string, ParentAddress>();
@@ -80,13 +87,10 @@ export class PieceExchange {
 
   constructor(options: ExchangeOptions) {
     this.#options = options;
-    this.#machine = new PeerMachine({
-      picker: {
-        random: Math.random,
-        limits: { maxRunning: options.concurrentPieceCount, maxWaiting: requestsAhead },
-      },
-      settleMs: 0,
-    });
+    const { taskId, peerId, record } = options;
+    const limits = { maxRunning: options.concurrentPieceCount, maxWaiting: requestsAhead };
+    this.#recording = record?.({ taskId, peerId, limits, settleMs });
+    this.#machine = this.#recording?.machine ?? new PeerMachine({ picker: { random: Math.random, limits }, settleMs });
   }
 
   /** Parents whose stream of news is open. */
@@ -145,6 +149,7 @@ export class PieceExchange {
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
+    this.#recording?.close();
     for (const link of this.#links.values()) link.close();
     this.#links.clear();
     await this.#abort(() => true);
@@ -152,7 +157,10 @@ export class PieceExchange {
 
   #take(event: PeerEvent): void {
     if (this.#closed) return;
-    for (const effect of this.#machine.step(event, this.#moment())) this.#run(effect);
+    const moment = this.#moment();
+    const effects = this.#machine.step(event, moment);
+    this.#recording?.step(moment, event, effects);
+    for (const effect of effects) this.#run(effect);
     clearTimeout(this.#timer);
     const waitMs = this.#machine.dueMs - performance.now();
     if (waitMs < Infinity) this.#timer = setTimeout(() => this.#take({ kind: 'tick' }), Math.max(1, Math.ceil(waitMs)));

@@ -7,7 +7,8 @@ import { type Random, seededRandom } from '../../shared/random.ts';
 import { defaultPickerLimits } from '../picker-limits.ts';
 import type { PeerEffect } from './effects.ts';
 import type { PeerEvent, RequestDrop, RequestFailure } from './events.ts';
-import { PeerMachine } from './peer-machine.ts';
+import type { PeerMachine } from './peer-machine.ts';
+import { readRecording, recordedMachine, replay, startLine, stepLine } from './recording.ts';
 
 const parents = 4;
 const limits = { ...defaultPickerLimits, maxRunning: 4 };
@@ -24,11 +25,14 @@ class World {
   readonly pieceCount: number;
   nowMs = 0;
   readonly #random: Random;
+  #recording: string;
 
   constructor(seed: number, pieceCount: number, settleMs: number) {
     this.#random = seededRandom(seed);
     this.pieceCount = pieceCount;
-    this.machine = new PeerMachine({ picker: { random: this.#random, limits }, settleMs });
+    const start = { taskId: 't', peerId: 'p', seed, limits, settleMs };
+    this.machine = recordedMachine(start);
+    this.#recording = startLine(start);
   }
 
   chance(below: number): number {
@@ -36,8 +40,10 @@ class World {
   }
 
   send(event: PeerEvent): void {
-    for (const effect of this.machine.step(event, { nowMs: this.nowMs, bytesPerSec: 0, latestBytesPerSec: 0 }))
-      this.#check(effect);
+    const moment = { nowMs: this.nowMs, bytesPerSec: 0, latestBytesPerSec: 0 };
+    const effects = this.machine.step(event, moment);
+    this.#recording += stepLine(moment, event, effects);
+    for (const effect of effects) this.#check(effect);
     assert.equal(this.machine.isIdle, this.asked.size === 0, 'what is under way is known on both sides');
     assert.equal(this.machine.parentCount, this.listening.size);
   }
@@ -90,6 +96,14 @@ class World {
     if (reason === 'busy' || reason === 'temporary' || reason === 'gone' || reason === 'corrupt')
       this.send({ kind: 'request-failed', ...request, reason });
     else this.send({ kind: 'request-dropped', ...request, reason });
+  }
+
+  /** What was written down leads to the same effects again. */
+  checkRecording(): void {
+    const recording = readRecording(this.#recording);
+    const steps = [...replay(recording)];
+    assert(recording.steps.length > 0 && steps.length === recording.steps.length);
+    assert(steps.every(({ isSame }) => isSame));
   }
 
   /** Time goes on to the next thing the machine waits for, at most so far. */
@@ -199,6 +213,7 @@ for (const settleMs of [0, 0.2]) {
           }
         }
         assert.equal(world.asked.size, 0, 'with the last piece every other request is cancelled');
+        world.checkRecording();
       }),
       { numRuns: 400 },
     );
