@@ -4,6 +4,7 @@
  */
 import { DragonflyError, toDragonflyError } from '../core/errors.ts';
 import type { Counter } from '../core/metrics.ts';
+import { isCredentialStatus, isPermanentStatus } from '../core/origin-status.ts';
 import type { CallContext } from '../rpc/call-context.ts';
 import { knownLength } from '../rpc/known-length.ts';
 import { TrafficType, type Download, type Piece } from '../rpc/generated/common/v2/common.ts';
@@ -31,7 +32,6 @@ import { msFromDuration } from './messages.ts';
 import { PeerCounters, type PeerLabels } from './peer-counters.ts';
 import type { PeerSession } from './peer-sessions.ts';
 import type { SwarmEvent } from './swarm-driver.ts';
-import { isPermanent } from './origin-answers.ts';
 import { taskTypes } from './task-types.ts';
 import { requireOwnHost, requireShareable } from './own-host.ts';
 
@@ -353,12 +353,12 @@ class PeerStream {
 
   /** Refused for its credentials, which never leave the host: any other host may have better ones, and asks itself. */
   #lacksCredentials(): boolean {
-    return [401, 403, 407].includes(this.#originError?.details?.statusCode ?? 0);
+    return isCredentialStatus(this.#originError?.details?.statusCode ?? 0);
   }
 
   #noteOriginError({ message, header, statusCode }: Backend): void {
     this.#originError = { message, details: { header, ...(statusCode === undefined ? {} : { statusCode }) } };
-    this.#originPermanent = statusCode !== undefined && isPermanent(statusCode);
+    this.#originPermanent = statusCode !== undefined && isPermanentStatus(statusCode);
   }
 
   #end(): void {

@@ -23,7 +23,7 @@ const allowedRooms: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** The values of core that are pure, and so may be used by the pure room. */
-const pureCore = ['errors', 'ids', 'piece-layout', 'byte-range', 'digest', 'hash-ring'];
+const pureCore = ['origin-status', 'errors', 'ids', 'piece-layout', 'byte-range', 'digest', 'hash-ring'];
 
 function expectNone(problems: readonly string[]): void {
   assert.equal(problems.length, 0, `\n${problems.join('\n')}`);

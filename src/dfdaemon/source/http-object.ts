@@ -4,6 +4,7 @@
  */
 import { formatContentRange, parseContentRange, type ByteRange } from '../../core/byte-range.ts';
 import { DragonflyError } from '../../core/errors.ts';
+import { isTemporaryStatus } from '../../core/origin-status.ts';
 import { version } from '../../core/version.ts';
 import type { HttpResponse } from './http-client.ts';
 import { contentHeader, errorHeader, protocolError } from './http-head.ts';
@@ -208,8 +209,7 @@ function hintFor(statusCode: number): string {
     return 'Give credentials, for example with --header "Authorization: Bearer …".';
   if (statusCode === 403) return 'Check that the credentials may read it and that a signed URL has not expired.';
   if (statusCode === 404 || statusCode === 410) return 'Check the URL.';
-  if (statusCode >= 500 || statusCode === 429 || statusCode === 408)
-    return 'The origin is ill or overloaded; try again later.';
+  if (isTemporaryStatus(statusCode)) return 'The origin is ill or overloaded; try again later.';
   return 'Check the URL and what the origin expects of a request.';
 }
 

@@ -4,6 +4,7 @@
  */
 import { randomInt } from 'node:crypto';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
+import { isTemporaryStatus } from '../../core/origin-status.ts';
 import type { SourceBody, SourceOptions } from '../source/source.ts';
 import type { Sources } from '../source/sources.ts';
 import { readFully } from '../storage/content-file.ts';
@@ -41,8 +42,7 @@ export async function differsFromOrigin(
     signal.throwIfAborted();
     const failure = toDragonflyError(error);
     if (failure.code === 'RANGE_NOT_SATISFIABLE') return ofEach(given);
-    const refused = failure.code === 'SOURCE_STATUS' && (failure.details?.statusCode ?? 500) < 500;
-    if (refused && failure.details?.statusCode !== 429) throw failure;
+    if (failure.code === 'SOURCE_STATUS' && !isTemporaryStatus(failure.details?.statusCode ?? 500)) throw failure;
     return [];
   }
   const expected = stored.contentLengthBytes;

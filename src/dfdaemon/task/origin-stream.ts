@@ -5,6 +5,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
+import { isTemporaryStatus } from '../../core/origin-status.ts';
 import { defaultPieceLength } from '../../core/piece-layout.ts';
 import { payAll, type RateLimiter } from '../../core/rate-limiter.ts';
 import { retryAfterMs } from '../source/retry-after.ts';
@@ -265,7 +266,7 @@ export function isTemporary(error: DragonflyError): boolean {
     return typeof code !== 'string' || (code !== 'ENOTFOUND' && !/CERT|SSL|TLS/.test(code));
   }
   const status = error.details?.statusCode;
-  return error.code === 'SOURCE_STATUS' && status !== undefined && (status >= 500 || status === 408 || status === 429);
+  return error.code === 'SOURCE_STATUS' && status !== undefined && isTemporaryStatus(status);
 }
 
 /**

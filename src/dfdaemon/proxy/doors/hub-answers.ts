@@ -6,6 +6,7 @@
 import type { IncomingMessage } from 'node:http';
 import { LRUCache } from 'lru-cache';
 import { DragonflyError, toDragonflyError } from '../../../core/errors.ts';
+import { isTemporaryStatus } from '../../../core/origin-status.ts';
 import { answerError } from '../answers.ts';
 import { relay } from '../wire/direct.ts';
 import { noteFirstByte, type Exchange } from '../exchange.ts';
@@ -92,7 +93,7 @@ export class HubAnswers {
       throw error;
     }
     const answer = await received(message);
-    if ((answer.statusCode === 429 || answer.statusCode >= 500) && known) return stale(known);
+    if (isTemporaryStatus(answer.statusCode) && known) return stale(known);
     if (answer.statusCode === 200) this.#known.set(key, answer);
     return answer;
   }

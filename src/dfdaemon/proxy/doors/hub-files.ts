@@ -6,6 +6,7 @@
 import type { IncomingMessage } from 'node:http';
 import { LRUCache } from 'lru-cache';
 import { toDragonflyError } from '../../../core/errors.ts';
+import { isTemporaryStatus } from '../../../core/origin-status.ts';
 import type { Exchange } from '../exchange.ts';
 import { forwardedResponseHeader } from '../wire/header.ts';
 import { proxyLimits } from '../limits.ts';
@@ -80,7 +81,7 @@ export class HubFiles {
     }
     const { message, url } = place;
     const { statusCode = 502 } = message;
-    if ((statusCode === 429 || statusCode >= 500) && known) {
+    if (isTemporaryStatus(statusCode) && known) {
       letGo(message);
       return { file: known };
     }

@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { LRUCache } from 'lru-cache';
 import { DragonflyError, toDragonflyError } from '../../../core/errors.ts';
+import { isTemporaryStatus } from '../../../core/origin-status.ts';
 import { answerError, answerOriginStatus } from '../answers.ts';
 import { callerKey } from '../proof/caller.ts';
 import { notARegistry, relay, sendOwn } from '../wire/direct.ts';
@@ -152,7 +153,7 @@ export class Manifests {
       return this.#whileDown(exchange, path, { scope, known, error: toDragonflyError(error) });
     }
     const statusCode = message.statusCode ?? 502;
-    if (statusCode >= 500 || statusCode === 429) return this.#whileRefusing(exchange, path, { scope, known, message });
+    if (isTemporaryStatus(statusCode)) return this.#whileRefusing(exchange, path, { scope, known, message });
     const caller = callerKey(header);
     if (statusCode === 304 && condition) {
       message.resume();

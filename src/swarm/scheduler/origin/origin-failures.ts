@@ -1,4 +1,5 @@
 /** What follows when the origin refuses or breaks: who may ask it next, and when everybody is told its answer. */
+import { isCredentialStatus } from '../../../core/origin-status.ts';
 import type { OriginError } from '../../shared/events.ts';
 import type { SwarmLimits } from '../limits.ts';
 import type { OriginDesk } from './origin-desk.ts';
@@ -12,9 +13,6 @@ export interface OriginFailure {
   /** The lease that ends; all of the peer when it is not named. */
   readonly leaseId?: number | undefined;
 }
-
-/** Unauthorized, forbidden, proxy authentication required. */
-const credentialStatuses: ReadonlySet<number> = new Set([401, 403, 407]);
 
 export class OriginFailures {
   readonly #limits: SwarmLimits;
@@ -32,7 +30,7 @@ export class OriginFailures {
     const { task } = peer;
     task.lastOriginError = error;
     // Refused for its credentials only: the origin is well, and whoever has better ones may ask at once.
-    const refused = !permanent && credentialStatuses.has(error.details?.statusCode ?? 0);
+    const refused = !permanent && isCredentialStatus(error.details?.statusCode ?? 0);
     // several at the origin fail together when it goes down: nobody is sent there in the pause, so that counts once
     if (!refused && nowMs >= task.quietUntilMs) task.originFailures += 1;
     const pauseMs = this.#limits.originRetryMs * 2 ** Math.max(0, task.originFailures - 1);
