@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { daemonLimits } from '../../src/dfdaemon/limits.ts';
 import { LocalSwarm } from '../support/local-swarm.ts';
 import { NginxOrigin } from '../support/nginx-origin.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
@@ -40,8 +41,14 @@ interface HeldOrigin {
   readonly origin: Origin;
   /** Lets answers from the first byte on go beyond their first mebibyte. */
   release(): void;
-  /** Without questions whether a caller may read. */
+  /** Without questions whether a caller may read, and without checks of what another node gave. */
   requests(): string[];
+}
+
+/** Where digests of pieces come too late on a busy machine, a part of what came from others is compared with the origin. */
+function isCheck(range: string): boolean {
+  const [first = 0, last = 0] = (/^bytes=(\d+)-(\d+)$/.exec(range) ?? []).slice(1).map(Number);
+  return last - first + 1 === daemonLimits.originCheckBytes;
 }
 
 /** Answers every range at once; whoever reads from the first byte gets a mebibyte, and the rest when it is released. */
@@ -69,7 +76,10 @@ async function heldOrigin(): Promise<HeldOrigin> {
   return {
     origin,
     release: () => released.resolve(),
-    requests: () => origin.seen.map(({ headers }) => headers.range ?? 'all').filter((range) => range !== 'bytes=0-0'),
+    requests: () =>
+      origin.seen
+        .map(({ headers }) => headers.range ?? 'all')
+        .filter((range) => range !== 'bytes=0-0' && !isCheck(range)),
   };
 }
 
