@@ -42,7 +42,7 @@ const programs: Readonly<Record<string, Program>> = {
   },
   dfctl: {
     summary: 'looks after the tasks of this node; preheats by a scheduler',
-    load: async () => (await import('./cli/dfctl/dfctl.ts')).runDfctl,
+    load: loadDfctl,
   },
   setup: {
     summary: 'connects the container engine of this node with its dfdaemon; shows, verifies, undoes',
@@ -50,17 +50,34 @@ const programs: Readonly<Record<string, Program>> = {
   },
   doctor: {
     summary: 'examines this node; with a URL, tells why a download of it did not come from other nodes',
-    load: async () => {
-      const { createDoctor } = await import('./cli/doctor/doctor.ts');
-      const { loadDfdaemonConfig } = await import('./dfdaemon/config.ts');
-      return createDoctor(loadDfdaemonConfig);
-    },
+    load: loadDoctor,
   },
   simulate: {
     summary: 'the real decisions of scheduler and peers in virtual time: how fast a file reaches any number of nodes',
-    load: async () => (await import('./simulator/command.ts')).runSimulate,
+    load: loadSimulate,
+  },
+  mcp: {
+    summary: 'this node for agents, by the Model Context Protocol',
+    load: async () => {
+      const { createMcp } = await import('./cli/mcp/mcp.ts');
+      return createMcp({ doctor: loadDoctor, dfctl: loadDfctl, simulate: loadSimulate });
+    },
   },
 };
+
+async function loadDfctl(): Promise<Command> {
+  return (await import('./cli/dfctl/dfctl.ts')).runDfctl;
+}
+
+async function loadDoctor(): Promise<Command> {
+  const { createDoctor } = await import('./cli/doctor/doctor.ts');
+  const { loadDfdaemonConfig } = await import('./dfdaemon/config.ts');
+  return createDoctor(loadDfdaemonConfig);
+}
+
+async function loadSimulate(): Promise<Command> {
+  return (await import('./simulator/command.ts')).runSimulate;
+}
 
 /** Not for people: what the product starts for itself. */
 const helpers: Readonly<Record<string, () => Promise<Command>>> = {
