@@ -47,7 +47,11 @@ export function resolveRange(spec: RangeSpec, contentLengthBytes: number): ByteR
 export function requireRange(spec: RangeSpec, contentLengthBytes: number): ByteRange {
   const range = resolveRange(spec, contentLengthBytes);
   if (range) return range;
-  throw new DragonflyError(
+  throw outside(contentLengthBytes);
+}
+
+export function outside(contentLengthBytes: number): DragonflyError {
+  return new DragonflyError(
     'RANGE_NOT_SATISFIABLE',
     `the range lies outside the ${contentLengthBytes} bytes of the content`,
   );

@@ -66,6 +66,30 @@ describe('ranges of content that the peers hold', () => {
     assert.equal(answer.headers['content-range'], `bytes */${content.length}`);
   });
 
+  test('outside the content the origin says so in its own words, and this node when it is away', async () => {
+    const body = '<Error><Code>InvalidRange</Code></Error>';
+    const origin = await startOrigin((request, response) => {
+      if (request.headers.range?.startsWith(`bytes=${content.length}`) !== true)
+        return serveBody(content, { etag: '"outside"' })(request, response);
+      const place = `bytes */${content.length}`;
+      response.writeHead(416, {
+        'content-type': 'application/xml',
+        'content-range': place,
+        'content-length': body.length,
+      });
+      response.end(body);
+    });
+    const url = `${origin.url}/file-outside`;
+    assert.ok((await ask(daemon, url)).body.equals(content));
+    const told = await ask(daemon, url, { headers: { Range: `bytes=${content.length}-` } });
+    assert.deepEqual([told.status, told.body.toString()], [416, body]);
+    assert.equal(told.headers['content-type'], 'application/xml');
+    await origin[Symbol.asyncDispose]();
+    const away = await ask(daemon, url, { headers: { Range: `bytes=${content.length}-` } });
+    assert.equal(away.status, 416);
+    assert.equal(away.headers['content-range'], `bytes */${content.length}`);
+  });
+
   test('several ranges come as multipart/byteranges', async () => {
     const answer = await range('bytes=0-3, 8388600-8388615, -4');
     assert.equal(answer.status, 206);

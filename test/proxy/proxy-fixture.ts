@@ -120,6 +120,10 @@ export function serveBody(body: Buffer, header: Record<string, string> = {}): Re
     const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '');
     const start = Number(range?.[1] ?? 0);
     const end = Math.min(body.length, range?.[2] ? Number(range[2]) + 1 : body.length);
+    if (start >= body.length && range) {
+      response.writeHead(416, { 'content-range': `bytes */${body.length}`, 'content-length': 0 });
+      return void response.end();
+    }
     const place: Record<string, string> = range ? { 'content-range': `bytes ${start}-${end - 1}/${body.length}` } : {};
     response.writeHead(range ? 206 : 200, {
       'content-length': end - start,

@@ -8,7 +8,7 @@
  * client's own request goes to its origin.
  */
 import type { IncomingMessage } from 'node:http';
-import { formatContentRange, resolveRange } from '../../../core/byte-range.ts';
+import { formatContentRange, outside, resolveRange } from '../../../core/byte-range.ts';
 import { DragonflyError, toDragonflyError } from '../../../core/errors.ts';
 import type { DownloadRequest } from '../../task/open-task.ts';
 import { LRUCache } from 'lru-cache';
@@ -282,6 +282,10 @@ export class ObjectAnswers {
       return tasks.notModified(exchange, header);
     }
     const demand = judgement === 'ignoreRange' ? rangeDemand(undefined) : rangeDemand(exchange.header['range']);
+    if (demand.kind === 'one' && !resolveRange(demand.spec, representation.lengthBytes)) {
+      inHand?.discard();
+      return tasks.failed(exchange, outside(representation.lengthBytes));
+    }
     const opened = inHand && new AnsweredRequest(inHand, representation);
     for (const identity of this.#known.identities(request, representation)) {
       const asked = { ...identity, opened };

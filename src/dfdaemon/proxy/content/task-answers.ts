@@ -17,7 +17,8 @@ import type { BlockPool } from '../../transport/block-pool.ts';
 import { answerError, answerOriginStatus } from '../answers.ts';
 import { copySpans, restOf, sendRest, type Rest } from '../wire/body-copy.ts';
 import { BodyWriter } from '../wire/body-writer.ts';
-import { forwardDirectly } from '../wire/direct.ts';
+import { forwardDirectly, relay, sendOwn } from '../wire/direct.ts';
+import { relayWhole } from '../wire/whole-answer.ts';
 import type { DownloadDefaults } from './download-request.ts';
 import { noteFirstByte, type Exchange } from '../exchange.ts';
 import { proxyLimits } from '../limits.ts';
@@ -135,11 +136,7 @@ export class TaskAnswers {
     const failure = toDragonflyError(error);
     record.error = failure;
     if (signal.aborted) return void response.destroy();
-    if (failure.code === 'RANGE_NOT_SATISFIABLE') {
-      const total = /(\d+) bytes of/.exec(failure.message)?.[1];
-      const header: Record<string, string> = total === undefined ? {} : { 'content-range': `bytes */${total}` };
-      return answerError(response, failure, { kind, type: 'proxy', header });
-    }
+    if (failure.code === 'RANGE_NOT_SATISFIABLE') return this.#unsatisfiable(exchange, failure);
     if (error instanceof DownloadBlocked) return answerError(response, failure, { kind, type: 'proxy' });
     if (this.#options.defaults.disableBackToSource) {
       if (failure.details?.statusCode !== undefined) return answerOriginStatus(response, failure, isRegistry(exchange));
@@ -152,6 +149,22 @@ export class TaskAnswers {
       'no download, asking the source itself',
     );
     await forwardDirectly(exchange, this.#options.upstream);
+  }
+
+  /** SDKs read a code in the body of a 416: the origin says it in its own words, and while it cannot this node does. */
+  async #unsatisfiable(exchange: Exchange, failure: DragonflyError): Promise<void> {
+    const { defaults, upstream } = this.#options;
+    const { response, kind } = exchange;
+    try {
+      const message = defaults.disableBackToSource ? undefined : await sendOwn(exchange, upstream);
+      if (message && message.statusCode !== 416) return await relay(exchange, message);
+      if (message && (await relayWhole(exchange, message))) return;
+    } catch (error) {
+      exchange.record.error = toDragonflyError(error);
+    }
+    const total = /(\d+) bytes of/.exec(failure.message)?.[1];
+    const header: Record<string, string> = total === undefined ? {} : { 'content-range': `bytes */${total}` };
+    answerError(response, failure, { kind, type: 'proxy', header });
   }
 
   /** Header with which the proxy shows where an answer comes from. */

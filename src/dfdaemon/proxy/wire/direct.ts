@@ -86,15 +86,9 @@ export async function sendOwn(exchange: Exchange, upstream: Upstream): Promise<I
 
 /** Passes an upstream's answer on; a body that breaks off breaks the client's connection. */
 export async function relay(exchange: Exchange, message: IncomingMessage): Promise<void> {
-  const { response, record, serverIp } = exchange;
+  const { response, record } = exchange;
   if (response.destroyed) return void message.destroy();
-  const lines = forwardedAnswerLines(message);
-  if (serverIp !== undefined) lines.push('X-Dragonfly-Server-IP', serverIp);
-  response.sendDate = false; // the origin's, or none
-  if (response.req.httpVersionMajor === 1) {
-    response.writeHead(message.statusCode ?? 502, message.statusMessage ?? '', withFittingTrailer(exchange, lines));
-  } else response.writeHead(message.statusCode ?? 502, lines);
-  noteFirstByte(record);
+  writeAnswerHead(exchange, message);
   response.flushHeaders();
   message.on('data', (block: Buffer) => {
     record.bytes += block.length;
@@ -111,6 +105,18 @@ export async function relay(exchange: Exchange, message: IncomingMessage): Promi
     record.error = toDragonflyError(error);
     response.destroy();
   }
+}
+
+/** Status and header of an upstream's answer, as it wrote them. */
+export function writeAnswerHead(exchange: Exchange, message: IncomingMessage): void {
+  const { response, record, serverIp } = exchange;
+  const lines = forwardedAnswerLines(message);
+  if (serverIp !== undefined) lines.push('X-Dragonfly-Server-IP', serverIp);
+  response.sendDate = false; // the origin's, or none
+  if (response.req.httpVersionMajor === 1) {
+    response.writeHead(message.statusCode ?? 502, message.statusMessage ?? '', withFittingTrailer(exchange, lines));
+  } else response.writeHead(message.statusCode ?? 502, lines);
+  noteFirstByte(record);
 }
 
 /** Trailers go with chunked bodies only; node:http throws where they are announced without one. */

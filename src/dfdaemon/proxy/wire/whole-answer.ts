@@ -1,0 +1,29 @@
+/**
+ * Passes a short answer on once all of it is there. Refusals of a range come broken from some registries, which announce the
+ * length of the blob with them: directly every client sees the status and then an error.
+ */
+import type { IncomingMessage } from 'node:http';
+import type { Exchange } from '../exchange.ts';
+import { proxyLimits } from '../limits.ts';
+import { writeAnswerHead } from './direct.ts';
+
+/** False when its body broke off or is a long one; nothing has been sent then. */
+export async function relayWhole(exchange: Exchange, message: IncomingMessage): Promise<boolean> {
+  const { response, record } = exchange;
+  const blocks: Buffer[] = [];
+  let received = 0;
+  try {
+    for await (const block of message) {
+      blocks.push(block as Buffer);
+      received += (block as Buffer).length;
+      if (received > proxyLimits.smallAnswerBytes) return false;
+    }
+  } catch {
+    return false;
+  }
+  if (!message.complete || response.destroyed) return false;
+  writeAnswerHead(exchange, message);
+  record.bytes = received;
+  response.end(Buffer.concat(blocks, received));
+  return true;
+}
