@@ -59,6 +59,22 @@ export class Refusals {
     }
   }
 
+  /**
+   * Ends the peers that may not go to the origin themselves once it has refused everybody who may: nobody holds what they want,
+   * nobody fetches it, no seed is left to be sent, so that waiting longer is in vain.
+   */
+  failHopeless(task: Task, nowMs: number): void {
+    const { lastOriginError: error } = task;
+    if (!error || task.waiting.size === 0 || task.servers.size > 0) return;
+    if (task.leases.size > 0 || task.trigger || nowMs < task.quietUntilMs) return;
+    for (const peer of task.peers.values()) if (isDownloading(peer.state) && !peer.disableBackToSource) return;
+    for (const peer of Array.from(task.waiting)) {
+      if (!needsParent(peer) || peer.parents.size > 0) continue;
+      this.#passOn(peer, error);
+      this.#membership.remove(peer, nowMs);
+    }
+  }
+
   #passOn(peer: Peer, { message, details }: OriginError): void {
     this.#out.send(peer, { kind: 'fail-peer', code: 'SOURCE_STATUS', message, details });
   }

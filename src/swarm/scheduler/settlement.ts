@@ -4,11 +4,13 @@ import type { SwarmLimits } from './limits.ts';
 import { type Matchmaker, needsParent } from './matchmaker.ts';
 import type { OriginDesk } from './origin/origin-desk.ts';
 import type { Peer, Task } from './records.ts';
+import type { Refusals } from './refusals.ts';
 
 export interface SettlementParts {
   readonly limits: SwarmLimits;
   readonly matchmaker: Matchmaker;
   readonly origin: OriginDesk;
+  readonly refusals: Refusals;
   readonly wakes: Deadlines<Task>;
 }
 
@@ -20,12 +22,13 @@ export class Settlement {
   }
 
   settle(tasks: Iterable<Task>, nowMs: number): void {
-    const { origin, limits } = this.#parts;
+    const { origin, limits, refusals } = this.#parts;
     let left = limits.edgesPerSettling;
     for (const task of tasks) {
       origin.settle(task, nowMs);
       left -= this.#giveParents(task, nowMs, left);
       this.#rescue(task, nowMs);
+      refusals.failHopeless(task, nowMs);
     }
   }
 

@@ -285,3 +285,18 @@ test('a lease is taken back when others hold all that it was for, and its holder
   assert(swarm.peer('peer')?.parents.has('seed'));
   assertInvariants(swarm);
 });
+
+test('who may not go to the origin is told its refusal at once when a seed was the only one who may', () => {
+  const swarm = newSwarm(['seed', 'peer']);
+  const asked = swarm.registerPeer({ ...registration('peer'), disableBackToSource: true, knownLayout: undefined }, 0);
+  assert.ok(asked.some((one) => one.kind === 'trigger-seed'));
+  swarm.registerPeer({ ...registration('seed'), knownLayout: undefined }, 1);
+  const error = { message: 'the origin answered 401', details: { statusCode: 401 } };
+  swarm.originFailed('seed', { permanent: false, error }, 2);
+  const told = swarm.seedDownloadFailed('task', 'seed', 3);
+  assert.deepEqual(
+    told.flatMap((one) => (one.kind === 'fail-peer' ? [[one.peerId, one.code, one.details?.statusCode]] : [])),
+    [['peer', 'SOURCE_STATUS', 401]],
+  );
+  assertInvariants(swarm);
+});

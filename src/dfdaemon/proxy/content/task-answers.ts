@@ -14,7 +14,7 @@ import { DownloadBlocked } from '../../block-list.ts';
 import type { DownloadRequest, OpenTask, Receipt, TaskHead } from '../../task/open-task.ts';
 import type { SourceBody, SourceRequest } from '../../source/source.ts';
 import type { BlockPool } from '../../transport/block-pool.ts';
-import { answerError, answerOriginStatus } from '../answers.ts';
+import { answerError } from '../answers.ts';
 import { copySpans, restOf, sendRest, type Rest } from '../wire/body-copy.ts';
 import { BodyWriter } from '../wire/body-writer.ts';
 import { forwardDirectly, relay, sendOwn } from '../wire/direct.ts';
@@ -69,6 +69,11 @@ export class TaskAnswers {
 
   constructor(options: TaskAnswersOptions) {
     this.#options = options;
+  }
+
+  /** What the peers do not bring comes from the origin itself. */
+  get mayGoToSource(): boolean {
+    return !this.#options.defaults.disableBackToSource;
   }
 
   /** The part that is demanded, or the first of several that can be satisfied. */
@@ -138,10 +143,8 @@ export class TaskAnswers {
     if (signal.aborted) return void response.destroy();
     if (failure.code === 'RANGE_NOT_SATISFIABLE') return this.#unsatisfiable(exchange, failure);
     if (error instanceof DownloadBlocked) return answerError(response, failure, { kind, type: 'proxy' });
-    if (this.#options.defaults.disableBackToSource) {
-      if (failure.details?.statusCode !== undefined) return answerOriginStatus(response, failure, isRegistry(exchange));
-      return answerError(response, failure, { kind, type: 'dfdaemon', status: 503 });
-    }
+    // What the origin told a seed is no answer to this caller, who has been told another.
+    if (!this.mayGoToSource) return answerError(response, failure, { kind, type: 'dfdaemon', status: 503 });
     // Also after a refusal by the origin: the download may have run with another caller's right.
     this.#options.metrics.fellBack(failure.code);
     this.#options.logger.warn(
@@ -153,10 +156,10 @@ export class TaskAnswers {
 
   /** SDKs read a code in the body of a 416: the origin says it in its own words, and while it cannot this node does. */
   async #unsatisfiable(exchange: Exchange, failure: DragonflyError): Promise<void> {
-    const { defaults, upstream } = this.#options;
+    const { upstream } = this.#options;
     const { response, kind } = exchange;
     try {
-      const message = defaults.disableBackToSource ? undefined : await sendOwn(exchange, upstream);
+      const message = this.mayGoToSource ? await sendOwn(exchange, upstream) : undefined;
       if (message && message.statusCode !== 416) return await relay(exchange, message);
       if (message && (await relayWhole(exchange, message))) return;
     } catch (error) {
@@ -262,10 +265,10 @@ export class TaskAnswers {
       sentBytes,
     }: { writer: BodyWriter; rest: Rest | undefined; failure: DragonflyError; sentBytes: number },
   ): Promise<void> {
-    const { defaults, metrics, logger, sources } = this.#options;
+    const { metrics, logger, sources } = this.#options;
     const hopeless =
       exchange.signal.aborted || failure.code === 'DIGEST_MISMATCH' || failure instanceof DownloadBlocked;
-    if (!rest || defaults.disableBackToSource || hopeless) throw failure;
+    if (!rest || !this.mayGoToSource || hopeless) throw failure;
     metrics.fellBack(failure.code);
     logger.warn(
       { url: nameOf(exchange.url), sentBytes, error: failure.message },
@@ -315,10 +318,6 @@ export class TaskAnswers {
       opening.then(resolve, reject).finally(() => deadline.removeEventListener('abort', late));
     });
   }
-}
-
-export function isRegistry({ url }: Exchange): boolean {
-  return registryPath(url.pathname) !== undefined;
 }
 
 function ended(response: Exchange['response']): Promise<void> {

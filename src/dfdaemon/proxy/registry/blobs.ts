@@ -174,6 +174,7 @@ export class BlobAnswers {
   /** Writes the header before the content has come anywhere near. False when it must wait: the download has not even begun, say. */
   #promise(exchange: Exchange, request: DownloadRequest, blob: ToldBlob): boolean {
     const { engine, tasks } = this.#options;
+    if (!tasks.mayGoToSource) return false; // nothing could keep the promise if the peers fail
     const taskId = engine.taskIdOf(request);
     const peerId = engine.peerIdOf(taskId);
     if (peerId === undefined || exchange.signal.aborted || this.#unsure.has(exchange.url.origin)) return false;
