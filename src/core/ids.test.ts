@@ -68,6 +68,22 @@ describe('signed URLs of one object are one task', () => {
     'KS3 version 2': (i) => `KSSAccessKeyId=${i}&Expires=${i}&Signature=${i}`,
     "Docker Hub's CDN": (i) => `expires=${i}&signature=${i}&version=3`,
     Cloudflare: (i) => `verify=170000000${i}-abcdefghijklmnopqrstuv%3D`,
+    'S3 by an asymmetric key': (i) => `${version4('Amz')(i)}&X-Amz-Region-Set=*`,
+    'S3 Express': (i) => `${version4('Amz')(i)}&X-Amz-S3session-Token=t${i}`,
+    'OSS version 2': (i) =>
+      `x-oss-signature-version=OSS2&x-oss-access-key-id=L${i}&x-oss-expires=${i}&x-oss-signature=${i}&x-oss-additional-headers=referer`,
+    'OSS for a network': (i) =>
+      `OSSAccessKeyId=${i}&Expires=${i}&Signature=${i}&x-oss-ac-source-ip=10.0.0.${i}&x-oss-ac-subnet-mask=32`,
+    'COS in one value': (i) => `sign=q-sign-algorithm%3Dsha1%26q-ak%3D${i}%26q-signature%3D${i}`,
+    BOS: (i) => `authorization=bce-auth-v1%2Fak%2F2026-01-0${i}T00%3A00%3A00Z%2F300%2Fhost%2F${i}`,
+    Kodo: (i) => `e=170000000${i}&token=${'k'.repeat(40)}:${'s'.repeat(26)}${i}%3D`,
+    Swift: (i) => `temp_url_sig=${i}&temp_url_expires=${i}&temp_url_ip_range=10.0.0.${i}`,
+    "Google's CDN": (i) => `URLPrefix=aHR0cHM6&Expires=${i}&KeyName=k${i}&Signature=${i}`,
+    "Akamai's edge": (i) => `hdnts=exp=170000000${i}~acl=/*~hmac=${'a'.repeat(63)}${i}`,
+    "Tencent's CDN": (i) => `sign=170000000${i}-r${i}-0-${'0'.repeat(31)}${i}`,
+    "Tencent's CDN with a time": (i) => `sign=${'0'.repeat(31)}${i}&t=170000000${i}`,
+    'nginx secure links': (i) => `md5=${'A'.repeat(21)}${i}&expires=170000000${i}`,
+    Bunny: (i) => `token=HS256-${'A'.repeat(42)}${i}&expires=170000000${i}&token_path=%2F`,
     "Alibaba's CDN": (i) => `auth_key=170000000${i}-0-0-${'0'.repeat(31)}${i}`,
   };
 
@@ -94,6 +110,30 @@ describe('signed URLs of one object are one task', () => {
     assert.notEqual(taskId({ url: elsewhere }), taskId({ url: elsewhere.replace('jwt=e1', 'jwt=e2') }));
   });
 
+  for (const [host, query] of [
+    [
+      'cdn01.quay.io',
+      'X-Amz-Signature=$&region=us-east-1&username=u$&akamai_signature=exp=170000000$~hmac=1234567890123456789012345678901$',
+    ],
+    ['cdn03.quay.io', 'X-Amz-Signature=$&cf_sign=$&cf_expiry=$&username=u$&namespace=n'],
+    ['transfer.xethub.hf.co', 'user_id=$&repo_id=1&Expires=$&Policy=$&Signature=$&Key-Pair-Id=K&X-Xet-Session-Id=$'],
+    ['raw.githubusercontent.com', 'token=GHSAT$'],
+    ['f002.backblazeb2.com', 'Authorization=3_$'],
+  ] as const) {
+    test(`at ${host}`, () => {
+      const id = (i: number): string => taskId({ url: `https://${host}/x?${query.replaceAll('$', String(i))}` });
+      assert.equal(id(1), id(2));
+    });
+  }
+
+  test('what a signature is for stays in: the range of a chunk of a model', () => {
+    const id = (range: string): string =>
+      taskId({
+        url: `https://transfer.xethub.hf.co/xorbs/default/a?X-Xet-Signed-Range=bytes%3D${range}&Expires=1&Signature=1&Key-Pair-Id=K`,
+      });
+    assert.notEqual(id('0-9'), id('10-19'));
+  });
+
   test('and common words alone are no signature', () => {
     for (const query of [
       'sig=1',
@@ -104,6 +144,16 @@ describe('signed URLs of one object are one task', () => {
       'sp=1&st=2',
       'x-id=1',
       'q-ak2=1',
+      'sign=1',
+      'sign=a&t=1',
+      'token=abc&expires=1',
+      'token=abc&e=1',
+      'md5=d41d8cd98f00b204e9800998ecf8427e&expires=1',
+      'authorization=Basic%20eA',
+      'hdnts=1',
+      'temp_url_sig=1',
+      'username=me&region=1',
+      'token=GHSAT1',
     ])
       assert.deepEqual(signatureParams(new URL(`https://store.example/key?${query}`)), [], query);
   });
