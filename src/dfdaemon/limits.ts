@@ -60,6 +60,10 @@ export const daemonLimits = {
   ringWordMs: 1000,
   /** How long a call waits for the first word of a service whose key is not known. */
   newKeyMs: 300,
+  /** Bytes an origin shows to a user who brings credentials before he is given what others got with theirs; for how long that counts, for how many. */
+  entitlementBytes: 4096,
+  entitlementMs: 10 * 60_000,
+  entitlements: 20_000,
   /** Restricted tasks of which children were told names. */
   toldTaskNames: 65_536,
   /** Receipts kept for `dfctl` and the log. */

@@ -11,6 +11,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
+import { status } from '@grpc/grpc-js';
+import { taskId } from '../../src/core/ids.ts';
+import { createClient } from '../../src/rpc/client.ts';
+import { DfdaemonLocalDefinition, ExportLocalTaskRequest } from '../../src/rpc/generated/dfdaemon/v2/local.ts';
 import { DownloadTaskRequest } from '../../src/rpc/generated/dfdaemon/v2/dfdaemon.ts';
 import { callAs } from '../support/call-as.ts';
 import { HttpOrigin } from '../support/http-origin.ts';
@@ -75,6 +79,21 @@ describe('outputs of users', { timeout: 120_000, skip }, () => {
     assert.equal(readFileSync(`${roots}/config`, 'utf8'), 'of root');
     assert.equal(existsSync(`${roots}/other`) || existsSync(`${roots}/new`), false);
     assert.notEqual(await ask(`${own}/hard`, { forceHardLink: true }), 0, "the daemon's file under a name of theirs");
+  });
+
+  test('are taken out of the store without a question to the origin only where it gives the content to everybody', async () => {
+    for (const requestHeader of [{}, { authorization: 'Bearer right' }])
+      await swarm.download(daemon, { url, tag: 'stored', requestHeader });
+    const local = createClient(DfdaemonLocalDefinition, swarm.channels, `unix:${daemon.socket}`);
+    const { tasks } = await local.listStoredTasks({});
+    const open = taskId({ url, tag: 'stored' });
+    const restricted = tasks.find((task) => task.tag === 'stored' && task.taskId !== open)?.taskId;
+    const ask = (id: string): Promise<number> => {
+      const request = ExportLocalTaskRequest.fromPartial({ taskId: id, needContent: true });
+      const bytes = ExportLocalTaskRequest.encode(request).finish();
+      return callAs(user, daemon.socket, '/dfdaemon.v2.DfdaemonLocal/ExportLocalTask', bytes);
+    };
+    assert.deepEqual([await ask(open), await ask(restricted ?? '')], [0, status.PERMISSION_DENIED]);
   });
 
   test('lie below the configured directories', async () => {

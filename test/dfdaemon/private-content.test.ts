@@ -28,7 +28,8 @@ describe('private content', { timeout: 240_000 }, () => {
     const give = serveBody(content, { etag: '"one"' });
     origin = cleanup.use(
       await startOrigin((request, response) => {
-        if (request.headers.authorization === right.authorization) return give(request, response);
+        const isSigned = request.url?.endsWith('Signature=right') === true;
+        if (isSigned || request.headers.authorization === right.authorization) return give(request, response);
         response.writeHead(401, { 'www-authenticate': 'Basic' }).end();
       }),
     );
@@ -44,7 +45,9 @@ describe('private content', { timeout: 240_000 }, () => {
   const portOf = (daemon: Daemon | undefined, name: string): number =>
     Number(daemon?.service.addresses[name]?.split(':').at(-1));
   const bodies = (): number =>
-    origin.seen.filter(({ headers }) => headers.authorization && !isProbe(headers.range)).length;
+    origin.seen.filter(
+      ({ url, headers }) => (headers.authorization ?? url.includes('=right')) && !isProbe(headers.range),
+    ).length;
 
   async function syncPieces(daemon: Daemon | undefined, id: string): Promise<string> {
     const node = createClient(DfdaemonUploadDefinition, swarm.channels, daemon?.service.addresses['peer'] ?? '');
@@ -104,6 +107,36 @@ describe('private content', { timeout: 240_000 }, () => {
     const { tasks } = await swarm.client(a).listLocalTasks({});
     for (const { taskId: id, finishedAt } of tasks) if (finishedAt) await requireHidden(id);
     await assert.rejects(swarm.download(b, { url }), { code: 'SOURCE_STATUS' });
+  });
+
+  const blob = `/v2/team/app/blobs/sha256:${digest}`;
+  const signed = (by: string): string => `/signed?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=${by}`;
+
+  for (const [name, path, honest, invented] of [
+    ['a token that the registry does not know', blob, right, { authorization: 'Bearer invented' }],
+    ['a signature of his own making', signed, {}, {}],
+  ] as const) {
+    test(`${name} gives a user nothing of what others were given`, async () => {
+      assert.ok(a && b);
+      const urlOf = (by: string): string => origin.url + (typeof path === 'string' ? path : path(by));
+      await swarm.download(a, { url: urlOf('right'), requestHeader: honest });
+      for (const daemon of [a, b]) {
+        const stolen = swarm.download(daemon, { url: urlOf('invented'), requestHeader: invented });
+        await assert.rejects(stolen, { code: 'SOURCE_STATUS' }, daemon.name);
+        const before = bodies();
+        await swarm.download(daemon, { url: urlOf('right'), requestHeader: honest });
+        assert.ok(bodies() - before <= 1, 'a user with the right is given it, after one question');
+      }
+    });
+  }
+
+  test('an origin that says yes to everybody opens no content that it does not have', async () => {
+    assert.ok(a);
+    await swarm.download(a, { url: origin.url + blob, requestHeader: right });
+    const own = Buffer.alloc(content.length, 'not the content of that digest. ');
+    const accomplice = cleanup.use(await startOrigin(serveBody(own, { etag: '"own"' })));
+    const stolen = swarm.download(a, { url: accomplice.url + blob, requestHeader: { authorization: 'Bearer own' } });
+    await assert.rejects(stolen, { code: 'DIGEST_MISMATCH' });
   });
 
   test('what anybody is given stays open to nodes of the original', async () => {

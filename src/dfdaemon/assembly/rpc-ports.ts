@@ -16,6 +16,7 @@ import type { TaskStore } from '../storage/task-store.ts';
 import type { Downloads } from './downloads.ts';
 import type { DaemonNode } from './node.ts';
 import type { Uploads } from './uploads.ts';
+import { Entitlement } from '../task/entitlement.ts';
 
 export interface RpcPorts {
   /** For other nodes. */
@@ -48,6 +49,7 @@ function serviceOptions({ config, identity, security }: DaemonNode, parts: RpcPo
     sources: downloads.sources,
     uploads: uploads.desk,
     guard: uploads.guard,
+    entitlement: new Entitlement({ store, sources: downloads.sources }),
     outputRoots,
     hostId: identity.hostId,
     filteredQueryParams,

@@ -9,8 +9,9 @@ import type { Download } from '../../rpc/generated/common/v2/common.ts';
 import type { DownloadTaskResponse } from '../../rpc/generated/dfdaemon/v2/dfdaemon.ts';
 import type { TaskStore } from '../storage/task-store.ts';
 import type { TaskEngine } from '../task/engine.ts';
-import { withOwnIdentity } from '../task/own-identity.ts';
-import type { FinishedPiece } from '../task/open-task.ts';
+import type { Entitlement } from '../task/entitlement.ts';
+import { apartFromRestricted, withOwnIdentity } from '../task/own-identity.ts';
+import type { DownloadRequest, FinishedPiece, OpenTask } from '../task/open-task.ts';
 import { startedResponse, toDownloadRequest, toPiece, toReceiptMessage } from './messages.ts';
 
 /** Longest time a timer can wait; a download without a deadline of its own gets this one, 24 days. */
@@ -24,6 +25,7 @@ export interface DownloadStreamOptions {
   readonly filteredQueryParams: readonly string[];
   /** The scheduler that asks for the download. */
   readonly scheduler?: string | undefined;
+  readonly entitlement: Entitlement;
   /** Called before the first message when this node holds everything asked for already. */
   readonly onLocal?: (taskId: string) => Promise<void>;
   /** Places the finished content; absent where callers may not name paths. */
@@ -35,7 +37,7 @@ export async function* downloadStream(
   context: CallContext,
   options: DownloadStreamOptions,
 ): AsyncGenerator<DownloadTaskResponse> {
-  const { engine, store, hostId, filteredQueryParams, scheduler, onLocal, placeOutput } = options;
+  const { store, hostId, filteredQueryParams, scheduler, onLocal, placeOutput } = options;
   // A call from another node is the scheduler's: peers wait for the pieces, whatever becomes of the scheduler.
   const caller = asker(context.caller, download?.remoteIp);
   const asked = {
@@ -48,7 +50,8 @@ export async function* downloadStream(
   const request = decided ? asked : withOwnIdentity(asked, { filteredQueryParams, headers: true });
   using deadline = deadlineSignal(context.signal, Math.min(request.timeoutMs ?? maxTimeoutMs, maxTimeoutMs));
   const { signal } = deadline;
-  await using task = await engine.open(request, signal);
+  await using permitted = await openPermitted(request, options, signal);
+  const { task, pieces } = permitted;
   const { taskId, peerId } = task;
   if (task.local) await onLocal?.(taskId);
   const message = (response: DownloadTaskResponse['response']): DownloadTaskResponse => ({
@@ -60,7 +63,7 @@ export async function* downloadStream(
   // The protocol tells the length first; content of unknown length has to end before it can be told.
   if (task.contentLengthBytes === undefined) await task.finished;
   yield message({ $case: 'downloadTaskStartedResponse', value: startedResponse(task) });
-  for await (const piece of task.pieces()) {
+  for await (const piece of pieces) {
     const content = download?.needPieceContent === true ? readPiece(store, taskId, piece) : undefined;
     yield message({ $case: 'downloadPieceFinishedResponse', value: { piece: toPiece(piece, content) } });
   }
@@ -71,6 +74,53 @@ export async function* downloadStream(
     await placeOutput({ taskId, download, signal });
   }
   if (context.callerHasSwarm) yield message({ $case: 'receipt', value: toReceiptMessage(receipt) });
+}
+
+interface Permitted extends AsyncDisposable {
+  readonly task: OpenTask;
+  /** Those the caller may have, when he may have them. */
+  readonly pieces: AsyncIterable<FinishedPiece>;
+}
+
+/**
+ * What others got with their credentials is for this caller, too, when its origin says so. An origin that has something else
+ * under this name is asked for that.
+ */
+async function openPermitted(
+  request: DownloadRequest,
+  { engine, entitlement }: Pick<DownloadStreamOptions, 'engine' | 'entitlement'>,
+  signal: AbortSignal,
+): Promise<Permitted> {
+  await using opened = new AsyncDisposableStack();
+  const task = opened.use(await engine.open(request, signal));
+  const { taskId } = task;
+  // What the origin sends to this very request needs no other word.
+  const isOwn = engine.asksFor(taskId, request);
+  const isOpen = async (piece: FinishedPiece): Promise<boolean> =>
+    (isOwn && piece.traffic === 'origin') ||
+    !entitlement.isAsked(request, taskId) ||
+    (await entitlement.isGiven(request, taskId, piece, signal));
+  const pieces = task.pieces()[Symbol.asyncIterator]();
+  const waits = entitlement.isAsked(request, taskId);
+  const first = waits ? await pieces.next() : undefined;
+  if (first?.done === false && !(await isOpen(first.value))) {
+    const apart = await engine.open(apartFromRestricted(request), signal);
+    return { task: apart, pieces: apart.pieces(), [Symbol.asyncDispose]: () => apart[Symbol.asyncDispose]() };
+  }
+  const kept = opened.move();
+  return { task, pieces: permitted(first, pieces, isOpen), [Symbol.asyncDispose]: () => kept.disposeAsync() };
+}
+
+async function* permitted(
+  first: IteratorResult<FinishedPiece> | undefined,
+  rest: AsyncIterator<FinishedPiece>,
+  isOpen: (piece: FinishedPiece) => Promise<boolean>,
+): AsyncGenerator<FinishedPiece> {
+  for (let next = first ?? (await rest.next()); next.done !== true; next = await rest.next()) {
+    if (next !== first && !(await isOpen(next.value)))
+      throw new DragonflyError('SOURCE_CHANGED', 'the origin has other content than other nodes were given');
+    yield next.value;
+  }
 }
 
 /** @param remoteIp of whom the caller asks for: a scheduler on this machine asks for peers that are elsewhere. */

@@ -2,6 +2,7 @@
 import { read } from 'node:fs';
 import { promisify } from 'node:util';
 import { DragonflyError } from '../../core/errors.ts';
+import type { Caller } from '../../rpc/caller.ts';
 import { redact } from '../../core/redact.ts';
 import { PieceSet } from '../../swarm/shared/piece-set.ts';
 import type {
@@ -82,6 +83,7 @@ async function* exportTask(
   request: ExportLocalTaskRequest,
   place: Pick<PlaceOutputOptions, 'caller' | 'signal' | 'roots'>,
 ): AsyncGenerator<ExportLocalTaskResponse> {
+  requireOwner(task, place.caller);
   if (task.touchedFromOutside()) task.suspect();
   await task.recovered;
   const { layout } = task;
@@ -109,6 +111,15 @@ async function* exportTask(
       done += bytesRead;
     }
   }
+}
+
+/** Without a question to its origin content that was given to credentials is for whoever could read the store anyhow. */
+function requireOwner(task: StoredTask, caller: Caller): void {
+  const uid = caller.kind === 'local' ? caller.uid : undefined;
+  if (!task.restricted || uid === 0 || (uid !== undefined && uid === process.geteuid?.())) return;
+  throw new DragonflyError('PERMISSION_DENIED', `task ${task.id} was given to credentials, and export asks for none`, {
+    hint: 'Download it with credentials of your own, or export it as the user of the daemon.',
+  });
 }
 
 function requireTask(store: TaskStore, taskId: string): StoredTask {

@@ -17,6 +17,7 @@ import { placeOutput } from '../storage/place-output.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
 import type { Removal, TaskStore } from '../storage/task-store.ts';
 import type { TaskEngine } from '../task/engine.ts';
+import type { Entitlement } from '../task/entitlement.ts';
 import type { UploadDesk } from '../transport/upload-desk.ts';
 import { asker, downloadStream } from './download-stream.ts';
 import { toStatLocalTask } from './messages.ts';
@@ -33,6 +34,7 @@ export interface ServiceOptions {
   readonly filteredQueryParams: readonly string[];
   readonly uploads: UploadDesk;
   readonly guard: ReadGuard;
+  readonly entitlement: Entitlement;
   /** Directories below which outputs may lie; anywhere when there are none. */
   readonly outputRoots: readonly string[];
   readonly piecePort: () => PiecePort;

@@ -99,6 +99,12 @@ export class TaskEngine implements Closable {
     return running ? this.#sourceOf(running) : this.#fetchedFrom.get(taskId);
   }
 
+  /** The running download of the task asks the origin the same, with the same credentials. */
+  asksFor(taskId: string, request: DownloadRequest): boolean {
+    const running = this.#running.get(taskId);
+    return running !== undefined && sameRequest(running.request, request);
+  }
+
   /** What is known here of the content of a task; undefined while nothing is. */
   headOf(taskId: string): TaskHead | undefined {
     const stored = this.#options.store.get(taskId);

@@ -25,6 +25,8 @@ export interface DownloadRequest extends SourceOptions {
   readonly filteredQueryParams?: readonly string[] | undefined;
   readonly pieceLengthBytes?: number | undefined;
   readonly contentForCalculatingTaskId?: string | undefined;
+  /** The credentials of the request are part of what the id is computed from. */
+  readonly secretsInId?: boolean | undefined;
   readonly blobDigestAsId?: boolean | undefined;
   /** Never go to the origin from this node, not even as the last resort. */
   readonly disableBackToSource?: boolean | undefined;

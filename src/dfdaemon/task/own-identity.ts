@@ -74,6 +74,7 @@ export function withOwnIdentity(request: DownloadRequest, rules: IdentityRules):
   return {
     ...request,
     contentForCalculatingTaskId: textFor(identity, secrets.length > 0),
+    secretsInId: secrets.length > 0,
     // What makes the difference stays on this node: a seed would fetch something else.
     needBackToSource: request.needBackToSource === true || secrets.length > 0,
   };
