@@ -1,4 +1,4 @@
-import { DragonflyError } from '../core/errors.ts';
+import { DragonflyError, toDragonflyError, type ErrorCode } from '../core/errors.ts';
 import type { CallContext } from './call-context.ts';
 import type { Channels } from './channels.ts';
 import { createClient } from './client.ts';
@@ -11,6 +11,8 @@ import {
 
 /** A server that lives answers at once. */
 const healthTimeoutMs = 3_000;
+
+const noAnswer: ReadonlySet<ErrorCode> = new Set(['UNAVAILABLE', 'DEADLINE_EXCEEDED', 'CANCELLED']);
 
 /** grpc.health.v1 of one server. The empty name stands for the server as a whole. */
 export class HealthService {
@@ -77,6 +79,17 @@ export class HealthService {
       this.#watchers.delete(watcher);
       signal.removeEventListener('abort', watcher);
     }
+  }
+}
+
+/** Resolves when the server has answered, whatever it said; rejects when it cannot be reached, or the signal aborts. */
+export async function answers(channels: Channels, address: string, signal: AbortSignal): Promise<void> {
+  try {
+    const health = createClient(HealthDefinition, channels, address);
+    await health.check({ service: '' }, { signal, timeoutMs: healthTimeoutMs });
+  } catch (error) {
+    const failure = toDragonflyError(error);
+    if (noAnswer.has(failure.code)) throw failure;
   }
 }
 

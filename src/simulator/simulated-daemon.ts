@@ -270,6 +270,8 @@ export class SimulatedDaemon implements Moment {
     switch (effect.kind) {
       case 'sync-with-parent':
         return this.#connect(effect.parentId);
+      case 'ask-parent':
+        return this.#askAlive(effect.parentId);
       case 'leave-parent': {
         const parent = this.#parents.get(effect.parentId);
         this.#parents.delete(effect.parentId);
@@ -298,6 +300,14 @@ export class SimulatedDaemon implements Moment {
       if (this.#parents.get(parentId) !== parent) return;
       if (parent.peerId !== parentId || !parent.alive) this.connectionLost(parentId);
       else parent.uploads.subscribe(this);
+    });
+  }
+
+  #askAlive(parentId: string): void {
+    const parent = this.#parents.get(parentId);
+    if (!parent) return;
+    this.world.after(2 * this.world.latencyMs(this.setup, parent.setup), () => {
+      if (parent.alive && parent.peerId === parentId) this.take({ kind: 'parent-alive', parentId });
     });
   }
 

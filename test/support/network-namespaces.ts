@@ -68,6 +68,13 @@ export class NamespaceNetwork {
     if (rateBitsPerSec !== undefined) await shape(port, namespace, device, rateBitsPerSec);
   }
 
+  /** Gives the link of a host another limit than it has. */
+  async relimit(host: NamespaceHost, rateBitsPerSec: number): Promise<void> {
+    const port = this.#ports.get(host) ?? '';
+    await run('tc', ['qdisc', 'change', 'dev', port, ...words(rateBitsPerSec)]);
+    await run('tc', ['-n', host.namespace, 'qdisc', 'change', 'dev', host.device, ...words(rateBitsPerSec)]);
+  }
+
   /** Limits the link of a host that had no limit so far. */
   async limit(host: NamespaceHost, rateBitsPerSec: number): Promise<void> {
     await shape(this.#ports.get(host) ?? '', host.namespace, host.device, rateBitsPerSec);
@@ -81,9 +88,12 @@ function host(id: string, subnet: string, index: number): NamespaceHost {
 }
 
 async function shape(port: string, namespace: string, device: string, rateBitsPerSec: number): Promise<void> {
-  const words = ['root', 'tbf', 'rate', `${rateBitsPerSec}bit`, 'burst', '256kb', 'latency', '50ms'];
-  await run('tc', ['qdisc', 'add', 'dev', port, ...words]);
-  await run('tc', ['-n', namespace, 'qdisc', 'add', 'dev', device, ...words]);
+  await run('tc', ['qdisc', 'add', 'dev', port, ...words(rateBitsPerSec)]);
+  await run('tc', ['-n', namespace, 'qdisc', 'add', 'dev', device, ...words(rateBitsPerSec)]);
+}
+
+function words(rateBitsPerSec: number): string[] {
+  return ['root', 'tbf', 'rate', `${rateBitsPerSec}bit`, 'burst', '256kb', 'latency', '50ms'];
 }
 
 async function ip(...args: string[]): Promise<void> {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { hostPort } from '../../core/host-port.ts';
 import { unknownCaller } from '../../rpc/caller.ts';
 import { createClient } from '../../rpc/client.ts';
+import { answers } from '../../rpc/health.ts';
 import { DfdaemonUploadDefinition } from '../../rpc/generated/dfdaemon/v2/dfdaemon.ts';
 import { BlockList } from '../block-list.ts';
 import { downloadLimits } from '../config.ts';
@@ -83,6 +84,7 @@ export async function openDownloads(
       syncPieces: ({ ip, port }, request, signal) =>
         createClient(DfdaemonUploadDefinition, channels, hostPort(ip, port)).syncPieces(request, { signal }),
       record: recordings && ((setup) => recordings.open(setup)),
+      askParent: ({ ip, port }, signal) => answers(channels, hostPort(ip, port), signal),
       concurrentPieceCount: config.download.concurrentPieceCount,
       originConnections: config.download.originConnections,
       pieceTimeoutMs: config.download.pieceDownloadTimeout,

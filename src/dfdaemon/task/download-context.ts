@@ -4,7 +4,7 @@ import type { SchedulerKinds } from '../schedulers.ts';
 import type { Sources } from '../source/sources.ts';
 import type { PieceClient } from '../transport/piece-client.ts';
 import type { ContentHasher } from './content-hasher.ts';
-import type { SyncPieces } from './parent-link.ts';
+import type { AskParent, SyncPieces } from './parent-link.ts';
 import type { PieceAnnouncer } from './piece-announcer.ts';
 import type { PieceHasher } from './piece-hasher.ts';
 import type { OpenPeerStream } from './scheduler-session.ts';
@@ -32,6 +32,7 @@ export interface DownloadContext {
   readonly syncPieces: SyncPieces;
   /** Absent where downloads are not recorded. */
   readonly record: ((setup: MachineSetup) => DownloadRecording) | undefined;
+  readonly askParent: AskParent;
   readonly concurrentPieceCount: number;
   readonly originConnections: number;
   readonly pieceTimeoutMs: number;

@@ -17,7 +17,8 @@ export function openExchange(
   stored: StoredTask,
   { peerId, rate, prove, events }: ExchangeOfDownload,
 ): PieceExchange {
-  const { entitled, hostId, pieces, syncPieces, concurrentPieceCount, pieceTimeoutMs, record, logger } = context;
+  const { entitled, hostId, pieces, syncPieces, askParent, record, logger } = context;
+  const { concurrentPieceCount, pieceTimeoutMs } = context;
   return new PieceExchange({
     taskId: stored.id,
     peerId,
@@ -36,6 +37,7 @@ export function openExchange(
         taskId: stored.id,
         hostId,
         sync: syncPieces,
+        ask: askParent,
         news,
         missing,
         logger,

@@ -49,6 +49,9 @@ export type SyncPieces = (
   signal: AbortSignal,
 ) => AsyncIterable<SyncPiecesResponse>;
 
+/** Resolves when the parent's process has answered anything at all; rejects when it has not. */
+export type AskParent = (parent: ParentAddress, signal: AbortSignal) => Promise<void>;
+
 const noTicket = new Uint8Array();
 
 export class ParentLink {
@@ -56,6 +59,7 @@ export class ParentLink {
   readonly #taskId: string;
   readonly #hostId: string;
   readonly #sync: SyncPieces;
+  readonly #ask: AskParent;
   readonly #news: ParentNews;
   readonly #missing: () => readonly number[];
   readonly #logger: Logger;
@@ -69,6 +73,7 @@ export class ParentLink {
       taskId: string;
       hostId: string;
       sync: SyncPieces;
+      ask: AskParent;
       news: ParentNews;
       missing: () => readonly number[];
       logger: Logger;
@@ -78,6 +83,7 @@ export class ParentLink {
     this.#taskId = options.taskId;
     this.#hostId = options.hostId;
     this.#sync = options.sync;
+    this.#ask = options.ask;
     this.#news = options.news;
     this.#missing = options.missing;
     this.#logger = options.logger;
@@ -94,6 +100,11 @@ export class ParentLink {
 
   close(): void {
     this.#controller.abort();
+  }
+
+  /** Rejects when the parent gives no sign of life. */
+  askAlive(): Promise<void> {
+    return this.#ask(this.parent, this.#controller.signal);
   }
 
   async #run(): Promise<void> {

@@ -9,6 +9,7 @@ import type { RateLimiter } from '../../core/rate-limiter.ts';
 import type { ParentFault, PeerEffect } from '../../swarm/peer/download/effects.ts';
 import type { Moment, PeerEvent, RequestDrop, RequestFailure } from '../../swarm/peer/download/events.ts';
 import { PeerMachine } from '../../swarm/peer/download/peer-machine.ts';
+import { defaultPickerLimits } from '../../swarm/peer/picker-limits.ts';
 import { PieceSet } from '../../swarm/shared/piece-set.ts';
 import type { DownloadRecording, MachineSetup } from '../recordings.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
@@ -176,6 +177,8 @@ export class PieceExchange {
     switch (effect.kind) {
       case 'sync-with-parent':
         return this.#sync(effect.parentId);
+      case 'ask-parent':
+        return void this.#askAlive(effect.parentId);
       case 'leave-parent':
         this.#links.get(effect.parentId)?.close();
         this.#links.delete(effect.parentId);
@@ -195,6 +198,22 @@ export class PieceExchange {
     const link = this.#options.openLink(parent, this.#newsOf(parentId), () => this.#missing());
     this.#links.set(parentId, link);
     link.start();
+  }
+
+  /** Bytes that came just now are a sign of life; without them its process has to answer. */
+  async #askAlive(parentId: string): Promise<void> {
+    const link = this.#links.get(parentId);
+    if (!link) return;
+    const { pieces } = this.#options;
+    const { pieceAddress } = link;
+    const heardAtMs = pieceAddress ? pieces.heardAtMs(pieceAddress) : Number.NEGATIVE_INFINITY;
+    try {
+      if (heardAtMs < performance.now() - defaultPickerLimits.quietMs) await link.askAlive();
+    } catch {
+      return; // its silence tells
+    }
+    await Promise.resolve(); // not within the step that asks
+    if (this.#links.get(parentId) === link) this.#take({ kind: 'parent-alive', parentId });
   }
 
   #missing(): readonly number[] {

@@ -48,6 +48,7 @@ export class ClientConnection {
   /** Payments under way. */
   #limited = 0;
   #paused = false;
+  #heardAtMs = Number.NEGATIVE_INFINITY;
   #connected = false;
   #closed = false;
   #timer: NodeJS.Timeout;
@@ -78,6 +79,11 @@ export class ClientConnection {
 
   get load(): number {
     return this.#outstanding.length;
+  }
+
+  /** When bytes came last; now, while this side does not read on. */
+  get heardAtMs(): number {
+    return this.#paused ? performance.now() : this.#heardAtMs;
   }
 
   send(request: PieceRequest): void {
@@ -124,6 +130,7 @@ export class ClientConnection {
       if (this.#outstanding.length === 0)
         throw new DragonflyError('PROTOCOL', 'the parent sent bytes nobody asked for');
       this.#rearm();
+      this.#heardAtMs = performance.now();
       this.#buffer.accept(bytes, count);
       this.#charge(count);
       if (this.#buffer.hasBlock) this.#consume();

@@ -83,6 +83,12 @@ export class PieceClient {
     return this.#meter.latestBytesPerSec(performance.now());
   }
 
+  /** When the parent there last sent anything, as far as this side has read it. */
+  heardAtMs(address: PieceAddress): number {
+    const connections = this.#parents.get(keyOf(this.#secured(address)))?.connections ?? [];
+    return Math.max(Number.NEGATIVE_INFINITY, ...Array.from(connections, (connection) => connection.heardAtMs));
+  }
+
   /** Memory of received bytes that are not on the disk yet. */
   get bufferedBytes(): number {
     return this.#pool.bufferedBytes;
@@ -126,7 +132,7 @@ export class PieceClient {
   }
 
   #parentOf(address: PieceAddress): Parent {
-    const key = `${address.host} ${address.port} ${address.persistent} ${address.streamed} ${address.tls}`;
+    const key = keyOf(address);
     let parent = this.#parents.get(key);
     if (!parent) {
       parent = { address, connections: new Set(), waiting: [] };
@@ -196,4 +202,8 @@ export class PieceClient {
   #forget(parent: Parent): void {
     for (const [key, known] of this.#parents) if (known === parent) this.#parents.delete(key);
   }
+}
+
+function keyOf({ host, port, persistent, streamed, tls }: PieceAddress): string {
+  return `${host} ${port} ${persistent} ${streamed} ${tls}`;
 }

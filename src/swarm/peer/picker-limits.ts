@@ -32,6 +32,13 @@ export interface PickerLimits {
   /** While a download has pieces coming in, announcements are heeded so often. */
   readonly lookAgainMs: number;
   readonly parents: number;
+  /** A parent that owes something and has said nothing for so long is asked whether it is there. */
+  readonly quietMs: number;
+  /** So long it may take to answer, or longer where answers took long before. */
+  readonly lifeMs: number;
+  readonly lifeMostMs: number;
+  /** A look for that answer which is later than this is made again. */
+  readonly lateMs: number;
 }
 
 export const defaultPickerLimits: PickerLimits = {
@@ -52,4 +59,8 @@ export const defaultPickerLimits: PickerLimits = {
   nearSpan: 0.3,
   lookAgainMs: 10,
   parents: 256,
+  quietMs: 200,
+  lifeMs: 500,
+  lifeMostMs: 3000,
+  lateMs: 50,
 };

@@ -92,6 +92,17 @@ export class PiecePicker {
     return this.#requests.isEmpty;
   }
 
+  /** Pieces are missing that nobody brings. */
+  get isStarved(): boolean {
+    return this.#open.count > 0;
+  }
+
+  /** Something was asked of this parent. */
+  owes(parentId: string): boolean {
+    const parent = this.#parents.get(parentId);
+    return parent !== undefined && this.#requests.areAny(parent);
+  }
+
   isInFlight(parentId: string, piece: number): boolean {
     return this.#requests.find(parentId, piece) !== undefined;
   }

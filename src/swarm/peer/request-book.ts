@@ -63,6 +63,12 @@ export class RequestBook {
     return this.#byPiece.get(piece)?.find((request) => request.parent.id === parentId);
   }
 
+  areAny(parent: Parent): boolean {
+    for (const requests of this.#byPiece.values())
+      if (requests.some((request) => request.parent === parent)) return true;
+    return false;
+  }
+
   toParent(parent: Parent): Request[] {
     return Array.from(this.#byPiece.values()).flatMap((requests) =>
       requests.filter((request) => request.parent === parent),

@@ -6,6 +6,8 @@ export type ParentFault = 'temporary' | 'corrupt' | 'gone' | 'lost';
 export type PeerEffect =
   /** Listen to what the parent announces, until it is lost or left. */
   | { readonly kind: 'sync-with-parent'; readonly parentId: string }
+  /** Find out whether it is there: `parent-alive` follows, or nothing. */
+  | { readonly kind: 'ask-parent'; readonly parentId: string }
   /** Close that stream, and cancel whatever was asked of the parent. */
   | { readonly kind: 'leave-parent'; readonly parentId: string }
   /**

@@ -47,6 +47,8 @@ export type PeerEvent =
   | { readonly kind: 'parent-offers'; readonly parentId: string; readonly pieces: Iterable<number> }
   /** Uploads running and waiting at the parent; undefined when its shared HostLoad has heard them. */
   | { readonly kind: 'parent-load'; readonly parentId: string; readonly uploads: number | undefined }
+  /** It was asked for a sign of life, and gave one. */
+  | { readonly kind: 'parent-alive'; readonly parentId: string }
   /** The stream of announcements broke, and does not come back. */
   | { readonly kind: 'parent-lost'; readonly parentId: string }
   /** The first bytes of a requested piece came in. */

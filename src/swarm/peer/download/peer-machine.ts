@@ -9,6 +9,8 @@
  */
 import { PiecePicker, type PickerOptions } from '../piece-picker.ts';
 import { PieceSet } from '../../shared/piece-set.ts';
+import { defaultPickerLimits } from '../picker-limits.ts';
+import { LifeWatch } from '../life-watch.ts';
 import type { PeerEffect } from './effects.ts';
 import type { Moment, ParentOffer, PeerEvent } from './events.ts';
 
@@ -33,6 +35,7 @@ export class PeerMachine {
   #atOrigin = new PieceSet();
   #readers: readonly number[] = [];
   #picker: PiecePicker | undefined;
+  readonly #life: LifeWatch;
   #effects: PeerEffect[] = [];
   #deafUntilMs = 0;
   #pumpAtMs = Number.POSITIVE_INFINITY;
@@ -40,11 +43,12 @@ export class PeerMachine {
 
   constructor(options: PeerMachineOptions) {
     this.#options = options;
+    this.#life = new LifeWatch({ ...defaultPickerLimits, ...options.picker.limits });
   }
 
   /** When to send a `tick`; infinite while nothing falls due. */
   get dueMs(): number {
-    return Math.min(this.#pumpAtMs, this.#wakeMs);
+    return Math.min(this.#pumpAtMs, this.#wakeMs, this.#life.dueMs);
   }
 
   /** Before that, nothing a parent says of its load leads to a request: it need not be heard. */
@@ -80,7 +84,7 @@ export class PeerMachine {
         return this.#layoutKnown(event, moment);
       case 'parents-offered':
         if (event.replace) this.#withdrawOthers(event.parents);
-        for (const parent of event.parents) this.#add(parent);
+        for (const parent of event.parents) this.#add(parent, moment.nowMs);
         return this.#pump(moment);
       case 'parents-withdrawn':
         for (const parentId of event.parentIds) this.#leave(parentId);
@@ -90,16 +94,21 @@ export class PeerMachine {
       case 'parent-offers':
         return this.#parentOffers(event.parentId, event.pieces, moment);
       case 'parent-load':
+        this.#life.heard(event.parentId, moment.nowMs);
         if (event.uploads !== undefined) this.#picker?.parentLoad(event.parentId, event.uploads);
         return this.#heard(event.parentId, moment);
+      case 'parent-alive':
+        return this.#life.heard(event.parentId, moment.nowMs);
       case 'parent-lost':
         if (!this.#forget(event.parentId)) return;
         this.#effects.push({ kind: 'report-parent', parentId: event.parentId, piece: undefined, fault: 'lost' });
         return this.#pump(moment);
       case 'piece-begun':
+        this.#life.heard(event.parentId, moment.nowMs);
         this.#picker?.requestStarted(event.parentId, event.piece, moment.nowMs);
         return this.#pump(moment);
       case 'piece-ending':
+        this.#life.heard(event.parentId, moment.nowMs);
         this.#picker?.pieceEnding(event.parentId, event.piece);
         return this.#pump(moment);
       case 'piece-landed':
@@ -147,12 +156,13 @@ export class PeerMachine {
 
   // ── parents ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #add(parent: ParentOffer): void {
+  #add(parent: ParentOffer, nowMs: number): void {
     const { peerId } = parent;
     if (this.#parents.has(peerId)) return;
     if (!this.#picker) this.#early.set(peerId, { ...parent, has: new PieceSet() });
     else if (!this.#picker.parentAdded(peerId, parent)) return;
     this.#parents.add(peerId);
+    this.#life.added(peerId, nowMs);
     this.#effects.push({ kind: 'sync-with-parent', parentId: peerId });
   }
 
@@ -168,17 +178,20 @@ export class PeerMachine {
   #forget(parentId: string): boolean {
     if (!this.#parents.delete(parentId)) return false;
     this.#early.delete(parentId);
+    this.#life.removed(parentId);
     this.#picker?.parentRemoved(parentId);
     return true;
   }
 
   #parentHas(parentId: string, pieces: PieceSet | number, moment: Moment): void {
+    this.#life.heard(parentId, moment.nowMs);
     if (!this.#picker) return this.#early.get(parentId)?.has.addAll(setOf(pieces));
     this.#picker.parentHas(parentId, pieces);
     this.#heard(parentId, moment);
   }
 
   #parentOffers(parentId: string, pieces: Iterable<number>, moment: Moment): void {
+    this.#life.heard(parentId, moment.nowMs);
     if (!this.#picker) return this.#early.get(parentId)?.has.addAll(PieceSet.of(pieces));
     for (const piece of pieces) this.#picker.parentOffers(parentId, piece);
     this.#pump(moment);
@@ -195,12 +208,14 @@ export class PeerMachine {
   // ── pieces ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #landed(piece: number, from: string | undefined, moment: Moment): void {
+    if (from !== undefined) this.#life.heard(from, moment.nowMs);
     for (const { parentId } of this.#picker?.pieceArrived(piece, from, moment.nowMs) ?? [])
       this.#effects.push({ kind: 'cancel-piece', parentId, piece });
     this.#pump(moment);
   }
 
   #failed({ parentId, piece, reason }: Extract<PeerEvent, { kind: 'request-failed' }>, moment: Moment): void {
+    if (reason !== 'temporary') this.#life.heard(parentId, moment.nowMs);
     this.#picker?.requestFailed(parentId, piece, reason, moment.nowMs);
     if (reason === 'corrupt') this.#leave(parentId);
     if (reason !== 'busy') this.#effects.push({ kind: 'report-parent', parentId, piece, fault: reason });
@@ -215,9 +230,23 @@ export class PeerMachine {
   }
 
   #tick(moment: Moment): void {
+    if (moment.nowMs >= this.#life.dueMs) this.#checkLife(moment);
     if (moment.nowMs >= this.#wakeMs) this.#wakeMs = Number.POSITIVE_INFINITY;
     else if (moment.nowMs < this.#pumpAtMs) return;
     this.#request(moment);
+  }
+
+  /** Parents from which something is hoped for, and that give no sign of life, are as good as dead. */
+  #checkLife(moment: Moment): void {
+    const picker = this.#picker;
+    const starves = picker === undefined || (picker.isIdle && picker.isStarved);
+    const { ask, silent } = this.#life.check(moment.nowMs, (id) => starves || picker.owes(id));
+    for (const parentId of ask) this.#effects.push({ kind: 'ask-parent', parentId });
+    for (const parentId of silent) {
+      this.#leave(parentId);
+      this.#effects.push({ kind: 'report-parent', parentId, piece: undefined, fault: 'lost' });
+    }
+    if (silent.length > 0) this.#pump(moment);
   }
 
   /** Something changed that may lead to requests. */
@@ -234,6 +263,7 @@ export class PeerMachine {
     this.#pumpAtMs = Number.POSITIVE_INFINITY;
     for (const request of picker.next(nowMs, bytesPerSec, latestBytesPerSec))
       this.#effects.push({ kind: 'request-piece', ...request });
+    if (!picker.isIdle || picker.isStarved) this.#life.expect(nowMs);
     this.#deafUntilMs = picker.deafUntilMs(nowMs);
     this.#wakeMs = picker.nextWakeMs(nowMs) ?? Number.POSITIVE_INFINITY;
   }

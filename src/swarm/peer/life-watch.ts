@@ -1,0 +1,127 @@
+/**
+ * Whether the parents that owe something are still there. Silence alone says nothing: a parent may be busy. So one that has said
+ * nothing for a while is asked for a sign of life, which a busy process gives and a stopped one, or one behind a dead line, does
+ * not. How long an answer may take is told by the longest one so far.
+ */
+import type { PickerLimits } from './picker-limits.ts';
+
+type Limits = Pick<PickerLimits, 'quietMs' | 'lifeMs' | 'lifeMostMs' | 'lateMs'>;
+
+export interface LifeCheck {
+  /** To be asked whether they are there. */
+  readonly ask: readonly string[];
+  /** They did not answer. */
+  readonly silent: readonly string[];
+}
+
+interface Watched {
+  heardAtMs: number;
+  /** It has said something. */
+  known: boolean;
+  /** Since when it owes us something. */
+  owesSinceMs: number | undefined;
+  askedAtMs: number | undefined;
+  silentAtMs: number;
+  /** Looks that were late themselves. */
+  lateLooks: number;
+}
+
+/** How many times longer than the longest answer so far one may take. */
+const patience = 4;
+/** Share of the longest answer that is still believed after a shorter one. */
+const fading = 0.9;
+/** So often a late look is made again: whoever is always late must decide all the same. */
+const mostLateLooks = 3;
+
+const nobody: LifeCheck = { ask: [], silent: [] };
+
+export class LifeWatch {
+  readonly #limits: Limits;
+  readonly #parents = new Map<string, Watched>();
+  #answerMs = 0;
+  /** When to look next; infinite while nobody owes anything. */
+  dueMs = Number.POSITIVE_INFINITY;
+
+  constructor(limits: Limits) {
+    this.#limits = limits;
+  }
+
+  added(parentId: string, nowMs: number): void {
+    this.#parents.set(parentId, {
+      heardAtMs: nowMs,
+      known: false,
+      owesSinceMs: nowMs,
+      askedAtMs: undefined,
+      silentAtMs: Number.POSITIVE_INFINITY,
+      lateLooks: 0,
+    });
+    this.expect(nowMs);
+  }
+
+  removed(parentId: string): void {
+    this.#parents.delete(parentId);
+  }
+
+  heard(parentId: string, nowMs: number): void {
+    const parent = this.#parents.get(parentId);
+    if (!parent) return;
+    parent.heardAtMs = nowMs;
+    parent.known = true;
+    if (parent.askedAtMs === undefined) return;
+    this.#answerMs = Math.max(nowMs - parent.askedAtMs, fading * this.#answerMs);
+    parent.askedAtMs = undefined;
+    parent.lateLooks = 0;
+  }
+
+  /** Somebody may owe us something from now on. */
+  expect(nowMs: number): void {
+    this.dueMs = Math.min(this.dueMs, nowMs + this.#limits.quietMs);
+  }
+
+  /** @param owes whether anything was asked of a parent, or is hoped for. */
+  check(nowMs: number, owes: (parentId: string) => boolean): LifeCheck {
+    if (nowMs < this.dueMs) return nobody;
+    const { quietMs } = this.#limits;
+    const ask: string[] = [];
+    const silent: string[] = [];
+    let dueMs = Number.POSITIVE_INFINITY;
+    for (const [parentId, parent] of this.#parents) {
+      if (parent.known && !owes(parentId)) {
+        parent.owesSinceMs = undefined;
+        parent.askedAtMs = undefined;
+        continue;
+      }
+      parent.owesSinceMs ??= nowMs;
+      if (parent.askedAtMs === undefined) {
+        const quietAtMs = Math.max(parent.heardAtMs, parent.owesSinceMs) + quietMs;
+        if (nowMs >= quietAtMs) {
+          parent.askedAtMs = nowMs;
+          parent.silentAtMs = nowMs + this.#patienceMs;
+          ask.push(parentId);
+        } else parent.silentAtMs = quietAtMs;
+      } else if (this.#isSilent(parent, nowMs)) {
+        silent.push(parentId);
+        continue;
+      }
+      dueMs = Math.min(dueMs, parent.silentAtMs);
+    }
+    this.dueMs = dueMs;
+    for (const parentId of silent) this.#parents.delete(parentId);
+    return { ask, silent };
+  }
+
+  /** Whoever looks late has not heard either: what came meanwhile is read first. */
+  #isSilent(parent: Watched, nowMs: number): boolean {
+    const lateMs = nowMs - parent.silentAtMs;
+    if (lateMs < 0) return false;
+    if (lateMs <= this.#limits.lateMs || parent.lateLooks >= mostLateLooks) return true;
+    parent.lateLooks += 1;
+    parent.silentAtMs = nowMs + Math.min(this.#patienceMs, 2 * lateMs);
+    return false;
+  }
+
+  get #patienceMs(): number {
+    const { lifeMs, lifeMostMs } = this.#limits;
+    return Math.min(lifeMostMs, Math.max(lifeMs, patience * this.#answerMs));
+  }
+}
