@@ -65,6 +65,8 @@ function describeEvent(event: PeerEvent): string {
     case 'piece-begun':
     case 'piece-ending':
       return `${event.kind.replace('-', ' ')}: ${event.piece}, ${event.parentId}`;
+    case 'parent-alive':
+      return `${event.parentId} is there`;
     case 'parent-lost':
       return `parent lost: ${event.parentId}`;
     case 'wanted':
@@ -88,6 +90,8 @@ function describeEffect(effect: PeerEffect): string {
       return `report ${effect.parentId}: ${effect.fault}${effect.piece === undefined ? '' : ` (piece ${effect.piece})`}`;
     case 'sync-with-parent':
       return `listen to ${effect.parentId}`;
+    case 'ask-parent':
+      return `ask ${effect.parentId} whether it is there`;
     case 'leave-parent':
       return `leave ${effect.parentId}`;
   }
