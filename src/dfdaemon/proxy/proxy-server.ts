@@ -141,11 +141,12 @@ export class ProxyServer implements Closable {
         upstream,
         access,
         shared,
-        held: (exchange, path) =>
-          heldManifest(options.engine, downloadRequestFor(exchange, undefined, defaults), {
-            reference: path.reference,
-            signal: exchange.signal,
-          }),
+        held: (exchange, path) => {
+          const request = downloadRequestFor(exchange, undefined, defaults);
+          const isHere = options.engine.headOf(options.engine.taskIdOf(request)) !== undefined;
+          if (!isHere && options.swarm?.exists !== true) return Promise.resolve(undefined);
+          return heldManifest(options.engine, request, { reference: path.reference, signal: exchange.signal });
+        },
       }),
       peers,
       doors: openDoors(options, { peers, upstream, defaults }),

@@ -62,6 +62,11 @@ export class OriginAccess {
     );
   }
 
+  /** The caller may read something in this scope. */
+  hasGrants(scope: string, caller: string): boolean {
+    return [caller, ''].some((who) => this.#grants.has(keyOf(scope, who)));
+  }
+
   /** An origin refused somebody: its own words are repeated to strangers while it is down. */
   remember(scope: string, challenge: Challenge): void {
     if (challenge.statusCode !== 401 && challenge.statusCode !== 403) return;

@@ -19,6 +19,9 @@ interface Opener {
   open(request: DownloadRequest, signal: AbortSignal): Promise<OpenTask>;
 }
 
+/** A download that is told at once when nobody holds the content, and sends no seed to the origin. */
+const neverFirst = 2;
+
 /** Undefined when nobody holds it, it is too large, or it is not what its digest says. The origin is not asked. */
 export async function heldManifest(
   engine: Opener,
@@ -27,7 +30,8 @@ export async function heldManifest(
 ): Promise<HeldManifest | undefined> {
   try {
     const deadline = AbortSignal.any([signal, AbortSignal.timeout(proxyLimits.heldManifestMs)]);
-    await using task = await engine.open({ ...request, disableBackToSource: true, prefetch: false }, deadline);
+    const asked = { ...request, disableBackToSource: true, prefetch: false, priority: neverFirst };
+    await using task = await engine.open(asked, deadline);
     const body = await contentOf(task);
     const type = task.responseHeader['content-type'] ?? 'application/octet-stream';
     if (!body || (isDigest(reference) && !hasDigest(body, type, reference))) return undefined;

@@ -12,6 +12,7 @@ import { isTemporaryStatus } from '../../../core/origin-status.ts';
 import { answerError, answerOriginStatus } from '../answers.ts';
 import { callerKey } from '../proof/caller.ts';
 import { notARegistry, relay, sendOwn } from '../wire/direct.ts';
+import { decoded } from './content-coding.ts';
 import { hasDigest } from './manifest-digest.ts';
 import { noteFirstByte, type Exchange } from '../exchange.ts';
 import { forwardedAnswerLines, forwardedResponseHeader } from '../wire/header.ts';
@@ -31,6 +32,8 @@ import type { Upstream } from '../wire/upstream.ts';
 
 export interface KnownManifest extends Answer {
   readonly body: Buffer;
+  /** The manifest itself, if the body is a coded form of it. */
+  readonly content?: Buffer;
   readonly etag: string | undefined;
 }
 
@@ -49,7 +52,7 @@ export class Manifests {
   readonly #held: ManifestsOptions['held'];
   readonly #known = new LRUCache<string, KnownManifest>({
     maxSize: proxyLimits.manifestCacheBytes,
-    sizeCalculation: ({ body }) => body.length + 1024,
+    sizeCalculation: ({ body, content = body }) => (content === body ? 0 : content.length) + body.length + 1024,
   });
   readonly #asking = new Map<string, Promise<Answer>>();
 
@@ -89,7 +92,7 @@ export class Manifests {
     const { request, header, url } = exchange;
     const method = request.method ?? 'GET';
     const condition = header['if-none-match'] ?? '';
-    const key = [method, url.href, callerKey(header), header['accept'] ?? '', condition].join('\n');
+    const key = [method, url.href, callerKey(header), variantOf(header), condition].join('\n');
     for (;;) {
       const running = this.#asking.get(key);
       if (!running) break;
@@ -111,7 +114,7 @@ export class Manifests {
     const { request, header, url } = exchange;
     const answered = await this.#sharedProofs.once({
       byDigest: isDigest(path.reference),
-      parts: ['manifest', request.method ?? '', url.href, header['accept'] ?? '', header['if-none-match'] ?? ''],
+      parts: ['manifest', request.method ?? '', url.href, variantOf(header), header['if-none-match'] ?? ''],
       url,
       header,
       ask: () => this.#ask(exchange, path),
@@ -132,7 +135,7 @@ export class Manifests {
   async #ask(exchange: Exchange, path: RegistryPath): Promise<Answer> {
     const { request, header, url, trust, loopbackAllowed, signal } = exchange;
     const scope = registryScope(url, path);
-    const key = `${url.href}\n${header['accept'] ?? ''}`;
+    const key = `${url.href}\n${variantOf(header)}`;
     const known = this.#known.get(key);
     // HEAD has no body to save, and registries answer 304 for a manifest by digest without a look whether it is still there.
     const conditional = request.method === 'GET' && header['if-none-match'] === undefined;
@@ -157,7 +160,7 @@ export class Manifests {
     const caller = callerKey(header);
     if (statusCode === 304 && condition) {
       message.resume();
-      this.#access.grant(scope, caller, provenDigests(known.body));
+      this.#access.grant(scope, caller, provenDigests(known.content ?? known.body));
       return known;
     }
     const answer = await received(message, request.method === 'HEAD');
@@ -173,10 +176,12 @@ export class Manifests {
   /** Throws DIGEST_MISMATCH. */
   #note({ header, url }: Exchange, path: RegistryPath, answer: Answer): void {
     if (!answer.body) return;
-    verify(path, answer, answer.body);
-    const known = { ...answer, body: answer.body, etag: strongValidator({ etag: text(answer, 'etag') }) };
-    this.#known.set(`${url.href}\n${header['accept'] ?? ''}`, known);
-    this.#access.grant(registryScope(url, path), callerKey(header), provenDigests(answer.body));
+    const content = decoded(answer.body, text(answer, 'content-encoding'));
+    if (!content) return; // the client will see what it is
+    verify(path, answer, content);
+    const etag = strongValidator({ etag: text(answer, 'etag') });
+    this.#known.set(`${url.href}\n${variantOf(header)}`, { ...answer, body: answer.body, content, etag });
+    this.#access.grant(registryScope(url, path), callerKey(header), provenDigests(content));
   }
 
   /** The registry is ill or wants to be left alone: what is known or held, if the caller may have it, else its own answer. */
@@ -200,15 +205,22 @@ export class Manifests {
     { scope, error, ...state }: { scope: string; known: KnownManifest | undefined; error: DragonflyError },
   ): Promise<Answer> {
     if (!originIsDown(error) && error.details?.statusCode !== 429) throw error;
+    const caller = callerKey(exchange.header);
+    if (!state.known && !this.#access.hasGrants(scope, caller)) this.#access.whileDown(scope, error);
     const known = state.known ?? (await this.#held(exchange, path));
     if (!known) throw error;
-    const question = { scope, object: contentDigest(known.body), caller: callerKey(exchange.header) };
+    const question = { scope, object: contentDigest(known.content ?? known.body), caller };
     if (!this.#access.isGranted(question)) this.#access.whileDown(scope, error);
     const warning = '111 - "the origin could not be asked"';
     const header = { ...known.header, warning };
     const lines = known.lines && [...known.lines, 'Warning', warning];
     return { ...known, header, lines, body: exchange.request.method === 'HEAD' ? undefined : known.body };
   }
+}
+
+/** What a registry may choose the form of its answer by. */
+function variantOf(header: Readonly<Record<string, string>>): string {
+  return `${header['accept'] ?? ''}\n${header['accept-encoding'] ?? ''}`;
 }
 
 /** Where a caller's right to read holds: one repository of one registry. */
@@ -249,7 +261,7 @@ async function received(message: IncomingMessage, head: boolean): Promise<Answer
     lines: forwardedAnswerLines(message).filter((_, index, all) => !isTrailer(all[index - (index % 2)] ?? '')),
     header: forwardedResponseHeader(message),
   };
-  if (head) {
+  if (head || bodiless.has(answer.statusCode)) {
     message.resume();
     return { ...answer, body: undefined };
   }
@@ -287,6 +299,8 @@ function readable(message: IncomingMessage): Promise<void> {
     for (const name of ['readable', 'end', 'error', 'close'] as const) message.once(name, listeners[name]);
   });
 }
+
+const bodiless: ReadonlySet<number> = new Set([204, 304]);
 
 /** Trailers are not kept, and so not announced. */
 function isTrailer(name: string): boolean {
