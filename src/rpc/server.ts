@@ -45,7 +45,7 @@ import { endAnsweredStreams } from './stream-ending.ts';
 import { readMessages, untilAborted, writeMessage } from './streams.ts';
 import { withTrace } from './tracing.ts';
 import type { ServerTls } from './tls.ts';
-import { TlsListener } from './tls-listener.ts';
+import { PortListener, type OtherProtocol, type PortProtocols } from './port-listener.ts';
 import { validate } from './validation/validate.ts';
 
 /** Requests that are streams arrive as iterables of validated messages; so do answers leave. */
@@ -69,6 +69,8 @@ export type ListenAddress =
 export interface RpcServerOptions {
   /** Of a TCP port; a unix socket is never encrypted. */
   readonly tls?: ServerTls | undefined;
+  /** What else a TCP port takes. */
+  readonly other?: OtherProtocol | undefined;
   /** Services, by full name, that callers without a certificate may use where certificates are demanded by call. */
   readonly openServices?: readonly string[];
   /** Whoever speaks for a host or a service must show a certificate that says so; see requireSpeaksFor. */
@@ -106,7 +108,7 @@ export class RpcServer implements Closable {
   readonly #draining = new AbortController();
   readonly #running = new Set<CallContext>();
   #port: number | undefined;
-  #listener: TlsListener | LocalListener | undefined;
+  #listener: PortListener | LocalListener | undefined;
   #endings: Disposable | undefined;
   #closing: Promise<void> | undefined;
 
@@ -161,7 +163,7 @@ export class RpcServer implements Closable {
   async start(): Promise<void> {
     addReflection(this.#server, this.#services);
     this.#endings ??= endAnsweredStreams();
-    const { tls } = this.#options;
+    const { tls, other } = this.#options;
     const address = this.#address;
     if ('socketPath' in address) await removeStaleSocket(address.socketPath);
     if ('socketPath' in address) {
@@ -169,7 +171,7 @@ export class RpcServer implements Closable {
       await chmod(address.socketPath, address.mode);
     } else {
       const target = hostPort(address.host, address.port);
-      this.#port = tls ? await this.#listenEncrypted(address, tls) : await this.#bind(target);
+      this.#port = tls || other ? await this.#listenForAll(address, { tls, other }) : await this.#bind(target);
     }
     this.#logger.info({ address: this.address, tls: tls !== undefined }, 'gRPC server listens');
     if ('host' in address && (!tls || tls.acceptPlain === true) && !isLoopbackOnly(address.host))
@@ -195,9 +197,9 @@ export class RpcServer implements Closable {
     }
   }
 
-  async #listenEncrypted(address: { host: string; port: number }, tls: ServerTls): Promise<number> {
+  async #listenForAll(address: { host: string; port: number }, protocols: PortProtocols): Promise<number> {
     try {
-      const listener = await TlsListener.listen(this.#server, tls, address);
+      const listener = await PortListener.listen(this.#server, protocols, address);
       this.#listener = listener;
       return listener.port;
     } catch (error) {

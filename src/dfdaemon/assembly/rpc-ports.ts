@@ -36,7 +36,8 @@ export interface RpcPortParts {
 /** Health of the peer port says SERVING as soon as a scheduler has taken this host, or there is none to. Throws IN_USE, PERMISSION_DENIED. */
 export async function openRpcPorts(node: DaemonNode, parts: RpcPortParts): Promise<RpcPorts> {
   const services = serviceOptions(node, parts);
-  return { peerPort: await openPeerPort(node, services), socket: await openSocket(node, services, parts.downloads) };
+  const peerPort = await openPeerPort(node, services, parts.uploads);
+  return { peerPort, socket: await openSocket(node, services, parts.downloads) };
 }
 
 function serviceOptions({ config, identity, security }: DaemonNode, parts: RpcPortParts): ServiceOptions {
@@ -62,7 +63,7 @@ function serviceOptions({ config, identity, security }: DaemonNode, parts: RpcPo
   };
 }
 
-async function openPeerPort(node: DaemonNode, services: ServiceOptions): Promise<number> {
+async function openPeerPort(node: DaemonNode, services: ServiceOptions, { pieceServer }: Uploads): Promise<number> {
   const { config, identity, managers, owned, logger, controlPlane, security, certificate } = node;
   const { schedulers } = services;
   const server = createPeerServer(config, {
@@ -71,6 +72,7 @@ async function openPeerPort(node: DaemonNode, services: ServiceOptions): Promise
     ip: identity.ip,
     certified: certificate !== undefined,
     controlPlane,
+    pieceServer,
   });
   server.health.setReady(managers.length === 0 && config.scheduler.netAddrs.length === 0);
   schedulers.listen({

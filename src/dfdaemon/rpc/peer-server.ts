@@ -6,6 +6,8 @@ import { RpcServer } from '../../rpc/server.ts';
 import type { ServerTls } from '../../rpc/tls.ts';
 import { listenHost, portNumber, type DfdaemonConfig } from '../config.ts';
 import type { ControlPlane } from '../control-plane.ts';
+import type { PieceServer } from '../transport/piece-server.ts';
+import { looksLikeRequest } from '../transport/vortex.ts';
 import { recognizeMember } from './recognize-member.ts';
 
 export interface PeerServerOptions {
@@ -16,11 +18,12 @@ export interface PeerServerOptions {
   /** The manager has given this node a certificate. */
   readonly certified: boolean;
   readonly controlPlane: ControlPlane;
+  readonly pieceServer: PieceServer;
 }
 
 export function createPeerServer(
   config: DfdaemonConfig,
-  { logger, tls, ip, certified, controlPlane }: PeerServerOptions,
+  { logger, tls, ip, certified, controlPlane, pieceServer }: PeerServerOptions,
 ): RpcServer {
   const { listen, port } = config.download.peerGRPC.tcpListen;
   const ownAddress = (): string => hostPort(ip, config.host.advertisePort ?? server.port);
@@ -30,6 +33,7 @@ export function createPeerServer(
       logger,
       features: [swarmFeature],
       tls,
+      other: { begins: looksLikeRequest, take: (socket) => pieceServer.take(socket) },
       identityRequired: certified && config.security.tlsPolicy === 'force',
       recognize: (facts) => recognizeMember(facts, { controlPlane, ownAddress: ownAddress() }),
     },

@@ -74,6 +74,8 @@ export class PieceServer {
   /** The ones over TLS, whose certificates may be revoked. */
   readonly #encrypted = new Set<TLSSocket>();
   readonly #perAddress = new Map<string, number>();
+  /** Resolves with the last connection, once the server closes. */
+  readonly #left = Promise.withResolvers<void>();
   #port = 0;
   #closing: Promise<void> | undefined;
 
@@ -124,6 +126,16 @@ export class PieceServer {
     return this.#sender.activeBodies;
   }
 
+  /**
+   * Serves a connection that came to another port. A child of the original that would have pieces by QUIC, and finds no
+   * such port, asks for them at the gRPC port.
+   */
+  take(socket: Socket): void {
+    socket.allowHalfOpen = true;
+    socket.setKeepAlive(true, keepAliveDelayMs);
+    this.#accept(socket);
+  }
+
   /** Takes no new connections, lets the answers under way finish within a deadline, then closes all. */
   [Symbol.asyncDispose](): Promise<void> {
     this.#closing ??= this.#close();
@@ -131,8 +143,9 @@ export class PieceServer {
   }
 
   async #close(): Promise<void> {
-    const closed = once(this.#server, 'close');
+    const closed = Promise.all([once(this.#server, 'close'), this.#left.promise]);
     this.#server.close();
+    if (this.#sockets.size === 0) this.#left.resolve();
     for (const connection of this.#connections) connection.drain();
     for (const socket of this.#undecided.values()) socket.destroy();
     if (!(await withDeadline(closed, drainMs))) {
@@ -192,6 +205,7 @@ export class PieceServer {
     this.#perAddress.set(address, fromAddress);
     socket.once('close', () => {
       this.#sockets.delete(socket);
+      if (this.#closing && this.#sockets.size === 0) this.#left.resolve();
       const left = (this.#perAddress.get(address) ?? 1) - 1;
       if (left === 0) this.#perAddress.delete(address);
       else this.#perAddress.set(address, left);
@@ -221,6 +235,7 @@ export class PieceServer {
       } else this.#serve(socket);
     };
     socket.on('readable', look);
+    if (socket.readableLength > 0) look(); // taken over, with what another has looked at
   }
 
   #serveEncrypted(socket: TLSSocket): void {

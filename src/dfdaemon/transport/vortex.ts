@@ -78,6 +78,14 @@ export function encodeRequest(tag: number, taskId: string, number: number, id = 
   return frame;
 }
 
+/** First two bytes of a request of the original; HTTP/2 and TLS begin otherwise. */
+export function looksLikeRequest(bytes: Uint8Array): boolean {
+  const tag = bytes[1];
+  return (
+    tag === tags.downloadPiece || tag === tags.downloadPersistentPiece || tag === tags.downloadPersistentCachePiece
+  );
+}
+
 /**
  * The request at the start of the bytes; undefined while it is not complete. Throws PROTOCOL as soon as it cannot
  * become a valid request, INVALID_ARGUMENT (which leaves the connection usable) for a malformed task id.

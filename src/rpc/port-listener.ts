@@ -1,6 +1,7 @@
 /**
- * The port of a gRPC server that speaks TLS, or TLS and plain text alike while a cluster moves from one to the other. The
- * first byte of a connection tells them apart: HTTP/2 in plain text never begins like a handshake.
+ * A TCP port of a gRPC server that speaks TLS, or TLS and plain text alike while a cluster moves from one to the other, or
+ * another protocol besides. The first two bytes of a connection tell them apart: HTTP/2 in plain text never begins like a
+ * handshake.
  *
  * TLS ends here rather than in the gRPC library, which can neither change its certificate nor ask for one without
  * demanding it.
@@ -22,38 +23,46 @@ import type { ServerTls } from './tls.ts';
 
 const tlsHandshakeRecord = 0x16;
 
-export class TlsListener implements Closable {
-  readonly #tls: ServerTls;
+/** What else comes to the port. */
+export interface OtherProtocol {
+  /** @param first the first two bytes of a connection. */
+  readonly begins: (first: Uint8Array) => boolean;
+  /** Nothing has been read from the socket; it is the other's now. */
+  readonly take: (socket: Socket) => void;
+}
+
+export interface PortProtocols {
+  /** Without, gRPC is in plain text. */
+  readonly tls?: ServerTls | undefined;
+  readonly other?: OtherProtocol | undefined;
+}
+
+export class PortListener implements Closable {
+  readonly #tls: ServerTls | undefined;
+  readonly #other: OtherProtocol | undefined;
   readonly #server: NetServer;
-  readonly #tlsServer: TlsServer;
+  readonly #tlsServer: TlsServer | undefined;
   readonly #grpc: ConnectionInjector;
-  /** Connections that have not sent a byte yet. */
+  /** Connections that have not told yet what they are. */
   readonly #silent = new Set<Socket>();
   readonly #encrypted = new Set<TLSSocket>();
 
-  private constructor(server: Server, tls: ServerTls) {
+  private constructor(server: Server, { tls, other }: PortProtocols) {
     this.#tls = tls;
+    this.#other = other;
     this.#grpc = server.createConnectionInjector(ServerCredentials.createInsecure());
-    this.#tlsServer = createTlsServer(
-      {
-        ...contextOf(tls),
-        requestCert: tls.ca !== undefined,
-        rejectUnauthorized: tls.ca !== undefined && tls.clientCertificates !== 'optional',
-        ALPNProtocols: ['h2'],
-        handshakeTimeout: limits.handshakeMs,
-      },
-      (socket) => this.#acceptEncrypted(socket),
-    );
-    this.#tlsServer.on('tlsClientError', (_error, socket) => socket.destroy());
+    this.#tlsServer = tls && this.#createTlsServer(tls);
     this.#server = createServer({ noDelay: true }, (socket) => this.#accept(socket));
-    tls.onRenewed?.(() => this.#tlsServer.setSecureContext(contextOf(tls)));
-    tls.revocations?.onChange(() => this.#endRevoked());
   }
 
   /** Hands connections to the server. Rejects as `listen` does, and with CONFIG_INVALID for a certificate that cannot be used. */
-  static async listen(server: Server, tls: ServerTls, address: { host: string; port: number }): Promise<TlsListener> {
-    requireUsable(tls);
-    const listener = new TlsListener(server, tls);
+  static async listen(
+    server: Server,
+    protocols: PortProtocols,
+    address: { host: string; port: number },
+  ): Promise<PortListener> {
+    if (protocols.tls) requireUsable(protocols.tls);
+    const listener = new PortListener(server, protocols);
     listener.#server.listen(address);
     await once(listener.#server, 'listening');
     return listener;
@@ -70,18 +79,37 @@ export class TlsListener implements Closable {
     return Promise.resolve();
   }
 
+  #createTlsServer(tls: ServerTls): TlsServer {
+    const server = createTlsServer(
+      {
+        ...contextOf(tls),
+        requestCert: tls.ca !== undefined,
+        rejectUnauthorized: tls.ca !== undefined && tls.clientCertificates !== 'optional',
+        ALPNProtocols: ['h2'],
+        handshakeTimeout: limits.handshakeMs,
+      },
+      (socket) => this.#acceptEncrypted(socket, tls),
+    );
+    server.on('tlsClientError', (_error, socket) => socket.destroy());
+    tls.onRenewed?.(() => server.setSecureContext(contextOf(tls)));
+    tls.revocations?.onChange(() => this.#endRevoked(tls));
+    return server;
+  }
+
   #accept(socket: Socket): void {
     socket.on('error', () => socket.destroy());
     if (this.#silent.size >= limits.maxSilentConnections) return void socket.destroy();
     this.#silent.add(socket);
     const deadline = setTimeout(() => socket.destroy(), limits.firstByteMs);
     const look = (): void => {
-      const first = socket.read(1) as Buffer | null;
-      if (!first) return; // the end, which closes it
+      const first = socket.read(2) as Buffer | null;
+      if (!first) return; // not two bytes yet, or the end, which closes it
       settle();
       socket.unshift(first);
-      if (first[0] === tlsHandshakeRecord) this.#tlsServer.emit('connection', socket);
-      else if (this.#tls.acceptPlain === true) this.#grpc.injectConnection(socket);
+      if (this.#other?.begins(first)) this.#other.take(socket);
+      else if (!this.#tlsServer) this.#grpc.injectConnection(socket);
+      else if (first[0] === tlsHandshakeRecord) this.#tlsServer.emit('connection', socket);
+      else if (this.#tls?.acceptPlain === true) this.#grpc.injectConnection(socket);
       else socket.destroy();
     };
     const settle = (): void => {
@@ -95,9 +123,9 @@ export class TlsListener implements Closable {
   }
 
   /** A caller that shows a certificate has to show a good one, also where none is demanded. */
-  #acceptEncrypted(socket: TLSSocket): void {
+  #acceptEncrypted(socket: TLSSocket, tls: ServerTls): void {
     const shows = serialOf(socket) !== undefined;
-    if ((shows && this.#tls.ca !== undefined && !socket.authorized) || this.#isRevoked(socket)) {
+    if ((shows && tls.ca !== undefined && !socket.authorized) || isRevoked(socket, tls)) {
       socket.destroy();
       return;
     }
@@ -106,14 +134,14 @@ export class TlsListener implements Closable {
     this.#grpc.injectConnection(socket);
   }
 
-  #endRevoked(): void {
-    for (const socket of this.#encrypted) if (this.#isRevoked(socket)) socket.destroy();
+  #endRevoked(tls: ServerTls): void {
+    for (const socket of this.#encrypted) if (isRevoked(socket, tls)) socket.destroy();
   }
+}
 
-  #isRevoked(socket: TLSSocket): boolean {
-    const serial = serialOf(socket);
-    return serial !== undefined && this.#tls.revocations?.has(serial) === true;
-  }
+function isRevoked(socket: TLSSocket, { revocations }: ServerTls): boolean {
+  const serial = serialOf(socket);
+  return serial !== undefined && revocations?.has(serial) === true;
 }
 
 function contextOf({ ca, cert, key }: ServerTls): SecureContextOptions {
