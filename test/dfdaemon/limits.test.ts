@@ -5,6 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import { taskId } from '../../src/core/ids.ts';
 import type { DfdaemonConfig } from '../../src/dfdaemon/config.ts';
 import { Download } from '../../src/rpc/generated/common/v2/common.ts';
+import { DownloadTaskRequest } from '../../src/rpc/generated/dfdaemon/v2/dfdaemon.ts';
 import { HttpOrigin } from '../support/http-origin.ts';
 import { LocalSwarm, type Daemon } from '../support/local-swarm.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -90,6 +91,21 @@ describe('rate limits', { timeout: 400_000 }, () => {
     await swarm.download(await start({}), { url });
     const daemon = await start({ perPeerRateLimit: rate });
     await assertRate(content.length, () => swarm.download(daemon, { url }));
+  });
+
+  test('of one download, as its caller asks, until another comes who has no patience', async () => {
+    const url = newUrl();
+    await swarm.download(await start({}), { url });
+    const daemon = await start({});
+    const ask = async (rateLimit?: number): Promise<void> => {
+      const request = DownloadTaskRequest.fromPartial({ download: { url, enableTaskIdBasedBlobDigest: true } });
+      for await (const _progress of swarm.client(daemon).downloadTask({ ...request, rateLimit })) continue;
+    };
+    await assertRate(content.length, () => ask(rate));
+    await swarm.client(daemon).deleteLocalTask({ taskId: taskId({ url }) });
+    const patient = ask(1024); // hours
+    await ask();
+    await patient;
   });
 
   test("cost no piece its deadline: the time a limit takes is not the parent's fault", async () => {

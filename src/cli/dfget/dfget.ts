@@ -27,7 +27,6 @@ export function createDfget(openOrigins?: OpenOrigins): Command {
     const parsed = parseDfgetOptions(argv, io);
     if (!parsed) return 0;
     const options = await withOwnCredentials(parsed, io);
-    for (const notice of options.notices) io.stderr.write(`dfget: ${notice}\n`);
     const { timeoutMs, output, recursive, overwrite } = options;
     if (output !== undefined && !recursive) await outputTarget(output, overwrite);
     const deadline = timeoutMs === undefined ? [] : [AbortSignal.timeout(timeoutMs)];

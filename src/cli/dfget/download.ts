@@ -3,6 +3,7 @@ import { lstatSync, type Stats } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { formatDigest } from '../../core/digest.ts';
 import { DragonflyError } from '../../core/errors.ts';
+import { RateLimiter } from '../../core/rate-limiter.ts';
 import type { RpcClient } from '../../rpc/client.ts';
 import { hubField } from '../../rpc/hub-field.ts';
 import type { Download, Piece } from '../../rpc/generated/common/v2/common.ts';
@@ -118,7 +119,10 @@ async function follow(
   onPiece: (piece: Piece, wanted: Wanted) => Promise<void>,
 ): Promise<FileResult> {
   const { url, options, progress, signal } = download;
-  const request = DownloadTaskRequest.fromPartial({ download: { ...downloadMessage(url, options), ...more } });
+  const request = DownloadTaskRequest.fromPartial({
+    download: { ...downloadMessage(url, options), ...more },
+    ...(options.rateLimit !== undefined && { rateLimit: options.rateLimit }),
+  });
   let wanted: Wanted | undefined;
   let taskId: string | undefined;
   let receipt: Receipt | undefined;
@@ -206,7 +210,9 @@ export async function downloadFromOrigin(
   if (body.lengthBytes !== undefined) progress.expect(Math.min(body.startBytes + body.lengthBytes, end) - first);
   let position = body.startBytes;
   let written = 0;
+  const pace = new RateLimiter(options.rateLimit ?? Infinity);
   await body.readTo(async (block) => {
+    await pace.acquire(block.length, signal);
     // An origin without ranges sends everything; only the wanted part is kept.
     const [start, stop] = [Math.max(position, first), Math.min(position + block.length, end)];
     if (stop > start) {

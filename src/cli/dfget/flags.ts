@@ -85,6 +85,7 @@ export const flagTable: readonly Flag[] = [
     env: 'DFGET_CONTENT_FOR_CALCULATING_TASK_ID',
   },
   { flags: '--piece-length <size>', text: '4MiB or more; by default from the length', env: 'DFGET_PIECE_LENGTH' },
+  { flags: '--ratelimit <rate>', text: 'bytes per second of each file, such as 20MiB; 0 sets no limit (the default)' },
   { flags: '-p, --priority <0..6>', text: 'of the download (default 6)', env: 'DFGET_PRIORITY' },
   { flags: '-P <0..6>', text: '', alias: true },
   { flags: '--storage-region <name>', text: 'of the object storage', env: 'DFGET_STORAGE_REGION' },
@@ -116,7 +117,7 @@ export const flagTable: readonly Flag[] = [
   // Accepted so that existing scripts go on working: logs and directories are the daemon's business.
   ...['-l, --log-level <level>', '--console', '--verbose', '--config <file>', '--service-name <name>'].map(ignored),
   ...['--workhome <dir>', '--logdir <dir>', '--datadir <dir>', '--cachedir <dir>', '--pprof-port <port>'].map(ignored),
-  ...['--jaeger <url>', '--ratelimit <rate>'].map(ignored),
+  ignored('--jaeger <url>'),
 ];
 
 function ignored(flags: string): Flag {

@@ -43,7 +43,8 @@ describe('dfget options', () => {
     ] as const) {
       assert.equal(parse(['--timeout', text]).timeoutMs, ms, text);
     }
-    assert.equal(parse(['-b', '--verbose', '--workhome', '/w', '--ratelimit', '10M']).notices.length, 1);
+    assert.equal(parse(['-b', '--verbose', '--workhome', '/w', '--ratelimit', '10M']).rateLimit, 10 * 2 ** 20);
+    assert.equal(parse(['--ratelimit', '0']).rateLimit, undefined);
     const byFlag = parseDfgetOptions(['-u', url, '-O', '/out'], io());
     assert.equal(byFlag?.url, url);
   });

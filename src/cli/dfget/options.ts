@@ -26,6 +26,8 @@ export interface DfgetOptions {
   readonly originalOffset: boolean;
   readonly priority: number;
   readonly pieceLengthBytes: number | undefined;
+  /** Bytes per second. */
+  readonly rateLimit: number | undefined;
   readonly application: string | undefined;
   readonly tag: string | undefined;
   readonly contentForCalculatingTaskId: string | undefined;
@@ -39,8 +41,6 @@ export interface DfgetOptions {
   readonly endpoint: string | undefined;
   readonly progress: boolean;
   readonly receipt: 'text' | 'json' | undefined;
-  /** One sentence per flag that is accepted and does nothing here. */
-  readonly notices: readonly string[];
 }
 
 export interface RecursiveOptions {
@@ -186,6 +186,7 @@ function optionsOf(values: Values, args: readonly string[]): DfgetOptions {
     originalOffset: values.flag('originalOffset'),
     priority: values.integer('priority', 6, { least: 0, most: 6 }, 'P'),
     pieceLengthBytes,
+    rateLimit: rateLimitOf(values.text('ratelimit')),
     application: values.text('application'),
     tag: values.text('tag'),
     contentForCalculatingTaskId: values.text('contentForCalculatingTaskId'),
@@ -199,9 +200,6 @@ function optionsOf(values: Values, args: readonly string[]): DfgetOptions {
     endpoint: values.text('endpoint', 'daemonSock'),
     progress: !values.has('progress') || values.flag('progress'),
     receipt,
-    notices: values.has('ratelimit')
-      ? ['--ratelimit has no effect: rates are limited by the configuration of the dfdaemon']
-      : [],
   };
 }
 
@@ -238,6 +236,12 @@ function rangeOf(text: string | undefined): DfgetOptions['range'] {
   const [spec, ...more] = parseRangeHeader(text.startsWith('bytes=') ? text : `bytes=${text}`) ?? [];
   if (spec && 'first' in spec && more.length === 0) return spec;
   throw invalid(`"${text}" is not a range of bytes`, 'Write first-last, both counted from 0 and included, or first-.');
+}
+
+/** 0 sets no limit. */
+function rateLimitOf(text: string | undefined): number | undefined {
+  const bytes = text === undefined ? 0 : parseBytes(text);
+  return bytes === 0 ? undefined : bytes;
 }
 
 function headerOf(lines: readonly string[]): Record<string, string> {

@@ -23,6 +23,8 @@ export interface DownloadStreamOptions {
   readonly hostId: string;
   /** What the operator leaves out of URLs. */
   readonly filteredQueryParams: readonly string[];
+  /** Bytes per second. */
+  readonly rateLimit?: number | undefined;
   /** The scheduler that asks for the download. */
   readonly scheduler?: string | undefined;
   readonly entitlement: Entitlement;
@@ -37,13 +39,14 @@ export async function* downloadStream(
   context: CallContext,
   options: DownloadStreamOptions,
 ): AsyncGenerator<DownloadTaskResponse> {
-  const { store, hostId, filteredQueryParams, scheduler, onLocal, placeOutput } = options;
+  const { store, hostId, filteredQueryParams, rateLimit, scheduler, onLocal, placeOutput } = options;
   // A call from another node is the scheduler's: peers wait for the pieces, whatever becomes of the scheduler.
   const caller = asker(context.caller, download?.remoteIp);
   const asked = {
     ...toDownloadRequest(download, caller, filteredQueryParams),
     wholePieces: true,
     finishAbandoned: caller.kind !== 'local',
+    rateLimit,
     scheduler,
   };
   const decided = caller.kind === 'member'; // where the user's request came in

@@ -47,9 +47,10 @@ const maxEntries = 100_000;
 export function downloadHandlers(options: ServiceOptions): Handlers<typeof DfdaemonDownloadDefinition> {
   const { store, schedulers } = options;
   return {
-    downloadTask: ({ download }, context) =>
+    downloadTask: ({ download, rateLimit }, context) =>
       downloadStream(download, context, {
         ...options,
+        rateLimit: rateLimit || undefined,
         placeOutput: (output) => placeTask(options, { ...output, caller: context.caller }),
       }),
     statTask: ({ taskId }, { signal }) => schedulers.statTask(taskId, signal),

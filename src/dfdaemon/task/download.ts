@@ -66,7 +66,7 @@ export class Download {
     this.#context = context;
     this.#request = request;
     this.#lease = stored.lease();
-    this.rate = context.shaper.open();
+    this.rate = context.shaper.open(request.rateLimit);
     this.#stopListening = stored.onPiece((piece) => this.#pieceStored(piece));
     this.proof = new ContentProof({
       context,

@@ -166,6 +166,7 @@ export class TaskEngine implements Closable {
       const { taskId } = running.download;
       throw new DragonflyError('RESOURCE_EXHAUSTED', `task ${taskId} already has ${running.readers.size} readers`);
     }
+    running.download.rate.raiseLimit(request.rateLimit ?? Infinity);
     const task = await this.#subscribe(running, reading);
     if (request.prefetch === true) running.download.want(undefined); // the reader's own range goes first
     return task;

@@ -37,6 +37,8 @@ export interface DownloadRequest extends SourceOptions {
   /** Goes on when the last reader has left: others wait for these pieces. */
   readonly finishAbandoned?: boolean | undefined;
   readonly timeoutMs?: number | undefined;
+  /** Bytes per second the download may take; when several read it, the highest of theirs. */
+  readonly rateLimit?: number | undefined;
   /** Address of the scheduler that asks for this download: it waits for this node to register there. */
   readonly scheduler?: string | undefined;
   /** For the download that this request starts, should it go to the origin itself. */

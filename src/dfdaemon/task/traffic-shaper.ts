@@ -47,12 +47,13 @@ export class TrafficShaper {
     this.#prefetch = new RateLimiter(options.rates.prefetch);
   }
 
-  /** The limits of one more running task, until it is disposed. */
-  open(): TaskRate {
+  /** The limits of one more running task, until it is disposed. @param limit of bytes per second, for this task alone. */
+  open(limit = Infinity): TaskRate {
     const { rates, sampling } = this.#options;
     const common = { total: this.total, origin: this.#origin, prefetch: this.#prefetch };
     const mean = sampling ? rates.total / (this.#tasks.size + 1) : Infinity;
-    const task = new TaskRate(Math.min(rates.perTask, mean), common, () => this.#close(task));
+    const bounds = { share: mean, limit, most: rates.perTask };
+    const task = new TaskRate(bounds, common, () => this.#close(task));
     this.#tasks.add(task);
     if (sampling && !this.#timer) {
       this.#sampledMs = performance.now();
@@ -65,9 +66,8 @@ export class TrafficShaper {
   divide(seconds: number): void {
     const { rates } = this.#options;
     const tasks = [...this.#tasks];
-    const needs = tasks.map((task) => Math.min(task.need(seconds), rates.perTask));
-    for (const [index, share] of fairShares(rates.total, needs).entries())
-      tasks[index]?.setShare(Math.min(share, rates.perTask));
+    const needs = tasks.map((task) => Math.min(task.need(seconds), task.limit));
+    for (const [index, share] of fairShares(rates.total, needs).entries()) tasks[index]?.setShare(share);
   }
 
   #close(task: TaskRate): void {
@@ -90,23 +90,32 @@ export class TaskRate implements Disposable {
   readonly #own: RateLimiter;
   readonly #common: { readonly total: RateLimiter; readonly origin: RateLimiter; readonly prefetch: RateLimiter };
   readonly #close: () => void;
+  readonly #most: number;
+  #limit: number;
   #share: number;
   #takenBefore = 0;
 
   constructor(
-    share: number,
+    { share, limit, most }: { readonly share: number; readonly limit: number; readonly most: number },
     common: { readonly total: RateLimiter; readonly origin: RateLimiter; readonly prefetch: RateLimiter },
     close: () => void,
   ) {
-    this.#own = new RateLimiter(share);
+    this.#most = most;
+    this.#limit = limit;
     this.#share = share;
+    this.#own = new RateLimiter(this.share);
     this.#common = common;
     this.#close = close;
   }
 
   /** Bytes per second it may take. */
   get share(): number {
-    return this.#share;
+    return Math.min(this.#share, this.limit);
+  }
+
+  /** Bytes per second it may never exceed. */
+  get limit(): number {
+    return Math.min(this.#limit, this.#most);
   }
 
   /** What bytes from other peers pay beside the total, which the client of pieces charges itself. */
@@ -124,13 +133,19 @@ export class TaskRate implements Disposable {
     const { taken } = this.#own;
     const used = (taken - this.#takenBefore) / seconds;
     this.#takenBefore = taken;
-    const pressed = this.#own.waiting > 0 || used >= this.#share * pressedPart;
+    const pressed = this.#own.waiting > 0 || used >= this.share * pressedPart;
     return pressed ? Infinity : Math.max(leastNeed, used * headroom);
   }
 
   setShare(bytesPerSec: number): void {
     this.#share = bytesPerSec;
-    this.#own.setRate(bytesPerSec);
+    this.#own.setRate(this.share);
+  }
+
+  /** Another reader has come, who is not content with less. */
+  raiseLimit(bytesPerSec: number): void {
+    this.#limit = Math.max(this.#limit, bytesPerSec);
+    this.#own.setRate(this.share);
   }
 
   [Symbol.dispose](): void {

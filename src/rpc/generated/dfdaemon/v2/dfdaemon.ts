@@ -38,7 +38,11 @@ export const protobufFileName = "dfdaemon/v2/dfdaemon.proto";
  */
 
 export interface DownloadTaskRequest {
-  download: Download | undefined;
+  download:
+    | Download
+    | undefined;
+  /** Extension. Bytes per second at most; for callers on the machine itself. */
+  rateLimit?: number | undefined;
 }
 
 export interface DownloadTaskStartedResponse {
@@ -537,7 +541,7 @@ export interface ParentReceipt {
 }
 
 function createBaseDownloadTaskRequest(): DownloadTaskRequest {
-  return { download: undefined };
+  return { download: undefined, rateLimit: undefined };
 }
 
 export const DownloadTaskRequest: MessageFns<DownloadTaskRequest, "dfdaemon.v2.DownloadTaskRequest"> = {
@@ -546,6 +550,9 @@ export const DownloadTaskRequest: MessageFns<DownloadTaskRequest, "dfdaemon.v2.D
   encode(message: DownloadTaskRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.download !== undefined) {
       Download.encode(message.download, writer.uint32(10).fork()).join();
+    }
+    if (message.rateLimit !== undefined) {
+      writer.uint32(8000).uint64(message.rateLimit);
     }
     return writer;
   },
@@ -571,6 +578,14 @@ export const DownloadTaskRequest: MessageFns<DownloadTaskRequest, "dfdaemon.v2.D
             message.download = Download.decode(reader, reader.uint32());
             continue;
           }
+          case 1000: {
+            if (tag !== 8000) {
+              break;
+            }
+
+            message.rateLimit = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -591,6 +606,7 @@ export const DownloadTaskRequest: MessageFns<DownloadTaskRequest, "dfdaemon.v2.D
     message.download = (object.download !== undefined && object.download !== null)
       ? Download.fromPartial(object.download)
       : undefined;
+    message.rateLimit = object.rateLimit ?? undefined;
     return message;
   },
 };
