@@ -41,6 +41,7 @@ const packageOfProgram: Readonly<Record<string, string>> = {
   haproxy: 'haproxy',
   tinyproxy: 'tinyproxy-bin',
   promtool: 'prometheus',
+  socat: 'socat',
   mariadbd: 'mariadb-server',
   'mariadb-install-db': 'mariadb-server',
   postgres: 'postgresql',

@@ -52,6 +52,10 @@ const programs: Readonly<Record<string, Program>> = {
     summary: 'examines this node; with a URL, tells why a download of it did not come from other nodes',
     load: loadDoctor,
   },
+  health: {
+    summary: 'asks a gRPC server whether it serves, for probes: grpc_health_probe',
+    load: async () => (await import('./cli/health/health.ts')).runHealth,
+  },
   simulate: {
     summary: 'the real decisions of scheduler and peers in virtual time: how fast a file reaches any number of nodes',
     load: loadSimulate,
@@ -79,8 +83,9 @@ async function loadSimulate(): Promise<Command> {
   return (await import('./simulator/command.ts')).runSimulate;
 }
 
-/** Not for people: what the product starts for itself. */
+/** Not for people: what the product starts for itself, and other names of programs. */
 const helpers: Readonly<Record<string, () => Promise<Command>>> = {
+  grpc_health_probe: async () => (await import('./cli/health/health.ts')).runHealth,
   'user-writer': async () => (await import('./dfdaemon/storage/user-writer.ts')).runUserWriter,
 };
 
@@ -95,7 +100,7 @@ async function openOrigins(): Promise<Origins> {
 }
 
 async function main(calledAs: string, argv: readonly string[], io: CommandIo): Promise<number> {
-  if (Object.hasOwn(programs, calledAs)) return run(calledAs, argv, io);
+  if (Object.hasOwn(programs, calledAs) || calledAs === 'grpc_health_probe') return run(calledAs, argv, io);
   const [first, ...rest] = argv;
   if (first === undefined || first === 'help' || first === '--help' || first === '-h') {
     io.stdout.write(usage());

@@ -14,6 +14,7 @@ import {
   type ServiceFlags,
   type ServiceNames,
 } from '../core/service-command.ts';
+import { tellServiceManager } from '../core/service-manager.ts';
 import { withJoinToken } from '../rpc/identity/security-config.ts';
 import { loadDfdaemonConfig } from './config.ts';
 import { reloadOnChange } from './config-reload.ts';
@@ -53,6 +54,7 @@ export const runDfdaemon: Command = async (argv, io) => {
       ? reloadOnChange({ path, running: loaded.config, load, apply: (fresh) => service.reconfigure(fresh), logger })
       : undefined;
   announceReady(readyFd(flags), service.addresses);
+  tellServiceManager(io, logger);
   await Promise.race([aborted(io.signal), service.idle]);
   logger.info('dfdaemon stops');
   return 0;

@@ -12,6 +12,7 @@ import {
   type ServiceFlags,
   type ServiceNames,
 } from '../core/service-command.ts';
+import { tellServiceManager } from '../core/service-manager.ts';
 import { hostPort } from '../core/host-port.ts';
 import { configNotes, managerConfigSchema, parseListenAddress, type ManagerConfig } from './config.ts';
 import { openSecrets, type OperatorSecrets } from './access/access.ts';
@@ -63,6 +64,7 @@ async function serve(flags: ServiceFlags, io: CommandIo): Promise<void> {
   if (io.signal.aborted) return;
   await manager.start();
   announceReady(readyFd(flags), addresses(config, manager));
+  tellServiceManager(io, logger);
   await aborted(io.signal);
   logger.info('shutting down');
 }

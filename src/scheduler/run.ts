@@ -15,6 +15,7 @@ import {
   type ServiceFlags,
   type ServiceNames,
 } from '../core/service-command.ts';
+import { tellServiceManager } from '../core/service-manager.ts';
 import { withJoinToken } from '../rpc/identity/security-config.ts';
 import { configNotes, schedulerConfigSchema } from './config.ts';
 import { SchedulerService } from './scheduler-service.ts';
@@ -49,6 +50,7 @@ export const runScheduler: Command = async (argv, io) => {
   await scheduler.start();
   logger.info({ addresses: scheduler.addresses }, 'the scheduler serves');
   announceReady(readyFd(flags), { ...scheduler.addresses });
+  tellServiceManager(io, logger);
   await aborted(io.signal);
   logger.info('the scheduler stops');
   return 0;
