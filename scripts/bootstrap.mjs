@@ -1,7 +1,7 @@
 /**
  * Runs a program of this repository on the Node pinned in node_modules, after installing what is missing.
  *
- *   node scripts/bootstrap.mjs PROGRAM [arguments]
+ *   node scripts/bootstrap.mjs [options of Node] PROGRAM [arguments]
  *
  * Plain JavaScript without dependencies: this file alone must run on the Node the machine happens to have (18 or later).
  */
@@ -53,10 +53,9 @@ function install() {
   process.exit(5);
 }
 
-function runOnPinnedNode(program, args) {
-  const child = spawn(pinnedNode, ['--disable-warning=ExperimentalWarning', join(root, program), ...args], {
-    stdio: 'inherit',
-  });
+function runOnPinnedNode(options, program, args) {
+  const words = ['--disable-warning=ExperimentalWarning', ...options, join(root, program), ...args];
+  const child = spawn(pinnedNode, words, { stdio: 'inherit' });
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(name, () => child.kill(name));
   child.on('error', (error) => {
     process.stderr.write(`Cannot run ${pinnedNode}: ${error.message}\n`);
@@ -65,15 +64,17 @@ function runOnPinnedNode(program, args) {
   child.on('exit', (code, signal) => process.exit(code ?? 128 + osConstants.signals[signal]));
 }
 
-const [program, ...args] = process.argv.slice(2);
+const words = process.argv.slice(2);
+const at = words.findIndex((word) => !word.startsWith('-'));
+const program = words[at];
 if (Number(process.versions.node.split('.')[0]) < 18) {
   process.stderr.write(`Node ${process.versions.node} is too old to install the dependencies\n`);
   process.stderr.write('hint: install Node 18 or later; the product itself runs on the Node it brings along\n');
   process.exit(5);
 }
 if (program === undefined) {
-  process.stderr.write('usage: node scripts/bootstrap.mjs PROGRAM [arguments]\n');
+  process.stderr.write('usage: node scripts/bootstrap.mjs [options of Node] PROGRAM [arguments]\n');
   process.exit(2);
 }
 if (!installed()) install();
-runOnPinnedNode(program, args);
+runOnPinnedNode(words.slice(0, at), program, words.slice(at + 1));

@@ -4,13 +4,11 @@
  * Gates (format, lint, types, generated code, unused code) count as one check each; every test counts as itself.
  * The last line is `N passed, N failed`, with `, N skipped` when there are some; the exit code is 1 on any failure.
  */
-import { globSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { canInstall, installPrograms, programExists, searchPath, unknownPrograms } from './debian-packages.ts';
 import { killRunningChecks, runChecks, type Check } from './run-checks.ts';
+import { neededPrograms, root, testFiles } from './test-files.ts';
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const tool = (name: string): string => join(root, 'node_modules/.bin', name);
 /** Deadlines find what hangs; a machine that is busy with other things must not meet them. */
 const gateTimeoutMs = 600_000;
@@ -40,15 +38,6 @@ function gates(): Check[] {
   ];
 }
 
-function testFiles(patterns: readonly string[]): string[] {
-  const all = globSync(['src/**/*.test.ts', 'test/**/*.test.ts'], { cwd: root }).sort();
-  // The longest first, so that no processor waits for them at the end.
-  const files = [...all.filter(isSlow), ...all.filter((file) => !isSlow(file))];
-  if (patterns.length > 0) return files.filter((file) => patterns.some((pattern) => file.includes(pattern)));
-  // Gigabytes and minutes: `npm run test:large`.
-  return files.filter((file) => !file.startsWith('test/large/'));
-}
-
 function testCheck(file: string): Check {
   const reporters = [
     ['--test-reporter=spec', '--test-reporter-destination=stdout'],
@@ -59,29 +48,16 @@ function testCheck(file: string): Check {
   return { name: file, program: process.execPath, args, timeoutMs, countsTests: true };
 }
 
-function isSlow(file: string): boolean {
-  return /^test\/(?:e2e\/|.*engines)/.test(file);
-}
-
 function timeoutOf(file: string): number {
   if (file.startsWith('test/large/')) return largeTimeoutMs;
   return file.startsWith('test/e2e/') ? endToEndTimeoutMs : testFileTimeoutMs;
-}
-
-/** The programs a test file names in a line `// needs: nginx, skopeo`. */
-function needs(file: string): string[] {
-  const list = /^\/\/ needs: (.+)$/m.exec(readFileSync(join(root, file), 'utf8'))?.[1] ?? '';
-  return list
-    .split(',')
-    .map((name) => name.trim())
-    .filter(Boolean);
 }
 
 async function main(patterns: readonly string[]): Promise<number> {
   const total = { passed: 0, failed: 0, skipped: 0 };
   const files = testFiles(patterns);
   if (files.length === 0) process.stdout.write(`no test file matches ${patterns.join(' ')}\n`);
-  const needed = new Map(files.map((file) => [file, needs(file)]));
+  const needed = new Map(files.map((file) => [file, neededPrograms(file)]));
   const programs = new Set([...needed.values()].flat());
 
   const unknown = unknownPrograms(programs);
