@@ -134,7 +134,7 @@ test('no comment is torn from what it describes: two in a row describe one thing
 
 test('names are kebab-case', () => {
   const pattern = /^(?:[a-z0-9]+(?:[-.][a-z0-9]+)*|README\.md)$/;
-  const rooms = files.filter((path) => /^(?:src|test|scripts|bench|api)\//.test(path));
+  const rooms = files.filter((path) => /^(?:src|test|scripts|bench|api|examples)\//.test(path));
   expectNone(rooms.filter((path) => !path.split('/').every((name) => pattern.test(name))));
 });
 
