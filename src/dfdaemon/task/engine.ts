@@ -3,11 +3,10 @@
  * At most one download runs for a task, however many readers it has.
  */
 import { LRUCache } from 'lru-cache';
-import { resolveRange, type RangeSpec } from '../../core/byte-range.ts';
+import type { RangeSpec } from '../../core/byte-range.ts';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { blobDigest, peerId, taskId as computeTaskId } from '../../core/ids.ts';
 import type { Closable } from '../../core/lifecycle.ts';
-import { piecesOfRange } from '../../core/piece-layout.ts';
 import { redact, redactHeaders } from '../../core/redact.ts';
 import { reachesLoopback } from '../../rpc/caller.ts';
 import { Trace } from '../../rpc/tracing.ts';
@@ -22,6 +21,7 @@ import type { DownloadRequest, OpenTask, Receipt, TaskHead } from './open-task.t
 import { bringsCredentials, isEntitled } from './credentials.ts';
 import { apartFrom, apartFromRestricted } from './own-identity.ts';
 import { readerOf } from './reader-of.ts';
+import { hasAll, sameRequest } from './request-match.ts';
 import { ReceiptBuilder } from './receipt-builder.ts';
 import { PieceAnnouncer } from './piece-announcer.ts';
 import { Subscription } from './subscription.ts';
@@ -377,26 +377,6 @@ export class TaskEngine implements Closable {
       throw error;
     }
   }
-}
-
-/** The origin would see the same request. */
-function sameRequest(one: DownloadRequest, other: DownloadRequest): boolean {
-  const visible = ({ url, header, objectStorage, hdfs, hub }: DownloadRequest): string =>
-    JSON.stringify([url, Object.entries(header).map(String).sort(), objectStorage, hdfs, hub]);
-  return visible(one) === visible(other);
-}
-
-/** Everything the request wants is on disk and verified. */
-function hasAll(stored: StoredTask, request: DownloadRequest): boolean {
-  const { layout } = stored;
-  if (!layout) return false;
-  // A digest that was not confirmed yet has to be, even of content that is all here.
-  if (request.digest !== undefined && request.digest !== stored.identity.digest) return false;
-  if (stored.state === 'finished') return true;
-  const range = request.range && resolveRange(request.range, layout.contentLengthBytes);
-  if (!range) return false;
-  const { first, last } = piecesOfRange(layout, range.start, range.length);
-  return stored.pieces.firstMissing(first, last + 1) === undefined;
 }
 
 /** For content that no other machine may hear of. */

@@ -1,0 +1,25 @@
+/** How a request compares with what is under way and what is held. */
+import { resolveRange } from '../../core/byte-range.ts';
+import { piecesOfRange } from '../../core/piece-layout.ts';
+import type { StoredTask } from '../storage/stored-task.ts';
+import type { DownloadRequest } from './open-task.ts';
+
+/** The origin would see the same request. */
+export function sameRequest(one: DownloadRequest, other: DownloadRequest): boolean {
+  const visible = ({ url, header, objectStorage, hdfs, hub }: DownloadRequest): string =>
+    JSON.stringify([url, Object.entries(header).map(String).sort(), objectStorage, hdfs, hub]);
+  return visible(one) === visible(other);
+}
+
+/** Everything the request wants is on disk and verified. */
+export function hasAll(stored: StoredTask, request: DownloadRequest): boolean {
+  const { layout } = stored;
+  if (!layout) return false;
+  // A digest that was not confirmed yet has to be, even of content that is all here.
+  if (request.digest !== undefined && request.digest !== stored.identity.digest) return false;
+  if (stored.state === 'finished') return true;
+  const range = request.range && resolveRange(request.range, layout.contentLengthBytes);
+  if (!range) return false;
+  const { first, last } = piecesOfRange(layout, range.start, range.length);
+  return stored.pieces.firstMissing(first, last + 1) === undefined;
+}
