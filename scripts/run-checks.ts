@@ -16,20 +16,39 @@ export interface Check {
 /** Output kept of one check; a check that prints more than this is shown from its end. */
 const outputLimitChars = 200_000;
 
-export async function runChecks(checks: readonly Check[], cwd: string): Promise<TestCounts> {
+/** More failures than this are no accident of a busy machine. */
+const mostRepeated = 3;
+
+export interface ChecksResult extends TestCounts {
+  /** Test files that failed beside others and passed alone: each is a fault, of the test or of the product. */
+  readonly unsteady: readonly string[];
+}
+
+/**
+ * A few test files that failed are run again when everything else is done, one at a time, so that a fault and a machine that was
+ * too busy can be told apart. Both runs are shown.
+ */
+export async function runChecks(
+  checks: readonly Check[],
+  { cwd, repeat }: { readonly cwd: string; readonly repeat: boolean },
+): Promise<ChecksResult> {
   const jobs = Number(process.env['DRAGONFLY_TEST_JOBS'] ?? 0) || Math.min(4, availableParallelism());
-  const total = { passed: 0, failed: 0, skipped: 0 };
+  const counts = new Map<Check, TestCounts>();
   const waiting = [...checks];
   const worker = async (): Promise<void> => {
-    for (let check = waiting.shift(); check; check = waiting.shift()) {
-      const { passed, failed, skipped } = await runCheck(check, cwd);
-      total.passed += passed;
-      total.failed += failed;
-      total.skipped += skipped;
-    }
+    for (let check = waiting.shift(); check; check = waiting.shift()) counts.set(check, await runCheck(check, cwd));
   };
   await Promise.all(Array.from({ length: jobs }, worker));
-  return total;
+  const failed = [...counts].flatMap(([check, { failed: failures }]) => (failures > 0 ? [check] : []));
+  const again = repeat && failed.length <= mostRepeated ? failed.filter(({ countsTests }) => countsTests) : [];
+  for (const check of again) counts.set(check, await runCheck(check, cwd));
+  const unsteady = again.filter((check) => counts.get(check)?.failed === 0).map(({ name }) => name);
+  return { ...sumOf([...counts.values()]), unsteady };
+}
+
+function sumOf(counts: readonly TestCounts[]): TestCounts {
+  const sum = (of: keyof TestCounts): number => counts.reduce((total, count) => total + count[of], 0);
+  return { passed: sum('passed'), failed: sum('failed'), skipped: sum('skipped') };
 }
 
 async function runCheck(check: Check, cwd: string): Promise<TestCounts> {

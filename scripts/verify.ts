@@ -2,7 +2,8 @@
  * All checks and tests of the repository: `npm test`, or `npm test -- PATTERN…` for the test files whose path matches.
  *
  * Gates (format, lint, types, generated code, unused code) count as one check each; every test counts as itself.
- * The last line is `N passed, N failed`, with `, N skipped` when there are some; the exit code is 1 on any failure.
+ * The last line is `N passed, N failed`, with `, N skipped` when there are some; the exit code is 1 on any failure. Up to three test
+ * files that failed run once more, alone, at the end, and are named with a `~` when they pass then; DRAGONFLY_TEST_REPEAT=0 does without.
  */
 import { join } from 'node:path';
 import { canInstall, installPrograms, programExists, searchPath, unknownPrograms } from './debian-packages.ts';
@@ -86,10 +87,11 @@ async function main(patterns: readonly string[]): Promise<number> {
     return false;
   });
   const checks = [...(patterns.length === 0 ? gates() : []), ...runnable.map(testCheck)];
-  const counts = await runChecks(checks, root);
+  const counts = await runChecks(checks, { cwd: root, repeat: process.env['DRAGONFLY_TEST_REPEAT'] !== '0' });
   total.passed += counts.passed;
   total.failed += counts.failed + (files.length === 0 ? 1 : 0);
   total.skipped += counts.skipped;
+  for (const name of counts.unsteady) process.stdout.write(`~ ${name}  failed beside others, passed alone\n`);
   const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : '';
   process.stdout.write(`${total.passed} passed, ${total.failed} failed${skipped}\n`);
   return total.failed === 0 ? 0 : 1;
