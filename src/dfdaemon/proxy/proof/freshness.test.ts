@@ -13,6 +13,8 @@ test('what is fresh is used again, by those the answer is for', () => {
     [{ 'cache-control': 'foo="max-age=60"' }, {}, {}, false],
     [{ 'cache-control': 'max-age=60', age: '61' }, {}, {}, false],
     [{ 'cache-control': 'max-age=60', age: '0, 0' }, {}, {}, false],
+    [{ 'cache-control': 'max-age=60', age: '0,7200' }, {}, {}, true],
+    [{ 'cache-control': 'max-age=60', age: '7200,0' }, {}, {}, false],
     [{ 'cache-control': 'must-revalidate, max-age=60' }, {}, {}, true],
     [{ 'cache-control': 'must-revalidate, max-age=0' }, {}, {}, false],
     [{ 'cache-control': 'private, max-age=60' }, {}, {}, false],

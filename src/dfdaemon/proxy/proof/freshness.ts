@@ -90,9 +90,16 @@ function freshnessFields(header: FlatHeader): Record<string, string> {
   return {
     vary: '',
     ...(cacheControl !== undefined && { 'cache-control': normalized(cacheControl) }),
-    // an age that cannot be read is any age
-    ...(age !== undefined && !/^\d+$/.test(age) && { age: String(2 ** 31) }),
+    ...(age !== undefined && { age: ageOf(age) }),
   };
+}
+
+/**
+ * The first of several in one line counts (RFC 9111 §5.1). Several lines, which are joined by comma and blank before they come here,
+ * and what cannot be read are any age.
+ */
+function ageOf(text: string): string {
+  return /^(\d+)(?:,\d+)*$/.exec(text)?.[1] ?? String(2 ** 31);
 }
 
 /** Whether what is stale may be used is decided here, while the library takes these for orders to ask each time. */
