@@ -284,6 +284,24 @@ describe('what an origin answers', () => {
     assert.match(await client.end(), /\r\n\r\npart$/);
   });
 
+  test('an answer that goes on until its connection ends is broken when that is reset', async () => {
+    await using origin = await rawOrigin(({ socket }) => {
+      socket.write('HTTP/1.0 200 OK\r\nX-A: b\r\n\r\npart');
+      return undefined;
+    });
+    const { target, header } = ways.forward(origin);
+    using client = await rawClient(daemon.port);
+    client.send(`GET ${target('/x')} HTTP/1.1\r\n${header}\r\n`);
+    await client.until(/\r\npart/);
+    origin.seen[0]?.socket.resetAndDestroy();
+    assert.doesNotMatch(await client.end(), /\r\n0\r\n/);
+  });
+
+  test('an answer in another transfer coding than chunks is refused: what it means nobody here can say', async () => {
+    const coded = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n';
+    assert.match(await answer(() => coded, {}, /\r\n\r\n[^]+$/), /^HTTP\/1\.1 502 /);
+  });
+
   test('HEAD, 204 and 304 have no body, and the connection goes on', async () => {
     await using origin = await rawOrigin(({ head }) => {
       if (head.startsWith('HEAD')) return 'HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n';

@@ -15,7 +15,7 @@ import type { DownloadRequest, OpenTask, Receipt, TaskHead } from '../../task/op
 import type { SourceBody, SourceRequest } from '../../source/source.ts';
 import type { BlockPool } from '../../transport/block-pool.ts';
 import { answerError } from '../answers.ts';
-import { copySpans, restOf, sendRest, type Rest } from '../wire/body-copy.ts';
+import { copySpans, restOf, sendRest, Spans, type Rest } from '../wire/body-copy.ts';
 import { BodyWriter } from '../wire/body-writer.ts';
 import { forwardDirectly, relay, sendOwn } from '../wire/direct.ts';
 import { relayWhole } from '../wire/whole-answer.ts';
@@ -123,7 +123,8 @@ export class TaskAnswers {
 
   /** The whole body for a header that is out already. */
   async copyWhole(exchange: Exchange, task: OpenTask): Promise<void> {
-    await this.#copy(exchange, task, this.#writer(exchange, true));
+    using spans = new Spans(task);
+    await this.#copy(exchange, { task, spans, writer: this.#writer(exchange, true) });
     this.noteReceipt(exchange, task);
     await ended(exchange.response);
   }
@@ -208,11 +209,15 @@ export class TaskAnswers {
     const size: Record<string, string> = length === undefined ? {} : { 'content-length': String(length) };
     const content = header ?? headerOfTask(task.responseHeader);
     const told = statusCode === 206 ? withoutChecksumsOf(content) : content;
+    using spans = new Spans(task);
+    // What the origin calls otherwise each time cannot be gone on with once the header is out.
+    if (!task.local && registryPath(exchange.url.pathname)?.kind !== 'blob')
+      await spans.begun(proxyLimits.firstBytesMs);
     response.writeHead(statusCode, { ...this.header(task, told), ...place, ...size });
     const writer = this.#writer(exchange, length !== undefined);
     noteFirstByte(record);
     await writer.start();
-    await this.#copy(exchange, task, writer);
+    await this.#copy(exchange, { task, spans, writer });
     await ended(response);
   }
 
@@ -242,14 +247,18 @@ export class TaskAnswers {
       await writer.text(frame.heads[index] ?? Buffer.alloc(0));
       const spec = { first: range.start, last: range.start + range.length - 1 };
       await using part = await this.#open(request, spec, exchange);
-      await this.#copy(exchange, part, writer);
+      using spans = new Spans(part);
+      await this.#copy(exchange, { task: part, spans, writer });
     }
     await writer.text(frame.tail);
     await ended(response);
   }
 
-  async #copy(exchange: Exchange, task: OpenTask, writer: BodyWriter): Promise<void> {
-    const { sentBytes, failure } = await copySpans(task, writer, exchange.signal);
+  async #copy(
+    exchange: Exchange,
+    { task, spans, writer }: { task: OpenTask; spans: Spans; writer: BodyWriter },
+  ): Promise<void> {
+    const { sentBytes, failure } = await copySpans(spans, writer, exchange.signal);
     if (failure === undefined) return;
     const rest = restOf(task, sentBytes, registryPath(exchange.url.pathname));
     await this.#goOnFromSource(exchange, { writer, rest, failure, sentBytes });

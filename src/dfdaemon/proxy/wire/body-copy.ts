@@ -2,10 +2,11 @@
  * The body of one answer: spans of the task as they come; should the download fail half-way, the rest of the same
  * content from its origin.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { DragonflyError, toDragonflyError } from '../../../core/errors.ts';
 import type { ByteRange } from '../../../core/byte-range.ts';
 import type { SourceBody, SourceRequest } from '../../source/source.ts';
-import type { OpenTask } from '../../task/open-task.ts';
+import type { FileSpan, OpenTask } from '../../task/open-task.ts';
 import type { BodyWriter } from './body-writer.ts';
 import type { Exchange } from '../exchange.ts';
 import { downloadHeader } from './header.ts';
@@ -18,25 +19,54 @@ export interface CopyResult {
   readonly failure: DragonflyError | undefined;
 }
 
-/** A hung engine is noticed by its silence; the client's own slowness is not mistaken for it. */
-export async function copySpans(task: OpenTask, writer: BodyWriter, signal: AbortSignal): Promise<CopyResult> {
-  const spans = task.spans()[Symbol.asyncIterator]();
-  let sentBytes = 0;
-  try {
-    for (;;) {
-      let next: Awaited<ReturnType<typeof spans.next>>;
-      try {
-        next = await within(spans.next(), proxyLimits.bodyStallTimeoutMs);
-      } catch (error) {
-        return { sentBytes, failure: toDragonflyError(error) };
-      }
-      if (next.done) return { sentBytes, failure: undefined };
-      signal.throwIfAborted();
-      await writer.file(next.value);
-      sentBytes += next.value.length;
+/** The bytes of a task as they come. Whoever opens it closes it. */
+export class Spans {
+  readonly #spans: AsyncIterator<FileSpan>;
+  #ahead: Promise<IteratorResult<FileSpan>> | undefined;
+
+  constructor(task: OpenTask) {
+    this.#spans = task.spans()[Symbol.asyncIterator]();
+  }
+
+  /** Resolves when bytes are there, or when none have come for so long; rejects when there will be none. */
+  async begun(waitMs: number): Promise<void> {
+    const ahead = (this.#ahead ??= this.#spans.next());
+    const controller = new AbortController();
+    const late = delay(waitMs, undefined, { signal: controller.signal }).catch(() => undefined);
+    try {
+      await Promise.race([ahead, late]);
+    } finally {
+      controller.abort();
+      ahead.catch(() => undefined); // it is asked for again, or nobody needs it any more
     }
-  } finally {
-    void spans.return?.().then(undefined, () => undefined); // a hung engine must not hold the answer
+  }
+
+  next(): Promise<IteratorResult<FileSpan>> {
+    const next = this.#ahead ?? this.#spans.next();
+    this.#ahead = undefined;
+    return next;
+  }
+
+  /** A hung engine must not hold the answer. */
+  [Symbol.dispose](): void {
+    void this.#spans.return?.().then(undefined, () => undefined);
+  }
+}
+
+/** A hung engine is noticed by its silence; the client's own slowness is not mistaken for it. */
+export async function copySpans(spans: Spans, writer: BodyWriter, signal: AbortSignal): Promise<CopyResult> {
+  let sentBytes = 0;
+  for (;;) {
+    let next: IteratorResult<FileSpan>;
+    try {
+      next = await within(spans.next(), proxyLimits.bodyStallTimeoutMs);
+    } catch (error) {
+      return { sentBytes, failure: toDragonflyError(error) };
+    }
+    if (next.done) return { sentBytes, failure: undefined };
+    signal.throwIfAborted();
+    await writer.file(next.value);
+    sentBytes += next.value.length;
   }
 }
 

@@ -159,7 +159,10 @@ export class Upstream {
       signal.addEventListener('abort', abort, { once: true });
       outgoing.once('socket', (socket) => socket.once('data', heard));
       if (own) outgoing.on('information', own.onInformation);
+      let answer: IncomingMessage | undefined;
       outgoing.once('response', (message) => {
+        if (!isPlainCoding(message)) return void outgoing.destroy(unservedCoding(url.host));
+        answer = message;
         answered(message);
         message.setTimeout(proxyLimits.upstreamIdleTimeoutMs, () => message.destroy(timedOut(url.host)));
         // Two lengths at once: this answer is read as the coding says, but no other of this connection.
@@ -172,6 +175,8 @@ export class Upstream {
         answered(message);
       });
       outgoing.on('error', (error) => {
+        // A body that goes on until the connection ends would be whole for node:http here, too.
+        if (answer?.complete === false) answer.destroy(error);
         settle();
         stopBody?.();
         reject(outgoing.reusedSocket && silent && isReset(error) ? new StaleConnectionError(error) : error);
@@ -316,6 +321,15 @@ function timedOut(host: string): DragonflyError {
   return new DragonflyError('SOURCE_UNREACHABLE', `${host} did not answer in time`, {
     hint: 'Check that the origin is up and reachable from this node.',
   });
+}
+
+/** Any other coding belongs to this connection as well, and nobody here undoes it. */
+function isPlainCoding({ headers }: IncomingMessage): boolean {
+  return ['chunked', undefined].includes(headers['transfer-encoding']?.trim().toLowerCase());
+}
+
+function unservedCoding(host: string): DragonflyError {
+  return new DragonflyError('PROTOCOL', `${host} answered in a transfer coding that is not served`);
 }
 
 function unaskedUpgrade(host: string): DragonflyError {
