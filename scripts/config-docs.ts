@@ -73,7 +73,8 @@ export function configDocs(): string {
   });
   return `# Configuration
 
-Made from the schemas by \`npm run docs\`; do not edit. \`null\` counts as absent; an unknown or misplaced key is a warning with its line.
+Made from the schemas by \`npm run docs\`; do not edit. \`null\` counts as absent; an unknown or misplaced key is a warning with its line,
+keys without effect are named together in one.
 Every key can be given outside the file too, written as in the file: by a flag, \`--set upload.rateLimit=20Mi\`, or in the environment, \`DFDAEMON_UPLOAD_RATELIMIT=20Mi\`
 (\`SCHEDULER_…\`, \`MANAGER_…\`). A flag wins over the environment, that over the file.
 Types are taken as the loaders of the original take them: \`"1"\` is a number where one is wanted, \`yes\` a truth, one item a list of it, \`''\` the default; letter
@@ -83,7 +84,6 @@ Durations are written \`500ms\`, \`30s\`, \`1m30s\`, \`72h\`; sizes and rates \`
 ${sections.join('\n')}
 ## Where the original differs
 
-- Log files are not rotated by the services (\`logMaxSize\`, \`logMaxAge\`, \`logMaxBackups\`): have \`logrotate\` do it with \`copytruncate\`, or let the container keep standard error.
 - \`candidate_parent_limit\` of a scheduler cluster counts for daemons of the original only: ours choose among all parents themselves. \`filter_parent_limit\` counts for both.
 - \`scheduler.retryLimit\` and the other retries: waiting peers are woken instead of asking again.
 - The object storage gateway of a daemon (\`objectStorage\`) does not exist.

@@ -54,6 +54,15 @@ function emptyIsDefault(schema: unknown): boolean {
   return definition?.defaultValue === '';
 }
 
+/** A section that is handed on as it is written, with keys and types of another schema. */
+export function readAs<S extends z.ZodType>(schema: S, other: z.ZodType): S {
+  return schema.meta({ ...schema.meta(), readAs: other });
+}
+
+function readAsOf(schema: unknown): unknown {
+  return (schema as z.ZodType | undefined)?.meta?.()?.['readAs'];
+}
+
 function isText(schema: unknown): boolean {
   return (schema as { def?: { type?: unknown } } | undefined)?.def?.type === 'string';
 }
@@ -63,7 +72,7 @@ function unwrap(schema: unknown): unknown {
   let current = schema;
   for (let depth = 0; depth < 10; depth += 1) {
     const definition = (current as { def?: { innerType?: unknown; in?: unknown } } | undefined)?.def;
-    const next = definition?.innerType ?? definition?.in;
+    const next = readAsOf(current) ?? definition?.innerType ?? definition?.in;
     if (next === undefined) return current;
     current = next;
   }

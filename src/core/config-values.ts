@@ -36,7 +36,8 @@ export function coerced(schema: unknown, value: unknown): unknown {
   if (element !== undefined) return items(value).map((item) => coerced(element, item));
   if (isMap(value)) {
     const known = keysWithin(schema);
-    return Object.fromEntries(
+    return sectionOf(
+      value,
       Object.entries(value)
         .map(([key, item]): [string, unknown] => [key, coerced(known?.[key], item)])
         .filter(([, item]) => item !== undefined),
@@ -44,6 +45,14 @@ export function coerced(schema: unknown, value: unknown): unknown {
   }
   if (Array.isArray(value)) return value.map((item) => coerced(undefined, item));
   return scalar(schema, value);
+}
+
+/** A section in which nothing is said is not there: charts write `tls: { caCert: '', cert: '', key: '' }` for none. */
+export function sectionOf(
+  written: Readonly<Record<string, unknown>>,
+  left: readonly (readonly [string, unknown])[],
+): Record<string, unknown> | undefined {
+  return left.length === 0 && Object.keys(written).length > 0 ? undefined : Object.fromEntries(left);
 }
 
 /** Keys spelt as the schema spells them. An exact key wins over the same one in other letter case. */

@@ -8,9 +8,10 @@ import { readFile } from 'node:fs/promises';
 import { LineCounter, isMap, isPair, isScalar, type Document, type Pair, type YAMLMap } from 'yaml';
 import { z } from 'zod';
 import { withOverrides, environmentOverrides, flagOverrides, type ConfigOverride } from './config-overrides.ts';
-import { elementOf, keysOf } from './config-schema.ts';
-import { coerced, isMap as isSection, parseValues, schemaPath, withSchemaKeys } from './config-values.ts';
+import { elementOf, keysOf, kindsOf } from './config-schema.ts';
+import { coerced, isMap as isSection, parseValues, schemaPath, sectionOf, withSchemaKeys } from './config-values.ts';
 import { DragonflyError } from './errors.ts';
+import type { LogRotation } from './rotating-file.ts';
 import { parseBytes, parseDurationMs } from './units.ts';
 
 export interface LoadedConfig<T> {
@@ -85,8 +86,8 @@ export function parseConfig<S extends z.ZodType>(
   const placeOf = (keys: readonly PropertyKey[]): string =>
     overrides.findLast((override) => override.keys.every((key, index) => key === keys[index]))?.from ??
     `${path}:${lines.linePos(offsetOf(document, keys)).line}`;
-  const inFile = withSchemaKeys(schema, withoutNulls(document.toJS() ?? {}));
-  const values = coerced(schema, withOverrides(inFile, overrides));
+  const inFile = withSchemaKeys(schema, withoutNulls(document.toJS()) ?? {});
+  const values = coerced(schema, withOverrides(inFile, overrides)) ?? {};
   const result = schema.safeParse(values);
   if (!result.success) {
     const problems = result.error.issues.map(
@@ -97,12 +98,42 @@ export function parseConfig<S extends z.ZodType>(
     });
   }
   const warnings = oddKeys(schema, values, []).map(({ keys, what }) => `${placeOf(keys)}: ${what}`);
-  return { config: deepFreeze(result.data), warnings };
+  const idle = [...new Set(idleKeys(schema, values, ''))];
+  return {
+    config: deepFreeze(result.data),
+    warnings: [...warnings, ...(idle.length === 0 ? [] : [`${path}: taken without effect: ${idle.join(', ')}`])],
+  };
 }
 
 /** A key that files carry where it does not belong: it is read there too, with a warning that names the right place. */
 export function misplaced<S extends z.ZodType>(schema: S, belongsAt: string): S {
   return schema.meta({ belongsAt });
+}
+
+/** Steers nothing here: taken so that files of the original load, and named once at start. */
+export const ignored = z
+  .unknown()
+  .transform(() => undefined)
+  .optional();
+
+/** As `ignored`, for what is told by a sentence of its own where it matters. */
+export const noted = z.unknown().optional().meta({ noted: true });
+
+/** The keys with which the original's services keep their log files small. */
+export const logRotationKeys = {
+  logMaxSize: z.number().positive().default(1024).describe('MiB after which a log file is put aside'),
+  logMaxAge: z.number().min(0).default(7).describe('days a log file put aside is kept; 0 for ever'),
+  logMaxBackups: z.int().min(0).default(20).describe('log files put aside that are kept; 0 for all'),
+};
+
+/** @param keys as `logRotationKeys` reads them. */
+export function logRotation(keys: {
+  readonly logMaxSize: number;
+  readonly logMaxAge: number;
+  readonly logMaxBackups: number;
+}): LogRotation {
+  const { logMaxSize, logMaxAge, logMaxBackups } = keys;
+  return { maxBytes: logMaxSize * 2 ** 20, maxAgeMs: logMaxAge * 86_400_000, maxBackups: logMaxBackups };
 }
 
 /** A duration key: `30s`, `1m30s`; the value in the typed object is in milliseconds. */
@@ -163,10 +194,12 @@ function pairOf(map: YAMLMap, matches: (name: string) => boolean): Pair | undefi
 function withoutNulls(value: unknown): unknown {
   if (Array.isArray(value)) return value.filter((item) => item !== null).map(withoutNulls);
   if (!isSection(value)) return value;
-  return Object.fromEntries(
+  return sectionOf(
+    value,
     Object.entries(value)
       .filter(([, item]) => item !== null)
-      .map(([key, item]) => [key, withoutNulls(item)]),
+      .map(([key, item]): [string, unknown] => [key, withoutNulls(item)])
+      .filter(([, item]) => item !== undefined),
   );
 }
 
@@ -188,6 +221,20 @@ function oddKeys(schema: unknown, value: unknown, path: readonly (string | numbe
     const belongsAt = known[key]?.meta()?.['belongsAt'];
     const what = `${keys.join('.')} is misplaced, it belongs at ${String(belongsAt)}; it is read here too`;
     return [...(belongsAt === undefined ? [] : [{ keys, what }]), ...oddKeys(known[key], item, keys)];
+  });
+}
+
+/** Keys with a value that steer nothing here. */
+function idleKeys(schema: unknown, value: unknown, path: string): string[] {
+  const element = elementOf(schema);
+  if (element !== undefined && Array.isArray(value)) return value.flatMap((item) => idleKeys(element, item, path));
+  const known = keysOf(schema);
+  if (known === undefined || value === null || typeof value !== 'object') return [];
+  return Object.entries(value).flatMap(([key, item]) => {
+    const inner = known[key];
+    const name = path === '' ? key : `${path}.${key}`;
+    if (inner === undefined || inner.meta()?.['noted'] === true) return [];
+    return kindsOf(inner).has('unknown') ? [name] : idleKeys(inner, item, name);
   });
 }
 

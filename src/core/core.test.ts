@@ -194,6 +194,7 @@ describe('configuration', () => {
       assert.deepEqual({ ...config, ...expected }, config, text);
       assert.deepEqual(warnings, [], text);
     }
+    assert.deepEqual(parseConfig(loose, "port: { start: '' }", 'a.yaml'), parseConfig(loose, 'port: null', 'a.yaml'));
     const set = flagOverrides(['dynconfig.cacert=12', 'NAME=1.0']);
     assert.deepEqual(
       parseConfig(loose, 'dynConfig: {caCert: a}\nname: b', 'a.yaml', set).config.dynConfig.caCert,

@@ -1,15 +1,24 @@
 /** Structured logs: one JSON line per event on standard error or in a file, secrets redacted. */
 import { destination, pino, type Logger as PinoLogger } from 'pino';
+import { DragonflyError } from './errors.ts';
 import { redact } from './redact.ts';
+import { RotatingFile, type LogRotation } from './rotating-file.ts';
 
 export type Logger = PinoLogger;
 
 export interface LoggerOptions {
   readonly level?: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
-  /** Absolute path of the log file; standard error when absent. */
-  readonly file?: string;
+  /** Standard error when absent. */
+  readonly file?: LogFile | undefined;
 }
 
+export interface LogFile {
+  /** Absolute. */
+  readonly path: string;
+  readonly rotation: LogRotation;
+}
+
+/** Throws OUTPUT when the log file cannot be opened. */
 export function createLogger(service: string, options: LoggerOptions = {}): Logger {
   return pino(
     {
@@ -24,10 +33,19 @@ export function createLogger(service: string, options: LoggerOptions = {}): Logg
         },
       },
     },
-    options.file === undefined
-      ? destination({ fd: 2, sync: true })
-      : destination({ dest: options.file, mkdir: true, sync: true }),
+    options.file === undefined ? destination({ fd: 2, sync: true }) : openFile(options.file),
   );
+}
+
+function openFile({ path, rotation }: LogFile): RotatingFile {
+  try {
+    return new RotatingFile(path, rotation);
+  } catch (cause) {
+    throw new DragonflyError('OUTPUT', `the log ${path} cannot be written: ${(cause as Error).message}`, {
+      cause,
+      hint: 'Choose another directory with --log-dir, or log to standard error with --console.',
+    });
+  }
 }
 
 export const silentLogger: Logger = pino({ level: 'silent' });

@@ -2,8 +2,10 @@
 import { existsSync } from 'node:fs';
 import { CommanderError, Option, Command as Parser } from 'commander';
 import type { CommandIo } from './command.ts';
-import type { ConfigSource } from './config.ts';
+import { logRotation, type ConfigSource } from './config.ts';
 import { DragonflyError } from './errors.ts';
+import type { LogRotation } from './rotating-file.ts';
+import { parseBytes } from './units.ts';
 
 export interface ServiceNames {
   /** Program name, which is also the prefix of its variables: `scheduler`, `SCHEDULER_SERVER_PORT`. */
@@ -25,6 +27,8 @@ export interface ServiceFlags {
   readonly console?: boolean;
   readonly logLevel?: LogLevel;
   readonly logDir?: string;
+  readonly logMaxFiles?: string;
+  readonly logMaxFileSize?: string;
 }
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error'] as const;
@@ -32,29 +36,26 @@ type LogLevel = (typeof logLevels)[number];
 
 export function serviceParser(names: ServiceNames, io: CommandIo): Parser {
   const { name, description, configPath, configVariables } = names;
-  return (
-    new Parser(name)
-      .description(description)
-      .option(
-        '-c, --config <file>',
-        `configuration file (default ${configPath}, if there is one) [${configVariables.join(', ')}]`,
-      )
-      .option(
-        '--set <key=value>',
-        `one key above the file; may be repeated [${name.toUpperCase()}_<KEY>]`,
-        (assignment: string, before: readonly string[] | undefined) => [...(before ?? []), assignment],
-      )
-      .option('--ready-fd <number>', 'write one line of JSON with the bound addresses to this descriptor when serving')
-      .option('--verbose', 'log debug messages')
-      .addOption(new Option('-l, --log-level <level>', `least important messages that are logged`).choices(logLevels))
-      .option('--log-dir <directory>', 'directory of the log, above the configuration')
-      // The log is one file that is never rotated here; the charts of the original set them.
-      .addOption(new Option('--log-max-files <number>').hideHelp())
-      .addOption(new Option('--log-max-file-size <size>').hideHelp())
-      .option('--console', 'log to standard error rather than to the log directory')
-      .exitOverride()
-      .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: () => undefined })
-  );
+  return new Parser(name)
+    .description(description)
+    .option(
+      '-c, --config <file>',
+      `configuration file (default ${configPath}, if there is one) [${configVariables.join(', ')}]`,
+    )
+    .option(
+      '--set <key=value>',
+      `one key above the file; may be repeated [${name.toUpperCase()}_<KEY>]`,
+      (assignment: string, before: readonly string[] | undefined) => [...(before ?? []), assignment],
+    )
+    .option('--ready-fd <number>', 'write one line of JSON with the bound addresses to this descriptor when serving')
+    .option('--verbose', 'log debug messages')
+    .addOption(new Option('-l, --log-level <level>', `least important messages that are logged`).choices(logLevels))
+    .option('--log-dir <directory>', 'directory of the log, above the configuration')
+    .option('--log-max-files <number>', 'log files put aside that are kept, above the configuration')
+    .option('--log-max-file-size <size>', 'size at which the log file is put aside, above the configuration')
+    .option('--console', 'log to standard error rather than to the log directory')
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: () => undefined });
 }
 
 /** False when help was asked for and shown. Throws INVALID_ARGUMENT, and what the actions of sub-commands throw. */
@@ -97,6 +98,22 @@ export function withAssignments<F extends ServiceFlags>(
 ): F {
   const given = Object.entries(keys).flatMap(([key, value]) => (value === undefined ? [] : [`${key}=${value}`]));
   return { ...flags, set: [...(flags.set ?? []), ...given] };
+}
+
+/** @param keys of the configuration. Throws INVALID_ARGUMENT for flags that cannot be read. */
+export function rotationOf(flags: ServiceFlags, keys: Parameters<typeof logRotation>[0]): LogRotation {
+  const rotation = logRotation(keys);
+  const { logMaxFiles, logMaxFileSize } = flags;
+  if (logMaxFiles !== undefined && !/^\d{1,6}$/.test(logMaxFiles)) {
+    throw new DragonflyError('INVALID_ARGUMENT', `"${logMaxFiles}" is not a number of files`, {
+      hint: 'Write for example --log-max-files 6.',
+    });
+  }
+  return {
+    ...rotation,
+    ...(logMaxFiles !== undefined && { maxBackups: Number(logMaxFiles) }),
+    ...(logMaxFileSize !== undefined && { maxBytes: parseBytes(logMaxFileSize) }),
+  };
 }
 
 export function readyFd(flags: ServiceFlags): number | undefined {

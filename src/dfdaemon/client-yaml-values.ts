@@ -22,7 +22,7 @@ export function dfdaemonValues(yaml: ClientYaml): Record<string, unknown> {
     verbose: yaml.verbose ?? ['debug', 'trace'].includes(yaml.log?.level ?? ''),
     logDir: '/var/log/dragonfly/dfdaemon',
     gcInterval: ms(gc?.interval ?? 900_000),
-    metrics: listenText(yaml.metrics?.server, 4_002),
+    metrics: listenText(yaml.metrics?.server ?? yaml.metrics, 4_002),
     cacheDir: server?.cacheDir ?? '/var/cache/dragonfly/dfdaemon',
     dataDir: storage?.dir ?? '/var/lib/dragonfly',
     keepStorage: storage?.keep ?? false,
@@ -98,13 +98,19 @@ export function clientYamlNotes(yaml: ClientYaml): string[] {
 function proxyValues(proxy: Record<string, unknown> = {}): Record<string, unknown> {
   const server = isMap(proxy['server']) ? proxy['server'] : {};
   const mirror = isMap(proxy['registryMirror']) ? proxy['registryMirror'] : {};
-  const { prefetchRateLimit, ...rest } = proxy;
+  const { prefetchRateLimit, rules, ...rest } = proxy;
   return {
     ...rest,
     ...(prefetchRateLimit !== undefined && { prefetchBandwidthLimit: prefetchRateLimit }),
+    ...(Array.isArray(rules) && { rules: rules.map(withExpression) }),
     server: { ip: '0.0.0.0', port: 4_001, ...server },
     registryMirror: { addr: 'https://index.docker.io', enableTaskIDBasedBlobDigest: false, ...mirror },
   };
+}
+
+/** There a rule that names none is for every URL. */
+function withExpression(rule: unknown): unknown {
+  return isMap(rule) && rule['regex'] === undefined && rule['regx'] === undefined ? { ...rule, regex: '.*' } : rule;
 }
 
 /** There only this port knows TLS; here one switch is for all, so pieces are encrypted too. */

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { loadDfdaemonConfig } from './config.ts';
+import { loadDfdaemonConfig, originConnections } from './config.ts';
 import { configuredSettings } from './local-dynconfig.ts';
 
 /** As the compose set-up of 2.3 writes it, with what later charts add. */
@@ -71,7 +71,9 @@ test('a file of the client in Rust is read with the meaning it has there', async
   assert.equal(config.proxy.server.port, 4001);
   assert.equal(config.proxy.prefetchBandwidthLimit, 2 * 2 ** 30);
   assert.equal(config.proxy.registryMirror.enableTaskIDBasedBlobDigest, false);
-  assert.deepEqual(warnings, ['scheduler.scheduleTimeout is 30s: a silent scheduler holds no download up for longer']);
+  assert.equal(warnings.length, 2);
+  assert.match(warnings[0] ?? '', /dfdaemon\.yaml: taken without effect: .*storage\.writeBufferSize/);
+  assert.equal(warnings[1], 'scheduler.scheduleTimeout is 30s: a silent scheduler holds no download up for longer');
 });
 
 test('what such a file leaves out is as it is there', async () => {
@@ -110,6 +112,35 @@ test('a file of the first generation stays one', async () => {
   );
   assert.equal(config.metrics, '127.0.0.1:1');
   assert.equal(config.download.peerGRPC.tcpListen.port, 65_000);
+});
+
+test('a rule without an expression is for every URL there, and for none in the first generation', async () => {
+  const misspelt = 'proxy: { server: { port: 1 }, rules: [{ regex: blobs }, { regxe: file-server }] }\n';
+  const { config, warnings } = await load(`stats: {}\n${misspelt}`);
+  assert.deepEqual(
+    config.proxy.rules.map(({ regex }) => regex),
+    ['blobs', '.*'],
+  );
+  assert.ok(!warnings.some((warning) => warning.includes('matches nothing')));
+  const older = await load('dataDir: /x\nproxy: { proxies: [{ regx: blobs }, { direct: true }] }\n');
+  assert.deepEqual(older.warnings, ['proxy.proxies.1 has no regx, so it matches nothing']);
+});
+
+test('a daemon of the first generation may have sections of the second', async () => {
+  const { config, warnings } = await load(
+    'aliveTime: 0s\nmetrics: ":8000"\nscheduler: { scheduleTimeout: 0 }\ntracing: { endpoint: "t:4317" }\n',
+  );
+  assert.equal(config.metrics, ':8000');
+  assert.ok(warnings.some((warning) => warning.startsWith('tracing has no effect')));
+});
+
+test('older names mean what they meant', async () => {
+  const older = await load('dataDir: /x\ndownload: { concurrent: { thresholdSize: 10M, goroutineCount: 4 } }\n');
+  assert.equal(originConnections(older.config), 4);
+  assert.deepEqual(older.warnings.length, 1);
+  assert.equal(originConnections((await load('download: { originConnections: 2 }\n')).config), 2);
+  assert.equal(originConnections((await load('')).config), 1);
+  assert.equal((await load('stats: {}\nmetrics: { port: 4102 }\n')).config.metrics, '0.0.0.0:4102');
 });
 
 test('without a manager, schedulers and block list come from the local dynconfig', async () => {

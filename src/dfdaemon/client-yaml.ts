@@ -4,6 +4,8 @@
  * Source: the client's configuration documents and the files its charts and compose set-ups write.
  */
 import { z } from 'zod';
+import { ignored, noted } from '../core/config.ts';
+import { readAs } from '../core/config-schema.ts';
 import { isMap } from '../core/config-values.ts';
 import { proxyConfig } from './proxy/proxy-config.ts';
 
@@ -12,8 +14,6 @@ const port = z.int().min(0).max(65_535);
 const address = z.object({ ip: text.optional(), port: port.optional() }).optional();
 const files = { caCert: text.optional(), cert: text.optional(), key: text.optional() };
 const size = z.union([text, z.number()]).optional();
-const ignored = z.unknown().optional();
-
 /** `30s`, `3h`, `1h 30m`, `2days`: milliseconds. */
 const duration = z
   .union([text, z.number()])
@@ -99,10 +99,12 @@ export const clientYamlSchema = z.object({
       writePieceTimeout: ignored,
       writeBufferSize: ignored,
       readBufferSize: ignored,
+      write_buffer_size: ignored,
+      read_buffer_size: ignored,
       cacheCapacity: ignored,
     })
     .optional(),
-  backend: ignored,
+  backend: noted,
   gc: z
     .object({
       interval: duration,
@@ -123,34 +125,42 @@ export const clientYamlSchema = z.object({
         .optional(),
     })
     .optional(),
-  proxy: z
-    .record(text, z.unknown())
-    .superRefine((value, context) => {
+  proxy: readAs(
+    z.record(text, z.unknown()).superRefine((value, context) => {
       // This daemon reads the keys of both generations there.
       for (const { path, message } of proxyConfig.safeParse(value).error?.issues ?? [])
         context.addIssue({ code: 'custom', path, message });
-    })
-    .optional(),
+    }),
+    z.object({ ...proxyConfig.unwrap().shape, prefetchRateLimit: size }),
+  ).optional(),
   security: ignored,
   health: z.object({ server: address }).optional(),
-  metrics: z.object({ server: address }).optional(),
-  stats: ignored,
-  tracing: ignored,
+  metrics: z.object({ server: address, ip: text.optional(), port: port.optional() }).optional(),
+  stats: noted,
+  tracing: noted,
   network: z.object({ enableIPv6: z.boolean().optional() }).optional(),
 });
 
 export type ClientYaml = z.output<typeof clientYamlSchema>;
 
 const ownSections = ['server', 'manager', 'seedPeer', 'dynconfig', 'gc', 'backend', 'stats', 'tracing', 'log'];
+/** Keys that only the daemon in Go has, which took up `tracing` in its last releases. */
+const olderKeys = ['aliveTime', 'gcInterval', 'workHome', 'cacheDir', 'dataDir', 'keepStorage', 'logDir', 'pprof-port'];
 
 /** The values have a key that only the client in Rust has. */
 export function isClientYaml(values: unknown): boolean {
-  if (!isMap(values)) return false;
-  if ([...ownSections, 'metrics'].some((name) => isMap(values[name]))) return true;
+  const sections = inLowerCase(values);
+  if (olderKeys.some((name) => name.toLowerCase() in sections)) return false;
+  if ([...ownSections, 'metrics'].some((name) => isMap(sections[name.toLowerCase()]))) return true;
   return ['download', 'upload', 'storage', 'health'].some((name) => {
-    const section = values[name];
-    return isMap(section) && (isMap(section['server']) || 'keep' in section || 'dir' in section);
+    const section = inLowerCase(sections[name]);
+    return isMap(section['server']) || 'keep' in section || 'dir' in section;
   });
+}
+
+function inLowerCase(values: unknown): Readonly<Record<string, unknown>> {
+  if (!isMap(values)) return {};
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name.toLowerCase(), value]));
 }
 
 const unitMs: readonly (readonly [RegExp, number])[] = [

@@ -8,7 +8,10 @@ import { z } from 'zod';
 import {
   bytes,
   durationMs,
+  ignored,
+  logRotationKeys,
   misplaced,
+  noted,
   overridesOf,
   parseConfig,
   readConfigText,
@@ -27,6 +30,8 @@ import { doorsConfig } from './proxy/doors/doors-config.ts';
 import { proxyConfig } from './proxy/proxy-config.ts';
 import type { TrafficShaperOptions } from './task/traffic-shaper.ts';
 
+const maxOriginConnections = 16;
+
 /** A port, 0 for any free one, or a range of which the first free one is taken. */
 const port = (defaultPort: number) =>
   z
@@ -40,9 +45,6 @@ const port = (defaultPort: number) =>
 
 type Port = z.output<ReturnType<typeof port>>;
 
-/** Steers nothing here: accepted so that existing files load. */
-const ignored = z.unknown().optional();
-
 const tcpListen = (defaultPort: number, defaultHost: string) =>
   section({
     port: port(defaultPort).describe('0 takes a free one; of a range the first free one'),
@@ -50,7 +52,7 @@ const tcpListen = (defaultPort: number, defaultHost: string) =>
     namespace: ignored,
   });
 
-const netAddress = z.object({ type: ignored, addr: z.string() });
+const netAddress = z.object({ type: noted, addr: z.string() });
 
 const seedPeer = section({
   enable: z.boolean().default(false).describe('serve as a seed peer, the first to go to the origin'),
@@ -77,6 +79,10 @@ export const dfdaemonConfigSchema = z.object({
     .default('/var/cache/dragonfly')
     .describe('directory of the last good dynamic configuration, used while no manager answers'),
   logDir: z.string().default('/var/log/dragonfly'),
+  ...logRotationKeys,
+  workHomeMode: ignored,
+  cacheDirMode: ignored,
+  dataDirMode: ignored,
   dataDir: z.string().default('/var/lib/dragonfly').describe('directory of pieces, metadata and receipts'),
   keepStorage: z.boolean().default(true).describe('keep what is stored when the daemon ends'),
   bufferMemory: bytes('128Mi').describe(
@@ -89,7 +95,11 @@ export const dfdaemonConfigSchema = z.object({
       '0: this file is read once. Else rules of the proxy, and schedulers where there is no manager, follow its changes at once',
     ),
   }),
-  health: section({ path: z.string().default('/server/ping'), tcpListen: tcpListen(40_901, '127.0.0.1') }),
+  health: section({
+    path: z.string().default('/server/ping'),
+    security: ignored,
+    tcpListen: tcpListen(40_901, '127.0.0.1'),
+  }),
   scheduler: section({
     manager: section({
       enable: z.boolean().default(false).describe('learn the schedulers from a manager'),
@@ -126,9 +136,15 @@ export const dfdaemonConfigSchema = z.object({
     idc: z.string().default('').describe('data centre; nodes of the same one are preferred as parents'),
     location: z.string().default('').describe('place in parts from large to small, `|` between them'),
     schedulerClusterID: z.int().min(0).default(0).describe('cluster to use; 0 lets the manager choose'),
+    listenIP: ignored,
+    netTopology: ignored,
+    securityDomain: ignored,
   }),
   download: section({
-    calculateDigest: ignored,
+    calculateDigest: z
+      .boolean()
+      .default(true)
+      .describe('has no effect: every piece is verified, and the content when its digest is known'),
     totalRateLimit: bytes('10Gi').describe('bytes per second of all downloads; 0 sets no limit'),
     perPeerRateLimit: bytes('5Gi').describe('bytes per second of one task; 0 sets no limit'),
     backToSourceRateLimit: bytes('10Gi').describe('bytes per second from origins; 0 sets no limit'),
@@ -138,6 +154,15 @@ export const dfdaemonConfigSchema = z.object({
       .describe('sampling divides the total between running tasks by need'),
     pieceDownloadTimeout: timerMs('30s').describe('deadline of one piece from one parent'),
     watchdogTimeout: ignored,
+    grpcDialTimeout: ignored,
+    getPiecesMaxRetry: ignored,
+    defaultPattern: ignored,
+    splitRunningTasks: ignored,
+    syncPieceViaHTTPS: ignored,
+    transportOption: ignored,
+    recursiveConcurrent: ignored,
+    cacheRecursiveMetadata: ignored,
+    resourceClients: noted,
     prefetch: z.boolean().default(false).describe('with a range: fetch the rest of the content in the background'),
     filteredQueryParams: z
       .array(z.string())
@@ -162,11 +187,19 @@ export const dfdaemonConfigSchema = z.object({
     originConnections: z
       .int()
       .min(1)
-      .max(16)
-      .default(1)
+      .max(maxOriginConnections)
+      .optional()
       .describe(
-        'requests to an origin for one task at a time, each for a part; for origins that limit each connection',
+        'requests to an origin for one task at a time, each for a part; for origins that limit each connection; default 1',
       ),
+    concurrent: section({
+      goroutineCount: z.int().min(0).default(0).describe('name of originConnections in the first generation'),
+      thresholdSize: ignored,
+      thresholdSpeed: ignored,
+      initBackoff: ignored,
+      maxBackoff: ignored,
+      maxAttempts: ignored,
+    }),
     downloadGRPC: section({
       security: ignored,
       unixListen: section({ socket: z.string().default('').describe('default /var/run/dragonfly/dfdaemon.sock') }),
@@ -240,10 +273,12 @@ export const dfdaemonConfigSchema = z.object({
     ),
     multiplex: ignored,
     strategy: ignored,
+    dataPath: ignored,
+    writeBufferSize: ignored,
   }),
   proxy: proxyConfig,
   doors: doorsConfig,
-  objectStorage: ignored,
+  objectStorage: noted,
   security: memberSecurity,
   network: section({
     enableIPv6: z
@@ -253,7 +288,11 @@ export const dfdaemonConfigSchema = z.object({
   }),
   announcer: section({ schedulerInterval: timerMs('30s').describe('time between two reports of this host') }),
   'pprof-port': ignored,
+  pprofPort: ignored,
+  'service-name': ignored,
   jaeger: ignored,
+  tracing: noted,
+  networkTopology: ignored,
   pluginDir: z.string().optional().describe('its folder `source` holds modules for further origin protocols'),
 });
 
@@ -273,8 +312,18 @@ export async function loadDfdaemonConfig(path: string, source: ConfigSource): Pr
 }
 
 /** Sentences on keys that were given but do not do here what their author expects. */
-function notes({ download, objectStorage, scheduler, proxy }: DfdaemonConfig): string[] {
+function notes({ download, objectStorage, scheduler, proxy, tracing }: DfdaemonConfig): string[] {
   const found: string[] = [];
+  if (tracing !== undefined)
+    found.push('tracing has no effect: set OTEL_EXPORTER_OTLP_ENDPOINT and the other OTEL_* variables');
+  if (download.resourceClients !== undefined)
+    found.push(
+      'download.resourceClients has no effect: download.outboundProxy names a proxy, download.insecureSources origins that are not verified',
+    );
+  for (const [name, rules] of Object.entries({ 'proxy.proxies': proxy.proxies, 'proxy.rules': proxy.rules })) {
+    for (const [index, { regx, regex }] of rules.entries())
+      if (regx === undefined && regex === undefined) found.push(`${name}.${index} has no regx, so it matches nothing`);
+  }
   if (download.calculateDigest === false)
     found.push(
       'download.calculateDigest has no effect: every piece is verified, and the content when its digest is known',
@@ -306,6 +355,12 @@ export function downloadLimits({ download, proxy }: DfdaemonConfig): TrafficShap
       prefetch: rate(proxy.prefetchBandwidthLimit),
     },
   };
+}
+
+/** By its own key, else by that of the first generation. */
+export function originConnections({ download }: DfdaemonConfig): number {
+  const { goroutineCount } = download.concurrent;
+  return download.originConnections ?? Math.min(maxOriginConnections, Math.max(1, goroutineCount));
 }
 
 /** The first of a range. */

@@ -8,6 +8,7 @@ import { announceReady } from '../core/ready.ts';
 import {
   configSource,
   readyFd,
+  rotationOf,
   withAssignments,
   parseArguments,
   serviceParser,
@@ -45,7 +46,9 @@ export const runDfdaemon: Command = async (argv, io) => {
   const toConsole = flags.console === true || (config.console && flags.logDir === undefined);
   const logger = createLogger('dfdaemon', {
     level: flags.logLevel ?? (flags.verbose === true || config.verbose ? 'debug' : 'info'),
-    ...(!toConsole && { file: join(flags.logDir ?? config.logDir, 'daemon', 'core.log') }),
+    ...(!toConsole && {
+      file: { path: join(flags.logDir ?? config.logDir, 'daemon', 'core.log'), rotation: rotationOf(flags, config) },
+    }),
   });
   for (const warning of loaded.warnings) logger.warn(warning);
   await using service = await DfdaemonService.start(config, logger);

@@ -51,8 +51,7 @@ describe('manager.yaml', () => {
     assert.equal(databaseEngine(config.database), 'mysql');
     assert.equal(config.auth.jwt.timeout, 48 * 3600 * 1000);
     assert.deepEqual(warnings, [
-      'manager.yaml:32: unknown key metrics.enablePeerGauge is ignored',
-      'manager.yaml:36: unknown key pprof-port is ignored',
+      'manager.yaml: taken without effect: server.workHome, server.cacheDir, server.grpc.port.end, job.rateLimit, job.gc, metrics.enablePeerGauge, pprof-port',
     ]);
     assert.ok(configNotes(config).some((note) => note.startsWith('database.redis is ignored')));
   });

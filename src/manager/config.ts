@@ -1,14 +1,11 @@
 /** `manager.yaml`: the original's keys, read as they are, and those this manager adds. */
 import { z } from 'zod';
-import { durationMs, section, timerMs } from '../core/config.ts';
+import { durationMs, ignored, logRotationKeys, noted, section, timerMs } from '../core/config.ts';
 import { outboundProxyConfig } from '../core/outbound-proxy.ts';
 
 const port = z.int().min(0).max(65_535);
 const text = z.string();
 const pemFile = text.optional();
-
-/** Parts of the original that do not exist here: accepted so that its files load, named in a note at start. */
-const ignored = z.unknown().optional();
 
 const mysql = z.object({
   user: text.default('dragonfly'),
@@ -52,7 +49,8 @@ const database = z
     mysql: mysql.optional(),
     postgres: postgres.optional(),
     poolSize: z.int().min(1).max(500).default(20).describe('connections kept to a database server'),
-    redis: ignored,
+    redis: noted,
+    polardb: ignored,
   })
   .prefault({});
 
@@ -72,11 +70,10 @@ export const managerConfigSchema = z.object({
     pluginDir: text.optional().describe('directory of plug-ins; default /usr/local/dragonfly/plugins'),
     logDir: text.optional().describe('directory of manager.log; standard error when absent'),
     logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
-    logMaxSize: ignored,
-    logMaxAge: ignored,
-    logMaxBackups: ignored,
+    ...logRotationKeys,
     grpc: section({
       advertiseIP: text.optional(),
+      advertisePort: ignored,
       listenIP: text.optional().describe('default 0.0.0.0, or :: with network.enableIPv6'),
       port: section({ start: port.default(65_003), end: ignored }),
       tls: z.object({ caCert: text, cert: text, key: text }).optional(),
@@ -112,7 +109,7 @@ export const managerConfigSchema = z.object({
     oauth: z.array(oauthProvider).default([]),
   }),
   database,
-  cache: ignored,
+  cache: noted,
   job: section({
     preheat: section({
       tls: section({ caCert: pemFile, insecureSkipVerify: z.boolean().default(false) }),
@@ -157,7 +154,7 @@ export const managerConfigSchema = z.object({
     }),
     joinToken: text.optional().describe('secret with which services prove that they belong; DRAGONFLY_JOIN_TOKEN'),
   }),
-  metrics: section({ enable: z.boolean().default(false), addr: text.default(':8000') }),
+  metrics: section({ enable: z.boolean().default(false), addr: text.default(':8000'), enablePeerGauge: ignored }),
   network: section({ enableIPv6: z.boolean().default(false) }),
   searcher: z
     .enum(['default', 'v2.5', 'v2.1.28', 'plugin'])
@@ -169,12 +166,15 @@ export const managerConfigSchema = z.object({
     timeout: durationMs('15s').describe('a member whose last keepalive is older is inactive'),
     forgetAfter: durationMs('30m').describe('an inactive member is deleted after this time'),
   }),
-  objectStorage: ignored,
-  trainer: ignored,
-  tracing: ignored,
-  console: ignored,
-  verbose: ignored,
+  objectStorage: noted,
+  trainer: noted,
+  tracing: noted,
+  console: z.boolean().default(false).describe('log to standard error rather than to server.logDir'),
+  verbose: z.boolean().default(false).describe('log debug messages'),
+  jaeger: ignored,
+  'service-name': ignored,
   pprofPort: ignored,
+  'pprof-port': ignored,
 });
 
 export type ManagerConfig = z.output<typeof managerConfigSchema>;

@@ -7,9 +7,11 @@
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { Owned, type Closable } from '../core/lifecycle.ts';
 import { readPrivateKey } from '../core/private-file.ts';
 import { createLogger, type Logger } from '../core/logger.ts';
+import { rotationOf, type ServiceFlags } from '../core/service-command.ts';
 import { createRegistry, metricsRoute, StatusServer, type Registry } from '../core/metrics.ts';
 import { swarmFeature } from '../rpc/features.ts';
 import { ManagerDefinition } from '../rpc/generated/manager/v2/manager.ts';
@@ -245,13 +247,13 @@ function searcherOf({ searcher, server }: ManagerConfig, logger: Logger): Search
 }
 
 /** @param flags of the command line, above the configuration. */
-export function managerLogger(
-  { server }: ManagerConfig,
-  { verbose = false, console = false }: { readonly verbose?: boolean; readonly console?: boolean } = {},
-): Logger {
+export function managerLogger({ server, verbose, console }: ManagerConfig, flags: ServiceFlags = {}): Logger {
+  const toConsole = flags.console === true || (console && flags.logDir === undefined);
+  const logDir = flags.logDir ?? server.logDir;
   return createLogger('manager', {
-    level: verbose ? 'debug' : server.logLevel,
-    ...(server.logDir === undefined || console ? {} : { file: `${server.logDir}/manager.log` }),
+    level: flags.logLevel ?? (flags.verbose === true || verbose ? 'debug' : server.logLevel),
+    ...(logDir !== undefined &&
+      !toConsole && { file: { path: join(logDir, 'manager.log'), rotation: rotationOf(flags, server) } }),
   });
 }
 

@@ -140,7 +140,7 @@ export async function createBrain(
     },
     metrics,
     logger,
-    countsHostTraffic: config.metrics.enableHost,
+    countsHostTraffic: config.metrics.enableHost || config.metrics.enablePeerHost,
     ticketFor: (participation) => controlKey.ticketFor(participation),
     stateBytes: config.scheduler.stateMemory || getHeapStatistics().heap_size_limit * stateShareOfHeap,
     seeds: !seedPeer.enable
@@ -210,7 +210,7 @@ function evaluatorName({ scheduler: { algorithm } }: SchedulerConfig): Evaluator
 function swarmLimits({ scheduler }: SchedulerConfig, settings: DynamicSettings): Partial<SwarmLimits> {
   const { candidateParentLimit, filterParentLimit } = settings;
   return {
-    backToSourceCount: scheduler.backToSourceCount,
+    backToSourceCount: scheduler.backToSourceCount ?? scheduler.backSourceCount ?? 200,
     crossZonePeers: scheduler.crossZonePeers,
     pieceDownloadTimeoutMs: scheduler.gc.pieceDownloadTimeout,
     peerTtlMs: scheduler.gc.peerTTL,

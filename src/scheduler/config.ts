@@ -1,6 +1,6 @@
 /** `scheduler.yaml`: the original's keys, read as they are, and those this scheduler adds. */
 import { z } from 'zod';
-import { bytes, durationMs, section, timerMs } from '../core/config.ts';
+import { bytes, durationMs, ignored, logRotationKeys, noted, section, timerMs } from '../core/config.ts';
 import { outboundProxyConfig } from '../core/outbound-proxy.ts';
 import { memberSecurity } from '../rpc/identity/security-config.ts';
 import { redisConfig, redisSettings, type RedisConfig } from './jobs/redis-config.ts';
@@ -8,9 +8,6 @@ import { redisConfig, redisSettings, type RedisConfig } from './jobs/redis-confi
 const port = z.int().min(0).max(65_535);
 const text = z.string();
 const count = z.int().min(1);
-
-/** Parts of the original that do not exist here: accepted so that its files load, named in a note at start. */
-const ignored = z.unknown().optional();
 
 const tls = z.object({ caCert: text, cert: text, key: text }).optional();
 
@@ -28,10 +25,8 @@ export const schedulerConfigSchema = z.object({
       .describe('directory of the last good dynamic configuration, used while no manager answers'),
     logDir: text.optional().describe('directory of scheduler.log; standard error when absent'),
     logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
-    logMaxSize: ignored,
-    logMaxAge: ignored,
-    logMaxBackups: ignored,
-    pluginDir: ignored,
+    ...logRotationKeys,
+    pluginDir: noted,
     workHome: ignored,
     dataDir: ignored,
   }),
@@ -40,7 +35,10 @@ export const schedulerConfigSchema = z.object({
       .enum(['default', 'v2.0.2', 'v2.1.28', 'v2.5', 'nt', 'ml', 'plugin'])
       .default('default')
       .describe('how parents are weighed: by measured rates, or by a formula of the original of that version'),
-    backToSourceCount: count.default(200).describe('peers that may fetch one task from the origin at a time'),
+    backToSourceCount: count
+      .optional()
+      .describe('peers that may fetch one task from the origin at a time; default 200'),
+    backSourceCount: count.optional().describe('older name of backToSourceCount'),
     stateMemory: bytes('0').describe(
       'memory for what is known of tasks and peers, half of it at most for callers from one address; 0 for half of the heap',
     ),
@@ -49,10 +47,13 @@ export const schedulerConfigSchema = z.object({
       .min(0)
       .default(0)
       .describe('peers of one IDC that fetch a task from other IDCs, the rest takes it from them; 0 for all'),
-    retryBackToSourceLimit: ignored,
-    retryLimit: ignored,
-    retryInterval: ignored,
+    retryBackToSourceLimit: noted,
+    retryBackSourceLimit: ignored,
+    retryLimit: noted,
+    retryInterval: noted,
     maxScheduleCount: ignored,
+    networkTopology: ignored,
+    training: ignored,
     gc: section({
       pieceDownloadTimeout: durationMs('30m').describe('a downloading peer without a new piece for so long is dropped'),
       peerGCInterval: timerMs('10s'),
@@ -63,12 +64,13 @@ export const schedulerConfigSchema = z.object({
     }),
   }),
   dynConfig: section({
+    type: ignored,
     refreshInterval: timerMs('1m').describe('time between two reads of the manager'),
     path: text
       .default('/etc/dragonfly/dynconfig.yaml')
       .describe('file with limits and priorities of the cluster, read where no manager is configured'),
   }),
-  host: section({ idc: text.default(''), location: text.default('') }),
+  host: section({ idc: text.default(''), location: text.default(''), netTopology: ignored }),
   manager: section({
     addr: z
       .union([text, z.array(text)])
@@ -88,6 +90,7 @@ export const schedulerConfigSchema = z.object({
     enable: z.boolean().default(false),
     addr: text.default(':8000'),
     enableHost: z.boolean().default(false).describe('traffic of each host as a metric of its own'),
+    enablePeerHost: z.boolean().default(false).describe('older name of enableHost'),
   }),
   network: section({ enableIPv6: z.boolean().default(false) }),
   job: section({
@@ -118,11 +121,13 @@ export const schedulerConfigSchema = z.object({
   resource: ignored,
   storage: ignored,
   security: memberSecurity,
-  networkTopology: ignored,
-  trainer: ignored,
-  tracing: ignored,
-  console: ignored,
-  verbose: ignored,
+  networkTopology: noted,
+  trainer: noted,
+  tracing: noted,
+  console: z.boolean().default(false).describe('log to standard error rather than to server.logDir'),
+  verbose: z.boolean().default(false).describe('log debug messages'),
+  jaeger: ignored,
+  'service-name': ignored,
   pprofPort: ignored,
   'pprof-port': ignored,
 });

@@ -9,6 +9,7 @@ import { announceReady } from '../core/ready.ts';
 import {
   configSource,
   readyFd,
+  rotationOf,
   withAssignments,
   parseArguments,
   serviceParser,
@@ -41,9 +42,11 @@ export const runScheduler: Command = async (argv, io) => {
   const config = { ...rest, job: { ...job, preheat: { ...job.preheat, outboundProxy } } };
   const { logLevel } = config.server;
   const logDir = flags.logDir ?? config.server.logDir;
+  const toConsole = flags.console === true || (config.console && flags.logDir === undefined);
   const logger = createLogger('scheduler', {
-    level: flags.logLevel ?? (flags.verbose === true ? 'debug' : logLevel),
-    ...(logDir !== undefined && flags.console !== true && { file: join(logDir, 'scheduler.log') }),
+    level: flags.logLevel ?? (flags.verbose === true || config.verbose ? 'debug' : logLevel),
+    ...(logDir !== undefined &&
+      !toConsole && { file: { path: join(logDir, 'scheduler.log'), rotation: rotationOf(flags, config.server) } }),
   });
   for (const note of [...loaded.warnings, ...configNotes(config)]) logger.warn(note);
   await using scheduler = await SchedulerService.create(config, { logger });

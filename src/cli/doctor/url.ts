@@ -34,7 +34,10 @@ export async function explainUrl(options: UrlOptions): Promise<Finding[]> {
 
 function proxyRule({ proxy }: NodeConfig, url: string): Finding {
   const rules = [...proxy.proxies, ...proxy.rules];
-  const rule = rules.find(({ regx, regex }) => compilePattern(regx ?? regex ?? '')?.test(url));
+  const rule = rules.find(({ regx, regex }) => {
+    const text = regx ?? regex;
+    return text !== undefined && compilePattern(text)?.test(url);
+  });
   if (!rule) {
     return warning(
       'url',

@@ -6,7 +6,7 @@ import { createClient } from '../../rpc/client.ts';
 import { answers } from '../../rpc/health.ts';
 import { DfdaemonUploadDefinition } from '../../rpc/generated/dfdaemon/v2/dfdaemon.ts';
 import { BlockList } from '../block-list.ts';
-import { downloadLimits } from '../config.ts';
+import { downloadLimits, originConnections } from '../config.ts';
 import { IdleWatch } from '../idle-watch.ts';
 import { openHashers } from '../open-hashers.ts';
 import type { StoreParts } from '../open-store.ts';
@@ -86,7 +86,7 @@ export async function openDownloads(
       record: recordings && ((setup) => recordings.open(setup)),
       askParent: ({ ip, port }, signal) => answers(channels, hostPort(ip, port), signal),
       concurrentPieceCount: config.download.concurrentPieceCount,
-      originConnections: config.download.originConnections,
+      originConnections: originConnections(config),
       pieceTimeoutMs: config.download.pieceDownloadTimeout,
       scheduleTimeoutMs: config.scheduler.scheduleTimeout,
       logger,

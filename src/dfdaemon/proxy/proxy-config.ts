@@ -4,12 +4,9 @@
  */
 import { z } from 'zod';
 import { emptyMeansNone } from '../../core/config-schema.ts';
-import { bytes, durationMs, section } from '../../core/config.ts';
+import { bytes, durationMs, ignored, section } from '../../core/config.ts';
 import { patternSchema } from '../../core/pattern-schema.ts';
 import { proxyLimits } from './limits.ts';
-
-/** Steers nothing here: accepted so that existing files load. */
-const ignored = z.unknown().optional();
 
 const portNumber = z.int().min(0).max(65_535);
 const port = z.union([
@@ -23,17 +20,17 @@ const pattern = patternSchema(proxyLimits.ruleLength);
 
 const credentials = z.object({ username: z.string().min(1), password: z.string().min(1) });
 
-const rule = z
-  .object({
-    regx: pattern.optional().describe('URLs the rule is for; the first rule that matches wins'),
-    regex: pattern.optional().describe('the same as regx'),
-    useHTTPS: z.boolean().default(false).describe('ask the origin over TLS'),
-    useTLS: z.boolean().default(false).describe('the same as useHTTPS'),
-    direct: z.boolean().default(false).describe('forward to the origin, not by way of the peers'),
-    redirect: z.string().max(proxyLimits.ruleLength).optional().describe('host that is asked instead'),
-    filteredQueryParams: z.array(z.string()).optional(),
-  })
-  .refine((value) => value.regx !== undefined || value.regex !== undefined, 'needs a regx');
+const rule = z.object({
+  regx: pattern
+    .optional()
+    .describe('URLs the rule is for; the first rule that matches wins. A rule without it matches nothing'),
+  regex: pattern.optional().describe('the same as regx'),
+  useHTTPS: z.boolean().default(false).describe('ask the origin over TLS'),
+  useTLS: z.boolean().default(false).describe('the same as useHTTPS'),
+  direct: z.boolean().default(false).describe('forward to the origin, not by way of the peers'),
+  redirect: z.string().max(proxyLimits.ruleLength).optional().describe('host that is asked instead'),
+  filteredQueryParams: z.array(z.string()).optional(),
+});
 
 const portList = z.array(
   z.union([
@@ -86,6 +83,7 @@ export const proxyConfig = section({
   prefetch: z.boolean().default(false).describe('with a range: fetch the rest of the content in the background'),
   prefetchBandwidthLimit: bytes('10Gi'),
   readBufferSize: ignored,
+  read_buffer_size: ignored,
   disableBackToSource: z
     .boolean()
     .default(false)
@@ -150,7 +148,7 @@ export const proxyConfig = section({
         'what an origin told one node counts for the others with the same credential, where all have certificates: about what a digest names, or also about tags and objects, where every member is trusted',
       ),
   }),
-  dumpHTTPContent: ignored,
+  dumpHTTPContent: z.boolean().default(false).describe('has no effect: what clients send and get is nobody’s to log'),
   extraRegistryMirrors: ignored,
 });
 

@@ -63,7 +63,11 @@ disableBackToSource: true
 
   test('a bad rule is refused with its place', () => {
     assert.throws(() => configured("proxies: [{ regx: '(' }]"), { code: 'CONFIG_INVALID' });
-    assert.throws(() => configured('proxies: [{ direct: true }]'), { code: 'CONFIG_INVALID' });
+  });
+
+  test('a rule without an expression matches nothing', () => {
+    const rules = new ProxyRules(configured('proxies: [{ direct: true }]').proxies);
+    assert.equal(rules.match(new URL('http://host/x')), undefined);
   });
 });
 

@@ -19,7 +19,10 @@ export class ProxyRules {
 
   /** From the next request on. */
   replace(rules: readonly RuleConfig[]): void {
-    this.#rules = rules.map((config) => ({ config, expression: compiled(config.regx ?? config.regex ?? '') }));
+    this.#rules = rules.flatMap((config) => {
+      const text = config.regx ?? config.regex;
+      return text === undefined ? [] : [{ config, expression: compiled(text) }];
+    });
   }
 
   /** Undefined when no rule matches: plainly forwarded as it came. */

@@ -1,6 +1,6 @@
 /** The `security` section of a member of the cluster, the same for every service. */
 import { z } from 'zod';
-import { durationMs, section } from '../../core/config.ts';
+import { durationMs, ignored, section } from '../../core/config.ts';
 
 export const memberSecurity = section({
   autoIssueCert: z
@@ -16,7 +16,7 @@ export const memberSecurity = section({
     .default('')
     .describe("the manager's authority, PEM or the path of a PEM file; a whole join token makes it unnecessary"),
   /** Certificates are verified wherever there are any. */
-  tlsVerify: z.unknown().optional(),
+  tlsVerify: ignored,
   tlsPolicy: z
     .enum(['default', 'prefer', 'force'])
     .default('default')

@@ -1,13 +1,10 @@
 /** Where a manager of the original leaves jobs: its keys in `scheduler.yaml`, in their place of today and in the old one. */
 import { z } from 'zod';
-import { section } from '../../core/config.ts';
+import { ignored, section } from '../../core/config.ts';
 import { hostPort } from '../../core/host-port.ts';
 
 const text = z.string();
 const database = z.int().min(0).max(65_535);
-/** Keys of connection pools: two connections are all that is needed here. */
-const ignored = z.unknown().optional();
-
 const keys = {
   addrs: z
     .array(text)
@@ -22,6 +19,7 @@ const keys = {
   sentinelPassword: text.default(''),
   brokerDB: database.default(1).describe('database of the queues'),
   backendDB: database.default(2).describe('database of the results'),
+  // Two connections are all that is needed here.
   db: ignored,
   networkTopologyDB: ignored,
   poolSize: ignored,

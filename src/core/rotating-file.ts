@@ -1,0 +1,101 @@
+/**
+ * A log file that is put aside when it has grown to its size: `core.log` becomes `core-2026-01-31T10-20-30.000.log`, and old ones
+ * are removed by number and age. What cannot be written is dropped: a full disk must not end the service that logs about it.
+ */
+import { closeSync, fstatSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { basename, dirname, extname, join } from 'node:path';
+
+export interface LogRotation {
+  /** A file of this many bytes is put aside before the next line. */
+  readonly maxBytes: number;
+  /** Files put aside for longer are removed; 0 for never. */
+  readonly maxAgeMs: number;
+  /** So many files put aside are kept; 0 for all. */
+  readonly maxBackups: number;
+}
+
+const noSpaceRetryMs = 1000;
+
+export class RotatingFile {
+  readonly #path: string;
+  readonly #rotation: LogRotation;
+  #fd: number;
+  #bytes: number;
+  #deafUntilMs = 0;
+
+  /** Throws when the file cannot be opened for appending. */
+  constructor(path: string, rotation: LogRotation) {
+    mkdirSync(dirname(path), { recursive: true });
+    this.#path = path;
+    this.#rotation = rotation;
+    this.#fd = openSync(path, 'a');
+    this.#bytes = fstatSync(this.#fd).size;
+    this.#removeOld();
+  }
+
+  write(line: string): void {
+    if (performance.now() < this.#deafUntilMs) return;
+    const bytes = Buffer.from(line);
+    try {
+      if (this.#bytes > 0 && this.#bytes + bytes.length > this.#rotation.maxBytes) this.#putAside();
+      for (let done = 0; done < bytes.length;) done += writeSync(this.#fd, bytes, done);
+      this.#bytes += bytes.length;
+    } catch {
+      this.#deafUntilMs = performance.now() + noSpaceRetryMs;
+    }
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.#fd);
+  }
+
+  #putAside(): void {
+    renameSync(this.#path, this.#freeName());
+    const fd = openSync(this.#path, 'a');
+    closeSync(this.#fd);
+    this.#fd = fd;
+    this.#bytes = 0;
+    this.#removeOld();
+  }
+
+  /** The time of putting aside; a later one where two fall into one millisecond. */
+  #freeName(): string {
+    const taken = new Set(this.#backups().map(({ name }) => name));
+    for (let timeMs = Date.now(); ; timeMs += 1) {
+      const name = this.#backupName(timeMs);
+      if (!taken.has(name)) return join(dirname(this.#path), name);
+    }
+  }
+
+  #backupName(timeMs: number): string {
+    const { stem, extension } = this.#nameParts();
+    const time = new Date(timeMs).toISOString().slice(0, -1).replaceAll(':', '-');
+    return `${stem}-${time}${extension}`;
+  }
+
+  #removeOld(): void {
+    const { maxAgeMs, maxBackups } = this.#rotation;
+    const newestFirst = this.#backups().sort((a, b) => b.timeMs - a.timeMs);
+    const oldestMs = maxAgeMs > 0 ? Date.now() - maxAgeMs : -Infinity;
+    for (const [index, { name, timeMs }] of newestFirst.entries()) {
+      const excess = maxBackups > 0 && index >= maxBackups;
+      if (excess || timeMs < oldestMs) rmSync(join(dirname(this.#path), name), { force: true });
+    }
+  }
+
+  #backups(): { readonly name: string; readonly timeMs: number }[] {
+    const { stem, extension } = this.#nameParts();
+    return readdirSync(dirname(this.#path)).flatMap((name) => {
+      if (!name.startsWith(`${stem}-`) || !name.endsWith(extension)) return [];
+      const text = name.slice(stem.length + 1, name.length - extension.length);
+      const [, day, time] = /^(\d{4}-\d\d-\d\d)T(\d\d-\d\d-\d\d\.\d{3})$/.exec(text) ?? [];
+      const timeMs = day === undefined ? Number.NaN : Date.parse(`${day}T${time?.replaceAll('-', ':')}Z`);
+      return Number.isNaN(timeMs) ? [] : [{ name, timeMs }];
+    });
+  }
+
+  #nameParts(): { readonly stem: string; readonly extension: string } {
+    const extension = extname(this.#path);
+    return { stem: basename(this.#path, extension), extension };
+  }
+}
