@@ -14,7 +14,12 @@ export const daemonLimits = {
   subscribersPerTask: 4096,
   /** Finished pieces are reported in one message this often; the first one goes out at once. */
   reportIntervalMs: 100,
-  /** A scheduler that holds this host, yet takes longer to take a stream, is treated as down; the next on the ring is asked. */
+  /**
+   * A scheduler that holds this host, yet takes longer to take a stream, is treated as down; the next on the ring is asked. That long for a few
+   * hosts, more for each, and that at most.
+   */
+  schedulerAnswerMs: 700,
+  schedulerAnswerMsPerHost: 0.3,
   schedulerOpenTimeoutMs: 3000,
   /** Attempts at the origin for one lease, with growing pauses, before it counts as failed. */
   originAttempts: 4,

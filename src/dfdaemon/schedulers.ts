@@ -74,7 +74,7 @@ export class Schedulers implements Closable {
     this.#ring = new SchedulerRing(options.channels, {
       logger: options.logger,
       onFailure: () => this.#tellFailure(),
-      openTimeoutMs: (address) => (this.#held.has(address) ? daemonLimits.schedulerOpenTimeoutMs : undefined),
+      answerMs: (address, hosts) => (this.#held.has(address) ? schedulerAnswerMs(hosts) : undefined),
     });
   }
 
@@ -385,6 +385,12 @@ export class Schedulers implements Closable {
         );
     }
   }
+}
+
+/** A crowd may keep it busy for so long. */
+function schedulerAnswerMs(hosts: number): number {
+  const { schedulerAnswerMs: least, schedulerAnswerMsPerHost: each, schedulerOpenTimeoutMs: most } = daemonLimits;
+  return Math.min(most, least + each * hosts);
 }
 
 function hostOf(address: string): string {

@@ -9,6 +9,9 @@ export const featuresHeader = 'x-dragonfly-features';
 /** A random text a scheduler makes at its start: a new one means that it has forgotten everything. */
 export const instanceHeader = 'x-dragonfly-instance';
 
+/** How many hosts a scheduler knows: so much may keep it busy before it answers. */
+export const hostsHeader = 'x-dragonfly-hosts';
+
 /** The advertised address of the scheduler that calls a seed: the seed registers there. */
 export const schedulerHeader = 'x-dragonfly-scheduler';
 

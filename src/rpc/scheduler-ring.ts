@@ -11,7 +11,7 @@ import { silentLogger, type Logger } from '../core/logger.ts';
 import { backOffMs } from './back-off.ts';
 import type { Channels } from './channels.ts';
 import { createClient, type CallOptions, type RpcClient } from './client.ts';
-import { announcesSwarm, instanceHeader } from './features.ts';
+import { announcesSwarm, hostsHeader, instanceHeader } from './features.ts';
 import {
   HealthCheckResponse_ServingStatus as ServingStatus,
   HealthDefinition,
@@ -27,6 +27,8 @@ import {
   type HoldHostRequest,
   type HoldHostResponse,
 } from './generated/scheduler/v2/scheduler.ts';
+import { answers } from './health.ts';
+import { noLife, patientTimer, silence } from './life.ts';
 import { Replay } from './replay.ts';
 
 export type SchedulerClient = RpcClient<typeof SchedulerDefinition>;
@@ -41,8 +43,11 @@ export interface SchedulerRingOptions {
   readonly logger?: Logger | undefined;
   /** Called when a scheduler failed: the list may be out of date. */
   readonly onFailure?: (address: string) => void;
-  /** How long a scheduler may take to take a peer's stream before the next is asked; undefined for as long as it likes. */
-  readonly openTimeoutMs?: (address: string) => number | undefined;
+  /**
+   * How long a scheduler that knows so many hosts may take for an answer, to take a peer's stream for instance, before it is
+   * taken for dead; undefined for as long as it likes.
+   */
+  readonly answerMs?: (address: string, hosts: number) => number | undefined;
   readonly nowMs?: () => number;
 }
 
@@ -60,6 +65,8 @@ export interface PeerStream {
   /** It understands this implementation's extensions. */
   readonly extended: boolean;
   readonly responses: AsyncIterable<AnnouncePeerResponse>;
+  /** Rejects with UNAVAILABLE when the scheduler gives no sign of life, or with the signal's reason. */
+  readonly silence: (signal: AbortSignal) => Promise<never>;
 }
 
 export interface OpenStreamOptions {
@@ -76,6 +83,8 @@ export interface OpenStreamOptions {
 interface Member extends Scheduler {
   /** As it named itself when a host was announced: empty for one of the original, undefined before. */
   instance: string | undefined;
+  /** Of which it knew then. */
+  hosts: number;
   failures: number;
   /** Asked last while this lies ahead. */
   avoidUntilMs: number;
@@ -85,7 +94,7 @@ export class SchedulerRing {
   readonly #channels: Channels;
   readonly #logger: Logger;
   readonly #onFailure: (address: string) => void;
-  readonly #openTimeoutMs: (address: string) => number | undefined;
+  readonly #answerMs: (address: string, hosts: number) => number | undefined;
   readonly #nowMs: () => number;
   #ring: HashRing | OriginalRing = new HashRing([]);
   #original = false;
@@ -95,7 +104,7 @@ export class SchedulerRing {
     this.#channels = channels;
     this.#logger = options.logger ?? silentLogger;
     this.#onFailure = options.onFailure ?? (() => undefined);
-    this.#openTimeoutMs = options.openTimeoutMs ?? (() => undefined);
+    this.#answerMs = options.answerMs ?? (() => undefined);
     this.#nowMs = options.nowMs ?? (() => performance.now());
   }
 
@@ -110,7 +119,7 @@ export class SchedulerRing {
       const client = createClient(SchedulerDefinition, this.#channels, address);
       members.set(
         address,
-        this.#members.get(address) ?? { address, client, instance: undefined, failures: 0, avoidUntilMs: 0 },
+        this.#members.get(address) ?? { address, client, instance: undefined, hosts: 0, failures: 0, avoidUntilMs: 0 },
       );
     }
     this.#members = members;
@@ -203,10 +212,11 @@ export class SchedulerRing {
         await this.#channels.ready(owner.address, { signal });
         const attempt = replay.attempt();
         const sent = toOriginal && !owner.instance ? withFirst(attempt, toOriginal) : attempt;
-        const stream = await openPeerStream(owner, sent, signal, this.#openTimeoutMs(owner.address));
+        const answerMs = this.#answerMs(owner.address, owner.hosts);
+        const stream = await openPeerStream(owner, sent, signal, answerMs);
         replay.commit();
         this.markHealthy(owner.address);
-        return stream;
+        return { ...stream, silence: (waiting) => this.#silence(owner, waiting) };
       } catch (error) {
         signal.throwIfAborted();
         if (toDragonflyError(error).code !== 'UNAVAILABLE') throw error;
@@ -292,6 +302,17 @@ export class SchedulerRing {
     if (member) Object.assign(member, { failures: 0, avoidUntilMs: 0 });
   }
 
+  async #silence({ address, hosts }: Member, signal: AbortSignal): Promise<never> {
+    const answerMs = this.#answerMs(address, hosts) ?? longestAnswerMs;
+    const times = { quietMs: quietMs + hosts, mostQuietMs, answerMs };
+    try {
+      return await silence((asking) => answers(this.#channels, address, asking), times, signal);
+    } catch (error) {
+      if (!signal.aborted) this.markFailed(address, error);
+      throw error;
+    }
+  }
+
   async #tellAll(
     work: (client: SchedulerClient, options: CallOptions) => Promise<unknown>,
     options: CallOptions,
@@ -299,14 +320,16 @@ export class SchedulerRing {
     return Promise.all(
       [...this.#members.values()].map(async ({ address, client }): Promise<SchedulerResult> => {
         let instance = '';
+        let hosts = 0;
         const onMetadata = (metadata: Metadata): void => {
           instance = String(metadata.get(instanceHeader)[0] ?? '');
+          hosts = Number(metadata.get(hostsHeader)[0] ?? 0) || 0;
         };
         try {
           await work(client, { ...options, onMetadata });
           this.markHealthy(address);
           const member = this.#members.get(address);
-          if (member) member.instance = instance;
+          if (member) Object.assign(member, { instance, hosts });
           return { address, instance, error: undefined };
         } catch (error) {
           if (options.signal?.aborted !== true) this.markFailed(address, error);
@@ -330,6 +353,12 @@ export class SchedulerRing {
   }
 }
 
+/** A download that waits asks after so long, and a millisecond for each host, whether the scheduler is there; less often later. */
+const quietMs = 200;
+const mostQuietMs = 10_000;
+/** Of a scheduler that may take as long as it likes for an answer. */
+const longestAnswerMs = 3_000;
+
 /** The same messages, the first one changed. */
 async function* withFirst<T>(messages: AsyncIterable<T>, change: (first: T) => Promise<T>): AsyncGenerator<T, void> {
   let isFirst = true;
@@ -339,16 +368,12 @@ async function* withFirst<T>(messages: AsyncIterable<T>, change: (first: T) => P
   }
 }
 
-function tooSilent(timeoutMs: number): DragonflyError {
-  return new DragonflyError('UNAVAILABLE', `no answer within ${timeoutMs} ms`);
-}
-
 async function openPeerStream(
   { address, client }: Scheduler,
   requests: AsyncIterable<AnnouncePeerRequest>,
   signal: AbortSignal,
   timeoutMs: number | undefined,
-): Promise<PeerStream> {
+): Promise<Omit<PeerStream, 'silence'>> {
   const header = Promise.withResolvers<Metadata | undefined>();
   const silent = new AbortController();
   const answers = client
@@ -357,8 +382,8 @@ async function openPeerStream(
   const first = answers.next();
   // The header comes before the first answer; a stream that ends without either settles the wait too.
   first.then(() => header.resolve(undefined), header.reject);
-  const silence = timeoutMs === undefined ? undefined : setTimeout(() => silent.abort(tooSilent(timeoutMs)), timeoutMs);
-  const metadata = await header.promise.finally(() => clearTimeout(silence));
+  const stop = timeoutMs === undefined ? undefined : patientTimer(timeoutMs, () => silent.abort(noLife(timeoutMs)));
+  const metadata = await header.promise.finally(stop);
   const responses = async function* (): AsyncGenerator<AnnouncePeerResponse, void, undefined> {
     try {
       for (let result = await first; result.done !== true; result = await answers.next()) yield result.value;

@@ -12,7 +12,7 @@ import type { Owned } from '../core/lifecycle.ts';
 import { silentLogger, type Logger } from '../core/logger.ts';
 import { Channels, type ChannelOptions } from '../rpc/channels.ts';
 import { ControlKey, controlKeysHeader } from '../rpc/control-key.ts';
-import { instanceHeader, swarmFeature } from '../rpc/features.ts';
+import { hostsHeader, instanceHeader, swarmFeature } from '../rpc/features.ts';
 import { ManagerClient } from '../rpc/manager-client.ts';
 import { Egress } from '../rpc/registry/egress.ts';
 import { RegistryClient } from '../rpc/registry/registry-client.ts';
@@ -157,7 +157,7 @@ export async function createBrain(
 }
 
 /** Not listening yet. */
-export async function createServer(base: Base, overrides: SchedulerOverrides): Promise<RpcServer> {
+export async function createServer(base: Base, brain: Brain, overrides: SchedulerOverrides): Promise<RpcServer> {
   const { config, own, logger, metrics, certificate, controlKey, controllers } = base;
   const { listenIP, port, requestRateLimit, tls } = config.server;
   const { tlsPolicy } = config.security;
@@ -172,6 +172,7 @@ export async function createServer(base: Base, overrides: SchedulerOverrides): P
       features: [swarmFeature],
       header: () => ({
         [instanceHeader]: instance,
+        [hostsHeader]: String(brain.swarm.counts.hosts),
         [controlKeysHeader]: [controlKey.publicKey, ...controllers.keys].join(','),
       }),
       recognize: (facts) => controllers.recognize(facts, own.all),

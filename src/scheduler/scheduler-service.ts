@@ -164,7 +164,7 @@ async function createParts(config: SchedulerConfig, overrides: SchedulerOverride
   const originals = await OriginalDaemons.create(config.server.cacheDir, logger);
   const held = owned.add('held hosts', new HeldHosts(brain, originals, overrides.heldHostGraceMs));
   const servesJobs = await managerJobs(base, { brain, preheater, originals });
-  const server = await createServer(base, overrides);
+  const server = await createServer(base, brain, overrides);
   const reachability = new Reachability(peerChannels);
   const loadLimits = (): DynamicSettings => dynamic.settings;
   server.addService(

@@ -8,7 +8,9 @@ import { createClient } from '../rpc/client.ts';
 import { schedulerHeader } from '../rpc/features.ts';
 import type { Download, Host } from '../rpc/generated/common/v2/common.ts';
 import { DfdaemonUploadDefinition } from '../rpc/generated/dfdaemon/v2/dfdaemon.ts';
-import { maxSeedDownloads } from './limits.ts';
+import { answers } from '../rpc/health.ts';
+import { silence } from '../rpc/life.ts';
+import { maxSeedDownloads, seedLife } from './limits.ts';
 
 export interface SeedEvents {
   /** Never called from within `start`. */
@@ -54,27 +56,37 @@ export class SeedDownloads implements Closable {
 
   async #run(taskId: string, seed: Host, download: Download): Promise<void> {
     const { channels, ownAddress, timeoutMs, logger, onAnswer, onFailure, onResult } = this.#options;
-    const { signal } = this.#controller;
+    const answered = new AbortController();
+    const dead = new AbortController();
+    const signal = AbortSignal.any([this.#controller.signal, dead.signal]);
     try {
       await Promise.resolve(); // the swarm is in the middle of handing out decisions
       if (this.#running.size > maxSeedDownloads) {
         throw new DragonflyError('RESOURCE_EXHAUSTED', `${maxSeedDownloads} seed downloads are running already`);
       }
       const address = hostPort(seed.ip, seed.port);
+      silence(
+        (asking) => answers(channels, address, asking),
+        seedLife,
+        AbortSignal.any([signal, answered.signal]),
+      ).catch((error: unknown) => answered.signal.aborted || dead.abort(error));
       await channels.ready(address, { signal });
       const client = createClient(DfdaemonUploadDefinition, channels, address);
       // What the seed holds it tells as a peer of its own.
       const metadata = { [schedulerHeader]: ownAddress() };
       for await (const { response } of client.downloadTask({ download }, { signal, timeoutMs, metadata })) {
+        answered.abort(); // from here on it is heard of otherwise
         if (response?.$case === 'downloadTaskStartedResponse') onAnswer?.(taskId, response.value.responseHeader);
       }
       onResult?.('success');
     } catch (error) {
-      if (signal.aborted) return;
+      if (this.#controller.signal.aborted) return;
       const { code, message } = toDragonflyError(error);
       logger.warn({ taskId, seed: seed.id, code, reason: message }, 'a seed failed to download');
       onResult?.('failure');
       onFailure(taskId, seed.id);
+    } finally {
+      answered.abort();
     }
   }
 }

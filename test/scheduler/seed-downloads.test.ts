@@ -7,6 +7,8 @@ import { Download, Host } from '../../src/rpc/generated/common/v2/common.ts';
 import { DfdaemonUploadDefinition, DownloadTaskResponse } from '../../src/rpc/generated/dfdaemon/v2/dfdaemon.ts';
 import { schedulerHeader } from '../../src/rpc/features.ts';
 import { RpcServer } from '../../src/rpc/server.ts';
+import { HoldingRelay } from '../support/holding-relay.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { SeedDownloads } from '../../src/scheduler/seed-downloads.ts';
 
 void describe('a seed that downloads', () => {
@@ -35,5 +37,40 @@ void describe('a seed that downloads', () => {
     downloads.start('task', seed, Download.fromPartial({ url: 'http://origin/file' }));
     assert.deepEqual(await answered.promise, { taskId: 'task', header: responseHeader });
     assert.equal(asker, '10.0.0.1:8002');
+  });
+
+  void it('is given up when it gives no sign of life, not when it takes its time', { timeout: 60_000 }, async () => {
+    const { promise: origin, resolve: originAnswers } = Promise.withResolvers<void>();
+    await using server = RpcServer.create({ host: '127.0.0.1', port: 0 }).addService(DfdaemonUploadDefinition, {
+      downloadTask: async function* () {
+        await origin;
+        yield DownloadTaskResponse.fromPartial({});
+      },
+    });
+    await server.start();
+    await using relay = await HoldingRelay.start(`127.0.0.1:${server.port}`);
+    await using channels = new Channels();
+    const failed = Promise.withResolvers<string>();
+    const ended: string[] = [];
+    await using downloads = new SeedDownloads({
+      channels,
+      ownAddress: () => '10.0.0.1:8002',
+      timeoutMs: 60_000,
+      logger: silentLogger,
+      onFailure: (taskId) => failed.resolve(taskId),
+      onResult: (result) => ended.push(result),
+    });
+    const at = (port: number): Host => Host.fromPartial({ id: `seed-${port}`, ip: '127.0.0.1', port, type: 1 });
+    relay.hold();
+    downloads.start('slow', at(server.port), Download.fromPartial({ url: 'http://origin/file' }));
+    downloads.start(
+      'hung',
+      at(Number(relay.address.split(':')[1])),
+      Download.fromPartial({ url: 'http://origin/file' }),
+    );
+    assert.equal(await failed.promise, 'hung');
+    originAnswers();
+    await waitFor('the slow one to end', () => ended.includes('success'));
+    relay.release();
   });
 });

@@ -265,7 +265,7 @@ void describe('schedulers on a ring', () => {
     await using two = await SchedulerFixture.start();
     await using relay = await HoldingRelay.start(one.scheduler.addresses.grpc);
     const ring = new SchedulerRing(one.channels, {
-      openTimeoutMs: (address) => (address === relay.address ? 50 : undefined),
+      answerMs: (address) => (address === relay.address ? 50 : undefined),
     });
     ring.update([relay.address, two.scheduler.addresses.grpc]);
     const host = await two.host();
@@ -290,6 +290,33 @@ void describe('schedulers on a ring', () => {
     assert.equal(stream.address, two.scheduler.addresses.grpc);
     assert.equal(ring.owners(task).at(-1)?.address, relay.address, 'the silent one is asked last');
     assert.ok((await stream.responses[Symbol.asyncIterator]().next()).done !== true, 'the registration was repeated');
+  });
+  void it('are taken for dead when they stop after they have taken a stream', { timeout }, async () => {
+    await using one = await SchedulerFixture.start();
+    await using relay = await HoldingRelay.start(one.scheduler.addresses.grpc);
+    await using channels = new Channels();
+    const ring = new SchedulerRing(channels, { answerMs: () => 500 });
+    ring.update([relay.address]);
+    const host = await one.host();
+    await ring.announceHost({ host, interval: undefined });
+    const ended = { signal: AbortSignal.timeout(timeout) };
+    const stream = await ring.openPeerStream(
+      'f'.repeat(64),
+      (async function* () {
+        yield {
+          hostId: host.id,
+          taskId: 'f'.repeat(64),
+          peerId: 'peer',
+          request: { $case: 'registerPeerRequest', value: { download: Download.fromPartial({ url }) } } as const,
+        };
+        await new Promise(() => undefined);
+      })(),
+      { signal: ended.signal },
+    );
+    await stream.responses[Symbol.asyncIterator]().next();
+    relay.hold();
+    await assert.rejects(stream.silence(ended.signal), { code: 'UNAVAILABLE' });
+    relay.release();
   });
 });
 

@@ -46,9 +46,9 @@ export function downloadKeeper(options: DownloadKeeperOptions): SessionKeeper {
     newPeerId,
     logger,
     signal,
-    run: (session) =>
+    run: (session, life) =>
       session.run({
-        open: openPeerStream,
+        open: life.through(openPeerStream),
         registration: registration(),
         reader: reader(),
         pieceDigests: context.pieceHasher !== undefined,

@@ -281,6 +281,7 @@ export class Download {
   #watchStarvation(): void {
     const waiting = this.#state === 'running' && !this.#origin.active && this.#exchange.idle;
     this.#receipt.waiting(waiting);
+    this.#keeper.waiting(waiting);
     const hopes = this.#request.disableBackToSource === true && this.#exchange.parentCount > 0;
     if (waiting && !hopes) this.#starvation.idle();
     else this.#starvation.busy();

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { DragonflyError } from '../../core/errors.ts';
 import type { Logger } from '../../core/logger.ts';
 import { daemonLimits } from '../limits.ts';
+import { SchedulerLife } from './scheduler-life.ts';
 import { SchedulerSession, type SessionEvents } from './scheduler-session.ts';
 
 export interface SessionKeeperOptions {
@@ -10,7 +11,7 @@ export interface SessionKeeperOptions {
   /** A scheduler of the original takes each peer id for one registration. */
   readonly newPeerId: () => string;
   /** Registers and reads answers until the stream ends. */
-  readonly run: (session: SchedulerSession) => Promise<void>;
+  readonly run: (session: SchedulerSession, life: SchedulerLife) => Promise<void>;
   readonly events: Omit<SessionEvents, 'closed'> & {
     /** The connection is lost; another is on its way while there are attempts left. */
     lost(): void;
@@ -24,6 +25,7 @@ export interface SessionKeeperOptions {
 
 export class SessionKeeper {
   readonly #options: SessionKeeperOptions;
+  readonly #life: SchedulerLife;
   #session: SchedulerSession | undefined;
   #peerId: string;
   #attempts = 0;
@@ -31,6 +33,7 @@ export class SessionKeeper {
 
   constructor(options: SessionKeeperOptions) {
     this.#options = options;
+    this.#life = new SchedulerLife(options.signal);
     this.#peerId = options.ids.peerId;
   }
 
@@ -55,7 +58,12 @@ export class SessionKeeper {
       logger,
     );
     this.#session = session;
-    void run(session);
+    void run(session, this.#life);
+  }
+
+  /** Whether the download has nothing to do but to wait for the scheduler. */
+  waiting(isWaiting: boolean): void {
+    this.#life.waiting(isWaiting);
   }
 
   /** Hangs up for good. */
