@@ -37,10 +37,11 @@ export async function openUploads(
       find: (name, address) => guard.find(name, address),
       ...(security.pieceServer && { tls: security.pieceServer }),
       logger,
-      onAsked: (taskId, piece) => engine.pieceAsked(taskId, piece),
+      onAsked: (taskId, piece) => engine.announcing(taskId)?.asked(piece),
+      onTaken: (taskId, piece) => engine.announcing(taskId)?.taken(piece),
       onServed: ({ taskId, number, bytes }) => {
         metrics.uploaded(bytes);
-        engine.pieceServed(taskId, number);
+        engine.announcing(taskId)?.served(number);
         idleWatch.used();
       },
     }),

@@ -101,8 +101,8 @@ export class TaskEngine implements Closable {
 
   /** The running download of the task asks the origin the same, with the same credentials. */
   asksFor(taskId: string, request: DownloadRequest): boolean {
-    const running = this.#running.get(taskId);
-    return running !== undefined && sameRequest(running.request, request);
+    const own = this.#running.get(taskId)?.request;
+    return own !== undefined && sameRequest(own, request);
   }
 
   /** What is known here of the content of a task; undefined while nothing is. */
@@ -186,18 +186,12 @@ export class TaskEngine implements Closable {
 
   /** This node fetches from an origin what others wait for. */
   get atOrigin(): boolean {
-    for (const announcer of this.#announcers.values()) if (announcer.atOrigin) return true;
-    return false;
+    return [...this.#announcers.values()].some((announcer) => announcer.atOrigin);
   }
 
-  /** A child has come for a piece of this node. */
-  pieceAsked(taskId: string, piece: number): void {
-    this.#announcers.get(taskId)?.asked(piece);
-  }
-
-  /** A child has got a piece from this node. */
-  pieceServed(taskId: string, piece: number): void {
-    this.#announcers.get(taskId)?.served(piece);
+  /** Hears what children do with the pieces of this node; undefined while nobody is told of any. */
+  announcing(taskId: string): PieceAnnouncer | undefined {
+    return this.#announcers.get(taskId);
   }
 
   /** Ends the download of a task, if one runs; what is on disk stays. */

@@ -98,6 +98,11 @@ export class PieceAnnouncer implements Disposable {
     this.#seeder?.pieceAsked(piece, performance.now());
   }
 
+  /** A child takes some of it. */
+  taken(piece: number): void {
+    this.#seeder?.pieceTaken(piece, performance.now());
+  }
+
   /** A child has got the piece from here. */
   served(piece: number): void {
     this.#seeder?.pieceSpread(piece);

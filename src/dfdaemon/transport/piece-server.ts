@@ -47,6 +47,8 @@ export interface PieceServerOptions {
   readonly tls?: TransportTls;
   readonly logger?: Logger;
   readonly onAsked?: (taskId: string, piece: number) => void;
+  /** Some bytes of the piece have left for a child. */
+  readonly onTaken?: (taskId: string, piece: number) => void;
   /** Called after each piece that was sent in full. */
   readonly onServed?: (piece: ServedPiece) => void;
   /** Admits uploads; absent: all start at once. */
@@ -269,6 +271,7 @@ export class PieceServer {
       limits: this.#limits,
       logger: this.#options.logger,
       asked: (taskId, piece) => this.#options.onAsked?.(taskId, piece),
+      taken: (taskId, piece) => this.#options.onTaken?.(taskId, piece),
       served: (piece) => this.#options.onServed?.(piece),
     });
     this.#connections.add(connection);

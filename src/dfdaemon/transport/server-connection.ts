@@ -42,6 +42,8 @@ export interface ServerConnectionContext {
   readonly logger: Logger | undefined;
   /** A child wants this piece, which is here. */
   readonly asked: (taskId: string, piece: number) => void;
+  /** Some of its bytes have left. */
+  readonly taken: (taskId: string, piece: number) => void;
   readonly served: (piece: ServedPiece) => void;
 }
 
@@ -143,16 +145,20 @@ export class ServerConnection {
     }
     using _piece = piece;
     const { number, length } = piece.head;
-    const { uploads, sender, childId, served } = this.#context;
+    const { uploads, sender, childId, taken, served } = this.#context;
     const { signal } = this.#controller;
     const asked = { childId, taskId: task.id, piece: number, patient: !query.persistent, bytes: length };
     using turn = await uploads?.enter({ ...asked, roundTripMs: roundTripMs(this.#socket) }, signal);
     if (uploads && !turn) return sender.write(this.#socket, encodeError(errorNumbers.busy, 'busy'));
     const uploaded = task.beginUpload();
+    const onSent = (bytes: number): void => {
+      turn?.sent(bytes);
+      taken(task.id, number);
+    };
     let sent = false;
     try {
       this.#socket.write(encodePieceHead(query.answerTag, piece.head));
-      sent = await piece.send(this.#socket, sender, { signal, onSent: turn && ((bytes) => turn.sent(bytes)) });
+      sent = await piece.send(this.#socket, sender, { signal, onSent });
       if (sent) served({ taskId: task.id, number, bytes: length });
     } catch (error) {
       if (toDragonflyError(error).code === 'STORAGE') task.suspect(); // unreadable pieces are found and dropped

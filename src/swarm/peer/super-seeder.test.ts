@@ -39,6 +39,18 @@ test('a child that has asked gets the time that a slow uplink needs', () => {
   assert.deepEqual(short(one.next(15_900)), ['b0!']);
 });
 
+test('a child that has begun to take a piece and stops lets it pass, not one that takes it slowly', () => {
+  const one = seeder([0], ['a', 'b']);
+  one.next(0);
+  one.pieceAsked(0, 0);
+  for (let nowMs = 500; nowMs <= 8000; nowMs += 500) {
+    one.pieceTaken(0, nowMs);
+    assert.deepEqual(short(one.next(nowMs)), []);
+  }
+  assert.equal(one.nextWakeMs(), 10_000, 'four of its pauses');
+  assert.deepEqual(short(one.next(10_000)), ['b0!']);
+});
+
 test('with another lease the new pieces are spread first again, the old ones stay common', () => {
   const one = seeder([0], ['a', 'b']);
   one.next(0);

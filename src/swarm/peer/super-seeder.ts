@@ -19,6 +19,8 @@ export interface SuperSeederOptions {
   readonly claimMs: number;
   /** Once it has asked, it gets this long: offering the piece to somebody else while a slow uplink gets through all offers sends it twice. */
   readonly patienceMs: number;
+  /** While it is being sent, a child that takes nothing for so long lets it pass, or later where others take it in long bursts. */
+  readonly stalledMs: number;
   /** Children that may let an offer of a piece pass before everybody is told of it. */
   readonly passes: number;
 }
@@ -27,6 +29,7 @@ export const defaultSuperSeederOptions: SuperSeederOptions = {
   perChild: 1,
   claimMs: 1000,
   patienceMs: 15_000,
+  stalledMs: 1000,
   passes: 2,
 };
 
@@ -43,8 +46,14 @@ interface Offer {
   readonly child: Child;
   /** The child has asked for the piece. */
   claimed: boolean;
+  /** When bytes of it were last taken. */
+  takenAtMs: number | undefined;
   untilMs: number;
 }
+
+/** How many times longer than the longest pause so far one may be, and the share of that which is still believed after a shorter one. */
+const pausesOfStall = 4;
+const fading = 0.97;
 
 export class SuperSeeder {
   readonly #options: SuperSeederOptions;
@@ -57,6 +66,8 @@ export class SuperSeeder {
   readonly #passed = new Map<number, number>();
   readonly #shared: Set<number>;
   #complete = false;
+  /** Longest pause between two parts of a piece that a child took. */
+  #pauseMs = 0;
 
   /** `shared`: pieces held before the lease; others may have them too, so they are told to everybody at once. */
   constructor(options: Partial<SuperSeederOptions> = {}, shared: Iterable<number> = []) {
@@ -124,6 +135,16 @@ export class SuperSeeder {
     offer.untilMs = nowMs + this.#options.patienceMs;
   }
 
+  /** The child takes some more of it: what holds it up is told by the pauses of all. */
+  pieceTaken(piece: number, nowMs: number): void {
+    const offer = this.#offers.get(piece);
+    if (offer?.claimed !== true) return;
+    if (offer.takenAtMs !== undefined) this.#pauseMs = Math.max(nowMs - offer.takenAtMs, fading * this.#pauseMs);
+    offer.takenAtMs = nowMs;
+    const { stalledMs, patienceMs } = this.#options;
+    offer.untilMs = nowMs + Math.min(patienceMs, Math.max(stalledMs, pausesOfStall * this.#pauseMs));
+  }
+
   /** The child got the piece from here, or announced that it has it from elsewhere. */
   pieceSpread(piece: number): void {
     this.#sent.add(piece);
@@ -151,7 +172,7 @@ export class SuperSeeder {
         this.#sent.add(piece); // nobody came for it: it may as well be told to everybody
         continue;
       }
-      this.#offers.set(piece, { child, claimed: false, untilMs: nowMs + this.#options.claimMs });
+      this.#offers.set(piece, { child, claimed: false, takenAtMs: undefined, untilMs: nowMs + this.#options.claimMs });
       child.offered += 1;
       child.asked.add(piece);
       announcements.push({ childId: child.id, piece, exclusive: true });
