@@ -1,7 +1,8 @@
-/** The glossary of ARCHITECTURE.md names what is in the code, once each. */
+/** Documents name what is in the code: the glossary of ARCHITECTURE.md once each, links where they lead. */
 import assert from 'node:assert/strict';
+import { dirname, join, normalize } from 'node:path';
 import { test } from 'node:test';
-import { read, withoutComments } from './repository.ts';
+import { read, repositoryFiles, withoutComments } from './repository.ts';
 
 test('every word of the glossary stands for a name of the code', () => {
   const section =
@@ -20,4 +21,16 @@ test('every word of the glossary stands for a name of the code', () => {
     [],
     'a word with two meanings',
   );
+});
+
+test('every name that leads to a file stands in that file', () => {
+  const problems = repositoryFiles()
+    .filter((path) => path.endsWith('.md'))
+    .flatMap((path) =>
+      [...read(path).matchAll(/\[`([\w-]+)`\]\(([^)\s]+\.(?:tsx?|cjs|mjs))\)/g)].flatMap(([, name = '', link = '']) => {
+        const file = normalize(join(dirname(path), link));
+        return new RegExp(`\\b${name}\\b`).test(withoutComments(read(file))) ? [] : [`${path}: no ${name} in ${file}`];
+      }),
+    );
+  assert.deepEqual(problems, []);
 });
