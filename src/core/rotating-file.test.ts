@@ -61,8 +61,9 @@ describe('RotatingFile', () => {
   test('keeps so many files, and none that is too old', () => {
     writeLines({ ...keepAll, maxBackups: 2 }, 40);
     assert.equal(names().length, 3);
+    const nowMs = Date.now();
     const old = (days: number): string =>
-      `core-${new Date(Date.now() - days * dayMs).toISOString().slice(0, -1).replaceAll(':', '-')}.log`;
+      `core-${new Date(nowMs - days * dayMs).toISOString().slice(0, -1).replaceAll(':', '-')}.log`;
     for (const name of [old(3), old(1), 'core-notes.log', 'other.log'])
       writeFileSync(join(directory, 'daemon', name), 'x');
     writeLines({ ...keepAll, maxAgeMs: 2 * dayMs }, 1);
