@@ -18,7 +18,7 @@ export const daemonLimits = {
    * A scheduler that holds this host, yet takes longer to take a stream, is treated as down; the next on the ring is asked. That long for a few
    * hosts, more for each, and that at most.
    */
-  schedulerAnswerMs: 700,
+  schedulerAnswerMs: 900,
   schedulerAnswerMsPerHost: 0.3,
   schedulerOpenTimeoutMs: 3000,
   /** Attempts at the origin for one lease, with growing pauses, before it counts as failed. */

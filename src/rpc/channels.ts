@@ -6,6 +6,7 @@
 import { credentials, Client, connectivityState, type ChannelCredentials, type Metadata } from '@grpc/grpc-js';
 import { DragonflyError, toDragonflyError } from '../core/errors.ts';
 import type { Closable } from '../core/lifecycle.ts';
+import { AnswerPace } from './answer-pace.ts';
 import { controlProofHeader, type ControlKey } from './control-key.ts';
 import * as limits from './limits.ts';
 import { serverIdentityCheck, type ClientTls } from './tls.ts';
@@ -38,6 +39,8 @@ interface OpenChannel extends Channel {
 }
 
 export class Channels implements Closable {
+  /** Of all servers these connections lead to. */
+  readonly pace = new AnswerPace();
   readonly #options: ChannelOptions;
   /** In order of last use, the oldest first. */
   readonly #channels = new Map<string, OpenChannel>();

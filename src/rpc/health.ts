@@ -86,7 +86,9 @@ export class HealthService {
 export async function answers(channels: Channels, address: string, signal: AbortSignal): Promise<void> {
   try {
     const health = createClient(HealthDefinition, channels, address);
+    const askedMs = performance.now();
     await health.check({ service: '' }, { signal, timeoutMs: healthTimeoutMs });
+    channels.pace.answered(performance.now() - askedMs);
   } catch (error) {
     const failure = toDragonflyError(error);
     if (noAnswer.has(failure.code)) throw failure;

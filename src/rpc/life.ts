@@ -5,14 +5,20 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DragonflyError } from '../core/errors.ts';
+import type { AnswerPace } from './answer-pace.ts';
 
 export interface LifeTimes {
   /** Before the first question; twice as long before each further one, up to the last. */
   readonly quietMs: number;
   readonly mostQuietMs: number;
-  /** So long an answer may take. */
+  /** So long an answer may take; longer where others took long, too. */
   readonly answerMs: number;
 }
+
+/** How many times longer than the longest answer of late one may take. */
+const patience = 4;
+/** Nobody is waited for longer than this. */
+export const longestAnswerMs = 3_000;
 
 /** Whoever looks later than this has not heard either: the same wait begins again. */
 const lateMs = 50;
@@ -24,19 +30,24 @@ const mostLateLooks = 3;
  */
 export async function silence(
   ask: (signal: AbortSignal) => Promise<void>,
-  { quietMs, mostQuietMs, answerMs }: LifeTimes,
+  { quietMs, mostQuietMs, answerMs, pace }: LifeTimes & { readonly pace: AnswerPace },
   signal: AbortSignal,
 ): Promise<never> {
   for (let pauseMs = quietMs; ; pauseMs = Math.min(2 * pauseMs, mostQuietMs)) {
     await delay(pauseMs, undefined, { signal });
     const question = new AbortController();
     try {
-      await answered(ask(AbortSignal.any([signal, question.signal])), answerMs);
+      await answered(ask(AbortSignal.any([signal, question.signal])), patienceWith(answerMs, pace));
     } finally {
       question.abort();
     }
     signal.throwIfAborted();
   }
+}
+
+/** How long to wait for an answer that takes `answerMs` at most where nothing is slow. */
+export function patienceWith(answerMs: number, pace: AnswerPace): number {
+  return Math.max(answerMs, Math.min(longestAnswerMs, patience * pace.longestMs));
 }
 
 /** Throws UNAVAILABLE when the answer does not come. */

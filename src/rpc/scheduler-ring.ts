@@ -28,7 +28,7 @@ import {
   type HoldHostResponse,
 } from './generated/scheduler/v2/scheduler.ts';
 import { answers } from './health.ts';
-import { noLife, patientTimer, silence } from './life.ts';
+import { longestAnswerMs, noLife, patienceWith, patientTimer, silence } from './life.ts';
 import { Replay } from './replay.ts';
 
 export type SchedulerClient = RpcClient<typeof SchedulerDefinition>;
@@ -212,8 +212,12 @@ export class SchedulerRing {
         await this.#channels.ready(owner.address, { signal });
         const attempt = replay.attempt();
         const sent = toOriginal && !owner.instance ? withFirst(attempt, toOriginal) : attempt;
-        const answerMs = this.#answerMs(owner.address, owner.hosts);
+        const leastMs = this.#answerMs(owner.address, owner.hosts);
+        const { pace } = this.#channels;
+        const askedMs = this.#nowMs();
+        const answerMs = leastMs === undefined ? undefined : patienceWith(leastMs, pace);
         const stream = await openPeerStream(owner, sent, signal, answerMs);
+        if (stream.extended) pace.answered(this.#nowMs() - askedMs);
         replay.commit();
         this.markHealthy(owner.address);
         return { ...stream, silence: (waiting) => this.#silence(owner, waiting) };
@@ -304,7 +308,7 @@ export class SchedulerRing {
 
   async #silence({ address, hosts }: Member, signal: AbortSignal): Promise<never> {
     const answerMs = this.#answerMs(address, hosts) ?? longestAnswerMs;
-    const times = { quietMs: quietMs + hosts, mostQuietMs, answerMs };
+    const times = { quietMs: quietMs + hosts, mostQuietMs, answerMs, pace: this.#channels.pace };
     try {
       return await silence((asking) => answers(this.#channels, address, asking), times, signal);
     } catch (error) {
@@ -326,7 +330,9 @@ export class SchedulerRing {
           hosts = Number(metadata.get(hostsHeader)[0] ?? 0) || 0;
         };
         try {
+          const askedMs = this.#nowMs();
           await work(client, { ...options, onMetadata });
+          this.#channels.pace.answered(this.#nowMs() - askedMs);
           this.markHealthy(address);
           const member = this.#members.get(address);
           if (member) Object.assign(member, { instance, hosts });
@@ -356,8 +362,6 @@ export class SchedulerRing {
 /** A download that waits asks after so long, and a millisecond for each host, whether the scheduler is there; less often later. */
 const quietMs = 200;
 const mostQuietMs = 10_000;
-/** Of a scheduler that may take as long as it likes for an answer. */
-const longestAnswerMs = 3_000;
 
 /** The same messages, the first one changed. */
 async function* withFirst<T>(messages: AsyncIterable<T>, change: (first: T) => Promise<T>): AsyncGenerator<T, void> {

@@ -7,7 +7,7 @@ export const maxQueuedAnswers = 1_024;
 export const maxSeedDownloads = 10_000;
 
 /** A seed that was sent to an origin and has said nothing yet is asked whether it is there. */
-export const seedLife = { quietMs: 200, mostQuietMs: 2_000, answerMs: 500 };
+export const seedLife = { quietMs: 200, mostQuietMs: 2_000, answerMs: 700 };
 
 /** A host whose held stream broke may come back within this time, as on a moved connection; then its peers go. */
 export const heldHostGraceMs = 2_000;

@@ -67,7 +67,7 @@ export class SeedDownloads implements Closable {
       const address = hostPort(seed.ip, seed.port);
       silence(
         (asking) => answers(channels, address, asking),
-        seedLife,
+        { ...seedLife, pace: channels.pace },
         AbortSignal.any([signal, answered.signal]),
       ).catch((error: unknown) => answered.signal.aborted || dead.abort(error));
       await channels.ready(address, { signal });

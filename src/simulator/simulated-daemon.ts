@@ -82,6 +82,11 @@ export class SimulatedDaemon implements Moment {
     return this.setup.down.rateBytesPerSec;
   }
 
+  /** Nobody is short of processors here. */
+  get answerMs(): number {
+    return 0;
+  }
+
   get latestBytesPerSec(): number {
     return this.setup.down.rateBytesPerSec;
   }

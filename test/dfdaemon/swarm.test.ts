@@ -168,7 +168,7 @@ describe('a swarm', { timeout: 400_000 }, () => {
     const url = origin.add('/file', { content });
     relay.hold();
     const downloads = peers.map((peer) => swarm.download(peer, { url }));
-    await delay(daemonLimits.starvedMs + 200);
+    await delay(daemonLimits.starvedMs + 100);
     relay.release();
     await Promise.all(downloads);
     assert.equal(origin.requests.length, 1, JSON.stringify(origin.requests));

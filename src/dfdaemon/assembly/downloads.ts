@@ -84,6 +84,7 @@ export async function openDownloads(
       syncPieces: ({ ip, port }, request, signal) =>
         createClient(DfdaemonUploadDefinition, channels, hostPort(ip, port)).syncPieces(request, { signal }),
       record: recordings && ((setup) => recordings.open(setup)),
+      pace: channels.pace,
       askParent: ({ ip, port }, signal) => answers(channels, hostPort(ip, port), signal),
       concurrentPieceCount: config.download.concurrentPieceCount,
       originConnections: originConnections(config),

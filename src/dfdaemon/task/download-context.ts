@@ -1,4 +1,5 @@
 import type { Logger } from '../../core/logger.ts';
+import type { AnswerPace } from '../../rpc/answer-pace.ts';
 import type { DownloadRecording, MachineSetup } from '../recordings.ts';
 import type { SchedulerKinds } from '../schedulers.ts';
 import type { Sources } from '../source/sources.ts';
@@ -33,6 +34,8 @@ export interface DownloadContext {
   /** Absent where downloads are not recorded. */
   readonly record: ((setup: MachineSetup) => DownloadRecording) | undefined;
   readonly askParent: AskParent;
+  /** How long other nodes take to answer. */
+  readonly pace: AnswerPace;
   readonly concurrentPieceCount: number;
   readonly originConnections: number;
   readonly pieceTimeoutMs: number;

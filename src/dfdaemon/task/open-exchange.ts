@@ -17,7 +17,7 @@ export function openExchange(
   stored: StoredTask,
   { peerId, rate, prove, events }: ExchangeOfDownload,
 ): PieceExchange {
-  const { entitled, hostId, pieces, syncPieces, askParent, record, logger } = context;
+  const { entitled, hostId, pieces, syncPieces, askParent, pace, record, logger } = context;
   const { concurrentPieceCount, pieceTimeoutMs } = context;
   return new PieceExchange({
     taskId: stored.id,
@@ -26,6 +26,7 @@ export function openExchange(
     hostId,
     stored,
     pieces,
+    pace,
     record,
     concurrentPieceCount,
     pieceTimeoutMs,

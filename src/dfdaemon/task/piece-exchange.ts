@@ -11,6 +11,7 @@ import type { Moment, PeerEvent, RequestDrop, RequestFailure } from '../../swarm
 import { PeerMachine } from '../../swarm/peer/download/peer-machine.ts';
 import { defaultPickerLimits } from '../../swarm/peer/picker-limits.ts';
 import { PieceSet } from '../../swarm/shared/piece-set.ts';
+import type { AnswerPace } from '../../rpc/answer-pace.ts';
 import type { DownloadRecording, MachineSetup } from '../recordings.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
 import type { PieceClient } from '../transport/piece-client.ts';
@@ -52,6 +53,8 @@ export interface ExchangeOptions {
   readonly hostId: string;
   readonly stored: StoredTask;
   readonly pieces: PieceClient;
+  /** How long other nodes take to answer. */
+  readonly pace: AnswerPace;
   /** Absent where downloads are not recorded. */
   readonly record: ((setup: MachineSetup) => DownloadRecording) | undefined;
   readonly openLink: (parent: ParentAddress, news: ParentNews, missing: () => readonly number[]) => ParentLink;
@@ -169,8 +172,9 @@ export class PieceExchange {
   }
 
   #moment(): Moment {
-    const { bytesPerSec, latestBytesPerSec } = this.#options.pieces;
-    return { nowMs: performance.now(), bytesPerSec, latestBytesPerSec };
+    const { pieces, pace } = this.#options;
+    const { bytesPerSec, latestBytesPerSec } = pieces;
+    return { nowMs: performance.now(), bytesPerSec, latestBytesPerSec, answerMs: pace.longestMs };
   }
 
   #run(effect: PeerEffect): void {

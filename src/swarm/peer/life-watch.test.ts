@@ -5,10 +5,14 @@ import { LifeWatch } from './life-watch.ts';
 const limits = { quietMs: 200, lifeMs: 500, lifeMostMs: 3000, lateMs: 50 };
 const owes = (): boolean => true;
 
+function at(nowMs: number, answerMs = 0): { nowMs: number; answerMs: number } {
+  return { nowMs, answerMs };
+}
+
 /** Looks when it is due, and so often. */
 function look(watch: LifeWatch): { nowMs: number; ask: readonly string[]; silent: readonly string[] } {
   const nowMs = watch.dueMs;
-  return { nowMs, ...watch.check(nowMs, owes) };
+  return { nowMs, ...watch.check(at(nowMs), owes) };
 }
 
 test('who is quiet is asked, and lost only when it does not answer', () => {
@@ -16,7 +20,7 @@ test('who is quiet is asked, and lost only when it does not answer', () => {
   watch.added('a', 0);
   watch.heard('a', 10);
   watch.expect(10);
-  assert.deepEqual(watch.check(100, owes), { ask: [], silent: [] }, 'not due');
+  assert.deepEqual(watch.check(at(100), owes), { ask: [], silent: [] }, 'not due');
   assert.deepEqual(look(watch).ask, []);
   const asked = look(watch);
   assert.deepEqual(asked.ask, ['a']);
@@ -40,7 +44,7 @@ test('who owes nothing may be quiet for ever, but for its first word', () => {
   watch.heard('known', 1);
   const seen: string[] = [];
   for (let round = 0; round < 5 && watch.dueMs < Infinity; round += 1) {
-    const { ask, silent } = watch.check(watch.dueMs, () => false);
+    const { ask, silent } = watch.check(at(watch.dueMs), () => false);
     seen.push(...ask, ...silent);
   }
   assert.deepEqual(seen, ['never heard', 'never heard']);
@@ -57,12 +61,20 @@ test('where answers take long, they may', () => {
   assert.equal(watch.dueMs - asked.nowMs, 1600);
 });
 
+test('where others took long to answer, a parent may before it has ever answered', () => {
+  const watch = new LifeWatch(limits);
+  watch.added('a', 0);
+  const { ask } = watch.check(at(watch.dueMs, 600), owes);
+  assert.deepEqual(ask, ['a']);
+  assert.equal(watch.dueMs, 200 + 2400);
+});
+
 test('who looks late looks again, and not for ever', () => {
   const watch = new LifeWatch(limits);
   watch.added('a', 0);
   assert.deepEqual(look(watch).ask, ['a']);
   let looks = 0;
   for (let silent: readonly string[] = []; silent.length === 0; looks += 1)
-    ({ silent } = watch.check(watch.dueMs + 300, owes));
+    ({ silent } = watch.check(at(watch.dueMs + 300), owes));
   assert.equal(looks, 4);
 });

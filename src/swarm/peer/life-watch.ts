@@ -1,7 +1,8 @@
 /**
  * Whether the parents that owe something are still there. Silence alone says nothing: a parent may be busy. So one that has said
  * nothing for a while is asked for a sign of life, which a busy process gives and a stopped one, or one behind a dead line, does
- * not. How long an answer may take is told by the longest one so far.
+ * not. How long an answer may take is told by the longest one of late, of this parent and of everybody this node talks to: where
+ * processors are scarce all take their time.
  */
 import type { PickerLimits } from './picker-limits.ts';
 
@@ -39,6 +40,7 @@ export class LifeWatch {
   readonly #limits: Limits;
   readonly #parents = new Map<string, Watched>();
   #answerMs = 0;
+  #othersMs = 0;
   /** When to look next; infinite while nobody owes anything. */
   dueMs = Number.POSITIVE_INFINITY;
 
@@ -78,9 +80,13 @@ export class LifeWatch {
     this.dueMs = Math.min(this.dueMs, nowMs + this.#limits.quietMs);
   }
 
-  /** @param owes whether anything was asked of a parent, or is hoped for. */
-  check(nowMs: number, owes: (parentId: string) => boolean): LifeCheck {
+  /**
+   * @param answerMs how long others took at most lately.
+   * @param owes whether anything was asked of a parent, or is hoped for.
+   */
+  check({ nowMs, answerMs }: { nowMs: number; answerMs: number }, owes: (parentId: string) => boolean): LifeCheck {
     if (nowMs < this.dueMs) return nobody;
+    this.#othersMs = answerMs;
     const { quietMs } = this.#limits;
     const ask: string[] = [];
     const silent: string[] = [];
@@ -122,6 +128,6 @@ export class LifeWatch {
 
   get #patienceMs(): number {
     const { lifeMs, lifeMostMs } = this.#limits;
-    return Math.min(lifeMostMs, Math.max(lifeMs, patience * this.#answerMs));
+    return Math.min(lifeMostMs, Math.max(lifeMs, patience * Math.max(this.#answerMs, this.#othersMs)));
   }
 }

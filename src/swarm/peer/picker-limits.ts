@@ -34,7 +34,7 @@ export interface PickerLimits {
   readonly parents: number;
   /** A parent that owes something and has said nothing for so long is asked whether it is there. */
   readonly quietMs: number;
-  /** So long it may take to answer, or longer where answers took long before. */
+  /** So long it may take to answer, or longer where answers took long before, from whomever. */
   readonly lifeMs: number;
   readonly lifeMostMs: number;
   /** A look for that answer which is later than this is made again. */
@@ -60,7 +60,7 @@ export const defaultPickerLimits: PickerLimits = {
   lookAgainMs: 10,
   parents: 256,
   quietMs: 200,
-  lifeMs: 500,
+  lifeMs: 700,
   lifeMostMs: 3000,
   lateMs: 50,
 };

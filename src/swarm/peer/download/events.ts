@@ -10,6 +10,8 @@ export interface Moment {
   readonly bytesPerSec: number;
   /** The same over the last 75 ms. */
   readonly latestBytesPerSec: number;
+  /** How long others took at most to answer lately, whatever they were asked, as far as this node knows. */
+  readonly answerMs: number;
 }
 
 export interface ParentOffer {

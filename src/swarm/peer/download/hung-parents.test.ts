@@ -29,7 +29,7 @@ class Run {
   }
 
   send(event: PeerEvent): void {
-    const effects = this.machine.step(event, { nowMs: this.nowMs, bytesPerSec: 0, latestBytesPerSec: 0 });
+    const effects = this.machine.step(event, { nowMs: this.nowMs, bytesPerSec: 0, latestBytesPerSec: 0, answerMs: 0 });
     this.effects.push(...effects);
     for (const effect of effects)
       if (effect.kind === 'ask-parent' && this.alive.has(effect.parentId))

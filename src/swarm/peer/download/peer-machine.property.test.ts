@@ -42,7 +42,7 @@ class World {
   }
 
   send(event: PeerEvent): void {
-    const moment = { nowMs: this.nowMs, bytesPerSec: 0, latestBytesPerSec: 0 };
+    const moment = { nowMs: this.nowMs, bytesPerSec: 0, latestBytesPerSec: 0, answerMs: 0 };
     const effects = this.machine.step(event, moment);
     this.#recording += stepLine(moment, event, effects);
     for (const effect of effects) this.#check(effect);

@@ -240,7 +240,7 @@ export class PeerMachine {
   #checkLife(moment: Moment): void {
     const picker = this.#picker;
     const starves = picker === undefined || (picker.isIdle && picker.isStarved);
-    const { ask, silent } = this.#life.check(moment.nowMs, (id) => starves || picker.owes(id));
+    const { ask, silent } = this.#life.check(moment, (id) => starves || picker.owes(id));
     for (const parentId of ask) this.#effects.push({ kind: 'ask-parent', parentId });
     for (const parentId of silent) {
       this.#leave(parentId);

@@ -29,7 +29,7 @@ function record(): string {
   const machine = recordedMachine(start);
   let text = startLine(start);
   for (const [index, event] of events.entries()) {
-    const moment = { nowMs: 1000 / 3 + index * 100, bytesPerSec: 1e6, latestBytesPerSec: 0 };
+    const moment = { nowMs: 1000 / 3 + index * 100, bytesPerSec: 1e6, latestBytesPerSec: 0, answerMs: 0 };
     text += stepLine(moment, event, machine.step(event, moment));
   }
   return text;

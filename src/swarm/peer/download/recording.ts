@@ -48,12 +48,12 @@ export function startLine(start: RecordingStart): string {
 }
 
 export function stepLine(
-  { nowMs, bytesPerSec, latestBytesPerSec }: Moment,
+  { nowMs, bytesPerSec, latestBytesPerSec, answerMs }: Moment,
   event: PeerEvent,
   effects: readonly PeerEffect[],
 ): string {
   const told = event.kind === 'parents-offered' ? { ...event, parents: event.parents.map(idAndDistance) } : event;
-  return `${JSON.stringify({ at: [nowMs, bytesPerSec, latestBytesPerSec], event: told, effects }, written)}\n`;
+  return `${JSON.stringify({ at: [nowMs, bytesPerSec, latestBytesPerSec, answerMs], event: told, effects }, written)}\n`;
 }
 
 /** Throws INVALID_ARGUMENT, with the number of the line, where the text is no recording of this version. */
@@ -70,8 +70,8 @@ export function readRecording(text: string): Recording {
       effects?: PeerEffect[];
     };
     if (!Array.isArray(at) || !event || !effects) throw invalid(index + 2, 'a step has "at", "event" and "effects"');
-    const [nowMs, bytesPerSec, latestBytesPerSec] = at as [number, number, number];
-    return { moment: { nowMs, bytesPerSec, latestBytesPerSec }, event, effects };
+    const [nowMs, bytesPerSec, latestBytesPerSec, answerMs] = at as [number, number, number, number];
+    return { moment: { nowMs, bytesPerSec, latestBytesPerSec, answerMs }, event, effects };
   });
   return { start, steps, isCut };
 }

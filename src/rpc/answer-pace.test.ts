@@ -1,0 +1,17 @@
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import { AnswerPace } from './answer-pace.ts';
+
+test('the longest answer counts, and fades', (t: TestContext) => {
+  let nowMs = 1000;
+  t.mock.method(performance, 'now', () => nowMs);
+  const pace = new AnswerPace();
+  assert.equal(pace.longestMs, 0);
+  pace.answered(400);
+  pace.answered(10);
+  assert.equal(pace.longestMs, 400);
+  nowMs += 20_000;
+  assert.equal(pace.longestMs, 200);
+  pace.answered(300);
+  assert.equal(pace.longestMs, 300);
+});
