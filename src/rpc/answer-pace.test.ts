@@ -5,7 +5,7 @@ import { AnswerPace } from './answer-pace.ts';
 test('the longest answer counts, and fades', (t: TestContext) => {
   let nowMs = 1000;
   t.mock.method(performance, 'now', () => nowMs);
-  const pace = new AnswerPace();
+  const pace = new AnswerPace(() => 0.5);
   assert.equal(pace.longestMs, 0);
   pace.answered(400);
   pace.answered(10);
@@ -14,4 +14,16 @@ test('the longest answer counts, and fades', (t: TestContext) => {
   assert.equal(pace.longestMs, 200);
   pace.answered(300);
   assert.equal(pace.longestMs, 300);
+});
+
+test('a crowded machine tells before anybody has answered', (t: TestContext) => {
+  let nowMs = 1000;
+  t.mock.method(performance, 'now', () => nowMs);
+  let load = 6;
+  const pace = new AnswerPace(() => load);
+  assert.equal(pace.longestMs, 1000);
+  load = 0;
+  assert.equal(pace.longestMs, 1000, 'it is not looked at each time');
+  nowMs += 1000;
+  assert.equal(pace.longestMs, 0);
 });

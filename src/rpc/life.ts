@@ -18,7 +18,7 @@ export interface LifeTimes {
 /** How many times longer than the longest answer of late one may take. */
 const patience = 4;
 /** Nobody is waited for longer than this. */
-export const longestAnswerMs = 3_000;
+export const longestAnswerMs = 5_000;
 
 /** Whoever looks later than this has not heard either: the same wait begins again. */
 const lateMs = 50;

@@ -61,6 +61,6 @@ export const defaultPickerLimits: PickerLimits = {
   parents: 256,
   quietMs: 200,
   lifeMs: 700,
-  lifeMostMs: 3000,
+  lifeMostMs: 5000,
   lateMs: 50,
 };
