@@ -6,6 +6,7 @@ import { formatContentRange, parseContentRange, type ByteRange } from '../../cor
 import { DragonflyError } from '../../core/errors.ts';
 import { isTemporaryStatus } from '../../core/origin-status.ts';
 import { version } from '../../core/version.ts';
+import { withoutChecksums } from './checksums.ts';
 import type { HttpResponse } from './http-client.ts';
 import { contentHeader, errorHeader, protocolError } from './http-head.ts';
 import type { ByteSink, SourceBody, SourceObject } from './source.ts';
@@ -82,7 +83,9 @@ function bodyOf(response: HttpResponse, request: ObjectRequest): SourceBody {
       details: { statusCode, header: errorHeader(header) },
     });
   }
-  const common = { validator, header: contentHeader(header), cancel: () => response.discard() };
+  // A part may come with checksums of its own.
+  const told = statusCode === 206 ? withoutChecksums(header) : header;
+  const common = { validator, header: contentHeader(told), cancel: () => response.discard() };
   if (statusCode === 206) {
     const { range, totalBytes } = partOf(response, request);
     return {

@@ -8,16 +8,17 @@
  * client's own request goes to its origin.
  */
 import type { IncomingMessage } from 'node:http';
-import { formatContentRange, outside, resolveRange } from '../../../core/byte-range.ts';
+import { outside, resolveRange } from '../../../core/byte-range.ts';
 import { DragonflyError, toDragonflyError } from '../../../core/errors.ts';
+import { checksumsOf } from '../../source/checksums.ts';
 import type { DownloadRequest } from '../../task/open-task.ts';
 import { LRUCache } from 'lru-cache';
 import { answerError } from '../answers.ts';
-import { noteFirstByte, type Exchange } from '../exchange.ts';
+import type { Exchange } from '../exchange.ts';
 import { forwardedResponseHeader } from '../wire/header.ts';
 import { proxyLimits } from '../limits.ts';
 import type { OriginAccess } from '../proof/origin-access.ts';
-import { flat, headerOfAnswer, refreshed, withoutChecksumsOf } from '../proof/answer-header.ts';
+import { flat, headerOfAnswer, refreshed } from '../proof/answer-header.ts';
 import { callerKey } from '../proof/caller.ts';
 import { Freshness, onlyIfCached } from '../proof/freshness.ts';
 import { KnownObjects, representationOfTask, type KnownObject } from '../proof/known-objects.ts';
@@ -34,6 +35,7 @@ import { objectToTell, sharedObject, whatIsAsked } from '../proof/shared-object.
 import type { SharedProofs } from '../proof/shared-proofs.ts';
 import { SmallAnswers, type SmallAnswer } from '../proof/small-answers.ts';
 import { rangeDemand } from '../wire/range-answer.ts';
+import { sendSmall } from './send-small.ts';
 import type { TaskAnswers, TaskOpener } from './task-answers.ts';
 import type { Upstream } from '../wire/upstream.ts';
 
@@ -93,7 +95,7 @@ export class ObjectAnswers {
   async answer(exchange: Exchange, request: DownloadRequest): Promise<void> {
     const { header, url } = exchange;
     const small = this.#small.find(url, header);
-    if (small?.freshness.isFresh(url, header)) return this.#sendSmall(exchange, small);
+    if (small?.freshness.isFresh(url, header)) return sendSmall(exchange, small, this.#options.tasks);
     const known = this.#known.of(request);
     const fresh = known.find(
       ({ freshness }) => freshness?.isFresh(url, header) === true && !this.#changed.has(url.href),
@@ -112,7 +114,7 @@ export class ObjectAnswers {
     const { proof, inHand, failure } = again ? await this.#ask(exchange, request, own) : outcome;
     if (proof.small) {
       inHand?.discard();
-      return this.#sendSmall(exchange, proof.small);
+      return sendSmall(exchange, proof.small, this.#options.tasks);
     }
     if (proof.object) return this.#serve(exchange, request, proof.object, inHand);
     if (inHand) return relayOwn(exchange, inHand.first, this.#small);
@@ -220,7 +222,8 @@ export class ObjectAnswers {
     const { statusCode, header, message } = answer;
     const { url } = exchange;
     if (statusCode === 304 && inquiry.conditional) return this.#unchanged(exchange, request, inquiry, message);
-    const representation = answer.endsAtPage ? undefined : representationOf(statusCode, header);
+    const unasked = statusCode === 206 && inquiry.header['range'] === undefined; // whatever that is a part of
+    const representation = answer.endsAtPage || unasked ? undefined : representationOf(statusCode, header);
     if (!representation) {
       if (statusCode < 300 && !answer.endsAtPage) this.#noteNameless(exchange, request);
       return {};
@@ -302,7 +305,9 @@ export class ObjectAnswers {
       const same = sameRepresentation(representationOfTask(task), representation);
       if (same && (await this.#options.possession.isGiven(exchange, { request: asked, task }))) {
         opened?.letGo();
-        return tasks.send(exchange, { request: asked, task, demand, header });
+        // A question is answered with a byte, which has checksums of its own or none; what is stored was told them with the whole.
+        const told = { ...checksumsOf(task.responseHeader), ...header };
+        return tasks.send(exchange, { request: asked, task, demand, header: told });
       }
       await task[Symbol.asyncDispose]();
     }
@@ -354,37 +359,6 @@ export class ObjectAnswers {
   #questionOf(exchange: Exchange, request: DownloadRequest, { validator, lengthBytes }: Representation) {
     const object = [this.#options.engine.taskIdOf(request), validator, lengthBytes].join('\n');
     return { scope: exchange.url.origin, object, caller: callerKey(exchange.header) };
-  }
-
-  #sendSmall(exchange: Exchange, { statusCode, statusMessage, header, body, freshness }: SmallAnswer): void {
-    const { response, record, request } = exchange;
-    const judgement = statusCode === 200 ? judgePreconditions(exchange.header, flat(header)) : 'go';
-    const { serverIp } = exchange;
-    const age = String(freshness.ageSeconds);
-    const answer = { ...header, age, ...(serverIp !== undefined && { 'x-dragonfly-server-ip': serverIp }) };
-    record.way = 'cache';
-    if (judgement === 'notModified') return this.#options.tasks.notModified(exchange, answer);
-    noteFirstByte(record);
-    if (judgement === 'failed') {
-      response.writeHead(412, { 'content-length': 0 });
-      return void response.end();
-    }
-    const demand = statusCode === 200 && judgement === 'go' ? rangeDemand(exchange.header['range']) : undefined;
-    const part = demand?.kind === 'one' ? resolveRange(demand.spec, body.length) : undefined;
-    if (demand?.kind === 'one' && !part) {
-      response.writeHead(416, { 'content-range': `bytes */${body.length}`, 'content-length': 0 });
-      return void response.end();
-    }
-    if (request.httpVersionMajor === 1) response.statusMessage = statusMessage;
-    const sent = part ? body.subarray(part.start, part.start + part.length) : body;
-    const place = part
-      ? { ...withoutChecksumsOf(answer), 'content-range': formatContentRange(part, body.length) }
-      : answer;
-    record.bytes = sent.length;
-    const sized = statusCode === 204 ? {} : { 'content-length': String(sent.length) };
-    if (part) response.statusMessage = '';
-    response.writeHead(part ? 206 : statusCode, { ...place, ...sized });
-    response.end(sent);
   }
 
   #nothingCached({ response, kind }: Exchange): void {

@@ -51,20 +51,3 @@ export function contentLengthOf(statusCode: number, header: FlatHeader): number 
 export function isPage(header: FlatHeader): boolean {
   return /^(text\/html|application\/xhtml\+xml)\b/i.test(header['content-type'] ?? '');
 }
-
-/** Fields that describe one message or the bytes in it: they must not come with other bytes than they were given with. */
-const ofTheBytes = (name: string): boolean =>
-  name === 'content-md5' ||
-  name === 'digest' ||
-  name === 'content-digest' ||
-  name === 'x-goog-hash' ||
-  name === 'x-oss-hash-crc64ecma' ||
-  name === 'x-cos-hash-crc64ecma' ||
-  name === 'x-ms-content-crc64' ||
-  name.startsWith('x-amz-checksum-') ||
-  name.startsWith('x-amz-meta-checksum');
-
-/** The header without checksums: those of the whole must not ride on a part, nor those of a part on the whole. */
-export function withoutChecksums(header: FlatHeader): Record<string, string> {
-  return Object.fromEntries(Object.entries(header).filter(([name]) => !ofTheBytes(name)));
-}

@@ -1,0 +1,43 @@
+/** Answers with what is kept in memory, as far as the client's conditions and range allow. */
+import { formatContentRange, resolveRange } from '../../../core/byte-range.ts';
+import { noteFirstByte, type Exchange } from '../exchange.ts';
+import { flat, withoutChecksumsOf } from '../proof/answer-header.ts';
+import { judgePreconditions } from '../proof/preconditions.ts';
+import type { SmallAnswer } from '../proof/small-answers.ts';
+import { rangeDemand } from '../wire/range-answer.ts';
+import type { TaskAnswers } from './task-answers.ts';
+
+export function sendSmall(
+  exchange: Exchange,
+  { statusCode, statusMessage, header, body, freshness }: SmallAnswer,
+  tasks: Pick<TaskAnswers, 'notModified'>,
+): void {
+  const { response, record, request } = exchange;
+  const judgement = statusCode === 200 ? judgePreconditions(exchange.header, flat(header)) : 'go';
+  const { serverIp } = exchange;
+  const age = String(freshness.ageSeconds);
+  const answer = { ...header, age, ...(serverIp !== undefined && { 'x-dragonfly-server-ip': serverIp }) };
+  record.way = 'cache';
+  if (judgement === 'notModified') return tasks.notModified(exchange, answer);
+  noteFirstByte(record);
+  if (judgement === 'failed') {
+    response.writeHead(412, { 'content-length': 0 });
+    return void response.end();
+  }
+  const demand = statusCode === 200 && judgement === 'go' ? rangeDemand(exchange.header['range']) : undefined;
+  const part = demand?.kind === 'one' ? resolveRange(demand.spec, body.length) : undefined;
+  if (demand?.kind === 'one' && !part) {
+    response.writeHead(416, { 'content-range': `bytes */${body.length}`, 'content-length': 0 });
+    return void response.end();
+  }
+  if (request.httpVersionMajor === 1) response.statusMessage = statusMessage;
+  const sent = part ? body.subarray(part.start, part.start + part.length) : body;
+  const place = part
+    ? { ...withoutChecksumsOf(answer), 'content-range': formatContentRange(part, body.length) }
+    : answer;
+  record.bytes = sent.length;
+  const sized = statusCode === 204 ? {} : { 'content-length': String(sent.length) };
+  if (part) response.statusMessage = '';
+  response.writeHead(part ? 206 : statusCode, { ...place, ...sized });
+  response.end(sent);
+}
