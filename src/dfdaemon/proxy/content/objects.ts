@@ -34,6 +34,7 @@ import { signedHeaders } from '../proof/signed-headers.ts';
 import { objectToTell, sharedObject, whatIsAsked } from '../proof/shared-object.ts';
 import type { SharedProofs } from '../proof/shared-proofs.ts';
 import { SmallAnswers, type SmallAnswer } from '../proof/small-answers.ts';
+import { variantOf } from '../proof/variant.ts';
 import { rangeDemand } from '../wire/range-answer.ts';
 import { sendSmall } from './send-small.ts';
 import type { TaskAnswers, TaskOpener } from './task-answers.ts';
@@ -290,7 +291,8 @@ export class ObjectAnswers {
       return tasks.failed(exchange, outside(representation.lengthBytes));
     }
     const opened = inHand && new AnsweredRequest(inHand, representation);
-    for (const identity of this.#known.identities(request, representation)) {
+    const variant = variantOf(flat(header)['vary'], exchange.header);
+    for (const identity of this.#known.identities(request, representation, variant)) {
       const asked = { ...identity, opened };
       let task;
       try {
@@ -349,7 +351,7 @@ export class ObjectAnswers {
     const held =
       object &&
       this.#known
-        .identities(request, object.representation)
+        .identities(request, object.representation, variantOf(flat(object.header)['vary'], exchange.header))
         .find((identity) => engine.headOf(engine.taskIdOf(identity)));
     if (!object || !held) return false;
     await this.#serve(exchange, request, object, undefined);

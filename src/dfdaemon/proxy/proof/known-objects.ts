@@ -47,12 +47,15 @@ export class KnownObjects {
 
   /**
    * Under which identities these bytes may be stored: that of the URL, unless other bytes have it here, then that of this
-   * content of the URL.
+   * content of the URL. What an origin chooses by fields of the request has one for each choice: it may call them the same.
+   * @param variant empty for what everybody gets
    */
-  identities(request: DownloadRequest, representation: Representation): readonly DownloadRequest[] {
+  identities(request: DownloadRequest, representation: Representation, variant: string): readonly DownloadRequest[] {
     const id = this.#tasks.taskIdOf(request);
     const { validator, lengthBytes } = representation;
-    const ofContent = { ...request, contentForCalculatingTaskId: `${id}\n${validator}\n${lengthBytes}` };
+    const parts = [id, validator, lengthBytes, ...(variant === '' ? [] : [variant])];
+    const ofContent = { ...request, contentForCalculatingTaskId: parts.join('\n') };
+    if (variant !== '') return [{ ...ofContent, needBackToSource: true }]; // a seed would choose another
     const stored = this.#stored(id);
     return stored && !sameRepresentation(stored.representation, representation) ? [ofContent] : [request, ofContent];
   }
