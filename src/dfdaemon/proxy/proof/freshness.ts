@@ -5,7 +5,7 @@
  */
 import CachePolicy from 'http-cache-semantics';
 import { callerKey, hasCredentials } from './caller.ts';
-import type { FlatHeader } from './representation.ts';
+import { isCoded, type FlatHeader } from './representation.ts';
 
 export interface AskedAnswer {
   readonly url: URL;
@@ -44,6 +44,8 @@ export class Freshness {
     if (names.includes('*') || url.href !== asked.href) return false;
     const signedIn = hasCredentials(requestHeader) || hasCredentials(before);
     if (signedIn && callerKey(requestHeader) !== callerKey(before)) return false;
+    // Many origins code what they send and forget to say that this depends on the request.
+    if (isCoded(header)) names.push('accept-encoding');
     return names.every((name) => words(before[name]) === words(requestHeader[name]));
   }
 

@@ -40,11 +40,15 @@ export function representationOf(statusCode: number, header: FlatHeader): Repres
 
 /** Length of the whole content as it is stored: undefined when it is not told, or the answer is encoded. */
 export function contentLengthOf(statusCode: number, header: FlatHeader): number | undefined {
-  if (header['content-encoding'] !== undefined && header['content-encoding'] !== 'identity') return undefined;
+  if (isCoded(header)) return undefined;
   if (statusCode === 206) return parseContentRange(header['content-range'] ?? '')?.totalBytes;
   if (statusCode !== 200) return undefined;
   if (header['transfer-encoding'] !== undefined || !/^\d{1,15}$/.test(header['content-length'] ?? '')) return undefined;
   return Number(header['content-length']);
+}
+
+export function isCoded(header: FlatHeader): boolean {
+  return header['content-encoding'] !== undefined && header['content-encoding'] !== 'identity';
 }
 
 /** A page says nothing about the object that was asked for: sign-in, consent and error pages come with status 200. */
