@@ -1,0 +1,137 @@
+/**
+ * Random people ask random origins for random objects at the same time, directly and by way of a node alone, of two nodes and of
+ * two nodes with a seed: nobody gets anything but what the origin tells him directly, except for what docs/proxy.md names.
+ * DRAGONFLY_FUZZ_SECONDS makes it longer; a failure prints its seed.
+ */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { firstFuzzSeed, FuzzRandom, fuzzSeconds } from '../support/fuzz.ts';
+import { LocalSwarm } from '../support/local-swarm.ts';
+import { answerWith, makeObject, makeQuestion, type Question, type ScriptedObject } from './object-script.ts';
+import { ask, startDaemon, startOrigin, type Answer, type Origin, type ProxiedDaemon } from './proxy-fixture.ts';
+
+/** Seeds that found something once. */
+const corpus: readonly number[] = [1, 2];
+
+describe(`everybody is told by the nodes what the origin tells him, from seed ${firstFuzzSeed}`, () => {
+  const closers = new AsyncDisposableStack();
+  const objects = new Map<string, ScriptedObject>();
+  let origin: Origin;
+  let nodes: readonly [ProxiedDaemon, ...ProxiedDaemon[]];
+  before(async () => {
+    origin = closers.use(
+      await startOrigin((request, response) => {
+        const object = objects.get(/o\d+-\d+/.exec(request.url ?? '')?.[0] ?? '');
+        if (object) return answerWith(object, request, response);
+        response.writeHead(200, { 'content-type': 'text/html', etag: '"login"', 'content-length': 5 }).end('login');
+      }),
+    );
+    const swarm = closers.use(await LocalSwarm.create());
+    const proxy = { proxies: [{ regx: '.*' }] };
+    const start = async (schedulers: readonly string[], enable = false): Promise<ProxiedDaemon> => {
+      const netAddrs = schedulers.map((addr) => ({ type: 'tcp', addr }));
+      return closers.use(await startDaemon({ proxy, more: { scheduler: { netAddrs, seedPeer: { enable } } } }));
+    };
+    const [plain, seeded] = [await swarm.startScheduler(), await swarm.startScheduler()];
+    await start([seeded], true);
+    nodes = [await start([]), await start([plain]), await start([plain]), await start([seeded]), await start([seeded])];
+  });
+  after(() => closers.disposeAsync());
+
+  async function conversation(seed: number): Promise<number> {
+    const random = new FuzzRandom(seed);
+    const object = makeObject(random, `o${seed}-0`);
+    objects.set(object.id, object);
+    const tags: [string, ...string[]] = ['"other"'];
+    let count = 0;
+    for (let round = 0; round < 6; round += 1) {
+      const keeps = /max-age=[1-9]/.test(object.cacheControl); // what is fresh may be old
+      if (random.below(5) === 0 && !keeps) {
+        object.version += 1;
+        object.sizeBytes += 7 * random.below(2);
+      }
+      const questions = Array.from({ length: 1 + random.below(6) }, () => ({
+        question: makeQuestion(random, object, tags),
+        ways: [random.pick(nodes), random.pick(nodes)],
+      }));
+      const direct: Answer[] = [];
+      for (const { question } of questions) direct.push(await askDirectly(object, question));
+      for (const { headers } of direct) if (headers.etag !== undefined) tags.push(headers.etag);
+      await Promise.all(
+        questions.map(async ({ question, ways }, index) => {
+          for (const node of ways) {
+            count += 1;
+            const about = `seed ${seed}, round ${round}, node ${nodes.indexOf(node)}: ${JSON.stringify({ ...question, ...object })}`;
+            const { method, header } = question;
+            const through = await ask(node, `${origin.url}/${object.id}`, { method, headers: { ...header } });
+            same({ object, question, direct: direct[index] as Answer, through, about });
+          }
+        }),
+      );
+    }
+    objects.delete(object.id);
+    return count;
+  }
+
+  /** As a client that follows redirects to content; the proxy may do that for it. */
+  async function askDirectly({ id, redirects }: ScriptedObject, { method, header }: Question): Promise<Answer> {
+    const port = Number(new URL(origin.url).port);
+    return ask({ port }, `${redirects ? '/moved' : ''}/${id}`, { method, headers: { ...header } });
+  }
+
+  test('the corpus', async () => {
+    for (const seed of corpus) await conversation(seed);
+  });
+
+  test(`chance, ${fuzzSeconds} s`, { timeout: (fuzzSeconds + 120) * 1000 }, async (t) => {
+    const end = Date.now() + fuzzSeconds * 1000;
+    let seed = firstFuzzSeed;
+    let count = 0;
+    const worker = async (): Promise<void> => {
+      while (Date.now() < end) count += await conversation((seed += 1));
+    };
+    await Promise.all([worker(), worker(), worker()]);
+    t.diagnostic(`${seed - firstFuzzSeed} conversations, ${count} answers`);
+  });
+});
+
+interface Compared {
+  readonly object: ScriptedObject;
+  readonly question: Question;
+  readonly direct: Answer;
+  readonly through: Answer;
+  readonly about: string;
+}
+
+const compared = [
+  'etag',
+  'content-range',
+  'content-type',
+  'content-encoding',
+  'cache-control',
+  'vary',
+  'last-modified',
+  'set-cookie',
+];
+
+function same({ object, question, direct, through, about }: Compared): void {
+  if (object.redirects && through.status === 307) return;
+  if (isNamed({ object, question, direct, through })) return;
+  assert.equal(through.status, direct.status, about);
+  assert.ok(through.body.equals(direct.body), `the body differs. ${about}`);
+  if (through.status >= 300) return;
+  for (const name of compared) assert.deepEqual(through.headers[name], direct.headers[name], `${name}. ${about}`);
+}
+
+/** What docs/proxy.md says about objects that are stored: they have ranges and conditions, and are not coded. */
+function isNamed({ object, question, direct, through }: Omit<Compared, 'about'>): boolean {
+  const { range, 'accept-encoding': codings } = question.header;
+  if (codings !== undefined && direct.headers['content-encoding'] !== undefined)
+    return through.status < 300 && through.headers['content-encoding'] === undefined;
+  if (!object.conditions && (through.status === 304 || through.status === 412)) return true;
+  if (object.ranges || range === undefined || direct.status !== 200) return false;
+  const [, first, last, total] = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(through.headers['content-range'] ?? '') ?? [];
+  if (through.status === 416) return Number(/^bytes=(\d+)/.exec(range)?.[1] ?? 0) >= object.sizeBytes;
+  const part = direct.body.subarray(Number(first), Number(last) + 1);
+  return through.status === 206 && Number(total) === object.sizeBytes && through.body.equals(part);
+}
