@@ -226,7 +226,7 @@ export const dfdaemonConfigSchema = z.object({
       .boolean()
       .default(false)
       .describe(
-        "read s3:// objects with this daemon's own credentials, found as the SDKs of AWS do, where a request brings none: whoever may use the daemon then reads what they can read",
+        "read objects of s3://, gs://, abs:// and the other stores with this daemon's own credentials, found as their SDKs do, where a request brings none: whoever may use the daemon then reads what they can read",
       ),
     sourceCA: z.array(z.string()).default([]).describe("PEM files of authorities to trust besides the system's"),
     insecureSources: z

@@ -62,6 +62,20 @@ test('from the metadata service of a container', async (t) => {
   });
 });
 
+test('of other stores by their own variables', async (t) => {
+  const oss = { OSS_ACCESS_KEY_ID: 'AK', OSS_ACCESS_KEY_SECRET: 's' };
+  assert.deepEqual(await found(t, oss, ['oss://bucket/key']), { accessKeyId: 'AK', accessKeySecret: 's' });
+  const azure = { AZURE_STORAGE_ACCOUNT: 'acc', AZURE_STORAGE_KEY: 'a2V5' };
+  assert.deepEqual(await found(t, azure, ['abs://box/key']), {
+    endpoint: 'https://acc.blob.core.windows.net',
+    accessKeyId: 'acc',
+    accessKeySecret: 'a2V5',
+  });
+  const flags = ['--storage-credential-path', '/key.json'];
+  const named = await found(t, { GOOGLE_APPLICATION_CREDENTIALS: '/nonexistent' }, ['gs://bucket/key', ...flags]);
+  assert.deepEqual(named, { credentialPath: '/key.json' });
+});
+
 test('not where a flag gives them, nor for other stores, and none is as good as anonymous', async (t) => {
   const env = { AWS_ACCESS_KEY_ID: 'AK', AWS_SECRET_ACCESS_KEY: 'secret' };
   const flags = ['--storage-access-key-id', 'mine', '--storage-access-key-secret', 'my secret'];

@@ -1,23 +1,43 @@
-/** What the caller of dfget has of credentials for s3://, found as the SDKs of AWS do; flags come first. */
-import { credentialChain } from '../../core/aws-credentials.ts';
+/** What the caller of dfget has of credentials for an object store, found as the SDKs of that store do; flags come first. */
 import type { CommandIo } from '../../core/command.ts';
+import { credentialFinder } from '../../core/credentials/own-credentials.ts';
+import { OutboundProxies, withProxyEnvironment } from '../../core/outbound-proxy.ts';
 import type { DfgetOptions } from './options.ts';
+
+const stores = /^(s3|gs|abs|oss|obs|cos|tos|ks3):/;
+const noProxies = { http: undefined, https: undefined, noProxy: undefined };
 
 export async function withOwnCredentials(
   options: DfgetOptions,
   { env }: Pick<CommandIo, 'env'>,
 ): Promise<DfgetOptions> {
+  const scheme = stores.exec(options.url)?.[1];
   const given = options.objectStorage ?? {};
-  if (!options.url.startsWith('s3:') || given['accessKeyId'] !== undefined) return options;
-  const credentials = await credentialChain()();
-  const region = env['AWS_REGION'] || env['AWS_DEFAULT_REGION'];
-  const endpoint = env['AWS_ENDPOINT_URL_S3'] || env['AWS_ENDPOINT_URL'];
-  const found = {
-    ...(region && { region }),
-    ...(endpoint && { endpoint }),
-    ...(credentials && { accessKeyId: credentials.accessKeyId, accessKeySecret: credentials.accessKeySecret }),
-    ...(credentials?.sessionToken !== undefined && { sessionToken: credentials.sessionToken }),
+  if (scheme === undefined || bringsCredentials(options, given)) return options;
+  const proxies = new OutboundProxies(withProxyEnvironment(noProxies, env));
+  const found = await credentialFinder({ env, proxies })(scheme);
+  const { authorization, ...keys } = found ?? {};
+  const all = { ...(scheme === 's3' && placeOf(env)), ...keys };
+  const own = Object.fromEntries(Object.entries(all).filter((pair): pair is [string, string] => Boolean(pair[1])));
+  const objectStorage = { ...own, ...given };
+  return {
+    ...options,
+    ...(Object.keys(objectStorage).length > 0 && { objectStorage }),
+    ...(authorization !== undefined && { header: { ...options.header, authorization } }),
   };
-  const objectStorage = { ...found, ...given };
-  return Object.keys(objectStorage).length === 0 ? options : { ...options, objectStorage };
+}
+
+function bringsCredentials({ header }: DfgetOptions, given: NonNullable<DfgetOptions['objectStorage']>): boolean {
+  const keys = ['accessKeyId', 'sessionToken', 'securityToken', 'credentialPath'];
+  return (
+    keys.some((key) => given[key] !== undefined) ||
+    Object.keys(header).some((name) => name.toLowerCase() === 'authorization')
+  );
+}
+
+function placeOf(env: CommandIo['env']): Record<string, string | undefined> {
+  return {
+    region: env['AWS_REGION'] || env['AWS_DEFAULT_REGION'],
+    endpoint: env['AWS_ENDPOINT_URL_S3'] || env['AWS_ENDPOINT_URL'],
+  };
 }

@@ -53,3 +53,6 @@ export const nameTimeoutMs = 1_000;
 /** And not about the same name again for so long; short, since an address that changes must be judged anew. */
 export const knownAddressesMs = 30_000;
 export const maxKnownNames = 1_000;
+
+/** A file of credentials that a request names; those of clouds have a few KiB. */
+export const maxUserFileBytes = 64 * 1024;

@@ -4,16 +4,22 @@
  * Requests without keys are anonymous, for public buckets. A bucket in another region than was said is found there: the
  * store names its region in the refusal.
  */
-import { createRequire } from 'node:module';
-import type * as Xml from 'fast-xml-parser';
-import type { StorageCredentials } from '../../core/aws-credentials.ts';
 import { DragonflyError } from '../../core/errors.ts';
-import { reachesInnerAddresses, reachesLoopback } from '../../rpc/caller.ts';
-import { callerOf } from './http.ts';
 import type { HttpClient, HttpResponse } from './http-client.ts';
 import { requestHeader } from './http-head.ts';
 import { baseHeader, openObject, statObject, statusError, type SendGet } from './http-object.ts';
-import { maxListedEntries } from './limits.ts';
+import {
+  conditions,
+  connectionOf,
+  endpointUrl,
+  entryLimit,
+  keyOf,
+  malformedListing,
+  noEndpoint,
+  xmlRoot,
+  type StorageOptions,
+  type StoreCredentials,
+} from './object-store.ts';
 import { emptyPayloadHash, encodePath, encodeStrictly, signV4 } from './sigv4.ts';
 import type { Source, SourceBody, SourceEntry, SourceObject, SourceRequest } from './source.ts';
 
@@ -31,6 +37,8 @@ interface Settings {
   readonly accessKeySecret?: string | undefined;
   readonly sessionToken?: string | undefined;
   readonly pathStyle?: string | undefined;
+  /** Value of that header, in place of a signature. */
+  readonly authorization?: string | undefined;
 }
 
 const dialects: Readonly<Record<string, Dialect>> = {
@@ -67,12 +75,11 @@ const bucketInHost =
 export class S3Source implements Source {
   readonly schemes = Object.keys(dialects);
   readonly #client: HttpClient;
-  readonly #own: (() => Promise<StorageCredentials | undefined>) | undefined;
+  readonly #credentials: StoreCredentials;
 
-  /** @param own credentials for s3 requests that bring none; without it those are anonymous. */
-  constructor(client: HttpClient, own?: () => Promise<StorageCredentials | undefined>) {
+  constructor(client: HttpClient, credentials: StoreCredentials) {
     this.#client = client;
-    this.#own = own;
+    this.#credentials = credentials;
   }
 
   async open(request: SourceRequest): Promise<SourceBody> {
@@ -88,8 +95,8 @@ export class S3Source implements Source {
   async *list(request: SourceRequest): AsyncGenerator<SourceEntry> {
     const bucket = await this.#bucket(request);
     const prefix = bucket.key === '' || bucket.key.endsWith('/') ? bucket.key : `${bucket.key}/`;
+    const counted = entryLimit(bucket.name, prefix);
     let token: string | undefined;
-    let count = 0;
     do {
       const query = {
         'list-type': '2',
@@ -100,12 +107,7 @@ export class S3Source implements Source {
       };
       const page = await this.#page(bucket, query, request);
       for (const entry of entriesOf(page, bucket, prefix)) {
-        if ((count += 1) > maxListedEntries) {
-          throw new DragonflyError(
-            'RESOURCE_EXHAUSTED',
-            `${bucket.name} holds more than ${maxListedEntries} entries below ${prefix}`,
-          );
-        }
+        counted();
         yield entry;
       }
       token = page.IsTruncated === 'true' ? page.NextContinuationToken : undefined;
@@ -114,8 +116,9 @@ export class S3Source implements Source {
 
   async #bucket(request: SourceRequest): Promise<Bucket> {
     const bucket = bucketOf(request);
-    if (!this.#own || bucket.scheme !== 's3' || bucket.settings.accessKeyId) return bucket;
-    return { ...bucket, settings: { ...bucket.settings, ...(await this.#own()) } };
+    if (bucket.settings.accessKeyId || bucket.header['authorization'] !== undefined) return bucket;
+    const own = await this.#credentials.for(bucket.scheme, request);
+    return own ? { ...bucket, settings: { ...bucket.settings, ...own } } : bucket;
   }
 
   async #page(bucket: Bucket, query: Readonly<Record<string, string>>, request: SourceRequest): Promise<Listing> {
@@ -139,14 +142,7 @@ export class S3Source implements Source {
         method: 'GET',
         url,
         header: await signed(settings, url, header),
-        trust: {
-          caPem: request.caPem,
-          insecureSkipVerify:
-            request.insecureSkipVerify === true || request.objectStorage?.['insecureSkipVerify'] === true,
-        },
-        loopbackAllowed: reachesLoopback(callerOf(request)),
-        innerAllowed: reachesInnerAddresses(callerOf(request)),
-        signal: request.signal,
+        ...connectionOf(request),
       });
     return async (header) => {
       const response = await attempt(bucket.settings, bucket.url, header);
@@ -174,8 +170,8 @@ interface Bucket {
 }
 
 function bucketOf(request: SourceRequest): Bucket {
-  const given = new URL(request.url);
-  const scheme = given.protocol.slice(0, -1);
+  const place = keyOf(request);
+  const { scheme, key } = place;
   const dialect = dialects[scheme] as Dialect;
   const header = requestHeader(request.header);
   const legacy: Record<string, string> = {};
@@ -183,7 +179,7 @@ function bucketOf(request: SourceRequest): Bucket {
     if (header[name] !== undefined) legacy[setting] = header[name];
     delete header[name];
   }
-  const storage = (request.objectStorage ?? {}) as Readonly<Record<string, string | undefined>>;
+  const storage = (request.objectStorage ?? {}) as StorageOptions;
   const settings: Settings = {
     region: storage['region'] || legacy['region'] || 'us-east-1',
     endpoint: storage['endpoint'] || legacy['endpoint'],
@@ -192,21 +188,6 @@ function bucketOf(request: SourceRequest): Bucket {
     sessionToken: storage['sessionToken'] || storage['securityToken'] || legacy['sessionToken'] || undefined,
     pathStyle: legacy['pathStyle'],
   };
-  let key: string;
-  try {
-    key = decodeURIComponent(given.pathname.slice(1));
-  } catch (error) {
-    throw new DragonflyError('INVALID_ARGUMENT', `${request.url} is not properly escaped`, {
-      cause: error,
-      hint: 'Write a percent sign in a key as %25.',
-    });
-  }
-  const place = { scheme, name: given.host, key };
-  if (given.host === '') {
-    throw new DragonflyError('INVALID_ARGUMENT', `${request.url} names no bucket`, {
-      hint: `Write ${scheme}://bucket/key.`,
-    });
-  }
   return { ...place, settings, header, url: locate(settings, place, key) };
 }
 
@@ -214,23 +195,13 @@ function bucketOf(request: SourceRequest): Bucket {
 function locate(settings: Settings, { scheme, name }: Pick<Bucket, 'scheme' | 'name'>, key: string): URL {
   const { endpoint, region = '', pathStyle } = settings;
   const text = endpoint ?? dialects[scheme]?.endpoint?.(region);
-  if (text === undefined) {
-    throw new DragonflyError('INVALID_ARGUMENT', `${scheme}:// needs the endpoint of the object storage`, {
-      hint: 'Give it, for example with --storage-endpoint.',
-    });
-  }
+  if (text === undefined) throw noEndpoint(scheme);
   if (!/^[a-z0-9-]{1,63}$/i.test(region)) {
     throw new DragonflyError('INVALID_ARGUMENT', `"${region}" is not the name of a region`, {
       hint: 'Write for example eu-central-1.',
     });
   }
-  const withScheme = /^https?:\/\//.test(text) ? text : `https://${text}`;
-  if (!URL.canParse(withScheme)) {
-    throw new DragonflyError('INVALID_ARGUMENT', `"${text}" is not an endpoint`, {
-      hint: 'Write for example https://host:port.',
-    });
-  }
-  const url = new URL(withScheme);
+  const url = endpointUrl(text);
   // A certificate for *.s3.… does not cover a bucket name with dots.
   const inHost = bucketInHost.test(url.hostname) && pathStyle !== 'true' && !name.includes('.');
   if (inHost && !url.hostname.startsWith(`${name}.`)) url.hostname = `${name}.${url.hostname}`;
@@ -243,7 +214,8 @@ async function signed(
   url: URL,
   header: Readonly<Record<string, string>>,
 ): Promise<Record<string, string>> {
-  const { accessKeyId, accessKeySecret, sessionToken, region = '' } = settings;
+  const { accessKeyId, accessKeySecret, sessionToken, authorization, region = '' } = settings;
+  if (authorization !== undefined) return { ...header, authorization };
   if (!accessKeyId || !accessKeySecret) return { ...header };
   return signV4(
     {
@@ -256,14 +228,6 @@ async function signed(
   );
 }
 
-function conditions({
-  range,
-  suffixBytes,
-  validator,
-}: SourceRequest): Pick<SourceRequest, 'range' | 'suffixBytes' | 'validator'> {
-  return { range, suffixBytes, validator };
-}
-
 /** What is read of a ListBucketResult. */
 interface Listing {
   readonly IsTruncated?: string;
@@ -272,29 +236,9 @@ interface Listing {
   readonly Contents: readonly { readonly Key?: string; readonly Size?: string }[];
 }
 
-let parser: Xml.XMLParser | undefined;
-
-/** Loaded with the first listing. */
-function xmlParser(): Xml.XMLParser {
-  const { XMLParser } = createRequire(import.meta.url)('fast-xml-parser') as typeof Xml;
-  return new XMLParser({
-    parseTagValue: false,
-    htmlEntities: true, // numeric references, too
-    isArray: (name) => name === 'CommonPrefixes' || name === 'Contents',
-  });
-}
-
 /** Throws PROTOCOL. */
 function listingOf(xml: string): Listing {
-  let parsed: { ListBucketResult?: Partial<Listing> | '' };
-  try {
-    parser ??= xmlParser();
-    parsed = parser.parse(xml) as typeof parsed;
-  } catch (cause) {
-    throw malformed(cause);
-  }
-  if (parsed.ListBucketResult === undefined) throw malformed();
-  return { CommonPrefixes: [], Contents: [], ...(parsed.ListBucketResult as Partial<Listing>) };
+  return { CommonPrefixes: [], Contents: [], ...(xmlRoot(xml, 'ListBucketResult') as Partial<Listing> | '') };
 }
 
 function* entriesOf(page: Listing, { scheme, name }: Bucket, prefix: string): Generator<SourceEntry> {
@@ -311,10 +255,6 @@ function* entriesOf(page: Listing, { scheme, name }: Bucket, prefix: string): Ge
 
 /** Keys come escaped as in a form, because XML cannot carry every character. */
 function keyText(text: string | undefined): string {
-  if (text === undefined) throw malformed();
+  if (text === undefined) throw malformedListing();
   return decodeURIComponent(text.replaceAll('+', ' '));
-}
-
-function malformed(cause?: unknown): DragonflyError {
-  return new DragonflyError('PROTOCOL', 'the listing of the object storage is malformed', { cause });
 }

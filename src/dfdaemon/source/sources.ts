@@ -1,13 +1,15 @@
 /** All origin protocols this node speaks, chosen by the scheme of the URL. */
-import { credentialChain } from '../../core/aws-credentials.ts';
+import { credentialFinder } from '../../core/credentials/own-credentials.ts';
 import { DragonflyError } from '../../core/errors.ts';
 import type { Logger } from '../../core/logger.ts';
 import { thisProcess, type Caller } from '../../rpc/caller.ts';
+import { AbsSource } from './abs.ts';
 import { EgressPolicy, type EgressRules } from './egress-policy.ts';
 import { HttpClient } from './http-client.ts';
 import { HttpSource } from './http.ts';
 import { HdfsSource } from './hdfs.ts';
 import { HubSource } from './hub.ts';
+import { StoreCredentials } from './object-store.ts';
 import { OrasSource } from './oras.ts';
 import { S3Source } from './s3.ts';
 import type { Source, SourceBody, SourceEntry, SourceObject, SourceRequest } from './source.ts';
@@ -19,7 +21,7 @@ export interface SourcesOptions {
   readonly trust?: TrustOptions | undefined;
   /** Who asks where a request does not say; by default the user of this process. */
   readonly caller?: Caller | undefined;
-  /** Use what this process has of credentials for s3 requests that bring none. */
+  /** Use what this process has of credentials for requests to object stores that bring none. */
   readonly ownCredentials?: boolean | undefined;
   /** Memory for bodies that are being read. */
   readonly poolBytes?: number | undefined;
@@ -56,9 +58,13 @@ export class Sources {
     this.#caller = caller;
     this.#client = new HttpClient(new EgressPolicy(egress), new TrustStore(trust ?? {}, logger), poolBytes);
     const http = new HttpSource(this.#client);
+    const proxies = egress?.outbound;
+    const find = ownCredentials ? credentialFinder({ env: process.env, proxies }) : undefined;
+    const credentials = new StoreCredentials(find, proxies);
     const sources: readonly Source[] = [
       http,
-      new S3Source(this.#client, ownCredentials ? credentialChain() : undefined),
+      new S3Source(this.#client, credentials),
+      new AbsSource(this.#client, credentials),
       new OrasSource(http),
       new HdfsSource(http),
       new HubSource(http),

@@ -5,8 +5,9 @@ import type { DownloadRequest } from './open-task.ts';
 
 /** What it gets is for those alone who have credentials, too. */
 export function bringsCredentials({ url, header, objectStorage, hub, hdfs }: DownloadRequest): boolean {
-  const keys = objectStorage?.accessKeyId ?? hub?.token ?? hdfs?.delegationToken;
-  if (keys !== undefined && keys !== '') return true;
+  const { accessKeyId, sessionToken, securityToken, credentialPath } = objectStorage ?? {};
+  const keys = [accessKeyId, sessionToken, securityToken, credentialPath, hub?.token, hdfs?.delegationToken];
+  if (keys.some((key) => key !== undefined && key !== '')) return true;
   if (Object.keys(header).some(isCredentialHeader)) return true;
   return hasStandingSecret(url) || (URL.canParse(url) && signatureParams(new URL(url)).length > 0);
 }
