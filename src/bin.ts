@@ -10,6 +10,7 @@ import { DragonflyError, toDragonflyError, type ErrorCode } from './core/errors.
 import { abortOnSignals } from './core/lifecycle.ts';
 import { isExecutable, ownFile } from './core/own-files.ts';
 import { commit, version } from './core/version.ts';
+import { wrapped } from './core/wrapped-text.ts';
 
 // As the launcher does, for those who come without it. Beside the code: in a shared directory another user could plant some.
 if (!isExecutable) enableCompileCache(ownFile('node_modules/.cache/dragonfly'));
@@ -133,9 +134,9 @@ async function run(name: string, argv: readonly string[], io: CommandIo): Promis
     return await command(argv, io);
   } catch (error) {
     const known = toDragonflyError(error);
-    io.stderr.write(`${program ? name : 'dragonfly'}: ${known.message}\n`);
+    io.stderr.write(`${wrapped(`${program ? name : 'dragonfly'}: ${known.message}`)}\n`);
     const hint = known.hint ?? hints[known.code];
-    if (hint !== undefined) io.stderr.write(`hint: ${hint}\n`);
+    if (hint !== undefined) io.stderr.write(`${wrapped(`hint: ${hint}`)}\n`);
     // An INTERNAL error is a fault of ours: without its place nobody can mend it.
     if (known.code === 'INTERNAL' && known.stack !== undefined) io.stderr.write(`${known.stack}\n`);
     return known.mapping.exit;

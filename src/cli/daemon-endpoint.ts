@@ -30,7 +30,7 @@ export function findDaemon(named: string | undefined, env: Environment): DaemonE
     const stat = statSync(path, { throwIfNoEntry: false });
     if (stat?.isSocket()) return { address: `unix:${path}`, path, ownerUid: stat.uid };
   }
-  throw new DragonflyError('DAEMON_UNREACHABLE', `no dfdaemon runs here: there is no socket ${candidates[0]}`, {
+  throw new DragonflyError('DAEMON_UNREACHABLE', `no dfdaemon runs here: ${candidates[0]} is no socket`, {
     hint: 'Start the dfdaemon, or "dragonfly up" for a cluster on this machine, or name its socket with --endpoint.',
   });
 }

@@ -43,7 +43,7 @@ export async function outputTarget(outputPath: string, overwrite: boolean): Prom
   try {
     const standing = standingAt(path);
     if (standing && isSpecial(standing)) return { kind: 'special', path };
-    if (!overwrite && lstatSync(path, { throwIfNoEntry: false })) throw exists(path);
+    if (!overwrite && standing) throw exists(path); // at the end of links, which may lead to what does not exist yet
     const target = await followed(path);
     const directory = dirname(target);
     if (!existsSync(directory)) {
@@ -98,16 +98,24 @@ export async function openSpecial(path: string, signal: AbortSignal): Promise<Wr
   }
 }
 
-const ofTheFileSystem: ReadonlySet<ErrorCode> = new Set(['INTERNAL', 'PERMISSION_DENIED', 'STORAGE']);
+const ofTheFileSystem: ReadonlySet<ErrorCode> = new Set(['INTERNAL', 'PERMISSION_DENIED', 'STORAGE', 'NO_SPACE']);
 
-/** A failure of the file system as OUTPUT, with its remedy; others as they are. */
+/** A failure of the file system as OUTPUT or NO_SPACE, with its remedy; others as they are. */
 export function outputError(path: string, error: unknown): DragonflyError {
   const known = toDragonflyError(error);
-  if (!ofTheFileSystem.has(known.code)) return known;
-  return new DragonflyError('OUTPUT', `the output ${path} cannot be written: ${known.message}`, {
+  if (!ofTheFileSystem.has(known.code) || known.message.startsWith('the output ')) return known;
+  const full = known.code === 'NO_SPACE';
+  return new DragonflyError(full ? 'NO_SPACE' : 'OUTPUT', `the output ${path} cannot be written: ${reason(known)}`, {
     cause: error,
-    hint: known.hint ?? 'Check the path and its file system.',
+    hint: full ? 'Free space there, or name another place.' : (known.hint ?? 'Check the path and its file system.'),
   });
+}
+
+/** Without the system's own code and the names it adds: `ENOTDIR: not a directory, lstat '/x'`. */
+function reason({ message }: DragonflyError): string {
+  return message.replace(/(?:^|: )E[A-Z]+: ([^,]+), \w+(?: '.*)?$/, (_, said: string, at: number) =>
+    at === 0 ? said : '',
+  );
 }
 
 /** What is there, at the end of symbolic links. Throws OUTPUT for what can never take content. */

@@ -6,6 +6,7 @@ import { logRotation, type ConfigSource } from './config.ts';
 import { DragonflyError } from './errors.ts';
 import type { LogRotation } from './rotating-file.ts';
 import { parseBytes } from './units.ts';
+import { usageError } from './usage-error.ts';
 
 export interface ServiceNames {
   /** Program name, which is also the prefix of its variables: `scheduler`, `SCHEDULER_SERVER_PORT`. */
@@ -66,10 +67,7 @@ export async function parseArguments(parser: Parser, argv: readonly string[]): P
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return false;
-    throw new DragonflyError('INVALID_ARGUMENT', error.message.replace(/^error: /, ''), {
-      hint: `Run "${parser.name()} --help" for the arguments.`,
-      cause: error,
-    });
+    throw usageError(error, `Run "${parser.name()} --help" for the arguments.`);
   }
 }
 

@@ -1,12 +1,12 @@
 /** `dfctl`: what the dfdaemon of this node stores, and preheating by a scheduler. Object first, then the verb. */
 import { Command as Parser, CommanderError } from 'commander';
 import type { Command, CommandIo } from '../../core/command.ts';
-import { DragonflyError } from '../../core/errors.ts';
 import { version } from '../../core/version.ts';
 import type { ExportFlags, ReceiptFlags } from './local.ts';
 import type { ListFlags } from './list.ts';
 import type { Flags } from './task.ts';
 import type * as TaskVerbs from './task.ts';
+import { usageError } from '../../core/usage-error.ts';
 
 export const runDfctl: Command = async (argv, io) => {
   let work: (() => Promise<number>) | undefined;
@@ -61,20 +61,17 @@ export const runDfctl: Command = async (argv, io) => {
   try {
     parser.parse(argv, { from: 'user' });
   } catch (error) {
-    return usageError(error, argv.length === 0, parser, io);
+    return helpOrError(error, argv.length === 0, parser, io);
   }
   return work ? work() : 2;
 };
 
-function usageError(error: unknown, empty: boolean, parser: Parser, io: CommandIo): number {
+function helpOrError(error: unknown, empty: boolean, parser: Parser, io: CommandIo): number {
   if (!(error instanceof CommanderError)) throw error;
   if (error.exitCode === 0) return 0;
   if (empty || error.code === 'commander.help') {
     io.stderr.write(parser.helpInformation());
     return 2;
   }
-  throw new DragonflyError('INVALID_ARGUMENT', error.message.replace(/^error: /, ''), {
-    hint: 'Run "dfctl --help" for the commands.',
-    cause: error,
-  });
+  throw usageError(error, 'Run "dfctl --help" for the commands.');
 }

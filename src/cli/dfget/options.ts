@@ -8,6 +8,7 @@ import { DragonflyError } from '../../core/errors.ts';
 import { compilePattern, patternProblem, type Pattern } from '../../core/pattern.ts';
 import { minPieceLengthBytes } from '../../core/piece-layout.ts';
 import { parseBytes } from '../../core/units.ts';
+import { usageError } from '../../core/usage-error.ts';
 import { version } from '../../core/version.ts';
 import { defaultTimeout, flagTable } from './flags.ts';
 import { parseTimeoutMs } from '../timeout-flag.ts';
@@ -59,6 +60,7 @@ export function parseDfgetOptions(argv: readonly string[], io: CommandIo): Dfget
   const parser = new Parser('dfget')
     .description('Downloads a file through the dfdaemon of this node, from its neighbours first.')
     .argument('[url]', 'what to download')
+    .allowExcessArguments() // told in our own words
     .version(`dfget ${version}`, '-V, --version')
     .exitOverride()
     .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: () => undefined });
@@ -72,7 +74,7 @@ export function parseDfgetOptions(argv: readonly string[], io: CommandIo): Dfget
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return undefined;
-    throw invalid(error.message.replace(/^error: /, ''), 'Run "dfget --help" for the flags.');
+    throw usageError(error, 'Run "dfget --help" for the flags.');
   }
   const values = withEnvironment(parser, io.env);
   return optionsOf(new Values(values), parser.args);
@@ -141,10 +143,9 @@ function optionsOf(values: Values, args: readonly string[]): DfgetOptions {
   const url = values.text('url') ?? args[0];
   if (url === undefined) throw invalid('the URL is missing', 'Write for example: dfget https://host/file -O file');
   if (args.length > 1) throw invalid(`"${args[1]}" is one argument too many`, 'Quote URLs that hold spaces or "&".');
-  if (!URL.canParse(url))
-    throw invalid(`"${url}" is not a URL`, 'Write it with its scheme, for example https://host/path.');
+  if (!URL.canParse(url)) throw invalid(`"${url}" is not a URL`, urlHint(url));
   const recursive = recursiveOptions(values);
-  const named = values.text('output');
+  const named = values.text('output') || undefined;
   const output = named !== undefined && standardOutputs.has(named) ? '-' : named;
   if (output === undefined && !recursive?.listOnly) {
     throw invalid('the output is missing', 'Add -O <file>, or -O - for standard output.');
@@ -242,6 +243,12 @@ function rangeOf(text: string | undefined): DfgetOptions['range'] {
 function rateLimitOf(text: string | undefined): number | undefined {
   const bytes = text === undefined ? 0 : parseBytes(text);
   return bytes === 0 ? undefined : bytes;
+}
+
+function urlHint(text: string): string {
+  return /^[a-z][a-z\d+.-]*:\/\/[^/]/i.test(text)
+    ? 'Check host and port; a port is a number up to 65535.'
+    : 'Write it with its scheme, for example https://host/path.';
 }
 
 function headerOf(lines: readonly string[]): Record<string, string> {

@@ -1,7 +1,7 @@
 /** `dragonfly doctor [URL]`: is this node well, and why did a download not come from other nodes? */
 import { Command as Parser, CommanderError } from 'commander';
 import type { Command, CommandIo } from '../../core/command.ts';
-import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
+import { toDragonflyError } from '../../core/errors.ts';
 import { Channels } from '../../rpc/channels.ts';
 import { clientMaterial, identityPath, loadIdentity } from '../../rpc/identity/identity-file.ts';
 import { createClient } from '../../rpc/client.ts';
@@ -23,6 +23,7 @@ import {
 } from './checks.ts';
 import { explainUrl } from './url.ts';
 import { checkWiring } from './wiring.ts';
+import { usageError } from '../../core/usage-error.ts';
 
 /** Reads the configuration file of a dfdaemon as the dfdaemon does. */
 export type LoadNodeConfig = (
@@ -150,9 +151,7 @@ function parse(argv: readonly string[], io: CommandIo): { url: string | undefine
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return undefined;
-    throw new DragonflyError('INVALID_ARGUMENT', error.message.replace(/^error: /, ''), {
-      hint: 'Run "dragonfly doctor --help" for the flags.',
-    });
+    throw usageError(error, 'Run "dragonfly doctor --help" for the flags.');
   }
   return { url: parser.args[0], flags: parser.opts<Flags>() };
 }

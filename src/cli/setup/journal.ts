@@ -65,7 +65,9 @@ export class SetupJournal {
   async undo(): Promise<readonly string[]> {
     const text = await readOrUndefined(this.#path);
     if (text === undefined) {
-      throw new DragonflyError('NOT_FOUND', `nothing to undo: ${this.#path} does not exist`);
+      throw new DragonflyError('NOT_FOUND', `nothing to undo: ${this.#path} does not exist`, {
+        hint: 'Name the directory that --apply was given with --state-dir, if it was another.',
+      });
     }
     const { entries } = journalSchema.parse(JSON.parse(text));
     const states = await Promise.all(entries.map(async (item) => ({ item, now: await readOrUndefined(item.path) })));

@@ -18,6 +18,7 @@ import { diffText, type SetupPlan } from './plan.ts';
 import { clientConfiguration, printableClients, type PrintableClient } from './print.ts';
 import { parseRegistry, type SetupRegistry } from './registry.ts';
 import { verifyWay } from './verify.ts';
+import { usageError } from '../../core/usage-error.ts';
 
 /** It prints its version without starting anything. */
 const dockerdTimeoutMs = 10_000;
@@ -51,9 +52,7 @@ export const runSetup: Command = async (argv, io) => {
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return 0;
-    throw new DragonflyError('INVALID_ARGUMENT', error.message.replace(/^error: /, ''), {
-      hint: 'dragonfly setup --help lists engines and options.',
-    });
+    throw usageError(error, 'dragonfly setup --help lists engines and options.');
   }
   return (await work?.()) ?? 2;
 };
@@ -103,7 +102,10 @@ function createParser(io: CommandIo, onParsed: (name: string, options: SetupOpti
           hint: `Choose one of ${[...engines, ...printableClients].join(', ')}.`,
         });
       }
-      if (!URL.canParse(options.proxy)) throw new DragonflyError('INVALID_ARGUMENT', `"${options.proxy}" is not a URL`);
+      if (!URL.canParse(options.proxy))
+        throw new DragonflyError('INVALID_ARGUMENT', `"${options.proxy}" is not a URL`, {
+          hint: 'Write the address of the proxy of the dfdaemon, for example http://127.0.0.1:65001.',
+        });
       onParsed(name, { ...options, proxy: options.proxy.replace(/\/+$/, '') });
     });
 }

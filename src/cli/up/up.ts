@@ -28,6 +28,7 @@ import {
   type OriginCount,
 } from './report.ts';
 import { Supervisor } from './supervisor.ts';
+import { usageError } from '../../core/usage-error.ts';
 
 interface UpOptions {
   readonly url: string | undefined;
@@ -239,9 +240,7 @@ function parseArguments(argv: readonly string[], io: CommandIo): UpOptions | und
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return undefined;
-    throw new DragonflyError('INVALID_ARGUMENT', error.message.replace(/^error: /, ''), {
-      hint: 'Run "dragonfly up --help" for the arguments.',
-    });
+    throw usageError(error, 'Run "dragonfly up --help" for the arguments.');
   }
   const given = parser.opts<{ peers: string; size: string; once?: boolean; directory?: string }>();
   const peers = Number(given.peers);
