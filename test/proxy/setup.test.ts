@@ -4,6 +4,7 @@ import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promis
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { describe, test } from 'node:test';
+import { parse } from 'yaml';
 import { runSetup } from '../../src/cli/setup/setup.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { DockerRegistry } from './docker-registry.ts';
@@ -93,7 +94,7 @@ describe('dragonfly setup', () => {
     const shown = await setup('containerd', '--config', directory.join('config.toml'), '--proxy', 'http://127.0.0.1:1');
     assert.match(
       shown.output,
-      / ca = "\/x"\n\+\[host\."http:\/\/127\.0\.0\.1:1"\]\n\+ {2}capabilities = \["pull", "resolve"\]\n\+\n \[host\."https:\/\/mirror"\]/,
+      / ca = "\/x"\n\+\[host\."http:\/\/127\.0\.0\.1:1"\]\n\+ {2}capabilities = \["pull", "resolve"\]\n\+ {2}dial_timeout = "2s"\n\+\n \[host\."https:\/\/mirror"\]/,
     );
   });
 
@@ -214,8 +215,108 @@ describe('dragonfly setup', () => {
     await assert.rejects(readFile(dropIn));
   });
 
+  test("Docker Hub by Docker's own TLS: with consent this machine trusts the authority, undone it does not", async () => {
+    await using directory = await temporaryDirectory('df-setup-');
+    await mkdir(directory.join('bin'));
+    const update = directory.join('bin', 'update-ca-certificates');
+    await writeFile(update, `#!/bin/sh\nls ${directory.join('trust')} >> ${directory.join('updates')} 2>&1; exit 0\n`);
+    await chmod(update, 0o755);
+    await mkdir(directory.join('trust'));
+    await writeFile(directory.join('ca.crt'), 'PEM\n');
+    const path = process.env['PATH'];
+    process.env['PATH'] = `${directory.join('bin')}:${path}`;
+    try {
+      const argv = [
+        'docker',
+        '--method=proxy',
+        '--docker-version=28.5.2',
+        `--config=${directory.join('daemon.json')}`,
+        `--certs-dir=${directory.join('certs.d')}`,
+        `--trust-dir=${directory.join('trust')}`,
+        `--state-dir=${directory.join('state')}`,
+      ];
+      const ca = `--ca=${directory.join('ca.crt')}`;
+      assert.match((await setup(...argv, ca, '--apply', '--no-verify')).output, /Docker Hub is only tunnelled/);
+      await setup(...argv, '--undo');
+      await assert.rejects(setup(...argv, '--system-trust'), { code: 'INVALID_ARGUMENT' });
+
+      const { output } = await setup(...argv, ca, '--system-trust', '--apply', '--no-verify');
+      assert.doesNotMatch(output, /only tunnelled/);
+      assert.equal(await readFile(directory.join('trust', 'dragonfly.crt'), 'utf8'), 'PEM\n');
+      await assert.rejects(readdir(directory.join('certs.d')), { code: 'ENOENT' });
+      assert.equal(await readFile(directory.join('updates'), 'utf8'), 'dragonfly.crt\n');
+      await setup(...argv, '--undo');
+      assert.deepEqual(await readdir(directory.join('trust')), []);
+      assert.equal(
+        await readFile(directory.join('updates'), 'utf8'),
+        'dragonfly.crt\n',
+        'updated once more, to nothing',
+      );
+
+      await writeFile(update, '#!/bin/sh\necho no store >&2; exit 1\n');
+      const failed = setup(...argv, ca, '--system-trust', '--apply', '--no-verify');
+      await assert.rejects(failed, { code: 'FAILED_PRECONDITION', message: /update-ca-certificates failed: no store/ });
+      assert.deepEqual(await readdir(directory.join('trust')), []);
+    } finally {
+      process.env['PATH'] = path;
+    }
+  });
+
+  test('k3s and RKE2: ours is asked first, what is there stays as it is written, undone to the byte', async () => {
+    await using directory = await temporaryDirectory('df-setup-');
+    const config = directory.join('registries.yaml');
+    const original = [
+      '# ours',
+      'mirrors:',
+      '  docker.io:   # the hub',
+      '    endpoint: ["https://other"]',
+      '  quay.io:',
+      'configs:',
+      '  "other:5000": {auth: {username: me}}',
+      '',
+    ].join('\n');
+    await writeFile(config, original);
+    const argv = ['k3s', '--config', config, '--state-dir', directory.join('state')];
+    const registries = ['docker.io', 'quay.io', 'ghcr.io'].flatMap((name) => ['--registry', name]);
+    const { output } = await setup(...argv, ...registries, '--apply', '--no-verify');
+    assert.match(output, /systemctl restart k3s/);
+    const text = await readFile(config, 'utf8');
+    assert.match(text, /^# ours\n/);
+    assert.match(text, /# the hub/);
+    const { mirrors, configs } = parse(text) as { mirrors: object; configs: object };
+    const ours = 'http://127.0.0.1:65001';
+    assert.deepEqual(mirrors, {
+      'docker.io': { endpoint: [ours, 'https://other'] },
+      'quay.io': { endpoint: [ours] },
+      'ghcr.io': { endpoint: [ours] },
+    });
+    assert.deepEqual(configs, { 'other:5000': { auth: { username: 'me' } } });
+    assert.match((await setup(...argv, ...registries)).output, /nothing to change/);
+    await setup(...argv, '--undo');
+    assert.equal(await readFile(config, 'utf8'), original);
+    await writeFile(config, '- a list\n');
+    await assert.rejects(setup(...argv), { code: 'FAILED_PRECONDITION' });
+    const fresh = [
+      'rke2',
+      '--config',
+      directory.join('new', 'registries.yaml'),
+      '--state-dir',
+      directory.join('state'),
+    ];
+    await setup(...fresh, '--apply', '--no-verify');
+    assert.deepEqual(parse(await readFile(directory.join('new', 'registries.yaml'), 'utf8')), {
+      mirrors: { 'docker.io': { endpoint: [ours] } },
+    });
+    await setup(...fresh, '--undo');
+    await assert.rejects(readdir(directory.join('new')), { code: 'ENOENT' });
+  });
+
   test('configuration of other clients is printed', async () => {
-    for (const client of ['nydus', 'stargz', 'soci', 'huggingface', 'pip', 'npm', 'apt', 'git-lfs']) {
+    const talos = parse((await setup('talos', '--registry', 'ghcr.io')).output) as {
+      machine: { registries: { mirrors: object } };
+    };
+    assert.deepEqual(talos.machine.registries.mirrors, { 'ghcr.io': { endpoints: ['http://127.0.0.1:65001'] } });
+    for (const client of ['nydus', 'stargz', 'soci', 'bottlerocket', 'huggingface', 'pip', 'npm', 'apt', 'git-lfs']) {
       const { output } = await setup(client, '--proxy', 'http://10.0.0.1:4001');
       assert.match(output, /10\.0\.0\.1/, client);
     }

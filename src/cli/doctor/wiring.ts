@@ -27,6 +27,11 @@ const engines: readonly Engine[] = [
     files: ['etc/docker/daemon.json', 'etc/systemd/system/docker.service.d/*.conf'],
   },
   {
+    name: 'k3s and RKE2',
+    signs: ['etc/rancher/k3s', 'etc/rancher/rke2', 'usr/local/bin/k3s', 'usr/local/bin/rke2'],
+    files: ['etc/rancher/*/registries.yaml', 'var/lib/rancher/*/agent/etc/containerd/certs.d/*/hosts.toml'],
+  },
+  {
     name: 'podman and CRI-O',
     signs: ['etc/containers', 'usr/bin/podman', 'usr/bin/crio'],
     files: ['etc/containers/registries.conf', 'etc/containers/registries.conf.d/*.conf'],

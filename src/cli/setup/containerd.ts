@@ -8,6 +8,9 @@ import { readOrUndefined } from './journal.ts';
 import type { FileChange, SetupPlan } from './plan.ts';
 import type { SetupRegistry } from './registry.ts';
 
+/** After so long the registry itself is asked, from containerd 2.1 on; older ones wait for the kernel. */
+const dialTimeout = '2s';
+
 export interface ContainerdOptions {
   readonly proxyUrl: string;
   /** Empty: every registry, by `_default`. */
@@ -46,7 +49,7 @@ export async function planContainerd(options: ContainerdOptions): Promise<SetupP
 function hostBlock(proxyUrl: string, registryUrl: string | undefined): string {
   const header =
     registryUrl === undefined ? '' : `  [host."${proxyUrl}".header]\n    X-Dragonfly-Registry = ["${registryUrl}"]\n`;
-  return `[host."${proxyUrl}"]\n  capabilities = ["pull", "resolve"]\n${header}`;
+  return `[host."${proxyUrl}"]\n  capabilities = ["pull", "resolve"]\n  dial_timeout = "${dialTimeout}"\n${header}`;
 }
 
 /** Hosts are asked in the order they are written: ours goes before the first. Keys of the top level must stay above. */

@@ -20,11 +20,21 @@ export interface DockerOptions {
   readonly authorityPem: string | undefined;
   /** Major version of dockerd, as far as it is known: those before 23 refuse to start with `proxies` in daemon.json. */
   readonly majorVersion: number | undefined;
+  /** The user lets this machine trust the proxy's authority; undefined: it does not. */
+  readonly systemTrust: SystemTrust | undefined;
   /** Drop-in of systemd by which older ones are given a proxy. */
   readonly dropInPath: string;
 }
 
+/** Where authorities go that the whole machine trusts, and what takes them over. */
+export interface SystemTrust {
+  readonly directory: string;
+  readonly update: readonly [string, ...string[]];
+}
+
 const firstWithProxies = 23;
+/** dockerd asks it with the system's authorities alone, whatever its own directory of certificates says. */
+const dockerHub = /(?:^|\.)docker\.(?:io|com)$/;
 
 export async function planDocker(options: DockerOptions): Promise<SetupPlan> {
   const { configPath, proxyUrl, method, majorVersion } = options;
@@ -37,7 +47,9 @@ export async function planDocker(options: DockerOptions): Promise<SetupPlan> {
   const authorities = method === 'mirror' ? [] : await planAuthorities(options);
   return {
     changes: [...(after === before ? [] : [{ path: configPath, before, after }]), ...authorities],
+    ...(method === 'proxy' && options.systemTrust && { commands: [options.systemTrust.update] }),
     afterwards: [
+      ...(method === 'proxy' ? tunnelledHub(options) : []),
       method === 'mirror'
         ? 'Let Docker read its configuration again, without a restart: systemctl reload docker'
         : 'Restart Docker (containers go on if live-restore is true in daemon.json): systemctl restart docker',
@@ -52,21 +64,39 @@ async function planDropIn(options: DockerOptions): Promise<SetupPlan> {
   const after = `[Service]\nEnvironment="HTTP_PROXY=${proxyUrl}" "HTTPS_PROXY=${proxyUrl}" "NO_PROXY=localhost,127.0.0.0/8,::1"\n`;
   return {
     changes: [...(after === before ? [] : [{ path, before, after }]), ...(await planAuthorities(options))],
+    ...(options.systemTrust && { commands: [options.systemTrust.update] }),
     afterwards: [
+      ...tunnelledHub(options),
       'Restart Docker (containers go on if live-restore is true in daemon.json): systemctl daemon-reload && systemctl restart docker',
     ],
     registries: registries.map(({ url }) => url),
   };
 }
 
-/** Only Docker's own directory for that registry learns about the authority; the host's trust store does not. */
+function tunnelledHub({ registries, systemTrust }: DockerOptions): string[] {
+  if (systemTrust || !registries.some(({ url }) => dockerHub.test(new URL(url).hostname))) return [];
+  return [
+    'Docker Hub is only tunnelled, and nothing of it shared: dockerd asks it with the authorities of the system alone. With --system-trust this machine trusts the proxy too; or use --method mirror.',
+  ];
+}
+
+/** Docker's own directory for that registry learns about the authority; the host's trust store only with the user's consent. */
 async function planAuthorities({
   authorityPem,
   certsDirectory,
   registries,
+  systemTrust,
 }: DockerOptions): Promise<SetupPlan['changes']> {
-  if (authorityPem === undefined) return [];
-  const paths = registries.map(({ url }) => join(certsDirectory, new URL(url).host, 'dragonfly.crt'));
+  if (authorityPem === undefined) {
+    if (!systemTrust) return [];
+    throw new DragonflyError('INVALID_ARGUMENT', '--system-trust needs the certificate of the authority', {
+      hint: "Name it with --ca, the daemon's <workHome>/proxy-ca/ca.crt.",
+    });
+  }
+  const paths = registries
+    .filter(({ url }) => !systemTrust || !dockerHub.test(new URL(url).hostname))
+    .map(({ url }) => join(certsDirectory, new URL(url).host, 'dragonfly.crt'));
+  if (systemTrust) paths.push(join(systemTrust.directory, 'dragonfly.crt'));
   const existing = await Promise.all(paths.map(readOrUndefined));
   return paths.flatMap((path, index) => {
     const before = existing[index];

@@ -2,9 +2,11 @@
  * Carries a plan out and takes it back exactly. The journal is written first: whatever happens in between, `undo` knows
  * what was there. A file that somebody else changed since is not touched again.
  */
+import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { chmod, chown, mkdir, open, readFile, rename, rmdir, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { z } from 'zod';
 import { DragonflyError } from '../../core/errors.ts';
 import type { FileChange, SetupPlan } from './plan.ts';
@@ -21,7 +23,12 @@ const entry = z.object({
   /** Directories made for it, outermost first. */
   madeDirectories: z.array(z.string()),
 });
-const journalSchema = z.object({ engine: z.string(), at: z.string(), entries: z.array(entry) });
+const journalSchema = z.object({
+  engine: z.string(),
+  at: z.string(),
+  entries: z.array(entry),
+  commands: z.array(z.array(z.string())).default([]),
+});
 
 type JournalEntry = z.output<typeof entry>;
 
@@ -47,7 +54,11 @@ export class SetupJournal {
     const entries: JournalEntry[] = [];
     for (const change of plan.changes) entries.push(await entryFor(change));
     await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
-    const text = JSON.stringify({ engine: this.#engine, at: new Date().toISOString(), entries }, undefined, 2);
+    const text = JSON.stringify(
+      { engine: this.#engine, at: new Date().toISOString(), entries, commands: plan.commands ?? [] },
+      undefined,
+      2,
+    );
     await writeWhole(this.#path, text, { mode: 0o600 });
     try {
       for (const change of plan.changes) {
@@ -55,8 +66,9 @@ export class SetupJournal {
         const kept = entries.find(({ path }) => path === change.path);
         await writeWhole(change.path, change.after, { mode: kept?.mode ?? 0o644, uid: kept?.uid, gid: kept?.gid });
       }
+      for (const command of plan.commands ?? []) await runCommand(command);
     } catch (error) {
-      await this.undo();
+      await this.undo().catch(() => undefined); // the record stays, for another try; the first failure tells more
       throw error;
     }
   }
@@ -69,7 +81,7 @@ export class SetupJournal {
         hint: 'Name the directory that --apply was given with --state-dir, if it was another.',
       });
     }
-    const { entries } = journalSchema.parse(JSON.parse(text));
+    const { entries, commands } = journalSchema.parse(JSON.parse(text));
     const states = await Promise.all(entries.map(async (item) => ({ item, now: await readOrUndefined(item.path) })));
     const foreign = states.filter(
       ({ item, now }) => now !== item.before && (now === undefined || sha256(now) !== item.written),
@@ -85,8 +97,24 @@ export class SetupJournal {
       else if (now !== undefined) await unlink(item.path);
       for (const directory of item.madeDirectories.toReversed()) await rmdir(directory).catch(() => undefined); // not empty: in use by others
     }
+    for (const command of commands) await runCommand(command);
     await unlink(this.#path);
     return entries.map(({ path }) => path);
+  }
+}
+
+const commandTimeoutMs = 60_000;
+
+/** Throws FAILED_PRECONDITION with what it said. */
+async function runCommand([program = '', ...args]: readonly string[]): Promise<void> {
+  try {
+    await promisify(execFile)(program, args, { timeout: commandTimeoutMs });
+  } catch (error) {
+    const said = (error as { stderr?: string }).stderr?.trim().split('\n').at(-1) || (error as Error).message;
+    throw new DragonflyError('FAILED_PRECONDITION', `${[program, ...args].join(' ')} failed: ${said}`, {
+      cause: error,
+      hint: 'Run it by hand to see why.',
+    });
   }
 }
 

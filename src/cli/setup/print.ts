@@ -1,6 +1,17 @@
 /** Configuration of clients that are not set up by us: printed, for the user to put where it belongs. */
 
-export const printableClients = ['nydus', 'stargz', 'soci', 'huggingface', 'pip', 'npm', 'apt', 'git-lfs'] as const;
+export const printableClients = [
+  'nydus',
+  'stargz',
+  'soci',
+  'talos',
+  'bottlerocket',
+  'huggingface',
+  'pip',
+  'npm',
+  'apt',
+  'git-lfs',
+] as const;
 export type PrintableClient = (typeof printableClients)[number];
 
 export interface PrintOptions {
@@ -34,6 +45,30 @@ X-Dragonfly-Registry = ["${registry.url}"]
 host = "${proxy.host}"
 insecure = ${proxy.protocol === 'http:'}
 # The daemon must know the registry, since no header can be set here: proxy.registryMirror.url: ${registry.url}
+`;
+    case 'talos':
+      return `# a patch of the machine configuration: talosctl patch mc --patch @dragonfly.yaml
+machine:
+  registries:
+    mirrors:
+      ${registry.name}:
+        endpoints:
+          - ${proxyUrl}
+# from Talos 1.12 on, a document of its own instead:
+# ---
+# apiVersion: v1alpha1
+# kind: RegistryMirrorConfig
+# name: ${registry.name}
+# endpoints:
+#   - url: ${proxyUrl}
+# the daemon runs in the network of the node (hostNetwork); its proxy learns the registry from containerd itself
+`;
+    case 'bottlerocket':
+      return `# user data, or: apiclient apply < dragonfly.toml
+[[settings.container-registry.mirrors]]
+registry = "${registry.name}"
+endpoint = ["${proxyUrl}"]
+# the daemon runs in the network of the node (hostNetwork); its proxy learns the registry from containerd itself
 `;
     case 'huggingface':
       return `export HF_ENDPOINT=${proxyUrl}/hf

@@ -5,17 +5,20 @@
  * then a real request goes through for every registry; when that fails everything is put back. `--undo` puts it back later.
  */
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { Command as ArgumentParser, CommanderError, Option } from 'commander';
 import type { Command, CommandIo } from '../../core/command.ts';
 import { DragonflyError } from '../../core/errors.ts';
 import { planContainerd } from './containerd.ts';
 import { planContainers } from './containers.ts';
-import { planDocker } from './docker.ts';
+import { planDocker, type SystemTrust } from './docker.ts';
 import { SetupJournal } from './journal.ts';
 import { diffText, type SetupPlan } from './plan.ts';
 import { clientConfiguration, printableClients, type PrintableClient } from './print.ts';
+import { planRancher } from './rancher.ts';
 import { parseRegistry, type SetupRegistry } from './registry.ts';
 import { verifyWay } from './verify.ts';
 import { usageError } from '../../core/usage-error.ts';
@@ -23,7 +26,7 @@ import { usageError } from '../../core/usage-error.ts';
 /** It prints its version without starting anything. */
 const dockerdTimeoutMs = 10_000;
 
-const engines = ['containerd', 'docker', 'podman', 'crio'] as const;
+const engines = ['containerd', 'docker', 'podman', 'crio', 'k3s', 'rke2'] as const;
 type Engine = (typeof engines)[number];
 
 interface SetupOptions {
@@ -39,6 +42,8 @@ interface SetupOptions {
   readonly dockerVersion: string | undefined;
   readonly dropIn: string;
   readonly ca: string | undefined;
+  readonly systemTrust: boolean;
+  readonly trustDir: string | undefined;
   readonly stateDir: string;
 }
 
@@ -93,6 +98,12 @@ function createParser(io: CommandIo, onParsed: (name: string, options: SetupOpti
       '/etc/systemd/system/docker.service.d/dragonfly.conf',
     )
     .option('--ca <path>', "docker as proxy: certificate of the proxy's authority (<workHome>/proxy-ca/ca.crt)")
+    .option(
+      '--system-trust',
+      "docker as proxy: let this whole machine trust the proxy's authority, which Docker Hub needs",
+      false,
+    )
+    .option('--trust-dir <path>', 'where such authorities go; by default that of Debian or of Red Hat')
     .option('--state-dir <path>', 'where the record for --undo is kept', '/var/lib/dragonfly/setup')
     .exitOverride()
     .configureOutput({ writeOut: (text) => void io.stdout.write(text), writeErr: () => undefined })
@@ -163,7 +174,16 @@ async function planFor(engine: Engine, options: SetupOptions): Promise<SetupPlan
         majorVersion:
           options.dockerVersion === undefined ? await dockerMajor() : Number.parseInt(options.dockerVersion, 10),
         dropInPath: options.dropIn,
+        systemTrust: options.systemTrust ? systemTrust(options.trustDir) : undefined,
         authorityPem: options.ca === undefined ? undefined : await readFile(options.ca, 'utf8'),
+      });
+    case 'k3s':
+    case 'rke2':
+      return planRancher({
+        engine,
+        proxyUrl,
+        registries: named,
+        configPath: config ?? `/etc/rancher/${engine}/registries.yaml`,
       });
     case 'podman':
     case 'crio':
@@ -174,6 +194,20 @@ async function planFor(engine: Engine, options: SetupOptions): Promise<SetupPlan
         directory: config ?? '/etc/containers/registries.conf.d',
       });
   }
+}
+
+const trustStores: readonly SystemTrust[] = [
+  { directory: '/usr/local/share/ca-certificates', update: ['update-ca-certificates'] },
+  { directory: '/etc/pki/ca-trust/source/anchors', update: ['update-ca-trust', 'extract'] },
+];
+
+/** Throws UNSUPPORTED on a system with another kind of store. */
+function systemTrust(directory: string | undefined): SystemTrust {
+  const store = trustStores.find((candidate) => existsSync(dirname(candidate.directory)));
+  if (store) return directory === undefined ? store : { ...store, directory };
+  throw new DragonflyError('UNSUPPORTED', 'the trust store of this system is of no kind known here', {
+    hint: "Add the proxy's authority to it by hand.",
+  });
 }
 
 /** Undefined where there is no dockerd to ask. */
