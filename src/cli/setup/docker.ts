@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import { DragonflyError } from '../../core/errors.ts';
 import { readOrUndefined } from './journal.ts';
-import type { SetupPlan } from './plan.ts';
+import type { SetupPlan, Takeover } from './plan.ts';
 import type { SetupRegistry } from './registry.ts';
 
 export interface DockerOptions {
@@ -29,7 +29,7 @@ export interface DockerOptions {
 /** Where authorities go that the whole machine trusts, and what takes them over. */
 export interface SystemTrust {
   readonly directory: string;
-  readonly update: readonly [string, ...string[]];
+  readonly takeover: Takeover;
 }
 
 const firstWithProxies = 23;
@@ -47,7 +47,7 @@ export async function planDocker(options: DockerOptions): Promise<SetupPlan> {
   const authorities = method === 'mirror' ? [] : await planAuthorities(options);
   return {
     changes: [...(after === before ? [] : [{ path: configPath, before, after }]), ...authorities],
-    ...(method === 'proxy' && options.systemTrust && { commands: [options.systemTrust.update] }),
+    ...(method === 'proxy' && options.systemTrust && { takeover: options.systemTrust.takeover }),
     afterwards: [
       ...(method === 'proxy' ? tunnelledHub(options) : []),
       method === 'mirror'
@@ -64,7 +64,7 @@ async function planDropIn(options: DockerOptions): Promise<SetupPlan> {
   const after = `[Service]\nEnvironment="HTTP_PROXY=${proxyUrl}" "HTTPS_PROXY=${proxyUrl}" "NO_PROXY=localhost,127.0.0.0/8,::1"\n`;
   return {
     changes: [...(after === before ? [] : [{ path, before, after }]), ...(await planAuthorities(options))],
-    ...(options.systemTrust && { commands: [options.systemTrust.update] }),
+    ...(options.systemTrust && { takeover: options.systemTrust.takeover }),
     afterwards: [
       ...tunnelledHub(options),
       'Restart Docker (containers go on if live-restore is true in daemon.json): systemctl daemon-reload && systemctl restart docker',

@@ -27,7 +27,8 @@ const journalSchema = z.object({
   engine: z.string(),
   at: z.string(),
   entries: z.array(entry),
-  commands: z.array(z.array(z.string())).default([]),
+  /** Run after the files are put back. */
+  putBack: z.array(z.string()).default([]),
 });
 
 type JournalEntry = z.output<typeof entry>;
@@ -55,7 +56,7 @@ export class SetupJournal {
     for (const change of plan.changes) entries.push(await entryFor(change));
     await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
     const text = JSON.stringify(
-      { engine: this.#engine, at: new Date().toISOString(), entries, commands: plan.commands ?? [] },
+      { engine: this.#engine, at: new Date().toISOString(), entries, putBack: plan.takeover?.putBack ?? [] },
       undefined,
       2,
     );
@@ -66,7 +67,7 @@ export class SetupJournal {
         const kept = entries.find(({ path }) => path === change.path);
         await writeWhole(change.path, change.after, { mode: kept?.mode ?? 0o644, uid: kept?.uid, gid: kept?.gid });
       }
-      for (const command of plan.commands ?? []) await runCommand(command);
+      if (plan.takeover) await runCommand(plan.takeover.written);
     } catch (error) {
       await this.undo().catch(() => undefined); // the record stays, for another try; the first failure tells more
       throw error;
@@ -81,7 +82,7 @@ export class SetupJournal {
         hint: 'Name the directory that --apply was given with --state-dir, if it was another.',
       });
     }
-    const { entries, commands } = journalSchema.parse(JSON.parse(text));
+    const { entries, putBack } = journalSchema.parse(JSON.parse(text));
     const states = await Promise.all(entries.map(async (item) => ({ item, now: await readOrUndefined(item.path) })));
     const foreign = states.filter(
       ({ item, now }) => now !== item.before && (now === undefined || sha256(now) !== item.written),
@@ -97,7 +98,7 @@ export class SetupJournal {
       else if (now !== undefined) await unlink(item.path);
       for (const directory of item.madeDirectories.toReversed()) await rmdir(directory).catch(() => undefined); // not empty: in use by others
     }
-    for (const command of commands) await runCommand(command);
+    if (putBack.length > 0) await runCommand(putBack);
     await unlink(this.#path);
     return entries.map(({ path }) => path);
   }

@@ -8,12 +8,18 @@ export interface FileChange {
   readonly after: string;
 }
 
+/** Programs with their arguments. */
+export interface Takeover {
+  readonly written: readonly string[];
+  readonly putBack: readonly string[];
+}
+
 export interface SetupPlan {
   readonly changes: readonly FileChange[];
   /** What the engine needs to notice the change, one sentence each; empty when it notices by itself. */
   readonly afterwards: readonly string[];
-  /** What takes changed files over, run after they are written and again after they are put back. */
-  readonly commands?: readonly (readonly [program: string, ...args: string[]])[];
+  /** What takes changed files over. */
+  readonly takeover?: Takeover;
   /** Registries whose way through the proxy is tried with a real request. */
   readonly registries: readonly string[];
 }

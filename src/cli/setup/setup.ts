@@ -197,8 +197,15 @@ async function planFor(engine: Engine, options: SetupOptions): Promise<SetupPlan
 }
 
 const trustStores: readonly SystemTrust[] = [
-  { directory: '/usr/local/share/ca-certificates', update: ['update-ca-certificates'] },
-  { directory: '/etc/pki/ca-trust/source/anchors', update: ['update-ca-trust', 'extract'] },
+  {
+    directory: '/usr/local/share/ca-certificates',
+    // Without --fresh the links to a file that is gone stay.
+    takeover: { written: ['update-ca-certificates'], putBack: ['update-ca-certificates', '--fresh'] },
+  },
+  {
+    directory: '/etc/pki/ca-trust/source/anchors',
+    takeover: { written: ['update-ca-trust', 'extract'], putBack: ['update-ca-trust', 'extract'] },
+  },
 ];
 
 /** Throws UNSUPPORTED on a system with another kind of store. */
