@@ -77,7 +77,7 @@ class PeerStream {
     if (!registered) {
       throw new DragonflyError('FAILED_PRECONDITION', `peer ${peerId} must register before anything else`);
     }
-    requireOwnHost(hostId, context);
+    requireOwnHost(hostId, context, brain);
     const standing = brain.swarm.peer(peerId);
     if (standing && standing.host.id !== hostId)
       throw new DragonflyError('PERMISSION_DENIED', `peer ${peerId} is of another host`);

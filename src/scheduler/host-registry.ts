@@ -3,7 +3,16 @@ import type { Host } from '../rpc/generated/common/v2/common.ts';
 import type { HostInfo } from '../swarm/shared/events.ts';
 import { defaultAnnounceIntervalMs, minAnnounceIntervalMs } from './limits.ts';
 
+/** Who speaks for a host. */
+export interface HostOwner {
+  /** It has shown a certificate. */
+  readonly isCertified: boolean;
+  /** Where it calls from; empty for this machine. */
+  readonly address: string;
+}
+
 export interface KnownHost {
+  owner: HostOwner;
   /** As announced last. */
   host: Host;
   /** The part that other peers need to reach it; shared by all answers that name the host. */
@@ -16,16 +25,31 @@ export interface KnownHost {
 
 export class HostRegistry {
   readonly #hosts = new Map<string, KnownHost>();
+  /** How many hosts were announced from there. */
+  readonly #addresses = new Map<string, number>();
 
   get size(): number {
     return this.#hosts.size;
   }
 
-  announce(host: Host, { unreachable }: { readonly unreachable: boolean }): void {
+  announce(host: Host, { unreachable, owner }: Pick<KnownHost, 'unreachable' | 'owner'>): void {
     const known = this.#hosts.get(host.id);
-    const news = { host, contact: contactOf(host), unreachable };
+    const news = { host, contact: contactOf(host), unreachable, owner };
+    if (known) this.#count(known.owner.address, -1);
+    this.#count(owner.address, 1);
     if (known) Object.assign(known, news);
     else this.#hosts.set(host.id, { ...news, holders: 0 });
+  }
+
+  /** Some host was announced from there. */
+  isKnownAddress(address: string): boolean {
+    return this.#addresses.has(address);
+  }
+
+  #count(address: string, change: number): void {
+    const count = (this.#addresses.get(address) ?? 0) + change;
+    if (count > 0) this.#addresses.set(address, count);
+    else this.#addresses.delete(address);
   }
 
   get(hostId: string): KnownHost | undefined {
@@ -33,6 +57,8 @@ export class HostRegistry {
   }
 
   delete(hostId: string): void {
+    const known = this.#hosts.get(hostId);
+    if (known) this.#count(known.owner.address, -1);
     this.#hosts.delete(hostId);
   }
 
@@ -44,7 +70,7 @@ export class HostRegistry {
 
   /** Forgets the hosts the swarm has dropped. */
   keepOnly(isKnown: (hostId: string) => boolean): void {
-    for (const hostId of this.#hosts.keys()) if (!isKnown(hostId)) this.#hosts.delete(hostId);
+    for (const hostId of this.#hosts.keys()) if (!isKnown(hostId)) this.delete(hostId);
   }
 }
 
@@ -58,11 +84,14 @@ export interface HostSettings {
   readonly loadLimit: number | undefined;
   /** Otherwise a seed is a peer like any other. */
   readonly usesSeeds: boolean;
+  readonly owner: HostOwner;
 }
 
-export function hostInfo(host: Host, { intervalMs, loadLimit, usesSeeds }: HostSettings): HostInfo {
+export function hostInfo(host: Host, { intervalMs, loadLimit, usesSeeds, owner }: HostSettings): HostInfo {
   return {
     hostId: host.id,
+    // Whoever has shown nothing may call himself by many names.
+    witness: owner.isCertified || owner.address === '' ? undefined : owner.address,
     type: isSeed(host) && usesSeeds ? 'seed' : 'normal',
     idc: host.network?.idc ?? '',
     location: host.network?.location ?? '',

@@ -8,7 +8,7 @@ import type { RegistryClient } from '../rpc/registry/registry-client.ts';
 import type { Handlers } from '../rpc/server.ts';
 import { PieceSet } from '../swarm/shared/piece-set.ts';
 import { announcePeer } from './announce-peer.ts';
-import { requireAnnounceable, requireOwnHost, requireShareable } from './own-host.ts';
+import { ownerOf, requireAnnounceable, requireNode, requireOwnHost, requireShareable } from './own-host.ts';
 import type { Brain } from './brain.ts';
 import type { HeldHosts } from './held-hosts.ts';
 import { hostInfo, isSeed } from './host-registry.ts';
@@ -55,17 +55,19 @@ export function schedulerRpc(parts: SchedulerRpcParts): SchedulerHandlers {
     announcePeer: (requests, context) => countedStream(brain, announcePeer(brain, requests, context)),
 
     holdHost: (request, context: CallContext) => {
-      requireOwnHost(request.hostId, context);
+      requireOwnHost(request.hostId, context, brain);
       return held.hold(request, context);
     },
 
     announceHost: counted('announceHost', async ({ host: announced, interval }, context: CallContext) => {
       if (!announced) throw new DragonflyError('INVALID_ARGUMENT', 'the host is missing');
-      requireAnnounceable(announced, context);
+      requireAnnounceable(announced, context, brain);
       const isReachable = await reachability.isReachable(announced, context.peerHost);
       const host = isReachable ? announced : { ...announced, disableShared: true };
       const { peerLoadLimit, seedLoadLimit } = loadLimits();
+      const owner = ownerOf(context);
       const info = hostInfo(host, {
+        owner,
         intervalMs: msFromDuration(interval),
         loadLimit: isSeed(host) ? seedLoadLimit : peerLoadLimit,
         usesSeeds: brain.usesSeeds,
@@ -73,7 +75,7 @@ export function schedulerRpc(parts: SchedulerRpcParts): SchedulerHandlers {
       brain.run(
         (swarm, nowMs) => swarm.announceHost(info, nowMs),
         () => {
-          brain.hosts.announce(host, { unreachable: !isReachable });
+          brain.hosts.announce(host, { unreachable: !isReachable, owner });
           held.seen(host.id);
           originals.announced({ original: !context.callerHasSwarm });
         },
@@ -86,12 +88,13 @@ export function schedulerRpc(parts: SchedulerRpcParts): SchedulerHandlers {
     })),
 
     deleteHost: counted('deleteHost', ({ hostId }, context) => {
-      requireOwnHost(hostId, context);
+      requireOwnHost(hostId, context, brain);
       brain.hostLeft(hostId);
       return {};
     }),
 
-    statPeer: counted('statPeer', ({ peerId, taskId }) => {
+    statPeer: counted('statPeer', ({ peerId, taskId }, context) => {
+      requireNode(context, brain);
       const peer = brain.swarm.peer(peerId);
       const host = peer && brain.hosts.get(peer.host.id)?.host;
       if (!peer || !host || peer.task.id !== taskId) throw notFound('peer', peerId);
@@ -100,19 +103,20 @@ export function schedulerRpc(parts: SchedulerRpcParts): SchedulerHandlers {
 
     deletePeer: counted('deletePeer', ({ peerId }, context) => {
       const peer = brain.swarm.peer(peerId);
-      if (peer) requireOwnHost(peer.host.id, context);
+      if (peer) requireOwnHost(peer.host.id, context, brain);
       brain.run((swarm, nowMs) => swarm.peerLeft(peerId, nowMs));
       return {};
     }),
 
-    statTask: counted('statTask', ({ taskId }) => {
+    statTask: counted('statTask', ({ taskId }, context) => {
+      requireNode(context, brain);
       const task = brain.swarm.task(taskId);
       if (!task) throw notFound('task', taskId);
       return taskMessage(task, brain.facts.get(taskId));
     }),
 
     deleteTask: counted('deleteTask', ({ hostId, taskId }, context) => {
-      requireOwnHost(hostId, context);
+      requireOwnHost(hostId, context, brain);
       if (!brain.swarm.host(hostId)) throw notFound('host', hostId);
       brain.taskLeft(hostId, taskId);
       return {};
@@ -129,19 +133,19 @@ export function schedulerRpc(parts: SchedulerRpcParts): SchedulerHandlers {
     statFile: counted('statFile', (request, context) => statFile(preheater, request, context)),
 
     askProof: counted('askProof', async ({ hostId, key }, context: CallContext) => {
-      requireOwnHost(hostId, context);
+      requireOwnHost(hostId, context, brain);
       const told = await brain.proofs.ask(key, { hostId, signal: context.signal });
       return told ? { proof: told.proof, ttlMs: told.ttlMs } : { ttlMs: 0 };
     }),
 
     tellProof: counted('tellProof', ({ hostId, key, proof, ttlMs }, context: CallContext) => {
-      requireOwnHost(hostId, context);
+      requireOwnHost(hostId, context, brain);
       brain.proofs.tell(key, { hostId, proof, ttlMs });
       return {};
     }),
 
     announceTasks: counted('announceTasks', ({ hostId, holdings }, context) => {
-      requireOwnHost(hostId, context);
+      requireOwnHost(hostId, context, brain);
       if (!brain.swarm.host(hostId)) throw notFound('host', hostId);
       // One by one, so that a holding that contradicts what others reported does not cost the host the rest.
       const rejected = holdings.filter(

@@ -10,7 +10,11 @@ import type { ServiceDefinition } from '../../src/rpc/definition.ts';
 import { Download } from '../../src/rpc/generated/common/v2/common.ts';
 import { DfdaemonUploadDefinition, SyncPiecesRequest } from '../../src/rpc/generated/dfdaemon/v2/dfdaemon.ts';
 import { ManagerDefinition } from '../../src/rpc/generated/manager/v2/manager.ts';
-import { PreheatFileRequest, SchedulerDefinition } from '../../src/rpc/generated/scheduler/v2/scheduler.ts';
+import {
+  AnnounceHostRequest,
+  PreheatFileRequest,
+  SchedulerDefinition,
+} from '../../src/rpc/generated/scheduler/v2/scheduler.ts';
 
 export const actions = [
   'read content',
@@ -27,6 +31,7 @@ export type Action = (typeof actions)[number];
 /** Where everything is, and what is there. */
 export interface Places {
   readonly node: string;
+  readonly nodeHostId: string;
   readonly upload: string;
   readonly scheduler: string;
   readonly manager: string;
@@ -76,6 +81,7 @@ export async function tryAll(places: Places, actor: Actor): Promise<Record<Actio
     },
     'read metadata': {
       StatLocalTask: () => node.statLocalTask({ taskId: places.privateId }),
+      StatTask: () => scheduler.statTask({ hostId: `${ip}-${hostname}`, taskId: places.privateId }),
       ListHosts: () => scheduler.listHosts({}),
     },
     write: { DownloadTask: () => download(places.publicUrl, { outputPath: '/tmp/written-from-afar' }) },
@@ -89,6 +95,7 @@ export async function tryAll(places: Places, actor: Actor): Promise<Record<Actio
           features: ['schedule'],
           config: new Uint8Array(),
         }),
+      'AnnounceHost of the node': () => scheduler.announceHost(inTheNameOf(places, ip)),
       UpdateSeedPeer: () =>
         manager.updateSeedPeer({
           sourceType: 2,
@@ -118,6 +125,12 @@ export async function tryAll(places: Places, actor: Actor): Promise<Record<Actio
       );
   }
   return results;
+}
+
+/** The node's name with the caller's address: its children would be sent there. */
+function inTheNameOf({ node, nodeHostId }: Places, ip: string): AnnounceHostRequest {
+  const host = { id: nodeHostId, hostname: 'node', ip, port: Number(node.split(':').at(-1)), downloadPort: 1, type: 1 };
+  return AnnounceHostRequest.fromPartial({ host });
 }
 
 async function first(answers: AsyncIterable<unknown>): Promise<void> {

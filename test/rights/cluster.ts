@@ -133,6 +133,7 @@ async function fillNode(daemon: Daemon): Promise<{ -readonly [K in keyof Places]
   if (status !== 200) throw new Error(`the proxy answered ${status}`);
   return {
     node: peer,
+    nodeHostId: `${here}-node-seed`,
     upload,
     scheduler: scheduler.addresses.grpc,
     manager: `${here}:${manager.grpcPort}`,

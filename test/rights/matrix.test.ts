@@ -22,11 +22,11 @@ const always: Record<string, Partial<Record<Action, string[]>>> = {
   stranger: {},
   'proxy client': {},
   'local user': { 'read metadata': ['StatLocalTask'], write: ['DownloadTask'], delete: ['DeleteTask'] },
-  peer: {},
-  seed: { register: ['UpdateSeedPeer'] },
+  peer: { 'read metadata': ['StatTask'] },
+  seed: { 'read metadata': ['StatTask'], register: ['UpdateSeedPeer'] },
   scheduler: {
     'read content': ['DownloadTask'],
-    'read metadata': ['StatLocalTask', 'ListHosts'],
+    'read metadata': ['StatLocalTask', 'StatTask', 'ListHosts'],
     delete: ['DeleteTask'],
     register: ['UpdateScheduler'],
     schedule: ['DownloadTask'],
@@ -34,7 +34,7 @@ const always: Record<string, Partial<Record<Action, string[]>>> = {
   },
   manager: {
     'read content': ['DownloadTask'],
-    'read metadata': ['StatLocalTask', 'ListHosts'],
+    'read metadata': ['StatLocalTask', 'StatTask', 'ListHosts'],
     delete: ['DeleteTask'],
     schedule: ['DownloadTask'],
     preheat: ['PreheatFile'],

@@ -3,7 +3,7 @@
  * Whoever accuses several hosts that nobody else has a bad word for is not counted for any of them.
  */
 import type { SwarmLimits } from './limits.ts';
-import type { Host } from './records.ts';
+import { witnessOf, type Host } from './records.ts';
 
 export class Accusations {
   readonly #limits: SwarmLimits;
@@ -22,7 +22,9 @@ export class Accusations {
     const { accusersToQuarantine, quarantineMs } = this.#limits;
     for (const [id, atMs] of accused.accusedBy) if (nowMs - atMs > quarantineMs) this.#drop(accused, id);
     const counted = [...accused.accusedBy.keys()].filter((id) => this.counts(id, nowMs));
-    return counted.length >= accusersToQuarantine ? counted : undefined;
+    const witnesses = new Set(counted.flatMap((id) => this.#hosts.get(id) ?? []).map(witnessOf));
+    witnesses.delete(witnessOf(accused));
+    return witnesses.size >= accusersToQuarantine ? counted : undefined;
   }
 
   /** The host is struck off: whoever accused it was right. */

@@ -6,7 +6,7 @@ import { cameWithout, type DigestDesk } from './digest-desk.ts';
 import type { SwarmLimits } from './limits.ts';
 import type { Membership } from './membership.ts';
 import type { PieceSet } from '../shared/piece-set.ts';
-import type { Peer } from './records.ts';
+import { witnessOf, type Peer } from './records.ts';
 
 export class Claims {
   readonly #limits: SwarmLimits;
@@ -33,13 +33,13 @@ export class Claims {
     cameWithout(task);
     if (host.info.type === 'seed' || task.proof === 'origin') return;
     task.proof = 'claimed';
-    task.claimants.add(host.id);
+    task.claimants.add(witnessOf(host));
   }
 
   /** A claimant cannot confirm itself. */
   confirmed({ task, host }: Peer): void {
-    if (task.proof !== 'claimed' || task.claimants.has(host.id)) return;
-    task.confirmers.add(host.id);
+    if (task.proof !== 'claimed' || task.claimants.has(witnessOf(host))) return;
+    task.confirmers.add(witnessOf(host));
     if (task.confirmers.size >= this.#limits.confirmersToBelieve) task.proof = 'origin';
   }
 

@@ -7,7 +7,7 @@ import type { Outbox } from './outbox.ts';
 import { digestBytes, PieceDigests, sameBytes } from '../shared/piece-digests.ts';
 import { PieceSet } from '../shared/piece-set.ts';
 import { type Random, randomIndex } from '../shared/random.ts';
-import type { Host, Peer, Task } from './records.ts';
+import { witnessOf, type Host, type Peer, type Task } from './records.ts';
 import { isDownloading } from './states.ts';
 
 export interface ToldDigests {
@@ -81,7 +81,7 @@ export class DigestDesk {
       if (!mayTell || host.quarantinedUntilMs > nowMs) continue;
       const digest = digests.slice(place * digestBytes, (place + 1) * digestBytes);
       const before = known.count;
-      if (known.tell(piece, digest, { hostId: host.id, isSeed, validator })) news.add(piece);
+      if (known.tell(piece, digest, { hostId: host.id, witness: witnessOf(host), isSeed, validator })) news.add(piece);
       this.#count += known.count - before;
       const { hostIds, against } = known.liars(piece);
       for (const hostId of hostIds) this.#parts.lied(hostId, against, nowMs);
@@ -184,7 +184,7 @@ export class DigestDesk {
         isDownloading(peer.state) &&
         !peer.disableBackToSource &&
         peer.host.quarantinedUntilMs <= nowMs &&
-        !state.known.hasTold(piece, peer.host.id),
+        !state.known.hasTold(piece, witnessOf(peer.host)),
     );
     if (able.length === 0) return;
     const peer = able[randomIndex(this.#parts.random, able.length)] as Peer;

@@ -19,10 +19,10 @@ function swarmOf(...names: readonly string[]): Swarm {
   return swarm;
 }
 
-function announce(swarm: Swarm, hostId: string): void {
+function announce(swarm: Swarm, hostId: string, witness?: string): void {
   const type = hostId.startsWith('seed') ? 'seed' : 'normal';
   const idle = { idc: '', location: '', loadLimit: 40, maxTxBitsPerSec: 1e9, disableShared: false };
-  swarm.announceHost({ hostId, type, announceIntervalMs: 60_000, ...idle }, 0);
+  swarm.announceHost({ hostId, witness, type, announceIntervalMs: 60_000, ...idle }, 0);
 }
 
 function register(swarm: Swarm, name: string, taskId = 'task'): Decision[] {
@@ -135,6 +135,22 @@ test('one accuser strikes nobody off, however often and whomever he accuses; two
   assert.deepEqual(struckOff(swarm.pieceFailed('b', 'a', 'corrupt', 50, 1)), [], 'who accuses all does not count');
   assert.deepEqual(struckOff(swarm.pieceFailed('c', 'a', 'corrupt', 60, 1)), ['a']);
   assertInvariants(swarm);
+});
+
+test('many names at one address have one word, as accusers and as tellers', () => {
+  const swarm = served('a', 'b', 'c', 'd');
+  for (const name of ['b', 'c', 'd']) announce(swarm, name, '10.0.0.66');
+  for (const by of ['b', 'c', 'd']) assert.deepEqual(struckOff(swarm.pieceFailed(by, 'a', 'corrupt', 40, 1)), []);
+  announce(swarm, 'd', '10.0.0.67');
+  assert.deepEqual(struckOff(swarm.pieceFailed('d', 'a', 'corrupt', 50, 2)), ['a']);
+
+  const told = swarmOf('first', 'second', 'third');
+  for (const name of ['first', 'second']) announce(told, name, '10.0.0.66');
+  const [check] = checks(tell(told, 'first', 6));
+  assert.equal(check?.by, 'third', 'not the same under another name');
+  tell(told, 'second', 6, check?.piece);
+  tell(told, 'third', 7, check?.piece);
+  assert.equal(told.task('task')?.digests?.known.isDisputed(check?.piece ?? 0), true, 'two names are no majority');
 });
 
 test('leaving and coming back does not clear a liar', () => {

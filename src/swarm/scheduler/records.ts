@@ -30,6 +30,11 @@ export interface Host {
   quarantinedUntilMs: number;
 }
 
+/** Two hosts with one witness are one, where words are counted. */
+export function witnessOf({ info, id }: Host): string {
+  return info.witness ?? id;
+}
+
 export interface Lease {
   readonly id: number;
   readonly holder: Peer;

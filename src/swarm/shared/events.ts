@@ -7,6 +7,11 @@ export type HostType = 'normal' | 'seed';
 
 export interface HostInfo {
   readonly hostId: string;
+  /**
+   * Whose word its word is: hosts of which nobody knows that they are different machines have one word together. Absent where
+   * the host has shown who it is.
+   */
+  readonly witness?: string | undefined;
   readonly type: HostType;
   /** Compared case-insensitively; empty for unknown. */
   readonly idc: string;

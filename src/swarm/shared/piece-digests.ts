@@ -11,6 +11,8 @@ const enoughTellers = 2;
 
 export interface Teller {
   readonly hostId: string;
+  /** Several hosts with one witness count as one. */
+  readonly witness: string;
   /** The operator has set it up to be believed. */
   readonly isSeed: boolean;
   /** What the origin called the content when it asked; empty when it did not say. */
@@ -20,7 +22,8 @@ export interface Teller {
 interface Claim {
   readonly digest: Uint8Array;
   readonly validator: string;
-  readonly tellers: Set<string>;
+  /** Witnesses by host. */
+  readonly tellers: Map<string, string>;
   certain: boolean;
 }
 
@@ -59,12 +62,12 @@ export class PieceDigests {
     return this.#claims.has(piece);
   }
 
-  hasTold(piece: number, hostId: string): boolean {
-    return this.#claims.get(piece)?.some(({ tellers }) => tellers.has(hostId)) === true;
+  hasTold(piece: number, witness: string): boolean {
+    return this.#claims.get(piece)?.some(({ tellers }) => [...tellers.values()].includes(witness)) === true;
   }
 
   /** Takes it down. True when it is news to others. A second word of the same host counts only for another version of the content. */
-  tell(piece: number, digest: Uint8Array, { hostId, isSeed, validator }: Teller): boolean {
+  tell(piece: number, digest: Uint8Array, { hostId, witness, isSeed, validator }: Teller): boolean {
     const before = this.known(piece);
     const earlier = this.#claims.get(piece)?.find(({ tellers }) => tellers.has(hostId));
     if (earlier?.validator === validator) return false;
@@ -73,13 +76,14 @@ export class PieceDigests {
     let claim = claims.find((one) => sameBytes(one.digest, digest));
     if (!claim) {
       if (claims.length === maxClaims) return false;
-      claim = { digest, validator, tellers: new Set(), certain: false };
+      claim = { digest, validator, tellers: new Map(), certain: false };
       claims.push(claim);
       this.#claims.set(piece, claims);
       this.#count += 1;
     }
-    claim.tellers.add(hostId);
-    if (!claims.some(({ certain }) => certain)) claim.certain = isSeed || claim.tellers.size >= enoughTellers;
+    claim.tellers.set(hostId, witness);
+    if (!claims.some(({ certain }) => certain))
+      claim.certain = isSeed || new Set(claim.tellers.values()).size >= enoughTellers;
     return isNews(before, this.known(piece));
   }
 
@@ -92,7 +96,7 @@ export class PieceDigests {
     const right = claims.find(({ certain }) => certain);
     if (!right) return { hostIds: [], against: [] };
     const wrong = claims.filter((claim) => claim !== right && claim.validator === right.validator);
-    return { hostIds: wrong.flatMap(({ tellers }) => [...tellers]), against: [...right.tellers] };
+    return { hostIds: wrong.flatMap(({ tellers }) => [...tellers.keys()]), against: [...right.tellers.keys()] };
   }
 
   /** What this host told counts no longer. The pieces about which something else is known now. */

@@ -1,0 +1,75 @@
+/** Who may speak for a host that is known. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Caller } from '../../src/rpc/caller.ts';
+import { Host } from '../../src/rpc/generated/common/v2/common.ts';
+import { HostRegistry } from '../../src/scheduler/host-registry.ts';
+import { ownerOf, requireNode, requireOwnHost } from '../../src/scheduler/own-host.ts';
+import { Swarm } from '../../src/swarm/scheduler/swarm.ts';
+
+const id = '10.9.0.1-node';
+const address = '10.9.0.1';
+const intervalMs = 300_000;
+
+function calling(peerHost: string, hostId?: string) {
+  const remote = { address: peerHost, onThisMachine: false };
+  const caller: Caller =
+    hostId === undefined
+      ? { kind: 'stranger', ...remote }
+      : { kind: 'member', role: 'peer', hostId, clusterId: undefined, proof: 'certificate', ...remote };
+  return { caller, identityRequired: false, peerHost };
+}
+
+function clusterWith(owner: ReturnType<typeof calling>, { seenMsAgo = 0, holders = 0 } = {}) {
+  const hosts = new HostRegistry();
+  const swarm = new Swarm({ random: Math.random });
+  hosts.announce(Host.fromPartial({ id }), { unreachable: false, owner: ownerOf(owner) });
+  const known = hosts.get(id);
+  if (known) known.holders = holders;
+  const info = { type: 'normal', idc: '', location: '', maxTxBitsPerSec: 0, disableShared: false } as const;
+  swarm.announceHost({ hostId: id, announceIntervalMs: intervalMs, ...info }, performance.now() - seenMsAgo);
+  return { hosts, swarm };
+}
+
+const refused = { code: 'PERMISSION_DENIED' };
+const may = (from: ReturnType<typeof calling>, cluster: ReturnType<typeof clusterWith>) => (): void =>
+  requireOwnHost(id, from, cluster);
+
+test('a host without a certificate is spoken for from where it was announced', () => {
+  const cluster = clusterWith(calling(address));
+  assert.doesNotThrow(may(calling(address), cluster));
+  assert.throws(may(calling('10.9.0.2'), cluster), refused);
+  assert.throws(may(calling('127.0.0.1'), cluster), refused, 'nor by programs of the machine of the scheduler');
+});
+
+test('whoever is named by the address he calls from comes before one who is not', () => {
+  const cluster = clusterWith(calling('10.9.0.2'), { holders: 1 });
+  assert.doesNotThrow(may(calling(address), cluster), 'somebody had taken its name');
+  assert.throws(may(calling('10.9.0.3'), cluster), refused);
+});
+
+test('one that has moved is taken over when the old one is silent', () => {
+  const moved = calling('10.9.0.7');
+  assert.throws(may(moved, clusterWith(calling(address), { seenMsAgo: intervalMs })), refused);
+  assert.doesNotThrow(may(moved, clusterWith(calling(address), { seenMsAgo: 2 * intervalMs })));
+  const held = clusterWith(calling(address), { seenMsAgo: 2 * intervalMs, holders: 1 });
+  assert.throws(may(moved, held), refused, 'a stream holds it');
+});
+
+test('what has shown a certificate is not spoken for without one', () => {
+  const cluster = clusterWith(calling(address, id), { holders: 1, seenMsAgo: 2 * intervalMs });
+  assert.doesNotThrow(may(calling('10.9.0.9', id), cluster));
+  assert.throws(may(calling(address), cluster), refused);
+  assert.throws(may(calling(address, '10.9.0.1-other'), cluster), refused, 'nor with that of another');
+  assert.doesNotThrow(may(calling(address), clusterWith(calling(address, id))), 'unless it is gone: a step back');
+});
+
+test('what tasks there are is told to machines with a node', () => {
+  const cluster = clusterWith(calling(address));
+  assert.doesNotThrow(() => requireNode(calling(address), cluster));
+  assert.doesNotThrow(() => requireNode(calling('127.0.0.1'), cluster));
+  assert.doesNotThrow(() => requireNode(calling('10.9.0.9', id), cluster));
+  assert.throws(() => requireNode(calling('10.9.0.2'), cluster), refused);
+  cluster.hosts.delete(id);
+  assert.throws(() => requireNode(calling(address), cluster), refused);
+});
