@@ -24,11 +24,15 @@ export interface TimedParts {
 }
 
 export function timedWork({ config: { liveness, job }, members, changes, access, jobs, ca }: TimedParts): TimedWork[] {
+  const startedMs = performance.now();
   return [
     {
       name: 'reap silent members',
       intervalMs: Math.min(reapIntervalMs, liveness.timeout),
-      run: () => members.reap(liveness.timeout),
+      run: async () => {
+        // After a start the members need time to come back, else daemons would hear of some schedulers only.
+        if (performance.now() - startedMs >= liveness.timeout) await members.reap(liveness.timeout);
+      },
     },
     { name: 'forget inactive members', intervalMs: forgetIntervalMs, run: () => members.forget(liveness.forgetAfter) },
     { name: 'prune changes', intervalMs: pruneIntervalMs, run: () => changes.prune() },

@@ -272,7 +272,7 @@ async function checkImported(ours: DatabaseConfig, version: OriginalVersion): Pr
     'who still has the published password',
   );
   const scheduler = await database.db.selectFrom('scheduler').selectAll().executeTakeFirstOrThrow();
-  assert.deepEqual([scheduler.state, scheduler.scheduler_cluster_id, scheduler.port], ['inactive', 9, 8002]);
+  assert.deepEqual([scheduler.state, scheduler.scheduler_cluster_id, scheduler.port], ['active', 9, 8002]);
   const peer = await database.db.selectFrom('peer').selectAll().executeTakeFirstOrThrow();
   assert.equal(peer.proxy_port, version === '2.5.1' ? 65001 : 0);
   const { sealed_client_secret: secret } = await database.db

@@ -191,8 +191,16 @@ export function jobLinkRow(row: OriginalRow): Imported<'job_scheduler_cluster'> 
   return { job_id: number(row, 'job_id'), scheduler_cluster_id: number(row, 'scheduler_cluster_id') };
 }
 
-/** It is inactive until it keeps alive here. */
+/** Longer than the original takes to stop: it calls members inactive when their streams to it end. */
+const recentMs = 5 * 60_000;
+
+/**
+ * Who was there when the original stopped counts as there, until this manager has waited long enough for it: daemons that
+ * hear of some of the schedulers only would choose different ones for the same task.
+ */
 function memberRow(row: OriginalRow) {
+  const heardMs = time(row['last_keep_alive_at']);
+  const present = text(row, 'state') === 'active' || Date.now() - heardMs < recentMs;
   return {
     ...stamps(row),
     host_name: text(row, 'host_name'),
@@ -200,8 +208,8 @@ function memberRow(row: OriginalRow) {
     port: number(row, 'port'),
     idc: text(row, 'idc'),
     location: text(row, 'location'),
-    state: 'inactive',
-    last_keep_alive_at: time(row['last_keep_alive_at']),
+    state: present ? 'active' : 'inactive',
+    last_keep_alive_at: heardMs,
     keep_alive_owner: '',
   };
 }
