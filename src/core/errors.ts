@@ -19,6 +19,8 @@ export const errorCodes = {
   INVALID_ARGUMENT: { grpc: 3, http: 400, exit: 2 },
   CONFIG_INVALID: { grpc: 9, http: 500, exit: 2 },
   NOT_FOUND: { grpc: 5, http: 404, exit: 1 },
+  /** A scheduler does not know the host: it has restarted, and the host is to be announced again. */
+  HOST_UNKNOWN: { grpc: 5, http: 404, exit: 1 },
   ALREADY_EXISTS: { grpc: 6, http: 409, exit: 1 },
   PERMISSION_DENIED: { grpc: 7, http: 403, exit: 1 },
   UNAUTHENTICATED: { grpc: 16, http: 401, exit: 1 },

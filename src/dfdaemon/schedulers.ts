@@ -12,7 +12,12 @@ import type { Logger } from '../core/logger.ts';
 import { backOffMs } from '../rpc/back-off.ts';
 import type { Channels } from '../rpc/channels.ts';
 import type { Host, Task } from '../rpc/generated/common/v2/common.ts';
-import type { AnnouncePeerRequest, HoldHostResponse, TaskHolding } from '../rpc/generated/scheduler/v2/scheduler.ts';
+import type {
+  AnnouncePeerRequest,
+  AnnouncePeerResponse,
+  HoldHostResponse,
+  TaskHolding,
+} from '../rpc/generated/scheduler/v2/scheduler.ts';
 import { SchedulerRing, type OpenStreamOptions, type PeerStream, type SchedulerResult } from '../rpc/scheduler-ring.ts';
 import { daemonLimits } from './limits.ts';
 import type { StoredTask } from './storage/stored-task.ts';
@@ -64,6 +69,8 @@ export class Schedulers implements Closable {
   /** Calls under way, by task. */
   readonly #forgetting = new Map<string, Promise<void>>();
   readonly #listeners: SchedulersListener[] = [];
+  /** Wait for a scheduler to take this host anew. */
+  readonly #waiters = new Set<() => void>();
   #host: AnnouncedHost | undefined;
   #announcing: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
@@ -80,6 +87,12 @@ export class Schedulers implements Closable {
 
   listen(listener: SchedulersListener): void {
     this.#listeners.push(listener);
+  }
+
+  /** Calls back each time that a scheduler has taken this host that did not know it; the result ends that. */
+  onTaken(listener: () => void): () => void {
+    this.#waiters.add(listener);
+    return () => this.#waiters.delete(listener);
   }
 
   /** From now on this host can be announced. */
@@ -136,10 +149,21 @@ export class Schedulers implements Closable {
   ): Promise<PeerStream> {
     if (this.#instances.size === 0 && this.#ring.addresses.length > 0) await this.announce();
     try {
-      return await this.#ring.openPeerStream(taskId, requests, options);
+      const stream = await this.#ring.openPeerStream(taskId, requests, options);
+      return { ...stream, responses: this.#announceIfUnknown(stream.responses) };
     } catch (error) {
       // One of the original that has forgotten this host; another registration follows.
       if (toDragonflyError(error).code === 'NOT_FOUND') await this.announce();
+      throw error;
+    }
+  }
+
+  /** Whoever registers again after this host was told of is not refused for it any more. */
+  async *#announceIfUnknown(responses: AsyncIterable<AnnouncePeerResponse>): AsyncGenerator<AnnouncePeerResponse> {
+    try {
+      yield* responses;
+    } catch (error) {
+      if (toDragonflyError(error).code === 'HOST_UNKNOWN') await this.announce();
       throw error;
     }
   }
@@ -259,6 +283,7 @@ export class Schedulers implements Closable {
     const known = this.#instances.get(address);
     this.#instances.set(address, instance);
     this.#tellChange();
+    if (known !== instance) for (const waiter of Array.from(this.#waiters)) waiter();
     if (instance === '') {
       this.#heardOfOriginals(address, true);
       if (!this.#watched.has(address)) void this.#watch(address);

@@ -87,7 +87,7 @@ class PeerStream {
     const extended = context.callerHasSwarm;
     const host = brain.hosts.get(hostId);
     if (!host) {
-      throw new DragonflyError('NOT_FOUND', `host ${hostId} is not announced`, {
+      throw new DragonflyError('HOST_UNKNOWN', `host ${hostId} is not announced`, {
         hint: 'Announce the host before its peers.',
       });
     }

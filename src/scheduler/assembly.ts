@@ -137,6 +137,7 @@ export async function createBrain(
       random: overrides.random ?? Math.random,
       limits: { ...swarmLimits(config, settings), ...overrides.swarmLimits },
       evaluator: evaluatorName(config),
+      startedAtMs: performance.now(),
     },
     metrics,
     logger,

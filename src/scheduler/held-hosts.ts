@@ -22,7 +22,7 @@ export class HeldHosts implements Closable {
   async *hold({ hostId }: HoldHostRequest, context: CallContext): AsyncGenerator<HoldHostResponse, void, undefined> {
     const known = this.#brain.hosts.get(hostId);
     if (!known) {
-      throw new DragonflyError('NOT_FOUND', `host ${hostId} is not announced`, {
+      throw new DragonflyError('HOST_UNKNOWN', `host ${hostId} is not announced`, {
         hint: 'Announce the host before holding it.',
       });
     }

@@ -182,13 +182,10 @@ describe('a swarm', { timeout: 400_000 }, () => {
     await scene.swarm.stopScheduler(scene.scheduler);
     const port = Number(scene.scheduler.slice(scene.scheduler.lastIndexOf(':') + 1));
     await scene.swarm.startScheduler(port);
-    scene.origin.files.clear();
     const outputPath = scene.swarm.directory.join('late.out');
-    await waitFor('the late peer to be served', async () => {
-      await scene.swarm.download(late, { url, outputPath, overwrite: true });
-      return true;
-    });
+    const receipt = await scene.swarm.download(late, { url, outputPath });
     assert.deepEqual(readFileSync(outputPath), content);
+    assert.equal(receipt.bytesFromOrigin, 0, 'it was sent to the origin before the others were back');
   });
 
   test('DF2-15 takes nothing wrong from a peer that corrupts its pieces, and does without it', async () => {

@@ -239,7 +239,7 @@ void describe('a stream', () => {
     await using fixture = await SchedulerFixture.start();
     const host = await fixture.host();
     await fixture.client.deleteHost({ hostId: host.id });
-    await assert.rejects(fixture.peer(host).register().next(), { code: 'NOT_FOUND', hint: /Announce the host/ });
+    await assert.rejects(fixture.peer(host).register().next(), { code: 'HOST_UNKNOWN', hint: /Announce the host/ });
   });
 
   void it('must begin with the registration', { timeout }, async () => {

@@ -161,7 +161,7 @@ void describe('hosts', () => {
     await second[Symbol.asyncDispose]();
     await waitFor('the host to be gone', () => fixture.scheduler.brain.swarm.host(host.id) === undefined);
     const unknown = fixture.client.holdHost({ hostId: host.id })[Symbol.asyncIterator]();
-    await assert.rejects(unknown.next(), { code: 'NOT_FOUND' });
+    await assert.rejects(unknown.next(), { code: 'HOST_UNKNOWN' });
   });
 });
 

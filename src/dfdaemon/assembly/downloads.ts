@@ -81,6 +81,7 @@ export async function openDownloads(
       makeRoom: (bytes) => collector.makeRoom(bytes),
       schedulerKinds: () => schedulers.kinds,
       openPeerStream: (taskId, requests, options) => schedulers.openPeerStream(taskId, requests, options),
+      onTaken: (listener) => schedulers.onTaken(listener),
       syncPieces: ({ ip, port }, request, signal) =>
         createClient(DfdaemonUploadDefinition, channels, hostPort(ip, port)).syncPieces(request, { signal }),
       record: recordings && ((setup) => recordings.open(setup)),

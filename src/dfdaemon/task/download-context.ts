@@ -30,6 +30,8 @@ export interface DownloadContext {
   /** Tells the children of this task what this node holds. */
   readonly announcer: () => PieceAnnouncer;
   readonly openPeerStream: OpenPeerStream;
+  /** Calls back when a scheduler has taken this host anew; the result ends that. */
+  readonly onTaken: (listener: () => void) => () => void;
   readonly syncPieces: SyncPieces;
   /** Absent where downloads are not recorded. */
   readonly record: ((setup: MachineSetup) => DownloadRecording) | undefined;

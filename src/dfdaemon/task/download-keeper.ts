@@ -30,7 +30,7 @@ export interface DownloadKeeperOptions {
 
 export function downloadKeeper(options: DownloadKeeperOptions): SessionKeeper {
   const { context, request, stored, peerId, signal, atOrigin, reader, learnLayout, events } = options;
-  const { hostId, newPeerId, openPeerStream, logger, sources } = context;
+  const { hostId, newPeerId, openPeerStream, onTaken, logger, sources } = context;
   const registration = (): Registration => toRegistration(request, stored, { needBackToSource: atOrigin() });
   /** A scheduler of the original has to be told the length, or that it is not known. */
   const forOriginal = async (): Promise<Registration> => {
@@ -44,6 +44,7 @@ export function downloadKeeper(options: DownloadKeeperOptions): SessionKeeper {
   return new SessionKeeper({
     ids: { hostId, taskId: stored.id, peerId },
     newPeerId,
+    onTaken,
     logger,
     signal,
     run: (session, life) =>

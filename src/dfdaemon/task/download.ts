@@ -56,6 +56,7 @@ export class Download {
   #originPieces = 0;
   #remotePieces = 0;
   #generation = 0;
+  #schedulerSeen = false;
   /** Nobody reads any more: what is under way for a reader is finished, and nothing else begun. */
   #abandoned = false;
 
@@ -209,7 +210,10 @@ export class Download {
         dropParents: (ids) => this.#exchange.dropParents(ids),
         lease: (lease) => this.#origin.take(lease),
         revokeLease: (id) => this.#origin.revoke(id),
-        lost: () => this.#watchStarvation(),
+        lost: () => {
+          this.#starvation.schedulerLost();
+          this.#watchStarvation();
+        },
         refused: (error) => this.#refused(error),
       },
     });
@@ -305,8 +309,11 @@ export class Download {
     const { session } = this.#keeper;
     if (this.#request.disableBackToSource === true) return scheduleTimeoutMs;
     const scheduler = session?.connected === true ? 'connected' : session ? 'asked' : 'lost';
+    const kinds = schedulerKinds();
+    this.#schedulerSeen ||= kinds === 'held' || kinds === 'original';
     const hasParents = this.#exchange.parentCount > 0;
-    return patienceMs({ scheduler, kinds: schedulerKinds(), hasParents, scheduleTimeoutMs, pieceTimeoutMs });
+    const seen = this.#schedulerSeen;
+    return patienceMs({ scheduler, kinds, seen, hasParents, scheduleTimeoutMs, pieceTimeoutMs });
   }
 
   async #finishIfComplete(): Promise<void> {

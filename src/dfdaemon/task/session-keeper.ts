@@ -18,6 +18,8 @@ export interface SessionKeeperOptions {
     /** The scheduler has answered, and will not change its mind. */
     refused(error: DragonflyError): void;
   };
+  /** Calls back when a scheduler has taken this host anew; the result ends that. */
+  readonly onTaken: (listener: () => void) => () => void;
   readonly logger: Logger;
   /** Aborts when the download ends. */
   readonly signal: AbortSignal;
@@ -95,17 +97,18 @@ export class SessionKeeper {
   async #reopen(): Promise<void> {
     const { sessionBackoffMs, sessionBackoffMaxMs } = daemonLimits;
     const pauseMs = Math.min(sessionBackoffMs * 2 ** (this.#attempts - 1), sessionBackoffMaxMs);
-    try {
-      await delay(pauseMs * (0.5 + Math.random() / 2), undefined, { signal: this.#options.signal });
-    } catch {
-      return; // the download has ended
-    }
-    if (!this.#closed && !this.#session) this.open();
+    const taken = new AbortController();
+    const stop = this.#options.onTaken(() => taken.abort());
+    const ended = this.#options.signal;
+    const signal = AbortSignal.any([ended, taken.signal]);
+    await delay(pauseMs * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => undefined);
+    stop();
+    if (!ended.aborted && !this.#closed && !this.#session) this.open();
   }
 }
 
 /** Carries what the origin said, or what only the caller can change; anything else may be better at the next try. */
 function isRefusal(error: DragonflyError): boolean {
-  const passing = ['UNAVAILABLE', 'CANCELLED', 'DEADLINE_EXCEEDED', 'RESOURCE_EXHAUSTED', 'INTERNAL'];
+  const passing = ['UNAVAILABLE', 'CANCELLED', 'DEADLINE_EXCEEDED', 'RESOURCE_EXHAUSTED', 'INTERNAL', 'HOST_UNKNOWN'];
   return error.details?.statusCode !== undefined || !passing.includes(error.code);
 }

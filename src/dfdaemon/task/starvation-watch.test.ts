@@ -49,8 +49,35 @@ test('whoever gets something to do has all its patience again', async () => {
   assert.equal(asked - before, daemonLimits.starvedAsks);
 });
 
+test('a scheduler that is lost is waited for from then on, and once', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  let nowMs = 0;
+  t.mock.method(performance, 'now', () => nowMs);
+  const pass = (ms: number): void => {
+    nowMs += ms;
+    t.mock.timers.tick(ms);
+  };
+  let patience = 30_000;
+  let gaveUp = 0;
+  const watch = new StarvationWatch({ patienceMs: () => patience, ask: () => false, giveUp: () => (gaveUp += 1) });
+  watch.idle();
+  pass(20_000);
+  patience = 5_000;
+  const lose = (): void => {
+    watch.schedulerLost();
+    watch.idle();
+  };
+  lose();
+  pass(4_000);
+  assert.equal(gaveUp, 0);
+  lose();
+  pass(1_000);
+  assert.equal(gaveUp, 1);
+  watch.busy();
+});
+
 test('patience follows what there is to hope for', () => {
-  const nobody = { hasParents: false, scheduleTimeoutMs: 30_000, pieceTimeoutMs: 20_000 };
+  const nobody = { seen: false, hasParents: false, scheduleTimeoutMs: 30_000, pieceTimeoutMs: 20_000 };
   assert.equal(patienceMs({ ...nobody, scheduler: 'lost', kinds: 'none' }), 0);
   assert.equal(patienceMs({ ...nobody, scheduler: 'connected', kinds: 'held' }), 30_000);
   assert.equal(patienceMs({ ...nobody, scheduler: 'asked', kinds: 'original' }), 30_000);
@@ -58,5 +85,9 @@ test('patience follows what there is to hope for', () => {
   const busy = patienceMs({ ...nobody, scheduler: 'asked', kinds: 'held' });
   assert.ok(busy > daemonLimits.schedulerOpenTimeoutMs, 'the next on the ring gets its turn');
   assert.equal(patienceMs({ ...nobody, scheduler: 'lost', kinds: 'held' }), daemonLimits.starvedMs);
+  assert.equal(
+    patienceMs({ ...nobody, seen: true, scheduler: 'lost', kinds: 'extended' }),
+    daemonLimits.schedulerReturnMs,
+  );
   assert.equal(patienceMs({ ...nobody, hasParents: true, scheduler: 'lost', kinds: 'held' }), 20_000);
 });

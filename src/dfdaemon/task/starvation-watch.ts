@@ -9,6 +9,8 @@ export interface Hopes {
   /** A session with the scheduler is open; or being opened; or the last one was lost. */
   readonly scheduler: 'connected' | 'asked' | 'lost';
   readonly kinds: SchedulerKinds;
+  /** One has been there since the download began. */
+  readonly seen: boolean;
   readonly hasParents: boolean;
   readonly scheduleTimeoutMs: number;
   readonly pieceTimeoutMs: number;
@@ -16,17 +18,17 @@ export interface Hopes {
 
 /**
  * A connected scheduler may take the schedule timeout; parents that are alive but have nothing new yet are worth a while; a
- * scheduler that is there but busy is, too, else a crowd that keeps it busy would all go to the origin. Without any of
- * them there is only a short grace, so that a scheduler that restarts does not send every node there.
+ * scheduler that is there but busy is, too, else a crowd that keeps it busy would all go to the origin. One that restarts
+ * must not send every node there. Without any of them there is only a short grace.
  */
-export function patienceMs({ scheduler, kinds, hasParents, scheduleTimeoutMs, pieceTimeoutMs }: Hopes): number {
+export function patienceMs({ scheduler, kinds, seen, hasParents, scheduleTimeoutMs, pieceTimeoutMs }: Hopes): number {
   if (scheduler === 'connected') return scheduleTimeoutMs;
   if (hasParents) return pieceTimeoutMs;
   if (kinds === 'none') return 0;
   if (kinds === 'original' && scheduler === 'asked') return scheduleTimeoutMs; // it takes its time before its first word
   // Long enough to leave one that keeps silent for the next.
   if (kinds === 'held' && scheduler === 'asked') return 2 * daemonLimits.schedulerOpenTimeoutMs;
-  return daemonLimits.starvedMs;
+  return seen ? daemonLimits.schedulerReturnMs : daemonLimits.starvedMs;
 }
 
 export interface StarvationOptions {
@@ -40,6 +42,7 @@ export class StarvationWatch {
   readonly #options: StarvationOptions;
   #sinceMs: number | undefined;
   #asked = 0;
+  #lost = false;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: StarvationOptions) {
@@ -55,9 +58,17 @@ export class StarvationWatch {
     this.#timer = setTimeout(() => this.#starved(patienceMs), Math.max(0, this.#sinceMs + patienceMs - nowMs));
   }
 
+  /** What could be hoped for has changed: the wait counts from here, though not once more for each time. */
+  schedulerLost(): void {
+    if (this.#lost) return;
+    this.#lost = true;
+    this.#sinceMs = undefined;
+  }
+
   busy(): void {
     this.#sinceMs = undefined;
     this.#asked = 0;
+    this.#lost = false;
     clearTimeout(this.#timer);
   }
 

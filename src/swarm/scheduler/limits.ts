@@ -95,6 +95,8 @@ export interface SwarmLimits {
   readonly stalledMs: number;
   /** After its start a scheduler waits so long for daemons to come back with what they hold before it sends anybody to the origin. */
   readonly resumeMs: number;
+  /** The same for content that somebody comes back for in the middle: whoever fetches it from the origin is on the way back, too. */
+  readonly resumeKnownMs: number;
   /** Pieces are reported in batches: what a peer had just passed on when it left is known after this, and the origin is not asked for it before. */
   readonly reportGraceMs: number;
   /** A peer that can neither get a parent nor may go to the origin is refused after this. */
@@ -158,6 +160,7 @@ export const defaultSwarmLimits: SwarmLimits = {
   introductions: 3,
   stalledMs: 20_000,
   resumeMs: 1000,
+  resumeKnownMs: 5000,
   reportGraceMs: 600,
   waitMs: 30_000,
   pieceDownloadTimeoutMs: 30 * 60_000,

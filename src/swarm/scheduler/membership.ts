@@ -16,8 +16,8 @@ export interface MembershipParts {
   readonly matchmaker: Matchmaker;
   readonly origin: OriginDesk;
   readonly wakes: Deadlines<Task>;
-  /** Until then holders of tasks may be coming back after a restart of the scheduler. */
-  readonly resumeUntilMs: number;
+  /** When the scheduler started: holders of tasks may be coming back after a restart. */
+  readonly startedAtMs: number;
 }
 
 export class Membership {
@@ -39,11 +39,15 @@ export class Membership {
     this.#seedRing = new HashRing(seeds.map((host) => host.id));
   }
 
-  /** Right after our start nobody can tell a new task from one whose holders are still coming back. */
-  expectOthers(task: Task, nowMs: number): void {
-    const { resumeUntilMs, wakes } = this.#parts;
-    if (nowMs >= resumeUntilMs || task.quietUntilMs > 0) return;
-    task.quietUntilMs = resumeUntilMs;
+  /**
+   * Right after our start nobody can tell a new task from one whose holders are still coming back.
+   * @param known a peer knew the content before it registered.
+   */
+  expectOthers(task: Task, { known, nowMs }: { known: boolean; nowMs: number }): void {
+    const { startedAtMs, limits, wakes } = this.#parts;
+    const untilMs = startedAtMs + (known ? limits.resumeKnownMs : limits.resumeMs);
+    if (nowMs >= untilMs || task.quietUntilMs >= untilMs) return;
+    task.quietUntilMs = untilMs;
     wakes.add(task.quietUntilMs, task);
   }
 

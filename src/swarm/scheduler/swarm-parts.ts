@@ -60,8 +60,8 @@ export function swarmParts(options: SwarmOptions, limits: SwarmLimits): SwarmPar
     wakeAt,
     leaseGiven: (holder) => digests.leaseGiven(holder),
   });
-  const resumeUntilMs = (options.startedAtMs ?? Number.NEGATIVE_INFINITY) + limits.resumeMs;
-  const membership: Membership = new Membership({ limits, roster, matchmaker, origin, out, wakes, resumeUntilMs });
+  const startedAtMs = options.startedAtMs ?? Number.NEGATIVE_INFINITY;
+  const membership: Membership = new Membership({ limits, roster, matchmaker, origin, out, wakes, startedAtMs });
   const liars: Liars = new Liars({ limits, roster, out, membership, digests });
   const refusals = new Refusals({ out, membership, waitMs: limits.waitMs });
   return {

@@ -300,3 +300,21 @@ test('who may not go to the origin is told its refusal at once when a seed was t
   );
   assertInvariants(swarm);
 });
+
+test('who comes back in the middle to a scheduler that has restarted is not sent to the origin before the one who is there', () => {
+  const swarm = new Swarm({ random: seededRandom(1), startedAtMs: 0 });
+  for (const hostId of ['peer', 'seed']) swarm.announceHost(hostInfo(hostId), 0);
+  register(swarm, 'peer', 100);
+  const { resumeMs, resumeKnownMs } = defaultSwarmLimits;
+  assert.deepEqual(leases(swarm.tick(resumeMs + 1)), []);
+  register(swarm, 'seed', resumeKnownMs - 100);
+  assert.deepEqual(leases(swarm.tick(resumeKnownMs + 1)), [{ peer: 'seed', first: 0, end: pieceCount }]);
+});
+
+test('what nobody has begun waits a moment only', () => {
+  const swarm = new Swarm({ random: seededRandom(1), startedAtMs: 0 });
+  swarm.announceHost(hostInfo('peer'), 0);
+  const { knownLayout: _unknown, ...fresh } = registration('peer');
+  assert.deepEqual(leases(swarm.registerPeer(fresh, 100)), []);
+  assert.deepEqual(leases(swarm.tick(defaultSwarmLimits.resumeMs + 1)), [{ peer: 'peer', first: 0, end: undefined }]);
+});

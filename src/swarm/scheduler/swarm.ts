@@ -123,7 +123,9 @@ export class Swarm {
     }
     this.#digests.registered(peer);
     if (request.heldPieces) this.#roster.addPieces(peer, request.heldPieces);
-    this.#membership.expectOthers(task, nowMs);
+    // Daemons of the original know the length of everything they register for.
+    const known = request.knownLayout !== undefined && request.features.leases;
+    this.#membership.expectOthers(task, { known, nowMs });
     if (old?.task === task) this.#roster.addPieces(peer, old.pieces);
     if (task.trigger?.hostId === host.id) task.trigger = undefined;
     if (request.reader) this.#origin.readerAsks(peer, request.reader);
@@ -309,7 +311,7 @@ export class Swarm {
     if (!known) this.#tellLayout(task, held.layout);
     const peer = this.#roster.addPeer(request, host, task, nowMs);
     this.#roster.addPieces(peer, held.pieces);
-    this.#membership.expectOthers(task, nowMs);
+    this.#membership.expectOthers(task, { known: true, nowMs });
     this.#fire(peer, 'RegisterNormal');
     this.#registerHolder(peer);
     return this.#settle([task], nowMs);

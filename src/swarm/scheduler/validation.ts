@@ -20,11 +20,11 @@ export class Validation {
     this.#limits = limits;
   }
 
-  /** Throws NOT_FOUND. */
+  /** Throws HOST_UNKNOWN. */
   host(hostId: string): Host {
     const host = this.#roster.hosts.get(hostId);
     if (host) return host;
-    throw new DragonflyError('NOT_FOUND', `host ${hostId} is not announced`, {
+    throw new DragonflyError('HOST_UNKNOWN', `host ${hostId} is not announced`, {
       hint: 'Announce the host before its peers.',
     });
   }
