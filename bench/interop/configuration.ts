@@ -10,6 +10,7 @@ export const databaseUser = { user: 'dragonfly', password: 'dragonfly' };
 export interface Ports {
   readonly managerRest: number;
   readonly managerGrpc: number;
+  readonly managerMetrics: number;
   readonly redis: number;
   readonly mysql: number;
 }
@@ -29,13 +30,21 @@ export function managerConfig(directory: string, database: string, ports: Ports)
     },
     cache: { redis: { ttl: '2s' }, local: { size: 10_000, ttl: '2s' } },
     job: { preheat: { allowCIDRs: ['127.0.0.0/8'] } },
-    metrics: { enable: false },
+    metrics: { enable: true, addr: `${loopback}:${ports.managerMetrics}` },
   });
 }
 
-/** @param advertisedPort where daemons dial: a relay stands there. */
+export interface SchedulerPlace {
+  readonly name: string;
+  readonly directory: string;
+  readonly port: number;
+  /** Where daemons dial: a relay stands there. */
+  readonly advertisedPort: number;
+  readonly metricsPort: number;
+}
+
 export function schedulerConfig(
-  { name, directory, port, advertisedPort }: { name: string; directory: string; port: number; advertisedPort: number },
+  { name, directory, port, advertisedPort, metricsPort }: SchedulerPlace,
   ports: Ports,
 ): string {
   return stringify({
@@ -53,7 +62,7 @@ export function schedulerConfig(
     job: { enable: true },
     // By default the original gives a seed peer two seconds to come; a machine under load needs more.
     scheduler: { retryInterval: '2s' },
-    metrics: { enable: false },
+    metrics: { enable: true, enableHost: true, addr: `${loopback}:${metricsPort}` },
   });
 }
 

@@ -53,6 +53,12 @@ export interface OriginFile {
 
 const settleMs = 35_000;
 
+export interface MetricsPort {
+  /** As the chart of the original names it, and its dashboards ask for it. */
+  readonly container: 'manager' | 'scheduler' | 'seed-client' | 'client';
+  readonly port: number;
+}
+
 export interface Daemon {
   readonly part: Part;
   readonly proxy: string;
@@ -65,6 +71,8 @@ export class MixedCluster implements AsyncDisposable {
   readonly schedulers: readonly Part[];
   readonly relays: readonly (Relay | Recorder)[];
   readonly redisPort: number;
+  /** Of all parts. */
+  readonly metrics: readonly MetricsPort[];
   readonly seed: Daemon;
   readonly peers: readonly Daemon[];
   readonly #owned: AsyncDisposableStack;
@@ -82,6 +90,7 @@ export class MixedCluster implements AsyncDisposable {
     const ports: Ports = {
       managerRest: await freePort(),
       managerGrpc: await freePort(),
+      managerMetrics: await freePort(),
       redis: redis.port,
       mysql: mysql.port,
     };
@@ -105,13 +114,16 @@ export class MixedCluster implements AsyncDisposable {
     const managerRelay = before && owned.use(await before(loopback, ports.managerGrpc));
     const dialled = { ...ports, managerGrpc: managerRelay?.port ?? ports.managerGrpc };
     const relays: (Relay | Recorder)[] = [];
+    const metrics: MetricsPort[] = [{ container: 'manager', port: ports.managerMetrics }];
     const schedulerParts: Part[] = [];
     for (let index = 1; index <= schedulers; index += 1) {
       const name = `scheduler-${index}`;
       const port = await freePort();
       const relay = owned.use(await (before ?? Relay.start)(loopback, port));
       relays.push(relay);
-      const place = { name, directory: join(directory, name), port, advertisedPort: relay.port };
+      const metricsPort = await freePort();
+      const place = { name, directory: join(directory, name), port, advertisedPort: relay.port, metricsPort };
+      metrics.push({ container: 'scheduler', port: metricsPort });
       const scheduler = part({
         name,
         program: 'scheduler',
@@ -129,6 +141,7 @@ export class MixedCluster implements AsyncDisposable {
       const isReady = (): Promise<boolean> => accepts(own.proxy);
       const started = part({ name, program: 'dfdaemon', kind, config, isReady });
       await started.start();
+      metrics.push({ container: seed ? 'seed-client' : 'client', port: own.metrics });
       return { part: started, proxy: `http://${loopback}:${own.proxy}` };
     };
     const seed = await daemon('seed', mix.seed, true);
@@ -137,13 +150,26 @@ export class MixedCluster implements AsyncDisposable {
     // The original's parts look for each other's members every 30 s.
     if (mix.manager === 'original' || mix.scheduler === 'original') await delay(settleMs);
     return new MixedCluster(
-      { origin, jobs, manager, schedulers: schedulerParts, relays, seed, peers: peerDaemons, redisPort: redis.port },
+      {
+        origin,
+        jobs,
+        manager,
+        schedulers: schedulerParts,
+        relays,
+        seed,
+        peers: peerDaemons,
+        redisPort: redis.port,
+        metrics,
+      },
       owned.move(),
     );
   }
 
   private constructor(
-    parts: Pick<MixedCluster, 'origin' | 'jobs' | 'manager' | 'schedulers' | 'relays' | 'seed' | 'peers' | 'redisPort'>,
+    parts: Pick<
+      MixedCluster,
+      'origin' | 'jobs' | 'manager' | 'schedulers' | 'relays' | 'seed' | 'peers' | 'redisPort' | 'metrics'
+    >,
     owned: AsyncDisposableStack,
   ) {
     this.origin = parts.origin;
@@ -152,6 +178,7 @@ export class MixedCluster implements AsyncDisposable {
     this.schedulers = parts.schedulers;
     this.relays = parts.relays;
     this.redisPort = parts.redisPort;
+    this.metrics = parts.metrics;
     this.seed = parts.seed;
     this.peers = parts.peers;
     this.#owned = owned;

@@ -1,7 +1,7 @@
 /**
  * Moves a running cluster of the original over to ours part by part, under a steady load of downloads, and back again.
  *
- *   node bench/interop/move.ts --binaries DIR [--daemons ours] [--peers 5]
+ *   node bench/interop/move.ts --binaries DIR [--daemons ours] [--peers 5] [--keep]
  *
  * Manager, two schedulers, a seed peer, peers. No download may fail, and no file may leave the origin a second time.
  * With `--daemons ours` only manager and schedulers move.
@@ -9,7 +9,7 @@
 import { execFile } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs, promisify } from 'node:util';
-import { temporaryDirectory } from '../../test/support/temporary-directory.ts';
+import { clusterDirectory } from './cluster-directory.ts';
 import { Load } from './load.ts';
 import { MixedCluster } from './mixed-cluster.ts';
 import type { Kind } from './part.ts';
@@ -22,12 +22,13 @@ const { values } = parseArgs({
     binaries: { type: 'string' },
     daemons: { type: 'string', default: 'original' },
     peers: { type: 'string', default: '5' },
+    keep: { type: 'boolean', default: false },
   },
 });
 if (values.binaries === undefined) throw new Error('--binaries: the directory with the programs of the original');
 const daemons: Kind = values.daemons === 'ours' ? 'ours' : 'original';
 
-await using directory = await temporaryDirectory('df-move-');
+await using directory = await clusterDirectory('df-move-', values.keep);
 const mix = { manager: 'original', scheduler: 'original', seed: daemons, peers: daemons } as const;
 const options = {
   mix,

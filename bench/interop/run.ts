@@ -1,15 +1,15 @@
 /**
  * Runs the mixes of parts of ours and of the original, and writes what came out into a table of docs/migrate.md.
  *
- *   node bench/interop/run.ts --binaries DIR [--mix ours,original,ours,original] [--write]
+ *   node bench/interop/run.ts --binaries DIR [--mix ours,original,ours,original] [--write] [--keep]
  *
  * DIR holds `manager`, `scheduler`, `dfdaemon`, `dfget` of the original. A mix names manager, scheduler, seed peer, peers;
- * without --mix all sixteen run, one after another. Needs nginx, redis-server and MariaDB.
+ * without --mix all sixteen run, one after another; --keep leaves what each part wrote. Needs nginx, redis-server and MariaDB.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { temporaryDirectory } from '../../test/support/temporary-directory.ts';
 import { checks } from './checks.ts';
+import { clusterDirectory } from './cluster-directory.ts';
 import { allMixes, MixedCluster, parseMix, type Mix } from './mixed-cluster.ts';
 
 interface Outcome {
@@ -26,6 +26,7 @@ const { values } = parseArgs({
     binaries: { type: 'string' },
     mix: { type: 'string', multiple: true },
     write: { type: 'boolean', default: false },
+    keep: { type: 'boolean', default: false },
   },
 });
 if (values.binaries === undefined) throw new Error('--binaries: the directory with the programs of the original');
@@ -43,7 +44,7 @@ if (values.write) await writeTable(table);
 process.exitCode = rows.some((line) => line.includes('✗')) ? 1 : 0;
 
 async function runMix(mix: Mix, binaries: string): Promise<Outcome[]> {
-  await using directory = await temporaryDirectory('df-interop-');
+  await using directory = await clusterDirectory('df-interop-', values.keep);
   const outcomes: Outcome[] = [];
   try {
     await using cluster = await MixedCluster.start({ mix, binaries, directory: directory.path });
