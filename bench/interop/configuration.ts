@@ -7,18 +7,32 @@ export const loopback = '127.0.0.1';
 /** The original takes none without a password. */
 export const databaseUser = { user: 'dragonfly', password: 'dragonfly' };
 
+/** Paths of PEM files. */
+export interface TlsFiles {
+  readonly caCert: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
 export interface Ports {
   readonly managerRest: number;
   readonly managerGrpc: number;
   readonly managerMetrics: number;
   readonly redis: number;
   readonly mysql: number;
+  /** Every gRPC port demands a certificate, and everybody has this one. */
+  readonly tls: TlsFiles | undefined;
 }
 
 export function managerConfig(directory: string, database: string, ports: Ports): string {
   return stringify({
     server: {
-      grpc: { advertiseIP: loopback, listenIP: loopback, port: { start: ports.managerGrpc, end: ports.managerGrpc } },
+      grpc: {
+        advertiseIP: loopback,
+        listenIP: loopback,
+        port: { start: ports.managerGrpc, end: ports.managerGrpc },
+        ...tlsSection(ports),
+      },
       rest: { addr: `${loopback}:${ports.managerRest}` },
       ...directories(directory),
     },
@@ -55,9 +69,17 @@ export function schedulerConfig(
       advertisePort: advertisedPort,
       host: name,
       ...directories(directory),
+      ...tlsSection(ports),
     },
     database: { redis: redis(ports) },
-    manager: { addr: `${loopback}:${ports.managerGrpc}`, schedulerClusterID: 1, keepAlive: { interval: '2s' } },
+    manager: {
+      addr: `${loopback}:${ports.managerGrpc}`,
+      schedulerClusterID: 1,
+      keepAlive: { interval: '2s' },
+      ...tlsSection(ports),
+    },
+    seedPeer: { enable: true, ...tlsSection(ports) },
+    peer: tlsSection(ports),
     dynConfig: { refreshInterval: '10s' },
     job: { enable: true },
     // By default the original gives a seed peer two seconds to come; a machine under load needs more.
@@ -86,9 +108,9 @@ export function daemonConfig(
     host: { hostname: name, ip: loopback, schedulerClusterID: 1 },
     server: { pluginDir: join(directory, 'plugins'), cacheDir: join(directory, 'cache') },
     download: { server: { socketPath: socketPath(directory) } },
-    upload: { server: at(daemon.upload) },
-    manager: { addr: `http://${loopback}:${ports.managerGrpc}` },
-    scheduler: { announceInterval: '10s', scheduleTimeout: '30s' },
+    upload: { server: { ...at(daemon.upload), ...ports.tls }, ...(ports.tls && { client: ports.tls }) },
+    manager: { addr: `${ports.tls ? 'https' : 'http'}://${loopback}:${ports.managerGrpc}`, ...ports.tls },
+    scheduler: { announceInterval: '10s', scheduleTimeout: '30s', ...ports.tls },
     seedPeer: { enable: seed, type: 'super' },
     dynconfig: { refreshInterval: '10s' },
     storage: {
@@ -114,6 +136,10 @@ function directories(directory: string) {
     pluginDir: join(directory, 'plugins'),
     dataDir: join(directory, 'data'),
   };
+}
+
+function tlsSection({ tls }: Ports) {
+  return tls ? { tls } : {};
 }
 
 function redis({ redis: port }: Ports) {

@@ -5,10 +5,12 @@
 import { connect } from 'node:net';
 import { once } from 'node:events';
 import { randomUUID } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createConnection } from 'mysql2/promise';
 import { engineKinds } from '../../test/manager/engines.ts';
+import { TestAuthority } from '../../test/rpc/certificates.ts';
 import { freePort } from '../../test/support/free-port.ts';
 import { NginxOrigin } from '../../test/support/nginx-origin.ts';
 import { makeRandomFile } from '../../test/support/random-file.ts';
@@ -21,6 +23,7 @@ import {
   schedulerConfig,
   type DaemonPorts,
   type Ports,
+  type TlsFiles,
 } from './configuration.ts';
 import { Jobs } from './jobs.ts';
 import { Part, type Kind } from './part.ts';
@@ -40,6 +43,8 @@ export interface MixedClusterOptions {
   readonly directory: string;
   readonly schedulers?: number;
   readonly peers?: number;
+  /** Mutual TLS at every gRPC port, with one certificate for all. */
+  readonly tls?: boolean;
   /** What stands before the manager and each scheduler; by default a relay before each scheduler. */
   readonly relay?: (host: string, port: number) => Promise<Recorder>;
 }
@@ -79,7 +84,7 @@ export class MixedCluster implements AsyncDisposable {
 
   static async start(options: MixedClusterOptions): Promise<MixedCluster> {
     await using owned = new AsyncDisposableStack();
-    const { mix, binaries, directory, schedulers = 1, peers = 3, relay: before } = options;
+    const { mix, binaries, directory, schedulers = 1, peers = 3, tls = false, relay: before } = options;
     const origin = owned.use(await NginxOrigin.start({ directory }));
     const redis = owned.use(await RedisServer.start());
     const mariadb = engineKinds.find(({ name }) => name === 'mariadb');
@@ -93,6 +98,7 @@ export class MixedCluster implements AsyncDisposable {
       managerMetrics: await freePort(),
       redis: redis.port,
       mysql: mysql.port,
+      tls: tls ? await writeCertificate(directory) : undefined,
     };
     // The two kinds have no database in common.
     const other = (await engine.newDatabase()).mysql;
@@ -199,6 +205,20 @@ export class MixedCluster implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#owned[Symbol.asyncDispose]();
   }
+}
+
+async function writeCertificate(directory: string): Promise<TlsFiles> {
+  const authority = await TestAuthority.create();
+  const { cert, key } = await authority.issue(loopback);
+  const files = {
+    caCert: join(directory, 'ca.pem'),
+    cert: join(directory, 'cert.pem'),
+    key: join(directory, 'key.pem'),
+  };
+  await writeFile(files.caCert, authority.ca);
+  await writeFile(files.cert, cert);
+  await writeFile(files.key, key, { mode: 0o600 });
+  return files;
 }
 
 async function createDatabaseUser(port: number): Promise<void> {

@@ -1,10 +1,10 @@
 /**
  * Runs the mixes of parts of ours and of the original, and writes what came out into a table of docs/migrate.md.
  *
- *   node bench/interop/run.ts --binaries DIR [--mix ours,original,ours,original] [--write] [--keep]
+ *   node bench/interop/run.ts --binaries DIR [--mix ours,original,ours,original] [--tls] [--write] [--keep]
  *
  * DIR holds `manager`, `scheduler`, `dfdaemon`, `dfget` of the original. A mix names manager, scheduler, seed peer, peers;
- * without --mix all sixteen run, one after another; --keep leaves what each part wrote. Needs nginx, redis-server and MariaDB.
+ * without --mix all sixteen run, one after another; --tls: mutual TLS at every gRPC port; --keep leaves what each part wrote. Needs nginx, redis-server and MariaDB.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
@@ -25,6 +25,7 @@ const { values } = parseArgs({
   options: {
     binaries: { type: 'string' },
     mix: { type: 'string', multiple: true },
+    tls: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
     keep: { type: 'boolean', default: false },
   },
@@ -47,7 +48,7 @@ async function runMix(mix: Mix, binaries: string): Promise<Outcome[]> {
   await using directory = await clusterDirectory('df-interop-', values.keep);
   const outcomes: Outcome[] = [];
   try {
-    await using cluster = await MixedCluster.start({ mix, binaries, directory: directory.path });
+    await using cluster = await MixedCluster.start({ mix, binaries, directory: directory.path, tls: values.tls });
     for (const { name, maxCopies, run } of checks) {
       const outcome = await run(cluster).then(
         (copies) => ({

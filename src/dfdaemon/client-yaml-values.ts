@@ -61,6 +61,7 @@ export function dfdaemonValues(yaml: ClientYaml): Record<string, unknown> {
     upload: {
       rateLimit: upload?.bandwidthLimit ?? upload?.rateLimit ?? '50GB',
       tcpListen: listenAt({ ip: storage?.server?.ip, port: storage?.server?.tcpPort }, 4_005),
+      plainPieces: true,
     },
     storage: {
       taskExpireTime: ms(policy?.taskTTL ?? 2_592_000_000),
@@ -113,7 +114,7 @@ function withExpression(rule: unknown): unknown {
   return isMap(rule) && rule['regex'] === undefined && rule['regx'] === undefined ? { ...rule, regex: '.*' } : rule;
 }
 
-/** There only this port knows TLS; here one switch is for all, so pieces are encrypted too. */
+/** There only this port knows TLS; here pieces between daemons of this project are encrypted, too. */
 function tlsOf(server: { caCert?: string | undefined; cert?: string | undefined; key?: string | undefined } = {}) {
   const { caCert, cert, key } = server;
   return cert === undefined || key === undefined

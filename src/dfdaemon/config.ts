@@ -249,6 +249,12 @@ export const dfdaemonConfigSchema = z.object({
         'who is given what an origin gave to credentials: nodes that a scheduler has sent, or whoever knows the id, as daemons of the original do',
       ),
     security: transportSecurity,
+    plainPieces: z
+      .boolean()
+      .default(false)
+      .describe(
+        'give pieces in the clear as well, and take them so: daemons of the original know no other; between daemons of this project they stay encrypted',
+      ),
     tcpListen: tcpListen(65_002, '0.0.0.0'),
   }),
   storage: section({

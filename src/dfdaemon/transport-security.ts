@@ -3,7 +3,7 @@
  *
  * As soon as one listener is configured with `insecure: false`, gRPC in both directions and pieces in both directions use
  * TLS; a listener without files of its own takes those of the other. `security.tlsPolicy: prefer` lets both ports take
- * plain text as well, for the time a cluster needs to move. Files that do not load end the start: nothing is ever sent in
+ * plain text as well, for the time a cluster needs to move; `upload.plainPieces` does so for pieces alone. Files that do not load end the start: nothing is ever sent in
  * clear instead. With `security.autoIssueCert` the certificate of the node takes the place of files, and `tlsPolicy`
  * alone decides.
  */
@@ -58,12 +58,13 @@ export async function loadTransportSecurity(
       security.caCert,
     ),
   ];
-  const policy = security.tlsPolicy === 'prefer' ? 'prefer' : 'force';
+  const acceptPlain = security.tlsPolicy === 'prefer';
+  const pieces = acceptPlain || upload.plainPieces ? 'prefer' : 'force';
   return {
-    peerServer: { ...asServer(peerIdentity), acceptPlain: policy === 'prefer' },
-    pieceServer: { policy, ...asServer(pieceIdentity) },
+    peerServer: { ...asServer(peerIdentity), acceptPlain },
+    pieceServer: { policy: pieces, ...asServer(pieceIdentity) },
     grpcClient: asClient(peerIdentity),
-    pieceClient: { policy, ...asClient(pieceIdentity) },
+    pieceClient: { policy: pieces, ...asClient(pieceIdentity) },
   };
 }
 

@@ -76,8 +76,12 @@ describe('the gRPC port of a daemon', { timeout: 200_000 }, () => {
       cert: cert.toString(),
       key: key.toString(),
     };
-    const daemon = await holder('encrypted', (config) => ({ ...config, upload: { ...config.upload, security } }));
-    const bytes = await askFor(0, daemon, 1);
-    assert.equal(bytes.readUInt8(1), tags.error);
+    const start = (plainPieces: boolean): Promise<Daemon> =>
+      holder(`encrypted-${plainPieces}`, (config) => ({
+        ...config,
+        upload: { ...config.upload, security, plainPieces },
+      }));
+    assert.equal((await askFor(0, await start(false), 1)).readUInt8(1), tags.error);
+    assert.equal((await askFor(0, await start(true), 1)).readUInt8(1), tags.pieceContent, 'but where it is allowed');
   });
 });
