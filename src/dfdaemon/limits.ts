@@ -44,7 +44,7 @@ export const daemonLimits = {
   doubledShare: 0.02,
   /** Without any parent that could still give something, and no scheduler that is known to be there, this node goes to the origin itself. */
   starvedMs: 500,
-  /** One that was there when the download began, and is lost, is waited for as long: it restarts, or its connection broke. */
+  /** One that was there a moment ago, or when the download began, is waited for as long: it restarts, or its connection broke. */
   schedulerReturnMs: 5000,
   /** A scheduler that is there is asked so often for something to do before this node goes to the origin without a lease. */
   starvedAsks: 3,

@@ -50,9 +50,10 @@ export interface SchedulersOptions {
 
 /**
  * What there is to ask: nobody, at least one that may be of the original, only ones that answer at once; of these, `held`
- * when one has this host, so that it is there, however long a busy machine takes for its answer.
+ * when one has this host, so that it is there, however long a busy machine takes for its answer, and `returning` when the
+ * last of them was lost a moment ago.
  */
-export type SchedulerKinds = 'none' | 'original' | 'extended' | 'held';
+export type SchedulerKinds = 'none' | 'original' | 'extended' | 'held' | 'returning';
 
 export class Schedulers implements Closable {
   readonly #options: SchedulersOptions;
@@ -75,6 +76,7 @@ export class Schedulers implements Closable {
   #announcing: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
   #failures = 0;
+  #lostMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: SchedulersOptions) {
     this.#options = options;
@@ -117,7 +119,9 @@ export class Schedulers implements Closable {
   get kinds(): SchedulerKinds {
     if (this.#ring.addresses.length === 0) return 'none';
     if ([...this.#instances.values()].includes('')) return 'original';
-    return this.#held.size > 0 ? 'held' : 'extended';
+    if (this.#held.size > 0) return 'held';
+    const returning = this.#instances.size === 0 && performance.now() - this.#lostMs < daemonLimits.schedulerReturnMs;
+    return returning ? 'returning' : 'extended';
   }
 
   /** Takes the list of active schedulers and announces this host to the new ones. */
@@ -329,7 +333,9 @@ export class Schedulers implements Closable {
   }
 
   #forget(address: string): void {
-    if (this.#instances.delete(address)) this.#tellChange();
+    if (!this.#instances.delete(address)) return;
+    this.#lostMs = performance.now();
+    this.#tellChange();
   }
 
   #setReachable(address: string, reachable: boolean): void {

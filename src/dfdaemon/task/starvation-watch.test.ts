@@ -82,6 +82,7 @@ test('patience follows what there is to hope for', () => {
   assert.equal(patienceMs({ ...nobody, scheduler: 'connected', kinds: 'held' }), 30_000);
   assert.equal(patienceMs({ ...nobody, scheduler: 'asked', kinds: 'original' }), 30_000);
   assert.equal(patienceMs({ ...nobody, scheduler: 'asked', kinds: 'extended' }), daemonLimits.starvedMs);
+  assert.equal(patienceMs({ ...nobody, scheduler: 'asked', kinds: 'returning' }), daemonLimits.schedulerReturnMs);
   const busy = patienceMs({ ...nobody, scheduler: 'asked', kinds: 'held' });
   assert.ok(busy > daemonLimits.schedulerOpenTimeoutMs, 'the next on the ring gets its turn');
   assert.equal(patienceMs({ ...nobody, scheduler: 'lost', kinds: 'held' }), daemonLimits.starvedMs);

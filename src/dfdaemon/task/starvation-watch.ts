@@ -28,7 +28,7 @@ export function patienceMs({ scheduler, kinds, seen, hasParents, scheduleTimeout
   if (kinds === 'original' && scheduler === 'asked') return scheduleTimeoutMs; // it takes its time before its first word
   // Long enough to leave one that keeps silent for the next.
   if (kinds === 'held' && scheduler === 'asked') return 2 * daemonLimits.schedulerOpenTimeoutMs;
-  return seen ? daemonLimits.schedulerReturnMs : daemonLimits.starvedMs;
+  return seen || kinds === 'returning' ? daemonLimits.schedulerReturnMs : daemonLimits.starvedMs;
 }
 
 export interface StarvationOptions {
