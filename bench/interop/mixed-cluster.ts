@@ -47,6 +47,8 @@ export interface MixedClusterOptions {
   readonly tls?: boolean;
   /** What stands before the manager and each scheduler; by default a relay before each scheduler. */
   readonly relay?: (host: string, port: number) => Promise<Recorder>;
+  /** What stands before the piece port of each daemon of ours; nothing by default. */
+  readonly pieceRelay?: (host: string, port: number) => Promise<AsyncDisposable & { readonly port: number }>;
 }
 
 export interface OriginFile {
@@ -67,6 +69,7 @@ export interface MetricsPort {
 export interface Daemon {
   readonly part: Part;
   readonly proxy: string;
+  readonly ports: DaemonPorts;
 }
 
 export class MixedCluster implements AsyncDisposable {
@@ -84,7 +87,7 @@ export class MixedCluster implements AsyncDisposable {
 
   static async start(options: MixedClusterOptions): Promise<MixedCluster> {
     await using owned = new AsyncDisposableStack();
-    const { mix, binaries, directory, schedulers = 1, peers = 3, tls = false, relay: before } = options;
+    const { mix, binaries, directory, schedulers = 1, peers = 3, tls = false, relay: before, pieceRelay } = options;
     const origin = owned.use(await NginxOrigin.start({ directory }));
     const redis = owned.use(await RedisServer.start());
     const mariadb = engineKinds.find(({ name }) => name === 'mariadb');
@@ -145,10 +148,12 @@ export class MixedCluster implements AsyncDisposable {
       const own = await daemonPorts();
       const config = (): string => daemonConfig({ name, directory: join(directory, name), seed, daemon: own }, dialled);
       const isReady = (): Promise<boolean> => accepts(own.proxy);
-      const started = part({ name, program: 'dfdaemon', kind, config, isReady });
+      const pieces = kind === 'ours' && pieceRelay ? owned.use(await pieceRelay(loopback, own.tcp)) : undefined;
+      const env = pieces && { DFDAEMON_UPLOAD_ADVERTISEPORT: String(pieces.port) };
+      const started = part({ name, program: 'dfdaemon', kind, config, isReady, ...(env && { env }) });
       await started.start();
       metrics.push({ container: seed ? 'seed-client' : 'client', port: own.metrics });
-      return { part: started, proxy: `http://${loopback}:${own.proxy}` };
+      return { part: started, proxy: `http://${loopback}:${own.proxy}`, ports: own };
     };
     const seed = await daemon('seed', mix.seed, true);
     const peerDaemons: Daemon[] = [];
