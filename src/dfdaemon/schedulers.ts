@@ -5,33 +5,21 @@
  * is gone. Every scheduler names its instance when a host is announced; a name that is new means that it has forgotten
  * everything, so this daemon tells it again what it holds: a restarted scheduler knows its swarm within seconds.
  */
-import { setTimeout as delay } from 'node:timers/promises';
 import { toDragonflyError } from '../core/errors.ts';
 import { withDeadline, type Closable } from '../core/lifecycle.ts';
 import type { Logger } from '../core/logger.ts';
 import { backOffMs } from '../rpc/back-off.ts';
 import type { Channels } from '../rpc/channels.ts';
-import type { Host, Task } from '../rpc/generated/common/v2/common.ts';
+import type { Task } from '../rpc/generated/common/v2/common.ts';
 import type {
   AnnouncePeerRequest,
   AnnouncePeerResponse,
   HoldHostResponse,
-  TaskHolding,
 } from '../rpc/generated/scheduler/v2/scheduler.ts';
 import { SchedulerRing, type OpenStreamOptions, type PeerStream, type SchedulerResult } from '../rpc/scheduler-ring.ts';
+import { HeldNews, type AnnouncedHost } from './held-news.ts';
 import { daemonLimits } from './limits.ts';
 import type { StoredTask } from './storage/stored-task.ts';
-import { announceHeld } from './task/announce-held.ts';
-import { toHeldRegistration } from './task/registration.ts';
-
-/** What is announced: this host, as it is now. */
-export interface AnnouncedHost {
-  readonly readHost: () => Promise<Host>;
-  /** Tasks this node holds whole or in part, once what an unclean stop left is verified. */
-  readonly holdings: () => Promise<TaskHolding[]>;
-  /** Finished tasks, those used last first. */
-  readonly held: () => Promise<readonly StoredTask[]>;
-}
 
 export interface SchedulersListener {
   /** A scheduler has taken this host, or is lost, or the list has changed. */
@@ -58,6 +46,7 @@ export type SchedulerKinds = 'none' | 'original' | 'extended' | 'held' | 'return
 export class Schedulers implements Closable {
   readonly #options: SchedulersOptions;
   readonly #ring: SchedulerRing;
+  readonly #news: HeldNews;
   /** Instance name by address, of the schedulers that have taken this host; empty for one of the original. */
   readonly #instances = new Map<string, string>();
   readonly #held = new Set<string>();
@@ -84,6 +73,13 @@ export class Schedulers implements Closable {
       logger: options.logger,
       onFailure: () => this.#tellFailure(),
       answerMs: (address, hosts) => (this.#held.has(address) ? schedulerAnswerMs(hosts) : undefined),
+    });
+    this.#news = new HeldNews({
+      ...options,
+      ring: this.#ring,
+      host: () => this.#host,
+      knows: (address) => this.#instances.has(address),
+      signal: this.#controller.signal,
     });
   }
 
@@ -187,16 +183,7 @@ export class Schedulers implements Closable {
   async tellHeld(task: StoredTask, scheduler: string | undefined): Promise<void> {
     const owner = scheduler ?? this.#ring.owners(task.id)[0]?.address;
     if (owner === undefined || this.#instances.get(owner) !== '') return;
-    const { hostId, newPeerId, logger } = this.#options;
-    const signal = AbortSignal.any([this.#controller.signal, AbortSignal.timeout(daemonLimits.heldTimeoutMs)]);
-    try {
-      const ids = { hostId, taskId: task.id, peerId: newPeerId() };
-      await announceHeld(ids, toHeldRegistration(task), (requests) =>
-        this.#ring.openPeerStream(task.id, requests, { signal, prefer: owner }),
-      );
-    } catch (error) {
-      logger.debug({ taskId: task.id, error: toDragonflyError(error).message }, 'could not tell what this node holds');
-    }
+    await this.#news.tell(task, owner);
   }
 
   /** What the task's scheduler knows of it. */
@@ -291,13 +278,13 @@ export class Schedulers implements Closable {
     if (instance === '') {
       this.#heardOfOriginals(address, true);
       if (!this.#watched.has(address)) void this.#watch(address);
-      if (known === undefined) void this.#tellHoldings(address);
+      if (known === undefined) void this.#news.tellOneByOne(address);
       return;
     }
     if (!this.#held.has(address)) await this.#hold(address);
     if (known === instance) return;
     this.#options.logger.info({ scheduler: address }, 'announced to the scheduler');
-    void this.#announceHoldings(address);
+    void this.#news.tellAll(address);
   }
 
   /** One of the original names no instance: that its connection breaks says that it may have forgotten everything. */
@@ -312,16 +299,6 @@ export class Schedulers implements Closable {
     }
     this.#watched.delete(address);
     this.#lost(address);
-  }
-
-  /** Task by task, as the original takes it; those used last first, as many as are worth the time. */
-  async #tellHoldings(address: string): Promise<void> {
-    const { signal } = this.#controller;
-    const held = ((await this.#host?.held()) ?? []).filter((task) => this.#ring.homeOf(task.id) === address);
-    for (const task of held.slice(0, daemonLimits.heldToldOneByOne)) {
-      if (signal.aborted || !this.#instances.has(address)) return;
-      await this.tellHeld(task, address);
-    }
   }
 
   #tellChange(): void {
@@ -391,30 +368,6 @@ export class Schedulers implements Closable {
     if (this.#controller.signal.aborted) return;
     this.#tellFailure();
     this.#announceIn(backOffMs(1) * Math.random());
-  }
-
-  /** Only the tasks that the ring gives to this scheduler, spread over a short while so that nodes do not come all at once. */
-  async #announceHoldings(address: string): Promise<void> {
-    const { hostId, logger } = this.#options;
-    const { signal } = this.#controller;
-    try {
-      const holdings = ((await this.#host?.holdings()) ?? []).filter(
-        (holding) => this.#ring.homeOf(holding.taskId) === address,
-      );
-      for (let start = 0; start < holdings.length; start += daemonLimits.announcedTasksPerMessage) {
-        if (start > 0) await delay(Math.random() * daemonLimits.sessionBackoffMs, undefined, { signal });
-        const part = holdings.slice(start, start + daemonLimits.announcedTasksPerMessage);
-        await this.#ring.announceTasks(address, { hostId, holdings: part }, { signal });
-      }
-      if (holdings.length > 0)
-        logger.info({ scheduler: address, tasks: holdings.length }, 'told the scheduler what this node holds');
-    } catch (error) {
-      if (!signal.aborted)
-        logger.warn(
-          { scheduler: address, error: toDragonflyError(error).message },
-          'could not tell the scheduler what this node holds',
-        );
-    }
   }
 }
 

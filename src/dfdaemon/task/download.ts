@@ -210,10 +210,7 @@ export class Download {
         dropParents: (ids) => this.#exchange.dropParents(ids),
         lease: (lease) => this.#origin.take(lease),
         revokeLease: (id) => this.#origin.revoke(id),
-        lost: () => {
-          this.#starvation.schedulerLost();
-          this.#watchStarvation();
-        },
+        lost: () => this.#watchStarvation({ lost: true }),
         refused: (error) => this.#refused(error),
       },
     });
@@ -282,7 +279,8 @@ export class Download {
   }
 
   /** The last resort, with nothing under way and nobody who gives: to the origin, after as long as what can be hoped for is worth. */
-  #watchStarvation(): void {
+  #watchStarvation({ lost = false } = {}): void {
+    if (lost) this.#starvation.schedulerLost();
     const waiting = this.#state === 'running' && !this.#origin.active && this.#exchange.idle;
     this.#receipt.waiting(waiting);
     this.#keeper.waiting(waiting);
@@ -297,10 +295,7 @@ export class Download {
       const hint = 'Check that schedulers and peers can be reached, or allow this node to go to the origin.';
       return this.#fail(new DragonflyError('UNAVAILABLE', message, { hint }));
     }
-    this.#context.logger.warn(
-      { taskId: this.taskId, patienceMs },
-      'neither scheduler nor parents give anything: going to the origin',
-    );
+    this.#context.logger.warn({ taskId: this.taskId, patienceMs }, 'nobody gives anything: going to the origin');
     this.#origin.goAlone();
   }
 
@@ -311,9 +306,8 @@ export class Download {
     const scheduler = session?.connected === true ? 'connected' : session ? 'asked' : 'lost';
     const kinds = schedulerKinds();
     this.#schedulerSeen ||= kinds === 'held' || kinds === 'original';
-    const hasParents = this.#exchange.parentCount > 0;
-    const seen = this.#schedulerSeen;
-    return patienceMs({ scheduler, kinds, seen, hasParents, scheduleTimeoutMs, pieceTimeoutMs });
+    const hopes = { scheduler, kinds, seen: this.#schedulerSeen, hasParents: this.#exchange.parentCount > 0 } as const;
+    return patienceMs({ ...hopes, scheduleTimeoutMs, pieceTimeoutMs });
   }
 
   async #finishIfComplete(): Promise<void> {

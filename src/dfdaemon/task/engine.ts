@@ -162,13 +162,12 @@ export class TaskEngine implements Closable {
 
   async #join(running: Running, reading: Reading): Promise<OpenTask> {
     const { request } = reading;
-    if (running.readers.size >= daemonLimits.subscribersPerTask) {
-      const { taskId } = running.download;
-      throw new DragonflyError('RESOURCE_EXHAUSTED', `task ${taskId} already has ${running.readers.size} readers`);
-    }
-    running.download.rate.raiseLimit(request.rateLimit ?? Infinity);
+    const { download, readers } = running;
+    if (readers.size >= daemonLimits.subscribersPerTask)
+      throw new DragonflyError('RESOURCE_EXHAUSTED', `task ${download.taskId} already has ${readers.size} readers`);
+    download.rate.raiseLimit(request.rateLimit ?? Infinity);
     const task = await this.#subscribe(running, reading);
-    if (request.prefetch === true) running.download.want(undefined); // the reader's own range goes first
+    if (request.prefetch === true) download.want(undefined); // the reader's own range goes first
     return task;
   }
 
