@@ -7,6 +7,7 @@ import { describe, test } from 'node:test';
 import { parse } from 'yaml';
 import { runSetup } from '../../src/cli/setup/setup.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { DockerRegistry } from './docker-registry.ts';
 import { run, startContainerd } from './engines-fixture.ts';
 import { makeImage, pushImage } from './images.ts';
@@ -330,5 +331,33 @@ describe('dragonfly setup', () => {
     const { mirrors } = JSON.parse(nydus).device.backend.config;
     assert.equal(mirrors[0].headers['X-Dragonfly-Registry'], 'https://registry-1.docker.io');
     await assert.rejects(setup('unknown'), { code: 'INVALID_ARGUMENT' });
+  });
+
+  test('with --hold it stays, and puts the files back when it is asked to end', async () => {
+    await using directory = await temporaryDirectory('df-setup-');
+    const config = directory.join('config.toml');
+    const original = 'version = 2\n';
+    await writeFile(config, original);
+    const ending = new AbortController();
+    const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
+    const work = runSetup(
+      [
+        'containerd',
+        '--apply',
+        '--hold',
+        '--no-verify',
+        '--config',
+        config,
+        '--hosts-dir',
+        directory.join('certs.d'),
+      ].concat('--state-dir', directory.join('state')),
+      { stdin, stdout, stderr, env: {}, signal: ending.signal },
+    );
+    await waitFor('the change', async () => (await readFile(config, 'utf8')) !== original);
+    await waitFor('the hosts', async () => (await readdir(directory.path)).includes('certs.d'));
+    ending.abort();
+    assert.equal(await work, 0);
+    assert.equal(await readFile(config, 'utf8'), original);
+    assert.deepEqual((await readdir(directory.path)).sort(), ['config.toml', 'state']);
   });
 });

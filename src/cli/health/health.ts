@@ -94,7 +94,7 @@ export const runHealth: Command = async (argv, io) => {
 };
 
 async function openClient(flags: Flags): Promise<Client> {
-  const address = flags.addr.replace(/^:/, 'localhost:').replace(/^unix:\/\/(?=\/)/, 'unix:');
+  const address = flags.addr.replace(/^:/, '127.0.0.1:').replace(/^unix:\/\/(?=\/)/, 'unix:');
   return new Client(address, await channelCredentials(flags), {
     'grpc.enable_http_proxy': 0,
     'grpc.initial_reconnect_backoff_ms': 100,

@@ -74,6 +74,11 @@ export class SetupJournal {
     }
   }
 
+  /** Whether there is something to undo. */
+  async isRecorded(): Promise<boolean> {
+    return (await readOrUndefined(this.#path)) !== undefined;
+  }
+
   /** Puts everything back, last change first. Resolves with the paths. FAILED_PRECONDITION when a file was changed since. */
   async undo(): Promise<readonly string[]> {
     const text = await readOrUndefined(this.#path);

@@ -12,6 +12,7 @@ import { promisify } from 'node:util';
 import { Command as ArgumentParser, CommanderError, Option } from 'commander';
 import type { Command, CommandIo } from '../../core/command.ts';
 import { DragonflyError } from '../../core/errors.ts';
+import { aborted } from '../../core/lifecycle.ts';
 import { planContainerd } from './containerd.ts';
 import { planContainers } from './containers.ts';
 import { planDocker, type SystemTrust } from './docker.ts';
@@ -34,6 +35,7 @@ interface SetupOptions {
   readonly registry: readonly SetupRegistry[];
   readonly apply: boolean;
   readonly undo: boolean;
+  readonly hold: boolean;
   readonly verify: boolean;
   readonly config: string | undefined;
   readonly hostsDir: string;
@@ -77,6 +79,7 @@ function createParser(io: CommandIo, onParsed: (name: string, options: SetupOpti
       [],
     )
     .option('--apply', 'change the files; without it they are only shown', false)
+    .option('--hold', 'with --apply: stay until asked to end, and then put the files back', false)
     .option('--undo', 'put back what an earlier --apply changed', false)
     .option('--no-verify', 'do not send a request through the proxy')
     .option('--config <path>', "the engine's configuration file or directory")
@@ -138,19 +141,31 @@ async function setUp(engine: Engine, options: SetupOptions, io: CommandIo): Prom
   const verify = (): Promise<void> =>
     options.verify ? verifyWay(options.proxy, plan.registries, io.signal) : Promise.resolve();
   await verify(); // a node is not wired to a proxy that does not work
-  if (plan.changes.length === 0) return 0;
-  await journal.apply(plan);
-  try {
-    await verify();
-  } catch (error) {
-    await journal.undo();
-    throw error;
+  if (plan.changes.length > 0) {
+    await journal.apply(plan);
+    try {
+      await verify();
+    } catch (error) {
+      await journal.undo();
+      throw error;
+    }
+    const files = `${plan.changes.length} file${plan.changes.length === 1 ? '' : 's'}`;
+    say(`changed ${files}; undo: dragonfly setup ${engine} --undo`);
+    for (const sentence of plan.afterwards) say(sentence);
   }
-  say(
-    `changed ${plan.changes.length} file${plan.changes.length === 1 ? '' : 's'}; undo: dragonfly setup ${engine} --undo`,
-  );
-  for (const sentence of plan.afterwards) say(sentence);
+  if (options.hold) {
+    await stayAlive(io.signal);
+    // Those of an earlier run, too, which did not come to it.
+    if (await journal.isRecorded()) for (const path of await journal.undo()) say(`put back ${path}`);
+  }
   return 0;
+}
+
+/** A pod whose only work is done. */
+async function stayAlive(signal: AbortSignal): Promise<void> {
+  const alive = setInterval(() => undefined, 2 ** 30);
+  await aborted(signal);
+  clearInterval(alive);
 }
 
 async function planFor(engine: Engine, options: SetupOptions): Promise<SetupPlan> {
