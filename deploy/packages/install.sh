@@ -51,7 +51,8 @@ if [ "$action" = remove ]; then
 fi
 
 if [ -z "$prefix" ] && ! getent passwd dragonfly >/dev/null; then
-    useradd --system --user-group --no-create-home --home-dir /var/lib/dragonfly --shell /usr/sbin/nologin dragonfly
+    getent group dragonfly >/dev/null || groupadd --system dragonfly
+    useradd --system --gid dragonfly --no-create-home --home-dir /var/lib/dragonfly --shell /usr/sbin/nologin dragonfly
 fi
 files | while read -r file; do
     target=$prefix/$file
