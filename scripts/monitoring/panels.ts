@@ -178,7 +178,7 @@ const daemons: Dashboard = {
     {
       title: 'Fell back to the origin',
       unit: 'reqps',
-      queries: { '{{reason}}': sumRate('dragonfly_dfdaemon_proxy_fallback_total', 'reason') },
+      queries: { '{{reason}}': `${sumRate('dragonfly_dfdaemon_proxy_fallback_total', 'reason')} or vector(0)` },
     },
     {
       title: 'Requests to origins',

@@ -50,7 +50,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- .Values.manager.existingSecret | default (printf "%s-manager" (include "dragonfly.fullname" .)) }}
 {{- end }}
 
-{{- /* What the daemons are told: dict root, values, seed. Keys of values.config win. */ -}}
+{{- /* What the daemons are told: dict root, values, seed. They own the directories below their volumes, which belong to others. Keys of values.config win. */ -}}
 {{- define "dragonfly.daemonConfig" -}}
 {{- $root := .root }}
 {{- $addresses := list }}
@@ -63,12 +63,11 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- if .seed }}{{ $_ := set $proxy "enable" .values.proxy }}{{ end }}
 {{- if and (not .seed) .values.hostNetwork }}{{ $_ := set $proxy "tcpListen" (dict "listen" "127.0.0.1" "port" 65001) }}{{ end }}
 {{- $config := dict
-  "workHome" "/var/lib/dragonfly"
-  "dataDir" "/var/lib/dragonfly"
+  "workHome" "/var/lib/dragonfly/home"
+  "dataDir" "/var/lib/dragonfly/data"
   "cacheDir" "/var/lib/dragonfly/cache"
   "console" true
   "scheduler" (dict "manager" $manager)
-  "download" (dict "downloadGRPC" (dict "unixListen" (dict "socket" "/run/dragonfly/dfdaemon.sock")))
   "storage" (dict "diskGCThresholdPercent" 80 "taskExpireTime" "72h")
   "health" (dict "tcpListen" (dict "listen" "0.0.0.0" "port" 40901))
   "proxy" $proxy }}
@@ -199,7 +198,7 @@ ports:
 volumeMounts:
   - { name: config, mountPath: /etc/dragonfly, readOnly: true }
   - { name: data, mountPath: /var/lib/dragonfly }
-  - { name: run, mountPath: /run/dragonfly }
+  - { name: run, mountPath: /run }
   {{- with .values.extraVolumeMounts }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
