@@ -159,7 +159,7 @@ async function archive({ debian }: Platform, tree: string, work: string): Promis
   await cp(join(root, 'LICENSE'), join(top, name, 'LICENSE'));
   const file = join(output, `${name}.tar.gz`);
   const same = ['--sort=name', '--owner=0', '--group=0', '--numeric-owner', `--mtime=@${sourceDate()}`, '--format=gnu'];
-  await tool('tar', [...same, '--use-compress-program=gzip -9n', '-cf', file, '-C', top, name], 'tar');
+  await tool('tar', [...same, '--use-compress-program=gzip -6n', '-cf', file, '-C', top, name], 'tar');
   return file;
 }
 
