@@ -13,8 +13,6 @@ import {
   type ListApplicationsResponse,
   type ListSchedulersRequest,
   type ListSchedulersResponse,
-  type ListSeedPeersRequest,
-  type ListSeedPeersResponse,
   type Scheduler,
   type SeedPeer,
   type UpdateSchedulerRequest,
@@ -62,10 +60,6 @@ export class ManagerClient {
 
   updateScheduler(request: UpdateSchedulerRequest, options: CallOptions = {}): Promise<Scheduler> {
     return this.#call((client) => client.updateScheduler(request, options), options.signal);
-  }
-
-  listSeedPeers(request: ListSeedPeersRequest, options: CallOptions = {}): Promise<ListSeedPeersResponse> {
-    return this.#call((client) => client.listSeedPeers(request, options), options.signal);
   }
 
   updateSeedPeer(request: UpdateSeedPeerRequest, options: CallOptions = {}): Promise<SeedPeer> {

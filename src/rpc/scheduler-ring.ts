@@ -153,29 +153,6 @@ export class SchedulerRing {
     ];
   }
 
-  /**
-   * The first owner that answers. Throws UNAVAILABLE when none does.
-   * @param except addresses not to consider, such as one whose stream just broke.
-   */
-  async connect(
-    taskId: string,
-    { signal, except }: { signal?: AbortSignal; except?: ReadonlySet<string> } = {},
-  ): Promise<Scheduler> {
-    let last: unknown;
-    for (const owner of this.owners(taskId)) {
-      if (except?.has(owner.address)) continue;
-      try {
-        await this.#channels.ready(owner.address, { signal });
-        return owner;
-      } catch (error) {
-        signal?.throwIfAborted();
-        this.markFailed(owner.address, error);
-        last = error;
-      }
-    }
-    throw this.#noneLeft(last);
-  }
-
   /** A unary call to the task's scheduler, repeated at the next owner while schedulers are unavailable. */
   async call<T>(taskId: string, work: (client: SchedulerClient) => Promise<T>, signal?: AbortSignal): Promise<T> {
     let last: unknown;

@@ -28,10 +28,6 @@ export class HostRegistry {
   /** How many hosts were announced from there. */
   readonly #addresses = new Map<string, number>();
 
-  get size(): number {
-    return this.#hosts.size;
-  }
-
   announce(host: Host, { unreachable, owner }: Pick<KnownHost, 'unreachable' | 'owner'>): void {
     const known = this.#hosts.get(host.id);
     const news = { host, contact: contactOf(host), unreachable, owner };

@@ -74,10 +74,6 @@ export class PeerSessions {
     this.#sessions.set(peerId, session);
   }
 
-  get(peerId: string): PeerSession | undefined {
-    return this.#sessions.get(peerId);
-  }
-
   /** True when this was the peer's current stream. */
   close(session: PeerSession): boolean {
     session.answers.end();

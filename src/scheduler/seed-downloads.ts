@@ -37,10 +37,6 @@ export class SeedDownloads implements Closable {
     this.#options = options;
   }
 
-  get size(): number {
-    return this.#running.size;
-  }
-
   /** Returns at once. Asking the same seed for the same task again while it downloads changes nothing. */
   start(taskId: string, seed: Host, download: Download): void {
     const key = `${taskId} ${seed.id}`;

@@ -7,6 +7,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { basename } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { parseRangeHeader, resolveRange, type ByteRange } from '../../core/byte-range.ts';
+import type { OriginCount } from './report.ts';
 
 const chunkBytes = 2 ** 20;
 
@@ -26,7 +27,7 @@ export async function writeRandomFile(path: string, sizeBytes: number, signal: A
   return hash.digest('hex');
 }
 
-export class LocalOrigin {
+export class LocalOrigin implements OriginCount {
   readonly url: string;
   readonly #server: Server;
   #requests = 0;

@@ -79,7 +79,6 @@ export class ProxyServer implements Closable {
   readonly #interception: Interception | undefined;
   readonly #handler: RequestHandler;
   readonly #upstream: Upstream;
-  readonly #authority: CertificateAuthority | undefined;
   #closing: Promise<void> | undefined;
 
   private constructor(parts: {
@@ -91,7 +90,6 @@ export class ProxyServer implements Closable {
     interception: Interception | undefined;
     handler: RequestHandler;
     upstream: Upstream;
-    authority: CertificateAuthority | undefined;
   }) {
     this.#settings = parts.settings;
     this.#server = parts.server;
@@ -101,7 +99,6 @@ export class ProxyServer implements Closable {
     this.#interception = parts.interception;
     this.#handler = parts.handler;
     this.#upstream = parts.upstream;
-    this.#authority = parts.authority;
     this.#server.on('connect', (request: IncomingMessage, socket: Socket, head: Buffer) => {
       void this.#tunnels.connect(request, socket, head);
     });
@@ -187,7 +184,6 @@ export class ProxyServer implements Closable {
       interception,
       handler,
       upstream,
-      authority,
     });
   }
 
@@ -216,11 +212,6 @@ export class ProxyServer implements Closable {
     return listeners.flatMap(({ listen, port }) =>
       listen.namespace === undefined ? [{ port, address: listen.host }] : [],
     );
-  }
-
-  /** What clients of intercepted hosts must trust; undefined when nothing is intercepted. */
-  get certificatePem(): string | undefined {
-    return this.#authority?.certificatePem;
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -185,8 +185,8 @@ export class Collector {
   /** What could be given back. */
   #idleBytes(): { bytes: number; freedBytes: number } {
     const idle = { bytes: 0, freedBytes: 0 };
-    for (const { bytes, freedBytes, inUse, persistent } of this.#store.list().map(candidate)) {
-      if (inUse || persistent) continue;
+    for (const { bytes, freedBytes, inUse } of this.#store.list().map(candidate)) {
+      if (inUse) continue;
       idle.bytes += bytes;
       idle.freedBytes += freedBytes;
     }
@@ -223,8 +223,8 @@ export class Collector {
 
 function candidate(task: StoredTask): EvictionCandidate {
   const { id, bytes, inUse, record } = task;
-  const { lastUsedMs, persistent } = record.row;
-  return { id, bytes, lastUsedMs, inUse, persistent: persistent === 1, freedBytes: record.linkedOut ? 0 : bytes };
+  const { lastUsedMs } = record.row;
+  return { id, bytes, lastUsedMs, inUse, freedBytes: record.linkedOut ? 0 : bytes };
 }
 
 /** Over the high mark: down to the low mark. In any case what is promised must fit. */

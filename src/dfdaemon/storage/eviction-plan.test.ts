@@ -6,7 +6,7 @@ import { planEviction, type EvictionCandidate, type EvictionPressure } from './e
 const calm: EvictionPressure = { nowMs: 1000, ttlMs: 0, excessBytes: 0, lackingBytes: 0, excessTasks: 0 };
 
 function task(id: string, lastUsedMs: number, more: Partial<EvictionCandidate> = {}): EvictionCandidate {
-  return { id, bytes: 10, freedBytes: 10, lastUsedMs, inUse: false, persistent: false, ...more };
+  return { id, bytes: 10, freedBytes: 10, lastUsedMs, inUse: false, ...more };
 }
 
 describe('the eviction plan', () => {
@@ -27,14 +27,13 @@ describe('the eviction plan', () => {
     assert.deepEqual(planEviction(tasks, { ...calm, excessBytes: 1 }), ['linked']);
   });
 
-  test('never takes a task in use or a persistent one, and no more than it has to', () => {
+  test('never takes a task in use, and no more than it has to', () => {
     const candidates = fc.uniqueArray(
       fc.record({
         id: fc.uuid(),
         bytes: fc.nat(1000),
         lastUsedMs: fc.nat(1000),
         inUse: fc.boolean(),
-        persistent: fc.boolean(),
       }),
       { selector: ({ id }) => id },
     );
@@ -43,13 +42,11 @@ describe('the eviction plan', () => {
         const tasks = list.map((item) => ({ ...item, freedBytes: item.bytes }));
         const plan = planEviction(tasks, { ...calm, excessBytes });
         const taken = plan.map((id) => tasks.find((item) => item.id === id));
-        assert(taken.every((item) => item && !item.inUse && !item.persistent));
+        assert(taken.every((item) => item && !item.inUse));
         const freed = taken.reduce((sum, item) => sum + (item?.bytes ?? 0), 0);
         const last = taken.at(-1)?.bytes ?? 0;
         assert(freed - last < excessBytes || plan.length === 0);
-        const takeable = tasks
-          .filter((item) => !item.inUse && !item.persistent)
-          .reduce((sum, item) => sum + item.bytes, 0);
+        const takeable = tasks.filter((item) => !item.inUse).reduce((sum, item) => sum + item.bytes, 0);
         assert(freed >= Math.min(excessBytes, takeable));
       }),
     );

@@ -9,8 +9,6 @@ export interface EvictionCandidate {
   /** On the store's age clock. */
   readonly lastUsedMs: number;
   readonly inUse: boolean;
-  /** Exempt from collection. */
-  readonly persistent: boolean;
 }
 
 export interface EvictionPressure {
@@ -25,10 +23,10 @@ export interface EvictionPressure {
   readonly excessTasks: number;
 }
 
-/** Ids in the order they are to be removed; never one in use, never a persistent one. */
+/** Ids in the order they are to be removed; never one in use. */
 export function planEviction(candidates: Iterable<EvictionCandidate>, pressure: EvictionPressure): string[] {
   let { excessBytes, lackingBytes, excessTasks } = pressure;
-  const idle = [...candidates].filter((candidate) => !candidate.inUse && !candidate.persistent);
+  const idle = [...candidates].filter((candidate) => !candidate.inUse);
   idle.sort((a, b) => a.lastUsedMs - b.lastUsedMs || (a.id < b.id ? -1 : 1));
   const plan: string[] = [];
   for (const { id, bytes, freedBytes, lastUsedMs } of idle) {

@@ -29,6 +29,7 @@ export interface TaskRow {
   readonly state: TaskState;
   /** 1 when the content was flushed to the disk after its last write. */
   readonly synced: number;
+  /** Always 0; an earlier release had tasks that were exempt from collection in mind. */
   readonly persistent: number;
   /** 1 when the origin gave the content to credentials. */
   readonly restricted: number;

@@ -56,15 +56,6 @@ export class PieceWriter {
     return this.#slot.number;
   }
 
-  /** Length of the piece; while the length of the content is unknown, the most it may have. */
-  get maxLengthBytes(): number {
-    return this.#slot.maxLengthBytes;
-  }
-
-  get receivedBytes(): number {
-    return this.#received;
-  }
-
   /** Of the bytes received so far. */
   get crc32(): number {
     return this.#crc;

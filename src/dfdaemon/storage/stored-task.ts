@@ -273,11 +273,6 @@ export class StoredTask {
     });
   }
 
-  /** A persistent task is exempt from collection. */
-  setPersistent(persistent: boolean): void {
-    this.record.change({ persistent: persistent ? 1 : 0 });
-  }
-
   /** Resolves when the pieces found after an unclean stop are verified; at once otherwise. */
   get recovered(): Promise<void> {
     return this.index.recovered;

@@ -266,12 +266,6 @@ export class SchedulerSession {
     this.#outgoing.end();
   }
 
-  close(): void {
-    clearTimeout(this.#timer);
-    this.#outgoing.end();
-    this.#controller.abort();
-  }
-
   #take(response: AnnouncePeerResponse): void {
     const message = response.response;
     switch (message?.$case) {

@@ -68,13 +68,6 @@ export class SessionKeeper {
     this.#life.waiting(isWaiting);
   }
 
-  /** Hangs up for good. */
-  close(): void {
-    this.#closed = true;
-    this.#session?.close();
-    this.#session = undefined;
-  }
-
   /** Says how it ended, and leaves it to the scheduler to hang up. */
   leave(description: string): void {
     this.#closed = true;

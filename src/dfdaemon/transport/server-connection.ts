@@ -77,10 +77,6 @@ export class ServerConnection {
     if (!this.#answering && this.#queries.length === 0) this.#socket.destroySoon();
   }
 
-  destroy(): void {
-    this.#socket.destroy();
-  }
-
   #receive(chunk: Buffer): void {
     if (this.#lastAnswer || this.#draining) return; // what follows the last request is not read as one
     this.#partial = this.#partial.length === 0 ? chunk : Buffer.concat([this.#partial, chunk]);

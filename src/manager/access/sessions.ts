@@ -46,10 +46,6 @@ export class Sessions {
     });
   }
 
-  get timeoutMs(): number {
-    return this.#times.timeoutMs;
-  }
-
   async issue(userId: number): Promise<IssuedSession> {
     const jti = randomBytes(24).toString('base64url');
     const now = Date.now();
@@ -116,12 +112,6 @@ export class Sessions {
 
   async revoke(id: string): Promise<void> {
     await this.#changes.write('session', 0, (db) => db.deleteFrom('session').where('id', '=', id).execute());
-  }
-
-  async revokeAll(userId: number): Promise<void> {
-    await this.#changes.write('session', userId, (db) =>
-      db.deleteFrom('session').where('user_id', '=', userId).execute(),
-    );
   }
 
   async deleteExpired(): Promise<void> {

@@ -7,10 +7,6 @@ export class IndexedSet<T> {
     return this.#items.length;
   }
 
-  has(item: T): boolean {
-    return this.#places.has(item);
-  }
-
   add(item: T): void {
     if (this.#places.has(item)) return;
     this.#places.set(item, this.#items.length);

@@ -93,12 +93,6 @@ export class PieceSet implements Iterable<number> {
     }
   }
 
-  union(other: PieceSet): PieceSet {
-    const result = this.clone();
-    result.addAll(other);
-    return result;
-  }
-
   /** What is here and not there. */
   difference(other: PieceSet): PieceSet {
     const result = new PieceSet(this.#words.length * 32);

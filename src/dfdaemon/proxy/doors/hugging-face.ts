@@ -50,11 +50,6 @@ export class HuggingFaceDoor implements Door {
     this.#files = new HubFiles(options.upstream, options.ttlMs);
   }
 
-  /** The configured hub, which may be on this machine. */
-  get origin(): string {
-    return this.#hub.base.origin;
-  }
-
   target(pathAndQuery: string): RequestTarget | undefined {
     if (!pathAndQuery.startsWith(`${doorPath}/`)) return undefined;
     const { url, target } = this.#hub.urlOf(pathAndQuery.slice(doorPath.length));
