@@ -85,16 +85,24 @@ export function deadlineSignal(parent: AbortSignal, timeoutMs: number): Disposab
   const timer = setTimeout(() => {
     controller.abort(new DOMException(`not done within ${timeoutMs} ms`, 'TimeoutError'));
   }, timeoutMs);
-  const onAbort = (): void => controller.abort(parent.reason);
-  if (parent.aborted) onAbort();
-  parent.addEventListener('abort', onAbort, { once: true });
+  const listening = onAbort(parent, () => controller.abort(parent.reason));
   return {
     signal: controller.signal,
     [Symbol.dispose]: () => {
       clearTimeout(timer);
-      parent.removeEventListener('abort', onAbort);
+      listening[Symbol.dispose]();
     },
   };
+}
+
+/**
+ * Acts once when the signal aborts, at once if it already has. Dispose it when the work has ended: a signal that lives
+ * longer than the work would keep the listener, and all that hangs on it.
+ */
+export function onAbort(signal: AbortSignal | undefined, act: () => void): Disposable {
+  if (signal?.aborted === true) act();
+  else signal?.addEventListener('abort', act, { once: true });
+  return { [Symbol.dispose]: () => signal?.removeEventListener('abort', act) };
 }
 
 /** Resolves when the signal aborts; at once if it already has. */

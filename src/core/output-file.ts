@@ -23,6 +23,7 @@ import type { Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { DragonflyError, toDragonflyError, type ErrorCode } from './errors.ts';
+import { onAbort } from './lifecycle.ts';
 
 export interface OutputTarget {
   /** `special`: a device or a FIFO, which takes the bytes in order and is never replaced. */
@@ -89,9 +90,8 @@ export async function openSpecial(path: string, signal: AbortSignal): Promise<Wr
   try {
     const out = statSync(path).isFIFO() ? await openFifo(path, signal) : await openDevice(path);
     out.on('error', () => undefined); // every write reports its own failure
-    const abort = (): void => void out.destroy(signal.reason as Error);
-    signal.addEventListener('abort', abort, { once: true });
-    out.once('close', () => signal.removeEventListener('abort', abort));
+    const listening = onAbort(signal, () => void out.destroy(signal.reason as Error));
+    out.once('close', () => listening[Symbol.dispose]());
     return out;
   } catch (error) {
     throw outputError(path, error);

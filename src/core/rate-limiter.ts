@@ -6,6 +6,7 @@
  * passes and the rate still holds on average.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { onAbort } from './lifecycle.ts';
 
 export interface Clock {
   nowMs(): number;
@@ -86,10 +87,10 @@ export class RateLimiter {
       this.#sleep?.abort();
       reject(signal?.reason as Error);
     };
-    signal?.addEventListener('abort', leave, { once: true });
     this.#waiting.push(waiter);
+    using _leaving = onAbort(signal, leave);
     if (!this.#sleep) void this.#serve();
-    await promise.finally(() => signal?.removeEventListener('abort', leave));
+    await promise;
   }
 
   /** Grants the queue in order. Whatever changes who comes next, or when, wakes it. */

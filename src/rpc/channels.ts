@@ -5,7 +5,7 @@
  */
 import { credentials, Client, connectivityState, type ChannelCredentials, type Metadata } from '@grpc/grpc-js';
 import { DragonflyError, toDragonflyError } from '../core/errors.ts';
-import type { Closable } from '../core/lifecycle.ts';
+import { onAbort, type Closable } from '../core/lifecycle.ts';
 import { AnswerPace } from './answer-pace.ts';
 import { controlProofHeader, type ControlKey } from './control-key.ts';
 import * as limits from './limits.ts';
@@ -90,13 +90,12 @@ export class Channels implements Closable {
         throw new DragonflyError('UNAVAILABLE', `${address} refuses connections or cannot be reached`);
       }
       const { promise, resolve, reject } = Promise.withResolvers<void>();
-      const onAbort = (): void => reject(toDragonflyError(signal?.reason));
-      signal?.addEventListener('abort', onAbort, { once: true });
+      using _listening = onAbort(signal, () => reject(toDragonflyError(signal?.reason)));
       channel.watchConnectivityState(state, deadline, (error) => {
         if (!error) return resolve();
         reject(new DragonflyError('UNAVAILABLE', `${address} does not answer within ${timeoutMs} ms`));
       });
-      await promise.finally(() => signal?.removeEventListener('abort', onAbort));
+      await promise;
     }
   }
 

@@ -7,6 +7,7 @@ import {
   type ClientReadableStream,
 } from '@grpc/grpc-js';
 import { toDragonflyError } from '../core/errors.ts';
+import { onAbort } from '../core/lifecycle.ts';
 import type { Channels } from './channels.ts';
 import {
   grpcMethod,
@@ -166,12 +167,8 @@ class MethodCall {
 
 /** Not AbortSignal.any: the signal of a connection outlives thousands of calls, and each would leave a dependant on it. */
 function onFirstAbort(signals: readonly AbortSignal[], act: (reason: unknown) => void): () => void {
-  const releases = signals.map((signal) => {
-    const listener = (): void => act(signal.reason);
-    signal.addEventListener('abort', listener, { once: true });
-    return () => signal.removeEventListener('abort', listener);
-  });
-  return () => releases.forEach((release) => release());
+  const listening = signals.map((signal) => onAbort(signal, () => act(signal.reason)));
+  return () => listening.forEach((one) => one[Symbol.dispose]());
 }
 
 function grpcOptions({ timeoutMs }: CallOptions): GrpcCallOptions {

@@ -1,4 +1,5 @@
 import { DragonflyError, toDragonflyError, type ErrorCode } from '../core/errors.ts';
+import { onAbort } from '../core/lifecycle.ts';
 import type { CallContext } from './call-context.ts';
 import type { Channels } from './channels.ts';
 import { createClient } from './client.ts';
@@ -62,7 +63,7 @@ export class HealthService {
     let wake = (): void => undefined;
     const watcher = (): void => wake();
     this.#watchers.add(watcher);
-    signal.addEventListener('abort', watcher, { once: true });
+    using _listening = onAbort(signal, watcher);
     let last: ServingStatus | undefined;
     try {
       while (!signal.aborted) {
@@ -77,7 +78,6 @@ export class HealthService {
       }
     } finally {
       this.#watchers.delete(watcher);
-      signal.removeEventListener('abort', watcher);
     }
   }
 }

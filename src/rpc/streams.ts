@@ -1,6 +1,7 @@
 /** gRPC streams as async iterables, with back-pressure both ways. */
 import type { Readable, Writable } from 'node:stream';
 import { DragonflyError } from '../core/errors.ts';
+import { onAbort } from '../core/lifecycle.ts';
 import { maxQueuedMessages, writeStallMs } from './limits.ts';
 
 /**
@@ -19,9 +20,9 @@ export function readMessages<T>(stream: Readable, signal: AbortSignal): AsyncGen
     state.failure ??= error;
     wake();
   });
-  signal.addEventListener('abort', wake, { once: true });
+  const listening = onAbort(signal, wake);
   const release = (): void => {
-    signal.removeEventListener('abort', wake);
+    listening[Symbol.dispose]();
     stream.off('readable', wake).off('end', end).off('close', end);
     // The error listener stays: an error without one would end the process.
   };
@@ -66,18 +67,16 @@ export async function writeMessage(stream: Writable, message: unknown, signal: A
   if (stream.write(message)) return;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const onClose = (): void => reject(new DragonflyError('CANCELLED', 'the stream is closed'));
-  const onAbort = (): void => reject(signal.reason as Error);
   const onStall = (): void =>
     reject(new DragonflyError('DEADLINE_EXCEEDED', `the other side has not read for ${writeStallMs} ms`));
   const timer = setTimeout(onStall, writeStallMs);
   stream.once('drain', resolve).once('close', onClose).once('error', reject);
-  signal.addEventListener('abort', onAbort, { once: true });
+  using _listening = onAbort(signal, () => reject(signal.reason as Error));
   try {
     await promise;
   } finally {
     clearTimeout(timer);
     stream.off('drain', resolve).off('close', onClose).off('error', reject);
-    signal.removeEventListener('abort', onAbort);
   }
 }
 
@@ -174,8 +173,7 @@ export async function* untilAborted<T>(
   const iterator = source[Symbol.asyncIterator]();
   // one listener for all messages: adding and removing one for each costs more than most of them
   let giveUp: ((reason: Error) => void) | undefined;
-  const onAbort = (): void => giveUp?.(signal.reason as Error);
-  signal.addEventListener('abort', onAbort, { once: true });
+  using _listening = onAbort(signal, () => giveUp?.(signal.reason as Error));
   let finished = false;
   try {
     for (;;) {
@@ -194,7 +192,6 @@ export async function* untilAborted<T>(
     finished = !signal.aborted; // an iterator that threw is done already
     throw error;
   } finally {
-    signal.removeEventListener('abort', onAbort);
     // Not awaited: a generator stuck in a wait returns only when that wait ends.
     if (!finished) void iterator.return?.(undefined).catch(() => undefined);
   }

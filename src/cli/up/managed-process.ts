@@ -9,7 +9,7 @@ import { once } from 'node:events';
 import { createWriteStream, type WriteStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { DragonflyError } from '../../core/errors.ts';
-import { withDeadline } from '../../core/lifecycle.ts';
+import { onAbort, withDeadline } from '../../core/lifecycle.ts';
 import { ownCommand } from '../../core/own-files.ts';
 import { parseReadyLine, type ReadyAddresses } from '../../core/ready.ts';
 
@@ -55,14 +55,9 @@ export class ManagedProcess {
     const { signal, readyDeadlineMs = 120_000 } = options;
     signal?.throwIfAborted();
     const managed = new ManagedProcess(options);
-    const stop = (): void => managed.kill('SIGTERM');
-    signal?.addEventListener('abort', stop, { once: true });
-    try {
-      await managed.#becomeReady(readyDeadlineMs);
-      return managed;
-    } finally {
-      signal?.removeEventListener('abort', stop);
-    }
+    using _stopping = onAbort(signal, () => managed.kill('SIGTERM'));
+    await managed.#becomeReady(readyDeadlineMs);
+    return managed;
   }
 
   private constructor({ name, program, command, args, cwd, env, logPath, enter = [] }: ManagedProcessOptions) {

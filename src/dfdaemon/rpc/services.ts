@@ -1,4 +1,5 @@
 /** The two gRPC services of a dfdaemon: Download for programs of this node, Upload for other nodes. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { DragonflyError } from '../../core/errors.ts';
 import type { Caller } from '../../rpc/caller.ts';
 import type { CallContext } from '../../rpc/call-context.ts';
@@ -162,9 +163,6 @@ async function listEntries(
 async function* hostReports(readHost: () => Promise<Host>, { signal }: CallContext): AsyncGenerator<Host> {
   while (!signal.aborted) {
     yield await readHost();
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, 1000);
-      signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
-    });
+    await delay(1000, undefined, { signal }).catch(() => undefined);
   }
 }

@@ -5,6 +5,7 @@
 import type { CallContext } from '../../rpc/call-context.ts';
 import { SyncPiecesResponse, type SyncPiecesRequest } from '../../rpc/generated/dfdaemon/v2/dfdaemon.ts';
 import { DragonflyError } from '../../core/errors.ts';
+import { onAbort } from '../../core/lifecycle.ts';
 import { PieceSet } from '../../swarm/shared/piece-set.ts';
 import type { PieceRecord } from '../storage/metadata.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
@@ -123,12 +124,12 @@ class News implements Disposable {
       this.#ended = true;
       this.#wake?.();
     };
-    signal.addEventListener('abort', end, { once: true });
+    const listening = onAbort(signal, end);
     this.#stops.push(
       store.onRemoved((removed) => {
         if (removed === task) end();
       }),
-      () => signal.removeEventListener('abort', end),
+      () => listening[Symbol.dispose](),
     );
   }
 

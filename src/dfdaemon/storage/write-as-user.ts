@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { openSync, closeSync } from 'node:fs';
 import { DragonflyError, type ErrorCode } from '../../core/errors.ts';
+import { onAbort } from '../../core/lifecycle.ts';
 import { ownCommand } from '../../core/own-files.ts';
 import { maxUserWriterAnswerBytes, maxUserWriters, userWriterTimeoutMs } from './limits.ts';
 import type { UserWriterAnswer, UserWriterRequest } from './user-writer.ts';
@@ -30,14 +31,13 @@ export async function writeAsUser(contentPath: string, request: UserWriterReques
     });
     const ends = AbortSignal.any([signal, AbortSignal.timeout(userWriterTimeoutMs)]);
     const end = (): void => void child.kill('SIGTERM');
-    ends.addEventListener('abort', end, { once: true });
+    using _ending = onAbort(ends, end);
     let text = '';
     child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
       text += chunk;
       if (text.length > maxUserWriterAnswerBytes) end();
     });
     await once(child, 'close');
-    ends.removeEventListener('abort', end);
     signal.throwIfAborted();
     const answer = parse(text);
     if (answer !== 'written')

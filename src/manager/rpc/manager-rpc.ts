@@ -1,5 +1,6 @@
 /** manager.v2.Manager: registration, lookup and liveness of cluster members. */
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
+import { onAbort } from '../../core/lifecycle.ts';
 import { hostId } from '../../core/ids.ts';
 import { isOwnAddress } from '../../core/own-address.ts';
 import type { CallContext } from '../../rpc/call-context.ts';
@@ -251,18 +252,15 @@ async function nextMessage<T>(
   silenceMs: number,
 ): Promise<T | undefined> {
   const { promise: interrupted, reject } = Promise.withResolvers<never>();
-  const onDrain = (): void => reject(new DragonflyError('UNAVAILABLE', 'the manager is shutting down'));
   const timer = setTimeout(
     () => reject(new DragonflyError('DEADLINE_EXCEEDED', `no keepalive for ${silenceMs} ms`)),
     silenceMs,
   );
-  draining.addEventListener('abort', onDrain, { once: true });
-  if (draining.aborted) onDrain();
+  using _listening = onAbort(draining, () => reject(new DragonflyError('UNAVAILABLE', 'the manager is shutting down')));
   try {
     const result = await Promise.race([messages.next(), interrupted]);
     return result.done === true ? undefined : result.value;
   } finally {
     clearTimeout(timer);
-    draining.removeEventListener('abort', onDrain);
   }
 }

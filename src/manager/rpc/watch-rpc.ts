@@ -5,6 +5,7 @@ import type { Handlers } from '../../rpc/server.ts';
 import type { ChangeFeed, ChangeTopic } from '../db/change-feed.ts';
 import { maxWatchStreams, watchGatherMs } from '../limits.ts';
 import { DragonflyError } from '../../core/errors.ts';
+import { onAbort } from '../../core/lifecycle.ts';
 
 export interface WatchRpcParts {
   readonly changes: ChangeFeed;
@@ -52,8 +53,7 @@ async function* watch(changes: ChangeFeed, { signal, draining }: CallContext): A
   };
   const unsubscribe = changes.subscribe(({ topic, entityId }) => add(topic, entityId));
   const ended = AbortSignal.any([signal, draining]);
-  const onEnd = (): void => wake();
-  ended.addEventListener('abort', onEnd, { once: true });
+  using _listening = onAbort(ended, () => wake());
   for (const topic of Object.keys(topicOnWire) as ChangeTopic[]) add(topic, 0);
   try {
     while (!ended.aborted) {
@@ -65,7 +65,6 @@ async function* watch(changes: ChangeFeed, { signal, draining }: CallContext): A
     }
   } finally {
     unsubscribe();
-    ended.removeEventListener('abort', onEnd);
   }
 }
 
@@ -73,9 +72,7 @@ async function* watch(changes: ChangeFeed, { signal, draining }: CallContext): A
 async function gatherMore(ended: AbortSignal): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(resolve, watchGatherMs);
-  const onEnd = (): void => resolve();
-  ended.addEventListener('abort', onEnd, { once: true });
+  using _listening = onAbort(ended, resolve);
   await promise;
   clearTimeout(timer);
-  ended.removeEventListener('abort', onEnd);
 }
