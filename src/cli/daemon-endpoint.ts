@@ -5,9 +5,10 @@
  * `up` leaves a note where only this user can write, so that nobody else's daemon can pose as ours.
  */
 import { lstatSync, readFileSync, statSync } from 'node:fs';
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { DragonflyError } from '../core/errors.ts';
+import { writeWholeFile } from '../core/whole-file.ts';
 
 export const defaultSocketPath = '/var/run/dragonfly/dfdaemon.sock';
 
@@ -67,9 +68,7 @@ export async function announceLocalCluster(socket: string, env: Environment): Pr
   }
   const path = join(directory, 'local-cluster.json');
   const note: LocalClusterNote = { socket };
-  const temporary = `${path}.${process.pid}`;
-  await writeFile(temporary, JSON.stringify(note), { mode: 0o600 });
-  await rename(temporary, path);
+  await writeWholeFile(path, JSON.stringify(note), { mode: 0o600 });
   return {
     [Symbol.asyncDispose]: async () => {
       if (readNote(path)?.socket === socket) await rm(path, { force: true }); // a later cluster may have replaced it

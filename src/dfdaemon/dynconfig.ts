@@ -3,13 +3,14 @@
  * tells of a change, and now and then; the last good answer is kept on disk, so that a daemon starts and runs with the
  * manager away. Without a manager the schedulers come from the configuration file.
  */
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { DragonflyError, toDragonflyError } from '../core/errors.ts';
 import type { Closable } from '../core/lifecycle.ts';
 import type { Logger } from '../core/logger.ts';
 import { version } from '../core/version.ts';
+import { writeWholeFile } from '../core/whole-file.ts';
 import { hostPort } from '../core/host-port.ts';
 import { SourceType, type Scheduler } from '../rpc/generated/manager/v2/manager.ts';
 import type { ManagerClient } from '../rpc/manager-client.ts';
@@ -185,10 +186,8 @@ export class Dynconfig implements Closable {
   }
 
   async #save(settings: DynamicSettings): Promise<void> {
-    const temporary = `${this.#file}.${process.pid}`;
     await mkdir(this.#options.cacheDirectory, { recursive: true, mode: 0o700 });
-    await writeFile(temporary, JSON.stringify(settings), { mode: 0o600 });
-    await rename(temporary, this.#file);
+    await writeWholeFile(this.#file, JSON.stringify(settings), { mode: 0o600 });
   }
 }
 

@@ -8,9 +8,9 @@
  * alone decides.
  */
 import { X509Certificate } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
 import { DragonflyError } from '../core/errors.ts';
+import { pemOf } from '../core/pem.ts';
 import { readPrivateKey } from '../core/private-file.ts';
 import type { NodeIdentity } from '../rpc/identity/node-identity.ts';
 import { clientTls, serverTls } from '../rpc/identity/open-identity.ts';
@@ -90,9 +90,9 @@ async function loadIdentity(listener: Listener, where: string, sharedCa: string)
       'Give the CA of the cluster, or set tlsVerify to false: then anybody may connect, encrypted.',
     );
   const identity: Identity = {
-    ca: ca === undefined ? undefined : await pem(ca, `${where}.caCert`),
-    cert: await pem(cert, `${where}.cert`),
-    key: await pem(key, `${where}.key`, readPrivateKey),
+    ca: ca === undefined ? undefined : Buffer.from(await pemOf(ca, `${where}.caCert`)),
+    cert: Buffer.from(await pemOf(cert, `${where}.cert`)),
+    key: Buffer.from(await pemOf(key, `${where}.key`, readPrivateKey)),
     demandsCertificates: tlsVerify,
   };
   try {
@@ -107,20 +107,6 @@ async function loadIdentity(listener: Listener, where: string, sharedCa: string)
     );
   }
   return identity;
-}
-
-async function pem(value: string, where: string, read: (path: string) => Promise<Buffer> = readFile): Promise<Buffer> {
-  if (value.includes('-----BEGIN ')) return Buffer.from(value);
-  try {
-    return await read(value);
-  } catch (cause) {
-    if (cause instanceof DragonflyError) throw cause;
-    throw invalid(
-      `${where} cannot be read: ${(cause as Error).message}`,
-      'Give PEM, or the path of a PEM file.',
-      cause,
-    );
-  }
 }
 
 /** Throws when there is none. */

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { DragonflyError, toDragonflyError } from '../core/errors.ts';
 import { silentLogger, type Logger } from '../core/logger.ts';
 import { backOffMs } from './back-off.ts';
+import { firstAvailable } from './first-available.ts';
 import type { Channels } from './channels.ts';
 import { createClient, type CallOptions, type RpcClient } from './client.ts';
 import {
@@ -117,24 +118,21 @@ export class ManagerClient {
     work: (client: RpcClient<typeof ManagerDefinition>, address: string) => Promise<T>,
     signal: AbortSignal | undefined,
   ): Promise<T> {
-    let last: unknown;
-    for (const address of this.#addresses) {
+    const known = this.#addresses.flatMap((address) => {
       const client = this.#clients.get(address);
-      if (!client) continue;
-      try {
-        await this.#channels.ready(address, { signal });
-        this.#prefer(address);
-        return await work(client, address);
-      } catch (error) {
-        signal?.throwIfAborted();
-        if (toDragonflyError(error).code !== 'UNAVAILABLE') throw error;
-        last = error;
-      }
-    }
-    throw new DragonflyError('UNAVAILABLE', `no manager answers: ${toDragonflyError(last).message}`, {
-      cause: last,
-      hint: 'Check that the manager runs and that its gRPC address in the configuration is right.',
+      return client ? [{ address, client }] : [];
     });
+    const attempt = async ({ address, client }: (typeof known)[number]): Promise<T> => {
+      await this.#channels.ready(address, { signal });
+      this.#prefer(address);
+      return work(client, address);
+    };
+    const noneLeft = (cause: unknown): DragonflyError =>
+      new DragonflyError('UNAVAILABLE', `no manager answers: ${toDragonflyError(cause).message}`, {
+        cause,
+        hint: 'Check that the manager runs and that its gRPC address in the configuration is right.',
+      });
+    return firstAvailable(known, attempt, { signal, noneLeft });
   }
 
   #prefer(address: string): void {

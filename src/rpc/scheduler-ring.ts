@@ -9,6 +9,7 @@ import { HashRing } from '../core/hash-ring.ts';
 import { OriginalRing } from '../core/original-ring.ts';
 import { silentLogger, type Logger } from '../core/logger.ts';
 import { backOffMs } from './back-off.ts';
+import { firstAvailable } from './first-available.ts';
 import type { Channels } from './channels.ts';
 import { createClient, type CallOptions, type RpcClient } from './client.ts';
 import { announcesSwarm, hostsHeader, instanceHeader } from './features.ts';
@@ -155,21 +156,12 @@ export class SchedulerRing {
 
   /** A unary call to the task's scheduler, repeated at the next owner while schedulers are unavailable. */
   async call<T>(taskId: string, work: (client: SchedulerClient) => Promise<T>, signal?: AbortSignal): Promise<T> {
-    let last: unknown;
-    for (const { address, client } of this.owners(taskId)) {
-      try {
-        await this.#channels.ready(address, { signal });
-        const result = await work(client);
-        this.markHealthy(address);
-        return result;
-      } catch (error) {
-        signal?.throwIfAborted();
-        if (toDragonflyError(error).code !== 'UNAVAILABLE') throw error;
-        this.markFailed(address, error);
-        last = error;
-      }
-    }
-    throw this.#noneLeft(last);
+    return this.#firstAvailable(this.owners(taskId), signal, async ({ address, client }) => {
+      await this.#channels.ready(address, { signal });
+      const result = await work(client);
+      this.markHealthy(address);
+      return result;
+    });
   }
 
   /**
@@ -182,30 +174,35 @@ export class SchedulerRing {
     { signal, toOriginal, prefer }: OpenStreamOptions,
   ): Promise<PeerStream> {
     const replay = new Replay(requests);
-    let last: unknown;
-    const owners = this.owners(taskId);
-    for (const owner of owners.toSorted((a, b) => Number(b.address === prefer) - Number(a.address === prefer))) {
-      try {
-        await this.#channels.ready(owner.address, { signal });
-        const attempt = replay.attempt();
-        const sent = toOriginal && !owner.instance ? withFirst(attempt, toOriginal) : attempt;
-        const leastMs = this.#answerMs(owner.address, owner.hosts);
-        const { pace } = this.#channels;
-        const askedMs = this.#nowMs();
-        const answerMs = leastMs === undefined ? undefined : patienceWith(leastMs, pace);
-        const stream = await openPeerStream(owner, sent, signal, answerMs);
-        if (stream.extended) pace.answered(this.#nowMs() - askedMs);
-        replay.commit();
-        this.markHealthy(owner.address);
-        return { ...stream, silence: (waiting) => this.#silence(owner, waiting) };
-      } catch (error) {
-        signal.throwIfAborted();
-        if (toDragonflyError(error).code !== 'UNAVAILABLE') throw error;
-        this.markFailed(owner.address, error);
-        last = error;
-      }
-    }
-    throw this.#noneLeft(last);
+    const preferred = this.owners(taskId).toSorted(
+      (a, b) => Number(b.address === prefer) - Number(a.address === prefer),
+    );
+    return this.#firstAvailable(preferred, signal, async (owner) => {
+      await this.#channels.ready(owner.address, { signal });
+      const attempt = replay.attempt();
+      const sent = toOriginal && !owner.instance ? withFirst(attempt, toOriginal) : attempt;
+      const leastMs = this.#answerMs(owner.address, owner.hosts);
+      const { pace } = this.#channels;
+      const askedMs = this.#nowMs();
+      const answerMs = leastMs === undefined ? undefined : patienceWith(leastMs, pace);
+      const stream = await openPeerStream(owner, sent, signal, answerMs);
+      if (stream.extended) pace.answered(this.#nowMs() - askedMs);
+      replay.commit();
+      this.markHealthy(owner.address);
+      return { ...stream, silence: (waiting) => this.#silence(owner, waiting) };
+    });
+  }
+
+  #firstAvailable<T>(
+    owners: readonly Member[],
+    signal: AbortSignal | undefined,
+    attempt: (owner: Member) => Promise<T>,
+  ): Promise<T> {
+    return firstAvailable(owners, attempt, {
+      signal,
+      onFailure: ({ address }, error) => this.markFailed(address, error),
+      noneLeft: (cause) => this.#noneLeft(cause),
+    });
   }
 
   /** Tells every scheduler; one result for each, with its instance when it took the announcement. Never throws. */

@@ -2,12 +2,13 @@
  * What the manager says about this scheduler's cluster: limits and priorities. The last good answer is kept on disk, so
  * that a scheduler that starts while no manager answers works as it did before.
  */
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { loadConfig } from '../core/config.ts';
 import { DragonflyError, toDragonflyError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
+import { writeWholeFile } from '../core/whole-file.ts';
 import type { Application, Scheduler } from '../rpc/generated/manager/v2/manager.ts';
 
 const limit = (low: number, high: number) => z.int().min(low).max(high).optional().catch(undefined);
@@ -96,9 +97,7 @@ export class DynamicConfig {
     const { cacheDir, logger } = this.#options;
     try {
       await mkdir(cacheDir, { recursive: true, mode: 0o700 });
-      const path = join(cacheDir, cacheFile);
-      await writeFile(`${path}.new`, JSON.stringify(settings), { mode: 0o600 });
-      await rename(`${path}.new`, path);
+      await writeWholeFile(join(cacheDir, cacheFile), JSON.stringify(settings), { mode: 0o600 });
     } catch (error) {
       logger.warn({ cacheDir, reason: (error as Error).message }, 'the dynamic configuration cannot be kept on disk');
     }

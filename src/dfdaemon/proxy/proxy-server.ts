@@ -5,7 +5,6 @@
  * Manifests and forwardDirectly answer it, Tunnels does CONNECT. Nothing but this room knows about HTTP clients.
  */
 import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import type { IncomingMessage, Server } from 'node:http';
 import type { ServerOptions as TlsServerOptions } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
@@ -14,6 +13,7 @@ import { DragonflyError } from '../../core/errors.ts';
 import type { Closable } from '../../core/lifecycle.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { Registry } from '../../core/metrics.ts';
+import { pemOf } from '../../core/pem.ts';
 import type { ClientMetrics } from '../client-metrics.ts';
 import type { EgressRules } from '../source/egress-policy.ts';
 import { TrustStore, type Trust, type TrustOptions } from '../source/trust-store.ts';
@@ -127,7 +127,7 @@ export class ProxyServer implements Closable {
     const peers = peerAnswers(options, { settings, upstream, access, shared, metrics, defaults });
     const handler = new RequestHandler({
       mirror: settings.mirror,
-      mirrorTrust: await trustOf(settings.mirror),
+      mirrorTrust: await trustOf(settings.mirror, 'proxy.registryMirror.certs'),
       rules,
       whiteList,
       guard,
@@ -303,11 +303,11 @@ async function ownTls(security: ProxyConfig['security']): Promise<TlsServerOptio
   if (security.cert === undefined || security.key === undefined) {
     throw new DragonflyError('CONFIG_INVALID', 'proxy.security.insecure is false, but cert and key are not both given');
   }
-  const ca = security.caCert === undefined ? undefined : await pemOf(security.caCert);
+  const ca = security.caCert === undefined ? undefined : await pemOf(security.caCert, 'proxy.security.caCert');
   const verify = security.tlsVerify && ca !== undefined;
   return {
-    cert: await pemOf(security.cert),
-    key: await pemOf(security.key),
+    cert: await pemOf(security.cert, 'proxy.security.cert'),
+    key: await pemOf(security.key, 'proxy.security.key'),
     ...(ca === undefined ? {} : { ca }),
     requestCert: verify,
     rejectUnauthorized: verify,
@@ -331,28 +331,21 @@ async function interceptionBy(
   const hosts = settings.interception?.hosts ?? [];
   return new Interception(
     authority,
-    await Promise.all(hosts.map(async (host) => ({ regx: host.regx, trust: await trustOf(host) }))),
+    await Promise.all(
+      hosts.map(async (host) => ({ regx: host.regx, trust: await trustOf(host, 'proxy.hijackHTTPS.hosts[].certs') })),
+    ),
     handler,
   );
 }
 
-async function trustOf(config: { readonly insecure: boolean; readonly certs: readonly string[] }): Promise<Trust> {
-  return { insecureSkipVerify: config.insecure, caPem: await Promise.all(config.certs.map(pemOf)) };
-}
-
-async function pemOf(textOrPath: string): Promise<string> {
-  if (textOrPath.includes('-----BEGIN')) return textOrPath;
-  try {
-    return await readFile(textOrPath, 'utf8');
-  } catch (error) {
-    throw new DragonflyError(
-      'CONFIG_INVALID',
-      `cannot read the certificate ${textOrPath}: ${(error as Error).message}`,
-      {
-        cause: error,
-      },
-    );
-  }
+async function trustOf(
+  config: { readonly insecure: boolean; readonly certs: readonly string[] },
+  key: string,
+): Promise<Trust> {
+  return {
+    insecureSkipVerify: config.insecure,
+    caPem: await Promise.all(config.certs.map((cert) => pemOf(cert, key))),
+  };
 }
 
 function downloadDefaults(

@@ -1,6 +1,6 @@
 /** Everything about jobs, opened together. */
-import { readFile } from 'node:fs/promises';
 import type { Owned } from '../../core/lifecycle.ts';
+import { pemOf } from '../../core/pem.ts';
 import { OutboundProxies } from '../../core/outbound-proxy.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { Channels } from '../../rpc/channels.ts';
@@ -60,7 +60,7 @@ export async function openJobs(parts: JobsParts, owned: Owned): Promise<Jobs> {
       egress: new Egress({ allow: allowCIDRs, deny: denyCIDRs, ownPorts: parts.ownPorts }),
       timeoutMs: registryTimeout,
       outbound: new OutboundProxies(outboundProxy),
-      ca: await caBundle(tls.caCert),
+      ca: tls.caCert ? await pemOf(tls.caCert, 'job.preheat.tls.caCert') : undefined,
       insecure: (host) =>
         tls.insecureSkipVerify || insecureHosts.includes(host) || insecureHosts.includes(host.replace(/:\d+$/, '')),
     }),
@@ -87,10 +87,4 @@ export async function openJobs(parts: JobsParts, owned: Owned): Promise<Jobs> {
     }),
   );
   return { service: new JobService({ store, topology, changes, metrics }), tasks, runner, hosts, syncPeers, collect };
-}
-
-/** A path, or the PEM itself, as the original takes both. */
-async function caBundle(caCert: string | undefined): Promise<string | undefined> {
-  if (caCert === undefined || caCert === '') return undefined;
-  return caCert.includes('-----BEGIN') ? caCert : readFile(caCert, 'utf8');
 }

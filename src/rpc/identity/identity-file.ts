@@ -1,7 +1,8 @@
 /** The certificate and key of this node on disk: one file, so that both change in the same instant. */
 import { X509Certificate } from 'node:crypto';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { writeWholeFile } from '../../core/whole-file.ts';
 import type { ClientTls } from '../tls.ts';
 
 export interface Identity {
@@ -39,7 +40,5 @@ export async function loadIdentity(path: string): Promise<Identity | undefined> 
 /** Readable by this user alone; a crash leaves the one before. */
 export async function saveIdentity(path: string, { certificate, key, authorities }: Identity): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const temporary = `${path}.${process.pid}`;
-  await writeFile(temporary, `${key}${certificate.toString()}${authorities}`, { mode: 0o600 });
-  await rename(temporary, path);
+  await writeWholeFile(path, `${key}${certificate.toString()}${authorities}`, { mode: 0o600 });
 }

@@ -1,6 +1,5 @@
 /** The identity a service has by its configuration, and what its ports and connections do with it. */
-import { readFile } from 'node:fs/promises';
-import { DragonflyError } from '../../core/errors.ts';
+import { pemOf } from '../../core/pem.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { MemberRole } from '../caller.ts';
 import { liveTls, type ClientTls, type ServerTls } from '../tls.ts';
@@ -34,7 +33,7 @@ export async function openIdentity(place: MemberPlace): Promise<NodeIdentity | u
     path: identityPath(directory),
     managers,
     joinToken: security.joinToken,
-    authorityPem: security.caCert === '' ? undefined : await pem(security.caCert),
+    authorityPem: security.caCert === '' ? undefined : await pemOf(security.caCert, 'security.caCert'),
     lifeMs: validityPeriod,
     names: {
       commonName: hostname.slice(0, 64),
@@ -60,16 +59,4 @@ export function clientTls(
   policy: MemberSecurity['tlsPolicy'],
 ): ClientTls | undefined {
   return policy === 'default' ? undefined : identity;
-}
-
-async function pem(value: string): Promise<string> {
-  if (value.includes('-----BEGIN ')) return value;
-  try {
-    return await readFile(value, 'utf8');
-  } catch (cause) {
-    throw new DragonflyError('CONFIG_INVALID', `security.caCert cannot be read: ${(cause as Error).message}`, {
-      cause,
-      hint: 'Give PEM, or the path of a PEM file.',
-    });
-  }
 }

@@ -4,7 +4,7 @@
  */
 import 'reflect-metadata'; // the certificate library needs it first
 import { createPrivateKey, randomBytes, webcrypto, X509Certificate as NodeCertificate } from 'node:crypto';
-import { chmod, link, mkdir, readFile, rename, unlink, writeFile } from 'node:fs/promises';
+import { chmod, link, mkdir, readFile, unlink, writeFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { getCACertificates } from 'node:tls';
@@ -24,6 +24,8 @@ import {
 import { LRUCache } from 'lru-cache';
 import { DragonflyError } from '../../../core/errors.ts';
 import { readPrivateKey } from '../../../core/private-file.ts';
+import { pemOf } from '../../../core/pem.ts';
+import { writeWholeFile } from '../../../core/whole-file.ts';
 import { proxyLimits } from '../limits.ts';
 
 type KeyPair = webcrypto.CryptoKeyPair;
@@ -73,17 +75,21 @@ export class CertificateAuthority {
     await chmod(path, 0o600);
     const text = await readFile(path, 'utf8');
     const authority = await CertificateAuthority.load(text.slice(text.indexOf('-----BEGIN CERTIFICATE')), text);
-    await replaceFile(join(directory, 'ca.crt'), `${authority.certificatePem}\n`);
-    await replaceFile(
+    await writeWholeFile(join(directory, 'ca.crt'), `${authority.certificatePem}\n`, { mode: 0o644 });
+    await writeWholeFile(
       join(directory, 'ca-bundle.crt'),
       [...systemAuthorities(), authority.certificatePem, ''].join('\n'),
+      { mode: 0o644 },
     );
     return authority;
   }
 
   /** From PEM text or paths of PEM files, as configuration gives them. */
   static async configured(cert: string, key: string): Promise<CertificateAuthority> {
-    return CertificateAuthority.load(await pemOf(cert), await pemOf(key, readPrivateKey));
+    return CertificateAuthority.load(
+      await pemOf(cert, 'proxy.hijackHTTPS.cert'),
+      await pemOf(key, 'proxy.hijackHTTPS.key', readPrivateKey),
+    );
   }
 
   /** Throws CONFIG_INVALID when the pair is not an authority or does not belong together. */
@@ -207,20 +213,9 @@ function serialNumber(): string {
   return bytes.toString('hex');
 }
 
-async function pemOf(textOrPath: string, read: (path: string) => Promise<Buffer> = readFile): Promise<string> {
-  return textOrPath.includes('-----BEGIN') ? textOrPath : (await read(textOrPath)).toString();
-}
-
 function systemAuthorities(): readonly string[] {
   const system = getCACertificates('system');
   return system.length > 0 ? system : getCACertificates('default');
-}
-
-/** Whoever reads it finds the old file or the new one. */
-async function replaceFile(path: string, content: string): Promise<void> {
-  const aside = `${path}.${randomBytes(4).toString('hex')}`;
-  await writeFile(aside, content, { mode: 0o644 });
-  await rename(aside, path);
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -1,0 +1,26 @@
+/** Files that are replaced as a whole: whoever reads one finds the old content or the new, also after a crash. */
+import { randomBytes } from 'node:crypto';
+import { open, rename, rm } from 'node:fs/promises';
+
+export interface WholeFileOptions {
+  /** Whatever the umask says. */
+  readonly mode: number;
+  /** By default that of this process. */
+  readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
+}
+
+/** Writes a file beside it, flushes it to the disk and puts it in place. Rejects, and leaves nothing behind, when the file system refuses. */
+export async function writeWholeFile(path: string, content: string, { mode, owner }: WholeFileOptions): Promise<void> {
+  const aside = `${path}.${randomBytes(4).toString('hex')}`;
+  try {
+    await using file = await open(aside, 'wx', mode);
+    await file.writeFile(content);
+    await file.chmod(mode);
+    if (owner) await file.chown(owner.uid, owner.gid);
+    await file.sync();
+    await rename(aside, path);
+  } catch (error) {
+    await rm(aside, { force: true });
+    throw error;
+  }
+}
