@@ -211,11 +211,20 @@ async function planFor(engine: Engine, options: SetupOptions): Promise<SetupPlan
   }
 }
 
+/**
+ * Without --fresh Debian's links to a file that is gone stay; with it the hooks, of which Java's store is one, are not told of
+ * what has gone.
+ */
+const debianForgets = `update-ca-certificates --fresh
+hooks=/etc/ca-certificates/update.d
+[ ! -d $hooks ] || run-parts --test -- $hooks | while read -r hook; do
+  echo -/etc/ssl/certs/dragonfly.pem | "$hook"
+done`;
+
 const trustStores: readonly SystemTrust[] = [
   {
     directory: '/usr/local/share/ca-certificates',
-    // Without --fresh the links to a file that is gone stay.
-    takeover: { written: ['update-ca-certificates'], putBack: ['update-ca-certificates', '--fresh'] },
+    takeover: { written: ['update-ca-certificates'], putBack: ['sh', '-c', debianForgets] },
   },
   {
     directory: '/etc/pki/ca-trust/source/anchors',
@@ -226,7 +235,11 @@ const trustStores: readonly SystemTrust[] = [
 /** Throws UNSUPPORTED on a system with another kind of store. */
 function systemTrust(directory: string | undefined): SystemTrust {
   const store = trustStores.find((candidate) => existsSync(dirname(candidate.directory)));
-  if (store) return directory === undefined ? store : { ...store, directory };
+  if (store && directory === undefined) return store;
+  if (store && directory !== undefined) {
+    const { written } = store.takeover;
+    return { directory, takeover: { written, putBack: written } };
+  }
   throw new DragonflyError('UNSUPPORTED', 'the trust store of this system is of no kind known here', {
     hint: "Add the proxy's authority to it by hand.",
   });
