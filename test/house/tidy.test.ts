@@ -113,6 +113,12 @@ test('the swarm is pure: no input or output, no clock, no chance, nothing asynch
   expectNone([...foreign, ...impure]);
 });
 
+test('replicas of the manager stamp jobs and members by the one clock they share', () => {
+  const shared = sources.filter((path) => /^src\/manager\/(?:jobs\/|clusters\/members\.ts$)/.test(path));
+  assert.ok(shared.length > 10);
+  expectNone(linesMatching(shared, { 'the clock of one replica: take that of the database': /\bDate\.now\b/ }));
+});
+
 test('no file has grown past 400 lines', () => {
   const problems = typescript
     .map((path) => ({ path, lines: read(path).split('\n').length - 1 }))

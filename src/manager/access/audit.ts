@@ -21,8 +21,8 @@ export class AuditLog {
 
   /** Resolves when the record is stored. One that cannot be stored goes to the log instead: the write itself is done. */
   async record(record: AuditRecord): Promise<void> {
-    const now = Date.now();
     try {
+      const now = await this.#database.nowMs();
       await this.#database.insert('audit', {
         actor_type: record.actorType,
         actor_name: record.actorName.slice(0, 255),

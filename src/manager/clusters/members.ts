@@ -51,14 +51,14 @@ export class Members {
       update: (db, id) =>
         db
           .updateTable('scheduler')
-          .set({ ...addresses, updated_at: Date.now() })
+          .set({ ...addresses, updated_at: databaseNowMs(this.#database.engine) })
           .where('id', '=', id)
           .execute(),
-      insert: (db) =>
+      insert: async (db) =>
         this.#database.insert(
           'scheduler',
           {
-            ...created(),
+            ...created(await this.#database.nowMs(db)),
             ...addresses,
             host_name: member.hostname,
             ip: member.ip,
@@ -88,14 +88,14 @@ export class Members {
       update: (db, id) =>
         db
           .updateTable('seed_peer')
-          .set({ ...addresses, updated_at: Date.now() })
+          .set({ ...addresses, updated_at: databaseNowMs(this.#database.engine) })
           .where('id', '=', id)
           .execute(),
-      insert: (db) =>
+      insert: async (db) =>
         this.#database.insert(
           'seed_peer',
           {
-            ...created(),
+            ...created(await this.#database.nowMs(db)),
             ...addresses,
             host_name: member.hostname,
             ip: member.ip,
@@ -136,7 +136,7 @@ export class Members {
           state: 'active',
           keep_alive_owner: owner,
           last_keep_alive_at: databaseNowMs(this.#database.engine),
-          updated_at: Date.now(),
+          updated_at: databaseNowMs(this.#database.engine),
         })
         .where('id', '=', id)
         .execute(),
@@ -148,7 +148,7 @@ export class Members {
     await this.#changes.write(kind, id, (db) =>
       db
         .updateTable(kind)
-        .set({ state: 'inactive', updated_at: Date.now() })
+        .set({ state: 'inactive', updated_at: databaseNowMs(this.#database.engine) })
         .where('id', '=', id)
         .where('keep_alive_owner', '=', owner)
         .where('state', '=', 'active')
@@ -190,7 +190,7 @@ export class Members {
         count += await this.#changes.write(kind, id, async (db) => {
           const { numUpdatedRows } = await db
             .updateTable(kind)
-            .set({ state: 'inactive', updated_at: Date.now() })
+            .set({ state: 'inactive', updated_at: databaseNowMs(this.#database.engine) })
             .where('id', '=', id)
             .where('last_keep_alive_at', '<', beforeMs)
             .executeTakeFirst();
@@ -203,7 +203,7 @@ export class Members {
 
   /** Members inactive for longer than `afterMs` are deleted. @returns how many. */
   async forget(afterMs: number): Promise<number> {
-    const beforeMs = Date.now() - afterMs;
+    const beforeMs = (await this.#database.nowMs()) - afterMs;
     let count = 0;
     for (const kind of ['scheduler', 'seed_peer'] as const) {
       const { numDeletedRows } = await this.#database.db
@@ -249,7 +249,6 @@ function address({ port, idc, location }: { port: number; idc: string; location:
   return { port, idc, location };
 }
 
-function created(): { created_at: number; updated_at: number } {
-  const now = Date.now();
-  return { created_at: now, updated_at: now };
+function created(nowMs: number): { created_at: number; updated_at: number } {
+  return { created_at: nowMs, updated_at: nowMs };
 }

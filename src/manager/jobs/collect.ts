@@ -30,7 +30,7 @@ export async function collect(
   exceptJobId = 0,
 ): Promise<number> {
   const { database, store } = parts;
-  const before = Date.now() - (await retentionMs(database, type));
+  const before = (await database.nowMs()) - (await retentionMs(database, type));
   let purged = 0;
   for (;;) {
     signal.throwIfAborted();

@@ -206,7 +206,7 @@ export class JobStore {
     await this.#changes.write('job', id, async (db) => {
       const { numUpdatedRows } = await db
         .updateTable('job')
-        .set({ cancel_requested: 1, updated_at: Date.now() })
+        .set({ cancel_requested: 1, updated_at: databaseNowMs(this.#database.engine) })
         .where('id', '=', id)
         .where('state', '=', 'PENDING')
         .executeTakeFirst();
@@ -220,7 +220,13 @@ export class JobStore {
     await this.#changes.write('job', id, async (db) => {
       const { numUpdatedRows } = await db
         .updateTable('job')
-        .set({ state: 'PENDING', cancel_requested: 0, attempt: 0, task_result: null, updated_at: Date.now() })
+        .set({
+          state: 'PENDING',
+          cancel_requested: 0,
+          attempt: 0,
+          task_result: null,
+          updated_at: databaseNowMs(this.#database.engine),
+        })
         .where('id', '=', id)
         .where('state', 'in', ['FAILURE', 'CANCELLED'])
         .executeTakeFirst();
@@ -242,7 +248,7 @@ export class JobStore {
         .set({
           ...(values.bio === undefined ? {} : { bio: values.bio }),
           ...(values.user_id === undefined ? {} : { user_id: values.user_id }),
-          updated_at: Date.now(),
+          updated_at: databaseNowMs(this.#database.engine),
         })
         .where('id', '=', id)
         .execute(),

@@ -3,6 +3,7 @@ import type { Selectable } from 'kysely';
 import type { Closable } from '../../core/lifecycle.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { Database } from '../db/database.ts';
+import { databaseNowMs } from '../db/engine.ts';
 import type { JobTaskTable } from '../db/schema.ts';
 import { progressAnnounceMs, progressFlushMs } from '../limits.ts';
 import type { ClusterHost } from './host-selection.ts';
@@ -45,7 +46,7 @@ export class JobTasks {
   }
 
   async create(jobId: number, tasks: readonly NewTask[]): Promise<void> {
-    const now = Date.now();
+    const now = await this.#database.nowMs();
     await this.#database.transaction(async (db) => {
       for (let start = 0; start < tasks.length; start += insertRows) {
         const rows = tasks.slice(start, start + insertRows).map(({ host, url, item }) => ({
@@ -90,14 +91,14 @@ export class JobTasks {
   async update(id: number, update: TaskUpdate): Promise<void> {
     await this.#database.db
       .updateTable('job_task')
-      .set({ ...update, updated_at: Date.now() })
+      .set({ ...update, updated_at: databaseNowMs(this.#database.engine) })
       .where('id', '=', id)
       .execute();
   }
 
   async updateAll(updates: ReadonlyMap<number, TaskUpdate>): Promise<void> {
     if (updates.size === 0) return;
-    const now = Date.now();
+    const now = databaseNowMs(this.#database.engine);
     await this.#database.transaction(async (db) => {
       for (const [id, update] of updates) {
         await db

@@ -51,7 +51,7 @@ export async function syncPeers(
 
 /** Known peers are refreshed, new ones added, those no scheduler reports any more removed. */
 async function merge({ database, changes }: SyncPeersParts, clusterId: number, hosts: readonly Host[]): Promise<void> {
-  const now = Date.now();
+  const now = await database.nowMs();
   await changes.write('peer', clusterId, async (db) => {
     const rows = await db.selectFrom('peer').selectAll().where('scheduler_cluster_id', '=', clusterId).execute();
     const known = new Map(rows.map((row) => [`${row.host_name} ${row.ip}`, row]));
