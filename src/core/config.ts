@@ -21,11 +21,11 @@ export interface LoadedConfig<T> {
 }
 
 export interface ConfigSource {
-  /** An absent file is as good as an empty one. */
+  /** A missing file is treated as an empty one. */
   readonly optional?: boolean;
   /** `key.path=value`, from the command line: above everything else. */
   readonly assignments?: readonly string[];
-  /** Variables `PREFIX_KEY_PATH`: above the file. */
+  /** Variables named `PREFIX_KEY_PATH`; they override the file. */
   readonly environment?: { readonly prefix: string; readonly env: Readonly<Record<string, string | undefined>> };
 }
 

@@ -19,7 +19,7 @@ const openHeaders: ReadonlySet<string> = new Set([
   'if-range',
 ]);
 
-/** What follows a redirect to another origin: nothing that could be a secret, and a caller's own names could be. */
+/** Headers that may follow a redirect to another origin: none that could be secret, and any header the caller invented could be. */
 export function withoutSecrets(header: Header): Record<string, string> {
   return Object.fromEntries(Object.entries(header).filter(([name]) => openHeaders.has(name.toLowerCase())));
 }

@@ -1,4 +1,4 @@
-/** Ids of tasks against what the original computes. */
+/** Task ids, compared with those the original computes. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';

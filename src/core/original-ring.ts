@@ -1,6 +1,6 @@
 /**
  * The ring of the original's client in Rust (1.5, crate hashring 0.3.6 on a 64-bit machine): one point for each address, and the
- * first five characters of the key. It shares badly, but whoever wants to meet such a client has to choose as it does.
+ * first five characters of the key. It balances poorly, but a client must use it to choose the same scheduler as that client.
  */
 import { isIPv4, isIPv6 } from 'node:net';
 import { sipHash } from './sip-hash.ts';

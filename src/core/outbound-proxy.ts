@@ -1,5 +1,5 @@
 /**
- * The company's proxy that stands between this machine and the world: which one a URL goes by, if any.
+ * The outbound proxy of the company's network: which proxy a URL has to use, if any.
  *
  * The names and rules are those of curl and of Go's programs: HTTP_PROXY and HTTPS_PROXY by the scheme of the target,
  * NO_PROXY a list of names (with all below them), addresses and networks. Loopback never goes by a proxy.
@@ -37,7 +37,7 @@ export interface ProxyHop {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What the file does not say, the environment does. */
+/** The environment fills in what the configuration file leaves out. */
 export function withProxyEnvironment(settings: OutboundProxySettings, env: Environment): OutboundProxySettings {
   const given = (name: string): string | undefined => env[name] || env[name.toLowerCase()] || undefined;
   const list = given('NO_PROXY')

@@ -35,7 +35,7 @@ export interface OutputTarget {
 /** The kernel follows no more links than these either. */
 const maxLinks = 40;
 
-/** Between two looks whether somebody reads a FIFO; the kernel tells nobody when that happens. */
+/** Poll interval for a reader of a FIFO: the kernel does not notify the writer. */
 const fifoPollMs = 50;
 
 /** Nothing is created. Throws OUTPUT when the content cannot go there, or would replace a file without `overwrite`. */

@@ -3,7 +3,7 @@ import { createSocket } from 'node:dgram';
 import { existsSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 
-/** Documentation addresses: nobody is there, and nothing is sent. Only the route to them counts. */
+/** Documentation addresses. Nothing is sent to them; only the route that the kernel would choose is of interest. */
 const somewhere = { udp4: '198.51.100.1', udp6: '2001:db8::1' } as const;
 
 /** By the default route, else of the first real interface; loopback on a machine that has no other. Never rejects. */

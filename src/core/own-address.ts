@@ -19,7 +19,7 @@ export function isLoopbackAddress(address: string): boolean {
   return version !== 0 && loopback.check(plain, version === 6 ? 'ipv6' : 'ipv4');
 }
 
-/** Loopback, or an address of one of the interfaces: whoever comes from it runs on this machine. */
+/** Loopback, or an address of one of the interfaces: a caller from there runs on this machine. */
 export function isOwnAddress(address: string): boolean {
   const plain = plainAddress(address);
   return isLoopbackAddress(plain) || interfaceAddresses().has(plain);

@@ -4,9 +4,9 @@ import { open } from 'node:fs/promises';
 import { DragonflyError, toDragonflyError } from './errors.ts';
 
 /**
- * Reads a private key of this user or of root. One of ours that others may merely read is closed to them, as `ssh` would
- * ask for; PERMISSION_DENIED when others could have written it, or go on reading it. A link is followed: secrets are
- * mounted as links, and whoever owns the target counts.
+ * Reads a private key that belongs to this user or to root. A key of ours that others can read is made private, as `ssh` would
+ * ask for. Throws PERMISSION_DENIED when others can write it, or can still read it. Links are followed, since secrets are
+ * mounted as links; the owner of the target counts.
  */
 export async function readPrivateKey(path: string): Promise<Buffer> {
   await using file = await open(path);

@@ -34,7 +34,7 @@ export class RateLimiter {
   #updatedMs: number;
   #taken = 0;
   readonly #waiting: Waiter[] = [];
-  /** Ends the sleep of the loop that serves the queue; undefined while nobody waits. */
+  /** Wakes the loop that serves the queue; undefined while the queue is empty. */
   #sleep: AbortController | undefined;
 
   /** @param ratePerSec tokens per second; Infinity never waits. @param burst bucket size, by default a tenth of a second. */
@@ -128,7 +128,7 @@ export class RateLimiter {
 }
 
 /**
- * Pays for the same bytes at each of the limiters; the slowest decides. Undefined when none makes wait, so that the
+ * Charges the same bytes to each limiter; the slowest decides. Undefined when none of them delays, so that the
  * usual case costs no promise. Rejects with the signal's reason.
  */
 export function payAll(

@@ -1,9 +1,9 @@
 /**
- * How a service tells whoever started it that it serves, and where.
+ * How a service tells its parent process that it is serving, and at which addresses.
  *
  * Started with `--ready-fd N`, a service writes one JSON line to that descriptor once every listener accepts:
  * `{"event":"ready","addresses":{"grpc":"127.0.0.1:41001"}}`. Ports configured as 0 appear as the real ones.
- * Standard output stays free for what people read.
+ * Standard output stays free for people.
  */
 import { writeSync } from 'node:fs';
 

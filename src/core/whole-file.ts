@@ -1,4 +1,4 @@
-/** Files that are replaced as a whole: whoever reads one finds the old content or the new, also after a crash. */
+/** Files that are replaced atomically: a reader finds the old content or the new, even after a crash. */
 import { randomBytes } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
 

@@ -16,7 +16,7 @@ const standardTask = '0';
 
 type TaskLabel = 'type' | 'tag' | 'app' | 'priority';
 
-/** How often something was done, and how often in vain. */
+/** Attempts and failures of one operation. */
 interface Pair<L extends string> {
   readonly total: Counter<L>;
   readonly failures: Counter<L>;

@@ -95,7 +95,7 @@ export function clientYamlNotes(yaml: ClientYaml): string[] {
   return notes;
 }
 
-/** Who may use the proxy is not told by its address here: this host, and `allowedNetworks`. */
+/** The listen address does not grant access here: this host and `allowedNetworks` may use the proxy. */
 function proxyValues(proxy: Record<string, unknown> = {}): Record<string, unknown> {
   const server = isMap(proxy['server']) ? proxy['server'] : {};
   const mirror = isMap(proxy['registryMirror']) ? proxy['registryMirror'] : {};

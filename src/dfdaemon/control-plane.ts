@@ -1,6 +1,6 @@
 /**
- * The services of this cluster as this daemon is told of them: managers, schedulers, and its own ports. No request for an origin may lead there, or
- * whoever may name a URL could talk to them in the name of this node; and only they may make this node work.
+ * The services of this cluster that this daemon knows: managers, schedulers, and its own ports. No request for an origin may lead there, or
+ * any caller that can name a URL could talk to them in the name of this node. Only these services may give this node work.
  */
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
@@ -36,7 +36,7 @@ export class ControlPlane {
     this.#logger = logger;
   }
 
-  /** Takes the place of what was known of the service. Names are resolved now; resolves when they are. Never rejects. */
+  /** Replaces what was known of the service. Resolves when its names have been looked up; never rejects. */
   async update(kind: Kind, addresses: readonly string[]): Promise<void> {
     const services = this.#services[kind];
     for (const address of services.keys()) if (!addresses.includes(address)) services.delete(address);

@@ -1,4 +1,4 @@
-/** What this node tells the schedulers about itself: identity, place, load. Read anew for every announcement. */
+/** What this node reports to the schedulers: identity, location, load. Collected for every announcement. */
 import { readFile, statfs } from 'node:fs/promises';
 import os from 'node:os';
 import { NetworkLoad } from './network-load.ts';
@@ -10,7 +10,7 @@ import { seedPeerConfig, type DfdaemonConfig } from './config.ts';
 /** Where neither the interface nor a limit tells, as the original: its default limit of 50 GB/s. */
 const unknownBitsPerSec = 50e9 * 8;
 
-/** Who this daemon is; fixed for the life of the process. */
+/** Identity of this daemon; fixed for the life of the process. */
 export interface HostIdentity {
   readonly hostId: string;
   readonly hostname: string;

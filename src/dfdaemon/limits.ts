@@ -65,7 +65,7 @@ export const daemonLimits = {
   heldTimeoutMs: 10_000,
   /** How long a scheduler may take to say which ring is in use before downloads go on without its word. */
   ringWordMs: 1000,
-  /** How long a call waits for the first word of a service whose key is not known. */
+  /** How long a call waits for a service whose key is not known yet to identify itself. */
   newKeyMs: 300,
   /** Bytes an origin shows to a user who brings credentials before he is given what others got with theirs; for how long that counts, for how many. */
   entitlementBytes: 4096,

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import os from 'node:os';
 
-/** Whoever asks more often is told the same again. */
+/** Within this interval callers get the previous value. */
 const intervalMs = 900;
 
 export interface Traffic {

@@ -1,8 +1,8 @@
 /**
- * A dfdaemon: everything it owns, opened in order and closed in reverse. `start` reads from top to bottom: no part knows
- * one that is opened after it; what is learned later is told to it.
+ * A dfdaemon: everything it owns, opened in order and closed in reverse. `start` reads from top to bottom: no part refers to
+ * a part that is opened after it; what becomes known later is passed to it.
  *
- * A port that is taken or a store that is locked is an error at once; a scheduler or manager that is away is not, since
+ * A port in use or a locked store is an error at once. An unreachable scheduler or manager is not, since
  * the daemon then serves from its store and from origins.
  */
 import { toDragonflyError } from '../core/errors.ts';

@@ -102,7 +102,7 @@ export const progressAnnounceMs = 1_000;
 export const maxWatchStreams = 20_000;
 export const watchGatherMs = 100;
 
-/** Of the manager's own certificate, which it signs anew three times in that time. */
+/** Lifetime of the manager's own certificate; it is renewed three times within it. */
 export const ownCertificateLifeMs = 24 * 3_600_000;
 
 /** How long the authority of an installation lives; and how far clocks of members may be behind. */
@@ -120,7 +120,7 @@ export const minRsaBits = 2048;
 /** Signing costs a millisecond or two; a cluster that starts at once asks for some thousand certificates. */
 export const certificatesPerSec = 200;
 
-/** How often schedulers report their tasks, and the swarm of one task that somebody looks at. */
+/** How often schedulers report their tasks, and the swarm of a task that is being watched. */
 export const liveIntervalMs = 1_000;
 export const taskFrameIntervalMs = 500;
 

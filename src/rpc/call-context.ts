@@ -30,7 +30,7 @@ export class CallContext {
   caller: Caller = unknownCaller;
   /** The call came over the unix socket of this machine. */
   readonly isLocalSocket: boolean;
-  /** Whoever speaks for somebody must show that it is he. */
+  /** A caller that acts for a host or service must prove that it is that host or service. */
   readonly identityRequired: boolean;
   readonly #call: AnyServerCall;
   readonly #header: Readonly<Record<string, string>>;

@@ -55,7 +55,7 @@ export function reachesLoopback(caller: Caller): boolean {
   return caller.kind === 'local' || caller.onThisMachine;
 }
 
-/** Bridges and management networks of this machine: whoever asks from within the cluster need not see them. A proxy's clients often live there. */
+/** Bridges and management networks of this machine, which other members need not see. Clients of a proxy often live there. */
 export function reachesInnerAddresses(caller: Caller): boolean {
   return caller.kind === 'proxy' || reachesLoopback(caller);
 }

@@ -191,7 +191,7 @@ function send(
       try {
         await writeMessage(call, next.value, stopped.signal);
       } catch {
-        return; // the call has ended; its status says why
+        return; // the call has ended; its status tells why
       }
     }
     call.end();

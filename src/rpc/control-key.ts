@@ -1,7 +1,7 @@
 /**
- * How schedulers and managers are known where there are no certificates. Each has a key pair and tells its public key with every answer; a daemon
- * keeps those it hears where it calls by itself: at the addresses it is configured with. A call the other way carries a proof, made for the
- * address it goes to, so that nobody who is called can use it elsewhere. Whoever reads the wire can repeat it: against that only certificates help.
+ * How schedulers and managers are identified without certificates. Each has a key pair and sends its public key with every response; a daemon
+ * trusts the keys it receives on calls to its configured addresses. A call in the other direction carries a proof, made for the
+ * address it goes to, so that the callee cannot reuse it elsewhere. An eavesdropper can replay it; only certificates prevent that.
  */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify, type KeyObject } from 'node:crypto';
 import type { Metadata } from '@grpc/grpc-js';

@@ -39,7 +39,7 @@ export const maxSilentConnections = 1_024;
 /** How long a node that starts waits for a manager that could give it its first certificate. */
 export const firstIdentityMs = 30_000;
 
-/** Timers of Node end at 2^31 ms. */
+/** Node's timers cannot exceed 2^31 ms. */
 export const longestTimerMs = 24 * 3_600_000;
 
 export const unaryTimeoutMs = 10_000;

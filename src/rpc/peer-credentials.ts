@@ -1,4 +1,4 @@
-/** Who is at the other end of a unix socket, by the word of the kernel: SO_PEERCRED, which Node does not offer. Linux only. */
+/** Identity of the process at the other end of a unix socket, from the kernel: SO_PEERCRED, which Node does not expose. Linux only. */
 import type { Socket } from 'node:net';
 import { foreignFunctions } from '../core/foreign-functions.ts';
 

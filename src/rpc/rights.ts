@@ -1,4 +1,4 @@
-/** Who may call what: one table per service, read at the border before anything else is done for the caller. */
+/** Which caller may call what: one table per service, checked before anything else is done for the caller. */
 import type { Metadata } from '@grpc/grpc-js';
 import { DragonflyError } from '../core/errors.ts';
 import type { Caller, MemberRole } from './caller.ts';
@@ -27,7 +27,7 @@ export interface CallerFacts {
 export type Recognize = (facts: CallerFacts) => Caller | Promise<Caller>;
 
 export const controlPlane: readonly MemberRole[] = ['scheduler', 'manager'];
-/** Peers and seeds, and, where there are no certificates, whoever says that he is one. */
+/** Peers and seeds; without certificates, any caller that claims to be one. */
 export const nodes: readonly CallerRole[] = ['peer', 'seed', 'stranger'];
 export const anyone: readonly CallerRole[] = [...nodes, ...controlPlane, 'local'];
 

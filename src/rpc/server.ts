@@ -73,9 +73,9 @@ export interface RpcServerOptions {
   readonly other?: OtherProtocol | undefined;
   /** Services, by full name, that callers without a certificate may use where certificates are demanded by call. */
   readonly openServices?: readonly string[];
-  /** Whoever speaks for a host or a service must show a certificate that says so; see requireSpeaksFor. */
+  /** A caller that acts for a host or service must present a certificate for it; see requireSpeaksFor. */
   readonly identityRequired?: boolean;
-  /** Who calls, over TCP; by default what the certificate says. */
+  /** Identifies callers over TCP; by default from their certificate. */
   readonly recognize?: Recognize;
   readonly logger?: Logger | undefined;
   /** Counts every call. */

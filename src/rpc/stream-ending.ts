@@ -33,7 +33,7 @@ function watch(stream: ServerHttp2Stream): void {
   });
 }
 
-/** A reset overtakes what is not written yet, and nothing tells when trailers are: a caller that reads slowly delays them. */
+/** A reset overtakes unwritten data, and nothing signals that trailers were written: a slow reader delays them. */
 function closeWhenSent(stream: ServerHttp2Stream, checks: number): void {
   if (stream.destroyed || stream.closed) return;
   if (checks > 0 && stream.state.localClose === 1) return stream.close(constants.NGHTTP2_NO_ERROR);

@@ -1,10 +1,10 @@
-/** What the two ends of an encrypted connection show and trust, and how it is renewed while they run. */
+/** Certificates that the two ends of an encrypted connection present and trust, and their renewal at run time. */
 import type { X509Certificate } from 'node:crypto';
 import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 
 /** PEM. After a renewal the same object has new values, and tells those who listen. */
 export interface TlsMaterial {
-  /** Authorities that sign the other side. */
+  /** Authorities that sign the peer's certificate. */
   readonly ca?: Buffer;
   readonly cert?: Buffer;
   readonly key?: Buffer;
@@ -16,7 +16,7 @@ export interface TlsMaterial {
 /** All of it: what a member of the cluster has. */
 export type OwnMaterial = Required<TlsMaterial>;
 
-/** What one end does with the material of this node; always the newest of it. */
+/** How one end uses this node's certificates; always the newest ones. */
 export function liveTls<T extends object>(material: OwnMaterial, use: T): OwnMaterial & T {
   return Object.assign(
     {

@@ -1,9 +1,9 @@
 /**
  * `dfget URL -O FILE`: a thin client of the dfdaemon of this node.
  *
- * Who writes the file decides itself: a daemon of the same user places it (link, reflink or copy), any other sends the
+ * Which side writes the file depends on the user: a daemon of the same user places it (link, reflink or copy), any other sends the
  * bytes and dfget writes them, so that a file always has the owner and the rights of the caller. Without a daemon, or
- * when it is ill, dfget reads from the origin by itself unless it was told not to, and says so.
+ * when it fails, dfget reads from the origin directly unless that is disabled, and says so.
  */
 import { mkdir } from 'node:fs/promises';
 import { basename } from 'node:path';

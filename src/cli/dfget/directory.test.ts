@@ -16,7 +16,7 @@ const everything: RecursiveOptions = {
 };
 const { signal } = new AbortController();
 
-/** A listing of one level at a time, from paths below the root. */
+/** Lists one level at a time, from a set of paths below the root. */
 function tree(...paths: readonly string[]): ListDirectory {
   return async (url) => {
     const below = paths

@@ -72,7 +72,7 @@ export class LocalCluster {
     this.#crashed.promise.catch(() => undefined);
   }
 
-  /** Rejects when a service ends that nobody stopped and nobody looks after: UNAVAILABLE with its name and its last lines. */
+  /** Rejects when a service exits unexpectedly and no supervisor handles it: UNAVAILABLE with its name and its last lines. */
   get crashed(): Promise<never> {
     return this.#crashed.promise;
   }

@@ -26,7 +26,7 @@ export function createSchedulers({ config, identity, channels, logger }: DaemonN
   });
 }
 
-/** What this node tells schedulers of itself; and that it no longer holds a task, so that no child waits for what is not there. */
+/** Announces this node to the schedulers, and reports tasks it no longer holds, so that no child waits for them. */
 export function announceContent(
   schedulers: Schedulers,
   parts: {

@@ -69,7 +69,7 @@ export class ReadGuard {
     return isOwnAddress(address) || !nodeLocal.means(task.identity.url) ? task : undefined;
   }
 
-  /** Schedulers of the original give no tickets, and would send children in vain. */
+  /** Schedulers of the original issue no tickets; the children they send could never be served. */
   #isOpen(task: StoredTask): boolean {
     const { openToAll, controlPlane } = this.#options;
     return !task.restricted || openToAll || controlPlane.hasKeylessScheduler;

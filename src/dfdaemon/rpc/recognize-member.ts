@@ -1,4 +1,4 @@
-/** Who calls the port for other nodes: by certificate, else by the key of a service, else a service without a key by the address it is known to have. */
+/** Identifies the caller of the port for other nodes: by certificate, else by the key of a service, else by the known address of a service without a key. */
 import { withDeadline } from '../../core/lifecycle.ts';
 import type { Caller, Member } from '../../rpc/caller.ts';
 import { provenKey } from '../../rpc/control-key.ts';

@@ -118,7 +118,7 @@ function requireTask(store: TaskStore, taskId: string): StoredTask {
   return task;
 }
 
-/** Who hears of it is the business of the store's listeners. */
+/** Listeners of the store notify everybody else. */
 function removeTask({ engine, store }: ServiceOptions, taskId: string, removal: Removal): void {
   requireTask(store, taskId);
   engine.stop(taskId, new DragonflyError('CANCELLED', 'the task was deleted'));

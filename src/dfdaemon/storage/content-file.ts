@@ -21,7 +21,7 @@ export interface FileUse {
    * spin on the lock of the inode, at the cost of a processor, and gain nothing.
    */
   write(buffers: readonly Uint8Array[], position: number): Promise<void>;
-  /** Owed once; the file is closed when nobody uses it any more. */
+  /** Must be called once; the file is closed when its last user has released it. */
   release(): void;
 }
 

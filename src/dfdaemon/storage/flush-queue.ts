@@ -31,7 +31,7 @@ export class FlushQueue {
     }
   }
 
-  /** A task that was written to meanwhile stays marked as not flushed; its next flush or the next start sees to it. */
+  /** A task that was written to meanwhile stays marked as not flushed; its next flush, or the next start, flushes it. */
   async #flush(task: StoredTask): Promise<void> {
     if (task.removed || task.index.underRecovery) return;
     const { writes } = task;

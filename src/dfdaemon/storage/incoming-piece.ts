@@ -20,7 +20,7 @@ export interface PieceMark {
 export interface IncomingSpan {
   readonly number: number;
   readonly offset: number;
-  /** Of the complete piece; while the length of the content is unknown, the most it may have. */
+  /** Length of the complete piece; while the length of the content is unknown, its upper bound. */
   readonly maxLengthBytes: number;
   readonly lengthKnown: boolean;
 }

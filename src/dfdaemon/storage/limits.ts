@@ -24,7 +24,7 @@ export const maxOfflineAgeMs = 24 * 3_600_000;
 /** Default between two collections. */
 export const defaultCollectIntervalMs = 60_000;
 
-/** Files flushed at the same time: file systems with a journal flush several for the price of one. */
+/** Files flushed concurrently: journaling file systems flush several for the price of one. */
 export const flushesAtOnce = 8;
 
 /** Places of an incoming piece up to which it may be read: one every 64 KiB of the largest piece. */
@@ -32,7 +32,7 @@ export const maxMarks = 1024;
 
 /** Longest time a device or FIFO that is the output of a download may take; its reader may be a slow program, or gone. */
 export const specialOutputTimeoutMs = 3_600_000;
-/** The collector looks whether others have to go at the latest when so much has come in since it last did. */
+/** The collector runs at the latest after this many received bytes. */
 export const maxUnseenGrowthBytes = 64 * 2 ** 20;
 
 /** A node with nothing to do looks so often for content to read again, and reads none more often than this. */

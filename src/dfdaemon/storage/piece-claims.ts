@@ -1,4 +1,4 @@
-/** Who writes which piece of a task: one writer in order, or a patcher that several answers of the origin share. */
+/** Which pieces of a task are being written: each by one writer in order, or by a patcher that several origin responses share. */
 import type { IncomingPiece } from './incoming-piece.ts';
 import { PiecePatcher } from './piece-patcher.ts';
 import { PieceWriter, type PieceSlot } from './piece-writer.ts';

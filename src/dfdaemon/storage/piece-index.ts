@@ -59,7 +59,7 @@ export class PieceIndex {
     return () => this.#listeners.delete(listener);
   }
 
-  /** A piece that was there is not any more, for good or until it has been verified. */
+  /** A piece is no longer available: permanently, or until it has been verified again. */
   onLost(listener: (number: number) => void): () => void {
     this.#lostListeners.add(listener);
     return () => this.#lostListeners.delete(listener);

@@ -3,7 +3,7 @@
  * gets its own bytes first, and what is missing around them comes later. Readers of this node see every part as it is
  * written; other nodes, and the CRC-32, follow the part that begins with the first byte.
  *
- * Parts stay when the answer that brought them breaks. Whoever gives the piece up ends it with `abort`.
+ * Parts stay when the response that brought them fails. A caller that abandons the piece calls `abort`.
  */
 import { crc32 } from '../../core/crc32.ts';
 import { DragonflyError } from '../../core/errors.ts';
@@ -40,7 +40,7 @@ export class PiecePatcher {
     return !this.#ending;
   }
 
-  /** Nobody is bringing more of it now. */
+  /** No response is adding bytes at the moment. */
   get idle(): boolean {
     return this.#users === 0 && !this.#ending;
   }

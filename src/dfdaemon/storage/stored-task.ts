@@ -3,7 +3,7 @@
  *
  * State changes are synchronous and written through to the metadata; bytes move in PieceWriter and through the
  * descriptors handed out by `openPiece`. A piece enters `pieces` and reaches the `onPiece` listeners only after its
- * row is committed, so whoever is told of a piece can serve it, also after a crash.
+ * row is committed, so a listener can serve the piece at once, and after a crash.
  *
  * Keep a lease while working on a task: the collector never takes a leased task. Writers and readers hold one.
  */
@@ -290,7 +290,7 @@ export class StoredTask {
     return this.#writes;
   }
 
-  /** The content file is no longer as it was left: whoever changed it, this node did not. */
+  /** The content file was changed by something other than this node. */
   touchedFromOutside(): boolean {
     const { linkStamp, stamp, state } = this.record.row;
     const left = linkStamp ?? (state === 'finished' ? stamp : null);

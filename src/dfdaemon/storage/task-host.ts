@@ -8,7 +8,7 @@ export interface TaskHost {
   readonly clock: AgeClock;
   /** The disk is full: frees so many bytes of others; false when it cannot. */
   relieve(bytes: number): Promise<boolean>;
-  /** Committed bytes grew (or shrank) by this many. */
+  /** The number of committed bytes changed by this much. */
   bytesChanged(delta: number): void;
   used(task: StoredTask): void;
   released(task: StoredTask): void;

@@ -135,7 +135,7 @@ export class TaskStore {
     return this.#clock;
   }
 
-  /** The task with this id, made when it is not there. Take a lease before the next await. */
+  /** The task with this id; created when it does not exist. Take a lease before the next await. */
   open(id: string, identity: StoredIdentity): StoredTask {
     if (this.#closing) throw new DragonflyError('UNAVAILABLE', 'the store is closing');
     const known = this.#tasks.get(id);
@@ -173,7 +173,7 @@ export class TaskStore {
     return () => this.#removedListeners.delete(listener);
   }
 
-  /** Who frees disk space when a write finds none; it resolves with whether it did. */
+  /** Called to free disk space when a write finds none; resolves with true when it freed some. */
   onDiskFull(relief: (bytes: number) => Promise<boolean>): void {
     this.#relief = relief;
   }

@@ -1,4 +1,4 @@
-/** Who uses a task right now: leases, which keep it from being removed, and uploads, which are counted. */
+/** Current uses of a task: leases, which keep it from being removed, and uploads, which are counted. */
 export interface Lease extends Disposable {
   release(): void;
 }

@@ -112,7 +112,7 @@ async function createFirstUser(
   await tokens.create({ name: 'default', bio: '', scopes: tokenScopes, expiredAt, userId: owner.id }, token);
 }
 
-/** The charts of the original ship a public key: whoever knows it could sign in as anybody. */
+/** The charts of the original ship a public key: anybody who knows it could sign in as any user. */
 const publishedKeys = new Set(['ZHJhZ29uZmx5Cg==', 'ZHJhZ29uZmx5']);
 
 function usableKey(key: string | undefined, logger: Logger): string | undefined {

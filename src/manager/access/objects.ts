@@ -32,7 +32,7 @@ export type AccessAction = (typeof actions)[number];
 export const rootRole = 'root';
 export const guestRole = 'guest';
 
-/** Guests see the clusters and what goes on in them; nothing about people, credentials or the trail of either. */
+/** Guests see clusters and their activity; nothing about users, credentials or the audit trail. */
 export const guestObjects: readonly AccessObject[] = [
   'clusters',
   'scheduler-clusters',

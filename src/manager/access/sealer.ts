@@ -49,7 +49,7 @@ export class Sealer {
     }
   }
 
-  /** What is stored of a token: enough to recognise it, useless to whoever reads the database. 64 hex digits. */
+  /** The stored form of a token: enough to recognise it, useless to a reader of the database. 64 hex digits. */
   tokenHash(token: string): string {
     return createHmac('sha256', this.#tokenKey).update(token).digest('hex');
   }

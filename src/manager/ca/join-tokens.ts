@@ -6,7 +6,7 @@ import type { Database } from '../db/database.ts';
 
 const tokenBytes = 32;
 
-/** What a token makes of whoever shows it; `any`: what he says he is. */
+/** The role a token grants to its bearer; `any`: the role the bearer asks for. */
 export const joinRoles = ['any', 'peer', 'seed', 'scheduler'] as const;
 export type JoinRole = (typeof joinRoles)[number];
 

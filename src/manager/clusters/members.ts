@@ -175,7 +175,7 @@ export class Members {
     return rows.map(({ id }) => id);
   }
 
-  /** Members no replica has heard of for `timeoutMs` become inactive. @returns how many. */
+  /** Marks members inactive that sent no keepalive to any replica for `timeoutMs`. @returns how many. */
   async reap(timeoutMs: number): Promise<number> {
     const beforeMs = (await this.#database.nowMs()) - timeoutMs;
     let count = 0;

@@ -3,7 +3,7 @@ import { sql, type Kysely } from 'kysely';
 import { DragonflyError } from '../../core/errors.ts';
 import type { EngineName } from './engine.ts';
 
-/** Made before the first table of ours. */
+/** Created before our first table. */
 const migrationTables = ['dragonfly_migration', 'dragonfly_migration_lock'];
 
 /** Throws FAILED_PRECONDITION, with what to do, when the tables are not ours. Those of an empty database are. */

@@ -243,7 +243,7 @@ export interface JoinTokenTable extends Row {
   expired_at: number;
   bio: string;
   user_id: number;
-  /** What it makes of whoever shows it: any, peer, seed, scheduler. */
+  /** The role it grants to its bearer: any, peer, seed, scheduler. */
   role: string;
 }
 

@@ -1,4 +1,4 @@
-/** Reads the database of a manager of the original; nothing is ever written there. */
+/** Reads the database of an original manager; never writes to it. */
 import { Kysely } from 'kysely';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import type { Closable } from '../../core/lifecycle.ts';

@@ -41,7 +41,7 @@ export class DaemonClient {
         progress = { taskId, contentLengthBytes: contentLength, completedBytes: 0 };
       } else if (response?.$case === 'downloadPieceFinishedResponse') {
         const length = response.value.piece?.length ?? 0;
-        // Content that turned out to be forged is told a second time.
+        // Pieces that turned out to be forged are fetched, and reported, a second time.
         const completedBytes = Math.min(progress.contentLengthBytes, progress.completedBytes + length);
         progress = { ...progress, taskId, completedBytes };
       }

@@ -14,7 +14,7 @@ export interface JobContext {
   readonly signal: AbortSignal;
   /** Tells those who watch the job that there is something to see. */
   readonly announce: () => Promise<void>;
-  /** Stores what was found out for whoever takes over. */
+  /** Stores intermediate findings for a replica that takes the job over. */
   readonly amend: (more: Record<string, unknown>) => Promise<void>;
 }
 

@@ -1,4 +1,4 @@
-/** Asking for jobs: rate limits, then a row; those whose answer is wanted at once are waited for. */
+/** Creates jobs: applies rate limits, then writes a row; can wait for the result of a job. */
 import { DragonflyError } from '../../core/errors.ts';
 import { parseJson, type SchedulerClusterConfig } from '../clusters/types.ts';
 import type { Topology } from '../clusters/topology.ts';

@@ -107,7 +107,7 @@ export class JobStore {
     return openArgs(job.sealed_args, this.#sealer);
   }
 
-  /** Adds what was found out to the arguments, so that whoever takes the job over need not find it out again. */
+  /** Adds intermediate findings to the arguments, so that a replica that takes the job over need not repeat the work. */
   async amendArgs(job: Job, more: Record<string, unknown>): Promise<void> {
     await this.#database.db
       .updateTable('job')

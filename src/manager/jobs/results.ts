@@ -50,8 +50,8 @@ interface AskedCluster {
 }
 
 /**
- * The original asks each scheduler by itself. Here a cluster is asked as a whole: the answer stands with its first
- * scheduler, and the others have nothing to add.
+ * The original queries each scheduler separately. Here a cluster is queried as a whole: the result is listed with its first
+ * scheduler, and the others have empty results.
  */
 function perScheduler(
   clusters: readonly AskedCluster[],

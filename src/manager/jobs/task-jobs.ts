@@ -1,4 +1,4 @@
-/** Who has a task (`get_task`, `get_image_distribution`), and taking it away everywhere (`delete_task`). */
+/** Finds the hosts that hold a task (`get_task`, `get_image_distribution`), and deletes it from all of them (`delete_task`). */
 import { toDragonflyError } from '../../core/errors.ts';
 import { taskId } from '../../core/ids.ts';
 import { redact } from '../../core/redact.ts';

@@ -98,7 +98,7 @@ export function toLiveTask(clusterId: number, task: TaskSummary): LiveTask {
   return {
     id: task.id,
     scheduler_cluster_id: clusterId,
-    // Signatures and passwords in URLs are credentials of whoever downloads.
+    // Signatures and passwords in URLs are credentials of the downloading user.
     url: redact(task.url),
     tag: task.tag,
     application: task.application,

@@ -17,7 +17,7 @@ test('a step is what all clusters together have got since the one before', () =>
   // A cluster that is new did not get all of its bytes within this second.
   const { grown } = history.add(2_000, [cluster(1, 15, 170), cluster(2, 1_000, 1_000)]);
   assert.deepEqual(grown, { at: 2_000, origin_bytes: 5, peer_bytes: 70 });
-  // The scheduler of the first has started anew.
+  // The scheduler of the first cluster has restarted.
   assert.deepEqual(history.add(3_000, [cluster(1, 1, 1), cluster(2, 1_002, 1_003)]).grown, {
     at: 3_000,
     origin_bytes: 2,

@@ -1,4 +1,4 @@
-/** The last minutes of traffic, from totals that only ever grow, except when a scheduler starts anew. Pure. */
+/** The last minutes of traffic, from totals that only grow, except when a scheduler restarts. Pure. */
 import { trafficHistoryMs } from '../limits.ts';
 import type { ClusterTraffic, TrafficEvent, TrafficStep } from './live-task.ts';
 

@@ -1,4 +1,4 @@
-/** Who calls, and whether they may: decided before anything of the request's body is read. */
+/** Authentication and authorisation, before any part of the request body is read. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { DragonflyError } from '../../core/errors.ts';
 import type { Access } from '../access/access.ts';

@@ -170,7 +170,7 @@ function addHooks(app: RestApp, { access, audit, config, metrics }: RestParts): 
     metrics.requests.inc(labels);
     metrics.requestSeconds.observe(labels, reply.elapsedTime / 1000);
   });
-  // Before the answer: whoever was told that a write was done finds it in the trail, whatever dies afterwards.
+  // Before the response is sent: a write that was confirmed is in the audit trail, even if the process dies right after.
   app.addHook('onSend', async (request, reply) => {
     if (actionOf(request.method) === 'read' || request.routeOptions.url === undefined) return;
     const { caller } = request;

@@ -1,4 +1,4 @@
-/** The OpenAPI document without serving anything: for the console's client and for whoever keeps it in a file. */
+/** Produces the OpenAPI document without starting a server: for the console's client, and for export to a file. */
 import { silentLogger } from '../../core/logger.ts';
 import { Registry } from '../../core/metrics.ts';
 import { managerConfigSchema } from '../config.ts';

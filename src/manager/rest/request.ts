@@ -12,7 +12,7 @@ import type { Caller } from '../access/caller.ts';
 import type { AccessObject } from '../access/objects.ts';
 import type { TokenScope } from '../access/tokens.ts';
 
-/** Who may call a route. Every route states it; one that does not cannot be registered. */
+/** Access rule of a route. Every route declares one; a route without one cannot be registered. */
 export type RouteAccess =
   | { readonly kind: 'public' }
   /** Any signed-in user, about himself. */

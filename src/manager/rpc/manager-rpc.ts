@@ -35,7 +35,7 @@ export interface ManagerRpcParts {
   readonly metrics: SearchMetrics;
   /** Without certificates, too, members may register addresses that are not those they call from. */
   readonly anyAddress: boolean;
-  /** Who is not known yet shows a certificate. */
+  /** A member that is not registered yet must present a certificate. */
   readonly newcomersCertified: boolean;
   /** A member that is silent for longer has lost its stream. */
   readonly silenceMs: number;

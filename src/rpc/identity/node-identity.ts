@@ -1,6 +1,6 @@
 /**
- * The certificate of this node: asked of the manager with a join token, kept on disk, renewed long before it ends, all
- * without a restart. What uses it (ports, channels, piece transport) holds this object and is told when it is new.
+ * The certificate of this node: requested from the manager with a join token, kept on disk, renewed long before it expires, all
+ * without a restart. Its users (ports, channels, piece transport) hold this object and are notified of a new certificate.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';

@@ -30,7 +30,7 @@ export const memberSecurity = section({
 
 export type MemberSecurity = z.output<typeof memberSecurity>;
 
-/** The join token in the environment comes before the one in the file, which is easier to read for others. */
+/** The join token in the environment takes precedence over the one in the file, which others can read more easily. */
 export function withJoinToken<T extends { readonly security: MemberSecurity }>(
   config: T,
   env: Readonly<Record<string, string | undefined>>,

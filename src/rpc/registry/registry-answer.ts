@@ -7,7 +7,7 @@ export interface RegistryAnswer {
   readonly status: number;
   readonly header: (name: string) => string | undefined;
   readonly body: string;
-  /** It is the word of another origin than the one that was asked. */
+  /** The response came from another origin than the one that was asked. */
   readonly foreign: boolean;
 }
 

@@ -8,7 +8,7 @@ export interface PickerLimits {
   readonly answerMs: number;
   /** Requests in flight at one parent, whatever its rate × delay. */
   readonly maxPerParent: number;
-  /** Rarest first among the next so many missing pieces ahead of a reader: 16 is as good as all of them, and still streams. */
+  /** Rarest first among the next so many missing pieces ahead of a reader: 16 spreads as well as all of them, and still streams. */
   readonly readerWindow: number;
   /** The same without readers; bounds the work of one choice. */
   readonly scanWindow: number;

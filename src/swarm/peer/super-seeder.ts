@@ -8,7 +8,7 @@
 export interface Announcement {
   readonly childId: string;
   readonly piece: number;
-  /** This child alone is told, to take it and pass it on. */
+  /** Offered to this child only, which will pass it on. */
   readonly exclusive: boolean;
 }
 
@@ -37,7 +37,7 @@ interface Child {
   readonly id: string;
   /** Pieces once offered to it: a child that did not come for a piece is not asked again. */
   readonly asked: Set<number>;
-  /** Pieces announced to it for good. */
+  /** Pieces announced to it and not withdrawn. */
   readonly told: Set<number>;
   offered: number;
 }

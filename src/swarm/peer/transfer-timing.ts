@@ -14,7 +14,7 @@ export const burstBytes = 2 ** 20;
 
 /**
  * Bytes of one connection that the kernel may hold and has not sent: what goes out in `unsentMs`, so that what was handed
- * over has as good as left, and the socket is not empty before the loop comes round again.
+ * over counts as sent, and the socket does not run empty before the event loop turns again.
  */
 export const unsentMs = 5;
 export const minUnsentBytes = 512 * 1024;

@@ -1,6 +1,6 @@
 /**
- * Who is said to have given wrong bytes, and by whom. One accuser alone could be the liar: nobody is struck off on his word.
- * Whoever accuses several hosts that nobody else has a bad word for is not counted for any of them.
+ * Which hosts are accused of sending wrong bytes, and by whom. A single accuser could be lying, so one accusation strikes nobody off.
+ * An accuser of several hosts that nobody else accuses does not count against any of them.
  */
 import type { SwarmLimits } from './limits.ts';
 import { witnessOf, type Host } from './records.ts';
@@ -27,7 +27,7 @@ export class Accusations {
     return witnesses.size >= accusersToQuarantine ? counted : undefined;
   }
 
-  /** The host is struck off: whoever accused it was right. */
+  /** The host is struck off; its accusers were right. */
   settle(accused: Host): void {
     for (const id of Array.from(accused.accusedBy.keys())) this.#drop(accused, id);
   }

@@ -36,7 +36,7 @@ export class Claims {
     task.claimants.add(witnessOf(host));
   }
 
-  /** A claimant cannot confirm itself. */
+  /** A host cannot confirm its own claim. */
   confirmed({ task, host }: Peer): void {
     if (task.proof !== 'claimed' || task.claimants.has(witnessOf(host))) return;
     task.confirmers.add(witnessOf(host));

@@ -28,7 +28,7 @@ export interface SwarmLimits {
   readonly exchangeLimit: number;
   /** Peers of one data centre (IDC) that fetch a task from others, the rest take it from them; 0: everybody may (scheduler.crossZonePeers). */
   readonly crossZonePeers: number;
-  /** Whoever has waited so long for a parent of its own data centre gets one of another. */
+  /** A child that has waited this long for a parent in its own data centre gets one in another. */
   readonly crossAfterMs: number;
 
   /** A lease whose holder reports no progress for so long goes to somebody else. */
@@ -37,7 +37,7 @@ export interface SwarmLimits {
   readonly originalLeaseStallMs: number;
   /** A holder that promised signs of life and gave none for so long is taken for hung, or later where they came irregularly. */
   readonly leaseSilentMs: number;
-  /** A look at such a holder that is later than this is made again. */
+  /** A check of such a holder that runs later than this is repeated. */
   readonly lateLookMs: number;
   /** Pause after an attempt at the origin failed; doubled with every further failure in a row. */
   readonly originRetryMs: number;
@@ -76,7 +76,7 @@ export interface SwarmLimits {
   readonly piecesPerCheck: number;
   /** Such comparisons for one task. */
   readonly checksPerTask: number;
-  /** Whoever should compare and has not told the outcome after this is not waited for. */
+  /** A peer that should compare a piece with the origin has this long to report the result. */
   readonly checkMs: number;
   /** Hosts that must find a claim to agree with the origin before others believe it. */
   readonly confirmersToBelieve: number;

@@ -57,7 +57,7 @@ export class Membership {
     this.forget(peer, nowMs);
   }
 
-  /** It registers anew, with what it holds. */
+  /** A peer registers again, with the pieces it holds. */
   forget(peer: Peer, nowMs: number): void {
     const { roster, out, matchmaker, origin } = this.#parts;
     origin.end(peer, nowMs);
@@ -73,7 +73,7 @@ export class Membership {
     for (const child of children) this.lookAgain(child, nowMs);
   }
 
-  /** It should have been heard of: until it is, nobody counts on what it holds. */
+  /** Its heartbeat is overdue: until it is heard from again, its pieces do not count as held. */
   fellSilent(peer: Peer): void {
     const { roster, matchmaker } = this.#parts;
     peer.silent = true;

@@ -46,7 +46,7 @@ export interface Lease {
   /** Others hold the pieces, but the holder does not get them. */
   readonly rescue: boolean;
   expiresAtMs: number;
-  /** How regularly its holder is heard of; undefined while it promises nothing. */
+  /** Heartbeat of its holder; undefined when the holder sends none. */
   pulse: Pulse | undefined;
 }
 
@@ -115,7 +115,7 @@ export interface Peer {
   pieces: PieceSet;
   /** Its pieces count as held: false for hosts that do not share, or were found to send wrong bytes. */
   sharing: boolean;
-  /** It held a lease and was not heard of when it should have been: until it is, nobody counts on what it holds. */
+  /** It held a lease and its heartbeat is overdue: until it is heard from again, its pieces do not count as held. */
   silent: boolean;
   /** Time of the last new piece. */
   progressAtMs: number;

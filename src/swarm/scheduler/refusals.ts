@@ -1,4 +1,4 @@
-/** Who is told no: peers that may not be the first, whose origin refuses, or whom nobody serves. */
+/** Peers that are rejected: those that may not go first, whose origin refuses, or that nobody can serve. */
 import type { ErrorCode } from '../../core/errors.ts';
 import type { OriginError } from '../shared/events.ts';
 import { firstDownload } from './origin/first-download.ts';

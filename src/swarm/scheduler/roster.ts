@@ -1,4 +1,4 @@
-/** The books: which hosts, tasks and peers there are, and who holds which piece. Decides nothing, and trusts what Validation has let through. */
+/** Registry of hosts, tasks and peers, and of which peer holds which piece. Makes no decisions, and trusts that its input was validated. */
 import { resolveRange, type RangeSpec } from '../../core/byte-range.ts';
 import { pieceLayout, piecesOfRange } from '../../core/piece-layout.ts';
 import type { HostInfo, PiecesFinished, RegisterPeer, TaskLayout } from '../shared/events.ts';
@@ -84,7 +84,7 @@ export class Roster {
     return peer;
   }
 
-  /** Only the books; edges and leases must be gone. */
+  /** Removes the records only; edges and leases must be gone already. */
   dropPeer(peer: Peer): void {
     const { task } = peer;
     this.stopSharing(peer);
@@ -127,7 +127,7 @@ export class Roster {
     if (peer.costsMs.length > costsKept) peer.costsMs.shift();
   }
 
-  /** Whoever gave the pieces is known for it. */
+  /** Credits the parents that sent the pieces. */
   credit({ from, rateBytesPerSec: rate }: PiecesFinished, count: number): void {
     const host = this.peers.get(from)?.host;
     if (!host) return;
@@ -137,7 +137,7 @@ export class Roster {
     host.serveRateBytesPerSec = old === undefined ? rate : old + rateSmoothing * (rate - old);
   }
 
-  /** From here on its pieces are nobody's hope. */
+  /** From here on this peer does not count as a holder. */
   stopSharing(peer: Peer): void {
     if (!peer.sharing) return;
     peer.sharing = false;

@@ -56,7 +56,7 @@ export class Settlement {
     return joined;
   }
 
-  /** Whoever is still without any parent although somebody could serve gets another look soon, and in the end the origin. */
+  /** A peer without parents although some could serve is rescheduled soon, and sent to the origin in the end. */
   #rescue(task: Task, nowMs: number): void {
     const { limits, origin, wakes } = this.#parts;
     const [waiting] = task.waiting;

@@ -233,7 +233,7 @@ export class Swarm {
     const peer = this.#touch(peerId, nowMs);
     for (const parentId of blockedParents)
       this.#membership.block(peer, parentId, nowMs + this.limits.blockParentMs, nowMs);
-    // an original daemon drops all its parents when it asks for others
+    // a daemon of the original drops all its parents when it asks for new ones
     if (!peer.features.exchange)
       for (const edge of Array.from(peer.parents.values())) this.#matchmaker.disconnect(edge);
     this.#membership.lookAgain(peer, nowMs);

@@ -9,7 +9,7 @@ import type { SwarmLimits } from './limits.ts';
 import type { Peer, Task } from './records.ts';
 import { isDownloading } from './states.ts';
 
-/** Among whom a child may look for parents. */
+/** The peers that a child may get as parents. */
 export type Reach = Pick<Task, 'servers' | 'traders'>;
 
 /** The peers of a task in one data centre. */

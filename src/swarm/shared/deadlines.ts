@@ -1,4 +1,4 @@
-/** Binary heap of things that fall due. Entries are never removed early: whoever takes one checks that it still matters. */
+/** Binary heap of things that fall due. Entries are never removed early: the consumer checks that an entry still matters. */
 export class Deadlines<T> {
   readonly #times: number[] = [];
   readonly #items: T[] = [];

@@ -112,7 +112,7 @@ export function jobRoutes(app: RestApp, parts: JobRouteParts, access: RouteAcces
         type,
         bio: request.body.bio ?? '',
         args: checkedArgs(type, args),
-        // Whoever asks is whose job it is, whatever the body says.
+        // The caller owns the job, whatever the body says.
         userId: callerOf(request).userId,
         schedulerClusterIds,
       });

@@ -38,7 +38,7 @@ export function personalAccessTokenRoutes(
   const path = '/personal-access-tokens';
   const json = async (row: TokenRow, token = '') =>
     (await present(database, [row], token))[0] as z.output<typeof output>;
-  /** A token has the rights of its owner: whoever makes or changes it for another must have them himself. */
+  /** A token has the rights of its owner: a user who creates or changes a token for somebody else must have those rights, too. */
   const requireRightsOf = async (ownerId: number, { userId }: Caller): Promise<void> => {
     if (ownerId !== userId) await authorizer.requireRights(userId, await authorizer.rightsOf(ownerId));
   };

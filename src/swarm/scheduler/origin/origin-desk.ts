@@ -26,7 +26,7 @@ export interface OriginSurroundings {
   readonly seedsFor: (task: Task) => readonly Host[];
   /** Called when the lease of a peer began or ended. */
   readonly rootChanged: (peer: Peer, nowMs: number) => void;
-  /** What this peer holds is nobody's hope until it is heard of again. */
+  /** Stop counting this peer as a holder until it is heard from again. */
   readonly fellSilent: (peer: Peer) => void;
   readonly wakeAt: (task: Task, atMs: number) => void;
   /** A peer is sent to the origin. */
@@ -219,12 +219,12 @@ export class OriginDesk {
     for (const { range } of task.leases.values())
       for (let piece = range.first; piece < (range.end ?? 0); piece += 1) open.delete(piece);
     if (open.count === 0) return undefined;
-    // Without ranges one answer brings everything before what is wanted, too.
+    // Without range support one response also brings everything before the wanted pieces.
     if (task.ranges === false && task.leases.size > 0) return undefined;
     return longestRun(task.ranges === false ? open : open.intersection(wantedPieces(task)), task.pieceCount);
   }
 
-  /** Who should fetch next. Undefined: nobody can, or a seed was asked and is awaited. */
+  /** The peer that should fetch next. Undefined: nobody can, or a seed was triggered and has not come yet. */
   #candidate(task: Task, gap: LeaseRange, nowMs: number): Peer | undefined {
     for (const seed of task.seedPeers) {
       if (isDownloading(seed.state) && !seed.lease && seed.originBlockedUntilMs <= nowMs && seed.needBackToSource)

@@ -29,7 +29,7 @@ export class OriginFailures {
   take(peer: Peer, { permanent, error, leaseId }: OriginFailure, nowMs: number): void {
     const { task } = peer;
     task.lastOriginError = error;
-    // Refused for its credentials only: the origin is well, and whoever has better ones may ask at once.
+    // Only these credentials were refused: the origin works, and a peer with others may try at once.
     const refused = !permanent && isCredentialStatus(error.details?.statusCode ?? 0);
     // several at the origin fail together when it goes down: nobody is sent there in the pause, so that counts once
     if (!refused && nowMs >= task.quietUntilMs) task.originFailures += 1;

@@ -1,13 +1,13 @@
 /**
- * Whether somebody who promised to be heard of regularly has fallen silent. How long that takes is told by the gaps so far: on
- * a busy machine they are longer than promised.
+ * Detects that a peer with a regular heartbeat has gone silent. The timeout adapts to the gaps seen so far: on
+ * a busy machine heartbeats come later than promised.
  */
 export interface PulseLimits {
   /** Nobody is silent before this. */
   readonly silentMs: number;
   /** Nor later than this. */
   readonly mostMs: number;
-  /** Whoever looks later than this has not heard either: signs of life may be waiting to be read, and the wait begins again. */
+  /** A check that runs later than this was itself delayed: heartbeats may be queued unread, so the wait starts over. */
   readonly lateMs: number;
 }
 
@@ -21,7 +21,7 @@ export class Pulse {
   #gapMs: number;
   silentAtMs: number;
 
-  /** @param everyMs how often it promised to be heard of. */
+  /** @param everyMs promised heartbeat interval. */
   constructor(limits: PulseLimits, everyMs: number, nowMs: number) {
     this.#limits = limits;
     this.#heardAtMs = nowMs;
@@ -35,7 +35,7 @@ export class Pulse {
     this.silentAtMs = nowMs + this.#patienceMs;
   }
 
-  /** False while there is hope; `silentAtMs` then says when to look again. */
+  /** False while the heartbeat is not overdue; `silentAtMs` is then the time of the next check. */
   isSilent(nowMs: number): boolean {
     if (nowMs < this.silentAtMs) return false;
     if (nowMs <= this.silentAtMs + this.#limits.lateMs) return true;

@@ -191,7 +191,7 @@ export class ReaderDesk {
     return bytes <= limits.doubledBytes && task.doubledBytes + bytes <= most;
   }
 
-  /** The pieces of a range that no lease has yet. */
+  /** Pieces of a range that no lease covers yet. */
   #owned(task: Task, range: ByteRange, layout: PieceLayout, own: Lease): Run | undefined {
     const { first, last } = piecesOfRange(layout, range.start, range.length);
     if (this.#comesWhole(own.holder, { first, end: last + 1 }) && this.#mayDouble(task, range.length, layout)) {
