@@ -143,7 +143,7 @@ async function run(name: string, argv: readonly string[], io: CommandIo): Promis
   }
 }
 
-/** For errors that other nodes told, of which only code and message arrive. */
+/** For errors from other nodes, of which only code and message arrive. */
 const hints: Readonly<Partial<Record<ErrorCode, string>>> = {
   SOURCE_STATUS: 'Check the URL, and the credentials that the origin expects.',
   SOURCE_UNREACHABLE: 'Check host name, port and network from the nodes of this cluster.',

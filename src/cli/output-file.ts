@@ -10,7 +10,7 @@ import { outputError, publish, temporaryBeside } from '../core/output-file.ts';
 
 /** Takes the bytes of one download, in any order. */
 export interface ContentSink extends AsyncDisposable {
-  /** @param position of the first byte, counted from the beginning of what is written out. */
+  /** @param position offset of the first byte in the output. */
   write(position: number, bytes: Buffer): Promise<void>;
   /** All `lengthBytes` are written: verifies and publishes them. Disposing before leaves nothing behind. */
   finish(lengthBytes: number): Promise<void>;
@@ -76,7 +76,7 @@ export async function verifyFile(path: string, digest: Digest): Promise<void> {
   requireDigest(stream, digest);
 }
 
-/** Throws DIGEST_MISMATCH when what went through the stream is not the wanted content. */
+/** Throws DIGEST_MISMATCH when the streamed bytes are not the expected content. */
 export function requireDigest(stream: DigestStream, wanted: Digest): void {
   const found = stream.finish();
   if (sameDigest(found, wanted)) return;

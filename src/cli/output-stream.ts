@@ -80,7 +80,7 @@ export class StreamSink implements ContentSink {
     this.#held = Buffer.from(bytes); // the caller reuses its buffer
   }
 
-  /** Resolves when the reader has taken the bytes, or rejects when there is no reader any more. */
+  /** Resolves when the reader has taken the bytes; rejects when the reader has closed the stream. */
   #send(bytes: Buffer): Promise<void> {
     this.#onFirstByte();
     return new Promise((resolve, reject) => {

@@ -68,7 +68,7 @@ export function withSchemaKeys(schema: unknown, value: unknown): unknown {
   return Object.fromEntries(entries);
 }
 
-/** The path as the schema spells it, as far as it knows it. */
+/** The path in the spelling of the schema, as far as the schema knows it. */
 export function schemaPath(schema: unknown, keys: readonly string[]): string[] {
   let inner = schema;
   return keys.map((key) => {
@@ -90,7 +90,7 @@ function schemaKey(
   return same === undefined || Object.hasOwn(beside, same) ? key : same;
 }
 
-/** One item stands for a list of it, text with commas for several, as viper reads both. */
+/** A single item is read as a list of one, text with commas as a list of several, as viper does. */
 function items(value: unknown): unknown[] {
   if (Array.isArray(value)) return value;
   if (typeof value !== 'string') return [value];
@@ -117,7 +117,7 @@ function scalar(schema: unknown, given: unknown): unknown {
   return wantsText && !hasOwnKind && given instanceof Spelt ? given.source : value;
 }
 
-/** What Go's strconv.ParseBool and YAML 1.1 take. */
+/** The spellings that Go's strconv.ParseBool and YAML 1.1 accept. */
 const truths: ReadonlyMap<string, boolean> = new Map(
   ['true', 't', 'yes', 'y', 'on', '1', 'false', 'f', 'no', 'n', 'off', '0'].map((text, index) => [text, index < 6]),
 );

@@ -16,7 +16,7 @@ import { parseBytes, parseDurationMs } from './units.ts';
 
 export interface LoadedConfig<T> {
   readonly config: T;
-  /** One sentence per key that no part of the product reads, or that stands where it does not belong. */
+  /** One sentence per key that is unknown or misplaced. */
   readonly warnings: readonly string[];
 }
 

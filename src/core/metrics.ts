@@ -14,7 +14,7 @@ export function createRegistry(): Registry {
   return registry;
 }
 
-/** What Prometheus' clients in other languages tell of a process, and this one does not. */
+/** Process metrics that Prometheus clients in other languages export and this one does not. */
 function watchThreads(registry: Registry): void {
   new Gauge({
     name: 'process_threads',

@@ -16,7 +16,7 @@ export function isPermanentStatus(statusCode: number): boolean {
   return statusCode >= 400 && !isTemporaryStatus(statusCode);
 }
 
-/** Refused for its credentials: who has others may get another answer. */
+/** Refused because of the credentials: other credentials may be accepted. */
 export function isCredentialStatus(statusCode: number): boolean {
   return refusals.has(statusCode);
 }

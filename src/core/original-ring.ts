@@ -21,7 +21,7 @@ export class OriginalRing {
 
   /** The owner of the key first, then the nodes that follow on the ring. Empty for an empty ring. */
   owners(key: string): string[] {
-    // Rust hashes a text as its bytes and one more.
+    // Rust hashes a string as its bytes followed by 0xff.
     const hash = sipHash(Buffer.concat([Buffer.from(key.slice(0, keyCharacters)), Buffer.of(0xff)]));
     const first = this.#points.findIndex((point) => point.hash >= hash);
     const start = Math.max(0, first);

@@ -125,7 +125,7 @@ export function proxyUrl({ host, port, secure }: ProxyHop): string {
   return `${secure ? 'https' : 'http'}://${bracketed(host)}:${port}`;
 }
 
-/** To tell connections by one proxy from those by another or none. */
+/** Distinguishes connections through one proxy from those through another or none. */
 export function hopKey(hop: ProxyHop | undefined): string {
   return hop ? `by ${hostPort(hop.host, hop.port)}` : '';
 }

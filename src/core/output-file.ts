@@ -38,7 +38,7 @@ const maxLinks = 40;
 /** Poll interval for a reader of a FIFO: the kernel does not notify the writer. */
 const fifoPollMs = 50;
 
-/** Nothing is created. Throws OUTPUT when the content cannot go there, or would replace a file without `overwrite`. */
+/** Checks only, creates nothing. Throws OUTPUT when the path cannot be written, or exists and `overwrite` is false. */
 export async function outputTarget(outputPath: string, overwrite: boolean): Promise<OutputTarget> {
   const path = resolve(outputPath);
   try {
@@ -62,7 +62,7 @@ export function temporaryBeside(path: string): string {
   return join(dirname(path), `.${basename(path).slice(0, 100)}.${randomUUID()}.part`);
 }
 
-/** Gives the gathered file its name. Throws OUTPUT when something that must stay has come to stand there meanwhile. */
+/** Renames the finished file into place. Throws OUTPUT when something that must not be replaced has appeared there in the meantime. */
 export async function publish(temporary: string, path: string, overwrite: boolean): Promise<void> {
   requireReplaceable(path);
   try {

@@ -1,4 +1,4 @@
-/** The address to tell others: the one this machine uses towards the world, never that of a bridge of containers. */
+/** The address to advertise: the one this machine uses for outgoing traffic, never that of a container bridge. */
 import { createSocket } from 'node:dgram';
 import { existsSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
@@ -6,7 +6,7 @@ import { networkInterfaces } from 'node:os';
 /** Documentation addresses. Nothing is sent to them; only the route that the kernel would choose is of interest. */
 const somewhere = { udp4: '198.51.100.1', udp6: '2001:db8::1' } as const;
 
-/** By the default route, else of the first real interface; loopback on a machine that has no other. Never rejects. */
+/** Address of the default route, else of the first real interface, else loopback. Never rejects. */
 export async function outwardAddress({ enableIPv6 }: { readonly enableIPv6: boolean }): Promise<string> {
   const routed = (enableIPv6 ? await sourceAddress('udp6') : undefined) ?? (await sourceAddress('udp4'));
   return routed ?? interfaceAddress(enableIPv6) ?? '127.0.0.1';

@@ -1,4 +1,4 @@
-/** Private keys, and the directory of a socket: what stands there is only believed when nobody else could have put it there. */
+/** Private keys, and directories of sockets: trusted only when no other user could have put them there. */
 import { lstatSync, mkdirSync, type Stats } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { DragonflyError, toDragonflyError } from './errors.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { payAll, RateLimiter } from './rate-limiter.ts';
 
-/** Time that passes only when it is told to; sleepers wake in its order. */
+/** A clock that advances on demand; sleepers wake in order. */
 class ManualClock {
   #nowMs = 0;
   #sleepers: { readonly atMs: number; readonly wake: () => void }[] = [];

@@ -1,4 +1,4 @@
-/** Bytes per second over the last moments: what a line carries now, not on average. */
+/** Bytes per second over a short window: the current rate of a link, not its average. */
 const bucketMs = 25;
 const buckets = 10;
 const latestBuckets = 3;

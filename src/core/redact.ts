@@ -22,7 +22,7 @@ export function redact(text: string): string {
   return patterns.reduce((result, [pattern, replacement]) => result.replace(pattern, replacement), text);
 }
 
-/** The URL holds a password or a key that is good for more than this one object: it stays on the node of the one who has it. */
+/** The URL holds a password, or a key that is valid for more than this object: it must not leave this node. */
 export function hasStandingSecret(url: string): boolean {
   if (!URL.canParse(url)) return false;
   const { username, password, searchParams } = new URL(url);
@@ -71,7 +71,7 @@ export function isSecretHeader(name: string): boolean {
   return !harmless.has(name.toLowerCase());
 }
 
-/** The name of a header that tells one person from another. Narrower than `isSecretHeader`. */
+/** Whether the header identifies a user. Narrower than `isSecretHeader`. */
 export function isCredentialHeader(name: string): boolean {
   return isSecretHeader(name) && credentialName.test(name.toLowerCase());
 }

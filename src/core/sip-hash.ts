@@ -18,7 +18,7 @@ export function sipHash(bytes: Uint8Array): bigint {
       v2 = rotate(v2, 32n);
     }
   };
-  // The last word holds what is left of the text, and its length in the highest byte.
+  // The last word holds the remaining bytes of the text, and its length in the highest byte.
   const padded = Buffer.alloc((Math.floor(bytes.length / 8) + 1) * 8);
   padded.set(bytes);
   padded[padded.length - 1] = bytes.length & 0xff;

@@ -5,5 +5,5 @@ declare const buildCommit: string | undefined;
 
 export const version: string = packageJson.version;
 
-/** Written in by the bundler; a checkout has git to tell it. */
+/** Inserted by the bundler; a checkout asks git. */
 export const commit: string | undefined = typeof buildCommit === 'string' ? buildCommit : undefined;

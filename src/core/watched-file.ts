@@ -7,7 +7,7 @@ import type { Closable } from './lifecycle.ts';
 /** One change is several events, the first of them while the file is still being written: it is read once they stop … */
 const settleMs = 200;
 
-/** … or after so long, as something else may change in the same directory all the time. */
+/** … or at the latest after this time, since other files in the directory may keep changing. */
 const impatientMs = 2_000;
 
 /**

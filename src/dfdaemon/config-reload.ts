@@ -14,7 +14,7 @@ export interface ConfigReloadOptions {
   readonly logger: Logger;
 }
 
-/** A file that cannot be used is told and changes nothing; so is a key that only a restart can change. */
+/** An invalid file is logged and changes nothing; a key that needs a restart is logged, too. */
 export function reloadOnChange({ path, running, load, apply, logger }: ConfigReloadOptions): Closable | undefined {
   let last = running;
   const reload = async (): Promise<void> => {

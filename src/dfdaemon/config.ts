@@ -304,7 +304,7 @@ export const dfdaemonConfigSchema = z.object({
 
 export type DfdaemonConfig = z.output<typeof dfdaemonConfigSchema>;
 
-/** A file of either generation, told apart by its keys. Throws CONFIG_INVALID. */
+/** Reads a file of either generation, recognised by its keys. Throws CONFIG_INVALID. */
 export async function loadDfdaemonConfig(path: string, source: ConfigSource): Promise<LoadedConfig<DfdaemonConfig>> {
   const text = await readConfigText(path, source);
   const overrides = overridesOf(dfdaemonConfigSchema, source);

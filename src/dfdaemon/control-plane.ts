@@ -15,12 +15,12 @@ export type ControlRole = 'scheduler' | 'manager';
 interface Service {
   readonly host: string;
   readonly port: number;
-  /** Of its host, as far as they are resolved. */
+  /** Addresses of its host, as far as they have been resolved. */
   addresses: readonly string[];
-  /** What it has told of itself; empty for one of the original, and for one that was not reached yet. */
+  /** Public keys it has sent; empty for a service of the original, and for one that has not been reached yet. */
   keys: readonly string[];
   heard: boolean;
-  /** Further ports of its machine that are no origins, as it told. */
+  /** Further ports of its machine that must not be used as origins, as reported by it. */
   ports: readonly number[];
 }
 
@@ -66,7 +66,7 @@ export class ControlPlane {
     this.#ownPorts.set(port, addresses.add(address));
   }
 
-  /** What a service says with its answers. Only that of known ones is kept. */
+  /** Takes in the metadata of a service's response; ignores unknown services. */
   heard(address: string, metadata: Metadata): void {
     for (const services of Object.values(this.#services)) {
       const service = services.get(address);

@@ -181,7 +181,7 @@ export class Dynconfig implements Closable {
     try {
       return settingsSchema.parse(JSON.parse(await readFile(this.#file, 'utf8')));
     } catch {
-      return undefined; // nothing saved, or not by us: the manager will tell
+      return undefined; // nothing saved, or not by us: the manager will send it
     }
   }
 

@@ -1,4 +1,4 @@
-/** What this node holds, as schedulers are told after a restart of either side. */
+/** The tasks this node holds, announced to schedulers after a restart of either side. */
 import { Download } from '../rpc/generated/common/v2/common.ts';
 import type { TaskHolding } from '../rpc/generated/scheduler/v2/scheduler.ts';
 import type { HostIdentity } from './host-info.ts';
@@ -34,7 +34,7 @@ export function holdingsOf(
   });
 }
 
-/** What others may be told this node holds whole, those used last first. */
+/** Complete tasks that may be announced, most recently used first. */
 export async function finishedTasks(store: TaskStore, nodeLocal: NodeLocal): Promise<readonly StoredTask[]> {
   await store.recovered();
   const finished = store.list().filter((task) => task.state === 'finished' && !nodeLocal.isKnown(task.identity.url));

@@ -7,7 +7,7 @@ import { hostId } from '../core/ids.ts';
 import { Host } from '../rpc/generated/common/v2/common.ts';
 import { seedPeerConfig, type DfdaemonConfig } from './config.ts';
 
-/** Where neither the interface nor a limit tells, as the original: its default limit of 50 GB/s. */
+/** Used when neither the interface nor a limit gives a value: the original's default limit of 50 GB/s. */
 const unknownBitsPerSec = 50e9 * 8;
 
 /** Identity of this daemon; fixed for the life of the process. */
@@ -114,7 +114,7 @@ export class HostInfo {
         uploadTcpConnectionCount: uploads,
         idc: identity.idc,
         location: identity.location,
-        // Children of the original choose parents by what is left of it.
+        // Children of the original choose parents by the remaining bandwidth.
         maxTxBandwidth: most(this.#maxTxBytesPerSec),
         maxRxBandwidth: most(this.#maxRxBytesPerSec),
         ...(traffic && { txBandwidth: traffic.txBitsPerSec, rxBandwidth: traffic.rxBitsPerSec }),
@@ -166,7 +166,7 @@ async function kernel(): Promise<string> {
   return (await readFile('/proc/sys/kernel/osrelease', 'utf8').catch(() => os.release())).trim();
 }
 
-/** Linux counts reclaimable page cache as available; elsewhere free memory is what can be told. */
+/** Linux counts reclaimable page cache as available; elsewhere only free memory is known. */
 async function availableMemory(): Promise<number> {
   const text = await readFile('/proc/meminfo', 'utf8').catch(() => '');
   const kibibytes = /^MemAvailable:\s+(\d+) kB$/m.exec(text)?.[1];

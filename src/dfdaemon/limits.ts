@@ -4,11 +4,11 @@ export const daemonLimits = {
   originCheckBytes: 256 * 1024,
   /** Pieces of one download about which this node asks the origin for others. */
   originChecks: 4,
-  /** A piece waits so long for what others say it is. */
+  /** How long a piece waits for its digest. */
   digestPatienceMs: 1000,
   /** Digests taken in while nobody knows how many pieces there are. */
   earlyDigests: 65_536,
-  /** Tasks being downloaded at once; more wait for a client to retry, since each holds sockets and buffers. */
+  /** Concurrent downloads, since each holds sockets and buffers; further requests are refused, and clients retry. */
   concurrentDownloads: 512,
   /** Subscribers of one task; each costs a file descriptor. */
   subscribersPerTask: 4096,
@@ -56,11 +56,11 @@ export const daemonLimits = {
   parentStreamAttempts: 2,
   /** Tasks per AnnounceTasks message, to stay far below the message limit. */
   announcedTasksPerMessage: 200,
-  /** Names of origins of which it is remembered whether they mean this machine, for how long, and how long one may take to tell. */
+  /** Cached host names of origins and whether they resolve to this machine: how many, for how long, and the timeout of a lookup. */
   resolvedNames: 4096,
   resolvedNameMs: 60_000,
   resolveNameMs: 250,
-  /** A scheduler of the original is told of so many finished tasks, one by one; seeds tell it of the rest when it asks. */
+  /** Finished tasks announced one by one to a scheduler of the original; seeds report the others when it asks. */
   heldToldOneByOne: 1000,
   heldTimeoutMs: 10_000,
   /** How long a scheduler may take to say which ring is in use before downloads go on without its word. */

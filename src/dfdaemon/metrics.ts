@@ -17,7 +17,7 @@ interface BufferHolder {
 }
 
 export interface DaemonMetrics {
-  /** The same facts for dashboards of the client in Rust; what only those show is told to it alone. */
+  /** The same values under the names of the client in Rust, for its dashboards; some exist under those names only. */
   readonly client: ClientMetrics;
   count(receipt: Receipt, request: DownloadRequest): void;
   cacheHit(): void;

@@ -29,7 +29,7 @@ export class NetworkLoad {
     this.#directory = found && `/sys/class/net/${found[0]}`;
   }
 
-  /** Undefined where the interface does not tell, as loopback and many virtual ones. */
+  /** Undefined for interfaces that report no speed, such as loopback and many virtual ones. */
   async capacityBitsPerSec(): Promise<number | undefined> {
     const megabits = await this.#number('speed');
     return megabits !== undefined && megabits > 0 ? megabits * 1e6 : undefined;
@@ -58,7 +58,7 @@ export class NetworkLoad {
       const value = Number(await readFile(`${this.#directory}/${name}`, 'utf8'));
       return Number.isFinite(value) ? value : undefined;
     } catch {
-      return undefined; // not Linux, or the driver does not tell
+      return undefined; // not Linux, or the driver does not report it
     }
   }
 }

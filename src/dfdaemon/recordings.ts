@@ -14,7 +14,7 @@ import type { Moment, PeerEvent } from '../swarm/peer/download/events.ts';
 import type { PeerMachine } from '../swarm/peer/download/peer-machine.ts';
 import { recordedMachine, startLine, stepLine } from '../swarm/peer/download/recording.ts';
 
-/** A recording ends here; of a download that goes round in circles the beginning tells most. */
+/** Maximum size of a recording; of a download that loops, the beginning is the most useful part. */
 const maxFileBytes = 16 * 2 ** 20;
 /** Lines are written together, so many characters at a time. */
 const batchChars = 64 * 2 ** 10;

@@ -192,7 +192,7 @@ export class Schedulers implements Closable {
     return this.#ring.call(taskId, (client) => client.statTask({ hostId, taskId }, { signal }), signal);
   }
 
-  /** What an origin told another node that had the same question; undefined when this one is to ask. */
+  /** An origin's answer to the same question of another node; undefined when this node has to ask. */
   async askProof(key: string, signal: AbortSignal): Promise<{ proof: Uint8Array; ttlMs: number } | undefined> {
     const { hostId } = this.#options;
     const { proof, ttlMs } = await this.#ring.call(
@@ -223,7 +223,7 @@ export class Schedulers implements Closable {
     this.#forgetting.set(taskId, call);
   }
 
-  /** Resolves when the scheduler has been told, where `forgetTask` was called. */
+  /** Resolves when the scheduler has been notified, if `forgetTask` was called. */
   async forgetting(taskId: string): Promise<void> {
     await this.#forgetting.get(taskId);
   }

@@ -98,7 +98,7 @@ export const maxIdsPerEvent = 200;
 /** How often the progress of a running job is announced. */
 export const progressAnnounceMs = 1_000;
 
-/** Members of one replica that watch for changes, and how long a burst of changes is gathered for them. */
+/** Change watchers per replica, and how long a burst of changes is batched for them. */
 export const maxWatchStreams = 20_000;
 export const watchGatherMs = 100;
 
@@ -124,10 +124,10 @@ export const certificatesPerSec = 200;
 export const liveIntervalMs = 1_000;
 export const taskFrameIntervalMs = 500;
 
-/** Schedulers are watched for this long after the last interest in what they do. */
+/** Schedulers are watched for this long after the last viewer has left. */
 export const liveIdleMs = 60_000;
 
-/** How much of the traffic before it a new viewer is told of. */
+/** How much past traffic a new viewer receives. */
 export const trafficHistoryMs = 180_000;
 
 /** A list of tasks waits this long for schedulers that were not watched yet. */

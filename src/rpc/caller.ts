@@ -9,7 +9,7 @@ export type MemberRole = 'peer' | 'seed' | 'scheduler' | 'manager';
 /** A program of this machine, over the unix socket. Who may open the socket at all is the file's own right. */
 export interface LocalUser {
   readonly kind: 'local';
-  /** By the kernel; undefined where it does not tell. */
+  /** From the kernel; undefined where it does not report it. */
   readonly uid: number | undefined;
   readonly gid: number | undefined;
   /** Its other groups. */
@@ -30,7 +30,7 @@ export interface ProxyClient extends RemoteCaller {
   readonly kind: 'proxy';
 }
 
-/** Over TCP, without anything that tells who it is. */
+/** Over TCP, without any identification. */
 export interface Stranger extends RemoteCaller {
   readonly kind: 'stranger';
 }

@@ -27,7 +27,7 @@ export interface ReadyOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** One connection as calls use it. */
+/** One connection, shared by calls. */
 export interface Channel {
   readonly client: Client;
   /** Aborts when the connection is closed from this side; the library itself would let running calls go on. */
@@ -44,7 +44,7 @@ export class Channels implements Closable {
   readonly #options: ChannelOptions;
   /** In order of last use, the oldest first. */
   readonly #channels = new Map<string, OpenChannel>();
-  /** Opened with the certificate before this one; calls under way are on them. */
+  /** Connections opened with the previous certificate, for calls in progress. */
   #outdated: OpenChannel[] = [];
   #closed = false;
 

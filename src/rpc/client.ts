@@ -28,7 +28,7 @@ export interface CallOptions {
   readonly timeoutMs?: number | undefined;
   /** Buffers under names that end in `-bin`. */
   readonly metadata?: Readonly<Record<string, string | Buffer>>;
-  /** Called with the first metadata of the server, which tells the features it has. */
+  /** Called with the first metadata of the server, which lists its features. */
   readonly onMetadata?: (metadata: Metadata) => void;
 }
 
@@ -191,7 +191,7 @@ function send(
       try {
         await writeMessage(call, next.value, stopped.signal);
       } catch {
-        return; // the call has ended; its status tells why
+        return; // the call has ended; its status has the reason
       }
     }
     call.end();

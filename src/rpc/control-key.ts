@@ -86,7 +86,7 @@ function verifiedKey(x: string, signed: Buffer, signature: Uint8Array): string |
   }
 }
 
-/** Those told with an answer, in order; at most eight. */
+/** The keys sent with a response, in order; at most eight. */
 export function toldKeys(metadata: Metadata): string[] {
   const [text] = metadata.get(controlKeysHeader);
   return typeof text === 'string' ? text.split(',', 8).filter((key) => /^[\w-]{43}$/.test(key)) : [];

@@ -14,7 +14,7 @@ export const maxStreamsPerConnection = 16_384;
 /** A reader that does not read for this long loses its stream, so that it cannot hold memory for ever. */
 export const writeStallMs = 60_000;
 
-/** How long running calls may go on after a server was told to stop. */
+/** How long running calls may continue after a server starts to drain. */
 export const drainDeadlineMs = 10_000;
 
 /**

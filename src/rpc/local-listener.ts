@@ -1,4 +1,4 @@
-/** The unix socket of a gRPC server. Accepted here rather than in the gRPC library, which cannot tell who has connected. */
+/** The unix socket of a gRPC server. Connections are accepted here because the gRPC library does not expose the identity of the peer. */
 import { once } from 'node:events';
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import { ServerCredentials, type ConnectionInjector, type Server } from '@grpc/grpc-js';

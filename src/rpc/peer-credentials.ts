@@ -5,7 +5,7 @@ import { foreignFunctions } from '../core/foreign-functions.ts';
 export interface PeerCredentials {
   readonly uid: number;
   readonly gid: number;
-  /** Its other groups, where the kernel tells them (since Linux 4.13). */
+  /** Its supplementary groups, where the kernel reports them (since Linux 4.13). */
   readonly groups: readonly number[];
 }
 
@@ -14,11 +14,11 @@ type Read = (fd: number) => PeerCredentials | undefined;
 const socketLevel = 1; // SOL_SOCKET
 const peerCredentialsOption = 17; // SO_PEERCRED
 const peerGroupsOption = 59; // SO_PEERGROUPS
-/** Of a user with more the kernel tells none to us. */
+/** For a user with more groups we get none. */
 const maxGroups = 256;
 let read: Read | undefined;
 
-/** Undefined where the system does not tell. Those of the moment of connecting: a program that gives its socket away gives its rights. */
+/** Undefined where the system does not report them. They are those at the time of connecting: passing the socket on passes the rights on. */
 export function peerCredentials(socket: Socket): PeerCredentials | undefined {
   const handle = (socket as Socket & { readonly _handle?: { readonly fd?: unknown } | null })._handle;
   if (typeof handle?.fd !== 'number' || handle.fd < 0) return undefined;

@@ -14,7 +14,7 @@ export type CallerRole = MemberRole | 'local' | 'neighbour' | 'stranger';
 /** By method: every one that has a handler. */
 export type Access<S extends ServiceDefinition> = { readonly [K in keyof S['methods']]?: readonly CallerRole[] };
 
-/** What is known of a caller over TCP. */
+/** Identity of a caller over TCP. */
 export interface CallerFacts {
   /** Without a port. */
   readonly address: string;

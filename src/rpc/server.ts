@@ -63,7 +63,7 @@ export type Handlers<S extends ServiceDefinition> = { readonly [K in keyof S['me
 export type ListenAddress =
   /** Port 0 takes a free one. */
   | { readonly host: string; readonly port: number }
-  /** A unix socket; a file left by a process that is gone is replaced. `mode` as in chmod. */
+  /** A unix socket; a file left by a dead process is replaced. `mode` as in chmod. */
   | { readonly socketPath: string; readonly mode: number };
 
 export interface RpcServerOptions {
@@ -263,7 +263,7 @@ export class RpcServer implements Closable {
     };
     const streamAnswer = (call: AnyServerCall): void => {
       const stream = call as ServerWritableStream<unknown, unknown>;
-      stream.on('error', () => undefined); // the stream of a caller that is gone
+      stream.on('error', () => undefined); // the stream of a caller that has disconnected
       const work = async (context: CallContext): Promise<void> => {
         const responses = handler(input(call, context), context) as AsyncIterable<unknown>;
         for await (const message of untilAborted(responses, context.signal)) {
@@ -379,7 +379,7 @@ function bindError(cause: Error, target: string): DragonflyError {
   });
 }
 
-/** Removes the socket file of a process that is gone; throws IN_USE when something answers on it. */
+/** Removes the socket file of a dead process; throws IN_USE when something answers on it. */
 async function removeStaleSocket(path: string): Promise<void> {
   const answers = await new Promise<boolean>((resolve) => {
     const probe = connect(path);

@@ -2,14 +2,14 @@
 import type { X509Certificate } from 'node:crypto';
 import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 
-/** PEM. After a renewal the same object has new values, and tells those who listen. */
+/** PEM. After a renewal the same object has new values and notifies its listeners. */
 export interface TlsMaterial {
   /** Authorities that sign the peer's certificate. */
   readonly ca?: Buffer;
   readonly cert?: Buffer;
   readonly key?: Buffer;
   readonly onRenewed?: (listener: () => void) => void;
-  /** Certificates that must not be trusted although they have not expired; absent when nobody tells. */
+  /** Certificates that must not be trusted although they have not expired; absent when they are not known. */
   readonly revocations?: Revocations;
 }
 

@@ -15,7 +15,7 @@ export interface ListFlags extends Flags {
 
 interface Row {
   readonly task: StatLocalTaskResponse;
-  /** Undefined where the dfdaemon is of the original, which tells no names. */
+  /** Undefined for a dfdaemon of the original, which reports no names. */
   readonly named: StoredTaskSummary | undefined;
 }
 
@@ -27,7 +27,7 @@ const orders: Readonly<Record<string, (a: Row, b: Row) => number>> = {
   name: (a, b) => (a.named?.url ?? '').localeCompare(b.named?.url ?? ''),
 };
 
-/** Digits of an id that tell tasks of one node apart; every verb takes them. */
+/** Leading digits that identify a task on one node; every verb accepts them. */
 const shortDigits = 12;
 const fixedColumns = 60;
 const minNameColumns = 20;

@@ -13,7 +13,7 @@ export function textTable<T>(rows: readonly T[], columns: readonly Column<T>[]):
   return cells.map((line) => `${line.map(pad).join('  ').trimEnd()}\n`).join('');
 }
 
-/** The text in at most `columns`, its middle left out: a name is told by where it is from and by its end. */
+/** Shortens the text to `columns` by leaving out its middle: the host and the end of a URL identify it best. */
 export function shortened(text: string, columns: number): string {
   if (text.length <= columns) return text;
   const head = Math.ceil((columns - 1) / 2);

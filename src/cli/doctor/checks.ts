@@ -208,7 +208,7 @@ export async function checkServices(config: NodeConfig, channels: Channels, sign
   return { findings, schedulers };
 }
 
-/** Whether a scheduler has taken this node in, as the daemon itself tells. */
+/** Whether a scheduler has accepted this node, as its own daemon reports. */
 export async function checkAnnounced({ health }: NodeConfig, signal: AbortSignal): Promise<Finding> {
   const port = typeof health.tcpListen.port === 'number' ? health.tcpListen.port : health.tcpListen.port.start;
   if (port === 0) return unchecked('announced', 'the health port is not fixed, so the dfdaemon cannot be asked');
@@ -232,7 +232,7 @@ export async function checkAnnounced({ health }: NodeConfig, signal: AbortSignal
   );
 }
 
-/** @param urls of HTTP servers whose Date tells the time; the first that answers counts. */
+/** @param urls HTTP servers whose Date header serves as the reference clock; the first that answers counts. */
 export async function checkClock(urls: readonly string[], signal: AbortSignal): Promise<Finding> {
   for (const url of urls) {
     const answer = await timed(() => httpGet(url, 'HEAD', signal));

@@ -82,6 +82,6 @@ function namesProxy(file: string, port: number): boolean {
     const text = readFileSync(file, 'utf8').replace(/^\s*#.*$/gm, '');
     return new RegExp(`(?:127\\.0\\.0\\.1|localhost|\\[::1\\]):${port}\\b`).test(text);
   } catch {
-    return false; // unreadable for this user, or gone meanwhile
+    return false; // unreadable for this user, or removed in the meantime
   }
 }

@@ -77,7 +77,7 @@ export class LocalCluster {
     return this.#crashed.promise;
   }
 
-  /** From now on a service that ends by itself is the business of this function, and no crash of the cluster. */
+  /** From now on this function handles services that exit on their own; they no longer count as a crash of the cluster. */
   onExit(handle: (node: LocalNode, exit: Exit) => void): void {
     this.#onExit = handle;
   }

@@ -15,7 +15,7 @@ import type { LocalDaemon } from './cluster.ts';
 export interface NodeProgress {
   readonly node: string;
   readonly doneBytes: number;
-  /** Undefined until the origin has told. */
+  /** Undefined until the origin has reported it. */
   readonly totalBytes: number | undefined;
 }
 

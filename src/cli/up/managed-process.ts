@@ -75,7 +75,7 @@ export class ManagedProcess {
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       if (stream) createInterface({ input: stream }).on('line', (line) => this.#keep(line));
     }
-    // Writing to a child that has gone is no news: `exited` tells it.
+    // A failed write to a child that has exited needs no report: `exited` covers it.
     this.#child.stdin?.on('error', () => undefined);
     this.exited = new Promise((resolve) => {
       const end = (exit: Exit): void => {

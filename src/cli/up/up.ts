@@ -108,7 +108,7 @@ async function downloadEverywhere(distribution: Distribution, io: CommandIo): Pr
   }
 }
 
-/** Once more on a node that ended and was started again meanwhile. */
+/** Repeats the download on a node that exited and was restarted in the meantime. */
 async function downloadOn(
   name: string,
   context: { distribution: Distribution; board: ProgressBoard; signal: AbortSignal },
@@ -162,7 +162,7 @@ function instructions(
   ].join('\n');
 }
 
-/** Kept with the state, so that a cluster started again on it tells the same; changed in the console, only its owner knows it. */
+/** Kept with the state, so that a cluster restarted on it prints the same password; one that was changed in the console is known to its owner only. */
 async function rootPasswordIn(directory: string): Promise<string> {
   const path = join(directory, 'root-password');
   try {
@@ -187,7 +187,7 @@ async function requireSpace(directory: string, { sizeBytes, peers }: UpOptions):
   );
 }
 
-/** As short as it works in a terminal that stands where this one does. */
+/** The shortest form that works from the current directory. */
 function dfgetCommand(): string {
   const [path, ...words] = ownCommand('dfget');
   const fromHere = relative(process.cwd(), path);

@@ -47,7 +47,7 @@ const descriptor = z
     foreign: (urls?.length ?? 0) > 0 && isForeign(rest.mediaType),
   }));
 
-/** Layers that must not be put into registries say so by their type; others that also lie elsewhere are in the registry. */
+/** The media type marks layers that must not be pushed to registries; other layers with URLs are in the registry as well. */
 function isForeign(mediaType: string): boolean {
   return /\.foreign\.|\.nondistributable\./.test(mediaType);
 }

@@ -22,7 +22,7 @@ import { PieceClient } from '../transport/piece-client.ts';
 import type { DaemonNode } from './node.ts';
 
 export interface Downloads {
-  /** Not owned here: it ends before the ports do, so that what runs is told of its end. */
+  /** Not owned here: it closes before the ports do, so that running calls learn of the shutdown. */
   readonly engine: TaskEngine;
   readonly sources: Sources;
   readonly pieces: PieceClient;

@@ -1,4 +1,4 @@
-/** What every part of a daemon stands on: who this node is, what it proves that with, and how it reaches the others. */
+/** Shared by every part of a daemon: the identity of this node, its credentials, and its connections to other nodes. */
 import { readFile } from 'node:fs/promises';
 import type { Metadata } from '@grpc/grpc-js';
 import type { Owned } from '../../core/lifecycle.ts';
@@ -34,7 +34,7 @@ export interface DaemonNode {
   readonly certificate: NodeIdentity | undefined;
   readonly security: TransportSecurity;
   readonly channels: Channels;
-  /** To managers: who has a certificate shows it there, whatever it uses towards others. */
+  /** For managers: a node with a certificate always presents it to them, whatever policy it uses for other nodes. */
   readonly managerChannels: Channels;
   /** Where downloads and the proxy may connect to. */
   readonly egress: EgressRules;

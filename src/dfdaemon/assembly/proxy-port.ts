@@ -38,7 +38,7 @@ export async function openProxy(
   return proxy;
 }
 
-/** What is told opens content: only between those who know each other by certificates. */
+/** A shared proof grants access to content: only nodes that authenticate each other by certificates exchange them. */
 function sharingOf(
   { security: { grpcClient } }: DaemonNode,
   schedulers: Schedulers,

@@ -1,4 +1,4 @@
-/** What tells how a daemon is: health and readiness, and the metrics where configured. */
+/** Status endpoints of a daemon: health and readiness, and metrics where configured. */
 import { metricsRoute, StatusServer } from '../../core/metrics.ts';
 import type { ReadyAddresses } from '../../core/ready.ts';
 import { portNumber } from '../config.ts';

@@ -63,7 +63,7 @@ export async function* downloadStream(
     peerId,
     response,
   });
-  // The protocol tells the length first; content of unknown length has to end before it can be told.
+  // The protocol sends the length first; content of unknown length has to end before it can be sent.
   if (task.contentLengthBytes === undefined) await task.finished;
   yield message({ $case: 'downloadTaskStartedResponse', value: startedResponse(task) });
   for await (const piece of pieces) {

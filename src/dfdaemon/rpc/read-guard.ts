@@ -33,7 +33,7 @@ interface Asked {
 export class ReadGuard {
   readonly #options: ReadGuardOptions;
   readonly #key = randomBytes(32);
-  /** Ids of tasks by the names that children were told. */
+  /** Task ids by the access names that children were given. */
   readonly #told = new LRUCache<string, string>({ max: daemonLimits.toldTaskNames });
 
   constructor(options: ReadGuardOptions) {
@@ -52,7 +52,7 @@ export class ReadGuard {
     });
   }
 
-  /** For the piece port, told to children that may have the task; undefined: its id will do. */
+  /** Access name at the piece port, given to children that may read the task; undefined: its id is enough. */
   nameOf(task: StoredTask): string | undefined {
     if (this.#isOpen(task)) return undefined;
     const name = createHmac('sha256', this.#key).update(task.id).digest('hex');

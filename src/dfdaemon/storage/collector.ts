@@ -51,7 +51,7 @@ export interface CollectorOptions {
   readonly store: TaskStore;
   readonly policy?: Partial<CollectorPolicy>;
   readonly logger?: Logger;
-  /** Space of the store's file system; for machines whose `statfs` does not tell the truth. */
+  /** Space of the store's file system; for machines whose `statfs` is wrong. */
   readonly diskSpace?: () => Promise<DiskSpace>;
 }
 

@@ -15,7 +15,7 @@ export interface EvictionPressure {
   readonly nowMs: number;
   /** Unused for longer than this: expired. 0 for never. */
   readonly ttlMs: number;
-  /** Bytes the store has to give up to meet its quota. */
+  /** Bytes the store has to free to meet its quota. */
   readonly excessBytes: number;
   /** Bytes the file system lacks. */
   readonly lackingBytes: number;

@@ -65,7 +65,7 @@ export class IncomingPiece {
     return found;
   }
 
-  /** How far a reader of this node who is at `from` can read on; `from` itself when the byte there is not here yet. */
+  /** End of the readable bytes from `from` on, for readers on this node; `from` itself when that byte is not here yet. */
   readableEnd(from: number): number {
     const span = this.#spans.find(({ from: first, end }) => first <= from && from < end);
     return Math.max(from, span?.end ?? 0, this.markAfter(from)?.bytes ?? 0);

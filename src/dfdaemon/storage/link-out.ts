@@ -23,9 +23,9 @@ import { specialOutputTimeoutMs } from './limits.ts';
 import type { StoredTask } from './stored-task.ts';
 
 export interface LinkOutOptions {
-  /** Replace a file that stands there (default false: OUTPUT error). */
+  /** Replace an existing file (default false: OUTPUT error). */
   readonly overwrite?: boolean;
-  /** Only a hard link will do; where none is possible the call fails. */
+  /** Fail when no hard link is possible. */
   readonly forceHardLink?: boolean;
   /** Permission bits of the output; default 0644. Other bits than those need a file of their own: no hard link. */
   readonly mode?: number;

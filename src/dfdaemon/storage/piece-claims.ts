@@ -24,7 +24,7 @@ export class PieceClaims {
     return this.#claims.get(number)?.incoming;
   }
 
-  /** Parts of it are in the file, or are on their way; otherwise a single writer has it, or nobody. */
+  /** Whether a patcher is writing the piece, rather than a single writer or nobody. */
   isPatched(number: number): boolean {
     return this.#claims.get(number) instanceof PiecePatcher;
   }

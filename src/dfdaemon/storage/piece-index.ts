@@ -18,7 +18,7 @@ export class PieceIndex {
   #unverified: Map<number, PieceRecord> | undefined;
   #recovered: PromiseWithResolvers<void> | undefined;
 
-  /** @param bytes sum of the recorded pieces. @param bytesChanged told of every change of that sum. */
+  /** @param bytes sum of the recorded pieces. @param bytesChanged called with every change of that sum. */
   constructor(taskId: string, bytes: number, metadata: Metadata, bytesChanged: (delta: number) => void) {
     this.#taskId = taskId;
     this.#bytes = bytes;
@@ -65,7 +65,7 @@ export class PieceIndex {
     return () => this.#lostListeners.delete(listener);
   }
 
-  /** Records a piece whose bytes are written, then tells the listeners. */
+  /** Records a piece whose bytes are written, then notifies the listeners. */
   add(record: PieceRecord): void {
     this.#metadata.putPiece(this.#taskId, record, record.createdMs);
     this.#count(record.length);
@@ -92,7 +92,7 @@ export class PieceIndex {
     this.#count(-this.#bytes);
   }
 
-  /** The rows go with the task; nobody is told of pieces any more. */
+  /** The rows are deleted with the task; listeners are not notified any more. */
   close(): void {
     this.#count(-this.#bytes);
     this.#listeners.clear();

@@ -90,7 +90,7 @@ export class PieceWriter {
     this.#crc = crc32(bytes, this.#crc);
   }
 
-  /** All bytes taken so far are right, as far as this node can tell: others may have them. */
+  /** Marks all bytes taken so far as verified, as far as this node can verify them: others may read them. */
   vouch(): void {
     this.incoming.vouch({ bytes: this.#received, crc32: this.#crc });
   }

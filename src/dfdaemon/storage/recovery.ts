@@ -61,7 +61,7 @@ export class Recovery {
     let stamp: string | undefined;
     try {
       if (task.record.linkedOut) await detach(task);
-      stamp = task.content.stamp()?.text; // of what is read from here on
+      stamp = task.content.stamp()?.text; // of the bytes read from here on
       const file = task.content.acquire();
       try {
         const block = Buffer.allocUnsafe(verifyBlockBytes);

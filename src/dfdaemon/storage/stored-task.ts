@@ -25,7 +25,7 @@ import { TaskRecord, type StoredIdentity, type TaskTimes } from './task-record.t
 export type { Lease } from './task-uses.ts';
 
 export interface LayoutFacts {
-  /** Undefined while the origin does not tell (chunked): pieces are then written in order until `finish` names it. */
+  /** Undefined while the origin does not report it (chunked): pieces are then written in order until `finish` sets it. */
   readonly contentLengthBytes?: number | undefined;
   readonly pieceLengthBytes: number;
   readonly responseHeader?: Readonly<Record<string, string>> | undefined;
@@ -40,7 +40,7 @@ export interface OpenPiece extends PieceRecord, Disposable {
 export class StoredTask {
   readonly id: string;
   readonly content: ContentFile;
-  /** Row and pieces as the store's own helpers see them; everybody else uses the task. */
+  /** Row and pieces, for helpers of the store only; other callers use the task. */
   readonly record: TaskRecord;
   readonly index: PieceIndex;
   /** Pieces that are being written. */

@@ -4,7 +4,7 @@ export interface Caller {
   readonly userId: number;
   /** User name, or name of the token. */
   readonly name: string;
-  /** The first password still stands: nothing is told or done before it is changed. */
+  /** The initial password has not been changed: no other call is allowed until it is. */
   readonly mustChangePassword: boolean;
   /** What a token may be used for; users are bounded by their roles alone. */
   readonly scopes: readonly string[];

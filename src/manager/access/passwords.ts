@@ -8,7 +8,7 @@ export const maxPasswordLength = 72;
 /** Two to the power of this many rounds: some 60 ms per guess. */
 const cost = 10;
 
-/** Matches nothing; compared against when there is no such user, so that names cannot be told by the time it takes. */
+/** Matches nothing; compared against when there is no such user, so that the response time does not reveal which names exist. */
 const nobodysHash = '$2b$10$CwTycUXWue0Thq9StjUM0uJ8Q1m4kTtzQp7ZpXq5cJpJ1yq0eF5uW';
 
 export function hashPassword(password: string): Promise<string> {

@@ -1,4 +1,4 @@
-/** Certificate requests as members send them: read, and checked for what can be told from the request alone. */
+/** Parses certificate requests of members, and checks everything that the request alone allows. */
 import 'reflect-metadata'; // the certificate library needs it first
 import { createPublicKey, createVerify, X509Certificate as NodeCertificate } from 'node:crypto';
 import { Pkcs10CertificateRequest, SubjectAlternativeNameExtension, type PublicKey } from '@peculiar/x509';

@@ -23,7 +23,7 @@ export class JoinTokens {
   readonly #sealer: Sealer;
   readonly #configured: string | undefined;
 
-  /** @param configured a token from configuration, valid for as long as it stands there. */
+  /** @param configured a token from the configuration, valid as long as it is configured. */
   constructor(database: Database, sealer: Sealer, configured: string | undefined) {
     this.#database = database;
     this.#sealer = sealer;

@@ -73,7 +73,7 @@ export class Members {
     });
   }
 
-  /** Creates or refreshes the row and makes it active: seeds of older versions are usable from here on. */
+  /** Creates or refreshes the row and marks it active, so that seeds of older versions can be used at once. */
   async registerSeedPeer(registration: SeedPeerRegistration): Promise<number> {
     const { clusterId, type, downloadPort, ...member } = registration;
     await this.#requireCluster('seed_peer_cluster', clusterId);

@@ -95,7 +95,7 @@ export class ChangeFeed implements Closable {
     return this.#write(topic, work, (id) => id);
   }
 
-  /** Reads new changes now. Resolves when subscribers have been told. */
+  /** Reads new changes now. Resolves when subscribers have been notified. */
   async poke(): Promise<void> {
     if (this.#closed) return;
     if (this.#running) {

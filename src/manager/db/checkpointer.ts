@@ -26,7 +26,7 @@ const program = `
 export class Checkpointer implements Closable {
   readonly #worker: Worker;
 
-  /** @param onFailure called when the thread is gone and the main connection has to do it itself. */
+  /** @param onFailure called when the thread has died and the main connection has to take over. */
   constructor(path: string, onFailure: () => void) {
     this.#worker = new Worker(program, { eval: true, workerData: { path, dueAfterPages, lookEveryMs } });
     this.#worker.once('error', onFailure);

@@ -55,7 +55,7 @@ export class OriginalDatabase implements Closable {
     return Number(count);
   }
 
-  /** All rows of a table, in pages by these columns, which together tell rows apart. */
+  /** All rows of a table, in pages ordered by these columns, which together form a unique key. */
   async *pages(table: string, key: readonly string[] = ['id']): AsyncGenerator<readonly OriginalRow[]> {
     for (let offset = 0; ; offset += pageRows) {
       let query = this.#db.selectFrom(table).selectAll().limit(pageRows).offset(offset);

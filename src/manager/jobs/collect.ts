@@ -22,7 +22,7 @@ export function collectJob(parts: CollectParts): JobExecutor {
   };
 }
 
-/** @returns how many rows went. */
+/** @returns the number of deleted rows. */
 export async function collect(
   parts: CollectParts,
   type: CollectArgs['type'],
@@ -42,7 +42,7 @@ export async function collect(
   }
 }
 
-/** Jobs that still run are kept however old they are. */
+/** Jobs that are still running are kept, however old they are. */
 async function oldJobs({ db }: Database, before: number, exceptId: number): Promise<number[]> {
   const rows = await db
     .selectFrom('job')

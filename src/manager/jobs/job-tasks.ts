@@ -142,7 +142,7 @@ export class TaskProgressWriter implements Closable {
   #pending = new Map<number, TaskUpdate>();
   #writing: Promise<void> = Promise.resolve();
 
-  /** @param announce tells those who watch the job that there is something to see. */
+  /** @param announce notifies watchers of the job. */
   constructor(tasks: JobTasks, logger: Logger, announce: () => Promise<void>) {
     this.#tasks = tasks;
     this.#announce = announce;

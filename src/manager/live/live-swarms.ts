@@ -33,7 +33,7 @@ export interface LiveSwarmsOptions {
 
 export interface LiveListener {
   readonly onTraffic: (traffic: TrafficEvent) => void;
-  /** A task that is undefined is gone. */
+  /** An undefined task has been removed. */
   readonly onTask: (clusterId: number, taskId: string, task: LiveTask | undefined) => void;
 }
 
@@ -61,7 +61,7 @@ export class LiveSwarms implements Closable {
     return () => this.#listeners.delete(listener);
   }
 
-  /** What has come in the last minutes, as far as somebody looked; for who looks now. */
+  /** Traffic of the last minutes, recorded while somebody was watching; sent to new viewers. */
   get trafficSteps(): readonly TrafficStep[] {
     return this.#history.steps;
   }
@@ -81,7 +81,7 @@ export class LiveSwarms implements Closable {
     return [...byKey.values()].sort((a, b) => b.updated_at_ms - a.updated_at_ms || (a.id < b.id ? -1 : 1));
   }
 
-  /** One task as its swarm changes, until the signal aborts. The reader's pace is the scheduler's: it merges meanwhile. */
+  /** One task as its swarm changes, until the signal aborts. A slow reader slows the scheduler's stream, which merges changes. */
   async *watch(taskId: string, clusterId: number | undefined, signal: AbortSignal): AsyncGenerator<TaskView> {
     let absent = false;
     while (!signal.aborted) {
@@ -118,7 +118,7 @@ export class LiveSwarms implements Closable {
     }
   }
 
-  /** The scheduler that knows most about it. */
+  /** The scheduler with the most complete view of the task. */
   #feedOf(taskId: string, clusterId: number | undefined): SchedulerFeed | undefined {
     const knowing = [...this.#feeds.values()].filter(
       (feed) => feed.tasks.has(taskId) && (clusterId === undefined || feed.clusterId === clusterId),

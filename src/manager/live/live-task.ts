@@ -1,4 +1,4 @@
-/** Tasks and frames as the API tells them. */
+/** Tasks and frames in the form of the API. */
 import { z } from 'zod';
 import { redact } from '../../core/redact.ts';
 import type { TaskFrame, TaskSummary } from '../../rpc/generated/scheduler/v2/live.ts';

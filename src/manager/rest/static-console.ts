@@ -5,7 +5,7 @@ import type { ManagerConfig } from '../config.ts';
 import type { RestApp } from './request.ts';
 import { serveFiles } from './serve-files.ts';
 
-/** Scripts from here only; the pages need inline styles, as their component library writes them. */
+/** Scripts from this origin only; inline styles are needed by the component library. */
 const contentSecurityPolicy =
   "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; frame-ancestors 'none'; base-uri 'self'; form-action 'self'";
 

@@ -190,7 +190,7 @@ async function keepAlive(
 }
 
 /**
- * By its certificate, or, where there are none, by its own address: nobody sends the cluster to somebody else. Throws
+ * Checked by its certificate, or, without certificates, by its own address: a member cannot redirect the cluster to another host. Throws
  * PERMISSION_DENIED.
  */
 function requireMember({ anyAddress }: ManagerRpcParts, context: CallContext, claim: MemberClaim): void {

@@ -1,6 +1,6 @@
 import type { Revocations } from '../tls.ts';
 
-/** Serial numbers of certificates that were revoked, as the manager last told them. */
+/** Serial numbers of certificates that were revoked, as last reported by the manager. */
 export class RevokedSerials implements Revocations {
   readonly #listeners: (() => void)[] = [];
   #serials: ReadonlySet<string> = new Set();

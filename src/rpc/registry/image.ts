@@ -97,7 +97,7 @@ async function walk(start: ManifestReference, platform: Platform, read: Walk['re
   );
 }
 
-/** Undefined when this is an image of another platform; only its configuration tells when no index does (`named`). */
+/** Undefined when this is an image of another platform; without an index (`named`) only its configuration shows that. */
 async function step(
   current: ManifestReference,
   { platform, read }: Walk,

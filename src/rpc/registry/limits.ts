@@ -1,9 +1,9 @@
-/** Bounds towards registries. */
+/** Limits for calls to registries. */
 
 /** Bytes of one manifest or token; registries refuse larger manifests themselves. */
 export const maxManifestBytes = 4 * 1024 * 1024;
 
-/** An index may name an index; more levels than this have no use. */
+/** Maximum nesting of image indexes. */
 export const maxIndexDepth = 3;
 
 export const maxRedirects = 5;

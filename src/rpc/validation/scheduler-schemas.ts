@@ -21,7 +21,7 @@ const taskMetadata = rule.schema<scheduler.TaskMetadata>({
   pieceLength: rule.optional(rule.between(1, maxPieceLengthBytes)),
 });
 
-/** A bitmap byte stands for eight pieces. */
+/** A byte of the bitmap covers eight pieces. */
 const bitmap: rule.Rule = (value, path) => {
   if ((value as Uint8Array).length > (maxPieceNumber + 1) / 8)
     rule.fail(path, 'names more pieces than a task can have');
@@ -42,7 +42,7 @@ const announcePeerMembers: Readonly<Record<string, rule.MessageSchema>> = {
     parents: rule.each(rule.message(parentTraffic), 256),
   }),
   taskMetadataRequest: taskMetadata,
-  // Without an id: nobody gave anything, and the daemon went to the origin by itself.
+  // No lease id: the daemon got nothing from others and went to the origin on its own.
   originLeaseFailedRequest: rule.schema<scheduler.OriginLeaseFailedRequest>({ leaseId: rule.optional(rule.text(128)) }),
 };
 

@@ -22,7 +22,7 @@ export class Availability {
     if (has.delete(piece)) this.#change(piece, -1);
   }
 
-  /** The parent is gone; what it had does not change. */
+  /** The parent has left; its piece set does not change any more. */
   lostAll(has: PieceSet): void {
     for (const piece of has) this.#change(piece, -1);
   }

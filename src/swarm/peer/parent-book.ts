@@ -8,7 +8,7 @@ import { PieceSet } from '../shared/piece-set.ts';
 import type { Random } from '../shared/random.ts';
 import type { Parent, Request } from './request-book.ts';
 
-/** `ascending` is how the original's daemons go about it; here to compare with. */
+/** `ascending` is the order of the original's daemons; for comparison only. */
 export type PieceOrder = 'rarest' | 'ascending';
 
 export interface ParentBookOptions {
@@ -110,7 +110,7 @@ export class ParentBook {
     );
   }
 
-  /** `evenly`: any piece will do, not the rarest. */
+  /** `evenly`: any piece, not the rarest. */
   best(pieces: PieceSet, nowMs: number, evenly: boolean): Choice | undefined {
     let best: Choice | undefined;
     let bestCost = Number.POSITIVE_INFINITY;

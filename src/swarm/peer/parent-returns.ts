@@ -4,7 +4,7 @@ import type { Parent } from './request-book.ts';
 type Aside = Pick<Parent, 'stats' | 'load'>;
 
 export class ParentReturns {
-  /** Undefined when all have to be looked at; too early when that parent has said meanwhile that it has less to do. */
+  /** Undefined when all have to be checked; too early when that parent has become less loaded in the meantime. */
   #firstMs: number | undefined;
 
   /** Call before the parent's time changes or the parent goes: those of the others stay. */

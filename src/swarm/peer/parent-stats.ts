@@ -6,7 +6,7 @@ import type { PickerLimits } from './picker-limits.ts';
 const smoothing = 0.3;
 
 export class ParentStats {
-  /** Whole numbers: they lie within the object, and every choice reads them of every parent. */
+  /** Integers are stored inside the object; every choice reads them for every parent. */
   #demotedUntilMs = 0;
   #busyUntilMs = 0;
   /** `HostLoad.drops` at its last refusal. */
@@ -26,7 +26,7 @@ export class ParentStats {
     this.#failures = 0;
   }
 
-  /** Delay between request and first byte, when the transport can tell. */
+  /** Delay between request and first byte, when the transport can measure it. */
   responded(delayMs: number): void {
     this.#delayMs =
       this.#delayMs === 0 ? delayMs : Math.min(delayMs, this.#delayMs + smoothing * (delayMs - this.#delayMs));

@@ -4,7 +4,7 @@ export interface PickerLimits {
   readonly maxRunning: number;
   /** Requests sent and not yet answered with the first bytes. One: asking ahead only makes pieces share the line. */
   readonly maxWaiting: number;
-  /** A request without first bytes for so long no longer counts as one of those. */
+  /** A request without a first byte for this long no longer counts as one of those. */
   readonly answerMs: number;
   /** Requests in flight at one parent, whatever its rate × delay. */
   readonly maxPerParent: number;

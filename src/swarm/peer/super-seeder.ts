@@ -17,7 +17,7 @@ export interface SuperSeederOptions {
   readonly perChild: number;
   /** A child that does not ask for what it is offered within this time has the piece already, or is stuck. */
   readonly claimMs: number;
-  /** Once it has asked, it gets this long: offering the piece to somebody else while a slow uplink gets through all offers sends it twice. */
+  /** Time a child has after it asked: offering the piece to another child while a slow uplink works off its queue would send it twice. */
   readonly patienceMs: number;
   /** While it is being sent, a child that takes nothing for so long lets it pass, or later where others take it in long bursts. */
   readonly stalledMs: number;
@@ -69,7 +69,7 @@ export class SuperSeeder {
   /** Longest pause between two parts of a piece that a child took. */
   #pauseMs = 0;
 
-  /** `shared`: pieces held before the lease; others may have them too, so they are told to everybody at once. */
+  /** `shared`: pieces held before the lease; others may have them too, so they are announced to all at once. */
   constructor(options: Partial<SuperSeederOptions> = {}, shared: Iterable<number> = []) {
     this.#shared = new Set(shared);
     this.#options = { ...defaultSuperSeederOptions, ...options };
@@ -99,7 +99,7 @@ export class SuperSeeder {
     if (!this.#shared.has(piece) && !this.#sent.has(piece) && !this.#offers.has(piece)) this.#fresh.add(piece);
   }
 
-  /** Another lease: more comes from the origin. What everybody was told of stays common. */
+  /** Another lease: more comes from the origin. Pieces announced to all stay so. */
   moreComes(): void {
     if (this.#isSpread) {
       for (const piece of this.#sent) this.#shared.add(piece);
@@ -169,7 +169,7 @@ export class SuperSeeder {
       if (!child && this.#isBusy) break;
       this.#fresh.delete(piece);
       if (!child) {
-        this.#sent.add(piece); // nobody came for it: it may as well be told to everybody
+        this.#sent.add(piece); // nobody asked for it: announce it to all
         continue;
       }
       this.#offers.set(piece, { child, claimed: false, takenAtMs: undefined, untilMs: nowMs + this.#options.claimMs });

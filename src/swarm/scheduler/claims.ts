@@ -23,7 +23,7 @@ export class Claims {
   reported(peer: Peer, pieces: PieceSet, from: string): void {
     if (from === 'local') return this.claimed(peer);
     if (from !== 'source') return;
-    // Went there by itself, or tells no digests: children cannot wait for them.
+    // Went to the origin on its own, or sends no digests: children cannot wait for them.
     for (const piece of peer.features.digests ? pieces : [])
       if (!peer.fetched.has(piece)) return cameWithout(peer.task);
   }
@@ -50,7 +50,7 @@ export class Claims {
     this.#membership.remove(parent, nowMs);
     task.confirmers.clear();
     if (task.peers.size > 1 || task.leases.size > 0) return;
-    // Nobody is left but the one who has found out: the length may have been a lie, too.
+    // Only the peer that found out is left: the length may have been false, too.
     task.layout = undefined;
     task.pieceCount = undefined;
     task.proof = 'none';

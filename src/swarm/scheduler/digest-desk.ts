@@ -23,19 +23,19 @@ export interface ToldDigests {
 /** Of one task. */
 export interface DigestState {
   readonly known: PieceDigests;
-  /** Somebody at the origin tells digests, and nobody holds pieces that came without. */
+  /** A peer at the origin sends digests, and no held piece lacks one. */
   complete: boolean;
-  /** Pieces about which the others have to be told. */
+  /** Pieces whose digests have to be sent to the other peers. */
   news: PieceSet;
   toldAtMs: number;
   /** A peer is asking the origin about this piece. */
   check: { readonly piece: number; readonly untilMs: number } | undefined;
   checks: number;
-  /** By piece: accusations that count when what was told of it turns out to be right. */
+  /** Pending accusations by piece; they count once the recorded digest is confirmed. */
   readonly doubts: Map<number, Doubt[]>;
 }
 
-/** Somebody says that this host gave him other bytes than were told. */
+/** A claim that this host sent bytes that do not match the digest. */
 export interface Doubt {
   readonly accused: Host;
   readonly by: Host;
@@ -47,9 +47,9 @@ export interface DigestParts {
   readonly limits: SwarmLimits;
   readonly random: Random;
   readonly out: Outbox;
-  /** The host told what is not so; `against` are those who say otherwise. */
+  /** The host sent a false digest; `against` are the hosts that contradict it. */
   readonly lied: (hostId: string, against: readonly string[], nowMs: number) => void;
-  /** What was told has turned out to be right. */
+  /** The recorded digest has been confirmed. */
   readonly confirmed: (doubt: Doubt, nowMs: number) => void;
   readonly wakeAt: (task: Task, atMs: number) => void;
 }
@@ -69,7 +69,7 @@ export class DigestDesk {
     this.#parts = parts;
   }
 
-  /** Only what the peer was sent to the origin for counts, or what somebody else has told before. Seeds are believed. */
+  /** Digests count for pieces that the peer was sent to fetch, and as confirmation of others. Seeds are trusted. */
   told(peer: Peer, { first, digests, validator, checked }: ToldDigests, nowMs: number): void {
     const { task, host } = peer;
     const isSeed = host.info.type === 'seed';
@@ -92,13 +92,13 @@ export class DigestDesk {
     this.settle(task, nowMs);
   }
 
-  /** Somebody is sent to the origin. When nobody holds or fetches anything else, what was told before may be of another version. */
+  /** A peer is sent to the origin. When nobody holds or fetches anything else, earlier digests may be of another version. */
   leaseGiven({ task, features }: Peer): void {
     if (task.leases.size <= 1 && task.holders.every((count) => count === 0)) this.forget(task);
     if (!features.digests) stateOf(task).complete = false;
   }
 
-  /** The peer got other bytes than one host has told. Somebody finds out who is right; false when that is known. */
+  /** The peer received bytes that contradict a digest of one host. Starts a check of who is right; false when that is known already. */
   doubt({ task, host }: Peer, { piece, accused }: { piece: number; accused: Host }, nowMs: number): boolean {
     const { digests } = task;
     const known = digests?.known.known(piece);
@@ -135,7 +135,7 @@ export class DigestDesk {
     this.#tell(digests.known, peers, news);
   }
 
-  /** What this host told counts no longer. */
+  /** Drops the digests that this host sent. */
   withdraw(host: Host, tasks: Iterable<Task>, nowMs: number): void {
     for (const task of tasks) {
       if (!task.digests) continue;
@@ -200,7 +200,7 @@ export class DigestDesk {
   }
 }
 
-/** Somebody holds pieces of which nobody has told digests. */
+/** Some held pieces have no digest. */
 export function cameWithout(task: Task): void {
   stateOf(task).complete = false;
 }

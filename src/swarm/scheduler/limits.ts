@@ -66,7 +66,7 @@ export interface SwarmLimits {
   readonly quarantineMs: number;
   /** Hosts that one host may accuse before others do, without its word losing its weight. */
   readonly openAccusations: number;
-  /** A parent accused of a piece that nobody is certain about is kept from the child for so long: then that is known. */
+  /** How long a parent is kept from a child that accuses it of an unconfirmed piece; a check takes no longer. */
   readonly doubtMs: number;
   /** For digests of pieces of all tasks; beyond it no more are kept. */
   readonly digestMemoryBytes: number;
@@ -93,7 +93,7 @@ export interface SwarmLimits {
   readonly introductions: number;
   /** A downloading peer without a new piece for so long, although others hold what it lacks, may fetch from the origin. */
   readonly stalledMs: number;
-  /** After its start a scheduler waits so long for daemons to come back with what they hold before it sends anybody to the origin. */
+  /** Time after a start in which daemons may register again with their pieces, before anybody is sent to the origin. */
   readonly resumeMs: number;
   /** The same for content that somebody comes back for in the middle: whoever fetches it from the origin is on the way back, too. */
   readonly resumeKnownMs: number;

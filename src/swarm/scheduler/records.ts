@@ -129,7 +129,7 @@ export interface Peer {
   wanted: PieceSet | undefined;
   readonly parents: Map<string, Edge>;
   readonly children: Map<string, Edge>;
-  /** Parents not to be offered again before the time. */
+  /** Parents that must not be offered again before the given time. */
   readonly blocked: Map<string, number>;
   /** Own download costs in ms, newest last, bounded; only the original's formulas look at them. */
   readonly costsMs: number[];

@@ -171,7 +171,7 @@ export class Swarm {
     return this.#settle([task], nowMs);
   }
 
-  /** Verified pieces, in batches or one by one. Also the sign of life of a lease. */
+  /** Reports verified pieces, in batches or one by one; also serves as the heartbeat of a lease. */
   piecesFinished(peerId: string, report: PiecesFinished, nowMs: number): Decision[] {
     const pieces = report.pieces instanceof PieceSet ? report.pieces : PieceSet.of(report.pieces);
     this.#check.pieces(this.#check.peer(peerId).task, pieces);
@@ -274,7 +274,7 @@ export class Swarm {
     return this.peerFinished(peerId, nowMs);
   }
 
-  /** The download failed on the peer's side; it is no parent any more. */
+  /** The download failed on the peer's side; it stops being a parent. */
   peerFailed(peerId: string, nowMs: number): Decision[] {
     this.#check.transition(peerId, 'DownloadFailed');
     const peer = this.#touch(peerId, nowMs);

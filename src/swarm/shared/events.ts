@@ -66,7 +66,7 @@ export interface RegisterPeer {
   readonly disableBackToSource: boolean;
   /** The peer already holds everything and only announces it. */
   readonly metadataOnly?: boolean | undefined;
-  /** Known to every original daemon, since it asks the origin first; ours wait for the swarm to tell. */
+  /** A daemon of the original always knows it, since it asks the origin first; ours learn it from the swarm. */
   readonly knownLayout?: TaskLayout | undefined;
   /** From an interrupted download or a restart. */
   readonly heldPieces?: PieceSet | undefined;

@@ -33,7 +33,7 @@ export class TableMaker {
     await table.execute();
   }
 
-  /** A further column of a table that stands; the rows in it get the value. */
+  /** Adds a column to an existing table; existing rows get the value. */
   async add(table: string, column: Column, value: string | number): Promise<void> {
     if (await this.#columnExists(table, column.name)) return;
     await this.#db.schema

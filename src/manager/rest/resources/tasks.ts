@@ -122,7 +122,7 @@ async function sendViews(
   try {
     for await (const view of views) {
       const data = view.kind === 'absent' ? {} : view.event;
-      // A reader that is behind holds the scheduler's stream up, which merges what happens meanwhile.
+      // A slow reader holds up the scheduler's stream, which merges changes in the meantime.
       if (!response.write(`event: ${view.kind}\ndata: ${JSON.stringify(data)}\n\n`))
         await once(response, 'drain', { signal });
     }
