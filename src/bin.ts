@@ -12,7 +12,7 @@ import { isExecutable, ownFile } from './core/own-files.ts';
 import { commit, version } from './core/version.ts';
 import { wrapped } from './core/wrapped-text.ts';
 
-// As the launcher does, for those who come without it. Beside the code: in a shared directory another user could plant some.
+// The launcher does the same; this is for runs without it. The cache lies beside the code: in a shared directory another user could plant code.
 if (!isExecutable) enableCompileCache(ownFile('node_modules/.cache/dragonfly'));
 
 interface Program {
@@ -167,7 +167,7 @@ Run "dragonfly <program> --help" for its arguments.
 `;
 }
 
-/** Under a supervisor standard input is a pipe from it; its end means the supervisor has gone, whatever killed it. */
+/** Under a supervisor standard input is a pipe; its end means that the supervisor has died. */
 function endWithSupervisor(signal: AbortSignal): AbortSignal {
   if (process.env['DRAGONFLY_SUPERVISED'] !== '1') return signal;
   const gone = new AbortController();

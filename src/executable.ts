@@ -70,6 +70,6 @@ function loadFromInside(): (url: string) => Promise<unknown> {
 if (services.includes(name) || services.includes(args[0] ?? '')) restartAsService();
 process.argv = [executable, calledAs, name, ...args];
 const load = loadFromInside();
-// Before anything that it watches.
+// Before the modules that it instruments.
 if (process.env['OTEL_EXPORTER_OTLP_ENDPOINT']) await load(`${inside}lib/core/tracing.js`);
 await load(`${inside}lib/core/bin.js`);

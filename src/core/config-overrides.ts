@@ -39,7 +39,7 @@ export function environmentOverrides(
   });
 }
 
-/** The values with the overrides in their places, the later ones above the earlier. */
+/** Applies the overrides to the values; later ones win. */
 export function withOverrides(values: unknown, overrides: readonly ConfigOverride[]): unknown {
   return overrides.reduce((all, { keys, value }) => withValue(all, keys, value), values);
 }

@@ -7,7 +7,7 @@ export function keysOf(schema: unknown): Readonly<Record<string, z.ZodType | und
   return inner instanceof z.ZodObject ? inner.shape : undefined;
 }
 
-/** As `keysOf`, and of a union with a section in it. */
+/** Like `keysOf`, but also looks into a union that contains a section. */
 export function keysWithin(schema: unknown): ReturnType<typeof keysOf> {
   const inner = unwrap(schema);
   if (!(inner instanceof z.ZodUnion)) return keysOf(schema);

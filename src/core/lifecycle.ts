@@ -1,4 +1,4 @@
-/** Owning things that must be closed: in reverse order, each once, with a deadline. */
+/** Ownership of things that must be closed: in reverse order, each once, with a deadline. */
 import { toDragonflyError } from './errors.ts';
 import type { Logger } from './logger.ts';
 

@@ -1,4 +1,4 @@
-/** One registry per service, so that several services can live in one process; and the endpoint that shows it. */
+/** One registry per service, so that several services can run in one process, and the endpoint that exports it. */
 import { readdirSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';

@@ -147,7 +147,7 @@ async function followed(path: string): Promise<string> {
   throw new DragonflyError('OUTPUT', `the output ${path} is a loop of symbolic links`);
 }
 
-/** Never opened blocking: that would hold a thread until a reader comes, past every deadline. */
+/** Never opened in blocking mode: that would hold a thread until a reader comes, beyond every deadline. */
 async function openFifo(path: string, signal: AbortSignal): Promise<Writable> {
   for (;;) {
     try {

@@ -45,7 +45,7 @@ function interfaceAddresses(): ReadonlySet<string> {
 export function namesLoopback(url: string): boolean {
   if (!URL.canParse(url)) return false;
   const parsed = new URL(url);
-  // Only the schemes of the web have their hosts brought into one spelling.
+  // The URL parser normalises hosts of web schemes only.
   const web = /^https?:$/.test(parsed.protocol) || !URL.canParse(`http://${parsed.host}`);
   const host = (web ? parsed : new URL(`http://${parsed.host}`)).hostname.toLowerCase().replace(/\.$/, '');
   if (host === 'localhost' || host.endsWith('.localhost') || host === 'localhost.localdomain') return true;

@@ -34,7 +34,7 @@ export function filesBelow(directory: string): Files {
   return new Map(paths.map((path) => [relative(directory, path), readFileSync(path)]));
 }
 
-/** The words that start a program of the product; its arguments follow. Without a name, what takes the program from its first argument. */
+/** The command that starts a program of the product; its arguments follow. Without a name, the program is taken from the first argument. */
 export function ownCommand(program?: string): [string, ...string[]] {
   const self = isExecutable ? process.execPath : ownFile('bin/dragonfly');
   return program === undefined ? [self] : [self, program];

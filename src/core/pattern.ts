@@ -33,7 +33,7 @@ export class Pattern {
   }
 }
 
-/** Loaded with the first expression: many processes have none. */
+/** Loaded on first use: many processes use no expressions. */
 const engine = (): typeof Re2 => createRequire(import.meta.url)('re2js') as typeof Re2;
 
 const compiled = new LRUCache<string, { readonly pattern?: Pattern; readonly problem?: string }>({

@@ -18,7 +18,7 @@ export class RateMeter {
     return this.#mean(buckets, nowMs);
   }
 
-  /** Over 50 to 75 ms: it wavers, and shows at once that a line has become idle. */
+  /** Averaged over 50 to 75 ms: noisy, but shows at once that a link has become idle. */
   latestBytesPerSec(nowMs: number): number {
     return this.#mean(latestBuckets, nowMs);
   }

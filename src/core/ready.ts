@@ -10,7 +10,7 @@ import { writeSync } from 'node:fs';
 /** Listener name → `host:port`, or `unix:/absolute/path` for a socket in the file system; `authority` → a fingerprint. */
 export type ReadyAddresses = Readonly<Record<string, string>>;
 
-/** Does nothing without a descriptor; a reader that has gone is no reason to stop serving. */
+/** Does nothing without a descriptor; a closed reader does not stop the service. */
 export function announceReady(fd: number | undefined, addresses: ReadyAddresses): void {
   if (fd === undefined) return;
   try {

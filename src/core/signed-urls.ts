@@ -132,7 +132,7 @@ const alone: readonly (readonly [host: RegExp, names: readonly string[]])[] = [
   [/\.backblazeb2\.com$/, ['authorization']],
 ];
 
-/** Names of parameters in this URL, as written there, that sign it. */
+/** Names of the parameters that sign this URL, as spelled in it. */
 export function signatureParams(url: URL): string[] {
   if (url.search === '') return [];
   const values = new Map([...url.searchParams].map(([name, value]) => [name.toLowerCase(), value]));

@@ -92,7 +92,7 @@ export class ClientMetrics {
     this.#uploaded.inc(bytes);
   }
 
-  /** An origin was asked, and had answered or failed after that time. */
+  /** Records a request to an origin and the time until it answered or failed. */
   originAsked(call: { scheme: string; method: 'GET' | 'HEAD'; costMs: number; failed: boolean }): void {
     const labels = { scheme: call.scheme, method: call.method };
     this.#requests.total.inc(labels);

@@ -1,4 +1,4 @@
-/** What of a changed configuration file is taken while the daemon runs: rules of the proxy, and schedulers where no manager names them. */
+/** Applies changes of the configuration file at run time: rules of the proxy, and schedulers where no manager provides them. */
 import { isDeepStrictEqual } from 'node:util';
 import { toDragonflyError } from '../core/errors.ts';
 import type { Closable } from '../core/lifecycle.ts';

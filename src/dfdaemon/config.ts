@@ -107,7 +107,7 @@ export const dfdaemonConfigSchema = z.object({
       refreshInterval: timerMs('10m').describe('time between two reads of the manager, besides the changes it pushes'),
       seedPeer,
     }),
-    /** Where published set-ups put this block, meaning it. */
+    /** Published set-ups put this block here, and mean it. */
     seedPeer: misplaced(seedPeer.optional(), 'scheduler.manager.seedPeer'),
     netAddrs: z.array(netAddress).default([]),
     scheduleTimeout: timerMs('30s').describe(

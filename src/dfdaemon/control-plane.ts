@@ -60,7 +60,7 @@ export class ControlPlane {
     await Promise.all(resolving);
   }
 
-  /** @param address that the port is bound to; the same number at another address of this host may be anybody's. */
+  /** @param address the port is bound to; the same port at another address of this host may belong to another program. */
   addOwnPort(port: number, address: string): void {
     const addresses = this.#ownPorts.get(port) ?? new Set();
     this.#ownPorts.set(port, addresses.add(address));

@@ -24,7 +24,7 @@ const settingsSchema = z.object({
 
 export type DynamicSettings = z.output<typeof settingsSchema>;
 
-/** After a failure or an empty list the manager is asked again this soon, and ever later up to the refresh interval. */
+/** First retry delay after a failure or an empty list; it grows up to the refresh interval. */
 const firstRetryMs = 500;
 
 /** A change reaches all daemons at once; their questions are spread over this time. */

@@ -1,4 +1,4 @@
-/** Tells when nothing has happened for a time: a daemon that a tool started for itself then ends. */
+/** Detects inactivity: a daemon that a tool has started for itself then exits. */
 import type { Closable } from '../core/lifecycle.ts';
 
 export class IdleWatch implements Closable {

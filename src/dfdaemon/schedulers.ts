@@ -102,7 +102,7 @@ export class Schedulers implements Closable {
     return this.#ring.addresses;
   }
 
-  /** Schedulers that have taken this host. */
+  /** Schedulers that have accepted this host. */
   get announcedCount(): number {
     return this.#instances.size;
   }
@@ -203,7 +203,7 @@ export class Schedulers implements Closable {
     return proof && { proof, ttlMs };
   }
 
-  /** What came of a question that `askProof` left to this node. */
+  /** Reports the result of a question that `askProof` assigned to this node. */
   async tellProof(key: string, proof: Uint8Array | undefined, ttlMs: number): Promise<void> {
     const { hostId } = this.#options;
     const { signal } = this.#controller;
@@ -287,7 +287,7 @@ export class Schedulers implements Closable {
     void this.#news.tellAll(address);
   }
 
-  /** One of the original names no instance: that its connection breaks says that it may have forgotten everything. */
+  /** A scheduler of the original reports no instance id: after a broken connection it may have lost its state. */
   async #watch(address: string): Promise<void> {
     this.#watched.add(address);
     try {
@@ -353,7 +353,7 @@ export class Schedulers implements Closable {
     this.#lost(address);
   }
 
-  /** What a scheduler said last counts until it leaves the list, so that a restart of one moves no task. */
+  /** A scheduler's last report is kept until it leaves the list, so that its restart moves no task. */
   #heardOfOriginals(address: string, present: boolean): void {
     this.#originals.set(address, present);
     this.#chooseRing();

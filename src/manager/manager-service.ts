@@ -126,7 +126,7 @@ export class ManagerService implements Closable {
     return this.#metricsServer?.port;
   }
 
-  /** SHA-256 of the certificate authority, when there is one: the part of a join token by which members know the manager. */
+  /** SHA-256 of the certificate authority, if there is one: members identify the manager by this part of the join token. */
   get authorityFingerprint(): string | undefined {
     return this.#parts.ca.authority?.fingerprint;
   }

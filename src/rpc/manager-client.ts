@@ -38,7 +38,7 @@ export interface WatchOptions {
 export class ManagerClient {
   readonly #channels: Channels;
   readonly #logger: Logger;
-  /** The one that worked last comes first. */
+  /** The most recently successful address comes first. */
   #addresses: readonly string[];
   readonly #clients: ReadonlyMap<string, RpcClient<typeof ManagerDefinition>>;
 

@@ -72,7 +72,7 @@ export class PortListener implements Closable {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  /** Takes no more connections; those handed over are the server's to end. */
+  /** Stops accepting connections; the server ends those it has been given. */
   [Symbol.asyncDispose](): Promise<void> {
     this.#server.close();
     for (const socket of this.#silent) socket.destroy();

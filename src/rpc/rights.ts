@@ -6,12 +6,12 @@ import type { ServiceDefinition } from './definition.ts';
 import type { MemberIdentity } from './member-identity.ts';
 
 /**
- * `stranger`: reaches the port, and shows nothing. A table that names it is open wherever plain text is taken. `neighbour`: a stranger on the
- * machine of the service itself, who may what strangers may, and more.
+ * `stranger`: any caller without identification. A table that lists it is open wherever plain text is accepted. `neighbour`: a stranger on the
+ * same machine as the service, with the rights of strangers and some more.
  */
 export type CallerRole = MemberRole | 'local' | 'neighbour' | 'stranger';
 
-/** By method: every one that has a handler. */
+/** By method; complete for all methods that have a handler. */
 export type Access<S extends ServiceDefinition> = { readonly [K in keyof S['methods']]?: readonly CallerRole[] };
 
 /** Identity of a caller over TCP. */
@@ -19,7 +19,7 @@ export interface CallerFacts {
   /** Without a port. */
   readonly address: string;
   readonly onThisMachine: boolean;
-  /** By a certificate that was verified. */
+  /** From a verified certificate. */
   readonly identity: MemberIdentity | undefined;
   readonly metadata: Metadata;
 }
@@ -48,7 +48,7 @@ export function rolesOf(caller: Caller): readonly CallerRole[] {
 export interface Claim {
   /** As in MemberIdentity; compared without regard to case, as names of hosts are. */
   readonly hostId: string;
-  /** What those may be who speak for it. */
+  /** Roles that may act for it. */
   readonly roles: readonly MemberRole[];
   /** Of which it must be a member. */
   readonly clusterId?: number;

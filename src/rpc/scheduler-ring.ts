@@ -205,7 +205,7 @@ export class SchedulerRing {
     });
   }
 
-  /** Tells every scheduler; one result for each, with its instance when it took the announcement. Never throws. */
+  /** Announces to every scheduler; one result for each, with its instance when it accepted the announcement. Never throws. */
   announceHost(request: AnnounceHostRequest, options: CallOptions = {}): Promise<SchedulerResult[]> {
     return this.#tellAll((client, callOptions) => client.announceHost(request, callOptions), options);
   }

@@ -151,7 +151,7 @@ export class MessageQueue<T> implements AsyncIterable<T> {
     if (this.#read < this.#messages.length) {
       const value = this.#messages[this.#read] as T;
       this.#read += 1;
-      // What was read is let go from time to time, not message by message, which would move the rest each time.
+      // Consumed messages are dropped in batches: dropping each one would move the rest every time.
       if (this.#read === this.#messages.length || this.#read >= 1024) {
         this.#messages = this.#messages.slice(this.#read);
         this.#read = 0;

@@ -39,7 +39,7 @@ export function liveTls<T extends object>(material: OwnMaterial, use: T): OwnMat
 export interface Revocations {
   /** @param serial hexadecimal, in either case. */
   has(serial: string): boolean;
-  /** Called when there are more of them. */
+  /** Called when more have been revoked. */
   onChange(listener: () => void): void;
 }
 

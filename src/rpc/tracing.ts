@@ -7,7 +7,7 @@ import type { Metadata } from '@grpc/grpc-js';
 export type SpanAttributes = Readonly<Record<string, string | number | boolean>>;
 
 export interface OpenSpan {
-  /** What is called here, and what follows from it, belongs to this work. */
+  /** Runs the callback, and everything asynchronous it starts, in the context of this span. */
   run<T>(work: () => T): T;
   /** @param error why it did not succeed. */
   end(attributes: SpanAttributes, error?: unknown): void;

@@ -167,7 +167,7 @@ class DfgetRun {
   }
 }
 
-/** Ctrl-C and the deadline end streams in many ways; the user reads one. */
+/** Ctrl-C and the deadline end streams with various errors; the user sees one message. */
 function explained(error: unknown, io: CommandIo, timeoutMs: number | undefined): unknown {
   if (io.signal.aborted) return new DragonflyError('CANCELLED', 'the download was cancelled', { cause: error });
   const failure = toDragonflyError(error);

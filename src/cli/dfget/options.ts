@@ -80,7 +80,7 @@ export function parseDfgetOptions(argv: readonly string[], io: CommandIo): Dfget
   return optionsOf(new Values(values), parser.args);
 }
 
-/** A format of the receipt is written with =; what follows a bare --receipt is the URL. */
+/** The receipt format needs an equals sign; the word after a bare --receipt is the URL. */
 function withFormat(argument: string): string {
   return argument === '--receipt' ? '--receipt=text' : argument;
 }

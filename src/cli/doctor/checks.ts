@@ -247,7 +247,7 @@ export async function checkClock(urls: readonly string[], signal: AbortSignal): 
   return unchecked('clock', 'nothing that tells the time was reachable');
 }
 
-/** The certificate that the manager issued; it is renewed long before it ends, so little left means that this fails. */
+/** The certificate issued by the manager is renewed long before it expires, so a short remaining life means that renewal fails. */
 function checkIssued({ certificate }: Identity): Finding {
   const [fromMs, untilMs] = [certificate.validFromDate.getTime(), certificate.validToDate.getTime()];
   const text = `the one of this node is valid until ${certificate.validToDate.toISOString()}`;

@@ -42,7 +42,7 @@ export interface Wiring {
   readonly proxyPort: number;
   /** The daemon ends the TLS of some hosts, so that it sees what is asked for. */
   readonly intercepts: boolean;
-  /** Of the file system of the node; another than `/` from inside a container. */
+  /** Root of the node's file system; not `/` inside a container. */
   readonly root: string;
 }
 

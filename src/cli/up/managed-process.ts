@@ -42,7 +42,7 @@ export interface Exit {
 
 export class ManagedProcess {
   readonly name: string;
-  /** Resolves when the process has ended, whoever ended it; never rejects. */
+  /** Resolves when the process has ended, for whatever reason; never rejects. */
   readonly exited: Promise<Exit>;
   readonly #child: ChildProcess;
   readonly #tail: string[] = [];

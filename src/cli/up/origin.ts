@@ -90,7 +90,7 @@ export class LocalOrigin implements OriginCount {
     if (length > 1 || sizeBytes === 1) this.#requests += 1;
     const content = createReadStream(path, { start, end: start + length - 1, highWaterMark: chunkBytes });
     content.on('data', (chunk) => (this.#bytesSent += chunk.length));
-    // A client that leaves ends its own answer, and nothing else.
+    // A client that disconnects ends only its own response.
     await pipeline(content, response).catch(() => undefined);
   }
 }

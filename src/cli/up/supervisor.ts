@@ -1,4 +1,4 @@
-/** Starts the services of a local cluster again when they end by themselves, and says so. */
+/** Restarts services of a local cluster that exit on their own, and reports it. */
 import { toDragonflyError } from '../../core/errors.ts';
 import { describeExit, type Exit } from './managed-process.ts';
 import { crashOf, type LocalCluster, type LocalNode } from './cluster.ts';

@@ -42,7 +42,7 @@ interface UpOptions {
 const maxPeers = 64;
 /** Enough for one peer after the other to leave the scheduler in good order. */
 const shutdownDeadlineMs = 30_000;
-/** A call to a service that dies fails a moment before the end of its process is known. */
+/** A call to a dying service fails slightly before the exit of its process is known. */
 const exitNoticeMs = 1_000;
 
 export const runUp: Command = async (argv, io) => {

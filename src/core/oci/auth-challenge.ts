@@ -8,7 +8,7 @@ export interface AuthChallenge {
 /** Longer headers are no challenges. */
 const maxHeaderLength = 4096;
 
-/** Every challenge in the header; several may stand behind one another. What cannot be read is left out. */
+/** Parses all challenges in the header, which may list several. Unreadable ones are skipped. */
 export function parseAuthChallenges(header: string): AuthChallenge[] {
   if (header.length > maxHeaderLength) return [];
   const challenges: { scheme: string; parameters: Record<string, string> }[] = [];

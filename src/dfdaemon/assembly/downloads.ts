@@ -27,7 +27,7 @@ export interface Downloads {
   readonly sources: Sources;
   readonly pieces: PieceClient;
   readonly nodeLocal: NodeLocal;
-  /** What the manager forbids. */
+  /** Block list of the manager. */
   readonly blockList: BlockList;
   readonly receipts: Receipts;
   readonly idleWatch: IdleWatch;

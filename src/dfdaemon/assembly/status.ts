@@ -8,7 +8,7 @@ import type { PieceServer } from '../transport/piece-server.ts';
 import type { Downloads } from './downloads.ts';
 import type { DaemonNode } from './node.ts';
 
-/** What readiness says of a node that takes and cannot give. */
+/** Readiness message of a node that can download but cannot serve. */
 export const unreachableText = 'ready, but other nodes cannot reach this one';
 
 /** Returns where they are bound. Throws IN_USE. */
@@ -18,7 +18,7 @@ export async function openStatusServers(node: DaemonNode, schedulers: Schedulers
   return metrics === '' ? { health } : { health, metrics: await openMetrics(node, metrics) };
 }
 
-/** Shows how many downloads run, and the memory of bytes that are on their way. */
+/** Exports the number of running downloads and the memory of bytes in transit. */
 export function watchMetrics(
   { config, metrics, memory }: DaemonNode,
   { engine, pieces, sources }: Downloads,

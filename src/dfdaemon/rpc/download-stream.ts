@@ -1,4 +1,4 @@
-/** A download as the protocol streams it: what the content is, each piece as it lands, the receipt. */
+/** Streams a download in the protocol's messages: content facts, each piece as it lands, the receipt. */
 import { readSync } from 'node:fs';
 import { DragonflyError } from '../../core/errors.ts';
 import { isOwnAddress } from '../../core/own-address.ts';

@@ -1,4 +1,4 @@
-/** What tools of this node ask beyond downloads: verify and export stored tasks, show receipts. Unix socket only. */
+/** Calls of local tools besides downloads: verify and export stored tasks, show receipts. Unix socket only. */
 import { read } from 'node:fs';
 import { promisify } from 'node:util';
 import { DragonflyError } from '../../core/errors.ts';

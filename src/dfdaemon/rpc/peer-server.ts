@@ -1,4 +1,4 @@
-/** The gRPC port for other nodes, not listening yet: who calls it, and what it encrypts. */
+/** Builds the gRPC server for other nodes, with caller identification and TLS; it does not listen yet. */
 import { hostPort } from '../../core/host-port.ts';
 import type { Logger } from '../../core/logger.ts';
 import { swarmFeature } from '../../rpc/features.ts';

@@ -19,7 +19,7 @@ export async function recognizeMember(
   };
   const key = provenKey(facts.metadata, ownAddress);
   if (key !== undefined) {
-    // A scheduler that has just started may call before its answer to the announcement is read.
+    // A scheduler that has just started may call before this node has read its response to the announcement.
     if (controlPlane.roleOfKey(key) === undefined) await withDeadline(controlPlane.news, daemonLimits.newKeyMs);
     const role = controlPlane.roleOfKey(key);
     if (role !== undefined) return member(role, 'key');

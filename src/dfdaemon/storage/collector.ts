@@ -61,7 +61,7 @@ export class Collector {
   readonly #logger: Logger | undefined;
   readonly #diskSpace: () => Promise<DiskSpace>;
   readonly #stopListening: () => void;
-  /** Brought since the last look, and how much calls for the next. */
+  /** Bytes received since the last collection, and how many trigger the next one. */
   #grownBytes = 0;
   #lookAgainBytes = 0;
   #timer: NodeJS.Timeout | undefined;

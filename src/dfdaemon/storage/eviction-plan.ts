@@ -2,7 +2,7 @@
 
 export interface EvictionCandidate {
   readonly id: string;
-  /** Bytes the store counts for it. */
+  /** Bytes accounted for it in the store. */
   readonly bytes: number;
   /** Bytes the file system gets back: none while the content has a name outside the store. */
   readonly freedBytes: number;
@@ -19,7 +19,7 @@ export interface EvictionPressure {
   readonly excessBytes: number;
   /** Bytes the file system lacks. */
   readonly lackingBytes: number;
-  /** Tasks the index has too many. */
+  /** Number of tasks above the limit of the index. */
   readonly excessTasks: number;
 }
 

@@ -82,7 +82,7 @@ export class IncomingPiece {
     this.#given = Math.max(this.#given, bytes);
   }
 
-  // The rest is for the writer.
+  // The methods below are for the writer.
 
   vouch(mark: PieceMark): void {
     if (this.#marks.length === maxMarks) this.#marks.pop();

@@ -18,7 +18,7 @@ export const maxHeaderBytes = 64 * 1024;
 /** How often last uses are written down; after `kill -9` an order of use this old at most is lost. */
 export const usageFlushIntervalMs = 5_000;
 
-/** The most that time spent switched off may age tasks, so that a wrong clock at start cannot expire everything. */
+/** Upper bound on how much downtime ages tasks, so that a wrong clock at start cannot expire everything. */
 export const maxOfflineAgeMs = 24 * 3_600_000;
 
 /** Default between two collections. */

@@ -32,7 +32,7 @@ export interface LinkOutOptions {
   /** Owner the output must have; one other than this process needs a file of its own. */
   readonly uid?: number;
   readonly gid?: number;
-  /** Ends the writing into a device or FIFO, which may take its time. */
+  /** Aborts writing into a device or FIFO, which may block. */
   readonly signal?: AbortSignal;
 }
 

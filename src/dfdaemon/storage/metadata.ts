@@ -130,7 +130,7 @@ export class Metadata {
     });
   }
 
-  /** Writes down the last uses, and the age they are counted in, in one transaction. */
+  /** Saves the times of last use, and the age clock they refer to, in one transaction. */
   saveUsage(rows: Iterable<Pick<TaskRow, 'id' | 'lastUsedMs' | 'uploadedCount'>>, age: SavedAge): void {
     this.transaction(() => {
       for (const row of rows) {

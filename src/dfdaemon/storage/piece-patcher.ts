@@ -19,7 +19,7 @@ export class PiecePatcher {
   /** CRC-32 of the first so many bytes. */
   #crc = 0;
   #crcBytes = 0;
-  /** Answers that bring parts of it now. */
+  /** Number of responses that are adding parts. */
   #users = 0;
   readonly #writes = new Set<Promise<void>>();
   #ending = false;

@@ -302,7 +302,7 @@ export class StoredTask {
     return performance.now() - this.#verifiedMs;
   }
 
-  /** Every byte was read and found right. */
+  /** Records that every byte has been read and verified. */
   seen(atMs = performance.now()): void {
     this.#verifiedMs = atMs;
   }

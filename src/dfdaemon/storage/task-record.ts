@@ -1,4 +1,4 @@
-/** The row of one task: what it says in the product's words, and the one way to change it, through to the database. */
+/** The row of one task: its columns as domain values, and the only way to change them, written through to the database. */
 import { pieceLayout, type PieceLayout } from '../../core/piece-layout.ts';
 import type { AgeClock } from './age-clock.ts';
 import type { Metadata, TaskRow } from './metadata.ts';

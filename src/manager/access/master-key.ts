@@ -84,7 +84,7 @@ async function otherKey(database: Database, source: MasterKeySource, cause?: unk
   );
 }
 
-/** The key in the database; whichever manager comes first puts it there, its own key file's where it has one. */
+/** The key in the database. The first manager stores it: that of its key file, if it has one. */
 async function wrappedKey(database: Database, secret: string, file: string | undefined): Promise<Buffer> {
   if (secret.length < minSecretLength) {
     throw new DragonflyError(

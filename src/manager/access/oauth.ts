@@ -170,7 +170,7 @@ export class OAuth {
     const name = `${identity.name.replaceAll(/[^A-Za-z0-9._-]/g, '').slice(0, 40) || provider}-${suffix}`;
     const { email, avatar } = identity;
     const id = await users.create({ name, password: undefined, avatar }, guestRole);
-    // An address somebody else registered stays his.
+    // An e-mail address that another account has registered is never reassigned.
     if (email !== undefined) await users.update(id, { email }).catch(() => undefined);
     try {
       await database.db

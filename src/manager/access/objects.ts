@@ -1,4 +1,4 @@
-/** What permissions are about: the first path segment of the API. */
+/** Objects of permissions: the first path segment of the API. */
 
 export const objects = [
   'users',

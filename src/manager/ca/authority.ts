@@ -48,7 +48,7 @@ export class Authority {
     this.fingerprint = fingerprintOf(new NodeCertificate(this.certificatePem));
   }
 
-  /** From files, or the one of this installation, made when there is none. Throws CONFIG_INVALID. */
+  /** Loads the authority from files, or that of this installation, which is created on first use. Throws CONFIG_INVALID. */
   static async open(
     secrets: InstallationSecrets,
     files: { cert?: string | undefined; key?: string | undefined },

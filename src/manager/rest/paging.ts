@@ -9,7 +9,7 @@ export const pageQuery = {
   per_page: z.coerce.number().int().min(1).max(maxPerPage).default(defaultPerPage),
 };
 
-/** One more parameter of lists that can be searched. */
+/** Query parameter of searchable lists. */
 export const searchQuery = { search: z.string().min(1).max(255).optional().describe('part of a name, in any case') };
 
 export function toSearch(text: string | undefined, columns: readonly string[]): Search | undefined {

@@ -161,7 +161,7 @@ export class ParentBook {
     return idle / Math.max(1, useful);
   }
 
-  /** Where pieces pass faster than that, places become free sooner. */
+  /** Where pieces transfer faster than this, slots become free sooner. */
   #retryMs(mostMs: number): number {
     if (this.#usualBytesPerMs === 0) return mostMs;
     return Math.min(mostMs, Math.max(1, this.#options.pieceLengthBytes / this.#usualBytesPerMs));

@@ -38,7 +38,7 @@ export class ParentStats {
     if (this.#failures >= limits.failuresToDemote) this.#demotedUntilMs = Math.ceil(nowMs + limits.demoteMs);
   }
 
-  /** Its queue is full: aside until then, or until it has less to do than when it was asked. */
+  /** Its queue is full: not asked again until then, or until its load has dropped. */
   refused(untilMs: number, drops: number): void {
     this.#busyUntilMs = Math.ceil(untilMs);
     this.#refusedAtDrops = drops;

@@ -2,7 +2,7 @@
 export interface PickerLimits {
   /** Pieces coming in at the same time, at most (download.concurrentPieceCount); how many are useful, RateGovernor finds out. */
   readonly maxRunning: number;
-  /** Requests sent and not yet answered with the first bytes. One: asking ahead only makes pieces share the line. */
+  /** Requests sent and not yet answered with the first bytes. One: requesting more in parallel only splits the bandwidth. */
   readonly maxWaiting: number;
   /** A request without a first byte for this long no longer counts as one of those. */
   readonly answerMs: number;

@@ -242,7 +242,7 @@ export class PiecePicker {
     if (reason === 'corrupt') this.parentRemoved(parentId);
   }
 
-  /** The caller has given the request up; no word about the parent. */
+  /** The caller has abandoned the request; this says nothing about the parent. */
   requestCancelled(parentId: string, piece: number): void {
     const request = this.#requests.find(parentId, piece);
     if (request) this.#forget(request);
@@ -326,7 +326,7 @@ export class PiecePicker {
     return window;
   }
 
-  /** The very first piece is any of them: if all began with the rarest, all would want the same few. */
+  /** The first piece is chosen at random: if every peer started with the rarest, all would want the same few. */
   #bestOf(pieces: PieceSet, nowMs: number): Choice | undefined {
     return this.#parents.best(pieces, nowMs, this.#held.count === 0 && this.#requests.isEmpty);
   }

@@ -13,7 +13,7 @@ export interface Parent {
   readonly load: HostLoad;
   /** Of the requests to it, those that hold up others. */
   inFlight: number;
-  /** Those whose bytes come in: it counts them as uploads. */
+  /** Running requests; the parent counts them as uploads. */
   serving: number;
 }
 
@@ -27,7 +27,7 @@ export interface Request {
   readonly hedgeAtMs: number;
   /** It comes beside others: whatever becomes of it, it holds up no other. */
   readonly beside: boolean;
-  /** `waiting` for an answer, `running`: its bytes come in; `aside`: it does not hold up the next, as it is beside, nearly done or late. */
+  /** `waiting` for an answer, `running`: its bytes come in; `aside`: it does not hold up the next request, because it is extra, nearly done or late. */
   state: 'waiting' | 'running' | 'aside';
   /** Its bytes come in. */
   begun: boolean;
@@ -113,7 +113,7 @@ export class RequestBook {
       throw new DragonflyError('INTERNAL', 'more piece requests ended than were started');
   }
 
-  /** Requests nobody answers must not hold up the others; their own time limit is the transport's business. */
+  /** Unanswered requests must not hold up the others; the transport enforces their timeout. */
   setLateAside(startedUntilMs: number): void {
     if (this.#waiting === 0) return;
     for (const requests of this.#byPiece.values()) {
@@ -122,7 +122,7 @@ export class RequestBook {
     }
   }
 
-  /** When an answer or a second request falls due; infinite when nothing does. */
+  /** Time at which a response or a hedge falls due; infinite when none does. */
   nextWakeMs(nowMs: number, { answerMs, maxCopies }: Pick<PickerLimits, 'answerMs' | 'maxCopies'>): number {
     let wake = Number.POSITIVE_INFINITY;
     for (const requests of this.#byPiece.values()) {

@@ -89,7 +89,7 @@ export class SuperSeeder {
     }
   }
 
-  /** Came from another node: the children may well have it from there, and would not come for an offer of it. */
+  /** Received from another node: the children may have it from there, and would ignore an offer of it. */
   pieceShared(piece: number): void {
     if (!this.#sent.has(piece) && !this.#offers.has(piece) && !this.#fresh.has(piece)) this.#shared.add(piece);
   }

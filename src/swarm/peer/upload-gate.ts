@@ -84,7 +84,7 @@ export class UploadGate<T extends UploadRequest> {
     return Math.max(endingSoon, this.atOrigin ? maxWaitingAtOrigin : 0);
   }
 
-  /** The child does not want it any more; true when it was still waiting. */
+  /** The child has cancelled the request; true when it was still waiting. */
   cancel(childId: string, taskId: string, piece: number): boolean {
     const place = this.#waiting.findIndex(
       (one) => one.childId === childId && one.piece === piece && one.taskId === taskId,

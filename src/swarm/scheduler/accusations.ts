@@ -14,7 +14,7 @@ export class Accusations {
     this.#hosts = hosts;
   }
 
-  /** Takes it down; the accusers that count, when they are enough to strike the host off. */
+  /** Records the accusation. Returns the accusers that count, when they are enough to strike the host off. */
   accuse(accused: Host, by: Host, nowMs: number): readonly string[] | undefined {
     if (accused === by) return undefined;
     accused.accusedBy.set(by.id, nowMs);

@@ -43,7 +43,7 @@ export class Claims {
     if (task.confirmers.size >= this.#limits.confirmersToBelieve) task.proof = 'origin';
   }
 
-  /** It gave wrong bytes. What it holds of a claimed task counts no longer: at worst the origin is asked once more. */
+  /** The host sent wrong bytes. Its pieces of a claimed task no longer count: at worst the origin is asked once more. */
   refuted(parent: Peer, nowMs: number): void {
     const { task } = parent;
     if (task.proof !== 'claimed' || parent.host.info.type === 'seed') return;

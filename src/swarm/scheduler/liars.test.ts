@@ -91,7 +91,7 @@ test('whoever tells false digests is struck off when two others have seen it, an
   assert.ok(check);
   const disputed = tell(swarm, check.by, 7, check.piece, 20);
   assert.deepEqual(struckOff(disputed), [], 'one word against another');
-  // The next one is asked when the check that led here is over.
+  // The next peer is asked when the current check is over.
   const [second] = checks(swarm.tick(5000));
   assert.ok(second && second.by !== check.by && second.by !== 'liar' && second.piece === check.piece);
   const settled = tell(swarm, second.by, 7, check.piece, 5010);

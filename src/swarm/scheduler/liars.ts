@@ -46,7 +46,7 @@ export class Liars {
     this.#accuse(accused, by, nowMs);
   }
 
-  /** The host told a digest that is not so. A seed's word against it is enough. */
+  /** The host sent a false digest. Contradiction by a seed is enough. */
   toldWrong(hostId: string, against: readonly string[], nowMs: number): void {
     const { hosts } = this.#parts.roster;
     const accused = hosts.get(hostId);

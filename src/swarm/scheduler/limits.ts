@@ -33,9 +33,9 @@ export interface SwarmLimits {
 
   /** A lease whose holder reports no progress for so long goes to somebody else. */
   readonly leaseStallMs: number;
-  /** The same for daemons of the original, which tell of whole pieces only; when one dies, its stream breaks. */
+  /** The same for daemons of the original, which report whole pieces only; when one dies, its stream breaks. */
   readonly originalLeaseStallMs: number;
-  /** A holder that promised signs of life and gave none for so long is taken for hung, or later where they came irregularly. */
+  /** A holder that sends heartbeats is considered hung after this silence, or later if its heartbeats were irregular. */
   readonly leaseSilentMs: number;
   /** A check of such a holder that runs later than this is repeated. */
   readonly lateLookMs: number;
@@ -51,7 +51,7 @@ export interface SwarmLimits {
   readonly doubledBytes: number;
   /** All that is fetched twice in this way, as a share of the content. */
   readonly doubledShare: number;
-  /** A reader waits so long for what is on its way before it gets a fetch of its own. */
+  /** How long a reader waits for bytes in flight before it gets a fetch of its own. */
   readonly readerWaitMs: number;
   /** Smallest part of a lease worth a request of its own, in pieces. */
   readonly stripePieces: number;
@@ -91,7 +91,7 @@ export interface SwarmLimits {
   readonly stallIntroductions: number;
   /** Holders a stalled peer is introduced to at once. */
   readonly introductions: number;
-  /** A downloading peer without a new piece for so long, although others hold what it lacks, may fetch from the origin. */
+  /** A downloading peer without a new piece for this long, although others hold what it lacks, may fetch from the origin. */
   readonly stalledMs: number;
   /** Time after a start in which daemons may register again with their pieces, before anybody is sent to the origin. */
   readonly resumeMs: number;
@@ -102,7 +102,7 @@ export interface SwarmLimits {
   /** A peer that can neither get a parent nor may go to the origin is refused after this. */
   readonly waitMs: number;
 
-  /** A downloading peer without a new piece for so long is dropped (scheduler.gc.pieceDownloadTimeout). */
+  /** A downloading peer without a new piece for this long is dropped (scheduler.gc.pieceDownloadTimeout). */
   readonly pieceDownloadTimeoutMs: number;
   /** scheduler.gc.peerTTL, .hostTTL, .peerGCInterval. */
   readonly peerTtlMs: number;

@@ -19,7 +19,7 @@ import { isFar, type Reach, Zones } from './zones.ts';
 /** `swarm`: backbone and exchange. `dag`: several parents, acyclic. `tree`: one parent. The last two are there to compare with. */
 export type SwarmMode = 'swarm' | 'dag' | 'tree';
 
-/** Draws for the far neighbours of one gate. */
+/** Random draws for the far neighbours of one border peer. */
 const farDraws = 20;
 
 export class Matchmaker {
@@ -55,7 +55,7 @@ export class Matchmaker {
     return child.backboneParents >= (this.#mode === 'dag' && child.features.exchange ? wanted : 1);
   }
 
-  /** Tops the exchange neighbours of a peer up. */
+  /** Fills up the exchange neighbours of a peer. */
   addExchange(child: Peer, nowMs: number): void {
     if (!this.#trades(child) || !takesFromPeers(child)) return;
     this.#joinFar(child, nowMs);
@@ -186,7 +186,7 @@ export class Matchmaker {
     return this.#chooseServer(child.task.servers, child, nowMs);
   }
 
-  /** It has found nobody nearby who leads to a root for long enough. */
+  /** It has found no parent nearby with a path to a root for long enough. */
   #mayLookFurther(child: Peer, nowMs: number): boolean {
     if (!child.task.waiting.has(child) || nowMs < child.waitingSinceMs + this.#limits.crossAfterMs) return false;
     for (const { parent } of child.parents.values()) if (leadsToRoot(parent)) return false;

@@ -88,7 +88,7 @@ export class Membership {
     matchmaker.refresh(peer);
   }
 
-  /** With all its peers; the tasks that lost somebody. */
+  /** Removes the host with all its peers; returns the tasks that lost a peer. */
   removeHost(host: Host, nowMs: number): Set<Task> {
     const { roster } = this.#parts;
     const tasks = new Set(Array.from(host.peers, (peer) => peer.task));
@@ -115,7 +115,7 @@ export class Membership {
     if (needsParent(peer)) wakes.add(peer.waitingSinceMs + limits.waitMs, task);
   }
 
-  /** This child does not get this parent before the time. */
+  /** Keeps the parent from this child until the given time. */
   block(child: Peer, parentId: string, untilMs: number, nowMs: number): void {
     const { out, matchmaker, wakes } = this.#parts;
     child.blocked.set(parentId, untilMs);
@@ -127,7 +127,7 @@ export class Membership {
     this.lookAgain(child, nowMs);
   }
 
-  /** Nobody gets this one as a parent for a while, and it gets no lease. */
+  /** For a while the host is nobody's parent, and gets no lease. */
   strikeOff(accused: Host, nowMs: number): void {
     const { limits, roster, matchmaker, origin, wakes } = this.#parts;
     roster.strikeOff(accused, nowMs + limits.quarantineMs, nowMs);

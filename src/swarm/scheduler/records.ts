@@ -38,12 +38,12 @@ export function witnessOf({ info, id }: Host): string {
 export interface Lease {
   readonly id: number;
   readonly holder: Peer;
-  /** Pieces no longer missing are not cut off the front: the range is what the holder was told. */
+  /** Held pieces are not trimmed from the front: this is the range as granted to the holder. */
   range: LeaseRange;
   /** Bytes that a reader of the holder waits for; undefined for a lease of pieces that are merely missing. */
   reader: RangeSpec | undefined;
   readonly grantedAtMs: number;
-  /** Others hold the pieces, but the holder does not get them. */
+  /** Others hold the pieces, but the lease holder does not get them from those. */
   readonly rescue: boolean;
   expiresAtMs: number;
   /** Heartbeat of its holder; undefined when the holder sends none. */
@@ -80,7 +80,7 @@ export interface Task {
   /** How many peers hold each piece. */
   holders: Uint32Array;
   readonly leases: Map<number, Lease>;
-  /** Peers whose readers wait for bytes about which nothing was decided yet. */
+  /** Peers whose readers wait for ranges that have not been scheduled yet. */
   readonly asking: Set<Peer>;
   /** Leases were cut short for readers: what came behind is still to be leased. */
   wasCut: boolean;
@@ -121,7 +121,7 @@ export interface Peer {
   progressAtMs: number;
   /** It is for readers of parts only, and wants no more than the pieces of those. */
   partial: boolean;
-  /** What its readers wait for, in the order they came. */
+  /** Ranges its readers wait for, in order of arrival. */
   readonly asking: RangeSpec[];
   /** All that its readers want, until the layout is known and it is in `wanted`. */
   readonly wantedRanges: RangeSpec[];

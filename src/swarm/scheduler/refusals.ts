@@ -32,7 +32,7 @@ export class Refusals {
     return false;
   }
 
-  /** The origin's answer ends the peers that want something nobody holds. */
+  /** Fails the peers that want content nobody holds, with the origin's response. */
   failStranded(task: Task, error: OriginError, nowMs: number): void {
     task.originFailures = 0;
     for (const peer of Array.from(task.peers.values())) this.failIfStranded(peer, error, nowMs);

@@ -60,7 +60,7 @@ export class Roster {
     return info.loadLimit ?? (info.type === 'seed' ? this.#limits.seedLoadLimit : this.#limits.normalLoadLimit);
   }
 
-  /** The task of the request, made or brought up to date. */
+  /** The task of the request, created or updated. */
   taskFor(request: RegisterPeer, nowMs: number): Task {
     const task = this.tasks.get(request.taskId) ?? newTask(request.taskId, nowMs);
     if (request.knownLayout) this.setLayout(task, request.knownLayout);

@@ -32,7 +32,7 @@ export class Settlement {
     }
   }
 
-  /** A crowd that has waited for the first root is served over several events: none of them may hold up everybody else. How many edges there are more, about `most`. */
+  /** Serves a crowd that waited for the first root over several events, so that none holds up the scheduler. Returns the number of new edges, about `most`. */
   #giveParents(task: Task, nowMs: number, most: number): number {
     const { matchmaker, wakes } = this.#parts;
     let joined = 0;
@@ -67,7 +67,7 @@ export class Settlement {
   }
 }
 
-/** Somebody can serve this peer, now or later. Those whose bytes were wrong never will. */
+/** Whether some peer can serve this one, now or later; peers that sent it wrong bytes never will. */
 function mayBeServed(peer: Peer): boolean {
   const { servers } = peer.task;
   for (let place = 0; place < servers.size; place += 1) {

@@ -1,4 +1,4 @@
-/** The scheduler's brain in single stories; swarm.property.test.ts looks for what nobody thought of. */
+/** The scheduler's swarm in single scenarios; swarm.property.test.ts searches for the unforeseen ones. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Decision } from '../shared/decisions.ts';

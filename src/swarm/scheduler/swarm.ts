@@ -153,7 +153,7 @@ export class Swarm {
     return this.#settle([peer.task], nowMs);
   }
 
-  /** An original daemon went to the origin, because it was told to or by itself. */
+  /** A daemon of the original went to the origin, on command or on its own. */
   backToSourceStarted(peerId: string, nowMs: number): Decision[] {
     const peer = this.#touch(peerId, nowMs);
     if (peerCan(peer.state, 'DownloadBackToSource')) this.#fire(peer, 'DownloadBackToSource');

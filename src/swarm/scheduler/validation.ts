@@ -36,7 +36,7 @@ export class Validation {
     throw new DragonflyError('NOT_FOUND', `peer ${peerId} is not registered`);
   }
 
-  /** The peer may take this event now. Throws NOT_FOUND or FAILED_PRECONDITION. */
+  /** Checks that the peer can handle this event now. Throws NOT_FOUND or FAILED_PRECONDITION. */
   transition(peerId: string, event: PeerEvent): void {
     nextPeerState(this.peer(peerId).state, event);
   }

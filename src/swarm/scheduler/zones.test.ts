@@ -64,7 +64,7 @@ function parentsOf(swarm: Swarm, name: string): string[] {
   return [...(swarm.peer(name)?.parents.keys() ?? [])];
 }
 
-/** Those with a parent in another data centre. */
+/** Peers with a parent in another data centre. */
 function crossing(swarm: Swarm, peers: readonly string[]): string[] {
   return peers.filter((name) => parentsOf(swarm, name).some((parent) => zoneOf(parent) !== zoneOf(name)));
 }

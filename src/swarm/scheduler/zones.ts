@@ -36,7 +36,7 @@ export class Zones {
     return this.#isOn ? [peer.task, zoneOf(peer)] : [peer.task];
   }
 
-  /** Only who downloads and passes pieces on is a gate; another takes the place when somebody looks for parents. */
+  /** Only a peer that downloads and uploads can be a border peer; a replacement is chosen when a child looks for parents. */
   changed(peer: Peer, alive: boolean): void {
     if (!this.#isOn || (alive && isDownloading(peer.state))) return;
     const { servers, traders, gates } = zoneOf(peer);

@@ -1,4 +1,4 @@
-/** What the swarm wants done. The shell carries decisions out in order; each names the peer whose stream it goes to. */
+/** Effects of the swarm. The shell executes decisions in order; each names the peer whose stream it goes to. */
 import type { ErrorCode, ErrorDetails } from '../../core/errors.ts';
 import type { RangeSpec } from '../../core/byte-range.ts';
 import type { TaskLayout } from './events.ts';
@@ -56,7 +56,7 @@ export type Decision = { readonly peerId: string; readonly taskId: string } & (
   | { readonly kind: 'piece-digests'; readonly first: number; readonly digests: Uint8Array; readonly certain: boolean }
   /** Ask the origin for this piece, and tell its digest. */
   | { readonly kind: 'check-piece'; readonly piece: number }
-  /** This host was found to lie; for people to know, and nothing else to do. */
+  /** This host was found to lie; to be logged, with no other consequence. */
   | { readonly kind: 'host-struck-off'; readonly hostId: string; readonly accusers: readonly string[] }
   /** The content has no bytes. */
   | { readonly kind: 'empty-task' }

@@ -35,7 +35,7 @@ export interface PeerFeatures {
   readonly exchange: boolean;
   /** Bitmaps of finished pieces instead of one message for each. */
   readonly batchedReports: boolean;
-  /** It tells digests of the pieces it fetches from the origin, and compares what others give. */
+  /** It reports digests of the pieces it fetches from the origin, and verifies pieces from others. */
   readonly digests: boolean;
 }
 

@@ -1,4 +1,4 @@
-/** What a user interface asks first: what this manager is, and who is signed in and may do what. */
+/** Bootstrap calls of a user interface: facts about this manager, the signed-in user and their permissions. */
 import { hostname } from 'node:os';
 import { z } from 'zod';
 import { version } from '../../../core/version.ts';

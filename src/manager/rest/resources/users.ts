@@ -47,7 +47,7 @@ export const userSchema = z
 
 const sessionSchema = z.object({ token: z.string(), expire: z.string() }).meta({ id: 'Session' });
 
-/** A stranger's guesses cost him time, per address. */
+/** Failed sign-ins are throttled per client address. */
 const signinLimit = { rateLimit: { max: signinsPerMinute, timeWindow: 60_000 } };
 
 export function userRoutes(app: RestApp, parts: RestParts): void {

@@ -83,7 +83,7 @@ export class LeaseBook {
     lease.holder.readerLeases.delete(lease);
   }
 
-  /** What a reader waited for turns out to be the whole. */
+  /** The range a reader waited for turns out to be the whole content. */
   toWhole(lease: Lease): void {
     const { holder } = lease;
     holder.readerLeases.delete(lease);

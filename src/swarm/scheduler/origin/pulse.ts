@@ -12,7 +12,7 @@ export interface PulseLimits {
 }
 
 const gapsOfSilence = 4;
-/** Share of the longest gap that is still believed after a shorter one. */
+/** Share of the longest gap that is kept after a shorter one. */
 const fading = 0.9;
 
 export class Pulse {

@@ -1,4 +1,4 @@
-/** Readers of a part, as the scheduler decides about them. */
+/** How the scheduler decides about readers of a range. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { RangeSpec } from '../../../core/byte-range.ts';
@@ -74,7 +74,7 @@ test('the first reader of what nobody knows goes to the origin at once, and a se
   const decisions = register(swarm, 'a', { reader: tail });
   assert.deepEqual(grants(decisions), ['a 0… for a reader']);
   assert.ok(decisions.some(({ kind }) => kind === 'trigger-seed'));
-  // Few bytes, which the seed brings with their piece.
+  // A few bytes, which the seed fetches with their piece.
   assert.deepEqual(grants(swarm.taskMetadata('a', layout, 10, true)), ['a only for a reader']);
   assert.deepEqual(grants(register(swarm, 'seed')), ['seed 0…25']);
 });
@@ -95,7 +95,7 @@ test('what a seed is far from is cut out of its lease; it goes on behind the cut
   const swarm = newSwarm(['seed', 'a', 'b']);
   seedAtTheOrigin(swarm);
   assert.deepEqual(grants(register(swarm, 'a', { reader: middle }, 2000)), ['seed 0…10', 'a 10…12 for a reader']);
-  // another reader of the same gets it from the first
+  // another reader of the same range gets it from the first
   assert.deepEqual(grants(register(swarm, 'b', { reader: middle }, 2000)), []);
   swarm.piecesFinished('a', { pieces: [10, 11], from: 'source' }, 2100);
   const rest = swarm.piecesFinished('seed', { pieces: PieceSet.range(2, 8), from: 'source' }, 9000);

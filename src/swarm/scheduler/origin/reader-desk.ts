@@ -99,7 +99,7 @@ export class ReaderDesk {
     return served.every(Boolean);
   }
 
-  /** False when some of it is waited for that may still turn out to come late. */
+  /** False when the reader waits for bytes that may still turn out to arrive late. */
   #serveRun(
     peer: Peer,
     holder: Peer,
@@ -166,7 +166,7 @@ export class ReaderDesk {
     task.wasCut = true;
   }
 
-  /** The peer itself, or a seed where the peer may not or can not. */
+  /** The peer itself, or a seed when the peer may not or cannot fetch. */
   #holder(peer: Peer, nowMs: number): Peer | undefined {
     const can = (candidate: Peer): boolean =>
       candidate.features.leases && isDownloading(candidate.state) && candidate.originBlockedUntilMs <= nowMs;
