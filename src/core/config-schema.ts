@@ -1,4 +1,4 @@
-/** Looking into a configuration schema: which keys it names. */
+/** Introspection of a configuration schema: which keys it has. */
 import { z } from 'zod';
 
 /** Of a section; undefined for anything else. */

@@ -74,7 +74,7 @@ function parentOf(host: string): string {
   return host.slice(host.indexOf('.') + 1);
 }
 
-/** One owner's: two labels at least, three below a short one such as `co.uk`. */
+/** The registrable domain: two labels, or three below a short suffix such as `co.uk`. */
 function isOwned(domain: string): boolean {
   const labels = domain.split('.');
   const [first = '', last = ''] = labels.slice(-2);

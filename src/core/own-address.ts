@@ -25,7 +25,7 @@ export function isOwnAddress(address: string): boolean {
   return isLoopbackAddress(plain) || interfaceAddresses().has(plain);
 }
 
-/** Asking the system costs a tenth of a millisecond, and every call of every member asks. */
+/** Cached, because a system call takes a tenth of a millisecond and every call of every member needs it. */
 const interfacesMs = 2_000;
 let interfaces: { readonly addresses: ReadonlySet<string>; readonly untilMs: number } | undefined;
 

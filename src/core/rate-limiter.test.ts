@@ -33,7 +33,7 @@ class ManualClock {
   }
 }
 
-/** Everything that can go on without time passing has gone on. */
+/** Resolves when everything that does not wait for the clock has run. */
 function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

@@ -31,7 +31,7 @@ export const daemonLimits = {
   rememberedSources: 10_000,
   /** Longest pause an origin's Retry-After may ask for before the lease counts as failed. */
   retryAfterMaxMs: 30_000,
-  /** While this node holds an origin lease, the scheduler hears this often that it is there, and whether bytes flow. */
+  /** Heartbeat interval to the scheduler while this node holds an origin lease; a heartbeat says whether bytes flow. */
   leaseAliveMs: 125,
   /** After a reader has got his bytes of content nobody knew: time for the scheduler to say whose the pieces are. */
   leaseResolvedMs: 2000,

@@ -1,5 +1,5 @@
 /**
- * What is encrypted between this daemon and the other services: one switch for all of it.
+ * Encryption between this daemon and the other services, with one switch for all of it.
  *
  * As soon as one listener is configured with `insecure: false`, gRPC in both directions and pieces in both directions use
  * TLS; a listener without files of its own takes those of the other. `security.tlsPolicy: prefer` lets both ports take

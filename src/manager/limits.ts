@@ -109,7 +109,7 @@ export const ownCertificateLifeMs = 24 * 3_600_000;
 export const authorityLifeMs = 10 * 365 * 24 * 60 * 60_000;
 export const clockSkewMs = 10 * 60_000;
 
-/** A stolen certificate is of use for this long at most, however long the configuration lets them live. */
+/** Upper bound on the configured lifetime of certificates, which limits how long a stolen one can be used. */
 export const maxCertificateLifeMs = 30 * 24 * 60 * 60_000;
 
 /** One certificate request: a key and some names. */

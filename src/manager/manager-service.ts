@@ -1,5 +1,5 @@
 /**
- * The manager as one object: what it is made of, in the order it is opened, and closed in reverse.
+ * The manager as one object: its parts, opened in order and closed in reverse.
  *
  * Replicas share nothing but the database. Whatever one writes reaches the others through the change feed; whatever
  * must happen once is done by the holder of a lease.

@@ -1,4 +1,4 @@
-/** One service out of several that can do the same. */
+/** Fail-over between services that are interchangeable. */
 import { toDragonflyError } from '../core/errors.ts';
 
 export interface Attempts<M> {

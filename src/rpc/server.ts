@@ -139,7 +139,7 @@ export class RpcServer implements Closable {
     return new RpcServer(address, options);
   }
 
-  /** @param access who may call what; without, everybody who reaches the address may call everything. */
+  /** @param access which callers may call what; without it every caller may call everything. */
   addService<S extends ServiceDefinition>(service: S, handlers: Handlers<S>, access?: Access<S>): this {
     const definition = Object.fromEntries(
       Object.entries(service.methods).map(([key, method]) => [key, grpcMethod(service, method)]),

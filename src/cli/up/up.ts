@@ -40,7 +40,7 @@ interface UpOptions {
 
 /** More peers than this and one machine measures itself, not the cluster. */
 const maxPeers = 64;
-/** Enough for one peer after the other to leave the scheduler in good order. */
+/** Enough for all peers to leave the scheduler one after the other. */
 const shutdownDeadlineMs = 30_000;
 /** A call to a dying service fails slightly before the exit of its process is known. */
 const exitNoticeMs = 1_000;

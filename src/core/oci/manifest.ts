@@ -54,7 +54,7 @@ function isForeign(mediaType: string): boolean {
 
 const indexSchema = z.object({ manifests: z.array(descriptor).max(maxEntries) });
 const imageSchema = z.object({ config: descriptor, layers: z.array(descriptor).max(maxEntries) });
-/** Of the artifact type that the image specification had for a while: no configuration, and other names. */
+/** The short-lived artifact manifest of the image specification: no configuration, and other field names. */
 const artifactSchema = z.object({ artifactType: z.string(), blobs: z.array(descriptor).max(maxEntries) });
 /** Docker's schema 1: the configuration is part of the manifest. */
 const oldSchema = z.object({
@@ -83,7 +83,7 @@ export function parseManifest(text: string): Manifest {
   });
 }
 
-/** A blob that is named twice is one. */
+/** Removes duplicate blobs. */
 function imageOf(blobs: readonly Descriptor[]): Manifest {
   return { kind: 'image', blobs: [...new Map(blobs.map((blob) => [blob.digest, blob])).values()] };
 }

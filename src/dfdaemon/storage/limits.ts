@@ -27,7 +27,7 @@ export const defaultCollectIntervalMs = 60_000;
 /** Files flushed concurrently: journaling file systems flush several for the price of one. */
 export const flushesAtOnce = 8;
 
-/** Places of an incoming piece up to which it may be read: one every 64 KiB of the largest piece. */
+/** Read marks kept per incoming piece: one every 64 KiB of the largest piece. */
 export const maxMarks = 1024;
 
 /** Longest time a device or FIFO that is the output of a download may take; its reader may be a slow program, or gone. */

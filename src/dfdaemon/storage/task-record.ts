@@ -75,7 +75,7 @@ export class TaskRecord {
     return this.#row.linkStamp !== null;
   }
 
-  /** Writes through; memory changes only when the database has. */
+  /** Writes through: memory changes only after the database. */
   change(changes: Partial<Omit<TaskRow, 'id'>>): void {
     const updatedMs = this.#clock.wallMs();
     this.#metadata.updateTask(this.#row.id, { ...changes, updatedMs });

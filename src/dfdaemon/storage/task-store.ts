@@ -1,7 +1,7 @@
 /**
  * All tasks of one daemon, on disk: `content/tasks/<first 3 hex>/<id>` for the bytes, `metadata.sqlite` for the rest.
  *
- * The index of tasks is in memory, the pieces of a task are read when first asked for. Who opens the store owns the
+ * The index of tasks is in memory, the pieces of a task are read when first requested. The process that opens the store owns the
  * directory: a second daemon gets IN_USE.
  */
 import { readdir, rm } from 'node:fs/promises';

@@ -15,7 +15,7 @@ export function hashPassword(password: string): Promise<string> {
   return hash(password, cost);
 }
 
-/** @param encrypted undefined when there is no such user: takes as long, and is false. */
+/** @param encrypted undefined when there is no such user: returns false after the same time. */
 export async function passwordMatches(password: string, encrypted: string | undefined): Promise<boolean> {
   // An account without a password (one of an OAuth provider) has an empty hash.
   const known = encrypted !== undefined && encrypted !== '';

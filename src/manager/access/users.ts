@@ -37,7 +37,7 @@ export class Users {
     this.#changes = changes;
   }
 
-  /** Throws UNAUTHENTICATED, whatever is wrong, and RESOURCE_EXHAUSTED while the account rests after failures. */
+  /** Throws UNAUTHENTICATED without the reason, and RESOURCE_EXHAUSTED while the account is locked after failures. */
   async signIn(name: string, password: string): Promise<User> {
     const user = await this.#byName(name);
     const now = Date.now();

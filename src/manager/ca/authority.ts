@@ -133,7 +133,7 @@ async function makeAuthority(): Promise<{ cert: string; key: string }> {
   return { cert: certificate.toString('pem'), key };
 }
 
-/** Positive, as the standard wants it. */
+/** Positive, as the standard requires. */
 function newSerial(): string {
   const bytes = randomBytes(serialBytes);
   bytes[0] = ((bytes[0] ?? 0) & 0x7f) | 0x40;

@@ -157,7 +157,7 @@ export class ClusterStore {
   }
 }
 
-/** One scheduler cluster has one seed peer cluster: an older link of either ends. */
+/** Links are one to one: linking two clusters removes the previous link of each. */
 export async function linkClusters(db: Db, seedPeerClusterId: number, schedulerClusterId: number): Promise<void> {
   await db
     .deleteFrom('seed_peer_cluster_scheduler_cluster')

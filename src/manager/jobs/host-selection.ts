@@ -19,7 +19,7 @@ export interface HostWish {
   readonly percentage?: number | undefined;
 }
 
-/** By address when given, else a number, else a share (at least one), else all; in a stable order, so that the same wish finds the same hosts. */
+/** By address when given, else a number, else a share (at least one), else all; in a stable order, so that the same request selects the same hosts. */
 export function selectHosts(hosts: readonly ClusterHost[], wish: HostWish): ClusterHost[] {
   const inScope = hosts
     .filter((host) => wish.scope === 'all_peers' || host.seed)

@@ -1,6 +1,6 @@
 /**
  * What is being distributed right now, over all schedulers. Each active scheduler is watched while somebody is
- * interested and for a while after; nobody looking costs the schedulers nothing.
+ * interested and for a while after; without viewers it costs the schedulers nothing.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { toDragonflyError } from '../../core/errors.ts';

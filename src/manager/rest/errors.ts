@@ -14,7 +14,7 @@ export function errorHandler(logger: Logger, realm: string) {
     }
     if (error instanceof DragonflyError) return send(error, request, reply);
     const status = (error as FastifyError).statusCode;
-    // What fastify itself refuses: bodies that are no JSON or too large, wrong media types, too many requests.
+    // Errors of fastify itself: malformed or oversized bodies, wrong media types, too many requests.
     if (status === 429) return reply.code(429).type('text/plain').send('rate limit exceeded');
     if (status !== undefined && status >= 400 && status < 500) {
       return status === 400

@@ -46,7 +46,7 @@ export class EventStream {
       'cache-control': 'no-cache, no-transform',
       'x-accel-buffering': 'no',
     });
-    // Whatever happened before this stream began was missed.
+    // Events from before the start of this stream were missed.
     this.#send('reset', {});
     this.#send('history', history);
     this.#timers = [

@@ -47,7 +47,7 @@ export class NodeIdentity implements Closable, OwnMaterial {
   }
 
   /**
-   * With the certificate on disk while it holds, else with a new one; a manager that is away is waited for a while.
+   * Uses the certificate on disk while it is valid, else requests a new one; waits a while for an unreachable manager.
    * Throws CONFIG_INVALID without a way to get one, UNAVAILABLE, and what the manager says.
    */
   static async open(options: NodeIdentityOptions): Promise<NodeIdentity> {

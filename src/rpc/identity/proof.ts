@@ -7,7 +7,7 @@ export const certificateHeader = 'x-dragonfly-certificate-bin';
 export const signatureHeader = 'x-dragonfly-signature-bin';
 
 export interface JoinToken {
-  /** What the manager is shown. */
+  /** The part that is sent to the manager. */
   readonly secret: string;
   /** SHA-256 of the manager's authority, lower-case hexadecimal: a new member knows the manager by it. */
   readonly authorityFingerprint: string | undefined;

@@ -72,7 +72,7 @@ export class Egress {
     if (isIP(host) !== 0) this.check(host, host, portOf(url));
   }
 
-  /** For a target that a proxy will connect to: judged by its addresses where this machine knows them. Throws PERMISSION_DENIED. */
+  /** For a target that a proxy will connect to: checked by its addresses where this machine can resolve them. Throws PERMISSION_DENIED. */
   async checkKnown(url: URL): Promise<void> {
     const addresses = await lookupAll(url.hostname, { all: true }).catch(() => []);
     for (const { address } of addresses) this.check(url.hostname, address, portOf(url));

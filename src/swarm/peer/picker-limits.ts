@@ -1,6 +1,6 @@
 /** Every bound of the daemon's side of the swarm. */
 export interface PickerLimits {
-  /** Pieces coming in at the same time, at most (download.concurrentPieceCount); how many are useful, RateGovernor finds out. */
+  /** Upper bound on pieces in flight (download.concurrentPieceCount); RateGovernor finds out how many are useful. */
   readonly maxRunning: number;
   /** Requests sent and not yet answered with the first bytes. One: requesting more in parallel only splits the bandwidth. */
   readonly maxWaiting: number;

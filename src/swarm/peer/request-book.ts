@@ -23,7 +23,7 @@ export interface Request {
   readonly startedAtMs: number;
   /** `HostLoad.drops` of the parent then. */
   readonly drops: number;
-  /** Later than this it is hedged. */
+  /** Time after which it is hedged. */
   readonly hedgeAtMs: number;
   /** It comes beside others: whatever becomes of it, it holds up no other. */
   readonly beside: boolean;

@@ -1,4 +1,4 @@
-/** When the next piece is lined up while one is still on its way. Shared by the transport and the simulator, so that both do the same. */
+/** When the next piece is requested while one is still in flight. Shared by the transport and the simulator, so that both behave the same. */
 
 /**
  * A child asks for the next piece when what is left of the one coming in will be here in this time and a round trip more. As

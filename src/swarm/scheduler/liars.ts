@@ -31,8 +31,8 @@ export class Liars {
   }
 
   /**
-   * The peer got wrong bytes from this parent, if it is one: of anybody else it can know nothing. `open` while it is not
-   * certain what the piece is; `void` when the peer's word has no weight.
+   * The peer received wrong bytes from this parent; an accusation of a host that is not its parent is ignored. `open` while it is not
+   * certain what the piece is; `void` when the accusation does not count.
    */
   gaveWrongBytes({ parent, by, piece }: WrongBytes, nowMs: number): 'counts' | 'open' | 'void' {
     if (!parent || (!by.parents.has(parent.id) && !by.blocked.has(parent.id))) return 'void';

@@ -39,7 +39,7 @@ export interface SwarmLimits {
   readonly leaseSilentMs: number;
   /** A check of such a holder that runs later than this is repeated. */
   readonly lateLookMs: number;
-  /** Pause after an attempt at the origin failed; doubled with every further failure in a row. */
+  /** Pause after a failed attempt at the origin; doubled with every consecutive failure. */
   readonly originRetryMs: number;
   /** Failed attempts at the origin before the waiting peers are told the origin's answer. */
   readonly originAttempts: number;

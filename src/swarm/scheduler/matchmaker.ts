@@ -1,8 +1,8 @@
 /**
- * Gives peers their parents: filter, then evaluate, over a random few of those who can serve at all.
+ * Assigns parents to peers: filters, then evaluates a random sample of the peers that can serve.
  *
  * A task keeps an index of its servers (peers that lead to a root and have a free slot) and of its traders. A choice draws
- * two entries and takes the better one, as often as parents are needed: near the best of all for the price of two.
+ * two entries and takes the better one for each parent needed: close to the global best at the cost of two.
  */
 import type { EdgeKind } from '../shared/decisions.ts';
 import { affinity, type Evaluator } from './evaluator.ts';

@@ -34,7 +34,7 @@ export class Upkeep {
     return Math.min(this.#nextGcMs, this.#nextStallCheckMs);
   }
 
-  /** Does what is due; the tasks to settle afterwards. */
+  /** Runs the maintenance that is due; returns the tasks to settle afterwards. */
   run(nowMs: number): Set<Task> {
     const changed = new Set<Task>();
     const { limits } = this.#parts;

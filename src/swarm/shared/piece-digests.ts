@@ -99,7 +99,7 @@ export class PieceDigests {
     return { hostIds: wrong.flatMap(({ tellers }) => [...tellers.keys()]), against: [...right.tellers.keys()] };
   }
 
-  /** What this host told counts no longer. The pieces about which something else is known now. */
+  /** Drops the digests of this host. Returns the pieces whose digest changed. */
   withdraw(hostId: string): number[] {
     const changed: number[] = [];
     for (const piece of Array.from(this.#claims.keys())) {
