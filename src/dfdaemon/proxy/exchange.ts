@@ -1,4 +1,4 @@
-/** One request of a client on its way through the proxy, after it was read and checked. */
+/** One client request on its way through the proxy, after parsing and checks. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { DragonflyError } from '../../core/errors.ts';
 import type { ProxyClient } from '../../rpc/caller.ts';
@@ -31,7 +31,7 @@ export interface Exchange {
   readonly record: ExchangeRecord;
 }
 
-/** Which way an answer took; `direct` after a failed download counts as direct, `cache` is a small answer out of memory. */
+/** The route of an answer; a direct answer after a failed download counts as `direct`, `cache` is a small answer from memory. */
 export type Way = 'peers' | 'cache' | 'direct' | 'manifest' | 'tunnel' | 'refused';
 
 /** Filled in along the way, for the access log and the metrics. */

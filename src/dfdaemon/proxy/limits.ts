@@ -46,7 +46,7 @@ export const proxyLimits = {
   manifestBytes: 4 * 2 ** 20,
   /** A manifest of an absent registry must come from a node of the cluster in this time. */
   heldManifestMs: 5_000,
-  /** Digests that callers were proven to be allowed to read, over all callers. */
+  /** Digests that callers have proven access to, over all callers. */
   grantedDigests: 200_000,
   /** Proofs and challenges remembered. */
   proofs: 20_000,

@@ -24,7 +24,7 @@ export class ProxyMetrics {
 
   readonly #client: ClientMetrics | undefined;
 
-  /** @param client is told the same, for dashboards of the client in Rust. */
+  /** @param client gets the same values, for dashboards of the client in Rust. */
   constructor(registry: Registry, client?: ClientMetrics) {
     this.#client = client;
     const registers = [registry];

@@ -94,7 +94,7 @@ export class RequestHandler {
     response.once('close', () => {
       if (!response.writableFinished) controller.abort(new DOMException('the client has gone', 'AbortError'));
     });
-    response.on('error', () => undefined); // 'close' follows and says the same
+    response.on('error', () => undefined); // 'close' follows and is handled
     this.#running.add(controller);
     try {
       await this.#answer(request, response, { tunnel, record, signal: controller.signal });

@@ -1,4 +1,4 @@
-/** What is asked of the engine for one request: its headers decide first, then the rule that matched, then the configuration. */
+/** Builds the engine's request for one client request: its headers take precedence, then the matching rule, then the configuration. */
 import { defaultFilteredQueryParams } from '../../../core/signed-urls.ts';
 import type { DownloadRequest } from '../../task/open-task.ts';
 import { withOwnIdentity } from '../../task/own-identity.ts';

@@ -57,7 +57,7 @@ interface Proof {
   readonly object?: KnownObject | undefined;
 }
 
-/** The origin's answer that the client may be given as it is; only for the one who asked. */
+/** The origin's answer that may be passed on as it is; only to the client that asked. */
 type InHand = OriginAnswer | undefined;
 
 interface Outcome {
@@ -282,7 +282,7 @@ export class ObjectAnswers {
     const judgement = judgePreconditions(exchange.header, flat(header));
     if (judgement === 'notModified' || judgement === 'failed') {
       inHand?.discard();
-      if (judgement === 'failed') return this.#own(exchange, request); // the origin says it in its own words
+      if (judgement === 'failed') return this.#own(exchange, request); // the origin's own response explains it
       return tasks.notModified(exchange, header);
     }
     const demand = judgement === 'ignoreRange' ? rangeDemand(undefined) : rangeDemand(exchange.header['range']);
@@ -369,7 +369,7 @@ export class ObjectAnswers {
   }
 }
 
-/** What is told to one caller says nothing of what another will be told. */
+/** An answer to one caller does not predict the answer to another. */
 function namelessKey(taskId: string, header: Exchange['header']): string {
   return `${taskId}\n${callerKey(header)}`;
 }

@@ -228,7 +228,7 @@ async function exists(path: string): Promise<boolean> {
   );
 }
 
-/** Written aside and linked into place: a crash leaves the whole file or none, and of two writers the first wins. */
+/** Writes a temporary file and links it into place: a crash leaves the whole file or none, and of two writers the first wins. */
 async function createOnce(path: string, text: string): Promise<void> {
   const aside = `${path}.${randomBytes(4).toString('hex')}`;
   await writeFile(aside, text, { mode: 0o600, flag: 'wx' });

@@ -69,7 +69,7 @@ export class Freshness {
   }
 }
 
-/** The client wants nothing but what is stored. */
+/** The client accepts stored content only. */
 export function onlyIfCached(requestHeader: FlatHeader): boolean {
   return directives(requestHeader['cache-control']).has('only-if-cached');
 }

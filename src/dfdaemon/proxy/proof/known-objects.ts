@@ -8,7 +8,7 @@ import { representationOf, sameRepresentation, type Representation } from './rep
 
 export interface KnownObject {
   readonly representation: Representation;
-  /** For the next answer, as far as no newer one of the origin tells. */
+  /** Used for the next answer unless the origin sends a newer one. */
   readonly header: AnswerHeader;
   /** Undefined when the origin's own words are not known on this node. */
   readonly freshness: Freshness | undefined;

@@ -16,7 +16,7 @@ export const sharedYes = z.object({
   /** The registry itself has answered; absent when the blob lies behind a redirect. */
   header: z.record(z.string(), z.string()).optional(),
   sample: z.object({ offset: z.int().nonnegative(), bytes: z.base64() }).optional(),
-  /** It has shown the node which asked that it has the bytes, or is believed there. */
+  /** The registry has proven to the asking node that it has the bytes, or is trusted there. */
   isShown: z.boolean(),
 });
 

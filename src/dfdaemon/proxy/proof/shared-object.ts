@@ -1,4 +1,4 @@
-/** What an origin's answer says an object is, as other nodes are told of it. */
+/** The description of an object in an origin's answer, in the form shared with other nodes. */
 import { z } from 'zod';
 import type { AnswerHeader } from './answer-header.ts';
 import { withoutCredentials } from './caller.ts';

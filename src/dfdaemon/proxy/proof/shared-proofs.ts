@@ -24,7 +24,7 @@ export interface ProofSharing {
   tellProof(key: string, proof: Uint8Array | undefined, ttlMs: number): Promise<void>;
 }
 
-/** Either what this node was told itself, or what another one was. */
+/** Either this node's own answer, or that of another node. */
 export type Answered<Own, Told> =
   { readonly own: Own; readonly told?: undefined } | { readonly told: Told; readonly ttlMs: number };
 
@@ -67,7 +67,7 @@ export class SharedProofs {
     this.#clusterKey = clusterKey;
   }
 
-  /** Rejects as `ask` does. Schedulers that fail only cost a question of one's own. */
+  /** Rejects as `ask` does. When schedulers fail, this node asks for itself. */
   async once<Own, Told>({ ask, schema, told, ...question }: SharedQuestion<Own, Told>): Promise<Answered<Own, Told>> {
     const shares = this.#scope === 'all' || (this.#scope === 'digests' && question.byDigest);
     const sharing = shares && performance.now() >= this.#silentUntilMs ? this.#sharing : undefined;

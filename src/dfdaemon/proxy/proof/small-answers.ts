@@ -35,7 +35,7 @@ export class SmallAnswers {
     return message.statusCode !== 206 && freshness.storable && length <= proxyLimits.smallAnswerBytes;
   }
 
-  /** Keeps what is being read of the answer, if it stays small and comes to its end. */
+  /** Stores the answer while it is being read, if it stays small and ends properly. */
   keep(url: URL, requestHeader: FlatHeader, message: IncomingMessage): void {
     const header = forwardedResponseHeader(message);
     const statusCode = message.statusCode ?? 502;

@@ -22,7 +22,7 @@ export function asksForAll({ header }: Exchange): boolean {
   return !Object.keys(header).some((name) => name === 'range' || name.startsWith('if-'));
 }
 
-/** The task is what the header, which is out already, promised. */
+/** Whether the task matches the header that has been sent already. */
 export function keepsPromise(task: OpenTask, { contentLengthBytes }: ToldBlob): boolean {
   return task.contentLengthBytes === contentLengthBytes && task.range?.length === contentLengthBytes;
 }

@@ -88,7 +88,7 @@ export class BlobAnswers {
     }
   }
 
-  /** Undefined when the registry's answer is no reason to give this caller the blob, whatever it was. */
+  /** Undefined when the registry's answer, whatever it is, does not entitle this caller to the blob. */
   #permission(exchange: Exchange, request: DownloadRequest, path: RegistryPath): Promise<Yes | undefined> {
     const { access } = this.#options;
     const question = this.#questionOf(exchange, path);
@@ -188,7 +188,7 @@ export class BlobAnswers {
     return true;
   }
 
-  /** The body for a header that is out: from the peers, else from the origin, else the connection breaks. */
+  /** Sends the body for a header that has been sent: from the peers, else from the origin; else breaks the connection. */
   async #keep(
     exchange: Exchange,
     request: DownloadRequest,

@@ -13,7 +13,7 @@ const dockerHubNames = new Set([
 const dockerHubRegistry = 'registry-1.docker.io';
 
 export interface MirrorRights extends Pick<ProxySettings['mirror'], 'url' | 'registries'> {
-  /** Clients may name the registry: none of them is listened to, or this one is refused if it does. */
+  /** Whether clients may name the registry; false: it is ignored; `refused`: such a request is refused. */
   readonly dynamic: boolean | 'refused';
 }
 
@@ -92,6 +92,6 @@ function decoded(text: string | undefined): string | undefined {
   try {
     return decodeURIComponent(text);
   } catch {
-    return undefined; // a malformed escape names nothing
+    return undefined; // a malformed escape is no name
   }
 }

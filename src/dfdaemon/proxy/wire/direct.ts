@@ -14,7 +14,7 @@ import { requestFraming } from './request-framing.ts';
 import type { Upstream } from './upstream.ts';
 
 export interface ForwardHooks {
-  /** Answers instead of an error when the origin cannot be reached. */
+  /** Produces the answer when the origin cannot be reached, in place of an error. */
   readonly whenUnreachable?: (response: ServerResponse) => void;
   /** Sees the origin's answer before the client does. */
   readonly observe?: (message: IncomingMessage) => void;
@@ -138,7 +138,7 @@ function passInformation(response: ServerResponse, { statusCode, rawHeaders }: I
   if (statusCode === 103) response.writeEarlyHints(Object.fromEntries(pairs(rawHeaders)));
 }
 
-/** The connection belongs to another protocol from here on: bytes both ways until both sides have ended. */
+/** The connection has switched protocols: copies bytes both ways until both sides have ended. */
 async function passUpgrade(exchange: Exchange, message: IncomingMessage): Promise<void> {
   const { response, record, signal } = exchange;
   const { socket: origin } = message;

@@ -16,7 +16,7 @@ const socketLevel = 1; // SOL_SOCKET
 const reuseAddress = 2; // SO_REUSEADDR
 const backlog = 511;
 
-/** The descriptor of a socket that listens. Throws CONFIG_INVALID for what is no namespace or address, and system errors. */
+/** Descriptor of a listening socket. Throws CONFIG_INVALID for an invalid namespace or address, and system errors. */
 export function listenInNamespace(path: string, host: string, port: number): number {
   if (!isIPv4(host) && !isIPv6(host)) {
     throw new DragonflyError(
