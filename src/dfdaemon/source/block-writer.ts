@@ -94,7 +94,7 @@ export class BlockWriter {
     else this.#handOnSoon();
   }
 
-  /** Hands over what is gathered and resolves when the sink has taken everything or has failed. */
+  /** Flushes gathered bytes; resolves when the sink has taken everything or has failed. */
   async finish(): Promise<void> {
     if (this.#filled > this.#handed && !this.#failed) this.#endBlock();
     await this.idle();

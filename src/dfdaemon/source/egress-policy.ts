@@ -17,7 +17,7 @@ export interface EgressRules {
   readonly deny?: readonly string[] | undefined;
   /** `address:port` of services that no origin request may reach: the cluster's own control plane. */
   readonly denyEndpoints?: readonly string[] | undefined;
-  /** The same for services that come and go: asked about every destination. */
+  /** The same for services whose addresses change: asked about every destination. */
   readonly controlPlane?: { includes(address: string, port: number): boolean } | undefined;
   /** Addresses of this machine by which other machines are not served: bridges, management networks. */
   readonly isInner?: ((address: string) => boolean) | undefined;
@@ -78,7 +78,7 @@ export class EgressPolicy {
     return contains(this.#builtIn, plain) ? 'link-local, metadata and reserved addresses are no origins' : undefined;
   }
 
-  /** Throws PERMISSION_DENIED when the destination is out of bounds. */
+  /** Throws PERMISSION_DENIED when the destination is not allowed. */
   check(host: string, destination: Destination): void {
     const reason = this.denial(destination);
     if (reason === undefined) return;

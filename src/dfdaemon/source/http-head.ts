@@ -79,12 +79,12 @@ const perConnection = new Set([
 /** Describe one answer rather than the content, or identify one client. */
 const perAnswer = new Set(['content-length', 'content-range', 'set-cookie', 'set-cookie2']);
 
-/** What later readers of the content are given. */
+/** Header fields kept for later readers of the content. */
 export function contentHeader(header: Readonly<Record<string, string>>): Record<string, string> {
   return without(header, new Set([...perAnswer, ...tokensOf(header['connection'])]));
 }
 
-/** What a caller may learn of an answer that is not the content. */
+/** Header fields of an error response that are passed to the caller. */
 export function errorHeader(header: Readonly<Record<string, string>>): Record<string, string> {
   return without(header, new Set(['set-cookie', 'set-cookie2', 'content-length', ...tokensOf(header['connection'])]));
 }

@@ -99,7 +99,7 @@ export class HttpSource implements Source {
     return (header) => this.#asAnybody(request, object.url, { header, ask });
   }
 
-  /** A registry that wants a token of everybody gets one where the request has no credential of its own. */
+  /** Requests without credentials get an anonymous token at registries that require one. */
   async #asAnybody(
     request: SourceRequest,
     url: URL,

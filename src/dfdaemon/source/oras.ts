@@ -22,7 +22,7 @@ const manifestTypes = [
 export class OrasSource implements Source {
   readonly schemes = ['oras'] as const;
   readonly #http: HttpSource;
-  /** What a registry gave out for one repository and one caller. */
+  /** Token of a registry for one repository and one caller. */
   readonly #tokens = new LRUCache<string, string>({ max: maxRegistryTokens, ttl: registryTokenMs });
 
   constructor(http: HttpSource) {

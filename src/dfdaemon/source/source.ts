@@ -38,7 +38,7 @@ export interface SourceObject {
   readonly contentLengthBytes: number | undefined;
   /** The origin answers byte ranges. */
   readonly ranges: boolean;
-  /** ETag, else Last-Modified: what says that the object has not changed. */
+  /** ETag, else Last-Modified: proves that the object has not changed. */
   readonly validator: string | undefined;
   /** Header of the origin's answer that later readers are given: lower-case names, no hop-by-hop, no cookies. */
   readonly header: Readonly<Record<string, string>>;

@@ -19,7 +19,7 @@ export interface SourcesOptions {
   readonly logger: Logger;
   readonly egress?: EgressRules | undefined;
   readonly trust?: TrustOptions | undefined;
-  /** Who asks where a request does not say; by default the user of this process. */
+  /** Caller of requests that name none; by default the user of this process. */
   readonly caller?: Caller | undefined;
   /** Use what this process has of credentials for requests to object stores that bring none. */
   readonly ownCredentials?: boolean | undefined;

@@ -13,7 +13,7 @@ export interface TrustOptions {
   readonly insecureHosts?: readonly string[] | undefined;
 }
 
-/** What one request brings along. */
+/** Trust settings of one request. */
 export interface Trust {
   readonly caPem?: readonly string[] | undefined;
   readonly insecureSkipVerify?: boolean | undefined;
