@@ -13,7 +13,7 @@ import { PieceProof, type DigestsMessage } from './piece-proof.ts';
 export interface ProofEvents {
   /** The scheduler, to be told what was found out; undefined without one. */
   session(): SchedulerSession | undefined;
-  /** Whoever gave this piece lied. */
+  /** The sender of this piece lied. */
   liar(piece: PieceRecord): void;
 }
 
@@ -51,7 +51,7 @@ export class ContentProof {
     this.#events = events;
   }
 
-  /** Something is still to be shown of the whole: its last byte must wait. */
+  /** The whole content is not proven yet: its last byte must wait. */
   get pending(): boolean {
     return this.#check !== undefined || this.onHearsay;
   }

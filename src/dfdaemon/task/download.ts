@@ -173,7 +173,7 @@ export class Download {
     this.#origin.readers.remove(range);
   }
 
-  /** Nobody reads any more. What was begun for a reader is brought to its end; what is held then stays known to the swarm. */
+  /** No reader is left. Fetches begun for a reader are finished; the peer stays in the swarm with the pieces it holds. */
   abandon(): void {
     this.#abandoned = true;
     if (this.#wanted === undefined || !this.#origin.bringsPieces) this.#leaveOff();
@@ -216,7 +216,7 @@ export class Download {
     });
   }
 
-  /** What the origin said to others is no answer to who has credentials of its own. */
+  /** The origin's answer to others does not apply to a node with credentials of its own. */
   #refused(error: DragonflyError): void {
     if (this.#origin.hasFailed || !mayAskItself(this.#request, error)) return this.#fail(error);
     if (this.#state === 'running' && !this.#origin.active) this.#origin.goAlone();

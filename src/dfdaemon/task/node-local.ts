@@ -59,7 +59,7 @@ export class NodeLocal {
     return isHere;
   }
 
-  /** Every scheduler is reached by an address of this machine; none at all is one that may still come. */
+  /** Whether all schedulers are on this machine; without any scheduler the answer is false, since one may still come. */
   #sharesMachine(): boolean {
     const schedulers = this.#schedulers();
     return schedulers.length > 0 && schedulers.every((address) => isOwnAddress(hostOf(`http://${address}`)));

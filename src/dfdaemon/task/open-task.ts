@@ -3,7 +3,7 @@ import type { ByteRange, RangeSpec } from '../../core/byte-range.ts';
 import type { Caller } from '../../rpc/caller.ts';
 import type { SourceBody, SourceOptions } from '../source/source.ts';
 
-/** An answer of the origin that is there already: what a download would ask for first. */
+/** A response of the origin that is open already: the one a download would request first. */
 export interface OpenedOrigin {
   /** The whole content from its first byte; undefined when somebody else has taken it. */
   take(): SourceBody | undefined;
@@ -115,7 +115,7 @@ export interface OpenTask {
   /** Length of the whole content; undefined while the origin does not tell (chunked answer). */
   readonly contentLengthBytes: number | undefined;
   readonly pieceLengthBytes: number;
-  /** What this subscriber gets; undefined length of content means the range grows until the end. */
+  /** Range of this subscriber; while the length of the content is unknown it grows until the end. */
   readonly range: ByteRange | undefined;
   /** Everything asked for was on disk before this request. */
   readonly local: boolean;

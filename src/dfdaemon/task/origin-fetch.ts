@@ -59,7 +59,7 @@ export class OriginFetch {
     }
   }
 
-  /** What the run is became known, or has changed, after it began. */
+  /** The run became known, or changed, after the fetch began. */
   setRun(run: OriginRun): void {
     this.setEnd(run.end);
     this.#leading?.setRun(run);

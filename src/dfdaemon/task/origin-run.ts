@@ -12,7 +12,7 @@ export interface OriginRun {
   readonly reader?: RangeSpec | undefined;
   /** No pieces, only the reader's bytes: the pieces they lie in come by other ways. */
   readonly readerOnly?: boolean | undefined;
-  /** Which pieces it is for is still to be told: what was asked for is taken, to where the reader's last piece may end. */
+  /** The pieces are not known yet: the requested bytes are taken, up to where the reader's last piece may end. */
   readonly unresolved?: boolean | undefined;
 }
 

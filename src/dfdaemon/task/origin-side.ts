@@ -41,7 +41,7 @@ export interface OriginSideOptions {
   };
 }
 
-/** Nothing that others hold helps against these. */
+/** Errors that pieces of other nodes cannot help against. */
 const fatalErrors: ReadonlySet<string> = new Set(['NO_SPACE', 'STORAGE', 'SOURCE_CHANGED', 'RANGE_NOT_SATISFIABLE']);
 
 export class OriginSide {
@@ -89,7 +89,7 @@ export class OriginSide {
     return this.#duty.active || this.#early.size > 0;
   }
 
-  /** The origin has refused this node, or broken down. */
+  /** The origin has refused this node, or has failed. */
   get hasFailed(): boolean {
     return this.#hasFailed;
   }

@@ -38,7 +38,7 @@ export interface OriginStreamOptions extends OriginRun {
   readonly opened?: OpenedOrigin | undefined;
   /** What each byte pays, now. */
   readonly limiters: () => readonly RateLimiter[];
-  /** Sees to the disk space for content of this size; rejects with NO_SPACE. */
+  /** Reserves disk space for content of this size; rejects with NO_SPACE. */
   readonly makeRoom: (bytes: number) => Promise<void>;
   readonly stored: StoredTask;
   readonly signal: AbortSignal;
@@ -234,7 +234,7 @@ export class OriginStream {
       throw new DragonflyError('SOURCE_UNREACHABLE', `the origin's answer ended at byte ${position} of ${bodyEnd}`);
   }
 
-  /** Something that is wanted comes behind this byte of the answer. */
+  /** Whether wanted bytes follow this position of the response. */
   #needs(position: number, bodyEnd: number): boolean {
     const { stored } = this.#options;
     const { layout } = stored;

@@ -39,7 +39,7 @@ const harmlessHeaders: ReadonlySet<string> = new Set([
   'x-request-id',
 ]);
 
-/** In tags and the like: nothing that could go on with the URL before it. */
+/** For tags and the like: no characters that could continue the URL before it. */
 const plainPart = /^[\w.@ -]*$/;
 
 const prefix = 'dragonfly:';

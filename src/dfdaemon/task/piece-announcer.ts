@@ -80,7 +80,7 @@ export class PieceAnnouncer implements Disposable {
     this.#announce();
   }
 
-  /** It will not be complete; who was told of it will be told again. */
+  /** The piece will not be completed; children that were told of it will be told again. */
   pieceGivenUp(piece: number): void {
     this.#seeder?.pieceLost(piece);
     this.#announce();

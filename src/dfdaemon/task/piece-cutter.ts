@@ -57,7 +57,7 @@ export class PieceCutter implements Disposable {
     if (isFull && patcher.isOpen) await this.#commit(current, patcher);
   }
 
-  /** The content ends here, which nobody knew before. */
+  /** The content ends here; its length was not known before. */
   async end(): Promise<void> {
     const current = this.#current;
     if (current?.patcher?.isOpen === true) await this.#commit(current, current.patcher);

@@ -72,7 +72,7 @@ export class PieceProof {
     return this.#expected;
   }
 
-  /** What the origin calls the version of the content that this node gets there. */
+  /** Validator of the version that this node gets from the origin. */
   atOrigin(validator: string | undefined): void {
     this.#validator = validator ?? '';
   }
@@ -194,7 +194,7 @@ export class PieceProof {
     this.#hashing.add(hashing);
   }
 
-  /** Asks the origin for the piece and tells what it is. */
+  /** Fetches the piece from the origin and reports its digest. */
   async #check(number: number): Promise<void> {
     const { stored, sources, source, mayAsk, signal, tell } = this.#options;
     const { layout } = stored;

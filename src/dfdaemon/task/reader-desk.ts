@@ -17,7 +17,7 @@ export interface ReaderDeskOptions {
   /** Everything will be wanted, once the first reader has been told what there is. */
   readonly prefetch: boolean;
   readonly session: () => SchedulerSession | undefined;
-  /** Carries out a lease that this node gives itself. */
+  /** Runs a lease that this node grants to itself. */
   readonly take: (lease: OriginLease) => void;
 }
 
@@ -56,7 +56,7 @@ export class ReaderDesk implements Disposable {
     if (this.#wantsWhole && this.#registeredPart) this.#options.session()?.readerAsks(everything);
   }
 
-  /** Somebody wants everything, too. */
+  /** A reader wants the whole content, too. */
   wantWhole(): void {
     this.#wantsWhole = true;
     if (this.#registeredPart) this.#options.session()?.readerAsks(everything);

@@ -13,7 +13,7 @@ export interface SessionKeeperOptions {
   /** Registers and reads answers until the stream ends. */
   readonly run: (session: SchedulerSession, life: SchedulerLife) => Promise<void>;
   readonly events: Omit<SessionEvents, 'closed'> & {
-    /** The connection is lost; another is on its way while there are attempts left. */
+    /** The connection is lost; reconnecting while attempts are left. */
     lost(): void;
     /** The scheduler has answered, and will not change its mind. */
     refused(error: DragonflyError): void;

@@ -11,7 +11,7 @@ export interface SessionStart {
   readonly registration: Registration;
   /** The download is for this part only, and its reader waits. */
   readonly reader: RangeSpec | undefined;
-  /** This node tells digests of pieces, and compares those of others. */
+  /** This node reports digests of pieces, and verifies pieces from others. */
   readonly pieceDigests: boolean;
   /** The registration once all is known that a scheduler of the original has to be told. */
   readonly forOriginal: () => Promise<Registration>;
