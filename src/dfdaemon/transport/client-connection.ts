@@ -272,7 +272,7 @@ export class ClientConnection {
     }
   }
 
-  /** A block was waited for; bytes that came meanwhile are in it already. */
+  /** The awaited block has come; bytes that arrived in the meantime are in it already. */
   #blockCame(): void {
     try {
       this.#consume();

@@ -29,7 +29,7 @@ export const longTurnBytes = 2 ** 20;
 export const fairTurnBytes = 256 * 1024;
 export const fairTurnsFromBodies = 5;
 
-/** What goes by an ordinary write when the socket is full, so that its callback tells when there is room again. */
+/** Bytes sent by an ordinary write when the socket is full, so that its callback signals room again. */
 export const tailBytes = 64 * 1024;
 
 /** Buffers for sending what cannot go by sendfile: TLS, cold files, systems without it. */

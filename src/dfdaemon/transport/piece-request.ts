@@ -87,7 +87,7 @@ export class PieceRequest {
     this.limited(false);
   }
 
-  /** While this side's rate limits hold the request back, its time stands still. */
+  /** Pauses the timeout while rate limits of this side hold the request back. */
   limited(limited: boolean): void {
     if (this.#settled || this.#leftMs === Infinity) return;
     const nowMs = performance.now();

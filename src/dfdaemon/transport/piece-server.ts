@@ -119,7 +119,7 @@ export class PieceServer {
     return this.#sockets.size;
   }
 
-  /** Memory of bytes that are on their way to children. */
+  /** Memory for bytes in transit to children. */
   get bufferedBytes(): number {
     return this.#pool.bufferedBytes;
   }

@@ -61,7 +61,7 @@ export class UploadDesk implements AsyncDisposable {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** Undefined: the child should ask somebody else. Rejects when the signal aborts while the request waits. */
+  /** Undefined: the child should ask another parent. Rejects when the signal aborts while the request waits. */
   async enter(request: DeskRequest, signal: AbortSignal): Promise<UploadTurn | undefined> {
     signal.throwIfAborted();
     const { promise, resolve } = Promise.withResolvers<UploadTurn | undefined>();
