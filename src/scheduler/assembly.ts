@@ -105,7 +105,7 @@ export async function channelsTo(
   return owned.add(`connections to ${whom}`, new Channels({ tls, ...options }));
 }
 
-/** Undefined where the scheduler works alone. */
+/** Undefined without a manager. */
 export async function managerLink(base: Base): Promise<ManagerLink | undefined> {
   const { config, logger, certificate, controllers } = base;
   const managers = managerAddresses(config);

@@ -16,7 +16,7 @@ import { SwarmDriver, type SwarmEvent } from './swarm-driver.ts';
 import { TaskFactsTable } from './task-facts.ts';
 
 export interface BrainOptions {
-  /** For what is known of tasks and peers. */
+  /** Memory for state of tasks and peers. */
   readonly stateBytes: number;
   readonly swarm: SwarmOptions;
   readonly metrics: SchedulerMetrics;

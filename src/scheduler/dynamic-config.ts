@@ -37,7 +37,7 @@ export type DynamicSettings = z.output<typeof settingsSchema>;
 export interface DynamicConfigOptions {
   /** Reads the manager; absent when the scheduler works alone. */
   readonly read: (() => Promise<{ scheduler: Scheduler; applications: readonly Application[] }>) | undefined;
-  /** What holds without a manager, if there is such a file. */
+  /** Settings used without a manager, from a local file if there is one. */
   readonly localPath: string;
   readonly cacheDir: string;
   readonly logger: Logger;
@@ -72,7 +72,7 @@ export class DynamicConfig {
     apply(this.#settings);
   }
 
-  /** Reads the manager once, also when several ask at the same time. Never throws: what is known stays in force. */
+  /** Reads the manager once, also when several ask at the same time. Never throws: on failure the current settings stay in force. */
   refresh(): Promise<void> {
     this.#running ??= this.#refresh().finally(() => (this.#running = undefined));
     return this.#running;

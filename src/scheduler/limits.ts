@@ -74,7 +74,7 @@ export const maxDoubtedHosts = 1_000;
 
 /** Of the heap, for what is known of tasks and peers; the rest is for streams and the work itself. */
 export const stateShareOfHeap = 0.5;
-/** Of that, for what callers with one address have brought. */
+/** Of that, for state created by callers from one address. */
 export const callerShare = 0.5;
 /** What a small task and one that holds it cost: measured at 4.7 KB together; and each further byte of what they say. */
 export const taskCostBytes = 3_200;

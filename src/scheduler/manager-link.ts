@@ -50,7 +50,7 @@ export class ManagerLink implements Closable {
     this.#options = options;
   }
 
-  /** Begins; resolves when the manager shows this scheduler as active, or the first attempt has failed. Never throws. */
+  /** Starts; resolves when the manager lists this scheduler as active, or the first attempt has failed. Never throws. */
   async start(identity: SchedulerIdentity, { onChange, servesJobs }: ManagerNews): Promise<void> {
     this.#identity = identity;
     this.#servesJobs = servesJobs;

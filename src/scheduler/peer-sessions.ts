@@ -50,7 +50,7 @@ type OfferParents = Extract<Decision, { kind: 'offer-parents' }>;
 export class PeerSessions {
   readonly #options: PeerSessionsOptions;
   readonly #sessions = new Map<string, PeerSession>();
-  /** Neighbours for peers that did not ask. In a crowd each newcomer is one for dozens: those of one turn of the event loop go together. */
+  /** Parents for peers that did not ask. In a crowd each newcomer becomes a neighbour of dozens: those of one event loop turn are sent together. */
   readonly #gathered = new Map<PeerSession, OfferParents>();
 
   constructor(options: PeerSessionsOptions) {

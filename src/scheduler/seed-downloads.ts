@@ -15,7 +15,7 @@ import { maxSeedDownloads, seedLife } from './limits.ts';
 export interface SeedEvents {
   /** Never called from within `start`. */
   readonly onFailure: (taskId: string, hostId: string) => void;
-  /** What the origin answered the seed: one of the original tells it nowhere else. Empty when it does not tell. */
+  /** Header of the origin's response to the seed, which a seed of the original reports nowhere else. Empty when it is not reported. */
   readonly onAnswer?: (taskId: string, responseHeader: Readonly<Record<string, string>>) => void;
   readonly onResult?: (result: 'success' | 'failure') => void;
 }
@@ -87,7 +87,7 @@ export class SeedDownloads implements Closable {
   }
 }
 
-/** What the seed is asked for: the whole content, from the origin, into its own store. */
+/** The request to the seed: the whole content, from the origin, into its own store. */
 export function seedDownload(download: Download): Download {
   return {
     ...download,

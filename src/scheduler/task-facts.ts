@@ -17,7 +17,7 @@ export interface TaskFacts {
   readonly download: Download;
   /** Steady clock. */
   readonly createdAtMs: number;
-  /** Of the origin's answer; empty while nobody has told. */
+  /** Header of the origin's response; empty until it is reported. */
   responseHeader: Readonly<Record<string, string>>;
   rangesSupported: boolean | undefined;
   /** Who brought it, and what it costs to know it. */

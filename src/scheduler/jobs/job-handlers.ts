@@ -130,7 +130,7 @@ function peerOf(host: Host, clusterId: number) {
       GitCommit: build?.gitCommit ?? '',
       Platform: build?.platform ?? '',
     },
-    // A daemon that does not say where it belongs belongs to whom it announced itself to.
+    // A daemon without a cluster id belongs to the cluster of the scheduler it announced itself to.
     SchedulerClusterID: host.schedulerClusterId || clusterId,
   };
 }

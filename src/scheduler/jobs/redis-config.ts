@@ -39,7 +39,7 @@ export const redisConfig = section({ ...keys, tls: redisTls.describe('reach Redi
 
 export type RedisConfig = z.output<typeof redisConfig>;
 
-/** The settings in force, the old place filling what the new one leaves empty; undefined without an address. */
+/** Effective settings: the old section fills what the new one leaves empty; undefined without an address. */
 export function redisSettings(current: RedisConfig, old: RedisConfig): RedisConfig | undefined {
   const [here, there] = [addressesOf(current), addressesOf(old)];
   const addrs = here.length > 0 ? here : there;

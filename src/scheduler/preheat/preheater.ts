@@ -119,7 +119,7 @@ export class Preheater implements Closable {
       try {
         return { host, copy: await this.#daemon(host).statLocalTask({ taskId }, { signal }) };
       } catch {
-        return undefined; // not there, or the host is not
+        return undefined; // the task is not there, or the host is away
       }
     });
     return found.flatMap((copy) => copy ?? []);
