@@ -27,10 +27,10 @@ interface Dialect {
   /** Where the service is when no endpoint is given; undefined: one must be given. */
   readonly endpoint?: (region: string) => string;
   /** The older generation's request header that stand for settings. */
-  readonly legacyHeader: Readonly<Record<string, keyof Settings>>;
+  readonly legacyHeader: Readonly<Record<string, keyof S3Settings>>;
 }
 
-interface Settings {
+export interface S3Settings {
   readonly region?: string | undefined;
   readonly endpoint?: string | undefined;
   readonly accessKeyId?: string | undefined;
@@ -134,7 +134,7 @@ export class S3Source implements Source {
 
   #send(bucket: Bucket, request: SourceRequest): SendGet {
     const attempt = async (
-      settings: Settings,
+      settings: S3Settings,
       url: URL,
       header: Readonly<Record<string, string>>,
     ): Promise<HttpResponse> =>
@@ -163,7 +163,7 @@ interface Bucket {
   readonly scheme: string;
   readonly name: string;
   readonly key: string;
-  readonly settings: Settings;
+  readonly settings: S3Settings;
   /** Of the object over HTTP. */
   readonly url: URL;
   readonly header: Readonly<Record<string, string>>;
@@ -180,19 +180,22 @@ function bucketOf(request: SourceRequest): Bucket {
     delete header[name];
   }
   const storage = (request.objectStorage ?? {}) as StorageOptions;
-  const settings: Settings = {
+  const settings: S3Settings = {
     region: storage['region'] || legacy['region'] || 'us-east-1',
     endpoint: storage['endpoint'] || legacy['endpoint'],
     accessKeyId: storage['accessKeyId'] ?? legacy['accessKeyId'],
     accessKeySecret: storage['accessKeySecret'] ?? legacy['accessKeySecret'],
     sessionToken: storage['sessionToken'] || storage['securityToken'] || legacy['sessionToken'] || undefined,
-    pathStyle: legacy['pathStyle'],
+    pathStyle: storage['pathStyle'] ?? legacy['pathStyle'],
   };
-  return { ...place, settings, header, url: locate(settings, place, key) };
+  const url = locate(settings, place, key);
+  const version = new URL(request.url).searchParams.get('versionId');
+  if (version !== null) url.search = `versionId=${encodeStrictly(version)}`;
+  return { ...place, settings, header, url };
 }
 
 /** The bucket is a part of the host name at the big services, of the path everywhere else. */
-function locate(settings: Settings, { scheme, name }: Pick<Bucket, 'scheme' | 'name'>, key: string): URL {
+export function locate(settings: S3Settings, { scheme, name }: Pick<Bucket, 'scheme' | 'name'>, key: string): URL {
   const { endpoint, region = '', pathStyle } = settings;
   const text = endpoint ?? dialects[scheme]?.endpoint?.(region);
   if (text === undefined) throw noEndpoint(scheme);
@@ -210,7 +213,7 @@ function locate(settings: Settings, { scheme, name }: Pick<Bucket, 'scheme' | 'n
 }
 
 async function signed(
-  settings: Settings,
+  settings: S3Settings,
   url: URL,
   header: Readonly<Record<string, string>>,
 ): Promise<Record<string, string>> {

@@ -18,6 +18,8 @@ export interface DownloadRequest extends SourceOptions {
   readonly wholePieces?: boolean | undefined;
   /** Whole-content digest, `algorithm:value`; verified before the last byte is released. */
   readonly digest?: string | undefined;
+  /** ETag or Last-Modified the origin must have from the first byte on; otherwise SOURCE_CHANGED. */
+  readonly validator?: string | undefined;
   readonly tag?: string | undefined;
   readonly application?: string | undefined;
   /** 0..6 as the protocol defines them; 6 by default. */

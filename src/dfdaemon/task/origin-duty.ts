@@ -65,6 +65,7 @@ export class OriginDuty {
 
   constructor(options: OriginDutyOptions) {
     this.#options = options;
+    this.#validator = options.request.validator;
   }
 
   get active(): boolean {
