@@ -76,7 +76,17 @@ export const managerConfigSchema = z.object({
       advertisePort: ignored,
       listenIP: text.optional().describe('default 0.0.0.0, or :: with network.enableIPv6'),
       port: section({ start: port.default(65_003), end: ignored }),
-      tls: z.object({ caCert: text, cert: text, key: text }).optional(),
+      tls: z
+        .object({
+          caCert: text,
+          cert: text,
+          key: text,
+          members: z
+            .boolean()
+            .default(true)
+            .describe('reach schedulers and daemons over TLS with it, too; false where they speak plain text'),
+        })
+        .optional(),
       requestRateLimit: z.int().min(1).default(4000).describe('calls and new streams per second'),
     }),
     rest: section({

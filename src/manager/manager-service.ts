@@ -42,6 +42,7 @@ import { LiveSwarms } from './live/live-swarms.ts';
 import { ManagerMetrics } from './metrics.ts';
 import { createRestApp } from './rest/app.ts';
 import type { RestApp } from './rest/request.ts';
+import { createCollectSettings } from './jobs/collect.ts';
 import { openJobs, type Jobs } from './jobs/jobs.ts';
 import { certificateRpc } from './rpc/certificate-rpc.ts';
 import { managerAccess, watchAccess } from './rpc/manager-access.ts';
@@ -156,6 +157,7 @@ async function open(
   const database = owned.add('database', await Database.open(config.database));
   metrics.countRows(database, registry);
   await createFirstCluster(database);
+  await createCollectSettings(database);
   const changes = owned.add('change feed', await ChangeFeed.create(database, logger));
   const access = await openAccess({
     config,
@@ -174,8 +176,10 @@ async function open(
   const ca = await openCa(config, { database, changes, access, joinToken: overrides.operator?.joinToken, logger });
   if (ca.own) owned.add('own certificate', ca.own);
   const controlKey = ControlKey.from(await access.secrets.readOrCreate('control key', () => ControlKey.generate().pem));
-  const dialsTls = ca.own && config.security.tlsPolicy !== 'default';
-  const channels = owned.add('gRPC channels', new Channels({ tls: dialsTls ? ca.own : undefined, controlKey }));
+  const files = await tlsFiles(config);
+  const issued = config.security.tlsPolicy === 'default' ? undefined : ca.own;
+  const dialled = files && config.server.grpc.tls?.members === true ? files : issued;
+  const channels = owned.add('gRPC channels', new Channels({ tls: dialled, controlKey }));
   const ports = new Set<number>();
   const controlHeader = (): Record<string, string> => ({
     [controlKeysHeader]: controlKey.publicKey,
@@ -192,7 +196,7 @@ async function open(
   const rpc = owned.add(
     'gRPC server',
     RpcServer.create(grpcAddress(config), {
-      ...(await rpcOptions(config, ca, logger)),
+      ...rpcOptions(config, { ca, files, logger }),
       header: controlHeader,
       metrics: new CallMetrics(registry),
     }),
@@ -262,11 +266,14 @@ function grpcAddress({ server, network }: ManagerConfig): { host: string; port: 
   return { host: server.grpc.listenIP ?? fallback, port: server.grpc.port.start };
 }
 
-async function rpcOptions(config: ManagerConfig, ca: Ca, logger: Logger): Promise<RpcServerOptions> {
+function rpcOptions(
+  config: ManagerConfig,
+  { ca, files, logger }: { ca: Ca; files: ServerTls | undefined; logger: Logger },
+): RpcServerOptions {
   return {
     logger,
     features: [swarmFeature],
-    tls: await grpcTls(config, ca),
+    tls: files ?? grpcTls(config, ca),
     limits: { requestsPerSec: config.server.grpc.requestRateLimit },
     // A new member has no certificate yet; for everything else it needs one.
     ...(config.security.tlsPolicy === 'force' && { openServices: [CertificateDefinition.fullName] }),
@@ -274,15 +281,17 @@ async function rpcOptions(config: ManagerConfig, ca: Ca, logger: Logger): Promis
   };
 }
 
-/** From files, else the manager's own certificate. A caller may come without one: to get one, or while policy lets it. */
-async function grpcTls({ server, security }: ManagerConfig, { own }: Ca): Promise<ServerTls | undefined> {
+async function tlsFiles({ server }: ManagerConfig): Promise<ServerTls | undefined> {
   const { tls } = server.grpc;
-  if (!tls) {
-    const use = { acceptPlain: security.tlsPolicy !== 'force', clientCertificates: 'optional' } as const;
-    return own && liveTls(own, use);
-  }
+  if (!tls) return undefined;
   const [ca, cert, key] = await Promise.all([readFile(tls.caCert), readFile(tls.cert), readPrivateKey(tls.key)]);
   return { ca, cert, key };
+}
+
+/** The manager's own certificate. A caller may come without one: to get one, or while policy lets it. */
+function grpcTls({ security }: ManagerConfig, { own }: Ca): ServerTls | undefined {
+  const use = { acceptPlain: security.tlsPolicy !== 'force', clientCertificates: 'optional' } as const;
+  return own && liveTls(own, use);
 }
 
 /** Plain clusters have nothing to show; one on its way to certificates registered its members before it preferred them. */

@@ -48,7 +48,7 @@ test('what was backed up while the manager ran is there after a restore, secrets
   const root = await new RestClient(manager.restPort).signIn('root', rootPassword);
   assert.deepEqual(
     (await root.ok<{ name: string }[]>('GET', '/api/v1/configs')).map(({ name }) => name),
-    ['before'],
+    ['gc', 'before'],
   );
 });
 

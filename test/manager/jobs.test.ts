@@ -105,6 +105,9 @@ describe('jobs', () => {
       scheduler_cluster_id: 1,
     });
     assert.equal(await create('sync_peers', {}), 'OK');
+    const body = { type: 'sync_peers', args: {}, scheduler_cluster_ids: [1] };
+    const { headers } = await root.request('POST', '/api/v1/jobs', body);
+    assert.match(headers.get('content-type') ?? '', /json/, 'as consoles read it');
     assert.equal((await root.ok<unknown[]>('GET', '/api/v1/peers')).length, 3);
   });
 
@@ -214,10 +217,10 @@ manager: { addr: "127.0.0.1:${manager.grpcPort}", keepAlive: { interval: 100ms }
   });
 
   test('gc deletes what is older than it is kept and answers with the job', async () => {
-    await root.ok('POST', '/api/v1/configs', {
-      name: 'gc',
+    const [settings] = await root.ok<{ id: number }[]>('GET', '/api/v1/configs?name=gc');
+    assert(settings, 'a new manager has them, for consoles to show');
+    await root.ok('PATCH', `/api/v1/configs/${settings.id}`, {
       value: JSON.stringify({ audit: { ttl: 1 }, job: { ttl: 1 } }),
-      user_id: 1,
     });
     const job = await create('gc', { type: 'audit' });
     assert.equal(job.state, 'SUCCESS');

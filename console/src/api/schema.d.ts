@@ -2086,7 +2086,7 @@ export interface paths {
         query?: never;
         header?: never;
         path: {
-          id: number;
+          id: string;
         };
         cookie?: never;
       };
@@ -2109,7 +2109,7 @@ export interface paths {
         query?: never;
         header?: never;
         path: {
-          id: number;
+          id: string;
         };
         cookie?: never;
       };

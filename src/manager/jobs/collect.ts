@@ -1,4 +1,5 @@
 /** Deletes what is older than it is kept: jobs and audit records. */
+import { DragonflyError } from '../../core/errors.ts';
 import { parseJson } from '../clusters/types.ts';
 import type { Database } from '../db/database.ts';
 import { auditRetentionMs, jobRetentionMs } from '../limits.ts';
@@ -60,9 +61,32 @@ async function oldAudits({ db }: Database, before: number): Promise<number[]> {
   return rows.map(({ id }) => id);
 }
 
-/** The configuration row `gc` holds `{"audit":{"ttl":ns},"job":{"ttl":ns}}`. */
+const settingsName = 'gc';
+
+/** The row with how long records are kept, which consoles of the original show and change; one that is there stays. */
+export async function createCollectSettings(database: Database): Promise<void> {
+  const known = await database.db.selectFrom('config').select('id').where('name', '=', settingsName).executeTakeFirst();
+  if (known) return;
+  const value = JSON.stringify({ audit: { ttl: auditRetentionMs * 1e6 }, job: { ttl: jobRetentionMs * 1e6 } });
+  const now = Date.now();
+  try {
+    await database.insert('config', {
+      name: settingsName,
+      value,
+      bio: '',
+      user_id: 0,
+      created_at: now,
+      updated_at: now,
+    });
+  } catch (error) {
+    // Another replica was first.
+    if (!(error instanceof DragonflyError && error.code === 'ALREADY_EXISTS')) throw error;
+  }
+}
+
+/** The configuration row holds `{"audit":{"ttl":ns},"job":{"ttl":ns}}`. */
 async function retentionMs({ db }: Database, type: CollectArgs['type']): Promise<number> {
-  const row = await db.selectFrom('config').select('value').where('name', '=', 'gc').executeTakeFirst();
+  const row = await db.selectFrom('config').select('value').where('name', '=', settingsName).executeTakeFirst();
   const settings = parseJson<Partial<Record<string, { ttl?: unknown }>>>(row?.value ?? null, {});
   const ttl = settings[type]?.ttl;
   if (typeof ttl === 'number' && ttl > 0) return ttl / 1e6;

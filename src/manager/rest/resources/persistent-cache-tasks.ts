@@ -7,7 +7,7 @@ import { DragonflyError } from '../../../core/errors.ts';
 import type { RestApp } from '../request.ts';
 
 const object = 'persistent-cache-tasks';
-const params = z.object({ id: z.coerce.number().int().min(1) });
+const params = z.object({ id: z.string().min(1).describe('id of the task') });
 
 export function persistentCacheTaskRoutes(app: RestApp): void {
   const config = { access: { kind: 'session', object } } as const;
