@@ -14,7 +14,7 @@ import type { ReadyAddresses } from '../core/ready.ts';
 import { announceContent, createSchedulers, joinCluster } from './assembly/cluster.ts';
 import { openDownloads, type Downloads } from './assembly/downloads.ts';
 import { openNode, type DaemonNode } from './assembly/node.ts';
-import { openProxy, proxyAddresses } from './assembly/proxy-port.ts';
+import { openProxy, openS3Door, proxyAddresses } from './assembly/proxy-port.ts';
 import { openRpcPorts } from './assembly/rpc-ports.ts';
 import { openStatusServers, watchMetrics } from './assembly/status.ts';
 import { openUploads } from './assembly/uploads.ts';
@@ -109,6 +109,7 @@ async function openParts(config: DfdaemonConfig, owned: Owned, logger: Logger): 
   owned.defer('farewell to the schedulers', () => schedulers.leave());
   const proxyMemory = bodyMemory(node.memory.proxy);
   const proxy = await openProxy(node, downloads, { schedulers, bodyMemory: proxyMemory });
+  const s3 = await openS3Door(node, downloads, proxyMemory);
   hostInfo.ports = { grpc: config.host.advertisePort ?? peerPort, proxy: proxy?.port ?? 0 };
 
   watchMetrics(node, downloads, { sent: uploads.pieceServer, proxy: proxyMemory });
@@ -122,7 +123,7 @@ async function openParts(config: DfdaemonConfig, owned: Owned, logger: Logger): 
     download: `unix:${socket}`,
     peer: hostPort(node.identity.ip, peerPort),
     upload: hostPort(node.identity.ip, uploads.pieceServer.port),
-    ...proxyAddresses(proxy),
+    ...proxyAddresses(proxy, s3),
   };
   logger.info({ hostId: node.identity.hostId, addresses }, 'dfdaemon serves');
   return { node, downloads, proxy, dynconfig, addresses };

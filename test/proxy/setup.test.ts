@@ -6,6 +6,7 @@ import { text } from 'node:stream/consumers';
 import { describe, test } from 'node:test';
 import { parse } from 'yaml';
 import { runSetup } from '../../src/cli/setup/setup.ts';
+import { printableClients } from '../../src/cli/setup/print.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { DockerRegistry } from './docker-registry.ts';
@@ -317,10 +318,11 @@ describe('dragonfly setup', () => {
       machine: { registries: { mirrors: object } };
     };
     assert.deepEqual(talos.machine.registries.mirrors, { 'ghcr.io': { endpoints: ['http://127.0.0.1:65001'] } });
-    for (const client of ['nydus', 'stargz', 'soci', 'bottlerocket', 'huggingface', 'pip', 'npm', 'apt', 'git-lfs']) {
+    for (const client of printableClients) {
       const { output } = await setup(client, '--proxy', 'http://10.0.0.1:4001');
       assert.match(output, /10\.0\.0\.1/, client);
     }
+    assert.match((await setup('s3')).output, /^export AWS_ENDPOINT_URL=http:\/\/127\.0\.0\.1:65004$/m);
     const nydus = (await setup('nydus')).output
       .split('\n')
       .filter((line) => !line.startsWith('#'))

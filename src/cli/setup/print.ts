@@ -1,4 +1,5 @@
 /** Configuration of clients that are not set up by us: printed, for the user to put where it belongs. */
+import { s3Configuration } from './print-s3.ts';
 
 export const printableClients = [
   'nydus',
@@ -7,6 +8,9 @@ export const printableClients = [
   'talos',
   'bottlerocket',
   'huggingface',
+  's3',
+  'runai',
+  'juicefs',
   'pip',
   'npm',
   'apt',
@@ -84,6 +88,10 @@ export REQUESTS_CA_BUNDLE=<workHome>/proxy-ca/ca-bundle.crt
 #         proxy.proxies: [{ regx: 'huggingface\\.co/.*/resolve/|cdn-lfs[^/]*\\.(huggingface|hf)\\.co/|\\.(cdn|xethub)\\.hf\\.co/' }]
 # without a proxy: dfget hf://<owner>/<model>
 `;
+    case 's3':
+    case 'runai':
+    case 'juicefs':
+      return s3Configuration(client, `http://${proxy.hostname}:65004`);
     case 'pip':
       return `# pip.conf
 [global]

@@ -1,6 +1,8 @@
 /** The HTTP proxy of a daemon, where it is configured. */
+import { hostPort } from '../../core/host-port.ts';
 import type { ReadyAddresses } from '../../core/ready.ts';
 import type { ProofSharing } from '../proxy/proof/shared-proofs.ts';
+import { S3Server } from '../proxy/doors/s3/s3-server.ts';
 import { ProxyServer, type BodyMemory, type ProxyServerOptions } from '../proxy/proxy-server.ts';
 import type { Schedulers } from '../schedulers.ts';
 import type { NodeLocal } from '../task/node-local.ts';
@@ -38,6 +40,21 @@ export async function openProxy(
   return proxy;
 }
 
+/** Undefined when there are no buckets. Throws IN_USE when its port is taken, CONFIG_INVALID. */
+export async function openS3Door(
+  { config, owned, logger, egress, trust, controlPlane }: DaemonNode,
+  { engine }: Downloads,
+  pool: BodyMemory,
+): Promise<S3Server | undefined> {
+  const { s3 } = config.doors;
+  if (!s3.enable || s3.buckets.length === 0) return undefined;
+  const { prefetch } = config.download;
+  const door = owned.add('s3 door', new S3Server({ config: s3, engine, egress, trust, pool, prefetch, logger }));
+  await door.start();
+  controlPlane.addOwnPort(door.address.port, door.address.host);
+  return door;
+}
+
 /** A shared proof grants access to content: only nodes that authenticate each other by certificates exchange them. */
 function sharingOf(
   { security: { grpcClient } }: DaemonNode,
@@ -54,8 +71,9 @@ function sharingOf(
 }
 
 /** Where clients of this node find it, by name. */
-export function proxyAddresses(proxy: ProxyServer | undefined): ReadyAddresses {
-  if (!proxy) return {};
+export function proxyAddresses(proxy: ProxyServer | undefined, s3: S3Server | undefined): ReadyAddresses {
+  const door: ReadyAddresses = s3 ? { s3: hostPort('127.0.0.1', s3.address.port) } : {};
+  if (!proxy) return door;
   const sni = proxy.sniPorts.map((port, index) => [`sni-${index}`, `127.0.0.1:${port}`]);
-  return { proxy: `127.0.0.1:${proxy.port}`, ...(Object.fromEntries(sni) as ReadyAddresses) };
+  return { proxy: `127.0.0.1:${proxy.port}`, ...door, ...(Object.fromEntries(sni) as ReadyAddresses) };
 }

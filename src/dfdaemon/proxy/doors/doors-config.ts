@@ -1,6 +1,7 @@
 /** The `doors` section of dfget.yaml: addresses of this node that stand for services people already use. */
 import { z } from 'zod';
 import { section } from '../../../core/config.ts';
+import { s3DoorConfig } from './s3/s3-config.ts';
 
 export const doorsConfig = section({
   huggingface: section({
@@ -13,6 +14,7 @@ export const doorsConfig = section({
       .default('https://huggingface.co')
       .describe('hub behind it'),
   }),
+  s3: s3DoorConfig,
 });
 
 export type DoorsConfig = z.output<typeof doorsConfig>;

@@ -1,0 +1,239 @@
+/**
+ * GET and HEAD of objects. The store says what the object is; its bytes are those of the one task that this version of it
+ * is, whoever asks and on whichever node. Where there is no task, or it fails before the answer has begun, the store itself
+ * is asked by the key of this node.
+ */
+import { resolveRange, formatContentRange, type ByteRange } from '../../../../core/byte-range.ts';
+import { DragonflyError, toDragonflyError } from '../../../../core/errors.ts';
+import type { Logger } from '../../../../core/logger.ts';
+import { DownloadBlocked } from '../../../block-list.ts';
+import type { DownloadRequest, OpenTask } from '../../../task/open-task.ts';
+import type { BlockPool } from '../../../transport/block-pool.ts';
+import { noteFirstByte } from '../../exchange.ts';
+import { flat, type AnswerHeader } from '../../proof/answer-header.ts';
+import { judgePreconditions, preconditionNames } from '../../proof/preconditions.ts';
+import { copySpans } from '../../wire/body-copy.ts';
+import { BodyWriter } from '../../wire/body-writer.ts';
+import { rangeDemand } from '../../wire/range-answer.ts';
+import { headerOf, type S3Exchange } from './s3-exchange.ts';
+import type { S3Object, S3Objects } from './s3-objects.ts';
+import { S3Refusal } from './s3-refusal.ts';
+import { relayAnswer } from './s3-relay.ts';
+
+export interface S3ObjectAnswersOptions {
+  readonly engine: { open(request: DownloadRequest, signal: AbortSignal): Promise<OpenTask> };
+  readonly objects: S3Objects;
+  readonly pool: BlockPool;
+  /** With a range: fetch the rest in the background. */
+  readonly prefetch: boolean;
+  readonly logger: Logger;
+}
+
+/** They ask for another way of answering; with any other header of the store's own, the store answers itself. */
+const checksumMode = 'x-amz-checksum-mode';
+const harmless = new Set(['x-amz-date', 'x-amz-content-sha256', 'x-amz-security-token', checksumMode]);
+const ofClients = /^x-amz-(?:user-agent|meta-)/;
+
+export class S3ObjectAnswers {
+  readonly #options: S3ObjectAnswersOptions;
+
+  constructor(options: S3ObjectAnswersOptions) {
+    this.#options = options;
+  }
+
+  /** Throws S3Refusal before an answer has begun. Errors: those of the store, when it cannot be asked and nothing is known. */
+  async answer(exchange: S3Exchange): Promise<void> {
+    const { request, response, target, store, record } = exchange;
+    const { key, query } = target;
+    const special = Object.keys(request.headers).some(
+      (name) => name.startsWith('x-amz-') && !harmless.has(name) && !ofClients.test(name),
+    );
+    if (special) return this.fromStore(exchange);
+    const question = { key, versionId: query.get('versionId'), partNumber: query.get('partNumber') };
+    const word = await this.#options.objects.ask(store, question);
+    if (word.kind === 'unsure') return this.fromStore(exchange);
+    if (word.kind === 'object') return this.#answer(exchange, word.object);
+    if (request.method !== 'HEAD') return this.fromStore(exchange); // in its own words
+    record.way = 'direct';
+    response.writeHead(word.statusCode, word.header);
+    noteFirstByte(record);
+    response.end();
+  }
+
+  /** The client's question as it is, by the key of this node. */
+  async fromStore(exchange: S3Exchange, validator?: string): Promise<void> {
+    const { request, target, store, signal, record } = exchange;
+    record.way = 'direct';
+    const named = Object.keys(request.headers).filter(
+      (name) => asked.has(name) || (name.startsWith('x-amz-') && !ofSignatures.has(name)),
+    );
+    const given = named.map((name) => [name, headerOf(request, name) ?? ''] as const);
+    const header = Object.fromEntries(given.filter(([, value]) => value !== ''));
+    const { key, query } = target;
+    const message = await store.send({
+      method: request.method ?? 'GET',
+      key,
+      query,
+      header: { 'accept-encoding': 'identity', ...header, ...(validator !== undefined && conditionOf(validator)) },
+      signal,
+    });
+    await relayAnswer(exchange, message);
+  }
+
+  async #answer(exchange: S3Exchange, object: S3Object): Promise<void> {
+    const { request, response, record } = exchange;
+    const told = this.#header(exchange, object);
+    const judged = judgePreconditions(conditionsOf(exchange), flat(object.header));
+    if (judged === 'failed')
+      throw new S3Refusal('PreconditionFailed', 'At least one of the pre-conditions you specified did not hold');
+    if (judged === 'notModified') {
+      const kept = Object.entries(told).filter(([name]) => name !== 'content-type' && name !== 'content-encoding');
+      response.writeHead(304, Object.fromEntries(kept));
+      noteFirstByte(record);
+      return void response.end();
+    }
+    const range = rangeOf(judged === 'ignoreRange' ? undefined : headerOf(request, 'range'), object);
+    const place = object.part ?? range;
+    const content = place ? withoutChecksums(told) : told;
+    const head = {
+      ...content,
+      'content-length': String(place?.length ?? object.lengthBytes),
+      ...(place && { 'content-range': formatContentRange(place, object.lengthBytes) }),
+    };
+    if (request.method === 'HEAD' || object.lengthBytes === 0) {
+      record.way = 'cache';
+      response.writeHead(place ? 206 : 200, head);
+      noteFirstByte(record);
+      return void response.end();
+    }
+    await this.#send(exchange, object, { place, head });
+  }
+
+  async #send(
+    exchange: S3Exchange,
+    object: S3Object,
+    { place, head }: { readonly place: ByteRange | undefined; readonly head: AnswerHeader },
+  ): Promise<void> {
+    const { response, record, signal } = exchange;
+    let task: OpenTask;
+    try {
+      task = await this.#open(exchange, object, place);
+    } catch (error) {
+      return this.#failed(exchange, object, toDragonflyError(error));
+    }
+    record.way = 'peers';
+    record.taskId = task.taskId;
+    record.peerId = task.peerId;
+    try {
+      const dragonfly = { 'x-dragonfly-task-id': task.taskId, 'x-dragonfly-peer': task.peerId };
+      response.writeHead(place ? 206 : 200, { ...head, ...dragonfly });
+      const onBytes = (count: number): void => void (record.bytes += count);
+      const writer = new BodyWriter(this.#options.pool, { response, framed: true, signal, onBytes });
+      noteFirstByte(record);
+      await writer.start();
+      const { failure } = await copySpans(task, writer, signal);
+      if (failure) throw failure;
+      response.end();
+    } catch (error) {
+      record.error = toDragonflyError(error);
+      if (record.error.code === 'SOURCE_CHANGED') this.#options.objects.forget(exchange.store, exchange.target.key);
+      response.destroy(); // no client takes a part for the whole; all of them ask again
+    } finally {
+      await task[Symbol.asyncDispose]();
+    }
+  }
+
+  async #open({ target, store, downloader, signal }: S3Exchange, object: S3Object, place: ByteRange | undefined) {
+    const { key, query } = target;
+    const { lengthBytes, validator } = object;
+    const versionId = query.get('versionId');
+    const task = await this.#options.engine.open(
+      {
+        caller: downloader,
+        url: store.downloadUrl(key, versionId),
+        header: {},
+        objectStorage: await store.downloadSettings(),
+        contentForCalculatingTaskId: store.identityOf({ key, versionId, validator, lengthBytes }),
+        validator,
+        // The key stays on this node: a seed would ask without one.
+        needBackToSource: true,
+        ...(place && { range: { first: place.start, last: place.start + place.length - 1 } }),
+        prefetch: place !== undefined && this.#options.prefetch,
+      },
+      signal,
+    );
+    if (task.contentLengthBytes === undefined || task.contentLengthBytes === lengthBytes) return task;
+    await task[Symbol.asyncDispose]();
+    throw new DragonflyError('SOURCE_CHANGED', `${target.bucket}/${key} has another length now`);
+  }
+
+  /** The header is not out yet. What was told of the object holds for what the store sends now, or it says so. */
+  async #failed(exchange: S3Exchange, { validator }: S3Object, failure: DragonflyError): Promise<void> {
+    const { record, signal, store, target } = exchange;
+    record.error = failure;
+    if (signal.aborted) return void exchange.response.destroy();
+    if (failure instanceof DownloadBlocked) throw new S3Refusal('AccessDenied', failure.message);
+    this.#options.logger.warn({ bucket: target.bucket, key: target.key, error: failure.message }, 'no download');
+    const { objects } = this.#options;
+    if (failure.code !== 'SOURCE_CHANGED') return this.fromStore(exchange, validator);
+    objects.forget(store, target.key);
+    return this.fromStore(exchange);
+  }
+
+  /** What is told of the object, with what the request asks to be told instead. */
+  #header({ request, target, requestId }: S3Exchange, { header }: S3Object): AnswerHeader {
+    const mode = headerOf(request, checksumMode) ?? target.query.get(checksumMode); // signed URLs have it in the query
+    const wanted = mode?.toUpperCase() === 'ENABLED';
+    const told: Record<string, string | string[]> = { ...(wanted ? header : withoutChecksums(header)) };
+    for (const [name, value] of target.query) {
+      if (!name.startsWith('response-')) continue;
+      if (!/^[\t\x20-\x7e]*$/.test(value))
+        throw new S3Refusal('InvalidArgument', `${name} cannot be sent as a header.`);
+      told[name.slice('response-'.length)] = value;
+    }
+    return { ...told, 'accept-ranges': 'bytes', 'x-amz-request-id': requestId };
+  }
+}
+
+/** What a client's own question says besides its signature. */
+const asked: ReadonlySet<string> = new Set(['range', ...preconditionNames]);
+const ofSignatures = new Set(['x-amz-date', 'x-amz-content-sha256', 'x-amz-security-token']);
+
+function conditionOf(validator: string): Record<string, string> {
+  return validator.startsWith('"') ? { 'if-match': validator } : { 'if-unmodified-since': validator };
+}
+
+/** Of the whole; they do not fit a part of it. */
+function withoutChecksums(header: AnswerHeader): AnswerHeader {
+  return Object.fromEntries(Object.entries(header).filter(([name]) => !name.startsWith('x-amz-checksum-')));
+}
+
+/** Clients of S3 may leave out the quotes of an entity tag. */
+function conditionsOf({ request }: S3Exchange): Record<string, string> {
+  const conditions: Record<string, string> = {};
+  for (const name of ['range', ...preconditionNames]) {
+    const value = headerOf(request, name);
+    if (value === undefined) continue;
+    conditions[name] = /^if-(?:none-)?match$/.test(name) ? quoted(value) : value;
+  }
+  return conditions;
+}
+
+function quoted(tags: string): string {
+  return tags
+    .split(',')
+    .map((tag) => tag.trim())
+    .map((tag) => (tag === '*' || tag.includes('"') ? tag : `"${tag}"`))
+    .join(', ');
+}
+
+/** S3 knows one range at a time: several are none. Throws S3Refusal for one that lies outside. */
+function rangeOf(header: string | undefined, { lengthBytes }: S3Object): ByteRange | undefined {
+  const demand = rangeDemand(header);
+  if (demand.kind !== 'one') return undefined;
+  const range = resolveRange(demand.spec, lengthBytes);
+  if (range) return range;
+  throw new S3Refusal('InvalidRange', 'The requested range is not satisfiable', {
+    'content-range': `bytes */${lengthBytes}`,
+  });
+}

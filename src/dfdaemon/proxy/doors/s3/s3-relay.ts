@@ -1,0 +1,58 @@
+/** Answers of the store to the client: as they are, but for the bucket's name where the client knows another one. */
+import type { IncomingMessage } from 'node:http';
+import { pipeline } from 'node:stream/promises';
+import { toDragonflyError } from '../../../../core/errors.ts';
+import { noteFirstByte } from '../../exchange.ts';
+import { flat } from '../../proof/answer-header.ts';
+import { forwardedResponseHeader } from '../../wire/header.ts';
+import { escapeXml } from './s3-refusal.ts';
+import type { S3Exchange } from './s3-exchange.ts';
+
+/** A page of a listing has at most 1,000 keys of 1 KiB, escaped. */
+const namedBytes = 16 * 2 ** 20;
+
+/** Answers in every case; a body that breaks off breaks the client's connection. */
+export async function relayAnswer(exchange: S3Exchange, message: IncomingMessage): Promise<void> {
+  const { response, request, record, store } = exchange;
+  if (response.destroyed) return void message.destroy();
+  const header = forwardedResponseHeader(message);
+  const { 'content-type': type = '', 'content-length': length = '' } = flat(header);
+  const renamed = store.name !== store.config.name && request.method !== 'HEAD' && /\bxml\b/.test(type);
+  response.sendDate = false; // the store's, or none
+  try {
+    if (renamed && !(Number(length) > namedBytes)) return await relayRenamed(exchange, message, header);
+    response.writeHead(message.statusCode ?? 502, header);
+    noteFirstByte(record);
+    message.on('data', (block: Buffer) => (record.bytes += block.length));
+    await pipeline(message, response);
+  } catch (error) {
+    record.error = toDragonflyError(error);
+    response.destroy();
+  }
+}
+
+async function relayRenamed(
+  { response, record, store, target }: S3Exchange,
+  message: IncomingMessage,
+  header: Record<string, string | string[]>,
+): Promise<void> {
+  const blocks: Buffer[] = [];
+  let length = 0;
+  for await (const block of message) {
+    blocks.push(block as Buffer);
+    length += (block as Buffer).length;
+    if (length > namedBytes) throw new Error('the answer of the store is too long');
+  }
+  const body = Buffer.from(withName(Buffer.concat(blocks).toString('utf8'), store.name, target.bucket));
+  response.writeHead(message.statusCode ?? 502, { ...header, 'content-length': String(body.length) });
+  noteFirstByte(record);
+  record.bytes = body.length;
+  response.end(body);
+}
+
+/** In the elements that hold the name of a bucket and nothing else. */
+export function withName(xml: string, storeName: string, name: string): string {
+  return xml.replace(/<(Name|Bucket|BucketName)>([^<]*)<\/\1>/g, (all, element: string, value: string) =>
+    value === storeName ? `<${element}>${escapeXml(name)}</${element}>` : all,
+  );
+}

@@ -1,0 +1,243 @@
+/**
+ * The port of clients of S3: `AWS_ENDPOINT_URL=http://127.0.0.1:65004`.
+ *
+ * A request is read strictly, its signature is made again with the configured key it names, and what it may do is decided
+ * from that key alone; then objects come from the peers, and everything else is asked of the store by this node's own key.
+ */
+import { randomBytes } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { credentialChain } from '../../../../core/aws-credentials.ts';
+import { DragonflyError, toDragonflyError } from '../../../../core/errors.ts';
+import type { Closable } from '../../../../core/lifecycle.ts';
+import type { Logger } from '../../../../core/logger.ts';
+import type { EgressRules } from '../../../source/egress-policy.ts';
+import { TrustStore, type TrustOptions } from '../../../source/trust-store.ts';
+import type { BlockPool } from '../../../transport/block-pool.ts';
+import { plainAddress } from '../../access-guard.ts';
+import { newRecord, noteFirstByte, type ExchangeRecord } from '../../exchange.ts';
+import { proxyLimits } from '../../limits.ts';
+import { createClientServer } from '../../wire/client-server.ts';
+import { refuseUnsureFraming } from '../../wire/request-framing.ts';
+import { Upstream } from '../../wire/upstream.ts';
+import { mayUse, mayUseBucket, S3Callers, type S3Caller } from './s3-callers.ts';
+import type { S3DoorConfig } from './s3-config.ts';
+import type { S3Exchange } from './s3-exchange.ts';
+import { S3ObjectAnswers, type S3ObjectAnswersOptions } from './s3-object-answers.ts';
+import { S3Objects } from './s3-objects.ts';
+import { s3Operation, type S3Operation } from './s3-operation.ts';
+import { answerRefusal, escapeXml, S3Refusal, xmlHead } from './s3-refusal.ts';
+import { S3Store } from './s3-store.ts';
+import { s3Target, type S3Target } from './s3-target.ts';
+import { S3Writes } from './s3-writes.ts';
+
+export interface S3ServerOptions {
+  readonly config: S3DoorConfig;
+  readonly engine: S3ObjectAnswersOptions['engine'];
+  readonly egress: EgressRules;
+  readonly trust: TrustOptions;
+  readonly pool: BlockPool;
+  readonly prefetch: boolean;
+  readonly logger: Logger;
+}
+
+export class S3Server implements Closable {
+  readonly #config: S3DoorConfig;
+  readonly #stores: ReadonlyMap<string, S3Store>;
+  readonly #callers: S3Callers;
+  readonly #upstream: Upstream;
+  readonly #answers: S3ObjectAnswers;
+  readonly #writes: S3Writes;
+  readonly #logger: Logger;
+  readonly #servers: { readonly tcp: Server; readonly unix: Server | undefined };
+  readonly #running = new Set<AbortController>();
+  readonly #startedAt = new Date();
+
+  /** Throws CONFIG_INVALID. */
+  constructor({ config, engine, egress, trust, pool, prefetch, logger }: S3ServerOptions) {
+    this.#config = config;
+    this.#logger = logger;
+    this.#upstream = new Upstream(egress, new TrustStore(trust, logger));
+    this.#stores = storesOf(config, this.#upstream);
+    this.#callers = new S3Callers(config.clients);
+    const objects = new S3Objects();
+    this.#answers = new S3ObjectAnswers({ engine, objects, pool, prefetch, logger });
+    this.#writes = new S3Writes(objects, this.#stores);
+    const listener = (overSocket: boolean): Server => {
+      const server = createClientServer((request, response) => void this.#handle(request, response, overSocket));
+      server.maxConnections = proxyLimits.connections;
+      return server;
+    };
+    this.#servers = { tcp: listener(false), unix: config.unixListen.socket === '' ? undefined : listener(true) };
+  }
+
+  /** Rejects with a system error, EADDRINUSE when a port is taken. */
+  async start(): Promise<void> {
+    const { tcpListen, unixListen } = this.#config;
+    await listening(this.#servers.tcp, { host: tcpListen.listen, port: tcpListen.port });
+    if (!this.#servers.unix) return;
+    await rm(unixListen.socket, { force: true }); // of an earlier run: the store of this daemon is locked by now
+    await listening(this.#servers.unix, { path: unixListen.socket });
+  }
+
+  get address(): { readonly host: string; readonly port: number } {
+    const { port } = this.#servers.tcp.address() as AddressInfo;
+    return { host: this.#config.tcpListen.listen, port };
+  }
+
+  /** No new connections; answers in flight may end within the deadline, then everything is cut. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const servers = [this.#servers.tcp, this.#servers.unix].filter((server) => server?.listening === true);
+    const closed = Promise.all(servers.map((server) => new Promise((resolve) => server?.close(resolve))));
+    for (const server of servers) server?.closeIdleConnections();
+    if (this.#running.size > 0) {
+      const { promise: late, resolve } = Promise.withResolvers<void>();
+      const timer = setTimeout(resolve, proxyLimits.drainMs);
+      await Promise.race([closed, late]);
+      clearTimeout(timer);
+    }
+    for (const controller of this.#running) controller.abort(new DOMException('the daemon is stopping', 'AbortError'));
+    for (const server of servers) server?.closeAllConnections();
+    this.#upstream[Symbol.dispose]();
+    await closed;
+  }
+
+  /** Answers in every case; never rejects. */
+  async #handle(request: IncomingMessage, response: ServerResponse, overSocket: boolean): Promise<void> {
+    const record = newRecord();
+    const requestId = randomBytes(8).toString('hex').toUpperCase();
+    const controller = new AbortController();
+    response.once('close', () => {
+      if (!response.writableFinished) controller.abort(new DOMException('the client has gone', 'AbortError'));
+    });
+    response.on('error', () => undefined); // 'close' follows and says the same
+    this.#running.add(controller);
+    try {
+      refuseUnsureFraming(request, response);
+      await this.#answer(request, response, { overSocket, record, requestId, signal: controller.signal });
+    } catch (error) {
+      const refusal = error instanceof S3Refusal ? error : refusalFor((record.error = toDragonflyError(error)));
+      const resource = (request.url ?? '').split('?', 1)[0] ?? '';
+      if (!request.complete) response.shouldKeepAlive = false; // the body of what is refused is not waited for
+      answerRefusal(response, refusal, { requestId, resource });
+    } finally {
+      this.#running.delete(controller);
+      this.#log(request, response, record);
+    }
+  }
+
+  async #answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    context: { overSocket: boolean; record: ExchangeRecord; requestId: string; signal: AbortSignal },
+  ): Promise<void> {
+    const target = s3Target(request, this.#stores.keys());
+    const caller = await this.#callers.callerOf(request, target, context.overSocket);
+    const operation = s3Operation(request.method ?? '', target);
+    if (operation.kind === 'buckets') return this.#listBuckets(response, caller, context.record);
+    const store = this.#stores.get(target.bucket);
+    if (!store || !isAllowed(operation, caller, store, target)) {
+      // A stranger is not told which buckets there are.
+      throw caller.client && !store
+        ? new S3Refusal('NoSuchBucket', 'The specified bucket does not exist')
+        : new S3Refusal('AccessDenied', 'Access Denied');
+    }
+    const address = plainAddress(request.socket.remoteAddress ?? '');
+    const downloader = { kind: 'proxy', address, onThisMachine: true } as const;
+    const exchange: S3Exchange = { ...context, request, response, target, caller, downloader, store };
+    if (operation.kind === 'object') return this.#answers.answer(exchange);
+    if (operation.kind === 'write') return this.#writes.answer(exchange);
+    return this.#answers.fromStore(exchange);
+  }
+
+  /** Those of this node that the caller may use. */
+  #listBuckets(response: ServerResponse, caller: S3Caller, record: ExchangeRecord): void {
+    const usable = [...this.#stores.values()].filter(({ config }) => mayUseBucket(caller, config));
+    const entries = usable.map(
+      ({ config }) =>
+        `<Bucket><Name>${escapeXml(config.name)}</Name><CreationDate>${this.#startedAt.toISOString()}</CreationDate></Bucket>`,
+    );
+    const owner = '<Owner><ID>dragonfly</ID><DisplayName>dragonfly</DisplayName></Owner>';
+    const body = `${xmlHead}<ListAllMyBucketsResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${owner}<Buckets>${entries.join('')}</Buckets></ListAllMyBucketsResult>`;
+    record.way = 'cache';
+    response.writeHead(200, { 'content-type': 'application/xml', 'content-length': Buffer.byteLength(body) });
+    noteFirstByte(record);
+    response.end(body);
+  }
+
+  #log(request: IncomingMessage, response: ServerResponse, record: ExchangeRecord): void {
+    const line = {
+      client: request.socket?.remoteAddress,
+      method: request.method,
+      url: (request.url ?? '').split('?', 1)[0],
+      status: response.headersSent ? response.statusCode : undefined,
+      way: record.way,
+      bytes: record.bytes,
+      firstByteMs: record.firstByteMs === undefined ? undefined : Math.round(record.firstByteMs),
+      ms: Math.round(performance.now() - record.startedMs),
+      task: record.taskId,
+      receipt: record.peerId,
+      error: record.error?.message,
+    };
+    if (record.error && record.error.code !== 'CANCELLED') this.#logger.warn(line, 's3');
+    else this.#logger.info(line, 's3');
+  }
+}
+
+function isAllowed(operation: S3Operation, caller: S3Caller, { config }: S3Store, { key }: S3Target): boolean {
+  switch (operation.kind) {
+    case 'buckets':
+    case 'bucket':
+      return mayUseBucket(caller, config);
+    case 'object':
+      return mayUse(caller, config, key);
+    case 'question':
+      return mayUse(caller, config, operation.prefix);
+    case 'write':
+      // Keys that only the body names: for those who may use all.
+      return caller.client !== undefined && mayUse(caller, config, operation.prefix ?? '');
+  }
+}
+
+function storesOf(config: S3DoorConfig, upstream: Upstream): ReadonlyMap<string, S3Store> {
+  const own = credentialChain();
+  const stores = new Map<string, S3Store>();
+  for (const bucket of config.buckets) {
+    if (stores.has(bucket.name)) throw invalid(`doors.s3.buckets has "${bucket.name}" twice`);
+    try {
+      stores.set(bucket.name, new S3Store(bucket, { upstream, own }));
+    } catch (error) {
+      throw invalid(`the bucket "${bucket.name}" of doors.s3: ${toDragonflyError(error).message}`, error);
+    }
+  }
+  const named = config.clients.flatMap(({ buckets }) => buckets);
+  const unknown = named.find((name) => !stores.has(name));
+  if (unknown !== undefined) throw invalid(`a client of doors.s3 may use "${unknown}", which is none of its buckets`);
+  const keys = config.clients.map(({ accessKeyID }) => accessKeyID);
+  const twice = keys.find((key, index) => keys.indexOf(key) !== index);
+  if (twice !== undefined) throw invalid(`doors.s3.clients has the key "${twice}" twice`);
+  return stores;
+}
+
+function invalid(message: string, cause?: unknown): DragonflyError {
+  return new DragonflyError('CONFIG_INVALID', message, { cause });
+}
+
+/** What clients do with a code counts: they try again after these. */
+function refusalFor(error: DragonflyError): S3Refusal {
+  if (error.code === 'INVALID_ARGUMENT') return new S3Refusal('InvalidRequest', error.message);
+  if (error.code === 'PERMISSION_DENIED') return new S3Refusal('AccessDenied', error.message);
+  const away = error.mapping.http >= 502 || error.code === 'RESOURCE_EXHAUSTED';
+  return new S3Refusal(away ? 'ServiceUnavailable' : 'InternalError', error.message);
+}
+
+function listening(server: Server, where: { host: string; port: number } | { path: string }): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(where, () => {
+      server.removeListener('error', reject);
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,179 @@
+/** One configured bucket at its store: where its objects are, and requests in the name of this node. */
+import { createHash, createHmac, scryptSync } from 'node:crypto';
+import type { IncomingMessage, InformationEvent } from 'node:http';
+import type { StorageCredentials } from '../../../../core/aws-credentials.ts';
+import { locate } from '../../../source/s3.ts';
+import { emptyPayloadHash, encodePath, encodeStrictly, signV4 } from '../../../source/sigv4.ts';
+import { letGo } from '../../proof/question.ts';
+import type { RequestBody } from '../../wire/request-body.ts';
+import type { Upstream } from '../../wire/upstream.ts';
+import type { S3BucketConfig } from './s3-config.ts';
+
+export interface StoreRequest {
+  readonly method: string;
+  /** Empty for the bucket. */
+  readonly key: string;
+  readonly query?: ReadonlyMap<string, string>;
+  /** Lower-case names; what says who asks and how it is signed is not among them. */
+  readonly header?: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+  readonly body?: StoreBody | undefined;
+}
+
+export interface StoreBody {
+  readonly body: RequestBody;
+  /** As `x-amz-content-sha256` says it. */
+  readonly payloadHash: string;
+  readonly onInformation: (information: InformationEvent) => void;
+}
+
+/** An object as it was when the store was asked. */
+export interface ObjectVersion {
+  readonly key: string;
+  readonly versionId: string | undefined;
+  readonly validator: string;
+  readonly lengthBytes: number;
+}
+
+/** The store's keys must not be guessed from what other nodes see of an identity. */
+const stretched = { N: 2 ** 14, r: 8, p: 1 };
+
+export class S3Store {
+  readonly config: S3BucketConfig;
+  readonly #upstream: Upstream;
+  readonly #own: () => Promise<StorageCredentials | undefined>;
+  readonly #identityKey: Buffer | undefined;
+  /** Where the store said the bucket is. */
+  #region: string;
+
+  /** Throws INVALID_ARGUMENT for a bucket whose store cannot be known. @param own credentials of this process. */
+  constructor(
+    config: S3BucketConfig,
+    { upstream, own }: { upstream: Upstream; own: () => Promise<StorageCredentials | undefined> },
+  ) {
+    this.config = config;
+    this.#upstream = upstream;
+    this.#own = own;
+    this.#region = config.region;
+    const { secretKey } = config;
+    if (secretKey !== undefined) this.#identityKey = scryptSync(secretKey, 'dragonfly bucket', 32, stretched);
+    this.#urlOf('', config.region);
+  }
+
+  /** Of the bucket at the store. */
+  get name(): string {
+    return this.config.bucket ?? this.config.name;
+  }
+
+  /** An object of the one can be copied to the other by the key of this node. */
+  sharesStoreWith({ config }: S3Store): boolean {
+    const { scheme, endpoint, region, accessKeyID } = this.config;
+    const same = scheme === config.scheme && endpoint === config.endpoint && accessKeyID === config.accessKeyID;
+    return same && (endpoint !== undefined || region === config.region);
+  }
+
+  /** The URL of one object, as a download of it names it. */
+  downloadUrl(key: string, versionId: string | undefined): string {
+    const query = versionId === undefined ? '' : `?versionId=${encodeStrictly(versionId)}`;
+    return `${this.config.scheme}://${this.name}/${encodePath(key)}${query}`;
+  }
+
+  /** How a download reaches the store. */
+  async downloadSettings(): Promise<Readonly<Record<string, string>>> {
+    const { endpoint, pathStyle } = this.config;
+    const keys = await this.#credentials();
+    return {
+      region: this.#region,
+      ...(endpoint !== undefined && { endpoint }),
+      ...(pathStyle && { pathStyle: 'true' }),
+      ...(keys && { accessKeyId: keys.accessKeyId, accessKeySecret: keys.accessKeySecret }),
+      ...(keys?.sessionToken !== undefined && { sessionToken: keys.sessionToken }),
+    };
+  }
+
+  /**
+   * What the id of a task is computed from: the same at every node whose bucket is the same with the same key, and found by
+   * nobody who does not have that key. Requests of users cannot name it.
+   */
+  identityOf({ key, versionId, validator, lengthBytes }: ObjectVersion): string {
+    const { scheme, endpoint, region } = this.config;
+    const place = [scheme, endpoint?.replace(/\/+$/, '') ?? region, this.name];
+    const text = JSON.stringify([...place, key, versionId, validator, lengthBytes]);
+    const hash = this.#identityKey ? createHmac('sha256', this.#identityKey) : createHash('sha256');
+    return `dragonfly:${hash.update(text).digest('hex')}`;
+  }
+
+  /** Errors: those of Upstream.send. The answer's body is the receiver's. */
+  async send(request: StoreRequest): Promise<IncomingMessage> {
+    const message = await this.#send(request, this.#region);
+    const region = message.headers['x-amz-bucket-region'];
+    const elsewhere = [301, 307, 400].includes(message.statusCode ?? 0) && typeof region === 'string';
+    if (!elsewhere || region === this.#region || !/^[a-z0-9-]{1,63}$/.test(region) || request.body) return message;
+    letGo(message);
+    this.#region = region;
+    return this.#send(request, region);
+  }
+
+  async #send(
+    { method, key, query, header = {}, signal, body }: StoreRequest,
+    region: string,
+  ): Promise<IncomingMessage> {
+    const url = this.#urlOf(key, region);
+    url.search = [...(query ?? [])]
+      .map(([name, value]) => `${encodeStrictly(name)}=${encodeStrictly(value)}`)
+      .join('&');
+    const signed = await this.#signed({
+      method,
+      url,
+      header,
+      region,
+      payloadHash: body?.payloadHash ?? emptyPayloadHash,
+    });
+    return this.#upstream.send({
+      method,
+      url,
+      header: signed,
+      trust: {},
+      loopbackAllowed: true, // the operator has named it
+      signal,
+      ...(body && {
+        own: {
+          target: url.pathname + url.search,
+          lines: Object.entries({ host: url.host, ...signed }).flat(),
+          body: body.body,
+          upgrade: false,
+          onInformation: body.onInformation,
+        },
+      }),
+    });
+  }
+
+  async #signed(request: {
+    readonly method: string;
+    readonly url: URL;
+    readonly header: Readonly<Record<string, string>>;
+    readonly region: string;
+    readonly payloadHash: string;
+  }): Promise<Record<string, string>> {
+    const { method, url, header, region, payloadHash } = request;
+    const keys = await this.#credentials();
+    if (!keys) return { ...header };
+    const { accessKeyId, accessKeySecret, sessionToken } = keys;
+    return signV4(
+      { method, url, header: { ...header, 'x-amz-content-sha256': payloadHash }, date: new Date() },
+      { accessKeyId, secretAccessKey: accessKeySecret, sessionToken, region, service: 's3' },
+    );
+  }
+
+  async #credentials(): Promise<StorageCredentials | undefined> {
+    const { accessKeyID, secretKey, sessionToken, ownCredentials } = this.config;
+    if (accessKeyID !== undefined && secretKey !== undefined)
+      return { accessKeyId: accessKeyID, accessKeySecret: secretKey, sessionToken };
+    return ownCredentials ? this.#own() : undefined;
+  }
+
+  #urlOf(key: string, region: string): URL {
+    const { scheme, endpoint, pathStyle } = this.config;
+    return locate({ region, endpoint, ...(pathStyle && { pathStyle: 'true' }) }, { scheme, name: this.name }, key);
+  }
+}
