@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -12,6 +13,7 @@ import { LocalSwarm, type Daemon } from '../support/local-swarm.ts';
 const execute = promisify(execFile);
 const clientDeadlineMs = 300_000;
 const absent = spawnSync('python3', ['-c', 'import boto3']).status === 0 ? undefined : 'boto3 is not installed';
+const awsMissing = spawnSync('aws', ['--version'], { stdio: 'ignore' }).error ? 'aws is not installed' : undefined;
 const client = { accessKeyID: 'READER', secretKey: 'the reader/s+secret' };
 
 void describe('clients of S3 at the door, a real Ceph behind it', { skip: cephMissing ?? absent }, () => {
@@ -49,5 +51,29 @@ void describe('clients of S3 at the door, a real Ceph behind it', { skip: cephMi
     const done = JSON.parse(stdout) as string[];
     context.diagnostic(done.join(', '));
     assert.equal(done.at(-1), 'no bucket is made');
+  });
+
+  it('the aws command line lists, copies, brings a tree up to date', { skip: awsMissing }, async () => {
+    const env = {
+      ...process.env,
+      AWS_ENDPOINT_URL: `http://${daemon.service.addresses['s3']}`,
+      AWS_ACCESS_KEY_ID: client.accessKeyID,
+      AWS_SECRET_ACCESS_KEY: client.secretKey,
+      AWS_REGION: 'us-east-1',
+      AWS_CONFIG_FILE: swarm.directory.join('none'),
+      AWS_SHARED_CREDENTIALS_FILE: swarm.directory.join('none'),
+    };
+    const aws = async (...args: string[]): Promise<string> =>
+      (await execute('aws', ['s3', ...args], { env, timeout: clientDeadlineMs })).stdout;
+    assert.match(await aws('ls'), / models\n/);
+    assert.match(await aws('ls', 's3://models/models/'), / 12582912 model\.bin\n/);
+    const file = swarm.directory.join('copied');
+    await aws('cp', '--quiet', 's3://models/models/model.bin', file);
+    assert.ok((await readFile(file)).equals(model));
+    await aws('cp', '--quiet', file, 's3://models/tree/a/b.bin');
+    await aws('sync', '--quiet', 's3://models/tree', swarm.directory.join('tree'));
+    assert.ok((await readFile(swarm.directory.join('tree/a/b.bin'))).equals(model));
+    await aws('rm', '--quiet', '--recursive', 's3://models/tree');
+    assert.equal(await aws('ls', 's3://models/tree').catch(() => ''), '');
   });
 });
