@@ -14,7 +14,7 @@ import type { ReadyAddresses } from '../core/ready.ts';
 import { announceContent, createSchedulers, joinCluster } from './assembly/cluster.ts';
 import { openDownloads, type Downloads } from './assembly/downloads.ts';
 import { openNode, type DaemonNode } from './assembly/node.ts';
-import { openProxy, openS3Door, proxyAddresses } from './assembly/proxy-port.ts';
+import { openProxy, openS3Buckets, openS3Door, proxyAddresses } from './assembly/proxy-port.ts';
 import { openRpcPorts } from './assembly/rpc-ports.ts';
 import { openStatusServers, watchMetrics } from './assembly/status.ts';
 import { openUploads } from './assembly/uploads.ts';
@@ -102,14 +102,15 @@ async function openParts(config: DfdaemonConfig, owned: Owned, logger: Logger): 
     maxRxBytesPerSec: config.download.totalRateLimit,
   });
   const readHost = (): Promise<Host> => hostInfo.read(uploads.pieceServer.connectionCount);
-  const { peerPort, socket } = await openRpcPorts(node, { store, schedulers, downloads, uploads, readHost });
+  const buckets = openS3Buckets(node);
+  const { peerPort, socket } = await openRpcPorts(node, { store, schedulers, downloads, uploads, buckets, readHost });
   // These end before the ports close: callers hear how their downloads ended, and the schedulers hear it from the downloads.
   owned.add('task engine', engine);
   owned.add('schedulers', schedulers);
   owned.defer('farewell to the schedulers', () => schedulers.leave());
   const proxyMemory = bodyMemory(node.memory.proxy);
   const proxy = await openProxy(node, downloads, { schedulers, bodyMemory: proxyMemory });
-  const s3 = await openS3Door(node, downloads, proxyMemory);
+  const s3 = await openS3Door(node, downloads, { buckets, pool: proxyMemory });
   hostInfo.ports = { grpc: config.host.advertisePort ?? peerPort, proxy: proxy?.port ?? 0 };
 
   watchMetrics(node, downloads, { sent: uploads.pieceServer, proxy: proxyMemory });

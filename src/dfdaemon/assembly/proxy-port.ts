@@ -2,6 +2,7 @@
 import { hostPort } from '../../core/host-port.ts';
 import type { ReadyAddresses } from '../../core/ready.ts';
 import type { ProofSharing } from '../proxy/proof/shared-proofs.ts';
+import { S3Buckets } from '../proxy/doors/s3/s3-buckets.ts';
 import { S3Server } from '../proxy/doors/s3/s3-server.ts';
 import { ProxyServer, type BodyMemory, type ProxyServerOptions } from '../proxy/proxy-server.ts';
 import type { Schedulers } from '../schedulers.ts';
@@ -40,16 +41,23 @@ export async function openProxy(
   return proxy;
 }
 
+/** Throws CONFIG_INVALID. */
+export function openS3Buckets({ config, owned, logger, egress, trust }: DaemonNode): S3Buckets {
+  const buckets = new S3Buckets({ config: config.doors.s3, egress, trust, logger });
+  owned.defer('buckets', () => buckets[Symbol.dispose]());
+  return buckets;
+}
+
 /** Undefined when there are no buckets. Throws IN_USE when its port is taken, CONFIG_INVALID. */
 export async function openS3Door(
-  { config, owned, logger, egress, trust, controlPlane }: DaemonNode,
+  { config, owned, logger, controlPlane }: DaemonNode,
   { engine }: Downloads,
-  pool: BodyMemory,
+  { buckets, pool }: { readonly buckets: S3Buckets; readonly pool: BodyMemory },
 ): Promise<S3Server | undefined> {
-  const { s3 } = config.doors;
-  if (!s3.enable || s3.buckets.length === 0) return undefined;
+  if (buckets.stores.size === 0) return undefined;
   const { prefetch } = config.download;
-  const door = owned.add('s3 door', new S3Server({ config: s3, engine, egress, trust, pool, prefetch, logger }));
+  const { s3 } = config.doors;
+  const door = owned.add('s3 door', new S3Server({ config: s3, buckets, engine, pool, prefetch, logger }));
   await door.start();
   controlPlane.addOwnPort(door.address.port, door.address.host);
   return door;

@@ -8,6 +8,7 @@ import { DfdaemonLocalDefinition } from '../../rpc/generated/dfdaemon/v2/local.t
 import { RpcServer } from '../../rpc/server.ts';
 import { listenHost, socketPath } from '../config.ts';
 import { localHandlers } from '../rpc/local-service.ts';
+import type { S3Buckets } from '../proxy/doors/s3/s3-buckets.ts';
 import { createPeerServer } from '../rpc/peer-server.ts';
 import { downloadHandlers, uploadHandlers, type ServiceOptions } from '../rpc/services.ts';
 import { uploadAccess } from '../rpc/upload-access.ts';
@@ -30,6 +31,7 @@ export interface RpcPortParts {
   readonly schedulers: Schedulers;
   readonly downloads: Downloads;
   readonly uploads: Uploads;
+  readonly buckets: S3Buckets;
   readonly readHost: () => Promise<Host>;
 }
 
@@ -41,7 +43,7 @@ export async function openRpcPorts(node: DaemonNode, parts: RpcPortParts): Promi
 }
 
 function serviceOptions({ config, identity, security }: DaemonNode, parts: RpcPortParts): ServiceOptions {
-  const { store, schedulers, downloads, uploads, readHost } = parts;
+  const { store, schedulers, downloads, uploads, buckets, readHost } = parts;
   const { outputRoots, filteredQueryParams } = config.download;
   return {
     engine: downloads.engine,
@@ -50,6 +52,7 @@ function serviceOptions({ config, identity, security }: DaemonNode, parts: RpcPo
     sources: downloads.sources,
     uploads: uploads.desk,
     guard: uploads.guard,
+    lend: (request) => buckets.lend(request),
     entitlement: new Entitlement({ store, sources: downloads.sources }),
     outputRoots,
     hostId: identity.hostId,

@@ -17,6 +17,9 @@ import { startedResponse, toDownloadRequest, toPiece, toReceiptMessage } from '.
 /** Longest time a timer can wait; a download without a deadline of its own gets this one, 24 days. */
 const maxTimeoutMs = 2 ** 31 - 1;
 
+/** What a scheduler asks for, with what this node has to show its origin; the same where it has nothing. */
+export type Lend = (request: DownloadRequest) => Promise<DownloadRequest>;
+
 export interface DownloadStreamOptions {
   readonly engine: TaskEngine;
   readonly store: TaskStore;
@@ -28,6 +31,7 @@ export interface DownloadStreamOptions {
   /** The scheduler that asks for the download. */
   readonly scheduler?: string | undefined;
   readonly entitlement: Entitlement;
+  readonly lend: Lend;
   /** Called before the first message when this node holds everything asked for already. */
   readonly onLocal?: (taskId: string) => Promise<void>;
   /** Places the finished content; absent where callers may not name paths. */
@@ -50,7 +54,7 @@ export async function* downloadStream(
     scheduler,
   };
   const decided = caller.kind === 'member'; // where the user's request came in
-  const request = decided ? asked : withOwnIdentity(asked, { filteredQueryParams, headers: true });
+  const request = decided ? await options.lend(asked) : withOwnIdentity(asked, { filteredQueryParams, headers: true });
   using deadline = deadlineSignal(context.signal, Math.min(request.timeoutMs ?? maxTimeoutMs, maxTimeoutMs));
   const { signal } = deadline;
   await using permitted = await openPermitted(request, options, signal);

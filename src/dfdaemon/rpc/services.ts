@@ -20,7 +20,7 @@ import type { Removal, TaskStore } from '../storage/task-store.ts';
 import type { TaskEngine } from '../task/engine.ts';
 import type { Entitlement } from '../task/entitlement.ts';
 import type { UploadDesk } from '../transport/upload-desk.ts';
-import { asker, downloadStream } from './download-stream.ts';
+import { asker, downloadStream, type Lend } from './download-stream.ts';
 import { toStatLocalTask } from './messages.ts';
 import type { ReadGuard } from './read-guard.ts';
 import { syncPieces, type PiecePort } from './sync-pieces.ts';
@@ -36,6 +36,7 @@ export interface ServiceOptions {
   readonly uploads: UploadDesk;
   readonly guard: ReadGuard;
   readonly entitlement: Entitlement;
+  readonly lend: Lend;
   /** Directories below which outputs may lie; anywhere when there are none. */
   readonly outputRoots: readonly string[];
   readonly piecePort: () => PiecePort;

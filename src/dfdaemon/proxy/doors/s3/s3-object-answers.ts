@@ -155,8 +155,8 @@ export class S3ObjectAnswers {
         objectStorage: await store.downloadSettings(),
         contentForCalculatingTaskId: store.identityOf({ key, versionId, validator, lengthBytes }),
         validator,
-        // The key stays on this node: a seed would ask without one.
-        needBackToSource: true,
+        // A key that is not shown by the identity stays on this node.
+        needBackToSource: !store.provesKey,
         ...(place && { range: { first: place.start, last: place.start + place.length - 1 } }),
         prefetch: place !== undefined && this.#options.prefetch,
       },

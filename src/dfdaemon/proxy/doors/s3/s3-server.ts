@@ -8,35 +8,30 @@ import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { credentialChain } from '../../../../core/aws-credentials.ts';
 import { DragonflyError, toDragonflyError } from '../../../../core/errors.ts';
 import type { Closable } from '../../../../core/lifecycle.ts';
 import type { Logger } from '../../../../core/logger.ts';
-import type { EgressRules } from '../../../source/egress-policy.ts';
-import { TrustStore, type TrustOptions } from '../../../source/trust-store.ts';
 import type { BlockPool } from '../../../transport/block-pool.ts';
 import { plainAddress } from '../../access-guard.ts';
 import { newRecord, noteFirstByte, type ExchangeRecord } from '../../exchange.ts';
 import { proxyLimits } from '../../limits.ts';
 import { createClientServer } from '../../wire/client-server.ts';
 import { refuseUnsureFraming } from '../../wire/request-framing.ts';
-import { Upstream } from '../../wire/upstream.ts';
+import type { S3Buckets } from './s3-buckets.ts';
 import { mayUse, mayUseBucket, S3Callers, type S3Caller } from './s3-callers.ts';
 import type { S3DoorConfig } from './s3-config.ts';
 import type { S3Exchange } from './s3-exchange.ts';
 import { S3ObjectAnswers, type S3ObjectAnswersOptions } from './s3-object-answers.ts';
-import { S3Objects } from './s3-objects.ts';
 import { s3Operation, type S3Operation } from './s3-operation.ts';
 import { answerRefusal, escapeXml, S3Refusal, xmlHead } from './s3-refusal.ts';
-import { S3Store } from './s3-store.ts';
+import type { S3Store } from './s3-store.ts';
 import { s3Target, type S3Target } from './s3-target.ts';
 import { S3Writes } from './s3-writes.ts';
 
 export interface S3ServerOptions {
   readonly config: S3DoorConfig;
+  readonly buckets: S3Buckets;
   readonly engine: S3ObjectAnswersOptions['engine'];
-  readonly egress: EgressRules;
-  readonly trust: TrustOptions;
   readonly pool: BlockPool;
   readonly prefetch: boolean;
   readonly logger: Logger;
@@ -46,7 +41,6 @@ export class S3Server implements Closable {
   readonly #config: S3DoorConfig;
   readonly #stores: ReadonlyMap<string, S3Store>;
   readonly #callers: S3Callers;
-  readonly #upstream: Upstream;
   readonly #answers: S3ObjectAnswers;
   readonly #writes: S3Writes;
   readonly #logger: Logger;
@@ -55,15 +49,15 @@ export class S3Server implements Closable {
   readonly #startedAt = new Date();
 
   /** Throws CONFIG_INVALID. */
-  constructor({ config, engine, egress, trust, pool, prefetch, logger }: S3ServerOptions) {
+  constructor({ config, buckets, engine, pool, prefetch, logger }: S3ServerOptions) {
+    const { stores, objects } = buckets;
+    requireClear(config, stores);
     this.#config = config;
     this.#logger = logger;
-    this.#upstream = new Upstream(egress, new TrustStore(trust, logger));
-    this.#stores = storesOf(config, this.#upstream);
+    this.#stores = stores;
     this.#callers = new S3Callers(config.clients);
-    const objects = new S3Objects();
     this.#answers = new S3ObjectAnswers({ engine, objects, pool, prefetch, logger });
-    this.#writes = new S3Writes(objects, this.#stores);
+    this.#writes = new S3Writes(objects, stores);
     const listener = (overSocket: boolean): Server => {
       const server = createClientServer((request, response) => void this.#handle(request, response, overSocket));
       server.maxConnections = proxyLimits.connections;
@@ -99,7 +93,6 @@ export class S3Server implements Closable {
     }
     for (const controller of this.#running) controller.abort(new DOMException('the daemon is stopping', 'AbortError'));
     for (const server of servers) server?.closeAllConnections();
-    this.#upstream[Symbol.dispose]();
     await closed;
   }
 
@@ -200,28 +193,16 @@ function isAllowed(operation: S3Operation, caller: S3Caller, { config }: S3Store
   }
 }
 
-function storesOf(config: S3DoorConfig, upstream: Upstream): ReadonlyMap<string, S3Store> {
-  const own = credentialChain();
-  const stores = new Map<string, S3Store>();
-  for (const bucket of config.buckets) {
-    if (stores.has(bucket.name)) throw invalid(`doors.s3.buckets has "${bucket.name}" twice`);
-    try {
-      stores.set(bucket.name, new S3Store(bucket, { upstream, own }));
-    } catch (error) {
-      throw invalid(`the bucket "${bucket.name}" of doors.s3: ${toDragonflyError(error).message}`, error);
-    }
-  }
-  const named = config.clients.flatMap(({ buckets }) => buckets);
-  const unknown = named.find((name) => !stores.has(name));
+function requireClear({ clients }: S3DoorConfig, stores: ReadonlyMap<string, S3Store>): void {
+  const unknown = clients.flatMap(({ buckets }) => buckets).find((name) => !stores.has(name));
   if (unknown !== undefined) throw invalid(`a client of doors.s3 may use "${unknown}", which is none of its buckets`);
-  const keys = config.clients.map(({ accessKeyID }) => accessKeyID);
+  const keys = clients.map(({ accessKeyID }) => accessKeyID);
   const twice = keys.find((key, index) => keys.indexOf(key) !== index);
   if (twice !== undefined) throw invalid(`doors.s3.clients has the key "${twice}" twice`);
-  return stores;
 }
 
-function invalid(message: string, cause?: unknown): DragonflyError {
-  return new DragonflyError('CONFIG_INVALID', message, { cause });
+function invalid(message: string): DragonflyError {
+  return new DragonflyError('CONFIG_INVALID', message);
 }
 
 /** What clients do with a code counts: they try again after these. */

@@ -35,6 +35,9 @@ export interface ObjectVersion {
   readonly lengthBytes: number;
 }
 
+/** How the identity of an object begins; users cannot choose one that begins so. */
+export const objectIdentity = 'dragonfly:s3:';
+
 /** The store's keys must not be guessed from what other nodes see of an identity. */
 const stretched = { N: 2 ** 14, r: 8, p: 1 };
 
@@ -63,6 +66,11 @@ export class S3Store {
   /** Of the bucket at the store. */
   get name(): string {
     return this.config.bucket ?? this.config.name;
+  }
+
+  /** Other nodes can show by the identity of an object that they have the same key, or need none. */
+  get provesKey(): boolean {
+    return !this.config.ownCredentials;
   }
 
   /** An object of the one can be copied to the other by the key of this node. */
@@ -100,7 +108,7 @@ export class S3Store {
     const place = [scheme, endpoint?.replace(/\/+$/, '') ?? region, this.name];
     const text = JSON.stringify([...place, key, versionId, validator, lengthBytes]);
     const hash = this.#identityKey ? createHmac('sha256', this.#identityKey) : createHash('sha256');
-    return `dragonfly:${hash.update(text).digest('hex')}`;
+    return `${objectIdentity}${hash.update(text).digest('hex')}`;
   }
 
   /** Errors: those of Upstream.send. The answer's body is the receiver's. */

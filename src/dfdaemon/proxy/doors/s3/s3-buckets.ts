@@ -1,0 +1,99 @@
+/**
+ * The configured buckets and what their stores have told. Open before any port: other nodes' downloads need them, too.
+ */
+import { credentialChain } from '../../../../core/aws-credentials.ts';
+import { DragonflyError, toDragonflyError } from '../../../../core/errors.ts';
+import type { Logger } from '../../../../core/logger.ts';
+import type { EgressRules } from '../../../source/egress-policy.ts';
+import { TrustStore, type TrustOptions } from '../../../source/trust-store.ts';
+import type { DownloadRequest } from '../../../task/open-task.ts';
+import { Upstream } from '../../wire/upstream.ts';
+import type { S3DoorConfig } from './s3-config.ts';
+import { S3Objects } from './s3-objects.ts';
+import { objectIdentity, S3Store } from './s3-store.ts';
+
+export interface S3BucketsOptions {
+  readonly config: S3DoorConfig;
+  readonly egress: EgressRules;
+  readonly trust: TrustOptions;
+  readonly logger: Logger;
+}
+
+export class S3Buckets {
+  readonly objects = new S3Objects();
+  /** By the name clients have for it. */
+  readonly stores: ReadonlyMap<string, S3Store>;
+  readonly #upstream: Upstream;
+
+  /** Throws CONFIG_INVALID. */
+  constructor({ config, egress, trust, logger }: S3BucketsOptions) {
+    this.#upstream = new Upstream(egress, new TrustStore(trust, logger));
+    this.stores = storesOf(config, this.#upstream);
+  }
+
+  [Symbol.dispose](): void {
+    this.#upstream[Symbol.dispose]();
+  }
+
+  /**
+   * What a scheduler asks of this node for others, with this node's key to the store where the download began at the door of
+   * a node that has the same one: nobody else can name the identity. Rejects with PERMISSION_DENIED for any other that began
+   * at such a door; without a key it would be asked of a store nobody means.
+   */
+  async lend(request: DownloadRequest): Promise<DownloadRequest> {
+    const { contentForCalculatingTaskId: identity, url, caller } = request;
+    if (identity?.startsWith(objectIdentity) !== true) return request;
+    const { protocol, host, pathname, searchParams } = new URL(url);
+    const key = decodeURIComponent(pathname.slice(1));
+    const versionId = searchParams.get('versionId') ?? undefined;
+    for (const store of this.stores.values()) {
+      if (`${store.config.scheme}:` !== protocol || store.name !== host) continue;
+      const validator = await this.#validatorOf(store, { key, versionId }, identity);
+      if (validator === undefined) continue;
+      return {
+        ...request,
+        // The operator has named the store, which may be on this machine.
+        caller: caller.kind === 'local' ? caller : { ...caller, onThisMachine: true },
+        objectStorage: await store.downloadSettings(),
+        validator,
+      };
+    }
+    throw new DragonflyError('PERMISSION_DENIED', `no bucket of doors.s3 here is that of ${url}, with the same key`, {
+      hint: 'Give seed peers the same doors.s3.buckets as the nodes whose clients read them.',
+    });
+  }
+
+  /** Undefined when it is another object than the identity names, also as the store has it now. */
+  async #validatorOf(
+    store: S3Store,
+    { key, versionId }: { readonly key: string; readonly versionId: string | undefined },
+    identity: string,
+  ): Promise<string | undefined> {
+    for (const again of [false, true]) {
+      if (again) this.objects.forget(store, key);
+      const word = await this.objects.ask(store, { key, versionId });
+      if (word.kind !== 'object') return undefined;
+      const { validator, lengthBytes } = word.object;
+      if (store.identityOf({ key, versionId, validator, lengthBytes }) === identity) return validator;
+    }
+    return undefined;
+  }
+}
+
+function storesOf(config: S3DoorConfig, upstream: Upstream): ReadonlyMap<string, S3Store> {
+  const own = credentialChain();
+  const stores = new Map<string, S3Store>();
+  for (const bucket of config.enable ? config.buckets : []) {
+    if (stores.has(bucket.name)) throw invalid(`doors.s3.buckets has "${bucket.name}" twice`);
+    try {
+      stores.set(bucket.name, new S3Store(bucket, { upstream, own }));
+    } catch (error) {
+      throw invalid(`the bucket "${bucket.name}" of doors.s3: ${toDragonflyError(error).message}`, error);
+    }
+  }
+  return stores;
+}
+
+function invalid(message: string, cause?: unknown): DragonflyError {
+  return new DragonflyError('CONFIG_INVALID', message, { cause });
+}
