@@ -12,11 +12,13 @@ import { LocalSwarm, type Daemon } from '../support/local-swarm.ts';
 
 const execute = promisify(execFile);
 const clientDeadlineMs = 300_000;
-const absent = spawnSync('python3', ['-c', 'import boto3']).status === 0 ? undefined : 'boto3 is not installed';
+const lacks = (module: string): string | undefined =>
+  spawnSync('python3', ['-c', `import ${module}`]).status === 0 ? undefined : `${module} is not installed`;
+const s3fsMissing = lacks('s3fs');
 const awsMissing = spawnSync('aws', ['--version'], { stdio: 'ignore' }).error ? 'aws is not installed' : undefined;
 const client = { accessKeyID: 'READER', secretKey: 'the reader/s+secret' };
 
-void describe('clients of S3 at the door, a real Ceph behind it', { skip: cephMissing ?? absent }, () => {
+void describe('clients of S3 at the door, a real Ceph behind it', { skip: cephMissing ?? lacks('boto3') }, () => {
   let swarm: LocalSwarm;
   let ceph: CephGateway;
   let daemon: Daemon;
@@ -41,6 +43,16 @@ void describe('clients of S3 at the door, a real Ceph behind it', { skip: cephMi
     await ceph?.[Symbol.asyncDispose]();
   });
 
+  const environment = (): NodeJS.ProcessEnv => ({
+    ...process.env,
+    AWS_ENDPOINT_URL: `http://${daemon.service.addresses['s3']}`,
+    AWS_ACCESS_KEY_ID: client.accessKeyID,
+    AWS_SECRET_ACCESS_KEY: client.secretKey,
+    AWS_REGION: 'us-east-1',
+    AWS_CONFIG_FILE: swarm.directory.join('none'),
+    AWS_SHARED_CREDENTIALS_FILE: swarm.directory.join('none'),
+  });
+
   it('boto3 reads, lists, is refused, writes', async (context) => {
     const script = fileURLToPath(new URL('s3-boto3.py', import.meta.url));
     const endpoint = `http://${daemon.service.addresses['s3']}`;
@@ -53,18 +65,15 @@ void describe('clients of S3 at the door, a real Ceph behind it', { skip: cephMi
     assert.equal(done.at(-1), 'no bucket is made');
   });
 
+  it('s3fs reads at random, lists, writes', { skip: s3fsMissing }, async () => {
+    const script = fileURLToPath(new URL('s3-fsspec.py', import.meta.url));
+    const digest = createHash('sha256').update(model).digest('hex');
+    await execute('python3', [script, 'models', digest], { env: environment(), timeout: clientDeadlineMs });
+  });
+
   it('the aws command line lists, copies, brings a tree up to date', { skip: awsMissing }, async () => {
-    const env = {
-      ...process.env,
-      AWS_ENDPOINT_URL: `http://${daemon.service.addresses['s3']}`,
-      AWS_ACCESS_KEY_ID: client.accessKeyID,
-      AWS_SECRET_ACCESS_KEY: client.secretKey,
-      AWS_REGION: 'us-east-1',
-      AWS_CONFIG_FILE: swarm.directory.join('none'),
-      AWS_SHARED_CREDENTIALS_FILE: swarm.directory.join('none'),
-    };
     const aws = async (...args: string[]): Promise<string> =>
-      (await execute('aws', ['s3', ...args], { env, timeout: clientDeadlineMs })).stdout;
+      (await execute('aws', ['s3', ...args], { env: environment(), timeout: clientDeadlineMs })).stdout;
     assert.match(await aws('ls'), / models\n/);
     assert.match(await aws('ls', 's3://models/models/'), / 12582912 model\.bin\n/);
     const file = swarm.directory.join('copied');
