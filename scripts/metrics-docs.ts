@@ -2,6 +2,7 @@
 import { createRegistry, type Registry } from '../src/core/metrics.ts';
 import { createHostIdentity } from '../src/dfdaemon/host-info.ts';
 import { createDaemonMetrics } from '../src/dfdaemon/metrics.ts';
+import { S3Metrics } from '../src/dfdaemon/proxy/doors/s3/s3-metrics.ts';
 import { ProxyMetrics } from '../src/dfdaemon/proxy/proxy-metrics.ts';
 import { ManagerMetrics } from '../src/manager/metrics.ts';
 import { SchedulerMetrics } from '../src/scheduler/metrics.ts';
@@ -30,6 +31,7 @@ function daemonRegistry(): Registry {
   metrics.watchRunning(() => 0);
   metrics.client.watch('/', () => 0);
   new ProxyMetrics(registry);
+  new S3Metrics(registry);
   return registry;
 }
 

@@ -15,7 +15,10 @@ const clientDeadlineMs = 300_000;
 const lacks = (module: string): string | undefined =>
   spawnSync('python3', ['-c', `import ${module}`]).status === 0 ? undefined : `${module} is not installed`;
 const s3fsMissing = lacks('s3fs');
-const awsMissing = spawnSync('aws', ['--version'], { stdio: 'ignore' }).error ? 'aws is not installed' : undefined;
+const absent = (program: string): string | undefined =>
+  spawnSync(program, ['--version'], { stdio: 'ignore' }).error ? `${program} is not installed` : undefined;
+const awsMissing = absent('aws');
+const juicefsMissing = absent('juicefs');
 const client = { accessKeyID: 'READER', secretKey: 'the reader/s+secret' };
 
 void describe('clients of S3 at the door, a real Ceph behind it', { skip: cephMissing ?? lacks('boto3') }, () => {
@@ -69,6 +72,17 @@ void describe('clients of S3 at the door, a real Ceph behind it', { skip: cephMi
     const script = fileURLToPath(new URL('s3-fsspec.py', import.meta.url));
     const digest = createHash('sha256').update(model).digest('hex');
     await execute('python3', [script, 'models', digest], { env: environment(), timeout: clientDeadlineMs });
+  });
+
+  it('JuiceFS writes, reads, lists and removes its first objects', { skip: juicefsMissing }, async () => {
+    const { accessKeyID, secretKey } = client;
+    const keys = ['--access-key', accessKeyID, '--secret-key', secretKey];
+    const place = ['--storage', 's3', '--bucket', `${environment()['AWS_ENDPOINT_URL']}/models`];
+    const database = `sqlite3://${swarm.directory.join('juicefs.db')}`;
+    const env = { ...environment(), HOME: swarm.directory.path };
+    await execute('juicefs', ['format', ...place, ...keys, database, 'volume'], { env, timeout: clientDeadlineMs });
+    const { stdout } = await execute('juicefs', ['status', database], { env, timeout: clientDeadlineMs });
+    assert.match(stdout, /"Name": "volume"/);
   });
 
   it('the aws command line lists, copies, brings a tree up to date', { skip: awsMissing }, async () => {

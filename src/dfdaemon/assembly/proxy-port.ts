@@ -50,14 +50,14 @@ export function openS3Buckets({ config, owned, logger, egress, trust }: DaemonNo
 
 /** Undefined when there are no buckets. Throws IN_USE when its port is taken, CONFIG_INVALID. */
 export async function openS3Door(
-  { config, owned, logger, controlPlane }: DaemonNode,
+  { config, owned, logger, registry, controlPlane }: DaemonNode,
   { engine }: Downloads,
   { buckets, pool }: { readonly buckets: S3Buckets; readonly pool: BodyMemory },
 ): Promise<S3Server | undefined> {
   if (buckets.stores.size === 0) return undefined;
   const { prefetch } = config.download;
   const { s3 } = config.doors;
-  const door = owned.add('s3 door', new S3Server({ config: s3, buckets, engine, pool, prefetch, logger }));
+  const door = owned.add('s3 door', new S3Server({ config: s3, buckets, engine, pool, prefetch, registry, logger }));
   await door.start();
   controlPlane.addOwnPort(door.address.port, door.address.host);
   return door;

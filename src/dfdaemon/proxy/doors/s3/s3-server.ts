@@ -11,6 +11,7 @@ import type { AddressInfo } from 'node:net';
 import { DragonflyError, toDragonflyError } from '../../../../core/errors.ts';
 import type { Closable } from '../../../../core/lifecycle.ts';
 import type { Logger } from '../../../../core/logger.ts';
+import type { Registry } from '../../../../core/metrics.ts';
 import type { BlockPool } from '../../../transport/block-pool.ts';
 import { plainAddress } from '../../access-guard.ts';
 import { newRecord, noteFirstByte, type ExchangeRecord } from '../../exchange.ts';
@@ -21,6 +22,7 @@ import type { S3Buckets } from './s3-buckets.ts';
 import { mayUse, mayUseBucket, S3Callers, type S3Caller } from './s3-callers.ts';
 import type { S3DoorConfig } from './s3-config.ts';
 import type { S3Exchange } from './s3-exchange.ts';
+import { S3Metrics } from './s3-metrics.ts';
 import { S3ObjectAnswers, type S3ObjectAnswersOptions } from './s3-object-answers.ts';
 import { s3Operation, type S3Operation } from './s3-operation.ts';
 import { answerRefusal, escapeXml, S3Refusal, xmlHead } from './s3-refusal.ts';
@@ -34,7 +36,14 @@ export interface S3ServerOptions {
   readonly engine: S3ObjectAnswersOptions['engine'];
   readonly pool: BlockPool;
   readonly prefetch: boolean;
+  readonly registry: Registry;
   readonly logger: Logger;
+}
+
+/** What is written about a request while it is answered. */
+interface S3Record extends ExchangeRecord {
+  /** A configured one. */
+  bucket: string;
 }
 
 export class S3Server implements Closable {
@@ -43,13 +52,15 @@ export class S3Server implements Closable {
   readonly #callers: S3Callers;
   readonly #answers: S3ObjectAnswers;
   readonly #writes: S3Writes;
+  readonly #metrics: S3Metrics;
   readonly #logger: Logger;
   readonly #servers: { readonly tcp: Server; readonly unix: Server | undefined };
   readonly #running = new Set<AbortController>();
   readonly #startedAt = new Date();
 
   /** Throws CONFIG_INVALID. */
-  constructor({ config, buckets, engine, pool, prefetch, logger }: S3ServerOptions) {
+  constructor({ config, buckets, engine, pool, prefetch, registry, logger }: S3ServerOptions) {
+    this.#metrics = new S3Metrics(registry);
     const { stores, objects } = buckets;
     requireClear(config, stores);
     this.#config = config;
@@ -98,7 +109,7 @@ export class S3Server implements Closable {
 
   /** Answers in every case; never rejects. */
   async #handle(request: IncomingMessage, response: ServerResponse, overSocket: boolean): Promise<void> {
-    const record = newRecord();
+    const record: S3Record = { ...newRecord(), bucket: '' };
     const requestId = randomBytes(8).toString('hex').toUpperCase();
     const controller = new AbortController();
     response.once('close', () => {
@@ -116,6 +127,7 @@ export class S3Server implements Closable {
       answerRefusal(response, refusal, { requestId, resource });
     } finally {
       this.#running.delete(controller);
+      this.#metrics.ended(record.bucket, record);
       this.#log(request, response, record);
     }
   }
@@ -123,13 +135,14 @@ export class S3Server implements Closable {
   async #answer(
     request: IncomingMessage,
     response: ServerResponse,
-    context: { overSocket: boolean; record: ExchangeRecord; requestId: string; signal: AbortSignal },
+    context: { overSocket: boolean; record: S3Record; requestId: string; signal: AbortSignal },
   ): Promise<void> {
     const target = s3Target(request, this.#stores.keys());
     const caller = await this.#callers.callerOf(request, target, context.overSocket);
     const operation = s3Operation(request.method ?? '', target);
     if (operation.kind === 'buckets') return this.#listBuckets(response, caller, context.record);
     const store = this.#stores.get(target.bucket);
+    if (store) context.record.bucket = target.bucket;
     if (!store || !isAllowed(operation, caller, store, target)) {
       // A stranger is not told which buckets there are.
       throw caller.client && !store
@@ -159,7 +172,7 @@ export class S3Server implements Closable {
     response.end(body);
   }
 
-  #log(request: IncomingMessage, response: ServerResponse, record: ExchangeRecord): void {
+  #log(request: IncomingMessage, response: ServerResponse, record: S3Record): void {
     const line = {
       client: request.socket?.remoteAddress,
       method: request.method,
