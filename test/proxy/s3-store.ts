@@ -35,6 +35,15 @@ export async function startSmallStore(): Promise<SmallStore> {
     if (!request.headers.authorization?.includes(`Credential=${storeKey.accessKeyID}/`))
       return fail(403, 'AccessDenied');
     const name = decodeURIComponent((request.url ?? '').split('?', 1)[0] ?? '').slice(1);
+    if (request.method === 'PUT') {
+      const blocks: Buffer[] = [];
+      request.on('data', (block: Buffer) => blocks.push(block));
+      request.on('end', () => {
+        objects.set(name, Buffer.concat(blocks));
+        response.writeHead(200, { etag: '"new"', 'content-length': 0 }).end();
+      });
+      return;
+    }
     const body = objects.get(name);
     if (!body) return fail(404, 'NoSuchKey');
     const etag = `"${createHash('md5').update(body).digest('hex')}"`;

@@ -8,11 +8,14 @@ import { AwsV4Signer } from 'aws4fetch';
 import { isLoopbackAddress, namesLoopback } from '../../../../core/own-address.ts';
 import type { S3BucketConfig, S3ClientConfig } from './s3-config.ts';
 import { S3Refusal } from './s3-refusal.ts';
+import type { ChunkSigning } from './s3-signed-chunks.ts';
 import type { S3Target } from './s3-target.ts';
 
 /** `client` is undefined for a program of this machine that signs nothing. */
 export interface S3Caller {
   readonly client: S3ClientConfig | undefined;
+  /** Where the chain of signatures of a body in signed chunks begins; undefined where the URL is signed, or nothing. */
+  readonly chunks?: ChunkSigning;
 }
 
 interface Claim {
@@ -55,7 +58,11 @@ export class S3Callers {
     requireTimely(claim, Date.now());
     const expected = await signatureOf(request, target, claim, client);
     const [given, own] = [Buffer.from(claim.signature), Buffer.from(expected)];
-    if (given.length === own.length && timingSafeEqual(given, own)) return { client };
+    if (given.length === own.length && timingSafeEqual(given, own)) {
+      const { signature, date, region, expiresSec } = claim;
+      if (expiresSec !== undefined) return { client };
+      return { client, chunks: { signature, date, region, secretKey: client.secretKey } };
+    }
     throw new S3Refusal(
       'SignatureDoesNotMatch',
       'The request signature we calculated does not match the signature you provided. Check your key and signing method.',

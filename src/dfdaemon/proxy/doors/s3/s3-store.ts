@@ -1,6 +1,7 @@
 /** One configured bucket at its store: where its objects are, and requests in the name of this node. */
 import { createHash, createHmac, scryptSync } from 'node:crypto';
 import type { IncomingMessage, InformationEvent } from 'node:http';
+import type { Readable } from 'node:stream';
 import type { StorageCredentials } from '../../../../core/aws-credentials.ts';
 import { locate } from '../../../source/s3.ts';
 import { emptyPayloadHash, encodePath, encodeStrictly, signV4 } from '../../../source/sigv4.ts';
@@ -25,6 +26,8 @@ export interface StoreBody {
   /** As `x-amz-content-sha256` says it. */
   readonly payloadHash: string;
   readonly onInformation: (information: InformationEvent) => void;
+  /** What the body comes from, where it is not the request itself. */
+  readonly source?: Readable;
 }
 
 /** An object as it was when the store was asked. */

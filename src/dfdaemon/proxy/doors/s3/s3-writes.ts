@@ -1,8 +1,10 @@
 /**
  * Writes: passed on to the store by the key of this node, for buckets that have them, and what was known of the objects is
- * forgotten. The store checks the body against the hash that the client has signed.
+ * forgotten. The store checks the body against the hash that the client has signed; chunks that are signed one by one are
+ * checked here.
  */
 import type { IncomingMessage, InformationEvent } from 'node:http';
+import { pipeline } from 'node:stream';
 import { encodePath, encodeStrictly } from '../../../source/sigv4.ts';
 import { RequestBody } from '../../wire/request-body.ts';
 import { requestFraming } from '../../wire/request-framing.ts';
@@ -11,6 +13,7 @@ import { headerOf, type S3Exchange } from './s3-exchange.ts';
 import type { S3Objects } from './s3-objects.ts';
 import { S3Refusal } from './s3-refusal.ts';
 import { relayAnswer } from './s3-relay.ts';
+import { SignedChunks } from './s3-signed-chunks.ts';
 import type { S3Store, StoreBody } from './s3-store.ts';
 
 /** Of the request's own header, what is about the object. */
@@ -29,6 +32,7 @@ const passedOn = new Set([
   'trailer',
   'expect',
 ]);
+const decodedLength = 'x-amz-decoded-content-length';
 const ofSignatures = new Set(['x-amz-date', 'x-amz-content-sha256', 'x-amz-security-token', 'x-amz-copy-source']);
 /** They give no rights to anybody else. */
 const ownAcls = new Set(['private', 'bucket-owner-full-control', 'bucket-owner-read']);
@@ -47,9 +51,10 @@ export class S3Writes {
     const { request, target, store, signal, record } = exchange;
     if (!store.config.writable)
       throw new S3Refusal('MethodNotAllowed', 'The specified method is not allowed against this resource.');
-    const header: Record<string, string> = { ...this.#header(exchange), ...this.#copySource(exchange) };
+    const asked = { ...this.#header(exchange), ...this.#copySource(exchange) };
     const { key, query } = target;
     const body = bodyOf(exchange);
+    const header: Record<string, string> = body?.source ? withoutChunks(asked) : asked;
     if (!body) delete header['expect'];
     record.way = 'direct';
     let message: IncomingMessage;
@@ -57,7 +62,7 @@ export class S3Writes {
       message = await store.send({ method: request.method ?? 'PUT', key, query, header, signal, body });
     } catch (error) {
       body?.body.drain();
-      throw error;
+      throw body?.source?.errored ?? error;
     } finally {
       this.#objects.forget(store, key === '' ? undefined : key); // also when nobody knows whether it has succeeded
     }
@@ -98,21 +103,44 @@ export class S3Writes {
   }
 }
 
-function bodyOf({ request, response }: S3Exchange): StoreBody | undefined {
+/** Undefined when there is none. */
+function bodyOf(exchange: S3Exchange): StoreBody | undefined {
+  const { request, response } = exchange;
   const framing = requestFraming(request);
-  const length = framing === 'length' ? Number(request.headers['content-length']) : undefined;
-  const payloadHash = headerOf(request, 'x-amz-content-sha256') ?? 'UNSIGNED-PAYLOAD';
-  if (payloadHash.startsWith('STREAMING-') && payloadHash !== 'STREAMING-UNSIGNED-PAYLOAD-TRAILER')
-    throw new S3Refusal(
-      'NotImplemented',
-      'Bodies whose chunks are signed are not passed on; sign the body as a whole.',
-    );
   if (framing === 'none') return undefined;
-  return {
-    body: new RequestBody(request, length),
-    payloadHash,
-    onInformation: ({ statusCode }: InformationEvent) => {
-      if (statusCode === 100 && !response.headersSent && !response.destroyed) response.writeContinue();
-    },
+  const onInformation = ({ statusCode }: InformationEvent): void => {
+    if (statusCode === 100 && !response.headersSent && !response.destroyed) response.writeContinue();
   };
+  const payloadHash = headerOf(request, 'x-amz-content-sha256') ?? 'UNSIGNED-PAYLOAD';
+  const signed = /^STREAMING-AWS4-HMAC-SHA256-PAYLOAD(-TRAILER)?$/.exec(payloadHash);
+  if (signed) return { ...unchunked(exchange, signed[1] !== undefined), onInformation };
+  const length = framing === 'length' ? Number(request.headers['content-length']) : undefined;
+  return { body: new RequestBody(request, length), payloadHash, onInformation };
+}
+
+/** The chain of signatures begins with one that the store does not get: it is checked here, and what it signs sent on. */
+function unchunked(
+  { request, caller }: S3Exchange,
+  hasTrailer: boolean,
+): Pick<StoreBody, 'body' | 'payloadHash' | 'source'> {
+  const length = headerOf(request, decodedLength);
+  if (!caller.chunks || length === undefined || !/^\d{1,15}$/.test(length))
+    throw new S3Refusal(
+      'InvalidRequest',
+      'A body in signed chunks needs a signed header, and its length without them.',
+    );
+  const source = new SignedChunks(caller.chunks, hasTrailer);
+  pipeline(request, source, () => undefined); // whoever sends it on hears of its end
+  return { body: new RequestBody(source, Number(length)), payloadHash: 'UNSIGNED-PAYLOAD', source };
+}
+
+/** The header without what describes the chunks. */
+function withoutChunks(header: Readonly<Record<string, string>>): Record<string, string> {
+  const kept: Record<string, string> = { ...header, 'content-length': header[decodedLength] ?? '' };
+  for (const name of [decodedLength, 'x-amz-trailer', 'trailer', 'transfer-encoding']) delete kept[name];
+  const codings = (kept['content-encoding'] ?? '').split(',').map((coding) => coding.trim());
+  const left = codings.filter((coding) => coding !== '' && coding !== 'aws-chunked').join(', ');
+  if (left === '') delete kept['content-encoding'];
+  else kept['content-encoding'] = left;
+  return kept;
 }

@@ -1,0 +1,146 @@
+/**
+ * Bodies whose chunks are signed one after the other (`aws-chunked`, STREAMING-AWS4-HMAC-SHA256-PAYLOAD, with or without a
+ * trailer): the content comes out, each chunk's last bytes only after its signature has been made again. The store could not
+ * check them: the chain begins with the signature of a request it does not get.
+ */
+import { createHash, createHmac, timingSafeEqual, type Hash } from 'node:crypto';
+import { Transform, type TransformCallback } from 'node:stream';
+import { S3Refusal } from './s3-refusal.ts';
+
+export interface ChunkSigning {
+  /** Of the request: the chain begins with it. */
+  readonly signature: string;
+  /** As `20260102T030405Z`. */
+  readonly date: string;
+  readonly region: string;
+  readonly secretKey: string;
+}
+
+/** `<size>;chunk-signature=<64 digits>`, and lines of a trailer. */
+const longestLine = 1024;
+const mostTrailers = 16;
+const noHash = createHash('sha256').digest('hex');
+
+type State = 'head' | 'data' | 'after data' | 'trailer' | 'end';
+
+export class SignedChunks extends Transform {
+  readonly #key: Buffer;
+  readonly #scope: string;
+  readonly #date: string;
+  readonly #hasTrailer: boolean;
+  #previous: string;
+  #state: State = 'head';
+  #line = '';
+  #claimed = '';
+  #left = 0;
+  #hash: Hash = createHash('sha256');
+  /** The end of the chunk so far, which goes on when its signature is right. */
+  #held: Buffer | undefined;
+  readonly #trailer: string[] = [];
+
+  constructor({ signature, date, region, secretKey }: ChunkSigning, hasTrailer: boolean) {
+    super();
+    const day = date.slice(0, 8);
+    this.#key = [day, region, 's3', 'aws4_request'].reduce<Buffer>(hmac, Buffer.from(`AWS4${secretKey}`));
+    this.#scope = `${day}/${region}/s3/aws4_request`;
+    this.#date = date;
+    this.#hasTrailer = hasTrailer;
+    this.#previous = signature;
+  }
+
+  override _transform(block: Buffer, _encoding: BufferEncoding, callback: TransformCallback): void {
+    try {
+      for (let at = 0; at < block.length;)
+        at = this.#state === 'data' ? this.#data(block, at) : this.#lineIn(block, at);
+      callback();
+    } catch (error) {
+      callback(error as Error);
+    }
+  }
+
+  override _flush(callback: TransformCallback): void {
+    callback(this.#state === 'end' ? null : malformed('ends before its last chunk'));
+  }
+
+  /** Returns where the rest of the block begins. */
+  #data(block: Buffer, at: number): number {
+    const part = block.subarray(at, at + this.#left);
+    this.#hash.update(part);
+    this.#left -= part.length;
+    if (this.#held) this.push(this.#held);
+    this.#held = part;
+    if (this.#left === 0) {
+      this.#prove('AWS4-HMAC-SHA256-PAYLOAD', [noHash, this.#hash.digest('hex')]);
+      this.push(part);
+      this.#held = undefined;
+      this.#state = 'after data';
+    }
+    return at + part.length;
+  }
+
+  #lineIn(block: Buffer, at: number): number {
+    if (this.#state === 'end') throw malformed('goes on after its last chunk');
+    const end = block.indexOf(0x0a, at);
+    const to = end === -1 ? block.length : end + 1;
+    this.#line += block.toString('latin1', at, to);
+    if (this.#line.length > longestLine) throw malformed('has a line that is too long');
+    if (end === -1) return to;
+    if (!this.#line.endsWith('\r\n')) throw malformed('has a line without its end');
+    const line = this.#line.slice(0, -2);
+    this.#line = '';
+    this.#take(line);
+    return to;
+  }
+
+  #take(line: string): void {
+    if (this.#state === 'after data') {
+      if (line !== '') throw malformed('has a chunk that is longer than it says');
+      this.#state = 'head';
+    } else if (this.#state === 'trailer') this.#takeTrailer(line);
+    else {
+      const [, size, signature] = /^([0-9a-f]{1,8});chunk-signature=([0-9a-f]{64})$/i.exec(line) ?? [];
+      if (size === undefined || signature === undefined) throw malformed('has a chunk without a signature');
+      this.#left = Number.parseInt(size, 16);
+      this.#claimed = signature;
+      this.#hash = createHash('sha256');
+      this.#state = this.#left === 0 ? 'trailer' : 'data';
+      if (this.#left === 0) this.#prove('AWS4-HMAC-SHA256-PAYLOAD', [noHash, noHash]);
+    }
+  }
+
+  #takeTrailer(line: string): void {
+    if (line !== '') {
+      if (!this.#hasTrailer || this.#trailer.length === mostTrailers) throw malformed('has a trailer nobody announced');
+      this.#trailer.push(line);
+      return;
+    }
+    // Some clients write an empty line between the last chunk and the trailer.
+    if (this.#hasTrailer && this.#trailer.length === 0) return;
+    if (this.#hasTrailer) {
+      const [, claimed] = /^x-amz-trailer-signature:\s*([0-9a-f]{64})$/i.exec(this.#trailer.pop() ?? '') ?? [];
+      if (claimed === undefined) throw malformed('has a trailer without a signature');
+      this.#claimed = claimed;
+      const canonical = this.#trailer.map(
+        (field) => `${field.replace(/^([^:]*):\s*/, (_, name: string) => `${name.toLowerCase()}:`)}\n`,
+      );
+      this.#prove('AWS4-HMAC-SHA256-TRAILER', [createHash('sha256').update(canonical.join('')).digest('hex')]);
+    }
+    this.#state = 'end';
+  }
+
+  #prove(algorithm: string, hashes: readonly string[]): void {
+    const text = [algorithm, this.#date, this.#scope, this.#previous, ...hashes].join('\n');
+    const own = hmac(this.#key, text);
+    if (!timingSafeEqual(own, Buffer.from(this.#claimed, 'hex')))
+      throw new S3Refusal('SignatureDoesNotMatch', 'The signature of a chunk does not match what it holds.');
+    this.#previous = this.#claimed;
+  }
+}
+
+function hmac(key: Buffer, text: string): Buffer {
+  return createHmac('sha256', key).update(text).digest();
+}
+
+function malformed(what: string): S3Refusal {
+  return new S3Refusal('InvalidRequest', `The body ${what}.`);
+}
