@@ -2,6 +2,8 @@
 export const daemonLimits = {
   /** So much of content on other nodes' word alone is compared with the origin. */
   originCheckBytes: 256 * 1024,
+  /** Schedulers hear this often that this node lives, and how it is. */
+  beatMs: 3000,
   /** Pieces of one download about which this node asks the origin for others. */
   originChecks: 4,
   /** How long a piece waits for its digest. */

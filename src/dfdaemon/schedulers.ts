@@ -18,6 +18,7 @@ import type {
 } from '../rpc/generated/scheduler/v2/scheduler.ts';
 import { SchedulerRing, type OpenStreamOptions, type PeerStream, type SchedulerResult } from '../rpc/scheduler-ring.ts';
 import { HeldNews, type AnnouncedHost } from './held-news.ts';
+import { beatsTo } from './host-beats.ts';
 import { daemonLimits } from './limits.ts';
 import type { StoredTask } from './storage/stored-task.ts';
 
@@ -338,6 +339,7 @@ export class Schedulers implements Closable {
 
   async #keepHeld(address: string, onTold: () => void): Promise<void> {
     this.#held.add(address);
+    using _beats = beatsTo(address, this.#options, () => this.#host?.readHost());
     try {
       const { signal } = this.#controller;
       const onHeld = ({ unreachable, originalDaemons }: HoldHostResponse): void => {

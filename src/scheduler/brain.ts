@@ -6,6 +6,7 @@ import { Swarm } from '../swarm/scheduler/swarm.ts';
 import type { SwarmOptions } from '../swarm/scheduler/swarm-options.ts';
 import { ApplicationPriorities } from './applications.ts';
 import { HostRegistry } from './host-registry.ts';
+import { HostBook, type HostEnd } from './live/host-book.ts';
 import { Ledger } from './live/ledger.ts';
 import type { SchedulerMetrics } from './metrics.ts';
 import { PeerSessions } from './peer-sessions.ts';
@@ -34,6 +35,7 @@ export class Brain implements Closable {
   readonly hosts = new HostRegistry();
   readonly facts: TaskFactsTable;
   readonly ledger = new Ledger();
+  readonly book = new HostBook();
   readonly proofs = new ProofBoard();
   readonly sessions: PeerSessions;
   readonly silentHosts: SilentHosts;
@@ -70,6 +72,7 @@ export class Brain implements Closable {
       },
       onStruckOff: ({ hostId, accusers, taskId }) => {
         this.metrics.struckOff.inc();
+        this.book.struckOff(hostId, accusers);
         this.#logger.error(
           { hostId, accusers, taskId },
           'a host gives or tells what is not so: nobody gets it as a parent',
@@ -82,7 +85,7 @@ export class Brain implements Closable {
     this.silentHosts = new SilentHosts({
       hosts: this.hosts,
       logger: options.logger,
-      drop: (hostId) => this.hostLeft(hostId),
+      drop: (hostId) => this.hostLeft(hostId, 'unanswered'),
     });
     this.#driver = new SwarmDriver({
       swarm: this.swarm,
@@ -104,8 +107,9 @@ export class Brain implements Closable {
   /** One event of the swarm; see SwarmDriver.run. */
   readonly run = (event: SwarmEvent, accepted?: () => void): void => this.#driver.run(event, accepted);
 
-  hostLeft(hostId: string): void {
+  hostLeft(hostId: string, end: HostEnd): void {
     this.hosts.delete(hostId);
+    this.book.gone(hostId, end, this.swarm.host(hostId), performance.now());
     this.run((swarm, nowMs) => swarm.hostLeft(hostId, nowMs));
   }
 
@@ -128,7 +132,8 @@ export class Brain implements Closable {
 
   /** What the swarm has dropped by itself is dropped here too. */
   #sweep(): void {
-    this.hosts.keepOnly((hostId) => this.swarm.host(hostId) !== undefined);
+    for (const hostId of this.hosts.keepOnly((known) => this.swarm.host(known) !== undefined))
+      this.book.gone(hostId, 'expired', undefined, performance.now());
     this.facts.keepOnly((taskId) => this.swarm.task(taskId) !== undefined);
     this.ledger.keepOnly({
       task: (taskId) => this.swarm.task(taskId) !== undefined,

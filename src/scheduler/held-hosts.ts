@@ -70,7 +70,7 @@ export class HeldHosts implements Closable {
     const timer = setTimeout(() => {
       this.#timers.delete(hostId);
       if ((this.#brain.hosts.get(hostId)?.holders ?? 1) > 0) return;
-      this.#brain.hostLeft(hostId);
+      this.#brain.hostLeft(hostId, 'stream');
     }, this.#graceMs);
     timer.unref();
     this.#timers.set(hostId, timer);

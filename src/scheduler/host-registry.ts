@@ -64,9 +64,11 @@ export class HostRegistry {
     return type === undefined ? hosts : hosts.filter((host) => host.type === type);
   }
 
-  /** Forgets the hosts the swarm has dropped. */
-  keepOnly(isKnown: (hostId: string) => boolean): void {
-    for (const hostId of this.#hosts.keys()) if (!isKnown(hostId)) this.delete(hostId);
+  /** Forgets the hosts the swarm has dropped. @returns them. */
+  keepOnly(isKnown: (hostId: string) => boolean): string[] {
+    const dropped = [...this.#hosts.keys()].filter((hostId) => !isKnown(hostId));
+    for (const hostId of dropped) this.delete(hostId);
+    return dropped;
   }
 }
 

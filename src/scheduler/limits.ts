@@ -53,6 +53,20 @@ export const originalDaemonsWrittenMs = 3_600_000;
 /** What one watcher is told of at most. */
 export const maxWatchedTasks = 20_000;
 export const maxWatchedPeers = 20_000;
+export const maxWatchedHosts = 50_000;
+/** A host is told in about 300 bytes, a message may have some megabytes. */
+export const maxHostsPerFrame = 2_000;
+/** Figures of a host that change all the time are told this often. */
+export const hostFiguresMs = 10_000;
+
+/** Daemons give a sign of life every three seconds: after so long without one a host stands still. */
+export const silentHostMs = 9_000;
+/** Watchers look every few seconds. When none did for so long, the scheduler itself stood still. */
+export const stalledMs = 6_000;
+
+/** Hosts that are gone stay known to watchers for so long, and so many. */
+export const goneHostKeptMs = 24 * 3_600_000;
+export const maxGoneHosts = 10_000;
 
 export const defaultFrameIntervalMs = 1_000;
 export const minFrameIntervalMs = 100;

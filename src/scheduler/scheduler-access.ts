@@ -12,6 +12,7 @@ const operators = [...controlPlane, 'neighbour'] as const;
 export const schedulerAccess: Access<typeof SchedulerDefinition> = {
   announcePeer: nodes,
   holdHost: nodes,
+  beatHost: nodes,
   announceHost: nodes,
   deleteHost: nodes,
   deletePeer: nodes,
@@ -29,4 +30,8 @@ export const schedulerAccess: Access<typeof SchedulerDefinition> = {
   tellProof: members,
 };
 
-export const liveAccess: Access<typeof SchedulerLiveDefinition> = { watchTasks: operators, watchTask: operators };
+export const liveAccess: Access<typeof SchedulerLiveDefinition> = {
+  watchTasks: operators,
+  watchTask: operators,
+  watchHosts: operators,
+};

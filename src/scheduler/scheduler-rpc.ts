@@ -59,6 +59,14 @@ export function schedulerRpc(parts: SchedulerRpcParts): SchedulerHandlers {
       return held.hold(request, context);
     },
 
+    beatHost: async (beats, context: CallContext) => {
+      for await (const beat of beats) {
+        requireOwnHost(beat.hostId, context, brain);
+        brain.book.beat(beat.hostId, beat, performance.now());
+      }
+      return {};
+    },
+
     announceHost: counted('announceHost', async ({ host: announced, interval }, context: CallContext) => {
       if (!announced) throw new DragonflyError('INVALID_ARGUMENT', 'the host is missing');
       requireAnnounceable(announced, context, brain);
@@ -76,6 +84,7 @@ export function schedulerRpc(parts: SchedulerRpcParts): SchedulerHandlers {
         (swarm, nowMs) => swarm.announceHost(info, nowMs),
         () => {
           brain.hosts.announce(host, { unreachable: !isReachable, owner });
+          brain.book.announced(host, { unreachable: !isReachable }, performance.now());
           held.seen(host.id);
           originals.announced({ original: !context.callerHasSwarm });
         },
@@ -89,7 +98,7 @@ export function schedulerRpc(parts: SchedulerRpcParts): SchedulerHandlers {
 
     deleteHost: counted('deleteHost', ({ hostId }, context) => {
       requireOwnHost(hostId, context, brain);
-      brain.hostLeft(hostId);
+      brain.hostLeft(hostId, 'goodbye');
       return {};
     }),
 

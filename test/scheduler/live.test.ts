@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createClient } from '../../src/rpc/client.ts';
-import { SchedulerLiveDefinition, type Link, type TaskFrame } from '../../src/rpc/generated/scheduler/v2/live.ts';
+import { Disk, Network } from '../../src/rpc/generated/common/v2/common.ts';
+import {
+  SchedulerLiveDefinition,
+  type HostState,
+  type Link,
+  type TaskFrame,
+} from '../../src/rpc/generated/scheduler/v2/live.ts';
+import { BeatHostRequest } from '../../src/rpc/generated/scheduler/v2/scheduler.ts';
+import { MessageQueue } from '../../src/rpc/streams.ts';
 import { contentLength, pieceLength, SchedulerFixture, taskId } from './fixture.ts';
 
 const timeout = 120_000;
@@ -78,6 +86,60 @@ void describe('watching', () => {
     assert.equal(task.peersRunning, 1);
     assert.equal(frame.originBytes, pieceLength);
   });
+
+  void it(
+    'all hosts: who joins, stands still, comes back, is lost and says goodbye, with since when',
+    { timeout },
+    async () => {
+      await using fixture = await SchedulerFixture.start('', { heldHostGraceMs: 50 });
+      const build = { gitVersion: '3.1.4', platform: 'linux/x64' };
+      const disk = Disk.fromPartial({ total: 1000, free: 40 });
+      const host = await fixture.host({ build, disk, network: Network.fromPartial({ idc: 'a', location: 'eu|de' }) });
+      const other = await fixture.host({ type: 1 });
+      const held = new AbortController();
+      const holding = fixture.client.holdHost({ hostId: host.id }, { signal: held.signal })[Symbol.asyncIterator]();
+      await holding.next();
+
+      const hosts = new Map<string, HostState>();
+      const frames = live(fixture).watchHosts({ intervalMs })[Symbol.asyncIterator]();
+      const until = async (hostId: string, condition: (state: HostState) => boolean): Promise<HostState> => {
+        for (;;) {
+          const state = hosts.get(hostId);
+          if (state && condition(state)) return state;
+          const frame = await frames.next();
+          assert.ok(frame.done !== true);
+          for (const news of frame.value.hosts) hosts.set(news.id, news);
+        }
+      };
+      const joined = await until(host.id, ({ state }) => state === 'online');
+      assert.deepEqual(
+        [joined.name, joined.type, joined.version, joined.idc, joined.location, joined.diskTotal, joined.diskFree],
+        ['host-1', 'normal', '3.1.4', 'a', 'eu|de', 1000, 40],
+      );
+      assert.equal((await until(other.id, () => true)).type, 'seed');
+
+      const beats = new MessageQueue<BeatHostRequest>();
+      const beating = fixture.client.beatHost(beats, { signal: held.signal });
+      beating.catch(() => undefined);
+      const beat = BeatHostRequest.fromPartial({ hostId: host.id, diskTotal: 1000, diskFree: 500 });
+      beats.push(beat);
+      await until(host.id, ({ diskFree }) => diskFree === 500);
+      const silent = await until(host.id, ({ state }) => state === 'silent');
+      assert.equal(silent.sinceMs, silent.lastWordMs);
+      beats.push(beat);
+      await until(host.id, ({ state }) => state === 'online');
+
+      held.abort();
+      const lost = await until(host.id, ({ state }) => state === 'lost');
+      assert.equal(lost.reason, 'stream');
+      assert.equal(lost.joinedAtMs, joined.joinedAtMs);
+      assert.equal(lost.diskFree, 500);
+      await fixture.client.deleteHost({ hostId: other.id });
+      await until(other.id, ({ state }) => state === 'left');
+      await fixture.client.announceHost({ host, interval: { seconds: 300, nanos: 0 } });
+      assert.ok((await until(host.id, ({ state }) => state === 'online')).joinedAtMs > lost.joinedAtMs);
+    },
+  );
 
   void it('ends when the scheduler stops', { timeout }, async () => {
     const fixture = await SchedulerFixture.start();

@@ -8,6 +8,7 @@ import type { Handlers } from '../../rpc/server.ts';
 import type { Brain } from '../brain.ts';
 import { defaultFrameIntervalMs, maxFrameIntervalMs, minFrameIntervalMs } from '../limits.ts';
 import { TasksWatcher, TaskWatcher } from './frames.ts';
+import { HostsWatcher } from './host-frames.ts';
 
 /** A frame is made only when the one before has left, so a slow watcher gets fewer and larger ones. */
 export function liveRpc(brain: Brain): Handlers<typeof SchedulerLiveDefinition> {
@@ -29,6 +30,11 @@ export function liveRpc(brain: Brain): Handlers<typeof SchedulerLiveDefinition> 
         if (!frame) continue;
         yield frame.task ? { ...frame, task: { ...frame.task, url: redact(frame.task.url) } } : frame;
       }
+    },
+
+    watchHosts: async function* ({ intervalMs }, context) {
+      const watcher = new HostsWatcher(brain);
+      for await (const _tick of ticks(intervalMs, context)) yield* watcher.next();
     },
   };
 }

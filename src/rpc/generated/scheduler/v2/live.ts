@@ -100,6 +100,60 @@ export interface Link {
   open: boolean;
 }
 
+export interface WatchHostsRequest {
+  /** Milliseconds; 0 takes one second. */
+  intervalMs: number;
+}
+
+export interface HostsFrame {
+  /** The first frame: it holds everything. */
+  snapshot: boolean;
+  hosts: HostState[];
+  /** Ids of hosts that are forgotten. */
+  removed: string[];
+  /** The frame goes on in the next one, which follows at once. */
+  more: boolean;
+}
+
+export interface HostState {
+  id: string;
+  name: string;
+  ip: string;
+  port: number;
+  proxyPort: number;
+  /** seed or normal. */
+  type: string;
+  idc: string;
+  location: string;
+  version: string;
+  platform: string;
+  /** online, silent, lost or left. */
+  state: string;
+  /** Why it is lost: stream (its connection broke), unanswered (nobody gets an answer from it), expired (it announced itself no more). */
+  reason: string;
+  /** Of the state. */
+  sinceMs: number;
+  joinedAtMs: number;
+  lastWordMs: number;
+  /** Other nodes cannot connect to it. */
+  unreachable: boolean;
+  /** Bytes; 0 while unknown. */
+  diskTotal: number;
+  diskFree: number;
+  memoryTotal: number;
+  memoryAvailable: number;
+  uploadsRunning: number;
+  /** Pieces it gave, and failed to give, since this scheduler knows it. */
+  uploads: number;
+  uploadsFailed: number;
+  /** It was found to give or tell what is not so, and is nobody's parent until then; 0 otherwise. */
+  struckOffUntilMs: number;
+  /** Hosts whose word counted. */
+  accusers: string[];
+  /** Tasks of which it holds or fetches something. */
+  tasks: number;
+}
+
 function createBaseWatchTasksRequest(): WatchTasksRequest {
   return { intervalMs: 0 };
 }
@@ -1011,6 +1065,540 @@ export const Link: MessageFns<Link, "scheduler.v2.Link"> = {
   },
 };
 
+function createBaseWatchHostsRequest(): WatchHostsRequest {
+  return { intervalMs: 0 };
+}
+
+export const WatchHostsRequest: MessageFns<WatchHostsRequest, "scheduler.v2.WatchHostsRequest"> = {
+  $type: "scheduler.v2.WatchHostsRequest" as const,
+
+  encode(message: WatchHostsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.intervalMs !== 0) {
+      writer.uint32(8).uint32(message.intervalMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchHostsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchHostsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.intervalMs = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<WatchHostsRequest>): WatchHostsRequest {
+    return WatchHostsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WatchHostsRequest>): WatchHostsRequest {
+    const message = createBaseWatchHostsRequest();
+    message.intervalMs = object.intervalMs ?? 0;
+    return message;
+  },
+};
+
+function createBaseHostsFrame(): HostsFrame {
+  return { snapshot: false, hosts: [], removed: [], more: false };
+}
+
+export const HostsFrame: MessageFns<HostsFrame, "scheduler.v2.HostsFrame"> = {
+  $type: "scheduler.v2.HostsFrame" as const,
+
+  encode(message: HostsFrame, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.snapshot !== false) {
+      writer.uint32(8).bool(message.snapshot);
+    }
+    for (const v of message.hosts) {
+      HostState.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.removed) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.more !== false) {
+      writer.uint32(32).bool(message.more);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HostsFrame {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHostsFrame();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.snapshot = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.hosts.push(HostState.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.removed.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.more = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<HostsFrame>): HostsFrame {
+    return HostsFrame.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<HostsFrame>): HostsFrame {
+    const message = createBaseHostsFrame();
+    message.snapshot = object.snapshot ?? false;
+    message.hosts = object.hosts?.map((e) => HostState.fromPartial(e)) || [];
+    message.removed = object.removed?.map((e) => e) || [];
+    message.more = object.more ?? false;
+    return message;
+  },
+};
+
+function createBaseHostState(): HostState {
+  return {
+    id: "",
+    name: "",
+    ip: "",
+    port: 0,
+    proxyPort: 0,
+    type: "",
+    idc: "",
+    location: "",
+    version: "",
+    platform: "",
+    state: "",
+    reason: "",
+    sinceMs: 0,
+    joinedAtMs: 0,
+    lastWordMs: 0,
+    unreachable: false,
+    diskTotal: 0,
+    diskFree: 0,
+    memoryTotal: 0,
+    memoryAvailable: 0,
+    uploadsRunning: 0,
+    uploads: 0,
+    uploadsFailed: 0,
+    struckOffUntilMs: 0,
+    accusers: [],
+    tasks: 0,
+  };
+}
+
+export const HostState: MessageFns<HostState, "scheduler.v2.HostState"> = {
+  $type: "scheduler.v2.HostState" as const,
+
+  encode(message: HostState, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    if (message.ip !== "") {
+      writer.uint32(26).string(message.ip);
+    }
+    if (message.port !== 0) {
+      writer.uint32(32).int32(message.port);
+    }
+    if (message.proxyPort !== 0) {
+      writer.uint32(40).int32(message.proxyPort);
+    }
+    if (message.type !== "") {
+      writer.uint32(50).string(message.type);
+    }
+    if (message.idc !== "") {
+      writer.uint32(58).string(message.idc);
+    }
+    if (message.location !== "") {
+      writer.uint32(66).string(message.location);
+    }
+    if (message.version !== "") {
+      writer.uint32(74).string(message.version);
+    }
+    if (message.platform !== "") {
+      writer.uint32(82).string(message.platform);
+    }
+    if (message.state !== "") {
+      writer.uint32(90).string(message.state);
+    }
+    if (message.reason !== "") {
+      writer.uint32(98).string(message.reason);
+    }
+    if (message.sinceMs !== 0) {
+      writer.uint32(104).uint64(message.sinceMs);
+    }
+    if (message.joinedAtMs !== 0) {
+      writer.uint32(112).uint64(message.joinedAtMs);
+    }
+    if (message.lastWordMs !== 0) {
+      writer.uint32(120).uint64(message.lastWordMs);
+    }
+    if (message.unreachable !== false) {
+      writer.uint32(128).bool(message.unreachable);
+    }
+    if (message.diskTotal !== 0) {
+      writer.uint32(136).uint64(message.diskTotal);
+    }
+    if (message.diskFree !== 0) {
+      writer.uint32(144).uint64(message.diskFree);
+    }
+    if (message.memoryTotal !== 0) {
+      writer.uint32(152).uint64(message.memoryTotal);
+    }
+    if (message.memoryAvailable !== 0) {
+      writer.uint32(160).uint64(message.memoryAvailable);
+    }
+    if (message.uploadsRunning !== 0) {
+      writer.uint32(168).uint32(message.uploadsRunning);
+    }
+    if (message.uploads !== 0) {
+      writer.uint32(176).uint64(message.uploads);
+    }
+    if (message.uploadsFailed !== 0) {
+      writer.uint32(184).uint64(message.uploadsFailed);
+    }
+    if (message.struckOffUntilMs !== 0) {
+      writer.uint32(192).uint64(message.struckOffUntilMs);
+    }
+    for (const v of message.accusers) {
+      writer.uint32(202).string(v!);
+    }
+    if (message.tasks !== 0) {
+      writer.uint32(208).uint32(message.tasks);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HostState {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHostState();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.ip = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.port = reader.int32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.proxyPort = reader.int32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.type = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.idc = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.location = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.version = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.platform = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.sinceMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.joinedAtMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.lastWordMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.unreachable = reader.bool();
+            continue;
+          }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.diskTotal = longToNumber(reader.uint64());
+            continue;
+          }
+          case 18: {
+            if (tag !== 144) {
+              break;
+            }
+
+            message.diskFree = longToNumber(reader.uint64());
+            continue;
+          }
+          case 19: {
+            if (tag !== 152) {
+              break;
+            }
+
+            message.memoryTotal = longToNumber(reader.uint64());
+            continue;
+          }
+          case 20: {
+            if (tag !== 160) {
+              break;
+            }
+
+            message.memoryAvailable = longToNumber(reader.uint64());
+            continue;
+          }
+          case 21: {
+            if (tag !== 168) {
+              break;
+            }
+
+            message.uploadsRunning = reader.uint32();
+            continue;
+          }
+          case 22: {
+            if (tag !== 176) {
+              break;
+            }
+
+            message.uploads = longToNumber(reader.uint64());
+            continue;
+          }
+          case 23: {
+            if (tag !== 184) {
+              break;
+            }
+
+            message.uploadsFailed = longToNumber(reader.uint64());
+            continue;
+          }
+          case 24: {
+            if (tag !== 192) {
+              break;
+            }
+
+            message.struckOffUntilMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 25: {
+            if (tag !== 202) {
+              break;
+            }
+
+            message.accusers.push(reader.string());
+            continue;
+          }
+          case 26: {
+            if (tag !== 208) {
+              break;
+            }
+
+            message.tasks = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<HostState>): HostState {
+    return HostState.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<HostState>): HostState {
+    const message = createBaseHostState();
+    message.id = object.id ?? "";
+    message.name = object.name ?? "";
+    message.ip = object.ip ?? "";
+    message.port = object.port ?? 0;
+    message.proxyPort = object.proxyPort ?? 0;
+    message.type = object.type ?? "";
+    message.idc = object.idc ?? "";
+    message.location = object.location ?? "";
+    message.version = object.version ?? "";
+    message.platform = object.platform ?? "";
+    message.state = object.state ?? "";
+    message.reason = object.reason ?? "";
+    message.sinceMs = object.sinceMs ?? 0;
+    message.joinedAtMs = object.joinedAtMs ?? 0;
+    message.lastWordMs = object.lastWordMs ?? 0;
+    message.unreachable = object.unreachable ?? false;
+    message.diskTotal = object.diskTotal ?? 0;
+    message.diskFree = object.diskFree ?? 0;
+    message.memoryTotal = object.memoryTotal ?? 0;
+    message.memoryAvailable = object.memoryAvailable ?? 0;
+    message.uploadsRunning = object.uploadsRunning ?? 0;
+    message.uploads = object.uploads ?? 0;
+    message.uploadsFailed = object.uploadsFailed ?? 0;
+    message.struckOffUntilMs = object.struckOffUntilMs ?? 0;
+    message.accusers = object.accusers?.map((e) => e) || [];
+    message.tasks = object.tasks ?? 0;
+    return message;
+  },
+};
+
 export type SchedulerLiveDefinition = typeof SchedulerLiveDefinition;
 export const SchedulerLiveDefinition = {
   name: "SchedulerLive",
@@ -1031,6 +1619,15 @@ export const SchedulerLiveDefinition = {
       requestType: WatchTaskRequest as typeof WatchTaskRequest,
       requestStream: false,
       responseType: TaskFrame as typeof TaskFrame,
+      responseStream: true,
+      options: {},
+    },
+    /** All hosts, those that were lost within a day included: a snapshot first, then what changed, at most one frame per interval. */
+    watchHosts: {
+      name: "WatchHosts",
+      requestType: WatchHostsRequest as typeof WatchHostsRequest,
+      requestStream: false,
+      responseType: HostsFrame as typeof HostsFrame,
       responseStream: true,
       options: {},
     },

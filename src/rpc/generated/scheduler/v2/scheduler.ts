@@ -888,6 +888,17 @@ export interface HoldHostResponse {
   originalDaemons: boolean;
 }
 
+/** Extension. Figures of the host right now, in bytes; 0 for what is not known. */
+export interface BeatHostRequest {
+  hostId: string;
+  diskTotal: number;
+  diskFree: number;
+  memoryTotal: number;
+  memoryAvailable: number;
+  /** Connections that fetch pieces from it. */
+  uploadsRunning: number;
+}
+
 /** Extension. */
 export interface AskProofRequest {
   hostId: string;
@@ -11700,6 +11711,123 @@ export const HoldHostResponse: MessageFns<HoldHostResponse, "scheduler.v2.HoldHo
   },
 };
 
+function createBaseBeatHostRequest(): BeatHostRequest {
+  return { hostId: "", diskTotal: 0, diskFree: 0, memoryTotal: 0, memoryAvailable: 0, uploadsRunning: 0 };
+}
+
+export const BeatHostRequest: MessageFns<BeatHostRequest, "scheduler.v2.BeatHostRequest"> = {
+  $type: "scheduler.v2.BeatHostRequest" as const,
+
+  encode(message: BeatHostRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.hostId !== "") {
+      writer.uint32(10).string(message.hostId);
+    }
+    if (message.diskTotal !== 0) {
+      writer.uint32(16).uint64(message.diskTotal);
+    }
+    if (message.diskFree !== 0) {
+      writer.uint32(24).uint64(message.diskFree);
+    }
+    if (message.memoryTotal !== 0) {
+      writer.uint32(32).uint64(message.memoryTotal);
+    }
+    if (message.memoryAvailable !== 0) {
+      writer.uint32(40).uint64(message.memoryAvailable);
+    }
+    if (message.uploadsRunning !== 0) {
+      writer.uint32(48).uint32(message.uploadsRunning);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BeatHostRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBeatHostRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.hostId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.diskTotal = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.diskFree = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.memoryTotal = longToNumber(reader.uint64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.memoryAvailable = longToNumber(reader.uint64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.uploadsRunning = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<BeatHostRequest>): BeatHostRequest {
+    return BeatHostRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BeatHostRequest>): BeatHostRequest {
+    const message = createBaseBeatHostRequest();
+    message.hostId = object.hostId ?? "";
+    message.diskTotal = object.diskTotal ?? 0;
+    message.diskFree = object.diskFree ?? 0;
+    message.memoryTotal = object.memoryTotal ?? 0;
+    message.memoryAvailable = object.memoryAvailable ?? 0;
+    message.uploadsRunning = object.uploadsRunning ?? 0;
+    return message;
+  },
+};
+
 function createBaseAskProofRequest(): AskProofRequest {
   return { hostId: "", key: "" };
 }
@@ -12415,6 +12543,15 @@ export const SchedulerDefinition = {
       requestStream: false,
       responseType: HoldHostResponse as typeof HoldHostResponse,
       responseStream: true,
+      options: {},
+    },
+    /** Extension. Signs of life of a host that is held, every few seconds: one that stands still keeps its connections. */
+    beatHost: {
+      name: "BeatHost",
+      requestType: BeatHostRequest as typeof BeatHostRequest,
+      requestStream: true,
+      responseType: Empty as typeof Empty,
+      responseStream: false,
       options: {},
     },
     /**

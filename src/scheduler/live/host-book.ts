@@ -1,0 +1,156 @@
+/**
+ * What became of every host, for those who watch: it joined, it stands still, it is lost, it said goodbye. Kept a day beyond its
+ * end. Nothing here plays a role in decisions.
+ */
+import type { Host } from '../../rpc/generated/common/v2/common.ts';
+import type { BeatHostRequest } from '../../rpc/generated/scheduler/v2/scheduler.ts';
+import { goneHostKeptMs, maxGoneHosts, silentHostMs, stalledMs } from '../limits.ts';
+
+/** `silent`: its connections stand, but it says nothing. */
+export type HostLife = 'online' | 'silent' | 'lost' | 'left';
+
+/** How a host ended: its connection broke, nobody gets an answer from it, it announced itself no more, or it said goodbye. */
+export type HostEnd = 'stream' | 'unanswered' | 'expired' | 'goodbye';
+
+export interface HostFigures {
+  /** Bytes; 0 while unknown. */
+  readonly diskTotal: number;
+  readonly diskFree: number;
+  readonly memoryTotal: number;
+  readonly memoryAvailable: number;
+  readonly uploadsRunning: number;
+}
+
+/** Pieces given and failed to be given. */
+export interface HostUploads {
+  readonly uploads: number;
+  readonly uploadsFailed: number;
+}
+
+/** Times by the steady clock. */
+export interface HostEntry {
+  host: Host;
+  unreachable: boolean;
+  life: HostLife;
+  end: HostEnd | undefined;
+  sinceMs: number;
+  joinedAtMs: number;
+  lastWordMs: number;
+  /** It gives signs of life every few seconds, so that silence means something. */
+  beats: boolean;
+  figures: HostFigures;
+  /** As they were at its end. */
+  uploads: HostUploads;
+  accusers: readonly string[];
+}
+
+export class HostBook {
+  readonly #entries = new Map<string, HostEntry>();
+  #lookedAtMs = -Infinity;
+  #awakeSinceMs = -Infinity;
+
+  get entries(): ReadonlyMap<string, Readonly<HostEntry>> {
+    return this.#entries;
+  }
+
+  announced(host: Host, { unreachable }: { readonly unreachable: boolean }, nowMs: number): void {
+    const figures = figuresOf(host);
+    const known = this.#entries.get(host.id);
+    if (known && !isGone(known)) {
+      Object.assign(known, { host, unreachable, figures });
+      this.#word(known, nowMs);
+      return;
+    }
+    // Behind those that were lost before: the oldest are forgotten first.
+    this.#entries.delete(host.id);
+    this.#entries.set(host.id, {
+      host,
+      unreachable,
+      life: 'online',
+      end: undefined,
+      sinceMs: nowMs,
+      joinedAtMs: nowMs,
+      lastWordMs: nowMs,
+      beats: false,
+      figures,
+      uploads: { uploads: 0, uploadsFailed: 0 },
+      accusers: [],
+    });
+  }
+
+  /** A sign of life. Of a host that is not known, or gone, it means nothing: it announces itself first. */
+  beat(
+    hostId: string,
+    { diskTotal, diskFree, memoryTotal, memoryAvailable, uploadsRunning }: BeatHostRequest,
+    nowMs: number,
+  ): void {
+    const known = this.#entries.get(hostId);
+    if (!known || isGone(known)) return;
+    known.beats = true;
+    known.figures = { diskTotal, diskFree, memoryTotal, memoryAvailable, uploadsRunning };
+    this.#word(known, nowMs);
+  }
+
+  gone(hostId: string, end: HostEnd, uploads: HostUploads | undefined, nowMs: number): void {
+    const known = this.#entries.get(hostId);
+    if (!known || isGone(known)) return;
+    // One that stood still is lost since then.
+    if (known.life === 'online') known.sinceMs = nowMs;
+    known.life = end === 'goodbye' ? 'left' : 'lost';
+    known.end = end;
+    if (uploads) known.uploads = { uploads: uploads.uploads, uploadsFailed: uploads.uploadsFailed };
+    this.#entries.delete(hostId);
+    this.#entries.set(hostId, known);
+  }
+
+  struckOff(hostId: string, accusers: readonly string[]): void {
+    const known = this.#entries.get(hostId);
+    if (known) known.accusers = accusers;
+  }
+
+  /** Finds out who stands still, and forgets who is gone for long. Called by every watcher before it looks. */
+  look(nowMs: number): void {
+    // Who stood still himself has heard nobody.
+    if (nowMs - this.#lookedAtMs > stalledMs) this.#awakeSinceMs = nowMs;
+    this.#lookedAtMs = nowMs;
+    let gone = 0;
+    for (const entry of this.#entries.values()) {
+      if (isGone(entry)) gone += 1;
+      else if (
+        entry.life === 'online' &&
+        entry.beats &&
+        nowMs - Math.max(entry.lastWordMs, this.#awakeSinceMs) > silentHostMs
+      ) {
+        entry.life = 'silent';
+        entry.sinceMs = entry.lastWordMs;
+      }
+    }
+    for (const [hostId, entry] of this.#entries) {
+      if (!isGone(entry)) continue;
+      if (gone <= maxGoneHosts && nowMs - entry.sinceMs < goneHostKeptMs) continue;
+      this.#entries.delete(hostId);
+      gone -= 1;
+    }
+  }
+
+  #word(entry: HostEntry, nowMs: number): void {
+    entry.lastWordMs = nowMs;
+    if (entry.life !== 'silent') return;
+    entry.life = 'online';
+    entry.sinceMs = nowMs;
+  }
+}
+
+function isGone({ life }: HostEntry): boolean {
+  return life === 'lost' || life === 'left';
+}
+
+function figuresOf({ disk, memory, network }: Host): HostFigures {
+  return {
+    diskTotal: disk?.total ?? 0,
+    diskFree: disk?.free ?? 0,
+    memoryTotal: memory?.total ?? 0,
+    memoryAvailable: memory?.available ?? 0,
+    uploadsRunning: network?.uploadTcpConnectionCount ?? 0,
+  };
+}
