@@ -82,6 +82,7 @@ void describe('writes at the door for clients of S3', () => {
     const copies = {
       '/models/other': 'AccessDenied',
       '/stored/own/object': 'AccessDenied',
+      '/models/own/../other': 'InvalidArgument',
       '/models/own/object': undefined,
     };
     for (const [source, expected] of Object.entries(copies))

@@ -16,7 +16,7 @@ import type { BlockPool } from '../../../transport/block-pool.ts';
 import { plainAddress } from '../../access-guard.ts';
 import { newRecord, noteFirstByte, type ExchangeRecord } from '../../exchange.ts';
 import { proxyLimits } from '../../limits.ts';
-import { createClientServer } from '../../wire/client-server.ts';
+import { bodyOfUpgrade, createClientServer } from '../../wire/client-server.ts';
 import { refuseUnsureFraming } from '../../wire/request-framing.ts';
 import type { S3Buckets } from './s3-buckets.ts';
 import { mayUse, mayUseBucket, S3Callers, type S3Caller } from './s3-callers.ts';
@@ -137,6 +137,7 @@ export class S3Server implements Closable {
     response: ServerResponse,
     context: { overSocket: boolean; record: S3Record; requestId: string; signal: AbortSignal },
   ): Promise<void> {
+    if (bodyOfUpgrade(request)) throw new S3Refusal('NotImplemented', 'S3 is spoken here, and no other protocol.');
     const target = s3Target(request, this.#stores.keys());
     const caller = await this.#callers.callerOf(request, target, context.overSocket);
     const operation = s3Operation(request.method ?? '', target);

@@ -94,6 +94,9 @@ export class S3Writes {
     }
     const slash = decoded.indexOf('/');
     const key = decoded.slice(slash + 1);
+    // As in the URL of a request: nothing that a store on a file system could take for another key.
+    if (/(?:^|\/)\.\.?(?:\/|$)/.test(key))
+      throw new S3Refusal('InvalidArgument', 'The x-amz-copy-source is malformed.');
     const from = slash > 0 ? this.#stores.get(decoded.slice(0, slash)) : undefined;
     if (!from || !mayUse(caller, from.config, key)) throw new S3Refusal('AccessDenied', 'Access Denied');
     if (!from.sharesStoreWith(store))
