@@ -136,3 +136,36 @@ export const firstFrameTimeoutMs = 2_000;
 /** Live views of tasks open at once, and tasks in one event; readers look up the rest. */
 export const maxTaskStreams = 500;
 export const maxTasksPerEvent = 500;
+
+/** How often what is known of nodes is looked over and written, and the lease of the replica that writes. */
+export const nodeTickMs = 2_000;
+export const nodeLeaseMs = 10_000;
+
+/** Daemons look for a scheduler that started anew at least every 30 seconds; who has not come after this time is lost. */
+export const nodeReturnMs = 45_000;
+
+/** Nodes that are gone are shown for so long, and so many of them; and states of one node. */
+export const goneNodeKeptMs = 24 * 3_600_000;
+export const maxGoneNodes = 10_000;
+export const maxNodeLog = 20;
+
+/** Nodes written in one statement, and told in one event. */
+export const nodesPerWrite = 100;
+export const maxNodesPerEvent = 500;
+
+/** Concerns are gathered for so long before readers hear of them; and told at once at most. */
+export const concernGatherMs = 500;
+export const maxConcerns = 2_000;
+
+/** What the database tells beside the nodes is read again so often, and at once when it is known to have changed. */
+export const concernFactsMs = 10_000;
+
+/** An acknowledgement of something that is over for so long is forgotten: the next time is another matter. */
+export const concernOverMs = 10 * 60_000;
+
+/** Shares from which a disk or a memory is a concern, and below which it is none any more. */
+export const fullShare = 0.95;
+export const roomyShare = 0.93;
+
+/** Members renew certificates after 60 % of their life: one that is older than this share was not renewed. */
+export const unrenewedShare = 0.85;

@@ -39,6 +39,8 @@ import { ChangeFeed } from './db/change-feed.ts';
 import { Database } from './db/database.ts';
 import { Timers } from './db/timers.ts';
 import { LiveSwarms } from './live/live-swarms.ts';
+import { ConcernDesk } from './nodes/concern-desk.ts';
+import { Nodes } from './nodes/nodes.ts';
 import { ManagerMetrics } from './metrics.ts';
 import { createRestApp } from './rest/app.ts';
 import type { RestApp } from './rest/request.ts';
@@ -67,6 +69,7 @@ interface Parts {
   readonly rest: RestApp;
   readonly keepAlives: KeepAlives;
   readonly timers: Timers;
+  readonly nodes: Nodes;
   readonly jobs: Jobs;
   readonly registry: Registry;
   readonly ca: Ca;
@@ -97,10 +100,11 @@ export class ManagerService implements Closable {
 
   /** Serves. Throws IN_USE when a port is taken; dispose of the service then. */
   async start(): Promise<void> {
-    const { config, keepAlives, timers, jobs, rpc, rest, owned, registry } = this.#parts;
+    const { config, keepAlives, timers, nodes, jobs, rpc, rest, owned, registry } = this.#parts;
     const { enableIPv6 } = config.network;
     keepAlives.start();
     timers.start();
+    await nodes.start();
     await rpc.start();
     await rest.listen(parseListenAddress(config.server.rest.addr, enableIPv6));
     for (const port of [this.grpcPort, this.restPort]) this.#parts.ports.add(port);
@@ -202,6 +206,8 @@ async function open(
     }),
   );
   const live = owned.add('live view', new LiveSwarms({ topology, channels, logger }));
+  const nodes = owned.add('nodes', new Nodes({ database, topology, channels, logger, owner }));
+  const concerns = owned.add('concerns', new ConcernDesk({ database, changes, nodes, logger }));
   const oauth = new OAuth({ config, database, sealer: access.sealer, users: access.users, logger });
   const ownAddress = { grpcPort: (): number => rpc.port };
   const rest = await createRestApp({
@@ -219,6 +225,8 @@ async function open(
     ownAddress,
     ca,
     live,
+    nodes,
+    concerns,
   });
   owned.defer('REST server', () => rest.close());
   rpc.addService(
@@ -242,7 +250,7 @@ async function open(
     watchAccess,
   );
   if (ca.issuer) rpc.addService(CertificateDefinition, certificateRpc(ca.issuer));
-  return { config, owned, database, rpc, rest, keepAlives, timers, jobs, registry, ca, ports };
+  return { config, owned, database, rpc, rest, keepAlives, timers, nodes, jobs, registry, ca, ports };
 }
 
 function searcherOf({ searcher, server }: ManagerConfig, logger: Logger): Searcher | Promise<Searcher> {

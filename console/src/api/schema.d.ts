@@ -3002,7 +3002,7 @@ export interface paths {
   };
   '/api/v1/events': {
     parameters: { query?: never; header?: never; path?: never; cookie?: never };
-    /** Server-sent events: `change` with what changed, `tasks`, `traffic`, `reset` when something may have been missed, `history` of the traffic after it, `alive` now and then */
+    /** Server-sent events: `change` with what changed, `tasks`, `nodes`, `traffic`, `reset` when something may have been missed, `history` of the traffic after it, `alive` now and then */
     get: {
       parameters: {
         query?: never;
@@ -3119,6 +3119,125 @@ export interface paths {
     delete?: never;
     patch?: never;
   };
+  '/api/v1/nodes': {
+    parameters: { query?: never; header?: never; path?: never; cookie?: never };
+    /** Every host of every cluster as the schedulers see it; those that were lost within a day included */
+    get: {
+      parameters: {
+        query?: {
+          page?: number | undefined;
+          per_page?: number | undefined;
+          search?: string | undefined;
+          scheduler_cluster_id?: number | undefined;
+          state?: "online" | "silent" | "lost" | "left" | undefined;
+          type?: "seed" | "normal" | undefined;
+          sort?: "name" | "since" | "uploads" | undefined;
+        };
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Node'][] } };
+        401: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        403: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        404: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        409: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        422: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Invalid'] } };
+        429: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+      };
+    };
+    put?: never;
+    post?: never;
+    delete?: never;
+    patch?: never;
+  };
+  '/api/v1/nodes/{id}': {
+    parameters: { query?: never; header?: never; path?: never; cookie?: never };
+    /** One of them, with its last states */
+    get: {
+      parameters: {
+        query?: {
+          scheduler_cluster_id?: number | undefined;
+        };
+        header?: never;
+        path: {
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['NodeWithLog'] } };
+        401: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        403: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        404: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        409: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        422: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Invalid'] } };
+        429: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+      };
+    };
+    put?: never;
+    post?: never;
+    delete?: never;
+    patch?: never;
+  };
+  '/api/v1/concerns': {
+    parameters: { query?: never; header?: never; path?: never; cookie?: never };
+    /** What somebody should look after, errors first */
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Concern'][] } };
+        401: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        403: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        404: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        409: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        422: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Invalid'] } };
+        429: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+      };
+    };
+    put?: never;
+    post?: never;
+    delete?: never;
+    patch?: never;
+  };
+  '/api/v1/concerns/acknowledge': {
+    parameters: { query?: never; header?: never; path?: never; cookie?: never };
+    get?: never;
+    put?: never;
+    /** Take care of concerns, so that others know, or no longer */
+    post: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody: { content: { 'application/json': {
+          ids: string[];
+          acknowledged?: boolean | undefined;
+        } } };
+      responses: {
+        200: { headers: { [name: string]: unknown }; content: { [media: string]: unknown } };
+        401: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        403: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        404: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        409: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        422: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Invalid'] } };
+        429: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+      };
+    };
+    delete?: never;
+    patch?: never;
+  };
 }
 
 export interface components {
@@ -3134,7 +3253,7 @@ export interface components {
       seed_peer_cluster_ids?: number[] | null | undefined;
     };
     PermissionInput: {
-      object: "users" | "roles" | "permissions" | "oauth" | "clusters" | "scheduler-clusters" | "schedulers" | "scheduler-features" | "seed-peer-clusters" | "seed-peers" | "peers" | "configs" | "jobs" | "applications" | "personal-access-tokens" | "persistent-cache-tasks" | "audits" | "certificates" | "join-tokens" | "events" | "tasks";
+      object: "users" | "roles" | "permissions" | "oauth" | "clusters" | "scheduler-clusters" | "schedulers" | "scheduler-features" | "seed-peer-clusters" | "seed-peers" | "peers" | "configs" | "jobs" | "applications" | "personal-access-tokens" | "persistent-cache-tasks" | "audits" | "certificates" | "join-tokens" | "events" | "tasks" | "nodes" | "concerns";
       action: "read" | "*";
     };
     LiveTask: {
@@ -3157,6 +3276,107 @@ export interface components {
       /** all bytes fetched from the origin, also bytes fetched twice */
       origin_bytes: number;
       peer_bytes: number;
+    };
+    Node: {
+      /** of the host */
+      id: string;
+      scheduler_cluster_id: number;
+      host_name: string;
+      ip: string;
+      port: number;
+      proxy_port: number;
+      type: "seed" | "normal";
+      idc: string;
+      location: string;
+      version: string;
+      platform: string;
+      /** silent: its connections stand, but it says nothing; left: it said goodbye */
+      state: "online" | "silent" | "lost" | "left";
+      /** why it is lost: stream (its connection broke), unanswered (nobody gets an answer), expired (it announced itself no more), vanished (it did not come back to a scheduler that started anew) */
+      reason: string;
+      /** of the state */
+      since_ms: number;
+      joined_at_ms: number;
+      last_word_ms: number;
+      /** other nodes cannot connect to it */
+      unreachable: boolean;
+      /** bytes, 0 while unknown, as the three after it */
+      disk_total: number;
+      disk_free: number;
+      memory_total: number;
+      memory_available: number;
+      uploads_running: number;
+      /** pieces it gave */
+      uploads: number;
+      uploads_failed: number;
+      tasks: number;
+      /** nobody gets it as a parent until then; 0 otherwise */
+      struck_off_until_ms: number;
+      /** hosts that found it to give or tell what is not so */
+      accusers: string[];
+    };
+    NodeWithLog: {
+      /** of the host */
+      id: string;
+      scheduler_cluster_id: number;
+      host_name: string;
+      ip: string;
+      port: number;
+      proxy_port: number;
+      type: "seed" | "normal";
+      idc: string;
+      location: string;
+      version: string;
+      platform: string;
+      /** silent: its connections stand, but it says nothing; left: it said goodbye */
+      state: "online" | "silent" | "lost" | "left";
+      /** why it is lost: stream (its connection broke), unanswered (nobody gets an answer), expired (it announced itself no more), vanished (it did not come back to a scheduler that started anew) */
+      reason: string;
+      /** of the state */
+      since_ms: number;
+      joined_at_ms: number;
+      last_word_ms: number;
+      /** other nodes cannot connect to it */
+      unreachable: boolean;
+      /** bytes, 0 while unknown, as the three after it */
+      disk_total: number;
+      disk_free: number;
+      memory_total: number;
+      memory_available: number;
+      uploads_running: number;
+      /** pieces it gave */
+      uploads: number;
+      uploads_failed: number;
+      tasks: number;
+      /** nobody gets it as a parent until then; 0 otherwise */
+      struck_off_until_ms: number;
+      /** hosts that found it to give or tell what is not so */
+      accusers: string[];
+      /** its last states, newest first */
+      log: ({
+        state: "online" | "silent" | "lost" | "left";
+        reason: string;
+        at_ms: number;
+      })[];
+    };
+    Concern: {
+      /** the same as long as it is the same concern */
+      id: string;
+      kind: "node-lost" | "node-silent" | "node-struck-off" | "node-unreachable" | "node-old" | "disk-full" | "memory-full" | "certificate-ending" | "no-scheduler" | "scheduler-inactive";
+      severity: "error" | "warning";
+      /** 0 when it is not of one cluster */
+      scheduler_cluster_id: number;
+      /** empty when it is not about a node */
+      node_id: string;
+      /** of what it is about */
+      name: string;
+      detail: string;
+      /** what to do */
+      advice: string;
+      since_ms: number;
+      /** who takes care of it; empty for nobody */
+      acknowledged_by: string;
+      acknowledged_at_ms: number;
     };
     Error: {
       message: string;
@@ -3287,7 +3507,7 @@ export interface components {
       } | null;
     };
     Permission: {
-      object: "users" | "roles" | "permissions" | "oauth" | "clusters" | "scheduler-clusters" | "schedulers" | "scheduler-features" | "seed-peer-clusters" | "seed-peers" | "peers" | "configs" | "jobs" | "applications" | "personal-access-tokens" | "persistent-cache-tasks" | "audits" | "certificates" | "join-tokens" | "events" | "tasks";
+      object: "users" | "roles" | "permissions" | "oauth" | "clusters" | "scheduler-clusters" | "schedulers" | "scheduler-features" | "seed-peer-clusters" | "seed-peers" | "peers" | "configs" | "jobs" | "applications" | "personal-access-tokens" | "persistent-cache-tasks" | "audits" | "certificates" | "join-tokens" | "events" | "tasks" | "nodes" | "concerns";
       action: "read" | "*";
     };
     User: {
@@ -3312,7 +3532,7 @@ export interface components {
       user: components['schemas']['User'];
       roles: string[];
       permissions: ({
-        object: "users" | "roles" | "permissions" | "oauth" | "clusters" | "scheduler-clusters" | "schedulers" | "scheduler-features" | "seed-peer-clusters" | "seed-peers" | "peers" | "configs" | "jobs" | "applications" | "personal-access-tokens" | "persistent-cache-tasks" | "audits" | "certificates" | "join-tokens" | "events" | "tasks";
+        object: "users" | "roles" | "permissions" | "oauth" | "clusters" | "scheduler-clusters" | "schedulers" | "scheduler-features" | "seed-peer-clusters" | "seed-peers" | "peers" | "configs" | "jobs" | "applications" | "personal-access-tokens" | "persistent-cache-tasks" | "audits" | "certificates" | "join-tokens" | "events" | "tasks" | "nodes" | "concerns";
         action: "read" | "*";
       })[];
     };

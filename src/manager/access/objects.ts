@@ -22,6 +22,8 @@ export const objects = [
   'join-tokens',
   'events',
   'tasks',
+  'nodes',
+  'concerns',
 ] as const;
 
 export type AccessObject = (typeof objects)[number];
@@ -46,6 +48,8 @@ export const guestObjects: readonly AccessObject[] = [
   'persistent-cache-tasks',
   'events',
   'tasks',
+  'nodes',
+  'concerns',
 ];
 
 export function actionOf(method: string): AccessAction {

@@ -24,7 +24,8 @@ export type ChangeTopic =
   | 'session'
   | 'token'
   | 'oauth'
-  | 'certificate';
+  | 'certificate'
+  | 'concern';
 
 export interface Change {
   readonly id: number;

@@ -213,6 +213,23 @@ export interface AuditTable extends Row {
   detail: Json;
 }
 
+export interface NodeTable extends Row {
+  scheduler_cluster_id: number;
+  host_id: string;
+  state: string;
+  since: number;
+  /** All that is known of it. */
+  record: Json;
+}
+
+/** Somebody takes care of a concern. */
+export interface AcknowledgementTable extends Row {
+  /** SHA-256 of what the concern is about. */
+  concern: string;
+  since: number;
+  user_name: string;
+}
+
 export interface LeaseTable {
   name: string;
   owner: string;
@@ -272,6 +289,8 @@ export interface Schema {
   job_scheduler_cluster: JobSchedulerClusterTable;
   job_task: JobTaskTable;
   audit: AuditTable;
+  node: NodeTable;
+  acknowledgement: AcknowledgementTable;
   lease: LeaseTable;
   change: ChangeTable;
   certificate: CertificateTable;

@@ -32,6 +32,7 @@ import { jobRoutes } from './resources/jobs.ts';
 import { legacyPreheatRoutes } from './resources/legacy-preheats.ts';
 import { memberClusterRoutes } from './resources/member-clusters.ts';
 import { memberRoutes } from './resources/members.ts';
+import { concernRoutes, nodeRoutes } from './resources/nodes.ts';
 import { oauthRoutes } from './resources/oauth.ts';
 import { persistentCacheTaskRoutes } from './resources/persistent-cache-tasks.ts';
 import { personalAccessTokenRoutes } from './resources/personal-access-tokens.ts';
@@ -114,11 +115,15 @@ function sessionRoutes(app: RestApp, parts: RestParts): void {
   sessionInfoRoutes(app, parts);
   eventRoutes(app, parts);
   taskRoutes(app, parts);
+  nodeRoutes(app, parts, { kind: 'session', object: 'nodes' });
+  concernRoutes(app, parts, { kind: 'session', object: 'concerns' });
 }
 
 function tokenRoutes(app: RestApp, parts: RestParts): void {
   clusterRoutes(app, parts.clusters, { kind: 'token', scope: 'cluster', object: 'clusters' });
   jobRoutes(app, jobParts(parts), { kind: 'token', scope: 'job', object: 'jobs' });
+  nodeRoutes(app, parts, { kind: 'token', scope: 'cluster', object: 'nodes' });
+  concernRoutes(app, parts, { kind: 'token', scope: 'cluster', object: 'concerns' });
 }
 
 function jobParts({ jobs, clusters, database }: RestParts) {

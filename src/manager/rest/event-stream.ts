@@ -5,8 +5,9 @@
 import type { ServerResponse } from 'node:http';
 import { z } from 'zod';
 import type { AccessObject } from '../access/objects.ts';
-import { eventFlushMs, eventHeartbeatMs, maxIdsPerEvent, maxTasksPerEvent } from '../limits.ts';
+import { eventFlushMs, eventHeartbeatMs, maxIdsPerEvent, maxNodesPerEvent, maxTasksPerEvent } from '../limits.ts';
 import type { LiveTask, TasksEvent, TrafficEvent, TrafficHistoryEvent } from '../live/live-task.ts';
+import { nodeKey, type Node, type NodesEvent } from '../nodes/node.ts';
 
 export const changeEventSchema = z
   .object({
@@ -31,6 +32,8 @@ export class EventStream {
   /** Collection → ids; undefined when there were too many. */
   readonly #changes = new Map<AccessObject, Set<number> | undefined>();
   readonly #tasks = new Map<string, GatheredTask>();
+  /** Undefined: forgotten. */
+  readonly #nodes = new Map<string, { readonly key: NodesEvent['removed'][number]; readonly node: Node | undefined }>();
   #traffic: TrafficEvent | undefined;
   #flushing = false;
 
@@ -66,6 +69,11 @@ export class EventStream {
     this.#tasks.set(`${clusterId} ${id}`, { clusterId, id, task });
   }
 
+  addNode(clusterId: number, id: string, node: Node | undefined): void {
+    const key = { id, scheduler_cluster_id: clusterId };
+    this.#nodes.set(nodeKey(key), { key, node });
+  }
+
   /** Only the latest totals are of interest, and all that has come since the ones that were sent. */
   setTraffic(traffic: TrafficEvent): void {
     const unsent = this.#traffic?.grown;
@@ -90,6 +98,8 @@ export class EventStream {
       await this.#flushChanges();
       if (this.#tasks.size > 0 && (await this.#mayRead('tasks'))) this.#flushTasks();
       else this.#tasks.clear();
+      if (this.#nodes.size > 0 && (await this.#mayRead('nodes'))) this.#flushNodes();
+      else this.#nodes.clear();
       if (this.#traffic && !this.#isBehind()) {
         this.#send('traffic', this.#traffic);
         this.#traffic = undefined;
@@ -120,6 +130,18 @@ export class EventStream {
       else event.removed.push({ id, scheduler_cluster_id: clusterId });
     }
     this.#send('tasks', event);
+  }
+
+  #flushNodes(): void {
+    if (this.#isBehind()) return;
+    const event: NodesEvent = { changed: [], removed: [] };
+    for (const [name, { key, node }] of this.#nodes) {
+      if (event.changed.length + event.removed.length >= maxNodesPerEvent) break;
+      this.#nodes.delete(name);
+      if (node) event.changed.push(node);
+      else event.removed.push(key);
+    }
+    this.#send('nodes', event);
   }
 
   #isBehind(): boolean {

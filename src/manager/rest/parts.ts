@@ -10,6 +10,8 @@ import type { ChangeFeed } from '../db/change-feed.ts';
 import type { Database } from '../db/database.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import type { LiveSwarms } from '../live/live-swarms.ts';
+import type { ConcernDesk } from '../nodes/concern-desk.ts';
+import type { Nodes } from '../nodes/nodes.ts';
 import type { ManagerMetrics } from '../metrics.ts';
 
 /** What the routes work with. */
@@ -28,4 +30,6 @@ export interface RestParts {
   readonly ca: Ca;
   readonly ownAddress: { readonly grpcPort: () => number };
   readonly live: LiveSwarms;
+  readonly nodes: Nodes;
+  readonly concerns: ConcernDesk;
 }

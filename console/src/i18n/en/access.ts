@@ -66,6 +66,8 @@ export const access = {
   'object.join-tokens': 'Join tokens',
   'object.events': 'Live changes and traffic',
   'object.tasks': 'Live tasks',
+  'object.nodes': 'Nodes',
+  'object.concerns': 'What needs attention',
 
   'tokens.about': 'For programs such as a registry that asks for preheats. A token can do no more than its owner.',
   'tokens.create': 'Create a token',

@@ -65,6 +65,8 @@ export const access = {
   'object.join-tokens': '加入令牌',
   'object.events': '实时变更与流量',
   'object.tasks': '实时任务',
+  'object.nodes': '节点状态',
+  'object.concerns': '需要关注的事项',
 
   'tokens.about': '供程序使用，例如发起预热的镜像仓库。令牌的权限不会超过其所有者。',
   'tokens.create': '创建令牌',

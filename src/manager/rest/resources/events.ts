@@ -23,9 +23,10 @@ const objectOfTopic: Partial<Record<ChangeTopic, AccessObject>> = {
   token: 'personal-access-tokens',
   oauth: 'oauth',
   certificate: 'certificates',
+  concern: 'concerns',
 };
 
-export function eventRoutes(app: RestApp, { access, changes, live }: RestParts): void {
+export function eventRoutes(app: RestApp, { access, changes, live, nodes, concerns }: RestParts): void {
   let streams = 0;
   app.get(
     '/events',
@@ -33,11 +34,11 @@ export function eventRoutes(app: RestApp, { access, changes, live }: RestParts):
       config: { access: { kind: 'session', object: 'events' } },
       schema: {
         summary:
-          'Server-sent events: `change` with what changed, `tasks`, `traffic`, `reset` when something may have been missed, `history` of the traffic after it, `alive` now and then',
+          'Server-sent events: `change` with what changed, `tasks`, `nodes`, `traffic`, `reset` when something may have been missed, `history` of the traffic after it, `alive` now and then',
         response: {
           200: z
             .string()
-            .describe('text/event-stream of ChangeEvent, TasksEvent, TrafficEvent and TrafficHistoryEvent'),
+            .describe('text/event-stream of ChangeEvent, TasksEvent, NodesEvent, TrafficEvent and TrafficHistoryEvent'),
         },
       },
     },
@@ -64,10 +65,15 @@ export function eventRoutes(app: RestApp, { access, changes, live }: RestParts):
         onTraffic: (traffic) => stream.setTraffic(traffic),
         onTask: (clusterId, taskId, task) => stream.addTask(clusterId, taskId, task),
       });
+      const stopNodes = nodes.subscribe((clusterId, hostId, node) => stream.addNode(clusterId, hostId, node));
+      // What changed of concerns without a write: it is found anew by each replica.
+      const stopConcerns = concerns.subscribe(() => stream.addChange('concerns', 0));
       reply.raw.once('close', () => {
         streams -= 1;
         unsubscribe();
         stopWatching();
+        stopNodes();
+        stopConcerns();
         stream.end();
       });
     },

@@ -1,0 +1,78 @@
+/** What one scheduler says of its hosts, for as long as it says so. Reconnects until it is closed. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { toDragonflyError } from '../../core/errors.ts';
+import type { Closable } from '../../core/lifecycle.ts';
+import type { Logger } from '../../core/logger.ts';
+import { backOffMs } from '../../rpc/back-off.ts';
+import type { Channels } from '../../rpc/channels.ts';
+import { createClient } from '../../rpc/client.ts';
+import { SchedulerLiveDefinition, type HostsFrame, type HostState } from '../../rpc/generated/scheduler/v2/live.ts';
+import { liveIntervalMs, nodeReturnMs } from '../limits.ts';
+
+export interface HostFeedOptions {
+  readonly channels: Channels;
+  readonly address: string;
+  readonly clusterId: number;
+  readonly logger: Logger;
+  /** Ids of the hosts that changed, came or went. */
+  readonly onChange: (clusterId: number, hostIds: readonly string[]) => void;
+}
+
+export class HostFeed implements Closable {
+  readonly clusterId: number;
+  /** None while the scheduler says nothing. */
+  readonly hosts = new Map<string, HostState>();
+  readonly #options: HostFeedOptions;
+  readonly #closed = new AbortController();
+  readonly #running: Promise<void>;
+  #wholeSinceMs: number | undefined;
+
+  constructor(options: HostFeedOptions) {
+    this.#options = options;
+    this.clusterId = options.clusterId;
+    this.#running = this.#run();
+  }
+
+  /** It has told of all its hosts, and those that look for it had the time to come. */
+  isSettled(nowMs: number): boolean {
+    return this.#wholeSinceMs !== undefined && nowMs - this.#wholeSinceMs > nodeReturnMs;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#closed;
+    const { channels, address, logger } = this.#options;
+    const client = createClient(SchedulerLiveDefinition, channels, address);
+    for (let failures = 1; !signal.aborted; failures += 1) {
+      try {
+        for await (const frame of client.watchHosts({ intervalMs: liveIntervalMs }, { signal })) {
+          failures = 0;
+          this.#apply(frame);
+        }
+      } catch (error) {
+        const { code, message } = toDragonflyError(error);
+        if (!signal.aborted)
+          logger.debug({ scheduler: address, error: message }, 'no live view of the hosts of a scheduler');
+        // One of the original tells nothing, however often it is asked.
+        if (code === 'UNSUPPORTED') return;
+      }
+      const ids = [...this.hosts.keys()];
+      this.#wholeSinceMs = undefined;
+      this.hosts.clear();
+      if (!signal.aborted) this.#options.onChange(this.clusterId, ids);
+      await delay(backOffMs(failures), undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  #apply({ snapshot, hosts, removed, more }: HostsFrame): void {
+    const gone = snapshot ? [...this.hosts.keys()] : removed;
+    for (const hostId of gone) this.hosts.delete(hostId);
+    for (const host of hosts) this.hosts.set(host.id, host);
+    if (!more) this.#wholeSinceMs ??= performance.now();
+    this.#options.onChange(this.clusterId, [...gone, ...hosts.map(({ id }) => id)]);
+  }
+}

@@ -1,0 +1,135 @@
+/** What became of the nodes of a real scheduler: told, acknowledged, and not forgotten by restarts. */
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { Host } from '../../src/rpc/generated/common/v2/common.ts';
+import type { Concern } from '../../src/manager/nodes/concerns.ts';
+import type { Node } from '../../src/manager/nodes/node.ts';
+import { SchedulerFixture } from '../scheduler/fixture.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+import { databaseConfig, eventually } from './engines.ts';
+import { rootOf, startManager } from './manager-fixture.ts';
+import type { RestClient } from './rest-client.ts';
+
+const timeout = 120_000;
+
+test(
+  'nodes are told with their state, lost ones are remembered through restarts of scheduler and manager',
+  { timeout },
+  async () => {
+    await using directory = await temporaryDirectory('df-nodes-');
+    const database = databaseConfig({ sqlite: { path: join(directory.path, 'manager.db') } });
+    let lost: Node;
+    let concern: Concern;
+    {
+      await using manager = await startManager(database);
+      const root = await rootOf(manager);
+      assert.deepEqual(await root.ok('GET', '/api/v1/nodes'), []);
+      await using fixture = await schedulerAt(manager.grpcPort);
+      const [stays, goes] = [await held(fixture), await held(fixture)];
+      await eventually(async () => assert.equal((await nodesOf(root)).length, 2));
+      assert.deepEqual(await root.ok('GET', '/api/v1/concerns'), []);
+      assert.equal((await nodesOf(root, 'search=HOST-2'))[0]?.id, goes.host.id);
+      assert.deepEqual(await nodesOf(root, 'state=lost'), []);
+
+      goes.end();
+      lost = await eventually(async () => {
+        const [node] = await nodesOf(root, 'state=lost');
+        assert.ok(node);
+        return node;
+      });
+      assert.deepEqual([lost.id, lost.reason, lost.scheduler_cluster_id], [goes.host.id, 'stream', 1]);
+      concern = await eventually(async () => {
+        const [found] = await root.ok<Concern[]>('GET', '/api/v1/concerns');
+        assert.ok(found);
+        return found;
+      });
+      assert.deepEqual([concern.kind, concern.node_id, concern.since_ms], ['node-lost', lost.id, lost.since_ms]);
+      assert.match(concern.advice, /systemctl status dfdaemon/);
+      await root.ok('POST', '/api/v1/concerns/acknowledge', { ids: [concern.id] });
+      const [acknowledged] = await root.ok<Concern[]>('GET', '/api/v1/concerns');
+      assert.equal(acknowledged?.acknowledged_by, 'root');
+      // What is not remembered yet is written with the next beat of the manager.
+      await eventually(async () => {
+        const rows = await manager.database.db
+          .selectFrom('node')
+          .select(['host_id', 'state'])
+          .orderBy('host_id')
+          .execute();
+        assert.deepEqual(
+          rows.map((row) => ({ ...row })),
+          [
+            { host_id: stays.host.id, state: 'online' },
+            { host_id: goes.host.id, state: 'lost' },
+          ],
+        );
+      });
+      stays.end();
+    }
+    await using manager = await startManager(database);
+    const root = await rootOf(manager);
+    const [again] = await nodesOf(root, 'state=lost');
+    assert.deepEqual([again?.id, again?.since_ms], [lost.id, lost.since_ms]);
+    const { log } = await root.ok<{ log: { state: string }[] }>('GET', `/api/v1/nodes/${lost.id}`);
+    assert.deepEqual(
+      log.map(({ state }) => state),
+      ['lost', 'online'],
+    );
+    const told = await eventually(async () => {
+      const found = (await root.ok<Concern[]>('GET', '/api/v1/concerns')).find(({ id }) => id === concern.id);
+      assert.ok(found);
+      return found;
+    });
+    assert.equal(told.acknowledged_by, 'root');
+
+    // A scheduler that knows nothing of before, and the lost one comes back to it.
+    await using fixture = await schedulerAt(manager.grpcPort);
+    await fixture.host();
+    await fixture.host();
+    await eventually(async () => {
+      assert.deepEqual(await nodesOf(root, 'state=lost'), []);
+      assert.equal((await nodesOf(root, 'state=online')).length, 2);
+      const concerns = await root.ok<Concern[]>('GET', '/api/v1/concerns');
+      assert.ok(concerns.every(({ kind }) => kind !== 'node-lost'));
+    });
+    await assert.rejects(root.ok('GET', '/api/v1/nodes/nobody'), /404/);
+  },
+);
+
+test('nodes are for who may see them, by session and by token', { timeout }, async () => {
+  await using manager = await startManager(databaseConfig({ sqlite: { path: ':memory:' } }));
+  const root = await rootOf(manager);
+  const { token } = await root.ok<{ token: string }>('POST', '/api/v1/personal-access-tokens', {
+    name: 'top',
+    scopes: ['cluster'],
+    expired_at: '2099-01-01T00:00:00Z',
+    user_id: 1,
+  });
+  const status = async (path: string, bearer: string): Promise<number> =>
+    (await fetch(`http://127.0.0.1:${manager.restPort}${path}`, { headers: { authorization: `Bearer ${bearer}` } }))
+      .status;
+  for (const path of ['/oapi/v1/nodes', '/oapi/v1/concerns']) {
+    assert.equal(await status(path, token), 200);
+    assert.equal(await status(path, 'invented'), 401);
+  }
+  assert.equal(await status('/api/v1/nodes', token), 401);
+});
+
+async function schedulerAt(port: number): Promise<SchedulerFixture> {
+  return SchedulerFixture.start(`manager: { addr: "127.0.0.1:${port}", schedulerClusterID: 1 }`, {
+    heldHostGraceMs: 50,
+  });
+}
+
+/** A daemon that is only its stream. */
+async function held(fixture: SchedulerFixture): Promise<{ readonly host: Host; readonly end: () => void }> {
+  const host = await fixture.host();
+  const stream = new AbortController();
+  const holding = fixture.client.holdHost({ hostId: host.id }, { signal: stream.signal })[Symbol.asyncIterator]();
+  await holding.next();
+  return { host, end: () => stream.abort() };
+}
+
+function nodesOf(root: RestClient, query = ''): Promise<Node[]> {
+  return root.ok<Node[]>('GET', `/api/v1/nodes?${query}`);
+}
