@@ -8,6 +8,7 @@ export const screens = [
   '/clusters/new',
   '/clusters/1',
   '/clusters/1?tab=schedulers',
+  '/nodes',
   '/schedulers',
   '/seed-peers',
   '/peers',

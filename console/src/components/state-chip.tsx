@@ -9,6 +9,10 @@ type Tone = NonNullable<ChipProps['color']>;
 const states: Readonly<Record<string, readonly [Tone, PlainKey]>> = {
   active: ['success', 'state.active'],
   inactive: ['default', 'state.inactive'],
+  online: ['success', 'state.online'],
+  silent: ['error', 'state.silent'],
+  lost: ['error', 'state.lost'],
+  left: ['default', 'state.left'],
   enable: ['success', 'state.enabled'],
   disable: ['default', 'state.disabled'],
   PENDING: ['info', 'state.pending'],

@@ -19,6 +19,9 @@ export interface TrafficStep {
   readonly peer_bytes: number;
 }
 
+/** The same host may be known in several clusters. */
+export type NodeKey = Pick<Schemas['Node'], 'id' | 'scheduler_cluster_id'>;
+
 /** The same content may be distributed in several clusters, each by itself. */
 export type TaskKey = Pick<TaskSummary, 'id' | 'scheduler_cluster_id'>;
 
@@ -31,6 +34,7 @@ export interface LiveEventMap {
   };
   readonly history: { readonly steps: readonly TrafficStep[] };
   readonly tasks: { readonly changed: readonly TaskSummary[]; readonly removed: readonly TaskKey[] };
+  readonly nodes: { readonly changed: readonly Schemas['Node'][]; readonly removed: readonly NodeKey[] };
   readonly reset: object;
 }
 

@@ -13,6 +13,7 @@ import HistoryIcon from '@mui/icons-material/HistoryOutlined';
 import HubIcon from '@mui/icons-material/HubOutlined';
 import KeyIcon from '@mui/icons-material/KeyOutlined';
 import LoginIcon from '@mui/icons-material/LoginOutlined';
+import MonitorHeartIcon from '@mui/icons-material/MonitorHeartOutlined';
 import ScatterPlotIcon from '@mui/icons-material/ScatterPlotOutlined';
 import SpaceDashboardIcon from '@mui/icons-material/SpaceDashboardOutlined';
 import StorageIcon from '@mui/icons-material/LanOutlined';
@@ -46,6 +47,7 @@ export const placeGroups: readonly PlaceGroup[] = [
     label: 'nav.infrastructure',
     places: [
       { to: '/clusters', label: 'nav.clusters', icon: HubIcon, object: 'clusters' },
+      { to: '/nodes', label: 'nav.nodes', icon: MonitorHeartIcon, object: 'nodes' },
       { to: '/schedulers', label: 'nav.schedulers', icon: StorageIcon, object: 'schedulers' },
       { to: '/seed-peers', label: 'nav.seedPeers', icon: GrassIcon, object: 'seed-peers' },
       { to: '/peers', label: 'nav.peers', icon: DnsIcon, object: 'peers' },

@@ -28,7 +28,7 @@ describe('a session with a scheduler that has restarted', () => {
     taken[0]?.();
     await reopened.promise;
     assert.deepEqual(heard, ['lost', 'stopped listening']);
-    keeper.close();
+    keeper.leave('done');
     ended.abort();
     mock.timers.reset();
   });
@@ -81,7 +81,7 @@ function newKeeper({
       session.run({
         open: async () => {
           const responses = open();
-          return responses ? { address: 'scheduler:1', extended: true, responses } : silent;
+          return responses ? { address: 'scheduler:1', extended: true, responses, silence: () => silent } : silent;
         },
         registration: {},
         reader: undefined,

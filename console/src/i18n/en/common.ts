@@ -40,6 +40,7 @@ export const common = {
   'nav.preheat': 'Preheat',
   'nav.infrastructure': 'Infrastructure',
   'nav.clusters': 'Clusters',
+  'nav.nodes': 'Nodes',
   'nav.schedulers': 'Schedulers',
   'nav.seedPeers': 'Seed peers',
   'nav.peers': 'Peers',
@@ -102,6 +103,10 @@ export const common = {
 
   'state.active': 'Active',
   'state.inactive': 'Inactive',
+  'state.online': 'Online',
+  'state.silent': 'Hung',
+  'state.lost': 'Lost',
+  'state.left': 'Left',
   'state.enabled': 'Enabled',
   'state.disabled': 'Disabled',
   'state.pending': 'Waiting',
@@ -139,7 +144,6 @@ export const common = {
   'alert.none': 'Nothing needs attention.',
   'alert.show': 'Show',
   'alert.noScheduler': 'No scheduler is active: nodes can only download from the origin.',
-  'alert.schedulers': '{count:scheduler is:schedulers are} inactive.',
   'alert.seedPeers': '{count:seed peer is:seed peers are} inactive.',
   'alert.jobs': '{count:job has:jobs have} failed.',
 } as const;

@@ -3,6 +3,7 @@ import { access } from './access.ts';
 import { common } from './common.ts';
 import { distribution } from './distribution.ts';
 import { infrastructure } from './infrastructure.ts';
+import { nodes } from './nodes.ts';
 import { system } from './system.ts';
 
-export const en = { ...common, ...infrastructure, ...distribution, ...access, ...system } as const;
+export const en = { ...common, ...infrastructure, ...nodes, ...distribution, ...access, ...system } as const;

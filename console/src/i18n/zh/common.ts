@@ -40,6 +40,7 @@ export const common = {
   'nav.preheat': '预热',
   'nav.infrastructure': '基础设施',
   'nav.clusters': '集群',
+  'nav.nodes': '节点状态',
   'nav.schedulers': '调度器',
   'nav.seedPeers': '种子节点',
   'nav.peers': '节点',
@@ -102,6 +103,10 @@ export const common = {
 
   'state.active': '在线',
   'state.inactive': '离线',
+  'state.online': '在线',
+  'state.silent': '无响应',
+  'state.lost': '失联',
+  'state.left': '已退出',
   'state.enabled': '已启用',
   'state.disabled': '已禁用',
   'state.pending': '等待中',
@@ -139,7 +144,6 @@ export const common = {
   'alert.none': '没有需要关注的事项。',
   'alert.show': '查看',
   'alert.noScheduler': '没有在线的调度器：节点只能从源站下载。',
-  'alert.schedulers': '{count} 个调度器离线。',
   'alert.seedPeers': '{count} 个种子节点离线。',
   'alert.jobs': '{count} 个作业失败。',
 };

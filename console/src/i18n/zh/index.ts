@@ -3,6 +3,7 @@ import { access } from './access.ts';
 import { common } from './common.ts';
 import { distribution } from './distribution.ts';
 import { infrastructure } from './infrastructure.ts';
+import { nodes } from './nodes.ts';
 import { system } from './system.ts';
 
-export const zh: Dictionary = { ...common, ...infrastructure, ...distribution, ...access, ...system };
+export const zh: Dictionary = { ...common, ...infrastructure, ...nodes, ...distribution, ...access, ...system };

@@ -1,7 +1,7 @@
 /**
  * The configured buckets and what their stores have told. Open before any port: other nodes' downloads need them, too.
  */
-import { credentialChain } from '../../../../core/aws-credentials.ts';
+import { credentialChain } from '../../../../core/credentials/aws.ts';
 import { DragonflyError, toDragonflyError } from '../../../../core/errors.ts';
 import type { Logger } from '../../../../core/logger.ts';
 import type { EgressRules } from '../../../source/egress-policy.ts';

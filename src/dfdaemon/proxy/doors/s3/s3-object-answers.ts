@@ -12,7 +12,7 @@ import type { BlockPool } from '../../../transport/block-pool.ts';
 import { noteFirstByte } from '../../exchange.ts';
 import { flat, type AnswerHeader } from '../../proof/answer-header.ts';
 import { judgePreconditions, preconditionNames } from '../../proof/preconditions.ts';
-import { copySpans } from '../../wire/body-copy.ts';
+import { copySpans, Spans } from '../../wire/body-copy.ts';
 import { BodyWriter } from '../../wire/body-writer.ts';
 import { rangeDemand } from '../../wire/range-answer.ts';
 import { headerOf, type S3Exchange } from './s3-exchange.ts';
@@ -131,7 +131,8 @@ export class S3ObjectAnswers {
       const writer = new BodyWriter(this.#options.pool, { response, framed: true, signal, onBytes });
       noteFirstByte(record);
       await writer.start();
-      const { failure } = await copySpans(task, writer, signal);
+      using spans = new Spans(task);
+      const { failure } = await copySpans(spans, writer, signal);
       if (failure) throw failure;
       response.end();
     } catch (error) {

@@ -2,7 +2,7 @@
 import { createHash, createHmac, scryptSync } from 'node:crypto';
 import type { IncomingMessage, InformationEvent } from 'node:http';
 import type { Readable } from 'node:stream';
-import type { StorageCredentials } from '../../../../core/aws-credentials.ts';
+import type { StorageCredentials } from '../../../../core/credentials/aws.ts';
 import { locate } from '../../../source/s3.ts';
 import { emptyPayloadHash, encodePath, encodeStrictly, signV4 } from '../../../source/sigv4.ts';
 import { letGo } from '../../proof/question.ts';
