@@ -214,7 +214,10 @@ void describe('schedulers on a ring', () => {
     const channels = one.owned.add('ring channels', new Channels());
     const failed: string[] = [];
     const ring = new SchedulerRing(channels, { onFailure: (address) => failed.push(address) });
-    await assert.rejects(ring.call(taskId, (client) => client.statTask({ hostId: 'h', taskId })), { code: 'UNAVAILABLE', message: /no scheduler is known/ });
+    await assert.rejects(
+      ring.call(taskId, (client) => client.statTask({ hostId: 'h', taskId })),
+      { code: 'UNAVAILABLE', message: /no scheduler is known/ },
+    );
     const addresses = [one, two].map(({ scheduler }) => scheduler.addresses.grpc);
     ring.update([...addresses, '127.0.0.1:1']);
     const host = await one.host();
