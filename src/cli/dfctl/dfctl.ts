@@ -1,4 +1,4 @@
-/** `dfctl`: what the dfdaemon of this node stores, and preheating by a scheduler. Object first, then the verb. */
+/** `dfctl`: what the dfdaemon of this node stores, preheating by a scheduler, and the nodes that the manager knows. Object first, then the verb. */
 import { Command as Parser, CommanderError } from 'commander';
 import type { Command, CommandIo } from '../../core/command.ts';
 import { version } from '../../core/version.ts';
@@ -11,7 +11,7 @@ import { usageError } from '../../core/usage-error.ts';
 export const runDfctl: Command = async (argv, io) => {
   let work: (() => Promise<number>) | undefined;
   const parser = new Parser('dfctl')
-    .description('Looks after the tasks of the dfdaemon of this node.')
+    .description('Looks after the tasks of the dfdaemon of this node, and shows the nodes of the manager.')
     .version(`dfctl ${version}`, '-V, --version')
     .configureHelp({ showGlobalOptions: true })
     .exitOverride()
@@ -58,6 +58,8 @@ export const runDfctl: Command = async (argv, io) => {
     });
   const { definePreheat } = await import('./preheat.ts');
   definePreheat(task, io, (preheat) => (work = preheat));
+  const { defineNodes } = await import('./node.ts');
+  defineNodes(parser, io, (chosen) => (work = chosen));
   try {
     parser.parse(argv, { from: 'user' });
   } catch (error) {

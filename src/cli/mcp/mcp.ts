@@ -32,7 +32,10 @@ export function createMcp(programs: Programs): Command {
   return async (argv, io) => {
     const flags = parse(argv, io);
     if (!flags) return 0;
-    const offered = tools.filter(({ changes }) => !changes || flags.allowChanges === true);
+    const hasManager = Boolean(io.env['DFCTL_TOKEN']);
+    const offered = tools.filter(
+      ({ changes, asksManager }) => (!changes || flags.allowChanges === true) && (!asksManager || hasManager),
+    );
     // The library wants the classes where the streams of a process are known by their interfaces.
     const transport = new StdioServerTransport(io.stdin as Readable, io.stdout as Writable);
     const handle = serveStdio(() => serverOf(offered, { programs, io: ioOf(io, flags) }), {

@@ -13,19 +13,22 @@ export interface Tool {
   readonly input: z.ZodObject;
   /** Something is different afterwards: offered only where that is allowed. */
   readonly changes: boolean;
+  /** It asks the manager: offered only where one is named. */
+  readonly asksManager: boolean;
   readonly program: ProgramName;
   readonly argv: (input: never) => readonly string[];
 }
 
 /** Keeps the type of the input between the schema and the arguments made of it. */
 function tool<Shape extends z.ZodRawShape>(
-  told: Omit<Tool, 'input' | 'argv' | 'changes'> & {
+  told: Omit<Tool, 'input' | 'argv' | 'changes' | 'asksManager'> & {
     readonly input: Shape;
     readonly changes?: boolean;
+    readonly asksManager?: boolean;
     readonly argv: (input: z.infer<z.ZodObject<Shape>>) => readonly string[];
   },
 ): Tool {
-  return { changes: false, ...told, input: z.object(told.input), argv: told.argv };
+  return { changes: false, asksManager: false, ...told, input: z.object(told.input), argv: told.argv };
 }
 
 const url = z.string().max(8192).describe('as it was asked for, with its query');
@@ -107,6 +110,16 @@ export const tools: readonly Tool[] = [
     input: { id: taskId },
     program: 'dfctl',
     argv: ({ id }) => ['task', 'verify', '--json', '--', id],
+  }),
+  tool({
+    name: 'list_nodes',
+    title: 'How are the nodes?',
+    description:
+      'All nodes of the manager with what wants attention: online, silent (hung), lost and since when, disk, memory, uploads.',
+    input: {},
+    asksManager: true,
+    program: 'dfctl',
+    argv: () => ['top', '--json'],
   }),
   tool({
     name: 'simulate',

@@ -1,0 +1,150 @@
+/** The manager's REST API for `dfctl`: with a personal access token, which is never an argument that others could see. */
+import { DragonflyError, type ErrorCode } from '../../core/errors.ts';
+import type { CommandIo } from '../../core/command.ts';
+
+export interface ManagerFlags {
+  readonly manager?: string;
+  readonly json?: boolean;
+}
+
+/** As the API tells it, of which this needs no more. */
+export interface Node {
+  readonly id: string;
+  readonly scheduler_cluster_id: number;
+  readonly host_name: string;
+  readonly ip: string;
+  readonly port: number;
+  readonly type: string;
+  readonly idc: string;
+  readonly location: string;
+  readonly version: string;
+  readonly platform: string;
+  readonly state: string;
+  readonly reason: string;
+  readonly since_ms: number;
+  readonly joined_at_ms: number;
+  readonly last_word_ms: number;
+  readonly unreachable: boolean;
+  readonly disk_total: number;
+  readonly disk_free: number;
+  readonly memory_total: number;
+  readonly memory_available: number;
+  readonly uploads_running: number;
+  readonly uploads: number;
+  readonly uploads_failed: number;
+  readonly tasks: number;
+  readonly struck_off_until_ms: number;
+}
+
+export interface NodeWithLog extends Node {
+  readonly log: readonly { readonly state: string; readonly reason: string; readonly at_ms: number }[];
+}
+
+export interface Concern {
+  readonly kind: string;
+  readonly severity: 'error' | 'warning';
+  readonly name: string;
+  readonly detail: string;
+  readonly advice: string;
+  readonly since_ms: number;
+  readonly acknowledged_by: string;
+}
+
+export interface Cluster {
+  readonly id: number;
+  readonly name: string;
+  readonly bio: string;
+  readonly scheduler_cluster_id: number;
+  readonly is_default: boolean;
+}
+
+const timeoutMs = 10_000;
+const defaultManager = 'http://127.0.0.1:8080';
+/** Rows in one answer, at most. */
+export const everyRow = 10_000;
+
+export class ManagerApi {
+  readonly #base: URL;
+  readonly #token: string;
+  readonly #signal: AbortSignal;
+
+  /** Throws INVALID_ARGUMENT where the manager or the token is missing or makes no sense. */
+  constructor({ manager }: ManagerFlags, { env, signal }: CommandIo) {
+    const address = manager ?? (env['DFCTL_MANAGER'] || defaultManager);
+    const text = address.includes('://') ? address : `http://${address}`;
+    if (!URL.canParse(text) || !/^https?:/.test(text))
+      throw new DragonflyError('INVALID_ARGUMENT', `"${address}" is not the address of a manager`, {
+        hint: `Write it like ${defaultManager}, by --manager or DFCTL_MANAGER.`,
+      });
+    const token = env['DFCTL_TOKEN'];
+    if (!token)
+      throw new DragonflyError('UNAUTHENTICATED', 'there is no personal access token for the manager', {
+        hint: 'Make one with the scope cluster in the console, under Access tokens, and put it into DFCTL_TOKEN.',
+      });
+    this.#base = new URL(text.endsWith('/') ? text : `${text}/`);
+    this.#token = token;
+    this.#signal = signal;
+  }
+
+  nodes(query: Readonly<Record<string, string | number | undefined>> = {}): Promise<Node[]> {
+    return this.#get('nodes', { per_page: everyRow, ...query });
+  }
+
+  node(id: string): Promise<NodeWithLog> {
+    return this.#get(`nodes/${encodeURIComponent(id)}`);
+  }
+
+  concerns(): Promise<Concern[]> {
+    return this.#get('concerns');
+  }
+
+  clusters(): Promise<Cluster[]> {
+    return this.#get('clusters', { per_page: everyRow });
+  }
+
+  async #get<T>(path: string, query: Readonly<Record<string, string | number | undefined>> = {}): Promise<T> {
+    const url = new URL(`oapi/v1/${path}`, this.#base);
+    for (const [name, value] of Object.entries(query))
+      if (value !== undefined) url.searchParams.set(name, String(value));
+    let response: Response;
+    try {
+      response = await fetch(url, {
+        headers: { authorization: `Bearer ${this.#token}` },
+        // The token is for this manager alone.
+        redirect: 'error',
+        signal: AbortSignal.any([this.#signal, AbortSignal.timeout(timeoutMs)]),
+      });
+    } catch (error) {
+      throw new DragonflyError('UNAVAILABLE', `the manager at ${this.#base.host} does not answer`, {
+        hint: 'Check --manager or DFCTL_MANAGER: it is the address of the console, usually port 8080.',
+        cause: error,
+      });
+    }
+    if (response.ok) return (await response.json()) as T;
+    const { message, errors } = (await response.json().catch(() => ({}))) as { message?: unknown; errors?: unknown };
+    const told = errors ?? message;
+    throw new DragonflyError(
+      codes[response.status] ?? 'UNAVAILABLE',
+      typeof told === 'string' && told !== '' ? told : `the manager answers ${response.status}`,
+      { hint: hints[response.status] ?? 'See the log of the manager.' },
+    );
+  }
+}
+
+const codes: Readonly<Record<number, ErrorCode>> = {
+  400: 'INVALID_ARGUMENT',
+  401: 'UNAUTHENTICATED',
+  403: 'PERMISSION_DENIED',
+  404: 'NOT_FOUND',
+  422: 'INVALID_ARGUMENT',
+  429: 'RESOURCE_EXHAUSTED',
+};
+
+const hints: Readonly<Record<number, string>> = {
+  400: 'Run the command with --help.',
+  401: 'The token in DFCTL_TOKEN is none of this manager.',
+  403: 'The token needs the scope cluster, must not have expired, and its owner a role that may read nodes.',
+  404: 'Run "dfctl node ls" for the names.',
+  422: 'Run the command with --help.',
+  429: 'Wait a moment.',
+};

@@ -1,0 +1,125 @@
+/** dfctl at a manager: a real one, with a real scheduler, over its REST API. */
+import assert from 'node:assert/strict';
+import { Writable } from 'node:stream';
+import { after, before, describe, it } from 'node:test';
+import { runDfctl } from '../../src/cli/dfctl/dfctl.ts';
+import type { ManagerService } from '../../src/manager/manager-service.ts';
+import type { Node } from '../../src/manager/nodes/node.ts';
+import { Disk } from '../../src/rpc/generated/common/v2/common.ts';
+import { databaseConfig, eventually } from '../manager/engines.ts';
+import { rootOf, startManager } from '../manager/manager-fixture.ts';
+import { SchedulerFixture } from '../scheduler/fixture.ts';
+import { runTool, type ToolRun } from './tool-io.ts';
+
+describe('dfctl at a manager', () => {
+  let manager: ManagerService;
+  let scheduler: SchedulerFixture;
+  let env: Record<string, string>;
+
+  before(async () => {
+    manager = await startManager(databaseConfig({ sqlite: { path: ':memory:' } }));
+    const root = await rootOf(manager);
+    const token = { name: 'dfctl', scopes: ['cluster'], expired_at: '2099-01-01T00:00:00Z', user_id: 1 };
+    const { token: value } = await root.ok<{ token: string }>('POST', '/api/v1/personal-access-tokens', token);
+    env = { DFCTL_MANAGER: `127.0.0.1:${manager.restPort}`, DFCTL_TOKEN: value };
+    scheduler = await SchedulerFixture.start(
+      `manager: { addr: "127.0.0.1:${manager.grpcPort}", schedulerClusterID: 1 }`,
+      {
+        heldHostGraceMs: 50,
+      },
+    );
+    await scheduler.host({ type: 1, disk: Disk.fromPartial({ total: 4_000_000, free: 1_000_000 }) });
+    const dying = await scheduler.host();
+    const held = new AbortController();
+    const holding = scheduler.client.holdHost({ hostId: dying.id }, { signal: held.signal })[Symbol.asyncIterator]();
+    await holding.next();
+    held.abort();
+    await eventually(async () => {
+      const nodes = await root.ok<Node[]>('GET', '/api/v1/nodes');
+      assert.deepEqual(
+        nodes.map(({ state }) => state),
+        ['online', 'lost'],
+      );
+      assert.equal((await root.ok<unknown[]>('GET', '/api/v1/concerns')).length, 1);
+    });
+  });
+  after(async () => {
+    await scheduler?.[Symbol.asyncDispose]();
+    await manager?.[Symbol.asyncDispose]();
+  });
+
+  const run = (...argv: string[]): Promise<ToolRun> => runTool(runDfctl, argv, { env });
+  const textOf = async (...argv: string[]): Promise<string> => {
+    const { stdout, error } = await run(...argv);
+    assert.equal(error, undefined);
+    const text = stdout.toString();
+    for (const line of text.split('\n')) if (!line.startsWith('{')) assert.ok(line.length <= 80, line);
+    return text;
+  };
+
+  it('lists nodes, shows one, and counts those of a cluster', async () => {
+    const table = await textOf('node', 'ls');
+    assert.match(table, /^NODE +STATE +SINCE +TYPE +DISK/);
+    assert.match(table, /^host-1 +online +\S+ +seed +75 %/m);
+    assert.match(table, /^host-2 +lost +\S+ +peer/m);
+    const lost = (await textOf('node', 'ls', '--state', 'lost', '--json')).trim().split('\n');
+    assert.deepEqual(
+      lost.map((line) => (JSON.parse(line) as Node).host_name),
+      ['host-2'],
+    );
+    const shown = await textOf('node', 'show', 'host-2');
+    assert.match(shown, /^state +lost, \S+ ago \(stream\)$/m);
+    assert.match(shown, /What became of it:\n.*lost \(stream\)\n/);
+    assert.match(await textOf('cluster', 'ls'), /^ +1 +cluster-1 \(default\) +1 +1 +0 +1$/m);
+  });
+
+  it('top shows what wants attention, once for programs, again and again on a terminal', async () => {
+    const text = await textOf('top');
+    assert.match(text, /^1 online, 0 hung, 1 lost; 0 uploads now/);
+    assert.match(text, /^- host-2: its connection broke/m);
+    const frame = JSON.parse(await textOf('top', '--json')) as { counts: object; nodes: Node[]; concerns: object[] };
+    assert.deepEqual(
+      [frame.counts, frame.nodes.length, frame.concerns.length],
+      [{ online: 1, silent: 0, lost: 1 }, 2, 1],
+    );
+
+    const ended = new AbortController();
+    let frames = 0;
+    const stdout = Object.assign(
+      new Writable({
+        write: (bytes: Buffer, _encoding, done) => {
+          frames += bytes.toString().includes('NODE') ? 1 : 0;
+          if (frames === 2) ended.abort();
+          done();
+        },
+      }),
+      { isTTY: true, columns: 80, rows: 24 },
+    );
+    const io = { stdin: process.stdin, stdout, stderr: stdout, env, signal: ended.signal };
+    assert.equal(await runDfctl(['top'], io), 0);
+    assert.equal(frames, 2);
+  });
+
+  it('a mistake is one sentence, with what to do', async () => {
+    const failure = async (argv: string[], changed: Record<string, string>): Promise<string> => {
+      const { error } = await runTool(runDfctl, argv, { env: { ...env, ...changed } });
+      assert.ok(error?.hint);
+      return `${error.code} ${error.message}`;
+    };
+    assert.match(
+      await failure(['node', 'ls'], { DFCTL_TOKEN: '' }),
+      /^UNAUTHENTICATED there is no personal access token/,
+    );
+    assert.match(await failure(['node', 'ls'], { DFCTL_TOKEN: 'invented' }), /^UNAUTHENTICATED Invalid token/);
+    assert.match(
+      await failure(['top'], { DFCTL_MANAGER: '127.0.0.1:1' }),
+      /^UNAVAILABLE the manager at 127.0.0.1:1 does not answer/,
+    );
+    assert.match(
+      await failure(['top'], { DFCTL_MANAGER: 'ftp://x' }),
+      /^INVALID_ARGUMENT "ftp:\/\/x" is not the address/,
+    );
+    assert.match(await failure(['node', 'show', 'nobody'], {}), /^NOT_FOUND there is no node nobody/);
+    assert.match(await failure(['node', 'ls', '--state', 'odd'], {}), /^INVALID_ARGUMENT state: /);
+  });
+});
