@@ -21,7 +21,7 @@ import { OriginSide } from './origin-side.ts';
 import { mayAskItself } from './own-identity.ts';
 import type { ExchangeEvents, PieceExchange } from './piece-exchange.ts';
 import { ReceiptBuilder } from './receipt-builder.ts';
-import { patienceMs, StarvationWatch } from './starvation-watch.ts';
+import { patienceMs, starved, StarvationWatch } from './starvation-watch.ts';
 import type { SessionKeeper } from './session-keeper.ts';
 import type { TaskRate } from './traffic-shaper.ts';
 
@@ -290,11 +290,7 @@ export class Download {
   }
 
   #goToOrigin(patienceMs: number): void {
-    if (this.#request.disableBackToSource === true) {
-      const message = `neither a scheduler nor another node has given anything for ${Math.round(patienceMs)} ms`;
-      const hint = 'Check that schedulers and peers can be reached, or allow this node to go to the origin.';
-      return this.#fail(new DragonflyError('UNAVAILABLE', message, { hint }));
-    }
+    if (this.#request.disableBackToSource === true) return this.#fail(starved(patienceMs));
     this.#context.logger.warn({ taskId: this.taskId, patienceMs }, 'nobody gives anything: going to the origin');
     this.#origin.goAlone();
   }

@@ -2,6 +2,7 @@
  * Notices that a download has had nothing to do for as long as it should be patient. A scheduler that leases the origin is
  * asked first, since it knows who is there already; the node goes by itself only when asking has come to nothing.
  */
+import { DragonflyError } from '../../core/errors.ts';
 import { daemonLimits } from '../limits.ts';
 import type { SchedulerKinds } from '../schedulers.ts';
 
@@ -29,6 +30,15 @@ export function patienceMs({ scheduler, kinds, seen, hasParents, scheduleTimeout
   // Long enough to leave one that keeps silent for the next.
   if (kinds === 'held' && scheduler === 'asked') return 2 * daemonLimits.schedulerOpenTimeoutMs;
   return seen || kinds === 'returning' ? daemonLimits.schedulerReturnMs : daemonLimits.starvedMs;
+}
+
+/** Of a node that may not go to the origin. */
+export function starved(waitedMs: number): DragonflyError {
+  return new DragonflyError(
+    'UNAVAILABLE',
+    `neither a scheduler nor another node has given anything for ${Math.round(waitedMs)} ms`,
+    { hint: 'Check that schedulers and peers can be reached, or allow this node to go to the origin.' },
+  );
 }
 
 export interface StarvationOptions {

@@ -68,7 +68,7 @@ export async function createCollectSettings(database: Database): Promise<void> {
   const known = await database.db.selectFrom('config').select('id').where('name', '=', settingsName).executeTakeFirst();
   if (known) return;
   const value = JSON.stringify({ audit: { ttl: auditRetentionMs * 1e6 }, job: { ttl: jobRetentionMs * 1e6 } });
-  const now = Date.now();
+  const now = await database.nowMs();
   try {
     await database.insert('config', {
       name: settingsName,
