@@ -23,6 +23,7 @@ import {
   type OriginRun,
 } from './origin-run.ts';
 import { PieceCutter } from './piece-cutter.ts';
+import { isSameVersion } from './same-version.ts';
 
 export interface OriginStreamOptions extends OriginRun {
   readonly source: SourceOptions & { readonly url: string };
@@ -189,12 +190,17 @@ export class OriginStream {
     const { stored } = this.#options;
     const { contentLengthBytes } = body;
     if (stored.layout) {
-      if (contentLengthBytes === undefined || contentLengthBytes === stored.layout.contentLengthBytes) return;
-      throw new DragonflyError(
-        'SOURCE_CHANGED',
-        `the origin now has ${contentLengthBytes} bytes, before it had ${stored.layout.contentLengthBytes}`,
-        { hint: 'Download again to get the new content.' },
-      );
+      if (contentLengthBytes !== undefined && contentLengthBytes !== stored.layout.contentLengthBytes) {
+        throw new DragonflyError(
+          'SOURCE_CHANGED',
+          `the origin now has ${contentLengthBytes} bytes, before it had ${stored.layout.contentLengthBytes}`,
+          { hint: 'Download again to get the new content.' },
+        );
+      }
+      if (this.#options.digestDecides === true || isSameVersion(stored.responseHeader, body.header)) return;
+      throw new DragonflyError('SOURCE_CHANGED', 'the origin has told others of another content than this node', {
+        hint: 'Download it again; give --digest to be sure of what you get.',
+      });
     }
     const pieceLengthBytes =
       stored.pieceLengthBytes ?? this.#options.pieceLengthBytes ?? defaultPieceLength(contentLengthBytes ?? 0);

@@ -13,6 +13,7 @@ import { defaultPickerLimits } from '../../swarm/peer/picker-limits.ts';
 import { PieceSet } from '../../swarm/shared/piece-set.ts';
 import type { AnswerPace } from '../../rpc/answer-pace.ts';
 import type { DownloadRecording, MachineSetup } from '../recordings.ts';
+import { isSameVersion } from './same-version.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
 import type { PieceClient } from '../transport/piece-client.ts';
 import type { StoredBytes } from './piece-hasher.ts';
@@ -238,7 +239,13 @@ export class PieceExchange {
       has: (pieces) => take({ kind: 'parent-has', parentId, pieces }),
       offers: (pieces) => take({ kind: 'parent-offers', parentId, pieces }),
       load: (uploads) => take({ kind: 'parent-load', parentId, uploads }),
-      layout: (facts) => this.#options.events.layout(facts),
+      layout: (facts) => {
+        if (this.#isOfAnotherVersion(facts.responseHeader)) {
+          this.#options.logger.warn({ parent: parentId }, 'a parent holds another version of the content');
+          this.#links.get(parentId)?.close();
+          lost();
+        } else this.#options.events.layout(facts);
+      },
       restricted: () => this.#options.stored.restrict(),
       refused: (error) => {
         // With a right it is a parent that has not heard of the scheduler yet: others will do.
@@ -247,6 +254,13 @@ export class PieceExchange {
       },
       lost,
     };
+  }
+
+  /** The parent's origin answer names other content than this node has been told; a digest decides by itself. */
+  #isOfAnotherVersion(responseHeader: Readonly<Record<string, string>>): boolean {
+    const { stored } = this.#options;
+    if (!stored.layout || stored.identity.digest !== undefined) return false;
+    return !isSameVersion(stored.responseHeader, responseHeader);
   }
 
   #request(request: PieceRequest): void {

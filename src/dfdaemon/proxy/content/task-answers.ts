@@ -258,9 +258,10 @@ export class TaskAnswers {
     exchange: Exchange,
     { task, spans, writer }: { task: OpenTask; spans: Spans; writer: BodyWriter },
   ): Promise<void> {
+    const { range, responseHeader } = task; // a download that fails may forget them
     const { sentBytes, failure } = await copySpans(spans, writer, exchange.signal);
     if (failure === undefined) return;
-    const rest = restOf(task, sentBytes, registryPath(exchange.url.pathname));
+    const rest = restOf({ range, responseHeader }, sentBytes, registryPath(exchange.url.pathname));
     await this.#goOnFromSource(exchange, { writer, rest, failure, sentBytes });
   }
 

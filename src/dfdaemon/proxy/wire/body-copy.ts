@@ -77,8 +77,11 @@ export interface Rest {
 }
 
 /** Undefined when nothing says that the origin's content is what was sent so far. */
-export function restOf(task: OpenTask, sentBytes: number, path: RegistryPath | undefined): Rest | undefined {
-  const { range, responseHeader } = task;
+export function restOf(
+  { range, responseHeader }: Pick<OpenTask, 'range' | 'responseHeader'>,
+  sentBytes: number,
+  path: RegistryPath | undefined,
+): Rest | undefined {
   const validator = responseHeader['etag'] ?? responseHeader['last-modified'];
   const sure = path?.kind === 'blob' || (validator !== undefined && !validator.startsWith('W/'));
   if (!range || !sure) return undefined;
