@@ -321,6 +321,19 @@ describe('dfget', () => {
     assert.ok((await readFile(work.join('a'))).equals(content));
   });
 
+  it('does not go to the origin in place of a daemon that may not', async () => {
+    await using home = await temporaryDirectory();
+    const scheduler = { netAddrs: [{ addr: '127.0.0.1:1' }], scheduleTimeout: '1s', disableAutoBackSource: true };
+    await using forbidden = await startDaemon(home.path, scheduler);
+    const asked = origin.requests.length;
+    const { error, exitCode } = await runTool(dfget, [object(), '-O', work.join('a'), '--endpoint', forbidden.socket]);
+    assert.equal(error?.code, 'DEADLINE_EXCEEDED', error?.message);
+    assert.match(error?.message ?? '', /neither a scheduler nor another node/);
+    assert.equal(exitCode, 6);
+    assert.equal(origin.requests.length, asked);
+    assert.deepEqual(await leftBehind(), []);
+  });
+
   it('goes on from the origin when the daemon dies under way', async () => {
     await using home = await temporaryDirectory();
     await using mortal = await startDaemon(home.path);

@@ -9,7 +9,8 @@ export interface LoneDaemon extends AsyncDisposable {
   readonly process: ManagedProcess;
 }
 
-export async function startDaemon(directory: string): Promise<LoneDaemon> {
+/** @param scheduler of its configuration, beside its defaults. */
+export async function startDaemon(directory: string, scheduler: object = {}): Promise<LoneDaemon> {
   const anyPort = { tcpListen: { listen: '127.0.0.1', port: 0 } };
   const socket = join(directory, 'd.sock');
   const config = {
@@ -21,7 +22,7 @@ export async function startDaemon(directory: string): Promise<LoneDaemon> {
     metrics: '127.0.0.1:0',
     health: anyPort,
     host: { hostname: 'lone', advertiseIP: '127.0.0.1' },
-    scheduler: { manager: { enable: false } },
+    scheduler: { manager: { enable: false }, ...scheduler },
     download: { downloadGRPC: { unixListen: { socket } }, peerGRPC: anyPort },
     upload: anyPort,
     proxy: anyPort,

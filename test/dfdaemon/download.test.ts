@@ -185,7 +185,7 @@ describe('a daemon without a scheduler', { timeout: 400_000 }, () => {
     const lonely = await swarm.startDaemon('lonely', {
       adjust: (config) => ({ ...config, scheduler: { ...config.scheduler, scheduleTimeout: 200 } }),
     });
-    await assert.rejects(swarm.download(lonely, { url, disableBackToSource: true }), { code: 'UNAVAILABLE' });
+    await assert.rejects(swarm.download(lonely, { url, disableBackToSource: true }), { code: 'DEADLINE_EXCEEDED' });
     assert.equal(origin.requestsFor('/nobody').length, 0);
     await swarm.stopDaemon('lonely');
   });

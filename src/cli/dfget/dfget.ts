@@ -30,12 +30,14 @@ export function createDfget(openOrigins?: OpenOrigins): Command {
     const { timeoutMs, output, recursive, overwrite } = options;
     if (output !== undefined && !recursive) await outputTarget(output, overwrite);
     const deadline = timeoutMs === undefined ? [] : [AbortSignal.timeout(timeoutMs)];
+    const endsMs = performance.now() + (timeoutMs ?? Infinity);
     const run = new DfgetRun({ options, io, openOrigins, signal: AbortSignal.any([io.signal, ...deadline]) });
     try {
       await run.download();
       return 0;
     } catch (error) {
-      throw explained(error, io, timeoutMs);
+      const over = performance.now() >= endsMs || deadline.some(({ aborted }) => aborted);
+      throw explained(error, io, over ? timeoutMs : undefined);
     }
   };
 }
@@ -167,7 +169,10 @@ class DfgetRun {
   }
 }
 
-/** Ctrl-C and the deadline end streams with various errors; the user sees one message. */
+/**
+ * Ctrl-C and the deadline end streams with various errors; the user sees one message.
+ * @param timeoutMs that is over; undefined before.
+ */
 function explained(error: unknown, io: CommandIo, timeoutMs: number | undefined): unknown {
   if (io.signal.aborted) return new DragonflyError('CANCELLED', 'the download was cancelled', { cause: error });
   const failure = toDragonflyError(error);

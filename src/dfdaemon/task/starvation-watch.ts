@@ -32,10 +32,10 @@ export function patienceMs({ scheduler, kinds, seen, hasParents, scheduleTimeout
   return seen || kinds === 'returning' ? daemonLimits.schedulerReturnMs : daemonLimits.starvedMs;
 }
 
-/** Of a node that may not go to the origin. */
+/** Of a node that may not go to the origin. Not UNAVAILABLE, on which tools go there themselves: that is what this node must not do. */
 export function starved(waitedMs: number): DragonflyError {
   return new DragonflyError(
-    'UNAVAILABLE',
+    'DEADLINE_EXCEEDED',
     `neither a scheduler nor another node has given anything for ${Math.round(waitedMs)} ms`,
     { hint: 'Check that schedulers and peers can be reached, or allow this node to go to the origin.' },
   );
