@@ -79,10 +79,11 @@ describe('a service on a host of its own', { skip: process.getuid?.() !== 0 && '
   });
 });
 
-test('a published dfget.yaml means what it says, and its misplaced key is the only thing to warn of', () => {
+test('a published dfget.yaml means what it says, its misplaced key is told, and in one line what has no effect', () => {
   const { config, warnings } = parseConfig(dfdaemonConfigSchema, publishedDfgetYaml, 'dfget.yaml');
-  assert.equal(warnings.length, 1, warnings.join('\n'));
+  assert.equal(warnings.length, 2, warnings.join('\n'));
   assert.match(warnings[0] ?? '', /^dfget\.yaml:\d+: scheduler\.seedPeer .* scheduler\.manager\.seedPeer;/);
+  assert.match(warnings[1] ?? '', /^dfget\.yaml: taken without effect: .*storage\.multiplex/);
   assert.equal(config.upload.rateLimit, 10_240 * 2 ** 20);
   assert.equal(config.storage.diskGCThreshold, 1000 * 2 ** 30);
   assert.equal(config.storage.taskExpireTime, 72 * 3_600_000);
