@@ -48,6 +48,8 @@ export const daemonLimits = {
   starvedMs: 500,
   /** One that was there a moment ago, or when the download began, is waited for as long: it restarts, or its connection broke. */
   schedulerReturnMs: 5000,
+  /** So long a scheduler that leases the origin may give a download nothing at all before it is asked for something. */
+  nothingGivenMs: 2000,
   /** A scheduler that is there is asked so often for something to do before this node goes to the origin without a lease. */
   starvedAsks: 3,
   /** Reconnections to schedulers during one download. */

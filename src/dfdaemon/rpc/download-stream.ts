@@ -69,8 +69,13 @@ export async function* downloadStream(
   });
   // The protocol sends the length first; content of unknown length has to end before it can be sent.
   if (task.contentLengthBytes === undefined) await task.finished;
+  let toldLength = task.contentLengthBytes;
   yield message({ $case: 'downloadTaskStartedResponse', value: startedResponse(task) });
   for await (const piece of pieces) {
+    if (task.contentLengthBytes !== toldLength) {
+      toldLength = task.contentLengthBytes;
+      yield message({ $case: 'downloadTaskStartedResponse', value: startedResponse(task) });
+    }
     const content = download?.needPieceContent === true ? readPiece(store, taskId, piece) : undefined;
     yield message({ $case: 'downloadPieceFinishedResponse', value: { piece: toPiece(piece, content) } });
   }

@@ -14,12 +14,12 @@ import type { Lease, StoredTask } from '../storage/stored-task.ts';
 import { ContentProof } from './content-proof.ts';
 import type { DownloadContext } from './download-context.ts';
 import { downloadKeeper } from './download-keeper.ts';
-import { emptyOnHearsay } from './origin-check.ts';
+import { LearnedLayout } from './learned-layout.ts';
 import { openExchange } from './open-exchange.ts';
 import type { DownloadRequest, Receipt } from './open-task.ts';
 import { OriginSide } from './origin-side.ts';
 import { mayAskItself } from './own-identity.ts';
-import type { ExchangeEvents, PieceExchange } from './piece-exchange.ts';
+import type { PieceExchange } from './piece-exchange.ts';
 import { ReceiptBuilder } from './receipt-builder.ts';
 import { patienceMs, starved, StarvationWatch } from './starvation-watch.ts';
 import type { SessionKeeper } from './session-keeper.ts';
@@ -49,7 +49,7 @@ export class Download {
     ask: (patienceMs) => this.#keeper.session?.starved(patienceMs) === true,
     giveUp: (patienceMs) => this.#goToOrigin(patienceMs),
   });
-  #learning = false;
+  readonly #learned: LearnedLayout;
   #change = Promise.withResolvers<void>();
   #state: DownloadState = 'running';
   #error: DragonflyError | undefined;
@@ -79,6 +79,13 @@ export class Download {
         liar: ({ source, number }) => this.#parentFailed(source, number, 'corrupt'),
       },
     });
+    this.#learned = new LearnedLayout({
+      stored,
+      makeRoom: context.makeRoom,
+      isRunning: () => this.#state === 'running',
+      takesEmpty: () => this.proof.digest !== undefined && request.disableBackToSource === true,
+      events: { begin: () => this.#begin(), askOrigin: (error) => this.#askOrigin(error) },
+    });
     this.#receipt = new ReceiptBuilder({ taskId: stored.id, peerId, url: request.url });
     this.#receipt.local(stored.bytes);
     this.#ended.promise.catch(() => undefined);
@@ -87,7 +94,7 @@ export class Download {
       rate: this.rate,
       prove: async (number, bytes) => this.proof.pieces?.prove(number, bytes),
       events: {
-        layout: (facts) => void this.#learnLayout(facts),
+        layout: (facts) => void this.#learned.take(facts),
         refused: (error) => this.#askOrigin(error),
         parentFailed: (id, piece, reason) => this.#parentFailed(id, piece, reason),
         changed: () => this.#watchStarvation(),
@@ -111,7 +118,7 @@ export class Download {
         learned: () => this.#begin(),
         bytes: () => this.#signalChange(),
         ended: () => this.#originEnded(),
-        failed: (error) => this.#fail(error),
+        failed: (error) => this.#originFailed(error),
       },
     });
   }
@@ -196,7 +203,7 @@ export class Download {
       signal: this.#controller.signal,
       atOrigin: () => this.#origin.active,
       reader: () => this.#origin.readers.register(),
-      learnLayout: (facts) => this.#learnLayout(facts),
+      learnLayout: (facts) => this.#learned.take(facts),
       events: {
         connected: () => {
           this.#origin.readers.connected();
@@ -227,21 +234,6 @@ export class Download {
     if (this.#origin.active || this.#state !== 'running') return;
     if (this.#request.disableBackToSource !== true) return this.#origin.goAlone();
     this.#fail(otherwise);
-  }
-
-  async #learnLayout(facts: Parameters<ExchangeEvents['layout']>[0]): Promise<void> {
-    if (this.stored.layout || this.#learning || this.#state !== 'running') return;
-    if (facts.contentLengthBytes === 0 && !(this.proof.digest !== undefined && this.#request.disableBackToSource))
-      return this.#askOrigin(emptyOnHearsay());
-    this.#learning = true;
-    try {
-      await this.#context.makeRoom(facts.contentLengthBytes);
-      if (this.#state !== 'running') return;
-      if (!this.stored.layout) this.stored.setLayout(facts);
-      this.#begin();
-    } catch (error) {
-      this.#fail(toDragonflyError(error));
-    }
   }
 
   /** The layout is known: the exchange can choose, the hash can follow, readers can start. */
@@ -332,14 +324,25 @@ export class Download {
   async #verificationFailed(error: DragonflyError): Promise<void> {
     const forged =
       error.code === 'DIGEST_MISMATCH' && this.#remotePieces > 0 && this.#request.disableBackToSource !== true;
-    if (!forged || this.#state !== 'verifying') return this.#fail(error, { discard: this.proof.onHearsay });
-    const { logger } = this.#context;
-    logger.error({ taskId: this.taskId, error: error.message }, 'other nodes gave wrong content: to the origin');
-    this.#keeper.leave(error.message);
+    if (forged && this.#state === 'verifying') return this.#startOver(error.message);
+    this.#fail(error, { discard: this.proof.onHearsay });
+  }
+
+  /** The origin has content of another length than others said. */
+  #originFailed(error: DragonflyError): void {
+    const isNews = error.code === 'SOURCE_CHANGED' && this.#learned.isHearsay && this.#state === 'running';
+    if (!isNews) return this.#fail(error);
+    this.#startOver(error.message).catch((failure) => this.#fail(toDragonflyError(failure)));
+  }
+
+  async #startOver(reason: string): Promise<void> {
+    this.#context.logger.error({ taskId: this.taskId, reason }, 'other nodes gave wrong content: to the origin');
+    this.#keeper.leave(reason);
     await this.#exchange.close();
     this.proof.reset();
     await this.stored.claims.dropParts();
     this.stored.restart();
+    this.#learned.forget();
     this.#remotePieces = 0;
     this.#generation += 1;
     this.#state = 'running';

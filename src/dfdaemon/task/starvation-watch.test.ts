@@ -79,7 +79,9 @@ test('a scheduler that is lost is waited for from then on, and once', (t) => {
 test('patience follows what there is to hope for', () => {
   const nobody = { seen: false, hasParents: false, scheduleTimeoutMs: 30_000, pieceTimeoutMs: 20_000 };
   assert.equal(patienceMs({ ...nobody, scheduler: 'lost', kinds: 'none' }), 0);
-  assert.equal(patienceMs({ ...nobody, scheduler: 'connected', kinds: 'held' }), 30_000);
+  assert.equal(patienceMs({ ...nobody, scheduler: 'connected', kinds: 'held' }), daemonLimits.nothingGivenMs);
+  assert.equal(patienceMs({ ...nobody, hasParents: true, scheduler: 'connected', kinds: 'held' }), 30_000);
+  assert.equal(patienceMs({ ...nobody, scheduler: 'connected', kinds: 'original' }), 30_000);
   assert.equal(patienceMs({ ...nobody, scheduler: 'asked', kinds: 'original' }), 30_000);
   assert.equal(patienceMs({ ...nobody, scheduler: 'asked', kinds: 'extended' }), daemonLimits.starvedMs);
   assert.equal(patienceMs({ ...nobody, scheduler: 'asked', kinds: 'returning' }), daemonLimits.schedulerReturnMs);

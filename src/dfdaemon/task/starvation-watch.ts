@@ -23,6 +23,9 @@ export interface Hopes {
  * must not send every node there. Without any of them there is only a short grace.
  */
 export function patienceMs({ scheduler, kinds, seen, hasParents, scheduleTimeoutMs, pieceTimeoutMs }: Hopes): number {
+  // One that leases the origin gives each peer something soon: parents, or the lease.
+  if (scheduler === 'connected' && !hasParents && kinds !== 'original')
+    return Math.min(scheduleTimeoutMs, daemonLimits.nothingGivenMs);
   if (scheduler === 'connected') return scheduleTimeoutMs;
   if (hasParents) return pieceTimeoutMs;
   if (kinds === 'none') return 0;

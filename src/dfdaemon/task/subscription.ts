@@ -127,6 +127,7 @@ export class Subscription implements OpenTask {
       if (this.#download?.generation !== generation) {
         generation = this.#download?.generation;
         told.clear();
+        await this.ready(); // how long it is may have been a lie, too
       }
       const change = this.#download?.changed;
       for (const record of this.#stored.pieceRecords()) {

@@ -96,6 +96,8 @@ export interface Task {
   /** The origin is not asked before: peers that hold pieces may be coming back, or have not reported them yet. */
   quietUntilMs: number;
   lastOriginError: OriginError | undefined;
+  /** Witnesses of its refusal; see witnessOf. */
+  readonly refusedBy: Set<string>;
   updatedAtMs: number;
 }
 

@@ -234,6 +234,7 @@ function newTask(id: string, nowMs: number): Task {
     originFailures: 0,
     quietUntilMs: 0,
     lastOriginError: undefined,
+    refusedBy: new Set(),
     updatedAtMs: nowMs,
   };
 }

@@ -255,6 +255,31 @@ test('several that fail at the origin at the same moment are one failure', () =>
   assertInvariants(swarm);
 });
 
+test('one member may say that the origin refuses, two end the download of everybody', () => {
+  const names = ['first', 'second', 'third'];
+  const swarm = newSwarm(names);
+  for (const name of names) register(swarm, name, 0);
+  const failure = { permanent: true, error: { message: 'not there', details: { statusCode: 404 } } };
+  const told = (decisions: readonly Decision[]): string[] =>
+    decisions.flatMap((one) => (one.kind === 'fail-peer' ? [one.peerId] : []));
+  const once = swarm.originFailed('first', failure, 10);
+  assert.deepEqual(told(once), ['first']);
+  const next = once.find((one) => one.kind === 'grant-origin-lease')?.peerId;
+  assert.ok(next !== undefined, 'another asks at once');
+  const rest = names.filter((name) => name !== 'first').sort();
+  assert.deepEqual(told(swarm.originFailed(next, failure, 20)).sort(), rest);
+  assertInvariants(swarm);
+});
+
+test('what a seed says of the origin is believed', () => {
+  const swarm = newSwarm(['seed', 'peer']);
+  register(swarm, 'peer', 0);
+  register(swarm, 'seed', 0);
+  const failure = { permanent: true, error: { message: 'not there', details: { statusCode: 404 } } };
+  const told = swarm.originFailed('seed', failure, 10).flatMap((one) => (one.kind === 'fail-peer' ? [one.peerId] : []));
+  assert.deepEqual(told.sort(), ['peer', 'seed']);
+});
+
 test('a crowd that waited for the first root gets its parents in several short events, at once one after the other', () => {
   const names = Array.from({ length: 200 }, (_, index) => `peer-${index}`);
   const swarm = newSwarm(['seed', ...names]);

@@ -60,3 +60,10 @@ test('a hostile number cannot make it grow without bound', () => {
   set.add(0);
   assert.equal(set.has(2 ** 40), false);
 });
+
+test('more pieces than there can be cost nothing', () => {
+  for (const count of [maxPieceNumber + 2, 2 ** 31, Number.MAX_SAFE_INTEGER])
+    assert.throws(() => PieceSet.range(0, count), { code: 'INVALID_ARGUMENT' });
+  assert.equal(PieceSet.range(0, maxPieceNumber + 1).count, maxPieceNumber + 1);
+  assert.equal(new PieceSet(Number.MAX_SAFE_INTEGER).count, 0);
+});

@@ -15,7 +15,8 @@ export class PieceSet implements Iterable<number> {
 
   /** `capacity` only saves growing; the set starts empty. */
   constructor(capacity = 32) {
-    this.#words = new Uint32Array(Math.max(1, Math.ceil(capacity / 32)));
+    const most = Math.min(capacity, maxPieceNumber + 1);
+    this.#words = new Uint32Array(Math.max(1, Math.ceil(most / 32)));
   }
 
   static of(numbers: Iterable<number>): PieceSet {
@@ -24,8 +25,10 @@ export class PieceSet implements Iterable<number> {
     return set;
   }
 
-  /** Pieces first … first + count − 1. */
+  /** Pieces first … first + count − 1. Throws INVALID_ARGUMENT where there cannot be so many, before anything is done for them. */
   static range(first: number, count: number): PieceSet {
+    if (first + count > maxPieceNumber + 1)
+      throw new DragonflyError('INVALID_ARGUMENT', `${count} pieces from ${first} on are more than there can be`);
     const set = new PieceSet(first + count);
     for (let number = first; number < first + count; number += 1) set.add(number);
     return set;

@@ -95,6 +95,7 @@ export class OriginDesk {
 
   progress(peer: Peer, nowMs: number): void {
     peer.task.originFailures = 0;
+    peer.task.refusedBy.clear();
     for (const lease of leasesOf(peer)) {
       lease.expiresAtMs = nowMs + stallMs(peer, this.#around.limits);
       lease.pulse?.heard(nowMs);

@@ -3,7 +3,8 @@ import { isCredentialStatus } from '../../../core/origin-status.ts';
 import type { OriginError } from '../../shared/events.ts';
 import type { SwarmLimits } from '../limits.ts';
 import type { OriginDesk } from './origin-desk.ts';
-import type { Peer } from '../records.ts';
+import { witnessOf, type Peer } from '../records.ts';
+import { isDownloading } from '../states.ts';
 import type { Refusals } from '../refusals.ts';
 
 export interface OriginFailure {
@@ -29,6 +30,11 @@ export class OriginFailures {
   take(peer: Peer, { permanent, error, leaseId }: OriginFailure, nowMs: number): void {
     const { task } = peer;
     task.lastOriginError = error;
+    if (permanent && this.#isOneWord(peer)) {
+      this.#origin.keepAway(peer, nowMs + this.#limits.quarantineMs);
+      this.#origin.end(peer, nowMs, leaseId);
+      return this.#refusals.failIfStranded(peer, error, nowMs);
+    }
     // Only these credentials were refused: the origin works, and a peer with others may try at once.
     const refused = !permanent && isCredentialStatus(error.details?.statusCode ?? 0);
     // several at the origin fail together when it goes down: nobody is sent there in the pause, so that counts once
@@ -40,5 +46,15 @@ export class OriginFailures {
     if (permanent || task.originFailures >= this.#limits.originAttempts)
       this.#refusals.failStranded(task, error, nowMs);
     else if (refused) this.#refusals.failIfStranded(peer, error, nowMs);
+  }
+
+  /** One member alone may say what is not so: it has its answer, and one of the others asks once more. A seed is believed. */
+  #isOneWord({ task, host }: Peer): boolean {
+    if (host.info.type === 'seed') return false;
+    task.refusedBy.add(witnessOf(host));
+    if (task.refusedBy.size > 1) return false;
+    return [...task.peers.values()].some(
+      (other) => isDownloading(other.state) && !other.disableBackToSource && !task.refusedBy.has(witnessOf(other.host)),
+    );
   }
 }
