@@ -330,7 +330,7 @@ export class Download {
 
   /** The origin has content of another length than others said. */
   #originFailed(error: DragonflyError): void {
-    const isNews = error.code === 'SOURCE_CHANGED' && this.#learned.isHearsay && this.#state === 'running';
+    const isNews = error.code === 'SOURCE_CHANGED' && this.#state === 'running' && this.#learned.disown();
     if (!isNews) return this.#fail(error);
     this.#startOver(error.message).catch((failure) => this.#fail(toDragonflyError(failure)));
   }
@@ -342,7 +342,6 @@ export class Download {
     this.proof.reset();
     await this.stored.claims.dropParts();
     this.stored.restart();
-    this.#learned.forget();
     this.#remotePieces = 0;
     this.#generation += 1;
     this.#state = 'running';

@@ -38,9 +38,11 @@ export class LearnedLayout {
     this.#options = options;
   }
 
-  /** The layout is what others said. */
-  get isHearsay(): boolean {
-    return this.#isHearsay;
+  /** The origin says otherwise. True when the layout was what others said, until now. */
+  disown(): boolean {
+    const wasHearsay = this.#isHearsay;
+    this.#isHearsay = false;
+    return wasHearsay;
   }
 
   /** Never rejects. */
@@ -64,10 +66,5 @@ export class LearnedLayout {
     } finally {
       this.#isTaking = false;
     }
-  }
-
-  /** It was not so. */
-  forget(): void {
-    this.#isHearsay = false;
   }
 }
