@@ -100,6 +100,29 @@ describe('a scheduler of the original', { timeout: 300_000 }, () => {
     assert.equal(copies('/cut'), 1);
   });
 
+  test('that knows of nobody yet sends no node to the origin whose parents give', async (t) => {
+    const content = randomBytes(4 * pieceBytes);
+    const url = origin.add('/sent', { content, gated: true });
+    const first = fetch(one, url);
+    await waitFor('the download to be at the origin', () => copies('/sent') === 1);
+    origin.release('/sent', 2.5 * pieceBytes);
+    const told = (id: string | undefined): number => scheduler.pieces.filter(({ taskId }) => taskId === id).length;
+    const idOf = (): string | undefined => registrationsOf(url)[0]?.taskId;
+    await waitFor('the first pieces', () => told(idOf()) === 2);
+    const second = fetch(two, url);
+    await waitFor('the second node to have them', () => told(idOf()) === 4);
+    scheduler.knowsNobody = true;
+    t.after(() => (scheduler.knowsNobody = false));
+    scheduler.cutStreams();
+    await waitFor('both to register again', () => registrationsOf(url).length === 4);
+    origin.release('/sent', Infinity);
+    assert.deepEqual((await first).content, content);
+    const { receipt, content: got } = await second;
+    assert.deepEqual(got, content);
+    assert.equal(receipt.bytesFromOrigin, 0);
+    assert.equal(copies('/sent'), 1);
+  });
+
   test('that has forgotten everything is told what a node holds, and by a seed it asks', async () => {
     const content = randomBytes(2 * pieceBytes);
     const url = origin.add('/held', { content });

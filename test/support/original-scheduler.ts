@@ -23,12 +23,18 @@ export interface Registration {
 
 export class OriginalScheduler implements AsyncDisposable {
   readonly registrations: Registration[] = [];
+  /** One for each that a peer has told of. */
+  readonly pieces: { readonly hostId: string; readonly taskId: string }[] = [];
   readonly #server: RpcServer;
   readonly #hosts = new Map<string, Host>();
   /** Ids of peers that hold a task, by task. */
   readonly #holders = new Map<string, Map<string, string>>();
   readonly #peers = new Set<string>();
   readonly #streams = new Set<MessageQueue<AnnouncePeerResponse>>();
+  /** Ids of peers that have told of a piece from the origin, by task. */
+  readonly #giving = new Map<string, Map<string, string>>();
+  /** Has just restarted, and knows of nobody whom to send a peer to. */
+  knowsNobody = false;
   /** Tells every download that its content is empty. */
   callsEmpty = false;
 
@@ -89,6 +95,13 @@ export class OriginalScheduler implements AsyncDisposable {
         case 'registerPeerRequest':
           answers.push(this.#register({ hostId, taskId, peerId, download: request.value.download! }));
           break;
+        case 'downloadPieceFinishedRequest':
+          this.pieces.push({ hostId, taskId });
+          break;
+        case 'downloadPieceBackToSourceFinishedRequest':
+          this.pieces.push({ hostId, taskId });
+          this.#giving.set(taskId, (this.#giving.get(taskId) ?? new Map<string, string>()).set(peerId, hostId));
+          break;
         case 'downloadPeerFinishedRequest':
         case 'downloadPeerBackToSourceFinishedRequest':
           this.#holders.set(taskId, (this.#holders.get(taskId) ?? new Map<string, string>()).set(peerId, hostId));
@@ -114,7 +127,8 @@ export class OriginalScheduler implements AsyncDisposable {
     if (download.metadataOnly) return respond({ $case: 'metadataOnlyResponse', value: {} });
     const length = download.actualContentLength ?? 0;
     if (this.callsEmpty || length === 0) return respond({ $case: 'emptyTaskResponse', value: {} });
-    const holders = [...(this.#holders.get(taskId) ?? [])].filter(([, holder]) => holder !== hostId);
+    const known = this.knowsNobody ? [] : [this.#holders.get(taskId) ?? [], this.#giving.get(taskId) ?? []];
+    const holders = known.flatMap((peers) => [...peers]).filter(([, holder]) => holder !== hostId);
     if (download.needBackToSource || holders.length === 0) {
       const value = { description: undefined, originLease: undefined, taskMetadata: undefined };
       return respond({ $case: 'needBackToSourceResponse', value });

@@ -14,6 +14,7 @@ import type { Lease, StoredTask } from '../storage/stored-task.ts';
 import { ContentProof } from './content-proof.ts';
 import type { DownloadContext } from './download-context.ts';
 import { downloadKeeper } from './download-keeper.ts';
+import { settleFailed } from './failed-content.ts';
 import { LearnedLayout } from './learned-layout.ts';
 import { openExchange } from './open-exchange.ts';
 import type { DownloadRequest, Receipt } from './open-task.ts';
@@ -215,12 +216,17 @@ export class Download {
         },
         digests: (message) => this.proof.pieces?.take(message),
         dropParents: (ids) => this.#exchange.dropParents(ids),
-        lease: (lease) => this.#origin.take(lease),
+        lease: (lease) => this.#isFed || this.#origin.take(lease),
         revokeLease: (id) => this.#origin.revoke(id),
         lost: () => this.#watchStarvation({ lost: true }),
         refused: (error) => this.#refused(error),
       },
     });
+  }
+
+  /** A scheduler of the original that has restarted sends whoever comes first to the origin: not one whose parents give. */
+  get #isFed(): boolean {
+    return this.#keeper.session?.extended === false && this.#exchange.parentCount > 0 && this.#remotePieces > 0;
   }
 
   /** The origin's answer to others does not apply to a node with credentials of its own. */
@@ -364,17 +370,10 @@ export class Download {
     else this.#keeper.session?.failed(error.message);
     this.#controller.abort(error);
     void this.#release().then(() => {
-      this.#settleStored(error, discard);
+      settleFailed(this.stored, error, discard);
       this.#ended.reject(error);
       this.#signalChange();
     });
-  }
-
-  /** Content that is not what was asked for must never be served again; what was finished before for others stays theirs. */
-  #settleStored(error: DragonflyError, discard: boolean): void {
-    if (this.stored.removed || this.stored.state === 'finished') return;
-    if (discard || error.code === 'DIGEST_MISMATCH' || error.code === 'SOURCE_CHANGED') this.stored.restart();
-    else this.stored.fail();
   }
 
   /** Lets go of everything; the session ends by itself, when the scheduler has heard how the download ended. */
