@@ -27,7 +27,8 @@ export async function buildExecutable(platform: Platform): Promise<string> {
   const stripped = await strippedNode(platform, work);
   const file = join(output, `dragonfly-linux-${platform.debian}`);
   const config = {
-    main: join(bundled, 'executable.js'),
+    // Part of what comes out, so that it must not tell where this was built.
+    main: relative(work, join(bundled, 'executable.js')),
     mainFormat: 'module',
     executable: stripped,
     output: join(work, 'dragonfly'),
@@ -38,7 +39,7 @@ export async function buildExecutable(platform: Platform): Promise<string> {
     assets: await assets(platform, bundled),
   };
   await writeFile(join(work, 'config.json'), JSON.stringify(config, null, 2));
-  await run(await builder(), ['--build-sea', join(work, 'config.json')], { timeout: toolTimeoutMs });
+  await run(await builder(), ['--build-sea', join(work, 'config.json')], { cwd: work, timeout: toolTimeoutMs });
   await chmod(config.output, 0o755);
   // In its place at once: the one before may be running.
   await rename(config.output, file);
