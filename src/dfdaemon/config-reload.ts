@@ -39,7 +39,7 @@ export function reloadOnChange({ path, running, load, apply, logger }: ConfigRel
   }
 }
 
-/** Top sections with a change that was not taken. */
+/** Top-level sections whose changes were ignored. */
 function sectionsThatDiffer(before: DfdaemonConfig, after: DfdaemonConfig): string[] {
   const [old, fresh] = [untaken(before), untaken(after)];
   return Object.keys(fresh).filter((name) => !isDeepStrictEqual(old[name], fresh[name]));

@@ -30,7 +30,7 @@ const firstRetryMs = 500;
 /** A change reaches all daemons at once; their questions are spread over this time. */
 const changeSpreadMs = 2_000;
 
-/** Changes of these make no difference to a daemon. */
+/** Fields that a daemon does not use; changes of them are ignored. */
 const foreignTopics = new Set(['application', 'seed_peer']);
 
 export interface DynconfigOptions {

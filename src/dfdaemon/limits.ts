@@ -8,7 +8,7 @@ export const daemonLimits = {
   originChecks: 4,
   /** How long a piece waits for its digest. */
   digestPatienceMs: 1000,
-  /** Digests taken in while nobody knows how many pieces there are. */
+  /** Digests accepted while the number of pieces is unknown. */
   earlyDigests: 65_536,
   /** Concurrent downloads, since each holds sockets and buffers; further requests are refused, and clients retry. */
   concurrentDownloads: 512,
@@ -29,7 +29,7 @@ export const daemonLimits = {
   originBackoffMaxMs: 5000,
   /** A part of a run below this is not worth a request of its own. */
   originPartBytes: 32 * 2 ** 20,
-  /** Tasks of which is remembered that all of them came from one URL. */
+  /** Tasks whose content is remembered to come from a single URL. */
   rememberedSources: 10_000,
   /** Longest pause an origin's Retry-After may ask for before the lease counts as failed. */
   retryAfterMaxMs: 30_000,

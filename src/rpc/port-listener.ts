@@ -27,7 +27,7 @@ const tlsHandshakeRecord = 0x16;
 export interface OtherProtocol {
   /** @param first the first two bytes of a connection. */
   readonly begins: (first: Uint8Array) => boolean;
-  /** Nothing has been read from the socket; it is the other's now. */
+  /** Nothing has been read from the socket; the callee owns it now. */
   readonly take: (socket: Socket) => void;
 }
 

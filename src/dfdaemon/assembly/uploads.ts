@@ -1,4 +1,4 @@
-/** What gives: the piece port, and the desk that decides whose turn it is. */
+/** The upload side: the piece port, and the desk that schedules uploads. */
 import { RateLimiter } from '../../core/rate-limiter.ts';
 import { listenHost, portNumber } from '../config.ts';
 import { ReadGuard } from '../rpc/read-guard.ts';

@@ -55,7 +55,7 @@ export class IncomingPiece {
     return this.#given;
   }
 
-  /** The furthest readable place behind `bytes`; if there is one within `reachBytes`, none beyond that. */
+  /** The furthest readable mark after `bytes`, but at most `reachBytes` away if there is one that near. */
   markAfter(bytes: number, reachBytes = Infinity): PieceMark | undefined {
     let found: PieceMark | undefined;
     for (const mark of this.#marks) {

@@ -43,5 +43,5 @@ export const scrubAgainMs = 7 * 24 * 3_600_000;
 export const maxUserWriters = 8;
 /** An output into a FIFO that nobody reads, or to a file system that hangs, ends here. */
 export const userWriterTimeoutMs = 60 * 60_000;
-/** Of its answer: one line about a path. */
+/** Maximum length of its answer: one line about a path. */
 export const maxUserWriterAnswerBytes = 64 * 1024;

@@ -44,7 +44,7 @@ export class PieceClaims {
     return patcher;
   }
 
-  /** Gives up parts of the piece that nobody adds to, so that it can be brought as a whole. */
+  /** Drops an idle partial piece, so that it can be fetched as a whole. */
   async dropIdle(number: number): Promise<void> {
     const current = this.#claims.get(number);
     if (current instanceof PiecePatcher && current.idle) await current.abort();

@@ -135,7 +135,7 @@ async function requireUnused({ db }: Database): Promise<void> {
   }
 }
 
-/** Rows that brought their ids have not moved PostgreSQL's counters. */
+/** Inserting rows with explicit ids does not advance PostgreSQL's sequences. */
 async function advanceIds(db: Transaction<Schema>, imported: readonly ImportedTable[]): Promise<void> {
   for (const { name } of imported) {
     if (name.endsWith('scheduler_cluster') && name !== 'scheduler_cluster') continue;

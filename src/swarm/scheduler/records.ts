@@ -140,7 +140,7 @@ export interface Peer {
   backboneParents: number;
   backboneChildren: number;
   lease: Lease | undefined;
-  /** Beside that one: each brings what a reader waits for. */
+  /** Additional leases, each for bytes that a reader waits for. */
   readonly readerLeases: Set<Lease>;
   /** All it was ever sent to the origin for. */
   readonly fetched: Fetched;

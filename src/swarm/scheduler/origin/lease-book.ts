@@ -76,7 +76,7 @@ export class LeaseBook {
     this.#announce(lease);
   }
 
-  /** The pieces belong to others; the holder goes on with what its reader waits for. */
+  /** The pieces now belong to other leases; the holder continues with the bytes its reader waits for. */
   toReaderOnly(lease: Lease, reader: RangeSpec | undefined): void {
     this.change(lease, { first: 0, end: 0 }, reader);
     lease.holder.task.leases.delete(lease.id);

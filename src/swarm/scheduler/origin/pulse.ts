@@ -3,7 +3,7 @@
  * a busy machine heartbeats come later than promised.
  */
 export interface PulseLimits {
-  /** Nobody is silent before this. */
+  /** Minimum silence before a peer counts as silent. */
   readonly silentMs: number;
   /** Nor later than this. */
   readonly mostMs: number;
