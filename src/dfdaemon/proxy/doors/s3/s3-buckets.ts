@@ -1,7 +1,7 @@
 /**
  * The configured buckets and what their stores have told. Open before any port: other nodes' downloads need them, too.
  */
-import { credentialChain } from '../../../../core/credentials/aws.ts';
+import { credentialFinder } from '../../../../core/credentials/own-credentials.ts';
 import { DragonflyError, toDragonflyError } from '../../../../core/errors.ts';
 import type { Logger } from '../../../../core/logger.ts';
 import type { EgressRules } from '../../../source/egress-policy.ts';
@@ -10,7 +10,7 @@ import type { DownloadRequest } from '../../../task/open-task.ts';
 import { Upstream } from '../../wire/upstream.ts';
 import type { S3DoorConfig } from './s3-config.ts';
 import { S3Objects } from './s3-objects.ts';
-import { objectIdentity, S3Store } from './s3-store.ts';
+import { objectIdentity, S3Store, type S3StoreParts } from './s3-store.ts';
 
 export interface S3BucketsOptions {
   readonly config: S3DoorConfig;
@@ -28,7 +28,8 @@ export class S3Buckets {
   /** Throws CONFIG_INVALID. */
   constructor({ config, egress, trust, logger }: S3BucketsOptions) {
     this.#upstream = new Upstream(egress, new TrustStore(trust, logger));
-    this.stores = storesOf(config, this.#upstream);
+    const own = credentialFinder({ env: process.env, proxies: egress.outbound });
+    this.stores = storesOf(config, { upstream: this.#upstream, own });
   }
 
   [Symbol.dispose](): void {
@@ -54,7 +55,7 @@ export class S3Buckets {
         ...request,
         // The operator has named the store, which may be on this machine.
         caller: caller.kind === 'local' ? caller : { ...caller, onThisMachine: true },
-        objectStorage: await store.downloadSettings(),
+        ...(await store.downloadRight()),
         validator,
       };
     }
@@ -80,13 +81,12 @@ export class S3Buckets {
   }
 }
 
-function storesOf(config: S3DoorConfig, upstream: Upstream): ReadonlyMap<string, S3Store> {
-  const own = credentialChain();
+function storesOf(config: S3DoorConfig, parts: S3StoreParts): ReadonlyMap<string, S3Store> {
   const stores = new Map<string, S3Store>();
   for (const bucket of config.enable ? config.buckets : []) {
     if (stores.has(bucket.name)) throw invalid(`doors.s3.buckets has "${bucket.name}" twice`);
     try {
-      stores.set(bucket.name, new S3Store(bucket, { upstream, own }));
+      stores.set(bucket.name, new S3Store(bucket, parts));
     } catch (error) {
       throw invalid(`the bucket "${bucket.name}" of doors.s3: ${toDragonflyError(error).message}`, error);
     }

@@ -21,7 +21,7 @@ const bucket = z
     ownCredentials: z
       .boolean()
       .default(false)
-      .describe("instead of a key, this daemon's own credentials, found as the SDKs of AWS do"),
+      .describe("instead of a key, this daemon's own credentials, found as the SDKs of the store do"),
     anonymous: z.boolean().default(false).describe('programs of this machine may read without a key'),
     writable: z.boolean().default(false).describe('writes are passed on to the store'),
     ttl: durationMs('10s').describe("how long the store's word about an object holds"),

@@ -152,8 +152,7 @@ export class S3ObjectAnswers {
       {
         caller: downloader,
         url: store.downloadUrl(key, versionId),
-        header: {},
-        objectStorage: await store.downloadSettings(),
+        ...(await store.downloadRight()),
         contentForCalculatingTaskId: store.identityOf({ key, versionId, validator, lengthBytes }),
         validator,
         // A key that is not shown by the identity stays on this node.

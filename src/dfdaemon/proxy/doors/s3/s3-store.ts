@@ -2,13 +2,20 @@
 import { createHash, createHmac, scryptSync } from 'node:crypto';
 import type { IncomingMessage, InformationEvent } from 'node:http';
 import type { Readable } from 'node:stream';
-import type { StorageCredentials } from '../../../../core/credentials/aws.ts';
+import type { CredentialFinder, OwnCredentials } from '../../../../core/credentials/own-credentials.ts';
 import { locate } from '../../../source/s3.ts';
 import { emptyPayloadHash, encodePath, encodeStrictly, signV4 } from '../../../source/sigv4.ts';
+import type { DownloadRequest } from '../../../task/open-task.ts';
 import { letGo } from '../../proof/question.ts';
 import type { RequestBody } from '../../wire/request-body.ts';
 import type { Upstream } from '../../wire/upstream.ts';
 import type { S3BucketConfig } from './s3-config.ts';
+
+export interface S3StoreParts {
+  readonly upstream: Upstream;
+  /** Credentials of this process. */
+  readonly own: CredentialFinder;
+}
 
 export interface StoreRequest {
   readonly method: string;
@@ -47,16 +54,13 @@ const stretched = { N: 2 ** 14, r: 8, p: 1 };
 export class S3Store {
   readonly config: S3BucketConfig;
   readonly #upstream: Upstream;
-  readonly #own: () => Promise<StorageCredentials | undefined>;
+  readonly #own: CredentialFinder;
   readonly #identityKey: Buffer | undefined;
   /** Where the store said the bucket is. */
   #region: string;
 
-  /** Throws INVALID_ARGUMENT for a bucket whose store cannot be known. @param own credentials of this process. */
-  constructor(
-    config: S3BucketConfig,
-    { upstream, own }: { upstream: Upstream; own: () => Promise<StorageCredentials | undefined> },
-  ) {
+  /** Throws INVALID_ARGUMENT for a bucket whose store cannot be known. */
+  constructor(config: S3BucketConfig, { upstream, own }: S3StoreParts) {
     this.config = config;
     this.#upstream = upstream;
     this.#own = own;
@@ -89,16 +93,19 @@ export class S3Store {
     return `${this.config.scheme}://${this.name}/${encodePath(key)}${query}`;
   }
 
-  /** How a download reaches the store. */
-  async downloadSettings(): Promise<Readonly<Record<string, string>>> {
+  /** How a download reaches the store, and what it shows it. */
+  async downloadRight(): Promise<Pick<DownloadRequest, 'header' | 'objectStorage'>> {
     const { endpoint, pathStyle } = this.config;
-    const keys = await this.#credentials();
+    const { accessKeyId, accessKeySecret, sessionToken, authorization } = (await this.#credentials()) ?? {};
     return {
-      region: this.#region,
-      ...(endpoint !== undefined && { endpoint }),
-      ...(pathStyle && { pathStyle: 'true' }),
-      ...(keys && { accessKeyId: keys.accessKeyId, accessKeySecret: keys.accessKeySecret }),
-      ...(keys?.sessionToken !== undefined && { sessionToken: keys.sessionToken }),
+      header: authorization === undefined ? {} : { authorization },
+      objectStorage: {
+        region: this.#region,
+        ...(endpoint !== undefined && { endpoint }),
+        ...(pathStyle && { pathStyle: 'true' }),
+        ...(accessKeyId !== undefined && { accessKeyId, accessKeySecret }),
+        ...(sessionToken !== undefined && { sessionToken }),
+      },
     };
   }
 
@@ -167,20 +174,19 @@ export class S3Store {
     readonly payloadHash: string;
   }): Promise<Record<string, string>> {
     const { method, url, header, region, payloadHash } = request;
-    const keys = await this.#credentials();
-    if (!keys) return { ...header };
-    const { accessKeyId, accessKeySecret, sessionToken } = keys;
+    const { accessKeyId, accessKeySecret, sessionToken, authorization } = (await this.#credentials()) ?? {};
+    if (authorization !== undefined) return { ...header, authorization };
+    if (accessKeyId === undefined || accessKeySecret === undefined) return { ...header };
     return signV4(
       { method, url, header: { ...header, 'x-amz-content-sha256': payloadHash }, date: new Date() },
       { accessKeyId, secretAccessKey: accessKeySecret, sessionToken, region, service: 's3' },
     );
   }
 
-  async #credentials(): Promise<StorageCredentials | undefined> {
-    const { accessKeyID, secretKey, sessionToken, ownCredentials } = this.config;
-    if (accessKeyID !== undefined && secretKey !== undefined)
-      return { accessKeyId: accessKeyID, accessKeySecret: secretKey, sessionToken };
-    return ownCredentials ? this.#own() : undefined;
+  async #credentials(): Promise<OwnCredentials | undefined> {
+    const { scheme, accessKeyID: accessKeyId, secretKey: accessKeySecret, sessionToken, ownCredentials } = this.config;
+    if (accessKeyId !== undefined) return { accessKeyId, accessKeySecret, sessionToken };
+    return ownCredentials ? this.#own(scheme) : undefined;
   }
 
   #urlOf(key: string, region: string): URL {
