@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
 import { after, before, describe, it } from 'node:test';
 import { parseConfig } from '../../src/core/config.ts';
 import { silentLogger } from '../../src/core/logger.ts';
@@ -74,6 +75,26 @@ void describe('seed peers and the door for clients of S3', () => {
         assert.ok(headers['x-dragonfly-task-id']);
       }
       assert.ok(store.given.bytes - given < 2 * model.length, 'one copy, and what is compared with it');
+    }
+  });
+
+  it('where a bucket says so, a node shows the store its own credentials', async () => {
+    const before = { ...process.env };
+    Object.assign(process.env, { AWS_ACCESS_KEY_ID: storeKey.accessKeyID, AWS_SECRET_ACCESS_KEY: storeKey.secretKey });
+    const more = { accessKeyID: undefined, secretKey: undefined, ownCredentials: true };
+    const swarm = await LocalSwarm.create();
+    await using _swarm = swarm;
+    try {
+      const socket = swarm.directory.join('door.sock');
+      await writeFile(socket, 'not a socket');
+      const yaml = door(more).replace('{"port":0}', `{"port":0},"unixListen":{"socket":"${socket}"}`);
+      await assert.rejects(swarm.startDaemon('refused', { yaml }), { code: 'IN_USE' });
+      assert.equal(await readFile(socket, 'utf8'), 'not a socket', 'what is none of ours stays');
+      const node = await swarm.startDaemon('node', { yaml: door(more) });
+      assert.ok((await read(node, 'small')).body.equals(model.subarray(0, 4000)));
+      assert.ok((await read(node, 'model')).body.equals(model));
+    } finally {
+      process.env = before;
     }
   });
 

@@ -5,13 +5,15 @@
  * from that key alone; then objects come from the peers, and everything else is asked of the store by this node's own key.
  */
 import { randomBytes } from 'node:crypto';
-import { rm } from 'node:fs/promises';
+import { chmod, lstat, rm } from 'node:fs/promises';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { dirname } from 'node:path';
 import { DragonflyError, toDragonflyError } from '../../../../core/errors.ts';
 import type { Closable } from '../../../../core/lifecycle.ts';
 import type { Logger } from '../../../../core/logger.ts';
 import type { Registry } from '../../../../core/metrics.ts';
+import { requireSocketDirectory } from '../../../../core/private-file.ts';
 import type { BlockPool } from '../../../transport/block-pool.ts';
 import { plainAddress } from '../../access-guard.ts';
 import { newRecord, noteFirstByte, type ExchangeRecord } from '../../exchange.ts';
@@ -81,9 +83,7 @@ export class S3Server implements Closable {
   async start(): Promise<void> {
     const { tcpListen, unixListen } = this.#config;
     await listening(this.#servers.tcp, { host: tcpListen.listen, port: tcpListen.port });
-    if (!this.#servers.unix) return;
-    await rm(unixListen.socket, { force: true }); // of an earlier run: the store of this daemon is locked by now
-    await listening(this.#servers.unix, { path: unixListen.socket });
+    if (this.#servers.unix) await listenOnSocket(this.#servers.unix, unixListen.socket);
   }
 
   get address(): { readonly host: string; readonly port: number } {
@@ -225,6 +225,18 @@ function refusalFor(error: DragonflyError): S3Refusal {
   if (error.code === 'PERMISSION_DENIED') return new S3Refusal('AccessDenied', error.message);
   const away = error.mapping.http >= 502 || error.code === 'RESOURCE_EXHAUSTED';
   return new S3Refusal(away ? 'ServiceUnavailable' : 'InternalError', error.message);
+}
+
+/** As open as the port is on this machine: signatures decide, and for whom there are none the bucket. */
+const socketMode = 0o666;
+
+/** A socket that a process which has ended left there is replaced; anything else of that name stays, and is an error. */
+async function listenOnSocket(server: Server, path: string): Promise<void> {
+  requireSocketDirectory(dirname(path));
+  const left = await lstat(path).catch(() => undefined);
+  if (left?.isSocket() === true) await rm(path, { force: true });
+  await listening(server, { path });
+  await chmod(path, socketMode);
 }
 
 function listening(server: Server, where: { host: string; port: number } | { path: string }): Promise<void> {
