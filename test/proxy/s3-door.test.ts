@@ -23,7 +23,7 @@ const reader = { accessKeyID: 'READER', secretKey: 'the reader’s+secret/' };
 const narrow = { accessKeyID: 'NARROW', secretKey: 'narrow' };
 const stranger = { accessKeyID: 'READER', secretKey: 'guessed' };
 const MiB = 2 ** 20;
-/** One is what is meant. Who has come at the store's bytes slowly, as on a busy machine, is not waited for, and compared with it. */
+/** One is what is meant. A busy machine is slow at the store, and what comes slowly is asked for again for a reader who waits. */
 const mostCopies = 3;
 
 /** A busy machine is no reason to go to the store past the scheduler. */
@@ -95,7 +95,7 @@ void describe('the door for clients of S3', () => {
   const code = ({ body }: Answer): string | undefined => /<Code>(\w+)<\/Code>/.exec(body.toString())?.[1];
   const path = `/models/${encodePath('models/a b+c.bin')}`;
 
-  it('eight nodes read parts and the whole at once: one copy, and fewer requests than without', async (context) => {
+  it('eight nodes read cold parts and the whole at once, for a fraction of the copies', async (context) => {
     const length = 2 * MiB;
     const parts = Array.from({ length: 20 }, (_, index) => ({
       node: index % 8,
