@@ -21,6 +21,8 @@ const packageOfProgram: Readonly<Record<string, string>> = {
   nginx: 'nginx-light',
   strip: 'binutils',
   curl: 'curl',
+  zsh: 'zsh',
+  fish: 'fish',
   openssl: 'openssl',
   ip: 'iproute2',
   tc: 'iproute2',

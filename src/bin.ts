@@ -42,7 +42,7 @@ const programs: Readonly<Record<string, Program>> = {
     load: async () => (await import('./cli/dfget/dfget.ts')).createDfget(openOrigins),
   },
   dfctl: {
-    summary: 'looks after the tasks of this node; preheats by a scheduler',
+    summary: 'looks after the tasks of this node; preheats by a scheduler; shows the nodes of the manager',
     load: loadDfctl,
   },
   setup: {
@@ -66,6 +66,13 @@ const programs: Readonly<Record<string, Program>> = {
     load: async () => {
       const { createMcp } = await import('./cli/mcp/mcp.ts');
       return createMcp({ doctor: loadDoctor, dfctl: loadDfctl, simulate: loadSimulate });
+    },
+  },
+  completion: {
+    summary: 'completion of all programs for bash, zsh and fish',
+    load: async () => {
+      const { createCompletion } = await import('./cli/completion/completion.ts');
+      return createCompletion(() => Object.entries(programs).map(([name, program]) => ({ name, ...program })));
     },
   },
 };
@@ -156,7 +163,11 @@ const hints: Readonly<Partial<Record<ErrorCode, string>>> = {
 
 function usage(): string {
   const width = Math.max(...Object.keys(programs).map((name) => name.length));
-  const lines = Object.entries(programs).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`);
+  const indent = ' '.repeat(width + 4);
+  const lines = Object.entries(programs).map(
+    ([name, { summary }]) =>
+      `  ${name.padEnd(width)}  ${wrapped(summary, { columns: 80 - indent.length, indent: '' }).replaceAll('\n', `\n${indent}`)}`,
+  );
   return `Dragonfly ${version}: container images, files and AI models from node to node.
 
 Usage: dragonfly <program> [arguments]

@@ -1,17 +1,15 @@
 /** Text for terminals of 80 columns. */
 
-const width = 80;
-
 /** Each line broken between words; what goes on is indented. Words that are longer, such as paths, stay whole. */
-export function wrapped(text: string): string {
+export function wrapped(text: string, { columns = 80, indent = '  ' } = {}): string {
   return text
     .split('\n')
     .flatMap((line) => {
       const lines: string[] = [];
       for (const word of line.split(' ')) {
         const last = lines.at(-1);
-        if (last !== undefined && last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`;
-        else lines.push(last === undefined ? word : `  ${word}`);
+        if (last !== undefined && last.length + 1 + word.length <= columns) lines[lines.length - 1] = `${last} ${word}`;
+        else lines.push(last === undefined ? word : `${indent}${word}`);
       }
       return lines;
     })

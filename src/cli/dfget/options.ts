@@ -62,6 +62,7 @@ export function parseDfgetOptions(argv: readonly string[], io: CommandIo): Dfget
     .argument('[url]', 'what to download')
     .allowExcessArguments() // told in our own words
     .version(`dfget ${version}`, '-V, --version')
+    .configureHelp({ minWidthToWrap: 20 })
     .exitOverride()
     .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: () => undefined });
   for (const { flags, text, env, repeat, alias } of flagTable) {

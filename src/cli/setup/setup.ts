@@ -95,10 +95,11 @@ function createParser(io: CommandIo, onParsed: (name: string, options: SetupOpti
         .default('mirror'),
     )
     .option('--docker-version <number>', 'docker as proxy: of dockerd; by default what it says of itself')
-    .option(
-      '--drop-in <path>',
-      'docker as proxy, before version 23: systemd drop-in that is written',
-      '/etc/systemd/system/docker.service.d/dragonfly.conf',
+    .addOption(
+      new Option('--drop-in <path>', 'docker as proxy, before version 23: systemd drop-in').default(
+        '/etc/systemd/system/docker.service.d/dragonfly.conf',
+        'docker.service.d/dragonfly.conf of systemd',
+      ),
     )
     .option('--ca <path>', "docker as proxy: certificate of the proxy's authority (<workHome>/proxy-ca/ca.crt)")
     .option(
