@@ -163,6 +163,10 @@ export const concernFactsMs = 10_000;
 /** An acknowledgement of something that is over for so long is forgotten: the next time is another matter. */
 export const concernOverMs = 10 * 60_000;
 
+/** Traffic of the past, by the length of its steps; and steps in one answer. */
+export const trafficKeptMs = { minute: 86_400_000, hour: 31 * 86_400_000, day: 366 * 86_400_000 };
+export const maxTrafficSteps = 1_440;
+
 /** Shares from which a disk or a memory is a concern, and below which it is none any more. */
 export const fullShare = 0.95;
 export const roomyShare = 0.93;

@@ -50,6 +50,7 @@ import { certificateRpc } from './rpc/certificate-rpc.ts';
 import { managerAccess, watchAccess } from './rpc/manager-access.ts';
 import { managerRpc } from './rpc/manager-rpc.ts';
 import { watchRpc } from './rpc/watch-rpc.ts';
+import { TrafficStore } from './traffic/traffic-store.ts';
 import { timedWork } from './timed-work.ts';
 
 export interface ManagerOverrides {
@@ -194,7 +195,7 @@ async function open(
     { config, database, changes, topology, channels, sealer: access.sealer, metrics, owner, logger, ownPorts },
     owned,
   );
-  const timed = timedWork({ config, members, changes, access, jobs, ca });
+  const timed = timedWork({ config, database, members, changes, access, jobs, ca });
   const timers = owned.add('timers', new Timers(database, owner, timed, logger));
   const clusters = new ClusterStore(database, changes);
   const rpc = owned.add(
@@ -206,7 +207,8 @@ async function open(
     }),
   );
   const live = owned.add('live view', new LiveSwarms({ topology, channels, logger }));
-  const nodes = owned.add('nodes', new Nodes({ database, topology, channels, logger, owner }));
+  const traffic = new TrafficStore(database);
+  const nodes = owned.add('nodes', new Nodes({ database, topology, channels, traffic, logger, owner }));
   const concerns = owned.add('concerns', new ConcernDesk({ database, changes, nodes, logger }));
   const oauth = new OAuth({ config, database, sealer: access.sealer, users: access.users, logger });
   const ownAddress = { grpcPort: (): number => rpc.port };
@@ -227,6 +229,7 @@ async function open(
     live,
     nodes,
     concerns,
+    traffic,
   });
   owned.defer('REST server', () => rest.close());
   rpc.addService(

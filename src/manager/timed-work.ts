@@ -4,9 +4,11 @@ import type { Ca } from './ca/ca.ts';
 import type { Members } from './clusters/members.ts';
 import type { ManagerConfig } from './config.ts';
 import type { ChangeFeed } from './db/change-feed.ts';
+import type { Database } from './db/database.ts';
 import type { TimedWork } from './db/timers.ts';
 import { collect } from './jobs/collect.ts';
 import type { Jobs } from './jobs/jobs.ts';
+import { TrafficStore } from './traffic/traffic-store.ts';
 import { syncPeers } from './jobs/sync-peers.ts';
 
 const reapIntervalMs = 2_000;
@@ -16,6 +18,7 @@ const pruneIntervalMs = 10 * 60_000;
 
 export interface TimedParts {
   readonly config: ManagerConfig;
+  readonly database: Database;
   readonly members: Members;
   readonly changes: ChangeFeed;
   readonly access: Access;
@@ -23,7 +26,15 @@ export interface TimedParts {
   readonly ca: Ca;
 }
 
-export function timedWork({ config: { liveness, job }, members, changes, access, jobs, ca }: TimedParts): TimedWork[] {
+export function timedWork({
+  config: { liveness, job },
+  database,
+  members,
+  changes,
+  access,
+  jobs,
+  ca,
+}: TimedParts): TimedWork[] {
   const startedMs = performance.now();
   return [
     {
@@ -48,6 +59,11 @@ export function timedWork({ config: { liveness, job }, members, changes, access,
       intervalMs: job.syncPeers.interval,
       run: (signal) =>
         syncPeers(jobs.syncPeers, [], AbortSignal.any([signal, AbortSignal.timeout(job.syncPeers.timeout)])),
+    },
+    {
+      name: 'forget old traffic',
+      intervalMs: collectIntervalMs,
+      run: () => new TrafficStore(database).prune(Date.now()),
     },
     { name: 'delete expired certificates', intervalMs: collectIntervalMs, run: () => ca.certificates.deleteExpired() },
   ];

@@ -1,13 +1,20 @@
-/** What became of the nodes of a real scheduler: told, acknowledged, and not forgotten by restarts. */
+/** What became of the nodes of a real scheduler, and what they got: told, acknowledged, and not forgotten by restarts. */
+// needs: postgres, initdb, mariadbd, mariadb-install-db
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
+import { Database } from '../../src/manager/db/database.ts';
+import { trafficKeptMs } from '../../src/manager/limits.ts';
+import { seenAs } from '../../src/manager/nodes/node.ts';
+import { NodeStore } from '../../src/manager/nodes/node-store.ts';
+import { spanMs, TrafficStore, type TrafficSpan } from '../../src/manager/traffic/traffic-store.ts';
+import { HostState } from '../../src/rpc/generated/scheduler/v2/live.ts';
 import type { Host } from '../../src/rpc/generated/common/v2/common.ts';
 import type { Concern } from '../../src/manager/nodes/concerns.ts';
 import type { Node } from '../../src/manager/nodes/node.ts';
-import { SchedulerFixture } from '../scheduler/fixture.ts';
+import { contentLength, SchedulerFixture } from '../scheduler/fixture.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
-import { databaseConfig, eventually } from './engines.ts';
+import { databaseConfig, engineKinds, eventually } from './engines.ts';
 import { rootOf, startManager } from './manager-fixture.ts';
 import type { RestClient } from './rest-client.ts';
 
@@ -31,6 +38,16 @@ test(
       assert.deepEqual(await root.ok('GET', '/api/v1/concerns'), []);
       assert.equal((await nodesOf(root, 'search=HOST-2'))[0]?.id, goes.host.id);
       assert.deepEqual(await nodesOf(root, 'state=lost'), []);
+
+      const peer = fixture.peer(stays.host).register();
+      await peer.expect('needBackToSourceResponse');
+      peer.metadata().finished(0b11).finished(0b11_1111_1100).done();
+      await eventually(async () => {
+        const [step] = await root.ok<{ origin_bytes: number; downloads: number }[]>('GET', '/api/v1/traffic?span=day');
+        assert.deepEqual([step?.origin_bytes, step?.downloads], [contentLength, 1]);
+      });
+      const csv = await root.ok<string>('GET', '/api/v1/traffic/csv?span=hour');
+      assert.match(csv, new RegExp(`^time,.*\r\n\\d{4}-.*:00:00\\.000Z,1,${contentLength},0,1\r\n$`));
 
       goes.end();
       lost = await eventually(async () => {
@@ -133,3 +150,56 @@ async function held(fixture: SchedulerFixture): Promise<{ readonly host: Host; r
 function nodesOf(root: RestClient, query = ''): Promise<Node[]> {
   return root.ok<Node[]>('GET', `/api/v1/nodes?${query}`);
 }
+
+describe('what is kept of nodes and traffic', { concurrency: true }, () => {
+  for (const kind of engineKinds) {
+    test(`is written, read and forgotten (${kind.name})`, { skip: kind.missing, timeout }, async () => {
+      await using engine = await kind.start();
+      await using database = await Database.open(await engine.newDatabase());
+      const nodes = new NodeStore(database);
+      const node = seenAs(1, [
+        HostState.fromPartial({ id: 'h', state: 'online', sinceMs: 5, joinedAtMs: 5, lastWordMs: 7 }),
+      ]);
+      assert.ok(node);
+      const log = [{ state: 'online' as const, reason: '', at_ms: 5 }];
+      await nodes.write([{ node, log }]);
+      await nodes.write([{ node: { ...node, state: 'lost', since_ms: 9 }, log }]);
+      const [read, ...others] = await nodes.read(0);
+      assert.deepEqual([read?.node.state, read?.node.since_ms, read?.log, others], ['lost', 9, log, []]);
+      await nodes.delete([node]);
+      assert.deepEqual(await nodes.read(0), []);
+
+      const traffic = new TrafficStore(database);
+      const grown = { clusterId: 1, originBytes: 5, peerBytes: 3e12, downloads: 1 };
+      const [day, hour, minute] = [spanMs.day * 20_000, spanMs.hour, spanMs.minute];
+      await traffic.add([
+        { ...grown, atMs: day },
+        { ...grown, atMs: day + 1 },
+      ]);
+      await traffic.add([
+        { ...grown, atMs: day + minute },
+        { ...grown, atMs: day + hour, clusterId: 2 },
+      ]);
+      const all = { fromMs: day, toMs: day + spanMs.day, clusterId: undefined };
+      const sums = async (span: TrafficSpan, clusterId?: number): Promise<number[][]> =>
+        (await traffic.read({ ...all, span, clusterId })).map(({ atMs, originBytes, peerBytes, downloads }) => [
+          atMs - day,
+          originBytes,
+          peerBytes,
+          downloads,
+        ]);
+      assert.deepEqual(await sums('minute', 1), [
+        [0, 10, 6e12, 2],
+        [minute, 5, 3e12, 1],
+      ]);
+      assert.deepEqual(await sums('hour'), [
+        [0, 15, 9e12, 3],
+        [hour, 5, 3e12, 1],
+      ]);
+      assert.equal((await sums('day')).length, 2);
+      await traffic.prune(day + trafficKeptMs.minute + 1);
+      assert.deepEqual(await sums('minute', 1), [[minute, 5, 3e12, 1]]);
+      assert.equal((await sums('hour')).length, 2);
+    });
+  }
+});

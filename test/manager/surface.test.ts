@@ -69,6 +69,8 @@ const furtherRoutes: Readonly<Record<string, readonly string[]>> = {
   '/api/v1/tasks': ['GET', 'GET {}', 'GET {}/events'],
   '/api/v1/nodes': ['GET', 'GET {}'],
   '/api/v1/concerns': ['GET', 'POST acknowledge'],
+  '/api/v1/traffic': ['GET', 'GET csv'],
+  '/oapi/v1/traffic': ['GET', 'GET csv'],
   '/oapi/v1/nodes': ['GET', 'GET {}'],
   '/oapi/v1/concerns': ['GET', 'POST acknowledge'],
 };
@@ -202,7 +204,7 @@ describe('surface', () => {
     await requireMatrix(root, (operation) => (bySession(operation) ? 'in' : 'unknown'));
   });
 
-  const opened = { job: ['jobs'], cluster: ['clusters', 'nodes', 'concerns'] };
+  const opened = { job: ['jobs'], cluster: ['clusters', 'nodes', 'concerns', 'traffic'] };
   for (const scope of ['job', 'cluster'] as const) {
     test(`matrix: a token of the scope ${scope} opens its collection of /oapi, and no session`, async () => {
       const client = await token(`matrix-${scope}`, [scope]);

@@ -3238,6 +3238,68 @@ export interface paths {
     delete?: never;
     patch?: never;
   };
+  '/api/v1/traffic': {
+    parameters: { query?: never; header?: never; path?: never; cookie?: never };
+    /** What nodes got, by source and time; steps in which nothing came are left out */
+    get: {
+      parameters: {
+        query?: {
+          span?: "minute" | "hour" | "day" | undefined;
+          from_ms?: number | undefined;
+          to_ms?: number | undefined;
+          scheduler_cluster_id?: number | undefined;
+        };
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['TrafficOfStep'][] } };
+        401: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        403: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        404: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        409: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        422: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Invalid'] } };
+        429: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+      };
+    };
+    put?: never;
+    post?: never;
+    delete?: never;
+    patch?: never;
+  };
+  '/api/v1/traffic/csv': {
+    parameters: { query?: never; header?: never; path?: never; cookie?: never };
+    /** The same as a table */
+    get: {
+      parameters: {
+        query?: {
+          span?: "minute" | "hour" | "day" | undefined;
+          from_ms?: number | undefined;
+          to_ms?: number | undefined;
+          scheduler_cluster_id?: number | undefined;
+        };
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: { headers: { [name: string]: unknown }; content: { 'application/json': string } };
+        401: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        403: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        404: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        409: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        422: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Invalid'] } };
+        429: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+      };
+    };
+    put?: never;
+    post?: never;
+    delete?: never;
+    patch?: never;
+  };
 }
 
 export interface components {
@@ -3253,7 +3315,7 @@ export interface components {
       seed_peer_cluster_ids?: number[] | null | undefined;
     };
     PermissionInput: {
-      object: "users" | "roles" | "permissions" | "oauth" | "clusters" | "scheduler-clusters" | "schedulers" | "scheduler-features" | "seed-peer-clusters" | "seed-peers" | "peers" | "configs" | "jobs" | "applications" | "personal-access-tokens" | "persistent-cache-tasks" | "audits" | "certificates" | "join-tokens" | "events" | "tasks" | "nodes" | "concerns";
+      object: "users" | "roles" | "permissions" | "oauth" | "clusters" | "scheduler-clusters" | "schedulers" | "scheduler-features" | "seed-peer-clusters" | "seed-peers" | "peers" | "configs" | "jobs" | "applications" | "personal-access-tokens" | "persistent-cache-tasks" | "audits" | "certificates" | "join-tokens" | "events" | "tasks" | "nodes" | "concerns" | "traffic";
       action: "read" | "*";
     };
     LiveTask: {
@@ -3507,7 +3569,7 @@ export interface components {
       } | null;
     };
     Permission: {
-      object: "users" | "roles" | "permissions" | "oauth" | "clusters" | "scheduler-clusters" | "schedulers" | "scheduler-features" | "seed-peer-clusters" | "seed-peers" | "peers" | "configs" | "jobs" | "applications" | "personal-access-tokens" | "persistent-cache-tasks" | "audits" | "certificates" | "join-tokens" | "events" | "tasks" | "nodes" | "concerns";
+      object: "users" | "roles" | "permissions" | "oauth" | "clusters" | "scheduler-clusters" | "schedulers" | "scheduler-features" | "seed-peer-clusters" | "seed-peers" | "peers" | "configs" | "jobs" | "applications" | "personal-access-tokens" | "persistent-cache-tasks" | "audits" | "certificates" | "join-tokens" | "events" | "tasks" | "nodes" | "concerns" | "traffic";
       action: "read" | "*";
     };
     User: {
@@ -3532,7 +3594,7 @@ export interface components {
       user: components['schemas']['User'];
       roles: string[];
       permissions: ({
-        object: "users" | "roles" | "permissions" | "oauth" | "clusters" | "scheduler-clusters" | "schedulers" | "scheduler-features" | "seed-peer-clusters" | "seed-peers" | "peers" | "configs" | "jobs" | "applications" | "personal-access-tokens" | "persistent-cache-tasks" | "audits" | "certificates" | "join-tokens" | "events" | "tasks" | "nodes" | "concerns";
+        object: "users" | "roles" | "permissions" | "oauth" | "clusters" | "scheduler-clusters" | "schedulers" | "scheduler-features" | "seed-peer-clusters" | "seed-peers" | "peers" | "configs" | "jobs" | "applications" | "personal-access-tokens" | "persistent-cache-tasks" | "audits" | "certificates" | "join-tokens" | "events" | "tasks" | "nodes" | "concerns" | "traffic";
         action: "read" | "*";
       })[];
     };
@@ -3544,6 +3606,15 @@ export interface components {
         grpc: string;
       };
       certificates: boolean;
+    };
+    TrafficOfStep: {
+      scheduler_cluster_id: number;
+      /** beginning of the minute, hour or day (UTC) */
+      at_ms: number;
+      origin_bytes: number;
+      peer_bytes: number;
+      /** that were finished */
+      downloads: number;
     };
     SchedulerCluster: {
       id: number;

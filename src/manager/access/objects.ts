@@ -24,6 +24,7 @@ export const objects = [
   'tasks',
   'nodes',
   'concerns',
+  'traffic',
 ] as const;
 
 export type AccessObject = (typeof objects)[number];
@@ -50,6 +51,7 @@ export const guestObjects: readonly AccessObject[] = [
   'tasks',
   'nodes',
   'concerns',
+  'traffic',
 ];
 
 export function actionOf(method: string): AccessAction {

@@ -222,6 +222,16 @@ export interface NodeTable extends Row {
   record: Json;
 }
 
+export interface TrafficTable {
+  id: Generated<number>;
+  scheduler_cluster_id: number;
+  span: string;
+  at: number;
+  origin_bytes: number;
+  peer_bytes: number;
+  downloads: number;
+}
+
 /** Somebody takes care of a concern. */
 export interface AcknowledgementTable extends Row {
   /** SHA-256 of what the concern is about. */
@@ -291,6 +301,7 @@ export interface Schema {
   audit: AuditTable;
   node: NodeTable;
   acknowledgement: AcknowledgementTable;
+  traffic: TrafficTable;
   lease: LeaseTable;
   change: ChangeTable;
   certificate: CertificateTable;

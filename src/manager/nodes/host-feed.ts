@@ -8,6 +8,7 @@ import type { Channels } from '../../rpc/channels.ts';
 import { createClient } from '../../rpc/client.ts';
 import { SchedulerLiveDefinition, type HostsFrame, type HostState } from '../../rpc/generated/scheduler/v2/live.ts';
 import { liveIntervalMs, nodeReturnMs } from '../limits.ts';
+import type { Traffic } from '../traffic/traffic-store.ts';
 
 export interface HostFeedOptions {
   readonly channels: Channels;
@@ -16,6 +17,8 @@ export interface HostFeedOptions {
   readonly logger: Logger;
   /** Ids of the hosts that changed, came or went. */
   readonly onChange: (clusterId: number, hostIds: readonly string[]) => void;
+  /** What its nodes got since it said so last. */
+  readonly onTraffic: (clusterId: number, traffic: Traffic) => void;
 }
 
 export class HostFeed implements Closable {
@@ -26,6 +29,7 @@ export class HostFeed implements Closable {
   readonly #closed = new AbortController();
   readonly #running: Promise<void>;
   #wholeSinceMs: number | undefined;
+  #totals: Traffic | undefined;
 
   constructor(options: HostFeedOptions) {
     this.#options = options;
@@ -68,11 +72,31 @@ export class HostFeed implements Closable {
     }
   }
 
-  #apply({ snapshot, hosts, removed, more }: HostsFrame): void {
+  #apply({ snapshot, hosts, removed, more, originBytes, peerBytes, downloads }: HostsFrame): void {
+    this.#grow({ originBytes, peerBytes, downloads });
     const gone = snapshot ? [...this.hosts.keys()] : removed;
     for (const hostId of gone) this.hosts.delete(hostId);
     for (const host of hosts) this.hosts.set(host.id, host);
     if (!more) this.#wholeSinceMs ??= performance.now();
     this.#options.onChange(this.clusterId, [...gone, ...hosts.map(({ id }) => id)]);
+  }
+
+  /** What came before the first frame is not of now. Totals that are less than before are those of a scheduler that started anew. */
+  #grow(totals: Traffic): void {
+    const before = this.#totals;
+    this.#totals = totals;
+    if (!before) return;
+    const isAnew = totals.originBytes < before.originBytes || totals.peerBytes < before.peerBytes;
+    const grown = (of: (traffic: Traffic) => number): number => of(totals) - (isAnew ? 0 : of(before));
+    const traffic = {
+      originBytes: grown((one) => one.originBytes),
+      peerBytes: grown((one) => one.peerBytes),
+      downloads: Math.max(
+        0,
+        grown((one) => one.downloads),
+      ),
+    };
+    if (traffic.originBytes + traffic.peerBytes + traffic.downloads > 0)
+      this.#options.onTraffic(this.clusterId, traffic);
   }
 }

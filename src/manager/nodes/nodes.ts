@@ -11,6 +11,7 @@ import type { Topology } from '../clusters/topology.ts';
 import type { Database } from '../db/database.ts';
 import { acquireLease } from '../db/leases.ts';
 import { nodeLeaseMs, nodeTickMs } from '../limits.ts';
+import type { Traffic, TrafficGrowth, TrafficStore } from '../traffic/traffic-store.ts';
 import { HostFeed } from './host-feed.ts';
 import { isGone, nodeKey, seenAs, type Node } from './node.ts';
 import { NodeRecords, type NodeRecord } from './node-records.ts';
@@ -20,6 +21,7 @@ export interface NodesOptions {
   readonly database: Database;
   readonly topology: Topology;
   readonly channels: Channels;
+  readonly traffic: TrafficStore;
   readonly logger: Logger;
   /** Name of this replica. */
   readonly owner: string;
@@ -37,6 +39,8 @@ export class Nodes implements Closable {
   readonly #feeds = new Map<string, HostFeed>();
   readonly #listeners = new Set<NodeListener>();
   readonly #ticks = new Set<() => void>();
+  /** Not written yet. */
+  #grown: TrafficGrowth[] = [];
   #clusters: ReadonlySet<number> = new Set();
   #timer: NodeJS.Timeout | undefined;
   #ticking: Promise<void> | undefined;
@@ -98,6 +102,8 @@ export class Nodes implements Closable {
       const forgotten = this.#records.forget(Date.now(), (id) => this.#clusters.has(id));
       for (const node of forgotten) this.#tell(node.scheduler_cluster_id, node.id, undefined);
       if (await this.#write()) await this.#store.delete(forgotten);
+      // Another replica writes it: it watches the same schedulers.
+      else this.#grown = [];
     } catch (error) {
       this.#options.logger.warn({ error: toDragonflyError(error).message }, 'what is known of nodes could not be kept');
     }
@@ -115,6 +121,9 @@ export class Nodes implements Closable {
       this.#records.putBack(records);
       throw error;
     }
+    const grown = this.#grown;
+    this.#grown = [];
+    await this.#options.traffic.add(grown);
     return true;
   }
 
@@ -138,8 +147,12 @@ export class Nodes implements Closable {
       void closeAll([feed]);
     }
     const onChange = (clusterId: number, hostIds: readonly string[]): void => this.#changed(clusterId, hostIds);
+    const onTraffic = (clusterId: number, traffic: Traffic): void => {
+      this.#grown.push({ ...traffic, clusterId, atMs: Date.now() });
+    };
     for (const [key, { address, clusterId }] of wanted) {
-      if (!this.#feeds.has(key)) this.#feeds.set(key, new HostFeed({ channels, address, clusterId, logger, onChange }));
+      if (!this.#feeds.has(key))
+        this.#feeds.set(key, new HostFeed({ channels, address, clusterId, logger, onChange, onTraffic }));
     }
   }
 

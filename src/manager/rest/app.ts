@@ -40,6 +40,7 @@ import { roleRoutes } from './resources/roles.ts';
 import { sessionInfoRoutes } from './resources/session.ts';
 import { settingRoutes } from './resources/settings.ts';
 import { taskRoutes } from './resources/tasks.ts';
+import { trafficRoutes } from './resources/traffic.ts';
 import { userRoutes } from './resources/users.ts';
 import { failures } from './schemas.ts';
 import { serveConsole } from './static-console.ts';
@@ -117,6 +118,7 @@ function sessionRoutes(app: RestApp, parts: RestParts): void {
   taskRoutes(app, parts);
   nodeRoutes(app, parts, { kind: 'session', object: 'nodes' });
   concernRoutes(app, parts, { kind: 'session', object: 'concerns' });
+  trafficRoutes(app, parts, { kind: 'session', object: 'traffic' });
 }
 
 function tokenRoutes(app: RestApp, parts: RestParts): void {
@@ -124,6 +126,7 @@ function tokenRoutes(app: RestApp, parts: RestParts): void {
   jobRoutes(app, jobParts(parts), { kind: 'token', scope: 'job', object: 'jobs' });
   nodeRoutes(app, parts, { kind: 'token', scope: 'cluster', object: 'nodes' });
   concernRoutes(app, parts, { kind: 'token', scope: 'cluster', object: 'concerns' });
+  trafficRoutes(app, parts, { kind: 'token', scope: 'cluster', object: 'traffic' });
 }
 
 function jobParts({ jobs, clusters, database }: RestParts) {

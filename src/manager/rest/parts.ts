@@ -12,6 +12,7 @@ import type { Jobs } from '../jobs/jobs.ts';
 import type { LiveSwarms } from '../live/live-swarms.ts';
 import type { ConcernDesk } from '../nodes/concern-desk.ts';
 import type { Nodes } from '../nodes/nodes.ts';
+import type { TrafficStore } from '../traffic/traffic-store.ts';
 import type { ManagerMetrics } from '../metrics.ts';
 
 /** What the routes work with. */
@@ -32,4 +33,5 @@ export interface RestParts {
   readonly live: LiveSwarms;
   readonly nodes: Nodes;
   readonly concerns: ConcernDesk;
+  readonly traffic: TrafficStore;
 }

@@ -17,6 +17,8 @@ interface Told {
 export class HostsWatcher {
   readonly #brain: Brain;
   readonly #told = new Map<string, Told>();
+  /** Totals as they were told last. */
+  #totals = '';
   #first = true;
 
   constructor(brain: Brain) {
@@ -25,7 +27,7 @@ export class HostsWatcher {
 
   /** None when nothing changed. */
   next(nowMs = performance.now()): HostsFrame[] {
-    const { book } = this.#brain;
+    const { book, ledger } = this.#brain;
     book.look(nowMs);
     const hosts: HostState[] = [];
     for (const entry of book.entries.values()) {
@@ -34,7 +36,10 @@ export class HostsWatcher {
     }
     const removed = [...this.#told.keys()].filter((hostId) => !book.entries.has(hostId));
     for (const hostId of removed) this.#told.delete(hostId);
-    if (!this.#first && hosts.length === 0 && removed.length === 0) return [];
+    const totals = { ...ledger.totals, downloads: ledger.downloads };
+    const news = JSON.stringify(totals) !== this.#totals;
+    if (!this.#first && !news && hosts.length === 0 && removed.length === 0) return [];
+    this.#totals = JSON.stringify(totals);
     const frames: HostsFrame[] = [];
     for (let start = 0; start === 0 || start < hosts.length; start += maxHostsPerFrame) {
       const end = start + maxHostsPerFrame;
@@ -44,6 +49,7 @@ export class HostsWatcher {
         hosts: hosts.slice(start, end),
         removed: start === 0 ? removed : [],
         more: !isLast,
+        ...totals,
       });
     }
     this.#first = false;

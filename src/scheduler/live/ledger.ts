@@ -33,10 +33,16 @@ export class Ledger {
   #version = 0;
   #originBytes = 0;
   #peerBytes = 0;
+  #downloads = 0;
 
   /** Number of the newest change. */
   get version(): number {
     return this.#version;
+  }
+
+  /** Downloads that were finished since the start. */
+  get downloads(): number {
+    return this.#downloads;
   }
 
   /** Bytes since the start. */
@@ -68,6 +74,7 @@ export class Ledger {
   }
 
   finished(taskId: string, peerId: string, nowMs: number): void {
+    this.#downloads += 1;
     this.#peer(taskId, peerId).peer.finishedAtMs = nowMs;
   }
 

@@ -68,6 +68,7 @@ export const access = {
   'object.tasks': 'Live tasks',
   'object.nodes': 'Nodes',
   'object.concerns': 'What needs attention',
+  'object.traffic': 'Traffic of the past',
 
   'tokens.about': 'For programs such as a registry that asks for preheats. A token can do no more than its owner.',
   'tokens.create': 'Create a token',

@@ -67,6 +67,7 @@ export const access = {
   'object.tasks': '实时任务',
   'object.nodes': '节点状态',
   'object.concerns': '需要关注的事项',
+  'object.traffic': '历史流量',
 
   'tokens.about': '供程序使用，例如发起预热的镜像仓库。令牌的权限不会超过其所有者。',
   'tokens.create': '创建令牌',

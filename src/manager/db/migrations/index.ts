@@ -2,10 +2,12 @@
 import { initial } from './001-initial.ts';
 import { joinTokenRole } from './002-join-token-role.ts';
 import { nodes } from './003-nodes.ts';
+import { traffic } from './004-traffic.ts';
 import type { TableMaker } from './columns.ts';
 
 export const migrations: Readonly<Record<string, (make: TableMaker) => Promise<void>>> = {
   '001-initial': initial,
   '002-join-token-role': joinTokenRole,
   '003-nodes': nodes,
+  '004-traffic': traffic,
 };

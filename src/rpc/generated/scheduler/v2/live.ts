@@ -113,6 +113,11 @@ export interface HostsFrame {
   removed: string[];
   /** The frame goes on in the next one, which follows at once. */
   more: boolean;
+  /** Totals of this scheduler since its start. */
+  originBytes: number;
+  peerBytes: number;
+  /** That were finished. */
+  downloads: number;
 }
 
 export interface HostState {
@@ -1123,7 +1128,7 @@ export const WatchHostsRequest: MessageFns<WatchHostsRequest, "scheduler.v2.Watc
 };
 
 function createBaseHostsFrame(): HostsFrame {
-  return { snapshot: false, hosts: [], removed: [], more: false };
+  return { snapshot: false, hosts: [], removed: [], more: false, originBytes: 0, peerBytes: 0, downloads: 0 };
 }
 
 export const HostsFrame: MessageFns<HostsFrame, "scheduler.v2.HostsFrame"> = {
@@ -1141,6 +1146,15 @@ export const HostsFrame: MessageFns<HostsFrame, "scheduler.v2.HostsFrame"> = {
     }
     if (message.more !== false) {
       writer.uint32(32).bool(message.more);
+    }
+    if (message.originBytes !== 0) {
+      writer.uint32(40).uint64(message.originBytes);
+    }
+    if (message.peerBytes !== 0) {
+      writer.uint32(48).uint64(message.peerBytes);
+    }
+    if (message.downloads !== 0) {
+      writer.uint32(56).uint64(message.downloads);
     }
     return writer;
   },
@@ -1190,6 +1204,30 @@ export const HostsFrame: MessageFns<HostsFrame, "scheduler.v2.HostsFrame"> = {
             message.more = reader.bool();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.originBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.peerBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.downloads = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1211,6 +1249,9 @@ export const HostsFrame: MessageFns<HostsFrame, "scheduler.v2.HostsFrame"> = {
     message.hosts = object.hosts?.map((e) => HostState.fromPartial(e)) || [];
     message.removed = object.removed?.map((e) => e) || [];
     message.more = object.more ?? false;
+    message.originBytes = object.originBytes ?? 0;
+    message.peerBytes = object.peerBytes ?? 0;
+    message.downloads = object.downloads ?? 0;
     return message;
   },
 };
