@@ -17,6 +17,7 @@ test('a killed and a stopped peer are told, acknowledged, and outlive restarts o
   await using visitor = await live.visit({ expectOutage: true });
   const { page } = visitor;
   await visitor.sees('Nothing needs attention.');
+  await live.downloadOnPeers(live.origin.add('/past.bin', { content: Buffer.alloc(5 * 2 ** 20, 7) }));
   await page.getByRole('link', { name: 'Nodes', exact: true }).click();
   for (const { name } of live.cluster.daemons)
     await page.getByRole('row', { name: new RegExp(`${name}.*Online`) }).waitFor();
@@ -46,6 +47,15 @@ test('a killed and a stopped peer are told, acknowledged, and outlive restarts o
     await live.cluster.kill('manager');
     await live.cluster.restart('manager');
     await live.cluster.restart('scheduler-1');
+    await visitor.go('/');
+    await page.getByRole('button', { name: 'Month' }).click();
+    // What was got before the restarts is still there.
+    await page.getByRole('region', { name: 'Traffic of the past' }).getByText('Downloads finished').waitFor();
+    await page
+      .getByRole('region', { name: 'Traffic of the past' })
+      .getByText(/^[34]$/)
+      .waitFor();
+    await visitor.checkAccessibility();
     await visitor.go('/nodes?state=online');
     for (const name of ['seed-1', 'peer-3'])
       await page.getByRole('row', { name: new RegExp(`${name}.*Online`) }).waitFor();

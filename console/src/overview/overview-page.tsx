@@ -6,6 +6,7 @@ import { useText } from '../i18n/language.tsx';
 import { useMay } from '../session/use-session.ts';
 import { AlertsSection } from './alerts-section.tsx';
 import { HealthCards } from './health-cards.tsx';
+import { HistorySection } from './history-section.tsx';
 import { RecentJobs } from './recent-jobs.tsx';
 import { RunningTasks } from './running-tasks.tsx';
 import { SavedCard } from './saved-card.tsx';
@@ -15,6 +16,7 @@ export function OverviewPage(): ReactNode {
   const t = useText();
   const seesEvents = useMay('events', 'read');
   const seesTasks = useMay('tasks', 'read');
+  const seesTraffic = useMay('traffic', 'read');
   const seesJobs = useMay('jobs', 'read');
   return (
     <Page title={t('nav.overview')}>
@@ -32,6 +34,7 @@ export function OverviewPage(): ReactNode {
         </Box>
       )}
       <AlertsSection />
+      {seesTraffic && <HistorySection />}
       <Box
         sx={{
           display: 'grid',

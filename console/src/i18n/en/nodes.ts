@@ -62,4 +62,14 @@ export const nodes = {
   'concern.scheduler-inactive': 'The scheduler {name} is inactive.',
   'concern.scheduler-inactive.many': '{count:scheduler is:schedulers are} inactive: {names}.',
   'concern.scheduler-inactive.todo': 'Start it again; one that was taken away for good is removed under Schedulers.',
+
+  'history.title': 'Traffic of the past',
+  'history.about': 'What the nodes of all clusters got, by where it came from; restarts do not matter.',
+  'history.range': 'Time',
+  'history.day': 'Day',
+  'history.month': 'Month',
+  'history.year': 'Year',
+  'history.downloads': 'Downloads finished',
+  'history.csv': 'Download as CSV',
+  'history.chartLabel': 'Traffic of the chosen time; the highest bar is {peak}',
 } as const;

@@ -58,4 +58,14 @@ export const nodes = {
   'concern.scheduler-inactive': '调度器 {name} 离线。',
   'concern.scheduler-inactive.many': '{count} 个调度器离线：{names}。',
   'concern.scheduler-inactive.todo': '请重新启动它；若已永久移除，请在“调度器”页面删除。',
+
+  'history.title': '历史流量',
+  'history.about': '所有集群的节点获取的内容，按来源区分；不受重启影响。',
+  'history.range': '时间范围',
+  'history.day': '一天',
+  'history.month': '一个月',
+  'history.year': '一年',
+  'history.downloads': '完成的下载',
+  'history.csv': '下载 CSV',
+  'history.chartLabel': '所选时间的流量，最高的柱为 {peak}',
 };
