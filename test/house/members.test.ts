@@ -13,6 +13,7 @@ interface Member extends Place {
 const seenAsAnother = new Set([
   'ControlPlane.includes', // EgressRules
   'PieceServer.bufferedBytes', // BufferHolder
+  'RotatingFile.write', // the stream of pino
   'SimulatedDaemon.decide', // the clients of SimulatedScheduler
   'SimulatedDaemon.schedulerCameBack',
   'TaskEngine.fetchedFrom', // TaskOpener
