@@ -22,7 +22,7 @@ const options = [
   '--experimental-test-coverage',
   '--test-coverage-include=src/**/*.ts',
   '--test-coverage-exclude=src/**/*.test.ts',
-  '--test-coverage-exclude=src/rpc/generated/**',
+  '--test-coverage-exclude=gen/**',
   '--test-reporter=./scripts/coverage-reporter.ts',
   '--test-reporter-destination=stdout',
   `--test-concurrency=${Math.min(4, availableParallelism())}`,

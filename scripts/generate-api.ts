@@ -1,5 +1,5 @@
 /**
- * Generates src/rpc/generated from api/*.proto.
+ * Generates gen from api/*.proto.
  *
  *   node scripts/generate-api.ts           writes the files
  *   node scripts/generate-api.ts --check   fails when the files in the tree are not what the protos give
@@ -15,7 +15,7 @@ import { BinaryReader } from '@bufbuild/protobuf/wire';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const buf = join(root, 'node_modules/@bufbuild/buf-linux-x64/bin/buf');
 const plugin = join(root, 'node_modules/ts-proto/protoc-gen-ts_proto');
-const generated = join(root, 'src/rpc/generated');
+const generated = join(root, 'gen');
 
 const tsProtoOptions = [
   'outputServices=generic-definitions',
@@ -117,7 +117,7 @@ if (!present) {
       if (stale.length > 0) {
         console.error(`stale: ${stale.join(', ')}\nRun: node scripts/generate-api.ts`);
         process.exitCode = 1;
-      } else console.log('src/rpc/generated is fresh');
+      } else console.log('gen is fresh');
     } else {
       await rm(generated, { recursive: true, force: true });
       await mkdir(generated, { recursive: true });

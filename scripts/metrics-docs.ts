@@ -1,6 +1,6 @@
 /** docs/metrics.md, from the metrics that the services register. */
 import { createRegistry, type Registry } from '../src/core/metrics.ts';
-import { createHostIdentity } from '../src/dfdaemon/host-info.ts';
+import { createHostIdentity } from '../src/dfdaemon/cluster/host-info.ts';
 import { createDaemonMetrics } from '../src/dfdaemon/metrics.ts';
 import { S3Metrics } from '../src/dfdaemon/proxy/doors/s3/s3-metrics.ts';
 import { ProxyMetrics } from '../src/dfdaemon/proxy/proxy-metrics.ts';

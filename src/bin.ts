@@ -5,9 +5,9 @@
  */
 import { enableCompileCache } from 'node:module';
 import type { Origins } from './cli/origin.ts';
-import type { Command, CommandIo } from './core/command.ts';
+import type { Command, CommandIo } from './core/process/command.ts';
 import { DragonflyError, toDragonflyError, type ErrorCode } from './core/errors.ts';
-import { abortOnSignals } from './core/lifecycle.ts';
+import { abortOnSignals } from './core/process/lifecycle.ts';
 import { isExecutable, ownFile } from './core/own-files.ts';
 import { commit, version } from './core/version.ts';
 import { wrapped } from './core/wrapped-text.ts';
@@ -100,8 +100,8 @@ const helpers: Readonly<Record<string, () => Promise<Command>>> = {
 /** The way of dfget around a daemon that is not there: the daemon's own code, loaded only then. */
 async function openOrigins(): Promise<Origins> {
   const { Sources } = await import('./dfdaemon/source/sources.ts');
-  const { silentLogger } = await import('./core/logger.ts');
-  const { OutboundProxies, withProxyEnvironment } = await import('./core/outbound-proxy.ts');
+  const { silentLogger } = await import('./core/process/logger.ts');
+  const { OutboundProxies, withProxyEnvironment } = await import('./core/net/outbound-proxy.ts');
   const none = { http: undefined, https: undefined, noProxy: undefined };
   const outbound = new OutboundProxies(withProxyEnvironment(none, process.env));
   return new Sources({ logger: silentLogger, egress: { outbound } });

@@ -3,7 +3,7 @@
  * when OTEL_EXPORTER_OTLP_ENDPOINT is set; the other OTEL_* variables of the OpenTelemetry specification hold as well.
  */
 import { NodeSDK } from '@opentelemetry/sdk-node';
-import { withDeadline } from './core/lifecycle.ts';
+import { withDeadline } from './core/process/lifecycle.ts';
 import { spans } from './rpc/spans.ts';
 import { useTracing } from './rpc/tracing.ts';
 

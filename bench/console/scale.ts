@@ -5,7 +5,7 @@
  *   node bench/console/scale.ts [PEERS]      (after npm run -w console build)
  */
 import { chromium, type Page } from 'playwright-core';
-import { silentLogger } from '../../src/core/logger.ts';
+import { silentLogger } from '../../src/core/process/logger.ts';
 import { Registry } from '../../src/core/metrics.ts';
 import { managerConfigSchema } from '../../src/manager/config.ts';
 import { ManagerService } from '../../src/manager/manager-service.ts';

@@ -2,7 +2,7 @@
  * A scheduler as the manager's live view sees it, with one task that thousands of peers are getting: the load of the
  * benchmark. Each interval every peer gets some pieces from a few others, about as fast as a real swarm would.
  */
-import { RpcServer } from '../../src/rpc/server.ts';
+import { RpcServer } from '../../src/rpc/server/server.ts';
 import {
   SchedulerLiveDefinition,
   TaskFrame,
@@ -10,7 +10,7 @@ import {
   type Link,
   type PeerState,
   type TaskSummary,
-} from '../../src/rpc/generated/scheduler/v2/live.ts';
+} from '../../gen/scheduler/v2/live.ts';
 import { setTimeout as delay } from 'node:timers/promises';
 
 export const taskId = 'ab'.repeat(32);

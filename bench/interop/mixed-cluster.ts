@@ -9,7 +9,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createConnection } from 'mysql2/promise';
-import { engineKinds } from '../../test/manager/engines.ts';
+import { engineKinds } from '../../test/manager/support/engines.ts';
 import { TestAuthority } from '../../test/rpc/certificates.ts';
 import { freePort } from '../../test/support/free-port.ts';
 import { NginxOrigin } from '../../test/support/nginx-origin.ts';

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { mkdir, open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { withDeadline } from '../../src/core/lifecycle.ts';
+import { withDeadline } from '../../src/core/process/lifecycle.ts';
 import { waitFor } from '../../test/support/wait-for.ts';
 
 export type Kind = 'ours' | 'original';

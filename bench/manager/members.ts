@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { Channels } from '../../src/rpc/channels.ts';
 import { createClient } from '../../src/rpc/client.ts';
-import { ManagerDefinition, SourceType, type KeepAliveRequest } from '../../src/rpc/generated/manager/v2/manager.ts';
+import { ManagerDefinition, SourceType, type KeepAliveRequest } from '../../gen/manager/v2/manager.ts';
 
 export interface MembersOptions {
   readonly address: string;

@@ -1,12 +1,12 @@
 /** One peer as the scheduler sees it: a stream, and reports of pieces nobody has downloaded. */
 import { toDragonflyError } from '../../src/core/errors.ts';
 import type { RpcClient } from '../../src/rpc/client.ts';
-import { Download, type Host } from '../../src/rpc/generated/common/v2/common.ts';
+import { Download, type Host } from '../../gen/common/v2/common.ts';
 import type {
   AnnouncePeerRequest,
   AnnouncePeerResponse,
   SchedulerDefinition,
-} from '../../src/rpc/generated/scheduler/v2/scheduler.ts';
+} from '../../gen/scheduler/v2/scheduler.ts';
 import { MessageQueue } from '../../src/rpc/streams.ts';
 import { PieceSet } from '../../src/swarm/shared/piece-set.ts';
 

@@ -4,7 +4,7 @@
  *
  * Answers each message with the figures since the one before.
  */
-import { parseConfig } from '../../src/core/config.ts';
+import { parseConfig } from '../../src/core/config/config.ts';
 import { schedulerConfigSchema } from '../../src/scheduler/config.ts';
 import { SchedulerService } from '../../src/scheduler/scheduler-service.ts';
 import type { Swarm } from '../../src/swarm/scheduler/swarm.ts';

@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Channels } from '../../src/rpc/channels.ts';
 import { createClient } from '../../src/rpc/client.ts';
-import { Host } from '../../src/rpc/generated/common/v2/common.ts';
-import { SchedulerDefinition } from '../../src/rpc/generated/scheduler/v2/scheduler.ts';
+import { Host } from '../../gen/common/v2/common.ts';
+import { SchedulerDefinition } from '../../gen/scheduler/v2/scheduler.ts';
 import { LoadedPeer } from './loaded-peer.ts';
 
 export interface LoadOptions {

@@ -9,7 +9,7 @@ import { closeSync, openSync, truncateSync, writeFileSync, writeSync } from 'nod
 import { get } from 'node:http';
 import { join } from 'node:path';
 import { request } from 'undici';
-import { silentLogger } from '../../src/core/logger.ts';
+import { silentLogger } from '../../src/core/process/logger.ts';
 import { Sources } from '../../src/dfdaemon/source/sources.ts';
 import { NginxOrigin } from '../../test/support/nginx-origin.ts';
 import { temporaryDirectory } from '../../test/support/temporary-directory.ts';

@@ -9,7 +9,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { DownloadTaskRequest, type Receipt } from '../../src/rpc/generated/dfdaemon/v2/dfdaemon.ts';
+import { DownloadTaskRequest, type Receipt } from '../../gen/dfdaemon/v2/dfdaemon.ts';
 import { seededRandom } from '../../src/swarm/shared/random.ts';
 import { NginxOrigin } from '../../test/support/nginx-origin.ts';
 import { makeRandomFile, sha256OfFile, type RandomFile } from '../../test/support/random-file.ts';

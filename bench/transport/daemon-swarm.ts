@@ -4,12 +4,8 @@ import { join } from 'node:path';
 import { ManagedProcess } from '../../src/cli/up/managed-process.ts';
 import { Channels } from '../../src/rpc/channels.ts';
 import { createClient } from '../../src/rpc/client.ts';
-import {
-  DfdaemonDownloadDefinition,
-  DownloadTaskRequest,
-  type Receipt,
-} from '../../src/rpc/generated/dfdaemon/v2/dfdaemon.ts';
-import { DfdaemonLocalDefinition } from '../../src/rpc/generated/dfdaemon/v2/local.ts';
+import { DfdaemonDownloadDefinition, DownloadTaskRequest, type Receipt } from '../../gen/dfdaemon/v2/dfdaemon.ts';
+import { DfdaemonLocalDefinition } from '../../gen/dfdaemon/v2/local.ts';
 
 export interface SwarmOptions {
   readonly directory: string;

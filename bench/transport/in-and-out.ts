@@ -11,7 +11,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { DownloadTaskRequest } from '../../src/rpc/generated/dfdaemon/v2/dfdaemon.ts';
+import { DownloadTaskRequest } from '../../gen/dfdaemon/v2/dfdaemon.ts';
 import { NginxOrigin } from '../../test/support/nginx-origin.ts';
 import { makeRandomFile } from '../../test/support/random-file.ts';
 import { BenchSwarm } from './daemon-swarm.ts';

@@ -1,5 +1,5 @@
 /** The connection of a tool to the dfdaemon of its node. */
-import type { CommandIo } from '../core/command.ts';
+import type { CommandIo } from '../core/process/command.ts';
 import { Channels } from '../rpc/channels.ts';
 import { findDaemon, requireDaemon, type DaemonEndpoint } from './daemon-endpoint.ts';
 

@@ -8,7 +8,7 @@ import { lstatSync, readFileSync, statSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { DragonflyError } from '../core/errors.ts';
-import { writeWholeFile } from '../core/whole-file.ts';
+import { writeWholeFile } from '../core/files/whole-file.ts';
 
 export const defaultSocketPath = '/var/run/dragonfly/dfdaemon.sock';
 

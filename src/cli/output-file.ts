@@ -6,7 +6,7 @@ import { createReadStream } from 'node:fs';
 import { open, rm, type FileHandle } from 'node:fs/promises';
 import { DigestStream, formatDigest, sameDigest, type Digest } from '../core/digest.ts';
 import { DragonflyError } from '../core/errors.ts';
-import { outputError, publish, temporaryBeside } from '../core/output-file.ts';
+import { outputError, publish, temporaryBeside } from '../core/files/output-file.ts';
 
 /** Takes the bytes of one download, in any order. */
 export interface ContentSink extends AsyncDisposable {

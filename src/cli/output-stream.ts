@@ -10,7 +10,7 @@ import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { DigestStream, type Digest } from '../core/digest.ts';
 import { DragonflyError, toDragonflyError } from '../core/errors.ts';
-import { openSpecial, outputError } from '../core/output-file.ts';
+import { openSpecial, outputError } from '../core/files/output-file.ts';
 import { requireDigest, type ContentSink } from './output-file.ts';
 
 export interface SpecialOptions {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { blobDigest, canonicalUrl, taskId } from './ids.ts';
-import { signatureParams } from './signed-urls.ts';
+import { signatureParams } from './net/signed-urls.ts';
 
 /**
  * Made by a program of our own in Rust that follows the protocol's formula with the crates the original builds on

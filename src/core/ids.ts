@@ -1,7 +1,7 @@
 /** Identifiers of tasks, hosts and peers. The formulas are those of the protocol, so ids agree across implementations. */
 import { createHash, randomUUID } from 'node:crypto';
 import { DragonflyError } from './errors.ts';
-import { defaultFilteredQueryParams, signatureParams } from './signed-urls.ts';
+import { defaultFilteredQueryParams, signatureParams } from './net/signed-urls.ts';
 
 export interface TaskIdentity {
   readonly url: string;

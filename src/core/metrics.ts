@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
-import type { Closable } from './lifecycle.ts';
+import type { Closable } from './process/lifecycle.ts';
 
 export { Counter, exponentialBuckets, Gauge, Histogram, Registry, Summary } from 'prom-client';
 

@@ -6,7 +6,7 @@
  * passes and the rate still holds on average.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { onAbort } from './lifecycle.ts';
+import { onAbort } from './process/lifecycle.ts';
 
 export interface Clock {
   nowMs(): number;

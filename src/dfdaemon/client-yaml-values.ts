@@ -2,7 +2,7 @@
  * What the keys of the client in Rust mean, under the names of this daemon. Keys that are absent take the defaults they
  * have there, ports included, since the other nodes and probes of such a cluster count on them.
  */
-import { isMap } from '../core/config-values.ts';
+import { isMap } from '../core/config/config-values.ts';
 import type { ClientYaml } from './client-yaml.ts';
 
 /** A scheduler that is silent for longer does not hold a download up here, whatever the file says. */

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { loadDfdaemonConfig, originConnections } from './config.ts';
-import { configuredSettings } from './local-dynconfig.ts';
+import { configuredSettings } from './cluster/local-dynconfig.ts';
 
 /** As the compose set-up of 2.3 writes it, with what later charts add. */
 const client = `

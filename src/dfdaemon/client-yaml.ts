@@ -4,9 +4,9 @@
  * Source: the client's configuration documents and the files its charts and compose set-ups write.
  */
 import { z } from 'zod';
-import { ignored, noted } from '../core/config.ts';
-import { readAs } from '../core/config-schema.ts';
-import { isMap } from '../core/config-values.ts';
+import { ignored, noted } from '../core/config/config.ts';
+import { readAs } from '../core/config/config-schema.ts';
+import { isMap } from '../core/config/config-values.ts';
 import { proxyConfig } from './proxy/proxy-config.ts';
 
 const text = z.string();

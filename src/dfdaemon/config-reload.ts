@@ -1,9 +1,9 @@
 /** Applies changes of the configuration file at run time: rules of the proxy, and schedulers where no manager provides them. */
 import { isDeepStrictEqual } from 'node:util';
 import { toDragonflyError } from '../core/errors.ts';
-import type { Closable } from '../core/lifecycle.ts';
-import type { Logger } from '../core/logger.ts';
-import { WatchedFile } from '../core/watched-file.ts';
+import type { Closable } from '../core/process/lifecycle.ts';
+import type { Logger } from '../core/process/logger.ts';
+import { WatchedFile } from '../core/files/watched-file.ts';
 import type { DfdaemonConfig } from './config.ts';
 
 export interface ConfigReloadOptions {

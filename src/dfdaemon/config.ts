@@ -19,9 +19,9 @@ import {
   timerMs,
   type ConfigSource,
   type LoadedConfig,
-} from '../core/config.ts';
-import { parseValues } from '../core/config-values.ts';
-import { outboundProxyConfig } from '../core/outbound-proxy.ts';
+} from '../core/config/config.ts';
+import { parseValues } from '../core/config/config-values.ts';
+import { outboundProxyConfig } from '../core/net/outbound-proxy.ts';
 import { memberSecurity } from '../rpc/identity/security-config.ts';
 import { clientYamlNotes, dfdaemonValues } from './client-yaml-values.ts';
 import { clientYamlSchema, isClientYaml } from './client-yaml.ts';

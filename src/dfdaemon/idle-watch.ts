@@ -1,5 +1,5 @@
 /** Detects inactivity: a daemon that a tool has started for itself then exits. */
-import type { Closable } from '../core/lifecycle.ts';
+import type { Closable } from '../core/process/lifecycle.ts';
 
 export class IdleWatch implements Closable {
   readonly #aliveTimeMs: number;

@@ -2,7 +2,7 @@
 import type { DragonflyError } from '../core/errors.ts';
 import { Counter, Gauge, Histogram, type Registry } from '../core/metrics.ts';
 import { version } from '../core/version.ts';
-import type { HostIdentity } from './host-info.ts';
+import type { HostIdentity } from './cluster/host-info.ts';
 import { ClientMetrics } from './client-metrics.ts';
 import type { DownloadRequest, Receipt } from './task/open-task.ts';
 

@@ -1,9 +1,9 @@
 /** The threads that hash: whole contents, and single pieces. */
-import type { Logger } from '../core/logger.ts';
-import type { Owned } from '../core/lifecycle.ts';
+import type { Logger } from '../core/process/logger.ts';
+import type { Owned } from '../core/process/lifecycle.ts';
 import type { DfdaemonConfig } from './config.ts';
-import { ContentHasher } from './task/content-hasher.ts';
-import { PieceHasher } from './task/piece-hasher.ts';
+import { ContentHasher } from './task/proof/content-hasher.ts';
+import { PieceHasher } from './task/proof/piece-hasher.ts';
 
 /** `pieceHasher` is undefined where pieces are not compared: by configuration, or on a platform that cannot. */
 export async function openHashers({ download }: DfdaemonConfig, owned: Owned, logger: Logger) {

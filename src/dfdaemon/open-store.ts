@@ -1,6 +1,6 @@
 /** The store of a daemon, with what keeps it inside its bounds and sound. */
-import type { Owned } from '../core/lifecycle.ts';
-import type { Logger } from '../core/logger.ts';
+import type { Owned } from '../core/process/lifecycle.ts';
+import type { Logger } from '../core/process/logger.ts';
 import type { DfdaemonConfig } from './config.ts';
 import { Collector } from './storage/collector.ts';
 import { Scrubber } from './storage/scrubber.ts';

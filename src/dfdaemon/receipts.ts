@@ -2,7 +2,7 @@
 import { appendFile, rename, stat } from 'node:fs/promises';
 import { toDragonflyError } from '../core/errors.ts';
 import { redact } from '../core/redact.ts';
-import type { Logger } from '../core/logger.ts';
+import type { Logger } from '../core/process/logger.ts';
 import { daemonLimits } from './limits.ts';
 import type { Receipt } from './task/open-task.ts';
 

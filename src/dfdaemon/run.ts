@@ -1,10 +1,10 @@
 /** `dfdaemon`: one daemon as a process, peer or seed peer by its configuration. */
 import { join } from 'node:path';
-import type { Command } from '../core/command.ts';
-import { aborted } from '../core/lifecycle.ts';
-import { createLogger } from '../core/logger.ts';
-import { withProxyEnvironment } from '../core/outbound-proxy.ts';
-import { announceReady } from '../core/ready.ts';
+import type { Command } from '../core/process/command.ts';
+import { aborted } from '../core/process/lifecycle.ts';
+import { createLogger } from '../core/process/logger.ts';
+import { withProxyEnvironment } from '../core/net/outbound-proxy.ts';
+import { announceReady } from '../core/process/ready.ts';
 import {
   configSource,
   readyFd,
@@ -14,8 +14,8 @@ import {
   serviceParser,
   type ServiceFlags,
   type ServiceNames,
-} from '../core/service-command.ts';
-import { tellServiceManager } from '../core/service-manager.ts';
+} from '../core/process/service-command.ts';
+import { tellServiceManager } from '../core/process/service-manager.ts';
 import { withJoinToken } from '../rpc/identity/security-config.ts';
 import { loadDfdaemonConfig } from './config.ts';
 import { reloadOnChange } from './config-reload.ts';

@@ -6,11 +6,11 @@
  * the daemon then serves from its store and from origins.
  */
 import { toDragonflyError } from '../core/errors.ts';
-import { hostPort } from '../core/host-port.ts';
-import { Owned, type Closable } from '../core/lifecycle.ts';
-import type { Logger } from '../core/logger.ts';
+import { hostPort } from '../core/net/host-port.ts';
+import { Owned, type Closable } from '../core/process/lifecycle.ts';
+import type { Logger } from '../core/process/logger.ts';
 import type { Registry } from '../core/metrics.ts';
-import type { ReadyAddresses } from '../core/ready.ts';
+import type { ReadyAddresses } from '../core/process/ready.ts';
 import { announceContent, createSchedulers, joinCluster } from './assembly/cluster.ts';
 import { openDownloads, type Downloads } from './assembly/downloads.ts';
 import { openNode, type DaemonNode } from './assembly/node.ts';
@@ -18,11 +18,11 @@ import { openProxy, openS3Buckets, openS3Door, proxyAddresses } from './assembly
 import { openRpcPorts } from './assembly/rpc-ports.ts';
 import { openStatusServers, watchMetrics } from './assembly/status.ts';
 import { openUploads } from './assembly/uploads.ts';
-import type { Host } from '../rpc/generated/common/v2/common.ts';
+import type { Host } from '../../gen/common/v2/common.ts';
 import type { DfdaemonConfig } from './config.ts';
-import type { Dynconfig } from './dynconfig.ts';
-import { HostInfo, type HostIdentity } from './host-info.ts';
-import { configuredSettings } from './local-dynconfig.ts';
+import type { Dynconfig } from './cluster/dynconfig.ts';
+import { HostInfo, type HostIdentity } from './cluster/host-info.ts';
+import { configuredSettings } from './cluster/local-dynconfig.ts';
 import { openStore, startScrubber } from './open-store.ts';
 import { bodyMemory, type ProxyServer } from './proxy/proxy-server.ts';
 

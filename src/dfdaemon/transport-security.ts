@@ -10,8 +10,8 @@
 import { X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import { DragonflyError } from '../core/errors.ts';
-import { pemOf } from '../core/pem.ts';
-import { readPrivateKey } from '../core/private-file.ts';
+import { pemOf } from '../core/files/pem.ts';
+import { readPrivateKey } from '../core/files/private-file.ts';
 import type { NodeIdentity } from '../rpc/identity/node-identity.ts';
 import { clientTls, serverTls } from '../rpc/identity/open-identity.ts';
 import { liveTls, type ClientTls, type ServerTls } from '../rpc/tls.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { parseConfig } from '../core/config.ts';
+import { parseConfig } from '../core/config/config.ts';
 import { configNotes, databaseEngine, managerConfigSchema, parseListenAddress } from './config.ts';
 
 const parse = (text: string) => parseConfig(managerConfigSchema, text, 'manager.yaml');

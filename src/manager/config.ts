@@ -1,7 +1,7 @@
 /** `manager.yaml`: the original's keys, read as they are, and those this manager adds. */
 import { z } from 'zod';
-import { durationMs, ignored, logRotationKeys, noted, section, timerMs } from '../core/config.ts';
-import { outboundProxyConfig } from '../core/outbound-proxy.ts';
+import { durationMs, ignored, logRotationKeys, noted, section, timerMs } from '../core/config/config.ts';
+import { outboundProxyConfig } from '../core/net/outbound-proxy.ts';
 
 const port = z.int().min(0).max(65_535);
 const text = z.string();

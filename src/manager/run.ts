@@ -1,9 +1,9 @@
 /** The manager as a program. */
-import type { Command, CommandIo } from '../core/command.ts';
-import { loadConfig } from '../core/config.ts';
-import { aborted } from '../core/lifecycle.ts';
-import { withProxyEnvironment } from '../core/outbound-proxy.ts';
-import { announceReady } from '../core/ready.ts';
+import type { Command, CommandIo } from '../core/process/command.ts';
+import { loadConfig } from '../core/config/config.ts';
+import { aborted } from '../core/process/lifecycle.ts';
+import { withProxyEnvironment } from '../core/net/outbound-proxy.ts';
+import { announceReady } from '../core/process/ready.ts';
 import {
   configSource,
   parseArguments,
@@ -11,9 +11,9 @@ import {
   serviceParser,
   type ServiceFlags,
   type ServiceNames,
-} from '../core/service-command.ts';
-import { tellServiceManager } from '../core/service-manager.ts';
-import { hostPort } from '../core/host-port.ts';
+} from '../core/process/service-command.ts';
+import { tellServiceManager } from '../core/process/service-manager.ts';
+import { hostPort } from '../core/net/host-port.ts';
 import { configNotes, managerConfigSchema, parseListenAddress, type ManagerConfig } from './config.ts';
 import { openSecrets, type OperatorSecrets } from './access/access.ts';
 import { backUp, restore } from './db/backup.ts';

@@ -6,9 +6,9 @@ import {
   type ServerUnaryCall,
   type ServerWritableStream,
 } from '@grpc/grpc-js';
-import { plainAddress } from '../core/own-address.ts';
+import { plainAddress } from '../core/net/own-address.ts';
 import { DragonflyError } from '../core/errors.ts';
-import { unknownCaller, type Caller } from './caller.ts';
+import { unknownCaller, type Caller } from './server/caller.ts';
 import { announcesSwarm } from './features.ts';
 
 export type AnyServerCall =

@@ -5,7 +5,7 @@
  */
 import { credentials, Client, connectivityState, type ChannelCredentials, type Metadata } from '@grpc/grpc-js';
 import { DragonflyError, toDragonflyError } from '../core/errors.ts';
-import { onAbort, type Closable } from '../core/lifecycle.ts';
+import { onAbort, type Closable } from '../core/process/lifecycle.ts';
 import { AnswerPace } from './answer-pace.ts';
 import { controlProofHeader, type ControlKey } from './control-key.ts';
 import * as limits from './limits.ts';

@@ -7,7 +7,7 @@ import {
   type ClientReadableStream,
 } from '@grpc/grpc-js';
 import { toDragonflyError } from '../core/errors.ts';
-import { onAbort } from '../core/lifecycle.ts';
+import { onAbort } from '../core/process/lifecycle.ts';
 import type { Channels } from './channels.ts';
 import {
   grpcMethod,

@@ -1,7 +1,7 @@
 /** The manager as schedulers and daemons see it: several addresses, tried in order, the one that worked last first. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { DragonflyError, toDragonflyError } from '../core/errors.ts';
-import { silentLogger, type Logger } from '../core/logger.ts';
+import { silentLogger, type Logger } from '../core/process/logger.ts';
 import { backOffMs } from './back-off.ts';
 import { firstAvailable } from './first-available.ts';
 import type { Channels } from './channels.ts';
@@ -18,8 +18,8 @@ import {
   type SeedPeer,
   type UpdateSchedulerRequest,
   type UpdateSeedPeerRequest,
-} from './generated/manager/v2/manager.ts';
-import { ManagerWatchDefinition, type WatchChangesRequest } from './generated/manager/v2/watch.ts';
+} from '../../gen/manager/v2/manager.ts';
+import { ManagerWatchDefinition, type WatchChangesRequest } from '../../gen/manager/v2/watch.ts';
 
 export interface KeepAliveOptions {
   /** Time between two messages; the original's default is 5 s. */

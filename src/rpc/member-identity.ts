@@ -1,5 +1,5 @@
 /** What a certificate of this cluster says of its holder, beside names and addresses: one URI among its alternative names. */
-import type { MemberRole } from './caller.ts';
+import type { MemberRole } from './server/caller.ts';
 
 export interface MemberIdentity {
   readonly role: MemberRole;

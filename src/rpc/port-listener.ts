@@ -17,7 +17,7 @@ import {
 } from 'node:tls';
 import { ServerCredentials, type ConnectionInjector, type Server } from '@grpc/grpc-js';
 import { DragonflyError } from '../core/errors.ts';
-import type { Closable } from '../core/lifecycle.ts';
+import type { Closable } from '../core/process/lifecycle.ts';
 import * as limits from './limits.ts';
 import type { ServerTls } from './tls.ts';
 

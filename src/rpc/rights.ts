@@ -1,7 +1,7 @@
 /** Which caller may call what: one table per service, checked before anything else is done for the caller. */
 import type { Metadata } from '@grpc/grpc-js';
 import { DragonflyError } from '../core/errors.ts';
-import type { Caller, MemberRole } from './caller.ts';
+import type { Caller, MemberRole } from './server/caller.ts';
 import type { ServiceDefinition } from './definition.ts';
 import type { MemberIdentity } from './member-identity.ts';
 

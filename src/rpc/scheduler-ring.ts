@@ -7,7 +7,7 @@ import type { Metadata } from '@grpc/grpc-js';
 import { DragonflyError, toDragonflyError } from '../core/errors.ts';
 import { HashRing } from '../core/hash-ring.ts';
 import { OriginalRing } from '../core/original-ring.ts';
-import { silentLogger, type Logger } from '../core/logger.ts';
+import { silentLogger, type Logger } from '../core/process/logger.ts';
 import { backOffMs } from './back-off.ts';
 import { firstAvailable } from './first-available.ts';
 import type { Channels } from './channels.ts';
@@ -16,7 +16,7 @@ import { announcesSwarm, hostsHeader, instanceHeader } from './features.ts';
 import {
   HealthCheckResponse_ServingStatus as ServingStatus,
   HealthDefinition,
-} from './generated/grpc/health/v1/health.ts';
+} from '../../gen/grpc/health/v1/health.ts';
 import {
   SchedulerDefinition,
   type AnnounceHostRequest,
@@ -27,8 +27,8 @@ import {
   type DeleteHostRequest,
   type HoldHostRequest,
   type HoldHostResponse,
-} from './generated/scheduler/v2/scheduler.ts';
-import { answers } from './health.ts';
+} from '../../gen/scheduler/v2/scheduler.ts';
+import { answers } from './server/health.ts';
 import { longestAnswerMs, noLife, patienceWith, patientTimer, silence } from './life.ts';
 import { Replay } from './replay.ts';
 

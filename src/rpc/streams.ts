@@ -1,7 +1,7 @@
 /** gRPC streams as async iterables, with back-pressure both ways. */
 import type { Readable, Writable } from 'node:stream';
 import { DragonflyError } from '../core/errors.ts';
-import { onAbort } from '../core/lifecycle.ts';
+import { onAbort } from '../core/process/lifecycle.ts';
 import { maxQueuedMessages, writeStallMs } from './limits.ts';
 
 /**

@@ -1,18 +1,18 @@
 /** What the handlers of the scheduler share: the swarm with its clock, and what is known beside it. */
-import type { Closable } from '../core/lifecycle.ts';
-import type { Logger } from '../core/logger.ts';
+import type { Closable } from '../core/process/lifecycle.ts';
+import type { Logger } from '../core/process/logger.ts';
 import type { Participation } from '../rpc/control-key.ts';
 import { Swarm } from '../swarm/scheduler/swarm.ts';
 import type { SwarmOptions } from '../swarm/scheduler/swarm-options.ts';
 import { ApplicationPriorities } from './applications.ts';
-import { HostRegistry } from './host-registry.ts';
+import { HostRegistry } from './hosts/host-registry.ts';
 import { HostBook, type HostEnd } from './live/host-book.ts';
 import { Ledger } from './live/ledger.ts';
 import type { SchedulerMetrics } from './metrics.ts';
-import { PeerSessions } from './peer-sessions.ts';
+import { PeerSessions } from './peers/peer-sessions.ts';
 import { ProofBoard } from './proof-board.ts';
-import { seedDownload, type SeedDownloads, type SeedEvents } from './seed-downloads.ts';
-import { SilentHosts } from './silent-hosts.ts';
+import { seedDownload, type SeedDownloads, type SeedEvents } from './peers/seed-downloads.ts';
+import { SilentHosts } from './hosts/silent-hosts.ts';
 import { SwarmDriver, type SwarmEvent } from './swarm-driver.ts';
 import { TaskFactsTable } from './task-facts.ts';
 

@@ -1,7 +1,7 @@
 /** `scheduler.yaml`: the original's keys, read as they are, and those this scheduler adds. */
 import { z } from 'zod';
-import { bytes, durationMs, ignored, logRotationKeys, noted, section, timerMs } from '../core/config.ts';
-import { outboundProxyConfig } from '../core/outbound-proxy.ts';
+import { bytes, durationMs, ignored, logRotationKeys, noted, section, timerMs } from '../core/config/config.ts';
+import { outboundProxyConfig } from '../core/net/outbound-proxy.ts';
 import { memberSecurity } from '../rpc/identity/security-config.ts';
 import { redisConfig, redisSettings, type RedisConfig } from './jobs/redis-config.ts';
 

@@ -2,7 +2,7 @@
 import { isIP } from 'node:net';
 import type { Metadata } from '@grpc/grpc-js';
 import { provenKey, toldKeys } from '../rpc/control-key.ts';
-import type { Caller } from '../rpc/caller.ts';
+import type { Caller } from '../rpc/server/caller.ts';
 import { recognizeByCertificate, type CallerFacts } from '../rpc/rights.ts';
 
 export class Controllers {

@@ -5,11 +5,11 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { loadConfig } from '../core/config.ts';
+import { loadConfig } from '../core/config/config.ts';
 import { DragonflyError, toDragonflyError } from '../core/errors.ts';
-import type { Logger } from '../core/logger.ts';
-import { writeWholeFile } from '../core/whole-file.ts';
-import type { Application, Scheduler } from '../rpc/generated/manager/v2/manager.ts';
+import type { Logger } from '../core/process/logger.ts';
+import { writeWholeFile } from '../core/files/whole-file.ts';
+import type { Application, Scheduler } from '../../gen/manager/v2/manager.ts';
 
 const limit = (low: number, high: number) => z.int().min(low).max(high).optional().catch(undefined);
 

@@ -2,10 +2,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Metadata } from '@grpc/grpc-js';
 import { toDragonflyError } from '../core/errors.ts';
-import type { Closable } from '../core/lifecycle.ts';
-import type { Logger } from '../core/logger.ts';
+import type { Closable } from '../core/process/lifecycle.ts';
+import type { Logger } from '../core/process/logger.ts';
 import { announcesSwarm } from '../rpc/features.ts';
-import { SourceType, type Application, type Scheduler } from '../rpc/generated/manager/v2/manager.ts';
+import { SourceType, type Application, type Scheduler } from '../../gen/manager/v2/manager.ts';
 import type { ManagerClient } from '../rpc/manager-client.ts';
 import { managerTimeoutMs } from './limits.ts';
 

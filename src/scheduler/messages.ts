@@ -1,6 +1,6 @@
 /** Records of the swarm as the protocol carries them. */
 import { redact } from '../core/redact.ts';
-import type { Duration } from '../rpc/generated/google/protobuf/duration.ts';
+import type { Duration } from '../../gen/google/protobuf/duration.ts';
 import {
   Download,
   Peer as PeerMessage,
@@ -10,13 +10,13 @@ import {
   type Peer as PeerType,
   type Priority,
   type Task as TaskType,
-} from '../rpc/generated/common/v2/common.ts';
+} from '../../gen/common/v2/common.ts';
 import {
   ParentKind,
   type AnnouncePeerResponse,
   type NormalTaskResponse,
   type TaskMetadata,
-} from '../rpc/generated/scheduler/v2/scheduler.ts';
+} from '../../gen/scheduler/v2/scheduler.ts';
 import type { OfferedParent } from '../swarm/shared/decisions.ts';
 import type { TaskLayout } from '../swarm/shared/events.ts';
 import type { Peer, Task } from '../swarm/scheduler/records.ts';

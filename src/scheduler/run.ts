@@ -1,11 +1,11 @@
 /** `scheduler`: one scheduler as a process. */
 import { join } from 'node:path';
-import type { Command } from '../core/command.ts';
-import { loadConfig } from '../core/config.ts';
-import { aborted } from '../core/lifecycle.ts';
-import { createLogger } from '../core/logger.ts';
-import { withProxyEnvironment } from '../core/outbound-proxy.ts';
-import { announceReady } from '../core/ready.ts';
+import type { Command } from '../core/process/command.ts';
+import { loadConfig } from '../core/config/config.ts';
+import { aborted } from '../core/process/lifecycle.ts';
+import { createLogger } from '../core/process/logger.ts';
+import { withProxyEnvironment } from '../core/net/outbound-proxy.ts';
+import { announceReady } from '../core/process/ready.ts';
 import {
   configSource,
   readyFd,
@@ -15,8 +15,8 @@ import {
   serviceParser,
   type ServiceFlags,
   type ServiceNames,
-} from '../core/service-command.ts';
-import { tellServiceManager } from '../core/service-manager.ts';
+} from '../core/process/service-command.ts';
+import { tellServiceManager } from '../core/process/service-manager.ts';
 import { withJoinToken } from '../rpc/identity/security-config.ts';
 import { configNotes, schedulerConfigSchema } from './config.ts';
 import { SchedulerService } from './scheduler-service.ts';

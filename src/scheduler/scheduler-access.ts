@@ -2,8 +2,8 @@
  * Who may call what at a scheduler. Nodes speak for themselves (own-host.ts); what a stranger says in a cluster without certificates is believed, as in
  * the original's. Looking around and preheating is for the manager, and for tools on the scheduler's own machine.
  */
-import type { SchedulerLiveDefinition } from '../rpc/generated/scheduler/v2/live.ts';
-import type { SchedulerDefinition } from '../rpc/generated/scheduler/v2/scheduler.ts';
+import type { SchedulerLiveDefinition } from '../../gen/scheduler/v2/live.ts';
+import type { SchedulerDefinition } from '../../gen/scheduler/v2/scheduler.ts';
 import { controlPlane, nodes, type Access } from '../rpc/rights.ts';
 
 const members = ['peer', 'seed'] as const;

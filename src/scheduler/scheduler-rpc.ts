@@ -2,23 +2,23 @@
 import { DragonflyError } from '../core/errors.ts';
 import { defaultPieceLength } from '../core/piece-layout.ts';
 import type { CallContext } from '../rpc/call-context.ts';
-import { Download } from '../rpc/generated/common/v2/common.ts';
-import type { SchedulerDefinition, TaskHolding } from '../rpc/generated/scheduler/v2/scheduler.ts';
+import { Download } from '../../gen/common/v2/common.ts';
+import type { SchedulerDefinition, TaskHolding } from '../../gen/scheduler/v2/scheduler.ts';
 import type { RegistryClient } from '../rpc/registry/registry-client.ts';
-import type { Handlers } from '../rpc/server.ts';
+import type { Handlers } from '../rpc/server/server.ts';
 import { PieceSet } from '../swarm/shared/piece-set.ts';
-import { announcePeer } from './announce-peer.ts';
-import { ownerOf, requireAnnounceable, requireNode, requireOwnHost, requireShareable } from './own-host.ts';
+import { announcePeer } from './peers/announce-peer.ts';
+import { ownerOf, requireAnnounceable, requireNode, requireOwnHost, requireShareable } from './hosts/own-host.ts';
 import type { Brain } from './brain.ts';
-import type { HeldHosts } from './held-hosts.ts';
-import { hostInfo, isSeed } from './host-registry.ts';
+import type { HeldHosts } from './hosts/held-hosts.ts';
+import { hostInfo, isSeed } from './hosts/host-registry.ts';
 import { msFromDuration, peerMessage, taskMessage } from './messages.ts';
-import type { OriginalDaemons } from './original-daemons.ts';
+import type { OriginalDaemons } from './peers/original-daemons.ts';
 import type { CountedCall } from './metrics.ts';
 import { preheatImage, statImage } from './preheat/image-rpc.ts';
 import { preheatFile, statFile } from './preheat/preheat-rpc.ts';
 import type { Preheater } from './preheat/preheater.ts';
-import type { Reachability } from './reachability.ts';
+import type { Reachability } from './hosts/reachability.ts';
 
 type SchedulerHandlers = Handlers<typeof SchedulerDefinition>;
 

@@ -5,18 +5,18 @@
  * are called when it says so (seed-downloads), and the manager's word becomes its limits (dynamic-config).
  */
 import { DragonflyError } from '../core/errors.ts';
-import { hostPort } from '../core/host-port.ts';
-import { Owned, type Closable } from '../core/lifecycle.ts';
-import { silentLogger } from '../core/logger.ts';
+import { hostPort } from '../core/net/host-port.ts';
+import { Owned, type Closable } from '../core/process/lifecycle.ts';
+import { silentLogger } from '../core/process/logger.ts';
 import { metricsRoute, StatusServer } from '../core/metrics.ts';
-import { SchedulerLiveDefinition } from '../rpc/generated/scheduler/v2/live.ts';
-import { SchedulerDefinition } from '../rpc/generated/scheduler/v2/scheduler.ts';
-import type { RpcServer } from '../rpc/server.ts';
+import { SchedulerLiveDefinition } from '../../gen/scheduler/v2/live.ts';
+import { SchedulerDefinition } from '../../gen/scheduler/v2/scheduler.ts';
+import type { RpcServer } from '../rpc/server/server.ts';
 import { ApplicationPriorities } from './applications.ts';
 import type { Brain } from './brain.ts';
 import type { SchedulerConfig } from './config.ts';
 import { DynamicConfig, type DynamicSettings } from './dynamic-config.ts';
-import { HeldHosts } from './held-hosts.ts';
+import { HeldHosts } from './hosts/held-hosts.ts';
 import { liveRpc } from './live/live-rpc.ts';
 import { managerJobs } from './jobs/manager-jobs.ts';
 import type { ManagerLink, ServesJobs } from './manager-link.ts';
@@ -31,11 +31,11 @@ import {
   type SchedulerOverrides,
 } from './assembly.ts';
 import type { SchedulerMetrics } from './metrics.ts';
-import { OriginalDaemons } from './original-daemons.ts';
+import { OriginalDaemons } from './peers/original-daemons.ts';
 import { Preheater } from './preheat/preheater.ts';
 import { liveAccess, schedulerAccess } from './scheduler-access.ts';
 import { schedulerRpc } from './scheduler-rpc.ts';
-import { Reachability } from './reachability.ts';
+import { Reachability } from './hosts/reachability.ts';
 
 export interface SchedulerAddresses {
   /** `host:port` that daemons dial. */

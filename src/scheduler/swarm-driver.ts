@@ -1,5 +1,5 @@
 /** Gives the swarm its clock: runs events, hands out their decisions, and ticks when the swarm says it is due. */
-import type { Closable } from '../core/lifecycle.ts';
+import type { Closable } from '../core/process/lifecycle.ts';
 import type { Decision } from '../swarm/shared/decisions.ts';
 import type { Swarm } from '../swarm/scheduler/swarm.ts';
 import { longestTickMs } from './limits.ts';

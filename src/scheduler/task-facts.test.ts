@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Download } from '../rpc/generated/common/v2/common.ts';
+import { Download } from '../../gen/common/v2/common.ts';
 import { TaskFactsTable } from './task-facts.ts';
 
 const full = { code: 'RESOURCE_EXHAUSTED' };

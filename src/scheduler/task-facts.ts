@@ -1,8 +1,8 @@
 /** What the scheduler passes on about a task that plays no part in its decisions. */
 import { DragonflyError } from '../core/errors.ts';
 import { isSecretHeader } from '../core/redact.ts';
-import { Download as DownloadMessage, type Download } from '../rpc/generated/common/v2/common.ts';
-import type { TaskMetadata } from '../rpc/generated/scheduler/v2/scheduler.ts';
+import { Download as DownloadMessage, type Download } from '../../gen/common/v2/common.ts';
+import type { TaskMetadata } from '../../gen/scheduler/v2/scheduler.ts';
 import { callerShare, costPerByte, maxResponseHeaderLength, peerCostBytes, taskCostBytes } from './limits.ts';
 
 export interface FactsBudget {

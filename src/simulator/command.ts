@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command as Parser } from 'commander';
-import type { Command } from '../core/command.ts';
+import type { Command } from '../core/process/command.ts';
 import { DragonflyError } from '../core/errors.ts';
 import { defaultSimulation, type Arm, type SimulationOptions } from './options.ts';
 import { type Curve, nameOf, plots } from './plots.ts';

@@ -5,9 +5,9 @@ import { after, before, describe, it } from 'node:test';
 import { runDfctl } from '../../src/cli/dfctl/dfctl.ts';
 import type { ManagerService } from '../../src/manager/manager-service.ts';
 import type { Node } from '../../src/manager/nodes/node.ts';
-import { Disk } from '../../src/rpc/generated/common/v2/common.ts';
-import { databaseConfig, eventually } from '../manager/engines.ts';
-import { rootOf, startManager } from '../manager/manager-fixture.ts';
+import { Disk } from '../../gen/common/v2/common.ts';
+import { databaseConfig, eventually } from '../manager/support/engines.ts';
+import { rootOf, startManager } from '../manager/support/manager-fixture.ts';
 import { SchedulerFixture } from '../scheduler/fixture.ts';
 import { runTool, type ToolRun } from './tool-io.ts';
 

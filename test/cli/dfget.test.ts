@@ -11,14 +11,14 @@ import { promisify } from 'node:util';
 import { Server, ServerCredentials, type ServerWritableStream } from '@grpc/grpc-js';
 import { createDfget } from '../../src/cli/dfget/dfget.ts';
 import { announceLocalCluster } from '../../src/cli/daemon-endpoint.ts';
-import { silentLogger } from '../../src/core/logger.ts';
+import { silentLogger } from '../../src/core/process/logger.ts';
 import { Sources } from '../../src/dfdaemon/source/sources.ts';
 import { grpcMethod } from '../../src/rpc/definition.ts';
 import {
   DfdaemonDownloadDefinition,
   type DownloadTaskRequest,
   type DownloadTaskResponse,
-} from '../../src/rpc/generated/dfdaemon/v2/dfdaemon.ts';
+} from '../../gen/dfdaemon/v2/dfdaemon.ts';
 import { sha256 } from '../source/conformance.ts';
 import { startWebHdfs } from '../source/web-hdfs.ts';
 import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.ts';

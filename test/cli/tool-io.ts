@@ -1,6 +1,6 @@
 /** What a tool is given by its entry point, with outputs a test can read. */
 import { Writable } from 'node:stream';
-import type { Command, CommandIo } from '../../src/core/command.ts';
+import type { Command, CommandIo } from '../../src/core/process/command.ts';
 import { DragonflyError } from '../../src/core/errors.ts';
 
 export interface ToolRun {

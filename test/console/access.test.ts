@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Browser } from 'playwright-core';
-import { OidcIssuer } from '../manager/oidc-issuer.ts';
-import { RestClient } from '../manager/rest-client.ts';
+import { OidcIssuer } from '../manager/support/oidc-issuer.ts';
+import { RestClient } from '../manager/support/rest-client.ts';
 import { launchBrowser } from './browser.ts';
 import { buildConsole } from '../../scripts/build-console.ts';
 import { rootPassword, serveConsole } from './served-console.ts';

@@ -2,7 +2,7 @@
 import { LocalCluster } from '../../src/cli/up/cluster.ts';
 import { downloadOnNode } from '../../src/cli/up/download.ts';
 import { Channels } from '../../src/rpc/channels.ts';
-import { RestClient } from '../manager/rest-client.ts';
+import { RestClient } from '../manager/support/rest-client.ts';
 import { HttpOrigin } from '../support/http-origin.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { launchBrowser, Visitor, type VisitorOptions } from './browser.ts';

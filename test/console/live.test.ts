@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, test } from 'node:test';
-import { registryLogin, TokenRegistry } from '../manager/token-registry.ts';
+import { registryLogin, TokenRegistry } from '../manager/support/token-registry.ts';
 import { startLiveCluster, type LiveCluster } from './live-cluster.ts';
 
 const mebibyte = 1024 * 1024;

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Concern } from '../../src/manager/nodes/concerns.ts';
 import type { Node } from '../../src/manager/nodes/node.ts';
-import { eventually } from '../manager/engines.ts';
+import { eventually } from '../manager/support/engines.ts';
 import { startLiveCluster, type LiveCluster } from './live-cluster.ts';
 
 let live: LiveCluster;

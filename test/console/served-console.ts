@@ -1,9 +1,9 @@
 /** A manager with the built console, and visitors of it. */
 import type { Browser, BrowserContextOptions } from 'playwright-core';
 import type { ManagerService } from '../../src/manager/manager-service.ts';
-import { databaseConfig } from '../manager/engines.ts';
-import { startManager } from '../manager/manager-fixture.ts';
-import { RestClient } from '../manager/rest-client.ts';
+import { databaseConfig } from '../manager/support/engines.ts';
+import { startManager } from '../manager/support/manager-fixture.ts';
+import { RestClient } from '../manager/support/rest-client.ts';
 import { Visitor } from './browser.ts';
 
 export const rootPassword = 'correct-horse';

@@ -7,7 +7,7 @@ import { describe, test } from 'node:test';
 import { parse, parseAllDocuments } from 'yaml';
 import type { ZodType } from 'zod';
 import { programExists, searchPath } from '../../scripts/debian-packages.ts';
-import { parseConfig } from '../../src/core/config.ts';
+import { parseConfig } from '../../src/core/config/config.ts';
 import { dfdaemonConfigSchema } from '../../src/dfdaemon/config.ts';
 import { managerConfigSchema } from '../../src/manager/config.ts';
 import { schedulerConfigSchema } from '../../src/scheduler/config.ts';

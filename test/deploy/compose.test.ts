@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { parse } from 'yaml';
 import type { ZodType } from 'zod';
-import { parseConfig } from '../../src/core/config.ts';
+import { parseConfig } from '../../src/core/config/config.ts';
 import { version } from '../../src/core/version.ts';
 import { dfdaemonConfigSchema } from '../../src/dfdaemon/config.ts';
 import { managerConfigSchema } from '../../src/manager/config.ts';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { loadConfig } from '../../src/core/config.ts';
+import { loadConfig } from '../../src/core/config/config.ts';
 import { loadDfdaemonConfig } from '../../src/dfdaemon/config.ts';
 import { managerConfigSchema } from '../../src/manager/config.ts';
 import { schedulerConfigSchema } from '../../src/scheduler/config.ts';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import type { StoredTask } from '../../src/dfdaemon/storage/stored-task.ts';
 import { TaskStore } from '../../src/dfdaemon/storage/task-store.ts';
-import { GivenAhead } from '../../src/dfdaemon/task/given-ahead.ts';
+import { GivenAhead } from '../../src/dfdaemon/task/exchange/given-ahead.ts';
 import { contentBytes, hasCode, scratchDirectory, taskIdOf } from '../storage/fixtures.ts';
 
 const pieceLengthBytes = 4 * 2 ** 20;

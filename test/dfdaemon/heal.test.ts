@@ -14,7 +14,7 @@ import {
 import { get } from 'node:http';
 import { after, before, describe, test, type TestContext } from 'node:test';
 import { taskId as taskIdOf } from '../../src/core/ids.ts';
-import { silentLogger } from '../../src/core/logger.ts';
+import { silentLogger } from '../../src/core/process/logger.ts';
 import { Scrubber } from '../../src/dfdaemon/storage/scrubber.ts';
 import { TaskStore } from '../../src/dfdaemon/storage/task-store.ts';
 import { contentBytes, scratchDirectory, storeContent } from '../storage/fixtures.ts';

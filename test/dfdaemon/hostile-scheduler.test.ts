@@ -5,12 +5,12 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { after, before, describe, test } from 'node:test';
-import { aborted } from '../../src/core/lifecycle.ts';
+import { aborted } from '../../src/core/process/lifecycle.ts';
 import type { CallContext } from '../../src/rpc/call-context.ts';
 import { instanceHeader, swarmFeature } from '../../src/rpc/features.ts';
-import { Host, Peer } from '../../src/rpc/generated/common/v2/common.ts';
-import { AnnouncePeerResponse, SchedulerDefinition } from '../../src/rpc/generated/scheduler/v2/scheduler.ts';
-import { RpcServer } from '../../src/rpc/server.ts';
+import { Host, Peer } from '../../gen/common/v2/common.ts';
+import { AnnouncePeerResponse, SchedulerDefinition } from '../../gen/scheduler/v2/scheduler.ts';
+import { RpcServer } from '../../src/rpc/server/server.ts';
 import { HttpOrigin } from '../support/http-origin.ts';
 import { LocalSwarm } from '../support/local-swarm.ts';
 

@@ -10,7 +10,7 @@ import { buffer } from 'node:stream/consumers';
 import { taskId } from '../../src/core/ids.ts';
 import { decodeAnswer, encodeRequest, tags } from '../../src/dfdaemon/transport/vortex.ts';
 import { createClient } from '../../src/rpc/client.ts';
-import { DfdaemonUploadDefinition, SyncPiecesRequest } from '../../src/rpc/generated/dfdaemon/v2/dfdaemon.ts';
+import { DfdaemonUploadDefinition, SyncPiecesRequest } from '../../gen/dfdaemon/v2/dfdaemon.ts';
 import { TestAuthority } from '../rpc/certificates.ts';
 import { HttpOrigin } from '../support/http-origin.ts';
 import { LocalSwarm, type Daemon, type DaemonOptions } from '../support/local-swarm.ts';

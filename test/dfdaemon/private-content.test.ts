@@ -4,13 +4,13 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { after, before, describe, test } from 'node:test';
-import { parseConfig } from '../../src/core/config.ts';
+import { parseConfig } from '../../src/core/config/config.ts';
 import { taskId } from '../../src/core/ids.ts';
 import { dfdaemonConfigSchema } from '../../src/dfdaemon/config.ts';
 import { encodeRequest, tags } from '../../src/dfdaemon/transport/vortex.ts';
 import { createClient } from '../../src/rpc/client.ts';
-import { DfdaemonUploadDefinition, SyncPiecesRequest } from '../../src/rpc/generated/dfdaemon/v2/dfdaemon.ts';
-import { ask, isProbe, serveBody, startOrigin, type Origin } from '../proxy/proxy-fixture.ts';
+import { DfdaemonUploadDefinition, SyncPiecesRequest } from '../../gen/dfdaemon/v2/dfdaemon.ts';
+import { ask, isProbe, serveBody, startOrigin, type Origin } from '../proxy/support/proxy-fixture.ts';
 import { LocalSwarm, type Daemon } from '../support/local-swarm.ts';
 
 const content = Buffer.alloc(6 * 2 ** 20, 'for those who may read it. ');

@@ -5,8 +5,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { status } from '@grpc/grpc-js';
-import { DfdaemonDownloadDefinition, DfdaemonUploadDefinition } from '../../src/rpc/generated/dfdaemon/v2/dfdaemon.ts';
-import { DfdaemonLocalDefinition } from '../../src/rpc/generated/dfdaemon/v2/local.ts';
+import { DfdaemonDownloadDefinition, DfdaemonUploadDefinition } from '../../gen/dfdaemon/v2/dfdaemon.ts';
+import { DfdaemonLocalDefinition } from '../../gen/dfdaemon/v2/local.ts';
 import { firstFuzzSeed, FuzzRandom, fuzzSeconds } from '../support/fuzz.ts';
 import { brokenOff, call, hostileRequest, targetsOf, type Target } from '../support/fuzz-calls.ts';
 import { HttpOrigin } from '../support/http-origin.ts';

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { stringify } from 'yaml';
-import { loadConfig, type LoadedConfig } from '../../src/core/config.ts';
+import { loadConfig, type LoadedConfig } from '../../src/core/config/config.ts';
 import { loadDfdaemonConfig } from '../../src/dfdaemon/config.ts';
 import { managerConfigSchema } from '../../src/manager/config.ts';
 import { schedulerConfigSchema } from '../../src/scheduler/config.ts';

@@ -12,7 +12,7 @@ export function repositoryFiles(): string[] {
   return list
     .toString()
     .split('\0')
-    .filter((path) => path !== '' && existsSync(join(root, path)) && !path.startsWith('src/rpc/generated/'))
+    .filter((path) => path !== '' && existsSync(join(root, path)) && !path.startsWith('gen/'))
     .sort();
 }
 

@@ -10,8 +10,8 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { DockerRegistry } from '../proxy/docker-registry.ts';
-import { startDaemon } from '../proxy/proxy-fixture.ts';
+import { DockerRegistry } from '../proxy/support/docker-registry.ts';
+import { startDaemon } from '../proxy/support/proxy-fixture.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 /** A pseudo-version of the branch that carries the suite of 1.1; it needs Go 1.24. */

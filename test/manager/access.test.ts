@@ -5,13 +5,13 @@ import { hostname, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { DragonflyError } from '../../src/core/errors.ts';
-import { silentLogger } from '../../src/core/logger.ts';
+import { silentLogger } from '../../src/core/process/logger.ts';
 import { Registry } from '../../src/core/metrics.ts';
 import type { OperatorSecrets } from '../../src/manager/access/access.ts';
 import type { ManagerService } from '../../src/manager/manager-service.ts';
-import { databaseConfig } from './engines.ts';
-import { rootOf, rootPassword, startManager } from './manager-fixture.ts';
-import { RestClient, type Answer } from './rest-client.ts';
+import { databaseConfig } from './support/engines.ts';
+import { rootOf, rootPassword, startManager } from './support/manager-fixture.ts';
+import { RestClient, type Answer } from './support/rest-client.ts';
 
 let directory: string;
 let count = 0;

@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { after, before, test } from 'node:test';
-import type { CommandIo } from '../../src/core/command.ts';
+import type { CommandIo } from '../../src/core/process/command.ts';
 import { runManager } from '../../src/manager/run.ts';
-import { databaseConfig } from './engines.ts';
-import { rootPassword, startManager } from './manager-fixture.ts';
-import { RestClient } from './rest-client.ts';
+import { databaseConfig } from './support/engines.ts';
+import { rootPassword, startManager } from './support/manager-fixture.ts';
+import { RestClient } from './support/rest-client.ts';
 
 let directory: string;
 before(async () => {

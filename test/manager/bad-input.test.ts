@@ -2,9 +2,9 @@
 // needs: postgres, initdb, mariadbd, mariadb-install-db
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { stateOf } from './database-state.ts';
-import { engineKinds } from './engines.ts';
-import { rootOf, startManager } from './manager-fixture.ts';
+import { stateOf } from './support/database-state.ts';
+import { engineKinds } from './support/engines.ts';
+import { rootOf, startManager } from './support/manager-fixture.ts';
 
 const badBodies: readonly unknown[] = [
   null,

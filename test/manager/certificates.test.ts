@@ -11,13 +11,13 @@ import { promisify } from 'node:util';
 import { Metadata } from '@grpc/grpc-js';
 import type { ManagerService } from '../../src/manager/manager-service.ts';
 import { certificateHeader, joinTokenHeader, signatureHeader } from '../../src/rpc/identity/proof.ts';
-import { ManagerDefinition, SourceType } from '../../src/rpc/generated/manager/v2/manager.ts';
-import { ManagerWatchDefinition } from '../../src/rpc/generated/manager/v2/watch.ts';
-import { CertificateDefinition } from '../../src/rpc/generated/security/v1/security.ts';
-import { databaseConfig } from './engines.ts';
-import { TestClient } from './grpc-client.ts';
-import { rootOf, startManager } from './manager-fixture.ts';
-import type { RestClient } from './rest-client.ts';
+import { ManagerDefinition, SourceType } from '../../gen/manager/v2/manager.ts';
+import { ManagerWatchDefinition } from '../../gen/manager/v2/watch.ts';
+import { CertificateDefinition } from '../../gen/security/v1/security.ts';
+import { databaseConfig } from './support/engines.ts';
+import { TestClient } from './support/grpc-client.ts';
+import { rootOf, startManager } from './support/manager-fixture.ts';
+import type { RestClient } from './support/rest-client.ts';
 
 const run = promisify(execFile);
 

@@ -7,9 +7,9 @@ import { after, before, describe, test } from 'node:test';
 import type { ManagerService } from '../../src/manager/manager-service.ts';
 import { HttpOrigin } from '../support/http-origin.ts';
 import { LocalSwarm, type Daemon } from '../support/local-swarm.ts';
-import { databaseConfig, eventually } from './engines.ts';
-import { rootOf, startManager } from './manager-fixture.ts';
-import type { RestClient } from './rest-client.ts';
+import { databaseConfig, eventually } from './support/engines.ts';
+import { rootOf, startManager } from './support/manager-fixture.ts';
+import type { RestClient } from './support/rest-client.ts';
 
 const deadlineMs = 30_000;
 

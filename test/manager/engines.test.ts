@@ -1,10 +1,10 @@
 /** One suite, three engines. */
 // needs: postgres, initdb, mariadbd, mariadb-install-db
 import { after, before, describe } from 'node:test';
-import { engineKinds, type TestEngine } from './engines.ts';
-import { changeFeedSuite } from './change-feed-suite.ts';
-import { membershipSuite } from './membership-suite.ts';
-import { restSuite } from './rest-suite.ts';
+import { engineKinds, type TestEngine } from './support/engines.ts';
+import { changeFeedSuite } from './support/change-feed-suite.ts';
+import { membershipSuite } from './support/membership-suite.ts';
+import { restSuite } from './support/rest-suite.ts';
 
 for (const kind of engineKinds) {
   describe(`on ${kind.name}`, { skip: kind.missing }, () => {

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { ManagerService } from '../../src/manager/manager-service.ts';
-import { databaseConfig } from './engines.ts';
-import { rootOf, rootPassword, startManager } from './manager-fixture.ts';
-import { RestClient } from './rest-client.ts';
+import { databaseConfig } from './support/engines.ts';
+import { rootOf, rootPassword, startManager } from './support/manager-fixture.ts';
+import { RestClient } from './support/rest-client.ts';
 
 const password = 'long enough 1';
 const expires = '2099-01-01T00:00:00Z';

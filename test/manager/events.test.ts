@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Channels } from '../../src/rpc/channels.ts';
 import { createClient } from '../../src/rpc/client.ts';
-import { SourceType } from '../../src/rpc/generated/manager/v2/manager.ts';
-import { ManagerWatchDefinition } from '../../src/rpc/generated/manager/v2/watch.ts';
-import { databaseConfig, eventually } from './engines.ts';
-import { rootOf, startManager } from './manager-fixture.ts';
-import { RestClient } from './rest-client.ts';
+import { SourceType } from '../../gen/manager/v2/manager.ts';
+import { ManagerWatchDefinition } from '../../gen/manager/v2/watch.ts';
+import { databaseConfig, eventually } from './support/engines.ts';
+import { rootOf, startManager } from './support/manager-fixture.ts';
+import { RestClient } from './support/rest-client.ts';
 
 const inMemory = databaseConfig({ sqlite: { path: ':memory:' } });
 

@@ -5,10 +5,10 @@ import { connect } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { programExists } from '../../scripts/debian-packages.ts';
 import type { ManagerService } from '../../src/manager/manager-service.ts';
-import { databaseConfig, eventually } from './engines.ts';
-import { rootOf, startManager } from './manager-fixture.ts';
-import { startSwarm, type RegisteredSwarm } from './registered-swarm.ts';
-import { TokenRegistry } from './token-registry.ts';
+import { databaseConfig, eventually } from './support/engines.ts';
+import { rootOf, startManager } from './support/manager-fixture.ts';
+import { startSwarm, type RegisteredSwarm } from './support/registered-swarm.ts';
+import { TokenRegistry } from './support/token-registry.ts';
 
 /** Names in the answers as Harbor decodes them: without regard to case. */
 interface OldTask {

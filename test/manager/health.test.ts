@@ -2,11 +2,11 @@
 // needs: postgres, initdb, mariadbd, mariadb-install-db
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ManagerDefinition, SourceType } from '../../src/rpc/generated/manager/v2/manager.ts';
-import { databaseConfig, engineKinds } from './engines.ts';
-import { TestClient } from './grpc-client.ts';
-import { rootOf, startManager } from './manager-fixture.ts';
-import { RestClient } from './rest-client.ts';
+import { ManagerDefinition, SourceType } from '../../gen/manager/v2/manager.ts';
+import { databaseConfig, engineKinds } from './support/engines.ts';
+import { TestClient } from './support/grpc-client.ts';
+import { rootOf, startManager } from './support/manager-fixture.ts';
+import { RestClient } from './support/rest-client.ts';
 
 test('the metrics count members, searches and requests by route', async () => {
   await using manager = await startManager(databaseConfig({ sqlite: { path: ':memory:' } }));

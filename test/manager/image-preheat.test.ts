@@ -4,11 +4,11 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import type { ManagerService } from '../../src/manager/manager-service.ts';
-import { databaseConfig, eventually } from './engines.ts';
-import { rootOf, startManager } from './manager-fixture.ts';
-import { startSwarm, type RegisteredSwarm } from './registered-swarm.ts';
-import type { RestClient } from './rest-client.ts';
-import { registryLogin, TokenRegistry } from './token-registry.ts';
+import { databaseConfig, eventually } from './support/engines.ts';
+import { rootOf, startManager } from './support/manager-fixture.ts';
+import { startSwarm, type RegisteredSwarm } from './support/registered-swarm.ts';
+import type { RestClient } from './support/rest-client.ts';
+import { registryLogin, TokenRegistry } from './support/token-registry.ts';
 
 const missing = existsSync('/usr/bin/docker-registry') ? false : 'docker-registry is not installed';
 

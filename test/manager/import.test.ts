@@ -9,10 +9,10 @@ import { databaseEngine, type DatabaseConfig } from '../../src/manager/config.ts
 import { Database, dialect } from '../../src/manager/db/database.ts';
 import { importOriginal } from '../../src/manager/import/import-original.ts';
 import { OriginalDatabase } from '../../src/manager/import/original-database.ts';
-import { engineKinds, type TestEngine } from './engines.ts';
-import { startManager } from './manager-fixture.ts';
-import { writeOriginal, type OriginalRows, type OriginalVersion } from './original-schema.ts';
-import { RestClient } from './rest-client.ts';
+import { engineKinds, type TestEngine } from './support/engines.ts';
+import { startManager } from './support/manager-fixture.ts';
+import { writeOriginal, type OriginalRows, type OriginalVersion } from './support/original-schema.ts';
+import { RestClient } from './support/rest-client.ts';
 
 /** The key that the fixture's managers are started with. */
 const sealer = new Sealer(Buffer.alloc(32, 7));

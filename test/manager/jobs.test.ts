@@ -6,16 +6,16 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { parseConfig } from '../../src/core/config.ts';
+import { parseConfig } from '../../src/core/config/config.ts';
 import { taskId } from '../../src/core/ids.ts';
 import type { ManagerService } from '../../src/manager/manager-service.ts';
 import { schedulerConfigSchema } from '../../src/scheduler/config.ts';
 import { SchedulerService } from '../../src/scheduler/scheduler-service.ts';
 import { HttpOrigin } from '../support/http-origin.ts';
-import { databaseConfig, eventually } from './engines.ts';
-import { rootOf, startManager } from './manager-fixture.ts';
-import { startSwarm, type RegisteredSwarm } from './registered-swarm.ts';
-import type { RestClient } from './rest-client.ts';
+import { databaseConfig, eventually } from './support/engines.ts';
+import { rootOf, startManager } from './support/manager-fixture.ts';
+import { startSwarm, type RegisteredSwarm } from './support/registered-swarm.ts';
+import type { RestClient } from './support/rest-client.ts';
 
 interface Blob {
   readonly url: string;

@@ -5,8 +5,8 @@ import { describe, test } from 'node:test';
 import { sql, type Kysely } from 'kysely';
 import { Database } from '../../src/manager/db/database.ts';
 import { migrations } from '../../src/manager/db/migrations/index.ts';
-import { engineKinds } from './engines.ts';
-import { rootOf, startManager } from './manager-fixture.ts';
+import { engineKinds } from './support/engines.ts';
+import { rootOf, startManager } from './support/manager-fixture.ts';
 
 const versions = Object.keys(migrations);
 

@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { ManagerService } from '../../src/manager/manager-service.ts';
-import { databaseConfig } from './engines.ts';
-import { rootOf, startManager } from './manager-fixture.ts';
-import { OidcIssuer } from './oidc-issuer.ts';
-import { RestClient, type Answer } from './rest-client.ts';
+import { databaseConfig } from './support/engines.ts';
+import { rootOf, startManager } from './support/manager-fixture.ts';
+import { OidcIssuer } from './support/oidc-issuer.ts';
+import { RestClient, type Answer } from './support/rest-client.ts';
 
 describe('oauth', () => {
   let issuer: OidcIssuer;

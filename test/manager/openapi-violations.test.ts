@@ -1,10 +1,10 @@
 /** Every operation with requests that the OpenAPI document forbids in exactly one place. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { stateOf } from './database-state.ts';
-import { databaseConfig } from './engines.ts';
-import { rootOf, startManager } from './manager-fixture.ts';
-import { violations, type JsonSchema } from './schema-violations.ts';
+import { stateOf } from './support/database-state.ts';
+import { databaseConfig } from './support/engines.ts';
+import { rootOf, startManager } from './support/manager-fixture.ts';
+import { violations, type JsonSchema } from './support/schema-violations.ts';
 
 interface Operation {
   readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema: JsonSchema }>> };

@@ -6,12 +6,12 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { programExists } from '../../scripts/debian-packages.ts';
-import { DockerRegistry, registryUser } from '../proxy/docker-registry.ts';
-import { localAddress, run, startContainerd, type Engine } from '../proxy/engines-fixture.ts';
-import { makeImage, makeIndex, pushImage, type ImageIndex } from '../proxy/images.ts';
+import { DockerRegistry, registryUser } from '../proxy/support/docker-registry.ts';
+import { localAddress, run, startContainerd, type Engine } from '../proxy/support/engines-fixture.ts';
+import { makeImage, makeIndex, pushImage, type ImageIndex } from '../proxy/support/images.ts';
 import { LocalSwarm, type Daemon } from '../support/local-swarm.ts';
-import { databaseConfig, eventually } from './engines.ts';
-import { rootOf, startManager } from './manager-fixture.ts';
+import { databaseConfig, eventually } from './support/engines.ts';
+import { rootOf, startManager } from './support/manager-fixture.ts';
 
 const missing = ['docker-registry', 'skopeo', 'containerd', 'ctr', 'ip'].find((program) => !programExists(program));
 const repository = 'team/app';

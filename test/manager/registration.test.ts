@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Channels } from '../../src/rpc/channels.ts';
 import { createClient } from '../../src/rpc/client.ts';
-import { ManagerDefinition, SourceType } from '../../src/rpc/generated/manager/v2/manager.ts';
+import { ManagerDefinition, SourceType } from '../../gen/manager/v2/manager.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
-import { databaseConfig } from './engines.ts';
-import { startManager } from './manager-fixture.ts';
+import { databaseConfig } from './support/engines.ts';
+import { startManager } from './support/manager-fixture.ts';
 
 const refused = { code: 'PERMISSION_DENIED' };
 

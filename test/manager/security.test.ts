@@ -10,8 +10,8 @@ import { after, before, describe, test } from 'node:test';
 import { DragonflyError } from '../../src/core/errors.ts';
 import { configNotes } from '../../src/manager/config.ts';
 import { issueCertificates } from '../source/certificates.ts';
-import { databaseConfig, eventually } from './engines.ts';
-import { rootOf, startManager, testConfig } from './manager-fixture.ts';
+import { databaseConfig, eventually } from './support/engines.ts';
+import { rootOf, startManager, testConfig } from './support/manager-fixture.ts';
 
 interface Job {
   readonly id: number;

@@ -4,9 +4,9 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { databaseConfig } from './engines.ts';
-import { startManager } from './manager-fixture.ts';
-import { RestClient } from './rest-client.ts';
+import { databaseConfig } from './support/engines.ts';
+import { startManager } from './support/manager-fixture.ts';
+import { RestClient } from './support/rest-client.ts';
 
 let directory: string;
 before(async () => {

@@ -6,9 +6,9 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { guestObjects } from '../../src/manager/access/objects.ts';
 import type { ManagerService } from '../../src/manager/manager-service.ts';
-import { databaseConfig, eventually } from './engines.ts';
-import { rootOf, startManager } from './manager-fixture.ts';
-import { RestClient } from './rest-client.ts';
+import { databaseConfig, eventually } from './support/engines.ts';
+import { rootOf, startManager } from './support/manager-fixture.ts';
+import { RestClient } from './support/rest-client.ts';
 
 const crud = ['POST', 'GET', 'GET {}', 'PATCH {}', 'DELETE {}'];
 const withoutPatch = crud.filter((route) => !route.startsWith('PATCH'));

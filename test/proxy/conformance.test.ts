@@ -6,9 +6,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.ts';
-import { DockerRegistry } from './docker-registry.ts';
-import { makeImage, makeIndex, pushImage, type Image, type ImageIndex } from './images.ts';
-import { ask, startDaemon, type Answer, type ProxiedDaemon } from './proxy-fixture.ts';
+import { DockerRegistry } from './support/docker-registry.ts';
+import { makeImage, makeIndex, pushImage, type Image, type ImageIndex } from './support/images.ts';
+import { ask, startDaemon, type Answer, type ProxiedDaemon } from './support/proxy-fixture.ts';
 
 const manifestTypes = 'application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json';
 const unknownDigest = `sha256:${'0'.repeat(64)}`;

@@ -12,7 +12,7 @@ import { connect as tlsConnect, type TLSSocket } from 'node:tls';
 import { CertificateAuthority } from '../../src/dfdaemon/proxy/interception/certificate-authority.ts';
 import { issueCertificates, type TestCertificates } from '../source/certificates.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
-import { serveBody, startDaemon, type ProxiedDaemon, isProbe } from './proxy-fixture.ts';
+import { serveBody, startDaemon, type ProxiedDaemon, isProbe } from './support/proxy-fixture.ts';
 
 const content = randomBytes(5 * 2 ** 20);
 const blobPath = `/v2/a/blobs/sha256:${createHash('sha256').update(content).digest('hex')}`;

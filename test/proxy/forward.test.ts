@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { freePort } from '../support/free-port.ts';
-import { ask, serveBody, startDaemon, startOrigin, type Origin, type ProxiedDaemon } from './proxy-fixture.ts';
+import { ask, serveBody, startDaemon, startOrigin, type Origin, type ProxiedDaemon } from './support/proxy-fixture.ts';
 
 describe('plain forwarding', () => {
   let daemon: ProxiedDaemon;

@@ -5,10 +5,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { firstFuzzSeed, FuzzRandom, fuzzSeconds } from '../support/fuzz.ts';
-import { type Message, valueOf } from './http-message.ts';
-import { makeScript, type Field, type Script } from './http-script.ts';
-import { startDaemon, type ProxiedDaemon } from './proxy-fixture.ts';
-import { playAll, ScriptedOrigin, type Outcome, type Way } from './scripted-exchange.ts';
+import { type Message, valueOf } from './support/http-message.ts';
+import { makeScript, type Field, type Script } from './support/http-script.ts';
+import { startDaemon, type ProxiedDaemon } from './support/proxy-fixture.ts';
+import { playAll, ScriptedOrigin, type Outcome, type Way } from './support/scripted-exchange.ts';
 
 /** Seeds that found something once. */
 const corpus: readonly number[] = [1, 2, 3, 4, 5, 6, 7, 8];

@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { connect as tlsConnect, type TLSSocket } from 'node:tls';
 import { issueCertificates } from '../source/certificates.ts';
-import { startDaemon, type ProxiedDaemon } from './proxy-fixture.ts';
-import { bytes, rawClient, rawClientOn, rawOrigin, type RawHandler, type RawOrigin } from './raw-http.ts';
+import { startDaemon, type ProxiedDaemon } from './support/proxy-fixture.ts';
+import { bytes, rawClient, rawClientOn, rawOrigin, type RawHandler, type RawOrigin } from './support/raw-http.ts';
 
 const closers = new AsyncDisposableStack();
 let daemon: ProxiedDaemon;

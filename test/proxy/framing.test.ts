@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
-import { startDaemon, type ProxiedDaemon } from './proxy-fixture.ts';
-import { bytes, rawClient, rawOrigin, type RawHandler, type RawOrigin } from './raw-http.ts';
+import { startDaemon, type ProxiedDaemon } from './support/proxy-fixture.ts';
+import { bytes, rawClient, rawOrigin, type RawHandler, type RawOrigin } from './support/raw-http.ts';
 
 const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 const okAtEnd = /\r\n\r\nok$/;

@@ -1,8 +1,8 @@
 /** Connections to origins are kept and shared; one that the origin has closed meanwhile makes no request fail. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { startDaemon, type ProxiedDaemon } from './proxy-fixture.ts';
-import { rawClient, rawOrigin, type RawOrigin } from './raw-http.ts';
+import { startDaemon, type ProxiedDaemon } from './support/proxy-fixture.ts';
+import { rawClient, rawOrigin, type RawOrigin } from './support/raw-http.ts';
 
 const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 const okAtEnd = /\r\n\r\nok$/;

@@ -14,7 +14,7 @@ import { after, before, describe, test } from 'node:test';
 import { connect as tlsConnect } from 'node:tls';
 import { promisify } from 'node:util';
 import { issueCertificates } from '../source/certificates.ts';
-import { serveBody, startDaemon, startOrigin, type ProxiedDaemon } from './proxy-fixture.ts';
+import { serveBody, startDaemon, startOrigin, type ProxiedDaemon } from './support/proxy-fixture.ts';
 
 const run = promisify(execFile);
 const content = randomBytes(5 * 2 ** 20);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { brotliCompressSync, gzipSync, zstdCompressSync } from 'node:zlib';
-import { ask, startDaemon, startOrigin, type Origin, type ProxiedDaemon } from './proxy-fixture.ts';
+import { ask, startDaemon, startOrigin, type Origin, type ProxiedDaemon } from './support/proxy-fixture.ts';
 
 const manifest = Buffer.from(JSON.stringify({ schemaVersion: 2, layers: [], note: 'x'.repeat(500) }));
 const digest = `sha256:${createHash('sha256').update(manifest).digest('hex')}`;

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { LocalSwarm } from '../support/local-swarm.ts';
-import { ask, serveBody, startDaemon, startOrigin } from './proxy-fixture.ts';
+import { ask, serveBody, startDaemon, startOrigin } from './support/proxy-fixture.ts';
 
 test(
   'a seed that is told of another content than the caller gives none of it to him',

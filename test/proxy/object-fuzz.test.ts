@@ -7,8 +7,15 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { firstFuzzSeed, FuzzRandom, fuzzSeconds } from '../support/fuzz.ts';
 import { LocalSwarm } from '../support/local-swarm.ts';
-import { answerWith, makeObject, makeQuestion, type Question, type ScriptedObject } from './object-script.ts';
-import { ask, startDaemon, startOrigin, type Answer, type Origin, type ProxiedDaemon } from './proxy-fixture.ts';
+import { answerWith, makeObject, makeQuestion, type Question, type ScriptedObject } from './support/object-script.ts';
+import {
+  ask,
+  startDaemon,
+  startOrigin,
+  type Answer,
+  type Origin,
+  type ProxiedDaemon,
+} from './support/proxy-fixture.ts';
 
 /** Seeds that found something once. */
 const corpus: readonly number[] = [1, 2];

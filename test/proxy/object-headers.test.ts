@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { LocalSwarm } from '../support/local-swarm.ts';
-import { ask, serveBody, startDaemon, startOrigin } from './proxy-fixture.ts';
+import { ask, serveBody, startDaemon, startOrigin } from './support/proxy-fixture.ts';
 
 test('checksums of the whole come with the whole from the store, and never with a part', async () => {
   await using daemon = await startDaemon({ proxy: { proxies: [{ regx: '.*' }] } });

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { request } from 'node:http';
 import { test } from 'node:test';
 import { waitFor } from '../support/wait-for.ts';
-import { ask, serveBody, startDaemon, startOrigin } from './proxy-fixture.ts';
+import { ask, serveBody, startDaemon, startOrigin } from './support/proxy-fixture.ts';
 
 const content = randomBytes(1_000_000);
 const path = `/v2/a/blobs/sha256:${createHash('sha256').update(content).digest('hex')}`;

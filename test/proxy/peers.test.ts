@@ -2,7 +2,15 @@ import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
-import { ask, isProbe, serveBody, startDaemon, startOrigin, type Origin, type ProxiedDaemon } from './proxy-fixture.ts';
+import {
+  ask,
+  isProbe,
+  serveBody,
+  startDaemon,
+  startOrigin,
+  type Origin,
+  type ProxiedDaemon,
+} from './support/proxy-fixture.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const content = randomBytes(9 * 2 ** 20 + 17); // three pieces, the last one short

@@ -9,7 +9,7 @@ import { daemonLimits } from '../../src/dfdaemon/limits.ts';
 import { LocalSwarm } from '../support/local-swarm.ts';
 import { NginxOrigin } from '../support/nginx-origin.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
-import { ask, startDaemon, startOrigin, type Origin, type ProxiedDaemon } from './proxy-fixture.ts';
+import { ask, startDaemon, startOrigin, type Origin, type ProxiedDaemon } from './support/proxy-fixture.ts';
 
 const mib = 2 ** 20;
 const content = randomBytes(40 * mib);

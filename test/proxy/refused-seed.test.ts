@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { LocalSwarm } from '../support/local-swarm.ts';
-import { ask, serveBody, startDaemon, startOrigin } from './proxy-fixture.ts';
+import { ask, serveBody, startDaemon, startOrigin } from './support/proxy-fixture.ts';
 
 const content = randomBytes(300_000);
 const digest = `sha256:${createHash('sha256').update(content).digest('hex')}`;

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { ManagedProcess } from '../../src/cli/up/managed-process.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { ask, daemonConfig, serveBody, startOrigin, type Origin } from './proxy-fixture.ts';
+import { ask, daemonConfig, serveBody, startOrigin, type Origin } from './support/proxy-fixture.ts';
 
 const ruled = (regx: string): Record<string, unknown> => ({ proxies: [{ regx }] });
 

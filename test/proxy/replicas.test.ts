@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
-import { ask, serveBody, startDaemon, startOrigin } from './proxy-fixture.ts';
+import { ask, serveBody, startDaemon, startOrigin } from './support/proxy-fixture.ts';
 
 test('a part of an object whose entity tag differs between question and fetch arrives', async () => {
   await using daemon = await startDaemon({ proxy: { proxies: [{ regx: '.*' }] } });

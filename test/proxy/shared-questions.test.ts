@@ -7,7 +7,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { LocalCluster } from '../../src/cli/up/cluster.ts';
 import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.ts';
-import { ask, serveBody, startOrigin } from './proxy-fixture.ts';
+import { ask, serveBody, startOrigin } from './support/proxy-fixture.ts';
 
 const names = ['peer-1', 'peer-2', 'peer-3'];
 const owner = { Authorization: 'Bearer a-token-that-all-nodes-have' };

@@ -8,11 +8,11 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { LocalCluster } from '../../src/cli/up/cluster.ts';
 import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.ts';
-import { DockerRegistry } from './docker-registry.ts';
-import { credentials } from './engine-lab.ts';
-import { localAddress, run, startContainerd, type LocalAddress } from './engines-fixture.ts';
-import { makeImage, makeIndex, pushImage, type Image } from './images.ts';
-import { ask } from './proxy-fixture.ts';
+import { DockerRegistry } from './support/docker-registry.ts';
+import { credentials } from './support/engine-lab.ts';
+import { localAddress, run, startContainerd, type LocalAddress } from './support/engines-fixture.ts';
+import { makeImage, makeIndex, pushImage, type Image } from './support/images.ts';
+import { ask } from './support/proxy-fixture.ts';
 
 describe('a real cluster behind the proxies', () => {
   let directory: TemporaryDirectory;

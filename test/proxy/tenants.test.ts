@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { waitFor } from '../support/wait-for.ts';
 import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.ts';
-import { DockerRegistry, registryUser } from './docker-registry.ts';
-import { makeImage, pushImage, type Image } from './images.ts';
-import { ask, startDaemon, type Answer, type ProxiedDaemon } from './proxy-fixture.ts';
+import { DockerRegistry, registryUser } from './support/docker-registry.ts';
+import { makeImage, pushImage, type Image } from './support/images.ts';
+import { ask, startDaemon, type Answer, type ProxiedDaemon } from './support/proxy-fixture.ts';
 
 describe('two tenants, one private image (P-2)', () => {
   let directory: TemporaryDirectory;

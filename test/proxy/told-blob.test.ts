@@ -4,7 +4,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { request, type IncomingMessage, type RequestListener } from 'node:http';
 import { after, before, beforeEach, describe, test } from 'node:test';
-import { ask, serveBody, startDaemon, startOrigin, type Origin, type ProxiedDaemon } from './proxy-fixture.ts';
+import { ask, serveBody, startDaemon, startOrigin, type Origin, type ProxiedDaemon } from './support/proxy-fixture.ts';
 
 const content = randomBytes(5 * 2 ** 20 + 17);
 const digest = `sha256:${createHash('sha256').update(content).digest('hex')}`;

@@ -7,8 +7,15 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 import { LocalSwarm } from '../support/local-swarm.ts';
-import { oddOrigins, people, type OddOrigin, type Person } from './odd-origins.ts';
-import { ask, startDaemon, startOrigin, type Answer, type Origin, type ProxiedDaemon } from './proxy-fixture.ts';
+import { oddOrigins, people, type OddOrigin, type Person } from './support/odd-origins.ts';
+import {
+  ask,
+  startDaemon,
+  startOrigin,
+  type Answer,
+  type Origin,
+  type ProxiedDaemon,
+} from './support/proxy-fixture.ts';
 
 const states = ['cold', 'held here', 'held elsewhere', 'origin down'] as const;
 const docs = new URL('../../docs/proxy.md', import.meta.url);

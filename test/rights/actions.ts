@@ -7,14 +7,10 @@ import { Channels } from '../../src/rpc/channels.ts';
 import { createClient, type RpcClient } from '../../src/rpc/client.ts';
 import type { ControlKey } from '../../src/rpc/control-key.ts';
 import type { ServiceDefinition } from '../../src/rpc/definition.ts';
-import { Download } from '../../src/rpc/generated/common/v2/common.ts';
-import { DfdaemonUploadDefinition, SyncPiecesRequest } from '../../src/rpc/generated/dfdaemon/v2/dfdaemon.ts';
-import { ManagerDefinition } from '../../src/rpc/generated/manager/v2/manager.ts';
-import {
-  AnnounceHostRequest,
-  PreheatFileRequest,
-  SchedulerDefinition,
-} from '../../src/rpc/generated/scheduler/v2/scheduler.ts';
+import { Download } from '../../gen/common/v2/common.ts';
+import { DfdaemonUploadDefinition, SyncPiecesRequest } from '../../gen/dfdaemon/v2/dfdaemon.ts';
+import { ManagerDefinition } from '../../gen/manager/v2/manager.ts';
+import { AnnounceHostRequest, PreheatFileRequest, SchedulerDefinition } from '../../gen/scheduler/v2/scheduler.ts';
 
 export const actions = [
   'read content',

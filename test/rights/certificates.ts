@@ -5,9 +5,9 @@ import { Authority } from '../../src/manager/ca/authority.ts';
 import { parseCertificateRequest } from '../../src/manager/ca/certificate-request.ts';
 import type { ManagerConfig } from '../../src/manager/config.ts';
 import type { ManagerService } from '../../src/manager/manager-service.ts';
-import type { MemberRole } from '../../src/rpc/caller.ts';
+import type { MemberRole } from '../../src/rpc/server/caller.ts';
 import { createCertificateRequest } from '../../src/rpc/identity/certificate-request.ts';
-import { operator } from '../manager/manager-fixture.ts';
+import { operator } from '../manager/support/manager-fixture.ts';
 
 export interface Pem {
   readonly ca: Buffer;

@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DragonflyError } from '../../src/core/errors.ts';
 import { Registry } from '../../src/core/metrics.ts';
-import { CallMetrics } from '../../src/rpc/call-metrics.ts';
+import { CallMetrics } from '../../src/rpc/server/call-metrics.ts';
 import { Channels } from '../../src/rpc/channels.ts';
 import { createClient } from '../../src/rpc/client.ts';
-import { DfdaemonUploadDefinition } from '../../src/rpc/generated/dfdaemon/v2/dfdaemon.ts';
-import { RpcServer } from '../../src/rpc/server.ts';
+import { DfdaemonUploadDefinition } from '../../gen/dfdaemon/v2/dfdaemon.ts';
+import { RpcServer } from '../../src/rpc/server/server.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 test('every call, by kind, service, method and status', { timeout: 60_000 }, async () => {

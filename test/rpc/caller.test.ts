@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { chmodSync } from 'node:fs';
 import { test } from 'node:test';
-import type { Caller } from '../../src/rpc/caller.ts';
+import type { Caller } from '../../src/rpc/server/caller.ts';
 import { Channels } from '../../src/rpc/channels.ts';
 import { createClient } from '../../src/rpc/client.ts';
-import { DeleteTaskRequest, DfdaemonUploadDefinition } from '../../src/rpc/generated/dfdaemon/v2/dfdaemon.ts';
-import { RpcServer } from '../../src/rpc/server.ts';
+import { DeleteTaskRequest, DfdaemonUploadDefinition } from '../../gen/dfdaemon/v2/dfdaemon.ts';
+import { RpcServer } from '../../src/rpc/server/server.ts';
 import { callAs } from '../support/call-as.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 

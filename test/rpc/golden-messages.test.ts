@@ -6,9 +6,9 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import type { MessageType, MethodDefinition, ServiceDefinition } from '../../src/rpc/definition.ts';
-import { DfdaemonDownloadDefinition, DfdaemonUploadDefinition } from '../../src/rpc/generated/dfdaemon/v2/dfdaemon.ts';
-import { ManagerDefinition } from '../../src/rpc/generated/manager/v2/manager.ts';
-import { SchedulerDefinition } from '../../src/rpc/generated/scheduler/v2/scheduler.ts';
+import { DfdaemonDownloadDefinition, DfdaemonUploadDefinition } from '../../gen/dfdaemon/v2/dfdaemon.ts';
+import { ManagerDefinition } from '../../gen/manager/v2/manager.ts';
+import { SchedulerDefinition } from '../../gen/scheduler/v2/scheduler.ts';
 
 interface Recorded {
   readonly method: string;

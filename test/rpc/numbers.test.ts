@@ -3,18 +3,18 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { MessageType } from '../../src/rpc/definition.ts';
-import * as common from '../../src/rpc/generated/common/v2/common.ts';
-import * as dfdaemon from '../../src/rpc/generated/dfdaemon/v2/dfdaemon.ts';
-import * as local from '../../src/rpc/generated/dfdaemon/v2/local.ts';
-import * as errordetails from '../../src/rpc/generated/errordetails/v2/errordetails.ts';
-import * as duration from '../../src/rpc/generated/google/protobuf/duration.ts';
-import * as timestamp from '../../src/rpc/generated/google/protobuf/timestamp.ts';
-import * as manager from '../../src/rpc/generated/manager/v2/manager.ts';
-import * as watch from '../../src/rpc/generated/manager/v2/watch.ts';
-import * as live from '../../src/rpc/generated/scheduler/v2/live.ts';
-import * as scheduler from '../../src/rpc/generated/scheduler/v2/scheduler.ts';
-import * as security from '../../src/rpc/generated/security/v1/security.ts';
-import { knownLength } from '../../src/rpc/known-length.ts';
+import * as common from '../../gen/common/v2/common.ts';
+import * as dfdaemon from '../../gen/dfdaemon/v2/dfdaemon.ts';
+import * as local from '../../gen/dfdaemon/v2/local.ts';
+import * as errordetails from '../../gen/errordetails/v2/errordetails.ts';
+import * as duration from '../../gen/google/protobuf/duration.ts';
+import * as timestamp from '../../gen/google/protobuf/timestamp.ts';
+import * as manager from '../../gen/manager/v2/manager.ts';
+import * as watch from '../../gen/manager/v2/watch.ts';
+import * as live from '../../gen/scheduler/v2/live.ts';
+import * as scheduler from '../../gen/scheduler/v2/scheduler.ts';
+import * as security from '../../gen/security/v1/security.ts';
+import { knownLength } from '../../src/rpc/fields/known-length.ts';
 
 const modules: readonly object[] = [
   common, dfdaemon, local, errordetails, duration, timestamp, manager, watch, live, scheduler, security,

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { Channels } from '../../src/rpc/channels.ts';
-import { SchedulerDefinition } from '../../src/rpc/generated/scheduler/v2/scheduler.ts';
-import { RpcServer } from '../../src/rpc/server.ts';
+import { SchedulerDefinition } from '../../gen/scheduler/v2/scheduler.ts';
+import { RpcServer } from '../../src/rpc/server/server.ts';
 import { fileOf, listServices, reflect } from '../support/reflection.ts';
 
 for (const version of ['v1', 'v1alpha']) {

@@ -5,24 +5,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { DragonflyError } from '../../src/core/errors.ts';
-import { Owned } from '../../src/core/lifecycle.ts';
+import { Owned } from '../../src/core/process/lifecycle.ts';
 import { Channels } from '../../src/rpc/channels.ts';
 import { createClient } from '../../src/rpc/client.ts';
 import { announcesSwarm } from '../../src/rpc/features.ts';
-import {
-  DfdaemonUploadDefinition,
-  DownloadTaskResponse,
-  SyncPiecesResponse,
-} from '../../src/rpc/generated/dfdaemon/v2/dfdaemon.ts';
-import { HealthDefinition } from '../../src/rpc/generated/grpc/health/v1/health.ts';
-import { ManagerDefinition } from '../../src/rpc/generated/manager/v2/manager.ts';
-import {
-  AnnouncePeerRequest,
-  AnnouncePeerResponse,
-  SchedulerDefinition,
-} from '../../src/rpc/generated/scheduler/v2/scheduler.ts';
-import { Download, Task } from '../../src/rpc/generated/common/v2/common.ts';
-import { RpcServer, type Handlers, type RpcServerOptions } from '../../src/rpc/server.ts';
+import { DfdaemonUploadDefinition, DownloadTaskResponse, SyncPiecesResponse } from '../../gen/dfdaemon/v2/dfdaemon.ts';
+import { HealthDefinition } from '../../gen/grpc/health/v1/health.ts';
+import { ManagerDefinition } from '../../gen/manager/v2/manager.ts';
+import { AnnouncePeerRequest, AnnouncePeerResponse, SchedulerDefinition } from '../../gen/scheduler/v2/scheduler.ts';
+import { Download, Task } from '../../gen/common/v2/common.ts';
+import { RpcServer, type Handlers, type RpcServerOptions } from '../../src/rpc/server/server.ts';
 import { MessageQueue } from '../../src/rpc/streams.ts';
 
 const taskId = 'a'.repeat(64);

@@ -5,14 +5,14 @@ import { connect, type IncomingHttpHeaders } from 'node:http2';
 import { connect as connectTcp } from 'node:net';
 import { after, describe, it } from 'node:test';
 import { DragonflyError } from '../../src/core/errors.ts';
-import { Owned } from '../../src/core/lifecycle.ts';
+import { Owned } from '../../src/core/process/lifecycle.ts';
 import {
   AnnouncePeerRequest,
   AnnouncePeerResponse,
   SchedulerDefinition,
   StatTaskRequest,
-} from '../../src/rpc/generated/scheduler/v2/scheduler.ts';
-import { RpcServer, type Handlers } from '../../src/rpc/server.ts';
+} from '../../gen/scheduler/v2/scheduler.ts';
+import { RpcServer, type Handlers } from '../../src/rpc/server/server.ts';
 
 const peer = { hostId: '127.0.0.1-host', taskId: 'a'.repeat(64), peerId: '127.0.0.1-host-1' };
 const started = AnnouncePeerRequest.fromPartial({

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
-import { parseConfig } from '../../src/core/config.ts';
+import { parseConfig } from '../../src/core/config/config.ts';
 import { Channels } from '../../src/rpc/channels.ts';
 import { createClient } from '../../src/rpc/client.ts';
-import { Task } from '../../src/rpc/generated/common/v2/common.ts';
-import { SchedulerDefinition } from '../../src/rpc/generated/scheduler/v2/scheduler.ts';
-import { RpcServer } from '../../src/rpc/server.ts';
+import { Task } from '../../gen/common/v2/common.ts';
+import { SchedulerDefinition } from '../../gen/scheduler/v2/scheduler.ts';
+import { RpcServer } from '../../src/rpc/server/server.ts';
 import { schedulerConfigSchema } from '../../src/scheduler/config.ts';
 import { SchedulerService } from '../../src/scheduler/scheduler-service.ts';
 import { recordingRelay } from '../support/recording-relay.ts';

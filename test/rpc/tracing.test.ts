@@ -9,8 +9,8 @@ import { stringify } from 'yaml';
 import { ManagedProcess } from '../../src/cli/up/managed-process.ts';
 import { Channels } from '../../src/rpc/channels.ts';
 import { createClient } from '../../src/rpc/client.ts';
-import { Download } from '../../src/rpc/generated/common/v2/common.ts';
-import { DfdaemonDownloadDefinition } from '../../src/rpc/generated/dfdaemon/v2/dfdaemon.ts';
+import { Download } from '../../gen/common/v2/common.ts';
+import { DfdaemonDownloadDefinition } from '../../gen/dfdaemon/v2/dfdaemon.ts';
 import { HttpOrigin } from '../support/http-origin.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 

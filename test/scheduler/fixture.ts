@@ -1,15 +1,15 @@
 /** A real scheduler on loopback, and daemons that are only their streams. */
 import { randomUUID } from 'node:crypto';
-import { parseConfig } from '../../src/core/config.ts';
-import { Owned } from '../../src/core/lifecycle.ts';
+import { parseConfig } from '../../src/core/config/config.ts';
+import { Owned } from '../../src/core/process/lifecycle.ts';
 import { Channels } from '../../src/rpc/channels.ts';
 import { createClient, type RpcClient } from '../../src/rpc/client.ts';
-import { Download, Host } from '../../src/rpc/generated/common/v2/common.ts';
+import { Download, Host } from '../../gen/common/v2/common.ts';
 import {
   SchedulerDefinition,
   type AnnouncePeerRequest,
   type AnnouncePeerResponse,
-} from '../../src/rpc/generated/scheduler/v2/scheduler.ts';
+} from '../../gen/scheduler/v2/scheduler.ts';
 import { MessageQueue } from '../../src/rpc/streams.ts';
 import { schedulerConfigSchema } from '../../src/scheduler/config.ts';
 import type { SchedulerOverrides } from '../../src/scheduler/assembly.ts';

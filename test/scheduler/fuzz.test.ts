@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import fc from 'fast-check';
 import { Metadata, type ServiceError } from '@grpc/grpc-js';
-import { SchedulerDefinition } from '../../src/rpc/generated/scheduler/v2/scheduler.ts';
+import { SchedulerDefinition } from '../../gen/scheduler/v2/scheduler.ts';
 import { SchedulerFixture } from './fixture.ts';
 
 /** Sends the bytes as the request and half-closes; resolves with the gRPC status. */

@@ -1,14 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createClient } from '../../src/rpc/client.ts';
-import { Disk, Network } from '../../src/rpc/generated/common/v2/common.ts';
-import {
-  SchedulerLiveDefinition,
-  type HostState,
-  type Link,
-  type TaskFrame,
-} from '../../src/rpc/generated/scheduler/v2/live.ts';
-import { BeatHostRequest } from '../../src/rpc/generated/scheduler/v2/scheduler.ts';
+import { Disk, Network } from '../../gen/common/v2/common.ts';
+import { SchedulerLiveDefinition, type HostState, type Link, type TaskFrame } from '../../gen/scheduler/v2/live.ts';
+import { BeatHostRequest } from '../../gen/scheduler/v2/scheduler.ts';
 import { MessageQueue } from '../../src/rpc/streams.ts';
 import { contentLength, pieceLength, SchedulerFixture, taskId } from './fixture.ts';
 

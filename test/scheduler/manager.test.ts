@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { Channels } from '../../src/rpc/channels.ts';
 import { ManagerClient } from '../../src/rpc/manager-client.ts';
 import { DragonflyError } from '../../src/core/errors.ts';
-import { startManager } from '../manager/manager-fixture.ts';
+import { startManager } from '../manager/support/manager-fixture.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { SchedulerFixture, url } from './fixture.ts';

@@ -1,10 +1,10 @@
 /** Who may speak for a host that is known. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Caller } from '../../src/rpc/caller.ts';
-import { Host } from '../../src/rpc/generated/common/v2/common.ts';
-import { HostRegistry } from '../../src/scheduler/host-registry.ts';
-import { ownerOf, requireNode, requireOwnHost } from '../../src/scheduler/own-host.ts';
+import type { Caller } from '../../src/rpc/server/caller.ts';
+import { Host } from '../../gen/common/v2/common.ts';
+import { HostRegistry } from '../../src/scheduler/hosts/host-registry.ts';
+import { ownerOf, requireNode, requireOwnHost } from '../../src/scheduler/hosts/own-host.ts';
 import { Swarm } from '../../src/swarm/scheduler/swarm.ts';
 
 const id = '10.9.0.1-node';

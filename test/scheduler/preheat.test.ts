@@ -8,7 +8,7 @@ import {
   PreheatImageRequest,
   StatFileRequest,
   StatImageRequest,
-} from '../../src/rpc/generated/scheduler/v2/scheduler.ts';
+} from '../../gen/scheduler/v2/scheduler.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { SchedulerFixture, url } from './fixture.ts';
 import { startDaemon } from './preheated-daemon.ts';

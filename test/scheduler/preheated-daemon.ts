@@ -1,13 +1,13 @@
 /** The gRPC side of a daemon, for tests of what a scheduler asks of it. */
 import { DragonflyError } from '../../src/core/errors.ts';
-import { aborted } from '../../src/core/lifecycle.ts';
+import { aborted } from '../../src/core/process/lifecycle.ts';
 import { taskId as taskIdOf } from '../../src/core/ids.ts';
 import {
   DfdaemonUploadDefinition,
   StatLocalTaskResponse,
   type DownloadTaskRequest,
-} from '../../src/rpc/generated/dfdaemon/v2/dfdaemon.ts';
-import { RpcServer } from '../../src/rpc/server.ts';
+} from '../../gen/dfdaemon/v2/dfdaemon.ts';
+import { RpcServer } from '../../src/rpc/server/server.ts';
 import type { SchedulerFixture } from './fixture.ts';
 
 /** Remembers what it was asked to download, and then holds it until it is told to delete it. */

@@ -1,15 +1,15 @@
 /** What the scheduler learns from a seed it asks to download. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { silentLogger } from '../../src/core/logger.ts';
+import { silentLogger } from '../../src/core/process/logger.ts';
 import { Channels } from '../../src/rpc/channels.ts';
-import { Download, Host } from '../../src/rpc/generated/common/v2/common.ts';
-import { DfdaemonUploadDefinition, DownloadTaskResponse } from '../../src/rpc/generated/dfdaemon/v2/dfdaemon.ts';
+import { Download, Host } from '../../gen/common/v2/common.ts';
+import { DfdaemonUploadDefinition, DownloadTaskResponse } from '../../gen/dfdaemon/v2/dfdaemon.ts';
 import { schedulerHeader } from '../../src/rpc/features.ts';
-import { RpcServer } from '../../src/rpc/server.ts';
+import { RpcServer } from '../../src/rpc/server/server.ts';
 import { HoldingRelay } from '../support/holding-relay.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { SeedDownloads } from '../../src/scheduler/seed-downloads.ts';
+import { SeedDownloads } from '../../src/scheduler/peers/seed-downloads.ts';
 
 void describe('a seed that downloads', () => {
   void it('hears who asks, and tells what the origin answered', { timeout: 60_000 }, async () => {

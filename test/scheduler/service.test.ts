@@ -2,15 +2,15 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Channels } from '../../src/rpc/channels.ts';
 import { createClient } from '../../src/rpc/client.ts';
-import { Download } from '../../src/rpc/generated/common/v2/common.ts';
+import { Download } from '../../gen/common/v2/common.ts';
 import {
   DfdaemonUploadDefinition,
   DownloadTaskResponse,
   type DownloadTaskRequest,
-} from '../../src/rpc/generated/dfdaemon/v2/dfdaemon.ts';
-import { SchedulerDefinition, TaskHolding } from '../../src/rpc/generated/scheduler/v2/scheduler.ts';
+} from '../../gen/dfdaemon/v2/dfdaemon.ts';
+import { SchedulerDefinition, TaskHolding } from '../../gen/scheduler/v2/scheduler.ts';
 import { SchedulerRing } from '../../src/rpc/scheduler-ring.ts';
-import { RpcServer } from '../../src/rpc/server.ts';
+import { RpcServer } from '../../src/rpc/server/server.ts';
 import { DragonflyError } from '../../src/core/errors.ts';
 import { HoldingRelay } from '../support/holding-relay.ts';
 import { waitFor } from '../support/wait-for.ts';

@@ -1,11 +1,7 @@
 /** A manager's gRPC side under the test's control: it names no extensions, as one of the original. */
-import {
-  ManagerDefinition,
-  Scheduler,
-  type UpdateSchedulerRequest,
-} from '../../src/rpc/generated/manager/v2/manager.ts';
-import { ManagerWatchDefinition } from '../../src/rpc/generated/manager/v2/watch.ts';
-import { RpcServer } from '../../src/rpc/server.ts';
+import { ManagerDefinition, Scheduler, type UpdateSchedulerRequest } from '../../gen/manager/v2/manager.ts';
+import { ManagerWatchDefinition } from '../../gen/manager/v2/watch.ts';
+import { RpcServer } from '../../src/rpc/server/server.ts';
 import { MessageQueue } from '../../src/rpc/streams.ts';
 
 export class TestManager {

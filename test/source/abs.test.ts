@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { silentLogger } from '../../src/core/logger.ts';
+import { silentLogger } from '../../src/core/process/logger.ts';
 import { Sources } from '../../src/dfdaemon/source/sources.ts';
 import { bytesOf, rejects } from './conformance.ts';
 import { ok, OddServer, type OddRequest } from './odd-server.ts';

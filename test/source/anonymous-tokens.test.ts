@@ -1,10 +1,10 @@
 /** What a registry gives to anybody is fetched without anybody's credentials, with few requests. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { silentLogger } from '../../src/core/logger.ts';
+import { silentLogger } from '../../src/core/process/logger.ts';
 import { Sources } from '../../src/dfdaemon/source/sources.ts';
-import { thisProcess } from '../../src/rpc/caller.ts';
-import { serveBody, startOrigin, type Origin } from '../proxy/proxy-fixture.ts';
+import { thisProcess } from '../../src/rpc/server/caller.ts';
+import { serveBody, startOrigin, type Origin } from '../proxy/support/proxy-fixture.ts';
 import { bytesOf, rejects } from './conformance.ts';
 
 const content = Buffer.from('a layer');

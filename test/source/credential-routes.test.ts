@@ -2,14 +2,14 @@
 import assert from 'node:assert/strict';
 import type { IncomingHttpHeaders } from 'node:http';
 import { describe, test } from 'node:test';
-import { headerTowards, mayLogIn, tokenService } from '../../src/core/credential-routes.ts';
-import { silentLogger } from '../../src/core/logger.ts';
+import { headerTowards, mayLogIn, tokenService } from '../../src/core/net/credential-routes.ts';
+import { silentLogger } from '../../src/core/process/logger.ts';
 import { parseAuthChallenges } from '../../src/core/oci/auth-challenge.ts';
 import { Sources } from '../../src/dfdaemon/source/sources.ts';
 import { Egress } from '../../src/rpc/registry/egress.ts';
 import { findImage } from '../../src/rpc/registry/image.ts';
 import { RegistryClient } from '../../src/rpc/registry/registry-client.ts';
-import { ask, startDaemon, startOrigin, type Origin } from '../proxy/proxy-fixture.ts';
+import { ask, startDaemon, startOrigin, type Origin } from '../proxy/support/proxy-fixture.ts';
 
 const secrets = {
   authorization: 'Bearer secret-1',

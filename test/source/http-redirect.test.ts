@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import { silentLogger } from '../../src/core/logger.ts';
+import { silentLogger } from '../../src/core/process/logger.ts';
 import type { SourceRequest } from '../../src/dfdaemon/source/source.ts';
 import { Sources, type SourcesOptions } from '../../src/dfdaemon/source/sources.ts';
 import { bytesOf, rejects } from './conformance.ts';

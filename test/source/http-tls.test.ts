@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
-import { silentLogger } from '../../src/core/logger.ts';
+import { silentLogger } from '../../src/core/process/logger.ts';
 import { Sources, type SourcesOptions } from '../../src/dfdaemon/source/sources.ts';
 import { issueCertificates, type TestCertificates } from './certificates.ts';
 import { bytesOf, rejects, sha256, sourceConformance, type Origin } from './conformance.ts';

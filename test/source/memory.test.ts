@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { silentLogger } from '../../src/core/logger.ts';
+import { silentLogger } from '../../src/core/process/logger.ts';
 import { Sources } from '../../src/dfdaemon/source/sources.ts';
 import { HttpOrigin } from '../support/http-origin.ts';
 import { waitFor } from '../support/wait-for.ts';

@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { randomFillSync } from 'node:crypto';
 import { readSync } from 'node:fs';
 import { test } from 'node:test';
-import { silentLogger } from '../../src/core/logger.ts';
+import { silentLogger } from '../../src/core/process/logger.ts';
 import type { SourceObject } from '../../src/dfdaemon/source/source.ts';
 import { Sources } from '../../src/dfdaemon/source/sources.ts';
 import { TaskStore } from '../../src/dfdaemon/storage/task-store.ts';
-import { OriginFetch } from '../../src/dfdaemon/task/origin-fetch.ts';
+import { OriginFetch } from '../../src/dfdaemon/task/origin/origin-fetch.ts';
 import { HttpOrigin, type OriginFile } from '../support/http-origin.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { chmod, writeFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
-import { silentLogger } from '../../src/core/logger.ts';
+import { silentLogger } from '../../src/core/process/logger.ts';
 import { loadSourcePlugins } from '../../src/dfdaemon/source/plugins.ts';
 import { Sources } from '../../src/dfdaemon/source/sources.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';

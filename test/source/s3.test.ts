@@ -1,7 +1,7 @@
 // needs: ceph-mon, ceph-osd, ceph, radosgw
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { silentLogger } from '../../src/core/logger.ts';
+import { silentLogger } from '../../src/core/process/logger.ts';
 import { encodePath } from '../../src/dfdaemon/source/sigv4.ts';
 import { Sources } from '../../src/dfdaemon/source/sources.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';

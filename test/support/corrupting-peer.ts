@@ -6,10 +6,10 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 import { Channels } from '../../src/rpc/channels.ts';
 import { createClient } from '../../src/rpc/client.ts';
 import { swarmFeature } from '../../src/rpc/features.ts';
-import { Download, Host } from '../../src/rpc/generated/common/v2/common.ts';
-import { DfdaemonUploadDefinition, SyncPiecesResponse } from '../../src/rpc/generated/dfdaemon/v2/dfdaemon.ts';
-import { SchedulerDefinition } from '../../src/rpc/generated/scheduler/v2/scheduler.ts';
-import { RpcServer } from '../../src/rpc/server.ts';
+import { Download, Host } from '../../gen/common/v2/common.ts';
+import { DfdaemonUploadDefinition, SyncPiecesResponse } from '../../gen/dfdaemon/v2/dfdaemon.ts';
+import { SchedulerDefinition } from '../../gen/scheduler/v2/scheduler.ts';
+import { RpcServer } from '../../src/rpc/server/server.ts';
 import type { ServerTls } from '../../src/rpc/tls.ts';
 import { pieceLayout } from '../../src/core/piece-layout.ts';
 import { taskId as taskIdOf } from '../../src/core/ids.ts';

@@ -1,16 +1,16 @@
 /** A scheduler and daemons in this process, for tests of how they work together; each with its own ports and directory. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseConfig } from '../../src/core/config.ts';
-import { deadlineSignal } from '../../src/core/lifecycle.ts';
+import { parseConfig } from '../../src/core/config/config.ts';
+import { deadlineSignal } from '../../src/core/process/lifecycle.ts';
 import type { Registry } from '../../src/core/metrics.ts';
-import { createLogger, silentLogger, type Logger } from '../../src/core/logger.ts';
+import { createLogger, silentLogger, type Logger } from '../../src/core/process/logger.ts';
 import { DfdaemonService } from '../../src/dfdaemon/service.ts';
 import { dfdaemonConfigSchema, type DfdaemonConfig } from '../../src/dfdaemon/config.ts';
 import { Channels } from '../../src/rpc/channels.ts';
 import { createClient } from '../../src/rpc/client.ts';
-import { Download } from '../../src/rpc/generated/common/v2/common.ts';
-import { DfdaemonDownloadDefinition, type Receipt } from '../../src/rpc/generated/dfdaemon/v2/dfdaemon.ts';
+import { Download } from '../../gen/common/v2/common.ts';
+import { DfdaemonDownloadDefinition, type Receipt } from '../../gen/dfdaemon/v2/dfdaemon.ts';
 import { SchedulerService } from '../../src/scheduler/scheduler-service.ts';
 import { schedulerConfigSchema } from '../../src/scheduler/config.ts';
 import { temporaryDirectory, type TemporaryDirectory } from './temporary-directory.ts';

@@ -4,14 +4,14 @@
  * answer; it decides nothing else.
  */
 import { DragonflyError } from '../../src/core/errors.ts';
-import { knownLength } from '../../src/rpc/known-length.ts';
-import { Peer, type Download, type Host } from '../../src/rpc/generated/common/v2/common.ts';
+import { knownLength } from '../../src/rpc/fields/known-length.ts';
+import { Peer, type Download, type Host } from '../../gen/common/v2/common.ts';
 import {
   AnnouncePeerResponse,
   SchedulerDefinition,
   type AnnouncePeerRequest,
-} from '../../src/rpc/generated/scheduler/v2/scheduler.ts';
-import { RpcServer } from '../../src/rpc/server.ts';
+} from '../../gen/scheduler/v2/scheduler.ts';
+import { RpcServer } from '../../src/rpc/server/server.ts';
 import { MessageQueue } from '../../src/rpc/streams.ts';
 
 export interface Registration {

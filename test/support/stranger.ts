@@ -2,9 +2,9 @@
 import { taskId } from '../../src/core/ids.ts';
 import { Channels } from '../../src/rpc/channels.ts';
 import { createClient } from '../../src/rpc/client.ts';
-import { Download } from '../../src/rpc/generated/common/v2/common.ts';
-import { DfdaemonUploadDefinition, SyncPiecesRequest } from '../../src/rpc/generated/dfdaemon/v2/dfdaemon.ts';
-import { SchedulerDefinition } from '../../src/rpc/generated/scheduler/v2/scheduler.ts';
+import { Download } from '../../gen/common/v2/common.ts';
+import { DfdaemonUploadDefinition, SyncPiecesRequest } from '../../gen/dfdaemon/v2/dfdaemon.ts';
+import { SchedulerDefinition } from '../../gen/scheduler/v2/scheduler.ts';
 
 const [nodeAddress = '', schedulerAddress = '', url = ''] = process.argv.slice(2);
 await using channels = new Channels();

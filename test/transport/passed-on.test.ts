@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test, type TestContext } from 'node:test';
 import { crc32 } from 'node:zlib';
-import type { PieceWriter } from '../../src/dfdaemon/storage/piece-writer.ts';
+import type { PieceWriter } from '../../src/dfdaemon/storage/pieces/piece-writer.ts';
 import type { StoredTask } from '../../src/dfdaemon/storage/stored-task.ts';
 import { TaskStore } from '../../src/dfdaemon/storage/task-store.ts';
 import { PieceServer, type PieceServerOptions } from '../../src/dfdaemon/transport/piece-server.ts';

@@ -1,15 +1,15 @@
 /** What a child of this implementation hears from a parent that holds everything. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { thisProcess } from '../../src/rpc/caller.ts';
+import { thisProcess } from '../../src/rpc/server/caller.ts';
 import type { CallContext } from '../../src/rpc/call-context.ts';
-import { SyncPiecesRequest } from '../../src/rpc/generated/dfdaemon/v2/dfdaemon.ts';
-import { silentLogger } from '../../src/core/logger.ts';
-import { ControlPlane } from '../../src/dfdaemon/control-plane.ts';
+import { SyncPiecesRequest } from '../../gen/dfdaemon/v2/dfdaemon.ts';
+import { silentLogger } from '../../src/core/process/logger.ts';
+import { ControlPlane } from '../../src/dfdaemon/cluster/control-plane.ts';
 import { ReadGuard } from '../../src/dfdaemon/rpc/read-guard.ts';
 import { syncPieces } from '../../src/dfdaemon/rpc/sync-pieces.ts';
 import { NodeLocal } from '../../src/dfdaemon/task/node-local.ts';
-import { PieceAnnouncer } from '../../src/dfdaemon/task/piece-announcer.ts';
+import { PieceAnnouncer } from '../../src/dfdaemon/task/exchange/piece-announcer.ts';
 import { UploadDesk } from '../../src/dfdaemon/transport/upload-desk.ts';
 import { PieceSet } from '../../src/swarm/shared/piece-set.ts';
 import { pieceLengthBytes, startParent, taskId, transportContent } from './fixtures.ts';

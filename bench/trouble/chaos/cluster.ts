@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { ManagedProcess } from '../../../src/cli/up/managed-process.ts';
 import { Channels } from '../../../src/rpc/channels.ts';
 import { createClient } from '../../../src/rpc/client.ts';
-import { DfdaemonDownloadDefinition, DownloadTaskRequest } from '../../../src/rpc/generated/dfdaemon/v2/dfdaemon.ts';
+import { DfdaemonDownloadDefinition, DownloadTaskRequest } from '../../../gen/dfdaemon/v2/dfdaemon.ts';
 import { NamespaceNetwork, type NamespaceHost } from '../../../test/support/network-namespaces.ts';
 
 export const partNames = ['origin', 'manager', 'scheduler', 'seed', 'parent', 'child'] as const;

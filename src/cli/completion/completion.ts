@@ -1,5 +1,5 @@
 /** `dragonfly completion SHELL`: prints what makes a shell complete the programs of the product. */
-import type { Command } from '../../core/command.ts';
+import type { Command } from '../../core/process/command.ts';
 import { DragonflyError } from '../../core/errors.ts';
 import { bashScript, fishScript, zshScript } from './scripts.ts';
 import { wordsOf, type NamedProgram, type Words } from './words.ts';

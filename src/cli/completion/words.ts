@@ -3,7 +3,7 @@
  * help that each makes of its own definitions.
  */
 import { Writable } from 'node:stream';
-import type { Command, CommandIo } from '../../core/command.ts';
+import type { Command, CommandIo } from '../../core/process/command.ts';
 
 export interface Word {
   readonly word: string;

@@ -1,6 +1,6 @@
 /** `dfctl`: what the dfdaemon of this node stores, preheating by a scheduler, and the nodes that the manager knows. Object first, then the verb. */
 import { Command as Parser, CommanderError } from 'commander';
-import type { Command, CommandIo } from '../../core/command.ts';
+import type { Command, CommandIo } from '../../core/process/command.ts';
 import { version } from '../../core/version.ts';
 import type { ExportFlags, ReceiptFlags } from './local.ts';
 import type { ListFlags } from './list.ts';

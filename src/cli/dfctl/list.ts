@@ -1,10 +1,10 @@
 /** `dfctl task ls`: what is stored on this node, by name and size. */
-import type { CommandIo } from '../../core/command.ts';
+import type { CommandIo } from '../../core/process/command.ts';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { formatBytes } from '../../core/units.ts';
 import { createClient } from '../../rpc/client.ts';
-import { DfdaemonDownloadDefinition, type StatLocalTaskResponse } from '../../rpc/generated/dfdaemon/v2/dfdaemon.ts';
-import { DfdaemonLocalDefinition, type StoredTaskSummary } from '../../rpc/generated/dfdaemon/v2/local.ts';
+import { DfdaemonDownloadDefinition, type StatLocalTaskResponse } from '../../../gen/dfdaemon/v2/dfdaemon.ts';
+import { DfdaemonLocalDefinition, type StoredTaskSummary } from '../../../gen/dfdaemon/v2/local.ts';
 import { connectDaemon, type DaemonConnection } from '../daemon-connection.ts';
 import { ago, sizeOf, stateOf, type Flags } from './task.ts';
 import { shortened, textTable } from './text-table.ts';

@@ -1,15 +1,15 @@
 /** The verbs of `dfctl task` that look into the store of the dfdaemon: verify, export, receipts. */
 import { resolve } from 'node:path';
-import type { CommandIo } from '../../core/command.ts';
+import type { CommandIo } from '../../core/process/command.ts';
 import { DragonflyError } from '../../core/errors.ts';
-import { outputTarget, type OutputTarget } from '../../core/output-file.ts';
+import { outputTarget, type OutputTarget } from '../../core/files/output-file.ts';
 import { createClient, type RpcClient } from '../../rpc/client.ts';
-import { DfdaemonDownloadDefinition } from '../../rpc/generated/dfdaemon/v2/dfdaemon.ts';
+import { DfdaemonDownloadDefinition } from '../../../gen/dfdaemon/v2/dfdaemon.ts';
 import {
   DfdaemonLocalDefinition,
   ExportLocalTaskRequest,
   ListReceiptsRequest,
-} from '../../rpc/generated/dfdaemon/v2/local.ts';
+} from '../../../gen/dfdaemon/v2/local.ts';
 import { connectDaemon, type DaemonConnection } from '../daemon-connection.ts';
 import type { Flags } from './task.ts';
 import { FileSink, type ContentSink } from '../output-file.ts';

@@ -1,6 +1,6 @@
 /** The manager's REST API for `dfctl`: with a personal access token, which is never an argument that others could see. */
 import { DragonflyError, type ErrorCode } from '../../core/errors.ts';
-import type { CommandIo } from '../../core/command.ts';
+import type { CommandIo } from '../../core/process/command.ts';
 
 export interface ManagerFlags {
   readonly manager?: string;

@@ -1,6 +1,6 @@
 /** `dfctl node` and `dfctl cluster`: what the manager knows of nodes and clusters. */
 import type { Command as Parser } from 'commander';
-import type { CommandIo } from '../../core/command.ts';
+import type { CommandIo } from '../../core/process/command.ts';
 import { DragonflyError } from '../../core/errors.ts';
 import { formatBytes, formatDurationMs } from '../../core/units.ts';
 import { ManagerApi, type ManagerFlags, type Node, type NodeWithLog } from './manager-api.ts';

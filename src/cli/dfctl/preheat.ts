@@ -1,6 +1,6 @@
 /** `dfctl task preheat URL`: has a scheduler bring a file or an image to nodes before anybody asks for it. */
 import type { Command as Parser } from 'commander';
-import type { CommandIo } from '../../core/command.ts';
+import type { CommandIo } from '../../core/process/command.ts';
 import { DragonflyError } from '../../core/errors.ts';
 import { parseBytes } from '../../core/units.ts';
 import { maxTimeoutMs, parseTimeoutMs } from '../timeout-flag.ts';
@@ -67,7 +67,7 @@ async function preheat(url: string, flags: PreheatFlags, io: CommandIo): Promise
   if (!URL.canParse(url)) throw invalid(`"${url}" is not a URL`, 'Write it with its scheme.');
   const { Channels } = await import('../../rpc/channels.ts');
   const { createClient } = await import('../../rpc/client.ts');
-  const scheduler = await import('../../rpc/generated/scheduler/v2/scheduler.ts');
+  const scheduler = await import('../../../gen/scheduler/v2/scheduler.ts');
   await using channels = new Channels({ tls: await ownIdentity(flags.identity ?? io.env['DFCTL_IDENTITY']) });
   await channels.ready(address, { signal: io.signal });
   const client = createClient(scheduler.SchedulerDefinition, channels, address);

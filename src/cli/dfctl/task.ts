@@ -1,10 +1,10 @@
 /** The verbs of `dfctl task` that ask the dfdaemon of this node. */
-import type { CommandIo } from '../../core/command.ts';
+import type { CommandIo } from '../../core/process/command.ts';
 import { toDragonflyError, type DragonflyError } from '../../core/errors.ts';
 import { formatBytes, formatDurationMs } from '../../core/units.ts';
 import { createClient } from '../../rpc/client.ts';
-import type { Task } from '../../rpc/generated/common/v2/common.ts';
-import { DfdaemonDownloadDefinition, type StatLocalTaskResponse } from '../../rpc/generated/dfdaemon/v2/dfdaemon.ts';
+import type { Task } from '../../../gen/common/v2/common.ts';
+import { DfdaemonDownloadDefinition, type StatLocalTaskResponse } from '../../../gen/dfdaemon/v2/dfdaemon.ts';
 import { connectDaemon } from '../daemon-connection.ts';
 import type { DaemonClient } from '../dfget/download.ts';
 import { wholeTaskIds } from './task-ids.ts';

@@ -1,6 +1,6 @@
 /** `dfctl top`: the busiest nodes and what wants attention, drawn anew every two seconds; one frame where nobody looks on. */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { CommandIo } from '../../core/command.ts';
+import type { CommandIo } from '../../core/process/command.ts';
 import { toDragonflyError } from '../../core/errors.ts';
 import { ManagerApi, type Concern, type ManagerFlags, type Node } from './manager-api.ts';
 import { nodeColumns } from './node.ts';

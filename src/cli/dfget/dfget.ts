@@ -7,9 +7,9 @@
  */
 import { mkdir } from 'node:fs/promises';
 import { basename } from 'node:path';
-import type { Command, CommandIo } from '../../core/command.ts';
+import type { Command, CommandIo } from '../../core/process/command.ts';
 import { DragonflyError, toDragonflyError, type ErrorCode } from '../../core/errors.ts';
-import { outputTarget } from '../../core/output-file.ts';
+import { outputTarget } from '../../core/files/output-file.ts';
 import { findDaemon, requireDaemon, type DaemonEndpoint } from '../daemon-endpoint.ts';
 import type { ListDirectory } from './directory.ts';
 import type { FileDownload, FileResult } from './download.ts';
@@ -88,7 +88,7 @@ class DfgetRun {
   async #byDaemon(endpoint: DaemonEndpoint): Promise<void> {
     const { Channels } = await import('../../rpc/channels.ts');
     const { createClient } = await import('../../rpc/client.ts');
-    const { DfdaemonDownloadDefinition } = await import('../../rpc/generated/dfdaemon/v2/dfdaemon.ts');
+    const { DfdaemonDownloadDefinition } = await import('../../../gen/dfdaemon/v2/dfdaemon.ts');
     const { downloadInPlace, downloadToSink } = await import('./download.ts');
     await using channels = new Channels();
     await requireDaemon(channels, endpoint, this.#signal);

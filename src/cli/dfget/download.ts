@@ -5,13 +5,13 @@ import { formatDigest } from '../../core/digest.ts';
 import { DragonflyError } from '../../core/errors.ts';
 import { RateLimiter } from '../../core/rate-limiter.ts';
 import type { RpcClient } from '../../rpc/client.ts';
-import { hubField } from '../../rpc/hub-field.ts';
-import type { Download, Piece } from '../../rpc/generated/common/v2/common.ts';
+import { hubField } from '../../rpc/fields/hub-field.ts';
+import type { Download, Piece } from '../../../gen/common/v2/common.ts';
 import {
   DownloadTaskRequest,
   type DfdaemonDownloadDefinition,
   type Receipt,
-} from '../../rpc/generated/dfdaemon/v2/dfdaemon.ts';
+} from '../../../gen/dfdaemon/v2/dfdaemon.ts';
 import type { DfgetOptions } from './options.ts';
 import type { Origins } from '../origin.ts';
 import { verifyFile, type ContentSink } from '../output-file.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { PassThrough } from 'node:stream';
 import { describe, it } from 'node:test';
-import type { CommandIo } from '../../core/command.ts';
+import type { CommandIo } from '../../core/process/command.ts';
 import { DragonflyError } from '../../core/errors.ts';
 import { flagTable } from './flags.ts';
 import { parseDfgetOptions, type DfgetOptions } from './options.ts';

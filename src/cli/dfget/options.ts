@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import { Command as Parser, CommanderError, Option } from 'commander';
 import { parseRangeHeader } from '../../core/byte-range.ts';
-import type { CommandIo } from '../../core/command.ts';
+import type { CommandIo } from '../../core/process/command.ts';
 import { parseDigest, type Digest } from '../../core/digest.ts';
 import { DragonflyError } from '../../core/errors.ts';
 import { compilePattern, patternProblem, type Pattern } from '../../core/pattern.ts';

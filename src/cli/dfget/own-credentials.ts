@@ -1,7 +1,7 @@
 /** What the caller of dfget has of credentials for an object store, found as the SDKs of that store do; flags come first. */
-import type { CommandIo } from '../../core/command.ts';
+import type { CommandIo } from '../../core/process/command.ts';
 import { credentialFinder } from '../../core/credentials/own-credentials.ts';
-import { OutboundProxies, withProxyEnvironment } from '../../core/outbound-proxy.ts';
+import { OutboundProxies, withProxyEnvironment } from '../../core/net/outbound-proxy.ts';
 import type { DfgetOptions } from './options.ts';
 
 const stores = /^(s3|gs|abs|oss|obs|cos|tos|ks3):/;

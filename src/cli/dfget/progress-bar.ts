@@ -1,5 +1,5 @@
 /** One line on a terminal: bytes, share, rate, time left. Silent elsewhere. */
-import type { CommandIo } from '../../core/command.ts';
+import type { CommandIo } from '../../core/process/command.ts';
 import { formatBytes, formatDurationMs } from '../../core/units.ts';
 
 const redrawIntervalMs = 100;

@@ -6,11 +6,11 @@ import { connect } from 'node:net';
 import { toDragonflyError } from '../../core/errors.ts';
 import { formatBytes, formatDurationMs } from '../../core/units.ts';
 import { version } from '../../core/version.ts';
-import { hostPort } from '../../core/host-port.ts';
+import { hostPort } from '../../core/net/host-port.ts';
 import type { Channels } from '../../rpc/channels.ts';
 import { createClient } from '../../rpc/client.ts';
 import { identityPath, type Identity } from '../../rpc/identity/identity-file.ts';
-import { ListSchedulersRequest, ManagerDefinition, SourceType } from '../../rpc/generated/manager/v2/manager.ts';
+import { ListSchedulersRequest, ManagerDefinition, SourceType } from '../../../gen/manager/v2/manager.ts';
 
 export interface Finding {
   /** What was looked at: `disk`, `scheduler`, … */

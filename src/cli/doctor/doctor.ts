@@ -1,11 +1,11 @@
 /** `dragonfly doctor [URL]`: is this node well, and why did a download not come from other nodes? */
 import { Command as Parser, CommanderError } from 'commander';
-import type { Command, CommandIo } from '../../core/command.ts';
+import type { Command, CommandIo } from '../../core/process/command.ts';
 import { toDragonflyError } from '../../core/errors.ts';
 import { Channels } from '../../rpc/channels.ts';
 import { clientMaterial, identityPath, loadIdentity } from '../../rpc/identity/identity-file.ts';
 import { createClient } from '../../rpc/client.ts';
-import { DfdaemonDownloadDefinition } from '../../rpc/generated/dfdaemon/v2/dfdaemon.ts';
+import { DfdaemonDownloadDefinition } from '../../../gen/dfdaemon/v2/dfdaemon.ts';
 import { findDaemon, requireDaemon, type DaemonEndpoint } from '../daemon-endpoint.ts';
 import {
   checkAnnounced,

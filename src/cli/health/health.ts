@@ -5,14 +5,14 @@
 import { readFile } from 'node:fs/promises';
 import { Client, Metadata, credentials, type ChannelCredentials, type ServiceError } from '@grpc/grpc-js';
 import { Command as Parser, CommanderError } from 'commander';
-import type { Command } from '../../core/command.ts';
+import type { Command } from '../../core/process/command.ts';
 import { parseDurationMs } from '../../core/units.ts';
 import { version } from '../../core/version.ts';
 import {
   HealthCheckRequest,
   HealthCheckResponse,
   HealthCheckResponse_ServingStatus as ServingStatus,
-} from '../../rpc/generated/grpc/health/v1/health.ts';
+} from '../../../gen/grpc/health/v1/health.ts';
 
 interface Flags {
   readonly addr: string;

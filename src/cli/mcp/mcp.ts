@@ -7,9 +7,9 @@ import { PassThrough, Writable, type Readable } from 'node:stream';
 import { McpServer } from '@modelcontextprotocol/server';
 import { serveStdio, StdioServerTransport } from '@modelcontextprotocol/server/stdio';
 import { Command as Parser, CommanderError } from 'commander';
-import type { Command, CommandIo } from '../../core/command.ts';
+import type { Command, CommandIo } from '../../core/process/command.ts';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
-import { aborted } from '../../core/lifecycle.ts';
+import { aborted } from '../../core/process/lifecycle.ts';
 import { version } from '../../core/version.ts';
 import { tools, type ProgramName, type Tool } from './tools.ts';
 

@@ -5,11 +5,7 @@ import { join } from 'node:path';
 import { DragonflyError } from '../../core/errors.ts';
 import type { Channels } from '../../rpc/channels.ts';
 import { createClient } from '../../rpc/client.ts';
-import {
-  DfdaemonDownloadDefinition,
-  DownloadTaskRequest,
-  type Receipt,
-} from '../../rpc/generated/dfdaemon/v2/dfdaemon.ts';
+import { DfdaemonDownloadDefinition, DownloadTaskRequest, type Receipt } from '../../../gen/dfdaemon/v2/dfdaemon.ts';
 import type { LocalDaemon } from './cluster.ts';
 
 export interface NodeProgress {

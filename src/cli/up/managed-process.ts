@@ -9,9 +9,9 @@ import { once } from 'node:events';
 import { createWriteStream, type WriteStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { DragonflyError } from '../../core/errors.ts';
-import { onAbort, withDeadline } from '../../core/lifecycle.ts';
+import { onAbort, withDeadline } from '../../core/process/lifecycle.ts';
 import { ownCommand } from '../../core/own-files.ts';
-import { parseReadyLine, type ReadyAddresses } from '../../core/ready.ts';
+import { parseReadyLine, type ReadyAddresses } from '../../core/process/ready.ts';
 
 const readyFd = 3;
 const tailLimitLines = 400;

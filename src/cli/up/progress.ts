@@ -1,5 +1,5 @@
 /** Live progress of several nodes: a bar per node on a terminal, a line per node and quarter elsewhere. */
-import type { CommandIo } from '../../core/command.ts';
+import type { CommandIo } from '../../core/process/command.ts';
 import { formatBytes } from '../../core/units.ts';
 import type { NodeProgress } from './download.ts';
 

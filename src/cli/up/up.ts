@@ -9,9 +9,9 @@ import { mkdir, mkdtemp, readFile, rm, statfs, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { Command as ArgumentParser, CommanderError } from 'commander';
-import type { Command, CommandIo } from '../../core/command.ts';
+import type { Command, CommandIo } from '../../core/process/command.ts';
 import { DragonflyError } from '../../core/errors.ts';
-import { aborted, Owned, withDeadline } from '../../core/lifecycle.ts';
+import { aborted, Owned, withDeadline } from '../../core/process/lifecycle.ts';
 import { ownCommand } from '../../core/own-files.ts';
 import { formatBytes, formatDurationMs, parseBytes } from '../../core/units.ts';
 import { Channels } from '../../rpc/channels.ts';

@@ -3,7 +3,7 @@
  * access signature, a workload's or a program's identity, the managed identity of the machine.
  */
 import { readFile } from 'node:fs/promises';
-import type { OutboundProxies } from '../outbound-proxy.ts';
+import type { OutboundProxies } from '../net/outbound-proxy.ts';
 import { askService, metadataTimeoutMs, remembered, tokenOf, type Token } from './token-endpoint.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;

@@ -7,7 +7,7 @@ import { createPrivateKey } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DragonflyError } from '../errors.ts';
-import type { OutboundProxies } from '../outbound-proxy.ts';
+import type { OutboundProxies } from '../net/outbound-proxy.ts';
 import { askService, metadataTimeoutMs, remembered, tokenOf, type Token } from './token-endpoint.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;

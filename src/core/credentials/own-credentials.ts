@@ -1,5 +1,5 @@
 /** What this program has of credentials for an object store, found as that store's SDKs find them. */
-import type { OutboundProxies } from '../outbound-proxy.ts';
+import type { OutboundProxies } from '../net/outbound-proxy.ts';
 import { credentialChain } from './aws.ts';
 import { azureCredentials } from './azure.ts';
 import { googleToken } from './google.ts';

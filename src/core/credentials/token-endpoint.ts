@@ -1,7 +1,7 @@
 /** Asking a token service or a metadata service: small JSON answers, in bounded time, by the company's proxy where there is one. */
 import type * as Undici from 'undici';
 import { DragonflyError } from '../errors.ts';
-import { proxyUrl, type OutboundProxies } from '../outbound-proxy.ts';
+import { proxyUrl, type OutboundProxies } from '../net/outbound-proxy.ts';
 
 export interface TokenRequest {
   readonly url: string;

@@ -1,15 +1,15 @@
 /** The cluster as this daemon knows it: its schedulers, and the manager's word on which they are. */
 import { peerId } from '../../core/ids.ts';
-import { isServing } from '../../rpc/health.ts';
+import { isServing } from '../../rpc/server/health.ts';
 import { ManagerClient } from '../../rpc/manager-client.ts';
-import type { Host } from '../../rpc/generated/common/v2/common.ts';
-import type { BlockList } from '../block-list.ts';
-import { Dynconfig } from '../dynconfig.ts';
-import { finishedTasks, holdingsOf } from '../holdings.ts';
-import type { HostIdentity } from '../host-info.ts';
-import { configuredSettings } from '../local-dynconfig.ts';
-import { Schedulers } from '../schedulers.ts';
-import { joinSeedPeerCluster } from '../seed-membership.ts';
+import type { Host } from '../../../gen/common/v2/common.ts';
+import type { BlockList } from '../cluster/block-list.ts';
+import { Dynconfig } from '../cluster/dynconfig.ts';
+import { finishedTasks, holdingsOf } from '../cluster/holdings.ts';
+import type { HostIdentity } from '../cluster/host-info.ts';
+import { configuredSettings } from '../cluster/local-dynconfig.ts';
+import { Schedulers } from '../cluster/schedulers.ts';
+import { joinSeedPeerCluster } from '../cluster/seed-membership.ts';
 import type { TaskStore } from '../storage/task-store.ts';
 import type { TaskEngine } from '../task/engine.ts';
 import type { NodeLocal } from '../task/node-local.ts';

@@ -1,18 +1,18 @@
 /** What fetches: origins, other nodes' pieces, and the engine that makes downloads of them. */
 import { join } from 'node:path';
-import { hostPort } from '../../core/host-port.ts';
-import { unknownCaller } from '../../rpc/caller.ts';
+import { hostPort } from '../../core/net/host-port.ts';
+import { unknownCaller } from '../../rpc/server/caller.ts';
 import { createClient } from '../../rpc/client.ts';
-import { answers } from '../../rpc/health.ts';
-import { DfdaemonUploadDefinition } from '../../rpc/generated/dfdaemon/v2/dfdaemon.ts';
-import { BlockList } from '../block-list.ts';
+import { answers } from '../../rpc/server/health.ts';
+import { DfdaemonUploadDefinition } from '../../../gen/dfdaemon/v2/dfdaemon.ts';
+import { BlockList } from '../cluster/block-list.ts';
 import { downloadLimits, originConnections } from '../config.ts';
 import { IdleWatch } from '../idle-watch.ts';
 import { openHashers } from '../open-hashers.ts';
 import type { StoreParts } from '../open-store.ts';
 import { Receipts } from '../receipts.ts';
 import { Recordings } from '../recordings.ts';
-import type { Schedulers } from '../schedulers.ts';
+import type { Schedulers } from '../cluster/schedulers.ts';
 import { loadSourcePlugins } from '../source/plugins.ts';
 import { Sources } from '../source/sources.ts';
 import { TaskEngine } from '../task/engine.ts';

@@ -1,19 +1,19 @@
 /** Shared by every part of a daemon: the identity of this node, its credentials, and its connections to other nodes. */
 import { readFile } from 'node:fs/promises';
 import type { Metadata } from '@grpc/grpc-js';
-import type { Owned } from '../../core/lifecycle.ts';
-import type { Logger } from '../../core/logger.ts';
+import type { Owned } from '../../core/process/lifecycle.ts';
+import type { Logger } from '../../core/process/logger.ts';
 import { createRegistry, type Registry } from '../../core/metrics.ts';
-import { OutboundProxies } from '../../core/outbound-proxy.ts';
-import { outwardAddress } from '../../core/outward-address.ts';
-import { isOwnAddress } from '../../core/own-address.ts';
+import { OutboundProxies } from '../../core/net/outbound-proxy.ts';
+import { outwardAddress } from '../../core/net/outward-address.ts';
+import { isOwnAddress } from '../../core/net/own-address.ts';
 import { Channels } from '../../rpc/channels.ts';
 import type { ClientTls } from '../../rpc/tls.ts';
 import type { NodeIdentity } from '../../rpc/identity/node-identity.ts';
 import { openIdentity } from '../../rpc/identity/open-identity.ts';
 import { seedPeerConfig, shareMemory, type DfdaemonConfig } from '../config.ts';
-import { ControlPlane } from '../control-plane.ts';
-import { hostIdentity, type HostIdentity } from '../host-info.ts';
+import { ControlPlane } from '../cluster/control-plane.ts';
+import { hostIdentity, type HostIdentity } from '../cluster/host-info.ts';
 import { createDaemonMetrics, type BufferKind, type DaemonMetrics } from '../metrics.ts';
 import type { EgressRules } from '../source/egress-policy.ts';
 import type { TrustOptions } from '../source/trust-store.ts';

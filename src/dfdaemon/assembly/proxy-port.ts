@@ -1,11 +1,11 @@
 /** The HTTP proxy of a daemon, where it is configured. */
-import { hostPort } from '../../core/host-port.ts';
-import type { ReadyAddresses } from '../../core/ready.ts';
+import { hostPort } from '../../core/net/host-port.ts';
+import type { ReadyAddresses } from '../../core/process/ready.ts';
 import type { ProofSharing } from '../proxy/proof/shared-proofs.ts';
 import { S3Buckets } from '../proxy/doors/s3/s3-buckets.ts';
 import { S3Server } from '../proxy/doors/s3/s3-server.ts';
 import { ProxyServer, type BodyMemory, type ProxyServerOptions } from '../proxy/proxy-server.ts';
-import type { Schedulers } from '../schedulers.ts';
+import type { Schedulers } from '../cluster/schedulers.ts';
 import type { NodeLocal } from '../task/node-local.ts';
 import type { Downloads } from './downloads.ts';
 import type { DaemonNode } from './node.ts';

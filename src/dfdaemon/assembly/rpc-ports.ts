@@ -1,18 +1,18 @@
 /** The two gRPC ports: one for other nodes, one for programs of this node. */
 import { dirname } from 'node:path';
-import { requireSocketDirectory } from '../../core/private-file.ts';
+import { requireSocketDirectory } from '../../core/files/private-file.ts';
 import { swarmFeature } from '../../rpc/features.ts';
-import type { Host } from '../../rpc/generated/common/v2/common.ts';
-import { DfdaemonDownloadDefinition, DfdaemonUploadDefinition } from '../../rpc/generated/dfdaemon/v2/dfdaemon.ts';
-import { DfdaemonLocalDefinition } from '../../rpc/generated/dfdaemon/v2/local.ts';
-import { RpcServer } from '../../rpc/server.ts';
+import type { Host } from '../../../gen/common/v2/common.ts';
+import { DfdaemonDownloadDefinition, DfdaemonUploadDefinition } from '../../../gen/dfdaemon/v2/dfdaemon.ts';
+import { DfdaemonLocalDefinition } from '../../../gen/dfdaemon/v2/local.ts';
+import { RpcServer } from '../../rpc/server/server.ts';
 import { listenHost, socketPath } from '../config.ts';
 import { localHandlers } from '../rpc/local-service.ts';
 import type { S3Buckets } from '../proxy/doors/s3/s3-buckets.ts';
 import { createPeerServer } from '../rpc/peer-server.ts';
 import { downloadHandlers, uploadHandlers, type ServiceOptions } from '../rpc/services.ts';
 import { uploadAccess } from '../rpc/upload-access.ts';
-import type { Schedulers } from '../schedulers.ts';
+import type { Schedulers } from '../cluster/schedulers.ts';
 import type { TaskStore } from '../storage/task-store.ts';
 import type { Downloads } from './downloads.ts';
 import type { DaemonNode } from './node.ts';

@@ -1,9 +1,9 @@
 /** Status endpoints of a daemon: health and readiness, and metrics where configured. */
 import { metricsRoute, StatusServer } from '../../core/metrics.ts';
-import type { ReadyAddresses } from '../../core/ready.ts';
+import type { ReadyAddresses } from '../../core/process/ready.ts';
 import { portNumber } from '../config.ts';
 import type { BodyMemory } from '../proxy/proxy-server.ts';
-import type { Schedulers } from '../schedulers.ts';
+import type { Schedulers } from '../cluster/schedulers.ts';
 import type { PieceServer } from '../transport/piece-server.ts';
 import type { Downloads } from './downloads.ts';
 import type { DaemonNode } from './node.ts';

@@ -1,7 +1,7 @@
 /** One client request on its way through the proxy, after parsing and checks. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { DragonflyError } from '../../core/errors.ts';
-import type { ProxyClient } from '../../rpc/caller.ts';
+import type { ProxyClient } from '../../rpc/server/caller.ts';
 import type { HeaderRecord } from './wire/header.ts';
 import type { RequestOptions } from './request-options.ts';
 import type { Trust } from '../source/trust-store.ts';

@@ -3,9 +3,9 @@
  * `hijackHTTPS` of the first, `server`, `rules`, `prefetch` of the second; `proxySettings` folds them into one form.
  */
 import { z } from 'zod';
-import { emptyMeansNone } from '../../core/config-schema.ts';
-import { bytes, durationMs, ignored, section } from '../../core/config.ts';
-import { patternSchema } from '../../core/pattern-schema.ts';
+import { emptyMeansNone } from '../../core/config/config-schema.ts';
+import { bytes, durationMs, ignored, section } from '../../core/config/config.ts';
+import { patternSchema } from '../../core/config/pattern-schema.ts';
 import { proxyLimits } from './limits.ts';
 
 const portNumber = z.int().min(0).max(65_535);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { parseConfig } from '../../core/config.ts';
+import { parseConfig } from '../../core/config/config.ts';
 import { AccessGuard } from './access-guard.ts';
 import { callerKey } from './proof/caller.ts';
 import { downloadHeader, forwardedRequestHeader } from './wire/header.ts';

@@ -6,7 +6,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
-import type { Logger } from '../../core/logger.ts';
+import type { Logger } from '../../core/process/logger.ts';
 import { RateLimiter } from '../../core/rate-limiter.ts';
 import { isLoopback, plainAddress, type AccessGuard } from './access-guard.ts';
 import { answerError } from './answers.ts';

@@ -1,12 +1,12 @@
 /** Streams a download in the protocol's messages: content facts, each piece as it lands, the receipt. */
 import { readSync } from 'node:fs';
 import { DragonflyError } from '../../core/errors.ts';
-import { isOwnAddress } from '../../core/own-address.ts';
-import { deadlineSignal } from '../../core/lifecycle.ts';
-import type { Caller } from '../../rpc/caller.ts';
+import { isOwnAddress } from '../../core/net/own-address.ts';
+import { deadlineSignal } from '../../core/process/lifecycle.ts';
+import type { Caller } from '../../rpc/server/caller.ts';
 import type { CallContext } from '../../rpc/call-context.ts';
-import type { Download } from '../../rpc/generated/common/v2/common.ts';
-import type { DownloadTaskResponse } from '../../rpc/generated/dfdaemon/v2/dfdaemon.ts';
+import type { Download } from '../../../gen/common/v2/common.ts';
+import type { DownloadTaskResponse } from '../../../gen/dfdaemon/v2/dfdaemon.ts';
 import type { TaskStore } from '../storage/task-store.ts';
 import type { TaskEngine } from '../task/engine.ts';
 import type { Entitlement } from '../task/entitlement.ts';

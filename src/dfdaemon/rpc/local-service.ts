@@ -2,7 +2,7 @@
 import { read } from 'node:fs';
 import { promisify } from 'node:util';
 import { DragonflyError } from '../../core/errors.ts';
-import type { Caller } from '../../rpc/caller.ts';
+import type { Caller } from '../../rpc/server/caller.ts';
 import { redact } from '../../core/redact.ts';
 import { PieceSet } from '../../swarm/shared/piece-set.ts';
 import type {
@@ -10,8 +10,8 @@ import type {
   ExportLocalTaskRequest,
   ExportLocalTaskResponse,
   StoredTaskSummary,
-} from '../../rpc/generated/dfdaemon/v2/local.ts';
-import type { Handlers } from '../../rpc/server.ts';
+} from '../../../gen/dfdaemon/v2/local.ts';
+import type { Handlers } from '../../rpc/server/server.ts';
 import type { Receipts } from '../receipts.ts';
 import { placeOutput, type PlaceOutputOptions } from '../storage/place-output.ts';
 import type { StoredTask } from '../storage/stored-task.ts';

@@ -1,14 +1,14 @@
 /** Between the messages of the protocol and the values of this daemon. */
 import { DragonflyError } from '../../core/errors.ts';
-import { defaultFilteredQueryParams } from '../../core/signed-urls.ts';
+import { defaultFilteredQueryParams } from '../../core/net/signed-urls.ts';
 import { pieceSpan, piecesOfRange } from '../../core/piece-layout.ts';
-import type { Caller } from '../../rpc/caller.ts';
-import { Piece, TrafficType, type Download } from '../../rpc/generated/common/v2/common.ts';
+import type { Caller } from '../../rpc/server/caller.ts';
+import { Piece, TrafficType, type Download } from '../../../gen/common/v2/common.ts';
 import type {
   DownloadTaskStartedResponse,
   Receipt as ReceiptMessage,
   StatLocalTaskResponse,
-} from '../../rpc/generated/dfdaemon/v2/dfdaemon.ts';
+} from '../../../gen/dfdaemon/v2/dfdaemon.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
 import type { DownloadRequest, FinishedPiece, OpenTask, Receipt } from '../task/open-task.ts';
 

@@ -1,11 +1,11 @@
 /** Builds the gRPC server for other nodes, with caller identification and TLS; it does not listen yet. */
-import { hostPort } from '../../core/host-port.ts';
-import type { Logger } from '../../core/logger.ts';
+import { hostPort } from '../../core/net/host-port.ts';
+import type { Logger } from '../../core/process/logger.ts';
 import { swarmFeature } from '../../rpc/features.ts';
-import { RpcServer } from '../../rpc/server.ts';
+import { RpcServer } from '../../rpc/server/server.ts';
 import type { ServerTls } from '../../rpc/tls.ts';
 import { listenHost, portNumber, type DfdaemonConfig } from '../config.ts';
-import type { ControlPlane } from '../control-plane.ts';
+import type { ControlPlane } from '../cluster/control-plane.ts';
 import type { PieceServer } from '../transport/piece-server.ts';
 import { looksLikeRequest } from '../transport/vortex.ts';
 import { recognizeMember } from './recognize-member.ts';

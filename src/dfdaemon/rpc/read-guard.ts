@@ -6,11 +6,11 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { DragonflyError } from '../../core/errors.ts';
-import { withDeadline } from '../../core/lifecycle.ts';
-import { isOwnAddress } from '../../core/own-address.ts';
-import { reachesLoopback, type Caller } from '../../rpc/caller.ts';
+import { withDeadline } from '../../core/process/lifecycle.ts';
+import { isOwnAddress } from '../../core/net/own-address.ts';
+import { reachesLoopback, type Caller } from '../../rpc/server/caller.ts';
 import { ticketKey } from '../../rpc/control-key.ts';
-import type { ControlPlane } from '../control-plane.ts';
+import type { ControlPlane } from '../cluster/control-plane.ts';
 import { daemonLimits } from '../limits.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
 import type { TaskStore } from '../storage/task-store.ts';

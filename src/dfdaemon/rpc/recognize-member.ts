@@ -1,9 +1,9 @@
 /** Identifies the caller of the port for other nodes: by certificate, else by the key of a service, else by the known address of a service without a key. */
-import { withDeadline } from '../../core/lifecycle.ts';
-import type { Caller, Member } from '../../rpc/caller.ts';
+import { withDeadline } from '../../core/process/lifecycle.ts';
+import type { Caller, Member } from '../../rpc/server/caller.ts';
 import { provenKey } from '../../rpc/control-key.ts';
 import { recognizeByCertificate, type CallerFacts } from '../../rpc/rights.ts';
-import type { ControlPlane, ControlRole } from '../control-plane.ts';
+import type { ControlPlane, ControlRole } from '../cluster/control-plane.ts';
 import { daemonLimits } from '../limits.ts';
 
 /** @param ownAddress of the port, as this daemon announces it. */

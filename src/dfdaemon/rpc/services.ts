@@ -1,18 +1,18 @@
 /** The two gRPC services of a dfdaemon: Download for programs of this node, Upload for other nodes. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { DragonflyError } from '../../core/errors.ts';
-import type { Caller } from '../../rpc/caller.ts';
+import type { Caller } from '../../rpc/server/caller.ts';
 import type { CallContext } from '../../rpc/call-context.ts';
 import type {
   DfdaemonDownloadDefinition,
   DfdaemonUploadDefinition,
   ListTaskEntriesRequest,
   ListTaskEntriesResponse,
-} from '../../rpc/generated/dfdaemon/v2/dfdaemon.ts';
-import type { Download, Host } from '../../rpc/generated/common/v2/common.ts';
+} from '../../../gen/dfdaemon/v2/dfdaemon.ts';
+import type { Download, Host } from '../../../gen/common/v2/common.ts';
 import { schedulerHeader } from '../../rpc/features.ts';
-import type { Handlers } from '../../rpc/server.ts';
-import type { Schedulers } from '../schedulers.ts';
+import type { Handlers } from '../../rpc/server/server.ts';
+import type { Schedulers } from '../cluster/schedulers.ts';
 import type { Sources } from '../source/sources.ts';
 import { placeOutput } from '../storage/place-output.ts';
 import type { StoredTask } from '../storage/stored-task.ts';

@@ -3,15 +3,15 @@
  * that gather while it is busy; one of the original gets a message per piece it asked for, and the end when it has all.
  */
 import type { CallContext } from '../../rpc/call-context.ts';
-import { SyncPiecesResponse, type SyncPiecesRequest } from '../../rpc/generated/dfdaemon/v2/dfdaemon.ts';
+import { SyncPiecesResponse, type SyncPiecesRequest } from '../../../gen/dfdaemon/v2/dfdaemon.ts';
 import { DragonflyError } from '../../core/errors.ts';
-import { onAbort } from '../../core/lifecycle.ts';
+import { onAbort } from '../../core/process/lifecycle.ts';
 import { PieceSet } from '../../swarm/shared/piece-set.ts';
 import type { PieceRecord } from '../storage/metadata.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
 import type { TaskStore } from '../storage/task-store.ts';
 import type { ReadGuard } from './read-guard.ts';
-import type { PieceAnnouncer } from '../task/piece-announcer.ts';
+import type { PieceAnnouncer } from '../task/exchange/piece-announcer.ts';
 import type { UploadDesk } from '../transport/upload-desk.ts';
 
 export interface PiecePort {

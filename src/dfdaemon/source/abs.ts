@@ -3,9 +3,9 @@
  * secret of the request; a shared access signature is its session token; a bearer token its Authorization header.
  */
 import { DragonflyError } from '../../core/errors.ts';
-import type { HttpClient } from './http-client.ts';
-import { requestHeader } from './http-head.ts';
-import { baseHeader, openObject, statObject, statusError, type SendGet } from './http-object.ts';
+import type { HttpClient } from './http/http-client.ts';
+import { requestHeader } from './http/http-head.ts';
+import { baseHeader, openObject, statObject, statusError, type SendGet } from './http/http-object.ts';
 import {
   conditions,
   connectionOf,

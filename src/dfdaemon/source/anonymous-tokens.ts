@@ -3,7 +3,7 @@
  * credentials of whoever wants them, which stay with him.
  */
 import { LRUCache } from 'lru-cache';
-import { tokenService } from '../../core/credential-routes.ts';
+import { tokenService } from '../../core/net/credential-routes.ts';
 import { parseAuthChallenges } from '../../core/oci/auth-challenge.ts';
 import { maxRegistryTokens, registryTokenMs } from './limits.ts';
 

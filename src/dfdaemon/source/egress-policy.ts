@@ -9,7 +9,7 @@
  */
 import { BlockList, isIP } from 'node:net';
 import { DragonflyError } from '../../core/errors.ts';
-import type { OutboundProxies, ProxyHop } from '../../core/outbound-proxy.ts';
+import type { OutboundProxies, ProxyHop } from '../../core/net/outbound-proxy.ts';
 
 export interface EgressRules {
   /** CIDRs or addresses; when not empty, nothing else is reachable and the built-in denials do not apply. */

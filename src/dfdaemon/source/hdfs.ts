@@ -6,8 +6,8 @@
  * sense, so length and time of modification make one.
  */
 import { DragonflyError } from '../../core/errors.ts';
-import { protocolError } from './http-head.ts';
-import { statusError } from './http-object.ts';
+import { protocolError } from './http/http-head.ts';
+import { statusError } from './http/http-object.ts';
 import type { HttpSource } from './http.ts';
 import type { Source, SourceBody, SourceEntry, SourceObject, SourceRequest } from './source.ts';
 

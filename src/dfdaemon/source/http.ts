@@ -7,13 +7,13 @@
  */
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import { withoutSecrets } from '../../core/credential-routes.ts';
+import { withoutSecrets } from '../../core/net/credential-routes.ts';
 import { DragonflyError } from '../../core/errors.ts';
-import { reachesInnerAddresses, reachesLoopback, thisProcess, type Caller } from '../../rpc/caller.ts';
+import { reachesInnerAddresses, reachesLoopback, thisProcess, type Caller } from '../../rpc/server/caller.ts';
 import { AnonymousTokens } from './anonymous-tokens.ts';
-import type { HttpClient, HttpResponse } from './http-client.ts';
-import { requestHeader } from './http-head.ts';
-import { baseHeader, nameOf, openObject, statObject, type ObjectRequest, type SendGet } from './http-object.ts';
+import type { HttpClient, HttpResponse } from './http/http-client.ts';
+import { requestHeader } from './http/http-head.ts';
+import { baseHeader, nameOf, openObject, statObject, type ObjectRequest, type SendGet } from './http/http-object.ts';
 import { cachedRedirectMs, maxCachedRedirects, maxRedirects } from './limits.ts';
 import type { Source, SourceBody, SourceEntry, SourceObject, SourceRequest } from './source.ts';
 

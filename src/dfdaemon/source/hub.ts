@@ -5,8 +5,8 @@
  * repository or a directory in it can be listed. The token goes to the hub alone.
  */
 import { DragonflyError } from '../../core/errors.ts';
-import { protocolError } from './http-head.ts';
-import { statusError } from './http-object.ts';
+import { protocolError } from './http/http-head.ts';
+import { statusError } from './http/http-object.ts';
 import type { HttpSource } from './http.ts';
 import { maxListedEntries } from './limits.ts';
 import type { Source, SourceBody, SourceEntry, SourceObject, SourceRequest } from './source.ts';

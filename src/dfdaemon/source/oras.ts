@@ -6,10 +6,10 @@
  */
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import { mayLogIn, tokenService } from '../../core/credential-routes.ts';
+import { mayLogIn, tokenService } from '../../core/net/credential-routes.ts';
 import { DragonflyError } from '../../core/errors.ts';
 import { parseAuthChallenges } from '../../core/oci/auth-challenge.ts';
-import { statusError } from './http-object.ts';
+import { statusError } from './http/http-object.ts';
 import type { HttpSource, TextAnswer } from './http.ts';
 import { maxRegistryTokens, registryTokenMs } from './limits.ts';
 import type { Source, SourceBody, SourceEntry, SourceObject, SourceRequest } from './source.ts';

@@ -8,7 +8,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { DragonflyError } from '../../core/errors.ts';
-import { requireTrusted } from '../../core/trusted-file.ts';
+import { requireTrusted } from '../../core/files/trusted-file.ts';
 import type { Source } from './source.ts';
 
 /** Throws CONFIG_INVALID when a module is not a source, PERMISSION_DENIED when others could have written it. */

@@ -5,9 +5,9 @@
  * store names its region in the refusal.
  */
 import { DragonflyError } from '../../core/errors.ts';
-import type { HttpClient, HttpResponse } from './http-client.ts';
-import { requestHeader } from './http-head.ts';
-import { baseHeader, openObject, statObject, statusError, type SendGet } from './http-object.ts';
+import type { HttpClient, HttpResponse } from './http/http-client.ts';
+import { requestHeader } from './http/http-head.ts';
+import { baseHeader, openObject, statObject, statusError, type SendGet } from './http/http-object.ts';
 import {
   conditions,
   connectionOf,

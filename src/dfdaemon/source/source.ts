@@ -3,7 +3,7 @@
  * A source never retries on its own and never follows a rule of the swarm; the task decides.
  */
 import type { ByteRange } from '../../core/byte-range.ts';
-import type { Caller } from '../../rpc/caller.ts';
+import type { Caller } from '../../rpc/server/caller.ts';
 
 /** Credentials and settings a request carries for its origin; never logged, never stored with the task. */
 export interface SourceOptions {

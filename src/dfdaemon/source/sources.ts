@@ -1,11 +1,11 @@
 /** All origin protocols this node speaks, chosen by the scheme of the URL. */
 import { credentialFinder } from '../../core/credentials/own-credentials.ts';
 import { DragonflyError } from '../../core/errors.ts';
-import type { Logger } from '../../core/logger.ts';
-import { thisProcess, type Caller } from '../../rpc/caller.ts';
+import type { Logger } from '../../core/process/logger.ts';
+import { thisProcess, type Caller } from '../../rpc/server/caller.ts';
 import { AbsSource } from './abs.ts';
 import { EgressPolicy, type EgressRules } from './egress-policy.ts';
-import { HttpClient } from './http-client.ts';
+import { HttpClient } from './http/http-client.ts';
 import { HttpSource } from './http.ts';
 import { HdfsSource } from './hdfs.ts';
 import { HubSource } from './hub.ts';

@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { thisProcess, unknownCaller, type LocalUser } from '../../rpc/caller.ts';
+import { thisProcess, unknownCaller, type LocalUser } from '../../rpc/server/caller.ts';
 import { readAsCaller } from './user-file.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'user-file-'));

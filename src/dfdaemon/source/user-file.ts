@@ -3,7 +3,7 @@ import { constants, statSync, type Stats } from 'node:fs';
 import { open, realpath } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DragonflyError } from '../../core/errors.ts';
-import type { Caller, LocalUser } from '../../rpc/caller.ts';
+import type { Caller, LocalUser } from '../../rpc/server/caller.ts';
 import { maxUserFileBytes } from './limits.ts';
 
 /** Throws PERMISSION_DENIED for callers elsewhere and for files that the user may not read. */

@@ -5,7 +5,7 @@
 import { statfs } from 'node:fs/promises';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { formatBytes } from '../../core/units.ts';
-import type { Logger } from '../../core/logger.ts';
+import type { Logger } from '../../core/process/logger.ts';
 import { planEviction, type EvictionCandidate } from './eviction-plan.ts';
 import { defaultCollectIntervalMs, defaultMaxTasks, maxUnseenGrowthBytes } from './limits.ts';
 import type { StoredTask } from './stored-task.ts';

@@ -1,6 +1,6 @@
 /** Flushes content to the disk behind finished downloads, a few files at a time. */
 import { toDragonflyError } from '../../core/errors.ts';
-import type { Logger } from '../../core/logger.ts';
+import type { Logger } from '../../core/process/logger.ts';
 import { flushesAtOnce } from './limits.ts';
 import type { StoredTask } from './stored-task.ts';
 

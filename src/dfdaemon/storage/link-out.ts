@@ -18,7 +18,7 @@ import {
   publish,
   requireReplaceable,
   temporaryBeside,
-} from '../../core/output-file.ts';
+} from '../../core/files/output-file.ts';
 import { specialOutputTimeoutMs } from './limits.ts';
 import type { StoredTask } from './stored-task.ts';
 

@@ -2,8 +2,8 @@
 import { realpath } from 'node:fs/promises';
 import { dirname, resolve, sep } from 'node:path';
 import { DragonflyError } from '../../core/errors.ts';
-import { outputError } from '../../core/output-file.ts';
-import type { Caller } from '../../rpc/caller.ts';
+import { outputError } from '../../core/files/output-file.ts';
+import type { Caller } from '../../rpc/server/caller.ts';
 import { linkOut, requireIntact, type LinkMethod } from './link-out.ts';
 import type { StoredTask } from './stored-task.ts';
 import { writeAsUser } from './write-as-user.ts';

@@ -7,7 +7,7 @@ import { constants } from 'node:fs';
 import { copyFile, rename, rm } from 'node:fs/promises';
 import { crc32 } from '../../core/crc32.ts';
 import { toDragonflyError } from '../../core/errors.ts';
-import type { Logger } from '../../core/logger.ts';
+import type { Logger } from '../../core/process/logger.ts';
 import { readFully } from './content-file.ts';
 import { verifyBlockBytes } from './limits.ts';
 import type { PieceRecord } from './metadata.ts';

@@ -6,8 +6,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { crc32 } from '../../core/crc32.ts';
 import { toDragonflyError } from '../../core/errors.ts';
-import type { Closable } from '../../core/lifecycle.ts';
-import type { Logger } from '../../core/logger.ts';
+import type { Closable } from '../../core/process/lifecycle.ts';
+import type { Logger } from '../../core/process/logger.ts';
 import { readFully } from './content-file.ts';
 import { scrubAgainMs, scrubPauseMs, verifyBlockBytes } from './limits.ts';
 import type { StoredTask } from './stored-task.ts';

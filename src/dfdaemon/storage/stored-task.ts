@@ -12,13 +12,13 @@ import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { pieceLayout, pieceSpan, type PieceLayout, type PieceSpan } from '../../core/piece-layout.ts';
 import type { PieceSet } from '../../swarm/shared/piece-set.ts';
 import { ContentFile, type FileUse } from './content-file.ts';
-import type { IncomingPiece } from './incoming-piece.ts';
+import type { IncomingPiece } from './pieces/incoming-piece.ts';
 import { maxHeaderBytes } from './limits.ts';
 import type { PieceRecord, TaskRow, TaskState } from './metadata.ts';
 import type { TaskHost } from './task-host.ts';
-import { PieceIndex } from './piece-index.ts';
-import { PieceClaims } from './piece-claims.ts';
-import type { CommitFacts, PieceSlot, PieceWriter } from './piece-writer.ts';
+import { PieceIndex } from './pieces/piece-index.ts';
+import { PieceClaims } from './pieces/piece-claims.ts';
+import type { CommitFacts, PieceSlot, PieceWriter } from './pieces/piece-writer.ts';
 import { TaskUses, type Lease } from './task-uses.ts';
 import { TaskRecord, type StoredIdentity, type TaskTimes } from './task-record.ts';
 

@@ -9,7 +9,7 @@ import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { isTaskId } from '../../core/ids.ts';
-import type { Logger } from '../../core/logger.ts';
+import type { Logger } from '../../core/process/logger.ts';
 import { AgeClock, type TimeSource } from './age-clock.ts';
 import { FlushQueue } from './flush-queue.ts';
 import { usageFlushIntervalMs } from './limits.ts';

@@ -6,9 +6,9 @@
 import { createReadStream } from 'node:fs';
 import { chmod, open, rm } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
-import type { Command } from '../../core/command.ts';
+import type { Command } from '../../core/process/command.ts';
 import { toDragonflyError } from '../../core/errors.ts';
-import { openSpecial, outputError, outputTarget, publish, temporaryBeside } from '../../core/output-file.ts';
+import { openSpecial, outputError, outputTarget, publish, temporaryBeside } from '../../core/files/output-file.ts';
 
 export interface UserWriterRequest {
   readonly uid: number;

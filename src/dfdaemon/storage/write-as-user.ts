@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { openSync, closeSync } from 'node:fs';
 import { DragonflyError, type ErrorCode } from '../../core/errors.ts';
-import { onAbort } from '../../core/lifecycle.ts';
+import { onAbort } from '../../core/process/lifecycle.ts';
 import { ownCommand } from '../../core/own-files.ts';
 import { maxUserWriterAnswerBytes, maxUserWriters, userWriterTimeoutMs } from './limits.ts';
 import type { UserWriterAnswer, UserWriterRequest } from './user-writer.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { thisProcess } from '../../rpc/caller.ts';
+import { thisProcess } from '../../rpc/server/caller.ts';
 import { bringsCredentials } from './credentials.ts';
 
 test('every kind of key is one: what it gets is for those who have one, too', () => {

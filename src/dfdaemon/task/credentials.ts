@@ -1,6 +1,6 @@
 /** Whether a request has a right to what its origin gives to some only. */
 import { hasStandingSecret, isCredentialHeader } from '../../core/redact.ts';
-import { signatureParams } from '../../core/signed-urls.ts';
+import { signatureParams } from '../../core/net/signed-urls.ts';
 import type { DownloadRequest } from './open-task.ts';
 
 /** What it gets is for those alone who have credentials, too. */

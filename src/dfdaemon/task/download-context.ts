@@ -1,14 +1,14 @@
-import type { Logger } from '../../core/logger.ts';
+import type { Logger } from '../../core/process/logger.ts';
 import type { AnswerPace } from '../../rpc/answer-pace.ts';
 import type { DownloadRecording, MachineSetup } from '../recordings.ts';
-import type { SchedulerKinds } from '../schedulers.ts';
+import type { SchedulerKinds } from '../cluster/schedulers.ts';
 import type { Sources } from '../source/sources.ts';
 import type { PieceClient } from '../transport/piece-client.ts';
-import type { ContentHasher } from './content-hasher.ts';
-import type { AskParent, SyncPieces } from './parent-link.ts';
-import type { PieceAnnouncer } from './piece-announcer.ts';
-import type { PieceHasher } from './piece-hasher.ts';
-import type { OpenPeerStream } from './scheduler-session.ts';
+import type { ContentHasher } from './proof/content-hasher.ts';
+import type { AskParent, SyncPieces } from './exchange/parent-link.ts';
+import type { PieceAnnouncer } from './exchange/piece-announcer.ts';
+import type { PieceHasher } from './proof/piece-hasher.ts';
+import type { OpenPeerStream } from './session/scheduler-session.ts';
 import type { TrafficShaper } from './traffic-shaper.ts';
 
 /** What every download of this daemon works with. */

@@ -3,11 +3,11 @@ import type { RangeSpec } from '../../core/byte-range.ts';
 import { minPieceLengthBytes } from '../../core/piece-layout.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
 import type { DownloadContext } from './download-context.ts';
-import { layoutAtOrigin } from './layout-at-origin.ts';
+import { layoutAtOrigin } from './origin/layout-at-origin.ts';
 import type { DownloadRequest } from './open-task.ts';
-import type { ExchangeEvents } from './piece-exchange.ts';
-import { toRegistration, unknownLength } from './registration.ts';
-import { SessionKeeper, type SessionKeeperOptions } from './session-keeper.ts';
+import type { ExchangeEvents } from './exchange/piece-exchange.ts';
+import { toRegistration, unknownLength } from './session/registration.ts';
+import { SessionKeeper, type SessionKeeperOptions } from './session/session-keeper.ts';
 
 type Registration = ReturnType<typeof toRegistration>;
 type Facts = Parameters<ExchangeEvents['layout']>[0];

@@ -6,11 +6,11 @@ import { LRUCache } from 'lru-cache';
 import type { RangeSpec } from '../../core/byte-range.ts';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { blobDigest, peerId, taskId as computeTaskId } from '../../core/ids.ts';
-import type { Closable } from '../../core/lifecycle.ts';
+import type { Closable } from '../../core/process/lifecycle.ts';
 import { redact, redactHeaders } from '../../core/redact.ts';
-import { reachesLoopback } from '../../rpc/caller.ts';
+import { reachesLoopback } from '../../rpc/server/caller.ts';
 import { Trace } from '../../rpc/tracing.ts';
-import type { HostIdentity } from '../host-info.ts';
+import type { HostIdentity } from '../cluster/host-info.ts';
 import { daemonLimits } from '../limits.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
 import type { TaskStore } from '../storage/task-store.ts';
@@ -23,7 +23,7 @@ import { apartFrom, apartFromRestricted } from './own-identity.ts';
 import { readerOf } from './reader-of.ts';
 import { hasAll, sameRequest } from './request-match.ts';
 import { ReceiptBuilder } from './receipt-builder.ts';
-import { PieceAnnouncer } from './piece-announcer.ts';
+import { PieceAnnouncer } from './exchange/piece-announcer.ts';
 import { Subscription } from './subscription.ts';
 
 export interface EngineOptions {

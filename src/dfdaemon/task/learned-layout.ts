@@ -6,7 +6,7 @@ import { toDragonflyError, type DragonflyError } from '../../core/errors.ts';
 import { pieceLayout } from '../../core/piece-layout.ts';
 import { PieceSet } from '../../swarm/shared/piece-set.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
-import { emptyOnHearsay } from './origin-check.ts';
+import { emptyOnHearsay } from './origin/origin-check.ts';
 
 export interface LayoutFacts {
   readonly contentLengthBytes: number;

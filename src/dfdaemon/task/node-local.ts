@@ -6,8 +6,8 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { LRUCache } from 'lru-cache';
-import { withDeadline } from '../../core/lifecycle.ts';
-import { isLoopbackAddress, isOwnAddress, namesLoopback } from '../../core/own-address.ts';
+import { withDeadline } from '../../core/process/lifecycle.ts';
+import { isLoopbackAddress, isOwnAddress, namesLoopback } from '../../core/net/own-address.ts';
 import { daemonLimits } from '../limits.ts';
 
 export class NodeLocal {

@@ -1,6 +1,6 @@
 /** What a subscriber of a task asks for and gets. The RPC services, the proxy and the gateway all use this and nothing else. */
 import type { ByteRange, RangeSpec } from '../../core/byte-range.ts';
-import type { Caller } from '../../rpc/caller.ts';
+import type { Caller } from '../../rpc/server/caller.ts';
 import type { SourceBody, SourceOptions } from '../source/source.ts';
 
 /** A response of the origin that is open already: the one a download would request first. */

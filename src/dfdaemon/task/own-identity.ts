@@ -10,7 +10,7 @@ import { createHash, scryptSync } from 'node:crypto';
 import type { DragonflyError } from '../../core/errors.ts';
 import { isSecretHeader, redact } from '../../core/redact.ts';
 import { blobDigest, canonicalUrl, parseUrl } from '../../core/ids.ts';
-import { defaultFilteredQueryParams, signatureParams } from '../../core/signed-urls.ts';
+import { defaultFilteredQueryParams, signatureParams } from '../../core/net/signed-urls.ts';
 import type { DownloadRequest } from './open-task.ts';
 
 export interface IdentityRules {

@@ -6,10 +6,10 @@ import { resolveRange, type RangeSpec } from '../../core/byte-range.ts';
 import { piecesOfRange } from '../../core/piece-layout.ts';
 import { daemonLimits } from '../limits.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
-import { firstMissingByte } from './origin-run.ts';
-import { ownLeasePrefix, type OriginDuty } from './origin-duty.ts';
-import type { OriginLease } from './origin-lease.ts';
-import type { SchedulerSession } from './scheduler-session.ts';
+import { firstMissingByte } from './origin/origin-run.ts';
+import { ownLeasePrefix, type OriginDuty } from './origin/origin-duty.ts';
+import type { OriginLease } from './origin/origin-lease.ts';
+import type { SchedulerSession } from './session/scheduler-session.ts';
 
 export interface ReaderDeskOptions {
   readonly stored: StoredTask;

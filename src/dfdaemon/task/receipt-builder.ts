@@ -1,6 +1,6 @@
 /** Counts where the bytes of one download came from. */
 import type { Receipt } from './open-task.ts';
-import type { ParentAddress } from './parent-link.ts';
+import type { ParentAddress } from './exchange/parent-link.ts';
 
 interface ParentCount {
   readonly ip: string;

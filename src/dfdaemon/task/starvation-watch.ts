@@ -4,7 +4,7 @@
  */
 import { DragonflyError } from '../../core/errors.ts';
 import { daemonLimits } from '../limits.ts';
-import type { SchedulerKinds } from '../schedulers.ts';
+import type { SchedulerKinds } from '../cluster/schedulers.ts';
 
 export interface Hopes {
   /** A session with the scheduler is open; or being opened; or the last one was lost. */

@@ -5,7 +5,7 @@ import { piecesOfRange } from '../../core/piece-layout.ts';
 import type { PieceRecord } from '../storage/metadata.ts';
 import type { Lease, StoredTask } from '../storage/stored-task.ts';
 import type { Download } from './download.ts';
-import { GivenAhead } from './given-ahead.ts';
+import { GivenAhead } from './exchange/given-ahead.ts';
 import type { FileSpan, FinishedPiece, OpenTask, Receipt } from './open-task.ts';
 
 export interface SubscriptionOptions {

@@ -1,7 +1,7 @@
 /** A piece that is being sent to a child: one that is complete, or one that is passed on while it comes in. */
 import type { Socket } from 'node:net';
 import { toDragonflyError } from '../../core/errors.ts';
-import type { IncomingPiece } from '../storage/incoming-piece.ts';
+import type { IncomingPiece } from '../storage/pieces/incoming-piece.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
 import type { BodySender, FileSpan, SendOptions } from './body-sender.ts';
 import { chunkBytes } from './limits.ts';

@@ -4,7 +4,7 @@ import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import type { PieceSpan } from '../../core/piece-layout.ts';
 import type { RateLimiter } from '../../core/rate-limiter.ts';
 import { incomingPatience } from './limits.ts';
-import type { CommitFacts, PieceWriter } from '../storage/piece-writer.ts';
+import type { CommitFacts, PieceWriter } from '../storage/pieces/piece-writer.ts';
 
 export interface PieceAddress {
   readonly host: string;

@@ -12,8 +12,8 @@ import {
   type TLSSocket,
 } from 'node:tls';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
-import { withDeadline } from '../../core/lifecycle.ts';
-import type { Logger } from '../../core/logger.ts';
+import { withDeadline } from '../../core/process/lifecycle.ts';
+import type { Logger } from '../../core/process/logger.ts';
 import type { RateLimiter } from '../../core/rate-limiter.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
 import type { TaskStore } from '../storage/task-store.ts';

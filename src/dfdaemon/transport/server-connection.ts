@@ -6,8 +6,8 @@
  */
 import type { Socket } from 'node:net';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
-import { withDeadline } from '../../core/lifecycle.ts';
-import type { Logger } from '../../core/logger.ts';
+import { withDeadline } from '../../core/process/lifecycle.ts';
+import type { Logger } from '../../core/process/logger.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
 import type { BodySender } from './body-sender.ts';
 import type { UploadDesk } from './upload-desk.ts';

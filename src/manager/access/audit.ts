@@ -1,5 +1,5 @@
 /** The trail of writes: who did what, and whether it worked. */
-import type { Logger } from '../../core/logger.ts';
+import type { Logger } from '../../core/process/logger.ts';
 import type { Database } from '../db/database.ts';
 
 export interface AuditRecord {

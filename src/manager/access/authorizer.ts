@@ -1,7 +1,7 @@
 /** Roles and what they may do: the original's casbin model over the `casbin_rule` table, reloaded when any replica changes it. */
 import { newEnforcer, newModelFromString, type Enforcer } from 'casbin';
 import { DragonflyError } from '../../core/errors.ts';
-import type { Logger } from '../../core/logger.ts';
+import type { Logger } from '../../core/process/logger.ts';
 import type { ChangeFeed } from '../db/change-feed.ts';
 import type { Database } from '../db/database.ts';
 import { isUniqueViolation, type Db } from '../db/engine.ts';

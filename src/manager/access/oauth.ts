@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import type * as OpenId from 'openid-client';
 import { DragonflyError } from '../../core/errors.ts';
-import type { Logger } from '../../core/logger.ts';
+import type { Logger } from '../../core/process/logger.ts';
 import type { ManagerConfig } from '../config.ts';
 import type { Database } from '../db/database.ts';
 import { isUniqueViolation } from '../db/engine.ts';

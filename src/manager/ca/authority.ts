@@ -16,7 +16,7 @@ import {
   type JsonGeneralName,
 } from '@peculiar/x509';
 import { DragonflyError } from '../../core/errors.ts';
-import { readPrivateKey } from '../../core/private-file.ts';
+import { readPrivateKey } from '../../core/files/private-file.ts';
 import { identityUri } from '../../rpc/member-identity.ts';
 import { fingerprintOf } from '../../rpc/tls.ts';
 import type { InstallationSecrets } from '../access/sealer.ts';

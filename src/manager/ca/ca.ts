@@ -1,6 +1,6 @@
 /** The certificate authority and what belongs to it, opened together. */
 import type { Access } from '../access/access.ts';
-import type { Logger } from '../../core/logger.ts';
+import type { Logger } from '../../core/process/logger.ts';
 import type { ManagerConfig } from '../config.ts';
 import type { ChangeFeed } from '../db/change-feed.ts';
 import type { Database } from '../db/database.ts';

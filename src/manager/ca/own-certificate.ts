@@ -2,8 +2,8 @@
 import { hostname, networkInterfaces } from 'node:os';
 import { X509Certificate } from 'node:crypto';
 import { toDragonflyError } from '../../core/errors.ts';
-import type { Closable } from '../../core/lifecycle.ts';
-import type { Logger } from '../../core/logger.ts';
+import type { Closable } from '../../core/process/lifecycle.ts';
+import type { Logger } from '../../core/process/logger.ts';
 import { createCertificateRequest, type IdentityNames } from '../../rpc/identity/certificate-request.ts';
 import { RevokedSerials } from '../../rpc/identity/revoked-serials.ts';
 import type { OwnMaterial, Revocations } from '../../rpc/tls.ts';

@@ -6,8 +6,8 @@
  * takes them.
  */
 import { DragonflyError } from '../../core/errors.ts';
-import type { Closable } from '../../core/lifecycle.ts';
-import type { Logger } from '../../core/logger.ts';
+import type { Closable } from '../../core/process/lifecycle.ts';
+import type { Logger } from '../../core/process/logger.ts';
 import { keepAliveFlushMs, maxKeepAliveStreams } from '../limits.ts';
 import type { MemberKey, MemberKind, Members } from './members.ts';
 

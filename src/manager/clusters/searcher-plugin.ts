@@ -6,8 +6,8 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { DragonflyError } from '../../core/errors.ts';
-import type { Logger } from '../../core/logger.ts';
-import { requireTrusted } from '../../core/trusted-file.ts';
+import type { Logger } from '../../core/process/logger.ts';
+import { requireTrusted } from '../../core/files/trusted-file.ts';
 import type { SearchCandidate, Searcher, SearchingDaemon } from './searcher.ts';
 
 /** Throws CONFIG_INVALID when there is none or it is no searcher, PERMISSION_DENIED when others could have written it. */

@@ -3,7 +3,7 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { silentLogger } from '../../core/logger.ts';
+import { silentLogger } from '../../core/process/logger.ts';
 import { loadSearcher } from './searcher-plugin.ts';
 import { score, weightedSearcher, type SearchCandidate, type SearchingDaemon } from './searcher.ts';
 

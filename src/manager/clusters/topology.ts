@@ -2,7 +2,7 @@
  * Who belongs together right now: clusters, their active schedulers and seed peers, applications. Daemons ask for it
  * all the time, so it is read once and kept until something in it changes.
  */
-import type { Logger } from '../../core/logger.ts';
+import type { Logger } from '../../core/process/logger.ts';
 import type { ChangeFeed } from '../db/change-feed.ts';
 import type { Database } from '../db/database.ts';
 import { parseJson, parseScopes, type Scopes } from './types.ts';

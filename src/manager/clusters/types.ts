@@ -1,6 +1,6 @@
 /** What clusters are made of, as the rest of the manager sees it, and how rows become that. */
 import { z } from 'zod';
-import { patternSchema } from '../../core/pattern-schema.ts';
+import { patternSchema } from '../../core/config/pattern-schema.ts';
 
 const names = (maxLength: number) => z.array(z.string().min(1).max(maxLength)).max(200);
 

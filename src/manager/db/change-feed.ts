@@ -5,8 +5,8 @@
  * Ids are given out before transactions commit, so a lower id may appear after a higher one. Ids that were skipped are
  * asked for again until they appear or the transaction that took them must be over.
  */
-import type { Closable } from '../../core/lifecycle.ts';
-import type { Logger } from '../../core/logger.ts';
+import type { Closable } from '../../core/process/lifecycle.ts';
+import type { Logger } from '../../core/process/logger.ts';
 import { changePollMs, changePollRows, changeRetentionMs } from '../limits.ts';
 import type { Database } from './database.ts';
 import { databaseNowMs, type Db } from './engine.ts';

@@ -3,7 +3,7 @@
  * one for a second and more; in the main thread everybody would wait with it.
  */
 import { Worker } from 'node:worker_threads';
-import type { Closable } from '../../core/lifecycle.ts';
+import type { Closable } from '../../core/process/lifecycle.ts';
 
 /** Pages of the log that make a checkpoint due: 64 MiB, which take well under a second to read after a crash. */
 const dueAfterPages = 16_000;

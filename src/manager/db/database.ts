@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { Kysely, MysqlDialect, PostgresDialect, sql, type Dialect, type Transaction } from 'kysely';
 import { Migrator } from 'kysely/migration';
 import { DragonflyError } from '../../core/errors.ts';
-import type { Closable } from '../../core/lifecycle.ts';
+import type { Closable } from '../../core/process/lifecycle.ts';
 import { databaseEngine, type DatabaseConfig } from '../config.ts';
 import { databaseNowMs, insertRow, type Db, type EngineName } from './engine.ts';
 import { migrations } from './migrations/index.ts';

@@ -1,6 +1,6 @@
 /** Periodic work that runs once in all replicas: the holder of the lease runs what is due. */
-import type { Closable } from '../../core/lifecycle.ts';
-import type { Logger } from '../../core/logger.ts';
+import type { Closable } from '../../core/process/lifecycle.ts';
+import type { Logger } from '../../core/process/logger.ts';
 import { timerLeaseMs, timerTickMs } from '../limits.ts';
 import type { Database } from './database.ts';
 import { acquireLease, releaseLease } from './leases.ts';

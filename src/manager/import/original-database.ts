@@ -1,7 +1,7 @@
 /** Reads the database of an original manager; never writes to it. */
 import { Kysely } from 'kysely';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
-import type { Closable } from '../../core/lifecycle.ts';
+import type { Closable } from '../../core/process/lifecycle.ts';
 import { databaseEngine, type DatabaseConfig } from '../config.ts';
 import { dialect } from '../db/database.ts';
 import { isOriginal } from '../db/foreign-schema.ts';

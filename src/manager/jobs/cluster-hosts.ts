@@ -1,10 +1,10 @@
 /** The hosts of a cluster, as its schedulers know them right now. */
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
-import { hostPort } from '../../core/host-port.ts';
+import { hostPort } from '../../core/net/host-port.ts';
 import type { Channels } from '../../rpc/channels.ts';
 import { createClient } from '../../rpc/client.ts';
-import type { Host } from '../../rpc/generated/common/v2/common.ts';
-import { SchedulerDefinition } from '../../rpc/generated/scheduler/v2/scheduler.ts';
+import type { Host } from '../../../gen/common/v2/common.ts';
+import { SchedulerDefinition } from '../../../gen/scheduler/v2/scheduler.ts';
 import type { SchedulerCluster, Topology } from '../clusters/topology.ts';
 import type { ClusterHost } from './host-selection.ts';
 

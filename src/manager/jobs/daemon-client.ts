@@ -1,10 +1,10 @@
 /** What jobs ask of the daemons. */
 import type { Channels } from '../../rpc/channels.ts';
 import { createClient, type RpcClient } from '../../rpc/client.ts';
-import { Download } from '../../rpc/generated/common/v2/common.ts';
-import { DfdaemonUploadDefinition, type StatLocalTaskResponse } from '../../rpc/generated/dfdaemon/v2/dfdaemon.ts';
+import { Download } from '../../../gen/common/v2/common.ts';
+import { DfdaemonUploadDefinition, type StatLocalTaskResponse } from '../../../gen/dfdaemon/v2/dfdaemon.ts';
 import { DragonflyError } from '../../core/errors.ts';
-import { hostPort } from '../../core/host-port.ts';
+import { hostPort } from '../../core/net/host-port.ts';
 import type { ClusterHost } from './host-selection.ts';
 
 export interface TaskProgress {

@@ -1,4 +1,4 @@
-import type { Logger } from '../../core/logger.ts';
+import type { Logger } from '../../core/process/logger.ts';
 import type { Job } from './job-store.ts';
 import type { JobState } from './job-types.ts';
 import type { JobTasks } from './job-tasks.ts';

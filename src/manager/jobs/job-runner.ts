@@ -3,8 +3,8 @@
  * down; the job of a replica that died is taken over when its lease has expired.
  */
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
-import type { Closable } from '../../core/lifecycle.ts';
-import type { Logger } from '../../core/logger.ts';
+import type { Closable } from '../../core/process/lifecycle.ts';
+import type { Logger } from '../../core/process/logger.ts';
 import type { ChangeFeed } from '../db/change-feed.ts';
 import { jobPollMs, jobRenewalMs, jobTimeoutMs, maxJobAttempts, maxRunningJobs } from '../limits.ts';
 import type { JobExecutor } from './executor.ts';

@@ -1,7 +1,7 @@
 /** The units of a job in the database: what one node does about one URL, and how far it is. */
 import type { Selectable } from 'kysely';
-import type { Closable } from '../../core/lifecycle.ts';
-import type { Logger } from '../../core/logger.ts';
+import type { Closable } from '../../core/process/lifecycle.ts';
+import type { Logger } from '../../core/process/logger.ts';
 import type { Database } from '../db/database.ts';
 import { databaseNowMs } from '../db/engine.ts';
 import type { JobTaskTable } from '../db/schema.ts';

@@ -1,6 +1,6 @@
 /** What may be asked of a job, as REST takes it. Empty texts and zeros count as absent, since Harbor sends them. */
 import { z } from 'zod';
-import { defaultFilteredQueryParams } from '../../core/signed-urls.ts';
+import { defaultFilteredQueryParams } from '../../core/net/signed-urls.ts';
 import { isManifestUrl } from '../../core/oci/reference.ts';
 
 export const preheatScopes = ['single_seed_peer', 'all_seed_peers', 'all_peers'] as const;

@@ -1,8 +1,8 @@
 /** Everything about jobs, opened together. */
-import type { Owned } from '../../core/lifecycle.ts';
-import { pemOf } from '../../core/pem.ts';
-import { OutboundProxies } from '../../core/outbound-proxy.ts';
-import type { Logger } from '../../core/logger.ts';
+import type { Owned } from '../../core/process/lifecycle.ts';
+import { pemOf } from '../../core/files/pem.ts';
+import { OutboundProxies } from '../../core/net/outbound-proxy.ts';
+import type { Logger } from '../../core/process/logger.ts';
 import type { Channels } from '../../rpc/channels.ts';
 import type { Sealer } from '../access/sealer.ts';
 import type { Topology } from '../clusters/topology.ts';

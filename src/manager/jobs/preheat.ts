@@ -5,7 +5,7 @@
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { taskId } from '../../core/ids.ts';
 import { redact } from '../../core/redact.ts';
-import type { Download } from '../../rpc/generated/common/v2/common.ts';
+import type { Download } from '../../../gen/common/v2/common.ts';
 import { concurrentPeers, concurrentTasks, jobTimeoutMs, maxJobTasks, maxTaskAttempts } from '../limits.ts';
 import type { ClusterHosts } from './cluster-hosts.ts';
 import type { DaemonClient } from './daemon-client.ts';

@@ -1,7 +1,7 @@
 /** The peers table, brought in line with the hosts the schedulers know. */
 import { toDragonflyError } from '../../core/errors.ts';
-import type { Logger } from '../../core/logger.ts';
-import type { Host } from '../../rpc/generated/common/v2/common.ts';
+import type { Logger } from '../../core/process/logger.ts';
+import type { Host } from '../../../gen/common/v2/common.ts';
 import type { ChangeFeed } from '../db/change-feed.ts';
 import type { Database } from '../db/database.ts';
 import type { PeerTable } from '../db/schema.ts';

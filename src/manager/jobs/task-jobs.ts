@@ -2,7 +2,7 @@
 import { toDragonflyError } from '../../core/errors.ts';
 import { taskId } from '../../core/ids.ts';
 import { redact } from '../../core/redact.ts';
-import type { StatLocalTaskResponse } from '../../rpc/generated/dfdaemon/v2/dfdaemon.ts';
+import type { StatLocalTaskResponse } from '../../../gen/dfdaemon/v2/dfdaemon.ts';
 import type { SchedulerCluster } from '../clusters/topology.ts';
 import { concurrentPeers, concurrentTasks } from '../limits.ts';
 import type { JobContext, JobExecutor } from './executor.ts';

@@ -4,12 +4,12 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { toDragonflyError } from '../../core/errors.ts';
-import { withDeadline, type Closable } from '../../core/lifecycle.ts';
-import type { Logger } from '../../core/logger.ts';
-import { hostPort } from '../../core/host-port.ts';
+import { withDeadline, type Closable } from '../../core/process/lifecycle.ts';
+import type { Logger } from '../../core/process/logger.ts';
+import { hostPort } from '../../core/net/host-port.ts';
 import type { Channels } from '../../rpc/channels.ts';
 import { createClient } from '../../rpc/client.ts';
-import { SchedulerLiveDefinition } from '../../rpc/generated/scheduler/v2/live.ts';
+import { SchedulerLiveDefinition } from '../../../gen/scheduler/v2/live.ts';
 import type { Topology } from '../clusters/topology.ts';
 import { firstFrameTimeoutMs, liveIdleMs, liveIntervalMs, taskFrameIntervalMs } from '../limits.ts';
 import {

@@ -1,7 +1,7 @@
 /** Tasks and frames in the form of the API. */
 import { z } from 'zod';
 import { redact } from '../../core/redact.ts';
-import type { TaskFrame, TaskSummary } from '../../rpc/generated/scheduler/v2/live.ts';
+import type { TaskFrame, TaskSummary } from '../../../gen/scheduler/v2/live.ts';
 
 const count = z.int().min(0);
 

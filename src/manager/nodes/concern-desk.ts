@@ -1,7 +1,7 @@
 /** Concerns as they come and go, with who takes care of them. */
 import { toDragonflyError } from '../../core/errors.ts';
-import type { Closable } from '../../core/lifecycle.ts';
-import type { Logger } from '../../core/logger.ts';
+import type { Closable } from '../../core/process/lifecycle.ts';
+import type { Logger } from '../../core/process/logger.ts';
 import type { ChangeFeed } from '../db/change-feed.ts';
 import type { Database } from '../db/database.ts';
 import { concernFactsMs, concernGatherMs, concernOverMs, maxConcerns } from '../limits.ts';

@@ -1,12 +1,12 @@
 /** What one scheduler says of its hosts, for as long as it says so. Reconnects until it is closed. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { toDragonflyError } from '../../core/errors.ts';
-import type { Closable } from '../../core/lifecycle.ts';
-import type { Logger } from '../../core/logger.ts';
+import type { Closable } from '../../core/process/lifecycle.ts';
+import type { Logger } from '../../core/process/logger.ts';
 import { backOffMs } from '../../rpc/back-off.ts';
 import type { Channels } from '../../rpc/channels.ts';
 import { createClient } from '../../rpc/client.ts';
-import { SchedulerLiveDefinition, type HostsFrame, type HostState } from '../../rpc/generated/scheduler/v2/live.ts';
+import { SchedulerLiveDefinition, type HostsFrame, type HostState } from '../../../gen/scheduler/v2/live.ts';
 import { liveIntervalMs, nodeReturnMs } from '../limits.ts';
 import type { Traffic } from '../traffic/traffic-store.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { HostState } from '../../rpc/generated/scheduler/v2/live.ts';
+import { HostState } from '../../../gen/scheduler/v2/live.ts';
 import { goneNodeKeptMs } from '../limits.ts';
 import { seenAs, type Node } from './node.ts';
 import { NodeRecords } from './node-records.ts';

@@ -1,6 +1,6 @@
 /** Nodes as the API tells them. */
 import { z } from 'zod';
-import type { HostState } from '../../rpc/generated/scheduler/v2/live.ts';
+import type { HostState } from '../../../gen/scheduler/v2/live.ts';
 
 const count = z.int().min(0);
 

@@ -3,9 +3,9 @@
  * must outlive restarts is written by the replica that holds the lease.
  */
 import { toDragonflyError } from '../../core/errors.ts';
-import { hostPort } from '../../core/host-port.ts';
-import type { Closable } from '../../core/lifecycle.ts';
-import type { Logger } from '../../core/logger.ts';
+import { hostPort } from '../../core/net/host-port.ts';
+import type { Closable } from '../../core/process/lifecycle.ts';
+import type { Logger } from '../../core/process/logger.ts';
 import type { Channels } from '../../rpc/channels.ts';
 import type { Topology } from '../clusters/topology.ts';
 import type { Database } from '../db/database.ts';

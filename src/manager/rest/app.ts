@@ -16,7 +16,7 @@ import {
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod';
 import { version } from '../../core/version.ts';
-import { readPrivateKey } from '../../core/private-file.ts';
+import { readPrivateKey } from '../../core/files/private-file.ts';
 import { actionOf } from '../access/objects.ts';
 import { maxRequestBodyBytes } from '../limits.ts';
 import { accessHook } from './access-hook.ts';

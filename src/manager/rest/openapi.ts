@@ -1,5 +1,5 @@
 /** Produces the OpenAPI document without starting a server: for the console's client, and for export to a file. */
-import { silentLogger } from '../../core/logger.ts';
+import { silentLogger } from '../../core/process/logger.ts';
 import { Registry } from '../../core/metrics.ts';
 import { managerConfigSchema } from '../config.ts';
 import { ManagerService } from '../manager-service.ts';

@@ -1,4 +1,4 @@
-import type { Logger } from '../../core/logger.ts';
+import type { Logger } from '../../core/process/logger.ts';
 import type { Registry } from '../../core/metrics.ts';
 import type { Access } from '../access/access.ts';
 import type { OAuth } from '../access/oauth.ts';

@@ -2,9 +2,9 @@
 import { RateLimiter } from '../../core/rate-limiter.ts';
 import { DragonflyError } from '../../core/errors.ts';
 import type { CallContext } from '../../rpc/call-context.ts';
-import type { CertificateDefinition } from '../../rpc/generated/security/v1/security.ts';
+import type { CertificateDefinition } from '../../../gen/security/v1/security.ts';
 import { certificateHeader, joinTokenHeader, parseJoinToken, signatureHeader } from '../../rpc/identity/proof.ts';
-import type { Handlers } from '../../rpc/server.ts';
+import type { Handlers } from '../../rpc/server/server.ts';
 import type { CertificateIssuer, Proof } from '../ca/issuer.ts';
 import { certificatesPerSec } from '../limits.ts';
 

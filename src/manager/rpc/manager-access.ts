@@ -2,8 +2,8 @@
  * Who may call what at a manager's gRPC port. A service is registered, kept alive and taken away by itself alone: by its certificate, or, where there are
  * none, from its own address. Under `force` nobody is heard without a certificate, but to ask for one.
  */
-import type { ManagerDefinition } from '../../rpc/generated/manager/v2/manager.ts';
-import type { ManagerWatchDefinition } from '../../rpc/generated/manager/v2/watch.ts';
+import type { ManagerDefinition } from '../../../gen/manager/v2/manager.ts';
+import type { ManagerWatchDefinition } from '../../../gen/manager/v2/watch.ts';
 import { anyone, type Access } from '../../rpc/rights.ts';
 
 export const managerAccess: Access<typeof ManagerDefinition> = {

@@ -1,17 +1,17 @@
 /** manager.v2.Manager: registration, lookup and liveness of cluster members. */
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
-import { onAbort } from '../../core/lifecycle.ts';
+import { onAbort } from '../../core/process/lifecycle.ts';
 import { hostId } from '../../core/ids.ts';
-import { isOwnAddress } from '../../core/own-address.ts';
+import { isOwnAddress } from '../../core/net/own-address.ts';
 import type { CallContext } from '../../rpc/call-context.ts';
 import {
   type ListSchedulersRequest,
   type ManagerDefinition,
   SourceType,
   type KeepAliveRequest,
-} from '../../rpc/generated/manager/v2/manager.ts';
+} from '../../../gen/manager/v2/manager.ts';
 import { requireSpeaksFor, type Claim } from '../../rpc/rights.ts';
-import type { Handlers } from '../../rpc/server.ts';
+import type { Handlers } from '../../rpc/server/server.ts';
 import type { KeepAlive, KeepAlives } from '../clusters/keep-alives.ts';
 import type { Members } from '../clusters/members.ts';
 import type { Searcher } from '../clusters/searcher.ts';

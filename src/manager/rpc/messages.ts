@@ -1,5 +1,5 @@
 /** Members and clusters as the protocol carries them. */
-import type { Scheduler, SeedPeer } from '../../rpc/generated/manager/v2/manager.ts';
+import type { Scheduler, SeedPeer } from '../../../gen/manager/v2/manager.ts';
 import type { SchedulerCluster, SchedulerMember, SeedPeerMember } from '../clusters/topology.ts';
 
 export function toSchedulerMessage(

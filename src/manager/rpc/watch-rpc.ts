@@ -1,11 +1,11 @@
 /** manager.v2.ManagerWatch: members hear of what concerns them when it changes. */
 import type { CallContext } from '../../rpc/call-context.ts';
-import type { Change, ManagerWatchDefinition } from '../../rpc/generated/manager/v2/watch.ts';
-import type { Handlers } from '../../rpc/server.ts';
+import type { Change, ManagerWatchDefinition } from '../../../gen/manager/v2/watch.ts';
+import type { Handlers } from '../../rpc/server/server.ts';
 import type { ChangeFeed, ChangeTopic } from '../db/change-feed.ts';
 import { maxWatchStreams, watchGatherMs } from '../limits.ts';
 import { DragonflyError } from '../../core/errors.ts';
-import { onAbort } from '../../core/lifecycle.ts';
+import { onAbort } from '../../core/process/lifecycle.ts';
 
 export interface WatchRpcParts {
   readonly changes: ChangeFeed;

@@ -2,7 +2,7 @@
 import { X509Certificate } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { writeWholeFile } from '../../core/whole-file.ts';
+import { writeWholeFile } from '../../core/files/whole-file.ts';
 import type { ClientTls } from '../tls.ts';
 
 export interface Identity {

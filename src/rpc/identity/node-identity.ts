@@ -5,8 +5,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
-import type { Closable } from '../../core/lifecycle.ts';
-import type { Logger } from '../../core/logger.ts';
+import type { Closable } from '../../core/process/lifecycle.ts';
+import type { Logger } from '../../core/process/logger.ts';
 import { backOffMs } from '../back-off.ts';
 import { firstIdentityMs, longestTimerMs } from '../limits.ts';
 import { identityOf } from '../member-identity.ts';

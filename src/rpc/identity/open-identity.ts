@@ -1,7 +1,7 @@
 /** The identity a service has by its configuration, and what its ports and connections do with it. */
-import { pemOf } from '../../core/pem.ts';
-import type { Logger } from '../../core/logger.ts';
-import type { MemberRole } from '../caller.ts';
+import { pemOf } from '../../core/files/pem.ts';
+import type { Logger } from '../../core/process/logger.ts';
+import type { MemberRole } from '../server/caller.ts';
 import { liveTls, type ClientTls, type ServerTls } from '../tls.ts';
 import { identityPath } from './identity-file.ts';
 import { NodeIdentity } from './node-identity.ts';

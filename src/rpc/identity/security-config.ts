@@ -1,6 +1,6 @@
 /** The `security` section of a member of the cluster, the same for every service. */
 import { z } from 'zod';
-import { durationMs, ignored, section } from '../../core/config.ts';
+import { durationMs, ignored, section } from '../../core/config/config.ts';
 
 export const memberSecurity = section({
   autoIssueCert: z

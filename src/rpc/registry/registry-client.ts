@@ -1,9 +1,9 @@
 /** Requests to registries: token authentication, redirects and TLS as the registry protocol has them. */
 import type * as Undici from 'undici';
-import { headerTowards } from '../../core/credential-routes.ts';
+import { headerTowards } from '../../core/net/credential-routes.ts';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
-import { proxyUrl, type OutboundProxies, type ProxyHop } from '../../core/outbound-proxy.ts';
-import type { Closable } from '../../core/lifecycle.ts';
+import { proxyUrl, type OutboundProxies, type ProxyHop } from '../../core/net/outbound-proxy.ts';
+import type { Closable } from '../../core/process/lifecycle.ts';
 import { maxConnections, maxRedirects, maxRegistries } from './limits.ts';
 import { portOf, type Egress } from './egress.ts';
 import { readAnswer, type RegistryAnswer, type RegistryReader } from './registry-answer.ts';

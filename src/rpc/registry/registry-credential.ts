@@ -1,5 +1,5 @@
 /** What to put into `Authorization` towards one repository, renewed before it expires. */
-import { mayLogIn, tokenService } from '../../core/credential-routes.ts';
+import { mayLogIn, tokenService } from '../../core/net/credential-routes.ts';
 import { DragonflyError } from '../../core/errors.ts';
 import { parseAuthChallenges, type AuthChallenge } from '../../core/oci/auth-challenge.ts';
 import { minTokenLifeMs, tokenRenewalMs } from './limits.ts';

@@ -1,5 +1,5 @@
 import { maxPieceLengthBytes, minPieceLengthBytes } from '../../core/piece-layout.ts';
-import type { Download, Host, HuggingFace, Network, Piece, Range } from '../generated/common/v2/common.ts';
+import type { Download, Host, HuggingFace, Network, Piece, Range } from '../../../gen/common/v2/common.ts';
 import * as rule from './rules.ts';
 
 /** Pieces of one task: 64 MiB each make more than any file that exists. */

@@ -1,5 +1,5 @@
-import type * as dfdaemon from '../generated/dfdaemon/v2/dfdaemon.ts';
-import type * as local from '../generated/dfdaemon/v2/local.ts';
+import type * as dfdaemon from '../../../gen/dfdaemon/v2/dfdaemon.ts';
+import type * as local from '../../../gen/dfdaemon/v2/local.ts';
 import { download, maxPieceNumber, pieceLength } from './common-schemas.ts';
 import * as rule from './rules.ts';
 

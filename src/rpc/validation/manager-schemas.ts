@@ -1,5 +1,5 @@
-import type * as manager from '../generated/manager/v2/manager.ts';
-import type { WatchChangesRequest } from '../generated/manager/v2/watch.ts';
+import type * as manager from '../../../gen/manager/v2/manager.ts';
+import type { WatchChangesRequest } from '../../../gen/manager/v2/watch.ts';
 import * as rule from './rules.ts';
 
 const caller = { sourceType: rule.between(0, 2), hostname: rule.hostname, ip: rule.ip };

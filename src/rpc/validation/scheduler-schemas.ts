@@ -1,6 +1,6 @@
 import { maxPieceLengthBytes } from '../../core/piece-layout.ts';
-import type { WatchTaskRequest } from '../generated/scheduler/v2/live.ts';
-import type * as scheduler from '../generated/scheduler/v2/scheduler.ts';
+import type { WatchTaskRequest } from '../../../gen/scheduler/v2/live.ts';
+import type * as scheduler from '../../../gen/scheduler/v2/scheduler.ts';
 import { download, host, maxPieceNumber, piece, pieceLength } from './common-schemas.ts';
 import * as rule from './rules.ts';
 

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { DragonflyError } from '../../core/errors.ts';
-import { Host, type Download } from '../generated/common/v2/common.ts';
-import { DfdaemonDownloadDefinition, DfdaemonUploadDefinition } from '../generated/dfdaemon/v2/dfdaemon.ts';
-import { DfdaemonLocalDefinition } from '../generated/dfdaemon/v2/local.ts';
-import { ManagerDefinition } from '../generated/manager/v2/manager.ts';
-import { AnnouncePeerRequest, SchedulerDefinition } from '../generated/scheduler/v2/scheduler.ts';
+import { Host, type Download } from '../../../gen/common/v2/common.ts';
+import { DfdaemonDownloadDefinition, DfdaemonUploadDefinition } from '../../../gen/dfdaemon/v2/dfdaemon.ts';
+import { DfdaemonLocalDefinition } from '../../../gen/dfdaemon/v2/local.ts';
+import { ManagerDefinition } from '../../../gen/manager/v2/manager.ts';
+import { AnnouncePeerRequest, SchedulerDefinition } from '../../../gen/scheduler/v2/scheduler.ts';
 import type { MessageType, ServiceDefinition } from '../definition.ts';
 import { validate } from './validate.ts';
 

@@ -1,8 +1,8 @@
 /** What a manager of the original asks of a scheduler by its job queue, and the answers in the layout it reads. */
 import { DragonflyError } from '../../core/errors.ts';
-import { deadlineSignal } from '../../core/lifecycle.ts';
-import type { Host } from '../../rpc/generated/common/v2/common.ts';
-import { isSeed } from '../host-registry.ts';
+import { deadlineSignal } from '../../core/process/lifecycle.ts';
+import type { Host } from '../../../gen/common/v2/common.ts';
+import { isSeed } from '../hosts/host-registry.ts';
 import { defaultConcurrentPeers, jobTimeoutMs } from '../limits.ts';
 import { eachLimited } from '../preheat/each-limited.ts';
 import type { Preheater } from '../preheat/preheater.ts';

@@ -4,8 +4,8 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { toDragonflyError } from '../../core/errors.ts';
-import type { Closable } from '../../core/lifecycle.ts';
-import type { Logger } from '../../core/logger.ts';
+import type { Closable } from '../../core/process/lifecycle.ts';
+import type { Logger } from '../../core/process/logger.ts';
 import { backOffMs } from '../../rpc/back-off.ts';
 import {
   jobResultTtlSeconds,

@@ -1,6 +1,6 @@
 /** The requests of the original's manager in its job queue. Go writes `null` for an empty list, 0 and '' for what is not set. */
 import { z } from 'zod';
-import { Download, Priority } from '../../rpc/generated/common/v2/common.ts';
+import { Download, Priority } from '../../../gen/common/v2/common.ts';
 import { json } from './machinery.ts';
 
 const list = <S extends z.ZodType>(item: S) =>

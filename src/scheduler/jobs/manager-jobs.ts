@@ -2,13 +2,13 @@
 import { readFile } from 'node:fs/promises';
 import type { ConnectionOptions } from 'node:tls';
 import { DragonflyError } from '../../core/errors.ts';
-import type { Logger } from '../../core/logger.ts';
-import { readPrivateKey } from '../../core/private-file.ts';
+import type { Logger } from '../../core/process/logger.ts';
+import { readPrivateKey } from '../../core/files/private-file.ts';
 import type { Base } from '../assembly.ts';
 import type { Brain } from '../brain.ts';
 import { jobRedis } from '../config.ts';
 import type { ServesJobs } from '../manager-link.ts';
-import type { OriginalDaemons } from '../original-daemons.ts';
+import type { OriginalDaemons } from '../peers/original-daemons.ts';
 import type { Preheater } from '../preheat/preheater.ts';
 import { jobHandlers } from './job-handlers.ts';
 import { JobQueue } from './job-queue.ts';

@@ -1,7 +1,7 @@
 /** Where a manager of the original leaves jobs: its keys in `scheduler.yaml`, in their place of today and in the old one. */
 import { z } from 'zod';
-import { ignored, section } from '../../core/config.ts';
-import { hostPort } from '../../core/host-port.ts';
+import { ignored, section } from '../../core/config/config.ts';
+import { hostPort } from '../../core/net/host-port.ts';
 
 const text = z.string();
 const database = z.int().min(0).max(65_535);

@@ -1,8 +1,8 @@
 /** One connection to Redis: a server, the master that sentinels name, or a Redis cluster. */
 import type { ConnectionOptions } from 'node:tls';
 import { createClient, createCluster, createSentinel } from '@redis/client';
-import type { Closable } from '../../core/lifecycle.ts';
-import { splitHostPort } from '../../core/host-port.ts';
+import type { Closable } from '../../core/process/lifecycle.ts';
+import { splitHostPort } from '../../core/net/host-port.ts';
 import { backOffMs } from '../../rpc/back-off.ts';
 import { redisConnectTimeoutMs, redisSilenceMs } from '../limits.ts';
 import type { RedisConfig } from './redis-config.ts';

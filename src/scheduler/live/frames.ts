@@ -1,5 +1,5 @@
 /** Builds the frames of one watcher: everything first, then what changed since the last frame. */
-import type { Link, PeerState, TaskFrame, TasksFrame, TaskSummary } from '../../rpc/generated/scheduler/v2/live.ts';
+import type { Link, PeerState, TaskFrame, TasksFrame, TaskSummary } from '../../../gen/scheduler/v2/live.ts';
 import type { Peer, Task } from '../../swarm/scheduler/records.ts';
 import { isDownloading } from '../../swarm/scheduler/states.ts';
 import type { Brain } from '../brain.ts';

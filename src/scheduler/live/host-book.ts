@@ -2,8 +2,8 @@
  * What became of every host, for those who watch: it joined, it stands still, it is lost, it said goodbye. Kept a day beyond its
  * end. Nothing here plays a role in decisions.
  */
-import type { Host } from '../../rpc/generated/common/v2/common.ts';
-import type { BeatHostRequest } from '../../rpc/generated/scheduler/v2/scheduler.ts';
+import type { Host } from '../../../gen/common/v2/common.ts';
+import type { BeatHostRequest } from '../../../gen/scheduler/v2/scheduler.ts';
 import { goneHostKeptMs, maxGoneHosts, silentHostMs, stalledMs } from '../limits.ts';
 
 /** `silent`: its connections stand, but it says nothing. */

@@ -1,7 +1,7 @@
 /** Builds the frames of one watcher of hosts: all of them first, then those that changed. */
-import type { HostsFrame, HostState } from '../../rpc/generated/scheduler/v2/live.ts';
+import type { HostsFrame, HostState } from '../../../gen/scheduler/v2/live.ts';
 import type { Brain } from '../brain.ts';
-import { isSeed } from '../host-registry.ts';
+import { isSeed } from '../hosts/host-registry.ts';
 import { hostFiguresMs, maxHostsPerFrame, maxWatchedHosts } from '../limits.ts';
 import { wallTime } from '../messages.ts';
 import type { HostEntry } from './host-book.ts';

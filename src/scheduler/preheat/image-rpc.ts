@@ -1,13 +1,13 @@
 /** The job calls of scheduler.v2 for images: the blobs of the manifest are files like others. */
 import type { CallContext } from '../../rpc/call-context.ts';
-import { Download } from '../../rpc/generated/common/v2/common.ts';
+import { Download } from '../../../gen/common/v2/common.ts';
 import type {
   Layer,
   PreheatImageRequest,
   PreheatResponse,
   StatImageRequest,
   StatImageResponse,
-} from '../../rpc/generated/scheduler/v2/scheduler.ts';
+} from '../../../gen/scheduler/v2/scheduler.ts';
 import { findImage } from '../../rpc/registry/image.ts';
 import type { RegistryClient } from '../../rpc/registry/registry-client.ts';
 import { defaultConcurrentLayers } from '../limits.ts';

@@ -1,14 +1,14 @@
 /** The job calls of scheduler.v2 for files. */
 import { DragonflyError } from '../../core/errors.ts';
 import type { CallContext } from '../../rpc/call-context.ts';
-import { Download, type Host } from '../../rpc/generated/common/v2/common.ts';
+import { Download, type Host } from '../../../gen/common/v2/common.ts';
 import type {
   PreheatFileRequest,
   PreheatOutcome,
   PreheatResponse,
   StatFileRequest,
   StatFileResponse,
-} from '../../rpc/generated/scheduler/v2/scheduler.ts';
+} from '../../../gen/scheduler/v2/scheduler.ts';
 import { jobTimeoutMs } from '../limits.ts';
 import { msFromDuration } from '../messages.ts';
 import type { Preheater } from './preheater.ts';

@@ -1,16 +1,16 @@
 /** Preheats: makes seeds or peers download files before anyone asks, and finds out who holds a file. */
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { taskId as taskIdOf } from '../../core/ids.ts';
-import { defaultFilteredQueryParams } from '../../core/signed-urls.ts';
-import type { Closable } from '../../core/lifecycle.ts';
-import type { Logger } from '../../core/logger.ts';
+import { defaultFilteredQueryParams } from '../../core/net/signed-urls.ts';
+import type { Closable } from '../../core/process/lifecycle.ts';
+import type { Logger } from '../../core/process/logger.ts';
 import { RateLimiter } from '../../core/rate-limiter.ts';
-import { hostPort } from '../../core/host-port.ts';
+import { hostPort } from '../../core/net/host-port.ts';
 import type { Channels } from '../../rpc/channels.ts';
 import { createClient, type RpcClient } from '../../rpc/client.ts';
-import type { Download, Host } from '../../rpc/generated/common/v2/common.ts';
-import { DfdaemonUploadDefinition, type StatLocalTaskResponse } from '../../rpc/generated/dfdaemon/v2/dfdaemon.ts';
-import type { PreheatOutcome } from '../../rpc/generated/scheduler/v2/scheduler.ts';
+import type { Download, Host } from '../../../gen/common/v2/common.ts';
+import { DfdaemonUploadDefinition, type StatLocalTaskResponse } from '../../../gen/dfdaemon/v2/dfdaemon.ts';
+import type { PreheatOutcome } from '../../../gen/scheduler/v2/scheduler.ts';
 import { defaultConcurrentPeers, defaultConcurrentTasks, jobTimeoutMs, maxPreheatTargets } from '../limits.ts';
 import { eachLimited } from './each-limited.ts';
 import { preheatTargets, type TargetRequest } from './targets.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Host } from '../../rpc/generated/common/v2/common.ts';
+import { Host } from '../../../gen/common/v2/common.ts';
 import { preheatTargets, type TargetRequest } from './targets.ts';
 
 const hosts = Array.from({ length: 10 }, (_, index) =>

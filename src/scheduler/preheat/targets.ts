@@ -1,8 +1,8 @@
 /** Which hosts a preheat goes to. */
 import { DragonflyError } from '../../core/errors.ts';
 import { HashRing } from '../../core/hash-ring.ts';
-import type { Host } from '../../rpc/generated/common/v2/common.ts';
-import { isSeed } from '../host-registry.ts';
+import type { Host } from '../../../gen/common/v2/common.ts';
+import { isSeed } from '../hosts/host-registry.ts';
 
 export interface TargetRequest {
   /** single_seed_peer (also when empty), all_seed_peers or all_peers. */

@@ -1,5 +1,5 @@
 /** Builds the engine's request for one client request: its headers take precedence, then the matching rule, then the configuration. */
-import { defaultFilteredQueryParams } from '../../../core/signed-urls.ts';
+import { defaultFilteredQueryParams } from '../../../core/net/signed-urls.ts';
 import type { DownloadRequest } from '../../task/open-task.ts';
 import { withOwnIdentity } from '../../task/own-identity.ts';
 import type { Exchange } from '../exchange.ts';

@@ -1,6 +1,6 @@
 /** The `doors` section of dfget.yaml: addresses of this node that stand for services people already use. */
 import { z } from 'zod';
-import { section } from '../../../core/config.ts';
+import { section } from '../../../core/config/config.ts';
 import { s3DoorConfig } from './s3/s3-config.ts';
 
 export const doorsConfig = section({

@@ -6,7 +6,7 @@
 import type { IncomingMessage } from 'node:http';
 import { LRUCache } from 'lru-cache';
 import { DragonflyError, toDragonflyError } from '../../../core/errors.ts';
-import { isTemporaryStatus } from '../../../core/origin-status.ts';
+import { isTemporaryStatus } from '../../../core/net/origin-status.ts';
 import { answerError } from '../answers.ts';
 import { relay } from '../wire/direct.ts';
 import { noteFirstByte, type Exchange } from '../exchange.ts';

@@ -6,7 +6,7 @@
 import type { IncomingMessage } from 'node:http';
 import { LRUCache } from 'lru-cache';
 import { toDragonflyError } from '../../../core/errors.ts';
-import { isTemporaryStatus } from '../../../core/origin-status.ts';
+import { isTemporaryStatus } from '../../../core/net/origin-status.ts';
 import type { Exchange } from '../exchange.ts';
 import { forwardedResponseHeader } from '../wire/header.ts';
 import { proxyLimits } from '../limits.ts';

@@ -23,9 +23,9 @@ import {
 } from '@peculiar/x509';
 import { LRUCache } from 'lru-cache';
 import { DragonflyError } from '../../../core/errors.ts';
-import { readPrivateKey } from '../../../core/private-file.ts';
-import { pemOf } from '../../../core/pem.ts';
-import { writeWholeFile } from '../../../core/whole-file.ts';
+import { readPrivateKey } from '../../../core/files/private-file.ts';
+import { pemOf } from '../../../core/files/pem.ts';
+import { writeWholeFile } from '../../../core/files/whole-file.ts';
 import { proxyLimits } from '../limits.ts';
 
 type KeyPair = webcrypto.CryptoKeyPair;

@@ -5,7 +5,7 @@
 import { STATUS_CODES, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { DragonflyError, toDragonflyError } from '../../../core/errors.ts';
-import type { Logger } from '../../../core/logger.ts';
+import type { Logger } from '../../../core/process/logger.ts';
 import type { AccessGuard } from '../access-guard.ts';
 import { newRecord } from '../exchange.ts';
 import type { Interception } from './interception.ts';

@@ -1,6 +1,6 @@
 /** The header of an answer that consists of stored bytes: the origin's, given to this very caller where it was asked. Pure. */
 import { withoutChecksums } from '../../source/checksums.ts';
-import { contentHeader } from '../../source/http-head.ts';
+import { contentHeader } from '../../source/http/http-head.ts';
 import type { FlatHeader } from './representation.ts';
 
 export type AnswerHeader = Readonly<Record<string, string | string[]>>;

@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { DragonflyError } from '../../../core/errors.ts';
-import { contentHeader } from '../../source/http-head.ts';
+import { contentHeader } from '../../source/http/http-head.ts';
 import type { SourceBody } from '../../source/source.ts';
 import type { OpenedOrigin } from '../../task/open-task.ts';
 import { letGo, type OriginAnswer } from './question.ts';

@@ -3,7 +3,7 @@
  * carried to another host. What comes back is only ever a reason to serve stored bytes, or the client's own answer.
  */
 import type { IncomingMessage } from 'node:http';
-import { headerTowards } from '../../../core/credential-routes.ts';
+import { headerTowards } from '../../../core/net/credential-routes.ts';
 import { DragonflyError } from '../../../core/errors.ts';
 import { isLoopback, plainAddress } from '../access-guard.ts';
 import { sendOwn } from '../wire/direct.ts';

@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { LRUCache } from 'lru-cache';
 import { DragonflyError, toDragonflyError } from '../../../core/errors.ts';
-import { isTemporaryStatus } from '../../../core/origin-status.ts';
+import { isTemporaryStatus } from '../../../core/net/origin-status.ts';
 import { answerError, answerOriginStatus } from '../answers.ts';
 import { callerKey } from '../proof/caller.ts';
 import { notARegistry, relay, sendOwn } from '../wire/direct.ts';

@@ -2,8 +2,8 @@
 import { Agent, type AgentOptions, type RequestOptions } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls, type ConnectionOptions } from 'node:tls';
-import type { ProxyHop } from '../../../core/outbound-proxy.ts';
-import { openTunnel } from '../../source/proxy-tunnel.ts';
+import type { ProxyHop } from '../../../core/net/outbound-proxy.ts';
+import { openTunnel } from '../../source/http/proxy-tunnel.ts';
 
 type Opened = (error: Error | null, stream: Duplex) => void;
 

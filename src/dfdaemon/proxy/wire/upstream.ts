@@ -19,12 +19,12 @@ import { connect as netConnect, isIP, type LookupFunction, type Socket } from 'n
 import type { ConnectionOptions } from 'node:tls';
 import { LRUCache } from 'lru-cache';
 import { DragonflyError } from '../../../core/errors.ts';
-import { hostPort } from '../../../core/host-port.ts';
-import { hopKey, type ProxyHop } from '../../../core/outbound-proxy.ts';
+import { hostPort } from '../../../core/net/host-port.ts';
+import { hopKey, type ProxyHop } from '../../../core/net/outbound-proxy.ts';
 import { EgressPolicy, type EgressRules } from '../../source/egress-policy.ts';
-import { openTunnel } from '../../source/proxy-tunnel.ts';
+import { openTunnel } from '../../source/http/proxy-tunnel.ts';
 import type { Trust, TrustStore } from '../../source/trust-store.ts';
-import { wayOut } from '../../source/way-out.ts';
+import { wayOut } from '../../source/http/way-out.ts';
 import { asBytes, asWrittenByNode } from './node-header.ts';
 import type { HeaderLines, HeaderRecord } from './header.ts';
 import { proxyLimits } from '../limits.ts';

@@ -1,6 +1,6 @@
 /** `/configs`, `/applications`, `/audits`. */
 import { z } from 'zod';
-import { patternSchema } from '../../../core/pattern-schema.ts';
+import { patternSchema } from '../../../core/config/pattern-schema.ts';
 import { parseJson } from '../../clusters/types.ts';
 import { TableStore } from '../../db/table-store.ts';
 import { defined, registerResource } from '../crud.ts';

@@ -1,5 +1,5 @@
 /** What follows when the origin refuses or breaks: who may ask it next, and when everybody is told its answer. */
-import { isCredentialStatus } from '../../../core/origin-status.ts';
+import { isCredentialStatus } from '../../../core/net/origin-status.ts';
 import type { OriginError } from '../../shared/events.ts';
 import type { SwarmLimits } from '../limits.ts';
 import type { OriginDesk } from './origin-desk.ts';

@@ -3,7 +3,7 @@
  */
 import { credentialFinder } from '../../../../core/credentials/own-credentials.ts';
 import { DragonflyError, toDragonflyError } from '../../../../core/errors.ts';
-import type { Logger } from '../../../../core/logger.ts';
+import type { Logger } from '../../../../core/process/logger.ts';
 import type { EgressRules } from '../../../source/egress-policy.ts';
 import { TrustStore, type TrustOptions } from '../../../source/trust-store.ts';
 import type { DownloadRequest } from '../../../task/open-task.ts';

@@ -5,7 +5,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { AwsV4Signer } from 'aws4fetch';
-import { isLoopbackAddress, namesLoopback } from '../../../../core/own-address.ts';
+import { isLoopbackAddress, namesLoopback } from '../../../../core/net/own-address.ts';
 import type { S3BucketConfig, S3ClientConfig } from './s3-config.ts';
 import { S3Refusal } from './s3-refusal.ts';
 import type { ChunkSigning } from './s3-signed-chunks.ts';

@@ -1,6 +1,6 @@
 /** `doors.s3` of dfget.yaml: buckets that clients of S3 find on this node, where they are, and who may read them. */
 import { z } from 'zod';
-import { durationMs, section } from '../../../../core/config.ts';
+import { durationMs, section } from '../../../../core/config/config.ts';
 
 const text = z.string().min(1);
 

@@ -1,6 +1,6 @@
 /** One request of a client of S3 on its way, after it was read, checked and allowed. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { ProxyClient } from '../../../../rpc/caller.ts';
+import type { ProxyClient } from '../../../../rpc/server/caller.ts';
 import type { ExchangeRecord } from '../../exchange.ts';
 import type { S3Caller } from './s3-callers.ts';
 import type { S3Store } from './s3-store.ts';

@@ -5,8 +5,8 @@
  */
 import { resolveRange, formatContentRange, type ByteRange } from '../../../../core/byte-range.ts';
 import { DragonflyError, toDragonflyError } from '../../../../core/errors.ts';
-import type { Logger } from '../../../../core/logger.ts';
-import { DownloadBlocked } from '../../../block-list.ts';
+import type { Logger } from '../../../../core/process/logger.ts';
+import { DownloadBlocked } from '../../../cluster/block-list.ts';
 import type { DownloadRequest, OpenTask } from '../../../task/open-task.ts';
 import type { BlockPool } from '../../../transport/block-pool.ts';
 import { noteFirstByte } from '../../exchange.ts';

@@ -4,7 +4,7 @@
  */
 import { LRUCache } from 'lru-cache';
 import { parseContentRange, type ByteRange } from '../../../../core/byte-range.ts';
-import { isTemporaryStatus } from '../../../../core/origin-status.ts';
+import { isTemporaryStatus } from '../../../../core/net/origin-status.ts';
 import { flat, type AnswerHeader } from '../../proof/answer-header.ts';
 import { letGo } from '../../proof/question.ts';
 import { strongValidator } from '../../proof/representation.ts';

@@ -1,0 +1,76 @@
+/**
+ * What the operator of the cluster does not want downloaded: a request that fits any of the lists is refused, whether a
+ * program of this node, the proxy or a scheduler asks.
+ */
+import { z } from 'zod';
+import { DragonflyError } from '../../core/errors.ts';
+import { compilePattern, type Pattern } from '../../core/pattern.ts';
+
+const texts = z.array(z.string()).default([]);
+
+export const blockRulesSchema = z.object({
+  applications: texts,
+  tags: texts,
+  /** Regular expressions. */
+  urls: texts,
+  priorities: z.array(z.int()).default([]),
+});
+
+export type BlockRules = z.output<typeof blockRulesSchema>;
+
+export const noBlockRules: BlockRules = blockRulesSchema.parse({});
+
+interface BlockableRequest {
+  readonly url: string;
+  readonly application?: string | undefined;
+  readonly tag?: string | undefined;
+  readonly priority?: number | undefined;
+}
+
+/** Of requests that name none. */
+const defaultPriority = 6;
+
+/** Told apart from what a scheduler or an origin refuses: there is no way around it. */
+export class DownloadBlocked extends DragonflyError {}
+
+export class BlockList {
+  #rules: BlockRules = noBlockRules;
+  #urls: readonly Pattern[] = [];
+
+  /** Takes the place of the rules before. A pattern that does not compile blocks nothing; the manager refuses such. */
+  update(rules: BlockRules): void {
+    this.#rules = rules;
+    this.#urls = rules.urls.flatMap((pattern) => compilePattern(pattern) ?? []);
+  }
+
+  /** Throws DownloadBlocked, PERMISSION_DENIED. */
+  check({ url, application, tag, priority = defaultPriority }: BlockableRequest): void {
+    const { applications, tags, priorities } = this.#rules;
+    if (application !== undefined && applications.includes(application))
+      throw blocked(`the application ${application}`);
+    if (tag !== undefined && tags.includes(tag)) throw blocked(`the tag ${tag}`);
+    if (priorities.includes(priority)) throw blocked(`the priority ${priority}`);
+    if (this.#urls.some((pattern) => pattern.test(url))) throw blocked('this URL');
+  }
+}
+
+function blocked(what: string): DownloadBlocked {
+  return new DownloadBlocked('PERMISSION_DENIED', `downloads with ${what} are blocked in this cluster`, {
+    hint: 'The block list of the cluster is kept at the manager.',
+  });
+}
+
+/** The part for downloads of a cluster's configuration as the manager sends it; anything unreadable blocks nothing. */
+export function blockRulesOf(clientConfig: Uint8Array | undefined): BlockRules {
+  if (!clientConfig || clientConfig.length === 0) return noBlockRules;
+  try {
+    const config = clientConfigSchema.parse(JSON.parse(Buffer.from(clientConfig).toString('utf8')));
+    return config.block_list?.task?.download ?? noBlockRules;
+  } catch {
+    return noBlockRules;
+  }
+}
+
+const clientConfigSchema = z.object({
+  block_list: z.object({ task: z.object({ download: blockRulesSchema.nullish() }).nullish() }).nullish(),
+});

@@ -1,0 +1,42 @@
+/** The tasks this node holds, announced to schedulers after a restart of either side. */
+import { Download } from '../../../gen/common/v2/common.ts';
+import type { TaskHolding } from '../../../gen/scheduler/v2/scheduler.ts';
+import type { HostIdentity } from './host-info.ts';
+import type { StoredTask } from '../storage/stored-task.ts';
+import type { TaskStore } from '../storage/task-store.ts';
+import type { TaskEngine } from '../task/engine.ts';
+import type { NodeLocal } from '../task/node-local.ts';
+
+/** Tasks with at least one verified piece; those being downloaded speak for themselves. */
+export function holdingsOf(
+  store: TaskStore,
+  engine: TaskEngine,
+  { identity, nodeLocal }: { readonly identity: HostIdentity; readonly nodeLocal: NodeLocal },
+): TaskHolding[] {
+  return store.list().flatMap((task): TaskHolding[] => {
+    const { layout } = task;
+    if (nodeLocal.isKnown(task.identity.url)) return [];
+    if (!layout || task.pieces.count === 0 || engine.peerIdOf(task.id) !== undefined) return [];
+    return [
+      {
+        taskId: task.id,
+        peerId: `${identity.hostId}-${task.id.slice(0, 32)}`,
+        download: Download.fromPartial({ url: task.identity.url }),
+        taskMetadata: {
+          contentLength: layout.contentLengthBytes,
+          pieceLength: layout.pieceLengthBytes,
+          responseHeader: { ...task.responseHeader },
+        },
+        pieces: task.pieces.toBytes(),
+        finished: task.state === 'finished',
+      },
+    ];
+  });
+}
+
+/** Complete tasks that may be announced, most recently used first. */
+export async function finishedTasks(store: TaskStore, nodeLocal: NodeLocal): Promise<readonly StoredTask[]> {
+  await store.recovered();
+  const finished = store.list().filter((task) => task.state === 'finished' && !nodeLocal.isKnown(task.identity.url));
+  return finished.toSorted((a, b) => b.record.row.lastUsedMs - a.record.row.lastUsedMs);
+}

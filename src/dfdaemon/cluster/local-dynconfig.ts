@@ -1,0 +1,65 @@
+/**
+ * What a manager would say, from a file: the schedulers of the cluster and what must not be downloaded. The original's
+ * client reads such a file (dynconfig.yaml, since 1.5.1) where no manager is configured.
+ */
+import { lookup } from 'node:dns/promises';
+import { isIP } from 'node:net';
+import { z } from 'zod';
+import { loadConfig } from '../../core/config/config.ts';
+import { DragonflyError } from '../../core/errors.ts';
+import { blockRulesSchema, noBlockRules } from './block-list.ts';
+import type { DfdaemonConfig } from '../config.ts';
+import type { DynamicSettings } from './dynconfig.ts';
+
+const blockList = z
+  .object({ task: z.object({ download: blockRulesSchema.optional() }).optional() })
+  .optional()
+  .describe('block_list and blockList are the same');
+const clientConfig = z.object({ block_list: blockList, blockList }).optional();
+
+const localDynconfigSchema = z.object({
+  scheduler: z
+    .object({
+      addr: z.string().optional().describe('host:port; a name of several addresses stands for as many schedulers'),
+      addrs: z.array(z.string()).optional().describe('comes before addr'),
+    })
+    .optional(),
+  clientConfig,
+  seedClientConfig: clientConfig,
+});
+
+/** Of a daemon without a manager: the schedulers of its configuration, else what the local file says. */
+export async function configuredSettings(
+  { scheduler, dynconfig }: Pick<DfdaemonConfig, 'scheduler' | 'dynconfig'>,
+  isSeed: boolean,
+): Promise<DynamicSettings> {
+  const configured = { schedulers: scheduler.netAddrs.map(({ addr }) => addr), blocked: noBlockRules };
+  if (scheduler.manager.enable || configured.schedulers.length > 0) return configured;
+  return (await readLocalDynconfig(dynconfig, isSeed)) ?? configured;
+}
+
+/** Undefined when there is no such file. Throws CONFIG_INVALID, and UNAVAILABLE when the name of the schedulers is unknown. */
+async function readLocalDynconfig(path: string, isSeed: boolean): Promise<DynamicSettings | undefined> {
+  const { config } = await loadConfig(localDynconfigSchema, path, { optional: true });
+  const { addr, addrs } = config.scheduler ?? {};
+  if (addr === undefined && addrs === undefined) return undefined;
+  const own = isSeed ? config.seedClientConfig : config.clientConfig;
+  const blocked = (own?.block_list ?? own?.blockList)?.task?.download ?? noBlockRules;
+  return { schedulers: addrs ?? (await resolved(addr ?? '')), blocked };
+}
+
+async function resolved(addr: string): Promise<string[]> {
+  const { hostname, port } = new URL(`tcp://${addr}`);
+  if (isIP(hostname.replace(/^\[|\]$/g, '')) !== 0) return [addr];
+  try {
+    const addresses = await lookup(hostname, { all: true });
+    return addresses
+      .map(({ address, family }) => (family === 6 ? `[${address}]:${port}` : `${address}:${port}`))
+      .sort();
+  } catch (cause) {
+    throw new DragonflyError('UNAVAILABLE', `the schedulers' name ${hostname} cannot be resolved`, {
+      cause,
+      hint: 'Check scheduler.addr in the local dynconfig, or list addresses in scheduler.addrs.',
+    });
+  }
+}

@@ -1,0 +1,171 @@
+/**
+ * The stream of news from one parent: which pieces it holds, now and as it gets more, and where it serves them.
+ * A parent of this implementation sends bitmaps and the layout; one of the original sends a message per piece.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { toDragonflyError, type DragonflyError } from '../../../core/errors.ts';
+import type { Logger } from '../../../core/process/logger.ts';
+import { PieceSet } from '../../../swarm/shared/piece-set.ts';
+import type { SyncPiecesRequest, SyncPiecesResponse } from '../../../../gen/dfdaemon/v2/dfdaemon.ts';
+import { daemonLimits } from '../../limits.ts';
+import type { PieceAddress } from '../../transport/piece-client.ts';
+
+export interface ParentAddress {
+  readonly peerId: string;
+  readonly hostId: string;
+  readonly hostname: string;
+  readonly idc: string;
+  readonly ip: string;
+  /** gRPC port of its DfdaemonUpload service. */
+  readonly port: number;
+  /** The scheduler's word that this node was sent to it; absent where it has none, or does not use it. */
+  readonly ticket?: Uint8Array | undefined;
+  /** 0 in the same place, 1 with nothing known in common. */
+  readonly distance: number;
+}
+
+export interface ParentNews {
+  has(pieces: PieceSet): void;
+  /** The parent wants this child to take these pieces now and pass them on. */
+  offers(pieces: readonly number[]): void;
+  /** Uploads running and waiting at the parent. */
+  load(uploads: number): void;
+  layout(facts: {
+    contentLengthBytes: number;
+    pieceLengthBytes: number;
+    responseHeader: Readonly<Record<string, string>>;
+  }): void;
+  /** The content is for those only whom its origin gives it to. */
+  restricted(): void;
+  /** The parent has the content for those only whom the origin gives it to, and this node has not shown that it is one. */
+  refused(error: DragonflyError): void;
+  /** The parent is gone, or has no more to say and left pieces missing. */
+  lost(): void;
+}
+
+export type SyncPieces = (
+  parent: ParentAddress,
+  request: SyncPiecesRequest,
+  signal: AbortSignal,
+) => AsyncIterable<SyncPiecesResponse>;
+
+/** Resolves when the parent's process has answered anything at all; rejects when it has not. */
+export type AskParent = (parent: ParentAddress, signal: AbortSignal) => Promise<void>;
+
+const noTicket = new Uint8Array();
+
+export class ParentLink {
+  readonly parent: ParentAddress;
+  readonly #taskId: string;
+  readonly #hostId: string;
+  readonly #sync: SyncPieces;
+  readonly #ask: AskParent;
+  readonly #news: ParentNews;
+  readonly #missing: () => readonly number[];
+  readonly #logger: Logger;
+  readonly #controller = new AbortController();
+  #pieceAddress: PieceAddress | undefined;
+  #finished = false;
+
+  constructor(
+    parent: ParentAddress,
+    options: {
+      taskId: string;
+      hostId: string;
+      sync: SyncPieces;
+      ask: AskParent;
+      news: ParentNews;
+      missing: () => readonly number[];
+      logger: Logger;
+    },
+  ) {
+    this.parent = parent;
+    this.#taskId = options.taskId;
+    this.#hostId = options.hostId;
+    this.#sync = options.sync;
+    this.#ask = options.ask;
+    this.#news = options.news;
+    this.#missing = options.missing;
+    this.#logger = options.logger;
+  }
+
+  /** Where the parent serves pieces; known from its first message on. */
+  get pieceAddress(): PieceAddress | undefined {
+    return this.#pieceAddress;
+  }
+
+  start(): void {
+    void this.#run();
+  }
+
+  close(): void {
+    this.#controller.abort();
+  }
+
+  /** Rejects when the parent gives no sign of life. */
+  askAlive(): Promise<void> {
+    return this.#ask(this.parent, this.#controller.signal);
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#controller;
+    for (let failures = 0; failures < daemonLimits.parentStreamAttempts && !signal.aborted;) {
+      try {
+        await this.#listen(signal);
+        failures = 0;
+        // An original parent ends the stream once it has told what was asked for.
+        if (this.#finished || this.#missing().length === 0) return;
+        await delay(daemonLimits.sessionBackoffMs, undefined, { signal });
+      } catch (error) {
+        if (signal.aborted) return;
+        const failure = toDragonflyError(error);
+        if (failure.code === 'PERMISSION_DENIED') return this.#news.refused(failure);
+        failures += 1;
+        this.#logger.debug(
+          { parent: this.parent.peerId, error: (error as Error).message },
+          'lost the stream of news from a parent',
+        );
+      }
+    }
+    if (!signal.aborted) this.#news.lost();
+  }
+
+  async #listen(signal: AbortSignal): Promise<void> {
+    const missing = this.#missing();
+    const request: SyncPiecesRequest = {
+      hostId: this.#hostId,
+      taskId: this.#taskId,
+      // A parent of the original needs at least one number; before the layout is known the first piece tells the most.
+      interestedPieceNumbers: missing.length === 0 ? [0] : [...missing],
+      allPieces: true,
+      ticket: this.parent.ticket ?? noTicket,
+    };
+    for await (const message of this.#sync(this.parent, request, signal)) this.#take(message);
+  }
+
+  #take(message: SyncPiecesResponse): void {
+    if (message.tcpPort !== undefined) {
+      this.#pieceAddress = {
+        host: message.ip || this.parent.ip,
+        port: message.tcpPort,
+        persistent: message.vortexPersistent,
+        streamed: message.vortexStreamed,
+        tls: message.tls,
+        ...(message.vortexTaskId !== '' && { taskId: message.vortexTaskId }),
+      };
+    }
+    if (message.restricted) this.#news.restricted();
+    if (message.contentLength !== undefined && message.pieceLength > 0) {
+      this.#news.layout({
+        contentLengthBytes: message.contentLength,
+        pieceLengthBytes: message.pieceLength,
+        responseHeader: message.responseHeader,
+      });
+    }
+    if (message.load !== undefined) this.#news.load(message.load);
+    this.#finished ||= message.finished;
+    if (message.offeredPieces.length > 0) this.#news.offers(message.offeredPieces);
+    if (message.bitmap.length > 0) this.#news.has(PieceSet.fromBytes(message.bitmap));
+    else if (message.length > 0) this.#news.has(PieceSet.of([message.number]));
+  }
+}

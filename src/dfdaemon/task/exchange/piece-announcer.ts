@@ -1,0 +1,140 @@
+/**
+ * What this node tells the children of one task: every piece to everybody as it lands; but while this node is the one at
+ * the origin, each child hears of different pieces first (SuperSeeder), so that its uplink sends nothing twice that was
+ * not yet sent once.
+ */
+import { SuperSeeder } from '../../../swarm/peer/super-seeder.ts';
+import type { StoredTask } from '../../storage/stored-task.ts';
+
+export interface AnnouncementListener {
+  /** The node holds this piece. */
+  has(piece: number): void;
+  /** This child alone is told of the piece now, to take it and pass it on. */
+  offered(piece: number): void;
+  /** The origin has told how the content is cut. */
+  layoutKnown(): void;
+}
+
+export class PieceAnnouncer implements Disposable {
+  readonly #stored: StoredTask;
+  readonly #listeners = new Map<string, AnnouncementListener>();
+  readonly #stopListening: () => void;
+  #seeder: SuperSeeder | undefined;
+  #atOrigin = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(stored: StoredTask) {
+    this.#stored = stored;
+    const stops = [
+      stored.onPiece(({ number, source }) => this.#landed(number, source === 'origin')),
+      stored.index.onLost((number) => this.#seeder?.pieceLost(number)),
+    ];
+    this.#stopListening = () => stops.forEach((stop) => stop());
+  }
+
+  /** Children are told piece by piece; otherwise a child may be told everything at once. */
+  get seeding(): boolean {
+    return this.#seeder !== undefined;
+  }
+
+  get atOrigin(): boolean {
+    return this.#atOrigin;
+  }
+
+  /** Nobody listens, and nothing is kept for those who will: a new one may take its place. */
+  get idle(): boolean {
+    return this.#listeners.size === 0 && !this.#atOrigin;
+  }
+
+  /** @param childId one per stream. Returns how to stop. */
+  listen(childId: string, listener: AnnouncementListener): () => void {
+    this.#listeners.set(childId, listener);
+    this.#seeder?.childJoined(childId);
+    this.#announce();
+    return () => {
+      if (this.#listeners.get(childId) !== listener) return; // the child has opened another stream meanwhile
+      this.#listeners.delete(childId);
+      this.#seeder?.childLeft(childId);
+      this.#announce();
+    };
+  }
+
+  /** This node is at the origin: what it holds and gets is spread before it is repeated. */
+  leaseBegan(): void {
+    this.#atOrigin = true;
+    if (this.#seeder) return this.#seeder.moreComes();
+    this.#seeder = new SuperSeeder({}, this.#stored.pieces);
+    for (const childId of this.#listeners.keys()) this.#seeder.childJoined(childId);
+    this.#announce();
+  }
+
+  /** Sooner than by way of the scheduler. */
+  layoutKnown(): void {
+    for (const listener of this.#listeners.values()) listener.layoutKnown();
+  }
+
+  /** A piece comes in from the origin: a child may have it along with this node. */
+  pieceBegun(piece: number): void {
+    if (!this.#stored.layout) return; // nobody can ask for it yet
+    this.#seeder?.pieceHeld(piece);
+    this.#announce();
+  }
+
+  /** The piece will not be completed; children that were told of it will be told again. */
+  pieceGivenUp(piece: number): void {
+    this.#seeder?.pieceLost(piece);
+    this.#announce();
+  }
+
+  /** Nothing more comes from the origin. What was not sent yet is still spread first. */
+  leaseEnded(): void {
+    this.#atOrigin = false;
+    this.#seeder?.allHeld();
+    this.#announce();
+  }
+
+  /** A child has come for the piece. */
+  asked(piece: number): void {
+    this.#seeder?.pieceAsked(piece, performance.now());
+  }
+
+  /** A child takes some of it. */
+  taken(piece: number): void {
+    this.#seeder?.pieceTaken(piece, performance.now());
+  }
+
+  /** A child has got the piece from here. */
+  served(piece: number): void {
+    this.#seeder?.pieceSpread(piece);
+    this.#announce();
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+    this.#stopListening();
+  }
+
+  #landed(piece: number, fromOrigin: boolean): void {
+    if (!this.#seeder) {
+      for (const listener of this.#listeners.values()) listener.has(piece);
+      return;
+    }
+    if (fromOrigin) this.#seeder.pieceHeld(piece);
+    else this.#seeder.pieceShared(piece);
+    this.#announce();
+  }
+
+  #announce(): void {
+    const seeder = this.#seeder;
+    if (!seeder) return;
+    clearTimeout(this.#timer);
+    const nowMs = performance.now();
+    for (const { childId, piece, exclusive } of seeder.next(nowMs)) {
+      const listener = this.#listeners.get(childId);
+      if (exclusive) listener?.offered(piece);
+      else listener?.has(piece);
+    }
+    const wakeMs = seeder.nextWakeMs();
+    if (wakeMs !== undefined) this.#timer = setTimeout(() => this.#announce(), Math.max(1, wakeMs - nowMs)).unref();
+  }
+}

@@ -1,0 +1,333 @@
+/**
+ * Runs the machine of one download (PeerMachine) over real links and connections: it carries out the machine's effects, and
+ * tells the machine what came of them. It decides nothing itself.
+ */
+import { toDragonflyError, type DragonflyError } from '../../../core/errors.ts';
+import { pieceSpan, type PieceLayout } from '../../../core/piece-layout.ts';
+import type { Logger } from '../../../core/process/logger.ts';
+import type { RateLimiter } from '../../../core/rate-limiter.ts';
+import type { ParentFault, PeerEffect } from '../../../swarm/peer/download/effects.ts';
+import type { Moment, PeerEvent, RequestDrop, RequestFailure } from '../../../swarm/peer/download/events.ts';
+import { PeerMachine } from '../../../swarm/peer/download/peer-machine.ts';
+import { defaultPickerLimits } from '../../../swarm/peer/picker-limits.ts';
+import { PieceSet } from '../../../swarm/shared/piece-set.ts';
+import type { AnswerPace } from '../../../rpc/answer-pace.ts';
+import type { DownloadRecording, MachineSetup } from '../../recordings.ts';
+import { isSameVersion } from '../same-version.ts';
+import type { StoredTask } from '../../storage/stored-task.ts';
+import type { PieceClient } from '../../transport/piece-client.ts';
+import type { StoredBytes } from '../proof/piece-hasher.ts';
+import type { ParentAddress, ParentLink, ParentNews } from './parent-link.ts';
+
+/** Requests sent and not yet answered. One: asking ahead only makes pieces share the line. */
+const requestsAhead = 1;
+/** Each announcement is answered at once. */
+const settleMs = 0;
+
+export interface ExchangeEvents {
+  /** A parent told how the content is cut, before anybody else did. */
+  layout(facts: {
+    contentLengthBytes: number;
+    pieceLengthBytes: number;
+    responseHeader: Readonly<Record<string, string>>;
+  }): void;
+  /** A parent could not give a piece; `gone` when it says it does not hold it, `lost` when it will not be asked again. */
+  parentFailed(parentId: string, piece: number | undefined, reason: ParentFault): void;
+  /** A parent has the content for those only whom the origin gives it to. */
+  refused(error: DragonflyError): void;
+  /** Something changed that may leave the download without any source. */
+  changed(): void;
+  /** More of a piece can be read. */
+  bytes(): void;
+  /** The disk refused a piece: the download cannot go on. */
+  storageFailed(error: Error): void;
+}
+
+/** Resolves when the piece may count. Rejects with DIGEST_MISMATCH when its giver lied, otherwise when nobody can tell yet. */
+export type ProvePiece = (number: number, bytes: StoredBytes) => Promise<void>;
+
+export interface ExchangeOptions {
+  /** The request has a right to what an origin gives to some only. */
+  readonly entitled: boolean;
+  readonly taskId: string;
+  readonly peerId: string;
+  readonly hostId: string;
+  readonly stored: StoredTask;
+  readonly pieces: PieceClient;
+  /** How long other nodes take to answer. */
+  readonly pace: AnswerPace;
+  /** Absent where downloads are not recorded. */
+  readonly record: ((setup: MachineSetup) => DownloadRecording) | undefined;
+  readonly openLink: (parent: ParentAddress, news: ParentNews, missing: () => readonly number[]) => ParentLink;
+  readonly concurrentPieceCount: number;
+  readonly pieceTimeoutMs: number;
+  /** What each byte pays beside the total, now. */
+  readonly limiters: () => readonly RateLimiter[];
+  readonly prove: ProvePiece;
+  readonly events: ExchangeEvents;
+  readonly logger: Logger;
+}
+
+type PieceRequest = Extract<PeerEffect, { kind: 'request-piece' }>;
+
+/** What a piece request came to; nothing when the piece landed. */
+type Outcome = Extract<PeerEvent, { kind: 'request-failed' | 'request-dropped' }> | undefined;
+
+interface Running {
+  readonly request: PieceRequest;
+  readonly controller: AbortController;
+  readonly ended: Promise<void>;
+}
+
+export class PieceExchange {
+  readonly #options: ExchangeOptions;
+  readonly #machine: PeerMachine;
+  readonly #recording: DownloadRecording | undefined;
+  readonly #links = new Map<string, ParentLink>();
+  /** Those on offer, until the machine decides whether to listen to them. */
+  readonly #offered = new Map<string, ParentAddress>();
+  readonly #running = new Map<string, Running>();
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(options: ExchangeOptions) {
+    this.#options = options;
+    const { taskId, peerId, record } = options;
+    const limits = { maxRunning: options.concurrentPieceCount, maxWaiting: requestsAhead };
+    this.#recording = record?.({ taskId, peerId, limits, settleMs });
+    this.#machine = this.#recording?.machine ?? new PeerMachine({ picker: { random: Math.random, limits }, settleMs });
+  }
+
+  /** Parents whose stream of news is open. */
+  get parentCount(): number {
+    return this.#closed ? 0 : this.#machine.parentCount;
+  }
+
+  parent(id: string): ParentAddress | undefined {
+    return this.#links.get(id)?.parent;
+  }
+
+  /** No request for a piece is under way. */
+  get idle(): boolean {
+    return this.#closed || this.#machine.isIdle;
+  }
+
+  /** The layout is known: pieces can be chosen. `wanted` absent for all of them. */
+  begin({ pieceCount, pieceLengthBytes }: PieceLayout, wanted: PieceSet | undefined): void {
+    this.#take({ kind: 'layout-known', pieceCount, pieceLengthBytes, wanted, held: this.#options.stored.pieces });
+  }
+
+  addParents(parents: readonly ParentAddress[], { replace }: { replace: boolean }): void {
+    for (const parent of parents) this.#offered.set(parent.peerId, parent);
+    this.#take({ kind: 'parents-offered', parents, replace });
+    this.#offered.clear();
+  }
+
+  dropParents(parentIds: readonly string[]): void {
+    this.#take({ kind: 'parents-withdrawn', parentIds });
+  }
+
+  /** More is wanted than before: another reader has joined. */
+  want(pieces: PieceSet): void {
+    this.#take({ kind: 'wanted', pieces });
+  }
+
+  setReaders(pieces: readonly number[]): void {
+    this.#take({ kind: 'readers-at', pieces });
+  }
+
+  /** A verified piece is on disk. @param parentId undefined for the origin. */
+  landed(piece: number, parentId: string | undefined): void {
+    this.#take({ kind: 'piece-landed', piece, parentId });
+  }
+
+  /**
+   * Bytes of these come from the origin now; other pieces are asked of parents. Whoever was about to give one that comes as a
+   * `whole` does not hold it, or has fallen silent: its request is given up, or the piece would stay claimed by it when the
+   * origin's bytes are here. Resolves when all have let go.
+   */
+  async originFetching(pieces: PieceSet, whole = new PieceSet()): Promise<void> {
+    this.#take({ kind: 'origin-fetching', pieces });
+    await this.#abort(({ piece }) => whole.has(piece));
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#recording?.close();
+    for (const link of this.#links.values()) link.close();
+    this.#links.clear();
+    await this.#abort(() => true);
+  }
+
+  #take(event: PeerEvent): void {
+    if (this.#closed) return;
+    const moment = this.#moment();
+    const effects = this.#machine.step(event, moment);
+    this.#recording?.step(moment, event, effects);
+    for (const effect of effects) this.#run(effect);
+    clearTimeout(this.#timer);
+    const waitMs = this.#machine.dueMs - performance.now();
+    if (waitMs < Infinity) this.#timer = setTimeout(() => this.#take({ kind: 'tick' }), Math.max(1, Math.ceil(waitMs)));
+    this.#options.events.changed();
+  }
+
+  #moment(): Moment {
+    const { pieces, pace } = this.#options;
+    const { bytesPerSec, latestBytesPerSec } = pieces;
+    return { nowMs: performance.now(), bytesPerSec, latestBytesPerSec, answerMs: pace.longestMs };
+  }
+
+  #run(effect: PeerEffect): void {
+    switch (effect.kind) {
+      case 'sync-with-parent':
+        return this.#sync(effect.parentId);
+      case 'ask-parent':
+        return void this.#askAlive(effect.parentId);
+      case 'leave-parent':
+        this.#links.get(effect.parentId)?.close();
+        this.#links.delete(effect.parentId);
+        return void this.#abort(({ parentId }) => parentId === effect.parentId);
+      case 'request-piece':
+        return this.#request(effect);
+      case 'cancel-piece':
+        return this.#running.get(keyOf(effect))?.controller.abort();
+      case 'report-parent':
+        return this.#options.events.parentFailed(effect.parentId, effect.piece, effect.fault);
+    }
+  }
+
+  #sync(parentId: string): void {
+    const parent = this.#offered.get(parentId);
+    if (!parent) return;
+    const link = this.#options.openLink(parent, this.#newsOf(parentId), () => this.#missing());
+    this.#links.set(parentId, link);
+    link.start();
+  }
+
+  /** Bytes that came just now are a sign of life; without them its process has to answer. */
+  async #askAlive(parentId: string): Promise<void> {
+    const link = this.#links.get(parentId);
+    if (!link) return;
+    const { pieces } = this.#options;
+    const { pieceAddress } = link;
+    const heardAtMs = pieceAddress ? pieces.heardAtMs(pieceAddress) : Number.NEGATIVE_INFINITY;
+    try {
+      if (heardAtMs < performance.now() - defaultPickerLimits.quietMs) await link.askAlive();
+    } catch {
+      return; // its silence tells
+    }
+    await Promise.resolve(); // not within the step that asks
+    if (this.#links.get(parentId) === link) this.#take({ kind: 'parent-alive', parentId });
+  }
+
+  #missing(): readonly number[] {
+    const { layout, pieces } = this.#options.stored;
+    return layout ? [...PieceSet.range(0, layout.pieceCount).difference(pieces)] : [];
+  }
+
+  /** What the parent says becomes events, until it is left. */
+  #newsOf(parentId: string): ParentNews {
+    const take = (event: PeerEvent): void => {
+      if (this.#links.has(parentId)) this.#take(event);
+    };
+    const lost = (): void => {
+      take({ kind: 'parent-lost', parentId });
+      this.#links.delete(parentId);
+    };
+    return {
+      has: (pieces) => take({ kind: 'parent-has', parentId, pieces }),
+      offers: (pieces) => take({ kind: 'parent-offers', parentId, pieces }),
+      load: (uploads) => take({ kind: 'parent-load', parentId, uploads }),
+      layout: (facts) => {
+        if (this.#isOfAnotherVersion(facts.responseHeader)) {
+          this.#options.logger.warn({ parent: parentId }, 'a parent holds another version of the content');
+          this.#links.get(parentId)?.close();
+          lost();
+        } else this.#options.events.layout(facts);
+      },
+      restricted: () => this.#options.stored.restrict(),
+      refused: (error) => {
+        // With a right it is a parent that has not heard of the scheduler yet: others will do.
+        if (!this.#options.entitled) this.#options.events.refused(error);
+        lost();
+      },
+      lost,
+    };
+  }
+
+  /** The parent's origin answer names other content than this node has been told; a digest decides by itself. */
+  #isOfAnotherVersion(responseHeader: Readonly<Record<string, string>>): boolean {
+    const { stored } = this.#options;
+    if (!stored.layout || stored.identity.digest !== undefined) return false;
+    return !isSameVersion(stored.responseHeader, responseHeader);
+  }
+
+  #request(request: PieceRequest): void {
+    const controller = new AbortController();
+    const ended = this.#fetch(request, controller.signal).then((outcome) => {
+      this.#running.delete(keyOf(request));
+      if (outcome) this.#take(outcome);
+    });
+    this.#running.set(keyOf(request), { request, controller, ended });
+  }
+
+  async #fetch(request: PieceRequest, signal: AbortSignal): Promise<Outcome> {
+    const { stored, events, pieces, taskId, pieceTimeoutMs, limiters, prove, logger } = this.#options;
+    const { parentId, piece, hedge } = request;
+    const address = this.#links.get(parentId)?.pieceAddress;
+    const drop = (reason: RequestDrop): Outcome => ({ kind: 'request-dropped', parentId, piece, reason });
+    if (!address || !stored.layout) return drop('no-address');
+    // One writer owns a piece: a second request takes over from the late one instead of racing it.
+    if (hedge) await this.#abort((other) => other.piece === piece && other !== request);
+    await stored.claims.dropIdle(piece);
+    if (signal.aborted) return drop('cancelled');
+    if (stored.pieces.has(piece) || stored.incoming(piece)) return drop('claimed');
+    const writer = stored.writePiece(piece);
+    writer.incoming.onProgress(() => events.bytes());
+    try {
+      await pieces.fetch({
+        address,
+        taskId: address.taskId ?? taskId,
+        piece: pieceSpan(stored.layout, piece),
+        writer,
+        parentId,
+        prove: (bytes) => prove(piece, bytes),
+        onStarted: () => this.#take({ kind: 'piece-begun', parentId, piece }),
+        onEnding: () => this.#take({ kind: 'piece-ending', parentId, piece }),
+        limiters: limiters(),
+        signal,
+        timeoutMs: pieceTimeoutMs,
+      });
+      return undefined;
+    } catch (error) {
+      await writer.abort();
+      if (signal.aborted) return drop('cancelled');
+      const failure = toDragonflyError(error);
+      const reason = failureOf(failure);
+      if (reason !== 'busy')
+        logger.debug({ parent: parentId, piece, error: failure.message }, 'a parent failed to give a piece');
+      if (failure.code !== 'NO_SPACE' && failure.code !== 'STORAGE')
+        return { kind: 'request-failed', parentId, piece, reason };
+      events.storageFailed(failure);
+      return drop('claimed');
+    }
+  }
+
+  /** Ends the requests that match; resolves when their writers have let go. */
+  async #abort(matches: (request: PieceRequest) => boolean): Promise<void> {
+    const running = [...this.#running.values()].filter(({ request }) => matches(request));
+    for (const { controller } of running) controller.abort();
+    await Promise.all(running.map(({ ended }) => ended));
+  }
+}
+
+function keyOf({ parentId, piece }: Pick<PieceRequest, 'parentId' | 'piece'>): string {
+  return `${parentId} ${piece}`;
+}
+
+function failureOf({ code }: DragonflyError): RequestFailure {
+  if (code === 'RESOURCE_EXHAUSTED') return 'busy';
+  if (code === 'DIGEST_MISMATCH') return 'corrupt';
+  return code === 'PIECE_UNAVAILABLE' ? 'gone' : 'temporary';
+}

@@ -1,0 +1,31 @@
+/**
+ * Learns from the origin how long the content is before anything is fetched, for schedulers that take a length they are
+ * not told for an empty file.
+ */
+import type { Logger } from '../../../core/process/logger.ts';
+import { toDragonflyError } from '../../../core/errors.ts';
+import { defaultPieceLength } from '../../../core/piece-layout.ts';
+import type { Sources } from '../../source/sources.ts';
+import type { DownloadRequest } from '../open-task.ts';
+import type { ExchangeEvents } from '../exchange/piece-exchange.ts';
+
+/**
+ * Undefined where the origin tells no length, or fails: how, shows when it is asked for the content. A length of 0 is none,
+ * too: servers that do not count what they make write it; only the answer with the content shows.
+ */
+export async function layoutAtOrigin(
+  request: DownloadRequest,
+  { sources, logger, signal }: { readonly sources: Sources; readonly logger: Logger; readonly signal: AbortSignal },
+): Promise<Parameters<ExchangeEvents['layout']>[0] | undefined> {
+  const { caller, url, header, caPem, objectStorage, hdfs, hub } = request;
+  try {
+    const object = await sources.stat({ caller, url, header, caPem, objectStorage, hdfs, hub, signal });
+    const { contentLengthBytes, header: responseHeader } = object;
+    if (!contentLengthBytes) return undefined;
+    const pieceLengthBytes = request.pieceLengthBytes ?? defaultPieceLength(contentLengthBytes);
+    return { contentLengthBytes, pieceLengthBytes, responseHeader };
+  } catch (error) {
+    logger.debug({ error: toDragonflyError(error).message }, 'the origin tells no length');
+    return undefined;
+  }
+}

@@ -1,0 +1,147 @@
+/**
+ * Fetches a run of pieces from the origin: with one request, or, where the configuration allows more connections and the
+ * origin answers ranges, with several. The run is cut in halves then, and whoever is done takes half of what the slowest has
+ * left, so that an origin which limits each connection is waited for no longer than it must be.
+ */
+import { type DragonflyError, toDragonflyError } from '../../../core/errors.ts';
+import { daemonLimits } from '../../limits.ts';
+import type { SourceObject } from '../../source/source.ts';
+import type { OriginRun } from './origin-run.ts';
+import { OriginStream, type OriginStreamOptions } from './origin-stream.ts';
+
+export interface OriginFetchOptions extends Omit<OriginStreamOptions, 'exact'> {
+  /** Requests under way at a time, at most. */
+  readonly connections: number;
+}
+
+export class OriginFetch {
+  readonly #options: OriginFetchOptions;
+  readonly #controller = new AbortController();
+  readonly #streams = new Set<OriginStream>();
+  /** Other workers than the first. */
+  readonly #helpers: Promise<void>[] = [];
+  /** Runs the origin did not give by a range. */
+  readonly #left: OriginRun[] = [];
+  #end: number | undefined;
+  #answered = false;
+  #ranges = false;
+  #validator: string | undefined;
+  #failure: DragonflyError | undefined;
+  /** Brings what the run begins with. */
+  #leading: OriginStream | undefined;
+
+  constructor(options: OriginFetchOptions) {
+    const signal = AbortSignal.any([options.signal, this.#controller.signal]);
+    const onAnswer: OriginStreamOptions['onAnswer'] = (object, ranges) => {
+      options.onAnswer(object, ranges);
+      this.#answer(object);
+    };
+    this.#options = { ...options, signal, onAnswer };
+    this.#end = options.end;
+    this.#validator = options.validator;
+  }
+
+  /** Where it is, for a run that was not divided. */
+  get nextPiece(): number {
+    return this.#leading?.nextPiece ?? this.#options.first;
+  }
+
+  comesInMs(position: number): number {
+    return this.#leading?.comesInMs(position) ?? Infinity;
+  }
+
+  /** Changes the run: one past the last piece, undefined for "to the end of the content". */
+  setEnd(end: number | undefined): void {
+    const before = this.#end;
+    this.#end = end;
+    for (const stream of this.#streams) {
+      if (stream.end === before || (stream.end ?? Infinity) > (end ?? Infinity)) stream.setEnd(end);
+    }
+  }
+
+  /** The run became known, or changed, after the fetch began. */
+  setRun(run: OriginRun): void {
+    this.setEnd(run.end);
+    this.#leading?.setRun(run);
+  }
+
+  /** Resolves when every piece of the run is on disk; rejects with the origin's last error or the signal's reason. */
+  async run(): Promise<void> {
+    const { first, reader, readerOnly, unresolved } = this.#options;
+    await this.#work({ first, end: this.#end, reader, readerOnly, unresolved });
+    await Promise.all(this.#helpers);
+    this.#ranges = false;
+    for (let run = this.#left.pop(); run && !this.#failure; run = this.#left.pop()) {
+      const end = Math.min(run.end ?? Infinity, this.#end ?? Infinity);
+      if (run.first < end) await this.#work({ first: run.first, end: Number.isFinite(end) ? end : undefined });
+    }
+    if (this.#failure) throw this.#failure;
+  }
+
+  /** Brings the run, and then takes part in what is left of others. Never rejects: the first failure ends all. */
+  async #work(run: OriginRun): Promise<void> {
+    try {
+      for (let next: OriginRun | undefined = run; next; next = this.#half()) await this.#bring(next);
+    } catch (error) {
+      this.#failure ??= toDragonflyError(error);
+      this.#controller.abort(this.#failure);
+    }
+  }
+
+  async #bring(run: OriginRun): Promise<void> {
+    const exact = this.#ranges;
+    const { reader, readerOnly, unresolved } = run;
+    const stream = new OriginStream({
+      ...this.#options,
+      ...run,
+      reader,
+      readerOnly,
+      unresolved,
+      exact,
+      validator: this.#validator,
+    });
+    this.#leading ??= stream;
+    this.#streams.add(stream);
+    try {
+      await stream.run();
+    } catch (error) {
+      if (!exact || toDragonflyError(error).code !== 'UNSUPPORTED') throw error;
+      this.#ranges = false;
+      this.#left.push({ first: stream.nextPiece, end: stream.end });
+    } finally {
+      this.#streams.delete(stream);
+    }
+  }
+
+  #answer(object: SourceObject): void {
+    if (this.#answered) return;
+    this.#answered = true;
+    this.#validator ??= object.validator;
+    // Without a validator or a digest nobody could tell parts of two versions apart.
+    this.#ranges = object.ranges && (object.validator !== undefined || this.#options.digestDecides === true);
+    for (let count = 1; count < this.#options.connections; count += 1) {
+      const run = this.#half();
+      if (!run) return;
+      this.#helpers.push(this.#work(run));
+    }
+  }
+
+  /** The upper half of what the stream with the most left has still to bring; undefined when that is not worth a request. */
+  #half(): OriginRun | undefined {
+    const { layout } = this.#options.stored;
+    if (!this.#ranges || !layout || this.#options.connections < 2) return undefined;
+    let widest: { stream: OriginStream; from: number; end: number } | undefined;
+    for (const stream of this.#streams) {
+      const from = stream.nextPiece + 1;
+      const end = Math.min(stream.end ?? Infinity, layout.pieceCount);
+      if (end - from > (widest ? widest.end - widest.from : 0)) widest = { stream, from, end };
+    }
+    if (!widest || (widest.end - widest.from) * layout.pieceLengthBytes < 2 * daemonLimits.originPartBytes)
+      return undefined;
+    const { stream, from, end } = widest;
+    const first = Math.ceil((from + end) / 2);
+    const run = { first, end: stream.end };
+    stream.setEnd(first);
+    return run;
+  }
+}

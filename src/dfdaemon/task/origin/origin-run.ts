@@ -1,0 +1,80 @@
+/** What one visit to the origin is for, and which bytes of it are still missing. */
+import { resolveRange, type RangeSpec } from '../../../core/byte-range.ts';
+import { minPieceLengthBytes, type PieceLayout } from '../../../core/piece-layout.ts';
+import type { StoredTask } from '../../storage/stored-task.ts';
+
+/** Whole pieces and, if a reader waits, his bytes before anything else. */
+export interface OriginRun {
+  /** First piece, and one past the last; undefined for "to the end of the content". */
+  readonly first: number;
+  readonly end: number | undefined;
+  /** Bytes a reader waits for. They alone decide what is asked for while nobody knows how the content is cut. */
+  readonly reader?: RangeSpec | undefined;
+  /** No pieces, only the reader's bytes: the pieces they lie in come by other ways. */
+  readonly readerOnly?: boolean | undefined;
+  /** The pieces are not known yet: the requested bytes are taken, up to where the reader's last piece may end. */
+  readonly unresolved?: boolean | undefined;
+}
+
+/** Bytes `from` … `to` − 1 of the content. */
+export interface ByteSpan {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** A reader who waits no further into a piece than this gets it from its start: a request costs more than the wait. */
+const nearStartBytes = 256 * 1024;
+
+/** In the order in which they are brought: from the reader's first byte to the end, then what lies before it. */
+export function spansOf(
+  { first, end, reader, readerOnly, unresolved }: OriginRun,
+  layout: PieceLayout,
+): readonly ByteSpan[] {
+  const { contentLengthBytes, pieceLengthBytes, pieceCount } = layout;
+  const run = {
+    from: first * pieceLengthBytes,
+    to: Math.min(Math.min(end ?? pieceCount, pieceCount) * pieceLengthBytes, contentLengthBytes),
+  };
+  const read = reader && resolveRange(reader, contentLengthBytes);
+  if (!read) return readerOnly === true ? [] : [run];
+  const readEnd = read.start + read.length;
+  if (readerOnly === true) return [{ from: read.start, to: readEnd }];
+  if (unresolved === true) return [{ from: read.start, to: Math.min(whereAPieceMayEnd(readEnd), contentLengthBytes) }];
+  const from = read.start > run.from && read.start - run.from <= nearStartBytes ? run.from : read.start;
+  const ahead = { from, to: Math.max(run.to, readEnd) };
+  return from > run.from ? [ahead, { from: run.from, to: Math.min(from, run.to) }] : [ahead];
+}
+
+/** With the bytes up to here the piece before it is complete, however the content is cut. */
+export function whereAPieceMayEnd(position: number): number {
+  return Math.ceil(position / minPieceLengthBytes) * minPieceLengthBytes;
+}
+
+/** How much of the spans comes before this byte for one who is at `position`; undefined when it does not come. */
+export function bytesAhead(spans: readonly ByteSpan[], position: number, target: number): number | undefined {
+  let bytes = 0;
+  let found = false;
+  for (const { from, to } of spans) {
+    found ||= position >= from && position <= to;
+    if (!found) continue;
+    const start = position >= from && position <= to ? position : from;
+    if (target >= start && target < to) return bytes + target - start;
+    bytes += to - start;
+  }
+  return undefined;
+}
+
+/** The first byte of the span that is neither here nor being brought by a single writer. */
+export function firstMissingByte({ pieces, claims }: StoredTask, pieceLengthBytes: number, span: ByteSpan) {
+  for (let at = span.from; at < span.to;) {
+    const number = Math.floor(at / pieceLengthBytes);
+    const start = number * pieceLengthBytes;
+    if (pieces.has(number) || (claims.has(number) && !claims.isPatched(number))) at = start + pieceLengthBytes;
+    else {
+      const readable = claims.incoming(number)?.readableEnd(at - start) ?? 0;
+      if (start + readable <= at) return at;
+      at = start + readable;
+    }
+  }
+  return undefined;
+}

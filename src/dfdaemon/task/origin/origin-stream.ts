@@ -1,0 +1,287 @@
+/**
+ * Brings a run of pieces from the origin with one request, and goes on after a broken answer with the byte where that one
+ * ended. A reader who waits in the middle of the first piece gets his bytes first: what lies before them is asked for at the
+ * end. Pieces that arrive by other ways meanwhile are skipped, not written twice.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { DragonflyError, toDragonflyError } from '../../../core/errors.ts';
+import { isTemporaryStatus } from '../../../core/net/origin-status.ts';
+import { defaultPieceLength } from '../../../core/piece-layout.ts';
+import { payAll, type RateLimiter } from '../../../core/rate-limiter.ts';
+import { retryAfterMs } from '../../source/http/retry-after.ts';
+import type { Sources } from '../../source/sources.ts';
+import type { SourceBody, SourceObject, SourceOptions, SourceRequest } from '../../source/source.ts';
+import type { StoredTask } from '../../storage/stored-task.ts';
+import { daemonLimits } from '../../limits.ts';
+import type { OpenedOrigin } from '../open-task.ts';
+import {
+  bytesAhead,
+  firstMissingByte,
+  spansOf,
+  whereAPieceMayEnd,
+  type ByteSpan,
+  type OriginRun,
+} from './origin-run.ts';
+import { PieceCutter } from './piece-cutter.ts';
+import { isSameVersion } from '../same-version.ts';
+
+export interface OriginStreamOptions extends OriginRun {
+  readonly source: SourceOptions & { readonly url: string };
+  /** What the object must still be; undefined until the origin has told. */
+  readonly validator?: string | undefined;
+  /** The content has an expected digest: that decides at the end, so that no header needs to make a resume fail. */
+  readonly digestDecides?: boolean | undefined;
+  /** Rejects with UNSUPPORTED when the origin answers from another byte on: that would be read for nothing. */
+  readonly exact?: boolean;
+  readonly pieceLengthBytes: number | undefined;
+  readonly sources: Pick<Sources, 'open'>;
+  /** Answers the first request for the whole in place of the sources, if it still can. */
+  readonly opened?: OpenedOrigin | undefined;
+  /** What each byte pays, now. */
+  readonly limiters: () => readonly RateLimiter[];
+  /** Reserves disk space for content of this size; rejects with NO_SPACE. */
+  readonly makeRoom: (bytes: number) => Promise<void>;
+  readonly stored: StoredTask;
+  readonly signal: AbortSignal;
+  /**
+   * The origin has answered; the layout of the task is set when the length is known. `ranges` is undefined when it was not
+   * asked for one and does not say whether it would give one.
+   */
+  readonly onAnswer: (object: SourceObject, ranges: boolean | undefined) => void;
+  /** A piece is about to come in. */
+  readonly onBegun: (number: number) => void;
+  /** A piece that had begun will not be complete. */
+  readonly onGivenUp: (number: number) => void;
+  /** More of a piece is in the file; called for every block. */
+  readonly onBytes: () => void;
+  readonly onRetry: () => void;
+}
+
+/** Ends the reading of a body of which nothing more is needed. */
+const shortened = new DragonflyError('CANCELLED', 'nothing more is needed from the origin');
+
+/** An answer has shown its pace after so long. */
+const paceKnownMs = 50;
+
+export class OriginStream {
+  readonly #options: OriginStreamOptions;
+  #run: OriginRun;
+  /** The next byte that comes. */
+  #position: number | undefined;
+  /** When the current answer began, and with which byte. */
+  #startedMs = 0;
+  #startBytes = 0;
+  #validator: string | undefined;
+
+  constructor(options: OriginStreamOptions) {
+    this.#options = options;
+    const { first, end, reader, readerOnly, unresolved } = options;
+    this.#run = { first, end, reader, readerOnly, unresolved };
+    this.#validator = options.validator;
+  }
+
+  /** The piece it is at, or will be at next. */
+  get nextPiece(): number {
+    const at = this.#position ?? this.#missing()?.from;
+    return at === undefined ? this.#run.first : Math.floor(at / (this.#options.stored.pieceLengthBytes ?? 1));
+  }
+
+  /** When it will have brought this byte, at the pace of the current answer; 0 before that can be told, infinite when it will not bring it. */
+  comesInMs(target: number): number {
+    const { layout } = this.#options.stored;
+    const position = this.#position;
+    const elapsedMs = performance.now() - this.#startedMs;
+    if (!layout || position === undefined || elapsedMs < paceKnownMs) return 0;
+    const ahead = bytesAhead(spansOf(this.#run, layout), position, target);
+    const bytesPerMs = (position - this.#startBytes) / elapsedMs;
+    return ahead === undefined ? Infinity : ahead / bytesPerMs;
+  }
+
+  get end(): number | undefined {
+    return this.#run.end;
+  }
+
+  /** Changes the run: one past the last piece, undefined for "to the end of the content". */
+  setEnd(end: number | undefined): void {
+    this.#run = { ...this.#run, end };
+  }
+
+  setRun(run: OriginRun): void {
+    this.#run = run;
+  }
+
+  /** Resolves when every byte of the run is on disk; rejects with the origin's last error or the signal's reason. */
+  async run(): Promise<void> {
+    const { signal } = this.#options;
+    for (let attempt = 1; ; attempt += 1) {
+      const before = this.#missing();
+      try {
+        // One attempt is enough unless a reader's bytes came first, or the run was made longer meanwhile.
+        for (let next = before; next; next = this.#missing()) await this.#attempt(next);
+        return;
+      } catch (error) {
+        signal.throwIfAborted();
+        const failure = toDragonflyError(error);
+        if (this.#missing()?.from !== before?.from) attempt = 1; // progress: the origin works, its connection broke
+        const pauseMs = isTemporary(failure) ? pauseBefore(attempt + 1, failure) : undefined;
+        if (attempt >= daemonLimits.originAttempts || pauseMs === undefined) throw failure;
+        this.#options.onRetry();
+        await delay(pauseMs, undefined, { signal });
+      } finally {
+        this.#position = undefined;
+      }
+    }
+  }
+
+  /** What is to be asked for next; the end is infinite while nobody knows where the content ends. */
+  #missing(): ByteSpan | undefined {
+    const { stored } = this.#options;
+    const { layout, pieceLengthBytes } = stored;
+    if (pieceLengthBytes === undefined) return { from: 0, to: Infinity };
+    const spans = layout ? spansOf(this.#run, layout) : [{ from: this.#run.first * pieceLengthBytes, to: Infinity }];
+    for (const span of spans) {
+      const from = firstMissingByte(stored, pieceLengthBytes, span);
+      if (from !== undefined) return { from, to: span.to };
+    }
+    return undefined;
+  }
+
+  async #attempt(wanted: ByteSpan): Promise<void> {
+    const { stored, source, sources, signal, exact, digestDecides } = this.#options;
+    const knewLayout = stored.layout !== undefined;
+    const part = this.#part(wanted);
+    const validator = digestDecides === true ? undefined : this.#validator;
+    const opened = isPart(part) ? undefined : this.#options.opened?.take();
+    const body = opened ?? (await sources.open({ ...source, ...part, signal, validator }));
+    try {
+      const refused = body.startBytes === 0 && !body.ranges && isPart(part);
+      const elsewhere = refused && (body.contentLengthBytes === undefined || wanted.from > 0);
+      if (elsewhere && (exact === true || (knewLayout && this.#run.reader !== undefined)))
+        throw new DragonflyError('UNSUPPORTED', 'the origin does not answer ranges');
+      this.#validator ??= body.validator;
+      if (!stored.layout) await this.#options.makeRoom(body.contentLengthBytes ?? 0);
+      this.#setLayout(body);
+      // It gives everything anyhow: nobody else need ask for the rest.
+      if (refused && !knewLayout && this.#run.reader !== undefined) this.#run = { first: 0, end: undefined };
+      this.#options.onAnswer(body, refused ? false : body.ranges || undefined);
+      await this.#receive(body);
+    } catch (error) {
+      body.cancel();
+      if (error !== shortened) throw error;
+    }
+  }
+
+  /** How the bytes are asked for. */
+  #part({ from, to }: ByteSpan): Pick<SourceRequest, 'range' | 'suffixBytes'> {
+    const { stored } = this.#options;
+    const { reader } = this.#run;
+    const { layout } = stored;
+    if (reader && !layout) {
+      if ('suffix' in reader) return { suffixBytes: reader.suffix };
+      // Up to where a piece may end: with it the last piece is complete, and no more need be asked for.
+      const rounded = reader.last === undefined ? Number.MAX_SAFE_INTEGER : whereAPieceMayEnd(reader.last + 1);
+      return { range: { start: reader.first, length: Math.min(rounded, Number.MAX_SAFE_INTEGER) - reader.first } };
+    }
+    const whole = from === 0 && (to === Infinity || to === layout?.contentLengthBytes);
+    return whole ? {} : { range: { start: from, length: Math.min(to, Number.MAX_SAFE_INTEGER) - from } };
+  }
+
+  #setLayout(body: SourceObject): void {
+    const { stored } = this.#options;
+    const { contentLengthBytes } = body;
+    if (stored.layout) {
+      if (contentLengthBytes !== undefined && contentLengthBytes !== stored.layout.contentLengthBytes) {
+        throw new DragonflyError(
+          'SOURCE_CHANGED',
+          `the origin now has ${contentLengthBytes} bytes, before it had ${stored.layout.contentLengthBytes}`,
+          { hint: 'Download again to get the new content.' },
+        );
+      }
+      if (this.#options.digestDecides === true || isSameVersion(stored.responseHeader, body.header)) return;
+      throw new DragonflyError('SOURCE_CHANGED', 'the origin has told others of another content than this node', {
+        hint: 'Download it again; give --digest to be sure of what you get.',
+      });
+    }
+    const pieceLengthBytes =
+      stored.pieceLengthBytes ?? this.#options.pieceLengthBytes ?? defaultPieceLength(contentLengthBytes ?? 0);
+    stored.setLayout({ contentLengthBytes, pieceLengthBytes, responseHeader: body.header });
+  }
+
+  /** Cuts the body into pieces. An answer that starts before the wanted byte (no range support) is read past. */
+  async #receive(body: SourceBody): Promise<void> {
+    const { stored, limiters, signal, onBytes, onBegun, onGivenUp } = this.#options;
+    const pieceLength = stored.pieceLengthBytes ?? 0;
+    const bodyEnd = body.startBytes + (body.lengthBytes ?? Infinity);
+    const takes = (number: number): boolean => this.#takes(number);
+    using cutter = new PieceCutter({ stored, takes, onBegun, onGivenUp });
+    let position = body.startBytes;
+    this.#startBytes = position;
+    this.#startedMs = performance.now();
+    // Who waits for the first piece hears of it now, and has asked for it when its first bytes are here.
+    if (stored.layout !== undefined && position < stored.layout.contentLengthBytes) cutter.begin(position);
+    await body.readTo(async (block) => {
+      signal.throwIfAborted();
+      await payAll(limiters(), block.length, signal);
+      for (let used = 0; used < block.length;) {
+        const room = Math.min(pieceLength - (position % pieceLength), block.length - used);
+        await cutter.write(position, block.subarray(used, used + room));
+        position += room;
+        used += room;
+        this.#position = position;
+        onBytes();
+        // The rest belongs to others, or is here already.
+        if (position < bodyEnd && !this.#needs(position, bodyEnd)) throw shortened;
+      }
+    });
+    if (!stored.layout) {
+      await cutter.end();
+      stored.finish({ contentLengthBytes: position });
+    } else if (this.#needs(position, bodyEnd))
+      throw new DragonflyError('SOURCE_UNREACHABLE', `the origin's answer ended at byte ${position} of ${bodyEnd}`);
+  }
+
+  /** Whether wanted bytes follow this position of the response. */
+  #needs(position: number, bodyEnd: number): boolean {
+    const { stored } = this.#options;
+    const { layout } = stored;
+    if (!layout) return true;
+    return spansOf(this.#run, layout).some(({ from, to }) => {
+      const span = { from: Math.max(from, position), to: Math.min(to, bodyEnd) };
+      return firstMissingByte(stored, layout.pieceLengthBytes, span) !== undefined;
+    });
+  }
+
+  /** This fetch still has to bring bytes of the piece. */
+  #takes(number: number): boolean {
+    const { layout, pieceLengthBytes = 1 } = this.#options.stored;
+    if (!layout) return this.#run.end === undefined || number < this.#run.end;
+    const start = number * pieceLengthBytes;
+    return spansOf(this.#run, layout).some(({ from, to }) => from < start + pieceLengthBytes && to > start);
+  }
+}
+
+function isPart({ range, suffixBytes }: Pick<SourceRequest, 'range' | 'suffixBytes'>): boolean {
+  return range !== undefined || suffixBytes !== undefined;
+}
+
+/** The same request may succeed later. A name that does not exist or a certificate that does not verify stays wrong. */
+export function isTemporary(error: DragonflyError): boolean {
+  if (error.code === 'DEADLINE_EXCEEDED') return true;
+  if (error.code === 'SOURCE_UNREACHABLE') {
+    const code = (error.cause as NodeJS.ErrnoException | undefined)?.code;
+    return typeof code !== 'string' || (code !== 'ENOTFOUND' && !/CERT|SSL|TLS/.test(code));
+  }
+  const status = error.details?.statusCode;
+  return error.code === 'SOURCE_STATUS' && status !== undefined && isTemporaryStatus(status);
+}
+
+/**
+ * Milliseconds; doubles with each attempt, with jitter. An origin's Retry-After wins; undefined when that is later than we
+ * wait: it must not be asked before.
+ */
+function pauseBefore(attempt: number, error: DragonflyError): number | undefined {
+  const asked = retryAfterMs(error.details?.header);
+  if (asked !== undefined && asked > 0) return asked <= daemonLimits.retryAfterMaxMs ? asked : undefined;
+  const pause = Math.min(daemonLimits.originBackoffMs * 2 ** (attempt - 2), daemonLimits.originBackoffMaxMs);
+  return pause * (0.5 + Math.random() / 2);
+}

@@ -1,0 +1,136 @@
+/** What has to be shown of a download's content before it counts: its digest where one is known, else what the origin has. */
+import { formatDigest, parseDigest } from '../../../core/digest.ts';
+import { DragonflyError } from '../../../core/errors.ts';
+import type { PieceRecord } from '../../storage/metadata.ts';
+import type { StoredTask } from '../../storage/stored-task.ts';
+import { ContentCheck } from './content-check.ts';
+import type { DownloadContext } from '../download-context.ts';
+import type { DownloadRequest } from '../open-task.ts';
+import type { SchedulerSession } from '../session/scheduler-session.ts';
+import { differsFromOrigin } from '../origin/origin-check.ts';
+import { PieceProof, type DigestsMessage } from './piece-proof.ts';
+
+export interface ProofEvents {
+  /** The scheduler, to be told what was found out; undefined without one. */
+  session(): SchedulerSession | undefined;
+  /** The sender of this piece lied. */
+  liar(piece: PieceRecord): void;
+}
+
+export interface ContentProofOptions {
+  readonly context: DownloadContext;
+  readonly stored: StoredTask;
+  readonly request: DownloadRequest;
+  /** Aborts when the download ends. */
+  readonly signal: AbortSignal;
+  readonly events: ProofEvents;
+}
+
+export class ContentProof {
+  /** Nobody who was at the origin has told of what parents hold: their word is all there is. */
+  #unproven = false;
+  /** Of content without a digest. */
+  readonly pieces: PieceProof | undefined;
+  readonly #check: ContentCheck | undefined;
+  readonly #context: DownloadContext;
+  readonly #stored: StoredTask;
+  readonly #request: DownloadRequest;
+  readonly #events: ProofEvents;
+
+  constructor({ context, stored, request, signal, events }: ContentProofOptions) {
+    const expected = request.digest ?? stored.identity.digest;
+    this.#check = expected === undefined ? undefined : new ContentCheck(parseDigest(expected), context.hasher, stored);
+    const { pieceHasher: hasher, sources } = context;
+    const mayAsk = request.disableBackToSource !== true;
+    const tell = (message: DigestsMessage): void => events.session()?.digests(message);
+    if (!this.#check && hasher)
+      this.pieces = new PieceProof({ stored, hasher, sources, source: request, mayAsk, signal, tell });
+    this.#context = context;
+    this.#stored = stored;
+    this.#request = request;
+    this.#events = events;
+  }
+
+  /** The whole content is not proven yet: its last byte must wait. */
+  get pending(): boolean {
+    return this.#check !== undefined || this.onHearsay;
+  }
+
+  /** Some of it rests on the word of other nodes alone. */
+  get onHearsay(): boolean {
+    return this.#unproven || this.pieces?.isOpen === true;
+  }
+
+  /** `algorithm:value` of the whole, where one is expected. */
+  get digest(): string | undefined {
+    return this.#check && formatDigest(this.#check.expected);
+  }
+
+  /** The scheduler offers parents, and says what speaks for what they hold. */
+  offered({ unproven, digests }: { readonly unproven: boolean; readonly digests: boolean }): void {
+    this.#unproven = unproven;
+    this.pieces?.expect(digests);
+  }
+
+  /** The piece comes from another node, and will be compared before it counts. */
+  mustProve(piece: number): boolean {
+    return this.pieces?.isExpected === true && !this.#stored.claims.isPatched(piece);
+  }
+
+  /** A piece is on disk, from wherever. */
+  stored(piece: PieceRecord): void {
+    this.advance();
+    if (piece.source === 'origin') this.pieces?.fetched(piece);
+  }
+
+  /** Lets the hash follow up to the first missing piece. */
+  advance(): void {
+    this.#check?.advance();
+  }
+
+  /** Rejects with DIGEST_MISMATCH, or the origin's refusal. A node that may not ask the origin has to believe its parents. */
+  async verify({ whole, signal }: { readonly whole: boolean; readonly signal: AbortSignal }): Promise<void> {
+    if (whole && this.#check) return this.#check.verify(this.#stored.contentLengthBytes ?? 0);
+    const wrong = (await this.pieces?.wrong()) ?? [];
+    if (wrong.length > 0) this.#name(wrong);
+    const given = this.#openPieces();
+    if (given.length === 0 || this.#request.disableBackToSource === true) return;
+    const { sources } = this.#context;
+    const lies = await differsFromOrigin(this.#stored, { source: this.#request, sources, signal, given });
+    if (lies.length > 0) this.#name(lies);
+    this.#events.session()?.confirmed();
+  }
+
+  /** Pieces other nodes gave for which nothing but their word speaks. */
+  #openPieces(): PieceRecord[] {
+    const { pieces } = this;
+    if (!this.onHearsay) return [];
+    return this.#stored
+      .pieceRecords()
+      .filter((piece) => piece.source !== 'origin' && piece.length > 0 && pieces?.isUnproven(piece) !== false);
+  }
+
+  /** Throws DIGEST_MISMATCH. */
+  #name(lies: readonly PieceRecord[]): never {
+    for (const piece of lies) {
+      const { source, number } = piece;
+      this.#context.logger.error(
+        { taskId: this.#stored.id, peer: source, piece: number },
+        'a parent gave what the origin does not have',
+      );
+      this.#events.liar(piece);
+    }
+    throw new DragonflyError('DIGEST_MISMATCH', 'the content other nodes gave is not what the origin has');
+  }
+
+  finish(): void {
+    this.#stored.finish(this.#check && { digest: this.#check.expected });
+  }
+
+  /** Starts over, for content that is fetched again from the origin. */
+  reset(): void {
+    this.#unproven = false;
+    this.pieces?.reset();
+    this.#check?.reset();
+  }
+}

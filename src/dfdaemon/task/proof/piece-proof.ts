@@ -1,0 +1,221 @@
+/**
+ * What single pieces of one download are at the origin. This node tells it of those it fetches there, and compares what other
+ * nodes give it with what it is told, before the piece counts.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { DragonflyError } from '../../../core/errors.ts';
+import { pieceSpan } from '../../../core/piece-layout.ts';
+import { PieceSet } from '../../../swarm/shared/piece-set.ts';
+import { digestBytes, sameBytes } from '../../../swarm/shared/piece-digests.ts';
+import { daemonLimits } from '../../limits.ts';
+import type { SourceOptions } from '../../source/source.ts';
+import type { Sources } from '../../source/sources.ts';
+import type { PieceRecord } from '../../storage/metadata.ts';
+import type { StoredTask } from '../../storage/stored-task.ts';
+import { blake3, type PieceHasher, type StoredBytes } from './piece-hasher.ts';
+
+/** As told to the scheduler, and by it. */
+export interface DigestsMessage {
+  /** Number of the first piece; the others follow it. */
+  readonly first: number;
+  /** `digestBytes` each. By the scheduler: none when nobody knows any more, or when this node shall ask the origin (`certain`). */
+  readonly digests: Uint8Array;
+  readonly validator: string;
+  /** By the scheduler: beyond doubt. To it: the origin was asked only for this. */
+  readonly certain: boolean;
+}
+
+export interface PieceProofOptions {
+  readonly stored: StoredTask;
+  readonly hasher: PieceHasher;
+  readonly sources: Pick<Sources, 'open'>;
+  readonly source: SourceOptions & { readonly url: string };
+  /** This node may ask the origin. */
+  readonly mayAsk: boolean;
+  /** Aborts when the download ends. */
+  readonly signal: AbortSignal;
+  readonly tell: (message: DigestsMessage) => void;
+}
+
+interface Told {
+  readonly digest: Uint8Array;
+  readonly certain: boolean;
+}
+
+export class PieceProof {
+  readonly #options: PieceProofOptions;
+  readonly #told = new Map<number, Told>();
+  readonly #waiting = new Map<number, Set<() => void>>();
+  /** What other nodes gave and nobody has told a digest of. */
+  #unproven = new PieceSet();
+  /** Held, and not what the origin has. */
+  readonly #wrong = new Map<number, PieceRecord>();
+  /** Pieces that did not agree with what one host alone has told. */
+  readonly #doubted = new Set<number>();
+  readonly #hashing = new Set<Promise<void>>();
+  #expected = false;
+  /** What was told was taken back, or not told at all after it was promised. */
+  #isBroken = false;
+  #validator = '';
+  #checks = 0;
+
+  constructor(options: PieceProofOptions) {
+    this.#options = options;
+  }
+
+  /** Digests of all pieces will come: a piece waits a moment for its own. */
+  expect(expected: boolean): void {
+    this.#expected = expected;
+  }
+
+  get isExpected(): boolean {
+    return this.#expected;
+  }
+
+  /** Validator of the version that this node gets from the origin. */
+  atOrigin(validator: string | undefined): void {
+    this.#validator = validator ?? '';
+  }
+
+  /** Pieces were accepted that somebody should have vouched for, and did not. */
+  get isOpen(): boolean {
+    return this.#wrong.size > 0 || (this.#isBroken && this.#unproven.count > 0);
+  }
+
+  /** Held pieces of which nothing shows that they are right. */
+  isUnproven({ number }: PieceRecord): boolean {
+    return this.#unproven.has(number);
+  }
+
+  /** The scheduler has told. */
+  take({ first, digests, certain }: DigestsMessage): void {
+    if (digests.length === 0) return certain ? void this.#check(first) : this.#takeBack(first);
+    for (let place = 0; (place + 1) * digestBytes <= digests.length; place += 1) {
+      const piece = first + place;
+      if (piece >= (this.#options.stored.layout?.pieceCount ?? daemonLimits.earlyDigests)) return;
+      const digest = digests.slice(place * digestBytes, (place + 1) * digestBytes);
+      this.#told.set(piece, { digest, certain });
+      for (const wake of this.#waiting.get(piece) ?? []) wake();
+      if (this.#unproven.has(piece)) this.#compareLate(piece);
+    }
+  }
+
+  /** The piece has come from another node, and counts when this resolves. Rejects with DIGEST_MISMATCH when it is not the origin's. */
+  async prove(number: number, bytes: StoredBytes): Promise<void> {
+    if (!this.#told.has(number) && this.#expected) await this.#arrival(number);
+    if (!this.#told.has(number)) return void this.#unproven.add(number);
+    const actual = await this.#options.hasher.hash(bytes);
+    const told = this.#told.get(number);
+    if (!told) return void this.#unproven.add(number);
+    if (sameBytes(told.digest, actual)) return void this.#unproven.delete(number);
+    if (!told.certain) this.#doubted.add(number);
+    throw new DragonflyError(
+      told.certain ? 'DIGEST_MISMATCH' : 'UNAVAILABLE',
+      `piece ${number} is not what ${told.certain ? 'the origin has' : 'one node says the origin has'}`,
+    );
+  }
+
+  /** The piece was refused, although it may have been right: the scheduler finds out. */
+  wasDoubted(number: number | undefined): boolean {
+    return number !== undefined && this.#doubted.delete(number);
+  }
+
+  /** This node has fetched the piece from the origin. */
+  fetched({ number }: PieceRecord): void {
+    const { tell } = this.#options;
+    this.#hashHeld(number, (digests) => tell({ first: number, digests, validator: this.#validator, certain: false }));
+  }
+
+  /** Held pieces that turned out to be wrong, once everything is told and compared. */
+  async wrong(): Promise<readonly PieceRecord[]> {
+    while (this.#hashing.size > 0) await Promise.all(this.#hashing);
+    return [...this.#wrong.values()];
+  }
+
+  /** Everything is fetched again. */
+  reset(): void {
+    this.#told.clear();
+    this.#wrong.clear();
+    this.#unproven = new PieceSet();
+  }
+
+  /** Until the digest is told, or it is clear that it will not be. */
+  async #arrival(number: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const wakes = this.#waiting.get(number) ?? new Set();
+    this.#waiting.set(number, wakes.add(resolve));
+    const controller = new AbortController();
+    const signal = AbortSignal.any([controller.signal, this.#options.signal]);
+    try {
+      const patience = delay(daemonLimits.digestPatienceMs, true, { signal }).catch(() => false);
+      // Who promised digests and does not tell them costs one wait, not one for each piece.
+      if (await Promise.race([promise.then(() => false), patience])) this.#giveUpWaiting();
+    } finally {
+      controller.abort();
+      wakes.delete(resolve);
+      if (wakes.size === 0) this.#waiting.delete(number);
+    }
+  }
+
+  #giveUpWaiting(): void {
+    this.#expected = false;
+    this.#isBroken = true;
+  }
+
+  #takeBack(piece: number): void {
+    this.#isBroken = true;
+    this.#told.delete(piece);
+    this.#wrong.delete(piece);
+    const held = this.#options.stored.piece(piece);
+    if (held && held.source !== 'origin') this.#unproven.add(piece);
+  }
+
+  /** The piece was accepted before anybody told what it is. */
+  #compareLate(number: number): void {
+    this.#hashHeld(number, (actual, piece) => {
+      const told = this.#told.get(number);
+      if (!told) return;
+      if (sameBytes(told.digest, actual)) this.#unproven.delete(number);
+      else if (told.certain) this.#wrong.set(number, piece);
+    });
+  }
+
+  #hashHeld(number: number, use: (digest: Uint8Array, piece: PieceRecord) => void): void {
+    const { stored, hasher } = this.#options;
+    const hash = async (): Promise<void> => {
+      try {
+        using piece = stored.openPiece(number);
+        use(await hasher.hash(piece), piece);
+      } catch {
+        // It is not held any more, or the store is being closed.
+      }
+    };
+    const hashing = hash().finally(() => this.#hashing.delete(hashing));
+    this.#hashing.add(hashing);
+  }
+
+  /** Fetches the piece from the origin and reports its digest. */
+  async #check(number: number): Promise<void> {
+    const { stored, sources, source, mayAsk, signal, tell } = this.#options;
+    const { layout } = stored;
+    if (!mayAsk || !layout || number >= layout.pieceCount || this.#checks >= daemonLimits.originChecks) return;
+    this.#checks += 1;
+    const { offset, length } = pieceSpan(layout, number);
+    try {
+      const body = await sources.open({ ...source, signal, range: { start: offset, length } });
+      if (body.startBytes !== offset || (body.contentLengthBytes ?? 0) !== layout.contentLengthBytes)
+        return body.cancel();
+      const hasher = await blake3();
+      let bytes = 0;
+      await body.readTo((block) => {
+        hasher.update(block);
+        bytes += block.length;
+        return Promise.resolve();
+      });
+      const digests = new Uint8Array(hasher.digestBuffer());
+      if (bytes === length) tell({ first: number, digests, validator: body.validator ?? '', certain: true });
+    } catch {
+      // Somebody else is asked.
+    }
+  }
+}

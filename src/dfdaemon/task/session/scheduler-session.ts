@@ -1,0 +1,392 @@
+/**
+ * One download's conversation with the scheduler: what happened goes up in batches, parents and origin leases come down.
+ * Speaks the original protocol to an original scheduler, and the extended one where both sides have announced it.
+ */
+import type { DragonflyError } from '../../../core/errors.ts';
+import type { Logger } from '../../../core/process/logger.ts';
+import type { PieceLayout } from '../../../core/piece-layout.ts';
+import type { ParentFault } from '../../../swarm/peer/download/effects.ts';
+import { PieceSet } from '../../../swarm/shared/piece-set.ts';
+import type { RangeSpec } from '../../../core/byte-range.ts';
+import { Download } from '../../../../gen/common/v2/common.ts';
+import {
+  type AnnouncePeerRequest,
+  type AnnouncePeerResponse,
+  DownloadPiecesFinishedRequest,
+  type TaskMetadata,
+} from '../../../../gen/scheduler/v2/scheduler.ts';
+import { readerMessage } from '../../../rpc/fields/reader-range.ts';
+import type { OpenStreamOptions, PeerStream } from '../../../rpc/scheduler-ring.ts';
+import { MessageQueue } from '../../../rpc/streams.ts';
+import { daemonLimits } from '../../limits.ts';
+import { toLease, type OriginLease } from '../origin/origin-lease.ts';
+import type { ParentAddress } from '../exchange/parent-link.ts';
+import type { DigestsMessage } from '../proof/piece-proof.ts';
+import { pieceReport } from './piece-report.ts';
+import type { Registration, SessionStart } from './session-start.ts';
+
+type Request = NonNullable<AnnouncePeerRequest['request']>;
+
+export interface SessionEvents {
+  /** A scheduler has taken the stream. */
+  connected(): void;
+  metadata(metadata: {
+    contentLengthBytes: number | undefined;
+    pieceLengthBytes: number;
+    responseHeader: Readonly<Record<string, string>>;
+  }): void;
+  /** @param options.unproven nobody who was at the origin has told of what they hold. `digests` of all their pieces will come. */
+  parents(parents: readonly ParentAddress[], options: { replace: boolean; unproven: boolean; digests: boolean }): void;
+  digests(message: DigestsMessage): void;
+  dropParents(ids: readonly string[]): void;
+  lease(lease: OriginLease): void;
+  revokeLease(leaseId: string): void;
+  emptyTask(): void;
+  /** The stream is over: refused by the scheduler with this error, or lost. */
+  closed(error: DragonflyError | undefined): void;
+}
+
+export type OpenPeerStream = (
+  taskId: string,
+  requests: AsyncIterable<AnnouncePeerRequest>,
+  options: OpenStreamOptions,
+) => Promise<PeerStream>;
+
+interface ParentTally {
+  bytes: number;
+  pieces: number;
+  costMs: number;
+}
+
+export class SchedulerSession {
+  readonly #ids: { readonly hostId: string; readonly taskId: string; readonly peerId: string };
+  readonly #events: SessionEvents;
+  readonly #logger: Logger;
+  readonly #controller = new AbortController();
+  readonly #outgoing = new MessageQueue<AnnouncePeerRequest>();
+  #connected = false;
+  #extended = false;
+  #batch = new PieceSet();
+  #tallies = new Map<string, ParentTally>();
+  #sourceBytes = 0;
+  #sourcePieces = 0;
+  #leaseId = '';
+  #timer: NodeJS.Timeout | undefined;
+  #lastReportMs = 0;
+  #toldStarted = false;
+
+  constructor(ids: { hostId: string; taskId: string; peerId: string }, events: SessionEvents, logger: Logger) {
+    this.#ids = ids;
+    this.#events = events;
+    this.#logger = logger;
+  }
+
+  get connected(): boolean {
+    return this.#connected;
+  }
+
+  get extended(): boolean {
+    return this.#extended;
+  }
+
+  /** Registers and reads answers until the stream ends; never rejects. */
+  async run({ open, registration, reader, pieceDigests, forOriginal, held, scheduler }: SessionStart): Promise<void> {
+    let failure: unknown;
+    const register = (download: Registration, part?: RangeSpec): AnnouncePeerRequest => ({
+      ...this.#ids,
+      request: {
+        $case: 'registerPeerRequest',
+        value: { download: Download.fromPartial(download), pieceDigests, ...(part && { reader: readerMessage(part) }) },
+      },
+    });
+    try {
+      this.#outgoing.push(register(registration, reader));
+      const stream = await open(this.#ids.taskId, this.#outgoing, {
+        signal: this.#controller.signal,
+        toOriginal: async () => register(await forOriginal()),
+        prefer: scheduler,
+      });
+      this.#extended = stream.extended;
+      this.#connected = true;
+      this.#events.connected();
+      if (stream.extended && held.count > 0) this.#reportHeld(held);
+      for await (const response of stream.responses) this.#take(response);
+    } catch (error) {
+      failure = error;
+    }
+    clearTimeout(this.#timer);
+    this.#outgoing.end();
+    const stopped = this.#controller.signal.aborted;
+    if (failure !== undefined && !stopped) {
+      this.#logger.debug(
+        { taskId: this.#ids.taskId, error: (failure as Error).message },
+        'the stream to the scheduler has ended',
+      );
+    }
+    if (!stopped) this.#events.closed(failure as DragonflyError | undefined);
+  }
+
+  /** The origin has told what the content is. */
+  metadata(metadata: {
+    contentLengthBytes: number | undefined;
+    pieceLengthBytes: number;
+    responseHeader: Readonly<Record<string, string>>;
+    /** The origin answers byte ranges; undefined while nobody knows. */
+    ranges: boolean | undefined;
+  }): void {
+    if (!this.#extended) return;
+    this.#send({
+      $case: 'taskMetadataRequest',
+      value: {
+        ...(metadata.contentLengthBytes !== undefined && { contentLength: metadata.contentLengthBytes }),
+        pieceLength: metadata.pieceLengthBytes,
+        responseHeader: { ...metadata.responseHeader },
+        ...(metadata.ranges !== undefined && { rangesSupported: metadata.ranges }),
+      },
+    });
+  }
+
+  /** What others gave agrees with the origin. */
+  confirmed(): void {
+    if (!this.#extended) return;
+    this.#send({ $case: 'taskMetadataRequest', value: { pieceLength: 0, responseHeader: {}, confirmed: true } });
+  }
+
+  /** What pieces are at the origin. */
+  digests(value: DigestsMessage): void {
+    if (this.#extended) this.#send({ $case: 'pieceDigestsRequest', value });
+  }
+
+  /** @param parentId undefined for the origin. */
+  pieceFinished(
+    number: number,
+    layout: PieceLayout | undefined,
+    lengthBytes: number,
+    parentId: string | undefined,
+    costMs: number,
+  ): void {
+    if (!this.#extended) {
+      this.#outgoing.push(pieceReport(this.#ids, { number, layout, length: lengthBytes, parentId, costMs }));
+      return;
+    }
+    this.#batch.add(number);
+    if (parentId === undefined) {
+      this.#sourceBytes += lengthBytes;
+      this.#sourcePieces += 1;
+    } else {
+      const tally = this.#tallies.get(parentId) ?? { bytes: 0, pieces: 0, costMs: 0 };
+      tally.bytes += lengthBytes;
+      tally.pieces += 1;
+      tally.costMs += costMs;
+      this.#tallies.set(parentId, tally);
+    }
+    this.#scheduleReport();
+  }
+
+  pieceFailed(parentId: string, piece: number | undefined, reason: ParentFault): void {
+    this.#send({
+      $case: 'downloadPieceFailedRequest',
+      value: {
+        ...(piece !== undefined && { pieceNumber: piece }),
+        parentId,
+        temporary: reason !== 'corrupt',
+        notHeld: reason === 'gone' && this.#extended,
+      },
+    });
+  }
+
+  /** Nothing has come for so long: asks for parents or a lease. False without a scheduler that gives leases. */
+  starved(idleMs: number): boolean {
+    if (!this.#connected || !this.#extended) return false;
+    this.#flush();
+    const description = `nothing has come for ${idleMs} ms`;
+    this.#send({ $case: 'reschedulePeerRequest', value: { candidateParents: [], description } });
+    return true;
+  }
+
+  /** A reader waits for these bytes. False without a scheduler that gives leases for readers. */
+  readerAsks(range: RangeSpec): boolean {
+    if (!this.#connected || !this.#extended) return false;
+    this.#flush();
+    this.#send({ $case: 'readerRangeRequest', value: readerMessage(range) });
+    return true;
+  }
+
+  leaseStarted(lease: OriginLease): void {
+    this.#leaseId = lease.id;
+    this.#toldStarted = true;
+    this.#send({ $case: 'downloadPeerBackToSourceStartedRequest', value: {} });
+  }
+
+  /** This node is there, though no piece may be complete yet. What flows keeps the lease. */
+  leaseAlive(flows: boolean): void {
+    if (!this.#extended || this.#leaseId === '' || this.#timer) return;
+    const sign = { originLeaseId: this.#leaseId, aliveEveryMs: daemonLimits.leaseAliveMs, originSilent: !flows };
+    this.#send({ $case: 'downloadPiecesFinishedRequest', value: DownloadPiecesFinishedRequest.fromPartial(sign) });
+  }
+
+  leaseFailed(lease: OriginLease, error: DragonflyError, temporary: boolean): void {
+    this.#flush();
+    const { statusCode, header } = error.details ?? {};
+    const backend = { message: error.message, header: { ...header }, ...(statusCode !== undefined && { statusCode }) };
+    if (this.#extended) {
+      const cause =
+        statusCode === undefined
+          ? ({ $case: 'unknown', value: { message: error.message } } as const)
+          : ({ $case: 'backend', value: backend } as const);
+      this.#send({ $case: 'originLeaseFailedRequest', value: { leaseId: lease.id, cause, temporary } });
+    } else {
+      const response =
+        statusCode === undefined
+          ? ({ $case: 'unknown', value: { message: error.message } } as const)
+          : ({ $case: 'backend', value: backend } as const);
+      this.#send({ $case: 'downloadPieceBackToSourceFailedRequest', value: { response } });
+      this.#send({ $case: 'downloadPeerBackToSourceFailedRequest', value: { description: error.message } });
+    }
+  }
+
+  /** Everything is on disk and verified. The scheduler ends the stream. */
+  succeeded({ fromOrigin }: { fromOrigin: boolean }): void {
+    this.#flush();
+    if (fromOrigin && !this.#extended) this.#send({ $case: 'downloadPeerBackToSourceFinishedRequest', value: {} });
+    else this.#send({ $case: 'downloadPeerFinishedRequest', value: {} });
+    this.#outgoing.end();
+  }
+
+  /** Nobody reads any more. What is held is served; a scheduler of the original only knows success and failure. */
+  leftOff(description: string): void {
+    if (!this.#extended) return this.failed(description);
+    this.#flush();
+    this.#send({ $case: 'downloadPeerLeftOffRequest', value: {} });
+    this.#outgoing.end();
+  }
+
+  failed(description: string): void {
+    this.#send({ $case: 'downloadPeerFailedRequest', value: { description } });
+    this.#outgoing.end();
+  }
+
+  #take(response: AnnouncePeerResponse): void {
+    const message = response.response;
+    switch (message?.$case) {
+      case 'emptyTaskResponse':
+        this.#events.emptyTask();
+        return;
+      case 'normalTaskResponse': {
+        const {
+          candidateParents,
+          parentLinks,
+          additional,
+          taskMetadata,
+          unproven,
+          ticket,
+          pieceDigests: digests = false,
+        } = message.value;
+        const distances = new Map(parentLinks.map((link) => [link.peerId, link.distance]));
+        this.#tellStarted();
+        this.#takeMetadata(taskMetadata);
+        const parents = candidateParents.flatMap((peer): ParentAddress[] =>
+          peer.host
+            ? [
+                {
+                  peerId: peer.id,
+                  hostId: peer.host.id,
+                  hostname: peer.host.hostname,
+                  idc: peer.host.network?.idc ?? '',
+                  ip: peer.host.ip,
+                  port: peer.host.port,
+                  distance: distances.get(peer.id) ?? 1,
+                  ticket,
+                },
+              ]
+            : [],
+        );
+        this.#events.parents(parents, { replace: !additional, unproven, digests });
+        return;
+      }
+      case 'needBackToSourceResponse': {
+        const lease = message.value.originLease;
+        this.#takeMetadata(message.value.taskMetadata);
+        this.#events.lease(lease ? toLease(lease) : { id: '', first: 0, end: undefined });
+        return;
+      }
+      case 'metadataOnlyResponse':
+        this.#tellStarted();
+        return;
+      case 'revokeLeaseResponse':
+        this.#events.revokeLease(message.value.leaseId);
+        return;
+      case 'taskMetadataResponse':
+        this.#takeMetadata(message.value);
+        return;
+      case 'pieceDigestsResponse':
+        this.#events.digests(message.value);
+        return;
+      case 'dropParentsResponse':
+        this.#events.dropParents(message.value.peerIds);
+        return;
+      case undefined:
+        return; // a message of a later version: nothing we know how to do
+    }
+  }
+
+  #takeMetadata(metadata: TaskMetadata | undefined): void {
+    if (!metadata || metadata.pieceLength === 0) return;
+    this.#events.metadata({
+      contentLengthBytes: metadata.contentLength,
+      pieceLengthBytes: metadata.pieceLength,
+      responseHeader: metadata.responseHeader,
+    });
+  }
+
+  #tellStarted(): void {
+    if (this.#toldStarted) return;
+    this.#toldStarted = true;
+    this.#send({ $case: 'downloadPeerStartedRequest', value: {} });
+  }
+
+  /** The first piece is reported at once, since others wait for it; later ones together. */
+  #scheduleReport(): void {
+    if (this.#timer) return;
+    const dueMs = this.#lastReportMs + daemonLimits.reportIntervalMs - performance.now();
+    this.#timer = setTimeout(() => this.#flush(), Math.max(0, dueMs));
+  }
+
+  #flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#batch.count === 0) return;
+    this.#lastReportMs = performance.now();
+    const parents = [...this.#tallies].map(([peerId, { bytes, pieces, costMs }]) => ({
+      peerId,
+      bytes,
+      pieces,
+      rateBytesPerSecond: Math.round(bytes / Math.max(0.001, costMs / 1000)),
+      failures: 0,
+    }));
+    this.#send({
+      $case: 'downloadPiecesFinishedRequest',
+      value: DownloadPiecesFinishedRequest.fromPartial({
+        pieces: this.#batch.toBytes(),
+        parents,
+        sourceBytes: this.#sourceBytes,
+        sourcePieces: this.#sourcePieces,
+        originLeaseId: this.#sourcePieces > 0 ? this.#leaseId : '',
+      }),
+    });
+    this.#batch = new PieceSet();
+    this.#tallies = new Map();
+    this.#sourceBytes = 0;
+    this.#sourcePieces = 0;
+  }
+
+  #reportHeld(held: PieceSet): void {
+    const value = DownloadPiecesFinishedRequest.fromPartial({ pieces: held.toBytes() });
+    this.#send({ $case: 'downloadPiecesFinishedRequest', value });
+  }
+
+  #send(request: Request): void {
+    if (this.#outgoing.ended) return;
+    this.#outgoing.push({ ...this.#ids, request });
+  }
+}

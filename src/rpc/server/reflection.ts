@@ -1,0 +1,56 @@
+/** Lets tools such as grpcurl ask the server what it offers. */
+import { createRequire } from 'node:module';
+import type { MethodDefinition, Server, ServerDuplexStream, ServiceDefinition } from '@grpc/grpc-js';
+import type * as Reflection from '@grpc/reflection';
+import type * as Descriptors from '../../../gen/descriptors.ts';
+
+type PackageDefinition = ConstructorParameters<typeof Reflection.ReflectionService>[0];
+type Handle = (stream: ServerDuplexStream<unknown, unknown>) => void;
+
+interface Answerer {
+  readonly method: MethodDefinition<unknown, unknown>;
+  readonly handle: Handle;
+}
+
+const paths = ['v1', 'v1alpha'].map((version) => `/grpc.reflection.${version}.ServerReflection/ServerReflectionInfo`);
+
+/** The library is loaded with the first question: it brings a compiler along, and takes 12 MiB. */
+export function addReflection(server: Server, services: readonly string[]): void {
+  let loaded: Map<string, Answerer> | undefined;
+  const answerer = (path: string): Answerer => {
+    loaded ??= loadAnswerers(services);
+    const found = loaded.get(path);
+    if (!found) throw new Error(`the library for reflection does not answer ${path}`);
+    return found;
+  };
+  for (const path of paths) {
+    const method: MethodDefinition<unknown, unknown> = {
+      path,
+      requestStream: true,
+      responseStream: true,
+      requestSerialize: (message) => answerer(path).method.requestSerialize(message),
+      requestDeserialize: (bytes) => answerer(path).method.requestDeserialize(bytes),
+      responseSerialize: (message) => answerer(path).method.responseSerialize(message),
+      responseDeserialize: (bytes) => answerer(path).method.responseDeserialize(bytes),
+    };
+    const handle: Handle = (stream) => answerer(path).handle(stream);
+    server.addService({ ServerReflectionInfo: method }, { ServerReflectionInfo: handle });
+  }
+}
+
+function loadAnswerers(services: readonly string[]): Map<string, Answerer> {
+  const require = createRequire(import.meta.url);
+  const { ReflectionService } = require('@grpc/reflection') as typeof Reflection;
+  const { fileDescriptors } = require('../../../gen/descriptors.ts') as typeof Descriptors;
+  const fileDescriptorProtos = fileDescriptors.map((text) => Buffer.from(text, 'base64'));
+  // The service reads nothing of a package definition but these descriptors.
+  const definition = { api: { fileDescriptorProtos } } as unknown as PackageDefinition;
+  const found = new Map<string, Answerer>();
+  const taking = {
+    addService({ ServerReflectionInfo: method }: ServiceDefinition, implementation: { ServerReflectionInfo: Handle }) {
+      if (method) found.set(method.path, { method, handle: implementation.ServerReflectionInfo });
+    },
+  };
+  new ReflectionService(definition, { services: [...services] }).addToServer(taking);
+  return found;
+}

@@ -1,0 +1,83 @@
+/**
+ * A host is announced, held, changed and taken away by itself alone: by its certificate where it has one, else from where it was announced. What
+ * has shown a certificate is not spoken for without one.
+ */
+import { DragonflyError } from '../../core/errors.ts';
+import { isOwnAddress, namesLoopback } from '../../core/net/own-address.ts';
+import { redact } from '../../core/redact.ts';
+import type { CallContext } from '../../rpc/call-context.ts';
+import { Host as HostMessage, type Host } from '../../../gen/common/v2/common.ts';
+import { requireSpeaksFor } from '../../rpc/rights.ts';
+import type { HostInfo } from '../../swarm/shared/events.ts';
+import type { Brain } from '../brain.ts';
+import { isSeed, type HostOwner } from './host-registry.ts';
+import { maxHostBytes } from '../limits.ts';
+
+type Calling = Pick<CallContext, 'caller' | 'identityRequired' | 'peerHost'>;
+
+/** Throws PERMISSION_DENIED. */
+export function requireOwnHost(hostId: string, context: Calling, brain: Pick<Brain, 'hosts' | 'swarm'>): void {
+  requireSpeaksFor(context, { hostId, roles: ['peer', 'seed'] });
+  const known = brain.hosts.get(hostId);
+  const now = ownerOf(context);
+  if (!known || now.isCertified) return;
+  const { owner, holders } = known;
+  if (owner.address === now.address && (!owner.isCertified || holders === 0)) return;
+  const isWeak = !owner.isCertified && !isNamedBy(hostId, owner);
+  if (isWeak && isNamedBy(hostId, now)) return;
+  if (!owner.isCertified && holders === 0 && isOverdue(brain.swarm.host(hostId))) return;
+  throw new DragonflyError(
+    'PERMISSION_DENIED',
+    owner.isCertified
+      ? `${hostId} has shown a certificate, and this caller shows none`
+      : `${hostId} was announced from ${owner.address || "the scheduler's own machine"}, and lives`,
+    { hint: 'A host that has moved is taken over when the old one is silent. See docs/security.md.' },
+  );
+}
+
+/** What tasks there are is for members, services and programs of this machine, and for machines with a node. Throws PERMISSION_DENIED. */
+export function requireNode(context: Calling, { hosts }: Pick<Brain, 'hosts'>): void {
+  const { address } = ownerOf(context);
+  if (context.caller.kind === 'member' || address === '' || hosts.isKnownAddress(address)) return;
+  throw new DragonflyError('PERMISSION_DENIED', `no node was announced from ${address}`);
+}
+
+/** Who the caller is, as far as he shows it. */
+export function ownerOf({ caller, peerHost }: Calling): HostOwner {
+  const isCertified = caller.kind === 'member' && caller.proof === 'certificate';
+  return { isCertified, address: peerHost === '' || isOwnAddress(peerHost) ? '' : peerHost };
+}
+
+/** Ids begin with the address of their host, and nobody calls from another's. */
+function isNamedBy(hostId: string, { address }: HostOwner): boolean {
+  return address === '' || hostId.startsWith(`${address}-`);
+}
+
+/** An announcement of it stayed out. */
+function isOverdue(host: { readonly lastSeenMs: number; readonly info: HostInfo } | undefined): boolean {
+  return host === undefined || performance.now() - host.lastSeenMs > 1.5 * host.info.announceIntervalMs;
+}
+
+/** A seed says so in its certificate: others are sent to it first. Throws PERMISSION_DENIED, INVALID_ARGUMENT. */
+export function requireAnnounceable(host: Host, context: Calling, brain: Pick<Brain, 'hosts' | 'swarm'>): void {
+  requireSpeaksFor(context, { hostId: host.id, roles: [isSeed(host) ? 'seed' : 'peer'] });
+  requireOwnHost(host.id, context, brain);
+  const length = HostMessage.encode(host).finish().length;
+  if (length > maxHostBytes)
+    throw new DragonflyError(
+      'INVALID_ARGUMENT',
+      `host ${host.id} says ${length} bytes of itself, more than ${maxHostBytes}`,
+    );
+}
+
+/** `http://localhost/x` of two machines are two things under one name. Throws PERMISSION_DENIED. */
+export function requireShareable(url: string, callerAddress: string): void {
+  if (!namesLoopback(url) || isOwnAddress(callerAddress)) return;
+  throw new DragonflyError(
+    'PERMISSION_DENIED',
+    `${redact(url)} means the machine of the one who asks: nobody else can have it`,
+    {
+      hint: 'Download it without the scheduler, or give the service a name that others reach it by.',
+    },
+  );
+}

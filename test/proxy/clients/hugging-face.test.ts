@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { LocalSwarm, type Daemon } from '../../support/local-swarm.ts';
+import { memberToken, startModelHub, type ModelHub } from '../support/model-hub.ts';
+import { ask, isProbe, type Answer, type Ask } from '../support/proxy-fixture.ts';
+
+void describe('the door for Hugging Face clients', () => {
+  let hub: ModelHub;
+  let swarm: LocalSwarm;
+  const nodes: Daemon[] = [];
+  before(async () => {
+    hub = await startModelHub();
+    swarm = await LocalSwarm.create();
+    await swarm.startScheduler();
+    const yaml = `doors: {huggingface: {endpoint: "${hub.hub.url}"}}`;
+    for (const name of ['one', 'two', 'three']) nodes.push(await swarm.startDaemon(name, { yaml }));
+  });
+  after(async () => {
+    await swarm[Symbol.asyncDispose]();
+    await hub[Symbol.asyncDispose]();
+  });
+
+  const at = (node: number, path: string, options: Ask = {}): Promise<Answer> => {
+    const port = Number(nodes[node]?.service.addresses['proxy']?.split(':').at(-1));
+    return ask({ port }, `/hf${path}`, {
+      ...options,
+      headers: { host: `127.0.0.1:${port}`, ...options.headers },
+    });
+  };
+  const model = '/org/open/resolve/main/model.safetensors';
+  const gated = '/org/gated/resolve/main/model.safetensors';
+  const member = { headers: { authorization: memberToken } };
+
+  it('tells of trees without the way around it, and leads their pages through itself', async () => {
+    const first = await at(0, '/api/models/org/open/tree/main?recursive=true');
+    assert.equal(first.status, 200);
+    const [entry] = JSON.parse(first.body.toString()) as [Record<string, unknown>];
+    assert.equal(entry['xetHash'], undefined);
+    assert.deepEqual(entry['lfs'], { oid: hub.sha256, size: hub.model.length, pointerSize: 134 });
+    const next = /^<http:\/\/127\.0\.0\.1:\d+\/hf(\/[^>]+)>; rel="next"$/.exec(String(first.headers.link))?.[1] ?? '';
+    const second = await at(0, next);
+    assert.match(second.body.toString(), /config\.json/);
+  });
+
+  it('describes a large file as the hub does, without a redirect', async () => {
+    const { status, headers } = await at(0, model, { method: 'HEAD' });
+    assert.equal(status, 200);
+    assert.equal(headers['x-repo-commit'], hub.commit);
+    assert.equal(headers['x-linked-etag'], `"${hub.sha256}"`);
+    assert.equal(headers['content-length'], String(hub.model.length));
+    for (const name of ['location', 'link', 'x-xet-hash']) assert.equal(headers[name], undefined, name);
+  });
+
+  it('three nodes at once cost the store one copy, by branch and by commit', async () => {
+    const answers = await Promise.all(
+      [0, 1, 2].map((node) => at(node, model.replace('main', node === 2 ? hub.commit : 'main'))),
+    );
+    for (const { status, body } of answers) {
+      assert.equal(status, 200);
+      assert.ok(body.equals(hub.model));
+    }
+    const bodies = hub.store.seen.filter(({ headers }) => !isProbe(headers.range));
+    assert.equal(bodies.length, 1);
+    const part = await at(1, model, { headers: { range: 'bytes=9000000-' } });
+    assert.equal(part.status, 206);
+    assert.ok(part.body.equals(hub.model.subarray(9_000_000)));
+    assert.equal(hub.store.seen.filter(({ headers }) => !isProbe(headers.range)).length, 1);
+  });
+
+  it('gives small files as the hub has them', async () => {
+    const { status, body } = await at(2, '/org/open/resolve/main/config.json');
+    assert.equal(status, 200);
+    assert.ok(body.equals(hub.config));
+    const missing = await at(2, '/org/open/resolve/main/none.json', { method: 'HEAD' });
+    assert.equal(missing.status, 404);
+    assert.equal(missing.headers['x-error-code'], 'EntryNotFound');
+  });
+
+  it('gives what all hold to members alone, and the hub’s own words to others', async () => {
+    const bodies = hub.store.seen.length;
+    for (const headers of [{}, { authorization: 'Bearer hf_stranger' }]) {
+      for (const method of ['GET', 'HEAD']) {
+        const refused = await at(0, gated, { method, headers });
+        assert.equal(refused.status, 401);
+        assert.equal(refused.headers['x-error-code'], 'GatedRepo');
+      }
+    }
+    const given = await at(0, gated, member);
+    assert.equal(given.status, 200);
+    assert.ok(given.body.equals(hub.model));
+    assert.equal(hub.store.seen.length, bodies, 'the content was here under its own name');
+  });
+
+  it('a hub that refuses all: members go on with what they were told before, strangers are refused', async () => {
+    hub.refuses = true;
+    try {
+      assert.ok((await at(0, gated, member)).body.equals(hub.model));
+      assert.ok((await at(1, model)).body.equals(hub.model));
+      assert.equal((await at(0, '/api/models/org/open/tree/main?recursive=true')).status, 200);
+      const refused = await at(0, gated);
+      assert.equal(refused.status, 429);
+      assert.equal(refused.headers['retry-after'], '7');
+    } finally {
+      hub.refuses = false;
+    }
+  });
+});
