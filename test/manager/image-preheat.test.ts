@@ -3,7 +3,9 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
+import { DfdaemonLocalDefinition } from '../../gen/dfdaemon/v2/local.ts';
 import type { ManagerService } from '../../src/manager/manager-service.ts';
+import { createClient } from '../../src/rpc/client.ts';
 import { databaseConfig, eventually } from './support/engines.ts';
 import { rootOf, startManager } from './support/manager-fixture.ts';
 import { startSwarm, type RegisteredSwarm } from './support/registered-swarm.ts';
@@ -95,15 +97,21 @@ describe('image preheat', { skip: missing }, () => {
 
     await registry.stopServing();
     const { swarm } = registered;
-    await swarm.stopDaemon('seed-1');
     const late = await swarm.startDaemon('late');
     const { username, password } = registryLogin;
     const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
     for (const url of image.blobs['linux/arm64'] ?? []) {
-      // The registry gave them to somebody with credentials: they are not for those who have none.
-      await assert.rejects(swarm.download(late, { url }), { code: 'SOURCE_UNREACHABLE' });
-      const receipt = await swarm.download(late, { url, requestHeader: { authorization } });
-      assert.ok(receipt);
+      // The registry gave them to somebody with credentials, and cannot be asked whether these are as good.
+      for (const requestHeader of [{}, { authorization }])
+        await assert.rejects(swarm.download(late, { url, requestHeader }), { code: 'SOURCE_UNREACHABLE' });
+    }
+    for (const peer of ['peer-1', 'peer-2']) {
+      const socket = swarm.directory.join(peer, 'd.sock');
+      const store = createClient(DfdaemonLocalDefinition, swarm.channels, `unix:${socket}`);
+      const { tasks } = await store.listStoredTasks({});
+      const layers = tasks.filter(({ url }) => image.blobs['linux/arm64']?.includes(url));
+      assert.equal(layers.length, image.blobs['linux/arm64']?.length);
+      for (const { taskId } of layers) assert.deepEqual((await store.verifyLocalTask({ taskId })).badPieces, []);
     }
   });
 });
