@@ -129,10 +129,13 @@ void describe('a peer of this implementation', () => {
     const waiting = fixture.peer(await fixture.host()).register();
     await waiting.expect('normalTaskResponse');
     const backend = { message: 'the origin said 404', header: { server: 'test' }, statusCode: 404 };
-    first.send({
-      $case: 'originLeaseFailedRequest',
-      value: { leaseId: lease?.id ?? '', cause: { $case: 'backend', value: backend }, temporary: false },
-    });
+    const refused = (peer: typeof first, leaseId = ''): void => {
+      const value = { leaseId, cause: { $case: 'backend' as const, value: backend }, temporary: false };
+      peer.send({ $case: 'originLeaseFailedRequest', value });
+    };
+    refused(first, lease?.id);
+    // One member's word is final for itself; another asks once more.
+    refused(waiting, (await waiting.expect('needBackToSourceResponse')).originLease?.id);
     for (const peer of [first, waiting]) {
       await assert.rejects(
         async () => {

@@ -40,10 +40,12 @@ export class Membership {
   }
 
   /**
-   * Right after our start nobody can tell a new task from one whose holders are still coming back.
+   * Right after our start nobody can tell a new task from one whose holders are still coming back. Once a peer was sent to the origin
+   * from here, whoever fetches from there is known.
    * @param known a peer knew the content before it registered.
    */
   expectOthers(task: Task, { known, nowMs }: { known: boolean; nowMs: number }): void {
+    if (task.proof === 'origin') return;
     const { startedAtMs, limits, wakes } = this.#parts;
     const untilMs = startedAtMs + (known ? limits.resumeKnownMs : limits.resumeMs);
     if (nowMs >= untilMs || task.quietUntilMs >= untilMs) return;

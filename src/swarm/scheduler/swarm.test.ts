@@ -336,6 +336,20 @@ test('who comes back in the middle to a scheduler that has restarted is not sent
   assert.deepEqual(leases(swarm.tick(resumeKnownMs + 1)), [{ peer: 'seed', first: 0, end: pieceCount }]);
 });
 
+test('who knows the content from a lease of this scheduler is not waited for', () => {
+  const swarm = new Swarm({ random: seededRandom(1), startedAtMs: 0 });
+  for (const hostId of ['first', 'second']) swarm.announceHost(hostInfo(hostId), 0);
+  const { knownLayout: _unknown, ...fresh } = registration('first');
+  swarm.registerPeer(fresh, 100);
+  const { resumeMs } = defaultSwarmLimits;
+  assert.equal(leases(swarm.tick(resumeMs + 1)).length, 1);
+  swarm.taskMetadata('first', layout, resumeMs + 2);
+  register(swarm, 'second', resumeMs + 3);
+  const error = { message: 'the origin answered 503', details: { statusCode: 503 } };
+  swarm.originFailed('first', { permanent: false, error }, resumeMs + 4);
+  assert.equal(leases(swarm.tick(resumeMs + 3000)).length, 1);
+});
+
 test('what nobody has begun waits a moment only', () => {
   const swarm = new Swarm({ random: seededRandom(1), startedAtMs: 0 });
   swarm.announceHost(hostInfo('peer'), 0);
