@@ -106,6 +106,8 @@ async function startMariadb(): Promise<TestEngine> {
     [
       '--no-defaults',
       data,
+      // At its start a server removes whatever temporary tables it finds in the directory of another, too.
+      `--tmpdir=${server.path}`,
       `--socket=${server.path}/sock`,
       `--pid-file=${server.path}/pid`,
       `--port=${port}`,
