@@ -8,8 +8,9 @@ import { McpServer } from '@modelcontextprotocol/server';
 import { serveStdio, StdioServerTransport } from '@modelcontextprotocol/server/stdio';
 import { Command as Parser, CommanderError } from 'commander';
 import type { Command, CommandIo } from '../../core/process/command.ts';
-import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
+import { toDragonflyError } from '../../core/errors.ts';
 import { aborted } from '../../core/process/lifecycle.ts';
+import { usageError } from '../../core/usage-error.ts';
 import { version } from '../../core/version.ts';
 import { tools, type ProgramName, type Tool } from './tools.ts';
 
@@ -134,9 +135,7 @@ function parse(argv: readonly string[], io: CommandIo): Flags | undefined {
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return undefined;
-    throw new DragonflyError('INVALID_ARGUMENT', error.message.replace(/^error: /, ''), {
-      hint: 'Run "dragonfly mcp --help" for the flags.',
-    });
+    throw usageError(error, 'Run "dragonfly mcp --help" for the flags.');
   }
   return parser.opts<Flags>();
 }
