@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { lstat, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -326,12 +327,13 @@ describe('the server', () => {
     await second[Symbol.asyncDispose]();
   });
 
-  it('serves a unix socket with the wanted mode and replaces a stale file', async () => {
+  it('serves a unix socket with the wanted mode and replaces one that a dead process has left', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'rpc-'));
     owned.defer('directory', () => rm(directory, { recursive: true }));
     const socketPath = join(directory, 'daemon.sock');
-    await writeFile(socketPath, '');
-    await chmod(socketPath, 0o600);
+    const dies = `require('node:net').createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'))`;
+    spawnSync(process.execPath, ['-e', dies, socketPath]);
+    assert.ok((await lstat(socketPath)).isSocket());
     let local = false;
     const server = RpcServer.create({ socketPath, mode: 0o777 }).addService(SchedulerDefinition, {
       statTask: async (request, context) => {
@@ -348,6 +350,21 @@ describe('the server', () => {
     const second = RpcServer.create({ socketPath, mode: 0o777 });
     await assert.rejects(second.start(), { code: 'IN_USE' });
     await second[Symbol.asyncDispose]();
+    assert.equal((await client.statTask(peer)).id, taskId, 'whoever was refused takes nothing away');
+  });
+
+  it('takes nothing away that is no socket', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'rpc-'));
+    owned.defer('directory', () => rm(directory, { recursive: true }));
+    const file = join(directory, 'file');
+    await writeFile(file, 'of somebody else');
+    await symlink(file, join(directory, 'link'));
+    for (const name of ['file', 'link']) {
+      const server = RpcServer.create({ socketPath: join(directory, name), mode: 0o777 });
+      await assert.rejects(server.start(), { code: 'IN_USE', message: /is no socket/ });
+      await server[Symbol.asyncDispose]();
+      assert.equal(await readFile(join(directory, name), 'utf8'), 'of somebody else');
+    }
   });
 });
 

@@ -4,8 +4,7 @@
  * A call walks: rate limit → decode → validation at the border → handler in the caller's trace → status. Health and
  * reflection are on every server. Stopping drains: no new calls, running ones get a deadline, then are cut.
  */
-import { chmod, rm } from 'node:fs/promises';
-import { connect } from 'node:net';
+import { chmod } from 'node:fs/promises';
 import {
   Server,
   ServerCredentials,
@@ -19,6 +18,7 @@ import {
   type UntypedHandleCall,
 } from '@grpc/grpc-js';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
+import { removeStaleSocket } from '../../core/files/stale-socket.ts';
 import { withDeadline, type Closable } from '../../core/process/lifecycle.ts';
 import { silentLogger, type Logger } from '../../core/process/logger.ts';
 import { isLoopbackAddress, isOwnAddress } from '../../core/net/own-address.ts';
@@ -246,7 +246,6 @@ export class RpcServer implements Closable {
       this.#server.forceShutdown();
     }
     this.#endings?.[Symbol.dispose]();
-    if ('socketPath' in this.#address) await rm(this.#address.socketPath, { force: true });
   }
 
   #call(called: Called, handler: AnyHandler): UntypedHandleCall {
@@ -377,21 +376,4 @@ function bindError(cause: Error, target: string): DragonflyError {
       ? 'Stop the other program, or configure another port (0 picks a free one).'
       : 'Check the configured address.',
   });
-}
-
-/** Removes the socket file of a dead process; throws IN_USE when something answers on it. */
-async function removeStaleSocket(path: string): Promise<void> {
-  const answers = await new Promise<boolean>((resolve) => {
-    const probe = connect(path);
-    probe.once('connect', () => resolve(true)).once('error', () => resolve(false));
-    probe.setTimeout(limits.connectTimeoutMs, () => resolve(true));
-    probe.once('close', () => resolve(false));
-    probe.once('connect', () => probe.destroy()).once('timeout', () => probe.destroy());
-  });
-  if (answers) {
-    throw new DragonflyError('IN_USE', `another process serves the socket ${path}`, {
-      hint: 'Stop it, or configure another socket path.',
-    });
-  }
-  await rm(path, { force: true });
 }

@@ -5,7 +5,7 @@
  * from that key alone; then objects come from the peers, and everything else is asked of the store by this node's own key.
  */
 import { randomBytes } from 'node:crypto';
-import { chmod, lstat, rm } from 'node:fs/promises';
+import { chmod } from 'node:fs/promises';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { dirname } from 'node:path';
@@ -14,6 +14,7 @@ import type { Closable } from '../../../../core/process/lifecycle.ts';
 import type { Logger } from '../../../../core/process/logger.ts';
 import type { Registry } from '../../../../core/metrics.ts';
 import { requireSocketDirectory } from '../../../../core/files/private-file.ts';
+import { removeStaleSocket } from '../../../../core/files/stale-socket.ts';
 import type { BlockPool } from '../../../transport/block-pool.ts';
 import { plainAddress } from '../../access-guard.ts';
 import { newRecord, noteFirstByte, type ExchangeRecord } from '../../exchange.ts';
@@ -233,8 +234,7 @@ const socketMode = 0o666;
 /** A socket that a process which has ended left there is replaced; anything else of that name stays, and is an error. */
 async function listenOnSocket(server: Server, path: string): Promise<void> {
   requireSocketDirectory(dirname(path));
-  const left = await lstat(path).catch(() => undefined);
-  if (left?.isSocket() === true) await rm(path, { force: true });
+  await removeStaleSocket(path);
   await listening(server, { path });
   await chmod(path, socketMode);
 }
