@@ -50,7 +50,7 @@ export class BodySender {
   readonly #native: ReturnType<typeof nativeIo>;
   readonly #useSendfile: boolean;
   readonly #stallMs: number;
-  readonly #waiting: (() => void)[] = [];
+  readonly #waiting = new Set<() => void>();
   #active = 0;
 
   constructor(options: BodySenderOptions) {
@@ -168,19 +168,21 @@ export class BodySender {
       this.#active += 1;
       return;
     }
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#waiting.push(resolve); // the place of the body that ends is handed over, so #active stays as it is
-    await promise;
-    if (signal.aborted) {
-      this.#leave();
-      throw toDragonflyError(signal.reason);
-    }
+    signal.throwIfAborted();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const abort = (): void => {
+      this.#waiting.delete(resolve);
+      reject(toDragonflyError(signal.reason));
+    };
+    this.#waiting.add(resolve); // the place of the body that ends is handed over, so #active stays as it is
+    signal.addEventListener('abort', abort, { once: true });
+    await promise.finally(() => signal.removeEventListener('abort', abort));
   }
 
   #leave(): void {
-    const next = this.#waiting.shift();
-    if (next) next();
-    else this.#active -= 1;
+    const [next] = this.#waiting;
+    if (!next) this.#active -= 1;
+    else if (this.#waiting.delete(next)) next();
   }
 }
 
