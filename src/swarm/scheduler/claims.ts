@@ -7,6 +7,7 @@ import type { SwarmLimits } from './limits.ts';
 import type { Membership } from './membership.ts';
 import type { PieceSet } from '../shared/piece-set.ts';
 import { witnessOf, type Peer } from './records.ts';
+import { isDownloading } from './states.ts';
 
 export class Claims {
   readonly #limits: SwarmLimits;
@@ -43,10 +44,15 @@ export class Claims {
     if (task.confirmers.size >= this.#limits.confirmersToBelieve) task.proof = 'origin';
   }
 
-  /** The host sent wrong bytes. Its pieces of a claimed task no longer count: at worst the origin is asked once more. */
+  /**
+   * The host sent wrong bytes. Its pieces of a claimed task no longer count: at worst the origin is asked once more. One that is still
+   * downloading and has claimed nothing may have been given them, or be accused falsely: it goes on, and must be heard.
+   */
   refuted(parent: Peer, nowMs: number): void {
-    const { task } = parent;
-    if (task.proof !== 'claimed' || parent.host.info.type === 'seed') return;
+    const { task, host } = parent;
+    if (task.proof !== 'claimed' || host.info.type === 'seed') return;
+    if (isDownloading(parent.state) && !task.claimants.has(witnessOf(host)))
+      return this.#membership.voidPieces(parent, nowMs);
     this.#membership.remove(parent, nowMs);
     task.confirmers.clear();
     if (task.peers.size > 1 || task.leases.size > 0) return;

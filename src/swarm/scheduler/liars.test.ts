@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import type { Decision } from '../shared/decisions.ts';
 import { allFeatures } from '../shared/events.ts';
 import { digestBytes } from '../shared/piece-digests.ts';
+import { PieceSet } from '../shared/piece-set.ts';
 import { seededRandom } from '../shared/random.ts';
 import { assertInvariants } from './invariants.ts';
 import { Swarm } from './swarm.ts';
@@ -174,4 +175,21 @@ test('bytes that are not what one member alone has told accuse nobody until it i
   assert.ok(audit);
   const [check] = checks(swarm.tick(5000));
   assert.ok(check);
+});
+
+test('whoever accuses others of what he claims himself does not silence them', () => {
+  const names = ['a', 'b', 'liar'];
+  const swarm = new Swarm({ random: seededRandom(1) });
+  for (const name of names) announce(swarm, name);
+  const held = { taskId: 'task', url: 'http://origin/object', layout: knownLayout };
+  swarm.announceHeld('liar', { ...held, peerId: 'old', pieces: PieceSet.range(0, pieceCount) }, 0);
+  for (const name of names) register(swarm, name);
+  for (const name of ['a', 'b']) {
+    swarm.piecesFinished(name, { pieces: [0], from: 'old' }, 30);
+    swarm.pieceFailed('liar', name, 'corrupt', 40, 0);
+    assert.equal(swarm.peer(name)?.pieces.count, 0, 'what it holds no longer counts');
+  }
+  assert.deepEqual(struckOff(swarm.pieceFailed('a', 'old', 'corrupt', 50, 3)), []);
+  assert.deepEqual(struckOff(swarm.pieceFailed('b', 'liar', 'corrupt', 60, 3)), ['liar']);
+  assertInvariants(swarm);
 });

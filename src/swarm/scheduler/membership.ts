@@ -90,6 +90,13 @@ export class Membership {
     matchmaker.refresh(peer);
   }
 
+  /** What the peer holds no longer counts, until it reports it again. */
+  voidPieces(peer: Peer, nowMs: number): void {
+    const { roster } = this.#parts;
+    for (const piece of Array.from(peer.pieces)) roster.removePiece(peer, piece);
+    this.lookAgain(peer, nowMs);
+  }
+
   /** Removes the host with all its peers; returns the tasks that lost a peer. */
   removeHost(host: Host, nowMs: number): Set<Task> {
     const { roster } = this.#parts;
