@@ -249,7 +249,7 @@ async function open(
   );
   rpc.addService(
     ManagerWatchDefinition,
-    watchRpc({ changes, revokedSerials: () => ca.certificates.revokedSerials() }),
+    watchRpc({ changes, nodes, revokedSerials: () => ca.certificates.revokedSerials() }),
     watchAccess,
   );
   if (ca.issuer) rpc.addService(CertificateDefinition, certificateRpc(ca.issuer));

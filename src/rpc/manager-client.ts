@@ -19,7 +19,7 @@ import {
   type UpdateSchedulerRequest,
   type UpdateSeedPeerRequest,
 } from '../../gen/manager/v2/manager.ts';
-import { ManagerWatchDefinition, type WatchChangesRequest } from '../../gen/manager/v2/watch.ts';
+import { ManagerWatchDefinition, type Change, type WatchChangesRequest } from '../../gen/manager/v2/watch.ts';
 
 export interface KeepAliveOptions {
   /** Time between two messages; the original's default is 5 s. */
@@ -31,8 +31,8 @@ export interface KeepAliveOptions {
 
 export interface WatchOptions {
   readonly signal: AbortSignal;
-  /** Also called after every reconnection, without a topic, since changes may have been missed. */
-  readonly onChange: (topic?: string) => void;
+  /** Also called after every reconnection, without a change, since some may have been missed. */
+  readonly onChange: (change?: Change) => void;
 }
 
 export class ManagerClient {
@@ -101,9 +101,9 @@ export class ManagerClient {
         await this.#call(async (_client, address) => {
           const watch = createClient(ManagerWatchDefinition, this.#channels, address);
           const changes = watch.watchChanges(request, { signal, onMetadata: () => onChange() });
-          for await (const { topic } of changes) {
+          for await (const change of changes) {
             failures = 0;
-            onChange(topic);
+            onChange(change);
           }
         }, signal);
       } catch (error) {

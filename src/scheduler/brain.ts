@@ -1,4 +1,6 @@
 /** What the handlers of the scheduler share: the swarm with its clock, and what is known beside it. */
+import { LRUCache } from 'lru-cache';
+import type { StruckOff } from '../../gen/manager/v2/watch.ts';
 import type { Closable } from '../core/process/lifecycle.ts';
 import type { Logger } from '../core/process/logger.ts';
 import type { Participation } from '../rpc/control-key.ts';
@@ -8,6 +10,7 @@ import { ApplicationPriorities } from './applications.ts';
 import { HostRegistry } from './hosts/host-registry.ts';
 import { HostBook, type HostEnd } from './live/host-book.ts';
 import { Ledger } from './live/ledger.ts';
+import { maxToldLiars } from './limits.ts';
 import type { SchedulerMetrics } from './metrics.ts';
 import { PeerSessions } from './peers/peer-sessions.ts';
 import { ProofBoard } from './proof-board.ts';
@@ -46,6 +49,8 @@ export class Brain implements Closable {
   readonly #driver: SwarmDriver;
   readonly #seeds: SeedDownloads | undefined;
   readonly #logger: Logger;
+  /** Until when hosts are struck off, in the words of the scheduler that found it: each of its words counts once. */
+  readonly #told = new LRUCache<string, number>({ max: maxToldLiars });
   readonly #sweeper: NodeJS.Timeout;
 
   constructor(options: BrainOptions) {
@@ -111,6 +116,16 @@ export class Brain implements Closable {
     this.hosts.delete(hostId);
     this.book.gone(hostId, end, this.swarm.host(hostId), performance.now());
     this.run((swarm, nowMs) => swarm.hostLeft(hostId, nowMs));
+  }
+
+  /** Another scheduler of the cluster has found that the host lies, and said so through the manager. */
+  struckOffElsewhere({ hostId, untilMs, accusers }: StruckOff): void {
+    if (this.#told.get(hostId) === untilMs) return;
+    this.#told.set(hostId, untilMs);
+    // What was found here comes back, too.
+    if ((this.swarm.host(hostId)?.quarantinedUntilMs ?? 0) > performance.now()) return;
+    this.#logger.error({ hostId, accusers }, 'another scheduler found that a host gives or tells what is not so');
+    this.run((swarm, nowMs) => swarm.strikeOff(hostId, nowMs));
   }
 
   /** The host holds nothing of the task any more. */

@@ -108,3 +108,6 @@ export const queueWaitSeconds = 5;
 export const maxQueuedJobs = 64;
 export const maxJobLength = 16 * 2 ** 20;
 export const jobResultTtlSeconds = 86_400;
+
+/** Hosts that other schedulers have struck off, remembered so that each of their words counts once. */
+export const maxToldLiars = 10_000;

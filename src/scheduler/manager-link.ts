@@ -6,6 +6,7 @@ import type { Closable } from '../core/process/lifecycle.ts';
 import type { Logger } from '../core/process/logger.ts';
 import { announcesSwarm } from '../rpc/features.ts';
 import { SourceType, type Application, type Scheduler } from '../../gen/manager/v2/manager.ts';
+import type { StruckOff } from '../../gen/manager/v2/watch.ts';
 import type { ManagerClient } from '../rpc/manager-client.ts';
 import { managerTimeoutMs } from './limits.ts';
 
@@ -37,6 +38,8 @@ export interface ManagerNews {
   /** Something may have changed at the manager. */
   readonly onChange: () => Promise<void>;
   readonly servesJobs: ServesJobs;
+  /** Another scheduler of the cluster has found that a host lies. */
+  readonly onStruckOff: (host: StruckOff) => void;
 }
 
 export class ManagerLink implements Closable {
@@ -51,7 +54,7 @@ export class ManagerLink implements Closable {
   }
 
   /** Starts; resolves when the manager lists this scheduler as active, or the first attempt has failed. Never throws. */
-  async start(identity: SchedulerIdentity, { onChange, servesJobs }: ManagerNews): Promise<void> {
+  async start(identity: SchedulerIdentity, { onChange, servesJobs, onStruckOff }: ManagerNews): Promise<void> {
     this.#identity = identity;
     this.#servesJobs = servesJobs;
     const { client, keepAliveMs, refreshMs, onRevocation } = this.#options;
@@ -73,7 +76,14 @@ export class ManagerLink implements Closable {
     );
     const watch = client.watchChanges(
       { sourceType: SourceType.SCHEDULER_SOURCE, ...who(identity), schedulerClusterId: identity.clusterId },
-      { signal, onChange: (topic) => (topic === 'certificate' ? onRevocation() : void onChange()) },
+      {
+        signal,
+        onChange: (change) => {
+          if (change?.struckOff) onStruckOff(change.struckOff);
+          else if (change?.topic === 'certificate') onRevocation();
+          else void onChange();
+        },
+      },
     );
     this.#work = Promise.all([keepAlive, watch, every(refreshMs, signal, onChange)]);
     if (await registered.promise) await this.#untilActive();

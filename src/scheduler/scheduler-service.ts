@@ -95,7 +95,7 @@ export class SchedulerService implements Closable {
         location: host.location,
         clusterId: manager.schedulerClusterID,
       },
-      { onChange: () => dynamic.refresh(), servesJobs },
+      { onChange: () => dynamic.refresh(), servesJobs, onStruckOff: (host) => brain.struckOffElsewhere(host) },
     );
   }
 

@@ -90,7 +90,7 @@ void describe('the dynamic configuration', () => {
       assert.equal(priorities.resolve({ priority: 0, application: 'other', url }), 0);
 
       manager.applications = [];
-      manager.changes.push({ topic: 'application', id: 1, revision: 2 });
+      manager.changes.push({ topic: 'application', id: 1, revision: 2, struckOff: undefined });
       await waitFor(
         'the change',
         () => fixture.scheduler.brain.priorities.resolve({ priority: 0, application: 'app', url }) === 0,

@@ -1,6 +1,6 @@
 /** A manager's gRPC side under the test's control: it names no extensions, as one of the original. */
 import { ManagerDefinition, Scheduler, type UpdateSchedulerRequest } from '../../gen/manager/v2/manager.ts';
-import { ManagerWatchDefinition } from '../../gen/manager/v2/watch.ts';
+import { ManagerWatchDefinition, type Change } from '../../gen/manager/v2/watch.ts';
 import { RpcServer } from '../../src/rpc/server/server.ts';
 import { MessageQueue } from '../../src/rpc/streams.ts';
 
@@ -9,7 +9,7 @@ export class TestManager {
   beats = 0;
   clusterConfig: object = {};
   applications: object[] = [];
-  readonly changes = new MessageQueue<{ topic: string; id: number; revision: number }>();
+  readonly changes = new MessageQueue<Change>();
   server: RpcServer;
 
   constructor(port = 0) {

@@ -25,11 +25,22 @@ export interface WatchChangesRequest {
 }
 
 export interface Change {
-  /** scheduler_cluster, seed_peer, scheduler, application or certificate. */
+  /** scheduler_cluster, seed_peer, scheduler, application or certificate; struck_off, which is told to schedulers. */
   topic: string;
   id: number;
   /** Grows with every change of the manager's data. */
   revision: number;
+  /** With struck_off. */
+  struckOff: StruckOff | undefined;
+}
+
+/** A host of the cluster that one of its schedulers found to give or tell what is not so. */
+export interface StruckOff {
+  hostId: string;
+  /** By the clock of that scheduler: with the host it says whether this is known already. */
+  untilMs: number;
+  /** Hosts whose word counted. */
+  accusers: string[];
 }
 
 export interface ListRevokedCertificatesRequest {
@@ -134,7 +145,7 @@ export const WatchChangesRequest: MessageFns<WatchChangesRequest, "manager.v2.Wa
 };
 
 function createBaseChange(): Change {
-  return { topic: "", id: 0, revision: 0 };
+  return { topic: "", id: 0, revision: 0, struckOff: undefined };
 }
 
 export const Change: MessageFns<Change, "manager.v2.Change"> = {
@@ -149,6 +160,9 @@ export const Change: MessageFns<Change, "manager.v2.Change"> = {
     }
     if (message.revision !== 0) {
       writer.uint32(24).uint64(message.revision);
+    }
+    if (message.struckOff !== undefined) {
+      StruckOff.encode(message.struckOff, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -190,6 +204,14 @@ export const Change: MessageFns<Change, "manager.v2.Change"> = {
             message.revision = longToNumber(reader.uint64());
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.struckOff = StruckOff.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -210,6 +232,90 @@ export const Change: MessageFns<Change, "manager.v2.Change"> = {
     message.topic = object.topic ?? "";
     message.id = object.id ?? 0;
     message.revision = object.revision ?? 0;
+    message.struckOff = (object.struckOff !== undefined && object.struckOff !== null)
+      ? StruckOff.fromPartial(object.struckOff)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseStruckOff(): StruckOff {
+  return { hostId: "", untilMs: 0, accusers: [] };
+}
+
+export const StruckOff: MessageFns<StruckOff, "manager.v2.StruckOff"> = {
+  $type: "manager.v2.StruckOff" as const,
+
+  encode(message: StruckOff, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.hostId !== "") {
+      writer.uint32(10).string(message.hostId);
+    }
+    if (message.untilMs !== 0) {
+      writer.uint32(16).uint64(message.untilMs);
+    }
+    for (const v of message.accusers) {
+      writer.uint32(26).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StruckOff {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStruckOff();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.hostId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.untilMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.accusers.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<StruckOff>): StruckOff {
+    return StruckOff.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StruckOff>): StruckOff {
+    const message = createBaseStruckOff();
+    message.hostId = object.hostId ?? "";
+    message.untilMs = object.untilMs ?? 0;
+    message.accusers = object.accusers?.map((e) => e) || [];
     return message;
   },
 };

@@ -34,6 +34,7 @@ export interface Node {
   readonly uploads_failed: number;
   readonly tasks: number;
   readonly struck_off_until_ms: number;
+  readonly accusers: readonly string[];
 }
 
 export interface NodeWithLog extends Node {

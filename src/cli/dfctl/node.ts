@@ -101,7 +101,7 @@ async function listClusters(flags: ManagerFlags, io: CommandIo): Promise<number>
 export function nodeColumns(nameColumns: number): readonly Column<Node>[] {
   return [
     { heading: 'NODE', cell: ({ host_name: name, ip }) => shortened(name || ip, nameColumns) },
-    { heading: 'STATE', cell: ({ state }) => stateText(state) },
+    { heading: 'STATE', cell: (node) => (isStruckOff(node) ? 'struck off' : stateText(node.state)) },
     { heading: 'SINCE', cell: ({ since_ms: since }) => ago(since), right: true },
     { heading: 'TYPE', cell: ({ type }) => (type === 'seed' ? 'seed' : 'peer') },
     { heading: 'DISK', cell: (node) => usedText(node.disk_total, node.disk_free), right: true },
@@ -118,6 +118,7 @@ function nodeText(node: NodeWithLog): string {
   const rows: readonly (readonly [string, string])[] = [
     ['node', node.host_name],
     ['state', `${stateText(node.state)}, ${ago(node.since_ms)} ago${node.reason === '' ? '' : ` (${node.reason})`}`],
+    ...(isStruckOff(node) ? [['struck off', struckOffText(node)] as const] : []),
     ['joined', `${ago(node.joined_at_ms)} ago`],
     ...(node.state === 'online' ? [] : [['last word', `${ago(node.last_word_ms)} ago`] as const]),
     ['address', `${node.ip}:${node.port}${node.unreachable ? ', others cannot connect to it' : ''}`],
@@ -138,6 +139,15 @@ function nodeText(node: NodeWithLog): string {
     return `  ${new Date(at).toISOString()}  ${stateText(state)}${reason === '' ? '' : ` (${reason})`}\n`;
   });
   return `${rows.map(([name, value]) => `${name.padEnd(width)}  ${value}\n`).join('')}\nWhat became of it:\n${log.join('')}`;
+}
+
+function isStruckOff({ struck_off_until_ms: untilMs }: Node): boolean {
+  return untilMs > Date.now();
+}
+
+function struckOffText({ struck_off_until_ms: untilMs, accusers }: Node): string {
+  const by = accusers.length === 0 ? '' : `, by the word of ${accusers.join(', ')}`;
+  return `for ${formatDurationMs(untilMs - Date.now())}: it gives or tells what is not so${by}`;
 }
 
 function stateText(state: string): string {

@@ -69,7 +69,7 @@ export class Dynconfig implements Closable {
     const { signal } = this.#controller;
     this.#watching = manager.watchChanges(
       { ...this.#caller(), schedulerClusterId: this.#options.identity.schedulerClusterId },
-      { signal, onChange: (topic) => this.#changed(topic) },
+      { signal, onChange: (change) => this.#changed(change?.topic) },
     );
     if (this.#known) return;
     const saved = await this.#load();

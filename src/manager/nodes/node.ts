@@ -76,7 +76,9 @@ export function seenAs(clusterId: number, sightings: readonly HostState[]): Node
   const [best] = sightings.toSorted((one, other) => rankOf(other) - rankOf(one) || other.sinceMs - one.sinceMs);
   if (!best) return undefined;
   const sum = (of: (host: HostState) => number): number => sightings.reduce((total, host) => total + of(host), 0);
-  const struckOff = sightings.find(({ struckOffUntilMs }) => struckOffUntilMs > 0);
+  const struckOffBy = sightings.filter(({ struckOffUntilMs }) => struckOffUntilMs > 0);
+  // Whoever found it names the accusers; the others were told.
+  const struckOff = struckOffBy.find(({ accusers }) => accusers.length > 0) ?? struckOffBy[0];
   return {
     id: best.id,
     scheduler_cluster_id: clusterId,

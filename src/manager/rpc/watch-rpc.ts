@@ -1,14 +1,18 @@
 /** manager.v2.ManagerWatch: members hear of what concerns them when it changes. */
 import type { CallContext } from '../../rpc/call-context.ts';
-import type { Change, ManagerWatchDefinition } from '../../../gen/manager/v2/watch.ts';
+import { SourceType } from '../../../gen/manager/v2/manager.ts';
+import type { Change, ManagerWatchDefinition, WatchChangesRequest } from '../../../gen/manager/v2/watch.ts';
 import type { Handlers } from '../../rpc/server/server.ts';
 import type { ChangeFeed, ChangeTopic } from '../db/change-feed.ts';
 import { maxWatchStreams, watchGatherMs } from '../limits.ts';
+import type { Node } from '../nodes/node.ts';
+import type { Nodes } from '../nodes/nodes.ts';
 import { DragonflyError } from '../../core/errors.ts';
 import { onAbort } from '../../core/process/lifecycle.ts';
 
 export interface WatchRpcParts {
   readonly changes: ChangeFeed;
+  readonly nodes: Pick<Nodes, 'list' | 'subscribe'>;
   /** Serial numbers of certificates that must not be trusted. */
   readonly revokedSerials: () => Promise<string[]>;
 }
@@ -21,16 +25,16 @@ const topicOnWire: Partial<Record<ChangeTopic, string>> = {
   certificate: 'certificate',
 };
 
-export function watchRpc({ changes, revokedSerials }: WatchRpcParts): Handlers<typeof ManagerWatchDefinition> {
+export function watchRpc({ changes, nodes, revokedSerials }: WatchRpcParts): Handlers<typeof ManagerWatchDefinition> {
   let streams = 0;
   return {
     listRevokedCertificates: async () => ({ serials: await revokedSerials() }),
-    watchChanges: async function* (_request, context) {
+    watchChanges: async function* (request, context) {
       if (streams >= maxWatchStreams)
         throw new DragonflyError('RESOURCE_EXHAUSTED', 'too many members watch this manager');
       streams += 1;
       try {
-        yield* watch(changes, context);
+        yield* watch({ changes, nodes }, request, context);
       } finally {
         streams -= 1;
       }
@@ -42,29 +46,41 @@ export function watchRpc({ changes, revokedSerials }: WatchRpcParts): Handlers<t
  * Begins with one message per topic, since changes may have been missed. Changes of the same thing that come while the
  * reader is behind are told once, so that what waits is bounded by what there is. Ends when the server drains.
  */
-async function* watch(changes: ChangeFeed, { signal, draining }: CallContext): AsyncGenerator<Change, void, undefined> {
+async function* watch(
+  { changes, nodes }: Pick<WatchRpcParts, 'changes' | 'nodes'>,
+  { sourceType, schedulerClusterId }: WatchChangesRequest,
+  { signal, draining }: CallContext,
+): AsyncGenerator<Change, void, undefined> {
   const gathered = new Map<string, Change>();
   let wake = (): void => undefined;
   const add = (topic: ChangeTopic, id: number): void => {
     const name = topicOnWire[topic];
     if (name === undefined) return;
-    gathered.set(`${name} ${id}`, { topic: name, id, revision: changes.revision });
+    gathered.set(`${name} ${id}`, { topic: name, id, revision: changes.revision, struckOff: undefined });
     wake();
   };
-  const unsubscribe = changes.subscribe(({ topic, entityId }) => add(topic, entityId));
+  const addLiar = ({ id: hostId, struck_off_until_ms: untilMs, accusers }: Node): void => {
+    const change = { topic: 'struck_off', id: 0, revision: changes.revision };
+    gathered.set(`struck_off ${hostId}`, { ...change, struckOff: { hostId, untilMs, accusers } });
+    wake();
+  };
+  using stops = new DisposableStack();
+  stops.defer(changes.subscribe(({ topic, entityId }) => add(topic, entityId)));
+  if (sourceType === SourceType.SCHEDULER_SOURCE) {
+    const isLiar = (node: Node): boolean =>
+      node.scheduler_cluster_id === schedulerClusterId && node.accusers.length > 0;
+    stops.defer(nodes.subscribe((_clusterId, _hostId, node) => void (node && isLiar(node) && addLiar(node))));
+    for (const node of nodes.list()) if (isLiar(node) && node.struck_off_until_ms > Date.now()) addLiar(node);
+  }
   const ended = AbortSignal.any([signal, draining]);
   using _listening = onAbort(ended, () => wake());
   for (const topic of Object.keys(topicOnWire) as ChangeTopic[]) add(topic, 0);
-  try {
-    while (!ended.aborted) {
-      const batch = [...gathered.values()];
-      gathered.clear();
-      yield* batch;
-      if (gathered.size === 0 && !ended.aborted) await new Promise<void>((resolve) => (wake = resolve));
-      if (!ended.aborted) await gatherMore(ended);
-    }
-  } finally {
-    unsubscribe();
+  while (!ended.aborted) {
+    const batch = [...gathered.values()];
+    gathered.clear();
+    yield* batch;
+    if (gathered.size === 0 && !ended.aborted) await new Promise<void>((resolve) => (wake = resolve));
+    if (!ended.aborted) await gatherMore(ended);
   }
 }
 

@@ -165,6 +165,17 @@ test('leaving and coming back does not clear a liar', () => {
   assert.equal(swarm.peer('a/another')?.lease, undefined);
 });
 
+test('what another scheduler has found counts here, also of a host that comes later', () => {
+  const swarm = served('a', 'b');
+  swarm.strikeOff('a', 40);
+  swarm.strikeOff('later', 40);
+  announce(swarm, 'later');
+  register(swarm, 'later');
+  for (const name of ['a', 'later']) assert.equal(swarm.peer(name)?.sharing, false, name);
+  assert.equal(swarm.peer('b')?.parents.has('a'), false);
+  assertInvariants(swarm);
+});
+
 test('bytes that are not what one member alone has told accuse nobody until it is known who is right', () => {
   const swarm = swarmOf('first', 'a', 'b', 'c');
   const [audit] = checks(tell(swarm, 'first', 6));

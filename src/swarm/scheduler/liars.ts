@@ -4,7 +4,7 @@ import type { DigestDesk, Doubt } from './digest-desk.ts';
 import type { SwarmLimits } from './limits.ts';
 import type { Membership } from './membership.ts';
 import type { Outbox } from './outbox.ts';
-import type { Host, Peer } from './records.ts';
+import type { Host, Peer, Task } from './records.ts';
 import type { Roster } from './roster.ts';
 
 export interface LiarsParts {
@@ -57,6 +57,15 @@ export class Liars {
     for (const by of accusers) this.#accuse(accused, by, nowMs);
   }
 
+  /** On the word of somebody who is believed. @returns the tasks it had a part in. */
+  strikeOff(hostId: string, nowMs: number): Set<Task> {
+    const { roster, limits } = this.#parts;
+    const host = roster.hosts.get(hostId);
+    if (host) return this.#withdraw(host, nowMs);
+    roster.remember(hostId, nowMs + limits.quarantineMs, nowMs);
+    return new Set();
+  }
+
   #accuse(accused: Host, by: Host, nowMs: number): void {
     if (accused.quarantinedUntilMs > nowMs) return;
     const accusers = this.#accusations.accuse(accused, by, nowMs);
@@ -64,12 +73,18 @@ export class Liars {
   }
 
   #strikeOff(accused: Host, accusers: readonly string[], nowMs: number): void {
-    const { membership, out, digests } = this.#parts;
-    this.#accusations.settle(accused);
-    membership.strikeOff(accused, nowMs);
-    const tasks = new Set(Array.from(accused.peers, ({ task }) => task));
-    digests.withdraw(accused, tasks, nowMs);
+    this.#withdraw(accused, nowMs);
     const [peer] = accused.peers;
-    if (peer) out.send(peer, { kind: 'host-struck-off', hostId: accused.id, accusers });
+    if (peer) this.#parts.out.send(peer, { kind: 'host-struck-off', hostId: accused.id, accusers });
+  }
+
+  /** Nobody gets anything from it any more, nor believes what it told. */
+  #withdraw(host: Host, nowMs: number): Set<Task> {
+    const { membership, digests } = this.#parts;
+    this.#accusations.settle(host);
+    membership.strikeOff(host, nowMs);
+    const tasks = new Set(Array.from(host.peers, ({ task }) => task));
+    digests.withdraw(host, tasks, nowMs);
+    return tasks;
   }
 }

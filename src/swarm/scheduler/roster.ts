@@ -52,8 +52,13 @@ export class Roster {
 
   strikeOff(host: Host, untilMs: number, nowMs: number): void {
     host.quarantinedUntilMs = untilMs;
+    this.remember(host.id, untilMs, nowMs);
+  }
+
+  /** A host that may not be known is struck off until then. */
+  remember(hostId: string, untilMs: number, nowMs: number): void {
     for (const [id, atMs] of this.struckOff) if (atMs <= nowMs) this.struckOff.delete(id);
-    if (this.struckOff.size < this.#limits.hosts) this.struckOff.set(host.id, untilMs);
+    if (this.struckOff.size < this.#limits.hosts) this.struckOff.set(hostId, untilMs);
   }
 
   slotLimit(info: HostInfo): number {

@@ -317,6 +317,11 @@ export class Swarm {
     return this.#settle([task], nowMs);
   }
 
+  /** Somebody who is believed says that the host lies. It may not be known here, or not yet. */
+  strikeOff(hostId: string, nowMs: number): Decision[] {
+    return this.#settle(this.#liars.strikeOff(hostId, nowMs), nowMs);
+  }
+
   /** Does what fell due: leases that stalled, seeds that did not come, blocks that ended, hosts that fell silent. */
   tick(nowMs: number): Decision[] {
     const due = new Set<Task>();
