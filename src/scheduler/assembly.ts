@@ -157,6 +157,11 @@ export async function createBrain(
   });
 }
 
+/** Callers without a certificate are let in, and get what needs no proof. */
+export function prefersCertificates({ config, certificate }: Base): boolean {
+  return certificate !== undefined && !config.server.tls && config.security.tlsPolicy !== 'default';
+}
+
 /** Not listening yet. */
 export async function createServer(base: Base, brain: Brain, overrides: SchedulerOverrides): Promise<RpcServer> {
   const { config, own, logger, metrics, certificate, controlKey, controllers } = base;

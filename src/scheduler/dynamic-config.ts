@@ -22,6 +22,8 @@ const settingsSchema = z.object({
   /** Children a normal host, and a seed, serves at once. */
   peerLoadLimit: limit(1, 2000),
   seedLoadLimit: limit(1, 50_000),
+  /** That are active. */
+  seedPeers: z.array(z.object({ hostname: z.string(), ip: z.string() })).default([]),
   applications: z
     .array(
       z.object({
@@ -158,6 +160,7 @@ function settingsFrom(scheduler: Scheduler, applications: readonly Application[]
     jobRateLimit: cluster['job_rate_limit'],
     peerLoadLimit: client['load_limit'],
     seedLoadLimit: ofSeeds['load_limit'] ?? ofFirstSeed['load_limit'],
+    seedPeers: scheduler.seedPeers.map(({ hostname, ip }) => ({ hostname, ip })),
     applications: applications.flatMap(({ name, priority }) => (priority ? [{ name, priority }] : [])),
   });
 }

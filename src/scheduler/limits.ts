@@ -109,5 +109,8 @@ export const maxQueuedJobs = 64;
 export const maxJobLength = 16 * 2 ** 20;
 export const jobResultTtlSeconds = 86_400;
 
+/** The manager's list of seeds is read again for a seed it does not have, at most this often. */
+export const seedListAgeMs = 1000;
+
 /** Hosts that other schedulers have struck off, remembered so that each of their words counts once. */
 export const maxToldLiars = 10_000;

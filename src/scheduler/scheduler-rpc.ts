@@ -2,7 +2,7 @@
 import { DragonflyError } from '../core/errors.ts';
 import { defaultPieceLength } from '../core/piece-layout.ts';
 import type { CallContext } from '../rpc/call-context.ts';
-import { Download } from '../../gen/common/v2/common.ts';
+import { Download, type Host } from '../../gen/common/v2/common.ts';
 import type { SchedulerDefinition, TaskHolding } from '../../gen/scheduler/v2/scheduler.ts';
 import type { RegistryClient } from '../rpc/registry/registry-client.ts';
 import type { Handlers } from '../rpc/server/server.ts';
@@ -35,10 +35,12 @@ export interface SchedulerRpcParts {
   readonly reachability: Reachability;
   readonly registry: RegistryClient;
   readonly loadLimits: () => LoadLimits;
+  /** Who says so without a certificate is believed to be a seed. */
+  readonly isKnownSeed: (host: Host) => Promise<boolean>;
 }
 
 export function schedulerRpc(parts: SchedulerRpcParts): SchedulerHandlers {
-  const { brain, held, originals, preheater, reachability, registry, loadLimits } = parts;
+  const { brain, held, originals, preheater, reachability, registry, loadLimits, isKnownSeed } = parts;
   const counted = <A extends readonly unknown[], R>(call: CountedCall, work: (...args: A) => R) => {
     return async (...args: A): Promise<Awaited<R>> => {
       brain.metrics.called(call);
@@ -78,7 +80,7 @@ export function schedulerRpc(parts: SchedulerRpcParts): SchedulerHandlers {
         owner,
         intervalMs: msFromDuration(interval),
         loadLimit: isSeed(host) ? seedLoadLimit : peerLoadLimit,
-        usesSeeds: brain.usesSeeds,
+        usesSeeds: brain.usesSeeds && (owner.isCertified || !isSeed(host) || (await isKnownSeed(host))),
       });
       brain.run(
         (swarm, nowMs) => swarm.announceHost(info, nowMs),

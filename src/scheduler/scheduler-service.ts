@@ -17,6 +17,7 @@ import type { Brain } from './brain.ts';
 import type { SchedulerConfig } from './config.ts';
 import { DynamicConfig, type DynamicSettings } from './dynamic-config.ts';
 import { HeldHosts } from './hosts/held-hosts.ts';
+import { KnownSeeds } from './hosts/known-seeds.ts';
 import { liveRpc } from './live/live-rpc.ts';
 import { managerJobs } from './jobs/manager-jobs.ts';
 import type { ManagerLink, ServesJobs } from './manager-link.ts';
@@ -26,6 +27,7 @@ import {
   createServer,
   managerLink,
   openBase,
+  prefersCertificates,
   registryClient,
   type Base,
   type SchedulerOverrides,
@@ -166,10 +168,20 @@ async function createParts(config: SchedulerConfig, overrides: SchedulerOverride
   const servesJobs = await managerJobs(base, { brain, preheater, originals });
   const server = await createServer(base, brain, overrides);
   const reachability = new Reachability(peerChannels);
+  const seeds = new KnownSeeds({ proven: prefersCertificates(base), dynamic, logger });
   const loadLimits = (): DynamicSettings => dynamic.settings;
   server.addService(
     SchedulerDefinition,
-    schedulerRpc({ brain, held, originals, preheater, reachability, registry, loadLimits }),
+    schedulerRpc({
+      brain,
+      held,
+      originals,
+      preheater,
+      reachability,
+      registry,
+      loadLimits,
+      isKnownSeed: (host) => seeds.has(host),
+    }),
     schedulerAccess,
   );
   server.addService(SchedulerLiveDefinition, liveRpc(brain), liveAccess);
