@@ -46,6 +46,7 @@ const open = { register: ['UpdateScheduler', 'UpdateSeedPeer'] };
 const plain: typeof always = {
   ...always,
   stranger: open,
+  'local user': { ...always['local user'], ...open },
   peer: open,
   seed: open,
   // Its key is known to the nodes, not to other schedulers.
