@@ -2,7 +2,9 @@
  * Two whole daemons beside nginx (sendfile) → `curl -o`, alternating in one run: a task that one holds comes to the other,
  * whose store is empty, and is placed at a path.
  *
- *   node bench/transport/daemons.ts [--gib 4] [--rounds 4] [--tls] [--reference PROGRAM] [--directory DIR]
+ *   node bench/transport/daemons.ts [--gib 4] [--rounds 4] [--tls] [--proof] [--reference PROGRAM] [--directory DIR]
+ *
+ * `--proof` puts a pair beside them that does without digests of pieces: what the proof costs.
  *
  * Time runs from the call to the file at its path; CPU is user + system of both daemons, or of nginx and curl. Both pairs
  * read a file from the page cache and write a new one in the same file system; each starts with nothing to write back, its
@@ -28,6 +30,7 @@ const { values } = parseArgs({
     gib: { type: 'string', default: '4' },
     rounds: { type: 'string', default: '4' },
     tls: { type: 'boolean', default: false },
+    proof: { type: 'boolean', default: false },
     reference: { type: 'string' },
     directory: { type: 'string', default: tmpdir() },
   },
@@ -54,9 +57,18 @@ const results = new Map<string, Transfer[]>();
 const loopDelays: number[][] = [];
 const stored = storedContent(parent);
 const contenders: [name: string, source: string, transfer: () => Promise<Transfer>][] = [
-  ['daemon → daemon', stored, () => ours(parent, child)],
+  ['daemon → daemon', stored, () => ours(parent, child, `${origin.url}/content`)],
   ['nginx → curl -o', content, () => pair.transfer('content')],
 ];
+if (values.proof) {
+  // Another URL is another task: neither pair takes anything from the other.
+  const url = `${origin.url}/content?without-digests`;
+  const without = { download: { pieceDigests: false } };
+  const giver = await swarm.daemon('parent-without', without);
+  const taker = await swarm.daemon('child-without', without);
+  await giver.download(url);
+  contenders.push(['without digests of pieces', storedContent(giver), () => ours(giver, taker, url)]);
+}
 if (values.reference !== undefined) {
   for (const threads of [1, 4])
     contenders.push([`C, ${threads} thread(s)`, content, await reference(values.reference, threads)]);
@@ -74,11 +86,11 @@ for (let round = 0; round <= rounds; round += 1) {
 }
 report();
 
-async function ours(sender: BenchDaemon, receiver: BenchDaemon): Promise<Transfer> {
+async function ours(sender: BenchDaemon, receiver: BenchDaemon, url: string): Promise<Transfer> {
   const output = join(receiver.directory, 'output');
   for (const { pid } of [sender, receiver]) forgetPeak(pid);
   const before = [cpuSecondsOf(sender.pid), cpuSecondsOf(receiver.pid)] as const;
-  const { taskId, receipt, seconds } = await receiver.download(`${origin.url}/content`, output);
+  const { taskId, receipt, seconds } = await receiver.download(url, output);
   const cpuSeconds = [cpuSecondsOf(sender.pid) - before[0], cpuSecondsOf(receiver.pid) - before[1]] as const;
   loopDelays.push(await Promise.all([loopDelayMs(sender), loopDelayMs(receiver)]));
   if (receipt.bytesFromOrigin > 0) throw new Error(`${receipt.bytesFromOrigin} bytes came from the origin`);
