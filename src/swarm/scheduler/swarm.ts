@@ -102,8 +102,7 @@ export class Swarm {
   /** The daemon said goodbye or its connection broke: all its peers go at once. Unknown hosts are no error. */
   hostLeft(hostId: string, nowMs: number): Decision[] {
     const host = this.#roster.hosts.get(hostId);
-    if (!host) return [];
-    return this.#settle(this.#membership.removeHost(host, nowMs), nowMs);
+    return host ? this.#settle(this.#membership.removeHost(host, nowMs), nowMs) : [];
   }
 
   /**
@@ -325,9 +324,8 @@ export class Swarm {
   /** Does what fell due: leases that stalled, seeds that did not come, blocks that ended, hosts that fell silent. */
   tick(nowMs: number): Decision[] {
     const due = new Set<Task>();
-    for (let task = this.#wakes.take(nowMs); task !== undefined; task = this.#wakes.take(nowMs)) {
+    for (let task = this.#wakes.take(nowMs); task !== undefined; task = this.#wakes.take(nowMs))
       if (this.#roster.tasks.get(task.id) === task) due.add(task);
-    }
     for (const task of due) {
       this.#origin.expire(task, nowMs);
       this.#refusals.giveUpWaiting(task, nowMs);
