@@ -35,6 +35,7 @@ function gates(): Check[] {
     gate('client of the console is fresh', process.execPath, 'scripts/generate-console-api.ts', '--check'),
     gate('documents are fresh', process.execPath, 'scripts/generate-docs.ts', '--check'),
     gate('lock file is complete', process.execPath, 'scripts/complete-lock.ts', '--check'),
+    gate('locked packages are harmless', process.execPath, 'scripts/advisories.ts'),
     gate('unused code: knip', tool('knip'), '--no-progress'),
   ];
 }
