@@ -8,7 +8,7 @@ import { createClient, type RpcClient } from '../../src/rpc/client.ts';
 import type { ControlKey } from '../../src/rpc/control-key.ts';
 import type { ServiceDefinition } from '../../src/rpc/definition.ts';
 import { Download } from '../../gen/common/v2/common.ts';
-import { DfdaemonUploadDefinition, SyncPiecesRequest } from '../../gen/dfdaemon/v2/dfdaemon.ts';
+import { DfdaemonUploadDefinition, SyncPiecesRequest, type DownloadTaskResponse } from '../../gen/dfdaemon/v2/dfdaemon.ts';
 import { ManagerDefinition } from '../../gen/manager/v2/manager.ts';
 import { AnnounceHostRequest, PreheatFileRequest, SchedulerDefinition } from '../../gen/scheduler/v2/scheduler.ts';
 
@@ -68,7 +68,7 @@ export async function tryAll(places: Places, actor: Actor): Promise<Record<Actio
   };
   const ways: Record<Action, Record<string, () => Promise<unknown>>> = {
     'read content': {
-      DownloadTask: () => download(places.privateUrl, { needPieceContent: true }),
+      DownloadTask: () => content(node.downloadTask({ download: withContent(places.privateUrl) })),
       SyncPieces: () =>
         first(
           node.syncPieces(SyncPiecesRequest.fromPartial({ taskId: places.privateId, hostId: `${ip}-${hostname}` })),
@@ -127,6 +127,18 @@ export async function tryAll(places: Places, actor: Actor): Promise<Record<Actio
 function inTheNameOf({ node, nodeHostId }: Places, ip: string): AnnounceHostRequest {
   const host = { id: nodeHostId, hostname: 'node', ip, port: Number(node.split(':').at(-1)), downloadPort: 1, type: 1 };
   return AnnounceHostRequest.fromPartial({ host });
+}
+
+function withContent(url: string): Download {
+  return Download.fromPartial({ url, priority: 6, needPieceContent: true });
+}
+
+/** Throws when no bytes come. */
+async function content(answers: AsyncIterable<DownloadTaskResponse>): Promise<void> {
+  let length = 0;
+  for await (const { response } of answers)
+    if (response?.$case === 'downloadPieceFinishedResponse') length += response.value.piece?.content?.length ?? 0;
+  if (length === 0) throw Object.assign(new Error('nothing'), { code: 'nothing' });
 }
 
 async function first(answers: AsyncIterable<unknown>): Promise<void> {

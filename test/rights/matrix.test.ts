@@ -25,7 +25,6 @@ const always: Record<string, Partial<Record<Action, string[]>>> = {
   peer: { 'read metadata': ['StatTask'] },
   seed: { 'read metadata': ['StatTask'], register: ['UpdateSeedPeer'] },
   scheduler: {
-    'read content': ['DownloadTask'],
     'read metadata': ['StatLocalTask', 'StatTask', 'ListHosts'],
     delete: ['DeleteTask'],
     register: ['UpdateScheduler'],
@@ -33,7 +32,6 @@ const always: Record<string, Partial<Record<Action, string[]>>> = {
     preheat: ['PreheatFile'],
   },
   manager: {
-    'read content': ['DownloadTask'],
     'read metadata': ['StatLocalTask', 'StatTask', 'ListHosts'],
     delete: ['DeleteTask'],
     schedule: ['DownloadTask'],

@@ -87,7 +87,8 @@ export function uploadHandlers(options: ServiceOptions): Handlers<typeof Dfdaemo
       }
       const named = context.metadata.get(schedulerHeader)[0]?.toString();
       const scheduler = schedulers.callingScheduler({ named, host: context.peerHost });
-      return downloadStream(download, context, {
+      // Nobody needs the bytes here: nodes take them by SyncPieces and the piece port, where it is known for whom they are.
+      return downloadStream(download && { ...download, needPieceContent: false }, context, {
         ...options,
         scheduler,
         onLocal: (taskId) => schedulers.tellHeld(requireTask(store, taskId), scheduler),
