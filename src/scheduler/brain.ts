@@ -1,6 +1,7 @@
 /** What the handlers of the scheduler share: the swarm with its clock, and what is known beside it. */
 import { LRUCache } from 'lru-cache';
 import type { StruckOff } from '../../gen/manager/v2/watch.ts';
+import { isOwnAddress } from '../core/net/own-address.ts';
 import type { Closable } from '../core/process/lifecycle.ts';
 import type { Logger } from '../core/process/logger.ts';
 import type { Participation } from '../rpc/control-key.ts';
@@ -10,7 +11,7 @@ import { ApplicationPriorities } from './applications.ts';
 import { HostRegistry } from './hosts/host-registry.ts';
 import { HostBook, type HostEnd } from './live/host-book.ts';
 import { Ledger } from './live/ledger.ts';
-import { maxToldLiars } from './limits.ts';
+import { hostsShare, maxToldLiars } from './limits.ts';
 import type { SchedulerMetrics } from './metrics.ts';
 import { PeerSessions } from './peers/peer-sessions.ts';
 import { ProofBoard } from './proof-board.ts';
@@ -35,7 +36,7 @@ const sweepIntervalMs = 30_000;
 
 export class Brain implements Closable {
   readonly swarm: Swarm;
-  readonly hosts = new HostRegistry();
+  readonly hosts: HostRegistry;
   readonly facts: TaskFactsTable;
   readonly ledger = new Ledger();
   readonly book = new HostBook();
@@ -56,7 +57,13 @@ export class Brain implements Closable {
   constructor(options: BrainOptions) {
     this.swarm = new Swarm(options.swarm);
     this.metrics = options.metrics;
-    this.facts = new TaskFactsTable({ totalBytes: options.stateBytes, peers: () => this.swarm.counts.peers });
+    const { stateBytes } = options;
+    this.hosts = new HostRegistry({ totalBytes: stateBytes * hostsShare, hosts: this.swarm.limits.hosts });
+    this.facts = new TaskFactsTable({
+      totalBytes: stateBytes,
+      peers: () => this.swarm.counts.peers,
+      peersFrom: (address) => this.#peersFrom(address),
+    });
     this.countsHostTraffic = options.countsHostTraffic;
     this.#logger = options.logger;
     this.#seeds = options.seeds?.({
@@ -138,6 +145,13 @@ export class Brain implements Closable {
     clearInterval(this.#sweeper);
     await this.#driver[Symbol.asyncDispose]();
     await this.#seeds?.[Symbol.asyncDispose]();
+  }
+
+  #peersFrom(address: string): number {
+    let peers = 0;
+    for (const hostId of this.hosts.from(isOwnAddress(address) ? '' : address))
+      peers += this.swarm.host(hostId)?.peers.size ?? 0;
+    return peers;
   }
 
   #seedFailed(taskId: string, hostId: string): void {

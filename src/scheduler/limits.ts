@@ -67,6 +67,8 @@ export const stalledMs = 6_000;
 /** Hosts that are gone stay known to watchers for so long, and so many. */
 export const goneHostKeptMs = 24 * 3_600_000;
 export const maxGoneHosts = 10_000;
+/** Characters of a text that watchers see. */
+export const maxShownLength = 256;
 
 export const defaultFrameIntervalMs = 1_000;
 export const minFrameIntervalMs = 100;
@@ -94,6 +96,10 @@ export const callerShare = 0.5;
 export const taskCostBytes = 3_200;
 export const peerCostBytes = 2_000;
 export const costPerByte = 3;
+/** What a host costs that says little of itself. */
+export const hostCostBytes = 2_000;
+/** Of what is for tasks and peers, as much again is for hosts. */
+export const hostsShare = 0.5;
 
 /** What a host may say of itself. */
 export const maxHostBytes = 64 * 1024;

@@ -8,7 +8,7 @@ const download = Download.fromPartial({ url: 'http://origin/x' });
 
 test('what is known is bounded in bytes, by caller and in sum, and what is forgotten makes room', () => {
   let peers = 0;
-  const facts = new TaskFactsTable({ totalBytes: 1_000_000, peers: () => peers });
+  const facts = new TaskFactsTable({ totalBytes: 1_000_000, peers: () => peers, peersFrom: () => 0 });
   const announce = (caller: string): number => {
     for (let count = 0; ; count += 1) {
       try {
@@ -32,7 +32,29 @@ test('what is known is bounded in bytes, by caller and in sum, and what is forgo
 });
 
 test('long texts cost what they are', () => {
-  const facts = new TaskFactsTable({ totalBytes: 1_000_000, peers: () => 0 });
+  const facts = new TaskFactsTable({ totalBytes: 1_000_000, peers: () => 0, peersFrom: () => 0 });
   const long = Download.fromPartial({ url: `http://origin/${'x'.repeat(200_000)}` });
   assert.throws(() => facts.admit('long', long, 'node'), full);
+});
+
+test('peers of tasks that others have brought count for whoever has them', () => {
+  const peers = new Map([
+    ['stranger', 0],
+    ['node', 0],
+  ]);
+  const facts = new TaskFactsTable({
+    totalBytes: 1_000_000,
+    peers: () => [...peers.values()].reduce((sum, count) => sum + count, 0),
+    peersFrom: (address) => peers.get(address) ?? 0,
+  });
+  facts.admit('task', download, 'node')();
+  const join = (caller: string): void => {
+    facts.admit('task', download, caller)();
+    peers.set(caller, (peers.get(caller) ?? 0) + 1);
+  };
+  assert.throws(() => {
+    for (;;) join('stranger');
+  }, full);
+  assert.ok((peers.get('stranger') ?? 0) <= 250, 'half of it');
+  for (let count = 0; count < 100; count += 1) join('node');
 });

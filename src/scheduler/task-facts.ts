@@ -10,6 +10,8 @@ export interface FactsBudget {
   readonly totalBytes: number;
   /** Peers there are now. */
   readonly peers: () => number;
+  /** Those of hosts that were announced from there. Asked when more is known than one caller may bring. */
+  readonly peersFrom: (address: string) => number;
 }
 
 export interface TaskFacts {
@@ -45,13 +47,16 @@ export class TaskFactsTable {
    * @param caller address.
    */
   admit(taskId: string, download: Download, caller: string): () => void {
-    const { totalBytes, peers } = this.#budget;
+    const { totalBytes, peers, peersFrom } = this.#budget;
     const left = totalBytes - this.#bytes - peers() * peerCostBytes;
     if (left < peerCostBytes) throw exhausted(`this scheduler knows ${this.#facts.size} tasks and ${peers()} peers`);
+    const share = totalBytes * callerShare;
+    const ofPeers = totalBytes - left < share ? 0 : peersFrom(caller) * peerCostBytes;
+    const mayBring = share - (this.#bytesOf.get(caller) ?? 0) - ofPeers;
+    if (mayBring < peerCostBytes) throw exhausted(`${caller} has announced as much as it may`);
     if (this.#facts.has(taskId)) return () => undefined;
     const kept = withoutSecrets(download);
     const bytes = taskCostBytes + costPerByte * DownloadMessage.encode(kept).finish().length;
-    const mayBring = totalBytes * callerShare - (this.#bytesOf.get(caller) ?? 0);
     if (bytes > left || bytes > mayBring) throw exhausted(`${caller} has announced as much as it may`);
     return () => this.#remember(taskId, kept, { caller, bytes });
   }

@@ -1,7 +1,14 @@
 /** What hosts told of themselves, beside what the swarm needs of it; and the streams that hold them alive. */
-import type { Host } from '../../../gen/common/v2/common.ts';
+import { Host as HostMessage, type Host } from '../../../gen/common/v2/common.ts';
+import { DragonflyError } from '../../core/errors.ts';
 import type { HostInfo } from '../../swarm/shared/events.ts';
-import { defaultAnnounceIntervalMs, minAnnounceIntervalMs } from '../limits.ts';
+import {
+  callerShare,
+  costPerByte,
+  defaultAnnounceIntervalMs,
+  hostCostBytes,
+  minAnnounceIntervalMs,
+} from '../limits.ts';
 
 /** Who speaks for a host. */
 export interface HostOwner {
@@ -21,31 +28,82 @@ export interface KnownHost {
   unreachable: boolean;
   /** Streams by which the daemon holds itself known; usually one, two for a moment when it reconnects. */
   holders: number;
+  /** What it costs to know it, estimated. */
+  bytes: number;
+}
+
+export interface HostBudget {
+  /** For all hosts. */
+  readonly totalBytes: number;
+  readonly hosts: number;
+}
+
+/** What one address may bring without a certificate, at most. */
+interface Brought {
+  readonly hostIds: Set<string>;
+  bytes: number;
 }
 
 export class HostRegistry {
   readonly #hosts = new Map<string, KnownHost>();
-  /** How many hosts were announced from there. */
-  readonly #addresses = new Map<string, number>();
+  /** By the address they were announced from. */
+  readonly #brought = new Map<string, Brought>();
+  readonly #budget: HostBudget;
+  #bytes = 0;
+
+  constructor(budget: HostBudget = { totalBytes: Infinity, hosts: Infinity }) {
+    this.#budget = budget;
+  }
+
+  /**
+   * There is room for what the host says of itself. Throws RESOURCE_EXHAUSTED when all hosts together, or those without a certificate that
+   * come from one address, have said too much, or are too many.
+   */
+  requireRoom(host: Host, { isCertified, address }: HostOwner): void {
+    const known = this.#hosts.get(host.id);
+    const { totalBytes, hosts } = this.#budget;
+    const bytes = costOf(host);
+    if (this.#bytes - (known?.bytes ?? 0) + bytes > totalBytes)
+      throw exhausted(`this scheduler knows ${this.#hosts.size} hosts`);
+    if (isCertified) return; // it speaks for one host
+    const brought = this.#brought.get(address);
+    const own = brought?.hostIds.has(host.id) === true ? known : undefined;
+    const others = (brought?.bytes ?? 0) - (own?.bytes ?? 0);
+    const isTooMany = !own && (brought?.hostIds.size ?? 0) >= hosts * callerShare;
+    if (isTooMany || others + bytes > totalBytes * callerShare)
+      throw exhausted(`${address || 'this machine'} has announced as many hosts as it may`);
+  }
+
+  /** Hosts that were announced from there. */
+  from(address: string): Iterable<string> {
+    return this.#brought.get(address)?.hostIds ?? [];
+  }
 
   announce(host: Host, { unreachable, owner }: Pick<KnownHost, 'unreachable' | 'owner'>): void {
     const known = this.#hosts.get(host.id);
-    const news = { host, contact: contactOf(host), unreachable, owner };
-    if (known) this.#count(known.owner.address, -1);
-    this.#count(owner.address, 1);
+    const bytes = costOf(host);
+    const news = { host, contact: contactOf(host), unreachable, owner, bytes };
+    if (known) this.#forget(known);
+    this.#bytes += bytes;
+    const brought = this.#brought.get(owner.address) ?? { hostIds: new Set(), bytes: 0 };
+    brought.hostIds.add(host.id);
+    brought.bytes += bytes;
+    this.#brought.set(owner.address, brought);
     if (known) Object.assign(known, news);
     else this.#hosts.set(host.id, { ...news, holders: 0 });
   }
 
   /** Some host was announced from there. */
   isKnownAddress(address: string): boolean {
-    return this.#addresses.has(address);
+    return this.#brought.has(address);
   }
 
-  #count(address: string, change: number): void {
-    const count = (this.#addresses.get(address) ?? 0) + change;
-    if (count > 0) this.#addresses.set(address, count);
-    else this.#addresses.delete(address);
+  #forget({ host, owner, bytes }: KnownHost): void {
+    this.#bytes -= bytes;
+    const brought = this.#brought.get(owner.address);
+    if (!brought?.hostIds.delete(host.id)) return;
+    brought.bytes -= bytes;
+    if (brought.hostIds.size === 0) this.#brought.delete(owner.address);
   }
 
   get(hostId: string): KnownHost | undefined {
@@ -54,7 +112,7 @@ export class HostRegistry {
 
   delete(hostId: string): void {
     const known = this.#hosts.get(hostId);
-    if (known) this.#count(known.owner.address, -1);
+    if (known) this.#forget(known);
     this.#hosts.delete(hostId);
   }
 
@@ -98,6 +156,17 @@ export function hostInfo(host: Host, { intervalMs, loadLimit, usesSeeds, owner }
     disableShared: host.disableShared,
     announceIntervalMs: Math.max(minAnnounceIntervalMs, intervalMs ?? defaultAnnounceIntervalMs),
   };
+}
+
+/** It is kept in several forms. */
+function costOf(host: Host): number {
+  return hostCostBytes + costPerByte * HostMessage.encode(host).finish().length;
+}
+
+function exhausted(message: string): DragonflyError {
+  return new DragonflyError('RESOURCE_EXHAUSTED', message, {
+    hint: 'Raise scheduler.stateMemory, with --max-old-space-size of the process, or run more schedulers.',
+  });
 }
 
 /** Load figures and build details are long and no peer asks for them. */

@@ -68,6 +68,7 @@ export function requireAnnounceable(host: Host, context: Calling, brain: Pick<Br
       'INVALID_ARGUMENT',
       `host ${host.id} says ${length} bytes of itself, more than ${maxHostBytes}`,
     );
+  brain.hosts.requireRoom(host, ownerOf(context));
 }
 
 /** `http://localhost/x` of two machines are two things under one name. Throws PERMISSION_DENIED. */

@@ -4,7 +4,7 @@
  */
 import type { Host } from '../../../gen/common/v2/common.ts';
 import type { BeatHostRequest } from '../../../gen/scheduler/v2/scheduler.ts';
-import { goneHostKeptMs, maxGoneHosts, silentHostMs, stalledMs } from '../limits.ts';
+import { goneHostKeptMs, maxGoneHosts, maxShownLength, silentHostMs, stalledMs } from '../limits.ts';
 
 /** `silent`: its connections stand, but it says nothing. */
 export type HostLife = 'online' | 'silent' | 'lost' | 'left';
@@ -27,9 +27,23 @@ export interface HostUploads {
   readonly uploadsFailed: number;
 }
 
+/** What is shown of a host. The rest of what it says is not kept here: a host that is gone stays for a day. */
+export interface ShownHost {
+  readonly id: string;
+  readonly hostname: string;
+  readonly ip: string;
+  readonly port: number;
+  readonly proxyPort: number;
+  readonly isSeed: boolean;
+  readonly idc: string;
+  readonly location: string;
+  readonly version: string;
+  readonly platform: string;
+}
+
 /** Times by the steady clock. */
 export interface HostEntry {
-  host: Host;
+  host: ShownHost;
   unreachable: boolean;
   life: HostLife;
   end: HostEnd | undefined;
@@ -57,14 +71,14 @@ export class HostBook {
     const figures = figuresOf(host);
     const known = this.#entries.get(host.id);
     if (known && !isGone(known)) {
-      Object.assign(known, { host, unreachable, figures });
+      Object.assign(known, { host: shownOf(host), unreachable, figures });
       this.#word(known, nowMs);
       return;
     }
     // Behind those that were lost before: the oldest are forgotten first.
     this.#entries.delete(host.id);
     this.#entries.set(host.id, {
-      host,
+      host: shownOf(host),
       unreachable,
       life: 'online',
       end: undefined,
@@ -143,6 +157,25 @@ export class HostBook {
 
 function isGone({ life }: HostEntry): boolean {
   return life === 'lost' || life === 'left';
+}
+
+function shownOf({ id, hostname, ip, port, proxyPort, type, network, build }: Host): ShownHost {
+  return {
+    id,
+    hostname,
+    ip,
+    port,
+    proxyPort,
+    isSeed: type !== 0,
+    idc: shortened(network?.idc),
+    location: shortened(network?.location),
+    version: shortened(build?.gitVersion),
+    platform: shortened(build?.platform),
+  };
+}
+
+function shortened(text = ''): string {
+  return text.slice(0, maxShownLength);
 }
 
 function figuresOf({ disk, memory, network }: Host): HostFigures {

@@ -1,7 +1,6 @@
 /** Builds the frames of one watcher of hosts: all of them first, then those that changed. */
 import type { HostsFrame, HostState } from '../../../gen/scheduler/v2/live.ts';
 import type { Brain } from '../brain.ts';
-import { isSeed } from '../hosts/host-registry.ts';
 import { hostFiguresMs, maxHostsPerFrame, maxWatchedHosts } from '../limits.ts';
 import { wallTime } from '../messages.ts';
 import type { HostEntry } from './host-book.ts';
@@ -88,11 +87,11 @@ function hostState({ swarm }: Brain, entry: Readonly<HostEntry>, nowMs: number):
     ip: host.ip,
     port: host.port,
     proxyPort: host.proxyPort,
-    type: isSeed(host) ? 'seed' : 'normal',
-    idc: host.network?.idc ?? '',
-    location: host.network?.location ?? '',
-    version: host.build?.gitVersion ?? '',
-    platform: host.build?.platform ?? '',
+    type: host.isSeed ? 'seed' : 'normal',
+    idc: host.idc,
+    location: host.location,
+    version: host.version,
+    platform: host.platform,
     state: life,
     reason: life === 'lost' ? (end ?? '') : '',
     sinceMs: wallMs(entry.sinceMs),
