@@ -108,8 +108,11 @@ function assertLeases(task: Readonly<Task>, limit: number): void {
 
 function assertHolders(task: Readonly<Task>): void {
   const holders = new Uint32Array(task.holders.length);
-  for (const peer of task.peers.values())
+  for (const peer of task.peers.values()) {
+    const last = peer.pieces.last ?? -1;
+    assert(last < (task.pieceCount ?? Infinity), `${peer.id} counts as holder of piece ${last}, which does not exist`);
     if (peer.sharing) for (const piece of peer.pieces) holders[piece] = (holders[piece] ?? 0) + 1;
+  }
   assert.deepEqual(task.holders, holders, `task ${task.id} counts the holders of its pieces wrong`);
 }
 

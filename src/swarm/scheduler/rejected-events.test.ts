@@ -131,3 +131,14 @@ test('a report or an end that cannot be is no sign of life', () => {
   assert.equal(swarm.peer('a')?.updatedAtMs, 2);
   assert.equal(swarm.host('a')?.lastSeenMs, 2);
 });
+
+test('pieces reported before anybody knew the layout count only if the content has them', () => {
+  const swarm = swarmOf(['a', 'b']);
+  swarm.registerPeer(registration('a', { heldPieces: PieceSet.of([0, 9]) }), 1);
+  swarm.registerPeer(registration('b', { knownLayout: layout }), 2);
+  assertInvariants(swarm);
+  assert.deepEqual(Array.from(swarm.peer('a')?.pieces ?? []), [0]);
+  const granted = swarm.piecesFinished('a', { pieces: [0], from: 'source' }, 3);
+  assertInvariants(swarm);
+  assert(!granted.some(({ kind }) => kind === 'revoke-origin-lease'), 'the other piece is still missing');
+});

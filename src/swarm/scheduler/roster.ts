@@ -156,12 +156,17 @@ export class Roster {
     for (const piece of peer.pieces) peer.task.holders[piece] = (peer.task.holders[piece] ?? 0) + 1;
   }
 
-  /** True when it is news. */
+  /** True when it is news. Forgets pieces that peers reported before the layout could be checked, and that the content does not have. */
   setLayout(task: Task, layout: TaskLayout): boolean {
     if (task.layout) return false;
+    const { pieceCount } = pieceLayout(layout.contentLengthBytes, layout.pieceLengthBytes);
     task.layout = layout;
-    task.pieceCount = pieceLayout(layout.contentLengthBytes, layout.pieceLengthBytes).pieceCount;
-    for (const peer of task.peers.values()) this.setWanted(peer);
+    task.pieceCount = pieceCount;
+    for (const peer of task.peers.values()) {
+      if ((peer.pieces.last ?? 0) >= pieceCount)
+        for (const piece of peer.pieces) if (piece >= pieceCount) this.removePiece(peer, piece);
+      this.setWanted(peer);
+    }
     return true;
   }
 
