@@ -8,7 +8,11 @@ import { createClient, type RpcClient } from '../../src/rpc/client.ts';
 import type { ControlKey } from '../../src/rpc/control-key.ts';
 import type { ServiceDefinition } from '../../src/rpc/definition.ts';
 import { Download } from '../../gen/common/v2/common.ts';
-import { DfdaemonUploadDefinition, SyncPiecesRequest, type DownloadTaskResponse } from '../../gen/dfdaemon/v2/dfdaemon.ts';
+import {
+  DfdaemonUploadDefinition,
+  SyncPiecesRequest,
+  type DownloadTaskResponse,
+} from '../../gen/dfdaemon/v2/dfdaemon.ts';
 import { ManagerDefinition } from '../../gen/manager/v2/manager.ts';
 import { AnnounceHostRequest, PreheatFileRequest, SchedulerDefinition } from '../../gen/scheduler/v2/scheduler.ts';
 
