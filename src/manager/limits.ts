@@ -11,6 +11,10 @@ export const maxRequestBodyBytes = 1024 * 1024;
 /** KeepAlive streams of one replica: a scheduler or seed peer has one, and clusters have at most some thousand. */
 export const maxKeepAliveStreams = 20_000;
 
+/** Schedulers, and seed peers, without certificates: of one address, and in all. Each daemon is told of all that are active. */
+export const maxNewcomersPerAddress = 32;
+export const maxMembers = 20_000;
+
 /** How often stamps of live streams go to the database, in one statement per table. */
 export const keepAliveFlushMs = 1_000;
 

@@ -49,6 +49,7 @@ import { openJobs, type Jobs } from './jobs/jobs.ts';
 import { certificateRpc } from './rpc/certificate-rpc.ts';
 import { managerAccess, watchAccess } from './rpc/manager-access.ts';
 import { managerRpc } from './rpc/manager-rpc.ts';
+import { Newcomers } from './rpc/newcomers.ts';
 import { watchRpc } from './rpc/watch-rpc.ts';
 import { TrafficStore } from './traffic/traffic-store.ts';
 import { timedWork } from './timed-work.ts';
@@ -243,7 +244,7 @@ async function open(
       metrics,
       silenceMs: config.liveness.timeout,
       anyAddress: config.security.registerFromAnyAddress,
-      newcomersCertified: newcomersCertified(config),
+      newcomers: new Newcomers({ members, certified: newcomersCertified(config), logger }),
     }),
     managerAccess,
   );

@@ -1,6 +1,10 @@
-/** Who may register at a manager of a cluster without certificates. */
+/** Who may register at a manager of a cluster without certificates, and how much. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { silentLogger } from '../../src/core/process/logger.ts';
+import { maxNewcomersPerAddress } from '../../src/manager/limits.ts';
+import { Newcomers } from '../../src/manager/rpc/newcomers.ts';
+import type { CallContext } from '../../src/rpc/call-context.ts';
 import { Channels } from '../../src/rpc/channels.ts';
 import { createClient } from '../../src/rpc/client.ts';
 import { ManagerDefinition, SourceType } from '../../gen/manager/v2/manager.ts';
@@ -59,4 +63,27 @@ test('a member registers its own address only, and keeps nobody else alive', { t
     refused,
   );
   for (const register of [scheduler, seed, beat]) await register('127.0.0.1');
+});
+
+test('one address registers a few members, says so aloud, and takes no places of others', async () => {
+  const rows = new Map<string, number>();
+  const said: object[] = [];
+  const newcomers = new Newcomers({
+    members: {
+      find: (_kind, { hostname }) => Promise.resolve(hostname === 'known' ? 1 : undefined),
+      count: (_kind, ip) => Promise.resolve(ip === undefined ? 100 : (rows.get(ip) ?? 0)),
+    },
+    certified: false,
+    logger: { ...silentLogger, warn: (record: object) => void said.push(record) } as typeof silentLogger,
+  });
+  const register = async (ip: string, hostname: string): Promise<void> => {
+    const caller = { kind: 'stranger', address: ip, onThisMachine: false } as const;
+    await newcomers.admit('scheduler', { hostname, ip, clusterId: 1 }, { caller, peerHost: ip } as CallContext);
+    rows.set(ip, (rows.get(ip) ?? 0) + 1);
+  };
+  for (let count = 0; count < maxNewcomersPerAddress; count += 1) await register('10.0.0.66', `s${count}`);
+  assert.equal(said.length, maxNewcomersPerAddress);
+  await assert.rejects(register('10.0.0.66', 'one more'), { code: 'RESOURCE_EXHAUSTED' });
+  await register('10.0.0.66', 'known');
+  await register('10.0.0.67', 'another');
 });

@@ -127,6 +127,14 @@ export class Members {
     return row?.id;
   }
 
+  /** @param ip those that registered this address only. */
+  async count(kind: MemberKind, ip?: string): Promise<number> {
+    const { db } = this.#database;
+    const all = db.selectFrom(kind).select((query) => query.fn.countAll().as('count'));
+    const { count } = await (ip === undefined ? all : all.where('ip', '=', ip)).executeTakeFirstOrThrow();
+    return Number(count);
+  }
+
   /** @param owner replica that holds the stream. */
   async markActive(kind: MemberKind, id: number, owner: string): Promise<void> {
     await this.#changes.write(kind, id, (db) =>

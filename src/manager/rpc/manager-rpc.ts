@@ -1,5 +1,5 @@
 /** manager.v2.Manager: registration, lookup and liveness of cluster members. */
-import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
+import { DragonflyError } from '../../core/errors.ts';
 import { onAbort } from '../../core/process/lifecycle.ts';
 import { hostId } from '../../core/ids.ts';
 import { isOwnAddress } from '../../core/net/own-address.ts';
@@ -22,6 +22,7 @@ import type {
   Topology,
   TopologySnapshot,
 } from '../clusters/topology.ts';
+import type { Newcomers } from './newcomers.ts';
 import { toSchedulerMessage, toSeedPeerMessage } from './messages.ts';
 import type { SearchMetrics } from '../metrics.ts';
 import type { MemberReader } from '../clusters/member-reader.ts';
@@ -35,8 +36,7 @@ export interface ManagerRpcParts {
   readonly metrics: SearchMetrics;
   /** Without certificates, too, members may register addresses that are not those they call from. */
   readonly anyAddress: boolean;
-  /** A member that is not registered yet must present a certificate. */
-  readonly newcomersCertified: boolean;
+  readonly newcomers: Newcomers;
   /** A member that is silent for longer has lost its stream. */
   readonly silenceMs: number;
 }
@@ -71,7 +71,7 @@ export function managerRpc(parts: ManagerRpcParts): Handlers<typeof ManagerDefin
     updateSeedPeer: async (request, context) => {
       requireMember(parts, context, seedClaim({ ...request, clusterId: request.seedPeerClusterId }));
       const key = { hostname: request.hostname, ip: request.ip, clusterId: request.seedPeerClusterId };
-      await requireAdmitted(parts, context, () => reader.seedPeer(key));
+      await parts.newcomers.admit('seed_peer', key, context);
       await members.registerSeedPeer({
         ...key,
         type: request.type,
@@ -95,7 +95,7 @@ export function managerRpc(parts: ManagerRpcParts): Handlers<typeof ManagerDefin
     updateScheduler: async (request, context) => {
       requireMember(parts, context, schedulerClaim({ ...request, clusterId: request.schedulerClusterId }));
       const key = { hostname: request.hostname, ip: request.ip, clusterId: request.schedulerClusterId };
-      await requireAdmitted(parts, context, () => reader.scheduler(key));
+      await parts.newcomers.admit('scheduler', key, context);
       await members.registerScheduler({
         ...key,
         port: request.port,
@@ -201,24 +201,6 @@ function requireMember({ anyAddress }: ManagerRpcParts, context: CallContext, cl
   throw new DragonflyError('PERMISSION_DENIED', `${peerHost} may not register ${claim.ip}, which is not its address`, {
     hint: 'Give it a certificate (security.autoIssueCert), or set security.registerFromAnyAddress of the manager where addresses are translated.',
   });
-}
-
-/** A newcomer would be handed out to every daemon. Throws PERMISSION_DENIED. */
-async function requireAdmitted(
-  { newcomersCertified }: ManagerRpcParts,
-  { caller, peerHost }: CallContext,
-  known: () => Promise<unknown>,
-): Promise<void> {
-  if (!newcomersCertified || caller.kind === 'local' || (caller.kind === 'member' && caller.proof === 'certificate'))
-    return;
-  try {
-    await known();
-  } catch (error) {
-    if (toDragonflyError(error).code !== 'NOT_FOUND') throw error;
-    throw new DragonflyError('PERMISSION_DENIED', `${peerHost} is not known and shows no certificate`, {
-      hint: 'Give it a certificate (security.autoIssueCert, tlsPolicy prefer), create its row in the console, or set security.newMembers of the manager to any.',
-    });
-  }
 }
 
 interface MemberClaim extends Claim {
