@@ -33,6 +33,28 @@ test('a child that leaves the line gives its place up', async () => {
   assert(next, 'nothing is left of the child that went away');
 });
 
+test('one address takes half of the places, running and waiting, and gives them back', async () => {
+  await using desk = new UploadDesk({ maxActive: 4, atOrigin: () => true });
+  const leaving = new AbortController();
+  const enter = (address: string, piece: number, patient = false) =>
+    desk.enter({ childId: `${address} ${piece}`, taskId: 'task', piece, bytes, address, patient }, leaving.signal);
+  const taken = await Promise.all([enter('slow', 0), enter('slow', 1)]);
+  assert(taken.every((turn) => turn !== undefined));
+  assert.equal(await enter('slow', 2), undefined);
+  assert.equal(await enter('slow', 3, true), undefined, 'nor in the line');
+  using other = await enter('other', 4);
+  assert(other);
+  const waiting = enter('other', 5, true);
+  taken[0]?.[Symbol.dispose]();
+  taken[0]?.[Symbol.dispose]();
+  using moved = await waiting;
+  assert(moved);
+  taken[1]?.[Symbol.dispose]();
+  using again = await enter('slow', 6);
+  assert(again);
+  assert.equal(await enter('other', 7), undefined);
+});
+
 test('its listeners hear how much there is to do', async () => {
   await using desk = new UploadDesk({ maxActive: 1 });
   const loads: number[] = [];

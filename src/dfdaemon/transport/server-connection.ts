@@ -144,7 +144,8 @@ export class ServerConnection {
     const { uploads, sender, childId, taken, served } = this.#context;
     const { signal } = this.#controller;
     const asked = { childId, taskId: task.id, piece: number, patient: !query.persistent, bytes: length };
-    using turn = await uploads?.enter({ ...asked, roundTripMs: roundTripMs(this.#socket) }, signal);
+    const { remoteAddress: address = '' } = this.#socket;
+    using turn = await uploads?.enter({ ...asked, address, roundTripMs: roundTripMs(this.#socket) }, signal);
     if (uploads && !turn) return sender.write(this.#socket, encodeError(errorNumbers.busy, 'busy'));
     const uploaded = task.beginUpload();
     const onSent = (bytes: number): void => {

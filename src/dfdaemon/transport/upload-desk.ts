@@ -15,6 +15,8 @@ export interface DeskRequest extends UploadRequest {
   readonly bytes: number;
   /** To the child. */
   readonly roundTripMs?: number;
+  /** Of the child. */
+  readonly address?: string;
 }
 
 interface Asked extends UploadRequest {
@@ -40,6 +42,7 @@ export class UploadDesk implements AsyncDisposable {
   /** One for each upload that was let in. */
   readonly #running = new Set<EndingWatch>();
   readonly #listeners = new Set<(load: number) => void>();
+  readonly #places: Places;
   #announcedLoad = 0;
   #recheck: NodeJS.Timeout | undefined;
   #news: NodeJS.Timeout | undefined;
@@ -48,6 +51,7 @@ export class UploadDesk implements AsyncDisposable {
   constructor({ atOrigin = () => false, maxActive = maxActiveBodies }: UploadDeskOptions = {}) {
     this.#atOrigin = atOrigin;
     this.#gate = new UploadGate({ maxActive });
+    this.#places = new Places(Math.ceil(maxActive / 2));
   }
 
   /** Uploads running and waiting, as it was told last. */
@@ -61,9 +65,25 @@ export class UploadDesk implements AsyncDisposable {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** Undefined: the child should ask another parent. Rejects when the signal aborts while the request waits. */
+  /**
+   * Undefined: the child should ask another parent. Rejects when the signal aborts while the request waits. Requests of one address, running and
+   * waiting, take half of the places at most: whoever reads slowly on many connections locks nobody else out.
+   */
   async enter(request: DeskRequest, signal: AbortSignal): Promise<UploadTurn | undefined> {
     signal.throwIfAborted();
+    const leave = this.#places.take(request.address);
+    if (!leave) return undefined;
+    try {
+      const turn = await this.#enter(request, signal);
+      if (!turn) leave();
+      return turn && { sent: (bytes) => turn.sent(bytes), [Symbol.dispose]: () => (leave(), turn[Symbol.dispose]()) };
+    } catch (error) {
+      leave();
+      throw error;
+    }
+  }
+
+  async #enter(request: DeskRequest, signal: AbortSignal): Promise<UploadTurn | undefined> {
     const { promise, resolve } = Promise.withResolvers<UploadTurn | undefined>();
     this.#gate.atOrigin = this.#atOrigin();
     const { childId, taskId, piece, patient, bytes, roundTripMs = 0 } = request;
@@ -140,5 +160,30 @@ export class UploadDesk implements AsyncDisposable {
     this.#announcedLoad = load;
     this.#toldMs = performance.now();
     for (const listener of this.#listeners) listener(load);
+  }
+}
+
+/** Counts what each address has taken. */
+class Places {
+  readonly #most: number;
+  readonly #taken = new Map<string, number>();
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  /** @returns how to give it back, once or more; undefined when the address has as many as it may. */
+  take(address = ''): (() => void) | undefined {
+    const taken = this.#taken.get(address) ?? 0;
+    if (address !== '' && taken >= this.#most) return undefined;
+    this.#taken.set(address, taken + 1);
+    let isTaken = true;
+    return () => {
+      if (!isTaken) return;
+      isTaken = false;
+      const left = (this.#taken.get(address) ?? 0) - 1;
+      if (left > 0) this.#taken.set(address, left);
+      else this.#taken.delete(address);
+    };
   }
 }
