@@ -11,6 +11,10 @@ export const maxMetadataBytes = 64 * 2 ** 10;
 /** Streams one connection may hold open: one per running download of a host, with room to spare. */
 export const maxStreamsPerConnection = 16_384;
 
+/** Calls that run at once on a server: one for so much of the heap. Of them, those from one address. */
+export const heapBytesPerCall = 64 * 1024;
+export const addressShareOfCalls = 0.25;
+
 /** A reader that does not read for this long loses its stream, so that it cannot hold memory for ever. */
 export const writeStallMs = 60_000;
 

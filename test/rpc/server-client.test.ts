@@ -17,6 +17,7 @@ import { AnnouncePeerRequest, AnnouncePeerResponse, SchedulerDefinition } from '
 import { Download, Task } from '../../gen/common/v2/common.ts';
 import { RpcServer, type Handlers, type RpcServerOptions } from '../../src/rpc/server/server.ts';
 import { MessageQueue } from '../../src/rpc/streams.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const taskId = 'a'.repeat(64);
 const peer = { hostId: '127.0.0.1-host', taskId, peerId: '127.0.0.1-host-1' };
@@ -318,6 +319,35 @@ describe('the server', () => {
     );
     await closing;
     await assert.rejects(client.statTask(peer), { code: 'UNAVAILABLE' });
+  });
+
+  it('has places for so many calls, of which one caller takes a part', async () => {
+    const { client } = await serve(
+      {
+        announcePeer: async function* (_requests, context) {
+          yield emptyTask();
+          await once(context.signal, 'abort');
+        },
+        statTask: async (request) => Task.fromPartial({ id: request.taskId }),
+      },
+      { limits: { calls: 8 } },
+    );
+    const open = async () => {
+      const ends = new AbortController();
+      const answers = client.announcePeer(new MessageQueue<AnnouncePeerRequest>(), { signal: ends.signal });
+      await answers[Symbol.asyncIterator]().next();
+      return ends;
+    };
+    const [first] = [await open(), await open()];
+    await assert.rejects(open(), { code: 'RESOURCE_EXHAUSTED' });
+    await assert.rejects(client.statTask(peer), { code: 'RESOURCE_EXHAUSTED' });
+    first?.abort();
+    await waitFor('its place', () =>
+      client.statTask(peer).then(
+        () => true,
+        () => false,
+      ),
+    );
   });
 
   it('says so when its port is taken', async () => {

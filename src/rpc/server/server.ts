@@ -33,6 +33,7 @@ import {
   type ServiceDefinition,
 } from '../definition.ts';
 import type { CallMetrics } from './call-metrics.ts';
+import { CallPlaces } from './call-places.ts';
 import { featuresHeader } from '../features.ts';
 import { HealthService } from './health.ts';
 import * as limits from '../limits.ts';
@@ -87,6 +88,8 @@ export interface RpcServerOptions {
   readonly limits?: {
     /** Unary calls and new streams per second; more get RESOURCE_EXHAUSTED. */
     readonly requestsPerSec?: number;
+    /** That run at once, streams included; by default as many as the heap bears. */
+    readonly calls?: number;
     readonly maxRequestBytes?: number;
     readonly drainDeadlineMs?: number;
     readonly keepAliveMs?: number;
@@ -107,6 +110,7 @@ export class RpcServer implements Closable {
   readonly #header: () => Readonly<Record<string, string>>;
   readonly #draining = new AbortController();
   readonly #running = new Set<CallContext>();
+  readonly #places: CallPlaces;
   #port: number | undefined;
   #listener: PortListener | LocalListener | undefined;
   #endings: Disposable | undefined;
@@ -121,6 +125,7 @@ export class RpcServer implements Closable {
     this.#header = () => ({ ...header?.(), ...announced });
     const perSec = options.limits?.requestsPerSec ?? Infinity;
     this.#rate = new RateLimiter(perSec, perSec);
+    this.#places = new CallPlaces(options.limits?.calls);
     this.#server = new Server({
       'grpc.max_receive_message_length': options.limits?.maxRequestBytes ?? limits.maxRequestBytes,
       'grpc.max_send_message_length': limits.maxResponseBytes,
@@ -293,6 +298,7 @@ export class RpcServer implements Closable {
       if (!this.#rate.tryAcquire(1)) {
         throw new DragonflyError('RESOURCE_EXHAUSTED', 'too many requests', { hint: 'Try again after a moment.' });
       }
+      using _place = this.#places.take(context.peerHost);
       await this.#recognize(call, context, service);
       if (mayCall) requireMay(context.caller, mayCall, method.name);
       // Our own callers wait for the features before the first answer.
