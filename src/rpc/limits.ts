@@ -15,6 +15,9 @@ export const maxStreamsPerConnection = 16_384;
 export const heapBytesPerCall = 64 * 1024;
 export const addressShareOfCalls = 0.25;
 
+/** Tools that ask at the same time what a server offers. */
+export const maxReflections = 32;
+
 /** A reader that does not read for this long loses its stream, so that it cannot hold memory for ever. */
 export const writeStallMs = 60_000;
 

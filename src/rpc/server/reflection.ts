@@ -1,8 +1,15 @@
 /** Lets tools such as grpcurl ask the server what it offers. */
 import { createRequire } from 'node:module';
-import type { MethodDefinition, Server, ServerDuplexStream, ServiceDefinition } from '@grpc/grpc-js';
+import {
+  status,
+  type MethodDefinition,
+  type Server,
+  type ServerDuplexStream,
+  type ServiceDefinition,
+} from '@grpc/grpc-js';
 import type * as Reflection from '@grpc/reflection';
 import type * as Descriptors from '../../../gen/descriptors.ts';
+import { maxReflections } from '../limits.ts';
 
 type PackageDefinition = ConstructorParameters<typeof Reflection.ReflectionService>[0];
 type Handle = (stream: ServerDuplexStream<unknown, unknown>) => void;
@@ -17,6 +24,7 @@ const paths = ['v1', 'v1alpha'].map((version) => `/grpc.reflection.${version}.Se
 /** The library is loaded with the first question: it brings a compiler along, and takes 12 MiB. */
 export function addReflection(server: Server, services: readonly string[]): void {
   let loaded: Map<string, Answerer> | undefined;
+  const open = new Set<unknown>();
   const answerer = (path: string): Answerer => {
     loaded ??= loadAnswerers(services);
     const found = loaded.get(path);
@@ -33,7 +41,15 @@ export function addReflection(server: Server, services: readonly string[]): void
       responseSerialize: (message) => answerer(path).method.responseSerialize(message),
       responseDeserialize: (bytes) => answerer(path).method.responseDeserialize(bytes),
     };
-    const handle: Handle = (stream) => answerer(path).handle(stream);
+    const handle: Handle = (stream) => {
+      if (open.size >= maxReflections) {
+        stream.emit('error', { code: status.RESOURCE_EXHAUSTED, details: 'too many questions at once' });
+        return;
+      }
+      open.add(stream);
+      for (const end of ['close', 'finish', 'cancelled', 'error']) stream.once(end, () => open.delete(stream));
+      answerer(path).handle(stream);
+    };
     server.addService({ ServerReflectionInfo: method }, { ServerReflectionInfo: handle });
   }
 }
