@@ -204,3 +204,22 @@ test('whoever accuses others of what he claims himself does not silence them', (
   assert.deepEqual(struckOff(swarm.pieceFailed('b', 'liar', 'corrupt', 60, 3)), ['liar']);
   assertInvariants(swarm);
 });
+
+test('who breaks off at the origin lets all others go first, under whatever names', () => {
+  const swarm = new Swarm({ random: seededRandom(1) });
+  for (const name of ['liar', 'honest']) announce(swarm, name);
+  const request = { taskId: 'task', url: 'http://origin/object', priority: 6, disableBackToSource: false };
+  const join = (peerId: string, hostId: string): void =>
+    void swarm.registerPeer(
+      { ...request, peerId, hostId, needBackToSource: hostId === 'liar', knownLayout, features: allFeatures },
+      0,
+    );
+  for (const name of ['liar-1', 'liar-2', 'liar-3']) join(name, 'liar');
+  join('honest', 'honest');
+  assert.ok(swarm.peer('liar-1')?.lease);
+  const error = { message: 'broken off' };
+  swarm.originFailed('liar-1', { permanent: false, error }, 10);
+  swarm.tick(60_000);
+  assert.ok(swarm.peer('honest')?.lease);
+  assertInvariants(swarm);
+});

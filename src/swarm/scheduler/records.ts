@@ -98,6 +98,8 @@ export interface Task {
   lastOriginError: OriginError | undefined;
   /** Witnesses of its refusal; see witnessOf. */
   readonly refusedBy: Set<string>;
+  /** Hosts that were sent to the origin and brought nothing, by id, and how often. */
+  readonly failedAtOrigin: Map<string, number>;
   updatedAtMs: number;
 }
 

@@ -245,6 +245,7 @@ function newTask(id: string, nowMs: number): Task {
     quietUntilMs: 0,
     lastOriginError: undefined,
     refusedBy: new Set(),
+    failedAtOrigin: new Map(),
     updatedAtMs: nowMs,
   };
 }

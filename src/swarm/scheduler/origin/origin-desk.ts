@@ -19,6 +19,9 @@ import { ReaderDesk } from './reader-desk.ts';
 import type { Host, Peer, Task } from '../records.ts';
 import { isDownloading } from '../states.ts';
 
+/** Of one task. */
+const failedHostsKept = 1000;
+
 export interface OriginSurroundings {
   readonly limits: SwarmLimits;
   readonly out: Outbox;
@@ -158,6 +161,9 @@ export class OriginDesk {
 
   /** Others go to the origin before this peer does again. */
   keepAway(peer: Peer, untilMs: number): void {
+    const { failedAtOrigin } = peer.task;
+    if (failedAtOrigin.size >= failedHostsKept) failedAtOrigin.clear();
+    failedAtOrigin.set(peer.host.id, (failedAtOrigin.get(peer.host.id) ?? 0) + 1);
     peer.originBlockedUntilMs = untilMs;
     this.#around.wakeAt(peer.task, untilMs);
   }
@@ -241,7 +247,7 @@ export class OriginDesk {
     const requester = waiting ?? able[0];
     if (!requester) return undefined;
     const sharing = able.filter((peer) => peer.sharing);
-    const choices = sharing.length > 0 ? sharing : able;
+    const choices = leastFailed(task, sharing.length > 0 ? sharing : able);
     if (
       firstDownload(requester.priority) === 'seed' &&
       !requester.needBackToSource &&
@@ -297,6 +303,14 @@ export class OriginDesk {
       this.#leases.grant(seed, { first: middle, end: widest.end }, { nowMs });
     }
   }
+}
+
+/** Whoever was sent and brought nothing comes behind all others, under whatever names: it may be that it only says so. */
+function leastFailed({ failedAtOrigin }: Task, peers: readonly Peer[]): readonly Peer[] {
+  if (failedAtOrigin.size === 0) return peers;
+  const failures = peers.map(({ host }) => failedAtOrigin.get(host.id) ?? 0);
+  const least = failures.reduce((few, count) => Math.min(few, count), Number.POSITIVE_INFINITY);
+  return peers.filter((_peer, place) => failures[place] === least);
 }
 
 /** Of some piece it is the only known holder. */
