@@ -6,12 +6,13 @@
  */
 import { readdir, rm } from 'node:fs/promises';
 import { mkdirSync, renameSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { isTaskId } from '../../core/ids.ts';
 import type { Logger } from '../../core/process/logger.ts';
 import { AgeClock, type TimeSource } from './age-clock.ts';
 import { FlushQueue } from './flush-queue.ts';
+import { ForeignContent, type ProvenContent } from './foreign-content.ts';
 import { usageFlushIntervalMs } from './limits.ts';
 import { Metadata, type TaskRow } from './metadata.ts';
 import { Recovery } from './recovery.ts';
@@ -59,6 +60,7 @@ export class TaskStore {
   readonly #deletions = new Set<Promise<void>>();
   #usageTimer: NodeJS.Timeout | undefined;
   readonly #host: TaskHost;
+  #foreign: ForeignContent | undefined;
   #usedBytes = 0;
   #trashCount = 0;
   #closing: Promise<void> | undefined;
@@ -103,6 +105,7 @@ export class TaskStore {
       const store = new TaskStore(options, metadata);
       if (options.keepStorage === false) store.#clear();
       store.#load();
+      if (options.keepStorage !== false) store.#takeOver();
       await store.#discardUnknown();
       await store.#emptyTrash();
       store.#usageTimer = setInterval(() => store.#saveUsage(), usageFlushIntervalMs).unref();
@@ -189,9 +192,10 @@ export class TaskStore {
     this.#damageListeners.add(listener);
   }
 
-  /** Resolves when what was left by an unclean stop is verified. */
-  recovered(): Promise<void> {
-    return this.#recovery.idle();
+  /** Resolves when what was left by an unclean stop is verified, and what a daemon of the original left. */
+  async recovered(): Promise<void> {
+    await this.#foreign?.done;
+    await this.#recovery.idle();
   }
 
   /** Reads every recorded piece again and drops the damaged ones; resolves when done. */
@@ -207,6 +211,7 @@ export class TaskStore {
 
   async #close(): Promise<void> {
     clearInterval(this.#usageTimer);
+    await this.#foreign?.stop();
     await this.#recovery.stop();
     if (this.#options.keepStorage === false) {
       for (const task of this.#tasks.values()) this.#drop(task);
@@ -236,6 +241,24 @@ export class TaskStore {
     this.#tasks.set(row.id, task);
     this.#usedBytes += bytes;
     return task;
+  }
+
+  #takeOver(): void {
+    const { directory, logger } = this.#options;
+    const take = (content: ProvenContent): void => this.#take(content);
+    this.#foreign = new ForeignContent({ directory, take, logger }, (id) => this.#tasks.has(id));
+  }
+
+  /** Nobody knows who was given it, so it is for those with credentials. */
+  #take({ id, path, layout, pieces }: ProvenContent): void {
+    if (this.#tasks.has(id)) return; // asked for meanwhile, and fetched
+    const task = this.open(id, { url: '', digest: `sha256:${id}` });
+    task.restrict();
+    task.setLayout(layout);
+    mkdirSync(dirname(task.content.path), { recursive: true, mode: 0o700 });
+    renameSync(path, task.content.path);
+    task.adopt(pieces);
+    task.finish();
   }
 
   /** A crash in between leaves rows without a file, which the next start notices, or a file in the trash. */
