@@ -13,6 +13,7 @@ import {
 } from 'node:tls';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { withDeadline } from '../../core/process/lifecycle.ts';
+import { listenPatiently } from '../../core/net/patient-listen.ts';
 import type { Logger } from '../../core/process/logger.ts';
 import type { RateLimiter } from '../../core/rate-limiter.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
@@ -98,12 +99,14 @@ export class PieceServer {
     this.#tlsServer = this.#createTls();
   }
 
-  /** Resolves when it listens. Throws IN_USE for a taken port, CONFIG_INVALID when the TLS files do not load. */
+  /** Resolves when it listens, up to a minute after another program has left the port. Throws IN_USE for a taken port, CONFIG_INVALID when the TLS files do not load. */
   static async create(options: PieceServerOptions): Promise<PieceServer> {
     const server = new PieceServer(options);
     try {
-      server.#server.listen({ host: options.host, port: options.port, backlog: 1024 });
-      await once(server.#server, 'listening');
+      const { host, port, logger } = options;
+      await listenPatiently(server.#server, { host, port, backlog: 1024 }, () =>
+        logger?.warn({ port }, 'connections of another program keep the port for pieces: waiting for their end'),
+      );
       server.#port = (server.#server.address() as AddressInfo).port;
       return server;
     } catch (error) {

@@ -1,0 +1,48 @@
+/** Opens a port that another program has just let go of. */
+import { once } from 'node:events';
+import { connect, type Server } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** Linux keeps the last connections of a port for 60 s. */
+const lingerMs = 65_000;
+const lookMs = 250;
+
+export interface ListenPlace {
+  readonly host: string;
+  readonly port: number;
+  readonly backlog?: number;
+}
+
+/**
+ * Resolves when the server listens. Where a program took the port without `SO_REUSEADDR`, as daemons of the original take theirs
+ * for pieces, its last connections keep everybody from it for a minute after it has ended: waits, as long as nobody answers there.
+ * Rejects with a system error; EADDRINUSE when somebody does.
+ * @param onWait called once, when it begins to wait.
+ */
+export async function listenPatiently(server: Server, place: ListenPlace, onWait?: () => void): Promise<void> {
+  const endMs = performance.now() + lingerMs;
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      server.listen(place);
+      await once(server, 'listening');
+      return;
+    } catch (error) {
+      const taken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
+      if (!taken || performance.now() > endMs || (await answers(place))) throw error;
+    }
+    if (attempt === 0) onWait?.();
+    await delay(lookMs);
+  }
+}
+
+async function answers({ host, port }: ListenPlace): Promise<boolean> {
+  const socket = connect({ host, port });
+  try {
+    await once(socket, 'connect');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
