@@ -47,7 +47,7 @@ export const daemonLimits = {
   /** Without any parent that could still give something, and no scheduler that is known to be there, this node goes to the origin itself. */
   starvedMs: 500,
   /** One that was there a moment ago, or when the download began, is waited for as long: it restarts, or its connection broke. */
-  schedulerReturnMs: 5000,
+  schedulerReturnMs: 10_000,
   /** So long a scheduler that leases the origin may give a download nothing at all before it is asked for something. */
   nothingGivenMs: 2000,
   /** A scheduler that is there is asked so often for something to do before this node goes to the origin without a lease. */
