@@ -96,9 +96,11 @@ async function startMariadb(): Promise<TestEngine> {
   const server = await serverDirectory('mysql');
   const port = await freePort();
   const data = `--datadir=${server.path}/data`;
+  // At its start a server removes whatever temporary tables it finds in the directory of another, too.
+  const temporary = `--tmpdir=${server.path}`;
   await run(
     'mariadb-install-db',
-    ['--no-defaults', data, '--auth-root-authentication-method=normal', '--skip-test-db'],
+    ['--no-defaults', data, temporary, '--auth-root-authentication-method=normal', '--skip-test-db'],
     server.as,
   );
   const child = spawn(
@@ -106,8 +108,7 @@ async function startMariadb(): Promise<TestEngine> {
     [
       '--no-defaults',
       data,
-      // At its start a server removes whatever temporary tables it finds in the directory of another, too.
-      `--tmpdir=${server.path}`,
+      temporary,
       `--socket=${server.path}/sock`,
       `--pid-file=${server.path}/pid`,
       `--port=${port}`,
