@@ -39,10 +39,11 @@ export const maxPreheatTargets = 10_000;
 /** Parents of one peer whose share is remembered; exchange gives a peer at most this many in practice. */
 export const maxLinksPerPeer = 256;
 
-/** What origins told, in all and each, how long at most, and how long a node may take to ask. */
+/** What origins told, in all and each, how long it counts and is kept at most, and how long a node may take to ask. */
 export const maxProofsBytes = 64 * 2 ** 20;
 export const maxProofBytes = 256 * 1024;
 export const maxProofMs = 10 * 60_000;
+export const proofKeptMs = 24 * 3_600_000;
 export const proofTurnMs = 2_000;
 export const maxProofTurns = 10_000;
 

@@ -27,6 +27,17 @@ test('what counts for a while is told to all who come in that time', async () =>
   assert.ok(told && told.ttlMs > 0 && told.ttlMs <= 60_000 && Number.isInteger(told.ttlMs));
 });
 
+test('what counted once is kept for when the origin is away, and is no answer while it can be asked', async () => {
+  const board = new ProofBoard();
+  assert.equal(board.last('key'), undefined);
+  await ask(board, 'a');
+  board.tell('key', { hostId: 'a', proof, ttlMs: 1 });
+  while ((await ask(board, 'b')) !== undefined);
+  assert.deepEqual(board.last('key'), proof);
+  board.tell('key', { hostId: 'b', ttlMs: 0 });
+  assert.deepEqual(board.last('key'), proof, 'who was told nothing takes nothing away');
+});
+
 test('nobody but the one whose turn it is can tell anything', async () => {
   const board = new ProofBoard();
   board.tell('key', { hostId: 'b', proof, ttlMs: 60_000 });

@@ -1,9 +1,9 @@
 /**
  * Questions to origins that several nodes have at once: one of them asks, the others wait for what it is told. What is told may
- * count for a while. The keys are digests; what a proof says is the nodes' own business.
+ * count for a while, and is kept longer, for when the origin is away. The keys are digests; what a proof says is the nodes' own business.
  */
 import { LRUCache } from 'lru-cache';
-import { maxProofBytes, maxProofMs, maxProofTurns, maxProofsBytes, proofTurnMs } from './limits.ts';
+import { maxProofBytes, maxProofMs, maxProofTurns, maxProofsBytes, proofKeptMs, proofTurnMs } from './limits.ts';
 
 export interface ToldProof {
   readonly proof: Uint8Array;
@@ -20,9 +20,10 @@ interface Turn {
 
 export class ProofBoard {
   readonly #turns = new Map<string, Turn>();
-  readonly #told = new LRUCache<string, Uint8Array>({
+  readonly #told = new LRUCache<string, { readonly proof: Uint8Array; readonly untilMs: number }>({
     maxSize: maxProofsBytes,
-    sizeCalculation: (proof) => proof.length + 128,
+    sizeCalculation: ({ proof }) => proof.length + 128,
+    ttl: proofKeptMs,
   });
 
   /**
@@ -30,8 +31,9 @@ export class ProofBoard {
    * Whoever has waited in vain asks for himself: an answer that says nothing to others is each caller's own.
    */
   async ask(key: string, { hostId, signal }: { hostId: string; signal: AbortSignal }): Promise<ToldProof | undefined> {
-    const proof = this.#told.get(key);
-    if (proof) return { proof, ttlMs: Math.floor(this.#told.getRemainingTTL(key)) };
+    const known = this.#told.get(key);
+    const ttlMs = known ? Math.floor(known.untilMs - performance.now()) : 0;
+    if (known && ttlMs > 0) return { proof: known.proof, ttlMs };
     const running = this.#turns.get(key);
     if (!running) {
       if (this.#turns.size < maxProofTurns) this.#begin(key, hostId);
@@ -42,11 +44,16 @@ export class ProofBoard {
     return Promise.race([running.over.promise, gone]);
   }
 
+  /** What was told last, also when it no longer counts. */
+  last(key: string): Uint8Array | undefined {
+    return this.#told.get(key)?.proof;
+  }
+
   /** Only from the one whose turn it is, so that nobody can answer what another has asked. */
   tell(key: string, { hostId, proof, ttlMs }: { hostId: string; proof?: Uint8Array | undefined; ttlMs: number }): void {
     if (this.#turns.get(key)?.hostId !== hostId) return;
     const told = proof && proof.length <= maxProofBytes ? { proof, ttlMs: Math.min(ttlMs, maxProofMs) } : undefined;
-    if (told && told.ttlMs > 0) this.#told.set(key, told.proof, { ttl: told.ttlMs });
+    if (told && told.ttlMs > 0) this.#told.set(key, { proof: told.proof, untilMs: performance.now() + told.ttlMs });
     this.#end(key, told);
   }
 

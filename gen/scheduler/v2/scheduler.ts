@@ -907,6 +907,8 @@ export interface AskProofRequest {
    * read out of it.
    */
   key: string;
+  /** The origin could not be asked: what was told last is wanted, however long ago. Nobody waits, and nobody is to ask. */
+  last: boolean;
 }
 
 /** Extension. */
@@ -11829,7 +11831,7 @@ export const BeatHostRequest: MessageFns<BeatHostRequest, "scheduler.v2.BeatHost
 };
 
 function createBaseAskProofRequest(): AskProofRequest {
-  return { hostId: "", key: "" };
+  return { hostId: "", key: "", last: false };
 }
 
 export const AskProofRequest: MessageFns<AskProofRequest, "scheduler.v2.AskProofRequest"> = {
@@ -11841,6 +11843,9 @@ export const AskProofRequest: MessageFns<AskProofRequest, "scheduler.v2.AskProof
     }
     if (message.key !== "") {
       writer.uint32(18).string(message.key);
+    }
+    if (message.last !== false) {
+      writer.uint32(24).bool(message.last);
     }
     return writer;
   },
@@ -11874,6 +11879,14 @@ export const AskProofRequest: MessageFns<AskProofRequest, "scheduler.v2.AskProof
             message.key = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.last = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -11893,6 +11906,7 @@ export const AskProofRequest: MessageFns<AskProofRequest, "scheduler.v2.AskProof
     const message = createBaseAskProofRequest();
     message.hostId = object.hostId ?? "";
     message.key = object.key ?? "";
+    message.last = object.last ?? false;
     return message;
   },
 };

@@ -73,6 +73,7 @@ function sharingOf(
   const sharing: ProofSharing = {
     isOwn: (url) => (schedulers.exists ? nodeLocal.check(url) : Promise.resolve(true)),
     askProof: (key, signal) => schedulers.askProof(key, signal),
+    lastProof: (key, signal) => schedulers.lastProof(key, signal),
     tellProof: (key, proof, ttlMs) => schedulers.tellProof(key, proof, ttlMs),
   };
   return { sharing, clusterKey: grpcClient.ca };

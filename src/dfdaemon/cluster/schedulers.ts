@@ -203,10 +203,17 @@ export class Schedulers implements Closable {
     const { hostId } = this.#options;
     const { proof, ttlMs } = await this.#ring.call(
       key,
-      (client) => client.askProof({ hostId, key }, { signal }),
+      (client) => client.askProof({ hostId, key, last: false }, { signal }),
       signal,
     );
     return proof && { proof, ttlMs };
+  }
+
+  /** The last answer that any node told, for when the origin cannot be asked. */
+  async lastProof(key: string, signal: AbortSignal): Promise<Uint8Array | undefined> {
+    const { hostId } = this.#options;
+    const call = this.#ring.call(key, (client) => client.askProof({ hostId, key, last: true }, { signal }), signal);
+    return (await call).proof;
   }
 
   /** Reports the result of a question that `askProof` assigned to this node. */

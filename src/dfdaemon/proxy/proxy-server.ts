@@ -26,6 +26,7 @@ import { heldManifest } from './registry/held-manifest.ts';
 import { Interception } from './interception/interception.ts';
 import type { Door } from './doors/door.ts';
 import type { DoorsConfig } from './doors/doors-config.ts';
+import { HubWords } from './doors/hub-words.ts';
 import { HuggingFaceDoor } from './doors/hugging-face.ts';
 import { proxyLimits } from './limits.ts';
 import { listenOn } from './wire/listener.ts';
@@ -146,7 +147,7 @@ export class ProxyServer implements Closable {
         },
       }),
       peers,
-      doors: openDoors(options, { peers, upstream, defaults }),
+      doors: openDoors(options, { peers, upstream, defaults, shared }),
       metrics,
       logger,
       pseudonym: `dragonfly-${randomBytes(6).toString('hex')}`,
@@ -243,11 +244,17 @@ export class ProxyServer implements Closable {
 
 function openDoors(
   { config, doors }: ProxyServerOptions,
-  { peers, upstream, defaults }: { peers: PeerAnswers; upstream: Upstream; defaults: DownloadDefaults },
+  {
+    peers,
+    upstream,
+    defaults,
+    shared,
+  }: { peers: PeerAnswers; upstream: Upstream; defaults: DownloadDefaults; shared: SharedProofs },
 ): Door[] {
   if (doors?.huggingface.enable !== true) return [];
-  const { endpoint } = doors.huggingface;
-  return [new HuggingFaceDoor({ endpoint, peers, tasks: peers.tasks, upstream, defaults, ttlMs: config.access.ttl })];
+  const { endpoint, ttl: ttlMs, shareAnswers: believed } = doors.huggingface;
+  const words = new HubWords({ shared, believed, ttlMs, commitTtlMs: config.access.ttl });
+  return [new HuggingFaceDoor({ endpoint, peers, tasks: peers.tasks, upstream, defaults, words })];
 }
 
 export type BodyMemory = BlockPool;

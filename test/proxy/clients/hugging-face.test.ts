@@ -91,6 +91,19 @@ void describe('the door for Hugging Face clients', () => {
     assert.equal(hub.store.seen.length, bodies, 'the content was here under its own name');
   });
 
+  it('small files are what git calls them, from whichever node; the hub gives each once', async () => {
+    const asked = () =>
+      hub.hub.seen.filter(({ method, url }) => method === 'GET' && url.endsWith('/config.json')).length;
+    const before = asked();
+    for (const node of [0, 1, 2]) {
+      const { status, body, headers } = await at(node, '/org/open/resolve/main/config.json');
+      assert.equal(status, 200);
+      assert.ok(body.equals(hub.config));
+      assert.ok(headers['x-dragonfly-task-id']);
+    }
+    assert.ok(asked() <= before + 1);
+  });
+
   it('a hub that refuses all: members go on with what they were told before, strangers are refused', async () => {
     hub.refuses = true;
     try {

@@ -1,6 +1,6 @@
 /** The `doors` section of dfget.yaml: addresses of this node that stand for services people already use. */
 import { z } from 'zod';
-import { section } from '../../../core/config/config.ts';
+import { durationMs, section } from '../../../core/config/config.ts';
 import { s3DoorConfig } from './s3/s3-config.ts';
 
 export const doorsConfig = section({
@@ -13,6 +13,15 @@ export const doorsConfig = section({
       .url({ protocol: /^https?$/ })
       .default('https://huggingface.co')
       .describe('hub behind it'),
+    ttl: durationMs('1m').describe(
+      "how long the hub's word about branches, tags and lists holds; about a commit it does for proxy.access.ttl",
+    ),
+    shareAnswers: z
+      .boolean()
+      .default(true)
+      .describe(
+        'nodes with certificates put a question to the hub once for all of them, and believe each other about the answer; not where proxy.access.shareProofs is off',
+      ),
   }),
   s3: s3DoorConfig,
 });

@@ -1,12 +1,13 @@
 /**
- * What the hub says of a repository: revisions, trees, pages of them. One question for all who ask the same at the same
- * time; when the hub refuses or is away, what it told this caller before. Nothing leads around the door: the way to
- * chunks of large files (`xetHash`) is taken out, and links lead back here.
+ * What the hub says of a repository: revisions, trees, pages of them. One question for all nodes that ask the same, for as
+ * long as an answer counts; when the hub refuses or is away, what it told before. Nothing leads around the door: the way
+ * to chunks of large files (`xetHash`) is taken out, and links lead back here.
  */
 import type { IncomingMessage } from 'node:http';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { LRUCache } from 'lru-cache';
+import { z } from 'zod';
 import { DragonflyError, toDragonflyError } from '../../../core/errors.ts';
-import { isTemporaryStatus } from '../../../core/net/origin-status.ts';
 import { answerError } from '../answers.ts';
 import { relay } from '../wire/direct.ts';
 import { noteFirstByte, type Exchange } from '../exchange.ts';
@@ -14,6 +15,7 @@ import { forwardedResponseHeader } from '../wire/header.ts';
 import { flat, type AnswerHeader } from '../proof/answer-header.ts';
 import type { Upstream } from '../wire/upstream.ts';
 import { hubCaller, type HubAddress } from './hub-address.ts';
+import { toldBytes, type HubQuestion, type HubWords } from './hub-words.ts';
 
 interface Answer {
   readonly statusCode: number;
@@ -21,9 +23,24 @@ interface Answer {
   readonly body: Buffer;
 }
 
+interface Known {
+  readonly answer: Answer;
+  readonly askedMs: number;
+  readonly untilMs: number;
+}
+
 /** A page of a tree has at most 1,000 entries of some 300 bytes; listings of datasets are longer. */
 const answerBytes = 16 * 2 ** 20;
 const keptBytes = 64 * 2 ** 20;
+
+/** As other nodes are told of it; the body is compressed. */
+const toldAnswer = z.object({
+  header: z.record(z.string(), z.union([z.string(), z.array(z.string())])),
+  body: z.base64(),
+});
+type ToldAnswer = z.output<typeof toldAnswer>;
+
+const namesCommit = /\/(?:tree|revision)\/[0-9a-f]{40}(?:[/?]|$)/;
 
 /** Not of the body that is sent. */
 const ofTheMessage = new Set([
@@ -38,16 +55,18 @@ const ofTheMessage = new Set([
 export class HubAnswers {
   readonly #hub: HubAddress;
   readonly #upstream: Upstream;
+  readonly #words: HubWords;
   /** The last good answer to each caller. */
-  readonly #known = new LRUCache<string, Answer>({
+  readonly #known = new LRUCache<string, Known>({
     maxSize: keptBytes,
-    sizeCalculation: ({ body }) => body.length + 1024,
+    sizeCalculation: ({ answer }) => answer.body.length + 1024,
   });
   readonly #asking = new Map<string, Promise<Answer>>();
 
-  constructor(hub: HubAddress, upstream: Upstream) {
+  constructor(hub: HubAddress, { upstream, words }: { readonly upstream: Upstream; readonly words: HubWords }) {
     this.#hub = hub;
     this.#upstream = upstream;
+    this.#words = words;
   }
 
   /** GET and HEAD. Answers in every case. */
@@ -55,7 +74,7 @@ export class HubAnswers {
     const { record, response, kind } = exchange;
     record.way = 'direct';
     try {
-      this.#send(exchange, await this.#shared(exchange));
+      this.#send(exchange, await this.#shared(exchange, exchange.request.method ?? 'GET'));
     } catch (error) {
       if (error instanceof TooLongError) return relay(exchange, error.rest);
       record.error = toDragonflyError(error);
@@ -63,9 +82,12 @@ export class HubAnswers {
     }
   }
 
-  async #shared(exchange: Exchange): Promise<Answer> {
-    const { url, header, request, signal } = exchange;
-    const key = [request.method, url.href, hubCaller(header), header['accept'] ?? ''].join('\n');
+  async #shared(exchange: Exchange, method: string): Promise<Answer> {
+    const { url, header, signal } = exchange;
+    const key = [method, url.href, hubCaller(header)].join('\n');
+    const known = this.#known.get(key);
+    if (known && this.#counts(known, exchange)) return known.answer;
+    if (known && this.#words.isPaused) return stale(known.answer);
     for (let running = this.#asking.get(key); running; running = this.#asking.get(key)) {
       try {
         return await running;
@@ -75,27 +97,52 @@ export class HubAnswers {
         signal.throwIfAborted();
       }
     }
-    const asking = this.#ask(exchange, key).finally(() => this.#asking.delete(key));
+    const asking = this.#ask(exchange, { key, method }).finally(() => this.#asking.delete(key));
     this.#asking.set(key, asking);
     return asking;
   }
 
-  async #ask(exchange: Exchange, key: string): Promise<Answer> {
-    const { url, request, trust, loopbackAllowed, signal } = exchange;
-    const { 'accept-encoding': _encoding, ...header } = exchange.header;
-    const known = this.#known.get(key);
-    let message: IncomingMessage;
+  #counts({ askedMs, untilMs }: Known, { header }: Exchange): boolean {
+    const anew = /no-cache|no-store|max-age=0/.test(header['cache-control'] ?? '');
+    return !anew && performance.now() < untilMs && askedMs > this.#words.changedMs;
+  }
+
+  async #ask(exchange: Exchange, { key, method }: { readonly key: string; readonly method: string }): Promise<Answer> {
+    const { url } = exchange;
+    const question: HubQuestion<ToldAnswer> = {
+      parts: [method],
+      schema: toldAnswer,
+      ttlMs: this.#words.ttlMs(namesCommit.test(url.pathname)),
+    };
+    const askedMs = performance.now();
+    const last = async (): Promise<Answer | undefined> => {
+      const known = this.#known.get(key)?.answer ?? answerFrom(await this.#words.last(exchange, question));
+      return known && stale(known);
+    };
+    let answer: Answer | undefined;
+    let { ttlMs } = question;
     try {
-      const method = request.method ?? 'GET';
-      message = await this.#upstream.send({ method, url, header, trust, loopbackAllowed, signal });
+      const answered = await this.#words.once(exchange, question, {
+        ask: () => this.#put(exchange, method),
+        told: toTell,
+      });
+      answer = answered.told ? answerFrom(answered.told) : answered.own;
+      if (answered.told) ttlMs = answered.ttlMs;
+      answer ??= await this.#put(exchange, method);
     } catch (error) {
-      if (known && toDragonflyError(error).code !== 'CANCELLED') return stale(known);
+      if (error instanceof TooLongError || !this.#words.failed(error)) throw error;
+      const known = await last();
+      if (known) return known;
       throw error;
     }
-    const answer = await received(message);
-    if (isTemporaryStatus(answer.statusCode) && known) return stale(known);
-    if (answer.statusCode === 200) this.#known.set(key, answer);
+    if (this.#words.refusedAll(answer.statusCode, answer.header)) return (await last()) ?? answer;
+    if (answer.statusCode === 200) this.#known.set(key, { answer, askedMs, untilMs: performance.now() + ttlMs });
     return answer;
+  }
+
+  async #put({ url, trust, loopbackAllowed, signal, header: asked }: Exchange, method: string): Promise<Answer> {
+    const { 'accept-encoding': _encoding, ...header } = asked;
+    return received(await this.#upstream.send({ method, url, header, trust, loopbackAllowed, signal }));
   }
 
   #send(exchange: Exchange, { statusCode, header, body }: Answer): void {
@@ -158,6 +205,23 @@ async function received(message: IncomingMessage): Promise<Answer> {
   const entries = Object.entries(forwardedResponseHeader(message));
   const header = Object.fromEntries(entries.filter(([name]) => !ofTheMessage.has(name) && !name.startsWith('x-xet-')));
   return { statusCode: message.statusCode ?? 502, header, body };
+}
+
+/** Undefined for what is one caller's own, or too long. */
+function toTell({ statusCode, header, body }: Answer): ToldAnswer | undefined {
+  if (statusCode !== 200 || 'set-cookie' in header) return undefined;
+  const text = gzipSync(body).toString('base64');
+  return text.length > toldBytes ? undefined : { header: { ...header }, body: text };
+}
+
+function answerFrom(told: ToldAnswer | undefined): Answer | undefined {
+  if (!told) return undefined;
+  try {
+    const body = gunzipSync(Buffer.from(told.body, 'base64'), { maxOutputLength: answerBytes });
+    return { statusCode: 200, header: told.header, body };
+  } catch {
+    return undefined; // not what this node would have told
+  }
 }
 
 function stale(known: Answer): Answer {

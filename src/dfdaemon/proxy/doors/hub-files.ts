@@ -1,12 +1,11 @@
 /**
  * What the hub tells a caller of one file: its commit, its length, and the digest that names its bytes. The answer is for
- * this caller alone; about a commit, which never changes, it holds for a while, about a branch it is asked anew, and when
- * the hub is away or refuses all, what it said before is what is known.
+ * those with this caller's credential alone, at all nodes; it holds for a while, and when the hub is away or refuses all,
+ * what it said before is what is known.
  */
 import type { IncomingMessage } from 'node:http';
 import { LRUCache } from 'lru-cache';
-import { toDragonflyError } from '../../../core/errors.ts';
-import { isTemporaryStatus } from '../../../core/net/origin-status.ts';
+import { z } from 'zod';
 import type { Exchange } from '../exchange.ts';
 import { forwardedResponseHeader } from '../wire/header.ts';
 import { proxyLimits } from '../limits.ts';
@@ -14,6 +13,7 @@ import { flat, type AnswerHeader } from '../proof/answer-header.ts';
 import { letGo } from '../proof/question.ts';
 import type { Upstream } from '../wire/upstream.ts';
 import { hubCaller } from './hub-address.ts';
+import type { HubQuestion, HubWords } from './hub-words.ts';
 
 export interface HubFile {
   /** At the commit: what the URL names never changes. */
@@ -21,9 +21,19 @@ export interface HubFile {
   readonly lengthBytes: number;
   /** Lower-case hexadecimal digits; undefined for files kept in the repository itself, which are small. */
   readonly sha256: string | undefined;
+  /** Of git, for files kept in the repository itself; undefined for others. */
+  readonly blobId: string | undefined;
   /** For answers made of stored bytes. */
   readonly header: AnswerHeader;
 }
+
+/** As other nodes are told of it; the rest follows from it. */
+const toldFile = z.object({
+  url: z.url(),
+  lengthBytes: z.int().nonnegative(),
+  header: z.record(z.string(), z.union([z.string(), z.array(z.string())])),
+});
+type ToldFile = z.output<typeof toldFile>;
 
 /** A file, or the hub's answer when it is none; its body is the receiver's. */
 export type HubWord = { readonly file: HubFile } | { readonly refusal: IncomingMessage };
@@ -42,73 +52,92 @@ const aboutBody = new Set([
 ]);
 
 export class HubFiles {
-  readonly #upstream: Upstream;
-  readonly #known: LRUCache<string, HubFile>;
-  /** About commits, while the proof holds. */
-  readonly #proven: LRUCache<string, true>;
+  readonly #words: HubWords;
+  readonly #put: (exchange: Exchange) => Promise<HubWord>;
+  readonly #known = new LRUCache<string, HubFile>({ max: proxyLimits.knownObjects });
+  /** When those were asked about that still count. */
+  readonly #proven = new LRUCache<string, number>({ max: proxyLimits.proofs });
   readonly #asking = new Map<string, Promise<HubWord>>();
 
-  /** @param ttlMs how long the hub's word about a caller and a commit holds */
-  constructor(upstream: Upstream, ttlMs: number) {
-    this.#upstream = upstream;
-    this.#known = new LRUCache({ max: proxyLimits.knownObjects });
-    this.#proven = new LRUCache({ max: proxyLimits.proofs, ttl: Math.max(1, ttlMs) });
+  /** @param put asks the hub about the file of this request; rejects as Upstream.send does */
+  constructor({ words, put }: { readonly words: HubWords; readonly put: (exchange: Exchange) => Promise<HubWord> }) {
+    this.#words = words;
+    this.#put = put;
   }
 
   /** @param commit whether the URL names a commit. Errors: those of Upstream.send, when nothing is known. */
   async ask(exchange: Exchange, commit: boolean): Promise<HubWord> {
     const key = `${exchange.url.href}\n${hubCaller(exchange.header)}`;
     const file = this.#known.get(key);
-    if (file && commit && this.#proven.has(key)) return { file };
+    const askedMs = this.#proven.get(key) ?? Number.NEGATIVE_INFINITY;
+    if (file && (this.#words.isPaused || (askedMs > 0 && (commit || askedMs > this.#words.changedMs)))) return { file };
     const running = this.#asking.get(key);
     if (running) {
       const word = await running.catch(() => undefined);
       if (word && 'file' in word) return word;
     }
-    const asking = this.#ask(exchange, key).finally(() => this.#asking.delete(key));
+    const asking = this.#ask(exchange, key, commit).finally(() => this.#asking.delete(key));
     this.#asking.set(key, asking);
     return asking;
   }
 
-  async #ask(exchange: Exchange, key: string): Promise<HubWord> {
-    const known = this.#known.get(key);
-    let place: { message: IncomingMessage; url: URL };
+  async #ask(exchange: Exchange, key: string, commit: boolean): Promise<HubWord> {
+    const question: HubQuestion<ToldFile> = { parts: ['file'], schema: toldFile, ttlMs: this.#words.ttlMs(commit) };
+    const last = async (): Promise<HubFile | undefined> =>
+      this.#known.get(key) ?? fileFrom(await this.#words.last(exchange, question));
+    const askedMs = performance.now();
+    let word: HubWord;
+    let { ttlMs } = question;
     try {
-      place = await this.#head(exchange);
+      const answered = await this.#words.once(exchange, question, { ask: () => this.#put(exchange), told: toTell });
+      if (answered.told) {
+        const file = fileFrom(answered.told);
+        word = file ? { file } : await this.#put(exchange);
+        ttlMs = answered.ttlMs;
+      } else word = answered.own;
     } catch (error) {
-      if (known && toDragonflyError(error).code !== 'CANCELLED') return { file: known };
+      const file = this.#words.failed(error) ? await last() : undefined;
+      if (file) return { file };
       throw error;
     }
-    const { message, url } = place;
-    const { statusCode = 502 } = message;
-    if (isTemporaryStatus(statusCode) && known) {
-      letGo(message);
-      return { file: known };
+    if ('refusal' in word) {
+      const { refusal } = word;
+      const inVain = this.#words.refusedAll(refusal.statusCode ?? 502, forwardedResponseHeader(refusal));
+      const file = inVain ? await last() : undefined;
+      if (!file) return word;
+      letGo(refusal);
+      return { file };
     }
-    const file = fileOf(message, url);
-    if (!file) return { refusal: message };
-    letGo(message);
-    this.#known.set(key, file);
-    this.#proven.set(key, true);
-    return { file };
+    this.#known.set(key, word.file);
+    this.#proven.set(key, askedMs, { ttl: Math.max(1, ttlMs) });
+    return word;
   }
+}
 
-  /** Follows the hub's redirects inside itself, as renamed repositories have them; any other is the answer. */
-  async #head(exchange: Exchange): Promise<{ message: IncomingMessage; url: URL }> {
-    const { trust, loopbackAllowed, signal } = exchange;
-    const kept = Object.entries(exchange.header).filter(([name]) => !aboutBody.has(name));
-    const header = { ...Object.fromEntries(kept), 'accept-encoding': 'identity' };
-    let { url } = exchange;
-    for (let hops = 0; ; hops += 1) {
-      const message = await this.#upstream.send({ method: 'HEAD', url, header, trust, loopbackAllowed, signal });
-      const { location } = message.headers;
-      const isRedirect = [301, 302, 303, 307, 308].includes(message.statusCode ?? 0) && location !== undefined;
-      const next = isRedirect && URL.canParse(location, url.href) ? new URL(location, url) : undefined;
-      const isFile = message.headers['x-linked-etag'] !== undefined;
-      if (isFile || next?.origin !== url.origin || hops === proxyLimits.redirects) return { message, url };
-      letGo(message);
-      url = next;
-    }
+/** How a hub of Hugging Face is asked: by HEAD, whose redirect to a store describes the file. */
+export async function askByHead(upstream: Upstream, exchange: Exchange): Promise<HubWord> {
+  const { message, url } = await describedBy(upstream, exchange);
+  const file = fileOf(message, url);
+  if (!file) return { refusal: message };
+  letGo(message);
+  return { file };
+}
+
+/** Follows the hub's redirects inside itself, as renamed repositories have them; any other is the answer. */
+async function describedBy(upstream: Upstream, exchange: Exchange): Promise<{ message: IncomingMessage; url: URL }> {
+  const { trust, loopbackAllowed, signal } = exchange;
+  const kept = Object.entries(exchange.header).filter(([name]) => !aboutBody.has(name));
+  const header = { ...Object.fromEntries(kept), 'accept-encoding': 'identity' };
+  let { url } = exchange;
+  for (let hops = 0; ; hops += 1) {
+    const message = await upstream.send({ method: 'HEAD', url, header, trust, loopbackAllowed, signal });
+    const { location } = message.headers;
+    const isRedirect = [301, 302, 303, 307, 308].includes(message.statusCode ?? 0) && location !== undefined;
+    const next = isRedirect && URL.canParse(location, url.href) ? new URL(location, url) : undefined;
+    const isFile = message.headers['x-linked-etag'] !== undefined;
+    if (isFile || next?.origin !== url.origin || hops === proxyLimits.redirects) return { message, url };
+    letGo(message);
+    url = next;
   }
 }
 
@@ -123,10 +152,28 @@ function fileOf(message: IncomingMessage, url: URL): HubFile | undefined {
   const etag = told['x-linked-etag'] ?? told['etag'];
   if (length === undefined || !/^\d{1,15}$/.test(length) || etag === undefined) return undefined;
   const kept = Object.entries(told).filter(([name]) => !leftOut.has(name) && !name.startsWith('x-xet-'));
-  return {
-    url: new URL(url.href.replace(/\/resolve\/[^/?]+\//, `/resolve/${commit}/`)),
+  return fileFrom({
+    url: url.href.replace(/\/resolve\/[^/?]+\//, `/resolve/${commit}/`),
     lengthBytes: Number(length),
-    sha256: /^"?([0-9a-f]{64})"?$/.exec(etag)?.[1],
     header: { ...Object.fromEntries(kept), etag },
+  });
+}
+
+/** The digest of its header names the content. */
+export function fileFrom(told: ToldFile | undefined): HubFile | undefined {
+  if (!told) return undefined;
+  const { etag = '' } = flat(told.header);
+  return {
+    ...told,
+    url: new URL(told.url),
+    sha256: /^"?([0-9a-f]{64})"?$/.exec(etag)?.[1],
+    blobId: /^"?([0-9a-f]{40})"?$/.exec(etag)?.[1],
   };
+}
+
+/** Undefined for what is no file: a refusal is each caller's own. */
+function toTell(word: HubWord): ToldFile | undefined {
+  if (!('file' in word)) return undefined;
+  const { url, lengthBytes, header } = word.file;
+  return { url: url.href, lengthBytes, header: { ...header } };
 }

@@ -7,13 +7,15 @@ import { SharedProofs, type ProofSharing, type ProofSharingScope } from './share
 const other: ProofSharing = {
   isOwn: () => Promise.resolve(false),
   askProof: () => Promise.resolve({ proof: Buffer.from('"of another"'), ttlMs: 1000 }),
+  lastProof: () => Promise.resolve(Buffer.from('"of another, long ago"')),
   tellProof: () => Promise.resolve(),
 };
 
-async function answerTo(scope: ProofSharingScope, byDigest: boolean): Promise<string> {
+async function answerTo(scope: ProofSharingScope, byDigest: boolean, believed = false): Promise<string> {
   const shared = new SharedProofs(other, { clusterKey: Buffer.from('key'), scope });
   const answered = await shared.once({
     byDigest,
+    believed,
     parts: ['question'],
     url: new URL('https://origin.example/object'),
     header: {},
@@ -29,4 +31,16 @@ test('what no digest names is asked of the origin itself, unless every member is
   assert.equal(await answerTo('digests', false), 'of the origin');
   assert.equal(await answerTo('all', false), 'of another');
   assert.equal(await answerTo('off', true), 'of the origin');
+});
+
+test('members are believed where the operator says so for one origin, but not where nothing is shared', async () => {
+  assert.equal(await answerTo('digests', false, true), 'of another');
+  assert.equal(await answerTo('off', false, true), 'of the origin');
+});
+
+test('what was told long ago is there when the origin is not', async () => {
+  const subject = { parts: ['question'], url: new URL('https://origin.example/'), header: {}, schema: z.string() };
+  const shared = new SharedProofs(other, { clusterKey: Buffer.from('key'), scope: 'digests' });
+  assert.equal(await shared.last({ ...subject, byDigest: true }), 'of another, long ago');
+  assert.equal(await shared.last({ ...subject, byDigest: false }), undefined);
 });

@@ -21,6 +21,8 @@ export interface ProofSharing {
   isOwn(url: string): Promise<boolean>;
   /** Undefined: this node is to ask the origin, and to tell. */
   askProof(key: string, signal: AbortSignal): Promise<{ proof: Uint8Array; ttlMs: number } | undefined>;
+  /** What was told last, however long ago; nobody is to ask for it. */
+  lastProof(key: string, signal: AbortSignal): Promise<Uint8Array | undefined>;
   tellProof(key: string, proof: Uint8Array | undefined, ttlMs: number): Promise<void>;
 }
 
@@ -30,16 +32,22 @@ export type Answered<Own, Told> =
 
 export type ProofSharingScope = 'off' | 'digests' | 'all';
 
-export interface SharedQuestion<Own, Told> {
+/** What is asked, by whom, and who is believed about it. */
+export interface SharedSubject<Told> {
   /** A digest names what is asked about. */
   readonly byDigest: boolean;
+  /** Members are believed about it without a digest, too, unless nothing is shared. */
+  readonly believed?: boolean;
   /** All that tells it from other questions, but for the credential. */
   readonly parts: readonly string[];
   readonly url: URL;
   /** Of the request the answer is for. */
   readonly header: Readonly<Record<string, string>>;
-  readonly ask: () => Promise<Own>;
   readonly schema: z.ZodType<Told>;
+}
+
+export interface SharedQuestion<Own, Told> extends SharedSubject<Told> {
+  readonly ask: () => Promise<Own>;
   /** What of it holds for others, and for how long; undefined when nothing does. */
   readonly told: (own: Own) => { readonly value: Told; readonly ttlMs: number } | undefined;
 }
@@ -69,9 +77,8 @@ export class SharedProofs {
 
   /** Rejects as `ask` does. When schedulers fail, this node asks for itself. */
   async once<Own, Told>({ ask, schema, told, ...question }: SharedQuestion<Own, Told>): Promise<Answered<Own, Told>> {
-    const shares = this.#scope === 'all' || (this.#scope === 'digests' && question.byDigest);
-    const sharing = shares && performance.now() >= this.#silentUntilMs ? this.#sharing : undefined;
-    if (!sharing || (await sharing.isOwn(question.url.href))) return { own: await ask() };
+    const sharing = await this.#sharingOf(question);
+    if (!sharing) return { own: await ask() };
     const key = await this.#keyOf(question.parts, question.header);
     const known = await this.#known(sharing, key);
     if (known) {
@@ -87,6 +94,31 @@ export class SharedProofs {
       const proof = result && Buffer.from(JSON.stringify(result.value));
       sharing.tellProof(key, proof, Math.floor(result?.ttlMs ?? 0)).catch(() => this.#pause());
     }
+  }
+
+  /** What was told last about it, however long ago: for when its origin cannot be asked. Undefined also when nothing is shared. */
+  async last<Told>({ schema, ...subject }: SharedSubject<Told>): Promise<Told | undefined> {
+    const sharing = await this.#sharingOf(subject);
+    if (!sharing) return undefined;
+    const key = await this.#keyOf(subject.parts, subject.header);
+    try {
+      const proof = await sharing.lastProof(key, AbortSignal.timeout(proxyLimits.sharedProofMs));
+      return proof && parse(schema, proof);
+    } catch {
+      this.#pause();
+      return undefined;
+    }
+  }
+
+  /** Undefined: this node asks for itself. */
+  async #sharingOf({
+    byDigest,
+    believed = false,
+    url,
+  }: Pick<SharedSubject<unknown>, 'byDigest' | 'believed' | 'url'>): Promise<ProofSharing | undefined> {
+    const shares = this.#scope === 'all' || (this.#scope === 'digests' && (byDigest || believed));
+    const sharing = shares && performance.now() >= this.#silentUntilMs ? this.#sharing : undefined;
+    return sharing && !(await sharing.isOwn(url.href)) ? sharing : undefined;
   }
 
   async #known(sharing: ProofSharing, key: string): Promise<{ proof: Uint8Array; ttlMs: number } | undefined> {

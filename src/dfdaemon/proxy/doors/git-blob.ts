@@ -1,0 +1,29 @@
+/** Files as git names them: by the SHA-1 of their length and content. */
+import { createHash } from 'node:crypto';
+import { read } from 'node:fs';
+import { promisify } from 'node:util';
+import type { OpenTask } from '../../task/open-task.ts';
+
+const readAt = promisify(read);
+
+export function hasBlobId(content: Buffer, blobId: string): boolean {
+  return createHash('sha1').update(`blob ${content.length}\0`).update(content).digest('hex') === blobId;
+}
+
+/** All of the task, which is closed; undefined when it is of another length. Rejects when the download fails. */
+export async function smallContentOf(opened: OpenTask, lengthBytes: number): Promise<Buffer | undefined> {
+  await using task = opened;
+  if (task.contentLengthBytes !== undefined && task.contentLengthBytes !== lengthBytes) return undefined;
+  const content = Buffer.allocUnsafe(lengthBytes);
+  let end = 0;
+  for await (const { fd, offset, length } of task.spans()) {
+    if (end + length > lengthBytes) return undefined;
+    for (let done = 0; done < length;) {
+      const { bytesRead } = await readAt(fd, content, end, length - done, offset + done);
+      if (bytesRead === 0) return undefined;
+      done += bytesRead;
+      end += bytesRead;
+    }
+  }
+  return end === lengthBytes ? content : undefined;
+}

@@ -1,0 +1,77 @@
+/** Sends files whose content a hub has named, by its SHA-256 or as git does, to a caller who may have them. */
+import type { DownloadRequest } from '../../task/open-task.ts';
+import { downloadRequestFor, type DownloadDefaults } from '../content/download-request.ts';
+import type { TaskAnswers } from '../content/task-answers.ts';
+import { noteFirstByte, type Exchange } from '../exchange.ts';
+import { flat } from '../proof/answer-header.ts';
+import { judgePreconditions } from '../proof/preconditions.ts';
+import { forwardDirectly } from '../wire/direct.ts';
+import { rangeDemand } from '../wire/range-answer.ts';
+import type { Upstream } from '../wire/upstream.ts';
+import { hasBlobId, smallContentOf } from './git-blob.ts';
+import type { HubFile } from './hub-files.ts';
+
+export interface NamedFilesOptions {
+  readonly upstream: Upstream;
+  readonly tasks: TaskAnswers;
+  readonly defaults: DownloadDefaults;
+}
+
+/** Git hosts refuse larger files outside of LFS. */
+const smallBytes = 16 * 2 ** 20;
+
+export class NamedFiles {
+  readonly #options: NamedFilesOptions;
+
+  constructor(options: NamedFilesOptions) {
+    this.#options = options;
+  }
+
+  /** Whether its content has a name by which it can be checked. */
+  has({ sha256, blobId, lengthBytes }: HubFile): boolean {
+    return sha256 !== undefined || (blobId !== undefined && lengthBytes <= smallBytes);
+  }
+
+  /** The hub's metadata on an answer that leads nowhere else: clients would go there without their token. */
+  describe({ response, record }: Exchange, { header, lengthBytes }: HubFile): void {
+    response.writeHead(200, { ...header, 'accept-ranges': 'bytes', 'content-length': String(lengthBytes) });
+    noteFirstByte(record);
+    response.end();
+  }
+
+  /** Answers in every case. @param exchange for a URL that goes on naming this content */
+  async send(exchange: Exchange, file: HubFile): Promise<void> {
+    const { tasks, upstream, defaults } = this.#options;
+    const { header, lengthBytes } = file;
+    exchange.record.way = 'peers';
+    const judgement = judgePreconditions(exchange.header, flat(header));
+    if (judgement === 'failed') return forwardDirectly(exchange, upstream);
+    if (judgement === 'notModified') return tasks.notModified(exchange, header);
+    const demand = judgement === 'ignoreRange' ? rangeDemand(undefined) : rangeDemand(exchange.header['range']);
+    const request = named(downloadRequestFor(exchange, undefined, defaults), file);
+    try {
+      if (file.sha256 !== undefined || (await this.#isRight(exchange, request, file))) {
+        const task = await tasks.open(request, demand, exchange);
+        if (task.contentLengthBytes === undefined || task.contentLengthBytes === lengthBytes)
+          return await tasks.send(exchange, { request, task, demand, header });
+        await task[Symbol.asyncDispose]();
+      }
+    } catch (error) {
+      return tasks.failed(exchange, error);
+    }
+    return forwardDirectly(exchange, upstream);
+  }
+
+  /** What git calls it is known of the whole alone: all of it is here before any of it is sent. */
+  async #isRight(exchange: Exchange, request: DownloadRequest, { blobId, lengthBytes }: HubFile): Promise<boolean> {
+    const whole = await this.#options.tasks.open(request, rangeDemand(undefined), exchange);
+    const content = await smallContentOf(whole, lengthBytes);
+    return content !== undefined && blobId !== undefined && hasBlobId(content, blobId);
+  }
+}
+
+/** The identity of a file is its content; users cannot choose one that begins so. */
+function named(request: DownloadRequest, { sha256, blobId }: HubFile): DownloadRequest {
+  if (sha256 === undefined) return { ...request, contentForCalculatingTaskId: `dragonfly:git-blob:${blobId}` };
+  return { ...request, digest: `sha256:${sha256}`, contentForCalculatingTaskId: `dragonfly:sha256:${sha256}` };
+}
