@@ -1,6 +1,6 @@
 /**
  * Everything of a release in dist/release: `npm run release`, or `npm run release -- x64` for one machine.
- * Executables, packages, images, the package for npm, chart, compose files, bills of materials, and SHA256SUMS over all of it. The same commit
+ * Executables, packages, images, the packages for npm and for Python, chart, compose files, bills of materials, and SHA256SUMS over all of it. The same commit
  * gives the same bytes. With DRAGONFLY_RELEASE_KEY, the path of an OpenSSH key, the sums are signed.
  */
 import { execFile } from 'node:child_process';
@@ -17,6 +17,7 @@ import { platforms } from './package/platforms.ts';
 import { sourceArchive } from './package/source-archive.ts';
 import { releaseVersion, sourceDate } from './package/release-facts.ts';
 import { sbom } from './package/sbom.ts';
+import { buildWheel } from './package/wheel.ts';
 import { buildSystemPackages } from './package/system-packages.ts';
 
 const run = promisify(execFile);
@@ -46,6 +47,7 @@ await sourceArchive(
   `dragonfly-compose-${version}`,
   join(directory, `dragonfly-compose-${version}.tgz`),
 );
+await buildWheel(directory);
 const npm = process.env['npm_execpath'];
 const [program, ...first] = npm === undefined ? ['npm'] : [process.execPath, npm];
 await run(program ?? 'npm', [...first, 'pack', '--pack-destination', directory], {

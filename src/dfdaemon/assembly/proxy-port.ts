@@ -14,7 +14,11 @@ import type { DaemonNode } from './node.ts';
 export async function openProxy(
   node: DaemonNode,
   { engine, sources, nodeLocal }: Downloads,
-  options: { readonly schedulers: Schedulers; readonly bodyMemory: BodyMemory },
+  options: {
+    readonly schedulers: Schedulers;
+    readonly bodyMemory: BodyMemory;
+    readonly s3Door: ProxyServerOptions['s3Door'];
+  },
 ): Promise<ProxyServer | undefined> {
   const { config, identity, owned, logger, registry, metrics, controlPlane, egress, trust } = node;
   if (!config.proxy.enable) return undefined;
@@ -34,6 +38,7 @@ export async function openProxy(
     stateDir: config.workHome,
     serverIp: identity.ip,
     doors: config.doors,
+    s3Door: options.s3Door,
   });
   owned.add('proxy', proxy);
   await proxy.start();

@@ -28,6 +28,7 @@ import type { Door } from './doors/door.ts';
 import type { DoorsConfig } from './doors/doors-config.ts';
 import { HubWords } from './doors/hub-words.ts';
 import { HuggingFaceDoor } from './doors/hugging-face.ts';
+import { WellKnown } from './doors/well-known.ts';
 import { proxyLimits } from './limits.ts';
 import { listenOn } from './wire/listener.ts';
 import { Manifests } from './registry/manifests.ts';
@@ -69,6 +70,8 @@ export interface ProxyServerOptions {
   /** Address shown to clients. */
   readonly serverIp: string;
   readonly doors?: DoorsConfig | undefined;
+  /** Where the door for clients of S3 listens; undefined: it is closed. */
+  readonly s3Door?: { readonly host: string; readonly port: number } | undefined;
 }
 
 export class ProxyServer implements Closable {
@@ -243,7 +246,7 @@ export class ProxyServer implements Closable {
 }
 
 function openDoors(
-  { config, doors }: ProxyServerOptions,
+  { config, doors, s3Door }: ProxyServerOptions,
   {
     peers,
     upstream,
@@ -251,10 +254,15 @@ function openDoors(
     shared,
   }: { peers: PeerAnswers; upstream: Upstream; defaults: DownloadDefaults; shared: SharedProofs },
 ): Door[] {
-  if (doors?.huggingface.enable !== true) return [];
-  const { endpoint, ttl: ttlMs, shareAnswers: believed } = doors.huggingface;
-  const words = new HubWords({ shared, believed, ttlMs, commitTtlMs: config.access.ttl });
-  return [new HuggingFaceDoor({ endpoint, peers, tasks: peers.tasks, upstream, defaults, words })];
+  const paths: Record<string, string> = {};
+  const hubs: Door[] = [];
+  if (doors?.huggingface.enable === true) {
+    const { endpoint, ttl: ttlMs, shareAnswers: believed } = doors.huggingface;
+    const words = new HubWords({ shared, believed, ttlMs, commitTtlMs: config.access.ttl });
+    hubs.push(new HuggingFaceDoor({ endpoint, peers, tasks: peers.tasks, upstream, defaults, words }));
+    paths['huggingface'] = HuggingFaceDoor.path;
+  }
+  return [...hubs, new WellKnown({ paths, s3: s3Door })];
 }
 
 export type BodyMemory = BlockPool;

@@ -69,7 +69,7 @@ export async function startModelHub(): Promise<ModelHub> {
     if (url.includes('org/gated') && headers.authorization !== memberToken) {
       return void response.writeHead(401, { 'x-error-code': 'GatedRepo', 'content-length': 0 }).end();
     }
-    if (/^\/api\/models\/org\/\w+\/revision\//.test(url)) return json(response, { id: 'org/open', sha: commit });
+    if (/^\/api\/models\/org\/\w+(?:\/revision\/|$)/.test(url)) return json(response, { id: 'org/open', sha: commit });
     if (url.startsWith('/api/models/org/open/tree/')) return json(response, ...tree(hub.url, url.includes('cursor=2')));
     if (/^\/org\/(open|gated)\/resolve\/[^/]+\/(model\.safetensors|config\.json)$/.test(url))
       return file(request, response);
