@@ -28,6 +28,7 @@ import type { Door } from './doors/door.ts';
 import type { DoorsConfig } from './doors/doors-config.ts';
 import { HubWords } from './doors/hub-words.ts';
 import { HuggingFaceDoor } from './doors/hugging-face.ts';
+import { ModelScopeDoor } from './doors/model-scope.ts';
 import { WellKnown } from './doors/well-known.ts';
 import { proxyLimits } from './limits.ts';
 import { listenOn } from './wire/listener.ts';
@@ -256,12 +257,15 @@ function openDoors(
 ): Door[] {
   const paths: Record<string, string> = {};
   const hubs: Door[] = [];
-  if (doors?.huggingface.enable === true) {
-    const { endpoint, ttl: ttlMs, shareAnswers: believed } = doors.huggingface;
+  const open = (name: 'huggingface' | 'modelscope', Hub: typeof HuggingFaceDoor | typeof ModelScopeDoor): void => {
+    if (doors?.[name].enable !== true) return;
+    const { endpoint, ttl: ttlMs, shareAnswers: believed } = doors[name];
     const words = new HubWords({ shared, believed, ttlMs, commitTtlMs: config.access.ttl });
-    hubs.push(new HuggingFaceDoor({ endpoint, peers, tasks: peers.tasks, upstream, defaults, words }));
-    paths['huggingface'] = HuggingFaceDoor.path;
-  }
+    hubs.push(new Hub({ endpoint, peers, tasks: peers.tasks, upstream, defaults, words }));
+    paths[name] = Hub.path;
+  };
+  open('huggingface', HuggingFaceDoor);
+  open('modelscope', ModelScopeDoor);
   return [...hubs, new WellKnown({ paths, s3: s3Door })];
 }
 

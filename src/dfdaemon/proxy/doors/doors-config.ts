@@ -23,6 +23,18 @@ export const doorsConfig = section({
         'nodes with certificates put a question to the hub once for all of them, and believe each other about the answer; not where proxy.access.shareProofs is off',
       ),
   }),
+  modelscope: section({
+    enable: z
+      .boolean()
+      .default(true)
+      .describe('clients with MODELSCOPE_ENDPOINT=http://<proxy>/ms get models and datasets by way of the peers'),
+    endpoint: z
+      .url({ protocol: /^https?$/ })
+      .default('https://www.modelscope.cn')
+      .describe('hub behind it'),
+    ttl: durationMs('1m').describe("how long the hub's word about branches, tags and lists holds"),
+    shareAnswers: z.boolean().default(true).describe('as for huggingface'),
+  }),
   s3: s3DoorConfig,
 });
 

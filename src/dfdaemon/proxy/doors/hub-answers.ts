@@ -42,6 +42,9 @@ type ToldAnswer = z.output<typeof toldAnswer>;
 
 const namesCommit = /\/(?:tree|revision)\/[0-9a-f]{40}(?:[/?]|$)/;
 
+/** Of a request, what a question of our own on its behalf carries on. */
+const aboutCaller = new Set(['authorization', 'cookie', 'user-agent', 'via']);
+
 /** Not of the body that is sent. */
 const ofTheMessage = new Set([
   'content-length',
@@ -79,6 +82,23 @@ export class HubAnswers {
       if (error instanceof TooLongError) return relay(exchange, error.rest);
       record.error = toDragonflyError(error);
       answerError(response, record.error, { kind, type: 'proxy' });
+    }
+  }
+
+  /**
+   * What the hub says at another URL to the caller of this request, as JSON; undefined when it says something else.
+   * Errors: those of Upstream.send.
+   */
+  async read(exchange: Exchange, url: URL): Promise<unknown> {
+    const named = Object.entries(exchange.header).filter(([name]) => aboutCaller.has(name));
+    const header = { ...Object.fromEntries(named), accept: '*/*' };
+    try {
+      const { statusCode, body } = await this.#shared({ ...exchange, url, header }, 'GET');
+      return statusCode === 200 ? JSON.parse(body.toString('utf8')) : undefined;
+    } catch (error) {
+      if (error instanceof TooLongError) error.rest.destroy();
+      if (error instanceof TooLongError || error instanceof SyntaxError) return undefined;
+      throw error;
     }
   }
 

@@ -1,0 +1,133 @@
+/**
+ * The door for ModelScope: `MODELSCOPE_ENDPOINT=http://127.0.0.1:65001/ms` and nothing else.
+ *
+ * The hub's list of a repository names every file by its SHA-256; that it lets this caller have the file it says itself, by
+ * an answer to the first byte. The file then comes from the swarm under its digest, in as many ranges at once as the client
+ * likes. Everything else is the hub's own answer.
+ */
+import type { IncomingMessage } from 'node:http';
+import { z } from 'zod';
+import { toDragonflyError } from '../../../core/errors.ts';
+import { answerError } from '../answers.ts';
+import type { Exchange } from '../exchange.ts';
+import { letGo } from '../proof/question.ts';
+import { forwardDirectly, relay } from '../wire/direct.ts';
+import type { RequestTarget } from '../wire/request-target.ts';
+import type { Upstream } from '../wire/upstream.ts';
+import type { Door } from './door.ts';
+import { HubAddress } from './hub-address.ts';
+import { HubAnswers } from './hub-answers.ts';
+import { fileFrom, HubFiles, type HubFile, type HubWord } from './hub-files.ts';
+import type { HubWords } from './hub-words.ts';
+import { NamedFiles, type NamedFilesOptions } from './named-files.ts';
+
+export interface ModelScopeDoorOptions extends NamedFilesOptions {
+  readonly endpoint: string;
+  /** Answers with what has no digest, by the rules of shared caches. */
+  readonly peers: { answer(exchange: Exchange, filteredQueryParams: undefined): Promise<void> };
+  readonly words: HubWords;
+}
+
+/** A file of a repository: `…/models/<owner>/<name>/repo?Revision=…&FilePath=…`. */
+const filePath = /^\/api\/v1\/(models|datasets)\/[^/]+\/[^/]+\/repo$/;
+const isCommit = /^[0-9a-f]{40}$/;
+
+const listed = z.object({
+  Path: z.string(),
+  Size: z.int().nonnegative(),
+  Sha256: z.string().regex(/^[0-9a-f]{64}$/),
+});
+const listing = z.object({ Data: z.object({ Files: z.array(z.unknown()) }) });
+
+export class ModelScopeDoor implements Door {
+  static readonly path = '/ms';
+  readonly #options: ModelScopeDoorOptions;
+  readonly #hub: HubAddress;
+  readonly #answers: HubAnswers;
+  readonly #files: HubFiles;
+  readonly #named: NamedFiles;
+
+  constructor(options: ModelScopeDoorOptions) {
+    this.#options = options;
+    this.#hub = new HubAddress(ModelScopeDoor.path, options.endpoint);
+    this.#answers = new HubAnswers(this.#hub, options);
+    this.#files = new HubFiles({ words: options.words, put: (exchange) => this.#put(exchange) });
+    this.#named = new NamedFiles(options);
+  }
+
+  target(pathAndQuery: string): RequestTarget | undefined {
+    if (!pathAndQuery.startsWith(`${ModelScopeDoor.path}/`)) return undefined;
+    const { url, target } = this.#hub.urlOf(pathAndQuery.slice(ModelScopeDoor.path.length));
+    return { url, target, authority: url.host };
+  }
+
+  async answer(exchange: Exchange): Promise<void> {
+    const { request, url } = exchange;
+    const { upstream, words } = this.#options;
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      words.changed();
+      return forwardDirectly(exchange, upstream);
+    }
+    const path = `/${url.pathname.slice(this.#hub.base.pathname.length)}`;
+    if (!filePath.test(path)) return this.#answers.answer(exchange);
+    // Clients ask by HEAD whether a file is to be had near them; only the hub knows.
+    return request.method === 'HEAD' ? forwardDirectly(exchange, upstream) : this.#file(exchange);
+  }
+
+  async #file(exchange: Exchange): Promise<void> {
+    const { response, record, kind, url } = exchange;
+    record.way = 'direct';
+    let word: HubWord;
+    try {
+      word = await this.#files.ask(exchange, isCommit.test(url.searchParams.get('Revision') ?? ''));
+    } catch (error) {
+      record.error = toDragonflyError(error);
+      return answerError(response, record.error, { kind, type: 'proxy' });
+    }
+    if ('file' in word) return this.#named.send(exchange, word.file);
+    const { refusal } = word;
+    if ((refusal.statusCode ?? 502) >= 400) return relay(exchange, refusal);
+    letGo(refusal);
+    return this.#options.peers.answer(exchange, undefined);
+  }
+
+  /** A redirect to a store, or the byte itself, says that this caller may have it. */
+  async #put(exchange: Exchange): Promise<HubWord> {
+    const { url, header, trust, loopbackAllowed, signal } = exchange;
+    const named = Object.entries(header).filter(([name]) => !name.startsWith('if-'));
+    const asked = { ...Object.fromEntries(named), range: 'bytes=0-0', 'accept-encoding': 'identity' };
+    const message = await this.#upstream.send({ method: 'GET', url, header: asked, trust, loopbackAllowed, signal });
+    const file = (message.statusCode ?? 502) < 400 ? await this.#listed(exchange, message) : undefined;
+    if (!file) return { refusal: message };
+    letGo(message);
+    return { file };
+  }
+
+  get #upstream(): Upstream {
+    return this.#options.upstream;
+  }
+
+  /** Undefined for what the hub does not name by a digest. */
+  async #listed(exchange: Exchange, message: IncomingMessage): Promise<HubFile | undefined> {
+    const { url } = exchange;
+    const path = url.searchParams.get('FilePath');
+    const revision = url.searchParams.get('Revision') ?? 'master';
+    const list = new URL(url);
+    list.pathname += '/files';
+    list.search = new URLSearchParams({ Revision: revision, Recursive: 'True' }).toString();
+    const told = listing.safeParse(await this.#answers.read(exchange, list)).data;
+    const entry = told?.Data.Files.map((each) => listed.safeParse(each).data).find((each) => each?.Path === path);
+    if (!entry) return undefined;
+    const type = message.headers['content-type'];
+    const kept = message.statusCode === 200 || message.statusCode === 206 ? type : undefined;
+    return fileFrom({
+      url: url.href,
+      lengthBytes: entry.Size,
+      header: {
+        'content-type': kept ?? 'application/octet-stream',
+        etag: `"${entry.Sha256}"`,
+        'x-linked-etag': `"${entry.Sha256}"`,
+      },
+    });
+  }
+}
