@@ -1,4 +1,5 @@
 /** Configuration of clients that are not set up by us: printed, for the user to put where it belongs. */
+import { usualDoors, variablesOf, type EnvironmentClient } from './environment.ts';
 import { s3Configuration } from './print-s3.ts';
 
 export const printableClients = [
@@ -8,6 +9,8 @@ export const printableClients = [
   'talos',
   'bottlerocket',
   'huggingface',
+  'modelscope',
+  'vllm',
   's3',
   'runai',
   'juicefs',
@@ -76,6 +79,7 @@ endpoint = ["${proxyUrl}"]
 `;
     case 'huggingface':
       return `export HF_ENDPOINT=${proxyUrl}/hf
+# for every shell of this machine: dragonfly setup huggingface --apply
 # nothing else is needed: models, datasets and spaces then come by way of the peers; the daemon asks the hub with the token of
 # each client, and checks every large file against the digest the hub names (another hub: doors.huggingface.endpoint)
 #
@@ -87,6 +91,16 @@ export REQUESTS_CA_BUNDLE=<workHome>/proxy-ca/ca-bundle.crt
 # daemon: proxy.hijackHTTPS: { autoCert: true, hosts: [{ regx: '(huggingface\\.co|hf\\.co)' }] }
 #         proxy.proxies: [{ regx: 'huggingface\\.co/.*/resolve/|cdn-lfs[^/]*\\.(huggingface|hf)\\.co/|\\.(cdn|xethub)\\.hf\\.co/' }]
 # without a proxy: dfget hf://<owner>/<model>
+`;
+    case 'modelscope':
+      return `export MODELSCOPE_ENDPOINT=${proxyUrl}/ms
+# modelscope_hub, and modelscope from 1.38 on, which is made of it; earlier ones know MODELSCOPE_DOMAIN alone, and that by https
+# for every shell of this machine: dragonfly setup modelscope --apply (another hub: doors.modelscope.endpoint)
+`;
+    case 'vllm':
+      return `${exportsOf('vllm', proxyUrl)}# vllm serve <owner>/<model>; with VLLM_USE_MODELSCOPE=True from ModelScope; s3://<bucket>/<model> with --load-format runai_streamer
+# S3 wants doors.s3.buckets of the daemon, and keys of doors.s3.clients: dragonfly setup runai
+# for every shell of this machine: dragonfly setup vllm --apply
 `;
     case 's3':
     case 'runai':
@@ -122,4 +136,8 @@ git config --global http.https://github-cloud.githubusercontent.com/.sslCAInfo <
 #         proxy.proxies: [{ regx: 'github-cloud\\.githubusercontent\\.com.*' }]
 `;
   }
+}
+
+function exportsOf(client: EnvironmentClient, proxyUrl: string): string {
+  return [...variablesOf(client, usualDoors(proxyUrl))].map(([name, value]) => `export ${name}=${value}\n`).join('');
 }

@@ -15,13 +15,21 @@ import { DragonflyError } from '../../core/errors.ts';
 import { aborted } from '../../core/process/lifecycle.ts';
 import { planContainerd } from './containerd.ts';
 import { planContainers } from './containers.ts';
+import {
+  doorsOf,
+  environmentClients,
+  planEnvironment,
+  usualDoors,
+  type DoorUrls,
+  type EnvironmentClient,
+} from './environment.ts';
 import { planDocker, type SystemTrust } from './docker.ts';
 import { SetupJournal } from './journal.ts';
 import { diffText, type SetupPlan } from './plan.ts';
 import { clientConfiguration, printableClients, type PrintableClient } from './print.ts';
 import { planRancher } from './rancher.ts';
 import { parseRegistry, type SetupRegistry } from './registry.ts';
-import { verifyWay } from './verify.ts';
+import { openDoors, verifyWay } from './verify.ts';
 import { usageError } from '../../core/usage-error.ts';
 
 /** It prints its version without starting anything. */
@@ -29,6 +37,8 @@ const dockerdTimeoutMs = 10_000;
 
 const engines = ['containerd', 'docker', 'podman', 'crio', 'k3s', 'rke2'] as const;
 type Engine = (typeof engines)[number];
+/** What files of this node are changed for. */
+type Target = Engine | EnvironmentClient;
 
 interface SetupOptions {
   readonly proxy: string;
@@ -52,7 +62,8 @@ interface SetupOptions {
 export const runSetup: Command = async (argv, io) => {
   let work: (() => Promise<number>) | undefined;
   const parser = createParser(io, (name, options) => {
-    work = isEngine(name) ? () => setUp(name, options, io) : () => print(name as PrintableClient, options, io);
+    const changes = isEngine(name) || (isEnvironmentClient(name) && (options.apply || options.undo));
+    work = changes ? () => setUp(name, options, io) : () => print(name as PrintableClient, options, io);
   });
   try {
     parser.parse([...argv], { from: 'user' });
@@ -70,7 +81,10 @@ function createParser(io: CommandIo, onParsed: (name: string, options: SetupOpti
     .description(
       'connects a container engine of this node with its dfdaemon, or prints configuration for other clients',
     )
-    .argument('<client>', `changed here: ${engines.join(', ')}; printed: ${printableClients.join(', ')}`)
+    .argument(
+      '<client>',
+      `changed here: ${engines.join(', ')}; with --apply also ${environmentClients.join(', ')}; printed: ${printableClients.join(', ')}`,
+    )
     .option('--proxy <url>', 'the proxy of the dfdaemon', 'http://127.0.0.1:65001')
     .option(
       '--registry <name[=url]>',
@@ -121,18 +135,23 @@ function createParser(io: CommandIo, onParsed: (name: string, options: SetupOpti
         throw new DragonflyError('INVALID_ARGUMENT', `"${options.proxy}" is not a URL`, {
           hint: 'Write the address of the proxy of the dfdaemon, for example http://127.0.0.1:65001.',
         });
+      if (options.apply && !isEngine(name) && !isEnvironmentClient(name)) {
+        throw new DragonflyError('INVALID_ARGUMENT', `${name} is not changed by --apply`, {
+          hint: 'What is printed without it goes where the comments say.',
+        });
+      }
       onParsed(name, { ...options, proxy: options.proxy.replace(/\/+$/, '') });
     });
 }
 
-async function setUp(engine: Engine, options: SetupOptions, io: CommandIo): Promise<number> {
+async function setUp(engine: Target, options: SetupOptions, io: CommandIo): Promise<number> {
   const say = (text: string): void => void io.stdout.write(`${text}\n`);
   const journal = new SetupJournal(options.stateDir, engine);
   if (options.undo) {
     for (const path of await journal.undo()) say(`put back ${path}`);
     return 0;
   }
-  const plan = await planFor(engine, options);
+  const plan = await planFor(engine, options, io.signal);
   if (plan.changes.length === 0) say('nothing to change');
   for (const change of plan.changes) io.stdout.write(diffText(change));
   if (!options.apply) {
@@ -140,7 +159,7 @@ async function setUp(engine: Engine, options: SetupOptions, io: CommandIo): Prom
     return 0;
   }
   const verify = (): Promise<void> =>
-    options.verify ? verifyWay(options.proxy, plan.registries, io.signal) : Promise.resolve();
+    options.verify && isEngine(engine) ? verifyWay(options.proxy, plan.registries, io.signal) : Promise.resolve();
   await verify(); // a node is not wired to a proxy that does not work
   if (plan.changes.length > 0) {
     await journal.apply(plan);
@@ -169,7 +188,7 @@ async function stayAlive(signal: AbortSignal): Promise<void> {
   clearInterval(alive);
 }
 
-async function planFor(engine: Engine, options: SetupOptions): Promise<SetupPlan> {
+async function planFor(engine: Target, options: SetupOptions, signal: AbortSignal): Promise<SetupPlan> {
   const { proxy: proxyUrl, registry, config } = options;
   const named = registry.length > 0 ? registry : [parseRegistry('docker.io')];
   switch (engine) {
@@ -209,7 +228,22 @@ async function planFor(engine: Engine, options: SetupOptions): Promise<SetupPlan
         registries: named,
         directory: config ?? '/etc/containers/registries.conf.d',
       });
+    default:
+      return planEnvironment(engine, {
+        doors: options.verify ? await requiredDoors(engine, proxyUrl, signal) : usualDoors(proxyUrl),
+        path: config,
+      });
   }
+}
+
+/** A client is not led to a door that is closed. */
+async function requiredDoors(client: EnvironmentClient, proxyUrl: string, signal: AbortSignal): Promise<DoorUrls> {
+  const doors = await openDoors(proxyUrl, signal);
+  const closed = doorsOf[client].find((name) => doors[name] === undefined);
+  if (closed === undefined) return doors;
+  throw new DragonflyError('FAILED_PRECONDITION', `the dfdaemon at ${proxyUrl} has its door for ${closed} closed`, {
+    hint: `See doors.${closed} in its dfget.yaml.`,
+  });
 }
 
 /**
@@ -261,6 +295,10 @@ function print(client: PrintableClient, options: SetupOptions, io: CommandIo): P
   const registry = options.registry[0] ?? parseRegistry('docker.io');
   io.stdout.write(clientConfiguration(client, { proxyUrl: options.proxy, registry }));
   return Promise.resolve(0);
+}
+
+function isEnvironmentClient(name: string): name is EnvironmentClient {
+  return (environmentClients as readonly string[]).includes(name);
 }
 
 function isEngine(name: string): name is Engine {

@@ -1,5 +1,6 @@
 /** Whether the way through the proxy works: a real request for each registry. */
 import { request } from 'undici';
+import { z } from 'zod';
 import { DragonflyError } from '../../core/errors.ts';
 
 const verifyTimeoutMs = 10_000;
@@ -18,6 +19,35 @@ export async function verifyWay(proxyUrl: string, registries: readonly string[],
         hint: 'Check the name of the registry and whether this node reaches it.',
       },
     );
+  }
+}
+
+const description = z.object({ service: z.literal('dragonfly'), doors: z.record(z.string(), z.string()) });
+
+/** The doors that the daemon has open, as URLs. DAEMON_UNREACHABLE when none answers there. */
+export async function openDoors(proxyUrl: string, signal: AbortSignal): Promise<Readonly<Record<string, string>>> {
+  const url = `${proxyUrl}/.well-known/dragonfly`;
+  const { statusCode, text } = await ask(url, undefined, signal);
+  const told = statusCode === 200 ? description.safeParse(parsed(text)).data : undefined;
+  if (!told) {
+    throw new DragonflyError(
+      'DAEMON_UNREACHABLE',
+      `what answers at ${new URL(url).origin} is no dfdaemon of this release`,
+      {
+        hint: 'Name the proxy of the dfdaemon with --proxy.',
+      },
+    );
+  }
+  return Object.fromEntries(
+    Object.entries(told.doors).map(([name, at]) => [name, new URL(at, url).href.replace(/\/$/, '')]),
+  );
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
 }
 

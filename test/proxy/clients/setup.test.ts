@@ -335,6 +335,23 @@ describe('dragonfly setup', () => {
     await assert.rejects(setup('unknown'), { code: 'INVALID_ARGUMENT' });
   });
 
+  test('clients that read their environment: a file for shells, by the doors that the daemon has open', async () => {
+    await using directory = await temporaryDirectory('df-setup-');
+    await using daemon = await startDaemon();
+    const file = directory.join('profile.sh');
+    const place = ['--proxy', daemon.url, '--config', file, '--state-dir', directory.join('state')];
+    await setup('huggingface', ...place, '--apply');
+    assert.match(await readFile(file, 'utf8'), new RegExp(`^export HF_ENDPOINT=${daemon.url}/hf$`, 'm'));
+    await setup('huggingface', ...place, '--undo');
+    await assert.rejects(readFile(file), { code: 'ENOENT' });
+    await setup('vllm', ...place, '--apply');
+    const vllm = await readFile(file, 'utf8');
+    assert.match(vllm, new RegExp(`^export MODELSCOPE_ENDPOINT=${daemon.url}/ms$`, 'm'));
+    assert.doesNotMatch(vllm, /AWS_/, 'its door for S3 is closed');
+    await assert.rejects(setup('s3', ...place, '--apply'), { code: 'FAILED_PRECONDITION' });
+    await assert.rejects(setup('juicefs', ...place, '--apply'), { code: 'INVALID_ARGUMENT' });
+  });
+
   test('with --hold it stays, and puts the files back when it is asked to end', async () => {
     await using directory = await temporaryDirectory('df-setup-');
     const config = directory.join('config.toml');
