@@ -46,6 +46,7 @@ export interface NodeConfig {
     readonly proxies: readonly ProxyRule[];
     readonly rules: readonly ProxyRule[];
   };
+  readonly doors: { readonly huggingface: { readonly enable: boolean; readonly endpoint: string } };
   readonly security: {
     readonly caCert: string;
     readonly autoIssueCert: boolean;

@@ -112,7 +112,8 @@ async function examine(
   if (url === undefined) return;
   const client = daemon.endpoint && createClient(DfdaemonDownloadDefinition, channels, daemon.endpoint.address);
   const { tag, application } = flags;
-  show(...(await explainUrl({ url, tag, application, config, client, schedulers: around.schedulers.length, signal })));
+  const schedulers = around.schedulers.length;
+  show(...(await explainUrl({ url, tag, application, config, client, schedulers, env: io.env, signal })));
 }
 
 async function findRunning(

@@ -6,6 +6,7 @@ import { taskId } from '../../core/ids.ts';
 import { compilePattern } from '../../core/pattern.ts';
 import { formatBytes } from '../../core/units.ts';
 import type { DaemonClient } from '../dfget/download.ts';
+import { explainHubFile } from './hub-url.ts';
 import { failure, ok, unchecked, warning, type Finding, type NodeConfig } from './checks.ts';
 
 export interface UrlOptions {
@@ -15,13 +16,15 @@ export interface UrlOptions {
   readonly config: NodeConfig;
   readonly client: DaemonClient | undefined;
   readonly schedulers: number;
+  readonly env: Readonly<Record<string, string | undefined>>;
   readonly signal: AbortSignal;
 }
 
 export async function explainUrl(options: UrlOptions): Promise<Finding[]> {
   const { url, tag, application, config, client, signal } = options;
-  const id = taskId({ url, tag, application });
-  const findings = [unchecked('url', `the task of this URL is ${id}`), proxyRule(config, url)];
+  const file = await explainHubFile(options);
+  const id = file?.taskId ?? taskId({ url, tag, application });
+  const findings = [unchecked('url', `the task of this URL is ${id}`), ...(file?.findings ?? [proxyRule(config, url)])];
   if (!client) {
     return [
       ...findings,

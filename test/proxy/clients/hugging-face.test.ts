@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { explainHubFile } from '../../../src/cli/doctor/hub-url.ts';
+import { parseConfig } from '../../../src/core/config/config.ts';
+import { dfdaemonConfigSchema } from '../../../src/dfdaemon/config.ts';
 import { LocalSwarm, type Daemon } from '../../support/local-swarm.ts';
 import { memberToken, startModelHub, type ModelHub } from '../support/model-hub.ts';
 import { ask, isProbe, type Answer, type Ask } from '../support/proxy-fixture.ts';
@@ -89,6 +92,29 @@ void describe('the door for Hugging Face clients', () => {
     assert.equal(given.status, 200);
     assert.ok(given.body.equals(hub.model));
     assert.equal(hub.store.seen.length, bodies, 'the content was here under its own name');
+  });
+
+  it('doctor tells what the hub calls a file, which task that is, and who may not have it', async () => {
+    const proxy = nodes[0]?.service.addresses['proxy'] ?? '';
+    const huggingface = { endpoint: hub.hub.url };
+    const text = JSON.stringify({
+      proxy: { tcpListen: { port: Number(proxy.split(':').at(-1)) } },
+      doors: { huggingface },
+    });
+    const { config } = parseConfig(dfdaemonConfigSchema, text, 'dfget.yaml');
+    const { signal } = new AbortController();
+    const explain = (url: string, env: Record<string, string> = {}) => explainHubFile({ url, config, env, signal });
+    const answer = await at(0, model);
+    for (const url of ['hf://org/open/model.safetensors', `${hub.hub.url}${model}`, `http://${proxy}/hf${model}`]) {
+      const explained = await explain(url, { HF_ENDPOINT: `http://${proxy}/hf` });
+      assert.equal(explained?.taskId, answer.headers['x-dragonfly-task-id'], url);
+      assert.deepEqual(new Set(explained?.findings.map(({ state }) => state)), new Set(['ok']));
+    }
+    const refused = await explain('hf://org/gated/model.safetensors');
+    assert.match(refused?.findings.at(-1)?.text ?? '', /401 \(GatedRepo\)/);
+    const token = memberToken.replace('Bearer ', '');
+    assert.ok((await explain('hf://org/gated/model.safetensors', { HF_TOKEN: token }))?.taskId);
+    assert.equal(await explain('https://example.com/file'), undefined);
   });
 
   it('small files are what git calls them, from whichever node; the hub gives each once', async () => {
