@@ -1,6 +1,6 @@
 /**
- * Two whole daemons beside nginx (sendfile) → `curl -o`, alternating in one run: a task that one holds comes to the other,
- * whose store is empty, and is placed at a path.
+ * Two whole daemons beside the piece transport alone and nginx (sendfile) → `curl -o`, alternating in one run: a task that one
+ * holds comes to the other, whose store is empty, and is placed at a path.
  *
  *   node bench/transport/daemons.ts [--gib 4] [--rounds 4] [--tls] [--proof] [--reference PROGRAM] [--directory DIR]
  *
@@ -14,7 +14,7 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -22,8 +22,9 @@ import { NginxOrigin } from '../../test/support/nginx-origin.ts';
 import { makeRandomFile, sha256OfFile } from '../../test/support/random-file.ts';
 import { BenchSwarm, type BenchDaemon } from './daemon-swarm.ts';
 import { makeCertificate, NginxPair, type Transfer } from './nginx-pair.ts';
-import { SameStart } from './same-start.ts';
 import { cpuSecondsOf, forgetPeak, freePort, median, peakRssBytes, sum } from './processes.ts';
+import { SameStart } from './same-start.ts';
+import { StorePair } from './store-pair.ts';
 
 const { values } = parseArgs({
   options: {
@@ -55,9 +56,12 @@ await parent.download(`${origin.url}/content`);
 const start = cleanup.use(new SameStart(directory));
 const results = new Map<string, Transfer[]>();
 const loopDelays: number[][] = [];
-const stored = storedContent(parent);
+const stored = storedContent(parent.directory);
+writeFileSync(`${content}.size`, String(bytes));
+const stores = cleanup.use(await StorePair.start(directory, content, { bytes, tls: values.tls }));
 const contenders: [name: string, source: string, transfer: () => Promise<Transfer>][] = [
   ['daemon → daemon', stored, () => ours(parent, child, `${origin.url}/content`)],
+  ['transport alone', storedContent(join(directory, 'store', 'parent')), () => stores.transfer()],
   ['nginx → curl -o', content, () => pair.transfer('content')],
 ];
 if (values.proof) {
@@ -67,7 +71,7 @@ if (values.proof) {
   const giver = await swarm.daemon('parent-without', without);
   const taker = await swarm.daemon('child-without', without);
   await giver.download(url);
-  contenders.push(['without digests of pieces', storedContent(giver), () => ours(giver, taker, url)]);
+  contenders.push(['without digests of pieces', storedContent(giver.directory), () => ours(giver, taker, url)]);
 }
 if (values.reference !== undefined) {
   for (const threads of [1, 4])
@@ -80,7 +84,7 @@ for (let round = 0; round <= rounds; round += 1) {
     if (round === 0) continue; // warms the page cache and the compilers
     results.set(name, [...(results.get(name) ?? []), result]);
     process.stderr.write(
-      `round ${round}: ${name} ${rate(result).toFixed(2)} GiB/s, ${cost(result).toFixed(2)} CPU s/GiB\n`,
+      `round ${round}: ${name} ${rate(result).toFixed(2)} GiB/s, ${cost(result).toFixed(2)} CPU s/GiB (${result.cpuSeconds.map((seconds) => (seconds / Number(values.gib)).toFixed(2)).join(' + ')})\n`,
     );
   }
 }
@@ -100,10 +104,10 @@ async function ours(sender: BenchDaemon, receiver: BenchDaemon, url: string): Pr
   return { seconds, cpuSeconds };
 }
 
-/** The largest file of its store. */
-function storedContent({ directory }: BenchDaemon): string {
-  const files = readdirSync(join(directory, 'data'), { recursive: true, encoding: 'utf8' });
-  const largest = files.map((name) => join(directory, 'data', name)).find((path) => statSync(path).size === bytes);
+/** The file of a store below the directory that has all of it. */
+function storedContent(below: string): string {
+  const files = readdirSync(below, { recursive: true, encoding: 'utf8' });
+  const largest = files.map((name) => join(below, name)).find((path) => statSync(path).size === bytes);
   if (largest === undefined) throw new Error('the parent stores no file of that size');
   return largest;
 }

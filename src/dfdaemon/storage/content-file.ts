@@ -3,6 +3,7 @@ import { closeSync, constants, lstatSync, mkdirSync, openSync, fdatasync, write,
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
+import { writePartBytes } from './limits.ts';
 
 const fdatasyncAsync = promisify(fdatasync);
 const flags = constants.O_RDWR | constants.O_NOFOLLOW;
@@ -133,16 +134,16 @@ function openContent(path: string, create: boolean): number {
   }
 }
 
-/** Short writes are continued. */
+/** In parts of `writePartBytes`; short writes are continued. */
 function writeFully(fd: number, buffers: readonly Uint8Array[], position: number): Promise<void> {
   return new Promise((resolve, reject) => {
     let rest: readonly Uint8Array[] = buffers;
     let offset = position;
     const next = (): void => {
-      const first = rest[0];
+      const [first, ...others] = firstBytes(rest, writePartBytes);
       if (first === undefined) return resolve();
-      if (rest.length === 1) write(fd, first, 0, first.length, offset, done);
-      else writev(fd, rest, offset, done);
+      if (others.length === 0) write(fd, first, 0, first.length, offset, done);
+      else writev(fd, [first, ...others], offset, done);
     };
     const done = (error: NodeJS.ErrnoException | null, written: number): void => {
       if (error) return reject(toDragonflyError(error));
@@ -153,6 +154,18 @@ function writeFully(fd: number, buffers: readonly Uint8Array[], position: number
     };
     next();
   });
+}
+
+/** As many of them as hold no more than so many bytes; the last one may be cut. */
+function firstBytes(buffers: readonly Uint8Array[], most: number): Uint8Array[] {
+  const taken: Uint8Array[] = [];
+  for (let left = most; left > 0;) {
+    const buffer = buffers[taken.length];
+    if (buffer === undefined) break;
+    taken.push(buffer.length <= left ? buffer : buffer.subarray(0, left));
+    left -= buffer.length;
+  }
+  return taken;
 }
 
 function withoutFirst(buffers: readonly Uint8Array[], count: number): Uint8Array[] {
