@@ -16,4 +16,10 @@ function load(): Crc32 {
   }
 }
 
-export const crc32: Crc32 = load();
+let loaded: Crc32 | undefined;
+
+/** The library is loaded with the first use: programs that never sum anything start without it. */
+export function crc32(bytes: Uint8Array, value?: number): number {
+  loaded ??= load();
+  return loaded(bytes, value);
+}

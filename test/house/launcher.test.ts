@@ -87,3 +87,18 @@ test('a daemon, however it is called, gives memory back; what the environment sa
   const own = { ...print, MALLOC_MMAP_THRESHOLD_: '65536' };
   assert.match(run(launcher, ['dfdaemon'], '/', own).stdout, /^65536.*/);
 });
+
+test('dfget loads nothing of what reads configuration, nor native libraries', () => {
+  const hook = `import { registerHooks } from 'node:module';
+    registerHooks({ load(url, context, next) { process.stderr.write(url + '\\n'); return next(url, context); } });`;
+  const { stdout, stderr } = run(process.execPath, [
+    '--import',
+    `data:text/javascript,${encodeURIComponent(hook)}`,
+    join(root, 'src/bin.ts'),
+    'dfget',
+    '--help',
+  ]);
+  assert.match(stdout, /^Usage: dfget/);
+  assert.match(stderr, /cli\/dfget\/dfget\.ts/);
+  assert.deepEqual(stderr.match(/^.*node_modules\/(zod|yaml|undici|@node-rs|@aws-sdk)\/.*$/gm) ?? [], []);
+});
