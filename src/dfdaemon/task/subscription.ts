@@ -2,6 +2,7 @@
 import { requireRange, type ByteRange, type RangeSpec } from '../../core/byte-range.ts';
 import { DragonflyError } from '../../core/errors.ts';
 import { piecesOfRange } from '../../core/piece-layout.ts';
+import { PieceSet } from '../../swarm/shared/piece-set.ts';
 import type { PieceRecord } from '../storage/metadata.ts';
 import type { Lease, StoredTask } from '../storage/stored-task.ts';
 import type { Download } from './download.ts';
@@ -121,18 +122,20 @@ export class Subscription implements OpenTask {
   }
 
   async *pieces(): AsyncGenerator<FinishedPiece> {
-    const told = new Set<number>();
+    let told = new PieceSet();
     let generation = this.#download?.generation;
     for (;;) {
       if (this.#download?.generation !== generation) {
         generation = this.#download?.generation;
-        told.clear();
+        told = new PieceSet();
         await this.ready(); // how long it is may have been a lie, too
       }
       const change = this.#download?.changed;
-      for (const record of this.#stored.pieceRecords()) {
-        if (told.has(record.number) || !this.#isWanted(record.number)) continue;
-        told.add(record.number);
+      // Only what is new is read from the database: there are several changes for each piece.
+      for (const number of this.#stored.pieces.difference(told)) {
+        const record = this.#isWanted(number) ? this.#stored.piece(number) : undefined;
+        if (!record) continue;
+        told.add(number);
         yield toFinishedPiece(record, this.#download === undefined);
       }
       if (this.#allThere(told)) return;
@@ -238,11 +241,11 @@ export class Subscription implements OpenTask {
     return wanted === undefined || (number >= wanted.first && number <= wanted.last);
   }
 
-  #allThere(told: ReadonlySet<number>): boolean {
+  #allThere(told: PieceSet): boolean {
     const { layout } = this.#stored;
     if (!layout || this.#waitsForDigest()) return false;
     const wanted = this.#wantedPieces();
-    return told.size === (wanted ? wanted.last - wanted.first + 1 : layout.pieceCount);
+    return told.count === (wanted ? wanted.last - wanted.first + 1 : layout.pieceCount);
   }
 
   /** The part of the piece inside the range. */
