@@ -52,7 +52,7 @@ async function main(): Promise<void> {
   mkdirSync(join(directory, 'parent'), { mode: 0o700 });
   const parent = spawn(
     process.execPath,
-    [join(import.meta.dirname, 'peer.ts'), 'parent', join(directory, 'parent'), content, 'plain'],
+    [join(import.meta.dirname, 'peer.ts'), 'parent', join(directory, 'parent'), content, '127.0.0.1', 'plain'],
     {
       stdio: ['pipe', 'pipe', 'inherit'],
     },

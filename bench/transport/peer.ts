@@ -1,8 +1,8 @@
 /**
  * One end of the transport benchmark, in a process of its own.
  *
- *   node bench/transport/peer.ts parent DIRECTORY CONTENT_FILE tls|plain
- *   node bench/transport/peer.ts child DIRECTORY PORT BYTES ROUNDS_ON_STDIN tls|plain
+ *   node bench/transport/peer.ts parent DIRECTORY CONTENT_FILE ADDRESS tls|plain
+ *   node bench/transport/peer.ts child DIRECTORY ADDRESS PORT BYTES tls|plain [discard]
  *
  * It prints one JSON object per line: the parent its port, the child one result per line read from standard input.
  * Both answer `usage` on standard input with what they have spent so far.
@@ -24,6 +24,11 @@ const taskId = 'ab'.repeat(32);
 const identity = { url: 'http://bench/content' };
 const requestsAtOnce = 8;
 
+interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
 interface Usage {
   cpuSeconds: number;
   maxRssBytes: number;
@@ -33,8 +38,11 @@ interface Usage {
 const [role = '', directory = '', ...rest] = process.argv.slice(2);
 const delay = monitorEventLoopDelay({ resolution: 5 });
 delay.enable();
-if (role === 'parent') await parent(rest[0] ?? '', rest[1] === 'tls');
-else await child(Number(rest[0]), Number(rest[1]), rest[2] === 'tls', rest[3] === 'discard');
+if (role === 'parent') await parent(rest[0] ?? '', rest[1] ?? '', rest[2] === 'tls');
+else {
+  const [host = '', port, bytes, mode, discard] = rest;
+  await child({ host, port: Number(port) }, Number(bytes), mode === 'tls', discard === 'discard');
+}
 
 function usage(): Usage {
   const { user, system } = process.cpuUsage();
@@ -49,14 +57,14 @@ async function tlsOptions(): Promise<TransportTls> {
   return { policy: 'force', cert, key, ca: cert, servername: 'localhost' };
 }
 
-async function parent(contentFile: string, secured: boolean): Promise<void> {
+async function parent(contentFile: string, host: string, secured: boolean): Promise<void> {
   const store = await TaskStore.open({ directory });
   const task = store.open(taskId, identity);
   if (task.state !== 'finished') await fill(task, contentFile);
   const server = await PieceServer.create({
     store,
     limiter: new RateLimiter(Infinity),
-    host: '127.0.0.1',
+    host,
     port: 0,
     ...(secured && { tls: await tlsOptions() }),
   });
@@ -86,7 +94,7 @@ async function fill(task: StoredTask, contentFile: string): Promise<void> {
   task.finish();
 }
 
-async function child(port: number, bytes: number, secured: boolean, discard: boolean): Promise<void> {
+async function child(parent: Address, bytes: number, secured: boolean, discard: boolean): Promise<void> {
   const store = await TaskStore.open({ directory, keepStorage: false });
   const client = PieceClient.create({
     limiter: new RateLimiter(Infinity),
@@ -94,7 +102,7 @@ async function child(port: number, bytes: number, secured: boolean, discard: boo
   });
   for await (const line of createInterface(process.stdin)) {
     if (line === 'usage') print(usage());
-    else if (line === 'fetch') print({ seconds: await fetchAll(store, client, port, bytes) });
+    else if (line === 'fetch') print({ seconds: await fetchAll(store, client, parent, bytes) });
     else if (line === 'remove') {
       store.remove(taskId);
       await store.removalsDone();
@@ -106,7 +114,7 @@ async function child(port: number, bytes: number, secured: boolean, discard: boo
   await store[Symbol.asyncDispose]();
 }
 
-async function fetchAll(store: TaskStore, client: PieceClient, port: number, bytes: number): Promise<number> {
+async function fetchAll(store: TaskStore, client: PieceClient, parent: Address, bytes: number): Promise<number> {
   const startedMs = performance.now();
   const task = store.open(taskId, identity);
   task.setLayout({ contentLengthBytes: bytes, pieceLengthBytes: defaultPieceLength(bytes) });
@@ -117,7 +125,7 @@ async function fetchAll(store: TaskStore, client: PieceClient, port: number, byt
     while (next < layout.pieceCount) {
       const piece = pieceSpan(layout, next++);
       await client.fetch({
-        address: { host: '127.0.0.1', port, persistent: true, tls: true },
+        address: { ...parent, persistent: true, tls: true },
         taskId,
         piece,
         writer: task.writePiece(piece.number),

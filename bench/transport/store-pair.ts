@@ -19,6 +19,17 @@ interface Usage {
   readonly loopDelayP99Ms: number;
 }
 
+/** Where the two ends run; by default here, on the loopback. */
+export interface Ends {
+  /** Of the parent. */
+  readonly address: string;
+  /** Words to put before the command of each. */
+  readonly enterParent: readonly string[];
+  readonly enterChild: readonly string[];
+}
+
+const here: Ends = { address: '127.0.0.1', enterParent: [], enterChild: [] };
+
 export class StorePair implements AsyncDisposable {
   readonly #parent: Peer;
   readonly #child: Peer;
@@ -29,12 +40,31 @@ export class StorePair implements AsyncDisposable {
   }
 
   /** `content` as `writeContent` makes it; `directory` holds the stores, and cert.pem and key.pem for TLS. */
-  static async start(directory: string, content: string, { bytes, tls }: { bytes: number; tls: boolean }) {
+  static async start(
+    directory: string,
+    content: string,
+    { bytes, tls, ends = here }: { bytes: number; tls: boolean; ends?: Ends },
+  ) {
     const mode = tls ? 'tls' : 'plain';
     for (const name of ['parent', 'child']) mkdirSync(join(directory, 'store', name), { recursive: true, mode: 0o700 });
-    const parent = new Peer('parent', join(directory, 'store', 'parent'), content, mode);
+    const parent = new Peer(
+      ends.enterParent,
+      'parent',
+      join(directory, 'store', 'parent'),
+      content,
+      ends.address,
+      mode,
+    );
     const { port } = await parent.answer<{ port: number }>();
-    const child = new Peer('child', join(directory, 'store', 'child'), String(port), String(bytes), mode);
+    const child = new Peer(
+      ends.enterChild,
+      'child',
+      join(directory, 'store', 'child'),
+      ends.address,
+      String(port),
+      String(bytes),
+      mode,
+    );
     return new StorePair(parent, child);
   }
 
@@ -79,8 +109,9 @@ class Peer {
   readonly #process: ChildProcess;
   readonly #lines: AsyncIterator<string>;
 
-  constructor(...args: string[]) {
-    this.#process = spawn(process.execPath, [join(import.meta.dirname, 'peer.ts'), ...args], {
+  constructor(enter: readonly string[], ...args: string[]) {
+    const [program = process.execPath, ...before] = [...enter, process.execPath];
+    this.#process = spawn(program, [...before, join(import.meta.dirname, 'peer.ts'), ...args], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     this.#lines = createInterface(this.#process.stdout!)[Symbol.asyncIterator]();
