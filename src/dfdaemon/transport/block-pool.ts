@@ -1,10 +1,14 @@
-/** Buffers of one size under one memory ceiling. Who finds none waits in order; that is the back-pressure of the room. */
-import { maxFreeBlocks } from './limits.ts';
+/**
+ * Buffers of one size under one memory ceiling. Who finds none waits in order; that is the back-pressure of the room. Some are kept for
+ * the next transfer, until there has been none for a while.
+ */
+import { keepFreeMs, maxFreeBlocks } from './limits.ts';
 
 export class BlockPool {
   readonly blockBytes: number;
   readonly #maxBlocks: number;
   readonly #free: Buffer[] = [];
+  #letGo: NodeJS.Timeout | undefined;
   readonly #waiting = new Set<(block: Buffer) => void>();
   #inUse = 0;
 
@@ -20,6 +24,7 @@ export class BlockPool {
   tryTake(): Buffer | undefined {
     if (this.#inUse >= this.#maxBlocks) return undefined;
     this.#inUse += 1;
+    clearTimeout(this.#letGo);
     return this.#free.pop() ?? Buffer.allocUnsafeSlow(this.blockBytes);
   }
 
@@ -43,5 +48,13 @@ export class BlockPool {
     }
     this.#inUse -= 1;
     if (this.#free.length < maxFreeBlocks) this.#free.push(block);
+    if (this.#inUse > 0) return;
+    clearTimeout(this.#letGo);
+    this.#letGo = setTimeout(() => this.#freeAll(), keepFreeMs).unref();
+  }
+
+  /** At once: a process with nothing to do may not collect its garbage for hours. */
+  #freeAll(): void {
+    for (const { buffer } of this.#free.splice(0)) (buffer as ArrayBuffer).transfer(0);
   }
 }
