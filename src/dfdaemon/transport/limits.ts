@@ -41,6 +41,14 @@ export const receiveBlockBytes = 2 ** 20;
 export const receivePoolBytes = 48 * 2 ** 20;
 export const maxBlocksInFlight = 2;
 
+/**
+ * While a body comes in, the process is woken for what the line brings in so long: short beside the time in which the next piece is
+ * asked for before the end of one, and some tens of packets on a fast line. Never for more than half a receive buffer.
+ */
+export const wakeMs = 2;
+export const minWakeBytes = 16 * 1024;
+export const maxWakeBytes = 512 * 1024;
+
 /** Free buffers kept for the next transfer; the rest goes back to the system. */
 export const maxFreeBlocks = 8;
 /** Nor are these kept longer than this without any use. */
