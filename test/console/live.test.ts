@@ -79,7 +79,9 @@ test('an image is preheated, and every node proves every layer', async () => {
   await using visitor = await live.visit();
   const { page } = visitor;
   await visitor.go('/preheat');
-  await page.getByRole('textbox', { name: 'Manifest URL' }).fill(image.url);
+  // By the name that engines take, without the scheme and the words of the registry's protocol.
+  const name = image.url.replace('http://', '').replace('/v2/', '/').replace('/manifests/', ':');
+  await page.getByRole('textbox', { name: 'Image' }).fill(name);
   await page.getByRole('combobox', { name: 'Nodes' }).click();
   await page.getByRole('option', { name: 'All peers' }).click();
   await visitor.button('Credentials and identity').click();
@@ -89,8 +91,8 @@ test('an image is preheated, and every node proves every layer', async () => {
   await visitor.button('Start').click();
   await visitor.heading(/^Preheat #/);
   await visitor.sees(/^[1-9]\d* done$/);
-  for (const { name } of live.cluster.daemons)
-    await visitor.button(new RegExp(`${name}.*([1-9]\\d*) of \\1 verified`)).waitFor();
+  for (const { name: daemon } of live.cluster.daemons)
+    await visitor.button(new RegExp(`${daemon}.*([1-9]\\d*) of \\1 verified`)).waitFor();
   await visitor.button(/^peer-2/).click();
   const table = page.getByRole('table', { name: 'Blobs of peer-2' });
   for (const url of image.blobs['linux/arm64'] ?? []) {

@@ -72,11 +72,18 @@ export function problemsOf(values: PreheatValues, t: Translate): Problems<Prehea
 function urlProblem(values: PreheatValues, t: Translate): string | undefined {
   const urls = urlsOf(values);
   if (urls.length === 0) return t('form.required');
+  if (values.type === 'image') {
+    if (urls.length > 1) return t('preheat.oneImage');
+    return isImage(urls[0] ?? '') ? undefined : t('preheat.badImageUrl');
+  }
   const bad = urls.find((url) => !/^[a-z][a-z0-9+.-]*:\/\/./i.test(url) || !URL.canParse(url));
-  if (bad !== undefined) return t('form.badUrl', { url: bad });
-  if (values.type === 'file') return undefined;
-  if (urls.length > 1) return t('preheat.oneImage');
-  return /\/v2\/.+\/manifests\/.+/.test(urls[0] ?? '') ? undefined : t('preheat.badImageUrl');
+  return bad === undefined ? undefined : t('form.badUrl', { url: bad });
+}
+
+/** By name, or by the URL of its manifest. The manager looks closer. */
+function isImage(text: string): boolean {
+  if (text.includes('://')) return /\/v2\/.+\/manifests\/.+/.test(text) && URL.canParse(text);
+  return /^[a-z0-9[][\w.:[\]-]*(\/[\w.-]+)*(:[\w.-]+)?(@\w+:[0-9a-f]+)?$/i.test(text);
 }
 
 /** `name: value` per line; undefined when a line is none. */

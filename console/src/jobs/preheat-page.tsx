@@ -65,11 +65,7 @@ export function PreheatPage(): ReactNode {
                 field={form.field('url')}
                 label={type === 'image' ? t('preheat.imageUrl') : t('preheat.fileUrls')}
                 help={type === 'image' ? t('preheat.imageUrlHelp') : t('preheat.fileUrlsHelp')}
-                placeholder={
-                  type === 'image'
-                    ? 'https://registry.example.com/v2/library/nginx/manifests/1.29'
-                    : 'https://files.example.com/model.bin'
-                }
+                placeholder={type === 'image' ? 'nginx:1.27' : 'https://files.example.com/model.bin'}
                 {...(type === 'file' && { rows: 2 })}
                 required
               />

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { parseAuthChallenges } from './auth-challenge.ts';
 import { candidatesFor, parseManifest, parsePlatform, type Descriptor } from './manifest.ts';
-import { blobUrl, parseManifestUrl } from './reference.ts';
+import { blobUrl, manifestUrlOfImage, parseManifestUrl } from './reference.ts';
 
 const digest = (digit: string): string => `sha256:${digit.repeat(64)}`;
 
@@ -24,6 +24,26 @@ describe('manifest URLs', () => {
       assert.throws(() => parseManifestUrl(url), { code: 'INVALID_ARGUMENT' });
     });
   }
+});
+
+describe('images by name', () => {
+  for (const [name, url] of [
+    ['nginx:1.27', 'https://registry-1.docker.io/v2/library/nginx/manifests/1.27'],
+    ['nginx', 'https://registry-1.docker.io/v2/library/nginx/manifests/latest'],
+    ['docker.io/bitnami/redis:7', 'https://registry-1.docker.io/v2/bitnami/redis/manifests/7'],
+    ['ghcr.io/org/app', 'https://ghcr.io/v2/org/app/manifests/latest'],
+    [`ghcr.io/org/app:1@${digest('a')}`, `https://ghcr.io/v2/org/app/manifests/${digest('a')}`],
+    ['registry.example:5000/a:1', 'https://registry.example:5000/v2/a/manifests/1'],
+    ['127.0.0.1:5000/a/b:1', 'http://127.0.0.1:5000/v2/a/b/manifests/1'],
+    ['localhost/a', 'http://localhost/v2/a/manifests/latest'],
+  ] as const) {
+    test(name, () => {
+      assert.equal(manifestUrlOfImage(name), url);
+      parseManifestUrl(url);
+    });
+  }
+  for (const name of ['', 'Nginx', 'a:', 'a@sha256:1', 'http://r/a', 'a b', 'r.example:5000/', '-a', '../a'])
+    test(`none: ${name}`, () => assert.equal(manifestUrlOfImage(name), undefined));
 });
 
 describe('manifests', () => {

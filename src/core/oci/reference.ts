@@ -40,6 +40,28 @@ export function isManifestUrl(text: string): boolean {
   }
 }
 
+const imageName = new RegExp(
+  `^(${repository})(?::([A-Za-z0-9_][A-Za-z0-9._-]{0,127}))?(?:@([a-z0-9]+:[0-9a-f]{32,128}))?$`,
+);
+const registryHost = /^(?:[a-z0-9-]+(?:\.[a-z0-9-]+)*|\[[0-9a-f:]+\])(?::\d{1,5})?$/i;
+const dockerHub = 'registry-1.docker.io';
+
+/**
+ * The URL of the manifest of an image named as container engines take it: `nginx:1.27`, `ghcr.io/org/app@sha256:…`. Undefined
+ * when the text names none. Registries of this machine are asked without TLS, as engines do.
+ */
+export function manifestUrlOfImage(text: string): string | undefined {
+  const [first = '', ...rest] = text.split('/');
+  const hasHost = rest.length > 0 && (/[.:]/.test(first) || first === 'localhost');
+  const host = hasHost && first !== 'docker.io' && first !== 'index.docker.io' ? first : dockerHub;
+  const match = imageName.exec(hasHost ? rest.join('/') : text);
+  const path = match?.[1] ?? '';
+  if (path === '' || path.length > maxNameLength || !registryHost.test(host)) return undefined;
+  const name = host === dockerHub && !path.includes('/') ? `library/${path}` : path;
+  const scheme = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::|$)/.test(host) ? 'http' : 'https';
+  return manifestUrl({ registry: `${scheme}://${host}`, name, reference: match?.[3] ?? match?.[2] ?? 'latest' });
+}
+
 export function manifestUrl({ registry, name, reference }: ManifestReference): string {
   return `${registry}/v2/${name}/manifests/${reference}`;
 }

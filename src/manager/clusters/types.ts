@@ -72,6 +72,19 @@ export function parseScopes(json: string): Scopes {
   return { ...scopes, cidrs: scopes.cidrs ?? [], hostnames: scopes.hostnames ?? [] };
 }
 
+/** As clients of the original read them: all four keys are there, since its console takes a missing one for a text. */
+export const toldScopes = z.object({
+  idc: z.string(),
+  location: z.string(),
+  cidrs: z.array(z.string()),
+  hostnames: z.array(z.string()),
+});
+
+export function tellScopes(json: string): z.output<typeof toldScopes> {
+  const { idc = '', location = '', cidrs, hostnames } = parseScopes(json);
+  return { idc, location, cidrs: [...cidrs], hostnames: [...hostnames] };
+}
+
 /** A JSON column; empty and unreadable text count as the fallback. */
 export function parseJson<T>(json: string | null, fallback: T): T {
   if (json === null || json === '') return fallback;

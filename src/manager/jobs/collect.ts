@@ -84,6 +84,14 @@ export async function createCollectSettings(database: Database): Promise<void> {
   }
 }
 
+/** What a run would delete now: older than `ttl` (nanoseconds), so many rows at once. */
+export async function collectBounds(
+  database: Database,
+  type: CollectArgs['type'],
+): Promise<{ readonly ttl: number; readonly batch_size: number }> {
+  return { ttl: (await retentionMs(database, type)) * 1e6, batch_size: batchRows };
+}
+
 /** The configuration row holds `{"audit":{"ttl":ns},"job":{"ttl":ns}}`. */
 async function retentionMs({ db }: Database, type: CollectArgs['type']): Promise<number> {
   const row = await db.selectFrom('config').select('value').where('name', '=', settingsName).executeTakeFirst();

@@ -1,7 +1,7 @@
 /** What may be asked of a job, as REST takes it. Empty texts and zeros count as absent, since Harbor sends them. */
 import { z } from 'zod';
 import { defaultFilteredQueryParams } from '../../core/net/signed-urls.ts';
-import { isManifestUrl } from '../../core/oci/reference.ts';
+import { isManifestUrl, manifestUrlOfImage } from '../../core/oci/reference.ts';
 
 export const preheatScopes = ['single_seed_peer', 'all_seed_peers', 'all_peers'] as const;
 export type PreheatScope = (typeof preheatScopes)[number];
@@ -51,7 +51,20 @@ const registry = {
 
 const storageKeys = z.record(z.string().max(64), z.union([z.string().max(8192), z.boolean()]));
 
-export const preheatArgs = z
+const noManifest = {
+  path: ['url'],
+  error:
+    'names no image, as nginx:1.27 does, and is not the URL of a manifest: https://<registry>/v2/<name>/manifests/<tag>',
+};
+
+/** An image by the name that engines take; anything else is left as it is. */
+function withManifestUrl(args: unknown): unknown {
+  const { url: named } = (args ?? {}) as { url?: unknown };
+  if (typeof named !== 'string' || named.includes('://')) return args;
+  return { ...(args as object), url: manifestUrlOfImage(named.trim()) ?? named };
+}
+
+const preheatFields = z
   .object({
     type: z.enum(['image', 'file']),
     url: emptyIsAbsent(url),
@@ -77,10 +90,12 @@ export const preheatArgs = z
     hdfs: storageKeys.nullish(),
   })
   .refine((args) => args.url !== undefined || (args.type === 'file' && args.urls.length > 0), 'a URL is needed')
-  .refine((args) => args.type !== 'image' || isManifestUrl(args.url ?? ''), {
-    path: ['url'],
-    error: 'is not the URL of an image manifest, as in https://<registry>/v2/<name>/manifests/<tag>',
-  });
+  .refine((args) => args.type !== 'image' || isManifestUrl(args.url ?? ''), noManifest);
+
+export const preheatArgs = z.preprocess(
+  (args) => ((args as { type?: unknown } | null)?.type === 'image' ? withManifestUrl(args) : args),
+  preheatFields,
+);
 
 const taskIdentity = {
   task_id: emptyIsAbsent(z.string().regex(/^[0-9a-f]{64}$/, 'is not a task id')),
@@ -99,14 +114,19 @@ export const taskArgs = z
     'task_id, url or content_for_calculating_task_id is needed',
   );
 
-export const distributionArgs = z.object({
-  url,
-  ...identity,
-  ...registry,
-  concurrent_layer_count: count(100),
-  concurrent_peer_count: count(1_000),
-  timeout,
-});
+export const distributionArgs = z.preprocess(
+  withManifestUrl,
+  z
+    .object({
+      url,
+      ...identity,
+      ...registry,
+      concurrent_layer_count: count(100),
+      concurrent_peer_count: count(1_000),
+      timeout,
+    })
+    .refine((args) => isManifestUrl(args.url), noManifest),
+);
 
 export const collectArgs = z.object({ type: z.enum(['audit', 'job']) });
 

@@ -1,4 +1,7 @@
-/** Errors as the API answers them: 422 `{errors}` for what does not fit the schema, `{message}` for everything else. */
+/**
+ * Errors as the API answers them: 422 `{errors}` for what does not fit the schema, `{message}` for everything else. The
+ * original's console shows a message alone, so that 422 has it twice.
+ */
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
@@ -10,7 +13,7 @@ export function errorHandler(logger: Logger, realm: string) {
       const problems = error.validation.map(
         ({ instancePath, message }) => `${instancePath.slice(1).replaceAll('/', '.') || 'body'}: ${message}`,
       );
-      return reply.code(422).send({ errors: problems.join('; ') });
+      return reply.code(422).send(invalid(problems.join('; ')));
     }
     if (error instanceof DragonflyError) return send(error, request, reply);
     const status = (error as FastifyError).statusCode;
@@ -18,10 +21,10 @@ export function errorHandler(logger: Logger, realm: string) {
     if (status === 429) return reply.code(429).type('text/plain').send('rate limit exceeded');
     if (status !== undefined && status >= 400 && status < 500) {
       return status === 400
-        ? reply.code(422).send({ errors: error.message })
+        ? reply.code(422).send(invalid(error.message))
         : reply.code(status).send({ message: error.message });
     }
-    if (isUnstorable(error)) return reply.code(422).send({ errors: 'a value cannot be stored' });
+    if (isUnstorable(error)) return reply.code(422).send(invalid('a value cannot be stored'));
     return send(toDragonflyError(error), request, reply);
   };
 
@@ -36,6 +39,10 @@ export function errorHandler(logger: Logger, realm: string) {
       .code(http)
       .send({ message, ...(error.hint === undefined || error.code === 'INTERNAL' ? {} : { hint: error.hint }) });
   }
+}
+
+function invalid(errors: string): { readonly errors: string; readonly message: string } {
+  return { errors, message: errors };
 }
 
 /** PostgreSQL's data exceptions (class 22, such as a zero byte in a text) and those of MySQL. */

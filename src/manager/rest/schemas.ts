@@ -6,7 +6,7 @@ export const idParams = z.object({ id: idSchema });
 export const reference = z.int().min(1).max(Number.MAX_SAFE_INTEGER);
 
 export const errorSchema = z.object({ message: z.string(), hint: z.string().optional() }).meta({ id: 'Error' });
-export const invalidSchema = z.object({ errors: z.string() }).meta({ id: 'Invalid' });
+export const invalidSchema = z.object({ errors: z.string(), message: z.string() }).meta({ id: 'Invalid' });
 
 export const timestamps = { id: z.int(), created_at: z.string(), updated_at: z.string(), is_del: z.literal(0) };
 

@@ -47,9 +47,11 @@ export const distribution = {
   'preheat.what': 'What',
   'preheat.image': 'Image',
   'preheat.file': 'Files',
-  'preheat.imageUrl': 'Manifest URL',
-  'preheat.imageUrlHelp': 'The index or manifest; all its layers for the platform are brought.',
-  'preheat.badImageUrl': 'The URL of an image looks like https://registry/v2/name/manifests/tag',
+  'preheat.imageUrl': 'Image',
+  'preheat.imageUrlHelp':
+    'Its name as container engines take it, or the URL of its index or manifest; all its layers for the platform are brought.',
+  'preheat.badImageUrl':
+    'An image is named like nginx:1.27 or ghcr.io/org/app@sha256:…, or by its manifest’s URL: https://registry/v2/name/manifests/tag',
   'preheat.oneImage': 'One image at a time',
   'preheat.fileUrls': 'URLs',
   'preheat.fileUrlsHelp': 'One per line',

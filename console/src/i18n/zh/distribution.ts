@@ -47,9 +47,10 @@ export const distribution = {
   'preheat.what': '内容',
   'preheat.image': '镜像',
   'preheat.file': '文件',
-  'preheat.imageUrl': 'Manifest URL',
-  'preheat.imageUrlHelp': 'index 或 manifest；会预热该平台的所有层。',
-  'preheat.badImageUrl': '镜像的 URL 形如 https://registry/v2/name/manifests/tag',
+  'preheat.imageUrl': '镜像',
+  'preheat.imageUrlHelp': '容器引擎所用的名称，或其 index、manifest 的 URL；会预热该平台的所有层。',
+  'preheat.badImageUrl':
+    '镜像名形如 nginx:1.27、ghcr.io/org/app@sha256:…，或 manifest 的 URL：https://registry/v2/name/manifests/tag',
   'preheat.oneImage': '一次一个镜像',
   'preheat.fileUrls': 'URL',
   'preheat.fileUrlsHelp': '每行一个',

@@ -7,6 +7,8 @@ import {
   schedulerClusterConfigSchema,
   scopesSchema,
   seedPeerClusterConfigSchema,
+  tellScopes,
+  toldScopes,
 } from '../../clusters/types.ts';
 import { pageQuery, searchQuery, setPageHeaders, toPage, toSearch } from '../paging.ts';
 import { sendNothing, type RestApp, type RouteAccess } from '../request.ts';
@@ -19,7 +21,7 @@ export const clusterSchema = z
     ...timestamps,
     name: z.string(),
     bio: z.string(),
-    scopes: loose,
+    scopes: toldScopes,
     scheduler_cluster_id: z.int(),
     seed_peer_cluster_id: z.int(),
     scheduler_cluster_config: loose,
@@ -122,7 +124,7 @@ function toJson({ schedulerCluster: row, seedPeerCluster }: ClusterRow): z.outpu
     ...stamps(row),
     name: row.name,
     bio: row.bio,
-    scopes: parseJson(row.scopes, {}),
+    scopes: tellScopes(row.scopes),
     scheduler_cluster_id: row.id,
     seed_peer_cluster_id: seedPeerCluster?.id ?? 0,
     scheduler_cluster_config: parseJson(row.config, {}),

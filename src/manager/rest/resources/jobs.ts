@@ -4,10 +4,11 @@ import { DragonflyError } from '../../../core/errors.ts';
 import type { ClusterStore } from '../../clusters/cluster-store.ts';
 import { parseJson } from '../../clusters/types.ts';
 import type { Database } from '../../db/database.ts';
+import { collectBounds } from '../../jobs/collect.ts';
 import type { JobService } from '../../jobs/job-service.ts';
 import type { Job } from '../../jobs/job-store.ts';
 import type { JobTask, JobTasks } from '../../jobs/job-tasks.ts';
-import { jobArgs, jobStates, jobTypes, type JobType } from '../../jobs/job-types.ts';
+import { collectArgs, jobArgs, jobStates, jobTypes, type JobType } from '../../jobs/job-types.ts';
 import { maxShownTasks, syncJobTimeoutMs } from '../../limits.ts';
 import { pageQuery, setPageHeaders, toPage } from '../paging.ts';
 import { callerOf, sendNothing, type RestApp, type RouteAccess } from '../request.ts';
@@ -111,7 +112,7 @@ export function jobRoutes(app: RestApp, parts: JobRouteParts, access: RouteAcces
       const job = await jobs.create({
         type,
         bio: request.body.bio ?? '',
-        args: checkedArgs(type, args),
+        args: await fullArgs(parts, type, checkedArgs(type, args)),
         // The caller owns the job, whatever the body says.
         userId: callerOf(request).userId,
         schedulerClusterIds,
@@ -219,6 +220,11 @@ function checkedArgs(type: JobType, args: Record<string, unknown>): Record<strin
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   throw new DragonflyError('INVALID_ARGUMENT', `args.${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'not valid'}`);
+}
+
+/** What is not asked for but part of the record: how old what is deleted must be, and how much at once. */
+async function fullArgs({ database }: JobRouteParts, type: JobType, args: Record<string, unknown>) {
+  return type === 'gc' ? { ...args, ...(await collectBounds(database, collectArgs.parse(args).type)) } : args;
 }
 
 async function settled(jobs: JobService, job: Job, type: JobType): Promise<Job> {

@@ -7,6 +7,8 @@ import {
   schedulerClusterConfigSchema,
   scopesSchema,
   seedPeerClusterConfigSchema,
+  tellScopes,
+  toldScopes,
 } from '../../clusters/types.ts';
 import { TableStore } from '../../db/table-store.ts';
 import { defined, registerResource } from '../crud.ts';
@@ -42,7 +44,7 @@ export function memberClusterRoutes(app: RestApp, { database, changes }: RestPar
         config: loose,
         client_config: loose,
         seed_client_config: loose,
-        scopes: loose,
+        scopes: toldScopes,
         is_default: z.boolean(),
       })
       .meta({ id: 'SchedulerCluster' }),
@@ -53,7 +55,7 @@ export function memberClusterRoutes(app: RestApp, { database, changes }: RestPar
       config: parseJson(row.config, {}),
       client_config: parseJson(row.client_config, {}),
       seed_client_config: parseJson(row.seed_client_config, {}),
-      scopes: parseJson(row.scopes, {}),
+      scopes: tellScopes(row.scopes),
       is_default: row.is_default === 1,
     }),
     create: schedulerClusterBody,
