@@ -41,6 +41,7 @@ const packageOfProgram: Readonly<Record<string, string>> = {
   docker: 'docker.io',
   dockerd: 'docker.io',
   haproxy: 'haproxy',
+  named: 'bind9',
   tinyproxy: 'tinyproxy-bin',
   promtool: 'prometheus',
   socat: 'socat',

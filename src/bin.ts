@@ -57,6 +57,10 @@ const programs: Readonly<Record<string, Program>> = {
     summary: 'asks a gRPC server whether it serves, for probes: grpc_health_probe',
     load: async () => (await import('./cli/health/health.ts')).runHealth,
   },
+  'private-zone': {
+    summary: 'keeps a name of a DNS zone pointed at the dfdaemon pods that are well',
+    load: async () => (await import('./cli/private-zone/private-zone.ts')).runPrivateZone,
+  },
   simulate: {
     summary: 'the real decisions of scheduler and peers in virtual time: how fast a file reaches any number of nodes',
     load: loadSimulate,

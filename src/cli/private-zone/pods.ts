@@ -1,0 +1,63 @@
+/** Which pods clients are led to. No I/O. */
+import { z } from 'zod';
+
+const labels = z.record(z.string(), z.string()).default({});
+
+export const podSchema = z.object({
+  metadata: z.object({
+    name: z.string(),
+    namespace: z.string().default(''),
+    uid: z.string(),
+    labels,
+    deletionTimestamp: z.string().optional(),
+    resourceVersion: z.string().default(''),
+  }),
+  spec: z.object({ nodeName: z.string().default('') }).default({ nodeName: '' }),
+  status: z
+    .object({
+      podIP: z.string().default(''),
+      conditions: z.array(z.object({ type: z.string(), status: z.string() })).default([]),
+    })
+    .default({ podIP: '', conditions: [] }),
+});
+export type Pod = z.output<typeof podSchema>;
+
+export const nodeSchema = z.object({ metadata: z.object({ name: z.string(), labels }) });
+
+/** `key=value`, or `key` alone: it has such a label. */
+export type Selector = Readonly<Record<string, string | undefined>>;
+
+export function parseSelector(text: string): Selector {
+  return Object.fromEntries(
+    text
+      .split(',')
+      .filter((part) => part !== '')
+      .map((part) => {
+        const at = part.indexOf('=');
+        return at < 0 ? [part, undefined] : [part.slice(0, at), part.slice(at + 1)];
+      }),
+  );
+}
+
+export function matches(selector: Selector, found: Readonly<Record<string, string>>): boolean {
+  return Object.entries(selector).every(([key, value]) =>
+    value === undefined ? Object.hasOwn(found, key) : found[key] === value,
+  );
+}
+
+/** The kubelet says that it is ready, and it is not on its way out. */
+export function isReady({ metadata, status }: Pod): boolean {
+  const ready = status.conditions.some(({ type, status: is }) => type === 'Ready' && is === 'True');
+  return metadata.deletionTimestamp === undefined && status.podIP !== '' && ready;
+}
+
+/**
+ * At most so many addresses. Those that were chosen before stay as long as they may: clients keep connections to them.
+ * @param pods that may be chosen.
+ */
+export function chosenAddresses(pods: readonly Pod[], before: readonly string[], max: number): string[] {
+  const possible = pods.toSorted((one, other) => (one.metadata.uid < other.metadata.uid ? -1 : 1));
+  const addresses = [...new Set(possible.map(({ status }) => status.podIP))];
+  const stay = before.filter((address) => addresses.includes(address));
+  return [...stay, ...addresses.filter((address) => !stay.includes(address))].slice(0, max).sort();
+}

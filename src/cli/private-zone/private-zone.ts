@@ -1,0 +1,135 @@
+/** `dragonfly private-zone`: keeps a name of a DNS zone right for clients outside of the nodes: the pods of dfdaemon that are well. */
+import { readFile } from 'node:fs/promises';
+import { Command as Parser, CommanderError } from 'commander';
+import { DragonflyError } from '../../core/errors.ts';
+import type { Command, CommandIo } from '../../core/process/command.ts';
+import { createLogger } from '../../core/process/logger.ts';
+import { parseDurationMs } from '../../core/units.ts';
+import { usageError } from '../../core/usage-error.ts';
+import type { DnsServer } from './dns-server.ts';
+import type { TsigKey } from './dns-update.ts';
+import type { KubernetesApi } from './kubernetes.ts';
+import { parseSelector } from './pods.ts';
+import { ZoneKeeper } from './zone-keeper.ts';
+
+interface Flags {
+  readonly zone: string;
+  readonly name: string;
+  readonly server: string;
+  readonly key?: string;
+  readonly namespace: string;
+  readonly selector: string;
+  readonly nodeSelector: string;
+  readonly port: string;
+  readonly max: string;
+  readonly ttl: string;
+  readonly kubernetes?: string;
+}
+
+const serviceAccount = '/var/run/secrets/kubernetes.io/serviceaccount';
+const dnsPort = 53;
+
+const zoneParser = (): Parser =>
+  new Parser('dragonfly private-zone')
+    .description('Keeps a name in a DNS zone pointed at the dfdaemon pods that are well (RFC 2136).')
+    .requiredOption('--zone <zone>', 'zone that the server is the primary of')
+    .requiredOption('--name <name>', 'name in it, such as c1.p2p.example.org')
+    .requiredOption('--server <address>', 'host or host:port of the DNS server')
+    .option('--key <file>', 'TSIG key: its name and its secret in base64, hmac-sha256')
+    .option('--namespace <namespace>', 'of the pods; all when empty', '')
+    .option('--selector <labels>', 'of the pods', 'app.kubernetes.io/component=client')
+    .option('--node-selector <labels>', 'only pods on nodes that have these labels', '')
+    .option('--port <port>', 'that pods must take connections at', '65001')
+    .option('--max <number>', 'most addresses', '8')
+    .option('--ttl <duration>', 'how long clients may remember an address', '5s')
+    .option('--kubernetes <url>', 'API server; by default the one of the cluster this pod is in')
+    .exitOverride();
+
+export const runPrivateZone: Command = async (argv, io) => {
+  const parser = zoneParser().configureOutput({
+    writeOut: (text) => io.stdout.write(text),
+    writeErr: () => undefined,
+  });
+  try {
+    parser.parse(argv, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return 0;
+    throw usageError(error, 'Run "dragonfly private-zone --help" for the arguments.');
+  }
+  const flags = parser.opts<Flags>();
+  const { zone, name, namespace, selector } = flags;
+  const bare = (text: string): string => text.toLowerCase().replace(/\.$/, '');
+  if (!bare(name).endsWith(`.${bare(zone)}`))
+    throw new DragonflyError('INVALID_ARGUMENT', `${name} is not in the zone ${zone}`, {
+      hint: `Write it whole: c1.${bare(zone)}.`,
+    });
+  const keeper = new ZoneKeeper({
+    api: apiOf(flags, io),
+    dns: await dnsOf(flags),
+    zone,
+    name,
+    namespace,
+    selector,
+    nodeSelector: parseSelector(flags.nodeSelector),
+    port: wholeNumber('--port', flags.port, 65_535),
+    max: wholeNumber('--max', flags.max, 100),
+    ttlSeconds: Math.max(1, Math.round(parseDurationMs(flags.ttl) / 1000)),
+    logger: createLogger('private-zone', { level: 'info' }),
+  });
+  await keeper.run(io.signal);
+  return 0;
+};
+
+function apiOf({ kubernetes }: Flags, { env }: CommandIo): KubernetesApi {
+  if (kubernetes !== undefined) {
+    if (!URL.canParse(kubernetes) || !/^https?:/.test(kubernetes))
+      throw new DragonflyError('INVALID_ARGUMENT', `"${kubernetes}" is not the URL of an API server`);
+    return { url: new URL(kubernetes), tokenFile: undefined, caFile: undefined };
+  }
+  const host = env['KUBERNETES_SERVICE_HOST'];
+  if (!host)
+    throw new DragonflyError('INVALID_ARGUMENT', 'this is not a pod, and no API server is named', {
+      hint: 'Run it in the cluster, or "kubectl proxy" and --kubernetes http://127.0.0.1:8001.',
+    });
+  const port = env['KUBERNETES_SERVICE_PORT'] || '443';
+  return {
+    url: new URL(`https://${host.includes(':') ? `[${host}]` : host}:${port}`),
+    tokenFile: `${serviceAccount}/token`,
+    caFile: `${serviceAccount}/ca.crt`,
+  };
+}
+
+async function dnsOf({ server, key }: Flags): Promise<DnsServer> {
+  const match = /^(?:\[(?<v6>[^\]]+)\]|(?<host>[^:]+))(?::(?<port>\d{1,5}))?$/.exec(server);
+  const host = match?.groups?.['v6'] ?? match?.groups?.['host'];
+  if (host === undefined)
+    throw new DragonflyError('INVALID_ARGUMENT', `"${server}" is not the address of a DNS server`, {
+      hint: 'Write host or host:port.',
+    });
+  const port = Number(match?.groups?.['port'] ?? dnsPort);
+  return { host, port, key: key === undefined ? undefined : await readKey(key) };
+}
+
+/** As written by people, `name secret`, or by tsig-keygen. */
+async function readKey(path: string): Promise<TsigKey> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    throw new DragonflyError('INVALID_ARGUMENT', `the key ${path} cannot be read`, { cause: error });
+  }
+  const generated = /key\s+"([^"]+)"\s*\{[^}]*secret\s+"([^"]+)"/s.exec(text);
+  const [name, secret] = generated ? [generated[1], generated[2]] : text.trim().split(/\s+/);
+  if (!name || !secret || !/^[A-Za-z0-9+/]+={0,2}$/.test(secret))
+    throw new DragonflyError('INVALID_ARGUMENT', `${path} holds no TSIG key`, {
+      hint: 'It holds the name and the secret in base64, or what "tsig-keygen -a hmac-sha256 NAME" prints.',
+    });
+  return { name, secret: Buffer.from(secret, 'base64') };
+}
+
+function wholeNumber(flag: string, text: string, max: number): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 1 && value <= max) return value;
+  throw new DragonflyError('INVALID_ARGUMENT', `"${text}" does not fit ${flag}`, { hint: `Choose 1 to ${max}.` });
+}

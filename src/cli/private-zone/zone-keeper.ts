@@ -1,0 +1,165 @@
+/**
+ * Keeps the addresses of one name right: pods that are there by the API server and that take connections, tried every moment. What
+ * the API server says of a dead node comes late; a connection that fails comes at once.
+ */
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { toDragonflyError } from '../../core/errors.ts';
+import type { Logger } from '../../core/process/logger.ts';
+import { backOffMs } from '../../rpc/back-off.ts';
+import { sendUpdate, type DnsServer } from './dns-server.ts';
+import { listNodeLabels, listPods, watchPods, type KubernetesApi } from './kubernetes.ts';
+import { chosenAddresses, isReady, matches, type Pod, type Selector } from './pods.ts';
+
+export interface ZoneKeeperOptions {
+  readonly api: KubernetesApi;
+  readonly dns: DnsServer;
+  readonly zone: string;
+  readonly name: string;
+  readonly namespace: string;
+  readonly selector: string;
+  readonly nodeSelector: Selector;
+  /** Port that a chosen pod takes connections at. */
+  readonly port: number;
+  readonly max: number;
+  readonly ttlSeconds: number;
+  readonly logger: Logger;
+}
+
+const probeIntervalMs = 1_000;
+const probeTimeoutMs = 1_000;
+/** Failed connections in a row after which a pod counts as gone. */
+const maxProbeFailures = 2;
+/** The records are written again so often, whoever has changed them meanwhile; and labels of nodes are read. */
+const renewMs = 60_000;
+const probesAtOnce = 64;
+
+export class ZoneKeeper {
+  readonly #options: ZoneKeeperOptions;
+  readonly #pods = new Map<string, Pod>();
+  /** Failed connections in a row, by address. */
+  readonly #failures = new Map<string, number>();
+  #nodes: ReadonlyMap<string, Readonly<Record<string, string>>> = new Map();
+  #nodesReadAtMs = -Infinity;
+  #known = false;
+  #written: readonly string[] | undefined;
+  #writtenAtMs = -Infinity;
+  #writeFailures = 0;
+  #writeAgainAtMs = -Infinity;
+
+  constructor(options: ZoneKeeperOptions) {
+    this.#options = options;
+  }
+
+  /** Until the signal aborts. The records stay: clients go on while this is started anew. */
+  async run(signal: AbortSignal): Promise<void> {
+    const watching = this.#watch(signal);
+    while (!signal.aborted) {
+      await this.#look(signal);
+      await delay(probeIntervalMs, undefined, { signal }).catch(() => undefined);
+    }
+    await watching;
+  }
+
+  /** Never throws. While the API server is away the pods that were known are tried on. */
+  async #watch(signal: AbortSignal): Promise<void> {
+    const { api, namespace, selector, logger } = this.#options;
+    for (let failures = 0; !signal.aborted;) {
+      try {
+        const { pods, version } = await listPods(api, { namespace, selector }, signal);
+        this.#pods.clear();
+        for (const pod of pods) this.#pods.set(pod.metadata.uid, pod);
+        this.#known = true;
+        failures = 0;
+        for await (const { type, pod } of watchPods(api, { namespace, selector, version }, signal)) {
+          if (type === 'DELETED') this.#pods.delete(pod.metadata.uid);
+          else this.#pods.set(pod.metadata.uid, pod);
+        }
+      } catch (error) {
+        if (signal.aborted) return;
+        failures += 1;
+        logger.warn({ error: toDragonflyError(error).message }, 'pods are not told');
+        await delay(backOffMs(failures), undefined, { signal }).catch(() => undefined);
+      }
+    }
+  }
+
+  async #look(signal: AbortSignal): Promise<void> {
+    const { logger, max } = this.#options;
+    try {
+      if (!this.#known) return;
+      await this.#readNodes(signal);
+      const ready = [...this.#pods.values()].filter((pod) => isReady(pod) && this.#isOnRightNode(pod));
+      await this.#probe(ready.map(({ status }) => status.podIP));
+      const there = ready.filter(({ status }) => (this.#failures.get(status.podIP) ?? 0) < maxProbeFailures);
+      const proven = there.filter(({ status }) => this.#failures.has(status.podIP));
+      await this.#write(chosenAddresses(proven, this.#written ?? [], max), signal);
+    } catch (error) {
+      if (!signal.aborted)
+        logger.warn({ error: toDragonflyError(error).message }, 'the records could not be looked after');
+    }
+  }
+
+  async #readNodes(signal: AbortSignal): Promise<void> {
+    if (Object.keys(this.#options.nodeSelector).length === 0) return;
+    const unknown = [...this.#pods.values()].some(
+      ({ spec }) => spec.nodeName !== '' && !this.#nodes.has(spec.nodeName),
+    );
+    if (!unknown && performance.now() - this.#nodesReadAtMs < renewMs) return;
+    this.#nodes = await listNodeLabels(this.#options.api, signal);
+    this.#nodesReadAtMs = performance.now();
+  }
+
+  #isOnRightNode({ spec }: Pod): boolean {
+    const { nodeSelector } = this.#options;
+    return Object.keys(nodeSelector).length === 0 || matches(nodeSelector, this.#nodes.get(spec.nodeName) ?? {});
+  }
+
+  async #probe(addresses: readonly string[]): Promise<void> {
+    const wanted = new Set(addresses);
+    for (const address of this.#failures.keys()) if (!wanted.has(address)) this.#failures.delete(address);
+    const left = [...wanted];
+    const work = async (): Promise<void> => {
+      for (let address = left.pop(); address !== undefined; address = left.pop()) {
+        const takes = await takesConnections(address, this.#options.port);
+        const failures = this.#failures.get(address);
+        if (takes) this.#failures.set(address, 0);
+        // One that never took a connection is not there yet.
+        else if (failures !== undefined) this.#failures.set(address, failures + 1);
+      }
+    };
+    await Promise.all(Array.from({ length: probesAtOnce }, work));
+  }
+
+  async #write(addresses: readonly string[], signal: AbortSignal): Promise<void> {
+    const { dns, zone, name, ttlSeconds, logger } = this.#options;
+    const nowMs = performance.now();
+    const isNews = this.#written === undefined || addresses.join() !== this.#written.join();
+    if (!isNews && nowMs - this.#writtenAtMs < renewMs) return;
+    if (nowMs < this.#writeAgainAtMs) return;
+    try {
+      await sendUpdate(dns, { zone, name, ttlSeconds, addresses }, signal);
+    } catch (error) {
+      this.#writeFailures += 1;
+      this.#writeAgainAtMs = performance.now() + backOffMs(this.#writeFailures);
+      throw error;
+    }
+    this.#writeFailures = 0;
+    this.#written = addresses;
+    this.#writtenAtMs = performance.now();
+    if (isNews) logger.info({ name, addresses }, 'the name has other addresses');
+  }
+}
+
+async function takesConnections(host: string, port: number): Promise<boolean> {
+  const socket = connect({ host, port });
+  try {
+    await once(socket, 'connect', { signal: AbortSignal.timeout(probeTimeoutMs) });
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
