@@ -176,6 +176,21 @@ export const managerConfigSchema = z.object({
     timeout: durationMs('15s').describe('a member whose last keepalive is older is inactive'),
     forgetAfter: durationMs('30m').describe('an inactive member is deleted after this time'),
   }),
+  concerns: section({
+    webhooks: z
+      .array(
+        z.object({
+          url: z.url({ protocol: /^https?$/ }).max(512),
+          secret: text
+            .optional()
+            .describe('signs what is sent: X-Dragonfly-Signature is sha256= and the HMAC of the body'),
+          severity: z.enum(['warning', 'error']).default('warning').describe('error: warnings are not sent'),
+        }),
+      )
+      .max(10)
+      .default([])
+      .describe('addresses that are told what wants attention and what is over, as chats and programs read it'),
+  }),
   objectStorage: noted,
   trainer: noted,
   tracing: noted,

@@ -167,9 +167,40 @@ export const concernFactsMs = 10_000;
 /** An acknowledgement of something that is over for so long is forgotten: the next time is another matter. */
 export const concernOverMs = 10 * 60_000;
 
+/** How often addresses of the operator are told what is new of concerns, how long one may take, and the lease of who tells. */
+export const noticeTickMs = 2_000;
+export const noticeTimeoutMs = 10_000;
+export const noticeLeaseMs = 30_000;
+
+/** After its start a manager calls nothing over for so long: a bit longer than lost nodes have to come back. */
+export const noticeQuietMs = 60_000;
+
+/** Concerns in one message; the next one has the rest. */
+export const concernsPerNotice = 100;
+
 /** Traffic of the past, by the length of its steps; and steps in one answer. */
 export const trafficKeptMs = { minute: 86_400_000, hour: 31 * 86_400_000, day: 366 * 86_400_000 };
 export const maxTrafficSteps = 1_440;
+
+/** What is known of shares is written this often; what came since is lost when a manager is killed. The lease of who writes. */
+export const recordIntervalMs = 5_000;
+export const recordLeaseMs = 20_000;
+
+/** Schedulers whose totals are remembered while they are away; one in a pod comes back under another address. */
+export const maxToldSchedulers = 100;
+
+/** Names told apart in one hour or day of one cluster: of nodes, and of anything else. The rest are one. */
+export const maxNodesPerStep = 5_000;
+export const maxNamesPerStep = 1_000;
+export const sharesPerStatement = 200;
+
+/** Names in one answer. */
+export const maxSharesShown = 1_000;
+
+/** Distributions are kept for a year, and so many of them; how many rows go in one statement. */
+export const distributionKeptMs = 366 * 86_400_000;
+export const maxDistributions = 200_000;
+export const distributionsPerStatement = 100;
 
 /** Shares from which a disk or a memory is a concern, and below which it is none any more. */
 export const fullShare = 0.95;

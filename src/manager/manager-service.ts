@@ -40,6 +40,7 @@ import { Database } from './db/database.ts';
 import { Timers } from './db/timers.ts';
 import { LiveSwarms } from './live/live-swarms.ts';
 import { ConcernDesk } from './nodes/concern-desk.ts';
+import { ConcernWebhook } from './nodes/concern-webhook.ts';
 import { Nodes } from './nodes/nodes.ts';
 import { ManagerMetrics } from './metrics.ts';
 import { createRestApp } from './rest/app.ts';
@@ -51,6 +52,9 @@ import { managerAccess, watchAccess } from './rpc/manager-access.ts';
 import { managerRpc } from './rpc/manager-rpc.ts';
 import { Newcomers } from './rpc/newcomers.ts';
 import { watchRpc } from './rpc/watch-rpc.ts';
+import { DistributionStore } from './traffic/distribution-store.ts';
+import { ShareStore } from './traffic/share-store.ts';
+import { TrafficRecorder } from './traffic/traffic-recorder.ts';
 import { TrafficStore } from './traffic/traffic-store.ts';
 import { timedWork } from './timed-work.ts';
 
@@ -72,6 +76,8 @@ interface Parts {
   readonly keepAlives: KeepAlives;
   readonly timers: Timers;
   readonly nodes: Nodes;
+  readonly recorder: TrafficRecorder;
+  readonly webhook: ConcernWebhook;
   readonly jobs: Jobs;
   readonly registry: Registry;
   readonly ca: Ca;
@@ -102,11 +108,13 @@ export class ManagerService implements Closable {
 
   /** Serves. Throws IN_USE when a port is taken; dispose of the service then. */
   async start(): Promise<void> {
-    const { config, keepAlives, timers, nodes, jobs, rpc, rest, owned, registry } = this.#parts;
+    const { config, keepAlives, timers, nodes, recorder, webhook, jobs, rpc, rest, owned, registry } = this.#parts;
     const { enableIPv6 } = config.network;
     keepAlives.start();
     timers.start();
     await nodes.start();
+    recorder.start();
+    webhook.start();
     await rpc.start();
     await rest.listen(parseListenAddress(config.server.rest.addr, enableIPv6));
     for (const port of [this.grpcPort, this.restPort]) this.#parts.ports.add(port);
@@ -209,8 +217,17 @@ async function open(
   );
   const live = owned.add('live view', new LiveSwarms({ topology, channels, logger }));
   const traffic = new TrafficStore(database);
+  const history = { traffic, shares: new ShareStore(database), distributions: new DistributionStore(database) };
+  const recorder = owned.add(
+    'history',
+    new TrafficRecorder({ ...history, database, topology, channels, logger, owner }),
+  );
   const nodes = owned.add('nodes', new Nodes({ database, topology, channels, traffic, logger, owner }));
   const concerns = owned.add('concerns', new ConcernDesk({ database, changes, nodes, logger }));
+  const webhook = owned.add(
+    'webhooks',
+    new ConcernWebhook({ database, concerns, webhooks: config.concerns.webhooks, logger, owner }),
+  );
   const oauth = new OAuth({ config, database, sealer: access.sealer, users: access.users, logger });
   const ownAddress = { grpcPort: (): number => rpc.port };
   const rest = await createRestApp({
@@ -230,7 +247,7 @@ async function open(
     live,
     nodes,
     concerns,
-    traffic,
+    history,
   });
   owned.defer('REST server', () => rest.close());
   rpc.addService(
@@ -254,7 +271,22 @@ async function open(
     watchAccess,
   );
   if (ca.issuer) rpc.addService(CertificateDefinition, certificateRpc(ca.issuer));
-  return { config, owned, database, rpc, rest, keepAlives, timers, nodes, jobs, registry, ca, ports };
+  return {
+    config,
+    owned,
+    database,
+    rpc,
+    rest,
+    keepAlives,
+    timers,
+    nodes,
+    recorder,
+    webhook,
+    jobs,
+    registry,
+    ca,
+    ports,
+  };
 }
 
 function searcherOf({ searcher, server }: ManagerConfig, logger: Logger): Searcher | Promise<Searcher> {

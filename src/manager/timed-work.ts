@@ -8,6 +8,8 @@ import type { Database } from './db/database.ts';
 import type { TimedWork } from './db/timers.ts';
 import { collect } from './jobs/collect.ts';
 import type { Jobs } from './jobs/jobs.ts';
+import { DistributionStore } from './traffic/distribution-store.ts';
+import { ShareStore } from './traffic/share-store.ts';
 import { TrafficStore } from './traffic/traffic-store.ts';
 import { syncPeers } from './jobs/sync-peers.ts';
 
@@ -63,7 +65,11 @@ export function timedWork({
     {
       name: 'forget old traffic',
       intervalMs: collectIntervalMs,
-      run: () => new TrafficStore(database).prune(Date.now()),
+      run: async () => {
+        const nowMs = Date.now();
+        for (const store of [new TrafficStore(database), new ShareStore(database), new DistributionStore(database)])
+          await store.prune(nowMs);
+      },
     },
     { name: 'delete expired certificates', intervalMs: collectIntervalMs, run: () => ca.certificates.deleteExpired() },
   ];

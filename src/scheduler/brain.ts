@@ -12,6 +12,7 @@ import { HostRegistry } from './hosts/host-registry.ts';
 import { HostBook, type HostEnd } from './live/host-book.ts';
 import { Ledger } from './live/ledger.ts';
 import { hostsShare, maxToldLiars } from './limits.ts';
+import { TrafficBook } from './live/traffic-book.ts';
 import type { SchedulerMetrics } from './metrics.ts';
 import { PeerSessions } from './peers/peer-sessions.ts';
 import { ProofBoard } from './proof-board.ts';
@@ -40,6 +41,7 @@ export class Brain implements Closable {
   readonly facts: TaskFactsTable;
   readonly ledger = new Ledger();
   readonly book = new HostBook();
+  readonly traffic = new TrafficBook();
   readonly proofs = new ProofBoard();
   readonly sessions: PeerSessions;
   readonly silentHosts: SilentHosts;

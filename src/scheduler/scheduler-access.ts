@@ -34,4 +34,5 @@ export const liveAccess: Access<typeof SchedulerLiveDefinition> = {
   watchTasks: operators,
   watchTask: operators,
   watchHosts: operators,
+  watchTraffic: operators,
 };

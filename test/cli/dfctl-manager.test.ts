@@ -3,9 +3,13 @@ import assert from 'node:assert/strict';
 import { Writable } from 'node:stream';
 import { after, before, describe, it } from 'node:test';
 import { runDfctl } from '../../src/cli/dfctl/dfctl.ts';
+import type { Database } from '../../src/manager/db/database.ts';
 import type { ManagerService } from '../../src/manager/manager-service.ts';
 import type { Node } from '../../src/manager/nodes/node.ts';
+import { DistributionStore } from '../../src/manager/traffic/distribution-store.ts';
+import { ShareStore } from '../../src/manager/traffic/share-store.ts';
 import { Disk } from '../../gen/common/v2/common.ts';
+import { Distribution } from '../../gen/scheduler/v2/live.ts';
 import { databaseConfig, eventually } from '../manager/support/engines.ts';
 import { rootOf, startManager } from '../manager/support/manager-fixture.ts';
 import { SchedulerFixture } from '../scheduler/fixture.ts';
@@ -100,6 +104,27 @@ describe('dfctl at a manager', () => {
     assert.equal(frames, 2);
   });
 
+  it('tells who got how much, what was distributed, and a month', async () => {
+    await fillHistory(manager.database);
+    const table = await textOf('traffic', 'ls', '--by', 'node', '--sort', 'failures');
+    assert.match(table, /^9.0 GiB saved of 10.0 GiB \(90 %\), 30 downloads; before: nothing$/m);
+    assert.match(table, /^NODE +FROM NODES +FROM ORIGIN +SAVED +GAVE +FAILED$/m);
+    assert.match(table, /^drags +9.0 GiB +1.0 GiB +90 % +5 B +7$/m);
+    const lines = (await textOf('traffic', 'ls', '--by', 'zone', '--name', 'zone-b', '--json')).trim().split('\n');
+    const [zone, total] = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+    assert.deepEqual(
+      [zone?.['name'], zone?.['downloads'], Object.keys(total ?? {})],
+      ['zone-b', 30, ['total', 'before']],
+    );
+    assert.match(await textOf('distribution', 'ls'), /^http:\/\/origin.test\/model.bin +30 +4.0s +1 +2 +drags$/m);
+    assert.match(await textOf('distribution', 'top'), /^http:\/\/origin.test\/model.bin +30 +9.0 GiB +1.0 GiB$/m);
+    assert.equal(await textOf('distribution', 'ls', '--url', 'other'), 'Nothing was distributed in this time.\n');
+    const report = await textOf('report');
+    for (const title of ['By application', 'By zone', 'Asked for most', 'Slowest', 'Nodes that failed most'])
+      assert.ok(report.includes(`\n${title}\n`), title);
+    assert.match(await textOf('report', '--month', '2020-01'), /^2020-01: Nothing was downloaded in this time.$/m);
+  });
+
   it('a mistake is one sentence, with what to do', async () => {
     const failure = async (argv: string[], changed: Record<string, string>): Promise<string> => {
       const { error } = await runTool(runDfctl, argv, { env: { ...env, ...changed } });
@@ -121,5 +146,38 @@ describe('dfctl at a manager', () => {
     );
     assert.match(await failure(['node', 'show', 'nobody'], {}), /^NOT_FOUND there is no node nobody/);
     assert.match(await failure(['node', 'ls', '--state', 'odd'], {}), /^INVALID_ARGUMENT state: /);
+    assert.match(await failure(['traffic', 'ls', '--by', 'planet'], {}), /^INVALID_ARGUMENT by: /);
+    assert.match(await failure(['traffic', 'ls', '--since', 'yesterday'], {}), /^INVALID_ARGUMENT "yesterday" is not/);
+    assert.match(await failure(['traffic', 'ls', '--since', '0s'], {}), /^INVALID_ARGUMENT "0s" is no time back/);
+    assert.match(await failure(['report', '--month', 'May'], {}), /^INVALID_ARGUMENT month: /);
   });
 });
+
+/** As a scheduler has told it an hour ago. */
+async function fillHistory(database: Database): Promise<void> {
+  const atMs = Date.now();
+  const figures = { originBytes: 2 ** 30, peerBytes: 9 * 2 ** 30, givenBytes: 5, downloads: 30, failures: 7 };
+  const shares = (
+    [
+      ['node', 'drags'],
+      ['zone', 'zone-b'],
+      ['application', 'shop'],
+      ['origin', 'origin.test'],
+    ] as const
+  ).map(([kind, name]) => ({ ...figures, clusterId: 1, kind, name, atMs }));
+  await new ShareStore(database).add(shares);
+  const ended = Distribution.fromPartial({
+    number: 1,
+    taskId: 'a'.repeat(64),
+    url: 'http://origin.test/model.bin',
+    contentLength: 2 ** 30,
+    originBytes: 2 ** 30,
+    peerBytes: 9 * 2 ** 30,
+    startedAtMs: atMs - 4_000,
+    endedAtMs: atMs,
+    downloads: 30,
+    failures: 2,
+    lastNode: 'drags',
+  });
+  await new DistributionStore(database).add(1, '127.0.0.1:8002 5', [ended]);
+}

@@ -2,6 +2,9 @@
 export const screens = [
   '/',
   '/tasks',
+  '/history',
+  '/history?by=node&range=year',
+  '/report',
   '/jobs',
   '/preheat',
   '/clusters',

@@ -54,6 +54,17 @@ const originalRoutes: Readonly<Record<string, readonly string[]>> = {
   '/preheats': ['POST', 'GET {}'],
 };
 
+const history = [
+  'GET',
+  'GET csv',
+  'GET shares',
+  'GET shares/csv',
+  'GET shares/steps',
+  'GET distributions',
+  'GET tasks',
+  'GET report',
+];
+
 /** What this manager has beyond it. */
 const furtherRoutes: Readonly<Record<string, readonly string[]>> = {
   '/readyz': ['GET'],
@@ -69,8 +80,8 @@ const furtherRoutes: Readonly<Record<string, readonly string[]>> = {
   '/api/v1/tasks': ['GET', 'GET {}', 'GET {}/events'],
   '/api/v1/nodes': ['GET', 'GET {}'],
   '/api/v1/concerns': ['GET', 'POST acknowledge'],
-  '/api/v1/traffic': ['GET', 'GET csv'],
-  '/oapi/v1/traffic': ['GET', 'GET csv'],
+  '/api/v1/traffic': history,
+  '/oapi/v1/traffic': history,
   '/oapi/v1/nodes': ['GET', 'GET {}'],
   '/oapi/v1/concerns': ['GET', 'POST acknowledge'],
 };

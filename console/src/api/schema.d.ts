@@ -3300,6 +3300,204 @@ export interface paths {
     delete?: never;
     patch?: never;
   };
+  '/api/v1/traffic/shares': {
+    parameters: { query?: never; header?: never; path?: never; cookie?: never };
+    /** Who got how much, beside the time before */
+    get: {
+      parameters: {
+        query: {
+          from_ms?: number | undefined;
+          to_ms?: number | undefined;
+          scheduler_cluster_id?: number | undefined;
+          by: "application" | "tag" | "zone" | "node" | "origin";
+          order?: "bytes" | "given" | "failures" | undefined;
+          limit?: number | undefined;
+          name?: string | undefined;
+        };
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['TrafficShares'] } };
+        401: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        403: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        404: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        409: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        422: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Invalid'] } };
+        429: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+      };
+    };
+    put?: never;
+    post?: never;
+    delete?: never;
+    patch?: never;
+  };
+  '/api/v1/traffic/shares/csv': {
+    parameters: { query?: never; header?: never; path?: never; cookie?: never };
+    /** The same as a table */
+    get: {
+      parameters: {
+        query: {
+          from_ms?: number | undefined;
+          to_ms?: number | undefined;
+          scheduler_cluster_id?: number | undefined;
+          by: "application" | "tag" | "zone" | "node" | "origin";
+          order?: "bytes" | "given" | "failures" | undefined;
+          limit?: number | undefined;
+          name?: string | undefined;
+        };
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: { headers: { [name: string]: unknown }; content: { 'application/json': string } };
+        401: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        403: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        404: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        409: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        422: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Invalid'] } };
+        429: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+      };
+    };
+    put?: never;
+    post?: never;
+    delete?: never;
+    patch?: never;
+  };
+  '/api/v1/traffic/shares/steps': {
+    parameters: { query?: never; header?: never; path?: never; cookie?: never };
+    /** One of them by hours, or by days when the time is longer than three days or more than a month ago */
+    get: {
+      parameters: {
+        query: {
+          from_ms?: number | undefined;
+          to_ms?: number | undefined;
+          scheduler_cluster_id?: number | undefined;
+          by: "application" | "tag" | "zone" | "node" | "origin";
+          name: string;
+        };
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['TrafficShareStep'][] } };
+        401: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        403: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        404: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        409: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        422: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Invalid'] } };
+        429: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+      };
+    };
+    put?: never;
+    post?: never;
+    delete?: never;
+    patch?: never;
+  };
+  '/api/v1/traffic/distributions': {
+    parameters: { query?: never; header?: never; path?: never; cookie?: never };
+    /** Distributions of the past, the latest first unless another order is asked for */
+    get: {
+      parameters: {
+        query?: {
+          page?: number | undefined;
+          per_page?: number | undefined;
+          from_ms?: number | undefined;
+          to_ms?: number | undefined;
+          scheduler_cluster_id?: number | undefined;
+          task_id?: string | undefined;
+          url?: string | undefined;
+          application?: string | undefined;
+          tag?: string | undefined;
+          sort?: "ended" | "slowest" | "bytes" | "origin" | "downloads" | "failures" | undefined;
+        };
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Distribution'][] } };
+        401: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        403: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        404: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        409: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        422: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Invalid'] } };
+        429: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+      };
+    };
+    put?: never;
+    post?: never;
+    delete?: never;
+    patch?: never;
+  };
+  '/api/v1/traffic/tasks': {
+    parameters: { query?: never; header?: never; path?: never; cookie?: never };
+    /** Tasks that were asked for most */
+    get: {
+      parameters: {
+        query?: {
+          from_ms?: number | undefined;
+          to_ms?: number | undefined;
+          scheduler_cluster_id?: number | undefined;
+          application?: string | undefined;
+          limit?: number | undefined;
+        };
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['HotTask'][] } };
+        401: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        403: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        404: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        409: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        422: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Invalid'] } };
+        429: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+      };
+    };
+    put?: never;
+    post?: never;
+    delete?: never;
+    patch?: never;
+  };
+  '/api/v1/traffic/report': {
+    parameters: { query?: never; header?: never; path?: never; cookie?: never };
+    /** A month in one answer */
+    get: {
+      parameters: {
+        query?: {
+          month?: string | undefined;
+          scheduler_cluster_id?: number | undefined;
+        };
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['TrafficReport'] } };
+        401: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        403: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        404: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        409: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        422: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Invalid'] } };
+        429: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+      };
+    };
+    put?: never;
+    post?: never;
+    delete?: never;
+    patch?: never;
+  };
 }
 
 export interface components {
@@ -3446,6 +3644,7 @@ export interface components {
     };
     Invalid: {
       errors: string;
+      message: string;
     };
     Certificate: {
       serial: string;
@@ -3476,7 +3675,10 @@ export interface components {
       name: string;
       bio: string;
       scopes: {
-        [name: string]: unknown;
+        idc: string;
+        location: string;
+        cidrs: string[];
+        hostnames: string[];
       };
       scheduler_cluster_id: number;
       seed_peer_cluster_id: number;
@@ -3490,6 +3692,109 @@ export interface components {
         [name: string]: unknown;
       };
       is_default: boolean;
+    };
+    TrafficFigures: {
+      origin_bytes: number;
+      /** saved: the origin would have sent them */
+      peer_bytes: number;
+      /** a node’s: what it gave to others */
+      given_bytes: number;
+      /** that were finished */
+      downloads: number;
+      /** downloads; a node’s: also pieces it failed to give; an origin’s: its own */
+      failures: number;
+    };
+    TrafficShare: {
+      /** empty for downloads that have none; * for all that are too many to be kept apart */
+      name: string;
+      origin_bytes: number;
+      /** saved: the origin would have sent them */
+      peer_bytes: number;
+      /** a node’s: what it gave to others */
+      given_bytes: number;
+      /** that were finished */
+      downloads: number;
+      /** downloads; a node’s: also pieces it failed to give; an origin’s: its own */
+      failures: number;
+      /** in the time as long before */
+      before: components['schemas']['TrafficFigures'];
+    };
+    TrafficShares: {
+      from_ms: number;
+      to_ms: number;
+      total: components['schemas']['TrafficFigures'];
+      before: components['schemas']['TrafficFigures'];
+      /** the largest first */
+      shares: components['schemas']['TrafficShare'][];
+    };
+    TrafficShareStep: {
+      scheduler_cluster_id: number;
+      at_ms: number;
+      origin_bytes: number;
+      /** saved: the origin would have sent them */
+      peer_bytes: number;
+      /** a node’s: what it gave to others */
+      given_bytes: number;
+      /** that were finished */
+      downloads: number;
+      /** downloads; a node’s: also pieces it failed to give; an origin’s: its own */
+      failures: number;
+    };
+    Distribution: {
+      id: number;
+      scheduler_cluster_id: number;
+      task_id: string;
+      url: string;
+      tag: string;
+      application: string;
+      /** 0 while unknown */
+      content_length: number;
+      started_at_ms: number;
+      /** when the last node had it */
+      ended_at_ms: number;
+      downloads: number;
+      failures: number;
+      origin_bytes: number;
+      peer_bytes: number;
+      /** that finished last */
+      last_node: string;
+      /** time of the download that took longest */
+      slowest_ms: number;
+      median_ms: number;
+      /** that the origin sent; 0 while the length is unknown */
+      copies: number;
+    };
+    HotTask: {
+      task_id: string;
+      url: string;
+      tag: string;
+      application: string;
+      distributions: number;
+      downloads: number;
+      failures: number;
+      origin_bytes: number;
+      peer_bytes: number;
+      content_length: number;
+      /** when it was asked for last */
+      last_ms: number;
+    };
+    TrafficReport: {
+      month: string;
+      from_ms: number;
+      to_ms: number;
+      total: components['schemas']['TrafficFigures'];
+      /** in the month before */
+      before: components['schemas']['TrafficFigures'];
+      applications: components['schemas']['TrafficShare'][];
+      zones: components['schemas']['TrafficShare'][];
+      /** that gave most */
+      nodes: components['schemas']['TrafficShare'][];
+      /** nodes that failed most often */
+      dragging: components['schemas']['TrafficShare'][];
+      origins: components['schemas']['TrafficShare'][];
+      failing_origins: components['schemas']['TrafficShare'][];
+      tasks: components['schemas']['HotTask'][];
+      slowest: components['schemas']['Distribution'][];
     };
     Job: {
       id: number;
@@ -3633,7 +3938,10 @@ export interface components {
         [name: string]: unknown;
       };
       scopes: {
-        [name: string]: unknown;
+        idc: string;
+        location: string;
+        cidrs: string[];
+        hostnames: string[];
       };
       is_default: boolean;
     };

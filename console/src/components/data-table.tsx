@@ -105,6 +105,6 @@ export function DataTable<Row>({ label, columns, rowKey, query, list, empty }: D
   );
 }
 
-function visibleFrom(from: Column<unknown>['from']): { display?: Record<string, string> } {
+export function visibleFrom(from: Column<unknown>['from']): { display?: Record<string, string> } {
   return from === undefined ? {} : { display: { xs: 'none', [from]: 'table-cell' } };
 }

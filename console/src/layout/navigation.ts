@@ -14,6 +14,7 @@ import HubIcon from '@mui/icons-material/HubOutlined';
 import KeyIcon from '@mui/icons-material/KeyOutlined';
 import LoginIcon from '@mui/icons-material/LoginOutlined';
 import MonitorHeartIcon from '@mui/icons-material/MonitorHeartOutlined';
+import QueryStatsIcon from '@mui/icons-material/QueryStatsOutlined';
 import ScatterPlotIcon from '@mui/icons-material/ScatterPlotOutlined';
 import SpaceDashboardIcon from '@mui/icons-material/SpaceDashboardOutlined';
 import StorageIcon from '@mui/icons-material/LanOutlined';
@@ -39,6 +40,7 @@ export const placeGroups: readonly PlaceGroup[] = [
     label: 'nav.distribution',
     places: [
       { to: '/tasks', label: 'nav.tasks', icon: ScatterPlotIcon, object: 'tasks' },
+      { to: '/history', label: 'nav.history', icon: QueryStatsIcon, object: 'traffic' },
       { to: '/jobs', label: 'nav.jobs', icon: EventRepeatIcon, object: 'jobs' },
       { to: '/preheat', label: 'nav.preheat', icon: CloudDownloadIcon, object: 'jobs' },
     ],

@@ -18,7 +18,9 @@ import { useConcerns } from '../concerns/concern-queries.ts';
 import { useFormats } from '../i18n/format.ts';
 import { useText } from '../i18n/language.tsx';
 import { ClusterLink } from '../members/cluster-link.tsx';
+import { useMay } from '../session/use-session.ts';
 import { nodeQuery, useLiveNodes, type NodeWithLog } from './node-queries.ts';
+import { NodeTraffic } from './node-traffic.tsx';
 import { UsageBar } from './usage-bar.tsx';
 
 export function NodePage(): ReactNode {
@@ -27,6 +29,7 @@ export function NodePage(): ReactNode {
   const [params] = useSearchParams();
   const cluster = Number(params.get('cluster')) || undefined;
   useLiveNodes();
+  const seesTraffic = useMay('traffic', 'read');
   const { data: node, error, refetch } = useQuery(nodeQuery(id, cluster));
   const crumbs = [{ label: t('nav.nodes'), to: '/nodes' }];
   const concerns = useConcerns().filter((concern) => concern.node_id === id);
@@ -43,6 +46,7 @@ export function NodePage(): ReactNode {
       <Section title={t('nodes.now')}>
         <NodeFacts node={node} />
       </Section>
+      {seesTraffic && <NodeTraffic name={node.host_name} />}
       <Section title={t('nodes.log')} about={t('nodes.logAbout')}>
         <Stack component="ol" spacing={1} sx={{ m: 0, p: 0, listStyle: 'none' }}>
           {node.log.map(({ state, reason, at_ms: at }) => (

@@ -7,7 +7,7 @@ import { useFormats } from '../i18n/format.ts';
 import { useText } from '../i18n/language.tsx';
 
 interface HistoryChartProps {
-  readonly steps: readonly Schemas['TrafficOfStep'][];
+  readonly steps: readonly Pick<Schemas['TrafficOfStep'], 'at_ms' | 'origin_bytes' | 'peer_bytes'>[];
   readonly toMs: number;
   readonly lengthMs: number;
   /** Time that one bar stands for. */

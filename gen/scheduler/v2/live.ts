@@ -159,6 +159,64 @@ export interface HostState {
   tasks: number;
 }
 
+export interface WatchTrafficRequest {
+  /** Milliseconds; 0 takes one second. */
+  intervalMs: number;
+}
+
+export interface TrafficFrame {
+  /** When this scheduler started, by its clock: totals of another start are not the same totals. */
+  startedAtMs: number;
+  /** Those that changed. */
+  shares: TrafficShare[];
+  /** Those that ended. */
+  distributions: Distribution[];
+  /** The frame goes on in the next one, which follows at once. */
+  more: boolean;
+  /** Since the start, so that nobody has to compare clocks. */
+  uptimeMs: number;
+}
+
+/** Totals since the start of what went to, or came from, all that has the same name. */
+export interface TrafficShare {
+  /** application, tag, zone (a data centre), node or origin. */
+  kind: string;
+  /** Empty for downloads that have none; * for all those whose names are too many to be kept apart. */
+  name: string;
+  originBytes: number;
+  peerBytes: number;
+  /** A node's: what it gave to others. */
+  givenBytes: number;
+  /** That were finished. */
+  downloads: number;
+  /** Downloads that failed; a node's: also pieces it failed to give; an origin's: its own failures. */
+  failures: number;
+}
+
+/** All downloads of one task at one time, from the first that began to the last that ended. */
+export interface Distribution {
+  /** Counts up since the start of the scheduler. */
+  number: number;
+  taskId: string;
+  url: string;
+  tag: string;
+  application: string;
+  /** 0 while unknown. */
+  contentLength: number;
+  startedAtMs: number;
+  endedAtMs: number;
+  /** Downloads that were finished, and that failed. */
+  downloads: number;
+  failures: number;
+  originBytes: number;
+  peerBytes: number;
+  /** The node that finished last. */
+  lastNode: string;
+  /** Time of the last download from its beginning to its end, and of the one in the middle of all. */
+  slowestMs: number;
+  medianMs: number;
+}
+
 function createBaseWatchTasksRequest(): WatchTasksRequest {
   return { intervalMs: 0 };
 }
@@ -1640,6 +1698,538 @@ export const HostState: MessageFns<HostState, "scheduler.v2.HostState"> = {
   },
 };
 
+function createBaseWatchTrafficRequest(): WatchTrafficRequest {
+  return { intervalMs: 0 };
+}
+
+export const WatchTrafficRequest: MessageFns<WatchTrafficRequest, "scheduler.v2.WatchTrafficRequest"> = {
+  $type: "scheduler.v2.WatchTrafficRequest" as const,
+
+  encode(message: WatchTrafficRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.intervalMs !== 0) {
+      writer.uint32(8).uint32(message.intervalMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchTrafficRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchTrafficRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.intervalMs = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<WatchTrafficRequest>): WatchTrafficRequest {
+    return WatchTrafficRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WatchTrafficRequest>): WatchTrafficRequest {
+    const message = createBaseWatchTrafficRequest();
+    message.intervalMs = object.intervalMs ?? 0;
+    return message;
+  },
+};
+
+function createBaseTrafficFrame(): TrafficFrame {
+  return { startedAtMs: 0, shares: [], distributions: [], more: false, uptimeMs: 0 };
+}
+
+export const TrafficFrame: MessageFns<TrafficFrame, "scheduler.v2.TrafficFrame"> = {
+  $type: "scheduler.v2.TrafficFrame" as const,
+
+  encode(message: TrafficFrame, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.startedAtMs !== 0) {
+      writer.uint32(8).uint64(message.startedAtMs);
+    }
+    for (const v of message.shares) {
+      TrafficShare.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.distributions) {
+      Distribution.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.more !== false) {
+      writer.uint32(32).bool(message.more);
+    }
+    if (message.uptimeMs !== 0) {
+      writer.uint32(40).uint64(message.uptimeMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TrafficFrame {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTrafficFrame();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.startedAtMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.shares.push(TrafficShare.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.distributions.push(Distribution.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.more = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.uptimeMs = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TrafficFrame>): TrafficFrame {
+    return TrafficFrame.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TrafficFrame>): TrafficFrame {
+    const message = createBaseTrafficFrame();
+    message.startedAtMs = object.startedAtMs ?? 0;
+    message.shares = object.shares?.map((e) => TrafficShare.fromPartial(e)) || [];
+    message.distributions = object.distributions?.map((e) => Distribution.fromPartial(e)) || [];
+    message.more = object.more ?? false;
+    message.uptimeMs = object.uptimeMs ?? 0;
+    return message;
+  },
+};
+
+function createBaseTrafficShare(): TrafficShare {
+  return { kind: "", name: "", originBytes: 0, peerBytes: 0, givenBytes: 0, downloads: 0, failures: 0 };
+}
+
+export const TrafficShare: MessageFns<TrafficShare, "scheduler.v2.TrafficShare"> = {
+  $type: "scheduler.v2.TrafficShare" as const,
+
+  encode(message: TrafficShare, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== "") {
+      writer.uint32(10).string(message.kind);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    if (message.originBytes !== 0) {
+      writer.uint32(24).uint64(message.originBytes);
+    }
+    if (message.peerBytes !== 0) {
+      writer.uint32(32).uint64(message.peerBytes);
+    }
+    if (message.givenBytes !== 0) {
+      writer.uint32(40).uint64(message.givenBytes);
+    }
+    if (message.downloads !== 0) {
+      writer.uint32(48).uint64(message.downloads);
+    }
+    if (message.failures !== 0) {
+      writer.uint32(56).uint64(message.failures);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TrafficShare {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTrafficShare();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.originBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.peerBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.givenBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.downloads = longToNumber(reader.uint64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.failures = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TrafficShare>): TrafficShare {
+    return TrafficShare.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TrafficShare>): TrafficShare {
+    const message = createBaseTrafficShare();
+    message.kind = object.kind ?? "";
+    message.name = object.name ?? "";
+    message.originBytes = object.originBytes ?? 0;
+    message.peerBytes = object.peerBytes ?? 0;
+    message.givenBytes = object.givenBytes ?? 0;
+    message.downloads = object.downloads ?? 0;
+    message.failures = object.failures ?? 0;
+    return message;
+  },
+};
+
+function createBaseDistribution(): Distribution {
+  return {
+    number: 0,
+    taskId: "",
+    url: "",
+    tag: "",
+    application: "",
+    contentLength: 0,
+    startedAtMs: 0,
+    endedAtMs: 0,
+    downloads: 0,
+    failures: 0,
+    originBytes: 0,
+    peerBytes: 0,
+    lastNode: "",
+    slowestMs: 0,
+    medianMs: 0,
+  };
+}
+
+export const Distribution: MessageFns<Distribution, "scheduler.v2.Distribution"> = {
+  $type: "scheduler.v2.Distribution" as const,
+
+  encode(message: Distribution, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.number !== 0) {
+      writer.uint32(8).uint64(message.number);
+    }
+    if (message.taskId !== "") {
+      writer.uint32(18).string(message.taskId);
+    }
+    if (message.url !== "") {
+      writer.uint32(26).string(message.url);
+    }
+    if (message.tag !== "") {
+      writer.uint32(34).string(message.tag);
+    }
+    if (message.application !== "") {
+      writer.uint32(42).string(message.application);
+    }
+    if (message.contentLength !== 0) {
+      writer.uint32(48).uint64(message.contentLength);
+    }
+    if (message.startedAtMs !== 0) {
+      writer.uint32(56).uint64(message.startedAtMs);
+    }
+    if (message.endedAtMs !== 0) {
+      writer.uint32(64).uint64(message.endedAtMs);
+    }
+    if (message.downloads !== 0) {
+      writer.uint32(72).uint32(message.downloads);
+    }
+    if (message.failures !== 0) {
+      writer.uint32(80).uint32(message.failures);
+    }
+    if (message.originBytes !== 0) {
+      writer.uint32(88).uint64(message.originBytes);
+    }
+    if (message.peerBytes !== 0) {
+      writer.uint32(96).uint64(message.peerBytes);
+    }
+    if (message.lastNode !== "") {
+      writer.uint32(106).string(message.lastNode);
+    }
+    if (message.slowestMs !== 0) {
+      writer.uint32(112).uint64(message.slowestMs);
+    }
+    if (message.medianMs !== 0) {
+      writer.uint32(120).uint64(message.medianMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Distribution {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDistribution();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.number = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.taskId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.url = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.tag = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.application = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.contentLength = longToNumber(reader.uint64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.startedAtMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.endedAtMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.downloads = reader.uint32();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.failures = reader.uint32();
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.originBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.peerBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.lastNode = reader.string();
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.slowestMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.medianMs = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Distribution>): Distribution {
+    return Distribution.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Distribution>): Distribution {
+    const message = createBaseDistribution();
+    message.number = object.number ?? 0;
+    message.taskId = object.taskId ?? "";
+    message.url = object.url ?? "";
+    message.tag = object.tag ?? "";
+    message.application = object.application ?? "";
+    message.contentLength = object.contentLength ?? 0;
+    message.startedAtMs = object.startedAtMs ?? 0;
+    message.endedAtMs = object.endedAtMs ?? 0;
+    message.downloads = object.downloads ?? 0;
+    message.failures = object.failures ?? 0;
+    message.originBytes = object.originBytes ?? 0;
+    message.peerBytes = object.peerBytes ?? 0;
+    message.lastNode = object.lastNode ?? "";
+    message.slowestMs = object.slowestMs ?? 0;
+    message.medianMs = object.medianMs ?? 0;
+    return message;
+  },
+};
+
 export type SchedulerLiveDefinition = typeof SchedulerLiveDefinition;
 export const SchedulerLiveDefinition = {
   name: "SchedulerLive",
@@ -1669,6 +2259,18 @@ export const SchedulerLiveDefinition = {
       requestType: WatchHostsRequest as typeof WatchHostsRequest,
       requestStream: false,
       responseType: HostsFrame as typeof HostsFrame,
+      responseStream: true,
+      options: {},
+    },
+    /**
+     * Who got how much, by application, tag, zone, node and origin, and the distributions that ended: all that is remembered
+     * first, then what changed, at most one frame per interval.
+     */
+    watchTraffic: {
+      name: "WatchTraffic",
+      requestType: WatchTrafficRequest as typeof WatchTrafficRequest,
+      requestStream: false,
+      responseType: TrafficFrame as typeof TrafficFrame,
       responseStream: true,
       options: {},
     },

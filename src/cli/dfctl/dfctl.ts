@@ -1,4 +1,4 @@
-/** `dfctl`: what the dfdaemon of this node stores, preheating by a scheduler, and the nodes that the manager knows. Object first, then the verb. */
+/** `dfctl`: what the dfdaemon of this node stores, preheating by a scheduler, and what the manager knows of nodes and of the past. Object first, then the verb. */
 import { Command as Parser, CommanderError } from 'commander';
 import type { Command, CommandIo } from '../../core/process/command.ts';
 import { version } from '../../core/version.ts';
@@ -60,6 +60,8 @@ export const runDfctl: Command = async (argv, io) => {
   definePreheat(task, io, (preheat) => (work = preheat));
   const { defineNodes } = await import('./node.ts');
   defineNodes(parser, io, (chosen) => (work = chosen));
+  const { defineHistory } = await import('./history.ts');
+  defineHistory(parser, io, (chosen) => (work = chosen));
   try {
     parser.parse(argv, { from: 'user' });
   } catch (error) {

@@ -59,6 +59,59 @@ export interface Cluster {
   readonly is_default: boolean;
 }
 
+export interface Figures {
+  readonly origin_bytes: number;
+  readonly peer_bytes: number;
+  readonly given_bytes: number;
+  readonly downloads: number;
+  readonly failures: number;
+}
+
+export interface Share extends Figures {
+  readonly name: string;
+  readonly before: Figures;
+}
+
+export interface Shares {
+  readonly total: Figures;
+  readonly before: Figures;
+  readonly shares: readonly Share[];
+}
+
+export interface Distribution {
+  readonly task_id: string;
+  readonly url: string;
+  readonly started_at_ms: number;
+  readonly ended_at_ms: number;
+  readonly downloads: number;
+  readonly failures: number;
+  readonly copies: number;
+  readonly last_node: string;
+}
+
+export interface HotTask {
+  readonly task_id: string;
+  readonly url: string;
+  readonly downloads: number;
+  readonly origin_bytes: number;
+  readonly peer_bytes: number;
+}
+
+export interface Report {
+  readonly month: string;
+  readonly total: Figures;
+  readonly before: Figures;
+  readonly applications: readonly Share[];
+  readonly zones: readonly Share[];
+  readonly nodes: readonly Share[];
+  readonly dragging: readonly Share[];
+  readonly failing_origins: readonly Share[];
+  readonly tasks: readonly HotTask[];
+  readonly slowest: readonly Distribution[];
+}
+
+type Query = Readonly<Record<string, string | number | undefined>>;
+
 const timeoutMs = 10_000;
 const defaultManager = 'http://127.0.0.1:8080';
 /** Rows in one answer, at most. */
@@ -87,7 +140,7 @@ export class ManagerApi {
     this.#signal = signal;
   }
 
-  nodes(query: Readonly<Record<string, string | number | undefined>> = {}): Promise<Node[]> {
+  nodes(query: Query = {}): Promise<Node[]> {
     return this.#get('nodes', { per_page: everyRow, ...query });
   }
 
@@ -103,7 +156,23 @@ export class ManagerApi {
     return this.#get('clusters', { per_page: everyRow });
   }
 
-  async #get<T>(path: string, query: Readonly<Record<string, string | number | undefined>> = {}): Promise<T> {
+  shares(query: Query): Promise<Shares> {
+    return this.#get('traffic/shares', query);
+  }
+
+  distributions(query: Query): Promise<Distribution[]> {
+    return this.#get('traffic/distributions', query);
+  }
+
+  hotTasks(query: Query): Promise<HotTask[]> {
+    return this.#get('traffic/tasks', query);
+  }
+
+  report(query: Query): Promise<Report> {
+    return this.#get('traffic/report', query);
+  }
+
+  async #get<T>(path: string, query: Query = {}): Promise<T> {
     const url = new URL(`oapi/v1/${path}`, this.#base);
     for (const [name, value] of Object.entries(query))
       if (value !== undefined) url.searchParams.set(name, String(value));
@@ -144,7 +213,7 @@ const codes: Readonly<Record<number, ErrorCode>> = {
 const hints: Readonly<Record<number, string>> = {
   400: 'Run the command with --help.',
   401: 'The token in DFCTL_TOKEN is none of this manager.',
-  403: 'The token needs the scope cluster, must not have expired, and its owner a role that may read nodes.',
+  403: 'The token needs the scope cluster, must not have expired, and its owner a role that may read nodes and traffic.',
   404: 'Run "dfctl node ls" for the names.',
   422: 'Run the command with --help.',
   429: 'Wait a moment.',

@@ -33,7 +33,7 @@ export function defineNodes(parser: Parser, io: CommandIo, run: Run): void {
   );
 }
 
-function atManager(parent: Parser, spec: string, text: string): Parser {
+export function atManager(parent: Parser, spec: string, text: string): Parser {
   return parent
     .command(spec)
     .description(text)

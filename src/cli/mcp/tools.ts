@@ -38,6 +38,13 @@ const taskId = z
   .describe('of list_tasks; its first digits are enough');
 const rate = z.string().regex(/^\d+(\.\d+)?[kmgtKMGT][bB](\/s)?$/);
 
+const since = z
+  .string()
+  .regex(/^\d+[smhd]$/)
+  .default('7d')
+  .describe('how far back: 12h, 7d, 365d');
+const limit = z.int().min(1).max(1000).default(20);
+
 export const tools: readonly Tool[] = [
   tool({
     name: 'examine_node',
@@ -120,6 +127,96 @@ export const tools: readonly Tool[] = [
     asksManager: true,
     program: 'dfctl',
     argv: () => ['top', '--json'],
+  }),
+  tool({
+    name: 'show_node',
+    title: 'One node',
+    description:
+      'One node of the manager: how it is, what it gives, and its last states with the time and the reason of each.',
+    input: { name: z.string().max(512).describe('name, address or id') },
+    asksManager: true,
+    program: 'dfctl',
+    argv: ({ name }) => ['node', 'show', '--json', '--', name],
+  }),
+  tool({
+    name: 'traffic',
+    title: 'Who got how much?',
+    description:
+      'What applications, tags, zones (data centres), nodes or origins got or sent in the past, beside the time as long before: peer_bytes are what the origin was spared, origin_bytes what it sent, given_bytes what a node gave to others, failures what failed. The last line is the total. sort: failures finds nodes that drag and origins that fail.',
+    input: {
+      by: z.enum(['application', 'tag', 'zone', 'node', 'origin']).default('application'),
+      since,
+      sort: z.enum(['bytes', 'given', 'failures']).default('bytes'),
+      name: z.string().max(255).optional().describe('only the one of this name'),
+      limit,
+    },
+    asksManager: true,
+    program: 'dfctl',
+    argv: ({ by, since: back, sort, name, limit: count }) => [
+      'traffic',
+      'ls',
+      '--json',
+      `--by=${by}`,
+      `--since=${back}`,
+      `--sort=${sort}`,
+      `--limit=${count}`,
+      ...(name === undefined ? [] : [`--name=${name}`]),
+    ],
+  }),
+  tool({
+    name: 'distributions',
+    title: 'How did distributions go?',
+    description:
+      'Distributions that have ended: content, nodes, time to the last node and which that was, copies that the origin sent, failures.',
+    input: {
+      since,
+      sort: z.enum(['ended', 'slowest', 'bytes', 'origin', 'downloads', 'failures']).default('ended'),
+      task: z
+        .string()
+        .regex(/^[0-9a-f]{1,64}$/)
+        .optional()
+        .describe('only of this task; its first digits are enough'),
+      url: z.string().max(2048).optional().describe('only whose URL has this in it'),
+      limit,
+    },
+    asksManager: true,
+    program: 'dfctl',
+    argv: ({ since: back, sort, task, url: part, limit: count }) => [
+      'distribution',
+      'ls',
+      '--json',
+      `--since=${back}`,
+      `--sort=${sort}`,
+      `--limit=${count}`,
+      ...(task === undefined ? [] : [`--task=${task}`]),
+      ...(part === undefined ? [] : [`--url=${part}`]),
+    ],
+  }),
+  tool({
+    name: 'hot_content',
+    title: 'What is asked for most?',
+    description:
+      'Content by the number of its downloads in the past, with what nodes gave each other and what the origin sent.',
+    input: { since, limit },
+    asksManager: true,
+    program: 'dfctl',
+    argv: ({ since: back, limit: count }) => ['distribution', 'top', '--json', `--since=${back}`, `--limit=${count}`],
+  }),
+  tool({
+    name: 'report',
+    title: 'A month in one answer',
+    description:
+      'A month: what was saved, beside the month before, by application, zone, node and origin; what was slow, what failed.',
+    input: {
+      month: z
+        .string()
+        .regex(/^\d{4}-\d{2}$/)
+        .optional()
+        .describe('like 2026-11; by default the one that is now'),
+    },
+    asksManager: true,
+    program: 'dfctl',
+    argv: ({ month }) => ['report', '--json', ...(month === undefined ? [] : [`--month=${month}`])],
   }),
   tool({
     name: 'simulate',

@@ -2,6 +2,7 @@
  * Who belongs together right now: clusters, their active schedulers and seed peers, applications. Daemons ask for it
  * all the time, so it is read once and kept until something in it changes.
  */
+import { hostPort } from '../../core/net/host-port.ts';
 import type { Logger } from '../../core/process/logger.ts';
 import type { ChangeFeed } from '../db/change-feed.ts';
 import type { Database } from '../db/database.ts';
@@ -70,6 +71,24 @@ export interface TopologySnapshot {
   /** By id; schedulers and seed peers in them are the active ones. */
   readonly clusters: ReadonlyMap<number, SchedulerCluster>;
   readonly applications: readonly Application[];
+}
+
+export interface ActiveScheduler {
+  /** host:port. */
+  readonly address: string;
+  readonly clusterId: number;
+}
+
+/** By a key of their own: one scheduler may belong to several clusters. */
+export function activeSchedulers({ clusters }: TopologySnapshot): Map<string, ActiveScheduler> {
+  const active = new Map<string, ActiveScheduler>();
+  for (const { id: clusterId, schedulers } of clusters.values()) {
+    for (const { ip, port } of schedulers) {
+      const address = hostPort(ip, port);
+      active.set(`${clusterId} ${address}`, { address, clusterId });
+    }
+  }
+  return active;
 }
 
 const topics = new Set(['cluster', 'scheduler', 'seed_peer', 'application']);

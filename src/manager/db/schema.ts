@@ -232,12 +232,59 @@ export interface TrafficTable {
   downloads: number;
 }
 
+/** Of an hour or a day. */
+export interface TrafficShareTable {
+  id: Generated<number>;
+  scheduler_cluster_id: number;
+  kind: string;
+  span: string;
+  at: number;
+  name: string;
+  origin_bytes: number;
+  peer_bytes: number;
+  given_bytes: number;
+  downloads: number;
+  failures: number;
+}
+
+export interface DistributionTable {
+  id: Generated<number>;
+  scheduler_cluster_id: number;
+  /** Address and start of the scheduler that told of it. */
+  scheduler: string;
+  /** Counted by that scheduler. */
+  number: number;
+  task_id: string;
+  url: string;
+  tag: string;
+  application: string;
+  content_length: number;
+  started_at: number;
+  ended_at: number;
+  downloads: number;
+  failures: number;
+  origin_bytes: number;
+  peer_bytes: number;
+  last_node: string;
+  /** Milliseconds of the download that took longest, and of the one in the middle. */
+  slowest: number;
+  median: number;
+}
+
 /** Somebody takes care of a concern. */
 export interface AcknowledgementTable extends Row {
   /** SHA-256 of what the concern is about. */
   concern: string;
   since: number;
   user_name: string;
+}
+
+/** An address of the operator has been told of a concern. */
+export interface NoticeTable extends Row {
+  url: string;
+  concern: string;
+  /** As it was told. */
+  record: Json;
 }
 
 export interface LeaseTable {
@@ -301,7 +348,10 @@ export interface Schema {
   audit: AuditTable;
   node: NodeTable;
   acknowledgement: AcknowledgementTable;
+  notice: NoticeTable;
   traffic: TrafficTable;
+  traffic_share: TrafficShareTable;
+  distribution: DistributionTable;
   lease: LeaseTable;
   change: ChangeTable;
   certificate: CertificateTable;

@@ -6,11 +6,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { toDragonflyError } from '../../core/errors.ts';
 import { withDeadline, type Closable } from '../../core/process/lifecycle.ts';
 import type { Logger } from '../../core/process/logger.ts';
-import { hostPort } from '../../core/net/host-port.ts';
 import type { Channels } from '../../rpc/channels.ts';
 import { createClient } from '../../rpc/client.ts';
 import { SchedulerLiveDefinition } from '../../../gen/scheduler/v2/live.ts';
-import type { Topology } from '../clusters/topology.ts';
+import { activeSchedulers, type Topology } from '../clusters/topology.ts';
 import { firstFrameTimeoutMs, liveIdleMs, liveIntervalMs, taskFrameIntervalMs } from '../limits.ts';
 import {
   together,
@@ -167,15 +166,8 @@ export class LiveSwarms implements Closable {
   async #reconcileOnce(): Promise<void> {
     const { topology, channels, logger } = this.#options;
     try {
-      const { clusters } = await topology.current();
+      const wanted = activeSchedulers(await topology.current());
       if (this.#closed) return;
-      const wanted = new Map<string, { address: string; clusterId: number }>();
-      for (const { id: clusterId, schedulers } of clusters.values()) {
-        for (const { ip, port } of schedulers) {
-          const address = hostPort(ip, port);
-          wanted.set(`${clusterId} ${address}`, { address, clusterId });
-        }
-      }
       const gone = [...this.#feeds].filter(([key]) => !wanted.has(key));
       for (const [key] of gone) this.#feeds.delete(key);
       for (const [key, { address, clusterId }] of wanted) {

@@ -3,11 +3,10 @@
  * must outlive restarts is written by the replica that holds the lease.
  */
 import { toDragonflyError } from '../../core/errors.ts';
-import { hostPort } from '../../core/net/host-port.ts';
 import type { Closable } from '../../core/process/lifecycle.ts';
 import type { Logger } from '../../core/process/logger.ts';
 import type { Channels } from '../../rpc/channels.ts';
-import type { Topology } from '../clusters/topology.ts';
+import { activeSchedulers, type Topology } from '../clusters/topology.ts';
 import type { Database } from '../db/database.ts';
 import { acquireLease } from '../db/leases.ts';
 import { nodeLeaseMs, nodeTickMs } from '../limits.ts';
@@ -130,16 +129,10 @@ export class Nodes implements Closable {
   /** Watches the schedulers that are active now, and no others. */
   async #reconcile(): Promise<void> {
     const { topology, channels, logger } = this.#options;
-    const { clusters } = await topology.current();
+    const snapshot = await topology.current();
     if (this.#closed) return;
-    this.#clusters = new Set(clusters.keys());
-    const wanted = new Map<string, { address: string; clusterId: number }>();
-    for (const { id: clusterId, schedulers } of clusters.values()) {
-      for (const { ip, port } of schedulers) {
-        const address = hostPort(ip, port);
-        wanted.set(`${clusterId} ${address}`, { address, clusterId });
-      }
-    }
+    this.#clusters = new Set(snapshot.clusters.keys());
+    const wanted = activeSchedulers(snapshot);
     for (const [key, feed] of this.#feeds) {
       if (wanted.has(key)) continue;
       this.#feeds.delete(key);

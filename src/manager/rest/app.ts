@@ -28,6 +28,7 @@ import { certificateRoutes } from './resources/certificates.ts';
 import { clusterRoutes } from './resources/clusters.ts';
 import { eventRoutes } from './resources/events.ts';
 import { healthRoutes } from './resources/health.ts';
+import { historyRoutes } from './resources/history.ts';
 import { jobRoutes } from './resources/jobs.ts';
 import { legacyPreheatRoutes } from './resources/legacy-preheats.ts';
 import { memberClusterRoutes } from './resources/member-clusters.ts';
@@ -119,6 +120,7 @@ function sessionRoutes(app: RestApp, parts: RestParts): void {
   nodeRoutes(app, parts, { kind: 'session', object: 'nodes' });
   concernRoutes(app, parts, { kind: 'session', object: 'concerns' });
   trafficRoutes(app, parts, { kind: 'session', object: 'traffic' });
+  historyRoutes(app, parts.history, { kind: 'session', object: 'traffic' });
 }
 
 function tokenRoutes(app: RestApp, parts: RestParts): void {
@@ -127,6 +129,7 @@ function tokenRoutes(app: RestApp, parts: RestParts): void {
   nodeRoutes(app, parts, { kind: 'token', scope: 'cluster', object: 'nodes' });
   concernRoutes(app, parts, { kind: 'token', scope: 'cluster', object: 'concerns' });
   trafficRoutes(app, parts, { kind: 'token', scope: 'cluster', object: 'traffic' });
+  historyRoutes(app, parts.history, { kind: 'token', scope: 'cluster', object: 'traffic' });
 }
 
 function jobParts({ jobs, clusters, database }: RestParts) {

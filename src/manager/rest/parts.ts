@@ -12,8 +12,17 @@ import type { Jobs } from '../jobs/jobs.ts';
 import type { LiveSwarms } from '../live/live-swarms.ts';
 import type { ConcernDesk } from '../nodes/concern-desk.ts';
 import type { Nodes } from '../nodes/nodes.ts';
+import type { DistributionStore } from '../traffic/distribution-store.ts';
+import type { ShareStore } from '../traffic/share-store.ts';
 import type { TrafficStore } from '../traffic/traffic-store.ts';
 import type { ManagerMetrics } from '../metrics.ts';
+
+/** What is known of the past. */
+export interface History {
+  readonly traffic: TrafficStore;
+  readonly shares: ShareStore;
+  readonly distributions: DistributionStore;
+}
 
 /** What the routes work with. */
 export interface RestParts {
@@ -33,5 +42,5 @@ export interface RestParts {
   readonly live: LiveSwarms;
   readonly nodes: Nodes;
   readonly concerns: ConcernDesk;
-  readonly traffic: TrafficStore;
+  readonly history: History;
 }

@@ -9,6 +9,7 @@ import type { Brain } from '../brain.ts';
 import { defaultFrameIntervalMs, maxFrameIntervalMs, minFrameIntervalMs } from '../limits.ts';
 import { TasksWatcher, TaskWatcher } from './frames.ts';
 import { HostsWatcher } from './host-frames.ts';
+import { TrafficWatcher } from './traffic-frames.ts';
 
 /** A frame is made only when the one before has left, so a slow watcher gets fewer and larger ones. */
 export function liveRpc(brain: Brain): Handlers<typeof SchedulerLiveDefinition> {
@@ -34,6 +35,11 @@ export function liveRpc(brain: Brain): Handlers<typeof SchedulerLiveDefinition> 
 
     watchHosts: async function* ({ intervalMs }, context) {
       const watcher = new HostsWatcher(brain);
+      for await (const _tick of ticks(intervalMs, context)) yield* watcher.next();
+    },
+
+    watchTraffic: async function* ({ intervalMs }, context) {
+      const watcher = new TrafficWatcher(brain);
       for await (const _tick of ticks(intervalMs, context)) yield* watcher.next();
     },
   };

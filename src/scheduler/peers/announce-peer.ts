@@ -129,6 +129,7 @@ class PeerStream {
 
   close(): void {
     const current = this.#brain.sessions.close(this.#session);
+    this.#counters.over();
     // A finished peer stays as a parent; one that is cut off while it downloads cannot be counted on.
     if (current && !this.#ended) this.#brain.run((swarm, nowMs) => swarm.peerLeft(this.#session.peerId, nowMs));
   }
@@ -166,7 +167,7 @@ class PeerStream {
         remember();
         this.#brain.sessions.open(this.#session);
         this.#brain.metrics.registered.inc(this.#labels);
-        this.#brain.ledger.touch(taskId, peerId);
+        this.#counters.began();
       },
     );
   }
@@ -178,8 +179,8 @@ class PeerStream {
   }
 
   #take(request: Request): void {
-    const { peerId, taskId } = this.#session;
-    const { metrics, ledger, run } = this.#brain;
+    const { peerId } = this.#session;
+    const { metrics, run } = this.#brain;
     switch (request.$case) {
       case 'registerPeerRequest':
         throw new DragonflyError('FAILED_PRECONDITION', `peer ${peerId} is registered already`);
@@ -199,9 +200,8 @@ class PeerStream {
         run(
           (swarm, nowMs) => swarm.peerFinished(peerId, nowMs),
           () => {
-            metrics.finished.inc(this.#labels);
             this.#counters.observeDuration();
-            ledger.finished(taskId, peerId, performance.now());
+            this.#counters.finished();
           },
         );
         return this.#end();
@@ -210,7 +210,7 @@ class PeerStream {
           (swarm, nowMs) => swarm.peerFailed(peerId, nowMs),
           () => {
             metrics.failed.inc(this.#labels);
-            ledger.failed(taskId, peerId);
+            this.#counters.failed();
           },
         );
         return this.#end();
@@ -223,9 +223,9 @@ class PeerStream {
         return this.#pieceFinished(request.value.piece, 'source');
       case 'downloadPieceFailedRequest': {
         const { parentId, temporary, notHeld, pieceNumber } = request.value;
-        this.#counters.parentFailed();
         const reason = notHeld ? 'not-held' : temporary ? 'temporary' : 'corrupt';
         const parentHost = this.#brain.swarm.peer(parentId)?.host.id;
+        this.#counters.parentFailed(notHeld ? undefined : parentHost);
         run((swarm, nowMs) => swarm.pieceFailed(peerId, parentId, reason, nowMs, pieceNumber));
         if (reason === 'temporary' && parentHost !== undefined)
           this.#brain.silentHosts.doubted(parentHost, this.#session.hostId);
@@ -255,10 +255,7 @@ class PeerStream {
       case 'downloadPeerLeftOffRequest':
         run(
           (swarm, nowMs) => swarm.peerLeftOff(peerId, nowMs),
-          () => {
-            metrics.finished.inc(this.#labels);
-            ledger.finished(taskId, peerId, performance.now());
-          },
+          () => this.#counters.finished(),
         );
         return this.#end();
     }
@@ -347,7 +344,7 @@ class PeerStream {
     this.#brain.run((swarm, nowMs) => swarm.originFailed(peerId, { permanent, error }, nowMs));
     // A permanent answer of the origin has ended every waiting peer, this one too.
     this.#brain.run((swarm, nowMs) => (swarm.peer(peerId) ? swarm.peerFailed(peerId, nowMs) : []));
-    this.#brain.ledger.failed(this.#session.taskId, peerId);
+    this.#counters.failed();
     this.#end();
   }
 

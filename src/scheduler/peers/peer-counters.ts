@@ -1,7 +1,8 @@
-/** What one peer's stream adds to the metrics and to the ledger. */
+/** What one peer's stream adds to the metrics, to the ledger and to the book of traffic. */
 import { taskSizeLevel } from '../../core/task-size-level.ts';
 import type { Brain } from '../brain.ts';
 import { isSeed } from '../hosts/host-registry.ts';
+import type { Share } from '../live/traffic-book.ts';
 import type { PeerSession } from './peer-sessions.ts';
 
 export interface PeerLabels {
@@ -16,6 +17,9 @@ export class PeerCounters {
   readonly #brain: Brain;
   readonly #session: PeerSession;
   readonly #labels: PeerLabels;
+  /** What its bytes belong to, found when the first come. */
+  #ownShares: OwnShares | undefined;
+  #beganAtMs: number | undefined;
 
   constructor(brain: Brain, session: PeerSession, labels: PeerLabels) {
     this.#brain = brain;
@@ -33,12 +37,49 @@ export class PeerCounters {
     metrics.downloadDuration.observe({ task_size_level: level }, performance.now() - peer.createdAtMs);
   }
 
-  parentFailed(): void {
+  /** @param parentHostId undefined when the parent cannot help it: it never had the piece. */
+  parentFailed(parentHostId: string | undefined): void {
     this.#brain.metrics.piecesFailed.inc(this.#pieceLabels('remote_peer'));
+    if (parentHostId !== undefined)
+      this.#brain.traffic.grow(this.#brain.traffic.share('node', this.#nameOf(parentHostId)), { failures: 1 });
   }
 
   originFailed(): void {
     this.#brain.metrics.sourcePiecesFailed.inc(this.#pieceLabels('back_to_source'));
+    this.#brain.traffic.grow(this.#shares.origin, { failures: 1 });
+  }
+
+  began(): void {
+    const { ledger, traffic } = this.#brain;
+    const { taskId, peerId } = this.#session;
+    ledger.touch(taskId, peerId);
+    if (this.#beganAtMs !== undefined) return;
+    this.#beganAtMs = performance.now();
+    traffic.began(taskId, this.#beganAtMs);
+  }
+
+  finished(): void {
+    const { ledger, metrics, traffic } = this.#brain;
+    const { taskId, peerId } = this.#session;
+    const nowMs = performance.now();
+    metrics.finished.inc(this.#labels);
+    ledger.finished(taskId, peerId, nowMs);
+    for (const share of this.#shares.ofDownload) traffic.grow(share, { downloads: 1 });
+    traffic.finished(taskId, { node: this.#shares.node.name, tookMs: nowMs - (this.#beganAtMs ?? nowMs) }, nowMs);
+  }
+
+  failed(): void {
+    const { ledger, traffic } = this.#brain;
+    const { taskId, peerId } = this.#session;
+    ledger.failed(taskId, peerId);
+    for (const share of this.#shares.ofDownload) traffic.grow(share, { failures: 1 });
+    traffic.failed(taskId, performance.now());
+  }
+
+  /** Its stream is closed. */
+  over(): void {
+    if (this.#beganAtMs !== undefined) this.#brain.traffic.over(this.#session.taskId);
+    this.#beganAtMs = undefined;
   }
 
   /** Pieces came to the peer. */
@@ -47,11 +88,42 @@ export class PeerCounters {
     const { taskId, peerId, hostId } = this.#session;
     metrics.pieces.inc(this.#pieceLabels(traffic), pieces);
     metrics.traffic.inc({ type: traffic, task_type: this.#labels.task_type, host_type: this.#labels.host_type }, bytes);
-    if (traffic !== 'local_peer') ledger.moved(taskId, peerId, { parentId, pieces, bytes });
+    const parent = parentId === undefined ? undefined : swarm.peer(parentId);
+    if (traffic !== 'local_peer') {
+      ledger.moved(taskId, peerId, { parentId, pieces, bytes });
+      this.#share(parentId === undefined ? { originBytes: bytes } : { peerBytes: bytes }, parent?.host.id);
+    }
     if (!countsHostTraffic) return;
     this.#countHost('download', hostId, bytes);
-    const parent = parentId === undefined ? undefined : swarm.peer(parentId);
     if (parent) this.#countHost('upload', parent.host.id, bytes);
+  }
+
+  #share(came: { readonly originBytes?: number; readonly peerBytes?: number }, parentHostId: string | undefined): void {
+    const { traffic } = this.#brain;
+    const { originBytes = 0, peerBytes = 0 } = came;
+    for (const share of this.#shares.ofDownload) traffic.grow(share, came);
+    if (originBytes > 0) traffic.grow(this.#shares.origin, { originBytes });
+    if (parentHostId !== undefined)
+      traffic.grow(traffic.share('node', this.#nameOf(parentHostId)), { givenBytes: peerBytes });
+    traffic.moved(this.#session.taskId, { originBytes, peerBytes }, performance.now());
+  }
+
+  get #shares(): OwnShares {
+    if (this.#ownShares) return this.#ownShares;
+    const { traffic, hosts } = this.#brain;
+    const { hostId, download } = this.#session;
+    const node = traffic.share('node', this.#nameOf(hostId));
+    const ofDownload = [
+      node,
+      traffic.share('application', download.application ?? ''),
+      traffic.share('tag', download.tag ?? ''),
+      traffic.share('zone', hosts.get(hostId)?.host.network?.idc ?? ''),
+    ];
+    return (this.#ownShares = { node, ofDownload, origin: traffic.share('origin', originOf(download.url)) });
+  }
+
+  #nameOf(hostId: string): string {
+    return this.#brain.hosts.get(hostId)?.host.hostname ?? hostId;
   }
 
   #pieceLabels(traffic: Traffic) {
@@ -73,4 +145,15 @@ export class PeerCounters {
       bytes,
     );
   }
+}
+
+interface OwnShares {
+  readonly node: Share;
+  readonly ofDownload: readonly Share[];
+  readonly origin: Share;
+}
+
+/** Without what stands before it: credentials belong to nobody else. */
+function originOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).host : '';
 }

@@ -3,20 +3,20 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { Database } from '../../src/manager/db/database.ts';
-import { trafficKeptMs } from '../../src/manager/limits.ts';
-import { seenAs } from '../../src/manager/nodes/node.ts';
-import { NodeStore } from '../../src/manager/nodes/node-store.ts';
-import { spanMs, TrafficStore, type TrafficSpan } from '../../src/manager/traffic/traffic-store.ts';
-import { HostState } from '../../gen/scheduler/v2/live.ts';
-import type { Host } from '../../gen/common/v2/common.ts';
-import type { Concern } from '../../src/manager/nodes/concerns.ts';
-import type { Node } from '../../src/manager/nodes/node.ts';
-import { contentLength, SchedulerFixture } from '../scheduler/fixture.ts';
-import { temporaryDirectory } from '../support/temporary-directory.ts';
-import { databaseConfig, engineKinds, eventually } from './support/engines.ts';
-import { rootOf, startManager } from './support/manager-fixture.ts';
-import type { RestClient } from './support/rest-client.ts';
+import { Database } from '../../../src/manager/db/database.ts';
+import { trafficKeptMs } from '../../../src/manager/limits.ts';
+import { seenAs } from '../../../src/manager/nodes/node.ts';
+import { NodeStore } from '../../../src/manager/nodes/node-store.ts';
+import { spanMs, TrafficStore, type TrafficSpan } from '../../../src/manager/traffic/traffic-store.ts';
+import { HostState } from '../../../gen/scheduler/v2/live.ts';
+import type { Host } from '../../../gen/common/v2/common.ts';
+import type { Concern } from '../../../src/manager/nodes/concerns.ts';
+import type { Node } from '../../../src/manager/nodes/node.ts';
+import { contentLength, SchedulerFixture } from '../../scheduler/fixture.ts';
+import { temporaryDirectory } from '../../support/temporary-directory.ts';
+import { databaseConfig, engineKinds, eventually } from '../support/engines.ts';
+import { rootOf, startManager } from '../support/manager-fixture.ts';
+import type { RestClient } from '../support/rest-client.ts';
 
 const timeout = 120_000;
 

@@ -2,8 +2,17 @@
 import { access } from './access.ts';
 import { common } from './common.ts';
 import { distribution } from './distribution.ts';
+import { history } from './history.ts';
 import { infrastructure } from './infrastructure.ts';
 import { nodes } from './nodes.ts';
 import { system } from './system.ts';
 
-export const en = { ...common, ...infrastructure, ...nodes, ...distribution, ...access, ...system } as const;
+export const en = {
+  ...common,
+  ...infrastructure,
+  ...nodes,
+  ...history,
+  ...distribution,
+  ...access,
+  ...system,
+} as const;

@@ -15,6 +15,7 @@ export const nodes = {
   'nodes.reachable': 'Reachable',
   'nodes.behindNat': 'No: others cannot connect to it',
   'nodes.id': 'Host ID',
+  'nodes.traffic': 'What it got and gave',
   'nodes.log': 'What became of it',
   'nodes.logAbout': 'Its last states, newest first.',
   'nodes.reason.stream': 'its connection broke',

@@ -14,6 +14,7 @@ export const nodes = {
   'nodes.reachable': '可达',
   'nodes.behindNat': '否：其他节点无法连接到它',
   'nodes.id': '主机 ID',
+  'nodes.traffic': '获取与提供',
   'nodes.log': '状态记录',
   'nodes.logAbout': '最近的状态，最新的在前。',
   'nodes.reason.stream': '连接中断',

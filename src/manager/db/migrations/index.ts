@@ -3,6 +3,7 @@ import { initial } from './001-initial.ts';
 import { joinTokenRole } from './002-join-token-role.ts';
 import { nodes } from './003-nodes.ts';
 import { traffic } from './004-traffic.ts';
+import { history } from './005-history.ts';
 import type { TableMaker } from './columns.ts';
 
 export const migrations: Readonly<Record<string, (make: TableMaker) => Promise<void>>> = {
@@ -10,4 +11,5 @@ export const migrations: Readonly<Record<string, (make: TableMaker) => Promise<v
   '002-join-token-role': joinTokenRole,
   '003-nodes': nodes,
   '004-traffic': traffic,
+  '005-history': history,
 };

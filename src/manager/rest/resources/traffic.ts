@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { DragonflyError } from '../../../core/errors.ts';
 import { maxTrafficSteps } from '../../limits.ts';
 import { spanMs, trafficSpans, type TrafficRange, type TrafficRow } from '../../traffic/traffic-store.ts';
+import { csv } from '../csv.ts';
 import type { RestParts } from '../parts.ts';
 import type { RestApp, RouteAccess } from '../request.ts';
 import { idSchema } from '../schemas.ts';
@@ -31,7 +32,11 @@ const query = z.object({
   scheduler_cluster_id: idSchema.optional(),
 });
 
-export function trafficRoutes(app: RestApp, { traffic }: Pick<RestParts, 'traffic'>, access: RouteAccess): void {
+export function trafficRoutes(
+  app: RestApp,
+  { history: { traffic } }: Pick<RestParts, 'history'>,
+  access: RouteAccess,
+): void {
   const config = { access };
   app.get(
     '/traffic',
@@ -83,8 +88,14 @@ function toJson({ clusterId, atMs, originBytes, peerBytes, downloads }: TrafficR
 }
 
 function toCsv(rows: readonly TrafficRow[]): string {
-  const lines = rows.map(({ clusterId, atMs, originBytes, peerBytes, downloads }) =>
-    [new Date(atMs).toISOString(), clusterId, originBytes, peerBytes, downloads].join(','),
+  return csv(
+    ['time', 'scheduler_cluster_id', 'origin_bytes', 'peer_bytes', 'downloads'],
+    rows.map(({ clusterId, atMs, originBytes, peerBytes, downloads }) => [
+      new Date(atMs).toISOString(),
+      clusterId,
+      originBytes,
+      peerBytes,
+      downloads,
+    ]),
   );
-  return `${['time,scheduler_cluster_id,origin_bytes,peer_bytes,downloads', ...lines].join('\r\n')}\r\n`;
 }

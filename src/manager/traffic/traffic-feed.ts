@@ -1,0 +1,116 @@
+/** What one scheduler says of who got how much, for as long as it says so. Reconnects until it is closed. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { toDragonflyError } from '../../core/errors.ts';
+import type { Closable } from '../../core/process/lifecycle.ts';
+import type { Logger } from '../../core/process/logger.ts';
+import { backOffMs } from '../../rpc/back-off.ts';
+import type { Channels } from '../../rpc/channels.ts';
+import { createClient } from '../../rpc/client.ts';
+import {
+  SchedulerLiveDefinition,
+  type Distribution,
+  type TrafficFrame,
+  type TrafficShare,
+} from '../../../gen/scheduler/v2/live.ts';
+import { recordIntervalMs } from '../limits.ts';
+
+export interface TrafficFeedOptions {
+  readonly channels: Channels;
+  readonly address: string;
+  readonly clusterId: number;
+  readonly logger: Logger;
+  readonly told: ToldTraffic;
+  /** What a share has grown by since it was told of last. */
+  readonly onGrown: (clusterId: number, grown: TrafficShare) => void;
+  /** @param scheduler its address and start. The same may be told more than once. */
+  readonly onEnded: (clusterId: number, scheduler: string, ended: readonly Distribution[]) => void;
+}
+
+/** What a scheduler has told so far; it outlives the feed, since a scheduler may be away for a while. */
+export class ToldTraffic {
+  /** When somebody began to listen to schedulers, by the steady clock. */
+  readonly #listeningSinceMs: number;
+  #startedAtMs = 0;
+  readonly #totals = new Map<string, TrafficShare>();
+  #counts = false;
+
+  constructor(listeningSinceMs: number) {
+    this.#listeningSinceMs = listeningSinceMs;
+  }
+
+  /**
+   * What the shares of the frame have grown by. What came before anybody listened is not of now; a scheduler that started
+   * later has told everything.
+   */
+  grown({ startedAtMs, uptimeMs, shares, more }: TrafficFrame, nowMs: number): TrafficShare[] {
+    if (startedAtMs !== this.#startedAtMs) {
+      this.#startedAtMs = startedAtMs;
+      this.#totals.clear();
+      this.#counts = uptimeMs <= nowMs - this.#listeningSinceMs;
+    }
+    const grown: TrafficShare[] = [];
+    for (const share of shares) {
+      const key = `${share.kind} ${share.name}`;
+      const before = this.#totals.get(key);
+      this.#totals.set(key, share);
+      if (this.#counts) grown.push(before ? difference(share, before) : share);
+    }
+    if (!more) this.#counts = true;
+    return grown;
+  }
+}
+
+export class TrafficFeed implements Closable {
+  readonly clusterId: number;
+  readonly #options: TrafficFeedOptions;
+  readonly #closed = new AbortController();
+  readonly #running: Promise<void>;
+
+  constructor(options: TrafficFeedOptions) {
+    this.#options = options;
+    this.clusterId = options.clusterId;
+    this.#running = this.#run();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#closed;
+    const { channels, address, logger } = this.#options;
+    const client = createClient(SchedulerLiveDefinition, channels, address);
+    for (let failures = 1; !signal.aborted; failures += 1) {
+      try {
+        for await (const frame of client.watchTraffic({ intervalMs: recordIntervalMs }, { signal })) {
+          failures = 0;
+          this.#apply(frame);
+        }
+      } catch (error) {
+        const { code, message } = toDragonflyError(error);
+        if (!signal.aborted) logger.debug({ scheduler: address, error: message }, 'a scheduler tells of no traffic');
+        // One of the original tells nothing, however often it is asked.
+        if (code === 'UNSUPPORTED') return;
+      }
+      await delay(backOffMs(failures), undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  #apply(frame: TrafficFrame): void {
+    const { address, told, onGrown, onEnded } = this.#options;
+    for (const share of told.grown(frame, performance.now())) onGrown(this.clusterId, share);
+    if (frame.distributions.length > 0) onEnded(this.clusterId, `${address} ${frame.startedAtMs}`, frame.distributions);
+  }
+}
+
+function difference(now: TrafficShare, before: TrafficShare): TrafficShare {
+  return {
+    ...now,
+    originBytes: now.originBytes - before.originBytes,
+    peerBytes: now.peerBytes - before.peerBytes,
+    givenBytes: now.givenBytes - before.givenBytes,
+    downloads: now.downloads - before.downloads,
+    failures: now.failures - before.failures,
+  };
+}

@@ -1,0 +1,226 @@
+/**
+ * Who got how much since the start, by application, tag, zone, node and origin, and how distributions went. Kept for those
+ * who watch; plays no role in decisions. Every change gets a number, so that a watcher finds what is new since its last frame.
+ */
+import {
+  distributionQuietMs,
+  maxDistributionMs,
+  maxEndedDistributions,
+  maxMeasuredDownloads,
+  maxRunningDistributions,
+  maxSharesPerKind,
+} from '../limits.ts';
+
+export const shareKinds = ['application', 'tag', 'zone', 'node', 'origin'] as const;
+export type ShareKind = (typeof shareKinds)[number];
+
+export interface Share {
+  readonly kind: ShareKind;
+  readonly name: string;
+  version: number;
+  originBytes: number;
+  peerBytes: number;
+  givenBytes: number;
+  downloads: number;
+  failures: number;
+}
+
+/** Name of the share of all that are too many to be kept apart. */
+export const othersName = '*';
+
+/** Times by the steady clock. */
+export interface EndedDistribution {
+  /** Counts up from 1. */
+  readonly number: number;
+  readonly taskId: string;
+  readonly startedAtMs: number;
+  readonly endedAtMs: number;
+  readonly downloads: number;
+  readonly failures: number;
+  readonly originBytes: number;
+  readonly peerBytes: number;
+  readonly lastNode: string;
+  readonly slowestMs: number;
+  readonly medianMs: number;
+  /** What was known of the task at its end. */
+  readonly about: TaskWords;
+}
+
+export interface TaskWords {
+  readonly url: string;
+  readonly tag: string;
+  readonly application: string;
+  /** Bytes; 0 while unknown. */
+  readonly contentLength: number;
+}
+
+interface RunningDistribution {
+  readonly startedAtMs: number;
+  lastWordMs: number;
+  endedAtMs: number;
+  /** Downloads under way. */
+  running: number;
+  downloads: number;
+  failures: number;
+  originBytes: number;
+  peerBytes: number;
+  lastNode: string;
+  slowestMs: number;
+  /** Of the first downloads. */
+  readonly durationsMs: number[];
+}
+
+export class TrafficBook {
+  /** Steady clock. */
+  readonly startedAtMs = performance.now();
+  readonly #shares = new Map<ShareKind, Map<string, Share>>(shareKinds.map((kind) => [kind, new Map()]));
+  readonly #running = new Map<string, RunningDistribution>();
+  #ended: EndedDistribution[] = [];
+  #version = 0;
+  #number = 0;
+
+  /** Shares that changed after that version. */
+  sharesSince(version: number): readonly Share[] {
+    return [...this.#shares.values()].flatMap((named) =>
+      [...named.values()].filter((share) => share.version > version),
+    );
+  }
+
+  /** Distributions behind that number, as far as they are remembered. */
+  endedSince(number: number): readonly EndedDistribution[] {
+    return this.#ended.filter((ended) => ended.number > number);
+  }
+
+  /** Number of the newest change. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** The one of that name, or the one of all others when there are too many. */
+  share(kind: ShareKind, name: string): Share {
+    const named = this.#shares.get(kind) ?? new Map<string, Share>();
+    const known = named.get(name);
+    if (known) return known;
+    if (named.size >= maxSharesPerKind && name !== othersName) return this.share(kind, othersName);
+    const share = {
+      kind,
+      name,
+      version: 0,
+      originBytes: 0,
+      peerBytes: 0,
+      givenBytes: 0,
+      downloads: 0,
+      failures: 0,
+    };
+    named.set(name, share);
+    return share;
+  }
+
+  grow(share: Share, grown: Partial<Omit<Share, 'kind' | 'name' | 'version'>>): void {
+    this.#version += 1;
+    share.version = this.#version;
+    share.originBytes += grown.originBytes ?? 0;
+    share.peerBytes += grown.peerBytes ?? 0;
+    share.givenBytes += grown.givenBytes ?? 0;
+    share.downloads += grown.downloads ?? 0;
+    share.failures += grown.failures ?? 0;
+  }
+
+  /** A download of the task began. */
+  began(taskId: string, nowMs: number): void {
+    let running = this.#running.get(taskId);
+    if (!running) {
+      // Who begins beyond this many is not told apart: its bytes are in the shares all the same.
+      if (this.#running.size >= maxRunningDistributions) return;
+      running = newDistribution(nowMs, 0);
+      this.#running.set(taskId, running);
+    }
+    running.running += 1;
+    running.lastWordMs = nowMs;
+  }
+
+  moved(taskId: string, { originBytes, peerBytes }: { originBytes: number; peerBytes: number }, nowMs: number): void {
+    const running = this.#running.get(taskId);
+    if (!running) return;
+    running.originBytes += originBytes;
+    running.peerBytes += peerBytes;
+    running.lastWordMs = nowMs;
+  }
+
+  /** @param tookMs since the download began. */
+  finished(taskId: string, { node, tookMs }: { node: string; tookMs: number }, nowMs: number): void {
+    const running = this.#running.get(taskId);
+    if (!running) return;
+    running.endedAtMs = nowMs;
+    running.lastWordMs = nowMs;
+    running.lastNode = node;
+    running.downloads += 1;
+    running.slowestMs = Math.max(running.slowestMs, tookMs);
+    if (running.durationsMs.length < maxMeasuredDownloads) running.durationsMs.push(tookMs);
+  }
+
+  failed(taskId: string, nowMs: number): void {
+    const running = this.#running.get(taskId);
+    if (!running) return;
+    running.failures += 1;
+    running.endedAtMs = nowMs;
+    running.lastWordMs = nowMs;
+  }
+
+  /** A download that began is over, however it ended. */
+  over(taskId: string): void {
+    const running = this.#running.get(taskId);
+    if (running) running.running = Math.max(0, running.running - 1);
+  }
+
+  /** Finds distributions that are over: nobody downloads, and nobody has for a while. Called by every watcher before it looks. */
+  look(nowMs: number, wordsOf: (taskId: string) => TaskWords | undefined): void {
+    for (const [taskId, running] of this.#running) {
+      const isQuiet = running.running === 0 && nowMs - running.lastWordMs >= distributionQuietMs;
+      // One that never ends is told of in parts.
+      if (!isQuiet && nowMs - running.startedAtMs < maxDistributionMs) continue;
+      if (isQuiet) this.#running.delete(taskId);
+      else this.#running.set(taskId, newDistribution(nowMs, running.running));
+      // Who only looked, or found everything on its own disk, distributed nothing.
+      if (running.originBytes + running.peerBytes + running.failures > 0) this.#end(taskId, running, wordsOf(taskId));
+    }
+  }
+
+  #end(taskId: string, running: RunningDistribution, about: TaskWords = unknownTask): void {
+    const durations = running.durationsMs.toSorted((one, other) => one - other);
+    this.#number += 1;
+    this.#ended.push({
+      number: this.#number,
+      taskId,
+      startedAtMs: running.startedAtMs,
+      endedAtMs: running.endedAtMs,
+      downloads: running.downloads,
+      failures: running.failures,
+      originBytes: running.originBytes,
+      peerBytes: running.peerBytes,
+      lastNode: running.lastNode,
+      slowestMs: Math.round(running.slowestMs),
+      medianMs: Math.round(durations[Math.floor(durations.length / 2)] ?? 0),
+      about,
+    });
+    if (this.#ended.length > maxEndedDistributions) this.#ended.shift();
+  }
+}
+
+const unknownTask: TaskWords = { url: '', tag: '', application: '', contentLength: 0 };
+
+function newDistribution(nowMs: number, running: number): RunningDistribution {
+  return {
+    startedAtMs: nowMs,
+    lastWordMs: nowMs,
+    endedAtMs: nowMs,
+    running,
+    downloads: 0,
+    failures: 0,
+    originBytes: 0,
+    peerBytes: 0,
+    lastNode: '',
+    slowestMs: 0,
+    durationsMs: [],
+  };
+}
