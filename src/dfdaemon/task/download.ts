@@ -14,6 +14,7 @@ import type { Lease, StoredTask } from '../storage/stored-task.ts';
 import { ContentProof } from './proof/content-proof.ts';
 import type { DownloadContext } from './download-context.ts';
 import { downloadKeeper } from './download-keeper.ts';
+import { daemonLimits } from '../limits.ts';
 import { settleFailed } from './failed-content.ts';
 import { LearnedLayout } from './learned-layout.ts';
 import { openExchange } from './exchange/open-exchange.ts';
@@ -48,6 +49,7 @@ export class Download {
   readonly #starvation = new StarvationWatch({
     patienceMs: () => this.#patienceMs(),
     ask: (patienceMs) => this.#keeper.session?.starved(patienceMs) === true,
+    promiseMs: () => this.#context.scheduleTimeoutMs * (daemonLimits.starvedAsks + 1),
     giveUp: (patienceMs) => this.#goToOrigin(patienceMs),
   });
   readonly #learned: LearnedLayout;
@@ -215,7 +217,7 @@ export class Download {
           this.#exchange.addParents(parents, options);
         },
         digests: (message) => this.proof.pieces?.take(message),
-        dropParents: (ids) => this.#exchange.dropParents(ids),
+        dropParents: (ids) => (ids.length > 0 ? this.#exchange.dropParents(ids) : this.#starvation.promised()),
         lease: (lease) => this.#isFed || this.#origin.take(lease),
         revokeLease: (id) => this.#origin.revoke(id),
         lost: () => this.#watchStarvation({ lost: true }),

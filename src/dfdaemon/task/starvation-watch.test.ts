@@ -9,6 +9,7 @@ async function asksOf(answers: (nth: number) => boolean): Promise<number> {
   const gaveUp = Promise.withResolvers<void>();
   const watch = new StarvationWatch({
     patienceMs: () => 1,
+    promiseMs: () => 0,
     ask: () => answers(asked++),
     giveUp: () => gaveUp.resolve(),
   });
@@ -22,6 +23,30 @@ test('a scheduler that is there is asked before the node goes to the origin by i
   assert.equal(await asksOf(() => true), daemonLimits.starvedAsks);
 });
 
+test('one that says each time that somebody is at the origin is asked on, for as long as that can be', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  let nowMs = 0;
+  t.mock.method(performance, 'now', () => nowMs);
+  let asked = 0;
+  let gaveUpAtMs = 0;
+  const watch = new StarvationWatch({
+    patienceMs: () => 1000,
+    promiseMs: () => 30_000,
+    ask: () => {
+      asked += 1;
+      watch.promised();
+      return true;
+    },
+    giveUp: () => (gaveUpAtMs = nowMs),
+  });
+  watch.idle();
+  while (gaveUpAtMs === 0 && nowMs < 60_000) {
+    nowMs += 1000;
+    t.mock.timers.tick(1000);
+  }
+  assert.equal(gaveUpAtMs, 30_000 + 1000 * daemonLimits.starvedAsks);
+});
+
 test('without one, or when it has gone, nobody is waited for', async () => {
   assert.equal(await asksOf(() => false), 1);
   assert.equal(await asksOf((nth) => nth === 0), 2);
@@ -33,6 +58,7 @@ test('whoever gets something to do has all its patience again', async () => {
   const gaveUp = Promise.withResolvers<void>();
   const watch = new StarvationWatch({
     patienceMs: () => 1,
+    promiseMs: () => 0,
     ask: () => {
       asked += 1;
       if (asked === daemonLimits.starvedAsks) setImmediate(() => again.resolve());
@@ -59,7 +85,12 @@ test('a scheduler that is lost is waited for from then on, and once', (t) => {
   };
   let patience = 30_000;
   let gaveUp = 0;
-  const watch = new StarvationWatch({ patienceMs: () => patience, ask: () => false, giveUp: () => (gaveUp += 1) });
+  const watch = new StarvationWatch({
+    patienceMs: () => patience,
+    promiseMs: () => 0,
+    ask: () => false,
+    giveUp: () => (gaveUp += 1),
+  });
   watch.idle();
   pass(20_000);
   patience = 5_000;

@@ -1,6 +1,7 @@
 /**
  * Notices that a download has had nothing to do for as long as it should be patient. A scheduler that leases the origin is
- * asked first, since it knows who is there already; the node goes by itself only when asking has come to nothing.
+ * asked first, since it knows who is there already; the node goes by itself only when asking has come to nothing. A slow origin,
+ * or a machine that is busy with other things, is no reason for a second copy: the scheduler says that somebody is there.
  */
 import { DragonflyError } from '../../core/errors.ts';
 import { daemonLimits } from '../limits.ts';
@@ -48,12 +49,15 @@ export interface StarvationOptions {
   readonly patienceMs: () => number;
   /** Asks the scheduler for something to do; false when there is none that would know. */
   readonly ask: (patienceMs: number) => boolean;
+  /** So long it goes on asking a scheduler that answers each time that somebody brings something. */
+  readonly promiseMs: () => number;
   readonly giveUp: (patienceMs: number) => void;
 }
 
 export class StarvationWatch {
   readonly #options: StarvationOptions;
   #sinceMs: number | undefined;
+  #idleSinceMs: number | undefined;
   #asked = 0;
   #lost = false;
   #timer: NodeJS.Timeout | undefined;
@@ -67,6 +71,7 @@ export class StarvationWatch {
     const nowMs = performance.now();
     const patienceMs = this.#options.patienceMs();
     this.#sinceMs ??= nowMs;
+    this.#idleSinceMs ??= nowMs;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#starved(patienceMs), Math.max(0, this.#sinceMs + patienceMs - nowMs));
   }
@@ -78,8 +83,15 @@ export class StarvationWatch {
     this.#sinceMs = undefined;
   }
 
+  /** The scheduler has answered that somebody else is at the origin: no reason to go there too, for as long as that can be. */
+  promised(): void {
+    const waitedMs = performance.now() - (this.#idleSinceMs ?? Number.NEGATIVE_INFINITY);
+    if (waitedMs < this.#options.promiseMs()) this.#asked = 0;
+  }
+
   busy(): void {
     this.#sinceMs = undefined;
+    this.#idleSinceMs = undefined;
     this.#asked = 0;
     this.#lost = false;
     clearTimeout(this.#timer);

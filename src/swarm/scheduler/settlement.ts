@@ -2,9 +2,11 @@
 import type { Deadlines } from '../shared/deadlines.ts';
 import type { SwarmLimits } from './limits.ts';
 import { type Matchmaker, needsParent } from './matchmaker.ts';
+import { leasesOf } from './origin/lease-book.ts';
 import type { OriginDesk } from './origin/origin-desk.ts';
 import type { Peer, Task } from './records.ts';
 import type { Refusals } from './refusals.ts';
+import { isDownloading } from './states.ts';
 
 export interface SettlementParts {
   readonly limits: SwarmLimits;
@@ -82,4 +84,11 @@ function mayBeServed(peer: Peer): boolean {
 export function originalWaits(task: Task): boolean {
   for (const peer of task.waiting) if (!peer.features.exchange) return true;
   return false;
+}
+
+/** It has nothing to do, and somebody brings what it wants. */
+export function isPromised(peer: Peer, nowMs: number): boolean {
+  const { task, parents, features, state } = peer;
+  if (!features.exchange || !isDownloading(state) || parents.size > 0 || leasesOf(peer).length > 0) return false;
+  return task.leases.size > 0 || task.trigger !== undefined || nowMs < task.quietUntilMs;
 }

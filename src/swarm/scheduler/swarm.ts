@@ -38,7 +38,7 @@ import { PieceSet } from '../shared/piece-set.ts';
 import type { Host, Peer, Task } from './records.ts';
 import type { Refusals } from './refusals.ts';
 import type { Roster } from './roster.ts';
-import { originalWaits, type Settlement } from './settlement.ts';
+import { isPromised, originalWaits, type Settlement } from './settlement.ts';
 import { isDownloading, nextPeerState, nextTaskState, peerCan, type PeerEvent } from './states.ts';
 import type { SwarmOptions } from './swarm-options.ts';
 import { swarmParts } from './swarm-parts.ts';
@@ -236,7 +236,9 @@ export class Swarm {
     if (!peer.features.exchange)
       for (const edge of Array.from(peer.parents.values())) this.#matchmaker.disconnect(edge);
     this.#membership.lookAgain(peer, nowMs);
-    return this.#settle([peer.task], nowMs);
+    const decisions = this.#settle([peer.task], nowMs);
+    if (!isPromised(peer, nowMs)) return decisions;
+    return [...decisions, { kind: 'withdraw-parents', peerId, taskId: peer.task.id, parentIds: [] }];
   }
 
   /**

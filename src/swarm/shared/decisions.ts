@@ -27,7 +27,7 @@ export type Decision = { readonly peerId: string; readonly taskId: string } & (
       readonly parents: readonly OfferedParent[];
       readonly replace: boolean;
     }
-  /** Drop these parents; only sent to daemons with the exchange feature. */
+  /** Drop these parents; only sent to daemons with the exchange feature. None: the peer asked for something, and somebody brings it. */
   | { readonly kind: 'withdraw-parents'; readonly parentIds: readonly string[] }
   /** Content length and piece length are known now; sent before anything that needs them. */
   | { readonly kind: 'task-layout'; readonly layout: TaskLayout }
