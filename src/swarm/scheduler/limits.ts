@@ -53,6 +53,8 @@ export interface SwarmLimits {
   readonly doubledShare: number;
   /** How long a reader waits for bytes in flight before it gets a fetch of its own. */
   readonly readerWaitMs: number;
+  /** Daemons tell of finished pieces so often; what has come since the last report is as much as the pace says. */
+  readonly reportEveryMs: number;
   /** Smallest part of a lease worth a request of its own, in pieces. */
   readonly stripePieces: number;
   /** A triggered seed must register within this time, then the next one is tried. */
@@ -138,6 +140,7 @@ export const defaultSwarmLimits: SwarmLimits = {
   doubledBytes: 2 ** 20,
   doubledShare: 0.02,
   readerWaitMs: 50,
+  reportEveryMs: 100,
   stripePieces: 8,
   seedTriggerMs: 3000,
   seedFailedMs: 30 * 60_000,

@@ -43,6 +43,8 @@ export interface Lease {
   /** Bytes that a reader of the holder waits for; undefined for a lease of pieces that are merely missing. */
   reader: RangeSpec | undefined;
   readonly grantedAtMs: number;
+  /** When its holder first told of the origin's answer; undefined before. */
+  answeredAtMs: number | undefined;
   /** Others hold the pieces, but the lease holder does not get them from those. */
   readonly rescue: boolean;
   expiresAtMs: number;

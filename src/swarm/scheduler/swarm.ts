@@ -164,6 +164,7 @@ export class Swarm {
     this.#check.layout(this.#check.peer(peerId).task.id, layout);
     const peer = this.#touch(peerId, nowMs);
     const { task } = peer;
+    this.#origin.answered(peer, nowMs);
     if (ranges === false) this.#origin.rangesRefused(peer, nowMs);
     else if (ranges === true) task.ranges ??= true;
     if (this.#roster.setLayout(task, layout)) this.#tellLayout(task, layout);

@@ -39,6 +39,7 @@ export class LeaseBook {
       reader,
       rescue,
       grantedAtMs: nowMs,
+      answeredAtMs: undefined,
       expiresAtMs,
       pulse: undefined,
     };

@@ -96,6 +96,11 @@ export class OriginDesk {
     if (first && isAlone) this.#leases.toWhole(first);
   }
 
+  /** The origin has answered the peer, which tells so each time. */
+  answered(peer: Peer, nowMs: number): void {
+    for (const lease of leasesOf(peer)) lease.answeredAtMs ??= nowMs;
+  }
+
   progress(peer: Peer, nowMs: number): void {
     peer.task.originFailures = 0;
     peer.task.refusedBy.clear();

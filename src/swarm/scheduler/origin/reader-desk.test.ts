@@ -132,6 +132,22 @@ test('at a pace that cannot be told yet nothing is cut before a moment has passe
   assertInvariants(swarm);
 });
 
+test('how long the origin took to answer is no part of the pace of what comes after', () => {
+  const swarm = newSwarm(['seed', 'a']);
+  register(swarm, 'seed');
+  swarm.taskMetadata('seed', layout, 2000, true);
+  swarm.piecesFinished('seed', { pieces: PieceSet.range(0, 8), from: 'source' }, 2080); // 10 ms a piece
+  assert.deepEqual(grants(register(swarm, 'a', { reader: middle }, 2080)), []);
+});
+
+test('pieces have been coming since the last report', () => {
+  const swarm = newSwarm(['seed', 'a']);
+  register(swarm, 'seed');
+  swarm.taskMetadata('seed', layout, 2, true);
+  swarm.piecesFinished('seed', { pieces: [0], from: 'source' }, 12); // 10 ms a piece
+  assert.deepEqual(grants(register(swarm, 'a', { reader: middle }, 72)), []);
+});
+
 test('a piece that has been coming for most of its time is waited for', () => {
   const swarm = newSwarm(['seed', 'a']);
   register(swarm, 'seed');

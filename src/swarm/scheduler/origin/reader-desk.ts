@@ -142,8 +142,7 @@ export class ReaderDesk {
       if (first >= end) continue;
       const at = lease.holder.pieces.firstMissing(lease.range.first, lease.range.end ?? 0) ?? lease.range.first;
       const pace = msPerPiece(lease, at);
-      // The piece it is at has been coming since the last one.
-      const comesInMs = (first - at) * pace - Math.min(nowMs - lease.holder.progressAtMs, pace);
+      const comesInMs = (first - at) * pace - sinceNewsMs(lease, pace, limits.reportEveryMs, nowMs);
       const soon = first <= at || comesInMs <= limits.readerWaitMs;
       slow ||= soon && pace > limits.readerWaitMs;
       const knownAtMs = lease.grantedAtMs + limits.readerWaitMs;
@@ -246,7 +245,12 @@ function runsOf(ascending: readonly number[]): Run[] {
   return runs;
 }
 
-/** As fast as its holder has been so far, up to its last piece; infinite before its first piece. */
-function msPerPiece({ range, grantedAtMs, holder }: Lease, at: number): number {
-  return at > range.first ? (holder.progressAtMs - grantedAtMs) / (at - range.first) : Infinity;
+/** As fast as its holder has been since the origin's answer, up to its last piece; infinite before its first piece. */
+function msPerPiece({ range, grantedAtMs, answeredAtMs = grantedAtMs, holder }: Lease, at: number): number {
+  return at > range.first ? Math.max(0, holder.progressAtMs - answeredAtMs) / (at - range.first) : Infinity;
+}
+
+/** Pieces have been coming since the holder was heard of, which tells of several at once; one that is late has not gone faster. */
+function sinceNewsMs({ holder }: Lease, pace: number, reportEveryMs: number, nowMs: number): number {
+  return Math.min(nowMs - holder.progressAtMs, Math.max(pace, reportEveryMs));
 }
