@@ -153,7 +153,7 @@ export class TaskEngine implements Closable {
       } catch (error) {
         // The origin's answer to somebody else's request is no answer to this one.
         const own = !joined || sameRequest(joined.request, request);
-        if (own || attempt >= joinAttempts || toDragonflyError(error).code !== 'SOURCE_STATUS') throw error;
+        if (own || attempt >= joinAttempts || !isAnswerToOne(joined.request, error)) throw error;
         await joined.download.ended.catch(() => undefined);
         signal.throwIfAborted();
       }
@@ -324,6 +324,8 @@ export class TaskEngine implements Closable {
         trace.end({}, error);
         const failure = toDragonflyError(error);
         if (failure.code !== 'CANCELLED') this.#options.onFailure(failure, request);
+        // The origin's answer was one caller's own: nothing is left of it.
+        else if (request.opened && !stored.layout && !stored.inUse) store.remove(taskId, { quietly: true });
       },
     );
     if (reader) download.readerComes(reader);
@@ -370,6 +372,12 @@ export class TaskEngine implements Closable {
       throw error;
     }
   }
+}
+
+/** The origin's answer to one request says nothing of the answer to another. */
+function isAnswerToOne({ opened }: DownloadRequest, error: unknown): boolean {
+  const { code } = toDragonflyError(error);
+  return code === 'SOURCE_STATUS' || (code === 'CANCELLED' && opened !== undefined);
 }
 
 /** For content that no other machine may hear of. */

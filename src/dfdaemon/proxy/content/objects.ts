@@ -11,7 +11,7 @@ import type { IncomingMessage } from 'node:http';
 import { outside, resolveRange } from '../../../core/byte-range.ts';
 import { DragonflyError, toDragonflyError } from '../../../core/errors.ts';
 import { checksumsOf } from '../../source/checksums.ts';
-import type { DownloadRequest } from '../../task/open-task.ts';
+import type { DownloadRequest, OpenTask } from '../../task/open-task.ts';
 import { LRUCache } from 'lru-cache';
 import { answerError } from '../answers.ts';
 import type { Exchange } from '../exchange.ts';
@@ -24,19 +24,19 @@ import { Freshness, onlyIfCached } from '../proof/freshness.ts';
 import { KnownObjects, representationOfTask, type KnownObject } from '../proof/known-objects.ts';
 import { AnsweredRequest } from '../proof/opened-origin.ts';
 import { relayOwn } from '../proof/own-request.ts';
-import { conditionsOf } from '../proof/own-conditions.ts';
 import { sendOwn } from '../wire/direct.ts';
 import type { Possession } from '../proof/possession.ts';
-import { judgePreconditions, preconditionNames } from '../proof/preconditions.ts';
+import { judgePreconditions } from '../proof/preconditions.ts';
 import { askOrigin, type OriginAnswer } from '../proof/question.ts';
 import { representationOf, sameRepresentation, type Representation } from '../proof/representation.ts';
-import { signedHeaders } from '../proof/signed-headers.ts';
 import { objectToTell, sharedObject, whatIsAsked } from '../proof/shared-object.ts';
 import type { SharedProofs } from '../proof/shared-proofs.ts';
 import { SmallAnswers, type SmallAnswer } from '../proof/small-answers.ts';
 import { variantOf } from '../proof/variant.ts';
 import { rangeDemand } from '../wire/range-answer.ts';
 import { sendSmall } from './send-small.ts';
+import { inquiryOf, ownInquiry, type Inquiry } from './inquiry.ts';
+import { OwnFetches, storableOf, type Fetched } from './own-fetch.ts';
 import type { TaskAnswers, TaskOpener } from './task-answers.ts';
 import type { Upstream } from '../wire/upstream.ts';
 
@@ -63,18 +63,10 @@ type InHand = OriginAnswer | undefined;
 interface Outcome {
   readonly proof: Proof;
   readonly inHand: InHand;
+  /** What the answer in hand names, where it may be stored as the content of its URL. */
+  readonly storable?: Representation | undefined;
   /** The client's own request could not be put to the origin. */
   readonly failure?: DragonflyError | undefined;
-}
-
-/** How the origin is asked. */
-interface Inquiry {
-  readonly header: Readonly<Record<string, string>>;
-  /** Its answer is that to the client's own request. */
-  readonly faithful: boolean;
-  readonly conditional: boolean;
-  readonly small: SmallAnswer | undefined;
-  readonly known: readonly KnownObject[];
 }
 
 export class ObjectAnswers {
@@ -86,6 +78,7 @@ export class ObjectAnswers {
   /** Nothing is fresh there until the origin has been asked. */
   readonly #changed = new LRUCache<string, true>({ max: proxyLimits.knownObjects });
   readonly #asking = new Map<string, Promise<Outcome>>();
+  readonly #first = new OwnFetches<Outcome>();
 
   constructor(options: ObjectAnswersOptions) {
     this.#options = options;
@@ -106,13 +99,31 @@ export class ObjectAnswers {
       return this.#serve(exchange, request, { ...fresh, header: { ...fresh.header, age: String(age) } }, undefined);
     }
     if (onlyIfCached(header)) return this.#nothingCached(exchange);
-    const inquiry = this.#inquiry(exchange, request, { small, known });
+    const nameless = this.#nameless.has(namelessKey(this.#options.engine.taskIdOf(request), header));
+    const isNew = !small && known.length === 0 && !nameless;
+    const { outcome: first, task } = isNew ? await this.#byOwnRequest(exchange, request) : {};
+    await using _kept = task; // while the origin is asked about it
+    if (first) return await this.#conclude(exchange, request, { ...first, task });
+    const held = { small, known: task ? this.#known.of(request) : known };
+    const inquiry = inquiryOf(exchange, held, { nameless, alone: !this.#options.hasSwarm() });
     if (!inquiry) return this.#own(exchange, request);
     const outcome = await this.#ask(exchange, request, inquiry);
-    const own = { header, faithful: true, conditional: false, small: undefined, known: [] };
     // What does not answer a part may still answer the whole, and name it.
     const again = !outcome.proof.small && !outcome.proof.object && !inquiry.faithful && header['range'] === undefined;
-    const { proof, inHand, failure } = again ? await this.#ask(exchange, request, own) : outcome;
+    await this.#conclude(exchange, request, again ? await this.#ask(exchange, request, ownInquiry(exchange)) : outcome);
+  }
+
+  /** @param outcome with the task that the answer in hand feeds, if it does. */
+  async #conclude(
+    exchange: Exchange,
+    request: DownloadRequest,
+    { proof, inHand: answer, failure, storable, task }: Outcome & { readonly task?: OpenTask | undefined },
+  ): Promise<void> {
+    const { tasks } = this.#options;
+    const inHand = storable ? undefined : answer; // a download has read of it
+    // Others may have told of another version meanwhile.
+    if (task && storable && proof.object && sameRepresentation(representationOfTask(task), storable))
+      return tasks.send(exchange, { request, task, demand: rangeDemand(undefined), header: proof.object.header });
     if (proof.small) {
       inHand?.discard();
       return sendSmall(exchange, proof.small, this.#options.tasks);
@@ -129,41 +140,27 @@ export class ObjectAnswers {
     this.#changed.set(href, true);
   }
 
-  /** Undefined when nothing can be asked but the client's own request, whose answer would prove nothing. */
-  #inquiry(
-    exchange: Exchange,
-    request: DownloadRequest,
-    { small, known }: Pick<Inquiry, 'small' | 'known'>,
-  ): Inquiry | undefined {
-    const { header, url } = exchange;
-    const signed = signedHeaders(header, url);
-    const conditioned = preconditionNames.filter((name) => header[name] !== undefined);
-    const ranged = header['range'] !== undefined;
-    const rangeIsSigned = ranged && signed.has('range');
-    if (conditioned.some((name) => signed.has(name))) return undefined;
-    const held = small !== undefined || known.length > 0;
-    if (!held) {
-      const taskId = this.#options.engine.taskIdOf(request);
-      if (this.#nameless.has(namelessKey(taskId, header)) || rangeIsSigned) return undefined;
-      // Alone, the client's own request is question and fetch in one; many nodes at once would start as many copies.
-      if (!ranged && !this.#options.hasSwarm()) return { header, faithful: true, conditional: false, small, known };
-    }
-    const bare = Object.fromEntries(Object.entries(header).filter(([name]) => !conditioned.includes(name as never)));
-    const conditions = signed.has('if-none-match') ? {} : conditionsOf(small, known);
-    // A byte is enough to be told what the object is; a small one is not worth another request.
-    const probes = !rangeIsSigned && !small;
-    return {
-      header: { ...bare, ...conditions, ...(probes ? { range: 'bytes=0-0' } : {}) },
-      faithful: conditioned.length === 0 && !probes,
-      conditional: Object.keys(conditions).length > 0,
-      small,
-      known,
+  /**
+   * Content of which nothing is known: the client's own request is the question, and the fetch if this node is to go to the origin.
+   * No outcome when somebody else is there, or when a question is better.
+   */
+  async #byOwnRequest(exchange: Exchange, request: DownloadRequest): Promise<Fetched<Outcome>> {
+    const { tasks, hasSwarm } = this.#options;
+    const { header, options } = exchange;
+    const named = options.contentForCalculatingTaskId !== undefined;
+    if (header['range'] !== undefined || named || !hasSwarm() || !tasks.mayGoToSource) return {};
+    const inquiry = ownInquiry(exchange);
+    const key = this.#keyOf(exchange, inquiry);
+    const ask = async (): Promise<Outcome> => {
+      const outcome = await this.#put(exchange, request, inquiry);
+      return { ...outcome, storable: storableOf(exchange, outcome.proof.object, outcome.inHand?.statusCode) };
     };
+    return this.#first.fetch(key, exchange, { tasks, request, ask });
   }
 
   /** One question for all who ask the same at the same time with the same rights. */
   async #ask(exchange: Exchange, request: DownloadRequest, inquiry: Inquiry): Promise<Outcome> {
-    const key = [exchange.url.href, callerKey(exchange.header), JSON.stringify(inquiry.header)].join('\n');
+    const key = this.#keyOf(exchange, inquiry);
     const running = this.#asking.get(key);
     if (running) {
       const { proof } = await running; // what the other one was told, or not, is its own answer
@@ -172,6 +169,10 @@ export class ObjectAnswers {
     const asking = this.#putOnce(exchange, request, inquiry).finally(() => this.#asking.delete(key));
     this.#asking.set(key, asking);
     return asking;
+  }
+
+  #keyOf({ url, header }: Exchange, inquiry: Inquiry): string {
+    return [url.href, callerKey(header), JSON.stringify(inquiry.header)].join('\n');
   }
 
   /** The same for all nodes. The client's own request is its own. */

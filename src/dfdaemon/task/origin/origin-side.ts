@@ -166,6 +166,8 @@ export class OriginSide {
   #failed(lease: OriginLease, error: DragonflyError): void {
     const { session, exchange, events } = this.#options;
     this.#hasFailed = true;
+    // What its request brought is for one caller alone; the scheduler sends somebody else.
+    if (error.code === 'CANCELLED') return events.failed(error);
     const noRanges = error.code === 'UNSUPPORTED';
     if (noRanges) {
       this.#ranges = false;

@@ -151,7 +151,7 @@ export class OriginStream {
     const knewLayout = stored.layout !== undefined;
     const part = this.#part(wanted);
     const validator = digestDecides === true ? undefined : this.#validator;
-    const opened = isPart(part) ? undefined : this.#options.opened?.take();
+    const opened = isPart(part) ? undefined : await this.#options.opened?.take();
     const body = opened ?? (await sources.open({ ...source, ...part, signal, validator }));
     try {
       const refused = body.startBytes === 0 && !body.ranges && isPart(part);

@@ -1,0 +1,105 @@
+/** What nobody knows yet: the client's own request is the question and the fetch in one. */
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import type { RequestListener } from 'node:http';
+import { after, before, describe, test } from 'node:test';
+import { LocalSwarm } from '../support/local-swarm.ts';
+import {
+  ask,
+  serveBody,
+  startDaemon,
+  startOrigin,
+  type ProxiedDaemon,
+  type SeenRequest,
+} from './support/proxy-fixture.ts';
+
+describe('of what nobody knows', () => {
+  const content = randomBytes(3 * 2 ** 20);
+  let swarm: LocalSwarm;
+  let nodes: ProxiedDaemon[];
+  before(async () => {
+    swarm = await LocalSwarm.create();
+    const schedulers = [await swarm.startScheduler()];
+    const names = ['one', 'two', 'three'];
+    const start = (hostname: string) =>
+      startDaemon({
+        proxy: { proxies: [{ regx: '.*' }] },
+        schedulers,
+        more: { host: { advertiseIP: '127.0.0.1', hostname } },
+      });
+    nodes = await Promise.all(names.map(start));
+  });
+  after(async () => {
+    for (const node of nodes) await node[Symbol.asyncDispose]();
+    await swarm[Symbol.asyncDispose]();
+  });
+
+  /** Every node in turn; what the origin has seen. */
+  async function seen(listener: RequestListener, check: (answer: Awaited<ReturnType<typeof ask>>) => void) {
+    await using origin = await startOrigin(listener);
+    for (const node of nodes) check(await ask(node, `${origin.url}/object`));
+    return origin.seen.map(({ headers }: SeenRequest) => headers.range ?? 'whole');
+  }
+
+  for (const status of [401, 403, 404, 410, 500]) {
+    test(`an origin that answers ${status} is asked once for each caller`, async () => {
+      const refusal = Buffer.from(`in the origin's own words: ${status}`);
+      const asked = await seen(
+        (_, response) => response.writeHead(status, { 'content-length': refusal.length }).end(refusal),
+        (answer) => {
+          assert.equal(answer.status, status);
+          assert.ok(answer.body.equals(refusal));
+        },
+      );
+      assert.deepEqual(asked, ['whole', 'whole', 'whole']);
+    });
+  }
+
+  for (const [name, header] of Object.entries({ no: {}, 'a weak': { etag: 'W/"weak"' } })) {
+    test(`an object with ${name} validator is asked for once for each caller`, async () => {
+      const asked = await seen(serveBody(content, header as Record<string, string>), (answer) => {
+        assert.equal(answer.status, 200);
+        assert.ok(answer.body.equals(content));
+      });
+      assert.deepEqual(asked, ['whole', 'whole', 'whole']);
+    });
+  }
+
+  test('an object that has a name leaves its origin by the first request, the others ask about it', async () => {
+    const asked = await seen(serveBody(content, { etag: '"named"' }), (answer) => {
+      assert.equal(answer.status, 200);
+      assert.ok(answer.body.equals(content));
+    });
+    assert.deepEqual(asked, ['whole', 'bytes=0-0', 'bytes=0-0']);
+  });
+
+  test('a redirect to a page is the client’s own answer, and is asked for once', async () => {
+    const asked = await seen(
+      (request, response) => {
+        if (request.url === '/object') return void response.writeHead(302, { location: '/login' }).end();
+        response.writeHead(200, { 'content-type': 'text/html', etag: '"page"', 'content-length': 4 }).end('page');
+      },
+      (answer) => {
+        assert.equal(answer.status, 302);
+        assert.equal(answer.headers.location, '/login');
+      },
+    );
+    assert.deepEqual(asked.length, 2 * nodes.length); // the redirect, and where it leads
+  });
+});
+
+test('a part of an object whose entity tag differs between question and fetch arrives', async () => {
+  await using daemon = await startDaemon({ proxy: { proxies: [{ regx: '.*' }] } });
+  const content = randomBytes(9_000_000);
+  let fetches = 0;
+  await using origin = await startOrigin((request, response) => {
+    if (request.headers.range !== 'bytes=0-0') fetches += 1;
+    serveBody(content, { etag: fetches > 1 ? '"replica-2"' : '"replica-1"' })(request, response);
+    if (request.headers.range === 'bytes=0-0') fetches = Math.min(fetches, 1);
+  });
+  for (const start of [100, 5_000_000, 7_000_000]) {
+    const answer = await ask(daemon, `${origin.url}/file`, { headers: { range: `bytes=${start}-${start + 99}` } });
+    assert.equal(answer.status, 206);
+    assert.ok(answer.body.equals(content.subarray(start, start + 100)), `from ${start}`);
+  }
+});
