@@ -97,18 +97,26 @@ async function fetchByOwnRequest<Outcome extends OwnOutcome>(
 ): Promise<Fetched<Outcome>> {
   const own = new OwnFetch(ask);
   const asked = { ...request, opened: own, needBackToSource: true };
-  const opening = tasks.open(asked, rangeDemand(undefined), exchange).catch(() => undefined);
+  const leaving = new AbortController();
+  const signal = AbortSignal.any([exchange.signal, leaving.signal]);
+  const opening = tasks.open(asked, rangeDemand(undefined), { ...exchange, signal }).catch(() => undefined);
+  const leave = (reason: string): void => {
+    leaving.abort(new DragonflyError('CANCELLED', reason));
+    void opening.then((task) => task?.[Symbol.asyncDispose]());
+  };
   const waiting = new AbortController();
   const late = delay(proxyLimits.ownFetchMs, undefined, { signal: waiting.signal }).catch(() => undefined);
   const told = await Promise.race([own.begun, opening, late]);
   waiting.abort();
   if (own.withdraw()) {
     if (told && 'taskId' in told) return { task: told };
-    void opening.then((task) => task?.[Symbol.asyncDispose]());
+    leave('the scheduler has not said in time who fetches');
     return {};
   }
-  const [outcome, task] = await Promise.all([own.outcome, opening]);
-  return { outcome, task };
+  const outcome = await own.outcome;
+  if (outcome.storable) return { outcome, task: await opening };
+  leave('the origin’s answer is the client’s own');
+  return { outcome };
 }
 
 /** What an origin chooses by fields of the request is stored apart for each choice, so it cannot be what the URL names. */
