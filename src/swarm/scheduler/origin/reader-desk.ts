@@ -14,6 +14,7 @@ import { resolveRange, type ByteRange, type RangeSpec } from '../../../core/byte
 import { minPieceLengthBytes, piecesOfRange, pieceLayout, type PieceLayout } from '../../../core/piece-layout.ts';
 import type { SwarmLimits } from '../limits.ts';
 import type { LeaseBook } from './lease-book.ts';
+import { comesInMs, msPerPiece, type LeaseCourse } from './lease-pace.ts';
 import type { Lease, Peer, Task } from '../records.ts';
 import { isDownloading } from '../states.ts';
 
@@ -141,10 +142,9 @@ export class ReaderDesk {
       const first = Math.max(lease.range.first, run.first);
       if (first >= end) continue;
       const at = lease.holder.pieces.firstMissing(lease.range.first, lease.range.end ?? 0) ?? lease.range.first;
-      const pace = msPerPiece(lease, at);
-      const comesInMs = (first - at) * pace - sinceNewsMs(lease, pace, limits.reportEveryMs, nowMs);
-      const soon = first <= at || comesInMs <= limits.readerWaitMs;
-      slow ||= soon && pace > limits.readerWaitMs;
+      const course = courseOf(lease, at);
+      const soon = first <= at || comesInMs(course, first, nowMs, limits.reportEveryMs) <= limits.readerWaitMs;
+      slow ||= soon && msPerPiece(course) > limits.readerWaitMs;
       const knownAtMs = lease.grantedAtMs + limits.readerWaitMs;
       if (!soon && (at > lease.range.first || nowMs >= knownAtMs)) {
         late.push({ lease, first });
@@ -245,12 +245,6 @@ function runsOf(ascending: readonly number[]): Run[] {
   return runs;
 }
 
-/** As fast as its holder has been since the origin's answer, up to its last piece; infinite before its first piece. */
-function msPerPiece({ range, grantedAtMs, answeredAtMs = grantedAtMs, holder }: Lease, at: number): number {
-  return at > range.first ? Math.max(0, holder.progressAtMs - answeredAtMs) / (at - range.first) : Infinity;
-}
-
-/** Pieces have been coming since the holder was heard of, which tells of several at once; one that is late has not gone faster. */
-function sinceNewsMs({ holder }: Lease, pace: number, reportEveryMs: number, nowMs: number): number {
-  return Math.min(nowMs - holder.progressAtMs, Math.max(pace, reportEveryMs));
+function courseOf({ range, grantedAtMs, answeredAtMs, holder }: Lease, at: number): LeaseCourse {
+  return { first: range.first, at, sinceMs: answeredAtMs ?? grantedAtMs, reportedAtMs: holder.progressAtMs };
 }
