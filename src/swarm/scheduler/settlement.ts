@@ -86,9 +86,10 @@ export function originalWaits(task: Task): boolean {
   return false;
 }
 
-/** It has nothing to do, and somebody brings what it wants. */
+/** It has nothing to do, and the first piece of all is on its way to somebody else. */
 export function isPromised(peer: Peer, nowMs: number): boolean {
   const { task, parents, features, state } = peer;
   if (!features.exchange || !isDownloading(state) || parents.size > 0 || leasesOf(peer).length > 0) return false;
+  if (task.holders.some((count) => count > 0)) return false; // whoever holds it cannot be reached, perhaps
   return task.leases.size > 0 || task.trigger !== undefined || nowMs < task.quietUntilMs;
 }
