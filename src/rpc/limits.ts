@@ -11,9 +11,9 @@ export const maxMetadataBytes = 64 * 2 ** 10;
 /** Streams one connection may hold open: one per running download of a host, with room to spare. */
 export const maxStreamsPerConnection = 16_384;
 
-/** Calls that run at once on a server: one for so much of the heap. Of them, those from one address. */
+/** Calls that run at once on a server: one for so much of the heap. Of them, those of one address, or of one member. */
 export const heapBytesPerCall = 64 * 1024;
-export const addressShareOfCalls = 0.25;
+export const callerShareOfCalls = 0.25;
 
 /** Tools that ask at the same time what a server offers. */
 export const maxReflections = 32;

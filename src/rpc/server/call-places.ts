@@ -1,11 +1,11 @@
 /** How many calls may run at once. A stream costs about 90 KiB while it stands, whoever holds it and whatever it says. */
 import { getHeapStatistics } from 'node:v8';
 import { DragonflyError } from '../../core/errors.ts';
-import { addressShareOfCalls, heapBytesPerCall } from '../limits.ts';
+import { callerShareOfCalls, heapBytesPerCall } from '../limits.ts';
 
 export class CallPlaces {
   readonly #most: number;
-  readonly #byAddress = new Map<string, number>();
+  readonly #byCaller = new Map<string, number>();
   #taken = 0;
 
   /** @param most in all; by default as many as the heap bears. */
@@ -13,22 +13,22 @@ export class CallPlaces {
     this.#most = most;
   }
 
-  /** One address takes a part of the places at most. Throws RESOURCE_EXHAUSTED; disposing gives the place back. */
-  take(address: string): Disposable {
-    const taken = this.#byAddress.get(address) ?? 0;
-    if (this.#taken >= this.#most || taken >= this.#most * addressShareOfCalls)
+  /** @param caller address, or host id; takes a part of the places at most. Throws RESOURCE_EXHAUSTED; disposing gives the place back. */
+  take(caller: string): Disposable {
+    const taken = this.#byCaller.get(caller) ?? 0;
+    if (this.#taken >= this.#most || taken >= this.#most * callerShareOfCalls)
       throw new DragonflyError('RESOURCE_EXHAUSTED', 'too many calls at once', {
         hint: 'End some of them. A process with a larger heap (--max-old-space-size) takes more.',
       });
     this.#taken += 1;
-    this.#byAddress.set(address, taken + 1);
-    return { [Symbol.dispose]: () => this.#give(address) };
+    this.#byCaller.set(caller, taken + 1);
+    return { [Symbol.dispose]: () => this.#give(caller) };
   }
 
-  #give(address: string): void {
+  #give(caller: string): void {
     this.#taken -= 1;
-    const left = (this.#byAddress.get(address) ?? 0) - 1;
-    if (left > 0) this.#byAddress.set(address, left);
-    else this.#byAddress.delete(address);
+    const left = (this.#byCaller.get(caller) ?? 0) - 1;
+    if (left > 0) this.#byCaller.set(caller, left);
+    else this.#byCaller.delete(caller);
   }
 }

@@ -37,7 +37,7 @@ import { CallPlaces } from './call-places.ts';
 import { featuresHeader } from '../features.ts';
 import { HealthService } from './health.ts';
 import * as limits from '../limits.ts';
-import { identityOf } from '../member-identity.ts';
+import { identityOf, type MemberIdentity } from '../member-identity.ts';
 import { recognizeByCertificate, requireMay, type Access, type CallerRole, type Recognize } from '../rights.ts';
 import { LocalListener, localUserOf } from './local-listener.ts';
 import { addReflection } from './reflection.ts';
@@ -298,8 +298,11 @@ export class RpcServer implements Closable {
       if (!this.#rate.tryAcquire(1)) {
         throw new DragonflyError('RESOURCE_EXHAUSTED', 'too many requests', { hint: 'Try again after a moment.' });
       }
-      using _place = this.#places.take(context.peerHost);
-      await this.#recognize(call, context, service);
+      const certificate = context.isLocalSocket ? undefined : certificateOf(call);
+      const identity = identityOf(certificate?.subjectaltname);
+      // Many members may come by way of one address.
+      using _place = this.#places.take(identity?.hostId ?? context.peerHost);
+      await this.#recognize(context, service, { identity, isCertified: certificate !== undefined });
       if (mayCall) requireMay(context.caller, mayCall, method.name);
       // Our own callers wait for the features before the first answer.
       if (context.callerHasSwarm) context.accept();
@@ -319,14 +322,16 @@ export class RpcServer implements Closable {
     }
   }
 
-  async #recognize(call: AnyServerCall, context: CallContext, service: string): Promise<void> {
+  async #recognize(
+    context: CallContext,
+    service: string,
+    { identity, isCertified }: { readonly identity: MemberIdentity | undefined; readonly isCertified: boolean },
+  ): Promise<void> {
     if (context.isLocalSocket) {
       context.caller = localUserOf(context.peer);
       return;
     }
-    const certificate = this.#options.tls && call.getAuthContext().sslPeerCertificate;
-    const identity = identityOf(certificate?.subjectaltname);
-    this.#requireCertificate(service, certificate !== undefined);
+    this.#requireCertificate(service, isCertified);
     const { recognize = recognizeByCertificate } = this.#options;
     const { metadata, peerHost: address } = context;
     context.caller = await recognize({ address, identity, metadata, onThisMachine: isOwnAddress(address) });
@@ -360,6 +365,10 @@ interface Called {
   readonly method: MethodDefinition;
   /** Undefined: everybody. */
   readonly mayCall: readonly CallerRole[] | undefined;
+}
+
+function certificateOf(call: AnyServerCall) {
+  return call.getAuthContext().sslPeerCertificate;
 }
 
 function isLoopbackOnly(host: string): boolean {
