@@ -43,7 +43,7 @@ export class PortListener implements Closable {
   readonly #server: NetServer;
   readonly #tlsServer: TlsServer | undefined;
   readonly #grpc: ConnectionInjector;
-  /** Connections that have not told yet what they are. */
+  /** Connections that have not told yet what they are, the oldest first. */
   readonly #silent = new Set<Socket>();
   readonly #encrypted = new Set<TLSSocket>();
 
@@ -98,7 +98,9 @@ export class PortListener implements Closable {
 
   #accept(socket: Socket): void {
     socket.on('error', () => socket.destroy());
-    if (this.#silent.size >= limits.maxSilentConnections) return void socket.destroy();
+    // Whoever has something to say does so at once: what has kept silent for longest makes room.
+    const [oldest] = this.#silent;
+    if (this.#silent.size >= limits.maxSilentConnections) oldest?.destroy();
     this.#silent.add(socket);
     const deadline = setTimeout(() => socket.destroy(), limits.firstByteMs);
     const look = (): void => {

@@ -1,16 +1,20 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
+import { connect, type Socket } from 'node:net';
 import { describe, it } from 'node:test';
 import { parseConfig } from '../../src/core/config/config.ts';
 import { Channels } from '../../src/rpc/channels.ts';
 import { createClient } from '../../src/rpc/client.ts';
 import { Task } from '../../gen/common/v2/common.ts';
 import { SchedulerDefinition } from '../../gen/scheduler/v2/scheduler.ts';
+import { maxSilentConnections } from '../../src/rpc/limits.ts';
 import { RpcServer } from '../../src/rpc/server/server.ts';
 import { schedulerConfigSchema } from '../../src/scheduler/config.ts';
 import { SchedulerService } from '../../src/scheduler/scheduler-service.ts';
 import { recordingRelay } from '../support/recording-relay.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { TestAuthority } from './certificates.ts';
 
 const request = { hostId: 'host', taskId: 'b'.repeat(64) };
@@ -51,6 +55,27 @@ void describe('mutual TLS', () => {
     await assert.rejects(channels.ready(server.address), { code: 'UNAVAILABLE' });
     await using named = new Channels({ tls: { ca, serverName: 'localhost' } });
     await named.ready(server.address);
+  });
+
+  void it('lets those in who speak, however many keep silent', { timeout }, async () => {
+    const authority = await TestAuthority.create();
+    const { ca } = authority;
+    const server = RpcServer.create({ host: '127.0.0.1', port: 0 }, { tls: { ca, ...(await authority.issue()) } });
+    await server.start();
+    await using _server = server;
+    const silent: Socket[] = [];
+    try {
+      for (let count = 0; count < maxSilentConnections + 10; count += 1) {
+        const socket = connect(server.port, '127.0.0.1').on('error', () => undefined);
+        silent.push(socket);
+        await once(socket, 'connect');
+      }
+      await using channels = new Channels({ tls: { ca, ...(await authority.issue()) } });
+      await channels.ready(server.address);
+      await waitFor('the oldest to be ended', () => silent[0]?.closed === true);
+    } finally {
+      for (const socket of silent) socket.destroy();
+    }
   });
 
   void it('leaves nothing readable on the wire', { timeout }, async () => {
