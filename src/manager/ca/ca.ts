@@ -5,7 +5,7 @@ import type { ManagerConfig } from '../config.ts';
 import type { ChangeFeed } from '../db/change-feed.ts';
 import type { Database } from '../db/database.ts';
 import { maxCertificateLifeMs } from '../limits.ts';
-import { Authority } from './authority.ts';
+import type { Authority } from './authority.ts';
 import { Certificates } from './certificates.ts';
 import { CertificateIssuer } from './issuer.ts';
 import { JoinTokens } from './join-tokens.ts';
@@ -36,7 +36,9 @@ export async function openCa(
   if (!security.autoIssueCert) {
     return { certificates, joinTokens, authority: undefined, issuer: undefined, own: undefined };
   }
-  const authority = await Authority.open(access.secrets, {
+  // Only now: the certificate library takes 10 MiB.
+  const { Authority: Opened } = await import('./authority.ts');
+  const authority = await Opened.open(access.secrets, {
     cert: security.caCert || undefined,
     key: security.caKey || undefined,
   });

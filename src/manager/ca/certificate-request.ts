@@ -1,7 +1,6 @@
 /** Parses certificate requests of members, and checks everything that the request alone allows. */
-import 'reflect-metadata'; // the certificate library needs it first
 import { createPublicKey, createVerify, X509Certificate as NodeCertificate } from 'node:crypto';
-import { Pkcs10CertificateRequest, SubjectAlternativeNameExtension, type PublicKey } from '@peculiar/x509';
+import type { Pkcs10CertificateRequest, PublicKey } from '@peculiar/x509';
 import ipaddr from 'ipaddr.js';
 import { DragonflyError } from '../../core/errors.ts';
 import { identityUri, parseIdentityUri, type MemberIdentity } from '../../rpc/member-identity.ts';
@@ -22,7 +21,10 @@ export interface CertificateRequest extends CertificateNames {
 /** @param der PKCS #10. Throws INVALID_ARGUMENT: unreadable, wrongly signed, weak key, no address, too many or odd names. */
 export async function parseCertificateRequest(der: Uint8Array): Promise<CertificateRequest> {
   if (der.length === 0 || der.length > maxCertificateRequestBytes) throw invalid(`its length is ${der.length} bytes`);
-  const request = readRequest(der);
+  // Loaded where an authority has been: it takes 10 MiB.
+  await import('reflect-metadata'); // the certificate library needs it first
+  const { Pkcs10CertificateRequest: Request, SubjectAlternativeNameExtension } = await import('@peculiar/x509');
+  const request = readRequest(Request, der);
   if (!(await request.verify().catch(() => false))) throw invalid('it is not signed by the key in it');
   requireStrongKey(request.publicKey);
   const extension = request.extensions.find((one) => one instanceof SubjectAlternativeNameExtension);
@@ -68,9 +70,9 @@ export function signedByHolder(certificateDer: Uint8Array, signed: Uint8Array, s
   }
 }
 
-function readRequest(der: Uint8Array): Pkcs10CertificateRequest {
+function readRequest(Request: typeof Pkcs10CertificateRequest, der: Uint8Array): Pkcs10CertificateRequest {
   try {
-    return new Pkcs10CertificateRequest(Uint8Array.from(der));
+    return new Request(Uint8Array.from(der));
   } catch (cause) {
     throw new DragonflyError('INVALID_ARGUMENT', 'the certificate request cannot be read', { cause });
   }

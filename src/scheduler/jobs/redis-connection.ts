@@ -1,6 +1,5 @@
 /** One connection to Redis: a server, the master that sentinels name, or a Redis cluster. */
 import type { ConnectionOptions } from 'node:tls';
-import { createClient, createCluster, createSentinel } from '@redis/client';
 import type { Closable } from '../../core/process/lifecycle.ts';
 import { splitHostPort } from '../../core/net/host-port.ts';
 import { backOffMs } from '../../rpc/back-off.ts';
@@ -35,7 +34,8 @@ export class RedisConnection implements Closable {
 
   /** Resolves when Redis answers; until then it is tried again and again, each failure told to `onError`. */
   static async open(options: RedisOptions, signal: AbortSignal): Promise<RedisConnection> {
-    const commands = commandsOf(options);
+    const commands = await commandsOf(options);
+    signal.throwIfAborted();
     commands.on('error', options.onError);
     const destroy = (): void => destroyed(commands);
     signal.addEventListener('abort', destroy, { once: true });
@@ -72,7 +72,9 @@ export class RedisConnection implements Closable {
   }
 }
 
-function commandsOf({ settings, database, tls }: RedisOptions): Commands {
+async function commandsOf({ settings, database, tls }: RedisOptions): Promise<Commands> {
+  // Hundreds of modules, and most schedulers have no Redis.
+  const { createClient, createCluster, createSentinel } = await import('@redis/client');
   const { addrs, masterName, username, password, sentinelUsername, sentinelPassword } = settings;
   const nodes = addrs.map((address) => splitHostPort(address));
   const [first = { host: '', port: 0 }] = nodes;
