@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { benchmarkPlots } from './benchmark-plots.ts';
 import { configDocs } from './config-docs.ts';
 import { metricsDocs } from './metrics-docs.ts';
 import { monitoringFiles } from './monitoring/render.ts';
@@ -14,6 +15,7 @@ const documents: Readonly<Record<string, () => string>> = {
   'docs/metrics.md': metricsDocs,
   'docs/security.md': securityDocs,
   ...Object.fromEntries(monitoring),
+  ...benchmarkPlots(),
 };
 
 for (const [name, render] of Object.entries(documents)) {
