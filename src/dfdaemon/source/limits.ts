@@ -7,7 +7,7 @@ export const blockPoolBytes = 24 * 2 ** 20;
 export const smallBlockBytes = 64 * 1024;
 /** Bytes of a slow origin are handed on after this long, though they do not fill a block. */
 export const gatherMs = 10;
-/** Blocks kept for reuse when no body is being read; the rest is left to the garbage collector. */
+/** Blocks kept for a moment when no body is being read; the rest is left to the garbage collector. */
 export const maxSpareBlocks = 16;
 
 /** Largest header of an answer. 64 KiB would already be eight times what servers accept from us. */

@@ -2,13 +2,13 @@
  * Buffers of one size under one memory ceiling. Who finds none waits in order; that is the back-pressure of the room. Some are kept for
  * the next transfer, until there has been none for a while.
  */
-import { keepFreeMs, maxFreeBlocks } from './limits.ts';
+import { SpareBuffers } from '../../core/spare-buffers.ts';
+import { maxFreeBlocks } from './limits.ts';
 
 export class BlockPool {
   readonly blockBytes: number;
   readonly #maxBlocks: number;
-  readonly #free: Buffer[] = [];
-  #letGo: NodeJS.Timeout | undefined;
+  readonly #free = new SpareBuffers(maxFreeBlocks);
   readonly #waiting = new Set<(block: Buffer) => void>();
   #inUse = 0;
 
@@ -24,8 +24,7 @@ export class BlockPool {
   tryTake(): Buffer | undefined {
     if (this.#inUse >= this.#maxBlocks) return undefined;
     this.#inUse += 1;
-    clearTimeout(this.#letGo);
-    return this.#free.pop() ?? Buffer.allocUnsafeSlow(this.blockBytes);
+    return this.#free.take() ?? Buffer.allocUnsafeSlow(this.blockBytes);
   }
 
   /** Calls back with a block as soon as there is one, at once if there is. Returns how to stop waiting. */
@@ -47,14 +46,6 @@ export class BlockPool {
       return;
     }
     this.#inUse -= 1;
-    if (this.#free.length < maxFreeBlocks) this.#free.push(block);
-    if (this.#inUse > 0) return;
-    clearTimeout(this.#letGo);
-    this.#letGo = setTimeout(() => this.#freeAll(), keepFreeMs).unref();
-  }
-
-  /** At once: a process with nothing to do may not collect its garbage for hours. */
-  #freeAll(): void {
-    for (const { buffer } of this.#free.splice(0)) (buffer as ArrayBuffer).transfer(0);
+    this.#free.give(block, this.#inUse > 0);
   }
 }

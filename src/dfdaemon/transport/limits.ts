@@ -51,8 +51,6 @@ export const maxWakeBytes = 512 * 1024;
 
 /** Free buffers kept for the next transfer; the rest goes back to the system. */
 export const maxFreeBlocks = 8;
-/** Nor are these kept longer than this without any use. */
-export const keepFreeMs = 5_000;
 
 export const tlsHandshakeMs = 10_000;
 export const keepAliveDelayMs = 5_000;

@@ -7,6 +7,7 @@
  * Readers may be waiting for the bytes, so those of a slow origin are handed on before they fill a block. The block stays
  * in use then: the place of the next read was fixed behind those bytes, and a read may be under way into it.
  */
+import { SpareBuffers } from '../../../core/spare-buffers.ts';
 import { blockBytes, blockPoolBytes, gatherMs, maxSpareBlocks, smallBlockBytes } from '../limits.ts';
 import type { ByteSink } from '../source.ts';
 
@@ -16,7 +17,7 @@ import type { ByteSink } from '../source.ts';
  */
 export class BlockPool {
   readonly #maxBlocks: number;
-  readonly #spare: Buffer[] = [];
+  readonly #spare = new SpareBuffers(maxSpareBlocks);
   #inUse = 0;
 
   constructor(totalBytes = blockPoolBytes) {
@@ -30,13 +31,13 @@ export class BlockPool {
   take(): Buffer {
     if (this.#inUse >= this.#maxBlocks) return Buffer.allocUnsafeSlow(smallBlockBytes);
     this.#inUse += 1;
-    return this.#spare.pop() ?? Buffer.allocUnsafeSlow(blockBytes);
+    return this.#spare.take() ?? Buffer.allocUnsafeSlow(blockBytes);
   }
 
   give(block: Buffer): void {
     if (block.length < blockBytes) return;
     this.#inUse -= 1;
-    if (this.#spare.length < maxSpareBlocks) this.#spare.push(block);
+    this.#spare.give(block, this.#inUse > 0);
   }
 }
 
