@@ -45,6 +45,7 @@ export const maxProofBytes = 256 * 1024;
 export const maxProofMs = 10 * 60_000;
 export const proofKeptMs = 24 * 3_600_000;
 export const proofTurnMs = 2_000;
+export const maxProofTurnMs = 10_000;
 export const maxProofTurns = 10_000;
 
 /** Daemons of the original count as present so long after the last was seen; how often that is written down. */

@@ -38,6 +38,25 @@ test('what counted once is kept for when the origin is away, and is no answer wh
   assert.deepEqual(board.last('key'), proof, 'who was told nothing takes nothing away');
 });
 
+test('whoever asks a slow origin is waited for as long as it said, within a bound', async ({ mock }) => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  const board = new ProofBoard();
+  for (const [key, turnMs, endsMs] of [
+    ['usual', 0, 2_000],
+    ['slow', 7_000, 7_000],
+    ['endless', 3_600_000, 10_000],
+  ] as const) {
+    assert.equal(await board.ask(key, { hostId: 'a', signal, turnMs }), undefined);
+    let ended = false;
+    const waiting = board.ask(key, { hostId: 'b', signal }).then(() => (ended = true));
+    mock.timers.tick(endsMs - 1);
+    await Promise.resolve();
+    assert.equal(ended, false, key);
+    mock.timers.tick(1);
+    await waiting;
+  }
+});
+
 test('nobody but the one whose turn it is can tell anything', async () => {
   const board = new ProofBoard();
   board.tell('key', { hostId: 'b', proof, ttlMs: 60_000 });

@@ -3,7 +3,15 @@
  * count for a while, and is kept longer, for when the origin is away. The keys are digests; what a proof says is the nodes' own business.
  */
 import { LRUCache } from 'lru-cache';
-import { maxProofBytes, maxProofMs, maxProofTurns, maxProofsBytes, proofKeptMs, proofTurnMs } from './limits.ts';
+import {
+  maxProofBytes,
+  maxProofMs,
+  maxProofTurnMs,
+  maxProofTurns,
+  maxProofsBytes,
+  proofKeptMs,
+  proofTurnMs,
+} from './limits.ts';
 
 export interface ToldProof {
   readonly proof: Uint8Array;
@@ -30,13 +38,17 @@ export class ProofBoard {
    * What is known, or becomes known to the one who is asking. Undefined: ask the origin, and tell.
    * Whoever has waited in vain asks for himself: an answer that says nothing to others is each caller's own.
    */
-  async ask(key: string, { hostId, signal }: { hostId: string; signal: AbortSignal }): Promise<ToldProof | undefined> {
+  async ask(
+    key: string,
+    { hostId, signal, turnMs = 0 }: { hostId: string; signal: AbortSignal; turnMs?: number },
+  ): Promise<ToldProof | undefined> {
     const known = this.#told.get(key);
     const ttlMs = known ? Math.floor(known.untilMs - performance.now()) : 0;
     if (known && ttlMs > 0) return { proof: known.proof, ttlMs };
     const running = this.#turns.get(key);
     if (!running) {
-      if (this.#turns.size < maxProofTurns) this.#begin(key, hostId);
+      if (this.#turns.size < maxProofTurns)
+        this.#begin(key, hostId, turnMs === 0 ? proofTurnMs : Math.min(turnMs, maxProofTurnMs));
       return undefined;
     }
     if (running.hostId === hostId) return undefined;
@@ -57,8 +69,8 @@ export class ProofBoard {
     this.#end(key, told);
   }
 
-  #begin(key: string, hostId: string): void {
-    const timer = setTimeout(() => this.#end(key, undefined), proofTurnMs).unref();
+  #begin(key: string, hostId: string, turnMs: number): void {
+    const timer = setTimeout(() => this.#end(key, undefined), turnMs).unref();
     this.#turns.set(key, { hostId, over: Promise.withResolvers(), timer });
   }
 

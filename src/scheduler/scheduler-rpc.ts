@@ -143,10 +143,10 @@ export function schedulerRpc(parts: SchedulerRpcParts): SchedulerHandlers {
 
     statFile: counted('statFile', (request, context) => statFile(preheater, request, context)),
 
-    askProof: counted('askProof', async ({ hostId, key, last }, context: CallContext) => {
+    askProof: counted('askProof', async ({ hostId, key, last, turnMs }, context: CallContext) => {
       requireOwnHost(hostId, context, brain);
       if (last) return { proof: brain.proofs.last(key), ttlMs: 0 };
-      const told = await brain.proofs.ask(key, { hostId, signal: context.signal });
+      const told = await brain.proofs.ask(key, { hostId, signal: context.signal, turnMs });
       return told ? { proof: told.proof, ttlMs: told.ttlMs } : { ttlMs: 0 };
     }),
 

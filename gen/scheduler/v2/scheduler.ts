@@ -909,6 +909,8 @@ export interface AskProofRequest {
   key: string;
   /** The origin could not be asked: what was told last is wanted, however long ago. Nobody waits, and nobody is to ask. */
   last: boolean;
+  /** How long this host may take to ask the origin while others wait for it, within the scheduler's bound; 0: as long as is usual. */
+  turnMs: number;
 }
 
 /** Extension. */
@@ -11831,7 +11833,7 @@ export const BeatHostRequest: MessageFns<BeatHostRequest, "scheduler.v2.BeatHost
 };
 
 function createBaseAskProofRequest(): AskProofRequest {
-  return { hostId: "", key: "", last: false };
+  return { hostId: "", key: "", last: false, turnMs: 0 };
 }
 
 export const AskProofRequest: MessageFns<AskProofRequest, "scheduler.v2.AskProofRequest"> = {
@@ -11846,6 +11848,9 @@ export const AskProofRequest: MessageFns<AskProofRequest, "scheduler.v2.AskProof
     }
     if (message.last !== false) {
       writer.uint32(24).bool(message.last);
+    }
+    if (message.turnMs !== 0) {
+      writer.uint32(32).uint32(message.turnMs);
     }
     return writer;
   },
@@ -11887,6 +11892,14 @@ export const AskProofRequest: MessageFns<AskProofRequest, "scheduler.v2.AskProof
             message.last = reader.bool();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.turnMs = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -11907,6 +11920,7 @@ export const AskProofRequest: MessageFns<AskProofRequest, "scheduler.v2.AskProof
     message.hostId = object.hostId ?? "";
     message.key = object.key ?? "";
     message.last = object.last ?? false;
+    message.turnMs = object.turnMs ?? 0;
     return message;
   },
 };

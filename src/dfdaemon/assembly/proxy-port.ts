@@ -77,7 +77,7 @@ function sharingOf(
   if (!grpcClient) return {};
   const sharing: ProofSharing = {
     isOwn: (url) => (schedulers.exists ? nodeLocal.check(url) : Promise.resolve(true)),
-    askProof: (key, signal) => schedulers.askProof(key, signal),
+    askProof: (key, options) => schedulers.askProof(key, options),
     lastProof: (key, signal) => schedulers.lastProof(key, signal),
     tellProof: (key, proof, ttlMs) => schedulers.tellProof(key, proof, ttlMs),
   };

@@ -198,12 +198,18 @@ export class Schedulers implements Closable {
     return this.#ring.call(taskId, (client) => client.statTask({ hostId, taskId }, { signal }), signal);
   }
 
-  /** An origin's answer to the same question of another node; undefined when this node has to ask. */
-  async askProof(key: string, signal: AbortSignal): Promise<{ proof: Uint8Array; ttlMs: number } | undefined> {
+  /**
+   * An origin's answer to the same question of another node; undefined when this node has to ask.
+   * @param turnMs how long the others wait for the one that asks; 0: as long as is usual
+   */
+  async askProof(
+    key: string,
+    { signal, turnMs }: { readonly signal: AbortSignal; readonly turnMs: number },
+  ): Promise<{ proof: Uint8Array; ttlMs: number } | undefined> {
     const { hostId } = this.#options;
     const { proof, ttlMs } = await this.#ring.call(
       key,
-      (client) => client.askProof({ hostId, key, last: false }, { signal }),
+      (client) => client.askProof({ hostId, key, last: false, turnMs }, { signal }),
       signal,
     );
     return proof && { proof, ttlMs };
@@ -212,7 +218,11 @@ export class Schedulers implements Closable {
   /** The last answer that any node told, for when the origin cannot be asked. */
   async lastProof(key: string, signal: AbortSignal): Promise<Uint8Array | undefined> {
     const { hostId } = this.#options;
-    const call = this.#ring.call(key, (client) => client.askProof({ hostId, key, last: true }, { signal }), signal);
+    const call = this.#ring.call(
+      key,
+      (client) => client.askProof({ hostId, key, last: true, turnMs: 0 }, { signal }),
+      signal,
+    );
     return (await call).proof;
   }
 

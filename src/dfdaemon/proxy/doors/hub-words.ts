@@ -30,6 +30,8 @@ export interface HubWordsOptions {
 /** A hub that could not be reached is left alone for so long, where something is known without it. */
 const awayMs = 5_000;
 const maxPauseMs = 60_000;
+/** Its clients wait for ten seconds; a hub may take most of them to list what it has. */
+const turnMs = 7_000;
 
 export class HubWords {
   readonly #options: HubWordsOptions;
@@ -71,6 +73,7 @@ export class HubWords {
     return this.#options.shared.once({
       ...this.#asked(exchange, question.parts),
       schema,
+      turnMs,
       ask,
       told: (own) => {
         const value = told(own);

@@ -20,7 +20,10 @@ export interface ProofSharing {
   /** The URL means this machine: at another one it means something else. */
   isOwn(url: string): Promise<boolean>;
   /** Undefined: this node is to ask the origin, and to tell. */
-  askProof(key: string, signal: AbortSignal): Promise<{ proof: Uint8Array; ttlMs: number } | undefined>;
+  askProof(
+    key: string,
+    options: { readonly signal: AbortSignal; readonly turnMs: number },
+  ): Promise<{ proof: Uint8Array; ttlMs: number } | undefined>;
   /** What was told last, however long ago; nobody is to ask for it. */
   lastProof(key: string, signal: AbortSignal): Promise<Uint8Array | undefined>;
   tellProof(key: string, proof: Uint8Array | undefined, ttlMs: number): Promise<void>;
@@ -47,6 +50,8 @@ export interface SharedSubject<Told> {
 }
 
 export interface SharedQuestion<Own, Told> extends SharedSubject<Told> {
+  /** How long others wait for whoever asks, where an origin is slow; by default a moment. */
+  readonly turnMs?: number;
   readonly ask: () => Promise<Own>;
   /** What of it holds for others, and for how long; undefined when nothing does. */
   readonly told: (own: Own) => { readonly value: Told; readonly ttlMs: number } | undefined;
@@ -80,7 +85,7 @@ export class SharedProofs {
     const sharing = await this.#sharingOf(question);
     if (!sharing) return { own: await ask() };
     const key = await this.#keyOf(question.parts, question.header);
-    const known = await this.#known(sharing, key);
+    const known = await this.#known(sharing, key, question.turnMs ?? 0);
     if (known) {
       const value = parse(schema, known.proof);
       return value === undefined ? { own: await ask() } : { told: value, ttlMs: known.ttlMs };
@@ -121,9 +126,14 @@ export class SharedProofs {
     return sharing && !(await sharing.isOwn(url.href)) ? sharing : undefined;
   }
 
-  async #known(sharing: ProofSharing, key: string): Promise<{ proof: Uint8Array; ttlMs: number } | undefined> {
+  async #known(
+    sharing: ProofSharing,
+    key: string,
+    turnMs: number,
+  ): Promise<{ proof: Uint8Array; ttlMs: number } | undefined> {
     try {
-      return await sharing.askProof(key, AbortSignal.timeout(proxyLimits.sharedProofMs));
+      const signal = AbortSignal.timeout(proxyLimits.sharedProofMs + turnMs);
+      return await sharing.askProof(key, { signal, turnMs });
     } catch (error) {
       if (toDragonflyError(error).code !== 'CANCELLED') this.#pause();
       return undefined;
