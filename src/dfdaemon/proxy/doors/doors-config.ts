@@ -18,9 +18,9 @@ export const doorsConfig = section({
     ),
     shareAnswers: z
       .boolean()
-      .default(true)
+      .default(false)
       .describe(
-        'nodes with certificates put a question to the hub once for all of them, and believe each other about the answer; not where proxy.access.shareProofs is off',
+        'nodes with certificates put a question to the hub once for all of them, and believe each other about the answer: for clusters in which every member is trusted; not where proxy.access.shareProofs is off',
       ),
   }),
   modelscope: section({
@@ -33,7 +33,7 @@ export const doorsConfig = section({
       .default('https://www.modelscope.cn')
       .describe('hub behind it'),
     ttl: durationMs('1m').describe("how long the hub's word about branches, tags and lists holds"),
-    shareAnswers: z.boolean().default(true).describe('as for huggingface'),
+    shareAnswers: z.boolean().default(false).describe('as for huggingface'),
   }),
   s3: s3DoorConfig,
 });
