@@ -206,24 +206,15 @@ export class Schedulers implements Closable {
     key: string,
     { signal, turnMs }: { readonly signal: AbortSignal; readonly turnMs: number },
   ): Promise<{ proof: Uint8Array; ttlMs: number } | undefined> {
-    const { hostId } = this.#options;
-    const { proof, ttlMs } = await this.#ring.call(
-      key,
-      (client) => client.askProof({ hostId, key, last: false, turnMs }, { signal }),
-      signal,
-    );
+    const question = { hostId: this.#options.hostId, key, last: false, turnMs };
+    const { proof, ttlMs } = await this.#ring.call(key, (client) => client.askProof(question, { signal }), signal);
     return proof && { proof, ttlMs };
   }
 
   /** The last answer that any node told, for when the origin cannot be asked. */
   async lastProof(key: string, signal: AbortSignal): Promise<Uint8Array | undefined> {
-    const { hostId } = this.#options;
-    const call = this.#ring.call(
-      key,
-      (client) => client.askProof({ hostId, key, last: true, turnMs: 0 }, { signal }),
-      signal,
-    );
-    return (await call).proof;
+    const question = { hostId: this.#options.hostId, key, last: true, turnMs: 0 };
+    return (await this.#ring.call(key, (client) => client.askProof(question, { signal }), signal)).proof;
   }
 
   /** Reports the result of a question that `askProof` assigned to this node. */

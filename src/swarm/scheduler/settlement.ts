@@ -1,5 +1,6 @@
 /** What follows from every event: leases what is missing, gives parents to who lacks them. */
 import type { Deadlines } from '../shared/deadlines.ts';
+import type { Decision } from '../shared/decisions.ts';
 import type { SwarmLimits } from './limits.ts';
 import { type Matchmaker, needsParent } from './matchmaker.ts';
 import { leasesOf } from './origin/lease-book.ts';
@@ -86,8 +87,13 @@ export function originalWaits(task: Task): boolean {
   return false;
 }
 
-/** It has nothing to do, and the first piece of all is on its way to somebody else. */
-export function isPromised(peer: Peer, nowMs: number): boolean {
+/** What a peer is told that asks while the first piece of all is on its way to somebody else: somebody is there. */
+export function promised(peer: Peer, nowMs: number): Decision[] {
+  if (!isPromised(peer, nowMs)) return [];
+  return [{ kind: 'withdraw-parents', peerId: peer.id, taskId: peer.task.id, parentIds: [] }];
+}
+
+function isPromised(peer: Peer, nowMs: number): boolean {
   const { task, parents, features, state } = peer;
   if (!features.exchange || !isDownloading(state) || parents.size > 0 || leasesOf(peer).length > 0) return false;
   if (task.holders.some((count) => count > 0)) return false; // whoever holds it cannot be reached, perhaps

@@ -38,7 +38,7 @@ import { PieceSet } from '../shared/piece-set.ts';
 import type { Host, Peer, Task } from './records.ts';
 import type { Refusals } from './refusals.ts';
 import type { Roster } from './roster.ts';
-import { isPromised, originalWaits, type Settlement } from './settlement.ts';
+import { originalWaits, promised, type Settlement } from './settlement.ts';
 import { isDownloading, nextPeerState, nextTaskState, peerCan, type PeerEvent } from './states.ts';
 import type { SwarmOptions } from './swarm-options.ts';
 import { swarmParts } from './swarm-parts.ts';
@@ -237,9 +237,7 @@ export class Swarm {
     if (!peer.features.exchange)
       for (const edge of Array.from(peer.parents.values())) this.#matchmaker.disconnect(edge);
     this.#membership.lookAgain(peer, nowMs);
-    const decisions = this.#settle([peer.task], nowMs);
-    if (!isPromised(peer, nowMs)) return decisions;
-    return [...decisions, { kind: 'withdraw-parents', peerId, taskId: peer.task.id, parentIds: [] }];
+    return [...this.#settle([peer.task], nowMs), ...promised(peer, nowMs)];
   }
 
   /**
@@ -280,11 +278,10 @@ export class Swarm {
   peerFailed(peerId: string, nowMs: number): Decision[] {
     this.#check.transition(peerId, 'DownloadFailed');
     const peer = this.#touch(peerId, nowMs);
-    const { task, host } = peer;
     this.#fire(peer, 'DownloadFailed');
     this.#membership.remove(peer, nowMs);
-    if (host.info.type === 'seed') this.#origin.seedFailed(task, host.id, nowMs);
-    return this.#settle([task], nowMs);
+    if (peer.host.info.type === 'seed') this.#origin.seedFailed(peer.task, peer.host.id, nowMs);
+    return this.#settle([peer.task], nowMs);
   }
 
   /** The stream broke or the peer was deleted. No error when it is not known (any more). */
