@@ -33,10 +33,6 @@ export const daemonLimits = {
   rememberedSources: 10_000,
   /** Longest pause an origin's Retry-After may ask for before the lease counts as failed. */
   retryAfterMaxMs: 30_000,
-  /** Heartbeat interval to the scheduler while this node holds an origin lease; a heartbeat says whether bytes flow. */
-  leaseAliveMs: 125,
-  /** After a reader has got his bytes of content nobody knew: time for the scheduler to say whose the pieces are. */
-  leaseResolvedMs: 2000,
   /** Without a scheduler: how soon a reader is looked at again who waits for what is on its way, and how long that may take before his bytes are fetched beside it. */
   readerLookMs: 20,
   readerWaitMs: 100,
@@ -44,18 +40,6 @@ export const daemonLimits = {
   doubledBytes: 2 ** 20,
   /** All that is fetched twice in this way, as a share of the content. */
   doubledShare: 0.02,
-  /** Without any parent that could still give something, and no scheduler that is known to be there, this node goes to the origin itself. */
-  starvedMs: 500,
-  /** One that was there a moment ago, or when the download began, is waited for as long: it restarts, or its connection broke. */
-  schedulerReturnMs: 10_000,
-  /** So long a scheduler that leases the origin may give a download nothing at all before it is asked for something. */
-  nothingGivenMs: 2000,
-  /** A scheduler that is there is asked so often for something to do before this node goes to the origin without a lease. */
-  starvedAsks: 3,
-  /** Reconnections to schedulers during one download. */
-  sessionAttempts: 16,
-  sessionBackoffMs: 250,
-  sessionBackoffMaxMs: 5000,
   /** Streams of piece news to one parent that break in a row before it is dropped. */
   parentStreamAttempts: 2,
   /** Tasks per AnnounceTasks message, to stay far below the message limit. */

@@ -1,6 +1,7 @@
 /** `dragonfly simulate --replay FILE`: what a recorded download went through, played to the machine that runs today. */
 import type { PeerEffect } from '../swarm/peer/download/effects.ts';
 import type { PeerEvent } from '../swarm/peer/download/events.ts';
+import type { OriginLease } from '../swarm/peer/download/origin-lease.ts';
 import { readRecording, replay, type RecordedStep } from '../swarm/peer/download/recording.ts';
 import { PieceSet } from '../swarm/shared/piece-set.ts';
 
@@ -61,10 +62,10 @@ function describeEvent(event: PeerEvent): string {
       return `piece ${event.piece} landed, from ${event.parentId ?? 'the origin'}`;
     case 'request-failed':
     case 'request-dropped':
-      return `${event.kind.replace('-', ' ')} (${event.reason}): piece ${event.piece}, ${event.parentId}`;
+      return `${plain(event.kind)} (${event.reason}): piece ${event.piece}, ${event.parentId}`;
     case 'piece-begun':
     case 'piece-ending':
-      return `${event.kind.replace('-', ' ')}: ${event.piece}, ${event.parentId}`;
+      return `${plain(event.kind)}: ${event.piece}, ${event.parentId}`;
     case 'parent-alive':
       return `${event.parentId} is there`;
     case 'parent-lost':
@@ -73,10 +74,18 @@ function describeEvent(event: PeerEvent): string {
       return `wanted: ${pieceList(event.pieces)}`;
     case 'readers-at':
       return `readers at ${list(event.pieces.map(String))}`;
-    case 'origin-fetching':
-      return `from the origin now: ${pieceList(event.pieces)}`;
-    case 'tick':
-      return 'tick';
+    case 'session-opened':
+      return `session opened, with a scheduler that ${event.extended ? 'gives leases' : 'is of the original'}`;
+    case 'session-ended':
+      return `session ended${event.code === undefined ? '' : `: ${event.code}`}`;
+    case 'lease-granted':
+      return `lease granted by ${event.by === 'self' ? 'this node itself' : 'the scheduler'}: ${describeLease(event.lease)}`;
+    case 'lease-revoked':
+      return `lease revoked: ${event.leaseId}`;
+    case 'origin-failed':
+      return `origin failed: ${event.code}${event.temporary ? ', maybe not for long' : ''}`;
+    default:
+      return plain(event.kind);
   }
 }
 
@@ -94,7 +103,29 @@ function describeEffect(effect: PeerEffect): string {
       return `ask ${effect.parentId} whether it is there`;
     case 'leave-parent':
       return `leave ${effect.parentId}`;
+    case 'fetch-origin':
+    case 'change-origin-run':
+      return `${plain(effect.kind)}: ${describeLease(effect.lease)}`;
+    case 'report-lease-started':
+    case 'report-lease-failed':
+      return `${plain(effect.kind)}: ${effect.leaseId || 'of the whole'}`;
+    case 'waiting':
+      return effect.isWaiting ? 'wait' : 'wait no more';
+    case 'fail':
+      return `fail: ${plain(effect.because)}`;
+    default:
+      return plain(effect.kind);
   }
+}
+
+function describeLease({ id, first, end, reader, readerOnly }: OriginLease): string {
+  const pieces =
+    readerOnly === true ? 'no pieces' : `pieces from ${first} ${end === undefined ? 'on' : `to ${end - 1}`}`;
+  return `${id === '' ? '' : `${id}, `}${pieces}${reader ? ', and bytes that a reader waits for' : ''}`;
+}
+
+function plain(kind: string): string {
+  return kind.replaceAll('-', ' ');
 }
 
 function count(tallies: Map<string, Tally>, { event, effects }: RecordedStep): void {

@@ -23,8 +23,10 @@ interface Client {
   readonly life: number;
   readonly alive: boolean;
   readonly held: PieceSet;
+  /** It fetches from the origin: a scheduler that lost its memory must not send another. */
+  readonly isAtOrigin: boolean;
   /** A seed is asked to fetch the task. */
-  register(): void;
+  download(): void;
   decide(decision: Decision): void;
   schedulerCameBack(): void;
 }
@@ -78,7 +80,7 @@ export class SimulatedScheduler<Daemon extends Client> {
   }
 
   register(daemon: Daemon, knownLayout: TaskLayout | undefined): void {
-    const { peerId, hostId } = daemon;
+    const { peerId, hostId, isAtOrigin } = daemon;
     this.#byPeerId.set(peerId, daemon);
     this.tell(daemon, (swarm, nowMs) => {
       const announced = swarm.announceHost(this.#hostInfo(daemon), nowMs);
@@ -89,7 +91,7 @@ export class SimulatedScheduler<Daemon extends Client> {
           hostId,
           url,
           priority: 0,
-          needBackToSource: daemon.setup.isSeed,
+          needBackToSource: daemon.setup.isSeed || isAtOrigin,
           disableBackToSource: false,
           knownLayout: this.#world.options.arm === 'ours' ? knownLayout : this.#world.layout,
           heldPieces: daemon.held.clone(),
@@ -169,7 +171,7 @@ export class SimulatedScheduler<Daemon extends Client> {
 
   #triggerSeed(hostId: string): void {
     const daemon = this.#daemons.get(hostId);
-    if (daemon?.alive === true) daemon.register();
+    if (daemon?.alive === true) daemon.download();
     else this.#apply(() => this.#swarm.seedDownloadFailed(taskId, hostId, this.#world.nowMs));
   }
 

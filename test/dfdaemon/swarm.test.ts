@@ -5,7 +5,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DfdaemonConfig } from '../../src/dfdaemon/config.ts';
-import { daemonLimits } from '../../src/dfdaemon/limits.ts';
+import { downloadLimits } from '../../src/swarm/peer/download/limits.ts';
 import { CorruptingPeer } from '../support/corrupting-peer.ts';
 import { HoldingRelay } from '../support/holding-relay.ts';
 import { HttpOrigin } from '../support/http-origin.ts';
@@ -168,7 +168,7 @@ describe('a swarm', { timeout: 400_000 }, () => {
     const url = origin.add('/file', { content });
     relay.hold();
     const downloads = peers.map((peer) => swarm.download(peer, { url }));
-    await delay(daemonLimits.starvedMs + 100);
+    await delay(downloadLimits.starvedMs + 100);
     relay.release();
     await Promise.all(downloads);
     assert.equal(origin.requests.length, 1, JSON.stringify(origin.requests));

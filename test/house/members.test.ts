@@ -15,6 +15,7 @@ const seenAsAnother = new Set([
   'PieceServer.bufferedBytes', // BufferHolder
   'RotatingFile.write', // the stream of pino
   'SimulatedDaemon.decide', // the clients of SimulatedScheduler
+  'SimulatedDaemon.isAtOrigin',
   'SimulatedDaemon.schedulerCameBack',
   'TaskEngine.fetchedFrom', // TaskOpener
   'TaskEngine.headOf',
@@ -25,6 +26,7 @@ const watchedByTests = new Set([
   'DfdaemonService.config',
   'DfdaemonService.registry',
   'PieceClient.bufferedBytes',
+  'PeerMachine.isIdle',
   'PieceClient.connectionCount',
   'PiecePicker.inFlightCount',
   'PiecePicker.isComplete',

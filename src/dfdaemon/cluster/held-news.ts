@@ -5,6 +5,7 @@ import type { Logger } from '../../core/process/logger.ts';
 import type { Host } from '../../../gen/common/v2/common.ts';
 import type { TaskHolding } from '../../../gen/scheduler/v2/scheduler.ts';
 import type { SchedulerRing } from '../../rpc/scheduler-ring.ts';
+import { downloadLimits } from '../../swarm/peer/download/limits.ts';
 import { daemonLimits } from '../limits.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
 import { announceHeld } from '../task/session/announce-held.ts';
@@ -69,7 +70,7 @@ export class HeldNews {
     try {
       const holdings = ((await host()?.holdings()) ?? []).filter((holding) => ring.homeOf(holding.taskId) === address);
       for (let start = 0; start < holdings.length; start += daemonLimits.announcedTasksPerMessage) {
-        if (start > 0) await delay(Math.random() * daemonLimits.sessionBackoffMs, undefined, { signal });
+        if (start > 0) await delay(Math.random() * downloadLimits.sessionBackoffMs, undefined, { signal });
         const part = holdings.slice(start, start + daemonLimits.announcedTasksPerMessage);
         await ring.announceTasks(address, { hostId, holdings: part }, { signal });
       }

@@ -24,6 +24,8 @@ import {
 } from '../../rpc/scheduler-ring.ts';
 import { HeldNews, type AnnouncedHost } from './held-news.ts';
 import { beatsTo } from './host-beats.ts';
+import { downloadLimits } from '../../swarm/peer/download/limits.ts';
+import type { SchedulerKinds } from '../../swarm/peer/download/starvation.ts';
 import { daemonLimits } from '../limits.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
 
@@ -41,13 +43,6 @@ export interface SchedulersOptions {
   readonly announceIntervalMs: number;
   readonly logger: Logger;
 }
-
-/**
- * What there is to ask: nobody, at least one that may be of the original, only ones that answer at once; of these, `held`
- * when one has this host, so that it is there, however long a busy machine takes for its answer, and `returning` when the
- * last of them was lost a moment ago.
- */
-export type SchedulerKinds = 'none' | 'original' | 'extended' | 'held' | 'returning';
 
 export class Schedulers implements Closable {
   readonly #options: SchedulersOptions;
@@ -122,7 +117,7 @@ export class Schedulers implements Closable {
     if (this.#ring.addresses.length === 0) return 'none';
     if ([...this.#instances.values()].includes('')) return 'original';
     if (this.#held.size > 0) return 'held';
-    const returning = this.#instances.size === 0 && performance.now() - this.#lostMs < daemonLimits.schedulerReturnMs;
+    const returning = this.#instances.size === 0 && performance.now() - this.#lostMs < downloadLimits.schedulerReturnMs;
     return returning ? 'returning' : 'extended';
   }
 

@@ -1,7 +1,7 @@
 import type { Logger } from '../../core/process/logger.ts';
 import type { AnswerPace } from '../../rpc/answer-pace.ts';
+import type { SchedulerKinds } from '../../swarm/peer/download/starvation.ts';
 import type { DownloadRecording, MachineSetup } from '../recordings.ts';
-import type { SchedulerKinds } from '../cluster/schedulers.ts';
 import type { Sources } from '../source/sources.ts';
 import type { PieceClient } from '../transport/piece-client.ts';
 import type { ContentHasher } from './proof/content-hasher.ts';

@@ -1,30 +1,29 @@
 /**
- * One running download: the only owner of its state.
+ * One running download: carries out what its machine wants (PeerMachine), and tells the machine what happens.
  *
- * It asks the scheduler (SchedulerSession) and does what the answers say: get pieces from parents (PieceExchange), or
- * fetch a run of them from the origin (OriginFetch). Every piece that lands is told to the readers and the scheduler.
- * It never ends while somebody can still give something; without scheduler and parents it goes to the origin itself.
+ * The machine decides what is asked of parents (PieceExchange), fetched from the origin (OriginFetches) and said to the scheduler
+ * (DownloadSession), and when to wait, retry or give up. Here is what it cannot know: bytes on disk, and their proof.
  */
 import type { RangeSpec } from '../../core/byte-range.ts';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
-import type { ParentFault } from '../../swarm/peer/download/effects.ts';
+import type { PeerEffect } from '../../swarm/peer/download/effects.ts';
+import type { PeerEvent } from '../../swarm/peer/download/events.ts';
+import { wholeTask } from '../../swarm/peer/download/origin-lease.ts';
 import { PieceSet } from '../../swarm/shared/piece-set.ts';
 import type { PieceRecord } from '../storage/metadata.ts';
 import type { Lease, StoredTask } from '../storage/stored-task.ts';
 import { ContentProof } from './proof/content-proof.ts';
 import type { DownloadContext } from './download-context.ts';
-import { downloadKeeper } from './download-keeper.ts';
-import { daemonLimits } from '../limits.ts';
-import { settleFailed } from './failed-content.ts';
+import { settleFailed, starved } from './failed-content.ts';
 import { LearnedLayout } from './learned-layout.ts';
 import { openExchange } from './exchange/open-exchange.ts';
+import { MachineRunner } from './machine-runner.ts';
 import type { DownloadRequest, Receipt } from './open-task.ts';
-import { OriginSide } from './origin/origin-side.ts';
-import { mayAskItself } from './own-identity.ts';
+import { OriginFetches } from './origin/origin-fetches.ts';
 import type { PieceExchange } from './exchange/piece-exchange.ts';
+import { ReaderDesk } from './reader-desk.ts';
 import { ReceiptBuilder } from './receipt-builder.ts';
-import { patienceMs, starved, StarvationWatch } from './starvation-watch.ts';
-import type { SessionKeeper } from './session/session-keeper.ts';
+import { DownloadSession } from './session/download-session.ts';
 import type { TaskRate } from './traffic-shaper.ts';
 
 type DownloadState = 'running' | 'verifying' | 'succeeded' | 'failed';
@@ -34,34 +33,27 @@ export class Download {
   readonly peerId: string;
   readonly stored: StoredTask;
   readonly rate: TaskRate;
+  readonly proof: ContentProof;
   readonly #context: DownloadContext;
   readonly #request: DownloadRequest;
   readonly #lease: Lease;
   readonly #stopListening: () => void;
+  readonly #runner: MachineRunner;
   readonly #exchange: PieceExchange;
+  readonly #session: DownloadSession;
+  readonly #origin: OriginFetches;
+  readonly #readers: ReaderDesk;
+  readonly #learned: LearnedLayout;
   readonly #receipt: ReceiptBuilder;
   readonly #controller = new AbortController();
   readonly #ended = Promise.withResolvers<Receipt>();
-  readonly proof: ContentProof;
   #wanted: PieceSet | undefined = new PieceSet();
-  readonly #keeper: SessionKeeper;
-  readonly #origin: OriginSide;
-  readonly #starvation = new StarvationWatch({
-    patienceMs: () => this.#patienceMs(),
-    ask: (patienceMs) => this.#keeper.session?.starved(patienceMs) === true,
-    promiseMs: () => this.#context.scheduleTimeoutMs * (daemonLimits.starvedAsks + 1),
-    giveUp: (patienceMs) => this.#goToOrigin(patienceMs),
-  });
-  readonly #learned: LearnedLayout;
   #change = Promise.withResolvers<void>();
   #state: DownloadState = 'running';
   #error: DragonflyError | undefined;
-  #originPieces = 0;
-  #remotePieces = 0;
+  /** What the last event was about that brought an error. */
+  #cause: DragonflyError | undefined;
   #generation = 0;
-  #schedulerSeen = false;
-  /** Nobody reads any more: what is under way for a reader is finished, and nothing else begun. */
-  #abandoned = false;
 
   constructor(context: DownloadContext, stored: StoredTask, request: DownloadRequest, peerId: string) {
     this.taskId = stored.id;
@@ -72,14 +64,27 @@ export class Download {
     this.#lease = stored.lease();
     this.rate = context.shaper.open(request.rateLimit);
     this.#stopListening = stored.onPiece((piece) => this.#pieceStored(piece));
+    this.#receipt = new ReceiptBuilder({ taskId: stored.id, peerId, url: request.url });
+    this.#receipt.local(stored.bytes);
+    this.#ended.promise.catch(() => undefined);
+    const { signal } = this.#controller;
+    const take = (event: PeerEvent, cause?: DragonflyError): void => this.#take(event, cause);
+    const onBytes = (): void => this.#signalChange();
+    this.#runner = new MachineRunner({
+      context,
+      taskId: stored.id,
+      peerId,
+      mayGoToOrigin: request.disableBackToSource !== true,
+      run: (effect) => this.#run(effect),
+    });
     this.proof = new ContentProof({
       context,
       stored,
       request,
-      signal: this.#controller.signal,
+      signal,
       events: {
-        session: () => this.#keeper.session,
-        liar: ({ source, number }) => this.#parentFailed(source, number, 'corrupt'),
+        session: () => this.#session.current,
+        liar: ({ source, number }) => this.#report({ parentId: source, piece: number, fault: 'corrupt' }),
       },
     });
     this.#learned = new LearnedLayout({
@@ -87,42 +92,56 @@ export class Download {
       makeRoom: context.makeRoom,
       isRunning: () => this.#state === 'running',
       takesEmpty: () => this.proof.digest !== undefined && request.disableBackToSource === true,
-      events: { begin: () => this.#begin(), askOrigin: (error) => this.#askOrigin(error) },
+      events: { begin: () => this.#begin(), askOrigin: (error) => take({ kind: 'origin-needed' }, error) },
     });
-    this.#receipt = new ReceiptBuilder({ taskId: stored.id, peerId, url: request.url });
-    this.#receipt.local(stored.bytes);
-    this.#ended.promise.catch(() => undefined);
     this.#exchange = openExchange(context, stored, {
-      peerId,
       rate: this.rate,
       prove: async (number, bytes) => this.proof.pieces?.prove(number, bytes),
+      take,
       events: {
         layout: (facts) => void this.#learned.take(facts),
-        refused: (error) => this.#askOrigin(error),
-        parentFailed: (id, piece, reason) => this.#parentFailed(id, piece, reason),
-        changed: () => this.#watchStarvation(),
-        bytes: () => this.#signalChange(),
+        refused: (error) => take({ kind: 'origin-needed' }, error),
+        bytes: onBytes,
         storageFailed: (error) => this.#fail(toDragonflyError(error)),
       },
     });
-    this.#keeper = this.#createKeeper();
-    this.#origin = new OriginSide({
+    this.#session = new DownloadSession({
       context,
       request,
       stored,
-      exchange: this.#exchange,
-      receipt: this.#receipt,
-      limiters: () => this.rate.fromOrigin,
-      session: () => this.#keeper.session,
-      signal: this.#controller.signal,
-      events: {
-        began: () => this.#starvation.busy(),
-        answered: (validator) => this.proof.pieces?.atOrigin(validator),
-        learned: () => this.#begin(),
-        bytes: () => this.#signalChange(),
-        ended: () => this.#originEnded(),
-        failed: (error) => this.#originFailed(error),
+      peerId,
+      signal,
+      take,
+      atOrigin: () => this.#runner.machine.leases.isActive,
+      reader: () => this.#readers.register(),
+      learnLayout: (facts) => this.#learned.take(facts),
+      onOpened: () => this.#readers.connected(),
+      onParents: (parents, options) => {
+        this.proof.offered(options);
+        this.#exchange.offer(parents, options.replace);
       },
+      onDigests: (message) => this.proof.pieces?.take(message),
+    });
+    this.#origin = new OriginFetches({
+      context,
+      request,
+      stored,
+      limiters: () => this.rate.fromOrigin,
+      signal,
+      take,
+      released: () => this.#exchange.released(),
+      onAnswer: ({ validator }) => this.#originAnswered(validator),
+      onFetched: () => this.#begin(),
+      onBytes,
+      onRetry: () => this.#receipt.retry(),
+    });
+    this.#readers = new ReaderDesk({
+      stored,
+      leases: () => this.#runner.machine.leases,
+      fetchOf: (fetch) => this.#origin.of(fetch),
+      prefetch: request.prefetch === true,
+      session: () => this.#session.current,
+      take: (lease) => take({ kind: 'lease-granted', lease, by: 'self' }),
     });
   }
 
@@ -156,154 +175,143 @@ export class Download {
   }
 
   start(): void {
-    this.#keeper.open();
+    this.#take({ kind: 'started' });
     if (this.stored.layout) this.#begin();
-    this.#watchStarvation();
   }
 
   /** Adds what a subscriber wants: pieces first … last, or everything. */
   want(range: { first: number; last: number } | undefined): void {
-    this.#abandoned = false;
+    this.#take({ kind: 'reader-came' });
     if (this.#wanted === undefined) return;
     if (range === undefined) {
       this.#wanted = undefined;
-      this.#origin.readers.wantWhole();
+      this.#readers.wantWhole();
     } else this.#wanted.addAll(PieceSet.range(range.first, range.last - range.first + 1));
     const { layout } = this.stored;
-    if (layout) this.#exchange.want(this.#wanted ?? PieceSet.range(0, layout.pieceCount));
+    if (layout) this.#take({ kind: 'wanted', pieces: this.#wanted ?? PieceSet.range(0, layout.pieceCount) });
   }
 
   /** A reader waits for this part; its pieces are wanted from when they are known. */
   readerComes(range: RangeSpec): void {
-    this.#abandoned = false;
-    this.#origin.readers.add(range);
+    this.#take({ kind: 'reader-came' });
+    this.#readers.add(range);
   }
 
   readerLeft(range: RangeSpec): void {
-    this.#origin.readers.remove(range);
+    this.#readers.remove(range);
   }
 
   /** No reader is left. Fetches begun for a reader are finished; the peer stays in the swarm with the pieces it holds. */
   abandon(): void {
-    this.#abandoned = true;
-    if (this.#wanted === undefined || !this.#origin.bringsPieces) this.#leaveOff();
+    this.#take({ kind: 'readers-left', whole: this.#wanted === undefined });
   }
 
   setReaders(pieces: readonly number[]): void {
-    this.#exchange.setReaders(pieces);
+    this.#take({ kind: 'readers-at', pieces });
   }
 
   stop(reason: DragonflyError): void {
     this.#fail(reason);
   }
 
-  #createKeeper(): SessionKeeper {
-    return downloadKeeper({
-      context: this.#context,
-      request: this.#request,
-      stored: this.stored,
-      peerId: this.peerId,
-      signal: this.#controller.signal,
-      atOrigin: () => this.#origin.active,
-      reader: () => this.#origin.readers.register(),
-      learnLayout: (facts) => this.#learned.take(facts),
-      events: {
-        connected: () => {
-          this.#origin.readers.connected();
-          this.#watchStarvation();
-        },
-        parents: (parents, options) => {
-          this.proof.offered(options);
-          this.#exchange.addParents(parents, options);
-        },
-        digests: (message) => this.proof.pieces?.take(message),
-        dropParents: (ids) => (ids.length > 0 ? this.#exchange.dropParents(ids) : this.#starvation.promised()),
-        lease: (lease) => this.#isFed || this.#origin.take(lease),
-        revokeLease: (id) => this.#origin.revoke(id),
-        lost: () => this.#watchStarvation({ lost: true }),
-        refused: (error) => this.#refused(error),
-      },
-    });
+  // ── the machine ────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** @param cause the error that the event is about. */
+  #take(event: PeerEvent, cause?: DragonflyError): void {
+    if (cause) this.#cause = cause;
+    this.#runner.take(event);
   }
 
-  /** A scheduler of the original that has restarted sends whoever comes first to the origin: not one whose parents give. */
-  get #isFed(): boolean {
-    return this.#keeper.session?.extended === false && this.#exchange.parentCount > 0 && this.#remotePieces > 0;
+  #run(effect: PeerEffect): void {
+    switch (effect.kind) {
+      case 'waiting':
+        this.#receipt.waiting(effect.isWaiting);
+        return this.#session.waiting(effect.isWaiting);
+      case 'go-to-origin':
+        return this.#goToOrigin(effect);
+      case 'leave-off':
+        return this.#fail(new DragonflyError('CANCELLED', 'the last reader has left'), {
+          staysKnown: this.stored.pieces.count > 0,
+        });
+      case 'fail':
+        return this.#failBecause(effect);
+      case 'report-parent':
+        return this.#report(effect);
+      case 'report-lease-alive':
+        return this.#session.current?.leaseAlive(this.#origin.takeFlow());
+      case 'open-session':
+      case 'leave-session':
+      case 'ask-scheduler':
+      case 'report-lease-started':
+      case 'report-lease-failed':
+      case 'report-layout':
+        return this.#session.run(effect, this.#cause);
+      case 'fetch-origin':
+      case 'change-origin-run':
+      case 'stop-origin':
+      case 'origin-begun':
+      case 'origin-left':
+        return this.#origin.run(effect);
+      default:
+        return this.#exchange.run(effect);
+    }
   }
 
-  /** The origin's answer to others does not apply to a node with credentials of its own. */
-  #refused(error: DragonflyError): void {
-    if (this.#origin.hasFailed || !mayAskItself(this.#request, error)) return this.#fail(error);
-    if (this.#state === 'running' && !this.#origin.active) this.#origin.goAlone();
+  /** No scheduler tells what to fetch: what readers wait for, else everything. */
+  #goToOrigin({ byRange, patienceMs }: Extract<PeerEffect, { kind: 'go-to-origin' }>): void {
+    const { logger } = this.#context;
+    if (patienceMs !== undefined)
+      logger.warn({ taskId: this.taskId, patienceMs }, 'nobody gives anything: going to the origin');
+    if (byRange) this.#readers.serveAll();
+    if (!this.#runner.machine.leases.isActive) this.#take({ kind: 'lease-granted', lease: wholeTask, by: 'self' });
   }
 
-  /** Only the origin says that content is empty, for what is missing would look complete, and whether it is for everybody. */
-  #askOrigin(otherwise: DragonflyError): void {
-    if (this.#origin.active || this.#state !== 'running') return;
-    if (this.#request.disableBackToSource !== true) return this.#origin.goAlone();
-    this.#fail(otherwise);
+  #failBecause({ because, patienceMs }: Extract<PeerEffect, { kind: 'fail' }>): void {
+    const error = because === 'starved' ? starved(patienceMs) : this.#cause;
+    if (!error) return;
+    // The origin has content of another length than others said.
+    const isNews = because === 'origin' && error.code === 'SOURCE_CHANGED';
+    if (!isNews || this.#state !== 'running' || !this.#learned.disown()) return this.#fail(error);
+    this.#startOver(error).catch((failure) => this.#fail(toDragonflyError(failure)));
   }
 
-  /** The layout is known: the exchange can choose, the hash can follow, readers can start. */
+  #report({ parentId, piece, fault }: Omit<Extract<PeerEffect, { kind: 'report-parent' }>, 'kind'>): void {
+    this.#receipt.retry();
+    const reason = this.proof.pieces?.wasDoubted(piece) === true ? 'corrupt' : fault;
+    this.#session.run({ kind: 'report-parent', parentId, piece, fault: reason }, undefined);
+  }
+
+  // ── content ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** The layout is known: pieces can be chosen, the hash can follow, readers can start. */
   #begin(): void {
-    const { layout } = this.stored;
+    const { layout, pieces } = this.stored;
     if (!layout) return;
-    this.#origin.layoutKnown();
-    this.#exchange.begin(layout, this.#wanted);
+    const { contentLengthBytes, pieceLengthBytes, pieceCount } = layout;
+    const how = { contentLengthBytes, pieceLengthBytes, pieceCount };
+    this.#take({ kind: 'layout-known', ...how, wanted: this.#wanted, held: pieces });
     this.proof.advance();
     this.#signalChange();
     void this.#finishIfComplete();
   }
 
+  #originAnswered(validator: string | undefined): void {
+    this.proof.pieces?.atOrigin(validator);
+    this.#receipt.originRequest();
+    this.#context.announcer().layoutKnown();
+    this.#begin();
+  }
+
   /** A verified piece is on disk, whichever way it came. */
   #pieceStored(piece: PieceRecord): void {
+    const { number, length, costMs } = piece;
     const parentId = piece.source === 'origin' ? undefined : piece.source;
-    this.#exchange.landed(piece.number, parentId);
-    this.#receipt.piece(piece.length, parentId, parentId === undefined ? undefined : this.#exchange.parent(parentId));
-    this.#keeper.session?.pieceFinished(piece.number, this.stored.layout, piece.length, parentId, piece.costMs);
-    if (parentId === undefined) this.#originPieces += 1;
-    else this.#remotePieces += 1;
+    this.#take({ kind: 'piece-landed', piece: number, parentId });
+    this.#receipt.piece(length, parentId, parentId === undefined ? undefined : this.#exchange.parent(parentId));
+    this.#session.current?.pieceFinished(number, this.stored.layout, length, parentId, costMs);
     this.proof.stored(piece);
     this.#signalChange();
     void this.#finishIfComplete();
-  }
-
-  #parentFailed(id: string, piece: number | undefined, reason: ParentFault): void {
-    this.#receipt.retry();
-    this.#keeper.session?.pieceFailed(id, piece, this.proof.pieces?.wasDoubted(piece) === true ? 'corrupt' : reason);
-  }
-
-  #originEnded(): void {
-    if (this.#abandoned && !this.#origin.bringsPieces) this.#leaveOff();
-    this.#watchStarvation();
-  }
-
-  /** The last resort, with nothing under way and nobody who gives: to the origin, after as long as what can be hoped for is worth. */
-  #watchStarvation({ lost = false } = {}): void {
-    if (lost) this.#starvation.schedulerLost();
-    const waiting = this.#state === 'running' && !this.#origin.active && this.#exchange.idle;
-    this.#receipt.waiting(waiting);
-    this.#keeper.waiting(waiting);
-    const hopes = this.#request.disableBackToSource === true && this.#exchange.parentCount > 0;
-    if (waiting && !hopes) this.#starvation.idle();
-    else this.#starvation.busy();
-  }
-
-  #goToOrigin(patienceMs: number): void {
-    if (this.#request.disableBackToSource === true) return this.#fail(starved(patienceMs));
-    this.#context.logger.warn({ taskId: this.taskId, patienceMs }, 'nobody gives anything: going to the origin');
-    this.#origin.goAlone();
-  }
-
-  #patienceMs(): number {
-    const { scheduleTimeoutMs, pieceTimeoutMs, schedulerKinds } = this.#context;
-    const { session } = this.#keeper;
-    if (this.#request.disableBackToSource === true) return scheduleTimeoutMs;
-    const scheduler = session?.connected === true ? 'connected' : session ? 'asked' : 'lost';
-    const kinds = schedulerKinds();
-    this.#schedulerSeen ||= kinds === 'held' || kinds === 'original';
-    const hopes = { scheduler, kinds, seen: this.#schedulerSeen, hasParents: this.#exchange.parentCount > 0 } as const;
-    return patienceMs({ ...hopes, scheduleTimeoutMs, pieceTimeoutMs });
   }
 
   async #finishIfComplete(): Promise<void> {
@@ -312,8 +320,9 @@ export class Download {
     if (this.#state !== 'running' || !layout) return;
     const whole = stored.complete;
     const done = whole || (this.#wanted !== undefined && this.#wanted.count > 0 && stored.pieces.hasAll(this.#wanted));
-    if (!done || (this.#origin.active && !whole)) return;
+    if (!done || (this.#runner.machine.leases.isActive && !whole)) return;
     this.#state = 'verifying';
+    this.#take({ kind: 'settled' });
     try {
       await this.proof.verify({ whole, signal: this.#controller.signal });
       if (whole && stored.state !== 'finished') this.proof.finish();
@@ -321,7 +330,7 @@ export class Download {
       return this.#verificationFailed(toDragonflyError(error));
     }
     this.#state = 'succeeded';
-    this.#keeper.session?.succeeded({ fromOrigin: this.#originPieces > 0 });
+    this.#session.current?.succeeded({ fromOrigin: this.#runner.machine.landed.fromOrigin > 0 });
     await this.#release();
     const digest = whole ? this.proof.digest : undefined;
     this.#ended.resolve(this.#receipt.finish(layout.contentLengthBytes, digest));
@@ -330,37 +339,24 @@ export class Download {
 
   /** Pieces of other nodes were not what they should be: one more try, with the origin alone. Readers that were fed must start over. */
   async #verificationFailed(error: DragonflyError): Promise<void> {
-    const forged =
-      error.code === 'DIGEST_MISMATCH' && this.#remotePieces > 0 && this.#request.disableBackToSource !== true;
-    if (forged && this.#state === 'verifying') return this.#startOver(error.message);
+    const { fromParents } = this.#runner.machine.landed;
+    const forged = error.code === 'DIGEST_MISMATCH' && fromParents > 0 && this.#request.disableBackToSource !== true;
+    if (forged && this.#state === 'verifying') return this.#startOver(error);
     this.#fail(error, { discard: this.proof.onHearsay });
   }
 
-  /** The origin has content of another length than others said. */
-  #originFailed(error: DragonflyError): void {
-    const isNews = error.code === 'SOURCE_CHANGED' && this.#state === 'running' && this.#learned.disown();
-    if (!isNews) return this.#fail(error);
-    this.#startOver(error.message).catch((failure) => this.#fail(toDragonflyError(failure)));
-  }
-
-  async #startOver(reason: string): Promise<void> {
+  async #startOver(error: DragonflyError): Promise<void> {
+    const reason = error.message;
     this.#context.logger.error({ taskId: this.taskId, reason }, 'other nodes gave wrong content: to the origin');
-    this.#keeper.leave(reason);
-    await this.#exchange.close();
+    this.#take({ kind: 'others-disproved' }, error);
+    await this.#exchange.released();
     this.proof.reset();
     await this.stored.claims.dropParts();
     this.stored.restart();
-    this.#remotePieces = 0;
     this.#generation += 1;
     this.#state = 'running';
-    this.#origin.goAlone();
+    this.#take({ kind: 'started-over' });
     this.#signalChange();
-  }
-
-  #leaveOff(): void {
-    this.#fail(new DragonflyError('CANCELLED', 'the last reader has left'), {
-      staysKnown: this.stored.pieces.count > 0,
-    });
   }
 
   /** `staysKnown`: what is held is right, and served; `discard`: nobody may be given it. */
@@ -368,8 +364,9 @@ export class Download {
     if (this.#state === 'succeeded' || this.#state === 'failed') return;
     this.#state = 'failed';
     this.#error = error;
-    if (staysKnown) this.#keeper.session?.leftOff(error.message);
-    else this.#keeper.session?.failed(error.message);
+    this.#take({ kind: 'settled' });
+    if (staysKnown) this.#session.current?.leftOff(error.message);
+    else this.#session.current?.failed(error.message);
     this.#controller.abort(error);
     void this.#release().then(() => {
       settleFailed(this.stored, error, discard);
@@ -381,8 +378,8 @@ export class Download {
   /** Lets go of everything; the session ends by itself, when the scheduler has heard how the download ended. */
   async #release(): Promise<void> {
     this.#controller.abort(new DragonflyError('CANCELLED', 'the download has ended'));
-    this.#starvation.busy();
-    this.#origin.readers[Symbol.dispose]();
+    this.#runner[Symbol.dispose]();
+    this.#readers[Symbol.dispose]();
     this.proof.reset();
     await this.#exchange.close();
     await this.stored.claims.dropParts();

@@ -1,4 +1,4 @@
-import type { DragonflyError } from '../../core/errors.ts';
+import { DragonflyError } from '../../core/errors.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
 
 /**
@@ -9,4 +9,13 @@ export function settleFailed(stored: StoredTask, { code }: DragonflyError, disca
   if (stored.removed || stored.state === 'finished') return;
   if (discard || code === 'DIGEST_MISMATCH' || code === 'SOURCE_CHANGED') stored.restart();
   else stored.fail();
+}
+
+/** Of a node that may not go to the origin. Not UNAVAILABLE, on which tools go there themselves: that is what this node must not do. */
+export function starved(waitedMs: number): DragonflyError {
+  return new DragonflyError(
+    'DEADLINE_EXCEEDED',
+    `neither a scheduler nor another node has given anything for ${Math.round(waitedMs)} ms`,
+    { hint: 'Check that schedulers and peers can be reached, or allow this node to go to the origin.' },
+  );
 }

@@ -7,13 +7,16 @@ import { piecesOfRange } from '../../core/piece-layout.ts';
 import { daemonLimits } from '../limits.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
 import { firstMissingByte } from './origin/origin-run.ts';
-import { ownLeasePrefix, type OriginDuty } from './origin/origin-duty.ts';
-import type { OriginLease } from './origin/origin-lease.ts';
+import { ownLeasePrefix, type OriginLease } from '../../swarm/peer/download/origin-lease.ts';
+import type { PeerMachine } from '../../swarm/peer/download/peer-machine.ts';
+import type { OriginFetch } from './origin/origin-fetch.ts';
 import type { SchedulerSession } from './session/scheduler-session.ts';
 
 export interface ReaderDeskOptions {
   readonly stored: StoredTask;
-  readonly origin: OriginDuty;
+  /** What this node is fetching, and how far it is. */
+  readonly leases: () => PeerMachine['leases'];
+  readonly fetchOf: (fetch: number) => OriginFetch | undefined;
   /** Everything will be wanted, once the first reader has been told what there is. */
   readonly prefetch: boolean;
   readonly session: () => SchedulerSession | undefined;
@@ -66,7 +69,7 @@ export class ReaderDesk implements Disposable {
     if (this.#readers.has(reader)) return;
     this.#readers.add(reader);
     if (this.#isHere(reader) || this.#tell(reader)) return;
-    if (this.#options.origin.active) this.#wait(reader, daemonLimits.readerLookMs);
+    if (this.#options.leases().isActive) this.#wait(reader, daemonLimits.readerLookMs);
   }
 
   remove(reader: RangeSpec): void {
@@ -78,10 +81,10 @@ export class ReaderDesk implements Disposable {
 
   /** This node goes to the origin by itself: one reader's bytes come first, with the rest behind them if that is wanted. */
   serveAll(): void {
-    const { origin, prefetch, take } = this.#options;
+    const { leases, prefetch, take } = this.#options;
     for (const reader of this.#readers) {
       if (this.#isHere(reader)) continue;
-      if (origin.active) this.#wait(reader, daemonLimits.readerLookMs);
+      if (leases().isActive) this.#wait(reader, daemonLimits.readerLookMs);
       else if (this.#wantsWhole || prefetch) take({ id: '', first: 0, end: undefined, reader: openEnded(reader) });
       else this.#serve(reader);
     }
@@ -107,7 +110,7 @@ export class ReaderDesk implements Disposable {
       if (this.#isHere(reader)) return;
       const { layout } = this.#options.stored;
       const range = layout && resolveRange(reader, layout.contentLengthBytes);
-      const comesInMs = range && this.#options.origin.comesInMs(range.start);
+      const comesInMs = range && this.#comesInMs(range.start);
       if (comesInMs !== undefined && comesInMs <= daemonLimits.readerWaitMs)
         this.#wait(reader, Math.max(comesInMs, daemonLimits.readerLookMs));
       else if (layout) this.#serve(reader);
@@ -118,7 +121,7 @@ export class ReaderDesk implements Disposable {
 
   /** Cuts the lease that would bring it later, unless it is little. */
   #serve(reader: RangeSpec): void {
-    const { stored, origin, take } = this.#options;
+    const { stored, leases, take } = this.#options;
     const { layout } = stored;
     const id = `${ownLeasePrefix}${this.#nextId}`;
     this.#nextId += 1;
@@ -126,14 +129,31 @@ export class ReaderDesk implements Disposable {
     const range = resolveRange(reader, layout.contentLengthBytes);
     if (!range) return;
     const { first, last } = piecesOfRange(layout, range.start, range.length);
-    const comes = origin.pieces.has(first);
+    const comes = leases().pieces({ whole: false }).has(first);
     if (comes && this.#mayDouble(range.length, layout.contentLengthBytes))
       return take({ id, first: 0, end: 0, reader, readerOnly: true });
-    if (comes && !origin.cutBefore(first)) return;
+    if (comes && !this.#cutBefore(first)) return;
     take({ id, first, end: last + 1, reader });
   }
 
-  /** Few bytes are cheaper than one more request for what lies behind a cut. */
+  /** When a fetch of this node will have brought this byte, at the pace it had so far; infinite before its first bytes. */
+  #comesInMs(position: number): number | undefined {
+    const { leases, fetchOf } = this.#options;
+    const open = leases().openEnded;
+    return open && fetchOf(open.fetch)?.comesInMs(position);
+  }
+
+  /** Ends the lease of merely missing pieces before this one, unless its fetch has come to it. */
+  #cutBefore(piece: number): boolean {
+    const { leases, fetchOf, take } = this.#options;
+    const open = leases().openEnded;
+    const fetch = open && fetchOf(open.fetch);
+    if (!open || !fetch || fetch.nextPiece >= piece) return false;
+    take({ ...open.lease, end: piece });
+    return true;
+  }
+
+  /** A short range is fetched twice: a cut would cost the origin one more request, for the pieces behind it. */
   #mayDouble(bytes: number, contentLengthBytes: number): boolean {
     const { doubledBytes, doubledShare } = daemonLimits;
     if (bytes > doubledBytes || this.#doubled + bytes > doubledShare * contentLengthBytes) return false;

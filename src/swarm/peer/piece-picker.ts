@@ -103,6 +103,14 @@ export class PiecePicker {
     return parent !== undefined && this.#requests.areAny(parent);
   }
 
+  /** What is asked for of these pieces. */
+  requestsFor(pieces: PieceSet): readonly { readonly parentId: string; readonly piece: number }[] {
+    if (this.#requests.isEmpty || pieces.count === 0) return [];
+    return Array.from(this.#requests.pieces()).flatMap(([piece, requests]) =>
+      pieces.has(piece) ? requests.map(({ parent }) => ({ parentId: parent.id, piece })) : [],
+    );
+  }
+
   isInFlight(parentId: string, piece: number): boolean {
     return this.#requests.find(parentId, piece) !== undefined;
   }

@@ -1,4 +1,5 @@
 /** The exchange of one download with its parents, with what every download of this daemon works with. */
+import type { PeerEvent } from '../../../swarm/peer/download/events.ts';
 import type { StoredTask } from '../../storage/stored-task.ts';
 import type { DownloadContext } from '../download-context.ts';
 import { ParentLink } from './parent-link.ts';
@@ -6,29 +7,24 @@ import { PieceExchange, type ExchangeEvents, type ProvePiece } from './piece-exc
 import type { TaskRate } from '../traffic-shaper.ts';
 
 interface ExchangeOfDownload {
-  readonly peerId: string;
   readonly rate: TaskRate;
   readonly prove: ProvePiece;
+  /** Tells the machine. */
+  readonly take: (event: PeerEvent) => void;
   readonly events: ExchangeEvents;
 }
 
 export function openExchange(
   context: DownloadContext,
   stored: StoredTask,
-  { peerId, rate, prove, events }: ExchangeOfDownload,
+  { rate, prove, take, events }: ExchangeOfDownload,
 ): PieceExchange {
-  const { entitled, hostId, pieces, syncPieces, askParent, pace, record, logger } = context;
-  const { concurrentPieceCount, pieceTimeoutMs } = context;
+  const { entitled, hostId, pieces, syncPieces, askParent, pieceTimeoutMs, logger } = context;
   return new PieceExchange({
     taskId: stored.id,
-    peerId,
     entitled,
-    hostId,
     stored,
     pieces,
-    pace,
-    record,
-    concurrentPieceCount,
     pieceTimeoutMs,
     limiters: () => rate.fromPeers,
     logger,
@@ -44,6 +40,7 @@ export function openExchange(
         logger,
       }),
     prove,
+    take,
     events,
   });
 }

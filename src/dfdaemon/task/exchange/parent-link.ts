@@ -5,6 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { toDragonflyError, type DragonflyError } from '../../../core/errors.ts';
 import type { Logger } from '../../../core/process/logger.ts';
+import { downloadLimits } from '../../../swarm/peer/download/limits.ts';
 import { PieceSet } from '../../../swarm/shared/piece-set.ts';
 import type { SyncPiecesRequest, SyncPiecesResponse } from '../../../../gen/dfdaemon/v2/dfdaemon.ts';
 import { daemonLimits } from '../../limits.ts';
@@ -115,7 +116,7 @@ export class ParentLink {
         failures = 0;
         // An original parent ends the stream once it has told what was asked for.
         if (this.#finished || this.#missing().length === 0) return;
-        await delay(daemonLimits.sessionBackoffMs, undefined, { signal });
+        await delay(downloadLimits.sessionBackoffMs, undefined, { signal });
       } catch (error) {
         if (signal.aborted) return;
         const failure = toDragonflyError(error);

@@ -1,28 +1,20 @@
 /**
- * Runs the machine of one download (PeerMachine) over real links and connections: it carries out the machine's effects, and
- * tells the machine what came of them. It decides nothing itself.
+ * Carries out what the machine of a download wants of its parents, over real links and connections, and tells the machine what
+ * came of it. It decides nothing itself.
  */
 import { toDragonflyError, type DragonflyError } from '../../../core/errors.ts';
-import { pieceSpan, type PieceLayout } from '../../../core/piece-layout.ts';
+import { pieceSpan } from '../../../core/piece-layout.ts';
 import type { Logger } from '../../../core/process/logger.ts';
 import type { RateLimiter } from '../../../core/rate-limiter.ts';
-import type { ParentFault, PeerEffect } from '../../../swarm/peer/download/effects.ts';
-import type { Moment, PeerEvent, RequestDrop, RequestFailure } from '../../../swarm/peer/download/events.ts';
-import { PeerMachine } from '../../../swarm/peer/download/peer-machine.ts';
+import type { ExchangeEffect } from '../../../swarm/peer/download/effects.ts';
+import type { PeerEvent, RequestDrop, RequestFailure } from '../../../swarm/peer/download/events.ts';
 import { defaultPickerLimits } from '../../../swarm/peer/picker-limits.ts';
 import { PieceSet } from '../../../swarm/shared/piece-set.ts';
-import type { AnswerPace } from '../../../rpc/answer-pace.ts';
-import type { DownloadRecording, MachineSetup } from '../../recordings.ts';
 import { isSameVersion } from '../same-version.ts';
 import type { StoredTask } from '../../storage/stored-task.ts';
 import type { PieceClient } from '../../transport/piece-client.ts';
 import type { StoredBytes } from '../proof/piece-hasher.ts';
 import type { ParentAddress, ParentLink, ParentNews } from './parent-link.ts';
-
-/** Requests sent and not yet answered. One: asking ahead only makes pieces share the line. */
-const requestsAhead = 1;
-/** Each announcement is answered at once. */
-const settleMs = 0;
 
 export interface ExchangeEvents {
   /** A parent told how the content is cut, before anybody else did. */
@@ -31,12 +23,8 @@ export interface ExchangeEvents {
     pieceLengthBytes: number;
     responseHeader: Readonly<Record<string, string>>;
   }): void;
-  /** A parent could not give a piece; `gone` when it says it does not hold it, `lost` when it will not be asked again. */
-  parentFailed(parentId: string, piece: number | undefined, reason: ParentFault): void;
-  /** A parent has the content for those only whom the origin gives it to. */
+  /** A parent refuses: its content is restricted, and this node has not shown the origin's permission. */
   refused(error: DragonflyError): void;
-  /** Something changed that may leave the download without any source. */
-  changed(): void;
   /** More of a piece can be read. */
   bytes(): void;
   /** The disk refused a piece: the download cannot go on. */
@@ -50,25 +38,20 @@ export interface ExchangeOptions {
   /** The request has a right to what an origin gives to some only. */
   readonly entitled: boolean;
   readonly taskId: string;
-  readonly peerId: string;
-  readonly hostId: string;
   readonly stored: StoredTask;
   readonly pieces: PieceClient;
-  /** How long other nodes take to answer. */
-  readonly pace: AnswerPace;
-  /** Absent where downloads are not recorded. */
-  readonly record: ((setup: MachineSetup) => DownloadRecording) | undefined;
   readonly openLink: (parent: ParentAddress, news: ParentNews, missing: () => readonly number[]) => ParentLink;
-  readonly concurrentPieceCount: number;
   readonly pieceTimeoutMs: number;
   /** What each byte pays beside the total, now. */
   readonly limiters: () => readonly RateLimiter[];
   readonly prove: ProvePiece;
+  /** Tells the machine. */
+  readonly take: (event: PeerEvent) => void;
   readonly events: ExchangeEvents;
   readonly logger: Logger;
 }
 
-type PieceRequest = Extract<PeerEffect, { kind: 'request-piece' }>;
+type PieceRequest = Extract<ExchangeEffect, { kind: 'request-piece' }>;
 
 /** What a piece request came to; nothing when the piece landed. */
 type Outcome = Extract<PeerEvent, { kind: 'request-failed' | 'request-dropped' }> | undefined;
@@ -81,104 +64,27 @@ interface Running {
 
 export class PieceExchange {
   readonly #options: ExchangeOptions;
-  readonly #machine: PeerMachine;
-  readonly #recording: DownloadRecording | undefined;
   readonly #links = new Map<string, ParentLink>();
   /** Those on offer, until the machine decides whether to listen to them. */
   readonly #offered = new Map<string, ParentAddress>();
   readonly #running = new Map<string, Running>();
-  #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(options: ExchangeOptions) {
     this.#options = options;
-    const { taskId, peerId, record } = options;
-    const limits = { maxRunning: options.concurrentPieceCount, maxWaiting: requestsAhead };
-    this.#recording = record?.({ taskId, peerId, limits, settleMs });
-    this.#machine = this.#recording?.machine ?? new PeerMachine({ picker: { random: Math.random, limits }, settleMs });
-  }
-
-  /** Parents whose stream of news is open. */
-  get parentCount(): number {
-    return this.#closed ? 0 : this.#machine.parentCount;
   }
 
   parent(id: string): ParentAddress | undefined {
     return this.#links.get(id)?.parent;
   }
 
-  /** No request for a piece is under way. */
-  get idle(): boolean {
-    return this.#closed || this.#machine.isIdle;
-  }
-
-  /** The layout is known: pieces can be chosen. `wanted` absent for all of them. */
-  begin({ pieceCount, pieceLengthBytes }: PieceLayout, wanted: PieceSet | undefined): void {
-    this.#take({ kind: 'layout-known', pieceCount, pieceLengthBytes, wanted, held: this.#options.stored.pieces });
-  }
-
-  addParents(parents: readonly ParentAddress[], { replace }: { replace: boolean }): void {
+  offer(parents: readonly ParentAddress[], replace: boolean): void {
     for (const parent of parents) this.#offered.set(parent.peerId, parent);
     this.#take({ kind: 'parents-offered', parents, replace });
     this.#offered.clear();
   }
 
-  dropParents(parentIds: readonly string[]): void {
-    this.#take({ kind: 'parents-withdrawn', parentIds });
-  }
-
-  /** More is wanted than before: another reader has joined. */
-  want(pieces: PieceSet): void {
-    this.#take({ kind: 'wanted', pieces });
-  }
-
-  setReaders(pieces: readonly number[]): void {
-    this.#take({ kind: 'readers-at', pieces });
-  }
-
-  /** A verified piece is on disk. @param parentId undefined for the origin. */
-  landed(piece: number, parentId: string | undefined): void {
-    this.#take({ kind: 'piece-landed', piece, parentId });
-  }
-
-  /**
-   * Bytes of these come from the origin now; other pieces are asked of parents. Whoever was about to give one that comes as a
-   * `whole` does not hold it, or has fallen silent: its request is given up, or the piece would stay claimed by it when the
-   * origin's bytes are here. Resolves when all have let go.
-   */
-  async originFetching(pieces: PieceSet, whole = new PieceSet()): Promise<void> {
-    this.#take({ kind: 'origin-fetching', pieces });
-    await this.#abort(({ piece }) => whole.has(piece));
-  }
-
-  async close(): Promise<void> {
-    this.#closed = true;
-    clearTimeout(this.#timer);
-    this.#recording?.close();
-    for (const link of this.#links.values()) link.close();
-    this.#links.clear();
-    await this.#abort(() => true);
-  }
-
-  #take(event: PeerEvent): void {
-    if (this.#closed) return;
-    const moment = this.#moment();
-    const effects = this.#machine.step(event, moment);
-    this.#recording?.step(moment, event, effects);
-    for (const effect of effects) this.#run(effect);
-    clearTimeout(this.#timer);
-    const waitMs = this.#machine.dueMs - performance.now();
-    if (waitMs < Infinity) this.#timer = setTimeout(() => this.#take({ kind: 'tick' }), Math.max(1, Math.ceil(waitMs)));
-    this.#options.events.changed();
-  }
-
-  #moment(): Moment {
-    const { pieces, pace } = this.#options;
-    const { bytesPerSec, latestBytesPerSec } = pieces;
-    return { nowMs: performance.now(), bytesPerSec, latestBytesPerSec, answerMs: pace.longestMs };
-  }
-
-  #run(effect: PeerEffect): void {
+  run(effect: ExchangeEffect): void {
     switch (effect.kind) {
       case 'sync-with-parent':
         return this.#sync(effect.parentId);
@@ -192,9 +98,24 @@ export class PieceExchange {
         return this.#request(effect);
       case 'cancel-piece':
         return this.#running.get(keyOf(effect))?.controller.abort();
-      case 'report-parent':
-        return this.#options.events.parentFailed(effect.parentId, effect.piece, effect.fault);
     }
+  }
+
+  /** Resolves when the writers of all requests that were given up have let go of their pieces. */
+  async released(): Promise<void> {
+    const running = Array.from(this.#running.values());
+    await Promise.all(running.flatMap(({ controller, ended }) => (controller.signal.aborted ? [ended] : [])));
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const link of this.#links.values()) link.close();
+    this.#links.clear();
+    await this.#abort(() => true);
+  }
+
+  #take(event: PeerEvent): void {
+    if (!this.#closed) this.#options.take(event);
   }
 
   #sync(parentId: string): void {

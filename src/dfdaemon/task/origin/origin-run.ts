@@ -1,17 +1,11 @@
 /** What one visit to the origin is for, and which bytes of it are still missing. */
-import { resolveRange, type RangeSpec } from '../../../core/byte-range.ts';
+import { resolveRange } from '../../../core/byte-range.ts';
 import { minPieceLengthBytes, type PieceLayout } from '../../../core/piece-layout.ts';
+import type { OriginLease } from '../../../swarm/peer/download/origin-lease.ts';
 import type { StoredTask } from '../../storage/stored-task.ts';
 
-/** Whole pieces and, if a reader waits, his bytes before anything else. */
-export interface OriginRun {
-  /** First piece, and one past the last; undefined for "to the end of the content". */
-  readonly first: number;
-  readonly end: number | undefined;
-  /** Bytes a reader waits for. They alone decide what is asked for while nobody knows how the content is cut. */
-  readonly reader?: RangeSpec | undefined;
-  /** No pieces, only the reader's bytes: the pieces they lie in come by other ways. */
-  readonly readerOnly?: boolean | undefined;
+/** What a lease is for; or a part of it. */
+export interface OriginRun extends Omit<OriginLease, 'id'> {
   /** The pieces are not known yet: the requested bytes are taken, up to where the reader's last piece may end. */
   readonly unresolved?: boolean | undefined;
 }

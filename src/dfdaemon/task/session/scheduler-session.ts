@@ -6,6 +6,8 @@ import type { DragonflyError } from '../../../core/errors.ts';
 import type { Logger } from '../../../core/process/logger.ts';
 import type { PieceLayout } from '../../../core/piece-layout.ts';
 import type { ParentFault } from '../../../swarm/peer/download/effects.ts';
+import { downloadLimits } from '../../../swarm/peer/download/limits.ts';
+import type { OriginLease } from '../../../swarm/peer/download/origin-lease.ts';
 import { PieceSet } from '../../../swarm/shared/piece-set.ts';
 import type { RangeSpec } from '../../../core/byte-range.ts';
 import { Download } from '../../../../gen/common/v2/common.ts';
@@ -19,7 +21,7 @@ import { readerMessage } from '../../../rpc/fields/reader-range.ts';
 import type { OpenStreamOptions, PeerStream } from '../../../rpc/scheduler-ring.ts';
 import { MessageQueue } from '../../../rpc/streams.ts';
 import { daemonLimits } from '../../limits.ts';
-import { toLease, type OriginLease } from '../origin/origin-lease.ts';
+import { toLease } from '../origin/origin-lease.ts';
 import type { ParentAddress } from '../exchange/parent-link.ts';
 import type { DigestsMessage } from '../proof/piece-proof.ts';
 import { pieceReport } from './piece-report.ts';
@@ -79,10 +81,6 @@ export class SchedulerSession {
     this.#ids = ids;
     this.#events = events;
     this.#logger = logger;
-  }
-
-  get connected(): boolean {
-    return this.#connected;
   }
 
   get extended(): boolean {
@@ -195,13 +193,11 @@ export class SchedulerSession {
     });
   }
 
-  /** Nothing has come for so long: asks for parents or a lease. False without a scheduler that gives leases. */
-  starved(idleMs: number): boolean {
-    if (!this.#connected || !this.#extended) return false;
+  /** Nothing has come for so long: asks for parents or a lease. */
+  starved(idleMs: number): void {
     this.#flush();
     const description = `nothing has come for ${idleMs} ms`;
     this.#send({ $case: 'reschedulePeerRequest', value: { candidateParents: [], description } });
-    return true;
   }
 
   /** A reader waits for these bytes. False without a scheduler that gives leases for readers. */
@@ -212,8 +208,8 @@ export class SchedulerSession {
     return true;
   }
 
-  leaseStarted(lease: OriginLease): void {
-    this.#leaseId = lease.id;
+  leaseStarted(leaseId: string): void {
+    this.#leaseId = leaseId;
     this.#toldStarted = true;
     this.#send({ $case: 'downloadPeerBackToSourceStartedRequest', value: {} });
   }
@@ -221,11 +217,11 @@ export class SchedulerSession {
   /** This node is there, though no piece may be complete yet. What flows keeps the lease. */
   leaseAlive(flows: boolean): void {
     if (!this.#extended || this.#leaseId === '' || this.#timer) return;
-    const sign = { originLeaseId: this.#leaseId, aliveEveryMs: daemonLimits.leaseAliveMs, originSilent: !flows };
+    const sign = { originLeaseId: this.#leaseId, aliveEveryMs: downloadLimits.leaseAliveMs, originSilent: !flows };
     this.#send({ $case: 'downloadPiecesFinishedRequest', value: DownloadPiecesFinishedRequest.fromPartial(sign) });
   }
 
-  leaseFailed(lease: OriginLease, error: DragonflyError, temporary: boolean): void {
+  leaseFailed(leaseId: string, error: DragonflyError, temporary: boolean): void {
     this.#flush();
     const { statusCode, header } = error.details ?? {};
     const backend = { message: error.message, header: { ...header }, ...(statusCode !== undefined && { statusCode }) };
@@ -234,7 +230,7 @@ export class SchedulerSession {
         statusCode === undefined
           ? ({ $case: 'unknown', value: { message: error.message } } as const)
           : ({ $case: 'backend', value: backend } as const);
-      this.#send({ $case: 'originLeaseFailedRequest', value: { leaseId: lease.id, cause, temporary } });
+      this.#send({ $case: 'originLeaseFailedRequest', value: { leaseId, cause, temporary } });
     } else {
       const response =
         statusCode === undefined

@@ -1,9 +1,64 @@
 /** What a download's machine wants done. Whoever runs the machine carries effects out in their order, and tells what came of them. */
+import type { OriginLease } from './origin-lease.ts';
 
 /** What a child tells the scheduler of a parent; `lost` when its announcements have ended. */
 export type ParentFault = 'temporary' | 'corrupt' | 'gone' | 'lost';
 
-export type PeerEffect =
+export type PeerEffect = DownloadEffect | SessionEffect | OriginEffect | ExchangeEffect;
+
+/** For the download as a whole. */
+export type DownloadEffect =
+  /** Whether there is nothing to do but to wait. */
+  | { readonly kind: 'waiting'; readonly isWaiting: boolean }
+  /** Nobody tells what to fetch: what readers wait for, where the origin answers byte ranges, else everything. `lease-granted` follows. */
+  | { readonly kind: 'go-to-origin'; readonly byRange: boolean; readonly patienceMs: number | undefined }
+  /** Nobody reads any more, and nothing is under way for a reader. */
+  | { readonly kind: 'leave-off' }
+  /** `starved`: nobody has given anything for so long. Otherwise with the error that came with the event. */
+  | {
+      readonly kind: 'fail';
+      readonly because: 'starved' | 'refused' | 'origin' | 'no-origin';
+      readonly patienceMs: number;
+    };
+
+export type SessionEffect =
+  /** Ends with `session-ended`, after `session-opened` or without. `renewId`: under another peer id, as the original needs it. */
+  | { readonly kind: 'open-session'; readonly renewId: boolean }
+  /** Say that this download is over for the scheduler, and hear no more of it. */
+  | { readonly kind: 'leave-session' }
+  /** Nothing has come for so long: ask for parents or a lease. */
+  | { readonly kind: 'ask-scheduler'; readonly patienceMs: number }
+  /** Tell the scheduler. */
+  | {
+      readonly kind: 'report-parent';
+      readonly parentId: string;
+      readonly piece: number | undefined;
+      readonly fault: ParentFault;
+    }
+  | { readonly kind: 'report-lease-started'; readonly leaseId: string }
+  /** This node is at the origin, though no piece may be complete yet. */
+  | { readonly kind: 'report-lease-alive' }
+  | { readonly kind: 'report-lease-failed'; readonly leaseId: string; readonly temporary: boolean }
+  /** What the origin has told of the content, if it has told anything. */
+  | { readonly kind: 'report-layout'; readonly ranges: boolean | undefined };
+
+export type OriginEffect =
+  /** `origin-answered`, then `origin-fetched` or `origin-failed` follow. It begins when what gave way to it has let go. */
+  | { readonly kind: 'fetch-origin'; readonly fetch: number; readonly lease: OriginLease }
+  /** The fetch goes on with another range; with another end only. */
+  | {
+      readonly kind: 'change-origin-run';
+      readonly fetch: number;
+      readonly lease: OriginLease;
+      readonly onlyEnd: boolean;
+    }
+  /** Nobody wants to hear of that fetch any more. */
+  | { readonly kind: 'stop-origin'; readonly fetch: number }
+  /** This node is at the origin: children get what it fetches, each something different first. */
+  | { readonly kind: 'origin-begun' }
+  | { readonly kind: 'origin-left' };
+
+export type ExchangeEffect =
   /** Listen to what the parent announces, until it is lost or left. */
   | { readonly kind: 'sync-with-parent'; readonly parentId: string }
   /** Find out whether it is there: `parent-alive` follows, or nothing. */
@@ -16,11 +71,4 @@ export type PeerEffect =
    */
   | { readonly kind: 'request-piece'; readonly parentId: string; readonly piece: number; readonly hedge: boolean }
   /** The request is forgotten here: what becomes of it is of no interest. */
-  | { readonly kind: 'cancel-piece'; readonly parentId: string; readonly piece: number }
-  /** Tell the scheduler. */
-  | {
-      readonly kind: 'report-parent';
-      readonly parentId: string;
-      readonly piece: number | undefined;
-      readonly fault: ParentFault;
-    };
+  | { readonly kind: 'cancel-piece'; readonly parentId: string; readonly piece: number };

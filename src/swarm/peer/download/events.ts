@@ -1,6 +1,10 @@
 /** What happens to a download, as its machine hears of it. Whoever runs the machine turns messages, bodies and timers into these. */
+import type { ErrorCode } from '../../../core/errors.ts';
 import type { PieceSet } from '../../shared/piece-set.ts';
 import type { HostLoad } from '../host-load.ts';
+import type { OriginLease } from './origin-lease.ts';
+import type { SessionEnd } from './session-watch.ts';
+import type { SchedulerKinds } from './starvation.ts';
 
 /** What the machine reads of the world besides the event. */
 export interface Moment {
@@ -12,6 +16,7 @@ export interface Moment {
   readonly latestBytesPerSec: number;
   /** How long others took at most to answer lately, whatever they were asked, as far as this node knows. */
   readonly answerMs: number;
+  readonly schedulers: SchedulerKinds;
 }
 
 export interface ParentOffer {
@@ -31,10 +36,53 @@ export type RequestFailure = 'busy' | 'temporary' | 'corrupt' | 'gone';
  */
 export type RequestDrop = 'no-address' | 'claimed' | 'taken-over' | 'cancelled';
 
-export type PeerEvent =
+export type PeerEvent = SessionEvent | OriginEvent | ExchangeEvent;
+
+/** Between the download and its scheduler, its readers, and what becomes of it. */
+export type SessionEvent =
+  /** Nothing is decided before. */
+  | { readonly kind: 'started' }
+  /** A scheduler has taken the stream. `extended`: it gives leases. */
+  | { readonly kind: 'session-opened'; readonly extended: boolean }
+  /** `mayDiffer`: this node has credentials of its own, to which the origin may answer otherwise than to others. */
+  | ({ readonly kind: 'session-ended'; readonly mayDiffer: boolean } & SessionEnd)
+  /** A scheduler has taken this host, maybe again after a restart. */
+  | { readonly kind: 'host-taken' }
+  | { readonly kind: 'reader-came' }
+  /** No reader is left. `whole`: everything was wanted. */
+  | { readonly kind: 'readers-left'; readonly whole: boolean }
+  /** Everything wanted is here, and being verified; or the download has failed. Nothing is waited for any more. */
+  | { readonly kind: 'settled' }
+  /** What other nodes gave is wrong: from here on nothing is taken from them. */
+  | { readonly kind: 'others-disproved' }
+  /** All that they gave is deleted. */
+  | { readonly kind: 'started-over' };
+
+/** Leases of the origin, and what became of the fetches they led to. */
+export type OriginEvent =
+  /** `by`: the scheduler, or this node itself. */
+  | { readonly kind: 'lease-granted'; readonly lease: OriginLease; readonly by: 'scheduler' | 'self' }
+  | { readonly kind: 'lease-revoked'; readonly leaseId: string }
+  /** Others cannot tell what the content is, or may not give it. */
+  | { readonly kind: 'origin-needed' }
+  /** @param ranges whether it answers byte ranges; undefined when the answer does not tell. */
+  | { readonly kind: 'origin-answered'; readonly fetch: number; readonly ranges: boolean | undefined }
+  /** Every piece of the run was fetched, or came from elsewhere. */
+  | { readonly kind: 'origin-fetched'; readonly fetch: number }
+  /** All retries have failed. `temporary`: the same request may succeed later. */
+  | {
+      readonly kind: 'origin-failed';
+      readonly fetch: number;
+      readonly code: ErrorCode;
+      readonly temporary: boolean;
+    };
+
+/** The exchange of pieces with parents, and the clock. */
+export type ExchangeEvent =
   /** How the content is cut, and what of it is wanted (all, when absent) and held. */
   | {
       readonly kind: 'layout-known';
+      readonly contentLengthBytes: number;
       readonly pieceCount: number;
       readonly pieceLengthBytes: number;
       readonly wanted: PieceSet | undefined;
@@ -75,7 +123,5 @@ export type PeerEvent =
   | { readonly kind: 'wanted'; readonly pieces: PieceSet }
   /** Where readers in order wait now. */
   | { readonly kind: 'readers-at'; readonly pieces: readonly number[] }
-  /** All pieces of which this node brings bytes from the origin itself; the rest is asked of parents. */
-  | { readonly kind: 'origin-fetching'; readonly pieces: PieceSet }
   /** Time has passed: to be sent at `dueMs`. */
   | { readonly kind: 'tick' };

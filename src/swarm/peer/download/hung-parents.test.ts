@@ -7,9 +7,11 @@ import type { PeerEffect } from './effects.ts';
 import type { PeerEvent } from './events.ts';
 import { PeerMachine } from './peer-machine.ts';
 
+const rules = { mayGoToOrigin: true, scheduleTimeoutMs: 30_000, pieceTimeoutMs: 20_000 };
+
 /** A download of four pieces, in a time of its own. */
 class Run {
-  readonly machine = new PeerMachine({ picker: { random: seededRandom(1) }, settleMs: 0 });
+  readonly machine = new PeerMachine({ ...rules, picker: { random: seededRandom(1) }, settleMs: 0 });
   readonly effects: PeerEffect[] = [];
   /** These answer when they are asked whether they are there. */
   readonly alive: ReadonlySet<string>;
@@ -18,7 +20,8 @@ class Run {
   constructor(alive: readonly string[], parents: readonly string[]) {
     this.alive = new Set(alive);
     const held = new PieceSet();
-    this.send({ kind: 'layout-known', pieceCount: 4, pieceLengthBytes: 2 ** 22, wanted: undefined, held });
+    const how = { contentLengthBytes: 2 ** 24, pieceCount: 4, pieceLengthBytes: 2 ** 22 };
+    this.send({ kind: 'layout-known', ...how, wanted: undefined, held });
     this.offer(parents);
   }
 
@@ -29,7 +32,9 @@ class Run {
   }
 
   send(event: PeerEvent): void {
-    const effects = this.machine.step(event, { nowMs: this.nowMs, bytesPerSec: 0, latestBytesPerSec: 0, answerMs: 0 });
+    const { nowMs } = this;
+    const moment = { nowMs, schedulers: 'held', bytesPerSec: 0, latestBytesPerSec: 0, answerMs: 0 } as const;
+    const effects = this.machine.step(event, moment);
     this.effects.push(...effects);
     for (const effect of effects)
       if (effect.kind === 'ask-parent' && this.alive.has(effect.parentId))

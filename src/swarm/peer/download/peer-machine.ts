@@ -1,77 +1,93 @@
 /**
  * One download on one node, as a state machine: an event goes in, effects come out. It owns what is held, missing, offered and
- * asked of whom, and every deadline; it waits for nothing, and knows neither clock nor network. The daemon runs it over
- * sockets, the simulator over a fluid network.
+ * asked of whom, the leases of the origin, the session with the scheduler, and every deadline; it waits for nothing, and knows
+ * neither clock nor network. The daemon runs it over sockets, the simulator over a fluid network.
  *
- * Life of a piece: a parent announces it (`parent-has`), the picker chooses it (`request-piece`), bytes come in
- * (`piece-begun`), nearly all are here and the next may go out (`piece-ending`), it is verified and on disk
- * (`piece-landed`): the one place where that is known, whichever way the piece came.
+ * It never gives up while somebody can still give something; without scheduler and parents it goes to the origin itself.
  */
-import { PiecePicker, type PickerOptions } from '../piece-picker.ts';
-import { PieceSet } from '../../shared/piece-set.ts';
-import { defaultPickerLimits } from '../picker-limits.ts';
-import { LifeWatch } from '../life-watch.ts';
 import type { PeerEffect } from './effects.ts';
-import type { Moment, ParentOffer, PeerEvent } from './events.ts';
+import type { ExchangeEvent, Moment, OriginEvent, PeerEvent, SessionEvent } from './events.ts';
+import type { OriginLease } from './origin-lease.ts';
+import { OriginLeases } from './origin-leases.ts';
+import { ParentExchange, type ParentExchangeOptions } from './parent-exchange.ts';
+import { SessionWatch } from './session-watch.ts';
+import { patienceMs, Starvation } from './starvation.ts';
 
-export interface PeerMachineOptions {
-  readonly picker: Pick<PickerOptions, 'random' | 'limits' | 'order' | 'capacityBytesPerSec'>;
-  /** Announcements of one moment are answered together after so long; 0 to answer each at once. */
-  readonly settleMs: number;
-}
+export interface PeerMachineOptions extends ParentExchangeOptions, DownloadRules {}
 
-/** A parent before the layout is known: nothing can be asked of it yet. */
-interface EarlyParent extends ParentOffer {
-  readonly has: PieceSet;
+/** What the request for a download and the configuration of its node say. */
+export interface DownloadRules {
+  /** This node may fetch from the origin without the scheduler's word. */
+  readonly mayGoToOrigin: boolean;
+  /** How long a scheduler may leave this download without anything to do. */
+  readonly scheduleTimeoutMs: number;
+  /** How long parents that are there may. */
+  readonly pieceTimeoutMs: number;
 }
 
 const none: readonly PeerEffect[] = [];
 
 export class PeerMachine {
-  readonly #options: PeerMachineOptions;
-  readonly #parents = new Set<string>();
-  /** Until the layout is known: parents with what they said, what comes from the origin, where readers wait. */
-  readonly #early = new Map<string, EarlyParent>();
-  #atOrigin = new PieceSet();
-  #readers: readonly number[] = [];
-  #picker: PiecePicker | undefined;
-  readonly #life: LifeWatch;
+  readonly #rules: DownloadRules;
+  readonly #session: SessionWatch;
+  readonly #leases: OriginLeases;
+  readonly #exchange: ParentExchange;
+  readonly #starvation = new Starvation();
   #effects: PeerEffect[] = [];
-  #deafUntilMs = 0;
-  #pumpAtMs = Number.POSITIVE_INFINITY;
-  #wakeMs = Number.POSITIVE_INFINITY;
+  /** `settled`: being verified, or failed. */
+  #state: 'new' | 'running' | 'settled' = 'new';
+  /** What other nodes gave was wrong. */
+  #isAlone = false;
+  #isAbandoned = false;
+  #isWaiting = false;
+  #schedulerSeen = false;
+  readonly #landed = { fromParents: 0, fromOrigin: 0 };
 
   constructor(options: PeerMachineOptions) {
-    this.#options = options;
-    this.#life = new LifeWatch({ ...defaultPickerLimits, ...options.picker.limits });
+    const emit = (effect: PeerEffect): unknown => this.#effects.push(effect);
+    this.#rules = options;
+    this.#session = new SessionWatch(options.picker.random);
+    this.#leases = new OriginLeases(emit);
+    this.#exchange = new ParentExchange(options, emit);
   }
 
   /** When to send a `tick`; infinite while nothing falls due. */
   get dueMs(): number {
-    return Math.min(this.#pumpAtMs, this.#wakeMs, this.#life.dueMs);
+    return Math.min(this.#exchange.dueMs, this.#leases.dueMs, this.#session.dueMs, this.#starvation.dueMs);
   }
 
   /** Before that, nothing a parent says of its load leads to a request: it need not be heard. */
   get deafUntilMs(): number {
-    return this.#deafUntilMs;
+    return this.#exchange.deafUntilMs;
   }
 
-  /** No request is under way. */
+  /** No request to a parent is under way. */
   get isIdle(): boolean {
-    return this.#picker?.isIdle ?? true;
+    return this.#exchange.isIdle;
   }
 
   /** Parents that are listened to. */
   get parentCount(): number {
-    return this.#parents.size;
+    return this.#exchange.parentCount;
+  }
+
+  /** Pieces that have come since the download began; none from parents that counts, once others were disproved. */
+  get landed(): { readonly fromParents: number; readonly fromOrigin: number } {
+    return this.#landed;
+  }
+
+  /** What this node fetches from the origin, and under which lease. */
+  get leases(): Pick<OriginLeases, 'isActive' | 'openEnded' | 'pieces'> {
+    return this.#leases;
   }
 
   isInFlight(parentId: string, piece: number): boolean {
-    return this.#picker?.isInFlight(parentId, piece) === true;
+    return this.#exchange.isInFlight(parentId, piece);
   }
 
   step(event: PeerEvent, moment: Moment): readonly PeerEffect[] {
     this.#apply(event, moment);
+    this.#judge(moment);
     if (this.#effects.length === 0) return none;
     const effects = this.#effects;
     this.#effects = [];
@@ -80,195 +96,190 @@ export class PeerMachine {
 
   #apply(event: PeerEvent, moment: Moment): void {
     switch (event.kind) {
+      case 'started':
+      case 'session-opened':
+      case 'session-ended':
+      case 'host-taken':
+      case 'reader-came':
+      case 'readers-left':
+      case 'settled':
+      case 'others-disproved':
+      case 'started-over':
+        return this.#applySession(event, moment);
+      case 'lease-granted':
+      case 'lease-revoked':
+      case 'origin-needed':
+      case 'origin-answered':
+      case 'origin-fetched':
+      case 'origin-failed':
+        return this.#applyOrigin(event, moment);
+      case 'tick':
+        this.#tick(moment);
+        return this.#exchange.apply(event, moment);
       case 'layout-known':
         return this.#layoutKnown(event, moment);
       case 'parents-offered':
-        if (event.replace) this.#withdrawOthers(event.parents);
-        for (const parent of event.parents) this.#add(parent, moment.nowMs);
-        return this.#pump(moment);
-      case 'parents-withdrawn':
-        for (const parentId of event.parentIds) this.#leave(parentId);
-        return this.#pump(moment);
-      case 'parent-has':
-        return this.#parentHas(event.parentId, event.pieces, moment);
-      case 'parent-offers':
-        return this.#parentOffers(event.parentId, event.pieces, moment);
-      case 'parent-load':
-        this.#life.heard(event.parentId, moment.nowMs);
-        if (event.uploads !== undefined) this.#picker?.parentLoad(event.parentId, event.uploads);
-        return this.#heard(event.parentId, moment);
-      case 'parent-alive':
-        return this.#life.heard(event.parentId, moment.nowMs);
-      case 'parent-lost':
-        if (!this.#forget(event.parentId)) return;
-        this.#effects.push({ kind: 'report-parent', parentId: event.parentId, piece: undefined, fault: 'lost' });
-        return this.#pump(moment);
-      case 'piece-begun':
-        this.#life.heard(event.parentId, moment.nowMs);
-        this.#picker?.requestStarted(event.parentId, event.piece, moment.nowMs);
-        return this.#pump(moment);
-      case 'piece-ending':
-        this.#life.heard(event.parentId, moment.nowMs);
-        this.#picker?.pieceEnding(event.parentId, event.piece);
-        return this.#pump(moment);
+        if (this.#isAlone) return;
+        this.#session.gaveParents();
+        return this.#exchange.apply(event, moment);
       case 'piece-landed':
-        return this.#landed(event.piece, event.parentId, moment);
-      case 'request-failed':
-        return this.#failed(event, moment);
-      case 'request-dropped':
-        return this.#dropped(event, moment);
-      case 'wanted':
-        this.#picker?.want(event.pieces);
-        return this.#pump(moment);
-      case 'readers-at':
-        this.#readers = event.pieces;
-        this.#picker?.setReaders(event.pieces);
-        return this.#pump(moment);
-      case 'origin-fetching':
-        this.#atOrigin = event.pieces;
-        this.#picker?.originReleased();
-        this.#picker?.originFetching(event.pieces);
-        return this.#pump(moment);
-      case 'tick':
-        return this.#tick(moment);
+        if (event.parentId === undefined) this.#landed.fromOrigin += 1;
+        else this.#landed.fromParents += 1;
+        return this.#exchange.apply(event, moment);
+      default:
+        return this.#exchange.apply(event, moment);
     }
   }
 
-  #layoutKnown(event: Extract<PeerEvent, { kind: 'layout-known' }>, moment: Moment): void {
-    if (this.#picker) return;
-    const { pieceCount, pieceLengthBytes, wanted, held } = event;
-    this.#picker = new PiecePicker({
-      ...this.#options.picker,
-      pieceCount,
-      pieceLengthBytes,
-      held,
-      ...(wanted && { wanted }),
-    });
-    this.#picker.originFetching(this.#atOrigin);
-    this.#picker.setReaders(this.#readers);
-    for (const { peerId, has, ...parent } of this.#early.values()) {
-      this.#picker.parentAdded(peerId, parent);
-      this.#picker.parentHas(peerId, has);
+  // ── session ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #applySession(event: SessionEvent, moment: Moment): void {
+    switch (event.kind) {
+      case 'started':
+        this.#state = 'running';
+        return this.#openSession(false);
+      case 'session-opened':
+        return this.#session.connected(event.extended);
+      case 'session-ended':
+        if (this.#session.ended(event, moment.nowMs)) return this.#refused(event.mayDiffer);
+        return this.#starvation.schedulerLost();
+      case 'host-taken':
+        return this.#session.hostTaken(moment.nowMs);
+      case 'reader-came':
+        this.#isAbandoned = false;
+        return;
+      case 'readers-left':
+        this.#isAbandoned = true;
+        if (event.whole) this.#leaveOff();
+        return;
+      case 'settled':
+        this.#state = 'settled';
+        return;
+      case 'others-disproved':
+        this.#state = 'settled';
+        this.#isAlone = true;
+        this.#landed.fromParents = 0;
+        this.#exchange.leaveAll();
+        this.#session.left();
+        this.#effects.push({ kind: 'leave-session' });
+        return;
+      case 'started-over':
+        this.#state = 'running';
+        this.#leases.layoutKnown(undefined, moment.nowMs);
+        return this.#goToOrigin(undefined);
     }
-    this.#early.clear();
-    this.#pump(moment);
   }
 
-  // ── parents ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  #add(parent: ParentOffer, nowMs: number): void {
-    const { peerId } = parent;
-    if (this.#parents.has(peerId)) return;
-    if (!this.#picker) this.#early.set(peerId, { ...parent, has: new PieceSet() });
-    else if (!this.#picker.parentAdded(peerId, parent)) return;
-    this.#parents.add(peerId);
-    this.#life.added(peerId, nowMs);
-    this.#effects.push({ kind: 'sync-with-parent', parentId: peerId });
+  #openSession(renewId: boolean): void {
+    this.#session.opening();
+    this.#effects.push({ kind: 'open-session', renewId });
   }
 
-  #withdrawOthers(parents: readonly ParentOffer[]): void {
-    const kept = new Set(parents.map(({ peerId }) => peerId));
-    for (const parentId of Array.from(this.#parents)) if (!kept.has(parentId)) this.#leave(parentId);
+  /** The origin's answer to others does not apply to a node with credentials of its own. */
+  #refused(mayDiffer: boolean): void {
+    if (this.#leases.hasFailed || !mayDiffer) this.#effects.push({ kind: 'fail', because: 'refused', patienceMs: 0 });
+    else if (this.#state === 'running' && !this.#leases.isActive) this.#goToOrigin(undefined);
   }
 
-  #leave(parentId: string): void {
-    if (this.#forget(parentId)) this.#effects.push({ kind: 'leave-parent', parentId });
+  #leaveOff(): void {
+    this.#state = 'settled';
+    this.#effects.push({ kind: 'leave-off' });
   }
 
-  #forget(parentId: string): boolean {
-    if (!this.#parents.delete(parentId)) return false;
-    this.#early.delete(parentId);
-    this.#life.removed(parentId);
-    this.#picker?.parentRemoved(parentId);
-    return true;
+  // ── origin ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #applyOrigin(event: OriginEvent, moment: Moment): void {
+    switch (event.kind) {
+      case 'lease-granted':
+        return this.#granted(event.lease, event.by, moment);
+      case 'lease-revoked':
+        this.#leases.revoke(event.leaseId);
+        break;
+      case 'origin-needed':
+        if (this.#state !== 'running' || this.#leases.isActive) return;
+        if (this.#rules.mayGoToOrigin) this.#goToOrigin(undefined);
+        else this.#effects.push({ kind: 'fail', because: 'no-origin', patienceMs: 0 });
+        return;
+      case 'origin-answered':
+        this.#leases.answered(event.fetch, event.ranges);
+        break;
+      case 'origin-fetched':
+        this.#leases.ended(event.fetch, moment.nowMs);
+        break;
+      case 'origin-failed': {
+        const { fetch, code, temporary } = event;
+        const isFinal = this.#leases.failed(fetch, code, { temporary, hasParents: this.parentCount > 0 });
+        if (isFinal) this.#effects.push({ kind: 'fail', because: 'origin', patienceMs: 0 });
+      }
+    }
+    this.#originChanged(moment);
   }
 
-  #parentHas(parentId: string, pieces: PieceSet | number, moment: Moment): void {
-    this.#life.heard(parentId, moment.nowMs);
-    if (!this.#picker) return this.#early.get(parentId)?.has.addAll(setOf(pieces));
-    this.#picker.parentHas(parentId, pieces);
-    this.#heard(parentId, moment);
+  /** A scheduler of the original that has restarted sends whoever comes first to the origin: not one whose parents give. */
+  #granted(lease: OriginLease, by: 'scheduler' | 'self', moment: Moment): void {
+    const isFed = this.#session.isOriginal && this.parentCount > 0 && this.#landed.fromParents > 0;
+    if (by === 'scheduler' && (isFed || this.#isAlone)) return;
+    this.#leases.take(lease, moment.nowMs, by);
+    this.#originChanged(moment);
   }
 
-  #parentOffers(parentId: string, pieces: Iterable<number>, moment: Moment): void {
-    this.#life.heard(parentId, moment.nowMs);
-    if (!this.#picker) return this.#early.get(parentId)?.has.addAll(PieceSet.of(pieces));
-    for (const piece of pieces) this.#picker.parentOffers(parentId, piece);
-    this.#pump(moment);
+  #goToOrigin(patience: number | undefined): void {
+    this.#effects.push({ kind: 'go-to-origin', byRange: this.#leases.ranges !== false, patienceMs: patience });
   }
 
-  /** A parent has said something. Most of it leads to nothing, and finding that out has to be cheap. */
-  #heard(parentId: string, moment: Moment): void {
-    const { nowMs, bytesPerSec, latestBytesPerSec } = moment;
-    if (!this.#picker || this.#pumpAtMs !== Number.POSITIVE_INFINITY || this.#deafUntilMs > nowMs) return;
-    if (this.#picker.wouldAsk(parentId, nowMs, bytesPerSec, latestBytesPerSec)) this.#pump(moment);
-    else this.#deafUntilMs = this.#picker.deafUntilMs(nowMs);
+  #originChanged(moment: Moment): void {
+    const pieces = this.#leases.pieces({ whole: false });
+    this.#exchange.originFetching(pieces, this.#leases.pieces({ whole: true }), moment);
   }
 
-  // ── pieces ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  #landed(piece: number, from: string | undefined, moment: Moment): void {
-    if (from !== undefined) this.#life.heard(from, moment.nowMs);
-    for (const { parentId } of this.#picker?.pieceArrived(piece, from, moment.nowMs) ?? [])
-      this.#effects.push({ kind: 'cancel-piece', parentId, piece });
-    this.#pump(moment);
+  #layoutKnown(event: Extract<ExchangeEvent, { kind: 'layout-known' }>, moment: Moment): void {
+    this.#leases.layoutKnown(event, moment.nowMs);
+    this.#originChanged(moment);
+    if (!this.#isAlone) this.#exchange.apply(event, moment);
   }
 
-  #failed({ parentId, piece, reason }: Extract<PeerEvent, { kind: 'request-failed' }>, moment: Moment): void {
-    if (reason !== 'temporary') this.#life.heard(parentId, moment.nowMs);
-    this.#picker?.requestFailed(parentId, piece, reason, moment.nowMs);
-    if (reason === 'corrupt') this.#leave(parentId);
-    if (reason !== 'busy') this.#effects.push({ kind: 'report-parent', parentId, piece, fault: reason });
-    this.#pump(moment);
-  }
-
-  #dropped({ parentId, piece, reason }: Extract<PeerEvent, { kind: 'request-dropped' }>, moment: Moment): void {
-    if (reason === 'cancelled') this.#picker?.requestCancelled(parentId, piece);
-    // The picker must not choose the same again at once.
-    else this.#picker?.requestFailed(parentId, piece, reason === 'no-address' ? 'gone' : 'temporary', moment.nowMs);
-    this.#pump(moment);
-  }
+  // ── time ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #tick(moment: Moment): void {
-    if (moment.nowMs >= this.#life.dueMs) this.#checkLife(moment);
-    if (moment.nowMs >= this.#wakeMs) this.#wakeMs = Number.POSITIVE_INFINITY;
-    else if (moment.nowMs < this.#pumpAtMs) return;
-    this.#request(moment);
+    const { nowMs } = moment;
+    if (nowMs >= this.#session.dueMs) this.#openSession(this.#session.needsNewId);
+    if (nowMs >= this.#leases.dueMs && this.#leases.tick(nowMs)) this.#originChanged(moment);
+    if (nowMs >= this.#starvation.dueMs) this.#starved();
   }
 
-  /** Parents from which something is hoped for, and that give no sign of life, are as good as dead. */
-  #checkLife(moment: Moment): void {
-    const picker = this.#picker;
-    const starves = picker === undefined || (picker.isIdle && picker.isStarved);
-    const { ask, silent } = this.#life.check(moment, (id) => starves || picker.owes(id));
-    for (const parentId of ask) this.#effects.push({ kind: 'ask-parent', parentId });
-    for (const parentId of silent) {
-      this.#leave(parentId);
-      this.#effects.push({ kind: 'report-parent', parentId, piece: undefined, fault: 'lost' });
+  /** The last resort, with nothing under way and nobody who gives. */
+  #starved(): void {
+    const patience = this.#starvation.patienceMs;
+    if (this.#starvation.ended(this.#session.isLeasing) === 'ask')
+      this.#effects.push({ kind: 'ask-scheduler', patienceMs: patience });
+    else if (this.#rules.mayGoToOrigin) this.#goToOrigin(patience);
+    else this.#effects.push({ kind: 'fail', because: 'starved', patienceMs: patience });
+  }
+
+  /** What follows from the state alone, whatever led to it. */
+  #judge(moment: Moment): void {
+    if (this.#isAbandoned && this.#state === 'running' && !this.#leases.bringsPieces) this.#leaveOff();
+    const isWaiting = this.#state === 'running' && this.#exchange.isIdle && !this.#leases.isActive;
+    if (isWaiting !== this.#isWaiting) {
+      this.#isWaiting = isWaiting;
+      this.#effects.push({ kind: 'waiting', isWaiting });
     }
-    if (silent.length > 0) this.#pump(moment);
+    const hopes = !this.#rules.mayGoToOrigin && this.parentCount > 0;
+    if (isWaiting && !hopes) this.#starvation.idle(moment.nowMs, this.#patienceMs(moment));
+    else this.#starvation.busy();
   }
 
-  /** Something changed that may lead to requests. */
-  #pump(moment: Moment): void {
-    if (!this.#picker) return;
-    const { settleMs } = this.#options;
-    if (settleMs === 0) this.#request(moment);
-    else this.#pumpAtMs = Math.min(this.#pumpAtMs, moment.nowMs + settleMs);
+  #patienceMs({ schedulers: kinds }: Moment): number {
+    const { mayGoToOrigin, scheduleTimeoutMs, pieceTimeoutMs } = this.#rules;
+    if (!mayGoToOrigin) return scheduleTimeoutMs;
+    this.#schedulerSeen ||= kinds === 'held' || kinds === 'original';
+    return patienceMs({
+      scheduler: this.#session.state,
+      kinds,
+      seen: this.#schedulerSeen,
+      hasParents: this.parentCount > 0,
+      scheduleTimeoutMs,
+      pieceTimeoutMs,
+    });
   }
-
-  #request({ nowMs, bytesPerSec, latestBytesPerSec }: Moment): void {
-    const picker = this.#picker;
-    if (!picker) return;
-    this.#pumpAtMs = Number.POSITIVE_INFINITY;
-    for (const request of picker.next(nowMs, bytesPerSec, latestBytesPerSec))
-      this.#effects.push({ kind: 'request-piece', ...request });
-    if (!picker.isIdle || picker.isStarved) this.#life.expect(nowMs);
-    this.#deafUntilMs = picker.deafUntilMs(nowMs);
-    this.#wakeMs = picker.nextWakeMs(nowMs) ?? Number.POSITIVE_INFINITY;
-  }
-}
-
-function setOf(pieces: PieceSet | number): PieceSet {
-  return typeof pieces === 'number' ? PieceSet.of([pieces]) : pieces;
 }

@@ -5,7 +5,16 @@ import { defaultPickerLimits } from '../picker-limits.ts';
 import type { PeerEvent } from './events.ts';
 import { readRecording, recordedMachine, replay, startLine, stepLine } from './recording.ts';
 
-const start = { taskId: 'task', peerId: 'me', seed: 7, limits: defaultPickerLimits, settleMs: 0 };
+const start = {
+  taskId: 'task',
+  peerId: 'me',
+  seed: 7,
+  limits: defaultPickerLimits,
+  settleMs: 0,
+  mayGoToOrigin: true,
+  scheduleTimeoutMs: 30_000,
+  pieceTimeoutMs: 20_000,
+};
 
 /** What a daemon knows of a parent. */
 const parent = { peerId: 'parent', distance: 0, ip: '203.0.113.9', ticket: Buffer.from('secret') };
@@ -14,6 +23,7 @@ const events: readonly PeerEvent[] = [
   { kind: 'parents-offered', parents: [parent], replace: false },
   {
     kind: 'layout-known',
+    contentLengthBytes: 9 * 1024,
     pieceCount: 9,
     pieceLengthBytes: 1024,
     wanted: PieceSet.of([0, 1, 2, 5, 8]),
@@ -22,6 +32,9 @@ const events: readonly PeerEvent[] = [
   { kind: 'parent-has', parentId: 'parent', pieces: PieceSet.range(0, 9) },
   { kind: 'parent-offers', parentId: 'parent', pieces: new Set([5]) },
   { kind: 'readers-at', pieces: [0] },
+  { kind: 'started' },
+  { kind: 'session-ended', extended: true, code: 'UNAVAILABLE', originSaid: false, mayDiffer: false },
+  { kind: 'lease-granted', lease: { id: '1', first: 7, end: 9 }, by: 'scheduler' },
   { kind: 'tick' },
 ];
 
@@ -29,7 +42,13 @@ function record(): string {
   const machine = recordedMachine(start);
   let text = startLine(start);
   for (const [index, event] of events.entries()) {
-    const moment = { nowMs: 1000 / 3 + index * 100, bytesPerSec: 1e6, latestBytesPerSec: 0, answerMs: 0 };
+    const moment = {
+      nowMs: 1000 / 3 + index * 100,
+      bytesPerSec: 1e6,
+      latestBytesPerSec: 0,
+      answerMs: 0,
+      schedulers: 'held',
+    } as const;
     text += stepLine(moment, event, machine.step(event, moment));
   }
   return text;

@@ -11,12 +11,13 @@ import { seededRandom } from '../../shared/random.ts';
 import type { PickerLimits } from '../picker-limits.ts';
 import type { PeerEffect } from './effects.ts';
 import type { Moment, PeerEvent } from './events.ts';
-import { PeerMachine } from './peer-machine.ts';
+import { type DownloadRules, PeerMachine } from './peer-machine.ts';
+import type { SchedulerKinds } from './starvation.ts';
 
-const format = 'dragonfly-download-1';
+const format = 'dragonfly-download-2';
 
 /** What the machine was made with. */
-export interface RecordingStart {
+export interface RecordingStart extends DownloadRules {
   readonly taskId: string;
   readonly peerId: string;
   /** Of the machine's chance. */
@@ -39,8 +40,8 @@ export interface Recording {
 }
 
 /** The machine that a recording's steps are meant for, or the one that is about to be recorded. */
-export function recordedMachine({ seed, limits, settleMs }: RecordingStart): PeerMachine {
-  return new PeerMachine({ picker: { random: seededRandom(seed), limits }, settleMs });
+export function recordedMachine({ seed, limits, ...rules }: RecordingStart): PeerMachine {
+  return new PeerMachine({ ...rules, picker: { random: seededRandom(seed), limits } });
 }
 
 export function startLine(start: RecordingStart): string {
@@ -48,12 +49,12 @@ export function startLine(start: RecordingStart): string {
 }
 
 export function stepLine(
-  { nowMs, bytesPerSec, latestBytesPerSec, answerMs }: Moment,
+  { nowMs, bytesPerSec, latestBytesPerSec, answerMs, schedulers }: Moment,
   event: PeerEvent,
   effects: readonly PeerEffect[],
 ): string {
   const told = event.kind === 'parents-offered' ? { ...event, parents: event.parents.map(idAndDistance) } : event;
-  return `${JSON.stringify({ at: [nowMs, bytesPerSec, latestBytesPerSec, answerMs], event: told, effects }, written)}\n`;
+  return `${JSON.stringify({ at: [nowMs, bytesPerSec, latestBytesPerSec, answerMs, schedulers], event: told, effects }, written)}\n`;
 }
 
 /** Throws INVALID_ARGUMENT, with the number of the line, where the text is no recording of this version. */
@@ -70,8 +71,11 @@ export function readRecording(text: string): Recording {
       effects?: PeerEffect[];
     };
     if (!Array.isArray(at) || !event || !effects) throw invalid(index + 2, 'a step has "at", "event" and "effects"');
-    const [nowMs, bytesPerSec, latestBytesPerSec, answerMs] = at as [number, number, number, number];
-    return { moment: { nowMs, bytesPerSec, latestBytesPerSec, answerMs }, event, effects };
+    const [nowMs, bytesPerSec, latestBytesPerSec, answerMs, schedulers] = at as [
+      ...[number, number, number, number],
+      SchedulerKinds,
+    ];
+    return { moment: { nowMs, bytesPerSec, latestBytesPerSec, answerMs, schedulers }, event, effects };
   });
   return { start, steps, isCut };
 }

@@ -1,0 +1,91 @@
+/** The parents of a simulated daemon: what its download asks of them goes over a network that takes a latency. */
+import type { ExchangeEffect } from '../swarm/peer/download/effects.ts';
+import type { SimulatedDaemon } from './simulated-daemon.ts';
+import type { Upload } from './simulated-uploads.ts';
+
+/** Nothing came for so long: the transport gives a request up. */
+const requestTimeoutMs = 5000;
+
+export class SimulatedParents {
+  readonly #daemon: SimulatedDaemon;
+  /** Those the machine listens to. */
+  readonly #parents = new Map<string, SimulatedDaemon>();
+
+  constructor(daemon: SimulatedDaemon) {
+    this.#daemon = daemon;
+  }
+
+  run(effect: ExchangeEffect): void {
+    switch (effect.kind) {
+      case 'sync-with-parent':
+        return this.#connect(effect.parentId);
+      case 'ask-parent':
+        return this.#askAlive(effect.parentId);
+      case 'leave-parent': {
+        const parent = this.#parents.get(effect.parentId);
+        this.#parents.delete(effect.parentId);
+        if (parent) this.#leave(effect.parentId, parent);
+        return;
+      }
+      case 'request-piece':
+        return this.#ask(effect.parentId, effect.piece);
+      case 'cancel-piece':
+        return this.#parents.get(effect.parentId)?.uploads.cancel(this.#daemon, effect.piece);
+    }
+  }
+
+  leaveAll(): void {
+    for (const [parentId, parent] of this.#parents) this.#leave(parentId, parent);
+    this.#parents.clear();
+  }
+
+  lost(parentId: string): void {
+    this.#parents.delete(parentId);
+    this.#daemon.take({ kind: 'parent-lost', parentId });
+  }
+
+  /** A parent that was restarted since knows nothing of a connection to its former life. */
+  #leave(parentId: string, parent: SimulatedDaemon): void {
+    if (parent.peerId === parentId) parent.uploads.childLeft(this.#daemon);
+  }
+
+  #connect(parentId: string): void {
+    const { scheduler, world, setup } = this.#daemon;
+    const parent = scheduler.daemonOf(parentId);
+    if (!parent) return;
+    this.#parents.set(parentId, parent);
+    world.after(world.latencyMs(setup, parent.setup), () => {
+      if (this.#parents.get(parentId) !== parent) return;
+      if (parent.peerId !== parentId || !parent.alive) this.lost(parentId);
+      else parent.uploads.subscribe(this.#daemon);
+    });
+  }
+
+  #askAlive(parentId: string): void {
+    const { world, setup } = this.#daemon;
+    const parent = this.#parents.get(parentId);
+    if (!parent) return;
+    world.after(2 * world.latencyMs(setup, parent.setup), () => {
+      if (parent.alive && parent.peerId === parentId) this.#daemon.take({ kind: 'parent-alive', parentId });
+    });
+  }
+
+  #ask(parentId: string, piece: number): void {
+    const { life, peerId: childId, world, setup } = this.#daemon;
+    const parent = this.#parents.get(parentId);
+    if (!parent) return;
+    const patient = world.options.arm !== 'ours';
+    const upload: Upload = { childId, taskId: 't', piece, child: this.#daemon, childLife: life, patient };
+    world.after(world.latencyMs(setup, parent.setup), () => {
+      if (this.#daemon.life !== life || !this.#daemon.alive) return;
+      if (!parent.alive || parent.peerId !== parentId) this.lost(parentId);
+      else if (!parent.uploads.asked(upload)) this.#daemon.refused(parentId, piece, 'busy', life);
+    });
+    if (!world.options.faults) return;
+    world.after(requestTimeoutMs, () => {
+      if (this.#daemon.life !== life || !this.#daemon.isInFlight(parentId, piece)) return;
+      parent.uploads.cancel(this.#daemon, piece);
+      this.#daemon.refused(parentId, piece, 'temporary', life);
+    });
+  }
+}

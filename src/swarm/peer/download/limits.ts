@@ -1,0 +1,21 @@
+/** Deadlines and retries of one download, as its machine keeps them. */
+export const downloadLimits = {
+  /** Without any parent that could still give something, and no scheduler that is known to be there, this node goes to the origin itself. */
+  starvedMs: 500,
+  /** One that was there a moment ago, or when the download began, is waited for as long: it restarts, or its connection broke. */
+  schedulerReturnMs: 5000,
+  /** A scheduler that holds this host and has not taken the stream yet: long enough to leave one that keeps silent for the next. */
+  schedulerAnswerMs: 6000,
+  /** So long a scheduler that leases the origin may give a download nothing at all before it is asked for something. */
+  nothingGivenMs: 2000,
+  /** A scheduler that is there is asked so often for something to do before this node goes to the origin without a lease. */
+  starvedAsks: 3,
+  /** Reconnections to schedulers during one download. */
+  sessionAttempts: 16,
+  sessionBackoffMs: 250,
+  sessionBackoffMaxMs: 5000,
+  /** Heartbeat interval to the scheduler while this node holds an origin lease; a heartbeat says whether bytes flow. */
+  leaseAliveMs: 125,
+  /** After a reader has got the bytes it waits for, of content nobody knew: time for the scheduler to say whose the pieces are. */
+  leaseResolvedMs: 2000,
+} as const;

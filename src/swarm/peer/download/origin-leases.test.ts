@@ -1,0 +1,182 @@
+/** What a download does with the leases it is given, and with what becomes of their fetches. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { PieceSet } from '../../shared/piece-set.ts';
+import { seededRandom } from '../../shared/random.ts';
+import type { PeerEffect } from './effects.ts';
+import type { PeerEvent } from './events.ts';
+import { downloadLimits } from './limits.ts';
+import { wholeTask, type OriginLease } from './origin-lease.ts';
+import { PeerMachine } from './peer-machine.ts';
+
+const pieceLengthBytes = 2 ** 20;
+const layout: PeerEvent = {
+  kind: 'layout-known',
+  contentLengthBytes: 10 * pieceLengthBytes,
+  pieceLengthBytes,
+  pieceCount: 10,
+  wanted: undefined,
+  held: new PieceSet(),
+};
+
+class Run {
+  readonly machine: PeerMachine;
+  nowMs = 0;
+  #effects: PeerEffect[] = [];
+
+  constructor() {
+    const rules = { mayGoToOrigin: true, scheduleTimeoutMs: 30_000, pieceTimeoutMs: 20_000, settleMs: 0 };
+    this.machine = new PeerMachine({ ...rules, picker: { random: seededRandom(1) } });
+    this.send({ kind: 'started' }, { kind: 'session-opened', extended: true });
+  }
+
+  send(...events: readonly PeerEvent[]): void {
+    for (const event of events) {
+      const { nowMs } = this;
+      const moment = { nowMs, schedulers: 'held', bytesPerSec: 0, latestBytesPerSec: 0, answerMs: 0 } as const;
+      this.#effects.push(...this.machine.step(event, moment));
+    }
+  }
+
+  grant(lease: OriginLease): void {
+    this.send({ kind: 'lease-granted', lease, by: 'scheduler' });
+  }
+
+  pass(ms: number): void {
+    const untilMs = this.nowMs + ms;
+    while (this.machine.dueMs <= untilMs) {
+      this.nowMs = Math.max(this.nowMs, this.machine.dueMs);
+      this.send({ kind: 'tick' });
+    }
+    this.nowMs = untilMs;
+  }
+
+  /** What has been wanted of these kinds since this was asked last. */
+  taken(...kinds: readonly PeerEffect['kind'][]): readonly PeerEffect[] {
+    const effects = this.#effects;
+    this.#effects = [];
+    return effects.filter(({ kind }) => kinds.includes(kind));
+  }
+}
+
+const fetches = ['fetch-origin', 'change-origin-run', 'stop-origin'] as const;
+
+test('a lease for some pieces waits for the layout that names them', () => {
+  const run = new Run();
+  const lease = { id: '7', first: 3, end: 5 };
+  run.grant(lease);
+  assert.deepEqual(run.taken(...fetches), []);
+  assert.equal(run.machine.leases.isActive, true);
+  run.send(layout);
+  assert.deepEqual(run.taken(...fetches), [{ kind: 'fetch-origin', fetch: 1, lease }]);
+  assert.deepEqual([...run.machine.leases.pieces({ whole: true })], [3, 4]);
+});
+
+test('given again with the same id it changes its end; another one takes its place', () => {
+  const run = new Run();
+  run.send(layout);
+  run.grant({ id: '1', first: 0, end: undefined });
+  run.grant({ id: '1', first: 2, end: 6 });
+  const changed = { id: '1', first: 0, end: 6 };
+  assert.deepEqual(run.taken(...fetches).slice(1), [
+    { kind: 'change-origin-run', fetch: 1, lease: changed, onlyEnd: true },
+  ]);
+  const other = { id: '2', first: 6, end: 10 };
+  run.grant(other);
+  assert.deepEqual(run.taken(...fetches), [
+    { kind: 'stop-origin', fetch: 1 },
+    { kind: 'fetch-origin', fetch: 2, lease: other },
+  ]);
+  run.send({ kind: 'origin-failed', fetch: 1, code: 'STORAGE', temporary: false });
+  assert.deepEqual(run.taken('fail', 'report-lease-failed'), [], 'nobody hears of a fetch that was stopped');
+});
+
+test('a reader has a lease beside the others, and the scheduler says which pieces its bytes lie in', () => {
+  const run = new Run();
+  run.send(layout);
+  run.grant({ id: '1', first: 0, end: 4 });
+  const reader = { first: 5 * pieceLengthBytes, last: 6 * pieceLengthBytes - 1 };
+  run.grant({ id: '2', first: 0, end: undefined, reader });
+  assert.deepEqual([...run.machine.leases.pieces({ whole: false })], [0, 1, 2, 3, 5]);
+  run.send({ kind: 'origin-fetched', fetch: 2 }, { kind: 'origin-fetched', fetch: 1 });
+  assert.equal(run.machine.leases.isActive, true, 'the scheduler is about to say whose piece 5 is');
+  run.taken();
+  run.pass(downloadLimits.leaseResolvedMs);
+  assert.equal(run.machine.leases.isActive, false, 'it has said nothing');
+  assert.deepEqual(run.taken('origin-left', 'report-lease-alive'), [{ kind: 'origin-left' }]);
+});
+
+test('what comes whole from the origin is not expected of parents any more', () => {
+  const run = new Run();
+  run.send(layout, { kind: 'parents-offered', parents: [{ peerId: 'parent', distance: 0 }], replace: false });
+  run.send({ kind: 'parent-has', parentId: 'parent', pieces: PieceSet.range(0, 2) });
+  const [asked] = run.taken('request-piece');
+  assert.ok(asked?.kind === 'request-piece');
+  run.grant({ id: '1', first: 0, end: 2 });
+  const { piece } = asked;
+  assert.deepEqual(run.taken('cancel-piece', 'request-piece'), [{ kind: 'cancel-piece', parentId: 'parent', piece }]);
+  run.send({ kind: 'lease-revoked', leaseId: '1' });
+  assert.equal(run.taken('stop-origin', 'request-piece').length, 2);
+});
+
+test('the scheduler hears that a holder is there until its fetches have ended', () => {
+  const run = new Run();
+  run.send(layout);
+  run.grant(wholeTask);
+  run.pass(10 * downloadLimits.leaseAliveMs);
+  assert.equal(run.taken('report-lease-alive').length, 11);
+  run.send({ kind: 'origin-fetched', fetch: 1 });
+  run.pass(1000);
+  assert.deepEqual(run.taken('report-lease-alive'), []);
+});
+
+test("the origin's failure is the user's answer where nobody else can give anything, or nothing helps against it", () => {
+  const failing = (code: 'SOURCE_STATUS' | 'NO_SPACE' | 'UNSUPPORTED', hasParent: boolean): readonly string[] => {
+    const run = new Run();
+    run.send(layout);
+    if (hasParent) run.send({ kind: 'parents-offered', parents: [{ peerId: 'p', distance: 0 }], replace: false });
+    run.grant(wholeTask);
+    run.send({ kind: 'origin-failed', fetch: 1, code, temporary: false });
+    return run.taken('report-lease-failed', 'fail').map(({ kind }) => kind);
+  };
+  assert.deepEqual(failing('SOURCE_STATUS', false), ['report-lease-failed', 'fail']);
+  assert.deepEqual(failing('SOURCE_STATUS', true), ['report-lease-failed']);
+  assert.deepEqual(failing('NO_SPACE', true), ['report-lease-failed', 'fail']);
+  assert.deepEqual(failing('UNSUPPORTED', false), ['report-lease-failed'], 'it is asked for everything instead');
+});
+
+test('when the last reader leaves, what was begun for one is finished first', () => {
+  const run = new Run();
+  run.send(layout);
+  run.grant({ id: '1', first: 0, end: 2, reader: { first: 0, last: 9 } });
+  run.send({ kind: 'readers-left', whole: false });
+  assert.deepEqual(run.taken('leave-off'), []);
+  run.send({ kind: 'origin-fetched', fetch: 1 });
+  assert.deepEqual(run.taken('leave-off'), [{ kind: 'leave-off' }]);
+});
+
+test('a scheduler of the original that has restarted sends no node to the origin whose parents give', () => {
+  const run = new Run();
+  run.send(layout, { kind: 'parents-offered', parents: [{ peerId: 'parent', distance: 0 }], replace: true });
+  run.send({ kind: 'piece-landed', piece: 0, parentId: 'parent' });
+  run.send({ kind: 'session-ended', extended: false, code: undefined, originSaid: false, mayDiffer: false });
+  run.pass(downloadLimits.sessionBackoffMs);
+  run.send({ kind: 'session-opened', extended: false });
+  run.grant(wholeTask);
+  assert.equal(run.machine.leases.isActive, false);
+});
+
+test('once others were found to give something else, nothing is taken from them', () => {
+  const run = new Run();
+  run.send(layout, { kind: 'parents-offered', parents: [{ peerId: 'parent', distance: 0 }], replace: false });
+  run.taken();
+  run.send({ kind: 'others-disproved' }, { kind: 'started-over' });
+  assert.deepEqual(
+    run.taken('leave-parent', 'leave-session', 'go-to-origin').map(({ kind }) => kind),
+    ['leave-parent', 'leave-session', 'go-to-origin'],
+  );
+  run.send({ kind: 'lease-granted', lease: wholeTask, by: 'self' });
+  run.send({ kind: 'parents-offered', parents: [{ peerId: 'other', distance: 0 }], replace: false });
+  run.grant({ id: '9', first: 0, end: 1 });
+  assert.deepEqual(run.taken('sync-with-parent', 'stop-origin'), []);
+});

@@ -1,0 +1,252 @@
+/**
+ * The origin leases of one download: one for pieces that are merely missing, and beside it one for each reader who must not
+ * wait for them. A lease given again with the same id changes its range; another one of the first kind takes its place.
+ */
+import { resolveRange } from '../../../core/byte-range.ts';
+import type { ErrorCode } from '../../../core/errors.ts';
+import { piecesOfRange, type PieceLayout } from '../../../core/piece-layout.ts';
+import { PieceSet } from '../../shared/piece-set.ts';
+import type { PeerEffect } from './effects.ts';
+import { downloadLimits } from './limits.ts';
+import { ownLeasePrefix, type OriginLease } from './origin-lease.ts';
+
+interface Held {
+  lease: OriginLease;
+  readonly fetch: number;
+  /** The reader has the bytes it waited for; until then the scheduler may say who brings the pieces they lie in. */
+  unresolvedUntilMs: number | undefined;
+}
+
+/** Errors that pieces of other nodes cannot help against. */
+const fatalErrors: ReadonlySet<ErrorCode> = new Set(['NO_SPACE', 'STORAGE', 'SOURCE_CHANGED', 'RANGE_NOT_SATISFIABLE']);
+
+export class OriginLeases {
+  readonly #emit: (effect: PeerEffect) => void;
+  readonly #held = new Map<string, Held>();
+  /** Which pieces a lease names can only be told from the layout, which comes right behind it. */
+  readonly #early = new Map<string, OriginLease>();
+  #layout: PieceLayout | undefined;
+  #lastFetch = 0;
+  #aliveAtMs = Number.POSITIVE_INFINITY;
+  #ranges: boolean | undefined;
+  #hasFailed = false;
+
+  constructor(emit: (effect: PeerEffect) => void) {
+    this.#emit = emit;
+  }
+
+  get isActive(): boolean {
+    return this.#held.size > 0 || this.#early.size > 0;
+  }
+
+  /** Some lease is for more than what a reader waits for just now. */
+  get bringsPieces(): boolean {
+    if (this.#early.size > 0) return true;
+    for (const { lease } of this.#held.values()) if (lease.readerOnly !== true) return true;
+    return false;
+  }
+
+  /** The origin has refused this node, or has failed. */
+  get hasFailed(): boolean {
+    return this.#hasFailed;
+  }
+
+  /** Whether the origin answers byte ranges; undefined while nobody knows. */
+  get ranges(): boolean | undefined {
+    return this.#ranges;
+  }
+
+  /** Pieces of which bytes come from the origin, as far as the layout is known. `whole`: of which all bytes do. */
+  pieces({ whole }: { whole: boolean }): PieceSet {
+    const pieces = new PieceSet();
+    for (const { lease } of this.#held.values())
+      if (!whole || lease.readerOnly !== true) pieces.addAll(this.#piecesOf(lease));
+    return pieces;
+  }
+
+  /** The one for pieces that are merely missing, with its fetch, unless its end is known. */
+  get openEnded(): { readonly lease: OriginLease; readonly fetch: number } | undefined {
+    for (const held of this.#held.values())
+      if (held.lease.end === undefined && held.lease.readerOnly !== true) return held;
+    return undefined;
+  }
+
+  get dueMs(): number {
+    let dueMs = this.#aliveAtMs;
+    for (const { unresolvedUntilMs = Infinity } of this.#held.values()) dueMs = Math.min(dueMs, unresolvedUntilMs);
+    return dueMs;
+  }
+
+  /** Undefined: what was known of the content was wrong. */
+  layoutKnown(layout: PieceLayout | undefined, nowMs: number): void {
+    this.#layout = layout;
+    if (!layout) return;
+    const early = Array.from(this.#early.values());
+    this.#early.clear();
+    for (const lease of early) this.take(lease, nowMs);
+  }
+
+  /** @param by this node itself may cut a lease it holds: nobody else need know. */
+  take(lease: OriginLease, nowMs: number, by: 'scheduler' | 'self' = 'scheduler'): void {
+    const known = this.#held.get(lease.id);
+    if (!this.#layout && !lease.reader && (lease.first > 0 || lease.end !== undefined)) {
+      this.#early.set(lease.id, lease);
+      return;
+    }
+    if (!known || by === 'scheduler') {
+      this.#emit({ kind: 'report-lease-started', leaseId: lease.id });
+      if (lease.readerOnly !== true) this.#emit({ kind: 'origin-begun' });
+    }
+    if (known && this.#change(known, lease)) return;
+    const replaced = lease.reader ? undefined : this.#withoutReader();
+    if (replaced) this.#stop(replaced);
+    this.#lastFetch += 1;
+    const fetch = this.#lastFetch;
+    this.#held.set(lease.id, { lease, fetch, unresolvedUntilMs: undefined });
+    this.#emit({ kind: 'fetch-origin', fetch, lease });
+    this.#emit({ kind: 'report-lease-alive' });
+    this.#aliveAtMs = Math.min(this.#aliveAtMs, nowMs + downloadLimits.leaseAliveMs);
+  }
+
+  revoke(leaseId: string): void {
+    this.#early.delete(leaseId);
+    const held = this.#held.get(leaseId);
+    if (!held) return;
+    this.#stop(held);
+    this.#released();
+  }
+
+  /** The first answer tells which pieces a reader's bytes lie in. A scheduler says so itself: it may know of others who bring them. */
+  answered(fetch: number, ranges: boolean | undefined): void {
+    this.#ranges = ranges ?? this.#ranges;
+    this.#emit({ kind: 'report-layout', ranges: this.#ranges });
+    const held = this.#byFetch(fetch);
+    if (!held || !this.#layout) return;
+    const { id, end, reader, readerOnly } = held.lease;
+    if (!reader || readerOnly === true || end !== undefined || id === '') return;
+    const range = resolveRange(reader, this.#layout.contentLengthBytes);
+    if (ranges === false) held.lease = { id, first: 0, end: undefined };
+    else if (range && id.startsWith(ownLeasePrefix)) {
+      const { first, last } = piecesOfRange(this.#layout, range.start, range.length);
+      held.lease = { id, first, end: last + 1, reader };
+      this.#emit({ kind: 'change-origin-run', fetch, lease: held.lease, onlyEnd: false });
+    }
+  }
+
+  /** Every piece of the lease was fetched, or comes from elsewhere. */
+  ended(fetch: number, nowMs: number): void {
+    const held = this.#byFetch(fetch);
+    if (!held) return;
+    if (isUnresolved(held.lease)) {
+      held.unresolvedUntilMs = nowMs + downloadLimits.leaseResolvedMs;
+      this.#calm();
+    } else this.#end(held);
+  }
+
+  /**
+   * The origin failed. True when the download cannot go on: the origin's answer is the user's answer, unless other nodes hold
+   * the content, or more of it is on its way.
+   */
+  failed(
+    fetch: number,
+    code: ErrorCode,
+    { temporary, hasParents }: { temporary: boolean; hasParents: boolean },
+  ): boolean {
+    const held = this.#byFetch(fetch);
+    if (!held) return false;
+    const { lease } = held;
+    this.#held.delete(lease.id);
+    this.#released();
+    this.#hasFailed = true;
+    const noRanges = code === 'UNSUPPORTED';
+    if (noRanges) {
+      this.#ranges = false;
+      this.#emit({ kind: 'report-layout', ranges: false });
+    }
+    // A range that the content does not have is the reader's fault, and nobody else's business.
+    if (lease.readerOnly !== true && code !== 'RANGE_NOT_SATISFIABLE')
+      this.#emit({ kind: 'report-lease-failed', leaseId: lease.id, temporary: noRanges || temporary });
+    return fatalErrors.has(code) || (!hasParents && this.#held.size === 0 && !noRanges);
+  }
+
+  /** What fell due. True when a lease has ended: the scheduler has fallen silent; its pieces are somebody's, or are asked for again. */
+  tick(nowMs: number): boolean {
+    let hasEnded = false;
+    for (const held of Array.from(this.#held.values())) {
+      if (nowMs < (held.unresolvedUntilMs ?? Infinity)) continue;
+      this.#end(held);
+      hasEnded = true;
+    }
+    if (nowMs >= this.#aliveAtMs) {
+      this.#emit({ kind: 'report-lease-alive' });
+      this.#aliveAtMs = nowMs + downloadLimits.leaseAliveMs;
+    }
+    return hasEnded;
+  }
+
+  /** True when the fetch under way goes on with another range, or nothing is left of it. */
+  #change(known: Held, lease: OriginLease): boolean {
+    const isOver = known.unresolvedUntilMs !== undefined;
+    const forReader = lease.reader !== undefined || known.lease.reader !== undefined;
+    if (forReader && isOver) {
+      if (lease.readerOnly === true) this.#end(known);
+      else this.#held.delete(lease.id);
+      return lease.readerOnly === true;
+    }
+    if (!forReader && known.lease.first > lease.first) return false;
+    known.lease = forReader ? lease : { ...lease, first: known.lease.first };
+    this.#emit({ kind: 'change-origin-run', fetch: known.fetch, lease: known.lease, onlyEnd: !forReader });
+    return true;
+  }
+
+  #withoutReader(): Held | undefined {
+    for (const held of this.#held.values()) if (!held.lease.reader) return held;
+    return undefined;
+  }
+
+  #byFetch(fetch: number): Held | undefined {
+    for (const held of this.#held.values()) if (held.fetch === fetch) return held;
+    return undefined;
+  }
+
+  #stop(held: Held): void {
+    this.#held.delete(held.lease.id);
+    this.#emit({ kind: 'stop-origin', fetch: held.fetch });
+  }
+
+  #end(held: Held): void {
+    this.#held.delete(held.lease.id);
+    this.#released();
+    this.#emit({ kind: 'report-layout', ranges: this.#ranges }); // the end of content of unknown length is its layout
+  }
+
+  #released(): void {
+    this.#calm();
+    if (this.#held.size === 0) this.#emit({ kind: 'origin-left' });
+  }
+
+  /** Heartbeats end with the last fetch. */
+  #calm(): void {
+    for (const { unresolvedUntilMs } of this.#held.values()) if (unresolvedUntilMs === undefined) return;
+    this.#aliveAtMs = Number.POSITIVE_INFINITY;
+  }
+
+  #piecesOf({ id, first, end, reader, readerOnly }: OriginLease): PieceSet {
+    const layout = this.#layout;
+    if (!layout) return new PieceSet();
+    const range = reader && resolveRange(reader, layout.contentLengthBytes);
+    if (reader && (readerOnly === true || (end === undefined && id !== ''))) {
+      if (!range) return new PieceSet();
+      const span = piecesOfRange(layout, range.start, range.length);
+      return PieceSet.range(span.first, span.last - span.first + 1);
+    }
+    const last = Math.min(end ?? layout.pieceCount, layout.pieceCount);
+    return last > first ? PieceSet.range(first, last - first) : new PieceSet();
+  }
+}
+
+/** The reader's bytes are here, and the scheduler is about to say who brings the pieces they lie in. */
+function isUnresolved({ id, end, reader, readerOnly }: OriginLease): boolean {
+  if (id === '' || id.startsWith(ownLeasePrefix)) return false;
+  return reader !== undefined && end === undefined && readerOnly !== true;
+}

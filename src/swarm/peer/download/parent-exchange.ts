@@ -1,0 +1,276 @@
+/**
+ * The exchange of one download with its parents: who they are, what is asked of whom, and which of them still live. A part of
+ * the download's machine; what it wants done goes out as effects.
+ *
+ * Life of a piece: a parent announces it (`parent-has`), the picker chooses it (`request-piece`), bytes come in
+ * (`piece-begun`), nearly all are here and the next may go out (`piece-ending`), it is verified and on disk
+ * (`piece-landed`): the one place where that is known, whichever way the piece came.
+ */
+import { PieceSet } from '../../shared/piece-set.ts';
+import { LifeWatch } from '../life-watch.ts';
+import { PiecePicker, type PickerOptions } from '../piece-picker.ts';
+import { defaultPickerLimits } from '../picker-limits.ts';
+import type { PeerEffect } from './effects.ts';
+import type { ExchangeEvent, Moment, ParentOffer } from './events.ts';
+
+export interface ParentExchangeOptions {
+  readonly picker: Pick<PickerOptions, 'random' | 'limits' | 'order' | 'capacityBytesPerSec'>;
+  /** Announcements of one moment are answered together after so long; 0 to answer each at once. */
+  readonly settleMs: number;
+}
+
+/** A parent before the layout is known: nothing can be asked of it yet. */
+interface EarlyParent extends ParentOffer {
+  readonly has: PieceSet;
+}
+
+export class ParentExchange {
+  readonly #options: ParentExchangeOptions;
+  readonly #emit: (effect: PeerEffect) => void;
+  readonly #parents = new Set<string>();
+  /** Until the layout is known: parents with what they said, what comes from the origin, where readers wait. */
+  readonly #early = new Map<string, EarlyParent>();
+  #atOrigin = new PieceSet();
+  #readers: readonly number[] = [];
+  #picker: PiecePicker | undefined;
+  readonly #life: LifeWatch;
+  #deafUntilMs = 0;
+  #pumpAtMs = Number.POSITIVE_INFINITY;
+  #wakeMs = Number.POSITIVE_INFINITY;
+
+  constructor(options: ParentExchangeOptions, emit: (effect: PeerEffect) => void) {
+    this.#options = options;
+    this.#emit = emit;
+    this.#life = new LifeWatch({ ...defaultPickerLimits, ...options.picker.limits });
+  }
+
+  get dueMs(): number {
+    return Math.min(this.#pumpAtMs, this.#wakeMs, this.#life.dueMs);
+  }
+
+  get deafUntilMs(): number {
+    return this.#deafUntilMs;
+  }
+
+  /** No request is under way. */
+  get isIdle(): boolean {
+    return this.#picker?.isIdle ?? true;
+  }
+
+  /** Parents that are listened to. */
+  get parentCount(): number {
+    return this.#parents.size;
+  }
+
+  isInFlight(parentId: string, piece: number): boolean {
+    return this.#picker?.isInFlight(parentId, piece) === true;
+  }
+
+  apply(event: ExchangeEvent, moment: Moment): void {
+    switch (event.kind) {
+      case 'layout-known':
+        return this.#layoutKnown(event, moment);
+      case 'parents-offered':
+        if (event.replace) this.#withdrawOthers(event.parents);
+        for (const parent of event.parents) this.#add(parent, moment.nowMs);
+        return this.#pump(moment);
+      case 'parents-withdrawn':
+        for (const parentId of event.parentIds) this.#leave(parentId);
+        return this.#pump(moment);
+      case 'parent-has':
+        return this.#parentHas(event.parentId, event.pieces, moment);
+      case 'parent-offers':
+        return this.#parentOffers(event.parentId, event.pieces, moment);
+      case 'parent-load':
+        this.#life.heard(event.parentId, moment.nowMs);
+        if (event.uploads !== undefined) this.#picker?.parentLoad(event.parentId, event.uploads);
+        return this.#heard(event.parentId, moment);
+      case 'parent-alive':
+        return this.#life.heard(event.parentId, moment.nowMs);
+      case 'parent-lost':
+        if (!this.#forget(event.parentId)) return;
+        this.#emit({ kind: 'report-parent', parentId: event.parentId, piece: undefined, fault: 'lost' });
+        return this.#pump(moment);
+      case 'piece-begun':
+        this.#life.heard(event.parentId, moment.nowMs);
+        this.#picker?.requestStarted(event.parentId, event.piece, moment.nowMs);
+        return this.#pump(moment);
+      case 'piece-ending':
+        this.#life.heard(event.parentId, moment.nowMs);
+        this.#picker?.pieceEnding(event.parentId, event.piece);
+        return this.#pump(moment);
+      case 'piece-landed':
+        return this.#landed(event.piece, event.parentId, moment);
+      case 'request-failed':
+        return this.#failed(event, moment);
+      case 'request-dropped':
+        return this.#dropped(event, moment);
+      case 'wanted':
+        this.#picker?.want(event.pieces);
+        return this.#pump(moment);
+      case 'readers-at':
+        this.#readers = event.pieces;
+        this.#picker?.setReaders(event.pieces);
+        return this.#pump(moment);
+      case 'tick':
+        return this.#tick(moment);
+    }
+  }
+
+  /**
+   * Bytes of these pieces come from the origin now; other pieces are asked of parents. Of those that come `whole` nothing is
+   * expected of parents any more: their requests are given up, or the piece would be claimed twice.
+   */
+  originFetching(pieces: PieceSet, whole: PieceSet, moment: Moment): void {
+    this.#atOrigin = pieces;
+    this.#picker?.originReleased();
+    this.#picker?.originFetching(pieces);
+    for (const { parentId, piece } of this.#picker?.requestsFor(whole) ?? []) {
+      this.#picker?.requestCancelled(parentId, piece);
+      this.#emit({ kind: 'cancel-piece', parentId, piece });
+    }
+    this.#pump(moment);
+  }
+
+  leaveAll(): void {
+    for (const parentId of Array.from(this.#parents)) this.#leave(parentId);
+  }
+
+  #layoutKnown(event: Extract<ExchangeEvent, { kind: 'layout-known' }>, moment: Moment): void {
+    if (this.#picker) return;
+    const { pieceCount, pieceLengthBytes, wanted, held } = event;
+    this.#picker = new PiecePicker({
+      ...this.#options.picker,
+      pieceCount,
+      pieceLengthBytes,
+      held,
+      ...(wanted && { wanted }),
+    });
+    this.#picker.originFetching(this.#atOrigin);
+    this.#picker.setReaders(this.#readers);
+    for (const { peerId, has, ...parent } of this.#early.values()) {
+      this.#picker.parentAdded(peerId, parent);
+      this.#picker.parentHas(peerId, has);
+    }
+    this.#early.clear();
+    this.#pump(moment);
+  }
+
+  // ── parents ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #add(parent: ParentOffer, nowMs: number): void {
+    const { peerId } = parent;
+    if (this.#parents.has(peerId)) return;
+    if (!this.#picker) this.#early.set(peerId, { ...parent, has: new PieceSet() });
+    else if (!this.#picker.parentAdded(peerId, parent)) return;
+    this.#parents.add(peerId);
+    this.#life.added(peerId, nowMs);
+    this.#emit({ kind: 'sync-with-parent', parentId: peerId });
+  }
+
+  #withdrawOthers(parents: readonly ParentOffer[]): void {
+    const kept = new Set(parents.map(({ peerId }) => peerId));
+    for (const parentId of Array.from(this.#parents)) if (!kept.has(parentId)) this.#leave(parentId);
+  }
+
+  #leave(parentId: string): void {
+    if (this.#forget(parentId)) this.#emit({ kind: 'leave-parent', parentId });
+  }
+
+  #forget(parentId: string): boolean {
+    if (!this.#parents.delete(parentId)) return false;
+    this.#early.delete(parentId);
+    this.#life.removed(parentId);
+    this.#picker?.parentRemoved(parentId);
+    return true;
+  }
+
+  #parentHas(parentId: string, pieces: PieceSet | number, moment: Moment): void {
+    this.#life.heard(parentId, moment.nowMs);
+    if (!this.#picker) return this.#early.get(parentId)?.has.addAll(setOf(pieces));
+    this.#picker.parentHas(parentId, pieces);
+    this.#heard(parentId, moment);
+  }
+
+  #parentOffers(parentId: string, pieces: Iterable<number>, moment: Moment): void {
+    this.#life.heard(parentId, moment.nowMs);
+    if (!this.#picker) return this.#early.get(parentId)?.has.addAll(PieceSet.of(pieces));
+    for (const piece of pieces) this.#picker.parentOffers(parentId, piece);
+    this.#pump(moment);
+  }
+
+  /** A parent has said something. Most of it leads to nothing, and finding that out has to be cheap. */
+  #heard(parentId: string, moment: Moment): void {
+    const { nowMs, bytesPerSec, latestBytesPerSec } = moment;
+    if (!this.#picker || this.#pumpAtMs !== Number.POSITIVE_INFINITY || this.#deafUntilMs > nowMs) return;
+    if (this.#picker.wouldAsk(parentId, nowMs, bytesPerSec, latestBytesPerSec)) this.#pump(moment);
+    else this.#deafUntilMs = this.#picker.deafUntilMs(nowMs);
+  }
+
+  // ── pieces ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #landed(piece: number, from: string | undefined, moment: Moment): void {
+    if (from !== undefined) this.#life.heard(from, moment.nowMs);
+    for (const { parentId } of this.#picker?.pieceArrived(piece, from, moment.nowMs) ?? [])
+      this.#emit({ kind: 'cancel-piece', parentId, piece });
+    this.#pump(moment);
+  }
+
+  #failed({ parentId, piece, reason }: Extract<ExchangeEvent, { kind: 'request-failed' }>, moment: Moment): void {
+    if (reason !== 'temporary') this.#life.heard(parentId, moment.nowMs);
+    this.#picker?.requestFailed(parentId, piece, reason, moment.nowMs);
+    if (reason === 'corrupt') this.#leave(parentId);
+    if (reason !== 'busy') this.#emit({ kind: 'report-parent', parentId, piece, fault: reason });
+    this.#pump(moment);
+  }
+
+  #dropped({ parentId, piece, reason }: Extract<ExchangeEvent, { kind: 'request-dropped' }>, moment: Moment): void {
+    if (reason === 'cancelled') this.#picker?.requestCancelled(parentId, piece);
+    // The picker must not choose the same again at once.
+    else this.#picker?.requestFailed(parentId, piece, reason === 'no-address' ? 'gone' : 'temporary', moment.nowMs);
+    this.#pump(moment);
+  }
+
+  #tick(moment: Moment): void {
+    if (moment.nowMs >= this.#life.dueMs) this.#checkLife(moment);
+    if (moment.nowMs >= this.#wakeMs) this.#wakeMs = Number.POSITIVE_INFINITY;
+    else if (moment.nowMs < this.#pumpAtMs) return;
+    this.#request(moment);
+  }
+
+  /** Parents from which something is hoped for, and that give no sign of life, are as good as dead. */
+  #checkLife(moment: Moment): void {
+    const picker = this.#picker;
+    const starves = picker === undefined || (picker.isIdle && picker.isStarved);
+    const { ask, silent } = this.#life.check(moment, (id) => starves || picker.owes(id));
+    for (const parentId of ask) this.#emit({ kind: 'ask-parent', parentId });
+    for (const parentId of silent) {
+      this.#leave(parentId);
+      this.#emit({ kind: 'report-parent', parentId, piece: undefined, fault: 'lost' });
+    }
+    if (silent.length > 0) this.#pump(moment);
+  }
+
+  /** Something changed that may lead to requests. */
+  #pump(moment: Moment): void {
+    if (!this.#picker) return;
+    const { settleMs } = this.#options;
+    if (settleMs === 0) this.#request(moment);
+    else this.#pumpAtMs = Math.min(this.#pumpAtMs, moment.nowMs + settleMs);
+  }
+
+  #request({ nowMs, bytesPerSec, latestBytesPerSec }: Moment): void {
+    const picker = this.#picker;
+    if (!picker) return;
+    this.#pumpAtMs = Number.POSITIVE_INFINITY;
+    for (const request of picker.next(nowMs, bytesPerSec, latestBytesPerSec))
+      this.#emit({ kind: 'request-piece', ...request });
+    if (!picker.isIdle || picker.isStarved) this.#life.expect(nowMs);
+    this.#deafUntilMs = picker.deafUntilMs(nowMs);
+    this.#wakeMs = picker.nextWakeMs(nowMs) ?? Number.POSITIVE_INFINITY;
+  }
+}
+
+function setOf(pieces: PieceSet | number): PieceSet {
+  return typeof pieces === 'number' ? PieceSet.of([pieces]) : pieces;
+}

@@ -1,0 +1,160 @@
+/** A download that gets nothing: how long it waits, whom it asks, and when it goes to the origin by itself. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { seededRandom } from '../../shared/random.ts';
+import type { PeerEffect } from './effects.ts';
+import type { PeerEvent } from './events.ts';
+import { downloadLimits } from './limits.ts';
+import { wholeTask } from './origin-lease.ts';
+import { PeerMachine } from './peer-machine.ts';
+import { patienceMs, type SchedulerKinds } from './starvation.ts';
+
+/** A download in a time of its own, that does what it is told at the origin. */
+class Run {
+  readonly machine: PeerMachine;
+  readonly effects: PeerEffect[] = [];
+  schedulers: SchedulerKinds = 'held';
+  nowMs = 0;
+
+  constructor({ mayGoToOrigin = true } = {}) {
+    const rules = { mayGoToOrigin, scheduleTimeoutMs: 30_000, pieceTimeoutMs: 20_000, settleMs: 0 };
+    this.machine = new PeerMachine({ ...rules, picker: { random: seededRandom(1) } });
+    this.send({ kind: 'started' });
+  }
+
+  send(event: PeerEvent): void {
+    const { nowMs, schedulers } = this;
+    const moment = { nowMs, schedulers, bytesPerSec: 0, latestBytesPerSec: 0, answerMs: 0 };
+    const effects = this.machine.step(event, moment);
+    this.effects.push(...effects);
+    for (const { kind } of effects)
+      if (kind === 'go-to-origin') this.send({ kind: 'lease-granted', lease: wholeTask, by: 'self' });
+  }
+
+  lose(code: 'UNAVAILABLE' | 'HOST_UNKNOWN' | 'PERMISSION_DENIED' = 'UNAVAILABLE', extended = true): void {
+    this.send({ kind: 'session-ended', extended, code, originSaid: false, mayDiffer: false });
+  }
+
+  pass(ms: number): void {
+    const untilMs = this.nowMs + ms;
+    while (this.machine.dueMs <= untilMs) {
+      this.nowMs = Math.max(this.nowMs, this.machine.dueMs);
+      this.send({ kind: 'tick' });
+    }
+    this.nowMs = untilMs;
+  }
+
+  count(kind: PeerEffect['kind']): number {
+    return this.effects.filter((effect) => effect.kind === kind).length;
+  }
+}
+
+test('a scheduler that is there is asked before the node goes to the origin by itself', () => {
+  const run = new Run();
+  run.send({ kind: 'session-opened', extended: true });
+  run.pass(downloadLimits.starvedAsks * downloadLimits.nothingGivenMs);
+  assert.equal(run.count('ask-scheduler'), downloadLimits.starvedAsks);
+  assert.equal(run.count('go-to-origin'), 0);
+  run.pass(downloadLimits.nothingGivenMs);
+  assert.equal(run.count('go-to-origin'), 1);
+  assert.equal(run.count('fetch-origin'), 1);
+});
+
+test('without any scheduler nobody is waited for', () => {
+  const run = new Run();
+  run.schedulers = 'none';
+  run.lose();
+  run.pass(0);
+  assert.equal(run.count('go-to-origin'), 1);
+});
+
+test('a node that may not go to the origin fails instead', () => {
+  const run = new Run({ mayGoToOrigin: false });
+  run.pass(30_000);
+  assert.equal(run.count('go-to-origin'), 0);
+  assert.ok(run.effects.some((effect) => effect.kind === 'fail' && effect.because === 'starved'));
+});
+
+test('whoever gets something to do has all its patience again', () => {
+  const run = new Run();
+  run.send({ kind: 'session-opened', extended: true });
+  run.pass(downloadLimits.starvedAsks * downloadLimits.nothingGivenMs);
+  run.send({ kind: 'lease-granted', lease: { id: '1', first: 0, end: undefined }, by: 'scheduler' });
+  run.send({ kind: 'lease-revoked', leaseId: '1' });
+  run.pass(downloadLimits.starvedAsks * downloadLimits.nothingGivenMs);
+  assert.equal(run.count('ask-scheduler'), 2 * downloadLimits.starvedAsks);
+  assert.equal(run.count('go-to-origin'), 0);
+});
+
+test('a scheduler that is lost is waited for from then on, and once', () => {
+  const run = new Run();
+  run.schedulers = 'original';
+  run.send({ kind: 'session-opened', extended: false });
+  run.pass(20_000);
+  run.schedulers = 'extended';
+  run.lose('UNAVAILABLE', false);
+  run.pass(downloadLimits.schedulerReturnMs - 1000);
+  assert.equal(run.count('go-to-origin'), 0);
+  run.lose('UNAVAILABLE', false);
+  run.pass(1000);
+  assert.equal(run.count('go-to-origin'), 1);
+});
+
+test('a lost session is opened again, at once when a scheduler takes this host again', () => {
+  const run = new Run();
+  run.schedulers = 'returning';
+  run.lose('HOST_UNKNOWN');
+  assert.equal(run.count('open-session'), 1);
+  run.send({ kind: 'host-taken' });
+  run.pass(0);
+  assert.equal(run.count('open-session'), 2);
+  run.lose();
+  run.pass(2 * downloadLimits.sessionBackoffMs);
+  assert.equal(run.count('open-session'), 3);
+});
+
+test('it is opened so many times in a row, unless it has given parents', () => {
+  const run = new Run();
+  run.send({ kind: 'lease-granted', lease: { id: '1', first: 0, end: undefined }, by: 'scheduler' });
+  const lose = (times: number): void => {
+    for (let count = 0; count < times; count += 1) {
+      run.lose();
+      run.pass(downloadLimits.sessionBackoffMaxMs);
+    }
+  };
+  lose(10);
+  run.send({ kind: 'parents-offered', parents: [{ peerId: 'parent', distance: 0 }], replace: false });
+  lose(100);
+  assert.equal(run.count('open-session'), 1 + 10 + downloadLimits.sessionAttempts);
+});
+
+test('what the scheduler says of the content is believed', () => {
+  const run = new Run();
+  run.lose('PERMISSION_DENIED');
+  assert.ok(run.effects.some((effect) => effect.kind === 'fail' && effect.because === 'refused'));
+});
+
+test('one of the original gets another peer id, and only its word on the caller counts', () => {
+  const run = new Run();
+  run.lose('PERMISSION_DENIED', false);
+  assert.equal(run.count('fail'), 0);
+  run.pass(downloadLimits.sessionBackoffMs);
+  const renewed = run.effects.flatMap((effect) => (effect.kind === 'open-session' ? [effect.renewId] : []));
+  assert.deepEqual(renewed, [false, true]);
+});
+
+test('patience follows what there is to hope for', () => {
+  const nobody = { seen: false, hasParents: false, scheduleTimeoutMs: 30_000, pieceTimeoutMs: 20_000 };
+  const { starvedMs, nothingGivenMs, schedulerReturnMs, schedulerAnswerMs } = downloadLimits;
+  assert.equal(patienceMs({ ...nobody, scheduler: 'lost', kinds: 'none' }), 0);
+  assert.equal(patienceMs({ ...nobody, scheduler: 'connected', kinds: 'held' }), nothingGivenMs);
+  assert.equal(patienceMs({ ...nobody, hasParents: true, scheduler: 'connected', kinds: 'held' }), 30_000);
+  assert.equal(patienceMs({ ...nobody, scheduler: 'connected', kinds: 'original' }), 30_000);
+  assert.equal(patienceMs({ ...nobody, scheduler: 'asked', kinds: 'original' }), 30_000);
+  assert.equal(patienceMs({ ...nobody, scheduler: 'asked', kinds: 'extended' }), starvedMs);
+  assert.equal(patienceMs({ ...nobody, scheduler: 'asked', kinds: 'returning' }), schedulerReturnMs);
+  assert.equal(patienceMs({ ...nobody, scheduler: 'asked', kinds: 'held' }), schedulerAnswerMs);
+  assert.equal(patienceMs({ ...nobody, scheduler: 'lost', kinds: 'held' }), starvedMs);
+  assert.equal(patienceMs({ ...nobody, seen: true, scheduler: 'lost', kinds: 'extended' }), schedulerReturnMs);
+  assert.equal(patienceMs({ ...nobody, hasParents: true, scheduler: 'lost', kinds: 'held' }), 20_000);
+});
