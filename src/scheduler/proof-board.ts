@@ -3,6 +3,7 @@
  * count for a while, and is kept longer, for when the origin is away. The keys are digests; what a proof says is the nodes' own business.
  */
 import { LRUCache } from 'lru-cache';
+import { onAbort } from '../core/process/lifecycle.ts';
 import {
   maxProofBytes,
   maxProofMs,
@@ -52,8 +53,9 @@ export class ProofBoard {
       return undefined;
     }
     if (running.hostId === hostId) return undefined;
-    const gone = new Promise<undefined>((resolve) => signal.addEventListener('abort', () => resolve(undefined)));
-    return Promise.race([running.over.promise, gone]);
+    const gone = Promise.withResolvers<undefined>();
+    using _leaving = onAbort(signal, () => gone.resolve(undefined));
+    return await Promise.race([running.over.promise, gone.promise]);
   }
 
   /** What was told last, also when it no longer counts. */

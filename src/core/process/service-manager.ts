@@ -3,6 +3,7 @@
  * The messages are datagrams in the file system, which Node cannot send: the C library does.
  */
 import type { CommandIo } from './command.ts';
+import { onAbort } from './lifecycle.ts';
 import { toDragonflyError } from '../errors.ts';
 import { foreignFunctions } from '../foreign-functions.ts';
 import type { Logger } from './logger.ts';
@@ -24,7 +25,7 @@ export function tellServiceManager({ env, signal }: Pick<CommandIo, 'env' | 'sig
     const everyMs = watchdogMs(env);
     // Half of the time after which the service counts as hung.
     if (everyMs !== undefined) setInterval(() => send('WATCHDOG=1'), everyMs / 2).unref();
-    signal.addEventListener('abort', () => send('STOPPING=1'), { once: true });
+    onAbort(signal, () => send('STOPPING=1'));
     send('READY=1');
   } catch (error) {
     logger.warn({ address, error: toDragonflyError(error).message }, 'the service manager cannot be told anything');

@@ -1,5 +1,6 @@
 /** At most so many requests at once; the others wait in order, each only for as long as it can afford. */
 import { proxyLimits } from './limits.ts';
+import { onAbort } from '../../core/process/lifecycle.ts';
 
 export class Slots {
   readonly #limit: number;
@@ -24,13 +25,12 @@ export class Slots {
       if (this.#waiting.delete(turn)) resolve(false);
     };
     const timer = setTimeout(giveUp, waitMs);
-    signal.addEventListener('abort', giveUp, { once: true });
     this.#waiting.add(turn);
+    using _leaving = onAbort(signal, giveUp);
     try {
       return await promise;
     } finally {
       clearTimeout(timer);
-      signal.removeEventListener('abort', giveUp);
     }
   }
 

@@ -2,6 +2,7 @@
 import { requireRange, type ByteRange, type RangeSpec } from '../../core/byte-range.ts';
 import { DragonflyError } from '../../core/errors.ts';
 import { piecesOfRange } from '../../core/piece-layout.ts';
+import { onAbort } from '../../core/process/lifecycle.ts';
 import { PieceSet } from '../../swarm/shared/piece-set.ts';
 import type { PieceRecord } from '../storage/metadata.ts';
 import type { Lease, StoredTask } from '../storage/stored-task.ts';
@@ -46,10 +47,8 @@ export class Subscription implements OpenTask {
     this.local = options.download === undefined;
     this.#signal = options.signal;
     this.#lease = options.stored.lease();
-    this.#aborted = new Promise((_, reject) => {
-      if (options.signal.aborted) reject(options.signal.reason as Error);
-      options.signal.addEventListener('abort', () => reject(options.signal.reason as Error), { once: true });
-    });
+    const { signal } = options;
+    this.#aborted = new Promise((_, reject) => void onAbort(signal, () => reject(signal.reason as Error)));
     this.#aborted.catch(() => undefined);
   }
 

@@ -4,7 +4,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { toDragonflyError } from '../../core/errors.ts';
-import type { Closable } from '../../core/process/lifecycle.ts';
+import { onAbort, type Closable } from '../../core/process/lifecycle.ts';
 import type { Logger } from '../../core/process/logger.ts';
 import { backOffMs } from '../../rpc/back-off.ts';
 import {
@@ -70,8 +70,7 @@ export class JobQueue implements Closable {
   async #takeAll(list: string, results: RedisConnection, onServing: () => void): Promise<void> {
     const { signal } = this.#controller;
     const queues = await this.#options.connect('queues', signal);
-    const close = (): void => void queues[Symbol.asyncDispose]();
-    signal.addEventListener('abort', close, { once: true });
+    using _closing = onAbort(signal, () => void queues[Symbol.asyncDispose]());
     onServing();
     let failures = 0;
     while (!signal.aborted) {

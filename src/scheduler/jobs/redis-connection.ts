@@ -1,6 +1,6 @@
 /** One connection to Redis: a server, the master that sentinels name, or a Redis cluster. */
 import type { ConnectionOptions } from 'node:tls';
-import type { Closable } from '../../core/process/lifecycle.ts';
+import { onAbort, type Closable } from '../../core/process/lifecycle.ts';
 import { splitHostPort } from '../../core/net/host-port.ts';
 import { backOffMs } from '../../rpc/back-off.ts';
 import { redisConnectTimeoutMs, redisSilenceMs } from '../limits.ts';
@@ -37,15 +37,10 @@ export class RedisConnection implements Closable {
     const commands = await commandsOf(options);
     signal.throwIfAborted();
     commands.on('error', options.onError);
-    const destroy = (): void => destroyed(commands);
-    signal.addEventListener('abort', destroy, { once: true });
-    try {
-      await commands.connect();
-      signal.throwIfAborted();
-      return new RedisConnection(commands);
-    } finally {
-      signal.removeEventListener('abort', destroy);
-    }
+    using _aborting = onAbort(signal, () => destroyed(commands));
+    await commands.connect();
+    signal.throwIfAborted();
+    return new RedisConnection(commands);
   }
 
   /** Takes the first element off a list, waiting for one for some seconds. */

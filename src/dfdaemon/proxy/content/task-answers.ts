@@ -10,6 +10,7 @@ import type { ByteRange, RangeSpec } from '../../../core/byte-range.ts';
 import { formatContentRange } from '../../../core/byte-range.ts';
 import { DragonflyError, toDragonflyError } from '../../../core/errors.ts';
 import type { Logger } from '../../../core/process/logger.ts';
+import { onAbort } from '../../../core/process/lifecycle.ts';
 import { DownloadBlocked } from '../../cluster/block-list.ts';
 import type { DownloadRequest, OpenTask, Receipt, TaskHead } from '../../task/open-task.ts';
 import type { SourceBody, SourceRequest } from '../../source/source.ts';
@@ -317,15 +318,14 @@ export class TaskAnswers {
     const deadline = AbortSignal.timeout(proxyLimits.engineOpenTimeoutMs);
     const opening = this.#options.engine.open({ ...request, range }, exchange.signal);
     return new Promise((resolve, reject) => {
-      const late = (): void => {
+      const lateness = onAbort(deadline, () => {
         reject(new DragonflyError('UNAVAILABLE', 'the download did not start in time'));
         opening.then(
           (task) => task[Symbol.asyncDispose](),
           () => undefined,
         ); // nobody waits for it any more
-      };
-      deadline.addEventListener('abort', late, { once: true });
-      opening.then(resolve, reject).finally(() => deadline.removeEventListener('abort', late));
+      });
+      opening.then(resolve, reject).finally(() => lateness[Symbol.dispose]());
     });
   }
 }

@@ -9,6 +9,7 @@ import { DragonflyError } from '../../../core/errors.ts';
 import type { FileSpan } from '../../task/open-task.ts';
 import { proxyLimits } from '../limits.ts';
 import { RateLimiter } from '../../../core/rate-limiter.ts';
+import { onAbort } from '../../../core/process/lifecycle.ts';
 import type { BlockPool } from '../../transport/block-pool.ts';
 import { BodySender } from '../../transport/body-sender.ts';
 
@@ -83,13 +84,11 @@ export class BodyWriter {
     const { promise, resolve } = Promise.withResolvers<Buffer>();
     const stop = this.#pool.take(resolve);
     const { signal } = this.#options;
-    const abort = (): void => {
+    using _aborting = onAbort(signal, () => {
       stop();
       resolve(emptyBlock);
-    };
-    signal.addEventListener('abort', abort, { once: true });
+    });
     const block = await promise;
-    signal.removeEventListener('abort', abort);
     if (block === emptyBlock) throw gone();
     return block;
   }

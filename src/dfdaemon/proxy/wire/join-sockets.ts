@@ -1,5 +1,6 @@
 /** Two connections become one: bytes both ways until both ends have finished, one breaks, or nothing moves for long. */
 import type { Socket } from 'node:net';
+import { onAbort } from '../../../core/process/lifecycle.ts';
 
 export function joinSockets(
   one: Socket,
@@ -23,6 +24,6 @@ export function joinSockets(
     });
     from.pipe(to);
   }
-  signal?.addEventListener('abort', abort, { once: true });
-  return promise.finally(() => signal?.removeEventListener('abort', abort));
+  const aborting = onAbort(signal, abort);
+  return promise.finally(() => aborting[Symbol.dispose]());
 }

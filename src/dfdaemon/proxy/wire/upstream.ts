@@ -21,6 +21,7 @@ import { LRUCache } from 'lru-cache';
 import { DragonflyError } from '../../../core/errors.ts';
 import { hostPort } from '../../../core/net/host-port.ts';
 import { hopKey, type ProxyHop } from '../../../core/net/outbound-proxy.ts';
+import { onAbort } from '../../../core/process/lifecycle.ts';
 import { EgressPolicy, type EgressRules } from '../../source/egress-policy.ts';
 import { openTunnel } from '../../source/http/proxy-tunnel.ts';
 import type { Trust, TrustStore } from '../../source/trust-store.ts';
@@ -102,9 +103,8 @@ export class Upstream {
     const hop = await wayOut(this.#policy, new URL(`https://${hostPort(host, port)}`), check);
     if (hop) return openTunnel(hop, { host, port, signal: options.signal, proxyTls: this.#proxyTls(hop) });
     const socket = netConnect({ host, port, lookup: checkedLookup(check), noDelay: true, allowHalfOpen: true });
-    const abort = (): void => void socket.destroy(options.signal.reason as Error);
+    using _aborting = onAbort(options.signal, () => void socket.destroy(options.signal.reason as Error));
     const timer = setTimeout(() => socket.destroy(timedOut(host)), proxyLimits.connectTimeoutMs);
-    options.signal.addEventListener('abort', abort, { once: true });
     try {
       await new Promise<void>((resolve, reject) => {
         socket.once('connect', resolve);
@@ -115,7 +115,6 @@ export class Upstream {
       throw unreachable(host, error);
     } finally {
       clearTimeout(timer);
-      options.signal.removeEventListener('abort', abort);
     }
   }
 
@@ -140,7 +139,7 @@ export class Upstream {
     return new Promise((resolve, reject) => {
       let silent = true;
       const heard = (): void => void (silent = false);
-      const abort = (): void => void outgoing.destroy(signal.reason as Error);
+      const aborting = onAbort(signal, () => void outgoing.destroy(signal.reason as Error));
       const timer = setTimeout(
         () => outgoing.destroy(timedOut(url.host)),
         proxyLimits.connectTimeoutMs + proxyLimits.upstreamHeaderTimeoutMs,
@@ -148,7 +147,7 @@ export class Upstream {
       const stopBody = own?.body?.sendTo(outgoing, () => timer.refresh());
       const settle = (): void => {
         clearTimeout(timer);
-        signal.removeEventListener('abort', abort);
+        aborting[Symbol.dispose]();
         outgoing.socket?.removeListener('data', heard);
       };
       const answered = (message: IncomingMessage): void => {
@@ -156,7 +155,6 @@ export class Upstream {
         own?.body?.release();
         resolve(message);
       };
-      signal.addEventListener('abort', abort, { once: true });
       outgoing.once('socket', (socket) => socket.once('data', heard));
       if (own) outgoing.on('information', own.onInformation);
       let answer: IncomingMessage | undefined;

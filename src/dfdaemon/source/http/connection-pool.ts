@@ -1,5 +1,6 @@
 /** Connections to origins: kept alive, bounded per origin and in total, waiters served in order. */
 import { DragonflyError } from '../../../core/errors.ts';
+import { onAbort } from '../../../core/process/lifecycle.ts';
 import type { HttpConnection } from './http-connection.ts';
 import { idleConnectionMs, maxConnections, maxConnectionsPerOrigin, maxWaitingRequests } from '../limits.ts';
 
@@ -140,14 +141,12 @@ export class ConnectionPool {
     }
     const waiter: Waiter = { key, wake: Promise.withResolvers<void>() };
     this.#waiting.push(waiter);
-    const onAbort = (): void => {
+    using _leaving = onAbort(signal, () => {
       const index = this.#waiting.indexOf(waiter);
       if (index >= 0) this.#waiting.splice(index, 1);
       else this.#wakeOne(key); // woken and aborted at once: the place goes to the next
       waiter.wake.resolve();
-    };
-    signal.addEventListener('abort', onAbort, { once: true });
+    });
     await waiter.wake.promise;
-    signal.removeEventListener('abort', onAbort);
   }
 }

@@ -14,6 +14,7 @@
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions } from 'node:tls';
 import type { ProxyHop } from '../../../core/net/outbound-proxy.ts';
+import { onAbort } from '../../../core/process/lifecycle.ts';
 import { BlockWriter, type BlockPool } from './block-writer.ts';
 import { ChunkedFraming, LengthFraming, UntilCloseFraming, type BodyFraming } from './http-framing.ts';
 import { parseResponseHead, protocolError, type ResponseHead } from './http-head.ts';
@@ -38,8 +39,8 @@ export interface ConnectOptions {
 
 interface Exchange {
   readonly method: string;
-  readonly signal: AbortSignal;
-  readonly onAbort: () => void;
+  /** Ends the exchange when its signal aborts; to be disposed when it has ended otherwise. */
+  aborting?: Disposable;
   readonly head: PromiseWithResolvers<ResponseHead>;
   framing: BodyFraming | undefined;
   keepAlive: boolean;
@@ -87,8 +88,7 @@ export class HttpConnection {
     const timer = setTimeout(() => {
       reject(Object.assign(new Error('no connection in time'), { code: 'ETIMEDOUT' }));
     }, connectTimeoutMs);
-    const onAbort = (): void => reject(signal.reason as Error);
-    signal.addEventListener('abort', onAbort, { once: true });
+    using _aborting = onAbort(signal, () => reject(signal.reason as Error));
     socket.once(ready, resolve);
     socket.on('error', (error) => {
       reject(error);
@@ -104,7 +104,6 @@ export class HttpConnection {
       throw error;
     } finally {
       clearTimeout(timer);
-      signal.removeEventListener('abort', onAbort);
     }
     socket.setNoDelay(true);
     return connection;
@@ -162,15 +161,15 @@ export class HttpConnection {
 
   /** Sends a request without body and resolves with the header of the final answer. */
   request(text: string, method: string, signal: AbortSignal): Promise<ResponseHead> {
-    const onAbort = (): void => this.#fail(signal.reason as Error);
     const head = Promise.withResolvers<ResponseHead>();
-    this.#exchange = { method, signal, onAbort, head, framing: undefined, keepAlive: false, received: false };
+    const exchange: Exchange = { method, head, framing: undefined, keepAlive: false, received: false };
+    this.#exchange = exchange;
     if (this.#phase !== 'idle') {
       head.reject(this.#failure ?? new Error('the connection is closed'));
       return head.promise;
     }
     this.#phase = 'head';
-    signal.addEventListener('abort', onAbort, { once: true });
+    exchange.aborting = onAbort(signal, () => this.#fail(signal.reason as Error));
     this.#headTimer = setTimeout(() => {
       this.#fail(Object.assign(new Error('no answer in time'), { code: 'ETIMEDOUT' }));
     }, headTimeoutMs);
@@ -335,7 +334,7 @@ export class HttpConnection {
     this.#socket.setTimeout(0);
     await writer.finish();
     if (writer.failed) return this.#failSink(writer);
-    exchange.signal.removeEventListener('abort', exchange.onAbort);
+    exchange.aborting?.[Symbol.dispose]();
     this.#body = undefined;
     const reusable = exchange.keepAlive && !this.#ended && !this.#failure && this.#spillStart === this.#spillEnd;
     if (reusable && !this.closed) {
@@ -386,7 +385,7 @@ export class HttpConnection {
     if (this.#phase === 'closed') return;
     this.#phase = 'closed';
     clearTimeout(this.#headTimer);
-    this.#exchange?.signal.removeEventListener('abort', this.#exchange.onAbort);
+    this.#exchange?.aborting?.[Symbol.dispose]();
     this.#socket.destroy();
     this.onClose();
   }

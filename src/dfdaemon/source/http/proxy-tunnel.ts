@@ -4,6 +4,7 @@ import { connect as connectTls, type ConnectionOptions } from 'node:tls';
 import { DragonflyError } from '../../../core/errors.ts';
 import { hostPort } from '../../../core/net/host-port.ts';
 import type { ProxyHop } from '../../../core/net/outbound-proxy.ts';
+import { onAbort } from '../../../core/process/lifecycle.ts';
 import { connectTimeoutMs, maxHeadBytes } from '../limits.ts';
 
 export interface TunnelOptions {
@@ -20,12 +21,11 @@ export async function openTunnel(hop: ProxyHop, options: TunnelOptions): Promise
   signal.throwIfAborted();
   const place = { host: hop.host, port: hop.port, allowHalfOpen: true };
   const socket = hop.secure ? connectTls({ ...options.proxyTls, ...place }) : connectTcp(place);
-  const abort = (): void => void socket.destroy(signal.reason as Error);
+  using _aborting = onAbort(signal, () => void socket.destroy(signal.reason as Error));
   const timer = setTimeout(
     () => socket.destroy(Object.assign(new Error('the proxy does not answer in time'), { code: 'ETIMEDOUT' })),
     connectTimeoutMs,
   );
-  signal.addEventListener('abort', abort, { once: true });
   try {
     const answer = await handshake(socket, connectText(hop, options), hop.secure ? 'secureConnect' : 'connect');
     if (/^HTTP\/1\.[01] 2\d\d/.test(answer)) return socket;
@@ -43,7 +43,6 @@ export async function openTunnel(hop: ProxyHop, options: TunnelOptions): Promise
     );
   } finally {
     clearTimeout(timer);
-    signal.removeEventListener('abort', abort);
   }
 }
 

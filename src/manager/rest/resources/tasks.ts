@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { z } from 'zod';
 import { DragonflyError } from '../../../core/errors.ts';
+import { onAbort } from '../../../core/process/lifecycle.ts';
 import { liveTaskSchema, type LiveTask } from '../../live/live-task.ts';
 import type { TaskView } from '../../live/live-swarms.ts';
 import { eventHeartbeatMs, maxTaskStreams } from '../../limits.ts';
@@ -94,7 +95,7 @@ function taskEvents(app: RestApp, { access, changes, live }: RestParts): void {
         );
       });
       response.once('close', () => ended.abort());
-      ended.signal.addEventListener('abort', () => {
+      onAbort(ended.signal, () => {
         streams -= 1;
         unsubscribe();
         response.end();
