@@ -19,8 +19,8 @@ export interface CollectorPolicy {
   /** Used share of the file system, in percent, from which tasks go; 100 for never. */
   readonly highPercent: number;
   /**
-   * So much lower is the share down to which they go, that not every download has to collect again; the quota is brought
-   * down in the same proportion.
+   * Low watermark: eviction stops this far below `highPercent`, so that the next download does not start it again. The quota has a
+   * low watermark in the same proportion.
    */
   readonly marginPercent: number;
   readonly maxTasks: number;

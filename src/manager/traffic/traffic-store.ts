@@ -40,7 +40,7 @@ export class TrafficStore {
     this.#database = database;
   }
 
-  /** Only one replica at a time may: what is there grows by what came. */
+  /** Adds to the stored sums. Not to be called by two replicas at once: both could insert the first row of a span. */
   async add(growth: readonly TrafficGrowth[]): Promise<void> {
     const sums = new Map<string, TrafficGrowth & { readonly span: TrafficSpan }>();
     for (const grown of growth) {

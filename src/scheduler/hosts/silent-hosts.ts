@@ -1,7 +1,7 @@
 /**
- * Hosts that hold no stream to this scheduler, as daemons of the original. One that dies would be missed only when its
- * announcements stay out, after minutes, and its children be sent to it until then. So it is dialled as soon as a child
- * says that it got nothing from it, and it is gone when nothing listens there, or when nobody answers and two children say so.
+ * Hosts that hold no stream to this scheduler, as daemons of the original. A dead one is noticed only when its announcements fail to
+ * come, after minutes, and until then the scheduler goes on sending children to it. So the scheduler dials the host as soon as a child
+ * reports that it got nothing from it. The host is gone when its port is closed, or when it does not answer and two children complain.
  */
 import { once } from 'node:events';
 import { connect } from 'node:net';

@@ -5,17 +5,17 @@
  * it is left at one for a good while.
  */
 
-/** Of the parents that could serve us and do not, so many must have nothing to do. */
+/** Share of the parents that hold missing pieces and send us nothing which must be idle before a transfer is added. */
 const idleShare = 0.25;
 const lookMs = 200;
-/** A look much later than it was due says nothing: between two pieces many have a moment of nothing to do. */
+/** A look this late is ignored: most parents are idle for a moment between two pieces, and a late look may meet just that. */
 const lateMs = 20;
 /** Looks in a row before the first more is allowed, with one more for each after it. */
 const looksToBelieve = 4;
 /** Looks after which the first more must have raised the rate by `helpfulShare`. */
 const looksToHelp = 2;
 const helpfulShare = 0.15;
-/** Looks for which nothing is tried when it has not. */
+/** If the rate has not risen by that share, no transfer is added for this many looks. */
 const looksToRest = 50;
 
 export class SpareLines {

@@ -116,7 +116,7 @@ export class DigestDesk {
     if (digests && peer.features.digests) this.#tell(digests.known, [peer], digests.known.pieces);
   }
 
-  /** Tells what is new, to many at longer intervals; appoints somebody else where the last one has not found out. */
+  /** Sends new digests to the peers, less often the more peers there are; appoints another peer when the last one did not check its piece in time. */
   settle(task: Task, nowMs: number): void {
     const { digests } = task;
     if (!digests) return;

@@ -38,7 +38,7 @@ type ToldFile = z.output<typeof toldFile>;
 /** A file, or the hub's answer when it is none; its body is the receiver's. */
 export type HubWord = { readonly file: HubFile } | { readonly refusal: IncomingMessage };
 
-/** Only ever about the redirect, or about another way to the bytes. */
+/** Fields of the hub's answer that describe its redirect, not the file. */
 const leftOut = new Set(['location', 'content-length', 'content-type', 'link', 'vary', 'set-cookie', 'accept-ranges']);
 
 /** Of the caller's request, what is about the body it wants. */

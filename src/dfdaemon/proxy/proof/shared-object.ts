@@ -22,7 +22,7 @@ export function objectToTell({
   return 'set-cookie' in header ? undefined : { value: { ...representation, header: { ...header } }, ttlMs: 0 };
 }
 
-/** Different for each request, or about what is held here and which part is wanted: the object is the same all the same. */
+/** Request fields that do not choose another object: they differ from request to request, or name a range or a stored version. */
 const apart = new Set<string>([
   ...preconditionNames,
   'range',

@@ -17,7 +17,7 @@ import { proxyLimits } from '../limits.ts';
 import { callerKey } from './caller.ts';
 
 export interface ProofSharing {
-  /** The URL means this machine: at another one it means something else. */
+  /** The host of the URL is this machine: on another machine the same URL names other content. */
   isOwn(url: string): Promise<boolean>;
   /** Undefined: this node is to ask the origin, and to tell. */
   askProof(
