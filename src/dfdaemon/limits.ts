@@ -14,8 +14,6 @@ export const daemonLimits = {
   concurrentDownloads: 512,
   /** Subscribers of one task; each costs a file descriptor. */
   subscribersPerTask: 4096,
-  /** Finished pieces are reported in one message this often; the first one goes out at once. */
-  reportIntervalMs: 100,
   /**
    * A scheduler that holds this host, yet takes longer to take a stream, is treated as down; the next on the ring is asked. That long for a few
    * hosts, more for each, and that at most.

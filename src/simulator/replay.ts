@@ -71,7 +71,7 @@ function describeEvent(event: PeerEvent): string {
     case 'parent-lost':
       return `parent lost: ${event.parentId}`;
     case 'wanted':
-      return `wanted: ${pieceList(event.pieces)}`;
+      return `wanted: ${event.pieces ? pieceList(event.pieces) : 'everything'}`;
     case 'readers-at':
       return `readers at ${list(event.pieces.map(String))}`;
     case 'session-opened':
@@ -80,6 +80,8 @@ function describeEvent(event: PeerEvent): string {
       return `session ended${event.code === undefined ? '' : `: ${event.code}`}`;
     case 'lease-granted':
       return `lease granted by ${event.by === 'self' ? 'this node itself' : 'the scheduler'}: ${describeLease(event.lease)}`;
+    case 'unproven':
+      return `not what it should be: ${event.code}`;
     case 'lease-revoked':
       return `lease revoked: ${event.leaseId}`;
     case 'origin-failed':
@@ -109,6 +111,12 @@ function describeEffect(effect: PeerEffect): string {
     case 'report-lease-started':
     case 'report-lease-failed':
       return `${plain(effect.kind)}: ${effect.leaseId || 'of the whole'}`;
+    case 'report-pieces':
+      return `report pieces: ${effect.sources.map(({ parentId, pieces }) => `${pieces.count} from ${parentId ?? 'the origin'}`).join(', ')}`;
+    case 'report-piece':
+      return `report piece ${effect.piece} from ${effect.parentId ?? 'the origin'}`;
+    case 'verify':
+      return effect.whole ? 'verify the whole' : 'verify the part';
     case 'waiting':
       return effect.isWaiting ? 'wait' : 'wait no more';
     case 'fail':

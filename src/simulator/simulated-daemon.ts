@@ -126,7 +126,8 @@ export class SimulatedDaemon implements Moment {
   /** Somebody asks for the content: a user, or for a seed the scheduler. */
   download(): void {
     if (!this.alive || this.isComplete || this.registered) return;
-    this.take({ kind: 'started' });
+    this.take({ kind: 'started', held: this.held });
+    this.take({ kind: 'wanted', pieces: undefined });
     // the original's daemons ask the origin for the length themselves
     if (this.world.options.arm !== 'ours') this.layout = this.world.layout;
     if (this.layout) this.learnLayout(this.layout);
@@ -150,7 +151,6 @@ export class SimulatedDaemon implements Moment {
     this.receiving.clear();
     this.#parents.leaveAll();
     this.#machine = this.#newMachine();
-    this.#session.crash();
     if (this.registered) this.scheduler.streamBroke(this.peerId, silent);
   }
 
@@ -229,10 +229,8 @@ export class SimulatedDaemon implements Moment {
   }
 
   learnLayout(layout: TaskLayout): void {
-    const { held } = this;
     this.layout = layout;
-    this.take({ kind: 'layout-known', ...layout, pieceCount: this.world.pieceCount, wanted: undefined, held });
-    if (held.count === this.world.pieceCount) this.#finish();
+    this.take({ kind: 'layout-known', ...layout, pieceCount: this.world.pieceCount, held: this.held });
   }
 
   // ── the machine of its download ────────────────────────────────────────────────────────────────────────────────
@@ -271,8 +269,13 @@ export class SimulatedDaemon implements Moment {
       case 'fail':
         // The origin's answer is the user's answer, until the user asks again; nothing else may fail here.
         return effect.because === 'origin' ? this.#askAgain() : this.#giveUp(effect.because);
+      case 'verify':
+        return this.take({ kind: 'verified' });
+      case 'finish':
+        return this.#finish();
       case 'waiting':
       case 'leave-off':
+      case 'start-over':
         return;
       case 'fetch-origin':
       case 'change-origin-run':
@@ -315,16 +318,14 @@ export class SimulatedDaemon implements Moment {
   stored(piece: number, from: string): void {
     this.held.add(piece);
     this.world.stored(this.setup.index, piece);
-    this.take({ kind: 'piece-landed', piece, parentId: from === 'source' ? undefined : from });
-    this.#session.stored(piece, from);
-    this.uploads.stored(piece, from === 'source');
-    if (this.held.count === this.world.pieceCount) this.#finish();
+    const parentId = from === 'source' ? undefined : from;
+    if (parentId === undefined) this.#session.tellDigest(piece);
+    this.uploads.stored(piece, parentId === undefined);
+    this.take({ kind: 'piece-landed', piece, parentId, bytes: this.world.pieceBytes(piece), costMs: 0 });
   }
 
   #finish(): void {
-    if (this.isComplete) return;
     this.finishedMs = this.world.nowMs;
-    this.#session.flush();
     this.#parents.leaveAll();
     this.origin.stop();
     this.uploads.originEnded();

@@ -26,7 +26,7 @@ import { ReceiptBuilder } from './receipt-builder.ts';
 import { DownloadSession } from './session/download-session.ts';
 import type { TaskRate } from './traffic-shaper.ts';
 
-type DownloadState = 'running' | 'verifying' | 'succeeded' | 'failed';
+type DownloadState = 'running' | 'succeeded' | 'failed';
 
 export class Download {
   readonly taskId: string;
@@ -35,7 +35,6 @@ export class Download {
   readonly rate: TaskRate;
   readonly proof: ContentProof;
   readonly #context: DownloadContext;
-  readonly #request: DownloadRequest;
   readonly #lease: Lease;
   readonly #stopListening: () => void;
   readonly #runner: MachineRunner;
@@ -47,7 +46,6 @@ export class Download {
   readonly #receipt: ReceiptBuilder;
   readonly #controller = new AbortController();
   readonly #ended = Promise.withResolvers<Receipt>();
-  #wanted: PieceSet | undefined = new PieceSet();
   #change = Promise.withResolvers<void>();
   #state: DownloadState = 'running';
   #error: DragonflyError | undefined;
@@ -60,10 +58,13 @@ export class Download {
     this.peerId = peerId;
     this.stored = stored;
     this.#context = context;
-    this.#request = request;
     this.#lease = stored.lease();
     this.rate = context.shaper.open(request.rateLimit);
-    this.#stopListening = stored.onPiece((piece) => this.#pieceStored(piece));
+    const stops = [
+      stored.onPiece((piece) => this.#pieceStored(piece)),
+      stored.index.onLost((piece) => this.#take({ kind: 'piece-lost', piece })),
+    ];
+    this.#stopListening = () => stops.forEach((stop) => stop());
     this.#receipt = new ReceiptBuilder({ taskId: stored.id, peerId, url: request.url });
     this.#receipt.local(stored.bytes);
     this.#ended.promise.catch(() => undefined);
@@ -90,7 +91,7 @@ export class Download {
     this.#learned = new LearnedLayout({
       stored,
       makeRoom: context.makeRoom,
-      isRunning: () => this.#state === 'running',
+      isRunning: () => this.#runner.machine.isRunning,
       takesEmpty: () => this.proof.digest !== undefined && request.disableBackToSource === true,
       events: { begin: () => this.#begin(), askOrigin: (error) => take({ kind: 'origin-needed' }, error) },
     });
@@ -113,6 +114,7 @@ export class Download {
       signal,
       take,
       atOrigin: () => this.#runner.machine.leases.isActive,
+      flows: () => this.#origin.takeFlow(),
       reader: () => this.#readers.register(),
       learnLayout: (facts) => this.#learned.take(facts),
       onOpened: () => this.#readers.connected(),
@@ -140,7 +142,7 @@ export class Download {
       leases: () => this.#runner.machine.leases,
       fetchOf: (fetch) => this.#origin.of(fetch),
       prefetch: request.prefetch === true,
-      session: () => this.#session.current,
+      ask: (range) => this.#askForReader(range),
       take: (lease) => take({ kind: 'lease-granted', lease, by: 'self' }),
     });
   }
@@ -166,7 +168,7 @@ export class Download {
 
   /** A digest is expected and has not been confirmed yet: a reader of the whole must not get its last byte. */
   get holdsLastByte(): boolean {
-    return this.proof.pending && this.#wanted === undefined && this.#state !== 'succeeded';
+    return this.proof.pending && this.#runner.machine.wantsWhole && this.#state !== 'succeeded';
   }
 
   /** Resolves at the next bytes, piece, layout or end. */
@@ -175,20 +177,15 @@ export class Download {
   }
 
   start(): void {
-    this.#take({ kind: 'started' });
+    this.#take({ kind: 'started', held: this.stored.pieces });
     if (this.stored.layout) this.#begin();
   }
 
   /** Adds what a subscriber wants: pieces first … last, or everything. */
   want(range: { first: number; last: number } | undefined): void {
-    this.#take({ kind: 'reader-came' });
-    if (this.#wanted === undefined) return;
-    if (range === undefined) {
-      this.#wanted = undefined;
-      this.#readers.wantWhole();
-    } else this.#wanted.addAll(PieceSet.range(range.first, range.last - range.first + 1));
-    const { layout } = this.stored;
-    if (layout) this.#take({ kind: 'wanted', pieces: this.#wanted ?? PieceSet.range(0, layout.pieceCount) });
+    const isNews = range === undefined && !this.#runner.machine.wantsWhole;
+    this.#take({ kind: 'wanted', pieces: range && PieceSet.range(range.first, range.last - range.first + 1) });
+    if (isNews) this.#readers.wantWhole();
   }
 
   /** A reader waits for this part; its pieces are wanted from when they are known. */
@@ -203,7 +200,7 @@ export class Download {
 
   /** No reader is left. Fetches begun for a reader are finished; the peer stays in the swarm with the pieces it holds. */
   abandon(): void {
-    this.#take({ kind: 'readers-left', whole: this.#wanted === undefined });
+    this.#take({ kind: 'readers-left' });
   }
 
   setReaders(pieces: readonly number[]): void {
@@ -229,6 +226,12 @@ export class Download {
         return this.#session.waiting(effect.isWaiting);
       case 'go-to-origin':
         return this.#goToOrigin(effect);
+      case 'verify':
+        return void this.#verify(effect.whole);
+      case 'finish':
+        return void this.#finish(effect);
+      case 'start-over':
+        return void this.#startOver().catch((failure) => this.#fail(toDragonflyError(failure)));
       case 'leave-off':
         return this.#fail(new DragonflyError('CANCELLED', 'the last reader has left'), {
           staysKnown: this.stored.pieces.count > 0,
@@ -237,11 +240,14 @@ export class Download {
         return this.#failBecause(effect);
       case 'report-parent':
         return this.#report(effect);
-      case 'report-lease-alive':
-        return this.#session.current?.leaseAlive(this.#origin.takeFlow());
       case 'open-session':
       case 'leave-session':
       case 'ask-scheduler':
+      case 'ask-for-reader':
+      case 'report-held':
+      case 'report-piece':
+      case 'report-pieces':
+      case 'report-lease-alive':
       case 'report-lease-started':
       case 'report-lease-failed':
       case 'report-layout':
@@ -270,9 +276,16 @@ export class Download {
     const error = because === 'starved' ? starved(patienceMs) : this.#cause;
     if (!error) return;
     // The origin has content of another length than others said.
-    const isNews = because === 'origin' && error.code === 'SOURCE_CHANGED';
-    if (!isNews || this.#state !== 'running' || !this.#learned.disown()) return this.#fail(error);
-    this.#startOver(error).catch((failure) => this.#fail(toDragonflyError(failure)));
+    const isNews = because === 'origin' && error.code === 'SOURCE_CHANGED' && this.#runner.machine.isRunning;
+    if (isNews && this.#learned.disown()) this.#take({ kind: 'others-disproved' }, error);
+    else this.#fail(error, { discard: because === 'unproven' && this.proof.onHearsay });
+  }
+
+  /** False without a scheduler that gives leases. */
+  #askForReader(range: RangeSpec): boolean {
+    const { isLeasing } = this.#runner.machine;
+    if (isLeasing) this.#take({ kind: 'reader-waits', range });
+    return isLeasing;
   }
 
   #report({ parentId, piece, fault }: Omit<Extract<PeerEffect, { kind: 'report-parent' }>, 'kind'>): void {
@@ -288,11 +301,9 @@ export class Download {
     const { layout, pieces } = this.stored;
     if (!layout) return;
     const { contentLengthBytes, pieceLengthBytes, pieceCount } = layout;
-    const how = { contentLengthBytes, pieceLengthBytes, pieceCount };
-    this.#take({ kind: 'layout-known', ...how, wanted: this.#wanted, held: pieces });
     this.proof.advance();
+    this.#take({ kind: 'layout-known', contentLengthBytes, pieceLengthBytes, pieceCount, held: pieces });
     this.#signalChange();
-    void this.#finishIfComplete();
   }
 
   #originAnswered(validator: string | undefined): void {
@@ -304,57 +315,45 @@ export class Download {
 
   /** A verified piece is on disk, whichever way it came. */
   #pieceStored(piece: PieceRecord): void {
-    const { number, length, costMs } = piece;
+    const { number, length: bytes, costMs } = piece;
     const parentId = piece.source === 'origin' ? undefined : piece.source;
-    this.#take({ kind: 'piece-landed', piece: number, parentId });
-    this.#receipt.piece(length, parentId, parentId === undefined ? undefined : this.#exchange.parent(parentId));
-    this.#session.current?.pieceFinished(number, this.stored.layout, length, parentId, costMs);
+    const parent = parentId === undefined ? undefined : this.#exchange.parent(parentId);
+    this.#take({ kind: 'piece-landed', piece: number, parentId, bytes, costMs });
+    this.#receipt.piece(bytes, parentId, parent);
     this.proof.stored(piece);
     this.#signalChange();
-    void this.#finishIfComplete();
   }
 
-  async #finishIfComplete(): Promise<void> {
-    const { stored } = this;
-    const { layout } = stored;
-    if (this.#state !== 'running' || !layout) return;
-    const whole = stored.complete;
-    const done = whole || (this.#wanted !== undefined && this.#wanted.count > 0 && stored.pieces.hasAll(this.#wanted));
-    if (!done || (this.#runner.machine.leases.isActive && !whole)) return;
-    this.#state = 'verifying';
-    this.#take({ kind: 'settled' });
+  async #verify(whole: boolean): Promise<void> {
+    await Promise.resolve(); // not before the proof has heard of the last piece
     try {
       await this.proof.verify({ whole, signal: this.#controller.signal });
-      if (whole && stored.state !== 'finished') this.proof.finish();
+      if (whole && this.stored.state !== 'finished') this.proof.finish();
     } catch (error) {
-      return this.#verificationFailed(toDragonflyError(error));
+      const failure = toDragonflyError(error);
+      return this.#take({ kind: 'unproven', code: failure.code }, failure);
     }
+    this.#take({ kind: 'verified' });
+  }
+
+  async #finish({ whole, fromOrigin }: Extract<PeerEffect, { kind: 'finish' }>): Promise<void> {
     this.#state = 'succeeded';
-    this.#session.current?.succeeded({ fromOrigin: this.#runner.machine.landed.fromOrigin > 0 });
+    this.#session.current?.succeeded({ fromOrigin });
     await this.#release();
     const digest = whole ? this.proof.digest : undefined;
-    this.#ended.resolve(this.#receipt.finish(layout.contentLengthBytes, digest));
+    this.#ended.resolve(this.#receipt.finish(this.stored.contentLengthBytes ?? 0, digest));
     this.#signalChange();
   }
 
-  /** Pieces of other nodes were not what they should be: one more try, with the origin alone. Readers that were fed must start over. */
-  async #verificationFailed(error: DragonflyError): Promise<void> {
-    const { fromParents } = this.#runner.machine.landed;
-    const forged = error.code === 'DIGEST_MISMATCH' && fromParents > 0 && this.#request.disableBackToSource !== true;
-    if (forged && this.#state === 'verifying') return this.#startOver(error);
-    this.#fail(error, { discard: this.proof.onHearsay });
-  }
-
-  async #startOver(error: DragonflyError): Promise<void> {
-    const reason = error.message;
+  /** Deletes what other nodes gave. Readers that were fed must start over. */
+  async #startOver(): Promise<void> {
+    const reason = this.#cause?.message;
     this.#context.logger.error({ taskId: this.taskId, reason }, 'other nodes gave wrong content: to the origin');
-    this.#take({ kind: 'others-disproved' }, error);
     await this.#exchange.released();
     this.proof.reset();
     await this.stored.claims.dropParts();
     this.stored.restart();
     this.#generation += 1;
-    this.#state = 'running';
     this.#take({ kind: 'started-over' });
     this.#signalChange();
   }

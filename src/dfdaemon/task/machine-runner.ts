@@ -38,7 +38,7 @@ export class MachineRunner implements Disposable {
   }
 
   /** To look at; events come by `take`. */
-  get machine(): Pick<PeerMachine, 'landed' | 'leases'> {
+  get machine(): Pick<PeerMachine, 'isLeasing' | 'isRunning' | 'leases' | 'wantsWhole'> {
     return this.#machine;
   }
 

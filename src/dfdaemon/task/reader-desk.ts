@@ -10,7 +10,6 @@ import { firstMissingByte } from './origin/origin-run.ts';
 import { ownLeasePrefix, type OriginLease } from '../../swarm/peer/download/origin-lease.ts';
 import type { PeerMachine } from '../../swarm/peer/download/peer-machine.ts';
 import type { OriginFetch } from './origin/origin-fetch.ts';
-import type { SchedulerSession } from './session/scheduler-session.ts';
 
 export interface ReaderDeskOptions {
   readonly stored: StoredTask;
@@ -19,7 +18,8 @@ export interface ReaderDeskOptions {
   readonly fetchOf: (fetch: number) => OriginFetch | undefined;
   /** Everything will be wanted, once the first reader has been told what there is. */
   readonly prefetch: boolean;
-  readonly session: () => SchedulerSession | undefined;
+  /** Tells a scheduler that gives leases; false without one. */
+  readonly ask: (reader: RangeSpec) => boolean;
   /** Runs a lease that this node grants to itself. */
   readonly take: (lease: OriginLease) => void;
 }
@@ -56,13 +56,13 @@ export class ReaderDesk implements Disposable {
   /** A session is open. */
   connected(): void {
     for (const reader of this.#readers) this.#tell(reader);
-    if (this.#wantsWhole && this.#registeredPart) this.#options.session()?.readerAsks(everything);
+    if (this.#wantsWhole && this.#registeredPart) this.#options.ask(everything);
   }
 
   /** A reader wants the whole content, too. */
   wantWhole(): void {
     this.#wantsWhole = true;
-    if (this.#registeredPart) this.#options.session()?.readerAsks(everything);
+    if (this.#registeredPart) this.#options.ask(everything);
   }
 
   add(reader: RangeSpec): void {
@@ -97,7 +97,7 @@ export class ReaderDesk implements Disposable {
 
   #tell(reader: RangeSpec): boolean {
     if (this.#told.has(reader)) return true;
-    if (this.#options.session()?.readerAsks(reader) !== true) return false;
+    if (!this.#options.ask(reader)) return false;
     this.#told.add(reader);
     return true;
   }

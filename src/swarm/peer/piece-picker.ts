@@ -36,7 +36,7 @@ export interface PickerOptions {
   readonly pieceLengthBytes: number;
   /** Pieces this download needs; absent for all. */
   readonly wanted?: PieceSet;
-  /** Pieces already on disk. */
+  /** Pieces already on disk; kept up to date from here on. */
   readonly held?: PieceSet;
   readonly random: Random;
   readonly limits?: Partial<PickerLimits>;
@@ -73,7 +73,7 @@ export class PiecePicker {
     this.#limits = { ...defaultPickerLimits, ...options.limits };
     this.#governor = new RateGovernor({ capacityBytesPerSec: options.capacityBytesPerSec });
     this.#pieceCount = options.pieceCount;
-    this.#held = options.held?.clone() ?? new PieceSet(options.pieceCount);
+    this.#held = options.held ?? new PieceSet(options.pieceCount);
     this.#missing = (options.wanted ?? PieceSet.range(0, options.pieceCount)).difference(this.#held);
     this.#open = this.#missing.clone();
     this.#parents = new ParentBook({ ...options, order: options.order ?? 'rarest', limits: this.#limits });
@@ -213,6 +213,12 @@ export class PiecePicker {
     this.#held.add(piece);
     this.#atOrigin.delete(piece);
     return others;
+  }
+
+  /** A piece is not among those on disk any more: it has to be fetched again, if it is still wanted. */
+  pieceLost(piece: number, wanted: boolean): void {
+    if (wanted) this.#missing.add(piece);
+    this.#reopen(piece);
   }
 
   /** The first bytes of the piece came in. */

@@ -33,6 +33,8 @@ export interface DownloadSessionOptions {
   readonly take: (event: PeerEvent, cause?: DragonflyError) => void;
   /** This node is fetching from the origin. */
   readonly atOrigin: () => boolean;
+  /** Whether bytes have come from the origin since this was asked last. */
+  readonly flows: () => boolean;
   /** The part to register for, when the download is for a part only. */
   readonly reader: () => RangeSpec | undefined;
   /** Resolves when the layout is taken over, or is not. */
@@ -87,6 +89,16 @@ export class DownloadSession {
         return;
       case 'ask-scheduler':
         return this.#session?.starved(effect.patienceMs);
+      case 'ask-for-reader':
+        return this.#session?.readerAsks(effect.range);
+      case 'report-held':
+        return this.#session?.held(effect.held);
+      case 'report-pieces':
+        return this.#session?.piecesFinished(effect.sources);
+      case 'report-piece':
+        return this.#session?.pieceFinished(effect, this.#options.stored.layout);
+      case 'report-lease-alive':
+        return this.#session?.leaseAlive(this.#options.flows());
       case 'report-parent':
         return this.#session?.pieceFailed(effect.parentId, effect.piece, effect.fault);
       case 'report-lease-started':
@@ -105,8 +117,8 @@ export class DownloadSession {
       ids,
       {
         connected: () => {
-          onOpened();
           take({ kind: 'session-opened', extended: session.extended });
+          onOpened();
         },
         metadata: ({ contentLengthBytes, ...facts }) => {
           if (contentLengthBytes !== undefined) void learnLayout({ contentLengthBytes, ...facts });
@@ -127,14 +139,13 @@ export class DownloadSession {
   }
 
   #register(session: SchedulerSession): Promise<void> {
-    const { context, request, stored, reader } = this.#options;
+    const { context, request, reader } = this.#options;
     return session.run({
       open: this.#life.through(context.openPeerStream),
       registration: this.#registration(),
       reader: reader(),
       pieceDigests: context.pieceHasher !== undefined,
       forOriginal: () => this.#forOriginal(),
-      held: stored.pieces,
       scheduler: request.scheduler,
     });
   }

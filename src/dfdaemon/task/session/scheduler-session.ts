@@ -5,9 +5,10 @@
 import type { DragonflyError } from '../../../core/errors.ts';
 import type { Logger } from '../../../core/process/logger.ts';
 import type { PieceLayout } from '../../../core/piece-layout.ts';
-import type { ParentFault } from '../../../swarm/peer/download/effects.ts';
+import type { ParentFault, PieceSource } from '../../../swarm/peer/download/effects.ts';
 import { downloadLimits } from '../../../swarm/peer/download/limits.ts';
 import type { OriginLease } from '../../../swarm/peer/download/origin-lease.ts';
+import type { LandedPiece } from '../../../swarm/peer/download/piece-reports.ts';
 import { PieceSet } from '../../../swarm/shared/piece-set.ts';
 import type { RangeSpec } from '../../../core/byte-range.ts';
 import { Download } from '../../../../gen/common/v2/common.ts';
@@ -20,7 +21,6 @@ import {
 import { readerMessage } from '../../../rpc/fields/reader-range.ts';
 import type { OpenStreamOptions, PeerStream } from '../../../rpc/scheduler-ring.ts';
 import { MessageQueue } from '../../../rpc/streams.ts';
-import { daemonLimits } from '../../limits.ts';
 import { toLease } from '../origin/origin-lease.ts';
 import type { ParentAddress } from '../exchange/parent-link.ts';
 import type { DigestsMessage } from '../proof/piece-proof.ts';
@@ -54,27 +54,14 @@ export type OpenPeerStream = (
   options: OpenStreamOptions,
 ) => Promise<PeerStream>;
 
-interface ParentTally {
-  bytes: number;
-  pieces: number;
-  costMs: number;
-}
-
 export class SchedulerSession {
   readonly #ids: { readonly hostId: string; readonly taskId: string; readonly peerId: string };
   readonly #events: SessionEvents;
   readonly #logger: Logger;
   readonly #controller = new AbortController();
   readonly #outgoing = new MessageQueue<AnnouncePeerRequest>();
-  #connected = false;
   #extended = false;
-  #batch = new PieceSet();
-  #tallies = new Map<string, ParentTally>();
-  #sourceBytes = 0;
-  #sourcePieces = 0;
   #leaseId = '';
-  #timer: NodeJS.Timeout | undefined;
-  #lastReportMs = 0;
   #toldStarted = false;
 
   constructor(ids: { hostId: string; taskId: string; peerId: string }, events: SessionEvents, logger: Logger) {
@@ -88,7 +75,7 @@ export class SchedulerSession {
   }
 
   /** Registers and reads answers until the stream ends; never rejects. */
-  async run({ open, registration, reader, pieceDigests, forOriginal, held, scheduler }: SessionStart): Promise<void> {
+  async run({ open, registration, reader, pieceDigests, forOriginal, scheduler }: SessionStart): Promise<void> {
     let failure: unknown;
     const register = (download: Registration, part?: RangeSpec): AnnouncePeerRequest => ({
       ...this.#ids,
@@ -105,14 +92,11 @@ export class SchedulerSession {
         prefer: scheduler,
       });
       this.#extended = stream.extended;
-      this.#connected = true;
       this.#events.connected();
-      if (stream.extended && held.count > 0) this.#reportHeld(held);
       for await (const response of stream.responses) this.#take(response);
     } catch (error) {
       failure = error;
     }
-    clearTimeout(this.#timer);
     this.#outgoing.end();
     const stopped = this.#controller.signal.aborted;
     if (failure !== undefined && !stopped) {
@@ -155,30 +139,44 @@ export class SchedulerSession {
     if (this.#extended) this.#send({ $case: 'pieceDigestsRequest', value });
   }
 
-  /** @param parentId undefined for the origin. */
+  /** For a scheduler of the original. */
   pieceFinished(
-    number: number,
+    { piece: number, parentId, bytes: length, costMs }: LandedPiece,
     layout: PieceLayout | undefined,
-    lengthBytes: number,
-    parentId: string | undefined,
-    costMs: number,
   ): void {
-    if (!this.#extended) {
-      this.#outgoing.push(pieceReport(this.#ids, { number, layout, length: lengthBytes, parentId, costMs }));
-      return;
-    }
-    this.#batch.add(number);
-    if (parentId === undefined) {
-      this.#sourceBytes += lengthBytes;
-      this.#sourcePieces += 1;
-    } else {
-      const tally = this.#tallies.get(parentId) ?? { bytes: 0, pieces: 0, costMs: 0 };
-      tally.bytes += lengthBytes;
-      tally.pieces += 1;
-      tally.costMs += costMs;
-      this.#tallies.set(parentId, tally);
-    }
-    this.#scheduleReport();
+    this.#outgoing.push(pieceReport(this.#ids, { number, layout, length, parentId, costMs }));
+  }
+
+  /** For one that gives leases. */
+  piecesFinished(sources: readonly PieceSource[]): void {
+    const origin = sources.find(({ parentId }) => parentId === undefined);
+    const all = new PieceSet();
+    for (const { pieces } of sources) all.addAll(pieces);
+    const parents = sources.flatMap(({ parentId: peerId, bytes, pieces, costMs }) =>
+      peerId === undefined
+        ? []
+        : [
+            {
+              peerId,
+              bytes,
+              pieces: pieces.count,
+              rateBytesPerSecond: Math.round(bytes / Math.max(0.001, costMs / 1000)),
+              failures: 0,
+            },
+          ],
+    );
+    this.#report({
+      pieces: all.toBytes(),
+      parents,
+      sourceBytes: origin?.bytes ?? 0,
+      sourcePieces: origin?.pieces.count ?? 0,
+      originLeaseId: origin ? this.#leaseId : '',
+    });
+  }
+
+  /** What was on disk before the session. */
+  held(pieces: PieceSet): void {
+    this.#report({ pieces: pieces.toBytes() });
   }
 
   pieceFailed(parentId: string, piece: number | undefined, reason: ParentFault): void {
@@ -195,17 +193,13 @@ export class SchedulerSession {
 
   /** Nothing has come for so long: asks for parents or a lease. */
   starved(idleMs: number): void {
-    this.#flush();
     const description = `nothing has come for ${idleMs} ms`;
     this.#send({ $case: 'reschedulePeerRequest', value: { candidateParents: [], description } });
   }
 
-  /** A reader waits for these bytes. False without a scheduler that gives leases for readers. */
-  readerAsks(range: RangeSpec): boolean {
-    if (!this.#connected || !this.#extended) return false;
-    this.#flush();
+  /** A reader waits for these bytes. */
+  readerAsks(range: RangeSpec): void {
     this.#send({ $case: 'readerRangeRequest', value: readerMessage(range) });
-    return true;
   }
 
   leaseStarted(leaseId: string): void {
@@ -216,13 +210,11 @@ export class SchedulerSession {
 
   /** This node is there, though no piece may be complete yet. What flows keeps the lease. */
   leaseAlive(flows: boolean): void {
-    if (!this.#extended || this.#leaseId === '' || this.#timer) return;
-    const sign = { originLeaseId: this.#leaseId, aliveEveryMs: downloadLimits.leaseAliveMs, originSilent: !flows };
-    this.#send({ $case: 'downloadPiecesFinishedRequest', value: DownloadPiecesFinishedRequest.fromPartial(sign) });
+    if (!this.#extended || this.#leaseId === '') return;
+    this.#report({ originLeaseId: this.#leaseId, aliveEveryMs: downloadLimits.leaseAliveMs, originSilent: !flows });
   }
 
   leaseFailed(leaseId: string, error: DragonflyError, temporary: boolean): void {
-    this.#flush();
     const { statusCode, header } = error.details ?? {};
     const backend = { message: error.message, header: { ...header }, ...(statusCode !== undefined && { statusCode }) };
     if (this.#extended) {
@@ -243,7 +235,6 @@ export class SchedulerSession {
 
   /** Everything is on disk and verified. The scheduler ends the stream. */
   succeeded({ fromOrigin }: { fromOrigin: boolean }): void {
-    this.#flush();
     if (fromOrigin && !this.#extended) this.#send({ $case: 'downloadPeerBackToSourceFinishedRequest', value: {} });
     else this.#send({ $case: 'downloadPeerFinishedRequest', value: {} });
     this.#outgoing.end();
@@ -252,7 +243,6 @@ export class SchedulerSession {
   /** Nobody reads any more. What is held is served; a scheduler of the original only knows success and failure. */
   leftOff(description: string): void {
     if (!this.#extended) return this.failed(description);
-    this.#flush();
     this.#send({ $case: 'downloadPeerLeftOffRequest', value: {} });
     this.#outgoing.end();
   }
@@ -341,44 +331,8 @@ export class SchedulerSession {
     this.#send({ $case: 'downloadPeerStartedRequest', value: {} });
   }
 
-  /** The first piece is reported at once, since others wait for it; later ones together. */
-  #scheduleReport(): void {
-    if (this.#timer) return;
-    const dueMs = this.#lastReportMs + daemonLimits.reportIntervalMs - performance.now();
-    this.#timer = setTimeout(() => this.#flush(), Math.max(0, dueMs));
-  }
-
-  #flush(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    if (this.#batch.count === 0) return;
-    this.#lastReportMs = performance.now();
-    const parents = [...this.#tallies].map(([peerId, { bytes, pieces, costMs }]) => ({
-      peerId,
-      bytes,
-      pieces,
-      rateBytesPerSecond: Math.round(bytes / Math.max(0.001, costMs / 1000)),
-      failures: 0,
-    }));
-    this.#send({
-      $case: 'downloadPiecesFinishedRequest',
-      value: DownloadPiecesFinishedRequest.fromPartial({
-        pieces: this.#batch.toBytes(),
-        parents,
-        sourceBytes: this.#sourceBytes,
-        sourcePieces: this.#sourcePieces,
-        originLeaseId: this.#sourcePieces > 0 ? this.#leaseId : '',
-      }),
-    });
-    this.#batch = new PieceSet();
-    this.#tallies = new Map();
-    this.#sourceBytes = 0;
-    this.#sourcePieces = 0;
-  }
-
-  #reportHeld(held: PieceSet): void {
-    const value = DownloadPiecesFinishedRequest.fromPartial({ pieces: held.toBytes() });
-    this.#send({ $case: 'downloadPiecesFinishedRequest', value });
+  #report(value: Parameters<typeof DownloadPiecesFinishedRequest.fromPartial>[0]): void {
+    this.#send({ $case: 'downloadPiecesFinishedRequest', value: DownloadPiecesFinishedRequest.fromPartial(value) });
   }
 
   #send(request: Request): void {

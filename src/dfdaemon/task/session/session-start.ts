@@ -1,7 +1,6 @@
 /** What a session with the scheduler begins with. */
 import type { RangeSpec } from '../../../core/byte-range.ts';
 import type { Download } from '../../../../gen/common/v2/common.ts';
-import type { PieceSet } from '../../../swarm/shared/piece-set.ts';
 import type { OpenPeerStream } from './scheduler-session.ts';
 
 export type Registration = Parameters<typeof Download.fromPartial>[0];
@@ -15,7 +14,6 @@ export interface SessionStart {
   readonly pieceDigests: boolean;
   /** The registration once all is known that a scheduler of the original has to be told. */
   readonly forOriginal: () => Promise<Registration>;
-  readonly held: PieceSet;
   /** Address of the scheduler to register at, when it knows of the download already. */
   readonly scheduler: string | undefined;
 }

@@ -1,5 +1,8 @@
 /** What a download's machine wants done. Whoever runs the machine carries effects out in their order, and tells what came of them. */
+import type { RangeSpec } from '../../../core/byte-range.ts';
+import type { PieceSet } from '../../shared/piece-set.ts';
 import type { OriginLease } from './origin-lease.ts';
+import type { LandedPiece } from './piece-reports.ts';
 
 /** What a child tells the scheduler of a parent; `lost` when its announcements have ended. */
 export type ParentFault = 'temporary' | 'corrupt' | 'gone' | 'lost';
@@ -12,14 +15,30 @@ export type DownloadEffect =
   | { readonly kind: 'waiting'; readonly isWaiting: boolean }
   /** Nobody tells what to fetch: what readers wait for, where the origin answers byte ranges, else everything. `lease-granted` follows. */
   | { readonly kind: 'go-to-origin'; readonly byRange: boolean; readonly patienceMs: number | undefined }
+  /** Everything wanted is here: find out whether it is right. Ends with `verified` or `unproven`. `whole`: of the whole content. */
+  | { readonly kind: 'verify'; readonly whole: boolean }
+  /** The download has succeeded. */
+  | { readonly kind: 'finish'; readonly whole: boolean; readonly fromOrigin: boolean }
+  /** What other nodes gave is deleted, and fetched from the origin instead. Ends with `started-over`. */
+  | { readonly kind: 'start-over' }
   /** Nobody reads any more, and nothing is under way for a reader. */
   | { readonly kind: 'leave-off' }
   /** `starved`: nobody has given anything for so long. Otherwise with the error that came with the event. */
   | {
       readonly kind: 'fail';
-      readonly because: 'starved' | 'refused' | 'origin' | 'no-origin';
+      readonly because: FailureCause;
       readonly patienceMs: number;
     };
+
+type FailureCause = 'starved' | 'refused' | 'origin' | 'no-origin' | 'unproven';
+
+/** Pieces from one parent, or from the origin (undefined), and what they cost altogether. */
+export interface PieceSource {
+  readonly parentId: string | undefined;
+  readonly pieces: PieceSet;
+  readonly bytes: number;
+  readonly costMs: number;
+}
 
 export type SessionEffect =
   /** Ends with `session-ended`, after `session-opened` or without. `renewId`: under another peer id, as the original needs it. */
@@ -28,7 +47,13 @@ export type SessionEffect =
   | { readonly kind: 'leave-session' }
   /** Nothing has come for so long: ask for parents or a lease. */
   | { readonly kind: 'ask-scheduler'; readonly patienceMs: number }
+  /** A reader waits for these bytes: ask for a lease, unless somebody is about to have them. */
+  | { readonly kind: 'ask-for-reader'; readonly range: RangeSpec }
   /** Tell the scheduler. */
+  | { readonly kind: 'report-held'; readonly held: PieceSet }
+  | { readonly kind: 'report-pieces'; readonly sources: readonly PieceSource[] }
+  /** A scheduler of the original hears of each piece. */
+  | ({ readonly kind: 'report-piece' } & LandedPiece)
   | {
       readonly kind: 'report-parent';
       readonly parentId: string;

@@ -1,8 +1,10 @@
 /** What happens to a download, as its machine hears of it. Whoever runs the machine turns messages, bodies and timers into these. */
+import type { RangeSpec } from '../../../core/byte-range.ts';
 import type { ErrorCode } from '../../../core/errors.ts';
 import type { PieceSet } from '../../shared/piece-set.ts';
 import type { HostLoad } from '../host-load.ts';
 import type { OriginLease } from './origin-lease.ts';
+import type { LandedPiece } from './piece-reports.ts';
 import type { SessionEnd } from './session-watch.ts';
 import type { SchedulerKinds } from './starvation.ts';
 
@@ -40,8 +42,8 @@ export type PeerEvent = SessionEvent | OriginEvent | ExchangeEvent;
 
 /** Between the download and its scheduler, its readers, and what becomes of it. */
 export type SessionEvent =
-  /** Nothing is decided before. */
-  | { readonly kind: 'started' }
+  /** Nothing is decided before. `held`: what is on disk from earlier. */
+  | { readonly kind: 'started'; readonly held: PieceSet }
   /** A scheduler has taken the stream. `extended`: it gives leases. */
   | { readonly kind: 'session-opened'; readonly extended: boolean }
   /** `mayDiffer`: this node has credentials of its own, to which the origin may answer otherwise than to others. */
@@ -49,9 +51,15 @@ export type SessionEvent =
   /** A scheduler has taken this host, maybe again after a restart. */
   | { readonly kind: 'host-taken' }
   | { readonly kind: 'reader-came' }
-  /** No reader is left. `whole`: everything was wanted. */
-  | { readonly kind: 'readers-left'; readonly whole: boolean }
-  /** Everything wanted is here, and being verified; or the download has failed. Nothing is waited for any more. */
+  /** A reader waits for these bytes, and the scheduler that gives leases should know. */
+  | { readonly kind: 'reader-waits'; readonly range: RangeSpec }
+  /** No reader is left. */
+  | { readonly kind: 'readers-left' }
+  /** What `verify` was for is right. */
+  | { readonly kind: 'verified' }
+  /** It is not, or cannot be verified. */
+  | { readonly kind: 'unproven'; readonly code: ErrorCode }
+  /** The download has failed otherwise. Nothing is waited for any more. */
   | { readonly kind: 'settled' }
   /** What other nodes gave is wrong: from here on nothing is taken from them. */
   | { readonly kind: 'others-disproved' }
@@ -79,13 +87,12 @@ export type OriginEvent =
 
 /** The exchange of pieces with parents, and the clock. */
 export type ExchangeEvent =
-  /** How the content is cut, and what of it is wanted (all, when absent) and held. */
+  /** How the content is cut, and what of it is here. */
   | {
       readonly kind: 'layout-known';
       readonly contentLengthBytes: number;
       readonly pieceCount: number;
       readonly pieceLengthBytes: number;
-      readonly wanted: PieceSet | undefined;
       readonly held: PieceSet;
     }
   /** `replace`: these are all the parents there are, as the original's schedulers tell them. */
@@ -105,8 +112,10 @@ export type ExchangeEvent =
   | { readonly kind: 'piece-begun'; readonly parentId: string; readonly piece: number }
   /** The rest of it will be here within about a round trip. */
   | { readonly kind: 'piece-ending'; readonly parentId: string; readonly piece: number }
-  /** A verified piece is on disk. `parentId` undefined: from the origin. */
-  | { readonly kind: 'piece-landed'; readonly piece: number; readonly parentId: string | undefined }
+  /** A verified piece is on disk. */
+  | ({ readonly kind: 'piece-landed' } & LandedPiece)
+  /** It is not any more: the disk gave other bytes back. */
+  | { readonly kind: 'piece-lost'; readonly piece: number }
   | {
       readonly kind: 'request-failed';
       readonly parentId: string;
@@ -119,8 +128,8 @@ export type ExchangeEvent =
       readonly piece: number;
       readonly reason: RequestDrop;
     }
-  /** A reader came: these pieces are wanted, too. */
-  | { readonly kind: 'wanted'; readonly pieces: PieceSet }
+  /** More of the content is wanted; everything, when undefined. */
+  | { readonly kind: 'wanted'; readonly pieces: PieceSet | undefined }
   /** Where readers in order wait now. */
   | { readonly kind: 'readers-at'; readonly pieces: readonly number[] }
   /** Time has passed: to be sent at `dueMs`. */

@@ -21,7 +21,8 @@ class Run {
     this.alive = new Set(alive);
     const held = new PieceSet();
     const how = { contentLengthBytes: 2 ** 24, pieceCount: 4, pieceLengthBytes: 2 ** 22 };
-    this.send({ kind: 'layout-known', ...how, wanted: undefined, held });
+    this.send({ kind: 'wanted', pieces: undefined });
+    this.send({ kind: 'layout-known', ...how, held });
     this.offer(parents);
   }
 
@@ -68,7 +69,8 @@ test('the pieces that a hung parent owes are asked of another within a second', 
   assert.ok(run.effects.some((effect) => effect.kind === 'leave-parent' && effect.parentId === 'hung'));
   assert.ok(run.effects.some((effect) => effect.kind === 'report-parent' && effect.fault === 'lost'));
   const fromWell = run.asked('well');
-  for (const number of fromWell) run.send({ kind: 'piece-landed', piece: number, parentId: 'well' });
+  for (const number of fromWell)
+    run.send({ kind: 'piece-landed', piece: number, parentId: 'well', bytes: 2 ** 22, costMs: 9 });
   run.pass(1000);
   assert.ok(run.asked('well').includes(piece as number), 'what had begun is taken over');
 });

@@ -10,6 +10,8 @@ export const downloadLimits = {
   nothingGivenMs: 2000,
   /** A scheduler that is there is asked so often for something to do before this node goes to the origin without a lease. */
   starvedAsks: 3,
+  /** Finished pieces are reported in one message this often; the first one goes out at once. */
+  reportIntervalMs: 100,
   /** Reconnections to schedulers during one download. */
   sessionAttempts: 16,
   sessionBackoffMs: 250,

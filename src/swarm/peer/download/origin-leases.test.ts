@@ -15,7 +15,6 @@ const layout: PeerEvent = {
   contentLengthBytes: 10 * pieceLengthBytes,
   pieceLengthBytes,
   pieceCount: 10,
-  wanted: undefined,
   held: new PieceSet(),
 };
 
@@ -24,10 +23,15 @@ class Run {
   nowMs = 0;
   #effects: PeerEffect[] = [];
 
-  constructor() {
+  /** @param wanted everything, when undefined. */
+  constructor(wanted?: PieceSet) {
     const rules = { mayGoToOrigin: true, scheduleTimeoutMs: 30_000, pieceTimeoutMs: 20_000, settleMs: 0 };
     this.machine = new PeerMachine({ ...rules, picker: { random: seededRandom(1) } });
-    this.send({ kind: 'started' }, { kind: 'session-opened', extended: true });
+    this.send(
+      { kind: 'started', held: new PieceSet() },
+      { kind: 'wanted', pieces: wanted },
+      { kind: 'session-opened', extended: true },
+    );
   }
 
   send(...events: readonly PeerEvent[]): void {
@@ -146,10 +150,10 @@ test("the origin's failure is the user's answer where nobody else can give anyth
 });
 
 test('when the last reader leaves, what was begun for one is finished first', () => {
-  const run = new Run();
+  const run = new Run(PieceSet.of([0, 1]));
   run.send(layout);
   run.grant({ id: '1', first: 0, end: 2, reader: { first: 0, last: 9 } });
-  run.send({ kind: 'readers-left', whole: false });
+  run.send({ kind: 'readers-left' });
   assert.deepEqual(run.taken('leave-off'), []);
   run.send({ kind: 'origin-fetched', fetch: 1 });
   assert.deepEqual(run.taken('leave-off'), [{ kind: 'leave-off' }]);
@@ -158,7 +162,7 @@ test('when the last reader leaves, what was begun for one is finished first', ()
 test('a scheduler of the original that has restarted sends no node to the origin whose parents give', () => {
   const run = new Run();
   run.send(layout, { kind: 'parents-offered', parents: [{ peerId: 'parent', distance: 0 }], replace: true });
-  run.send({ kind: 'piece-landed', piece: 0, parentId: 'parent' });
+  run.send({ kind: 'piece-landed', piece: 0, parentId: 'parent', bytes: pieceLengthBytes, costMs: 9 });
   run.send({ kind: 'session-ended', extended: false, code: undefined, originSaid: false, mayDiffer: false });
   run.pass(downloadLimits.sessionBackoffMs);
   run.send({ kind: 'session-opened', extended: false });

@@ -30,6 +30,9 @@ export class ParentExchange {
   readonly #parents = new Set<string>();
   /** Until the layout is known: parents with what they said, what comes from the origin, where readers wait. */
   readonly #early = new Map<string, EarlyParent>();
+  readonly #held = new PieceSet();
+  #wanted: PieceSet | undefined;
+  #pieceCount: number | undefined;
   #atOrigin = new PieceSet();
   #readers: readonly number[] = [];
   #picker: PiecePicker | undefined;
@@ -38,8 +41,10 @@ export class ParentExchange {
   #pumpAtMs = Number.POSITIVE_INFINITY;
   #wakeMs = Number.POSITIVE_INFINITY;
 
-  constructor(options: ParentExchangeOptions, emit: (effect: PeerEffect) => void) {
+  /** @param wanted undefined for everything. */
+  constructor(options: ParentExchangeOptions, wanted: PieceSet | undefined, emit: (effect: PeerEffect) => void) {
     this.#options = options;
+    this.#wanted = wanted;
     this.#emit = emit;
     this.#life = new LifeWatch({ ...defaultPickerLimits, ...options.picker.limits });
   }
@@ -50,6 +55,22 @@ export class ParentExchange {
 
   get deafUntilMs(): number {
     return this.#deafUntilMs;
+  }
+
+  get held(): PieceSet {
+    return this.#held;
+  }
+
+  /** Undefined for everything. */
+  get wanted(): PieceSet | undefined {
+    return this.#wanted;
+  }
+
+  /** What of the content is here of what is wanted: all of the whole, all of a part, or less. */
+  get completion(): 'whole' | 'part' | 'less' {
+    if (this.#pieceCount === undefined) return 'less';
+    if (this.#held.count === this.#pieceCount) return 'whole';
+    return this.#wanted && this.#wanted.count > 0 && this.#held.hasAll(this.#wanted) ? 'part' : 'less';
   }
 
   /** No request is under way. */
@@ -101,13 +122,15 @@ export class ParentExchange {
         return this.#pump(moment);
       case 'piece-landed':
         return this.#landed(event.piece, event.parentId, moment);
+      case 'piece-lost':
+        this.#held.delete(event.piece);
+        return this.#picker?.pieceLost(event.piece, this.#wanted?.has(event.piece) ?? true);
       case 'request-failed':
         return this.#failed(event, moment);
       case 'request-dropped':
         return this.#dropped(event, moment);
       case 'wanted':
-        this.#picker?.want(event.pieces);
-        return this.#pump(moment);
+        return this.#want(event.pieces, moment);
       case 'readers-at':
         this.#readers = event.pieces;
         this.#picker?.setReaders(event.pieces);
@@ -138,7 +161,11 @@ export class ParentExchange {
 
   #layoutKnown(event: Extract<ExchangeEvent, { kind: 'layout-known' }>, moment: Moment): void {
     if (this.#picker) return;
-    const { pieceCount, pieceLengthBytes, wanted, held } = event;
+    const { pieceCount, pieceLengthBytes } = event;
+    const held = this.#held;
+    const wanted = this.#wanted;
+    held.addAll(event.held);
+    this.#pieceCount = pieceCount;
     this.#picker = new PiecePicker({
       ...this.#options.picker,
       pieceCount,
@@ -209,7 +236,16 @@ export class ParentExchange {
 
   // ── pieces ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
+  #want(pieces: PieceSet | undefined, moment: Moment): void {
+    if (!pieces) this.#wanted = undefined;
+    else this.#wanted?.addAll(pieces);
+    if (this.#pieceCount === undefined) return;
+    this.#picker?.want(pieces ?? PieceSet.range(0, this.#pieceCount));
+    this.#pump(moment);
+  }
+
   #landed(piece: number, from: string | undefined, moment: Moment): void {
+    this.#held.add(piece);
     if (from !== undefined) this.#life.heard(from, moment.nowMs);
     for (const { parentId } of this.#picker?.pieceArrived(piece, from, moment.nowMs) ?? [])
       this.#emit({ kind: 'cancel-piece', parentId, piece });

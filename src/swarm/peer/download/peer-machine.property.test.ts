@@ -36,6 +36,10 @@ class World {
   readonly pieceCount: number;
   session: 'none' | 'asked' | 'open' = 'none';
   knowsLayout = false;
+  /** Everything is here, and the machine knows. */
+  verified = false;
+  /** What the scheduler of this session has heard of. */
+  reported = new PieceSet();
   /** The download has failed, for this reason. */
   failed: string | undefined;
   nowMs = 0;
@@ -116,9 +120,22 @@ class World {
       case 'report-lease-alive':
         assert(this.fetches.size > 0, 'a heartbeat without a fetch');
         return;
+      case 'verify':
+        assert.equal(this.held.count, this.pieceCount, 'what is not complete is verified');
+        this.verified = true;
+        return;
+      case 'report-held':
+        assert.deepEqual([...effect.held], [...this.held], 'what is told to be held is not what is held');
+        this.reported = effect.held;
+        return;
+      case 'report-pieces':
+        for (const { pieces } of effect.sources) this.reported.addAll(pieces);
+        return;
       case 'fail':
         assert(this.#mayFail, `failed: ${effect.because}`);
         this.failed = effect.because;
+        return;
+      default:
     }
   }
 
@@ -137,7 +154,7 @@ class World {
     this.knowsLayout = true;
     const { pieceCount, held } = this;
     const how = { contentLengthBytes: pieceCount * pieceLengthBytes, pieceLengthBytes, pieceCount };
-    this.send({ kind: 'layout-known', ...how, wanted: undefined, held });
+    this.send({ kind: 'layout-known', ...how, held });
   }
 
   /** Of those that are asked whether they are there, these answer. */
@@ -149,7 +166,7 @@ class World {
   land(request: Asked): void {
     this.held.add(request.piece);
     this.asked.delete(`${request.parentId} ${request.piece}`);
-    this.send({ kind: 'piece-landed', ...request });
+    this.send({ kind: 'piece-landed', ...request, bytes: pieceLengthBytes, costMs: 9 });
   }
 
   /** One more piece of a fetch is here; after the last the fetch has ended. */
@@ -161,7 +178,7 @@ class World {
       return this.send({ kind: 'origin-fetched', fetch });
     }
     this.held.add(piece);
-    this.send({ kind: 'piece-landed', piece, parentId: undefined });
+    this.send({ kind: 'piece-landed', piece, parentId: undefined, bytes: pieceLengthBytes, costMs: 9 });
   }
 
   lose(parentId: string): void {
@@ -215,7 +232,7 @@ const endings: readonly (RequestFailure | RequestDrop)[] = [
   'claimed',
   'cancelled',
 ];
-const kinds = 24;
+const kinds = 25;
 
 /** Something happens, likely or not. */
 function disturb(world: World, kind: number): void {
@@ -284,8 +301,16 @@ function disturb(world: World, kind: number): void {
       return world.send({ kind: 'host-taken' });
     case 18:
       return fetch && world.send({ kind: 'origin-answered', fetch: fetch[0], ranges: world.chance(2) === 0 });
+    case 19: {
+      const [held] = [...world.held].slice(world.chance(Math.max(1, world.held.count)));
+      if (held === undefined) return;
+      world.held.delete(held);
+      world.reported.delete(held);
+      world.verified = false;
+      return world.send({ kind: 'piece-lost', piece: held });
+    }
     default:
-      return world.pass([0, 1, 60, 1500, 6000][kind - 19] ?? 0);
+      return world.pass([0, 1, 60, 1500, 6000][kind - 20] ?? 0);
   }
 }
 
@@ -330,15 +355,20 @@ for (const settleMs of [0, 0.2]) {
       fc.assert(
         fc.property(steps, fc.nat(), fc.nat(40), (disturbances, seed, known) => {
           const world = new World(seed, 1 + (seed % 12), settleMs);
-          world.send({ kind: 'started' });
+          world.send({ kind: 'started', held: world.held });
+          world.send({ kind: 'wanted', pieces: undefined });
           for (const [place, kind] of disturbances.entries()) {
             if (place === known) world.begin();
             disturb(world, kind);
           }
           world.begin();
           if (world.failed === undefined) complete(world);
-          if (world.failed === undefined)
+          if (world.failed === undefined) {
             assert.equal(world.asked.size, 0, 'with the last piece all else is cancelled');
+            assert(world.verified, 'everything is here, and nobody finds out whether it is right');
+            world.send({ kind: 'verified' });
+            assert(world.session !== 'open' || world.reported.hasAll(world.held), 'a piece was not reported');
+          }
           world.checkRecording();
         }),
         { numRuns: 400 },

@@ -5,11 +5,14 @@
  *
  * It never gives up while somebody can still give something; without scheduler and parents it goes to the origin itself.
  */
+import type { ErrorCode } from '../../../core/errors.ts';
+import { PieceSet } from '../../shared/piece-set.ts';
 import type { PeerEffect } from './effects.ts';
 import type { ExchangeEvent, Moment, OriginEvent, PeerEvent, SessionEvent } from './events.ts';
 import type { OriginLease } from './origin-lease.ts';
 import { OriginLeases } from './origin-leases.ts';
 import { ParentExchange, type ParentExchangeOptions } from './parent-exchange.ts';
+import { PieceReports } from './piece-reports.ts';
 import { SessionWatch } from './session-watch.ts';
 import { patienceMs, Starvation } from './starvation.ts';
 
@@ -28,11 +31,13 @@ export interface DownloadRules {
 const none: readonly PeerEffect[] = [];
 
 export class PeerMachine {
-  readonly #rules: DownloadRules;
+  readonly #options: PeerMachineOptions;
   readonly #session: SessionWatch;
   readonly #leases: OriginLeases;
-  readonly #exchange: ParentExchange;
+  readonly #reports = new PieceReports();
   readonly #starvation = new Starvation();
+  /** Another one when what others gave was wrong. */
+  #exchange: ParentExchange;
   #effects: PeerEffect[] = [];
   /** `settled`: being verified, or failed. */
   #state: 'new' | 'running' | 'settled' = 'new';
@@ -40,20 +45,26 @@ export class PeerMachine {
   #isAlone = false;
   #isAbandoned = false;
   #isWaiting = false;
+  /** What is being verified. */
+  #verifies: 'whole' | 'part' | undefined;
   #schedulerSeen = false;
+  /** Pieces that have come since the download began. */
   readonly #landed = { fromParents: 0, fromOrigin: 0 };
 
   constructor(options: PeerMachineOptions) {
-    const emit = (effect: PeerEffect): unknown => this.#effects.push(effect);
-    this.#rules = options;
+    this.#options = options;
     this.#session = new SessionWatch(options.picker.random);
-    this.#leases = new OriginLeases(emit);
-    this.#exchange = new ParentExchange(options, emit);
+    this.#leases = new OriginLeases((effect) => {
+      // A report that is due is a sign of life, too.
+      if (effect.kind !== 'report-lease-alive' || this.#reports.dueMs === Infinity) this.#effects.push(effect);
+    });
+    this.#exchange = this.#newExchange(new PieceSet());
   }
 
   /** When to send a `tick`; infinite while nothing falls due. */
   get dueMs(): number {
-    return Math.min(this.#exchange.dueMs, this.#leases.dueMs, this.#session.dueMs, this.#starvation.dueMs);
+    const { dueMs } = this.#exchange;
+    return Math.min(dueMs, this.#leases.dueMs, this.#session.dueMs, this.#reports.dueMs, this.#starvation.dueMs);
   }
 
   /** Before that, nothing a parent says of its load leads to a request: it need not be heard. */
@@ -71,9 +82,19 @@ export class PeerMachine {
     return this.#exchange.parentCount;
   }
 
-  /** Pieces that have come since the download began; none from parents that counts, once others were disproved. */
-  get landed(): { readonly fromParents: number; readonly fromOrigin: number } {
-    return this.#landed;
+  /** It still waits for something. */
+  get isRunning(): boolean {
+    return this.#state === 'running';
+  }
+
+  /** There is a scheduler that gives leases. */
+  get isLeasing(): boolean {
+    return this.#session.isLeasing;
+  }
+
+  /** Everything is wanted, not only parts. */
+  get wantsWhole(): boolean {
+    return this.#exchange.wanted === undefined;
   }
 
   /** What this node fetches from the origin, and under which lease. */
@@ -101,7 +122,10 @@ export class PeerMachine {
       case 'session-ended':
       case 'host-taken':
       case 'reader-came':
+      case 'reader-waits':
       case 'readers-left':
+      case 'verified':
+      case 'unproven':
       case 'settled':
       case 'others-disproved':
       case 'started-over':
@@ -123,8 +147,11 @@ export class PeerMachine {
         this.#session.gaveParents();
         return this.#exchange.apply(event, moment);
       case 'piece-landed':
-        if (event.parentId === undefined) this.#landed.fromOrigin += 1;
-        else this.#landed.fromParents += 1;
+        return this.#pieceLanded(event, moment);
+      case 'piece-lost':
+        return this.#pieceLost(event, moment);
+      case 'wanted':
+        this.#isAbandoned = false;
         return this.#exchange.apply(event, moment);
       default:
         return this.#exchange.apply(event, moment);
@@ -137,10 +164,12 @@ export class PeerMachine {
     switch (event.kind) {
       case 'started':
         this.#state = 'running';
+        this.#exchange.held.addAll(event.held);
         return this.#openSession(false);
       case 'session-opened':
-        return this.#session.connected(event.extended);
+        return this.#sessionOpened(event.extended);
       case 'session-ended':
+        this.#reports.reset();
         if (this.#session.ended(event, moment.nowMs)) return this.#refused(event.mayDiffer);
         return this.#starvation.schedulerLost();
       case 'host-taken':
@@ -148,31 +177,46 @@ export class PeerMachine {
       case 'reader-came':
         this.#isAbandoned = false;
         return;
+      case 'reader-waits':
+        this.#flush(moment.nowMs);
+        this.#effects.push({ kind: 'ask-for-reader', range: event.range });
+        return;
       case 'readers-left':
         this.#isAbandoned = true;
-        if (event.whole) this.#leaveOff();
+        if (this.wantsWhole) this.#leaveOff(moment.nowMs);
         return;
+      case 'verified':
+        return this.#finish(moment.nowMs);
+      case 'unproven':
+        return this.#unproven(event.code);
       case 'settled':
         this.#state = 'settled';
         return;
       case 'others-disproved':
-        this.#state = 'settled';
-        this.#isAlone = true;
-        this.#landed.fromParents = 0;
-        this.#exchange.leaveAll();
-        this.#session.left();
-        this.#effects.push({ kind: 'leave-session' });
-        return;
+        return this.#leaveOthers();
       case 'started-over':
         this.#state = 'running';
+        this.#exchange = this.#newExchange(this.#exchange.wanted);
         this.#leases.layoutKnown(undefined, moment.nowMs);
         return this.#goToOrigin(undefined);
     }
   }
 
+  #newExchange(wanted: PieceSet | undefined): ParentExchange {
+    return new ParentExchange(this.#options, wanted, (effect) => this.#effects.push(effect));
+  }
+
   #openSession(renewId: boolean): void {
     this.#session.opening();
     this.#effects.push({ kind: 'open-session', renewId });
+  }
+
+  /** What is here is told at once; reports go on from there. */
+  #sessionOpened(extended: boolean): void {
+    this.#session.connected(extended);
+    this.#reports.reset();
+    const { held } = this.#exchange;
+    if (this.#session.isLeasing && held.count > 0) this.#effects.push({ kind: 'report-held', held: held.clone() });
   }
 
   /** The origin's answer to others does not apply to a node with credentials of its own. */
@@ -181,9 +225,72 @@ export class PeerMachine {
     else if (this.#state === 'running' && !this.#leases.isActive) this.#goToOrigin(undefined);
   }
 
-  #leaveOff(): void {
+  #leaveOff(nowMs: number): void {
     this.#state = 'settled';
+    this.#flush(nowMs);
     this.#effects.push({ kind: 'leave-off' });
+  }
+
+  // ── content ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #pieceLanded(event: Extract<ExchangeEvent, { kind: 'piece-landed' }>, moment: Moment): void {
+    if (event.parentId === undefined) this.#landed.fromOrigin += 1;
+    else this.#landed.fromParents += 1;
+    if (this.#session.isLeasing) this.#reports.landed(event, moment.nowMs);
+    else if (this.#session.isOpen) this.#effects.push({ ...event, kind: 'report-piece' });
+    this.#exchange.apply(event, moment);
+    this.#verifyIfComplete();
+  }
+
+  /** What was being verified is not what is here. */
+  #pieceLost(event: Extract<ExchangeEvent, { kind: 'piece-lost' }>, moment: Moment): void {
+    if (this.#verifies) this.#state = 'running';
+    this.#verifies = undefined;
+    this.#exchange.apply(event, moment);
+    this.#originChanged(moment); // a fetch that still goes on brings it again
+    this.#verifyIfComplete();
+  }
+
+  /** While a fetch for a part goes on, more of the content may be on its way. */
+  #verifyIfComplete(): void {
+    const { completion } = this.#exchange;
+    if (this.#state !== 'running' || completion === 'less') return;
+    if (completion === 'part' && this.#leases.isActive) return;
+    this.#state = 'settled';
+    this.#verifies = completion;
+    this.#effects.push({ kind: 'verify', whole: completion === 'whole' });
+  }
+
+  #finish(nowMs: number): void {
+    if (!this.#verifies) return; // a piece was lost meanwhile
+    this.#flush(nowMs);
+    const fromOrigin = this.#landed.fromOrigin > 0;
+    this.#effects.push({ kind: 'finish', whole: this.#verifies === 'whole', fromOrigin });
+  }
+
+  /** Pieces of other nodes were not what they should be: one more try, with the origin alone. */
+  #unproven(code: ErrorCode): void {
+    if (!this.#verifies) return;
+    this.#verifies = undefined;
+    const isForged = code === 'DIGEST_MISMATCH' && this.#landed.fromParents > 0 && this.#options.mayGoToOrigin;
+    if (isForged) this.#leaveOthers();
+    else this.#effects.push({ kind: 'fail', because: 'unproven', patienceMs: 0 });
+  }
+
+  #leaveOthers(): void {
+    this.#state = 'settled';
+    this.#isAlone = true;
+    this.#landed.fromParents = 0;
+    this.#exchange.leaveAll();
+    this.#session.left();
+    this.#reports.reset();
+    this.#effects.push({ kind: 'leave-session' }, { kind: 'start-over' });
+  }
+
+  /** The scheduler hears of every piece before it is asked for something. */
+  #flush(nowMs: number): void {
+    const report = this.#reports.take(nowMs);
+    if (report) this.#effects.push(report);
   }
 
   // ── origin ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -197,7 +304,7 @@ export class PeerMachine {
         break;
       case 'origin-needed':
         if (this.#state !== 'running' || this.#leases.isActive) return;
-        if (this.#rules.mayGoToOrigin) this.#goToOrigin(undefined);
+        if (this.#options.mayGoToOrigin) this.#goToOrigin(undefined);
         else this.#effects.push({ kind: 'fail', because: 'no-origin', patienceMs: 0 });
         return;
       case 'origin-answered':
@@ -208,11 +315,13 @@ export class PeerMachine {
         break;
       case 'origin-failed': {
         const { fetch, code, temporary } = event;
+        this.#flush(moment.nowMs);
         const isFinal = this.#leases.failed(fetch, code, { temporary, hasParents: this.parentCount > 0 });
         if (isFinal) this.#effects.push({ kind: 'fail', because: 'origin', patienceMs: 0 });
       }
     }
     this.#originChanged(moment);
+    this.#verifyIfComplete();
   }
 
   /** A scheduler of the original that has restarted sends whoever comes first to the origin: not one whose parents give. */
@@ -235,7 +344,8 @@ export class PeerMachine {
   #layoutKnown(event: Extract<ExchangeEvent, { kind: 'layout-known' }>, moment: Moment): void {
     this.#leases.layoutKnown(event, moment.nowMs);
     this.#originChanged(moment);
-    if (!this.#isAlone) this.#exchange.apply(event, moment);
+    this.#exchange.apply(event, moment);
+    this.#verifyIfComplete();
   }
 
   // ── time ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -243,34 +353,36 @@ export class PeerMachine {
   #tick(moment: Moment): void {
     const { nowMs } = moment;
     if (nowMs >= this.#session.dueMs) this.#openSession(this.#session.needsNewId);
+    if (nowMs >= this.#reports.dueMs) this.#flush(nowMs);
     if (nowMs >= this.#leases.dueMs && this.#leases.tick(nowMs)) this.#originChanged(moment);
-    if (nowMs >= this.#starvation.dueMs) this.#starved();
+    if (nowMs >= this.#starvation.dueMs) this.#starved(nowMs);
   }
 
   /** The last resort, with nothing under way and nobody who gives. */
-  #starved(): void {
+  #starved(nowMs: number): void {
     const patience = this.#starvation.patienceMs;
-    if (this.#starvation.ended(this.#session.isLeasing) === 'ask')
+    if (this.#starvation.ended(this.#session.isLeasing) === 'ask') {
+      this.#flush(nowMs);
       this.#effects.push({ kind: 'ask-scheduler', patienceMs: patience });
-    else if (this.#rules.mayGoToOrigin) this.#goToOrigin(patience);
+    } else if (this.#options.mayGoToOrigin) this.#goToOrigin(patience);
     else this.#effects.push({ kind: 'fail', because: 'starved', patienceMs: patience });
   }
 
   /** What follows from the state alone, whatever led to it. */
   #judge(moment: Moment): void {
-    if (this.#isAbandoned && this.#state === 'running' && !this.#leases.bringsPieces) this.#leaveOff();
+    if (this.#isAbandoned && this.#state === 'running' && !this.#leases.bringsPieces) this.#leaveOff(moment.nowMs);
     const isWaiting = this.#state === 'running' && this.#exchange.isIdle && !this.#leases.isActive;
     if (isWaiting !== this.#isWaiting) {
       this.#isWaiting = isWaiting;
       this.#effects.push({ kind: 'waiting', isWaiting });
     }
-    const hopes = !this.#rules.mayGoToOrigin && this.parentCount > 0;
+    const hopes = !this.#options.mayGoToOrigin && this.parentCount > 0;
     if (isWaiting && !hopes) this.#starvation.idle(moment.nowMs, this.#patienceMs(moment));
     else this.#starvation.busy();
   }
 
   #patienceMs({ schedulers: kinds }: Moment): number {
-    const { mayGoToOrigin, scheduleTimeoutMs, pieceTimeoutMs } = this.#rules;
+    const { mayGoToOrigin, scheduleTimeoutMs, pieceTimeoutMs } = this.#options;
     if (!mayGoToOrigin) return scheduleTimeoutMs;
     this.#schedulerSeen ||= kinds === 'held' || kinds === 'original';
     return patienceMs({

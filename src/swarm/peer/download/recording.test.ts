@@ -20,19 +20,19 @@ const start = {
 const parent = { peerId: 'parent', distance: 0, ip: '203.0.113.9', ticket: Buffer.from('secret') };
 
 const events: readonly PeerEvent[] = [
+  { kind: 'wanted', pieces: PieceSet.of([0, 1, 2, 5, 8]) },
   { kind: 'parents-offered', parents: [parent], replace: false },
   {
     kind: 'layout-known',
     contentLengthBytes: 9 * 1024,
     pieceCount: 9,
     pieceLengthBytes: 1024,
-    wanted: PieceSet.of([0, 1, 2, 5, 8]),
     held: PieceSet.of([2]),
   },
   { kind: 'parent-has', parentId: 'parent', pieces: PieceSet.range(0, 9) },
   { kind: 'parent-offers', parentId: 'parent', pieces: new Set([5]) },
   { kind: 'readers-at', pieces: [0] },
-  { kind: 'started' },
+  { kind: 'started', held: new PieceSet() },
   { kind: 'session-ended', extended: true, code: 'UNAVAILABLE', originSaid: false, mayDiffer: false },
   { kind: 'lease-granted', lease: { id: '1', first: 7, end: 9 }, by: 'scheduler' },
   { kind: 'tick' },

@@ -44,6 +44,11 @@ export class SessionWatch {
     return this.#state === 'connected' && this.#isExtended;
   }
 
+  /** There is one, or it is being opened. */
+  get isOpen(): boolean {
+    return this.#state === 'connected' || this.#state === 'asked';
+  }
+
   /** A scheduler of the original is there. */
   get isOriginal(): boolean {
     return this.#state === 'connected' && !this.#isExtended;

@@ -1,6 +1,7 @@
 /** A download that gets nothing: how long it waits, whom it asks, and when it goes to the origin by itself. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { PieceSet } from '../../shared/piece-set.ts';
 import { seededRandom } from '../../shared/random.ts';
 import type { PeerEffect } from './effects.ts';
 import type { PeerEvent } from './events.ts';
@@ -19,7 +20,7 @@ class Run {
   constructor({ mayGoToOrigin = true } = {}) {
     const rules = { mayGoToOrigin, scheduleTimeoutMs: 30_000, pieceTimeoutMs: 20_000, settleMs: 0 };
     this.machine = new PeerMachine({ ...rules, picker: { random: seededRandom(1) } });
-    this.send({ kind: 'started' });
+    this.send({ kind: 'started', held: new PieceSet() });
   }
 
   send(event: PeerEvent): void {
