@@ -319,10 +319,14 @@ function completeFromParent(world: World): void {
   for (const { id } of Array.from(world.fetches.values())) world.send({ kind: 'lease-revoked', leaseId: id });
   world.send({ kind: 'parents-offered', parents: [{ peerId: 'honest', distance: 0 }], replace: false });
   world.send({ kind: 'parent-has', parentId: 'honest', pieces: PieceSet.range(0, world.pieceCount) });
+  let refusals = world.chance(4);
   for (let round = 0; world.held.count < world.pieceCount; round += 1) {
     assert(round < 200, `${world.pieceCount - world.held.count} pieces are asked of nobody`);
     const mine = [...world.asked.values()].find(({ parentId }) => parentId === 'honest');
-    if (mine) world.land(mine);
+    if (mine && refusals > 0) {
+      refusals -= 1;
+      refuse(world, mine);
+    } else if (mine) world.land(mine);
     else {
       // The transport gives up what nobody answers.
       const [silent] = world.asked.values();
@@ -331,6 +335,14 @@ function completeFromParent(world: World): void {
       world.pass(1000);
     }
   }
+}
+
+/** The parent has something else to do, and says nothing more: it is asked again all the same. */
+function refuse(world: World, request: Asked): void {
+  world.end(request, 'busy');
+  const isAlone = world.asked.size === 0;
+  world.pass(2 * limits.busyMs);
+  assert(!isAlone || world.asked.size > 0, 'one that was busy is not asked again');
 }
 
 /** Every parent is gone and no scheduler answers: the node has to think of the origin itself. */
