@@ -66,8 +66,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'ghost parent: one that gives no sign of life is kept',
     file: 'life-watch.ts',
-    find: 'if (lateMs < 0) return false;',
-    put: 'if (lateMs < 1e12) return false;',
+    find: 'silent.push(parentId);',
+    put: '',
   },
   {
     name: 'ghost session: one that was lost is not opened again',

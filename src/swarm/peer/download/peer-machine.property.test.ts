@@ -36,6 +36,8 @@ class World {
   readonly pieceCount: number;
   session: 'none' | 'asked' | 'open' = 'none';
   knowsLayout = false;
+  /** Leases that name pieces, given before anybody knew which bytes those are. */
+  readonly #early = new Set<string>();
   /** Everything is here, and the machine knows. */
   verified = false;
   /** What the scheduler of this session has heard of. */
@@ -63,6 +65,7 @@ class World {
     if (this.failed !== undefined) return;
     const { nowMs } = this;
     const moment = { nowMs, bytesPerSec: 0, latestBytesPerSec: 0, answerMs: 0, schedulers: 'held' } as const;
+    this.#note(event);
     this.#mayFail = event.kind === 'origin-failed' || event.kind === 'session-ended';
     const effects = this.machine.step(event, moment);
     this.#recording += stepLine(moment, event, effects);
@@ -73,6 +76,12 @@ class World {
     const whole = this.machine.leases.pieces({ whole: true });
     for (const { piece } of this.asked.values())
       assert(!whole.has(piece), `piece ${piece} is expected of a parent although all of it comes from the origin`);
+  }
+
+  #note(event: PeerEvent): void {
+    if (event.kind === 'lease-revoked') this.#early.delete(event.leaseId);
+    if (event.kind !== 'lease-granted' || this.knowsLayout || event.lease.reader) return;
+    if (event.lease.first > 0 || event.lease.end !== undefined) this.#early.add(event.lease.id);
   }
 
   #check(effect: PeerEffect): void {
@@ -155,6 +164,9 @@ class World {
     const { pieceCount, held } = this;
     const how = { contentLengthBytes: pieceCount * pieceLengthBytes, pieceLengthBytes, pieceCount };
     this.send({ kind: 'layout-known', ...how, held });
+    const isServed = this.fetches.size > 0 || this.failed !== undefined;
+    assert(isServed || this.#early.size === 0, 'a lease from before the layout is forgotten');
+    this.#early.clear();
   }
 
   /** Of those that are asked whether they are there, these answer. */
