@@ -329,6 +329,11 @@ function disturb(world: World, kind: number): void {
 /** One parent has all, and does what it is asked; others keep silent, and the scheduler takes back what it gave. */
 function completeFromParent(world: World): void {
   for (const { id } of Array.from(world.fetches.values())) world.send({ kind: 'lease-revoked', leaseId: id });
+  world.send({ kind: 'parents-offered', parents: [{ peerId: 'mute', distance: 0 }], replace: false });
+  world.pass(3 * limits.lifeMostMs);
+  assert(!world.listening.has('mute'), 'a parent that never says a word is kept');
+  if (world.held.count === world.pieceCount) return;
+  for (const { id } of Array.from(world.fetches.values())) world.send({ kind: 'lease-revoked', leaseId: id });
   world.send({ kind: 'parents-offered', parents: [{ peerId: 'honest', distance: 0 }], replace: false });
   world.send({ kind: 'parent-has', parentId: 'honest', pieces: PieceSet.range(0, world.pieceCount) });
   let refusals = world.chance(4);
