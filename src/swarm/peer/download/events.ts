@@ -97,6 +97,7 @@ export type ExchangeEvent =
     }
   /** `replace`: these are all the parents there are, as the original's schedulers tell them. */
   | { readonly kind: 'parents-offered'; readonly parents: readonly ParentOffer[]; readonly replace: boolean }
+  /** Of none: the scheduler was asked for something, and says that somebody brings it. */
   | { readonly kind: 'parents-withdrawn'; readonly parentIds: readonly string[] }
   /** A parent holds these pieces as well. */
   | { readonly kind: 'parent-has'; readonly parentId: string; readonly pieces: PieceSet | number }

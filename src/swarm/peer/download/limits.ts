@@ -3,7 +3,7 @@ export const downloadLimits = {
   /** Without any parent that could still give something, and no scheduler that is known to be there, this node goes to the origin itself. */
   starvedMs: 500,
   /** One that was there a moment ago, or when the download began, is waited for as long: it restarts, or its connection broke. */
-  schedulerReturnMs: 5000,
+  schedulerReturnMs: 10_000,
   /** A scheduler that holds this host and has not taken the stream yet: long enough to leave one that keeps silent for the next. */
   schedulerAnswerMs: 6000,
   /** So long a scheduler that leases the origin may give a download nothing at all before it is asked for something. */

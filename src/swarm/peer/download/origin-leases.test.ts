@@ -135,7 +135,10 @@ test('the scheduler hears that a holder is there until its fetches have ended', 
 });
 
 test("the origin's failure is the user's answer where nobody else can give anything, or nothing helps against it", () => {
-  const failing = (code: 'SOURCE_STATUS' | 'NO_SPACE' | 'UNSUPPORTED', hasParent: boolean): readonly string[] => {
+  const failing = (
+    code: 'SOURCE_STATUS' | 'NO_SPACE' | 'UNSUPPORTED' | 'CANCELLED',
+    hasParent: boolean,
+  ): readonly string[] => {
     const run = new Run();
     run.send(layout);
     if (hasParent) run.send({ kind: 'parents-offered', parents: [{ peerId: 'p', distance: 0 }], replace: false });
@@ -147,6 +150,11 @@ test("the origin's failure is the user's answer where nobody else can give anyth
   assert.deepEqual(failing('SOURCE_STATUS', true), ['report-lease-failed']);
   assert.deepEqual(failing('NO_SPACE', true), ['report-lease-failed', 'fail']);
   assert.deepEqual(failing('UNSUPPORTED', false), ['report-lease-failed'], 'it is asked for everything instead');
+  assert.deepEqual(
+    failing('CANCELLED', true),
+    ['fail'],
+    'the answer is its caller’s alone, and says nothing of the origin',
+  );
 });
 
 test('when the last reader leaves, what was begun for one is finished first', () => {

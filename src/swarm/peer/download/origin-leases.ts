@@ -158,6 +158,8 @@ export class OriginLeases {
     this.#held.delete(lease.id);
     this.#released();
     this.#hasFailed = true;
+    // What the request brought is for its caller alone. This download ends, and the scheduler sends somebody else.
+    if (code === 'CANCELLED') return true;
     const noRanges = code === 'UNSUPPORTED';
     if (noRanges) {
       this.#ranges = false;

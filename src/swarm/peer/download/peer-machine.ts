@@ -146,6 +146,9 @@ export class PeerMachine {
         if (this.#isAlone) return;
         this.#session.gaveParents();
         return this.#exchange.apply(event, moment);
+      case 'parents-withdrawn':
+        if (event.parentIds.length === 0) this.#starvation.promised(moment.nowMs, this.#options.scheduleTimeoutMs);
+        return this.#exchange.apply(event, moment);
       case 'piece-landed':
         return this.#pieceLanded(event, moment);
       case 'piece-lost':

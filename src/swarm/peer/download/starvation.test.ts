@@ -61,6 +61,19 @@ test('a scheduler that is there is asked before the node goes to the origin by i
   assert.equal(run.count('fetch-origin'), 1);
 });
 
+test('one that says each time that somebody is at the origin is asked on, for as long as that can be', () => {
+  const run = new Run();
+  run.send({ kind: 'session-opened', extended: true });
+  const mostMs = 30_000 * (downloadLimits.starvedAsks + 1);
+  while (run.count('go-to-origin') === 0 && run.nowMs < 2 * mostMs) {
+    const asked = run.count('ask-scheduler');
+    run.pass(downloadLimits.nothingGivenMs);
+    if (run.count('ask-scheduler') > asked) run.send({ kind: 'parents-withdrawn', parentIds: [] });
+  }
+  // The last promise that counts comes just before the end, and then it asks as often as it always does.
+  assert.equal(run.nowMs, mostMs + downloadLimits.starvedAsks * downloadLimits.nothingGivenMs);
+});
+
 test('without any scheduler nobody is waited for', () => {
   const run = new Run();
   run.schedulers = 'none';

@@ -1,6 +1,7 @@
 /**
  * Notices that a download has had nothing to do for as long as it should be patient. A scheduler that leases the origin is
- * asked first, since it knows who is there already; the node goes by itself only when asking has come to nothing.
+ * asked first, since it knows who is there already; the node goes by itself only when asking has come to nothing. A slow origin,
+ * or a machine that is busy with other things, is no reason for a second copy: the scheduler says that somebody is there.
  */
 import { downloadLimits } from './limits.ts';
 
@@ -41,6 +42,8 @@ export function patienceMs({ scheduler, kinds, seen, hasParents, scheduleTimeout
 
 export class Starvation {
   #sinceMs: number | undefined;
+  /** Since it was last busy, whatever it has asked meanwhile. */
+  #idleSinceMs: number | undefined;
   #patienceMs = 0;
   #asked = 0;
   #lost = false;
@@ -58,7 +61,17 @@ export class Starvation {
   /** The download is idle now. The wait counts from the first such call since it was last busy, or since it asked. */
   idle(nowMs: number, patience: number): void {
     this.#sinceMs ??= nowMs;
+    this.#idleSinceMs ??= nowMs;
     this.#patienceMs = patience;
+  }
+
+  /**
+   * The scheduler has answered that somebody else brings the content: it is asked on, for as long as that can be.
+   * @param scheduleTimeoutMs how long it may take each time
+   */
+  promised(nowMs: number, scheduleTimeoutMs: number): void {
+    const mostMs = scheduleTimeoutMs * (downloadLimits.starvedAsks + 1);
+    if (this.#idleSinceMs !== undefined && nowMs - this.#idleSinceMs < mostMs) this.#asked = 0;
   }
 
   /** What could be hoped for has changed: the wait counts from here, though not once more for each time. */
@@ -70,6 +83,7 @@ export class Starvation {
 
   busy(): void {
     this.#sinceMs = undefined;
+    this.#idleSinceMs = undefined;
     this.#asked = 0;
     this.#lost = false;
   }
