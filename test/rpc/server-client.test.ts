@@ -1,9 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { lstat, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { DragonflyError } from '../../src/core/errors.ts';
 import { Owned } from '../../src/core/process/lifecycle.ts';
@@ -314,46 +310,6 @@ describe('the server', () => {
     const second = RpcServer.create({ host: '127.0.0.1', port: server.port });
     await assert.rejects(second.start(), { code: 'IN_USE' });
     await second[Symbol.asyncDispose]();
-  });
-
-  it('serves a unix socket with the wanted mode and replaces one that a dead process has left', async () => {
-    const directory = await mkdtemp(join(tmpdir(), 'rpc-'));
-    owned.defer('directory', () => rm(directory, { recursive: true }));
-    const socketPath = join(directory, 'daemon.sock');
-    const dies = `require('node:net').createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'))`;
-    spawnSync(process.execPath, ['-e', dies, socketPath]);
-    assert.ok((await lstat(socketPath)).isSocket());
-    let local = false;
-    const server = RpcServer.create({ socketPath, mode: 0o777 }).addService(SchedulerDefinition, {
-      statTask: async (request, context) => {
-        local = context.isLocalSocket;
-        return Task.fromPartial({ id: request.taskId });
-      },
-    });
-    await server.start();
-    owned.add('server', server);
-    assert.equal((await stat(socketPath)).mode & 0o777, 0o777);
-    const client = createClient(SchedulerDefinition, owned.add('channels', new Channels()), `unix:${socketPath}`);
-    assert.equal((await client.statTask(peer)).id, taskId);
-    assert.ok(local);
-    const second = RpcServer.create({ socketPath, mode: 0o777 });
-    await assert.rejects(second.start(), { code: 'IN_USE' });
-    await second[Symbol.asyncDispose]();
-    assert.equal((await client.statTask(peer)).id, taskId, 'whoever was refused takes nothing away');
-  });
-
-  it('takes nothing away that is no socket', async () => {
-    const directory = await mkdtemp(join(tmpdir(), 'rpc-'));
-    owned.defer('directory', () => rm(directory, { recursive: true }));
-    const file = join(directory, 'file');
-    await writeFile(file, 'of somebody else');
-    await symlink(file, join(directory, 'link'));
-    for (const name of ['file', 'link']) {
-      const server = RpcServer.create({ socketPath: join(directory, name), mode: 0o777 });
-      await assert.rejects(server.start(), { code: 'IN_USE', message: /is no socket/ });
-      await server[Symbol.asyncDispose]();
-      assert.equal(await readFile(join(directory, name), 'utf8'), 'of somebody else');
-    }
   });
 });
 
