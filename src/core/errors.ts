@@ -21,6 +21,8 @@ export const errorCodes = {
   NOT_FOUND: { grpc: 5, http: 404, exit: 1 },
   /** A scheduler does not know the host: it has restarted, and the host is to be announced again. */
   HOST_UNKNOWN: { grpc: 5, http: 404, exit: 1 },
+  /** A scheduler does not know the download any more: it is to be registered again. */
+  PEER_UNKNOWN: { grpc: 5, http: 404, exit: 1 },
   ALREADY_EXISTS: { grpc: 6, http: 409, exit: 1 },
   PERMISSION_DENIED: { grpc: 7, http: 403, exit: 1 },
   UNAUTHENTICATED: { grpc: 16, http: 401, exit: 1 },

@@ -47,7 +47,7 @@ test('an event that throws delivers nothing, writes nothing beside the swarm, an
       (each, nowMs) => each.peerFinished('nobody', nowMs),
       () => order.push('taken'),
     );
-  assert.throws(unknown, { code: 'NOT_FOUND' });
+  assert.throws(unknown, { code: 'PEER_UNKNOWN' });
   assert.deepEqual([order, delivered], [[], []]);
   await revoked.promise;
   driver.run(

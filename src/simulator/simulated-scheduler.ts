@@ -152,7 +152,7 @@ export class SimulatedScheduler<Daemon extends Client> {
     try {
       this.#deliver(event());
     } catch (error) {
-      if (!(error instanceof DragonflyError) || error.code !== 'NOT_FOUND') throw error;
+      if (!(error instanceof DragonflyError) || error.code !== 'PEER_UNKNOWN') throw error;
     }
     this.onEvent?.(this.#swarm);
     this.#scheduleTick();

@@ -3,8 +3,8 @@
  *
  * Every method is one event: it takes the time, changes the state at once and returns the decisions the shell has to
  * carry out, in order. Nothing here waits, does I/O or knows the clock; `tick` does what falls due by itself and must be
- * called at `nextTickMs`. Events are atomic: each is checked first (Validation), then applied. One about a peer or host that is
- * not known throws NOT_FOUND, an illegal one FAILED_PRECONDITION, a contradictory one INVALID_ARGUMENT, one over a limit
+ * called at `nextTickMs`. Events are atomic: each is checked first (Validation), then applied. One about a peer that is not
+ * known throws PEER_UNKNOWN, about a host HOST_UNKNOWN, an illegal one FAILED_PRECONDITION, a contradictory one INVALID_ARGUMENT, one over a limit
  * RESOURCE_EXHAUSTED; then nothing has changed and nothing was decided, and the shell ends the stream with the error as it is.
  *
  * Life of a task: the first registration finds nobody, so the origin desk triggers a seed (or leases the origin to the

@@ -29,14 +29,14 @@ export class Validation {
     });
   }
 
-  /** Throws NOT_FOUND. */
+  /** Throws PEER_UNKNOWN. */
   peer(peerId: string): Peer {
     const peer = this.#roster.peers.get(peerId);
     if (peer) return peer;
-    throw new DragonflyError('NOT_FOUND', `peer ${peerId} is not registered`);
+    throw new DragonflyError('PEER_UNKNOWN', `peer ${peerId} is not registered`);
   }
 
-  /** Checks that the peer can handle this event now. Throws NOT_FOUND or FAILED_PRECONDITION. */
+  /** Checks that the peer can handle this event now. Throws PEER_UNKNOWN or FAILED_PRECONDITION. */
   transition(peerId: string, event: PeerEvent): void {
     nextPeerState(this.peer(peerId).state, event);
   }

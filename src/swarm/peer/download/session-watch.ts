@@ -20,6 +20,7 @@ const passing: ReadonlySet<ErrorCode> = new Set([
   'RESOURCE_EXHAUSTED',
   'INTERNAL',
   'HOST_UNKNOWN',
+  'PEER_UNKNOWN',
 ]);
 
 export class SessionWatch {

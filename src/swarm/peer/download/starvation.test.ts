@@ -32,7 +32,7 @@ class Run {
       if (kind === 'go-to-origin') this.send({ kind: 'lease-granted', lease: wholeTask, by: 'self' });
   }
 
-  lose(code: 'UNAVAILABLE' | 'HOST_UNKNOWN' | 'PERMISSION_DENIED' = 'UNAVAILABLE', extended = true): void {
+  lose(code: 'UNAVAILABLE' | 'HOST_UNKNOWN' | 'PEER_UNKNOWN' | 'PERMISSION_DENIED' = 'UNAVAILABLE', extended = true): void {
     this.send({ kind: 'session-ended', extended, code, originSaid: false, mayDiffer: false });
   }
 
@@ -125,6 +125,14 @@ test('a lost session is opened again, at once when a scheduler takes this host a
   run.lose();
   run.pass(2 * downloadLimits.sessionBackoffMs);
   assert.equal(run.count('open-session'), 3);
+});
+
+test('a scheduler that has dropped this download is told of it again', () => {
+  const run = new Run();
+  run.lose('PEER_UNKNOWN');
+  run.pass(downloadLimits.sessionBackoffMs);
+  assert.equal(run.count('fail'), 0);
+  assert.equal(run.count('open-session'), 2);
 });
 
 test('it is opened so many times in a row, unless it has given parents', () => {
