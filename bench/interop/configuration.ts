@@ -20,8 +20,10 @@ export interface Ports {
   readonly managerMetrics: number;
   readonly redis: number;
   readonly mysql: number;
-  /** Every gRPC port demands a certificate, and everybody has this one. */
+  /** The manager's gRPC port demands a certificate, and everybody has this one. */
   readonly tls: TlsFiles | undefined;
+  /** So do those of schedulers and daemons. */
+  readonly memberTls: TlsFiles | undefined;
 }
 
 export function managerConfig(directory: string, database: string, ports: Ports): string {
@@ -31,7 +33,7 @@ export function managerConfig(directory: string, database: string, ports: Ports)
         advertiseIP: loopback,
         listenIP: loopback,
         port: { start: ports.managerGrpc, end: ports.managerGrpc },
-        ...tlsSection(ports),
+        ...tlsSection(ports.tls),
       },
       rest: { addr: `${loopback}:${ports.managerRest}` },
       ...directories(directory),
@@ -69,17 +71,17 @@ export function schedulerConfig(
       advertisePort: advertisedPort,
       host: name,
       ...directories(directory),
-      ...tlsSection(ports),
+      ...tlsSection(ports.memberTls),
     },
     database: { redis: redis(ports) },
     manager: {
       addr: `${loopback}:${ports.managerGrpc}`,
       schedulerClusterID: 1,
       keepAlive: { interval: '2s' },
-      ...tlsSection(ports),
+      ...tlsSection(ports.tls),
     },
-    seedPeer: { enable: true, ...tlsSection(ports) },
-    peer: tlsSection(ports),
+    seedPeer: { enable: true, ...tlsSection(ports.memberTls) },
+    peer: tlsSection(ports.memberTls),
     dynConfig: { refreshInterval: '10s' },
     job: { enable: true },
     // By default the original gives a seed peer two seconds to come; a machine under load needs more.
@@ -99,7 +101,13 @@ export interface DaemonPorts {
 }
 
 export function daemonConfig(
-  { name, directory, seed, daemon }: { name: string; directory: string; seed: boolean; daemon: DaemonPorts },
+  {
+    name,
+    directory,
+    seed,
+    quic,
+    daemon,
+  }: { name: string; directory: string; seed: boolean; quic: boolean; daemon: DaemonPorts },
   ports: Ports,
 ): string {
   const at = (port: number) => ({ ip: loopback, port });
@@ -107,10 +115,13 @@ export function daemonConfig(
     log: { level: 'info' },
     host: { hostname: name, ip: loopback, schedulerClusterID: 1 },
     server: { pluginDir: join(directory, 'plugins'), cacheDir: join(directory, 'cache') },
-    download: { server: { socketPath: socketPath(directory) } },
-    upload: { server: { ...at(daemon.upload), ...ports.tls }, ...(ports.tls && { client: ports.tls }) },
+    download: { server: { socketPath: socketPath(directory) }, ...(quic && { protocol: 'quic' }) },
+    upload: {
+      server: { ...at(daemon.upload), ...ports.memberTls },
+      ...(ports.memberTls && { client: ports.memberTls }),
+    },
     manager: { addr: `${ports.tls ? 'https' : 'http'}://${loopback}:${ports.managerGrpc}`, ...ports.tls },
-    scheduler: { announceInterval: '10s', scheduleTimeout: '30s', ...ports.tls },
+    scheduler: { announceInterval: '10s', scheduleTimeout: '30s', ...ports.memberTls },
     seedPeer: { enable: seed, type: 'super' },
     dynconfig: { refreshInterval: '10s' },
     storage: {
@@ -138,7 +149,7 @@ function directories(directory: string) {
   };
 }
 
-function tlsSection({ tls }: Ports) {
+function tlsSection(tls: TlsFiles | undefined) {
   return tls ? { tls } : {};
 }
 

@@ -43,8 +43,13 @@ export interface MixedClusterOptions {
   readonly directory: string;
   readonly schedulers?: number;
   readonly peers?: number;
-  /** Mutual TLS at every gRPC port, with one certificate for all. */
+  /**
+   * Mutual TLS at every gRPC port, with one certificate for all; with daemons of the original at the manager's only: they dial
+   * schedulers and each other in the clear, whatever certificates they are given.
+   */
   readonly tls?: boolean;
+  /** Daemons of the original ask for pieces by QUIC. */
+  readonly quic?: boolean;
   /** What stands before the manager and each scheduler; by default a relay before each scheduler. */
   readonly relay?: (host: string, port: number) => Promise<Recorder>;
   /** What stands before the piece port of each daemon of ours; nothing by default. */
@@ -87,7 +92,17 @@ export class MixedCluster implements AsyncDisposable {
 
   static async start(options: MixedClusterOptions): Promise<MixedCluster> {
     await using owned = new AsyncDisposableStack();
-    const { mix, binaries, directory, schedulers = 1, peers = 3, tls = false, relay: before, pieceRelay } = options;
+    const {
+      mix,
+      binaries,
+      directory,
+      schedulers = 1,
+      peers = 3,
+      tls = false,
+      quic = false,
+      relay: before,
+      pieceRelay,
+    } = options;
     const origin = owned.use(await NginxOrigin.start({ directory }));
     const redis = owned.use(await RedisServer.start());
     const mariadb = engineKinds.find(({ name }) => name === 'mariadb');
@@ -95,13 +110,15 @@ export class MixedCluster implements AsyncDisposable {
     const engine = owned.use(await mariadb.start());
     const { mysql } = await engine.newDatabase();
     if (!mysql) throw new Error('no settings of MariaDB');
+    const certificate = tls ? await writeCertificate(directory) : undefined;
     const ports: Ports = {
       managerRest: await freePort(),
       managerGrpc: await freePort(),
       managerMetrics: await freePort(),
       redis: redis.port,
       mysql: mysql.port,
-      tls: tls ? await writeCertificate(directory) : undefined,
+      tls: certificate,
+      memberTls: mix.seed === 'ours' && mix.peers === 'ours' ? certificate : undefined,
     };
     // The two kinds have no database in common.
     const other = (await engine.newDatabase()).mysql;
@@ -146,8 +163,10 @@ export class MixedCluster implements AsyncDisposable {
     await jobs.schedulersActive(schedulers);
     const daemon = async (name: string, kind: Kind, seed: boolean): Promise<Daemon> => {
       const own = await daemonPorts();
-      const config = (): string => daemonConfig({ name, directory: join(directory, name), seed, daemon: own }, dialled);
-      const isReady = (): Promise<boolean> => accepts(own.proxy);
+      const config = (): string =>
+        daemonConfig({ name, directory: join(directory, name), seed, quic, daemon: own }, dialled);
+      const isReady = async (): Promise<boolean> =>
+        (await accepts(own.upload)) && (await accepts(own.tcp)) && (await accepts(own.proxy));
       const pieces = kind === 'ours' && pieceRelay ? owned.use(await pieceRelay(loopback, own.tcp)) : undefined;
       const env = pieces && { DFDAEMON_UPLOAD_ADVERTISEPORT: String(pieces.port) };
       const started = part({ name, program: 'dfdaemon', kind, config, isReady, ...(env && { env }) });

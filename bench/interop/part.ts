@@ -3,6 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { withDeadline } from '../../src/core/process/lifecycle.ts';
 import { waitFor } from '../../test/support/wait-for.ts';
@@ -25,6 +26,7 @@ export interface PartOptions {
 
 const launchers = fileURLToPath(new URL('../../bin/', import.meta.url));
 const stopDeadlineMs = 30_000;
+const restartPauseMs = 2_000;
 
 export class Part implements AsyncDisposable {
   readonly #options: PartOptions;
@@ -49,26 +51,36 @@ export class Part implements AsyncDisposable {
     return this.#options.directory;
   }
 
+  /** Of the process that runs. */
+  get pid(): number {
+    if (this.#child?.pid === undefined) throw new Error(`${this.#options.name} does not run`);
+    return this.#child.pid;
+  }
+
   /** Of the kind that runs. */
   programPath(program: string): string {
     return join(this.#kind === 'ours' ? launchers : this.#options.binaries, program);
   }
 
+  /**
+   * As a supervisor does, one of the original that gives up is started again: it does while no scheduler is active yet, and for a
+   * minute after a stop, since its piece port cannot be taken while connections of before linger.
+   */
   async start(): Promise<void> {
-    const { name, program, directory, env, isReady } = this.#options;
-    const configPath = await this.#writeConfig();
-    await using log = await open(join(directory, `${this.#kind}.log`), 'a');
-    const child = spawn(this.programPath(program), ['--config', configPath, '--console'], {
-      stdio: ['ignore', log.fd, log.fd],
-      env: { ...process.env, ...(this.#startedKinds.has(this.#kind) ? {} : env) },
-    });
-    this.#child = child;
-    const ready = await waitFor(
+    const { name, directory, isReady } = this.#options;
+    let child = await this.#launch();
+    await waitFor(
       `${name} (${this.#kind}) to serve; see ${directory}`,
-      async () => child.exitCode !== null || isReady(),
+      async () => {
+        if (child.exitCode === null) return isReady();
+        if (this.#kind === 'ours') return true;
+        await delay(restartPauseMs);
+        child = await this.#launch();
+        return false;
+      },
       120_000,
     );
-    if (ready && child.exitCode !== null) throw new Error(`${name} ended with ${child.exitCode}: see ${directory}`);
+    if (child.exitCode !== null) throw new Error(`${name} ended with ${child.exitCode}: see ${directory}`);
     this.#startedKinds.add(this.#kind);
   }
 
@@ -95,6 +107,18 @@ export class Part implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#end('SIGKILL');
+  }
+
+  async #launch(): Promise<ChildProcess> {
+    const { program, directory, env } = this.#options;
+    const configPath = await this.#writeConfig();
+    await using log = await open(join(directory, `${this.#kind}.log`), 'a');
+    const child = spawn(this.programPath(program), ['--config', configPath, '--console'], {
+      stdio: ['ignore', log.fd, log.fd],
+      env: { ...process.env, ...(this.#startedKinds.has(this.#kind) ? {} : env) },
+    });
+    this.#child = child;
+    return child;
   }
 
   async #writeConfig(): Promise<string> {
