@@ -110,7 +110,7 @@ class Peer {
   readonly #lines: AsyncIterator<string>;
 
   constructor(enter: readonly string[], ...args: string[]) {
-    const [program = process.execPath, ...before] = [...enter, process.execPath];
+    const [program, ...before] = [...enter, process.execPath] as [string, ...string[]];
     this.#process = spawn(program, [...before, join(import.meta.dirname, 'peer.ts'), ...args], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
