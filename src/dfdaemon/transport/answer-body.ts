@@ -41,16 +41,6 @@ export class AnswerBody {
     if (this.#passedOn) request.patient();
   }
 
-  /** Bytes that must come before there is anything to do but to store them. */
-  get dueBytes(): number {
-    return this.#passedOn ? this.#chunkLeft : this.#remaining;
-  }
-
-  /** Of what is here, from the first byte on. */
-  get bytesPerMs(): number {
-    return (this.#head.length - this.#remaining) / Math.max(1, this.request.elapsedMs() - this.#firstByteMs);
-  }
-
   /** Consumes what there is of the body, up to the end of a chunk. Throws DIGEST_MISMATCH and PROTOCOL. */
   take(buffer: ReceiveBuffer): Taken {
     if (this.#passedOn && this.#chunkLeft === 0) {

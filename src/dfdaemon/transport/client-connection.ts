@@ -13,12 +13,11 @@ import { payAll, type RateLimiter } from '../../core/rate-limiter.ts';
 import { AnswerBody } from './answer-body.ts';
 import type { BlockPool } from './block-pool.ts';
 import { keepAliveDelayMs, maxBlocksInFlight, maxHeadBytes, tlsHandshakeMs, type ClientLimits } from './limits.ts';
-import { nativeIo, roundTripMs, socketFd } from './native-io.ts';
+import { roundTripMs } from './native-io.ts';
 import type { PieceAddress, PieceRequest } from './piece-request.ts';
 import { ReceiveBuffer } from './receive-buffer.ts';
 import { serverIdentityCheck } from '../../rpc/tls.ts';
 import type { TransportTls } from './tls-policy.ts';
-import { wakeBytes } from './wake-bytes.ts';
 import { decodeAnswer, encodeRequest, headerBytes, tags } from './vortex.ts';
 
 export interface ConnectionOwner {
@@ -50,12 +49,6 @@ export class ClientConnection {
   #limited = 0;
   #paused = false;
   #heardAtMs = Number.NEGATIVE_INFINITY;
-  /** How fast the latest body came. */
-  #bytesPerMs = 0;
-  /** There is something to do once so many bytes have come. */
-  #wakesWith = 1;
-  /** Bytes received and not looked at. */
-  #gathered = 0;
   #connected = false;
   #closed = false;
   #timer: NodeJS.Timeout;
@@ -136,17 +129,12 @@ export class ClientConnection {
     try {
       if (this.#outstanding.length === 0)
         throw new DragonflyError('PROTOCOL', 'the parent sent bytes nobody asked for');
-      this.#buffer.accept(bytes, count);
-      this.#gathered += count;
-      // TLS hands out one record after the other, whatever the kernel gathers.
-      if (this.address.tls && this.#gathered < this.#wakesWith && this.#buffer.hasRoom) return !this.#paused;
       this.#rearm();
       this.#heardAtMs = performance.now();
-      this.#charge(this.#gathered);
-      this.#gathered = 0;
+      this.#buffer.accept(bytes, count);
+      this.#charge(count);
       if (this.#buffer.hasBlock) this.#consume();
       this.#moveOn();
-      this.#sleepFor();
     } catch (error) {
       this.#end(toDragonflyError(error));
       return false;
@@ -207,7 +195,6 @@ export class ClientConnection {
     this.#body = undefined;
     this.#outstanding.shift();
     this.#answered += 1;
-    this.#bytesPerMs = body.bytesPerMs;
     body.request.onAbort = undefined;
     body.request.limited(false); // what is left is the disk's to do
     void body.settle(this.#writeOut(body));
@@ -290,20 +277,9 @@ export class ClientConnection {
     try {
       this.#consume();
       this.#moveOn();
-      this.#sleepFor();
     } catch (error) {
       this.#end(toDragonflyError(error));
     }
-  }
-
-  /** What comes within a moment is taken together: a line brings a body in thousands of packets, and each would wake the process. */
-  #sleepFor(): void {
-    const bytes = wakeBytes(this.#body?.dueBytes ?? 0, this.#bytesPerMs);
-    if (this.#closed || bytes === this.#wakesWith) return;
-    this.#wakesWith = bytes;
-    if (this.address.tls) return; // a part of what is due may be here already, and be encrypted
-    const fd = socketFd(this.#socket);
-    if (fd !== undefined) nativeIo()?.receiveAtLeast(fd, bytes);
   }
 
   #pause(): void {

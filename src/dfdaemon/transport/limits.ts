@@ -41,15 +41,6 @@ export const receiveBlockBytes = 2 ** 20;
 export const receivePoolBytes = 48 * 2 ** 20;
 export const maxBlocksInFlight = 2;
 
-/**
- * While a body comes in, the process is woken for what the line brings in so long: short beside the time in which the next piece is
- * asked for before the end of one, and some tens of packets on a fast line. Never for more than so many bytes: those of
- * a larger part have left the processor's cache when it is read.
- */
-export const wakeMs = 2;
-export const minWakeBytes = 16 * 1024;
-export const maxWakeBytes = 64 * 1024;
-
 /** Free buffers kept for the next transfer; the rest goes back to the system. */
 export const maxFreeBlocks = 8;
 

@@ -1,6 +1,6 @@
 /**
  * System calls that Node does not offer, through a foreign function interface, where this machine has them:
- * sendfile(2) from a file to a socket, SO_RCVLOWAT, TCP_NOTSENT_LOWAT and TCP_INFO of setsockopt(2) and getsockopt(2), and preadv2(2) with RWF_NOWAIT, which tells whether bytes are in the page cache
+ * sendfile(2) from a file to a socket, TCP_NOTSENT_LOWAT and TCP_INFO of setsockopt(2) and getsockopt(2), and preadv2(2) with RWF_NOWAIT, which tells whether bytes are in the page cache
  * without touching the disk. The one place that knows Node's internal socket handle. Absent (undefined) elsewhere.
  */
 import type { Socket } from 'node:net';
@@ -12,8 +12,6 @@ export interface NativeIo {
   sendfile(socketFd: number, fileFd: number, offset: number, count: number): number | 'blocked';
   /** How much may wait in the socket's buffer before it counts as full. Without, the kernel swallows whole pieces, and nobody knows what has left. */
   limitUnsent(socketFd: number, bytes: number): void;
-  /** How much must have come before the socket counts as readable; an end, an error or a full buffer counts at once. */
-  receiveAtLeast(socketFd: number, bytes: number): void;
   /** The shortest round trip the kernel has seen on the connection; 0 when it cannot tell. */
   roundTripMs(socketFd: number): number;
   /** False only when reading there would wait for the disk. */
@@ -40,8 +38,6 @@ export function roundTripMs(socket: Socket): number {
 }
 
 const nowaitFlag = 8; // RWF_NOWAIT
-const socketLevel = 1; // SOL_SOCKET
-const receiveLowat = 18; // SO_RCVLOWAT
 const tcpLevel = 6; // IPPROTO_TCP
 const notSentLowat = 25; // TCP_NOTSENT_LOWAT
 const tcpInfo = 11; // TCP_INFO
@@ -61,7 +57,6 @@ function load(): NativeIo | undefined {
     const info = new Uint32Array(minRttAt / 4 + 1);
     const infoLength = new Uint32Array(1);
     const unsent = new Uint32Array(1);
-    const least = new Uint32Array(1);
     const position = new BigInt64Array(1);
     // struct iovec as the kernel wants it, made once: converting one for every call takes longer than the call
     const probe = new BigUint64Array([koffi.address(koffi.alloc('uint8_t', 1)), 1n]);
@@ -78,10 +73,6 @@ function load(): NativeIo | undefined {
       limitUnsent(socketFd, bytes) {
         unsent[0] = bytes;
         setsockopt(socketFd, tcpLevel, notSentLowat, unsent, unsent.byteLength); // a kernel without it buffers more
-      },
-      receiveAtLeast(socketFd, bytes) {
-        least[0] = bytes;
-        setsockopt(socketFd, socketLevel, receiveLowat, least, least.byteLength);
       },
       roundTripMs(socketFd) {
         infoLength[0] = info.byteLength;

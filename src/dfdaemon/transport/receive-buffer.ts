@@ -44,11 +44,6 @@ export class ReceiveBuffer {
     return this.#block !== undefined;
   }
 
-  /** A block is held, and it is not full. */
-  get hasRoom(): boolean {
-    return this.#block !== undefined && this.fill < this.#block.bytes.length;
-  }
-
   /** Bytes have come (or were left) that need a block to be read from. */
   get carries(): boolean {
     return this.#carried.length > 0;
