@@ -3,7 +3,7 @@ import { closeSync, constants, lstatSync, mkdirSync, openSync, fdatasync, write,
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
-import { writePartBytes } from './limits.ts';
+import { writePartBytes } from './write-part.ts';
 
 const fdatasyncAsync = promisify(fdatasync);
 const flags = constants.O_RDWR | constants.O_NOFOLLOW;
@@ -140,7 +140,7 @@ function writeFully(fd: number, buffers: readonly Uint8Array[], position: number
     let rest: readonly Uint8Array[] = buffers;
     let offset = position;
     const next = (): void => {
-      const [first, ...others] = firstBytes(rest, writePartBytes);
+      const [first, ...others] = firstBytes(rest, writePartBytes(performance.now()));
       if (first === undefined) return resolve();
       if (others.length === 0) write(fd, first, 0, first.length, offset, done);
       else writev(fd, [first, ...others], offset, done);

@@ -3,11 +3,14 @@
 /** Bytes gathered before one positional write: from 1 MiB on, asynchronous writes cost hardly more than synchronous ones. */
 export const writeBlockBytes = 2 ** 20;
 
-/**
- * Of them, what one system call writes. The kernel takes memory in runs as long as the write where it can, and moves other pages out
- * of the way for them: once memory is fragmented, a write of 1 MiB to a new file costs six times as much as four of a quarter.
- */
-export const writePartBytes = 256 * 1024;
+/** Of them, what one system call writes while free memory is in pieces (write-part.ts). */
+export const smallWriteBytes = 256 * 1024;
+
+/** Less free memory than this in runs of a whole block: one busy download would use it up in a moment. */
+export const longRunsBytes = 256 * 2 ** 20;
+
+/** How often that is looked at, at most. */
+export const runsLookMs = 1_000;
 
 /** Writes in flight per piece; more only wait for the lock of the same inode. */
 export const maxWritesInFlight = 2;
