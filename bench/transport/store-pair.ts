@@ -110,10 +110,11 @@ class Peer {
   readonly #lines: AsyncIterator<string>;
 
   constructor(enter: readonly string[], ...args: string[]) {
-    const [program, ...before] = [...enter, process.execPath] as [string, ...string[]];
-    this.#process = spawn(program, [...before, join(import.meta.dirname, 'peer.ts'), ...args], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
+    const own = [join(import.meta.dirname, 'peer.ts'), ...args];
+    const [program, ...words] = enter;
+    const [command, all]: [string, string[]] =
+      program === undefined ? [process.execPath, own] : [program, [...words, process.execPath, ...own]];
+    this.#process = spawn(command, all, { stdio: ['pipe', 'pipe', 'inherit'] });
     this.#lines = createInterface(this.#process.stdout!)[Symbol.asyncIterator]();
   }
 
