@@ -130,6 +130,26 @@ void describe('the door for Hugging Face clients', () => {
     assert.ok(asked() <= before + 1);
   });
 
+  it('files that a list has named are not asked about one by one, but where the repository asks for permission', async () => {
+    const heads = () => hub.hub.seen.filter(({ method }) => method === 'HEAD').length;
+    const cold = { authorization: 'Bearer hf_of_somebody_new' };
+    const path = `/org/open/resolve/${hub.commit}/model.safetensors`;
+    await at(1, '/api/models/org/open/revision/main', { headers: cold });
+    await at(1, `/api/models/org/open/tree/${hub.commit}?recursive=true`, { headers: cold });
+    const before = heads();
+    const { headers } = await at(1, path, { method: 'HEAD', headers: cold });
+    assert.equal(headers['x-linked-etag'], `"${hub.sha256}"`);
+    assert.equal(headers['x-linked-size'], String(hub.model.length));
+    assert.equal(headers['x-repo-commit'], hub.commit);
+    assert.ok((await at(1, path, { headers: cold })).body.equals(hub.model));
+    assert.equal(heads(), before);
+    // Its list is shown to everybody.
+    assert.equal((await at(1, '/api/models/org/gated/revision/main', { headers: cold })).status, 200);
+    assert.equal((await at(1, `/api/models/org/gated/tree/${hub.commit}`, { headers: cold })).status, 200);
+    for (const method of ['HEAD', 'GET'])
+      assert.equal((await at(1, path.replace('open', 'gated'), { method, headers: cold })).status, 401);
+  });
+
   it('a hub that refuses all: members go on with what they were told before, strangers are refused', async () => {
     hub.refuses = true;
     try {

@@ -66,11 +66,13 @@ export async function startModelHub(): Promise<ModelHub> {
   const hub = await startOrigin((request, response) => {
     const { url = '', headers } = request;
     if (state.refuses) return void response.writeHead(429, { 'retry-after': '7', 'content-length': 0 }).end();
-    if (url.includes('org/gated') && headers.authorization !== memberToken) {
+    if (/^\/org\/gated/.test(url) && headers.authorization !== memberToken) {
       return void response.writeHead(401, { 'x-error-code': 'GatedRepo', 'content-length': 0 }).end();
     }
-    if (/^\/api\/models\/org\/\w+(?:\/revision\/|$)/.test(url)) return json(response, { id: 'org/open', sha: commit });
-    if (url.startsWith('/api/models/org/open/tree/')) return json(response, ...tree(hub.url, url.includes('cursor=2')));
+    if (/^\/api\/models\/org\/\w+(?:\/revision\/|$)/.test(url))
+      return json(response, { id: url.split('/')[4], sha: commit, gated: url.includes('/gated') ? 'manual' : false });
+    if (/^\/api\/models\/org\/(?:open|gated)\/tree\//.test(url))
+      return json(response, ...tree(hub.url, url.includes('cursor=2')));
     if (/^\/org\/(open|gated)\/resolve\/[^/]+\/(model\.safetensors|config\.json)$/.test(url))
       return file(request, response);
     response.writeHead(404, { 'x-error-code': 'EntryNotFound', 'content-length': 0 }).end();

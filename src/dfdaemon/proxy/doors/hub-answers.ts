@@ -55,10 +55,18 @@ const ofTheMessage = new Set([
   'digest',
 ]);
 
+export interface HubAnswersOptions {
+  readonly upstream: Upstream;
+  readonly words: HubWords;
+  /** Hears what the hub told a caller, whichever node asked. */
+  readonly learn?: (exchange: Exchange, body: Buffer) => void;
+}
+
 export class HubAnswers {
   readonly #hub: HubAddress;
   readonly #upstream: Upstream;
   readonly #words: HubWords;
+  readonly #learn: (exchange: Exchange, body: Buffer) => void;
   /** The last good answer to each caller. */
   readonly #known = new LRUCache<string, Known>({
     maxSize: keptBytes,
@@ -66,10 +74,11 @@ export class HubAnswers {
   });
   readonly #asking = new Map<string, Promise<Answer>>();
 
-  constructor(hub: HubAddress, { upstream, words }: { readonly upstream: Upstream; readonly words: HubWords }) {
+  constructor(hub: HubAddress, { upstream, words, learn }: HubAnswersOptions) {
     this.#hub = hub;
     this.#upstream = upstream;
     this.#words = words;
+    this.#learn = learn ?? ((): void => undefined);
   }
 
   /** GET and HEAD. Answers in every case. */
@@ -107,7 +116,7 @@ export class HubAnswers {
     const key = [method, url.href, hubCaller(header)].join('\n');
     const known = this.#known.get(key);
     if (known && this.#counts(known, exchange)) return known.answer;
-    if (known && this.#words.isPaused) return stale(known.answer);
+    if (known && this.#words.isPaused) return this.#stale(exchange, known.answer);
     for (let running = this.#asking.get(key); running; running = this.#asking.get(key)) {
       try {
         return await running;
@@ -137,7 +146,7 @@ export class HubAnswers {
     const askedMs = performance.now();
     const last = async (): Promise<Answer | undefined> => {
       const known = this.#known.get(key)?.answer ?? answerFrom(await this.#words.last(exchange, question));
-      return known && stale(known);
+      return known && this.#stale(exchange, known);
     };
     let answer: Answer | undefined;
     let { ttlMs } = question;
@@ -156,8 +165,16 @@ export class HubAnswers {
       throw error;
     }
     if (this.#words.refusedAll(answer.statusCode, answer.header)) return (await last()) ?? answer;
-    if (answer.statusCode === 200) this.#known.set(key, { answer, askedMs, untilMs: performance.now() + ttlMs });
+    if (answer.statusCode === 200) {
+      this.#known.set(key, { answer, askedMs, untilMs: performance.now() + ttlMs });
+      this.#learn(exchange, answer.body);
+    }
     return answer;
+  }
+
+  #stale(exchange: Exchange, known: Answer): Answer {
+    this.#learn(exchange, known.body);
+    return { ...known, header: { ...known.header, warning: '111 - "the hub could not be asked"' } };
   }
 
   async #put({ url, trust, loopbackAllowed, signal, header: asked }: Exchange, method: string): Promise<Answer> {
@@ -242,10 +259,6 @@ function answerFrom(told: ToldAnswer | undefined): Answer | undefined {
   } catch {
     return undefined; // not what this node would have told
   }
-}
-
-function stale(known: Answer): Answer {
-  return { ...known, header: { ...known.header, warning: '111 - "the hub could not be asked"' } };
 }
 
 /** Clients that are told of chunks go to their store and around the door. */

@@ -11,9 +11,10 @@ import { forwardDirectly, relay } from '../wire/direct.ts';
 import type { Exchange } from '../exchange.ts';
 import { retargeted, type RequestTarget } from '../wire/request-target.ts';
 import type { Door } from './door.ts';
-import { HubAddress } from './hub-address.ts';
+import { HubAddress, hubCaller } from './hub-address.ts';
 import { HubAnswers } from './hub-answers.ts';
 import { askByHead, HubFiles } from './hub-files.ts';
+import { HubLists } from './hub-lists.ts';
 import type { HubWords } from './hub-words.ts';
 import { NamedFiles, type NamedFilesOptions } from './named-files.ts';
 
@@ -35,12 +36,16 @@ export class HuggingFaceDoor implements Door {
   readonly #hub: HubAddress;
   readonly #answers: HubAnswers;
   readonly #files: HubFiles;
+  readonly #lists: HubLists;
   readonly #named: NamedFiles;
 
   constructor(options: HuggingFaceDoorOptions) {
     this.#options = options;
     this.#hub = new HubAddress(HuggingFaceDoor.path, options.endpoint);
-    this.#answers = new HubAnswers(this.#hub, options);
+    this.#lists = new HubLists({ ttlMs: options.words.ttlMs(true) });
+    const learn = ({ url, header }: Exchange, body: Buffer): void =>
+      this.#lists.learn(this.#pathOf(url), hubCaller(header), body);
+    this.#answers = new HubAnswers(this.#hub, { ...options, learn });
     const { words, upstream } = options;
     this.#files = new HubFiles({ words, put: (exchange) => askByHead(upstream, exchange) });
     this.#named = new NamedFiles(options);
@@ -54,7 +59,7 @@ export class HuggingFaceDoor implements Door {
 
   async answer(exchange: Exchange): Promise<void> {
     const { request, url } = exchange;
-    const path = `/${url.pathname.slice(this.#hub.base.pathname.length)}`;
+    const path = this.#pathOf(url);
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       if (!onlyReads.test(path)) this.#options.words.changed();
       return forwardDirectly(exchange, this.#options.upstream);
@@ -64,12 +69,18 @@ export class HuggingFaceDoor implements Door {
     return this.#file(exchange, isCommit.test(revision));
   }
 
+  /** Below the hub's own. */
+  #pathOf(url: URL): string {
+    return `/${url.pathname.slice(this.#hub.base.pathname.length)}`;
+  }
+
   async #file(exchange: Exchange, commit: boolean): Promise<void> {
     const { response, record, kind, request } = exchange;
     record.way = 'direct';
     let word;
     try {
-      word = await this.#files.ask(exchange, commit);
+      const listed = this.#lists.find(this.#pathOf(exchange.url), hubCaller(exchange.header), exchange.url);
+      word = listed ? { file: listed } : await this.#files.ask(exchange, commit);
     } catch (error) {
       record.error = toDragonflyError(error);
       return answerError(response, record.error, { kind, type: 'proxy' });

@@ -32,7 +32,7 @@ export class NamedFiles {
     return sha256 !== undefined || (blobId !== undefined && lengthBytes <= smallBytes);
   }
 
-  /** The hub's metadata on an answer that leads nowhere else: clients would go there without their token. */
+  /** The hub's metadata alone, on an answer that leads nowhere else: clients would go there without their token. */
   describe({ response, record }: Exchange, { header, lengthBytes }: HubFile): void {
     response.writeHead(200, { ...header, 'accept-ranges': 'bytes', 'content-length': String(lengthBytes) });
     noteFirstByte(record);
@@ -47,6 +47,7 @@ export class NamedFiles {
     const judgement = judgePreconditions(exchange.header, flat(header));
     if (judgement === 'failed') return forwardDirectly(exchange, upstream);
     if (judgement === 'notModified') return tasks.notModified(exchange, header);
+    if (lengthBytes === 0) return this.describe(exchange, file); // there is nothing to ask anybody for
     const demand = judgement === 'ignoreRange' ? rangeDemand(undefined) : rangeDemand(exchange.header['range']);
     const request = named(downloadRequestFor(exchange, undefined, defaults), file);
     try {
