@@ -77,9 +77,9 @@ function sharingOf(
   if (!grpcClient) return {};
   const sharing: ProofSharing = {
     isOwn: (url) => (schedulers.exists ? nodeLocal.check(url) : Promise.resolve(true)),
-    askProof: (key, options) => schedulers.askProof(key, options),
-    lastProof: (key, signal) => schedulers.lastProof(key, signal),
-    tellProof: (key, proof, ttlMs) => schedulers.tellProof(key, proof, ttlMs),
+    askProof: (key, options) => schedulers.proofs.ask(key, options),
+    lastProof: (key, signal) => schedulers.proofs.last(key, signal),
+    tellProof: (key, proof, ttlMs) => schedulers.proofs.tell(key, proof, ttlMs),
   };
   return { sharing, clusterKey: grpcClient.ca };
 }

@@ -23,6 +23,7 @@ import {
   type SchedulerResult,
 } from '../../rpc/scheduler-ring.ts';
 import { HeldNews, type AnnouncedHost } from './held-news.ts';
+import { ToldProofs } from './told-proofs.ts';
 import { beatsTo } from './host-beats.ts';
 import { downloadLimits } from '../../swarm/peer/download/limits.ts';
 import type { SchedulerKinds } from '../../swarm/peer/download/starvation.ts';
@@ -45,6 +46,8 @@ export interface SchedulersOptions {
 }
 
 export class Schedulers implements Closable {
+  /** What origins told other nodes. */
+  readonly proofs: ToldProofs;
   readonly #options: SchedulersOptions;
   readonly #ring: SchedulerRing;
   readonly #news: HeldNews;
@@ -82,6 +85,7 @@ export class Schedulers implements Closable {
       knows: (address) => this.#instances.has(address),
       signal: this.#controller.signal,
     });
+    this.proofs = new ToldProofs({ ring: this.#ring, hostId: options.hostId, signal: this.#controller.signal });
   }
 
   listen(listener: SchedulersListener): void {
@@ -191,32 +195,6 @@ export class Schedulers implements Closable {
   statTask(taskId: string, signal: AbortSignal): Promise<Task> {
     const { hostId } = this.#options;
     return this.#ring.call(taskId, (client) => client.statTask({ hostId, taskId }, { signal }), signal);
-  }
-
-  /**
-   * An origin's answer to the same question of another node; undefined when this node has to ask.
-   * @param turnMs how long the others wait for the one that asks; 0: as long as is usual
-   */
-  async askProof(
-    key: string,
-    { signal, turnMs }: { readonly signal: AbortSignal; readonly turnMs: number },
-  ): Promise<{ proof: Uint8Array; ttlMs: number } | undefined> {
-    const question = { hostId: this.#options.hostId, key, last: false, turnMs };
-    const { proof, ttlMs } = await this.#ring.call(key, (client) => client.askProof(question, { signal }), signal);
-    return proof && { proof, ttlMs };
-  }
-
-  /** The last answer that any node told, for when the origin cannot be asked. */
-  async lastProof(key: string, signal: AbortSignal): Promise<Uint8Array | undefined> {
-    const question = { hostId: this.#options.hostId, key, last: true, turnMs: 0 };
-    return (await this.#ring.call(key, (client) => client.askProof(question, { signal }), signal)).proof;
-  }
-
-  /** Reports the result of a question that `askProof` assigned to this node. */
-  async tellProof(key: string, proof: Uint8Array | undefined, ttlMs: number): Promise<void> {
-    const { hostId } = this.#options;
-    const { signal } = this.#controller;
-    await this.#ring.call(key, (client) => client.tellProof({ hostId, key, proof, ttlMs }, { signal }), signal);
   }
 
   /** There are schedulers, and so other nodes perhaps. */
