@@ -66,7 +66,7 @@ export async function startModelHub(): Promise<ModelHub> {
   const hub = await startOrigin((request, response) => {
     const { url = '', headers } = request;
     if (state.refuses) return void response.writeHead(429, { 'retry-after': '7', 'content-length': 0 }).end();
-    if (/^\/org\/gated/.test(url) && headers.authorization !== memberToken) {
+    if (url.startsWith('/org/gated') && headers.authorization !== memberToken) {
       return void response.writeHead(401, { 'x-error-code': 'GatedRepo', 'content-length': 0 }).end();
     }
     if (/^\/api\/models\/org\/\w+(?:\/revision\/|$)/.test(url))
