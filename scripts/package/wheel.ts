@@ -1,6 +1,6 @@
 /** The package for Python, which needs a Python with pip here. */
 import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { chmod, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { root } from './bundle.ts';
@@ -19,4 +19,5 @@ export async function buildWheel(directory: string): Promise<void> {
   const pip = ['-m', 'pip', '--disable-pip-version-check', 'wheel', '--quiet', '--no-deps', '--wheel-dir', directory];
   const env = { ...process.env, SOURCE_DATE_EPOCH: String(sourceDate()) };
   await run('python3', [...pip, source], { timeout: toolTimeoutMs, env });
+  await chmod(join(directory, `dragonfly_p2p-${version}-py3-none-any.whl`), 0o644); // pip leaves it to its owner alone
 }
