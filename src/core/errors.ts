@@ -93,12 +93,16 @@ export function toDragonflyError(error: unknown): DragonflyError {
   if (error.name === 'TimeoutError') {
     return new DragonflyError('DEADLINE_EXCEEDED', 'the operation took longer than its deadline', { cause: error });
   }
-  const systemCode = (error as NodeJS.ErrnoException).code;
-  const known = systemCode === undefined ? undefined : systemErrors[systemCode];
+  const { code: systemCode, errcode } = error as NodeJS.ErrnoException & { readonly errcode?: unknown };
+  // SQLite tells by a number of its own.
+  const name = errcode === sqliteFull ? 'ENOSPC' : systemCode;
+  const known = name === undefined ? undefined : systemErrors[name];
   if (known)
     return new DragonflyError(known.code, `${known.what}: ${error.message}`, { cause: error, hint: known.hint });
   return new DragonflyError('INTERNAL', error.message || error.name, { cause: error });
 }
+
+const sqliteFull = 13;
 
 const systemErrors: Readonly<Record<string, { code: ErrorCode; what: string; hint: string }>> = {
   ENOSPC: {
@@ -123,6 +127,13 @@ const systemErrors: Readonly<Record<string, { code: ErrorCode; what: string; hin
     what: 'the operation is not permitted',
     hint: 'Check owner and mode of the path and the user this runs as.',
   },
+  ENOTDIR: {
+    code: 'INVALID_ARGUMENT',
+    what: 'a part of the path is no directory',
+    hint: 'Check the path, or choose another one.',
+  },
+  ENAMETOOLONG: { code: 'INVALID_ARGUMENT', what: 'the path is too long', hint: 'Choose a shorter one.' },
+  ELOOP: { code: 'INVALID_ARGUMENT', what: 'the path leads in a circle', hint: 'Look at its symbolic links.' },
   EADDRINUSE: {
     code: 'IN_USE',
     what: 'the address is in use',

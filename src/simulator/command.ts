@@ -1,9 +1,10 @@
 /** `dragonfly simulate`: one bed or a named scenario, as a table or one JSON object per run. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command as Parser } from 'commander';
 import type { Command } from '../core/process/command.ts';
 import { DragonflyError } from '../core/errors.ts';
+import { makeDirectory } from '../core/files/make-directory.ts';
 import { defaultSimulation, type Arm, type SimulationOptions } from './options.ts';
 import { type Curve, nameOf, plots } from './plots.ts';
 import { printReplay } from './replay.ts';
@@ -66,7 +67,7 @@ export const runSimulate: Command = async (argv, io) => {
     );
   }
   if (values.plots !== undefined) {
-    mkdirSync(values.plots, { recursive: true });
+    makeDirectory(values.plots);
     const scenario = values.scenario === undefined ? undefined : scenarios[values.scenario];
     for (const [name, svg] of plots(values.scenario ?? 'simulated swarm', curves, scenario?.published))
       writeFileSync(join(values.plots, name), svg);

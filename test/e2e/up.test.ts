@@ -199,6 +199,19 @@ describe('dragonfly up', () => {
     assert.match(output(), /^hint: Choose a smaller --size/m);
   });
 
+  test('a directory that cannot be is refused in one sentence, and nothing hangs', async () => {
+    for (const [directory, exit] of [
+      ['/proc/nothing/below', 1],
+      ['/dev/zero/below', 2],
+      [`/tmp/${'long/'.repeat(25)}`, 2],
+    ] as const) {
+      const { ended, output } = up('--once', '--directory', directory);
+      assert.equal(await ended, exit, output());
+      assert.match(output(), /^hint: /m);
+      assert.doesNotMatch(output(), /^\s+at .*\.ts/m, 'no stack trace');
+    }
+  });
+
   test('an origin that refuses is one sentence and its exit code', async () => {
     const { ended, output } = up('--once', '--peers', '1', 'http://127.0.0.1:9/nothing-listens-here');
     assert.equal(await ended, 6, output());

@@ -5,10 +5,10 @@
  * bytes and dfget writes them, so that a file always has the owner and the rights of the caller. Without a daemon, or
  * when it fails, dfget reads from the origin directly unless that is disabled, and says so.
  */
-import { mkdir } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Command, CommandIo } from '../../core/process/command.ts';
 import { DragonflyError, toDragonflyError, type ErrorCode } from '../../core/errors.ts';
+import { makeDirectory } from '../../core/files/make-directory.ts';
 import { outputTarget } from '../../core/files/output-file.ts';
 import { findDaemon, requireDaemon, type DaemonEndpoint } from '../daemon-endpoint.ts';
 import type { ListDirectory } from './directory.ts';
@@ -136,7 +136,7 @@ class DfgetRun {
       return;
     }
     const directory = output ?? '.';
-    await mkdir(directory, { recursive: true });
+    makeDirectory(directory);
     using progress = this.#progress(`${files.length} files`);
     let done = 0;
     const work = { directory, concurrency: recursive.maxConcurrentRequests, signal: this.#signal };

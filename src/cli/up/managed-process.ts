@@ -157,10 +157,17 @@ export class ManagedProcess {
         ? `was not ready within ${deadlineMs / 1000} s`
         : `ended at start with ${describeExit(outcome)}`;
     this.kill('SIGKILL');
-    throw new DragonflyError('UNAVAILABLE', `${this.name} ${why}\n${this.tail()}`);
+    throw new DragonflyError('UNAVAILABLE', `${this.name} ${why}\n${lastWords(this.tail())}`);
   }
 }
 
 export function describeExit({ code, signal }: Exit): string {
   return signal === null ? `exit code ${code}` : `signal ${signal}`;
+}
+
+/** Of what a program printed: the sentence it ended with, and what it advises; all of it when it said none. */
+export function lastWords(printed: string): string {
+  const lines = printed.split('\n');
+  const start = lines.findLastIndex((line) => /^[a-z]+: /.test(line) && !line.startsWith('hint: '));
+  return start < 0 ? printed : lines.slice(start).join('\n');
 }

@@ -11,11 +11,13 @@ import { join, relative, resolve } from 'node:path';
 import { Command as ArgumentParser, CommanderError } from 'commander';
 import type { Command, CommandIo } from '../../core/process/command.ts';
 import { DragonflyError } from '../../core/errors.ts';
+import { makeDirectory } from '../../core/files/make-directory.ts';
 import { aborted, Owned, withDeadline } from '../../core/process/lifecycle.ts';
 import { ownCommand } from '../../core/own-files.ts';
 import { formatBytes, formatDurationMs, parseBytes } from '../../core/units.ts';
 import { Channels } from '../../rpc/channels.ts';
 import { LocalCluster } from './cluster.ts';
+import { daemonSocket } from './config.ts';
 import { downloadOnNode, withNodeNames, type NodeProgress, type NodeResult } from './download.ts';
 import { LocalOrigin, writeRandomFile } from './origin.ts';
 import { ProgressBoard } from './progress.ts';
@@ -40,6 +42,10 @@ interface UpOptions {
 
 /** More peers than this and one machine measures itself, not the cluster. */
 const maxPeers = 64;
+/** Databases and logs of all services. */
+const stateBytes = 64 * 2 ** 20;
+/** What the system takes as the path of a socket. */
+const maxSocketPathBytes = 107;
 /** Enough for all peers to leave the scheduler one after the other. */
 const shutdownDeadlineMs = 30_000;
 /** A call to a dying service fails slightly before the exit of its process is known. */
@@ -51,8 +57,8 @@ export const runUp: Command = async (argv, io) => {
   await using owned = new Owned(undefined, shutdownDeadlineMs);
   const directory = await stateDirectory(options.directory, owned);
   const say = (text: string): void => void io.stdout.write(`${text}\n`);
+  await requireSpace(directory, options);
   const rootPassword = await rootPasswordIn(directory);
-  if (options.url === undefined) await requireSpace(directory, options);
 
   const source =
     options.url === undefined ? await ownOrigin(directory, options.sizeBytes, owned, io.signal) : undefined;
@@ -175,10 +181,10 @@ async function rootPasswordIn(directory: string): Promise<string> {
   return password;
 }
 
-/** The file of the origin, and a copy for each node. */
-async function requireSpace(directory: string, { sizeBytes, peers }: UpOptions): Promise<void> {
+/** The file of the origin, and a copy for each node; what a URL leads to has a length that nobody knows yet. */
+async function requireSpace(directory: string, { url, sizeBytes, peers }: UpOptions): Promise<void> {
   const { bavail, bsize } = await statfs(directory);
-  const neededBytes = sizeBytes * (peers + 2);
+  const neededBytes = (url === undefined ? sizeBytes * (peers + 2) : 0) + stateBytes;
   if (neededBytes <= bavail * bsize) return;
   throw new DragonflyError(
     'NO_SPACE',
@@ -208,7 +214,12 @@ async function ownOrigin(
 
 async function stateDirectory(named: string | undefined, owned: Owned): Promise<string> {
   if (named !== undefined) {
-    await mkdir(named, { recursive: true });
+    const longest = daemonSocket(join(resolve(named), `peer-${maxPeers}`));
+    if (Buffer.byteLength(longest) > maxSocketPathBytes)
+      throw new DragonflyError('INVALID_ARGUMENT', `${named} is too long: sockets in it cannot have such a path`, {
+        hint: `Choose a directory whose path has at most ${maxSocketPathBytes - Buffer.byteLength(longest) + Buffer.byteLength(resolve(named))} bytes.`,
+      });
+    makeDirectory(named);
     return resolve(named);
   }
   // In the system's temporary directory, because the path of a socket may have 107 bytes at most.

@@ -1,7 +1,8 @@
 /** Private keys, and directories of sockets: trusted only when no other user could have put them there. */
-import { lstatSync, mkdirSync, type Stats } from 'node:fs';
+import { lstatSync, type Stats } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { DragonflyError, toDragonflyError } from '../errors.ts';
+import { makeDirectory } from './make-directory.ts';
 
 /**
  * Reads a private key that belongs to this user or to root. A key of ours that others can read is made private, as `ssh` would
@@ -41,7 +42,7 @@ export async function readPrivateKey(path: string): Promise<Buffer> {
 export function requireSocketDirectory(path: string): void {
   let stat;
   try {
-    mkdirSync(path, { recursive: true, mode: 0o755 });
+    makeDirectory(path, 0o755);
     stat = lstatSync(path);
   } catch (error) {
     throw toDragonflyError(error);

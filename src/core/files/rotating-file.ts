@@ -2,8 +2,9 @@
  * A log file that is put aside when it has grown to its size: `core.log` becomes `core-2026-01-31T10-20-30.000.log`, and old ones
  * are removed by number and age. What cannot be written is dropped: a full disk must not end the service that logs about it.
  */
-import { closeSync, fstatSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readdirSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
+import { makeDirectory } from './make-directory.ts';
 
 export interface LogRotation {
   /** A file of this many bytes is put aside before the next line. */
@@ -25,7 +26,7 @@ export class RotatingFile {
 
   /** Throws when the file cannot be opened for appending. */
   constructor(path: string, rotation: LogRotation) {
-    mkdirSync(dirname(path), { recursive: true });
+    makeDirectory(dirname(path));
     this.#path = path;
     this.#rotation = rotation;
     this.#fd = openSync(path, 'a');

@@ -1,6 +1,7 @@
 /** Directories that only this user may enter: made, or checked before anything inside is trusted. */
-import { chmodSync, lstatSync, mkdirSync } from 'node:fs';
+import { chmodSync, lstatSync } from 'node:fs';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
+import { makeDirectory } from '../../core/files/make-directory.ts';
 
 /**
  * Makes the directory (and missing parents) or checks the one that stands: a real directory, ours, not writable by
@@ -9,7 +10,7 @@ import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 export function secureDirectory(path: string): void {
   let stat;
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    makeDirectory(path, 0o700);
     stat = lstatSync(path);
   } catch (error) {
     throw toDragonflyError(error);

@@ -1,9 +1,9 @@
 /** Opening the database: the engine by configuration, its schema brought up to date under a lock. */
-import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Kysely, MysqlDialect, PostgresDialect, sql, type Dialect, type Transaction } from 'kysely';
 import { Migrator } from 'kysely/migration';
 import { DragonflyError } from '../../core/errors.ts';
+import { makeDirectory } from '../../core/files/make-directory.ts';
 import type { Closable } from '../../core/process/lifecycle.ts';
 import { databaseEngine, type DatabaseConfig } from '../config.ts';
 import { databaseNowMs, insertRow, type Db, type EngineName } from './engine.ts';
@@ -44,7 +44,7 @@ export class Database implements Closable {
   static async open(config: DatabaseConfig, { upTo }: { readonly upTo?: string } = {}): Promise<Database> {
     const engine = databaseEngine(config);
     const path = engine === 'sqlite' ? config.sqlite.path : undefined;
-    if (path !== undefined && path !== ':memory:') await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    if (path !== undefined && path !== ':memory:') makeDirectory(dirname(path), 0o700);
     const database = new Database(engine, new Kysely<Schema>({ dialect: await dialect(engine, config) }), path);
     try {
       await database.check();
