@@ -32,7 +32,7 @@ test('runs from any directory, through links of links', async () => {
 
 test('every link is the name of a program that is built', () => {
   const { stdout } = run(launcher, ['help']);
-  const programs = [...stdout.matchAll(/^ {2}([a-z]+) {2,}/gm)].map(([, name]) => name);
+  const programs = [...stdout.matchAll(/^ {2}([a-z-]+) {2,}/gm)].map(([, name]) => name);
   assert.ok(programs.includes('up'), stdout);
   const links = readdirSync(join(root, 'bin')).filter((name) => lstatSync(join(root, 'bin', name)).isSymbolicLink());
   assert.ok(links.length > 0);
@@ -45,7 +45,7 @@ test('every link is the name of a program that is built', () => {
 test('README.md names every program', () => {
   const readme = readFileSync(join(root, 'README.md'), 'utf8');
   const { stdout } = run(launcher, ['help']);
-  for (const [, name] of stdout.matchAll(/^ {2}([a-z]+) {2,}/gm)) {
+  for (const [, name] of stdout.matchAll(/^ {2}([a-z-]+) {2,}/gm)) {
     assert.ok(
       readme.includes(`\`${name}\``) || readme.includes(`dragonfly ${name}`),
       `README.md does not name ${name}`,

@@ -29,6 +29,7 @@ const signedIn: RouteObject[] = [
   page('nodes', 'NodesPage', () => import('../nodes/nodes-page.tsx')),
   page('nodes/:id', 'NodePage', () => import('../nodes/node-page.tsx')),
   page('schedulers', 'SchedulersPage', () => import('../members/schedulers-page.tsx')),
+  page('schedulers/:id', 'SchedulerPage', () => import('../members/scheduler-page.tsx')),
   page('seed-peers', 'SeedPeersPage', () => import('../members/seed-peers-page.tsx')),
   page('peers', 'PeersPage', () => import('../members/peers-page.tsx')),
   page('applications', 'ApplicationsPage', () => import('../applications/applications-page.tsx')),

@@ -27,7 +27,7 @@ export function Page({ title, about, crumbs = [], actions, children }: PageProps
     <Stack spacing={2.5}>
       <Box component="header">
         {crumbs.length > 0 && (
-          <Breadcrumbs sx={{ mb: 0.5, fontSize: '0.85rem' }}>
+          <Breadcrumbs sx={{ mb: 0.5, fontSize: '0.85rem', displayPrint: 'none' }}>
             {crumbs.map(({ label, to }) => (
               <TextLink key={to} to={to}>
                 {label}
@@ -54,7 +54,7 @@ export function Page({ title, about, crumbs = [], actions, children }: PageProps
               direction="row"
               useFlexGap
               spacing={1.5}
-              sx={{ flexWrap: 'wrap', flexShrink: 0, alignItems: 'start' }}
+              sx={{ flexWrap: 'wrap', flexShrink: 0, alignItems: 'start', displayPrint: 'none' }}
             >
               {actions}
             </Stack>

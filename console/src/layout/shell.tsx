@@ -44,7 +44,13 @@ function Frame(): ReactNode {
         position="fixed"
         color="inherit"
         elevation={0}
-        sx={{ borderBottom: 1, borderColor: 'divider', zIndex: 'drawer', bgcolor: 'background.paper' }}
+        sx={{
+          borderBottom: 1,
+          borderColor: 'divider',
+          zIndex: 'drawer',
+          bgcolor: 'background.paper',
+          displayPrint: 'none',
+        }}
       >
         <RouteProgress />
         <Toolbar variant="dense" sx={{ gap: 0.5, minHeight: 56 }}>
@@ -75,6 +81,7 @@ function Frame(): ReactNode {
         variant="permanent"
         sx={{
           display: { xs: 'none', md: 'block' },
+          displayPrint: 'none',
           width: drawerWidth,
           flexShrink: 0,
           '& .MuiDrawer-paper': {
@@ -89,7 +96,12 @@ function Frame(): ReactNode {
       >
         {nav}
       </Drawer>
-      <Box component="main" id={mainId} tabIndex={-1} sx={{ flex: 1, minWidth: 0, outline: 0, pt: '56px' }}>
+      <Box
+        component="main"
+        id={mainId}
+        tabIndex={-1}
+        sx={{ flex: 1, minWidth: 0, outline: 0, pt: '56px', '@media print': { pt: 0 } }}
+      >
         <Box sx={{ p: { xs: 2, sm: 3 }, maxWidth: 1440, mx: 'auto' }}>
           <Suspense fallback={<Loading />}>
             <Outlet />

@@ -19,6 +19,13 @@ export function schedulersQuery(query: Query<'/api/v1/schedulers'>) {
   });
 }
 
+export function schedulerQuery(id: number) {
+  return queryOptions({
+    queryKey: ['schedulers', 'one', id],
+    queryFn: ({ signal }) => dataOf(api.GET('/api/v1/schedulers/{id}', { params: { path: { id } }, signal })),
+  });
+}
+
 export function seedPeersQuery(query: Query<'/api/v1/seed-peers'>) {
   return queryOptions({
     queryKey: ['seed-peers', 'list', query],

@@ -35,7 +35,7 @@ export function SchedulersTable({ clusterId }: { readonly clusterId?: number }):
     {
       key: 'host',
       header: t('field.hostName'),
-      cell: ({ host_name, ip, port }) => <HostCell name={host_name} ip={ip} port={port} />,
+      cell: ({ id, host_name, ip, port }) => <HostCell name={host_name} ip={ip} port={port} to={`/schedulers/${id}`} />,
     },
     { key: 'state', header: t('field.state'), cell: ({ state }) => <StateChip state={state} /> },
     {

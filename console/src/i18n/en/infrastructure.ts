@@ -72,6 +72,8 @@ export const infrastructure = {
   'schedulers.about': 'Schedulers decide which node gets which piece from whom.',
   'schedulers.features': 'Features',
   'schedulers.editFeatures': 'Features of {name}',
+  'schedulers.nodes': 'Nodes of its cluster',
+  'schedulers.nodesAbout': 'As the schedulers of the cluster see them.',
   'schedulers.none': 'No scheduler has reported yet',
   'schedulers.noneText': 'Start one on a machine that the nodes reach; it appears here within seconds.',
   'schedulers.deleteReach':

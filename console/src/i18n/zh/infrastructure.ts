@@ -70,6 +70,8 @@ export const infrastructure = {
   'schedulers.about': '调度器决定哪个节点从谁那里获取哪个分片。',
   'schedulers.features': '功能',
   'schedulers.editFeatures': '{name} 的功能',
+  'schedulers.nodes': '所在集群的节点',
+  'schedulers.nodesAbout': '以该集群的调度器所见为准。',
   'schedulers.none': '还没有调度器上报',
   'schedulers.noneText': '在节点可访问的机器上启动一个；几秒内就会出现在这里。',
   'schedulers.deleteReach': '该条目会被移除，节点不再使用此调度器。若它仍在运行，会重新上报并再次出现。',
