@@ -77,7 +77,7 @@ async function recordWeeks({ manager }: ServedConsole): Promise<void> {
     originBytes: times * gib,
     peerBytes: times * 9 * gib,
     givenBytes: 0,
-    downloads: times,
+    downloads: 1,
     failures: 0,
   });
   const kinds = [

@@ -9,6 +9,7 @@ import {
   type HotTask,
 } from '../../traffic/distribution-store.ts';
 import { shareKinds, spanOf, type NamedShare, type ShareFigures, type ShareRange } from '../../traffic/share-store.ts';
+import { spanMs } from '../../traffic/traffic-store.ts';
 import { csv } from '../csv.ts';
 import { pageQuery, setPageHeaders, toPage } from '../paging.ts';
 import type { History } from '../parts.ts';
@@ -261,7 +262,9 @@ function rangeOf(
   const toMs = to ?? Date.now() + 1;
   const fromMs = from ?? Math.max(0, toMs - weekMs);
   if (fromMs >= toMs) throw new DragonflyError('INVALID_ARGUMENT', 'that time ends before it begins');
-  return { kind: by, fromMs, toMs, clusterId };
+  // A step that has begun counts whole, and is not of the time before as well.
+  const stepMs = spanMs[spanOf(fromMs, toMs)];
+  return { kind: by, fromMs: Math.floor(fromMs / stepMs) * stepMs, toMs, clusterId };
 }
 
 function filterOf(
