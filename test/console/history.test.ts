@@ -67,6 +67,19 @@ test('a scheduler has a page with what wants attention about it', async () => {
   await visitor.checkAccessibility();
 });
 
+test('Ctrl-K leads anywhere by name', async () => {
+  await using served = await serveConsole(browser);
+  await using visitor = await served.visit();
+  await visitor.signIn('root', rootPassword);
+  await visitor.page.keyboard.press('Control+k');
+  await visitor.page.getByRole('combobox', { name: 'Name of a place or a node' }).fill('certif');
+  await visitor.page.getByRole('option', { name: 'Certificates' }).waitFor();
+  await visitor.checkAccessibility();
+  await visitor.page.keyboard.press('Enter');
+  await visitor.heading('Certificates');
+  await visitor.page.getByRole('dialog').waitFor({ state: 'detached' });
+});
+
 async function recordWeeks({ manager }: ServedConsole): Promise<void> {
   const now = Date.now();
   const grown = (kind: ShareKind, name: string, atMs: number, times: number) => ({

@@ -14,6 +14,7 @@ import { useText } from '../i18n/language.tsx';
 import { SessionGate } from '../session/session-gate.tsx';
 import { AccountMenu } from './account-menu.tsx';
 import { Brand } from './brand.tsx';
+import { CommandBar } from './command-bar.tsx';
 import { LanguageButton } from './language-button.tsx';
 import { LiveMark } from './live-mark.tsx';
 import { NavList } from './nav-list.tsx';
@@ -64,6 +65,7 @@ function Frame(): ReactNode {
           </IconButton>
           <Brand />
           <Box sx={{ flex: 1 }} />
+          <CommandBar />
           <LiveMark />
           <LanguageButton />
           <SchemeButton />

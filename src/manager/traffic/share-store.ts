@@ -152,7 +152,7 @@ export class ShareStore {
 /** Hours for what is short and not long ago, days for the rest. */
 export function spanOf(fromMs: number, toMs: number): ShareSpan {
   const isRecent = Date.now() - fromMs < trafficKeptMs.hour - spanMs.day;
-  return isRecent && toMs - fromMs <= 3 * spanMs.day ? 'hour' : 'day';
+  return isRecent && toMs - fromMs <= 3 * spanMs.day + spanMs.hour ? 'hour' : 'day';
 }
 
 interface Place {

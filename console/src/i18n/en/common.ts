@@ -56,6 +56,9 @@ export const common = {
   'nav.audit': 'Audit log',
   'nav.gc': 'Retention',
 
+  'command.open': 'Go to',
+  'command.hint': 'Go to a place or a node (Ctrl-K or ⌘K)',
+  'command.label': 'Name of a place or a node',
   'scheme.toDark': 'Dark colours',
   'scheme.toLight': 'Light colours',
   'account.menu': 'Your account',

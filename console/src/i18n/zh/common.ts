@@ -56,6 +56,9 @@ export const common = {
   'nav.audit': '审计日志',
   'nav.gc': '数据保留',
 
+  'command.open': '前往',
+  'command.hint': '前往页面或节点（Ctrl-K 或 ⌘K）',
+  'command.label': '页面或节点的名称',
   'scheme.toDark': '深色模式',
   'scheme.toLight': '浅色模式',
   'account.menu': '我的账户',
