@@ -22,7 +22,6 @@ export type Range = keyof typeof ranges;
 export const rangeNames = ['day', 'week', 'month', 'year'] as const;
 
 export const distributionSorts = ['ended', 'slowest', 'bytes', 'origin', 'failures'] as const;
-export type DistributionSort = (typeof distributionSorts)[number];
 
 const freshMs = 30_000;
 const shownShares = 50;

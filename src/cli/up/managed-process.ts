@@ -166,7 +166,7 @@ export function describeExit({ code, signal }: Exit): string {
 }
 
 /** Of what a program printed: the sentence it ended with, and what it advises; all of it when it said none. */
-export function lastWords(printed: string): string {
+function lastWords(printed: string): string {
   const lines = printed.split('\n');
   const start = lines.findLastIndex((line) => /^[a-z]+: /.test(line) && !line.startsWith('hint: '));
   return start < 0 ? printed : lines.slice(start).join('\n');
