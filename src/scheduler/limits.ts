@@ -74,13 +74,15 @@ export const maxShownLength = 256;
 
 /** Names of applications, of tags and so on whose traffic is told apart; a node is one, and clusters have some thousand. */
 export const maxSharesPerKind = 10_000;
+/** Characters of such a name; those behind it are left out. */
+export const maxShareNameLength = 255;
 /** A distribution is over when nobody downloads and nobody has for so long; one that never ends is told of in parts of this length. */
 export const distributionQuietMs = 10_000;
 export const maxDistributionMs = 6 * 3_600_000;
 /** Distributions told apart at once, ended ones that are remembered for watchers, and downloads of one whose times are. */
 export const maxRunningDistributions = 20_000;
 export const maxEndedDistributions = 1_000;
-export const maxMeasuredDownloads = 10_000;
+export const maxMeasuredDownloads = 1_000;
 /** Shares and distributions in one message, at about 150 bytes each. */
 export const maxSharesPerFrame = 4_000;
 export const maxDistributionsPerFrame = 500;

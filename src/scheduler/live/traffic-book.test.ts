@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { distributionQuietMs, maxDistributionMs, maxEndedDistributions, maxSharesPerKind } from '../limits.ts';
+import {
+  distributionQuietMs,
+  maxDistributionMs,
+  maxEndedDistributions,
+  maxShareNameLength,
+  maxSharesPerKind,
+} from '../limits.ts';
 import { othersName, TrafficBook } from './traffic-book.ts';
 
 const about = { url: 'http://origin.test/file', tag: '', application: 'shop', contentLength: 100 };
@@ -29,6 +35,7 @@ test('names beyond the bound are one share, so that nobody fills the memory with
   assert.equal(shares.at(-1)?.name, othersName);
   assert.equal(book.share('tag', 'one-more').name, othersName);
   assert.equal(book.share('tag', 'tag-0').name, 'tag-0');
+  assert.equal(new TrafficBook().share('tag', 'x'.repeat(10_000)).name.length, maxShareNameLength);
 });
 
 test('a distribution begins with the first download and is over when nobody has downloaded for a while', () => {

@@ -8,6 +8,7 @@ import {
   maxEndedDistributions,
   maxMeasuredDownloads,
   maxRunningDistributions,
+  maxShareNameLength,
   maxSharesPerKind,
 } from '../limits.ts';
 
@@ -97,7 +98,8 @@ export class TrafficBook {
   }
 
   /** The one of that name, or the one of all others when there are too many. */
-  share(kind: ShareKind, name: string): Share {
+  share(kind: ShareKind, fullName: string): Share {
+    const name = fullName.slice(0, maxShareNameLength);
     const named = this.#shares.get(kind) ?? new Map<string, Share>();
     const known = named.get(name);
     if (known) return known;
