@@ -71,6 +71,9 @@ test('a cluster is created, changed and deleted, and all of it is in the audit l
 
   await page.getByRole('link', { name: 'Audit log' }).click();
   await visitor.sees(`/api/v1/clusters/${created?.id}`);
+  await visitor.sees('Clusters: created one');
+  await visitor.sees(`Clusters: changed ${created?.id}`);
+  await visitor.sees(`Clusters: deleted ${created?.id}`);
   for (const operation of ['POST', 'PATCH', 'DELETE'])
     await page.getByRole('cell', { name: operation, exact: true }).first().waitFor();
 });

@@ -15,6 +15,7 @@ import { StateChip } from '../components/state-chip.tsx';
 import { TimeText } from '../components/time-text.tsx';
 import { useListState } from '../components/use-list-state.ts';
 import { useText } from '../i18n/language.tsx';
+import { auditWords } from './audit-words.ts';
 
 type Audit = Schemas['Audit'];
 type ListQuery = NonNullable<paths['/api/v1/audits']['get']['parameters']['query']>;
@@ -61,6 +62,9 @@ export function AuditPage(): ReactNode {
         <>
           <Typography variant="body2" component="div" sx={{ display: { sm: 'none' } }}>
             <TimeText at={row.operated_at} /> · {actorOf(row)} · {row.operation}
+          </Typography>
+          <Typography variant="body2" component="div">
+            {auditWords(row, t)}
           </Typography>
           <Typography component="span" sx={{ fontFamily: monospace, fontSize: '0.82rem', overflowWrap: 'anywhere' }}>
             {row.path}
