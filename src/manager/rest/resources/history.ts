@@ -15,15 +15,14 @@ import { pageQuery, setPageHeaders, toPage } from '../paging.ts';
 import type { History } from '../parts.ts';
 import type { RestApp, RouteAccess } from '../request.ts';
 import { idSchema } from '../schemas.ts';
-import type {
-  figuresSchema,
-  shareSchema} from './history-schemas.ts';
 import {
-  sharesSchema,
-  shareStepSchema,
   distributionSchema,
+  figuresSchema,
   hotTaskSchema,
   reportSchema,
+  shareSchema,
+  sharesSchema,
+  shareStepSchema,
 } from './history-schemas.ts';
 
 const instant = z.coerce.number().int().min(0).optional();
