@@ -2,9 +2,11 @@
 import SearchIcon from '@mui/icons-material/SearchOutlined';
 import Autocomplete from '@mui/material/Autocomplete';
 import Dialog from '@mui/material/Dialog';
+import DialogTitle from '@mui/material/DialogTitle';
 import IconButton from '@mui/material/IconButton';
 import TextField from '@mui/material/TextField';
 import Tooltip from '@mui/material/Tooltip';
+import visuallyHidden from '@mui/utils/visuallyHidden';
 import { useQuery } from '@tanstack/react-query';
 import { useEffect, useState, type ReactNode } from 'react';
 import { useNavigate } from 'react-router';
@@ -58,9 +60,9 @@ function CommandDialog({ onClose }: { readonly onClose: () => void }): ReactNode
       onClose={onClose}
       fullWidth
       maxWidth="sm"
-      aria-label={t('command.open')}
       sx={{ '& .MuiDialog-container': { alignItems: 'flex-start', pt: 8 } }}
     >
+      <DialogTitle sx={visuallyHidden}>{t('command.open')}</DialogTitle>
       <Autocomplete
         open
         autoHighlight
