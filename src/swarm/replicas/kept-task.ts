@@ -1,0 +1,62 @@
+/** What is known of content that was put into the cluster to stay. */
+
+/** Told by whoever imports it, and by every host that holds it. */
+export interface KeptFacts {
+  readonly taskId: string;
+  /** Hosts that are to hold it. */
+  readonly replicas: number;
+  /** Wall clock, unix ms; with the time to live it says when the content goes. */
+  readonly createdMs: number;
+  readonly ttlMs: number;
+  readonly contentLengthBytes: number;
+  readonly pieceLengthBytes: number;
+  readonly tag?: string | undefined;
+  readonly application?: string | undefined;
+  /** `algorithm:value` of the whole content; undefined when a daemon of the original imported it. */
+  readonly digest?: string | undefined;
+  /** Who imported it: `<user>@<host id>`; empty when it is not known. */
+  readonly owner: string;
+}
+
+/** What one host holds of it: everything. */
+export interface Replica {
+  readonly hostId: string;
+  /** Its collector must not take it; otherwise it is an ordinary copy in the cache of that host. */
+  persistent: boolean;
+  /** Since when the host is gone; undefined while it is there. */
+  awaySinceMs: number | undefined;
+}
+
+export interface KeptTask {
+  readonly facts: KeptFacts;
+  /** `uploading` until its first holder has all of it. */
+  state: 'uploading' | 'succeeded';
+  /** The host that imports it, until the import is acknowledged. */
+  uploader: string | undefined;
+  readonly replicas: Map<string, Replica>;
+  /** Hosts that were told to make a replica, or to keep the copy they have. */
+  readonly making: Set<string>;
+  /** Hosts that failed to: not asked again before. */
+  readonly shunned: Map<string, { readonly untilMs: number; readonly failures: number }>;
+  /** Since when no host can be found for a replica that somebody waits for. */
+  stuckSinceMs: number | undefined;
+  /** When it was first heard of from a holder, not from whoever imported it. */
+  adoptedMs: number | undefined;
+  updatedMs: number;
+}
+
+export function expiresMs({ createdMs, ttlMs }: KeptFacts): number {
+  return createdMs + ttlMs;
+}
+
+/** Hosts that are there and will not lose it to their collector. */
+export function persistentHosts(task: Pick<KeptTask, 'replicas'>): string[] {
+  return [...task.replicas.values()].flatMap(({ hostId, persistent, awaySinceMs }) =>
+    persistent && awaySinceMs === undefined ? [hostId] : [],
+  );
+}
+
+/** All hosts that are there and hold it. */
+export function presentHosts(task: Pick<KeptTask, 'replicas'>): string[] {
+  return [...task.replicas.values()].flatMap(({ hostId, awaySinceMs }) => (awaySinceMs === undefined ? [hostId] : []));
+}

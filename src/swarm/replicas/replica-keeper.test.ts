@@ -1,0 +1,251 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { persistentHosts, type KeptFacts } from './kept-task.ts';
+import type { HostPlace } from './placement.ts';
+import { ReplicaKeeper, type ReplicaEffect } from './replica-keeper.ts';
+
+const hour = 3_600_000;
+const id = 'a'.repeat(64);
+
+function facts(changes: Partial<KeptFacts> = {}): KeptFacts {
+  const layout = { contentLengthBytes: 100, pieceLengthBytes: 4_194_304 };
+  return {
+    taskId: id,
+    replicas: 2,
+    createdMs: 0,
+    ttlMs: hour,
+    owner: '1000@a',
+    digest: 'sha256:1',
+    ...layout,
+    ...changes,
+  };
+}
+
+function place(hostId: string, changes: Partial<HostPlace> = {}): HostPlace {
+  return { hostId, ip: `ip-${hostId}`, idc: '', location: '', freeBytes: 1000, shares: true, ...changes };
+}
+
+function keeperWith(hosts: readonly HostPlace[], limits = {}): ReplicaKeeper {
+  const keeper = new ReplicaKeeper(limits);
+  for (const host of hosts) keeper.hostSeen(host, 0);
+  return keeper;
+}
+
+/** Host `a` has imported it and waits. */
+function imported(keeper: ReplicaKeeper, changes: Partial<KeptFacts> = {}): ReplicaEffect[] {
+  keeper.uploadStarted(facts(changes), 'a', 1);
+  return keeper.uploadFinished(id, 'a', { waits: true, nowMs: 2 });
+}
+
+const abc = ['a', 'b', 'c'].map((name) => place(name));
+
+describe('replicas', () => {
+  test('an import is settled when as many hosts hold it as were asked for, and not before', () => {
+    const keeper = keeperWith(abc);
+    assert.deepEqual(imported(keeper), [{ kind: 'make', taskId: id, hostId: 'b' }]);
+    assert.deepEqual(keeper.made(id, 'b', 3), [{ kind: 'settled', taskId: id }]);
+  });
+
+  test('a replica that fails is made by another host', () => {
+    const keeper = keeperWith(abc);
+    imported(keeper);
+    assert.deepEqual(keeper.makeFailed(id, 'b', 3), [{ kind: 'make', taskId: id, hostId: 'c' }]);
+    assert.deepEqual(keeper.made(id, 'c', 4), [{ kind: 'settled', taskId: id }]);
+  });
+
+  test('another zone comes first, then another machine, then another rack', () => {
+    const a = place('a', { idc: 'z1', ip: '1', location: 'eu|r1' });
+    const sameRack = place('b', { idc: 'z1', ip: '2', location: 'eu|r1' });
+    const otherRack = place('c', { idc: 'z1', ip: '3', location: 'eu|r2' });
+    const sameMachine = place('d', { idc: 'z1', ip: '1', location: 'us|r9', freeBytes: 10_000 });
+    const otherZone = place('e', { idc: 'z2', ip: '5', location: 'eu|r1' });
+    const order: string[] = [];
+    const keeper = keeperWith([a, sameRack, otherRack, sameMachine, otherZone]);
+    keeper.uploadStarted(facts({ replicas: 5 }), 'a', 1);
+    for (const effect of keeper.uploadFinished(id, 'a', { waits: true, nowMs: 2 }))
+      if (effect.kind === 'make') order.push(effect.hostId);
+    assert.deepEqual(order, ['e', 'c', 'b', 'd']);
+  });
+
+  test('hosts without room, and those that give nothing to others, get none', () => {
+    const keeper = keeperWith([place('a'), place('b', { freeBytes: 99 }), place('c', { shares: false })]);
+    assert.deepEqual(imported(keeper), []);
+    assert.deepEqual(keeper.hostSeen(place('d'), 3), [{ kind: 'make', taskId: id, hostId: 'd' }]);
+  });
+
+  test('an import for which there are too few hosts is given up, and leaves nothing', () => {
+    const keeper = keeperWith([place('a')], { patienceMs: 100 });
+    assert.deepEqual(imported(keeper), []);
+    assert.equal(keeper.nextTickMs(), 102);
+    assert.deepEqual(keeper.tick(102), [
+      { kind: 'stuck', taskId: id, hosts: 1 },
+      { kind: 'remove', taskId: id, hostId: 'a' },
+    ]);
+    assert.equal(keeper.get(id), undefined);
+  });
+
+  test('a host that is gone gets time to come back, then its replica is made elsewhere; when it comes back later, one may go', () => {
+    const keeper = keeperWith(abc, { returnMs: 1000 });
+    imported(keeper);
+    keeper.made(id, 'b', 3);
+    assert.deepEqual(keeper.hostLeft('b', 10), []);
+    assert.equal(keeper.nextTickMs(), 1010);
+    assert.deepEqual(keeper.tick(1010), [{ kind: 'make', taskId: id, hostId: 'c' }]);
+    assert.deepEqual(keeper.made(id, 'c', 1011), []);
+    keeper.hostSeen(place('b'), 2000);
+    const released = keeper.held(facts(), 'b', { persistent: true, nowMs: 2001 });
+    assert.deepEqual(
+      released.map(({ kind }) => kind),
+      ['release'],
+    );
+    assert.equal(persistentHosts(keeper.get(id) ?? assert.fail()).length, 2);
+  });
+
+  test('a host that comes back in time costs nothing', () => {
+    const keeper = keeperWith(abc, { returnMs: 1000 });
+    imported(keeper);
+    keeper.made(id, 'b', 3);
+    keeper.hostLeft('b', 10);
+    keeper.hostSeen(place('b'), 20);
+    assert.deepEqual(keeper.held(facts(), 'b', { persistent: true, nowMs: 21 }), []);
+    assert.deepEqual(keeper.tick(1010), []);
+  });
+
+  test('a scheduler that has forgotten everything hears of it from the holders, and waits for all of them', () => {
+    const keeper = keeperWith(abc, { returnMs: 1000 });
+    assert.deepEqual(keeper.held(facts(), 'a', { persistent: true, nowMs: 5 }), []);
+    assert.deepEqual(keeper.held(facts(), 'b', { persistent: true, nowMs: 6 }), []);
+    assert.deepEqual(keeper.tick(1005), []);
+    assert.deepEqual(persistentHosts(keeper.get(id) ?? assert.fail()), ['a', 'b']);
+  });
+
+  test('of holders that have not told within that time, the replicas are made anew', () => {
+    const keeper = keeperWith(abc, { returnMs: 1000 });
+    keeper.held(facts(), 'a', { persistent: true, nowMs: 5 });
+    assert.deepEqual(keeper.tick(1005), [{ kind: 'make', taskId: id, hostId: 'b' }]);
+  });
+
+  test('a copy in the cache of a host is kept rather than made once more', () => {
+    const keeper = keeperWith(abc, { returnMs: 0 });
+    imported(keeper);
+    keeper.made(id, 'b', 3);
+    keeper.held(facts(), 'c', { persistent: false, nowMs: 4 });
+    assert.deepEqual(keeper.hostLeft('a', 5), [{ kind: 'keep', taskId: id, hostId: 'c' }]);
+  });
+
+  test('what is deleted goes from every holder, and from those that come back with it', () => {
+    const keeper = keeperWith(abc);
+    imported(keeper);
+    keeper.made(id, 'b', 3);
+    keeper.hostLeft('b', 4);
+    assert.deepEqual(keeper.deleted(id, 5), [{ kind: 'remove', taskId: id, hostId: 'a' }]);
+    assert.deepEqual(keeper.held(facts(), 'b', { persistent: true, nowMs: 6 }), [
+      { kind: 'remove', taskId: id, hostId: 'b' },
+    ]);
+    assert.equal(keeper.get(id), undefined);
+    assert.throws(() => keeper.deleted(id, 7), { code: 'NOT_FOUND' });
+  });
+
+  test('a deleted task can be imported again', () => {
+    const keeper = keeperWith(abc);
+    imported(keeper);
+    keeper.deleted(id, 5);
+    assert.deepEqual(imported(keeper), [{ kind: 'make', taskId: id, hostId: 'b' }]);
+  });
+
+  test('at the end of its time a task goes', () => {
+    const keeper = keeperWith(abc);
+    imported(keeper);
+    keeper.made(id, 'b', 3);
+    assert.deepEqual(keeper.tick(hour), [
+      { kind: 'remove', taskId: id, hostId: 'a' },
+      { kind: 'remove', taskId: id, hostId: 'b' },
+    ]);
+  });
+
+  test('the same content is imported once; a host that was cut off may begin again', () => {
+    const keeper = keeperWith(abc);
+    keeper.uploadStarted(facts(), 'a', 1);
+    assert.throws(() => keeper.uploadStarted(facts(), 'b', 2), { code: 'ALREADY_EXISTS' });
+    keeper.uploadStarted(facts(), 'a', 3);
+    keeper.hostLeft('a', 4);
+    keeper.uploadStarted(facts(), 'b', 5);
+    keeper.uploadFinished(id, 'b', { waits: true, nowMs: 6 });
+    assert.throws(() => keeper.uploadStarted(facts(), 'c', 7), { code: 'ALREADY_EXISTS' });
+  });
+
+  test('an import that failed leaves nothing at other hosts', () => {
+    const keeper = keeperWith(abc);
+    imported(keeper);
+    assert.deepEqual(keeper.uploadFailed(id, 'a', 3), [{ kind: 'remove', taskId: id, hostId: 'b' }]);
+    // The download that was under way ends well, too late.
+    assert.deepEqual(keeper.made(id, 'b', 4), [{ kind: 'remove', taskId: id, hostId: 'b' }]);
+  });
+
+  test('what contradicts the other holders is refused', () => {
+    const keeper = keeperWith(abc);
+    imported(keeper);
+    for (const other of [{ digest: 'sha256:2' }, { contentLengthBytes: 7 }])
+      assert.throws(() => keeper.held(facts(other), 'b', { persistent: true, nowMs: 3 }), { code: 'INVALID_ARGUMENT' });
+  });
+
+  test('so many replicas at once, and the next when one is done', () => {
+    const hosts = ['a', 'b', 'c', 'd'].map((name) => place(name));
+    const keeper = keeperWith(hosts, { maxMaking: 2 });
+    assert.equal(imported(keeper, { replicas: 4 }).length, 2);
+    assert.equal(keeper.made(id, 'b', 3).length, 1);
+    assert.deepEqual(keeper.made(id, 'c', 4), []);
+    assert.deepEqual(keeper.made(id, 'd', 5), [{ kind: 'settled', taskId: id }]);
+  });
+
+  test('whatever happens: nothing is settled or released below the number asked for', () => {
+    const names = ['a', 'b', 'c', 'd', 'e'];
+    const event = fc.record({
+      kind: fc.constantFrom('seen', 'left', 'held', 'made', 'failed', 'released', 'tick', 'finished', 'started'),
+      host: fc.constantFrom(...names),
+      persistent: fc.boolean(),
+      stepMs: fc.integer({ min: 0, max: 2000 }),
+    });
+    fc.assert(
+      fc.property(fc.array(event, { maxLength: 120 }), fc.integer({ min: 1, max: 4 }), (events, replicas) => {
+        const keeper = keeperWith(
+          names.map((name) => place(name)),
+          { returnMs: 1500, patienceMs: 3000, maxMaking: 2 },
+        );
+        let nowMs = 1;
+        for (const { kind, host, persistent, stepMs } of events) {
+          nowMs += stepMs;
+          const known = facts({ replicas });
+          const effects = attempt(() => {
+            if (kind === 'seen') return keeper.hostSeen(place(host), nowMs);
+            if (kind === 'left') return keeper.hostLeft(host, nowMs);
+            if (kind === 'held') return keeper.held(known, host, { persistent, nowMs });
+            if (kind === 'made') return keeper.made(id, host, nowMs);
+            if (kind === 'failed') return keeper.makeFailed(id, host, nowMs);
+            if (kind === 'released') return keeper.released(id, host, nowMs);
+            if (kind === 'started') return keeper.uploadStarted(known, host, nowMs);
+            if (kind === 'finished') return keeper.uploadFinished(id, host, { waits: persistent, nowMs });
+            return keeper.tick(nowMs);
+          });
+          const task = keeper.get(id);
+          const present = task ? persistentHosts(task) : [];
+          for (const effect of effects) {
+            if (effect.kind === 'settled') assert.ok(present.length >= replicas);
+            if (effect.kind === 'release') assert.ok(present.length >= replicas && !present.includes(effect.hostId));
+            if (effect.kind === 'make') assert.ok(!task?.replicas.has(effect.hostId));
+          }
+        }
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});
+
+function attempt(event: () => ReplicaEffect[]): ReplicaEffect[] {
+  try {
+    return event();
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,383 @@
+/**
+ * Keeps as many replicas of imported content as its owner asked for: owns the records of kept tasks, and decides which host makes the next replica,
+ * which one may let its copy go, and when a task has come to its end.
+ *
+ * Pure, as the swarm is: every method is one event, takes the time (wall clock in unix ms, since a time to live outlasts every process), changes the
+ * state at once and returns what is to be done. An event that throws has changed nothing. Nothing here is written to a disk: the replicas themselves
+ * carry the record, and their hosts tell it to a scheduler that has forgotten it (`held`).
+ *
+ * Two rules hold at every moment: no host is told to let a replica go unless as many others as were asked for are there; and nothing is
+ * `settled` before so many hosts have it on their disks.
+ */
+import { DragonflyError } from '../../core/errors.ts';
+import { Deadlines } from '../shared/deadlines.ts';
+import { expiresMs, persistentHosts, presentHosts, type KeptFacts, type KeptTask, type Replica } from './kept-task.ts';
+import { defaultReplicaLimits, type ReplicaLimits } from './limits.ts';
+import { nextPlace, type HostPlace } from './placement.ts';
+
+export type ReplicaEffect =
+  /** The host is to download the task and to keep it. */
+  | { readonly kind: 'make'; readonly taskId: string; readonly hostId: string }
+  /** The host has a copy, which is to stay. */
+  | { readonly kind: 'keep'; readonly taskId: string; readonly hostId: string }
+  /** There are replicas enough: that of the host may go when it needs the room. */
+  | { readonly kind: 'release'; readonly taskId: string; readonly hostId: string }
+  /** The task is over: the host is to delete what it has of it. */
+  | { readonly kind: 'remove'; readonly taskId: string; readonly hostId: string }
+  /** Enough hosts hold it: the import may be acknowledged. */
+  | { readonly kind: 'settled'; readonly taskId: string }
+  /** An import cannot be acknowledged: there are too few hosts that could hold it. */
+  | { readonly kind: 'stuck'; readonly taskId: string; readonly hosts: number };
+
+export class ReplicaKeeper {
+  readonly limits: ReplicaLimits;
+  readonly #tasks = new Map<string, KeptTask>();
+  readonly #hosts = new Map<string, HostPlace>();
+  /** Tasks that may lack a replica: looked at again whenever a host or a free hand turns up. */
+  readonly #lacking = new Set<KeptTask>();
+  /** Ids of deleted tasks, and until when a holder could still bring them back. */
+  readonly #deleted = new Map<string, number>();
+  readonly #due = new Deadlines<string>();
+  #making = 0;
+  #out: ReplicaEffect[] = [];
+
+  constructor(limits: Partial<ReplicaLimits> = {}) {
+    this.limits = { ...defaultReplicaLimits, ...limits };
+  }
+
+  get(taskId: string): Readonly<KeptTask> | undefined {
+    return this.#tasks.get(taskId);
+  }
+
+  list(): Iterable<Readonly<KeptTask>> {
+    return this.#tasks.values();
+  }
+
+  /** A host said that it lives, and how much room it has. */
+  hostSeen(place: HostPlace, nowMs: number): ReplicaEffect[] {
+    this.#hosts.set(place.hostId, place);
+    return this.#lookAround(nowMs);
+  }
+
+  /** Its persistent replicas are waited for, for a while; everything else it had is gone. */
+  hostLeft(hostId: string, nowMs: number): ReplicaEffect[] {
+    this.#hosts.delete(hostId);
+    for (const task of this.#tasks.values()) {
+      const replica = task.replicas.get(hostId);
+      if (task.making.has(hostId)) this.#endMaking(task, hostId);
+      else if (!replica && task.uploader !== hostId) continue;
+      if (task.state === 'uploading' && task.uploader === hostId) {
+        this.#drop(task);
+        continue;
+      }
+      if (replica?.persistent === true) {
+        replica.awaySinceMs ??= nowMs;
+        this.#due.add(replica.awaySinceMs + this.limits.returnMs, task.facts.taskId);
+      } else task.replicas.delete(hostId);
+      task.updatedMs = nowMs;
+      this.#lacking.add(task);
+    }
+    return this.#lookAround(nowMs);
+  }
+
+  /**
+   * A host begins to import content. Throws ALREADY_EXISTS when the content is there or another host imports it, INVALID_ARGUMENT for
+   * too many replicas, RESOURCE_EXHAUSTED when there are too many tasks.
+   */
+  uploadStarted(facts: KeptFacts, hostId: string, nowMs: number): ReplicaEffect[] {
+    const { taskId, replicas } = facts;
+    const known = this.#tasks.get(taskId);
+    if (known && known.state === 'uploading' && known.uploader !== hostId)
+      throw new DragonflyError('ALREADY_EXISTS', `task ${taskId} is being imported by host ${known.uploader}`);
+    if (known && known.state === 'succeeded' && presentHosts(known).length > 0)
+      throw new DragonflyError('ALREADY_EXISTS', `task ${taskId} is already there`);
+    this.#requireReplicas(replicas);
+    if (!known && this.#tasks.size >= this.limits.maxTasks)
+      throw new DragonflyError('RESOURCE_EXHAUSTED', `${this.#tasks.size} tasks are kept already`);
+    if (known) this.#drop(known);
+    this.#deleted.delete(taskId);
+    this.#add(facts, nowMs).uploader = hostId;
+    return [];
+  }
+
+  /**
+   * The host that imports has everything on its disk. With `waits` the import is acknowledged by `settled`, and given up by `stuck`.
+   * Throws NOT_FOUND, FAILED_PRECONDITION.
+   */
+  uploadFinished(taskId: string, hostId: string, { waits, nowMs }: { waits: boolean; nowMs: number }): ReplicaEffect[] {
+    const task = this.#require(taskId);
+    // A scheduler that has forgotten the beginning may have heard of the content as that of a holder.
+    if (task.uploader !== hostId && !task.replicas.has(hostId))
+      throw new DragonflyError('FAILED_PRECONDITION', `task ${taskId} is not imported by host ${hostId}`);
+    task.state = 'succeeded';
+    task.uploader = waits ? hostId : undefined;
+    this.#addReplica(task, hostId, true);
+    return this.#look(task, nowMs);
+  }
+
+  /** The import came to nothing: what was made of it goes. No error when it is not known. */
+  uploadFailed(taskId: string, hostId: string, nowMs: number): ReplicaEffect[] {
+    const task = this.#tasks.get(taskId);
+    if (!task || task.uploader !== hostId) return [];
+    task.replicas.delete(hostId);
+    this.#remove(task, nowMs);
+    return this.#lookAround(nowMs);
+  }
+
+  /**
+   * A host tells that it has all of the task: after a download, or when a scheduler has forgotten it. What was deleted, or is over, it is
+   * told to delete. Throws INVALID_ARGUMENT when others told something else, RESOURCE_EXHAUSTED when there are too many tasks.
+   */
+  held(
+    facts: KeptFacts,
+    hostId: string,
+    { persistent, nowMs }: { persistent: boolean; nowMs: number },
+  ): ReplicaEffect[] {
+    const { taskId } = facts;
+    if (this.#deleted.has(taskId) || expiresMs(facts) <= nowMs) return [{ kind: 'remove', taskId, hostId }];
+    const known = this.#tasks.get(taskId);
+    if (known) requireSame(known.facts, facts);
+    else {
+      this.#requireReplicas(facts.replicas);
+      if (this.#tasks.size >= this.limits.maxTasks)
+        throw new DragonflyError('RESOURCE_EXHAUSTED', `${this.#tasks.size} tasks are kept already`);
+    }
+    const task = known ?? this.#adopt(facts, nowMs);
+    // A host that was cut off in its import has come back with all of it, and nobody waits any more.
+    if (task.state === 'uploading') task.uploader = undefined;
+    task.state = 'succeeded';
+    this.#addReplica(task, hostId, persistent || task.replicas.get(hostId)?.persistent === true);
+    return this.#look(task, nowMs);
+  }
+
+  /** The host holds nothing of it any more, or not everything. */
+  released(taskId: string, hostId: string, nowMs: number): ReplicaEffect[] {
+    const task = this.#tasks.get(taskId);
+    return task?.replicas.delete(hostId) === true ? this.#look(task, nowMs) : [];
+  }
+
+  /** A host has done what `make` or `keep` asked for. */
+  made(taskId: string, hostId: string, nowMs: number): ReplicaEffect[] {
+    const task = this.#tasks.get(taskId);
+    if (!task) return this.#deleted.has(taskId) ? [{ kind: 'remove', taskId, hostId }] : [];
+    this.#endMaking(task, hostId);
+    task.shunned.delete(hostId);
+    if (this.#hosts.has(hostId)) this.#addReplica(task, hostId, true);
+    return this.#look(task, nowMs);
+  }
+
+  /** It could not: another host is asked, and this one not again at once. */
+  makeFailed(taskId: string, hostId: string, nowMs: number): ReplicaEffect[] {
+    const task = this.#tasks.get(taskId);
+    if (!task) return [];
+    this.#endMaking(task, hostId);
+    const failures = (task.shunned.get(hostId)?.failures ?? 0) + 1;
+    const { retryMs, mostRetryMs } = this.limits;
+    const untilMs = nowMs + Math.min(mostRetryMs, retryMs * 2 ** (failures - 1));
+    task.shunned.set(hostId, { untilMs, failures });
+    this.#due.add(untilMs, taskId);
+    return this.#look(task, nowMs);
+  }
+
+  /** Somebody who may do so deletes it everywhere. Throws NOT_FOUND. */
+  deleted(taskId: string, nowMs: number): ReplicaEffect[] {
+    this.#remove(this.#require(taskId), nowMs);
+    return this.#lookAround(nowMs);
+  }
+
+  /** What fell due: times to live, hosts that did not come back, hosts to be asked again. */
+  tick(nowMs: number): ReplicaEffect[] {
+    for (let taskId = this.#due.take(nowMs); taskId !== undefined; taskId = this.#due.take(nowMs)) {
+      const task = this.#tasks.get(taskId);
+      if (!task) continue;
+      if (expiresMs(task.facts) <= nowMs) this.#remove(task, nowMs);
+      else this.#settle(task, nowMs);
+    }
+    for (const [taskId, untilMs] of this.#deleted) if (untilMs <= nowMs) this.#deleted.delete(taskId);
+    return this.#lookAround(nowMs);
+  }
+
+  nextTickMs(): number | undefined {
+    return this.#due.nextMs;
+  }
+
+  #add(facts: KeptFacts, nowMs: number): KeptTask {
+    const task: KeptTask = {
+      facts,
+      state: 'uploading',
+      uploader: undefined,
+      replicas: new Map(),
+      making: new Set(),
+      shunned: new Map(),
+      stuckSinceMs: undefined,
+      adoptedMs: undefined,
+      updatedMs: nowMs,
+    };
+    this.#tasks.set(facts.taskId, task);
+    this.#due.add(expiresMs(facts), facts.taskId);
+    return task;
+  }
+
+  /** The first host tells of a task from before: others may be about to. */
+  #adopt(facts: KeptFacts, nowMs: number): KeptTask {
+    const task = this.#add(facts, nowMs);
+    task.adoptedMs = nowMs;
+    this.#due.add(nowMs + this.limits.returnMs, facts.taskId);
+    return task;
+  }
+
+  #addReplica(task: KeptTask, hostId: string, persistent: boolean): void {
+    const replica: Replica = { hostId, persistent, awaySinceMs: undefined };
+    task.replicas.set(hostId, replica);
+  }
+
+  /** Looks at a task that has changed, then at others that lack replicas, as long as there are free hands. */
+  #look(task: KeptTask, nowMs: number): ReplicaEffect[] {
+    task.updatedMs = nowMs;
+    if (this.#tasks.get(task.facts.taskId) === task) this.#settle(task, nowMs);
+    return this.#lookAround(nowMs);
+  }
+
+  #lookAround(nowMs: number): ReplicaEffect[] {
+    for (const task of Array.from(this.#lacking)) {
+      if (this.#making >= this.limits.maxMaking) break;
+      this.#settle(task, nowMs);
+    }
+    const out = this.#out;
+    this.#out = [];
+    return out;
+  }
+
+  #endMaking(task: KeptTask, hostId: string): void {
+    if (task.making.delete(hostId)) this.#making -= 1;
+  }
+
+  /** Ends the record; those who hold something of it are told, and those who come back with it later. */
+  #remove(task: KeptTask, nowMs: number): void {
+    const { taskId } = task.facts;
+    for (const hostId of new Set([...presentHosts(task), ...task.making]))
+      this.#out.push({ kind: 'remove', taskId, hostId });
+    this.#drop(task);
+    if (expiresMs(task.facts) <= nowMs) return;
+    const [oldest] = this.#deleted.keys();
+    if (this.#deleted.size >= this.limits.maxDeleted && oldest !== undefined) this.#deleted.delete(oldest);
+    this.#deleted.set(taskId, expiresMs(task.facts));
+  }
+
+  #drop(task: KeptTask): void {
+    for (const hostId of Array.from(task.making)) this.#endMaking(task, hostId);
+    this.#tasks.delete(task.facts.taskId);
+    this.#lacking.delete(task);
+  }
+
+  #settle(task: KeptTask, nowMs: number): void {
+    if (task.state === 'uploading') return;
+    const { replicas: wanted } = task.facts;
+    const present = persistentHosts(task);
+    if (present.length >= wanted) return this.#enough(task, present);
+    this.#lacking.add(task);
+    // Somebody waits for an import, and does not wait for hosts to come back.
+    const returning = task.uploader === undefined ? this.#returning(task, nowMs) : 0;
+    let missing = wanted - present.length - task.making.size - returning;
+    while (missing > 0 && this.#making < this.limits.maxMaking && presentHosts(task).length > 0) {
+      const effect = this.#nextReplica(task, nowMs);
+      if (!effect) break;
+      task.making.add(effect.hostId);
+      this.#making += 1;
+      this.#out.push(effect);
+      missing -= 1;
+    }
+    if (missing <= 0 || task.making.size > 0) task.stuckSinceMs = undefined;
+    else if (task.uploader !== undefined && this.#making < this.limits.maxMaking)
+      this.#stuck(task, present.length, nowMs);
+  }
+
+  #enough(task: KeptTask, present: readonly string[]): void {
+    const { taskId, replicas: wanted } = task.facts;
+    this.#lacking.delete(task);
+    task.stuckSinceMs = undefined;
+    if (task.uploader !== undefined) {
+      task.uploader = undefined;
+      this.#out.push({ kind: 'settled', taskId });
+    }
+    for (let spare = present.length - wanted; spare > 0; spare -= 1) {
+      const hostId = this.#nearest(persistentHosts(task));
+      const replica = hostId === undefined ? undefined : task.replicas.get(hostId);
+      if (!replica) return;
+      replica.persistent = false;
+      this.#out.push({ kind: 'release', taskId, hostId: replica.hostId });
+    }
+  }
+
+  #stuck(task: KeptTask, hosts: number, nowMs: number): void {
+    if (task.stuckSinceMs === undefined) {
+      task.stuckSinceMs = nowMs;
+      this.#due.add(nowMs + this.limits.patienceMs, task.facts.taskId);
+    } else if (nowMs - task.stuckSinceMs >= this.limits.patienceMs) {
+      this.#out.push({ kind: 'stuck', taskId: task.facts.taskId, hosts });
+      this.#remove(task, nowMs);
+    }
+  }
+
+  /** A copy that is there already costs nothing; otherwise a host that has none. */
+  #nextReplica(task: KeptTask, nowMs: number): (ReplicaEffect & { readonly kind: 'keep' | 'make' }) | undefined {
+    const { taskId, contentLengthBytes } = task.facts;
+    const isFree = (hostId: string): boolean =>
+      !task.making.has(hostId) && (task.shunned.get(hostId)?.untilMs ?? 0) <= nowMs;
+    const holders = this.#places([...persistentHosts(task), ...task.making]);
+    const cached = [...task.replicas.values()].filter(({ hostId, persistent }) => !persistent && isFree(hostId));
+    const kept = nextPlace(this.#places(cached.map(({ hostId }) => hostId)), holders);
+    if (kept) return { kind: 'keep', taskId, hostId: kept.hostId };
+    const candidates = [...this.#hosts.values()].filter(
+      ({ hostId, shares, freeBytes }) =>
+        shares && freeBytes >= contentLengthBytes && !task.replicas.has(hostId) && isFree(hostId),
+    );
+    const place = nextPlace(candidates, holders);
+    return place && { kind: 'make', taskId, hostId: place.hostId };
+  }
+
+  /** Persistent replicas whose host may still come back in time; any number while hosts may not have told yet what they hold. */
+  #returning({ replicas, adoptedMs }: KeptTask, nowMs: number): number {
+    const { returnMs } = this.limits;
+    if (adoptedMs !== undefined && nowMs - adoptedMs < returnMs) return Number.POSITIVE_INFINITY;
+    return [...replicas.values()].filter(
+      ({ persistent, awaySinceMs }) => persistent && awaySinceMs !== undefined && nowMs - awaySinceMs < returnMs,
+    ).length;
+  }
+
+  /** The host that has the most in common with the others: losing it loses the least. */
+  #nearest(hostIds: readonly string[]): string | undefined {
+    let left: readonly HostPlace[] = this.#places(hostIds);
+    let chosen: HostPlace | undefined;
+    // Places are dealt out anew: the one that would be chosen last is the one to spare.
+    for (const taken: HostPlace[] = []; left.length > 0; left = left.filter((place) => place !== chosen)) {
+      chosen = nextPlace(left, taken);
+      if (chosen) taken.push(chosen);
+    }
+    return chosen?.hostId;
+  }
+
+  #places(hostIds: readonly string[]): HostPlace[] {
+    return hostIds.flatMap((hostId) => this.#hosts.get(hostId) ?? []);
+  }
+
+  #require(taskId: string): KeptTask {
+    const task = this.#tasks.get(taskId);
+    if (!task) throw new DragonflyError('NOT_FOUND', `this scheduler knows no kept task ${taskId}`);
+    return task;
+  }
+
+  #requireReplicas(replicas: number): void {
+    if (Number.isInteger(replicas) && replicas >= 1 && replicas <= this.limits.maxReplicas) return;
+    throw new DragonflyError('INVALID_ARGUMENT', `${replicas} replicas are none of 1 to ${this.limits.maxReplicas}`);
+  }
+}
+
+function requireSame(known: KeptFacts, told: KeptFacts): void {
+  const same =
+    known.contentLengthBytes === told.contentLengthBytes &&
+    known.pieceLengthBytes === told.pieceLengthBytes &&
+    (known.digest === undefined || told.digest === undefined || known.digest === told.digest);
+  if (same) return;
+  throw new DragonflyError('INVALID_ARGUMENT', `task ${told.taskId} is something else on the hosts that hold it`);
+}
