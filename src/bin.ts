@@ -99,6 +99,7 @@ async function loadSimulate(): Promise<Command> {
 const helpers: Readonly<Record<string, () => Promise<Command>>> = {
   grpc_health_probe: async () => (await import('./cli/health/health.ts')).runHealth,
   'user-writer': async () => (await import('./dfdaemon/storage/user-writer.ts')).runUserWriter,
+  'user-reader': async () => (await import('./dfdaemon/imports/user-reader.ts')).runUserReader,
 };
 
 /** The way of dfget around a daemon that is not there: the daemon's own code, loaded only then. */

@@ -19,7 +19,11 @@ import {
 export const root = fileURLToPath(new URL('../../', import.meta.url));
 
 /** Each is run as a thread by its text, so it has to be whole. */
-const threads = ['dfdaemon/task/proof/digest-worker', 'dfdaemon/task/proof/piece-hash-worker'];
+const threads = [
+  'dfdaemon/task/proof/digest-worker',
+  'dfdaemon/task/proof/piece-hash-worker',
+  'dfdaemon/imports/scan-worker',
+];
 
 /** Short name of the commit the tree is at, `-dirty` when files differ from it; undefined without git. */
 function commit(): string | undefined {

@@ -71,3 +71,15 @@ export function isTaskId(text: string): boolean {
 function sha256Hex(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
+
+/** Ids of persistent cache tasks: the SHA-256 of a text, or of the whole content with what is known of it behind. */
+export const persistentCacheTaskId = {
+  ofText: (text: string): string => sha256Hex(text),
+  /** What is hashed behind the content. */
+  suffix: ({
+    tag,
+    application,
+    pieceLengthBytes,
+  }: Pick<TaskIdentity, 'tag' | 'application' | 'pieceLengthBytes'>): string =>
+    `${tag ?? ''}${application ?? ''}${pieceLengthBytes ?? ''}PERSISTENT_CACHE`,
+};

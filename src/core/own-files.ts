@@ -40,9 +40,9 @@ export function ownCommand(program?: string): [string, ...string[]] {
   return program === undefined ? [self] : [self, program];
 }
 
-/** @param module below src/, without its extension. */
-export function ownThread(module: string): Worker {
-  if (isExecutable) return new Worker(getAsset(`lib/${module}.js`, 'utf8'), { eval: true });
+/** @param module below src/, without its extension. @param workerData what the thread begins with. */
+export function ownThread(module: string, workerData?: unknown): Worker {
+  if (isExecutable) return new Worker(getAsset(`lib/${module}.js`, 'utf8'), { eval: true, workerData });
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  return new Worker(new URL(`../${module}.${extension}`, import.meta.url));
+  return new Worker(new URL(`../${module}.${extension}`, import.meta.url), { workerData });
 }

@@ -13,6 +13,7 @@ import type { Registry } from '../core/metrics.ts';
 import type { ReadyAddresses } from '../core/process/ready.ts';
 import { announceContent, createSchedulers, joinCluster } from './assembly/cluster.ts';
 import { openDownloads, type Downloads } from './assembly/downloads.ts';
+import { openKeptTasks } from './assembly/kept.ts';
 import { openNode, type DaemonNode } from './assembly/node.ts';
 import { openProxy, openS3Buckets, openS3Door, proxyAddresses } from './assembly/proxy-port.ts';
 import { openRpcPorts } from './assembly/rpc-ports.ts';
@@ -103,7 +104,9 @@ async function openParts(config: DfdaemonConfig, owned: Owned, logger: Logger): 
   });
   const readHost = (): Promise<Host> => hostInfo.read(uploads.pieceServer.connectionCount);
   const buckets = openS3Buckets(node);
-  const { peerPort, socket } = await openRpcPorts(node, { store, schedulers, downloads, uploads, buckets, readHost });
+  const kept = openKeptTasks(node, storage, { schedulers, engine });
+  const ports = { store, schedulers, downloads, uploads, buckets, kept, readHost };
+  const { peerPort, socket } = await openRpcPorts(node, ports);
   // These end before the ports close: callers hear how their downloads ended, and the schedulers hear it from the downloads.
   owned.add('task engine', engine);
   owned.add('schedulers', schedulers);

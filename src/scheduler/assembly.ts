@@ -21,6 +21,7 @@ import { clientTls, openIdentity, serverTls } from '../rpc/identity/open-identit
 import { CallMetrics } from '../rpc/server/call-metrics.ts';
 import { RpcServer } from '../rpc/server/server.ts';
 import type { EvaluatorName } from '../swarm/scheduler/evaluator.ts';
+import type { ReplicaLimits } from '../swarm/replicas/limits.ts';
 import type { SwarmLimits } from '../swarm/scheduler/limits.ts';
 import { Brain } from './brain.ts';
 import { Controllers } from './controllers.ts';
@@ -40,6 +41,7 @@ export interface SchedulerOverrides {
   /** Sign of life asked of silent connections. */
   readonly keepAliveMs?: number;
   readonly heldHostGraceMs?: number;
+  readonly replicaLimits?: Partial<ReplicaLimits>;
   /** By which daemons know it; made anew by default. */
   readonly controlKey?: ControlKey;
 }

@@ -5,6 +5,7 @@ import { isOwnAddress } from '../core/net/own-address.ts';
 import type { Closable } from '../core/process/lifecycle.ts';
 import type { Logger } from '../core/process/logger.ts';
 import type { Participation } from '../rpc/control-key.ts';
+import { isKeptUrl } from '../rpc/fields/kept-content.ts';
 import { Swarm } from '../swarm/scheduler/swarm.ts';
 import type { SwarmOptions } from '../swarm/scheduler/swarm-options.ts';
 import { ApplicationPriorities } from './applications.ts';
@@ -55,6 +56,7 @@ export class Brain implements Closable {
   /** Until when hosts are struck off, in the words of the scheduler that found it: each of its words counts once. */
   readonly #told = new LRUCache<string, number>({ max: maxToldLiars });
   readonly #sweeper: NodeJS.Timeout;
+  readonly #goneListeners: ((hostId: string) => void)[] = [];
 
   constructor(options: BrainOptions) {
     this.swarm = new Swarm(options.swarm);
@@ -81,7 +83,9 @@ export class Brain implements Closable {
         const seed = this.hosts.get(hostId)?.host;
         // Without the requester's stream, what is remembered will do wherever the origin needs no credentials.
         const download = session?.download ?? this.facts.get(taskId)?.download;
-        if (this.#seeds && download && seed) this.#seeds.start(taskId, seed, seedDownload(download));
+        // Imported content has no origin: nobody can be sent there.
+        if (this.#seeds && download && seed && !isKeptUrl(download.url))
+          this.#seeds.start(taskId, seed, seedDownload(download));
         else queueMicrotask(() => this.#seedFailed(taskId, hostId));
       },
       onStruckOff: ({ hostId, accusers, taskId }) => {
@@ -125,6 +129,12 @@ export class Brain implements Closable {
     this.hosts.delete(hostId);
     this.book.gone(hostId, end, this.swarm.host(hostId), performance.now());
     this.run((swarm, nowMs) => swarm.hostLeft(hostId, nowMs));
+    for (const listener of this.#goneListeners) listener(hostId);
+  }
+
+  /** Calls back with each host that left, or was silent for too long. */
+  onHostGone(listener: (hostId: string) => void): void {
+    this.#goneListeners.push(listener);
   }
 
   /** Another scheduler of the cluster has found that the host lies, and said so through the manager. */
@@ -163,8 +173,10 @@ export class Brain implements Closable {
 
   /** What the swarm has dropped by itself is dropped here too. */
   #sweep(): void {
-    for (const hostId of this.hosts.keepOnly((known) => this.swarm.host(known) !== undefined))
+    for (const hostId of this.hosts.keepOnly((known) => this.swarm.host(known) !== undefined)) {
       this.book.gone(hostId, 'expired', undefined, performance.now());
+      for (const listener of this.#goneListeners) listener(hostId);
+    }
     this.facts.keepOnly((taskId) => this.swarm.task(taskId) !== undefined);
     this.ledger.keepOnly({
       task: (taskId) => this.swarm.task(taskId) !== undefined,

@@ -137,3 +137,10 @@ export const seedListAgeMs = 1000;
 
 /** Hosts that other schedulers have struck off, remembered so that each of their words counts once. */
 export const maxToldLiars = 10_000;
+
+/** A replica of some gigabytes takes minutes; after so long another host is asked. */
+export const replicaTimeoutMs = 2 * 3_600_000;
+/** To keep, to release or to delete a replica. */
+export const replicaCallMs = 30_000;
+/** Kept tasks told in one frame: about a kilobyte each. */
+export const maxKeptTasksPerFrame = 500;

@@ -23,6 +23,13 @@ const callNames = {
   statFile: 'stat_file',
   askProof: 'ask_proof',
   tellProof: 'tell_proof',
+  uploadPersistentCacheTaskStarted: 'upload_persistent_cache_task_started',
+  uploadPersistentCacheTaskFinished: 'upload_persistent_cache_task_finished',
+  uploadPersistentCacheTaskFailed: 'upload_persistent_cache_task_failed',
+  statPersistentCacheTask: 'stat_persistent_cache_task',
+  deletePersistentCacheTask: 'delete_persistent_cache_task',
+  statPersistentCachePeer: 'stat_persistent_cache_peer',
+  deletePersistentCachePeer: 'delete_persistent_cache_peer',
 } as const;
 
 export type CountedCall = keyof typeof callNames;

@@ -25,6 +25,15 @@ export const schedulerAccess: Access<typeof SchedulerDefinition> = {
   statImage: operators,
   preheatFile: operators,
   statFile: operators,
+  uploadPersistentCacheTaskStarted: nodes,
+  uploadPersistentCacheTaskFinished: nodes,
+  uploadPersistentCacheTaskFailed: nodes,
+  announcePersistentCachePeer: nodes,
+  deletePersistentCachePeer: nodes,
+  statPersistentCachePeer: nodes,
+  statPersistentCacheTask: [...nodes, ...controlPlane],
+  // Of nodes: the one that has imported it.
+  deletePersistentCacheTask: [...nodes, ...controlPlane],
   // What it says opens content to others: only who shows who he is is believed.
   askProof: members,
   tellProof: members,
@@ -35,4 +44,5 @@ export const liveAccess: Access<typeof SchedulerLiveDefinition> = {
   watchTask: operators,
   watchHosts: operators,
   watchTraffic: operators,
+  listKeptTasks: operators,
 };

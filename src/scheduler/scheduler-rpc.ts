@@ -19,6 +19,9 @@ import { preheatImage, statImage } from './preheat/image-rpc.ts';
 import { preheatFile, statFile } from './preheat/preheat-rpc.ts';
 import type { Preheater } from './preheat/preheater.ts';
 import type { Reachability } from './hosts/reachability.ts';
+import { fromKeptContent } from '../rpc/fields/kept-content.ts';
+import { persistentCacheRpc } from './replicas/persistent-cache-rpc.ts';
+import type { ReplicaDesk } from './replicas/replica-desk.ts';
 
 type SchedulerHandlers = Handlers<typeof SchedulerDefinition>;
 
@@ -33,6 +36,7 @@ export interface SchedulerRpcParts {
   readonly originals: OriginalDaemons;
   readonly preheater: Preheater;
   readonly reachability: Reachability;
+  readonly replicas: ReplicaDesk;
   readonly registry: RegistryClient;
   readonly loadLimits: () => LoadLimits;
   /** Who says so without a certificate is believed to be a seed. */
@@ -40,7 +44,7 @@ export interface SchedulerRpcParts {
 }
 
 export function schedulerRpc(parts: SchedulerRpcParts): SchedulerHandlers {
-  const { brain, held, originals, preheater, reachability, registry, loadLimits, isKnownSeed } = parts;
+  const { brain, held, originals, preheater, reachability, registry, replicas, loadLimits, isKnownSeed } = parts;
   const counted = <A extends readonly unknown[], R>(call: CountedCall, work: (...args: A) => R) => {
     return async (...args: A): Promise<Awaited<R>> => {
       brain.metrics.called(call);
@@ -53,6 +57,7 @@ export function schedulerRpc(parts: SchedulerRpcParts): SchedulerHandlers {
     };
   };
 
+  const kept = persistentCacheRpc(brain, replicas);
   return {
     announcePeer: (requests, context) => countedStream(brain, announcePeer(brain, requests, context)),
 
@@ -89,6 +94,7 @@ export function schedulerRpc(parts: SchedulerRpcParts): SchedulerHandlers {
           brain.book.announced(host, { unreachable: !isReachable }, performance.now());
           held.seen(host.id);
           originals.announced({ original: !context.callerHasSwarm });
+          replicas.hostSeen(host);
         },
       );
       return {};
@@ -130,6 +136,7 @@ export function schedulerRpc(parts: SchedulerRpcParts): SchedulerHandlers {
       requireOwnHost(hostId, context, brain);
       if (!brain.swarm.host(hostId)) throw notFound('host', hostId);
       brain.taskLeft(hostId, taskId);
+      replicas.run((keeper, nowMs) => keeper.released(taskId, hostId, nowMs));
       return {};
     }),
 
@@ -142,6 +149,21 @@ export function schedulerRpc(parts: SchedulerRpcParts): SchedulerHandlers {
     preheatFile: counted('preheatFile', (request, context) => preheatFile(preheater, request, context)),
 
     statFile: counted('statFile', (request, context) => statFile(preheater, request, context)),
+
+    uploadPersistentCacheTaskStarted: counted(
+      'uploadPersistentCacheTaskStarted',
+      kept.uploadPersistentCacheTaskStarted,
+    ),
+    uploadPersistentCacheTaskFinished: counted(
+      'uploadPersistentCacheTaskFinished',
+      kept.uploadPersistentCacheTaskFinished,
+    ),
+    uploadPersistentCacheTaskFailed: counted('uploadPersistentCacheTaskFailed', kept.uploadPersistentCacheTaskFailed),
+    statPersistentCacheTask: counted('statPersistentCacheTask', kept.statPersistentCacheTask),
+    deletePersistentCacheTask: counted('deletePersistentCacheTask', kept.deletePersistentCacheTask),
+    statPersistentCachePeer: counted('statPersistentCachePeer', kept.statPersistentCachePeer),
+    deletePersistentCachePeer: counted('deletePersistentCachePeer', kept.deletePersistentCachePeer),
+    announcePersistentCachePeer: kept.announcePersistentCachePeer,
 
     askProof: counted('askProof', async ({ hostId, key, last, turnMs }, context: CallContext) => {
       requireOwnHost(hostId, context, brain);
@@ -161,7 +183,7 @@ export function schedulerRpc(parts: SchedulerRpcParts): SchedulerHandlers {
       if (!brain.swarm.host(hostId)) throw notFound('host', hostId);
       // One by one, so that a holding that contradicts what others reported does not cost the host the rest.
       const rejected = holdings.filter(
-        (holding) => !announceHolding(brain, { hostId, address: context.peerHost }, holding),
+        (holding) => !announceHolding({ brain, replicas }, { hostId, address: context.peerHost }, holding),
       );
       return { rejectedTaskIds: rejected.map(({ taskId }) => taskId) };
     }),
@@ -179,11 +201,11 @@ async function* countedStream<T>(brain: Brain, answers: AsyncIterable<T>): Async
 }
 
 function announceHolding(
-  brain: Brain,
+  { brain, replicas }: Pick<SchedulerRpcParts, 'brain' | 'replicas'>,
   { hostId, address }: { readonly hostId: string; readonly address: string },
   holding: TaskHolding,
 ): boolean {
-  const { taskId, peerId, taskMetadata, finished, pieces } = holding;
+  const { taskId, peerId, taskMetadata, finished, pieces, kept } = holding;
   const download = holding.download ?? Download.fromPartial({});
   const contentLengthBytes = taskMetadata?.contentLength;
   if (!taskMetadata || contentLengthBytes === undefined) return false; // nothing to offer while the length is unknown
@@ -193,6 +215,9 @@ function announceHolding(
     const layout = { contentLengthBytes, pieceLengthBytes };
     const pieceCount = Math.ceil(contentLengthBytes / pieceLengthBytes);
     const held = finished ? PieceSet.range(0, pieceCount) : PieceSet.fromBytes(pieces);
+    if (kept) replicas.held(fromKeptContent(taskId, kept), hostId, kept.persistent);
+    // It is deleted, or over: the host is told.
+    if (kept && !replicas.keeper.get(taskId)) return true;
     const remember = brain.facts.admit(taskId, download, address);
     brain.run(
       (swarm, nowMs) => swarm.announceHeld(hostId, { taskId, peerId, url: download.url, layout, pieces: held }, nowMs),

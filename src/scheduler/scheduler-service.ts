@@ -36,6 +36,7 @@ import type { SchedulerMetrics } from './metrics.ts';
 import { OriginalDaemons } from './peers/original-daemons.ts';
 import { Preheater } from './preheat/preheater.ts';
 import { liveAccess, schedulerAccess } from './scheduler-access.ts';
+import { ReplicaDesk } from './replicas/replica-desk.ts';
 import { schedulerRpc } from './scheduler-rpc.ts';
 import { Reachability } from './hosts/reachability.ts';
 
@@ -168,6 +169,16 @@ async function createParts(config: SchedulerConfig, overrides: SchedulerOverride
   const servesJobs = await managerJobs(base, { brain, preheater, originals });
   const server = await createServer(base, brain, overrides);
   const reachability = new Reachability(peerChannels);
+  const replicas = owned.add(
+    'replicas',
+    new ReplicaDesk({
+      brain,
+      channels: peerChannels,
+      ownAddress: () => own.advertised,
+      logger,
+      limits: overrides.replicaLimits,
+    }),
+  );
   const seeds = new KnownSeeds({ proven: prefersCertificates(base), dynamic, logger });
   const loadLimits = (): DynamicSettings => dynamic.settings;
   server.addService(
@@ -179,11 +190,12 @@ async function createParts(config: SchedulerConfig, overrides: SchedulerOverride
       preheater,
       reachability,
       registry,
+      replicas,
       loadLimits,
       isKnownSeed: (host) => seeds.has(host),
     }),
     schedulerAccess,
   );
-  server.addService(SchedulerLiveDefinition, liveRpc(brain), liveAccess);
+  server.addService(SchedulerLiveDefinition, liveRpc(brain, replicas), liveAccess);
   return { base, brain, server, link, dynamic, servesJobs };
 }

@@ -14,7 +14,12 @@ import {
   type DownloadTaskResponse,
 } from '../../gen/dfdaemon/v2/dfdaemon.ts';
 import { ManagerDefinition } from '../../gen/manager/v2/manager.ts';
-import { AnnounceHostRequest, PreheatFileRequest, SchedulerDefinition } from '../../gen/scheduler/v2/scheduler.ts';
+import {
+  AnnounceHostRequest,
+  PreheatFileRequest,
+  SchedulerDefinition,
+  UploadPersistentCacheTaskStartedRequest,
+} from '../../gen/scheduler/v2/scheduler.ts';
 
 export const actions = [
   'read content',
@@ -41,6 +46,9 @@ export interface Places {
   readonly privateId: string;
   readonly publicUrl: string;
   readonly taskToDelete: string;
+  /** Imported content, held by the node. */
+  readonly keptId: string;
+  readonly keptToDelete: string;
 }
 
 export interface Actor {
@@ -84,8 +92,18 @@ export async function tryAll(places: Places, actor: Actor): Promise<Record<Actio
       StatTask: () => scheduler.statTask({ hostId: `${ip}-${hostname}`, taskId: places.privateId }),
       ListHosts: () => scheduler.listHosts({}),
     },
-    write: { DownloadTask: () => download(places.publicUrl, { outputPath: '/tmp/written-from-afar' }) },
-    delete: { DeleteTask: () => node.deleteTask({ taskId: places.taskToDelete }) },
+    write: {
+      DownloadTask: () => download(places.publicUrl, { outputPath: '/tmp/written-from-afar' }),
+      UpdatePersistentCacheTask: () => node.updatePersistentCacheTask({ taskId: places.keptId, persistent: true }),
+      'UploadPersistentCacheTaskStarted of the node': () =>
+        scheduler.uploadPersistentCacheTaskStarted(importInTheNameOf(places)),
+    },
+    delete: {
+      DeleteTask: () => node.deleteTask({ taskId: places.taskToDelete }),
+      'DeletePersistentCacheTask at the scheduler': () =>
+        scheduler.deletePersistentCacheTask({ hostId: places.nodeHostId, taskId: places.keptToDelete }),
+      DeletePersistentCacheTask: () => node.deletePersistentCacheTask({ taskId: places.keptId }),
+    },
     register: {
       UpdateScheduler: () =>
         manager.updateScheduler({
@@ -143,6 +161,19 @@ async function content(answers: AsyncIterable<DownloadTaskResponse>): Promise<vo
   for await (const { response } of answers)
     if (response?.$case === 'downloadPieceFinishedResponse') length += response.value.piece?.content?.length ?? 0;
   if (length === 0) throw Object.assign(new Error('nothing'), { code: 'nothing' });
+}
+
+function importInTheNameOf({ nodeHostId }: Places): UploadPersistentCacheTaskStartedRequest {
+  return UploadPersistentCacheTaskStartedRequest.fromPartial({
+    hostId: nodeHostId,
+    taskId: 'e'.repeat(64),
+    peerId: `${nodeHostId}-peer`,
+    persistentReplicaCount: 1,
+    pieceLength: 4 * 2 ** 20,
+    contentLength: 1,
+    pieceCount: 1,
+    ttl: { seconds: 3600, nanos: 0 },
+  });
 }
 
 async function first(answers: AsyncIterable<unknown>): Promise<void> {

@@ -3,6 +3,7 @@
  * Arguments: the policy, own address, address of the other machine, the words that run a command there, as JSON.
  */
 import { execFile } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { parseConfig } from '../../src/core/config/config.ts';
@@ -13,7 +14,8 @@ import { openSecrets } from '../../src/manager/access/access.ts';
 import type { ManagerService } from '../../src/manager/manager-service.ts';
 import { createClient } from '../../src/rpc/client.ts';
 import { ControlKey } from '../../src/rpc/control-key.ts';
-import { DfdaemonDownloadDefinition } from '../../gen/dfdaemon/v2/dfdaemon.ts';
+import { DfdaemonDownloadDefinition, UploadPersistentCacheTaskRequest } from '../../gen/dfdaemon/v2/dfdaemon.ts';
+import { DfdaemonLocalDefinition } from '../../gen/dfdaemon/v2/local.ts';
 import type { MemberRole } from '../../src/rpc/server/caller.ts';
 import { schedulerConfigSchema } from '../../src/scheduler/config.ts';
 import { SchedulerService } from '../../src/scheduler/scheduler-service.ts';
@@ -58,6 +60,7 @@ results['proxy client'] = await byProxy(node);
 results['local user'] = await bySocket(node);
 for (const role of ['peer', 'seed', 'scheduler', 'manager'] as const) {
   places.taskToDelete = await storedTask(`${role}-deletes`);
+  Object.assign(places, { keptId: await keptAt(node, role), keptToDelete: await keptAt(node, `${role}-deletes`) });
   results[role] = await remote(role, isPlain ? { controlKey: await keyOf(role) } : { tls: await certificateOf(role) });
 }
 process.stdout.write(JSON.stringify(results));
@@ -142,12 +145,24 @@ async function fillNode(daemon: Daemon): Promise<{ -readonly [K in keyof Places]
     privateId: taskId({ url: privateUrl }),
     publicUrl: `${origin.url}/public`,
     taskToDelete: await storedAt(daemon, `${origin.url}/stranger-deletes`),
+    keptId: await keptAt(daemon, 'stranger'),
+    keptToDelete: await keptAt(daemon, 'stranger-deletes'),
   };
 }
 
 async function storedAt(daemon: Daemon, url: string): Promise<string> {
   await swarm.download(daemon, { url });
   return taskId({ url });
+}
+
+/** Imported by a user of the node. */
+async function keptAt(daemon: Daemon, text: string): Promise<string> {
+  const path = swarm.directory.join('imported');
+  await writeFile(path, text);
+  const client = createClient(DfdaemonDownloadDefinition, swarm.channels, `unix:${daemon.socket}`);
+  const ttl = { seconds: 3600, nanos: 0 };
+  const request = UploadPersistentCacheTaskRequest.fromPartial({ path, persistentReplicaCount: 1, ttl });
+  return (await client.uploadPersistentCacheTask(request, { timeoutMs: 30_000 })).id;
 }
 
 function storedTask(name: string): Promise<string> {
@@ -209,6 +224,8 @@ async function bySocket(daemon: Daemon): Promise<Results> {
   const own = await storedTask('local-deletes');
   // At ports of other machines he is what anybody without a proof is.
   const { register, schedule, preheat, configure } = await remote('user', {});
+  const local = createClient(DfdaemonLocalDefinition, swarm.channels, `unix:${daemon.socket}`);
+  const imported = keptAt(daemon, 'local-deletes');
   return {
     'read content': { DownloadTask: await outcome(swarm.download(daemon, { url: places.privateUrl })) },
     'read metadata': { StatLocalTask: await outcome(client.statLocalTask({ taskId: places.privateId })) },
@@ -216,8 +233,12 @@ async function bySocket(daemon: Daemon): Promise<Results> {
       DownloadTask: await outcome(
         swarm.download(daemon, { url: places.publicUrl, outputPath: swarm.directory.join('written') }),
       ),
+      UploadPersistentCacheTask: await outcome(imported),
     },
-    delete: { DeleteTask: await outcome(client.deleteTask({ taskId: own })) },
+    delete: {
+      DeleteTask: await outcome(client.deleteTask({ taskId: own })),
+      RemoveKeptTask: await outcome(local.removeKeptTask({ taskId: await imported })),
+    },
     register,
     schedule,
     preheat,

@@ -21,19 +21,25 @@ type Outcomes = Record<Action, Record<string, string>>;
 const always: Record<string, Partial<Record<Action, string[]>>> = {
   stranger: {},
   'proxy client': {},
-  'local user': { 'read metadata': ['StatLocalTask'], write: ['DownloadTask'], delete: ['DeleteTask'] },
+  'local user': {
+    'read metadata': ['StatLocalTask'],
+    write: ['DownloadTask', 'UploadPersistentCacheTask'],
+    delete: ['DeleteTask', 'RemoveKeptTask'],
+  },
   peer: { 'read metadata': ['StatTask'] },
   seed: { 'read metadata': ['StatTask'], register: ['UpdateSeedPeer'] },
   scheduler: {
     'read metadata': ['StatLocalTask', 'StatTask', 'ListHosts'],
-    delete: ['DeleteTask'],
+    write: ['UpdatePersistentCacheTask'],
+    delete: ['DeleteTask', 'DeletePersistentCacheTask at the scheduler', 'DeletePersistentCacheTask'],
     register: ['UpdateScheduler'],
     schedule: ['DownloadTask'],
     preheat: ['PreheatFile'],
   },
   manager: {
     'read metadata': ['StatLocalTask', 'StatTask', 'ListHosts'],
-    delete: ['DeleteTask'],
+    write: ['UpdatePersistentCacheTask'],
+    delete: ['DeleteTask', 'DeletePersistentCacheTask at the scheduler', 'DeletePersistentCacheTask'],
     schedule: ['DownloadTask'],
     preheat: ['PreheatFile'],
   },
@@ -48,7 +54,13 @@ const plain: typeof always = {
   peer: open,
   seed: open,
   // Its key is known to the nodes, not to other schedulers.
-  scheduler: { ...always['scheduler'], 'read metadata': ['StatLocalTask'], preheat: [], ...open },
+  scheduler: {
+    ...always['scheduler'],
+    'read metadata': ['StatLocalTask'],
+    delete: ['DeleteTask', 'DeletePersistentCacheTask'],
+    preheat: [],
+    ...open,
+  },
   manager: { ...always['manager'], ...open },
 };
 

@@ -103,6 +103,7 @@ export class CorruptingPeer implements AsyncDisposable {
           taskMetadata: { contentLength: content.length, pieceLength: layout.pieceLengthBytes, responseHeader: {} },
           pieces: PieceSet.range(0, layout.pieceCount).toBytes(),
           finished: true,
+          kept: undefined,
         },
       ],
     });

@@ -216,7 +216,34 @@ export interface PersistentCacheTask {
   state: string;
   ttl: Duration | undefined;
   createdAt: Date | undefined;
-  updatedAt: Date | undefined;
+  updatedAt:
+    | Date
+    | undefined;
+  /** Extension. */
+  kept: KeptContent | undefined;
+}
+
+/** An extension of this implementation: content that was put into the cluster to stay, as its holders carry it. */
+export interface KeptContent {
+  /** Hosts that are to hold it. */
+  replicaCount: number;
+  /** With the time to live it says when the content goes. */
+  createdAt: Date | undefined;
+  ttl: Duration | undefined;
+  contentLength: number;
+  pieceLength: number;
+  tag?: string | undefined;
+  application?:
+    | string
+    | undefined;
+  /** `algorithm:value` of the whole content. */
+  digest?:
+    | string
+    | undefined;
+  /** Who imported it: `<user>@<host id>`. */
+  owner: string;
+  /** The collector of the host that says so does not take it. */
+  persistent: boolean;
 }
 
 /** One node that runs a dfdaemon. */
@@ -2063,6 +2090,7 @@ function createBasePersistentCacheTask(): PersistentCacheTask {
     ttl: undefined,
     createdAt: undefined,
     updatedAt: undefined,
+    kept: undefined,
   };
 }
 
@@ -2108,6 +2136,9 @@ export const PersistentCacheTask: MessageFns<PersistentCacheTask, "common.v2.Per
     }
     if (message.updatedAt !== undefined) {
       Timestamp.encode(toTimestamp(message.updatedAt), writer.uint32(106).fork()).join();
+    }
+    if (message.kept !== undefined) {
+      KeptContent.encode(message.kept, writer.uint32(8002).fork()).join();
     }
     return writer;
   },
@@ -2229,6 +2260,14 @@ export const PersistentCacheTask: MessageFns<PersistentCacheTask, "common.v2.Per
             message.updatedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 1000: {
+            if (tag !== 8002) {
+              break;
+            }
+
+            message.kept = KeptContent.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2259,6 +2298,185 @@ export const PersistentCacheTask: MessageFns<PersistentCacheTask, "common.v2.Per
     message.ttl = (object.ttl !== undefined && object.ttl !== null) ? Duration.fromPartial(object.ttl) : undefined;
     message.createdAt = object.createdAt ?? undefined;
     message.updatedAt = object.updatedAt ?? undefined;
+    message.kept = (object.kept !== undefined && object.kept !== null)
+      ? KeptContent.fromPartial(object.kept)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseKeptContent(): KeptContent {
+  return {
+    replicaCount: 0,
+    createdAt: undefined,
+    ttl: undefined,
+    contentLength: 0,
+    pieceLength: 0,
+    tag: undefined,
+    application: undefined,
+    digest: undefined,
+    owner: "",
+    persistent: false,
+  };
+}
+
+export const KeptContent: MessageFns<KeptContent, "common.v2.KeptContent"> = {
+  $type: "common.v2.KeptContent" as const,
+
+  encode(message: KeptContent, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.replicaCount !== 0) {
+      writer.uint32(8).uint64(message.replicaCount);
+    }
+    if (message.createdAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.createdAt), writer.uint32(18).fork()).join();
+    }
+    if (message.ttl !== undefined) {
+      Duration.encode(message.ttl, writer.uint32(26).fork()).join();
+    }
+    if (message.contentLength !== 0) {
+      writer.uint32(32).uint64(message.contentLength);
+    }
+    if (message.pieceLength !== 0) {
+      writer.uint32(40).uint64(message.pieceLength);
+    }
+    if (message.tag !== undefined) {
+      writer.uint32(50).string(message.tag);
+    }
+    if (message.application !== undefined) {
+      writer.uint32(58).string(message.application);
+    }
+    if (message.digest !== undefined) {
+      writer.uint32(66).string(message.digest);
+    }
+    if (message.owner !== "") {
+      writer.uint32(74).string(message.owner);
+    }
+    if (message.persistent !== false) {
+      writer.uint32(80).bool(message.persistent);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): KeptContent {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseKeptContent();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.replicaCount = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.createdAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.ttl = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.contentLength = longToNumber(reader.uint64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.pieceLength = longToNumber(reader.uint64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.tag = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.application = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.digest = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.owner = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.persistent = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<KeptContent>): KeptContent {
+    return KeptContent.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<KeptContent>): KeptContent {
+    const message = createBaseKeptContent();
+    message.replicaCount = object.replicaCount ?? 0;
+    message.createdAt = object.createdAt ?? undefined;
+    message.ttl = (object.ttl !== undefined && object.ttl !== null) ? Duration.fromPartial(object.ttl) : undefined;
+    message.contentLength = object.contentLength ?? 0;
+    message.pieceLength = object.pieceLength ?? 0;
+    message.tag = object.tag ?? undefined;
+    message.application = object.application ?? undefined;
+    message.digest = object.digest ?? undefined;
+    message.owner = object.owner ?? "";
+    message.persistent = object.persistent ?? false;
     return message;
   },
 };

@@ -12,6 +12,7 @@ import {
   HDFS,
   Host,
   HuggingFace,
+  KeptContent,
   ModelScope,
   ObjectStorage,
   OpenCSG,
@@ -404,6 +405,8 @@ export interface DownloadPersistentCacheTaskRequest {
   digest?: string | undefined;
   remoteIp?: string | undefined;
   overwrite: boolean;
+  /** Extension, of a scheduler that wants a replica: what it knows of the task, so that nobody has to be asked. */
+  kept: KeptContent | undefined;
 }
 
 export interface DownloadPersistentCacheTaskStartedResponse {
@@ -5322,6 +5325,7 @@ function createBaseDownloadPersistentCacheTaskRequest(): DownloadPersistentCache
     digest: undefined,
     remoteIp: undefined,
     overwrite: false,
+    kept: undefined,
   };
 }
 
@@ -5364,6 +5368,9 @@ export const DownloadPersistentCacheTaskRequest: MessageFns<
     }
     if (message.overwrite !== false) {
       writer.uint32(88).bool(message.overwrite);
+    }
+    if (message.kept !== undefined) {
+      KeptContent.encode(message.kept, writer.uint32(8002).fork()).join();
     }
     return writer;
   },
@@ -5469,6 +5476,14 @@ export const DownloadPersistentCacheTaskRequest: MessageFns<
             message.overwrite = reader.bool();
             continue;
           }
+          case 1000: {
+            if (tag !== 8002) {
+              break;
+            }
+
+            message.kept = KeptContent.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5499,6 +5514,9 @@ export const DownloadPersistentCacheTaskRequest: MessageFns<
     message.digest = object.digest ?? undefined;
     message.remoteIp = object.remoteIp ?? undefined;
     message.overwrite = object.overwrite ?? false;
+    message.kept = (object.kept !== undefined && object.kept !== null)
+      ? KeptContent.fromPartial(object.kept)
+      : undefined;
     return message;
   },
 };

@@ -6,6 +6,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { Empty } from "../../google/protobuf/empty.ts";
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
 import { Receipt } from "./dfdaemon.ts";
 
@@ -17,6 +18,10 @@ export const protobufFileName = "dfdaemon/v2/local.proto";
  * An extension of this implementation: what tools of the same node ask the daemon beyond DfdaemonDownload. Offered on the
  * unix socket only.
  */
+
+export interface RemoveKeptTaskRequest {
+  taskId: string;
+}
 
 export interface ListStoredTasksRequest {
 }
@@ -91,6 +96,63 @@ export interface RecordedReceipt {
   finishedAt: Date | undefined;
   receipt: Receipt | undefined;
 }
+
+function createBaseRemoveKeptTaskRequest(): RemoveKeptTaskRequest {
+  return { taskId: "" };
+}
+
+export const RemoveKeptTaskRequest: MessageFns<RemoveKeptTaskRequest, "dfdaemon.v2.RemoveKeptTaskRequest"> = {
+  $type: "dfdaemon.v2.RemoveKeptTaskRequest" as const,
+
+  encode(message: RemoveKeptTaskRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.taskId !== "") {
+      writer.uint32(10).string(message.taskId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RemoveKeptTaskRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRemoveKeptTaskRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.taskId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RemoveKeptTaskRequest>): RemoveKeptTaskRequest {
+    return RemoveKeptTaskRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RemoveKeptTaskRequest>): RemoveKeptTaskRequest {
+    const message = createBaseRemoveKeptTaskRequest();
+    message.taskId = object.taskId ?? "";
+    return message;
+  },
+};
 
 function createBaseListStoredTasksRequest(): ListStoredTasksRequest {
   return {};
@@ -979,6 +1041,15 @@ export const DfdaemonLocalDefinition = {
       requestType: ListReceiptsRequest as typeof ListReceiptsRequest,
       requestStream: false,
       responseType: ListReceiptsResponse as typeof ListReceiptsResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** Deletes imported content from all hosts that hold it. For whoever imported it here, for root, and for the user of the daemon. */
+    removeKeptTask: {
+      name: "RemoveKeptTask",
+      requestType: RemoveKeptTaskRequest as typeof RemoveKeptTaskRequest,
+      requestStream: false,
+      responseType: Empty as typeof Empty,
       responseStream: false,
       options: {},
     },

@@ -6,12 +6,36 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { Host, PersistentCacheTask } from "../../common/v2/common.ts";
 
 export const protobufPackage = "scheduler.v2";
 
 export const protobufFileName = "scheduler/v2/live.proto";
 
 /** An extension of this implementation: what the scheduler sees of its swarms, as it happens, for consoles. */
+
+export interface ListKeptTasksRequest {
+  /** One task alone; all when empty. */
+  taskId: string;
+}
+
+export interface KeptTasksFrame {
+  tasks: KeptTaskSummary[];
+}
+
+export interface KeptTaskSummary {
+  task: PersistentCacheTask | undefined;
+  replicas: KeptReplica[];
+}
+
+export interface KeptReplica {
+  host: Host | undefined;
+  persistent: boolean;
+  /** The host is gone, and may come back with it. */
+  away: boolean;
+  /** It is about to hold it. */
+  making: boolean;
+}
 
 export interface WatchTasksRequest {
   /** Milliseconds; 0 takes one second. */
@@ -216,6 +240,284 @@ export interface Distribution {
   slowestMs: number;
   medianMs: number;
 }
+
+function createBaseListKeptTasksRequest(): ListKeptTasksRequest {
+  return { taskId: "" };
+}
+
+export const ListKeptTasksRequest: MessageFns<ListKeptTasksRequest, "scheduler.v2.ListKeptTasksRequest"> = {
+  $type: "scheduler.v2.ListKeptTasksRequest" as const,
+
+  encode(message: ListKeptTasksRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.taskId !== "") {
+      writer.uint32(10).string(message.taskId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListKeptTasksRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListKeptTasksRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.taskId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListKeptTasksRequest>): ListKeptTasksRequest {
+    return ListKeptTasksRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListKeptTasksRequest>): ListKeptTasksRequest {
+    const message = createBaseListKeptTasksRequest();
+    message.taskId = object.taskId ?? "";
+    return message;
+  },
+};
+
+function createBaseKeptTasksFrame(): KeptTasksFrame {
+  return { tasks: [] };
+}
+
+export const KeptTasksFrame: MessageFns<KeptTasksFrame, "scheduler.v2.KeptTasksFrame"> = {
+  $type: "scheduler.v2.KeptTasksFrame" as const,
+
+  encode(message: KeptTasksFrame, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.tasks) {
+      KeptTaskSummary.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): KeptTasksFrame {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseKeptTasksFrame();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.tasks.push(KeptTaskSummary.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<KeptTasksFrame>): KeptTasksFrame {
+    return KeptTasksFrame.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<KeptTasksFrame>): KeptTasksFrame {
+    const message = createBaseKeptTasksFrame();
+    message.tasks = object.tasks?.map((e) => KeptTaskSummary.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseKeptTaskSummary(): KeptTaskSummary {
+  return { task: undefined, replicas: [] };
+}
+
+export const KeptTaskSummary: MessageFns<KeptTaskSummary, "scheduler.v2.KeptTaskSummary"> = {
+  $type: "scheduler.v2.KeptTaskSummary" as const,
+
+  encode(message: KeptTaskSummary, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.task !== undefined) {
+      PersistentCacheTask.encode(message.task, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.replicas) {
+      KeptReplica.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): KeptTaskSummary {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseKeptTaskSummary();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.task = PersistentCacheTask.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.replicas.push(KeptReplica.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<KeptTaskSummary>): KeptTaskSummary {
+    return KeptTaskSummary.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<KeptTaskSummary>): KeptTaskSummary {
+    const message = createBaseKeptTaskSummary();
+    message.task = (object.task !== undefined && object.task !== null)
+      ? PersistentCacheTask.fromPartial(object.task)
+      : undefined;
+    message.replicas = object.replicas?.map((e) => KeptReplica.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseKeptReplica(): KeptReplica {
+  return { host: undefined, persistent: false, away: false, making: false };
+}
+
+export const KeptReplica: MessageFns<KeptReplica, "scheduler.v2.KeptReplica"> = {
+  $type: "scheduler.v2.KeptReplica" as const,
+
+  encode(message: KeptReplica, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.host !== undefined) {
+      Host.encode(message.host, writer.uint32(10).fork()).join();
+    }
+    if (message.persistent !== false) {
+      writer.uint32(16).bool(message.persistent);
+    }
+    if (message.away !== false) {
+      writer.uint32(24).bool(message.away);
+    }
+    if (message.making !== false) {
+      writer.uint32(32).bool(message.making);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): KeptReplica {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseKeptReplica();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.host = Host.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.persistent = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.away = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.making = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<KeptReplica>): KeptReplica {
+    return KeptReplica.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<KeptReplica>): KeptReplica {
+    const message = createBaseKeptReplica();
+    message.host = (object.host !== undefined && object.host !== null) ? Host.fromPartial(object.host) : undefined;
+    message.persistent = object.persistent ?? false;
+    message.away = object.away ?? false;
+    message.making = object.making ?? false;
+    return message;
+  },
+};
 
 function createBaseWatchTasksRequest(): WatchTasksRequest {
   return { intervalMs: 0 };
@@ -2271,6 +2573,15 @@ export const SchedulerLiveDefinition = {
       requestType: WatchTrafficRequest as typeof WatchTrafficRequest,
       requestStream: false,
       responseType: TrafficFrame as typeof TrafficFrame,
+      responseStream: true,
+      options: {},
+    },
+    /** Content that was put into the cluster to stay, with the hosts that hold it; in several frames when there is much. */
+    listKeptTasks: {
+      name: "ListKeptTasks",
+      requestType: ListKeptTasksRequest as typeof ListKeptTasksRequest,
+      requestStream: false,
+      responseType: KeptTasksFrame as typeof KeptTasksFrame,
       responseStream: true,
       options: {},
     },

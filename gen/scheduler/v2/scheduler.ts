@@ -12,6 +12,7 @@ import {
   Download,
   HDFS,
   Host,
+  KeptContent,
   ObjectStorage,
   Peer,
   PersistentCachePeer,
@@ -557,7 +558,11 @@ export interface UploadPersistentCacheTaskStartedRequest {
   pieceLength: number;
   contentLength: number;
   pieceCount: number;
-  ttl: Duration | undefined;
+  ttl:
+    | Duration
+    | undefined;
+  /** Extension: what the fields above do not say. */
+  kept: KeptContent | undefined;
 }
 
 export interface UploadPersistentCacheTaskFinishedRequest {
@@ -861,6 +866,8 @@ export interface TaskHolding {
   /** Pieces held, in the form of DownloadPiecesFinishedRequest; not needed when finished. */
   pieces: Uint8Array;
   finished: boolean;
+  /** Of content that was put into the cluster to stay. */
+  kept: KeptContent | undefined;
 }
 
 /** Extension. */
@@ -7880,6 +7887,7 @@ function createBaseUploadPersistentCacheTaskStartedRequest(): UploadPersistentCa
     contentLength: 0,
     pieceCount: 0,
     ttl: undefined,
+    kept: undefined,
   };
 }
 
@@ -7919,6 +7927,9 @@ export const UploadPersistentCacheTaskStartedRequest: MessageFns<
     }
     if (message.ttl !== undefined) {
       Duration.encode(message.ttl, writer.uint32(82).fork()).join();
+    }
+    if (message.kept !== undefined) {
+      KeptContent.encode(message.kept, writer.uint32(8002).fork()).join();
     }
     return writer;
   },
@@ -8016,6 +8027,14 @@ export const UploadPersistentCacheTaskStartedRequest: MessageFns<
             message.ttl = Duration.decode(reader, reader.uint32());
             continue;
           }
+          case 1000: {
+            if (tag !== 8002) {
+              break;
+            }
+
+            message.kept = KeptContent.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -8043,6 +8062,9 @@ export const UploadPersistentCacheTaskStartedRequest: MessageFns<
     message.contentLength = object.contentLength ?? 0;
     message.pieceCount = object.pieceCount ?? 0;
     message.ttl = (object.ttl !== undefined && object.ttl !== null) ? Duration.fromPartial(object.ttl) : undefined;
+    message.kept = (object.kept !== undefined && object.kept !== null)
+      ? KeptContent.fromPartial(object.kept)
+      : undefined;
     return message;
   },
 };
@@ -11343,6 +11365,7 @@ function createBaseTaskHolding(): TaskHolding {
     taskMetadata: undefined,
     pieces: new Uint8Array(0),
     finished: false,
+    kept: undefined,
   };
 }
 
@@ -11367,6 +11390,9 @@ export const TaskHolding: MessageFns<TaskHolding, "scheduler.v2.TaskHolding"> = 
     }
     if (message.finished !== false) {
       writer.uint32(48).bool(message.finished);
+    }
+    if (message.kept !== undefined) {
+      KeptContent.encode(message.kept, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -11432,6 +11458,14 @@ export const TaskHolding: MessageFns<TaskHolding, "scheduler.v2.TaskHolding"> = 
             message.finished = reader.bool();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.kept = KeptContent.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -11459,6 +11493,9 @@ export const TaskHolding: MessageFns<TaskHolding, "scheduler.v2.TaskHolding"> = 
       : undefined;
     message.pieces = object.pieces ?? new Uint8Array(0);
     message.finished = object.finished ?? false;
+    message.kept = (object.kept !== undefined && object.kept !== null)
+      ? KeptContent.fromPartial(object.kept)
+      : undefined;
     return message;
   },
 };

@@ -9,6 +9,7 @@ import { RpcServer } from '../../rpc/server/server.ts';
 import { listenHost, socketPath } from '../config.ts';
 import { localHandlers } from '../rpc/local-service.ts';
 import type { S3Buckets } from '../proxy/doors/s3/s3-buckets.ts';
+import type { KeptTasks } from '../imports/kept-tasks.ts';
 import { createPeerServer } from '../rpc/peer-server.ts';
 import { downloadHandlers, uploadHandlers, type ServiceOptions } from '../rpc/services.ts';
 import { uploadAccess } from '../rpc/upload-access.ts';
@@ -32,6 +33,7 @@ export interface RpcPortParts {
   readonly downloads: Downloads;
   readonly uploads: Uploads;
   readonly buckets: S3Buckets;
+  readonly kept: KeptTasks;
   readonly readHost: () => Promise<Host>;
 }
 
@@ -43,7 +45,7 @@ export async function openRpcPorts(node: DaemonNode, parts: RpcPortParts): Promi
 }
 
 function serviceOptions({ config, identity, security }: DaemonNode, parts: RpcPortParts): ServiceOptions {
-  const { store, schedulers, downloads, uploads, buckets, readHost } = parts;
+  const { store, schedulers, downloads, uploads, buckets, kept, readHost } = parts;
   const { outputRoots, filteredQueryParams } = config.download;
   return {
     engine: downloads.engine,
@@ -53,6 +55,8 @@ function serviceOptions({ config, identity, security }: DaemonNode, parts: RpcPo
     uploads: uploads.desk,
     guard: uploads.guard,
     lend: (request) => buckets.lend(request),
+    kept,
+    blockList: downloads.blockList,
     entitlement: new Entitlement({ store, sources: downloads.sources }),
     outputRoots,
     hostId: identity.hostId,
@@ -100,7 +104,10 @@ async function openSocket(
   requireSocketDirectory(dirname(socket));
   const server = RpcServer.create({ socketPath: socket, mode: 0o660 }, { logger, features: [swarmFeature] });
   server.addService(DfdaemonDownloadDefinition, downloadHandlers(services));
-  server.addService(DfdaemonLocalDefinition, localHandlers(services.store, receipts, config.download.outputRoots));
+  server.addService(
+    DfdaemonLocalDefinition,
+    localHandlers({ store: services.store, receipts, kept: services.kept, outputRoots: config.download.outputRoots }),
+  );
   await server.start();
   owned.add('download gRPC server', server);
   return socket;

@@ -20,6 +20,16 @@ export type BlockRules = z.output<typeof blockRulesSchema>;
 
 export const noBlockRules: BlockRules = blockRulesSchema.parse({});
 
+/** By what is done with imported content. */
+const keptRulesSchema = z.object({ download: blockRulesSchema.nullish(), upload: blockRulesSchema.nullish() });
+
+export const blockListsSchema = blockRulesSchema.extend({ kept: keptRulesSchema.default({}) });
+
+/** Rules for downloads, and those for imported content. */
+export type BlockLists = z.output<typeof blockListsSchema>;
+
+export const noBlockLists: BlockLists = blockListsSchema.parse({});
+
 interface BlockableRequest {
   readonly url: string;
   readonly application?: string | undefined;
@@ -34,11 +44,11 @@ const defaultPriority = 6;
 export class DownloadBlocked extends DragonflyError {}
 
 export class BlockList {
-  #rules: BlockRules = noBlockRules;
+  #rules: BlockLists = noBlockLists;
   #urls: readonly Pattern[] = [];
 
   /** Takes the place of the rules before. A pattern that does not compile blocks nothing; the manager refuses such. */
-  update(rules: BlockRules): void {
+  update(rules: BlockLists): void {
     this.#rules = rules;
     this.#urls = rules.urls.flatMap((pattern) => compilePattern(pattern) ?? []);
   }
@@ -52,6 +62,15 @@ export class BlockList {
     if (priorities.includes(priority)) throw blocked(`the priority ${priority}`);
     if (this.#urls.some((pattern) => pattern.test(url))) throw blocked('this URL');
   }
+
+  /** Throws DownloadBlocked, PERMISSION_DENIED. */
+  checkKept(what: 'download' | 'upload', { application, tag }: Pick<BlockableRequest, 'application' | 'tag'>): void {
+    const rules = this.#rules.kept[what];
+    if (!rules) return;
+    if (application !== undefined && rules.applications.includes(application))
+      throw blocked(`the application ${application}`);
+    if (tag !== undefined && rules.tags.includes(tag)) throw blocked(`the tag ${tag}`);
+  }
 }
 
 function blocked(what: string): DownloadBlocked {
@@ -61,16 +80,22 @@ function blocked(what: string): DownloadBlocked {
 }
 
 /** The part for downloads of a cluster's configuration as the manager sends it; anything unreadable blocks nothing. */
-export function blockRulesOf(clientConfig: Uint8Array | undefined): BlockRules {
-  if (!clientConfig || clientConfig.length === 0) return noBlockRules;
+export function blockRulesOf(clientConfig: Uint8Array | undefined): BlockLists {
+  if (!clientConfig || clientConfig.length === 0) return noBlockLists;
   try {
     const config = clientConfigSchema.parse(JSON.parse(Buffer.from(clientConfig).toString('utf8')));
-    return config.block_list?.task?.download ?? noBlockRules;
+    const { task, persistent_cache_task: kept } = config.block_list ?? {};
+    return { ...(task?.download ?? noBlockRules), kept: kept ?? {} };
   } catch {
-    return noBlockRules;
+    return noBlockLists;
   }
 }
 
 const clientConfigSchema = z.object({
-  block_list: z.object({ task: z.object({ download: blockRulesSchema.nullish() }).nullish() }).nullish(),
+  block_list: z
+    .object({
+      task: z.object({ download: blockRulesSchema.nullish() }).nullish(),
+      persistent_cache_task: keptRulesSchema.nullish(),
+    })
+    .nullish(),
 });

@@ -14,12 +14,12 @@ import { writeWholeFile } from '../../core/files/whole-file.ts';
 import { hostPort } from '../../core/net/host-port.ts';
 import { SourceType, type Scheduler } from '../../../gen/manager/v2/manager.ts';
 import type { ManagerClient } from '../../rpc/manager-client.ts';
-import { blockRulesOf, blockRulesSchema, noBlockRules } from './block-list.ts';
+import { blockListsSchema, blockRulesOf, noBlockLists } from './block-list.ts';
 import type { HostIdentity } from './host-info.ts';
 
 const settingsSchema = z.object({
   schedulers: z.array(z.string()),
-  blocked: blockRulesSchema.default(noBlockRules),
+  blocked: blockListsSchema.default(noBlockLists),
 });
 
 export type DynamicSettings = z.output<typeof settingsSchema>;

@@ -1,6 +1,8 @@
 /** The tasks this node holds, announced to schedulers after a restart of either side. */
 import { Download } from '../../../gen/common/v2/common.ts';
+import { isKeptUrl } from '../../rpc/fields/kept-content.ts';
 import type { TaskHolding } from '../../../gen/scheduler/v2/scheduler.ts';
+import { keptHolding } from '../imports/kept-holding.ts';
 import type { HostIdentity } from './host-info.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
 import type { TaskStore } from '../storage/task-store.ts';
@@ -16,6 +18,11 @@ export function holdingsOf(
   return store.list().flatMap((task): TaskHolding[] => {
     const { layout } = task;
     if (nodeLocal.isKnown(task.identity.url)) return [];
+    // Imported content is offered whole, with what is to become of it, or not at all.
+    if (isKeptUrl(task.identity.url)) {
+      const holding = keptHolding(task, identity.hostId);
+      return holding ? [holding] : [];
+    }
     if (!layout || task.pieces.count === 0 || engine.peerIdOf(task.id) !== undefined) return [];
     return [
       {
@@ -29,6 +36,7 @@ export function holdingsOf(
         },
         pieces: task.pieces.toBytes(),
         finished: task.state === 'finished',
+        kept: undefined,
       },
     ];
   });
@@ -37,6 +45,8 @@ export function holdingsOf(
 /** Complete tasks that may be announced, most recently used first. */
 export async function finishedTasks(store: TaskStore, nodeLocal: NodeLocal): Promise<readonly StoredTask[]> {
   await store.recovered();
-  const finished = store.list().filter((task) => task.state === 'finished' && !nodeLocal.isKnown(task.identity.url));
+  const isTold = ({ state, identity: { url } }: StoredTask): boolean =>
+    state === 'finished' && !nodeLocal.isKnown(url) && !isKeptUrl(url);
+  const finished = store.list().filter(isTold);
   return finished.toSorted((a, b) => b.record.row.lastUsedMs - a.record.row.lastUsedMs);
 }

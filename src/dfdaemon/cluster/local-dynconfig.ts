@@ -7,7 +7,7 @@ import { isIP } from 'node:net';
 import { z } from 'zod';
 import { loadConfig } from '../../core/config/config.ts';
 import { DragonflyError } from '../../core/errors.ts';
-import { blockRulesSchema, noBlockRules } from './block-list.ts';
+import { blockRulesSchema, noBlockLists, noBlockRules } from './block-list.ts';
 import type { DfdaemonConfig } from '../config.ts';
 import type { DynamicSettings } from './dynconfig.ts';
 
@@ -33,7 +33,7 @@ export async function configuredSettings(
   { scheduler, dynconfig }: Pick<DfdaemonConfig, 'scheduler' | 'dynconfig'>,
   isSeed: boolean,
 ): Promise<DynamicSettings> {
-  const configured = { schedulers: scheduler.netAddrs.map(({ addr }) => addr), blocked: noBlockRules };
+  const configured = { schedulers: scheduler.netAddrs.map(({ addr }) => addr), blocked: noBlockLists };
   if (scheduler.manager.enable || configured.schedulers.length > 0) return configured;
   return (await readLocalDynconfig(dynconfig, isSeed)) ?? configured;
 }
@@ -45,7 +45,7 @@ async function readLocalDynconfig(path: string, isSeed: boolean): Promise<Dynami
   if (addr === undefined && addrs === undefined) return undefined;
   const own = isSeed ? config.seedClientConfig : config.clientConfig;
   const blocked = (own?.block_list ?? own?.blockList)?.task?.download ?? noBlockRules;
-  return { schedulers: addrs ?? (await resolved(addr ?? '')), blocked };
+  return { schedulers: addrs ?? (await resolved(addr ?? '')), blocked: { ...blocked, kept: {} } };
 }
 
 async function resolved(addr: string): Promise<string[]> {

@@ -20,6 +20,7 @@ import {
   SchedulerRing,
   type OpenStreamOptions,
   type PeerStream,
+  type SchedulerClient,
   type SchedulerResult,
 } from '../../rpc/scheduler-ring.ts';
 import { HeldNews, type AnnouncedHost } from './held-news.ts';
@@ -195,6 +196,11 @@ export class Schedulers implements Closable {
   statTask(taskId: string, signal: AbortSignal): Promise<Task> {
     const { hostId } = this.#options;
     return this.#ring.call(taskId, (client) => client.statTask({ hostId, taskId }, { signal }), signal);
+  }
+
+  /** A call to the task's scheduler, or to the next on the ring when it is away. */
+  ask<T>(taskId: string, work: (client: SchedulerClient) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    return this.#ring.call(taskId, work, signal ?? this.#controller.signal);
   }
 
   /** There are schedulers, and so other nodes perhaps. */

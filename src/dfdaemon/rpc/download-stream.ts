@@ -142,7 +142,7 @@ export function asker(caller: Caller, remoteIp: string | undefined): Caller {
 }
 
 /** One piece at a time is in memory: the stream's back-pressure holds the next one back. */
-function readPiece(store: TaskStore, taskId: string, piece: FinishedPiece): Buffer {
+export function readPiece(store: TaskStore, taskId: string, piece: FinishedPiece): Buffer {
   using open = store.get(taskId)?.openPiece(piece.number);
   if (!open) throw new DragonflyError('PIECE_UNAVAILABLE', `task ${taskId} was removed while it was read`);
   const content = Buffer.allocUnsafe(piece.length);

@@ -12,21 +12,30 @@ import type {
   StoredTaskSummary,
 } from '../../../gen/dfdaemon/v2/local.ts';
 import type { Handlers } from '../../rpc/server/server.ts';
+import type { KeptTasks } from '../imports/kept-tasks.ts';
 import type { Receipts } from '../receipts.ts';
 import { placeOutput, type PlaceOutputOptions } from '../storage/place-output.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
 import type { TaskStore } from '../storage/task-store.ts';
+import { persistentCacheLocal } from './persistent-cache.ts';
 import { toReceiptMessage } from './messages.ts';
 
 const contentBlockBytes = 4 * 2 ** 20;
 const readAsync = promisify(read);
 
-export function localHandlers(
-  store: TaskStore,
-  receipts: Receipts,
-  outputRoots: readonly string[],
-): Handlers<typeof DfdaemonLocalDefinition> {
+export function localHandlers({
+  store,
+  receipts,
+  kept,
+  outputRoots,
+}: {
+  readonly store: TaskStore;
+  readonly receipts: Receipts;
+  readonly kept: KeptTasks;
+  readonly outputRoots: readonly string[];
+}): Handlers<typeof DfdaemonLocalDefinition> {
   return {
+    ...persistentCacheLocal(kept),
     listStoredTasks: async () => ({ tasks: store.list().toSorted(usedLastFirst).map(toSummary) }),
     verifyLocalTask: async ({ taskId }) => {
       const task = requireTask(store, taskId);

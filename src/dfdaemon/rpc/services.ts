@@ -12,7 +12,9 @@ import type {
 import type { Download, Host } from '../../../gen/common/v2/common.ts';
 import { schedulerHeader } from '../../rpc/features.ts';
 import type { Handlers } from '../../rpc/server/server.ts';
+import type { BlockList } from '../cluster/block-list.ts';
 import type { Schedulers } from '../cluster/schedulers.ts';
+import type { KeptTasks } from '../imports/kept-tasks.ts';
 import type { Sources } from '../source/sources.ts';
 import { placeOutput } from '../storage/place-output.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
@@ -22,6 +24,7 @@ import type { Entitlement } from '../task/entitlement.ts';
 import type { UploadDesk } from '../transport/upload-desk.ts';
 import { asker, downloadStream, type Lend } from './download-stream.ts';
 import { toStatLocalTask } from './messages.ts';
+import { persistentCacheDownloads, persistentCacheUploads } from './persistent-cache.ts';
 import type { ReadGuard } from './read-guard.ts';
 import { syncPieces, type PiecePort } from './sync-pieces.ts';
 
@@ -37,6 +40,8 @@ export interface ServiceOptions {
   readonly guard: ReadGuard;
   readonly entitlement: Entitlement;
   readonly lend: Lend;
+  readonly kept: KeptTasks;
+  readonly blockList: BlockList;
   /** Directories below which outputs may lie; anywhere when there are none. */
   readonly outputRoots: readonly string[];
   readonly piecePort: () => PiecePort;
@@ -68,6 +73,7 @@ export function downloadHandlers(options: ServiceOptions): Handlers<typeof Dfdae
       removeTask(options, taskId, { quietly: true });
       return {};
     },
+    ...persistentCacheDownloads(options),
     deleteHost: async () => {
       await schedulers.leave();
       return {};
@@ -110,6 +116,7 @@ export function uploadHandlers(options: ServiceOptions): Handlers<typeof Dfdaemo
         uploads: options.uploads,
         announcer: (task) => options.engine.announcerOf(task),
       }),
+    ...persistentCacheUploads(options),
     syncHost: (_request, context) => hostReports(options.readHost, context),
   };
 }
@@ -122,7 +129,10 @@ function requireTask(store: TaskStore, taskId: string): StoredTask {
 
 /** Listeners of the store notify everybody else. */
 function removeTask({ engine, store }: ServiceOptions, taskId: string, removal: Removal): void {
-  requireTask(store, taskId);
+  if (requireTask(store, taskId).persistent)
+    throw new DragonflyError('FAILED_PRECONDITION', `task ${taskId} is a replica that has to stay on this node`, {
+      hint: 'Delete it on all nodes with "dfcache rm".',
+    });
   engine.stop(taskId, new DragonflyError('CANCELLED', 'the task was deleted'));
   store.remove(taskId, removal);
 }

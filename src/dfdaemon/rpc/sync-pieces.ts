@@ -3,7 +3,11 @@
  * that gather while it is busy; one of the original gets a message per piece it asked for, and the end when it has all.
  */
 import type { CallContext } from '../../rpc/call-context.ts';
-import { SyncPiecesResponse, type SyncPiecesRequest } from '../../../gen/dfdaemon/v2/dfdaemon.ts';
+import {
+  SyncPiecesRequest as SyncPiecesRequestMessage,
+  SyncPiecesResponse,
+  type SyncPiecesRequest,
+} from '../../../gen/dfdaemon/v2/dfdaemon.ts';
 import { DragonflyError } from '../../core/errors.ts';
 import { onAbort } from '../../core/process/lifecycle.ts';
 import { PieceSet } from '../../swarm/shared/piece-set.ts';
@@ -48,6 +52,21 @@ export async function* syncPieces(
   news.listen(announcer, request.hostId);
   news.followLoad(options.uploads);
   yield* bitmaps(task, first, { news, announcer, guard, piecePort });
+}
+
+/** For imported content, which daemons of the original ask for by a call of its own. */
+export async function* syncSinglePieces(
+  request: Pick<SyncPiecesRequest, 'hostId' | 'taskId' | 'interestedPieceNumbers'>,
+  context: CallContext,
+  { store, guard, piecePort }: { store: TaskStore; guard: ReadGuard; piecePort: PiecePort },
+): AsyncGenerator<SyncPiecesResponse> {
+  const asked = SyncPiecesRequestMessage.fromPartial(request);
+  const task = await guard.taskFor(asked, context.caller);
+  if (!task) throw new DragonflyError('NOT_FOUND', `task ${request.taskId} is not on this node`);
+  using news = new News(task, store, context.signal);
+  context.accept();
+  news.follow(task);
+  yield* singlePieces(asked, task, news, piecePort);
 }
 
 async function* bitmaps(

@@ -13,4 +13,9 @@ export const uploadAccess: Access<typeof DfdaemonUploadDefinition> = {
   deleteTask: controlPlane,
   syncPieces: anyone,
   syncHost: anyone,
+  downloadPersistentCacheTask: controlPlane,
+  updatePersistentCacheTask: controlPlane,
+  statPersistentCacheTask: controlPlane,
+  deletePersistentCacheTask: controlPlane,
+  syncPersistentCachePieces: anyone,
 };

@@ -222,8 +222,9 @@ export class Collector {
 }
 
 function candidate(task: StoredTask): EvictionCandidate {
-  const { id, bytes, inUse, record } = task;
+  const { id, bytes, record } = task;
   const { lastUsedMs } = record.row;
+  const inUse = task.inUse || task.persistent;
   return { id, bytes, lastUsedMs, inUse, freedBytes: record.linkedOut ? 0 : bytes };
 }
 

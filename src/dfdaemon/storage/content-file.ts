@@ -1,5 +1,16 @@
 /** The file that holds a task's bytes at their final offsets, open only while somebody uses it. */
-import { closeSync, constants, lstatSync, mkdirSync, openSync, fdatasync, write, writev, read } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fdatasync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  read,
+  write,
+  writev,
+  type BigIntStats,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
@@ -108,13 +119,16 @@ export class ContentFile {
   /** Identity of the file and of its last change; undefined when there is none. */
   stamp(): FileStamp | undefined {
     const stat = lstatSync(this.path, { bigint: true, throwIfNoEntry: false });
-    if (!stat) return undefined;
-    return {
-      links: Number(stat.nlink),
-      sizeBytes: Number(stat.size),
-      text: `${stat.ino}:${stat.size}:${stat.mtimeNs}:${stat.ctimeNs}`,
-    };
+    return stat && stampOf(stat);
   }
+}
+
+export function stampOf(stat: BigIntStats): FileStamp {
+  return {
+    links: Number(stat.nlink),
+    sizeBytes: Number(stat.size),
+    text: `${stat.ino}:${stat.size}:${stat.mtimeNs}:${stat.ctimeNs}`,
+  };
 }
 
 export interface FileStamp {

@@ -8,6 +8,7 @@ export interface EvictionCandidate {
   readonly freedBytes: number;
   /** On the store's age clock. */
   readonly lastUsedMs: number;
+  /** Somebody works with it, or it is a replica that has to stay. */
   readonly inUse: boolean;
 }
 

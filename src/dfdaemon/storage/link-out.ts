@@ -25,6 +25,8 @@ import type { StoredTask } from './stored-task.ts';
 export interface LinkOutOptions {
   /** Replace an existing file (default false: OUTPUT error). */
   readonly overwrite?: boolean;
+  /** A hard link may be made (default true). */
+  readonly mayLink?: boolean | undefined;
   /** Fail when no hard link is possible. */
   readonly forceHardLink?: boolean;
   /** Permission bits of the output; default 0644. Other bits than those need a file of their own: no hard link. */
@@ -86,6 +88,7 @@ export async function requireIntact(task: StoredTask): Promise<void> {
 
 function mayHardLink(task: StoredTask, options: LinkOutOptions): boolean {
   if (options.forceHardLink) return true;
+  if (options.mayLink === false) return false;
   const ownFile =
     (options.mode !== undefined && options.mode !== contentMode) ||
     (options.uid !== undefined && options.uid !== process.geteuid?.()) ||

@@ -29,8 +29,10 @@ export interface TaskRow {
   readonly state: TaskState;
   /** 1 when the content was flushed to the disk after its last write. */
   readonly synced: number;
-  /** Always 0; an earlier release had tasks that were exempt from collection in mind. */
+  /** 1 while the collector must not take it: this node holds a replica of imported content. */
   readonly persistent: number;
+  /** JSON of what is known of imported content, the KeptRecord; null for content of an origin. */
+  readonly kept: string | null;
   /** 1 when the origin gave the content to credentials. */
   readonly restricted: number;
   /** Stamp of the content file when it was last known to be untouched by others; null while it has no other name. */
@@ -65,7 +67,7 @@ export interface TaskTotals {
 
 const taskColumns = [
   'id', 'url', 'tag', 'application', 'digest', 'header', 'responseHeader', 'contentLength', 'pieceLength', 'state',
-  'synced', 'persistent', 'restricted', 'linkStamp', 'stamp', 'createdMs', 'updatedMs', 'prefetchedMs', 'finishedMs', 'failedMs',
+  'synced', 'persistent', 'kept', 'restricted', 'linkStamp', 'stamp', 'createdMs', 'updatedMs', 'prefetchedMs', 'finishedMs', 'failedMs',
   'lastUsedMs', 'uploadedCount',
 ] as const satisfies readonly (keyof TaskRow)[]; // prettier-ignore
 
@@ -152,6 +154,16 @@ export class Metadata {
     });
   }
 
+  /** Records a task with all of its pieces at once, in place of what there is of it. */
+  putWhole(row: TaskRow, pieces: Iterable<PieceRecord>): void {
+    const { id: taskId } = row;
+    this.transaction(() => {
+      this.#run('DELETE FROM piece WHERE taskId = :taskId', { taskId });
+      this.putTask(row);
+      for (const piece of pieces) this.#run(insertPiece, { ...piece, taskId });
+    });
+  }
+
   /** Removes the task and its pieces. */
   deleteTask(id: string): void {
     this.transaction(() => {
@@ -163,11 +175,7 @@ export class Metadata {
   /** Records a piece whose bytes are in the content file, and that the content is ahead of the disk again. */
   putPiece(taskId: string, piece: PieceRecord, updatedMs: number): void {
     this.transaction(() => {
-      this.#run(
-        `INSERT OR REPLACE INTO piece (taskId, number, offset, length, crc32, source, costMs, createdMs)
-         VALUES (:taskId, :number, :offset, :length, :crc32, :source, :costMs, :createdMs)`,
-        { ...piece, taskId },
-      );
+      this.#run(insertPiece, { ...piece, taskId });
       this.#run('UPDATE task SET synced = 0, updatedMs = :updatedMs WHERE id = :taskId', { taskId, updatedMs });
     });
   }
@@ -216,6 +224,9 @@ export class Metadata {
     return statement;
   }
 }
+
+const insertPiece = `INSERT OR REPLACE INTO piece (taskId, number, offset, length, crc32, source, costMs, createdMs)
+  VALUES (:taskId, :number, :offset, :length, :crc32, :source, :costMs, :createdMs)`;
 
 const selectPiece = 'SELECT number, offset, length, crc32, source, costMs, createdMs FROM piece WHERE taskId = :taskId';
 

@@ -12,6 +12,8 @@ export interface PlaceOutputOptions {
   readonly caller: Caller;
   readonly overwrite: boolean;
   readonly forceHardLink: boolean;
+  /** The output may share its bytes with the store (default true). */
+  readonly mayLink?: boolean;
   readonly signal: AbortSignal;
   /** Directories below which outputs may lie; anywhere when there are none. */
   readonly roots: readonly string[];
@@ -21,7 +23,7 @@ const outputMode = 0o644;
 
 /** Throws PERMISSION_DENIED for callers elsewhere, outside of the roots, and for users this daemon cannot act as; and as linkOut. */
 export async function placeOutput(task: StoredTask, path: string, options: PlaceOutputOptions): Promise<LinkMethod> {
-  const { caller, overwrite, forceHardLink, signal, roots } = options;
+  const { caller, overwrite, forceHardLink, mayLink, signal, roots } = options;
   if (caller.kind !== 'local')
     throw new DragonflyError('PERMISSION_DENIED', 'an output path is only accepted on the unix socket of this node');
   if (!path.startsWith('/')) throw new DragonflyError('INVALID_ARGUMENT', `the output path "${path}" is not absolute`);
@@ -29,7 +31,7 @@ export async function placeOutput(task: StoredTask, path: string, options: Place
   const { uid, gid, groups = [] } = caller;
   const own = process.geteuid?.();
   if (uid === undefined || gid === undefined || uid === own || uid === 0)
-    return linkOut(task, path, { overwrite, forceHardLink, signal });
+    return linkOut(task, path, { overwrite, forceHardLink, mayLink, signal });
   if (own !== 0) {
     throw new DragonflyError(
       'PERMISSION_DENIED',

@@ -39,6 +39,7 @@ const steps: readonly string[] = [
    ) STRICT, WITHOUT ROWID;`,
   'ALTER TABLE task ADD COLUMN stamp TEXT;',
   'ALTER TABLE task ADD COLUMN restricted INTEGER NOT NULL DEFAULT 0;',
+  'ALTER TABLE task ADD COLUMN kept TEXT;',
 ];
 
 export const schemaVersion = steps.length;

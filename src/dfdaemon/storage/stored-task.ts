@@ -20,7 +20,7 @@ import { PieceIndex } from './pieces/piece-index.ts';
 import { PieceClaims } from './pieces/piece-claims.ts';
 import type { CommitFacts, PieceSlot, PieceWriter } from './pieces/piece-writer.ts';
 import { TaskUses, type Lease } from './task-uses.ts';
-import { TaskRecord, type StoredIdentity, type TaskTimes } from './task-record.ts';
+import { TaskRecord, type KeptRecord, type StoredIdentity, type TaskTimes } from './task-record.ts';
 
 export type { Lease } from './task-uses.ts';
 
@@ -73,6 +73,17 @@ export class StoredTask {
   /** The origin gave the content to credentials: it is for those alone who have some. */
   get restricted(): boolean {
     return this.record.row.restricted === 1;
+  }
+
+  /** This node holds a replica of imported content: the collector must not take it before its time is over. */
+  get persistent(): boolean {
+    return this.record.persistent;
+  }
+
+  /** Records that this is imported content, and whether the replica of this node is to stay. */
+  keep(kept: KeptRecord, persistent: boolean): void {
+    this.#requirePresent();
+    this.record.change({ kept: JSON.stringify(kept), persistent: persistent ? 1 : 0 });
   }
 
   restrict(): void {
@@ -173,16 +184,7 @@ export class StoredTask {
   setLayout(facts: LayoutFacts): void {
     this.#requirePresent();
     const { contentLengthBytes, pieceLengthBytes, responseHeader } = facts;
-    const known = this.record.row;
-    const differs =
-      (known.pieceLength !== null && known.pieceLength !== pieceLengthBytes) ||
-      (known.contentLength !== null && contentLengthBytes !== undefined && known.contentLength !== contentLengthBytes);
-    if (differs) {
-      throw new DragonflyError(
-        'FAILED_PRECONDITION',
-        `task ${this.id} has ${known.contentLength ?? 'unknown'} bytes in pieces of ${known.pieceLength}, not ${contentLengthBytes ?? 'unknown'} in pieces of ${pieceLengthBytes}`,
-      );
-    }
+    this.record.requireLayout(contentLengthBytes, pieceLengthBytes);
     if (contentLengthBytes !== undefined && !this.layout)
       this.index.requireFitting(pieceLayout(contentLengthBytes, pieceLengthBytes));
     const header = responseHeader && JSON.stringify(responseHeader);

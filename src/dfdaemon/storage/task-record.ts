@@ -1,4 +1,5 @@
 /** The row of one task: its columns as domain values, and the only way to change them, written through to the database. */
+import { DragonflyError } from '../../core/errors.ts';
 import { pieceLayout, type PieceLayout } from '../../core/piece-layout.ts';
 import type { AgeClock } from './age-clock.ts';
 import type { Metadata, TaskRow } from './metadata.ts';
@@ -21,6 +22,15 @@ export interface TaskTimes {
   readonly prefetchedMs: number | undefined;
   readonly finishedMs: number | undefined;
   readonly failedMs: number | undefined;
+}
+
+/** What imported content carries with it on every node that holds it; the rest of the facts is in the row. */
+export interface KeptRecord {
+  readonly replicas: number;
+  /** Wall clock, unix ms. */
+  readonly createdMs: number;
+  readonly ttlMs: number;
+  readonly owner: string;
 }
 
 export class TaskRecord {
@@ -55,6 +65,19 @@ export class TaskRecord {
     return this.#layout;
   }
 
+  /** Throws FAILED_PRECONDITION when something else is known already. */
+  requireLayout(contentLengthBytes: number | undefined, pieceLengthBytes: number): void {
+    const { id, contentLength, pieceLength } = this.#row;
+    const differs =
+      (pieceLength !== null && pieceLength !== pieceLengthBytes) ||
+      (contentLength !== null && contentLengthBytes !== undefined && contentLength !== contentLengthBytes);
+    if (!differs) return;
+    throw new DragonflyError(
+      'FAILED_PRECONDITION',
+      `task ${id} has ${contentLength ?? 'unknown'} bytes in pieces of ${pieceLength}, not ${contentLengthBytes ?? 'unknown'} in pieces of ${pieceLengthBytes}`,
+    );
+  }
+
   get responseHeader(): Readonly<Record<string, string>> {
     return this.#row.responseHeader === null ? {} : (JSON.parse(this.#row.responseHeader) as Record<string, string>);
   }
@@ -68,6 +91,16 @@ export class TaskRecord {
       finishedMs: finishedMs ?? undefined,
       failedMs: failedMs ?? undefined,
     };
+  }
+
+  /** Undefined for content of an origin. */
+  get kept(): KeptRecord | undefined {
+    return this.#row.kept === null ? undefined : (JSON.parse(this.#row.kept) as KeptRecord);
+  }
+
+  get persistent(): boolean {
+    const { kept } = this;
+    return this.#row.persistent === 1 && kept !== undefined && kept.createdMs + kept.ttlMs > this.#clock.wallMs();
   }
 
   /** The content file has been given a name outside the store. */
@@ -114,6 +147,7 @@ export function newTaskRow(id: string, identity: StoredIdentity, clock: AgeClock
     state: 'running',
     synced: 0,
     persistent: 0,
+    kept: null,
     restricted: 0,
     linkStamp: null,
     stamp: null,

@@ -20,7 +20,8 @@ import { isDamaged } from './storage-error.ts';
 import { secureDirectory } from './secure-directory.ts';
 import { StoredTask } from './stored-task.ts';
 import type { TaskHost } from './task-host.ts';
-import { newTaskRow, type StoredIdentity } from './task-record.ts';
+import { newTaskRow, type KeptRecord, type StoredIdentity } from './task-record.ts';
+import { wholeTask, type StagedContent } from './staging.ts';
 
 export interface TaskStoreOptions {
   readonly directory: string;
@@ -99,7 +100,7 @@ export class TaskStore {
    */
   static async open(options: TaskStoreOptions): Promise<TaskStore> {
     secureDirectory(options.directory);
-    for (const part of ['content', 'trash']) secureDirectory(join(options.directory, part));
+    for (const part of ['content', 'trash', 'incoming']) secureDirectory(join(options.directory, part));
     const metadata = openMetadata(options);
     try {
       const store = new TaskStore(options, metadata);
@@ -108,6 +109,7 @@ export class TaskStore {
       if (options.keepStorage !== false) store.#takeOver();
       await store.#discardUnknown();
       await store.#emptyTrash();
+      await emptyDirectory(store.incoming);
       store.#usageTimer = setInterval(() => store.#saveUsage(), usageFlushIntervalMs).unref();
       return store;
     } catch (error) {
@@ -151,6 +153,43 @@ export class TaskStore {
     const row = newTaskRow(id, identity, this.#clock);
     this.#metadata.putTask(row);
     return this.#add(row, 0);
+  }
+
+  /** Directory for content that is not a task yet, on the same file system; what is left in it is gone at the next start. */
+  get incoming(): string {
+    return join(this.directory, 'incoming');
+  }
+
+  /** Tasks outlive this process. */
+  get keepsStorage(): boolean {
+    return this.#options.keepStorage !== false;
+  }
+
+  /**
+   * Takes over a staged file as the whole content of an imported task, a replica from then on, in place of what there is of the task.
+   * After a crash there is all of it or nothing. Throws IN_USE while somebody works with what there is.
+   */
+  adopt(
+    id: string,
+    identity: StoredIdentity,
+    { staged, kept }: { staged: StagedContent; kept: KeptRecord },
+  ): StoredTask {
+    if (this.#closing) throw new DragonflyError('UNAVAILABLE', 'the store is closing');
+    const known = this.#tasks.get(id);
+    if (known?.inUse === true) throw new DragonflyError('IN_USE', `task ${id} is being read or written`);
+    if (known) this.#drop(known, { quietly: true });
+    const path = this.#contentPath(id);
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    renameSync(staged.path, path);
+    const fresh = { ...newTaskRow(id, identity, this.#clock), kept: JSON.stringify(kept), persistent: 1 };
+    const { row, pieces } = wholeTask(fresh, staged, path);
+    this.#metadata.putWhole(row, pieces);
+    this.#undeleted.delete(id);
+    const task = this.#add(row, staged.layout.contentLengthBytes);
+    task.seen();
+    for (const listener of this.#growthListeners) listener(task.bytes);
+    this.#flushes.add(task);
+    return task;
   }
 
   /** Removes the task now, or when its last user is done (`deferred`). */
@@ -315,8 +354,7 @@ export class TaskStore {
 
   async #emptyTrash(): Promise<void> {
     await Promise.all(this.#deletions);
-    const trash = join(this.directory, 'trash');
-    for (const name of await readdir(trash)) await rm(join(trash, name), { recursive: true, force: true });
+    await emptyDirectory(join(this.directory, 'trash'));
   }
 
   /** Content that no row speaks of: the metadata was lost, or is older than the content. */
@@ -354,6 +392,10 @@ export class TaskStore {
       );
     }
   }
+}
+
+async function emptyDirectory(directory: string): Promise<void> {
+  for (const name of await readdir(directory)) await rm(join(directory, name), { recursive: true, force: true });
 }
 
 /** Damaged metadata is put aside: the store starts empty, and what it held is fetched again when it is asked for. */

@@ -85,6 +85,7 @@ export class TaskEngine implements Closable {
 
   taskIdOf(request: DownloadRequest): string {
     const { hub } = request;
+    if (request.taskId !== undefined) return request.taskId;
     return computeTaskId({ ...request, revision: hub?.revision });
   }
 
@@ -120,7 +121,7 @@ export class TaskEngine implements Closable {
   async open(asked: DownloadRequest, signal: AbortSignal): Promise<OpenTask> {
     if (this.#closed) throw new DragonflyError('UNAVAILABLE', 'the daemon is stopping');
     this.#options.admit(asked);
-    this.#options.context.sources.requireSupported(asked.url);
+    if (asked.taskId === undefined) this.#options.context.sources.requireSupported(asked.url);
     const namesake = this.#options.store.get(this.taskIdOf(asked));
     const named = namesake ? apartFrom(asked, namesake.identity.url) : asked;
     const restricted = this.#options.store.get(this.taskIdOf(named))?.restricted === true;
@@ -291,7 +292,7 @@ export class TaskEngine implements Closable {
       ...request,
       digest,
       // Whoever asks a seed peer: it is the one to go to the origin for the others.
-      needBackToSource: request.needBackToSource === true || identity.isSeed,
+      needBackToSource: request.needBackToSource === true || (identity.isSeed && request.taskId === undefined),
       disableBackToSource: request.disableBackToSource === true || this.#options.disableBackToSource,
     };
     const announcer = (): PieceAnnouncer => this.announcerOf(stored);

@@ -30,6 +30,8 @@ export interface DownloadRequest extends SourceOptions {
   readonly filteredQueryParams?: readonly string[] | undefined;
   readonly pieceLengthBytes?: number | undefined;
   readonly contentForCalculatingTaskId?: string | undefined;
+  /** Of imported content, which has no origin: nothing is computed then. */
+  readonly taskId?: string | undefined;
   /** The credentials of the request are part of what the id is computed from. */
   readonly secretsInId?: boolean | undefined;
   readonly blobDigestAsId?: boolean | undefined;

@@ -10,6 +10,7 @@ import { createHash, scryptSync } from 'node:crypto';
 import type { DragonflyError } from '../../core/errors.ts';
 import { isSecretHeader, redact } from '../../core/redact.ts';
 import { blobDigest, canonicalUrl, parseUrl } from '../../core/ids.ts';
+import { isKeptUrl } from '../../rpc/fields/kept-content.ts';
 import { defaultFilteredQueryParams, signatureParams } from '../../core/net/signed-urls.ts';
 import type { DownloadRequest } from './open-task.ts';
 
@@ -85,6 +86,9 @@ export function withOwnIdentity(request: DownloadRequest, rules: IdentityRules):
  * without a mark between them.
  */
 export function apartFrom(request: DownloadRequest, storedUrl: string): DownloadRequest {
+  if (request.taskId !== undefined) return request;
+  // Somebody has imported content under an id of his choice.
+  if (isKeptUrl(storedUrl)) return apartFor(request, 'origin');
   if (redact(request.url) === storedUrl || request.contentForCalculatingTaskId !== undefined) return request;
   if (request.blobDigestAsId !== false && blobDigest(request.url) !== undefined) return request;
   const canonical = (url: string): string =>
@@ -99,9 +103,13 @@ export function apartFrom(request: DownloadRequest, storedUrl: string): Download
 
 /** An identity for what an origin gives to anybody, beside the restricted content that has the request's own. */
 export function apartFromRestricted(request: DownloadRequest): DownloadRequest {
+  return apartFor(request, 'all');
+}
+
+function apartFor(request: DownloadRequest, givenTo: string): DownloadRequest {
   const { tag, application, hub, pieceLengthBytes, contentForCalculatingTaskId: content } = request;
   const url = canonicalUrl(request.url, request.filteredQueryParams ?? defaultFilteredQueryParams);
-  const identity = { url, tag, application, hub: hub?.revision, piece: pieceLengthBytes, content, givenTo: 'all' };
+  const identity = { url, tag, application, hub: hub?.revision, piece: pieceLengthBytes, content, givenTo };
   return { ...request, contentForCalculatingTaskId: textFor(identity, false) };
 }
 

@@ -1,5 +1,5 @@
 import { maxPieceLengthBytes, minPieceLengthBytes } from '../../core/piece-layout.ts';
-import type { Download, Host, HuggingFace, Network, Piece, Range } from '../../../gen/common/v2/common.ts';
+import type { Download, Host, HuggingFace, KeptContent, Network, Piece, Range } from '../../../gen/common/v2/common.ts';
 import * as rule from './rules.ts';
 
 /** Pieces of one task: 64 MiB each make more than any file that exists. */
@@ -64,3 +64,15 @@ export const commonSchemas: Readonly<Record<string, rule.MessageSchema>> = {
   'common.v2.Piece': piece,
   'common.v2.Host': host,
 };
+
+export const keptContent = rule.schema<KeptContent>({
+  replicaCount: rule.between(1, 1000),
+  createdAt: rule.required,
+  ttl: rule.duration(60, 604_800),
+  contentLength: safeLength,
+  pieceLength,
+  tag: rule.optional(rule.text()),
+  application: rule.optional(rule.text()),
+  digest: rule.optional(rule.digest),
+  owner: rule.optional(rule.text()),
+});

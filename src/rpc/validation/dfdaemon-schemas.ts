@@ -1,6 +1,6 @@
 import type * as dfdaemon from '../../../gen/dfdaemon/v2/dfdaemon.ts';
 import type * as local from '../../../gen/dfdaemon/v2/local.ts';
-import { download, maxPieceNumber, pieceLength } from './common-schemas.ts';
+import { download, keptContent, maxPieceNumber, pieceLength } from './common-schemas.ts';
 import * as rule from './rules.ts';
 
 const remoteIp = rule.optional(rule.ip);
@@ -67,6 +67,7 @@ export const dfdaemonSchemas: Readonly<Record<string, rule.MessageSchema>> = {
     timeout: rule.anyDuration,
     digest: rule.optional(rule.digest),
     remoteIp,
+    kept: rule.message(keptContent),
   }),
   'dfdaemon.v2.UploadPersistentCacheTaskRequest': rule.schema<dfdaemon.UploadPersistentCacheTaskRequest>({
     path: rule.text(4096),

@@ -1,7 +1,7 @@
 import { maxPieceLengthBytes } from '../../core/piece-layout.ts';
 import type { WatchTaskRequest } from '../../../gen/scheduler/v2/live.ts';
 import type * as scheduler from '../../../gen/scheduler/v2/scheduler.ts';
-import { download, host, maxPieceNumber, piece, pieceLength } from './common-schemas.ts';
+import { download, host, keptContent, maxPieceNumber, piece, pieceLength } from './common-schemas.ts';
 import * as rule from './rules.ts';
 
 const byHost = { hostId: rule.hostId };
@@ -52,6 +52,7 @@ const holding = rule.schema<scheduler.TaskHolding>({
   download: rule.message(download),
   taskMetadata: rule.message(taskMetadata),
   pieces: bitmap,
+  kept: rule.message(keptContent),
 });
 
 const announced = { ...byPeer, request: rule.oneofMember() };
@@ -142,6 +143,7 @@ export const schedulerSchemas: Readonly<Record<string, rule.MessageSchema>> = {
       ...byPeer,
       pieceLength,
       persistentReplicaCount: replicas,
+      contentLength: rule.between(0, Number.MAX_SAFE_INTEGER),
       ttl: replicaTtl,
     }),
   'scheduler.v2.UploadPersistentCacheTaskFinishedRequest':

@@ -7,13 +7,17 @@ import type { SchedulerLiveDefinition } from '../../../gen/scheduler/v2/live.ts'
 import type { Handlers } from '../../rpc/server/server.ts';
 import type { Brain } from '../brain.ts';
 import { defaultFrameIntervalMs, maxFrameIntervalMs, minFrameIntervalMs } from '../limits.ts';
+import { listKeptTasks } from '../replicas/persistent-cache-rpc.ts';
+import type { ReplicaDesk } from '../replicas/replica-desk.ts';
 import { TasksWatcher, TaskWatcher } from './frames.ts';
 import { HostsWatcher } from './host-frames.ts';
 import { TrafficWatcher } from './traffic-frames.ts';
 
 /** A frame is made only when the one before has left, so a slow watcher gets fewer and larger ones. */
-export function liveRpc(brain: Brain): Handlers<typeof SchedulerLiveDefinition> {
+export function liveRpc(brain: Brain, replicas: ReplicaDesk): Handlers<typeof SchedulerLiveDefinition> {
   return {
+    ...listKeptTasks(brain, replicas),
+
     watchTasks: async function* ({ intervalMs }, context) {
       const watcher = new TasksWatcher(brain);
       for await (const _tick of ticks(intervalMs, context)) {

@@ -1,0 +1,313 @@
+/**
+ * Imported content on this node: puts it in, brings replicas here, keeps or lets go of what is here. The scheduler of a task decides where its
+ * replicas are; what a node holds it carries in its own store, and tells it to a scheduler that has forgotten it.
+ */
+import { createReadStream } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { DigestStream, formatDigest, parseDigest, sameDigest } from '../../core/digest.ts';
+import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
+import { deadlineSignal, type Closable } from '../../core/process/lifecycle.ts';
+import type { Logger } from '../../core/process/logger.ts';
+import { fromKeptContent, keptUrl } from '../../rpc/fields/kept-content.ts';
+import { thisProcess, type Caller } from '../../rpc/server/caller.ts';
+import type { PersistentCacheTask } from '../../../gen/common/v2/common.ts';
+import type { KeptFacts } from '../../swarm/replicas/kept-task.ts';
+import type { Schedulers } from '../cluster/schedulers.ts';
+import type { StoredTask } from '../storage/stored-task.ts';
+import type { TaskStore } from '../storage/task-store.ts';
+import type { TaskEngine } from '../task/engine.ts';
+import type { DownloadRequest, OpenTask } from '../task/open-task.ts';
+import type { Importer, ImportOrder, StagedImport } from './importer.ts';
+import { ImportRun } from './import-run.ts';
+import { keptHolding, recordOf } from './kept-holding.ts';
+import { importLimits } from './limits.ts';
+
+const readBlockBytes = 2 ** 20;
+
+export interface KeptTasksOptions {
+  readonly store: TaskStore;
+  readonly engine: TaskEngine;
+  readonly schedulers: Schedulers;
+  readonly importer: Importer;
+  readonly hostId: string;
+  readonly newPeerId: () => string;
+  readonly logger: Logger;
+}
+
+export interface KeepOrder extends ImportOrder {
+  readonly replicas: number;
+  readonly ttlMs: number;
+  readonly timeoutMs?: number | undefined;
+}
+
+export interface FetchOrder {
+  readonly taskId: string;
+  readonly caller: Caller;
+  /** The copy is to stay here. */
+  readonly persistent: boolean;
+  /** What a scheduler told with its wish; otherwise it is asked. */
+  readonly facts?: KeptFacts | undefined;
+  /** Address of the scheduler that wants it. */
+  readonly scheduler?: string | undefined;
+}
+
+export class KeptTasks implements Closable {
+  readonly #options: KeptTasksOptions;
+  /** Being imported. */
+  readonly #importing = new Set<string>();
+  readonly #healing = new Set<string>();
+  readonly #work = new Set<Promise<unknown>>();
+  readonly #controller = new AbortController();
+
+  constructor(options: KeptTasksOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Resolves when as many nodes hold it as were asked for; on any error nothing is left of it. Content that is there already is no error, other
+   * content under the same id is ALREADY_EXISTS. Throws what Importer.stage throws, RESOURCE_EXHAUSTED when there are too few nodes, UNAVAILABLE without
+   * a scheduler.
+   */
+  async import(order: KeepOrder, signal: AbortSignal): Promise<PersistentCacheTask> {
+    const { store, schedulers } = this.#options;
+    requireOwnText(order.contentForCalculatingTaskId);
+    if (!schedulers.exists)
+      throw new DragonflyError('UNAVAILABLE', 'there is no scheduler: nobody could make replicas', {
+        hint: 'Start a scheduler, or check the manager addresses of this daemon.',
+      });
+    if (!store.keepsStorage)
+      throw new DragonflyError('FAILED_PRECONDITION', 'this node keeps nothing when it stops', {
+        hint: 'Set keepStorage in its configuration.',
+      });
+    using deadline = deadlineSignal(signal, order.timeoutMs ?? importLimits.timeoutMs);
+    const { importer } = this.#options;
+    await using staged = await importer.stage(order, deadline.signal);
+    const { taskId } = staged;
+    if (this.#importing.has(taskId))
+      throw new DragonflyError('ALREADY_EXISTS', `task ${taskId} is being imported already`);
+    this.#importing.add(taskId);
+    try {
+      const { engine, hostId, newPeerId, logger } = this.#options;
+      const parts = { store, engine, schedulers, hostId, peerId: newPeerId(), logger };
+      return await new ImportRun(parts, this.#factsOf(order, staged), staged).keep(deadline.signal);
+    } finally {
+      this.#importing.delete(taskId);
+    }
+  }
+
+  /** Opens it for a reader, from here or from other nodes. Throws NOT_FOUND, and what the engine throws. */
+  async open(order: FetchOrder, signal: AbortSignal): Promise<{ task: OpenTask; facts: KeptFacts }> {
+    const { taskId, caller, scheduler } = order;
+    const facts = order.facts ?? (await this.#told(taskId, signal));
+    const { store, engine } = this.#options;
+    const known = store.get(taskId);
+    // Of an import before, under the same id.
+    const isOther =
+      known !== undefined &&
+      (known.record.kept === undefined ||
+        (known.contentLengthBytes ?? facts.contentLengthBytes) !== facts.contentLengthBytes ||
+        (facts.digest !== undefined && (known.identity.digest ?? facts.digest) !== facts.digest));
+    if (isOther) {
+      engine.stop(taskId, new DragonflyError('CANCELLED', 'the task is something else now'));
+      store.remove(taskId, { quietly: true });
+    }
+    const request: DownloadRequest = {
+      caller,
+      url: keptUrl(taskId),
+      taskId,
+      header: {},
+      digest: facts.digest,
+      ...(facts.tag !== undefined && { tag: facts.tag }),
+      ...(facts.application !== undefined && { application: facts.application }),
+      pieceLengthBytes: facts.pieceLengthBytes,
+      disableBackToSource: true,
+      wholePieces: true,
+      ...(scheduler !== undefined && { scheduler, finishAbandoned: true }),
+    };
+    const task = await engine.open(request, signal);
+    const stored = store.get(taskId);
+    if (stored && stored.record.kept === undefined) stored.keep(recordOf(facts), false);
+    return { task, facts };
+  }
+
+  /** All of it is here: says so in the store, and to the scheduler when that does not know. */
+  async held(taskId: string, facts: KeptFacts, { persistent }: { readonly persistent: boolean }): Promise<void> {
+    const stored = this.#options.store.get(taskId);
+    if (!stored || stored.state !== 'finished')
+      throw new DragonflyError('STORAGE', `task ${taskId} is not here any more`);
+    const before = stored.record.row.persistent === 1;
+    stored.keep(recordOf(facts), persistent || before);
+    if (!persistent) await this.#tell(stored);
+  }
+
+  /**
+   * Compares what is here with what a reader expects. A reader's mistake is no reason to doubt the replica: the content is only read.
+   * Throws DIGEST_MISMATCH.
+   */
+  async requireDigest(taskId: string, expected: string, signal: AbortSignal): Promise<void> {
+    const stored = this.require(taskId);
+    const digest = parseDigest(expected);
+    const known = stored.identity.digest === undefined ? undefined : parseDigest(stored.identity.digest);
+    using _lease = stored.lease();
+    let found = known;
+    if (known?.algorithm !== digest.algorithm) {
+      const stream = new DigestStream(digest.algorithm);
+      for await (const block of createReadStream(stored.content.path, { highWaterMark: readBlockBytes, signal }))
+        stream.update(block as Buffer);
+      found = stream.finish();
+    }
+    if (found && sameDigest(found, digest)) return;
+    throw new DragonflyError(
+      'DIGEST_MISMATCH',
+      `task ${taskId} has ${found ? formatDigest(found) : 'another digest'}, expected ${expected}`,
+    );
+  }
+
+  /** The scheduler wants the replica to stay, or needs it no more. Throws NOT_FOUND. */
+  update(taskId: string, persistent: boolean): void {
+    const stored = this.require(taskId);
+    if (persistent && stored.state !== 'finished')
+      throw new DragonflyError('FAILED_PRECONDITION', `task ${taskId} is here in part only`);
+    const { kept } = stored.record;
+    if (kept) stored.keep(kept, persistent);
+  }
+
+  /** Deletes what is here of it. Throws NOT_FOUND. */
+  remove(taskId: string): void {
+    const { engine, store } = this.#options;
+    this.require(taskId);
+    engine.stop(taskId, new DragonflyError('CANCELLED', 'the task was deleted'));
+    store.remove(taskId);
+  }
+
+  /** Deletes it everywhere, for whoever imported it. Throws NOT_FOUND, PERMISSION_DENIED. */
+  async removeEverywhere(taskId: string, caller: Caller, signal: AbortSignal): Promise<void> {
+    const { schedulers, hostId } = this.#options;
+    const { owner } = await this.#told(taskId, signal);
+    const uid = caller.kind === 'local' ? caller.uid : undefined;
+    const isMaster = uid === 0 || (uid !== undefined && uid === process.geteuid?.());
+    if (!isMaster && owner !== `${uid}@${hostId}`)
+      throw new DragonflyError('PERMISSION_DENIED', `task ${taskId} was imported by somebody else`, {
+        hint: 'Only who imported it, on the node where that was, the administrator of that node, and the manager can delete it.',
+      });
+    await schedulers.ask(taskId, (client) => client.deletePersistentCacheTask({ hostId, taskId }, { signal }), signal);
+  }
+
+  stat(taskId: string, signal: AbortSignal): Promise<PersistentCacheTask> {
+    const { schedulers, hostId } = this.#options;
+    return schedulers.ask(taskId, (client) => client.statPersistentCacheTask({ hostId, taskId }, { signal }), signal);
+  }
+
+  list(): StoredTask[] {
+    return this.#options.store.list().filter(({ record }) => record.kept !== undefined);
+  }
+
+  require(taskId: string): StoredTask {
+    const task = this.#options.store.get(taskId);
+    if (!task?.record.kept)
+      throw new DragonflyError('NOT_FOUND', `persistent cache task ${taskId} is not on this node`);
+    return task;
+  }
+
+  /** Pieces of a replica were found damaged: they are brought from the other ones, as soon as one can be reached. Never throws. */
+  heal({ id: taskId }: StoredTask): void {
+    if (this.#healing.has(taskId)) return;
+    this.#healing.add(taskId);
+    const { logger } = this.#options;
+    const work = this.#untilWhole(taskId)
+      .then((whole) => whole && logger.info({ taskId }, 'a damaged replica is whole again'))
+      .catch((error: unknown) => logger.debug({ taskId, error: toDragonflyError(error).message }, 'healing has ended'))
+      .finally(() => {
+        this.#healing.delete(taskId);
+        this.#work.delete(work);
+      });
+    this.#work.add(work);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#controller.abort(new DragonflyError('UNAVAILABLE', 'the daemon is stopping'));
+    await Promise.all(this.#work);
+  }
+
+  /** False when it need not stay any more. */
+  async #untilWhole(taskId: string): Promise<boolean> {
+    const { store, logger } = this.#options;
+    const { signal } = this.#controller;
+    for (let retryMs: number = importLimits.retryMs; ; retryMs = Math.min(2 * retryMs, importLimits.mostRetryMs)) {
+      await store.get(taskId)?.recovered;
+      const stored = store.get(taskId);
+      if (stored?.persistent !== true) return false;
+      try {
+        const opened = await this.open({ taskId, caller: thisProcess, persistent: true }, signal);
+        await using task = opened.task;
+        await task.finished;
+        await this.#tell(stored);
+        return true;
+      } catch (error) {
+        signal.throwIfAborted();
+        logger.warn({ taskId, error: toDragonflyError(error).message }, 'a damaged replica cannot be made whole yet');
+      }
+      await delay(retryMs, undefined, { signal });
+    }
+  }
+
+  #factsOf({ tag, application, replicas, ttlMs, caller }: KeepOrder, staged: StagedImport): KeptFacts {
+    const { taskId, digest, layout } = staged;
+    const user = caller.kind === 'local' ? (caller.uid ?? '') : '';
+    return {
+      taskId,
+      replicas,
+      createdMs: Date.now(),
+      ttlMs,
+      contentLengthBytes: layout.contentLengthBytes,
+      pieceLengthBytes: layout.pieceLengthBytes,
+      tag,
+      application,
+      digest,
+      owner: `${user}@${this.#options.hostId}`,
+    };
+  }
+
+  async #told(taskId: string, signal: AbortSignal): Promise<KeptFacts> {
+    const task = await this.stat(taskId, signal);
+    if (task.state === 'Uploading')
+      throw new DragonflyError('NOT_FOUND', `task ${taskId} is being imported and not there yet`, {
+        hint: 'Try again when the import has ended.',
+      });
+    if (task.kept) return fromKeptContent(taskId, task.kept);
+    const { persistentReplicaCount, createdAt, ttl, contentLength, pieceLength, tag, application } = task;
+    return {
+      taskId,
+      replicas: persistentReplicaCount,
+      createdMs: createdAt?.getTime() ?? Date.now(),
+      ttlMs: (ttl?.seconds ?? 0) * 1000,
+      contentLengthBytes: contentLength,
+      pieceLengthBytes: pieceLength,
+      tag,
+      application,
+      owner: '',
+    };
+  }
+
+  async #tell(stored: StoredTask): Promise<void> {
+    const { schedulers, hostId, logger } = this.#options;
+    const holding = keptHolding(stored, hostId);
+    if (!holding) return;
+    try {
+      await schedulers.ask(stored.id, (client) => client.announceTasks({ hostId, holdings: [holding] }));
+    } catch (error) {
+      logger.debug(
+        { taskId: stored.id, error: toDragonflyError(error).message },
+        'could not tell what this node holds',
+      );
+    }
+  }
+}
+
+/** A text that reads like what other ids are computed from would be the id of something else. */
+function requireOwnText(text: string | undefined): void {
+  if (text === undefined || !(text === '' || text.endsWith('STANDARD') || text.startsWith('dragonfly:'))) return;
+  throw new DragonflyError('INVALID_ARGUMENT', `"${text}" cannot be the text that an id is computed from`, {
+    hint: 'Choose another text for --content-for-calculating-task-id.',
+  });
+}

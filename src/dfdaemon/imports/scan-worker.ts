@@ -1,0 +1,68 @@
+/**
+ * Thread that reads a file from its beginning while it is still being written, and computes what is to be known of imported content: the digest
+ * of the whole, the id that follows from it, the CRC-32 of every piece. Ends with its answer.
+ */
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { closeSync, openSync, readSync } from 'node:fs';
+import { parentPort, workerData } from 'node:worker_threads';
+import { crc32 } from '../../core/crc32.ts';
+
+export interface ScanOrder {
+  readonly path: string;
+  readonly pieceLengthBytes: number;
+  /** Hashed behind the content, for the id. */
+  readonly suffix: string;
+  /** One number: how many bytes there will be, -1 while that is not known. The file has all of them when it is. */
+  readonly lengthBytes: BigInt64Array;
+}
+
+export type ScanAnswer =
+  | { readonly sha256: string; readonly id: string; readonly crcs: readonly number[]; readonly lengthBytes: number }
+  | { readonly failure: string };
+
+const blockBytes = 2 ** 20;
+/** The writer is about as fast as this thread. */
+const pauseMs = 2;
+
+const port = parentPort;
+assert(port, 'runs as a worker thread');
+port.postMessage(answer(workerData as ScanOrder));
+
+function answer(order: ScanOrder): ScanAnswer {
+  try {
+    return scan(order);
+  } catch (error) {
+    return { failure: (error as Error).message };
+  }
+}
+
+function scan({ path, pieceLengthBytes, suffix, lengthBytes }: ScanOrder): ScanAnswer {
+  const hash = createHash('sha256');
+  const crcs: number[] = [];
+  const block = Buffer.allocUnsafe(blockBytes);
+  const fd = openSync(path, 'r');
+  let done = 0;
+  let crc = 0;
+  try {
+    for (;;) {
+      const total = Number(Atomics.load(lengthBytes, 0));
+      const inPiece = done % pieceLengthBytes;
+      const read = readSync(fd, block, 0, Math.min(blockBytes, pieceLengthBytes - inPiece), done);
+      if (read > 0) {
+        const bytes = block.subarray(0, read);
+        hash.update(bytes);
+        crc = crc32(bytes, inPiece === 0 ? undefined : crc);
+        done += read;
+        if (done % pieceLengthBytes === 0) crcs.push(crc);
+      } else if (total === done) break;
+      else if (total !== -1) throw new Error(`the file ends at byte ${done}, expected ${total}`);
+      else Atomics.wait(lengthBytes, 0, -1n, pauseMs);
+    }
+  } finally {
+    closeSync(fd);
+  }
+  if (done % pieceLengthBytes !== 0) crcs.push(crc);
+  const sha256 = hash.copy().digest('hex');
+  return { sha256, id: hash.update(suffix).digest('hex'), crcs, lengthBytes: done };
+}
