@@ -45,6 +45,10 @@ const programs: Readonly<Record<string, Program>> = {
     summary: 'looks after the tasks of this node; preheats by a scheduler; shows the nodes of the manager',
     load: loadDfctl,
   },
+  dfcache: {
+    summary: 'puts files into the cluster to stay, on as many nodes as wanted, and gets them out on any node',
+    load: async () => (await import('./cli/dfcache/dfcache.ts')).runDfcache,
+  },
   setup: {
     summary: 'connects the container engine of this node with its dfdaemon; shows, verifies, undoes',
     load: async () => (await import('./cli/setup/setup.ts')).runSetup,

@@ -19,8 +19,17 @@ export const units = ['manager', 'scheduler', 'dfdaemon', 'seed-peer'].map((name
 /** Where packages put units; distributions whose /lib is /usr/lib see the same directory. */
 export const unitDirectory = 'usr/lib/systemd/system';
 const documentation = 'usr/share/doc/dragonfly';
-const documents = ['config.md', 'install.md', 'metrics.md', 'operate.md', 'proxy.md', 'security.md', 'vm.md'];
-const otherNames = ['dfget', 'dfctl', 'dfdaemon'];
+const documents = [
+  'config.md',
+  'imports.md',
+  'install.md',
+  'metrics.md',
+  'operate.md',
+  'proxy.md',
+  'security.md',
+  'vm.md',
+];
+const otherNames = ['dfget', 'dfcache', 'dfctl', 'dfdaemon'];
 
 /** Makes the directory anew, as it is to lie below `/`. */
 export async function writeInstallTree(directory: string, platform: Platform, executable: string): Promise<void> {

@@ -11,6 +11,7 @@ import { Channels } from '../../src/rpc/channels.ts';
 import { createClient } from '../../src/rpc/client.ts';
 import { Download } from '../../gen/common/v2/common.ts';
 import { DfdaemonDownloadDefinition, type Receipt } from '../../gen/dfdaemon/v2/dfdaemon.ts';
+import type { SchedulerOverrides } from '../../src/scheduler/assembly.ts';
 import { SchedulerService } from '../../src/scheduler/scheduler-service.ts';
 import { schedulerConfigSchema } from '../../src/scheduler/config.ts';
 import { temporaryDirectory, type TemporaryDirectory } from './temporary-directory.ts';
@@ -53,6 +54,10 @@ export class LocalSwarm implements AsyncDisposable {
     return [...this.#schedulers.keys()];
   }
 
+  get daemons(): Daemon[] {
+    return [...this.#daemons.values()];
+  }
+
   get schedulerMetrics(): { readonly registry: Registry }[] {
     return [...this.#schedulers.values()].map(({ metrics }) => metrics);
   }
@@ -61,12 +66,18 @@ export class LocalSwarm implements AsyncDisposable {
    * Resolves with its address. @param port 0 for any; a fixed one to restart at the same address.
    * @param manager the section of that name, as YAML; so is `scheduler`.
    */
-  async startScheduler(port = 0, manager = '{addr: ""}', scheduler = '{}'): Promise<string> {
+  async startScheduler(
+    port = 0,
+    manager = '{addr: ""}',
+    scheduler = '{}',
+    overrides: SchedulerOverrides = {},
+  ): Promise<string> {
     const name = `scheduler-${this.#schedulers.size}`;
     const server = `{port: ${port}, host: ${name}, listenIP: 127.0.0.1, advertiseIP: 127.0.0.1, cacheDir: ${this.directory.join(name)}}`;
     const yaml = `server: ${server}\nmanager: ${manager}\nscheduler: ${scheduler}\n`;
     const service = await SchedulerService.create(parseConfig(schedulerConfigSchema, yaml, 'scheduler.yaml').config, {
       logger,
+      ...overrides,
     });
     await service.start();
     const address = service.addresses.grpc;

@@ -67,6 +67,7 @@ export const images: readonly Image[] = [
 /** Where images of the original have their programs, and what their probes call. */
 const links: Readonly<Record<string, string>> = {
   'usr/bin/dfget': 'dragonfly',
+  'usr/bin/dfcache': 'dragonfly',
   'usr/bin/dfctl': 'dragonfly',
   'usr/bin/dfdaemon': 'dragonfly',
   'usr/bin/scheduler': 'dragonfly',

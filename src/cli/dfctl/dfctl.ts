@@ -58,6 +58,8 @@ export const runDfctl: Command = async (argv, io) => {
     });
   const { definePreheat } = await import('./preheat.ts');
   definePreheat(task, io, (preheat) => (work = preheat));
+  const { defineKept } = await import('./kept.ts');
+  defineKept(parser, io, (chosen) => (work = chosen));
   const { defineNodes } = await import('./node.ts');
   defineNodes(parser, io, (chosen) => (work = chosen));
   const { defineHistory } = await import('./history.ts');
