@@ -38,6 +38,7 @@ import { parseListenAddress, type ManagerConfig } from './config.ts';
 import { ChangeFeed } from './db/change-feed.ts';
 import { Database } from './db/database.ts';
 import { Timers } from './db/timers.ts';
+import { KeptTasks } from './live/kept-tasks.ts';
 import { LiveSwarms } from './live/live-swarms.ts';
 import { ConcernDesk } from './nodes/concern-desk.ts';
 import { ConcernWebhook } from './nodes/concern-webhook.ts';
@@ -245,6 +246,7 @@ async function open(
     ownAddress,
     ca,
     live,
+    keptTasks: new KeptTasks(topology, channels),
     nodes,
     concerns,
     history,

@@ -2,6 +2,7 @@
 export const screens = [
   '/',
   '/tasks',
+  '/kept',
   '/history',
   '/history?by=node&range=year',
   '/report',

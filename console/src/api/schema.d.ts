@@ -2054,17 +2054,64 @@ export interface paths {
   };
   '/api/v1/persistent-cache-tasks': {
     parameters: { query?: never; header?: never; path?: never; cookie?: never };
-    /** Persistent cache tasks */
+    /** Persistent cache tasks, the newest first */
     get: {
       parameters: {
-        query?: never;
+        query?: {
+          page?: number | undefined;
+          per_page?: number | undefined;
+          search?: string | undefined;
+          scheduler_cluster_id?: number | undefined;
+        };
         header?: never;
         path?: never;
         cookie?: never;
       };
       requestBody?: never;
       responses: {
-        200: { headers: { [name: string]: unknown }; content: { 'application/json': Record<string, never>[] } };
+        200: { headers: { [name: string]: unknown }; content: { 'application/json': ({
+          id: string;
+          scheduler_cluster_id: number;
+          /** hosts that are to hold it */
+          persistent_replica_count: number;
+          /** hosts that do */
+          current_persistent_replica_count: number;
+          /** with copies in caches */
+          current_replica_count: number;
+          tag: string;
+          application: string;
+          /** of the whole content; empty when it is not known */
+          digest: string;
+          /** user and host that imported it */
+          owner: string;
+          piece_length: number;
+          content_length: number;
+          total_piece_count: number;
+          state: "Uploading" | "Succeeded";
+          /** nanoseconds */
+          ttl: number;
+          created_at: string;
+          updated_at: string;
+          peers: ({
+            /** id of the host */
+            id: string;
+            /** its collector does not take it */
+            persistent: boolean;
+            state: "Succeeded" | "Running" | "Away";
+            host: {
+              id: string;
+              type: "normal" | "super";
+              hostname: string;
+              ip: string;
+              port: number;
+              download_port: number;
+              network: {
+                idc: string;
+                location: string;
+              };
+            };
+          })[];
+        })[] } };
         401: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
         403: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
         404: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
@@ -2083,7 +2130,9 @@ export interface paths {
     /** One persistent cache task */
     get: {
       parameters: {
-        query?: never;
+        query?: {
+          scheduler_cluster_id?: number | undefined;
+        };
         header?: never;
         path: {
           id: string;
@@ -2092,7 +2141,49 @@ export interface paths {
       };
       requestBody?: never;
       responses: {
-        200: { headers: { [name: string]: unknown }; content: { 'application/json': Record<string, never> } };
+        200: { headers: { [name: string]: unknown }; content: { 'application/json': {
+          id: string;
+          scheduler_cluster_id: number;
+          /** hosts that are to hold it */
+          persistent_replica_count: number;
+          /** hosts that do */
+          current_persistent_replica_count: number;
+          /** with copies in caches */
+          current_replica_count: number;
+          tag: string;
+          application: string;
+          /** of the whole content; empty when it is not known */
+          digest: string;
+          /** user and host that imported it */
+          owner: string;
+          piece_length: number;
+          content_length: number;
+          total_piece_count: number;
+          state: "Uploading" | "Succeeded";
+          /** nanoseconds */
+          ttl: number;
+          created_at: string;
+          updated_at: string;
+          peers: ({
+            /** id of the host */
+            id: string;
+            /** its collector does not take it */
+            persistent: boolean;
+            state: "Succeeded" | "Running" | "Away";
+            host: {
+              id: string;
+              type: "normal" | "super";
+              hostname: string;
+              ip: string;
+              port: number;
+              download_port: number;
+              network: {
+                idc: string;
+                location: string;
+              };
+            };
+          })[];
+        } } };
         401: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
         403: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
         404: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
@@ -2103,10 +2194,12 @@ export interface paths {
     };
     put?: never;
     post?: never;
-    /** Delete a persistent cache task */
+    /** Delete a persistent cache task from all hosts that hold it */
     delete: {
       parameters: {
-        query?: never;
+        query?: {
+          scheduler_cluster_id?: number | undefined;
+        };
         header?: never;
         path: {
           id: string;
@@ -2115,7 +2208,7 @@ export interface paths {
       };
       requestBody?: never;
       responses: {
-        200: { headers: { [name: string]: unknown }; content: { 'application/json': Record<string, never> } };
+        200: { headers: { [name: string]: unknown }; content: { [media: string]: unknown } };
         401: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
         403: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
         404: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };

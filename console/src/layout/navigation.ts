@@ -11,6 +11,7 @@ import GrassIcon from '@mui/icons-material/SpaOutlined';
 import GroupIcon from '@mui/icons-material/GroupOutlined';
 import HistoryIcon from '@mui/icons-material/HistoryOutlined';
 import HubIcon from '@mui/icons-material/HubOutlined';
+import InventoryIcon from '@mui/icons-material/Inventory2Outlined';
 import KeyIcon from '@mui/icons-material/KeyOutlined';
 import LoginIcon from '@mui/icons-material/LoginOutlined';
 import MonitorHeartIcon from '@mui/icons-material/MonitorHeartOutlined';
@@ -40,6 +41,7 @@ export const placeGroups: readonly PlaceGroup[] = [
     label: 'nav.distribution',
     places: [
       { to: '/tasks', label: 'nav.tasks', icon: ScatterPlotIcon, object: 'tasks' },
+      { to: '/kept', label: 'nav.keptTasks', icon: InventoryIcon, object: 'persistent-cache-tasks' },
       { to: '/history', label: 'nav.history', icon: QueryStatsIcon, object: 'traffic' },
       { to: '/jobs', label: 'nav.jobs', icon: EventRepeatIcon, object: 'jobs' },
       { to: '/preheat', label: 'nav.preheat', icon: CloudDownloadIcon, object: 'jobs' },

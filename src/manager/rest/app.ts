@@ -109,7 +109,7 @@ function sessionRoutes(app: RestApp, parts: RestParts): void {
   jobRoutes(app, jobParts(parts), { kind: 'session', object: 'jobs' });
   memberClusterRoutes(app, parts);
   memberRoutes(app, parts);
-  persistentCacheTaskRoutes(app);
+  persistentCacheTaskRoutes(app, parts);
   settingRoutes(app, parts);
   personalAccessTokenRoutes(app, parts);
   oauthRoutes(app, parts);

@@ -9,6 +9,7 @@ import type { ManagerConfig } from '../config.ts';
 import type { ChangeFeed } from '../db/change-feed.ts';
 import type { Database } from '../db/database.ts';
 import type { Jobs } from '../jobs/jobs.ts';
+import type { KeptTasks } from '../live/kept-tasks.ts';
 import type { LiveSwarms } from '../live/live-swarms.ts';
 import type { ConcernDesk } from '../nodes/concern-desk.ts';
 import type { Nodes } from '../nodes/nodes.ts';
@@ -40,6 +41,7 @@ export interface RestParts {
   readonly ca: Ca;
   readonly ownAddress: { readonly grpcPort: () => number };
   readonly live: LiveSwarms;
+  readonly keptTasks: KeptTasks;
   readonly nodes: Nodes;
   readonly concerns: ConcernDesk;
   readonly history: History;

@@ -36,6 +36,7 @@ export const common = {
   'nav.overview': 'Overview',
   'nav.distribution': 'Distribution',
   'nav.tasks': 'Live tasks',
+  'nav.keptTasks': 'Imported content',
   'nav.jobs': 'Jobs',
   'nav.preheat': 'Preheat',
   'nav.infrastructure': 'Infrastructure',

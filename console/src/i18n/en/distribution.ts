@@ -117,6 +117,23 @@ export const distribution = {
   'task.ratio': 'Last ÷ quickest',
   'task.ratioHint': 'The time until the last node had it, over the quickest node’s own download.',
 
+  'kept.about': 'Content that was put into the clusters to stay, on as many nodes as were asked for.',
+  'kept.content': 'Content',
+  'kept.replicas': 'Replicas',
+  'kept.replicasOf': '{now} of {wanted}',
+  'kept.hosts': 'Nodes that hold it',
+  'kept.expires': 'Stays until',
+  'kept.owner': 'Imported by',
+  'kept.away': 'away',
+  'kept.coming': 'on its way',
+  'kept.cached': 'in its cache',
+  'kept.none': 'Nothing has been imported yet',
+  'kept.noneText': 'A file that is imported on one node can be exported on any, without an origin.',
+  'kept.command': 'On any node',
+  'kept.delete': 'Delete {name}',
+  'kept.deleteReach': 'All nodes delete their replicas. Nothing can bring them back.',
+  'kept.deleted': 'Deleted {name}',
+
   'swarm.title': 'The swarm',
   'swarm.about':
     'Each disc is a data centre, each dot a node that fills as it gets pieces. Choose a node to see its links.',

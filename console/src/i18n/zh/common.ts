@@ -36,6 +36,7 @@ export const common = {
   'nav.overview': '概览',
   'nav.distribution': '分发',
   'nav.tasks': '实时任务',
+  'nav.keptTasks': '导入的内容',
   'nav.jobs': '作业',
   'nav.preheat': '预热',
   'nav.infrastructure': '基础设施',
