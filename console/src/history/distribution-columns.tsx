@@ -1,4 +1,5 @@
 /** What is told of distributions and of the tasks they were of. */
+import Box from '@mui/material/Box';
 import type { ReactNode } from 'react';
 import type { Column } from '../components/data-table.tsx';
 import { TextLink } from '../components/text-link.tsx';
@@ -16,7 +17,9 @@ export function useDistributionColumns(): Column<Distribution>[] {
     {
       key: 'size',
       header: t('history.size'),
-      cell: ({ content_length: size }) => (size === 0 ? '–' : bytes(size)),
+      cell: ({ content_length: size }) => (
+        <span style={{ whiteSpace: 'nowrap' }}>{size === 0 ? '–' : bytes(size)}</span>
+      ),
       align: 'right',
       from: 'md',
     },
@@ -74,5 +77,10 @@ export function useHotTaskColumns(): Column<HotTask>[] {
 }
 
 function TaskName({ task }: { readonly task: Pick<Distribution, 'task_id' | 'url'> }): ReactNode {
-  return <TextLink to={`/tasks/${task.task_id}`}>{task.url || task.task_id.slice(0, 12)}</TextLink>;
+  // A long address would be broken after every few letters, beside so many figures.
+  return (
+    <Box sx={{ minWidth: { xs: 180, lg: 300 } }}>
+      <TextLink to={`/tasks/${task.task_id}`}>{task.url || task.task_id.slice(0, 12)}</TextLink>
+    </Box>
+  );
 }
