@@ -16,6 +16,8 @@ const pieceLengthBytes = 4 * 2 ** 20;
 const limits = { ...defaultPickerLimits, maxRunning: 4 };
 const rules = { mayGoToOrigin: true, scheduleTimeoutMs: 30_000, pieceTimeoutMs: 20_000 };
 
+type Ending = RequestFailure | RequestDrop;
+
 interface Asked {
   readonly parentId: string;
   readonly piece: number;
@@ -31,7 +33,6 @@ class World {
   /** What is fetched from the origin. */
   readonly fetches = new Map<number, OriginLease>();
   readonly banned = new Set<string>();
-  /** Asked for a sign of life. */
   readonly doubted = new Set<string>();
   readonly pieceCount: number;
   session: 'none' | 'asked' | 'open' = 'none';
@@ -42,7 +43,6 @@ class World {
   verified = false;
   /** What the scheduler of this session has heard of. */
   reported = new PieceSet();
-  /** The download has failed, for this reason. */
   failed: string | undefined;
   nowMs = 0;
   #mayFail = false;
@@ -205,7 +205,7 @@ class World {
     this.send({ kind: 'session-ended', extended: true, code: 'UNAVAILABLE', originSaid: false, mayDiffer: false });
   }
 
-  end(request: Asked, reason: RequestFailure | RequestDrop): void {
+  end(request: Asked, reason: Ending): void {
     this.asked.delete(`${request.parentId} ${request.piece}`);
     if (reason === 'corrupt') this.banned.add(request.parentId);
     if (reason === 'busy' || reason === 'temporary' || reason === 'gone' || reason === 'corrupt')
@@ -235,15 +235,7 @@ class World {
   }
 }
 
-const endings: readonly (RequestFailure | RequestDrop)[] = [
-  'busy',
-  'temporary',
-  'gone',
-  'corrupt',
-  'no-address',
-  'claimed',
-  'cancelled',
-];
+const endings = 'busy temporary gone corrupt no-address claimed cancelled'.split(' ') as Ending[];
 const kinds = 25;
 
 /** Something happens, likely or not. */
