@@ -52,7 +52,15 @@ describe('completion', () => {
   for (const [name, complete] of Object.entries(shells)) {
     it(`offers programs, sub-commands and options (${name})`, async () => {
       assert.deepEqual(await complete('dragonfly dfc'), ['dfctl']);
-      assert.deepEqual((await complete('dragonfly dfctl ')).sort(), ['cluster', 'distribution', 'node', 'report', 'task', 'top', 'traffic']);
+      assert.deepEqual((await complete('dragonfly dfctl ')).sort(), [
+        'cluster',
+        'distribution',
+        'node',
+        'report',
+        'task',
+        'top',
+        'traffic',
+      ]);
       assert.deepEqual((await complete('dfctl node ')).sort(), ['ls', 'show']);
       assert.deepEqual(await complete('dfctl task ls --s'), ['--sort']);
       assert.deepEqual(await complete('dfget --ov'), ['--overwrite']);

@@ -1,5 +1,7 @@
-/** Directories that only this user may enter: made, or checked before anything inside is trusted. */
+/** Directories that only this user may enter: made, or checked before anything inside is trusted; and emptied. */
 import { chmodSync, lstatSync } from 'node:fs';
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { makeDirectory } from '../../core/files/make-directory.ts';
 
@@ -37,4 +39,9 @@ export function secureDirectory(path: string): void {
 
 function refuse(path: string, what: string, hint: string): DragonflyError {
   return new DragonflyError('PERMISSION_DENIED', `the directory ${path} ${what}`, { hint });
+}
+
+/** Removes what is in the directory. */
+export async function emptyDirectory(directory: string): Promise<void> {
+  for (const name of await readdir(directory)) await rm(join(directory, name), { recursive: true, force: true });
 }

@@ -43,7 +43,6 @@ export class StoredTask {
   /** Row and pieces, for helpers of the store only; other callers use the task. */
   readonly record: TaskRecord;
   readonly index: PieceIndex;
-  /** Pieces that are being written. */
   readonly claims = new PieceClaims((number) => this.#slot(number));
   readonly #host: TaskHost;
   readonly #uses: TaskUses;
@@ -287,7 +286,7 @@ export class StoredTask {
 
   // The rest is for the store's own helpers: recovery, flushing, linking out, taking over, removal.
 
-  /** Records pieces whose bytes are in the content file, and have been read. */
+  /** Records pieces that are in the content file, and have been read. */
   adopt(pieces: readonly (PieceSpan & { readonly crc32: number })[]): void {
     for (const { crc32, ...span } of pieces) this.#commit(span, crc32, { source: 'original', costMs: 0 });
   }

@@ -5,7 +5,7 @@
  * directory: a second daemon gets IN_USE.
  */
 import { readdir, rm } from 'node:fs/promises';
-import { mkdirSync, renameSync, rmSync } from 'node:fs';
+import { mkdirSync, renameSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { isTaskId } from '../../core/ids.ts';
@@ -14,10 +14,10 @@ import { AgeClock, type TimeSource } from './age-clock.ts';
 import { FlushQueue } from './flush-queue.ts';
 import { ForeignContent, type ProvenContent } from './foreign-content.ts';
 import { usageFlushIntervalMs } from './limits.ts';
-import { Metadata, type TaskRow } from './metadata.ts';
+import type { Metadata, TaskRow } from './metadata.ts';
+import { openMetadata } from './open-metadata.ts';
 import { Recovery } from './recovery.ts';
-import { isDamaged } from './storage-error.ts';
-import { secureDirectory } from './secure-directory.ts';
+import { emptyDirectory, secureDirectory } from './secure-directory.ts';
 import { StoredTask } from './stored-task.ts';
 import type { TaskHost } from './task-host.ts';
 import { newTaskRow, type KeptRecord, type StoredIdentity } from './task-record.ts';
@@ -108,7 +108,8 @@ export class TaskStore {
       store.#load();
       if (options.keepStorage !== false) store.#takeOver();
       await store.#discardUnknown();
-      await store.#emptyTrash();
+      await Promise.all(store.#deletions);
+      await emptyDirectory(join(store.directory, 'trash'));
       await emptyDirectory(store.incoming);
       store.#usageTimer = setInterval(() => store.#saveUsage(), usageFlushIntervalMs).unref();
       return store;
@@ -352,11 +353,6 @@ export class TaskStore {
     mkdirSync(join(this.directory, 'content'), { mode: 0o700 });
   }
 
-  async #emptyTrash(): Promise<void> {
-    await Promise.all(this.#deletions);
-    await emptyDirectory(join(this.directory, 'trash'));
-  }
-
   /** Content that no row speaks of: the metadata was lost, or is older than the content. */
   async #discardUnknown(): Promise<void> {
     const root = join(this.directory, 'content', 'tasks');
@@ -391,27 +387,6 @@ export class TaskStore {
         'the last uses of tasks were not recorded',
       );
     }
-  }
-}
-
-async function emptyDirectory(directory: string): Promise<void> {
-  for (const name of await readdir(directory)) await rm(join(directory, name), { recursive: true, force: true });
-}
-
-/** Damaged metadata is put aside: the store starts empty, and what it held is fetched again when it is asked for. */
-function openMetadata({ directory, logger }: TaskStoreOptions): Metadata {
-  try {
-    return Metadata.open(directory);
-  } catch (error) {
-    if (!isDamaged(error)) throw error;
-    const path = join(directory, 'metadata.sqlite');
-    for (const end of ['-wal', '-shm']) rmSync(path + end, { force: true });
-    renameSync(path, `${path}.damaged`);
-    logger?.error(
-      { error: toDragonflyError(error).message, kept: `${path}.damaged` },
-      'the storage metadata is damaged: the store starts empty',
-    );
-    return Metadata.open(directory);
   }
 }
 

@@ -32,7 +32,10 @@ class Run {
       if (kind === 'go-to-origin') this.send({ kind: 'lease-granted', lease: wholeTask, by: 'self' });
   }
 
-  lose(code: 'UNAVAILABLE' | 'HOST_UNKNOWN' | 'PEER_UNKNOWN' | 'PERMISSION_DENIED' = 'UNAVAILABLE', extended = true): void {
+  lose(
+    code: 'UNAVAILABLE' | 'HOST_UNKNOWN' | 'PEER_UNKNOWN' | 'PERMISSION_DENIED' = 'UNAVAILABLE',
+    extended = true,
+  ): void {
     this.send({ kind: 'session-ended', extended, code, originSaid: false, mayDiffer: false });
   }
 
