@@ -51,7 +51,7 @@ describe('completion', () => {
   const shells = { bash: inBash, zsh: inZsh, fish: inFish };
   for (const [name, complete] of Object.entries(shells)) {
     it(`offers programs, sub-commands and options (${name})`, async () => {
-      assert.deepEqual(await complete('dragonfly dfc'), ['dfctl']);
+      assert.deepEqual((await complete('dragonfly dfc')).sort(), ['dfcache', 'dfctl']);
       assert.deepEqual((await complete('dragonfly dfctl ')).sort(), [
         'cluster',
         'distribution',

@@ -6,6 +6,7 @@ import DialogTitle from '@mui/material/DialogTitle';
 import IconButton from '@mui/material/IconButton';
 import TextField from '@mui/material/TextField';
 import Tooltip from '@mui/material/Tooltip';
+import Typography from '@mui/material/Typography';
 import visuallyHidden from '@mui/utils/visuallyHidden';
 import { useQuery } from '@tanstack/react-query';
 import { useEffect, useState, type ReactNode } from 'react';
@@ -61,13 +62,13 @@ function CommandDialog({ onClose }: { readonly onClose: () => void }): ReactNode
       fullWidth
       maxWidth="sm"
       sx={{ '& .MuiDialog-container': { alignItems: 'flex-start', pt: 8 } }}
+      slotProps={{ paper: { sx: { overflow: 'visible' } } }}
     >
       <DialogTitle sx={visuallyHidden}>{t('command.open')}</DialogTitle>
       <Autocomplete
         open
         autoHighlight
         options={targets}
-        groupBy={({ group }) => group}
         getOptionLabel={({ label }) => label}
         getOptionKey={({ to }) => to}
         value={null}
@@ -80,6 +81,15 @@ function CommandDialog({ onClose }: { readonly onClose: () => void }): ReactNode
           void navigate(target.to);
         }}
         forcePopupIcon={false}
+        slotProps={{ popper: { disablePortal: true } }}
+        renderOption={({ key, ...props }, { label, group }) => (
+          <li key={key} {...props}>
+            <Typography sx={{ flexGrow: 1 }}>{label}</Typography>
+            <Typography variant="caption" color="textSecondary">
+              {group}
+            </Typography>
+          </li>
+        )}
         renderInput={(params) => <TextField {...params} autoFocus label={t('command.label')} />}
         sx={{ m: 2 }}
       />

@@ -36,6 +36,7 @@ export function HistoryChart({ steps, toMs, lengthMs, barMs }: HistoryChartProps
       </Typography>
       <Box
         component="svg"
+        aria-hidden
         viewBox={`0 0 ${width} ${height}`}
         preserveAspectRatio="none"
         sx={{ width: '100%', height, display: 'block' }}

@@ -36,6 +36,7 @@ export function TrafficChart({ samples }: { readonly samples: readonly TrafficSa
     >
       <Box
         component="svg"
+        aria-hidden
         viewBox={`0 0 ${width} ${height}`}
         preserveAspectRatio="none"
         sx={{

@@ -1,6 +1,6 @@
 /** A file of a model hub: what the hub says of it to this user by way of the door, and so which task it is. */
 import { request } from 'undici';
-import { taskId } from '../../core/ids.ts';
+import { parseUrl, taskId } from '../../core/ids.ts';
 import { formatBytes } from '../../core/units.ts';
 import { failure, ok, proxyListen, unchecked, warning, type Finding, type NodeConfig } from './checks.ts';
 
@@ -55,7 +55,7 @@ function pathAtHub(text: string, endpoint: string): string | undefined {
   const [, kind = '', repository, revision = 'main', file] =
     /^hf:\/\/(datasets\/|spaces\/|models\/)?([^/@]+\/[^/@]+)(?:@([^/]+))?\/(.+)$/.exec(text) ?? [];
   if (repository !== undefined) return `/${kind.replace('models/', '')}${repository}/resolve/${revision}/${file}`;
-  const url = new URL(text);
+  const url = parseUrl(text);
   const base = new URL(endpoint.replace(/\/*$/, '/'));
   const isHub = url.origin === base.origin && url.pathname.startsWith(base.pathname);
   const rest = isHub ? `/${url.pathname.slice(base.pathname.length)}` : /^\/hf(\/.+)/.exec(url.pathname)?.[1];

@@ -103,7 +103,8 @@ const ofTheFileSystem: ReadonlySet<ErrorCode> = new Set(['INTERNAL', 'PERMISSION
 /** A failure of the file system as OUTPUT or NO_SPACE, with its remedy; others as they are. */
 export function outputError(path: string, error: unknown): DragonflyError {
   const known = toDragonflyError(error);
-  if (!ofTheFileSystem.has(known.code) || known.message.startsWith('the output ')) return known;
+  const isBadPath = known.code === 'INVALID_ARGUMENT' && known !== error; // in the system's words
+  if ((!ofTheFileSystem.has(known.code) && !isBadPath) || known.message.startsWith('the output ')) return known;
   const full = known.code === 'NO_SPACE';
   return new DragonflyError(full ? 'NO_SPACE' : 'OUTPUT', `the output ${path} cannot be written: ${reason(known)}`, {
     cause: error,

@@ -11,7 +11,7 @@ type Json = Record<string, unknown>;
 const cluster = {
   name: 'edge',
   bio: 'b',
-  scopes: { idc: 'a|b', cidrs: ['10.0.0.0/8'], hostnames: ['^edge-\\d+$'] },
+  scopes: { idc: 'a|b', location: '', cidrs: ['10.0.0.0/8'], hostnames: ['^edge-\\d+$'] },
   scheduler_cluster_config: { candidate_parent_limit: 5, filter_parent_limit: 20, job_rate_limit: 3 },
   seed_peer_cluster_config: { load_limit: 300 },
   peer_cluster_config: {

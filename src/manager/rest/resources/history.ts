@@ -15,15 +15,8 @@ import { pageQuery, setPageHeaders, toPage } from '../paging.ts';
 import type { History } from '../parts.ts';
 import type { RestApp, RouteAccess } from '../request.ts';
 import { idSchema } from '../schemas.ts';
-import {
-  distributionSchema,
-  figuresSchema,
-  hotTaskSchema,
-  reportSchema,
-  shareSchema,
-  sharesSchema,
-  shareStepSchema,
-} from './history-schemas.ts';
+import type { figuresSchema, shareSchema } from './history-schemas.ts';
+import { distributionSchema, hotTaskSchema, reportSchema, sharesSchema, shareStepSchema } from './history-schemas.ts';
 
 const instant = z.coerce.number().int().min(0).optional();
 const range = {
