@@ -170,6 +170,8 @@ export const concernOverMs = 10 * 60_000;
 /** How often addresses of the operator are told what is new of concerns, how long one may take, and the lease of who tells. */
 export const noticeTickMs = 2_000;
 export const noticeTimeoutMs = 10_000;
+/** So long a notice under way is waited for when the manager stops. */
+export const noticeGraceMs = 2000;
 export const noticeLeaseMs = 30_000;
 
 /** After its start a manager calls nothing over for so long: a bit longer than lost nodes have to come back. */

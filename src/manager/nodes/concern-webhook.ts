@@ -13,6 +13,7 @@ import type { Database } from '../db/database.ts';
 import { acquireLease } from '../db/leases.ts';
 import {
   concernsPerNotice,
+  noticeGraceMs,
   noticeLeaseMs,
   noticeQuietMs,
   noticeTickMs,
@@ -46,6 +47,7 @@ export class ConcernWebhook implements Closable {
   readonly #startedAtMs = performance.now();
   #timer: NodeJS.Timeout | undefined;
   #ticking: Promise<void> | undefined;
+  #isClosing = false;
   /** Per address: failures in a row, and when it is tried again. */
   readonly #trouble = new Map<string, { failures: number; againAtMs: number }>();
 
@@ -60,10 +62,13 @@ export class ConcernWebhook implements Closable {
     this.#timer.unref();
   }
 
+  /** A notice that is being told is told to its end, if that comes soon: it would be told again otherwise. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#stop.abort();
+    this.#isClosing = true;
     clearInterval(this.#timer);
+    const late = setTimeout(() => this.#stop.abort(), noticeGraceMs);
     await this.#ticking;
+    clearTimeout(late);
   }
 
   #tick(): void {
@@ -83,6 +88,7 @@ export class ConcernWebhook implements Closable {
 
   async #bringUpToDate(webhook: Webhook): Promise<void> {
     const { url } = webhook;
+    if (this.#isClosing) return;
     const trouble = this.#trouble.get(url);
     if (trouble && performance.now() < trouble.againAtMs) return;
     const notice = this.#newsFor(webhook, await this.#toldTo(url));
