@@ -50,7 +50,7 @@ void describe('clients of Hugging Face on eight nodes', { skip: pythonMissing },
   after(() => owned.disposeAsync());
 
   const startNode = (name: string, seed = false): Promise<Daemon> =>
-    certified.startDaemon(name, { seed, yaml: `doors: {huggingface: {endpoint: "${hub.url}"}}` });
+    certified.startDaemon(name, { seed, yaml: `doors: {huggingface: {endpoint: "${hub.url}", shareAnswers: true}}` });
 
   async function load(node: Daemon, repository: string, more: Record<string, string> = {}): Promise<Loaded> {
     const python = pythons.get(generations.get(repository) ?? '') ?? '';
