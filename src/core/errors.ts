@@ -129,7 +129,7 @@ const systemErrors: Readonly<Record<string, { code: ErrorCode; what: string; hin
   },
   ENOTDIR: {
     code: 'INVALID_ARGUMENT',
-    what: 'a part of the path is no directory',
+    what: 'a part of the path is not a directory',
     hint: 'Check the path, or choose another one.',
   },
   ENAMETOOLONG: { code: 'INVALID_ARGUMENT', what: 'the path is too long', hint: 'Choose a shorter one.' },

@@ -56,6 +56,7 @@ describe('completion', () => {
         'cluster',
         'distribution',
         'node',
+        'persistent-cache-task',
         'report',
         'task',
         'top',

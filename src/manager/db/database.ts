@@ -49,7 +49,8 @@ export class Database implements Closable {
     try {
       await database.check();
       await requireOwnSchema(database.db, engine);
-      if (config[engine === 'sqlite' ? 'mysql' : engine]?.migrate !== false) await database.#migrate(upTo);
+      const migrates = config[engine === 'sqlite' ? 'mysql' : engine]?.migrate !== false;
+      if (migrates) await oneByOne(engine, () => database.#migrate(upTo));
       if (path !== undefined && path !== ':memory:') await database.#checkpointInThread(path);
     } catch (error) {
       await database[Symbol.asyncDispose]();
@@ -131,6 +132,16 @@ export class Database implements Closable {
     await this.#checkpointer?.[Symbol.asyncDispose]();
     await this.db.destroy();
   }
+}
+
+let migrating: Promise<unknown> = Promise.resolve();
+
+/** SQLite waits for a lock on this thread: two that bring one file up to date in one process would wait for each other. */
+function oneByOne(engine: EngineName, migrate: () => Promise<void>): Promise<void> {
+  if (engine !== 'sqlite') return migrate();
+  const turn = migrating.catch(() => undefined).then(migrate);
+  migrating = turn;
+  return turn;
 }
 
 /** How to reach a database, whatever is in it. */

@@ -27,7 +27,7 @@ const resources: readonly { path: string; body: Json; change?: Json; filter: str
   {
     path: 'scheduler-clusters',
     body: { name: 'half', config: {}, client_config: { load_limit: 9 } },
-    change: { scopes: { location: 'x|y' } },
+    change: { scopes: { idc: '', location: 'x|y', cidrs: [], hostnames: [] } },
     filter: 'name=half',
   },
   {

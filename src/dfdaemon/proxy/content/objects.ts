@@ -231,7 +231,9 @@ export class ObjectAnswers {
       return {};
     }
     const freshness = new Freshness({ url, requestHeader: exchange.header, statusCode: 200, header });
-    if (statusCode === 200 && this.#small.mayKeep(freshness, message) && inquiry.faithful) return {};
+    // Other nodes get it from here rather than each from the origin.
+    const ownAlone = inquiry.faithful && !this.#options.hasSwarm();
+    if (statusCode === 200 && ownAlone && this.#small.mayKeep(freshness, message)) return {};
     const whole = statusCode !== 206;
     const object = { representation, header: headerOfAnswer(forwardedResponseHeader(message), { whole }), freshness };
     this.#noteProof(exchange, request, object);
