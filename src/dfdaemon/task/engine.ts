@@ -179,7 +179,10 @@ export class TaskEngine implements Closable {
       announcer[Symbol.dispose]();
       this.#announcers.delete(taskId);
     }
-    const announcer = this.#announcers.get(stored.id) ?? new PieceAnnouncer(stored);
+    const known = this.#announcers.get(stored.id);
+    if (known?.isOf(stored) === true) return known;
+    known?.[Symbol.dispose]();
+    const announcer = new PieceAnnouncer(stored);
     this.#announcers.set(stored.id, announcer);
     return announcer;
   }

@@ -41,6 +41,11 @@ export class PieceAnnouncer implements Disposable {
     return this.#atOrigin;
   }
 
+  /** A task that was removed and is asked for again is another one. */
+  isOf(stored: StoredTask): boolean {
+    return this.#stored === stored;
+  }
+
   /** Nobody listens, and nothing is kept for those who will: a new one may take its place. */
   get idle(): boolean {
     return this.#listeners.size === 0 && !this.#atOrigin;
