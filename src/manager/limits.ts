@@ -204,6 +204,10 @@ export const distributionKeptMs = 366 * 86_400_000;
 export const maxDistributions = 200_000;
 export const distributionsPerStatement = 100;
 
+/** Downloads of single nodes are kept for a month, and so many of them. */
+export const downloadKeptMs = 31 * 86_400_000;
+export const maxKeptDownloads = 200_000;
+
 /** Shares from which a disk or a memory is a concern, and below which it is none any more. */
 export const fullShare = 0.95;
 export const roomyShare = 0.93;

@@ -54,6 +54,7 @@ import { managerRpc } from './rpc/manager-rpc.ts';
 import { Newcomers } from './rpc/newcomers.ts';
 import { watchRpc } from './rpc/watch-rpc.ts';
 import { DistributionStore } from './traffic/distribution-store.ts';
+import { DownloadStore } from './traffic/download-store.ts';
 import { ShareStore } from './traffic/share-store.ts';
 import { TrafficRecorder } from './traffic/traffic-recorder.ts';
 import { TrafficStore } from './traffic/traffic-store.ts';
@@ -218,7 +219,12 @@ async function open(
   );
   const live = owned.add('live view', new LiveSwarms({ topology, channels, logger }));
   const traffic = new TrafficStore(database);
-  const history = { traffic, shares: new ShareStore(database), distributions: new DistributionStore(database) };
+  const history = {
+    traffic,
+    shares: new ShareStore(database),
+    distributions: new DistributionStore(database),
+    downloads: new DownloadStore(database),
+  };
   const recorder = owned.add(
     'history',
     new TrafficRecorder({ ...history, database, topology, channels, logger, owner }),

@@ -9,6 +9,7 @@ import type { TimedWork } from './db/timers.ts';
 import { collect } from './jobs/collect.ts';
 import type { Jobs } from './jobs/jobs.ts';
 import { DistributionStore } from './traffic/distribution-store.ts';
+import { DownloadStore } from './traffic/download-store.ts';
 import { ShareStore } from './traffic/share-store.ts';
 import { TrafficStore } from './traffic/traffic-store.ts';
 import { syncPeers } from './jobs/sync-peers.ts';
@@ -67,8 +68,8 @@ export function timedWork({
       intervalMs: collectIntervalMs,
       run: async () => {
         const nowMs = Date.now();
-        for (const store of [new TrafficStore(database), new ShareStore(database), new DistributionStore(database)])
-          await store.prune(nowMs);
+        const stores = [TrafficStore, ShareStore, DistributionStore, DownloadStore];
+        for (const Store of stores) await new Store(database).prune(nowMs);
       },
     },
     { name: 'delete expired certificates', intervalMs: collectIntervalMs, run: () => ca.certificates.deleteExpired() },

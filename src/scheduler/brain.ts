@@ -11,6 +11,7 @@ import type { SwarmOptions } from '../swarm/scheduler/swarm-options.ts';
 import { ApplicationPriorities } from './applications.ts';
 import { HostRegistry } from './hosts/host-registry.ts';
 import { HostBook, type HostEnd } from './live/host-book.ts';
+import { DownloadLog } from './live/download-log.ts';
 import { Ledger } from './live/ledger.ts';
 import { hostsShare, maxToldLiars } from './limits.ts';
 import { TrafficBook } from './live/traffic-book.ts';
@@ -43,6 +44,7 @@ export class Brain implements Closable {
   readonly ledger = new Ledger();
   readonly book = new HostBook();
   readonly traffic = new TrafficBook();
+  readonly downloads = new DownloadLog();
   readonly proofs = new ProofBoard();
   readonly sessions: PeerSessions;
   readonly silentHosts: SilentHosts;

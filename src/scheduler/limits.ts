@@ -83,9 +83,13 @@ export const maxDistributionMs = 6 * 3_600_000;
 export const maxRunningDistributions = 20_000;
 export const maxEndedDistributions = 1_000;
 export const maxMeasuredDownloads = 1_000;
-/** Shares and distributions in one message, at about 150 bytes each. */
+/** Downloads that are remembered for watchers after their end, and the nodes named as those that gave most of one. */
+export const maxEndedDownloads = 2_000;
+export const maxSourcesPerDownload = 3;
+/** Shares, distributions and downloads in one message, at about 150 bytes each. */
 export const maxSharesPerFrame = 4_000;
 export const maxDistributionsPerFrame = 500;
+export const maxDownloadsPerFrame = 500;
 
 export const defaultFrameIntervalMs = 1_000;
 export const minFrameIntervalMs = 100;

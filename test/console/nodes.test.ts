@@ -76,6 +76,8 @@ test('a killed and a stopped peer are told, acknowledged, and outlive restarts o
   await visitor.heading('peer-1');
   await visitor.sees('What became of it');
   await visitor.sees('its connection broke');
+  // What it got before it was killed, and who gave it.
+  await page.getByRole('row', { name: /past\.bin.*5 MiB.*(seed|peer)-\d.*Succeeded/ }).waitFor();
   await visitor.checkAccessibility();
 });
 

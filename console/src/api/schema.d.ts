@@ -3276,6 +3276,38 @@ export interface paths {
     delete?: never;
     patch?: never;
   };
+  '/api/v1/nodes/{id}/downloads': {
+    parameters: { query?: never; header?: never; path?: never; cookie?: never };
+    /** What it got last, from whom, and how long that took; newest first */
+    get: {
+      parameters: {
+        query?: {
+          page?: number | undefined;
+          per_page?: number | undefined;
+          scheduler_cluster_id?: number | undefined;
+        };
+        header?: never;
+        path: {
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['NodeDownload'][] } };
+        401: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        403: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        404: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        409: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        422: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Invalid'] } };
+        429: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+      };
+    };
+    put?: never;
+    post?: never;
+    delete?: never;
+    patch?: never;
+  };
   '/api/v1/concerns': {
     parameters: { query?: never; header?: never; path?: never; cookie?: never };
     /** What somebody should look after, errors first */
@@ -3947,6 +3979,25 @@ export interface components {
       };
       peers: {
         [name: string]: unknown;
+      }[];
+    };
+    NodeDownload: {
+      scheduler_cluster_id: number;
+      task_id: string;
+      url: string;
+      tag: string;
+      application: string;
+      /** 0 while unknown */
+      content_length: number;
+      started_at_ms: number;
+      ended_at_ms: number;
+      succeeded: boolean;
+      origin_bytes: number;
+      peer_bytes: number;
+      /** the nodes that gave most of it, the first first */
+      sources: {
+        host_name: string;
+        pieces: number;
       }[];
     };
     PersonalAccessToken: {

@@ -1,12 +1,10 @@
 /** What is told of distributions and of the tasks they were of. */
-import Box from '@mui/material/Box';
-import type { ReactNode } from 'react';
 import type { Column } from '../components/data-table.tsx';
-import { TextLink } from '../components/text-link.tsx';
 import { TimeText } from '../components/time-text.tsx';
 import { useFormats } from '../i18n/format.ts';
 import { useText } from '../i18n/language.tsx';
 import type { Distribution, HotTask } from './history-queries.ts';
+import { TaskName } from './task-name.tsx';
 
 export function useDistributionColumns(): Column<Distribution>[] {
   const t = useText();
@@ -74,13 +72,4 @@ export function useHotTaskColumns(): Column<HotTask>[] {
       align: 'right',
     },
   ];
-}
-
-function TaskName({ task }: { readonly task: Pick<Distribution, 'task_id' | 'url'> }): ReactNode {
-  // A long address would be broken after every few letters, beside so many figures.
-  return (
-    <Box sx={{ minWidth: { xs: 180, lg: 300 } }}>
-      <TextLink to={`/tasks/${task.task_id}`}>{task.url || task.task_id.slice(0, 12)}</TextLink>
-    </Box>
-  );
 }

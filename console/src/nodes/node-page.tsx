@@ -19,6 +19,7 @@ import { useFormats } from '../i18n/format.ts';
 import { useText } from '../i18n/language.tsx';
 import { ClusterLink } from '../members/cluster-link.tsx';
 import { useMay } from '../session/use-session.ts';
+import { NodeDownloads } from './node-downloads.tsx';
 import { nodeQuery, useLiveNodes, type NodeWithLog } from './node-queries.ts';
 import { NodeTraffic } from './node-traffic.tsx';
 import { UsageBar } from './usage-bar.tsx';
@@ -47,6 +48,7 @@ export function NodePage(): ReactNode {
         <NodeFacts node={node} />
       </Section>
       {seesTraffic && <NodeTraffic name={node.host_name} />}
+      <NodeDownloads id={id} cluster={cluster} />
       <Section title={t('nodes.log')} about={t('nodes.logAbout')}>
         <Stack component="ol" spacing={1} sx={{ m: 0, p: 0, listStyle: 'none' }}>
           {node.log.map(({ state, reason, at_ms: at }) => (

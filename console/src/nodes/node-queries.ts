@@ -7,6 +7,7 @@ import { useLiveEvent } from '../events/live-events.tsx';
 
 export type Node = Schemas['Node'];
 export type NodeState = Node['state'];
+export type NodeDownload = Schemas['NodeDownload'];
 export type NodeWithLog = Schemas['NodeWithLog'];
 
 type ListQuery = NonNullable<paths['/api/v1/nodes']['get']['parameters']['query']>;
@@ -32,6 +33,20 @@ export function nodeQuery(id: string, cluster: number | undefined) {
         api.GET('/api/v1/nodes/{id}', { params: { path: { id }, query: { scheduler_cluster_id: cluster } }, signal }),
       ),
     staleTime: 0,
+  });
+}
+
+const shownDownloads = 20;
+const downloadsFreshMs = 5_000;
+
+export function nodeDownloadsQuery(id: string, cluster: number | undefined) {
+  return queryOptions({
+    queryKey: ['node-downloads', id, cluster],
+    queryFn: ({ signal }): Promise<PageOf<NodeDownload>> => {
+      const query = { scheduler_cluster_id: cluster, per_page: shownDownloads };
+      return pageOf(api.GET('/api/v1/nodes/{id}/downloads', { params: { path: { id }, query }, signal }));
+    },
+    refetchInterval: downloadsFreshMs,
   });
 }
 

@@ -199,6 +199,8 @@ export interface TrafficFrame {
   more: boolean;
   /** Since the start, so that nobody has to compare clocks. */
   uptimeMs: number;
+  /** Those that ended. */
+  downloads: EndedDownload[];
 }
 
 /** Totals since the start of what went to, or came from, all that has the same name. */
@@ -239,6 +241,32 @@ export interface Distribution {
   /** Time of the last download from its beginning to its end, and of the one in the middle of all. */
   slowestMs: number;
   medianMs: number;
+}
+
+/** One download of one node, as its scheduler saw it. */
+export interface EndedDownload {
+  /** Counts up since the start of the scheduler. */
+  number: number;
+  taskId: string;
+  url: string;
+  tag: string;
+  application: string;
+  /** 0 while unknown. */
+  contentLength: number;
+  hostId: string;
+  hostName: string;
+  startedAtMs: number;
+  endedAtMs: number;
+  succeeded: boolean;
+  originBytes: number;
+  peerBytes: number;
+  /** Who gave most of it, the first first. */
+  sources: DownloadSource[];
+}
+
+export interface DownloadSource {
+  hostName: string;
+  pieces: number;
 }
 
 function createBaseListKeptTasksRequest(): ListKeptTasksRequest {
@@ -2058,7 +2086,7 @@ export const WatchTrafficRequest: MessageFns<WatchTrafficRequest, "scheduler.v2.
 };
 
 function createBaseTrafficFrame(): TrafficFrame {
-  return { startedAtMs: 0, shares: [], distributions: [], more: false, uptimeMs: 0 };
+  return { startedAtMs: 0, shares: [], distributions: [], more: false, uptimeMs: 0, downloads: [] };
 }
 
 export const TrafficFrame: MessageFns<TrafficFrame, "scheduler.v2.TrafficFrame"> = {
@@ -2079,6 +2107,9 @@ export const TrafficFrame: MessageFns<TrafficFrame, "scheduler.v2.TrafficFrame">
     }
     if (message.uptimeMs !== 0) {
       writer.uint32(40).uint64(message.uptimeMs);
+    }
+    for (const v of message.downloads) {
+      EndedDownload.encode(v!, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -2136,6 +2167,14 @@ export const TrafficFrame: MessageFns<TrafficFrame, "scheduler.v2.TrafficFrame">
             message.uptimeMs = longToNumber(reader.uint64());
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.downloads.push(EndedDownload.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2158,6 +2197,7 @@ export const TrafficFrame: MessageFns<TrafficFrame, "scheduler.v2.TrafficFrame">
     message.distributions = object.distributions?.map((e) => Distribution.fromPartial(e)) || [];
     message.more = object.more ?? false;
     message.uptimeMs = object.uptimeMs ?? 0;
+    message.downloads = object.downloads?.map((e) => EndedDownload.fromPartial(e)) || [];
     return message;
   },
 };
@@ -2532,6 +2572,303 @@ export const Distribution: MessageFns<Distribution, "scheduler.v2.Distribution">
   },
 };
 
+function createBaseEndedDownload(): EndedDownload {
+  return {
+    number: 0,
+    taskId: "",
+    url: "",
+    tag: "",
+    application: "",
+    contentLength: 0,
+    hostId: "",
+    hostName: "",
+    startedAtMs: 0,
+    endedAtMs: 0,
+    succeeded: false,
+    originBytes: 0,
+    peerBytes: 0,
+    sources: [],
+  };
+}
+
+export const EndedDownload: MessageFns<EndedDownload, "scheduler.v2.EndedDownload"> = {
+  $type: "scheduler.v2.EndedDownload" as const,
+
+  encode(message: EndedDownload, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.number !== 0) {
+      writer.uint32(8).uint64(message.number);
+    }
+    if (message.taskId !== "") {
+      writer.uint32(18).string(message.taskId);
+    }
+    if (message.url !== "") {
+      writer.uint32(26).string(message.url);
+    }
+    if (message.tag !== "") {
+      writer.uint32(34).string(message.tag);
+    }
+    if (message.application !== "") {
+      writer.uint32(42).string(message.application);
+    }
+    if (message.contentLength !== 0) {
+      writer.uint32(48).uint64(message.contentLength);
+    }
+    if (message.hostId !== "") {
+      writer.uint32(58).string(message.hostId);
+    }
+    if (message.hostName !== "") {
+      writer.uint32(66).string(message.hostName);
+    }
+    if (message.startedAtMs !== 0) {
+      writer.uint32(72).uint64(message.startedAtMs);
+    }
+    if (message.endedAtMs !== 0) {
+      writer.uint32(80).uint64(message.endedAtMs);
+    }
+    if (message.succeeded !== false) {
+      writer.uint32(88).bool(message.succeeded);
+    }
+    if (message.originBytes !== 0) {
+      writer.uint32(96).uint64(message.originBytes);
+    }
+    if (message.peerBytes !== 0) {
+      writer.uint32(104).uint64(message.peerBytes);
+    }
+    for (const v of message.sources) {
+      DownloadSource.encode(v!, writer.uint32(114).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EndedDownload {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEndedDownload();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.number = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.taskId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.url = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.tag = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.application = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.contentLength = longToNumber(reader.uint64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.hostId = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.hostName = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.startedAtMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.endedAtMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.succeeded = reader.bool();
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.originBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.peerBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.sources.push(DownloadSource.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<EndedDownload>): EndedDownload {
+    return EndedDownload.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EndedDownload>): EndedDownload {
+    const message = createBaseEndedDownload();
+    message.number = object.number ?? 0;
+    message.taskId = object.taskId ?? "";
+    message.url = object.url ?? "";
+    message.tag = object.tag ?? "";
+    message.application = object.application ?? "";
+    message.contentLength = object.contentLength ?? 0;
+    message.hostId = object.hostId ?? "";
+    message.hostName = object.hostName ?? "";
+    message.startedAtMs = object.startedAtMs ?? 0;
+    message.endedAtMs = object.endedAtMs ?? 0;
+    message.succeeded = object.succeeded ?? false;
+    message.originBytes = object.originBytes ?? 0;
+    message.peerBytes = object.peerBytes ?? 0;
+    message.sources = object.sources?.map((e) => DownloadSource.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseDownloadSource(): DownloadSource {
+  return { hostName: "", pieces: 0 };
+}
+
+export const DownloadSource: MessageFns<DownloadSource, "scheduler.v2.DownloadSource"> = {
+  $type: "scheduler.v2.DownloadSource" as const,
+
+  encode(message: DownloadSource, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.hostName !== "") {
+      writer.uint32(10).string(message.hostName);
+    }
+    if (message.pieces !== 0) {
+      writer.uint32(16).uint32(message.pieces);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DownloadSource {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDownloadSource();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.hostName = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.pieces = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<DownloadSource>): DownloadSource {
+    return DownloadSource.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DownloadSource>): DownloadSource {
+    const message = createBaseDownloadSource();
+    message.hostName = object.hostName ?? "";
+    message.pieces = object.pieces ?? 0;
+    return message;
+  },
+};
+
 export type SchedulerLiveDefinition = typeof SchedulerLiveDefinition;
 export const SchedulerLiveDefinition = {
   name: "SchedulerLive",
@@ -2565,8 +2902,8 @@ export const SchedulerLiveDefinition = {
       options: {},
     },
     /**
-     * Who got how much, by application, tag, zone, node and origin, and the distributions that ended: all that is remembered
-     * first, then what changed, at most one frame per interval.
+     * Who got how much, by application, tag, zone, node and origin, and the distributions and downloads that ended: all that is
+     * remembered first, then what changed, at most one frame per interval.
      */
     watchTraffic: {
       name: "WatchTraffic",

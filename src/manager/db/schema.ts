@@ -271,6 +271,30 @@ export interface DistributionTable {
   median: number;
 }
 
+/** One download of one node. */
+export interface NodeDownloadTable {
+  id: Generated<number>;
+  scheduler_cluster_id: number;
+  /** Address and start of the scheduler that told of it. */
+  scheduler: string;
+  /** Counted by that scheduler. */
+  number: number;
+  host_id: string;
+  task_id: string;
+  url: string;
+  tag: string;
+  application: string;
+  content_length: number;
+  started_at: number;
+  ended_at: number;
+  /** 0 or 1. */
+  succeeded: number;
+  origin_bytes: number;
+  peer_bytes: number;
+  /** JSON: the nodes that gave most of it, with their pieces. */
+  sources: string;
+}
+
 /** Somebody takes care of a concern. */
 export interface AcknowledgementTable extends Row {
   /** SHA-256 of what the concern is about. */
@@ -352,6 +376,7 @@ export interface Schema {
   traffic: TrafficTable;
   traffic_share: TrafficShareTable;
   distribution: DistributionTable;
+  node_download: NodeDownloadTable;
   lease: LeaseTable;
   change: ChangeTable;
   certificate: CertificateTable;

@@ -14,6 +14,7 @@ import type { LiveSwarms } from '../live/live-swarms.ts';
 import type { ConcernDesk } from '../nodes/concern-desk.ts';
 import type { Nodes } from '../nodes/nodes.ts';
 import type { DistributionStore } from '../traffic/distribution-store.ts';
+import type { DownloadStore } from '../traffic/download-store.ts';
 import type { ShareStore } from '../traffic/share-store.ts';
 import type { TrafficStore } from '../traffic/traffic-store.ts';
 import type { ManagerMetrics } from '../metrics.ts';
@@ -23,6 +24,7 @@ export interface History {
   readonly traffic: TrafficStore;
   readonly shares: ShareStore;
   readonly distributions: DistributionStore;
+  readonly downloads: DownloadStore;
 }
 
 /** What the routes work with. */

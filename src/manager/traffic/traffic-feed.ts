@@ -9,6 +9,7 @@ import { createClient } from '../../rpc/client.ts';
 import {
   SchedulerLiveDefinition,
   type Distribution,
+  type EndedDownload,
   type TrafficFrame,
   type TrafficShare,
 } from '../../../gen/scheduler/v2/live.ts';
@@ -23,7 +24,12 @@ export interface TrafficFeedOptions {
   /** What a share has grown by since it was told of last. */
   readonly onGrown: (clusterId: number, grown: TrafficShare) => void;
   /** @param scheduler its address and start. The same may be told more than once. */
-  readonly onEnded: (clusterId: number, scheduler: string, ended: readonly Distribution[]) => void;
+  readonly onEnded: (clusterId: number, scheduler: string, ended: Ended) => void;
+}
+
+export interface Ended {
+  readonly distributions: readonly Distribution[];
+  readonly downloads: readonly EndedDownload[];
 }
 
 /** What a scheduler has told so far; it outlives the feed, since a scheduler may be away for a while. */
@@ -100,7 +106,9 @@ export class TrafficFeed implements Closable {
   #apply(frame: TrafficFrame): void {
     const { address, told, onGrown, onEnded } = this.#options;
     for (const share of told.grown(frame, performance.now())) onGrown(this.clusterId, share);
-    if (frame.distributions.length > 0) onEnded(this.clusterId, `${address} ${frame.startedAtMs}`, frame.distributions);
+    const { distributions, downloads, startedAtMs } = frame;
+    if (distributions.length + downloads.length > 0)
+      onEnded(this.clusterId, `${address} ${startedAtMs}`, { distributions, downloads });
   }
 }
 

@@ -6,14 +6,15 @@ import { toDragonflyError } from '../../core/errors.ts';
 import type { Closable } from '../../core/process/lifecycle.ts';
 import type { Logger } from '../../core/process/logger.ts';
 import type { Channels } from '../../rpc/channels.ts';
-import type { Distribution, TrafficShare } from '../../../gen/scheduler/v2/live.ts';
+import type { TrafficShare } from '../../../gen/scheduler/v2/live.ts';
 import { activeSchedulers, type Topology } from '../clusters/topology.ts';
 import type { Database } from '../db/database.ts';
 import { acquireLease } from '../db/leases.ts';
 import { maxToldSchedulers, recordIntervalMs, recordLeaseMs } from '../limits.ts';
 import type { DistributionStore } from './distribution-store.ts';
+import type { DownloadStore } from './download-store.ts';
 import { shareKinds, type ShareGrowth, type ShareKind, type ShareStore } from './share-store.ts';
-import { ToldTraffic, TrafficFeed } from './traffic-feed.ts';
+import { ToldTraffic, TrafficFeed, type Ended } from './traffic-feed.ts';
 import { spanMs } from './traffic-store.ts';
 
 export interface TrafficRecorderOptions {
@@ -22,15 +23,16 @@ export interface TrafficRecorderOptions {
   readonly channels: Channels;
   readonly shares: ShareStore;
   readonly distributions: DistributionStore;
+  readonly downloads: DownloadStore;
   readonly logger: Logger;
   /** Name of this replica. */
   readonly owner: string;
 }
 
-interface Ended {
+interface ToldEnds {
   readonly clusterId: number;
   readonly scheduler: string;
-  readonly ended: readonly Distribution[];
+  readonly ended: Ended;
 }
 
 const leaseName = 'history';
@@ -42,7 +44,7 @@ export class TrafficRecorder implements Closable {
   readonly #told = new Map<string, ToldTraffic>();
   /** By cluster, kind, name and hour; not written yet. */
   #grown = new Map<string, ShareGrowth>();
-  #ended: Ended[] = [];
+  #ended: ToldEnds[] = [];
   #timer: NodeJS.Timeout | undefined;
   #ticking: Promise<void> | undefined;
   #closed = false;
@@ -79,7 +81,7 @@ export class TrafficRecorder implements Closable {
   }
 
   async #write(): Promise<void> {
-    const { database, owner, shares, distributions } = this.#options;
+    const { database, owner, shares } = this.#options;
     const isWriter = await acquireLease(database, leaseName, owner, recordLeaseMs);
     const [grown, ended] = [this.#grown, this.#ended];
     this.#grown = new Map();
@@ -87,13 +89,22 @@ export class TrafficRecorder implements Closable {
     // Another replica writes it: it listens to the same schedulers.
     if (!isWriter) return;
     try {
-      for (const one of ended.splice(0)) await distributions.add(one.clusterId, one.scheduler, one.ended);
+      for (let one = ended[0]; one; one = ended[0]) {
+        await this.#writeEnds(one);
+        ended.shift();
+      }
       await shares.add([...grown.values()]);
     } catch (error) {
       for (const growth of grown.values()) this.#grow(growth);
       this.#ended.unshift(...ended);
       throw error;
     }
+  }
+
+  async #writeEnds({ clusterId, scheduler, ended }: ToldEnds): Promise<void> {
+    const { distributions, downloads } = this.#options;
+    await distributions.add(clusterId, scheduler, ended.distributions);
+    await downloads.add(clusterId, scheduler, ended.downloads);
   }
 
   /** Listens to the schedulers that are active now, and no others. */
@@ -105,7 +116,7 @@ export class TrafficRecorder implements Closable {
     for (const [key] of gone) this.#feeds.delete(key);
     await closeAll(gone.map(([, feed]) => feed));
     const onGrown = (clusterId: number, share: TrafficShare): void => this.#heard(clusterId, share);
-    const onEnded = (clusterId: number, scheduler: string, ended: readonly Distribution[]): void => {
+    const onEnded = (clusterId: number, scheduler: string, ended: Ended): void => {
       this.#ended.push({ clusterId, scheduler, ended });
     };
     for (const [key, { address, clusterId }] of wanted) {

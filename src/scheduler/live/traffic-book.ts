@@ -209,7 +209,7 @@ export class TrafficBook {
   }
 }
 
-const unknownTask: TaskWords = { url: '', tag: '', application: '', contentLength: 0 };
+export const unknownTask: TaskWords = { url: '', tag: '', application: '', contentLength: 0 };
 
 function newDistribution(nowMs: number, running: number): RunningDistribution {
   return {

@@ -1,15 +1,17 @@
 /** Builds the frames of one watcher of traffic: all that is remembered first, then what changed. */
-import type { Distribution, TrafficFrame } from '../../../gen/scheduler/v2/live.ts';
+import type { Distribution, EndedDownload as DownloadMessage, TrafficFrame } from '../../../gen/scheduler/v2/live.ts';
 import { redact } from '../../core/redact.ts';
 import type { Brain } from '../brain.ts';
-import { maxDistributionsPerFrame, maxSharesPerFrame } from '../limits.ts';
+import { maxDistributionsPerFrame, maxDownloadsPerFrame, maxSharesPerFrame } from '../limits.ts';
 import { wallTime } from '../messages.ts';
+import type { EndedDownload } from './download-log.ts';
 import type { EndedDistribution, TaskWords } from './traffic-book.ts';
 
 export class TrafficWatcher {
   readonly #brain: Brain;
   #seenVersion = 0;
   #seenNumber = 0;
+  #seenDownload = 0;
   #first = true;
 
   constructor(brain: Brain) {
@@ -18,19 +20,22 @@ export class TrafficWatcher {
 
   /** None when nothing changed. */
   next(nowMs = performance.now()): TrafficFrame[] {
-    const { traffic } = this.#brain;
-    traffic.look(nowMs, (taskId) => wordsOf(this.#brain, taskId));
+    const { traffic, downloads } = this.#brain;
+    traffic.look(nowMs, (taskId) => wordsOf(this.#brain.swarm, taskId));
     const shares = traffic.sharesSince(this.#seenVersion);
     const ended = traffic.endedSince(this.#seenNumber).map(toMessage);
-    if (!this.#first && shares.length + ended.length === 0) return [];
+    const finished = downloads.since(this.#seenDownload);
+    if (!this.#first && shares.length + ended.length + finished.length === 0) return [];
     this.#first = false;
     this.#seenVersion = traffic.version;
     this.#seenNumber = ended.at(-1)?.number ?? this.#seenNumber;
+    this.#seenDownload = finished.at(-1)?.number ?? this.#seenDownload;
     const frames: TrafficFrame[] = [];
     const count = Math.max(
       1,
       Math.ceil(shares.length / maxSharesPerFrame),
       Math.ceil(ended.length / maxDistributionsPerFrame),
+      Math.ceil(finished.length / maxDownloadsPerFrame),
     );
     for (let index = 0; index < count; index += 1) {
       frames.push({
@@ -38,6 +43,7 @@ export class TrafficWatcher {
         uptimeMs: Math.round(nowMs - traffic.startedAtMs),
         shares: shares.slice(index * maxSharesPerFrame, (index + 1) * maxSharesPerFrame),
         distributions: ended.slice(index * maxDistributionsPerFrame, (index + 1) * maxDistributionsPerFrame),
+        downloads: finished.slice(index * maxDownloadsPerFrame, (index + 1) * maxDownloadsPerFrame).map(toDownload),
         more: index + 1 < count,
       });
     }
@@ -45,7 +51,8 @@ export class TrafficWatcher {
   }
 }
 
-function wordsOf({ swarm }: Brain, taskId: string): TaskWords | undefined {
+/** What is known of a task by now; undefined when it is known no more. */
+export function wordsOf(swarm: Brain['swarm'], taskId: string): TaskWords | undefined {
   const task = swarm.task(taskId);
   if (!task) return undefined;
   const { url, tag, application, layout } = task;
@@ -54,6 +61,10 @@ function wordsOf({ swarm }: Brain, taskId: string): TaskWords | undefined {
 
 function toMessage({ about, startedAtMs: started, endedAtMs: ended, ...rest }: EndedDistribution): Distribution {
   return { ...rest, ...about, startedAtMs: wallMs(started), endedAtMs: wallMs(ended) };
+}
+
+function toDownload({ about, startedAtMs: started, endedAtMs: ended, ...rest }: EndedDownload): DownloadMessage {
+  return { ...rest, ...about, sources: [...rest.sources], startedAtMs: wallMs(started), endedAtMs: wallMs(ended) };
 }
 
 function wallMs(steadyMs: number): number {

@@ -2,7 +2,9 @@
 import { taskSizeLevel } from '../../core/task-size-level.ts';
 import type { Brain } from '../brain.ts';
 import { isSeed } from '../hosts/host-registry.ts';
-import type { Share } from '../live/traffic-book.ts';
+import type { DownloadSource } from '../live/download-log.ts';
+import { unknownTask, type Share } from '../live/traffic-book.ts';
+import { wordsOf } from '../live/traffic-frames.ts';
 import type { PeerSession } from './peer-sessions.ts';
 
 export interface PeerLabels {
@@ -20,6 +22,8 @@ export class PeerCounters {
   /** What its bytes belong to, found when the first come. */
   #ownShares: OwnShares | undefined;
   #beganAtMs: number | undefined;
+  #originBytes = 0;
+  #peerBytes = 0;
 
   constructor(brain: Brain, session: PeerSession, labels: PeerLabels) {
     this.#brain = brain;
@@ -66,6 +70,7 @@ export class PeerCounters {
     ledger.finished(taskId, peerId, nowMs);
     for (const share of this.#shares.ofDownload) traffic.grow(share, { downloads: 1 });
     traffic.finished(taskId, { node: this.#shares.node.name, tookMs: nowMs - (this.#beganAtMs ?? nowMs) }, nowMs);
+    this.#log(true, nowMs);
   }
 
   failed(): void {
@@ -73,7 +78,9 @@ export class PeerCounters {
     const { taskId, peerId } = this.#session;
     ledger.failed(taskId, peerId);
     for (const share of this.#shares.ofDownload) traffic.grow(share, { failures: 1 });
-    traffic.failed(taskId, performance.now());
+    const nowMs = performance.now();
+    traffic.failed(taskId, nowMs);
+    this.#log(false, nowMs);
   }
 
   /** Its stream is closed. */
@@ -101,11 +108,43 @@ export class PeerCounters {
   #share(came: { readonly originBytes?: number; readonly peerBytes?: number }, parentHostId: string | undefined): void {
     const { traffic } = this.#brain;
     const { originBytes = 0, peerBytes = 0 } = came;
+    this.#originBytes += originBytes;
+    this.#peerBytes += peerBytes;
     for (const share of this.#shares.ofDownload) traffic.grow(share, came);
     if (originBytes > 0) traffic.grow(this.#shares.origin, { originBytes });
     if (parentHostId !== undefined)
       traffic.grow(traffic.share('node', this.#nameOf(parentHostId)), { givenBytes: peerBytes });
     traffic.moved(this.#session.taskId, { originBytes, peerBytes }, performance.now());
+  }
+
+  /** What was found on the own disk is no download. */
+  #log(succeeded: boolean, nowMs: number): void {
+    if (succeeded && this.#originBytes + this.#peerBytes === 0) return;
+    const { swarm, downloads } = this.#brain;
+    const { taskId, hostId } = this.#session;
+    downloads.add({
+      taskId,
+      hostId,
+      hostName: this.#shares.node.name,
+      startedAtMs: this.#beganAtMs ?? nowMs,
+      endedAtMs: nowMs,
+      succeeded,
+      originBytes: this.#originBytes,
+      peerBytes: this.#peerBytes,
+      sources: this.#sources(),
+      about: wordsOf(swarm, taskId) ?? unknownTask,
+    });
+  }
+
+  /** Parents that are gone by now have no name any more. */
+  #sources(): DownloadSource[] {
+    const { ledger, swarm } = this.#brain;
+    const { taskId, peerId } = this.#session;
+    const links = ledger.task(taskId)?.peers.get(peerId)?.links ?? new Map<string, number>();
+    return [...links].flatMap(([parentId, pieces]) => {
+      const parent = swarm.peer(parentId);
+      return parent ? [{ hostName: this.#nameOf(parent.host.id), pieces }] : [];
+    });
   }
 
   get #shares(): OwnShares {

@@ -4,10 +4,11 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { Network } from '../../../gen/common/v2/common.ts';
-import { Distribution } from '../../../gen/scheduler/v2/live.ts';
+import { Distribution, EndedDownload } from '../../../gen/scheduler/v2/live.ts';
 import { Database } from '../../../src/manager/db/database.ts';
-import { distributionKeptMs, maxNamesPerStep, trafficKeptMs } from '../../../src/manager/limits.ts';
+import { distributionKeptMs, downloadKeptMs, maxNamesPerStep, trafficKeptMs } from '../../../src/manager/limits.ts';
 import { DistributionStore } from '../../../src/manager/traffic/distribution-store.ts';
+import { DownloadStore } from '../../../src/manager/traffic/download-store.ts';
 import { ShareStore, type ShareGrowth } from '../../../src/manager/traffic/share-store.ts';
 import { spanMs } from '../../../src/manager/traffic/traffic-store.ts';
 import { contentLength, SchedulerFixture, taskId } from '../../scheduler/fixture.ts';
@@ -29,6 +30,15 @@ interface Shares {
   readonly total: Figures;
   readonly before: Figures;
   readonly shares: readonly (Figures & { readonly name: string; readonly before: Figures })[];
+}
+
+interface NodeDownload {
+  readonly task_id: string;
+  readonly url: string;
+  readonly succeeded: boolean;
+  readonly origin_bytes: number;
+  readonly peer_bytes: number;
+  readonly sources: readonly { readonly host_name: string }[];
 }
 
 interface Ended {
@@ -101,6 +111,15 @@ test(
         assert.deepEqual(
           [id, url, application, downloads, copies, last],
           [taskId, 'http://origin.test/file', 'shop', 2, 1, 'host-2'],
+        );
+      });
+      await eventually(async () => {
+        const [got, ...others] = await root.ok<NodeDownload[]>('GET', `/api/v1/nodes/${far.id}/downloads`);
+        assert.ok(got && others.length === 0);
+        const { task_id: id, url, succeeded, origin_bytes: origin, peer_bytes: peers, sources } = got;
+        assert.deepEqual(
+          [id, url, succeeded, origin, peers, sources.map(({ host_name: name }) => name)],
+          [taskId, 'http://origin.test/file', true, 0, contentLength, ['host-1']],
         );
       });
     }
@@ -215,6 +234,47 @@ describe('what is kept of shares and distributions', { concurrency: true }, () =
       await distributions.prune(now + 1);
       assert.equal((await distributions.list({}, 'ended', page)).total, 4);
     });
+
+    test(
+      `the downloads of a node are kept once, and for a month (${kind.name})`,
+      { skip: kind.missing, timeout },
+      async () => {
+        await using engine = await kind.start();
+        await using database = await Database.open(await engine.newDatabase());
+        const downloads = new DownloadStore(database);
+        const now = Date.now();
+        const ended = (number: number, hostId: string, endedAtMs = now + number): EndedDownload =>
+          EndedDownload.fromPartial({
+            number,
+            hostId,
+            endedAtMs,
+            taskId: 'a'.repeat(64),
+            succeeded: number !== 2,
+            peerBytes: 2 ** 40,
+            sources: [{ hostName: 'seed-1', pieces: 7 }],
+          });
+        const first = [ended(1, 'one'), ended(2, 'one'), ended(3, 'two')];
+        await downloads.add(1, '127.0.0.1:8002 5', first);
+        // A manager that starts anew is told all of it again.
+        await downloads.add(1, '127.0.0.1:8002 5', [...first, ended(4, 'one')]);
+        await downloads.add(2, '127.0.0.1:8002 9', [ended(1, 'one', now - downloadKeptMs)]);
+        const page = { page: 1, perPage: 10 };
+        const { rows, total } = await downloads.list('one', 1, page);
+        assert.equal(total, 3);
+        assert.deepEqual(
+          rows.map(({ number, succeeded, peer_bytes: bytes, sources }) => [
+            Number(number),
+            Number(succeeded),
+            Number(bytes),
+            sources,
+          ]),
+          [4, 2, 1].map((number) => [number, number === 2 ? 0 : 1, 2 ** 40, [{ host_name: 'seed-1', pieces: 7 }]]),
+        );
+        assert.equal((await downloads.list('one', undefined, page)).total, 4);
+        await downloads.prune(now + 1);
+        assert.equal((await downloads.list('one', undefined, page)).total, 3);
+      },
+    );
   }
 });
 

@@ -4,6 +4,7 @@ import { joinTokenRole } from './002-join-token-role.ts';
 import { nodes } from './003-nodes.ts';
 import { traffic } from './004-traffic.ts';
 import { history } from './005-history.ts';
+import { downloads } from './006-downloads.ts';
 import type { TableMaker } from './columns.ts';
 
 export const migrations: Readonly<Record<string, (make: TableMaker) => Promise<void>>> = {
@@ -12,4 +13,5 @@ export const migrations: Readonly<Record<string, (make: TableMaker) => Promise<v
   '003-nodes': nodes,
   '004-traffic': traffic,
   '005-history': history,
+  '006-downloads': downloads,
 };

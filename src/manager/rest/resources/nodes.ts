@@ -19,7 +19,32 @@ const listQuery = z.object({
   sort: z.enum(['name', 'since', 'uploads']).default('name').describe('since: the latest to change its state first'),
 });
 
-export function nodeRoutes(app: RestApp, { nodes }: Pick<RestParts, 'nodes'>, access: RouteAccess): void {
+const nodeParams = z.object({ id: z.string().min(1).max(512) });
+
+const downloadSchema = z
+  .object({
+    scheduler_cluster_id: z.int(),
+    task_id: z.string(),
+    url: z.string(),
+    tag: z.string(),
+    application: z.string(),
+    content_length: z.int().describe('0 while unknown'),
+    started_at_ms: z.int(),
+    ended_at_ms: z.int(),
+    succeeded: z.boolean(),
+    origin_bytes: z.int(),
+    peer_bytes: z.int(),
+    sources: z
+      .array(z.object({ host_name: z.string(), pieces: z.int() }))
+      .describe('the nodes that gave most of it, the first first'),
+  })
+  .meta({ id: 'NodeDownload' });
+
+export function nodeRoutes(
+  app: RestApp,
+  { nodes, history }: Pick<RestParts, 'nodes' | 'history'>,
+  access: RouteAccess,
+): void {
   const config = { access };
   app.get(
     '/nodes',
@@ -44,7 +69,7 @@ export function nodeRoutes(app: RestApp, { nodes }: Pick<RestParts, 'nodes'>, ac
       config,
       schema: {
         summary: 'One of them, with its last states',
-        params: z.object({ id: z.string().min(1).max(512) }),
+        params: nodeParams,
         querystring: z.object(inCluster),
         response: { 200: nodeWithLogSchema },
       },
@@ -53,6 +78,30 @@ export function nodeRoutes(app: RestApp, { nodes }: Pick<RestParts, 'nodes'>, ac
       const record = nodes.find(request.params.id, request.query.scheduler_cluster_id);
       if (record) return { ...record.node, log: [...record.log] };
       throw new DragonflyError('NOT_FOUND', `no scheduler knows a node ${request.params.id}`);
+    },
+  );
+  app.get(
+    '/nodes/:id/downloads',
+    {
+      config,
+      schema: {
+        summary: 'What it got last, from whom, and how long that took; newest first',
+        params: nodeParams,
+        querystring: z.object({ ...pageQuery, ...inCluster }),
+        response: { 200: z.array(downloadSchema) },
+      },
+    },
+    async (request, reply) => {
+      const page = toPage(request.query);
+      const { rows, total } = await history.downloads.list(request.params.id, request.query.scheduler_cluster_id, page);
+      setPageHeaders(request, reply, page, total);
+      return rows.map(({ started_at: started, ended_at: ended, succeeded, ...row }) => ({
+        ...row,
+        sources: [...row.sources],
+        started_at_ms: started,
+        ended_at_ms: ended,
+        succeeded: succeeded === 1,
+      }));
     },
   );
 }
