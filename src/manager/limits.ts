@@ -204,6 +204,10 @@ export const distributionKeptMs = 366 * 86_400_000;
 export const maxDistributions = 200_000;
 export const distributionsPerStatement = 100;
 
+/** Origins that are asked at once how long files are, and how long whoever asks waits for all of them. */
+export const concurrentEstimates = 8;
+export const estimateTimeoutMs = 30_000;
+
 /** Downloads of single nodes are kept for a month, and so many of them. */
 export const downloadKeptMs = 31 * 86_400_000;
 export const maxKeptDownloads = 200_000;

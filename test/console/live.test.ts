@@ -59,6 +59,11 @@ test('a preheat shows every node’s proof of every blob', async () => {
   await page.getByRole('textbox', { name: 'URLs' }).fill(urls.join('\n'));
   await page.getByRole('combobox', { name: 'Nodes' }).click();
   await page.getByRole('option', { name: 'All peers' }).click();
+  await visitor.button('Show what it costs').click();
+  const cost = page.getByRole('region', { name: 'What it costs' });
+  await cost.getByText('10 MiB', { exact: true }).first().waitFor();
+  await cost.getByText('40 MiB', { exact: true }).waitFor();
+  await visitor.checkAccessibility();
   await visitor.button('Start').click();
   await visitor.heading(/^Preheat #/);
   await visitor.sees('8 done');
@@ -88,6 +93,11 @@ test('an image is preheated, and every node proves every layer', async () => {
   await page.getByLabel('User name at the registry').fill(registryLogin.username);
   await page.getByLabel('Password').fill(registryLogin.password);
   await page.getByLabel('Platform').fill('linux/arm64');
+  await visitor.button('Show what it costs').click();
+  const cost = page.getByRole('region', { name: 'What it costs' });
+  // 6.3 MB once, and for four nodes.
+  await cost.getByText('6.01 MiB').first().waitFor();
+  await cost.getByText('24 MiB').waitFor();
   await visitor.button('Start').click();
   await visitor.heading(/^Preheat #/);
   await visitor.sees(/^[1-9]\d* done$/);

@@ -6,6 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import { DfdaemonLocalDefinition } from '../../gen/dfdaemon/v2/local.ts';
 import type { ManagerService } from '../../src/manager/manager-service.ts';
 import { createClient } from '../../src/rpc/client.ts';
+import { HttpOrigin } from '../support/http-origin.ts';
 import { databaseConfig, eventually } from './support/engines.ts';
 import { rootOf, startManager } from './support/manager-fixture.ts';
 import { startSwarm, type RegisteredSwarm } from './support/registered-swarm.ts';
@@ -19,6 +20,16 @@ interface Job {
   readonly state: string;
   readonly result: { job_states: { error: string }[] } | null;
   readonly progress: { nodes: { host_name: string; blobs: { url: string; verified: boolean }[] }[] };
+}
+
+interface Estimate {
+  readonly nodes: number;
+  readonly items: number;
+  readonly content_bytes: number;
+  readonly unknown_items: number;
+  readonly origin_bytes: number;
+  readonly node_bytes: number;
+  readonly too_full: readonly string[];
 }
 
 describe('image preheat', { skip: missing }, () => {
@@ -50,6 +61,22 @@ describe('image preheat', { skip: missing }, () => {
     }, 30_000);
   }
 
+  const estimate = (args: object): Promise<Estimate> => root.ok('POST', '/api/v1/jobs/estimate', { args });
+
+  test('what files cost is told with the lengths that their origins tell', async () => {
+    await using origin = await HttpOrigin.start();
+    const known = origin.add('/model.bin', { content: Buffer.alloc(3_000_000, 1) });
+    const urls = [known, 'hf://org/model/weights.bin', 'http://127.0.0.1:1/nobody'];
+    const told = await estimate({ type: 'file', urls, scope: 'all_seed_peers' });
+    assert.deepEqual([told.nodes, told.items, told.unknown_items], [1, 3, 2]);
+    assert.deepEqual([told.content_bytes, told.origin_bytes, told.node_bytes], [3_000_000, 3_000_000, 3_000_000]);
+    await assert.rejects(estimate({ type: 'file' }), /422|400/);
+    await assert.rejects(
+      root.ok('POST', '/api/v1/jobs/estimate', { args: { type: 'file', url: known }, scheduler_cluster_ids: [77] }),
+      /there is no cluster 77/,
+    );
+  });
+
   test('without or with wrong credentials the job says that the registry refused', async () => {
     const image = await registry.push('private/app', ['linux/amd64'], [1_000]);
     for (const login of [{}, { username: 'puller', password: 'wrong' }]) {
@@ -67,8 +94,13 @@ describe('image preheat', { skip: missing }, () => {
 
   test('G7 the layers of one platform are at every peer, and stay there when the registry is gone', async () => {
     const image = await registry.push('demo/app', ['linux/amd64', 'linux/arm64'], [6_000_000, 300_000]);
+    const args = { type: 'image', url: image.url, platform: 'linux/arm64', scope: 'all_peers', ...registryLogin };
+    const cold = await estimate(args);
+    assert.deepEqual([cold.nodes, cold.items, cold.unknown_items, cold.too_full], [3, 6, 0, []]);
+    assert.ok(cold.content_bytes > 6_300_000 && cold.content_bytes < 6_320_000, `${cold.content_bytes}`);
+    assert.deepEqual([cold.origin_bytes, cold.node_bytes], [cold.content_bytes, 3 * cold.content_bytes]);
     const tokens = registry.tokens;
-    const job = await preheat({ url: image.url, platform: 'linux/arm64', scope: 'all_peers', ...registryLogin });
+    const job = await preheat(args);
     assert.equal(job.state, 'SUCCESS', job.result?.job_states[0]?.error);
     assert.deepEqual(job.progress.nodes.map((node) => node.host_name).toSorted(), ['peer-1', 'peer-2', 'seed-1']);
     for (const { blobs } of job.progress.nodes) {
@@ -81,6 +113,10 @@ describe('image preheat', { skip: missing }, () => {
       assert.ok(blobs.every(({ verified }) => verified));
     }
     assert.equal(registry.tokens - tokens, 1, 'one token for manifests and blobs');
+    await eventually(async () => {
+      const warm = await estimate(args);
+      assert.deepEqual([warm.content_bytes, warm.origin_bytes], [cold.content_bytes, 0], 'the cluster holds all of it');
+    });
 
     const spread = await root.ok<{
       image: { layers: unknown[] };

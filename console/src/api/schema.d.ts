@@ -1008,6 +1008,32 @@ export interface paths {
     delete?: never;
     patch?: never;
   };
+  '/api/v1/jobs/estimate': {
+    parameters: { query?: never; header?: never; path?: never; cookie?: never };
+    get?: never;
+    put?: never;
+    /** What a preheat would cost: nothing is fetched but manifests */
+    post: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody: { content: { 'application/json': components['schemas']['NewPreheatEstimate'] } };
+      responses: {
+        200: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['PreheatEstimate'] } };
+        401: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        403: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        404: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        409: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        422: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Invalid'] } };
+        429: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+      };
+    };
+    delete?: never;
+    patch?: never;
+  };
   '/api/v1/scheduler-clusters': {
     parameters: { query?: never; header?: never; path?: never; cookie?: never };
     /** List scheduler clusters */
@@ -4000,6 +4026,25 @@ export interface components {
         pieces: number;
       }[];
     };
+    PreheatEstimate: {
+      nodes: number;
+      clusters: {
+        id: number;
+        nodes: number;
+      }[];
+      /** files, or manifests and blobs */
+      items: number;
+      /** of those whose length is known */
+      content_bytes: number;
+      /** those whose length nobody told */
+      unknown_items: number;
+      /** once for each cluster in which nobody holds it */
+      origin_bytes: number;
+      /** what all nodes get together, at most */
+      node_bytes: number;
+      /** names of nodes with less room on their disk */
+      too_full: string[];
+    };
     PersonalAccessToken: {
       id: number;
       created_at: string;
@@ -4064,6 +4109,12 @@ export interface components {
       peer_bytes: number;
       /** that were finished */
       downloads: number;
+    };
+    NewPreheatEstimate: {
+      args: {
+        [name: string]: unknown;
+      };
+      scheduler_cluster_ids: unknown;
     };
     SchedulerCluster: {
       id: number;

@@ -7,6 +7,7 @@ export type JobState = Job['state'];
 export type JobProgress = NonNullable<Job['progress']>;
 export type JobNode = JobProgress['nodes'][number];
 export type JobBlob = JobNode['blobs'][number];
+export type PreheatEstimate = Schemas['PreheatEstimate'];
 export type NewJob = paths['/api/v1/jobs']['post']['requestBody']['content']['application/json'];
 export type JobType = NewJob['type'];
 
@@ -46,6 +47,11 @@ export async function createJob(body: NewJob): Promise<Job> {
   const job = await dataOf(api.POST('/api/v1/jobs', { body }));
   if (typeof job === 'string' || !('state' in job)) throw new TypeError(`a job of type ${body.type} has no record`);
   return job;
+}
+
+/** What the preheat would cost; nothing is fetched by it. */
+export function estimatePreheat({ args, scheduler_cluster_ids: ids }: NewJob): Promise<PreheatEstimate> {
+  return dataOf(api.POST('/api/v1/jobs/estimate', { body: { args: args ?? {}, scheduler_cluster_ids: ids } }));
 }
 
 /** A job that has not ended is under way, whatever its parts wait for. */

@@ -5,7 +5,7 @@ import Button from '@mui/material/Button';
 import Stack from '@mui/material/Stack';
 import ToggleButton from '@mui/material/ToggleButton';
 import ToggleButtonGroup from '@mui/material/ToggleButtonGroup';
-import { useQueryClient } from '@tanstack/react-query';
+import { useMutation, useQueryClient } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { useNavigate, useSearchParams } from 'react-router';
 import { ErrorNotice } from '../components/error-notice.tsx';
@@ -16,7 +16,8 @@ import { Section } from '../components/section.tsx';
 import { useForm } from '../components/use-form.ts';
 import { useText } from '../i18n/language.tsx';
 import { useMay } from '../session/use-session.ts';
-import { createJob } from './job-queries.ts';
+import { createJob, estimatePreheat } from './job-queries.ts';
+import { PreheatCost } from './preheat-cost.tsx';
 import { emptyPreheat, jobOf, problemsOf, type PreheatValues } from './preheat-form.ts';
 import { PreheatOptions } from './preheat-options.tsx';
 import { PreheatTarget } from './preheat-target.tsx';
@@ -37,6 +38,8 @@ export function PreheatPage(): ReactNode {
     },
   });
   const { type } = form.values;
+  const cost = useMutation({ mutationFn: (values: PreheatValues) => estimatePreheat(jobOf(values)) });
+  const complete = Object.values(problemsOf(form.values, t)).every((problem) => problem === undefined);
   return (
     <Page title={t('nav.preheat')} about={t('preheat.about')}>
       {!may && <Alert severity="info">{t('preheat.mayNot')}</Alert>}
@@ -77,9 +80,19 @@ export function PreheatPage(): ReactNode {
             <PreheatOptions form={form} />
           </div>
           {form.error !== undefined && <ErrorNotice error={form.error} />}
+          {cost.error && <ErrorNotice error={cost.error} />}
+          {cost.data && cost.variables === form.values && <PreheatCost estimate={cost.data} />}
           <Box sx={{ display: 'flex', gap: 1.5 }}>
             <Button type="submit" variant="contained" loading={form.pending} disabled={!may}>
               {t('preheat.start')}
+            </Button>
+            <Button
+              variant="outlined"
+              loading={cost.isPending}
+              disabled={!may || !complete}
+              onClick={() => cost.mutate(form.values)}
+            >
+              {t('preheat.showCost')}
             </Button>
             <LinkButton to="/jobs">{t('common.cancel')}</LinkButton>
           </Box>

@@ -42,6 +42,7 @@ export interface Jobs {
   readonly tasks: JobTasks;
   readonly runner: JobRunner;
   readonly hosts: ClusterHosts;
+  readonly preheat: PreheatParts;
   readonly syncPeers: SyncPeersParts;
   readonly collect: CollectParts;
 }
@@ -86,5 +87,6 @@ export async function openJobs(parts: JobsParts, owned: Owned): Promise<Jobs> {
       },
     }),
   );
-  return { service: new JobService({ store, topology, changes, metrics }), tasks, runner, hosts, syncPeers, collect };
+  const service = new JobService({ store, topology, changes, metrics });
+  return { service, tasks, runner, hosts, preheat: preheatParts, syncPeers, collect };
 }

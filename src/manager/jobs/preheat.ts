@@ -24,7 +24,7 @@ export interface PreheatParts {
   readonly registry: RegistryClient;
 }
 
-interface Item extends ImagePart {
+export interface Item extends ImagePart {
   readonly manifest?: boolean;
 }
 
@@ -40,7 +40,9 @@ export function preheat(parts: PreheatParts): JobExecutor {
     const content = args.type === 'image' ? await imageContent(parts.registry, args, context) : fileContent(args);
     let tasks = await context.tasks.list(context.job.id);
     if (tasks.length === 0) {
-      await context.tasks.create(context.job.id, await plan(parts.hosts, args, content.items, context));
+      const { job, signal } = context;
+      const target = { clusterIds: job.schedulerClusterIds, signal };
+      await context.tasks.create(job.id, await plan(parts.hosts, args, content.items, target));
       tasks = await context.tasks.list(context.job.id);
     }
     await run(parts, args, content, tasks, context);
@@ -53,28 +55,37 @@ export function preheat(parts: PreheatParts): JobExecutor {
  * looked up before stays the same even if its tag has moved since.
  */
 async function imageContent(registry: RegistryClient, args: PreheatArgs, context: JobContext): Promise<Content> {
-  const request = { ...args, url: args.url ?? '', platform: args.platform ?? defaultPlatform };
-  const { manifests, blobs, freshHeader } = await findImage(registry, request, context.signal);
+  const found = await imageItems(registry, args, context.signal);
   const known = context.args['items'] as Item[] | undefined;
-  const items = known ?? [...manifests.map((manifest) => ({ ...manifest, manifest: true })), ...blobs];
-  if (!known) await context.amend({ items });
-  return { items, header: freshHeader };
+  if (!known) await context.amend({ items: found.items });
+  return { ...found, items: known ?? found.items };
 }
 
-function fileContent({ url, urls, headers }: PreheatArgs): Content {
+/** What the image is made of now. */
+export async function imageItems(registry: RegistryClient, args: PreheatArgs, signal: AbortSignal): Promise<Content> {
+  const request = { ...args, url: args.url ?? '', platform: args.platform ?? defaultPlatform };
+  const { manifests, blobs, freshHeader } = await findImage(registry, request, signal);
+  return { items: [...manifests.map((manifest) => ({ ...manifest, manifest: true })), ...blobs], header: freshHeader };
+}
+
+export function fileContent({ url, urls, headers }: PreheatArgs): Content {
   const all = new Set([...urls, ...(url === undefined ? [] : [url])]);
   return { items: [...all].map((item) => ({ url: item })), header: () => Promise.resolve(headers) };
 }
 
-async function plan(
+/**
+ * Which node gets which item; all clusters that have a scheduler when none is named.
+ * Throws NOT_FOUND (cluster), UNAVAILABLE (no host fits), RESOURCE_EXHAUSTED (too many nodes × items).
+ */
+export async function plan(
   hosts: ClusterHosts,
   args: PreheatArgs,
   items: readonly Item[],
-  { job, signal }: JobContext,
+  { clusterIds, signal }: { readonly clusterIds: readonly number[]; readonly signal: AbortSignal },
 ): Promise<NewTask[]> {
   const tasks: NewTask[] = [];
-  for (const cluster of await hosts.clusters(job.schedulerClusterIds)) {
-    if (job.schedulerClusterIds.length === 0 && cluster.schedulers.length === 0) continue;
+  for (const cluster of await hosts.clusters(clusterIds)) {
+    if (clusterIds.length === 0 && cluster.schedulers.length === 0) continue;
     const reachable = await hosts.listReachable(cluster, signal);
     const single = args.scope === 'single_seed_peer' && args.ips.length === 0;
     const selected = single ? [] : selectHosts(reachable, args.ips.length > 0 ? { ...args, scope: 'all_peers' } : args);
@@ -211,7 +222,8 @@ async function standIn(
   }
 }
 
-function identify(args: PreheatArgs, item: Item): string {
+/** Id of the task by which nodes know the item. */
+export function identify(args: PreheatArgs, item: Item): string {
   return taskId({ url: item.url, ...itemIdentity(args, item), blobDigestAsId: args.type === 'image' });
 }
 

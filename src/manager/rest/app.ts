@@ -35,6 +35,7 @@ import { memberClusterRoutes } from './resources/member-clusters.ts';
 import { memberRoutes } from './resources/members.ts';
 import { concernRoutes, nodeRoutes } from './resources/nodes.ts';
 import { oauthRoutes } from './resources/oauth.ts';
+import { preheatEstimateRoutes } from './resources/preheat-estimate.ts';
 import { persistentCacheTaskRoutes } from './resources/persistent-cache-tasks.ts';
 import { personalAccessTokenRoutes } from './resources/personal-access-tokens.ts';
 import { roleRoutes } from './resources/roles.ts';
@@ -107,6 +108,7 @@ function sessionRoutes(app: RestApp, parts: RestParts): void {
   roleRoutes(app, parts);
   clusterRoutes(app, parts.clusters, { kind: 'session', object: 'clusters' });
   jobRoutes(app, jobParts(parts), { kind: 'session', object: 'jobs' });
+  preheatEstimateRoutes(app, parts, { kind: 'session', object: 'jobs' });
   memberClusterRoutes(app, parts);
   memberRoutes(app, parts);
   persistentCacheTaskRoutes(app, parts);
@@ -126,6 +128,7 @@ function sessionRoutes(app: RestApp, parts: RestParts): void {
 function tokenRoutes(app: RestApp, parts: RestParts): void {
   clusterRoutes(app, parts.clusters, { kind: 'token', scope: 'cluster', object: 'clusters' });
   jobRoutes(app, jobParts(parts), { kind: 'token', scope: 'job', object: 'jobs' });
+  preheatEstimateRoutes(app, parts, { kind: 'token', scope: 'job', object: 'jobs' });
   nodeRoutes(app, parts, { kind: 'token', scope: 'cluster', object: 'nodes' });
   concernRoutes(app, parts, { kind: 'token', scope: 'cluster', object: 'concerns' });
   trafficRoutes(app, parts, { kind: 'token', scope: 'cluster', object: 'traffic' });

@@ -31,12 +31,18 @@ export interface ImagePart {
   readonly url: string;
   /** Absent for a manifest by tag, which another time names another image. */
   readonly digest?: string | undefined;
+  /** Absent where nobody has told it: manifests of the first schema name no sizes. */
+  readonly sizeBytes?: number | undefined;
+}
+
+interface Blob extends ImagePart {
+  readonly digest: string;
 }
 
 export interface FoundImage {
   /** In the order in which an engine asks for them; by tag, if it was asked for by tag, and by digest. */
   readonly manifests: readonly ImagePart[];
-  readonly blobs: readonly Required<ImagePart>[];
+  readonly blobs: readonly Blob[];
   /** For requests to the registry, with a token renewed when needed. */
   readonly freshHeader: (signal: AbortSignal) => Promise<Record<string, string>>;
 }
@@ -69,7 +75,11 @@ export async function findImage(
   const { manifests, blobs } = await walk(reference, parsePlatform(request.platform), read);
   return {
     manifests,
-    blobs: blobs.map(({ digest }) => ({ url: blobUrl(reference, digest), digest })),
+    blobs: blobs.map(({ digest, sizeBytes }) => ({
+      url: blobUrl(reference, digest),
+      digest,
+      ...(sizeBytes > 0 && { sizeBytes }),
+    })),
     freshHeader: async (abort) => {
       const authorization = await credential.authorization(abort);
       return authorization === undefined ? header : { ...header, authorization };
@@ -106,9 +116,10 @@ async function step(
   const body = await read(manifestUrl(current));
   const digest = `sha256:${createHash('sha256').update(body).digest('hex')}`;
   const manifests: ImagePart[] = [];
-  if (!current.reference.includes(':')) manifests.push({ url: manifestUrl(current) });
+  const sizeBytes = Buffer.byteLength(body);
+  if (!current.reference.includes(':')) manifests.push({ url: manifestUrl(current), sizeBytes });
   const own = current.reference.includes(':') ? current.reference : digest;
-  manifests.push({ url: manifestUrl({ ...current, reference: own }), digest: own });
+  manifests.push({ url: manifestUrl({ ...current, reference: own }), digest: own, sizeBytes });
   const manifest = parseManifest(body);
   if (manifest.kind === 'image') {
     const isFor = named || (await mayRunOn(current, manifest.blobs[0], { platform, read }));

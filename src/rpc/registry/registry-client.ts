@@ -19,6 +19,13 @@ export interface RegistryOptions {
   readonly outbound?: OutboundProxies | undefined;
 }
 
+interface Followed {
+  /** Where the redirects led to. */
+  readonly url: URL;
+  readonly response: Undici.Dispatcher.ResponseData;
+  readonly foreign: boolean;
+}
+
 /** Loaded with the first request: most services never ask a registry, and it takes 30 MiB. */
 const loadUndici = (): Promise<typeof Undici> => import('undici');
 
@@ -32,6 +39,29 @@ export class RegistryClient implements RegistryReader, Closable {
 
   /** GET with redirects; what may be a secret goes to the first origin alone. */
   async get(text: string, header: Readonly<Record<string, string>>, signal: AbortSignal): Promise<RegistryAnswer> {
+    const { url, response, foreign } = await this.#follow(text, header, signal);
+    return readAnswer(url, response, { foreign });
+  }
+
+  /**
+   * Length of what is at the address, in bytes, by asking for its first byte: many answer HEAD in another way than GET.
+   * Undefined when the origin does not tell.
+   */
+  async contentLength(
+    text: string,
+    header: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<number | undefined> {
+    const first = { ...header, range: 'bytes=0-0', 'accept-encoding': 'identity' };
+    const { response } = await this.#follow(text, first, signal);
+    response.body.on('error', () => undefined).destroy();
+    const { 'content-range': range, 'content-length': length } = response.headers;
+    const told =
+      response.statusCode === 206 ? /\/(\d+)$/.exec(String(range))?.[1] : response.statusCode === 200 && length;
+    return typeof told === 'string' ? Number(told) : undefined;
+  }
+
+  async #follow(text: string, header: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Followed> {
     let url = new URL(text);
     let sent = header;
     let foreign = false;
@@ -39,7 +69,7 @@ export class RegistryClient implements RegistryReader, Closable {
       const response = await this.#send(url, sent, signal);
       const location = response.headers['location'];
       if (response.statusCode < 300 || response.statusCode >= 400 || typeof location !== 'string')
-        return readAnswer(url, response, { foreign });
+        return { url, response, foreign };
       await response.body.dump();
       const next = new URL(location, url);
       if (!/^https?:$/.test(next.protocol) || (url.protocol === 'https:' && next.protocol === 'http:')) {

@@ -215,7 +215,7 @@ export function jobRoutes(app: RestApp, parts: JobRouteParts, access: RouteAcces
 }
 
 /** Throws a zod error, answered as 422, when the arguments do not fit the type. */
-function checkedArgs(type: JobType, args: Record<string, unknown>): Record<string, unknown> {
+export function checkedArgs(type: JobType, args: Record<string, unknown>): Record<string, unknown> {
   const result = jobArgs[type].safeParse(args);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
