@@ -1,8 +1,11 @@
 /** The console as the tool of whoever runs a whole cluster of processes: jobs, content, members, a restart. */
 // needs: chromium
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { after, before, test } from 'node:test';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { startLiveCluster, type LiveCluster } from './live-cluster.ts';
 
 const mebibyte = 1024 * 1024;
@@ -76,6 +79,52 @@ test('members show up with their state, and a killed one as inactive', async () 
   await visitor.go('/peers');
   await visitor.button('Ask the schedulers now').click();
   await page.getByRole('row', { name: /peer-1/ }).waitFor();
+});
+
+test('a machine becomes a node by the line that the console makes', async () => {
+  await using directory = await temporaryDirectory('df-new-node-');
+  await using visitor = await live.visit();
+  const { page } = visitor;
+  await visitor.go('/nodes');
+  await page.getByRole('link', { name: 'Add a node' }).click();
+  await visitor.sees('Waiting for a node…');
+  await visitor.button('Make the line, with a join token for a day').click();
+  const line = await page.getByRole('group', { name: 'On the new machine' }).textContent();
+  assert.match(line ?? '', /^DRAGONFLY_JOIN_TOKEN=\S+ dragonfly dfdaemon --set /);
+  await visitor.checkAccessibility();
+  // Its own name and directories: this machine has nodes already.
+  const own = {
+    'host.hostname': 'newcomer',
+    'host.advertiseIP': '127.0.0.1',
+    workHome: directory.path,
+    dataDir: directory.join('data'),
+    cacheDir: directory.join('cache'),
+    logDir: directory.path,
+    metrics: '127.0.0.1:0',
+    'download.downloadGRPC.unixListen.socket': directory.join('d.sock'),
+    ...Object.fromEntries(
+      ['health.tcpListen', 'download.peerGRPC.tcpListen', 'upload.tcpListen', 'proxy.tcpListen'].flatMap((key) => [
+        [`${key}.listen`, '127.0.0.1'],
+        [`${key}.port`, '0'],
+      ]),
+    ),
+  };
+  const keys = Object.entries(own).map(([key, value]) => `--set ${key}=${value}`);
+  const programs = new URL('../../bin', import.meta.url).pathname;
+  const node = spawn('sh', ['-c', `exec env ${line} ${keys.join(' ')}`], {
+    env: { ...process.env, PATH: `${programs}:${process.env['PATH'] ?? ''}` },
+    stdio: 'ignore',
+  });
+  try {
+    await page.getByRole('listitem').filter({ hasText: 'newcomer' }).getByText('Online').waitFor();
+    await visitor.checkAccessibility();
+    await page.getByRole('link', { name: 'newcomer' }).click();
+    await visitor.heading('newcomer');
+  } finally {
+    const gone = once(node, 'exit');
+    node.kill();
+    await gone;
+  }
 });
 
 test('a certificate is revoked once it was asked, and shows as such', async () => {

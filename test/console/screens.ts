@@ -13,6 +13,7 @@ export const screens = [
   '/clusters/1',
   '/clusters/1?tab=schedulers',
   '/nodes',
+  '/nodes/add',
   '/schedulers',
   '/seed-peers',
   '/peers',

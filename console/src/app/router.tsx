@@ -28,6 +28,7 @@ const signedIn: RouteObject[] = [
   page('clusters/:id', 'ClusterPage', () => import('../clusters/cluster-page.tsx')),
   page('clusters/:id/edit', 'EditClusterPage', () => import('../clusters/edit-cluster-page.tsx')),
   page('nodes', 'NodesPage', () => import('../nodes/nodes-page.tsx')),
+  page('nodes/add', 'AddNodePage', () => import('../nodes/add-node-page.tsx')),
   page('nodes/:id', 'NodePage', () => import('../nodes/node-page.tsx')),
   page('schedulers', 'SchedulersPage', () => import('../members/schedulers-page.tsx')),
   page('schedulers/:id', 'SchedulerPage', () => import('../members/scheduler-page.tsx')),

@@ -1,29 +1,23 @@
 /** How a cluster gets its first members: files and commands with this cluster's own addresses. */
-import { useQuery } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { CommandBlock } from '../components/command-block.tsx';
 import { EmptyState } from '../components/empty-state.tsx';
 import { useText } from '../i18n/language.tsx';
-import { serviceQuery } from '../session/session-query.ts';
+import { useManagerAddress } from './manager-address.ts';
 
 const defaultClusterId = 1;
 
-interface Manager {
-  readonly address: string;
-  /** What a member needs to be let in where certificates are wanted: before its command, and in its file. */
-  readonly token: string;
-  readonly security: readonly string[];
-}
-
-function useManager(): Manager {
+/** What a member needs to be let in where certificates are wanted: before its command, and in its file. */
+function useManager(): { readonly address: string; readonly token: string; readonly security: readonly string[] } {
   const t = useText();
-  const { data } = useQuery(serviceQuery);
-  return {
-    address: data?.addresses.grpc ?? `${window.location.hostname}:65003`,
-    ...(data?.certificates === true
-      ? { token: `DRAGONFLY_JOIN_TOKEN='${t('members.joinToken')}' `, security: ['security:', '  autoIssueCert: true'] }
-      : { token: '', security: [] }),
-  };
+  const { address, certificates } = useManagerAddress();
+  return certificates
+    ? {
+        address,
+        token: `DRAGONFLY_JOIN_TOKEN='${t('members.joinToken')}' `,
+        security: ['security:', '  autoIssueCert: true'],
+      }
+    : { address, token: '', security: [] };
 }
 
 export function NoSchedulers({ clusterId = defaultClusterId }: { readonly clusterId?: number | undefined }): ReactNode {

@@ -6,6 +6,7 @@ import { monospace } from '../app/theme.ts';
 import { DataTable, type Column } from '../components/data-table.tsx';
 import { FilterBar } from '../components/filter-bar.tsx';
 import { ChoiceFilter, TextFilter } from '../components/filter-fields.tsx';
+import { LinkButton } from '../components/link-button.tsx';
 import { Page } from '../components/page.tsx';
 import { StateChip } from '../components/state-chip.tsx';
 import { TextLink } from '../components/text-link.tsx';
@@ -74,7 +75,11 @@ export function NodesPage(): ReactNode {
     },
   ];
   return (
-    <Page title={t('nav.nodes')} about={t('nodes.about')}>
+    <Page
+      title={t('nav.nodes')}
+      about={t('nodes.about')}
+      actions={<LinkButton to="/nodes/add">{t('addNode.title')}</LinkButton>}
+    >
       <FilterBar list={list}>
         <TextFilter label={t('table.search')} value={search} onChange={(value) => list.setFilter('search', value)} />
         <ChoiceFilter

@@ -21,6 +21,17 @@ export const nodes = {
   'nodes.noDownloads': 'It has downloaded nothing yet.',
   'nodes.took': 'Took',
   'nodes.result': 'Result',
+  'addNode.title': 'Add a node',
+  'addNode.about': 'A machine becomes a node with one line; it shows up below as soon as a scheduler knows it.',
+  'addNode.command': 'On the new machine',
+  'addNode.commandAbout':
+    'Install the package or the executable first. As a service, the same keys go into /etc/dragonfly and the token into /etc/default/dragonfly.',
+  'addNode.create': 'Make the line, with a join token for a day',
+  'addNode.secret':
+    'The token in it is shown this once. Whoever has it can join as such a node until tomorrow; under Certificates it can be deleted.',
+  'addNode.mayNot': 'You may not create join tokens: ask somebody who may.',
+  'addNode.arrived': 'Arrived',
+  'addNode.waiting': 'Waiting for a node…',
   'nodes.log': 'What became of it',
   'nodes.logAbout': 'Its last states, newest first.',
   'nodes.reason.stream': 'its connection broke',
