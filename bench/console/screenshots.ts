@@ -1,40 +1,56 @@
 /**
- * Pictures of every screen of the console, light and dark, on a desktop and on a phone, beside a cluster of processes
- * that distributes something: for people to look at after a change of the looks.
+ * Pictures of every screen of the console, light and dark, on a desktop and on a phone, in English and in Chinese, beside a
+ * cluster of processes that distributes something, or one in which a node is lost and another hangs: for people to look at after
+ * a change of the looks. Says which screens are wider than their window. Chinese needs a font that has it (fonts-noto-cjk).
  *
- * node bench/console/screenshots.ts DIRECTORY
+ * node bench/console/screenshots.ts DIRECTORY [--broken]
  */
 import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ManagedProcess } from '../../src/cli/up/managed-process.ts';
 import type { Visitor } from '../../test/console/browser.ts';
 import { startLiveCluster, type LiveCluster } from '../../test/console/live-cluster.ts';
 import { screens } from '../../test/console/screens.ts';
 
 const mebibyte = 1024 * 1024;
-const desktop = { width: 1360, height: 860 };
+const desktop = { width: 1440, height: 900 };
 const phone = { width: 390, height: 844 };
-const looks = {
-  light: { colorScheme: 'light', viewport: desktop },
-  dark: { colorScheme: 'dark', viewport: desktop },
-  'light-phone': { colorScheme: 'light', viewport: phone },
-  'dark-phone': { colorScheme: 'dark', viewport: phone },
-} as const;
+const windows = { desktop, phone };
+const schemes = ['light', 'dark'] as const;
+const languages = ['en', 'zh'];
 
 const directory = process.argv[2];
 if (directory === undefined) throw new Error('usage: node bench/console/screenshots.ts DIRECTORY');
 await mkdir(directory, { recursive: true });
 
+const broken = process.argv.includes('--broken');
+
 await using live = await startLiveCluster();
 const paths = [...screens, ...(await furnish(live))];
-await using visitor = await live.visit();
-for (const [look, { colorScheme, viewport }] of Object.entries(looks)) {
-  await visitor.page.emulateMedia({ colorScheme });
-  await visitor.page.setViewportSize(viewport);
-  for (const path of paths) await picture(visitor, path, join(directory, `${nameOf(path)}.${look}.png`));
-  process.stdout.write(`${look}: ${paths.length} screens\n`);
+const hung = broken ? await breakNodes(live) : undefined;
+for (const language of languages) {
+  await using visitor = await live.visit({ expectOutage: broken });
+  await visitor.page.evaluate((chosen) => localStorage.setItem('dragonfly-language', chosen), language);
+  for (const colorScheme of schemes)
+    for (const [name, viewport] of Object.entries(windows)) {
+      await visitor.page.emulateMedia({ colorScheme });
+      await visitor.page.setViewportSize(viewport);
+      const look = `${language}-${colorScheme}-${name}`;
+      for (const path of paths) await picture(visitor, path, join(directory, `${nameOf(path)}.${look}.png`));
+      process.stdout.write(`${look}: ${paths.length} screens\n`);
+    }
 }
+hung?.kill('SIGCONT');
 live.origin.release('/big-model.bin', Infinity);
+
+/** One node is gone, one says nothing. */
+async function breakNodes({ cluster }: LiveCluster): Promise<ManagedProcess> {
+  await cluster.kill('peer-1');
+  const { process: silent } = cluster.daemon('peer-2');
+  silent.kill('SIGSTOP');
+  return silent;
+}
 
 /** Something to see in every list. Returns the screens of what was made. */
 async function furnish({ origin, rest, downloadOnPeers, visit }: LiveCluster): Promise<string[]> {
@@ -70,7 +86,12 @@ async function furnish({ origin, rest, downloadOnPeers, visit }: LiveCluster): P
 async function picture(visitor: Visitor, path: string, file: string): Promise<void> {
   await visitor.go(path);
   await visitor.page.getByRole('heading', { level: 1 }).waitFor();
-  await visitor.page.getByRole('progressbar', { name: 'Loading' }).first().waitFor({ state: 'detached' });
+  await visitor.page
+    .getByRole('progressbar', { name: /^(Loading|加载中)/ })
+    .first()
+    .waitFor({ state: 'detached' });
+  const overflow = await visitor.page.evaluate<number>('document.documentElement.scrollWidth - window.innerWidth');
+  if (overflow > 0) process.stdout.write(`${file} is ${overflow} pixels wider than its window\n`);
   await visitor.page.screenshot({ path: file, fullPage: true });
 }
 
