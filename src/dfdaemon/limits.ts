@@ -38,8 +38,6 @@ export const daemonLimits = {
   doubledBytes: 2 ** 20,
   /** All that is fetched twice in this way, as a share of the content. */
   doubledShare: 0.02,
-  /** Streams of piece news to one parent that break in a row before it is dropped. */
-  parentStreamAttempts: 2,
   /** Tasks per AnnounceTasks message, to stay far below the message limit. */
   announcedTasksPerMessage: 200,
   /** Cached host names of origins and whether they resolve to this machine: how many, for how long, and the timeout of a lookup. */

@@ -68,8 +68,10 @@ function describeEvent(event: PeerEvent): string {
       return `${plain(event.kind)}: ${event.piece}, ${event.parentId}`;
     case 'parent-alive':
       return `${event.parentId} is there`;
-    case 'parent-lost':
-      return `parent lost: ${event.parentId}`;
+    case 'parent-stream-ended':
+      return `announcements of ${event.parentId}: ${plain(event.end)}`;
+    case 'parent-useless':
+      return `${event.parentId} refuses, or holds something else`;
     case 'wanted':
       return `wanted: ${event.pieces ? pieceList(event.pieces) : 'everything'}`;
     case 'readers-at':

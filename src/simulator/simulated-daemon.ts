@@ -299,7 +299,7 @@ export class SimulatedDaemon implements Moment {
   }
 
   connectionLost(parentId: string): void {
-    this.#parents.lost(parentId);
+    this.#parents.streamBroke(parentId);
   }
 
   /** A piece body has arrived whole. */

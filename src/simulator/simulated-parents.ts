@@ -39,9 +39,9 @@ export class SimulatedParents {
     this.#parents.clear();
   }
 
-  lost(parentId: string): void {
-    this.#parents.delete(parentId);
-    this.#daemon.take({ kind: 'parent-lost', parentId });
+  /** Its process is not there any more; the machine may want to try again. */
+  streamBroke(parentId: string): void {
+    this.#daemon.take({ kind: 'parent-stream-ended', parentId, end: 'broke' });
   }
 
   /** A parent that was restarted since knows nothing of a connection to its former life. */
@@ -51,12 +51,12 @@ export class SimulatedParents {
 
   #connect(parentId: string): void {
     const { scheduler, world, setup } = this.#daemon;
-    const parent = scheduler.daemonOf(parentId);
+    const parent = this.#parents.get(parentId) ?? scheduler.daemonOf(parentId);
     if (!parent) return;
     this.#parents.set(parentId, parent);
     world.after(world.latencyMs(setup, parent.setup), () => {
       if (this.#parents.get(parentId) !== parent) return;
-      if (parent.peerId !== parentId || !parent.alive) this.lost(parentId);
+      if (parent.peerId !== parentId || !parent.alive) this.streamBroke(parentId);
       else parent.uploads.subscribe(this.#daemon);
     });
   }
@@ -78,7 +78,7 @@ export class SimulatedParents {
     const upload: Upload = { childId, taskId: 't', piece, child: this.#daemon, childLife: life, patient };
     world.after(world.latencyMs(setup, parent.setup), () => {
       if (this.#daemon.life !== life || !this.#daemon.alive) return;
-      if (!parent.alive || parent.peerId !== parentId) this.lost(parentId);
+      if (!parent.alive || parent.peerId !== parentId) this.streamBroke(parentId);
       else if (!parent.uploads.asked(upload)) this.#daemon.refused(parentId, piece, 'busy', life);
     });
     if (!world.options.faults) return;

@@ -2,13 +2,11 @@
  * The stream of news from one parent: which pieces it holds, now and as it gets more, and where it serves them.
  * A parent of this implementation sends bitmaps and the layout; one of the original sends a message per piece.
  */
-import { setTimeout as delay } from 'node:timers/promises';
 import { toDragonflyError, type DragonflyError } from '../../../core/errors.ts';
 import type { Logger } from '../../../core/process/logger.ts';
-import { downloadLimits } from '../../../swarm/peer/download/limits.ts';
+import type { StreamEnd } from '../../../swarm/peer/download/parent-streams.ts';
 import { PieceSet } from '../../../swarm/shared/piece-set.ts';
 import type { SyncPiecesRequest, SyncPiecesResponse } from '../../../../gen/dfdaemon/v2/dfdaemon.ts';
-import { daemonLimits } from '../../limits.ts';
 import type { PieceAddress } from '../../transport/piece-client.ts';
 
 export interface ParentAddress {
@@ -40,8 +38,8 @@ export interface ParentNews {
   restricted(): void;
   /** The parent has the content for those only whom the origin gives it to, and this node has not shown that it is one. */
   refused(error: DragonflyError): void;
-  /** The parent is gone, or has no more to say and left pieces missing. */
-  lost(): void;
+  /** The stream is over. */
+  ended(end: StreamEnd): void;
 }
 
 export type SyncPieces = (
@@ -66,7 +64,8 @@ export class ParentLink {
   readonly #logger: Logger;
   readonly #controller = new AbortController();
   #pieceAddress: PieceAddress | undefined;
-  #finished = false;
+  /** The parent has said that it holds everything, and has told all of it. */
+  #toldAll = false;
 
   constructor(
     parent: ParentAddress,
@@ -95,8 +94,9 @@ export class ParentLink {
     return this.#pieceAddress;
   }
 
-  start(): void {
-    void this.#run();
+  /** Opens the stream, for the first time or again, and tells how it ended. */
+  open(): void {
+    void this.#listen(this.#controller.signal);
   }
 
   close(): void {
@@ -108,32 +108,24 @@ export class ParentLink {
     return this.#ask(this.parent, this.#controller.signal);
   }
 
-  async #run(): Promise<void> {
-    const { signal } = this.#controller;
-    for (let failures = 0; failures < daemonLimits.parentStreamAttempts && !signal.aborted;) {
-      try {
-        await this.#listen(signal);
-        failures = 0;
-        // An original parent ends the stream once it has told what was asked for.
-        if (this.#finished || this.#missing().length === 0) return;
-        await delay(downloadLimits.sessionBackoffMs, undefined, { signal });
-      } catch (error) {
-        if (signal.aborted) return;
-        const failure = toDragonflyError(error);
-        if (failure.code === 'PERMISSION_DENIED') return this.#news.refused(failure);
-        failures += 1;
-        this.#logger.debug(
-          { parent: this.parent.peerId, error: (error as Error).message },
-          'lost the stream of news from a parent',
-        );
-      }
+  async #listen(signal: AbortSignal): Promise<void> {
+    try {
+      const request = this.#request();
+      for await (const message of this.#sync(this.parent, request, signal)) this.#take(message);
+    } catch (error) {
+      if (signal.aborted) return;
+      const failure = toDragonflyError(error);
+      if (failure.code === 'PERMISSION_DENIED') return this.#news.refused(failure);
+      const { peerId: parent } = this.parent;
+      this.#logger.debug({ parent, error: failure.message }, 'the stream of announcements from a parent broke');
+      return this.#news.ended('broke');
     }
-    if (!signal.aborted) this.#news.lost();
+    if (!signal.aborted) this.#news.ended(this.#toldAll ? 'told-all' : 'ended');
   }
 
-  async #listen(signal: AbortSignal): Promise<void> {
+  #request(): SyncPiecesRequest {
     const missing = this.#missing();
-    const request: SyncPiecesRequest = {
+    return {
       hostId: this.#hostId,
       taskId: this.#taskId,
       // A parent of the original needs at least one number; before the layout is known the first piece tells the most.
@@ -141,7 +133,6 @@ export class ParentLink {
       allPieces: true,
       ticket: this.parent.ticket ?? noTicket,
     };
-    for await (const message of this.#sync(this.parent, request, signal)) this.#take(message);
   }
 
   #take(message: SyncPiecesResponse): void {
@@ -164,7 +155,7 @@ export class ParentLink {
       });
     }
     if (message.load !== undefined) this.#news.load(message.load);
-    this.#finished ||= message.finished;
+    this.#toldAll ||= message.finished;
     if (message.offeredPieces.length > 0) this.#news.offers(message.offeredPieces);
     if (message.bitmap.length > 0) this.#news.has(PieceSet.fromBytes(message.bitmap));
     else if (message.length > 0) this.#news.has(PieceSet.of([message.number]));

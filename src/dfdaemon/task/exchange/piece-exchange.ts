@@ -118,12 +118,15 @@ export class PieceExchange {
     if (!this.#closed) this.#options.take(event);
   }
 
+  /** A parent that has just been offered, or one whose stream has ended. */
   #sync(parentId: string): void {
+    const known = this.#links.get(parentId);
+    if (known) return known.open();
     const parent = this.#offered.get(parentId);
     if (!parent) return;
     const link = this.#options.openLink(parent, this.#newsOf(parentId), () => this.#missing());
     this.#links.set(parentId, link);
-    link.start();
+    link.open();
   }
 
   /** Bytes that came just now are a sign of life; without them its process has to answer. */
@@ -152,10 +155,7 @@ export class PieceExchange {
     const take = (event: PeerEvent): void => {
       if (this.#links.has(parentId)) this.#take(event);
     };
-    const lost = (): void => {
-      take({ kind: 'parent-lost', parentId });
-      this.#links.delete(parentId);
-    };
+    const useless = (): void => take({ kind: 'parent-useless', parentId });
     return {
       has: (pieces) => take({ kind: 'parent-has', parentId, pieces }),
       offers: (pieces) => take({ kind: 'parent-offers', parentId, pieces }),
@@ -163,17 +163,16 @@ export class PieceExchange {
       layout: (facts) => {
         if (this.#isOfAnotherVersion(facts.responseHeader)) {
           this.#options.logger.warn({ parent: parentId }, 'a parent holds another version of the content');
-          this.#links.get(parentId)?.close();
-          lost();
+          useless();
         } else this.#options.events.layout(facts);
       },
       restricted: () => this.#options.stored.restrict(),
       refused: (error) => {
         // With a right it is a parent that has not heard of the scheduler yet: others will do.
         if (!this.#options.entitled) this.#options.events.refused(error);
-        lost();
+        useless();
       },
-      lost,
+      ended: (end) => take({ kind: 'parent-stream-ended', parentId, end }),
     };
   }
 

@@ -113,6 +113,33 @@ test('what other nodes forged is fetched again from the origin, once', () => {
   );
 });
 
+test('what is being verified when its last reader leaves is finished, or fails, and is not fetched again', () => {
+  const run = new Run(undefined);
+  run.land(0, 1, 2);
+  run.send({ kind: 'readers-left' });
+  assert.deepEqual(run.taken('leave-off'), []);
+  run.send({ kind: 'verified' });
+  assert.equal(run.taken('finish').length, 1);
+  const forged = new Run(undefined);
+  forged.land(0, 1, 2);
+  forged.send({ kind: 'readers-left' }, { kind: 'unproven', code: 'DIGEST_MISMATCH' });
+  assert.deepEqual(
+    forged.taken('start-over', 'fail').map(({ kind }) => kind),
+    ['fail'],
+  );
+});
+
+test('what is incomplete when its last reader leaves is left off, also when the disk loses a piece meanwhile', () => {
+  const run = new Run(undefined);
+  run.land(0, 1);
+  run.send({ kind: 'readers-left' });
+  assert.equal(run.taken('leave-off').length, 1);
+  const lost = new Run(undefined);
+  lost.land(0, 1, 2);
+  lost.send({ kind: 'readers-left' }, { kind: 'piece-lost', piece: 1 });
+  assert.equal(lost.taken('leave-off').length, 1);
+});
+
 test('the first piece is reported at once, later ones together, and a new session hears of all', () => {
   const run = new Run(undefined);
   run.land(0);

@@ -84,7 +84,7 @@ export type OriginEffect =
   | { readonly kind: 'origin-left' };
 
 export type ExchangeEffect =
-  /** Listen to what the parent announces, until it is lost or left. */
+  /** Listen to what the parent announces, for the first time or anew. Ends with `parent-stream-ended` or `parent-useless`. */
   | { readonly kind: 'sync-with-parent'; readonly parentId: string }
   /** Find out whether it is there: `parent-alive` follows, or nothing. */
   | { readonly kind: 'ask-parent'; readonly parentId: string }

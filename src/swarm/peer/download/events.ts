@@ -4,6 +4,7 @@ import type { ErrorCode } from '../../../core/errors.ts';
 import type { PieceSet } from '../../shared/piece-set.ts';
 import type { HostLoad } from '../host-load.ts';
 import type { OriginLease } from './origin-lease.ts';
+import type { StreamEnd } from './parent-streams.ts';
 import type { LandedPiece } from './piece-reports.ts';
 import type { SessionEnd } from './session-watch.ts';
 import type { SchedulerKinds } from './starvation.ts';
@@ -107,8 +108,10 @@ export type ExchangeEvent =
   | { readonly kind: 'parent-load'; readonly parentId: string; readonly uploads: number | undefined }
   /** It was asked for a sign of life, and gave one. */
   | { readonly kind: 'parent-alive'; readonly parentId: string }
-  /** The stream of announcements broke, and does not come back. */
-  | { readonly kind: 'parent-lost'; readonly parentId: string }
+  /** The stream of its announcements has ended. */
+  | { readonly kind: 'parent-stream-ended'; readonly parentId: string; readonly end: StreamEnd }
+  /** It refuses this node, or holds other content. */
+  | { readonly kind: 'parent-useless'; readonly parentId: string }
   /** The first bytes of a requested piece came in. */
   | { readonly kind: 'piece-begun'; readonly parentId: string; readonly piece: number }
   /** The rest of it will be here within about a round trip. */

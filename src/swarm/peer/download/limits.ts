@@ -10,6 +10,10 @@ export const downloadLimits = {
   nothingGivenMs: 2000,
   /** A scheduler that is there is asked so often for something to do before this node goes to the origin without a lease. */
   starvedAsks: 3,
+  /** Attempts at the stream of announcements from a parent before the parent counts as lost. */
+  parentStreamAttempts: 2,
+  /** One that ended in order is opened again after this, while pieces are missing: a parent of the original tells at once what it has, and ends it. */
+  parentStreamPauseMs: 250,
   /** Finished pieces are reported in one message this often; the first one goes out at once. */
   reportIntervalMs: 100,
   /** Reconnections to schedulers during one download. */

@@ -12,6 +12,7 @@ import { PiecePicker, type PickerOptions } from '../piece-picker.ts';
 import { defaultPickerLimits } from '../picker-limits.ts';
 import type { PeerEffect } from './effects.ts';
 import type { ExchangeEvent, Moment, ParentOffer } from './events.ts';
+import { ParentStreams } from './parent-streams.ts';
 
 export interface ParentExchangeOptions {
   readonly picker: Pick<PickerOptions, 'random' | 'limits' | 'order' | 'capacityBytesPerSec'>;
@@ -27,7 +28,7 @@ interface EarlyParent extends ParentOffer {
 export class ParentExchange {
   readonly #options: ParentExchangeOptions;
   readonly #emit: (effect: PeerEffect) => void;
-  readonly #parents = new Set<string>();
+  readonly #parents = new ParentStreams();
   /** Until the layout is known: parents with what they said, what comes from the origin, where readers wait. */
   readonly #early = new Map<string, EarlyParent>();
   readonly #held = new PieceSet();
@@ -50,7 +51,7 @@ export class ParentExchange {
   }
 
   get dueMs(): number {
-    return Math.min(this.#pumpAtMs, this.#wakeMs, this.#life.dueMs);
+    return Math.min(this.#pumpAtMs, this.#wakeMs, this.#life.dueMs, this.#parents.dueMs);
   }
 
   get deafUntilMs(): number {
@@ -80,7 +81,7 @@ export class ParentExchange {
 
   /** Parents that are listened to. */
   get parentCount(): number {
-    return this.#parents.size;
+    return this.#parents.count;
   }
 
   isInFlight(parentId: string, piece: number): boolean {
@@ -108,9 +109,10 @@ export class ParentExchange {
         return this.#heard(event.parentId, moment);
       case 'parent-alive':
         return this.#life.heard(event.parentId, moment.nowMs);
-      case 'parent-lost':
-        if (!this.#forget(event.parentId)) return;
-        this.#emit({ kind: 'report-parent', parentId: event.parentId, piece: undefined, fault: 'lost' });
+      case 'parent-stream-ended':
+        return this.#streamEnded(event, moment);
+      case 'parent-useless':
+        this.#lost(event.parentId);
         return this.#pump(moment);
       case 'piece-begun':
         this.#life.heard(event.parentId, moment.nowMs);
@@ -156,7 +158,7 @@ export class ParentExchange {
   }
 
   leaveAll(): void {
-    for (const parentId of Array.from(this.#parents)) this.#leave(parentId);
+    for (const parentId of Array.from(this.#parents.parentIds)) this.#leave(parentId);
   }
 
   #layoutKnown(event: Extract<ExchangeEvent, { kind: 'layout-known' }>, moment: Moment): void {
@@ -190,26 +192,37 @@ export class ParentExchange {
     if (this.#parents.has(peerId)) return;
     if (!this.#picker) this.#early.set(peerId, { ...parent, has: new PieceSet() });
     else if (!this.#picker.parentAdded(peerId, parent)) return;
-    this.#parents.add(peerId);
+    this.#parents.opened(peerId);
     this.#life.added(peerId, nowMs);
     this.#emit({ kind: 'sync-with-parent', parentId: peerId });
   }
 
   #withdrawOthers(parents: readonly ParentOffer[]): void {
     const kept = new Set(parents.map(({ peerId }) => peerId));
-    for (const parentId of Array.from(this.#parents)) if (!kept.has(parentId)) this.#leave(parentId);
+    for (const parentId of Array.from(this.#parents.parentIds)) if (!kept.has(parentId)) this.#leave(parentId);
   }
 
-  #leave(parentId: string): void {
-    if (this.#forget(parentId)) this.#emit({ kind: 'leave-parent', parentId });
-  }
-
-  #forget(parentId: string): boolean {
-    if (!this.#parents.delete(parentId)) return false;
+  #leave(parentId: string): boolean {
+    if (!this.#parents.left(parentId)) return false;
     this.#early.delete(parentId);
     this.#life.removed(parentId);
     this.#picker?.parentRemoved(parentId);
+    this.#emit({ kind: 'leave-parent', parentId });
     return true;
+  }
+
+  /** It is left because it gives nothing more, and the scheduler hears of it. */
+  #lost(parentId: string): void {
+    if (this.#leave(parentId)) this.#emit({ kind: 'report-parent', parentId, piece: undefined, fault: 'lost' });
+  }
+
+  #streamEnded({ parentId, end }: Extract<ExchangeEvent, { kind: 'parent-stream-ended' }>, moment: Moment): void {
+    const hasMore = this.#pieceCount === undefined || this.#held.count < this.#pieceCount;
+    const next = this.#parents.ended(parentId, end, hasMore, moment.nowMs);
+    if (next === 'open-again') this.#emit({ kind: 'sync-with-parent', parentId });
+    if (next !== 'lost') return;
+    this.#lost(parentId);
+    this.#pump(moment);
   }
 
   #parentHas(parentId: string, pieces: PieceSet | number, moment: Moment): void {
@@ -268,9 +281,12 @@ export class ParentExchange {
   }
 
   #tick(moment: Moment): void {
-    if (moment.nowMs >= this.#life.dueMs) this.#checkLife(moment);
-    if (moment.nowMs >= this.#wakeMs) this.#wakeMs = Number.POSITIVE_INFINITY;
-    else if (moment.nowMs < this.#pumpAtMs) return;
+    const { nowMs } = moment;
+    if (nowMs >= this.#life.dueMs) this.#checkLife(moment);
+    if (nowMs >= this.#parents.dueMs)
+      for (const parentId of this.#parents.due(nowMs)) this.#emit({ kind: 'sync-with-parent', parentId });
+    if (nowMs >= this.#wakeMs) this.#wakeMs = Number.POSITIVE_INFINITY;
+    else if (nowMs < this.#pumpAtMs) return;
     this.#request(moment);
   }
 
@@ -280,10 +296,7 @@ export class ParentExchange {
     const starves = picker === undefined || (picker.isIdle && picker.isStarved);
     const { ask, silent } = this.#life.check(moment, (id) => starves || picker.owes(id));
     for (const parentId of ask) this.#emit({ kind: 'ask-parent', parentId });
-    for (const parentId of silent) {
-      this.#leave(parentId);
-      this.#emit({ kind: 'report-parent', parentId, piece: undefined, fault: 'lost' });
-    }
+    for (const parentId of silent) this.#lost(parentId);
     if (silent.length > 0) this.#pump(moment);
   }
 

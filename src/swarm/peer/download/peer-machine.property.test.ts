@@ -7,6 +7,7 @@ import { type Random, seededRandom } from '../../shared/random.ts';
 import { defaultPickerLimits } from '../picker-limits.ts';
 import type { PeerEffect } from './effects.ts';
 import type { PeerEvent, RequestDrop, RequestFailure } from './events.ts';
+import { downloadLimits } from './limits.ts';
 import { type OriginLease, wholeTask } from './origin-lease.ts';
 import type { PeerMachine } from './peer-machine.ts';
 import { readRecording, recordedMachine, replay, startLine, stepLine } from './recording.ts';
@@ -28,6 +29,8 @@ class World {
   readonly machine: PeerMachine;
   readonly held = new PieceSet();
   readonly listening = new Set<string>();
+  /** Of these the stream of announcements is open. */
+  readonly #streams = new Set<string>();
   /** Requests by `parent piece`. */
   readonly asked = new Map<string, Asked>();
   /** What is fetched from the origin. */
@@ -87,11 +90,13 @@ class World {
   #check(effect: PeerEffect): void {
     switch (effect.kind) {
       case 'sync-with-parent':
-        assert(!this.listening.has(effect.parentId) && !this.banned.has(effect.parentId));
+        assert(!this.#streams.has(effect.parentId) && !this.banned.has(effect.parentId));
+        this.#streams.add(effect.parentId);
         this.listening.add(effect.parentId);
         return;
       case 'leave-parent':
         assert(this.listening.delete(effect.parentId), 'a parent is left that nobody listens to');
+        this.#streams.delete(effect.parentId);
         for (const [key, { parentId }] of this.asked) if (parentId === effect.parentId) this.asked.delete(key);
         return;
       case 'request-piece':
@@ -193,10 +198,18 @@ class World {
     this.send({ kind: 'piece-landed', piece, parentId: undefined, bytes: pieceLengthBytes, costMs: 9 });
   }
 
+  /** The stream of a parent ends, as often as the machine opens it at once. */
   lose(parentId: string): void {
-    this.listening.delete(parentId);
-    for (const [key, request] of this.asked) if (request.parentId === parentId) this.asked.delete(key);
-    this.send({ kind: 'parent-lost', parentId });
+    for (let times = 0; this.#streams.delete(parentId); times += 1) {
+      assert(times < downloadLimits.parentStreamAttempts, 'a stream that breaks is opened for ever');
+      this.send({ kind: 'parent-stream-ended', parentId, end: 'broke' });
+    }
+  }
+
+  /** It ends in order: more may come, or the parent has told all it will ever have. */
+  endStream(parentId: string): void {
+    if (!this.#streams.delete(parentId)) return;
+    this.send({ kind: 'parent-stream-ended', parentId, end: this.chance(2) === 0 ? 'ended' : 'told-all' });
   }
 
   loseSession(): void {
@@ -258,7 +271,7 @@ function disturb(world: World, kind: number): void {
     case 3:
       return world.send({ kind: 'parent-load', parentId, uploads: world.chance(4) });
     case 4:
-      return world.listening.has(parentId) ? world.lose(parentId) : undefined;
+      return world.chance(2) === 0 ? world.lose(parentId) : world.endStream(parentId);
     case 5:
       return world.send({ kind: 'parents-withdrawn', parentIds: [parentId] });
     case 6:

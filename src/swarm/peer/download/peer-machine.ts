@@ -186,7 +186,8 @@ export class PeerMachine {
         return;
       case 'readers-left':
         this.#isAbandoned = true;
-        if (this.wantsWhole) this.#leaveOff(moment.nowMs);
+        // What is complete is worth its proof: who asks next gets it from the disk.
+        if (this.wantsWhole && !this.#verifies) this.#leaveOff(moment.nowMs);
         return;
       case 'verified':
         return this.#finish(moment.nowMs);
@@ -275,8 +276,8 @@ export class PeerMachine {
   #unproven(code: ErrorCode): void {
     if (!this.#verifies) return;
     this.#verifies = undefined;
-    const isForged = code === 'DIGEST_MISMATCH' && this.#landed.fromParents > 0 && this.#options.mayGoToOrigin;
-    if (isForged) this.#leaveOthers();
+    const isForged = code === 'DIGEST_MISMATCH' && this.#landed.fromParents > 0;
+    if (isForged && this.#options.mayGoToOrigin && !this.#isAbandoned) this.#leaveOthers();
     else this.#effects.push({ kind: 'fail', because: 'unproven', patienceMs: 0 });
   }
 
