@@ -21,16 +21,10 @@ export const daemonLimits = {
   schedulerAnswerMs: 900,
   schedulerAnswerMsPerHost: 0.3,
   schedulerOpenTimeoutMs: 3000,
-  /** Attempts at the origin for one lease, with growing pauses, before it counts as failed. */
-  originAttempts: 4,
-  originBackoffMs: 200,
-  originBackoffMaxMs: 5000,
   /** A part of a run below this is not worth a request of its own. */
   originPartBytes: 32 * 2 ** 20,
   /** Tasks whose content is remembered to come from a single URL. */
   rememberedSources: 10_000,
-  /** Longest pause an origin's Retry-After may ask for before the lease counts as failed. */
-  retryAfterMaxMs: 30_000,
   /** Without a scheduler: how soon a reader is looked at again who waits for what is on its way, and how long that may take before his bytes are fetched beside it. */
   readerLookMs: 20,
   readerWaitMs: 100,

@@ -87,7 +87,7 @@ function describeEvent(event: PeerEvent): string {
     case 'lease-revoked':
       return `lease revoked: ${event.leaseId}`;
     case 'origin-failed':
-      return `origin failed: ${event.code}${event.temporary ? ', maybe not for long' : ''}`;
+      return `request ${event.request} to the origin failed: ${event.code}${event.temporary ? ', maybe not for long' : ''}`;
     default:
       return plain(event.kind);
   }

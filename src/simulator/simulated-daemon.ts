@@ -279,6 +279,7 @@ export class SimulatedDaemon implements Moment {
         return;
       case 'fetch-origin':
       case 'change-origin-run':
+      case 'resume-origin':
       case 'stop-origin':
       case 'origin-begun':
       case 'origin-left':

@@ -7,6 +7,8 @@ import type { SimulatedDaemon } from './simulated-daemon.ts';
 interface Fetch {
   readonly key: number;
   run: Pick<OriginLease, 'first' | 'end'>;
+  /** Something has come since the request was sent. */
+  progressed: boolean;
 }
 
 export class SimulatedOrigin {
@@ -29,10 +31,13 @@ export class SimulatedOrigin {
   run(effect: OriginEffect): void {
     switch (effect.kind) {
       case 'fetch-origin':
-        return this.#start({ key: effect.fetch, run: effect.lease });
+        this.#fetch = { key: effect.fetch, run: effect.lease, progressed: false };
+        return this.#ask(this.#fetch);
       case 'change-origin-run':
         if (this.#fetch?.key === effect.fetch) this.#fetch.run = effect.lease;
         return;
+      case 'resume-origin':
+        return this.#fetch?.key === effect.fetch ? this.#ask(this.#fetch) : undefined;
       case 'stop-origin':
         return this.stop();
       case 'origin-begun':
@@ -62,9 +67,9 @@ export class SimulatedOrigin {
     uploads.givenUp(piece);
   }
 
-  #start(fetch: Fetch): void {
+  #ask(fetch: Fetch): void {
     const { world, life } = this.#daemon;
-    this.#fetch = fetch;
+    fetch.progressed = false;
     world.originRequests += 1;
     world.after(2 * world.options.latencyMs, () => {
       if (this.#daemon.life !== life || !this.#daemon.alive || this.#fetch !== fetch) return;
@@ -83,10 +88,9 @@ export class SimulatedOrigin {
     const { first, end = world.pieceCount } = fetch.run;
     const piece = daemon.held.firstMissing(Math.max(from, first), Math.min(end, world.pieceCount));
     if (piece === undefined || !world.originIsUp) {
+      if (piece !== undefined) return this.#broke(fetch);
       this.#fetch = undefined;
-      if (piece === undefined) daemon.take({ kind: 'origin-fetched', fetch: fetch.key });
-      else daemon.take({ kind: 'origin-failed', fetch: fetch.key, code: 'SOURCE_UNREACHABLE', temporary: true });
-      return;
+      return daemon.take({ kind: 'origin-fetched', fetch: fetch.key });
     }
     if (world.isHeldElsewhere(daemon.setup.index, piece)) world.avoidableOriginBytes += world.pieceBytes(piece);
     const { life } = daemon;
@@ -98,9 +102,15 @@ export class SimulatedOrigin {
       this.#parts.delete(piece);
       world.originBytes += bytes;
       if (daemon.life !== life || !daemon.alive) return;
+      fetch.progressed = true;
       daemon.stored(piece, 'source');
       this.#next(fetch, piece + 1);
     });
     daemon.uploads.begun(piece);
+  }
+
+  #broke({ key, progressed }: Fetch): void {
+    const why = { code: 'SOURCE_UNREACHABLE', temporary: true, retryAfterMs: undefined } as const;
+    this.#daemon.take({ kind: 'origin-failed', fetch: key, request: 0, progressed, ...why });
   }
 }

@@ -58,7 +58,7 @@ async function fetchAll(
     onBegun: () => onBegun?.(origin),
     onGivenUp: () => undefined,
     onBytes: () => undefined,
-    onRetry: () => undefined,
+    mayRetry: (failure) => Promise.reject(failure),
   }).run();
   const asked = origin.requestsFor('/content');
   const bytes = asked.reduce((sum, request) => sum + request.bytes, 0);

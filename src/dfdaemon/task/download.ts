@@ -254,6 +254,7 @@ export class Download {
         return this.#session.run(effect, this.#cause);
       case 'fetch-origin':
       case 'change-origin-run':
+      case 'resume-origin':
       case 'stop-origin':
       case 'origin-begun':
       case 'origin-left':

@@ -9,7 +9,12 @@ import type { SourceObject } from '../../source/source.ts';
 import type { OriginRun } from './origin-run.ts';
 import { OriginStream, type OriginStreamOptions } from './origin-stream.ts';
 
-export interface OriginFetchOptions extends Omit<OriginStreamOptions, 'exact'> {
+export interface OriginFetchOptions extends Omit<OriginStreamOptions, 'exact' | 'mayRetry'> {
+  /** A request has failed, which of them and whether it had brought anything. Resolves when it is to be sent again. */
+  readonly mayRetry: (
+    failure: DragonflyError,
+    about: { readonly request: number; readonly progressed: boolean },
+  ) => Promise<void>;
   /** Requests under way at a time, at most. */
   readonly connections: number;
 }
@@ -22,6 +27,7 @@ export class OriginFetch {
   readonly #helpers: Promise<void>[] = [];
   /** Runs the origin did not give by a range. */
   readonly #left: OriginRun[] = [];
+  #requests = 0;
   #end: number | undefined;
   #answered = false;
   #ranges = false;
@@ -91,6 +97,8 @@ export class OriginFetch {
   async #bring(run: OriginRun): Promise<void> {
     const exact = this.#ranges;
     const { reader, readerOnly, unresolved } = run;
+    const request = this.#requests;
+    this.#requests += 1;
     const stream = new OriginStream({
       ...this.#options,
       ...run,
@@ -99,6 +107,11 @@ export class OriginFetch {
       unresolved,
       exact,
       validator: this.#validator,
+      // That origin is asked by one request instead: it has not failed.
+      mayRetry: (failure, progressed) =>
+        exact && failure.code === 'UNSUPPORTED'
+          ? Promise.reject(failure)
+          : this.#options.mayRetry(failure, { request, progressed }),
     });
     this.#leading ??= stream;
     this.#streams.add(stream);

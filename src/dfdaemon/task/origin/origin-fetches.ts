@@ -1,14 +1,16 @@
 /** Carries out what the machine of a download wants of the origin: fetches, and what children hear of them. */
-import { DragonflyError, toDragonflyError } from '../../../core/errors.ts';
+import { DragonflyError } from '../../../core/errors.ts';
+import { onAbort } from '../../../core/process/lifecycle.ts';
 import type { RateLimiter } from '../../../core/rate-limiter.ts';
 import type { OriginEffect } from '../../../swarm/peer/download/effects.ts';
 import type { PeerEvent } from '../../../swarm/peer/download/events.ts';
 import type { OriginLease } from '../../../swarm/peer/download/origin-lease.ts';
 import type { SourceObject } from '../../source/source.ts';
 import type { StoredTask } from '../../storage/stored-task.ts';
+import { retryAfterMs } from '../../source/http/retry-after.ts';
 import type { DownloadContext } from '../download-context.ts';
 import type { DownloadRequest } from '../open-task.ts';
-import { OriginFetch } from './origin-fetch.ts';
+import { OriginFetch, type OriginFetchOptions } from './origin-fetch.ts';
 import { isTemporary } from './origin-stream.ts';
 
 export interface OriginFetchesOptions {
@@ -36,6 +38,8 @@ interface Running {
   readonly fetch: OriginFetch;
   readonly controller: AbortController;
   readonly ended: Promise<void>;
+  /** Requests that have failed, until the machine wants them sent again. */
+  readonly broken: Map<number, () => void>;
 }
 
 export class OriginFetches {
@@ -71,6 +75,9 @@ export class OriginFetches {
         const fetch = this.of(effect.fetch);
         return effect.onlyEnd ? fetch?.setEnd(effect.lease.end) : fetch?.setRun(effect.lease);
       }
+      case 'resume-origin':
+        this.#options.onRetry();
+        return this.#running.get(effect.fetch)?.broken.get(effect.request)?.();
       case 'stop-origin':
         return this.#stop(effect.fetch);
       case 'origin-begun':
@@ -82,9 +89,12 @@ export class OriginFetches {
 
   #start(key: number, lease: OriginLease): void {
     const controller = new AbortController();
-    const fetch = this.#fetch(key, lease, AbortSignal.any([controller.signal, this.#options.signal]));
+    const broken: Running['broken'] = new Map();
+    const signal = AbortSignal.any([controller.signal, this.#options.signal]);
+    const mayRetry = this.#retries(key, broken, signal);
+    const fetch = this.#fetch(key, { lease, signal, mayRetry });
     const ended = this.#run(key, fetch);
-    this.#running.set(key, { fetch, controller, ended });
+    this.#running.set(key, { fetch, controller, ended, broken });
   }
 
   #stop(key: number): void {
@@ -99,25 +109,39 @@ export class OriginFetches {
 
   async #run(key: number, fetch: OriginFetch): Promise<void> {
     const { take, released, onFetched, signal } = this.#options;
-    const before = Array.from(this.#stopping);
-    let failure: DragonflyError | undefined;
     try {
-      await Promise.all(before);
+      await Promise.all(Array.from(this.#stopping));
       await released();
       await fetch.run();
-    } catch (error) {
-      failure = toDragonflyError(error);
+    } catch {
+      return; // the machine has heard why, and has stopped it
     }
     if (!this.#running.delete(key) || signal.aborted) return;
-    if (!failure) {
-      take({ kind: 'origin-fetched', fetch: key });
-      return onFetched();
-    }
-    take({ kind: 'origin-failed', fetch: key, code: failure.code, temporary: isTemporary(failure) }, failure);
+    take({ kind: 'origin-fetched', fetch: key });
+    onFetched();
   }
 
-  #fetch(key: number, lease: OriginLease, signal: AbortSignal): OriginFetch {
-    const { context, request, stored, limiters, take, onAnswer, onBytes, onRetry } = this.#options;
+  /** What each request of a fetch does when it has failed: it waits for the machine. */
+  #retries(key: number, broken: Running['broken'], signal: AbortSignal): OriginFetchOptions['mayRetry'] {
+    return (failure, { request, progressed }) =>
+      new Promise((resolve, reject) => {
+        const { code, details } = failure;
+        const stop = onAbort(signal, () => reject(signal.reason as Error));
+        broken.set(request, () => {
+          stop[Symbol.dispose]();
+          broken.delete(request);
+          resolve();
+        });
+        const again = { temporary: isTemporary(failure), progressed, retryAfterMs: retryAfterMs(details?.header) };
+        this.#options.take({ kind: 'origin-failed', fetch: key, request, code, ...again }, failure);
+      });
+  }
+
+  #fetch(
+    key: number,
+    { lease, signal, mayRetry }: Pick<OriginFetchOptions, 'signal' | 'mayRetry'> & { readonly lease: OriginLease },
+  ): OriginFetch {
+    const { context, request, stored, limiters, take, onAnswer, onBytes } = this.#options;
     const { caller, url, header, caPem, objectStorage, hdfs, hub, pieceLengthBytes } = request;
     const { first, end, reader, readerOnly } = lease;
     return new OriginFetch({
@@ -148,7 +172,7 @@ export class OriginFetches {
         this.#bytesFlow = true;
         onBytes();
       },
-      onRetry,
+      mayRetry,
     });
   }
 }

@@ -3,16 +3,13 @@
  * ended. A reader who waits in the middle of the first piece gets his bytes first: what lies before them is asked for at the
  * end. Pieces that arrive by other ways meanwhile are skipped, not written twice.
  */
-import { setTimeout as delay } from 'node:timers/promises';
 import { DragonflyError, toDragonflyError } from '../../../core/errors.ts';
 import { isTemporaryStatus } from '../../../core/net/origin-status.ts';
 import { defaultPieceLength } from '../../../core/piece-layout.ts';
 import { payAll, type RateLimiter } from '../../../core/rate-limiter.ts';
-import { retryAfterMs } from '../../source/http/retry-after.ts';
 import type { Sources } from '../../source/sources.ts';
 import type { SourceBody, SourceObject, SourceOptions, SourceRequest } from '../../source/source.ts';
 import type { StoredTask } from '../../storage/stored-task.ts';
-import { daemonLimits } from '../../limits.ts';
 import type { OpenedOrigin } from '../open-task.ts';
 import {
   bytesAhead,
@@ -54,7 +51,8 @@ export interface OriginStreamOptions extends OriginRun {
   readonly onGivenUp: (number: number) => void;
   /** More of a piece is in the file; called for every block. */
   readonly onBytes: () => void;
-  readonly onRetry: () => void;
+  /** The request has failed. Resolves when it is to be sent again; rejects when it is not. */
+  readonly mayRetry: (failure: DragonflyError, progressed: boolean) => Promise<void>;
 }
 
 /** Ends the reading of a body of which nothing more is needed. */
@@ -110,10 +108,10 @@ export class OriginStream {
     this.#run = run;
   }
 
-  /** Resolves when every byte of the run is on disk; rejects with the origin's last error or the signal's reason. */
+  /** Resolves when every byte of the run is on disk; rejects when a request that failed is not to be sent again. */
   async run(): Promise<void> {
     const { signal } = this.#options;
-    for (let attempt = 1; ; attempt += 1) {
+    for (;;) {
       const before = this.#missing();
       try {
         // One attempt is enough unless a reader's bytes came first, or the run was made longer meanwhile.
@@ -121,12 +119,7 @@ export class OriginStream {
         return;
       } catch (error) {
         signal.throwIfAborted();
-        const failure = toDragonflyError(error);
-        if (this.#missing()?.from !== before?.from) attempt = 1; // progress: the origin works, its connection broke
-        const pauseMs = isTemporary(failure) ? pauseBefore(attempt + 1, failure) : undefined;
-        if (attempt >= daemonLimits.originAttempts || pauseMs === undefined) throw failure;
-        this.#options.onRetry();
-        await delay(pauseMs, undefined, { signal });
+        await this.#options.mayRetry(toDragonflyError(error), this.#missing()?.from !== before?.from);
       } finally {
         this.#position = undefined;
       }
@@ -273,15 +266,4 @@ export function isTemporary(error: DragonflyError): boolean {
   }
   const status = error.details?.statusCode;
   return error.code === 'SOURCE_STATUS' && status !== undefined && isTemporaryStatus(status);
-}
-
-/**
- * Milliseconds; doubles with each attempt, with jitter. An origin's Retry-After wins; undefined when that is later than we
- * wait: it must not be asked before.
- */
-function pauseBefore(attempt: number, error: DragonflyError): number | undefined {
-  const asked = retryAfterMs(error.details?.header);
-  if (asked !== undefined && asked > 0) return asked <= daemonLimits.retryAfterMaxMs ? asked : undefined;
-  const pause = Math.min(daemonLimits.originBackoffMs * 2 ** (attempt - 2), daemonLimits.originBackoffMaxMs);
-  return pause * (0.5 + Math.random() / 2);
 }

@@ -77,6 +77,8 @@ export type OriginEffect =
       readonly lease: OriginLease;
       readonly onlyEnd: boolean;
     }
+  /** Send a request that failed again, from where it broke. */
+  | { readonly kind: 'resume-origin'; readonly fetch: number; readonly request: number }
   /** Nobody wants to hear of that fetch any more. */
   | { readonly kind: 'stop-origin'; readonly fetch: number }
   /** This node is at the origin: children get what it fetches, each something different first. */

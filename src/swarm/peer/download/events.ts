@@ -4,6 +4,7 @@ import type { ErrorCode } from '../../../core/errors.ts';
 import type { PieceSet } from '../../shared/piece-set.ts';
 import type { HostLoad } from '../host-load.ts';
 import type { OriginLease } from './origin-lease.ts';
+import type { OriginFailure } from './origin-retries.ts';
 import type { StreamEnd } from './parent-streams.ts';
 import type { LandedPiece } from './piece-reports.ts';
 import type { SessionEnd } from './session-watch.ts';
@@ -78,13 +79,8 @@ export type OriginEvent =
   | { readonly kind: 'origin-answered'; readonly fetch: number; readonly ranges: boolean | undefined }
   /** Every piece of the run was fetched, or came from elsewhere. */
   | { readonly kind: 'origin-fetched'; readonly fetch: number }
-  /** All retries have failed. `temporary`: the same request may succeed later. */
-  | {
-      readonly kind: 'origin-failed';
-      readonly fetch: number;
-      readonly code: ErrorCode;
-      readonly temporary: boolean;
-    };
+  /** A request of the fetch has failed. It waits for `resume-origin` or `stop-origin`. */
+  | ({ readonly kind: 'origin-failed' } & OriginFailure);
 
 /** The exchange of pieces with parents, and the clock. */
 export type ExchangeEvent =

@@ -20,6 +20,12 @@ export const downloadLimits = {
   sessionAttempts: 16,
   sessionBackoffMs: 250,
   sessionBackoffMaxMs: 5000,
+  /** Attempts at the origin with one request that bring nothing, with growing pauses, before its lease counts as failed. */
+  originAttempts: 4,
+  originBackoffMs: 200,
+  originBackoffMaxMs: 5000,
+  /** Longest pause an origin's Retry-After may ask for before the lease counts as failed. */
+  retryAfterMaxMs: 30_000,
   /** Heartbeat interval to the scheduler while this node holds an origin lease; a heartbeat says whether bytes flow. */
   leaseAliveMs: 125,
   /** After a reader has got the bytes it waits for, of content nobody knew: time for the scheduler to say whose the pieces are. */

@@ -63,6 +63,17 @@ class Run {
   }
 }
 
+/** Of the only request of the first fetch. */
+const failure = {
+  kind: 'origin-failed',
+  fetch: 1,
+  request: 0,
+  code: 'SOURCE_UNREACHABLE',
+  temporary: true,
+  progressed: false,
+  retryAfterMs: undefined,
+} as const;
+
 const fetches = ['fetch-origin', 'change-origin-run', 'stop-origin'] as const;
 
 test('a lease for some pieces waits for the layout that names them', () => {
@@ -91,7 +102,7 @@ test('given again with the same id it changes its end; another one takes its pla
     { kind: 'stop-origin', fetch: 1 },
     { kind: 'fetch-origin', fetch: 2, lease: other },
   ]);
-  run.send({ kind: 'origin-failed', fetch: 1, code: 'STORAGE', temporary: false });
+  run.send({ ...failure, code: 'STORAGE', temporary: false });
   assert.deepEqual(run.taken('fail', 'report-lease-failed'), [], 'nobody hears of a fetch that was stopped');
 });
 
@@ -143,7 +154,7 @@ test("the origin's failure is the user's answer where nobody else can give anyth
     run.send(layout);
     if (hasParent) run.send({ kind: 'parents-offered', parents: [{ peerId: 'p', distance: 0 }], replace: false });
     run.grant(wholeTask);
-    run.send({ kind: 'origin-failed', fetch: 1, code, temporary: false });
+    run.send({ ...failure, code, temporary: false });
     return run.taken('report-lease-failed', 'fail').map(({ kind }) => kind);
   };
   assert.deepEqual(failing('SOURCE_STATUS', false), ['report-lease-failed', 'fail']);
@@ -155,6 +166,61 @@ test("the origin's failure is the user's answer where nobody else can give anyth
     ['fail'],
     'the answer is its caller’s alone, and says nothing of the origin',
   );
+});
+
+test('a request that fails for now is sent again, with growing pauses, until it has brought nothing several times in a row', () => {
+  const run = new Run();
+  run.send(layout);
+  run.grant(wholeTask);
+  run.taken();
+  const { originAttempts, originBackoffMs } = downloadLimits;
+  /** Longest pause before the next attempt, after so many in a row. */
+  const longestMs = (failures: number): number => originBackoffMs * 2 ** (failures - 1);
+  for (let failures = 1; failures < originAttempts; failures += 1) {
+    run.send(failure);
+    run.pass(longestMs(failures) / 2 - 1);
+    assert.deepEqual(run.taken('resume-origin', 'fail'), []);
+    run.pass(longestMs(failures) / 2 + 1);
+    assert.deepEqual(run.taken('resume-origin'), [{ kind: 'resume-origin', fetch: 1, request: 0 }]);
+  }
+  run.send({ ...failure, progressed: true });
+  run.pass(longestMs(1));
+  assert.equal(run.taken('resume-origin').length, 1, 'it had brought something: the origin works');
+  for (let failures = 2; failures < originAttempts; failures += 1) {
+    run.send(failure);
+    run.pass(longestMs(failures));
+  }
+  run.taken();
+  run.send(failure);
+  assert.deepEqual(
+    run.taken('stop-origin', 'report-lease-failed', 'fail').map(({ kind }) => kind),
+    ['stop-origin', 'report-lease-failed', 'fail'],
+  );
+});
+
+test('an origin is not asked before the time it names, and not waited for much too long', () => {
+  const run = new Run();
+  run.send(layout);
+  run.grant(wholeTask);
+  run.send({ ...failure, retryAfterMs: 3000 });
+  run.pass(2999);
+  assert.deepEqual(run.taken('resume-origin'), []);
+  run.pass(1);
+  assert.equal(run.taken('resume-origin').length, 1);
+  run.send({ ...failure, retryAfterMs: downloadLimits.retryAfterMaxMs + 1 });
+  assert.equal(run.taken('fail').length, 1);
+});
+
+test('each of several requests of a fetch has its own attempts, and one that gives up ends all', () => {
+  const run = new Run();
+  run.send(layout);
+  run.grant(wholeTask);
+  for (let request = 0; request < 2 * downloadLimits.originAttempts; request += 1) run.send({ ...failure, request });
+  assert.deepEqual(run.taken('stop-origin'), []);
+  run.send({ ...failure, request: 5, temporary: false });
+  assert.equal(run.taken('stop-origin').length, 1);
+  run.pass(60_000);
+  assert.deepEqual(run.taken('resume-origin'), []);
 });
 
 test('when the last reader leaves, what was begun for one is finished first', () => {

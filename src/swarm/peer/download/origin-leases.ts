@@ -6,9 +6,11 @@ import { resolveRange } from '../../../core/byte-range.ts';
 import type { ErrorCode } from '../../../core/errors.ts';
 import { piecesOfRange, type PieceLayout } from '../../../core/piece-layout.ts';
 import { PieceSet } from '../../shared/piece-set.ts';
+import type { Random } from '../../shared/random.ts';
 import type { PeerEffect } from './effects.ts';
 import { downloadLimits } from './limits.ts';
 import { ownLeasePrefix, type OriginLease } from './origin-lease.ts';
+import { OriginRetries, type OriginFailure } from './origin-retries.ts';
 
 interface Held {
   lease: OriginLease;
@@ -23,6 +25,7 @@ const fatalErrors: ReadonlySet<ErrorCode> = new Set(['NO_SPACE', 'STORAGE', 'SOU
 export class OriginLeases {
   readonly #emit: (effect: PeerEffect) => void;
   readonly #held = new Map<string, Held>();
+  readonly #retries: OriginRetries;
   /** Which pieces a lease names can only be told from the layout, which comes right behind it. */
   readonly #early = new Map<string, OriginLease>();
   #layout: PieceLayout | undefined;
@@ -31,8 +34,9 @@ export class OriginLeases {
   #ranges: boolean | undefined;
   #hasFailed = false;
 
-  constructor(emit: (effect: PeerEffect) => void) {
+  constructor(emit: (effect: PeerEffect) => void, random: Random) {
     this.#emit = emit;
+    this.#retries = new OriginRetries(random);
   }
 
   get isActive(): boolean {
@@ -72,7 +76,7 @@ export class OriginLeases {
   }
 
   get dueMs(): number {
-    let dueMs = this.#aliveAtMs;
+    let dueMs = Math.min(this.#aliveAtMs, this.#retries.dueMs);
     for (const { unresolvedUntilMs = Infinity } of this.#held.values()) dueMs = Math.min(dueMs, unresolvedUntilMs);
     return dueMs;
   }
@@ -143,19 +147,20 @@ export class OriginLeases {
     } else this.#end(held);
   }
 
+  /** A request has failed, and will be sent again; or nobody is waiting for it any more. */
+  goesOn(failure: OriginFailure, nowMs: number): boolean {
+    return !this.#byFetch(failure.fetch) || this.#retries.failed(failure, nowMs);
+  }
+
   /**
    * The origin failed. True when the download cannot go on: the origin's answer is the user's answer, unless other nodes hold
    * the content, or more of it is on its way.
    */
-  failed(
-    fetch: number,
-    code: ErrorCode,
-    { temporary, hasParents }: { temporary: boolean; hasParents: boolean },
-  ): boolean {
+  failed({ fetch, code, temporary }: OriginFailure, hasParents: boolean): boolean {
     const held = this.#byFetch(fetch);
     if (!held) return false;
     const { lease } = held;
-    this.#held.delete(lease.id);
+    this.#stop(held);
     this.#released();
     this.#hasFailed = true;
     // What the request brought is for its caller alone. This download ends, and the scheduler sends somebody else.
@@ -179,6 +184,8 @@ export class OriginLeases {
       this.#end(held);
       hasEnded = true;
     }
+    if (nowMs >= this.#retries.dueMs)
+      for (const { fetch, request } of this.#retries.due(nowMs)) this.#emit({ kind: 'resume-origin', fetch, request });
     if (nowMs >= this.#aliveAtMs) {
       this.#emit({ kind: 'report-lease-alive' });
       this.#aliveAtMs = nowMs + downloadLimits.leaseAliveMs;
@@ -213,11 +220,13 @@ export class OriginLeases {
 
   #stop(held: Held): void {
     this.#held.delete(held.lease.id);
+    this.#retries.forget(held.fetch);
     this.#emit({ kind: 'stop-origin', fetch: held.fetch });
   }
 
   #end(held: Held): void {
     this.#held.delete(held.lease.id);
+    this.#retries.forget(held.fetch);
     this.#released();
     this.#emit({ kind: 'report-layout', ranges: this.#ranges }); // the end of content of unknown length is its layout
   }

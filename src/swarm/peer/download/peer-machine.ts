@@ -57,7 +57,7 @@ export class PeerMachine {
     this.#leases = new OriginLeases((effect) => {
       // A report that is due is a sign of life, too.
       if (effect.kind !== 'report-lease-alive' || this.#reports.dueMs === Infinity) this.#effects.push(effect);
-    });
+    }, options.picker.random);
     this.#exchange = this.#newExchange(new PieceSet());
   }
 
@@ -317,12 +317,11 @@ export class PeerMachine {
       case 'origin-fetched':
         this.#leases.ended(event.fetch, moment.nowMs);
         break;
-      case 'origin-failed': {
-        const { fetch, code, temporary } = event;
+      case 'origin-failed':
+        if (this.#leases.goesOn(event, moment.nowMs)) return;
         this.#flush(moment.nowMs);
-        const isFinal = this.#leases.failed(fetch, code, { temporary, hasParents: this.parentCount > 0 });
-        if (isFinal) this.#effects.push({ kind: 'fail', because: 'origin', patienceMs: 0 });
-      }
+        if (this.#leases.failed(event, this.parentCount > 0))
+          this.#effects.push({ kind: 'fail', because: 'origin', patienceMs: 0 });
     }
     this.#originChanged(moment);
     this.#verifyIfComplete();
