@@ -25,13 +25,6 @@ export const daemonLimits = {
   originPartBytes: 32 * 2 ** 20,
   /** Tasks whose content is remembered to come from a single URL. */
   rememberedSources: 10_000,
-  /** Without a scheduler: how soon a reader is looked at again who waits for what is on its way, and how long that may take before his bytes are fetched beside it. */
-  readerLookMs: 20,
-  readerWaitMs: 100,
-  /** A range up to this length is fetched twice rather than cut out of what brings its pieces anyhow. */
-  doubledBytes: 2 ** 20,
-  /** All that is fetched twice in this way, as a share of the content. */
-  doubledShare: 0.02,
   /** Tasks per AnnounceTasks message, to stay far below the message limit. */
   announcedTasksPerMessage: 200,
   /** Cached host names of origins and whether they resolve to this machine: how many, for how long, and the timeout of a lookup. */

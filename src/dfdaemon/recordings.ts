@@ -11,7 +11,8 @@ import type { Logger } from '../core/process/logger.ts';
 import { defaultPickerLimits, type PickerLimits } from '../swarm/peer/picker-limits.ts';
 import type { PeerEffect } from '../swarm/peer/download/effects.ts';
 import type { Moment, PeerEvent } from '../swarm/peer/download/events.ts';
-import type { DownloadRules, PeerMachine } from '../swarm/peer/download/peer-machine.ts';
+import type { DownloadRules } from '../swarm/peer/download/download-rules.ts';
+import type { PeerMachine } from '../swarm/peer/download/peer-machine.ts';
 import { recordedMachine, startLine, stepLine } from '../swarm/peer/download/recording.ts';
 
 /** Maximum size of a recording; of a download that loops, the beginning is the most useful part. */

@@ -81,7 +81,7 @@ function describeEvent(event: PeerEvent): string {
     case 'session-ended':
       return `session ended${event.code === undefined ? '' : `: ${event.code}`}`;
     case 'lease-granted':
-      return `lease granted by ${event.by === 'self' ? 'this node itself' : 'the scheduler'}: ${describeLease(event.lease)}`;
+      return `lease granted: ${describeLease(event.lease)}`;
     case 'unproven':
       return `not what it should be: ${event.code}`;
     case 'lease-revoked':

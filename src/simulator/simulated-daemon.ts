@@ -6,7 +6,6 @@
 import type { Decision, OfferedParent } from '../swarm/shared/decisions.ts';
 import type { PeerEffect } from '../swarm/peer/download/effects.ts';
 import type { Moment, PeerEvent, RequestFailure } from '../swarm/peer/download/events.ts';
-import { wholeTask } from '../swarm/peer/download/origin-lease.ts';
 import { PeerMachine } from '../swarm/peer/download/peer-machine.ts';
 import type { SchedulerKinds } from '../swarm/peer/download/starvation.ts';
 import { HostLoad } from '../swarm/peer/host-load.ts';
@@ -203,7 +202,7 @@ export class SimulatedDaemon implements Moment {
         return this.take({ kind: 'parents-withdrawn', parentIds: decision.parentIds });
       case 'grant-origin-lease': {
         const lease = { id: String(decision.leaseId), ...decision.range };
-        return this.take({ kind: 'lease-granted', lease, by: 'scheduler' });
+        return this.take({ kind: 'lease-granted', lease });
       }
       case 'revoke-origin-lease':
         return this.take({ kind: 'lease-revoked', leaseId: String(decision.leaseId) });
@@ -264,8 +263,6 @@ export class SimulatedDaemon implements Moment {
 
   #run(effect: PeerEffect): void {
     switch (effect.kind) {
-      case 'go-to-origin':
-        return this.take({ kind: 'lease-granted', lease: wholeTask, by: 'self' });
       case 'fail':
         // The origin's answer is the user's answer, until the user asks again; nothing else may fail here.
         return effect.because === 'origin' ? this.#askAgain() : this.#giveUp(effect.because);
@@ -274,6 +271,8 @@ export class SimulatedDaemon implements Moment {
       case 'finish':
         return this.#finish();
       case 'waiting':
+      case 'nobody-gives':
+      case 'measure-readers': // no reader of a part is here
       case 'leave-off':
       case 'start-over':
         return;

@@ -1,12 +1,13 @@
 /** What a runner of a download's machine knows, kept beside the machine: every effect is held against it. */
 import assert from 'node:assert/strict';
+import type { RangeSpec } from '../../src/core/byte-range.ts';
 import { PieceSet } from '../../src/swarm/shared/piece-set.ts';
 import { type Random, seededRandom } from '../../src/swarm/shared/random.ts';
 import { defaultPickerLimits } from '../../src/swarm/peer/picker-limits.ts';
 import type { PeerEffect } from '../../src/swarm/peer/download/effects.ts';
 import type { PeerEvent, RequestDrop, RequestFailure } from '../../src/swarm/peer/download/events.ts';
 import { downloadLimits } from '../../src/swarm/peer/download/limits.ts';
-import { type OriginLease, wholeTask } from '../../src/swarm/peer/download/origin-lease.ts';
+import type { OriginLease } from '../../src/swarm/peer/download/origin-lease.ts';
 import type { PeerMachine } from '../../src/swarm/peer/download/peer-machine.ts';
 import {
   readRecording,
@@ -46,6 +47,13 @@ export class DownloadWorld {
   knowsLayout = false;
   /** Leases that name pieces, given before anybody knew which bytes those are. */
   readonly #early = new Set<string>();
+  /** What readers of a part wait for. */
+  readonly readers = new Map<number, RangeSpec>();
+  /** Of these the scheduler has heard. */
+  #told = new Set<number>();
+  #lastReader = 0;
+  /** Events that follow at once, when all effects of a step are carried out. */
+  readonly #answers: PeerEvent[] = [];
   /** Everything is here, and the machine knows. */
   verified = false;
   /** What the scheduler of this session has heard of. */
@@ -78,11 +86,14 @@ export class DownloadWorld {
     this.#recording += stepLine(moment, event, effects);
     for (const effect of effects) this.#check(effect);
     if (this.failed !== undefined) return;
+    if (this.session === 'open') this.checkTold();
     assert.equal(this.machine.isIdle, this.asked.size === 0, 'what is under way is known on both sides');
     assert.equal(this.machine.parentCount, this.listening.size);
     const whole = this.machine.leases.pieces({ whole: true });
     for (const { piece } of this.asked.values())
       assert(!whole.has(piece), `piece ${piece} is expected of a parent although all of it comes from the origin`);
+    const answer = this.#answers.shift();
+    if (answer) this.send(answer);
   }
 
   #note(event: PeerEvent): void {
@@ -115,13 +126,20 @@ export class DownloadWorld {
       case 'open-session':
         assert.equal(this.session, 'none', 'a second session is opened');
         this.session = 'asked';
+        this.#told = new Set(Array.from(this.readers.keys()).filter((one) => this.readers.get(one) === effect.reader));
         return;
       case 'ask-scheduler':
         assert.equal(this.session, 'open', 'a scheduler is asked that is not there');
         return;
-      case 'go-to-origin':
+      case 'nobody-gives':
         assert.equal(this.fetches.size, 0, 'a node goes to the origin that is there');
-        return this.send({ kind: 'lease-granted', lease: wholeTask, by: 'self' });
+        return;
+      case 'ask-for-reader':
+        assert.equal(this.session, 'open', 'a scheduler is asked that is not there');
+        for (const [reader, range] of this.readers) if (range === effect.range) this.#told.add(reader);
+        return;
+      case 'measure-readers':
+        return this.#measure(effect);
       case 'fetch-origin': {
         const same = [...this.fetches.values()].filter(({ id }) => id === effect.lease.id);
         assert.equal(same.length, 0, 'two fetches for one lease');
@@ -180,6 +198,36 @@ export class DownloadWorld {
     const isServed = this.fetches.size > 0 || this.failed !== undefined;
     assert(isServed || this.#early.size === 0, 'a lease from before the layout is forgotten');
     this.#early.clear();
+  }
+
+  /** A reader wants some bytes of a piece. */
+  readerComes(piece: number): void {
+    const range = { first: piece * pieceLengthBytes, last: piece * pieceLengthBytes + 99 };
+    this.#lastReader += 1;
+    this.readers.set(this.#lastReader, range);
+    if (this.held.has(piece)) this.#told.add(this.#lastReader); // nothing is to be told
+    this.send({ kind: 'reader-came', reader: this.#lastReader, range, isHere: this.held.has(piece) });
+  }
+
+  /** How far those are on whom the machine looks: here, on their way, or neither. */
+  #measure({ readers, fetch, alone }: Extract<PeerEffect, { kind: 'measure-readers' }>): void {
+    assert(fetch === undefined || this.fetches.has(fetch), 'a fetch is looked at that is not there');
+    const measures = readers.map(({ reader, range }) => {
+      assert.equal(this.readers.get(reader), range, 'a reader is looked at that is not there');
+      const isHere = 'first' in range && this.held.has(Math.floor(range.first / pieceLengthBytes));
+      const comesInMs = fetch === undefined ? undefined : [undefined, 1, 90, 500][this.chance(4)];
+      return { reader, isHere, comesInMs };
+    });
+    const nextPiece = fetch === undefined ? undefined : this.chance(this.pieceCount);
+    this.#answers.push({ kind: 'readers-measured', measures, nextPiece, alone });
+  }
+
+  /** The scheduler of a session that is open has heard of every reader whose bytes are missing. */
+  checkTold(): void {
+    for (const [reader, range] of this.readers) {
+      const isHere = 'first' in range && this.held.has(Math.floor(range.first / pieceLengthBytes));
+      assert(isHere || this.#told.has(reader), 'the scheduler has not heard of a reader');
+    }
   }
 
   /** Of those that are asked whether they are there, these answer. */

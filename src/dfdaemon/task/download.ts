@@ -8,7 +8,6 @@ import type { RangeSpec } from '../../core/byte-range.ts';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import type { PeerEffect } from '../../swarm/peer/download/effects.ts';
 import type { PeerEvent } from '../../swarm/peer/download/events.ts';
-import { wholeTask } from '../../swarm/peer/download/origin-lease.ts';
 import { PieceSet } from '../../swarm/shared/piece-set.ts';
 import type { PieceRecord } from '../storage/metadata.ts';
 import type { Lease, StoredTask } from '../storage/stored-task.ts';
@@ -76,6 +75,7 @@ export class Download {
       taskId: stored.id,
       peerId,
       mayGoToOrigin: request.disableBackToSource !== true,
+      prefetch: request.prefetch === true,
       run: (effect) => this.#run(effect),
     });
     this.proof = new ContentProof({
@@ -91,7 +91,7 @@ export class Download {
     this.#learned = new LearnedLayout({
       stored,
       makeRoom: context.makeRoom,
-      isRunning: () => this.#runner.machine.isRunning,
+      isRunning: () => this.#runner.isRunning,
       takesEmpty: () => this.proof.digest !== undefined && request.disableBackToSource === true,
       events: { begin: () => this.#begin(), askOrigin: (error) => take({ kind: 'origin-needed' }, error) },
     });
@@ -115,9 +115,7 @@ export class Download {
       take,
       atOrigin: () => this.#runner.machine.leases.isActive,
       flows: () => this.#origin.takeFlow(),
-      reader: () => this.#readers.register(),
       learnLayout: (facts) => this.#learned.take(facts),
-      onOpened: () => this.#readers.connected(),
       onParents: (parents, options) => {
         this.proof.offered(options);
         this.#exchange.offer(parents, options.replace);
@@ -139,11 +137,8 @@ export class Download {
     });
     this.#readers = new ReaderDesk({
       stored,
-      leases: () => this.#runner.machine.leases,
       fetchOf: (fetch) => this.#origin.of(fetch),
-      prefetch: request.prefetch === true,
-      ask: (range) => this.#askForReader(range),
-      take: (lease) => take({ kind: 'lease-granted', lease, by: 'self' }),
+      take,
     });
   }
 
@@ -183,14 +178,11 @@ export class Download {
 
   /** Adds what a subscriber wants: pieces first … last, or everything. */
   want(range: { first: number; last: number } | undefined): void {
-    const isNews = range === undefined && !this.#runner.machine.wantsWhole;
     this.#take({ kind: 'wanted', pieces: range && PieceSet.range(range.first, range.last - range.first + 1) });
-    if (isNews) this.#readers.wantWhole();
   }
 
   /** A reader waits for this part; its pieces are wanted from when they are known. */
   readerComes(range: RangeSpec): void {
-    this.#take({ kind: 'reader-came' });
     this.#readers.add(range);
   }
 
@@ -224,8 +216,13 @@ export class Download {
       case 'waiting':
         this.#receipt.waiting(effect.isWaiting);
         return this.#session.waiting(effect.isWaiting);
-      case 'go-to-origin':
-        return this.#goToOrigin(effect);
+      case 'nobody-gives': {
+        const { patienceMs } = effect;
+        const { taskId } = this;
+        return this.#context.logger.warn({ taskId, patienceMs }, 'nobody gives anything: going to the origin');
+      }
+      case 'measure-readers':
+        return this.#readers.measure(effect);
       case 'verify':
         return void this.#verify(effect.whole);
       case 'finish':
@@ -264,29 +261,13 @@ export class Download {
     }
   }
 
-  /** No scheduler tells what to fetch: what readers wait for, else everything. */
-  #goToOrigin({ byRange, patienceMs }: Extract<PeerEffect, { kind: 'go-to-origin' }>): void {
-    const { logger } = this.#context;
-    if (patienceMs !== undefined)
-      logger.warn({ taskId: this.taskId, patienceMs }, 'nobody gives anything: going to the origin');
-    if (byRange) this.#readers.serveAll();
-    if (!this.#runner.machine.leases.isActive) this.#take({ kind: 'lease-granted', lease: wholeTask, by: 'self' });
-  }
-
   #failBecause({ because, patienceMs }: Extract<PeerEffect, { kind: 'fail' }>): void {
     const error = because === 'starved' ? starved(patienceMs) : this.#cause;
     if (!error) return;
     // The origin has content of another length than others said.
-    const isNews = because === 'origin' && error.code === 'SOURCE_CHANGED' && this.#runner.machine.isRunning;
+    const isNews = because === 'origin' && error.code === 'SOURCE_CHANGED' && this.#runner.isRunning;
     if (isNews && this.#learned.disown()) this.#take({ kind: 'others-disproved' }, error);
     else this.#fail(error, { discard: because === 'unproven' && this.proof.onHearsay });
-  }
-
-  /** False without a scheduler that gives leases. */
-  #askForReader(range: RangeSpec): boolean {
-    const { isLeasing } = this.#runner.machine;
-    if (isLeasing) this.#take({ kind: 'reader-waits', range });
-    return isLeasing;
   }
 
   #report({ parentId, piece, fault }: Omit<Extract<PeerEffect, { kind: 'report-parent' }>, 'kind'>): void {
@@ -379,7 +360,6 @@ export class Download {
   async #release(): Promise<void> {
     this.#controller.abort(new DragonflyError('CANCELLED', 'the download has ended'));
     this.#runner[Symbol.dispose]();
-    this.#readers[Symbol.dispose]();
     this.proof.reset();
     await this.#exchange.close();
     await this.stored.claims.dropParts();

@@ -15,6 +15,7 @@ export interface MachineRunnerOptions {
   readonly taskId: string;
   readonly peerId: string;
   readonly mayGoToOrigin: boolean;
+  readonly prefetch: boolean;
   readonly run: (effect: PeerEffect) => void;
 }
 
@@ -23,13 +24,15 @@ export class MachineRunner implements Disposable {
   readonly #run: (effect: PeerEffect) => void;
   readonly #machine: PeerMachine;
   readonly #recording: DownloadRecording | undefined;
+  /** The one that is being taken, and those that follow from it. */
+  readonly #events: PeerEvent[] = [];
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
 
-  constructor({ context, taskId, peerId, mayGoToOrigin, run }: MachineRunnerOptions) {
+  constructor({ context, taskId, peerId, mayGoToOrigin, prefetch, run }: MachineRunnerOptions) {
     const { concurrentPieceCount, scheduleTimeoutMs, pieceTimeoutMs, record } = context;
     const limits = { maxRunning: concurrentPieceCount, maxWaiting: requestsAhead };
-    const rules = { mayGoToOrigin, scheduleTimeoutMs, pieceTimeoutMs, settleMs };
+    const rules = { mayGoToOrigin, prefetch, scheduleTimeoutMs, pieceTimeoutMs, settleMs };
     const setup: MachineSetup = { taskId, peerId, limits, ...rules };
     this.#context = context;
     this.#run = run;
@@ -38,16 +41,27 @@ export class MachineRunner implements Disposable {
   }
 
   /** To look at; events come by `take`. */
-  get machine(): Pick<PeerMachine, 'isLeasing' | 'isRunning' | 'leases' | 'wantsWhole'> {
+  get machine(): Pick<PeerMachine, 'leases' | 'wantsWhole'> {
     return this.#machine;
   }
 
+  /** The download still waits for something. */
+  get isRunning(): boolean {
+    return !this.#isClosed && this.#machine.isRunning;
+  }
+
+  /** What an effect leads to at once is taken when all effects of its step have been carried out. */
   take(event: PeerEvent): void {
-    if (this.#isClosed) return;
-    const moment = this.#moment();
-    const effects = this.#machine.step(event, moment);
-    this.#recording?.step(moment, event, effects);
-    for (const effect of effects) if (!this.#isClosed) this.#run(effect);
+    this.#events.push(event);
+    if (this.#events.length > 1) return;
+    try {
+      for (let next: PeerEvent | undefined = event; next && !this.#isClosed; next = this.#events[0]) {
+        this.#step(next);
+        this.#events.shift();
+      }
+    } finally {
+      this.#events.length = 0;
+    }
     this.#arm();
   }
 
@@ -56,6 +70,13 @@ export class MachineRunner implements Disposable {
     this.#isClosed = true;
     clearTimeout(this.#timer);
     this.#recording?.close();
+  }
+
+  #step(event: PeerEvent): void {
+    const moment = this.#moment();
+    const effects = this.#machine.step(event, moment);
+    this.#recording?.step(moment, event, effects);
+    for (const effect of effects) if (!this.#isClosed) this.#run(effect);
   }
 
   #arm(): void {

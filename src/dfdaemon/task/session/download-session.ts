@@ -35,12 +35,8 @@ export interface DownloadSessionOptions {
   readonly atOrigin: () => boolean;
   /** Whether bytes have come from the origin since this was asked last. */
   readonly flows: () => boolean;
-  /** The part to register for, when the download is for a part only. */
-  readonly reader: () => RangeSpec | undefined;
   /** Resolves when the layout is taken over, or is not. */
   readonly learnLayout: (facts: LayoutFacts) => Promise<void>;
-  /** A session is open. */
-  readonly onOpened: () => void;
   readonly onParents: SchedulerSessionParents;
   readonly onDigests: (message: DigestsMessage) => void;
 }
@@ -82,7 +78,7 @@ export class DownloadSession {
     switch (effect.kind) {
       case 'open-session':
         if (effect.renewId) this.#peerId = this.#options.context.newPeerId();
-        return this.#open();
+        return this.#open(effect.reader);
       case 'leave-session':
         this.#session?.failed(cause?.message ?? '');
         this.#session = undefined;
@@ -110,16 +106,13 @@ export class DownloadSession {
     }
   }
 
-  #open(): void {
-    const { context, stored, take, learnLayout, onOpened, onParents, onDigests } = this.#options;
+  #open(reader: RangeSpec | undefined): void {
+    const { context, stored, take, learnLayout, onParents, onDigests } = this.#options;
     const ids = { hostId: context.hostId, taskId: stored.id, peerId: this.#peerId };
     const session: SchedulerSession = new SchedulerSession(
       ids,
       {
-        connected: () => {
-          take({ kind: 'session-opened', extended: session.extended });
-          onOpened();
-        },
+        connected: () => take({ kind: 'session-opened', extended: session.extended }),
         metadata: ({ contentLengthBytes, ...facts }) => {
           if (contentLengthBytes !== undefined) void learnLayout({ contentLengthBytes, ...facts });
         },
@@ -128,22 +121,22 @@ export class DownloadSession {
         parents: onParents,
         digests: onDigests,
         dropParents: (parentIds) => take({ kind: 'parents-withdrawn', parentIds }),
-        lease: (lease) => take({ kind: 'lease-granted', lease, by: 'scheduler' }),
+        lease: (lease) => take({ kind: 'lease-granted', lease }),
         revokeLease: (leaseId) => take({ kind: 'lease-revoked', leaseId }),
         closed: (error) => this.#ended(session, error),
       },
       context.logger,
     );
     this.#session = session;
-    void this.#register(session);
+    void this.#register(session, reader);
   }
 
-  #register(session: SchedulerSession): Promise<void> {
-    const { context, request, reader } = this.#options;
+  #register(session: SchedulerSession, reader: RangeSpec | undefined): Promise<void> {
+    const { context, request } = this.#options;
     return session.run({
       open: this.#life.through(context.openPeerStream),
       registration: this.#registration(),
-      reader: reader(),
+      reader,
       pieceDigests: context.pieceHasher !== undefined,
       forOriginal: () => this.#forOriginal(),
       scheduler: request.scheduler,

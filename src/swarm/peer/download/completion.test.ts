@@ -71,7 +71,7 @@ test('what is complete is verified, reported and finished', () => {
 
 test('a part is complete when nothing is fetched from the origin any more', () => {
   const run = new Run(PieceSet.of([1]));
-  run.send({ kind: 'lease-granted', lease: wholeTask, by: 'scheduler' });
+  run.send({ kind: 'lease-granted', lease: wholeTask });
   run.land(1);
   assert.deepEqual(run.taken('verify'), []);
   run.send({ kind: 'lease-revoked', leaseId: wholeTask.id });
@@ -101,7 +101,7 @@ test('what other nodes forged is fetched again from the origin, once', () => {
     run.taken('leave-parent', 'leave-session', 'start-over', 'fail').map(({ kind }) => kind),
     ['leave-parent', 'leave-session', 'start-over'],
   );
-  run.send({ kind: 'started-over' }, { kind: 'lease-granted', lease: wholeTask, by: 'self' });
+  run.send({ kind: 'started-over' });
   const how = { contentLengthBytes: pieceLengthBytes, pieceLengthBytes, pieceCount: 1 };
   run.send({ kind: 'layout-known', ...how, held: new PieceSet() });
   run.send({ kind: 'piece-landed', piece: 0, parentId: undefined, bytes: pieceLengthBytes, costMs: 10 });

@@ -13,8 +13,18 @@ export type PeerEffect = DownloadEffect | SessionEffect | OriginEffect | Exchang
 export type DownloadEffect =
   /** Whether there is nothing to do but to wait. */
   | { readonly kind: 'waiting'; readonly isWaiting: boolean }
-  /** Nobody tells what to fetch: what readers wait for, where the origin answers byte ranges, else everything. `lease-granted` follows. */
-  | { readonly kind: 'go-to-origin'; readonly byRange: boolean; readonly patienceMs: number | undefined }
+  /** Nobody has given anything for so long: this node goes to the origin by itself. */
+  | { readonly kind: 'nobody-gives'; readonly patienceMs: number }
+  /**
+   * Find out how far the bytes of these readers are, and where the fetch is: `readers-measured` follows at once. `alone`: since
+   * this node goes to the origin by itself, to be said again.
+   */
+  | {
+      readonly kind: 'measure-readers';
+      readonly readers: readonly { readonly reader: number; readonly range: RangeSpec }[];
+      readonly fetch: number | undefined;
+      readonly alone: boolean;
+    }
   /** Everything wanted is here: find out whether it is right. Ends with `verified` or `unproven`. `whole`: of the whole content. */
   | { readonly kind: 'verify'; readonly whole: boolean }
   /** The download has succeeded. */
@@ -41,8 +51,11 @@ export interface PieceSource {
 }
 
 export type SessionEffect =
-  /** Ends with `session-ended`, after `session-opened` or without. `renewId`: under another peer id, as the original needs it. */
-  | { readonly kind: 'open-session'; readonly renewId: boolean }
+  /**
+   * Ends with `session-ended`, after `session-opened` or without. `renewId`: under another peer id, as the original needs it.
+   * `reader`: the download is for a part, of which this comes first.
+   */
+  | { readonly kind: 'open-session'; readonly renewId: boolean; readonly reader: RangeSpec | undefined }
   /** Say that this download is over for the scheduler, and hear no more of it. */
   | { readonly kind: 'leave-session' }
   /** Nothing has come for so long: ask for parents or a lease. */

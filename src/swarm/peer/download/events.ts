@@ -7,6 +7,7 @@ import type { OriginLease } from './origin-lease.ts';
 import type { OriginFailure } from './origin-retries.ts';
 import type { StreamEnd } from './parent-streams.ts';
 import type { LandedPiece } from './piece-reports.ts';
+import type { ReaderMeasure } from './readers.ts';
 import type { SessionEnd } from './session-watch.ts';
 import type { SchedulerKinds } from './starvation.ts';
 
@@ -52,9 +53,16 @@ export type SessionEvent =
   | ({ readonly kind: 'session-ended'; readonly mayDiffer: boolean } & SessionEnd)
   /** A scheduler has taken this host, maybe again after a restart. */
   | { readonly kind: 'host-taken' }
-  | { readonly kind: 'reader-came' }
-  /** A reader waits for these bytes, and the scheduler that gives leases should know. */
-  | { readonly kind: 'reader-waits'; readonly range: RangeSpec }
+  /** A reader wants a part. `isHere`: all its bytes are on disk. */
+  | { readonly kind: 'reader-came'; readonly reader: number; readonly range: RangeSpec; readonly isHere: boolean }
+  | { readonly kind: 'reader-left'; readonly reader: number }
+  /** What `measure-readers` has asked. */
+  | {
+      readonly kind: 'readers-measured';
+      readonly measures: readonly ReaderMeasure[];
+      readonly nextPiece: number | undefined;
+      readonly alone: boolean;
+    }
   /** No reader is left. */
   | { readonly kind: 'readers-left' }
   /** What `verify` was for is right. */
@@ -70,8 +78,7 @@ export type SessionEvent =
 
 /** Leases of the origin, and what became of the fetches they led to. */
 export type OriginEvent =
-  /** `by`: the scheduler, or this node itself. */
-  | { readonly kind: 'lease-granted'; readonly lease: OriginLease; readonly by: 'scheduler' | 'self' }
+  | { readonly kind: 'lease-granted'; readonly lease: OriginLease }
   | { readonly kind: 'lease-revoked'; readonly leaseId: string }
   /** Others cannot tell what the content is, or may not give it. */
   | { readonly kind: 'origin-needed' }

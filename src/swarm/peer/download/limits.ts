@@ -26,6 +26,13 @@ export const downloadLimits = {
   originBackoffMaxMs: 5000,
   /** Longest pause an origin's Retry-After may ask for before the lease counts as failed. */
   retryAfterMaxMs: 30_000,
+  /** Without a scheduler: how soon a reader is looked at again who waits for what is on its way, and how long that may take before its bytes are fetched beside it. */
+  readerLookMs: 20,
+  readerWaitMs: 100,
+  /** A range up to this length is fetched twice rather than cut out of what brings its pieces anyhow. */
+  doubledBytes: 2 ** 20,
+  /** All that is fetched twice in this way, as a share of the content. */
+  doubledShare: 0.02,
   /** Heartbeat interval to the scheduler while this node holds an origin lease; a heartbeat says whether bytes flow. */
   leaseAliveMs: 125,
   /** After a reader has got the bytes it waits for, of content nobody knew: time for the scheduler to say whose the pieces are. */

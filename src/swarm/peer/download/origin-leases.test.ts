@@ -43,7 +43,7 @@ class Run {
   }
 
   grant(lease: OriginLease): void {
-    this.send({ kind: 'lease-granted', lease, by: 'scheduler' });
+    this.send({ kind: 'lease-granted', lease });
   }
 
   pass(ms: number): void {
@@ -250,10 +250,9 @@ test('once others were found to give something else, nothing is taken from them'
   run.taken();
   run.send({ kind: 'others-disproved' }, { kind: 'started-over' });
   assert.deepEqual(
-    run.taken('leave-parent', 'leave-session', 'go-to-origin').map(({ kind }) => kind),
-    ['leave-parent', 'leave-session', 'go-to-origin'],
+    run.taken('leave-parent', 'leave-session', 'fetch-origin').map(({ kind }) => kind),
+    ['leave-parent', 'leave-session', 'fetch-origin'],
   );
-  run.send({ kind: 'lease-granted', lease: wholeTask, by: 'self' });
   run.send({ kind: 'parents-offered', parents: [{ peerId: 'other', distance: 0 }], replace: false });
   run.grant({ id: '9', first: 0, end: 1 });
   assert.deepEqual(run.taken('sync-with-parent', 'stop-origin'), []);

@@ -43,6 +43,11 @@ export class OriginLeases {
     return this.#held.size > 0 || this.#early.size > 0;
   }
 
+  /** How the content is cut, as far as anybody knows. */
+  get layout(): PieceLayout | undefined {
+    return this.#layout;
+  }
+
   /** Some lease is for more than what a reader waits for just now. */
   get bringsPieces(): boolean {
     if (this.#early.size > 0) return true;

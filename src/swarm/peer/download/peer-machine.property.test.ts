@@ -15,7 +15,7 @@ import type { OriginLease } from './origin-lease.ts';
 const parents = 4;
 
 const endings = 'busy temporary gone corrupt no-address claimed cancelled'.split(' ') as Ending[];
-const kinds = 25;
+const kinds = 27;
 
 /** Something happens, likely or not. */
 function disturb(world: DownloadWorld, kind: number): void {
@@ -57,7 +57,7 @@ function disturb(world: DownloadWorld, kind: number): void {
         { id: '3', first: piece, end: piece + 1, reader },
         { id: '3', first: piece, end: piece, reader, readerOnly: true },
       ][world.chance(5)] as OriginLease;
-      return world.send({ kind: 'lease-granted', lease, by: 'scheduler' });
+      return world.send({ kind: 'lease-granted', lease });
     }
     case 11:
       return fetch && world.fetchNext(fetch);
@@ -86,8 +86,16 @@ function disturb(world: DownloadWorld, kind: number): void {
       world.verified = false;
       return world.send({ kind: 'piece-lost', piece: held });
     }
+    case 20:
+      return world.readerComes(piece);
+    case 21: {
+      const [reader] = [...world.readers.keys()].slice(world.chance(Math.max(1, world.readers.size)));
+      if (reader === undefined) return;
+      world.readers.delete(reader);
+      return world.send({ kind: 'reader-left', reader });
+    }
     default:
-      return world.pass([0, 1, 60, 1500, 6000][kind - 20] ?? 0);
+      return world.pass([0, 1, 60, 1500, 6000][kind - 22] ?? 0);
   }
 }
 

@@ -5,28 +5,21 @@
  *
  * It never gives up while somebody can still give something; without scheduler and parents it goes to the origin itself.
  */
+import type { RangeSpec } from '../../../core/byte-range.ts';
 import type { ErrorCode } from '../../../core/errors.ts';
 import { PieceSet } from '../../shared/piece-set.ts';
 import type { PeerEffect } from './effects.ts';
-import type { ExchangeEvent, Moment, OriginEvent, PeerEvent, SessionEvent } from './events.ts';
+import type { ExchangeEvent, Moment, OriginEvent, PeerEvent } from './events.ts';
 import type { OriginLease } from './origin-lease.ts';
 import { OriginLeases } from './origin-leases.ts';
 import { ParentExchange, type ParentExchangeOptions } from './parent-exchange.ts';
 import { PieceReports } from './piece-reports.ts';
+import type { DownloadRules } from './download-rules.ts';
+import { Readers } from './readers.ts';
 import { SessionWatch } from './session-watch.ts';
-import { patienceMs, Starvation } from './starvation.ts';
+import { Starvation } from './starvation.ts';
 
 export interface PeerMachineOptions extends ParentExchangeOptions, DownloadRules {}
-
-/** What the request for a download and the configuration of its node say. */
-export interface DownloadRules {
-  /** This node may fetch from the origin without the scheduler's word. */
-  readonly mayGoToOrigin: boolean;
-  /** How long a scheduler may leave this download without anything to do. */
-  readonly scheduleTimeoutMs: number;
-  /** How long parents that are there may. */
-  readonly pieceTimeoutMs: number;
-}
 
 const none: readonly PeerEffect[] = [];
 
@@ -34,11 +27,14 @@ export class PeerMachine {
   readonly #options: PeerMachineOptions;
   readonly #session: SessionWatch;
   readonly #leases: OriginLeases;
+  readonly #readers: Readers;
   readonly #reports = new PieceReports();
   readonly #starvation = new Starvation();
   /** Another one when what others gave was wrong. */
   #exchange: ParentExchange;
   #effects: PeerEffect[] = [];
+  /** Of the event that is being applied. */
+  #nowMs = 0;
   /** `settled`: being verified, or failed. */
   #state: 'new' | 'running' | 'settled' = 'new';
   /** What other nodes gave was wrong. */
@@ -47,7 +43,6 @@ export class PeerMachine {
   #isWaiting = false;
   /** What is being verified. */
   #verifies: 'whole' | 'part' | undefined;
-  #schedulerSeen = false;
   /** Pieces that have come since the download began. */
   readonly #landed = { fromParents: 0, fromOrigin: 0 };
 
@@ -58,13 +53,20 @@ export class PeerMachine {
       // A report that is due is a sign of life, too.
       if (effect.kind !== 'report-lease-alive' || this.#reports.dueMs === Infinity) this.#effects.push(effect);
     }, options.picker.random);
+    this.#readers = new Readers({
+      prefetch: options.prefetch === true,
+      leases: this.#leases,
+      emit: (effect) => this.#effects.push(effect),
+      ask: (range) => this.#askForReader(range),
+      grant: (lease) => this.#leases.take(lease, this.#nowMs, 'self'),
+    });
     this.#exchange = this.#newExchange(new PieceSet());
   }
 
   /** When to send a `tick`; infinite while nothing falls due. */
   get dueMs(): number {
-    const { dueMs } = this.#exchange;
-    return Math.min(dueMs, this.#leases.dueMs, this.#session.dueMs, this.#reports.dueMs, this.#starvation.dueMs);
+    const dueMs = Math.min(this.#exchange.dueMs, this.#leases.dueMs, this.#session.dueMs);
+    return Math.min(dueMs, this.#reports.dueMs, this.#starvation.dueMs, this.#readers.dueMs);
   }
 
   /** Before that, nothing a parent says of its load leads to a request: it need not be heard. */
@@ -87,11 +89,6 @@ export class PeerMachine {
     return this.#state === 'running';
   }
 
-  /** There is a scheduler that gives leases. */
-  get isLeasing(): boolean {
-    return this.#session.isLeasing;
-  }
-
   /** Everything is wanted, not only parts. */
   get wantsWhole(): boolean {
     return this.#exchange.wanted === undefined;
@@ -107,6 +104,7 @@ export class PeerMachine {
   }
 
   step(event: PeerEvent, moment: Moment): readonly PeerEffect[] {
+    this.#nowMs = moment.nowMs;
     this.#apply(event, moment);
     this.#judge(moment);
     if (this.#effects.length === 0) return none;
@@ -115,55 +113,9 @@ export class PeerMachine {
     return effects;
   }
 
-  #apply(event: PeerEvent, moment: Moment): void {
-    switch (event.kind) {
-      case 'started':
-      case 'session-opened':
-      case 'session-ended':
-      case 'host-taken':
-      case 'reader-came':
-      case 'reader-waits':
-      case 'readers-left':
-      case 'verified':
-      case 'unproven':
-      case 'settled':
-      case 'others-disproved':
-      case 'started-over':
-        return this.#applySession(event, moment);
-      case 'lease-granted':
-      case 'lease-revoked':
-      case 'origin-needed':
-      case 'origin-answered':
-      case 'origin-fetched':
-      case 'origin-failed':
-        return this.#applyOrigin(event, moment);
-      case 'tick':
-        this.#tick(moment);
-        return this.#exchange.apply(event, moment);
-      case 'layout-known':
-        return this.#layoutKnown(event, moment);
-      case 'parents-offered':
-        if (this.#isAlone) return;
-        this.#session.gaveParents();
-        return this.#exchange.apply(event, moment);
-      case 'parents-withdrawn':
-        if (event.parentIds.length === 0) this.#starvation.promised(moment.nowMs, this.#options.scheduleTimeoutMs);
-        return this.#exchange.apply(event, moment);
-      case 'piece-landed':
-        return this.#pieceLanded(event, moment);
-      case 'piece-lost':
-        return this.#pieceLost(event, moment);
-      case 'wanted':
-        this.#isAbandoned = false;
-        return this.#exchange.apply(event, moment);
-      default:
-        return this.#exchange.apply(event, moment);
-    }
-  }
-
   // ── session ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #applySession(event: SessionEvent, moment: Moment): void {
+  #apply(event: PeerEvent, moment: Moment): void {
     switch (event.kind) {
       case 'started':
         this.#state = 'running';
@@ -173,17 +125,19 @@ export class PeerMachine {
         return this.#sessionOpened(event.extended);
       case 'session-ended':
         this.#reports.reset();
-        if (this.#session.ended(event, moment.nowMs)) return this.#refused(event.mayDiffer);
+        if (this.#session.ended(event, moment.nowMs)) return this.#refused(event.mayDiffer, moment);
         return this.#starvation.schedulerLost();
       case 'host-taken':
         return this.#session.hostTaken(moment.nowMs);
       case 'reader-came':
         this.#isAbandoned = false;
-        return;
-      case 'reader-waits':
-        this.#flush(moment.nowMs);
-        this.#effects.push({ kind: 'ask-for-reader', range: event.range });
-        return;
+        return this.#readers.came(event.reader, event.range, { isHere: event.isHere, nowMs: moment.nowMs });
+      case 'reader-left':
+        return this.#readers.left(event.reader);
+      case 'readers-measured':
+        if (event.alone) this.#readers.wentAlone(event, moment.nowMs);
+        else this.#readers.looked(event, moment.nowMs);
+        return this.#originChanged(moment);
       case 'readers-left':
         this.#isAbandoned = true;
         // What is complete is worth its proof: who asks next gets it from the disk.
@@ -202,7 +156,9 @@ export class PeerMachine {
         this.#state = 'running';
         this.#exchange = this.#newExchange(this.#exchange.wanted);
         this.#leases.layoutKnown(undefined, moment.nowMs);
-        return this.#goToOrigin(undefined);
+        return this.#goToOrigin(moment);
+      default:
+        return this.#applyOrigin(event, moment);
     }
   }
 
@@ -212,7 +168,7 @@ export class PeerMachine {
 
   #openSession(renewId: boolean): void {
     this.#session.opening();
-    this.#effects.push({ kind: 'open-session', renewId });
+    this.#effects.push({ kind: 'open-session', renewId, reader: this.#readers.register() });
   }
 
   /** What is here is told at once; reports go on from there. */
@@ -221,18 +177,26 @@ export class PeerMachine {
     this.#reports.reset();
     const { held } = this.#exchange;
     if (this.#session.isLeasing && held.count > 0) this.#effects.push({ kind: 'report-held', held: held.clone() });
+    this.#readers.connected();
   }
 
   /** The origin's answer to others does not apply to a node with credentials of its own. */
-  #refused(mayDiffer: boolean): void {
+  #refused(mayDiffer: boolean, moment: Moment): void {
     if (this.#leases.hasFailed || !mayDiffer) this.#effects.push({ kind: 'fail', because: 'refused', patienceMs: 0 });
-    else if (this.#state === 'running' && !this.#leases.isActive) this.#goToOrigin(undefined);
+    else if (this.#state === 'running' && !this.#leases.isActive) this.#goToOrigin(moment);
   }
 
   #leaveOff(nowMs: number): void {
     this.#state = 'settled';
     this.#flush(nowMs);
     this.#effects.push({ kind: 'leave-off' });
+  }
+
+  #askForReader(range: RangeSpec): boolean {
+    if (!this.#session.isLeasing) return false;
+    this.#flush(this.#nowMs);
+    this.#effects.push({ kind: 'ask-for-reader', range });
+    return true;
   }
 
   // ── content ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -297,18 +261,52 @@ export class PeerMachine {
     if (report) this.#effects.push(report);
   }
 
+  // ── parents ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #applyExchange(event: ExchangeEvent, moment: Moment): void {
+    switch (event.kind) {
+      case 'tick':
+        this.#tick(moment);
+        return this.#exchange.apply(event, moment);
+      case 'layout-known':
+        return this.#layoutKnown(event, moment);
+      case 'parents-offered':
+        if (this.#isAlone) return;
+        this.#session.gaveParents();
+        return this.#exchange.apply(event, moment);
+      case 'parents-withdrawn':
+        if (event.parentIds.length === 0) this.#starvation.promised(moment.nowMs, this.#options.scheduleTimeoutMs);
+        return this.#exchange.apply(event, moment);
+      case 'piece-landed':
+        return this.#pieceLanded(event, moment);
+      case 'piece-lost':
+        return this.#pieceLost(event, moment);
+      case 'wanted':
+        return this.#want(event, moment);
+      default:
+        return this.#exchange.apply(event, moment);
+    }
+  }
+
+  #want(event: Extract<ExchangeEvent, { kind: 'wanted' }>, moment: Moment): void {
+    this.#isAbandoned = false;
+    const widens = event.pieces === undefined && !this.wantsWhole;
+    this.#exchange.apply(event, moment);
+    if (widens) this.#readers.wantWhole();
+  }
+
   // ── origin ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #applyOrigin(event: OriginEvent, moment: Moment): void {
+  #applyOrigin(event: OriginEvent | ExchangeEvent, moment: Moment): void {
     switch (event.kind) {
       case 'lease-granted':
-        return this.#granted(event.lease, event.by, moment);
+        return this.#granted(event.lease, moment);
       case 'lease-revoked':
         this.#leases.revoke(event.leaseId);
         break;
       case 'origin-needed':
         if (this.#state !== 'running' || this.#leases.isActive) return;
-        if (this.#options.mayGoToOrigin) this.#goToOrigin(undefined);
+        if (this.#options.mayGoToOrigin) this.#goToOrigin(moment);
         else this.#effects.push({ kind: 'fail', because: 'no-origin', patienceMs: 0 });
         return;
       case 'origin-answered':
@@ -322,21 +320,26 @@ export class PeerMachine {
         this.#flush(moment.nowMs);
         if (this.#leases.failed(event, this.parentCount > 0))
           this.#effects.push({ kind: 'fail', because: 'origin', patienceMs: 0 });
+        break;
+      default:
+        return this.#applyExchange(event, moment);
     }
     this.#originChanged(moment);
     this.#verifyIfComplete();
   }
 
   /** A scheduler of the original that has restarted sends whoever comes first to the origin: not one whose parents give. */
-  #granted(lease: OriginLease, by: 'scheduler' | 'self', moment: Moment): void {
+  #granted(lease: OriginLease, moment: Moment): void {
     const isFed = this.#session.isOriginal && this.parentCount > 0 && this.#landed.fromParents > 0;
-    if (by === 'scheduler' && (isFed || this.#isAlone)) return;
-    this.#leases.take(lease, moment.nowMs, by);
+    if (isFed || this.#isAlone) return;
+    this.#leases.take(lease, moment.nowMs);
     this.#originChanged(moment);
   }
 
-  #goToOrigin(patience: number | undefined): void {
-    this.#effects.push({ kind: 'go-to-origin', byRange: this.#leases.ranges !== false, patienceMs: patience });
+  /** Nobody tells what to fetch. */
+  #goToOrigin(moment: Moment): void {
+    this.#readers.goAlone(this.#leases.ranges !== false);
+    this.#originChanged(moment);
   }
 
   #originChanged(moment: Moment): void {
@@ -358,17 +361,20 @@ export class PeerMachine {
     if (nowMs >= this.#session.dueMs) this.#openSession(this.#session.needsNewId);
     if (nowMs >= this.#reports.dueMs) this.#flush(nowMs);
     if (nowMs >= this.#leases.dueMs && this.#leases.tick(nowMs)) this.#originChanged(moment);
-    if (nowMs >= this.#starvation.dueMs) this.#starved(nowMs);
+    if (nowMs >= this.#readers.dueMs) this.#readers.tick(nowMs);
+    if (nowMs >= this.#starvation.dueMs) this.#starved(moment);
   }
 
   /** The last resort, with nothing under way and nobody who gives. */
-  #starved(nowMs: number): void {
+  #starved(moment: Moment): void {
     const patience = this.#starvation.patienceMs;
     if (this.#starvation.ended(this.#session.isLeasing) === 'ask') {
-      this.#flush(nowMs);
+      this.#flush(moment.nowMs);
       this.#effects.push({ kind: 'ask-scheduler', patienceMs: patience });
-    } else if (this.#options.mayGoToOrigin) this.#goToOrigin(patience);
-    else this.#effects.push({ kind: 'fail', because: 'starved', patienceMs: patience });
+    } else if (this.#options.mayGoToOrigin) {
+      this.#effects.push({ kind: 'nobody-gives', patienceMs: patience });
+      this.#goToOrigin(moment);
+    } else this.#effects.push({ kind: 'fail', because: 'starved', patienceMs: patience });
   }
 
   /** What follows from the state alone, whatever led to it. */
@@ -380,21 +386,14 @@ export class PeerMachine {
       this.#effects.push({ kind: 'waiting', isWaiting });
     }
     const hopes = !this.#options.mayGoToOrigin && this.parentCount > 0;
-    if (isWaiting && !hopes) this.#starvation.idle(moment.nowMs, this.#patienceMs(moment));
+    if (isWaiting && !hopes) this.#starve(moment);
     else this.#starvation.busy();
   }
 
-  #patienceMs({ schedulers: kinds }: Moment): number {
+  #starve({ nowMs, schedulers: kinds }: Moment): void {
     const { mayGoToOrigin, scheduleTimeoutMs, pieceTimeoutMs } = this.#options;
-    if (!mayGoToOrigin) return scheduleTimeoutMs;
-    this.#schedulerSeen ||= kinds === 'held' || kinds === 'original';
-    return patienceMs({
-      scheduler: this.#session.state,
-      kinds,
-      seen: this.#schedulerSeen,
-      hasParents: this.parentCount > 0,
-      scheduleTimeoutMs,
-      pieceTimeoutMs,
-    });
+    const hasParents = this.parentCount > 0;
+    const hopes = { scheduler: this.#session.state, kinds, hasParents, scheduleTimeoutMs, pieceTimeoutMs };
+    this.#starvation.idle(nowMs, hopes, mayGoToOrigin);
   }
 }

@@ -34,7 +34,7 @@ const events: readonly PeerEvent[] = [
   { kind: 'readers-at', pieces: [0] },
   { kind: 'started', held: new PieceSet() },
   { kind: 'session-ended', extended: true, code: 'UNAVAILABLE', originSaid: false, mayDiffer: false },
-  { kind: 'lease-granted', lease: { id: '1', first: 7, end: 9 }, by: 'scheduler' },
+  { kind: 'lease-granted', lease: { id: '1', first: 7, end: 9 } },
   { kind: 'tick' },
 ];
 

@@ -11,7 +11,8 @@ import { seededRandom } from '../../shared/random.ts';
 import type { PickerLimits } from '../picker-limits.ts';
 import type { PeerEffect } from './effects.ts';
 import type { Moment, PeerEvent } from './events.ts';
-import { type DownloadRules, PeerMachine } from './peer-machine.ts';
+import type { DownloadRules } from './download-rules.ts';
+import { PeerMachine } from './peer-machine.ts';
 import type { SchedulerKinds } from './starvation.ts';
 
 const format = 'dragonfly-download-2';

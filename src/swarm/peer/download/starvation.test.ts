@@ -6,7 +6,6 @@ import { seededRandom } from '../../shared/random.ts';
 import type { PeerEffect } from './effects.ts';
 import type { PeerEvent } from './events.ts';
 import { downloadLimits } from './limits.ts';
-import { wholeTask } from './origin-lease.ts';
 import { PeerMachine } from './peer-machine.ts';
 import { patienceMs, type SchedulerKinds } from './starvation.ts';
 
@@ -28,8 +27,7 @@ class Run {
     const moment = { nowMs, schedulers, bytesPerSec: 0, latestBytesPerSec: 0, answerMs: 0 };
     const effects = this.machine.step(event, moment);
     this.effects.push(...effects);
-    for (const { kind } of effects)
-      if (kind === 'go-to-origin') this.send({ kind: 'lease-granted', lease: wholeTask, by: 'self' });
+    // What is fetched does not end.
   }
 
   lose(
@@ -58,9 +56,9 @@ test('a scheduler that is there is asked before the node goes to the origin by i
   run.send({ kind: 'session-opened', extended: true });
   run.pass(downloadLimits.starvedAsks * downloadLimits.nothingGivenMs);
   assert.equal(run.count('ask-scheduler'), downloadLimits.starvedAsks);
-  assert.equal(run.count('go-to-origin'), 0);
+  assert.equal(run.count('nobody-gives'), 0);
   run.pass(downloadLimits.nothingGivenMs);
-  assert.equal(run.count('go-to-origin'), 1);
+  assert.equal(run.count('nobody-gives'), 1);
   assert.equal(run.count('fetch-origin'), 1);
 });
 
@@ -68,7 +66,7 @@ test('one that says each time that somebody is at the origin is asked on, for as
   const run = new Run();
   run.send({ kind: 'session-opened', extended: true });
   const mostMs = 30_000 * (downloadLimits.starvedAsks + 1);
-  while (run.count('go-to-origin') === 0 && run.nowMs < 2 * mostMs) {
+  while (run.count('nobody-gives') === 0 && run.nowMs < 2 * mostMs) {
     const asked = run.count('ask-scheduler');
     run.pass(downloadLimits.nothingGivenMs);
     if (run.count('ask-scheduler') > asked) run.send({ kind: 'parents-withdrawn', parentIds: [] });
@@ -82,13 +80,13 @@ test('without any scheduler nobody is waited for', () => {
   run.schedulers = 'none';
   run.lose();
   run.pass(0);
-  assert.equal(run.count('go-to-origin'), 1);
+  assert.equal(run.count('nobody-gives'), 1);
 });
 
 test('a node that may not go to the origin fails instead', () => {
   const run = new Run({ mayGoToOrigin: false });
   run.pass(30_000);
-  assert.equal(run.count('go-to-origin'), 0);
+  assert.equal(run.count('nobody-gives'), 0);
   assert.ok(run.effects.some((effect) => effect.kind === 'fail' && effect.because === 'starved'));
 });
 
@@ -96,11 +94,11 @@ test('whoever gets something to do has all its patience again', () => {
   const run = new Run();
   run.send({ kind: 'session-opened', extended: true });
   run.pass(downloadLimits.starvedAsks * downloadLimits.nothingGivenMs);
-  run.send({ kind: 'lease-granted', lease: { id: '1', first: 0, end: undefined }, by: 'scheduler' });
+  run.send({ kind: 'lease-granted', lease: { id: '1', first: 0, end: undefined } });
   run.send({ kind: 'lease-revoked', leaseId: '1' });
   run.pass(downloadLimits.starvedAsks * downloadLimits.nothingGivenMs);
   assert.equal(run.count('ask-scheduler'), 2 * downloadLimits.starvedAsks);
-  assert.equal(run.count('go-to-origin'), 0);
+  assert.equal(run.count('nobody-gives'), 0);
 });
 
 test('a scheduler that is lost is waited for from then on, and once', () => {
@@ -111,10 +109,10 @@ test('a scheduler that is lost is waited for from then on, and once', () => {
   run.schedulers = 'extended';
   run.lose('UNAVAILABLE', false);
   run.pass(downloadLimits.schedulerReturnMs - 1000);
-  assert.equal(run.count('go-to-origin'), 0);
+  assert.equal(run.count('nobody-gives'), 0);
   run.lose('UNAVAILABLE', false);
   run.pass(1000);
-  assert.equal(run.count('go-to-origin'), 1);
+  assert.equal(run.count('nobody-gives'), 1);
 });
 
 test('a lost session is opened again, at once when a scheduler takes this host again', () => {
@@ -140,7 +138,7 @@ test('a scheduler that has dropped this download is told of it again', () => {
 
 test('it is opened so many times in a row, unless it has given parents', () => {
   const run = new Run();
-  run.send({ kind: 'lease-granted', lease: { id: '1', first: 0, end: undefined }, by: 'scheduler' });
+  run.send({ kind: 'lease-granted', lease: { id: '1', first: 0, end: undefined } });
   const lose = (times: number): void => {
     for (let count = 0; count < times; count += 1) {
       run.lose();

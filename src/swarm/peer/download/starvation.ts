@@ -12,6 +12,7 @@ import { downloadLimits } from './limits.ts';
  */
 export type SchedulerKinds = 'none' | 'original' | 'extended' | 'held' | 'returning';
 
+/** What there is to hope for. */
 export interface Hopes {
   /** A session with the scheduler is open; or being opened; or the last one was lost. */
   readonly scheduler: 'connected' | 'asked' | 'lost';
@@ -47,6 +48,7 @@ export class Starvation {
   #patienceMs = 0;
   #asked = 0;
   #lost = false;
+  #schedulerSeen = false;
 
   /** When patience ends; infinite while there is something to do. */
   get dueMs(): number {
@@ -59,10 +61,12 @@ export class Starvation {
   }
 
   /** The download is idle now. The wait counts from the first such call since it was last busy, or since it asked. */
-  idle(nowMs: number, patience: number): void {
+  idle(nowMs: number, hopes: Omit<Hopes, 'seen'>, mayGoToOrigin: boolean): void {
     this.#sinceMs ??= nowMs;
     this.#idleSinceMs ??= nowMs;
-    this.#patienceMs = patience;
+    this.#schedulerSeen ||= hopes.kinds === 'held' || hopes.kinds === 'original';
+    const patience = (): number => patienceMs({ ...hopes, seen: this.#schedulerSeen });
+    this.#patienceMs = mayGoToOrigin ? patience() : hopes.scheduleTimeoutMs;
   }
 
   /**
