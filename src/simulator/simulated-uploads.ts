@@ -188,6 +188,7 @@ export class SimulatedUploads {
     const uplink = { bytesPerSec: this.#daemon.setup.up.rateBytesPerSec, endingSoon };
     const accepted = this.#gate.request(upload, this.#world.nowMs, uplink);
     this.#pumpGate();
+    if (!accepted) this.#refused(upload.piece);
     return accepted;
   }
 
@@ -201,6 +202,12 @@ export class SimulatedUploads {
         if (sending.upload.child === child && sending.upload.piece === piece) this.#stopSending(sending);
     }
     this.#pumpGate();
+    this.#refused(piece);
+  }
+
+  #refused(piece: number): void {
+    this.#seeder?.pieceRefused(piece, this.#world.nowMs);
+    this.#announceSeeded();
   }
 
   childLeft(child: SimulatedDaemon): void {

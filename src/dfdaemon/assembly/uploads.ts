@@ -38,6 +38,7 @@ export async function openUploads(
       ...(security.pieceServer && { tls: security.pieceServer }),
       logger,
       onAsked: (taskId, piece) => engine.announcing(taskId)?.asked(piece),
+      onRefused: (taskId, piece) => engine.announcing(taskId)?.refused(piece),
       onTaken: (taskId, piece) => engine.announcing(taskId)?.taken(piece),
       onServed: ({ taskId, number, bytes }) => {
         metrics.uploaded(bytes);

@@ -48,6 +48,8 @@ export interface PieceServerOptions {
   readonly tls?: TransportTls;
   readonly logger?: Logger;
   readonly onAsked?: (taskId: string, piece: number) => void;
+  /** A child that asked does not get the piece, or not now. */
+  readonly onRefused?: (taskId: string, piece: number) => void;
   /** Some bytes of the piece have left for a child. */
   readonly onTaken?: (taskId: string, piece: number) => void;
   /** Called after each piece that was sent in full. */
@@ -274,6 +276,7 @@ export class PieceServer {
       limits: this.#limits,
       logger: this.#options.logger,
       asked: (taskId, piece) => this.#options.onAsked?.(taskId, piece),
+      refused: (taskId, piece) => this.#options.onRefused?.(taskId, piece),
       taken: (taskId, piece) => this.#options.onTaken?.(taskId, piece),
       served: (piece) => this.#options.onServed?.(piece),
     });

@@ -42,6 +42,8 @@ export interface ServerConnectionContext {
   readonly logger: Logger | undefined;
   /** A child wants this piece, which is here. */
   readonly asked: (taskId: string, piece: number) => void;
+  /** It does not get it from here, or not now. */
+  readonly refused: (taskId: string, piece: number) => void;
   /** Some of its bytes have left. */
   readonly taken: (taskId: string, piece: number) => void;
   readonly served: (piece: ServedPiece) => void;
@@ -141,12 +143,15 @@ export class ServerConnection {
     }
     using _piece = piece;
     const { number, length } = piece.head;
-    const { uploads, sender, childId, taken, served } = this.#context;
+    const { uploads, sender, childId, refused, taken, served } = this.#context;
     const { signal } = this.#controller;
     const asked = { childId, taskId: task.id, piece: number, patient: !query.persistent, bytes: length };
     const { remoteAddress: address = '' } = this.#socket;
     using turn = await uploads?.enter({ ...asked, address, roundTripMs: roundTripMs(this.#socket) }, signal);
-    if (uploads && !turn) return sender.write(this.#socket, encodeError(errorNumbers.busy, 'busy'));
+    if (uploads && !turn) {
+      refused(task.id, number);
+      return sender.write(this.#socket, encodeError(errorNumbers.busy, 'busy'));
+    }
     const uploaded = task.beginUpload();
     const onSent = (bytes: number): void => {
       turn?.sent(bytes);
@@ -162,6 +167,7 @@ export class ServerConnection {
       throw error;
     } finally {
       uploaded(sent);
+      if (!sent) refused(task.id, number);
     }
   }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Announcement, SuperSeeder } from './super-seeder.ts';
+import { type Announcement, defaultSuperSeederOptions, SuperSeeder } from './super-seeder.ts';
 
 function seeder(pieces: readonly number[], children: readonly string[], shared: readonly number[] = []): SuperSeeder {
   const one = new SuperSeeder({ claimMs: 1000, patienceMs: 15_000, passes: 2 }, shared);
@@ -116,4 +116,21 @@ test('a piece everybody was told of that did not come after all is told anew whe
   one.moreComes();
   one.pieceHeld(0);
   assert.deepEqual(short(one.next(1001)), ['a0!']);
+});
+
+test('a child that came and was sent away is waited for no longer than one that did not come', () => {
+  const { claimMs } = defaultSuperSeederOptions;
+  const one = seeder([0, 1], ['a', 'b']);
+  assert.deepEqual(short(one.next(0)), ['a0!', 'b1!']);
+  one.pieceAsked(0, 10);
+  one.pieceAsked(1, 10);
+  one.pieceSpread(1);
+  one.allHeld();
+  one.pieceRefused(0, 20);
+  assert.deepEqual(short(one.next(20 + claimMs - 1)), []);
+  assert.deepEqual(short(one.next(20 + claimMs)), ['b0!'], 'it got the piece elsewhere');
+  one.pieceAsked(0, 2000);
+  one.pieceTaken(0, 2100);
+  one.pieceRefused(0, 2200);
+  assert.deepEqual(short(one.next(2200 + claimMs)).toSorted(), ['a0', 'a1', 'b0', 'b1']);
 });

@@ -135,6 +135,15 @@ export class SuperSeeder {
     offer.untilMs = nowMs + this.#options.patienceMs;
   }
 
+  /** Who came for it was sent away, or has given it up: it may come again, for as long as after the offer. */
+  pieceRefused(piece: number, nowMs: number): void {
+    const offer = this.#offers.get(piece);
+    if (offer?.claimed !== true) return;
+    offer.claimed = false;
+    offer.takenAtMs = undefined;
+    offer.untilMs = nowMs + this.#options.claimMs;
+  }
+
   /** The child takes some more of it: what holds it up is told by the pauses of all. */
   pieceTaken(piece: number, nowMs: number): void {
     const offer = this.#offers.get(piece);

@@ -103,6 +103,12 @@ export class PieceAnnouncer implements Disposable {
     this.#seeder?.pieceAsked(piece, performance.now());
   }
 
+  /** A child that came for the piece does not get it from here, or not now. */
+  refused(piece: number): void {
+    this.#seeder?.pieceRefused(piece, performance.now());
+    this.#announce();
+  }
+
   /** A child takes some of it. */
   taken(piece: number): void {
     this.#seeder?.pieceTaken(piece, performance.now());

@@ -198,6 +198,21 @@ test('a request that fails for now is sent again, with growing pauses, until it 
   );
 });
 
+test('while a request waits to be sent again, what parents have is asked of them', () => {
+  const run = new Run();
+  run.send(layout, { kind: 'parents-offered', parents: [{ peerId: 'parent', distance: 0 }], replace: false });
+  run.grant({ id: '1', first: 3, end: 10 });
+  run.send({ kind: 'parent-has', parentId: 'parent', pieces: PieceSet.of([4]) });
+  assert.deepEqual(run.taken('request-piece'), []);
+  run.send({ ...failure, retryAfterMs: 100 });
+  assert.deepEqual(run.taken('request-piece'), [{ kind: 'request-piece', parentId: 'parent', piece: 4, hedge: false }]);
+  run.pass(100);
+  assert.deepEqual(
+    run.taken('resume-origin', 'cancel-piece').map(({ kind }) => kind),
+    ['resume-origin', 'cancel-piece'],
+  );
+});
+
 test('an origin is not asked before the time it names, and not waited for much too long', () => {
   const run = new Run();
   run.send(layout);

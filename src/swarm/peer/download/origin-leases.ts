@@ -65,11 +65,15 @@ export class OriginLeases {
     return this.#ranges;
   }
 
-  /** Pieces of which bytes come from the origin, as far as the layout is known. `whole`: of which all bytes do. */
+  /**
+   * Pieces of which bytes come from the origin, as far as the layout is known. `whole`: of which all bytes do. While a request
+   * waits to be sent again nothing comes: whoever else has the pieces may give them.
+   */
   pieces({ whole }: { whole: boolean }): PieceSet {
     const pieces = new PieceSet();
-    for (const { lease } of this.#held.values())
-      if (!whole || lease.readerOnly !== true) pieces.addAll(this.#piecesOf(lease));
+    for (const { lease, fetch } of this.#held.values())
+      if ((!whole || lease.readerOnly !== true) && !this.#retries.isWaiting(fetch))
+        pieces.addAll(this.#piecesOf(lease));
     return pieces;
   }
 
@@ -181,21 +185,24 @@ export class OriginLeases {
     return fatalErrors.has(code) || (!hasParents && this.#held.size === 0 && !noRanges);
   }
 
-  /** What fell due. True when a lease has ended: the scheduler has fallen silent; its pieces are somebody's, or are asked for again. */
+  /** What fell due. True when something else comes from the origin now: a lease has ended, since the scheduler has fallen silent, or a fetch goes on. */
   tick(nowMs: number): boolean {
-    let hasEnded = false;
+    let hasChanged = false;
     for (const held of Array.from(this.#held.values())) {
       if (nowMs < (held.unresolvedUntilMs ?? Infinity)) continue;
       this.#end(held);
-      hasEnded = true;
+      hasChanged = true;
     }
     if (nowMs >= this.#retries.dueMs)
-      for (const { fetch, request } of this.#retries.due(nowMs)) this.#emit({ kind: 'resume-origin', fetch, request });
+      for (const { fetch, request } of this.#retries.due(nowMs)) {
+        this.#emit({ kind: 'resume-origin', fetch, request });
+        hasChanged = true;
+      }
     if (nowMs >= this.#aliveAtMs) {
       this.#emit({ kind: 'report-lease-alive' });
       this.#aliveAtMs = nowMs + downloadLimits.leaseAliveMs;
     }
-    return hasEnded;
+    return hasChanged;
   }
 
   /** True when the fetch under way goes on with another range, or nothing is left of it. */

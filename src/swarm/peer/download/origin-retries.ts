@@ -53,6 +53,11 @@ export class OriginRetries {
     return true;
   }
 
+  /** A request of the fetch has failed, and is not sent again yet. */
+  isWaiting(fetch: number): boolean {
+    return this.#failing.some((one) => one.fetch === fetch && one.againAtMs !== Number.POSITIVE_INFINITY);
+  }
+
   /** The fetch has ended. */
   forget(fetch: number): void {
     for (let at = this.#failing.length - 1; at >= 0; at -= 1)

@@ -316,7 +316,7 @@ export class PeerMachine {
         this.#leases.ended(event.fetch, moment.nowMs);
         break;
       case 'origin-failed':
-        if (this.#leases.goesOn(event, moment.nowMs)) return;
+        if (this.#leases.goesOn(event, moment.nowMs)) break;
         this.#flush(moment.nowMs);
         if (this.#leases.failed(event, this.parentCount > 0))
           this.#effects.push({ kind: 'fail', because: 'origin', patienceMs: 0 });
