@@ -7,139 +7,68 @@
 import type { RangeSpec } from '../../core/byte-range.ts';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import type { PeerEffect } from '../../swarm/peer/download/effects.ts';
-import type { PeerEvent } from '../../swarm/peer/download/events.ts';
 import { PieceSet } from '../../swarm/shared/piece-set.ts';
 import type { PieceRecord } from '../storage/metadata.ts';
 import type { Lease, StoredTask } from '../storage/stored-task.ts';
 import { ContentProof } from './proof/content-proof.ts';
 import type { DownloadContext } from './download-context.ts';
+import { DownloadScope } from './download-scope.ts';
+import { PieceExchange } from './exchange/piece-exchange.ts';
 import { settleFailed, starved } from './failed-content.ts';
 import { LearnedLayout } from './learned-layout.ts';
-import { openExchange } from './exchange/open-exchange.ts';
-import { MachineRunner } from './machine-runner.ts';
+import type { EffectRunner, MachineRunner } from './machine-runner.ts';
 import type { DownloadRequest, Receipt } from './open-task.ts';
 import { OriginFetches } from './origin/origin-fetches.ts';
-import type { PieceExchange } from './exchange/piece-exchange.ts';
 import { ReaderDesk } from './reader-desk.ts';
-import { ReceiptBuilder } from './receipt-builder.ts';
 import { DownloadSession } from './session/download-session.ts';
 import type { TaskRate } from './traffic-shaper.ts';
 
 type DownloadState = 'running' | 'succeeded' | 'failed';
 
-export class Download {
+export class Download implements EffectRunner {
   readonly taskId: string;
   readonly peerId: string;
   readonly stored: StoredTask;
   readonly rate: TaskRate;
   readonly proof: ContentProof;
-  readonly #context: DownloadContext;
+  readonly #scope: DownloadScope;
+  readonly #machine: MachineRunner;
   readonly #lease: Lease;
-  readonly #stopListening: () => void;
-  readonly #runner: MachineRunner;
-  readonly #exchange: PieceExchange;
-  readonly #session: DownloadSession;
-  readonly #origin: OriginFetches;
-  readonly #readers: ReaderDesk;
   readonly #learned: LearnedLayout;
-  readonly #receipt: ReceiptBuilder;
-  readonly #controller = new AbortController();
+  readonly #exchange: PieceExchange;
+  readonly #origin: OriginFetches;
+  readonly #session: DownloadSession;
+  readonly #readers: ReaderDesk;
+  readonly #listening: readonly (() => void)[];
   readonly #ended = Promise.withResolvers<Receipt>();
-  #change = Promise.withResolvers<void>();
   #state: DownloadState = 'running';
   #error: DragonflyError | undefined;
-  /** What the last event was about that brought an error. */
-  #cause: DragonflyError | undefined;
   #generation = 0;
 
   constructor(context: DownloadContext, stored: StoredTask, request: DownloadRequest, peerId: string) {
     this.taskId = stored.id;
     this.peerId = peerId;
     this.stored = stored;
-    this.#context = context;
     this.#lease = stored.lease();
-    this.rate = context.shaper.open(request.rateLimit);
-    const stops = [
-      stored.onPiece((piece) => this.#pieceStored(piece)),
-      stored.index.onLost((piece) => this.#take({ kind: 'piece-lost', piece })),
-    ];
-    this.#stopListening = () => stops.forEach((stop) => stop());
-    this.#receipt = new ReceiptBuilder({ taskId: stored.id, peerId, url: request.url });
-    this.#receipt.local(stored.bytes);
     this.#ended.promise.catch(() => undefined);
-    const { signal } = this.#controller;
-    const take = (event: PeerEvent, cause?: DragonflyError): void => this.#take(event, cause);
-    const onBytes = (): void => this.#signalChange();
-    this.#runner = new MachineRunner({
-      context,
-      taskId: stored.id,
-      peerId,
-      mayGoToOrigin: request.disableBackToSource !== true,
-      prefetch: request.prefetch === true,
-      run: (effect) => this.#run(effect),
-    });
-    this.proof = new ContentProof({
-      context,
-      stored,
-      request,
-      signal,
-      events: {
-        session: () => this.#session.current,
-        liar: ({ source, number }) => this.#report({ parentId: source, piece: number, fault: 'corrupt' }),
-      },
-    });
-    this.#learned = new LearnedLayout({
-      stored,
-      makeRoom: context.makeRoom,
-      isRunning: () => this.#runner.isRunning,
-      takesEmpty: () => this.proof.digest !== undefined && request.disableBackToSource === true,
-      events: { begin: () => this.#begin(), askOrigin: (error) => take({ kind: 'origin-needed' }, error) },
-    });
-    this.#exchange = openExchange(context, stored, {
-      rate: this.rate,
-      prove: async (number, bytes) => this.proof.pieces?.prove(number, bytes),
-      take,
-      events: {
-        layout: (facts) => void this.#learned.take(facts),
-        refused: (error) => take({ kind: 'origin-needed' }, error),
-        bytes: onBytes,
-        storageFailed: (error) => this.#fail(toDragonflyError(error)),
-      },
-    });
-    this.#session = new DownloadSession({
-      context,
-      request,
-      stored,
-      peerId,
-      signal,
-      take,
-      atOrigin: () => this.#runner.machine.leases.isActive,
-      flows: () => this.#origin.takeFlow(),
-      learnLayout: (facts) => this.#learned.take(facts),
-      onParents: (parents, options) => {
-        this.proof.offered(options);
-        this.#exchange.offer(parents, options.replace);
-      },
-      onDigests: (message) => this.proof.pieces?.take(message),
-    });
-    this.#origin = new OriginFetches({
-      context,
-      request,
-      stored,
-      limiters: () => this.rate.fromOrigin,
-      signal,
-      take,
-      released: () => this.#exchange.released(),
-      onAnswer: ({ validator }) => this.#originAnswered(validator),
-      onFetched: () => this.#begin(),
-      onBytes,
-      onRetry: () => this.#receipt.retry(),
-    });
-    this.#readers = new ReaderDesk({
-      stored,
-      fetchOf: (fetch) => this.#origin.of(fetch),
-      take,
-    });
+    const scope = new DownloadScope(context, { request, stored, peerId }, this);
+    this.#scope = scope;
+    this.#machine = scope.machine;
+    this.rate = scope.rate;
+    const proof = new ContentProof(scope);
+    const learned = new LearnedLayout(scope, proof);
+    const exchange = new PieceExchange(scope, proof, learned);
+    const origin = new OriginFetches(scope, { proof, learned, exchange });
+    this.proof = proof;
+    this.#learned = learned;
+    this.#exchange = exchange;
+    this.#origin = origin;
+    this.#session = new DownloadSession(scope, { proof, learned, exchange, origin });
+    this.#readers = new ReaderDesk(scope, origin);
+    this.#listening = [
+      stored.onPiece((piece) => this.#pieceStored(piece)),
+      stored.index.onLost((piece) => this.#machine.take({ kind: 'piece-lost', piece })),
+    ];
   }
 
   /** Rejects when the download failed; resolves when everything wanted is on disk and verified. */
@@ -163,22 +92,22 @@ export class Download {
 
   /** A digest is expected and has not been confirmed yet: a reader of the whole must not get its last byte. */
   get holdsLastByte(): boolean {
-    return this.proof.pending && this.#runner.machine.wantsWhole && this.#state !== 'succeeded';
+    return this.proof.pending && this.#machine.state.wantsWhole && this.#state !== 'succeeded';
   }
 
   /** Resolves at the next bytes, piece, layout or end. */
   get changed(): Promise<void> {
-    return this.#change.promise;
+    return this.#scope.changed;
   }
 
   start(): void {
-    this.#take({ kind: 'started', held: this.stored.pieces });
-    if (this.stored.layout) this.#begin();
+    this.#machine.take({ kind: 'started', held: this.stored.pieces });
+    this.#learned.begin();
   }
 
   /** Adds what a subscriber wants: pieces first … last, or everything. */
   want(range: { first: number; last: number } | undefined): void {
-    this.#take({ kind: 'wanted', pieces: range && PieceSet.range(range.first, range.last - range.first + 1) });
+    this.#machine.take({ kind: 'wanted', pieces: range && PieceSet.range(range.first, range.last - range.first + 1) });
   }
 
   /** A reader waits for this part; its pieces are wanted from when they are known. */
@@ -192,11 +121,11 @@ export class Download {
 
   /** No reader is left. Fetches begun for a reader are finished; the peer stays in the swarm with the pieces it holds. */
   abandon(): void {
-    this.#take({ kind: 'readers-left' });
+    this.#machine.take({ kind: 'readers-left' });
   }
 
   setReaders(pieces: readonly number[]): void {
-    this.#take({ kind: 'readers-at', pieces });
+    this.#machine.take({ kind: 'readers-at', pieces });
   }
 
   stop(reason: DragonflyError): void {
@@ -205,21 +134,16 @@ export class Download {
 
   // ── the machine ────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** @param cause the error that the event is about. */
-  #take(event: PeerEvent, cause?: DragonflyError): void {
-    if (cause) this.#cause = cause;
-    this.#runner.take(event);
-  }
-
-  #run(effect: PeerEffect): void {
+  /** The machine wants this done. */
+  run(effect: PeerEffect): void {
     switch (effect.kind) {
       case 'waiting':
-        this.#receipt.waiting(effect.isWaiting);
+        this.#scope.receipt.waiting(effect.isWaiting);
         return this.#session.waiting(effect.isWaiting);
       case 'nobody-gives': {
         const { patienceMs } = effect;
         const { taskId } = this;
-        return this.#context.logger.warn({ taskId, patienceMs }, 'nobody gives anything: going to the origin');
+        return this.#scope.context.logger.warn({ taskId, patienceMs }, 'nobody gives anything: going to the origin');
       }
       case 'measure-readers':
         return this.#readers.measure(effect);
@@ -248,7 +172,7 @@ export class Download {
       case 'report-lease-started':
       case 'report-lease-failed':
       case 'report-layout':
-        return this.#session.run(effect, this.#cause);
+        return this.#session.run(effect);
       case 'fetch-origin':
       case 'change-origin-run':
       case 'resume-origin':
@@ -262,82 +186,65 @@ export class Download {
   }
 
   #failBecause({ because, patienceMs }: Extract<PeerEffect, { kind: 'fail' }>): void {
-    const error = because === 'starved' ? starved(patienceMs) : this.#cause;
+    const error = because === 'starved' ? starved(patienceMs) : this.#machine.cause;
     if (!error) return;
     // The origin has content of another length than others said.
-    const isNews = because === 'origin' && error.code === 'SOURCE_CHANGED' && this.#runner.isRunning;
-    if (isNews && this.#learned.disown()) this.#take({ kind: 'others-disproved' }, error);
+    const isNews = because === 'origin' && error.code === 'SOURCE_CHANGED' && this.#machine.isRunning;
+    if (isNews && this.#learned.disown()) this.#machine.take({ kind: 'others-disproved' }, error);
     else this.#fail(error, { discard: because === 'unproven' && this.proof.onHearsay });
   }
 
   #report({ parentId, piece, fault }: Omit<Extract<PeerEffect, { kind: 'report-parent' }>, 'kind'>): void {
-    this.#receipt.retry();
+    this.#scope.receipt.retry();
     const reason = this.proof.pieces?.wasDoubted(piece) === true ? 'corrupt' : fault;
-    this.#session.run({ kind: 'report-parent', parentId, piece, fault: reason }, undefined);
+    this.#session.run({ kind: 'report-parent', parentId, piece, fault: reason });
   }
 
   // ── content ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  /** The layout is known: pieces can be chosen, the hash can follow, readers can start. */
-  #begin(): void {
-    const { layout, pieces } = this.stored;
-    if (!layout) return;
-    const { contentLengthBytes, pieceLengthBytes, pieceCount } = layout;
-    this.proof.advance();
-    this.#take({ kind: 'layout-known', contentLengthBytes, pieceLengthBytes, pieceCount, held: pieces });
-    this.#signalChange();
-  }
-
-  #originAnswered(validator: string | undefined): void {
-    this.proof.pieces?.atOrigin(validator);
-    this.#receipt.originRequest();
-    this.#context.announcer().layoutKnown();
-    this.#begin();
-  }
 
   /** A verified piece is on disk, whichever way it came. */
   #pieceStored(piece: PieceRecord): void {
     const { number, length: bytes, costMs } = piece;
     const parentId = piece.source === 'origin' ? undefined : piece.source;
     const parent = parentId === undefined ? undefined : this.#exchange.parent(parentId);
-    this.#take({ kind: 'piece-landed', piece: number, parentId, bytes, costMs });
-    this.#receipt.piece(bytes, parentId, parent);
+    this.#machine.take({ kind: 'piece-landed', piece: number, parentId, bytes, costMs });
+    this.#scope.receipt.piece(bytes, parentId, parent);
     this.proof.stored(piece);
-    this.#signalChange();
+    this.#scope.signalChange();
   }
 
   async #verify(whole: boolean): Promise<void> {
     await Promise.resolve(); // not before the proof has heard of the last piece
     try {
-      await this.proof.verify({ whole, signal: this.#controller.signal });
+      await this.proof.verify({ whole, signal: this.#scope.signal });
       if (whole && this.stored.state !== 'finished') this.proof.finish();
     } catch (error) {
       const failure = toDragonflyError(error);
-      return this.#take({ kind: 'unproven', code: failure.code }, failure);
+      return this.#machine.take({ kind: 'unproven', code: failure.code }, failure);
     }
-    this.#take({ kind: 'verified' });
+    this.#machine.take({ kind: 'verified' });
   }
 
   async #finish({ whole, fromOrigin }: Extract<PeerEffect, { kind: 'finish' }>): Promise<void> {
     this.#state = 'succeeded';
-    this.#session.current?.succeeded({ fromOrigin });
+    this.#scope.session?.succeeded({ fromOrigin });
     await this.#release();
     const digest = whole ? this.proof.digest : undefined;
-    this.#ended.resolve(this.#receipt.finish(this.stored.contentLengthBytes ?? 0, digest));
-    this.#signalChange();
+    this.#ended.resolve(this.#scope.receipt.finish(this.stored.contentLengthBytes ?? 0, digest));
+    this.#scope.signalChange();
   }
 
   /** Deletes what other nodes gave. Readers that were fed must start over. */
   async #startOver(): Promise<void> {
-    const reason = this.#cause?.message;
-    this.#context.logger.error({ taskId: this.taskId, reason }, 'other nodes gave wrong content: to the origin');
+    const reason = this.#machine.cause?.message;
+    this.#scope.context.logger.error({ taskId: this.taskId, reason }, 'other nodes gave wrong content: to the origin');
     await this.#exchange.released();
     this.proof.reset();
     await this.stored.claims.dropParts();
     this.stored.restart();
     this.#generation += 1;
-    this.#take({ kind: 'started-over' });
-    this.#signalChange();
+    this.#machine.take({ kind: 'started-over' });
+    this.#scope.signalChange();
   }
 
   /** `staysKnown`: what is held is right, and served; `discard`: nobody may be given it. */
@@ -345,33 +252,27 @@ export class Download {
     if (this.#state === 'succeeded' || this.#state === 'failed') return;
     this.#state = 'failed';
     this.#error = error;
-    this.#take({ kind: 'settled' });
-    if (staysKnown) this.#session.current?.leftOff(error.message);
-    else this.#session.current?.failed(error.message);
-    this.#controller.abort(error);
+    this.#machine.take({ kind: 'settled' });
+    if (staysKnown) this.#scope.session?.leftOff(error.message);
+    else this.#scope.session?.failed(error.message);
+    this.#scope.abort(error);
     void this.#release().then(() => {
       settleFailed(this.stored, error, discard);
       this.#ended.reject(error);
-      this.#signalChange();
+      this.#scope.signalChange();
     });
   }
 
   /** Lets go of everything; the session ends by itself, when the scheduler has heard how the download ended. */
   async #release(): Promise<void> {
-    this.#controller.abort(new DragonflyError('CANCELLED', 'the download has ended'));
-    this.#runner[Symbol.dispose]();
+    this.#scope.abort(new DragonflyError('CANCELLED', 'the download has ended'));
+    this.#machine[Symbol.dispose]();
     this.proof.reset();
     await this.#exchange.close();
     await this.stored.claims.dropParts();
-    this.#context.announcer().leaseEnded();
-    this.#stopListening();
+    this.#scope.context.announcer().leaseEnded();
+    for (const stop of this.#listening) stop();
     this.#lease.release();
     this.rate[Symbol.dispose]();
-  }
-
-  #signalChange(): void {
-    const change = this.#change;
-    this.#change = Promise.withResolvers();
-    change.resolve();
   }
 }

@@ -5,8 +5,9 @@
 import { toDragonflyError, type DragonflyError } from '../../core/errors.ts';
 import { pieceLayout } from '../../core/piece-layout.ts';
 import { PieceSet } from '../../swarm/shared/piece-set.ts';
-import type { StoredTask } from '../storage/stored-task.ts';
+import type { DownloadScope } from './download-scope.ts';
 import { emptyOnHearsay } from './origin/origin-check.ts';
+import type { ContentProof } from './proof/content-proof.ts';
 
 export interface LayoutFacts {
   readonly contentLengthBytes: number;
@@ -14,28 +15,15 @@ export interface LayoutFacts {
   readonly responseHeader: Readonly<Record<string, string>>;
 }
 
-export interface LearnedLayoutOptions {
-  readonly stored: StoredTask;
-  /** Sees to the disk space; rejects with NO_SPACE. */
-  readonly makeRoom: (bytes: number) => Promise<void>;
-  readonly isRunning: () => boolean;
-  /** Even that the content is empty: there is a digest, and nobody else to ask. */
-  readonly takesEmpty: () => boolean;
-  readonly events: {
-    /** The layout is known. */
-    begin(): void;
-    /** Only the origin can tell; the error where it may not be asked. */
-    askOrigin(otherwise: DragonflyError): void;
-  };
-}
-
 export class LearnedLayout {
-  readonly #options: LearnedLayoutOptions;
+  readonly #scope: DownloadScope;
+  readonly #proof: ContentProof;
   #isTaking = false;
   #isHearsay = false;
 
-  constructor(options: LearnedLayoutOptions) {
-    this.#options = options;
+  constructor(scope: DownloadScope, proof: ContentProof) {
+    this.#scope = scope;
+    this.#proof = proof;
   }
 
   /** The origin says otherwise. True when the layout was what others said, until now. */
@@ -45,26 +33,47 @@ export class LearnedLayout {
     return wasHearsay;
   }
 
-  /** Never rejects. */
+  /** What others say. Never rejects. */
   async take(facts: LayoutFacts): Promise<void> {
-    const { stored, makeRoom, isRunning, takesEmpty, events } = this.#options;
+    const { stored, context, machine } = this.#scope;
     const { contentLengthBytes, pieceLengthBytes } = facts;
-    if (stored.layout || this.#isTaking || !isRunning()) return;
-    if (contentLengthBytes === 0 && !takesEmpty()) return events.askOrigin(emptyOnHearsay());
+    if (stored.layout || this.#isTaking || !machine.isRunning) return;
+    if (contentLengthBytes === 0 && !this.#takesEmpty) return this.#askOrigin(emptyOnHearsay());
     this.#isTaking = true;
     try {
       PieceSet.range(pieceLayout(contentLengthBytes, pieceLengthBytes).pieceCount, 0); // there can be so many
-      await makeRoom(contentLengthBytes);
-      if (!isRunning()) return;
+      await context.makeRoom(contentLengthBytes);
+      if (!machine.isRunning) return;
       if (!stored.layout) {
         stored.setLayout(facts);
         this.#isHearsay = true;
       }
-      events.begin();
+      this.begin();
     } catch (error) {
-      events.askOrigin(toDragonflyError(error));
+      this.#askOrigin(toDragonflyError(error));
     } finally {
       this.#isTaking = false;
     }
+  }
+
+  /** The layout may be known now: pieces can be chosen, the hash can follow, readers can start. */
+  begin(): void {
+    const { stored, machine } = this.#scope;
+    const { layout, pieces } = stored;
+    if (!layout) return;
+    const { contentLengthBytes, pieceLengthBytes, pieceCount } = layout;
+    this.#proof.advance();
+    machine.take({ kind: 'layout-known', contentLengthBytes, pieceLengthBytes, pieceCount, held: pieces });
+    this.#scope.signalChange();
+  }
+
+  /** Even that the content is empty: there is a digest, and nobody else to ask. */
+  get #takesEmpty(): boolean {
+    return this.#proof.digest !== undefined && this.#scope.request.disableBackToSource === true;
+  }
+
+  /** Only the origin can tell; the error where it may not be asked. */
+  #askOrigin(otherwise: DragonflyError): void {
+    this.#scope.machine.take({ kind: 'origin-needed' }, otherwise);
   }
 }

@@ -1,48 +1,65 @@
 /** Runs the machine of one download by the clock of this node: events go in, one at a time, and what the machine wants is carried out. */
+import type { DragonflyError } from '../../core/errors.ts';
 import type { PeerEffect } from '../../swarm/peer/download/effects.ts';
 import type { Moment, PeerEvent } from '../../swarm/peer/download/events.ts';
 import { PeerMachine } from '../../swarm/peer/download/peer-machine.ts';
 import type { DownloadRecording, MachineSetup } from '../recordings.ts';
 import type { DownloadContext } from './download-context.ts';
+import type { DownloadRequest } from './open-task.ts';
 
 /** Requests sent and not yet answered. One: requesting more in parallel only splits the bandwidth. */
 const requestsAhead = 1;
 /** Each announcement is answered at once. */
 const settleMs = 0;
 
-export interface MachineRunnerOptions {
-  readonly context: DownloadContext;
-  readonly taskId: string;
-  readonly peerId: string;
-  readonly mayGoToOrigin: boolean;
-  readonly prefetch: boolean;
-  readonly run: (effect: PeerEffect) => void;
+/** Carries out what the machine wants. */
+export interface EffectRunner {
+  run(effect: PeerEffect): void;
+}
+
+interface Taken {
+  readonly event: PeerEvent;
+  /** The error that the event is about. */
+  readonly cause: DragonflyError | undefined;
 }
 
 export class MachineRunner implements Disposable {
   readonly #context: DownloadContext;
-  readonly #run: (effect: PeerEffect) => void;
+  readonly #runner: EffectRunner;
   readonly #machine: PeerMachine;
   readonly #recording: DownloadRecording | undefined;
   /** The one that is being taken, and those that follow from it. */
-  readonly #events: PeerEvent[] = [];
+  readonly #events: Taken[] = [];
+  #cause: DragonflyError | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
 
-  constructor({ context, taskId, peerId, mayGoToOrigin, prefetch, run }: MachineRunnerOptions) {
+  constructor(
+    context: DownloadContext,
+    about: { readonly taskId: string; readonly peerId: string; readonly request: DownloadRequest },
+    runner: EffectRunner,
+  ) {
     const { concurrentPieceCount, scheduleTimeoutMs, pieceTimeoutMs, record } = context;
+    const { taskId, peerId, request } = about;
     const limits = { maxRunning: concurrentPieceCount, maxWaiting: requestsAhead };
+    const mayGoToOrigin = request.disableBackToSource !== true;
+    const prefetch = request.prefetch === true;
     const rules = { mayGoToOrigin, prefetch, scheduleTimeoutMs, pieceTimeoutMs, settleMs };
     const setup: MachineSetup = { taskId, peerId, limits, ...rules };
     this.#context = context;
-    this.#run = run;
+    this.#runner = runner;
     this.#recording = record?.(setup);
     this.#machine = this.#recording?.machine ?? new PeerMachine({ ...rules, picker: { random: Math.random, limits } });
   }
 
   /** To look at; events come by `take`. */
-  get machine(): Pick<PeerMachine, 'leases' | 'wantsWhole'> {
+  get state(): Pick<PeerMachine, 'leases' | 'wantsWhole'> {
     return this.#machine;
+  }
+
+  /** What the last event was about that brought an error. */
+  get cause(): DragonflyError | undefined {
+    return this.#cause;
   }
 
   /** The download still waits for something. */
@@ -50,12 +67,15 @@ export class MachineRunner implements Disposable {
     return !this.#isClosed && this.#machine.isRunning;
   }
 
-  /** What an effect leads to at once is taken when all effects of its step have been carried out. */
-  take(event: PeerEvent): void {
-    this.#events.push(event);
+  /**
+   * What an effect leads to at once is taken when all effects of its step have been carried out.
+   * @param cause the error that the event is about.
+   */
+  take(event: PeerEvent, cause?: DragonflyError): void {
+    this.#events.push({ event, cause });
     if (this.#events.length > 1) return;
     try {
-      for (let next: PeerEvent | undefined = event; next && !this.#isClosed; next = this.#events[0]) {
+      for (let next = this.#events[0]; next && !this.#isClosed; next = this.#events[0]) {
         this.#step(next);
         this.#events.shift();
       }
@@ -72,11 +92,12 @@ export class MachineRunner implements Disposable {
     this.#recording?.close();
   }
 
-  #step(event: PeerEvent): void {
+  #step({ event, cause }: Taken): void {
+    if (cause) this.#cause = cause;
     const moment = this.#moment();
     const effects = this.#machine.step(event, moment);
     this.#recording?.step(moment, event, effects);
-    for (const effect of effects) if (!this.#isClosed) this.#run(effect);
+    for (const effect of effects) if (!this.#isClosed) this.#runner.run(effect);
   }
 
   #arm(): void {

@@ -4,52 +4,15 @@
  */
 import { toDragonflyError, type DragonflyError } from '../../../core/errors.ts';
 import { pieceSpan } from '../../../core/piece-layout.ts';
-import type { Logger } from '../../../core/process/logger.ts';
-import type { RateLimiter } from '../../../core/rate-limiter.ts';
 import type { ExchangeEffect } from '../../../swarm/peer/download/effects.ts';
 import type { PeerEvent, RequestDrop, RequestFailure } from '../../../swarm/peer/download/events.ts';
 import { defaultPickerLimits } from '../../../swarm/peer/picker-limits.ts';
 import { PieceSet } from '../../../swarm/shared/piece-set.ts';
 import { isSameVersion } from '../same-version.ts';
-import type { StoredTask } from '../../storage/stored-task.ts';
-import type { PieceClient } from '../../transport/piece-client.ts';
-import type { StoredBytes } from '../proof/piece-hasher.ts';
-import type { ParentAddress, ParentLink, ParentNews } from './parent-link.ts';
-
-export interface ExchangeEvents {
-  /** A parent told how the content is cut, before anybody else did. */
-  layout(facts: {
-    contentLengthBytes: number;
-    pieceLengthBytes: number;
-    responseHeader: Readonly<Record<string, string>>;
-  }): void;
-  /** A parent refuses: its content is restricted, and this node has not shown the origin's permission. */
-  refused(error: DragonflyError): void;
-  /** More of a piece can be read. */
-  bytes(): void;
-  /** The disk refused a piece: the download cannot go on. */
-  storageFailed(error: Error): void;
-}
-
-/** Resolves when the piece may count. Rejects with DIGEST_MISMATCH when its giver lied, otherwise when nobody can tell yet. */
-export type ProvePiece = (number: number, bytes: StoredBytes) => Promise<void>;
-
-export interface ExchangeOptions {
-  /** The request has a right to what an origin gives to some only. */
-  readonly entitled: boolean;
-  readonly taskId: string;
-  readonly stored: StoredTask;
-  readonly pieces: PieceClient;
-  readonly openLink: (parent: ParentAddress, news: ParentNews, missing: () => readonly number[]) => ParentLink;
-  readonly pieceTimeoutMs: number;
-  /** What each byte pays beside the total, now. */
-  readonly limiters: () => readonly RateLimiter[];
-  readonly prove: ProvePiece;
-  /** Tells the machine. */
-  readonly take: (event: PeerEvent) => void;
-  readonly events: ExchangeEvents;
-  readonly logger: Logger;
-}
+import type { DownloadScope } from '../download-scope.ts';
+import type { LearnedLayout } from '../learned-layout.ts';
+import type { ContentProof } from '../proof/content-proof.ts';
+import { ParentLink, type ParentAddress, type ParentNews } from './parent-link.ts';
 
 type PieceRequest = Extract<ExchangeEffect, { kind: 'request-piece' }>;
 
@@ -63,15 +26,19 @@ interface Running {
 }
 
 export class PieceExchange {
-  readonly #options: ExchangeOptions;
+  readonly #scope: DownloadScope;
+  readonly #proof: ContentProof;
+  readonly #learned: LearnedLayout;
   readonly #links = new Map<string, ParentLink>();
   /** Those on offer, until the machine decides whether to listen to them. */
   readonly #offered = new Map<string, ParentAddress>();
   readonly #running = new Map<string, Running>();
   #closed = false;
 
-  constructor(options: ExchangeOptions) {
-    this.#options = options;
+  constructor(scope: DownloadScope, proof: ContentProof, learned: LearnedLayout) {
+    this.#scope = scope;
+    this.#proof = proof;
+    this.#learned = learned;
   }
 
   parent(id: string): ParentAddress | undefined {
@@ -115,7 +82,7 @@ export class PieceExchange {
   }
 
   #take(event: PeerEvent): void {
-    if (!this.#closed) this.#options.take(event);
+    if (!this.#closed) this.#scope.machine.take(event);
   }
 
   /** A parent that has just been offered, or one whose stream has ended. */
@@ -124,16 +91,26 @@ export class PieceExchange {
     if (known) return known.open();
     const parent = this.#offered.get(parentId);
     if (!parent) return;
-    const link = this.#options.openLink(parent, this.#newsOf(parentId), () => this.#missing());
+    const link = this.#linkTo(parent);
     this.#links.set(parentId, link);
     link.open();
+  }
+
+  #linkTo(parent: ParentAddress): ParentLink {
+    const { context, stored } = this.#scope;
+    const { entitled, hostId, syncPieces: sync, askParent: ask, logger } = context;
+    const missing = (): readonly number[] => this.#missing();
+    // Without a right this node does not use the scheduler's word to get restricted content.
+    const allowed = entitled ? parent : { ...parent, ticket: undefined };
+    const news = this.#newsOf(parent.peerId);
+    return new ParentLink(allowed, { taskId: stored.id, hostId, sync, ask, news, missing, logger });
   }
 
   /** Bytes that came just now are a sign of life; without them its process has to answer. */
   async #askAlive(parentId: string): Promise<void> {
     const link = this.#links.get(parentId);
     if (!link) return;
-    const { pieces } = this.#options;
+    const { pieces } = this.#scope.context;
     const { pieceAddress } = link;
     const heardAtMs = pieceAddress ? pieces.heardAtMs(pieceAddress) : Number.NEGATIVE_INFINITY;
     try {
@@ -146,7 +123,7 @@ export class PieceExchange {
   }
 
   #missing(): readonly number[] {
-    const { layout, pieces } = this.#options.stored;
+    const { layout, pieces } = this.#scope.stored;
     return layout ? [...PieceSet.range(0, layout.pieceCount).difference(pieces)] : [];
   }
 
@@ -162,14 +139,14 @@ export class PieceExchange {
       load: (uploads) => take({ kind: 'parent-load', parentId, uploads }),
       layout: (facts) => {
         if (this.#isOfAnotherVersion(facts.responseHeader)) {
-          this.#options.logger.warn({ parent: parentId }, 'a parent holds another version of the content');
+          this.#scope.context.logger.warn({ parent: parentId }, 'a parent holds another version of the content');
           useless();
-        } else this.#options.events.layout(facts);
+        } else void this.#learned.take(facts);
       },
-      restricted: () => this.#options.stored.restrict(),
+      restricted: () => this.#scope.stored.restrict(),
       refused: (error) => {
         // With a right it is a parent that has not heard of the scheduler yet: others will do.
-        if (!this.#options.entitled) this.#options.events.refused(error);
+        if (!this.#scope.context.entitled) this.#scope.machine.take({ kind: 'origin-needed' }, error);
         useless();
       },
       ended: (end) => take({ kind: 'parent-stream-ended', parentId, end }),
@@ -178,7 +155,7 @@ export class PieceExchange {
 
   /** The parent's origin answer names other content than this node has been told; a digest decides by itself. */
   #isOfAnotherVersion(responseHeader: Readonly<Record<string, string>>): boolean {
-    const { stored } = this.#options;
+    const { stored } = this.#scope;
     if (!stored.layout || stored.identity.digest !== undefined) return false;
     return !isSameVersion(stored.responseHeader, responseHeader);
   }
@@ -193,7 +170,8 @@ export class PieceExchange {
   }
 
   async #fetch(request: PieceRequest, signal: AbortSignal): Promise<Outcome> {
-    const { stored, events, pieces, taskId, pieceTimeoutMs, limiters, prove, logger } = this.#options;
+    const { context, stored, rate } = this.#scope;
+    const { pieces, pieceTimeoutMs, logger } = context;
     const { parentId, piece, hedge } = request;
     const address = this.#links.get(parentId)?.pieceAddress;
     const drop = (reason: RequestDrop): Outcome => ({ kind: 'request-dropped', parentId, piece, reason });
@@ -204,18 +182,18 @@ export class PieceExchange {
     if (signal.aborted) return drop('cancelled');
     if (stored.pieces.has(piece) || stored.incoming(piece)) return drop('claimed');
     const writer = stored.writePiece(piece);
-    writer.incoming.onProgress(() => events.bytes());
+    writer.incoming.onProgress(() => this.#scope.signalChange());
     try {
       await pieces.fetch({
         address,
-        taskId: address.taskId ?? taskId,
+        taskId: address.taskId ?? stored.id,
         piece: pieceSpan(stored.layout, piece),
         writer,
         parentId,
-        prove: (bytes) => prove(piece, bytes),
+        prove: async (bytes) => this.#proof.pieces?.prove(piece, bytes),
         onStarted: () => this.#take({ kind: 'piece-begun', parentId, piece }),
         onEnding: () => this.#take({ kind: 'piece-ending', parentId, piece }),
-        limiters: limiters(),
+        limiters: rate.fromPeers,
         signal,
         timeoutMs: pieceTimeoutMs,
       });
@@ -229,7 +207,7 @@ export class PieceExchange {
         logger.debug({ parent: parentId, piece, error: failure.message }, 'a parent failed to give a piece');
       if (failure.code !== 'NO_SPACE' && failure.code !== 'STORAGE')
         return { kind: 'request-failed', parentId, piece, reason };
-      events.storageFailed(failure);
+      this.#scope.machine.take({ kind: 'storage-failed' }, failure);
       return drop('claimed');
     }
   }

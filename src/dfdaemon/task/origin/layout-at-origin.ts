@@ -7,7 +7,7 @@ import { toDragonflyError } from '../../../core/errors.ts';
 import { defaultPieceLength } from '../../../core/piece-layout.ts';
 import type { Sources } from '../../source/sources.ts';
 import type { DownloadRequest } from '../open-task.ts';
-import type { ExchangeEvents } from '../exchange/piece-exchange.ts';
+import type { LayoutFacts } from '../learned-layout.ts';
 
 /**
  * Undefined where the origin tells no length, or fails: how, shows when it is asked for the content. A length of 0 is none,
@@ -16,7 +16,7 @@ import type { ExchangeEvents } from '../exchange/piece-exchange.ts';
 export async function layoutAtOrigin(
   request: DownloadRequest,
   { sources, logger, signal }: { readonly sources: Sources; readonly logger: Logger; readonly signal: AbortSignal },
-): Promise<Parameters<ExchangeEvents['layout']>[0] | undefined> {
+): Promise<LayoutFacts | undefined> {
   const { caller, url, header, caPem, objectStorage, hdfs, hub } = request;
   try {
     const object = await sources.stat({ caller, url, header, caPem, objectStorage, hdfs, hub, signal });

@@ -1,37 +1,22 @@
 /** Carries out what the machine of a download wants of the origin: fetches, and what children hear of them. */
 import { DragonflyError } from '../../../core/errors.ts';
 import { onAbort } from '../../../core/process/lifecycle.ts';
-import type { RateLimiter } from '../../../core/rate-limiter.ts';
 import type { OriginEffect } from '../../../swarm/peer/download/effects.ts';
-import type { PeerEvent } from '../../../swarm/peer/download/events.ts';
 import type { OriginLease } from '../../../swarm/peer/download/origin-lease.ts';
 import type { SourceObject } from '../../source/source.ts';
-import type { StoredTask } from '../../storage/stored-task.ts';
 import { retryAfterMs } from '../../source/http/retry-after.ts';
-import type { DownloadContext } from '../download-context.ts';
-import type { DownloadRequest } from '../open-task.ts';
+import type { DownloadScope } from '../download-scope.ts';
+import type { PieceExchange } from '../exchange/piece-exchange.ts';
+import type { LearnedLayout } from '../learned-layout.ts';
+import type { ContentProof } from '../proof/content-proof.ts';
 import { OriginFetch, type OriginFetchOptions } from './origin-fetch.ts';
 import { isTemporary } from './origin-stream.ts';
 
-export interface OriginFetchesOptions {
-  readonly context: DownloadContext;
-  readonly request: DownloadRequest;
-  readonly stored: StoredTask;
-  /** What each byte pays, now. */
-  readonly limiters: () => readonly RateLimiter[];
-  /** Aborts when the download ends. */
-  readonly signal: AbortSignal;
-  /** @param cause the error that the event is about. */
-  readonly take: (event: PeerEvent, cause?: DragonflyError) => void;
-  /** Resolves when every piece that is not asked of parents any more has been let go. */
-  readonly released: () => Promise<void>;
-  /** The origin has answered; the layout may be known now. */
-  readonly onAnswer: (object: SourceObject) => void;
-  /** A run is complete; the layout may be known now. */
-  readonly onFetched: () => void;
-  /** More of a piece can be read. */
-  readonly onBytes: () => void;
-  readonly onRetry: () => void;
+/** What gives way to the origin, and what learns from its answers. */
+interface OriginParts {
+  readonly proof: ContentProof;
+  readonly learned: LearnedLayout;
+  readonly exchange: PieceExchange;
 }
 
 interface Running {
@@ -43,16 +28,18 @@ interface Running {
 }
 
 export class OriginFetches {
-  readonly #options: OriginFetchesOptions;
+  readonly #scope: DownloadScope;
+  readonly #parts: OriginParts;
   readonly #running = new Map<number, Running>();
   /** Stopped, and not at their end yet: whoever comes next waits for them. */
   readonly #stopping = new Set<Promise<void>>();
   #validator: string | undefined;
   #bytesFlow = false;
 
-  constructor(options: OriginFetchesOptions) {
-    this.#options = options;
-    this.#validator = options.request.validator;
+  constructor(scope: DownloadScope, parts: OriginParts) {
+    this.#scope = scope;
+    this.#parts = parts;
+    this.#validator = scope.request.validator;
   }
 
   /** Whether bytes have come since this was asked last. */
@@ -67,7 +54,7 @@ export class OriginFetches {
   }
 
   run(effect: OriginEffect): void {
-    const { context } = this.#options;
+    const { context, receipt } = this.#scope;
     switch (effect.kind) {
       case 'fetch-origin':
         return this.#start(effect.fetch, effect.lease);
@@ -76,7 +63,7 @@ export class OriginFetches {
         return effect.onlyEnd ? fetch?.setEnd(effect.lease.end) : fetch?.setRun(effect.lease);
       }
       case 'resume-origin':
-        this.#options.onRetry();
+        receipt.retry();
         return this.#running.get(effect.fetch)?.broken.get(effect.request)?.();
       case 'stop-origin':
         return this.#stop(effect.fetch);
@@ -90,7 +77,7 @@ export class OriginFetches {
   #start(key: number, lease: OriginLease): void {
     const controller = new AbortController();
     const broken: Running['broken'] = new Map();
-    const signal = AbortSignal.any([controller.signal, this.#options.signal]);
+    const signal = AbortSignal.any([controller.signal, this.#scope.signal]);
     const mayRetry = this.#retries(key, broken, signal);
     const fetch = this.#fetch(key, { lease, signal, mayRetry });
     const ended = this.#run(key, fetch);
@@ -108,17 +95,17 @@ export class OriginFetches {
   }
 
   async #run(key: number, fetch: OriginFetch): Promise<void> {
-    const { take, released, onFetched, signal } = this.#options;
+    const { machine, signal } = this.#scope;
     try {
       await Promise.all(Array.from(this.#stopping));
-      await released();
+      await this.#parts.exchange.released();
       await fetch.run();
     } catch {
       return; // the machine has heard why, and has stopped it
     }
     if (!this.#running.delete(key) || signal.aborted) return;
-    take({ kind: 'origin-fetched', fetch: key });
-    onFetched();
+    machine.take({ kind: 'origin-fetched', fetch: key });
+    this.#parts.learned.begin(); // the end of content of unknown length is its layout
   }
 
   /** What each request of a fetch does when it has failed: it waits for the machine. */
@@ -133,7 +120,7 @@ export class OriginFetches {
           resolve();
         });
         const again = { temporary: isTemporary(failure), progressed, retryAfterMs: retryAfterMs(details?.header) };
-        this.#options.take({ kind: 'origin-failed', fetch: key, request, code, ...again }, failure);
+        this.#scope.machine.take({ kind: 'origin-failed', fetch: key, request, code, ...again }, failure);
       });
   }
 
@@ -141,7 +128,7 @@ export class OriginFetches {
     key: number,
     { lease, signal, mayRetry }: Pick<OriginFetchOptions, 'signal' | 'mayRetry'> & { readonly lease: OriginLease },
   ): OriginFetch {
-    const { context, request, stored, limiters, take, onAnswer, onBytes } = this.#options;
+    const { context, request, stored, rate } = this.#scope;
     const { caller, url, header, caPem, objectStorage, hdfs, hub, pieceLengthBytes } = request;
     const { first, end, reader, readerOnly } = lease;
     return new OriginFetch({
@@ -157,22 +144,29 @@ export class OriginFetches {
       sources: context.sources,
       opened: reader ? undefined : request.opened,
       connections: reader ? 1 : context.originConnections,
-      limiters,
+      limiters: () => rate.fromOrigin,
       makeRoom: context.makeRoom,
       stored,
       signal,
-      onAnswer: (object, ranges) => {
-        this.#validator ??= object.validator;
-        onAnswer(object);
-        take({ kind: 'origin-answered', fetch: key, ranges });
-      },
+      onAnswer: (object, ranges) => this.#answered(key, object, ranges),
       onBegun: (number) => context.announcer().pieceBegun(number),
       onGivenUp: (number) => context.announcer().pieceGivenUp(number),
       onBytes: () => {
         this.#bytesFlow = true;
-        onBytes();
+        this.#scope.signalChange();
       },
       mayRetry,
     });
+  }
+
+  /** The layout may be known now. */
+  #answered(key: number, { validator }: SourceObject, ranges: boolean | undefined): void {
+    const { context, machine, receipt } = this.#scope;
+    this.#validator ??= validator;
+    this.#parts.proof.pieces?.atOrigin(validator);
+    receipt.originRequest();
+    context.announcer().layoutKnown();
+    this.#parts.learned.begin();
+    machine.take({ kind: 'origin-answered', fetch: key, ranges });
   }
 }

@@ -4,27 +4,10 @@ import { DragonflyError } from '../../../core/errors.ts';
 import type { PieceRecord } from '../../storage/metadata.ts';
 import type { StoredTask } from '../../storage/stored-task.ts';
 import { ContentCheck } from './content-check.ts';
-import type { DownloadContext } from '../download-context.ts';
+import type { DownloadScope } from '../download-scope.ts';
 import type { DownloadRequest } from '../open-task.ts';
-import type { SchedulerSession } from '../session/scheduler-session.ts';
 import { differsFromOrigin } from '../origin/origin-check.ts';
 import { PieceProof, type DigestsMessage } from './piece-proof.ts';
-
-export interface ProofEvents {
-  /** The scheduler, to be told what was found out; undefined without one. */
-  session(): SchedulerSession | undefined;
-  /** The sender of this piece lied. */
-  liar(piece: PieceRecord): void;
-}
-
-export interface ContentProofOptions {
-  readonly context: DownloadContext;
-  readonly stored: StoredTask;
-  readonly request: DownloadRequest;
-  /** Aborts when the download ends. */
-  readonly signal: AbortSignal;
-  readonly events: ProofEvents;
-}
 
 export class ContentProof {
   /** Nobody who was at the origin has told of what parents hold: their word is all there is. */
@@ -32,23 +15,22 @@ export class ContentProof {
   /** Of content without a digest. */
   readonly pieces: PieceProof | undefined;
   readonly #check: ContentCheck | undefined;
-  readonly #context: DownloadContext;
+  readonly #scope: DownloadScope;
   readonly #stored: StoredTask;
   readonly #request: DownloadRequest;
-  readonly #events: ProofEvents;
 
-  constructor({ context, stored, request, signal, events }: ContentProofOptions) {
+  constructor(scope: DownloadScope) {
+    const { context, stored, request, signal } = scope;
     const expected = request.digest ?? stored.identity.digest;
     this.#check = expected === undefined ? undefined : new ContentCheck(parseDigest(expected), context.hasher, stored);
     const { pieceHasher: hasher, sources } = context;
     const mayAsk = request.disableBackToSource !== true;
-    const tell = (message: DigestsMessage): void => events.session()?.digests(message);
+    const tell = (message: DigestsMessage): void => scope.session?.digests(message);
     if (!this.#check && hasher)
       this.pieces = new PieceProof({ stored, hasher, sources, source: request, mayAsk, signal, tell });
-    this.#context = context;
+    this.#scope = scope;
     this.#stored = stored;
     this.#request = request;
-    this.#events = events;
   }
 
   /** The whole content is not proven yet: its last byte must wait. */
@@ -95,10 +77,10 @@ export class ContentProof {
     if (wrong.length > 0) this.#name(wrong);
     const given = this.#openPieces();
     if (given.length === 0 || this.#request.disableBackToSource === true) return;
-    const { sources } = this.#context;
+    const { sources } = this.#scope.context;
     const lies = await differsFromOrigin(this.#stored, { source: this.#request, sources, signal, given });
     if (lies.length > 0) this.#name(lies);
-    this.#events.session()?.confirmed();
+    this.#scope.session?.confirmed();
   }
 
   /** Pieces other nodes gave for which nothing but their word speaks. */
@@ -114,11 +96,11 @@ export class ContentProof {
   #name(lies: readonly PieceRecord[]): never {
     for (const piece of lies) {
       const { source, number } = piece;
-      this.#context.logger.error(
+      this.#scope.context.logger.error(
         { taskId: this.#stored.id, peer: source, piece: number },
         'a parent gave what the origin does not have',
       );
-      this.#events.liar(piece);
+      this.#scope.machine.take({ kind: 'parent-lied', parentId: source, piece: number });
     }
     throw new DragonflyError('DIGEST_MISMATCH', 'the content other nodes gave is not what the origin has');
   }

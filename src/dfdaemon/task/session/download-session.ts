@@ -7,65 +7,43 @@ import type { DragonflyError } from '../../../core/errors.ts';
 import { onAbort } from '../../../core/process/lifecycle.ts';
 import { minPieceLengthBytes } from '../../../core/piece-layout.ts';
 import type { SessionEffect } from '../../../swarm/peer/download/effects.ts';
-import type { PeerEvent } from '../../../swarm/peer/download/events.ts';
-import type { StoredTask } from '../../storage/stored-task.ts';
-import type { DownloadContext } from '../download-context.ts';
-import type { ParentAddress } from '../exchange/parent-link.ts';
-import type { LayoutFacts } from '../learned-layout.ts';
-import type { DownloadRequest } from '../open-task.ts';
+import type { DownloadScope } from '../download-scope.ts';
+import type { PieceExchange } from '../exchange/piece-exchange.ts';
+import type { LearnedLayout } from '../learned-layout.ts';
 import { layoutAtOrigin } from '../origin/layout-at-origin.ts';
+import type { OriginFetches } from '../origin/origin-fetches.ts';
 import { mayAskItself } from '../own-identity.ts';
-import type { DigestsMessage } from '../proof/piece-proof.ts';
+import type { ContentProof } from '../proof/content-proof.ts';
 import { toRegistration, unknownLength } from './registration.ts';
 import { SchedulerLife } from './scheduler-life.ts';
 import { SchedulerSession } from './scheduler-session.ts';
 
 type Registration = ReturnType<typeof toRegistration>;
 
-export interface DownloadSessionOptions {
-  readonly context: DownloadContext;
-  readonly request: DownloadRequest;
-  readonly stored: StoredTask;
-  readonly peerId: string;
-  /** Aborts when the download ends. */
-  readonly signal: AbortSignal;
-  /** @param cause the error that the event is about. */
-  readonly take: (event: PeerEvent, cause?: DragonflyError) => void;
-  /** This node is fetching from the origin. */
-  readonly atOrigin: () => boolean;
-  /** Whether bytes have come from the origin since this was asked last. */
-  readonly flows: () => boolean;
-  /** Resolves when the layout is taken over, or is not. */
-  readonly learnLayout: (facts: LayoutFacts) => Promise<void>;
-  readonly onParents: SchedulerSessionParents;
-  readonly onDigests: (message: DigestsMessage) => void;
+/** What the scheduler's messages are for. */
+interface SessionParts {
+  readonly proof: ContentProof;
+  readonly learned: LearnedLayout;
+  readonly exchange: PieceExchange;
+  readonly origin: OriginFetches;
 }
 
-type SchedulerSessionParents = (
-  parents: readonly ParentAddress[],
-  options: { replace: boolean; unproven: boolean; digests: boolean },
-) => void;
-
 export class DownloadSession {
-  readonly #options: DownloadSessionOptions;
+  readonly #scope: DownloadScope;
+  readonly #parts: SessionParts;
   readonly #life: SchedulerLife;
-  #session: SchedulerSession | undefined;
   #peerId: string;
 
-  constructor(options: DownloadSessionOptions) {
-    const { signal, context, take, peerId } = options;
-    this.#options = options;
+  constructor(scope: DownloadScope, parts: SessionParts) {
+    const { signal, context, machine, peerId } = scope;
+    this.#scope = scope;
+    this.#parts = parts;
     this.#life = new SchedulerLife(signal);
     this.#peerId = peerId;
     onAbort(
       signal,
-      context.onTaken(() => take({ kind: 'host-taken' })),
+      context.onTaken(() => machine.take({ kind: 'host-taken' })),
     );
-  }
-
-  /** Undefined between two sessions. */
-  get current(): SchedulerSession | undefined {
-    return this.#session;
   }
 
   /** Whether the download has nothing to do but to wait for the scheduler. */
@@ -73,66 +51,71 @@ export class DownloadSession {
     this.#life.waiting(isWaiting);
   }
 
-  /** @param cause what the machine heard last of. */
-  run(effect: SessionEffect, cause: DragonflyError | undefined): void {
+  run(effect: SessionEffect): void {
+    const { session, machine, stored } = this.#scope;
+    const { cause } = machine;
     switch (effect.kind) {
       case 'open-session':
-        if (effect.renewId) this.#peerId = this.#options.context.newPeerId();
+        if (effect.renewId) this.#peerId = this.#scope.context.newPeerId();
         return this.#open(effect.reader);
       case 'leave-session':
-        this.#session?.failed(cause?.message ?? '');
-        this.#session = undefined;
+        session?.failed(cause?.message ?? '');
+        this.#scope.session = undefined;
         return;
       case 'ask-scheduler':
-        return this.#session?.starved(effect.patienceMs);
+        return session?.starved(effect.patienceMs);
       case 'ask-for-reader':
-        return this.#session?.readerAsks(effect.range);
+        return session?.readerAsks(effect.range);
       case 'report-held':
-        return this.#session?.held(effect.held);
+        return session?.held(effect.held);
       case 'report-pieces':
-        return this.#session?.piecesFinished(effect.sources);
+        return session?.piecesFinished(effect.sources);
       case 'report-piece':
-        return this.#session?.pieceFinished(effect, this.#options.stored.layout);
+        return session?.pieceFinished(effect, stored.layout);
       case 'report-lease-alive':
-        return this.#session?.leaseAlive(this.#options.flows());
+        return session?.leaseAlive(this.#parts.origin.takeFlow());
       case 'report-parent':
-        return this.#session?.pieceFailed(effect.parentId, effect.piece, effect.fault);
+        return session?.pieceFailed(effect.parentId, effect.piece, effect.fault);
       case 'report-lease-started':
-        return this.#session?.leaseStarted(effect.leaseId);
+        return session?.leaseStarted(effect.leaseId);
       case 'report-lease-failed':
-        return cause && this.#session?.leaseFailed(effect.leaseId, cause, effect.temporary);
+        return cause && session?.leaseFailed(effect.leaseId, cause, effect.temporary);
       case 'report-layout':
         return this.#tellLayout(effect.ranges);
     }
   }
 
   #open(reader: RangeSpec | undefined): void {
-    const { context, stored, take, learnLayout, onParents, onDigests } = this.#options;
+    const { context, stored, machine } = this.#scope;
+    const { proof, learned, exchange } = this.#parts;
     const ids = { hostId: context.hostId, taskId: stored.id, peerId: this.#peerId };
     const session: SchedulerSession = new SchedulerSession(
       ids,
       {
-        connected: () => take({ kind: 'session-opened', extended: session.extended }),
+        connected: () => machine.take({ kind: 'session-opened', extended: session.extended }),
         metadata: ({ contentLengthBytes, ...facts }) => {
-          if (contentLengthBytes !== undefined) void learnLayout({ contentLengthBytes, ...facts });
+          if (contentLengthBytes !== undefined) void learned.take({ contentLengthBytes, ...facts });
         },
         emptyTask: () =>
-          void learnLayout({ contentLengthBytes: 0, pieceLengthBytes: minPieceLengthBytes, responseHeader: {} }),
-        parents: onParents,
-        digests: onDigests,
-        dropParents: (parentIds) => take({ kind: 'parents-withdrawn', parentIds }),
-        lease: (lease) => take({ kind: 'lease-granted', lease }),
-        revokeLease: (leaseId) => take({ kind: 'lease-revoked', leaseId }),
+          void learned.take({ contentLengthBytes: 0, pieceLengthBytes: minPieceLengthBytes, responseHeader: {} }),
+        parents: (parents, options) => {
+          proof.offered(options);
+          exchange.offer(parents, options.replace);
+        },
+        digests: (message) => proof.pieces?.take(message),
+        dropParents: (parentIds) => machine.take({ kind: 'parents-withdrawn', parentIds }),
+        lease: (lease) => machine.take({ kind: 'lease-granted', lease }),
+        revokeLease: (leaseId) => machine.take({ kind: 'lease-revoked', leaseId }),
         closed: (error) => this.#ended(session, error),
       },
       context.logger,
     );
-    this.#session = session;
+    this.#scope.session = session;
     void this.#register(session, reader);
   }
 
   #register(session: SchedulerSession, reader: RangeSpec | undefined): Promise<void> {
-    const { context, request } = this.#options;
+    const { context, request } = this.#scope;
     return session.run({
       open: this.#life.through(context.openPeerStream),
       registration: this.#registration(),
@@ -144,33 +127,37 @@ export class DownloadSession {
   }
 
   #registration(): Registration {
-    const { request, stored, atOrigin } = this.#options;
-    return toRegistration(request, stored, { needBackToSource: atOrigin() });
+    const { request, stored, machine } = this.#scope;
+    return toRegistration(request, stored, { needBackToSource: machine.state.leases.isActive });
   }
 
   /** A scheduler of the original has to be told the length, or that it is not known. */
   async #forOriginal(): Promise<Registration> {
-    const { context, request, stored, signal, learnLayout } = this.#options;
+    const { context, request, stored, signal } = this.#scope;
     if (!stored.layout && request.disableBackToSource !== true) {
       const facts = await layoutAtOrigin(request, { sources: context.sources, logger: context.logger, signal });
-      if (facts) await learnLayout(facts);
+      if (facts) await this.#parts.learned.take(facts);
     }
     const known = this.#registration();
     return { ...known, actualContentLength: known?.actualContentLength ?? unknownLength };
   }
 
   #ended(session: SchedulerSession, error: DragonflyError | undefined): void {
-    const { request, signal, take } = this.#options;
-    if (this.#session !== session || signal.aborted) return;
-    this.#session = undefined;
+    const { request, signal, machine } = this.#scope;
+    if (this.#scope.session !== session || signal.aborted) return;
+    this.#scope.session = undefined;
     const originSaid = error?.details?.statusCode !== undefined;
     const mayDiffer = error !== undefined && mayAskItself(request, error);
-    take({ kind: 'session-ended', extended: session.extended, code: error?.code, originSaid, mayDiffer }, error);
+    machine.take(
+      { kind: 'session-ended', extended: session.extended, code: error?.code, originSaid, mayDiffer },
+      error,
+    );
   }
 
   #tellLayout(ranges: boolean | undefined): void {
-    const { contentLengthBytes, pieceLengthBytes, responseHeader } = this.#options.stored;
+    const { stored, session } = this.#scope;
+    const { contentLengthBytes, pieceLengthBytes, responseHeader } = stored;
     if (pieceLengthBytes !== undefined)
-      this.#session?.metadata({ contentLengthBytes, pieceLengthBytes, responseHeader, ranges });
+      session?.metadata({ contentLengthBytes, pieceLengthBytes, responseHeader, ranges });
   }
 }

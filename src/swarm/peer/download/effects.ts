@@ -40,7 +40,7 @@ export type DownloadEffect =
       readonly patienceMs: number;
     };
 
-type FailureCause = 'starved' | 'refused' | 'origin' | 'no-origin' | 'unproven';
+type FailureCause = 'starved' | 'refused' | 'origin' | 'no-origin' | 'unproven' | 'storage';
 
 /** Pieces from one parent, or from the origin (undefined), and what they cost altogether. */
 export interface PieceSource {

@@ -69,6 +69,8 @@ export type SessionEvent =
   | { readonly kind: 'verified' }
   /** It is not, or cannot be verified. */
   | { readonly kind: 'unproven'; readonly code: ErrorCode }
+  /** The disk takes nothing more. */
+  | { readonly kind: 'storage-failed' }
   /** The download has failed otherwise. Nothing is waited for any more. */
   | { readonly kind: 'settled' }
   /** What other nodes gave is wrong: from here on nothing is taken from them. */
@@ -135,6 +137,8 @@ export type ExchangeEvent =
       readonly piece: number;
       readonly reason: RequestDrop;
     }
+  /** A piece from it that counted already was found to be wrong. */
+  | { readonly kind: 'parent-lied'; readonly parentId: string; readonly piece: number }
   /** More of the content is wanted; everything, when undefined. */
   | { readonly kind: 'wanted'; readonly pieces: PieceSet | undefined }
   /** Where readers in order wait now. */

@@ -131,6 +131,10 @@ export class ParentExchange {
         return this.#failed(event, moment);
       case 'request-dropped':
         return this.#dropped(event, moment);
+      case 'parent-lied': {
+        const { parentId, piece } = event;
+        return this.#emit({ kind: 'report-parent', parentId, piece, fault: 'corrupt' });
+      }
       case 'wanted':
         return this.#want(event.pieces, moment);
       case 'readers-at':

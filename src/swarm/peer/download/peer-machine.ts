@@ -147,6 +147,9 @@ export class PeerMachine {
         return this.#finish(moment.nowMs);
       case 'unproven':
         return this.#unproven(event.code);
+      case 'storage-failed':
+        this.#effects.push({ kind: 'fail', because: 'storage', patienceMs: 0 });
+        return;
       case 'settled':
         this.#state = 'settled';
         return;
@@ -260,8 +263,6 @@ export class PeerMachine {
     const report = this.#reports.take(nowMs);
     if (report) this.#effects.push(report);
   }
-
-  // ── parents ────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #applyExchange(event: ExchangeEvent, moment: Moment): void {
     switch (event.kind) {
