@@ -64,6 +64,11 @@ export class ParentBook {
     for (const piece of typeof pieces === 'number' ? [pieces] : pieces) this.#availability.gained(parent.has, piece);
   }
 
+  /** Some parent holds the piece. */
+  isOffered(piece: number): boolean {
+    return this.#availability.of(piece) > 0;
+  }
+
   /** @param drops of the parent's load when it was asked: a refusal from before the last one is out of date. */
   refused(parent: Parent, drops: number, nowMs: number): void {
     this.#returns.changing(parent);

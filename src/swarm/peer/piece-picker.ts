@@ -151,6 +151,11 @@ export class PiecePicker {
     for (const request of this.#requests.toParent(parent)) this.#forget(request);
   }
 
+  /** Some parent holds the piece. */
+  isOffered(piece: number): boolean {
+    return this.#parents.isOffered(piece);
+  }
+
   /** Adds to what the parent is known to hold. Unknown parents and pieces outside the content are ignored. */
   parentHas(parentId: string, pieces: PieceSet | number): void {
     const parent = this.#parents.get(parentId);

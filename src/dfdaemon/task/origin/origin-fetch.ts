@@ -68,7 +68,9 @@ export class OriginFetch {
   /** The run became known, or changed, after the fetch began. */
   setRun(run: OriginRun): void {
     this.setEnd(run.end);
-    this.#leading?.setRun(run);
+    // Of a run that was divided others bring the rest.
+    const end = this.#helpers.length > 0 ? this.#leading?.end : run.end;
+    this.#leading?.setRun({ ...run, end });
   }
 
   /** Resolves when every piece of the run is on disk; rejects with the origin's last error or the signal's reason. */

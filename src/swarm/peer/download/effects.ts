@@ -34,13 +34,9 @@ export type DownloadEffect =
   /** Nobody reads any more, and nothing is under way for a reader. */
   | { readonly kind: 'leave-off' }
   /** `starved`: nobody has given anything for so long. Otherwise with the error that came with the event. */
-  | {
-      readonly kind: 'fail';
-      readonly because: FailureCause;
-      readonly patienceMs: number;
-    };
+  | { readonly kind: 'fail'; readonly because: FailureCause; readonly patienceMs: number };
 
-type FailureCause = 'starved' | 'refused' | 'origin' | 'no-origin' | 'unproven' | 'storage';
+export type FailureCause = 'starved' | 'refused' | 'origin' | 'no-origin' | 'unproven' | 'storage';
 
 /** Pieces from one parent, or from the origin (undefined), and what they cost altogether. */
 export interface PieceSource {

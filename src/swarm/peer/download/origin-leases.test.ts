@@ -213,6 +213,23 @@ test('while a request waits to be sent again, what parents have is asked of them
   );
 });
 
+test('what a parent has got meanwhile at the beginning of the run is not fetched when the request is sent again', () => {
+  const run = new Run();
+  run.send(layout, { kind: 'parents-offered', parents: [{ peerId: 'parent', distance: 0 }], replace: false });
+  run.grant({ id: '1', first: 3, end: 10 });
+  run.send({ ...failure, retryAfterMs: 100 });
+  run.send({ kind: 'parent-has', parentId: 'parent', pieces: PieceSet.of([3, 4, 6]) });
+  run.taken();
+  run.pass(100);
+  assert.deepEqual(run.taken('change-origin-run', 'resume-origin'), [
+    { kind: 'change-origin-run', fetch: 1, lease: { id: '1', first: 5, end: 10 }, onlyEnd: false },
+    { kind: 'resume-origin', fetch: 1, request: 0 },
+  ]);
+  assert.deepEqual([...run.machine.leases.pieces({ whole: true })], [5, 6, 7, 8, 9]);
+  run.grant({ id: '1', first: 3, end: 8 });
+  assert.deepEqual([...run.machine.leases.pieces({ whole: true })], [5, 6, 7]);
+});
+
 test('an origin is not asked before the time it names, and not waited for much too long', () => {
   const run = new Run();
   run.send(layout);

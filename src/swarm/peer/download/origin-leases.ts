@@ -15,6 +15,8 @@ import { OriginRetries, type OriginFailure } from './origin-retries.ts';
 interface Held {
   lease: OriginLease;
   readonly fetch: number;
+  /** What lies before it is left to parents. */
+  from: number;
   /** The reader has the bytes it waited for; until then the scheduler may say who brings the pieces they lie in. */
   unresolvedUntilMs: number | undefined;
 }
@@ -26,6 +28,7 @@ export class OriginLeases {
   readonly #emit: (effect: PeerEffect) => void;
   readonly #held = new Map<string, Held>();
   readonly #retries: OriginRetries;
+  readonly #isElsewhere: (piece: number) => boolean;
   /** Which pieces a lease names can only be told from the layout, which comes right behind it. */
   readonly #early = new Map<string, OriginLease>();
   #layout: PieceLayout | undefined;
@@ -34,9 +37,11 @@ export class OriginLeases {
   #ranges: boolean | undefined;
   #hasFailed = false;
 
-  constructor(emit: (effect: PeerEffect) => void, random: Random) {
+  /** @param isElsewhere a piece is here already, or some parent has it. */
+  constructor(emit: (effect: PeerEffect) => void, random: Random, isElsewhere: (piece: number) => boolean) {
     this.#emit = emit;
     this.#retries = new OriginRetries(random);
+    this.#isElsewhere = isElsewhere;
   }
 
   get isActive(): boolean {
@@ -71,9 +76,9 @@ export class OriginLeases {
    */
   pieces({ whole }: { whole: boolean }): PieceSet {
     const pieces = new PieceSet();
-    for (const { lease, fetch } of this.#held.values())
+    for (const { lease, from, fetch } of this.#held.values())
       if ((!whole || lease.readerOnly !== true) && !this.#retries.isWaiting(fetch))
-        pieces.addAll(this.#piecesOf(lease));
+        pieces.addAll(this.#piecesOf(lease, from));
     return pieces;
   }
 
@@ -115,7 +120,7 @@ export class OriginLeases {
     if (replaced) this.#stop(replaced);
     this.#lastFetch += 1;
     const fetch = this.#lastFetch;
-    this.#held.set(lease.id, { lease, fetch, unresolvedUntilMs: undefined });
+    this.#held.set(lease.id, { lease, fetch, from: lease.first, unresolvedUntilMs: undefined });
     this.#emit({ kind: 'fetch-origin', fetch, lease });
     this.#emit({ kind: 'report-lease-alive' });
     this.#aliveAtMs = Math.min(this.#aliveAtMs, nowMs + downloadLimits.leaseAliveMs);
@@ -138,10 +143,13 @@ export class OriginLeases {
     const { id, end, reader, readerOnly } = held.lease;
     if (!reader || readerOnly === true || end !== undefined || id === '') return;
     const range = resolveRange(reader, this.#layout.contentLengthBytes);
-    if (ranges === false) held.lease = { id, first: 0, end: undefined };
-    else if (range && id.startsWith(ownLeasePrefix)) {
+    if (ranges === false) {
+      held.lease = { id, first: 0, end: undefined };
+      held.from = 0;
+    } else if (range && id.startsWith(ownLeasePrefix)) {
       const { first, last } = piecesOfRange(this.#layout, range.start, range.length);
       held.lease = { id, first, end: last + 1, reader };
+      held.from = first;
       this.#emit({ kind: 'change-origin-run', fetch, lease: held.lease, onlyEnd: false });
     }
   }
@@ -195,6 +203,7 @@ export class OriginLeases {
     }
     if (nowMs >= this.#retries.dueMs)
       for (const { fetch, request } of this.#retries.due(nowMs)) {
+        this.#leaveToParents(fetch);
         this.#emit({ kind: 'resume-origin', fetch, request });
         hasChanged = true;
       }
@@ -203,6 +212,17 @@ export class OriginLeases {
       this.#aliveAtMs = nowMs + downloadLimits.leaseAliveMs;
     }
     return hasChanged;
+  }
+
+  /** What has come elsewhere at the beginning of a run, while its request waited, is not fetched any more. */
+  #leaveToParents(fetch: number): void {
+    const held = this.#byFetch(fetch);
+    if (!held || !this.#layout || held.lease.reader) return;
+    const { end = this.#layout.pieceCount } = held.lease;
+    const before = held.from;
+    while (held.from < end && this.#isElsewhere(held.from)) held.from += 1;
+    if (held.from > before)
+      this.#emit({ kind: 'change-origin-run', fetch, lease: { ...held.lease, first: held.from }, onlyEnd: false });
   }
 
   /** True when the fetch under way goes on with another range, or nothing is left of it. */
@@ -216,7 +236,9 @@ export class OriginLeases {
     }
     if (!forReader && known.lease.first > lease.first) return false;
     known.lease = forReader ? lease : { ...lease, first: known.lease.first };
-    this.#emit({ kind: 'change-origin-run', fetch: known.fetch, lease: known.lease, onlyEnd: !forReader });
+    known.from = forReader ? lease.first : known.from;
+    const left = { ...known.lease, first: known.from };
+    this.#emit({ kind: 'change-origin-run', fetch: known.fetch, lease: left, onlyEnd: !forReader });
     return true;
   }
 
@@ -254,7 +276,7 @@ export class OriginLeases {
     this.#aliveAtMs = Number.POSITIVE_INFINITY;
   }
 
-  #piecesOf({ id, first, end, reader, readerOnly }: OriginLease): PieceSet {
+  #piecesOf({ id, end, reader, readerOnly }: OriginLease, first: number): PieceSet {
     const layout = this.#layout;
     if (!layout) return new PieceSet();
     const range = reader && resolveRange(reader, layout.contentLengthBytes);

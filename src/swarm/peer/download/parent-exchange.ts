@@ -84,6 +84,11 @@ export class ParentExchange {
     return this.#parents.count;
   }
 
+  /** It is here, or some parent has it. */
+  isElsewhere(piece: number): boolean {
+    return this.#held.has(piece) || this.#picker?.isOffered(piece) === true;
+  }
+
   isInFlight(parentId: string, piece: number): boolean {
     return this.#picker?.isInFlight(parentId, piece) === true;
   }

@@ -8,13 +8,14 @@
 import type { RangeSpec } from '../../../core/byte-range.ts';
 import type { ErrorCode } from '../../../core/errors.ts';
 import { PieceSet } from '../../shared/piece-set.ts';
-import type { PeerEffect } from './effects.ts';
+import { Completion } from './completion.ts';
+import type { DownloadRules } from './download-rules.ts';
+import type { FailureCause, PeerEffect } from './effects.ts';
 import type { ExchangeEvent, Moment, OriginEvent, PeerEvent } from './events.ts';
 import type { OriginLease } from './origin-lease.ts';
 import { OriginLeases } from './origin-leases.ts';
 import { ParentExchange, type ParentExchangeOptions } from './parent-exchange.ts';
 import { PieceReports } from './piece-reports.ts';
-import type { DownloadRules } from './download-rules.ts';
 import { Readers } from './readers.ts';
 import { SessionWatch } from './session-watch.ts';
 import { Starvation } from './starvation.ts';
@@ -30,6 +31,7 @@ export class PeerMachine {
   readonly #readers: Readers;
   readonly #reports = new PieceReports();
   readonly #starvation = new Starvation();
+  readonly #completion = new Completion();
   /** Another one when what others gave was wrong. */
   #exchange: ParentExchange;
   #effects: PeerEffect[] = [];
@@ -41,18 +43,18 @@ export class PeerMachine {
   #isAlone = false;
   #isAbandoned = false;
   #isWaiting = false;
-  /** What is being verified. */
-  #verifies: 'whole' | 'part' | undefined;
-  /** Pieces that have come since the download began. */
-  readonly #landed = { fromParents: 0, fromOrigin: 0 };
 
   constructor(options: PeerMachineOptions) {
     this.#options = options;
     this.#session = new SessionWatch(options.picker.random);
-    this.#leases = new OriginLeases((effect) => {
-      // A report that is due is a sign of life, too.
-      if (effect.kind !== 'report-lease-alive' || this.#reports.dueMs === Infinity) this.#effects.push(effect);
-    }, options.picker.random);
+    this.#leases = new OriginLeases(
+      (effect) => {
+        // A report that is due is a sign of life, too.
+        if (effect.kind !== 'report-lease-alive' || this.#reports.dueMs === Infinity) this.#effects.push(effect);
+      },
+      options.picker.random,
+      (piece) => this.#exchange.isElsewhere(piece),
+    );
     this.#readers = new Readers({
       prefetch: options.prefetch === true,
       leases: this.#leases,
@@ -140,16 +142,14 @@ export class PeerMachine {
         return this.#originChanged(moment);
       case 'readers-left':
         this.#isAbandoned = true;
-        // What is complete is worth its proof: who asks next gets it from the disk.
-        if (this.wantsWhole && !this.#verifies) this.#leaveOff(moment.nowMs);
+        if (this.wantsWhole && !this.#completion.isVerifying) this.#leaveOff(moment.nowMs); // what is complete is worth its proof
         return;
       case 'verified':
         return this.#finish(moment.nowMs);
       case 'unproven':
         return this.#unproven(event.code);
       case 'storage-failed':
-        this.#effects.push({ kind: 'fail', because: 'storage', patienceMs: 0 });
-        return;
+        return this.#fail('storage');
       case 'settled':
         this.#state = 'settled';
         return;
@@ -185,8 +185,12 @@ export class PeerMachine {
 
   /** The origin's answer to others does not apply to a node with credentials of its own. */
   #refused(mayDiffer: boolean, moment: Moment): void {
-    if (this.#leases.hasFailed || !mayDiffer) this.#effects.push({ kind: 'fail', because: 'refused', patienceMs: 0 });
+    if (this.#leases.hasFailed || !mayDiffer) this.#fail('refused');
     else if (this.#state === 'running' && !this.#leases.isActive) this.#goToOrigin(moment);
+  }
+
+  #fail(because: FailureCause, patienceMs = 0): void {
+    this.#effects.push({ kind: 'fail', because, patienceMs });
   }
 
   #leaveOff(nowMs: number): void {
@@ -205,8 +209,7 @@ export class PeerMachine {
   // ── content ────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #pieceLanded(event: Extract<ExchangeEvent, { kind: 'piece-landed' }>, moment: Moment): void {
-    if (event.parentId === undefined) this.#landed.fromOrigin += 1;
-    else this.#landed.fromParents += 1;
+    this.#completion.landed(event.parentId);
     if (this.#session.isLeasing) this.#reports.landed(event, moment.nowMs);
     else if (this.#session.isOpen) this.#effects.push({ ...event, kind: 'report-piece' });
     this.#exchange.apply(event, moment);
@@ -215,8 +218,7 @@ export class PeerMachine {
 
   /** What was being verified is not what is here. */
   #pieceLost(event: Extract<ExchangeEvent, { kind: 'piece-lost' }>, moment: Moment): void {
-    if (this.#verifies) this.#state = 'running';
-    this.#verifies = undefined;
+    if (this.#completion.dropped()) this.#state = 'running';
     this.#exchange.apply(event, moment);
     this.#originChanged(moment); // a fetch that still goes on brings it again
     this.#verifyIfComplete();
@@ -228,30 +230,28 @@ export class PeerMachine {
     if (this.#state !== 'running' || completion === 'less') return;
     if (completion === 'part' && this.#leases.isActive) return;
     this.#state = 'settled';
-    this.#verifies = completion;
-    this.#effects.push({ kind: 'verify', whole: completion === 'whole' });
+    this.#effects.push(this.#completion.verify(completion));
   }
 
   #finish(nowMs: number): void {
-    if (!this.#verifies) return; // a piece was lost meanwhile
+    const finish = this.#completion.finish();
+    if (!finish) return;
     this.#flush(nowMs);
-    const fromOrigin = this.#landed.fromOrigin > 0;
-    this.#effects.push({ kind: 'finish', whole: this.#verifies === 'whole', fromOrigin });
+    this.#effects.push(finish);
   }
 
   /** Pieces of other nodes were not what they should be: one more try, with the origin alone. */
   #unproven(code: ErrorCode): void {
-    if (!this.#verifies) return;
-    this.#verifies = undefined;
-    const isForged = code === 'DIGEST_MISMATCH' && this.#landed.fromParents > 0;
+    if (!this.#completion.dropped()) return;
+    const isForged = code === 'DIGEST_MISMATCH' && this.#completion.fromParents > 0;
     if (isForged && this.#options.mayGoToOrigin && !this.#isAbandoned) this.#leaveOthers();
-    else this.#effects.push({ kind: 'fail', because: 'unproven', patienceMs: 0 });
+    else this.#fail('unproven');
   }
 
   #leaveOthers(): void {
     this.#state = 'settled';
     this.#isAlone = true;
-    this.#landed.fromParents = 0;
+    this.#completion.fromParents = 0;
     this.#exchange.leaveAll();
     this.#session.left();
     this.#reports.reset();
@@ -308,7 +308,7 @@ export class PeerMachine {
       case 'origin-needed':
         if (this.#state !== 'running' || this.#leases.isActive) return;
         if (this.#options.mayGoToOrigin) this.#goToOrigin(moment);
-        else this.#effects.push({ kind: 'fail', because: 'no-origin', patienceMs: 0 });
+        else this.#fail('no-origin');
         return;
       case 'origin-answered':
         this.#leases.answered(event.fetch, event.ranges);
@@ -319,8 +319,7 @@ export class PeerMachine {
       case 'origin-failed':
         if (this.#leases.goesOn(event, moment.nowMs)) break;
         this.#flush(moment.nowMs);
-        if (this.#leases.failed(event, this.parentCount > 0))
-          this.#effects.push({ kind: 'fail', because: 'origin', patienceMs: 0 });
+        if (this.#leases.failed(event, this.parentCount > 0)) this.#fail('origin');
         break;
       default:
         return this.#applyExchange(event, moment);
@@ -331,7 +330,7 @@ export class PeerMachine {
 
   /** A scheduler of the original that has restarted sends whoever comes first to the origin: not one whose parents give. */
   #granted(lease: OriginLease, moment: Moment): void {
-    const isFed = this.#session.isOriginal && this.parentCount > 0 && this.#landed.fromParents > 0;
+    const isFed = this.#session.isOriginal && this.parentCount > 0 && this.#completion.fromParents > 0;
     if (isFed || this.#isAlone) return;
     this.#leases.take(lease, moment.nowMs);
     this.#originChanged(moment);
@@ -375,7 +374,7 @@ export class PeerMachine {
     } else if (this.#options.mayGoToOrigin) {
       this.#effects.push({ kind: 'nobody-gives', patienceMs: patience });
       this.#goToOrigin(moment);
-    } else this.#effects.push({ kind: 'fail', because: 'starved', patienceMs: patience });
+    } else this.#fail('starved', patience);
   }
 
   /** What follows from the state alone, whatever led to it. */

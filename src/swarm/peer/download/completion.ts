@@ -1,0 +1,37 @@
+/** How a download comes to its end: what is being verified, and where it came from. */
+import type { PeerEffect } from './effects.ts';
+
+export class Completion {
+  #verifies: 'whole' | 'part' | undefined;
+  #fromOrigin = 0;
+  /** Pieces that other nodes gave, as far as they were not found to be wrong. */
+  fromParents = 0;
+
+  /** What is wanted is here, and nobody knows yet whether it is right. */
+  get isVerifying(): boolean {
+    return this.#verifies !== undefined;
+  }
+
+  landed(parentId: string | undefined): void {
+    if (parentId === undefined) this.#fromOrigin += 1;
+    else this.fromParents += 1;
+  }
+
+  verify(what: 'whole' | 'part'): PeerEffect {
+    this.#verifies = what;
+    return { kind: 'verify', whole: what === 'whole' };
+  }
+
+  /** What was being verified is not what is here. False when nothing was. */
+  dropped(): boolean {
+    const was = this.isVerifying;
+    this.#verifies = undefined;
+    return was;
+  }
+
+  /** It is right. Undefined when a piece was lost meanwhile. */
+  finish(): PeerEffect | undefined {
+    if (!this.#verifies) return undefined;
+    return { kind: 'finish', whole: this.#verifies === 'whole', fromOrigin: this.#fromOrigin > 0 };
+  }
+}
