@@ -93,4 +93,22 @@ export const plantedBugs: readonly PlantedBug[] = [
     find: 'if (!picker.isIdle || picker.isStarved) this.#life.expect(nowMs);\n    this.#deafUntilMs = picker.deafUntilMs(nowMs);',
     put: 'if (!picker.isIdle || picker.isStarved) this.#life.expect(nowMs);\n    this.#deafUntilMs = Number.POSITIVE_INFINITY;',
   },
+  {
+    name: 'lost wake-up: a request to the origin that failed is not sent again',
+    file: 'download/origin-retries.ts',
+    find: 'this.dueMs = Math.min(this.dueMs, failing.againAtMs);',
+    put: '',
+  },
+  {
+    name: 'forgotten reader: a session that is opened hears of one only',
+    file: 'download/readers.ts',
+    find: 'for (const reader of this.#readers.values()) this.#tell(reader);',
+    put: '',
+  },
+  {
+    name: 'endless patience: the stream of a parent is opened for ever',
+    file: 'download/parent-streams.ts',
+    find: 'stream.failures += 1;',
+    put: '',
+  },
 ];

@@ -19,7 +19,7 @@ import { LearnedLayout } from './learned-layout.ts';
 import type { EffectRunner, MachineRunner } from './machine-runner.ts';
 import type { DownloadRequest, Receipt } from './open-task.ts';
 import { OriginFetches } from './origin/origin-fetches.ts';
-import { ReaderDesk } from './reader-desk.ts';
+import { PartReaders } from './part-readers.ts';
 import { DownloadSession } from './session/download-session.ts';
 import type { TaskRate } from './traffic-shaper.ts';
 
@@ -38,7 +38,7 @@ export class Download implements EffectRunner {
   readonly #exchange: PieceExchange;
   readonly #origin: OriginFetches;
   readonly #session: DownloadSession;
-  readonly #readers: ReaderDesk;
+  readonly #readers: PartReaders;
   readonly #listening: readonly (() => void)[];
   readonly #ended = Promise.withResolvers<Receipt>();
   #state: DownloadState = 'running';
@@ -64,7 +64,7 @@ export class Download implements EffectRunner {
     this.#exchange = exchange;
     this.#origin = origin;
     this.#session = new DownloadSession(scope, { proof, learned, exchange, origin });
-    this.#readers = new ReaderDesk(scope, origin);
+    this.#readers = new PartReaders(scope, origin);
     this.#listening = [
       stored.onPiece((piece) => this.#pieceStored(piece)),
       stored.index.onLost((piece) => this.#machine.take({ kind: 'piece-lost', piece })),
