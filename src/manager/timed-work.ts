@@ -1,4 +1,4 @@
-/** What happens by the clock, once in all replicas. Everything here may run twice without harm. */
+/** Periodic jobs. One replica runs each; a job that runs twice does no harm. */
 import type { Access } from './access/access.ts';
 import type { Ca } from './ca/ca.ts';
 import type { Members } from './clusters/members.ts';

@@ -6,7 +6,7 @@ export class Replay<T> {
   readonly #source: AsyncIterator<T>;
   #kept: T[] = [];
   #committed = false;
-  /** A pull that an attempt began and may not have lived to see. */
+  /** A read that is under way; the attempt that began it may have ended meanwhile. */
   #pending: Promise<IteratorResult<T, unknown>> | undefined;
 
   constructor(source: AsyncIterable<T>) {

@@ -99,7 +99,7 @@ export const maxFrameIntervalMs = 3_600_000;
 /** A node that can be reached takes a connection at once; the announcement waits for it. */
 export const reachabilityTimeoutMs = 2_000;
 
-/** After so long a host whose address is not the one it comes from is tried again. */
+/** How long the reachability of a host is remembered whose announced address differs from the one it connects from. */
 export const reachabilityTtlMs = 600_000;
 
 /** Hosts whose reachability is remembered. */

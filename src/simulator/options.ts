@@ -35,7 +35,7 @@ export interface SimulationOptions {
   readonly sites?: Sites | undefined;
   /** Bytes from host to host that the processors manage together, where one machine plays all hosts. */
   readonly processorsBytesPerSec?: number | undefined;
-  /** What a line carries besides content, as a share of it: heads of packets and frames. */
+  /** What a link carries besides content, as a share of it: heads of packets and frames. */
   readonly headShare?: number | undefined;
   readonly faults?: Faults | undefined;
   readonly evaluator?: EvaluatorName | undefined;

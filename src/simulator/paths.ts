@@ -1,6 +1,6 @@
 /**
- * What lies between two hosts of different sites: a line of its own for every ordered pair, whose capacity is drawn anew
- * now and then. Drawn by the pair and the time alone, so that all arms of a comparison meet the same weather.
+ * Links between hosts of different sites: one for every ordered pair, whose capacity is drawn anew now and then. It depends on
+ * the pair and the time alone, so that all arms of a comparison meet the same conditions.
  */
 import { seededRandom } from '../swarm/shared/random.ts';
 import type { VirtualClock } from './clock.ts';

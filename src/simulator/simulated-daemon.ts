@@ -90,7 +90,7 @@ export class SimulatedDaemon implements Moment {
     return this.setup.down.rateBytesPerSec;
   }
 
-  /** Nobody is short of processors here. */
+  /** Processors are never the bottleneck in a simulation. */
   get answerMs(): number {
     return 0;
   }

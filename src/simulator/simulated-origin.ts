@@ -1,4 +1,4 @@
-/** The origin, as one simulated daemon fetches from it: the pieces of a run one after the other, over a line of the network. */
+/** The origin, as one simulated daemon fetches from it: the pieces of a run one after the other, over a link of the network. */
 import type { OriginEffect } from '../swarm/peer/download/effects.ts';
 import type { OriginLease } from '../swarm/peer/download/origin-lease.ts';
 import type { Flow } from './fluid-network.ts';

@@ -1,4 +1,4 @@
-/** What all simulated daemons share: time, chance, the content, the lines between them, and what is counted on the way. */
+/** What all simulated daemons share: time, chance, the content, the links between them, and what is counted on the way. */
 import { defaultPieceLength, pieceLayout, pieceSpan, type PieceLayout } from '../core/piece-layout.ts';
 import type { TaskLayout } from '../swarm/shared/events.ts';
 import type { PieceOrder } from '../swarm/peer/parent-book.ts';
@@ -10,7 +10,7 @@ import { FluidNetwork, Link } from './fluid-network.ts';
 import type { SimulationOptions } from './options.ts';
 import { Paths } from './paths.ts';
 
-/** Where a host is, and its lines. */
+/** Where a host is, and its links. */
 export interface Place {
   readonly index: number;
   readonly zone: number;
@@ -130,7 +130,7 @@ export class World {
     return (this.deafUntilMs[index] ?? 0) <= this.nowMs;
   }
 
-  // ── lines ──────────────────────────────────────────────────────────────────────────────────────────────────────
+  // ── links ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
   latencyMs(from: Place, to: Place): number {
     const { zones, sites, latencyMs } = this.options;

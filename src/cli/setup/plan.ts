@@ -1,4 +1,4 @@
-/** What `dragonfly setup` would change on this node, as values: files before and after, and how that reads. */
+/** What `dragonfly setup` would change on this node, as values: each file before and after, and the difference in words. */
 
 export interface FileChange {
   /** Absolute. */

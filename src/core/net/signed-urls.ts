@@ -1,7 +1,7 @@
 /**
  * What signing adds to a URL. Two signed URLs of one object differ in nothing else, so it stays out of the task's id.
  * Whether a caller may have the object is another question, which its own signature answers at the origin.
- * A version, a part and what processes the object name other bytes, `response-content-*` another answer: they stay in.
+ * Parameters that select a version, a part or a transformation select other bytes, and `response-content-*` another answer: they stay in the id.
  */
 
 /** The protocol's own list, left out of every URL by exactly these names. */

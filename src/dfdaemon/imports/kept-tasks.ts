@@ -101,7 +101,7 @@ export class KeptTasks implements Closable {
     const facts = order.facts ?? (await this.#told(taskId, signal));
     const { store, engine } = this.#options;
     const known = store.get(taskId);
-    // Of an import before, under the same id.
+    // The store holds an older import under the same id.
     const isOther =
       known !== undefined &&
       (known.record.kept === undefined ||

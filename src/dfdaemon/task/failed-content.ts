@@ -11,7 +11,7 @@ export function settleFailed(stored: StoredTask, { code }: DragonflyError, disca
   else stored.fail();
 }
 
-/** Of a node that may not go to the origin. Not UNAVAILABLE, on which tools go there themselves: that is what this node must not do. */
+/** The failure of a node that may not go to the origin. Not UNAVAILABLE: on that code tools fall back to the origin, which is forbidden here. */
 export function starved(waitedMs: number): DragonflyError {
   return new DragonflyError(
     'DEADLINE_EXCEEDED',

@@ -142,7 +142,7 @@ export class TaskRate implements Disposable {
     this.#own.setRate(this.share);
   }
 
-  /** Another reader has come, who is not content with less. */
+  /** Another reader has joined with a higher limit. */
   raiseLimit(bytesPerSec: number): void {
     this.#limit = Math.max(this.#limit, bytesPerSec);
     this.#own.setRate(this.share);

@@ -16,7 +16,7 @@ export class EndingWatch {
     if (!this.#from && this.#doneBytes >= burstBytes) this.#from = { bytes: this.#doneBytes, atMs: nowMs };
   }
 
-  /** How long the rest will take; infinite while nothing is known of the line. */
+  /** How long the rest will take; infinite while nothing is known of the link. */
   leftMs(nowMs: number): number {
     const leftBytes = this.#totalBytes - this.#doneBytes;
     if (leftBytes <= 0) return 0;

@@ -20,7 +20,7 @@ export interface NewCluster {
 
 export interface ClusterRow {
   readonly schedulerCluster: Selectable<SchedulerClusterTable>;
-  /** Undefined when an operator took the two apart through the separate resources. */
+  /** Undefined when an operator has unlinked it from the scheduler cluster through the separate resources. */
   readonly seedPeerCluster: { readonly id: number; readonly config: string } | undefined;
 }
 

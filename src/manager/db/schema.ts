@@ -83,7 +83,7 @@ export interface SchedulerClusterTable extends Row {
   is_default: Flag;
 }
 
-/** What a member that keeps alive has in common. */
+/** Columns of schedulers and seed peers alike, which both send keep-alives. */
 interface MemberColumns {
   host_name: string;
   ip: string;
@@ -252,7 +252,7 @@ export interface DistributionTable {
   scheduler_cluster_id: number;
   /** Address and start of the scheduler that told of it. */
   scheduler: string;
-  /** Counted by that scheduler. */
+  /** Sequence number of the distribution at that scheduler. */
   number: number;
   task_id: string;
   url: string;

@@ -1,6 +1,6 @@
 /**
- * Content that was put into the clusters to stay, as their schedulers know it: every scheduler has the records of its own tasks, and a task that two of
- * them know, for one was away, is told by the one that knows more holders.
+ * Content that was put into the clusters to stay, as their schedulers know it: every scheduler has the records of its own tasks. Two may know
+ * a task after one of them was away; the record with more holders counts.
  */
 import { z } from 'zod';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';

@@ -70,7 +70,7 @@ function parseToken(body: string): { token: string; lifeMs: number } {
   try {
     json = JSON.parse(body) as typeof json;
   } catch {
-    // Answered below: without a token it is useless, whatever it is.
+    // Not JSON: reported below, as an answer without a token.
   }
   const token = json.token ?? json.access_token;
   if (typeof token !== 'string' || token === '')

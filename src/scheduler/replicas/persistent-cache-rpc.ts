@@ -108,7 +108,7 @@ export function listKeptTasks(
   };
 }
 
-/** The host's own word, and this scheduler's clock. */
+/** The facts as the host states them, with the time of this scheduler's clock. */
 function factsOf(request: UploadPersistentCacheTaskStartedRequest, nowMs: number): KeptFacts {
   const { taskId, hostId, persistentReplicaCount: replicas, tag, application, kept } = request;
   const user = kept?.owner.split('@')[0] ?? '';

@@ -117,7 +117,7 @@ export class PiecePicker {
 
   /**
    * Until then no announcement of a parent leads to a request, whatever it says, unless something else happens here.
-   * While pieces come in, looking again so often is enough to see that they no longer fill the line.
+   * While pieces come in, looking again so often is enough to see that they no longer fill the link.
    */
   deafUntilMs(nowMs: number): number {
     const { running, waiting } = this.#requests;
@@ -170,7 +170,7 @@ export class PiecePicker {
   /**
    * The parent wants this child to take this piece and pass it on: it is at the origin and sends everybody something
    * different (SuperSeeder). Such a piece is asked for at once and comes beside all others: while it waits for its turn there
-   * and shares the line of the parent, the other parents must not wait.
+   * and shares the uplink of the parent, the other parents must not wait.
    */
   parentOffers(parentId: string, piece: number): void {
     this.parentHas(parentId, piece);

@@ -1,17 +1,17 @@
 /**
- * Would one more transfer help a line? Both ends of piece exchange ask: a parent before it sends one more piece at the
- * same time, a child before it asks for one more. One transfer at a time hands pieces on soonest; more are only worth it
- * when those running leave a part of the line idle.
+ * Decides whether one more transfer makes better use of a link. Both ends of the piece exchange ask: a parent before it sends one
+ * more piece at the same time, a child before it requests one more. One transfer at a time passes pieces on soonest; more are
+ * worth it only while those running leave a part of the link idle.
  *
  * The capacity may be given; infinite means that one more is always welcome. Otherwise it is learned: a transfer that was
- * added and raised the total by less than `helpfulShare` shows that the line was full, at the most it was seen to carry;
- * that is believed for `believeMs`, then tried again. Measured rates waver, so a line counts as idle only well below.
- * One that carries less than half of the most it was seen to carry lately has room all the same: what runs on it is slow for
- * a reason at its other end.
+ * added and raised the total by less than `helpfulShare` shows that the link was full, at the highest rate measured so far.
+ * That is believed for `believeMs`, then tried again. Measured rates fluctuate, so a link counts as idle only well below its
+ * capacity. A link that carries less than half of its recent maximum has room all the same: the transfers on it are slowed
+ * down at their other ends.
  */
 export interface RateGovernorOptions {
   readonly capacityBytesPerSec?: number | undefined;
-  /** A new transfer needs this long to take its share; judging before would always find the line idle. */
+  /** A new transfer needs this long to take its share; judging before would always find the link idle. */
   readonly settleMs?: number;
 }
 
@@ -22,7 +22,7 @@ const helpfulShare = 0.1;
 const believeMs = 10_000;
 /**
  * With a known capacity a misjudgement is cheap. Without, the measured rate must have followed the change, and a piece should
- * be through: two transfers that share a line make those at the other ends look idle, which spreads.
+ * be through: two transfers that share a link make those at the other ends look idle, which spreads.
  */
 const settleMsKnown = 20;
 const settleMsLearned = 1000;
@@ -37,7 +37,7 @@ export class RateGovernor {
   #before: number | undefined;
   #learned = Number.POSITIVE_INFINITY;
   #learnedUntilMs = 0;
-  /** The most the line was seen to carry lately. */
+  /** Highest rate measured lately. */
   #best = 0;
   #bestUntilMs = 0;
 

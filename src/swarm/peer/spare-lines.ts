@@ -1,8 +1,8 @@
 /**
- * More transfers at once for a child whose parents mostly have nothing to do for others. One at a time is best among equals
- * that all give and take; but a child that comes late, or whose parents are slower than itself, may use lines that
- * would else be idle, and takes them from nobody. The first more has to bring more; if not, the child's own line is full, and
- * it is left at one for a good while.
+ * Allows a child more transfers at once while most of its parents are idle. One at a time is best among peers that all give and
+ * take; but a child that comes late, or whose parents have slower links than itself, uses uplinks that would otherwise be idle.
+ * The first additional transfer has to raise the total rate; if it does not, the child's own link is full, and the limit stays
+ * at one for a while.
  */
 
 /** Share of the parents that hold missing pieces and send us nothing which must be idle before a transfer is added. */

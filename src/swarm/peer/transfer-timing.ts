@@ -9,7 +9,7 @@ export const endingLeadMs = 5;
 /** A parent takes a request when it can begin with it within this time and a round trip: sent away, the child would be back later than that. */
 export const promiseMs = 5;
 
-/** What shapers and kernels let pass at once says nothing about the line. */
+/** What shapers and kernels let pass at once says nothing about the rate of the link. */
 export const burstBytes = 2 ** 20;
 
 /**

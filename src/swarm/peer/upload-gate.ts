@@ -4,9 +4,9 @@
  * Sending few pieces at a time gets each piece to somebody who can pass it on much sooner than sending many slowly, so:
  * one upload, and one more whenever those running leave a part of the uplink unused (RateGovernor). A request that cannot
  * start at once is answered `busy`: its child finds another parent, which beats waiting by far while there are others. But for
- * each upload that is about to end one request is taken: the line must not stand idle until the next child is there.
+ * each upload that is about to end one request is taken: the uplink must not stand idle until the next child is there.
  * A host at the origin sends a few at the same time and lets one more wait: its uplink, from which everything comes, must
- * never pause, and each of its children shares the own line with other parents. Children that do not know `busy` wait in line.
+ * never pause, and each of its children shares its own link among several parents. Children that do not know `busy` wait in a queue.
  *
  * One instance per host. The caller starts what `start` returns, tells `ended`, and announces `load` when it changes.
  */

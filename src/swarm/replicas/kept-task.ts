@@ -49,7 +49,7 @@ export function expiresMs({ createdMs, ttlMs }: KeptFacts): number {
   return createdMs + ttlMs;
 }
 
-/** Hosts that are there and will not lose it to their collector. */
+/** Hosts that are online and exempt the task from their disk collector. */
 export function persistentHosts(task: Pick<KeptTask, 'replicas'>): string[] {
   return [...task.replicas.values()].flatMap(({ hostId, persistent, awaySinceMs }) =>
     persistent && awaySinceMs === undefined ? [hostId] : [],

@@ -20,7 +20,7 @@ export type ReplicaEffect =
   | { readonly kind: 'make'; readonly taskId: string; readonly hostId: string }
   /** The host has a copy, which is to stay. */
   | { readonly kind: 'keep'; readonly taskId: string; readonly hostId: string }
-  /** There are replicas enough: that of the host may go when it needs the room. */
+  /** Enough other hosts hold a replica: the host may collect its own when it needs the space. */
   | { readonly kind: 'release'; readonly taskId: string; readonly hostId: string }
   /** The task is over: the host is to delete what it has of it. */
   | { readonly kind: 'remove'; readonly taskId: string; readonly hostId: string }
@@ -218,7 +218,7 @@ export class ReplicaKeeper {
     return task;
   }
 
-  /** The first host tells of a task from before: others may be about to. */
+  /** A host announces a task that this keeper does not know, from before a restart: other holders may announce it soon. */
   #adopt(facts: KeptFacts, nowMs: number): KeptTask {
     const task = this.#add(facts, nowMs);
     task.adoptedMs = nowMs;

@@ -200,7 +200,7 @@ export class Swarm {
     return this.#settle([peer.task], nowMs);
   }
 
-  /** The holder of a lease is there, though no piece may be complete yet; bytes that flow keep the lease alive on a slow line. */
+  /** The holder of a lease is there, though no piece may be complete yet; bytes that flow keep the lease alive on a slow link. */
   originProgress(peerId: string, sign: OriginSign, nowMs: number): Decision[] {
     this.#origin.alive(this.#touch(peerId, nowMs), sign, nowMs);
     return [];

@@ -1,5 +1,5 @@
 /**
- * Data centres whose lines to each other are thin or cost money: with `crossZonePeers` set, only so many peers of each fetch a
+ * Data centres whose links to each other are slow or cost money: with `crossZonePeers` set, only so many peers of each fetch a
  * task from elsewhere, its gates, and the rest take the pieces from them and from each other. One set of zones per task.
  *
  * What is read in part, or by a host that does not say where it is, is free of this: nobody near may want the same pieces.

@@ -14,7 +14,7 @@ import type { PieceRecord } from '../../storage/metadata.ts';
 import type { StoredTask } from '../../storage/stored-task.ts';
 import { blake3, type PieceHasher, type StoredBytes } from './piece-hasher.ts';
 
-/** As told to the scheduler, and by it. */
+/** Digests of consecutive pieces, as node and scheduler send them to each other. */
 export interface DigestsMessage {
   /** Number of the first piece; the others follow it. */
   readonly first: number;

@@ -82,7 +82,7 @@ export function readRecording(text: string): Recording {
 }
 
 export interface ReplayedStep extends RecordedStep {
-  /** What the machine wants done today. */
+  /** The effects of the current code. */
   readonly today: readonly PeerEffect[];
   readonly isSame: boolean;
 }
