@@ -52,6 +52,12 @@ export const maxProofTurns = 10_000;
 export const originalDaemonsKeptMs = 24 * 3_600_000;
 export const originalDaemonsWrittenMs = 3_600_000;
 
+/** Daemons of the original that are hosts again after a restart: so many, seen so lately; how soon it is written that one is new, or was seen again. */
+export const maxKeptHosts = 20_000;
+export const keptHostsAgeMs = 3_600_000;
+export const keptHostsNewMs = 500;
+export const keptHostsSeenMs = 60_000;
+
 /** What one watcher is told of at most. */
 export const maxWatchedTasks = 20_000;
 export const maxWatchedPeers = 20_000;

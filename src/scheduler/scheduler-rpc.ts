@@ -11,6 +11,7 @@ import { announcePeer } from './peers/announce-peer.ts';
 import { ownerOf, requireAnnounceable, requireNode, requireOwnHost, requireShareable } from './hosts/own-host.ts';
 import type { Brain } from './brain.ts';
 import type { HeldHosts } from './hosts/held-hosts.ts';
+import type { KeptHosts } from './hosts/kept-hosts.ts';
 import { hostInfo, isSeed } from './hosts/host-registry.ts';
 import { msFromDuration, peerMessage, taskMessage } from './messages.ts';
 import type { OriginalDaemons } from './peers/original-daemons.ts';
@@ -33,6 +34,7 @@ export interface LoadLimits {
 export interface SchedulerRpcParts {
   readonly brain: Brain;
   readonly held: HeldHosts;
+  readonly keptHosts: KeptHosts;
   readonly originals: OriginalDaemons;
   readonly preheater: Preheater;
   readonly reachability: Reachability;
@@ -44,7 +46,7 @@ export interface SchedulerRpcParts {
 }
 
 export function schedulerRpc(parts: SchedulerRpcParts): SchedulerHandlers {
-  const { brain, held, originals, preheater, reachability, registry, replicas, loadLimits, isKnownSeed } = parts;
+  const { brain, held, keptHosts, originals, preheater, reachability, registry, replicas, loadLimits, isKnownSeed } = parts;
   const counted = <A extends readonly unknown[], R>(call: CountedCall, work: (...args: A) => R) => {
     return async (...args: A): Promise<Awaited<R>> => {
       brain.metrics.called(call);
@@ -81,9 +83,10 @@ export function schedulerRpc(parts: SchedulerRpcParts): SchedulerHandlers {
       const host = isReachable ? announced : { ...announced, disableShared: true };
       const { peerLoadLimit, seedLoadLimit } = loadLimits();
       const owner = ownerOf(context);
+      const intervalMs = msFromDuration(interval);
       const info = hostInfo(host, {
         owner,
-        intervalMs: msFromDuration(interval),
+        intervalMs,
         loadLimit: isSeed(host) ? seedLoadLimit : peerLoadLimit,
         usesSeeds: brain.usesSeeds && (owner.isCertified || !isSeed(host) || (await isKnownSeed(host))),
       });
@@ -94,6 +97,8 @@ export function schedulerRpc(parts: SchedulerRpcParts): SchedulerHandlers {
           brain.book.announced(host, { unreachable: !isReachable }, performance.now());
           held.seen(host.id);
           originals.announced({ original: !context.callerHasSwarm });
+          if (context.callerHasSwarm) keptHosts.gone(host.id);
+          else keptHosts.announced({ host, intervalMs, unreachable: !isReachable, address: owner.address });
           replicas.hostSeen(host);
         },
       );

@@ -17,6 +17,7 @@ import type { Brain } from './brain.ts';
 import type { SchedulerConfig } from './config.ts';
 import { DynamicConfig, type DynamicSettings } from './dynamic-config.ts';
 import { HeldHosts } from './hosts/held-hosts.ts';
+import { bringBack, KeptHosts } from './hosts/kept-hosts.ts';
 import { KnownSeeds } from './hosts/known-seeds.ts';
 import { liveRpc } from './live/live-rpc.ts';
 import { managerJobs } from './jobs/manager-jobs.ts';
@@ -166,6 +167,7 @@ async function createParts(config: SchedulerConfig, overrides: SchedulerOverride
   const registry = owned.add('connections to registries', await registryClient(config, () => own.ports));
   const originals = await OriginalDaemons.create(config.server.cacheDir, logger);
   const held = owned.add('held hosts', new HeldHosts(brain, originals, overrides.heldHostGraceMs));
+  const keptHosts = owned.add('hosts without a stream', await KeptHosts.create(config.server.cacheDir, logger));
   const servesJobs = await managerJobs(base, { brain, preheater, originals });
   const server = await createServer(base, brain, overrides);
   const reachability = new Reachability(peerChannels);
@@ -181,11 +183,13 @@ async function createParts(config: SchedulerConfig, overrides: SchedulerOverride
   );
   const seeds = new KnownSeeds({ proven: prefersCertificates(base), dynamic, logger });
   const loadLimits = (): DynamicSettings => dynamic.settings;
+  bringBack(keptHosts, { brain, loadLimits, believesSeeds: !prefersCertificates(base) });
   server.addService(
     SchedulerDefinition,
     schedulerRpc({
       brain,
       held,
+      keptHosts,
       originals,
       preheater,
       reachability,
