@@ -115,6 +115,21 @@ test('a scheduler that is lost is waited for from then on, and once', () => {
   assert.equal(run.count('nobody-gives'), 1);
 });
 
+test('a scheduler that a busy machine starts again within nine seconds finds nobody at the origin', () => {
+  for (const extended of [true, false]) {
+    const run = new Run();
+    run.schedulers = extended ? 'held' : 'original';
+    run.send({ kind: 'session-opened', extended });
+    run.schedulers = 'returning';
+    run.lose('UNAVAILABLE', extended);
+    run.pass(9_000);
+    run.schedulers = extended ? 'held' : 'original';
+    run.send({ kind: 'session-opened', extended });
+    run.pass(1_000);
+    assert.equal(run.count('go-to-origin'), 0, extended ? 'ours' : 'the original’s');
+  }
+});
+
 test('a lost session is opened again, at once when a scheduler takes this host again', () => {
   const run = new Run();
   run.schedulers = 'returning';
