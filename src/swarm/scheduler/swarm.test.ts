@@ -76,6 +76,15 @@ test('a piece that its last holder lacks after all is leased at once, the parent
   assert.equal(swarm.task('task')?.holders[4], 1, 'the next report of the parent counts again');
 });
 
+test('while one of the original is at the origin, which fetches all that it lacks, nobody else is sent for a part of it', () => {
+  const swarm = newSwarm(['seed', 'one', 'two']);
+  for (const name of ['one', 'two']) swarm.registerPeer({ ...registration(name), heldPieces: PieceSet.of([2, 6]) }, 0);
+  const decisions = swarm.registerPeer({ ...registration('seed'), features: originalFeatures }, 0);
+  const later = swarm.piecesFinished('seed', { pieces: [0, 1, 2, 3, 4, 5], from: 'source' }, 1000);
+  assert.deepEqual(leases([...decisions, ...later]), [{ peer: 'seed', first: 0, end: pieceCount }]);
+  assertInvariants(swarm);
+});
+
 test('only a child that lacks the piece can say that its parent does not hold it', () => {
   const swarm = parentAndChild();
   swarm.piecesFinished('child', { pieces: [4], from: 'parent' }, 3);

@@ -63,7 +63,7 @@ export class OriginDesk {
       if (!gap) break;
       const holder = this.#candidate(task, gap, nowMs);
       if (!holder) return;
-      this.#leases.grant(holder, gap, { nowMs });
+      this.#leases.grant(holder, fetchedBy(holder, gap), { nowMs });
     }
     this.#split(task, nowMs);
   }
@@ -228,8 +228,12 @@ export class OriginDesk {
       return task.leases.size === 0 && anyDownloading(task) ? { first: 0, end: undefined } : undefined;
     const open = PieceSet.range(0, task.pieceCount);
     for (let piece = 0; piece < task.pieceCount; piece += 1) if ((task.holders[piece] ?? 0) > 0) open.delete(piece);
-    for (const { range } of task.leases.values())
+    for (const { range, holder } of task.leases.values()) {
       for (let piece = range.first; piece < (range.end ?? 0); piece += 1) open.delete(piece);
+      if (holder.features.leases) continue;
+      if (!holder.wanted) return undefined; // it fetches all that it lacks
+      for (const piece of holder.wanted) open.delete(piece);
+    }
     if (open.count === 0) return undefined;
     // Without range support one response also brings everything before the wanted pieces.
     if (task.ranges === false && task.leases.size > 0) return undefined;
@@ -322,6 +326,12 @@ function leastFailed({ failedAtOrigin }: Task, peers: readonly Peer[]): readonly
 function holdsAlone({ task, pieces, sharing }: Peer): boolean {
   if (sharing) for (const piece of pieces) if (task.holders[piece] === 1) return true;
   return false;
+}
+
+/** Whoever knows no leases fetches all that it lacks, not the gap alone. */
+function fetchedBy({ features, wanted, task }: Peer, gap: LeaseRange): LeaseRange {
+  if (features.leases || wanted || task.leases.size > 0 || gap.end === undefined) return gap;
+  return { first: 0, end: task.pieceCount };
 }
 
 /** A seed is busy with what comes before the gap, and goes on with it. */
