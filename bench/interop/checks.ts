@@ -2,8 +2,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { taskId } from '../../src/core/ids.ts';
 import { byProxy, dfget, dfgetAll } from './download.ts';
+import { pushImage } from './image.ts';
 import { errorsOf, told } from './jobs.ts';
-import type { MixedCluster, OriginFile } from './mixed-cluster.ts';
+import type { Mix, MixedCluster, OriginFile } from './mixed-cluster.ts';
 
 const mebibyte = 2 ** 20;
 
@@ -29,6 +30,28 @@ async function preheated(cluster: MixedCluster, file: OriginFile): Promise<void>
   if (deleted.state !== 'SUCCESS') throw new Error(`delete_task: ${errorsOf(deleted)}`);
   const left = await cluster.jobs.run('get_task', { task_id: id });
   if (told(left, 'peers').length > 0) throw new Error(`${told(left, 'peers').length} nodes still hold it`);
+}
+
+/**
+ * Blobs have two ids, by digest and by URL, as `registryMirror.enableTaskIDBasedBlobDigest` of a cluster says. Nobody tells the one who
+ * preheats: those of the original preheat by URL, ours by digest where no daemon of the original is.
+ */
+function preheatsByDigest({ manager, scheduler, seed, peers }: Mix): boolean {
+  return manager === 'ours' || (scheduler === 'ours' && seed === 'ours' && peers === 'ours');
+}
+
+/** Its layers are there for whoever runs it then, by way of the proxy as container engines do. */
+async function imagePreheated(cluster: MixedCluster): Promise<number> {
+  const { url, blobs } = await pushImage(cluster.origin, 'team/app', [20 * mebibyte, 5 * mebibyte]);
+  const copies = async (): Promise<number[]> => Promise.all(blobs.map((blob) => cluster.copies(blob)));
+  const preheat = await cluster.jobs.run('preheat', { type: 'image', url, scope: 'all_seed_peers' });
+  if (preheat.state !== 'SUCCESS') throw new Error(`preheat: ${errorsOf(preheat)}`);
+  const layers = (await copies()).slice(1);
+  if (layers.some((sent) => sent < 1))
+    throw new Error(`preheat: the origin sent ${layers.join(' and ')} of the layers`);
+  const header = { 'x-dragonfly-enable-task-id-based-blob-digest': String(preheatsByDigest(cluster.mix)) };
+  for (const peer of cluster.peers) for (const blob of blobs) await byProxy(peer, blob, header);
+  return Math.max(...(await copies()).slice(1)); // the configuration has a few bytes, which each node compares with the origin
 }
 
 /** A seed peer of the original fetches so many pieces at once, each over a connection of its own. */
@@ -71,6 +94,7 @@ export const checks: readonly Check[] = [
       return cluster.copies(file);
     },
   },
+  { name: 'preheat of an image', maxCopies: 1.01, run: imagePreheated },
   ...(['manager', 'scheduler', 'seed', 'peer'] as const).map((name) => ({
     name: `${name} restarted`,
     maxCopies: 1.01,

@@ -45,7 +45,7 @@ export function managerConfig(directory: string, database: string, ports: Ports)
       redis: redis(ports),
     },
     cache: { redis: { ttl: '2s' }, local: { size: 10_000, ttl: '2s' } },
-    job: { preheat: { allowCIDRs: ['127.0.0.0/8'] } },
+    job: { preheat: { allowCIDRs: ['127.0.0.0/8', '198.18.0.0/15'] } },
     metrics: { enable: true, addr: `${loopback}:${ports.managerMetrics}` },
   });
 }

@@ -24,7 +24,11 @@ export async function dfget({ part }: Daemon, { url, sha256 }: OriginFile): Prom
 }
 
 /** Through the peer's proxy, as a container engine does. */
-export async function byProxy({ part, proxy }: Daemon, { url, sha256 }: OriginFile): Promise<void> {
+export async function byProxy(
+  { part, proxy }: Daemon,
+  { url, sha256 }: OriginFile,
+  header: Readonly<Record<string, string>> = {},
+): Promise<void> {
   const { hostname, port } = new URL(proxy);
   const hash = createHash('sha256');
   const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -32,7 +36,7 @@ export async function byProxy({ part, proxy }: Daemon, { url, sha256 }: OriginFi
     host: hostname,
     port,
     path: url,
-    headers: { host: new URL(url).host },
+    headers: { host: new URL(url).host, ...header },
     signal: AbortSignal.timeout(deadlineMs),
   })
     .on('response', (response) => {

@@ -43,6 +43,8 @@ export interface MixedClusterOptions {
   readonly directory: string;
   readonly schedulers?: number;
   readonly peers?: number;
+  /** Of the origin; loopback by default. */
+  readonly address?: string;
   /**
    * Mutual TLS at every gRPC port, with one certificate for all; with daemons of the original at the manager's only: they dial
    * schedulers and each other in the clear, whatever certificates they are given.
@@ -78,6 +80,7 @@ export interface Daemon {
 }
 
 export class MixedCluster implements AsyncDisposable {
+  readonly mix: Mix;
   readonly origin: NginxOrigin;
   readonly jobs: Jobs;
   readonly manager: Part;
@@ -98,12 +101,13 @@ export class MixedCluster implements AsyncDisposable {
       directory,
       schedulers = 1,
       peers = 3,
+      address = loopback,
       tls = false,
       quic = false,
       relay: before,
       pieceRelay,
     } = options;
-    const origin = owned.use(await NginxOrigin.start({ directory }));
+    const origin = owned.use(await NginxOrigin.start({ directory, address }));
     const redis = owned.use(await RedisServer.start());
     const mariadb = engineKinds.find(({ name }) => name === 'mariadb');
     if (!mariadb || mariadb.missing !== false) throw new Error('MariaDB is not installed');
@@ -181,6 +185,7 @@ export class MixedCluster implements AsyncDisposable {
     if (mix.manager === 'original' || mix.scheduler === 'original') await delay(settleMs);
     return new MixedCluster(
       {
+        mix,
         origin,
         jobs,
         manager,
@@ -198,10 +203,11 @@ export class MixedCluster implements AsyncDisposable {
   private constructor(
     parts: Pick<
       MixedCluster,
-      'origin' | 'jobs' | 'manager' | 'schedulers' | 'relays' | 'seed' | 'peers' | 'redisPort' | 'metrics'
+      'mix' | 'origin' | 'jobs' | 'manager' | 'schedulers' | 'relays' | 'seed' | 'peers' | 'redisPort' | 'metrics'
     >,
     owned: AsyncDisposableStack,
   ) {
+    this.mix = parts.mix;
     this.origin = parts.origin;
     this.jobs = parts.jobs;
     this.manager = parts.manager;

@@ -1,15 +1,16 @@
 /**
  * Runs the mixes of parts of ours and of the original, and writes what came out into a table of docs/migrate.md.
  *
- *   node bench/interop/run.ts --binaries DIR [--mix ours,original,ours,original] [--check proxy] [--tls] [--quic] [--write] [--keep]
+ *   node bench/interop/run.ts --binaries DIR [--mix ours,original,ours,original] [--check proxy] [--address IP] [--tls] [--quic] [--write] [--keep]
  *
  * DIR holds `manager`, `scheduler`, `dfdaemon`, `dfget` of the original. A mix names manager, scheduler, seed peer, peers;
- * without --mix all sixteen run, one after another, with every check unless --check names some; --tls: mutual TLS at every gRPC port that daemons of the mix can reach then; --quic: daemons of the original ask for pieces by QUIC; --keep leaves what each part wrote. Needs nginx, redis-server and MariaDB.
+ * without --mix all sixteen run, one after another, with every check unless --check names some; --address: of the origin, since a manager of the original asks no registry on loopback; --tls: mutual TLS at every gRPC port that daemons of the mix can reach then; --quic: daemons of the original ask for pieces by QUIC; --keep leaves what each part wrote. Needs nginx, redis-server and MariaDB.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { checks } from './checks.ts';
 import { clusterDirectory } from './cluster-directory.ts';
+import { loopback } from './configuration.ts';
 import { allMixes, MixedCluster, parseMix, type Mix } from './mixed-cluster.ts';
 
 interface Outcome {
@@ -28,6 +29,7 @@ const { values } = parseArgs({
     binaries: { type: 'string' },
     mix: { type: 'string', multiple: true },
     check: { type: 'string', multiple: true },
+    address: { type: 'string', default: loopback },
     tls: { type: 'boolean', default: false },
     quic: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
@@ -58,6 +60,7 @@ async function runMix(mix: Mix, binaries: string): Promise<Outcome[]> {
       mix,
       binaries,
       directory: directory.path,
+      address: values.address,
       tls: values.tls,
       quic: values.quic,
     });

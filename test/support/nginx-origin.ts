@@ -30,7 +30,8 @@ export interface OriginRequest {
 
 /**
  * Below the document root: `/` as configured, `/slow/` 5 MiB/s, `/norange/` without ranges, `/chunked/` without length,
- * `/redirect/NAME` → `/NAME`, `/status/403`, `/status/404`, `/status/410`, `/status/503`, `/status/connections`, `/drop` closes the connection.
+ * `/redirect/NAME` → `/NAME`, `/status/403`, `/status/404`, `/status/410`, `/status/503`, `/status/connections`, `/drop` closes the connection;
+ * `/v2/` with manifests of images, as a registry.
  */
 export class NginxOrigin {
   readonly root: string;
@@ -122,6 +123,8 @@ http {
     location ~ ^/status/404 { return 404; }
     location ~ ^/status/410 { return 410; }
     location ~ ^/status/503 { return 503; }
+    location = /v2/ { default_type application/json; return 200 '{}'; }
+    location ~ ^/v2/.+/manifests/ { default_type application/vnd.oci.image.manifest.v1+json; }
     location = /status/connections { stub_status; access_log off; }
     location /drop { return 444; }
   }
