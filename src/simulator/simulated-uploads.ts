@@ -1,15 +1,9 @@
 /** The parent side of a simulated daemon: UploadGate admits, SuperSeeder announces while it is at the origin, bodies flow. */
 import type { PeerEvent } from '../swarm/peer/download/events.ts';
 import { HostLoad } from '../swarm/peer/host-load.ts';
+import { LoadNews } from '../swarm/peer/load-news.ts';
 import { SuperSeeder } from '../swarm/peer/super-seeder.ts';
-import {
-  burstBytes,
-  endingLeadMs,
-  loadNewsMs,
-  minUnsentBytes,
-  promiseMs,
-  unsentMs,
-} from '../swarm/peer/transfer-timing.ts';
+import { burstBytes, endingLeadMs, minUnsentBytes, promiseMs, unsentMs } from '../swarm/peer/transfer-timing.ts';
 import { UploadGate, type UploadRequest } from '../swarm/peer/upload-gate.ts';
 import type { Flow } from './fluid-network.ts';
 import type { SimulatedDaemon } from './simulated-daemon.ts';
@@ -53,9 +47,8 @@ export class SimulatedUploads {
   #incoming: Incoming | undefined;
   #seedWakeMs = Number.POSITIVE_INFINITY;
   #gateQueued = false;
-  #loadQueued = false;
-  #loadToldMs = Number.NEGATIVE_INFINITY;
-  #announcedLoad = 0;
+  #news = new LoadNews();
+  #tellAtMs = Number.POSITIVE_INFINITY;
 
   constructor(daemon: SimulatedDaemon) {
     this.#daemon = daemon;
@@ -66,7 +59,7 @@ export class SimulatedUploads {
   /** The daemon starts again. */
   restart(): void {
     this.#seedWakeMs = Number.POSITIVE_INFINITY;
-    this.#announcedLoad = 0;
+    this.#news = new LoadNews();
     this.#daemon.saidLoad = new HostLoad();
   }
 
@@ -187,6 +180,7 @@ export class SimulatedUploads {
       if (!sending.handedOver && this.#heldBackMs(sending) <= withinMs) endingSoon += 1;
     const uplink = { bytesPerSec: this.#daemon.setup.up.rateBytesPerSec, endingSoon };
     const accepted = this.#gate.request(upload, this.#world.nowMs, uplink);
+    if (!accepted) this.#news.refused();
     this.#pumpGate();
     if (!accepted) this.#refused(upload.piece);
     return accepted;
@@ -245,19 +239,25 @@ export class SimulatedUploads {
 
   /** Tells the children how much there is to do here, once for all changes of a moment. */
   #announceLoad(): void {
-    if (this.#loadQueued || this.#world.options.arm !== 'ours') return;
-    this.#loadQueued = true;
-    this.#world.after(Math.max(loadDelayMs, this.#loadToldMs + loadNewsMs - this.#world.nowMs), () => {
-      this.#loadQueued = false;
-      const { load } = this.#gate;
-      if (load === this.#announcedLoad || !this.#daemon.alive) return;
-      this.#announcedLoad = load;
-      this.#loadToldMs = this.#world.nowMs;
-      const event: PeerEvent = { kind: 'parent-load', parentId: this.#daemon.peerId, uploads: undefined };
-      this.#world.after(this.#world.options.latencyMs, () => {
-        this.#daemon.saidLoad.says(load);
-        for (const [index, child] of this.#subscribers) if (this.#world.hears(index)) child.take(event);
-      });
+    const { nowMs } = this.#world;
+    const dueMs = Math.max(nowMs + loadDelayMs, this.#news.dueMs(this.#gate.load, this.#subscribers.size));
+    if (dueMs >= this.#tellAtMs || this.#world.options.arm !== 'ours') return;
+    this.#tellAtMs = dueMs;
+    this.#world.at(dueMs, () => {
+      if (this.#tellAtMs === dueMs) this.#tellLoad();
+    });
+  }
+
+  #tellLoad(): void {
+    this.#tellAtMs = Number.POSITIVE_INFINITY;
+    const { load } = this.#gate;
+    if (!this.#daemon.alive || load === this.#news.told) return;
+    if (this.#news.dueMs(load, this.#subscribers.size) > this.#world.nowMs) return this.#announceLoad();
+    this.#news.tell(load, this.#world.nowMs);
+    const event: PeerEvent = { kind: 'parent-load', parentId: this.#daemon.peerId, uploads: undefined };
+    this.#world.after(this.#world.options.latencyMs, () => {
+      this.#daemon.saidLoad.says(load);
+      for (const [index, child] of this.#subscribers) if (this.#world.hears(index)) child.take(event);
     });
   }
 

@@ -10,6 +10,7 @@ import {
 } from '../../../gen/dfdaemon/v2/dfdaemon.ts';
 import { DragonflyError } from '../../core/errors.ts';
 import { onAbort } from '../../core/process/lifecycle.ts';
+import type { PieceLayout } from '../../core/piece-layout.ts';
 import { PieceSet } from '../../swarm/shared/piece-set.ts';
 import type { PieceRecord } from '../storage/metadata.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
@@ -24,6 +25,8 @@ export interface PiecePort {
   /** It speaks TLS. */
   readonly tls: boolean;
 }
+
+const noBytes = new Uint8Array();
 
 export async function* syncPieces(
   request: SyncPiecesRequest,
@@ -79,29 +82,35 @@ async function* bitmaps(
     piecePort: { ip, port, tls },
   }: { news: News; announcer: PieceAnnouncer; guard: ReadGuard; piecePort: PiecePort },
 ): AsyncGenerator<SyncPiecesResponse> {
-  let toldLayout = false;
+  // Said once, and again when it changes; most messages are about the load alone.
+  let toldName: string | undefined;
+  let toldLayout: PieceLayout | undefined;
   for (let pieces = first; ; pieces = news.take()) {
     const { layout } = task;
-    const finished = task.complete && !announcer.seeding;
+    const name = guard.nameOf(task) ?? '';
     yield SyncPiecesResponse.fromPartial({
-      ip,
-      tcpPort: port,
-      bitmap: pieces.toBytes(),
-      vortexPersistent: true,
-      vortexStreamed: true,
-      tls,
-      finished,
+      ...(name !== toldName && {
+        ip,
+        tcpPort: port,
+        vortexPersistent: true,
+        vortexStreamed: true,
+        tls,
+        vortexTaskId: name,
+      }),
+      bitmap: pieces.count === 0 ? noBytes : pieces.toBytes(),
+      finished: task.complete && !announcer.seeding,
       offeredPieces: news.takeOffered(),
       load: news.takeLoad(),
-      vortexTaskId: guard.nameOf(task) ?? '',
       restricted: task.restricted,
-      ...(layout && {
-        contentLength: layout.contentLengthBytes,
-        pieceLength: layout.pieceLengthBytes,
-        ...(!toldLayout && { responseHeader: { ...task.responseHeader } }),
-      }),
+      ...(layout &&
+        layout !== toldLayout && {
+          contentLength: layout.contentLengthBytes,
+          pieceLength: layout.pieceLengthBytes,
+          responseHeader: { ...task.responseHeader },
+        }),
     });
-    toldLayout ||= layout !== undefined;
+    toldName = name;
+    toldLayout = layout;
     if (!(await news.more())) return;
   }
 }

@@ -24,6 +24,9 @@ export const maxActiveBodies = 128;
 /** Uploads that wait look again this often whether the uplink has room. */
 export const gateRecheckMs = 20;
 
+/** Node fires a timer up to so much too early. */
+export const timerEarlyMs = 1;
+
 /** Bytes sent per turn of the event loop and connection: few bodies get long turns, many get fair ones. */
 export const longTurnBytes = 2 ** 20;
 export const fairTurnBytes = 256 * 1024;

@@ -5,10 +5,11 @@
 import { performance } from 'node:perf_hooks';
 import { toDragonflyError } from '../../core/errors.ts';
 import { RateMeter } from '../../core/rate-meter.ts';
-import { loadNewsMs, promiseMs } from '../../swarm/peer/transfer-timing.ts';
+import { LoadNews } from '../../swarm/peer/load-news.ts';
+import { promiseMs } from '../../swarm/peer/transfer-timing.ts';
 import { UploadGate, type Uplink, type UploadRequest } from '../../swarm/peer/upload-gate.ts';
 import { EndingWatch } from './ending.ts';
-import { gateRecheckMs, maxActiveBodies } from './limits.ts';
+import { gateRecheckMs, maxActiveBodies, timerEarlyMs } from './limits.ts';
 
 export interface DeskRequest extends UploadRequest {
   /** Of the whole piece. */
@@ -43,10 +44,10 @@ export class UploadDesk implements AsyncDisposable {
   readonly #running = new Set<EndingWatch>();
   readonly #listeners = new Set<(load: number) => void>();
   readonly #places: Places;
-  #announcedLoad = 0;
+  readonly #news = new LoadNews();
   #recheck: NodeJS.Timeout | undefined;
-  #news: NodeJS.Timeout | undefined;
-  #toldMs = Number.NEGATIVE_INFINITY;
+  #telling: NodeJS.Timeout | undefined;
+  #tellAtMs = Number.POSITIVE_INFINITY;
 
   constructor({ atOrigin = () => false, maxActive = maxActiveBodies }: UploadDeskOptions = {}) {
     this.#atOrigin = atOrigin;
@@ -56,12 +57,13 @@ export class UploadDesk implements AsyncDisposable {
 
   /** Uploads running and waiting, as it was told last. */
   get load(): number {
-    return this.#announcedLoad;
+    return this.#news.told;
   }
 
   /** Called with the load soon after it changed; changes of one moment are told once. */
   onLoad(listener: (load: number) => void): () => void {
     this.#listeners.add(listener);
+    this.#tellSoon();
     return () => void this.#listeners.delete(listener);
   }
 
@@ -91,7 +93,11 @@ export class UploadDesk implements AsyncDisposable {
     const asked: Asked = { childId, taskId, piece, ...(patient !== undefined && { patient }), start };
     const nowMs = performance.now();
     const endingSoon = this.#endingWithin(promiseMs + roundTripMs, nowMs);
-    if (!this.#gate.request(asked, nowMs, { ...this.#uplink(nowMs), endingSoon })) return undefined;
+    if (!this.#gate.request(asked, nowMs, { ...this.#uplink(nowMs), endingSoon })) {
+      this.#news.refused();
+      this.#tellSoon();
+      return undefined;
+    }
     const leave = (): void => {
       if (this.#gate.cancel(childId, taskId, piece)) resolve(undefined);
       this.#pump();
@@ -108,7 +114,7 @@ export class UploadDesk implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     clearTimeout(this.#recheck);
-    clearTimeout(this.#news);
+    clearTimeout(this.#telling);
     return Promise.resolve();
   }
 
@@ -149,16 +155,23 @@ export class UploadDesk implements AsyncDisposable {
     clearTimeout(this.#recheck);
     // that the uplink has room again is no event: a child has got another sender
     if (this.#gate.waiting > 0) this.#recheck = setTimeout(() => this.#pump(), gateRecheckMs).unref();
-    const waitMs = Math.max(0, this.#toldMs + loadNewsMs - performance.now());
-    this.#news ??= setTimeout(() => this.#tellLoad(), waitMs).unref();
+    this.#tellSoon();
+  }
+
+  #tellSoon(): void {
+    const dueMs = this.#news.dueMs(this.#gate.load, this.#listeners.size);
+    if (dueMs >= this.#tellAtMs) return; // a timer that is early looks again
+    clearTimeout(this.#telling);
+    this.#tellAtMs = dueMs;
+    this.#telling = setTimeout(() => this.#tellLoad(), Math.max(0, dueMs - performance.now())).unref();
   }
 
   #tellLoad(): void {
-    this.#news = undefined;
+    this.#tellAtMs = Number.POSITIVE_INFINITY;
     const { load } = this.#gate;
-    if (load === this.#announcedLoad) return;
-    this.#announcedLoad = load;
-    this.#toldMs = performance.now();
+    const nowMs = performance.now();
+    if (this.#news.dueMs(load, this.#listeners.size) > nowMs + timerEarlyMs) return this.#tellSoon();
+    this.#news.tell(load, nowMs);
     for (const listener of this.#listeners) listener(load);
   }
 }

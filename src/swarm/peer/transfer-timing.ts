@@ -20,5 +20,6 @@ export const unsentMs = 5;
 export const minUnsentBytes = 512 * 1024;
 export const maxUnsentBytes = 4 * 2 ** 20;
 
-/** Children hear at once how much there is to do at a parent, and then at most this often. */
+/** Children hear at once how much there is to do at a parent, and then at most this often; one that is alone, so seldom. */
 export const loadNewsMs = 4;
+export const soleLoadNewsMs = 50;
