@@ -8,12 +8,15 @@ import { maxFreeBlocks } from './limits.ts';
 export class BlockPool {
   readonly blockBytes: number;
   readonly #maxBlocks: number;
+  readonly #isShared: boolean;
   readonly #free = new SpareBuffers(maxFreeBlocks);
   readonly #waiting = new Set<(block: Buffer) => void>();
   #inUse = 0;
 
-  constructor(blockBytes: number, totalBytes: number) {
+  /** @param isShared other threads may read the blocks. */
+  constructor(blockBytes: number, totalBytes: number, isShared = false) {
     this.blockBytes = blockBytes;
+    this.#isShared = isShared;
     this.#maxBlocks = Math.max(1, Math.floor(totalBytes / blockBytes));
   }
 
@@ -24,7 +27,7 @@ export class BlockPool {
   tryTake(): Buffer | undefined {
     if (this.#inUse >= this.#maxBlocks) return undefined;
     this.#inUse += 1;
-    return this.#free.take() ?? Buffer.allocUnsafeSlow(this.blockBytes);
+    return this.#free.take() ?? this.#make();
   }
 
   /** Calls back with a block as soon as there is one, at once if there is. Returns how to stop waiting. */
@@ -47,5 +50,11 @@ export class BlockPool {
     }
     this.#inUse -= 1;
     this.#free.give(block, this.#inUse > 0);
+  }
+
+  #make(): Buffer {
+    return this.#isShared
+      ? Buffer.from(new SharedArrayBuffer(this.blockBytes))
+      : Buffer.allocUnsafeSlow(this.blockBytes);
   }
 }

@@ -206,7 +206,11 @@ export class ClientConnection {
     const { start } = this.#buffer;
     const from = body.from;
     body.from = start;
-    const written = this.#buffer.write(from, start, (bytes) => body.request.options.writer.writeBlock(bytes, true));
+    const { writer, hash } = body.request.options;
+    const written = this.#buffer.write(from, start, (bytes) => {
+      const hashed = hash?.update(bytes);
+      return hashed ? writer.writeBlock(bytes, true).finally(hashed) : writer.writeBlock(bytes, true);
+    });
     written.then(
       () => this.#flow(),
       (error: unknown) => this.#writeFailed(body, error),

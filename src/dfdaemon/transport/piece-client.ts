@@ -54,7 +54,7 @@ export class PieceClient {
 
   private constructor(options: PieceClientOptions) {
     this.#options = options;
-    this.#pool = new BlockPool(receiveBlockBytes, options.poolBytes ?? receivePoolBytes);
+    this.#pool = new BlockPool(receiveBlockBytes, options.poolBytes ?? receivePoolBytes, true);
     this.#owner = {
       limiter: options.limiter,
       pool: this.#pool,

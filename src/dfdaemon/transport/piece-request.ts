@@ -37,6 +37,8 @@ export interface FetchOptions {
   readonly expectedCrc32?: number | undefined;
   /** Whether the bytes are what they should be beyond their CRC-32: the piece counts when it resolves. */
   readonly prove?: CommitFacts['prove'];
+  /** Takes all bytes as they arrive, in order; their memory is used again when it says so. */
+  readonly hash?: { update(bytes: Uint8Array): () => Promise<void> | undefined } | undefined;
   readonly signal: AbortSignal;
   /** Longest time the piece may take, without what rate limits of this side make it wait. */
   readonly timeoutMs?: number | undefined;

@@ -183,6 +183,9 @@ export class PieceExchange {
     if (stored.pieces.has(piece) || stored.incoming(piece)) return drop('claimed');
     const writer = stored.writePiece(piece);
     writer.incoming.onProgress(() => this.#scope.signalChange());
+    // None where the whole is compared.
+    const proof = this.#proof.pieces;
+    using hash = proof?.incoming(piece);
     try {
       await pieces.fetch({
         address,
@@ -190,7 +193,8 @@ export class PieceExchange {
         piece: pieceSpan(stored.layout, piece),
         writer,
         parentId,
-        prove: async (bytes) => this.#proof.pieces?.prove(piece, bytes),
+        hash,
+        prove: proof && ((bytes) => proof.prove(piece, bytes, hash)),
         onStarted: () => this.#take({ kind: 'piece-begun', parentId, piece }),
         onEnding: () => this.#take({ kind: 'piece-ending', parentId, piece }),
         limiters: rate.fromPeers,

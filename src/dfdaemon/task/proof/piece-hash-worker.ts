@@ -1,34 +1,79 @@
-/** Thread that hashes pieces on the disk: BLAKE3, a fifth of the work of SHA-256, yet too much for the loop that moves the bytes. */
+/**
+ * Thread that hashes pieces: BLAKE3, a fifth of the work of SHA-256, yet too much for the loop that moves the bytes. A piece that comes
+ * in is hashed where its bytes have arrived; one that is held, from the disk.
+ */
 import assert from 'node:assert/strict';
 import { readSync } from 'node:fs';
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { Blake3Hasher } from '@napi-rs/blake-hash';
-import type { HashCommand, HashReply } from './piece-hasher.ts';
+import type { HashCommand, HashReply, StoredBytes, UpdateCount } from './piece-hasher.ts';
 
 /** Stays in the cache of the processor between the read and the hash. */
-const blockBytes = 512 * 1024;
+const readBytes = 512 * 1024;
+const nothing = new Uint8Array();
 
 const port = parentPort;
 assert(port, 'runs as a worker thread');
-const block = Buffer.allocUnsafe(blockBytes);
+const updates = workerData as UpdateCount;
+const read = Buffer.allocUnsafe(readBytes);
+const blocks = new Map<number, Buffer>();
+const comingIn = new Map<number, Blake3Hasher>();
 
-port.on('message', ({ id, fd, offset, length }: HashCommand) => {
+port.on('message', (command: HashCommand) => {
+  switch (command.kind) {
+    case 'stored':
+      return answer(command.id, () => digestOf(hashStored(command)));
+    case 'block':
+      return void blocks.set(command.block, Buffer.from(command.memory));
+    case 'update':
+      return update(command);
+    case 'digest':
+      return answer(command.id, () => end(command.piece));
+    case 'drop':
+      return void comingIn.delete(command.piece);
+    case 'passed':
+      return answer(command.id, () => nothing);
+    case 'forget':
+      return blocks.clear();
+  }
+});
+
+function answer(id: number, work: () => Uint8Array): void {
   let reply: HashReply;
   try {
-    reply = { id, digest: hash(fd, offset, length) };
+    reply = { id, digest: work() };
   } catch (error) {
     reply = { id, failure: (error as Error).message };
   }
-  port.postMessage(reply);
-});
+  port?.postMessage(reply);
+}
 
-function hash(fd: number, offset: number, length: number): Uint8Array {
+function update({ piece, block, from, length }: Extract<HashCommand, { kind: 'update' }>): void {
+  const hasher = comingIn.get(piece) ?? new Blake3Hasher();
+  comingIn.set(piece, hasher);
+  const memory = blocks.get(block);
+  if (memory) hasher.update(memory.subarray(from, from + length));
+  Atomics.add(updates, 0, 1);
+}
+
+function end(piece: number): Uint8Array {
+  const hasher = comingIn.get(piece);
+  comingIn.delete(piece);
+  if (!hasher) throw new Error('the thread that has hashed its beginning has ended');
+  return digestOf(hasher);
+}
+
+function hashStored({ fd, offset, length }: StoredBytes): Blake3Hasher {
   const hasher = new Blake3Hasher();
   for (let done = 0; done < length;) {
-    const read = readSync(fd, block, 0, Math.min(blockBytes, length - done), offset + done);
-    if (read === 0) throw new Error(`the file ends at byte ${offset + done}`);
-    hasher.update(block.subarray(0, read));
-    done += read;
+    const count = readSync(fd, read, 0, Math.min(readBytes, length - done), offset + done);
+    if (count === 0) throw new Error(`the file ends at byte ${offset + done}`);
+    hasher.update(read.subarray(0, count));
+    done += count;
   }
+  return hasher;
+}
+
+function digestOf(hasher: Blake3Hasher): Uint8Array {
   return new Uint8Array(hasher.digestBuffer());
 }

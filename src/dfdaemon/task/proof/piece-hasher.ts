@@ -5,9 +5,27 @@ import { DragonflyError } from '../../../core/errors.ts';
 import type { Closable } from '../../../core/process/lifecycle.ts';
 import { ownThread } from '../../../core/own-files.ts';
 
-export interface HashCommand extends StoredBytes {
-  readonly id: number;
-}
+export type HashCommand =
+  | (StoredBytes & { readonly kind: 'stored'; readonly id: number })
+  /** Memory of which parts will be hashed; known from here on by its number. */
+  | { readonly kind: 'block'; readonly block: number; readonly memory: SharedArrayBuffer }
+  | {
+      readonly kind: 'update';
+      readonly piece: number;
+      readonly block: number;
+      readonly from: number;
+      readonly length: number;
+    }
+  /** Of all updates of a piece that comes in; it is over then. */
+  | { readonly kind: 'digest'; readonly piece: number; readonly id: number }
+  | { readonly kind: 'drop'; readonly piece: number }
+  /** Tells when all commands before it have been carried out. */
+  | { readonly kind: 'passed'; readonly id: number }
+  /** Every block is given up. */
+  | { readonly kind: 'forget' };
+
+/** Counts the updates that have been carried out; the thread begins with it. */
+export type UpdateCount = Int32Array<SharedArrayBuffer>;
 
 export type HashReply =
   { readonly id: number; readonly digest: Uint8Array } | { readonly id: number; readonly failure: string };
@@ -24,15 +42,31 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
+/** The digest of a piece while it comes in. Dispose of it when nobody wants it any more. */
+export interface IncomingHash extends Disposable {
+  /** Takes the next bytes, which lie in shared memory. Ask the answer when it may be used for something else: now, or later. */
+  update(bytes: Uint8Array): () => Promise<void> | undefined;
+  /** Of everything that was taken; called once. */
+  digest(): Promise<Uint8Array>;
+}
+
 /** For bytes that come in blocks of a connection, a little at a time. */
 export async function blake3(): Promise<Blake3Hasher> {
   return new (await import('@napi-rs/blake-hash')).Blake3Hasher();
 }
 
+/** Without a piece that comes in for so long, the thread lets go of the memory that pieces came in. */
+const forgetMs = 5_000;
+
 export class PieceHasher implements Closable {
   #worker: Worker | undefined;
+  #updates: UpdateCount = newCount();
+  #sentUpdates = 0;
   #nextId = 1;
   readonly #waiting = new Map<number, Waiting>();
+  readonly #blocks = new Map<ArrayBufferLike, number>();
+  #comingIn = 0;
+  #forgetTimer: NodeJS.Timeout | undefined;
 
   /** False on a platform that the hash is not built for: pieces have no digests there. */
   static async isAvailable(): Promise<boolean> {
@@ -46,20 +80,87 @@ export class PieceHasher implements Closable {
 
   /** Rejects with STORAGE when the disk does not give the bytes back. */
   hash({ fd, offset, length }: StoredBytes): Promise<Uint8Array> {
-    const id = this.#nextId++;
-    const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
-    this.#waiting.set(id, { resolve, reject });
-    this.#worker ??= this.#start();
-    this.#worker.postMessage({ id, fd, offset, length } satisfies HashCommand);
-    return promise;
+    return this.#ask((id) => ({ kind: 'stored', id, fd, offset, length }));
+  }
+
+  /** For a piece whose bytes are in memory as they arrive: they are neither read again nor copied. */
+  incoming(): IncomingHash {
+    const piece = this.#nextId++;
+    let isOpen = true;
+    const end = (): void => {
+      isOpen = false;
+      this.#comingIn -= 1;
+      if (this.#comingIn === 0) this.#forgetTimer = setTimeout(() => this.#forget(), forgetMs).unref();
+    };
+    this.#comingIn += 1;
+    clearTimeout(this.#forgetTimer);
+    return {
+      update: (bytes) => (isOpen ? this.#update(piece, bytes) : () => undefined),
+      digest: () => {
+        end();
+        return this.#ask((id) => ({ kind: 'digest', piece, id }));
+      },
+      [Symbol.dispose]: () => {
+        if (!isOpen) return;
+        end();
+        this.#worker?.postMessage({ kind: 'drop', piece } satisfies HashCommand);
+      },
+    };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    clearTimeout(this.#forgetTimer);
     await this.#worker?.terminate();
   }
 
+  #update(piece: number, { buffer, byteOffset: from, length }: Uint8Array): () => Promise<void> | undefined {
+    const worker = this.#started();
+    const block = this.#blockOf(buffer);
+    worker.postMessage({ kind: 'update', piece, block, from, length } satisfies HashCommand);
+    const place = (this.#sentUpdates = (this.#sentUpdates + 1) | 0);
+    return () => {
+      const isPassed = worker !== this.#worker || ((Atomics.load(this.#updates, 0) - place) | 0) >= 0;
+      return isPassed ? undefined : this.#passed();
+    };
+  }
+
+  /** Resolves also when the thread has ended: nobody reads the memory then. */
+  async #passed(): Promise<void> {
+    await this.#ask((id) => ({ kind: 'passed', id })).catch(() => undefined);
+  }
+
+  #blockOf(memory: ArrayBufferLike): number {
+    const known = this.#blocks.get(memory);
+    if (known !== undefined) return known;
+    if (!(memory instanceof SharedArrayBuffer)) throw new TypeError('bytes to hash are not in shared memory');
+    const block = this.#blocks.size;
+    this.#blocks.set(memory, block);
+    this.#started().postMessage({ kind: 'block', block, memory } satisfies HashCommand);
+    return block;
+  }
+
+  #forget(): void {
+    this.#blocks.clear();
+    this.#worker?.postMessage({ kind: 'forget' } satisfies HashCommand);
+  }
+
+  #ask(command: (id: number) => HashCommand): Promise<Uint8Array> {
+    const id = this.#nextId++;
+    const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
+    this.#waiting.set(id, { resolve, reject });
+    this.#started().postMessage(command(id));
+    return promise;
+  }
+
+  #started(): Worker {
+    this.#worker ??= this.#start();
+    return this.#worker;
+  }
+
   #start(): Worker {
-    const worker = ownThread('dfdaemon/task/proof/piece-hash-worker');
+    this.#updates = newCount();
+    this.#sentUpdates = 0;
+    const worker = ownThread('dfdaemon/task/proof/piece-hash-worker', this.#updates);
     worker.unref();
     worker.on('message', (reply: HashReply) => {
       const waiting = this.#waiting.get(reply.id);
@@ -74,8 +175,13 @@ export class PieceHasher implements Closable {
 
   #fail(error: Error): void {
     this.#worker = undefined;
+    this.#blocks.clear();
     const waiting = [...this.#waiting.values()];
     this.#waiting.clear();
     for (const { reject } of waiting) reject(new DragonflyError('INTERNAL', error.message, { cause: error }));
   }
+}
+
+function newCount(): UpdateCount {
+  return new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
 }

@@ -12,7 +12,7 @@ import type { SourceOptions } from '../../source/source.ts';
 import type { Sources } from '../../source/sources.ts';
 import type { PieceRecord } from '../../storage/metadata.ts';
 import type { StoredTask } from '../../storage/stored-task.ts';
-import { blake3, type PieceHasher, type StoredBytes } from './piece-hasher.ts';
+import { blake3, type IncomingHash, type PieceHasher, type StoredBytes } from './piece-hasher.ts';
 
 /** Digests of consecutive pieces, as node and scheduler send them to each other. */
 export interface DigestsMessage {
@@ -100,11 +100,19 @@ export class PieceProof {
     }
   }
 
-  /** The piece has come from another node, and counts when this resolves. Rejects with DIGEST_MISMATCH when it is not the origin's. */
-  async prove(number: number, bytes: StoredBytes): Promise<void> {
+  /** For a piece that is asked of another node. Undefined where nothing promises that there will be a digest to compare with. */
+  incoming(number: number): IncomingHash | undefined {
+    return this.#expected || this.#told.has(number) ? this.#options.hasher.incoming() : undefined;
+  }
+
+  /**
+   * The piece has come from another node, and counts when this resolves. Rejects with DIGEST_MISMATCH when it is not the origin's.
+   * @param hash has taken all of its bytes.
+   */
+  async prove(number: number, bytes: StoredBytes, hash?: IncomingHash): Promise<void> {
     if (!this.#told.has(number) && this.#expected) await this.#arrival(number);
     if (!this.#told.has(number)) return void this.#unproven.add(number);
-    const actual = await this.#options.hasher.hash(bytes);
+    const actual = await (hash?.digest() ?? this.#options.hasher.hash(bytes));
     const told = this.#told.get(number);
     if (!told) return void this.#unproven.add(number);
     if (sameBytes(told.digest, actual)) return void this.#unproven.delete(number);

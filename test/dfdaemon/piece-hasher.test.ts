@@ -1,0 +1,53 @@
+/** Digests of pieces by the thread that hashes them: as they come in, and of what is held. */
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { openSync, closeSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { Blake3Hasher } from '@napi-rs/blake-hash';
+import { PieceHasher } from '../../src/dfdaemon/task/proof/piece-hasher.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+
+const blockBytes = 64 * 1024;
+
+function expected(...parts: Buffer[]): Uint8Array {
+  const hasher = new Blake3Hasher();
+  for (const part of parts) hasher.update(part);
+  return new Uint8Array(hasher.digestBuffer());
+}
+
+test('what comes in by way of one block, used again as soon as it may be, has the digest of what is held', async () => {
+  await using hasher = new PieceHasher();
+  const content = Array.from({ length: 20 }, () => randomBytes(blockBytes));
+  const block = Buffer.from(new SharedArrayBuffer(blockBytes));
+  using hash = hasher.incoming();
+  for (const part of content) {
+    part.copy(block);
+    await hash.update(block)();
+  }
+  const digest = await hash.digest();
+  assert.deepEqual(digest, expected(...content));
+  await using directory = await temporaryDirectory();
+  const fd = openSync(join(directory.path, 'content'), 'w+');
+  writeSync(fd, Buffer.concat(content));
+  assert.deepEqual(await hasher.hash({ fd, offset: 0, length: content.length * blockBytes }), digest);
+  closeSync(fd);
+});
+
+test('pieces that come in at the same time, and one that is given up, do not disturb each other', async () => {
+  await using hasher = new PieceHasher();
+  const blocks = [1, 2, 3].map((value) => Buffer.from(new SharedArrayBuffer(blockBytes)).fill(value));
+  const [first, second, third] = blocks;
+  assert(first && second && third);
+  using even = hasher.incoming();
+  using odd = hasher.incoming();
+  const lost = hasher.incoming();
+  even.update(first.subarray(100, 200));
+  lost.update(third);
+  odd.update(second);
+  lost[Symbol.dispose]();
+  even.update(third.subarray(7));
+  assert.equal(lost.update(first)(), undefined, 'nobody reads it');
+  const digests = await Promise.all([even.digest(), odd.digest()]);
+  assert.deepEqual(digests, [expected(first.subarray(100, 200), third.subarray(7)), expected(second)]);
+});
