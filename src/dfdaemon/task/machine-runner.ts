@@ -32,6 +32,8 @@ export class MachineRunner implements Disposable {
   readonly #events: Taken[] = [];
   #cause: DragonflyError | undefined;
   #timer: NodeJS.Timeout | undefined;
+  /** When it fires; infinite while there is none. */
+  #timerMs = Number.POSITIVE_INFINITY;
   #isClosed = false;
 
   constructor(
@@ -100,11 +102,19 @@ export class MachineRunner implements Disposable {
     for (const effect of effects) if (!this.#isClosed) this.#runner.run(effect);
   }
 
+  /** Most events move what is due further away: a timer that fires too early looks again, which is cheaper than a new one for each. */
   #arm(): void {
+    const { dueMs } = this.#machine;
+    if (dueMs >= this.#timerMs || this.#isClosed) return;
     clearTimeout(this.#timer);
-    const waitMs = this.#machine.dueMs - performance.now();
-    if (waitMs === Infinity || this.#isClosed) return;
-    this.#timer = setTimeout(() => this.take({ kind: 'tick' }), Math.max(1, Math.ceil(waitMs)));
+    this.#timerMs = dueMs;
+    this.#timer = setTimeout(() => this.#fired(), Math.max(1, Math.ceil(dueMs - performance.now())));
+  }
+
+  #fired(): void {
+    this.#timerMs = Number.POSITIVE_INFINITY;
+    if (this.#machine.dueMs <= performance.now()) this.take({ kind: 'tick' });
+    else this.#arm();
   }
 
   #moment(): Moment {
