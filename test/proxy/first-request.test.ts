@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import type { RequestListener } from 'node:http';
 import { after, before, describe, test } from 'node:test';
 import { LocalSwarm } from '../support/local-swarm.ts';
+import { OriginalScheduler } from '../support/original-scheduler.ts';
 import {
   ask,
   serveBody,
@@ -19,15 +20,7 @@ describe('of what nobody knows', () => {
   let nodes: ProxiedDaemon[];
   before(async () => {
     swarm = await LocalSwarm.create();
-    const schedulers = [await swarm.startScheduler()];
-    const names = ['one', 'two', 'three'];
-    const start = (hostname: string) =>
-      startDaemon({
-        proxy: { proxies: [{ regx: '.*' }] },
-        schedulers,
-        more: { host: { advertiseIP: '127.0.0.1', hostname } },
-      });
-    nodes = await Promise.all(names.map(start));
+    nodes = await startNodes(await swarm.startScheduler());
   });
   after(async () => {
     for (const node of nodes) await node[Symbol.asyncDispose]();
@@ -87,6 +80,28 @@ describe('of what nobody knows', () => {
     assert.ok(asked.length < 4 * nodes.length, `${asked.length} requests for the redirect, and for where it leads`);
   });
 });
+
+test('at a scheduler of the original the first node alone fetches an object that has a name', async () => {
+  await using scheduler = await OriginalScheduler.start();
+  await using started = new AsyncDisposableStack();
+  const nodes = await startNodes(scheduler.address);
+  for (const node of nodes) started.use(node);
+  const content = randomBytes(3 * 2 ** 20);
+  await using origin = await startOrigin(serveBody(content, { etag: '"named"' }));
+  for (const node of nodes) assert.ok((await ask(node, `${origin.url}/object`)).body.equals(content));
+  const asked = origin.seen.map(({ headers }: SeenRequest) => headers.range ?? 'whole');
+  assert.equal(asked.filter((range) => range === 'whole').length, 1, asked.join(' '));
+});
+
+function startNodes(scheduler: string): Promise<ProxiedDaemon[]> {
+  const start = (hostname: string) =>
+    startDaemon({
+      proxy: { proxies: [{ regx: '.*' }] },
+      schedulers: [scheduler],
+      more: { host: { advertiseIP: '127.0.0.1', hostname } },
+    });
+  return Promise.all(['one', 'two', 'three'].map(start));
+}
 
 /** On a busy machine the scheduler may not have answered a node in time, which asks first then. */
 function assertNoQuestionsFirst(asked: readonly string[]): void {

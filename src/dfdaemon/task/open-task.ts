@@ -39,6 +39,8 @@ export interface DownloadRequest extends SourceOptions {
   readonly disableBackToSource?: boolean | undefined;
   /** Go to the origin at once: the scheduler asks this of a seed peer. */
   readonly needBackToSource?: boolean | undefined;
+  /** This node rather than a seed, should the scheduler send somebody to the origin. One of the original knows no such wish. */
+  readonly prefersOrigin?: boolean | undefined;
   /** With a range: fetch the rest of the content in the background. */
   readonly prefetch?: boolean | undefined;
   /** Goes on when the last reader has left: others wait for these pieces. */

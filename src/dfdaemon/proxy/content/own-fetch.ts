@@ -96,7 +96,7 @@ async function fetchByOwnRequest<Outcome extends OwnOutcome>(
   { tasks, request, ask }: OwnFetchOptions<Outcome>,
 ): Promise<Fetched<Outcome>> {
   const own = new OwnFetch(ask);
-  const asked = { ...request, opened: own, needBackToSource: true };
+  const asked = { ...request, opened: own, prefersOrigin: true };
   const leaving = new AbortController();
   const signal = AbortSignal.any([exchange.signal, leaving.signal]);
   const opening = tasks.open(asked, rangeDemand(undefined), { ...exchange, signal }).catch(() => undefined);

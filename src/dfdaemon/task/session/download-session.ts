@@ -118,7 +118,7 @@ export class DownloadSession {
     const { context, request } = this.#scope;
     return session.run({
       open: this.#life.through(context.openPeerStream),
-      registration: this.#registration(),
+      registration: this.#registration(request),
       reader,
       pieceDigests: context.pieceHasher !== undefined,
       forOriginal: () => this.#forOriginal(),
@@ -126,9 +126,9 @@ export class DownloadSession {
     });
   }
 
-  #registration(): Registration {
+  #registration({ prefersOrigin = false } = {}): Registration {
     const { request, stored, machine } = this.#scope;
-    return toRegistration(request, stored, { needBackToSource: machine.state.leases.isActive });
+    return toRegistration(request, stored, { needBackToSource: machine.state.leases.isActive || prefersOrigin });
   }
 
   /** A scheduler of the original has to be told the length, or that it is not known. */
