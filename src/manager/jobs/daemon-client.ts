@@ -66,7 +66,9 @@ export class DaemonClient {
     try {
       await this.#client(host).deleteTask({ taskId }, { signal, timeoutMs: deleteTimeoutMs });
     } catch (error) {
-      if (!(error instanceof DragonflyError && error.code === 'NOT_FOUND')) throw error;
+      if (error instanceof DragonflyError && error.code === 'NOT_FOUND') return;
+      // One of the original calls it an internal error that it does not have the task.
+      if ((await this.stat(host, taskId, signal).catch(() => 'unknown')) !== undefined) throw error;
     }
   }
 
