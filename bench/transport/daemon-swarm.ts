@@ -54,6 +54,7 @@ export class BenchDaemon {
     const startedMs = performance.now();
     const request = DownloadTaskRequest.fromPartial({
       download: { url, ...(outputPath !== undefined && { outputPath, overwrite: true }) },
+      gatherPieces: true,
     });
     let finished: Omit<FinishedDownload, 'seconds'> | undefined;
     for await (const { taskId, response } of this.client.downloadTask(request, { signal }))

@@ -126,6 +126,26 @@ describe('a daemon without a scheduler', { timeout: 400_000 }, () => {
     );
   });
 
+  test('pieces that a node holds already are told together to who takes several in one message, and one by one to others', async () => {
+    const content = randomBytes(6 * pieceBytes + 5);
+    const url = origin.add('/together', { content });
+    const download = Download.fromPartial({ url });
+    await swarm.download(daemon, { url });
+    const messagesOf = async (gatherPieces: boolean): Promise<number[][]> => {
+      const messages: number[][] = [];
+      for await (const { response } of swarm.client(daemon).downloadTask({ download, gatherPieces })) {
+        if (response?.$case !== 'downloadPieceFinishedResponse') continue;
+        const { piece, more } = response.value;
+        messages.push([piece, ...more].map((one) => one?.number ?? -1));
+      }
+      return messages;
+    };
+    assert.deepEqual(await messagesOf(false), [[0], [1], [2], [3], [4], [5], [6]]);
+    const together = await messagesOf(true);
+    assert.deepEqual(together.flat(), [0, 1, 2, 3, 4, 5, 6]);
+    assert(together.length < 7, `${together.length} messages`);
+  });
+
   test('a range with prefetch comes first, and the rest is brought in the background, nothing twice', async () => {
     const content = randomBytes(6 * pieceBytes);
     const url = origin.add('/prefetch', { content });

@@ -43,7 +43,11 @@ export interface DownloadTaskRequest {
     | Download
     | undefined;
   /** Extension. Bytes per second at most; for callers on the machine itself. */
-  rateLimit?: number | undefined;
+  rateLimit?:
+    | number
+    | undefined;
+  /** Extension. The caller takes pieces that land soon after each other in one message, the last of them with the next one at the latest. */
+  gatherPieces?: boolean | undefined;
 }
 
 export interface DownloadTaskStartedResponse {
@@ -60,7 +64,11 @@ export interface DownloadTaskStartedResponse_ResponseHeaderEntry {
 }
 
 export interface DownloadPieceFinishedResponse {
-  piece: Piece | undefined;
+  piece:
+    | Piece
+    | undefined;
+  /** Extension. Pieces that landed soon after it, for callers that gather them. */
+  more: Piece[];
 }
 
 export interface DownloadTaskResponse {
@@ -544,7 +552,7 @@ export interface ParentReceipt {
 }
 
 function createBaseDownloadTaskRequest(): DownloadTaskRequest {
-  return { download: undefined, rateLimit: undefined };
+  return { download: undefined, rateLimit: undefined, gatherPieces: undefined };
 }
 
 export const DownloadTaskRequest: MessageFns<DownloadTaskRequest, "dfdaemon.v2.DownloadTaskRequest"> = {
@@ -556,6 +564,9 @@ export const DownloadTaskRequest: MessageFns<DownloadTaskRequest, "dfdaemon.v2.D
     }
     if (message.rateLimit !== undefined) {
       writer.uint32(8000).uint64(message.rateLimit);
+    }
+    if (message.gatherPieces !== undefined) {
+      writer.uint32(8008).bool(message.gatherPieces);
     }
     return writer;
   },
@@ -589,6 +600,14 @@ export const DownloadTaskRequest: MessageFns<DownloadTaskRequest, "dfdaemon.v2.D
             message.rateLimit = longToNumber(reader.uint64());
             continue;
           }
+          case 1001: {
+            if (tag !== 8008) {
+              break;
+            }
+
+            message.gatherPieces = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -610,6 +629,7 @@ export const DownloadTaskRequest: MessageFns<DownloadTaskRequest, "dfdaemon.v2.D
       ? Download.fromPartial(object.download)
       : undefined;
     message.rateLimit = object.rateLimit ?? undefined;
+    message.gatherPieces = object.gatherPieces ?? undefined;
     return message;
   },
 };
@@ -814,7 +834,7 @@ export const DownloadTaskStartedResponse_ResponseHeaderEntry: MessageFns<
 };
 
 function createBaseDownloadPieceFinishedResponse(): DownloadPieceFinishedResponse {
-  return { piece: undefined };
+  return { piece: undefined, more: [] };
 }
 
 export const DownloadPieceFinishedResponse: MessageFns<
@@ -826,6 +846,9 @@ export const DownloadPieceFinishedResponse: MessageFns<
   encode(message: DownloadPieceFinishedResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.piece !== undefined) {
       Piece.encode(message.piece, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.more) {
+      Piece.encode(v!, writer.uint32(8002).fork()).join();
     }
     return writer;
   },
@@ -851,6 +874,14 @@ export const DownloadPieceFinishedResponse: MessageFns<
             message.piece = Piece.decode(reader, reader.uint32());
             continue;
           }
+          case 1000: {
+            if (tag !== 8002) {
+              break;
+            }
+
+            message.more.push(Piece.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -869,6 +900,7 @@ export const DownloadPieceFinishedResponse: MessageFns<
   fromPartial(object: DeepPartial<DownloadPieceFinishedResponse>): DownloadPieceFinishedResponse {
     const message = createBaseDownloadPieceFinishedResponse();
     message.piece = (object.piece !== undefined && object.piece !== null) ? Piece.fromPartial(object.piece) : undefined;
+    message.more = object.more?.map((e) => Piece.fromPartial(e)) || [];
     return message;
   },
 };

@@ -122,6 +122,7 @@ async function follow(
   const request = DownloadTaskRequest.fromPartial({
     download: { ...downloadMessage(url, options), ...more },
     ...(options.rateLimit !== undefined && { rateLimit: options.rateLimit }),
+    gatherPieces: true,
   });
   let wanted: Wanted | undefined;
   let taskId: string | undefined;
@@ -136,10 +137,12 @@ async function follow(
         break;
       }
       case 'downloadPieceFinishedResponse': {
-        const { piece } = message.response.value;
+        const { piece, more } = message.response.value;
         if (!piece || !wanted) break;
-        await onPiece(piece, wanted);
-        progress.advance(overlap(piece, wanted));
+        for (const one of [piece, ...more]) {
+          await onPiece(one, wanted);
+          progress.advance(overlap(one, wanted));
+        }
         break;
       }
       case 'receipt':

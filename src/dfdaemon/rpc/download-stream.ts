@@ -17,6 +17,10 @@ import { startedResponse, toDownloadRequest, toPiece, toReceiptMessage } from '.
 /** Longest time a timer can wait; a download without a deadline of its own gets this one, 24 days. */
 const maxTimeoutMs = 2 ** 31 - 1;
 
+/** Often enough for a caller that shows how far a download is. */
+const gatherMs = 50;
+const maxGathered = 256;
+
 /** What a scheduler asks for, with what this node has to show its origin; the same where it has nothing. */
 export type Lend = (request: DownloadRequest) => Promise<DownloadRequest>;
 
@@ -32,6 +36,8 @@ export interface DownloadStreamOptions {
   readonly scheduler?: string | undefined;
   readonly entitlement: Entitlement;
   readonly lend: Lend;
+  /** The caller takes several pieces in one message. */
+  readonly gatherPieces?: boolean;
   /** Called before the first message when this node holds everything asked for already. */
   readonly onLocal?: (taskId: string) => Promise<void>;
   /** Places the finished content; absent where callers may not name paths. */
@@ -69,15 +75,19 @@ export async function* downloadStream(
   });
   // The protocol sends the length first; content of unknown length has to end before it can be sent.
   if (task.contentLengthBytes === undefined) await task.finished;
+  const gathers = options.gatherPieces === true && download?.needPieceContent !== true;
   let toldLength = task.contentLengthBytes;
   yield message({ $case: 'downloadTaskStartedResponse', value: startedResponse(task) });
-  for await (const piece of pieces) {
+  for await (const [piece, ...more] of gathered(pieces, gathers ? gatherMs : 0)) {
     if (task.contentLengthBytes !== toldLength) {
       toldLength = task.contentLengthBytes;
       yield message({ $case: 'downloadTaskStartedResponse', value: startedResponse(task) });
     }
     const content = download?.needPieceContent === true ? readPiece(store, taskId, piece) : undefined;
-    yield message({ $case: 'downloadPieceFinishedResponse', value: { piece: toPiece(piece, content) } });
+    yield message({
+      $case: 'downloadPieceFinishedResponse',
+      value: { piece: toPiece(piece, content), more: more.map((one) => toPiece(one, undefined)) },
+    });
   }
   const receipt = await task.finished;
   if (download?.outputPath !== undefined) {
@@ -86,6 +96,23 @@ export async function* downloadStream(
     await placeOutput({ taskId, download, signal });
   }
   if (context.callerHasSwarm) yield message({ $case: 'receipt', value: toReceiptMessage(receipt) });
+}
+
+/** Pieces that come within so long of the last ones are kept for the next; those that are kept at the end are the last. */
+export async function* gathered<T>(pieces: AsyncIterable<T>, withinMs: number): AsyncGenerator<readonly [T, ...T[]]> {
+  let kept: T[] = [];
+  let toldMs = Number.NEGATIVE_INFINITY;
+  for await (const piece of pieces) {
+    kept.push(piece);
+    const nowMs = performance.now();
+    if (nowMs < toldMs + withinMs && kept.length < maxGathered) continue;
+    toldMs = nowMs;
+    const [first = piece, ...more] = kept;
+    kept = [];
+    yield [first, ...more];
+  }
+  const [first, ...more] = kept;
+  if (first !== undefined) yield [first, ...more];
 }
 
 interface Permitted extends AsyncDisposable {

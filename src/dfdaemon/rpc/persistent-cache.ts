@@ -153,7 +153,7 @@ async function* download(
   yield message({ $case: 'downloadPersistentCacheTaskStartedResponse', value: { contentLength } });
   for await (const piece of task.pieces()) {
     const content = needPieceContent ? readPiece(store, taskId, piece) : undefined;
-    yield message({ $case: 'downloadPieceFinishedResponse', value: { piece: toPiece(piece, content) } });
+    yield message({ $case: 'downloadPieceFinishedResponse', value: { piece: toPiece(piece, content), more: [] } });
   }
   await task.finished;
   await kept.held(taskId, facts, { persistent });

@@ -54,9 +54,10 @@ const maxEntries = 100_000;
 export function downloadHandlers(options: ServiceOptions): Handlers<typeof DfdaemonDownloadDefinition> {
   const { store, schedulers } = options;
   return {
-    downloadTask: ({ download, rateLimit }, context) =>
+    downloadTask: ({ download, rateLimit, gatherPieces }, context) =>
       downloadStream(download, context, {
         ...options,
+        gatherPieces: gatherPieces === true,
         rateLimit: rateLimit || undefined,
         placeOutput: (output) => placeTask(options, { ...output, caller: context.caller }),
       }),
