@@ -24,6 +24,8 @@ export const errorCodes = {
   /** A scheduler does not know the download any more: it is to be registered again. */
   PEER_UNKNOWN: { grpc: 5, http: 404, exit: 1 },
   ALREADY_EXISTS: { grpc: 6, http: 409, exit: 1 },
+  /** Others know other content under the id of a task. */
+  TASK_CONFLICT: { grpc: 6, http: 409, exit: 1 },
   PERMISSION_DENIED: { grpc: 7, http: 403, exit: 1 },
   UNAUTHENTICATED: { grpc: 16, http: 401, exit: 1 },
   FAILED_PRECONDITION: { grpc: 9, http: 412, exit: 1 },

@@ -9,6 +9,7 @@ import type { Handlers } from '../rpc/server/server.ts';
 import { PieceSet } from '../swarm/shared/piece-set.ts';
 import { announcePeer } from './peers/announce-peer.ts';
 import { ownerOf, requireAnnounceable, requireNode, requireOwnHost, requireShareable } from './hosts/own-host.ts';
+import { isOfOthers, requireNameOf } from './task-names.ts';
 import type { Brain } from './brain.ts';
 import type { HeldHosts } from './hosts/held-hosts.ts';
 import type { KeptHosts } from './hosts/kept-hosts.ts';
@@ -217,6 +218,8 @@ function announceHolding(
   const pieceLengthBytes = taskMetadata.pieceLength || defaultPieceLength(contentLengthBytes);
   try {
     requireShareable(download.url, address);
+    requireNameOf(taskId, download);
+    if (isOfOthers(brain.facts.get(taskId)?.download, download)) return false;
     const layout = { contentLengthBytes, pieceLengthBytes };
     const pieceCount = Math.ceil(contentLengthBytes / pieceLengthBytes);
     const held = finished ? PieceSet.range(0, pieceCount) : PieceSet.fromBytes(pieces);

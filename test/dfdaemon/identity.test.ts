@@ -5,6 +5,10 @@ import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
+import { canonicalUrl, taskId } from '../../src/core/ids.ts';
+import { textForUrl } from '../../src/core/task-name.ts';
+import { createClient } from '../../src/rpc/client.ts';
+import { AnnounceHostRequest, AnnouncePeerRequest, SchedulerDefinition } from '../../gen/scheduler/v2/scheduler.ts';
 import { LocalSwarm, type Daemon } from '../support/local-swarm.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -64,7 +68,42 @@ describe('identity of a task', { timeout: 120_000 }, () => {
     assert.ok((await bring(near, { url: address('/joined'), tag: '?x=1' })).equals(other));
     for (const daemon of [near, far]) assert.ok((await bring(daemon, { url: address('/joined?x=1') })).equals(plain));
     assert.ok((await bring(near, { url: address('/joined'), tag: 'b' })).equals(other));
-    assert.ok((await bring(near, { url: address('/joinedb') })).equals(plain));
+    for (const daemon of [near, far])
+      assert.ok((await bring(daemon, { url: address('/joinedb') })).equals(plain), daemon.name);
+  });
+
+  test('a name that somebody has given to one URL makes nothing the content of another', async () => {
+    answer = ({ url }, response) => send(response, url === '/named' ? other : plain);
+    const contentForCalculatingTaskId = 'release 7';
+    assert.ok((await bring(near, { url: address('/named'), contentForCalculatingTaskId })).equals(other));
+    const mine = { url: address('/named-mine'), contentForCalculatingTaskId };
+    for (const daemon of [far, near]) assert.ok((await bring(daemon, mine)).equals(plain), daemon.name);
+    const requests = asked.length;
+    const third = await swarm.startDaemon('third');
+    assert.ok((await bring(third, mine)).equals(plain));
+    assert.equal(asked.length, requests, 'those who ask for the same share it');
+  });
+
+  test('a member that registers its own URL under the id of another is refused', async () => {
+    answer = ({ url }, response) => send(response, url === '/evil' ? other : plain);
+    const url = address('/victim');
+    const host = { id: '127.0.0.1-liar', hostname: 'liar', ip: '127.0.0.1', port: 1, downloadPort: 1, type: 0 };
+    const scheduler = createClient(SchedulerDefinition, swarm.channels, swarm.schedulerAddresses[0] ?? '');
+    await scheduler.announceHost(AnnounceHostRequest.fromPartial({ host }));
+    const texts = [`${canonicalUrl(url, [])}STANDARD`, textForUrl(url, [], 'x')];
+    for (const contentForCalculatingTaskId of texts) {
+      const id = taskId({ url, contentForCalculatingTaskId });
+      const download = { url: address('/evil'), contentForCalculatingTaskId };
+      const message = AnnouncePeerRequest.fromPartial({
+        hostId: host.id,
+        taskId: id,
+        peerId: `${host.id}-peer`,
+        request: { $case: 'registerPeerRequest', value: { download } },
+      });
+      const answers = scheduler.announcePeer(ReadableStream.from([message]));
+      await assert.rejects(answers[Symbol.asyncIterator]().next(), { code: 'PERMISSION_DENIED' });
+    }
+    assert.ok((await bring(far, { url })).equals(plain));
   });
 
   test('a text to compute the id from is not the id of a URL', async () => {

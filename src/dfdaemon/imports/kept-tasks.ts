@@ -6,6 +6,7 @@ import { createReadStream } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DigestStream, formatDigest, parseDigest, sameDigest } from '../../core/digest.ts';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
+import { isReserved } from '../../core/task-name.ts';
 import { deadlineSignal, type Closable } from '../../core/process/lifecycle.ts';
 import type { Logger } from '../../core/process/logger.ts';
 import { fromKeptContent, keptUrl } from '../../rpc/fields/kept-content.ts';
@@ -306,7 +307,7 @@ export class KeptTasks implements Closable {
 
 /** A text that reads like what other ids are computed from would be the id of something else. */
 function requireOwnText(text: string | undefined): void {
-  if (text === undefined || !(text === '' || text.endsWith('STANDARD') || text.startsWith('dragonfly:'))) return;
+  if (text === undefined || !(text === '' || isReserved(text))) return;
   throw new DragonflyError('INVALID_ARGUMENT', `"${text}" cannot be the text that an id is computed from`, {
     hint: 'Choose another text for --content-for-calculating-task-id.',
   });

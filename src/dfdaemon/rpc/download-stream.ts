@@ -2,6 +2,8 @@
 import { readSync } from 'node:fs';
 import { DragonflyError } from '../../core/errors.ts';
 import { isOwnAddress } from '../../core/net/own-address.ts';
+import { redact } from '../../core/redact.ts';
+import { misnomer } from '../../core/task-name.ts';
 import { deadlineSignal } from '../../core/process/lifecycle.ts';
 import type { Caller } from '../../rpc/server/caller.ts';
 import type { CallContext } from '../../rpc/call-context.ts';
@@ -60,6 +62,7 @@ export async function* downloadStream(
     scheduler,
   };
   const decided = caller.kind === 'member'; // where the user's request came in
+  if (decided && download) requireNameOf(download);
   const request = decided ? await options.lend(asked) : withOwnIdentity(asked, { filteredQueryParams, headers: true });
   using deadline = deadlineSignal(context.signal, Math.min(request.timeoutMs ?? maxTimeoutMs, maxTimeoutMs));
   const { signal } = deadline;
@@ -113,6 +116,13 @@ export async function* gathered<T>(pieces: AsyncIterable<T>, withinMs: number): 
   }
   const [first, ...more] = kept;
   if (first !== undefined) yield [first, ...more];
+}
+
+/** Not every scheduler looks at what hosts register with it. */
+function requireNameOf({ enableTaskIdBasedBlobDigest: blobDigestAsId, ...download }: Download): void {
+  const why = misnomer(undefined, { ...download, blobDigestAsId });
+  if (why !== undefined)
+    throw new DragonflyError('PERMISSION_DENIED', `${redact(download.url)} is not fetched: ${why}`);
 }
 
 interface Permitted extends AsyncDisposable {

@@ -9,6 +9,7 @@
  */
 import { BlockList, isIP } from 'node:net';
 import { DragonflyError } from '../../core/errors.ts';
+import { metadataServices } from '../../core/net/metadata-addresses.ts';
 import type { OutboundProxies, ProxyHop } from '../../core/net/outbound-proxy.ts';
 
 export interface EgressRules {
@@ -37,9 +38,7 @@ export interface Destination {
 const neverOrigins = [
   '169.254.0.0/16',
   'fe80::/10',
-  'fd00:ec2::/32', // metadata service of AWS on IPv6
-  '100.100.100.200/32', // metadata service of Alibaba Cloud
-  '192.0.0.192/32', // metadata service of Oracle Cloud
+  ...metadataServices,
   '224.0.0.0/4',
   'ff00::/8',
   '240.0.0.0/4',

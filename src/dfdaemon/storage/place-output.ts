@@ -30,6 +30,14 @@ export async function placeOutput(task: StoredTask, path: string, options: Place
   await requireBelow(path, roots);
   const { uid, gid, groups = [] } = caller;
   const own = process.geteuid?.();
+  if (own === 0 && (uid === undefined || gid === undefined))
+    throw new DragonflyError(
+      'PERMISSION_DENIED',
+      'this system does not tell who asks, and the daemon may write everywhere',
+      {
+        hint: 'Add --transfer-from-dfdaemon: then the file is written by the user himself.',
+      },
+    );
   if (uid === undefined || gid === undefined || uid === own || uid === 0)
     return linkOut(task, path, { overwrite, forceHardLink, mayLink, signal });
   if (own !== 0) {

@@ -19,7 +19,7 @@ import type { NodeLocal } from './node-local.ts';
 import type { DownloadContext } from './download-context.ts';
 import type { DownloadRequest, OpenTask, Receipt, TaskHead } from './open-task.ts';
 import { bringsCredentials, isEntitled } from './credentials.ts';
-import { apartFrom, apartFromRestricted } from './own-identity.ts';
+import { apartFrom, apartFromOthers, apartFromRestricted } from './own-identity.ts';
 import { readerOf } from './reader-of.ts';
 import { hasAll, sameRequest } from './request-match.ts';
 import { ReceiptBuilder } from './receipt-builder.ts';
@@ -152,6 +152,8 @@ export class TaskEngine implements Closable {
       try {
         return await this.#join(joined ?? this.#start(taskId, request, reader), { request, reader, signal });
       } catch (error) {
+        // A text that is bound to its URL is never taken by other content: this ends.
+        if (toDragonflyError(error).code === 'TASK_CONFLICT') return this.open(apartFromOthers(request), signal);
         // The origin's answer to somebody else's request is no answer to this one.
         const own = !joined || sameRequest(joined.request, request);
         if (own || attempt >= joinAttempts || !isAnswerToOne(joined.request, error)) throw error;

@@ -10,6 +10,7 @@ import { createHash, scryptSync } from 'node:crypto';
 import type { DragonflyError } from '../../core/errors.ts';
 import { isSecretHeader, redact } from '../../core/redact.ts';
 import { blobDigest, canonicalUrl, parseUrl } from '../../core/ids.ts';
+import { isReserved, isSameContent, textForUrl } from '../../core/task-name.ts';
 import { isKeptUrl } from '../../rpc/fields/kept-content.ts';
 import { defaultFilteredQueryParams, signatureParams } from '../../core/net/signed-urls.ts';
 import type { DownloadRequest } from './open-task.ts';
@@ -43,15 +44,13 @@ const harmlessHeaders: ReadonlySet<string> = new Set([
 /** For tags and the like: no characters that could continue the URL before it. */
 const plainPart = /^[\w.@ -]*$/;
 
-const prefix = 'dragonfly:';
-
 /** The same request, with a text of its own to compute the id from where it needs one. */
 export function withOwnIdentity(request: DownloadRequest, rules: IdentityRules): DownloadRequest {
   const content = request.contentForCalculatingTaskId;
   if (content !== undefined) {
     // A text that reads like what ids of URLs are computed from would be the id of that URL.
-    if (!content.endsWith('STANDARD') && !content.startsWith(prefix)) return request;
-    return { ...request, contentForCalculatingTaskId: textFor({ content }, false) };
+    if (!isReserved(content)) return request;
+    return { ...request, contentForCalculatingTaskId: textFor(request, { content }, false) };
   }
   const digest = request.blobDigestAsId === false ? undefined : blobDigest(request.url);
   if (digest !== undefined) return request; // whatever is asked, these are the bytes
@@ -74,7 +73,7 @@ export function withOwnIdentity(request: DownloadRequest, rules: IdentityRules):
   };
   return {
     ...request,
-    contentForCalculatingTaskId: textFor(identity, secrets.length > 0),
+    contentForCalculatingTaskId: textFor(request, identity, secrets.length > 0),
     secretsInId: secrets.length > 0,
     // What makes the difference stays on this node: a seed would fetch something else.
     needBackToSource: request.needBackToSource === true || secrets.length > 0,
@@ -89,7 +88,12 @@ export function apartFrom(request: DownloadRequest, storedUrl: string): Download
   if (request.taskId !== undefined) return request;
   // Somebody has imported content under an id of his choice.
   if (isKeptUrl(storedUrl)) return apartFor(request, 'origin');
-  if (redact(request.url) === storedUrl || request.contentForCalculatingTaskId !== undefined) return request;
+  if (redact(request.url) === storedUrl) return request;
+  if (request.contentForCalculatingTaskId !== undefined) {
+    const filteredQueryParams = request.filteredQueryParams ?? defaultFilteredQueryParams;
+    const isSame = isSameContent({ url: storedUrl, filteredQueryParams }, { ...request, filteredQueryParams });
+    return isSame ? request : apartFromOthers(request);
+  }
   if (request.blobDigestAsId !== false && blobDigest(request.url) !== undefined) return request;
   const canonical = (url: string): string =>
     canonicalUrl(url, request.filteredQueryParams ?? defaultFilteredQueryParams);
@@ -98,7 +102,12 @@ export function apartFrom(request: DownloadRequest, storedUrl: string): Download
   if (redact(url) === redact(canonical(storedUrl))) return request;
   const { tag, application, hub, pieceLengthBytes } = request;
   const identity = { url, tag, application, hub: hub?.revision, piece: pieceLengthBytes };
-  return { ...request, contentForCalculatingTaskId: textFor(identity, false) };
+  return { ...request, contentForCalculatingTaskId: textFor(request, identity, false) };
+}
+
+/** An identity of its own for a request whose id other nodes have for other content. */
+export function apartFromOthers(request: DownloadRequest): DownloadRequest {
+  return apartFor(request, 'url');
 }
 
 /** An identity for what an origin gives to anybody, beside the restricted content that has the request's own. */
@@ -110,7 +119,7 @@ function apartFor(request: DownloadRequest, givenTo: string): DownloadRequest {
   const { tag, application, hub, pieceLengthBytes, contentForCalculatingTaskId: content } = request;
   const url = canonicalUrl(request.url, request.filteredQueryParams ?? defaultFilteredQueryParams);
   const identity = { url, tag, application, hub: hub?.revision, piece: pieceLengthBytes, content, givenTo };
-  return { ...request, contentForCalculatingTaskId: textFor(identity, false) };
+  return { ...request, contentForCalculatingTaskId: textFor(request, identity, false) };
 }
 
 /** It brings credentials of its own to an origin that has refused others. */
@@ -156,12 +165,13 @@ const stretched = { N: 2 ** 11, r: 8, p: 1 };
 const maxRemembered = 1000;
 const remembered = new Map<string, string>();
 
-function textFor(identity: object, secret: boolean): string {
+function textFor({ url, filteredQueryParams }: DownloadRequest, identity: object, secret: boolean): string {
+  const bound = (rest: string): string => textForUrl(url, filteredQueryParams ?? defaultFilteredQueryParams, rest);
   const plain = createHash('sha256').update(JSON.stringify(identity)).digest('hex');
-  if (!secret) return prefix + plain;
+  if (!secret) return bound(plain);
   let text = remembered.get(plain);
   if (text === undefined) {
-    text = prefix + scryptSync(plain, 'dragonfly task identity', 32, stretched).toString('hex');
+    text = bound(scryptSync(plain, 'dragonfly task identity', 32, stretched).toString('hex'));
     const [oldest] = remembered.keys();
     if (remembered.size >= maxRemembered && oldest !== undefined) remembered.delete(oldest);
     remembered.set(plain, text);

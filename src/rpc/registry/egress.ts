@@ -11,6 +11,7 @@ import { isIP, type LookupFunction } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import ipaddr from 'ipaddr.js';
 import { DragonflyError } from '../../core/errors.ts';
+import { metadataServices } from '../../core/net/metadata-addresses.ts';
 
 export interface EgressRules {
   readonly allow: readonly string[];
@@ -20,9 +21,6 @@ export interface EgressRules {
 }
 
 const ordinaryRanges = new Set(['unicast', 'private', 'uniqueLocal', 'carrierGradeNat']);
-
-/** Metadata services of clouds that live at ordinary addresses. */
-const metadataServices = ['100.100.100.200/32', 'fd00:ec2::/32'];
 
 export class Egress {
   readonly #allow: readonly string[];

@@ -34,6 +34,7 @@ import type { PeerSession } from './peer-sessions.ts';
 import type { SwarmEvent } from '../swarm-driver.ts';
 import { taskTypes } from '../task-types.ts';
 import { requireOwnHost, requireShareable } from '../hosts/own-host.ts';
+import { requireNameOf, requireSameContent } from '../task-names.ts';
 
 type Request = NonNullable<AnnouncePeerRequest['request']>;
 
@@ -82,6 +83,9 @@ class PeerStream {
     if (standing && standing.host.id !== hostId)
       throw new DragonflyError('PERMISSION_DENIED', `peer ${peerId} is of another host`);
     requireShareable(registered.url, context.peerHost);
+    requireNameOf(taskId, registered);
+    // Daemons of the original have no other id for it.
+    if (context.callerHasSwarm) requireSameContent(taskId, brain.facts.get(taskId)?.download, registered);
     // A seed that is asked to fetch it decides by this what "localhost" is.
     const download = { ...registered, remoteIp: context.peerHost };
     const extended = context.callerHasSwarm;

@@ -147,7 +147,9 @@ export class DownloadSession {
     if (this.#scope.session !== session || signal.aborted) return;
     this.#scope.session = undefined;
     const originSaid = error?.details?.statusCode !== undefined;
-    const mayDiffer = error !== undefined && mayAskItself(request, error);
+    // In the middle of it there is no other id to take: the rest is fetched alone.
+    const isUnderWay = error?.code === 'TASK_CONFLICT' && this.#scope.stored.pieces.count > 0;
+    const mayDiffer = error !== undefined && (mayAskItself(request, error) || isUnderWay);
     machine.take(
       { kind: 'session-ended', extended: session.extended, code: error?.code, originSaid, mayDiffer },
       error,
