@@ -15,10 +15,12 @@ import { get } from 'node:http';
 import { after, before, describe, test, type TestContext } from 'node:test';
 import { taskId as taskIdOf } from '../../src/core/ids.ts';
 import { silentLogger } from '../../src/core/process/logger.ts';
+import { createClient } from '../../src/rpc/client.ts';
 import { Scrubber } from '../../src/dfdaemon/storage/scrubber.ts';
 import { TaskStore } from '../../src/dfdaemon/storage/task-store.ts';
 import { contentBytes, scratchDirectory, storeContent } from '../storage/fixtures.ts';
 import { HttpOrigin } from '../support/http-origin.ts';
+import { DfdaemonLocalDefinition } from '../../gen/dfdaemon/v2/local.ts';
 import { LocalSwarm, type Daemon } from '../support/local-swarm.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -114,6 +116,40 @@ describe('a store that is not what it was', { timeout: 120_000 }, () => {
       assert.ok((await bring(daemon, { digest })).equals(content));
     });
   }
+
+  const plainPath = '/without-a-digest';
+  /** Begins while the origin has sent more than two pieces; what has landed is damaged, then the rest comes. */
+  const damagedMeanwhile = async <T>(name: string, begin: (url: string) => Promise<T>): Promise<T> => {
+    const file = `${plainPath}?${name.replaceAll(' ', '-')}`;
+    const url = origin.add(file, { content, gated: true, etag: '"1"' });
+    origin.release(file, 2 * pieceBytes + 10_000);
+    const result = begin(url);
+    result.catch(() => undefined);
+    const local = createClient(DfdaemonLocalDefinition, swarm.channels, `unix:${daemon.socket}`);
+    await waitFor('two pieces', async () => {
+      const { tasks } = await local.listStoredTasks({});
+      return tasks.some((task) => task.url === url && task.storedLength === 2 * pieceBytes);
+    });
+    flipByte(stored(url), 7);
+    origin.release(file, Infinity);
+    return result;
+  };
+
+  for (const withDigest of [false, true]) {
+    test(`what the disk changes while it is downloaded ${withDigest ? 'with' : 'without'} a digest is not handed out`, async () => {
+      const of = (url: string): Promise<Buffer> => bring(daemon, { url, ...(withDigest && { digest }) });
+      assert.ok((await damagedMeanwhile(`file ${withDigest}`, of)).equals(content));
+      assert.ok((await bring(daemon, { url: origin.url(`${plainPath}?file-${withDigest}`) })).equals(content));
+    });
+  }
+
+  test('a client that was given what the disk has changed is not told that it has everything', async () => {
+    await assert.rejects(
+      damagedMeanwhile('proxy', (url) => viaProxy(url)),
+      /aborted/,
+    );
+    assert.ok((await viaProxy(origin.url(`${plainPath}?proxy`))).equals(content), 'asked again it is right');
+  });
 
   for (const [name, damage] of Object.entries({
     'is no database': (file: string) => writeFileSync(file, randomBytes(8192)),

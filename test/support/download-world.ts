@@ -123,6 +123,9 @@ export class DownloadWorld {
         assert(this.listening.has(effect.parentId), 'a parent is asked for life that nobody listens to');
         this.doubted.add(effect.parentId);
         return;
+      case 'leave-session':
+        this.session = 'none';
+        return;
       case 'open-session':
         assert.equal(this.session, 'none', 'a second session is opened');
         this.session = 'asked';

@@ -1,5 +1,6 @@
 /** Streams a download in the protocol's messages: content facts, each piece as it lands, the receipt. */
 import { readSync } from 'node:fs';
+import { crc32 } from '../../core/crc32.ts';
 import { DragonflyError } from '../../core/errors.ts';
 import { isOwnAddress } from '../../core/net/own-address.ts';
 import { redact } from '../../core/redact.ts';
@@ -188,5 +189,10 @@ export function readPiece(store: TaskStore, taskId: string, piece: FinishedPiece
     if (count === 0) throw new DragonflyError('STORAGE', `the content of task ${taskId} ends early`);
     done += count;
   }
-  return content;
+  if (crc32(content) === open.crc32) return content;
+  open.close();
+  store.get(taskId)?.index.damaged(open);
+  throw new DragonflyError('DIGEST_MISMATCH', `piece ${piece.number} of task ${taskId} is not on the disk as it came`, {
+    hint: 'Ask again: it is fetched again. Check the disk.',
+  });
 }

@@ -35,14 +35,7 @@ export interface Destination {
   readonly innerAllowed?: boolean | undefined;
 }
 
-const neverOrigins = [
-  '169.254.0.0/16',
-  'fe80::/10',
-  ...metadataServices,
-  '224.0.0.0/4',
-  'ff00::/8',
-  '240.0.0.0/4',
-];
+const neverOrigins = ['169.254.0.0/16', 'fe80::/10', ...metadataServices, '224.0.0.0/4', 'ff00::/8', '240.0.0.0/4'];
 const loopback = ['127.0.0.0/8', '0.0.0.0/8', '::1/128', '::/128'];
 
 export class EgressPolicy {

@@ -3,6 +3,7 @@ import {
   closeSync,
   constants,
   fdatasync,
+  fstatSync,
   lstatSync,
   mkdirSync,
   openSync,
@@ -48,6 +49,10 @@ export class ContentFile {
   readonly path: string;
   readonly #relieve: (bytes: number) => Promise<boolean>;
   #open: OpenFile | undefined;
+  /** When the file was written last, by its own stamp, as far as this object wrote it. */
+  #writtenNs: bigint | undefined;
+  #isWriting = false;
+  #isForeign = false;
 
   /** @param relieve the disk is full: frees so many bytes of others; false when it cannot. */
   constructor(path: string, relieve: (bytes: number) => Promise<boolean>) {
@@ -85,7 +90,43 @@ export class ContentFile {
     return { fd: held.fd, write, release };
   }
 
+  /**
+   * Somebody else has written to the file since it was opened for the first write, or since the last call. Not noticed while an own write
+   * is under way, nor within one tick of the kernel's clock after it.
+   */
+  get hasForeignWrites(): boolean {
+    if (!this.#isWriting) this.#compareStamp(this.#mtimeNs());
+    return this.#isForeign;
+  }
+
+  /** Forgets what it tells: whoever calls it looks at the content. */
+  takeForeignWrites(): boolean {
+    const isForeign = this.hasForeignWrites;
+    this.#isForeign = false;
+    if (isForeign) this.#writtenNs = this.#mtimeNs();
+    return isForeign;
+  }
+
+  #mtimeNs(): bigint | undefined {
+    return lstatSync(this.path, { bigint: true, throwIfNoEntry: false })?.mtimeNs;
+  }
+
+  #compareStamp(mtimeNs: bigint | undefined): void {
+    if (this.#writtenNs !== undefined && mtimeNs !== this.#writtenNs) this.#isForeign = true;
+  }
+
   async #write(fd: number, buffers: readonly Uint8Array[], position: number): Promise<void> {
+    this.#compareStamp(fstatSync(fd, { bigint: true }).mtimeNs);
+    this.#isWriting = true;
+    try {
+      await this.#writeWithRelief(fd, buffers, position);
+    } finally {
+      this.#writtenNs = fstatSync(fd, { bigint: true }).mtimeNs;
+      this.#isWriting = false;
+    }
+  }
+
+  async #writeWithRelief(fd: number, buffers: readonly Uint8Array[], position: number): Promise<void> {
     try {
       await writeFully(fd, buffers, position);
     } catch (error) {
@@ -98,6 +139,7 @@ export class ContentFile {
   /** Another file now has this name: new users open that one, present users keep the old one. */
   renewed(): void {
     this.#open = undefined;
+    this.#writtenNs = undefined;
   }
 
   /** Runs the work with the file open. */

@@ -18,6 +18,11 @@ export const maxWritesInFlight = 2;
 /** Block of verification and whole-content hashing; long enough to be cheap, short enough for the event loop (< 1 ms of CRC). */
 export const verifyBlockBytes = 2 ** 20;
 
+/** Of a download to whose file somebody else has written this much is read again before its end is told: a second of work at most. */
+export const secondLookBytes = 4 * 2 ** 30;
+/** So often, when something is written meanwhile. */
+export const mostLooks = 3;
+
 /** Tasks kept in the index (about 1 KiB of memory each); past it the least recently used idle task is evicted. */
 export const defaultMaxTasks = 100_000;
 

@@ -5,12 +5,10 @@
  */
 import { constants } from 'node:fs';
 import { copyFile, rename, rm } from 'node:fs/promises';
-import { crc32 } from '../../core/crc32.ts';
 import { toDragonflyError } from '../../core/errors.ts';
 import type { Logger } from '../../core/process/logger.ts';
-import { readFully } from './content-file.ts';
 import { verifyBlockBytes } from './limits.ts';
-import type { PieceRecord } from './metadata.ts';
+import { isIntact } from './pieces/second-look.ts';
 import type { StoredTask } from './stored-task.ts';
 
 export class Recovery {
@@ -87,23 +85,6 @@ export class Recovery {
     this.#done(task, records.filter(({ number }) => !task.pieces.has(number)).length);
     if (lost > 0)
       this.#logger?.warn({ task: task.id, lost, pieces: records.length }, 'stored pieces were damaged and dropped');
-  }
-}
-
-/** False also when the disk cannot read the piece any more. */
-async function isIntact(fd: number, record: PieceRecord, block: Buffer): Promise<boolean> {
-  try {
-    let crc = 0;
-    for (let done = 0; done < record.length;) {
-      const part = block.subarray(0, Math.min(block.length, record.length - done));
-      const count = await readFully(fd, part, record.offset + done);
-      if (count < part.length) return false;
-      crc = crc32(part, crc);
-      done += count;
-    }
-    return crc === record.crc32;
-  } catch {
-    return false;
   }
 }
 

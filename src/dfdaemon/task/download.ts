@@ -90,9 +90,9 @@ export class Download implements EffectRunner {
     return this.#state;
   }
 
-  /** A digest is expected and has not been confirmed yet: a reader of the whole must not get its last byte. */
+  /** Not everything has been proven yet: a reader of the whole must not get its last byte. */
   get holdsLastByte(): boolean {
-    return this.proof.pending && this.#machine.state.wantsWhole && this.#state !== 'succeeded';
+    return this.#machine.state.wantsWhole && this.#state !== 'succeeded' && this.proof.pending;
   }
 
   /** Resolves at the next bytes, piece, layout or end. */
@@ -216,7 +216,7 @@ export class Download implements EffectRunner {
   async #verify(whole: boolean): Promise<void> {
     await Promise.resolve(); // not before the proof has heard of the last piece
     try {
-      await this.proof.verify({ whole, signal: this.#scope.signal });
+      if (!(await this.proof.verify({ whole, signal: this.#scope.signal }))) return; // the machine has heard of each piece
       if (whole && this.stored.state !== 'finished') this.proof.finish();
     } catch (error) {
       const failure = toDragonflyError(error);

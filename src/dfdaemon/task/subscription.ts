@@ -37,6 +37,10 @@ export class Subscription implements OpenTask {
   readonly #aborted: Promise<never>;
   #range: ByteRange | undefined;
   #left = false;
+  /** The piece that is being read. */
+  #position: number | undefined;
+  /** Something that was read was not what had come. */
+  #isTorn = false;
 
   constructor(options: SubscriptionOptions) {
     this.#options = options;
@@ -91,8 +95,22 @@ export class Subscription implements OpenTask {
 
   /** Bytes are handed out once their piece is verified, or earlier where whoever fetches it vouches for them. */
   async *spans(): AsyncGenerator<FileSpan> {
+    const first = this.#firstPiece();
+    this.#position = first;
+    const stop = this.#stored.index.onLost((number, isDamaged) => {
+      if (isDamaged && number >= first && number <= (this.#position ?? 0)) this.#isTorn = true;
+    });
+    try {
+      yield* this.#spansFrom(first);
+    } finally {
+      stop();
+    }
+  }
+
+  async *#spansFrom(first: number): AsyncGenerator<FileSpan> {
     const generation = this.#download?.generation;
-    for (let number = this.#firstPiece(); ; number += 1) {
+    for (let number = first; ; number += 1) {
+      this.#position = number;
       this.#options.onPosition(this, number);
       // A reader may begin in the middle of a piece, whose beginning then comes last.
       let sentBytes = Math.max(0, (this.#range?.start ?? 0) - number * this.pieceLengthBytes);
@@ -213,6 +231,10 @@ export class Subscription implements OpenTask {
 
   /** What was handed out before may have been forged; the reader must not get a mixture. */
   #requireSameContent(generation: number | undefined): void {
+    if (this.#isTorn)
+      throw new DragonflyError('DIGEST_MISMATCH', 'the disk of this node changed content while it was read', {
+        hint: 'Ask again: it is being fetched again. Check the disk.',
+      });
     if (this.#download?.generation === generation) return;
     throw new DragonflyError('DIGEST_MISMATCH', 'other nodes gave wrong content, which was noticed while it was read', {
       hint: 'Ask again: it is being fetched from the origin.',

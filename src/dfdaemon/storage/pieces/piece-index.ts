@@ -7,12 +7,15 @@ import { pieceSpan, type PieceLayout } from '../../../core/piece-layout.ts';
 import { PieceSet } from '../../../swarm/shared/piece-set.ts';
 import type { Metadata, PieceRecord } from '../metadata.ts';
 
+/** @param isDamaged whoever has read it may have read wrong bytes. */
+type LostListener = (number: number, isDamaged: boolean) => void;
+
 export class PieceIndex {
   readonly #taskId: string;
   readonly #metadata: Metadata;
   readonly #bytesChanged: (delta: number) => void;
   readonly #listeners = new Set<(piece: PieceRecord) => void>();
-  readonly #lostListeners = new Set<(number: number) => void>();
+  readonly #lostListeners = new Set<LostListener>();
   #bytes: number;
   #set: PieceSet | undefined;
   #unverified: Map<number, PieceRecord> | undefined;
@@ -60,7 +63,7 @@ export class PieceIndex {
   }
 
   /** A piece is no longer available: permanently, or until it has been verified again. */
-  onLost(listener: (number: number) => void): () => void {
+  onLost(listener: LostListener): () => void {
     this.#lostListeners.add(listener);
     return () => this.#lostListeners.delete(listener);
   }
@@ -115,8 +118,15 @@ export class PieceIndex {
     this.#unverified = new Map(this.recorded().map((record) => [record.number, record]));
     const lost = this.#set ?? new PieceSet();
     this.#set = new PieceSet();
-    for (const number of lost) for (const listener of this.#lostListeners) listener(number);
+    for (const number of lost) for (const listener of this.#lostListeners) listener(number, false);
     this.#recovered ??= Promise.withResolvers();
+  }
+
+  /** What is on the disk is not what was written: it is dropped. */
+  damaged(record: PieceRecord): void {
+    if (!this.set.delete(record.number)) return;
+    this.#forget(record);
+    for (const listener of this.#lostListeners) listener(record.number, true);
   }
 
   unverified(): PieceRecord[] {

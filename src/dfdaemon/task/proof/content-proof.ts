@@ -2,7 +2,9 @@
 import { formatDigest, parseDigest } from '../../../core/digest.ts';
 import { DragonflyError } from '../../../core/errors.ts';
 import type { PieceRecord } from '../../storage/metadata.ts';
+import { damagedPieces } from '../../storage/pieces/second-look.ts';
 import type { StoredTask } from '../../storage/stored-task.ts';
+import { nativeIo } from '../../transport/native-io.ts';
 import { ContentCheck } from './content-check.ts';
 import type { DownloadScope } from '../download-scope.ts';
 import type { DownloadRequest } from '../open-task.ts';
@@ -33,9 +35,9 @@ export class ContentProof {
     this.#request = request;
   }
 
-  /** The whole content is not proven yet: its last byte must wait. */
+  /** The whole content is not proven yet, or not what was proven: its last byte must wait. */
   get pending(): boolean {
-    return this.#check !== undefined || this.onHearsay;
+    return this.#check !== undefined || this.onHearsay || this.#stored.content.hasForeignWrites;
   }
 
   /** Some of it rests on the word of other nodes alone. */
@@ -70,9 +72,29 @@ export class ContentProof {
     this.#check?.advance();
   }
 
-  /** Rejects with DIGEST_MISMATCH, or the origin's refusal. A node that may not ask the origin has to believe its parents. */
-  async verify({ whole, signal }: { readonly whole: boolean; readonly signal: AbortSignal }): Promise<void> {
-    if (whole && this.#check) return this.#check.verify(this.#stored.contentLengthBytes ?? 0);
+  /**
+   * Rejects with DIGEST_MISMATCH, or the origin's refusal. A node that may not ask the origin has to believe its parents. False when pieces
+   * were not on the disk any more as they had come: those are to be fetched again.
+   */
+  async verify({ whole, signal }: { readonly whole: boolean; readonly signal: AbortSignal }): Promise<boolean> {
+    if (!whole) return this.#compare(signal).then(() => true);
+    let wrong: unknown;
+    try {
+      if (this.#check) await this.#check.verify(this.#stored.contentLengthBytes ?? 0);
+      else await this.#compare(signal);
+    } catch (error) {
+      wrong = error; // of the disk, perhaps
+    }
+    const stored = this.#stored;
+    const damaged = await damagedPieces(stored, { isCached: nativeIo()?.isCached, signal });
+    if (damaged.length === 0 && wrong !== undefined) throw wrong;
+    if (damaged.length > 0) this.#check?.reset(); // before the pieces come again
+    for (const piece of damaged) stored.index.damaged(piece);
+    return damaged.length === 0;
+  }
+
+  /** What nobody has vouched for is compared with the origin. */
+  async #compare(signal: AbortSignal): Promise<void> {
     const wrong = (await this.pieces?.wrong()) ?? [];
     if (wrong.length > 0) this.#name(wrong);
     const given = this.#openPieces();

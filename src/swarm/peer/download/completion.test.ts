@@ -93,6 +93,22 @@ test('a piece that the disk loses meanwhile is asked for again, and no verdict o
   );
 });
 
+test('the scheduler hears that a piece is not held any more where no parent has it', () => {
+  const run = new Run(undefined);
+  run.land(0, 1, 2);
+  run.taken();
+  run.send({ kind: 'piece-lost', piece: 1 });
+  assert.deepEqual(run.taken('leave-session', 'open-session'), [], 'a parent has it');
+  run.land(1);
+  run.send({ kind: 'parents-withdrawn', parentIds: ['parent'] }, { kind: 'piece-lost', piece: 1 });
+  assert.deepEqual(run.taken('leave-session', 'open-session'), [
+    { kind: 'leave-session' },
+    { kind: 'open-session', renewId: true },
+  ]);
+  run.send({ kind: 'session-opened', extended: true });
+  assert.deepEqual(run.taken('report-held'), [{ kind: 'report-held', held: PieceSet.of([0, 2]) }]);
+});
+
 test('what other nodes forged is fetched again from the origin, once', () => {
   const run = new Run(undefined);
   run.land(0, 1, 2);

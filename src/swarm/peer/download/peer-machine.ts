@@ -2,7 +2,6 @@
  * One download on one node, as a state machine: an event goes in, effects come out. It owns what is held, missing, offered and
  * asked of whom, the leases of the origin, the session with the scheduler, and every deadline; it waits for nothing, and knows
  * neither clock nor network. The daemon runs it over sockets, the simulator over a fluid network.
- *
  * It never gives up while somebody can still give something; without scheduler and parents it goes to the origin itself.
  */
 import type { RangeSpec } from '../../../core/byte-range.ts';
@@ -81,7 +80,6 @@ export class PeerMachine {
     return this.#exchange.isIdle;
   }
 
-  /** Parents that are listened to. */
   get parentCount(): number {
     return this.#exchange.parentCount;
   }
@@ -174,6 +172,14 @@ export class PeerMachine {
     this.#effects.push({ kind: 'open-session', renewId, reader: this.#readers.register() });
   }
 
+  /** @param reopens as somebody new. */
+  #leaveSession(reopens: boolean): void {
+    this.#session.left();
+    this.#reports.reset();
+    this.#effects.push({ kind: 'leave-session' });
+    if (reopens) this.#openSession(true);
+  }
+
   /** What is here is told at once; reports go on from there. */
   #sessionOpened(extended: boolean): void {
     this.#session.connected(extended);
@@ -221,23 +227,23 @@ export class PeerMachine {
     if (this.#completion.dropped()) this.#state = 'running';
     this.#exchange.apply(event, moment);
     this.#originChanged(moment); // a fetch that still goes on brings it again
+    // A scheduler that believes that more is held here than is gives nothing for it.
+    if (this.#session.isLeasing && !this.#leases.isActive && this.#exchange.isIdle) this.#leaveSession(true);
     this.#verifyIfComplete();
   }
 
   /** While a fetch for a part goes on, more of the content may be on its way. */
   #verifyIfComplete(): void {
-    const { completion } = this.#exchange;
-    if (this.#state !== 'running' || completion === 'less') return;
-    if (completion === 'part' && this.#leases.isActive) return;
+    const { completion: has } = this.#exchange;
+    if (this.#state !== 'running' || has === 'less' || (has === 'part' && this.#leases.isActive)) return;
     this.#state = 'settled';
-    this.#effects.push(this.#completion.verify(completion));
+    this.#effects.push(this.#completion.verify(has));
   }
 
   #finish(nowMs: number): void {
     const finish = this.#completion.finish();
-    if (!finish) return;
-    this.#flush(nowMs);
-    this.#effects.push(finish);
+    if (finish) this.#flush(nowMs);
+    if (finish) this.#effects.push(finish);
   }
 
   /** Pieces of other nodes were not what they should be: one more try, with the origin alone. */
@@ -253,9 +259,8 @@ export class PeerMachine {
     this.#isAlone = true;
     this.#completion.fromParents = 0;
     this.#exchange.leaveAll();
-    this.#session.left();
-    this.#reports.reset();
-    this.#effects.push({ kind: 'leave-session' }, { kind: 'start-over' });
+    this.#leaveSession(false);
+    this.#effects.push({ kind: 'start-over' });
   }
 
   /** The scheduler hears of every piece before it is asked for something. */
@@ -367,14 +372,14 @@ export class PeerMachine {
 
   /** The last resort, with nothing under way and nobody who gives. */
   #starved(moment: Moment): void {
-    const patience = this.#starvation.patienceMs;
+    const { patienceMs } = this.#starvation;
     if (this.#starvation.ended(this.#session.isLeasing) === 'ask') {
       this.#flush(moment.nowMs);
-      this.#effects.push({ kind: 'ask-scheduler', patienceMs: patience });
+      this.#effects.push({ kind: 'ask-scheduler', patienceMs });
     } else if (this.#options.mayGoToOrigin) {
-      this.#effects.push({ kind: 'nobody-gives', patienceMs: patience });
+      this.#effects.push({ kind: 'nobody-gives', patienceMs });
       this.#goToOrigin(moment);
-    } else this.#fail('starved', patience);
+    } else this.#fail('starved', patienceMs);
   }
 
   /** What follows from the state alone, whatever led to it. */
@@ -385,15 +390,11 @@ export class PeerMachine {
       this.#isWaiting = isWaiting;
       this.#effects.push({ kind: 'waiting', isWaiting });
     }
-    const hopes = !this.#options.mayGoToOrigin && this.parentCount > 0;
-    if (isWaiting && !hopes) this.#starve(moment);
-    else this.#starvation.busy();
-  }
-
-  #starve({ nowMs, schedulers: kinds }: Moment): void {
     const { mayGoToOrigin, scheduleTimeoutMs, pieceTimeoutMs } = this.#options;
     const hasParents = this.parentCount > 0;
-    const hopes = { scheduler: this.#session.state, kinds, hasParents, scheduleTimeoutMs, pieceTimeoutMs };
-    this.#starvation.idle(nowMs, hopes, mayGoToOrigin);
+    if (!isWaiting || (hasParents && !mayGoToOrigin)) return this.#starvation.busy();
+    const { state: scheduler } = this.#session;
+    const hopes = { scheduler, kinds: moment.schedulers, hasParents, scheduleTimeoutMs, pieceTimeoutMs };
+    this.#starvation.idle(moment.nowMs, hopes, mayGoToOrigin);
   }
 }
