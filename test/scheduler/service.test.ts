@@ -72,7 +72,7 @@ void describe('seeds', () => {
       assert.equal(download?.outputPath, undefined, 'the output is the business of the asking host');
       assert.equal(download?.range, undefined, 'a seed fetches all of it');
       assert.deepEqual({ ...download?.requestHeader }, { accept: '*/*' });
-      const seedPeer = fixture.peer(seed.host).register({ needBackToSource: true });
+      const seedPeer = fixture.peer(seed.host).register({ needBackToSource: true, tag: 'v1' });
       assert.ok((await seedPeer.expect('needBackToSourceResponse')).originLease);
       const offer = await peer.expect('normalTaskResponse');
       assert.equal(offer.candidateParents[0]?.id, seedPeer.id);
@@ -100,7 +100,7 @@ void describe('seeds', () => {
     const seed = await startSeed(fixture, () => over.promise);
     const peer = fixture.peer(await fixture.host()).register();
     await waitFor('the call of the seed', () => seed.asked.length > 0);
-    const seedPeer = fixture.peer(seed.host).register({ needBackToSource: true });
+    const seedPeer = fixture.peer(seed.host).register({ needBackToSource: true, tag: 'v1' });
     const lease = (await seedPeer.expect('needBackToSourceResponse')).originLease;
     const backend = { message: 'the origin said 401', header: {}, statusCode: 401 };
     seedPeer.send({
