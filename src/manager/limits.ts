@@ -7,6 +7,8 @@ export const defaultPerPage = 10;
 
 /** Bytes of one REST request body: the largest legitimate one is a preheat of some thousand URLs. */
 export const maxRequestBodyBytes = 1024 * 1024;
+/** Objects and lists within each other in a body. */
+export const maxJsonDepth = 64;
 
 /** KeepAlive streams of one replica: a scheduler or seed peer has one, and clusters have at most some thousand. */
 export const maxKeepAliveStreams = 20_000;

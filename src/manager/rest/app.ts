@@ -22,6 +22,7 @@ import { maxRequestBodyBytes } from '../limits.ts';
 import { accessHook } from './access-hook.ts';
 import { sessionCookie } from './cookies.ts';
 import { errorHandler } from './errors.ts';
+import { requireShallow } from './json-depth.ts';
 import type { RestParts } from './parts.ts';
 import type { RestApp, RouteAccess } from './request.ts';
 import { certificateRoutes } from './resources/certificates.ts';
@@ -66,8 +67,13 @@ export async function createRestApp(parts: RestParts): Promise<RestApp> {
   // Clients of the original name the content type of a body they do not send.
   const parseJson = app.getDefaultJsonParser('error', 'error');
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
-    if (body === '') done(null, undefined);
-    else void parseJson(request, body as string, done);
+    if (body === '') return done(null, undefined);
+    try {
+      requireShallow(body as string);
+    } catch (error) {
+      return done(error as Error);
+    }
+    void parseJson(request, body as string, done);
   });
   await app.register(swagger, {
     openapi: document,
