@@ -19,7 +19,7 @@ import { ServerCredentials, type ConnectionInjector, type Server } from '@grpc/g
 import { DragonflyError } from '../core/errors.ts';
 import type { Closable } from '../core/process/lifecycle.ts';
 import * as limits from './limits.ts';
-import type { ServerTls } from './tls.ts';
+import { endWithCertificate, type ServerTls } from './tls.ts';
 
 const tlsHandshakeRecord = 0x16;
 
@@ -131,6 +131,7 @@ export class PortListener implements Closable {
       socket.destroy();
       return;
     }
+    endWithCertificate(socket);
     this.#encrypted.add(socket);
     socket.once('close', () => this.#encrypted.delete(socket));
     this.#grpc.injectConnection(socket);

@@ -1,6 +1,7 @@
 /** Certificates that the two ends of an encrypted connection present and trust, and their renewal at run time. */
 import type { X509Certificate } from 'node:crypto';
-import { checkServerIdentity, type PeerCertificate } from 'node:tls';
+import { checkServerIdentity, type PeerCertificate, type TLSSocket } from 'node:tls';
+import { longestTimerMs } from './limits.ts';
 
 /** PEM. After a renewal the same object has new values and notifies its listeners. */
 export interface TlsMaterial {
@@ -69,6 +70,21 @@ export function serverIdentityCheck({
     (revocations?.has(certificate.serialNumber) === true
       ? Object.assign(new Error('its certificate was revoked'), { code: 'CERT_REVOKED' })
       : undefined);
+}
+
+/** A connection is good for as long as the certificate that its other end has shown: those who renew theirs connect anew. */
+export function endWithCertificate(socket: TLSSocket): void {
+  const { valid_to: until } = socket.getPeerCertificate() as { readonly valid_to?: string };
+  if (until === undefined) return;
+  const untilMs = Date.parse(until);
+  let timer: NodeJS.Timeout | undefined;
+  const look = (): void => {
+    const leftMs = untilMs - Date.now();
+    if (leftMs <= 0) return void socket.destroy();
+    timer = setTimeout(look, Math.min(leftMs, longestTimerMs)).unref();
+  };
+  look();
+  socket.once('close', () => clearTimeout(timer));
 }
 
 /** SHA-256 of the certificate in lower-case hexadecimal without colons. */

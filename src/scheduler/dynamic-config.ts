@@ -23,7 +23,7 @@ const settingsSchema = z.object({
   peerLoadLimit: limit(1, 2000),
   seedLoadLimit: limit(1, 50_000),
   /** That are active. */
-  seedPeers: z.array(z.object({ hostname: z.string(), ip: z.string() })).default([]),
+  seedPeers: z.array(z.object({ hostname: z.string(), ip: z.string(), clusterId: z.int().default(0) })).default([]),
   applications: z
     .array(
       z.object({
@@ -160,7 +160,11 @@ function settingsFrom(scheduler: Scheduler, applications: readonly Application[]
     jobRateLimit: cluster['job_rate_limit'],
     peerLoadLimit: client['load_limit'],
     seedLoadLimit: ofSeeds['load_limit'] ?? ofFirstSeed['load_limit'],
-    seedPeers: scheduler.seedPeers.map(({ hostname, ip }) => ({ hostname, ip })),
+    seedPeers: scheduler.seedPeers.map(({ hostname, ip, seedPeerClusterId: clusterId }) => ({
+      hostname,
+      ip,
+      clusterId,
+    })),
     applications: applications.flatMap(({ name, priority }) => (priority ? [{ name, priority }] : [])),
   });
 }

@@ -8,6 +8,7 @@ import type { RegistryClient } from '../rpc/registry/registry-client.ts';
 import type { Handlers } from '../rpc/server/server.ts';
 import { PieceSet } from '../swarm/shared/piece-set.ts';
 import { announcePeer } from './peers/announce-peer.ts';
+import type { SeedOwner } from './hosts/known-seeds.ts';
 import { ownerOf, requireAnnounceable, requireNode, requireOwnHost, requireShareable } from './hosts/own-host.ts';
 import { isOfOthers, requireNameOf } from './task-names.ts';
 import type { Brain } from './brain.ts';
@@ -43,7 +44,7 @@ export interface SchedulerRpcParts {
   readonly registry: RegistryClient;
   readonly loadLimits: () => LoadLimits;
   /** Who says so without a certificate is believed to be a seed. */
-  readonly isKnownSeed: (host: Host) => Promise<boolean>;
+  readonly isKnownSeed: (host: Host, owner: SeedOwner) => Promise<boolean>;
 }
 
 export function schedulerRpc(parts: SchedulerRpcParts): SchedulerHandlers {
@@ -85,11 +86,12 @@ export function schedulerRpc(parts: SchedulerRpcParts): SchedulerHandlers {
       const { peerLoadLimit, seedLoadLimit } = loadLimits();
       const owner = ownerOf(context);
       const intervalMs = msFromDuration(interval);
+      const { clusterId } = context.caller.kind === 'member' ? context.caller : {};
       const info = hostInfo(host, {
         owner,
         intervalMs,
         loadLimit: isSeed(host) ? seedLoadLimit : peerLoadLimit,
-        usesSeeds: brain.usesSeeds && (owner.isCertified || !isSeed(host) || (await isKnownSeed(host))),
+        usesSeeds: brain.usesSeeds && (!isSeed(host) || (await isKnownSeed(host, { ...owner, clusterId }))),
       });
       brain.run(
         (swarm, nowMs) => swarm.announceHost(info, nowMs),

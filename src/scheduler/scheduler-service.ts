@@ -196,7 +196,7 @@ async function createParts(config: SchedulerConfig, overrides: SchedulerOverride
       registry,
       replicas,
       loadLimits,
-      isKnownSeed: (host) => seeds.has(host),
+      isKnownSeed: (host, by) => seeds.has(host, by),
     }),
     schedulerAccess,
   );

@@ -45,7 +45,7 @@ export class TestAuthority {
   }
 
   /** For that address, and `localhost`. */
-  async issue(ip = '127.0.0.1'): Promise<KeyAndCertificate> {
+  async issue(ip = '127.0.0.1', lifeMs = dayMs): Promise<KeyAndCertificate> {
     const keys = await newKeys();
     const certificate = await X509CertificateGenerator.create({
       serialNumber: Date.now().toString(16).padStart(16, '0'),
@@ -54,7 +54,7 @@ export class TestAuthority {
       publicKey: keys.publicKey,
       signingKey: this.#keys.privateKey,
       signingAlgorithm: algorithm,
-      ...validity(),
+      ...validity(lifeMs),
       extensions: [
         new SubjectAlternativeNameExtension([
           { type: 'ip', value: ip },
@@ -72,6 +72,6 @@ function newKeys(): Promise<webcrypto.CryptoKeyPair> {
   return webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
 }
 
-function validity(): { notBefore: Date; notAfter: Date } {
-  return { notBefore: new Date(Date.now() - dayMs), notAfter: new Date(Date.now() + dayMs) };
+function validity(lifeMs = dayMs): { notBefore: Date; notAfter: Date } {
+  return { notBefore: new Date(Date.now() - dayMs), notAfter: new Date(Date.now() + lifeMs) };
 }

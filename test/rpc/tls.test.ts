@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { describe, it } from 'node:test';
+import { connect as connectTls } from 'node:tls';
 import { parseConfig } from '../../src/core/config/config.ts';
 import { Channels } from '../../src/rpc/channels.ts';
 import { createClient } from '../../src/rpc/client.ts';
@@ -43,6 +45,20 @@ void describe('mutual TLS', () => {
     await assert.rejects(attempt(new Channels({ tls: { ca } })), refused, 'without a certificate');
     await assert.rejects(attempt(new Channels({ tls: { ca, ...(await stranger.issue()) } })), refused, 'of a stranger');
     await assert.rejects(attempt(new Channels({ tls: { ca: stranger.ca, ...member } })), refused, 'an unknown server');
+  });
+
+  void it('ends a connection with the certificate that was shown on it', { timeout }, async () => {
+    const authority = await TestAuthority.create();
+    const { ca } = authority;
+    const server = RpcServer.create({ host: '127.0.0.1', port: 0 }, { tls: { ca, ...(await authority.issue()) } });
+    await server.start();
+    await using _server = server;
+    const short = await authority.issue('127.0.0.1', 3_000);
+    const socket = connectTls({ host: '127.0.0.1', port: server.port, ca, ...short, ALPNProtocols: ['h2'] });
+    await once(socket, 'secureConnect');
+    socket.on('error', () => undefined).resume();
+    await once(socket, 'close');
+    assert.ok(Date.now() >= Date.parse(new X509Certificate(short.cert).validTo), 'not before it has ended');
   });
 
   void it('refuses a server whose certificate is for another address', { timeout }, async () => {

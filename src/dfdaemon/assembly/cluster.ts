@@ -68,6 +68,7 @@ export async function joinCluster(
     isServing: (address, signal) => isServing(channels, address, signal),
     onSettings: async (settings) => {
       blockList.update(settings.blocked);
+      controlPlane.clusterId = settings.clusterId ?? 0;
       await controlPlane.update('schedulers', settings.schedulers);
       await schedulers.update(settings.schedulers);
     },

@@ -30,6 +30,8 @@ export class ControlPlane {
   readonly #services: Readonly<Record<Kind, Map<string, Service>>> = { manager: new Map(), schedulers: new Map() };
   /** The addresses that each port of this daemon is open at. */
   readonly #ownPorts = new Map<number, Set<string>>();
+  /** Of the schedulers; 0 while no manager has told. */
+  clusterId = 0;
   #news = Promise.withResolvers<void>();
 
   constructor(logger: Logger) {

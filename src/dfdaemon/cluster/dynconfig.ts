@@ -19,6 +19,8 @@ import type { HostIdentity } from './host-info.ts';
 
 const settingsSchema = z.object({
   schedulers: z.array(z.string()),
+  /** That the schedulers are of; absent while no manager has told. */
+  clusterId: z.int().optional(),
   blocked: blockListsSchema.default(noBlockLists),
 });
 
@@ -160,7 +162,8 @@ export class Dynconfig implements Closable {
   #settingsOf(schedulers: readonly Scheduler[]): DynamicSettings {
     const cluster = schedulers[0]?.schedulerCluster;
     const config = this.#options.identity.isSeed ? cluster?.seedClientConfig : cluster?.clientConfig;
-    return { schedulers: schedulers.map(addressOf), blocked: blockRulesOf(config) };
+    const clusterId = schedulers[0]?.schedulerClusterId ?? 0;
+    return { schedulers: schedulers.map(addressOf), clusterId, blocked: blockRulesOf(config) };
   }
 
   #schedule(ms: number): void {

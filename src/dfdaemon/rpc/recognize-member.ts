@@ -6,13 +6,18 @@ import { recognizeByCertificate, type CallerFacts } from '../../rpc/rights.ts';
 import type { ControlPlane, ControlRole } from '../cluster/control-plane.ts';
 import { daemonLimits } from '../limits.ts';
 
+/** A scheduler gives work to the nodes of its own cluster. */
+function isForeign({ role, clusterId = 0 }: Member, controlPlane: ControlPlane): boolean {
+  return role === 'scheduler' && controlPlane.clusterId !== 0 && clusterId !== controlPlane.clusterId;
+}
+
 /** @param ownAddress of the port, as this daemon announces it. */
 export async function recognizeMember(
   facts: CallerFacts,
   { controlPlane, ownAddress }: { readonly controlPlane: ControlPlane; readonly ownAddress: string },
 ): Promise<Caller> {
   const caller = recognizeByCertificate(facts);
-  if (caller.kind === 'member') return caller;
+  if (caller.kind === 'member') return isForeign(caller, controlPlane) ? { ...caller, role: 'peer' } : caller;
   const { address, onThisMachine } = facts;
   const member = (role: ControlRole, proof: Member['proof']): Member => {
     return { kind: 'member', role, hostId: undefined, clusterId: undefined, proof, address, onThisMachine };

@@ -11,6 +11,7 @@ import {
   type Server as TlsServer,
   type TLSSocket,
 } from 'node:tls';
+import { endWithCertificate } from '../../rpc/tls.ts';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { withDeadline } from '../../core/process/lifecycle.ts';
 import { listenPatiently } from '../../core/net/patient-listen.ts';
@@ -247,6 +248,7 @@ export class PieceServer {
 
   #serveEncrypted(socket: TLSSocket): void {
     if (this.#isRevoked(socket)) return void socket.destroy();
+    endWithCertificate(socket);
     this.#encrypted.add(socket);
     socket.once('close', () => this.#encrypted.delete(socket));
     this.#serve(socket);

@@ -6,7 +6,7 @@ import { KnownSeeds } from './known-seeds.ts';
 
 /** A manager that lists one seed, as is found out by asking it again. */
 function knownSeeds(proven: boolean) {
-  const listed = { hostname: 'seed', ip: '10.9.0.1' };
+  const listed = { hostname: 'seed', ip: '10.9.0.1', clusterId: 1 };
   const settings = { seedPeers: [] as (typeof listed)[], applications: [] };
   let asked = 0;
   const refresh = (): Promise<void> => {
@@ -26,6 +26,15 @@ test('where certificates are preferred, one without is a seed when the manager l
   for (const stranger of [host('seed', '10.9.0.2'), host('other', '10.9.0.1')])
     for (let time = 0; time < 5; time += 1) assert.equal(await seeds.has(stranger), false);
   assert.equal(asked(), 1, 'the manager is not asked for each of them');
+});
+
+test('a seed with the certificate of another cluster is a peer like any other', async () => {
+  const { seeds } = knownSeeds(true);
+  const any = host('any', '10.9.0.2');
+  assert.equal(await seeds.has(any, { isCertified: true, clusterId: 2 }), true, 'no seed of this cluster is known yet');
+  await seeds.has(any);
+  assert.equal(await seeds.has(any, { isCertified: true, clusterId: 1 }), true);
+  assert.equal(await seeds.has(any, { isCertified: true, clusterId: 2 }), false);
 });
 
 test('elsewhere everybody is believed', async () => {

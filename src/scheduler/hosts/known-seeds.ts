@@ -14,6 +14,11 @@ export interface KnownSeedsOptions {
   readonly logger: Logger;
 }
 
+export interface SeedOwner {
+  readonly isCertified?: boolean;
+  readonly clusterId?: number | undefined;
+}
+
 export class KnownSeeds {
   readonly #options: KnownSeedsOptions;
   #readAtMs = Number.NEGATIVE_INFINITY;
@@ -22,8 +27,10 @@ export class KnownSeeds {
     this.#options = options;
   }
 
-  async has(host: Host): Promise<boolean> {
+  /** @param owner who announces it. A certificate names the cluster of the seed: one of another cluster is a peer like any other here. */
+  async has(host: Host, owner: SeedOwner = {}): Promise<boolean> {
     const { proven, logger } = this.#options;
+    if (owner.isCertified === true) return !this.#isOfOthers(owner.clusterId);
     if (!proven || this.#isListed(host)) return true;
     await this.#readAgain();
     if (this.#isListed(host)) return true;
@@ -33,6 +40,12 @@ export class KnownSeeds {
       'a host calls itself a seed, shows no certificate, and the manager lists none there',
     );
     return false;
+  }
+
+  #isOfOthers(clusterId = 0): boolean {
+    const { seedPeers } = this.#options.dynamic.settings;
+    const own = seedPeers.map((seed) => seed.clusterId).filter((id) => id !== 0);
+    return clusterId !== 0 && own.length > 0 && !own.includes(clusterId);
   }
 
   #isListed({ hostname, ip }: Host): boolean {
