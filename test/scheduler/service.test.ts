@@ -100,7 +100,7 @@ void describe('seeds', () => {
     const seed = await startSeed(fixture, () => over.promise);
     const peer = fixture.peer(await fixture.host()).register();
     await waitFor('the call of the seed', () => seed.asked.length > 0);
-    const seedPeer = fixture.peer(seed.host).register({ needBackToSource: true, tag: 'v1' });
+    const seedPeer = fixture.peer(seed.host).register({ needBackToSource: true });
     const lease = (await seedPeer.expect('needBackToSourceResponse')).originLease;
     const backend = { message: 'the origin said 401', header: {}, statusCode: 401 };
     seedPeer.send({

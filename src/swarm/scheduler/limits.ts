@@ -95,6 +95,9 @@ export interface SwarmLimits {
   readonly introductions: number;
   /** A downloading peer without a new piece for this long, although others hold what it lacks, may fetch from the origin. */
   readonly stalledMs: number;
+  /** So many of the longest pauses it has had are enough for one that had come on faster, though no less than this time. */
+  readonly stalledPauses: number;
+  readonly stalledLeastMs: number;
   /** Time after a start in which daemons may register again with their pieces, before anybody is sent to the origin. */
   readonly resumeMs: number;
   /** The same for content that somebody comes back for in the middle: whoever fetches it from the origin is on the way back, too. */
@@ -162,6 +165,8 @@ export const defaultSwarmLimits: SwarmLimits = {
   stallIntroductions: 64,
   introductions: 3,
   stalledMs: 20_000,
+  stalledPauses: 8,
+  stalledLeastMs: 5000,
   resumeMs: 1000,
   resumeKnownMs: 5000,
   reportGraceMs: 600,

@@ -125,6 +125,8 @@ export interface Peer {
   silent: boolean;
   /** Time of the last new piece. */
   progressAtMs: number;
+  /** The longest time between two reports of new pieces; undefined before the second one. */
+  longestPauseMs: number | undefined;
   /** It is for readers of parts only, and wants no more than the pieces of those. */
   partial: boolean;
   /** Ranges its readers wait for, in order of arrival. */

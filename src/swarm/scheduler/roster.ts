@@ -269,6 +269,7 @@ function newPeer(request: RegisterPeer, host: Host, task: Task, nowMs: number): 
     sharing: mayShare(host, nowMs),
     silent: false,
     progressAtMs: nowMs,
+    longestPauseMs: undefined,
     partial: request.reader !== undefined,
     asking: [],
     wantedRanges: [],

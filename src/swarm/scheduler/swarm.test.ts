@@ -320,6 +320,26 @@ test('a lease is taken back when others hold all that it was for, and its holder
   assertInvariants(swarm);
 });
 
+test('who gets nothing of a parent that answers goes to the origin sooner the faster it had come on', () => {
+  const { stalledMs, stalledLeastMs, stallCheckMs } = defaultSwarmLimits;
+  /** Time from the last piece until the child may go to the origin, looked at as often as the scheduler does. */
+  const patience = (pauseMs: number): number => {
+    const swarm = parentAndChild();
+    const lastMs = 2 + 2 * pauseMs;
+    for (const piece of [0, 1, 2]) {
+      const atMs = 2 + piece * pauseMs;
+      swarm.piecesFinished('child', { pieces: [piece], from: 'parent' }, atMs);
+    }
+    for (let nowMs = lastMs; nowMs < lastMs + 2 * stalledMs; nowMs += 100)
+      if (leases(swarm.tick(nowMs)).length > 0) return nowMs - lastMs;
+    return Number.POSITIVE_INFINITY;
+  };
+  const fast = patience(300);
+  assert.ok(fast >= stalledLeastMs && fast <= stalledLeastMs + stallCheckMs, String(fast));
+  const slow = patience(10_000);
+  assert.ok(slow >= stalledMs && slow <= stalledMs + stallCheckMs, String(slow));
+});
+
 test('who may not go to the origin is told its refusal at once when a seed was the only one who may', () => {
   const swarm = newSwarm(['seed', 'peer']);
   const asked = swarm.registerPeer({ ...registration('peer'), disableBackToSource: true, knownLayout: undefined }, 0);

@@ -42,7 +42,7 @@ import { originalWaits, promised, type Settlement } from './settlement.ts';
 import { isDownloading, nextPeerState, nextTaskState, peerCan, type PeerEvent } from './states.ts';
 import type { SwarmOptions } from './swarm-options.ts';
 import { swarmParts } from './swarm-parts.ts';
-import type { Upkeep } from './upkeep.ts';
+import { progressed, type Upkeep } from './upkeep.ts';
 import { sameLayout, Validation } from './validation.ts';
 
 export class Swarm {
@@ -178,7 +178,7 @@ export class Swarm {
     const peer = this.#touch(peerId, nowMs);
     const first = peer.pieces.count === 0;
     const added = this.#roster.addPieces(peer, pieces);
-    if (added > 0) peer.progressAtMs = nowMs;
+    if (added > 0) progressed(peer, nowMs, first);
     if (report.costMs !== undefined) this.#roster.addCost(peer, report.costMs);
     if (added > 0) this.#claims.reported(peer, pieces, report.from);
     if (report.from === 'source') this.#origin.progress(peer, nowMs);

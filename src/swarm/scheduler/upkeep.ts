@@ -67,7 +67,7 @@ export class Upkeep {
       const lacking = lackingHeld(peer);
       if (lacking === undefined) continue;
       matchmaker.introduce(peer, lacking, nowMs);
-      if (!takenBack && stalledMs >= limits.stalledMs) origin.rescue(peer, nowMs);
+      if (!takenBack && stalledMs >= patienceOf(peer, limits)) origin.rescue(peer, nowMs);
       this.#helped.add(peer.task);
       found += 1;
     }
@@ -92,6 +92,18 @@ export class Upkeep {
       digests.forget(task);
     }
   }
+}
+
+/** @param first it had no piece before. */
+export function progressed(peer: Peer, nowMs: number, first: boolean): void {
+  if (!first) peer.longestPauseMs = Math.max(peer.longestPauseMs ?? 0, nowMs - peer.progressAtMs);
+  peer.progressAtMs = nowMs;
+}
+
+/** Those who give to it answer, so that nobody leaves them: how long that may go on is told by the pace so far. */
+function patienceOf({ longestPauseMs }: Peer, { stalledMs, stalledLeastMs, stalledPauses }: SwarmLimits): number {
+  if (longestPauseMs === undefined) return stalledMs;
+  return Math.min(stalledMs, Math.max(stalledLeastMs, stalledPauses * longestPauseMs));
 }
 
 /** A piece the peer lacks and somebody else holds, not being fetched from the origin just now. */
