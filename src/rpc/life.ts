@@ -4,7 +4,7 @@
  */
 import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
-import { DragonflyError } from '../core/errors.ts';
+import { DragonflyError, toDragonflyError } from '../core/errors.ts';
 import type { AnswerPace } from './answer-pace.ts';
 
 export interface LifeTimes {
@@ -56,6 +56,9 @@ async function answered(answer: Promise<void>, answerMs: number): Promise<void> 
   const stop = patientTimer(answerMs, () => reject(noLife(answerMs)));
   try {
     await Promise.race([answer, silent]);
+  } catch (error) {
+    // The call has a deadline of its own.
+    throw toDragonflyError(error).code === 'DEADLINE_EXCEEDED' ? noLife(answerMs) : error;
   } finally {
     stop();
   }
