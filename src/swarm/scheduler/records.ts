@@ -7,7 +7,7 @@ import { PieceSet } from '../shared/piece-set.ts';
 import type { PeerState, TaskState } from './states.ts';
 import type { IndexedSet } from './indexed-set.ts';
 import type { Zone } from './zones.ts';
-import type { Pulse } from './origin/pulse.ts';
+import type { Pulse, Rhythm } from './origin/pulse.ts';
 
 export interface Host {
   info: HostInfo;
@@ -22,6 +22,8 @@ export interface Host {
   /** What children measured when this host served them: mean over recent reports; undefined before the first. */
   serveRateBytesPerSec: number | undefined;
   lastSeenMs: number;
+  /** Of its heartbeats while it is at an origin. */
+  readonly rhythm: Rhythm;
   /** Hosts that reported wrong bytes from here, and when the last time. */
   readonly accusedBy: Map<string, number>;
   /** Hosts it accuses, and that were not struck off. */

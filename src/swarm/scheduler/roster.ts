@@ -5,6 +5,7 @@ import type { HostInfo, PiecesFinished, RegisterPeer, TaskLayout } from '../shar
 import { IndexedSet } from './indexed-set.ts';
 import type { SwarmLimits } from './limits.ts';
 import { PieceSet } from '../shared/piece-set.ts';
+import { Rhythm } from './origin/pulse.ts';
 import { Fetched, type Host, type Peer, type Task } from './records.ts';
 import { nextTaskState } from './states.ts';
 
@@ -42,6 +43,7 @@ export class Roster {
       uploadsFailed: 0,
       serveRateBytesPerSec: undefined,
       lastSeenMs: nowMs,
+      rhythm: new Rhythm(),
       accusedBy: new Map(),
       accuses: new Set(),
       quarantinedUntilMs: this.struckOff.get(info.hostId) ?? 0,

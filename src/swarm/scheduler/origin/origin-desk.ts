@@ -118,7 +118,8 @@ export class OriginDesk {
     for (const lease of leasesOf(peer)) {
       if (lease.pulse) lease.pulse.heard(nowMs);
       else {
-        lease.pulse = new Pulse({ silentMs, mostMs, lateMs }, aliveEveryMs, nowMs);
+        const { rhythm } = peer.host;
+        lease.pulse = new Pulse({ silentMs, mostMs, lateMs }, { everyMs: aliveEveryMs, rhythm }, nowMs);
         this.#around.wakeAt(lease.holder.task, lease.pulse.silentAtMs);
       }
     }
@@ -147,7 +148,7 @@ export class OriginDesk {
     let changed = false;
     for (const lease of Array.from(task.leases.values())) {
       const { holder, pulse } = lease;
-      const silent = pulse?.isSilent(nowMs) === true;
+      const silent = pulse?.isSilent(nowMs, holder.host.lastSeenMs) === true;
       if (lease.expiresAtMs > nowMs && !silent) {
         this.#around.wakeAt(task, Math.min(lease.expiresAtMs, pulse?.silentAtMs ?? Number.POSITIVE_INFINITY));
         continue;

@@ -1,6 +1,6 @@
 /**
- * Detects that a peer with a regular heartbeat has gone silent. The timeout adapts to the gaps seen so far: on
- * a busy machine heartbeats come later than promised.
+ * Detects that a holder with a regular heartbeat has gone silent. The timeout adapts to the gaps that its host has shown: on
+ * a busy machine heartbeats come later than promised, those of a new lease as much as those of the last.
  */
 export interface PulseLimits {
   /** Minimum silence before a peer counts as silent. */
@@ -12,38 +12,64 @@ export interface PulseLimits {
 }
 
 const gapsOfSilence = 4;
-/** Share of the longest gap that is kept after a shorter one. */
-const fading = 0.9;
+/** After so long a gap counts half. */
+const fadingMs = 5000;
+
+/** The longest gap between two heartbeats of one host, fading. */
+export class Rhythm {
+  #gapMs = 0;
+  #atMs = 0;
+
+  note(gapMs: number, nowMs: number): void {
+    this.#gapMs = Math.max(gapMs, this.gapMs(nowMs));
+    this.#atMs = nowMs;
+  }
+
+  gapMs(nowMs: number): number {
+    return this.#gapMs * 0.5 ** ((nowMs - this.#atMs) / fadingMs);
+  }
+}
 
 export class Pulse {
   readonly #limits: PulseLimits;
+  readonly #rhythm: Rhythm;
+  readonly #everyMs: number;
   #heardAtMs: number;
-  #gapMs: number;
   silentAtMs: number;
 
   /** @param everyMs promised heartbeat interval. */
-  constructor(limits: PulseLimits, everyMs: number, nowMs: number) {
+  constructor(limits: PulseLimits, { everyMs, rhythm }: { everyMs: number; rhythm: Rhythm }, nowMs: number) {
     this.#limits = limits;
+    this.#rhythm = rhythm;
+    this.#everyMs = everyMs;
     this.#heardAtMs = nowMs;
-    this.#gapMs = everyMs;
-    this.silentAtMs = nowMs + this.#patienceMs;
+    this.silentAtMs = this.#patientUntil(nowMs);
   }
 
   heard(nowMs: number): void {
-    this.#gapMs = Math.max(nowMs - this.#heardAtMs, fading * this.#gapMs);
+    this.#rhythm.note(nowMs - this.#heardAtMs, nowMs);
     this.#heardAtMs = nowMs;
-    this.silentAtMs = nowMs + this.#patienceMs;
+    this.silentAtMs = this.#patientUntil(nowMs);
   }
 
-  /** False while the heartbeat is not overdue; `silentAtMs` is then the time of the next check. */
-  isSilent(nowMs: number): boolean {
+  /**
+   * False while the heartbeat is not overdue; `silentAtMs` is then the time of the next check.
+   * @param hostSeenMs when the host last said anything, about whatever task: it lives.
+   */
+  isSilent(nowMs: number, hostSeenMs = 0): boolean {
     if (nowMs < this.silentAtMs) return false;
+    if (hostSeenMs > this.#heardAtMs) {
+      this.#heardAtMs = hostSeenMs;
+      this.silentAtMs = this.#patientUntil(hostSeenMs);
+      if (nowMs < this.silentAtMs) return false;
+    }
     if (nowMs <= this.silentAtMs + this.#limits.lateMs) return true;
-    this.silentAtMs = nowMs + this.#patienceMs;
+    this.silentAtMs = this.#patientUntil(nowMs);
     return false;
   }
 
-  get #patienceMs(): number {
-    return Math.min(this.#limits.mostMs, Math.max(this.#limits.silentMs, gapsOfSilence * this.#gapMs));
+  #patientUntil(nowMs: number): number {
+    const gapMs = Math.max(this.#everyMs, this.#rhythm.gapMs(nowMs));
+    return nowMs + Math.min(this.#limits.mostMs, Math.max(this.#limits.silentMs, gapsOfSilence * gapMs));
   }
 }
