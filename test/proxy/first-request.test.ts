@@ -66,6 +66,18 @@ describe('of what nobody knows', () => {
     assert.equal(asked.filter((range) => range === 'whole').length, 1);
   });
 
+  test('apt’s way to write a flat repository is asked about as it is written, and shared', async () => {
+    const content = randomBytes(2 ** 20);
+    await using origin = await startOrigin(serveBody(content, { etag: '"deb"' }));
+    for (const node of nodes) {
+      const answer = await ask(node, `${origin.url}/flat/./tried_1_all.deb?a=./b`);
+      assert.equal(answer.status, 200);
+      assert.ok(answer.body.equals(content));
+    }
+    assert.deepEqual(new Set(origin.seen.map(({ url }) => url)), new Set(['/flat/./tried_1_all.deb?a=./b']));
+    assert.equal(origin.seen.filter(({ headers }) => headers.range === undefined).length, 1);
+  });
+
   test('a redirect to a page is the client’s own answer, and is asked for once', async () => {
     const asked = await seen(
       (request, response) => {

@@ -31,8 +31,6 @@ export const proxyLimits = {
   upstreamIdleConnections: 16,
   /** The engine must open a task or fail in this time; then the request goes straight to its source. */
   engineOpenTimeoutMs: 30_000,
-  /** So long a client's own request waits for the scheduler to say whether it is the one that fetches. */
-  ownFetchMs: 500,
   /** The header of an object waits so long for the first bytes of its body: until then the client's own request can still be asked. */
   firstBytesMs: 500,
   /** No further byte of a body for this long: the engine has its own, shorter deadlines; this one catches a hung engine. */

@@ -24,7 +24,7 @@ import type { ProxyMetrics } from './proxy-metrics.ts';
 import { isRegistryControl, registryPath } from './registry/registry-path.ts';
 import { refuseUnsureFraming, requestFraming } from './wire/request-framing.ts';
 import { readRequestOptions } from './request-options.ts';
-import { isExact, requestTarget, retargeted } from './wire/request-target.ts';
+import { isEquivalent, isExact, requestTarget, retargeted } from './wire/request-target.ts';
 import type { ProxyRules, WhiteList } from './rules.ts';
 import { Slots } from './slots.ts';
 import type { Upstream } from './wire/upstream.ts';
@@ -170,9 +170,9 @@ export class RequestHandler {
     const { request, url, kind, options } = exchange;
     const exact = isExact(exchange); // otherwise nobody but the origin itself can tell what is meant
     // A body or another protocol is for the origin, too.
-    const plain = exact && requestFraming(request) === 'none' && bodyOfUpgrade(request) === undefined;
+    const plain = isEquivalent(exchange) && requestFraming(request) === 'none' && bodyOfUpgrade(request) === undefined;
     const path = exact ? registryPath(url.pathname) : undefined;
-    const reads = plain && (request.method === 'GET' || request.method === 'HEAD');
+    const reads = exact && plain && (request.method === 'GET' || request.method === 'HEAD');
     if (reads && path?.kind === 'manifest') return manifests.answer(exchange, path);
     if (path?.kind === 'manifest' && !safeMethods.has(request.method ?? '')) manifests.forget(url, path);
     const { mirror, rules } = this.#options;

@@ -10,6 +10,8 @@ export interface OpenedOrigin {
    * that is no content: this download ends then, and others go on.
    */
   take(): SourceBody | undefined | Promise<SourceBody | undefined>;
+  /** Somebody else holds the content, or brings it: it may come before this node would be sent to the origin. */
+  othersBring?(): void;
 }
 
 export interface DownloadRequest extends SourceOptions {
@@ -52,6 +54,8 @@ export interface DownloadRequest extends SourceOptions {
   readonly scheduler?: string | undefined;
   /** For the download that this request starts, should it go to the origin itself. */
   readonly opened?: OpenedOrigin | undefined;
+  /** The origin is asked by nothing but `opened`. */
+  readonly onlyOpened?: boolean | undefined;
 }
 
 /** A piece that is now on disk and verified. */

@@ -87,7 +87,7 @@ export function originalWaits(task: Task): boolean {
   return false;
 }
 
-/** What a peer is told that asks while the first piece of all is on its way to somebody else: somebody is there. */
+/** What a peer is told that asks, or was about to go to the origin itself, while the first piece of all is on its way to somebody else: somebody is there. */
 export function promised(peer: Peer, nowMs: number): Decision[] {
   if (!isPromised(peer, nowMs)) return [];
   return [{ kind: 'withdraw-parents', peerId: peer.id, taskId: peer.task.id, parentIds: [] }];

@@ -133,7 +133,7 @@ export class Swarm {
     else if (task.pieceCount === 0) this.#out.send(peer, { kind: 'empty-task' });
     else if (this.#refusals.mayBeFirst(peer)) this.#membership.lookAgain(peer, nowMs);
     else this.#membership.remove(peer, nowMs);
-    return this.#settle([task], nowMs);
+    return [...this.#settle([task], nowMs), ...(request.needBackToSource ? promised(peer, nowMs) : [])];
   }
 
   /** The peer began to download from its parents. */

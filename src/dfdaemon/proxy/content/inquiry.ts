@@ -16,12 +16,13 @@ export interface Inquiry extends Held {
   readonly header: Readonly<Record<string, string>>;
   /** Its answer is that to the client's own request. */
   readonly faithful: boolean;
-  readonly conditional: boolean;
+  /** Of our own, which the client has not set. */
+  readonly conditions: Readonly<Record<string, string>>;
 }
 
 /** The client's own request, with nothing held. */
 export function ownInquiry({ header }: Exchange): Inquiry {
-  return { header, faithful: true, conditional: false, small: undefined, known: [] };
+  return { header, faithful: true, conditions: {}, small: undefined, known: [] };
 }
 
 /**
@@ -50,7 +51,7 @@ export function inquiryOf(
   return {
     header: { ...bare, ...conditions, ...(probes ? { range: 'bytes=0-0' } : {}) },
     faithful: conditioned.length === 0 && !probes,
-    conditional: Object.keys(conditions).length > 0,
+    conditions,
     small,
     known,
   };

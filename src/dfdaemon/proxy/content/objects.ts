@@ -101,8 +101,8 @@ export class ObjectAnswers {
     if (onlyIfCached(header)) return this.#nothingCached(exchange);
     const nameless = this.#nameless.has(namelessKey(this.#options.engine.taskIdOf(request), header));
     const isNew = !small && known.length === 0 && !nameless;
-    const { outcome: first, task } = isNew ? await this.#byOwnRequest(exchange, request) : {};
-    await using _kept = task; // while the origin is asked about it
+    const { outcome: first, task, waiting } = isNew ? await this.#byOwnRequest(exchange, request) : {};
+    await using _kept = task ?? waiting; // while the origin is asked about it
     if (first) return await this.#conclude(exchange, request, { ...first, task });
     const held = { small, known: task ? this.#known.of(request) : known };
     const inquiry = inquiryOf(exchange, held, { nameless, alone: !this.#options.hasSwarm() });
@@ -199,21 +199,22 @@ export class ObjectAnswers {
 
   /** Never rejects: a question that fails proves nothing. */
   async #put(exchange: Exchange, request: DownloadRequest, inquiry: Inquiry): Promise<Outcome> {
-    const { header, faithful } = inquiry;
+    const { header, faithful, conditions } = inquiry;
+    const conditional = Object.keys(conditions).length > 0;
     const signal = faithful ? exchange.signal : AbortSignal.timeout(proxyLimits.probeTimeoutMs);
     let answer: OriginAnswer;
     try {
       answer = await askOrigin(this.#options.upstream, exchange, {
         header,
         signal,
-        own: faithful && !inquiry.conditional,
+        ...(faithful && { own: { conditions } }),
       });
     } catch (error) {
       return { proof: {}, inHand: undefined, failure: faithful ? toDragonflyError(error) : undefined };
     }
     const proof = this.#proofOf(exchange, request, inquiry, answer);
     const partial = answer.statusCode === 206 && !faithful;
-    const conditioned = answer.statusCode === 304 && inquiry.conditional; // the client has set no such condition
+    const conditioned = answer.statusCode === 304 && conditional; // the client has set no such condition
     const useful = (faithful && !conditioned) || (proof.object !== undefined && !partial && answer.statusCode === 200);
     if (useful) return { proof, inHand: answer };
     answer.discard();
@@ -223,7 +224,8 @@ export class ObjectAnswers {
   #proofOf(exchange: Exchange, request: DownloadRequest, inquiry: Inquiry, answer: OriginAnswer): Proof {
     const { statusCode, header, message } = answer;
     const { url } = exchange;
-    if (statusCode === 304 && inquiry.conditional) return this.#unchanged(exchange, request, inquiry, message);
+    if (statusCode === 304 && Object.keys(inquiry.conditions).length > 0)
+      return this.#unchanged(exchange, request, inquiry, message);
     const unasked = statusCode === 206 && inquiry.header['range'] === undefined; // whatever that is a part of
     const representation = answer.endsAtPage || unasked ? undefined : representationOf(statusCode, header);
     if (!representation) {

@@ -3,12 +3,10 @@
  * in one, for content of which nothing is known yet. It is sent only when the scheduler lets this node fetch, so that of several
  * nodes one asks for the bytes, and the others ask whether they may have them. An answer that names nothing is the client's own.
  */
-import { setTimeout as delay } from 'node:timers/promises';
 import { DragonflyError } from '../../../core/errors.ts';
 import type { SourceBody } from '../../source/source.ts';
 import type { DownloadRequest, OpenedOrigin, OpenTask } from '../../task/open-task.ts';
 import type { Exchange } from '../exchange.ts';
-import { proxyLimits } from '../limits.ts';
 import { flat, type AnswerHeader } from '../proof/answer-header.ts';
 import { AnsweredRequest } from '../proof/opened-origin.ts';
 import type { OriginAnswer } from '../proof/question.ts';
@@ -27,6 +25,9 @@ interface OwnOutcome {
 class OwnFetch<Outcome extends OwnOutcome> implements OpenedOrigin {
   /** Settles when the download has sent the request. */
   readonly begun: Promise<void>;
+  /** Settles when somebody else holds the content, or brings it. */
+  readonly others: Promise<void>;
+  readonly othersBring: () => void;
   readonly outcome: Promise<Outcome>;
   readonly #ask: () => Promise<Outcome>;
   readonly #begin: () => void;
@@ -35,6 +36,7 @@ class OwnFetch<Outcome extends OwnOutcome> implements OpenedOrigin {
 
   constructor(ask: () => Promise<Outcome>) {
     this.#ask = ask;
+    ({ promise: this.others, resolve: this.othersBring } = Promise.withResolvers<void>());
     ({ promise: this.begun, resolve: this.#begin } = Promise.withResolvers<void>());
     ({ promise: this.outcome, resolve: this.#answered } = Promise.withResolvers<Outcome>());
   }
@@ -59,10 +61,13 @@ class OwnFetch<Outcome extends OwnOutcome> implements OpenedOrigin {
   }
 }
 
-/** What came of the client's own request, or nothing where somebody else is at the origin; and the task, if it was opened. */
+/** What came of the client's own request, or nothing where somebody else is at the origin. */
 export interface Fetched<Outcome> {
   readonly outcome?: Outcome;
+  /** If it was opened. */
   readonly task?: OpenTask | undefined;
+  /** Ends the waiting for it otherwise. */
+  readonly waiting?: AsyncDisposable;
 }
 
 interface OwnFetchOptions<Outcome> {
@@ -70,6 +75,8 @@ interface OwnFetchOptions<Outcome> {
   readonly request: DownloadRequest;
   /** Sends the client's own request; never rejects. */
   readonly ask: () => Promise<Outcome>;
+  /** Waits for what others bring. */
+  readonly patient?: boolean;
 }
 
 /** The first requests of clients under way; those that an origin cannot tell apart share one. */
@@ -91,31 +98,25 @@ export class OwnFetches<Outcome extends OwnOutcome> {
 }
 
 /** Opens the task, with the client's own request to begin with should this node be the one at the origin. Never rejects. */
-async function fetchByOwnRequest<Outcome extends OwnOutcome>(
+export async function fetchByOwnRequest<Outcome extends OwnOutcome>(
   exchange: Exchange,
-  { tasks, request, ask }: OwnFetchOptions<Outcome>,
+  { tasks, request, ask, patient = false }: OwnFetchOptions<Outcome>,
 ): Promise<Fetched<Outcome>> {
   const own = new OwnFetch(ask);
   const asked = { ...request, opened: own, prefersOrigin: true };
   const leaving = new AbortController();
   const signal = AbortSignal.any([exchange.signal, leaving.signal]);
   const opening = tasks.open(asked, rangeDemand(undefined), { ...exchange, signal }).catch(() => undefined);
-  const leave = (reason: string): void => {
-    leaving.abort(new DragonflyError('CANCELLED', reason));
-    void opening.then((task) => task?.[Symbol.asyncDispose]());
+  const leave = async (): Promise<void> => {
+    leaving.abort(new DragonflyError('CANCELLED', 'nobody waits for the task any more'));
+    await (await opening)?.[Symbol.asyncDispose]();
   };
-  const waiting = new AbortController();
-  const late = delay(proxyLimits.ownFetchMs, undefined, { signal: waiting.signal }).catch(() => undefined);
-  const told = await Promise.race([own.begun, opening, late]);
-  waiting.abort();
-  if (own.withdraw()) {
-    if (told && 'taskId' in told) return { task: told };
-    leave('the scheduler has not said in time who fetches');
-    return {};
-  }
+  const others = patient ? [] : [own.others];
+  const told = await Promise.race([own.begun, opening, ...others]);
+  if (own.withdraw()) return told && 'taskId' in told ? { task: told } : { waiting: { [Symbol.asyncDispose]: leave } };
   const outcome = await own.outcome;
   if (outcome.storable) return { outcome, task: await opening };
-  leave('the origin’s answer is the client’s own');
+  void leave();
   return { outcome };
 }
 

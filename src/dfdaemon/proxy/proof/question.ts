@@ -7,6 +7,7 @@ import { headerTowards } from '../../../core/net/credential-routes.ts';
 import { DragonflyError } from '../../../core/errors.ts';
 import { isLoopback, plainAddress } from '../access-guard.ts';
 import { sendOwn } from '../wire/direct.ts';
+import { isEquivalent } from '../wire/request-target.ts';
 import type { Exchange } from '../exchange.ts';
 import { proxyLimits } from '../limits.ts';
 import type { Upstream } from '../wire/upstream.ts';
@@ -29,23 +30,25 @@ export interface OriginAnswer {
 export interface Question {
   readonly header: FlatHeader;
   readonly signal: AbortSignal;
-  /** The client's own request is sent as it came. */
-  readonly own?: boolean;
+  /** The client's own request is sent as it came, with these conditions beside. */
+  readonly own?: { readonly conditions: FlatHeader };
 }
 
 /** Errors: those of Upstream.send. A redirect that cannot be followed is the answer. */
 export async function askOrigin(
   upstream: Upstream,
   exchange: Exchange,
-  { header, signal, own = false }: Question,
+  { header, signal, own }: Question,
 ): Promise<OriginAnswer> {
   const { trust } = exchange;
   let { url, loopbackAllowed } = exchange;
   let sent = header;
   let first: IncomingMessage | undefined;
   for (let hops = 0; ; hops += 1) {
-    const request = { method: 'GET', url, header: sent, trust, loopbackAllowed, signal };
-    const message = own && !first ? await sendOwn(exchange, upstream) : await sendOr(first, upstream, request);
+    const target = hops === 0 && isEquivalent(exchange) ? exchange.target : undefined;
+    const request = { method: 'GET', url, target, header: sent, trust, loopbackAllowed, signal };
+    const message =
+      own && !first ? await sendOwn(exchange, upstream, own.conditions) : await sendOr(first, upstream, request);
     first ??= message;
     const next = message === first && hops > 0 ? undefined : redirectOf(message, url);
     if (!next) return answerOf(message, first);

@@ -46,8 +46,15 @@ export async function forwardDirectly(
   await relay(exchange, message);
 }
 
-/** The client's own request, as it came, to its origin. Errors: those of Upstream.send. */
-export async function sendOwn(exchange: Exchange, upstream: Upstream): Promise<IncomingMessage> {
+/**
+ * The client's own request, as it came, to its origin. Errors: those of Upstream.send.
+ * @param conditions fields that it does not have, put behind its own.
+ */
+export async function sendOwn(
+  exchange: Exchange,
+  upstream: Upstream,
+  conditions: Readonly<Record<string, string>> = {},
+): Promise<IncomingMessage> {
   const { request, response } = exchange;
   const framing = requestFraming(request);
   const upgradeBody = bodyOfUpgrade(request);
@@ -67,12 +74,15 @@ export async function sendOwn(exchange: Exchange, upstream: Upstream): Promise<I
       signal: exchange.signal,
       own: {
         target: exchange.target,
-        lines: forwardedRequestLines(request, {
-          authority: exchange.authority,
-          via: exchange.header['via'] ?? '',
-          upgrade,
-          framing,
-        }),
+        lines: [
+          ...forwardedRequestLines(request, {
+            authority: exchange.authority,
+            via: exchange.header['via'] ?? '',
+            upgrade,
+            framing,
+          }),
+          ...Object.entries(conditions).flat(),
+        ],
         body,
         upgrade,
         onInformation: (information) => passInformation(response, information),

@@ -60,6 +60,13 @@ export function isExact({ url, target, authority }: RequestTarget): boolean {
   return pathAndQuery(url) === target && namesHost(authority, url);
 }
 
+/** The same, but for segments that say "here": apt writes one for each file of a flat repository, and any server reads past them. */
+export function isEquivalent(target: RequestTarget): boolean {
+  const [path = ''] = target.target.split('?', 1);
+  const plain = path.replace(/\/(?:\.\/)+/g, '/');
+  return isExact({ ...target, target: plain + target.target.slice(path.length) });
+}
+
 function pathAndQuery(url: URL): string {
   return url.pathname + url.search;
 }

@@ -35,6 +35,8 @@ import { TunnelAgent } from './tunnel-agent.ts';
 export interface UpstreamRequest {
   readonly method: string;
   readonly url: URL;
+  /** The same path and query as the client wrote them. */
+  readonly target?: string | undefined;
   /** Without hop-by-hop names and Host. */
   readonly header: Readonly<HeaderRecord>;
   readonly trust: Trust;
@@ -191,7 +193,7 @@ export class Upstream {
   }
 
   #open(
-    { method, url, header, trust, loopbackAllowed, own }: UpstreamRequest,
+    { method, url, target, header, trust, loopbackAllowed, own }: UpstreamRequest,
     { hop, connection }: Way,
   ): ClientRequest {
     const secure = url.protocol === 'https:';
@@ -200,7 +202,7 @@ export class Upstream {
     if (isIP(host)) check(host);
     const lines = own ? [...own.lines] : Object.entries({ host: url.host, ...header }).flat();
     if (connection === 'fresh' && own?.upgrade !== true) closeAfterwards(lines);
-    const target = own?.target ?? url.pathname + url.search;
+    const written = own?.target ?? target ?? url.pathname + url.search;
     // A proxy in front of a plain origin is told the whole URL.
     const absolute = hop !== undefined && !secure;
     if (absolute && hop.authorization !== undefined) lines.push('Proxy-Authorization', hop.authorization);
@@ -208,7 +210,7 @@ export class Upstream {
       method,
       host: absolute ? hop.host : host,
       port: absolute ? hop.port : port,
-      path: absolute ? `http://${url.host}${target.startsWith('/') ? target : ''}` : target,
+      path: absolute ? `http://${url.host}${written.startsWith('/') ? written : ''}` : written,
       headers: asWrittenByNode(lines),
       ...(!hop && { lookup: checkedLookup(check) }),
       setDefaultHeaders: false,

@@ -86,7 +86,7 @@ export class DownloadSession {
   }
 
   #open(reader: RangeSpec | undefined): void {
-    const { context, stored, machine } = this.#scope;
+    const { context, request, stored, machine } = this.#scope;
     const { proof, learned, exchange } = this.#parts;
     const ids = { hostId: context.hostId, taskId: stored.id, peerId: this.#peerId };
     const session: SchedulerSession = new SchedulerSession(
@@ -99,11 +99,16 @@ export class DownloadSession {
         emptyTask: () =>
           void learned.take({ contentLengthBytes: 0, pieceLengthBytes: minPieceLengthBytes, responseHeader: {} }),
         parents: (parents, options) => {
+          if (parents.length > 0) request.opened?.othersBring?.();
           proof.offered(options);
           exchange.offer(parents, options.replace);
         },
         digests: (message) => proof.pieces?.take(message),
-        dropParents: (parentIds) => machine.take({ kind: 'parents-withdrawn', parentIds }),
+        dropParents: (parentIds) => {
+          // The promise that the first piece is on its way to somebody else.
+          if (parentIds.length === 0) request.opened?.othersBring?.();
+          machine.take({ kind: 'parents-withdrawn', parentIds });
+        },
         lease: (lease) => machine.take({ kind: 'lease-granted', lease }),
         revokeLease: (leaseId) => machine.take({ kind: 'lease-revoked', leaseId }),
         closed: (error) => this.#ended(session, error),
