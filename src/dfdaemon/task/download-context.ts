@@ -14,7 +14,7 @@ import type { TrafficShaper } from './traffic-shaper.ts';
 /** What every download of this daemon works with. */
 export interface DownloadContext {
   readonly hostId: string;
-  readonly sources: Sources;
+  readonly sources: Pick<Sources, 'open' | 'stat'>;
   readonly pieces: PieceClient;
   readonly hasher: ContentHasher;
   /** Undefined where pieces are not compared with what they are at the origin. */

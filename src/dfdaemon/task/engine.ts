@@ -17,8 +17,10 @@ import type { TaskStore } from '../storage/task-store.ts';
 import { Download } from './download.ts';
 import type { NodeLocal } from './node-local.ts';
 import type { DownloadContext } from './download-context.ts';
+import type { Sources } from '../source/sources.ts';
 import type { DownloadRequest, OpenTask, Receipt, TaskHead } from './open-task.ts';
 import { bringsCredentials, isEntitled } from './credentials.ts';
+import { withoutOrigin, withoutSwarm } from './closed-ways.ts';
 import { apartFrom, apartFromOthers, apartFromRestricted } from './own-identity.ts';
 import { readerOf } from './reader-of.ts';
 import { hasAll, sameRequest } from './request-match.ts';
@@ -29,7 +31,9 @@ import { Subscription } from './subscription.ts';
 export interface EngineOptions {
   readonly store: TaskStore;
   readonly identity: HostIdentity;
-  readonly context: Omit<DownloadContext, 'announcer' | 'entitled' | 'newPeerId'>;
+  readonly context: Omit<DownloadContext, 'announcer' | 'entitled' | 'newPeerId' | 'sources'> & {
+    readonly sources: Sources;
+  };
   /** Throws PERMISSION_DENIED for what must not be downloaded. */
   readonly admit: (request: DownloadRequest) => void;
   /** Content of this machine alone; see NodeLocal. */
@@ -305,6 +309,7 @@ export class TaskEngine implements Closable {
       {
         ...context,
         ...(this.#options.nodeLocal.isKnown(request.url) && withoutSwarm),
+        ...(request.onlyOpened === true && withoutOrigin),
         announcer,
         entitled: isEntitled(request),
         newPeerId: () => peerId(identity.ip, identity.hostname, identity.isSeed),
@@ -385,10 +390,3 @@ function isAnswerToOne({ opened }: DownloadRequest, error: unknown): boolean {
   const { code } = toDragonflyError(error);
   return code === 'SOURCE_STATUS' || (code === 'CANCELLED' && opened !== undefined);
 }
-
-/** For content that no other machine may hear of. */
-const withoutSwarm: Pick<DownloadContext, 'schedulerKinds' | 'openPeerStream'> = {
-  schedulerKinds: () => 'none',
-  openPeerStream: () =>
-    Promise.reject(new DragonflyError('UNAVAILABLE', 'the URL means this machine: no scheduler is asked')),
-};

@@ -60,8 +60,9 @@ function signature(person: Person, range: string): string {
 
 function signed(request: IncomingMessage, response: ServerResponse): void {
   const { authorization = '', range = '' } = request.headers;
-  if (authorization.endsWith(`Signature=${signature('owner', range)}`)) return serve(request, response);
-  refusal(403)(response);
+  if (!authorization.endsWith(`Signature=${signature('owner', range)}`)) return refusal(403)(response);
+  if (request.headers['if-none-match'] === '"v1"') return void response.writeHead(304, { etag: '"v1"' }).end();
+  serve(request, response);
 }
 
 function signedHeader(person: Person): Record<string, string> {

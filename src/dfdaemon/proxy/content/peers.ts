@@ -4,6 +4,7 @@ import { BlobAnswers, type BlobAnswersOptions } from '../registry/blobs.ts';
 import type { Exchange } from '../exchange.ts';
 import { ObjectAnswers, type ObjectAnswersOptions } from './objects.ts';
 import { isDigest, registryPath } from '../registry/registry-path.ts';
+import { SignedParts } from './signed-parts.ts';
 import { TaskAnswers, type TaskAnswersOptions } from './task-answers.ts';
 
 export type PeerAnswersOptions = TaskAnswersOptions & Omit<BlobAnswersOptions & ObjectAnswersOptions, 'tasks'>;
@@ -13,12 +14,14 @@ export class PeerAnswers {
   readonly #options: PeerAnswersOptions;
   readonly #blobs: BlobAnswers;
   readonly #objects: ObjectAnswers;
+  readonly #parts: SignedParts;
 
   constructor(options: PeerAnswersOptions) {
     this.tasks = new TaskAnswers(options);
     this.#options = options;
     this.#blobs = new BlobAnswers({ ...options, tasks: this.tasks });
     this.#objects = new ObjectAnswers({ ...options, tasks: this.tasks });
+    this.#parts = new SignedParts({ ...options, tasks: this.tasks });
   }
 
   /** @param filteredQueryParams of the rule that matched. */
@@ -28,6 +31,9 @@ export class PeerAnswers {
     const request = downloadRequestFor(exchange, filteredQueryParams, this.#options.defaults);
     const path = registryPath(exchange.url.pathname);
     if (path?.kind === 'blob' && isDigest(path.reference)) return this.#blobs.answer(exchange, request, path);
+    const { engine } = this.#options;
+    const isHeld = engine.headOf(engine.taskIdOf(request))?.complete === true;
+    if (!isHeld && this.#parts.isOne(exchange)) return this.#parts.answer(exchange, request);
     return this.#objects.answer(exchange, request);
   }
 

@@ -63,6 +63,8 @@ export interface TaskAnswer {
   readonly demand: RangeDemand;
   /** What the origin told this caller; by default what is stored with the task. */
   readonly header?: AnswerHeader | undefined;
+  /** Content-Range of content that is a part: nothing else of it can be asked for. */
+  readonly part?: string | undefined;
 }
 
 export class TaskAnswers {
@@ -84,7 +86,7 @@ export class TaskAnswers {
   }
 
   /** Sends what is demanded of the task and closes it. Answers the client in every case. */
-  async send(exchange: Exchange, { request, task: opened, demand, header }: TaskAnswer): Promise<void> {
+  async send(exchange: Exchange, { request, task: opened, demand, header, part }: TaskAnswer): Promise<void> {
     const { response, record, kind } = exchange;
     let task = opened;
     try {
@@ -101,7 +103,7 @@ export class TaskAnswers {
       const statusCode = ignored || demand.kind === 'whole' ? 200 : 206;
       if (!ignored && several !== undefined && several !== 'whole' && several.length > 1) {
         await this.#sendSeveral(exchange, { request, task, demand, header }, several);
-      } else await this.#sendOne(exchange, { task, statusCode, header });
+      } else await this.#sendOne(exchange, { task, statusCode: part === undefined ? statusCode : 206, header, part });
       this.noteReceipt(exchange, task);
     } catch (error) {
       record.error = toDragonflyError(error);
@@ -200,16 +202,18 @@ export class TaskAnswers {
 
   async #sendOne(
     exchange: Exchange,
-    { task, statusCode, header }: Pick<TaskAnswer, 'task' | 'header'> & { readonly statusCode: 200 | 206 },
+    { task, statusCode, header, part }: Omit<TaskAnswer, 'request' | 'demand'> & { readonly statusCode: 200 | 206 },
   ): Promise<void> {
     const { response, record } = exchange;
     const { contentLengthBytes: total, range } = task;
     const length = range?.length ?? total;
     const place: Record<string, string> =
-      statusCode === 206 && range && total !== undefined ? { 'content-range': formatContentRange(range, total) } : {};
+      statusCode === 206 && range && total !== undefined
+        ? { 'content-range': part ?? formatContentRange(range, total) }
+        : {};
     const size: Record<string, string> = length === undefined ? {} : { 'content-length': String(length) };
     const content = header ?? headerOfTask(task.responseHeader);
-    const told = statusCode === 206 ? withoutChecksumsOf(content) : content;
+    const told = statusCode === 206 && part === undefined ? withoutChecksumsOf(content) : content;
     using spans = new Spans(task);
     // What the origin calls otherwise each time cannot be gone on with once the header is out.
     if (!task.local && registryPath(exchange.url.pathname)?.kind !== 'blob')
@@ -218,7 +222,7 @@ export class TaskAnswers {
     const writer = this.#writer(exchange, length !== undefined);
     noteFirstByte(record);
     await writer.start();
-    await this.#copy(exchange, { task, spans, writer });
+    await this.#copy(exchange, { task, spans, writer, isPart: part !== undefined });
     await ended(response);
   }
 
@@ -257,11 +261,12 @@ export class TaskAnswers {
 
   async #copy(
     exchange: Exchange,
-    { task, spans, writer }: { task: OpenTask; spans: Spans; writer: BodyWriter },
+    { task, spans, writer, isPart = false }: { task: OpenTask; spans: Spans; writer: BodyWriter; isPart?: boolean },
   ): Promise<void> {
     const { range, responseHeader } = task; // a download that fails may forget them
     const { sentBytes, failure } = await copySpans(spans, writer, exchange.signal);
     if (failure === undefined) return;
+    if (isPart) throw failure;
     const rest = restOf({ range, responseHeader }, sentBytes, registryPath(exchange.url.pathname));
     await this.#goOnFromSource(exchange, { writer, rest, failure, sentBytes });
   }

@@ -10,12 +10,15 @@ import type { OpenedOrigin } from '../../task/open-task.ts';
 import { letGo, type OriginAnswer } from './question.ts';
 import type { Representation } from './representation.ts';
 
+/** Where the bytes lie in the whole, stored with content that is a part of it. */
+export const partField = 'x-dragonfly-part';
+
 export class AnsweredRequest implements OpenedOrigin {
   readonly #answer: OriginAnswer;
   readonly #representation: Representation;
   #taken = false;
 
-  /** @param answer 200 with the whole content */
+  /** @param answer 200 with the whole content, or 206 with a part that is stored as content of its own */
   constructor(answer: OriginAnswer, representation: Representation) {
     this.#answer = answer;
     this.#representation = representation;
@@ -23,7 +26,8 @@ export class AnsweredRequest implements OpenedOrigin {
 
   /** Once: the body from its first byte. */
   take(): SourceBody | undefined {
-    const { message, first, header } = this.#answer;
+    const { message, first, header, statusCode } = this.#answer;
+    const isPart = statusCode === 206;
     if (this.#taken || message.destroyed) return undefined;
     this.#taken = true;
     if (message !== first) letGo(first);
@@ -32,9 +36,9 @@ export class AnsweredRequest implements OpenedOrigin {
       contentLengthBytes: lengthBytes,
       lengthBytes,
       startBytes: 0,
-      ranges: /\bbytes\b/i.test(header['accept-ranges'] ?? ''),
+      ranges: !isPart && /\bbytes\b/i.test(header['accept-ranges'] ?? ''),
       validator,
-      header: contentHeader(header),
+      header: { ...contentHeader(header), ...(isPart && { [partField]: header['content-range'] ?? '' }) },
       readTo: (sink) => readTo(message, lengthBytes, sink),
       cancel: () => void message.destroy(),
     };

@@ -15,7 +15,11 @@ import type { LayoutFacts } from '../learned-layout.ts';
  */
 export async function layoutAtOrigin(
   request: DownloadRequest,
-  { sources, logger, signal }: { readonly sources: Sources; readonly logger: Logger; readonly signal: AbortSignal },
+  {
+    sources,
+    logger,
+    signal,
+  }: { readonly sources: Pick<Sources, 'stat'>; readonly logger: Logger; readonly signal: AbortSignal },
 ): Promise<LayoutFacts | undefined> {
   const { caller, url, header, caPem, objectStorage, hdfs, hub } = request;
   try {

@@ -25,7 +25,7 @@ export async function differsFromOrigin(
     given,
   }: {
     source: SourceOptions & { readonly url: string };
-    sources: Sources;
+    sources: Pick<Sources, 'open'>;
     signal: AbortSignal;
     /** Pieces nothing else speaks for. */
     given: readonly PieceRecord[];

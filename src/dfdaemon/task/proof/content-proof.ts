@@ -98,7 +98,8 @@ export class ContentProof {
     const wrong = (await this.pieces?.wrong()) ?? [];
     if (wrong.length > 0) this.#name(wrong);
     const given = this.#openPieces();
-    if (given.length === 0 || this.#request.disableBackToSource === true) return;
+    const { disableBackToSource, onlyOpened } = this.#request;
+    if (given.length === 0 || disableBackToSource === true || onlyOpened === true) return;
     const { sources } = this.#scope.context;
     const lies = await differsFromOrigin(this.#stored, { source: this.#request, sources, signal, given });
     if (lies.length > 0) this.#name(lies);

@@ -1,0 +1,168 @@
+/**
+ * Answers a GET whose range is covered by its signature, as SDKs of object stores send one for each part. Under such a signature nothing
+ * else can be asked than this very part, by nobody else. So the part is content of its own: the request of the first client is
+ * its fetch, and no node ever asks the origin for it otherwise. Each of the others has its own request answered, made conditional
+ * by what is stored: 304 is the proof for this caller and these bytes, and has no body.
+ */
+import { LRUCache } from 'lru-cache';
+import { resolveRange, parseContentRange } from '../../../core/byte-range.ts';
+import { toDragonflyError, type DragonflyError } from '../../../core/errors.ts';
+import type { DownloadRequest, OpenTask } from '../../task/open-task.ts';
+import type { Exchange } from '../exchange.ts';
+import { proxyLimits } from '../limits.ts';
+import { flat, headerOfAnswer, headerOfTask, refreshed, type AnswerHeader } from '../proof/answer-header.ts';
+import { callerKey } from '../proof/caller.ts';
+import { partField } from '../proof/opened-origin.ts';
+import { askOrigin, type OriginAnswer } from '../proof/question.ts';
+import { representationOf, strongValidator, type Representation } from '../proof/representation.ts';
+import { signedHeaders } from '../proof/signed-headers.ts';
+import { variantOf } from '../proof/variant.ts';
+import { forwardDirectly, relay } from '../wire/direct.ts';
+import { forwardedResponseHeader } from '../wire/header.ts';
+import { rangeDemand } from '../wire/range-answer.ts';
+import type { Upstream } from '../wire/upstream.ts';
+import { fetchByOwnRequest } from './own-fetch.ts';
+import type { TaskAnswers, TaskOpener } from './task-answers.ts';
+
+export interface SignedPartsOptions {
+  readonly tasks: TaskAnswers;
+  readonly engine: TaskOpener;
+  readonly upstream: Upstream;
+}
+
+/** The origin's answer to the client's own request. */
+interface Outcome {
+  readonly inHand: OriginAnswer | undefined;
+  /** What it names: the validator of the whole, and the length of the part. */
+  readonly storable?: Representation | undefined;
+  readonly failure?: DragonflyError;
+}
+
+interface Sent {
+  readonly request: DownloadRequest;
+  readonly task: OpenTask;
+  readonly header: AnswerHeader;
+}
+
+/** They are decided by the origin before our condition is. */
+const harmless = new Set(['if-match', 'if-unmodified-since']);
+const whole = rangeDemand(undefined);
+
+export class SignedParts {
+  readonly #options: SignedPartsOptions;
+  /** Objects of which an answer named no part that could be shared. */
+  readonly #nameless = new LRUCache<string, true>({ max: proxyLimits.knownObjects, ttl: proxyLimits.namelessMs });
+
+  constructor(options: SignedPartsOptions) {
+    this.#options = options;
+  }
+
+  /** One range that its client has signed, of a request that can be made conditional. */
+  isOne({ header, url, options }: Exchange): boolean {
+    const conditioned = Object.keys(header).some((name) => name.startsWith('if-') && !harmless.has(name));
+    const named = options.contentForCalculatingTaskId !== undefined;
+    if (conditioned || named || rangeDemand(header['range']).kind !== 'one' || !this.#options.tasks.mayGoToSource)
+      return false;
+    const signed = signedHeaders(header, url);
+    return signed.has('range') && !signed.has('if-none-match');
+  }
+
+  /** Answers in every case. @param request for the whole object */
+  async answer(exchange: Exchange, request: DownloadRequest): Promise<void> {
+    const { tasks, engine, upstream } = this.#options;
+    const object = `${engine.taskIdOf(request)}\n${callerOf(exchange)}`;
+    if (this.#nameless.has(object)) return forwardDirectly(exchange, upstream);
+    const part = this.#partOf(exchange, request);
+    const { outcome, task } = engine.headOf(engine.taskIdOf(part))
+      ? { task: await tasks.open(part, whole, exchange).catch(() => undefined) }
+      : await fetchByOwnRequest(exchange, { tasks, request: part, ask: () => this.#ask(exchange), patient: true });
+    if (outcome?.storable && outcome.inHand && task && this.#isOf(task, outcome.storable)) {
+      const header = headerOfAnswer(forwardedResponseHeader(outcome.inHand.message), { whole: true });
+      return this.#send(exchange, { request: part, task, header });
+    }
+    await using _open = outcome ? task : undefined;
+    if (outcome?.inHand && !outcome.storable) {
+      if (outcome.inHand.statusCode < 300) this.#nameless.set(object, true);
+      return relay(exchange, outcome.inHand.first);
+    }
+    if (outcome || !task) return forwardDirectly(exchange, upstream);
+    return this.#sendAfterQuestion(exchange, part, task);
+  }
+
+  /** Others fetch the part, or hold it. */
+  async #sendAfterQuestion(exchange: Exchange, request: DownloadRequest, task: OpenTask): Promise<void> {
+    const stored = headerOfTask(task.responseHeader);
+    const { etag } = stored;
+    const own = etag === undefined ? {} : { 'if-none-match': etag };
+    const { inHand, failure } = await this.#ask(exchange, own);
+    const told = inHand && forwardedResponseHeader(inHand.message);
+    const same =
+      inHand?.statusCode === 304 && etag !== undefined && [undefined, etag].includes(flat(told ?? {})['etag']);
+    if (same && told) {
+      inHand.discard();
+      return this.#send(exchange, { request, task, header: refreshed(stored, told) });
+    }
+    await task[Symbol.asyncDispose]();
+    // Our condition is not the client's: where the origin speaks of another version, its own request is put without.
+    if (inHand && inHand.statusCode !== 304) return relay(exchange, inHand.first);
+    inHand?.discard();
+    if (failure?.code === 'CANCELLED') return void exchange.response.destroy();
+    return forwardDirectly(exchange, this.#options.upstream);
+  }
+
+  #send(exchange: Exchange, { request, task, header }: Sent): Promise<void> {
+    const { [partField]: _, ...shown } = header;
+    const part = task.responseHeader[partField];
+    return this.#options.tasks.send(exchange, { request, task, demand: whole, header: shown, part });
+  }
+
+  /** Never rejects. */
+  async #ask(exchange: Exchange, conditions: Readonly<Record<string, string>> = {}): Promise<Outcome> {
+    const { signal, header } = exchange;
+    try {
+      const answer = await askOrigin(this.#options.upstream, exchange, { header, signal, own: { conditions } });
+      return { inHand: answer, storable: storableOf(exchange, answer) };
+    } catch (error) {
+      return { inHand: undefined, failure: toDragonflyError(error) };
+    }
+  }
+
+  #partOf({ header }: Exchange, request: DownloadRequest): DownloadRequest {
+    const text = `signed part\n${this.#options.engine.taskIdOf(request)}\n${header['range'] ?? ''}`;
+    return {
+      ...request,
+      contentForCalculatingTaskId: text,
+      digest: undefined,
+      blobDigestAsId: false,
+      prefetch: false,
+      needBackToSource: true, // no seed has the signature
+      onlyOpened: true,
+    };
+  }
+
+  /** The task has the bytes that the answer named. */
+  #isOf(task: OpenTask, { validator, lengthBytes }: Representation): boolean {
+    return strongValidator(task.responseHeader) === validator && task.contentLengthBytes === lengthBytes;
+  }
+}
+
+/** Undefined unless the answer is the part that was asked for, and has a name. */
+function storableOf({ header: asked }: Exchange, answer: OriginAnswer): Representation | undefined {
+  const { statusCode, header, endsAtPage } = answer;
+  const object = statusCode === 206 && !endsAtPage ? representationOf(206, header) : undefined;
+  const given = parseContentRange(header['content-range'] ?? '');
+  const demand = rangeDemand(asked['range']);
+  if (!object || !given || demand.kind !== 'one' || !object.validator.startsWith('"')) return undefined;
+  const range = resolveRange(demand.spec, object.lengthBytes);
+  const fits = range?.start === given.range.start && range.length === given.range.length;
+  const length = header['content-length'];
+  if (!fits || (length !== undefined && length !== String(range.length)) || variantOf(header['vary'], asked) !== '')
+    return undefined;
+  return { validator: object.validator, lengthBytes: range.length };
+}
+
+/** Who signs anew for each request is somebody else each time: what his key is called stays. */
+function callerOf({ header }: Exchange): string {
+  const { authorization = '' } = header;
+  return /\bCredential=([^,/\s]+)/.exec(authorization)?.[1] ?? callerKey(header);
+}
