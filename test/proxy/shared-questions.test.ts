@@ -90,6 +90,27 @@ describe('three nodes that know each other by certificates', () => {
     assert.equal((await get('peer-3', url)).headers['x-version'], String(before + 1));
   });
 
+  for (const [what, status] of Object.entries({ 'an object': 200, 'a refusal': 403 })) {
+    test(`of ${what} that nobody knows each caller costs its origin one request at most`, async () => {
+      const content = randomBytes(2 ** 20);
+      const asked = Promise.withResolvers<void>();
+      const give = serveBody(content, { etag: '"first"' });
+      await using origin = await startOrigin((request, response) => {
+        const refuse = (): unknown => response.writeHead(status, { 'content-length': 2 }).end('no');
+        void asked.promise.then(() => (status === 200 ? give(request, response) : refuse()));
+      });
+      const answers = names.map((name) => get(name, `${origin.url}/first`));
+      setTimeout(asked.resolve, 500); // the others have come meanwhile, or come when it is known
+      for (const answer of await Promise.all(answers)) {
+        assert.equal(answer.status, status);
+        assert.ok(answer.body.equals(status === 200 ? content : Buffer.from('no')));
+      }
+      const ranges = origin.seen.map(({ headers }) => headers.range ?? 'all');
+      assert.ok(ranges.length <= names.length, ranges.join(' '));
+      assert.equal(ranges.filter((range) => range === 'all').length, status === 200 ? 1 : names.length);
+    });
+  }
+
   test('see at once that an object has changed, whoever was told what it was', async () => {
     let version = 1;
     const contentOf = (number: number): Buffer => Buffer.alloc(5 * 2 ** 20, `version ${number}`);

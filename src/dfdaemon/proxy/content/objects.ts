@@ -29,7 +29,7 @@ import type { Possession } from '../proof/possession.ts';
 import { judgePreconditions } from '../proof/preconditions.ts';
 import { askOrigin, type OriginAnswer } from '../proof/question.ts';
 import { representationOf, sameRepresentation, type Representation } from '../proof/representation.ts';
-import { objectToTell, sharedObject, whatIsAsked } from '../proof/shared-object.ts';
+import { nothingToTell, objectToTell, sharedFirst, whatIsAsked, type SharedObject } from '../proof/shared-object.ts';
 import type { SharedProofs } from '../proof/shared-proofs.ts';
 import { SmallAnswers, type SmallAnswer } from '../proof/small-answers.ts';
 import { variantOf } from '../proof/variant.ts';
@@ -155,7 +155,17 @@ export class ObjectAnswers {
       const outcome = await this.#put(exchange, request, inquiry);
       return { ...outcome, storable: storableOf(exchange, outcome.proof.object, outcome.inHand?.statusCode) };
     };
-    return this.#first.fetch(key, exchange, { tasks, request, ask });
+    const first = (): Promise<Fetched<Outcome>> => this.#first.fetch(key, exchange, { tasks, request, ask });
+    const answered = await this.#options.shared.once({
+      ...this.#subject(exchange, request),
+      ask: first,
+      schema: sharedFirst,
+      told: ({ outcome }) => outcome && ((outcome.proof.object && objectToTell(outcome.proof.object)) ?? nothingToTell),
+    });
+    if (!answered.told) return answered.own;
+    // Nor is it likely to say anything to this caller that others could use.
+    if (!('validator' in answered.told)) return { outcome: await this.#put(exchange, request, inquiry) };
+    return { outcome: this.#told(exchange, request, answered.told) };
   }
 
   /** One question for all who ask the same at the same time with the same rights. */
@@ -177,22 +187,26 @@ export class ObjectAnswers {
 
   /** The same for all nodes. The client's own request is its own. */
   async #putOnce(exchange: Exchange, request: DownloadRequest, inquiry: Inquiry): Promise<Outcome> {
-    const { engine, shared } = this.#options;
     const ask = (): Promise<Outcome> => this.#put(exchange, request, inquiry);
     if (inquiry.faithful) return ask();
-    const { url, header } = exchange;
-    const answered = await shared.once({
-      byDigest: false,
-      parts: ['object', engine.taskIdOf(request), url.href, whatIsAsked(header)],
-      url,
-      header,
+    const answered = await this.#options.shared.once({
+      ...this.#subject(exchange, request),
       ask,
-      schema: sharedObject,
+      schema: sharedFirst,
       told: ({ proof: { object } }) => object && objectToTell(object),
     });
     if (!answered.told) return answered.own;
-    const { header: told, ...representation } = answered.told;
-    const object = { representation, header: told, freshness: undefined };
+    return 'validator' in answered.told ? this.#told(exchange, request, answered.told) : ask();
+  }
+
+  #subject({ url, header }: Exchange, request: DownloadRequest) {
+    const parts = ['object', this.#options.engine.taskIdOf(request), url.href, whatIsAsked(header)];
+    return { byDigest: false, parts, url, header };
+  }
+
+  /** The origin has told another node, in answer to the same request with the same credentials. */
+  #told(exchange: Exchange, request: DownloadRequest, { header, ...representation }: SharedObject): Outcome {
+    const object = { representation, header, freshness: undefined };
     this.#noteProof(exchange, request, object);
     return { proof: { object }, inHand: undefined };
   }

@@ -5,11 +5,19 @@ import { withoutCredentials } from './caller.ts';
 import { preconditionNames } from './preconditions.ts';
 import type { Representation } from './representation.ts';
 
-export const sharedObject = z.object({
+const sharedObject = z.object({
   validator: z.string(),
   lengthBytes: z.int().nonnegative(),
   header: z.record(z.string(), z.union([z.string(), z.array(z.string())])),
 });
+
+export type SharedObject = z.output<typeof sharedObject>;
+
+/** An answer that is its caller's own, or names an object. */
+export const sharedFirst = z.union([sharedObject, z.object({ nothing: z.literal(true) })]);
+
+/** Nobody need wait for another who asks the same. */
+export const nothingToTell = { value: { nothing: true as const }, ttlMs: 0 };
 
 /** For those who wait right now: whoever comes later asks whether it is still the same. Undefined for what is one caller's own. */
 export function objectToTell({
@@ -18,7 +26,7 @@ export function objectToTell({
 }: {
   readonly representation: Representation;
   readonly header: AnswerHeader;
-}): { readonly value: z.output<typeof sharedObject>; readonly ttlMs: 0 } | undefined {
+}): { readonly value: SharedObject; readonly ttlMs: 0 } | undefined {
   return 'set-cookie' in header ? undefined : { value: { ...representation, header: { ...header } }, ttlMs: 0 };
 }
 
