@@ -220,3 +220,17 @@ export const roomyShare = 0.93;
 
 /** Members renew certificates after 60 % of their life: one that is older than this share was not renewed. */
 export const unrenewedShare = 0.85;
+
+/** Names of published directories, versions of one of them, and subscribers of one. */
+export const maxReleaseNames = 10_000;
+export const maxReleaseVersions = 1_000;
+export const maxReleaseSubscribers = 20_000;
+
+/** Streams of subscribers at once: one per directory that follows a name. */
+export const maxReleaseStreams = 20_000;
+
+/** Tasks that are asked after at once before a version counts as published. */
+export const releaseChecksAtOnce = 8;
+
+/** A subscriber that says nothing for so long is forgotten. */
+export const releaseSubscriberKeptMs = 90 * 86_400_000;

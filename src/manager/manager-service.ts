@@ -49,10 +49,14 @@ import type { RestApp } from './rest/request.ts';
 import { createCollectSettings } from './jobs/collect.ts';
 import { openJobs, type Jobs } from './jobs/jobs.ts';
 import { certificateRpc } from './rpc/certificate-rpc.ts';
-import { managerAccess, watchAccess } from './rpc/manager-access.ts';
+import { ManagerReleasesDefinition } from '../../gen/manager/v2/release.ts';
+import { managerAccess, releaseAccess, watchAccess } from './rpc/manager-access.ts';
 import { managerRpc } from './rpc/manager-rpc.ts';
 import { Newcomers } from './rpc/newcomers.ts';
+import { releaseRpc } from './rpc/release-rpc.ts';
 import { watchRpc } from './rpc/watch-rpc.ts';
+import { ReleaseStore } from './releases/release-store.ts';
+import { ReleaseWatch } from './releases/release-watch.ts';
 import { DistributionStore } from './traffic/distribution-store.ts';
 import { DownloadStore } from './traffic/download-store.ts';
 import { ShareStore } from './traffic/share-store.ts';
@@ -206,7 +210,8 @@ async function open(
     { config, database, changes, topology, channels, sealer: access.sealer, metrics, owner, logger, ownPorts },
     owned,
   );
-  const timed = timedWork({ config, database, members, changes, access, jobs, ca });
+  const releases = new ReleaseStore(database, changes);
+  const timed = timedWork({ config, database, members, changes, access, jobs, ca, releases });
   const timers = owned.add('timers', new Timers(database, owner, timed, logger));
   const clusters = new ClusterStore(database, changes);
   const rpc = owned.add(
@@ -237,6 +242,7 @@ async function open(
   );
   const oauth = new OAuth({ config, database, sealer: access.sealer, users: access.users, logger });
   const ownAddress = { grpcPort: (): number => rpc.port };
+  const keptTasks = new KeptTasks(topology, channels);
   const rest = await createRestApp({
     config,
     logger,
@@ -252,7 +258,8 @@ async function open(
     ownAddress,
     ca,
     live,
-    keptTasks: new KeptTasks(topology, channels),
+    keptTasks,
+    releases,
     nodes,
     concerns,
     history,
@@ -277,6 +284,11 @@ async function open(
     ManagerWatchDefinition,
     watchRpc({ changes, nodes, revokedSerials: () => ca.certificates.revokedSerials() }),
     watchAccess,
+  );
+  rpc.addService(
+    ManagerReleasesDefinition,
+    releaseRpc({ store: releases, watch: new ReleaseWatch(releases, changes, logger), keptTasks, audit }),
+    releaseAccess,
   );
   if (ca.issuer) rpc.addService(CertificateDefinition, certificateRpc(ca.issuer));
   return {

@@ -8,6 +8,7 @@ import type { Database } from './db/database.ts';
 import type { TimedWork } from './db/timers.ts';
 import { collect } from './jobs/collect.ts';
 import type { Jobs } from './jobs/jobs.ts';
+import type { ReleaseStore } from './releases/release-store.ts';
 import { DistributionStore } from './traffic/distribution-store.ts';
 import { DownloadStore } from './traffic/download-store.ts';
 import { ShareStore } from './traffic/share-store.ts';
@@ -27,6 +28,7 @@ export interface TimedParts {
   readonly access: Access;
   readonly jobs: Jobs;
   readonly ca: Ca;
+  readonly releases: ReleaseStore;
 }
 
 export function timedWork({
@@ -37,6 +39,7 @@ export function timedWork({
   access,
   jobs,
   ca,
+  releases,
 }: TimedParts): TimedWork[] {
   const startedMs = performance.now();
   return [
@@ -72,6 +75,7 @@ export function timedWork({
         for (const Store of stores) await new Store(database).prune(nowMs);
       },
     },
+    { name: 'delete expired releases', intervalMs: collectIntervalMs, run: () => releases.prune() },
     { name: 'delete expired certificates', intervalMs: collectIntervalMs, run: () => ca.certificates.deleteExpired() },
   ];
 }

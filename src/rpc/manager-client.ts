@@ -19,6 +19,7 @@ import {
   type UpdateSchedulerRequest,
   type UpdateSeedPeerRequest,
 } from '../../gen/manager/v2/manager.ts';
+import type { ServiceDefinition } from './definition.ts';
 import { ManagerWatchDefinition, type Change, type WatchChangesRequest } from '../../gen/manager/v2/watch.ts';
 
 export interface KeepAliveOptions {
@@ -69,6 +70,15 @@ export class ManagerClient {
 
   listApplications(request: ListApplicationsRequest, options: CallOptions = {}): Promise<ListApplicationsResponse> {
     return this.#call((client) => client.listApplications(request, options), options.signal);
+  }
+
+  /** Another service of the manager, at the first address that answers. */
+  with<S extends ServiceDefinition, T>(
+    service: S,
+    work: (client: RpcClient<S>) => Promise<T>,
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
+    return this.#call((_client, address) => work(createClient(service, this.#channels, address)), signal);
   }
 
   /** Keeps this member active at the manager until the signal aborts; reconnects for ever. Never throws. */

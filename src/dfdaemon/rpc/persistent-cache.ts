@@ -60,7 +60,7 @@ export function persistentCacheDownloads(
           pieceLengthBytes: pieceLength,
           contentForCalculatingTaskId,
           replicas: request.persistentReplicaCount,
-          ttlMs: msOf(ttl) ?? 0,
+          ttlMs: (ttl?.seconds ?? 0) * 1000,
           timeoutMs: msOf(timeout),
         },
         signal,

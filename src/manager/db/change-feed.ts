@@ -25,7 +25,8 @@ export type ChangeTopic =
   | 'token'
   | 'oauth'
   | 'certificate'
-  | 'concern';
+  | 'concern'
+  | 'release';
 
 export interface Change {
   readonly id: number;

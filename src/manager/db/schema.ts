@@ -351,6 +351,35 @@ export interface SecretTable {
   sealed_value: string;
 }
 
+export interface ReleaseTable extends Row {
+  name: string;
+  version: string;
+  content_digest: string;
+  manifest_task_id: string;
+  manifest_digest: string;
+  content_length: number;
+  new_length: number;
+  file_count: number;
+  replicas: number;
+  task_ids: Json;
+  publisher: string;
+  /** Empty for an unsigned one, as is the signature. */
+  public_key: string;
+  signature: string;
+  expires_at: number;
+}
+
+export interface ReleaseSubscriberTable extends Row {
+  name: string;
+  /** SHA-256 of host and path. */
+  target: string;
+  host_id: string;
+  path: string;
+  version: string;
+  state: string;
+  error: string;
+}
+
 export interface Schema {
   user: UserTable;
   session: SessionTable;
@@ -382,4 +411,6 @@ export interface Schema {
   certificate: CertificateTable;
   join_token: JoinTokenTable;
   secret: SecretTable;
+  release: ReleaseTable;
+  release_subscriber: ReleaseSubscriberTable;
 }

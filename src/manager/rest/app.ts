@@ -39,6 +39,7 @@ import { oauthRoutes } from './resources/oauth.ts';
 import { preheatEstimateRoutes } from './resources/preheat-estimate.ts';
 import { persistentCacheTaskRoutes } from './resources/persistent-cache-tasks.ts';
 import { personalAccessTokenRoutes } from './resources/personal-access-tokens.ts';
+import { releaseRoutes } from './resources/releases.ts';
 import { roleRoutes } from './resources/roles.ts';
 import { sessionInfoRoutes } from './resources/session.ts';
 import { settingRoutes } from './resources/settings.ts';
@@ -118,6 +119,7 @@ function sessionRoutes(app: RestApp, parts: RestParts): void {
   memberClusterRoutes(app, parts);
   memberRoutes(app, parts);
   persistentCacheTaskRoutes(app, parts);
+  releaseRoutes(app, parts);
   settingRoutes(app, parts);
   personalAccessTokenRoutes(app, parts);
   oauthRoutes(app, parts);

@@ -13,6 +13,7 @@ import type { KeptTasks } from '../live/kept-tasks.ts';
 import type { LiveSwarms } from '../live/live-swarms.ts';
 import type { ConcernDesk } from '../nodes/concern-desk.ts';
 import type { Nodes } from '../nodes/nodes.ts';
+import type { ReleaseStore } from '../releases/release-store.ts';
 import type { DistributionStore } from '../traffic/distribution-store.ts';
 import type { DownloadStore } from '../traffic/download-store.ts';
 import type { ShareStore } from '../traffic/share-store.ts';
@@ -47,4 +48,5 @@ export interface RestParts {
   readonly nodes: Nodes;
   readonly concerns: ConcernDesk;
   readonly history: History;
+  readonly releases: ReleaseStore;
 }

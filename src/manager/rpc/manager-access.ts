@@ -4,7 +4,8 @@
  */
 import type { ManagerDefinition } from '../../../gen/manager/v2/manager.ts';
 import type { ManagerWatchDefinition } from '../../../gen/manager/v2/watch.ts';
-import { anyone, type Access } from '../../rpc/rights.ts';
+import type { ManagerReleasesDefinition } from '../../../gen/manager/v2/release.ts';
+import { anyone, nodes, type Access } from '../../rpc/rights.ts';
 
 export const managerAccess: Access<typeof ManagerDefinition> = {
   getSeedPeer: anyone,
@@ -21,4 +22,12 @@ export const managerAccess: Access<typeof ManagerDefinition> = {
 export const watchAccess: Access<typeof ManagerWatchDefinition> = {
   listRevokedCertificates: anyone,
   watchChanges: anyone,
+};
+
+/** Programs come by the socket of their node, which speaks for itself alone. */
+export const releaseAccess: Access<typeof ManagerReleasesDefinition> = {
+  publishRelease: nodes,
+  getRelease: nodes,
+  watchReleases: nodes,
+  reportRelease: nodes,
 };

@@ -1,6 +1,6 @@
 import type * as dfdaemon from '../../../gen/dfdaemon/v2/dfdaemon.ts';
 import type * as local from '../../../gen/dfdaemon/v2/local.ts';
-import { download, keptContent, maxPieceNumber, pieceLength } from './common-schemas.ts';
+import { download, keptContent, longestTtlSeconds, maxPieceNumber, pieceLength } from './common-schemas.ts';
 import * as rule from './rules.ts';
 
 const remoteIp = rule.optional(rule.ip);
@@ -75,7 +75,7 @@ export const dfdaemonSchemas: Readonly<Record<string, rule.MessageSchema>> = {
     tag: rule.optional(rule.text()),
     application: rule.optional(rule.text()),
     pieceLength: rule.optional(pieceLength),
-    ttl: rule.duration(60, 604_800),
+    ttl: rule.duration(60, longestTtlSeconds),
     timeout: rule.anyDuration,
     remoteIp,
   }),

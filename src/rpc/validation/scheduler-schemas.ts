@@ -1,7 +1,7 @@
 import { maxPieceLengthBytes } from '../../core/piece-layout.ts';
 import type { WatchTaskRequest } from '../../../gen/scheduler/v2/live.ts';
 import type * as scheduler from '../../../gen/scheduler/v2/scheduler.ts';
-import { download, host, keptContent, maxPieceNumber, piece, pieceLength } from './common-schemas.ts';
+import { download, host, keptContent, longestTtlSeconds, maxPieceNumber, piece, pieceLength } from './common-schemas.ts';
 import * as rule from './rules.ts';
 
 const byHost = { hostId: rule.hostId };
@@ -144,7 +144,7 @@ export const schedulerSchemas: Readonly<Record<string, rule.MessageSchema>> = {
       pieceLength,
       persistentReplicaCount: replicas,
       contentLength: rule.between(0, Number.MAX_SAFE_INTEGER),
-      ttl: replicaTtl,
+      ttl: rule.duration(300, longestTtlSeconds),
     }),
   'scheduler.v2.UploadPersistentCacheTaskFinishedRequest':
     rule.schema<scheduler.UploadPersistentCacheTaskFinishedRequest>(byPeer),

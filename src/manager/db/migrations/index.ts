@@ -5,6 +5,7 @@ import { nodes } from './003-nodes.ts';
 import { traffic } from './004-traffic.ts';
 import { history } from './005-history.ts';
 import { downloads } from './006-downloads.ts';
+import { releases } from './007-releases.ts';
 import type { TableMaker } from './columns.ts';
 
 export const migrations: Readonly<Record<string, (make: TableMaker) => Promise<void>>> = {
@@ -14,4 +15,5 @@ export const migrations: Readonly<Record<string, (make: TableMaker) => Promise<v
   '004-traffic': traffic,
   '005-history': history,
   '006-downloads': downloads,
+  '007-releases': releases,
 };

@@ -1,0 +1,199 @@
+/** Published versions and their subscribers, in the database. */
+import { createHash } from 'node:crypto';
+import type { Selectable } from 'kysely';
+import { DragonflyError } from '../../core/errors.ts';
+import { parseJson } from '../clusters/types.ts';
+import type { ChangeFeed } from '../db/change-feed.ts';
+import type { Database } from '../db/database.ts';
+import type { Db } from '../db/engine.ts';
+import type { ReleaseSubscriberTable, ReleaseTable } from '../db/schema.ts';
+import type { Page, PageOf } from '../db/table-store.ts';
+import {
+  maxReleaseNames,
+  maxReleaseSubscribers,
+  maxReleaseVersions,
+  releaseSubscriberKeptMs,
+} from '../limits.ts';
+
+export type ReleaseRow = Selectable<ReleaseTable>;
+export type SubscriberRow = Selectable<ReleaseSubscriberTable>;
+export type NewRelease = Omit<ReleaseRow, 'id' | 'created_at' | 'updated_at' | 'task_ids'> & {
+  readonly task_ids: readonly string[];
+};
+
+export interface SubscriberReport {
+  readonly name: string;
+  readonly hostId: string;
+  readonly path: string;
+  readonly version: string;
+  readonly state: string;
+  readonly error: string;
+}
+
+export class ReleaseStore {
+  readonly #database: Database;
+  readonly #changes: ChangeFeed;
+
+  constructor(database: Database, changes: ChangeFeed) {
+    this.#database = database;
+    this.#changes = changes;
+  }
+
+  /**
+   * The same content under the same version is what is there already. Throws ALREADY_EXISTS for other content, PERMISSION_DENIED when the
+   * name belongs to another key, RESOURCE_EXHAUSTED.
+   */
+  async add(release: NewRelease): Promise<ReleaseRow> {
+    const known = await this.find(release.name, release.version);
+    if (known) return requireSame(known, release);
+    const now = await this.#database.nowMs();
+    const id = await this.#changes.writeNew('release', async (db) => {
+      await this.#requireRoom(release.name, db);
+      await this.#requireKey(release, db);
+      const row = { ...release, task_ids: JSON.stringify(release.task_ids), created_at: now, updated_at: now };
+      return this.#database.insert('release', row, db);
+    });
+    return this.get(id);
+  }
+
+  /** Throws NOT_FOUND. */
+  async get(id: number): Promise<ReleaseRow> {
+    const row = await this.#database.db.selectFrom('release').selectAll().where('id', '=', id).executeTakeFirst();
+    if (row) return row;
+    throw new DragonflyError('NOT_FOUND', `there is no release ${id}`);
+  }
+
+  /** @param version the one published last when undefined. */
+  async find(name: string, version: string | undefined): Promise<ReleaseRow | undefined> {
+    let query = this.#database.db
+      .selectFrom('release')
+      .selectAll()
+      .where('name', '=', name)
+      .where('expires_at', '>', await this.#database.nowMs());
+    if (version !== undefined) query = query.where('version', '=', version);
+    return query.orderBy('id', 'desc').limit(1).executeTakeFirst();
+  }
+
+  /** The newest first. */
+  async list(name: string | undefined, { page, perPage }: Page): Promise<PageOf<ReleaseRow>> {
+    let query = this.#database.db.selectFrom('release').where('expires_at', '>', await this.#database.nowMs());
+    if (name !== undefined) query = query.where('name', '=', name);
+    const { total } = await query.select((e) => e.fn.countAll().as('total')).executeTakeFirstOrThrow();
+    const rows = await query
+      .selectAll()
+      .orderBy('id', 'desc')
+      .limit(perPage)
+      .offset((page - 1) * perPage)
+      .execute();
+    return { rows, total: Number(total) };
+  }
+
+  /** @returns tasks that no other version of the name refers to. Throws NOT_FOUND. */
+  async remove(name: string, version: string): Promise<string[]> {
+    const row = await this.find(name, version);
+    if (!row) throw noRelease(name, version);
+    return this.#changes.write('release', row.id, async (db) => {
+      await db.deleteFrom('release').where('id', '=', row.id).execute();
+      const others = await db.selectFrom('release').select('task_ids').where('name', '=', name).execute();
+      const used = new Set(others.flatMap(tasksOf));
+      return tasksOf(row).filter((id) => !used.has(id));
+    });
+  }
+
+  /** Throws RESOURCE_EXHAUSTED. */
+  async report({ name, hostId, path, version, state, error }: SubscriberReport): Promise<void> {
+    const target = createHash('sha256').update(`${hostId}\n${path}`).digest('hex');
+    const now = await this.#database.nowMs();
+    const values = { version, state, error, updated_at: now };
+    const table = 'release_subscriber' as const;
+    await this.#database.transaction(async (db) => {
+      const { numUpdatedRows } = await db
+        .updateTable(table)
+        .set(values)
+        .where('name', '=', name)
+        .where('target', '=', target)
+        .executeTakeFirst();
+      if (numUpdatedRows > 0n) return;
+      const { count } = await db
+        .selectFrom(table)
+        .select((e) => e.fn.countAll().as('count'))
+        .where('name', '=', name)
+        .executeTakeFirstOrThrow();
+      if (Number(count) >= maxReleaseSubscribers)
+        throw new DragonflyError('RESOURCE_EXHAUSTED', `${name} has ${maxReleaseSubscribers} subscribers already`);
+      await this.#database.insert(table, { name, target, host_id: hostId, path, created_at: now, ...values }, db);
+    });
+  }
+
+  async subscribers(name: string, { page, perPage }: Page): Promise<PageOf<SubscriberRow>> {
+    const query = this.#database.db.selectFrom('release_subscriber').where('name', '=', name);
+    const { total } = await query.select((e) => e.fn.countAll().as('total')).executeTakeFirstOrThrow();
+    const rows = await query
+      .selectAll()
+      .orderBy('updated_at', 'desc')
+      .orderBy('id', 'desc')
+      .limit(perPage)
+      .offset((page - 1) * perPage)
+      .execute();
+    return { rows, total: Number(total) };
+  }
+
+  /** What has expired, and subscribers of which nothing is heard. */
+  async prune(): Promise<void> {
+    const now = await this.#database.nowMs();
+    const { db } = this.#database;
+    await db.deleteFrom('release').where('expires_at', '<=', now).execute();
+    await db.deleteFrom('release_subscriber').where('updated_at', '<', now - releaseSubscriberKeptMs).execute();
+  }
+
+  async #requireRoom(name: string, db: Db): Promise<void> {
+    const { versions } = await db
+      .selectFrom('release')
+      .select((e) => e.fn.countAll().as('versions'))
+      .where('name', '=', name)
+      .executeTakeFirstOrThrow();
+    if (Number(versions) >= maxReleaseVersions)
+      throw new DragonflyError('RESOURCE_EXHAUSTED', `${name} has ${maxReleaseVersions} versions already`, {
+        hint: 'Delete old ones at the manager, or publish with a shorter --ttl.',
+      });
+    if (Number(versions) > 0) return;
+    const { names } = await db
+      .selectFrom('release')
+      .select((e) => e.fn.count('name').distinct().as('names'))
+      .executeTakeFirstOrThrow();
+    if (Number(names) >= maxReleaseNames)
+      throw new DragonflyError('RESOURCE_EXHAUSTED', `there are ${maxReleaseNames} names already`);
+  }
+
+  /** Who has signed a version of a name owns it. */
+  async #requireKey({ name, public_key: key }: NewRelease, db: Db): Promise<void> {
+    const signed = await db
+      .selectFrom('release')
+      .select('public_key')
+      .where('name', '=', name)
+      .where('public_key', '!=', '')
+      .orderBy('id', 'desc')
+      .limit(1)
+      .executeTakeFirst();
+    if (!signed || signed.public_key === key) return;
+    throw new DragonflyError('PERMISSION_DENIED', `versions of ${name} are signed with another key`, {
+      hint: 'Sign with that key. Deleting all signed versions at the manager frees the name.',
+    });
+  }
+}
+
+export function tasksOf({ task_ids: ids }: Pick<ReleaseRow, 'task_ids'>): string[] {
+  return parseJson<string[]>(ids, []);
+}
+
+export function noRelease(name: string, version: string | undefined): DragonflyError {
+  const what = version === undefined ? `no version of ${name} is published` : `${name}@${version} is not published`;
+  return new DragonflyError('NOT_FOUND', what, { hint: 'GET /api/v1/releases of the manager lists what is there.' });
+}
+
+function requireSame(known: ReleaseRow, release: NewRelease): ReleaseRow {
+  if (known.content_digest === release.content_digest && known.public_key === release.public_key) return known;
+  throw new DragonflyError('ALREADY_EXISTS', `${known.name}@${known.version} is published with other content`, {
+    hint: 'A version never changes: publish the directory under a new one.',
+  });
+}

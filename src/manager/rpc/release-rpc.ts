@@ -1,0 +1,139 @@
+/** manager.v2.ManagerReleases: published versions, for the programs of all nodes. */
+import { isSignedBy } from '../../core/credentials/release-signature.ts';
+import { DragonflyError } from '../../core/errors.ts';
+import { requireSpeaksFor } from '../../rpc/rights.ts';
+import type { CallContext } from '../../rpc/call-context.ts';
+import type { Handlers } from '../../rpc/server/server.ts';
+import type { ManagerReleasesDefinition, Release } from '../../../gen/manager/v2/release.ts';
+import { requireName, requireVersion } from '../../swarm/releases/names.ts';
+import type { AuditLog } from '../access/audit.ts';
+import { releaseChecksAtOnce } from '../limits.ts';
+import type { KeptTasks } from '../live/kept-tasks.ts';
+import { noRelease, tasksOf, type NewRelease, type ReleaseRow, type ReleaseStore } from '../releases/release-store.ts';
+import type { ReleaseWatch } from '../releases/release-watch.ts';
+
+export interface ReleaseRpcParts {
+  readonly store: ReleaseStore;
+  readonly watch: ReleaseWatch;
+  readonly keptTasks: Pick<KeptTasks, 'get'>;
+  readonly audit: AuditLog;
+}
+
+export function releaseRpc({ store, watch, keptTasks, audit }: ReleaseRpcParts): Handlers<typeof ManagerReleasesDefinition> {
+  return {
+    publishRelease: async ({ release, hostId }, context) => {
+      requireOwnHost(context, hostId);
+      const wanted = toRow(release as Release);
+      const { name, version, publisher } = wanted;
+      const record = (statusCode: number): Promise<void> =>
+        audit.record({
+          actorType: 'UNKNOWN',
+          actorName: publisher,
+          operation: 'PUBLISH',
+          path: `/releases/${name}/${version}`,
+          statusCode,
+        });
+      try {
+        requireSigned(wanted);
+        await requireReplicas(wanted, keptTasks);
+        const row = await store.add(wanted);
+        await record(200);
+        return toMessage(row);
+      } catch (error) {
+        await record(error instanceof DragonflyError ? error.mapping.http : 500);
+        throw error;
+      }
+    },
+    getRelease: async ({ name, version }) => {
+      const wanted = version === '' ? undefined : version;
+      const row = await store.find(name, wanted);
+      if (!row) throw noRelease(name, wanted);
+      return toMessage(row);
+    },
+    watchReleases: async function* ({ name, afterId }, { signal, draining }) {
+      requireName(name);
+      for await (const row of watch.watch(name, afterId, AbortSignal.any([signal, draining]))) yield toMessage(row);
+    },
+    reportRelease: async ({ name, version, path, state, error, hostId }, context) => {
+      requireOwnHost(context, hostId);
+      requireName(name);
+      requireVersion(version);
+      await store.report({ name, version, path, state, error, hostId });
+      return {};
+    },
+  };
+}
+
+function requireOwnHost(context: CallContext, hostId: string): void {
+  requireSpeaksFor(context, { hostId, roles: ['peer', 'seed'] });
+}
+
+function toRow({ name, version, ...release }: Release): NewRelease {
+  requireName(name);
+  requireVersion(version);
+  const expiresMs = release.expiresAt?.getTime() ?? 0;
+  if (!(expiresMs > Date.now())) throw new DragonflyError('INVALID_ARGUMENT', `${name}@${version} has expired already`);
+  return {
+    name,
+    version,
+    content_digest: release.contentDigest,
+    manifest_task_id: release.manifestTaskId,
+    manifest_digest: release.manifestDigest,
+    content_length: release.contentLength,
+    new_length: release.newLength,
+    file_count: release.fileCount,
+    replicas: release.replicas,
+    task_ids: [...new Set([release.manifestTaskId, ...release.taskIds])],
+    publisher: release.publisher,
+    public_key: release.publicKey,
+    signature: release.signature,
+    expires_at: expiresMs,
+  };
+}
+
+function requireSigned({ name, version, manifest_digest: manifestDigest, public_key, signature }: NewRelease): void {
+  if (public_key === '' && signature === '') return;
+  if (isSignedBy({ name, version, manifestDigest }, { publicKey: public_key, signature })) return;
+  throw new DragonflyError('INVALID_ARGUMENT', `the signature of ${name}@${version} is not that of its key`);
+}
+
+/** What the publisher says is asked of the schedulers: a version counts when all of it has its replicas, and not before. */
+async function requireReplicas(
+  { name, version, task_ids: ids, replicas }: NewRelease,
+  keptTasks: Pick<KeptTasks, 'get'>,
+): Promise<void> {
+  const left = [...ids];
+  const check = async (): Promise<void> => {
+    for (let id = left.pop(); id !== undefined; id = left.pop()) {
+      const task = await keptTasks.get(id, undefined);
+      if (task.state === 'Succeeded' && task.current_persistent_replica_count >= replicas) continue;
+      throw new DragonflyError(
+        'FAILED_PRECONDITION',
+        `${name}@${version} is on too few hosts: ${task.current_persistent_replica_count} of ${replicas} hold ${id}`,
+        { hint: 'Publish it again.' },
+      );
+    }
+  };
+  await Promise.all(Array.from({ length: releaseChecksAtOnce }, check));
+}
+
+function toMessage(row: ReleaseRow): Release {
+  return {
+    id: row.id,
+    name: row.name,
+    version: row.version,
+    contentDigest: row.content_digest,
+    manifestTaskId: row.manifest_task_id,
+    manifestDigest: row.manifest_digest,
+    contentLength: row.content_length,
+    newLength: row.new_length,
+    fileCount: row.file_count,
+    replicas: row.replicas,
+    taskIds: tasksOf(row),
+    publisher: row.publisher,
+    publicKey: row.public_key,
+    signature: row.signature,
+    createdAt: new Date(row.created_at),
+    expiresAt: new Date(row.expires_at),
+  };
+}
