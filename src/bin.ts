@@ -49,6 +49,14 @@ const programs: Readonly<Record<string, Program>> = {
     summary: 'puts files into the cluster to stay, on as many nodes as wanted, and gets them out on any node',
     load: async () => (await import('./cli/dfcache/dfcache.ts')).runDfcache,
   },
+  publish: {
+    summary: 'makes a directory a version that all subscribers of its name get, at the cost of what is new in it',
+    load: async () => (await import('./cli/publish/publish.ts')).runPublish,
+  },
+  subscribe: {
+    summary: 'keeps a directory at the newest version of a name; switches at once, rolls back',
+    load: async () => (await import('./cli/subscribe/subscribe.ts')).runSubscribe,
+  },
   setup: {
     summary: 'connects the container engine of this node with its dfdaemon; shows, verifies, undoes',
     load: async () => (await import('./cli/setup/setup.ts')).runSetup,

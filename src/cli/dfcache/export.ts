@@ -2,11 +2,11 @@
 import { basename } from 'node:path';
 import type { CommandIo } from '../../core/process/command.ts';
 import { formatDigest, parseDigest } from '../../core/digest.ts';
-import { DragonflyError } from '../../core/errors.ts';
+import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { outputTarget } from '../../core/files/output-file.ts';
 import { createClient } from '../../rpc/client.ts';
 import { DfdaemonDownloadDefinition, DownloadPersistentCacheTaskRequest } from '../../../gen/dfdaemon/v2/dfdaemon.ts';
-import { connectDaemon } from '../daemon-connection.ts';
+import { connectDaemon, type DaemonConnection } from '../daemon-connection.ts';
 import type { DaemonClient } from '../dfget/download.ts';
 import { ProgressBar } from '../dfget/progress-bar.ts';
 import { FileSink, type ContentSink } from '../output-file.ts';
@@ -63,8 +63,30 @@ export async function exportTask(id: string, flags: ExportFlags, io: CommandIo):
   return 0;
 }
 
+/** Content of a task as a file that is only to be read: where the daemon has this user, it may share the blocks of its store. */
+export async function fetchKept(
+  { channels, endpoint }: DaemonConnection,
+  order: { readonly taskId: string; readonly path: string; readonly application: string; readonly signal: AbortSignal },
+): Promise<void> {
+  const { taskId, path, application, signal } = order;
+  const client = createClient(DfdaemonDownloadDefinition, channels, endpoint.address);
+  const follow = { client, progress: undefined, signal };
+  const ways = endpoint.ownerUid === process.geteuid?.() ? [{ forceHardLink: true }, {}] : [];
+  for (const way of ways) {
+    try {
+      return await receive(follow, { taskId, application, outputPath: path, ...way }, undefined);
+    } catch (error) {
+      // Another file system, or a place where this daemon writes nothing.
+      const { code } = toDragonflyError(error);
+      if (code !== 'OUTPUT' && code !== 'PERMISSION_DENIED') throw error;
+    }
+  }
+  await using sink = await FileSink.create(path, { digest: undefined, overwrite: false });
+  await receive(follow, { taskId, application, needPieceContent: true }, sink);
+}
+
 async function receive(
-  { client, progress, signal }: { client: DaemonClient; progress: ProgressBar; signal: AbortSignal },
+  { client, progress, signal }: { client: DaemonClient; progress: ProgressBar | undefined; signal: AbortSignal },
   request: Partial<DownloadPersistentCacheTaskRequest>,
   sink: ContentSink | undefined,
 ): Promise<void> {
@@ -74,7 +96,7 @@ async function receive(
   for await (const { response } of client.downloadPersistentCacheTask(asked, { signal })) {
     if (response?.$case === 'downloadPersistentCacheTaskStartedResponse') {
       lengthBytes = response.value.contentLength;
-      progress.expect(lengthBytes);
+      progress?.expect(lengthBytes);
     }
     const piece = response?.$case === 'downloadPieceFinishedResponse' ? response.value.piece : undefined;
     if (!piece) continue;
@@ -83,7 +105,7 @@ async function receive(
       throw new DragonflyError('PROTOCOL', 'the dfdaemon sent a piece without its content');
     if (sink && content) await sink.write(offset, Buffer.from(content.buffer, content.byteOffset, content.length));
     received += length;
-    progress.advance(length);
+    progress?.advance(length);
   }
   if (received !== lengthBytes)
     throw new DragonflyError('PROTOCOL', `the dfdaemon sent ${received} of ${lengthBytes} bytes`, {

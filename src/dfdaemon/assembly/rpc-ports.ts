@@ -5,12 +5,15 @@ import { swarmFeature } from '../../rpc/features.ts';
 import type { Host } from '../../../gen/common/v2/common.ts';
 import { DfdaemonDownloadDefinition, DfdaemonUploadDefinition } from '../../../gen/dfdaemon/v2/dfdaemon.ts';
 import { DfdaemonLocalDefinition } from '../../../gen/dfdaemon/v2/local.ts';
+import { ManagerReleasesDefinition } from '../../../gen/manager/v2/release.ts';
+import { ManagerClient } from '../../rpc/manager-client.ts';
 import { RpcServer } from '../../rpc/server/server.ts';
 import { listenHost, socketPath } from '../config.ts';
 import { localHandlers } from '../rpc/local-service.ts';
 import type { S3Buckets } from '../proxy/doors/s3/s3-buckets.ts';
 import type { KeptTasks } from '../imports/kept-tasks.ts';
 import { createPeerServer } from '../rpc/peer-server.ts';
+import { releaseRelay } from '../rpc/release-relay.ts';
 import { downloadHandlers, uploadHandlers, type ServiceOptions } from '../rpc/services.ts';
 import { uploadAccess } from '../rpc/upload-access.ts';
 import type { Schedulers } from '../cluster/schedulers.ts';
@@ -96,7 +99,7 @@ async function openPeerPort(node: DaemonNode, services: ServiceOptions, { pieceS
 }
 
 async function openSocket(
-  { config, owned, logger }: DaemonNode,
+  { config, owned, logger, identity, managers, managerChannels }: DaemonNode,
   services: ServiceOptions,
   { receipts }: Downloads,
 ): Promise<string> {
@@ -108,6 +111,8 @@ async function openSocket(
     DfdaemonLocalDefinition,
     localHandlers({ store: services.store, receipts, kept: services.kept, outputRoots: config.download.outputRoots }),
   );
+  const manager = managers.length > 0 ? new ManagerClient(managerChannels, managers, logger) : undefined;
+  server.addService(ManagerReleasesDefinition, releaseRelay({ manager, hostId: identity.hostId }));
   await server.start();
   owned.add('download gRPC server', server);
   return socket;

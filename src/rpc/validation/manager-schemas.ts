@@ -21,7 +21,7 @@ const published = rule.schema<release.Release>({
   taskIds: rule.each(rule.taskId, 1024),
   publicKey: rule.optional(rule.text(64)),
   signature: rule.optional(rule.text(128)),
-  publisher: rule.text(512),
+  publisher: rule.optional(rule.text(512)),
   expiresAt: rule.required,
 });
 const hostId = rule.optional(rule.hostId);

@@ -1,0 +1,130 @@
+/** What publishing and subscribing ask of the dfdaemon of their node. */
+import { rm } from 'node:fs/promises';
+import { gunzip, gzip } from 'node:zlib';
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
+import { createClient, type RpcClient } from '../../rpc/client.ts';
+import type { PersistentCacheTask } from '../../../gen/common/v2/common.ts';
+import { DfdaemonDownloadDefinition, UploadPersistentCacheTaskRequest } from '../../../gen/dfdaemon/v2/dfdaemon.ts';
+import { DfdaemonLocalDefinition } from '../../../gen/dfdaemon/v2/local.ts';
+import { ManagerReleasesDefinition, type Release } from '../../../gen/manager/v2/release.ts';
+import { releaseLimits } from '../../swarm/releases/limits.ts';
+import { manifestText, parseManifest, type Manifest } from '../../swarm/releases/manifest.ts';
+import type { DaemonConnection } from '../daemon-connection.ts';
+import { fetchKept } from '../dfcache/export.ts';
+
+/** As which content of versions is known to statistics and block lists. */
+export const releaseApplication = 'dragonfly-release';
+
+/** Of putting one pack in, with all its replicas. */
+const importTimeoutMs = 2 * 3_600_000;
+const removeTimeoutMs = 60_000;
+
+export interface PutOptions {
+  readonly tag: string;
+  readonly replicas: number;
+  readonly ttlMs: number;
+  readonly signal: AbortSignal;
+}
+
+export class ReleaseDaemon {
+  readonly releases: RpcClient<typeof ManagerReleasesDefinition>;
+  readonly #connection: DaemonConnection;
+  readonly #downloads: RpcClient<typeof DfdaemonDownloadDefinition>;
+
+  constructor(connection: DaemonConnection) {
+    const { channels, endpoint } = connection;
+    this.#connection = connection;
+    this.releases = createClient(ManagerReleasesDefinition, channels, endpoint.address);
+    this.#downloads = createClient(DfdaemonDownloadDefinition, channels, endpoint.address);
+  }
+
+  /** Undefined when there is none. */
+  async release(name: string, version: string | undefined, signal: AbortSignal): Promise<Release | undefined> {
+    try {
+      return await this.releases.getRelease({ name, version: version ?? '' }, { signal });
+    } catch (error) {
+      if (toDragonflyError(error).code === 'NOT_FOUND') return undefined;
+      throw error;
+    }
+  }
+
+  /** Resolves when its replicas are there. */
+  put(path: string, { tag, replicas, ttlMs, signal }: PutOptions): Promise<PersistentCacheTask> {
+    const request = UploadPersistentCacheTaskRequest.fromPartial({
+      path,
+      tag,
+      application: releaseApplication,
+      persistentReplicaCount: replicas,
+      ttl: { seconds: Math.ceil(ttlMs / 1000), nanos: 0 },
+      timeout: { seconds: importTimeoutMs / 1000, nanos: 0 },
+    });
+    return this.#downloads.uploadPersistentCacheTask(request, { signal, timeoutMs: importTimeoutMs });
+  }
+
+  /** Undefined when the cluster has none. */
+  async stat(taskId: string, signal: AbortSignal): Promise<PersistentCacheTask | undefined> {
+    try {
+      return await this.#downloads.statPersistentCacheTask({ taskId }, { signal });
+    } catch (error) {
+      if (toDragonflyError(error).code === 'NOT_FOUND') return undefined;
+      throw error;
+    }
+  }
+
+  /** Takes back what this user has put in. */
+  async remove(taskId: string): Promise<void> {
+    const { channels, endpoint } = this.#connection;
+    const local = createClient(DfdaemonLocalDefinition, channels, endpoint.address);
+    await local.removeKeptTask({ taskId }, { timeoutMs: removeTimeoutMs });
+  }
+
+  /** The content of a task, verified, as a file that is only to be read. */
+  async fetch(taskId: string, path: string, signal: AbortSignal): Promise<void> {
+    await fetchKept(this.#connection, { taskId, path, application: releaseApplication, signal });
+  }
+
+  /** Throws DIGEST_MISMATCH, PROTOCOL. @param scratch name of a file that may be made. */
+  async manifest(release: Release, scratch: string, signal: AbortSignal): Promise<Manifest> {
+    const { name, version, manifestDigest } = release;
+    try {
+      await this.fetch(release.manifestTaskId, scratch, signal);
+      const bytes = await readFile(scratch);
+      if (digestOf(bytes) !== manifestDigest)
+        throw new DragonflyError('DIGEST_MISMATCH', `the manifest of ${name}@${version} is not the published one`);
+      const manifest = parseManifest(await unpacked(bytes));
+      if (manifest.name === name && manifest.version === version) return manifest;
+      throw new DragonflyError(
+        'DIGEST_MISMATCH',
+        `the manifest of ${name}@${version} is that of ${manifest.name}@${manifest.version}`,
+      );
+    } finally {
+      await rm(scratch, { force: true });
+    }
+  }
+}
+
+/** As it travels: most of it are digests, of which half is the way they are written. */
+export async function packedManifest(manifest: Manifest): Promise<{ readonly bytes: Buffer; readonly digest: string }> {
+  const bytes = await promisify(gzip)(manifestText(manifest));
+  if (bytes.length > releaseLimits.manifestBytes)
+    throw new DragonflyError('INVALID_ARGUMENT', 'the directory has too many files and chunks for one version', {
+      hint: 'Publish parts of it under their own names.',
+    });
+  return { bytes, digest: digestOf(bytes) };
+}
+
+async function unpacked(bytes: Buffer): Promise<string> {
+  try {
+    const text = await promisify(gunzip)(bytes, { maxOutputLength: releaseLimits.manifestTextBytes });
+    return text.toString('utf8');
+  } catch (error) {
+    throw new DragonflyError('PROTOCOL', `the manifest cannot be unpacked: ${(error as Error).message}`);
+  }
+}
+
+function digestOf(bytes: Buffer): string {
+  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+}

@@ -1,0 +1,44 @@
+/** Open files of a directory tree, so many at most: chunks come in the order of packs, which is nearly that of the files. */
+import { open, type FileHandle } from 'node:fs/promises';
+
+const openAtOnce = 64;
+
+export class FilePool implements AsyncDisposable {
+  readonly #flags: 'r' | 'r+';
+  /** The one used longest ago is the first. */
+  readonly #open = new Map<string, FileHandle>();
+
+  constructor(flags: 'r' | 'r+') {
+    this.#flags = flags;
+  }
+
+  /** Good until the next call. */
+  async get(path: string): Promise<FileHandle> {
+    const known = this.#open.get(path);
+    if (known) {
+      this.#open.delete(path);
+      this.#open.set(path, known);
+      return known;
+    }
+    const [oldest] = this.#open;
+    if (oldest && this.#open.size >= openAtOnce) {
+      this.#open.delete(oldest[0]);
+      await oldest[1].close();
+    }
+    const file = await open(path, this.#flags);
+    this.#open.set(path, file);
+    return file;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const files = [...this.#open.values()];
+    this.#open.clear();
+    await Promise.all(files.map((file) => file.close()));
+  }
+}
+
+/** Throws when the file refuses. */
+export async function writeAll(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length;)
+    done += (await file.write(bytes, done, bytes.length - done, position + done)).bytesWritten;
+}

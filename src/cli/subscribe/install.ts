@@ -1,0 +1,244 @@
+/**
+ * Builds the directory of a version: chunks of versions that are here are copied, packs with the others fetched, and then every file is read back and
+ * compared. A file that is wrong because what it was copied from has been changed is mended from the packs.
+ */
+import { createHash, hash } from 'node:crypto';
+import { chmod, lstat, mkdir, open, readdir, rm, statfs, symlink, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
+import {
+  chunksOf,
+  chunkTargets,
+  packsOf,
+  planFetch,
+  type ChunkPlace,
+  type FetchPlan,
+  type LocalCopy,
+} from '../../swarm/releases/fetch-plan.ts';
+import type { Chunk, FileEntry, Manifest } from '../../swarm/releases/manifest.ts';
+import { FilePool, writeAll } from './file-pool.ts';
+
+const blockBytes = 4 * 2 ** 20;
+/** Packs on their way at once. */
+const packsAtOnce = 3;
+
+export interface InstallOptions {
+  readonly manifest: Manifest;
+  /** Empty. */
+  readonly target: string;
+  /** Where a chunk is on this disk already. */
+  readonly local: (sha256: string) => ChunkPlace | undefined;
+  /** For packs. */
+  readonly scratch: string;
+  /** Writes the content of a task to a file that is only read. */
+  readonly fetch: (taskId: string, path: string, signal: AbortSignal) => Promise<void>;
+  readonly onBytes: (bytes: number) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Throws DIGEST_MISMATCH, NO_SPACE, and what fetching throws. */
+export async function install(options: InstallOptions): Promise<void> {
+  const { manifest, target } = options;
+  const plan = planFetch(manifest, options.local);
+  await requireSpace(options);
+  await makeEntries(manifest, target);
+  await copyLocal(plan.copies, options);
+  await takePacks(plan.packs, options);
+  const wrong = await wrongChunks(filesOf(manifest), options);
+  if (wrong.chunks.size > 0) {
+    await takePacks(packsOf(manifest, wrong.chunks).packs, options);
+    const again = await wrongChunks(wrong.files, options);
+    const [bad] = again.files;
+    if (bad) throw new DragonflyError('DIGEST_MISMATCH', `"${bad.path}" is not what the manifest says`);
+  }
+  await finishEntries(manifest, target);
+}
+
+/** Compares a directory that is there. */
+export async function isIntact(manifest: Manifest, directory: string, signal: AbortSignal): Promise<boolean> {
+  for (const { path, sha256, lengthBytes } of filesOf(manifest)) {
+    signal.throwIfAborted();
+    try {
+      const stats = await lstat(join(directory, path));
+      if (!stats.isFile() || stats.size !== lengthBytes) return false;
+      if ((await digestOf(join(directory, path), signal)) !== sha256) return false;
+    } catch (error) {
+      signal.throwIfAborted();
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+      throw error;
+    }
+  }
+  return true;
+}
+
+function filesOf({ entries }: Manifest): FileEntry[] {
+  return entries.filter((entry) => entry.kind === 'file');
+}
+
+async function requireSpace({ manifest, target }: InstallOptions): Promise<void> {
+  const wanted = filesOf(manifest).reduce((sum, { lengthBytes }) => sum + lengthBytes, 0);
+  const { bavail, bsize } = await statfs(target);
+  if (bavail * bsize > wanted) return;
+  throw new DragonflyError('NO_SPACE', `${manifest.name}@${manifest.version} needs ${wanted} bytes, ${bavail * bsize} are free`, {
+    hint: 'Free space there, or keep fewer versions.',
+  });
+}
+
+async function makeEntries({ entries }: Manifest, target: string): Promise<void> {
+  for (const entry of entries) {
+    const path = join(target, entry.path);
+    if (entry.kind === 'directory') await mkdir(path, 0o700);
+    if (entry.kind !== 'file') continue;
+    await using file = await open(path, 'wx', 0o600);
+    if (entry.lengthBytes > 0) await file.truncate(entry.lengthBytes);
+  }
+}
+
+/** What cannot be read is found when the files are compared. */
+async function copyLocal(copies: readonly LocalCopy[], { target, onBytes, signal }: InstallOptions): Promise<void> {
+  await using sources = new FilePool('r');
+  await using targets = new FilePool('r+');
+  const block = Buffer.allocUnsafeSlow(blockBytes);
+  for (const { from, to, lengthBytes } of copies) {
+    const path = join(target, to.file);
+    for (let done = 0; done < lengthBytes;) {
+      signal.throwIfAborted();
+      const length = Math.min(blockBytes, lengthBytes - done);
+      const bytesRead = await readSome(sources, from.file, { block, length, position: from.offset + done });
+      if (bytesRead === 0) break;
+      await writeAll(await targets.get(path), block.subarray(0, bytesRead), to.offset + done);
+      done += bytesRead;
+      onBytes(bytesRead);
+    }
+  }
+}
+
+async function readSome(
+  sources: FilePool,
+  path: string,
+  { block, length, position }: { readonly block: Buffer; readonly length: number; readonly position: number },
+): Promise<number> {
+  try {
+    return (await (await sources.get(path)).read(block, 0, length, position)).bytesRead;
+  } catch {
+    return 0;
+  }
+}
+
+async function takePacks(packs: FetchPlan['packs'], options: InstallOptions): Promise<void> {
+  const { manifest, scratch, fetch, target, onBytes, signal } = options;
+  const places = chunkTargets(manifest);
+  const left = [...packs];
+  await using targets = new FilePool('r+');
+  let turn: Promise<void> = Promise.resolve();
+  const controller = new AbortController();
+  const both = AbortSignal.any([signal, controller.signal]);
+  const work = async (): Promise<void> => {
+    for (let next = left.shift(); next && !controller.signal.aborted; next = left.shift()) {
+      const [index, chunks] = next;
+      const pack = manifest.packs[index];
+      if (!pack) continue;
+      signal.throwIfAborted();
+      const path = join(scratch, `pack-${index}`);
+      await rm(path, { force: true });
+      await fetch(pack.taskId, path, both);
+      const take = (): Promise<void> => copyPack(path, chunks, { manifest, places, targets, target, onBytes, signal });
+      turn = turn.then(take);
+      await turn;
+      await unlink(path);
+    }
+  };
+  const runs = Array.from({ length: packsAtOnce }, () =>
+    work().catch((error: unknown) => {
+      controller.abort(error);
+    }),
+  );
+  await Promise.all(runs);
+  signal.throwIfAborted();
+  if (controller.signal.aborted) throw toDragonflyError(controller.signal.reason);
+}
+
+async function copyPack(
+  path: string,
+  chunks: readonly number[],
+  to: Pick<InstallOptions, 'manifest' | 'target' | 'onBytes' | 'signal'> & {
+    readonly places: ReadonlyMap<number, readonly ChunkPlace[]>;
+    readonly targets: FilePool;
+  },
+): Promise<void> {
+  await using pack = await open(path, 'r');
+  const block = Buffer.allocUnsafe(to.manifest.sizes.maxBytes);
+  for (const index of chunks) {
+    to.signal.throwIfAborted();
+    const chunk = to.manifest.chunks[index] as Chunk;
+    const bytes = block.subarray(0, chunk.lengthBytes);
+    const { bytesRead } = await pack.read(bytes, 0, bytes.length, chunk.offset);
+    if (bytesRead !== bytes.length || hash('sha256', bytes, 'hex') !== chunk.sha256)
+      throw new DragonflyError(
+        'DIGEST_MISMATCH',
+        `chunk ${index} of ${to.manifest.name}@${to.manifest.version} is not what the manifest says`,
+        { hint: 'Publish the version anew, under another name of it.' },
+      );
+    for (const { file, offset } of to.places.get(index) ?? [])
+      await writeAll(await to.targets.get(join(to.target, file)), bytes, offset);
+    to.onBytes(bytes.length);
+  }
+}
+
+/** Files that are not what they should be, and their chunks that are not; what is right goes to the disk. */
+async function wrongChunks(
+  files: readonly FileEntry[],
+  { manifest, target, signal }: InstallOptions,
+): Promise<{ readonly files: readonly FileEntry[]; readonly chunks: ReadonlySet<number> }> {
+  const wrong: FileEntry[] = [];
+  const chunks = new Set<number>();
+  for (const entry of files) {
+    const path = join(target, entry.path);
+    if ((await digestOf(path, signal, { sync: true })) === entry.sha256) continue;
+    wrong.push(entry);
+    await using file = await open(path, 'r');
+    const block = Buffer.allocUnsafe(manifest.sizes.maxBytes);
+    for (const { index, chunk, offset } of chunksOf(entry, manifest.chunks)) {
+      const bytes = block.subarray(0, chunk.lengthBytes);
+      const { bytesRead } = await file.read(bytes, 0, bytes.length, offset);
+      if (bytesRead !== bytes.length || hash('sha256', bytes, 'hex') !== chunk.sha256) chunks.add(index);
+    }
+    // All its chunks are right, and the whole is not: the manifest contradicts itself.
+    if (chunks.size === 0) throw new DragonflyError('DIGEST_MISMATCH', `"${entry.path}" is not what the manifest says`);
+  }
+  return { files: wrong, chunks };
+}
+
+async function digestOf(path: string, signal: AbortSignal, { sync = false } = {}): Promise<string> {
+  await using file = await open(path, 'r');
+  const whole = createHash('sha256');
+  const block = Buffer.allocUnsafe(2 ** 20);
+  for (;;) {
+    signal.throwIfAborted();
+    const { bytesRead } = await file.read(block, 0, block.length);
+    if (bytesRead === 0) break;
+    whole.update(block.subarray(0, bytesRead));
+  }
+  if (sync) await file.datasync();
+  return whole.digest('hex');
+}
+
+/** Links last, so that nothing is ever written through one; rights of a directory after what is in it. Those of the whole are for whoever names it. */
+async function finishEntries({ entries }: Manifest, target: string): Promise<void> {
+  for (const entry of entries.toReversed()) {
+    const path = join(target, entry.path);
+    if (entry.kind === 'link') await symlink(entry.target, path);
+    else await chmod(path, entry.mode);
+  }
+}
+
+/** So that what is in them can be deleted. */
+export async function openDirectories(path: string): Promise<void> {
+  const stats = await lstat(path).catch((error: unknown) => {
+    if (toDragonflyError(error).code === 'INTERNAL') return undefined;
+    throw error;
+  });
+  if (!stats?.isDirectory()) return;
+  await chmod(path, 0o700);
+  for (const name of await readdir(path)) await openDirectories(join(path, name));
+}
