@@ -1,7 +1,7 @@
 /** The tables of rights in docs/security.md, from the tables that the ports go by. */
 import { readFileSync } from 'node:fs';
 import { uploadAccess } from '../src/dfdaemon/rpc/upload-access.ts';
-import { managerAccess, watchAccess } from '../src/manager/rpc/manager-access.ts';
+import { managerAccess, releaseAccess, watchAccess } from '../src/manager/rpc/manager-access.ts';
 import type { CallerRole } from '../src/rpc/rights.ts';
 import { liveAccess, schedulerAccess } from '../src/scheduler/scheduler-access.ts';
 
@@ -9,7 +9,7 @@ const columns: readonly CallerRole[] = ['stranger', 'neighbour', 'peer', 'seed',
 const ports: readonly [string, Readonly<Record<string, readonly CallerRole[] | undefined>>][] = [
   ['dfdaemon, port for other nodes (65000)', uploadAccess],
   ['scheduler (8002)', { ...schedulerAccess, ...liveAccess }],
-  ['manager, gRPC (65003)', { ...managerAccess, ...watchAccess }],
+  ['manager, gRPC (65003)', { ...managerAccess, ...watchAccess, ...releaseAccess }],
 ];
 const [begin, end] = ['<!-- rights: written by npm run docs -->', '<!-- end of rights -->'];
 

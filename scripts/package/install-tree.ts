@@ -26,6 +26,7 @@ const documents = [
   'metrics.md',
   'operate.md',
   'proxy.md',
+  'publish.md',
   'security.md',
   'vm.md',
 ];

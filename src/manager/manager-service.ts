@@ -287,7 +287,13 @@ async function open(
   );
   rpc.addService(
     ManagerReleasesDefinition,
-    releaseRpc({ store: releases, watch: new ReleaseWatch(releases, changes, logger), keptTasks, audit }),
+    releaseRpc({
+      store: releases,
+      watch: new ReleaseWatch(releases, changes, logger),
+      keptTasks,
+      audit,
+      certified: newcomersCertified(config),
+    }),
     releaseAccess,
   );
   if (ca.issuer) rpc.addService(CertificateDefinition, certificateRpc(ca.issuer));

@@ -79,6 +79,7 @@ const furtherRoutes: Readonly<Record<string, readonly string[]>> = {
   '/api/v1/events': ['GET'],
   '/api/v1/tasks': ['GET', 'GET {}', 'GET {}/events'],
   '/api/v1/nodes': ['GET', 'GET {}'],
+  '/api/v1/releases': ['GET', 'GET {}/versions/{}', 'DELETE {}/versions/{}', 'GET {}/subscribers'],
   '/api/v1/concerns': ['GET', 'POST acknowledge'],
   '/api/v1/traffic': history,
   '/oapi/v1/traffic': history,

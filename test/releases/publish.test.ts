@@ -29,7 +29,10 @@ describe('publish and subscribe', { timeout: 600_000 }, () => {
   test('a version comes to two subscribers whole, and the next one at the cost of what changed', async (context) => {
     const published = await lab.publish(1, v(1), 'model@v1');
     assert.equal(published.error, undefined);
-    assert.match(published.stdout.toString(), /^Done: model@v1, 64\.0 MiB in 6 files, 64\.1 MiB of it new, on 2 nodes until /);
+    assert.match(
+      published.stdout.toString(),
+      /^Done: model@v1, 64\.0 MiB in 6 files, 64\.1 MiB of it new, on 2 nodes until /,
+    );
     for (const peer of [2, 3]) {
       const { error, stdout } = await lab.subscribe(peer, 'model', at(`m${peer}`), '--once');
       assert.equal(error, undefined);
@@ -52,15 +55,26 @@ describe('publish and subscribe', { timeout: 600_000 }, () => {
   });
 
   test('the manager says who has what, and has it in its trail', async () => {
-    const [first, ...rest] = await lab.root.ok<{ version: string; new_length: number }[]>('GET', '/api/v1/releases?name=model');
+    const [first, ...rest] = await lab.root.ok<{ version: string; new_length: number }[]>(
+      'GET',
+      '/api/v1/releases?name=model',
+    );
     assert.deepEqual([first?.version, rest.map(({ version }) => version)], ['v2', ['v1']]);
     const subscribers = await lab.root.ok<Record<string, string>[]>('GET', '/api/v1/releases/model/subscribers');
     const told = subscribers.map(({ host_id, path, version, state }) => ({ host_id, path, version, state }));
     assert.deepEqual(
       told.toSorted((a, b) => ((a.host_id ?? '') < (b.host_id ?? '') ? -1 : 1)),
-      [2, 3].map((peer) => ({ host_id: `127.0.0.1-peer-${peer}`, path: at(`m${peer}`), version: 'v2', state: 'switched' })),
+      [2, 3].map((peer) => ({
+        host_id: `127.0.0.1-peer-${peer}`,
+        path: at(`m${peer}`),
+        version: 'v2',
+        state: 'switched',
+      })),
     );
-    const audits = await lab.root.ok<{ operation: string; path: string; actor_name: string }[]>('GET', '/api/v1/audits');
+    const audits = await lab.root.ok<{ operation: string; path: string; actor_name: string }[]>(
+      'GET',
+      '/api/v1/audits',
+    );
     const trail = audits.filter(({ operation }) => operation === 'PUBLISH').map(({ path }) => path);
     assert.deepEqual(trail.sort(), ['/releases/model/v1', '/releases/model/v2']);
   });
@@ -70,7 +84,8 @@ describe('publish and subscribe', { timeout: 600_000 }, () => {
     const { error } = await lab.subscribe(2, 'model', path, '--version', 'v1');
     assert.equal(error, undefined);
     await requireSame(v(1), `${path}/`);
-    const hook = 'printf "%s %s %s\\n" "$DRAGONFLY_NAME" "$DRAGONFLY_VERSION" "$DRAGONFLY_DIRECTORY" >> hooked; cat "$DRAGONFLY_LINK/config.json" >> hooked';
+    const hook =
+      'printf "%s %s %s\\n" "$DRAGONFLY_NAME" "$DRAGONFLY_VERSION" "$DRAGONFLY_DIRECTORY" >> hooked; cat "$DRAGONFLY_LINK/config.json" >> hooked';
     const follower = lab.subscriber(2, 'model', path, '--keep', '2', '--exec', `cd ${lab.directory.path}; ${hook}`);
     try {
       const hooked = (): Promise<string> => readFile(at('hooked'), 'utf8').catch(() => '');
@@ -82,7 +97,12 @@ describe('publish and subscribe', { timeout: 600_000 }, () => {
       assert.match(await hooked(), new RegExp(`^model v3 ${path}.versions/v3\n\\{"layers": 2\\}\n`, 'm'));
       await waitFor('old versions to be deleted', async () => {
         const names = await readdir(`${path}.versions`);
-        return names.filter((name) => !name.startsWith('.')).sort().join() === 'v1,v3';
+        return (
+          names
+            .filter((name) => !name.startsWith('.'))
+            .sort()
+            .join() === 'v1,v3'
+        );
       });
     } finally {
       follower.kill('SIGTERM');
@@ -95,7 +115,9 @@ describe('publish and subscribe', { timeout: 600_000 }, () => {
     for (let round = 0; round < 2; round += 1) {
       const victim = lab.subscriber(3, 'model', path, '--once');
       await waitFor('it to be half-way', async () => {
-        const { stdout } = await run('find', [`${path}.versions`, '-path', '*/tree/weights/b.bin']).catch(() => ({ stdout: '' }));
+        const { stdout } = await run('find', [`${path}.versions`, '-path', '*/tree/weights/b.bin']).catch(() => ({
+          stdout: '',
+        }));
         return stdout !== '';
       });
       victim.kill('SIGKILL');
@@ -104,7 +126,10 @@ describe('publish and subscribe', { timeout: 600_000 }, () => {
     }
     assert.equal((await lab.subscribe(3, 'model', path, '--once')).error, undefined);
     await requireSame(v(3), `${path}/`);
-    assert.deepEqual((await readdir(`${path}.versions`)).filter((name) => name.startsWith('.unfinished')), []);
+    assert.deepEqual(
+      (await readdir(`${path}.versions`)).filter((name) => name.startsWith('.unfinished')),
+      [],
+    );
   });
 
   test('what was changed in a version that is here is noticed and mended, in the next one and when it is gone back to', async () => {
@@ -146,7 +171,10 @@ describe('publish and subscribe', { timeout: 600_000 }, () => {
     const words = ['--once', '--require', `${theirs}.pub`, '--require', `${ours}.pub`];
     assert.equal((await lab.subscribe(2, 'signed', path, ...words)).error, undefined);
     await requireSame(v(9), `${path}/`);
-    assert.equal((await lab.subscribe(2, 'other', at('o2'), '--once', '--require', `${ours}.pub`)).error?.code, 'PERMISSION_DENIED');
+    assert.equal(
+      (await lab.subscribe(2, 'other', at('o2'), '--once', '--require', `${ours}.pub`)).error?.code,
+      'PERMISSION_DENIED',
+    );
   });
 
   test('a version never changes; the same directory again is no error', async () => {
@@ -165,7 +193,12 @@ describe('publish and subscribe', { timeout: 600_000 }, () => {
       (await lab.publish(1, bad, reference, ...words)).error?.code;
     for (const reference of ['x', 'x@', '@v1', '../x@v1', 'x@../v1', 'x@.v', 'a b@v1', `${'n'.repeat(129)}@v1`])
       assert.equal(await codeOf(reference), 'INVALID_ARGUMENT', reference);
-    for (const words of [['--replicas', '0'], ['--replicas', '99999999999'], ['--ttl', '1m'], ['--sign', `${bad}/f`]])
+    for (const words of [
+      ['--replicas', '0'],
+      ['--replicas', '99999999999'],
+      ['--ttl', '1m'],
+      ['--sign', `${bad}/f`],
+    ])
       assert.equal(await codeOf('x@v1', ...words), 'INVALID_ARGUMENT', words.join(' '));
     assert.equal(await codeOf('x@v1', '--replicas', '4'), 'RESOURCE_EXHAUSTED');
     assert.equal((await lab.publish(1, at('nowhere'), 'x@v1')).error?.code, 'INVALID_ARGUMENT');
@@ -179,7 +212,10 @@ describe('publish and subscribe', { timeout: 600_000 }, () => {
     assert.equal((await lab.subscribe(2, 'model', bad, '--once')).error?.code, 'OUTPUT');
     assert.equal((await lab.subscribe(2, 'other', at('m2'), '--once')).error?.code, 'FAILED_PRECONDITION');
     assert.deepEqual(await lab.kept(), kept);
-    assert.deepEqual((await readdir(lab.directory.path)).filter((name) => name.startsWith('dragonfly-release-')), []);
+    assert.deepEqual(
+      (await readdir(lab.directory.path)).filter((name) => name.startsWith('dragonfly-release-')),
+      [],
+    );
   });
 
   test('a directory that somebody writes into is refused', async () => {
@@ -199,7 +235,10 @@ describe('publish and subscribe', { timeout: 600_000 }, () => {
     await lab.cluster.kill('manager');
     await lab.cluster.restart('manager');
     const path = at('after');
-    await waitFor('the manager to be reached', async () => (await lab.subscribe(3, 'other', path, '--once')).error === undefined);
+    await waitFor(
+      'the manager to be reached',
+      async () => (await lab.subscribe(3, 'other', path, '--once')).error === undefined,
+    );
     await requireSame(v(9), `${path}/`);
     const kept = await lab.kept();
     await lab.root.ok('DELETE', '/api/v1/releases/other/versions/v9');

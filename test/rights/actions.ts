@@ -14,6 +14,7 @@ import {
   type DownloadTaskResponse,
 } from '../../gen/dfdaemon/v2/dfdaemon.ts';
 import { ManagerDefinition } from '../../gen/manager/v2/manager.ts';
+import { ManagerReleasesDefinition } from '../../gen/manager/v2/release.ts';
 import {
   AnnounceHostRequest,
   PreheatFileRequest,
@@ -69,7 +70,10 @@ export async function tryAll(places: Places, actor: Actor): Promise<Record<Actio
   const node = at(DfdaemonUploadDefinition, places.node);
   const scheduler = at(SchedulerDefinition, places.scheduler);
   const manager = at(ManagerDefinition, places.manager);
+  const releases = at(ManagerReleasesDefinition, places.manager);
   const { ip, hostname } = actor;
+  const reportAs = (hostId: string): Promise<unknown> =>
+    releases.reportRelease({ name: 'model', version: 'v1', path: '/model', state: 'switched', error: '', hostId });
   const download = (url: string, more: object = {}): Promise<void> =>
     toTheEnd(node.downloadTask({ download: Download.fromPartial({ url, priority: 6, ...more }) }));
   const place = { hostname, ip, port: 4321, idc: '', location: '' };
@@ -122,6 +126,8 @@ export async function tryAll(places: Places, actor: Actor): Promise<Record<Actio
           downloadPort: 4322,
           seedPeerClusterId: 1,
         } as never),
+      ReportRelease: () => reportAs(`${ip}-${hostname}${hostname === 'seed' ? '-seed' : ''}`),
+      'ReportRelease of the node': () => reportAs(places.nodeHostId),
     },
     schedule: { DownloadTask: () => download(places.publicUrl) },
     preheat: {

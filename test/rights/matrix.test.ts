@@ -26,8 +26,8 @@ const always: Record<string, Partial<Record<Action, string[]>>> = {
     write: ['DownloadTask', 'UploadPersistentCacheTask'],
     delete: ['DeleteTask', 'RemoveKeptTask'],
   },
-  peer: { 'read metadata': ['StatTask'] },
-  seed: { 'read metadata': ['StatTask'], register: ['UpdateSeedPeer'] },
+  peer: { 'read metadata': ['StatTask'], register: ['ReportRelease'] },
+  seed: { 'read metadata': ['StatTask'], register: ['UpdateSeedPeer', 'ReportRelease'] },
   scheduler: {
     'read metadata': ['StatLocalTask', 'StatTask', 'ListHosts'],
     write: ['UpdatePersistentCacheTask'],
@@ -46,7 +46,7 @@ const always: Record<string, Partial<Record<Action, string[]>>> = {
 };
 
 /** Where nobody has a certificate, whoever reaches the manager may register the address he calls from. */
-const open = { register: ['UpdateScheduler', 'UpdateSeedPeer'] };
+const open = { register: ['UpdateScheduler', 'UpdateSeedPeer', 'ReportRelease', 'ReportRelease of the node'] };
 const plain: typeof always = {
   ...always,
   stranger: open,

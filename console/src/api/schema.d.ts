@@ -2245,6 +2245,117 @@ export interface paths {
     };
     patch?: never;
   };
+  '/api/v1/releases': {
+    parameters: { query?: never; header?: never; path?: never; cookie?: never };
+    /** Published versions, the newest first */
+    get: {
+      parameters: {
+        query?: {
+          page?: number | undefined;
+          per_page?: number | undefined;
+          name?: string | undefined;
+        };
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Release'][] } };
+        401: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        403: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        404: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        409: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        422: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Invalid'] } };
+        429: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+      };
+    };
+    put?: never;
+    post?: never;
+    delete?: never;
+    patch?: never;
+  };
+  '/api/v1/releases/{name}/versions/{version}': {
+    parameters: { query?: never; header?: never; path?: never; cookie?: never };
+    /** One version */
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          name: string;
+          version: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Release'] } };
+        401: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        403: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        404: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        409: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        422: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Invalid'] } };
+        429: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+      };
+    };
+    put?: never;
+    post?: never;
+    /** Delete a version, and from all hosts what no other version of the name uses */
+    delete: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          name: string;
+          version: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: { headers: { [name: string]: unknown }; content: { [media: string]: unknown } };
+        401: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        403: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        404: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        409: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        422: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Invalid'] } };
+        429: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+      };
+    };
+    patch?: never;
+  };
+  '/api/v1/releases/{name}/subscribers': {
+    parameters: { query?: never; header?: never; path?: never; cookie?: never };
+    /** Who follows a name, and which version it has; the last to report first */
+    get: {
+      parameters: {
+        query?: {
+          page?: number | undefined;
+          per_page?: number | undefined;
+        };
+        header?: never;
+        path: {
+          name: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['ReleaseSubscriber'][] } };
+        401: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        403: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        404: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        409: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        422: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Invalid'] } };
+        429: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+      };
+    };
+    put?: never;
+    post?: never;
+    delete?: never;
+    patch?: never;
+  };
   '/api/v1/configs': {
     parameters: { query?: never; header?: never; path?: never; cookie?: never };
     /** List configs */
@@ -3664,7 +3775,7 @@ export interface components {
       seed_peer_cluster_ids?: number[] | null | undefined;
     };
     PermissionInput: {
-      object: "users" | "roles" | "permissions" | "oauth" | "clusters" | "scheduler-clusters" | "schedulers" | "scheduler-features" | "seed-peer-clusters" | "seed-peers" | "peers" | "configs" | "jobs" | "applications" | "personal-access-tokens" | "persistent-cache-tasks" | "audits" | "certificates" | "join-tokens" | "events" | "tasks" | "nodes" | "concerns" | "traffic";
+      object: "users" | "roles" | "permissions" | "oauth" | "clusters" | "scheduler-clusters" | "schedulers" | "scheduler-features" | "seed-peer-clusters" | "seed-peers" | "peers" | "configs" | "jobs" | "applications" | "personal-access-tokens" | "persistent-cache-tasks" | "releases" | "audits" | "certificates" | "join-tokens" | "events" | "tasks" | "nodes" | "concerns" | "traffic";
       action: "read" | "*";
     };
     LiveTask: {
@@ -4062,8 +4173,38 @@ export interface components {
         name: string;
       } | null;
     };
+    Release: {
+      /** grows with every version that is published */
+      id: number;
+      name: string;
+      version: string;
+      /** the same for the same files, whenever and however published */
+      content_digest: string;
+      manifest_digest: string;
+      manifest_task_id: string;
+      content_length: number;
+      /** what the version before did not have */
+      new_length: number;
+      file_count: number;
+      replicas: number;
+      /** user and host */
+      publisher: string;
+      /** Ed25519 in base64; empty when it is not signed */
+      public_key: string;
+      created_at: string;
+      expires_at: string;
+    };
+    ReleaseSubscriber: {
+      host_id: string;
+      path: string;
+      version: string;
+      /** fetching, switched or failed */
+      state: string;
+      error: string;
+      updated_at: string;
+    };
     Permission: {
-      object: "users" | "roles" | "permissions" | "oauth" | "clusters" | "scheduler-clusters" | "schedulers" | "scheduler-features" | "seed-peer-clusters" | "seed-peers" | "peers" | "configs" | "jobs" | "applications" | "personal-access-tokens" | "persistent-cache-tasks" | "audits" | "certificates" | "join-tokens" | "events" | "tasks" | "nodes" | "concerns" | "traffic";
+      object: "users" | "roles" | "permissions" | "oauth" | "clusters" | "scheduler-clusters" | "schedulers" | "scheduler-features" | "seed-peer-clusters" | "seed-peers" | "peers" | "configs" | "jobs" | "applications" | "personal-access-tokens" | "persistent-cache-tasks" | "releases" | "audits" | "certificates" | "join-tokens" | "events" | "tasks" | "nodes" | "concerns" | "traffic";
       action: "read" | "*";
     };
     User: {
@@ -4088,7 +4229,7 @@ export interface components {
       user: components['schemas']['User'];
       roles: string[];
       permissions: ({
-        object: "users" | "roles" | "permissions" | "oauth" | "clusters" | "scheduler-clusters" | "schedulers" | "scheduler-features" | "seed-peer-clusters" | "seed-peers" | "peers" | "configs" | "jobs" | "applications" | "personal-access-tokens" | "persistent-cache-tasks" | "audits" | "certificates" | "join-tokens" | "events" | "tasks" | "nodes" | "concerns" | "traffic";
+        object: "users" | "roles" | "permissions" | "oauth" | "clusters" | "scheduler-clusters" | "schedulers" | "scheduler-features" | "seed-peer-clusters" | "seed-peers" | "peers" | "configs" | "jobs" | "applications" | "personal-access-tokens" | "persistent-cache-tasks" | "releases" | "audits" | "certificates" | "join-tokens" | "events" | "tasks" | "nodes" | "concerns" | "traffic";
         action: "read" | "*";
       })[];
     };

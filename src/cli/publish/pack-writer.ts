@@ -78,7 +78,11 @@ export class PackWriter implements AsyncDisposable {
   }
 
   /** A file that is no pack of chunks, as the manifest. Resolves with the id of its task. */
-  async put(path: string, ttlMs: number, lengthBytes: number): Promise<{ readonly taskId: string; readonly expiresMs: number }> {
+  async put(
+    path: string,
+    ttlMs: number,
+    lengthBytes: number,
+  ): Promise<{ readonly taskId: string; readonly expiresMs: number }> {
     const { daemon, tag, replicas, startedMs } = this.#options;
     const task = await daemon.put(path, { tag, replicas, ttlMs, signal: this.#signal });
     const createdMs = task.createdAt?.getTime() ?? startedMs;

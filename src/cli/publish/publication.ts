@@ -107,7 +107,12 @@ async function previousManifest(
 
 async function reusableOf(
   previous: Manifest | undefined,
-  order: { readonly daemon: ReleaseDaemon; readonly replicas: number; readonly untilMs: number; readonly signal: AbortSignal },
+  order: {
+    readonly daemon: ReleaseDaemon;
+    readonly replicas: number;
+    readonly untilMs: number;
+    readonly signal: AbortSignal;
+  },
 ): Promise<ReadonlyMap<string, Chunk>> {
   if (!previous) return new Map();
   const { daemon, replicas, untilMs, signal } = order;
@@ -176,5 +181,7 @@ function contentDigestOf({ mode }: WalkedDirectory, entries: readonly CutEntry[]
     const { chunks: _, ...file } = entry;
     return { ...file, runs: [] };
   });
-  return `sha256:${createHash('sha256').update(contentText({ mode, entries: plain })).digest('hex')}`;
+  return `sha256:${createHash('sha256')
+    .update(contentText({ mode, entries: plain }))
+    .digest('hex')}`;
 }

@@ -32,7 +32,9 @@ const defaultScratch = '/var/tmp';
 export const runPublish: Command = async (argv, io) => {
   let work: (() => Promise<number>) | undefined;
   const parser = new Parser('dragonfly publish')
-    .description('Publishes a directory as a version that all subscribers of the name get, at the cost of what is new in it.')
+    .description(
+      'Publishes a directory as a version that all subscribers of the name get, at the cost of what is new in it.',
+    )
     .version(`dragonfly publish ${version}`, '-V, --version')
     .argument('<directory>', 'what to publish: files, directories and symbolic links that stay inside')
     .argument('<name@version>', 'as llama@v7; a version never changes')
@@ -105,7 +107,15 @@ function numbersOf(flags: PublishFlags): { readonly replicas: number; readonly t
   return { replicas, ttlMs };
 }
 
-function sentenceOf({ name, version: published, contentLength, newLength, fileCount, replicas, expiresAt }: Release): string {
+function sentenceOf({
+  name,
+  version: published,
+  contentLength,
+  newLength,
+  fileCount,
+  replicas,
+  expiresAt,
+}: Release): string {
   const until = expiresAt?.toISOString().slice(0, 16).replace('T', ' ') ?? '';
   const files = `${fileCount} ${fileCount === 1 ? 'file' : 'files'}`;
   return `Done: ${name}@${published}, ${formatBytes(contentLength)} in ${files}, ${formatBytes(newLength)} of it new, on ${replicas} nodes until ${until} UTC\n`;

@@ -29,7 +29,9 @@ export async function walk(root: string): Promise<WalkedDirectory> {
   try {
     stats = await lstat(root, { bigint: true });
     if (!stats.isDirectory())
-      throw new DragonflyError('INVALID_ARGUMENT', `${root} is no directory`, { hint: 'Publish the directory it is in.' });
+      throw new DragonflyError('INVALID_ARGUMENT', `${root} is no directory`, {
+        hint: 'Publish the directory it is in.',
+      });
     await walkInto(root, '', entries);
   } catch (error) {
     const known = toDragonflyError(error);

@@ -79,9 +79,13 @@ async function requireSpace({ manifest, target }: InstallOptions): Promise<void>
   const wanted = filesOf(manifest).reduce((sum, { lengthBytes }) => sum + lengthBytes, 0);
   const { bavail, bsize } = await statfs(target);
   if (bavail * bsize > wanted) return;
-  throw new DragonflyError('NO_SPACE', `${manifest.name}@${manifest.version} needs ${wanted} bytes, ${bavail * bsize} are free`, {
-    hint: 'Free space there, or keep fewer versions.',
-  });
+  throw new DragonflyError(
+    'NO_SPACE',
+    `${manifest.name}@${manifest.version} needs ${wanted} bytes, ${bavail * bsize} are free`,
+    {
+      hint: 'Free space there, or keep fewer versions.',
+    },
+  );
 }
 
 async function makeEntries({ entries }: Manifest, target: string): Promise<void> {

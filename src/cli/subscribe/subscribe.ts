@@ -32,13 +32,21 @@ const mostKept = 100;
 export const runSubscribe: Command = async (argv, io) => {
   let work: (() => Promise<number>) | undefined;
   const parser = new Parser('dragonfly subscribe')
-    .description('Follows the versions of a name: each one that is published is here, verified, and in use as soon as it can be.')
+    .description(
+      'Follows the versions of a name: each one that is published is here, verified, and in use as soon as it can be.',
+    )
     .argument('<name>', 'of the published directory')
     .requiredOption('--to <path>', 'becomes a symbolic link to the version in use; versions lie in PATH.versions')
-    .option('--version <version>', 'switches to this version, and ends; the next one that is published is followed again')
+    .option(
+      '--version <version>',
+      'switches to this version, and ends; the next one that is published is followed again',
+    )
     .option('--once', 'switches to the newest version, and ends')
     .option('--keep <number>', 'versions that stay here, the one in use included', '3')
-    .option('--exec <command>', 'shell command after every switch, with DRAGONFLY_DIRECTORY, _VERSION, _NAME, _LINK set')
+    .option(
+      '--exec <command>',
+      'shell command after every switch, with DRAGONFLY_DIRECTORY, _VERSION, _NAME, _LINK set',
+    )
     .option('--exec-timeout <duration>', 'how long it may run, 0 for no limit', '10m')
     .option('--require <file>', 'Ed25519 public key (PEM) that must have signed it; may be repeated', append, [])
     .option('-e, --endpoint <path>', 'unix socket of the dfdaemon')
@@ -90,7 +98,7 @@ async function subscribe(name: string, flags: SubscribeFlags, io: CommandIo): Pr
     onSwitched: ({ version }) => io.stdout.write(`Done: ${name}@${version}\n`),
     signal,
   });
-  if (flags.version === undefined && flags.once !== true) return follow(name, { daemon, subscription, io });
+  if (flags.version === undefined && flags.once !== true) return await follow(name, { daemon, subscription, io });
   const latest = await daemon.release(name, undefined, signal);
   const wanted = flags.version === undefined ? latest : await daemon.release(name, flags.version, signal);
   await subscription.take(wanted ?? missing(name, flags.version), latest?.id);
@@ -100,7 +108,11 @@ async function subscribe(name: string, flags: SubscribeFlags, io: CommandIo): Pr
 /** Ends with the signal alone. Whatever fails is said, and tried again. */
 async function follow(
   name: string,
-  { daemon, subscription, io }: { readonly daemon: ReleaseDaemon; readonly subscription: Subscription; readonly io: CommandIo },
+  {
+    daemon,
+    subscription,
+    io,
+  }: { readonly daemon: ReleaseDaemon; readonly subscription: Subscription; readonly io: CommandIo },
 ): Promise<number> {
   const { signal } = io;
   let afterId = await subscription.followed();

@@ -126,7 +126,8 @@ export class Subscription {
   #requireSignature({ name, version, manifestDigest, publicKey, signature }: Release): void {
     const { requiredKeys } = this.#options;
     if (requiredKeys.length === 0) return;
-    const isSigned = requiredKeys.includes(publicKey) && isSignedBy({ name, version, manifestDigest }, { publicKey, signature });
+    const isSigned =
+      requiredKeys.includes(publicKey) && isSignedBy({ name, version, manifestDigest }, { publicKey, signature });
     if (isSigned) return;
     throw new DragonflyError('PERMISSION_DENIED', `${name}@${version} is not signed by a required key`, {
       hint: 'Publish it with --sign and the key that belongs to the one given with --require.',

@@ -4,7 +4,19 @@
  * moment leaves PATH at the old version or at the new one. Whatever is not recorded is deleted when the directory is opened the next time.
  */
 import { lstatSync, readlinkSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, open, readdir, readFile, realpath, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
@@ -189,7 +201,10 @@ async function removeTree(path: string): Promise<void> {
 async function placeOf(path: string): Promise<string> {
   const full = resolve(path);
   const parent = await realpath(dirname(full)).catch((cause: unknown) => {
-    throw new DragonflyError('OUTPUT', `the directory ${dirname(full)} does not exist`, { cause, hint: 'Create it first.' });
+    throw new DragonflyError('OUTPUT', `the directory ${dirname(full)} does not exist`, {
+      cause,
+      hint: 'Create it first.',
+    });
   });
   return join(parent, basename(full));
 }
@@ -224,7 +239,10 @@ async function readRecord(path: string): Promise<VersionsRecord | undefined> {
   try {
     return recordSchema.parse(JSON.parse(text));
   } catch (cause) {
-    throw new DragonflyError('STORAGE', `${path} is damaged`, { cause, hint: 'Delete it: what is missing is fetched again.' });
+    throw new DragonflyError('STORAGE', `${path} is damaged`, {
+      cause,
+      hint: 'Delete it: what is missing is fetched again.',
+    });
   }
 }
 
@@ -236,7 +254,10 @@ function lockOf(path: string, link: string): DatabaseSync {
     return lock;
   } catch (cause) {
     lock.close();
-    throw new DragonflyError('IN_USE', `another subscriber is working on ${link}`, { cause, hint: 'Try again when it is done.' });
+    throw new DragonflyError('IN_USE', `another subscriber is working on ${link}`, {
+      cause,
+      hint: 'Try again when it is done.',
+    });
   }
 }
 

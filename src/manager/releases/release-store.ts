@@ -8,12 +8,7 @@ import type { Database } from '../db/database.ts';
 import type { Db } from '../db/engine.ts';
 import type { ReleaseSubscriberTable, ReleaseTable } from '../db/schema.ts';
 import type { Page, PageOf } from '../db/table-store.ts';
-import {
-  maxReleaseNames,
-  maxReleaseSubscribers,
-  maxReleaseVersions,
-  releaseSubscriberKeptMs,
-} from '../limits.ts';
+import { maxReleaseNames, maxReleaseSubscribers, maxReleaseVersions, releaseSubscriberKeptMs } from '../limits.ts';
 
 export type ReleaseRow = Selectable<ReleaseTable>;
 export type SubscriberRow = Selectable<ReleaseSubscriberTable>;
@@ -143,7 +138,10 @@ export class ReleaseStore {
     const now = await this.#database.nowMs();
     const { db } = this.#database;
     await db.deleteFrom('release').where('expires_at', '<=', now).execute();
-    await db.deleteFrom('release_subscriber').where('updated_at', '<', now - releaseSubscriberKeptMs).execute();
+    await db
+      .deleteFrom('release_subscriber')
+      .where('updated_at', '<', now - releaseSubscriberKeptMs)
+      .execute();
   }
 
   async #requireRoom(name: string, db: Db): Promise<void> {

@@ -17,12 +17,20 @@ export interface ReleaseRpcParts {
   readonly watch: ReleaseWatch;
   readonly keptTasks: Pick<KeptTasks, 'get'>;
   readonly audit: AuditLog;
+  /** Every node has a certificate: who shows none is none. */
+  readonly certified: boolean;
 }
 
-export function releaseRpc({ store, watch, keptTasks, audit }: ReleaseRpcParts): Handlers<typeof ManagerReleasesDefinition> {
+export function releaseRpc({
+  store,
+  watch,
+  keptTasks,
+  audit,
+  certified,
+}: ReleaseRpcParts): Handlers<typeof ManagerReleasesDefinition> {
   return {
     publishRelease: async ({ release, hostId }, context) => {
-      requireOwnHost(context, hostId);
+      requireOwnHost(context, hostId, certified);
       const wanted = toRow(release as Release);
       const { name, version, publisher } = wanted;
       const record = (statusCode: number): Promise<void> =>
@@ -55,7 +63,7 @@ export function releaseRpc({ store, watch, keptTasks, audit }: ReleaseRpcParts):
       for await (const row of watch.watch(name, afterId, AbortSignal.any([signal, draining]))) yield toMessage(row);
     },
     reportRelease: async ({ name, version, path, state, error, hostId }, context) => {
-      requireOwnHost(context, hostId);
+      requireOwnHost(context, hostId, certified);
       requireName(name);
       requireVersion(version);
       await store.report({ name, version, path, state, error, hostId });
@@ -64,8 +72,9 @@ export function releaseRpc({ store, watch, keptTasks, audit }: ReleaseRpcParts):
   };
 }
 
-function requireOwnHost(context: CallContext, hostId: string): void {
-  requireSpeaksFor(context, { hostId, roles: ['peer', 'seed'] });
+function requireOwnHost(context: CallContext, hostId: string, certified: boolean): void {
+  const { caller, identityRequired } = context;
+  requireSpeaksFor({ caller, identityRequired: identityRequired || certified }, { hostId, roles: ['peer', 'seed'] });
 }
 
 function toRow({ name, version, ...release }: Release): NewRelease {

@@ -1,7 +1,15 @@
 import { maxPieceLengthBytes } from '../../core/piece-layout.ts';
 import type { WatchTaskRequest } from '../../../gen/scheduler/v2/live.ts';
 import type * as scheduler from '../../../gen/scheduler/v2/scheduler.ts';
-import { download, host, keptContent, longestTtlSeconds, maxPieceNumber, piece, pieceLength } from './common-schemas.ts';
+import {
+  download,
+  host,
+  keptContent,
+  longestTtlSeconds,
+  maxPieceNumber,
+  piece,
+  pieceLength,
+} from './common-schemas.ts';
 import * as rule from './rules.ts';
 
 const byHost = { hostId: rule.hostId };

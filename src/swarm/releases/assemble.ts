@@ -28,9 +28,7 @@ export interface CutDirectory {
 export function assemble({ packs, chunks, entries, ...rest }: CutDirectory): Manifest {
   const used = [...new Set(chunks.map(({ pack }) => pack))].sort((a, b) => a - b);
   const packIndex = new Map(used.map((pack, index) => [pack, index]));
-  const order = chunks
-    .map((_, index) => index)
-    .sort((a, b) => compare(chunks[a] as Chunk, chunks[b] as Chunk));
+  const order = chunks.map((_, index) => index).sort((a, b) => compare(chunks[a] as Chunk, chunks[b] as Chunk));
   const chunkIndex = new Uint32Array(chunks.length);
   order.forEach((before, after) => (chunkIndex[before] = after));
   return {

@@ -17,7 +17,11 @@ function cut(bytes: Buffer): string[] {
   const digests: string[] = [];
   for (let start = 0; start < bytes.length;) {
     const length = chunkLength(bytes, start, bytes.length, sizes);
-    digests.push(createHash('sha256').update(bytes.subarray(start, start + length)).digest('hex'));
+    digests.push(
+      createHash('sha256')
+        .update(bytes.subarray(start, start + length))
+        .digest('hex'),
+    );
     start += length;
   }
   return digests;
@@ -28,8 +32,12 @@ test('chunks are as long as asked for, and together the whole', () => {
   const lengths: number[] = [];
   for (let start = 0; start < bytes.length; start += lengths.at(-1) ?? 0)
     lengths.push(chunkLength(bytes, start, bytes.length, sizes));
-  assert.equal(lengths.reduce((sum, length) => sum + length, 0), bytes.length);
-  for (const length of lengths.slice(0, -1)) assert.ok(length > sizes.minBytes && length <= sizes.maxBytes, `${length}`);
+  assert.equal(
+    lengths.reduce((sum, length) => sum + length, 0),
+    bytes.length,
+  );
+  for (const length of lengths.slice(0, -1))
+    assert.ok(length > sizes.minBytes && length <= sizes.maxBytes, `${length}`);
   const average = bytes.length / lengths.length;
   assert.ok(average > sizes.averageBytes * 0.75 && average < sizes.averageBytes * 1.5, `${average}`);
 });

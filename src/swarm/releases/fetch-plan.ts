@@ -49,7 +49,10 @@ export function packsOf(
 }
 
 /** Every place in the files of the version where a chunk belongs, by the index of the chunk. */
-export function chunkTargets({ entries, chunks }: Pick<Manifest, 'entries' | 'chunks'>): ReadonlyMap<number, ChunkPlace[]> {
+export function chunkTargets({
+  entries,
+  chunks,
+}: Pick<Manifest, 'entries' | 'chunks'>): ReadonlyMap<number, ChunkPlace[]> {
   const targets = new Map<number, ChunkPlace[]>();
   for (const entry of entries) {
     if (entry.kind !== 'file') continue;

@@ -41,8 +41,26 @@ function example(): Manifest {
 test('chunks stand as they lie in the packs, and files are runs of them', () => {
   const { packs, chunks, entries } = example();
   assert.deepEqual(packs, [pack(1, 30), pack(3, 20)]);
-  assert.deepEqual(chunks.map(({ sha256, pack: at }) => [Number.parseInt(sha256, 16), at]), [[9, 0], [8, 0], [7, 1], [10, 1]]);
-  assert.deepEqual(entries.flatMap((entry) => (entry.kind === 'file' ? [entry.runs] : [])), [[[2, 2], [2, 1]], [[0, 2]], []]);
+  assert.deepEqual(
+    chunks.map(({ sha256, pack: at }) => [Number.parseInt(sha256, 16), at]),
+    [
+      [9, 0],
+      [8, 0],
+      [7, 1],
+      [10, 1],
+    ],
+  );
+  assert.deepEqual(
+    entries.flatMap((entry) => (entry.kind === 'file' ? [entry.runs] : [])),
+    [
+      [
+        [2, 2],
+        [2, 1],
+      ],
+      [[0, 2]],
+      [],
+    ],
+  );
 });
 
 test('what is written is what is read', () => {
@@ -60,7 +78,8 @@ test('a manifest that was changed anywhere is refused, or is one', () => {
       put(copy, path, changed);
       try {
         const parsed = parseManifest(JSON.stringify(copy));
-        for (const entry of parsed.entries) if (entry.kind === 'file') [...chunksOf(entry, parsed.chunks)].forEach(({ chunk }) => assert.ok(chunk));
+        for (const entry of parsed.entries)
+          if (entry.kind === 'file') [...chunksOf(entry, parsed.chunks)].forEach(({ chunk }) => assert.ok(chunk));
       } catch (error) {
         assert.equal((error as { code?: string }).code, 'PROTOCOL');
       }
@@ -70,7 +89,12 @@ test('a manifest that was changed anywhere is refused, or is one', () => {
 });
 
 test('absurd numbers of chunks are refused before they are counted out', () => {
-  const chunks = Array.from({ length: 1000 }, (_, index) => ({ sha256: digest(index), pack: 0, offset: 0, lengthBytes: 1 }));
+  const chunks = Array.from({ length: 1000 }, (_, index) => ({
+    sha256: digest(index),
+    pack: 0,
+    offset: 0,
+    lengthBytes: 1,
+  }));
   const runs = Array.from({ length: 5000 }, () => [0, 1000] as const);
   const entry = { kind: 'file', path: 'a', mode: 0o600, lengthBytes: 5_000_000, sha256: digest(1), runs } as const;
   const text = manifestText({ ...example(), packs: [pack(1, 1)], chunks, entries: [entry] });
@@ -79,7 +103,10 @@ test('absurd numbers of chunks are refused before they are counted out', () => {
 
 test('the same content has the same text, however it was cut', () => {
   const one = example();
-  const other = { ...one, entries: one.entries.map((entry) => (entry.kind === 'file' ? { ...entry, runs: [] } : entry)) };
+  const other = {
+    ...one,
+    entries: one.entries.map((entry) => (entry.kind === 'file' ? { ...entry, runs: [] } : entry)),
+  };
   assert.equal(contentText(one), contentText({ ...other, entries: other.entries.toReversed() }));
   assert.notEqual(contentText(one), contentText({ ...one, mode: 0o700 }));
 });
@@ -91,26 +118,45 @@ test('chunks that are here are copied, in one piece where they lie together; the
     [digest(8), { file: 'old', offset: 110 }],
   ]);
   const plan = planFetch(manifest, (sha256) => here.get(sha256));
-  assert.deepEqual(plan.copies, [{ from: { file: 'old', offset: 100 }, to: { file: 'b', offset: 0 }, lengthBytes: 20 }]);
+  assert.deepEqual(plan.copies, [
+    { from: { file: 'old', offset: 100 }, to: { file: 'b', offset: 0 }, lengthBytes: 20 },
+  ]);
   assert.deepEqual([...plan.packs], [[1, [2, 3]]]);
   assert.equal(plan.fetchedBytes, 20);
   assert.deepEqual(chunkTargets(manifest).get(2), [
     { file: 'd/a', offset: 0 },
     { file: 'd/a', offset: 20 },
   ]);
-  assert.deepEqual([...packsOf(manifest, new Set([3, 0])).packs], [[0, [0]], [1, [3]]]);
+  assert.deepEqual(
+    [...packsOf(manifest, new Set([3, 0])).packs],
+    [
+      [0, [0]],
+      [1, [3]],
+    ],
+  );
 });
 
 test('packs that end too soon or have lost replicas are not used, those of which little is used are packed anew', () => {
   const { chunks, packs } = example();
-  const usable = reusableChunks({ chunks, packs: [pack(1, 30, 500), pack(3, 20, 2000)] }, { untilMs: 1000, isWhole: () => true });
+  const usable = reusableChunks(
+    { chunks, packs: [pack(1, 30, 500), pack(3, 20, 2000)] },
+    { untilMs: 1000, isWhole: () => true },
+  );
   assert.deepEqual([...usable.keys()], [digest(7), digest(10)]);
   const whole = reusableChunks({ chunks, packs }, { untilMs: 1000, isWhole: ({ taskId }) => taskId === digest(1) });
   assert.deepEqual([...whole.keys()], [digest(9), digest(8)]);
   assert.deepEqual([...packsToRepack(packs, chunks, 2 ** 24)], []);
-  assert.deepEqual([...packsToRepack([pack(1, 30), pack(3, 25)], [...chunks.slice(0, 2), chunks[2] as Chunk], 2 ** 24)], [1]);
+  assert.deepEqual(
+    [...packsToRepack([pack(1, 30), pack(3, 25)], [...chunks.slice(0, 2), chunks[2] as Chunk], 2 ** 24)],
+    [1],
+  );
   const many = Array.from({ length: 200 }, (_, index) => pack(index, index === 0 ? 2 ** 24 : 10));
-  const all = many.map((_, index) => ({ sha256: digest(index), pack: index, offset: 0, lengthBytes: many[index]?.lengthBytes ?? 0 }));
+  const all = many.map((_, index) => ({
+    sha256: digest(index),
+    pack: index,
+    offset: 0,
+    lengthBytes: many[index]?.lengthBytes ?? 0,
+  }));
   assert.equal(packsToRepack(many, all, 2 ** 24).size, 199);
   assert.equal(packTargetBytes(2 ** 31), 2 ** 25);
 });
@@ -118,7 +164,8 @@ test('packs that end too soon or have lost replicas are not used, those of which
 function* pathsOf(value: unknown, path: readonly (string | number)[] = []): Generator<readonly (string | number)[]> {
   if (path.length > 0) yield path;
   if (typeof value !== 'object' || value === null) return;
-  for (const [key, item] of Object.entries(value)) yield* pathsOf(item, [...path, Array.isArray(value) ? Number(key) : key]);
+  for (const [key, item] of Object.entries(value))
+    yield* pathsOf(item, [...path, Array.isArray(value) ? Number(key) : key]);
 }
 
 function put(value: Record<string, unknown>, path: readonly (string | number)[], changed: unknown): void {

@@ -209,7 +209,8 @@ function record(value: unknown, what: string): Readonly<Record<string, unknown>>
 
 function list(value: unknown, what: string, maxLength: number): readonly unknown[] {
   if (!Array.isArray(value)) throw new Error(`${what} is no list`);
-  if (value.length > maxLength) throw new Error(`${what} has ${value.length} entries, at most ${maxLength} are allowed`);
+  if (value.length > maxLength)
+    throw new Error(`${what} has ${value.length} entries, at most ${maxLength} are allowed`);
   return value;
 }
 

@@ -26,11 +26,7 @@ export function reusableChunks(
 /**
  * Packs whose used chunks are to be packed anew. @param used chunks of the packs that the new version uses, each once.
  */
-export function packsToRepack(
-  packs: readonly Pack[],
-  used: Iterable<Chunk>,
-  targetBytes: number,
-): ReadonlySet<number> {
+export function packsToRepack(packs: readonly Pack[], used: Iterable<Chunk>, targetBytes: number): ReadonlySet<number> {
   const usedBytes = new Map<number, number>();
   for (const { pack, lengthBytes } of used) usedBytes.set(pack, (usedBytes.get(pack) ?? 0) + lengthBytes);
   const many = usedBytes.size > wantedPacks;

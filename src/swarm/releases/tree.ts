@@ -9,7 +9,10 @@ import type { Entry } from './manifest.ts';
 /** Throws INVALID_ARGUMENT. */
 export function requireTree(entries: readonly Entry[]): void {
   if (entries.length > releaseLimits.entries)
-    throw bad(`the directory has more than ${releaseLimits.entries} entries`, 'Publish parts of it under their own names.');
+    throw bad(
+      `the directory has more than ${releaseLimits.entries} entries`,
+      'Publish parts of it under their own names.',
+    );
   const known = new Map<string, Entry>();
   for (const entry of entries) {
     const { path } = entry;

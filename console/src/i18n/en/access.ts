@@ -61,6 +61,7 @@ export const access = {
   'object.applications': 'Applications',
   'object.personal-access-tokens': 'Access tokens',
   'object.persistent-cache-tasks': 'Persistent cache',
+  'object.releases': 'Published versions',
   'object.audits': 'Audit log',
   'object.certificates': 'Certificates',
   'object.join-tokens': 'Join tokens',

@@ -60,6 +60,7 @@ export const access = {
   'object.applications': '应用',
   'object.personal-access-tokens': '访问令牌',
   'object.persistent-cache-tasks': '持久缓存',
+  'object.releases': '已发布版本',
   'object.audits': '审计日志',
   'object.certificates': '证书',
   'object.join-tokens': '加入令牌',

@@ -61,7 +61,10 @@ export function releaseRoutes(app: RestApp, { releases, keptTasks }: Pick<RestPa
   );
   app.get(
     '/releases/:name/versions/:version',
-    { config, schema: { summary: 'One version', params: z.object({ name, version }), response: { 200: releaseSchema } } },
+    {
+      config,
+      schema: { summary: 'One version', params: z.object({ name, version }), response: { 200: releaseSchema } },
+    },
     async ({ params }) => {
       const row = await releases.find(params.name, params.version);
       if (!row) throw noRelease(params.name, params.version);
