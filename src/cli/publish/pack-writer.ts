@@ -3,7 +3,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { open, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { outputError } from '../../core/files/output-file.ts';
-import { DragonflyError } from '../../core/errors.ts';
+import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { releaseLimits } from '../../swarm/releases/limits.ts';
 import type { Pack } from '../../swarm/releases/manifest.ts';
 import type { PutOptions, ReleaseDaemon } from '../releases/release-daemon.ts';
@@ -41,7 +41,7 @@ export class PackWriter implements AsyncDisposable {
   #open: OpenPack | undefined;
   #count = 0;
   #newBytes = 0;
-  #failure: unknown;
+  #failure: DragonflyError | undefined;
 
   constructor(options: PackWriterOptions) {
     this.#options = options;
@@ -54,7 +54,7 @@ export class PackWriter implements AsyncDisposable {
 
   /** Returns where the chunk is. Throws what the daemon says of an earlier pack. */
   async add(bytes: Uint8Array): Promise<{ readonly pack: number; readonly offset: number }> {
-    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#failure) throw this.#failure;
     const pack = (this.#open ??= await this.#begin());
     const offset = pack.lengthBytes;
     try {
@@ -73,7 +73,7 @@ export class PackWriter implements AsyncDisposable {
   async finish(): Promise<readonly Pack[]> {
     if (this.#open) await this.#seal();
     await Promise.all(this.#running);
-    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#failure) throw this.#failure;
     return this.#packs;
   }
 
@@ -130,7 +130,7 @@ export class PackWriter implements AsyncDisposable {
     while (this.#running.size >= packsAtOnce) await Promise.race(this.#running);
     const work = this.#import(pack)
       .catch((error: unknown) => {
-        this.#failure ??= error;
+        this.#failure ??= toDragonflyError(error);
       })
       .finally(() => this.#running.delete(work));
     this.#running.add(work);

@@ -42,7 +42,7 @@ export const runSubscribe: Command = async (argv, io) => {
       'switches to this version, and ends; the next one that is published is followed again',
     )
     .option('--once', 'switches to the newest version, and ends')
-    .option('--keep <number>', 'versions that stay here, the one in use included', '3')
+    .option('--keep <number>', 'versions that stay here: the one in use, and those in use before it', '3')
     .option(
       '--exec <command>',
       'shell command after every switch, with DRAGONFLY_DIRECTORY, _VERSION, _NAME, _LINK set',

@@ -28,7 +28,7 @@ const recordSchema = z.object({
   name: z.string(),
   /** Id of the newest version that was dealt with: newer ones are followed, older ones are not gone back to. */
   followed: z.int().min(0),
-  /** In the order of their coming; the last one came last. */
+  /** The last one was in use last. */
   kept: z.array(z.object({ version: z.string(), manifestDigest: z.string() })),
   /** For which version the command of the operator has ended well. */
   told: z.string(),
@@ -87,7 +87,7 @@ export class VersionsDirectory implements Disposable {
     return this.#record.told;
   }
 
-  /** The last one to come is the first. */
+  /** The one used last is the first. */
   get kept(): readonly { readonly version: string; readonly manifestDigest: string }[] {
     return this.#record.kept.toReversed();
   }
@@ -126,6 +126,7 @@ export class VersionsDirectory implements Disposable {
 
   /** From here on every program that opens the path finds this version. */
   async switchTo(version: string, followed: number): Promise<void> {
+    const isThis = (one: { readonly version: string }): boolean => one.version === version;
     if (this.current !== version) {
       const aside = join(this.#base, `${unfinished}link`);
       await rm(aside, { force: true });
@@ -133,14 +134,16 @@ export class VersionsDirectory implements Disposable {
       await rename(aside, this.link);
       await syncDirectory(dirname(this.link));
     }
-    await this.#write({ followed: Math.max(followed, this.#record.followed) });
+    const { kept } = this.#record;
+    const [now, others] = [kept.filter(isThis), kept.filter((one) => !isThis(one))];
+    await this.#write({ followed: Math.max(followed, this.#record.followed), kept: [...others, ...now] });
   }
 
   async markTold(version: string): Promise<void> {
     await this.#write({ told: version });
   }
 
-  /** Keeps the current version and the last ones beside it, `count` in all. */
+  /** Keeps the current version and those in use before it, `count` in all. */
   async keep(count: number): Promise<void> {
     const { current } = this;
     const others = this.kept.filter(({ version }) => version !== current).slice(0, Math.max(0, count - 1));
