@@ -3,9 +3,8 @@
  *
  *   node bench/releases/two-versions.ts [--size 2GiB] [--share 3] [--peers 3]
  */
-import { execFile } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
-import { parseArgs, promisify } from 'node:util';
+import { parseArgs } from 'node:util';
 import { formatBytes, parseBytes } from '../../src/core/units.ts';
 import { change, mib, releaseLab, requireSame } from '../../test/releases/release-lab.ts';
 import { makeRandomFile } from '../../test/support/random-file.ts';
@@ -22,42 +21,49 @@ const files = 8;
 /** Tensors that were trained, of two mebibytes each. */
 const runBytes = 2 * mib;
 
+let counted = 0;
 await using lab = await releaseLab(peers);
-const [v1, v2] = [lab.directory.join('v1'), lab.directory.join('v2')];
-await mkdir(v1);
+const directory = lab.directory.join('model');
+await mkdir(directory);
 const fileBytes = Math.floor(size / files);
 for (let file = 0; file < files; file += 1)
-  await makeRandomFile(`${v1}/${file}.safetensors`, fileBytes, `file ${file}`);
-await promisify(execFile)('cp', ['-a', v1, v2]);
+  await makeRandomFile(`${directory}/${file}.safetensors`, fileBytes, `file ${file}`);
 const runs = Math.max(1, Math.round((size * share) / runBytes));
+console.log(
+  `${formatBytes(size)} in ${files} files, then ${runs} runs of ${formatBytes(runBytes)} changed, ${peers} nodes`,
+);
+await bring('v1', size);
 const perFile = Math.ceil(runs / files);
 for (let run = 0; run < runs; run += 1) {
   const position = Math.floor(((Math.floor(run / files) + 0.5) * fileBytes) / perFile);
-  await change(`${v2}/${run % files}.safetensors`, position, runBytes, `run ${run}`);
+  await change(`${directory}/${run % files}.safetensors`, position, runBytes, `run ${run}`);
 }
-console.log(`${formatBytes(size)} in ${files} files, ${runs} changed runs of ${formatBytes(runBytes)}, ${peers} nodes`);
+await bring('v2', runs * runBytes);
 
-let before = 0;
-for (const [version, directory, changed] of [
-  ['v1', v1, size],
-  ['v2', v2, runs * runBytes],
-] as const) {
+/** Publishes the directory as it is, and brings it to all other nodes. */
+async function bring(version: string, changedBytes: number): Promise<void> {
   const published = await timed(() => lab.publish(1, directory, `model@${version}`));
   if (published.result.error) throw published.result.error;
   console.log(`publish ${version}: ${published.seconds} s; ${published.result.stdout.toString().trim()}`);
   const others = Array.from({ length: peers - 1 }, (_, index) => index + 2);
+  const before = await sumOf(others);
   const subscribed = await timed(() =>
     Promise.all(others.map((peer) => lab.subscribe(peer, 'model', lab.directory.join(`m${peer}`), '--once'))),
   );
   for (const { error } of subscribed.result) if (error) throw error;
   for (const peer of others) await requireSame(directory, `${lab.directory.join(`m${peer}`)}/`);
-  const sums = await Promise.all(others.map((peer) => lab.received(peer)));
-  const moved = sums.reduce((sum, bytes) => sum + bytes, 0) - before;
-  before += moved;
-  const wanted = changed * others.length;
+  // What became a replica came while it was published.
+  const moved = (await sumOf(others)) - counted;
+  counted += moved;
+  const times = (moved / (changedBytes * others.length)).toFixed(3);
   console.log(
-    `subscribe ${version}: all ${others.length} nodes in ${subscribed.seconds} s, ${formatBytes(moved)} came to them, ${(moved / wanted).toFixed(3)} × what had changed`,
+    `subscribe ${version}: all ${others.length} other nodes in ${subscribed.seconds} s (${formatBytes((await sumOf(others)) - before)} of it then); ${formatBytes(moved)} came to them in all, ${times} × what had changed`,
   );
+}
+
+async function sumOf(numbers: readonly number[]): Promise<number> {
+  const bytes = await Promise.all(numbers.map((peer) => lab.received(peer)));
+  return bytes.reduce((sum, one) => sum + one, 0);
 }
 
 async function timed<T>(work: () => Promise<T>): Promise<{ readonly result: T; readonly seconds: string }> {

@@ -73,7 +73,7 @@ async function publish(
     throw new DragonflyError('INVALID_ARGUMENT', `there is no directory ${directory}`, { cause });
   });
   await using connection = await connectDaemon(flags.endpoint, io);
-  await using scratch = await makeScratch(flags.scratch ?? io.env['TMPDIR'] ?? defaultScratch);
+  await using scratch = await makeScratch(flags.scratch ?? (io.env['TMPDIR'] || defaultScratch));
   using progress = new ProgressBar(io.stderr, { label: text.slice(0, 30), visible: flags.progress });
   const { publishDirectory } = await import('./publication.ts');
   const release = await publishDirectory({

@@ -117,9 +117,11 @@ async function follow(
   const { signal } = io;
   let afterId = await subscription.followed();
   for (let failures = 1; !signal.aborted; failures += 1) {
+    const attempt = new AbortController();
+    const ends = AbortSignal.any([signal, attempt.signal]);
     try {
       await subscription.resume();
-      for await (const release of newest(daemon.releases.watchReleases({ name, afterId }, { signal }))) {
+      for await (const release of newest(daemon.releases.watchReleases({ name, afterId }, { signal: ends }))) {
         await subscription.take(release);
         afterId = release.id;
         failures = 0;
@@ -128,6 +130,8 @@ async function follow(
       if (signal.aborted) break;
       const { message } = toDragonflyError(error);
       io.stderr.write(`dragonfly subscribe: ${message}; trying again\n`);
+    } finally {
+      attempt.abort(); // the stream, which may be waiting for the next version
     }
     await delay(backOffMs(failures), undefined, { signal }).catch(() => undefined);
   }

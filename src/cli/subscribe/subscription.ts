@@ -1,4 +1,5 @@
 /** One name at one path: brings versions here, switches to them, tells the operator's command and the manager. */
+import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isSignedBy } from '../../core/credentials/release-signature.ts';
@@ -27,8 +28,9 @@ export interface SubscriptionOptions {
   readonly signal: AbortSignal;
 }
 
-/** Of a report that the manager does not take. */
+/** Of what a report says went wrong; and how long one may take: no switch waits for a manager that is away. */
 const reportErrorLength = 2_000;
+const reportTimeoutMs = 2_000;
 
 export class Subscription {
   readonly #options: SubscriptionOptions;
@@ -84,7 +86,8 @@ export class Subscription {
   /** Kept here, and unchanged. What is in use is not read again with every start. */
   async #isHere({ version, manifestDigest }: Release, directory: VersionsDirectory): Promise<boolean> {
     const isKept = directory.kept.some((kept) => kept.version === version && kept.manifestDigest === manifestDigest);
-    if (!isKept || directory.current === version) return isKept;
+    if (!isKept) return false;
+    if (directory.current === version) return existsSync(directory.pathOf(version));
     const manifest = await directory.manifestOf(version);
     return manifest !== undefined && isIntact(manifest, directory.pathOf(version), this.#options.signal);
   }
@@ -138,7 +141,7 @@ export class Subscription {
   async #report({ name, version }: Release, state: string, error = ''): Promise<void> {
     const { daemon, path, signal } = this.#options;
     const report = { name, version, path, state, error: error.slice(0, reportErrorLength), hostId: '' };
-    await daemon.releases.reportRelease(report, { signal }).catch(() => undefined);
+    await daemon.releases.reportRelease(report, { signal, timeoutMs: reportTimeoutMs }).catch(() => undefined);
   }
 }
 
