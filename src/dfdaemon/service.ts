@@ -113,7 +113,12 @@ async function openParts(config: DfdaemonConfig, owned: Owned, logger: Logger): 
   owned.defer('farewell to the schedulers', () => schedulers.leave());
   const proxyMemory = bodyMemory(node.memory.proxy);
   const s3 = await openS3Door(node, downloads, { buckets, pool: proxyMemory });
-  const proxy = await openProxy(node, downloads, { schedulers, bodyMemory: proxyMemory, s3Door: s3?.address });
+  const proxy = await openProxy(node, downloads, {
+    schedulers,
+    storage,
+    bodyMemory: proxyMemory,
+    s3Door: s3?.address,
+  });
   hostInfo.ports = { grpc: config.host.advertisePort ?? peerPort, proxy: proxy?.port ?? 0 };
 
   watchMetrics(node, downloads, { sent: uploads.pieceServer, proxy: proxyMemory });

@@ -4,6 +4,8 @@ import type { ReadyAddresses } from '../../core/process/ready.ts';
 import type { ProofSharing } from '../proxy/proof/shared-proofs.ts';
 import { S3Buckets } from '../proxy/doors/s3/s3-buckets.ts';
 import { S3Server } from '../proxy/doors/s3/s3-server.ts';
+import { PushedContent } from '../imports/pushed-content.ts';
+import type { StoreParts } from '../open-store.ts';
 import { ProxyServer, type BodyMemory, type ProxyServerOptions } from '../proxy/proxy-server.ts';
 import type { Schedulers } from '../cluster/schedulers.ts';
 import type { NodeLocal } from '../task/node-local.ts';
@@ -17,6 +19,7 @@ export async function openProxy(
   options: {
     readonly schedulers: Schedulers;
     readonly bodyMemory: BodyMemory;
+    readonly storage: StoreParts;
     readonly s3Door: ProxyServerOptions['s3Door'];
   },
 ): Promise<ProxyServer | undefined> {
@@ -33,6 +36,13 @@ export async function openProxy(
     clientMetrics: metrics.client,
     bodyMemory: options.bodyMemory,
     swarm: options.schedulers,
+    pushed: new PushedContent({
+      store: options.storage.store,
+      schedulers: options.schedulers,
+      hostId: identity.hostId,
+      makeRoom: (bytes) => options.storage.collector.makeRoom(bytes),
+      logger,
+    }),
     ...sharingOf(node, options.schedulers, nodeLocal),
     logger,
     stateDir: config.workHome,

@@ -2,6 +2,7 @@
 import { Download } from '../../../gen/common/v2/common.ts';
 import { isKeptUrl } from '../../rpc/fields/kept-content.ts';
 import type { TaskHolding } from '../../../gen/scheduler/v2/scheduler.ts';
+import type { PieceLayout } from '../../core/piece-layout.ts';
 import { keptHolding } from '../imports/kept-holding.ts';
 import type { HostIdentity } from './host-info.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
@@ -24,22 +25,25 @@ export function holdingsOf(
       return holding ? [holding] : [];
     }
     if (!layout || task.pieces.count === 0 || engine.peerIdOf(task.id) !== undefined) return [];
-    return [
-      {
-        taskId: task.id,
-        peerId: `${identity.hostId}-${task.id.slice(0, 32)}`,
-        download: Download.fromPartial({ url: task.identity.url }),
-        taskMetadata: {
-          contentLength: layout.contentLengthBytes,
-          pieceLength: layout.pieceLengthBytes,
-          responseHeader: { ...task.responseHeader },
-        },
-        pieces: task.pieces.toBytes(),
-        finished: task.state === 'finished',
-        kept: undefined,
-      },
-    ];
+    return [holdingOf(task, layout, identity.hostId)];
   });
+}
+
+/** Of an ordinary task. */
+export function holdingOf(task: StoredTask, layout: PieceLayout, hostId: string): TaskHolding {
+  return {
+    taskId: task.id,
+    peerId: `${hostId}-${task.id.slice(0, 32)}`,
+    download: Download.fromPartial({ url: task.identity.url }),
+    taskMetadata: {
+      contentLength: layout.contentLengthBytes,
+      pieceLength: layout.pieceLengthBytes,
+      responseHeader: { ...task.responseHeader },
+    },
+    pieces: task.pieces.toBytes(),
+    finished: task.state === 'finished',
+    kept: undefined,
+  };
 }
 
 /** Complete tasks that may be announced, most recently used first. */

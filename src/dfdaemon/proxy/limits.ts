@@ -41,6 +41,12 @@ export const proxyLimits = {
   bodyPoolBytes: 24 * 2 ** 20,
   /** A tunnel with no byte in either direction for this long is closed. */
   tunnelIdleTimeoutMs: 15 * 60_000,
+  /** Pushes of blobs that are written down at once, how long one may rest, and bytes of all of them that no registry has accepted yet. */
+  pushes: 256,
+  pushIdleMs: 60 * 60_000,
+  pushBytes: 32 * 2 ** 30,
+  /** Memory for blocks of them that the disk has not taken yet; what comes beyond it is not kept. */
+  pushBacklogBytes: 16 * 2 ** 20,
   /** Manifests kept, by bytes; the distribution specification's common bound for one manifest is 4 MiB. */
   manifestCacheBytes: 64 * 2 ** 20,
   manifestBytes: 4 * 2 ** 20,

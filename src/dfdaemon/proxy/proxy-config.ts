@@ -80,6 +80,10 @@ export const proxyConfig = section({
   defaultApplication: z.string().optional(),
   defaultPriority: z.int().min(0).max(6).optional(),
   maxConcurrency: z.int().min(0).default(0).describe('requests worked on at once; 0 sets no bound'),
+  keepPushes: z
+    .boolean()
+    .default(true)
+    .describe('layers that clients push to registries stay in the cache, for the first nodes that pull them'),
   prefetch: z.boolean().default(false).describe('with a range: fetch the rest of the content in the background'),
   prefetchBandwidthLimit: bytes('10Gi'),
   readBufferSize: ignored,

@@ -17,6 +17,7 @@ import { pemOf } from '../../core/files/pem.ts';
 import type { ClientMetrics } from '../client-metrics.ts';
 import type { EgressRules } from '../source/egress-policy.ts';
 import { TrustStore, type Trust, type TrustOptions } from '../source/trust-store.ts';
+import type { PushedContent } from '../imports/pushed-content.ts';
 import { BlockPool } from '../transport/block-pool.ts';
 import { AccessGuard } from './access-guard.ts';
 import type { CertificateAuthority } from './interception/certificate-authority.ts';
@@ -33,6 +34,7 @@ import { WellKnown } from './doors/well-known.ts';
 import { proxyLimits } from './limits.ts';
 import { listenOn } from './wire/listener.ts';
 import { Manifests } from './registry/manifests.ts';
+import { openPushes } from './registry/open-pushes.ts';
 import { OriginAccess } from './proof/origin-access.ts';
 import { PeerAnswers } from './content/peers.ts';
 import type { Origins, TaskOpener } from './content/task-answers.ts';
@@ -57,6 +59,8 @@ export interface ProxyServerOptions {
   readonly trust?: TrustOptions | undefined;
   /** What is known of other nodes; undefined: there are none. */
   readonly swarm?: { readonly exists: boolean } | undefined;
+  /** Where layers that clients push are kept; undefined: nowhere. */
+  readonly pushed?: PushedContent | undefined;
   /** How nodes tell each other what origins said; undefined: they do not. */
   readonly sharing?: ProofSharing | undefined;
   /** The same at all nodes of a cluster. */
@@ -151,6 +155,7 @@ export class ProxyServer implements Closable {
         },
       }),
       peers,
+      pushes: openPushes(options, { mirror: settings.mirror, rules, defaults }),
       doors: openDoors(options, { peers, upstream, defaults, shared }),
       metrics,
       logger,

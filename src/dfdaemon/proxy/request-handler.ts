@@ -18,6 +18,7 @@ import { forwardedRequestHeader } from './wire/header.ts';
 import { proxyLimits } from './limits.ts';
 import type { Manifests } from './registry/manifests.ts';
 import { registryBase } from './registry/mirror-target.ts';
+import type { Pushes } from './registry/pushes.ts';
 import type { PeerAnswers } from './content/peers.ts';
 import type { ProxySettings } from './proxy-config.ts';
 import type { ProxyMetrics } from './proxy-metrics.ts';
@@ -50,6 +51,8 @@ export interface RequestHandlerOptions {
   readonly upstream: Upstream;
   readonly manifests: Manifests;
   readonly peers: PeerAnswers;
+  /** Undefined: they are only passed on. */
+  readonly pushes: Pushes | undefined;
   /** Paths of this port that stand for services on the internet. */
   readonly doors: readonly Door[];
   readonly metrics: ProxyMetrics;
@@ -83,6 +86,7 @@ export class RequestHandler {
   /** Ends every request that is being answered. */
   stop(): void {
     for (const controller of this.#running) controller.abort(new DOMException('the proxy is stopping', 'AbortError'));
+    this.#options.pushes?.[Symbol.dispose]();
   }
 
   /** Answers in every case; never rejects. @param tunnel the intercepted tunnel the request came through. */
@@ -184,7 +188,12 @@ export class RequestHandler {
     if (request.method === 'GET' && plain && wanted && allowed)
       return peers.answer(target, verdict?.filteredQueryParams);
     if (!safeMethods.has(request.method ?? '')) {
-      return forwardDirectly(target, upstream, { observe: (message) => noteChange(target, message, peers) });
+      const pushed = exact ? this.#options.pushes?.watch(target) : undefined;
+      const observe = (message: IncomingMessage): void => {
+        noteChange(target, message, peers);
+        pushed?.(message);
+      };
+      return forwardDirectly(target, upstream, { observe });
     }
     const bare = kind === 'mirror' && /^\/v2\/?$/.test(request.url ?? '') && options.registry === undefined;
     return forwardDirectly(target, upstream, bare ? { whenUnreachable: answerPing } : {});

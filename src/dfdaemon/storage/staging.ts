@@ -3,7 +3,9 @@ import { lstatSync } from 'node:fs';
 import type { PieceLayout } from '../../core/piece-layout.ts';
 import { pieceSpan } from '../../core/piece-layout.ts';
 import { stampOf } from './content-file.ts';
+import type { ProvenContent } from './foreign-content.ts';
 import type { PieceRecord, TaskRow } from './metadata.ts';
+import type { KeptRecord } from './task-record.ts';
 
 export interface StagedContent {
   /** In the store's directory for what comes in. */
@@ -11,6 +13,21 @@ export interface StagedContent {
   readonly layout: PieceLayout;
   /** Of every piece, in order. */
   readonly crcs: readonly number[];
+}
+
+export interface Adoption {
+  readonly staged: StagedContent;
+  readonly kept: KeptRecord;
+}
+
+export interface Taking {
+  readonly staged: StagedContent;
+  /** For those alone who have shown that its origin gives it to them. */
+  readonly restricted: boolean;
+}
+
+export function stagedOf({ path, layout, pieces }: ProvenContent): StagedContent {
+  return { path, layout, crcs: pieces.map(({ crc32 }) => crc32) };
 }
 
 /** What the metadata records of it. @param path where its file lies now. */

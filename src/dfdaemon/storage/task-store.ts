@@ -20,8 +20,8 @@ import { Recovery } from './recovery.ts';
 import { emptyDirectory, secureDirectory } from './secure-directory.ts';
 import { StoredTask } from './stored-task.ts';
 import type { TaskHost } from './task-host.ts';
-import { newTaskRow, type KeptRecord, type StoredIdentity } from './task-record.ts';
-import { wholeTask, type StagedContent } from './staging.ts';
+import { newTaskRow, type StoredIdentity } from './task-record.ts';
+import { stagedOf, wholeTask, type Adoption, type StagedContent, type Taking } from './staging.ts';
 
 export interface TaskStoreOptions {
   readonly directory: string;
@@ -170,19 +170,32 @@ export class TaskStore {
    * Takes over a staged file as the whole content of an imported task, a replica from then on, in place of what there is of the task.
    * After a crash there is all of it or nothing. Throws IN_USE while somebody works with what there is.
    */
-  adopt(
-    id: string,
-    identity: StoredIdentity,
-    { staged, kept }: { staged: StagedContent; kept: KeptRecord },
-  ): StoredTask {
+  adopt(id: string, identity: StoredIdentity, { staged, kept }: Adoption): StoredTask {
     if (this.#closing) throw new DragonflyError('UNAVAILABLE', 'the store is closing');
     const known = this.#tasks.get(id);
     if (known?.inUse === true) throw new DragonflyError('IN_USE', `task ${id} is being read or written`);
+    const fresh = { ...newTaskRow(id, identity, this.#clock), kept: JSON.stringify(kept), persistent: 1 };
+    return this.#putWhole(fresh, staged);
+  }
+
+  /**
+   * Takes over a staged file, compared with its digest, as the whole content of an ordinary task. Undefined when something of the task is here already:
+   * then that stays, and so does the file.
+   */
+  take(id: string, identity: StoredIdentity, { staged, restricted }: Taking): StoredTask | undefined {
+    const known = this.#tasks.get(id);
+    if (this.#closing || known?.inUse === true || (known && known.pieces.count > 0)) return undefined;
+    return this.#putWhole({ ...newTaskRow(id, identity, this.#clock), restricted: restricted ? 1 : 0 }, staged);
+  }
+
+  /** In place of what there is of the task. */
+  #putWhole(fresh: TaskRow, staged: StagedContent): StoredTask {
+    const { id } = fresh;
+    const known = this.#tasks.get(id);
     if (known) this.#drop(known, { quietly: true });
     const path = this.#contentPath(id);
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     renameSync(staged.path, path);
-    const fresh = { ...newTaskRow(id, identity, this.#clock), kept: JSON.stringify(kept), persistent: 1 };
     const { row, pieces } = wholeTask(fresh, staged, path);
     this.#metadata.putWhole(row, pieces);
     this.#undeleted.delete(id);
@@ -285,20 +298,14 @@ export class TaskStore {
 
   #takeOver(): void {
     const { directory, logger } = this.#options;
-    const take = (content: ProvenContent): void => this.#take(content);
+    // Nobody knows who was given it, so it is for those with credentials.
+    const take = (found: ProvenContent): void =>
+      void this.take(
+        found.id,
+        { url: '', digest: `sha256:${found.id}` },
+        { staged: stagedOf(found), restricted: true },
+      );
     this.#foreign = new ForeignContent({ directory, take, logger }, (id) => this.#tasks.has(id));
-  }
-
-  /** Nobody knows who was given it, so it is for those with credentials. */
-  #take({ id, path, layout, pieces }: ProvenContent): void {
-    if (this.#tasks.has(id)) return; // asked for meanwhile, and fetched
-    const task = this.open(id, { url: '', digest: `sha256:${id}` });
-    task.restrict();
-    task.setLayout(layout);
-    mkdirSync(dirname(task.content.path), { recursive: true, mode: 0o700 });
-    renameSync(path, task.content.path);
-    task.adopt(pieces);
-    task.finish();
   }
 
   /** A crash in between leaves rows without a file, which the next start notices, or a file in the trash. */

@@ -6,9 +6,9 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
-import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.ts';
-import { DockerRegistry } from './support/docker-registry.ts';
-import { ask, startDaemon, type Answer, type Ask, type ProxiedDaemon } from './support/proxy-fixture.ts';
+import { temporaryDirectory, type TemporaryDirectory } from '../../support/temporary-directory.ts';
+import { DockerRegistry } from '../support/docker-registry.ts';
+import { ask, startDaemon, type Answer, type Ask, type ProxiedDaemon } from '../support/proxy-fixture.ts';
 
 const manifestType = 'application/vnd.oci.image.manifest.v1+json';
 const octets = { 'content-type': 'application/octet-stream' };

@@ -1,0 +1,175 @@
+/**
+ * Blobs on their way to a registry are written down as they pass (distribution specification, "Pushing blobs"): an upload begins with POST, goes on with PATCH
+ * at the place that the last answer named, and ends with PUT and the digest. When the registry has accepted it, and the bytes have that digest, they are kept.
+ *
+ * Nothing here ever holds up or changes a push: what does not fit, or comes in an unusual order, is not kept.
+ */
+import { createWriteStream, type WriteStream } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
+import { join } from 'node:path';
+import { finished } from 'node:stream/promises';
+import { LRUCache } from 'lru-cache';
+import { toDragonflyError } from '../../../core/errors.ts';
+import type { Logger } from '../../../core/process/logger.ts';
+import type { PushedContent } from '../../imports/pushed-content.ts';
+import type { DownloadRequest } from '../../task/open-task.ts';
+import type { Exchange } from '../exchange.ts';
+import { proxyLimits } from '../limits.ts';
+import { requestFraming } from '../wire/request-framing.ts';
+import { isDigest } from './registry-path.ts';
+
+export interface PushesOptions {
+  readonly content: PushedContent;
+  /** As a GET of the blob will ask for it; undefined when it would not go through the peers. */
+  readonly requestFor: (
+    exchange: Exchange,
+    blob: URL,
+  ) => { readonly taskId: string; readonly request: DownloadRequest } | undefined;
+  readonly logger: Logger;
+}
+
+/** One upload; its file is open until the registry has accepted it or nobody wants it any more. */
+interface Upload {
+  readonly path: string;
+  readonly file: WriteStream;
+  bytes: number;
+  /** A request is under way, or one has failed: nobody knows how much the registry has. */
+  open: boolean;
+}
+
+export class Pushes {
+  readonly #options: PushesOptions;
+  /** By the address at which they go on. */
+  readonly #uploads = new LRUCache<string, Upload>({
+    max: proxyLimits.pushes,
+    ttl: proxyLimits.pushIdleMs,
+    ttlAutopurge: true,
+    dispose: (upload, _key, reason) => {
+      if (reason !== 'delete') this.#drop(upload);
+    },
+  });
+  /** On the disk, and on their way there. */
+  #bytes = 0;
+  #backlogBytes = 0;
+  #count = 0;
+
+  constructor(options: PushesOptions) {
+    this.#options = options;
+  }
+
+  /** Before the request is forwarded. Returns who is to see its answer; undefined when it belongs to no upload. */
+  watch(exchange: Exchange): ((answer: IncomingMessage) => void) | undefined {
+    const { request, url } = exchange;
+    const { method } = request;
+    const place = /^(.*\/v2\/.+\/blobs\/)uploads\/([^/]*)$/.exec(url.pathname);
+    if (place && method === 'DELETE') this.#forget(keyOf(url));
+    if (!place || (method !== 'PATCH' && method !== 'PUT' && method !== 'POST')) return undefined;
+    const digest = url.searchParams.get('digest') ?? undefined;
+    if (method === 'POST' && digest === undefined) return undefined;
+    if (digest !== undefined && !(isDigest(digest) && digest.startsWith('sha256:'))) return undefined;
+    const key = keyOf(url);
+    const upload = this.#continued(key, exchange);
+    if (!upload) return undefined;
+    upload.open = true;
+    const body = requestFraming(request) === 'none' ? { complete: true } : this.#writeDown(upload, request);
+    let answered = false;
+    exchange.response.once('close', () => {
+      if (!answered) this.#drop(upload);
+    });
+    return ({ statusCode = 502, headers }) => {
+      answered = true;
+      const isGood = statusCode === (digest === undefined ? 202 : 201);
+      if (!isGood || !body.complete || upload.file.destroyed) return this.#drop(upload);
+      if (digest !== undefined)
+        return void this.#keep(upload, { exchange, blob: new URL(`${place[1]}${digest}`, url), digest });
+      upload.open = false;
+      this.#uploads.set(nextKey(headers.location, url) ?? key, upload);
+    };
+  }
+
+  [Symbol.dispose](): void {
+    for (const upload of this.#uploads.values()) this.#drop(upload);
+    this.#uploads.clear();
+  }
+
+  /** The client gives it up. */
+  #forget(key: string): void {
+    const known = this.#uploads.get(key);
+    this.#uploads.delete(key);
+    if (known) this.#drop(known);
+  }
+
+  /** The upload as it stands; a new one for what can be its beginning. It is nobody's until the answer has come. */
+  #continued(key: string, { request }: Exchange): Upload | undefined {
+    const known = this.#uploads.get(key);
+    this.#uploads.delete(key);
+    const start = Number(/^(\d{1,15})-/.exec(request.headers['content-range'] ?? '')?.[1] ?? known?.bytes ?? 0);
+    if (known && !known.open && start === known.bytes) return known;
+    if (known) this.#drop(known);
+    if (start !== 0 || this.#bytes >= proxyLimits.pushBytes) return undefined;
+    this.#count += 1;
+    const path = join(this.#options.content.directory, `push-${process.pid}-${this.#count}`);
+    const file = createWriteStream(path, { flags: 'wx', mode: 0o600 });
+    file.on('error', () => undefined); // destroyed then, and not kept
+    return { path, file, bytes: 0, open: false };
+  }
+
+  /** Beside the origin, which gets the same blocks at its own pace. */
+  #writeDown(upload: Upload, request: IncomingMessage): { complete: boolean } {
+    const body = { complete: false };
+    request.pause(); // it flows when the origin takes it
+    request.on('data', (block: Buffer) => this.#writeBlock(upload, block));
+    request.once('end', () => {
+      body.complete = true;
+    });
+    return body;
+  }
+
+  #writeBlock(upload: Upload, block: Buffer): void {
+    const { file } = upload;
+    if (file.destroyed) return;
+    upload.bytes += block.length;
+    this.#bytes += block.length;
+    const tooMuch = this.#bytes > proxyLimits.pushBytes || this.#backlogBytes > proxyLimits.pushBacklogBytes;
+    if (tooMuch) return void file.destroy(new Error('more than is kept'));
+    this.#backlogBytes += block.length;
+    file.write(block, () => {
+      this.#backlogBytes -= block.length;
+    });
+  }
+
+  async #keep(
+    upload: Upload,
+    { exchange, blob, digest }: { readonly exchange: Exchange; readonly blob: URL; readonly digest: string },
+  ): Promise<void> {
+    const { content, requestFor, logger } = this.#options;
+    try {
+      upload.file.end();
+      await finished(upload.file);
+      const wanted = upload.bytes > 0 ? requestFor(exchange, blob) : undefined;
+      if (wanted) await content.keep({ ...wanted, path: upload.path, lengthBytes: upload.bytes, digest });
+    } catch (error) {
+      logger.debug({ url: blob.pathname, error: toDragonflyError(error).message }, 'what was pushed is not kept');
+    } finally {
+      this.#drop(upload);
+    }
+  }
+
+  #drop(upload: Upload): void {
+    this.#bytes -= upload.bytes;
+    upload.bytes = 0;
+    upload.file.destroy();
+    void rm(upload.path, { force: true }).catch(() => undefined);
+  }
+}
+
+function keyOf({ origin, pathname }: URL): string {
+  return `${origin}${pathname}`;
+}
+
+/** Where the registry says that it goes on. */
+function nextKey(location: string | undefined, url: URL): string | undefined {
+  if (location === undefined || !URL.canParse(location, url.href)) return undefined;
+  return keyOf(new URL(location, url));
+}
