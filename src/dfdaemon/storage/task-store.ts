@@ -178,10 +178,7 @@ export class TaskStore {
     return this.#putWhole(fresh, staged);
   }
 
-  /**
-   * Takes over a staged file, compared with its digest, as the whole content of an ordinary task. Undefined when something of the task is here already:
-   * then that stays, and so does the file.
-   */
+  /** The same for an ordinary task, compared with its digest. Undefined when something of it is here: then that stays, and so does the file. */
   take(id: string, identity: StoredIdentity, { staged, restricted }: Taking): StoredTask | undefined {
     const known = this.#tasks.get(id);
     if (this.#closing || known?.inUse === true || (known && known.pieces.count > 0)) return undefined;
@@ -190,15 +187,14 @@ export class TaskStore {
 
   /** In place of what there is of the task. */
   #putWhole(fresh: TaskRow, staged: StagedContent): StoredTask {
-    const { id } = fresh;
-    const known = this.#tasks.get(id);
+    const known = this.#tasks.get(fresh.id);
     if (known) this.#drop(known, { quietly: true });
-    const path = this.#contentPath(id);
+    const path = this.#contentPath(fresh.id);
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     renameSync(staged.path, path);
     const { row, pieces } = wholeTask(fresh, staged, path);
     this.#metadata.putWhole(row, pieces);
-    this.#undeleted.delete(id);
+    this.#undeleted.delete(fresh.id);
     const task = this.#add(row, staged.layout.contentLengthBytes);
     task.seen();
     for (const listener of this.#growthListeners) listener(task.bytes);
