@@ -41,6 +41,17 @@ export class ReleaseStore {
   async add(release: NewRelease): Promise<ReleaseRow> {
     const known = await this.find(release.name, release.version);
     if (known) return requireSame(known, release);
+    try {
+      return await this.#insert(release);
+    } catch (error) {
+      // Somebody else was faster.
+      const there = await this.find(release.name, release.version);
+      if (there) return requireSame(there, release);
+      throw error;
+    }
+  }
+
+  async #insert(release: NewRelease): Promise<ReleaseRow> {
     const now = await this.#database.nowMs();
     const id = await this.#changes.writeNew('release', async (db) => {
       await this.#requireRoom(release.name, db);
