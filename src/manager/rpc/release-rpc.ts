@@ -43,7 +43,7 @@ export function releaseRpc({
         });
       try {
         requireSigned(wanted);
-        await requireReplicas(wanted, keptTasks);
+        await requireReplicas(wanted, { keptTasks, clusterId: clusterOf(context) });
         const row = await store.add(wanted);
         await record(200);
         return toMessage(row);
@@ -75,6 +75,11 @@ export function releaseRpc({
 function requireOwnHost(context: CallContext, hostId: string, certified: boolean): void {
   const { caller, identityRequired } = context;
   requireSpeaksFor({ caller, identityRequired: identityRequired || certified }, { hostId, roles: ['peer', 'seed'] });
+}
+
+/** Of a peer whose certificate says it: schedulers of other clusters need not answer then. */
+function clusterOf({ caller }: CallContext): number | undefined {
+  return caller.kind === 'member' && caller.role === 'peer' ? caller.clusterId || undefined : undefined;
 }
 
 function toRow({ name, version, ...release }: Release): NewRelease {
@@ -109,12 +114,12 @@ function requireSigned({ name, version, manifest_digest: manifestDigest, public_
 /** What the publisher says is asked of the schedulers: a version counts when all of it has its replicas, and not before. */
 async function requireReplicas(
   { name, version, task_ids: ids, replicas }: NewRelease,
-  keptTasks: Pick<KeptTasks, 'get'>,
+  { keptTasks, clusterId }: Pick<ReleaseRpcParts, 'keptTasks'> & { readonly clusterId: number | undefined },
 ): Promise<void> {
   const left = [...ids];
   const check = async (): Promise<void> => {
     for (let id = left.pop(); id !== undefined; id = left.pop()) {
-      const task = await keptTasks.get(id, undefined);
+      const task = await keptTasks.get(id, clusterId);
       if (task.state === 'Succeeded' && task.current_persistent_replica_count >= replicas) continue;
       throw new DragonflyError(
         'FAILED_PRECONDITION',
