@@ -44,6 +44,11 @@ export class PushedContent {
     return this.#options.store.incoming;
   }
 
+  /** There is room for so many more bytes. Rejects with NO_SPACE. */
+  requireRoom(bytes: number): Promise<void> {
+    return this.#options.makeRoom(bytes);
+  }
+
   /** Throws DIGEST_MISMATCH, NO_SPACE. The file may be gone afterwards. */
   async keep({ taskId, path, lengthBytes, digest, request }: PushedFile): Promise<void> {
     const { store, makeRoom, logger } = this.#options;

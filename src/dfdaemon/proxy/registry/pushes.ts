@@ -129,6 +129,10 @@ export class Pushes {
   #writeBlock(upload: Upload, block: Buffer): void {
     const { file } = upload;
     if (file.destroyed) return;
+    const { pushStepBytes: step } = proxyLimits;
+    const isStep =
+      upload.bytes === 0 || Math.floor(upload.bytes / step) !== Math.floor((upload.bytes + block.length) / step);
+    if (isStep) this.#options.content.requireRoom(step).catch((error: Error) => file.destroy(error));
     upload.bytes += block.length;
     this.#bytes += block.length;
     const tooMuch = this.#bytes > proxyLimits.pushBytes || this.#backlogBytes > proxyLimits.pushBacklogBytes;
