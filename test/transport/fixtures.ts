@@ -63,7 +63,14 @@ export class Child {
   async fetch(
     number: number,
     port: number,
-    options: { persistent?: boolean; streamed?: boolean; tls?: boolean; signal?: AbortSignal; timeoutMs?: number } = {},
+    options: {
+      persistent?: boolean;
+      streamed?: boolean;
+      imported?: boolean;
+      tls?: boolean;
+      signal?: AbortSignal;
+      timeoutMs?: number;
+    } = {},
   ): Promise<FetchResult> {
     assert(this.task.layout);
     const writer = this.task.writePiece(number);
@@ -74,6 +81,7 @@ export class Child {
           port,
           persistent: options.persistent ?? true,
           streamed: options.streamed ?? false,
+          imported: options.imported ?? false,
           tls: options.tls ?? false,
         },
         taskId,

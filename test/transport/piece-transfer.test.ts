@@ -6,6 +6,8 @@ import { pieceSpan } from '../../src/core/piece-layout.ts';
 import { TaskStore } from '../../src/dfdaemon/storage/task-store.ts';
 import { PieceClient } from '../../src/dfdaemon/transport/piece-client.ts';
 import { PieceServer } from '../../src/dfdaemon/transport/piece-server.ts';
+import { tags } from '../../src/dfdaemon/transport/vortex.ts';
+import { answerFrame, Child, startScript, transportContent } from './fixtures.ts';
 import { contentBytes, scratchDirectory, storeContent, taskIdOf } from '../storage/fixtures.ts';
 
 const pieceLengthBytes = 4 * 2 ** 20;
@@ -76,4 +78,19 @@ test('the piece port is reached over IPv4 and IPv6', async (t) => {
     assert.equal(task.piece(0)?.source, host);
     task.restart();
   }
+});
+
+test('a parent of the original is asked for pieces of imported content by a tag of their own', async (t) => {
+  const content = transportContent(1000);
+  const child = await Child.create(t, content.length);
+  const asked: (number | undefined)[] = [];
+  const { port } = await startScript(t, (socket) =>
+    socket.once('data', (request: Buffer) => {
+      asked.push(request[1]);
+      socket.end(answerFrame(content, 0, {}, tags.downloadPersistentCachePiece + 1));
+    }),
+  );
+  await child.fetch(0, port, { persistent: false, imported: true });
+  assert.deepEqual(asked, [tags.downloadPersistentCachePiece]);
+  assert.equal(child.task.pieces.count, 1);
 });

@@ -84,6 +84,10 @@ export async function openDownloads(
       onTaken: (listener) => schedulers.onTaken(listener),
       syncPieces: ({ ip, port }, request, signal) =>
         createClient(DfdaemonUploadDefinition, channels, hostPort(ip, port)).syncPieces(request, { signal }),
+      syncImported: ({ ip, port }, request, signal) =>
+        createClient(DfdaemonUploadDefinition, channels, hostPort(ip, port)).syncPersistentCachePieces(request, {
+          signal,
+        }),
       record: recordings && ((setup) => recordings.open(setup)),
       pace: channels.pace,
       askParent: ({ ip, port }, signal) => answers(channels, hostPort(ip, port), signal),

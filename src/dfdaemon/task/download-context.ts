@@ -6,6 +6,7 @@ import type { Sources } from '../source/sources.ts';
 import type { PieceClient } from '../transport/piece-client.ts';
 import type { ContentHasher } from './proof/content-hasher.ts';
 import type { AskParent, SyncPieces } from './exchange/parent-link.ts';
+import type { SyncImported } from './exchange/sync-imported.ts';
 import type { PieceAnnouncer } from './exchange/piece-announcer.ts';
 import type { PieceHasher } from './proof/piece-hasher.ts';
 import type { OpenPeerStream } from './session/scheduler-session.ts';
@@ -33,6 +34,8 @@ export interface DownloadContext {
   /** Calls back when a scheduler has taken this host anew; the result ends that. */
   readonly onTaken: (listener: () => void) => () => void;
   readonly syncPieces: SyncPieces;
+  /** How parents of the original tell of imported content. */
+  readonly syncImported: SyncImported;
   /** Absent where downloads are not recorded. */
   readonly record: ((setup: MachineSetup) => DownloadRecording) | undefined;
   readonly askParent: AskParent;

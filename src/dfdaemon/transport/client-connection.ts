@@ -95,7 +95,8 @@ export class ClientConnection {
   }
 
   get #requestTag(): number {
-    if (!this.address.persistent) return tags.downloadPiece;
+    const { persistent, imported = false } = this.address;
+    if (!persistent) return imported ? tags.downloadPersistentCachePiece : tags.downloadPiece;
     return this.address.streamed === true ? tags.streamedPiece : tags.pipelinedPiece;
   }
 

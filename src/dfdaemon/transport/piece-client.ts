@@ -127,8 +127,8 @@ export class PieceClient {
   #secured(address: PieceAddress): PieceAddress {
     const policy = this.#options.tls?.policy ?? 'off';
     const tls = policy === 'force' || (policy === 'prefer' && address.tls);
-    const { host, port, persistent, streamed = false } = address;
-    return { host, port, persistent, streamed: persistent && streamed, tls };
+    const { host, port, persistent, streamed = false, imported = false } = address;
+    return { host, port, persistent, streamed: persistent && streamed, imported, tls };
   }
 
   #parentOf(address: PieceAddress): Parent {
@@ -204,6 +204,6 @@ export class PieceClient {
   }
 }
 
-function keyOf({ host, port, persistent, streamed, tls }: PieceAddress): string {
-  return `${host} ${port} ${persistent} ${streamed} ${tls}`;
+function keyOf({ host, port, persistent, streamed, imported, tls }: PieceAddress): string {
+  return `${host} ${port} ${persistent} ${streamed} ${imported} ${tls}`;
 }

@@ -42,11 +42,14 @@ export interface ParentNews {
   ended(end: StreamEnd): void;
 }
 
+/** `imported`: the pieces have to be asked for as those of imported content. */
+export type ParentMessage = SyncPiecesResponse & { readonly imported?: boolean };
+
 export type SyncPieces = (
   parent: ParentAddress,
   request: SyncPiecesRequest,
   signal: AbortSignal,
-) => AsyncIterable<SyncPiecesResponse>;
+) => AsyncIterable<ParentMessage>;
 
 /** Resolves when the parent's process has answered anything at all; rejects when it has not. */
 export type AskParent = (parent: ParentAddress, signal: AbortSignal) => Promise<void>;
@@ -60,7 +63,8 @@ export class ParentLink {
   readonly #sync: SyncPieces;
   readonly #ask: AskParent;
   readonly #news: ParentNews;
-  readonly #missing: () => readonly number[];
+  /** Undefined while the layout is not known. */
+  readonly #missing: () => readonly number[] | undefined;
   readonly #logger: Logger;
   readonly #controller = new AbortController();
   #pieceAddress: PieceAddress | undefined;
@@ -75,7 +79,7 @@ export class ParentLink {
       sync: SyncPieces;
       ask: AskParent;
       news: ParentNews;
-      missing: () => readonly number[];
+      missing: () => readonly number[] | undefined;
       logger: Logger;
     },
   ) {
@@ -129,13 +133,13 @@ export class ParentLink {
       hostId: this.#hostId,
       taskId: this.#taskId,
       // A parent of the original needs at least one number; before the layout is known the first piece tells the most.
-      interestedPieceNumbers: missing.length === 0 ? [0] : [...missing],
+      interestedPieceNumbers: missing === undefined || missing.length === 0 ? [0] : [...missing],
       allPieces: true,
       ticket: this.parent.ticket ?? noTicket,
     };
   }
 
-  #take(message: SyncPiecesResponse): void {
+  #take(message: ParentMessage): void {
     if (message.tcpPort !== undefined) {
       this.#pieceAddress = {
         host: message.ip || this.parent.ip,
@@ -143,6 +147,7 @@ export class ParentLink {
         persistent: message.vortexPersistent,
         streamed: message.vortexStreamed,
         tls: message.tls,
+        ...(message.imported === true && { imported: true }),
         ...(message.vortexTaskId !== '' && { taskId: message.vortexTaskId }),
       };
     }

@@ -8,11 +8,13 @@ import type { ExchangeEffect } from '../../../swarm/peer/download/effects.ts';
 import type { PeerEvent, RequestDrop, RequestFailure } from '../../../swarm/peer/download/events.ts';
 import { defaultPickerLimits } from '../../../swarm/peer/picker-limits.ts';
 import { PieceSet } from '../../../swarm/shared/piece-set.ts';
+import { isKeptUrl } from '../../../rpc/fields/kept-content.ts';
 import { isSameVersion } from '../same-version.ts';
 import type { DownloadScope } from '../download-scope.ts';
 import type { LearnedLayout } from '../learned-layout.ts';
 import type { ContentProof } from '../proof/content-proof.ts';
 import { ParentLink, type ParentAddress, type ParentNews } from './parent-link.ts';
+import { syncEither } from './sync-imported.ts';
 
 type PieceRequest = Extract<ExchangeEffect, { kind: 'request-piece' }>;
 
@@ -98,8 +100,9 @@ export class PieceExchange {
 
   #linkTo(parent: ParentAddress): ParentLink {
     const { context, stored } = this.#scope;
-    const { entitled, hostId, syncPieces: sync, askParent: ask, logger } = context;
-    const missing = (): readonly number[] => this.#missing();
+    const { entitled, hostId, syncPieces, syncImported, askParent: ask, logger } = context;
+    const sync = isKeptUrl(stored.identity.url) ? syncEither(syncPieces, syncImported) : syncPieces;
+    const missing = (): readonly number[] | undefined => this.#missing();
     // Without a right this node does not use the scheduler's word to get restricted content.
     const allowed = entitled ? parent : { ...parent, ticket: undefined };
     const news = this.#newsOf(parent.peerId);
@@ -122,9 +125,10 @@ export class PieceExchange {
     if (this.#links.get(parentId) === link) this.#take({ kind: 'parent-alive', parentId });
   }
 
-  #missing(): readonly number[] {
+  /** Undefined while the layout is not known. */
+  #missing(): readonly number[] | undefined {
     const { layout, pieces } = this.#scope.stored;
-    return layout ? [...PieceSet.range(0, layout.pieceCount).difference(pieces)] : [];
+    return layout && [...PieceSet.range(0, layout.pieceCount).difference(pieces)];
   }
 
   /** What the parent says becomes events, until it is left. */

@@ -60,3 +60,15 @@ test('one that refuses, or holds something else, is left at once', () => {
   const send = started();
   assert.deepEqual(send({ kind: 'parent-useless', parentId }), ['leave-parent', 'report-parent']);
 });
+
+test('one that ends before the length is known is opened again: it told of what was asked for alone', () => {
+  const machine = new PeerMachine({ ...rules, picker: { random: seededRandom(1) } });
+  const send = (event: PeerEvent, nowMs = 0): readonly PeerEffect['kind'][] =>
+    machine
+      .step(event, { nowMs, schedulers: 'held', bytesPerSec: 0, latestBytesPerSec: 0, answerMs: 0 })
+      .map(({ kind }) => kind);
+  send({ kind: 'wanted', pieces: undefined });
+  send({ kind: 'parents-offered', parents: [{ peerId: 'parent', distance: 0 }], replace: false });
+  send({ kind: 'parent-stream-ended', parentId, end: 'ended' });
+  assert.ok(send({ kind: 'tick' }, downloadLimits.parentStreamPauseMs).includes('sync-with-parent'));
+});
