@@ -34,7 +34,7 @@ port.on('message', (command: HashCommand) => {
     case 'passed':
       return answer(command.id, () => nothing);
     case 'forget':
-      return blocks.clear();
+      return void blocks.delete(command.block);
   }
 });
 

@@ -21,8 +21,8 @@ export type HashCommand =
   | { readonly kind: 'drop'; readonly piece: number }
   /** Tells when all commands before it have been carried out. */
   | { readonly kind: 'passed'; readonly id: number }
-  /** Every block is given up. */
-  | { readonly kind: 'forget' };
+  /** The block is used no more. */
+  | { readonly kind: 'forget'; readonly block: number };
 
 /** Counts the updates that have been carried out; the thread begins with it. */
 export type UpdateCount = Int32Array<SharedArrayBuffer>;
@@ -55,18 +55,16 @@ export async function blake3(): Promise<Blake3Hasher> {
   return new (await import('@napi-rs/blake-hash')).Blake3Hasher();
 }
 
-/** Without a piece that comes in for so long, the thread lets go of the memory that pieces came in. */
-const forgetMs = 5_000;
-
 export class PieceHasher implements Closable {
   #worker: Worker | undefined;
   #updates: UpdateCount = newCount();
   #sentUpdates = 0;
   #nextId = 1;
   readonly #waiting = new Map<number, Waiting>();
-  readonly #blocks = new Map<ArrayBufferLike, number>();
-  #comingIn = 0;
-  #forgetTimer: NodeJS.Timeout | undefined;
+  /** What the thread calls each block. It lets go of those that nobody here has any more: the pool drops some, also while others are busy. */
+  #blocks = new WeakMap<SharedArrayBuffer, number>();
+  readonly #dropped = new FinalizationRegistry<number>((block) => this.#post({ kind: 'forget', block }));
+  #nextBlock = 0;
 
   /** False on a platform that the hash is not built for: pieces have no digests there. */
   static async isAvailable(): Promise<boolean> {
@@ -87,29 +85,20 @@ export class PieceHasher implements Closable {
   incoming(): IncomingHash {
     const piece = this.#nextId++;
     let isOpen = true;
-    const end = (): void => {
-      isOpen = false;
-      this.#comingIn -= 1;
-      if (this.#comingIn === 0) this.#forgetTimer = setTimeout(() => this.#forget(), forgetMs).unref();
-    };
-    this.#comingIn += 1;
-    clearTimeout(this.#forgetTimer);
     return {
       update: (bytes) => (isOpen ? this.#update(piece, bytes) : () => undefined),
       digest: () => {
-        end();
+        isOpen = false;
         return this.#ask((id) => ({ kind: 'digest', piece, id }));
       },
       [Symbol.dispose]: () => {
-        if (!isOpen) return;
-        end();
-        this.#worker?.postMessage({ kind: 'drop', piece } satisfies HashCommand);
+        if (isOpen) this.#post({ kind: 'drop', piece });
+        isOpen = false;
       },
     };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    clearTimeout(this.#forgetTimer);
     await this.#worker?.terminate();
   }
 
@@ -130,18 +119,19 @@ export class PieceHasher implements Closable {
   }
 
   #blockOf(memory: ArrayBufferLike): number {
+    if (!(memory instanceof SharedArrayBuffer)) throw new TypeError('bytes to hash are not in shared memory');
     const known = this.#blocks.get(memory);
     if (known !== undefined) return known;
-    if (!(memory instanceof SharedArrayBuffer)) throw new TypeError('bytes to hash are not in shared memory');
-    const block = this.#blocks.size;
+    const block = this.#nextBlock++;
     this.#blocks.set(memory, block);
-    this.#started().postMessage({ kind: 'block', block, memory } satisfies HashCommand);
+    this.#dropped.register(memory, block);
+    this.#post({ kind: 'block', block, memory });
     return block;
   }
 
-  #forget(): void {
-    this.#blocks.clear();
-    this.#worker?.postMessage({ kind: 'forget' } satisfies HashCommand);
+  /** To the thread, if there is one. */
+  #post(command: HashCommand): void {
+    this.#worker?.postMessage(command);
   }
 
   #ask(command: (id: number) => HashCommand): Promise<Uint8Array> {
@@ -175,7 +165,7 @@ export class PieceHasher implements Closable {
 
   #fail(error: Error): void {
     this.#worker = undefined;
-    this.#blocks.clear();
+    this.#blocks = new WeakMap();
     const waiting = [...this.#waiting.values()];
     this.#waiting.clear();
     for (const { reject } of waiting) reject(new DragonflyError('INTERNAL', error.message, { cause: error }));
