@@ -243,6 +243,8 @@ export class DownloadWorld {
     this.held.add(request.piece);
     this.asked.delete(`${request.parentId} ${request.piece}`);
     this.send({ kind: 'piece-landed', ...request, bytes: pieceLengthBytes, costMs: 9 });
+    const isAskedStill = [...this.asked.values()].some(({ piece }) => piece === request.piece);
+    assert(!isAskedStill, 'the slower of two copies is not cancelled');
   }
 
   /** One more piece of a fetch is here; after the last the fetch has ended. */
@@ -305,14 +307,14 @@ export class DownloadWorld {
     assert(steps.every(({ isSame }) => isSame));
   }
 
-  /** Time goes on to the next thing the machine waits for, at most so far. */
-  pass(mostMs: number): void {
+  /** Time goes on to the next thing the machine waits for, at most so far. Those that are alive answer when they are asked. */
+  pass(mostMs: number, alive: Iterable<string> = ['honest']): void {
     const untilMs = this.nowMs + mostMs;
     for (let ticks = 0; this.machine.dueMs <= untilMs && this.failed === undefined; ticks += 1) {
       if (this.machine.dueMs > this.nowMs) ticks = 0;
       this.nowMs = Math.max(this.nowMs, this.machine.dueMs);
       this.send({ kind: 'tick' });
-      this.answer(['honest']);
+      this.answer(alive);
       assert(ticks < 5, 'a tick at its time leaves the same tick due');
     }
     this.nowMs = untilMs;

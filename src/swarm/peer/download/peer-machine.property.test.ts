@@ -15,7 +15,7 @@ import type { OriginLease } from './origin-lease.ts';
 const parents = 4;
 
 const endings = 'busy temporary gone corrupt no-address claimed cancelled'.split(' ') as Ending[];
-const kinds = 27;
+const kinds = 28;
 
 /** Something happens, likely or not. */
 function disturb(world: DownloadWorld, kind: number): void {
@@ -94,8 +94,10 @@ function disturb(world: DownloadWorld, kind: number): void {
       world.readers.delete(reader);
       return world.send({ kind: 'reader-left', reader });
     }
+    case 22: // slow parents, so that a second one is asked
+      return world.pass(4000, world.listening);
     default:
-      return world.pass([0, 1, 60, 1500, 6000][kind - 22] ?? 0);
+      return world.pass([0, 1, 60, 1500, 6000][kind - 23] ?? 0);
   }
 }
 
