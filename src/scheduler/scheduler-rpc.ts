@@ -48,7 +48,8 @@ export interface SchedulerRpcParts {
 }
 
 export function schedulerRpc(parts: SchedulerRpcParts): SchedulerHandlers {
-  const { brain, held, keptHosts, originals, preheater, reachability, registry, replicas, loadLimits, isKnownSeed } = parts;
+  const { brain, held, keptHosts, originals, preheater, reachability, registry, replicas, loadLimits, isKnownSeed } =
+    parts;
   const counted = <A extends readonly unknown[], R>(call: CountedCall, work: (...args: A) => R) => {
     return async (...args: A): Promise<Awaited<R>> => {
       brain.metrics.called(call);

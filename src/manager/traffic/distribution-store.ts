@@ -2,7 +2,7 @@
 import { sql } from 'kysely';
 import type { Distribution } from '../../../gen/scheduler/v2/live.ts';
 import type { Database } from '../db/database.ts';
-import type { DistributionTable } from '../db/schema.ts';
+import type { DistributionTable } from '../db/history-schema.ts';
 import type { Page } from '../db/table-store.ts';
 import { distributionKeptMs, distributionsPerStatement, maxDistributions } from '../limits.ts';
 

@@ -2,7 +2,7 @@
 import type { EndedDownload } from '../../../gen/scheduler/v2/live.ts';
 import { parseJson } from '../clusters/types.ts';
 import type { Database } from '../db/database.ts';
-import type { NodeDownloadTable } from '../db/schema.ts';
+import type { NodeDownloadTable } from '../db/history-schema.ts';
 import type { Page } from '../db/table-store.ts';
 import { distributionsPerStatement, downloadKeptMs, maxKeptDownloads } from '../limits.ts';
 

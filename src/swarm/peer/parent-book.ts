@@ -61,7 +61,8 @@ export class ParentBook {
   }
 
   has(parent: Parent, pieces: PieceSet | number): void {
-    if (typeof pieces === 'number') this.#availability.gained(parent.has, pieces); // each of many pieces, from each of many parents
+    if (typeof pieces === 'number')
+      this.#availability.gained(parent.has, pieces); // each of many pieces, from each of many parents
     else for (const piece of pieces) this.#availability.gained(parent.has, piece);
   }
 

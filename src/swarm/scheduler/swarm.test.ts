@@ -326,10 +326,8 @@ test('who gets nothing of a parent that answers goes to the origin sooner the fa
   const patience = (pauseMs: number): number => {
     const swarm = parentAndChild();
     const lastMs = 2 + 2 * pauseMs;
-    for (const piece of [0, 1, 2]) {
-      const atMs = 2 + piece * pauseMs;
-      swarm.piecesFinished('child', { pieces: [piece], from: 'parent' }, atMs);
-    }
+    for (const piece of [0, 1, 2])
+      swarm.piecesFinished('child', { pieces: [piece], from: 'parent' }, 2 + piece * pauseMs);
     for (let nowMs = lastMs; nowMs < lastMs + 2 * stalledMs; nowMs += 100)
       if (leases(swarm.tick(nowMs)).length > 0) return nowMs - lastMs;
     return Number.POSITIVE_INFINITY;

@@ -1,0 +1,75 @@
+/** Tables of the past: what was got by whom, how distributions went, and the last downloads of nodes. */
+import type { Generated } from 'kysely';
+
+export interface TrafficTable {
+  id: Generated<number>;
+  scheduler_cluster_id: number;
+  span: string;
+  at: number;
+  origin_bytes: number;
+  peer_bytes: number;
+  downloads: number;
+}
+
+/** Of an hour or a day. */
+export interface TrafficShareTable {
+  id: Generated<number>;
+  scheduler_cluster_id: number;
+  kind: string;
+  span: string;
+  at: number;
+  name: string;
+  origin_bytes: number;
+  peer_bytes: number;
+  given_bytes: number;
+  downloads: number;
+  failures: number;
+}
+
+export interface DistributionTable {
+  id: Generated<number>;
+  scheduler_cluster_id: number;
+  /** Address and start of the scheduler that told of it. */
+  scheduler: string;
+  /** Sequence number of the distribution at that scheduler. */
+  number: number;
+  task_id: string;
+  url: string;
+  tag: string;
+  application: string;
+  content_length: number;
+  started_at: number;
+  ended_at: number;
+  downloads: number;
+  failures: number;
+  origin_bytes: number;
+  peer_bytes: number;
+  last_node: string;
+  /** Milliseconds of the download that took longest, and of the one in the middle. */
+  slowest: number;
+  median: number;
+}
+
+/** One download of one node. */
+export interface NodeDownloadTable {
+  id: Generated<number>;
+  scheduler_cluster_id: number;
+  /** Address and start of the scheduler that told of it. */
+  scheduler: string;
+  /** Counted by that scheduler. */
+  number: number;
+  host_id: string;
+  task_id: string;
+  url: string;
+  tag: string;
+  application: string;
+  content_length: number;
+  started_at: number;
+  ended_at: number;
+  /** 0 or 1. */
+  succeeded: number;
+  origin_bytes: number;
+  peer_bytes: number;
+  /** JSON: the nodes that gave most of it, with their pieces. */
+  sources: string;
+}
