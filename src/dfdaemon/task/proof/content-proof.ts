@@ -1,6 +1,6 @@
 /** What has to be shown of a download's content before it counts: its digest where one is known, else what the origin has. */
 import { formatDigest, parseDigest } from '../../../core/digest.ts';
-import { DragonflyError } from '../../../core/errors.ts';
+import { DragonflyError, toDragonflyError } from '../../../core/errors.ts';
 import type { PieceRecord } from '../../storage/metadata.ts';
 import { damagedPieces } from '../../storage/pieces/second-look.ts';
 import type { StoredTask } from '../../storage/stored-task.ts';
@@ -78,16 +78,16 @@ export class ContentProof {
    */
   async verify({ whole, signal }: { readonly whole: boolean; readonly signal: AbortSignal }): Promise<boolean> {
     if (!whole) return this.#compare(signal).then(() => true);
-    let wrong: unknown;
+    let wrong: DragonflyError | undefined;
     try {
       if (this.#check) await this.#check.verify(this.#stored.contentLengthBytes ?? 0);
       else await this.#compare(signal);
     } catch (error) {
-      wrong = error; // of the disk, perhaps
+      wrong = toDragonflyError(error); // of the disk, perhaps
     }
     const stored = this.#stored;
     const damaged = await damagedPieces(stored, { isCached: nativeIo()?.isCached, signal });
-    if (damaged.length === 0 && wrong !== undefined) throw wrong;
+    if (damaged.length === 0 && wrong) throw wrong;
     if (damaged.length > 0) this.#check?.reset(); // before the pieces come again
     for (const piece of damaged) stored.index.damaged(piece);
     return damaged.length === 0;
