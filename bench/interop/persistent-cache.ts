@@ -7,6 +7,7 @@
  * Of a mix in which seed peer and peers are not of one kind each is the importer once. Two replicas are asked for.
  */
 import { execFile } from 'node:child_process';
+import { createHash, randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
@@ -55,11 +56,15 @@ async function runMix(name: string, binaries: string): Promise<void> {
 }
 
 async function importBy({ part }: Daemon, path: string): Promise<string> {
-  const args = ['import', '--endpoint', socketPath(part.directory), '--persistent-replica-count', '2', path];
-  const { stdout, stderr } = await run(part.programPath('dfcache'), args, deadline);
-  const [id] = /\b[0-9a-f]{64}\b/.exec(stdout) ?? [];
-  if (id === undefined) throw new Error(`no id in ${JSON.stringify(stdout + stderr)}`);
-  return id;
+  const text = randomUUID();
+  const named = ['--content-for-calculating-task-id', text, '--persistent-replica-count', '2'];
+  await run(
+    part.programPath('dfcache'),
+    ['import', '--endpoint', socketPath(part.directory), ...named, path],
+    deadline,
+  );
+  // The original's tells it to a terminal only.
+  return createHash('sha256').update(text).digest('hex');
 }
 
 async function exportBy({ part }: Daemon, id: string, sha256: string): Promise<string> {
