@@ -15,4 +15,5 @@ test('every kind of key is one: what it gets is for those who have one, too', ()
     assert.equal(brings({ [name]: 'x' }), true, name);
   assert.equal(brings({ endpoint: 'https://store', region: 'r', sessionToken: '' }), false);
   assert.equal(brings({}, { authorization: 'Bearer x' }), true);
+  for (const empty of ['', 'Bearer ', 'basic']) assert.equal(brings({}, { Authorization: empty }), false, empty);
 });
