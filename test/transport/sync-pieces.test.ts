@@ -33,10 +33,15 @@ test('that it is free again, too: a child it has sent away comes back then', asy
   const first = (await news.next()).value;
   assert(first?.finished);
   assert.equal(PieceSet.fromBytes(first.bitmap).count, 2);
+  assert.equal(first.tcpPort, server.port);
+  assert.equal(first.contentLength, content.length);
 
   const asked = { childId: 'another', taskId, piece: 0, bytes: pieceLengthBytes };
   const turn = await desk.enter(asked, child.signal);
-  assert.equal((await news.next()).value?.load, 1);
+  const { value: busy } = await news.next();
+  assert.equal(busy?.load, 1);
+  const known = [busy?.tcpPort, busy?.contentLength, busy?.pieceLength, busy?.bitmap.length, busy?.vortexTaskId];
+  assert.deepEqual(known, [undefined, undefined, 0, 0, ''], 'what it knows is not said again');
   turn?.[Symbol.dispose]();
   assert.equal((await news.next()).value?.load, 0);
 

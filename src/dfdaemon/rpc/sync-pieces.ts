@@ -103,7 +103,7 @@ async function* bitmaps(
       load: news.takeLoad(),
       restricted: task.restricted,
       ...(layout &&
-        layout !== toldLayout && {
+        !isSameLayout(layout, toldLayout) && {
           contentLength: layout.contentLengthBytes,
           pieceLength: layout.pieceLengthBytes,
           responseHeader: { ...task.responseHeader },
@@ -113,6 +113,10 @@ async function* bitmaps(
     toldLayout = layout;
     if (!(await news.more())) return;
   }
+}
+
+function isSameLayout(one: PieceLayout, other: PieceLayout | undefined): boolean {
+  return one.contentLengthBytes === other?.contentLengthBytes && one.pieceLengthBytes === other.pieceLengthBytes;
 }
 
 async function* singlePieces(
