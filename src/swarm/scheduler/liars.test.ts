@@ -223,3 +223,21 @@ test('who breaks off at the origin lets all others go first, under whatever name
   assert.ok(swarm.peer('honest')?.lease);
   assertInvariants(swarm);
 });
+
+test('what a parent gave comes to light when it has left, and counts when it is back', () => {
+  const swarm = swarmOf('seed', 'a', 'b', 'liar');
+  tell(swarm, 'seed', 7);
+  swarm.piecesFinished('liar', { pieces: PieceSet.range(0, pieceCount), from: 'seed' }, 20);
+  swarm.peerFinished('liar', 20);
+  const children = ['a', 'b'].filter((name) => swarm.peer(name)?.parents.has('liar'));
+  assert.deepEqual(children, ['a', 'b'], 'the scene is as told');
+  swarm.peerLeft('liar', 30);
+  assert.deepEqual(struckOff(swarm.pieceFailed('a', 'liar', 'corrupt', 40, 3)), []);
+  assert.deepEqual(struckOff(swarm.pieceFailed('b', 'liar', 'corrupt', 50, 3)), ['liar']);
+  assert.deepEqual(
+    struckOff(swarm.pieceFailed('b', 'nobody', 'corrupt', 60, 3)),
+    [],
+    'who was no parent is not accused',
+  );
+  assertInvariants(swarm);
+});

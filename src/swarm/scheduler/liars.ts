@@ -16,7 +16,7 @@ export interface LiarsParts {
 }
 
 export interface WrongBytes {
-  readonly parent: Peer | undefined;
+  readonly parentId: string;
   readonly by: Peer;
   readonly piece: number | undefined;
 }
@@ -34,10 +34,13 @@ export class Liars {
    * The peer received wrong bytes from this parent; an accusation of a host that is not its parent is ignored. `open` while it is not
    * certain what the piece is; `void` when the accusation does not count.
    */
-  gaveWrongBytes({ parent, by, piece }: WrongBytes, nowMs: number): 'counts' | 'open' | 'void' {
-    if (!parent || (!by.parents.has(parent.id) && !by.blocked.has(parent.id))) return 'void';
-    if (piece !== undefined && this.#parts.digests.doubt(by, { piece, accused: parent.host }, nowMs)) return 'open';
-    this.#accuse(parent.host, by.host, nowMs);
+  gaveWrongBytes({ parentId, by, piece }: WrongBytes, nowMs: number): 'counts' | 'open' | 'void' {
+    const isParent = by.parents.has(parentId) || by.blocked.has(parentId);
+    const present = isParent ? this.#parts.roster.peers.get(parentId)?.host : undefined;
+    const accused = present ?? by.leftParents.get(parentId);
+    if (!accused) return 'void';
+    if (piece !== undefined && this.#parts.digests.doubt(by, { piece, accused }, nowMs)) return 'open';
+    this.#accuse(accused, by.host, nowMs);
     return this.#accusations.counts(by.host.id, nowMs) ? 'counts' : 'void';
   }
 
@@ -73,8 +76,11 @@ export class Liars {
   }
 
   #strikeOff(accused: Host, accusers: readonly string[], nowMs: number): void {
-    this.#withdraw(accused, nowMs);
-    const [peer] = accused.peers;
+    // One that has left is known again when it comes back.
+    if (this.#parts.roster.hosts.get(accused.id) === accused) this.#withdraw(accused, nowMs);
+    else this.strikeOff(accused.id, nowMs);
+    const { hosts } = this.#parts.roster;
+    const [peer] = [accused, ...accusers.flatMap((id) => hosts.get(id) ?? [])].flatMap(({ peers }) => [...peers]);
     if (peer) this.#parts.out.send(peer, { kind: 'host-struck-off', hostId: accused.id, accusers });
   }
 

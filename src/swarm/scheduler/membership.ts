@@ -66,6 +66,7 @@ export class Membership {
     for (const edge of Array.from(peer.parents.values())) matchmaker.disconnect(edge);
     const children = Array.from(peer.children.values(), (edge) => edge.child);
     for (const edge of Array.from(peer.children.values())) {
+      rememberParent(edge.child, peer);
       matchmaker.disconnect(edge);
       out.withdraw(edge.child, peer.id);
     }
@@ -150,4 +151,13 @@ export class Membership {
         this.block(edge.child, peer.id, accused.quarantinedUntilMs, nowMs);
     }
   }
+}
+
+/** The last few are enough: what came from them is looked at within seconds. */
+const mostLeftParents = 16;
+
+function rememberParent({ leftParents }: Peer, parent: Peer): void {
+  const [oldest] = leftParents.keys();
+  if (leftParents.size >= mostLeftParents && oldest !== undefined) leftParents.delete(oldest);
+  leftParents.set(parent.id, parent.host);
 }

@@ -141,6 +141,8 @@ export interface Peer {
   readonly children: Map<string, Edge>;
   /** Parents that must not be offered again before the given time. */
   readonly blocked: Map<string, number>;
+  /** Hosts of parents that have left, by peer id: what they gave may come to light later. */
+  readonly leftParents: Map<string, Host>;
   /** Own download costs in ms, newest last, bounded; only the original's formulas look at them. */
   readonly costsMs: number[];
   /** Exchange edges in which this peer is the parent. */

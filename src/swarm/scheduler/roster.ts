@@ -279,6 +279,7 @@ function newPeer(request: RegisterPeer, host: Host, task: Task, nowMs: number): 
     parents: new Map(),
     children: new Map(),
     blocked: new Map(),
+    leftParents: new Map(),
     costsMs: [],
     exchangeChildren: 0,
     backboneParents: 0,
