@@ -284,12 +284,7 @@ export class StoredTask {
     this.#host.suspect(this);
   }
 
-  // The rest is for the store's own helpers: recovery, flushing, linking out, taking over, removal.
-
-  /** Records pieces that are in the content file, and have been read. */
-  adopt(pieces: readonly (PieceSpan & { readonly crc32: number })[]): void {
-    for (const { crc32, ...span } of pieces) this.#commit(span, crc32, { source: 'original', costMs: 0 });
-  }
+  // The rest is for the store's own helpers: recovery, flushing, linking out, removal.
 
   /** Pieces written so far, to know whether one was during a flush. */
   get writes(): number {

@@ -168,16 +168,9 @@ export class PeerMachine {
   }
 
   #openSession(renewId: boolean): void {
+    if (this.#session.isOpen) this.#effects.push({ kind: 'leave-session' });
     this.#session.opening();
     this.#effects.push({ kind: 'open-session', renewId, reader: this.#readers.register() });
-  }
-
-  /** @param reopens as somebody new. */
-  #leaveSession(reopens: boolean): void {
-    this.#session.left();
-    this.#reports.reset();
-    this.#effects.push({ kind: 'leave-session' });
-    if (reopens) this.#openSession(true);
   }
 
   /** What is here is told at once; reports go on from there. */
@@ -228,7 +221,7 @@ export class PeerMachine {
     this.#exchange.apply(event, moment);
     this.#originChanged(moment); // a fetch that still goes on brings it again
     // A scheduler that believes that more is held here than is gives nothing for it.
-    if (this.#session.isLeasing && !this.#leases.isActive && this.#exchange.isIdle) this.#leaveSession(true);
+    if (this.#session.isLeasing && !this.#leases.isActive && this.#exchange.isIdle) this.#openSession(true);
     this.#verifyIfComplete();
   }
 
@@ -259,8 +252,9 @@ export class PeerMachine {
     this.#isAlone = true;
     this.#completion.fromParents = 0;
     this.#exchange.leaveAll();
-    this.#leaveSession(false);
-    this.#effects.push({ kind: 'start-over' });
+    this.#session.left();
+    this.#reports.reset();
+    this.#effects.push({ kind: 'leave-session' }, { kind: 'start-over' });
   }
 
   /** The scheduler hears of every piece before it is asked for something. */
