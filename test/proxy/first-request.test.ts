@@ -66,6 +66,46 @@ describe('of what nobody knows', () => {
     assert.equal(asked.filter((range) => range === 'whole').length, 1);
   });
 
+  test('a part of what nobody knows is asked for by the client’s own request', async () => {
+    const part = { first: 1_000_000, last: 1_999_999 };
+    await using origin = await startOrigin((request, response) =>
+      serveBody(content, { etag: '"parts"' })(request, response),
+    );
+    const range = `bytes=${part.first}-${part.last}`;
+    for (const node of nodes) {
+      const answer = await ask(node, `${origin.url}/parts`, { headers: { range } });
+      assert.equal(answer.status, 206);
+      assert.equal(answer.headers['content-range'], `bytes ${part.first}-${part.last}/${content.length}`);
+      assert.ok(answer.body.equals(content.subarray(part.first, part.last + 1)));
+    }
+    const asked = origin.seen.map(({ headers }) => headers.range);
+    assert.equal(asked[0], range);
+    assert.equal(asked.filter((one) => one === range).length, 1, asked.join(' '));
+  });
+
+  for (const [name, header, status] of [
+    ['the end', 'bytes=-5000', 206],
+    ['what lies behind the end', 'bytes=99999999-', 416],
+    ['everything, as a part', 'bytes=0-', 206],
+  ] as const) {
+    test(`${name} of what nobody knows is answered as its origin would`, async () => {
+      const give = serveBody(content, { etag: '"ends"', 'content-md5': 'of this very answer' });
+      await using origin = await startOrigin((request, response) => {
+        const suffix = /^bytes=-(\d+)$/.exec(request.headers.range ?? '')?.[1];
+        if (suffix !== undefined) request.headers.range = `bytes=${content.length - Number(suffix)}-`;
+        give(request, response);
+      });
+      for (const node of nodes) {
+        const answer = await ask(node, `${origin.url}/ends`, { headers: { range: header } });
+        assert.equal(answer.status, status);
+        if (status === 206) assert.ok(answer.body.equals(content.subarray(header === 'bytes=0-' ? 0 : -5000)));
+        else assert.equal(answer.headers['content-range'], `bytes */${content.length}`);
+      }
+      const whole = await ask(nodes[0] as ProxiedDaemon, `${origin.url}/ends`);
+      assert.ok(whole.body.equals(content));
+    });
+  }
+
   test('apt’s way to write a flat repository is asked about as it is written, and shared', async () => {
     const content = randomBytes(2 ** 20);
     await using origin = await startOrigin(serveBody(content, { etag: '"deb"' }));

@@ -5,8 +5,10 @@ import type { SourceBody, SourceOptions } from '../source/source.ts';
 
 /** A response of the origin that is open already: the one a download would request first. */
 export interface OpenedOrigin {
+  /** What it asks for; absent: everything. */
+  readonly range?: RangeSpec | undefined;
   /**
-   * The whole content from its first byte; undefined when somebody else has taken it. Rejects with CANCELLED when there is an answer
+   * The body from its first byte; undefined when somebody else has taken it. Rejects with CANCELLED when there is an answer
    * that is no content: this download ends then, and others go on.
    */
   take(): SourceBody | undefined | Promise<SourceBody | undefined>;

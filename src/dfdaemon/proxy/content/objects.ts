@@ -31,11 +31,13 @@ import { askOrigin, type OriginAnswer } from '../proof/question.ts';
 import { representationOf, sameRepresentation, type Representation } from '../proof/representation.ts';
 import { nothingToTell, objectToTell, sharedFirst, whatIsAsked, type SharedObject } from '../proof/shared-object.ts';
 import type { SharedProofs } from '../proof/shared-proofs.ts';
-import { SmallAnswers, type SmallAnswer } from '../proof/small-answers.ts';
+import { signedHeaders } from '../proof/signed-headers.ts';
+import { SmallAnswers } from '../proof/small-answers.ts';
 import { variantOf } from '../proof/variant.ts';
 import { rangeDemand } from '../wire/range-answer.ts';
 import { sendSmall } from './send-small.ts';
 import { inquiryOf, ownInquiry, type Inquiry } from './inquiry.ts';
+import type { InHand, Outcome, Proof } from './outcome.ts';
 import { OwnFetches, storableOf, type Fetched } from './own-fetch.ts';
 import type { TaskAnswers, TaskOpener } from './task-answers.ts';
 import type { Upstream } from '../wire/upstream.ts';
@@ -49,24 +51,6 @@ export interface ObjectAnswersOptions {
   readonly shared: SharedProofs;
   /** Other nodes may hold content, or want it at the same time. */
   readonly hasSwarm: () => boolean;
-}
-
-/** What the origin's answer says about stored bytes; nothing when it says nothing about them. */
-interface Proof {
-  readonly small?: SmallAnswer | undefined;
-  readonly object?: KnownObject | undefined;
-}
-
-/** The origin's answer that may be passed on as it is; only to the client that asked. */
-type InHand = OriginAnswer | undefined;
-
-interface Outcome {
-  readonly proof: Proof;
-  readonly inHand: InHand;
-  /** What the answer in hand names, where it may be stored as the content of its URL. */
-  readonly storable?: Representation | undefined;
-  /** The client's own request could not be put to the origin. */
-  readonly failure?: DragonflyError | undefined;
 }
 
 export class ObjectAnswers {
@@ -123,7 +107,12 @@ export class ObjectAnswers {
     const inHand = storable ? undefined : answer; // a download has read of it
     // Others may have told of another version meanwhile.
     if (task && storable && proof.object && sameRepresentation(representationOfTask(task), storable))
-      return tasks.send(exchange, { request, task, demand: rangeDemand(undefined), header: proof.object.header });
+      return tasks.send(exchange, {
+        request,
+        task,
+        demand: rangeDemand(exchange.header['range']),
+        header: proof.object.header,
+      });
     if (proof.small) {
       inHand?.discard();
       return sendSmall(exchange, proof.small, this.#options.tasks);
@@ -148,19 +137,26 @@ export class ObjectAnswers {
     const { tasks, hasSwarm } = this.#options;
     const { header, options } = exchange;
     const named = options.contentForCalculatingTaskId !== undefined;
-    if (header['range'] !== undefined || named || !hasSwarm() || !tasks.mayGoToSource) return {};
+    const demand = rangeDemand(header['range']);
+    const isPart = demand.kind !== 'whole';
+    if (demand.kind === 'several' || (isPart && signedHeaders(header, exchange.url).has('range'))) return {};
+    if (named || !hasSwarm() || !tasks.mayGoToSource) return {};
     const inquiry = ownInquiry(exchange);
-    const key = this.#keyOf(exchange, inquiry);
+    const { range: _, ...apartFromRange } = header;
+    const key = this.#keyOf(exchange, { ...inquiry, header: apartFromRange });
     const ask = async (): Promise<Outcome> => {
       const outcome = await this.#put(exchange, request, inquiry);
-      return { ...outcome, storable: storableOf(exchange, outcome.proof.object, outcome.inHand?.statusCode) };
+      return { ...outcome, ...storableOf(exchange, outcome.proof.object, outcome.inHand) };
     };
-    const first = (): Promise<Fetched<Outcome>> => this.#first.fetch(key, exchange, { tasks, request, ask });
+    const first = (): Promise<Fetched<Outcome>> => this.#first.fetch(key, exchange, { tasks, request, ask, demand });
     const answered = await this.#options.shared.once({
       ...this.#subject(exchange, request),
       ask: first,
       schema: sharedFirst,
-      told: ({ outcome }) => outcome && ((outcome.proof.object && objectToTell(outcome.proof.object)) ?? nothingToTell),
+      told: ({ outcome }) => {
+        const told = outcome?.proof.object && objectToTell(outcome.proof.object);
+        return told ?? (outcome && !isPart ? nothingToTell : undefined); // what refuses a part may give another
+      },
     });
     if (!answered.told) return answered.own;
     // Nor is it likely to say anything to this caller that others could use.

@@ -3,6 +3,7 @@
  * in one, for content of which nothing is known yet. It is sent only when the scheduler lets this node fetch, so that of several
  * nodes one asks for the bytes, and the others ask whether they may have them. An answer that names nothing is the client's own.
  */
+import { parseContentRange, resolveRange, type ByteRange, type RangeSpec } from '../../../core/byte-range.ts';
 import { DragonflyError } from '../../../core/errors.ts';
 import type { SourceBody } from '../../source/source.ts';
 import type { DownloadRequest, OpenedOrigin, OpenTask } from '../../task/open-task.ts';
@@ -12,13 +13,15 @@ import { AnsweredRequest } from '../proof/opened-origin.ts';
 import type { OriginAnswer } from '../proof/question.ts';
 import type { Representation } from '../proof/representation.ts';
 import { variantOf } from '../proof/variant.ts';
-import { rangeDemand } from '../wire/range-answer.ts';
+import { rangeDemand, type RangeDemand } from '../wire/range-answer.ts';
 import type { TaskAnswers } from './task-answers.ts';
 
 /** What came of the client's own request. */
 interface OwnOutcome {
   /** What it names, if the bytes of its answer may be stored as the content of its URL. */
   readonly storable?: Representation | undefined;
+  /** Of an answer with a part of it. */
+  readonly place?: ByteRange | undefined;
   readonly inHand: OriginAnswer | undefined;
 }
 
@@ -29,13 +32,15 @@ class OwnFetch<Outcome extends OwnOutcome> implements OpenedOrigin {
   readonly others: Promise<void>;
   readonly othersBring: () => void;
   readonly outcome: Promise<Outcome>;
+  readonly range: RangeSpec | undefined;
   readonly #ask: () => Promise<Outcome>;
   readonly #begin: () => void;
   readonly #answered: (outcome: Outcome) => void;
   #state: 'waiting' | 'begun' | 'withdrawn' = 'waiting';
 
-  constructor(ask: () => Promise<Outcome>) {
+  constructor(ask: () => Promise<Outcome>, range: RangeSpec | undefined) {
     this.#ask = ask;
+    this.range = range;
     ({ promise: this.others, resolve: this.othersBring } = Promise.withResolvers<void>());
     ({ promise: this.begun, resolve: this.#begin } = Promise.withResolvers<void>());
     ({ promise: this.outcome, resolve: this.#answered } = Promise.withResolvers<Outcome>());
@@ -54,8 +59,8 @@ class OwnFetch<Outcome extends OwnOutcome> implements OpenedOrigin {
     this.#begin();
     const outcome = await this.#ask();
     this.#answered(outcome);
-    const { storable, inHand } = outcome;
-    const body = storable && inHand && new AnsweredRequest(inHand, storable).take();
+    const { storable, place, inHand } = outcome;
+    const body = storable && inHand && new AnsweredRequest(inHand, storable, place).take();
     if (body) return body;
     throw new DragonflyError('CANCELLED', 'the origin’s answer to the client names no content that could be shared');
   }
@@ -67,7 +72,7 @@ export interface Fetched<Outcome> {
   /** If it was opened. */
   readonly task?: OpenTask | undefined;
   /** Ends the waiting for it otherwise. */
-  readonly waiting?: AsyncDisposable;
+  readonly waiting?: AsyncDisposable | undefined;
 }
 
 interface OwnFetchOptions<Outcome> {
@@ -75,6 +80,8 @@ interface OwnFetchOptions<Outcome> {
   readonly request: DownloadRequest;
   /** Sends the client's own request; never rejects. */
   readonly ask: () => Promise<Outcome>;
+  /** What the client asks for; by default everything. */
+  readonly demand?: RangeDemand;
   /** Waits for what others bring. */
   readonly patient?: boolean;
 }
@@ -87,9 +94,12 @@ export class OwnFetches<Outcome extends OwnOutcome> {
   async fetch(key: string, exchange: Exchange, options: OwnFetchOptions<Outcome>): Promise<Fetched<Outcome>> {
     const running = this.#running.get(key);
     if (running) {
+      // Another part is fetched meanwhile, before anybody is sent for the rest.
+      const waiting = options.demand?.kind === 'one' ? openTask(exchange, options).waiting : undefined;
       const { outcome } = await running;
+      if (!outcome) return { waiting };
       // What the other one was told, or not, is its own answer.
-      return outcome ? { outcome: { ...outcome, inHand: undefined, storable: undefined, failure: undefined } } : {};
+      return { outcome: { ...outcome, inHand: undefined, storable: undefined, failure: undefined }, waiting };
     }
     const fetching = fetchByOwnRequest(exchange, options).finally(() => this.#running.delete(key));
     this.#running.set(key, fetching);
@@ -100,32 +110,52 @@ export class OwnFetches<Outcome extends OwnOutcome> {
 /** Opens the task, with the client's own request to begin with should this node be the one at the origin. Never rejects. */
 export async function fetchByOwnRequest<Outcome extends OwnOutcome>(
   exchange: Exchange,
-  { tasks, request, ask, patient = false }: OwnFetchOptions<Outcome>,
+  { tasks, request, ask, demand = rangeDemand(undefined), patient = false }: OwnFetchOptions<Outcome>,
 ): Promise<Fetched<Outcome>> {
-  const own = new OwnFetch(ask);
-  const asked = { ...request, opened: own, prefersOrigin: true };
+  const own = new OwnFetch(ask, demand.kind === 'one' ? demand.spec : undefined);
+  // A seed brings the rest of what a reader wants a part of.
+  const asked = { ...request, opened: own, prefersOrigin: demand.kind === 'whole' };
+  const { opening, waiting } = openTask(exchange, { tasks, request: asked, demand });
+  const others = patient ? [] : [own.others];
+  const told = await Promise.race([own.begun, opening, ...others]);
+  if (own.withdraw()) return told && 'taskId' in told ? { task: told } : { waiting };
+  const outcome = await own.outcome;
+  if (outcome.storable) return { outcome, task: await opening };
+  void waiting[Symbol.asyncDispose]();
+  return { outcome };
+}
+
+/** The task while it is being opened. Never rejects. */
+function openTask(
+  exchange: Exchange,
+  { tasks, request, demand = rangeDemand(undefined) }: Pick<OwnFetchOptions<unknown>, 'tasks' | 'request' | 'demand'>,
+): { readonly opening: Promise<OpenTask | undefined>; readonly waiting: AsyncDisposable } {
   const leaving = new AbortController();
   const signal = AbortSignal.any([exchange.signal, leaving.signal]);
-  const opening = tasks.open(asked, rangeDemand(undefined), { ...exchange, signal }).catch(() => undefined);
+  const opening = tasks.open(request, demand, { ...exchange, signal }).catch(() => undefined);
   const leave = async (): Promise<void> => {
     leaving.abort(new DragonflyError('CANCELLED', 'nobody waits for the task any more'));
     await (await opening)?.[Symbol.asyncDispose]();
   };
-  const others = patient ? [] : [own.others];
-  const told = await Promise.race([own.begun, opening, ...others]);
-  if (own.withdraw()) return told && 'taskId' in told ? { task: told } : { waiting: { [Symbol.asyncDispose]: leave } };
-  const outcome = await own.outcome;
-  if (outcome.storable) return { outcome, task: await opening };
-  void leave();
-  return { outcome };
+  return { opening, waiting: { [Symbol.asyncDispose]: leave } };
 }
 
-/** What an origin chooses by fields of the request is stored apart for each choice, so it cannot be what the URL names. */
+/**
+ * What of the answer may be stored as the content of its URL: all of it, or the part that was asked for. What an origin chooses by
+ * fields of the request is stored apart for each choice, so it cannot be what the URL names.
+ */
 export function storableOf(
   { header }: Exchange,
   object: { readonly header: AnswerHeader; readonly representation: Representation } | undefined,
-  statusCode: number | undefined,
-): Representation | undefined {
-  if (!object || statusCode !== 200) return undefined;
-  return variantOf(flat(object.header)['vary'], header) === '' ? object.representation : undefined;
+  answer: Pick<OriginAnswer, 'statusCode' | 'header'> | undefined,
+): Pick<OwnOutcome, 'storable' | 'place'> {
+  if (!object || !answer || variantOf(flat(object.header)['vary'], header) !== '') return {};
+  const { representation: storable } = object;
+  const demand = rangeDemand(header['range']);
+  if (demand.kind === 'whole') return answer.statusCode === 200 ? { storable } : {};
+  const place = answer.statusCode === 206 && parseContentRange(answer.header['content-range'] ?? '')?.range;
+  const range = demand.kind === 'one' && resolveRange(demand.spec, storable.lengthBytes);
+  if (!place || !range || place.start !== range.start || place.length !== range.length) return {};
+  const told = answer.header['content-length'];
+  return told === undefined || told === String(place.length) ? { storable, place } : {};
 }

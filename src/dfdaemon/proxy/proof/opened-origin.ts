@@ -3,7 +3,9 @@
  * one. Whoever does not take it lets it go.
  */
 import type { IncomingMessage } from 'node:http';
+import type { ByteRange } from '../../../core/byte-range.ts';
 import { DragonflyError } from '../../../core/errors.ts';
+import { withoutChecksums } from '../../source/checksums.ts';
 import { contentHeader } from '../../source/http/http-head.ts';
 import type { SourceBody } from '../../source/source.ts';
 import type { OpenedOrigin } from '../../task/open-task.ts';
@@ -16,30 +18,39 @@ export const partField = 'x-dragonfly-part';
 export class AnsweredRequest implements OpenedOrigin {
   readonly #answer: OriginAnswer;
   readonly #representation: Representation;
+  readonly #place: ByteRange | undefined;
   #taken = false;
 
-  /** @param answer 200 with the whole content, or 206 with a part that is stored as content of its own */
-  constructor(answer: OriginAnswer, representation: Representation) {
+  /**
+   * @param answer 200 with the whole content, or 206 with a part that is stored as content of its own
+   * @param place of a part that is stored as what it is a part of
+   */
+  constructor(answer: OriginAnswer, representation: Representation, place?: ByteRange) {
     this.#answer = answer;
+    this.#place = place;
     this.#representation = representation;
   }
 
   /** Once: the body from its first byte. */
   take(): SourceBody | undefined {
     const { message, first, header, statusCode } = this.#answer;
-    const isPart = statusCode === 206;
     if (this.#taken || message.destroyed) return undefined;
+    const place = this.#place;
+    const isPart = statusCode === 206 && !place;
     this.#taken = true;
     if (message !== first) letGo(first);
     const { validator, lengthBytes } = this.#representation;
+    const bodyBytes = place?.length ?? lengthBytes;
+    // Checksums of a part are not those of the whole.
+    const stored = contentHeader(place ? withoutChecksums(header) : header);
     return {
       contentLengthBytes: lengthBytes,
-      lengthBytes,
-      startBytes: 0,
-      ranges: !isPart && /\bbytes\b/i.test(header['accept-ranges'] ?? ''),
+      lengthBytes: bodyBytes,
+      startBytes: place?.start ?? 0,
+      ranges: place !== undefined || (!isPart && /\bbytes\b/i.test(header['accept-ranges'] ?? '')),
       validator,
-      header: { ...contentHeader(header), ...(isPart && { [partField]: header['content-range'] ?? '' }) },
-      readTo: (sink) => readTo(message, lengthBytes, sink),
+      header: { ...stored, ...(isPart && { [partField]: header['content-range'] ?? '' }) },
+      readTo: (sink) => readTo(message, bodyBytes, sink),
       cancel: () => void message.destroy(),
     };
   }

@@ -1,4 +1,5 @@
 /** Carries out what the machine of a download wants of the origin: fetches, and what children hear of them. */
+import type { RangeSpec } from '../../../core/byte-range.ts';
 import { DragonflyError } from '../../../core/errors.ts';
 import { onAbort } from '../../../core/process/lifecycle.ts';
 import type { OriginEffect } from '../../../swarm/peer/download/effects.ts';
@@ -9,6 +10,7 @@ import type { DownloadScope } from '../download-scope.ts';
 import type { PieceExchange } from '../exchange/piece-exchange.ts';
 import type { LearnedLayout } from '../learned-layout.ts';
 import type { ContentProof } from '../proof/content-proof.ts';
+import type { OpenedOrigin } from '../open-task.ts';
 import { OriginFetch, type OriginFetchOptions } from './origin-fetch.ts';
 import { isTemporary } from './origin-stream.ts';
 
@@ -142,7 +144,7 @@ export class OriginFetches {
       validator: this.#validator,
       pieceLengthBytes,
       sources: context.sources,
-      opened: reader ? undefined : request.opened,
+      opened: isFor(request.opened, reader) ? request.opened : undefined,
       connections: reader ? 1 : context.originConnections,
       limiters: () => rate.fromOrigin,
       makeRoom: context.makeRoom,
@@ -169,4 +171,13 @@ export class OriginFetches {
     this.#parts.learned.begin();
     machine.take({ kind: 'origin-answered', fetch: key, ranges });
   }
+}
+
+/** The client's request asks for what the lease begins with. */
+function isFor(opened: OpenedOrigin | undefined, reader: RangeSpec | undefined): boolean {
+  const asked = opened?.range;
+  if (!asked || ('first' in asked && asked.first === 0 && asked.last === undefined)) return !reader;
+  if (!reader || 'suffix' in asked || 'suffix' in reader)
+    return reader !== undefined && 'suffix' in asked && 'suffix' in reader && asked.suffix === reader.suffix;
+  return asked.first === reader.first && asked.last === reader.last;
 }

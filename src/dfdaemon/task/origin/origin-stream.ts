@@ -32,7 +32,7 @@ export interface OriginStreamOptions extends OriginRun {
   readonly exact?: boolean;
   readonly pieceLengthBytes: number | undefined;
   readonly sources: Pick<Sources, 'open'>;
-  /** Answers the first request for the whole in place of the sources, if it still can. */
+  /** Answers the first request in place of the sources, if it still can. */
   readonly opened?: OpenedOrigin | undefined;
   /** What each byte pays, now. */
   readonly limiters: () => readonly RateLimiter[];
@@ -144,7 +144,8 @@ export class OriginStream {
     const knewLayout = stored.layout !== undefined;
     const part = this.#part(wanted);
     const validator = digestDecides === true ? undefined : this.#validator;
-    const opened = isPart(part) ? undefined : await this.#options.opened?.take();
+    const first = isPart(part) ? this.#run.reader !== undefined && !knewLayout : true;
+    const opened = first ? await this.#options.opened?.take() : undefined;
     const body = opened ?? (await sources.open({ ...source, ...part, signal, validator }));
     try {
       const refused = body.startBytes === 0 && !body.ranges && isPart(part);
