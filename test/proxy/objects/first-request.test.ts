@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import type { RequestListener } from 'node:http';
 import { after, before, describe, test } from 'node:test';
-import { LocalSwarm } from '../support/local-swarm.ts';
-import { OriginalScheduler } from '../support/original-scheduler.ts';
+import { LocalSwarm } from '../../support/local-swarm.ts';
+import { OriginalScheduler } from '../../support/original-scheduler.ts';
 import {
   ask,
   serveBody,
@@ -12,7 +12,7 @@ import {
   startOrigin,
   type ProxiedDaemon,
   type SeenRequest,
-} from './support/proxy-fixture.ts';
+} from '../support/proxy-fixture.ts';
 
 describe('of what nobody knows', () => {
   const content = randomBytes(3 * 2 ** 20);

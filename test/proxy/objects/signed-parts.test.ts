@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { createHmac, randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { after, before, beforeEach, describe, test } from 'node:test';
-import { LocalSwarm } from '../support/local-swarm.ts';
-import { ask, startDaemon, startOrigin, type Origin, type ProxiedDaemon } from './support/proxy-fixture.ts';
+import { LocalSwarm } from '../../support/local-swarm.ts';
+import { ask, startDaemon, startOrigin, type Origin, type ProxiedDaemon } from '../support/proxy-fixture.ts';
 
 const secrets: Record<string, string> = { alice: 'wonderland', bob: 'builder' };
 const partBytes = 2 ** 20 + 7;
