@@ -91,7 +91,8 @@ export class OriginLeases {
 
   get dueMs(): number {
     let dueMs = Math.min(this.#aliveAtMs, this.#retries.dueMs);
-    for (const { unresolvedUntilMs = Infinity } of this.#held.values()) dueMs = Math.min(dueMs, unresolvedUntilMs);
+    if (this.#held.size > 0)
+      for (const { unresolvedUntilMs = Infinity } of this.#held.values()) dueMs = Math.min(dueMs, unresolvedUntilMs);
     return dueMs;
   }
 

@@ -86,6 +86,7 @@ export class Starvation {
   }
 
   busy(): void {
+    if (this.#idleSinceMs === undefined && !this.#lost) return;
     this.#sinceMs = undefined;
     this.#idleSinceMs = undefined;
     this.#asked = 0;
