@@ -1,4 +1,5 @@
 /** What is told of applications, tags, zones, nodes and origins. */
+import Box from '@mui/material/Box';
 import type { ReactNode } from 'react';
 import type { Column } from '../components/data-table.tsx';
 import { TextLink } from '../components/text-link.tsx';
@@ -23,7 +24,10 @@ export function useShareColumns(kind: ShareKind, { linkTo }: ShareColumnsOptions
     {
       key: 'name',
       header: t(`history.by.${kind}`),
-      cell: ({ name }) => (linkTo ? <TextLink to={linkTo(name)}>{nameOf(name)}</TextLink> : nameOf(name)),
+      cell: ({ name }) => (
+        // A name is broken between its words, not after every few letters.
+        <Box sx={{ minWidth: 96 }}>{linkTo ? <TextLink to={linkTo(name)}>{nameOf(name)}</TextLink> : nameOf(name)}</Box>
+      ),
     },
     {
       key: 'got',

@@ -14,9 +14,17 @@ export function LiveMark(): ReactNode {
     <Tooltip describeChild title={t(`live.${state}Hint`)}>
       <Box
         role="status"
-        sx={{ display: 'flex', alignItems: 'center', gap: 0.75, mr: 1, fontSize: '0.8rem', color: 'text.secondary' }}
+        sx={{
+          display: 'flex',
+          alignItems: 'center',
+          gap: 0.75,
+          mr: 1,
+          fontSize: '0.8rem',
+          color: 'text.secondary',
+          whiteSpace: 'nowrap',
+        }}
       >
-        <Box sx={{ width: 8, height: 8, borderRadius: '50%', bgcolor: colors[state] }} />
+        <Box sx={{ width: 8, height: 8, borderRadius: '50%', bgcolor: colors[state], flexShrink: 0 }} />
         {t(`live.${state}`)}
       </Box>
     </Tooltip>
