@@ -3,7 +3,10 @@ import assert from 'node:assert/strict';
 import { createHmac, randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { after, before, beforeEach, describe, test } from 'node:test';
+import { SchedulerLiveDefinition } from '../../../gen/scheduler/v2/live.ts';
+import { createClient } from '../../../src/rpc/client.ts';
 import { LocalSwarm } from '../../support/local-swarm.ts';
+import { waitFor } from '../../support/wait-for.ts';
 import { ask, startDaemon, startOrigin, type Origin, type ProxiedDaemon } from '../support/proxy-fixture.ts';
 
 const secrets: Record<string, string> = { alice: 'wonderland', bob: 'builder' };
@@ -25,6 +28,7 @@ function signed(key: string, path: string, range: string, { secret = secrets[key
 describe('parts with a signed range', () => {
   let swarm: LocalSwarm;
   let nodes: ProxiedDaemon[];
+  let scheduler: string;
   let origin: Origin;
   let content: Buffer;
   let etag: string;
@@ -62,7 +66,8 @@ describe('parts with a signed range', () => {
 
   before(async () => {
     swarm = await LocalSwarm.create();
-    const schedulers = [await swarm.startScheduler()];
+    scheduler = await swarm.startScheduler();
+    const schedulers = [scheduler];
     const start = (hostname: string) =>
       startDaemon({
         proxy: { proxies: [{ regx: '.*' }] },
@@ -152,5 +157,21 @@ describe('parts with a signed range', () => {
     const answers = await Promise.allSettled([0, 1, 2].map((node) => get(node, 0)));
     for (const answer of answers) if (answer.status === 'fulfilled') assertPart(answer.value, 0);
     for (const node of [0, 1, 2]) assertPart(await get(node, 0), 0);
+  });
+
+  test('what a node only says that it holds is not taken: each caller has the store’s own bytes', async () => {
+    assertPart(await get(0, 1), 1);
+    await swarm.stopScheduler(scheduler);
+    await swarm.startScheduler(Number(scheduler.split(':').at(-1)));
+    const live = createClient(SchedulerLiveDefinition, swarm.channels, scheduler);
+    await waitFor('the scheduler to be told of the part', async () => {
+      for await (const { tasks } of live.watchTasks({ intervalMs: 0 }, { timeoutMs: 5_000 })) return tasks.length > 0;
+      return false;
+    });
+    sent.bytes = 0;
+    assertPart(await get(1, 1), 1);
+    assert.equal(sent.bytes, partBytes);
+    assertPart(await get(1, 1), 1);
+    assert.equal(sent.bytes, partBytes, 'what this node has fetched itself is its own');
   });
 });

@@ -99,6 +99,8 @@ export class DownloadSession {
         emptyTask: () =>
           void learned.take({ contentLengthBytes: 0, pieceLengthBytes: minPieceLengthBytes, responseHeader: {} }),
         parents: (parents, options) => {
+          // What nobody was seen to fetch cannot be compared with the origin here: the client's own request brings it.
+          if (options.unproven && request.onlyOpened === true) return machine.take({ kind: 'origin-needed' });
           if (parents.length > 0) request.opened?.othersBring?.();
           proof.offered(options);
           exchange.offer(parents, options.replace);
