@@ -69,8 +69,8 @@ const history = [
 const furtherRoutes: Readonly<Record<string, readonly string[]>> = {
   '/readyz': ['GET'],
   '/api/v1/users': ['POST', 'DELETE {}'],
-  '/api/v1/jobs': ['POST {}/cancel', 'POST {}/retry'],
-  '/oapi/v1/jobs': ['POST {}/cancel', 'POST {}/retry'],
+  '/api/v1/jobs': ['POST estimate', 'POST {}/cancel', 'POST {}/retry'],
+  '/oapi/v1/jobs': ['POST estimate', 'POST {}/cancel', 'POST {}/retry'],
   '/api/v1/audits': ['GET {}'],
   '/api/v1/certificates': ['GET', 'POST {}/revoke', 'GET authority'],
   '/api/v1/join-tokens': ['POST', 'GET', 'DELETE {}'],
@@ -78,12 +78,12 @@ const furtherRoutes: Readonly<Record<string, readonly string[]>> = {
   '/api/v1/console': ['GET'],
   '/api/v1/events': ['GET'],
   '/api/v1/tasks': ['GET', 'GET {}', 'GET {}/events'],
-  '/api/v1/nodes': ['GET', 'GET {}'],
+  '/api/v1/nodes': ['GET', 'GET {}', 'GET {}/downloads'],
   '/api/v1/releases': ['GET', 'GET {}/versions/{}', 'DELETE {}/versions/{}', 'GET {}/subscribers'],
   '/api/v1/concerns': ['GET', 'POST acknowledge'],
   '/api/v1/traffic': history,
   '/oapi/v1/traffic': history,
-  '/oapi/v1/nodes': ['GET', 'GET {}'],
+  '/oapi/v1/nodes': ['GET', 'GET {}', 'GET {}/downloads'],
   '/oapi/v1/concerns': ['GET', 'POST acknowledge'],
 };
 
