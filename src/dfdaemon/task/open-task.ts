@@ -56,6 +56,8 @@ export interface DownloadRequest extends SourceOptions {
   readonly scheduler?: string | undefined;
   /** For the download that this request starts, should it go to the origin itself. */
   readonly opened?: OpenedOrigin | undefined;
+  /** Whether the origin may be asked by anything but `opened`; the download waits for it, and ends with CANCELLED where it may not. */
+  readonly originAllowed?: (() => Promise<boolean>) | undefined;
   /** The origin is asked by nothing but `opened`. */
   readonly onlyOpened?: boolean | undefined;
 }

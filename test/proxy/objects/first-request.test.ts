@@ -20,7 +20,9 @@ describe('of what nobody knows', () => {
   let nodes: ProxiedDaemon[];
   before(async () => {
     swarm = await LocalSwarm.create();
-    nodes = await startNodes(await swarm.startScheduler());
+    // A scheduler that has just started waits for those who may hold something already.
+    const swarmLimits = { resumeMs: 0, resumeKnownMs: 0 };
+    nodes = await startNodes(await swarm.startScheduler(0, undefined, undefined, { swarmLimits }));
   });
   after(async () => {
     for (const node of nodes) await node[Symbol.asyncDispose]();

@@ -87,14 +87,18 @@ export class ObjectAnswers {
     const isNew = !small && known.length === 0 && !nameless;
     const { outcome: first, task, waiting } = isNew ? await this.#byOwnRequest(exchange, request) : {};
     await using _kept = task ?? waiting; // while the origin is asked about it
-    if (first) return await this.#conclude(exchange, request, { ...first, task });
+    const conclude = (outcome: Outcome & { readonly task?: OpenTask | undefined }): Promise<void> => {
+      waiting?.decide(isOfUrl(exchange, outcome.proof.object));
+      return this.#conclude(exchange, request, outcome);
+    };
+    if (first) return await conclude({ ...first, task });
     const held = { small, known: task ? this.#known.of(request) : known };
     const inquiry = inquiryOf(exchange, held, { nameless, alone: !this.#options.hasSwarm() });
     if (!inquiry) return this.#own(exchange, request);
     const outcome = await this.#ask(exchange, request, inquiry);
     // What does not answer a part may still answer the whole, and name it.
     const again = !outcome.proof.small && !outcome.proof.object && !inquiry.faithful && header['range'] === undefined;
-    await this.#conclude(exchange, request, again ? await this.#ask(exchange, request, ownInquiry(exchange)) : outcome);
+    await conclude(again ? await this.#ask(exchange, request, ownInquiry(exchange)) : outcome);
   }
 
   /** @param outcome with the task that the answer in hand feeds, if it does. */
@@ -387,4 +391,9 @@ export class ObjectAnswers {
 /** An answer to one caller does not predict the answer to another. */
 function namelessKey(taskId: string, header: Exchange['header']): string {
   return `${taskId}\n${callerKey(header)}`;
+}
+
+/** It is what the URL names, not one of several that the origin chooses between. */
+function isOfUrl({ header }: Exchange, object: KnownObject | undefined): boolean {
+  return object !== undefined && variantOf(flat(object.header)['vary'], header) === '';
 }

@@ -71,8 +71,16 @@ export interface Fetched<Outcome> {
   readonly outcome?: Outcome;
   /** If it was opened. */
   readonly task?: OpenTask | undefined;
-  /** Ends the waiting for it otherwise. */
-  readonly waiting?: AsyncDisposable | undefined;
+  /** Waits for it otherwise, until it is disposed of. */
+  readonly waiting?: Waiting | undefined;
+}
+
+/** A download that has registered. */
+interface Waiting extends AsyncDisposable {
+  /** From now on it asks the origin nothing before it is known what the origin calls the content. */
+  hold(): void;
+  /** @param isShared what the URL names is what this caller asks for; otherwise the download is not for it. */
+  decide(isShared: boolean): void;
 }
 
 interface OwnFetchOptions<Outcome> {
@@ -96,6 +104,7 @@ export class OwnFetches<Outcome extends OwnOutcome> {
     if (running) {
       // Another part is fetched meanwhile, before anybody is sent for the rest.
       const waiting = options.demand?.kind === 'one' ? openTask(exchange, options).waiting : undefined;
+      waiting?.hold();
       const { outcome } = await running;
       if (!outcome) return { waiting };
       // What the other one was told, or not, is its own answer.
@@ -118,7 +127,11 @@ export async function fetchByOwnRequest<Outcome extends OwnOutcome>(
   const { opening, waiting } = openTask(exchange, { tasks, request: asked, demand });
   const others = patient ? [] : [own.others];
   const told = await Promise.race([own.begun, opening, ...others]);
-  if (own.withdraw()) return told && 'taskId' in told ? { task: told } : { waiting };
+  if (own.withdraw()) {
+    if (told && 'taskId' in told) return { task: told };
+    waiting.hold();
+    return { waiting };
+  }
   const outcome = await own.outcome;
   if (outcome.storable) return { outcome, task: await opening };
   void waiting[Symbol.asyncDispose]();
@@ -129,15 +142,20 @@ export async function fetchByOwnRequest<Outcome extends OwnOutcome>(
 function openTask(
   exchange: Exchange,
   { tasks, request, demand = rangeDemand(undefined) }: Pick<OwnFetchOptions<unknown>, 'tasks' | 'request' | 'demand'>,
-): { readonly opening: Promise<OpenTask | undefined>; readonly waiting: AsyncDisposable } {
+): { readonly opening: Promise<OpenTask | undefined>; readonly waiting: Waiting } {
   const leaving = new AbortController();
   const signal = AbortSignal.any([exchange.signal, leaving.signal]);
-  const opening = tasks.open(request, demand, { ...exchange, signal }).catch(() => undefined);
+  const { promise: decided, resolve: decide } = Promise.withResolvers<boolean>();
+  let allowed = Promise.resolve(true);
+  const hold = (): void => void (allowed = decided);
+  const asked = { ...request, originAllowed: () => allowed };
+  const opening = tasks.open(asked, demand, { ...exchange, signal }).catch(() => undefined);
   const leave = async (): Promise<void> => {
+    decide(false);
     leaving.abort(new DragonflyError('CANCELLED', 'nobody waits for the task any more'));
     await (await opening)?.[Symbol.asyncDispose]();
   };
-  return { opening, waiting: { [Symbol.asyncDispose]: leave } };
+  return { opening, waiting: { hold, decide, [Symbol.asyncDispose]: leave } };
 }
 
 /**
