@@ -133,9 +133,9 @@ function same({ object, question, direct, through, about }: Compared): void {
 /** What docs/proxy.md says about objects that are stored: they have ranges and conditions, and are not coded. */
 function isNamed({ object, question, direct, through }: Omit<Compared, 'about'>): boolean {
   const { range, 'accept-encoding': codings } = question.header;
+  if (!object.conditions && (through.status === 304 || through.status === 412)) return true;
   if (codings !== undefined && direct.headers['content-encoding'] !== undefined)
     return through.status < 300 && through.headers['content-encoding'] === undefined;
-  if (!object.conditions && (through.status === 304 || through.status === 412)) return true;
   if (object.ranges || range === undefined || direct.status !== 200) return false;
   const [, first, last, total] = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(through.headers['content-range'] ?? '') ?? [];
   if (through.status === 416) return Number(/^bytes=(\d+)/.exec(range)?.[1] ?? 0) >= object.sizeBytes;
