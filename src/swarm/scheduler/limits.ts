@@ -166,7 +166,7 @@ export const defaultSwarmLimits: SwarmLimits = {
   introductions: 3,
   stalledMs: 20_000,
   stalledPauses: 8,
-  stalledLeastMs: 5000,
+  stalledLeastMs: 10_000,
   resumeMs: 1000,
   resumeKnownMs: 5000,
   reportGraceMs: 600,
