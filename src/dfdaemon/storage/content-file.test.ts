@@ -1,37 +1,33 @@
 import assert from 'node:assert/strict';
-import fs from 'node:fs';
-import { syncBuiltinESMExports } from 'node:module';
+import { writeFileSync, utimesSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { temporaryDirectory } from '../../../test/support/temporary-directory.ts';
 import { ContentFile } from './content-file.ts';
-import { writePartBytes } from './write-part.ts';
 
-test('no system call writes more than a part, however the bytes come', async (context) => {
-  await using directory = await temporaryDirectory();
-  const part = writePartBytes(performance.now());
-  const calls: number[] = [];
-  const { write, writev } = fs;
-  context.mock.method(fs, 'write', (...args: [number, Buffer, number, number, number, () => void]) => {
-    calls.push(args[3]);
-    write(...args);
-  });
-  context.mock.method(fs, 'writev', (...args: [number, Buffer[], number, () => void]) => {
-    calls.push(args[1].reduce((sum, { byteLength }) => sum + byteLength, 0));
-    writev(...args);
-  });
-  syncBuiltinESMExports();
+test('writes of others are told from own ones, once', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'df-content-'));
   try {
-    const file = new ContentFile(directory.join('content'), () => Promise.resolve(false));
-    const sizes = [part * 4, part - 1, 5, part / 2, 0, 3 * part + 7];
-    const buffers = sizes.map((size, index) => Buffer.alloc(size, index + 1));
+    const file = new ContentFile(join(directory, 'content'), async () => false);
     const use = file.acquire(true);
-    await use.write(buffers, 11);
+    await use.write([Buffer.from('own ')], 0);
+    await use.write([Buffer.from('words')], 4);
+    assert.equal(file.hasForeignWrites, false);
+    // Between two own writes, and after the last one.
+    writeFileSync(file.path, 'X', { flag: 'r+' });
+    utimesSync(file.path, 1, 1); // however coarse the clock of the file system
+    await use.write([Buffer.from('!')], 9);
+    assert.equal(file.hasForeignWrites, true);
+    assert.equal(file.takeForeignWrites(), true);
+    assert.equal(file.takeForeignWrites(), false);
+    utimesSync(file.path, 2, 2);
+    assert.equal(file.takeForeignWrites(), true);
+    assert.equal(file.takeForeignWrites(), false);
+    await use.write([Buffer.from('?')], 10);
+    assert.equal(file.hasForeignWrites, false);
     use.release();
-    assert.deepEqual(fs.readFileSync(file.path), Buffer.concat([Buffer.alloc(11), ...buffers]));
-    const most = Math.max(part, writePartBytes(performance.now())); // memory may have changed meanwhile
-    assert.ok(calls.length > 0 && calls.every((bytes) => bytes > 0 && bytes <= most), calls.join(', '));
   } finally {
-    context.mock.reset();
-    syncBuiltinESMExports();
+    await rm(directory, { recursive: true });
   }
 });
