@@ -37,16 +37,16 @@ export function nodeQuery(id: string, cluster: number | undefined) {
 }
 
 const shownDownloads = 20;
-const downloadsFreshMs = 5_000;
 
 export function nodeDownloadsQuery(id: string, cluster: number | undefined) {
   return queryOptions({
-    queryKey: ['node-downloads', id, cluster],
+    // Read anew with everything of nodes, whenever one of them changes.
+    queryKey: ['nodes', 'downloads', id, cluster],
     queryFn: ({ signal }): Promise<PageOf<NodeDownload>> => {
       const query = { scheduler_cluster_id: cluster, per_page: shownDownloads };
       return pageOf(api.GET('/api/v1/nodes/{id}/downloads', { params: { path: { id }, query }, signal }));
     },
-    refetchInterval: downloadsFreshMs,
+    staleTime: 0,
   });
 }
 
