@@ -1,14 +1,18 @@
 /**
- * The same random exchanges directly and by way of a node: what the origin sees of the request and what the client sees of the
+ * The same random exchanges directly and by way of a node, inside an intercepted tunnel, too: what the origin sees of the request and what the client sees of the
  * answer differ in nothing but what docs/proxy.md names. DRAGONFLY_FUZZ_SECONDS makes it longer; a failure prints its seed.
  */
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { issueCertificates } from '../source/certificates.ts';
 import { firstFuzzSeed, FuzzRandom, fuzzSeconds } from '../support/fuzz.ts';
 import { type Message, valueOf } from './support/http-message.ts';
 import { makeScript, type Field, type Script } from './support/http-script.ts';
 import { startDaemon, type ProxiedDaemon } from './support/proxy-fixture.ts';
-import { playAll, ScriptedOrigin, type Outcome, type Way } from './support/scripted-exchange.ts';
+import { plainSocket, playAll, ScriptedOrigin, type Outcome, type Way } from './support/scripted-exchange.ts';
+import { openTunnel } from './support/tunnel.ts';
 
 /** Seeds that found something once. */
 const corpus: readonly number[] = [1, 2, 3, 4, 5, 6, 7, 8];
@@ -18,10 +22,14 @@ const abreast = 8;
 describe(`what passes by way of a node is what passes directly, from seed ${firstFuzzSeed}`, () => {
   let daemon: ProxiedDaemon;
   let origin: ScriptedOrigin;
+  let authority: string;
   let nextId = 0;
   before(async () => {
-    origin = await ScriptedOrigin.start();
-    daemon = await startDaemon();
+    const { ca, cert, key } = await issueCertificates([{ type: 'ip', value: '127.0.0.1' }]);
+    origin = await ScriptedOrigin.start({ cert, key });
+    const hijackHTTPS = { autoCert: true, hosts: [{ regx: '127', certs: [ca] }] };
+    daemon = await startDaemon({ proxy: { connectPorts: ['1-65535'], hijackHTTPS } });
+    authority = await readFile(join(daemon.service.config.workHome, 'proxy-ca', 'ca.crt'), 'utf8');
   });
   after(async () => {
     await daemon[Symbol.asyncDispose]();
@@ -29,22 +37,34 @@ describe(`what passes by way of a node is what passes directly, from seed ${firs
   });
 
   const host = (): Field => ['hOST', `127.0.0.1:${origin.port}`];
-  const ways = (): Readonly<Record<'direct' | 'forward' | 'mirror', Way>> => ({
-    direct: { port: origin.port, target: ({ target }) => target, fields: [host()], alone: true },
+  const ways = (): Readonly<Record<'direct' | 'forward' | 'mirror' | 'intercepted', Way>> => ({
+    direct: { open: () => plainSocket(origin.port), target: ({ target }) => target, fields: [host()], alone: true },
     forward: {
       alone: false,
-      port: daemon.port,
+      open: () => plainSocket(daemon.port),
       target: ({ target }) => `http://127.0.0.1:${origin.port}${target}`,
       fields: [host()],
     },
     mirror: {
       alone: false,
-      port: daemon.port,
+      open: () => plainSocket(daemon.port),
       target: ({ target }) => target,
       fields: [
         ['hOST', 'mirror.test'],
         ['X-Dragonfly-Registry', `http://127.0.0.1:${origin.port}`],
       ],
+    },
+    intercepted: {
+      alone: false,
+      open: () =>
+        openTunnel({
+          proxyPort: daemon.port,
+          host: `127.0.0.1:${origin.securePort}`,
+          ca: authority,
+          ALPNProtocols: ['http/1.1'],
+        }),
+      target: ({ target }) => target,
+      fields: [['hOST', `127.0.0.1:${origin.securePort}`]],
     },
   });
 
@@ -65,11 +85,26 @@ describe(`what passes by way of a node is what passes directly, from seed ${firs
       for (const [index, script] of scripts.entries()) {
         const about = `seed ${seed}, exchange ${index}, ${way}: ${described(script)}`;
         sameAnswer(script, direct?.outcomes[index], outcomes[index], about);
-        sameRequest(script, direct?.requests[index]?.[0], requests[index]?.at(-1), about);
+        sameRequest(script, direct?.requests[index]?.[0], plainly(requests[index]?.at(-1)), about);
       }
     }
     assert.deepEqual(origin.strange, [], `seed ${seed}: requests that nobody sent`);
     return scripts.length;
+  }
+
+  /** As it were without TLS. */
+  function plainly(message: Message | undefined): Message | undefined {
+    const isHost = (name: string, value: string): boolean =>
+      /^host$/i.test(name) && value === `127.0.0.1:${origin.securePort}`;
+    return (
+      message && {
+        ...message,
+        fields: message.fields.map(([name, value]): Field => [
+          name,
+          isHost(name, value) ? `127.0.0.1:${origin.port}` : value,
+        ]),
+      }
+    );
   }
 
   test('the corpus', async () => {
@@ -87,7 +122,7 @@ describe(`what passes by way of a node is what passes directly, from seed ${firs
       }
     };
     await Promise.all(Array.from({ length: abreast }, worker));
-    t.diagnostic(`${seed - firstFuzzSeed} conversations, ${exchanges} exchanges, each in three ways`);
+    t.diagnostic(`${seed - firstFuzzSeed} conversations, ${exchanges} exchanges, each in four ways`);
   });
 });
 

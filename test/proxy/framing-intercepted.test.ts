@@ -5,10 +5,11 @@ import { readFile } from 'node:fs/promises';
 import { connect as connectHttp2, type ClientHttp2Stream, type IncomingHttpHeaders } from 'node:http2';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { connect as tlsConnect, type TLSSocket } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import { issueCertificates } from '../source/certificates.ts';
 import { startDaemon, type ProxiedDaemon } from './support/proxy-fixture.ts';
-import { bytes, rawClient, rawClientOn, rawOrigin, type RawHandler, type RawOrigin } from './support/raw-http.ts';
+import { bytes, rawClientOn, rawOrigin, type RawHandler, type RawOrigin } from './support/raw-http.ts';
+import { openTunnel } from './support/tunnel.ts';
 
 const closers = new AsyncDisposableStack();
 let daemon: ProxiedDaemon;
@@ -33,15 +34,8 @@ before(async () => {
 });
 after(() => closers.disposeAsync());
 
-async function tunnel(ALPNProtocols: string[]): Promise<TLSSocket> {
-  const { socket, send, until } = await rawClient(daemon.port);
-  send(`CONNECT ${origin.host} HTTP/1.1\r\nHost: ${origin.host}\r\n\r\n`);
-  await until(/^HTTP\/1\.1 200 [^]*\r\n\r\n$/);
-  socket.removeAllListeners('data');
-  const secure = tlsConnect({ socket, host: '127.0.0.1', ca, ALPNProtocols });
-  await once(secure, 'secureConnect');
-  return secure;
-}
+const tunnel = (ALPNProtocols: string[]): Promise<TLSSocket> =>
+  openTunnel({ proxyPort: daemon.port, host: origin.host, ca, ALPNProtocols });
 
 const location = Buffer.from('/模型').toString('latin1');
 

@@ -1,10 +1,17 @@
 /**
  * Random people ask random origins for random objects at the same time, directly and by way of a node alone, of two nodes and of
- * two nodes with a seed: nobody gets anything but what the origin tells him directly, except for what docs/proxy.md names.
+ * two nodes with a seed, as a forward proxy and inside intercepted tunnels: nobody gets anything but what the origin tells him directly, except for what docs/proxy.md names.
  * DRAGONFLY_FUZZ_SECONDS makes it longer; a failure prints its seed.
  */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import type { RequestListener } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { issueCertificates } from '../source/certificates.ts';
 import { firstFuzzSeed, FuzzRandom, fuzzSeconds } from '../support/fuzz.ts';
 import { LocalSwarm } from '../support/local-swarm.ts';
 import { answerWith, makeObject, makeQuestion, type Question, type ScriptedObject } from './support/object-script.ts';
@@ -16,25 +23,41 @@ import {
   type Origin,
   type ProxiedDaemon,
 } from './support/proxy-fixture.ts';
+import { askInTunnel } from './support/tunnel.ts';
 
+/** How a request reaches a node: in the clear, or in a tunnel that it intercepts. */
+const wayKinds = ['forward', 'forward', 'http/1.1', 'h2'] as const;
 /** Seeds that found something once. */
 const corpus: readonly number[] = [1, 2];
 
 describe(`everybody is told by the nodes what the origin tells him, from seed ${firstFuzzSeed}`, () => {
   const closers = new AsyncDisposableStack();
   const objects = new Map<string, ScriptedObject>();
+  const listener: RequestListener = (request, response) => {
+    const object = objects.get(/o\d+-\d+/.exec(request.url ?? '')?.[0] ?? '');
+    if (object) return answerWith(object, request, response);
+    response.writeHead(200, { 'content-type': 'text/html', etag: '"login"', 'content-length': 5 }).end('login');
+  };
   let origin: Origin;
+  /** `address:port` of the same by HTTPS. */
+  let secureHost: string;
   let nodes: readonly [ProxiedDaemon, ...ProxiedDaemon[]];
   before(async () => {
-    origin = closers.use(
-      await startOrigin((request, response) => {
-        const object = objects.get(/o\d+-\d+/.exec(request.url ?? '')?.[0] ?? '');
-        if (object) return answerWith(object, request, response);
-        response.writeHead(200, { 'content-type': 'text/html', etag: '"login"', 'content-length': 5 }).end('login');
-      }),
-    );
+    origin = closers.use(await startOrigin(listener));
+    const { ca, cert, key } = await issueCertificates([{ type: 'ip', value: '127.0.0.1' }]);
+    const secure = createSecureServer({ cert, key }, listener).listen(0, '127.0.0.1');
+    closers.defer(() => {
+      secure.closeAllConnections();
+      secure.close();
+    });
+    await once(secure, 'listening');
+    secureHost = `127.0.0.1:${(secure.address() as AddressInfo).port}`;
     const swarm = closers.use(await LocalSwarm.create());
-    const proxy = { proxies: [{ regx: '.*' }] };
+    const proxy = {
+      proxies: [{ regx: '.*' }],
+      connectPorts: ['1-65535'],
+      hijackHTTPS: { autoCert: true, hosts: [{ regx: '127', certs: [ca] }] },
+    };
     const start = async (schedulers: readonly string[], enable = false): Promise<ProxiedDaemon> => {
       const netAddrs = schedulers.map((addr) => ({ type: 'tcp', addr }));
       return closers.use(await startDaemon({ proxy, more: { scheduler: { netAddrs, seedPeer: { enable } } } }));
@@ -59,18 +82,17 @@ describe(`everybody is told by the nodes what the origin tells him, from seed ${
       }
       const questions = Array.from({ length: 1 + random.below(6) }, () => ({
         question: makeQuestion(random, object, tags),
-        ways: [random.pick(nodes), random.pick(nodes)],
+        ways: [0, 1].map(() => ({ node: random.pick(nodes), kind: random.pick(wayKinds) })),
       }));
       const direct: Answer[] = [];
       for (const { question } of questions) direct.push(await askDirectly(object, question));
       for (const { headers } of direct) if (headers.etag !== undefined) tags.push(headers.etag);
       await Promise.all(
         questions.map(async ({ question, ways }, index) => {
-          for (const node of ways) {
+          for (const { node, kind } of ways) {
             count += 1;
-            const about = `seed ${seed}, round ${round}, node ${nodes.indexOf(node)}: ${JSON.stringify({ ...question, ...object })}`;
-            const { method, header } = question;
-            const through = await ask(node, `${origin.url}/${object.id}`, { method, headers: { ...header } });
+            const about = `seed ${seed}, round ${round}, node ${nodes.indexOf(node)}, ${kind}: ${JSON.stringify({ ...question, ...object })}`;
+            const through = await askThrough(node, kind, object.id, question);
             same({ object, question, direct: direct[index] as Answer, through, about });
           }
         }),
@@ -86,6 +108,18 @@ describe(`everybody is told by the nodes what the origin tells him, from seed ${
     return ask({ port }, `${redirects ? '/moved' : ''}/${id}`, { method, headers: { ...header } });
   }
 
+  async function askThrough(
+    node: ProxiedDaemon,
+    kind: (typeof wayKinds)[number],
+    id: string,
+    { method, header }: Question,
+  ): Promise<Answer> {
+    const asked = { method, headers: { ...header } };
+    if (kind === 'forward') return ask(node, `${origin.url}/${id}`, asked);
+    const ca = await readFile(join(node.service.config.workHome, 'proxy-ca', 'ca.crt'), 'utf8');
+    return askInTunnel({ proxyPort: node.port, host: secureHost, ca, ALPNProtocols: [kind] }, `/${id}`, asked);
+  }
+
   test('the corpus', async () => {
     for (const seed of corpus) await conversation(seed);
   });
@@ -95,7 +129,10 @@ describe(`everybody is told by the nodes what the origin tells him, from seed ${
     let seed = firstFuzzSeed;
     let count = 0;
     const worker = async (): Promise<void> => {
-      while (Date.now() < end) count += await conversation((seed += 1));
+      while (Date.now() < end) {
+        const asked = await conversation((seed += 1));
+        count += asked;
+      }
     };
     await Promise.all([worker(), worker(), worker()]);
     t.diagnostic(`${seed - firstFuzzSeed} conversations, ${count} answers`);

@@ -1,27 +1,49 @@
 /** Plays scripts: an origin that says what its script tells, and clients that ask it directly or by way of a proxy. */
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { readMessage, type Message } from './http-message.ts';
 import type { Answer, Body, Field, Script } from './http-script.ts';
 import { bytes } from './raw-http.ts';
 
+interface Certificate {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** The same by HTTP and by HTTPS, at a port each. */
 export class ScriptedOrigin implements AsyncDisposable {
-  readonly #server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#serve(socket));
+  readonly #server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#serve(socket, socket));
+  readonly #secureServer = createServer({ allowHalfOpen: true, noDelay: true }, (raw) => {
+    raw.on('error', () => undefined);
+    this.#serve(new TLSSocket(raw, { isServer: true, ...this.#certificate }), raw);
+  });
+  readonly #certificate: Certificate;
   readonly #open = new Set<Socket>();
   readonly #scripts = new Map<string, Script>();
   /** Whole requests by the id in their target, and any that names none. */
   readonly #seen = new Map<string, Message[]>();
   readonly strange: string[] = [];
 
-  static async start(): Promise<ScriptedOrigin> {
-    const origin = new ScriptedOrigin();
-    origin.#server.listen(0, '127.0.0.1');
-    await once(origin.#server, 'listening');
+  static async start(certificate: Certificate): Promise<ScriptedOrigin> {
+    const origin = new ScriptedOrigin(certificate);
+    for (const server of [origin.#server, origin.#secureServer]) {
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+    }
     return origin;
+  }
+
+  private constructor({ cert, key }: Certificate) {
+    this.#certificate = { cert, key };
   }
 
   get port(): number {
     return (this.#server.address() as AddressInfo).port;
+  }
+
+  get securePort(): number {
+    return (this.#secureServer.address() as AddressInfo).port;
   }
 
   expect(script: Script): void {
@@ -37,10 +59,11 @@ export class ScriptedOrigin implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const socket of this.#open) socket.destroy();
-    await new Promise((resolve) => this.#server.close(resolve));
+    for (const server of [this.#server, this.#secureServer]) await new Promise((resolve) => server.close(resolve));
   }
 
-  #serve(socket: Socket): void {
+  /** @param raw below TLS, where there is TLS */
+  #serve(socket: Socket, raw: Socket): void {
     this.#open.add(socket);
     socket.on('error', () => undefined).once('close', () => this.#open.delete(socket));
     socket.once('end', () => socket.end());
@@ -61,11 +84,11 @@ export class ScriptedOrigin implements AsyncDisposable {
         const { answer, expect } = script;
         if (!answered && !message.whole) {
           if (expect === 'continue') socket.write('HTTP/1.1 100 Continue\r\n\r\n');
-          if (answer.early) this.#answer(socket, script, { number, message });
+          if (answer.early) this.#answer({ socket, raw }, script, { number, message });
           answered = true;
         }
         if (!message.whole) return;
-        if (!(answered && answer.early)) this.#answer(socket, script, { number, message });
+        if (!(answered && answer.early)) this.#answer({ socket, raw }, script, { number, message });
         this.#seen.set(id, [...(this.#seen.get(id) ?? []), message]);
         text = text.slice(message.length);
         number += 1;
@@ -74,8 +97,12 @@ export class ScriptedOrigin implements AsyncDisposable {
     });
   }
 
-  #answer(socket: Socket, { answer, id }: Script, { number, message }: { number: number; message: Message }): void {
-    if (answer.ending === 'stale' && number > 0) return void socket.resetAndDestroy();
+  #answer(
+    { socket, raw }: { socket: Socket; raw: Socket },
+    { answer, id }: Script,
+    { number, message }: { number: number; message: Message },
+  ): void {
+    if (answer.ending === 'stale' && number > 0) return void raw.resetAndDestroy();
     const [head, body] = wireAnswer(answer, id, message.start.endsWith('1.0'));
     const interim = answer.interim
       .map(({ status, fields }) => `HTTP/1.1 ${status} Note\r\n${lines(fields)}\r\n`)
@@ -127,8 +154,8 @@ export interface Outcome {
 }
 
 export interface Way {
-  /** Where the client connects to. */
-  readonly port: number;
+  /** A connection of the client. */
+  readonly open: () => Promise<Socket>;
   readonly target: (script: Script) => string;
   /** Each exchange has a connection of its own. */
   readonly alone: boolean;
@@ -138,6 +165,12 @@ export interface Way {
 
 const deadlineMs = 20_000;
 
+export async function plainSocket(port: number): Promise<Socket> {
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
+  await once(socket, 'connect');
+  return socket;
+}
+
 /** One connection, one exchange after the other, as long as the connection lasts. */
 export async function playAll(scripts: readonly Script[], way: Way): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
@@ -145,7 +178,7 @@ export async function playAll(scripts: readonly Script[], way: Way): Promise<Out
   for (const script of scripts) {
     if (!connection || connection.ended || way.alone) {
       connection?.socket.destroy();
-      connection = await ClientConnection.open(way.port);
+      connection = new ClientConnection(await way.open());
     }
     outcomes.push(await play(connection, script, way));
     const { answer } = outcomes.at(-1) ?? {};
@@ -202,13 +235,7 @@ class ClientConnection {
   ended = false;
   #wake = (): void => undefined;
 
-  static async open(port: number): Promise<ClientConnection> {
-    const connection = new ClientConnection(connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true }));
-    await once(connection.socket, 'connect');
-    return connection;
-  }
-
-  private constructor(socket: Socket) {
+  constructor(socket: Socket) {
     this.socket = socket;
     socket.on('error', () => undefined);
     socket.on('data', (block) => {

@@ -19,6 +19,8 @@ export interface ThrottledHub extends AsyncDisposable {
   readonly questions: ReadonlyMap<string, number>;
   /** Bytes of large files that were given, by repository. */
   readonly given: ReadonlyMap<string, number>;
+  /** Requests for large files that were answered. */
+  readonly stored: { count: number };
   /** Refused for having asked too much. */
   readonly refused: { count: number };
 }
@@ -31,8 +33,8 @@ export async function startThrottledHub(names: readonly string[], limit: number)
   const repositories = new Map(names.map((name) => [name, repository(name)]));
   const questions = new Map<string, number>();
   const given = new Map<string, number>();
-  const refused = { count: 0 };
-  const store = await startStore(repositories, given);
+  const [refused, stored] = [{ count: 0 }, { count: 0 }];
+  const store = await startStore(repositories, given, stored);
   let asked = 0;
   const hub: Origin = await startOrigin((request, response) => {
     const path = (request.url ?? '').split('?', 1)[0] ?? '';
@@ -60,6 +62,7 @@ export async function startThrottledHub(names: readonly string[], limit: number)
     repositories,
     questions,
     given,
+    stored,
     refused,
     [Symbol.asyncDispose]: async () => {
       await hub[Symbol.asyncDispose]();
@@ -137,12 +140,17 @@ function resolve({ name, found, path, store }: Wanted, request: IncomingMessage,
 }
 
 /** Whoever asks for chunks goes past the door: nothing of that is answered. */
-function startStore(repositories: ReadonlyMap<string, HubRepository>, given: Map<string, number>): Promise<Origin> {
+function startStore(
+  repositories: ReadonlyMap<string, HubRepository>,
+  given: Map<string, number>,
+  stored: { count: number },
+): Promise<Origin> {
   return startOrigin((request, response) => {
     const [path = '', query = ''] = (request.url ?? '').split('?', 2);
     const name = path.slice(1);
     const content = repositories.get(name)?.files.get(largeFile);
     if (!content || !query.includes('X-Amz-Signature=')) return void response.writeHead(403).end();
+    stored.count += 1;
     const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '');
     const end = Math.min(content.length, range?.[2] ? Number(range[2]) + 1 : content.length);
     given.set(name, (given.get(name) ?? 0) + end - Number(range?.[1] ?? 0));
