@@ -57,6 +57,23 @@ test('whoever asks a slow origin is waited for as long as it said, within a boun
   }
 });
 
+test('what a slow origin says after the turn has ended still counts, for those who ask meanwhile, too', async ({
+  mock,
+}) => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  const board = new ProofBoard();
+  await ask(board, 'a');
+  mock.timers.tick(2_000);
+  assert.equal(await ask(board, 'b'), undefined, 'it is the turn of another');
+  const waiting = ask(board, 'c');
+  board.tell('key', { hostId: 'd', proof, ttlMs: 60_000 });
+  board.tell('key', { hostId: 'a', proof, ttlMs: 60_000 });
+  assert.deepEqual((await waiting)?.proof, proof);
+  assert.deepEqual((await ask(board, 'e'))?.proof, proof);
+  board.tell('key', { hostId: 'a', proof: Buffer.from('another'), ttlMs: 60_000 });
+  assert.deepEqual((await ask(board, 'e'))?.proof, proof, 'one word for each turn');
+});
+
 test('nobody but the one whose turn it is can tell anything', async () => {
   const board = new ProofBoard();
   board.tell('key', { hostId: 'b', proof, ttlMs: 60_000 });

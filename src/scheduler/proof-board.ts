@@ -29,6 +29,8 @@ interface Turn {
 
 export class ProofBoard {
   readonly #turns = new Map<string, Turn>();
+  /** Whose turn ended before they told anything: a slow origin's word counts when it comes. */
+  readonly #late = new LRUCache<string, string>({ max: maxProofTurns, ttl: maxProofMs });
   readonly #told = new LRUCache<string, { readonly proof: Uint8Array; readonly untilMs: number }>({
     maxSize: maxProofsBytes,
     sizeCalculation: ({ proof }) => proof.length + 128,
@@ -63,16 +65,21 @@ export class ProofBoard {
     return this.#told.get(key)?.proof;
   }
 
-  /** Only from the one whose turn it is, so that nobody can answer what another has asked. */
+  /** Only from the one whose turn it is, or was, so that nobody can answer what another has asked. */
   tell(key: string, { hostId, proof, ttlMs }: { hostId: string; proof?: Uint8Array | undefined; ttlMs: number }): void {
-    if (this.#turns.get(key)?.hostId !== hostId) return;
+    const isTurn = this.#turns.get(key)?.hostId === hostId;
+    if (!isTurn && this.#late.get(key) !== hostId) return;
+    this.#late.delete(key);
     const told = proof && proof.length <= maxProofBytes ? { proof, ttlMs: Math.min(ttlMs, maxProofMs) } : undefined;
     if (told && told.ttlMs > 0) this.#told.set(key, { proof: told.proof, untilMs: performance.now() + told.ttlMs });
-    this.#end(key, told);
+    if (isTurn || told) this.#end(key, told);
   }
 
   #begin(key: string, hostId: string, turnMs: number): void {
-    const timer = setTimeout(() => this.#end(key, undefined), turnMs).unref();
+    const timer = setTimeout(() => {
+      this.#late.set(key, hostId);
+      this.#end(key, undefined);
+    }, turnMs).unref();
     this.#turns.set(key, { hostId, over: Promise.withResolvers(), timer });
   }
 
