@@ -4,7 +4,16 @@ import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { request, type IncomingMessage, type RequestListener } from 'node:http';
 import { after, before, beforeEach, describe, test } from 'node:test';
-import { ask, serveBody, startDaemon, startOrigin, type Origin, type ProxiedDaemon } from './support/proxy-fixture.ts';
+import { LocalSwarm } from '../support/local-swarm.ts';
+import {
+  ask,
+  isProbe,
+  serveBody,
+  startDaemon,
+  startOrigin,
+  type Origin,
+  type ProxiedDaemon,
+} from './support/proxy-fixture.ts';
 
 const content = randomBytes(5 * 2 ** 20 + 17);
 const digest = `sha256:${createHash('sha256').update(content).digest('hex')}`;
@@ -99,4 +108,30 @@ describe('the header of a cold blob', () => {
     release();
     await assert.rejects(bodyOf(message));
   });
+});
+
+test("does not wait for the content either where a seed was faster than the registry's word", deadline, async () => {
+  await using swarm = await LocalSwarm.create();
+  const netAddrs = [{ type: 'tcp', addr: await swarm.startScheduler() }];
+  const host = (hostname: string) => ({ host: { advertiseIP: '127.0.0.1', hostname } });
+  await using _seed = await startDaemon({
+    more: { ...host('seed'), scheduler: { netAddrs, seedPeer: { enable: true } } },
+  });
+  await using node = await startDaemon({ more: { ...host('node'), scheduler: { netAddrs } } });
+  const [begun, released] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  await using origin = await startOrigin((incoming, answer) => {
+    // The node has heard of the seed's download by then.
+    if (isProbe(incoming.headers.range)) return void begun.promise.then(() => setTimeout(serve, 500, incoming, answer));
+    answer.writeHead(200, { 'content-length': content.length, 'docker-content-digest': digest }).flushHeaders();
+    begun.resolve();
+    void released.promise.then(() => answer.end(content));
+  });
+  const headers = { 'X-Dragonfly-Registry': origin.url };
+  const outgoing = request({ host: '127.0.0.1', port: node.port, path, headers, agent: false }).end();
+  const [message] = (await once(outgoing, 'response')) as [IncomingMessage];
+  assert.equal(message.headers['content-length'], String(content.length));
+  released.resolve();
+  const blocks: Buffer[] = [];
+  for await (const block of message) blocks.push(block as Buffer);
+  assert.ok(Buffer.concat(blocks).equals(content));
 });

@@ -27,18 +27,28 @@ export function keepsPromise(task: OpenTask, { contentLengthBytes }: ToldBlob): 
   return task.contentLengthBytes === contentLengthBytes && task.range?.length === contentLengthBytes;
 }
 
+/** It is about to come in from elsewhere as it was told; nothing is said of it yet where there is no task. */
+export function comesIn({ settled, value }: Settling<OpenTask>, blob: ToldBlob): boolean {
+  return value ? !value.local && keepsPromise(value, blob) : !settled;
+}
+
 /** Where a promise settles: without a rejection that nobody handles, and readable at once. */
 export interface Settling<T> {
   readonly settled: boolean;
+  /** Once it is there. */
+  readonly value: T | undefined;
   readonly result: Promise<PromiseSettledResult<T>>;
 }
 
 export function settling<T>(promise: Promise<T>): Settling<T> {
-  const state = { settled: false };
+  const state: { settled: boolean; value: T | undefined } = { settled: false, value: undefined };
   const result = promise.then(
     (value): PromiseSettledResult<T> => ({ status: 'fulfilled', value }),
     (error: unknown): PromiseSettledResult<T> => ({ status: 'rejected', reason: toDragonflyError(error) }),
   );
-  void result.then(() => (state.settled = true));
+  void result.then((outcome) => {
+    state.settled = true;
+    if (outcome.status === 'fulfilled') state.value = outcome.value;
+  });
   return Object.assign(state, { result });
 }

@@ -21,7 +21,7 @@ import { judgePreconditions } from '../proof/preconditions.ts';
 import { askOrigin, type OriginAnswer } from '../proof/question.ts';
 import { learnRefusal } from '../proof/refusal.ts';
 import { contentLengthOf, isPage } from '../proof/representation.ts';
-import { asksForAll, keepsPromise, settling, toldBlob, type ToldBlob } from '../proof/told-blob.ts';
+import { asksForAll, comesIn, keepsPromise, settling, toldBlob, type ToldBlob } from '../proof/told-blob.ts';
 import { rangeDemand } from '../wire/range-answer.ts';
 import type { RegistryPath } from './registry-path.ts';
 import { sharedYes, yesFromOther, yesToTell, type Yes } from '../proof/registry-yes.ts';
@@ -58,7 +58,7 @@ export class BlobAnswers {
     const yes = await this.#permission(exchange, request, path);
     if (!yes) return this.#refused(exchange, request, path, opened.result);
     const { blob } = yes;
-    if (blob && !opened.settled && asksForAll(exchange) && this.#promise(exchange, request, blob))
+    if (blob && comesIn(opened, blob) && asksForAll(exchange) && this.#promise(exchange, request, blob))
       return this.#keep(exchange, request, opened.result, { ...yes, blob });
     const task = await opened.result;
     if (task.status === 'rejected') return tasks.failed(exchange, task.reason);
