@@ -18,6 +18,7 @@ import { TrafficBook } from './live/traffic-book.ts';
 import type { SchedulerMetrics } from './metrics.ts';
 import { PeerSessions } from './peers/peer-sessions.ts';
 import { ProofBoard } from './proof-board.ts';
+import type { CallEvents } from './peers/daemon-call.ts';
 import { seedDownload, type SeedDownloads, type SeedEvents } from './peers/seed-downloads.ts';
 import { SilentHosts } from './hosts/silent-hosts.ts';
 import { SwarmDriver, type SwarmEvent } from './swarm-driver.ts';
@@ -52,6 +53,12 @@ export class Brain implements Closable {
   readonly countsHostTraffic: boolean;
   /** Renewed by the dynamic configuration. */
   priorities = new ApplicationPriorities([]);
+  /** What daemons answer that were called to download. */
+  readonly calls: CallEvents = {
+    answered: (peerId, hostId) => this.swarm.calls.answered(peerId, hostId),
+    told: (peerId, report) => this.run((swarm, nowMs) => swarm.calls.told(peerId, report, nowMs)),
+    ended: (peerId, done) => this.run((swarm, nowMs) => swarm.calls.ended(peerId, done, nowMs)),
+  };
   readonly #driver: SwarmDriver;
   readonly #seeds: SeedDownloads | undefined;
   readonly #logger: Logger;
@@ -73,6 +80,7 @@ export class Brain implements Closable {
     this.countsHostTraffic = options.countsHostTraffic;
     this.#logger = options.logger;
     this.#seeds = options.seeds?.({
+      calls: this.calls,
       onFailure: (taskId, hostId) => this.#seedFailed(taskId, hostId),
       onAnswer: (taskId, header) => this.facts.setResponseHeader(taskId, header),
       onResult: (result) => this.metrics.seedDownloads.inc({ result }),

@@ -158,6 +158,7 @@ async function createParts(config: SchedulerConfig, overrides: SchedulerOverride
       hosts: () => brain.hosts.list().filter((host) => brain.swarm.host(host.id)),
       random,
       logger,
+      calls: brain.calls,
     }),
   );
   dynamic.applyBy(({ applications, jobRateLimit }) => {

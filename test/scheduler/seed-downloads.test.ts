@@ -11,6 +11,8 @@ import { HoldingRelay } from '../support/holding-relay.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { SeedDownloads } from '../../src/scheduler/peers/seed-downloads.ts';
 
+const unheard = { answered: () => undefined, told: () => undefined, ended: () => undefined };
+
 void describe('a seed that downloads', () => {
   void it('hears who asks, and tells what the origin answered', { timeout: 60_000 }, async () => {
     const responseHeader = { 'Content-Type': 'text/plain' };
@@ -26,6 +28,7 @@ void describe('a seed that downloads', () => {
     await using channels = new Channels();
     const answered = Promise.withResolvers<unknown>();
     await using downloads = new SeedDownloads({
+      calls: unheard,
       channels,
       ownAddress: () => '10.0.0.1:8002',
       timeoutMs: 10_000,
@@ -53,6 +56,7 @@ void describe('a seed that downloads', () => {
     const failed = Promise.withResolvers<string>();
     const ended: string[] = [];
     await using downloads = new SeedDownloads({
+      calls: unheard,
       channels,
       ownAddress: () => '10.0.0.1:8002',
       timeoutMs: 60_000,

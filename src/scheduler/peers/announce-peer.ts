@@ -134,8 +134,9 @@ class PeerStream {
   close(): void {
     const current = this.#brain.sessions.close(this.#session);
     this.#counters.over();
-    // A finished peer stays as a parent; one that is cut off while it downloads cannot be counted on.
-    if (current && !this.#ended) this.#brain.run((swarm, nowMs) => swarm.peerLeft(this.#session.peerId, nowMs));
+    // A finished peer stays as a parent; one that is cut off while it downloads can be counted on if it is heard otherwise.
+    const { peerId } = this.#session;
+    if (current && !this.#ended) this.#brain.run((swarm, nowMs) => swarm.calls.streamBroke(peerId, nowMs));
   }
 
   #register(download: Download, { reader, pieceDigests }: Partial<RegisterPeerRequest>): void {

@@ -11,8 +11,10 @@ import { DfdaemonUploadDefinition } from '../../../gen/dfdaemon/v2/dfdaemon.ts';
 import { answers } from '../../rpc/server/health.ts';
 import { silence } from '../../rpc/life.ts';
 import { maxSeedDownloads, seedLife } from '../limits.ts';
+import { type CallEvents, hearCall } from './daemon-call.ts';
 
 export interface SeedEvents {
+  readonly calls: CallEvents;
   /** Never called from within `start`. */
   readonly onFailure: (taskId: string, hostId: string) => void;
   /** Header of the origin's response to the seed, which a seed of the original reports nowhere else. Empty when it is not reported. */
@@ -51,7 +53,7 @@ export class SeedDownloads implements Closable {
   }
 
   async #run(taskId: string, seed: Host, download: Download): Promise<void> {
-    const { channels, ownAddress, timeoutMs, logger, onAnswer, onFailure, onResult } = this.#options;
+    const { channels, ownAddress, timeoutMs, logger, calls, onAnswer, onFailure, onResult } = this.#options;
     const answered = new AbortController();
     const dead = new AbortController();
     const signal = AbortSignal.any([this.#controller.signal, dead.signal]);
@@ -68,12 +70,13 @@ export class SeedDownloads implements Closable {
       ).catch((error: unknown) => answered.signal.aborted || dead.abort(error));
       await channels.ready(address, { signal });
       const client = createClient(DfdaemonUploadDefinition, channels, address);
-      // What the seed holds it tells as a peer of its own.
+      // What the seed holds it tells as a peer of its own, too.
       const metadata = { [schedulerHeader]: ownAddress() };
-      for await (const { response } of client.downloadTask({ download }, { signal, timeoutMs, metadata })) {
+      const told = client.downloadTask({ download }, { signal, timeoutMs, metadata });
+      await hearCall(told, seed.id, calls, ({ response }) => {
         answered.abort(); // from here on it is heard of otherwise
         if (response?.$case === 'downloadTaskStartedResponse') onAnswer?.(taskId, response.value.responseHeader);
-      }
+      });
       onResult?.('success');
     } catch (error) {
       if (this.#controller.signal.aborted) return;

@@ -12,6 +12,7 @@ import type { Download, Host } from '../../../gen/common/v2/common.ts';
 import { DfdaemonUploadDefinition, type StatLocalTaskResponse } from '../../../gen/dfdaemon/v2/dfdaemon.ts';
 import type { PreheatOutcome } from '../../../gen/scheduler/v2/scheduler.ts';
 import { defaultConcurrentPeers, defaultConcurrentTasks, jobTimeoutMs, maxPreheatTargets } from '../limits.ts';
+import { type CallEvents, hearCall } from '../peers/daemon-call.ts';
 import { eachLimited } from './each-limited.ts';
 import { preheatTargets, type TargetRequest } from './targets.ts';
 
@@ -20,6 +21,7 @@ export interface PreheaterOptions {
   readonly hosts: () => readonly Host[];
   readonly random: () => number;
   readonly logger: Logger;
+  readonly calls: CallEvents;
 }
 
 /** What makes up the id of a file's task, beside its URL. */
@@ -182,7 +184,7 @@ export class Preheater implements Closable {
         const requestHeader = (await freshHeader?.(signal)) ?? download.requestHeader;
         const needBackToSource = targets.length > 1 || host.type !== 0;
         const wanted = { ...download, url, requestHeader, needBackToSource };
-        for await (const _progress of this.#daemon(host).downloadTask({ download: wanted }, { signal })) continue;
+        await hearCall(this.#daemon(host).downloadTask({ download: wanted }, { signal }), hostId, this.#options.calls);
         return outcome;
       } catch (error) {
         const { message } = toDragonflyError(error);

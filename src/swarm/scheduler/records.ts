@@ -125,6 +125,8 @@ export interface Peer {
   sharing: boolean;
   /** It held a lease and its heartbeat is overdue: until it is heard from again, its pieces do not count as held. */
   silent: boolean;
+  /** Its stream broke while it was at the origin: it hears nothing any more, and is heard in answer to a call. */
+  deaf: boolean;
   /** Time of the last new piece. */
   progressAtMs: number;
   /** The longest time between two reports of new pieces; undefined before the second one. */

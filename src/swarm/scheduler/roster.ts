@@ -270,6 +270,7 @@ function newPeer(request: RegisterPeer, host: Host, task: Task, nowMs: number): 
     pieces: new PieceSet(task.pieceCount),
     sharing: mayShare(host, nowMs),
     silent: false,
+    deaf: false,
     progressAtMs: nowMs,
     longestPauseMs: undefined,
     partial: request.reader !== undefined,

@@ -1,16 +1,19 @@
 /** What follows from every event: leases what is missing, gives parents to who lacks them. */
 import type { Deadlines } from '../shared/deadlines.ts';
 import type { Decision } from '../shared/decisions.ts';
+import type { TaskLayout } from '../shared/events.ts';
 import type { SwarmLimits } from './limits.ts';
 import { type Matchmaker, needsParent } from './matchmaker.ts';
 import { leasesOf } from './origin/lease-book.ts';
 import type { OriginDesk } from './origin/origin-desk.ts';
+import type { Outbox } from './outbox.ts';
 import type { Peer, Task } from './records.ts';
 import type { Refusals } from './refusals.ts';
 import { isDownloading } from './states.ts';
 
 export interface SettlementParts {
   readonly limits: SwarmLimits;
+  readonly out: Outbox;
   readonly matchmaker: Matchmaker;
   readonly origin: OriginDesk;
   readonly refusals: Refusals;
@@ -22,6 +25,15 @@ export class Settlement {
 
   constructor(parts: SettlementParts) {
     this.#parts = parts;
+  }
+
+  /** The caller settles the task afterwards. */
+  layoutKnown(task: Task, layout: TaskLayout): void {
+    const { origin, matchmaker, out } = this.#parts;
+    origin.layoutKnown(task);
+    matchmaker.layoutKnown(task);
+    for (const peer of task.peers.values())
+      if (isDownloading(peer.state)) out.send(peer, { kind: 'task-layout', layout });
   }
 
   settle(tasks: Iterable<Task>, nowMs: number): void {

@@ -74,7 +74,7 @@ export function swarmParts(options: SwarmOptions, limits: SwarmLimits): SwarmPar
     digests,
     liars,
     refusals,
-    settlement: new Settlement({ limits, matchmaker, origin, refusals, wakes }),
+    settlement: new Settlement({ limits, out, matchmaker, origin, refusals, wakes }),
     failures: new OriginFailures({ limits, origin, refusals }),
     claims: new Claims(limits, membership, digests),
     upkeep: new Upkeep({ limits, roster, matchmaker, origin, membership, digests }),

@@ -39,7 +39,7 @@ function host(number: number): HostInfo {
 type Step = readonly [kind: number, host: number, task: number, detail: number, waitMs: number];
 
 const step: fc.Arbitrary<Step> = fc.tuple(
-  fc.nat(19),
+  fc.nat(23),
   fc.nat(hostCount - 1),
   fc.nat(taskCount - 1),
   fc.nat(9),
@@ -101,6 +101,10 @@ function apply(
     () => swarm.peerFinished(peerId, nowMs),
     () => swarm.peerFailed(peerId, nowMs),
     () => swarm.peerLeft(peerId, nowMs),
+    () => (swarm.calls.answered(peerId, `host-${hostNumber}`), []),
+    () => swarm.calls.told(peerId, { pieces: [detail, (detail + 1) % 11], from: 'source' }, nowMs),
+    () => swarm.calls.streamBroke(peerId, nowMs),
+    () => swarm.calls.ended(peerId, detail % 2 === 0, nowMs),
     () => swarm.hostLeft(`host-${hostNumber}`, nowMs),
     () => swarm.seedDownloadFailed(`task-${taskNumber}`, `host-${hostNumber}`, nowMs),
     () =>

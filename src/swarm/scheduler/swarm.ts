@@ -31,6 +31,7 @@ import type { Liars } from './liars.ts';
 import { defaultSwarmLimits, type SwarmLimits } from './limits.ts';
 import type { Matchmaker } from './matchmaker.ts';
 import type { Membership } from './membership.ts';
+import { Calls } from './origin/calls.ts';
 import type { OriginDesk } from './origin/origin-desk.ts';
 import type { OriginFailure, OriginFailures } from './origin/origin-failures.ts';
 import type { Outbox } from './outbox.ts';
@@ -47,6 +48,7 @@ import { sameLayout, Validation } from './validation.ts';
 
 export class Swarm {
   readonly limits: SwarmLimits;
+  readonly calls: Calls;
   readonly #roster: Roster;
   readonly #check: Validation;
   readonly #out: Outbox;
@@ -66,6 +68,7 @@ export class Swarm {
     this.limits = { ...defaultSwarmLimits, ...options.limits };
     const parts = swarmParts(options, this.limits);
     this.#roster = parts.roster;
+    this.calls = new Calls(parts.roster, this);
     this.#check = new Validation(parts.roster, this.limits);
     this.#out = parts.out;
     this.#matchmaker = parts.matchmaker;
@@ -115,7 +118,7 @@ export class Swarm {
     if (old) this.#membership.forget(old, nowMs);
     const unknownLayout = this.#roster.tasks.get(request.taskId)?.layout === undefined;
     const task = this.#roster.taskFor(request, nowMs);
-    if (unknownLayout && task.layout) this.#tellLayout(task, task.layout);
+    if (unknownLayout && task.layout) this.#settlement.layoutKnown(task, task.layout);
     const peer = this.#roster.addPeer(request, host, task, nowMs);
     if (task.layout && !(request.knownLayout && sameLayout(task.layout, request.knownLayout))) {
       this.#out.send(peer, { kind: 'task-layout', layout: task.layout });
@@ -167,7 +170,7 @@ export class Swarm {
     this.#origin.answered(peer, nowMs);
     if (ranges === false) this.#origin.rangesRefused(peer, nowMs);
     else if (ranges === true) task.ranges ??= true;
-    if (this.#roster.setLayout(task, layout)) this.#tellLayout(task, layout);
+    if (this.#roster.setLayout(task, layout)) this.#settlement.layoutKnown(task, layout);
     return this.#settle([task], nowMs);
   }
 
@@ -284,7 +287,7 @@ export class Swarm {
     return this.#settle([peer.task], nowMs);
   }
 
-  /** The stream broke or the peer was deleted. No error when it is not known (any more). */
+  /** The peer is gone for good. No error when it is not known (any more). */
   peerLeft(peerId: string, nowMs: number): Decision[] {
     const peer = this.#roster.peers.get(peerId);
     if (!peer) return [];
@@ -307,7 +310,7 @@ export class Swarm {
     if (this.#roster.peers.has(held.peerId)) return [];
     const known = this.#roster.tasks.get(held.taskId)?.layout;
     const task = this.#roster.taskFor(request, nowMs);
-    if (!known) this.#tellLayout(task, held.layout);
+    if (!known) this.#settlement.layoutKnown(task, held.layout);
     const peer = this.#roster.addPeer(request, host, task, nowMs);
     this.#roster.addPieces(peer, held.pieces);
     this.#membership.expectOthers(task, { known: true, nowMs });
@@ -385,13 +388,6 @@ export class Swarm {
   #settle(tasks: Iterable<Task>, nowMs: number): Decision[] {
     this.#settlement.settle(tasks, nowMs);
     return this.#out.drain();
-  }
-
-  #tellLayout(task: Task, layout: TaskLayout): void {
-    this.#origin.layoutKnown(task);
-    this.#matchmaker.layoutKnown(task);
-    for (const peer of task.peers.values())
-      if (isDownloading(peer.state)) this.#out.send(peer, { kind: 'task-layout', layout });
   }
 
   #fire(peer: Peer, event: PeerEvent): void {
