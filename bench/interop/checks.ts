@@ -49,7 +49,8 @@ async function imagePreheated(cluster: MixedCluster): Promise<number> {
   const layers = (await copies()).slice(1);
   if (layers.some((sent) => sent < 1))
     throw new Error(`preheat: the origin sent ${layers.join(' and ')} of the layers`);
-  const header = { 'x-dragonfly-enable-task-id-based-blob-digest': String(preheatsByDigest(cluster.mix)) };
+  const asPreheated = { 'x-dragonfly-enable-task-id-based-blob-digest': String(preheatsByDigest(cluster.mix)) };
+  const header = cluster.blobsByDigest === undefined ? asPreheated : {};
   for (const peer of cluster.peers) for (const blob of blobs) await byProxy(peer, blob, header);
   return Math.max(...(await copies()).slice(1)); // the configuration has a few bytes, which each node compares with the origin
 }

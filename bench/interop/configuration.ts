@@ -24,6 +24,8 @@ export interface Ports {
   readonly tls: TlsFiles | undefined;
   /** So do those of schedulers and daemons. */
   readonly memberTls: TlsFiles | undefined;
+  /** How proxies count blobs of registries; undefined for what daemons do when nothing is said. */
+  readonly blobsByDigest: boolean | undefined;
 }
 
 export function managerConfig(directory: string, database: string, ports: Ports): string {
@@ -111,6 +113,7 @@ export function daemonConfig(
   ports: Ports,
 ): string {
   const at = (port: number) => ({ ip: loopback, port });
+  const mirror = { addr: 'https://index.docker.io', enableTaskIDBasedBlobDigest: ports.blobsByDigest };
   return stringify({
     log: { level: 'info' },
     host: { hostname: name, ip: loopback, schedulerClusterID: 1 },
@@ -129,7 +132,7 @@ export function daemonConfig(
       keep: true,
       server: { ip: loopback, tcpPort: daemon.tcp, quicPort: daemon.quic },
     },
-    proxy: { server: at(daemon.proxy), rules: [{ regex: '.*' }], registryMirror: { addr: 'https://index.docker.io' } },
+    proxy: { server: at(daemon.proxy), rules: [{ regex: '.*' }], registryMirror: mirror },
     metrics: { server: at(daemon.metrics) },
     health: { server: at(daemon.health) },
     stats: { server: at(daemon.stats) },

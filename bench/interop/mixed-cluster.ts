@@ -52,6 +52,8 @@ export interface MixedClusterOptions {
   readonly tls?: boolean;
   /** Daemons of the original ask for pieces by QUIC. */
   readonly quic?: boolean;
+  /** Proxies count blobs of registries by digest, or by URL; whoever asks them for one says it otherwise. */
+  readonly blobsByDigest?: boolean | undefined;
   /** What stands before the manager and each scheduler; by default a relay before each scheduler. */
   readonly relay?: (host: string, port: number) => Promise<Recorder>;
   /** What stands before the piece port of each daemon of ours; nothing by default. */
@@ -91,6 +93,7 @@ export class MixedCluster implements AsyncDisposable {
   readonly metrics: readonly MetricsPort[];
   readonly seed: Daemon;
   readonly peers: readonly Daemon[];
+  readonly blobsByDigest: boolean | undefined;
   readonly #owned: AsyncDisposableStack;
 
   static async start(options: MixedClusterOptions): Promise<MixedCluster> {
@@ -104,6 +107,7 @@ export class MixedCluster implements AsyncDisposable {
       address = loopback,
       tls = false,
       quic = false,
+      blobsByDigest,
       relay: before,
       pieceRelay,
     } = options;
@@ -123,6 +127,7 @@ export class MixedCluster implements AsyncDisposable {
       mysql: mysql.port,
       tls: certificate,
       memberTls: mix.seed === 'ours' && mix.peers === 'ours' ? certificate : undefined,
+      blobsByDigest,
     };
     // The two kinds have no database in common.
     const other = (await engine.newDatabase()).mysql;
@@ -195,6 +200,7 @@ export class MixedCluster implements AsyncDisposable {
         peers: peerDaemons,
         redisPort: redis.port,
         metrics,
+        blobsByDigest,
       },
       owned.move(),
     );
@@ -203,7 +209,17 @@ export class MixedCluster implements AsyncDisposable {
   private constructor(
     parts: Pick<
       MixedCluster,
-      'mix' | 'origin' | 'jobs' | 'manager' | 'schedulers' | 'relays' | 'seed' | 'peers' | 'redisPort' | 'metrics'
+      | 'mix'
+      | 'origin'
+      | 'jobs'
+      | 'manager'
+      | 'schedulers'
+      | 'relays'
+      | 'seed'
+      | 'peers'
+      | 'redisPort'
+      | 'metrics'
+      | 'blobsByDigest'
     >,
     owned: AsyncDisposableStack,
   ) {
@@ -215,6 +231,7 @@ export class MixedCluster implements AsyncDisposable {
     this.relays = parts.relays;
     this.redisPort = parts.redisPort;
     this.metrics = parts.metrics;
+    this.blobsByDigest = parts.blobsByDigest;
     this.seed = parts.seed;
     this.peers = parts.peers;
     this.#owned = owned;

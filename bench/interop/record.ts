@@ -1,10 +1,11 @@
 /**
- * Records what parts of the original say to each other, for test/vectors/original-messages.json.
+ * Records what parts of the original say to each other, for original-messages.json and original-conversation.json of test/vectors.
  *
  *   node bench/interop/record.ts --binaries DIR --mix original,original,ours,ours > messages.json
  *
  * A job of each kind and one download are made in the mix; the first messages of each method and direction are kept, and
- * what the manager leaves in Redis and the scheduler writes there.
+ * what the manager leaves in Redis and the scheduler writes there; of the calls with which daemons announce themselves and their
+ * peers everything, in order.
  */
 import { parseArgs } from 'node:util';
 import { createClient } from '@redis/client';
@@ -47,7 +48,14 @@ await cluster.jobs.run('get_task', { task_id: id });
 await cluster.jobs.run('delete_task', { task_id: id });
 monitor.destroy();
 const messages = recorders.flatMap((recorder) => kept(recorder.messages));
-console.log(JSON.stringify({ mix, messages, redis: seen }, undefined, 1));
+const conversation = recorders.flatMap((recorder) => announcements(recorder.messages));
+console.log(JSON.stringify({ mix, messages, conversation, redis: seen }, undefined, 1));
+
+function announcements(all: readonly RecordedMessage[]) {
+  return all
+    .filter(({ method }) => /^\/scheduler\.v2\.Scheduler\/Announce(?:Host|Peer)$/.test(method))
+    .map(({ method, call, from, bytes }) => ({ method, call, from, hex: bytes.toString('hex') }));
+}
 
 function kept(all: readonly RecordedMessage[]) {
   const groups = [...Map.groupBy(all, ({ method, from }) => `${method} ${from}`).values()];

@@ -6,6 +6,8 @@ import type { AddressInfo } from 'node:net';
 export interface RecordedMessage {
   /** `/package.Service/Method`. */
   readonly method: string;
+  /** Calls in the order in which they began. */
+  readonly call: number;
   readonly from: 'client' | 'server';
   readonly bytes: Buffer;
 }
@@ -24,6 +26,7 @@ export class Recorder implements AsyncDisposable {
   static async start(host: string, to: number): Promise<Recorder> {
     const messages: RecordedMessage[] = [];
     const server = createServer();
+    let calls = 0;
     const sessions = new Set<{ destroy: () => void }>();
     server.on('session', (session) => {
       const upstream = connect(`http://${host}:${to}`);
@@ -33,13 +36,14 @@ export class Recorder implements AsyncDisposable {
       session.on('close', () => upstream.close());
       session.on('stream', (stream, headers) => {
         const method = headers[':path'] ?? '';
+        const call = (calls += 1);
         const [asked, answered] = [new Splitter(), new Splitter()];
         const request = upstream.request(withoutConnection(headers));
         let trailers: OutgoingHttpHeaders = {};
         stream.on('error', () => request.close());
         request.on('error', () => stream.close());
         stream.on('data', (data: Buffer) => {
-          for (const bytes of asked.push(data)) messages.push({ method, from: 'client', bytes });
+          for (const bytes of asked.push(data)) messages.push({ method, call, from: 'client', bytes });
           request.write(data);
         });
         stream.on('end', () => request.end());
@@ -49,7 +53,7 @@ export class Recorder implements AsyncDisposable {
           stream.respond(withoutConnection(answer), { endStream, waitForTrailers: !endStream });
         });
         request.on('data', (data: Buffer) => {
-          for (const bytes of answered.push(data)) messages.push({ method, from: 'server', bytes });
+          for (const bytes of answered.push(data)) messages.push({ method, call, from: 'server', bytes });
           stream.write(data);
         });
         request.on('trailers', (told) => (trailers = withoutConnection(told)));

@@ -1,10 +1,10 @@
 /**
  * Runs the mixes of parts of ours and of the original, and writes what came out into a table of docs/migrate.md.
  *
- *   node bench/interop/run.ts --binaries DIR [--mix ours,original,ours,original] [--check proxy] [--address IP] [--tls] [--quic] [--write] [--keep]
+ *   node bench/interop/run.ts --binaries DIR [--mix ours,original,ours,original] [--check proxy] [--address IP] [--tls] [--quic] [--blobs digest|url] [--write] [--keep]
  *
  * DIR holds `manager`, `scheduler`, `dfdaemon`, `dfget` of the original. A mix names manager, scheduler, seed peer, peers;
- * without --mix all sixteen run, one after another, with every check unless --check names some; --address: of the origin, since a manager of the original asks no registry on loopback; --tls: mutual TLS at every gRPC port that daemons of the mix can reach then; --quic: daemons of the original ask for pieces by QUIC; --keep leaves what each part wrote. Needs nginx, redis-server and MariaDB.
+ * without --mix all sixteen run, one after another, with every check unless --check names some; --address: of the origin, since a manager of the original asks no registry on loopback; --tls: mutual TLS at every gRPC port that daemons of the mix can reach then; --quic: daemons of the original ask for pieces by QUIC; --blobs: proxies count blobs of registries so, and nobody who pulls says anything about it; --keep leaves what each part wrote. Needs nginx, redis-server and MariaDB.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
@@ -32,12 +32,13 @@ const { values } = parseArgs({
     address: { type: 'string', default: loopback },
     tls: { type: 'boolean', default: false },
     quic: { type: 'boolean', default: false },
+    blobs: { type: 'string' },
     write: { type: 'boolean', default: false },
     keep: { type: 'boolean', default: false },
   },
 });
 if (values.binaries === undefined) throw new Error('--binaries: the directory with the programs of the original');
-if (values.write && (values.check || values.tls || values.quic))
+if (values.write && (values.check || values.tls || values.quic || values.blobs !== undefined))
   throw new Error('--write: only what every check says of a plain mix');
 
 const mixes = values.mix?.map(parseMix) ?? allMixes();
@@ -63,6 +64,7 @@ async function runMix(mix: Mix, binaries: string): Promise<Outcome[]> {
       address: values.address,
       tls: values.tls,
       quic: values.quic,
+      blobsByDigest: values.blobs === undefined ? undefined : values.blobs === 'digest',
     });
     for (const { name, maxCopies, losesScheduler = false, run } of checks) {
       if (values.check && !values.check.includes(name)) continue;
