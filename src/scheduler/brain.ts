@@ -18,6 +18,7 @@ import { TrafficBook } from './live/traffic-book.ts';
 import type { SchedulerMetrics } from './metrics.ts';
 import { PeerSessions } from './peers/peer-sessions.ts';
 import { ProofBoard } from './proof-board.ts';
+import { BlobNames } from './peers/blob-names.ts';
 import type { CallEvents } from './peers/daemon-call.ts';
 import { seedDownload, type SeedDownloads, type SeedEvents } from './peers/seed-downloads.ts';
 import { SilentHosts } from './hosts/silent-hosts.ts';
@@ -47,6 +48,7 @@ export class Brain implements Closable {
   readonly traffic = new TrafficBook();
   readonly downloads = new DownloadLog();
   readonly proofs = new ProofBoard();
+  readonly blobNames = new BlobNames();
   readonly sessions: PeerSessions;
   readonly silentHosts: SilentHosts;
   readonly metrics: SchedulerMetrics;

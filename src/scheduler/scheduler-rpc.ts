@@ -48,6 +48,7 @@ export interface SchedulerRpcParts {
 }
 
 export function schedulerRpc(parts: SchedulerRpcParts): SchedulerHandlers {
+  const blobsByUrl = (): boolean => parts.brain.blobNames.byUrl === true;
   const { brain, held, keptHosts, originals, preheater, reachability, registry, replicas, loadLimits, isKnownSeed } =
     parts;
   const counted = <A extends readonly unknown[], R>(call: CountedCall, work: (...args: A) => R) => {
@@ -111,6 +112,7 @@ export function schedulerRpc(parts: SchedulerRpcParts): SchedulerHandlers {
 
     listHosts: counted('listHosts', ({ type }) => ({
       hosts: brain.hosts.list(type).filter((host) => brain.swarm.host(host.id)),
+      blobsByUrl: brain.blobNames.byUrl,
     })),
 
     deleteHost: counted('deleteHost', ({ hostId }, context) => {
@@ -150,10 +152,12 @@ export function schedulerRpc(parts: SchedulerRpcParts): SchedulerHandlers {
     }),
 
     preheatImage: counted('preheatImage', (request, context) =>
-      preheatImage({ preheater, registry }, request, context),
+      preheatImage({ preheater, registry, blobsByUrl }, request, context),
     ),
 
-    statImage: counted('statImage', (request, context) => statImage({ preheater, registry }, request, context)),
+    statImage: counted('statImage', (request, context) =>
+      statImage({ preheater, registry, blobsByUrl }, request, context),
+    ),
 
     preheatFile: counted('preheatFile', (request, context) => preheatFile(preheater, request, context)),
 

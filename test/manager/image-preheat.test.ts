@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { DfdaemonLocalDefinition } from '../../gen/dfdaemon/v2/local.ts';
+import { taskId } from '../../src/core/ids.ts';
 import type { ManagerService } from '../../src/manager/manager-service.ts';
 import { createClient } from '../../src/rpc/client.ts';
 import { HttpOrigin } from '../support/http-origin.ts';
@@ -90,6 +91,29 @@ describe('image preheat', { skip: missing }, () => {
     const image = await registry.push('demo/platforms', ['linux/amd64', 'linux/arm64'], [1_000]);
     const job = await preheat({ url: image.url, platform: 'linux/s390x', ...registryLogin });
     assert.match(job.result?.job_states[0]?.error ?? '', /nothing for linux\/s390x; it has linux\/amd64, linux\/arm64/);
+  });
+
+  test('blobs are preheated by the name that the last pull of the cluster had for one', async () => {
+    const pulled = await registry.push('demo/pulled', ['linux/amd64'], [5_000_000]);
+    const image = await registry.push('demo/named', ['linux/amd64'], [5_000_000]);
+    const { swarm } = registered;
+    const authorization = `Bearer ${await registry.pullToken('demo/pulled')}`;
+    const peer = swarm.daemons.find(({ name }) => name === 'peer-1');
+    assert(peer);
+    const store = createClient(
+      DfdaemonLocalDefinition,
+      swarm.channels,
+      `unix:${swarm.directory.join('seed-1', 'd.sock')}`,
+    );
+    const [url = ''] = pulled.blobs['linux/amd64'] ?? [];
+    for (const byDigest of [false, true]) {
+      await swarm.download(peer, { url, enableTaskIdBasedBlobDigest: byDigest, requestHeader: { authorization } });
+      const job = await preheat({ url: image.url, ...registryLogin });
+      assert.equal(job.state, 'SUCCESS', job.result?.job_states[0]?.error);
+      const held = new Set((await store.listStoredTasks({})).tasks.map((task) => task.taskId));
+      for (const blob of image.blobs['linux/amd64'] ?? [])
+        assert.ok(held.has(taskId({ url: blob, blobDigestAsId: byDigest })), `${blob}, ${byDigest ? 'digest' : 'URL'}`);
+    }
   });
 
   test('G7 the layers of one platform are at every peer, and stay there when the registry is gone', async () => {

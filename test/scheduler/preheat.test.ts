@@ -140,6 +140,34 @@ void describe('a preheat of an image', () => {
     assert.deepEqual(new Set(found.peers[0]?.cachedLayers.map((layer) => layer.url)), new Set(blobs));
   });
 
+  void it('names blobs as the proxies of the cluster did in the last pull, and tells it', { timeout }, async () => {
+    await using fixture = await SchedulerFixture.start(loopback);
+    const registry = await startRegistry(fixture);
+    const { asked } = await startDaemon(fixture, { seed: true });
+    const told = async (): Promise<boolean | undefined> => (await fixture.client.listHosts({})).blobsByUrl;
+    const pulls = async (byDigest: boolean, fields: { readonly seed: boolean }): Promise<void> => {
+      const peer = fixture.peer(await fixture.host({ type: fields.seed ? 1 : 0 }), { task: 'd'.repeat(64) });
+      peer.register({ url: registry.blob('d'), enableTaskIdBasedBlobDigest: byDigest });
+      await waitFor('the registration', () => fixture.scheduler.brain.swarm.peer(peer.id) !== undefined);
+    };
+    const preheated = async (): Promise<boolean[]> => {
+      asked.splice(0);
+      const request = { url: registry.manifest, scope: 'all_seed_peers', waitForCompletion: true, ...access };
+      await fixture.client.preheatImage(PreheatImageRequest.fromPartial(request));
+      return [...new Set(asked.map(({ download }) => download?.enableTaskIdBasedBlobDigest === true))];
+    };
+    assert.equal(await told(), undefined);
+    assert.deepEqual(await preheated(), [true]);
+    await pulls(false, { seed: true });
+    assert.equal(await told(), undefined, 'a seed fetches what it was told to');
+    await pulls(false, { seed: false });
+    assert.equal(await told(), true);
+    assert.deepEqual(await preheated(), [false]);
+    await pulls(true, { seed: false });
+    assert.equal(await told(), false);
+    assert.deepEqual(await preheated(), [true]);
+  });
+
   void it('says why it cannot', { timeout }, async () => {
     await using fixture = await SchedulerFixture.start(loopback);
     const registry = await startRegistry(fixture);

@@ -232,6 +232,8 @@ export interface ListHostsRequest {
 
 export interface ListHostsResponse {
   hosts: Host[];
+  /** Extension. Proxies of the cluster name blobs of registries by URL, not by digest; absent while nobody has pulled one. */
+  blobsByUrl?: boolean | undefined;
 }
 
 export interface DeleteHostRequest {
@@ -3191,7 +3193,7 @@ export const ListHostsRequest: MessageFns<ListHostsRequest, "scheduler.v2.ListHo
 };
 
 function createBaseListHostsResponse(): ListHostsResponse {
-  return { hosts: [] };
+  return { hosts: [], blobsByUrl: undefined };
 }
 
 export const ListHostsResponse: MessageFns<ListHostsResponse, "scheduler.v2.ListHostsResponse"> = {
@@ -3200,6 +3202,9 @@ export const ListHostsResponse: MessageFns<ListHostsResponse, "scheduler.v2.List
   encode(message: ListHostsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.hosts) {
       Host.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.blobsByUrl !== undefined) {
+      writer.uint32(8000).bool(message.blobsByUrl);
     }
     return writer;
   },
@@ -3225,6 +3230,14 @@ export const ListHostsResponse: MessageFns<ListHostsResponse, "scheduler.v2.List
             message.hosts.push(Host.decode(reader, reader.uint32()));
             continue;
           }
+          case 1000: {
+            if (tag !== 8000) {
+              break;
+            }
+
+            message.blobsByUrl = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3243,6 +3256,7 @@ export const ListHostsResponse: MessageFns<ListHostsResponse, "scheduler.v2.List
   fromPartial(object: DeepPartial<ListHostsResponse>): ListHostsResponse {
     const message = createBaseListHostsResponse();
     message.hosts = object.hosts?.map((e) => Host.fromPartial(e)) || [];
+    message.blobsByUrl = object.blobsByUrl ?? undefined;
     return message;
   },
 };

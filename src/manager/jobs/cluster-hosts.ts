@@ -4,7 +4,7 @@ import { hostPort } from '../../core/net/host-port.ts';
 import type { Channels } from '../../rpc/channels.ts';
 import { createClient } from '../../rpc/client.ts';
 import type { Host } from '../../../gen/common/v2/common.ts';
-import { SchedulerDefinition } from '../../../gen/scheduler/v2/scheduler.ts';
+import { SchedulerDefinition, type ListHostsResponse } from '../../../gen/scheduler/v2/scheduler.ts';
 import type { SchedulerCluster, Topology } from '../clusters/topology.ts';
 import type { ClusterHost } from './host-selection.ts';
 
@@ -33,6 +33,23 @@ export class ClusterHosts {
 
   /** Every host any scheduler of the cluster knows. Throws UNAVAILABLE when none of them answers. */
   async list(cluster: SchedulerCluster, signal: AbortSignal): Promise<Host[]> {
+    const hosts = (await this.#ask(cluster, signal)).flatMap((answer) => answer.hosts);
+    // Peers never cross clusters; a daemon that does not say where it belongs belongs to whom it announced itself to.
+    const own = hosts.filter((host) => host.schedulerClusterId === 0 || host.schedulerClusterId === cluster.id);
+    return [...new Map(own.map((host) => [host.id, host])).values()];
+  }
+
+  /** Proxies name blobs of registries by URL, where they were last seen to pull one. */
+  async blobsByUrl(clusterIds: readonly number[], signal: AbortSignal): Promise<boolean> {
+    for (const cluster of await this.clusters(clusterIds)) {
+      if (cluster.schedulers.length === 0) continue;
+      const told = (await this.#ask(cluster, signal)).find(({ blobsByUrl }) => blobsByUrl !== undefined);
+      if (told) return told.blobsByUrl === true;
+    }
+    return false;
+  }
+
+  async #ask(cluster: SchedulerCluster, signal: AbortSignal): Promise<ListHostsResponse[]> {
     const { schedulers } = cluster;
     if (schedulers.length === 0) {
       throw new DragonflyError('UNAVAILABLE', `cluster ${cluster.name} has no active scheduler`, {
@@ -51,13 +68,10 @@ export class ClusterHosts {
       const [first] = answers;
       throw toDragonflyError(first?.status === 'rejected' ? first.reason : new Error('no answer'));
     }
-    const hosts = answered.flatMap(({ value }) => value.hosts);
-    // Peers never cross clusters; a daemon that does not say where it belongs belongs to whom it announced itself to.
-    const own = hosts.filter((host) => host.schedulerClusterId === 0 || host.schedulerClusterId === cluster.id);
-    return [...new Map(own.map((host) => [host.id, host])).values()];
+    return answered.map(({ value }) => value);
   }
 
-  /** The same, with seed peers that registered here and are unknown to the schedulers. */
+  /** Those of `list`, with seed peers that registered here and are unknown to the schedulers. */
   async listReachable(cluster: SchedulerCluster, signal: AbortSignal): Promise<ClusterHost[]> {
     const hosts = (await this.list(cluster, signal)).map((host) => toClusterHost(host, cluster.id));
     const known = new Set(hosts.map(({ ip, port }) => `${ip} ${port}`));

@@ -86,6 +86,8 @@ const preheatFields = z
     concurrent_task_count: count(100),
     concurrent_peer_count: count(1_000),
     timeout,
+    /** Proxies name blobs of registries by URL; as schedulers have seen it when nothing is said. */
+    blobs_by_url: z.boolean().nullish(),
     object_storage: storageKeys.nullish(),
     hdfs: storageKeys.nullish(),
   })

@@ -5,7 +5,7 @@ import type { Node } from '../nodes/node.ts';
 import type { PreheatArgs } from './job-types.ts';
 import type { NewTask } from './job-tasks.ts';
 import { runAll } from './pool.ts';
-import { fileContent, identify, imageItems, plan, type Item, type PreheatParts } from './preheat.ts';
+import { fileContent, identify, imageItems, plan, withBlobNames, type Item, type PreheatParts } from './preheat.ts';
 
 export interface EstimateParts {
   readonly preheat: PreheatParts;
@@ -34,9 +34,10 @@ export interface PreheatEstimate {
 /** Throws what the preheat itself would throw before its first download. */
 export async function estimatePreheat(
   { preheat, liveTasks, nodes }: EstimateParts,
-  args: PreheatArgs,
+  given: PreheatArgs,
   target: { readonly clusterIds: readonly number[]; readonly signal: AbortSignal },
 ): Promise<PreheatEstimate> {
+  const args = await withBlobNames(preheat.hosts, given, target);
   const { items } = args.type === 'image' ? await imageItems(preheat.registry, args, target.signal) : fileContent(args);
   const [tasks, live] = await Promise.all([plan(preheat.hosts, args, items, target), liveTasks()]);
   const lengths = await lengthsOf(preheat, args, items, { live, signal: target.signal });

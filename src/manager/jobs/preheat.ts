@@ -36,18 +36,31 @@ interface Content {
 
 export function preheat(parts: PreheatParts): JobExecutor {
   return async (context) => {
-    const args = preheatArgs.parse(context.args);
+    const { job, signal } = context;
+    const target = { clusterIds: job.schedulerClusterIds, signal };
+    const given = preheatArgs.parse(context.args);
+    const args = await withBlobNames(parts.hosts, given, target);
+    if (args !== given) await context.amend({ blobs_by_url: args.blobs_by_url });
     const content = args.type === 'image' ? await imageContent(parts.registry, args, context) : fileContent(args);
     let tasks = await context.tasks.list(context.job.id);
     if (tasks.length === 0) {
-      const { job, signal } = context;
-      const target = { clusterIds: job.schedulerClusterIds, signal };
       await context.tasks.create(job.id, await plan(parts.hosts, args, content.items, target));
       tasks = await context.tasks.list(context.job.id);
     }
     await run(parts, args, content, tasks, context);
     return outcome(await context.tasks.list(context.job.id));
   };
+}
+
+interface Target {
+  readonly clusterIds: readonly number[];
+  readonly signal: AbortSignal;
+}
+
+/** An image is preheated for the proxies that pull it: as they name its blobs, unless the job says how. */
+export async function withBlobNames(hosts: ClusterHosts, args: PreheatArgs, target: Target): Promise<PreheatArgs> {
+  if (args.type !== 'image' || typeof args.blobs_by_url === 'boolean') return args;
+  return { ...args, blobs_by_url: await hosts.blobsByUrl(target.clusterIds, target.signal) };
 }
 
 /**
@@ -81,7 +94,7 @@ export async function plan(
   hosts: ClusterHosts,
   args: PreheatArgs,
   items: readonly Item[],
-  { clusterIds, signal }: { readonly clusterIds: readonly number[]; readonly signal: AbortSignal },
+  { clusterIds, signal }: Target,
 ): Promise<NewTask[]> {
   const tasks: NewTask[] = [];
   for (const cluster of await hosts.clusters(clusterIds)) {
@@ -224,7 +237,11 @@ async function standIn(
 
 /** Id of the task by which nodes know the item. */
 export function identify(args: PreheatArgs, item: Item): string {
-  return taskId({ url: item.url, ...itemIdentity(args, item), blobDigestAsId: args.type === 'image' });
+  return taskId({ url: item.url, ...itemIdentity(args, item), blobDigestAsId: namesByDigest(args) });
+}
+
+function namesByDigest({ type, blobs_by_url: byUrl }: PreheatArgs): boolean {
+  return type === 'image' && byUrl !== true;
 }
 
 /** A proxy that looks for a manifest knows nothing of the piece length somebody wished for. */
@@ -248,7 +265,7 @@ function toDownload(args: PreheatArgs, item: Item, header: Record<string, string
     // What peers hold of a tag may be of yesterday.
     needBackToSource: isByTag(item),
     timeout: { seconds, nanos: 0 },
-    enableTaskIdBasedBlobDigest: args.type === 'image',
+    enableTaskIdBasedBlobDigest: namesByDigest(args),
     ...(args.object_storage ? { objectStorage: camelCased(args.object_storage) } : {}),
     ...(args.hdfs ? { hdfs: camelCased(args.hdfs) } : {}),
   };

@@ -83,11 +83,12 @@ export function imageDistribution(parts: PreheatParts): JobExecutor {
     const layersByHost = new Map<string, { host: ClusterHost; layers: { url: string }[] }>();
     for (const cluster of await askedClusters(parts, context)) {
       const hosts = await parts.hosts.listReachable(cluster, signal);
+      const blobDigestAsId = !(await parts.hosts.blobsByUrl([cluster.id], signal));
       await runAll(
         urls,
         args.concurrent_layer_count ?? concurrentTasks,
         async (url) => {
-          const holders = await findHolders(parts, hosts, taskId({ url, ...identityOf(args) }), {
+          const holders = await findHolders(parts, hosts, taskId({ url, ...identityOf(args), blobDigestAsId }), {
             limit: args.concurrent_peer_count,
             signal,
           });

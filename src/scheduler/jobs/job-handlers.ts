@@ -13,8 +13,8 @@ export interface JobHandlerParts {
   readonly preheater: Preheater;
   readonly clusterId: number;
   readonly hosts: () => readonly Host[];
-  /** Daemons of the original name blobs of registries by URL, unless told otherwise. */
-  readonly hasOriginals: () => boolean;
+  /** As proxies of the cluster name blobs of registries. */
+  readonly blobsByUrl: () => boolean;
   /** The host has just deleted the task. */
   readonly onDeleted: (host: Host, taskId: string) => void;
 }
@@ -28,12 +28,12 @@ export function jobHandlers(parts: JobHandlerParts): Readonly<Record<string, Job
   };
 }
 
-async function preheat({ preheater, clusterId, hasOriginals }: JobHandlerParts, text: string, signal: AbortSignal) {
+async function preheat({ preheater, clusterId, blobsByUrl }: JobHandlerParts, text: string, signal: AbortSignal) {
   const request = preheatRequest.parse(text);
   if (request.output_path !== undefined)
     throw new DragonflyError('PERMISSION_DENIED', 'a preheat may not write files on other machines');
   const given = request.urls.length > 0 ? request.urls : [request.url];
-  const download = preheatDownload(request, !hasOriginals());
+  const download = preheatDownload(request, !blobsByUrl());
   const listed = await Promise.all(given.map((url) => preheater.expand(url, download, signal)));
   const outcomes = await preheater.start({
     scope: request.scope,

@@ -42,7 +42,8 @@ export async function managerJobs(
         preheater,
         clusterId: config.manager.schedulerClusterID,
         hosts,
-        hasOriginals: () => originals.present,
+        // Daemons of the original name them by URL, unless told otherwise.
+        blobsByUrl: () => brain.blobNames.byUrl ?? originals.present,
         onDeleted: (host, taskId) => brain.taskLeft(host.id, taskId),
       }),
       logger,

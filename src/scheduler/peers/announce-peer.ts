@@ -170,6 +170,7 @@ class PeerStream {
       (swarm, nowMs) => swarm.registerPeer(request, nowMs),
       () => {
         remember();
+        if (this.#labels.host_type === 'normal') this.#brain.blobNames.registered(download);
         this.#brain.sessions.open(this.#session);
         this.#brain.metrics.registered.inc(this.#labels);
         this.#counters.began();

@@ -19,10 +19,12 @@ import type { Preheater } from './preheater.ts';
 export interface ImageParts {
   readonly preheater: Preheater;
   readonly registry: RegistryClient;
+  /** As proxies of the cluster name blobs. */
+  readonly blobsByUrl: () => boolean;
 }
 
 export async function preheatImage(
-  { preheater, registry }: ImageParts,
+  { preheater, registry, blobsByUrl }: ImageParts,
   request: PreheatImageRequest,
   context: CallContext,
 ): Promise<PreheatResponse> {
@@ -38,14 +40,14 @@ export async function preheatImage(
     priority: request.priority,
     filteredQueryParams: request.filteredQueryParams,
     certificateChain: request.certificateChain,
-    enableTaskIdBasedBlobDigest: true,
+    enableTaskIdBasedBlobDigest: !blobsByUrl(),
   });
   const work = preheater.start({ ...request, urls, download, freshHeader, timeoutMs: msFromDuration(request.timeout) });
   return answer(work, request.waitForCompletion);
 }
 
 export async function statImage(
-  { preheater, registry }: ImageParts,
+  { preheater, registry, blobsByUrl }: ImageParts,
   request: StatImageRequest,
   context: CallContext,
 ): Promise<StatImageResponse> {
@@ -53,9 +55,10 @@ export async function statImage(
   const { blobs } = await find(registry, request, signal);
   const urls = blobs.map(({ url }) => url);
   const { concurrentPeerCount, concurrentLayerCount = defaultConcurrentLayers } = request;
+  const identity = { ...request, blobDigestAsId: !blobsByUrl() };
   const peers = new Map<string, { ip: string; hostname: string; cachedLayers: Layer[] }>();
   await eachLimited(urls, concurrentLayerCount, async (url) => {
-    for (const { id, ip, hostname } of await preheater.holders(url, request, { concurrentPeerCount, signal })) {
+    for (const { id, ip, hostname } of await preheater.holders(url, identity, { concurrentPeerCount, signal })) {
       const peer = peers.get(id) ?? { ip, hostname, cachedLayers: [] };
       peers.set(id, peer);
       peer.cachedLayers.push({ url, isFinished: true });

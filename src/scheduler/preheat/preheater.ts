@@ -30,6 +30,7 @@ export interface FileIdentity {
   readonly application?: string | undefined;
   readonly pieceLength?: number | undefined;
   readonly filteredQueryParams: readonly string[];
+  readonly blobDigestAsId?: boolean | undefined;
 }
 
 export interface PreheatRequest extends TargetRequest {
@@ -84,7 +85,8 @@ export class Preheater implements Closable {
     const { hosts, random } = this.#options;
     const known = hosts();
     const plans = request.urls.flatMap((url) => {
-      const taskId = fileTaskId(url, request.download);
+      const { enableTaskIdBasedBlobDigest: blobDigestAsId } = request.download;
+      const taskId = fileTaskId(url, { ...request.download, blobDigestAsId });
       return preheatTargets(taskId, known, request, random).map((targets) => ({ url, taskId, targets }));
     });
     if (plans.length > maxPreheatTargets) {
@@ -202,12 +204,16 @@ export class Preheater implements Closable {
   }
 }
 
-function fileTaskId(url: string, { tag, application, pieceLength, filteredQueryParams }: FileIdentity): string {
+function fileTaskId(
+  url: string,
+  { tag, application, pieceLength, filteredQueryParams, blobDigestAsId }: FileIdentity,
+): string {
   return taskIdOf({
     url,
     tag,
     application,
     pieceLengthBytes: pieceLength,
+    blobDigestAsId,
     filteredQueryParams: filteredQueryParams.length > 0 ? filteredQueryParams : defaultFilteredQueryParams,
   });
 }
