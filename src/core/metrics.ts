@@ -3,6 +3,7 @@ import { readdirSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { serviceHeader } from './net/no-origin.ts';
 import type { Closable } from './process/lifecycle.ts';
 
 export { Counter, exponentialBuckets, Gauge, Histogram, Registry, Summary } from 'prom-client';
@@ -48,7 +49,11 @@ export class StatusServer implements Closable {
         const path = (request.url ?? '').split('?', 1)[0] ?? '';
         const route = Object.hasOwn(routes, path) ? routes[path] : undefined;
         const answer = (status: number, type: string, body: string): void => {
-          response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body) });
+          response.writeHead(status, {
+            'content-type': type,
+            'content-length': Buffer.byteLength(body),
+            [serviceHeader]: 'status',
+          });
           response.end(request.method === 'HEAD' ? undefined : body);
         };
         if (!route) return answer(404, 'text/plain', 'not found\n');

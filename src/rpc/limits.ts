@@ -9,11 +9,20 @@ export const maxResponseBytes = 72 * 2 ** 20;
 export const maxMetadataBytes = 64 * 2 ** 10;
 
 /** Streams one connection may hold open: one per running download of a host, with room to spare. */
-export const maxStreamsPerConnection = 16_384;
+export const maxStreamsPerConnection = 2_048;
 
-/** Calls that run at once on a server: one for so much of the heap. Of them, those of one address, or of one member. */
+/** Calls that run at once on a server: one for so much of the heap. Of them, those of one address, or of one member: a part, and no more than so many. */
 export const heapBytesPerCall = 64 * 1024;
 export const callerShareOfCalls = 0.25;
+export const maxCallsOfCaller = 4_096;
+
+/** Connections of one address to one port, and calls beyond his places after which a connection is closed. */
+export const maxConnectionsOfAddress = 4_096;
+export const maxRefusedOfConnection = 256;
+
+/** Bytes of messages that have begun and not ended, and the part of one address, or of one member. */
+export const maxUnfinishedBytes = 256 * 2 ** 20;
+export const callerShareOfUnfinished = 0.25;
 
 /** Tools that ask at the same time what a server offers. */
 export const maxReflections = 32;

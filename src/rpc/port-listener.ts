@@ -1,5 +1,5 @@
 /**
- * A TCP port of a gRPC server that speaks TLS, or TLS and plain text alike while a cluster moves from one to the other, or
+ * A TCP port of a gRPC server that speaks plain text, TLS, or both alike while a cluster moves from one to the other, or
  * another protocol besides. The first two bytes of a connection tell them apart: HTTP/2 in plain text never begins like a
  * handshake.
  *
@@ -18,6 +18,7 @@ import {
 import { ServerCredentials, type ConnectionInjector, type Server } from '@grpc/grpc-js';
 import { DragonflyError } from '../core/errors.ts';
 import type { Closable } from '../core/process/lifecycle.ts';
+import { ConnectionBook, type ConnectionEnd } from './connection-book.ts';
 import * as limits from './limits.ts';
 import { endWithCertificate, type ServerTls } from './tls.ts';
 
@@ -46,6 +47,7 @@ export class PortListener implements Closable {
   /** Connections that have not told yet what they are, the oldest first. */
   readonly #silent = new Set<Socket>();
   readonly #encrypted = new Set<TLSSocket>();
+  readonly #book = new ConnectionBook();
 
   private constructor(server: Server, { tls, other }: PortProtocols) {
     this.#tls = tls;
@@ -70,6 +72,10 @@ export class PortListener implements Closable {
 
   get port(): number {
     return (this.#server.address() as AddressInfo).port;
+  }
+
+  refused(end: ConnectionEnd): void {
+    this.#book.refused(end);
   }
 
   /** Stops accepting connections; the server ends those it has been given. */
@@ -98,6 +104,7 @@ export class PortListener implements Closable {
 
   #accept(socket: Socket): void {
     socket.on('error', () => socket.destroy());
+    if (!this.#book.enter(socket)) return void socket.destroy();
     // Whoever has something to say does so at once: what has kept silent for longest makes room.
     const [oldest] = this.#silent;
     if (this.#silent.size >= limits.maxSilentConnections) oldest?.destroy();

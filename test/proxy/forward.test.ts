@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { after, before, describe, test } from 'node:test';
+import { StatusServer } from '../../src/core/metrics.ts';
 import { freePort } from '../support/free-port.ts';
 import { ask, serveBody, startDaemon, startOrigin, type Origin, type ProxiedDaemon } from './support/proxy-fixture.ts';
 
@@ -99,6 +100,18 @@ describe('plain forwarding', () => {
     assert.equal(answer.status, 403);
     const mirrored = await ask(daemon, '/v2/', { headers: { 'X-Dragonfly-Registry': 'http://169.254.169.254' } });
     assert.equal(mirrored.status, 403);
+  });
+
+  test('services of any cluster are no origins, whoever they are', async () => {
+    const routes = { '/metrics': () => ({ body: 'bytes_total 1' }) };
+    await using other = await StatusServer.listen({ host: '127.0.0.1', port: 0 }, routes);
+    const url = `http://127.0.0.1:${other.port}/metrics`;
+    assert.equal(await (await fetch(url)).text(), 'bytes_total 1');
+    for (const headers of [{}, { 'X-Dragonfly-Use-P2P': 'true' }]) {
+      const answer = await ask(daemon, url, { headers });
+      assert.equal(answer.status, 403);
+      assert.doesNotMatch(answer.body.toString(), /bytes_total/);
+    }
   });
 
   test('no question follows a redirect to a metadata service; the client gets the redirect, not its answer (DF2-2)', async () => {

@@ -1,7 +1,7 @@
 /** How many calls may run at once. A stream costs about 90 KiB while it stands, whoever holds it and whatever it says. */
 import { getHeapStatistics } from 'node:v8';
 import { DragonflyError } from '../../core/errors.ts';
-import { callerShareOfCalls, heapBytesPerCall } from '../limits.ts';
+import { callerShareOfCalls, heapBytesPerCall, maxCallsOfCaller } from '../limits.ts';
 
 export class CallPlaces {
   readonly #most: number;
@@ -16,7 +16,7 @@ export class CallPlaces {
   /** @param caller address, or host id; takes a part of the places at most. Throws RESOURCE_EXHAUSTED; disposing gives the place back. */
   take(caller: string): Disposable {
     const taken = this.#byCaller.get(caller) ?? 0;
-    if (this.#taken >= this.#most || taken >= this.#most * callerShareOfCalls)
+    if (this.#taken >= this.#most || taken >= Math.min(this.#most * callerShareOfCalls, maxCallsOfCaller))
       throw new DragonflyError('RESOURCE_EXHAUSTED', 'too many calls at once', {
         hint: 'End some of them. A process with a larger heap (--max-old-space-size) takes more.',
       });

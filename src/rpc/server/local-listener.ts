@@ -26,6 +26,9 @@ export class LocalListener implements Closable {
     return listener;
   }
 
+  /** A user of this machine is turned away call by call. */
+  refused(): void {}
+
   /** Takes no more connections; those handed over are the server's to end. */
   [Symbol.asyncDispose](): Promise<void> {
     this.#server.close();

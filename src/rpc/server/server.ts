@@ -7,7 +7,6 @@
 import { chmod } from 'node:fs/promises';
 import {
   Server,
-  ServerCredentials,
   status as grpcStatus,
   type sendUnaryData,
   type ServerDuplexStream,
@@ -32,6 +31,7 @@ import {
   type ResponseOf,
   type ServiceDefinition,
 } from '../definition.ts';
+import { admission } from './admission.ts';
 import type { CallMetrics } from './call-metrics.ts';
 import { CallPlaces } from './call-places.ts';
 import { featuresHeader } from '../features.ts';
@@ -43,6 +43,7 @@ import { LocalListener, localUserOf } from './local-listener.ts';
 import { addReflection } from './reflection.ts';
 import { statusFromError } from '../status.ts';
 import { endAnsweredStreams } from './stream-ending.ts';
+import { boundUnfinishedMessages } from './unfinished-messages.ts';
 import { readMessages, untilAborted, writeMessage } from '../streams.ts';
 import { withTrace } from '../tracing.ts';
 import type { ServerTls } from '../tls.ts';
@@ -110,10 +111,10 @@ export class RpcServer implements Closable {
   readonly #header: () => Readonly<Record<string, string>>;
   readonly #draining = new AbortController();
   readonly #running = new Set<CallContext>();
-  readonly #places: CallPlaces;
   #port: number | undefined;
   #listener: PortListener | LocalListener | undefined;
   #endings: Disposable | undefined;
+  #bounds: Disposable | undefined;
   #closing: Promise<void> | undefined;
 
   private constructor(address: ListenAddress, options: RpcServerOptions) {
@@ -125,8 +126,8 @@ export class RpcServer implements Closable {
     this.#header = () => ({ ...header?.(), ...announced });
     const perSec = options.limits?.requestsPerSec ?? Infinity;
     this.#rate = new RateLimiter(perSec, perSec);
-    this.#places = new CallPlaces(options.limits?.calls);
     this.#server = new Server({
+      interceptors: [admission(new CallPlaces(options.limits?.calls), (end) => this.#listener?.refused(end))],
       'grpc.max_receive_message_length': options.limits?.maxRequestBytes ?? limits.maxRequestBytes,
       'grpc.max_send_message_length': limits.maxResponseBytes,
       'grpc.max_concurrent_streams': limits.maxStreamsPerConnection,
@@ -168,6 +169,7 @@ export class RpcServer implements Closable {
   async start(): Promise<void> {
     addReflection(this.#server, this.#services);
     this.#endings ??= endAnsweredStreams();
+    this.#bounds ??= boundUnfinishedMessages();
     const { tls, other } = this.#options;
     const address = this.#address;
     if ('socketPath' in address) await removeStaleSocket(address.socketPath);
@@ -175,8 +177,7 @@ export class RpcServer implements Closable {
       await this.#listenLocally(address.socketPath);
       await chmod(address.socketPath, address.mode);
     } else {
-      const target = hostPort(address.host, address.port);
-      this.#port = tls || other ? await this.#listenForAll(address, { tls, other }) : await this.#bind(target);
+      this.#port = await this.#listenForAll(address, { tls, other });
     }
     this.#logger.info({ address: this.address, tls: tls !== undefined }, 'gRPC server listens');
     if ('host' in address && (!tls || tls.acceptPlain === true) && !isLoopbackOnly(address.host))
@@ -184,14 +185,6 @@ export class RpcServer implements Closable {
         { address: this.address, open: this.#open },
         'this port takes plain text: whoever reaches it may call what is open to strangers; see docs/security.md',
       );
-  }
-
-  #bind(target: string): Promise<number> {
-    return new Promise<number>((resolve, reject) => {
-      this.#server.bindAsync(target, ServerCredentials.createInsecure(), (error, bound) =>
-        error ? reject(bindError(error, target)) : resolve(bound),
-      );
-    });
   }
 
   async #listenLocally(path: string): Promise<void> {
@@ -251,6 +244,7 @@ export class RpcServer implements Closable {
       this.#server.forceShutdown();
     }
     this.#endings?.[Symbol.dispose]();
+    this.#bounds?.[Symbol.dispose]();
   }
 
   #call(called: Called, handler: AnyHandler): UntypedHandleCall {
@@ -300,8 +294,6 @@ export class RpcServer implements Closable {
       }
       const certificate = context.isLocalSocket ? undefined : certificateOf(call);
       const identity = identityOf(certificate?.subjectaltname);
-      // Many members may come by way of one address.
-      using _place = this.#places.take(identity?.hostId ?? context.peerHost);
       await this.#recognize(context, service, { identity, isCertified: certificate !== undefined });
       if (mayCall) requireMay(context.caller, mayCall, method.name);
       // Our own callers wait for the features before the first answer.

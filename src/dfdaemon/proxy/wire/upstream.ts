@@ -20,6 +20,7 @@ import type { ConnectionOptions } from 'node:tls';
 import { LRUCache } from 'lru-cache';
 import { DragonflyError } from '../../../core/errors.ts';
 import { hostPort } from '../../../core/net/host-port.ts';
+import { refuseService } from '../../../core/net/no-origin.ts';
 import { hopKey, type ProxyHop } from '../../../core/net/outbound-proxy.ts';
 import { onAbort } from '../../../core/process/lifecycle.ts';
 import { EgressPolicy, type EgressRules } from '../../source/egress-policy.ts';
@@ -161,6 +162,11 @@ export class Upstream {
       if (own) outgoing.on('information', own.onInformation);
       let answer: IncomingMessage | undefined;
       outgoing.once('response', (message) => {
+        try {
+          refuseService(url.host, message.headers);
+        } catch (error) {
+          return void outgoing.destroy(error as Error);
+        }
         if (!isPlainCoding(message)) return void outgoing.destroy(unservedCoding(url.host));
         answer = message;
         answered(message);

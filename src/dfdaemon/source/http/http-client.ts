@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { lookup, type LookupAddress } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
+import { refuseService } from '../../../core/net/no-origin.ts';
 import { hopKey, type ProxyHop } from '../../../core/net/outbound-proxy.ts';
 import { BlockPool } from './block-writer.ts';
 import { ConnectionPool } from './connection-pool.ts';
@@ -80,6 +81,7 @@ export class HttpClient {
       const { connection, reused } = await this.#connection(request, hop);
       try {
         const head = await connection.request(text, method, signal);
+        refuseService(url.host, head.header);
         return this.#response(connection, head, request);
       } catch (error) {
         connection.destroy();

@@ -1,0 +1,109 @@
+/**
+ * Bounds what callers make this process hold of messages that have begun and do not end. The gRPC library gathers each in memory, up to its longest,
+ * for as many streams as there are; nobody has been asked for his rights by then.
+ */
+import diagnostics from 'node:diagnostics_channel';
+import { constants, type ServerHttp2Stream } from 'node:http2';
+import type { TLSSocket } from 'node:tls';
+import { plainAddress } from '../../core/net/own-address.ts';
+import { callerShareOfUnfinished, maxUnfinishedBytes } from '../limits.ts';
+import { identityOf } from '../member-identity.ts';
+
+const streamCreated = 'http2.server.stream.created';
+const prefixBytes = 5;
+
+/** One for the process, whose memory it is. */
+const held = { bytes: 0, byCaller: new Map<string, number>() };
+let users = 0;
+
+/** Until disposed, streams of gRPC that hold too much are ended. */
+export function boundUnfinishedMessages(): Disposable {
+  users += 1;
+  if (users === 1) diagnostics.subscribe(streamCreated, onCreated);
+  return {
+    [Symbol.dispose]: () => {
+      users -= 1;
+      if (users === 0) diagnostics.unsubscribe(streamCreated, onCreated);
+    },
+  };
+}
+
+function onCreated(message: unknown): void {
+  const { stream, headers } = message as { stream: ServerHttp2Stream; headers: { 'content-type'?: string } };
+  if (headers['content-type']?.startsWith('application/grpc') !== true) return;
+  // A listener of our own would make the stream flow before the library listens; this one is put in front of the library's.
+  const onListener = (event: string | symbol): void => {
+    if (event !== 'data') return;
+    stream.off('newListener', onListener);
+    watch(stream);
+  };
+  stream.on('newListener', onListener);
+}
+
+function watch(stream: ServerHttp2Stream): void {
+  const messages = new MessageLengths();
+  let own = 0;
+  let caller: string | undefined;
+  const hold = (bytes: number): void => {
+    if (bytes === own) return;
+    caller ??= callerOf(stream);
+    own = change(caller, own, bytes);
+  };
+  stream.on('data', (chunk: Buffer) => {
+    hold(messages.take(chunk));
+    if (own === 0 || caller === undefined) return;
+    const byCaller = held.byCaller.get(caller) ?? 0;
+    const isAlone = own === byCaller; // one message at a time is everybody's right, as long as there is room
+    if (held.bytes <= maxUnfinishedBytes && (isAlone || byCaller <= maxUnfinishedBytes * callerShareOfUnfinished))
+      return;
+    stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  });
+  stream.once('close', () => hold(0));
+}
+
+/** @returns what the stream holds now. */
+function change(caller: string, from: number, to: number): number {
+  held.bytes += to - from;
+  const left = (held.byCaller.get(caller) ?? 0) + to - from;
+  if (left > 0) held.byCaller.set(caller, left);
+  else held.byCaller.delete(caller);
+  return to;
+}
+
+function callerOf(stream: ServerHttp2Stream): string {
+  const socket = stream.session?.socket as Partial<TLSSocket> | undefined;
+  const names = socket?.getPeerCertificate?.()?.subjectaltname;
+  return identityOf(names)?.hostId ?? plainAddress(socket?.remoteAddress ?? '');
+}
+
+/** Follows where the messages of one stream begin and end: a byte of flags, four of length, the message. */
+export class MessageLengths {
+  readonly #prefix = Buffer.alloc(prefixBytes);
+  #prefixHas = 0;
+  /** Of the message under way. */
+  #left = 0;
+  #has = 0;
+
+  /** Returns the bytes that the unfinished message has so far. */
+  take(chunk: Buffer): number {
+    for (let at = 0; at < chunk.length;) {
+      if (this.#prefixHas < prefixBytes) {
+        const count = chunk.copy(this.#prefix, this.#prefixHas, at, at + prefixBytes - this.#prefixHas);
+        this.#prefixHas += count;
+        at += count;
+        if (this.#prefixHas < prefixBytes) break;
+        this.#left = this.#prefix.readUInt32BE(1);
+      } else {
+        const count = Math.min(this.#left, chunk.length - at);
+        this.#left -= count;
+        this.#has += count;
+        at += count;
+      }
+      if (this.#prefixHas === prefixBytes && this.#left === 0) {
+        this.#prefixHas = 0;
+        this.#has = 0;
+      }
+    }
+    return this.#prefixHas + this.#has;
+  }
+}
