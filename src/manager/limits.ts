@@ -205,6 +205,10 @@ export const maxSharesShown = 1_000;
 export const distributionKeptMs = 366 * 86_400_000;
 export const maxDistributions = 200_000;
 export const distributionsPerStatement = 100;
+/** Recordings of distributions: so many of the last, of so many characters each, and how long a scheduler is waited for. */
+export const maxKeptRecordings = 500;
+export const maxRecordingBytes = 1024 ** 2;
+export const recordingTimeoutMs = 5_000;
 
 /** Origins that are asked at once how long files are, and how long whoever asks waits for all of them. */
 export const concurrentEstimates = 8;

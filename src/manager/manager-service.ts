@@ -59,6 +59,7 @@ import { ReleaseStore } from './releases/release-store.ts';
 import { ReleaseWatch } from './releases/release-watch.ts';
 import { DistributionStore } from './traffic/distribution-store.ts';
 import { DownloadStore } from './traffic/download-store.ts';
+import { RecordingStore } from './traffic/recording-store.ts';
 import { ShareStore } from './traffic/share-store.ts';
 import { TrafficRecorder } from './traffic/traffic-recorder.ts';
 import { TrafficStore } from './traffic/traffic-store.ts';
@@ -229,6 +230,7 @@ async function open(
     shares: new ShareStore(database),
     distributions: new DistributionStore(database),
     downloads: new DownloadStore(database),
+    recordings: new RecordingStore(database),
   };
   const recorder = owned.add(
     'history',

@@ -11,6 +11,7 @@ import type { Jobs } from './jobs/jobs.ts';
 import type { ReleaseStore } from './releases/release-store.ts';
 import { DistributionStore } from './traffic/distribution-store.ts';
 import { DownloadStore } from './traffic/download-store.ts';
+import { RecordingStore } from './traffic/recording-store.ts';
 import { ShareStore } from './traffic/share-store.ts';
 import { TrafficStore } from './traffic/traffic-store.ts';
 import { syncPeers } from './jobs/sync-peers.ts';
@@ -71,7 +72,7 @@ export function timedWork({
       intervalMs: collectIntervalMs,
       run: async () => {
         const nowMs = Date.now();
-        const stores = [TrafficStore, ShareStore, DistributionStore, DownloadStore];
+        const stores = [TrafficStore, ShareStore, DistributionStore, DownloadStore, RecordingStore];
         for (const Store of stores) await new Store(database).prune(nowMs);
       },
     },

@@ -89,6 +89,14 @@ export const maxDistributionMs = 6 * 3_600_000;
 export const maxRunningDistributions = 20_000;
 export const maxEndedDistributions = 1_000;
 export const maxMeasuredDownloads = 1_000;
+/** What a recording of a distribution tells apart at first and at least, and how many peers and moves (8 bytes each) it has at most. */
+export const recordedStepMs = 100;
+export const maxRecordedStepMs = 3_600_000;
+export const maxRecordedPeers = 10_000;
+export const maxRecordedMoves = 65_536;
+/** Of all recordings, of running distributions and of ended ones. */
+export const maxAllRecordedMoves = 2_000_000;
+export const maxEndedRecordings = 100;
 /** Downloads that are remembered for watchers after their end, and the nodes named as those that gave most of one. */
 export const maxEndedDownloads = 2_000;
 export const maxSourcesPerDownload = 3;

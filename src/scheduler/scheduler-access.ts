@@ -44,5 +44,6 @@ export const liveAccess: Access<typeof SchedulerLiveDefinition> = {
   watchTask: operators,
   watchHosts: operators,
   watchTraffic: operators,
+  getRecording: operators,
   listKeptTasks: operators,
 };

@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Browser } from 'playwright-core';
-import { Distribution } from '../../gen/scheduler/v2/live.ts';
+import { Distribution, Recording } from '../../gen/scheduler/v2/live.ts';
 import { DistributionStore } from '../../src/manager/traffic/distribution-store.ts';
+import { RecordingStore } from '../../src/manager/traffic/recording-store.ts';
 import { ShareStore, type ShareKind } from '../../src/manager/traffic/share-store.ts';
 import { launchBrowser } from './browser.ts';
 import { buildConsole } from '../../scripts/build-console.ts';
@@ -50,6 +51,33 @@ test('history tells who got how much, one of them alone, and how distributions w
   await visitor.checkAccessibility();
   await page.getByRole('link', { name: 'Month before' }).click();
   await page.getByRole('link', { name: 'Month after' }).waitFor();
+});
+
+test('a distribution of the past is watched again', async () => {
+  await using served = await serveConsole(browser);
+  await recordWeeks(served);
+  await using visitor = await served.visit();
+  const { page } = visitor;
+  await visitor.signIn('root', rootPassword);
+  await visitor.go('/history');
+  await page.getByRole('link', { name: 'watch', exact: true }).click();
+  await visitor.heading('model.bin');
+  const picture = page.getByRole('region', { name: 'Watched again' });
+  await picture.getByRole('button', { name: 'Pause' }).click();
+  const position = picture.getByRole('slider', { name: 'Time since the distribution began' });
+  const moveTo = async (key: 'Home' | 'End'): Promise<void> => position.press(key);
+  const peers = page.getByRole('region', { name: 'Peers' });
+  const shareOf = (name: string) => peers.getByRole('row', { name: new RegExp(name) });
+  await moveTo('End');
+  await shareOf('node-7').getByText('100%').waitFor();
+  await picture.getByRole('img', { name: /3 nodes, of which 3/ }).waitFor();
+  await moveTo('Home');
+  await shareOf('node-7').getByText('0%').waitFor();
+  // It was there before the distribution began.
+  await shareOf('older').getByText('100%').waitFor();
+  await picture.getByRole('button', { name: 'Play' }).click();
+  await shareOf('node-7').getByText('50%').waitFor();
+  await visitor.checkAccessibility();
 });
 
 test('a scheduler has a page with what wants attention about it', async () => {
@@ -114,5 +142,18 @@ async function recordWeeks({ manager }: ServedConsole): Promise<void> {
     lastNode: 'node-7',
     slowestMs: 39_000,
   });
-  await new DistributionStore(manager.database).add(1, '127.0.0.1:8002 5', [ended]);
+  const ids = await new DistributionStore(manager.database).add(1, '127.0.0.1:8002 5', [ended]);
+  const recording = Recording.fromPartial({
+    pieceLength: gib / 4,
+    pieceCount: 4,
+    stepMs: 1_000,
+    peers: [
+      { hostName: 'seed', idc: 'zone-a', type: 'seed', endedMs: 20_000 },
+      { hostName: 'node-7', idc: 'zone-b', type: 'normal', beganMs: 500, endedMs: 39_000 },
+      { hostName: 'older', idc: 'zone-b', type: 'normal', heldBefore: true },
+    ],
+    // Four from the origin to the seed, then two from each of the others to the node.
+    moves: [0, 0, 0, 4, 5, 1, 1, 2, 38, 1, 3, 2],
+  });
+  await new RecordingStore(manager.database).add(ids.get(1) ?? 0, recording);
 }

@@ -3685,7 +3685,35 @@ export interface paths {
       };
       requestBody?: never;
       responses: {
-        200: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Distribution'][] } };
+        200: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['ListedDistribution'][] } };
+        401: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        403: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        404: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        409: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        422: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Invalid'] } };
+        429: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+      };
+    };
+    put?: never;
+    post?: never;
+    delete?: never;
+    patch?: never;
+  };
+  '/api/v1/traffic/distributions/{id}/recording': {
+    parameters: { query?: never; header?: never; path?: never; cookie?: never };
+    /** How the pieces of one of them moved; the last ones of several nodes have it */
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          id: number;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Recording'] } };
         401: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
         403: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
         404: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
@@ -4025,6 +4053,56 @@ export interface components {
       median_ms: number;
       /** that the origin sent; 0 while the length is unknown */
       copies: number;
+    };
+    ListedDistribution: {
+      id: number;
+      scheduler_cluster_id: number;
+      task_id: string;
+      url: string;
+      tag: string;
+      application: string;
+      /** 0 while unknown */
+      content_length: number;
+      started_at_ms: number;
+      /** when the last node had it */
+      ended_at_ms: number;
+      downloads: number;
+      failures: number;
+      origin_bytes: number;
+      peer_bytes: number;
+      /** that finished last */
+      last_node: string;
+      /** time of the download that took longest */
+      slowest_ms: number;
+      median_ms: number;
+      /** that the origin sent; 0 while the length is unknown */
+      copies: number;
+      /** it can be watched again */
+      recorded: boolean;
+    };
+    Recording: {
+      distribution: components['schemas']['Distribution'];
+      /** 0 when it was not known any more, as the count */
+      piece_length: number;
+      piece_count: number;
+      /** moves within one step are not told apart */
+      step_ms: number;
+      /** times are milliseconds since the distribution began */
+      peers: {
+        host_name: string;
+        ip: string;
+        idc: string;
+        /** seed or normal */
+        type: string;
+        began_ms: number;
+        /** 0 when it never ended */
+        ended_ms: number;
+        failed: boolean;
+        /** it held what it gave before the distribution began */
+        held_before: boolean;
+      }[];
+      /** four numbers each, in order of time: the step, the index of who got pieces, 0 for the origin or the index of who gave them plus one, and how many */
+      moves: number[];
     };
     HotTask: {
       task_id: string;

@@ -19,6 +19,7 @@ const signedIn: RouteObject[] = [
   page('tasks/:id', 'TaskPage', () => import('../tasks/task-page.tsx')),
   page('kept', 'KeptTasksPage', () => import('../kept-tasks/kept-tasks-page.tsx')),
   page('history', 'HistoryPage', () => import('../history/history-page.tsx')),
+  page('history/:id', 'ReplayPage', () => import('../replay/replay-page.tsx')),
   page('report', 'ReportPage', () => import('../history/report-page.tsx')),
   page('jobs', 'JobsPage', () => import('../jobs/jobs-page.tsx')),
   page('jobs/:id', 'JobPage', () => import('../jobs/job-page.tsx')),

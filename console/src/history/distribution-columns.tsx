@@ -3,7 +3,8 @@ import type { Column } from '../components/data-table.tsx';
 import { TimeText } from '../components/time-text.tsx';
 import { useFormats } from '../i18n/format.ts';
 import { useText } from '../i18n/language.tsx';
-import type { Distribution, HotTask } from './history-queries.ts';
+import { TextLink } from '../components/text-link.tsx';
+import type { Distribution, HotTask, ListedDistribution } from './history-queries.ts';
 import { TaskName } from './task-name.tsx';
 
 export function useDistributionColumns(): Column<Distribution>[] {
@@ -50,6 +51,17 @@ export function useDistributionColumns(): Column<Distribution>[] {
       from: 'md',
     },
   ];
+}
+
+/** What is recorded can be watched again. */
+export function useReplayColumn(): Column<ListedDistribution> {
+  const t = useText();
+  return {
+    key: 'replay',
+    header: t('replay.column'),
+    cell: ({ id, recorded }) => (recorded ? <TextLink to={`/history/${id}`}>{t('replay.watch')}</TextLink> : '–'),
+    align: 'right',
+  };
 }
 
 export function useHotTaskColumns(): Column<HotTask>[] {

@@ -269,6 +269,41 @@ export interface DownloadSource {
   pieces: number;
 }
 
+export interface GetRecordingRequest {
+  /** As in TrafficFrame: numbers of another start are not the same. */
+  startedAtMs: number;
+  /** Of the distribution. */
+  number: number;
+}
+
+/** Times are milliseconds since the distribution began. */
+export interface Recording {
+  pieceLength: number;
+  pieceCount: number;
+  /** Moves within one step are not told apart. */
+  stepMs: number;
+  peers: RecordedPeer[];
+  /**
+   * Four numbers each: the step, the index of who got pieces, 0 for the origin or the index of who gave them plus one, and how
+   * many. In order of time.
+   */
+  moves: number[];
+}
+
+export interface RecordedPeer {
+  hostName: string;
+  ip: string;
+  idc: string;
+  /** seed or normal. */
+  type: string;
+  beganMs: number;
+  /** 0 when it never ended. */
+  endedMs: number;
+  failed: boolean;
+  /** It held what it gave before the distribution began. */
+  heldBefore: boolean;
+}
+
 function createBaseListKeptTasksRequest(): ListKeptTasksRequest {
   return { taskId: "" };
 }
@@ -2869,6 +2904,335 @@ export const DownloadSource: MessageFns<DownloadSource, "scheduler.v2.DownloadSo
   },
 };
 
+function createBaseGetRecordingRequest(): GetRecordingRequest {
+  return { startedAtMs: 0, number: 0 };
+}
+
+export const GetRecordingRequest: MessageFns<GetRecordingRequest, "scheduler.v2.GetRecordingRequest"> = {
+  $type: "scheduler.v2.GetRecordingRequest" as const,
+
+  encode(message: GetRecordingRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.startedAtMs !== 0) {
+      writer.uint32(8).uint64(message.startedAtMs);
+    }
+    if (message.number !== 0) {
+      writer.uint32(16).uint64(message.number);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetRecordingRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetRecordingRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.startedAtMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.number = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GetRecordingRequest>): GetRecordingRequest {
+    return GetRecordingRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetRecordingRequest>): GetRecordingRequest {
+    const message = createBaseGetRecordingRequest();
+    message.startedAtMs = object.startedAtMs ?? 0;
+    message.number = object.number ?? 0;
+    return message;
+  },
+};
+
+function createBaseRecording(): Recording {
+  return { pieceLength: 0, pieceCount: 0, stepMs: 0, peers: [], moves: [] };
+}
+
+export const Recording: MessageFns<Recording, "scheduler.v2.Recording"> = {
+  $type: "scheduler.v2.Recording" as const,
+
+  encode(message: Recording, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pieceLength !== 0) {
+      writer.uint32(8).uint64(message.pieceLength);
+    }
+    if (message.pieceCount !== 0) {
+      writer.uint32(16).uint32(message.pieceCount);
+    }
+    if (message.stepMs !== 0) {
+      writer.uint32(24).uint32(message.stepMs);
+    }
+    for (const v of message.peers) {
+      RecordedPeer.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.moves.length !== 0) {
+      writer.uint32(42).fork();
+      for (const v of message.moves) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Recording {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRecording();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.pieceLength = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.pieceCount = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.stepMs = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.peers.push(RecordedPeer.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag === 40) {
+              message.moves.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 42) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.moves.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Recording>): Recording {
+    return Recording.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Recording>): Recording {
+    const message = createBaseRecording();
+    message.pieceLength = object.pieceLength ?? 0;
+    message.pieceCount = object.pieceCount ?? 0;
+    message.stepMs = object.stepMs ?? 0;
+    message.peers = object.peers?.map((e) => RecordedPeer.fromPartial(e)) || [];
+    message.moves = object.moves?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseRecordedPeer(): RecordedPeer {
+  return { hostName: "", ip: "", idc: "", type: "", beganMs: 0, endedMs: 0, failed: false, heldBefore: false };
+}
+
+export const RecordedPeer: MessageFns<RecordedPeer, "scheduler.v2.RecordedPeer"> = {
+  $type: "scheduler.v2.RecordedPeer" as const,
+
+  encode(message: RecordedPeer, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.hostName !== "") {
+      writer.uint32(10).string(message.hostName);
+    }
+    if (message.ip !== "") {
+      writer.uint32(18).string(message.ip);
+    }
+    if (message.idc !== "") {
+      writer.uint32(26).string(message.idc);
+    }
+    if (message.type !== "") {
+      writer.uint32(34).string(message.type);
+    }
+    if (message.beganMs !== 0) {
+      writer.uint32(40).uint32(message.beganMs);
+    }
+    if (message.endedMs !== 0) {
+      writer.uint32(48).uint32(message.endedMs);
+    }
+    if (message.failed !== false) {
+      writer.uint32(56).bool(message.failed);
+    }
+    if (message.heldBefore !== false) {
+      writer.uint32(64).bool(message.heldBefore);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RecordedPeer {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRecordedPeer();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.hostName = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.ip = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.idc = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.type = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.beganMs = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.endedMs = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.failed = reader.bool();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.heldBefore = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RecordedPeer>): RecordedPeer {
+    return RecordedPeer.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RecordedPeer>): RecordedPeer {
+    const message = createBaseRecordedPeer();
+    message.hostName = object.hostName ?? "";
+    message.ip = object.ip ?? "";
+    message.idc = object.idc ?? "";
+    message.type = object.type ?? "";
+    message.beganMs = object.beganMs ?? 0;
+    message.endedMs = object.endedMs ?? 0;
+    message.failed = object.failed ?? false;
+    message.heldBefore = object.heldBefore ?? false;
+    return message;
+  },
+};
+
 export type SchedulerLiveDefinition = typeof SchedulerLiveDefinition;
 export const SchedulerLiveDefinition = {
   name: "SchedulerLive",
@@ -2911,6 +3275,15 @@ export const SchedulerLiveDefinition = {
       requestStream: false,
       responseType: TrafficFrame as typeof TrafficFrame,
       responseStream: true,
+      options: {},
+    },
+    /** How the pieces of one distribution that ended moved, to be watched again. NOT_FOUND when this scheduler remembers it no more. */
+    getRecording: {
+      name: "GetRecording",
+      requestType: GetRecordingRequest as typeof GetRecordingRequest,
+      requestStream: false,
+      responseType: Recording as typeof Recording,
+      responseStream: false,
       options: {},
     },
     /** Content that was put into the cluster to stay, with the hosts that hold it; in several frames when there is much. */

@@ -50,6 +50,14 @@ export interface DistributionTable {
   median: number;
 }
 
+/** How the pieces of a distribution moved. */
+export interface RecordingTable {
+  id: Generated<number>;
+  distribution_id: number;
+  /** The message of the scheduler, compressed, in base 64. */
+  content: string;
+}
+
 /** One download of one node. */
 export interface NodeDownloadTable {
   id: Generated<number>;

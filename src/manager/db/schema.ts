@@ -3,7 +3,13 @@
  * types all three engines store and return alike. Columns named `sealed_*` are encrypted (secrets.ts).
  */
 import type { Generated } from 'kysely';
-import type { DistributionTable, NodeDownloadTable, TrafficShareTable, TrafficTable } from './history-schema.ts';
+import type {
+  DistributionTable,
+  NodeDownloadTable,
+  RecordingTable,
+  TrafficShareTable,
+  TrafficTable,
+} from './history-schema.ts';
 
 interface Row {
   id: Generated<number>;
@@ -334,6 +340,7 @@ export interface Schema {
   traffic_share: TrafficShareTable;
   distribution: DistributionTable;
   node_download: NodeDownloadTable;
+  recording: RecordingTable;
   lease: LeaseTable;
   change: ChangeTable;
   certificate: CertificateTable;

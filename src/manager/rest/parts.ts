@@ -16,6 +16,7 @@ import type { Nodes } from '../nodes/nodes.ts';
 import type { ReleaseStore } from '../releases/release-store.ts';
 import type { DistributionStore } from '../traffic/distribution-store.ts';
 import type { DownloadStore } from '../traffic/download-store.ts';
+import type { RecordingStore } from '../traffic/recording-store.ts';
 import type { ShareStore } from '../traffic/share-store.ts';
 import type { TrafficStore } from '../traffic/traffic-store.ts';
 import type { ManagerMetrics } from '../metrics.ts';
@@ -26,6 +27,7 @@ export interface History {
   readonly shares: ShareStore;
   readonly distributions: DistributionStore;
   readonly downloads: DownloadStore;
+  readonly recordings: RecordingStore;
 }
 
 /** What the routes work with. */

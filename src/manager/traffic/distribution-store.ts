@@ -44,22 +44,38 @@ export class DistributionStore {
     this.#database = database;
   }
 
-  /** Those that are known already are passed over: a scheduler tells all it remembers whenever somebody asks anew. */
-  async add(clusterId: number, scheduler: string, ended: readonly Distribution[]): Promise<void> {
+  /**
+   * Those that are known already are passed over: a scheduler tells all it remembers whenever somebody asks anew.
+   * @returns ids of those that are new, by their numbers.
+   */
+  async add(
+    clusterId: number,
+    scheduler: string,
+    ended: readonly Distribution[],
+  ): Promise<ReadonlyMap<number, number>> {
     const { db } = this.#database;
+    const added = new Map<number, number>();
     for (let start = 0; start < ended.length; start += distributionsPerStatement) {
       const part = ended.slice(start, start + distributionsPerStatement);
       const numbers = part.map(({ number }) => number);
-      const known = await db
-        .selectFrom('distribution')
-        .select('number')
-        .where('scheduler', '=', scheduler)
-        .where('number', 'in', numbers)
-        .execute();
-      const old = new Set(known.map(({ number }) => Number(number)));
+      const known = () =>
+        db
+          .selectFrom('distribution')
+          .select(['id', 'number'])
+          .where('scheduler', '=', scheduler)
+          .where('number', 'in', numbers)
+          .execute();
+      const old = new Set((await known()).map(({ number }) => Number(number)));
       const rows = part.filter(({ number }) => !old.has(number)).map((one) => toRow(clusterId, scheduler, one));
-      if (rows.length > 0) await db.insertInto('distribution').values(rows).execute();
+      if (rows.length === 0) continue;
+      await db.insertInto('distribution').values(rows).execute();
+      for (const { id, number } of await known()) if (!old.has(Number(number))) added.set(Number(number), Number(id));
     }
+    return added;
+  }
+
+  async one(id: number): Promise<DistributionRow | undefined> {
+    return this.#database.db.selectFrom('distribution').selectAll().where('id', '=', id).executeTakeFirst();
   }
 
   async list(

@@ -6,13 +6,15 @@ import { toDragonflyError } from '../../core/errors.ts';
 import type { Closable } from '../../core/process/lifecycle.ts';
 import type { Logger } from '../../core/process/logger.ts';
 import type { Channels } from '../../rpc/channels.ts';
-import type { TrafficShare } from '../../../gen/scheduler/v2/live.ts';
+import { createClient } from '../../rpc/client.ts';
+import { SchedulerLiveDefinition, type TrafficShare } from '../../../gen/scheduler/v2/live.ts';
 import { activeSchedulers, type Topology } from '../clusters/topology.ts';
 import type { Database } from '../db/database.ts';
 import { acquireLease } from '../db/leases.ts';
-import { maxToldSchedulers, recordIntervalMs, recordLeaseMs } from '../limits.ts';
+import { maxToldSchedulers, recordIntervalMs, recordingTimeoutMs, recordLeaseMs } from '../limits.ts';
 import type { DistributionStore } from './distribution-store.ts';
 import type { DownloadStore } from './download-store.ts';
+import type { RecordingStore } from './recording-store.ts';
 import { shareKinds, type ShareGrowth, type ShareKind, type ShareStore } from './share-store.ts';
 import { ToldTraffic, TrafficFeed, type Ended } from './traffic-feed.ts';
 import { spanMs } from './traffic-store.ts';
@@ -24,6 +26,7 @@ export interface TrafficRecorderOptions {
   readonly shares: ShareStore;
   readonly distributions: DistributionStore;
   readonly downloads: DownloadStore;
+  readonly recordings: RecordingStore;
   readonly logger: Logger;
   /** Name of this replica. */
   readonly owner: string;
@@ -103,8 +106,26 @@ export class TrafficRecorder implements Closable {
 
   async #writeEnds({ clusterId, scheduler, ended }: ToldEnds): Promise<void> {
     const { distributions, downloads } = this.#options;
-    await distributions.add(clusterId, scheduler, ended.distributions);
+    const added = await distributions.add(clusterId, scheduler, ended.distributions);
     await downloads.add(clusterId, scheduler, ended.downloads);
+    for (const { number, downloads: finished } of ended.distributions) {
+      const id = added.get(number);
+      if (id !== undefined && finished > 1) await this.#record(id, scheduler, number);
+    }
+  }
+
+  /** A scheduler that cannot tell takes nothing from the rest of what is written down. */
+  async #record(distributionId: number, scheduler: string, number: number): Promise<void> {
+    const { channels, logger, recordings } = this.#options;
+    const [address = '', startedAtMs = ''] = scheduler.split(' ');
+    try {
+      const client = createClient(SchedulerLiveDefinition, channels, address);
+      const signal = AbortSignal.timeout(recordingTimeoutMs);
+      const recording = await client.getRecording({ startedAtMs: Number(startedAtMs), number }, { signal });
+      await recordings.add(distributionId, recording);
+    } catch (error) {
+      logger.debug({ scheduler, number, error: toDragonflyError(error).message }, 'a distribution has no recording');
+    }
   }
 
   /** Listens to the schedulers that are active now, and no others. */

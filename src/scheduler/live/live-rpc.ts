@@ -11,7 +11,7 @@ import { listKeptTasks } from '../replicas/persistent-cache-rpc.ts';
 import type { ReplicaDesk } from '../replicas/replica-desk.ts';
 import { TasksWatcher, TaskWatcher } from './frames.ts';
 import { HostsWatcher } from './host-frames.ts';
-import { TrafficWatcher } from './traffic-frames.ts';
+import { recordingOf, TrafficWatcher } from './traffic-frames.ts';
 
 /** A frame is made only when the one before has left, so a slow watcher gets fewer and larger ones. */
 export function liveRpc(brain: Brain, replicas: ReplicaDesk): Handlers<typeof SchedulerLiveDefinition> {
@@ -41,6 +41,8 @@ export function liveRpc(brain: Brain, replicas: ReplicaDesk): Handlers<typeof Sc
       const watcher = new HostsWatcher(brain);
       for await (const _tick of ticks(intervalMs, context)) yield* watcher.next();
     },
+
+    getRecording: async ({ startedAtMs, number }) => recordingOf(brain, startedAtMs, number),
 
     watchTraffic: async function* ({ intervalMs }, context) {
       const watcher = new TrafficWatcher(brain);

@@ -9,6 +9,8 @@ import {
 } from '../limits.ts';
 import { othersName, TrafficBook } from './traffic-book.ts';
 
+const nodeOf = (name: string) => ({ peerId: name, hostName: name, ip: '10.0.0.1', idc: '', type: 'normal' });
+const end = (name: string) => ({ id: name, node: () => nodeOf(name) });
 const about = { url: 'http://origin.test/file', tag: '', application: 'shop', contentLength: 100 };
 const wordsOf = () => about;
 
@@ -40,15 +42,15 @@ test('names beyond the bound are one share, so that nobody fills the memory with
 
 test('a distribution begins with the first download and is over when nobody has downloaded for a while', () => {
   const book = new TrafficBook();
-  book.began('t', 1_000);
-  book.began('t', 1_500);
-  book.moved('t', { originBytes: 100, peerBytes: 0 }, 2_000);
-  book.moved('t', { originBytes: 0, peerBytes: 100 }, 2_500);
-  book.finished('t', { node: 'fast', tookMs: 1_000 }, 2_000);
+  book.began('t', nodeOf('fast'), 1_000);
+  book.began('t', nodeOf('slow'), 1_500);
+  book.moved('t', { to: end('fast'), parent: undefined, pieces: 4, bytes: 100 }, 2_000);
+  book.moved('t', { to: end('slow'), parent: end('fast'), pieces: 4, bytes: 100 }, 2_500);
+  book.finished('t', { peerId: 'fast', node: 'fast', tookMs: 1_000 }, 2_000);
   book.over('t');
   book.look(2_000 + distributionQuietMs, wordsOf);
   assert.deepEqual(book.endedSince(0), [], 'the other still downloads');
-  book.finished('t', { node: 'slow', tookMs: 2_500 }, 4_000);
+  book.finished('t', { peerId: 'slow', node: 'slow', tookMs: 2_500 }, 4_000);
   book.over('t');
   book.look(4_000 + distributionQuietMs - 1, wordsOf);
   assert.deepEqual(book.endedSince(0), []);
@@ -70,8 +72,8 @@ test('a distribution begins with the first download and is over when nobody has 
     about,
   });
   // The same task later is another distribution; who found it on its own disk distributed nothing.
-  book.began('t', 60_000);
-  book.finished('t', { node: 'fast', tookMs: 1 }, 60_001);
+  book.began('t', nodeOf('peer'), 60_000);
+  book.finished('t', { peerId: 'fast', node: 'fast', tookMs: 1 }, 60_001);
   book.over('t');
   book.look(120_000, wordsOf);
   assert.deepEqual(book.endedSince(1), []);
@@ -79,11 +81,11 @@ test('a distribution begins with the first download and is over when nobody has 
 
 test('one that never ends is told of in parts, and ended ones are bounded', () => {
   const book = new TrafficBook();
-  book.began('t', 0);
-  book.moved('t', { originBytes: 1, peerBytes: 0 }, 1);
+  book.began('t', nodeOf('peer'), 0);
+  book.moved('t', { to: end('peer'), parent: undefined, pieces: 1, bytes: 1 }, 1);
   book.look(maxDistributionMs, wordsOf);
   assert.equal(book.endedSince(0).length, 1);
-  book.failed('t', maxDistributionMs + 5);
+  book.failed('t', 'peer', maxDistributionMs + 5);
   book.over('t');
   book.look(maxDistributionMs + 5 + distributionQuietMs, wordsOf);
   assert.deepEqual(
@@ -91,8 +93,8 @@ test('one that never ends is told of in parts, and ended ones are bounded', () =
     [[maxDistributionMs, 1, 0]],
   );
   for (let index = 0; index < maxEndedDistributions; index += 1) {
-    book.began(`t${index}`, 0);
-    book.failed(`t${index}`, 0);
+    book.began(`t${index}`, nodeOf('peer'), 0);
+    book.failed(`t${index}`, 'peer', 0);
     book.over(`t${index}`);
   }
   book.look(maxDistributionMs, wordsOf);

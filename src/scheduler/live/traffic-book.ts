@@ -12,6 +12,9 @@ import {
   maxSharesPerKind,
 } from '../limits.ts';
 
+import type { RecordedEnd, RecordedNode, Recording } from './recording.ts';
+import { RecordingShelf } from './recording-shelf.ts';
+
 export const shareKinds = ['application', 'tag', 'zone', 'node', 'origin'] as const;
 export type ShareKind = (typeof shareKinds)[number];
 
@@ -69,6 +72,29 @@ interface RunningDistribution {
   slowestMs: number;
   /** Of the first downloads. */
   readonly durationsMs: number[];
+  readonly recording: Recording;
+}
+
+/** One of the downloads of a distribution. */
+export interface DownloadNode extends RecordedNode {
+  readonly peerId: string;
+}
+
+export interface FinishedDownload {
+  readonly peerId: string;
+  /** Its name. */
+  readonly node: string;
+  /** Since it began. */
+  readonly tookMs: number;
+}
+
+/** What came to a peer at once. */
+export interface Gift {
+  readonly to: RecordedEnd;
+  /** Undefined for the origin. */
+  readonly parent: RecordedEnd | undefined;
+  readonly pieces: number;
+  readonly bytes: number;
 }
 
 export class TrafficBook {
@@ -76,6 +102,7 @@ export class TrafficBook {
   readonly startedAtMs = performance.now();
   readonly #shares = new Map<ShareKind, Map<string, Share>>(shareKinds.map((kind) => [kind, new Map()]));
   readonly #running = new Map<string, RunningDistribution>();
+  readonly #recordings = new RecordingShelf();
   #ended: EndedDistribution[] = [];
   #version = 0;
   #number = 0;
@@ -128,29 +155,35 @@ export class TrafficBook {
     share.failures += grown.failures ?? 0;
   }
 
+  /** How the pieces of an ended distribution moved, as long as it is remembered. */
+  recordingOf(number: number): Recording | undefined {
+    return this.#recordings.ofDistribution(number);
+  }
+
   /** A download of the task began. */
-  began(taskId: string, nowMs: number): void {
+  began(taskId: string, { peerId, ...node }: DownloadNode, nowMs: number): void {
     let running = this.#running.get(taskId);
     if (!running) {
       // Who begins beyond this many is not told apart: its bytes are in the shares all the same.
       if (this.#running.size >= maxRunningDistributions) return;
-      running = newDistribution(nowMs, 0);
+      running = this.#begin(nowMs, 0);
       this.#running.set(taskId, running);
     }
     running.running += 1;
     running.lastWordMs = nowMs;
+    running.recording.began(peerId, node, nowMs);
   }
 
-  moved(taskId: string, { originBytes, peerBytes }: { originBytes: number; peerBytes: number }, nowMs: number): void {
+  moved(taskId: string, { to, parent, pieces, bytes }: Gift, nowMs: number): void {
     const running = this.#running.get(taskId);
     if (!running) return;
-    running.originBytes += originBytes;
-    running.peerBytes += peerBytes;
+    if (parent) running.peerBytes += bytes;
+    else running.originBytes += bytes;
     running.lastWordMs = nowMs;
+    running.recording.moved(to, parent, pieces, nowMs);
   }
 
-  /** @param tookMs since the download began. */
-  finished(taskId: string, { node, tookMs }: { node: string; tookMs: number }, nowMs: number): void {
+  finished(taskId: string, { peerId, node, tookMs }: FinishedDownload, nowMs: number): void {
     const running = this.#running.get(taskId);
     if (!running) return;
     running.endedAtMs = nowMs;
@@ -159,14 +192,16 @@ export class TrafficBook {
     running.downloads += 1;
     running.slowestMs = Math.max(running.slowestMs, tookMs);
     if (running.durationsMs.length < maxMeasuredDownloads) running.durationsMs.push(tookMs);
+    running.recording.ended(peerId, false, nowMs);
   }
 
-  failed(taskId: string, nowMs: number): void {
+  failed(taskId: string, peerId: string, nowMs: number): void {
     const running = this.#running.get(taskId);
     if (!running) return;
     running.failures += 1;
     running.endedAtMs = nowMs;
     running.lastWordMs = nowMs;
+    running.recording.ended(peerId, true, nowMs);
   }
 
   /** A download that began is over, however it ended. */
@@ -182,15 +217,34 @@ export class TrafficBook {
       // One that never ends is told of in parts.
       if (!isQuiet && nowMs - running.startedAtMs < maxDistributionMs) continue;
       if (isQuiet) this.#running.delete(taskId);
-      else this.#running.set(taskId, newDistribution(nowMs, running.running));
+      else this.#running.set(taskId, this.#begin(nowMs, running.running));
       // Who only looked, or found everything on its own disk, distributed nothing.
       if (running.originBytes + running.peerBytes + running.failures > 0) this.#end(taskId, running, wordsOf(taskId));
+      else this.#recordings.drop(running.recording);
     }
+  }
+
+  #begin(nowMs: number, running: number): RunningDistribution {
+    return {
+      startedAtMs: nowMs,
+      lastWordMs: nowMs,
+      endedAtMs: nowMs,
+      running,
+      downloads: 0,
+      failures: 0,
+      originBytes: 0,
+      peerBytes: 0,
+      lastNode: '',
+      slowestMs: 0,
+      durationsMs: [],
+      recording: this.#recordings.begin(nowMs),
+    };
   }
 
   #end(taskId: string, running: RunningDistribution, about: TaskWords = unknownTask): void {
     const durations = running.durationsMs.toSorted((one, other) => one - other);
     this.#number += 1;
+    this.#recordings.keep(this.#number, running.recording);
     this.#ended.push({
       number: this.#number,
       taskId,
@@ -210,19 +264,3 @@ export class TrafficBook {
 }
 
 export const unknownTask: TaskWords = { url: '', tag: '', application: '', contentLength: 0 };
-
-function newDistribution(nowMs: number, running: number): RunningDistribution {
-  return {
-    startedAtMs: nowMs,
-    lastWordMs: nowMs,
-    endedAtMs: nowMs,
-    running,
-    downloads: 0,
-    failures: 0,
-    originBytes: 0,
-    peerBytes: 0,
-    lastNode: '',
-    slowestMs: 0,
-    durationsMs: [],
-  };
-}

@@ -1,5 +1,11 @@
 /** Builds the frames of one watcher of traffic: all that is remembered first, then what changed. */
-import type { Distribution, EndedDownload as DownloadMessage, TrafficFrame } from '../../../gen/scheduler/v2/live.ts';
+import type {
+  Distribution,
+  EndedDownload as DownloadMessage,
+  Recording as RecordingMessage,
+  TrafficFrame,
+} from '../../../gen/scheduler/v2/live.ts';
+import { DragonflyError } from '../../core/errors.ts';
 import { redact } from '../../core/redact.ts';
 import type { Brain } from '../brain.ts';
 import { maxDistributionsPerFrame, maxDownloadsPerFrame, maxSharesPerFrame } from '../limits.ts';
@@ -57,6 +63,22 @@ export function wordsOf(swarm: Brain['swarm'], taskId: string): TaskWords | unde
   if (!task) return undefined;
   const { url, tag, application, layout } = task;
   return { url: redact(url), tag, application, contentLength: layout?.contentLengthBytes ?? 0 };
+}
+
+/** How the pieces of an ended distribution moved. */
+export function recordingOf({ swarm, traffic }: Brain, startedAtMs: number, number: number): RecordingMessage {
+  const isOfThisStart = startedAtMs === wallMs(traffic.startedAtMs);
+  const recording = isOfThisStart ? traffic.recordingOf(number) : undefined;
+  const ended = recording && traffic.endedSince(number - 1).find((one) => one.number === number);
+  if (!recording || !ended) throw new DragonflyError('NOT_FOUND', `no recording of the distribution ${number} is here`);
+  const task = swarm.task(ended.taskId);
+  return {
+    pieceLength: task?.layout?.pieceLengthBytes ?? 0,
+    pieceCount: task?.pieceCount ?? 0,
+    stepMs: recording.stepMs,
+    peers: [...recording.peers],
+    moves: recording.moves(),
+  };
 }
 
 function toMessage({ about, startedAtMs: started, endedAtMs: ended, ...rest }: EndedDistribution): Distribution {

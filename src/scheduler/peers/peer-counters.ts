@@ -3,6 +3,7 @@ import { taskSizeLevel } from '../../core/task-size-level.ts';
 import type { Brain } from '../brain.ts';
 import { isSeed } from '../hosts/host-registry.ts';
 import type { DownloadSource } from '../live/download-log.ts';
+import type { RecordedNode } from '../live/recording.ts';
 import { unknownTask, type Share } from '../live/traffic-book.ts';
 import { wordsOf } from '../live/traffic-frames.ts';
 import type { PeerSession } from './peer-sessions.ts';
@@ -59,7 +60,7 @@ export class PeerCounters {
     ledger.touch(taskId, peerId);
     if (this.#beganAtMs !== undefined) return;
     this.#beganAtMs = performance.now();
-    traffic.began(taskId, this.#beganAtMs);
+    traffic.began(taskId, { peerId, ...this.#recordedNode(this.#session.hostId) }, this.#beganAtMs);
   }
 
   finished(): void {
@@ -69,7 +70,8 @@ export class PeerCounters {
     metrics.finished.inc(this.#labels);
     ledger.finished(taskId, peerId, nowMs);
     for (const share of this.#shares.ofDownload) traffic.grow(share, { downloads: 1 });
-    traffic.finished(taskId, { node: this.#shares.node.name, tookMs: nowMs - (this.#beganAtMs ?? nowMs) }, nowMs);
+    const tookMs = nowMs - (this.#beganAtMs ?? nowMs);
+    traffic.finished(taskId, { peerId, node: this.#shares.node.name, tookMs }, nowMs);
     this.#log(true, nowMs);
   }
 
@@ -79,7 +81,7 @@ export class PeerCounters {
     ledger.failed(taskId, peerId);
     for (const share of this.#shares.ofDownload) traffic.grow(share, { failures: 1 });
     const nowMs = performance.now();
-    traffic.failed(taskId, nowMs);
+    traffic.failed(taskId, peerId, nowMs);
     this.#log(false, nowMs);
   }
 
@@ -99,6 +101,10 @@ export class PeerCounters {
     if (traffic !== 'local_peer') {
       ledger.moved(taskId, peerId, { parentId, pieces, bytes });
       this.#share(parentId === undefined ? { originBytes: bytes } : { peerBytes: bytes }, parent?.host.id);
+      const to = { id: peerId, node: () => this.#recordedNode(hostId) };
+      const giver =
+        parentId === undefined ? undefined : { id: parentId, node: () => this.#recordedNode(parent?.host.id ?? '') };
+      this.#brain.traffic.moved(taskId, { to, parent: giver, pieces, bytes }, performance.now());
     }
     if (!countsHostTraffic) return;
     this.#countHost('download', hostId, bytes);
@@ -114,7 +120,6 @@ export class PeerCounters {
     if (originBytes > 0) traffic.grow(this.#shares.origin, { originBytes });
     if (parentHostId !== undefined)
       traffic.grow(traffic.share('node', this.#nameOf(parentHostId)), { givenBytes: peerBytes });
-    traffic.moved(this.#session.taskId, { originBytes, peerBytes }, performance.now());
   }
 
   /** What was found on the own disk is no download. */
@@ -159,6 +164,12 @@ export class PeerCounters {
       traffic.share('zone', hosts.get(hostId)?.host.network?.idc ?? ''),
     ];
     return (this.#ownShares = { node, ofDownload, origin: traffic.share('origin', originOf(download.url)) });
+  }
+
+  #recordedNode(hostId: string): RecordedNode {
+    const info = this.#brain.swarm.host(hostId)?.info;
+    const ip = this.#brain.hosts.get(hostId)?.contact.ip ?? '';
+    return { hostName: this.#nameOf(hostId), ip, idc: info?.idc ?? '', type: info?.type ?? 'normal' };
   }
 
   #nameOf(hostId: string): string {

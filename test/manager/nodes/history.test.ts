@@ -11,7 +11,7 @@ import { DistributionStore } from '../../../src/manager/traffic/distribution-sto
 import { DownloadStore } from '../../../src/manager/traffic/download-store.ts';
 import { ShareStore, type ShareGrowth } from '../../../src/manager/traffic/share-store.ts';
 import { spanMs } from '../../../src/manager/traffic/traffic-store.ts';
-import { contentLength, SchedulerFixture, taskId } from '../../scheduler/fixture.ts';
+import { contentLength, pieceLength, SchedulerFixture, taskId } from '../../scheduler/fixture.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
 import { databaseConfig, engineKinds, eventually } from '../support/engines.ts';
 import { rootOf, startManager } from '../support/manager-fixture.ts';
@@ -41,7 +41,15 @@ interface NodeDownload {
   readonly sources: readonly { readonly host_name: string }[];
 }
 
+interface Recorded {
+  readonly piece_count: number;
+  readonly peers: readonly { readonly host_name: string; readonly idc: string; readonly ended_ms: number }[];
+  readonly moves: readonly number[];
+}
+
 interface Ended {
+  readonly id: number;
+  readonly recorded: boolean;
   readonly task_id: string;
   readonly url: string;
   readonly application: string;
@@ -132,6 +140,19 @@ test(
       steps.reduce((sum, { peer_bytes: bytes }) => sum + bytes, 0),
       contentLength,
     );
+    const [listed] = await root.ok<Ended[]>('GET', '/api/v1/traffic/distributions');
+    assert.equal(listed?.recorded, true);
+    const recording = await root.ok<Recorded>('GET', `/api/v1/traffic/distributions/${listed.id}/recording`);
+    assert.deepEqual(
+      recording.peers.map(({ host_name: name, idc, ended_ms: end }) => [name, idc, end > 0]),
+      [
+        ['host-1', 'zone-a', true],
+        ['host-2', 'zone-b', true],
+      ],
+    );
+    const pieceCount = contentLength / pieceLength;
+    assert.equal(recording.piece_count, pieceCount);
+    assert.deepEqual(movedBetween(recording), { '> host-1': pieceCount, 'host-1 > host-2': pieceCount });
     const csv = await root.ok<string>('GET', '/api/v1/traffic/shares/csv?by=origin');
     assert.match(csv, new RegExp(`^origin,origin_bytes,.*\r\norigin.test,${contentLength},0,0,0,0,0,0,0,0,0\r\n$`));
     const report = await root.ok<Record<string, { name?: string; task_id?: string }[]>>(
@@ -312,4 +333,15 @@ async function fillYear(database: Database): Promise<void> {
     );
     await distributions.add(1, '127.0.0.1:8002 5', ended);
   }
+}
+
+/** Pieces by who gave them, nobody for the origin, and who got them. */
+function movedBetween({ peers, moves }: Recorded): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (let at = 0; at < moves.length; at += 4) {
+    const [, child = 0, parent = 0, pieces = 0] = moves.slice(at, at + 4);
+    const key = `${parent === 0 ? '' : `${peers[parent - 1]?.host_name} `}> ${peers[child]?.host_name}`;
+    sums[key] = (sums[key] ?? 0) + pieces;
+  }
+  return sums;
 }

@@ -6,6 +6,7 @@ import { traffic } from './004-traffic.ts';
 import { history } from './005-history.ts';
 import { downloads } from './006-downloads.ts';
 import { releases } from './007-releases.ts';
+import { recordings } from './008-recordings.ts';
 import type { TableMaker } from './columns.ts';
 
 export const migrations: Readonly<Record<string, (make: TableMaker) => Promise<void>>> = {
@@ -16,4 +17,5 @@ export const migrations: Readonly<Record<string, (make: TableMaker) => Promise<v
   '005-history': history,
   '006-downloads': downloads,
   '007-releases': releases,
+  '008-recordings': recordings,
 };

@@ -50,6 +50,36 @@ export const distributionSchema = z
     copies: z.number().min(0).describe('that the origin sent; 0 while the length is unknown'),
   })
   .meta({ id: 'Distribution' });
+export const listedDistributionSchema = distributionSchema
+  .extend({ recorded: z.boolean().describe('it can be watched again') })
+  .meta({ id: 'ListedDistribution' });
+export const recordingSchema = z
+  .object({
+    distribution: distributionSchema,
+    piece_length: count.describe('0 when it was not known any more, as the count'),
+    piece_count: count,
+    step_ms: count.describe('moves within one step are not told apart'),
+    peers: z
+      .array(
+        z.object({
+          host_name: z.string(),
+          ip: z.string(),
+          idc: z.string(),
+          type: z.string().describe('seed or normal'),
+          began_ms: count,
+          ended_ms: count.describe('0 when it never ended'),
+          failed: z.boolean(),
+          held_before: z.boolean().describe('it held what it gave before the distribution began'),
+        }),
+      )
+      .describe('times are milliseconds since the distribution began'),
+    moves: z
+      .array(count)
+      .describe(
+        'four numbers each, in order of time: the step, the index of who got pieces, 0 for the origin or the index of who gave them plus one, and how many',
+      ),
+  })
+  .meta({ id: 'Recording' });
 export const hotTaskSchema = z
   .object({
     task_id: z.string(),

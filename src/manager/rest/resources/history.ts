@@ -1,5 +1,6 @@
 /** `/traffic/…`: who got how much in the past, how distributions went, and a month in one answer. */
 import { z } from 'zod';
+import type { Recording } from '../../../../gen/scheduler/v2/live.ts';
 import { DragonflyError } from '../../../core/errors.ts';
 import { maxSharesShown } from '../../limits.ts';
 import {
@@ -16,7 +17,15 @@ import type { History } from '../parts.ts';
 import type { RestApp, RouteAccess } from '../request.ts';
 import { idSchema } from '../schemas.ts';
 import type { figuresSchema, shareSchema } from './history-schemas.ts';
-import { distributionSchema, hotTaskSchema, reportSchema, sharesSchema, shareStepSchema } from './history-schemas.ts';
+import {
+  distributionSchema,
+  hotTaskSchema,
+  listedDistributionSchema,
+  recordingSchema,
+  reportSchema,
+  sharesSchema,
+  shareStepSchema,
+} from './history-schemas.ts';
 
 const instant = z.coerce.number().int().min(0).optional();
 const range = {
@@ -151,7 +160,7 @@ function shareRoutes(app: RestApp, { shares }: History, access: RouteAccess): vo
   );
 }
 
-function distributionRoutes(app: RestApp, { distributions }: History, access: RouteAccess): void {
+function distributionRoutes(app: RestApp, { distributions, recordings }: History, access: RouteAccess): void {
   const config = { access };
   app.get(
     '/traffic/distributions',
@@ -160,14 +169,31 @@ function distributionRoutes(app: RestApp, { distributions }: History, access: Ro
       schema: {
         summary: 'Distributions of the past, the latest first unless another order is asked for',
         querystring: distributionsQuery,
-        response: { 200: z.array(distributionSchema) },
+        response: { 200: z.array(listedDistributionSchema) },
       },
     },
     async (request, reply) => {
       const page = toPage(request.query);
       const { rows, total } = await distributions.list(filterOf(request.query), request.query.sort, page);
       setPageHeaders(request, reply, page, total);
-      return rows.map(toDistribution);
+      const recorded = await recordings.known(rows.map(({ id }) => id));
+      return rows.map((row) => ({ ...toDistribution(row), recorded: recorded.has(row.id) }));
+    },
+  );
+  app.get(
+    '/traffic/distributions/:id/recording',
+    {
+      config,
+      schema: {
+        summary: 'How the pieces of one of them moved; the last ones of several nodes have it',
+        params: z.object({ id: idSchema }),
+        response: { 200: recordingSchema },
+      },
+    },
+    async ({ params: { id } }) => {
+      const [row, recording] = await Promise.all([distributions.one(id), recordings.of(id)]);
+      if (!row || !recording) throw new DragonflyError('NOT_FOUND', `there is no recording of a distribution ${id}`);
+      return toRecording(row, recording);
     },
   );
   app.get(
@@ -311,6 +337,26 @@ function toDistribution(row: DistributionRow): z.output<typeof distributionSchem
     slowest_ms: row.slowest,
     median_ms: row.median,
     copies: row.content_length === 0 ? 0 : Math.round((100 * row.origin_bytes) / row.content_length) / 100,
+  };
+}
+
+function toRecording(row: DistributionRow, recording: Recording): z.output<typeof recordingSchema> {
+  return {
+    distribution: toDistribution(row),
+    piece_length: recording.pieceLength,
+    piece_count: recording.pieceCount,
+    step_ms: recording.stepMs,
+    peers: recording.peers.map((peer) => ({
+      host_name: peer.hostName,
+      ip: peer.ip,
+      idc: peer.idc,
+      type: peer.type,
+      began_ms: peer.beganMs,
+      ended_ms: peer.endedMs,
+      failed: peer.failed,
+      held_before: peer.heldBefore,
+    })),
+    moves: recording.moves,
   };
 }
 
