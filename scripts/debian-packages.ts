@@ -23,6 +23,7 @@ const packageOfProgram: Readonly<Record<string, string>> = {
   curl: 'curl',
   zsh: 'zsh',
   fish: 'fish',
+  groff: 'groff-base',
   openssl: 'openssl',
   ip: 'iproute2',
   tc: 'iproute2',

@@ -4,6 +4,7 @@
  * Each program is loaded only when it is asked for, so that a command line tool starts without the services.
  */
 import { enableCompileCache } from 'node:module';
+import type { NamedProgram } from './cli/help-text.ts';
 import type { Origins } from './cli/origin.ts';
 import type { Command, CommandIo } from './core/process/command.ts';
 import { DragonflyError, toDragonflyError, type ErrorCode } from './core/errors.ts';
@@ -88,10 +89,18 @@ const programs: Readonly<Record<string, Program>> = {
     summary: 'completion of all programs for bash, zsh and fish',
     load: async () => {
       const { createCompletion } = await import('./cli/completion/completion.ts');
-      return createCompletion(() => Object.entries(programs).map(([name, program]) => ({ name, ...program })));
+      return createCompletion(namedPrograms);
     },
   },
+  man: {
+    summary: 'manual pages of all programs',
+    load: async () => (await import('./cli/manual/manual.ts')).createManual(namedPrograms),
+  },
 };
+
+function namedPrograms(): NamedProgram[] {
+  return Object.entries(programs).map(([name, program]) => ({ name, ...program }));
+}
 
 async function loadDfctl(): Promise<Command> {
   return (await import('./cli/dfctl/dfctl.ts')).runDfctl;

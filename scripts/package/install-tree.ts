@@ -1,10 +1,15 @@
 /** What an installed system has of Dragonfly: the files of every kind of package. */
-import { chmod, copyFile, lutimes, mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { chmod, copyFile, lutimes, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { gzipSync } from 'node:zlib';
 import { root } from './bundle.ts';
 import { sourceDate } from './release-facts.ts';
 import { sbom } from './sbom.ts';
 import type { Platform } from './platforms.ts';
+
+const run = promisify(execFile);
 
 /** Configuration that a package manager leaves as the operator changed it. */
 export const configurationFiles = [
@@ -30,6 +35,8 @@ const documents = [
   'security.md',
   'vm.md',
 ];
+const manuals = 'usr/share/man/man1';
+const manualTimeoutMs = 120_000;
 const otherNames = ['dfget', 'dfcache', 'dfctl', 'dfdaemon'];
 
 /** Makes the directory anew, as it is to lie below `/`. */
@@ -50,10 +57,23 @@ export async function writeInstallTree(directory: string, platform: Platform, ex
     await put(path, join(root, 'deploy/config', secret ? name : 'default'), secret ? 0o640 : 0o644);
   }
   for (const name of documents) await put(join(documentation, name), join(root, 'docs', name), 0o644);
+  await writeManuals(join(directory, manuals));
   await put(join(documentation, 'CHANGELOG.md'), join(root, 'CHANGELOG.md'), 0o644);
   const bill = JSON.stringify(await sbom(platform), null, 2);
   await writeFile(join(directory, documentation, 'dragonfly.spdx.json'), `${bill}\n`, { mode: 0o644 });
   await sameModes(directory, sourceDate());
+}
+
+/** Manual pages of all programs; those that have a command of their own are found by its name, too. */
+async function writeManuals(directory: string): Promise<void> {
+  const env = { ...process.env, SOURCE_DATE_EPOCH: String(sourceDate()) };
+  await run(join(root, 'bin/dragonfly'), ['man', '--directory', directory], { env, timeout: manualTimeoutMs });
+  for (const name of await readdir(directory)) {
+    const page = join(directory, name);
+    await writeFile(`${page}.gz`, gzipSync(await readFile(page), { level: 9 }), { mode: 0o644 });
+    await rm(page);
+  }
+  for (const name of otherNames) await symlink(`dragonfly-${name}.1.gz`, join(directory, `${name}.1.gz`));
 }
 
 /** Directories and links are the same whatever the umask and the time of the build. */

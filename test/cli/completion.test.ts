@@ -5,7 +5,8 @@ import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
-import { readHelp } from '../../src/cli/completion/words.ts';
+import { wordsIn } from '../../src/cli/completion/words.ts';
+import { parseHelp } from '../../src/cli/help-text.ts';
 import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.ts';
 import { productCommand } from '../support/product.ts';
 
@@ -80,14 +81,12 @@ Options:
 Commands:
   ls [options] <id>    lists
 `;
-    assert.deepEqual(readHelp(help), {
-      commands: [{ word: 'ls', text: 'lists' }],
-      options: [
-        { word: '-o', text: 'where to, or' },
-        { word: '--output', text: 'where to, or' },
-        { word: '--no-verify', text: 'do not' },
-      ],
-    });
+    assert.deepEqual(wordsIn(parseHelp(help)), [
+      { word: 'ls', text: 'lists' },
+      { word: '-o', text: 'where to, or - for nowhere' },
+      { word: '--output', text: 'where to, or - for nowhere' },
+      { word: '--no-verify', text: 'do not' },
+    ]);
   });
 });
 

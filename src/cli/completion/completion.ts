@@ -2,7 +2,8 @@
 import type { Command } from '../../core/process/command.ts';
 import { DragonflyError } from '../../core/errors.ts';
 import { bashScript, fishScript, zshScript } from './scripts.ts';
-import { wordsOf, type NamedProgram, type Words } from './words.ts';
+import type { NamedProgram } from '../help-text.ts';
+import { wordsOf, type Words } from './words.ts';
 
 const scripts: Readonly<Record<string, (words: Words) => string>> = {
   bash: bashScript,
