@@ -14,10 +14,10 @@ export const maxStreamsPerConnection = 2_048;
 /** Calls that run at once on a server: one for so much of the heap. Of them, those of one address, or of one member: a part, and no more than so many. */
 export const heapBytesPerCall = 64 * 1024;
 export const callerShareOfCalls = 0.25;
-export const maxCallsOfCaller = 4_096;
+export const maxCallsOfCaller = 16_384;
 
-/** Connections of one address to one port, and calls beyond his places after which a connection is closed. */
-export const maxConnectionsOfAddress = 4_096;
+/** Connections of one address to one port: a whole cluster may come by way of a load balancer. Calls beyond his places after which a connection is closed. */
+export const maxConnectionsOfAddress = 16_384;
 export const maxRefusedOfConnection = 256;
 
 /** Bytes of messages that have begun and not ended, and the part of one address, or of one member. */
