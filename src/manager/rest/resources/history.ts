@@ -16,13 +16,14 @@ import { pageQuery, setPageHeaders, toPage } from '../paging.ts';
 import type { History } from '../parts.ts';
 import type { RestApp, RouteAccess } from '../request.ts';
 import { idSchema } from '../schemas.ts';
-import type { figuresSchema, shareSchema } from './history-schemas.ts';
 import {
-  distributionSchema,
+  type distributionSchema,
+  type figuresSchema,
   hotTaskSchema,
   listedDistributionSchema,
   recordingSchema,
   reportSchema,
+  type shareSchema,
   sharesSchema,
   shareStepSchema,
 } from './history-schemas.ts';
