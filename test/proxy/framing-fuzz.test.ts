@@ -9,6 +9,7 @@ import { after, before, describe, test } from 'node:test';
 import { issueCertificates } from '../source/certificates.ts';
 import { firstFuzzSeed, FuzzRandom, fuzzSeconds } from '../support/fuzz.ts';
 import { type Message, valueOf } from './support/http-message.ts';
+import { isForHttp2, playHttp2 } from './support/http2-exchange.ts';
 import { makeScript, type Field, type Script } from './support/http-script.ts';
 import { startDaemon, type ProxiedDaemon } from './support/proxy-fixture.ts';
 import { plainSocket, playAll, ScriptedOrigin, type Outcome, type Way } from './support/scripted-exchange.ts';
@@ -81,6 +82,7 @@ describe(`what passes by way of a node is what passes directly, from seed ${firs
       results.push({ way, outcomes, requests: scripts.map(({ id }) => origin.take(id)) });
     }
     const [direct, ...others] = results;
+    for (const [index, script] of scripts.entries()) await byHttp2(script, direct, index, seed);
     for (const { way, outcomes, requests } of others) {
       for (const [index, script] of scripts.entries()) {
         const about = `seed ${seed}, exchange ${index}, ${way}: ${described(script)}`;
@@ -90,6 +92,23 @@ describe(`what passes by way of a node is what passes directly, from seed ${firs
     }
     assert.deepEqual(origin.strange, [], `seed ${seed}: requests that nobody sent`);
     return scripts.length;
+  }
+
+  async function byHttp2(
+    script: Script,
+    direct: { outcomes: Outcome[]; requests: Message[][] } | undefined,
+    index: number,
+    seed: number,
+  ): Promise<void> {
+    if (!isForHttp2(script)) return;
+    const about = `seed ${seed}, exchange ${index}, HTTP/2: ${described(script)}`;
+    const host = `127.0.0.1:${origin.securePort}`;
+    const secure = await openTunnel({ proxyPort: daemon.port, host, ca: authority, ALPNProtocols: ['h2'] });
+    const outcome = await playHttp2(secure, host, script).catch((error: Error) => {
+      throw new Error(`${error.message}\n${about}`);
+    });
+    sameByHttp2(direct?.outcomes[index], outcome, about);
+    sameRequestByHttp2(direct?.requests[index]?.[0], plainly(origin.take(script.id).at(-1)), about);
   }
 
   /** As it were without TLS. */
@@ -122,7 +141,9 @@ describe(`what passes by way of a node is what passes directly, from seed ${firs
       }
     };
     await Promise.all(Array.from({ length: abreast }, worker));
-    t.diagnostic(`${seed - firstFuzzSeed} conversations, ${exchanges} exchanges, each in four ways`);
+    t.diagnostic(
+      `${seed - firstFuzzSeed} conversations, ${exchanges} exchanges, each in four ways, and in a fifth what HTTP/2 can say`,
+    );
   });
 });
 
@@ -184,4 +205,56 @@ function sameAnswer(script: Script, direct: Outcome | undefined, through: Outcom
     direct.interim.flatMap((message) => message.fields),
     about,
   );
+}
+
+/** Names are in lower case there, and the order of those that differ is not told. */
+function unordered(fields: readonly Field[]): string[] {
+  const kept = passedOn(fields).map(([name, value]) => [name.toLowerCase(), value] as const);
+  const cookies = kept.filter(([name]) => name === 'cookie').map(([, value]) => value);
+  const others = kept
+    .filter(([name]) => name !== 'cookie' && name !== 'via')
+    .map(([name, value]) => `${name}: ${value}`);
+  return [...others, ...(cookies.length > 0 ? [`cookie: ${cookies.join('; ')}`] : [])].sort();
+}
+
+function cookiesOf(fields: readonly Field[]): string[] {
+  return fields.filter(([name]) => name.toLowerCase() === 'set-cookie').map(([, value]) => value);
+}
+
+/** What is repeated means the same as a list. */
+function inLists(fields: readonly Field[]): Record<string, string> {
+  const lists: Record<string, string> = {};
+  for (const [name, value] of passedOn(fields)) {
+    const lower = name.toLowerCase();
+    lists[lower] = [lists[lower], value].filter(Boolean).join(', ');
+  }
+  return lists;
+}
+
+function sameRequestByHttp2(direct: Message | undefined, through: Message | undefined, about: string): void {
+  assert.ok(direct && through, `the request did not arrive. ${about}`);
+  assert.equal(through.start, direct.start, about);
+  assert.equal(through.framing, direct.framing, about);
+  assert.ok(through.body === direct.body, `the request's body differs. ${about}`);
+  assert.deepEqual(unordered(through.trailers), unordered(direct.trailers), about);
+  assert.deepEqual(unordered(through.fields), unordered(direct.fields), about);
+}
+
+function sameByHttp2(direct: Outcome | undefined, through: Outcome, about: string): void {
+  const [one, other] = [direct?.answer, through.answer];
+  if (!one || / [67]\d\d /.test(one.start)) return assert.equal(other?.start, 'HTTP/2 502', about);
+  assert.ok(other, `no answer. ${about}`);
+  assert.equal(other.start.split(' ')[1], one.start.split(' ')[1], about);
+  assert.equal(other.whole, one.whole, about);
+  const isLength = ([name]: Field): boolean => name.toLowerCase() === 'content-length';
+  const fields = one.framing === 'chunked' ? one.fields.filter((field) => !isLength(field)) : one.fields;
+  assert.deepEqual(inLists(other.fields), inLists(fields), about);
+  assert.deepEqual(cookiesOf(other.fields), cookiesOf(fields), about);
+  if (one.whole) assert.ok(other.body === one.body, `the answer's body differs. ${about}`);
+  else assert.ok(one.body.startsWith(other.body) || other.body.startsWith(one.body), about);
+  assert.deepEqual(inLists(other.trailers), inLists(one.trailers), about);
+  const statuses = (outcome: Outcome | undefined): unknown => outcome?.interim.map(({ start }) => start.split(' ')[1]);
+  assert.deepEqual(statuses(through), statuses(direct), about);
+  for (const [index, { fields }] of through.interim.entries())
+    assert.deepEqual(inLists(fields), inLists(direct?.interim[index]?.fields ?? []), about);
 }

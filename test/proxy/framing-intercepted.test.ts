@@ -99,3 +99,34 @@ test('HTTP/2: a body without a length becomes one in chunks, cookies one line, h
   assert.match(seen?.body ?? '', /^2\r\n\{\}\r\n0\r\n\r\n$/);
   session.close();
 });
+
+test('HTTP/2: interim answers, repeated fields and statuses that it does not have', async () => {
+  const repeated = 'ETag: "a"\r\nETag: "b"\r\nContent-Location: /a\r\nContent-Location: /b\r\nX-A: 1\r\nX-A: 2\r\n';
+  answer = ({ head }, whole) => {
+    if (!whole) return undefined;
+    if (head.includes('/strange')) return 'HTTP/1.1 799 What\r\nContent-Length: 2\r\n\r\nok';
+    const interim = `HTTP/1.1 102 Wait\r\n\r\nHTTP/1.1 103 Hints\r\nConnection: x\r\n${repeated}\r\n`;
+    const trailers = `ETag: "c"\r\nETag: "d"\r\n`;
+    return `${interim}HTTP/1.1 200 OK\r\n${repeated}Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n${trailers}\r\n`;
+  };
+  const secure = await tunnel(['h2']);
+  const session = connectHttp2(`https://${origin.host}`, { createConnection: () => secure });
+  const strange = session.request({ ':path': '/strange' }).resume();
+  const [refused] = (await once(strange, 'response')) as [IncomingHttpHeaders];
+  assert.equal(refused[':status'], 502);
+  const stream = session.request({ ':path': '/interim' });
+  const interim: unknown[] = [];
+  const trailers: IncomingHttpHeaders[] = [];
+  stream.on('headers', (header: IncomingHttpHeaders) => interim.push([header[':status'], header['content-location']]));
+  stream.on('trailers', (header: IncomingHttpHeaders) => trailers.push(header));
+  const [header] = (await once(stream, 'response')) as [IncomingHttpHeaders];
+  stream.resume();
+  await once(stream, 'close');
+  assert.deepEqual(interim, [
+    [102, undefined],
+    [103, '/a, /b'],
+  ]);
+  assert.deepEqual([header.etag, header['content-location'], header['x-a']], ['"a", "b"', '/a, /b', '1, 2']);
+  assert.equal(trailers[0]?.etag, '"c", "d"');
+  session.close();
+});

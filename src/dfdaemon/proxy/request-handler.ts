@@ -104,7 +104,11 @@ export class RequestHandler {
       await this.#answer(request, response, { tunnel, record, signal: controller.signal });
     } catch (error) {
       record.error = toDragonflyError(error);
-      answerError(response, record.error, { kind: kindOf(request, tunnel), type: 'proxy' });
+      try {
+        answerError(response, record.error, { kind: kindOf(request, tunnel), type: 'proxy' });
+      } catch {
+        response.destroy(); // fields that were set before cannot be said either
+      }
     } finally {
       this.#running.delete(controller);
       finish(record);

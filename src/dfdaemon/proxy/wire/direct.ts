@@ -1,5 +1,5 @@
 /** Plain forwarding: the client's request goes to the origin as it is, the answer comes back as it is. */
-import type { IncomingMessage, InformationEvent, ServerResponse } from 'node:http';
+import type { IncomingMessage, InformationEvent, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { DragonflyError, toDragonflyError } from '../../../core/errors.ts';
@@ -7,6 +7,7 @@ import { answerError } from '../answers.ts';
 import { bodyOfUpgrade } from './client-server.ts';
 import { noteFirstByte, type Exchange } from '../exchange.ts';
 import { forwardedAnswerLines, forwardedRequestLines, forwardedTrailers, pairs } from './header.ts';
+import { http2Fields, writeHttp2Head, writeHttp2Information } from './http2-answer.ts';
 import { joinSockets } from './join-sockets.ts';
 import { proxyLimits } from '../limits.ts';
 import { RequestBody } from './request-body.ts';
@@ -107,7 +108,7 @@ export async function relay(exchange: Exchange, message: IncomingMessage): Promi
     const trailers = forwardedTrailers(message.rawTrailers);
     if (trailers.length === 0) return;
     if (response.req.httpVersionMajor === 1) response.addTrailers(trailers);
-    else response.addTrailers(Object.fromEntries(trailers));
+    else response.addTrailers(http2Fields(trailers.flat()) as OutgoingHttpHeaders);
   });
   try {
     await pipeline(message, response);
@@ -125,7 +126,7 @@ export function writeAnswerHead(exchange: Exchange, message: IncomingMessage): v
   response.sendDate = false; // the origin's, or none
   if (response.req.httpVersionMajor === 1) {
     response.writeHead(message.statusCode ?? 502, message.statusMessage ?? '', withFittingTrailer(exchange, lines));
-  } else response.writeHead(message.statusCode ?? 502, lines);
+  } else writeHttp2Head(response, message, lines);
   noteFirstByte(record);
 }
 
@@ -143,9 +144,13 @@ function has(lines: readonly string[], wanted: string): boolean {
 function passInformation(response: ServerResponse, { statusCode, rawHeaders }: InformationEvent): void {
   const { req } = response;
   if (response.headersSent || response.destroyed || (req.httpVersionMajor === 1 && req.httpVersionMinor === 0)) return;
-  if (statusCode === 100) return response.writeContinue();
-  if (req.httpVersionMajor === 1) return response.writeInformation(statusCode, rawHeaders);
-  if (statusCode === 103) response.writeEarlyHints(Object.fromEntries(pairs(rawHeaders)));
+  try {
+    if (statusCode === 100) response.writeContinue();
+    else if (req.httpVersionMajor === 1) response.writeInformation(statusCode, rawHeaders);
+    else writeHttp2Information(response, statusCode, rawHeaders);
+  } catch {
+    // What the client's protocol cannot say is left out: interim answers are hints.
+  }
 }
 
 /** The connection has switched protocols: copies bytes both ways until both sides have ended. */

@@ -93,6 +93,11 @@ export function forwardedAnswerLines(message: IncomingMessage): string[] {
   return lines;
 }
 
+/** Those of an interim answer that mean something beyond one connection. */
+export function forwardedFields(lines: HeaderLines): string[] {
+  return [...pairs(lines)].filter(([name]) => !perConnection.has(name.toLowerCase())).flat();
+}
+
 /** Fields after a chunked body, without those that mean something to framing or routing only (RFC 9110 §6.5.1). */
 export function forwardedTrailers(lines: HeaderLines): [name: string, value: string][] {
   return [...pairs(lines)].flatMap(([name, value]): [string, string][] => {
