@@ -8,10 +8,16 @@ export interface Count {
   readonly bytes: number;
 }
 
-export class CountingRelay implements AsyncDisposable {
+export interface Counter {
+  /** First lines of all requests, with the range that was asked for. */
+  readonly lines: readonly string[];
+  /** What has come since the last call. */
+  take(): Count;
+}
+
+export class CountingRelay implements Counter, AsyncDisposable {
   /** `address:port` of the relay. */
   readonly host: string;
-  /** First lines of all requests, with the range that was asked for. */
   readonly lines: string[] = [];
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
@@ -35,7 +41,6 @@ export class CountingRelay implements AsyncDisposable {
     return `http://${this.host}`;
   }
 
-  /** What has come since the last call. */
   take(): Count {
     const count = { requests: this.lines.length, bytes: this.#bytes };
     this.lines.length = 0;
