@@ -1,5 +1,5 @@
 /** Plain forwarding: the client's request goes to the origin as it is, the answer comes back as it is. */
-import type { IncomingMessage, InformationEvent, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { IncomingMessage, InformationEvent, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { DragonflyError, toDragonflyError } from '../../../core/errors.ts';
@@ -108,7 +108,7 @@ export async function relay(exchange: Exchange, message: IncomingMessage): Promi
     const trailers = forwardedTrailers(message.rawTrailers);
     if (trailers.length === 0) return;
     if (response.req.httpVersionMajor === 1) response.addTrailers(trailers);
-    else response.addTrailers(http2Fields(trailers.flat()) as OutgoingHttpHeaders);
+    else response.addTrailers(http2Fields(trailers.flat()));
   });
   try {
     await pipeline(message, response);

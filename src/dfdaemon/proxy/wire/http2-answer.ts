@@ -6,14 +6,14 @@ import { forwardedFields, pairs, type HeaderLines } from './header.ts';
 
 /** By lower-case names; what was repeated is one list (RFC 9110 §5.3), since the server refuses most names a second time. */
 export function http2Fields(lines: HeaderLines): Record<string, string | string[]> {
-  const fields: Record<string, string | string[]> = {};
+  const fields: Record<string, string> = {};
+  const cookies: string[] = [];
   for (const [name, value] of pairs(lines)) {
     const lower = name.toLowerCase();
-    const before = fields[lower];
-    if (lower === 'set-cookie') fields[lower] = [...(before ?? []), value];
-    else fields[lower] = [before, value].filter(Boolean).join(', ');
+    if (lower === 'set-cookie') cookies.push(value);
+    else fields[lower] = [fields[lower], value].filter(Boolean).join(', ');
   }
-  return fields;
+  return cookies.length > 0 ? { ...fields, 'set-cookie': cookies } : fields;
 }
 
 /** Throws PROTOCOL for a status that HTTP/2 does not have; nothing has been sent then. */
