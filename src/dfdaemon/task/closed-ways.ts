@@ -1,6 +1,7 @@
 /** What a download works with where it may not ask the origin, or other machines. */
 import { DragonflyError } from '../../core/errors.ts';
 import type { DownloadContext } from './download-context.ts';
+import type { OpenedOrigin } from './open-task.ts';
 
 type Origin = DownloadContext['sources'];
 
@@ -11,10 +12,11 @@ export const withoutOrigin: Pick<DownloadContext, 'sources'> = {
   sources: { open: () => Promise.reject(unasked), stat: () => Promise.reject(unasked) },
 };
 
-/** Until it is known what is asked for, nothing is. */
-export function originOnceAllowed(sources: Origin, allowed: () => Promise<boolean>): Pick<DownloadContext, 'sources'> {
+/** Beside the client's own request nothing is asked for until its answer, or another question, allows it. */
+export function originBeside(sources: Origin, opened: OpenedOrigin): Partial<Pick<DownloadContext, 'sources'>> {
+  if (!opened.othersMayAsk) return {};
   const wait = async (): Promise<void> => {
-    if (!(await allowed())) throw unasked;
+    if ((await opened.othersMayAsk?.()) === false) throw unasked;
   };
   return {
     sources: {

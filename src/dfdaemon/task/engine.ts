@@ -20,7 +20,7 @@ import type { DownloadContext } from './download-context.ts';
 import type { Sources } from '../source/sources.ts';
 import type { DownloadRequest, OpenTask, Receipt, TaskHead } from './open-task.ts';
 import { bringsCredentials, isEntitled } from './credentials.ts';
-import { originOnceAllowed, withoutOrigin, withoutSwarm } from './closed-ways.ts';
+import { originBeside, withoutOrigin, withoutSwarm } from './closed-ways.ts';
 import { apartFrom, apartFromOthers, apartFromRestricted } from './own-identity.ts';
 import { readerOf } from './reader-of.ts';
 import { hasAll, sameRequest } from './request-match.ts';
@@ -309,7 +309,7 @@ export class TaskEngine implements Closable {
       {
         ...context,
         ...(this.#options.nodeLocal.isKnown(request.url) && withoutSwarm),
-        ...(request.originAllowed && originOnceAllowed(context.sources, request.originAllowed)),
+        ...(request.opened && originBeside(context.sources, request.opened)),
         ...(request.onlyOpened === true && withoutOrigin),
         announcer,
         entitled: isEntitled(request),
@@ -387,7 +387,7 @@ export class TaskEngine implements Closable {
 }
 
 /** The origin's answer to one request says nothing of the answer to another. */
-function isAnswerToOne({ opened, originAllowed }: DownloadRequest, error: unknown): boolean {
+function isAnswerToOne({ opened }: DownloadRequest, error: unknown): boolean {
   const { code } = toDragonflyError(error);
-  return code === 'SOURCE_STATUS' || (code === 'CANCELLED' && (opened !== undefined || originAllowed !== undefined));
+  return code === 'SOURCE_STATUS' || (code === 'CANCELLED' && opened !== undefined);
 }

@@ -14,6 +14,8 @@ export interface OpenedOrigin {
   take(): SourceBody | undefined | Promise<SourceBody | undefined>;
   /** Somebody else holds the content, or brings it: it may come before this node would be sent to the origin. */
   othersBring?(): void;
+  /** Whether the origin may be asked by anything else; the download waits for it, and ends with CANCELLED where it may not. */
+  othersMayAsk?(): Promise<boolean>;
 }
 
 export interface DownloadRequest extends SourceOptions {
@@ -56,8 +58,6 @@ export interface DownloadRequest extends SourceOptions {
   readonly scheduler?: string | undefined;
   /** For the download that this request starts, should it go to the origin itself. */
   readonly opened?: OpenedOrigin | undefined;
-  /** Whether the origin may be asked by anything but `opened`; the download waits for it, and ends with CANCELLED where it may not. */
-  readonly originAllowed?: (() => Promise<boolean>) | undefined;
   /** The origin is asked by nothing but `opened`. */
   readonly onlyOpened?: boolean | undefined;
 }

@@ -25,7 +25,15 @@ interface OwnOutcome {
   readonly inHand: OriginAnswer | undefined;
 }
 
-class OwnFetch<Outcome extends OwnOutcome> implements OpenedOrigin {
+/**
+ * waiting   for the download to send the request
+ * begun     the download has sent it
+ * asking    somebody else is at the origin: what it calls the content is asked of it by a question
+ * decided   it may be asked by anything, or by nothing
+ */
+type OwnState = 'waiting' | 'begun' | 'asking' | 'decided';
+
+export class OwnFetch<Outcome extends OwnOutcome> implements OpenedOrigin {
   /** Settles when the download has sent the request. */
   readonly begun: Promise<void>;
   /** Settles when somebody else holds the content, or brings it. */
@@ -33,28 +41,42 @@ class OwnFetch<Outcome extends OwnOutcome> implements OpenedOrigin {
   readonly othersBring: () => void;
   readonly outcome: Promise<Outcome>;
   readonly range: RangeSpec | undefined;
-  readonly #ask: () => Promise<Outcome>;
+  readonly #ask: (() => Promise<Outcome>) | undefined;
   readonly #begin: () => void;
   readonly #answered: (outcome: Outcome) => void;
-  #state: 'waiting' | 'begun' | 'withdrawn' = 'waiting';
+  readonly #decided = Promise.withResolvers<boolean>();
+  #state: OwnState;
 
-  constructor(ask: () => Promise<Outcome>, range: RangeSpec | undefined) {
+  /** @param ask sends the request; undefined where another client's equal one is under way. */
+  constructor(ask: (() => Promise<Outcome>) | undefined, range: RangeSpec | undefined) {
     this.#ask = ask;
+    this.#state = ask ? 'waiting' : 'asking';
     this.range = range;
     ({ promise: this.others, resolve: this.othersBring } = Promise.withResolvers<void>());
     ({ promise: this.begun, resolve: this.#begin } = Promise.withResolvers<void>());
     ({ promise: this.outcome, resolve: this.#answered } = Promise.withResolvers<Outcome>());
   }
 
-  /** From now on the download asks for itself. False when it has sent the client's request. */
+  /** From now on the download waits for what is decided. False when it has sent the client's request. */
   withdraw(): boolean {
     if (this.#state === 'begun') return false;
-    this.#state = 'withdrawn';
+    if (this.#state === 'waiting') this.#state = 'asking';
     return true;
   }
 
+  /** @param mayAsk the download is for this client, and may ask for itself. */
+  decide(mayAsk: boolean): void {
+    if (this.#state === 'waiting' || this.#state === 'asking') this.#state = 'decided';
+    this.#decided.resolve(mayAsk);
+  }
+
+  /** What comes beside or after the client's request is a matter of the content that its answer has named. */
+  othersMayAsk(): Promise<boolean> {
+    return this.#state === 'waiting' || this.#state === 'begun' ? Promise.resolve(true) : this.#decided.promise;
+  }
+
   async take(): Promise<SourceBody | undefined> {
-    if (this.#state !== 'waiting') return undefined;
+    if (this.#state !== 'waiting' || !this.#ask) return undefined;
     this.#state = 'begun';
     this.#begin();
     const outcome = await this.#ask();
@@ -77,8 +99,6 @@ export interface Fetched<Outcome> {
 
 /** A download that has registered. */
 interface Waiting extends AsyncDisposable {
-  /** From now on it asks the origin nothing before it is known what the origin calls the content. */
-  hold(): void;
   /** @param isShared what the URL names is what this caller asks for; otherwise the download is not for it. */
   decide(isShared: boolean): void;
 }
@@ -103,8 +123,9 @@ export class OwnFetches<Outcome extends OwnOutcome> {
     const running = this.#running.get(key);
     if (running) {
       // Another part is fetched meanwhile, before anybody is sent for the rest.
-      const waiting = options.demand?.kind === 'one' ? openTask(exchange, options).waiting : undefined;
-      waiting?.hold();
+      const { demand, request } = options;
+      const own = demand?.kind === 'one' ? new OwnFetch<Outcome>(undefined, demand.spec) : undefined;
+      const waiting = own && openTask(exchange, own, { ...options, request: { ...request, opened: own } }).waiting;
       const { outcome } = await running;
       if (!outcome) return { waiting };
       // What the other one was told, or not, is its own answer.
@@ -124,13 +145,13 @@ export async function fetchByOwnRequest<Outcome extends OwnOutcome>(
   const own = new OwnFetch(ask, demand.kind === 'one' ? demand.spec : undefined);
   // A seed brings the rest of what a reader wants a part of.
   const asked = { ...request, opened: own, prefersOrigin: demand.kind === 'whole' };
-  const { opening, waiting } = openTask(exchange, { tasks, request: asked, demand });
+  const { opening, waiting } = openTask(exchange, own, { tasks, request: asked, demand });
   const others = patient ? [] : [own.others];
   const told = await Promise.race([own.begun, opening, ...others]);
   if (own.withdraw()) {
-    if (told && 'taskId' in told) return { task: told };
-    waiting.hold();
-    return { waiting };
+    if (!told || !('taskId' in told)) return { waiting };
+    own.decide(true);
+    return { task: told };
   }
   const outcome = await own.outcome;
   if (outcome.storable) return { outcome, task: await opening };
@@ -139,23 +160,20 @@ export async function fetchByOwnRequest<Outcome extends OwnOutcome>(
 }
 
 /** The task while it is being opened. Never rejects. */
-function openTask(
+function openTask<Outcome extends OwnOutcome>(
   exchange: Exchange,
+  own: OwnFetch<Outcome>,
   { tasks, request, demand = rangeDemand(undefined) }: Pick<OwnFetchOptions<unknown>, 'tasks' | 'request' | 'demand'>,
 ): { readonly opening: Promise<OpenTask | undefined>; readonly waiting: Waiting } {
   const leaving = new AbortController();
   const signal = AbortSignal.any([exchange.signal, leaving.signal]);
-  const { promise: decided, resolve: decide } = Promise.withResolvers<boolean>();
-  let allowed = Promise.resolve(true);
-  const hold = (): void => void (allowed = decided);
-  const asked = { ...request, originAllowed: () => allowed };
-  const opening = tasks.open(asked, demand, { ...exchange, signal }).catch(() => undefined);
+  const opening = tasks.open(request, demand, { ...exchange, signal }).catch(() => undefined);
   const leave = async (): Promise<void> => {
-    decide(false);
+    own.decide(false);
     leaving.abort(new DragonflyError('CANCELLED', 'nobody waits for the task any more'));
     await (await opening)?.[Symbol.asyncDispose]();
   };
-  return { opening, waiting: { hold, decide, [Symbol.asyncDispose]: leave } };
+  return { opening, waiting: { decide: (isShared) => own.decide(isShared), [Symbol.asyncDispose]: leave } };
 }
 
 /**
