@@ -34,6 +34,7 @@ await using cluster = await MixedCluster.start({
 });
 const seen: string[][] = [];
 const monitor = createClient({ socket: { port: cluster.redisPort } });
+monitor.on('error', () => undefined); // Redis ends with the cluster
 await monitor.connect();
 await monitor.monitor((line) => {
   const words = [...line.toString().matchAll(/"((?:[^"\\]|\\.)*)"/g)].map(([, word = '']) => unescaped(word));
