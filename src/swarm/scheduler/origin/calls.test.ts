@@ -83,7 +83,7 @@ test('when the call fails somebody else fetches what nobody holds', () => {
 });
 
 test('a call that says nothing more does not keep others from the origin for ever', () => {
-  const { originalLeaseStallMs, retryMs } = defaultSwarmLimits;
+  const { originalLeaseStallMs, retryMs, blockParentMs } = defaultSwarmLimits;
   const swarm = fetching();
   swarm.calls.streamBroke('seed', 100);
   for (const host of ['seed', 'peer'])
@@ -91,7 +91,12 @@ test('a call that says nothing more does not keep others from the origin for eve
       const info = swarm.host(host)?.info;
       if (info) swarm.announceHost(info, nowMs);
     }
-  assert.deepEqual(sentToOrigin(wait(swarm, 100, originalLeaseStallMs + 20 + retryMs)), ['peer']);
+  const stalledMs = originalLeaseStallMs + 20 + retryMs;
+  assert.deepEqual(sentToOrigin(wait(swarm, 100, stalledMs)), ['peer']);
+  const error = { message: 'the origin broke off' };
+  const failed = swarm.originFailed('peer', { permanent: false, error }, stalledMs);
+  const later = wait(swarm, stalledMs, stalledMs + 2 * blockParentMs);
+  assert.deepEqual(new Set(sentToOrigin([...failed, ...later])), new Set(['peer']), 'nobody who does not hear it');
 });
 
 test('a stream that breaks before the call has named its peer, of a daemon that comes back, or after the call, is the end', () => {

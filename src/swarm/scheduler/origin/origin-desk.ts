@@ -187,6 +187,7 @@ export class OriginDesk {
     const { task } = peer;
     if (
       peer.lease ||
+      peer.deaf ||
       peer.disableBackToSource ||
       task.pieceCount === undefined ||
       task.trigger ||
@@ -244,13 +245,11 @@ export class OriginDesk {
   /** The peer that should fetch next. Undefined: nobody can, or a seed was triggered and has not come yet. */
   #candidate(task: Task, gap: LeaseRange, nowMs: number): Peer | undefined {
     for (const seed of task.seedPeers) {
-      if (isDownloading(seed.state) && !seed.lease && seed.originBlockedUntilMs <= nowMs && seed.needBackToSource)
-        return seed;
+      if (mayBeSent(seed, nowMs) && seed.needBackToSource) return seed;
     }
     const able: Peer[] = [];
     for (const peer of task.peers.values()) {
-      if (!isDownloading(peer.state) || peer.lease || peer.originBlockedUntilMs > nowMs) continue;
-      if (!peer.disableBackToSource && this.#wants(peer, gap)) able.push(peer);
+      if (mayBeSent(peer, nowMs) && !peer.disableBackToSource && this.#wants(peer, gap)) able.push(peer);
     }
     if (task.trigger || (task.wasCut && seedComesTo(task, gap))) return undefined;
     const [waiting] = task.waiting;
@@ -321,6 +320,10 @@ function leastFailed({ failedAtOrigin }: Task, peers: readonly Peer[]): readonly
   const failures = peers.map(({ host }) => failedAtOrigin.get(host.id) ?? 0);
   const least = failures.reduce((few, count) => Math.min(few, count), Number.POSITIVE_INFINITY);
   return peers.filter((_peer, place) => failures[place] === least);
+}
+
+function mayBeSent({ state, lease, deaf, originBlockedUntilMs }: Peer, nowMs: number): boolean {
+  return isDownloading(state) && !lease && !deaf && originBlockedUntilMs <= nowMs;
 }
 
 /** Of some piece it is the only known holder. */
