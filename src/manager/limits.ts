@@ -225,10 +225,14 @@ export const roomyShare = 0.93;
 /** Members renew certificates after 60 % of their life: one that is older than this share was not renewed. */
 export const unrenewedShare = 0.85;
 
-/** Names of published directories, versions of one of them, and subscribers of one. */
+/** Names of published directories, those that one host may bring, versions of one name, and its subscribers. */
 export const maxReleaseNames = 10_000;
+export const maxReleaseNamesOfHost = 1_000;
 export const maxReleaseVersions = 1_000;
 export const maxReleaseSubscribers = 20_000;
+/** Subscribers of all names, and directories that one host may follow names with. */
+export const maxSubscribersInAll = 200_000;
+export const maxSubscribersOfHost = 1_000;
 
 /** Streams of subscribers at once: one per directory that follows a name. */
 export const maxReleaseStreams = 20_000;

@@ -5,6 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import { silentLogger } from '../../src/core/process/logger.ts';
 import { ChangeFeed } from '../../src/manager/db/change-feed.ts';
 import { Database } from '../../src/manager/db/database.ts';
+import { maxReleaseNamesOfHost, maxSubscribersOfHost } from '../../src/manager/limits.ts';
 import { ReleaseStore, tasksOf, type NewRelease } from '../../src/manager/releases/release-store.ts';
 import { ReleaseWatch } from '../../src/manager/releases/release-watch.ts';
 import { engineKinds, type TestEngine } from '../manager/support/engines.ts';
@@ -24,6 +25,7 @@ function release(name: string, version: string, more: Partial<NewRelease> = {}):
     replicas: 2,
     task_ids: ['b'.repeat(64)],
     publisher: '0@127.0.0.1-node',
+    host_id: '127.0.0.1-node',
     public_key: '',
     signature: '',
     expires_at: Date.now() + 3_600_000,
@@ -113,11 +115,54 @@ for (const { name, missing, start } of engineKinds) {
       };
       await store().report(report);
       await store().report({ ...report, version: 'v2', state: 'failed', error: 'why' });
+      for (const unknown of [{ name: 'nobody-published' }, { version: 'v9' }])
+        await assert.rejects(store().report({ ...report, ...unknown }), { code: 'NOT_FOUND' });
       await store().report({ ...report, hostId: 'other' });
       const { rows, total } = await store().subscribers('m', page);
       assert.equal(total, 2);
       const [known] = rows.filter(({ host_id: id }) => id === 'h');
       assert.deepEqual([known?.version, known?.state, known?.error], ['v2', 'failed', 'why']);
+    });
+
+    test('one host brings so many names and follows so many times, and no more; others go on', async () => {
+      const { database } = replicas[0] ?? assert.fail();
+      const now = Date.now();
+      const times = { created_at: now, updated_at: now };
+      const many = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
+      const names = many(maxReleaseNamesOfHost).map((index) => {
+        const { task_ids: ids, ...row } = release(`many-${index}`, 'v1', { host_id: 'greedy' });
+        return { ...row, task_ids: JSON.stringify(ids), ...times };
+      });
+      const followers = many(maxSubscribersOfHost).map((index) => ({
+        ...{
+          name: 'm',
+          target: `${index}`,
+          host_id: 'greedy',
+          path: '/x',
+          version: 'v1',
+          state: 'switched',
+          error: '',
+        },
+        ...times,
+      }));
+      for (let at = 0; at < names.length; at += 100) {
+        await database.db
+          .insertInto('release')
+          .values(names.slice(at, at + 100))
+          .execute();
+        await database.db
+          .insertInto('release_subscriber')
+          .values(followers.slice(at, at + 100))
+          .execute();
+      }
+      await assert.rejects(store().add(release('one-more', 'v1', { host_id: 'greedy' })), {
+        code: 'RESOURCE_EXHAUSTED',
+      });
+      await store().add(release('many-0', 'v2', { host_id: 'greedy' }));
+      await store().add(release('one-more', 'v1'));
+      const report = { name: 'm', hostId: 'greedy', path: '/y', version: 'v1', state: 'switched', error: '' };
+      await assert.rejects(store().report(report), { code: 'RESOURCE_EXHAUSTED' });
+      await store().report({ ...report, hostId: 'modest' });
     });
 
     test('what has expired is not found, and goes', async () => {

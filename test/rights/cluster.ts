@@ -16,6 +16,7 @@ import { createClient } from '../../src/rpc/client.ts';
 import { ControlKey } from '../../src/rpc/control-key.ts';
 import { DfdaemonDownloadDefinition, UploadPersistentCacheTaskRequest } from '../../gen/dfdaemon/v2/dfdaemon.ts';
 import { DfdaemonLocalDefinition } from '../../gen/dfdaemon/v2/local.ts';
+import { ManagerReleasesDefinition, Release } from '../../gen/manager/v2/release.ts';
 import type { MemberRole } from '../../src/rpc/server/caller.ts';
 import { schedulerConfigSchema } from '../../src/scheduler/config.ts';
 import { SchedulerService } from '../../src/scheduler/scheduler-service.ts';
@@ -145,7 +146,7 @@ async function fillNode(daemon: Daemon): Promise<{ -readonly [K in keyof Places]
     privateId: taskId({ url: privateUrl }),
     publicUrl: `${origin.url}/public`,
     taskToDelete: await storedAt(daemon, `${origin.url}/stranger-deletes`),
-    keptId: await keptAt(daemon, 'stranger'),
+    keptId: await published(daemon, await keptAt(daemon, 'stranger')),
     keptToDelete: await keptAt(daemon, 'stranger-deletes'),
   };
 }
@@ -163,6 +164,20 @@ async function keptAt(daemon: Daemon, text: string): Promise<string> {
   const ttl = { seconds: 3600, nanos: 0 };
   const request = UploadPersistentCacheTaskRequest.fromPartial({ path, persistentReplicaCount: 1, ttl });
   return (await client.uploadPersistentCacheTask(request, { timeoutMs: 30_000 })).id;
+}
+
+/** As version v1 of `model`, for subscribers to speak of. @returns the task. */
+async function published(daemon: Daemon, manifestTaskId: string): Promise<string> {
+  const digest = `sha256:${'a'.repeat(64)}`;
+  const client = createClient(ManagerReleasesDefinition, swarm.channels, `unix:${daemon.socket}`);
+  await client.publishRelease({
+    release: Release.fromPartial({
+      ...{ name: 'model', version: 'v1', contentDigest: digest, manifestTaskId, manifestDigest: digest, replicas: 1 },
+      expiresAt: new Date('2099-01-01T00:00:00Z'),
+    }),
+    hostId: '',
+  });
+  return manifestTaskId;
 }
 
 function storedTask(name: string): Promise<string> {

@@ -69,10 +69,11 @@ function fillDisk({ directory }: Part): void {
   }
 }
 
-/** No descriptor beyond those it has open now. */
+/** No descriptor beyond those it has open now, also not one that has become free below them. */
 function useUpFiles({ pid }: Part): void {
-  const open = readdirSync(`/proc/${pid}/fd`).map(Number);
-  const limit = Math.max(...open) + 1;
+  const open = new Set(readdirSync(`/proc/${pid}/fd`).map(Number));
+  let limit = 0;
+  while (open.has(limit)) limit += 1;
   execFileSync('prlimit', ['--pid', String(pid), `--nofile=${limit}:${limit}`]);
 }
 

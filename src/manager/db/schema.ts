@@ -296,7 +296,9 @@ export interface ReleaseTable extends Row {
   file_count: number;
   replicas: number;
   task_ids: Json;
+  /** `user@host`: the user as his node names him. */
   publisher: string;
+  host_id: string;
   /** Empty for an unsigned one, as is the signature. */
   public_key: string;
   signature: string;

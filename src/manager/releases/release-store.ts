@@ -8,7 +8,15 @@ import type { Database } from '../db/database.ts';
 import type { Db } from '../db/engine.ts';
 import type { ReleaseSubscriberTable, ReleaseTable } from '../db/schema.ts';
 import type { Page, PageOf } from '../db/table-store.ts';
-import { maxReleaseNames, maxReleaseSubscribers, maxReleaseVersions, releaseSubscriberKeptMs } from '../limits.ts';
+import {
+  maxReleaseNames,
+  maxReleaseNamesOfHost,
+  maxReleaseSubscribers,
+  maxReleaseVersions,
+  maxSubscribersInAll,
+  maxSubscribersOfHost,
+  releaseSubscriberKeptMs,
+} from '../limits.ts';
 
 export type ReleaseRow = Selectable<ReleaseTable>;
 export type SubscriberRow = Selectable<ReleaseSubscriberTable>;
@@ -54,7 +62,7 @@ export class ReleaseStore {
   async #insert(release: NewRelease): Promise<ReleaseRow> {
     const now = await this.#database.nowMs();
     const id = await this.#changes.writeNew('release', async (db) => {
-      await this.#requireRoom(release.name, db);
+      await this.#requireRoom(release, db);
       await this.#requireKey(release, db);
       const row = { ...release, task_ids: JSON.stringify(release.task_ids), created_at: now, updated_at: now };
       return this.#database.insert('release', row, db);
@@ -106,9 +114,10 @@ export class ReleaseStore {
     });
   }
 
-  /** Throws RESOURCE_EXHAUSTED. */
+  /** Throws NOT_FOUND for a version that is not published, RESOURCE_EXHAUSTED. */
   async report({ name, hostId, path, version, state, error }: SubscriberReport): Promise<void> {
     const target = createHash('sha256').update(`${hostId}\n${path}`).digest('hex');
+    if (!(await this.find(name, version))) throw noRelease(name, version);
     const now = await this.#database.nowMs();
     const values = { version, state, error, updated_at: now };
     const table = 'release_subscriber' as const;
@@ -120,13 +129,14 @@ export class ReleaseStore {
         .where('target', '=', target)
         .executeTakeFirst();
       if (numUpdatedRows > 0n) return;
-      const { count } = await db
-        .selectFrom(table)
-        .select((e) => e.fn.countAll().as('count'))
-        .where('name', '=', name)
-        .executeTakeFirstOrThrow();
-      if (Number(count) >= maxReleaseSubscribers)
+      const all = db.selectFrom(table).select((e) => e.fn.countAll().as('count'));
+      const ofName = await all.where('name', '=', name).executeTakeFirstOrThrow();
+      const ofHost = await all.where('host_id', '=', hostId).executeTakeFirstOrThrow();
+      const inAll = await all.executeTakeFirstOrThrow();
+      if (Number(ofName.count) >= maxReleaseSubscribers)
         throw new DragonflyError('RESOURCE_EXHAUSTED', `${name} has ${maxReleaseSubscribers} subscribers already`);
+      if (Number(ofHost.count) >= maxSubscribersOfHost || Number(inAll.count) >= maxSubscribersInAll)
+        throw new DragonflyError('RESOURCE_EXHAUSTED', `${hostId} follows no further name: there are too many already`);
       await this.#database.insert(table, { name, target, host_id: hostId, path, created_at: now, ...values }, db);
     });
   }
@@ -155,7 +165,7 @@ export class ReleaseStore {
       .execute();
   }
 
-  async #requireRoom(name: string, db: Db): Promise<void> {
+  async #requireRoom({ name, host_id: hostId }: NewRelease, db: Db): Promise<void> {
     const { versions } = await db
       .selectFrom('release')
       .select((e) => e.fn.countAll().as('versions'))
@@ -172,6 +182,15 @@ export class ReleaseStore {
       .executeTakeFirstOrThrow();
     if (Number(names) >= maxReleaseNames)
       throw new DragonflyError('RESOURCE_EXHAUSTED', `there are ${maxReleaseNames} names already`);
+    const own = await db
+      .selectFrom('release')
+      .select((e) => e.fn.count('name').distinct().as('names'))
+      .where('host_id', '=', hostId)
+      .executeTakeFirstOrThrow();
+    if (Number(own.names) >= maxReleaseNamesOfHost)
+      throw new DragonflyError('RESOURCE_EXHAUSTED', `${hostId} has published ${maxReleaseNamesOfHost} names already`, {
+        hint: 'Delete some of their versions at the manager, or publish them from another node.',
+      });
   }
 
   /** Who has signed a version of a name owns it. */

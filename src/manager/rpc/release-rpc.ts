@@ -12,6 +12,9 @@ import type { KeptTasks } from '../live/kept-tasks.ts';
 import { noRelease, tasksOf, type NewRelease, type ReleaseRow, type ReleaseStore } from '../releases/release-store.ts';
 import type { ReleaseWatch } from '../releases/release-watch.ts';
 
+/** As the database keeps it. */
+const longestPublisher = 512;
+
 export interface ReleaseRpcParts {
   readonly store: ReleaseStore;
   readonly watch: ReleaseWatch;
@@ -31,7 +34,7 @@ export function releaseRpc({
   return {
     publishRelease: async ({ release, hostId }, context) => {
       requireOwnHost(context, hostId, certified);
-      const wanted = toRow(release as Release);
+      const wanted = toRow(release as Release, hostId);
       const { name, version, publisher } = wanted;
       const record = (statusCode: number): Promise<void> =>
         audit.record({
@@ -82,7 +85,7 @@ function clusterOf({ caller }: CallContext): number | undefined {
   return caller.kind === 'member' && caller.role === 'peer' ? caller.clusterId || undefined : undefined;
 }
 
-function toRow({ name, version, ...release }: Release): NewRelease {
+function toRow({ name, version, ...release }: Release, hostId: string): NewRelease {
   requireName(name);
   requireVersion(version);
   const expiresMs = release.expiresAt?.getTime() ?? 0;
@@ -98,11 +101,18 @@ function toRow({ name, version, ...release }: Release): NewRelease {
     file_count: release.fileCount,
     replicas: release.replicas,
     task_ids: [...new Set([release.manifestTaskId, ...release.taskIds])],
-    publisher: release.publisher,
+    publisher: publisherAt(hostId, release.publisher),
+    host_id: hostId,
     public_key: release.publicKey,
     signature: release.signature,
     expires_at: expiresMs,
   };
+}
+
+/** A node says which of its users it was, and never that it was another node's. */
+export function publisherAt(hostId: string, told: string): string {
+  if (hostId === '' || told.endsWith(`@${hostId}`)) return told;
+  return `${told.split('@', 1)[0]}@${hostId}`.slice(-longestPublisher);
 }
 
 function requireSigned({ name, version, manifest_digest: manifestDigest, public_key, signature }: NewRelease): void {

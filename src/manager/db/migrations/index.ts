@@ -7,6 +7,7 @@ import { history } from './005-history.ts';
 import { downloads } from './006-downloads.ts';
 import { releases } from './007-releases.ts';
 import { recordings } from './008-recordings.ts';
+import { releaseHost } from './009-release-host.ts';
 import type { TableMaker } from './columns.ts';
 
 export const migrations: Readonly<Record<string, (make: TableMaker) => Promise<void>>> = {
@@ -18,4 +19,5 @@ export const migrations: Readonly<Record<string, (make: TableMaker) => Promise<v
   '006-downloads': downloads,
   '007-releases': releases,
   '008-recordings': recordings,
+  '009-release-host': releaseHost,
 };
