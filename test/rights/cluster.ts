@@ -172,7 +172,12 @@ async function published(daemon: Daemon, manifestTaskId: string): Promise<string
   const client = createClient(ManagerReleasesDefinition, swarm.channels, `unix:${daemon.socket}`);
   await client.publishRelease({
     release: Release.fromPartial({
-      ...{ name: 'model', version: 'v1', contentDigest: digest, manifestTaskId, manifestDigest: digest, replicas: 1 },
+      name: 'model',
+      version: 'v1',
+      contentDigest: digest,
+      manifestTaskId,
+      manifestDigest: digest,
+      replicas: 1,
       expiresAt: new Date('2099-01-01T00:00:00Z'),
     }),
     hostId: '',
