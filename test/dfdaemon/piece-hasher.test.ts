@@ -7,6 +7,9 @@ import { test } from 'node:test';
 import { Blake3Hasher } from '@napi-rs/blake-hash';
 import { PieceHasher } from '../../src/dfdaemon/task/proof/piece-hasher.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { waitFor } from '../support/wait-for.ts';
 
 const blockBytes = 64 * 1024;
 
@@ -50,4 +53,21 @@ test('pieces that come in at the same time, and one that is given up, do not dis
   assert.equal(lost.update(first)(), undefined, 'nobody reads it');
   const digests = await Promise.all([even.digest(), odd.digest()]);
   assert.deepEqual(digests, [expected(first.subarray(100, 200), third.subarray(7)), expected(second)]);
+});
+
+test('memory that was hashed and is used no more is freed in both threads', async () => {
+  setFlagsFromString('--expose-gc');
+  const collectGarbage = runInNewContext('gc') as () => void;
+  await using hasher = new PieceHasher();
+  const blockBytes = 2 ** 20;
+  const before = process.memoryUsage().arrayBuffers;
+  for (let count = 0; count < 64; count += 1) {
+    const piece = hasher.incoming();
+    piece.update(new Uint8Array(new SharedArrayBuffer(blockBytes)));
+    await piece.digest();
+  }
+  await waitFor('the blocks to be freed', async () => {
+    collectGarbage();
+    return process.memoryUsage().arrayBuffers - before < 8 * blockBytes;
+  });
 });

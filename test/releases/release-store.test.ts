@@ -134,15 +134,13 @@ for (const { name, missing, start } of engineKinds) {
         return { ...row, task_ids: JSON.stringify(ids), ...times };
       });
       const followers = many(maxSubscribersOfHost).map((index) => ({
-        ...{
-          name: 'm',
-          target: `${index}`,
-          host_id: 'greedy',
-          path: '/x',
-          version: 'v1',
-          state: 'switched',
-          error: '',
-        },
+        name: 'm',
+        target: `${index}`,
+        host_id: 'greedy',
+        path: '/x',
+        version: 'v1',
+        state: 'switched',
+        error: '',
         ...times,
       }));
       for (let at = 0; at < names.length; at += 100) {

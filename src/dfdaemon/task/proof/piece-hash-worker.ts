@@ -4,6 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import { readSync } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { parentPort, workerData } from 'node:worker_threads';
 import { Blake3Hasher } from '@napi-rs/blake-hash';
 import type { HashCommand, HashReply, StoredBytes, UpdateCount } from './piece-hasher.ts';
@@ -11,6 +13,11 @@ import type { HashCommand, HashReply, StoredBytes, UpdateCount } from './piece-h
 /** Stays in the cache of the processor between the read and the hash. */
 const readBytes = 512 * 1024;
 const nothing = new Uint8Array();
+/** Blocks are dropped many at a time. */
+const collectAfterMs = 100;
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+let collecting: NodeJS.Timeout | undefined;
 
 const port = parentPort;
 assert(port, 'runs as a worker thread');
@@ -34,9 +41,21 @@ port.on('message', (command: HashCommand) => {
     case 'passed':
       return answer(command.id, () => nothing);
     case 'forget':
-      return void blocks.delete(command.block);
+      return forget(command.block);
   }
 });
+
+/**
+ * Shared memory is freed when neither thread has it any more, and this one makes so little of its own that its collector would not look for hours.
+ * A look costs it a millisecond.
+ */
+function forget(block: number): void {
+  blocks.delete(block);
+  collecting ??= setTimeout(() => {
+    collecting = undefined;
+    collectGarbage();
+  }, collectAfterMs).unref();
+}
 
 function answer(id: number, work: () => Uint8Array): void {
   let reply: HashReply;
