@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { Caller } from '../../src/rpc/server/caller.ts';
 import { Host } from '../../gen/common/v2/common.ts';
 import { HostRegistry } from '../../src/scheduler/hosts/host-registry.ts';
-import { ownerOf, requireNode, requireOwnHost } from '../../src/scheduler/hosts/own-host.ts';
+import { ownerOf, requireAnnounceable, requireNode, requireOwnHost } from '../../src/scheduler/hosts/own-host.ts';
 import { Swarm } from '../../src/swarm/scheduler/swarm.ts';
 
 const id = '10.9.0.1-node';
@@ -62,6 +62,20 @@ test('what has shown a certificate is not spoken for without one', () => {
   assert.throws(may(calling(address), cluster), refused);
   assert.throws(may(calling(address, '10.9.0.1-other'), cluster), refused, 'nor with that of another');
   assert.doesNotThrow(may(calling(address), clusterWith(calling(address, id))), 'unless it is gone: a step back');
+});
+
+test('a certificate is for one place, and nobody is sent elsewhere with it', () => {
+  const cluster = clusterWith(calling(address, id));
+  const announce = (ip: string, from: ReturnType<typeof calling>) => (): void =>
+    requireAnnounceable(Host.fromPartial({ id, ip }), from, cluster);
+  assert.doesNotThrow(announce(address, calling('10.8.0.1', id)), 'also from behind a translated address');
+  assert.throws(announce('10.9.0.2', calling(address, id)), refused);
+  assert.throws(announce('10.9.0.11', calling(address, id)), refused);
+  const plain = clusterWith(calling(address));
+  assert.doesNotThrow(
+    () => requireAnnounceable(Host.fromPartial({ id, ip: '192.0.2.1' }), calling(address), plain),
+    'without certificates addresses are translated, and nobody can tell',
+  );
 });
 
 test('what tasks there are is told to machines with a node', () => {

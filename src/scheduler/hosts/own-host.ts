@@ -62,6 +62,7 @@ function isOverdue(host: { readonly lastSeenMs: number; readonly info: HostInfo 
 export function requireAnnounceable(host: Host, context: Calling, brain: Pick<Brain, 'hosts' | 'swarm'>): void {
   requireSpeaksFor(context, { hostId: host.id, roles: [isSeed(host) ? 'seed' : 'peer'] });
   requireOwnHost(host.id, context, brain);
+  requireOwnPlace(host, context);
   const length = HostMessage.encode(host).finish().length;
   if (length > maxHostBytes)
     throw new DragonflyError(
@@ -69,6 +70,17 @@ export function requireAnnounceable(host: Host, context: Calling, brain: Pick<Br
       `host ${host.id} says ${length} bytes of itself, more than ${maxHostBytes}`,
     );
   brain.hosts.requireRoom(host, ownerOf(context));
+}
+
+/**
+ * Others, and this scheduler, connect to where a host says it is. A certificate is issued for a name and an address, of which the host id is made: its
+ * holder sends nobody elsewhere.
+ */
+function requireOwnPlace({ id, ip }: Host, context: Calling): void {
+  if (!ownerOf(context).isCertified || id.startsWith(`${ip}-`)) return;
+  throw new DragonflyError('PERMISSION_DENIED', `${id} has no certificate for ${ip}, which it announces`, {
+    hint: 'Set host.advertiseIP to the address that others reach it by, and let the manager issue a certificate for it.',
+  });
 }
 
 /** `http://localhost/x` of two machines are two things under one name. Throws PERMISSION_DENIED. */
