@@ -80,8 +80,8 @@ test('as a rule everybody has parents in every data centre', () => {
 
 test('where few may cross, a few of each data centre do, and all have a parent', () => {
   const swarm = crowd(2, [...west, ...east]);
-  assert.equal(crossing(swarm, west).length, 2);
   assert.equal(crossing(swarm, east).length, 2);
+  assert.deepEqual(crossing(swarm, west), [], 'one of their own has everything');
   for (const name of [...west, ...east]) assert(parentsOf(swarm, name).length > 0, `${name} has no parent`);
 });
 
@@ -93,6 +93,22 @@ test('when those that cross are gone, others do', () => {
   const left = east.filter((name) => !gates.includes(name));
   const heirs = crossing(swarm, left);
   assert(heirs.length > 0 && heirs.length <= 2, `${heirs.length} cross now`);
+});
+
+test('when those that cross have everything, nobody else does', () => {
+  const swarm = crowd(1, east);
+  const [gate = ''] = crossing(swarm, east);
+  swarm.piecesFinished(gate, { pieces: PieceSet.range(0, pieceCount), from: 'west-root' }, 3);
+  swarm.peerFinished(gate, 3);
+  const late = names('east', 30).slice(east.length);
+  for (const name of late) register(swarm, name, 4);
+  swarm.tick(500);
+  const others = [...east, ...late].filter((name) => name !== gate);
+  assert.deepEqual(crossing(swarm, others), []);
+  for (const name of others) assert(parentsOf(swarm, name).length > 0, `${name} has no parent`);
+  swarm.peerLeft(gate, 600);
+  swarm.tick(2000);
+  assert.equal(crossing(swarm, others).length, 1, 'the content has left the data centre with it');
 });
 
 test('whoever gets no parent nearby gets one far away in the end', () => {

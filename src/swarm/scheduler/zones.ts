@@ -15,6 +15,8 @@ export type Reach = Pick<Task, 'servers' | 'traders'>;
 /** The peers of a task in one data centre. */
 export interface Zone extends Reach {
   readonly gates: Set<Peer>;
+  /** Those that have everything and give it: nothing is left to bring in. */
+  readonly whole: Set<Peer>;
 }
 
 /** Far neighbours of a gate: enough that one of them has what is new. */
@@ -39,9 +41,11 @@ export class Zones {
   /** Only a peer that downloads and uploads can be a border peer; a replacement is chosen when a child looks for parents. */
   changed(peer: Peer, alive: boolean): void {
     if (!this.#isOn || (alive && isDownloading(peer.state))) return;
-    const { servers, traders, gates } = zoneOf(peer);
+    const { servers, traders, gates, whole } = zoneOf(peer);
     gates.delete(peer);
-    if (servers.size + traders.size + gates.size === 0) peer.task.zones.delete(peer.zone);
+    if (alive) whole.add(peer);
+    else whole.delete(peer);
+    if (servers.size + traders.size + gates.size + whole.size === 0) peer.task.zones.delete(peer.zone);
   }
 
   /** Everybody, or those of its own data centre. Makes the child a gate while there are too few. */
@@ -49,8 +53,8 @@ export class Zones {
     const { task } = child;
     if (!this.#isOn || child.range || child.zone === '') return task;
     const zone = zoneOf(child);
-    if (child.sharing && isDownloading(child.state) && zone.gates.size < this.#limits.crossZonePeers)
-      zone.gates.add(child);
+    const isNeeded = zone.whole.size === 0 && zone.gates.size < this.#limits.crossZonePeers;
+    if (isNeeded && child.sharing && isDownloading(child.state)) zone.gates.add(child);
     return zone.gates.has(child) ? task : zone;
   }
 
@@ -83,7 +87,7 @@ export function isFar(a: Peer, b: Peer): boolean {
 function zoneOf({ task: { zones }, zone: name }: Peer): Zone {
   let zone = zones.get(name);
   if (!zone) {
-    zone = { servers: new IndexedSet(), traders: new IndexedSet(), gates: new Set() };
+    zone = { servers: new IndexedSet(), traders: new IndexedSet(), gates: new Set(), whole: new Set() };
     zones.set(name, zone);
   }
   return zone;
