@@ -2,10 +2,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command as Parser } from 'commander';
-import type { Command } from '../core/process/command.ts';
+import type { Command, CommandIo } from '../core/process/command.ts';
 import { DragonflyError } from '../core/errors.ts';
 import { makeDirectory } from '../core/files/make-directory.ts';
 import { defaultSimulation, type Arm, type SimulationOptions } from './options.ts';
+import { simulateMoves } from './moves.ts';
 import { type Curve, nameOf, plots } from './plots.ts';
 import { printReplay } from './replay.ts';
 import { linkBed, scenarios } from './scenarios.ts';
@@ -39,6 +40,7 @@ export const runSimulate: Command = async (argv, io) => {
       '--replay <file>',
       'instead: play a download that a dfdaemon has recorded; 1 if it would go otherwise today',
     )
+    .option('--moves <file>', 'JSON of who got how many pieces from whom, and when; one run, drawn by the console')
     .option('--plots <directory>', 'SVG pictures: completions, R, seconds, origin copies, use of the links')
     .exitOverride()
     .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: (text) => io.stderr.write(text) });
@@ -50,6 +52,7 @@ export const runSimulate: Command = async (argv, io) => {
   const values = parser.opts<Flags>();
   if (values.replay !== undefined)
     return printReplay(readFileSync(values.replay, 'utf8'), (line) => io.stdout.write(`${line}\n`)) ? 0 : 1;
+  if (values.moves !== undefined) return writeMoves(values.moves, plan(values), io);
   const curves: Curve[] = [];
   if (values.json !== true) io.stdout.write(`${heading}\n`);
   for (const options of plan(values)) {
@@ -74,6 +77,21 @@ export const runSimulate: Command = async (argv, io) => {
   }
   return 0;
 };
+
+function writeMoves(file: string, runs: readonly Partial<SimulationOptions>[], io: CommandIo): number {
+  const [options, ...more] = runs;
+  if (!options || more.length > 0)
+    throw new DragonflyError('INVALID_ARGUMENT', `--moves is for one run, not for ${runs.length}`, {
+      hint: 'Leave out --scenario, and say --peers, --size and --arm.',
+    });
+  const { arm, contentBytes } = { ...defaultSimulation, ...options };
+  const { result, moves } = simulateMoves(options);
+  writeFileSync(file, JSON.stringify({ arm, content_length: contentBytes, r: result.r, ...moves }));
+  io.stdout.write(
+    `${heading}\n${rowOf({ arm, peers: options.peers ?? 0, contentBytes, crossZonePeers: 0, result })}\n`,
+  );
+  return 0;
+}
 
 const columns = [
   'run',
@@ -124,6 +142,7 @@ interface Flags {
   readonly json?: boolean;
   readonly peersUpTo?: string;
   readonly plots?: string;
+  readonly moves?: string;
   readonly replay?: string;
 }
 

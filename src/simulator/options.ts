@@ -13,6 +13,14 @@ export interface HostClass {
   readonly loadLimit: number;
 }
 
+/** A piece that a host has got and verified. Hosts by their index. */
+export interface Landed {
+  readonly child: number;
+  /** Undefined for the origin. */
+  readonly parent: number | undefined;
+  readonly atMs: number;
+}
+
 export interface SimulationOptions {
   readonly peers: number;
   readonly seeds: number;
@@ -41,6 +49,8 @@ export interface SimulationOptions {
   readonly evaluator?: EvaluatorName | undefined;
   readonly limits?: Partial<SwarmLimits> | undefined;
   readonly picker?: Partial<PickerLimits> | undefined;
+  /** Hears of every piece that lands. */
+  readonly onLanded?: ((landed: Landed) => void) | undefined;
   /** The run is given up after so much virtual time. */
   readonly deadlineMs: number;
 }

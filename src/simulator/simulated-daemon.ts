@@ -320,6 +320,7 @@ export class SimulatedDaemon implements Moment {
     this.world.stored(this.setup.index, piece);
     const parentId = from === 'source' ? undefined : from;
     if (parentId === undefined) this.#session.tellDigest(piece);
+    this.world.landed(this.setup.index, parentId);
     this.uploads.stored(piece, parentId === undefined);
     this.take({ kind: 'piece-landed', piece, parentId, bytes: this.world.pieceBytes(piece), costMs: 0 });
   }

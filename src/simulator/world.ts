@@ -111,6 +111,13 @@ export class World {
     this.#holders[piece]?.add(index);
   }
 
+  /** @param parentId the peer that gave it; undefined for the origin. */
+  landed(index: number, parentId: string | undefined): void {
+    const { onLanded } = this.options;
+    if (!onLanded) return;
+    onLanded({ child: index, parent: parentId === undefined ? undefined : indexOf(parentId), atMs: this.nowMs });
+  }
+
   /** As the daemon's own `held` says; quicker when many are asked about the same piece. */
   holds(index: number, piece: number): boolean {
     return this.#holders[piece]?.has(index) === true;
@@ -148,4 +155,9 @@ export class World {
     if (this.#paths) path.push(this.#paths.between(from.index, to.index));
     return path;
   }
+}
+
+/** `peer-12#1` is what the host 12 is called in its first life. */
+function indexOf(peerId: string): number {
+  return Number(/-(\d+)#/.exec(peerId)?.[1]);
 }

@@ -80,6 +80,25 @@ test('a distribution of the past is watched again', async () => {
   await visitor.checkAccessibility();
 });
 
+test('newcomers are shown three ways of spreading side by side', async () => {
+  await using served = await serveConsole(browser);
+  await using visitor = await served.visit();
+  const { page } = visitor;
+  await visitor.signIn('root', rootPassword);
+  await visitor.go('/tasks');
+  await page.getByRole('link', { name: 'How it spreads' }).click();
+  await visitor.heading('How content spreads');
+  await page.getByRole('button', { name: 'Pause' }).click();
+  const position = page.getByRole('slider', { name: 'Time since the distribution began' });
+  await position.press('Home');
+  for (const way of ['A tree', 'Several parents', 'Dragonfly'])
+    await page.getByRole('region', { name: way }).getByText('0 of 60 have all of it').waitFor();
+  await position.press('End');
+  for (const way of ['A tree', 'Several parents', 'Dragonfly'])
+    await page.getByRole('region', { name: way }).getByText('60 of 60 have all of it').waitFor();
+  await visitor.checkAccessibility();
+});
+
 test('a scheduler has a page with what wants attention about it', async () => {
   await using served = await serveConsole(browser);
   const place = { host_name: 'scheduler-1', ip: '127.0.0.1', port: 8002, scheduler_cluster_id: 1 };

@@ -2,6 +2,7 @@
 export const screens = [
   '/',
   '/tasks',
+  '/explained',
   '/kept',
   '/history',
   '/history?by=node&range=year',

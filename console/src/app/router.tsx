@@ -17,6 +17,7 @@ const signedIn: RouteObject[] = [
   page('/', 'OverviewPage', () => import('../overview/overview-page.tsx')),
   page('tasks', 'TasksPage', () => import('../tasks/tasks-page.tsx')),
   page('tasks/:id', 'TaskPage', () => import('../tasks/task-page.tsx')),
+  page('explained', 'ExplainedPage', () => import('../explained/explained-page.tsx')),
   page('kept', 'KeptTasksPage', () => import('../kept-tasks/kept-tasks-page.tsx')),
   page('history', 'HistoryPage', () => import('../history/history-page.tsx')),
   page('history/:id', 'ReplayPage', () => import('../replay/replay-page.tsx')),

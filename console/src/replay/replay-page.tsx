@@ -45,13 +45,13 @@ function recordingQuery(id: number) {
 
 function Replay({ recording }: { readonly recording: Recording }): ReactNode {
   const t = useText();
-  const [player] = useState(() => new ReplayPlayer(recording));
+  const [player] = useState(() => new ReplayPlayer([recording]));
   const [selected, setSelected] = useState<string>();
-  const { model } = player;
-  useSyncExternalStore(model.subscribe, () => model.version);
-  const pieces = model.task?.piece_count ?? 0;
+  const [model] = player.models;
+  useSyncExternalStore(model?.subscribe ?? nothingChanges, () => model?.version);
+  const pieces = model?.task?.piece_count ?? 0;
   const describe = useCallback((peer: PeerState) => <PeerFacts peer={peer} pieces={pieces} />, [pieces]);
-  const { task } = model;
+  const task = model?.task;
   if (!task) return null;
   return (
     <Page
@@ -80,3 +80,5 @@ function Replay({ recording }: { readonly recording: Recording }): ReactNode {
     </Page>
   );
 }
+
+const nothingChanges = () => () => undefined;

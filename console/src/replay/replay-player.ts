@@ -1,4 +1,4 @@
-/** Plays a recorded distribution into the model that the picture of a live one is drawn from. */
+/** Plays recorded distributions, side by side, into the models that the pictures of live ones are drawn from. */
 import { SwarmModel } from '../swarm-view/swarm-model.ts';
 import { RecordedSwarm, type Recording } from './recorded-swarm.ts';
 
@@ -11,8 +11,9 @@ export interface PlayerState {
 const frameEveryMs = 100;
 
 export class ReplayPlayer {
-  readonly model = new SwarmModel();
-  readonly #swarm: RecordedSwarm;
+  /** One for each recording. */
+  readonly models: readonly SwarmModel[];
+  readonly #swarms: readonly RecordedSwarm[];
   readonly #listeners = new Set<() => void>();
   #state: PlayerState = { atMs: 0, playing: false };
   /** Milliseconds of the past in one of now. */
@@ -21,13 +22,15 @@ export class ReplayPlayer {
   #toldMs = 0;
   #frame = 0;
 
-  constructor(recording: Recording) {
-    this.#swarm = new RecordedSwarm(recording);
-    this.model.reset(this.#swarm.at(0));
+  constructor(recordings: readonly Recording[]) {
+    this.#swarms = recordings.map((recording) => new RecordedSwarm(recording));
+    this.models = recordings.map(() => new SwarmModel());
+    this.#reset(0);
   }
 
+  /** Of the longest. */
   get lengthMs(): number {
-    return this.#swarm.lengthMs;
+    return Math.max(...this.#swarms.map(({ lengthMs }) => lengthMs));
   }
 
   readonly state = (): PlayerState => this.#state;
@@ -57,9 +60,13 @@ export class ReplayPlayer {
   }
 
   seek(ms: number): void {
-    this.model.reset(this.#swarm.at(ms));
+    this.#reset(ms);
     this.#toldMs = ms;
     this.#set({ atMs: ms });
+  }
+
+  #reset(ms: number): void {
+    this.#swarms.forEach((swarm, index) => this.models[index]?.reset(swarm.at(Math.min(ms, swarm.lengthMs))));
   }
 
   #tick(nowMs: number): void {
@@ -68,7 +75,7 @@ export class ReplayPlayer {
     const isOver = atMs >= this.lengthMs;
     if (isOver || atMs - this.#toldMs >= frameEveryMs * this.#speed) {
       this.#toldMs = atMs;
-      this.model.apply(this.#swarm.until(atMs));
+      this.#swarms.forEach((swarm, index) => this.models[index]?.apply(swarm.until(Math.min(atMs, swarm.lengthMs))));
     }
     this.#set({ atMs, playing: !isOver });
     if (!isOver) this.#frame = requestAnimationFrame((nextMs) => this.#tick(nextMs));

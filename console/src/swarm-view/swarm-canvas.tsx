@@ -21,11 +21,13 @@ interface SwarmCanvasProps {
   readonly selected: string | undefined;
   readonly onSelect: (peerId: string | undefined) => void;
   readonly describe: (peer: PeerState) => ReactNode;
+  /** Pixels; more where there is room when left out. */
+  readonly height?: number;
 }
 
 const zoomStep = 1.4;
 
-export function SwarmCanvas({ model, label, selected, onSelect, describe }: SwarmCanvasProps): ReactNode {
+export function SwarmCanvas({ model, label, selected, onSelect, describe, height }: SwarmCanvasProps): ReactNode {
   const t = useText();
   const colors = useSwarmColors();
   const canvas = useRef<HTMLCanvasElement>(null);
@@ -53,7 +55,7 @@ export function SwarmCanvas({ model, label, selected, onSelect, describe }: Swar
     <Box
       sx={{
         position: 'relative',
-        height: { xs: 340, sm: 480 },
+        height: height ?? { xs: 340, sm: 480 },
         overflow: 'hidden',
         borderRadius: 2,
         bgcolor: 'background.default',

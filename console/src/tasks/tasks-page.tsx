@@ -8,6 +8,7 @@ import { DataTable, type Column } from '../components/data-table.tsx';
 import { EmptyState } from '../components/empty-state.tsx';
 import { FilterBar } from '../components/filter-bar.tsx';
 import { TextFilter } from '../components/filter-fields.tsx';
+import { LinkButton } from '../components/link-button.tsx';
 import { Page } from '../components/page.tsx';
 import { TextLink } from '../components/text-link.tsx';
 import { TimeText } from '../components/time-text.tsx';
@@ -47,7 +48,16 @@ export function TasksPage(): ReactNode {
     { key: 'updated', header: t('field.updated'), cell: (task) => <TimeText at={task.updated_at_ms} />, from: 'md' },
   ];
   return (
-    <Page title={t('nav.tasks')} about={t('tasks.about')} actions={maySearch && <FindTaskButton />}>
+    <Page
+      title={t('nav.tasks')}
+      about={t('tasks.about')}
+      actions={
+        <>
+          <LinkButton to="/explained">{t('explained.link')}</LinkButton>
+          {maySearch && <FindTaskButton />}
+        </>
+      }
+    >
       <FilterBar list={list}>
         <TextFilter label="URL" value={list.filters.url} onChange={(value) => list.setFilter('url', value)} />
         <TextFilter

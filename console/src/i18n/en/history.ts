@@ -49,6 +49,22 @@ export const history = {
   'replay.at': '{at} of {length}',
   'replay.lasts': 'Lasts',
   'replay.real': 'as it did',
+  'explained.title': 'How content spreads',
+  'explained.link': 'How it spreads',
+  'explained.about':
+    'The same {size} to {nodes:node:nodes} at once, from an origin that is as fast as each of them, as the scheduler of this version decides it in simulated time. No way at all can be faster than {limit}.',
+  'explained.tree': 'A tree',
+  'explained.treeAbout':
+    'Each node has one parent and waits for it. Who has no children gives nothing: most uplinks stand idle.',
+  'explained.dag': 'Several parents',
+  'explained.dagAbout':
+    'Each node takes from several that began before it, in the order of the file. Those that began last still give nothing.',
+  'explained.ours': 'Dragonfly',
+  'explained.oursAbout':
+    'Every node gives whatever it has from its first piece on, the rarest pieces first; the origin sends each piece once.',
+  'explained.last': 'Last node after {time}',
+  'explained.done': '{finished} of {nodes} have all of it',
+  'explained.times': '{ratio}× the limit',
   'history.report': 'Report of the month',
   'history.reportOf': 'Report of {month}',
   'history.previousMonth': 'Month before',
