@@ -4,11 +4,11 @@ import { randomBytes } from 'node:crypto';
 import { openSync, closeSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { Blake3Hasher } from '@napi-rs/blake-hash';
 import { PieceHasher } from '../../src/dfdaemon/task/proof/piece-hasher.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { waitFor } from '../support/wait-for.ts';
 
 const blockBytes = 64 * 1024;
@@ -59,15 +59,26 @@ test('memory that was hashed and is used no more is freed in both threads', asyn
   setFlagsFromString('--expose-gc');
   const collectGarbage = runInNewContext('gc') as () => void;
   await using hasher = new PieceHasher();
-  const blockBytes = 2 ** 20;
+  const droppedBytes = 2 ** 20;
   const before = process.memoryUsage().arrayBuffers;
   for (let count = 0; count < 64; count += 1) {
     const piece = hasher.incoming();
-    piece.update(new Uint8Array(new SharedArrayBuffer(blockBytes)));
+    piece.update(new Uint8Array(new SharedArrayBuffer(droppedBytes)));
     await piece.digest();
   }
   await waitFor('the blocks to be freed', async () => {
     collectGarbage();
-    return process.memoryUsage().arrayBuffers - before < 8 * blockBytes;
+    return process.memoryUsage().arrayBuffers - before < 8 * droppedBytes;
   });
+});
+
+test('more updates than the thread has room for keep their order', async () => {
+  await using hasher = new PieceHasher();
+  const block = Buffer.from(new SharedArrayBuffer(blockBytes));
+  randomBytes(blockBytes).copy(block);
+  using hash = hasher.incoming();
+  const parts = Array.from({ length: 3000 }, (_, index) => block.subarray(index, 20 * index + 1));
+  const last = parts.map((part) => hash.update(part)).at(-1);
+  assert.deepEqual(await hash.digest(), expected(...parts));
+  await last?.();
 });

@@ -1,14 +1,16 @@
 /**
  * Thread that hashes pieces: BLAKE3, a fifth of the work of SHA-256, yet too much for the loop that moves the bytes. A piece that comes
- * in is hashed where its bytes have arrived; one that is held, from the disk.
+ * in is hashed where its bytes have arrived; one that is held, from the disk. While there is nothing to do it sleeps outside of its
+ * event loop: to wake that up takes longer than to hash a block.
  */
 import assert from 'node:assert/strict';
 import { readSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { Blake3Hasher } from '@napi-rs/blake-hash';
-import type { HashCommand, HashReply, StoredBytes, UpdateCount } from './piece-hasher.ts';
+import type { HashMessage, HashReply, StoredBytes } from './piece-hasher.ts';
+import { UpdateRing, type HashUpdate } from './update-ring.ts';
 
 /** Stays in the cache of the processor between the read and the hash. */
 const readBytes = 512 * 1024;
@@ -17,16 +19,44 @@ const nothing = new Uint8Array();
 const collectAfterMs = 100;
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
-let collecting: NodeJS.Timeout | undefined;
+/** When the collector is to look, by the steady clock; undefined when nothing was dropped since it did. */
+let collectAtMs: number | undefined;
 
 const port = parentPort;
 assert(port, 'runs as a worker thread');
-const updates = workerData as UpdateCount;
+const ring = new UpdateRing(workerData as SharedArrayBuffer);
 const read = Buffer.allocUnsafe(readBytes);
 const blocks = new Map<number, Buffer>();
 const comingIn = new Map<number, Blake3Hasher>();
+const messages: HashMessage[] = [];
 
-port.on('message', (command: HashCommand) => {
+for (;;) {
+  const { wakes, written } = ring;
+  receive(); // after `written` was read: whatever was sent before one of those updates is here
+  while (!ring.hasPassed(written)) {
+    carryOutDue();
+    update(ring.next());
+    ring.carriedOut();
+  }
+  carryOutDue();
+  ring.sleep(wakes, collectIn());
+}
+
+function receive(): void {
+  assert(port);
+  for (let got = receiveMessageOnPort(port); got; got = receiveMessageOnPort(port))
+    messages.push(got.message as HashMessage);
+}
+
+/** Those with no update before them any more. */
+function carryOutDue(): void {
+  for (let first = messages[0]; first && ring.hasPassed(first.after); first = messages[0]) {
+    messages.shift();
+    carryOut(first);
+  }
+}
+
+function carryOut({ command }: HashMessage): void {
   switch (command.kind) {
     case 'stored':
       return answer(command.id, () => digestOf(hashStored(command)));
@@ -43,7 +73,7 @@ port.on('message', (command: HashCommand) => {
     case 'forget':
       return forget(command.block);
   }
-});
+}
 
 /**
  * Shared memory is freed when neither thread has it any more, and this one makes so little of its own that its collector would not look for hours.
@@ -51,10 +81,16 @@ port.on('message', (command: HashCommand) => {
  */
 function forget(block: number): void {
   blocks.delete(block);
-  collecting ??= setTimeout(() => {
-    collecting = undefined;
-    collectGarbage();
-  }, collectAfterMs).unref();
+  collectAtMs ??= performance.now() + collectAfterMs;
+}
+
+/** Collects when it is time to; returns how long the thread may sleep. */
+function collectIn(): number {
+  const leftMs = (collectAtMs ?? Infinity) - performance.now();
+  if (leftMs > 0) return leftMs;
+  collectGarbage();
+  collectAtMs = undefined;
+  return Infinity;
 }
 
 function answer(id: number, work: () => Uint8Array): void {
@@ -67,12 +103,11 @@ function answer(id: number, work: () => Uint8Array): void {
   port?.postMessage(reply);
 }
 
-function update({ piece, block, from, length }: Extract<HashCommand, { kind: 'update' }>): void {
+function update({ piece, block, from, length }: HashUpdate): void {
   const hasher = comingIn.get(piece) ?? new Blake3Hasher();
   comingIn.set(piece, hasher);
   const memory = blocks.get(block);
   if (memory) hasher.update(memory.subarray(from, from + length));
-  Atomics.add(updates, 0, 1);
 }
 
 function end(piece: number): Uint8Array {

@@ -4,18 +4,14 @@ import type { Blake3Hasher } from '@napi-rs/blake-hash';
 import { DragonflyError } from '../../../core/errors.ts';
 import type { Closable } from '../../../core/process/lifecycle.ts';
 import { ownThread } from '../../../core/own-files.ts';
+import { UpdateRing, type HashUpdate } from './update-ring.ts';
 
 export type HashCommand =
   | (StoredBytes & { readonly kind: 'stored'; readonly id: number })
   /** Memory of which parts will be hashed; known from here on by its number. */
   | { readonly kind: 'block'; readonly block: number; readonly memory: SharedArrayBuffer }
-  | {
-      readonly kind: 'update';
-      readonly piece: number;
-      readonly block: number;
-      readonly from: number;
-      readonly length: number;
-    }
+  /** One for which the ring has no room. */
+  | (HashUpdate & { readonly kind: 'update' })
   /** Of all updates of a piece that comes in; it is over then. */
   | { readonly kind: 'digest'; readonly piece: number; readonly id: number }
   | { readonly kind: 'drop'; readonly piece: number }
@@ -24,8 +20,11 @@ export type HashCommand =
   /** The block is used no more. */
   | { readonly kind: 'forget'; readonly block: number };
 
-/** Counts the updates that have been carried out; the thread begins with it. */
-export type UpdateCount = Int32Array<SharedArrayBuffer>;
+export interface HashMessage {
+  readonly command: HashCommand;
+  /** It is carried out after as many updates of the ring, the memory of which the thread begins with. */
+  readonly after: number;
+}
 
 export type HashReply =
   { readonly id: number; readonly digest: Uint8Array } | { readonly id: number; readonly failure: string };
@@ -57,8 +56,7 @@ export async function blake3(): Promise<Blake3Hasher> {
 
 export class PieceHasher implements Closable {
   #worker: Worker | undefined;
-  #updates: UpdateCount = newCount();
-  #sentUpdates = 0;
+  #ring = new UpdateRing();
   #nextId = 1;
   readonly #waiting = new Map<number, Waiting>();
   /** What the thread calls each block. It lets go of those that nobody here has any more: the pool drops some, also while others are busy. */
@@ -104,11 +102,14 @@ export class PieceHasher implements Closable {
 
   #update(piece: number, { buffer, byteOffset: from, length }: Uint8Array): () => Promise<void> | undefined {
     const worker = this.#started();
-    const block = this.#blockOf(buffer);
-    worker.postMessage({ kind: 'update', piece, block, from, length } satisfies HashCommand);
-    const place = (this.#sentUpdates = (this.#sentUpdates + 1) | 0);
+    const update: HashUpdate = { piece, block: this.#blockOf(buffer), from, length };
+    if (!this.#ring.write(update)) {
+      this.#post({ kind: 'update', ...update });
+      return () => this.#passed();
+    }
+    const { written } = this.#ring;
     return () => {
-      const isPassed = worker !== this.#worker || ((Atomics.load(this.#updates, 0) - place) | 0) >= 0;
+      const isPassed = worker !== this.#worker || this.#ring.hasPassed(written);
       return isPassed ? undefined : this.#passed();
     };
   }
@@ -131,14 +132,17 @@ export class PieceHasher implements Closable {
 
   /** To the thread, if there is one. */
   #post(command: HashCommand): void {
-    this.#worker?.postMessage(command);
+    if (!this.#worker) return;
+    this.#worker.postMessage({ command, after: this.#ring.written } satisfies HashMessage);
+    this.#ring.wake();
   }
 
   #ask(command: (id: number) => HashCommand): Promise<Uint8Array> {
     const id = this.#nextId++;
     const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
     this.#waiting.set(id, { resolve, reject });
-    this.#started().postMessage(command(id));
+    this.#started();
+    this.#post(command(id));
     return promise;
   }
 
@@ -148,9 +152,8 @@ export class PieceHasher implements Closable {
   }
 
   #start(): Worker {
-    this.#updates = newCount();
-    this.#sentUpdates = 0;
-    const worker = ownThread('dfdaemon/task/proof/piece-hash-worker', this.#updates);
+    this.#ring = new UpdateRing();
+    const worker = ownThread('dfdaemon/task/proof/piece-hash-worker', this.#ring.memory);
     worker.unref();
     worker.on('message', (reply: HashReply) => {
       const waiting = this.#waiting.get(reply.id);
@@ -170,8 +173,4 @@ export class PieceHasher implements Closable {
     this.#waiting.clear();
     for (const { reject } of waiting) reject(new DragonflyError('INTERNAL', error.message, { cause: error }));
   }
-}
-
-function newCount(): UpdateCount {
-  return new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
 }
