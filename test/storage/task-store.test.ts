@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { spawn } from 'node:child_process';
-import { chmodSync, mkdirSync, readFileSync, readdirSync, statSync, symlinkSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, readFileSync, readdirSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { crc32 } from 'node:zlib';
 import { TaskStore } from '../../src/dfdaemon/storage/task-store.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { contentBytes, hasCode, scratchDirectory, storeContent, taskIdOf } from './fixtures.ts';
 
 const pieceLengthBytes = 4 * 2 ** 20;
@@ -36,6 +37,35 @@ describe('the task store', () => {
     assert.deepEqual([piece.offset, piece.length], [pieceLengthBytes, pieceLengthBytes]);
     assert.equal(piece.crc32, crc32(content.subarray(pieceLengthBytes, 2 * pieceLengthBytes)));
     assert(readFileSync(task.content.path).equals(content));
+  });
+
+  test('after a crash a task was used when its last piece came, and what was written behind a flush is read again', async (t) => {
+    let wallMs = 1_000_000;
+    const time = { monotonicMs: () => performance.now(), wallMs: () => wallMs };
+    const directory = scratchDirectory(t);
+    const crashed = scratchDirectory(t);
+    const id = taskIdOf('crashed');
+    const content = contentBytes(2 * pieceLengthBytes, 3);
+    await using store = await TaskStore.open({ directory, time });
+    const task = store.open(id, { url: 'http://origin/c' });
+    await storeContent(task, content, { pieceLengthBytes });
+    await waitFor('the flush', () => task.record.row.synced === 1);
+    const lost = task.piece(1);
+    assert(lost);
+    task.index.damaged(lost);
+    wallMs += 5_000;
+    const writer = task.writePiece(1);
+    for (let at = pieceLengthBytes; at < content.length; at += 2 ** 20)
+      await writer.write(content.subarray(at, at + 2 ** 20));
+    await writer.commit({ source: 'origin', costMs: 1 });
+    cpSync(directory, crashed, { recursive: true });
+    await using next = await TaskStore.open({ directory: crashed, time });
+    const left = next.get(id);
+    assert(left);
+    assert.equal(left.times.updatedMs, wallMs);
+    assert.equal(left.record.row.synced, 0, 'it is ahead of the disk');
+    await left.recovered;
+    assert.deepEqual([...left.pieces], [0, 1]);
   });
 
   test('a piece with the wrong digest, too few or too many bytes stays absent and can be written again', async (t) => {

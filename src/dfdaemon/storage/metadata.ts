@@ -63,6 +63,8 @@ export interface TaskTotals {
   readonly taskId: string;
   readonly pieces: number;
   readonly bytes: number;
+  /** When the last of them was recorded. */
+  readonly latestMs: number;
 }
 
 const taskColumns = [
@@ -113,7 +115,7 @@ export class Metadata {
     return storageStep(
       () =>
         this.#sql(
-          'SELECT taskId, count(*) AS pieces, sum(length) AS bytes FROM piece GROUP BY taskId',
+          'SELECT taskId, count(*) AS pieces, sum(length) AS bytes, max(createdMs) AS latestMs FROM piece GROUP BY taskId',
         ).all() as unknown as TaskTotals[],
     );
   }
@@ -172,11 +174,12 @@ export class Metadata {
     });
   }
 
-  /** Records a piece whose bytes are in the content file, and that the content is ahead of the disk again. */
-  putPiece(taskId: string, piece: PieceRecord, updatedMs: number): void {
+  /** Records a piece whose bytes are in the content file. @param isFirst since the content was flushed to the disk, of which it is ahead again. */
+  putPiece(taskId: string, piece: PieceRecord, isFirst: boolean): void {
+    if (!isFirst) return this.#run(insertPiece, { ...piece, taskId });
     this.transaction(() => {
       this.#run(insertPiece, { ...piece, taskId });
-      this.#run('UPDATE task SET synced = 0, updatedMs = :updatedMs WHERE id = :taskId', { taskId, updatedMs });
+      this.#run('UPDATE task SET synced = 0 WHERE id = :taskId', { taskId });
     });
   }
 

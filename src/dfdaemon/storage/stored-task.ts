@@ -351,8 +351,9 @@ export class StoredTask {
     this.#requirePresent();
     const createdMs = this.#host.clock.wallMs();
     this.#writes += 1;
+    const isFirst = this.record.row.synced === 1;
+    this.index.add({ ...span, crc32, source, costMs: Math.round(costMs), createdMs }, isFirst);
     this.record.pieceAdded(createdMs);
-    this.index.add({ ...span, crc32, source, costMs: Math.round(costMs), createdMs });
   }
 
   /** A file that has vanished takes its pieces along. */

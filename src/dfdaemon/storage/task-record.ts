@@ -116,7 +116,7 @@ export class TaskRecord {
     this.#layout = layoutOf(this.#row);
   }
 
-  /** A piece was recorded, which has marked the row as not flushed in the same transaction. */
+  /** A piece was recorded, and with the first one after a flush that the row is ahead of the disk again; times of pieces are in their rows. */
   pieceAdded(updatedMs: number): void {
     this.#row = { ...this.#row, synced: 0, updatedMs };
   }

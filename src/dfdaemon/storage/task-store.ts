@@ -278,7 +278,7 @@ export class TaskStore {
     const totals = new Map(this.#metadata.totals().map((total) => [total.taskId, total]));
     for (const row of this.#metadata.tasks()) {
       const total = totals.get(row.id);
-      const task = this.#add(row, total?.bytes ?? 0);
+      const task = this.#add({ ...row, updatedMs: Math.max(row.updatedMs, total?.latestMs ?? 0) }, total?.bytes ?? 0);
       // Empty without a digest that says so: earlier versions took a scheduler's word for it. The origin is asked again.
       if (row.contentLength === 0 && row.digest === null) task.restart();
       if (total && (row.synced === 0 || !hasContent(task, total.bytes))) this.#recovery.add(task);

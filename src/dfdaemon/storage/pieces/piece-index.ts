@@ -68,9 +68,9 @@ export class PieceIndex {
     return () => this.#lostListeners.delete(listener);
   }
 
-  /** Records a piece whose bytes are written, then notifies the listeners. */
-  add(record: PieceRecord): void {
-    this.#metadata.putPiece(this.#taskId, record, record.createdMs);
+  /** Records a piece whose bytes are written, then notifies the listeners. @param isFirst as Metadata.putPiece has it. */
+  add(record: PieceRecord, isFirst: boolean): void {
+    this.#metadata.putPiece(this.#taskId, record, isFirst);
     this.#count(record.length);
     this.set.add(record.number);
     this.#announce(record);
