@@ -15,7 +15,8 @@ export interface LifeCheck {
   readonly silent: readonly string[];
 }
 
-interface Watched {
+/** What is known of one parent's life. */
+export interface Watched {
   heardAtMs: number;
   /** It has said something. */
   known: boolean;
@@ -36,6 +37,17 @@ const mostLateLooks = 3;
 
 const nobody: LifeCheck = { ask: [], silent: [] };
 
+export function newWatched(nowMs: number): Watched {
+  return {
+    heardAtMs: nowMs,
+    known: false,
+    owesSinceMs: nowMs,
+    askedAtMs: undefined,
+    silentAtMs: Number.POSITIVE_INFINITY,
+    lateLooks: 0,
+  };
+}
+
 export class LifeWatch {
   readonly #limits: Limits;
   readonly #parents = new Map<string, Watched>();
@@ -48,15 +60,8 @@ export class LifeWatch {
     this.#limits = limits;
   }
 
-  added(parentId: string, nowMs: number): void {
-    this.#parents.set(parentId, {
-      heardAtMs: nowMs,
-      known: false,
-      owesSinceMs: nowMs,
-      askedAtMs: undefined,
-      silentAtMs: Number.POSITIVE_INFINITY,
-      lateLooks: 0,
-    });
+  added(parentId: string, nowMs: number, watched = newWatched(nowMs)): void {
+    this.#parents.set(parentId, watched);
     this.expect(nowMs);
   }
 
@@ -66,7 +71,11 @@ export class LifeWatch {
 
   heard(parentId: string, nowMs: number): void {
     const parent = this.#parents.get(parentId);
-    if (!parent) return;
+    if (parent) this.heardFrom(parent, nowMs);
+  }
+
+  /** For those who have it at hand: nothing happens as often. */
+  heardFrom(parent: Watched, nowMs: number): void {
     parent.heardAtMs = nowMs;
     parent.known = true;
     if (parent.askedAtMs === undefined) return;

@@ -1,6 +1,7 @@
 /** The parents of one download: what each holds, what it was measured to give, and which is asked best. */
 import { Availability } from './availability.ts';
 import type { HostLoad } from './host-load.ts';
+import type { Watched } from './life-watch.ts';
 import { ParentReturns } from './parent-returns.ts';
 import { ParentStats } from './parent-stats.ts';
 import type { PickerLimits } from './picker-limits.ts';
@@ -28,6 +29,8 @@ export class ParentBook {
   readonly #options: ParentBookOptions;
   readonly #availability: Availability;
   readonly #parents = new Map<string, Parent>();
+  /** Who was asked for last: one announcement asks several times. */
+  #latest: Parent | undefined;
   readonly #banned = new Set<string>();
   readonly #returns = new ParentReturns();
   /** Mean rate of all deliveries; parents are judged against it. */
@@ -41,21 +44,23 @@ export class ParentBook {
   }
 
   get(parentId: string): Parent | undefined {
-    return this.#parents.get(parentId);
+    if (this.#latest?.id === parentId) return this.#latest;
+    return (this.#latest = this.#parents.get(parentId));
   }
 
   /** False when it was banned before or there are too many. */
-  add(id: string, distance: number, load: HostLoad): boolean {
+  add(id: string, distance: number, load: HostLoad, life?: Watched): boolean {
     if (this.#banned.has(id)) return false;
     if (this.#parents.has(id)) return true;
     if (this.#parents.size >= this.#options.limits.parents) return false;
     const has = new PieceSet(this.#options.pieceCount);
-    this.#parents.set(id, { id, distance, has, stats: new ParentStats(), load, inFlight: 0, serving: 0 });
+    this.#parents.set(id, { id, distance, has, stats: new ParentStats(), load, life, inFlight: 0, serving: 0 });
     return true;
   }
 
   remove(parent: Parent): void {
     this.#parents.delete(parent.id);
+    this.#latest = undefined;
     this.#returns.changing(parent);
     this.#availability.lostAll(parent.has);
   }

@@ -16,6 +16,7 @@
  * good as the rarest. Among idle parents those with fewer pieces are taken, since others can use them the least.
  */
 import { HostLoad } from './host-load.ts';
+import type { Watched } from './life-watch.ts';
 import { type Choice, ParentBook, type PieceOrder } from './parent-book.ts';
 import { defaultPickerLimits, type PickerLimits } from './picker-limits.ts';
 import { PieceSet } from '../shared/piece-set.ts';
@@ -49,6 +50,8 @@ export interface ParentOptions {
   readonly distance?: number;
   /** Shared by all who hear of this host's load. */
   readonly load?: HostLoad;
+  /** Kept beside what else is known of the parent, for the caller. */
+  readonly life?: Watched;
 }
 
 export class PiecePicker {
@@ -139,8 +142,12 @@ export class PiecePicker {
   }
 
   /** False when the parent was banned before or there are too many; its announcements are then ignored. */
-  parentAdded(parentId: string, { distance = 1, load = new HostLoad() }: ParentOptions = {}): boolean {
-    return this.#parents.add(parentId, distance, load);
+  parentAdded(parentId: string, { distance = 1, load = new HostLoad(), life }: ParentOptions = {}): boolean {
+    return this.#parents.add(parentId, distance, load, life);
+  }
+
+  lifeOf(parentId: string): Watched | undefined {
+    return this.#parents.get(parentId)?.life;
   }
 
   /** Its requests are forgotten; the pieces become free for others. */

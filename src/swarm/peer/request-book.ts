@@ -1,6 +1,7 @@
 /** Which pieces a download has asked whom for, and how far each request is. Decides nothing. */
 import { DragonflyError } from '../../core/errors.ts';
 import type { HostLoad } from './host-load.ts';
+import type { Watched } from './life-watch.ts';
 import type { ParentStats } from './parent-stats.ts';
 import type { PickerLimits } from './picker-limits.ts';
 import type { PieceSet } from '../shared/piece-set.ts';
@@ -11,6 +12,7 @@ export interface Parent {
   readonly has: PieceSet;
   readonly stats: ParentStats;
   readonly load: HostLoad;
+  readonly life: Watched | undefined;
   /** Of the requests to it, those that hold up others. */
   inFlight: number;
   /** Running requests; the parent counts them as uploads. */

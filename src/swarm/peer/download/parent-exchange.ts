@@ -7,7 +7,7 @@
  * (`piece-landed`): the one place where that is known, whichever way the piece came.
  */
 import { PieceSet } from '../../shared/piece-set.ts';
-import { LifeWatch } from '../life-watch.ts';
+import { LifeWatch, newWatched, type Watched } from '../life-watch.ts';
 import { PiecePicker, type PickerOptions } from '../piece-picker.ts';
 import { defaultPickerLimits } from '../picker-limits.ts';
 import type { PeerEffect } from './effects.ts';
@@ -22,6 +22,7 @@ export interface ParentExchangeOptions {
 
 /** A parent before the layout is known: nothing can be asked of it yet. */
 interface EarlyParent extends ParentOffer {
+  readonly life: Watched;
   readonly has: PieceSet;
 }
 
@@ -95,6 +96,8 @@ export class ParentExchange {
 
   apply(event: ExchangeEvent, moment: Moment): void {
     switch (event.kind) {
+      case 'parent-has':
+        return this.#parentHas(event.parentId, event.pieces, moment);
       case 'layout-known':
         return this.#layoutKnown(event, moment);
       case 'parents-offered':
@@ -104,27 +107,25 @@ export class ParentExchange {
       case 'parents-withdrawn':
         for (const parentId of event.parentIds) this.#leave(parentId);
         return this.#pump(moment);
-      case 'parent-has':
-        return this.#parentHas(event.parentId, event.pieces, moment);
       case 'parent-offers':
         return this.#parentOffers(event.parentId, event.pieces, moment);
       case 'parent-load':
-        this.#life.heard(event.parentId, moment.nowMs);
+        this.#signOfLife(event.parentId, moment.nowMs);
         if (event.uploads !== undefined) this.#picker?.parentLoad(event.parentId, event.uploads);
         return this.#heard(event.parentId, moment);
       case 'parent-alive':
-        return this.#life.heard(event.parentId, moment.nowMs);
+        return this.#signOfLife(event.parentId, moment.nowMs);
       case 'parent-stream-ended':
         return this.#streamEnded(event, moment);
       case 'parent-useless':
         this.#lost(event.parentId);
         return this.#pump(moment);
       case 'piece-begun':
-        this.#life.heard(event.parentId, moment.nowMs);
+        this.#signOfLife(event.parentId, moment.nowMs);
         this.#picker?.requestStarted(event.parentId, event.piece, moment.nowMs);
         return this.#pump(moment);
       case 'piece-ending':
-        this.#life.heard(event.parentId, moment.nowMs);
+        this.#signOfLife(event.parentId, moment.nowMs);
         this.#picker?.pieceEnding(event.parentId, event.piece);
         return this.#pump(moment);
       case 'piece-landed':
@@ -199,10 +200,11 @@ export class ParentExchange {
   #add(parent: ParentOffer, nowMs: number): void {
     const { peerId } = parent;
     if (this.#parents.has(peerId)) return;
-    if (!this.#picker) this.#early.set(peerId, { ...parent, has: new PieceSet() });
-    else if (!this.#picker.parentAdded(peerId, parent)) return;
+    const life = newWatched(nowMs);
+    if (!this.#picker) this.#early.set(peerId, { ...parent, life, has: new PieceSet() });
+    else if (!this.#picker.parentAdded(peerId, { ...parent, life })) return;
     this.#parents.opened(peerId);
-    this.#life.added(peerId, nowMs);
+    this.#life.added(peerId, nowMs, life);
     this.#emit({ kind: 'sync-with-parent', parentId: peerId });
   }
 
@@ -235,14 +237,14 @@ export class ParentExchange {
   }
 
   #parentHas(parentId: string, pieces: PieceSet | number, moment: Moment): void {
-    this.#life.heard(parentId, moment.nowMs);
+    this.#signOfLife(parentId, moment.nowMs);
     if (!this.#picker) return this.#early.get(parentId)?.has.addAll(setOf(pieces));
     this.#picker.parentHas(parentId, pieces);
     this.#heard(parentId, moment);
   }
 
   #parentOffers(parentId: string, pieces: Iterable<number>, moment: Moment): void {
-    this.#life.heard(parentId, moment.nowMs);
+    this.#signOfLife(parentId, moment.nowMs);
     if (!this.#picker) return this.#early.get(parentId)?.has.addAll(PieceSet.of(pieces));
     for (const piece of pieces) this.#picker.parentOffers(parentId, piece);
     this.#pump(moment);
@@ -254,6 +256,12 @@ export class ParentExchange {
     if (!this.#picker || this.#pumpAtMs !== Number.POSITIVE_INFINITY || this.#deafUntilMs > nowMs) return;
     if (this.#picker.wouldAsk(parentId, nowMs, bytesPerSec, latestBytesPerSec)) this.#pump(moment);
     else this.#deafUntilMs = this.#picker.deafUntilMs(nowMs);
+  }
+
+  #signOfLife(parentId: string, nowMs: number): void {
+    const life = this.#picker?.lifeOf(parentId);
+    if (life) this.#life.heardFrom(life, nowMs);
+    else this.#life.heard(parentId, nowMs);
   }
 
   // ── pieces ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -268,14 +276,14 @@ export class ParentExchange {
 
   #landed(piece: number, from: string | undefined, moment: Moment): void {
     this.#held.add(piece);
-    if (from !== undefined) this.#life.heard(from, moment.nowMs);
+    if (from !== undefined) this.#signOfLife(from, moment.nowMs);
     for (const { parentId } of this.#picker?.pieceArrived(piece, from, moment.nowMs) ?? [])
       this.#emit({ kind: 'cancel-piece', parentId, piece });
     this.#pump(moment);
   }
 
   #failed({ parentId, piece, reason }: Extract<ExchangeEvent, { kind: 'request-failed' }>, moment: Moment): void {
-    if (reason !== 'temporary') this.#life.heard(parentId, moment.nowMs);
+    if (reason !== 'temporary') this.#signOfLife(parentId, moment.nowMs);
     this.#picker?.requestFailed(parentId, piece, reason, moment.nowMs);
     if (reason === 'corrupt') this.#leave(parentId);
     if (reason !== 'busy') this.#emit({ kind: 'report-parent', parentId, piece, fault: reason });

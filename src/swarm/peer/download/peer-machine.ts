@@ -105,7 +105,9 @@ export class PeerMachine {
 
   step(event: PeerEvent, moment: Moment): readonly PeerEffect[] {
     this.#nowMs = moment.nowMs;
-    this.#apply(event, moment);
+    if (event.kind === 'parent-has')
+      this.#exchange.apply(event, moment); // more often than all others together
+    else this.#apply(event, moment);
     this.#judge(moment);
     if (this.#effects.length === 0) return none;
     const effects = this.#effects;
@@ -384,9 +386,10 @@ export class PeerMachine {
       this.#isWaiting = isWaiting;
       this.#effects.push({ kind: 'waiting', isWaiting });
     }
+    if (!isWaiting) return this.#starvation.busy();
     const { mayGoToOrigin, scheduleTimeoutMs, pieceTimeoutMs } = this.#options;
     const hasParents = this.parentCount > 0;
-    if (!isWaiting || (hasParents && !mayGoToOrigin)) return this.#starvation.busy();
+    if (hasParents && !mayGoToOrigin) return this.#starvation.busy();
     const { state: scheduler } = this.#session;
     const hopes = { scheduler, kinds: moment.schedulers, hasParents, scheduleTimeoutMs, pieceTimeoutMs };
     this.#starvation.idle(moment.nowMs, hopes, mayGoToOrigin);
