@@ -196,7 +196,8 @@ function writeFully(fd: number, buffers: readonly Uint8Array[], position: number
     let rest: readonly Uint8Array[] = buffers;
     let offset = position;
     const next = (): void => {
-      const [first, ...others] = firstBytes(rest, writePartBytes(performance.now()));
+      const bytes = rest.reduce((sum, buffer) => sum + buffer.length, 0);
+      const [first, ...others] = firstBytes(rest, writePartBytes(performance.now(), bytes));
       if (first === undefined) return resolve();
       if (others.length === 0) write(fd, first, 0, first.length, offset, done);
       else writev(fd, [first, ...others], offset, done);

@@ -3,14 +3,15 @@
 /** Bytes gathered before one positional write: from 1 MiB on, asynchronous writes cost hardly more than synchronous ones. */
 export const writeBlockBytes = 2 ** 20;
 
-/** Of them, what one system call writes while free memory is in pieces (write-part.ts). */
-export const smallWriteBytes = 256 * 1024;
+/** Of them, what one system call writes at least, however short the runs of free memory are (write-part.ts). */
+export const smallestWriteBytes = 256 * 1024;
 
-/** Less free memory than this in runs of a whole block: one busy download would use it up in a moment. */
-export const longRunsBytes = 256 * 2 ** 20;
+/** So much free memory in runs as long as a write is not used up before the next look, whoever else writes. */
+export const sufficientRunsBytes = 2 * 2 ** 30;
 
-/** How often that is looked at, at most. */
+/** That is looked at anew after so long, or so much that was written. */
 export const runsLookMs = 1_000;
+export const runsLookBytes = 256 * 2 ** 20;
 
 /** Writes in flight per piece; more only wait for the lock of the same inode. */
 export const maxWritesInFlight = 2;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { smallWriteBytes, writeBlockBytes } from './limits.ts';
+import { smallestWriteBytes, writeBlockBytes } from './limits.ts';
 import { writePartFor } from './write-part.ts';
 
 test('memory without long free runs is written in small parts', () => {
@@ -8,7 +8,12 @@ test('memory without long free runs is written in small parts', () => {
 Node 0, zone    DMA32   5524   5178   4474   3738   2886   2007   1088      0      0      0      0
 Node 0, zone   Normal 249378 117973  45304  36632  14462   4547   1327      4      3      0      0
 `;
-  assert.equal(writePartFor(fragmented), smallWriteBytes);
+  assert.equal(writePartFor(fragmented), smallestWriteBytes);
+});
+
+test('runs that one download would use up are left alone while there are shorter ones', () => {
+  const some = `Node 0, zone   Normal   5036  28639  39705  24609  21008  10193   4787   2472   1245     28      3\n`;
+  assert.equal(writePartFor(some), writeBlockBytes / 2);
 });
 
 test('memory with many of them is written in whole blocks', () => {
