@@ -107,8 +107,12 @@ export class BenchSwarm {
     return this.#schedulerPid;
   }
 
-  /** Starts it, or starts it again on what it left. `more` configures this one alone, as `config` does all. */
-  async daemon(name: string, more: Readonly<Record<string, unknown>> = {}): Promise<BenchDaemon> {
+  /** Starts it, or starts it again on what it left. `more` configures this one alone, as `config` does all; `command` starts it, where that is not this checkout's. */
+  async daemon(
+    name: string,
+    more: Readonly<Record<string, unknown>> = {},
+    command?: readonly string[],
+  ): Promise<BenchDaemon> {
     const path = join(this.#options.directory, name);
     const tcpListen = { port: 0, listen: '127.0.0.1' };
     const { tls, config = {} } = this.#options;
@@ -134,18 +138,23 @@ export class BenchSwarm {
       cacheDir: join(path, 'cache'),
       metrics: '127.0.0.1:0',
     };
-    const process = await this.#run(name, 'dfdaemon', { ...paths, ...own });
+    const process = await this.#run(name, 'dfdaemon', { ...paths, ...own }, command);
     return new BenchDaemon(name, path, process, this.#channels);
   }
 
-  async #run(name: string, program: 'scheduler' | 'dfdaemon', config: object): Promise<ManagedProcess> {
+  async #run(
+    name: string,
+    program: 'scheduler' | 'dfdaemon',
+    config: object,
+    command?: readonly string[],
+  ): Promise<ManagedProcess> {
     const path = join(this.#options.directory, name);
     mkdirSync(path, { recursive: true, mode: 0o700 });
     writeFileSync(join(path, 'config.yaml'), JSON.stringify(config));
     const args = ['--config', join(path, 'config.yaml')];
     const logPath = join(path, 'log');
     return this.#owned.use(
-      await ManagedProcess.start({ name, program, args, cwd: path, logPath, readyDeadlineMs: 120_000 }),
+      await ManagedProcess.start({ name, program, command, args, cwd: path, logPath, readyDeadlineMs: 120_000 }),
     );
   }
 
