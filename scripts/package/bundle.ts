@@ -22,6 +22,7 @@ export const root = fileURLToPath(new URL('../../', import.meta.url));
 const threads = [
   'dfdaemon/task/proof/digest-worker',
   'dfdaemon/task/proof/piece-hash-worker',
+  'dfdaemon/proxy/doors/xet/xorb-check-worker',
   'dfdaemon/imports/scan-worker',
 ];
 

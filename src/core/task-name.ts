@@ -22,7 +22,7 @@ export interface NamedContent {
 const ownPrefix = 'dragonfly:';
 const boundPrefix = `${ownPrefix}url:`;
 /** Whoever reads such content compares it with its name. */
-const ofBytes = /^dragonfly:(?:git-blob|sha256):/;
+const ofBytes = /^dragonfly:(?:git-blob|sha256|xorb):/;
 /** How the texts end that ids of URLs are computed from. */
 const ofUrls = /STANDARD$/;
 

@@ -4,6 +4,8 @@ import type { ReadyAddresses } from '../../core/process/ready.ts';
 import type { ProofSharing } from '../proxy/proof/shared-proofs.ts';
 import { S3Buckets } from '../proxy/doors/s3/s3-buckets.ts';
 import { S3Server } from '../proxy/doors/s3/s3-server.ts';
+import type { StoredContent } from '../proxy/doors/xet/xorb-ranges.ts';
+import type { TaskStore } from '../storage/task-store.ts';
 import { PushedContent } from '../imports/pushed-content.ts';
 import type { StoreParts } from '../open-store.ts';
 import { ProxyServer, type BodyMemory, type ProxyServerOptions } from '../proxy/proxy-server.ts';
@@ -48,12 +50,22 @@ export async function openProxy(
     stateDir: config.workHome,
     serverIp: identity.ip,
     doors: config.doors,
+    stored: storedContent(options.storage.store),
     s3Door: options.s3Door,
   });
   owned.add('proxy', proxy);
   await proxy.start();
   for (const { port, address } of proxy.ownPorts) controlPlane.addOwnPort(port, address);
   return proxy;
+}
+
+function storedContent(store: TaskStore): StoredContent {
+  return {
+    *headers() {
+      for (const { complete, responseHeader } of store.list()) if (complete) yield responseHeader;
+    },
+    discard: (taskId) => void store.remove(taskId),
+  };
 }
 
 /** Throws CONFIG_INVALID. */

@@ -25,12 +25,9 @@ import { createClientServer } from './wire/client-server.ts';
 import { downloadRequestFor, type DownloadDefaults } from './content/download-request.ts';
 import { heldManifest } from './registry/held-manifest.ts';
 import { Interception } from './interception/interception.ts';
-import type { Door } from './doors/door.ts';
 import type { DoorsConfig } from './doors/doors-config.ts';
-import { HubWords } from './doors/hub-words.ts';
-import { HuggingFaceDoor } from './doors/hugging-face.ts';
-import { ModelScopeDoor } from './doors/model-scope.ts';
-import { WellKnown } from './doors/well-known.ts';
+import { openDoors } from './doors/open-doors.ts';
+import type { StoredContent } from './doors/xet/xorb-ranges.ts';
 import { proxyLimits } from './limits.ts';
 import { listenOn } from './wire/listener.ts';
 import { Manifests } from './registry/manifests.ts';
@@ -75,6 +72,8 @@ export interface ProxyServerOptions {
   /** Address shown to clients. */
   readonly serverIp: string;
   readonly doors?: DoorsConfig | undefined;
+  /** What is on the disk; undefined: nothing of it is known. */
+  readonly stored?: StoredContent | undefined;
   /** Where the door for clients of S3 listens; undefined: it is closed. */
   readonly s3Door?: { readonly host: string; readonly port: number } | undefined;
 }
@@ -88,6 +87,7 @@ export class ProxyServer implements Closable {
   readonly #interception: Interception | undefined;
   readonly #handler: RequestHandler;
   readonly #upstream: Upstream;
+  readonly #owned: DisposableStack;
   #closing: Promise<void> | undefined;
 
   private constructor(parts: {
@@ -99,6 +99,7 @@ export class ProxyServer implements Closable {
     interception: Interception | undefined;
     handler: RequestHandler;
     upstream: Upstream;
+    owned: DisposableStack;
   }) {
     this.#settings = parts.settings;
     this.#server = parts.server;
@@ -108,6 +109,7 @@ export class ProxyServer implements Closable {
     this.#interception = parts.interception;
     this.#handler = parts.handler;
     this.#upstream = parts.upstream;
+    this.#owned = parts.owned;
     this.#server.on('connect', (request: IncomingMessage, socket: Socket, head: Buffer) => {
       void this.#tunnels.connect(request, socket, head);
     });
@@ -126,6 +128,7 @@ export class ProxyServer implements Closable {
     const guard = new AccessGuard({ allowedNetworks: config.allowedNetworks, basicAuth: settings.basicAuth });
     const whiteList = new WhiteList(config.whiteList);
     const rules = new ProxyRules(settings.rules);
+    const owned = new DisposableStack();
     const foreignClients = settings.listen.namespace !== undefined;
     const server = createClientServer(
       (request, response) => void handler.handle(request, response),
@@ -156,7 +159,14 @@ export class ProxyServer implements Closable {
       }),
       peers,
       pushes: openPushes(options, { mirror: settings.mirror, rules, defaults }),
-      doors: openDoors(options, { peers, upstream, defaults, shared }),
+      doors: await openDoors(options, {
+        owned,
+        signIn: settings.basicAuth !== undefined,
+        peers,
+        upstream,
+        defaults,
+        shared,
+      }),
       metrics,
       logger,
       pseudonym: `dragonfly-${randomBytes(6).toString('hex')}`,
@@ -186,6 +196,7 @@ export class ProxyServer implements Closable {
             (listen) => new SniListener({ listen, interception, guard, whiteList }),
           );
     return new ProxyServer({
+      owned,
       settings,
       server,
       rules,
@@ -247,31 +258,9 @@ export class ProxyServer implements Closable {
     this.#interception?.[Symbol.dispose]();
     this.#server.closeAllConnections();
     this.#upstream[Symbol.dispose]();
+    this.#owned.dispose();
     await closed;
   }
-}
-
-function openDoors(
-  { config, doors, s3Door }: ProxyServerOptions,
-  {
-    peers,
-    upstream,
-    defaults,
-    shared,
-  }: { peers: PeerAnswers; upstream: Upstream; defaults: DownloadDefaults; shared: SharedProofs },
-): Door[] {
-  const paths: Record<string, string> = {};
-  const hubs: Door[] = [];
-  const open = (name: 'huggingface' | 'modelscope', Hub: typeof HuggingFaceDoor | typeof ModelScopeDoor): void => {
-    if (doors?.[name].enable !== true) return;
-    const { endpoint, ttl: ttlMs, shareAnswers: believed } = doors[name];
-    const words = new HubWords({ shared, believed, ttlMs, commitTtlMs: config.access.ttl });
-    hubs.push(new Hub({ endpoint, peers, tasks: peers.tasks, upstream, defaults, words }));
-    paths[name] = Hub.path;
-  };
-  open('huggingface', HuggingFaceDoor);
-  open('modelscope', ModelScopeDoor);
-  return [...hubs, new WellKnown({ paths, s3: s3Door })];
 }
 
 export type BodyMemory = BlockPool;

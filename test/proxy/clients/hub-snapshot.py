@@ -8,9 +8,9 @@ from pathlib import Path
 import huggingface_hub
 from huggingface_hub import snapshot_download
 
-repository, cache = sys.argv[1:]
+repository, cache, *revision = sys.argv[1:]
 try:
-    path = Path(snapshot_download(repository, cache_dir=cache))
+    path = Path(snapshot_download(repository, cache_dir=cache, revision=revision[0] if revision else None))
 except Exception as error:
     print(json.dumps({"error": f"{type(error).__name__}: {error}"}))
     raise SystemExit(0)

@@ -16,6 +16,12 @@ export const doorsConfig = section({
     ttl: durationMs('1m').describe(
       "how long the hub's word about branches, tags and lists holds; about a commit it does for proxy.access.ttl",
     ),
+    xet: z
+      .enum(['off', 'native'])
+      .default('off')
+      .describe(
+        'native: clients with hf_xet get files in chunks, and a new revision costs what is new in it; off: whole files, named by their SHA-256, for all clients alike',
+      ),
     shareAnswers: z
       .boolean()
       .default(false)

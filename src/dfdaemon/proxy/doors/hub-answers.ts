@@ -1,7 +1,7 @@
 /**
  * What the hub says of a repository: revisions, trees, pages of them. One question for all nodes that ask the same, for as
- * long as an answer counts; when the hub refuses or is away, what it told before. Nothing leads around the door: the way
- * to chunks of large files (`xetHash`) is taken out, and links lead back here.
+ * long as an answer counts; when the hub refuses or is away, what it told before. Nothing leads around the door: links lead
+ * back here, and the way to chunks of large files (`xetHash`) is taken out unless it does, too.
  */
 import type { IncomingMessage } from 'node:http';
 import { gunzipSync, gzipSync } from 'node:zlib';
@@ -58,6 +58,8 @@ const ofTheMessage = new Set([
 export interface HubAnswersOptions {
   readonly upstream: Upstream;
   readonly words: HubWords;
+  /** Where this node stands for the chunk store, clients are told of it. */
+  readonly tellsOfXet?: boolean;
   /** Hears what the hub told a caller, whichever node asked. */
   readonly learn?: (exchange: Exchange, body: Buffer) => void;
 }
@@ -67,6 +69,7 @@ export class HubAnswers {
   readonly #upstream: Upstream;
   readonly #words: HubWords;
   readonly #learn: (exchange: Exchange, body: Buffer) => void;
+  readonly #tellsOfXet: boolean;
   /** The last good answer to each caller. */
   readonly #known = new LRUCache<string, Known>({
     maxSize: keptBytes,
@@ -74,10 +77,11 @@ export class HubAnswers {
   });
   readonly #asking = new Map<string, Promise<Answer>>();
 
-  constructor(hub: HubAddress, { upstream, words, learn }: HubAnswersOptions) {
+  constructor(hub: HubAddress, { upstream, words, learn, tellsOfXet = false }: HubAnswersOptions) {
     this.#hub = hub;
     this.#upstream = upstream;
     this.#words = words;
+    this.#tellsOfXet = tellsOfXet;
     this.#learn = learn ?? ((): void => undefined);
   }
 
@@ -191,7 +195,7 @@ export class HubAnswers {
     if (location !== undefined) told['location'] = this.#hub.throughDoor(location, '');
     if (link !== undefined) told['link'] = this.#linksThroughDoor(link, door);
     const isJson = (flat(header)['content-type'] ?? '').startsWith('application/json');
-    const sent = isJson ? withoutXet(body) : body;
+    const sent = isJson && !this.#tellsOfXet ? withoutXet(body) : body;
     if (request.method !== 'HEAD') told['content-length'] = String(sent.length);
     response.writeHead(statusCode, told);
     noteFirstByte(record);

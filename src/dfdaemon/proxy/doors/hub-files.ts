@@ -21,6 +21,8 @@ export interface HubFile {
   readonly lengthBytes: number;
   /** Lower-case hexadecimal digits; undefined for files kept in the repository itself, which are small. */
   readonly sha256: string | undefined;
+  /** What its chunk store calls it; undefined where the hub names none. */
+  readonly xetHash: string | undefined;
   /** Of git, for files kept in the repository itself; undefined for others. */
   readonly blobId: string | undefined;
   /** For answers made of stored bytes. */
@@ -40,6 +42,8 @@ export type HubWord = { readonly file: HubFile } | { readonly refusal: IncomingM
 
 /** Fields of the hub's answer that describe its redirect, not the file. */
 const leftOut = new Set(['location', 'content-length', 'content-type', 'link', 'vary', 'set-cookie', 'accept-ranges']);
+
+export const xetField = 'x-xet-hash';
 
 /** Of the caller's request, what is about the body it wants. */
 const aboutBody = new Set([
@@ -151,7 +155,9 @@ function fileOf(message: IncomingMessage, url: URL): HubFile | undefined {
   const length = told['x-linked-size'] ?? (linked ? undefined : told['content-length']);
   const etag = told['x-linked-etag'] ?? told['etag'];
   if (length === undefined || !/^\d{1,15}$/.test(length) || etag === undefined) return undefined;
-  const kept = Object.entries(told).filter(([name]) => !leftOut.has(name) && !name.startsWith('x-xet-'));
+  const kept = Object.entries(told).filter(
+    ([name]) => !leftOut.has(name) && (!name.startsWith('x-xet-') || name === xetField),
+  );
   return fileFrom({
     url: url.href.replace(/\/resolve\/[^/?]+\//, `/resolve/${commit}/`),
     lengthBytes: Number(length),
@@ -162,9 +168,12 @@ function fileOf(message: IncomingMessage, url: URL): HubFile | undefined {
 /** The digest of its header names the content. */
 export function fileFrom(told: ToldFile | undefined): HubFile | undefined {
   if (!told) return undefined;
-  const { etag = '' } = flat(told.header);
+  const { [xetField]: xetHash, ...header } = told.header;
+  const { etag = '' } = flat(header);
   return {
     ...told,
+    header,
+    xetHash: typeof xetHash === 'string' && /^[0-9a-f]{64}$/.test(xetHash) ? xetHash : undefined,
     url: new URL(told.url),
     sha256: /^"?([0-9a-f]{64})"?$/.exec(etag)?.[1],
     blobId: /^"?([0-9a-f]{40})"?$/.exec(etag)?.[1],
@@ -174,6 +183,6 @@ export function fileFrom(told: ToldFile | undefined): HubFile | undefined {
 /** Undefined for what is no file: a refusal is each caller's own. */
 function toTell(word: HubWord): ToldFile | undefined {
   if (!('file' in word)) return undefined;
-  const { url, lengthBytes, header } = word.file;
-  return { url: url.href, lengthBytes, header: { ...header } };
+  const { url, lengthBytes, header, xetHash } = word.file;
+  return { url: url.href, lengthBytes, header: { ...header, ...(xetHash !== undefined && { [xetField]: xetHash }) } };
 }

@@ -6,7 +6,7 @@
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import { proxyLimits } from '../limits.ts';
-import { fileFrom, type HubFile } from './hub-files.ts';
+import { fileFrom, xetField, type HubFile } from './hub-files.ts';
 
 export interface HubListsOptions {
   /** How long a list counts. */
@@ -21,6 +21,7 @@ const entry = z.object({
   size: z.int().nonnegative(),
   oid: z.string().regex(/^[0-9a-f]{40}$/),
   lfs: z.object({ oid: z.string().regex(/^[0-9a-f]{64}$/), size: z.int().nonnegative() }).optional(),
+  xetHash: z.string().optional(),
 });
 
 const informationPath = /^\/api\/(models|datasets|spaces)\/([^/]+\/[^/]+)(?:\/revision\/[^/]+)?$/;
@@ -70,10 +71,15 @@ export class HubLists {
     if (!this.#open.has(keyOf(caller, kind, repository))) return undefined;
     const file = this.#files.get(keyOf(caller, kind, repository, commit, unescaped(escaped)));
     if (!file) return undefined;
-    const { lfs } = file;
+    const { lfs, xetHash } = file;
     const header = { 'x-repo-commit': commit, etag: `"${lfs?.oid ?? file.oid}"` };
     const linked = lfs && { 'x-linked-etag': header.etag, 'x-linked-size': String(lfs.size) };
-    return fileFrom({ url: url.href, lengthBytes: lfs?.size ?? file.size, header: { ...header, ...linked } });
+    const inChunks = xetHash !== undefined && { [xetField]: xetHash };
+    return fileFrom({
+      url: url.href,
+      lengthBytes: lfs?.size ?? file.size,
+      header: { ...header, ...linked, ...inChunks },
+    });
   }
 }
 

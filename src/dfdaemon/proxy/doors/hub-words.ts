@@ -87,6 +87,11 @@ export class HubWords {
     return this.#options.shared.last({ ...this.#asked(exchange, parts), schema });
   }
 
+  /** Tells other nodes what the hub said to this caller, for when it cannot be asked. */
+  tell<Told>(exchange: Exchange, { parts, schema, ttlMs }: HubQuestion<Told>, value: Told): void {
+    this.#options.shared.tell({ ...this.#asked(exchange, parts), schema }, { value, ttlMs });
+  }
+
   /** A question has failed. Returns whether what is known counts on: not for a client that has left. */
   failed(error: unknown): boolean {
     if (toDragonflyError(error).code === 'CANCELLED') return false;

@@ -13,16 +13,19 @@ import { retargeted, type RequestTarget } from '../wire/request-target.ts';
 import type { Door } from './door.ts';
 import { HubAddress, hubCaller } from './hub-address.ts';
 import { HubAnswers } from './hub-answers.ts';
-import { askByHead, HubFiles } from './hub-files.ts';
+import { askByHead, HubFiles, xetField, type HubFile } from './hub-files.ts';
 import { HubLists } from './hub-lists.ts';
 import type { HubWords } from './hub-words.ts';
 import { NamedFiles, type NamedFilesOptions } from './named-files.ts';
+import { XetDoor, type XetDoorOptions } from './xet/xet-door.ts';
 
 export interface HuggingFaceDoorOptions extends NamedFilesOptions {
   readonly endpoint: string;
   /** Answers with what has no digest, by the rules of shared caches. */
   readonly peers: { answer(exchange: Exchange, filteredQueryParams: undefined): Promise<void> };
   readonly words: HubWords;
+  /** Where clients with `hf_xet` are served in chunks; undefined: they are not told of any. */
+  readonly xet?: Omit<XetDoorOptions, 'hub' | 'words' | keyof NamedFilesOptions> | undefined;
 }
 
 const resolvePath = /^\/(?:[^/]+\/){1,3}resolve\/([^/]+)\/.+/;
@@ -38,6 +41,7 @@ export class HuggingFaceDoor implements Door {
   readonly #files: HubFiles;
   readonly #lists: HubLists;
   readonly #named: NamedFiles;
+  readonly #xet: XetDoor | undefined;
 
   constructor(options: HuggingFaceDoorOptions) {
     this.#options = options;
@@ -45,10 +49,11 @@ export class HuggingFaceDoor implements Door {
     this.#lists = new HubLists({ ttlMs: options.words.ttlMs(true) });
     const learn = ({ url, header }: Exchange, body: Buffer): void =>
       this.#lists.learn(this.#pathOf(url), hubCaller(header), body);
-    this.#answers = new HubAnswers(this.#hub, { ...options, learn });
+    this.#answers = new HubAnswers(this.#hub, { ...options, learn, tellsOfXet: options.xet !== undefined });
     const { words, upstream } = options;
     this.#files = new HubFiles({ words, put: (exchange) => askByHead(upstream, exchange) });
     this.#named = new NamedFiles(options);
+    this.#xet = options.xet && new XetDoor({ ...options, ...options.xet, hub: this.#hub });
   }
 
   target(pathAndQuery: string): RequestTarget | undefined {
@@ -64,6 +69,7 @@ export class HuggingFaceDoor implements Door {
       if (!onlyReads.test(path)) this.#options.words.changed();
       return forwardDirectly(exchange, this.#options.upstream);
     }
+    if (this.#xet?.isFor(path) === true && request.method === 'GET') return this.#xet.answer(exchange, path);
     const revision = resolvePath.exec(path)?.[1];
     if (path.startsWith('/api/') || revision === undefined) return this.#answers.answer(exchange);
     return this.#file(exchange, isCommit.test(revision));
@@ -72,6 +78,15 @@ export class HuggingFaceDoor implements Door {
   /** Below the hub's own. */
   #pathOf(url: URL): string {
     return `/${url.pathname.slice(this.#hub.base.pathname.length)}`;
+  }
+
+  /** Clients that know of chunks ask for them where this says. */
+  #withXet(exchange: Exchange, file: HubFile): HubFile {
+    const { 'x-repo-commit': commit } = file.header;
+    const path = this.#pathOf(exchange.url);
+    const link = typeof commit === 'string' ? this.#xet?.tokenLink(exchange, path, commit) : undefined;
+    if (link === undefined || file.xetHash === undefined) return file;
+    return { ...file, header: { ...file.header, [xetField]: file.xetHash, link } };
   }
 
   async #file(exchange: Exchange, commit: boolean): Promise<void> {
@@ -91,7 +106,7 @@ export class HuggingFaceDoor implements Door {
       return forwardDirectly(exchange, this.#options.upstream);
     }
     const { file } = word;
-    if (request.method === 'HEAD') return this.#named.describe(exchange, file);
+    if (request.method === 'HEAD') return this.#named.describe(exchange, this.#withXet(exchange, file));
     const pinned = retargeted(exchange, file.url);
     return this.#named.has(file) ? this.#named.send(pinned, file) : this.#options.peers.answer(pinned, undefined);
   }

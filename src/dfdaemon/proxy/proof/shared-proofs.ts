@@ -101,6 +101,19 @@ export class SharedProofs {
     }
   }
 
+  /** Without having been asked for it; longer than what may be told is not. Never fails. */
+  tell<Told>(subject: SharedSubject<Told>, { value, ttlMs }: { readonly value: Told; readonly ttlMs: number }): void {
+    const proof = Buffer.from(JSON.stringify(value));
+    if (proof.length > proxyLimits.sharedManifestBytes) return;
+    void (async () => {
+      const sharing = await this.#sharingOf(subject);
+      if (!sharing) return;
+      const key = await this.#keyOf(subject.parts, subject.header);
+      const known = await this.#known(sharing, key, 0); // only whose turn it is may tell
+      if (!known) await sharing.tellProof(key, proof, Math.floor(ttlMs));
+    })().catch(() => this.#pause());
+  }
+
   /** What was told last about it, however long ago: for when its origin cannot be asked. Undefined also when nothing is shared. */
   async last<Told>({ schema, ...subject }: SharedSubject<Told>): Promise<Told | undefined> {
     const sharing = await this.#sharingOf(subject);

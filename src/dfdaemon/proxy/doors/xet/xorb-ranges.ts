@@ -1,0 +1,276 @@
+/**
+ * Runs of chunks, given from the swarm. Each is content of its own, asked of the origin in exactly the bytes that its address is
+ * signed for; one that lies inside of a run this node holds is cut out of that. Nothing is sent before all of it has been
+ * unpacked and hashed: what is a whole xorb has the name of one, and the last run of a file makes it what the hub calls it.
+ */
+import { LRUCache } from 'lru-cache';
+import { DragonflyError, toDragonflyError } from '../../../../core/errors.ts';
+import type { Logger } from '../../../../core/process/logger.ts';
+import type { DownloadRequest, OpenedOrigin } from '../../../task/open-task.ts';
+import type { SourceBody } from '../../../source/source.ts';
+import { answerError } from '../../answers.ts';
+import { downloadRequestFor, type DownloadDefaults } from '../../content/download-request.ts';
+import type { TaskAnswers, TaskOpener } from '../../content/task-answers.ts';
+import type { Exchange } from '../../exchange.ts';
+import { AnsweredRequest } from '../../proof/opened-origin.ts';
+import { flatHeader, letGo } from '../../proof/question.ts';
+import { forwardDirectly } from '../../wire/direct.ts';
+import { rangeDemand } from '../../wire/range-answer.ts';
+import { retargeted } from '../../wire/request-target.ts';
+import type { Upstream } from '../../wire/upstream.ts';
+import type { ChunkRun } from './chunk-run.ts';
+import type { FileProof } from './file-proof.ts';
+import { lengthOf, type FetchedRange, type XorbRange } from './reconstruction.ts';
+import type { ToldRuns } from './told-runs.ts';
+import type { XorbChecker } from './xorb-checker.ts';
+import { isWholeXorb, nameOf, runInside, xorbField, XorbIndex } from './xorb-index.ts';
+
+/** Content that this node has on its disk. */
+export interface StoredContent {
+  /** Fields stored with each content that is complete. */
+  headers(): Iterable<Readonly<Record<string, string>>>;
+  /** It is not what it was taken for. */
+  discard(taskId: string): void;
+}
+
+export interface XorbRangesOptions {
+  readonly tasks: TaskAnswers;
+  readonly engine: TaskOpener;
+  readonly upstream: Upstream;
+  readonly defaults: DownloadDefaults;
+  readonly stored: StoredContent;
+  readonly checker: XorbChecker;
+  readonly told: ToldRuns;
+  readonly logger: Logger;
+}
+
+/** What a client wants of a file, and may have. */
+export interface WantedRange {
+  readonly range: FetchedRange;
+  readonly proof: FileProof;
+  /** The origin has refused the address. */
+  readonly refused: () => void;
+}
+
+interface Checked {
+  readonly run: ChunkRun;
+  /** Its xorb's name says what it is. */
+  readonly isWhole: boolean;
+}
+
+const checkedBytes = 32 * 2 ** 20;
+/** What did not hold comes from the origin itself for a while, whoever says he has it. */
+const distrustMs = 10 * 60_000;
+const bytesPerChunk = 40;
+/** Clients try again for a minute what is answered with an error of the server. */
+const brokenStatus = 409;
+/** Longer runs that are asked for before the origin is. */
+const triedRuns = 2;
+const whole = rangeDemand(undefined);
+
+export class XorbRanges {
+  readonly #options: XorbRangesOptions;
+  readonly #index: XorbIndex;
+  readonly #told: ToldRuns;
+  readonly #checked = new LRUCache<string, Checked>({
+    maxSize: checkedBytes,
+    sizeCalculation: ({ run }) => 1 + run.lengths.length * bytesPerChunk,
+  });
+  readonly #distrusted = new LRUCache<string, true>({ max: 10_000, ttl: distrustMs });
+
+  constructor(options: XorbRangesOptions) {
+    this.#options = options;
+    this.#told = options.told;
+    this.#index = new XorbIndex(options.stored.headers());
+  }
+
+  /** Answers in every case. */
+  async answer(exchange: Exchange, wanted: WantedRange): Promise<void> {
+    const { range, proof, refused } = wanted;
+    const { record, response, kind, signal } = exchange;
+    const pinned = retargeted(exchange, new URL(range.url));
+    record.way = 'peers';
+    if (proof.isBroken)
+      return answerError(response, wrong('the file is broken'), { kind, type: 'proxy', status: brokenStatus });
+    try {
+      const held = this.#distrusted.has(nameOf(range)) ? undefined : await this.#bring(pinned, wanted);
+      if (held) return await this.#send(pinned, held, range);
+    } catch (error) {
+      record.error = toDragonflyError(error);
+      if (signal.aborted) return void response.destroy();
+      if (proof.isBroken) {
+        refused();
+        return answerError(response, record.error, { kind, type: 'proxy', status: brokenStatus });
+      }
+      this.#options.logger.warn({ xorb: range.xorb, error: record.error.message }, 'chunks come from their origin');
+    }
+    const observe = ({ statusCode = 502 }: { readonly statusCode?: number | undefined }): void => {
+      if (statusCode >= 400) refused();
+    };
+    await forwardDirectly(pinned, this.#options.upstream, { observe });
+  }
+
+  /** What holds the range, all of it here and found to be right. */
+  async #bring(exchange: Exchange, { range, proof, refused }: WantedRange): Promise<XorbRange> {
+    for (const held of this.#index.around(range)) {
+      const request = this.#requestFor(exchange, held, undefined);
+      if (!this.#isHere(request)) {
+        this.#index.remove(held);
+        continue;
+      }
+      const { run, isWhole } = await this.#check(exchange, held, request);
+      const inside = runInside(held, run, range);
+      if (!inside) continue;
+      this.#prove(proof, range, { run: inside, isWhole });
+      return held;
+    }
+    const longer = await this.#bringLonger(exchange, { range, proof, refused });
+    if (longer) return longer;
+    const fetch = new RangeFetch({ ...this.#options, exchange, range, refused });
+    const checked = await this.#check(exchange, range, this.#requestFor(exchange, range, fetch));
+    this.#prove(proof, range, checked);
+    this.#index.add(range);
+    void this.#told.add(range);
+    return range;
+  }
+
+  /** From nodes that hold a longer run, for an older revision as a rule. */
+  async #bringLonger(exchange: Exchange, { range, proof }: WantedRange): Promise<XorbRange | undefined> {
+    for (const longer of (await this.#told.around(range)).slice(0, triedRuns)) {
+      if (this.#distrusted.has(nameOf(longer))) continue;
+      const request = { ...this.#requestFor(exchange, longer, undefined), originAllowed: () => Promise.resolve(false) };
+      const checked = await this.#check(exchange, longer, request).catch(() => undefined);
+      const inside = checked && runInside(longer, checked.run, range);
+      exchange.signal.throwIfAborted();
+      if (!checked || !inside) continue;
+      this.#prove(proof, range, { run: inside, isWhole: checked.isWhole });
+      this.#index.add(longer);
+      return longer;
+    }
+    return undefined;
+  }
+
+  #isHere(request: DownloadRequest): boolean {
+    const { engine } = this.#options;
+    return engine.headOf(engine.taskIdOf(request))?.complete === true;
+  }
+
+  /** Waits until all of it is here. */
+  async #check(exchange: Exchange, range: XorbRange, request: DownloadRequest): Promise<Checked> {
+    const name = nameOf(range);
+    const known = this.#isHere(request) ? this.#checked.get(name) : undefined;
+    if (known) return known;
+    await using task = await this.#options.tasks.open(request, whole, exchange);
+    try {
+      const run = await this.#options.checker.check(task.spans());
+      await task.finished;
+      const { chunks } = range;
+      if (run.lengths.length !== chunks.end - chunks.start || task.contentLengthBytes !== lengthOf(range))
+        throw wrong('there are other chunks than the store named');
+      const checked = { run, isWhole: isWholeXorb(range, run) };
+      this.#checked.set(name, checked);
+      return checked;
+    } catch (error) {
+      if (toDragonflyError(error).code === 'DIGEST_MISMATCH') this.#discard(range, task.taskId);
+      throw error;
+    }
+  }
+
+  #prove(proof: FileProof, range: XorbRange, { run, isWhole }: Checked): void {
+    proof.add(range, run, isWhole);
+    if (!proof.isBroken) return;
+    const { engine } = this.#options;
+    for (const doubtful of proof.unproven) this.#discard(doubtful, engine.taskIdOf(nameless(doubtful)));
+    throw wrong('the chunks are not those of the file');
+  }
+
+  #discard(range: XorbRange, taskId: string): void {
+    this.#distrusted.set(nameOf(range), true);
+    this.#checked.delete(nameOf(range));
+    this.#index.remove(range);
+    this.#options.stored.discard(taskId);
+  }
+
+  async #send(exchange: Exchange, held: XorbRange, { bytes }: XorbRange): Promise<void> {
+    const { tasks } = this.#options;
+    const request = this.#requestFor(exchange, held, undefined);
+    const first = bytes.start - held.bytes.start;
+    const last = bytes.end - held.bytes.start;
+    const demand = rangeDemand(`bytes=${first}-${last}`);
+    const task = await tasks.open(request, demand, exchange);
+    const header = { 'content-type': 'application/octet-stream' };
+    return tasks.send(exchange, { request, task, demand, header, part: `bytes ${bytes.start}-${bytes.end}/*` });
+  }
+
+  /** @param opened fetches it, should this node be sent to the origin; undefined: it is here. */
+  #requestFor(exchange: Exchange, range: XorbRange, opened: OpenedOrigin | undefined): DownloadRequest {
+    const { header: _, ...request } = downloadRequestFor({ ...exchange, header: {} }, [], this.#options.defaults);
+    return { ...request, ...nameless(range), caller: exchange.caller, opened };
+  }
+}
+
+/** The identity of a run is what it holds; no caller's name or key is part of it. */
+function nameless(range: XorbRange): DownloadRequest {
+  return {
+    caller: { kind: 'proxy', address: '127.0.0.1', onThisMachine: true },
+    // Nobody asks anything of it but the request that the address was signed for.
+    url: `https://xet.invalid/${range.xorb}`,
+    header: {},
+    contentForCalculatingTaskId: `dragonfly:xorb:${nameOf(range)}`,
+    digest: undefined,
+    tag: undefined,
+    application: undefined,
+    pieceLengthBytes: undefined,
+    filteredQueryParams: [],
+    blobDigestAsId: false,
+    prefetch: false,
+    needBackToSource: true, // no seed has the address
+    onlyOpened: true,
+  };
+}
+
+interface RangeFetchOptions {
+  readonly upstream: Upstream;
+  readonly exchange: Exchange;
+  readonly range: FetchedRange;
+  readonly refused: () => void;
+}
+
+/** Asks the origin once, for exactly what the address is signed for, when the scheduler lets this node. */
+class RangeFetch implements OpenedOrigin {
+  readonly #options: RangeFetchOptions;
+
+  constructor(options: RangeFetchOptions) {
+    this.#options = options;
+  }
+
+  async take(): Promise<SourceBody | undefined> {
+    const { upstream, range, refused, exchange } = this.#options;
+    const { start, end } = range.bytes;
+    const message = await upstream.send({
+      method: 'GET',
+      url: new URL(range.url),
+      header: { range: `bytes=${start}-${end}`, 'accept-encoding': 'identity' },
+      trust: exchange.trust,
+      loopbackAllowed: exchange.loopbackAllowed,
+      signal: new AbortController().signal, // others may wait for it when this client has left
+    });
+    const header = flatHeader(message);
+    const place = `bytes ${start}-${end}/`;
+    if (message.statusCode === 206 && header['content-range']?.startsWith(place) === true) {
+      const stored = { ...header, [xorbField]: nameOf(range) };
+      const answer = { statusCode: 206, header: stored, message, first: message, endsAtPage: false };
+      const representation = { validator: `"${range.xorb}-${start}-${end}"`, lengthBytes: lengthOf(range) };
+      return new AnsweredRequest({ ...answer, discard: () => letGo(message) }, representation).take();
+    }
+    letGo(message);
+    refused();
+    throw new DragonflyError('CANCELLED', `the store answered ${message.statusCode} to the request for chunks`);
+  }
+}
+
+function wrong(message: string): DragonflyError {
+  return new DragonflyError('DIGEST_MISMATCH', message, {
+    hint: 'Load the file again: it comes from the hub itself then.',
+  });
+}
