@@ -58,6 +58,10 @@ const programs: Readonly<Record<string, Program>> = {
     summary: 'keeps a directory at the newest version of a name; switches at once, rolls back',
     load: async () => (await import('./cli/subscribe/subscribe.ts')).runSubscribe,
   },
+  'hub-cache': {
+    summary: 'puts a repository of a model hub into the cache of its clients, once on the disk',
+    load: async () => (await import('./cli/hub-cache/hub-cache.ts')).runHubCache,
+  },
   setup: {
     summary: 'connects the container engine of this node with its dfdaemon; shows, verifies, undoes',
     load: async () => (await import('./cli/setup/setup.ts')).runSetup,

@@ -28,9 +28,13 @@ export interface ThrottledHub extends AsyncDisposable {
 export const largeFile = 'model.safetensors';
 const chunkHash = 'b'.repeat(64);
 
-/** @param limit requests that are answered before 429 */
-export async function startThrottledHub(names: readonly string[], limit: number): Promise<ThrottledHub> {
-  const repositories = new Map(names.map((name) => [name, repository(name)]));
+/** @param limit requests that are answered before 429. @param largeBytes length of each repository's large file */
+export async function startThrottledHub(
+  names: readonly string[],
+  limit: number,
+  largeBytes = 6 * 2 ** 20 + 321,
+): Promise<ThrottledHub> {
+  const repositories = new Map(names.map((name) => [name, repository(name, largeBytes)]));
   const questions = new Map<string, number>();
   const given = new Map<string, number>();
   const [refused, stored] = [{ count: 0 }, { count: 0 }];
@@ -71,11 +75,11 @@ export async function startThrottledHub(names: readonly string[], limit: number)
   };
 }
 
-function repository(name: string): HubRepository {
+function repository(name: string, largeBytes: number): HubRepository {
   return {
     commit: createHash('sha1').update(name).digest('hex'),
     files: new Map([
-      [largeFile, randomBytes(6 * 2 ** 20 + 321)],
+      [largeFile, randomBytes(largeBytes)],
       ['config.json', Buffer.from(`{"model_type":"tiny","of":"${name}"}`)],
       ['tokenizer/vocab é.txt', randomBytes(70_000)],
       ['empty.txt', Buffer.alloc(0)],
