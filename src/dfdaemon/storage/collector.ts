@@ -6,7 +6,7 @@ import { statfs } from 'node:fs/promises';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { formatBytes } from '../../core/units.ts';
 import type { Logger } from '../../core/process/logger.ts';
-import { planEviction, type EvictionCandidate } from './eviction-plan.ts';
+import { planEviction, type EvictionCandidate, type EvictionPressure } from './eviction-plan.ts';
 import { defaultCollectIntervalMs, defaultMaxTasks, maxUnseenGrowthBytes } from './limits.ts';
 import type { StoredTask } from './stored-task.ts';
 import type { TaskStore } from './task-store.ts';
@@ -118,12 +118,17 @@ export class Collector {
           },
         );
       }
-      await this.#evict();
-      const idle = this.#idleBytes();
+      const before = await this.#diskSpace();
+      const isPressed = this.#isPressed(this.#pressure(before, 0));
+      if (isPressed) await this.#evict();
       const promised = this.#promisedBytes() + bytes;
+      const { availableBytes } = isPressed ? await this.#diskSpace() : before;
+      // The whole store is looked through only when what is asked for does not fit beside all of it.
+      const fitsBeside = quotaBytes === 0 || this.#store.usedBytes + promised <= quotaBytes;
+      if (fitsBeside && promised <= availableBytes) return;
+      const idle = this.#idleBytes();
       if (quotaBytes > 0 && this.#store.usedBytes + promised - idle.bytes > quotaBytes)
         throw noSpace(bytes, 'the storage quota is taken up by tasks in use');
-      const { availableBytes } = await this.#diskSpace();
       if (promised > availableBytes + idle.freedBytes)
         throw noSpace(bytes, `the disk has ${formatBytes(availableBytes)} left`);
     });
@@ -141,24 +146,11 @@ export class Collector {
 
   /** @param atOnceBytes must be free afterwards. */
   async #evict(atOnceBytes = 0): Promise<CollectionReport> {
-    const { ttlMs, quotaBytes, highPercent, marginPercent, maxTasks } = this.policy;
-    const lowPercent = Math.max(0, highPercent - marginPercent);
-    const lowShare = highPercent > 0 ? lowPercent / highPercent : 1;
-    const held = this.#store.usedBytes + this.#claimedBytes(0);
+    const { quotaBytes } = this.policy;
     const space = await this.#diskSpace();
     this.#lookAgainBytes = Math.min(maxUnseenGrowthBytes, (quotaBytes || space.availableBytes) / 64);
     this.#grownBytes = 0;
-    const plan = planEviction(this.#store.list().map(candidate), {
-      nowMs: this.#store.clock.nowMs(),
-      ttlMs,
-      // What comes in is never asked of the low mark, else a large task would evict everything.
-      excessBytes:
-        quotaBytes > 0 && held > quotaBytes
-          ? Math.max(held - quotaBytes, this.#store.usedBytes - quotaBytes * lowShare)
-          : 0,
-      lackingBytes: lackingBytes(space, Math.max(this.#claimedBytes(1), 2 * atOnceBytes), highPercent, lowPercent),
-      excessTasks: this.#store.taskCount - maxTasks,
-    });
+    const plan = planEviction(this.#store.list().map(candidate), this.#pressure(space, atOnceBytes));
     let removedTasks = 0;
     let removedBytes = 0;
     for (const id of plan) {
@@ -172,12 +164,34 @@ export class Collector {
     return { removedTasks, removedBytes };
   }
 
+  #pressure(space: DiskSpace, atOnceBytes: number): EvictionPressure {
+    const { ttlMs, quotaBytes, highPercent, marginPercent, maxTasks } = this.policy;
+    const lowPercent = Math.max(0, highPercent - marginPercent);
+    const lowShare = highPercent > 0 ? lowPercent / highPercent : 1;
+    const held = this.#store.usedBytes + this.#claimedBytes(0);
+    return {
+      nowMs: this.#store.clock.nowMs(),
+      ttlMs,
+      // What comes in is never asked of the low mark, else a large task would evict everything.
+      excessBytes:
+        quotaBytes > 0 && held > quotaBytes
+          ? Math.max(held - quotaBytes, this.#store.usedBytes - quotaBytes * lowShare)
+          : 0,
+      lackingBytes: lackingBytes(space, Math.max(this.#claimedBytes(1), 2 * atOnceBytes), highPercent, lowPercent),
+      excessTasks: this.#store.taskCount - maxTasks,
+    };
+  }
+
+  /** Something has to go now; what has expired goes with the next collection. */
+  #isPressed({ excessBytes, lackingBytes: lacking, excessTasks }: EvictionPressure): boolean {
+    return excessBytes > 0 || lacking > 0 || excessTasks > 0;
+  }
+
   /** Bytes that running downloads are still to write. */
   #promisedBytes(): number {
     let bytes = 0;
-    for (const task of this.#store.list()) {
-      if (task.inUse && task.contentLengthBytes !== undefined)
-        bytes += Math.max(0, task.contentLengthBytes - task.bytes);
+    for (const task of this.#store.inUse) {
+      if (task.contentLengthBytes !== undefined) bytes += Math.max(0, task.contentLengthBytes - task.bytes);
     }
     return bytes;
   }
@@ -196,8 +210,8 @@ export class Collector {
   /** What others make room for now: a task that has brought some bytes may bring as many again, a new one some first pieces. */
   #claimedBytes(firstPieces: number): number {
     let bytes = 0;
-    for (const task of this.#store.list()) {
-      if (!task.inUse || task.contentLengthBytes === undefined) continue;
+    for (const task of this.#store.inUse) {
+      if (task.contentLengthBytes === undefined) continue;
       const claim = Math.max(task.bytes, firstPieces * (task.pieceLengthBytes ?? 0));
       bytes += Math.max(0, Math.min(task.contentLengthBytes - task.bytes, claim));
     }

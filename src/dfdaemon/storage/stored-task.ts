@@ -55,7 +55,7 @@ export class StoredTask {
     this.#host = host;
     this.record = new TaskRecord(row, host.metadata, host.clock);
     this.index = new PieceIndex(row.id, bytes, host.metadata, (delta) => host.bytesChanged(delta));
-    this.#uses = new TaskUses(() => host.released(this));
+    this.#uses = new TaskUses((inUse) => host.inUse(this, inUse));
     this.content = new ContentFile(contentPath, (bytes) => host.relieve(bytes));
   }
 

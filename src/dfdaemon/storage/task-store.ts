@@ -51,6 +51,8 @@ export class TaskStore {
   readonly #recovery: Recovery;
   readonly #flushes: FlushQueue;
   readonly #usedSinceFlush = new Set<StoredTask>();
+  /** Those somebody works with: few of many. */
+  readonly inUse = new Set<StoredTask>();
   readonly #doomed = new Map<StoredTask, Removal>();
   /** Removed tasks whose rows could not be deleted yet. */
   readonly #undeleted = new Set<string>();
@@ -85,7 +87,9 @@ export class TaskStore {
         for (const listener of this.#growthListeners) listener(delta);
       },
       used: (task) => this.#usedSinceFlush.add(task),
-      released: (task) => {
+      inUse: (task, inUse) => {
+        if (inUse) return void this.inUse.add(task);
+        this.inUse.delete(task);
         const removal = this.#doomed.get(task);
         if (removal) this.#drop(task, removal);
       },
@@ -309,6 +313,7 @@ export class TaskStore {
     this.#discard(task.content.path);
     this.#tasks.delete(task.id);
     this.#doomed.delete(task);
+    this.inUse.delete(task);
     this.#usedSinceFlush.delete(task);
     task.markRemoved();
     this.#deleteRows(task.id);
@@ -322,10 +327,7 @@ export class TaskStore {
       this.#undeleted.delete(id);
     } catch (error) {
       this.#undeleted.add(id);
-      this.#options.logger?.warn(
-        { task: id, error: toDragonflyError(error).message },
-        'the rows of a removed task stay for now',
-      );
+      this.#warn('the rows of a removed task stay for now', error, { task: id });
     }
   }
 
@@ -340,12 +342,7 @@ export class TaskStore {
       throw toDragonflyError(error);
     }
     const deletion = rm(doomed, { recursive: true, force: true })
-      .catch((error: unknown) => {
-        this.#options.logger?.warn(
-          { path: doomed, error: toDragonflyError(error).message },
-          'removed content stays on disk',
-        );
-      })
+      .catch((error: unknown) => this.#warn('removed content stays on disk', error, { path: doomed }))
       .finally(() => this.#deletions.delete(deletion));
     this.#deletions.add(deletion);
   }
@@ -385,11 +382,12 @@ export class TaskStore {
       );
     } catch (error) {
       for (const task of used) this.#usedSinceFlush.add(task);
-      this.#options.logger?.warn(
-        { error: toDragonflyError(error).message },
-        'the last uses of tasks were not recorded',
-      );
+      this.#warn('the last uses of tasks were not recorded', error);
     }
+  }
+
+  #warn(text: string, error: unknown, about: Readonly<Record<string, string>> = {}): void {
+    this.#options.logger?.warn({ ...about, error: toDragonflyError(error).message }, text);
   }
 }
 

@@ -4,13 +4,13 @@ export interface Lease extends Disposable {
 }
 
 export class TaskUses {
-  readonly #released: () => void;
+  readonly #changed: (inUse: boolean) => void;
   #leases = 0;
   #uploading = 0;
 
-  /** @param released called when the last lease has been given back. */
-  constructor(released: () => void) {
-    this.#released = released;
+  /** @param changed called with the first lease, and when the last one has been given back. */
+  constructor(changed: (inUse: boolean) => void) {
+    this.#changed = changed;
   }
 
   get inUse(): boolean {
@@ -23,9 +23,10 @@ export class TaskUses {
 
   lease(): Lease {
     this.#leases += 1;
+    if (this.#leases === 1) this.#changed(true);
     const release = once(() => {
       this.#leases -= 1;
-      if (this.#leases === 0) this.#released();
+      if (this.#leases === 0) this.#changed(false);
     });
     return { release, [Symbol.dispose]: release };
   }
