@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { z } from 'zod';
 import { parseContentRange, parseRangeHeader, resolveRange } from './byte-range.ts';
@@ -92,6 +93,21 @@ test('digests parse, compute and reject', () => {
   assert.equal(new DigestStream('crc32').update(Buffer.from('123456789')).finish().value, String(0xcbf43926));
   assert.deepEqual(parseDigest(`sha256:${value.toUpperCase()}`), { algorithm: 'sha256', value });
   for (const bad of ['sha256:zz', 'sha257:aa', 'sha256', 'a:b:c', 'toString:x'])
+    assert.throws(() => parseDigest(bad), { code: 'INVALID_ARGUMENT' }, bad);
+});
+
+test('the digest of parts is what object stores make of them, however the content is cut on the way', () => {
+  const md5 = (bytes: Uint8Array): Buffer => createHash('md5').update(bytes).digest();
+  const content = Buffer.alloc(2_500_000, 'parts');
+  const parts = [0, 1_000_000, 2_000_000].map((from) => content.subarray(from, from + 1_000_000));
+  const expected = `${md5(Buffer.concat(parts.map(md5))).toString('hex')}-3`;
+  for (const step of [64_000, 999_999, 1_000_000, 2_500_000]) {
+    const stream = new DigestStream('md5x1000000');
+    for (let at = 0; at < content.length; at += step) stream.update(content.subarray(at, at + step));
+    assert.equal(stream.finish().value, expected);
+  }
+  assert.equal(parseDigest(`md5x1000000:${expected}`).value, expected);
+  for (const bad of [`md5x1:${expected}`, `md5x1000000:${expected.slice(0, 32)}`, `md5x1000000:${expected}00000`])
     assert.throws(() => parseDigest(bad), { code: 'INVALID_ARGUMENT' }, bad);
 });
 

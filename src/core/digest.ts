@@ -1,15 +1,18 @@
 /** Content digests as the protocols write them: `algorithm:value`. */
-import { createHash, timingSafeEqual, type Hash } from 'node:crypto';
+import { createHash, timingSafeEqual } from 'node:crypto';
 import { crc32 } from './crc32.ts';
 import { DragonflyError } from './errors.ts';
 
 const hexLengths = { md5: 32, sha1: 40, sha256: 64, sha512: 128 } as const;
 
-export type DigestAlgorithm = keyof typeof hexLengths | 'crc32';
+/** `md5x8388608`: what object stores call content that was written in parts of so many bytes. */
+type PartsAlgorithm = `md5x${number}`;
+
+export type DigestAlgorithm = keyof typeof hexLengths | 'crc32' | PartsAlgorithm;
 
 export interface Digest {
   readonly algorithm: DigestAlgorithm;
-  /** Lower-case hex; for crc32 the decimal number, as pieces carry it on the wire. */
+  /** Lower-case hex; for crc32 the decimal number, as pieces carry it on the wire; for content in parts with their count behind it. */
   readonly value: string;
 }
 
@@ -25,6 +28,11 @@ export function parseDigest(text: string): Digest {
     return /^\d{1,10}$/.test(value)
       ? { algorithm, value: String(Number(value)) }
       : invalid('crc32 is a decimal number');
+  }
+  if (/^md5x[1-9]\d{5,11}$/.test(algorithm)) {
+    return /^[0-9a-f]{32}-[1-9]\d{0,4}$/.test(value)
+      ? { algorithm: algorithm as PartsAlgorithm, value }
+      : invalid('md5 of parts is 32 hexadecimal digits and the count of parts');
   }
   if (!Object.hasOwn(hexLengths, algorithm)) return invalid('the algorithm must be md5, sha1, sha256, sha512 or crc32');
   const known = algorithm as keyof typeof hexLengths;
@@ -46,24 +54,87 @@ export function sameDigest(a: Digest, b: Digest): boolean {
   );
 }
 
+/** The protocol has it; others are for this node alone. */
+export function isOfProtocol({ algorithm }: Digest): boolean {
+  return !algorithm.startsWith('md5x');
+}
+
+interface Running {
+  update(chunk: Uint8Array): unknown;
+  /** As in Digest. */
+  value(): string;
+}
+
 /** Running digest over content that arrives in order. */
 export class DigestStream {
   readonly algorithm: DigestAlgorithm;
-  readonly #hash: Hash | undefined;
-  #crc = 0;
+  readonly #running: Running;
 
   constructor(algorithm: DigestAlgorithm) {
     this.algorithm = algorithm;
-    this.#hash = algorithm === 'crc32' ? undefined : createHash(algorithm);
+    this.#running = runningOf(algorithm);
   }
 
   update(chunk: Uint8Array): this {
-    if (this.#hash) this.#hash.update(chunk);
-    else this.#crc = crc32(chunk, this.#crc);
+    this.#running.update(chunk);
     return this;
   }
 
   finish(): Digest {
-    return { algorithm: this.algorithm, value: this.#hash ? this.#hash.digest('hex') : String(this.#crc) };
+    return { algorithm: this.algorithm, value: this.#running.value() };
   }
+}
+
+function runningOf(algorithm: DigestAlgorithm): Running {
+  if (algorithm === 'crc32') {
+    let crc = 0;
+    return { update: (chunk) => (crc = crc32(chunk, crc)), value: () => String(crc) };
+  }
+  if (isPartsAlgorithm(algorithm)) return new PartsHash(Number(algorithm.slice('md5x'.length)));
+  const hash = createHash(algorithm);
+  return { update: (chunk) => hash.update(chunk), value: () => hash.digest('hex') };
+}
+
+function isPartsAlgorithm(algorithm: DigestAlgorithm): algorithm is PartsAlgorithm {
+  return algorithm.startsWith('md5x');
+}
+
+/** The MD5 of the MD5s of parts that are equally long but for the last. */
+class PartsHash implements Running {
+  readonly #partBytes: number;
+  readonly #digests: Buffer[] = [];
+  #part = createHash('md5');
+  #inPart = 0;
+
+  constructor(partBytes: number) {
+    this.#partBytes = partBytes;
+  }
+
+  update(chunk: Uint8Array): void {
+    for (let at = 0; at < chunk.length;) {
+      const some = chunk.subarray(at, at + this.#partBytes - this.#inPart);
+      this.#part.update(some);
+      at += some.length;
+      this.#inPart += some.length;
+      if (this.#inPart === this.#partBytes) this.#endPart();
+    }
+  }
+
+  value(): string {
+    if (this.#inPart > 0) this.#endPart();
+    return partsTag(this.#digests);
+  }
+
+  #endPart(): void {
+    this.#digests.push(this.#part.digest());
+    this.#part = createHash('md5');
+    this.#inPart = 0;
+  }
+}
+
+/** What object stores call content by the MD5s of the parts it was written in. */
+export function partsTag(digests: readonly Uint8Array[]): string {
+  const whole = createHash('md5');
+  for (const digest of digests) whole.update(digest);
+  return `${whole.digest('hex')}-${digests.length}`;
 }

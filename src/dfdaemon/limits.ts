@@ -34,6 +34,9 @@ export const daemonLimits = {
   /** Finished tasks announced one by one to a scheduler of the original; seeds report the others when it asks. */
   heldToldOneByOne: 1000,
   heldTimeoutMs: 10_000,
+  /** To tell a scheduler of an object at a store; where one has changed, with the time the scheduler waits for other nodes. */
+  objectNewsMs: 1000,
+  objectChangeMs: 3000,
   /** How long a scheduler may take to say which ring is in use before downloads go on without its word. */
   ringWordMs: 1000,
   /** How long a call waits for a service whose key is not known yet to identify itself. */

@@ -103,7 +103,7 @@ async function openParts(config: DfdaemonConfig, owned: Owned, logger: Logger): 
     maxRxBytesPerSec: config.download.totalRateLimit,
   });
   const readHost = (): Promise<Host> => hostInfo.read(uploads.pieceServer.connectionCount);
-  const buckets = openS3Buckets(node);
+  const buckets = openS3Buckets(node, schedulers);
   const kept = openKeptTasks(node, storage, { schedulers, engine });
   const ports = { store, schedulers, downloads, uploads, buckets, kept, readHost };
   const { peerPort, socket } = await openRpcPorts(node, ports);
@@ -112,7 +112,7 @@ async function openParts(config: DfdaemonConfig, owned: Owned, logger: Logger): 
   owned.add('schedulers', schedulers);
   owned.defer('farewell to the schedulers', () => schedulers.leave());
   const proxyMemory = bodyMemory(node.memory.proxy);
-  const s3 = await openS3Door(node, downloads, { buckets, pool: proxyMemory });
+  const s3 = await openS3Door(node, downloads, { buckets, pool: proxyMemory, schedulers, storage });
   const proxy = await openProxy(node, downloads, {
     schedulers,
     storage,

@@ -27,6 +27,7 @@ import {
   type DeleteHostRequest,
   type HoldHostRequest,
   type HoldHostResponse,
+  type NoteObjectRequest,
 } from '../../gen/scheduler/v2/scheduler.ts';
 import { answers } from './server/health.ts';
 import { longestAnswerMs, noLife, patienceWith, patientTimer, silence } from './life.ts';
@@ -213,6 +214,13 @@ export class SchedulerRing {
   /** Tells every scheduler; one result for each. Never throws. */
   deleteHost(request: DeleteHostRequest, options: CallOptions = {}): Promise<SchedulerResult[]> {
     return this.#tellAll((client, callOptions) => client.deleteHost(request, callOptions), options);
+  }
+
+  /** Tells some schedulers of an object; resolves with what went wrong. Never rejects. */
+  async noteAll(addresses: readonly string[], request: NoteObjectRequest, signal: AbortSignal): Promise<unknown[]> {
+    const members = addresses.flatMap((address) => this.#members.get(address) ?? []);
+    const told = await Promise.allSettled(members.map(({ client }) => client.noteObject(request, { signal })));
+    return told.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
   }
 
   /** Tells one scheduler what this host holds. UNSUPPORTED from one of the original. */

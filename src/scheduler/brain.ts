@@ -10,6 +10,7 @@ import { Swarm } from '../swarm/scheduler/swarm.ts';
 import type { SwarmOptions } from '../swarm/scheduler/swarm-options.ts';
 import { ApplicationPriorities } from './applications.ts';
 import { HostRegistry } from './hosts/host-registry.ts';
+import { ObjectWatches } from './hosts/object-watches.ts';
 import { HostBook, type HostEnd } from './live/host-book.ts';
 import { DownloadLog } from './live/download-log.ts';
 import { Ledger } from './live/ledger.ts';
@@ -49,6 +50,7 @@ export class Brain implements Closable {
   readonly downloads = new DownloadLog();
   readonly proofs = new ProofBoard();
   readonly blobNames = new BlobNames();
+  readonly objects = new ObjectWatches();
   readonly sessions: PeerSessions;
   readonly silentHosts: SilentHosts;
   readonly metrics: SchedulerMetrics;

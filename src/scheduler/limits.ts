@@ -162,3 +162,13 @@ export const replicaTimeoutMs = 2 * 3_600_000;
 export const replicaCallMs = 30_000;
 /** Kept tasks told in one frame: about a kilobyte each. */
 export const maxKeptTasksPerFrame = 500;
+
+/** What hosts remember of objects at stores. */
+export const objectLimits = {
+  /** Keys of all hosts, a few hundred bytes each, and of one: it remembers no more objects than `knownObjects` of its proxy. */
+  watched: 1_000_000,
+  watchedByOne: 50_000,
+  partLengths: 100_000,
+  /** A change waits for hosts that are to let go: one that is away for longer forgets by itself when its time is over. */
+  letGoMs: 2_000,
+} as const;

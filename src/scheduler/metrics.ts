@@ -23,6 +23,7 @@ const callNames = {
   statFile: 'stat_file',
   askProof: 'ask_proof',
   tellProof: 'tell_proof',
+  noteObject: 'note_object',
   uploadPersistentCacheTaskStarted: 'upload_persistent_cache_task_started',
   uploadPersistentCacheTaskFinished: 'upload_persistent_cache_task_finished',
   uploadPersistentCacheTaskFailed: 'upload_persistent_cache_task_failed',

@@ -18,6 +18,8 @@ export const schedulerAccess: Access<typeof SchedulerDefinition> = {
   deletePeer: nodes,
   deleteTask: nodes,
   announceTasks: nodes,
+  // Whoever says that an object has changed makes others ask its store again, no more.
+  noteObject: nodes,
   statPeer: nodes,
   statTask: [...nodes, ...controlPlane],
   listHosts: operators,

@@ -3,7 +3,7 @@ import { DragonflyError } from '../core/errors.ts';
 import { defaultPieceLength } from '../core/piece-layout.ts';
 import type { CallContext } from '../rpc/call-context.ts';
 import { Download, type Host } from '../../gen/common/v2/common.ts';
-import type { SchedulerDefinition, TaskHolding } from '../../gen/scheduler/v2/scheduler.ts';
+import { ObjectNote, type SchedulerDefinition, type TaskHolding } from '../../gen/scheduler/v2/scheduler.ts';
 import type { RegistryClient } from '../rpc/registry/registry-client.ts';
 import type { Handlers } from '../rpc/server/server.ts';
 import { PieceSet } from '../swarm/shared/piece-set.ts';
@@ -189,6 +189,16 @@ export function schedulerRpc(parts: SchedulerRpcParts): SchedulerHandlers {
       requireOwnHost(hostId, context, brain);
       brain.proofs.tell(key, { hostId, proof, ttlMs });
       return {};
+    }),
+
+    noteObject: counted('noteObject', async ({ hostId, note, key, bucket, partLength }, context: CallContext) => {
+      requireOwnHost(hostId, context, brain);
+      const { objects } = brain;
+      if (note === ObjectNote.CHANGED) await objects.changed(hostId, key, partLength);
+      else if (note === ObjectNote.LET_GO) objects.letGo(hostId, key);
+      else if (!objects.watch(hostId, [key, bucket]))
+        throw new DragonflyError('FAILED_PRECONDITION', `host ${hostId} cannot be told when an object changes`);
+      return { partLength: note === ObjectNote.WATCHED ? objects.partLengthOf(key) : 0 };
     }),
 
     announceTasks: counted('announceTasks', ({ hostId, holdings }, context) => {

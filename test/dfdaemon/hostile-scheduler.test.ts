@@ -100,7 +100,7 @@ async function startScheduler(answers: readonly AnnouncePeerResponse[]): Promise
     announceHost: () => Promise.resolve({}),
     announceTasks: () => Promise.resolve({ rejectedTaskIds: [] }),
     holdHost: async function* (_, context) {
-      yield { unreachable: false, originalDaemons: false };
+      yield { unreachable: false, originalDaemons: false, changedObjects: [] };
       await end(context);
     },
     announcePeer: async function* (_, context) {

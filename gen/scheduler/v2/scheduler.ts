@@ -56,6 +56,26 @@ export namespace ParentKind {
   export type UNRECOGNIZED = typeof ParentKind.UNRECOGNIZED;
 }
 
+/** Extension. */
+export const ObjectNote = {
+  UNSPECIFIED: 0,
+  /** WATCHED - The host is told when the object changes, for as long as it is held. */
+  WATCHED: 1,
+  LET_GO: 2,
+  CHANGED: 3,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type ObjectNote = typeof ObjectNote[keyof typeof ObjectNote];
+
+export namespace ObjectNote {
+  export type UNSPECIFIED = typeof ObjectNote.UNSPECIFIED;
+  export type WATCHED = typeof ObjectNote.WATCHED;
+  export type LET_GO = typeof ObjectNote.LET_GO;
+  export type CHANGED = typeof ObjectNote.CHANGED;
+  export type UNRECOGNIZED = typeof ObjectNote.UNRECOGNIZED;
+}
+
 export interface RegisterPeerRequest {
   download:
     | Download
@@ -895,6 +915,26 @@ export interface HoldHostResponse {
   unreachable: boolean;
   /** Daemons of the original are in the cluster: schedulers are chosen by their ring. */
   originalDaemons: boolean;
+  /** Keys of objects that another host has changed: what this one remembers of them is to be let go, and noted. */
+  changedObjects: string[];
+}
+
+/** Extension. */
+export interface NoteObjectRequest {
+  hostId: string;
+  note: ObjectNote;
+  /** Where the object is, as a digest: equal at hosts that have the same key to the store, and nothing else can be read out of it. */
+  key: string;
+  /** The same of its bucket: who has changed many objects names that alone, as the key. */
+  bucket: string;
+  /** With a change: the object was written in parts of this length; 0 for any other. */
+  partLength: number;
+}
+
+/** Extension. */
+export interface NoteObjectResponse {
+  /** To who watches: as it was told last. Nothing that is to be relied on: it says how an entity tag can be checked. */
+  partLength: number;
 }
 
 /** Extension. Figures of the host right now, in bytes; 0 for what is not known. */
@@ -11698,7 +11738,7 @@ export const HoldHostRequest: MessageFns<HoldHostRequest, "scheduler.v2.HoldHost
 };
 
 function createBaseHoldHostResponse(): HoldHostResponse {
-  return { unreachable: false, originalDaemons: false };
+  return { unreachable: false, originalDaemons: false, changedObjects: [] };
 }
 
 export const HoldHostResponse: MessageFns<HoldHostResponse, "scheduler.v2.HoldHostResponse"> = {
@@ -11710,6 +11750,9 @@ export const HoldHostResponse: MessageFns<HoldHostResponse, "scheduler.v2.HoldHo
     }
     if (message.originalDaemons !== false) {
       writer.uint32(8008).bool(message.originalDaemons);
+    }
+    for (const v of message.changedObjects) {
+      writer.uint32(8018).string(v!);
     }
     return writer;
   },
@@ -11743,6 +11786,14 @@ export const HoldHostResponse: MessageFns<HoldHostResponse, "scheduler.v2.HoldHo
             message.originalDaemons = reader.bool();
             continue;
           }
+          case 1002: {
+            if (tag !== 8018) {
+              break;
+            }
+
+            message.changedObjects.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -11762,6 +11813,169 @@ export const HoldHostResponse: MessageFns<HoldHostResponse, "scheduler.v2.HoldHo
     const message = createBaseHoldHostResponse();
     message.unreachable = object.unreachable ?? false;
     message.originalDaemons = object.originalDaemons ?? false;
+    message.changedObjects = object.changedObjects?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseNoteObjectRequest(): NoteObjectRequest {
+  return { hostId: "", note: 0, key: "", bucket: "", partLength: 0 };
+}
+
+export const NoteObjectRequest: MessageFns<NoteObjectRequest, "scheduler.v2.NoteObjectRequest"> = {
+  $type: "scheduler.v2.NoteObjectRequest" as const,
+
+  encode(message: NoteObjectRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.hostId !== "") {
+      writer.uint32(10).string(message.hostId);
+    }
+    if (message.note !== 0) {
+      writer.uint32(16).int32(message.note);
+    }
+    if (message.key !== "") {
+      writer.uint32(26).string(message.key);
+    }
+    if (message.bucket !== "") {
+      writer.uint32(34).string(message.bucket);
+    }
+    if (message.partLength !== 0) {
+      writer.uint32(40).uint64(message.partLength);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NoteObjectRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNoteObjectRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.hostId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.note = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.bucket = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.partLength = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<NoteObjectRequest>): NoteObjectRequest {
+    return NoteObjectRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<NoteObjectRequest>): NoteObjectRequest {
+    const message = createBaseNoteObjectRequest();
+    message.hostId = object.hostId ?? "";
+    message.note = object.note ?? 0;
+    message.key = object.key ?? "";
+    message.bucket = object.bucket ?? "";
+    message.partLength = object.partLength ?? 0;
+    return message;
+  },
+};
+
+function createBaseNoteObjectResponse(): NoteObjectResponse {
+  return { partLength: 0 };
+}
+
+export const NoteObjectResponse: MessageFns<NoteObjectResponse, "scheduler.v2.NoteObjectResponse"> = {
+  $type: "scheduler.v2.NoteObjectResponse" as const,
+
+  encode(message: NoteObjectResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.partLength !== 0) {
+      writer.uint32(8).uint64(message.partLength);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NoteObjectResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNoteObjectResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.partLength = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<NoteObjectResponse>): NoteObjectResponse {
+    return NoteObjectResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<NoteObjectResponse>): NoteObjectResponse {
+    const message = createBaseNoteObjectResponse();
+    message.partLength = object.partLength ?? 0;
     return message;
   },
 };
@@ -12651,6 +12865,18 @@ export const SchedulerDefinition = {
       requestType: TellProofRequest as typeof TellProofRequest,
       requestStream: false,
       responseType: Empty as typeof Empty,
+      responseStream: false,
+      options: {},
+    },
+    /**
+     * Extension. What a host does with its memory of an object at a store: it begins to rely on it, has let it go, or has changed
+     * the object. The answer to a change comes when no other host relies on what the object was.
+     */
+    noteObject: {
+      name: "NoteObject",
+      requestType: NoteObjectRequest as typeof NoteObjectRequest,
+      requestStream: false,
+      responseType: NoteObjectResponse as typeof NoteObjectResponse,
       responseStream: false,
       options: {},
     },

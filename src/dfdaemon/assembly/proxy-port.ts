@@ -25,7 +25,7 @@ export async function openProxy(
     readonly s3Door: ProxyServerOptions['s3Door'];
   },
 ): Promise<ProxyServer | undefined> {
-  const { config, identity, owned, logger, registry, metrics, controlPlane, egress, trust } = node;
+  const { config, owned, logger, registry, metrics, controlPlane, egress, trust } = node;
   if (!config.proxy.enable) return undefined;
   const proxy = await ProxyServer.create({
     config: { ...config.proxy, prefetch: config.proxy.prefetch || config.download.prefetch },
@@ -38,17 +38,11 @@ export async function openProxy(
     clientMetrics: metrics.client,
     bodyMemory: options.bodyMemory,
     swarm: options.schedulers,
-    pushed: new PushedContent({
-      store: options.storage.store,
-      schedulers: options.schedulers,
-      hostId: identity.hostId,
-      makeRoom: (bytes) => options.storage.collector.makeRoom(bytes),
-      logger,
-    }),
+    pushed: pushedContent(node, options),
     ...sharingOf(node, options.schedulers, nodeLocal),
     logger,
     stateDir: config.workHome,
-    serverIp: identity.ip,
+    serverIp: node.identity.ip,
     doors: config.doors,
     stored: storedContent(options.storage.store),
     s3Door: options.s3Door,
@@ -68,23 +62,52 @@ function storedContent(store: TaskStore): StoredContent {
   };
 }
 
+function pushedContent(
+  { identity: { hostId }, logger }: DaemonNode,
+  { schedulers, storage: { store, collector } }: { readonly schedulers: Schedulers; readonly storage: StoreParts },
+): PushedContent {
+  return new PushedContent({ store, schedulers, hostId, makeRoom: (bytes) => collector.makeRoom(bytes), logger });
+}
+
 /** Throws CONFIG_INVALID. */
-export function openS3Buckets({ config, owned, logger, egress, trust }: DaemonNode): S3Buckets {
-  const buckets = new S3Buckets({ config: config.doors.s3, egress, trust, logger });
+export function openS3Buckets(
+  { config, owned, logger, egress, trust }: DaemonNode,
+  { objects: news }: Pick<Schedulers, 'objects'>,
+): S3Buckets {
+  const buckets = new S3Buckets({ config: config.doors.s3, egress, trust, news, logger });
   owned.defer('buckets', () => buckets[Symbol.dispose]());
   return buckets;
 }
 
 /** Undefined when there are no buckets. Throws IN_USE when its port is taken, CONFIG_INVALID. */
 export async function openS3Door(
-  { config, owned, logger, registry, controlPlane }: DaemonNode,
+  node: DaemonNode,
   { engine }: Downloads,
-  { buckets, pool }: { readonly buckets: S3Buckets; readonly pool: BodyMemory },
+  options: {
+    readonly buckets: S3Buckets;
+    readonly pool: BodyMemory;
+    readonly schedulers: Schedulers;
+    readonly storage: StoreParts;
+  },
 ): Promise<S3Server | undefined> {
+  const { config, owned, logger, registry, controlPlane } = node;
+  const { buckets, pool } = options;
   if (buckets.stores.size === 0) return undefined;
   const { prefetch } = config.download;
   const { s3 } = config.doors;
-  const door = owned.add('s3 door', new S3Server({ config: s3, buckets, engine, pool, prefetch, registry, logger }));
+  const door = owned.add(
+    's3 door',
+    new S3Server({
+      config: s3,
+      buckets,
+      engine,
+      content: pushedContent(node, options),
+      pool,
+      prefetch,
+      registry,
+      logger,
+    }),
+  );
   await door.start();
   controlPlane.addOwnPort(door.address.port, door.address.host);
   return door;

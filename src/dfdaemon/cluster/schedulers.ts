@@ -24,6 +24,7 @@ import {
   type SchedulerResult,
 } from '../../rpc/scheduler-ring.ts';
 import { HeldNews, type AnnouncedHost } from './held-news.ts';
+import { ObjectNews } from './object-news.ts';
 import { ToldProofs } from './told-proofs.ts';
 import { beatsTo } from './host-beats.ts';
 import { downloadLimits } from '../../swarm/peer/download/limits.ts';
@@ -49,6 +50,8 @@ export interface SchedulersOptions {
 export class Schedulers implements Closable {
   /** What origins told other nodes. */
   readonly proofs: ToldProofs;
+  /** What other nodes do to objects at stores. */
+  readonly objects: ObjectNews;
   readonly #options: SchedulersOptions;
   readonly #ring: SchedulerRing;
   readonly #news: HeldNews;
@@ -84,6 +87,13 @@ export class Schedulers implements Closable {
       ring: this.#ring,
       host: () => this.#host,
       knows: (address) => this.#instances.has(address),
+      signal: this.#controller.signal,
+    });
+    this.objects = new ObjectNews({
+      ring: this.#ring,
+      hostId: options.hostId,
+      holders: () => [...this.#held],
+      logger: options.logger,
       signal: this.#controller.signal,
     });
     this.proofs = new ToldProofs({ ring: this.#ring, hostId: options.hostId, signal: this.#controller.signal });
@@ -334,7 +344,8 @@ export class Schedulers implements Closable {
     using _beats = beatsTo(address, this.#options, () => this.#host?.readHost());
     try {
       const { signal } = this.#controller;
-      const onHeld = ({ unreachable, originalDaemons }: HoldHostResponse): void => {
+      const onHeld = ({ unreachable, originalDaemons, changedObjects }: HoldHostResponse): void => {
+        this.objects.heard(changedObjects);
         this.#setReachable(address, !unreachable);
         this.#heardOfOriginals(address, originalDaemons);
         onTold();
@@ -344,6 +355,7 @@ export class Schedulers implements Closable {
       this.#options.logger.info({ scheduler: address, reason: toDragonflyError(error).message }, 'lost the scheduler');
     }
     this.#held.delete(address);
+    this.objects.lost();
     this.#lost(address);
   }
 

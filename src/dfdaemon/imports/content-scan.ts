@@ -1,29 +1,26 @@
-/** Runs the thread that computes what is to be known of imported content (scan-worker.ts), beside whoever writes its file. */
+/** Runs a thread that computes what is to be known of imported content (scan-worker.ts), beside whoever writes its file. */
 import { once } from 'node:events';
+import type { Worker } from 'node:worker_threads';
 import { DragonflyError } from '../../core/errors.ts';
 import { ownThread } from '../../core/own-files.ts';
+import { importLimits } from './limits.ts';
 import type { ScanAnswer, ScanOrder } from './scan-worker.ts';
 
-export interface Scanned {
-  readonly sha256: string;
-  /** SHA-256 of the content and the suffix behind it. */
-  readonly id: string;
-  /** Of every piece. */
-  readonly crcs: readonly number[];
-  readonly lengthBytes: number;
-}
+export type Scanned = Exclude<ScanAnswer, { readonly failure: string }>;
 
 export class ContentScan implements AsyncDisposable {
-  readonly #worker: ReturnType<typeof ownThread>;
+  readonly #worker: Worker;
   readonly #lengthBytes = new BigInt64Array(new SharedArrayBuffer(8));
   readonly #answer: Promise<Scanned>;
+  #answered = false;
 
   /** @param order.path a file that exists. */
   constructor(order: Omit<ScanOrder, 'lengthBytes'>) {
     Atomics.store(this.#lengthBytes, 0, -1n);
-    this.#worker = ownThread('dfdaemon/imports/scan-worker', { ...order, lengthBytes: this.#lengthBytes });
+    this.#worker = takeThread();
     this.#answer = this.#result();
     this.#answer.catch(() => undefined); // the writer may fail first
+    this.#worker.postMessage({ ...order, lengthBytes: this.#lengthBytes } satisfies ScanOrder);
   }
 
   /** All bytes are in the file. Rejects with STORAGE when they cannot be read back. */
@@ -34,16 +31,50 @@ export class ContentScan implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#worker.terminate();
+    if (this.#answered) giveBack(this.#worker);
+    else await this.#worker.terminate();
   }
 
   async #result(): Promise<Scanned> {
-    const ended = once(this.#worker, 'exit').then((): [ScanAnswer] => [
-      { failure: 'the thread that reads it has ended' },
-    ]);
-    const [answer] = (await Promise.race([once(this.#worker, 'message'), ended])) as [ScanAnswer];
-    if ('failure' in answer)
-      throw new DragonflyError('STORAGE', `imported content cannot be read back: ${answer.failure}`);
-    return answer;
+    const over = new AbortController();
+    const { signal } = over;
+    try {
+      const ended = once(this.#worker, 'exit', { signal }).then((): [ScanAnswer] => [
+        { failure: 'the thread that reads it has ended' },
+      ]);
+      ended.catch(() => undefined);
+      const [answer] = (await Promise.race([once(this.#worker, 'message', { signal }), ended])) as [ScanAnswer];
+      if ('failure' in answer)
+        throw new DragonflyError('STORAGE', `imported content cannot be read back: ${answer.failure}`);
+      this.#answered = true;
+      return answer;
+    } finally {
+      over.abort();
+    }
   }
+}
+
+/** A thread costs more to start than a small content to read: a few wait a while for the next one. None of them keeps the process alive. */
+const idle: { readonly worker: Worker; readonly timer: NodeJS.Timeout }[] = [];
+
+function takeThread(): Worker {
+  const known = idle.pop();
+  if (!known) return ownThread('dfdaemon/imports/scan-worker', undefined);
+  clearTimeout(known.timer);
+  known.worker.ref();
+  return known.worker;
+}
+
+function giveBack(worker: Worker): void {
+  if (idle.length >= importLimits.idleThreads) return void worker.terminate();
+  const timer = setTimeout(() => {
+    idle.splice(
+      idle.findIndex((each) => each.worker === worker),
+      1,
+    );
+    void worker.terminate();
+  }, importLimits.idleThreadMs);
+  timer.unref();
+  worker.unref();
+  idle.push({ worker, timer });
 }

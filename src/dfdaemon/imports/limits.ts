@@ -2,6 +2,9 @@
 export const importLimits = {
   /** Imports at once: each reads a file, writes another and hashes it. */
   atOnce: 8,
+  /** Threads that have read and wait for the next content, and for how long. */
+  idleThreads: 2,
+  idleThreadMs: 10_000,
   /** Maximum length of the answer of the program that reads as another user: one line about a path. */
   userReaderAnswerBytes: 64 * 1024,
   /** Whole import when the request names no time. */

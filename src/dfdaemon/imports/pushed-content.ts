@@ -1,6 +1,9 @@
 /** What clients of this node have given to an origin, which took it, becomes content of the store: the first nodes that want it need not ask for it there. */
-import { chmod } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { chmod, copyFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
+import { partsTag } from '../../core/digest.ts';
 import { defaultPieceLength, pieceLayout } from '../../core/piece-layout.ts';
 import type { Logger } from '../../core/process/logger.ts';
 import { redact } from '../../core/redact.ts';
@@ -10,7 +13,7 @@ import type { StoredTask } from '../storage/stored-task.ts';
 import type { TaskStore } from '../storage/task-store.ts';
 import { bringsCredentials } from '../task/credentials.ts';
 import type { DownloadRequest } from '../task/open-task.ts';
-import { ContentScan } from './content-scan.ts';
+import { ContentScan, type Scanned } from './content-scan.ts';
 
 export interface PushedContentOptions {
   readonly store: TaskStore;
@@ -21,19 +24,25 @@ export interface PushedContentOptions {
   readonly logger: Logger;
 }
 
+/** `sha256:…`, or the entity tag that an object store has made of the parts it was written in. */
+export type OriginName =
+  | { readonly kind: 'digest'; readonly digest: string }
+  | { readonly kind: 'tag'; readonly tag: string; readonly parts: readonly number[] };
+
 export interface PushedFile {
   readonly taskId: string;
   /** In the store's directory for what comes in. */
   readonly path: string;
   readonly lengthBytes: number;
-  /** `sha256:…` that the origin has it under. */
-  readonly digest: string;
+  /** What the origin calls it. */
+  readonly name: OriginName;
   /** By which it will be asked for. */
   readonly request: DownloadRequest;
 }
 
 export class PushedContent {
   readonly #options: PushedContentOptions;
+  #copies = 0;
 
   constructor(options: PushedContentOptions) {
     this.#options = options;
@@ -49,17 +58,33 @@ export class PushedContent {
     return this.#options.makeRoom(bytes);
   }
 
-  /** Throws DIGEST_MISMATCH, NO_SPACE. The file may be gone afterwards. */
-  async keep({ taskId, path, lengthBytes, digest, request }: PushedFile): Promise<void> {
+  /** All of a task in a file of its own, for whoever keeps the same bytes under another name; undefined when it is not here. */
+  async copyOf(taskId: string): Promise<{ readonly path: string; readonly bytes: number } | undefined> {
+    const { store } = this.#options;
+    const task = store.get(taskId);
+    const bytes = task?.contentLengthBytes ?? 0;
+    if (task?.state !== 'finished' || bytes === 0) return undefined;
+    using _lease = task.lease();
+    await this.requireRoom(bytes);
+    this.#copies += 1;
+    const path = join(this.directory, `copy-${process.pid}-${this.#copies}`);
+    await copyFile(task.content.path, path, constants.COPYFILE_FICLONE);
+    return { path, bytes };
+  }
+
+  /** It is content of this node, and a scheduler knows, when this resolves. Throws DIGEST_MISMATCH, NO_SPACE. The file may be gone afterwards. */
+  async keep({ taskId, path, lengthBytes, name, request }: PushedFile): Promise<void> {
     const { store, makeRoom, logger } = this.#options;
     await makeRoom(lengthBytes);
     const layout = pieceLayout(lengthBytes, request.pieceLengthBytes ?? defaultPieceLength(lengthBytes));
-    await using scan = new ContentScan({ path, pieceLengthBytes: layout.pieceLengthBytes, suffix: '' });
-    const { sha256, crcs } = await scan.finish(lengthBytes);
-    if (`sha256:${sha256}` !== digest)
-      throw new DragonflyError('DIGEST_MISMATCH', `what was pushed has sha256:${sha256}, not ${digest}`);
+    const parts = name.kind === 'tag' ? name.parts : undefined;
+    await using scan = new ContentScan({ path, pieceLengthBytes: layout.pieceLengthBytes, suffix: '', parts });
+    const scanned = await scan.finish(lengthBytes);
+    requireName(name, scanned);
+    const { crcs } = scanned;
     await chmod(path, 0o644);
     const { url, tag, application } = request;
+    const digest = name.kind === 'digest' ? name.digest : request.digest;
     const identity = { url: redact(url), tag, application, digest };
     const staged = { path, layout, crcs };
     const task = store.take(taskId, identity, { staged, restricted: bringsCredentials(request) });
@@ -79,4 +104,16 @@ export class PushedContent {
       logger.debug({ taskId: task.id, error: toDragonflyError(error).message }, 'could not tell what this node holds');
     }
   }
+}
+
+function requireName(name: OriginName, { sha256, md5s }: Scanned): void {
+  if (name.kind === 'digest') {
+    if (name.digest === `sha256:${sha256}`) return;
+    throw new DragonflyError('DIGEST_MISMATCH', `what was pushed has sha256:${sha256}, not ${name.digest}`);
+  }
+  // A store may mean something else by a tag; then nothing shows what it has taken.
+  const [whole] = md5s;
+  const single = whole && Buffer.from(whole).toString('hex');
+  if (name.tag === partsTag(md5s) || (md5s.length === 1 && name.tag === single)) return;
+  throw new DragonflyError('DIGEST_MISMATCH', `the store calls what it took ${name.tag}, which is not what was sent`);
 }

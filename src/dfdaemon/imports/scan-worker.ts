@@ -1,11 +1,11 @@
 /**
  * Thread that reads a file from its beginning while it is still being written, and computes what is to be known of imported content: the digest
- * of the whole, the id that follows from it, the CRC-32 of every piece. Ends with its answer.
+ * of the whole, the id that follows from it, the CRC-32 of every piece, the MD5 of parts. One file after the other.
  */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { crc32 } from '../../core/crc32.ts';
 
 export interface ScanOrder {
@@ -13,12 +13,20 @@ export interface ScanOrder {
   readonly pieceLengthBytes: number;
   /** Hashed behind the content, for the id. */
   readonly suffix: string;
+  /** Lengths of consecutive parts, all of it together, whose MD5s are wanted. */
+  readonly parts?: readonly number[] | undefined;
   /** One number: how many bytes there will be, -1 while that is not known. The file has all of them when it is. */
   readonly lengthBytes: BigInt64Array;
 }
 
 export type ScanAnswer =
-  | { readonly sha256: string; readonly id: string; readonly crcs: readonly number[]; readonly lengthBytes: number }
+  | {
+      readonly sha256: string;
+      readonly id: string;
+      readonly crcs: readonly number[];
+      readonly md5s: readonly Uint8Array[];
+      readonly lengthBytes: number;
+    }
   | { readonly failure: string };
 
 const blockBytes = 2 ** 20;
@@ -27,7 +35,8 @@ const pauseMs = 2;
 
 const port = parentPort;
 assert(port, 'runs as a worker thread');
-port.postMessage(answer(workerData as ScanOrder));
+const block = Buffer.allocUnsafe(blockBytes);
+port.on('message', (order: ScanOrder) => port.postMessage(answer(order)));
 
 function answer(order: ScanOrder): ScanAnswer {
   try {
@@ -37,10 +46,10 @@ function answer(order: ScanOrder): ScanAnswer {
   }
 }
 
-function scan({ path, pieceLengthBytes, suffix, lengthBytes }: ScanOrder): ScanAnswer {
+function scan({ path, pieceLengthBytes, suffix, parts = [], lengthBytes }: ScanOrder): ScanAnswer {
   const hash = createHash('sha256');
   const crcs: number[] = [];
-  const block = Buffer.allocUnsafe(blockBytes);
+  const md5s = new PartHashes(parts);
   const fd = openSync(path, 'r');
   let done = 0;
   let crc = 0;
@@ -52,6 +61,7 @@ function scan({ path, pieceLengthBytes, suffix, lengthBytes }: ScanOrder): ScanA
       if (read > 0) {
         const bytes = block.subarray(0, read);
         hash.update(bytes);
+        md5s.update(bytes);
         crc = crc32(bytes, inPiece === 0 ? undefined : crc);
         done += read;
         if (done % pieceLengthBytes === 0) crcs.push(crc);
@@ -64,5 +74,31 @@ function scan({ path, pieceLengthBytes, suffix, lengthBytes }: ScanOrder): ScanA
   }
   if (done % pieceLengthBytes !== 0) crcs.push(crc);
   const sha256 = hash.copy().digest('hex');
-  return { sha256, id: hash.update(suffix).digest('hex'), crcs, lengthBytes: done };
+  return { sha256, id: hash.update(suffix).digest('hex'), crcs, md5s: md5s.done, lengthBytes: done };
+}
+
+/** MD5s of parts that follow each other. */
+class PartHashes {
+  readonly done: Uint8Array[] = [];
+  readonly #lengths: readonly number[];
+  #hash = createHash('md5');
+  #inPart = 0;
+
+  constructor(lengths: readonly number[]) {
+    this.#lengths = lengths;
+  }
+
+  update(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length && this.done.length < this.#lengths.length;) {
+      const left = (this.#lengths[this.done.length] ?? 0) - this.#inPart;
+      const some = bytes.subarray(at, at + left);
+      this.#hash.update(some);
+      at += some.length;
+      this.#inPart += some.length;
+      if (some.length < left) continue;
+      this.done.push(Uint8Array.from(this.#hash.digest()));
+      this.#hash = createHash('md5');
+      this.#inPart = 0;
+    }
+  }
 }

@@ -47,6 +47,8 @@ export const proxyLimits = {
   pushBytes: 32 * 2 ** 30,
   /** So often, in bytes, it is asked whether the disk has room for as many more. */
   pushStepBytes: 64 * 2 ** 20,
+  /** An answer to a write waits so long, at most, for what was written to be content of this node. */
+  keepWriteMs: 5_000,
   /** Memory for blocks of them that the disk has not taken yet; what comes beyond it is not kept. */
   pushBacklogBytes: 16 * 2 ** 20,
   /** Manifests kept, by bytes; the distribution specification's common bound for one manifest is 4 MiB. */

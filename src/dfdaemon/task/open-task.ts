@@ -27,7 +27,7 @@ export interface DownloadRequest extends SourceOptions {
   readonly wholePieces?: boolean | undefined;
   /** Whole-content digest, `algorithm:value`; verified before the last byte is released. */
   readonly digest?: string | undefined;
-  /** ETag or Last-Modified the origin must have from the first byte on; otherwise SOURCE_CHANGED. */
+  /** ETag or Last-Modified the origin must have from the first byte on, whatever the digest; otherwise SOURCE_CHANGED. */
   readonly validator?: string | undefined;
   readonly tag?: string | undefined;
   readonly application?: string | undefined;

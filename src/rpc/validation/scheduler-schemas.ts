@@ -106,6 +106,12 @@ export const schedulerSchemas: Readonly<Record<string, rule.MessageSchema>> = {
   'scheduler.v2.HoldHostRequest': rule.schema<scheduler.HoldHostRequest>(byHost),
   'scheduler.v2.AskProofRequest': rule.schema<scheduler.AskProofRequest>({ ...byHost, key: rule.taskId }),
   'scheduler.v2.TellProofRequest': rule.schema<scheduler.TellProofRequest>({ ...byHost, key: rule.taskId }),
+  'scheduler.v2.NoteObjectRequest': rule.schema<scheduler.NoteObjectRequest>({
+    ...byHost,
+    key: rule.taskId,
+    bucket: rule.taskId,
+    note: rule.between(1, 3),
+  }),
   'scheduler.v2.AnnounceTasksRequest': rule.schema<scheduler.AnnounceTasksRequest>({
     ...byHost,
     holdings: rule.each(rule.message(holding), 10_000),

@@ -31,17 +31,26 @@ export class HeldHosts implements Closable {
     this.#timers.delete(hostId);
     let wake = (): void => undefined;
     const stop = this.#originals.onChange(() => wake());
+    let changed: string[] = [];
+    const watching = this.#brain.objects.hold(hostId, (keys) => {
+      changed.push(...keys);
+      wake();
+    });
     const ended = Promise.race([aborted(context.signal), aborted(context.draining)]);
     try {
       for (let told: boolean | undefined; !context.signal.aborted && !context.draining.aborted;) {
-        const changed = new Promise<void>((resolve) => (wake = resolve));
+        const news = new Promise<void>((resolve) => (wake = resolve));
         const { present } = this.#originals;
-        if (told !== present) yield { unreachable: known.unreachable, originalDaemons: present };
-        else await Promise.race([changed, ended]);
+        const changedObjects = changed;
+        changed = [];
+        if (told !== present || changedObjects.length > 0)
+          yield { unreachable: known.unreachable, originalDaemons: present, changedObjects };
+        else await Promise.race([news, ended]);
         told = present;
       }
     } finally {
       stop();
+      watching[Symbol.dispose]();
       this.#released(hostId, context.draining.aborted);
     }
   }

@@ -18,13 +18,18 @@ export interface SmallStore extends AsyncDisposable {
   readonly given: { bytes: number };
   /** It answers nothing but 503. */
   ill: boolean;
+  /** It calls all of its objects by this. */
+  tag: string | undefined;
+  /** What it takes out of the next bodies, as it says. */
+  unwraps: Buffer | undefined;
   bodies(): SeenRequest[];
 }
 
 export async function startSmallStore(): Promise<SmallStore> {
   const objects = new Map<string, Buffer>();
   const given = { bytes: 0 };
-  const store = { ill: false };
+  const store: Pick<SmallStore, 'ill' | 'tag' | 'unwraps'> = { ill: false, tag: undefined, unwraps: undefined };
+  const tagOf = (body: Buffer): string => store.tag ?? `"${createHash('md5').update(body).digest('hex')}"`;
   const origin = await startOrigin((request, response) => {
     const fail = (status: number, code: string): void => {
       const body = `<Error><Code>${code}</Code></Error>`;
@@ -39,14 +44,16 @@ export async function startSmallStore(): Promise<SmallStore> {
       const blocks: Buffer[] = [];
       request.on('data', (block: Buffer) => blocks.push(block));
       request.on('end', () => {
-        objects.set(name, Buffer.concat(blocks));
-        response.writeHead(200, { etag: '"new"', 'content-length': 0 }).end();
+        const body = store.unwraps ?? Buffer.concat(blocks);
+        objects.set(name, body);
+        const etag = tagOf(body);
+        response.writeHead(200, { etag, 'content-length': 0 }).end();
       });
       return;
     }
     const body = objects.get(name);
     if (!body) return fail(404, 'NoSuchKey');
-    const etag = `"${createHash('md5').update(body).digest('hex')}"`;
+    const etag = tagOf(body);
     if (request.headers['if-match'] !== undefined && request.headers['if-match'] !== etag)
       return fail(412, 'PreconditionFailed');
     const [, part] = /[?&]partNumber=(\d+)/.exec(request.url ?? '') ?? [];

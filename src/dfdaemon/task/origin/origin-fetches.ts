@@ -135,7 +135,7 @@ export class OriginFetches {
     const { first, end, reader, readerOnly } = lease;
     return new OriginFetch({
       source: { caller, url, header, caPem, objectStorage, hdfs, hub },
-      digestDecides: (request.digest ?? stored.identity.digest) !== undefined,
+      digestDecides: request.validator === undefined && (request.digest ?? stored.identity.digest) !== undefined,
       first,
       end,
       reader,

@@ -1,5 +1,6 @@
 /** A download request as the scheduler gets it. Credentials for the origin stay on this node. */
 import { hubField } from '../../../rpc/fields/hub-field.ts';
+import { isOfProtocol, parseDigest } from '../../../core/digest.ts';
 import { parseUrl } from '../../../core/ids.ts';
 import { defaultFilteredQueryParams, signatureParams } from '../../../core/net/signed-urls.ts';
 import { hasStandingSecret, redact } from '../../../core/redact.ts';
@@ -24,7 +25,7 @@ export function toRegistration(
   const keepsSecret = hasStandingSecret(request.url);
   return {
     url: keepsSecret ? redact(request.url) : request.url,
-    ...(request.digest !== undefined && { digest: request.digest }),
+    ...(request.digest !== undefined && isOfProtocol(parseDigest(request.digest)) && { digest: request.digest }),
     ...(range &&
       'first' in range &&
       range.last !== undefined && { range: { start: range.first, length: range.last - range.first + 1 } }),

@@ -9,6 +9,7 @@ import { TrustStore, type TrustOptions } from '../../../source/trust-store.ts';
 import type { DownloadRequest } from '../../../task/open-task.ts';
 import { Upstream } from '../../wire/upstream.ts';
 import type { S3DoorConfig } from './s3-config.ts';
+import type { ObjectNews } from '../../../cluster/object-news.ts';
 import { S3Objects } from './s3-objects.ts';
 import { objectIdentity, S3Store, type S3StoreParts } from './s3-store.ts';
 
@@ -16,17 +17,20 @@ export interface S3BucketsOptions {
   readonly config: S3DoorConfig;
   readonly egress: EgressRules;
   readonly trust: TrustOptions;
+  /** Of other nodes' writes. */
+  readonly news?: ObjectNews;
   readonly logger: Logger;
 }
 
 export class S3Buckets {
-  readonly objects = new S3Objects();
+  readonly objects: S3Objects;
   /** By the name clients have for it. */
   readonly stores: ReadonlyMap<string, S3Store>;
   readonly #upstream: Upstream;
 
   /** Throws CONFIG_INVALID. */
-  constructor({ config, egress, trust, logger }: S3BucketsOptions) {
+  constructor({ config, egress, trust, logger, news }: S3BucketsOptions) {
+    this.objects = new S3Objects(news);
     this.#upstream = new Upstream(egress, new TrustStore(trust, logger));
     const own = credentialFinder({ env: process.env, proxies: egress.outbound });
     this.stores = storesOf(config, { upstream: this.#upstream, own });
@@ -74,8 +78,8 @@ export class S3Buckets {
       if (again) this.objects.forget(store, key);
       const word = await this.objects.ask(store, { key, versionId });
       if (word.kind !== 'object') return undefined;
-      const { validator, lengthBytes } = word.object;
-      if (store.identityOf({ key, versionId, validator, lengthBytes }) === identity) return validator;
+      const { validator } = word.object;
+      if (store.identityOf({ key, versionId, ...word.object }) === identity) return validator;
     }
     return undefined;
   }

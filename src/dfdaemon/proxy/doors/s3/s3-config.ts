@@ -24,6 +24,12 @@ const bucket = z
       .describe("instead of a key, this daemon's own credentials, found as the SDKs of the store do"),
     anonymous: z.boolean().default(false).describe('programs of this machine may read without a key'),
     writable: z.boolean().default(false).describe('writes are passed on to the store'),
+    keepWrites: z
+      .boolean()
+      .default(true)
+      .describe(
+        'what clients write through this node stays here, so that the first nodes that read it get it from this one',
+      ),
     ttl: durationMs('10s').describe("how long the store's word about an object holds"),
     immutable: z.array(text).default([]).describe('prefixes of keys whose objects never change'),
   })

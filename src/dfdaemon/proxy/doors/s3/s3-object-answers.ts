@@ -137,7 +137,7 @@ export class S3ObjectAnswers {
       response.end();
     } catch (error) {
       record.error = toDragonflyError(error);
-      if (record.error.code === 'SOURCE_CHANGED') this.#options.objects.forget(exchange.store, exchange.target.key);
+      this.#doubt(exchange, object, record.error);
       response.destroy(); // no client takes a part for the whole; all of them ask again
     } finally {
       await task[Symbol.asyncDispose]();
@@ -148,15 +148,10 @@ export class S3ObjectAnswers {
     const { key, query } = target;
     const { lengthBytes, validator } = object;
     const versionId = query.get('versionId');
+    const version = { key, versionId, validator, lengthBytes, digest: object.digest };
     const task = await this.#options.engine.open(
       {
-        caller: downloader,
-        url: store.downloadUrl(key, versionId),
-        ...(await store.downloadRight()),
-        contentForCalculatingTaskId: store.identityOf({ key, versionId, validator, lengthBytes }),
-        validator,
-        // A key that is not shown by the identity stays on this node.
-        needBackToSource: !store.provesKey,
+        ...(await store.downloadOf(version, downloader)),
         ...(place && { range: { first: place.start, last: place.start + place.length - 1 } }),
         prefetch: place !== undefined && this.#options.prefetch,
       },
@@ -168,16 +163,21 @@ export class S3ObjectAnswers {
   }
 
   /** The header is not out yet. What was told of the object holds for what the store sends now, or it says so. */
-  async #failed(exchange: S3Exchange, { validator }: S3Object, failure: DragonflyError): Promise<void> {
-    const { record, signal, store, target } = exchange;
+  async #failed(exchange: S3Exchange, object: S3Object, failure: DragonflyError): Promise<void> {
+    const { record, signal, target } = exchange;
     record.error = failure;
     if (signal.aborted) return void exchange.response.destroy();
     if (failure instanceof DownloadBlocked) throw new S3Refusal('AccessDenied', failure.message);
     this.#options.logger.warn({ bucket: target.bucket, key: target.key, error: failure.message }, 'no download');
+    this.#doubt(exchange, object, failure);
+    return this.fromStore(exchange, failure.code === 'SOURCE_CHANGED' ? undefined : object.validator);
+  }
+
+  /** What was told of it does not hold, or not for its bytes. */
+  #doubt({ store, target }: S3Exchange, object: S3Object, { code }: DragonflyError): void {
     const { objects } = this.#options;
-    if (failure.code !== 'SOURCE_CHANGED') return this.fromStore(exchange, validator);
-    objects.forget(store, target.key);
-    return this.fromStore(exchange);
+    if (code === 'SOURCE_CHANGED') objects.forget(store, target.key);
+    if (code === 'DIGEST_MISMATCH' && typeof object.digest === 'string') objects.broken(store, target.key, object);
   }
 
   /** What is told of the object, with what the request asks to be told instead. */

@@ -10,9 +10,18 @@ import type { S3Exchange } from './s3-exchange.ts';
 
 /** A page of a listing has at most 1,000 keys of 1 KiB, escaped. */
 const namedBytes = 16 * 2 ** 20;
+/** Answers to writes that are understood here are short; a store may send spaces for as long as it works. */
+const settledBytes = 2 ** 20;
+
+/** What has to happen before the client hears the end of the answer, of which this is the body. Never rejects. */
+export type BeforeEnd = (body: string) => Promise<void>;
 
 /** Answers in every case; a body that breaks off breaks the client's connection. */
-export async function relayAnswer(exchange: S3Exchange, message: IncomingMessage): Promise<void> {
+export async function relayAnswer(
+  exchange: S3Exchange,
+  message: IncomingMessage,
+  beforeEnd?: BeforeEnd,
+): Promise<void> {
   const { response, request, record, store } = exchange;
   if (response.destroyed) return void message.destroy();
   const header = forwardedResponseHeader(message);
@@ -20,7 +29,8 @@ export async function relayAnswer(exchange: S3Exchange, message: IncomingMessage
   const renamed = store.name !== store.config.name && request.method !== 'HEAD' && /\bxml\b/.test(type);
   response.sendDate = false; // the store's, or none
   try {
-    if (renamed && !(Number(length) > namedBytes)) return await relayRenamed(exchange, message, header);
+    if (renamed && !(Number(length) > namedBytes)) return await relayRenamed(exchange, message, { header, beforeEnd });
+    if (beforeEnd) return await relaySettled(exchange, message, { header, beforeEnd });
     response.writeHead(message.statusCode ?? 502, header);
     noteFirstByte(record);
     message.on('data', (block: Buffer) => (record.bytes += block.length));
@@ -31,10 +41,41 @@ export async function relayAnswer(exchange: S3Exchange, message: IncomingMessage
   }
 }
 
+/** The last bytes wait. Where there are none, the header does. */
+async function relaySettled(
+  { response, record }: S3Exchange,
+  message: IncomingMessage,
+  { header, beforeEnd }: { readonly header: Record<string, string | string[]>; readonly beforeEnd: BeforeEnd },
+): Promise<void> {
+  const blocks: Buffer[] = [];
+  let length = 0;
+  let held: Buffer | undefined;
+  const pass = (block: Buffer): void => {
+    if (!response.headersSent) response.writeHead(message.statusCode ?? 502, header);
+    noteFirstByte(record);
+    record.bytes += block.length;
+    response.write(block);
+  };
+  for await (const block of message as AsyncIterable<Buffer>) {
+    length += block.length;
+    if (length <= settledBytes) blocks.push(block);
+    if (held) pass(held);
+    held = block;
+  }
+  await beforeEnd(Buffer.concat(blocks).toString('utf8'));
+  if (held) pass(held);
+  if (!response.headersSent) response.writeHead(message.statusCode ?? 502, header);
+  noteFirstByte(record);
+  response.end();
+}
+
 async function relayRenamed(
   { response, record, store, target }: S3Exchange,
   message: IncomingMessage,
-  header: Record<string, string | string[]>,
+  {
+    header,
+    beforeEnd,
+  }: { readonly header: Record<string, string | string[]>; readonly beforeEnd: BeforeEnd | undefined },
 ): Promise<void> {
   const blocks: Buffer[] = [];
   let length = 0;
@@ -43,7 +84,9 @@ async function relayRenamed(
     length += (block as Buffer).length;
     if (length > namedBytes) throw new Error('the answer of the store is too long');
   }
-  const body = Buffer.from(withName(Buffer.concat(blocks).toString('utf8'), store.name, target.bucket));
+  const told = Buffer.concat(blocks).toString('utf8');
+  await beforeEnd?.(told);
+  const body = Buffer.from(withName(told, store.name, target.bucket));
   response.writeHead(message.statusCode ?? 502, { ...header, 'content-length': String(body.length) });
   noteFirstByte(record);
   record.bytes = body.length;

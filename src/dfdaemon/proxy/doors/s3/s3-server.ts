@@ -15,12 +15,14 @@ import type { Logger } from '../../../../core/process/logger.ts';
 import type { Registry } from '../../../../core/metrics.ts';
 import { requireSocketDirectory } from '../../../../core/files/private-file.ts';
 import { removeStaleSocket } from '../../../../core/files/stale-socket.ts';
+import type { PushedContent } from '../../../imports/pushed-content.ts';
 import type { BlockPool } from '../../../transport/block-pool.ts';
 import { plainAddress } from '../../access-guard.ts';
 import { newRecord, noteFirstByte, type ExchangeRecord } from '../../exchange.ts';
 import { proxyLimits } from '../../limits.ts';
 import { bodyOfUpgrade, createClientServer } from '../../wire/client-server.ts';
 import { refuseUnsureFraming } from '../../wire/request-framing.ts';
+import { KeptWrites, type KeptWritesOptions } from './kept/kept-writes.ts';
 import type { S3Buckets } from './s3-buckets.ts';
 import { mayUse, mayUseBucket, S3Callers, type S3Caller } from './s3-callers.ts';
 import type { S3DoorConfig } from './s3-config.ts';
@@ -36,7 +38,9 @@ import { S3Writes } from './s3-writes.ts';
 export interface S3ServerOptions {
   readonly config: S3DoorConfig;
   readonly buckets: S3Buckets;
-  readonly engine: S3ObjectAnswersOptions['engine'];
+  readonly engine: S3ObjectAnswersOptions['engine'] & Pick<KeptWritesOptions, 'taskIdOf'>;
+  /** Where writes stay. */
+  readonly content: PushedContent;
   readonly pool: BlockPool;
   readonly prefetch: boolean;
   readonly registry: Registry;
@@ -54,6 +58,7 @@ export class S3Server implements Closable {
   readonly #stores: ReadonlyMap<string, S3Store>;
   readonly #callers: S3Callers;
   readonly #answers: S3ObjectAnswers;
+  readonly #kept: KeptWrites;
   readonly #writes: S3Writes;
   readonly #metrics: S3Metrics;
   readonly #logger: Logger;
@@ -62,7 +67,7 @@ export class S3Server implements Closable {
   readonly #startedAt = new Date();
 
   /** Throws CONFIG_INVALID. */
-  constructor({ config, buckets, engine, pool, prefetch, registry, logger }: S3ServerOptions) {
+  constructor({ config, buckets, engine, content, pool, prefetch, registry, logger }: S3ServerOptions) {
     this.#metrics = new S3Metrics(registry);
     const { stores, objects } = buckets;
     requireClear(config, stores);
@@ -71,7 +76,8 @@ export class S3Server implements Closable {
     this.#stores = stores;
     this.#callers = new S3Callers(config.clients);
     this.#answers = new S3ObjectAnswers({ engine, objects, pool, prefetch, logger });
-    this.#writes = new S3Writes(objects, stores);
+    this.#kept = new KeptWrites({ content, taskIdOf: (request) => engine.taskIdOf(request), logger });
+    this.#writes = new S3Writes({ objects, stores, kept: this.#kept });
     const listener = (overSocket: boolean): Server => {
       const server = createClientServer((request, response) => void this.#handle(request, response, overSocket));
       server.maxConnections = proxyLimits.connections;
@@ -106,6 +112,7 @@ export class S3Server implements Closable {
     for (const controller of this.#running) controller.abort(new DOMException('the daemon is stopping', 'AbortError'));
     for (const server of servers) server?.closeAllConnections();
     await closed;
+    this.#kept[Symbol.dispose]();
   }
 
   /** Answers in every case; never rejects. */

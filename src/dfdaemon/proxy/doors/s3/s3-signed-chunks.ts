@@ -1,7 +1,8 @@
 /**
  * Bodies whose chunks are signed one after the other (`aws-chunked`, STREAMING-AWS4-HMAC-SHA256-PAYLOAD, with or without a
  * trailer): the content comes out, each chunk's last bytes only after its signature has been made again. The store could not
- * check them: the chain begins with the signature of a request it does not get.
+ * check them: the chain begins with the signature of a request it does not get. Chunks without signatures, which the store does check, are only
+ * taken apart.
  */
 import { createHash, createHmac, timingSafeEqual, type Hash } from 'node:crypto';
 import { Transform, type TransformCallback } from 'node:stream';
@@ -24,9 +25,7 @@ const noHash = createHash('sha256').digest('hex');
 type State = 'head' | 'data' | 'after data' | 'trailer' | 'end';
 
 export class SignedChunks extends Transform {
-  readonly #key: Buffer;
-  readonly #scope: string;
-  readonly #date: string;
+  readonly #chain: { readonly key: Buffer; readonly scope: string; readonly date: string } | undefined;
   readonly #hasTrailer: boolean;
   #previous: string;
   #state: State = 'head';
@@ -38,14 +37,16 @@ export class SignedChunks extends Transform {
   #held: Buffer | undefined;
   readonly #trailer: string[] = [];
 
-  constructor({ signature, date, region, secretKey }: ChunkSigning, hasTrailer: boolean) {
+  /** @param signing undefined: nothing is signed. */
+  constructor(signing: ChunkSigning | undefined, hasTrailer: boolean) {
     super();
-    const day = date.slice(0, 8);
-    this.#key = [day, region, 's3', 'aws4_request'].reduce<Buffer>(hmac, Buffer.from(`AWS4${secretKey}`));
-    this.#scope = `${day}/${region}/s3/aws4_request`;
-    this.#date = date;
     this.#hasTrailer = hasTrailer;
-    this.#previous = signature;
+    this.#previous = signing?.signature ?? '';
+    if (!signing) return;
+    const { date, region, secretKey } = signing;
+    const day = date.slice(0, 8);
+    const key = [day, region, 's3', 'aws4_request'].reduce<Buffer>(hmac, Buffer.from(`AWS4${secretKey}`));
+    this.#chain = { key, date, scope: `${day}/${region}/s3/aws4_request` };
   }
 
   override _transform(block: Buffer, _encoding: BufferEncoding, callback: TransformCallback): void {
@@ -65,7 +66,7 @@ export class SignedChunks extends Transform {
   /** Returns where the rest of the block begins. */
   #data(block: Buffer, at: number): number {
     const part = block.subarray(at, at + this.#left);
-    this.#hash.update(part);
+    if (this.#chain) this.#hash.update(part);
     this.#left -= part.length;
     if (this.#held) this.push(this.#held);
     this.#held = part;
@@ -98,8 +99,8 @@ export class SignedChunks extends Transform {
       this.#state = 'head';
     } else if (this.#state === 'trailer') this.#takeTrailer(line);
     else {
-      const [, size, signature] = /^([0-9a-f]{1,8});chunk-signature=([0-9a-f]{64})$/i.exec(line) ?? [];
-      if (size === undefined || signature === undefined) throw malformed('has a chunk without a signature');
+      const [, size, signature = ''] = /^([0-9a-f]{1,8})(?:;chunk-signature=([0-9a-f]{64}))?$/i.exec(line) ?? [];
+      if (size === undefined || (this.#chain && signature === '')) throw malformed('has a chunk without a signature');
       this.#left = Number.parseInt(size, 16);
       this.#claimed = signature;
       this.#hash = createHash('sha256');
@@ -116,7 +117,7 @@ export class SignedChunks extends Transform {
     }
     // Some clients write an empty line between the last chunk and the trailer.
     if (this.#hasTrailer && this.#trailer.length === 0) return;
-    if (this.#hasTrailer) {
+    if (this.#hasTrailer && this.#chain) {
       const [, claimed] = /^x-amz-trailer-signature:\s*([0-9a-f]{64})$/i.exec(this.#trailer.pop() ?? '') ?? [];
       if (claimed === undefined) throw malformed('has a trailer without a signature');
       this.#claimed = claimed;
@@ -129,8 +130,9 @@ export class SignedChunks extends Transform {
   }
 
   #prove(algorithm: string, hashes: readonly string[]): void {
-    const text = [algorithm, this.#date, this.#scope, this.#previous, ...hashes].join('\n');
-    const own = hmac(this.#key, text);
+    if (!this.#chain) return;
+    const { key, date, scope } = this.#chain;
+    const own = hmac(key, [algorithm, date, scope, this.#previous, ...hashes].join('\n'));
     if (!timingSafeEqual(own, Buffer.from(this.#claimed, 'hex')))
       throw new S3Refusal('SignatureDoesNotMatch', 'The signature of a chunk does not match what it holds.');
     this.#previous = this.#claimed;

@@ -5,7 +5,9 @@ import type { Readable } from 'node:stream';
 import type { CredentialFinder, OwnCredentials } from '../../../../core/credentials/own-credentials.ts';
 import { locate } from '../../../source/s3.ts';
 import { emptyPayloadHash, encodePath, encodeStrictly, signV4 } from '../../../source/sigv4.ts';
+import type { ObjectKeys } from '../../../cluster/object-news.ts';
 import type { DownloadRequest } from '../../../task/open-task.ts';
+import type { ProxyClient } from '../../../../rpc/server/caller.ts';
 import { letGo } from '../../proof/question.ts';
 import type { RequestBody } from '../../wire/request-body.ts';
 import type { Upstream } from '../../wire/upstream.ts';
@@ -43,6 +45,8 @@ export interface ObjectVersion {
   readonly versionId: string | undefined;
   readonly validator: string;
   readonly lengthBytes: number;
+  /** Of its bytes, where the store has said it; `false` where they do not have what it seemed to say. */
+  readonly digest?: string | false | undefined;
 }
 
 /** How the identity of an object begins; users cannot choose one that begins so. */
@@ -93,6 +97,21 @@ export class S3Store {
     return `${this.config.scheme}://${this.name}/${encodePath(key)}${query}`;
   }
 
+  /** A download of the whole of it. */
+  async downloadOf(version: ObjectVersion, caller: ProxyClient): Promise<DownloadRequest> {
+    const { key, versionId, validator, digest } = version;
+    return {
+      caller,
+      url: this.downloadUrl(key, versionId),
+      ...(await this.downloadRight()),
+      contentForCalculatingTaskId: this.identityOf(version),
+      validator,
+      digest: digest === false ? undefined : digest,
+      // A key that is not shown by the identity stays on this node.
+      needBackToSource: !this.provesKey,
+    };
+  }
+
   /** How a download reaches the store, and what it shows it. */
   async downloadRight(): Promise<Pick<DownloadRequest, 'header' | 'objectStorage'>> {
     const { endpoint, pathStyle } = this.config;
@@ -113,12 +132,26 @@ export class S3Store {
    * What the id of a task is computed from: the same at every node whose bucket is the same with the same key, and found by
    * nobody who does not have that key. Requests of users cannot name it.
    */
-  identityOf({ key, versionId, validator, lengthBytes }: ObjectVersion): string {
+  identityOf({ key, versionId, validator, lengthBytes, digest }: ObjectVersion): string {
+    // Another task than one that was begun with a digest it cannot have.
+    const more = digest === false ? ['no digest'] : [];
+    return `${objectIdentity}${this.#digestOf([...this.#place, key, versionId, validator, lengthBytes, ...more])}`;
+  }
+
+  get #place(): string[] {
     const { scheme, endpoint, region } = this.config;
-    const place = [scheme, endpoint?.replace(/\/+$/, '') ?? region, this.name];
-    const text = JSON.stringify([...place, key, versionId, validator, lengthBytes]);
+    return [scheme, endpoint?.replace(/\/+$/, '') ?? region, this.name];
+  }
+
+  #digestOf(parts: readonly unknown[]): string {
     const hash = this.#identityKey ? createHmac('sha256', this.#identityKey) : createHash('sha256');
-    return `${objectIdentity}${hash.update(text).digest('hex')}`;
+    return hash.update(JSON.stringify(parts)).digest('hex');
+  }
+
+  /** By which nodes tell each other that it has changed; made as identities are. */
+  keysOf(key: string): ObjectKeys {
+    const [bucket, object] = [[], [key]].map((rest) => this.#digestOf(['changes', ...this.#place, ...rest]));
+    return { bucket: bucket ?? '', object: object ?? '' };
   }
 
   /** Errors: those of Upstream.send. The answer's body is the receiver's. */

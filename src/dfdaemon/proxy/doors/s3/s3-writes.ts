@@ -1,15 +1,26 @@
 /**
- * Writes: passed on to the store by the key of this node, for buckets that have them, and what was known of the objects is
- * forgotten. The store checks the body against the hash that the client has signed; chunks that are signed one by one are
- * checked here.
+ * Writes: passed on to the store by the key of this node, for buckets that have them. Before the client hears that one has succeeded, no node relies
+ * on what the object was, and what was written is here (kept/). The store checks the body against the hash that the client has signed; chunks that are
+ * signed one by one are checked here.
  */
 import type { IncomingMessage, InformationEvent } from 'node:http';
 import { pipeline } from 'node:stream';
 import { encodePath, encodeStrictly } from '../../../source/sigv4.ts';
+import { withDeadline } from '../../../../core/process/lifecycle.ts';
+import { proxyLimits } from '../../limits.ts';
 import { RequestBody } from '../../wire/request-body.ts';
 import { requestFraming } from '../../wire/request-framing.ts';
 import { mayUse } from './s3-callers.ts';
 import { headerOf, type S3Exchange } from './s3-exchange.ts';
+import {
+  answeredTag,
+  listedParts,
+  partLengthOf,
+  plainTag,
+  type KeptWrites,
+  type ListedPart,
+} from './kept/kept-writes.ts';
+import type { WrittenBody } from './kept/written-body.ts';
 import type { S3Objects } from './s3-objects.ts';
 import { S3Refusal } from './s3-refusal.ts';
 import { relayAnswer } from './s3-relay.ts';
@@ -37,13 +48,38 @@ const ofSignatures = new Set(['x-amz-date', 'x-amz-content-sha256', 'x-amz-secur
 /** They give no rights to anybody else. */
 const ownAcls = new Set(['private', 'bucket-owner-full-control', 'bucket-owner-read']);
 
-export class S3Writes {
-  readonly #objects: S3Objects;
-  readonly #stores: ReadonlyMap<string, S3Store>;
+export interface S3WritesOptions {
+  readonly objects: S3Objects;
+  readonly stores: ReadonlyMap<string, S3Store>;
+  /** Undefined: nothing is kept. */
+  readonly kept: KeptWrites | undefined;
+}
 
-  constructor(objects: S3Objects, stores: ReadonlyMap<string, S3Store>) {
-    this.#objects = objects;
-    this.#stores = stores;
+/** What is copied: must be this caller's to read. */
+interface CopySource {
+  readonly store: S3Store;
+  readonly key: string;
+  readonly versionId: string | undefined;
+}
+
+/** One that the store has answered. */
+interface AnsweredWrite {
+  readonly kind: WriteKind;
+  readonly source: CopySource | undefined;
+  readonly written: WrittenBody | undefined;
+  readonly listed: readonly ListedPart[];
+  readonly taken: boolean;
+  readonly message: IncomingMessage;
+  readonly answer: string;
+}
+
+type WriteKind = 'object' | 'part' | 'complete' | 'abort' | 'copy' | 'part of copy' | 'begin' | 'other';
+
+export class S3Writes {
+  readonly #options: S3WritesOptions;
+
+  constructor(options: S3WritesOptions) {
+    this.#options = options;
   }
 
   /** The caller may write here. Throws S3Refusal. Errors: those of Upstream.send. */
@@ -51,9 +87,13 @@ export class S3Writes {
     const { request, target, store, signal, record } = exchange;
     if (!store.config.writable)
       throw new S3Refusal('MethodNotAllowed', 'The specified method is not allowed against this resource.');
-    const asked = { ...this.#header(exchange), ...this.#copySource(exchange) };
+    const kind = writeKind(request, target.query);
+    const source = this.#copySource(exchange);
+    const asked = { ...this.#header(exchange), ...(source && { 'x-amz-copy-source': copySourceOf(source) }) };
     const { key, query } = target;
-    const body = bodyOf(exchange);
+    const { kept } = this.#options;
+    const body = bodyOf(exchange, kind === 'object' || kind === 'part' ? kept : undefined);
+    const list = kind === 'complete' ? collected(request, listBytes) : undefined;
     const header: Record<string, string> = body?.source ? withoutChunks(asked) : asked;
     if (!body) delete header['expect'];
     record.way = 'direct';
@@ -62,11 +102,47 @@ export class S3Writes {
       message = await store.send({ method: request.method ?? 'PUT', key, query, header, signal, body });
     } catch (error) {
       body?.body.drain();
+      if (body?.written) kept?.refused(body.written);
+      await this.#changed(exchange, kind); // nobody knows whether it has succeeded
       throw body?.source?.errored ?? error;
-    } finally {
-      this.#objects.forget(store, key === '' ? undefined : key); // also when nobody knows whether it has succeeded
     }
-    await relayAnswer(exchange, message);
+    await relayAnswer(exchange, message, async (answer) => {
+      const listed = kind === 'complete' ? listedParts(list?.() ?? '') : [];
+      const told = this.#changed(exchange, kind, partLengthOf(kept?.partLengths(exchange, listed) ?? []));
+      const taken = message.statusCode === 200 && !/<Error>/.test(answer);
+      const keeping = this.#keep(exchange, { kind, source, written: body?.written, listed, taken, message, answer });
+      await Promise.all([told, withDeadline(keeping, proxyLimits.keepWriteMs)]);
+    });
+  }
+
+  /** Never rejects. */
+  async #keep(exchange: S3Exchange, write: AnsweredWrite): Promise<void> {
+    const { objects, kept } = this.#options;
+    const { kind, source, written, listed, taken, message, answer } = write;
+    if (!kept) return;
+    if (written && !taken) return kept.refused(written);
+    if (kind === 'object' && written) return kept.object(exchange, written, message.headers.etag);
+    if (kind === 'part' && written) return kept.part(exchange, written, message.headers.etag);
+    if (kind === 'abort') return kept.aborted(exchange);
+    if (!taken || (kind !== 'complete' && kind !== 'copy')) return;
+    const { store, target } = exchange;
+    const tag = answeredTag(answer) ?? plainTag(await this.#validatorOf(store, target)); // not every store tells it
+    if (kind === 'complete') return kept.completed(exchange, listed, tag);
+    const word =
+      source && tag !== undefined ? await objects.ask(source.store, source).catch(() => undefined) : undefined;
+    if (source && tag !== undefined && word?.kind === 'object')
+      await kept.copied(exchange, source, { object: word.object, tag });
+  }
+
+  async #validatorOf(store: S3Store, { key }: { readonly key: string }): Promise<string | undefined> {
+    const word = await this.#options.objects.ask(store, { key }).catch(() => undefined);
+    return word?.kind === 'object' ? word.object.validator : undefined;
+  }
+
+  /** Never throws. */
+  async #changed({ store, target }: S3Exchange, kind: WriteKind, partLength = 0): Promise<void> {
+    if (kind === 'part' || kind === 'part of copy' || kind === 'begin' || kind === 'abort') return;
+    await this.#options.objects.changed(store, target.key === '' ? undefined : target.key, partLength);
   }
 
   #header({ request }: S3Exchange): Record<string, string> {
@@ -81,10 +157,10 @@ export class S3Writes {
     return header;
   }
 
-  /** What is copied must be this caller's to read, under the name the store has for it. */
-  #copySource({ request, caller, store }: S3Exchange): Record<string, string> {
+  /** Throws S3Refusal when it is not this caller's to read. */
+  #copySource({ request, caller, store }: S3Exchange): CopySource | undefined {
     const source = headerOf(request, 'x-amz-copy-source');
-    if (source === undefined) return {};
+    if (source === undefined) return undefined;
     const [path = '', version] = source.split('?versionId=', 2);
     let decoded: string;
     try {
@@ -97,45 +173,84 @@ export class S3Writes {
     // As in the URL of a request: nothing that a store on a file system could take for another key.
     if (/(?:^|\/)\.\.?(?:\/|$)/.test(key))
       throw new S3Refusal('InvalidArgument', 'The x-amz-copy-source is malformed.');
-    const from = slash > 0 ? this.#stores.get(decoded.slice(0, slash)) : undefined;
+    const from = slash > 0 ? this.#options.stores.get(decoded.slice(0, slash)) : undefined;
     if (!from || !mayUse(caller, from.config, key)) throw new S3Refusal('AccessDenied', 'Access Denied');
     if (!from.sharesStoreWith(store))
       throw new S3Refusal('NotImplemented', 'The two buckets are at different stores, which cannot copy between them.');
-    const suffix = version === undefined ? '' : `?versionId=${encodeStrictly(version)}`;
-    return { 'x-amz-copy-source': `/${encodePath(`${from.name}/${key}`)}${suffix}` };
+    return { store: from, key, versionId: version };
   }
 }
 
-/** Undefined when there is none. */
-function bodyOf(exchange: S3Exchange): StoreBody | undefined {
-  const { request, response } = exchange;
+/** Under the name the store has for it. */
+function copySourceOf({ store, key, versionId }: CopySource): string {
+  const suffix = versionId === undefined ? '' : `?versionId=${encodeStrictly(versionId)}`;
+  return `/${encodePath(`${store.name}/${key}`)}${suffix}`;
+}
+
+function writeKind({ method, headers }: IncomingMessage, query: ReadonlyMap<string, string>): WriteKind {
+  const copies = headers['x-amz-copy-source'] !== undefined;
+  if (query.has('tagging')) return 'other';
+  if (method === 'PUT' && query.has('uploadId')) return copies ? 'part of copy' : 'part';
+  if (method === 'PUT') return copies ? 'copy' : 'object';
+  if (method === 'POST' && query.has('uploads')) return 'begin';
+  if (!query.has('uploadId')) return 'other';
+  return method === 'POST' ? 'complete' : 'abort';
+}
+
+/** A list of ten thousand parts, with checksums. */
+const listBytes = 4 * 2 ** 20;
+
+/** What passes, as text once it has passed; empty when it is too long. */
+function collected(request: IncomingMessage, mostBytes: number): () => string {
+  const blocks: Buffer[] = [];
+  let length = 0;
+  request.pause(); // it flows when the store takes it
+  request.on('data', (block: Buffer) => {
+    length += block.length;
+    if (length <= mostBytes) blocks.push(block);
+  });
+  return () => (length <= mostBytes ? Buffer.concat(blocks).toString('utf8') : '');
+}
+
+/** A body, and the file that it is written to beside. */
+interface WriteBody extends StoreBody {
+  readonly written?: WrittenBody | undefined;
+}
+
+/** Undefined when there is none. @param kept where it is written down beside */
+function bodyOf(exchange: S3Exchange, kept: KeptWrites | undefined): WriteBody | undefined {
+  const { request, response, caller } = exchange;
   const framing = requestFraming(request);
   if (framing === 'none') return undefined;
   const onInformation = ({ statusCode }: InformationEvent): void => {
     if (statusCode === 100 && !response.headersSent && !response.destroyed) response.writeContinue();
   };
   const payloadHash = headerOf(request, 'x-amz-content-sha256') ?? 'UNSIGNED-PAYLOAD';
-  const signed = /^STREAMING-AWS4-HMAC-SHA256-PAYLOAD(-TRAILER)?$/.exec(payloadHash);
-  if (signed) return { ...unchunked(exchange, signed[1] !== undefined), onInformation };
+  const [, isSigned, hasTrailer] = streamedPayload.exec(payloadHash) ?? [];
+  if (isSigned !== undefined) {
+    // The chain of signatures begins with one that the store does not get: it is checked here, and what it signs sent on.
+    const length = headerOf(request, decodedLength);
+    if (!caller.chunks || length === undefined || !/^\d{1,15}$/.test(length))
+      throw new S3Refusal(
+        'InvalidRequest',
+        'A body in signed chunks needs a signed header, and its length without them.',
+      );
+    const source = new SignedChunks(caller.chunks, hasTrailer !== undefined);
+    const written = kept?.write(exchange, undefined);
+    const unheard = (): void => undefined; // whoever sends it on hears of its end
+    if (written) pipeline(request, source, written, unheard);
+    else pipeline(request, source, unheard);
+    const body = new RequestBody(written ?? source, Number(length));
+    return { body, payloadHash: 'UNSIGNED-PAYLOAD', source, written, onInformation };
+  }
+  const decoder = payloadHash.startsWith('STREAMING-') ? new SignedChunks(undefined, true) : undefined;
+  const written = kept?.write(exchange, decoder);
+  if (written) pipeline(request, written, () => undefined);
   const length = framing === 'length' ? Number(request.headers['content-length']) : undefined;
-  return { body: new RequestBody(request, length), payloadHash, onInformation };
+  return { body: new RequestBody(written ?? request, length), payloadHash, written, onInformation };
 }
 
-/** The chain of signatures begins with one that the store does not get: it is checked here, and what it signs sent on. */
-function unchunked(
-  { request, caller }: S3Exchange,
-  hasTrailer: boolean,
-): Pick<StoreBody, 'body' | 'payloadHash' | 'source'> {
-  const length = headerOf(request, decodedLength);
-  if (!caller.chunks || length === undefined || !/^\d{1,15}$/.test(length))
-    throw new S3Refusal(
-      'InvalidRequest',
-      'A body in signed chunks needs a signed header, and its length without them.',
-    );
-  const source = new SignedChunks(caller.chunks, hasTrailer);
-  pipeline(request, source, () => undefined); // whoever sends it on hears of its end
-  return { body: new RequestBody(source, Number(length)), payloadHash: 'UNSIGNED-PAYLOAD', source };
-}
+const streamedPayload = /^STREAMING-AWS4-(HMAC)-SHA256-PAYLOAD(-TRAILER)?$/;
 
 /** The header without what describes the chunks. */
 function withoutChunks(header: Readonly<Record<string, string>>): Record<string, string> {
