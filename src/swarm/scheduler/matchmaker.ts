@@ -80,14 +80,18 @@ export class Matchmaker {
     }
   }
 
-  /** Joins a stalled peer with some that hold the piece, whatever its neighbours count; random neighbours can all lack it. */
-  introduce(child: Peer, piece: number, nowMs: number): void {
+  /**
+   * Joins a stalled peer with some that hold the piece, whatever its neighbours count; random neighbours can all lack it.
+   * @param anywhere in other data centres, too: those of its own that fetch from there do not help it.
+   */
+  introduce(child: Peer, piece: number, { nowMs, anywhere }: { nowMs: number; anywhere: boolean }): void {
     if (!this.#trades(child)) return;
     let left = this.#limits.introductions;
     for (const parent of child.task.peers.values()) {
       if (left === 0) break;
       if (!parent.pieces.has(piece) || !parent.sharing || !this.#trades(parent) || !mayBeParent(parent, child, nowMs))
         continue;
+      if (!anywhere && !this.#zones.mayTake(child, parent)) continue;
       this.#join(parent, child, 'exchange');
       left -= 1;
     }

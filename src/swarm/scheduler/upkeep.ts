@@ -66,8 +66,9 @@ export class Upkeep {
       if (peer.lease || (stalledMs < limits.stallCheckMs && !takenBack)) continue;
       const lacking = lackingHeld(peer);
       if (lacking === undefined) continue;
-      matchmaker.introduce(peer, lacking, nowMs);
-      if (!takenBack && stalledMs >= patienceOf(peer, limits)) origin.rescue(peer, nowMs);
+      const patienceMs = patienceOf(peer, limits);
+      matchmaker.introduce(peer, lacking, { nowMs, anywhere: stalledMs >= patienceMs / 2 });
+      if (!takenBack && stalledMs >= patienceMs) origin.rescue(peer, nowMs);
       this.#helped.add(peer.task);
       found += 1;
     }

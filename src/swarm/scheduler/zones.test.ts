@@ -111,6 +111,20 @@ test('when those that cross have everything, nobody else does', () => {
   assert.equal(crossing(swarm, others).length, 1, 'the content has left the data centre with it');
 });
 
+test('whoever gets nothing for a while is helped by his own data centre first, and in the end from afar', () => {
+  const swarm = crowd(1, ['east-0', 'east-1']);
+  swarm.piecesFinished('east-0', { pieces: PieceSet.range(0, 1), from: 'west-root' }, 3);
+  swarm.piecesFinished('east-1', { pieces: PieceSet.range(0, 1), from: 'east-0' }, 4);
+  const pause = (fromMs: number, toMs: number): void => {
+    for (let nowMs = fromMs; nowMs <= toMs; nowMs += 100) swarm.tick(nowMs);
+    assertInvariants(swarm);
+  };
+  pause(100, 9_500);
+  assert.deepEqual(crossing(swarm, ['east-1']), [], 'the one that crosses may be busy');
+  pause(9_600, 13_000);
+  assert.deepEqual(crossing(swarm, ['east-1']), ['east-1']);
+});
+
 test('whoever gets no parent nearby gets one far away in the end', () => {
   const swarm = crowd(1, ['east-0', 'east-1']);
   assert.deepEqual(parentsOf(swarm, 'east-1'), ['east-0']);
