@@ -2,7 +2,9 @@
 /** What is written through one node is there for the others, without a byte of the store; what was overwritten or deleted is there for nobody. */
 import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
-import { readdir } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -13,6 +15,8 @@ import { countingRelay, type CountingRelay } from '../support/counting-relay.ts'
 const execute = promisify(execFile);
 const client = { accessKeyID: 'WRITER', secretKey: 'the writer/s+secret' };
 const boto3Missing = spawnSync('python3', ['-c', 'import boto3']).status === 0 ? undefined : 'boto3 is not installed';
+
+const rcloneMissing = spawnSync('rclone', ['version']).error ? 'rclone is not installed' : undefined;
 
 void describe('writes at the door for clients of S3 stay in the cluster', { skip: cephMissing ?? boto3Missing }, () => {
   let swarm: LocalSwarm;
@@ -68,6 +72,29 @@ void describe('writes at the door for clients of S3 stay in the cluster', { skip
 
   it('what was overwritten or deleted at any node is served old by none, however long they rely on what they heard', async () => {
     await boto3('change');
+    assert.deepEqual(await incoming(), []);
+  });
+
+  it('rclone copies a tree in by one node and compares it by another', { skip: rcloneMissing }, async () => {
+    const tree = swarm.directory.join('tree');
+    await mkdir(join(tree, 'a b/é'), { recursive: true });
+    for (const [name, length] of Object.entries({ small: 1000, 'a b/middle': 900_000, 'a b/é/large': 12_000_001 }))
+      await writeFile(join(tree, name), randomBytes(length));
+    const rclone = (node: number, ...args: string[]): Promise<unknown> => {
+      const { accessKeyID, secretKey } = client;
+      const at = `endpoint="http://${nodes[node]?.service.addresses['s3']}"`;
+      const remote = `:s3,provider=Ceph,access_key_id=${accessKeyID},secret_access_key="${secretKey}",${at}:models/tree`;
+      const options = ['--config', '/dev/null', '--s3-upload-cutoff', '5Mi', '--s3-chunk-size', '5Mi'];
+      const named = args.map((arg) => (arg === 'REMOTE' ? remote : arg));
+      return execute('rclone', [...named, ...options], { timeout: 120_000 });
+    };
+    await rclone(0, 'copy', tree, 'REMOTE');
+    relay.lines.length = 0;
+    await rclone(1, 'check', '--download', tree, 'REMOTE');
+    const read = relay.lines.filter((line) => line.startsWith('GET /stored/tree/'));
+    assert.deepEqual(read, []);
+    await rclone(2, 'delete', 'REMOTE');
+    await assert.rejects(rclone(1, 'check', '--download', tree, 'REMOTE'), /3 differences found|3 files missing/);
     assert.deepEqual(await incoming(), []);
   });
 
