@@ -111,6 +111,15 @@ test('when those that cross have everything, nobody else does', () => {
   assert.equal(crossing(swarm, others).length, 1, 'the content has left the data centre with it');
 });
 
+test('a data centre with a part of the content goes on crossing for the rest', () => {
+  const swarm = crowd(1, []);
+  register(swarm, 'east-part', 3, { range: { start: 0, length: 2 ** 20 } });
+  swarm.piecesFinished('east-part', { pieces: PieceSet.range(0, 1), from: 'west-root' }, 4);
+  swarm.peerFinished('east-part', 4);
+  for (const name of east) register(swarm, name, 5);
+  assert.equal(crossing(swarm, east).length, 1);
+});
+
 test('whoever gets nothing for a while is helped by his own data centre first, and in the end from afar', () => {
   const swarm = crowd(1, ['east-0', 'east-1']);
   swarm.piecesFinished('east-0', { pieces: PieceSet.range(0, 1), from: 'west-root' }, 3);

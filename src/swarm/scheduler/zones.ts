@@ -43,7 +43,8 @@ export class Zones {
     if (!this.#isOn || (alive && isDownloading(peer.state))) return;
     const { servers, traders, gates, whole } = zoneOf(peer);
     gates.delete(peer);
-    if (alive) whole.add(peer);
+    // Whoever wanted a part of it is done as well.
+    if (alive && peer.pieces.count === peer.task.pieceCount) whole.add(peer);
     else whole.delete(peer);
     if (servers.size + traders.size + gates.size + whole.size === 0) peer.task.zones.delete(peer.zone);
   }
