@@ -19,6 +19,8 @@ const seenAsAnother = new Set([
   'SimulatedDaemon.schedulerCameBack',
   'TaskEngine.fetchedFrom', // TaskOpener
   'TaskEngine.headOf',
+  'WrittenBody.rawTrailers', // BodySource
+  'WrittenBody.socket',
 ]);
 
 /** By these tests see what cannot be seen from outside. */

@@ -152,7 +152,13 @@ export class Pushes {
       upload.file.end();
       await finished(upload.file);
       const wanted = upload.bytes > 0 ? requestFor(exchange, blob) : undefined;
-      if (wanted) await content.keep({ ...wanted, path: upload.path, lengthBytes: upload.bytes, name: { kind: 'digest', digest } });
+      if (wanted)
+        await content.keep({
+          ...wanted,
+          path: upload.path,
+          lengthBytes: upload.bytes,
+          name: { kind: 'digest', digest },
+        });
     } catch (error) {
       logger.debug({ url: blob.pathname, error: toDragonflyError(error).message }, 'what was pushed is not kept');
     } finally {
