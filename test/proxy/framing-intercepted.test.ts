@@ -105,6 +105,8 @@ test('HTTP/2: interim answers, repeated fields and statuses that it does not hav
   answer = ({ head }, whole) => {
     if (!whole) return undefined;
     if (head.includes('/strange')) return 'HTTP/1.1 799 What\r\nContent-Length: 2\r\n\r\nok';
+    if (head.includes('/stored') || head.includes('/manifests/'))
+      return `HTTP/1.1 200 OK\r\nETag: "s"\r\nContent-Language: a\r\nContent-Language: b\r\nContent-Length: 90000\r\n\r\n${'x'.repeat(90_000)}`;
     const interim = `HTTP/1.1 102 Wait\r\n\r\nHTTP/1.1 103 Hints\r\nConnection: x\r\n${repeated}\r\n`;
     const trailers = `ETag: "c"\r\nETag: "d"\r\n`;
     return `${interim}HTTP/1.1 200 OK\r\n${repeated}Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n${trailers}\r\n`;
@@ -114,6 +116,14 @@ test('HTTP/2: interim answers, repeated fields and statuses that it does not hav
   const strange = session.request({ ':path': '/strange' }).resume();
   const [refused] = (await once(strange, 'response')) as [IncomingHttpHeaders];
   assert.equal(refused[':status'], 502);
+  for (const path of ['/stored', '/v2/a/manifests/v1']) {
+    const stored = session.request({ ':path': path });
+    const [told] = (await once(stored, 'response')) as [IncomingHttpHeaders];
+    assert.deepEqual([told[':status'], told['content-language']], [200, 'a, b'], path);
+    assert.equal(told['x-dragonfly-task-id'] === undefined, path !== '/stored', 'an object comes from the store');
+    stored.resume();
+    await once(stored, 'close');
+  }
   const stream = session.request({ ':path': '/interim' });
   const interim: unknown[] = [];
   const trailers: IncomingHttpHeaders[] = [];

@@ -21,6 +21,7 @@ import { compilePattern, type Pattern } from '../../../core/pattern.ts';
 import type { Trust } from '../../source/trust-store.ts';
 import type { CertificateAuthority } from './certificate-authority.ts';
 import { createClientServer } from '../wire/client-server.ts';
+import { Http2ClientResponse } from '../wire/http2-answer.ts';
 import { proxyLimits } from '../limits.ts';
 import type { RequestHandler, TunnelTarget } from '../request-handler.ts';
 
@@ -59,7 +60,7 @@ export class Interception {
       // the compatibility objects have all that is used here; names of single connections never reach them
       void handler.handle(request as unknown as IncomingMessage, response as unknown as ServerResponse, target);
     };
-    this.#http2 = createHttp2Server({ maxHeaderListPairs: 256 }, answer);
+    this.#http2 = createHttp2Server({ maxHeaderListPairs: 256, Http2ServerResponse: Http2ClientResponse }, answer);
     this.#http2.on('checkContinue', answer); // the origin says whether to go on
     this.#http2.on('checkExpectation', answer);
   }

@@ -15,6 +15,7 @@ import { createServer as createTlsServer, type ServerOptions as TlsServerOptions
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { proxyLimits } from '../limits.ts';
+import { linesOf } from './header.ts';
 import { asWrittenByNode } from './node-header.ts';
 
 export type ClientHandler = (request: IncomingMessage, response: ServerResponse) => void;
@@ -116,13 +117,6 @@ class ClientResponse extends ServerResponse {
     if (this.headersSent) this.write(noBytes);
     else super.flushHeaders();
   }
-}
-
-function linesOf(fields: OutgoingHttpHeaders | OutgoingHttpHeader[]): string[] {
-  if (Array.isArray(fields)) return fields.map(String);
-  return Object.entries(fields).flatMap(([name, value]) =>
-    value === undefined ? [] : [value].flat().flatMap((each) => [name, String(each)]),
-  );
 }
 
 const statusByCode: Readonly<Record<string, string>> = {

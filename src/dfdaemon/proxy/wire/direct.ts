@@ -7,7 +7,7 @@ import { answerError } from '../answers.ts';
 import { bodyOfUpgrade } from './client-server.ts';
 import { noteFirstByte, type Exchange } from '../exchange.ts';
 import { forwardedAnswerLines, forwardedRequestLines, forwardedTrailers, pairs } from './header.ts';
-import { http2Fields, writeHttp2Head, writeHttp2Information } from './http2-answer.ts';
+import { writeHttp2Information } from './http2-answer.ts';
 import { joinSockets } from './join-sockets.ts';
 import { proxyLimits } from '../limits.ts';
 import { RequestBody } from './request-body.ts';
@@ -99,7 +99,12 @@ export async function sendOwn(
 export async function relay(exchange: Exchange, message: IncomingMessage): Promise<void> {
   const { response, record } = exchange;
   if (response.destroyed) return void message.destroy();
-  writeAnswerHead(exchange, message);
+  try {
+    writeAnswerHead(exchange, message);
+  } catch (error) {
+    message.destroy();
+    throw error;
+  }
   response.flushHeaders();
   message.on('data', (block: Buffer) => {
     record.bytes += block.length;
@@ -107,8 +112,7 @@ export async function relay(exchange: Exchange, message: IncomingMessage): Promi
   message.once('end', () => {
     const trailers = forwardedTrailers(message.rawTrailers);
     if (trailers.length === 0) return;
-    if (response.req.httpVersionMajor === 1) response.addTrailers(trailers);
-    else response.addTrailers(http2Fields(trailers.flat()));
+    response.addTrailers(trailers);
   });
   try {
     await pipeline(message, response);
@@ -126,7 +130,7 @@ export function writeAnswerHead(exchange: Exchange, message: IncomingMessage): v
   response.sendDate = false; // the origin's, or none
   if (response.req.httpVersionMajor === 1) {
     response.writeHead(message.statusCode ?? 502, message.statusMessage ?? '', withFittingTrailer(exchange, lines));
-  } else writeHttp2Head(response, message, lines);
+  } else response.writeHead(message.statusCode ?? 502, lines);
   noteFirstByte(record);
 }
 

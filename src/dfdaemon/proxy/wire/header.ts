@@ -2,7 +2,7 @@
  * Headers on their way through: what belongs to one connection, or to this proxy alone, is not passed on; everything else
  * is, byte for byte, in its order, with its letter case and as often as it came.
  */
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeader, OutgoingHttpHeaders } from 'node:http';
 import { isControlHeader } from '../request-options.ts';
 
 /** Name, value, name, value … as they stood on the wire: a character is a byte (Latin-1). */
@@ -176,4 +176,12 @@ function isPerConnection(name: string): boolean {
 
 function connectionNames(value: string | undefined): ReadonlySet<string> {
   return new Set((value ?? '').split(',').map((name) => name.trim().toLowerCase()));
+}
+
+/** Of whatever form node's servers take. */
+export function linesOf(fields: OutgoingHttpHeaders | readonly OutgoingHttpHeader[]): string[] {
+  if (Array.isArray(fields)) return fields.map(String);
+  return Object.entries(fields).flatMap(([name, value]) =>
+    value === undefined ? [] : [value].flat().flatMap((each) => [name, String(each)]),
+  );
 }

@@ -1,11 +1,34 @@
-/** Answers to clients of HTTP/2: what the origin said in HTTP/1, in the words of Node's server. */
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Http2ServerResponse } from 'node:http2';
+/** Answers to clients of HTTP/2: what was said in HTTP/1, in the words of Node's server. */
+import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { Http2ServerResponse } from 'node:http2';
 import { DragonflyError } from '../../../core/errors.ts';
-import { forwardedFields, pairs, type HeaderLines } from './header.ts';
+import { forwardedFields, linesOf, pairs, type HeaderLines } from './header.ts';
+
+type Fields = OutgoingHttpHeaders | readonly OutgoingHttpHeader[];
+
+/** Takes every header that its counterpart of HTTP/1 takes. */
+export class Http2ClientResponse extends Http2ServerResponse {
+  /** Throws PROTOCOL for a status that HTTP/2 does not have; nothing has been sent then. */
+  override writeHead(statusCode: number, reason?: string | Fields, header?: Fields): this {
+    if (statusCode > 599)
+      throw new DragonflyError('PROTOCOL', `the status ${statusCode} of the origin is none that HTTP/2 has`);
+    const fields = typeof reason === 'string' ? header : (header ?? reason);
+    return super.writeHead(statusCode, fields && http2Fields(linesOf(fields)));
+  }
+
+  override addTrailers(trailers: OutgoingHttpHeaders | readonly (readonly [string, string])[]): void {
+    super.addTrailers(http2Fields(linesOf(isPairs(trailers) ? trailers.flat() : trailers)));
+  }
+}
+
+function isPairs(
+  trailers: OutgoingHttpHeaders | readonly (readonly [string, string])[],
+): trailers is readonly (readonly [string, string])[] {
+  return Array.isArray(trailers);
+}
 
 /** By lower-case names; what was repeated is one list (RFC 9110 §5.3), since the server refuses most names a second time. */
-export function http2Fields(lines: HeaderLines): Record<string, string | string[]> {
+function http2Fields(lines: HeaderLines): Record<string, string | string[]> {
   const fields: Record<string, string> = {};
   const cookies: string[] = [];
   for (const [name, value] of pairs(lines)) {
@@ -14,19 +37,6 @@ export function http2Fields(lines: HeaderLines): Record<string, string | string[
     else fields[lower] = [fields[lower], value].filter(Boolean).join(', ');
   }
   return cookies.length > 0 ? { ...fields, 'set-cookie': cookies } : fields;
-}
-
-/** Throws PROTOCOL for a status that HTTP/2 does not have; nothing has been sent then. */
-export function writeHttp2Head(response: ServerResponse, message: IncomingMessage, lines: HeaderLines): void {
-  const { statusCode = 502 } = message;
-  if (statusCode > 599) {
-    message.destroy();
-    throw new DragonflyError(
-      'PROTOCOL',
-      `the origin answered with the status ${statusCode}, which HTTP/2 does not have`,
-    );
-  }
-  response.writeHead(statusCode, http2Fields(lines));
 }
 
 /** An interim answer, 101 excepted. */
