@@ -135,3 +135,28 @@ test("does not wait for the content either where a seed was faster than the regi
   for await (const block of message) blocks.push(block as Buffer);
   assert.ok(Buffer.concat(blocks).equals(content));
 });
+
+test(
+  'of a small blob that a manifest has told of, as podman asks for it, a registry is asked once, and its bytes once',
+  deadline,
+  async () => {
+    await using swarm = await LocalSwarm.create();
+    const netAddrs = [{ type: 'tcp', addr: await swarm.startScheduler() }];
+    await using node = await startDaemon({ more: { host: { advertiseIP: '127.0.0.1' }, scheduler: { netAddrs } } });
+    const small = Buffer.from('{"os":"linux"}'.padEnd(90));
+    const config = { digest: `sha256:${createHash('sha256').update(small).digest('hex')}`, size: small.length };
+    const manifest = serveBody(Buffer.from(JSON.stringify({ schemaVersion: 2, config, layers: [] })));
+    const blob = serveBody(small);
+    await using origin = await startOrigin((incoming, answer) =>
+      (incoming.url?.includes('/manifests/') === true ? manifest : blob)(incoming, answer),
+    );
+    const headers = { 'X-Dragonfly-Registry': origin.url, 'Docker-Distribution-Api-Version': 'registry/2.0' };
+    assert.equal((await ask(node, '/v2/a/manifests/v1', { headers })).status, 200);
+    const answer = await ask(node, `/v2/a/blobs/${config.digest}`, { headers });
+    assert.ok(answer.body.equals(small));
+    const asked = origin.seen.map(({ method, url, headers: { range } }) =>
+      [method, url.split('/')[3], isProbe(range)].join(' '),
+    );
+    assert.deepEqual(asked.sort(), ['GET blobs false', 'GET blobs true', 'GET manifests false']);
+  },
+);

@@ -52,16 +52,10 @@ async function pullByContainerd({ directory: own, proxy }: Run, reference: strin
   const [registry = ''] = reference.split('/');
   const place = join(own, 'hosts', registry);
   await mkdir(place, { recursive: true });
-  const mirror = [
-    `[host."${proxy}"]`,
-    '  capabilities = ["pull", "resolve"]',
-    `  [host."${proxy}".header]`,
-    `    X-Dragonfly-Registry = ["http://${registry}"]`,
-  ];
-  await writeFile(
-    join(place, 'hosts.toml'),
-    [`server = "http://${registry}"`, ...(proxy ? mirror : []), ''].join('\n'),
-  );
+  const host = proxy || `http://${registry}`;
+  const lines = [`server = "http://${registry}"`, `[host."${host}"]`, '  capabilities = ["pull", "resolve"]'];
+  if (proxy) lines.push(`  [host."${host}".header]`, `    X-Dragonfly-Registry = ["http://${registry}"]`);
+  await writeFile(join(place, 'hosts.toml'), [...lines, ''].join('\n'));
   await using engine = await startContainerd(join(own, 'c'));
   const words = ['images', 'pull', '--snapshotter', 'native', '--hosts-dir', join(own, 'hosts'), reference];
   await execute('ctr', ['-a', engine.socket, ...words]);

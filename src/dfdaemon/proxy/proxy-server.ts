@@ -23,6 +23,7 @@ import { AccessGuard } from './access-guard.ts';
 import type { CertificateAuthority } from './interception/certificate-authority.ts';
 import { createClientServer } from './wire/client-server.ts';
 import { downloadRequestFor, type DownloadDefaults } from './content/download-request.ts';
+import { BlobSizes } from './registry/blob-sizes.ts';
 import { heldManifest } from './registry/held-manifest.ts';
 import { Interception } from './interception/interception.ts';
 import type { DoorsConfig } from './doors/doors-config.ts';
@@ -136,7 +137,8 @@ export class ProxyServer implements Closable {
     );
     server.maxConnections = proxyLimits.connections;
     const defaults = downloadDefaults(config, settings, options.filteredQueryParams);
-    const peers = peerAnswers(options, { settings, upstream, access, shared, metrics, defaults });
+    const sizes = new BlobSizes();
+    const peers = peerAnswers(options, { settings, upstream, access, shared, sizes, metrics, defaults });
     const handler = new RequestHandler({
       mirror: settings.mirror,
       mirrorTrust: await trustOf(settings.mirror, 'proxy.registryMirror.certs'),
@@ -150,6 +152,7 @@ export class ProxyServer implements Closable {
         upstream,
         access,
         shared,
+        sizes,
         held: (exchange, path) => {
           const request = downloadRequestFor(exchange, undefined, defaults);
           const isHere = options.engine.headOf(options.engine.taskIdOf(request)) !== undefined;
@@ -276,6 +279,7 @@ function peerAnswers(
     upstream: Upstream;
     access: OriginAccess;
     shared: SharedProofs;
+    sizes: BlobSizes;
     metrics: ProxyMetrics;
     defaults: DownloadDefaults;
   },
@@ -294,6 +298,7 @@ function peerAnswers(
     hasSwarm: () => options.swarm?.exists === true,
     access: parts.access,
     shared: parts.shared,
+    sizes: parts.sizes,
     metrics: parts.metrics,
     defaults: parts.defaults,
   });

@@ -3,7 +3,6 @@
  * known is whether the caller may have them. The task is opened and the registry asked at the same time; the header goes
  * out when both are known, or as soon as the registry has told the size; the body as pieces land.
  */
-import { randomInt } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { DragonflyError, toDragonflyError } from '../../../core/errors.ts';
 import type { DownloadRequest, OpenTask } from '../../task/open-task.ts';
@@ -23,6 +22,7 @@ import { learnRefusal } from '../proof/refusal.ts';
 import { contentLengthOf, isPage } from '../proof/representation.ts';
 import { asksForAll, comesIn, keepsPromise, settling, toldBlob, type ToldBlob } from '../proof/told-blob.ts';
 import { rangeDemand } from '../wire/range-answer.ts';
+import type { BlobSizes } from './blob-sizes.ts';
 import type { RegistryPath } from './registry-path.ts';
 import { sharedYes, yesFromOther, yesToTell, type Yes } from '../proof/registry-yes.ts';
 import type { SharedProofs } from '../proof/shared-proofs.ts';
@@ -36,6 +36,7 @@ export interface BlobAnswersOptions {
   readonly access: OriginAccess;
   readonly possession: Possession;
   readonly shared: SharedProofs;
+  readonly sizes: BlobSizes;
   /** Other nodes may hold content, or want it at the same time. */
   readonly hasSwarm: () => boolean;
 }
@@ -135,12 +136,13 @@ export class BlobAnswers {
    * length is a yes.
    */
   async #ask(exchange: Exchange, request: DownloadRequest, path: RegistryPath): Promise<Yes | undefined> {
-    const { engine, upstream, hasSwarm } = this.#options;
+    const { engine, upstream, hasSwarm, sizes } = this.#options;
     const taskId = engine.taskIdOf(request);
     const head = engine.headOf(taskId);
     const compares = !this.#isShown(exchange, request) && (head !== undefined || hasSwarm());
-    const near = Math.min(head?.contentLengthBytes ?? proxyLimits.nearBytes, proxyLimits.nearBytes);
-    let offset = compares ? (head ? samplePlace(head.complete ? head.contentLengthBytes : near) : randomInt(near)) : 0;
+    const told = head?.contentLengthBytes ?? sizes.of(path.reference) ?? proxyLimits.nearBytes;
+    const near = Math.min(told, proxyLimits.nearBytes);
+    let offset = compares ? samplePlace(head?.complete === true ? head.contentLengthBytes : near) : 0;
     for (let attempt = 1; ; attempt += 1) {
       const range = `bytes=${offset}-${compares ? offset + proxyLimits.sampleBytes - 1 : 0}`;
       const signal = AbortSignal.timeout(proxyLimits.probeTimeoutMs);

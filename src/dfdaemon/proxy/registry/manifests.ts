@@ -27,6 +27,7 @@ import {
   type ManifestAnswer as Answer,
 } from '../proof/shared-manifest.ts';
 import type { SharedProofs } from '../proof/shared-proofs.ts';
+import type { BlobSizes } from './blob-sizes.ts';
 import { isDigest, type RegistryPath } from './registry-path.ts';
 import type { Upstream } from '../wire/upstream.ts';
 
@@ -41,6 +42,7 @@ export interface ManifestsOptions {
   readonly upstream: Upstream;
   readonly access: OriginAccess;
   readonly shared: SharedProofs;
+  readonly sizes: BlobSizes;
   /** The manifest as nodes of the cluster hold it, without a question to the origin. */
   readonly held: (exchange: Exchange, path: RegistryPath) => Promise<KnownManifest | undefined>;
 }
@@ -49,6 +51,7 @@ export class Manifests {
   readonly #upstream: Upstream;
   readonly #access: OriginAccess;
   readonly #sharedProofs: SharedProofs;
+  readonly #sizes: BlobSizes;
   readonly #held: ManifestsOptions['held'];
   readonly #known = new LRUCache<string, KnownManifest>({
     maxSize: proxyLimits.manifestCacheBytes,
@@ -56,10 +59,11 @@ export class Manifests {
   });
   readonly #asking = new Map<string, Promise<Answer>>();
 
-  constructor({ upstream, access, shared, held }: ManifestsOptions) {
+  constructor({ upstream, access, shared, sizes, held }: ManifestsOptions) {
     this.#upstream = upstream;
     this.#access = access;
     this.#sharedProofs = shared;
+    this.#sizes = sizes;
     this.#held = held;
   }
 
@@ -181,6 +185,7 @@ export class Manifests {
     verify(path, answer, content);
     const etag = strongValidator({ etag: text(answer, 'etag') });
     this.#known.set(`${url.href}\n${variantOf(header)}`, { ...answer, body: answer.body, content, etag });
+    this.#sizes.note(content);
     this.#access.grant(registryScope(url, path), callerKey(header), provenDigests(content));
   }
 
