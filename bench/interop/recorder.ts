@@ -58,7 +58,11 @@ export class Recorder implements AsyncDisposable {
         });
         request.on('trailers', (told) => (trailers = withoutConnection(told)));
         request.on('end', () => stream.end());
-        stream.on('wantTrailers', () => stream.sendTrailers(trailers));
+        stream.on('wantTrailers', () => {
+          stream.sendTrailers(trailers);
+          // As a server in Go does: daemons of the original wait for the end of the stream.
+          setImmediate(() => stream.close(constants.NGHTTP2_NO_ERROR));
+        });
       });
     });
     server.listen(0, host);

@@ -16,11 +16,15 @@ interface Recorded {
   readonly program: string;
   readonly hex: string;
   readonly toTheMillisecond?: string;
+  readonly asRead?: string;
 }
 
-const { messages } = JSON.parse(
-  readFileSync(new URL('../vectors/original-messages.json', import.meta.url), 'utf8'),
-) as { readonly messages: readonly Recorded[] };
+const { messages } = read<{ readonly messages: readonly Recorded[] }>('original-messages');
+const { conversation } = read<{ readonly conversation: readonly Recorded[] }>('original-conversation');
+
+function read<T>(name: string): T {
+  return JSON.parse(readFileSync(new URL(`../vectors/${name}.json`, import.meta.url), 'utf8')) as T;
+}
 
 const services: readonly ServiceDefinition[] = [
   ManagerDefinition,
@@ -46,4 +50,12 @@ void describe('messages of the original', () => {
       assert.equal(Buffer.from(type.encode(message).finish()).toString('hex'), toTheMillisecond);
     });
   }
+
+  void it('of a whole conversation say the same when they are written again', () => {
+    for (const { method, from, hex, asRead = hex } of conversation) {
+      const { requestType, responseType } = methodOf(`/scheduler.v2.Scheduler/${method}`);
+      const type = (from === 'client' ? requestType : responseType) as MessageType<unknown>;
+      assert.equal(Buffer.from(type.encode(type.decode(Buffer.from(hex, 'hex'))).finish()).toString('hex'), asRead);
+    }
+  });
 });
