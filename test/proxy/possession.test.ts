@@ -89,3 +89,52 @@ describe('a private layer', { timeout: 120_000 }, () => {
     assert.deepEqual(stranger.body, Buffer.alloc(content.length, 7));
   });
 });
+
+describe('a private layer that was pushed through a node', { timeout: 120_000 }, () => {
+  const pushed = randomBytes(5 * 2 ** 20 + 3);
+  const name = `sha256:${createHash('sha256').update(pushed).digest('hex')}`;
+  const path = `/v2/private/app/blobs/${name}`;
+  const owner = { authorization: 'Bearer owner' };
+  /** Takes what its owner pushes, and gives it to nobody else. */
+  const registryOfOwner: RequestListener = (request, response) => {
+    if (request.headers.authorization !== owner.authorization)
+      return void response.writeHead(401, { 'www-authenticate': 'Basic realm="a"' }).end();
+    if (request.method === 'GET' || request.method === 'HEAD') return serveBody(pushed)(request, response);
+    request.resume().once('end', () => response.writeHead(201, { location: path }).end());
+  };
+
+  test('is opened there and elsewhere by its registry only, and by nobody who merely names it', async () => {
+    await using swarm = await LocalSwarm.create();
+    const schedulers = [await swarm.startScheduler()];
+    const more = (hostname: string) => ({ host: { hostname, advertiseIP: '127.0.0.1' } });
+    await using here = await startDaemon({ schedulers, more: more('here') });
+    await using elsewhere = await startDaemon({ schedulers, more: more('elsewhere') });
+    await using registry = await startOrigin(registryOfOwner);
+    await using liar = await startOrigin((request, response) =>
+      serveBody(Buffer.alloc(pushed.length, 7), { 'docker-content-digest': name })(request, response),
+    );
+    const at = (origin: Origin, headers: Record<string, string> = {}) => ({
+      'X-Dragonfly-Registry': origin.url,
+      ...headers,
+    });
+    const place = `/v2/private/app/blobs/uploads/?digest=${name}`;
+    const answer = await ask(here, place, { method: 'POST', headers: at(registry, owner), body: pushed });
+    assert.equal(answer.status, 201);
+    for (const node of [here, elsewhere]) {
+      assert.equal((await ask(node, path, { headers: at(registry) })).status, 401);
+      const wrong = { authorization: 'Bearer somebody' };
+      assert.equal((await ask(node, path, { headers: at(registry, wrong) })).status, 401);
+      for (const range of [{}, { Range: 'bytes=0-99' }] as Record<string, string>[]) {
+        const told = await ask(node, path, { headers: at(liar, range) }).catch(() => undefined); // or a broken connection
+        assert.notDeepEqual(told?.body.subarray(0, 100), pushed.subarray(0, 100));
+      }
+    }
+    const pull = await ask(elsewhere, path, { headers: at(registry, owner) });
+    assert.ok(pull.body.equals(pushed));
+    const given = registry.seen.filter(
+      ({ method, headers: { authorization, range } }) =>
+        method === 'GET' && authorization === owner.authorization && range === undefined,
+    );
+    assert.deepEqual(given, [], 'the layer came from the node that it was pushed through');
+  });
+});
