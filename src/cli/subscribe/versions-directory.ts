@@ -37,6 +37,8 @@ const recordSchema = z.object({
 type VersionsRecord = z.output<typeof recordSchema>;
 
 const unfinished = '.unfinished-';
+const recordName = '.record.json';
+const lockName = '.lock';
 
 export class VersionsDirectory implements Disposable {
   /** Absolute. */
@@ -57,15 +59,16 @@ export class VersionsDirectory implements Disposable {
     const link = await placeOf(path);
     requireOwnLink(link);
     const base = `${link}.versions`;
-    await mkdir(base, { recursive: true });
-    const lock = lockOf(join(base, '.lock'), link);
+    await makeOwn(base);
+    const lock = lockOf(join(base, lockName), link);
     try {
-      const record = (await readRecord(join(base, '.record.json'))) ?? { name, followed: 0, kept: [], told: '' };
+      const record = (await readRecord(join(base, recordName))) ?? { name, followed: 0, kept: [], told: '' };
       if (record.name !== name)
         throw new DragonflyError('FAILED_PRECONDITION', `${link} has versions of ${record.name}`, {
           hint: 'Give every name a path of its own.',
         });
       const directory = new VersionsDirectory(link, lock, record);
+      await directory.#write({}); // before anything else is there: what is there without it is not ours to delete
       await directory.#sweep();
       return directory;
     } catch (error) {
@@ -162,7 +165,7 @@ export class VersionsDirectory implements Disposable {
 
   async #write(changes: Partial<VersionsRecord>): Promise<void> {
     this.#record = { ...this.#record, ...changes };
-    await writeWholeFile(join(this.#base, '.record.json'), JSON.stringify(this.#record), { mode: 0o600 });
+    await writeWholeFile(join(this.#base, recordName), JSON.stringify(this.#record), { mode: 0o600 });
   }
 
   /** A directory that is deleted is never seen half deleted under its own name. */
@@ -210,6 +213,32 @@ async function placeOf(path: string): Promise<string> {
     });
   });
   return join(parent, basename(full));
+}
+
+/** Whatever is not recorded in it is deleted: nobody else may have made or filled it, nor put a link in its place. Throws OUTPUT. */
+async function makeOwn(base: string): Promise<void> {
+  try {
+    await mkdir(base, { mode: 0o755 });
+    return;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+  const stats = lstatSync(base);
+  const isOwn = stats.isDirectory() && stats.uid === process.geteuid?.() && (stats.mode & 0o022) === 0;
+  const names = isOwn ? await readdir(base) : [];
+  if (isOwn && (names.includes(recordName) || names.every(isOfBeginning))) return;
+  throw new DragonflyError(
+    'OUTPUT',
+    isOwn
+      ? `${base} holds something else than versions`
+      : `${base} is not a directory of this user that nobody else may write to`,
+    { hint: 'Move it away, or name another path: what is in it would be deleted.' },
+  );
+}
+
+/** Left by whoever was killed before there was a record. */
+function isOfBeginning(name: string): boolean {
+  return name.startsWith(lockName) || name.startsWith(recordName);
 }
 
 function requireOwnLink(link: string): void {
