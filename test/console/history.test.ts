@@ -60,7 +60,7 @@ test('a distribution of the past is watched again', async () => {
   const { page } = visitor;
   await visitor.signIn('root', rootPassword);
   await visitor.go('/history');
-  await page.getByRole('link', { name: 'watch', exact: true }).click();
+  await page.getByRole('link', { name: 'watch again' }).click();
   await visitor.heading('model.bin');
   const picture = page.getByRole('region', { name: 'Watched again' });
   await picture.getByRole('button', { name: 'Pause' }).click();

@@ -4,14 +4,24 @@ import { TimeText } from '../components/time-text.tsx';
 import { useFormats } from '../i18n/format.ts';
 import { useText } from '../i18n/language.tsx';
 import { TextLink } from '../components/text-link.tsx';
-import type { Distribution, HotTask, ListedDistribution } from './history-queries.ts';
+import type { Distribution, HotTask } from './history-queries.ts';
 import { TaskName } from './task-name.tsx';
 
-export function useDistributionColumns(): Column<Distribution>[] {
+/** What is recorded can be watched again. */
+export function useDistributionColumns(): Column<Distribution & { readonly recorded?: boolean }>[] {
   const t = useText();
   const { bytes, duration, number } = useFormats();
   return [
-    { key: 'task', header: t('history.content'), cell: (row) => <TaskName task={row} /> },
+    {
+      key: 'task',
+      header: t('history.content'),
+      cell: (row) => (
+        <>
+          <TaskName task={row} />
+          {row.recorded === true && <TextLink to={`/history/${row.id}`}>{t('replay.watch')}</TextLink>}
+        </>
+      ),
+    },
     { key: 'ended', header: t('history.ended'), cell: ({ ended_at_ms: at }) => <TimeText at={at} />, from: 'sm' },
     {
       key: 'size',
@@ -22,7 +32,7 @@ export function useDistributionColumns(): Column<Distribution>[] {
       align: 'right',
       from: 'md',
     },
-    { key: 'downloads', header: t('history.downloads'), cell: ({ downloads }) => number(downloads), align: 'right' },
+    { key: 'downloads', header: t('history.nodes'), cell: ({ downloads }) => number(downloads), align: 'right' },
     {
       key: 'took',
       header: t('history.toLast'),
@@ -39,7 +49,7 @@ export function useDistributionColumns(): Column<Distribution>[] {
     },
     {
       key: 'copies',
-      header: t('history.copies'),
+      header: t('tasks.originCopies'),
       cell: ({ copies, content_length: size }) => (size === 0 ? '–' : number(copies)),
       align: 'right',
     },
@@ -51,17 +61,6 @@ export function useDistributionColumns(): Column<Distribution>[] {
       from: 'md',
     },
   ];
-}
-
-/** What is recorded can be watched again. */
-export function useReplayColumn(): Column<ListedDistribution> {
-  const t = useText();
-  return {
-    key: 'replay',
-    header: t('replay.column'),
-    cell: ({ id, recorded }) => (recorded ? <TextLink to={`/history/${id}`}>{t('replay.watch')}</TextLink> : '–'),
-    align: 'right',
-  };
 }
 
 export function useHotTaskColumns(): Column<HotTask>[] {

@@ -17,7 +17,7 @@ import { Section } from '../components/section.tsx';
 import { useListState, type ListState } from '../components/use-list-state.ts';
 import { useText } from '../i18n/language.tsx';
 import { HistoryChart } from '../overview/history-chart.tsx';
-import { useDistributionColumns, useReplayColumn } from './distribution-columns.tsx';
+import { useDistributionColumns } from './distribution-columns.tsx';
 import {
   distributionSorts,
   distributionsQuery,
@@ -110,7 +110,7 @@ function OneShare({ range, by, name }: { range: Range; by: ShareKind; name: stri
 
 function Distributions({ range, list }: PartProps): ReactNode {
   const t = useText();
-  const columns = [...useDistributionColumns(), useReplayColumn()];
+  const columns = useDistributionColumns();
   const sort = distributionSorts.find((one) => one === list.filters.sort) ?? 'ended';
   const query = useQuery(distributionsQuery(range, { page: list.page, per_page: list.perPage, sort }));
   return (

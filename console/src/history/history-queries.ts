@@ -5,7 +5,6 @@ import type { paths } from '../api/schema.d.ts';
 export type TrafficShare = Schemas['TrafficShare'];
 export type TrafficFigures = Schemas['TrafficFigures'];
 export type Distribution = Schemas['Distribution'];
-export type ListedDistribution = Schemas['ListedDistribution'];
 export type HotTask = Schemas['HotTask'];
 
 export const shareKinds = ['application', 'tag', 'zone', 'node', 'origin'] as const;
