@@ -6,6 +6,7 @@ import { createReadStream } from 'node:fs';
 import { open, rm, type FileHandle } from 'node:fs/promises';
 import { DigestStream, formatDigest, sameDigest, type Digest } from '../core/digest.ts';
 import { DragonflyError } from '../core/errors.ts';
+import { longestWriteBytes } from '../core/files/longest-write.ts';
 import { outputError, publish, temporaryBeside } from '../core/files/output-file.ts';
 
 /** Takes the bytes of one download, in any order. */
@@ -46,7 +47,8 @@ export class FileSink implements ContentSink {
   async write(position: number, bytes: Buffer): Promise<void> {
     try {
       for (let done = 0; done < bytes.length;) {
-        done += (await this.#file.write(bytes, done, bytes.length - done, position + done)).bytesWritten;
+        const count = Math.min(bytes.length - done, longestWriteBytes);
+        done += (await this.#file.write(bytes, done, count, position + done)).bytesWritten;
       }
     } catch (error) {
       throw outputError(this.#path, error);

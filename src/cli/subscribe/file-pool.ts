@@ -1,5 +1,6 @@
 /** Open files of a directory tree, so many at most: chunks come in the order of packs, which is nearly that of the files. */
 import { open, type FileHandle } from 'node:fs/promises';
+import { longestWriteBytes } from '../../core/files/longest-write.ts';
 
 const openAtOnce = 64;
 
@@ -39,6 +40,8 @@ export class FilePool implements AsyncDisposable {
 
 /** Throws when the file refuses. */
 export async function writeAll(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
-  for (let done = 0; done < bytes.length;)
-    done += (await file.write(bytes, done, bytes.length - done, position + done)).bytesWritten;
+  for (let done = 0; done < bytes.length;) {
+    const count = Math.min(bytes.length - done, longestWriteBytes);
+    done += (await file.write(bytes, done, count, position + done)).bytesWritten;
+  }
 }

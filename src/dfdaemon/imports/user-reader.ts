@@ -5,6 +5,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 import type { Command } from '../../core/process/command.ts';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
+import { longestWriteBytes } from '../../core/files/longest-write.ts';
 
 export interface UserReaderRequest {
   readonly uid: number;
@@ -20,7 +21,6 @@ export type UserReaderAnswer =
   | { readonly code: string; readonly message: string; readonly hint?: string };
 
 const targetFd = 3;
-const blockBytes = 4 * 2 ** 20;
 
 function read({ uid, gid, groups, path, copies }: UserReaderRequest): UserReaderAnswer {
   process.setgroups?.([...groups]);
@@ -39,7 +39,7 @@ function read({ uid, gid, groups, path, copies }: UserReaderRequest): UserReader
 }
 
 function copy(fd: number): void {
-  const block = Buffer.allocUnsafe(blockBytes);
+  const block = Buffer.allocUnsafe(longestWriteBytes);
   for (let offset = 0; ;) {
     const count = readSync(fd, block, 0, block.length, offset);
     if (count === 0) return;
