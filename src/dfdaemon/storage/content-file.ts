@@ -197,7 +197,7 @@ function writeFully(fd: number, buffers: readonly Uint8Array[], position: number
     let offset = position;
     const next = (): void => {
       const bytes = rest.reduce((sum, buffer) => sum + buffer.length, 0);
-      const [first, ...others] = firstBytes(rest, writePartBytes(performance.now(), bytes));
+      const [first, ...others] = firstBytes(rest, writePartBytes(offset, bytes, performance.now()));
       if (first === undefined) return resolve();
       if (others.length === 0) write(fd, first, 0, first.length, offset, done);
       else writev(fd, [first, ...others], offset, done);

@@ -3,10 +3,12 @@
 /** Bytes gathered before one positional write: from 1 MiB on, asynchronous writes cost hardly more than synchronous ones. */
 export const writeBlockBytes = 2 ** 20;
 
-/** Of them, what one system call writes at least, however short the runs of free memory are (write-part.ts). */
-export const smallestWriteBytes = 256 * 1024;
+/** Runs of free memory that a write asks the kernel for, at most (write-part.ts): those of a megabyte are the first to be gone. */
+export const longestRunBytes = 512 * 1024;
+/** And at most, however short they are. */
+export const shortestRunBytes = 256 * 1024;
 
-/** So much free memory in runs as long as a write is not used up before the next look, whoever else writes. */
+/** So much free memory in such runs is not used up before the next look, whoever else writes. */
 export const sufficientRunsBytes = 2 * 2 ** 30;
 
 /** That is looked at anew after so long, or so much that was written. */

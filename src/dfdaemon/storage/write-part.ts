@@ -1,33 +1,38 @@
 /**
  * How much of a new file one system call writes.
  *
- * The kernel takes memory for the page cache in runs as long as the write, where there are such runs. When the last of them is taken it
- * moves other pages out of the way for each one more, and a write costs three to nine times as much. Shorter runs last longer; while
- * there are plenty of long ones, larger writes are cheaper: fewer ways between the loop and the threads that write.
+ * The kernel takes memory for the page cache in runs: as long as what is left of the write, and no longer than the place in the file is a
+ * multiple of. Where it has no run of that length it moves other pages out of the way for one, and a write costs three to nine times as
+ * much. So a write ends before it would ask for longer runs than there are plenty of; otherwise large writes are cheaper: fewer ways
+ * between the loop and the threads that write.
  */
 import { readFileSync } from 'node:fs';
-import { runsLookBytes, runsLookMs, smallestWriteBytes, sufficientRunsBytes, writeBlockBytes } from './limits.ts';
+import { longestRunBytes, runsLookBytes, runsLookMs, shortestRunBytes, sufficientRunsBytes } from './limits.ts';
 
 const runsFile = '/proc/buddyinfo';
 const pageBytes = 4096;
 
-let known: { readonly bytes: number; readonly untilMs: number; leftBytes: number } | undefined;
+let known: { readonly runBytes: number; readonly untilMs: number; leftBytes: number } | undefined;
 
-/** For a write of at most so many bytes that begins now. */
-export function writePartBytes(nowMs: number, bytes: number): number {
+/** Of so many bytes for that place in the file, what is written now. */
+export function writePartBytes(position: number, bytes: number, nowMs: number): number {
   if (!known || nowMs >= known.untilMs || known.leftBytes <= 0)
-    known = { bytes: writePartFor(readRuns()), untilMs: nowMs + runsLookMs, leftBytes: runsLookBytes };
-  const part = Math.min(bytes, known.bytes);
+    known = { runBytes: runFor(readRuns()), untilMs: nowMs + runsLookMs, leftBytes: runsLookBytes };
+  const part = partWithin(position, bytes, known.runBytes);
   known.leftBytes -= part;
   return part;
 }
 
+/** As much as asks for no longer runs than that: a place that would take twice as much is written in halves. */
+export function partWithin(position: number, bytes: number, runBytes: number): number {
+  const untilLonger = -position & (2 * runBytes - 1);
+  return bytes - untilLonger >= 2 * runBytes ? untilLonger + runBytes : bytes;
+}
+
 /** @param runs how many runs of free memory there are of each length, as Linux tells; undefined where nobody does. */
-export function writePartFor(runs: string | undefined): number {
-  if (runs === undefined) return writeBlockBytes;
-  let part = writeBlockBytes;
-  while (part > smallestWriteBytes && bytesInRuns(runs, part) < sufficientRunsBytes) part /= 2;
-  return part;
+export function runFor(runs: string | undefined): number {
+  if (runs === undefined) return longestRunBytes;
+  return bytesInRuns(runs, longestRunBytes) < sufficientRunsBytes ? shortestRunBytes : longestRunBytes;
 }
 
 /** In runs of at least that length: each line counts those of one page, of two, of four and so on. */
