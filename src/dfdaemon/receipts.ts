@@ -13,7 +13,8 @@ export class Receipts {
   readonly #file: string;
   readonly #logger: Logger;
   readonly #recent: Receipt[] = [];
-  #writing: Promise<void> = Promise.resolve();
+  #writing: Promise<void> | undefined;
+  #waiting: Receipt[] = [];
 
   /** @param file the log, one JSON object per line. */
   constructor(file: string, logger: Logger) {
@@ -30,20 +31,27 @@ export class Receipts {
     const receipt = { ...told, url: redact(told.url) };
     this.#recent.push(receipt);
     if (this.#recent.length > daemonLimits.receipts) this.#recent.shift();
-    this.#writing = this.#writing.then(() => this.#write(receipt));
+    this.#waiting.push(receipt);
+    this.#writing ??= this.#write();
   }
 
   /** Resolves when everything added so far is in the file. */
-  flushed(): Promise<void> {
-    return this.#writing;
+  async flushed(): Promise<void> {
+    await this.#writing;
   }
 
-  async #write(receipt: Receipt): Promise<void> {
-    try {
-      await appendFile(this.#file, `${JSON.stringify(receipt)}\n`, { mode: 0o600 });
-      if ((await stat(this.#file)).size > maxFileBytes) await rename(this.#file, `${this.#file}.1`);
-    } catch (error) {
-      this.#logger.warn({ file: this.#file, error: toDragonflyError(error).message }, 'a receipt was not written');
+  /** What is added while a write is under way goes into the next one. */
+  async #write(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const lines = this.#waiting.map((receipt) => `${JSON.stringify(receipt)}\n`).join('');
+      this.#waiting = [];
+      try {
+        await appendFile(this.#file, lines, { mode: 0o600 });
+        if ((await stat(this.#file)).size > maxFileBytes) await rename(this.#file, `${this.#file}.1`);
+      } catch (error) {
+        this.#logger.warn({ file: this.#file, error: toDragonflyError(error).message }, 'receipts were not written');
+      }
     }
+    this.#writing = undefined; // in the step that found nothing more
   }
 }

@@ -55,6 +55,25 @@ describe('the collector', () => {
     );
   });
 
+  test('room for more is found without a look at all that is held, where nothing has to go', async (t) => {
+    const store = await openStore(t, new SettableTime());
+    await put(store, 'held', 1000);
+    const using = store.get(taskIdOf('held'))?.lease();
+    let looks = 0;
+    const list = store.list.bind(store);
+    store.list = () => {
+      looks += 1;
+      return list();
+    };
+    const collect = collector(store, { quotaBytes: 10_000 });
+    await collect.makeRoom(9_000);
+    assert.equal(looks, 0);
+    await assert.rejects(collect.makeRoom(9_001), hasCode('NO_SPACE'));
+    using?.release();
+    await collect.makeRoom(9_001);
+    assert.ok(looks > 0);
+  });
+
   test('over a restart tasks age by the time switched off, within a bound', async (t) => {
     const time = new SettableTime();
     const directory = scratchDirectory(t);
