@@ -295,7 +295,7 @@ export class TaskEngine implements Closable {
       header: redactHeaders(request.header),
     });
     // What is there already was given to anybody.
-    if (stored.pieces.count === 0 && bringsCredentials(request)) stored.restrict();
+    if (stored.pieces.count === 0 && (request.restricted === true || bringsCredentials(request))) stored.restrict();
     stored.resume();
     const effective: DownloadRequest = {
       ...request,

@@ -58,6 +58,8 @@ export interface DownloadRequest extends SourceOptions {
   readonly scheduler?: string | undefined;
   /** For the download that this request starts, should it go to the origin itself. */
   readonly opened?: OpenedOrigin | undefined;
+  /** Given to some only, though nothing in the request says so: their right was proven elsewhere. */
+  readonly restricted?: boolean | undefined;
   /** The origin is asked by nothing but `opened`. */
   readonly onlyOpened?: boolean | undefined;
 }

@@ -5,6 +5,7 @@ import { randomFillSync } from 'node:crypto';
 import { readdirSync, statSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import type { Daemon } from '../../support/local-swarm.ts';
@@ -174,6 +175,11 @@ void describe('clients with hf_xet', { skip: pythonMissing }, () => {
 
   void it('a node that was started anew goes on with what lies on its disk', async () => {
     await certified.swarm.stopDaemon('two');
+    {
+      // Whether everybody may have a file is not known: what it is made of is for nobody who has not asked for it.
+      using rows = new Rows(certified.swarm.directory.join('two', 'data', 'metadata.sqlite'));
+      assert.deepEqual(rows.restricted, [1]);
+    }
     const again = await startNode('two');
     nodes[1] = again;
     const before = hub.store.givenBytes;
@@ -190,6 +196,26 @@ void describe('clients with hf_xet', { skip: pythonMissing }, () => {
     assert.notEqual(error, '');
   });
 });
+
+/** What is known of stored tasks. */
+class Rows implements Disposable {
+  readonly #database: DatabaseSync;
+
+  constructor(path: string) {
+    this.#database = new DatabaseSync(path, { readOnly: true });
+  }
+
+  get restricted(): unknown[] {
+    return this.#database
+      .prepare('SELECT DISTINCT restricted FROM task')
+      .all()
+      .map(({ restricted }) => restricted);
+  }
+
+  [Symbol.dispose](): void {
+    this.#database.close();
+  }
+}
 
 /** Half of it noise, half of it numbers as weights are, which chunks are compressed for. */
 function modelOf(lengthBytes: number): Buffer {

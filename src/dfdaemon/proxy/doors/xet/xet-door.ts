@@ -30,7 +30,7 @@ export interface XetDoorOptions extends XorbRangesOptions {
 const ownPath = '/.dragonfly/xet';
 const tokenPath = /^(\/api\/(?:models|datasets|spaces|kernels|buckets)\/.+)\/xet-(read|write)-token(?:\/|$)/;
 const filePath = /^\/v1\/reconstructions\/([0-9a-f]{64})$/;
-const rangePath = /^\/ranges\/([\w-]{24})\/([0-9a-f]{64})\/(\d{1,10})-(\d{1,10})\/(\d{1,12})-(\d{1,12})$/;
+const rangePath = /^\/ranges\/([0-9a-f]{64})\/(\d{1,10})-(\d{1,10})\/(\d{1,12})-(\d{1,12})$/;
 
 /** A file of 100 GB has some 2,000 xorbs, each with a signed URL of about 1 KiB. */
 const answerBytes = 32 * 2 ** 20;
@@ -160,9 +160,10 @@ export class XetDoor {
       const error = new DragonflyError('RANGE_NOT_SATISFIABLE', 'the file ends before these bytes');
       return answerError(response, error, { kind, type: 'proxy', status: 416 });
     }
-    const base = `${originOf(exchange)}${this.#options.hub.doorPath}${ownPath}/ranges/${grant.id}`;
+    const base = `${originOf(exchange)}${this.#options.hub.doorPath}${ownPath}/ranges`;
     const addressed = readdressed(part, ({ xorb, chunks, bytes }) =>
-      [base, xorb, `${chunks.start}-${chunks.end}`, `${bytes.start}-${bytes.end}`].join('/'),
+      // What opens it stands where logs leave it out.
+      [base, xorb, `${chunks.start}-${chunks.end}`, `${bytes.start}-${bytes.end}?grant=${grant.id}`].join('/'),
     );
     sendJson(exchange, addressed, {});
   }
@@ -233,9 +234,9 @@ export class XetDoor {
   }
 
   async #range(exchange: Exchange, own: string): Promise<void> {
-    const [, id = '', xorb = '', ...numbers] = rangePath.exec(own) ?? [];
+    const [, xorb = '', ...numbers] = rangePath.exec(own) ?? [];
     const [start = 0, end = 0, from = 0, to = 0] = numbers.map(Number);
-    const grant = this.#grants.byId(id);
+    const grant = this.#grants.byId(exchange.url.searchParams.get('grant') ?? '');
     const range = grant?.find({ xorb, chunks: { start, end }, bytes: { start: from, end: to } });
     // 403: clients ask for a new address.
     if (!grant || !range) throw new DragonflyError('PERMISSION_DENIED', 'the address of these chunks is too old');

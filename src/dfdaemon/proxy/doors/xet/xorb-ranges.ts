@@ -226,6 +226,7 @@ function nameless(range: XorbRange): DownloadRequest {
     prefetch: false,
     needBackToSource: true, // no seed has the address
     onlyOpened: true,
+    restricted: true, // whether everybody may have the file is not known
   };
 }
 
