@@ -86,6 +86,6 @@ ${sections.join('\n')}
 
 - \`candidate_parent_limit\` of a scheduler cluster counts for daemons of the original only: ours choose among all parents themselves. \`filter_parent_limit\` counts for both.
 - \`scheduler.retryLimit\` and the other retries: waiting peers are woken instead of asking again.
-- The object storage gateway of a daemon (\`objectStorage\`) does not exist.
+- The stores of the object gateway of a daemon (\`objectStorage\`) are those of \`doors.s3.buckets\`, not those of the manager; its port is that of \`doors.s3\`.
 `;
 }

@@ -27,6 +27,7 @@ import { clientYamlNotes, dfdaemonValues } from './client-yaml-values.ts';
 import { clientYamlSchema, isClientYaml } from './client-yaml.ts';
 import type { BufferKind } from './metrics.ts';
 import { doorsConfig } from './proxy/doors/doors-config.ts';
+import { gatewayConfig } from './proxy/doors/s3/gateway/gateway-config.ts';
 import { proxyConfig } from './proxy/proxy-config.ts';
 import type { TrafficShaperOptions } from './task/traffic-shaper.ts';
 
@@ -284,7 +285,7 @@ export const dfdaemonConfigSchema = z.object({
   }),
   proxy: proxyConfig,
   doors: doorsConfig,
-  objectStorage: noted,
+  objectStorage: gatewayConfig,
   security: memberSecurity,
   network: section({
     enableIPv6: z
@@ -318,7 +319,7 @@ export async function loadDfdaemonConfig(path: string, source: ConfigSource): Pr
 }
 
 /** Sentences on keys that were given but do not do here what their author expects. */
-function notes({ download, objectStorage, scheduler, proxy, tracing }: DfdaemonConfig): string[] {
+function notes({ doors, download, objectStorage, scheduler, proxy, tracing }: DfdaemonConfig): string[] {
   const found: string[] = [];
   if (tracing !== undefined)
     found.push('tracing has no effect: set OTEL_EXPORTER_OTLP_ENDPOINT and the other OTEL_* variables');
@@ -334,8 +335,10 @@ function notes({ download, objectStorage, scheduler, proxy, tracing }: DfdaemonC
     found.push(
       'download.calculateDigest has no effect: every piece is verified, and the content when its digest is known',
     );
-  if ((objectStorage as { enable?: unknown } | undefined)?.enable === true)
-    found.push('objectStorage.enable has no effect: there is no object gateway on this daemon');
+  if (objectStorage.enable && doors.s3.buckets.length === 0)
+    found.push('objectStorage.enable has no effect without buckets: name them in doors.s3.buckets');
+  if (objectStorage.tcpListen !== undefined)
+    found.push('objectStorage.tcpListen has no effect: the gateway is on the port of doors.s3.tcpListen');
   if ([...scheduler.netAddrs, ...scheduler.manager.netAddrs].some(({ type }) => type === 'unix'))
     found.push('the type unix of an address has no effect: services are reached over TCP');
   if (proxy.dumpHTTPContent === true)

@@ -102,6 +102,7 @@ export async function openS3Door(
       buckets,
       engine,
       content: pushedContent(node, options),
+      gateway: config.objectStorage.enable,
       pool,
       prefetch,
       registry,

@@ -48,8 +48,7 @@ export class S3Callers {
   async callerOf(request: IncomingMessage, target: S3Target, overSocket: boolean): Promise<S3Caller> {
     const claim = claimOf(request, target);
     if (!claim) {
-      if (!overSocket && !isLocal(request))
-        throw new S3Refusal('AccessDenied', 'Anonymous access is forbidden for this operation');
+      requireOwnMachine(request, overSocket);
       return { client: undefined };
     }
     const client = this.#clients.get(claim.accessKeyId);
@@ -79,6 +78,12 @@ export function mayUseBucket({ client }: S3Caller, bucket: S3BucketConfig): bool
 export function mayUse(caller: S3Caller, bucket: S3BucketConfig, prefix: string): boolean {
   const { prefixes = [] } = caller.client ?? {};
   return mayUseBucket(caller, bucket) && (prefixes.length === 0 || prefixes.some((each) => prefix.startsWith(each)));
+}
+
+/** Throws S3Refusal for what does not come from a program of this machine. */
+export function requireOwnMachine(request: IncomingMessage, overSocket: boolean): void {
+  if (!overSocket && !isLocal(request))
+    throw new S3Refusal('AccessDenied', 'Anonymous access is forbidden for this operation');
 }
 
 /** A web page that has itself resolved to this machine comes under its own name, and is not a program of this machine. */

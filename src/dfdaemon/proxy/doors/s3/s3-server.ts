@@ -22,9 +22,10 @@ import { newRecord, noteFirstByte, type ExchangeRecord } from '../../exchange.ts
 import { proxyLimits } from '../../limits.ts';
 import { bodyOfUpgrade, createClientServer } from '../../wire/client-server.ts';
 import { refuseUnsureFraming } from '../../wire/request-framing.ts';
+import { ObjectGateway } from './gateway/object-gateway.ts';
 import { KeptWrites, type KeptWritesOptions } from './kept/kept-writes.ts';
 import type { S3Buckets } from './s3-buckets.ts';
-import { mayUse, mayUseBucket, S3Callers, type S3Caller } from './s3-callers.ts';
+import { mayUse, mayUseBucket, requireOwnMachine, S3Callers, type S3Caller } from './s3-callers.ts';
 import type { S3DoorConfig } from './s3-config.ts';
 import type { S3Exchange } from './s3-exchange.ts';
 import { S3Metrics } from './s3-metrics.ts';
@@ -41,6 +42,8 @@ export interface S3ServerOptions {
   readonly engine: S3ObjectAnswersOptions['engine'] & Pick<KeptWritesOptions, 'taskIdOf'>;
   /** Where writes stay. */
   readonly content: PushedContent;
+  /** Programs of this machine have the plainer protocol of dfdaemon 2.1 as well. */
+  readonly gateway: boolean;
   readonly pool: BlockPool;
   readonly prefetch: boolean;
   readonly registry: Registry;
@@ -60,6 +63,7 @@ export class S3Server implements Closable {
   readonly #answers: S3ObjectAnswers;
   readonly #kept: KeptWrites;
   readonly #writes: S3Writes;
+  readonly #gateway: ObjectGateway | undefined;
   readonly #metrics: S3Metrics;
   readonly #logger: Logger;
   readonly #servers: { readonly tcp: Server; readonly unix: Server | undefined };
@@ -67,7 +71,8 @@ export class S3Server implements Closable {
   readonly #startedAt = new Date();
 
   /** Throws CONFIG_INVALID. */
-  constructor({ config, buckets, engine, content, pool, prefetch, registry, logger }: S3ServerOptions) {
+  constructor(options: S3ServerOptions) {
+    const { config, buckets, engine, content, pool, prefetch, registry, logger } = options;
     this.#metrics = new S3Metrics(registry);
     const { stores, objects } = buckets;
     requireClear(config, stores);
@@ -78,6 +83,8 @@ export class S3Server implements Closable {
     this.#answers = new S3ObjectAnswers({ engine, objects, pool, prefetch, logger });
     this.#kept = new KeptWrites({ content, taskIdOf: (request) => engine.taskIdOf(request), logger });
     this.#writes = new S3Writes({ objects, stores, kept: this.#kept });
+    const gateway = new ObjectGateway({ stores, objects, answers: this.#answers, content, kept: this.#kept });
+    this.#gateway = options.gateway ? gateway : undefined;
     const listener = (overSocket: boolean): Server => {
       const server = createClientServer((request, response) => void this.#handle(request, response, overSocket));
       server.maxConnections = proxyLimits.connections;
@@ -146,6 +153,14 @@ export class S3Server implements Closable {
     context: { overSocket: boolean; record: S3Record; requestId: string; signal: AbortSignal },
   ): Promise<void> {
     if (bodyOfUpgrade(request)) throw new S3Refusal('NotImplemented', 'S3 is spoken here, and no other protocol.');
+    const address = plainAddress(request.socket.remoteAddress ?? '');
+    const downloader = { kind: 'proxy', address, onThisMachine: true } as const;
+    const plain = this.#gateway?.targetOf(request);
+    if (plain) {
+      if ('bucket' in plain && this.#stores.has(plain.bucket)) context.record.bucket = plain.bucket;
+      requireOwnMachine(request, context.overSocket);
+      return this.#gateway?.answer({ ...context, request, response, downloader }, plain);
+    }
     const target = s3Target(request, this.#stores.keys());
     const caller = await this.#callers.callerOf(request, target, context.overSocket);
     const operation = s3Operation(request.method ?? '', target);
@@ -158,8 +173,6 @@ export class S3Server implements Closable {
         ? new S3Refusal('NoSuchBucket', 'The specified bucket does not exist')
         : new S3Refusal('AccessDenied', 'Access Denied');
     }
-    const address = plainAddress(request.socket.remoteAddress ?? '');
-    const downloader = { kind: 'proxy', address, onThisMachine: true } as const;
     const exchange: S3Exchange = { ...context, request, response, target, caller, downloader, store };
     if (operation.kind === 'object') return this.#answers.answer(exchange);
     if (operation.kind === 'write') return this.#writes.answer(exchange);

@@ -91,6 +91,14 @@ export class KeptWrites implements Disposable {
     if (file) await this.#keep(exchange, file, [file.bytes]);
   }
 
+  /** The store has taken a file, which may be gone afterwards. Never rejects. */
+  async file(exchange: S3Exchange, file: Omit<Written, 'tag'>, etag: string | undefined): Promise<void> {
+    const tag = plainTag(etag);
+    if (!isKept(exchange.store) || file.bytes === 0 || tag === undefined) return;
+    this.#bytes += file.bytes;
+    await this.#keep(exchange, { ...file, tag }, [file.bytes]);
+  }
+
   /** The store has taken a part. Never rejects. */
   async part(exchange: S3Exchange, written: WrittenBody, etag: string | undefined): Promise<void> {
     const file = await this.#finished(written, etag);
