@@ -2,13 +2,13 @@
 import { readFile } from 'node:fs/promises';
 import { Command as Parser, CommanderError } from 'commander';
 import { DragonflyError } from '../../core/errors.ts';
-import type { Command, CommandIo } from '../../core/process/command.ts';
+import type { Command } from '../../core/process/command.ts';
 import { createLogger } from '../../core/process/logger.ts';
 import { parseDurationMs } from '../../core/units.ts';
 import { usageError } from '../../core/usage-error.ts';
+import { kubernetesApi } from '../kubernetes/client.ts';
 import type { DnsServer } from './dns-server.ts';
 import type { TsigKey } from './dns-update.ts';
-import type { KubernetesApi } from './kubernetes.ts';
 import { parseSelector } from './pods.ts';
 import { ZoneKeeper } from './zone-keeper.ts';
 
@@ -26,7 +26,6 @@ interface Flags {
   readonly kubernetes?: string;
 }
 
-const serviceAccount = '/var/run/secrets/kubernetes.io/serviceaccount';
 const dnsPort = 53;
 
 const zoneParser = (): Parser =>
@@ -65,7 +64,7 @@ export const runPrivateZone: Command = async (argv, io) => {
       hint: `Write it whole: c1.${bare(zone)}.`,
     });
   const keeper = new ZoneKeeper({
-    api: apiOf(flags, io),
+    api: kubernetesApi(flags.kubernetes, io.env),
     dns: await dnsOf(flags),
     zone,
     name,
@@ -80,25 +79,6 @@ export const runPrivateZone: Command = async (argv, io) => {
   await keeper.run(io.signal);
   return 0;
 };
-
-function apiOf({ kubernetes }: Flags, { env }: CommandIo): KubernetesApi {
-  if (kubernetes !== undefined) {
-    if (!URL.canParse(kubernetes) || !/^https?:/.test(kubernetes))
-      throw new DragonflyError('INVALID_ARGUMENT', `"${kubernetes}" is not the URL of an API server`);
-    return { url: new URL(kubernetes), tokenFile: undefined, caFile: undefined };
-  }
-  const host = env['KUBERNETES_SERVICE_HOST'];
-  if (!host)
-    throw new DragonflyError('INVALID_ARGUMENT', 'this is not a pod, and no API server is named', {
-      hint: 'Run it in the cluster, or "kubectl proxy" and --kubernetes http://127.0.0.1:8001.',
-    });
-  const port = env['KUBERNETES_SERVICE_PORT'] || '443';
-  return {
-    url: new URL(`https://${host.includes(':') ? `[${host}]` : host}:${port}`),
-    tokenFile: `${serviceAccount}/token`,
-    caFile: `${serviceAccount}/ca.crt`,
-  };
-}
 
 async function dnsOf({ server, key }: Flags): Promise<DnsServer> {
   const match = /^(?:\[(?<v6>[^\]]+)\]|(?<host>[^:]+))(?::(?<port>\d{1,5}))?$/.exec(server);

@@ -9,8 +9,9 @@ import { toDragonflyError } from '../../core/errors.ts';
 import type { Logger } from '../../core/process/logger.ts';
 import { backOffMs } from '../../rpc/back-off.ts';
 import { sendUpdate, type DnsServer } from './dns-server.ts';
-import { listNodeLabels, listPods, watchPods, type KubernetesApi } from './kubernetes.ts';
-import { chosenAddresses, isReady, matches, type Pod, type Selector } from './pods.ts';
+import { listObjects, type KubernetesApi, type ObjectEvent } from '../kubernetes/client.ts';
+import { follow } from '../kubernetes/follow.ts';
+import { chosenAddresses, isReady, matches, nodeSchema, podSchema, type Pod, type Selector } from './pods.ts';
 
 export interface ZoneKeeperOptions {
   readonly api: KubernetesApi;
@@ -62,27 +63,28 @@ export class ZoneKeeper {
     await watching;
   }
 
-  /** Never throws. While the API server is away the pods that were known are tried on. */
-  async #watch(signal: AbortSignal): Promise<void> {
+  /** While the API server is away the pods that were known are tried on. */
+  #watch(signal: AbortSignal): Promise<void> {
     const { api, namespace, selector, logger } = this.#options;
-    for (let failures = 0; !signal.aborted;) {
-      try {
-        const { pods, version } = await listPods(api, { namespace, selector }, signal);
+    const set = (object: unknown): void => {
+      const pod = podSchema.parse(object);
+      this.#pods.set(pod.metadata.uid, pod);
+    };
+    const pods = {
+      path: namespace === '' ? '/api/v1/pods' : `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods`,
+      query: { labelSelector: selector },
+      reset: (items: readonly unknown[]) => {
         this.#pods.clear();
-        for (const pod of pods) this.#pods.set(pod.metadata.uid, pod);
+        items.forEach(set);
         this.#known = true;
-        failures = 0;
-        for await (const { type, pod } of watchPods(api, { namespace, selector, version }, signal)) {
-          if (type === 'DELETED') this.#pods.delete(pod.metadata.uid);
-          else this.#pods.set(pod.metadata.uid, pod);
-        }
-      } catch (error) {
-        if (signal.aborted) return;
-        failures += 1;
-        logger.warn({ error: toDragonflyError(error).message }, 'pods are not told');
-        await delay(backOffMs(failures), undefined, { signal }).catch(() => undefined);
-      }
-    }
+      },
+      change: ({ type, object }: ObjectEvent) => {
+        if (type === 'DELETED') this.#pods.delete(podSchema.parse(object).metadata.uid);
+        else set(object);
+      },
+      logger,
+    };
+    return follow(api, pods, signal);
   }
 
   async #look(signal: AbortSignal): Promise<void> {
@@ -107,7 +109,9 @@ export class ZoneKeeper {
       ({ spec }) => spec.nodeName !== '' && !this.#nodes.has(spec.nodeName),
     );
     if (!unknown && performance.now() - this.#nodesReadAtMs < renewMs) return;
-    this.#nodes = await listNodeLabels(this.#options.api, signal);
+    const { items } = await listObjects(this.#options.api, { path: '/api/v1/nodes' }, signal);
+    const nodes = items.map((item) => nodeSchema.parse(item).metadata);
+    this.#nodes = new Map(nodes.map(({ name, labels }) => [name, labels]));
     this.#nodesReadAtMs = performance.now();
   }
 
