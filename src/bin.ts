@@ -78,6 +78,10 @@ const programs: Readonly<Record<string, Program>> = {
     summary: 'keeps a name of a DNS zone pointed at the dfdaemon pods that are well',
     load: async () => (await import('./cli/private-zone/private-zone.ts')).runPrivateZone,
   },
+  operator: {
+    summary: 'keeps a control plane of its own for each account of a Kubernetes cluster',
+    load: async () => (await import('./cli/operator/operator.ts')).runOperator,
+  },
   simulate: {
     summary: 'the real decisions of scheduler and peers in virtual time: how fast a file reaches any number of nodes',
     load: loadSimulate,

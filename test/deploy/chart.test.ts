@@ -148,4 +148,23 @@ describe('the chart as helm renders it', { skip: !programExists('helm') && 'helm
     assert.equal(client.securityContext['runAsUser'], 0);
     assert.match(JSON.stringify(named(host, 'DaemonSet', 'wiring')), /"--hold".*http:\/\/127\.0\.0\.1:65001/);
   });
+
+  test('the controller of accounts, alone: it is restricted, may make secrets and not read them', () => {
+    const alone = ['client', 'manager', 'scheduler'].map((name) => `${name}.enable=false`);
+    const objects = rendered('operator.enable=true', ...alone);
+    assert.deepEqual(
+      pods(objects).map(({ name, pod }) => [name, pod.securityContext['runAsNonRoot']]),
+      [['df-dragonfly-operator', true]],
+    );
+    assert.ok(objects.some(({ kind }) => kind === 'CustomResourceDefinition'));
+    const { rules } = named(objects, 'ClusterRole', 'operator') as unknown as {
+      rules: { resources: string[]; verbs: string[] }[];
+    };
+    const ofSecrets = rules.filter(({ resources }) => resources.includes('secrets'));
+    assert.deepEqual(
+      ofSecrets.map(({ verbs }) => verbs),
+      [['create']],
+    );
+    assert.ok(rules.every(({ resources, verbs }) => ![...resources, ...verbs].includes('*')));
+  });
 });
