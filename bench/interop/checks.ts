@@ -40,17 +40,24 @@ function preheatsByDigest({ manager, scheduler, seed, peers }: Mix): boolean {
   return manager === 'ours' || (scheduler === 'ours' && seed === 'ours' && peers === 'ours');
 }
 
+/** A cluster in use, which has seen how its proxies name blobs. */
+async function pulledBefore({ origin, peers: [peer] }: MixedCluster): Promise<void> {
+  const { blobs } = await pushImage(origin, 'team/before', [20 * mebibyte]);
+  if (peer) for (const blob of blobs) await byProxy(peer, blob);
+}
+
 /** Its layers are there for whoever runs it then, by way of the proxy as container engines do. */
 async function imagePreheated(cluster: MixedCluster): Promise<number> {
   const { url, blobs } = await pushImage(cluster.origin, 'team/app', [20 * mebibyte, 5 * mebibyte]);
   const copies = async (): Promise<number[]> => Promise.all(blobs.map((blob) => cluster.copies(blob)));
+  const asPreheated = { 'x-dragonfly-enable-task-id-based-blob-digest': String(preheatsByDigest(cluster.mix)) };
+  const header = cluster.blobsByDigest === undefined ? asPreheated : {};
+  if (cluster.blobsByDigest !== undefined) await pulledBefore(cluster);
   const preheat = await cluster.jobs.run('preheat', { type: 'image', url, scope: 'all_seed_peers' });
   if (preheat.state !== 'SUCCESS') throw new Error(`preheat: ${errorsOf(preheat)}`);
   const layers = (await copies()).slice(1);
   if (layers.some((sent) => sent < 1))
     throw new Error(`preheat: the origin sent ${layers.join(' and ')} of the layers`);
-  const asPreheated = { 'x-dragonfly-enable-task-id-based-blob-digest': String(preheatsByDigest(cluster.mix)) };
-  const header = cluster.blobsByDigest === undefined ? asPreheated : {};
   for (const peer of cluster.peers) for (const blob of blobs) await byProxy(peer, blob, header);
   return Math.max(...(await copies()).slice(1)); // the configuration has a few bytes, which each node compares with the origin
 }
