@@ -1,7 +1,7 @@
 /** A call takes its place when its header has come: one that never says anything costs as much as another. */
 import { ServerInterceptingCall, type ServerInterceptingCallInterface, type ServerInterceptor } from '@grpc/grpc-js';
 import { toDragonflyError } from '../../core/errors.ts';
-import { plainAddress } from '../../core/net/own-address.ts';
+import { isOwnAddress, plainAddress } from '../../core/net/own-address.ts';
 import type { ConnectionEnd } from '../connection-book.ts';
 import { identityOf } from '../member-identity.ts';
 import { statusFromError } from '../status.ts';
@@ -16,7 +16,7 @@ export function admission(places: CallPlaces, onRefused: (end: ConnectionEnd) =>
         next({
           onReceiveMetadata: (metadata, goOn) => {
             try {
-              place = places.take(callerOf(call));
+              place = takePlace(places, call);
             } catch (error) {
               call.sendStatus(statusFromError(toDragonflyError(error)));
               return onRefused(call.getConnectionInfo());
@@ -30,8 +30,10 @@ export function admission(places: CallPlaces, onRefused: (end: ConnectionEnd) =>
   };
 }
 
-/** Many members may come by way of one address. */
-function callerOf(call: ServerInterceptingCallInterface): string {
+/** Many members may come by way of one address, and many services live on one machine. */
+function takePlace(places: CallPlaces, call: ServerInterceptingCallInterface): Disposable {
   const identity = identityOf(call.getAuthContext().sslPeerCertificate?.subjectaltname);
-  return identity?.hostId ?? plainAddress(call.getConnectionInfo().remoteAddress ?? '');
+  if (identity) return places.take(identity.hostId);
+  const address = plainAddress(call.getConnectionInfo().remoteAddress ?? '');
+  return places.take(address, isOwnAddress(address) ? Infinity : undefined);
 }

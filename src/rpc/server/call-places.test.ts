@@ -15,3 +15,11 @@ test('one address takes a part of the places, all together no more than there ar
   second[Symbol.dispose]();
   take('e');
 });
+
+test('one caller takes no more than a number, however many there are', () => {
+  const places = new CallPlaces(1000);
+  for (let count = 0; count < 3; count += 1) places.take('a', 3);
+  assert.throws(() => places.take('a', 3), { code: 'RESOURCE_EXHAUSTED' });
+  places.take('b', 3);
+  places.take('a', 10);
+});

@@ -13,10 +13,13 @@ export class CallPlaces {
     this.#most = most;
   }
 
-  /** @param caller address, or host id; takes a part of the places at most. Throws RESOURCE_EXHAUSTED; disposing gives the place back. */
-  take(caller: string): Disposable {
+  /**
+   * @param caller address, or host id; takes a part of the places, and `ofCaller`, at most.
+   * Throws RESOURCE_EXHAUSTED; disposing gives the place back.
+   */
+  take(caller: string, ofCaller = maxCallsOfCaller): Disposable {
     const taken = this.#byCaller.get(caller) ?? 0;
-    if (this.#taken >= this.#most || taken >= Math.min(this.#most * callerShareOfCalls, maxCallsOfCaller))
+    if (this.#taken >= this.#most || taken >= Math.min(this.#most * callerShareOfCalls, ofCaller))
       throw new DragonflyError('RESOURCE_EXHAUSTED', 'too many calls at once', {
         hint: 'End some of them. A process with a larger heap (--max-old-space-size) takes more.',
       });
