@@ -29,6 +29,11 @@ test('a download is watched as it spreads: on the overview, in the list, peer by
   await page.getByRole('img', { name: /^Live picture of 4 nodes, of which 0/ }).waitFor();
   for (const { name } of live.cluster.peers)
     await page.getByRole('row', { name: new RegExp(`${name}.*(Running|From the origin)`) }).waitFor();
+  const now = page.getByRole('region', { name: 'Right now' });
+  await now
+    .getByText(/peer-\d has got nothing for \d+ sec/)
+    .first()
+    .waitFor();
   await visitor.checkAccessibility();
   await visitor.button('peer-1').click();
   assert.equal(await visitor.button('peer-1').getAttribute('aria-pressed'), 'true');
@@ -39,6 +44,7 @@ test('a download is watched as it spreads: on the overview, in the list, peer by
   for (const { name } of live.cluster.peers)
     await page.getByRole('row', { name: new RegExp(`${name}.*Succeeded.*100%`) }).waitFor();
   await visitor.sees('4 of 4 peers');
+  await now.waitFor({ state: 'detached' });
   // A page that is loaded now still shows the traffic of the minutes before, which is over.
   await visitor.go('/');
   await page.getByRole('link', { name: 'model.bin' }).waitFor();

@@ -2,6 +2,7 @@
  * One task's swarm as the events tell it. Frames are applied as they come; whoever draws reads the maps, and whoever
  * lists hears of changes at a pace for the eye.
  */
+import { SwarmPace, type Pace } from './swarm-pace.ts';
 import type { PeerState, PieceLink, TaskFrame, TaskSummary } from '../events/event-types.ts';
 
 /** Pieces that just moved; `from` is undefined for the origin. */
@@ -19,6 +20,9 @@ export class SwarmModel {
   task: TaskSummary | undefined;
   /** Grows with each peer that comes or goes: layouts depend on it. */
   membership = 0;
+  readonly #pace = new SwarmPace();
+  /** How far the clock of the frames is ahead of the steady clock here. */
+  #aheadMs = 0;
   #version = 0;
   #flows: Flow[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -28,6 +32,7 @@ export class SwarmModel {
   reset(frame: TaskFrame): void {
     this.peers.clear();
     this.links.clear();
+    this.#pace.clear();
     this.membership += 1;
     this.apply(frame);
     this.#flows = [];
@@ -35,6 +40,7 @@ export class SwarmModel {
 
   apply({ task, peers, removed, links }: TaskFrame): void {
     this.task = task;
+    this.#aheadMs = task.updated_at_ms - performance.now();
     for (const id of removed) this.#remove(id);
     for (const peer of peers) {
       const before = this.peers.get(peer.id);
@@ -42,6 +48,7 @@ export class SwarmModel {
       const fetched = peer.origin_pieces - (before?.origin_pieces ?? 0);
       if (fetched > 0) this.#flows.push({ from: undefined, to: peer.id, pieces: fetched });
       this.peers.set(peer.id, peer);
+      this.#pace.note(peer, task.updated_at_ms);
     }
     for (const link of links) {
       const key = `${link.parent_id} ${link.child_id}`;
@@ -57,6 +64,18 @@ export class SwarmModel {
     const flows = this.#flows;
     this.#flows = [];
     return flows;
+  }
+
+  /** How fast it is now, and who waits. */
+  pace(): Pace {
+    return this.#pace.at(this.peers.values(), this.task?.piece_count ?? 0, performance.now() + this.#aheadMs);
+  }
+
+  /** Names of those that give to it, or should. */
+  parentsOf(peerId: string): string[] {
+    return [...this.links.values()]
+      .filter(({ child_id: child, open }) => open && child === peerId)
+      .flatMap(({ parent_id: parent }) => this.peers.get(parent)?.host_name ?? []);
   }
 
   get version(): number {
@@ -75,6 +94,7 @@ export class SwarmModel {
 
   #remove(id: string): void {
     if (!this.peers.delete(id)) return;
+    this.#pace.remove(id);
     this.membership += 1;
     for (const [key, { parent_id: parent, child_id: child }] of this.links) {
       if (parent === id || child === id) this.links.delete(key);

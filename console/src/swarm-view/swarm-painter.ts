@@ -27,6 +27,9 @@ const originRadius = 11;
 /** Below this size on the screen a peer is a dot of one colour. */
 const detailFromPx = 3.2;
 const maxLinksDrawn = 2_500;
+/** From this size on peers have their names beside them, where there are not too many. */
+const namedFromPx = 9;
+const maxNames = 80;
 
 export interface Labels {
   readonly origin: string;
@@ -62,6 +65,7 @@ export function paint(context: CanvasRenderingContext2D, scene: Scene): void {
   paintParticles(context, scene);
   paintPeers(context, scene);
   paintOrigin(context, scene);
+  paintNames(context, scene);
   paintLabels(context, scene);
 }
 
@@ -222,6 +226,26 @@ function paintAlike(
   }
   context.fillStyle = color;
   context.fill();
+}
+
+function paintNames(context: CanvasRenderingContext2D, { model, layout, camera, colors }: Scene): void {
+  if (peerRadius * camera.scale < namedFromPx) return;
+  const named = [...model.peers.values()].flatMap(({ id, host_name: name, type }) => {
+    const spot = layout.spots.get(id);
+    return spot && camera.isVisible(spot, 0) ? [{ name, spot, radius: type === 'seed' ? seedRadius : peerRadius }] : [];
+  });
+  if (named.length > maxNames) return;
+  context.textAlign = 'center';
+  context.font = `${10 / camera.scale}px system-ui, sans-serif`;
+  context.lineJoin = 'round';
+  context.lineWidth = 3 / camera.scale;
+  context.strokeStyle = colors.zone;
+  context.fillStyle = colors.text;
+  for (const { name, spot, radius } of named) {
+    const below = spot.y + radius + 11 / camera.scale;
+    context.strokeText(name, spot.x, below);
+    context.fillText(name, spot.x, below);
+  }
 }
 
 function paintOrigin(context: CanvasRenderingContext2D, { layout: { origin }, colors, camera }: Scene): void {

@@ -11,6 +11,7 @@ import { useMay } from '../session/use-session.ts';
 import { PeerFacts } from '../swarm-view/peer-facts.tsx';
 import { PeersOfTask } from '../swarm-view/peers-of-task.tsx';
 import { SwarmCanvas } from '../swarm-view/swarm-canvas.tsx';
+import { SwarmNow } from '../swarm-view/swarm-now.tsx';
 import { SwarmLegend } from '../swarm-view/swarm-legend.tsx';
 import { useSwarm } from '../swarm-view/use-swarm.ts';
 import { ZonesOfTask } from '../swarm-view/zones-of-task.tsx';
@@ -59,6 +60,7 @@ function LiveTask({ id, cluster }: { readonly id: string; readonly cluster: stri
     >
       {absent && <Alert severity="info">{t('task.ended')}</Alert>}
       <TaskFigures model={model} task={task} />
+      <SwarmNow model={model} task={task} />
       <Section title={t('swarm.title')} about={t('swarm.about')}>
         <SwarmCanvas model={model} label={label} selected={selected} onSelect={setSelected} describe={describe} />
         <SwarmLegend />
