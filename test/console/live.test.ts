@@ -30,6 +30,7 @@ test('a download is watched as it spreads: on the overview, in the list, peer by
   for (const { name } of live.cluster.peers)
     await page.getByRole('row', { name: new RegExp(`${name}.*(Running|From the origin)`) }).waitFor();
   const now = page.getByRole('region', { name: 'Right now' });
+  await now.getByText(/^\S+ has got nothing from the origin for \d+ sec/).waitFor();
   await now
     .getByText(/peer-\d has got nothing for \d+ sec/)
     .first()

@@ -45,9 +45,10 @@ function Now({ model, task }: { readonly model: SwarmModel; readonly task: TaskS
         {waiting.slice(0, shownWaiting).map(({ peer, forMs }) => {
           const parents = model.parentsOf(peer.id).slice(0, shownParents).join(', ');
           const facts = { name: nameOf(peer), time: duration(forMs), parents };
+          const text = isAtOrigin(peer) ? 'swarm.waitsOrigin' : parents === '' ? 'swarm.waits' : 'swarm.waitsFrom';
           return (
             <Alert key={peer.id} severity="warning">
-              {parents === '' ? t('swarm.waits', facts) : t('swarm.waitsFrom', facts)}
+              {t(text, facts)}
             </Alert>
           );
         })}
@@ -57,4 +58,8 @@ function Now({ model, task }: { readonly model: SwarmModel; readonly task: TaskS
       </Stack>
     </Section>
   );
+}
+
+function isAtOrigin({ state }: PeerState): boolean {
+  return state === 'BackToSource';
 }
