@@ -1,10 +1,10 @@
 /**
  * The same bytes by pairs of whole daemons of several checkouts, in turns in one run: whether a change is worth its while.
  *
- *   node bench/transport/trees.ts --trees DIR,DIR [--gib 1] [--rounds 4] [--same-start]
+ *   node bench/transport/trees.ts --trees DIR,DIR [--gib 1] [--rounds 4] [--origin] [--same-start]
  *
  * Each tree has a parent and a child of its own, and its own node_modules; the scheduler is of this one. Who comes first changes with
- * every round. `--same-start` gives all of them the same memory (same-start.ts; needs root): without, it is as the one before has left it.
+ * every round. `--origin`: the child fetches it from nginx, and there is no parent. `--same-start` gives all of them the same memory (same-start.ts; needs root): without, it is as the one before has left it.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
@@ -23,6 +23,7 @@ const { values } = parseArgs({
     trees: { type: 'string' },
     gib: { type: 'string', default: '1' },
     rounds: { type: 'string', default: '4' },
+    origin: { type: 'boolean', default: false },
     'same-start': { type: 'boolean', default: false },
   },
 });
@@ -33,9 +34,10 @@ const bytes = gib * 2 ** 30;
 interface Pair {
   readonly name: string;
   readonly url: string;
-  readonly parent: BenchDaemon;
+  /** None where the child fetches from the origin. */
+  readonly parent: BenchDaemon | undefined;
   readonly child: BenchDaemon;
-  /** What the parent stores. */
+  /** The file that is sent. */
   readonly source: string;
   readonly transfers: Transfer[];
 }
@@ -68,8 +70,10 @@ async function startPair(tree: string): Promise<Pair> {
   const name = basename(tree);
   const url = `${origin.url}/content?${name}`; // another task for each, so that none gives to another
   const command = [join(tree, 'bin', 'dfdaemon')];
-  const parent = await swarm.daemon(`${name}-parent`, {}, command);
   const child = await swarm.daemon(`${name}-child`, {}, command);
+  if (values.origin)
+    return { name, url, parent: undefined, child, source: join(origin.root, 'content'), transfers: [] };
+  const parent = await swarm.daemon(`${name}-parent`, {}, command);
   await parent.download(url);
   const stored = readdirSync(parent.directory, { recursive: true, encoding: 'utf8' });
   const source = stored.map((path) => join(parent.directory, path)).find((path) => statSync(path).size === bytes);
@@ -79,11 +83,13 @@ async function startPair(tree: string): Promise<Pair> {
 
 async function run({ name, url, parent, child }: Pair, { check }: { check: boolean }): Promise<Transfer> {
   const output = join(child.directory, 'output');
-  for (const { pid } of [parent, child]) forgetPeak(pid);
-  const before = [cpuSecondsOf(parent.pid), cpuSecondsOf(child.pid)] as const;
+  const cpu = (): [number, number] => [parent ? cpuSecondsOf(parent.pid) : 0, cpuSecondsOf(child.pid)];
+  for (const daemon of [parent, child]) if (daemon) forgetPeak(daemon.pid);
+  const before = cpu();
   const { taskId, receipt, seconds } = await child.download(url, output);
-  const cpuSeconds = [cpuSecondsOf(parent.pid) - before[0], cpuSecondsOf(child.pid) - before[1]] as const;
-  if (receipt.bytesFromOrigin > 0) throw new Error(`${name} went to the origin`);
+  const after = cpu();
+  const cpuSeconds = [after[0] - before[0], after[1] - before[1]] as const;
+  if (receipt.bytesFromOrigin > 0 === (parent !== undefined)) throw new Error(`${name} got it from somebody else`);
   if (check && (await sha256OfFile(output)) !== sha256) throw new Error(`${name} got other bytes`);
   await child.remove(taskId);
   rmSync(output);
@@ -110,7 +116,7 @@ function report(): void {
     const ends = [0, 1].map((end) =>
       median(transfers.map(({ cpuSeconds }) => (cpuSeconds[end] ?? 0) / gib)).toFixed(2),
     );
-    const peaks = [parent, child].map(({ pid }) => Math.round(peakRssBytes(pid) / 2 ** 20));
+    const peaks = [parent, child].map((one) => (one ? String(Math.round(peakRssBytes(one.pid) / 2 ** 20)) : '–'));
     const costs = `${median(transfers.map(cost)).toFixed(2)} (${ends.join(' + ')})`;
     const cells = [name, median(transfers.map(rate)).toFixed(2), costs, paired(rate), paired(cost), peaks.join(', ')];
     console.log(`| ${cells.join(' | ')} |`);

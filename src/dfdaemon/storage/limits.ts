@@ -9,7 +9,7 @@ export const longestRunBytes = 512 * 1024;
 export const shortestRunBytes = 256 * 1024;
 
 /** So much free memory in such runs is not used up before the next look, whoever else writes. */
-export const sufficientRunsBytes = 2 * 2 ** 30;
+export const sufficientRunsBytes = 2 ** 30;
 
 /** That is looked at anew after so long, or so much that was written. */
 export const runsLookMs = 1_000;
