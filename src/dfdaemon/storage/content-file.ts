@@ -4,6 +4,7 @@ import {
   constants,
   fdatasync,
   fstatSync,
+  ftruncateSync,
   lstatSync,
   mkdirSync,
   openSync,
@@ -25,6 +26,10 @@ const flags = constants.O_RDWR | constants.O_NOFOLLOW;
  * storage directory is 0700.
  */
 const mode = 0o644;
+
+/** Unit of `stat`, and what a file may have beyond its length. */
+const statBlockBytes = 512n;
+const spareBytes = 32n * 1024n;
 
 /** One user's hold on the open file. */
 export interface FileUse {
@@ -133,6 +138,22 @@ export class ContentFile {
       const bytes = buffers.reduce((sum, buffer) => sum + buffer.length, 0);
       if (toDragonflyError(error).code !== 'NO_SPACE' || !(await this.#relieve(bytes))) throw error;
       await writeFully(fd, buffers, position);
+    }
+  }
+
+  /** No more will come. There is a file from now on, and what the file system has set aside behind its end, as xfs does, is given back. */
+  end(): void {
+    const use = this.acquire(true);
+    try {
+      const { size, blocks, mtimeNs } = fstatSync(use.fd, { bigint: true });
+      if (blocks * statBlockBytes <= size + spareBytes) return;
+      this.#compareStamp(mtimeNs);
+      ftruncateSync(use.fd, Number(size));
+      this.#writtenNs = this.#mtimeNs();
+    } catch (error) {
+      throw toDragonflyError(error);
+    } finally {
+      use.release();
     }
   }
 

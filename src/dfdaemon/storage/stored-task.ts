@@ -235,7 +235,7 @@ export class StoredTask {
       const count = this.layout?.pieceCount ?? 'unknown';
       throw new DragonflyError('FAILED_PRECONDITION', `task ${this.id} has ${this.pieces.count} of ${count} pieces`);
     }
-    this.content.acquire(true).release(); // empty content is a file, too
+    this.content.end(); // empty content is a file, too
     this.record.change({
       state: 'finished',
       failedMs: null,
