@@ -38,6 +38,8 @@ export interface PushedFile {
   readonly name: OriginName;
   /** By which it will be asked for. */
   readonly request: DownloadRequest;
+  /** As the origin would send it with the content. */
+  readonly responseHeader?: Readonly<Record<string, string>> | undefined;
 }
 
 export class PushedContent {
@@ -73,7 +75,7 @@ export class PushedContent {
   }
 
   /** It is content of this node, and a scheduler knows, when this resolves. Throws DIGEST_MISMATCH, NO_SPACE. The file may be gone afterwards. */
-  async keep({ taskId, path, lengthBytes, name, request }: PushedFile): Promise<void> {
+  async keep({ taskId, path, lengthBytes, name, request, responseHeader }: PushedFile): Promise<void> {
     const { store, makeRoom, logger } = this.#options;
     await makeRoom(lengthBytes);
     const layout = pieceLayout(lengthBytes, request.pieceLengthBytes ?? defaultPieceLength(lengthBytes));
@@ -87,7 +89,7 @@ export class PushedContent {
     const digest = name.kind === 'digest' ? name.digest : request.digest;
     const identity = { url: redact(url), tag, application, digest };
     const staged = { path, layout, crcs };
-    const task = store.take(taskId, identity, { staged, restricted: bringsCredentials(request) });
+    const task = store.take(taskId, identity, { staged, restricted: bringsCredentials(request), responseHeader });
     if (!task) return;
     logger.info({ taskId, bytes: lengthBytes }, 'what was pushed stays here for those who pull it');
     await this.#tell(task);

@@ -24,6 +24,13 @@ export interface Taking {
   readonly staged: StagedContent;
   /** For those alone who have shown that its origin gives it to them. */
   readonly restricted: boolean;
+  /** As its origin would send it with the content. */
+  readonly responseHeader?: Readonly<Record<string, string>> | undefined;
+}
+
+export function takenRow(row: TaskRow, { restricted, responseHeader }: Taking): TaskRow {
+  const header = responseHeader ? JSON.stringify(responseHeader) : null;
+  return { ...row, restricted: restricted ? 1 : 0, responseHeader: header };
 }
 
 export function stagedOf({ path, layout, pieces }: ProvenContent): StagedContent {

@@ -21,7 +21,7 @@ import { emptyDirectory, secureDirectory } from './secure-directory.ts';
 import { StoredTask } from './stored-task.ts';
 import type { TaskHost } from './task-host.ts';
 import { newTaskRow, type StoredIdentity } from './task-record.ts';
-import { stagedOf, wholeTask, type Adoption, type StagedContent, type Taking } from './staging.ts';
+import { stagedOf, takenRow, wholeTask, type Adoption, type StagedContent, type Taking } from './staging.ts';
 
 export interface TaskStoreOptions {
   readonly directory: string;
@@ -183,10 +183,10 @@ export class TaskStore {
   }
 
   /** The same for an ordinary task, compared with its digest. Undefined when something of it is here: then that stays, and so does the file. */
-  take(id: string, identity: StoredIdentity, { staged, restricted }: Taking): StoredTask | undefined {
+  take(id: string, identity: StoredIdentity, taking: Taking): StoredTask | undefined {
     const known = this.#tasks.get(id);
     if (this.#closing || known?.inUse === true || (known && known.pieces.count > 0)) return undefined;
-    return this.#putWhole({ ...newTaskRow(id, identity, this.#clock), restricted: restricted ? 1 : 0 }, staged);
+    return this.#putWhole(takenRow(newTaskRow(id, identity, this.#clock), taking), taking.staged);
   }
 
   /** In place of what there is of the task. */

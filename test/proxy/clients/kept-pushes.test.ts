@@ -36,7 +36,10 @@ describe('pushes that are kept', { timeout: 120_000 }, () => {
     swarm = await LocalSwarm.create();
     await swarm.startScheduler();
     const { rules } = parseConfig(dfdaemonConfigSchema, 'proxy: {rules: [{regx: .}]}', 'rules.yaml').config.proxy;
-    const adjust = (config: DfdaemonConfig): DfdaemonConfig => ({ ...config, proxy: { ...config.proxy, rules } });
+    const adjust = (config: DfdaemonConfig): DfdaemonConfig => {
+      const access = { ...config.proxy.access, whenOriginDown: 'allow' as const };
+      return { ...config, proxy: { ...config.proxy, rules, access } };
+    };
     for (const number of [1, 2, 3]) daemons.push(await swarm.startDaemon(`node-${number}`, { adjust }));
   });
   after(async () => {
@@ -143,6 +146,37 @@ describe('pushes that are kept', { timeout: 120_000 }, () => {
     });
     const ids = await held(1);
     for (const name of ['refused', 'something else', 'cancelled']) assert.ok(!ids.includes(idOf(content(name))), name);
+  });
+
+  test('the registry is stopped after a push; the other nodes have all of the image by its digest', async () => {
+    const image = makeImage({ layers: 20, layerBytes: 100_000 });
+    const source = await asOciLayout(image);
+    const reference = `docker://${registry.host}/team/away:v1`;
+    const digestFile = directory.join('digest');
+    const words = ['copy', '--dest-tls-verify=false', '--digestfile', digestFile, source, reference];
+    await run('skopeo', words, { env: through(1) });
+    const digest = await readFile(digestFile, 'utf8');
+    const named = [image.config.digest, ...image.layers.map((layer) => layer.digest)];
+    await waitFor('all of it to be kept', async () => {
+      const ids = new Set(await held(1));
+      return named.every((each) => ids.has(each.slice('sha256:'.length))) && ids.size > named.length;
+    });
+    await registry.stop();
+    try {
+      for (const peer of [2, 3]) {
+        const get = (path: string): Promise<Answer> =>
+          ask({ port: port(peer) }, `${registry.url}/v2/team/away/${path}`);
+        const manifest = await get(`manifests/${digest}`);
+        assert.deepEqual([manifest.status, sha256(manifest.body)], [200, digest]);
+        assert.equal(manifest.headers['content-type'], 'application/vnd.oci.image.manifest.v1+json');
+        for (const each of named) {
+          const blob = await get(`blobs/${each}`);
+          assert.deepEqual([blob.status, sha256(blob.body)], [200, each]);
+        }
+      }
+    } finally {
+      await registry.restart();
+    }
   });
 
   test('a registry that takes other bytes than it says puts nothing under a name', async () => {

@@ -31,6 +31,10 @@ export function openPushes(
   return new Pushes({
     content: pushed,
     logger,
+    manifestRequestFor: (exchange) => {
+      const request = downloadRequestFor(exchange, undefined, defaults);
+      return { taskId: engine.taskIdOf(request), request };
+    },
     requestFor: (exchange, blob) => {
       const isMirror = exchange.kind === 'mirror';
       const verdict = !isMirror || mirror.useRules ? rules.match(blob) : undefined;

@@ -1,11 +1,13 @@
 /**
  * Blobs on their way to a registry are written down as they pass (distribution specification, "Pushing blobs"): an upload begins with POST, goes on with PATCH
  * at the place that the last answer named, and ends with PUT and the digest. When the registry has accepted it, and the bytes have that digest, they are kept.
+ * So are manifests, by their digest: while a registry is away, other nodes have them.
  *
  * Nothing here ever holds up or changes a push: what does not fit, or comes in an unusual order, is not kept.
  */
+import { createHash } from 'node:crypto';
 import { createWriteStream, type WriteStream } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
@@ -26,6 +28,8 @@ export interface PushesOptions {
     exchange: Exchange,
     blob: URL,
   ) => { readonly taskId: string; readonly request: DownloadRequest } | undefined;
+  /** As a GET of a manifest will ask for it. */
+  readonly manifestRequestFor: (exchange: Exchange) => { readonly taskId: string; readonly request: DownloadRequest };
   readonly logger: Logger;
 }
 
@@ -62,6 +66,9 @@ export class Pushes {
   watch(exchange: Exchange): ((answer: IncomingMessage) => void) | undefined {
     const { request, url } = exchange;
     const { method } = request;
+    const manifest = /^(.*\/v2\/.+\/manifests\/)([^/]+)$/.exec(url.pathname);
+    if (manifest && method === 'PUT')
+      return this.#watchManifest(exchange, { base: manifest[1] ?? '', reference: manifest[2] ?? '' });
     const place = /^(.*\/v2\/.+\/blobs\/)uploads\/([^/]*)$/.exec(url.pathname);
     if (place && method === 'DELETE') this.#forget(keyOf(url));
     if (!place || (method !== 'PATCH' && method !== 'PUT' && method !== 'POST')) return undefined;
@@ -98,6 +105,53 @@ export class Pushes {
     const known = this.#uploads.get(key);
     this.#uploads.delete(key);
     if (known) this.#drop(known);
+  }
+
+  #watchManifest(
+    exchange: Exchange,
+    { base, reference }: { readonly base: string; readonly reference: string },
+  ): ((answer: IncomingMessage) => void) | undefined {
+    const { request, url } = exchange;
+    if (this.#backlogBytes >= proxyLimits.pushBacklogBytes || requestFraming(request) === 'none') return undefined;
+    const blocks: Buffer[] = [];
+    let length = 0;
+    request.pause(); // it flows when the registry takes it
+    request.on('data', (block: Buffer) => {
+      length += block.length;
+      if (length <= proxyLimits.manifestBytes) blocks.push(block);
+    });
+    return ({ statusCode, headers }) => {
+      if (statusCode !== 201 || length > proxyLimits.manifestBytes) return;
+      const body = Buffer.concat(blocks);
+      const digest = `sha256:${createHash('sha256').update(body).digest('hex')}`;
+      const names = [headers['docker-content-digest'], isDigest(reference) ? reference : undefined];
+      if (names.some((name) => name !== undefined && name !== digest)) return;
+      void this.#keepManifest({ ...exchange, url: new URL(`${base}${digest}`, url) }, { body, digest });
+    };
+  }
+
+  async #keepManifest(
+    exchange: Exchange,
+    { body, digest }: { readonly body: Buffer; readonly digest: string },
+  ): Promise<void> {
+    const { content, manifestRequestFor, logger } = this.#options;
+    this.#count += 1;
+    const path = join(content.directory, `push-${process.pid}-${this.#count}`);
+    this.#backlogBytes += body.length;
+    try {
+      const type = exchange.request.headers['content-type'];
+      const responseHeader = { ...(type !== undefined && { 'content-type': type }) };
+      await writeFile(path, body, { flag: 'wx', mode: 0o600 });
+      const name = { kind: 'digest', digest } as const;
+      const lengthBytes = body.length;
+      await content.keep({ ...manifestRequestFor(exchange), path, lengthBytes, name, responseHeader });
+    } catch (error) {
+      const { message } = toDragonflyError(error);
+      logger.debug({ url: exchange.url.pathname, error: message }, 'what was pushed is not kept');
+    } finally {
+      this.#backlogBytes -= body.length;
+      void rm(path, { force: true }).catch(() => undefined);
+    }
   }
 
   /** The upload as it stands; a new one for what can be its beginning. It is nobody's until the answer has come. */
