@@ -29,7 +29,7 @@ import {
   parseAccount,
   type Account,
 } from './spec.ts';
-import { statusOf } from './status.ts';
+import { componentStates, endpointsOf, statusOf } from './status.ts';
 
 export interface ControllerOptions {
   readonly api: KubernetesApi;
@@ -276,7 +276,9 @@ export class Controller {
     const { uid, finalizers, deletionTimestamp } = account?.metadata ?? {};
     // It is gone, or about to be.
     if (!account || (deletionTimestamp !== undefined && !finalizers?.includes(finalizer))) return;
-    const status = statusOf(account, { ...outcome, observed: await this.#observe(account, signal), now: new Date() });
+    const observed = await this.#observe(account, signal);
+    const [states, endpoints] = [componentStates(account, observed), endpointsOf(account, observed)];
+    const status = statusOf(account, { ...outcome, states, endpoints, now: new Date() });
     if (isDeepStrictEqual(status, account.status)) return;
     const object = { apiVersion, kind, metadata: { name, uid }, status };
     const path = `${accountsPath}/${name}/status`;

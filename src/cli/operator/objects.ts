@@ -305,7 +305,7 @@ function managerEnvironment({ manager: { database } }: Spec): object[] {
 }
 
 /** What is given wins, key by key; lists are taken whole. */
-function merged(
+export function merged(
   base: Readonly<Record<string, unknown>>,
   given: Readonly<Record<string, unknown>>,
 ): Record<string, unknown> {

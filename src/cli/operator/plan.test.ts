@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { desiredObjects, namespaceObject, type KubernetesObject } from './objects.ts';
 import { covers, observedSchema, plan, type Action, type Observed, type ObservedObject } from './plan.ts';
 import { apiVersion, conflict, finalizer, parseAccount, type Account } from './spec.ts';
-import { statusOf } from './status.ts';
+import { componentStates, endpointsOf, statusOf, type AccountStatus } from './status.ts';
 
 const now = new Date('2026-12-01T00:00:00Z');
 const fresh = { 'encryption-secret': 'e', 'root-password': 'r' };
@@ -35,6 +35,10 @@ function world(of: Account, unready: readonly string[] = []): Observed {
   return { namespace: running(namespaceObject(owner)), objects };
 }
 
+const told = (of: Account, observed: Observed): AccountStatus => {
+  const [states, endpoints] = [componentStates(of, observed), endpointsOf(of, observed)];
+  return statusOf(of, { states, endpoints, planned: planned(of, observed), failure: undefined, now });
+};
 const nothing: Observed = { namespace: undefined, objects: [] };
 const planned = (of: Account, observed: Observed) => plan(of, observed, { conflict: undefined, fresh });
 const named = (actions: readonly Action[]): string[] =>
@@ -95,19 +99,14 @@ describe('what must happen next for an account', () => {
     // It does not come up: the others go on as they were, and are told so.
     const stuck = planned(next, mixed(['manager']));
     assert.deepEqual(stuck, { actions: [], waiting: ['scheduler', 'seed-peer'] });
-    const told = statusOf(next, { observed: mixed(['manager']), planned: stuck, failure: undefined, now });
+    const waiting = told(next, mixed(['manager']));
     assert.deepEqual(
-      told.conditions.map(({ type, status, reason }) => `${type} ${status} ${reason}`),
+      waiting.conditions.map(({ type, status, reason }) => `${type} ${status} ${reason}`),
       ['Reconciled True AsSpecified', 'Progressing True Upgrading', 'Ready False NotReady'],
     );
-    assert.equal(told.version, undefined);
+    assert.equal(waiting.version, undefined);
     assert.deepEqual(named(planned(next, mixed([])).actions), ['apply StatefulSet/scheduler']);
-    const done = statusOf(next, {
-      observed: world(next),
-      planned: planned(next, world(next)),
-      failure: undefined,
-      now,
-    });
+    const done = told(next, world(next));
     assert.equal(done.version, 'v2');
     assert.equal(done.endpoints['manager'], 'manager.dragonfly-acme.svc:65003');
   });

@@ -1,6 +1,14 @@
 /** What is told of an account: how far its control plane is, in which version, and where it is found. No I/O. */
 import { components, imageOf, ports, type Component } from './objects.ts';
-import { findWorkload, isRolledOut, progressOf, type Observed, type ObservedObject, type Plan } from './plan.ts';
+import {
+  findWorkload,
+  isRolledOut,
+  progressOf,
+  type Observed,
+  type ObservedObject,
+  type Plan,
+  type Progress,
+} from './plan.ts';
 import { type Account, type Condition } from './spec.ts';
 
 export interface AccountStatus {
@@ -16,56 +24,73 @@ export interface AccountStatus {
 
 type News = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
 
-/** @param failure why an action of the plan could not be carried out. */
-export function statusOf(
-  account: Account,
-  { observed, planned, failure, now }: { observed: Observed; planned: Plan; failure: string | undefined; now: Date },
-): AccountStatus {
+/** What runs of one component, wherever it runs. */
+export interface ComponentState {
+  readonly component: Component;
+  readonly progress: Progress;
+  /** Of the newest of its pods. */
+  readonly image: string;
+  readonly isRolledOut: boolean;
+}
+
+export interface Outcome {
+  readonly states: readonly ComponentState[];
+  readonly endpoints: Readonly<Record<string, string>>;
+  readonly planned: {
+    readonly actions: readonly unknown[];
+    readonly waiting: Plan['waiting'];
+    readonly refusal?: Plan['refusal'] | undefined;
+  };
+  /** Why an action of the plan could not be carried out. */
+  readonly failure: string | undefined;
+  readonly now: Date;
+}
+
+export function statusOf(account: Account, { states, endpoints, planned, failure, now }: Outcome): AccountStatus {
   const { metadata, spec } = account;
-  const workloads = components.flatMap((component) => {
-    const workload = findWorkload(account, observed, component);
-    return workload ? [{ component, workload }] : [];
-  });
-  const told = Object.fromEntries(
-    workloads.map(({ component, workload }) => [component, { ...progressOf(workload), image: imageIn(workload) }]),
-  );
-  const images = new Set(Object.values(told).map(({ image }) => image));
-  const isUpdated = Object.values(told).every(({ updated, desired }) => updated >= desired);
+  const told = Object.fromEntries(states.map(({ component, progress, image }) => [component, { ...progress, image }]));
+  const images = new Set(states.map(({ image }) => image));
+  const isUpdated = states.every(({ progress: { updated, desired } }) => updated >= desired);
   const version = spec && isUpdated && images.size === 1 && images.has(imageOf(spec)) ? spec.version : undefined;
-  const behind = workloads.filter(({ workload }) => !isRolledOut(workload)).map(({ component }) => component);
-  const isReady = workloads.length > 0 && workloads.every(({ workload }) => isWell(workload));
+  const behind = states.filter(({ isRolledOut: done }) => !done).map(({ component }) => component);
+  const well = states.filter(isWell);
   return {
     observedGeneration: metadata.generation,
     namespace: account.namespace,
     ...(version !== undefined && { version }),
-    ready: `${workloads.filter(({ workload }) => isWell(workload)).length}/${workloads.length}`,
-    endpoints: endpointsOf(account, observed),
+    ready: `${well.length}/${states.length}`,
+    endpoints,
     components: told,
     conditions: [
       reconciled(account, planned, failure),
-      progressing(account, { planned, behind }),
-      isReady
-        ? {
-            type: 'Ready',
-            status: 'True' as const,
-            reason: 'AllReady',
-            message: 'all pods of the control plane are ready',
-          }
-        : { type: 'Ready', status: 'False' as const, reason: 'NotReady', message: notReady(workloads) },
+      progressing(account, planned, behind),
+      states.length > 0 && well.length === states.length
+        ? { type: 'Ready', status: 'True' as const, reason: 'AllReady', message: 'all of the control plane is ready' }
+        : { type: 'Ready', status: 'False' as const, reason: 'NotReady', message: notReady(states) },
     ].map((news) => dated(news, account, now)),
   };
 }
 
-function reconciled({ metadata }: Account, { refusal }: Plan, failure: string | undefined): News {
+export function componentStates(account: Account, observed: Observed): ComponentState[] {
+  return components.flatMap((component) => {
+    const workload = findWorkload(account, observed, component);
+    if (!workload) return [];
+    return [
+      { component, progress: progressOf(workload), image: imageIn(workload), isRolledOut: isRolledOut(workload) },
+    ];
+  });
+}
+
+function reconciled({ metadata }: Account, { refusal }: Outcome['planned'], failure: string | undefined): News {
   const type = 'Reconciled';
   if (refusal) return { type, status: 'False', ...refusal };
   if (failure !== undefined) return { type, status: 'False', reason: 'ActionFailed', message: failure };
   if (metadata.deletionTimestamp !== undefined)
-    return { type, status: 'False', reason: 'Deleting', message: 'waits until the namespace and all in it are gone' };
+    return { type, status: 'False', reason: 'Deleting', message: 'waits until all of it is gone' };
   return { type, status: 'True', reason: 'AsSpecified', message: 'what there is is what is specified' };
 }
 
-function progressing({ spec }: Account, { planned, behind }: { planned: Plan; behind: readonly Component[] }): News {
+function progressing({ spec }: Account, planned: Outcome['planned'], behind: readonly Component[]): News {
   const type = 'Progressing';
   if (planned.waiting.length === 0 && behind.length === 0 && planned.actions.length === 0)
     return { type, status: 'False', reason: 'Complete', message: '' };
@@ -74,18 +99,15 @@ function progressing({ spec }: Account, { planned, behind }: { planned: Plan; be
   return { type, status: 'True', reason: planned.waiting.length > 0 ? 'Upgrading' : 'RollingOut', message };
 }
 
-/** As many pods as wanted are ready, of whatever version. */
-function isWell(workload: ObservedObject): boolean {
-  const { desired, ready } = progressOf(workload);
+/** As many as wanted are ready, of whatever version. */
+function isWell({ progress: { desired, ready } }: ComponentState): boolean {
   return ready >= desired;
 }
 
-function notReady(workloads: readonly { component: Component; workload: ObservedObject }[]): string {
-  const missing = workloads.filter(({ workload }) => !isWell(workload));
-  if (missing.length === 0) return 'nothing runs yet';
-  return missing
-    .map(({ component, workload }) => `${component}: ${progressOf(workload).ready} of ${progressOf(workload).desired}`)
-    .join(', ');
+function notReady(states: readonly ComponentState[]): string {
+  if (states.length === 0) return 'nothing runs yet';
+  const missing = states.filter((state) => !isWell(state));
+  return missing.map(({ component, progress }) => `${component}: ${progress.ready} of ${progress.desired}`).join(', ');
 }
 
 function imageIn({ spec }: ObservedObject): string {
@@ -94,7 +116,7 @@ function imageIn({ spec }: ObservedObject): string {
 }
 
 /** From elsewhere where a load balancer has an address, else in the cluster. */
-function endpointsOf(account: Account, { objects }: Observed): Record<string, string> {
+export function endpointsOf(account: Account, { objects }: Observed): Record<string, string> {
   const address = (component: Component, port: number): string | undefined => {
     const service = objects.find(({ kind, metadata }) => kind === 'Service' && metadata.name === component);
     if (!service) return undefined;

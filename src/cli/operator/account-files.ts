@@ -1,0 +1,47 @@
+/** Accounts as they are written in files. Whoever is missing here loses all that is kept for him: any doubt is an error. */
+import { createHash } from 'node:crypto';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseAllDocuments } from 'yaml';
+import { DragonflyError } from '../../core/errors.ts';
+import { kind, parseAccount, type Account } from './spec.ts';
+
+/** A file that has just been changed may be half written. */
+const settleMs = 1_000;
+
+/** By name. Throws CONFIG_INVALID for a file that does not say which accounts it means, UNAVAILABLE while one is being written. */
+export async function readAccounts(directory: string): Promise<ReadonlyMap<string, Account>> {
+  const files = (await readdir(directory)).filter((name) => /\.(?:ya?ml|json)$/.test(name)).sort();
+  const accounts = new Map<string, Account>();
+  for (const file of files) {
+    const path = join(directory, file);
+    if (Math.abs(Date.now() - (await stat(path)).mtimeMs) < settleMs)
+      throw new DragonflyError('UNAVAILABLE', `${file} is being written`);
+    for (const account of accountsIn(file, await readFile(path, 'utf8'))) {
+      const { name } = account.metadata;
+      if (accounts.has(name)) throw new DragonflyError('CONFIG_INVALID', `${file}: the account ${name} is there twice`);
+      accounts.set(name, account);
+    }
+  }
+  return accounts;
+}
+
+function accountsIn(file: string, text: string): Account[] {
+  const documents = [...parseAllDocuments(text)];
+  if (documents.length === 0)
+    throw new DragonflyError('CONFIG_INVALID', `${file} is empty; to end an account, remove it`);
+  return documents.map((document) => {
+    const [fault] = document.errors;
+    if (fault) throw new DragonflyError('CONFIG_INVALID', `${file}: ${fault.message}`);
+    const value = document.toJS() as { kind?: unknown; metadata?: { name?: unknown }; spec?: unknown } | null;
+    const name = value?.metadata?.name;
+    if (value?.kind !== kind || typeof name !== 'string' || !/^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/.test(name))
+      throw new DragonflyError('CONFIG_INVALID', `${file} holds something else than a ${kind} with a name`);
+    // Another spec is another generation.
+    const generation = createHash('sha256')
+      .update(JSON.stringify(value.spec ?? {}))
+      .digest()
+      .readUIntBE(0, 6);
+    return parseAccount({ metadata: { name, uid: name, generation }, spec: value.spec });
+  });
+}

@@ -1,0 +1,81 @@
+/** Accounts written in files of a directory, their control planes as processes of this machine, one directory each. */
+import { mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
+import { ownCommand } from '../../core/own-files.ts';
+import type { Logger } from '../../core/process/logger.ts';
+import { version } from '../../core/version.ts';
+import { readAccounts } from './account-files.ts';
+import { AccountPlane } from './account-plane.ts';
+import { conflict, type Account } from './spec.ts';
+
+export interface ProcessControllerOptions {
+  /** Of files with P2PManager resources. */
+  readonly accounts: string;
+  /** A directory for each account, with everything of it, and its `status.json`. */
+  readonly stateDirectory: string;
+  /** `VERSION` in it is the executable of that version. */
+  readonly versions: string | undefined;
+  readonly logger: Logger;
+}
+
+const lookMs = 1_000;
+
+export class ProcessController {
+  readonly #options: ProcessControllerOptions;
+  readonly #planes = new Map<string, AccountPlane>();
+
+  constructor(options: ProcessControllerOptions) {
+    this.#options = options;
+  }
+
+  /** Until the signal aborts, which ends all processes; what they have kept stays. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { logger, stateDirectory } = this.#options;
+    await mkdir(stateDirectory, { recursive: true, mode: 0o700 });
+    const left = new Set(await readdir(stateDirectory));
+    for (let isFirst = true; !signal.aborted; isFirst = false) {
+      try {
+        const accounts = await readAccounts(this.#options.accounts);
+        // An account that went while nobody looked may as well be a directory that is not mounted.
+        for (const name of left)
+          if (isFirst && !accounts.has(name)) logger.warn({ name }, 'is kept for no account; delete it');
+        await this.#follow(accounts);
+      } catch (error) {
+        // Until all files can be read nobody knows which accounts are gone.
+        logger.warn({ error: toDragonflyError(error).message }, 'the accounts cannot be read');
+      }
+      await delay(lookMs, undefined, { signal }).catch(() => undefined);
+    }
+    await Promise.all([...this.#planes.values()].map((plane) => plane.end()));
+  }
+
+  async #follow(accounts: ReadonlyMap<string, Account>): Promise<void> {
+    for (const [name, plane] of this.#planes) {
+      if (accounts.has(name)) continue;
+      this.#planes.delete(name);
+      await plane.delete();
+      this.#options.logger.info({ account: name }, 'the control plane is gone');
+    }
+    for (const [name, account] of accounts) {
+      let plane = this.#planes.get(name);
+      if (!plane) {
+        const directory = join(this.#options.stateDirectory, name);
+        const command = (image: string, program: string): readonly string[] => this.#command(image, program);
+        plane = new AccountPlane({ name, directory, command, logger: this.#options.logger });
+        this.#planes.set(name, plane);
+      }
+      plane.look(account, conflict(account, accounts.values()));
+    }
+  }
+
+  #command(image: string, program: string): readonly string[] {
+    const tag = image.slice(image.lastIndexOf(':') + 1);
+    if (this.#options.versions !== undefined) return [join(this.#options.versions, tag), program];
+    if (tag === `v${version}`) return ownCommand(program);
+    throw new DragonflyError('INVALID_ARGUMENT', `there is no executable of ${tag}`, {
+      hint: 'Name the directory of them with --versions.',
+    });
+  }
+}
