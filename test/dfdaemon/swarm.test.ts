@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
+import { taskId } from '../../src/core/ids.ts';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DfdaemonConfig } from '../../src/dfdaemon/config.ts';
 import { downloadLimits } from '../../src/swarm/peer/download/limits.ts';
@@ -106,6 +107,17 @@ describe('a swarm', { timeout: 400_000 }, () => {
     const receipt = await scene.swarm.download(late, { url, outputPath });
     assert.deepEqual(readFileSync(outputPath), content);
     assert.equal(receipt.bytesFromOrigin, 0);
+  });
+
+  test('looks for nothing where it was deleted', async () => {
+    await using scene = await stage({ peers: 2, seeds: 0 });
+    const { swarm, origin } = scene;
+    const url = origin.add('/file', { content });
+    const [first, second] = scene.peers as [Daemon, Daemon];
+    await swarm.download(first, { url });
+    await swarm.client(first).deleteLocalTask({ taskId: taskId({ url }) });
+    const { bytesFromOrigin, retries } = await swarm.download(second, { url });
+    assert.deepEqual({ bytesFromOrigin, retries }, { bytesFromOrigin: content.length, retries: 0 });
   });
 
   test('over two data centres with one node of each that crosses', async () => {

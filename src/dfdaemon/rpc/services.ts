@@ -71,7 +71,9 @@ export function downloadHandlers(options: ServiceOptions): Handlers<typeof Dfdae
       return {};
     },
     deleteLocalTask: async ({ taskId }) => {
-      removeTask(options, taskId, { quietly: true });
+      // Its scheduler would send others here for what is gone.
+      removeTask(options, taskId, { quietly: false });
+      await schedulers.forgetting(taskId);
       return {};
     },
     ...persistentCacheDownloads(options),
