@@ -35,7 +35,7 @@ export const runDfctl: Command = async (argv, io) => {
     },
   );
   onDaemon('rm <id...>', 'removes tasks from this node')
-    .option('--local', 'do not tell the scheduler')
+    .option('--local', 'has no effect: the scheduler always hears of it')
     .action((ids: string[], flags: Flags) => {
       work = async () => (await tasks()).removeTasks(ids, flags, io);
     });
