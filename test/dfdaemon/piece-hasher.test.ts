@@ -82,3 +82,20 @@ test('more updates than the thread has room for keep their order', async () => {
   assert.deepEqual(await hash.digest(), expected(...parts));
   await last?.();
 });
+
+test('what a piece takes of native memory is used for the next one', async () => {
+  await using hasher = new PieceHasher();
+  const block = Buffer.from(new SharedArrayBuffer(blockBytes));
+  const hashOne = async (): Promise<void> => {
+    using hash = hasher.incoming();
+    hash.update(block.subarray(0, 64));
+    await hash.digest();
+  };
+  const hashMany = async (count: number): Promise<number> => {
+    for (let done = 0; done < count; done += 1) await hashOne();
+    return process.memoryUsage.rss();
+  };
+  const before = await hashMany(2_000);
+  const grownBytes = (await hashMany(30_000)) - before;
+  assert.ok(grownBytes < 40 * 2 ** 20, `${Math.round(grownBytes / 2 ** 20)} MiB more`);
+});

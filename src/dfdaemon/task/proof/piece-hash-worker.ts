@@ -28,6 +28,8 @@ const ring = new UpdateRing(workerData as SharedArrayBuffer);
 const read = Buffer.allocUnsafe(readBytes);
 const blocks = new Map<number, Buffer>();
 const comingIn = new Map<number, Blake3Hasher>();
+/** As many as pieces have come in at the same time. What native objects hold is freed by the event loop, which does not run here: none is dropped. */
+const spare: Blake3Hasher[] = [];
 const messages: HashMessage[] = [];
 
 for (;;) {
@@ -59,7 +61,7 @@ function carryOutDue(): void {
 function carryOut({ command }: HashMessage): void {
   switch (command.kind) {
     case 'stored':
-      return answer(command.id, () => digestOf(hashStored(command)));
+      return answer(command.id, () => hashStored(command));
     case 'block':
       return void blocks.set(command.block, Buffer.from(command.memory));
     case 'update':
@@ -67,7 +69,7 @@ function carryOut({ command }: HashMessage): void {
     case 'digest':
       return answer(command.id, () => end(command.piece));
     case 'drop':
-      return void comingIn.delete(command.piece);
+      return drop(command.piece);
     case 'passed':
       return answer(command.id, () => nothing);
     case 'forget':
@@ -104,7 +106,7 @@ function answer(id: number, work: () => Uint8Array): void {
 }
 
 function update({ piece, block, from, length }: HashUpdate): void {
-  const hasher = comingIn.get(piece) ?? new Blake3Hasher();
+  const hasher = comingIn.get(piece) ?? newHasher();
   comingIn.set(piece, hasher);
   const memory = blocks.get(block);
   if (memory) hasher.update(memory.subarray(from, from + length));
@@ -112,22 +114,39 @@ function update({ piece, block, from, length }: HashUpdate): void {
 
 function end(piece: number): Uint8Array {
   const hasher = comingIn.get(piece);
-  comingIn.delete(piece);
   if (!hasher) throw new Error('the thread that has hashed its beginning has ended');
+  drop(piece);
   return digestOf(hasher);
 }
 
-function hashStored({ fd, offset, length }: StoredBytes): Blake3Hasher {
-  const hasher = new Blake3Hasher();
-  for (let done = 0; done < length;) {
-    const count = readSync(fd, read, 0, Math.min(readBytes, length - done), offset + done);
-    if (count === 0) throw new Error(`the file ends at byte ${offset + done}`);
-    hasher.update(read.subarray(0, count));
-    done += count;
+function drop(piece: number): void {
+  const hasher = comingIn.get(piece);
+  comingIn.delete(piece);
+  if (hasher) spare.push(hasher);
+}
+
+function hashStored({ fd, offset, length }: StoredBytes): Uint8Array {
+  const hasher = newHasher();
+  try {
+    for (let done = 0; done < length;) {
+      const count = readSync(fd, read, 0, Math.min(readBytes, length - done), offset + done);
+      if (count === 0) throw new Error(`the file ends at byte ${offset + done}`);
+      hasher.update(read.subarray(0, count));
+      done += count;
+    }
+    return digestOf(hasher);
+  } finally {
+    spare.push(hasher);
   }
+}
+
+function newHasher(): Blake3Hasher {
+  const hasher = spare.pop() ?? new Blake3Hasher();
+  hasher.reset();
   return hasher;
 }
 
+/** As text: a buffer of the library is a native object, too. */
 function digestOf(hasher: Blake3Hasher): Uint8Array {
-  return new Uint8Array(hasher.digestBuffer());
+  return new Uint8Array(Buffer.from(hasher.digest('hex'), 'hex'));
 }
