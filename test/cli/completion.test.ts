@@ -58,6 +58,7 @@ describe('completion', () => {
         'distribution',
         'node',
         'persistent-cache-task',
+        'release',
         'report',
         'task',
         'top',

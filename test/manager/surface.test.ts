@@ -83,6 +83,7 @@ const furtherRoutes: Readonly<Record<string, readonly string[]>> = {
   '/api/v1/concerns': ['GET', 'POST acknowledge'],
   '/api/v1/traffic': history,
   '/oapi/v1/traffic': history,
+  '/oapi/v1/releases': ['GET', 'GET {}/versions/{}', 'DELETE {}/versions/{}', 'GET {}/subscribers'],
   '/oapi/v1/nodes': ['GET', 'GET {}', 'GET {}/downloads'],
   '/oapi/v1/concerns': ['GET', 'POST acknowledge'],
 };
@@ -216,7 +217,7 @@ describe('surface', () => {
     await requireMatrix(root, (operation) => (bySession(operation) ? 'in' : 'unknown'));
   });
 
-  const opened = { job: ['jobs'], cluster: ['clusters', 'nodes', 'concerns', 'traffic'] };
+  const opened = { job: ['jobs'], cluster: ['clusters', 'nodes', 'concerns', 'traffic', 'releases'] };
   for (const scope of ['job', 'cluster'] as const) {
     test(`matrix: a token of the scope ${scope} opens its collection of /oapi, and no session`, async () => {
       const client = await token(`matrix-${scope}`, [scope]);

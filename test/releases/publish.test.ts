@@ -6,6 +6,8 @@ import { mkdir, readdir, readFile, readlink, symlink, writeFile } from 'node:fs/
 import { after, before, describe, test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import { promisify } from 'node:util';
+import { runDfctl } from '../../src/cli/dfctl/dfctl.ts';
+import { runTool } from '../cli/tool-io.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { change, makeDirectory, mib, releaseLab, requireSame, type ReleaseLab } from './release-lab.ts';
 
@@ -72,6 +74,26 @@ describe('publish and subscribe', { timeout: 600_000 }, () => {
         state: 'switched',
       })),
     );
+    const { token } = await lab.root.ok<{ token: string }>('POST', '/api/v1/personal-access-tokens', {
+      name: 'dfctl',
+      scopes: ['cluster'],
+      expired_at: new Date(Date.now() + 3_600_000).toISOString(),
+      user_id: 1,
+    });
+    const env = { DFCTL_TOKEN: token, DFCTL_MANAGER: lab.cluster.node('manager').process.address('rest') };
+    const dfctl = async (...words: string[]): Promise<string> => {
+      const { error, stdout } = await runTool(runDfctl, ['release', ...words], { env });
+      if (error) throw error;
+      return stdout.toString();
+    };
+    const listed = await dfctl('ls', 'model');
+    assert.match(listed, /^NAME +SIZE +NEW +REPLICAS +AGE +SIGNED$/m);
+    assert.match(listed, /^model@v2 +64.0 MiB +\S+ MiB +2 +\S+ +-$/m);
+    const shown = await dfctl('show', 'model');
+    assert.match(shown, /^model@v2, 64.0 MiB in \d+ files on 2 nodes, by /);
+    for (const peer of [2, 3]) assert.match(shown, new RegExp(`^127.0.0.1-peer-${peer} +v2 +switched`, 'm'));
+    assert.equal(await dfctl('ls', 'none'), 'Nothing is published.\n');
+    await assert.rejects(dfctl('show', 'none'), { code: 'NOT_FOUND' });
     const audits = await lab.root.ok<{ operation: string; path: string; actor_name: string }[]>(
       'GET',
       '/api/v1/audits',

@@ -64,6 +64,8 @@ export const runDfctl: Command = async (argv, io) => {
   defineNodes(parser, io, (chosen) => (work = chosen));
   const { defineHistory } = await import('./history.ts');
   defineHistory(parser, io, (chosen) => (work = chosen));
+  const { defineReleases } = await import('./release.ts');
+  defineReleases(parser, io, (chosen) => (work = chosen));
   try {
     parser.parse(argv, { from: 'user' });
   } catch (error) {

@@ -110,6 +110,28 @@ export interface Report {
   readonly slowest: readonly Distribution[];
 }
 
+export interface Release {
+  readonly name: string;
+  readonly version: string;
+  readonly content_length: number;
+  readonly new_length: number;
+  readonly file_count: number;
+  readonly replicas: number;
+  readonly publisher: string;
+  readonly public_key: string;
+  readonly created_at: string;
+  readonly expires_at: string;
+}
+
+export interface ReleaseSubscriber {
+  readonly host_id: string;
+  readonly path: string;
+  readonly version: string;
+  readonly state: string;
+  readonly error: string;
+  readonly updated_at: string;
+}
+
 type Query = Readonly<Record<string, string | number | undefined>>;
 
 const timeoutMs = 10_000;
@@ -170,6 +192,14 @@ export class ManagerApi {
 
   report(query: Query): Promise<Report> {
     return this.#get('traffic/report', query);
+  }
+
+  releases(query: Query): Promise<Release[]> {
+    return this.#get('releases', query);
+  }
+
+  subscribers(name: string): Promise<ReleaseSubscriber[]> {
+    return this.#get(`releases/${encodeURIComponent(name)}/subscribers`, { per_page: everyRow });
   }
 
   async #get<T>(path: string, query: Query = {}): Promise<T> {

@@ -119,7 +119,7 @@ function sessionRoutes(app: RestApp, parts: RestParts): void {
   memberClusterRoutes(app, parts);
   memberRoutes(app, parts);
   persistentCacheTaskRoutes(app, parts);
-  releaseRoutes(app, parts);
+  releaseRoutes(app, parts, { kind: 'session', object: 'releases' });
   settingRoutes(app, parts);
   personalAccessTokenRoutes(app, parts);
   oauthRoutes(app, parts);
@@ -141,6 +141,7 @@ function tokenRoutes(app: RestApp, parts: RestParts): void {
   concernRoutes(app, parts, { kind: 'token', scope: 'cluster', object: 'concerns' });
   trafficRoutes(app, parts, { kind: 'token', scope: 'cluster', object: 'traffic' });
   historyRoutes(app, parts.history, { kind: 'token', scope: 'cluster', object: 'traffic' });
+  releaseRoutes(app, parts, { kind: 'token', scope: 'cluster', object: 'releases' });
 }
 
 function jobParts({ jobs, clusters, database }: RestParts) {

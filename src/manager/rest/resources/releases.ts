@@ -4,7 +4,7 @@ import { toDragonflyError } from '../../../core/errors.ts';
 import { noRelease, type ReleaseRow, type SubscriberRow } from '../../releases/release-store.ts';
 import { pageQuery, setPageHeaders, toPage } from '../paging.ts';
 import type { RestParts } from '../parts.ts';
-import { sendNothing, type RestApp } from '../request.ts';
+import { sendNothing, type RestApp, type RouteAccess } from '../request.ts';
 import { nothing, time } from '../schemas.ts';
 
 const releaseSchema = z
@@ -40,8 +40,12 @@ const subscriberSchema = z
 const name = z.string().min(1).max(128);
 const version = z.string().min(1).max(64);
 
-export function releaseRoutes(app: RestApp, { releases, keptTasks }: Pick<RestParts, 'releases' | 'keptTasks'>): void {
-  const config = { access: { kind: 'session', object: 'releases' } } as const;
+export function releaseRoutes(
+  app: RestApp,
+  { releases, keptTasks }: Pick<RestParts, 'releases' | 'keptTasks'>,
+  access: RouteAccess,
+): void {
+  const config = { access };
   app.get(
     '/releases',
     {
