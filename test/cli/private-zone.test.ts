@@ -1,13 +1,12 @@
 /**
  * The name of a zone follows the pods that are well: a real BIND, pods that are listeners on loopback addresses of their own, and an
- * API server that plays what one tells of them.
+ * API server that is told of them.
  */
 // needs: named
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
-import { createServer as createHttpServer, type Server as HttpServer, type ServerResponse } from 'node:http';
-import { createServer, type AddressInfo, type Server } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { describe, test } from 'node:test';
 import { sendUpdate } from '../../src/cli/private-zone/dns-server.ts';
 import { runPrivateZone } from '../../src/cli/private-zone/private-zone.ts';
@@ -15,24 +14,29 @@ import { BindServer, bindKeyName } from '../support/bind-server.ts';
 import { freePort } from '../support/free-port.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { KubernetesApiServer } from './kubernetes-api.ts';
 import { runTool } from './tool-io.ts';
 
 const zone = 'p2p.example.test';
 const name = `c1.${zone}`;
+const namespace = 'dragonfly';
 const label = 'app.kubernetes.io/component=client';
 
 describe('private-zone', { timeout: 120_000 }, () => {
   test('adds who is ready, takes away who is killed, bound to a number and to nodes', async () => {
     await using bind = await BindServer.start(zone);
-    await using api = await ApiServer.start();
+    await using api = await KubernetesApiServer.start();
+    api.create('namespaces', { metadata: { name: namespace } });
     const port = await freePort();
     const [one, two, three, web] = await Promise.all(
       ['127.0.10.1', '127.0.10.2', '127.0.10.3', '127.0.10.4'].map((address) => listen(address, port)),
     );
-    api.nodes = { 'node-1': { pool: 'p2p' }, 'node-2': { pool: 'web' } };
+    for (const [node, pool] of Object.entries({ 'node-1': 'p2p', 'node-2': 'web' }))
+      api.create('nodes', { metadata: { name: node, labels: { pool } } });
+    api.create('pods', { metadata: { name: 'other', namespace }, status: { podIP: '127.0.10.9' } });
     for (const [index, address] of ['127.0.10.1', '127.0.10.2'].entries())
-      api.set({ uid: `pod-${index}`, address, ready: true, node: 'node-1' });
-    api.set({ uid: 'pod-web', address: '127.0.10.4', ready: true, node: 'node-2' });
+      setPod(api, { uid: `pod-${index}`, address, ready: true, node: 'node-1' });
+    setPod(api, { uid: 'pod-web', address: '127.0.10.4', ready: true, node: 'node-2' });
     const stop = new AbortController();
     const flags = ['--zone', zone, '--name', name, '--server', `127.0.0.1:${bind.port}`, '--key', bind.keyPath];
     const running = runPrivateZone(
@@ -42,13 +46,12 @@ describe('private-zone', { timeout: 120_000 }, () => {
     const has = (...addresses: string[]): Promise<unknown> =>
       waitFor(`${addresses.join()} at ${name}`, async () => (await bind.addresses(name)).join() === addresses.join());
     await has('127.0.10.1', '127.0.10.2');
-    assert.deepEqual(api.selectors, [label]);
     // There is no room for a third one, until a place is free.
-    api.set({ uid: 'pod-2', address: '127.0.10.3', ready: true, node: 'node-1' });
+    setPod(api, { uid: 'pod-2', address: '127.0.10.3', ready: true, node: 'node-1' });
     // Killed: the API server has heard nothing of it yet.
     one?.close();
     await has('127.0.10.2', '127.0.10.3');
-    api.set({ uid: 'pod-1', address: '127.0.10.2', ready: false, node: 'node-1' });
+    setPod(api, { uid: 'pod-1', address: '127.0.10.2', ready: false, node: 'node-1' });
     await has('127.0.10.3');
     // While the API server is away, who dies goes all the same.
     await api[Symbol.asyncDispose]();
@@ -117,66 +120,11 @@ interface PlayedPod {
   readonly node: string;
 }
 
-/** Lists and watches as an API server answers them. */
-class ApiServer implements AsyncDisposable {
-  nodes: Readonly<Record<string, Readonly<Record<string, string>>>> = {};
-  readonly #pods = new Map<string, object>();
-  readonly #watchers = new Set<ServerResponse>();
-  readonly #selectors = new Set<string>();
-  readonly #server: HttpServer;
-  #version = 1;
-
-  private constructor() {
-    this.#server = createHttpServer((request, response) => {
-      const { pathname, searchParams } = new URL(request.url ?? '', 'http://api');
-      response.writeHead(200, { 'content-type': 'application/json' });
-      if (pathname === '/api/v1/nodes') {
-        const items = Object.entries(this.nodes).map(([node, labels]) => ({ metadata: { name: node, labels } }));
-        response.end(JSON.stringify({ kind: 'NodeList', metadata: { resourceVersion: '1' }, items }));
-        return;
-      }
-      this.#selectors.add(searchParams.get('labelSelector') ?? '');
-      if (searchParams.get('watch') !== '1') {
-        const metadata = { resourceVersion: String(this.#version) };
-        response.end(JSON.stringify({ kind: 'PodList', metadata, items: [...this.#pods.values()] }));
-        return;
-      }
-      response.flushHeaders();
-      this.#watchers.add(response);
-      response.write(`${JSON.stringify({ type: 'BOOKMARK', object: { kind: 'Pod', metadata: {} } })}\n`);
-    });
-  }
-
-  static async start(): Promise<ApiServer> {
-    const api = new ApiServer();
-    api.#server.listen(0, '127.0.0.1');
-    await once(api.#server, 'listening');
-    return api;
-  }
-
-  get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
-  }
-
-  get selectors(): string[] {
-    return [...this.#selectors];
-  }
-
-  set({ uid, address, ready, node }: PlayedPod): void {
-    const type = this.#pods.has(uid) ? 'MODIFIED' : 'ADDED';
-    this.#version += 1;
-    const pod = {
-      metadata: { name: uid, namespace: 'dragonfly', uid, labels: {}, resourceVersion: String(this.#version) },
-      spec: { nodeName: node },
-      status: { podIP: address, conditions: [{ type: 'Ready', status: ready ? 'True' : 'False' }] },
-    };
-    this.#pods.set(uid, pod);
-    for (const watcher of this.#watchers) watcher.write(`${JSON.stringify({ type, object: pod })}\n`);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#server.listening) return;
-    this.#server.closeAllConnections();
-    await new Promise((resolve) => this.#server.close(resolve));
-  }
+function setPod(api: KubernetesApiServer, { uid: name, address: podIP, ready, node }: PlayedPod): void {
+  const status = { podIP, conditions: [{ type: 'Ready', status: ready ? 'True' : 'False' }] };
+  const key = `pods/${namespace}/${name}`;
+  if (api.get(key)) return api.change(key, (pod) => (pod.status = status));
+  const [labelName = '', value] = label.split('=');
+  const metadata = { name, namespace, labels: { [labelName]: value } };
+  api.create('pods', { apiVersion: 'v1', kind: 'Pod', metadata, spec: { nodeName: node }, status });
 }

@@ -35,12 +35,12 @@ export class ProcessController {
     const { logger, stateDirectory } = this.#options;
     await mkdir(stateDirectory, { recursive: true, mode: 0o700 });
     const left = new Set(await readdir(stateDirectory));
-    for (let isFirst = true; !signal.aborted; isFirst = false) {
+    while (!signal.aborted) {
       try {
         const accounts = await readAccounts(this.#options.accounts);
         // An account that went while nobody looked may as well be a directory that is not mounted.
-        for (const name of left)
-          if (isFirst && !accounts.has(name)) logger.warn({ name }, 'is kept for no account; delete it');
+        for (const name of left) if (!accounts.has(name)) logger.warn({ name }, 'is kept for no account; delete it');
+        left.clear();
         await this.#follow(accounts);
       } catch (error) {
         // Until all files can be read nobody knows which accounts are gone.
