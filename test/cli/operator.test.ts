@@ -187,6 +187,8 @@ describe('operator', { timeout: 120_000 }, () => {
     add(api, 'acme');
     await waitFor('that it is told', () => condition('acme', 'Reconciled')?.reason === 'ActionFailed');
     assert.match(condition('acme', 'Reconciled')?.message ?? '', /422.*statefulsets\/manager.*refused/);
+    // The others do not wait for it.
+    assert.ok(api.get('statefulsets/dragonfly-acme/scheduler'));
     await waitFor('the manager', () => api.get('statefulsets/dragonfly-acme/manager') !== undefined);
     await waitFor('that it is told', () => condition('acme', 'Reconciled')?.status === 'True');
     assert.deepEqual(api.get('p2pmanagers//acme')?.metadata.finalizers, [

@@ -57,6 +57,8 @@ export class Controller {
   readonly #objects = new Map(Object.keys(collections).map((name) => [name, new Map<string, ObservedObject>()]));
   readonly #pending = new Set<string>();
   readonly #failures = new Map<string, number>();
+  /** Accounts that are looked at again after a while. */
+  readonly #waiting = new Set<string>();
   /** Collections that were listed at least once: before, what is missing is not known. */
   readonly #listed = new Set<string>();
   #wake = Promise.withResolvers<void>();
@@ -168,12 +170,16 @@ export class Controller {
         conflict: conflict(account, this.#accounts.values()),
         fresh: { 'encryption-secret': secret(), 'root-password': secret() },
       });
-      try {
-        for (const action of planned.actions) await this.#carryOut(account, action, signal);
-      } catch (error) {
-        failure = toDragonflyError(error).message;
-        // Somebody was faster: the next look knows what he did.
-        if (toDragonflyError(error).code === 'ALREADY_EXISTS') throw error;
+      for (const action of planned.actions) {
+        try {
+          await this.#carryOut(account, action, signal);
+        } catch (error) {
+          failure ??= toDragonflyError(error).message;
+          // Somebody was faster: the next look knows what he did.
+          if (toDragonflyError(error).code === 'ALREADY_EXISTS') throw error;
+          // What one object is refused is no reason to leave the others as they are; without a namespace there are none.
+          if (action.do !== 'apply') break;
+        }
       }
       await this.#tell(name, { planned, failure }, signal);
     } catch (error) {
@@ -182,12 +188,20 @@ export class Controller {
     if (signal.aborted) return;
     if (failure === undefined) return void this.#failures.delete(name);
     logger.warn({ account: name, error: failure }, 'the control plane is not as specified');
+    this.#tryAgain(name, signal);
+  }
+
+  /** Once, however often it has failed meanwhile. */
+  #tryAgain(name: string, signal: AbortSignal): void {
     const failures = (this.#failures.get(name) ?? 0) + 1;
     this.#failures.set(name, failures);
-    void delay(backOffMs(failures), undefined, { signal }).then(
-      () => this.#touch(name),
-      () => undefined,
-    );
+    if (this.#waiting.has(name)) return;
+    this.#waiting.add(name);
+    const touch = (): void => {
+      this.#waiting.delete(name);
+      this.#touch(name);
+    };
+    void delay(backOffMs(failures), undefined, { signal }).then(touch, () => undefined);
   }
 
   async #observe(account: Account, signal: AbortSignal): Promise<Observed> {
