@@ -61,7 +61,7 @@ describe('what must happen next for an account', () => {
 
   test('as it is specified: nothing, whatever the server has added', () => {
     const of = account({ manager: { resources: { limits: { cpu: '1000m', memory: '1024Mi' } } } });
-    const observed = world(account({ manager: { resources: { limits: { cpu: '1', memory: '1Gi' } } } }));
+    const observed = world(account({ manager: { resources: { limits: { cpu: 1, memory: '1Gi' } } } }));
     assert.deepEqual(planned(of, observed), { actions: [], waiting: [] });
     assert.equal(covers({ limits: { cpu: '1000m' } }, { limits: { cpu: '2' } }), false);
     assert.equal(covers({ tag: '1000m' }, { tag: '1' }), false);

@@ -16,7 +16,8 @@ const label = z
   .regex(/^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/, 'a name in lower case, with digits and dashes');
 const replicas = z.int().min(1).max(100).default(1);
 const config = z.record(z.string(), z.unknown()).default({});
-const amounts = z.record(z.string(), z.union([z.string(), z.number()]));
+/** As the API server writes them: text. */
+const amounts = z.record(z.string(), z.union([z.string(), z.number()]).transform(String));
 const resources = z.object({ requests: amounts.optional(), limits: amounts.optional() }).optional();
 const storage = (size: string) =>
   z.object({ size: z.string().default(size), storageClass: z.string().optional() }).prefault({});
