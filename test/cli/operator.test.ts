@@ -172,9 +172,7 @@ describe('operator', { timeout: 120_000 }, () => {
   test('what is refused is told and tried again; somebody who is faster loses nothing', async () => {
     await using world = await startWorld();
     const { api, condition } = world;
-    let refusals = 0;
-    api.refuse = (write) => (write === 'PATCH statefulsets/manager' && (refusals += 1) <= 2 ? 422 : undefined);
-    const once = api.refuse;
+    let isRefusing = true;
     let isFirst = true;
     api.refuse = (write) => {
       if (write === 'PATCH p2pmanagers/acme' && isFirst) {
@@ -182,13 +180,14 @@ describe('operator', { timeout: 120_000 }, () => {
         // Between what was told and what is written another controller adds its own.
         api.change('p2pmanagers//acme', (object) => (object.metadata.finalizers = ['example.org/other']));
       }
-      return once(write);
+      return write === 'PATCH statefulsets/manager' && isRefusing ? 422 : undefined;
     };
     add(api, 'acme');
     await waitFor('that it is told', () => condition('acme', 'Reconciled')?.reason === 'ActionFailed');
     assert.match(condition('acme', 'Reconciled')?.message ?? '', /422.*statefulsets\/manager.*refused/);
     // The others do not wait for it.
     assert.ok(api.get('statefulsets/dragonfly-acme/scheduler'));
+    isRefusing = false;
     await waitFor('the manager', () => api.get('statefulsets/dragonfly-acme/manager') !== undefined);
     await waitFor('that it is told', () => condition('acme', 'Reconciled')?.status === 'True');
     assert.deepEqual(api.get('p2pmanagers//acme')?.metadata.finalizers, [
