@@ -7,8 +7,14 @@ import type { Readable } from 'node:stream';
 import { forwardedTrailers } from './header.ts';
 import { proxyLimits } from '../limits.ts';
 
+/** What a client's request has beside its bytes. */
+export interface BodyOrigin {
+  readonly rawTrailers?: readonly string[];
+  readonly socket?: Readable | null;
+}
+
 /** A client's request, or a body that was read already. */
-type BodySource = Readable & { readonly rawTrailers?: readonly string[]; readonly socket?: Readable | null };
+type BodySource = Readable & BodyOrigin;
 
 let keptByAll = 0;
 

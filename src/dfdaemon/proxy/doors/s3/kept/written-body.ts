@@ -8,6 +8,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { pipeline, Transform, type TransformCallback, type Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
+import type { BodyOrigin } from '../../../wire/request-body.ts';
 
 export interface WrittenBodyOptions {
   readonly request: IncomingMessage;
@@ -19,7 +20,7 @@ export interface WrittenBodyOptions {
   readonly mayGrow: (bytes: number) => boolean;
 }
 
-export class WrittenBody extends Transform {
+export class WrittenBody extends Transform implements BodyOrigin {
   readonly path: string;
   /** Of the content, on their way to the file. */
   bytes = 0;
