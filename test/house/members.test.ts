@@ -19,8 +19,6 @@ const seenAsAnother = new Set([
   'SimulatedDaemon.schedulerCameBack',
   'TaskEngine.fetchedFrom', // TaskOpener
   'TaskEngine.headOf',
-  'WrittenBody.rawTrailers', // BodySource
-  'WrittenBody.socket',
 ]);
 
 /** By these tests see what cannot be seen from outside. */
