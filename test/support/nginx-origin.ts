@@ -117,7 +117,7 @@ http {
     location /slow/ { alias www/; limit_rate 5m; }
     location /norange/ { alias www/; max_ranges 0; }
     # Server-side includes make nginx forget the length; random content holds none.
-    location /chunked/ { alias www/; ssi on; ssi_types *; }
+    location /chunked/ { alias www/; sub_filter "in no content of a test" ""; sub_filter_types *; }
     location ~ ^/redirect/(.*)$ { return 302 /$1; }
     location ~ ^/status/403 { return 403; }
     location ~ ^/status/404 { return 404; }
