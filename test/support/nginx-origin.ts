@@ -116,7 +116,7 @@ http {
     location / { limit_rate ${rateBytesPerSec}; ${ranges ? '' : 'max_ranges 0;'} }
     location /slow/ { alias www/; limit_rate 5m; }
     location /norange/ { alias www/; max_ranges 0; }
-    # Server-side includes make nginx forget the length; random content holds none.
+    # Whoever looks for text in a body forgets how long it was.
     location /chunked/ { alias www/; sub_filter "in no content of a test" ""; sub_filter_types *; }
     location ~ ^/redirect/(.*)$ { return 302 /$1; }
     location ~ ^/status/403 { return 403; }
