@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, globSync, mkdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { promisify } from 'node:util';
-import { readAccounts } from '../../src/cli/operator/account-files.ts';
+import { AccountFiles } from '../../src/cli/operator/account-files.ts';
 import { planProcesses, wantedProcesses, type ObservedProcess } from '../../src/cli/operator/process-plan.ts';
 import { specSchema } from '../../src/cli/operator/spec.ts';
 import { runOperator } from '../../src/cli/operator/operator.ts';
@@ -159,11 +159,14 @@ function processesBelow(path: string): number[] {
 }
 
 test('a file that does not say what it means is an error, as nobody knows who is gone', async () => {
-  await using directory = await temporaryDirectory('df-op-');
+  await using outside = await temporaryDirectory('df-op-');
+  const directory = { join: (name: string): string => outside.join('accounts', name) };
+  mkdirSync(directory.join(''));
+  const files = await AccountFiles.open(outside.join('accounts'));
   const read = async (text: string, settled = true): Promise<string> => {
     writeFileSync(directory.join('b.yaml'), text);
     if (settled) utimesSync(directory.join('b.yaml'), 1, 1);
-    return readAccounts(directory.path).then(
+    return files.read().then(
       (accounts) => [...accounts.keys()].join(),
       (error: unknown) => (error as Error).message,
     );
@@ -178,6 +181,10 @@ test('a file that does not say what it means is an error, as nobody knows who is
   assert.match(await read(object('../x')), /something else/);
   assert.match(await read('kind: Secret'), /something else/);
   assert.match(await read(object('acme')), /acme is there twice/);
+  // As where a file system was taken off.
+  renameSync(outside.join('accounts'), outside.join('before'));
+  mkdirSync(directory.join(''));
+  assert.match(await read(object('blue')), /another directory than at the start/);
 });
 
 describe('what must happen next with processes', () => {

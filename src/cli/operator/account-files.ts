@@ -9,21 +9,46 @@ import { kind, parseAccount, type Account } from './spec.ts';
 /** A file that has just been changed may be half written. */
 const settleMs = 1_000;
 
-/** By name. Throws CONFIG_INVALID for a file that does not say which accounts it means, UNAVAILABLE while one is being written. */
-export async function readAccounts(directory: string): Promise<ReadonlyMap<string, Account>> {
-  const files = (await readdir(directory)).filter((name) => /\.(?:ya?ml|json)$/.test(name)).sort();
-  const accounts = new Map<string, Account>();
-  for (const file of files) {
-    const path = join(directory, file);
-    if (Math.abs(Date.now() - (await stat(path)).mtimeMs) < settleMs)
-      throw new DragonflyError('UNAVAILABLE', `${file} is being written`);
-    for (const account of accountsIn(file, await readFile(path, 'utf8'))) {
-      const { name } = account.metadata;
-      if (accounts.has(name)) throw new DragonflyError('CONFIG_INVALID', `${file}: the account ${name} is there twice`);
-      accounts.set(name, account);
-    }
+export class AccountFiles {
+  readonly #directory: string;
+  readonly #identity: string;
+
+  static async open(directory: string): Promise<AccountFiles> {
+    return new AccountFiles(directory, await identityOf(directory));
   }
-  return accounts;
+
+  private constructor(directory: string, identity: string) {
+    this.#directory = directory;
+    this.#identity = identity;
+  }
+
+  /** By name. Throws CONFIG_INVALID for a file that does not say which accounts it means, UNAVAILABLE while that may change. */
+  async read(): Promise<ReadonlyMap<string, Account>> {
+    const files = (await readdir(this.#directory)).filter((name) => /\.(?:ya?ml|json)$/.test(name)).sort();
+    const accounts = new Map<string, Account>();
+    for (const file of files) {
+      const path = join(this.#directory, file);
+      if (Math.abs(Date.now() - (await stat(path)).mtimeMs) < settleMs)
+        throw new DragonflyError('UNAVAILABLE', `${file} is being written`);
+      for (const account of accountsIn(file, await readFile(path, 'utf8'))) {
+        const { name } = account.metadata;
+        if (accounts.has(name))
+          throw new DragonflyError('CONFIG_INVALID', `${file}: the account ${name} is there twice`);
+        accounts.set(name, account);
+      }
+    }
+    // A file system that was taken off leaves an empty directory behind.
+    if ((await identityOf(this.#directory)) !== this.#identity)
+      throw new DragonflyError('UNAVAILABLE', `${this.#directory} is another directory than at the start`, {
+        hint: 'Start the operator again if it is to be the one.',
+      });
+    return accounts;
+  }
+}
+
+async function identityOf(directory: string): Promise<string> {
+  const { dev, ino } = await stat(directory);
+  return `${dev}:${ino}`;
 }
 
 function accountsIn(file: string, text: string): Account[] {

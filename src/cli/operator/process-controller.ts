@@ -6,7 +6,7 @@ import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { ownCommand } from '../../core/own-files.ts';
 import type { Logger } from '../../core/process/logger.ts';
 import { version } from '../../core/version.ts';
-import { readAccounts } from './account-files.ts';
+import { AccountFiles } from './account-files.ts';
 import { AccountPlane } from './account-plane.ts';
 import { conflict, type Account } from './spec.ts';
 
@@ -34,10 +34,11 @@ export class ProcessController {
   async run(signal: AbortSignal): Promise<void> {
     const { logger, stateDirectory } = this.#options;
     await mkdir(stateDirectory, { recursive: true, mode: 0o700 });
+    const files = await AccountFiles.open(this.#options.accounts);
     const left = new Set(await readdir(stateDirectory));
     while (!signal.aborted) {
       try {
-        const accounts = await readAccounts(this.#options.accounts);
+        const accounts = await files.read();
         // An account that went while nobody looked may as well be a directory that is not mounted.
         for (const name of left) if (!accounts.has(name)) logger.warn({ name }, 'is kept for no account; delete it');
         left.clear();
