@@ -162,6 +162,7 @@ test('a file that does not say what it means is an error, as nobody knows who is
   await using outside = await temporaryDirectory('df-op-');
   const directory = { join: (name: string): string => outside.join('accounts', name) };
   mkdirSync(directory.join(''));
+  await assert.rejects(AccountFiles.open(outside.join('none')), /none cannot be read/);
   const files = await AccountFiles.open(outside.join('accounts'));
   const read = async (text: string, settled = true): Promise<string> => {
     writeFileSync(directory.join('b.yaml'), text);

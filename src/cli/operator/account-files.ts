@@ -14,7 +14,14 @@ export class AccountFiles {
   readonly #identity: string;
 
   static async open(directory: string): Promise<AccountFiles> {
-    return new AccountFiles(directory, await identityOf(directory));
+    try {
+      return new AccountFiles(directory, await identityOf(directory));
+    } catch (error) {
+      throw new DragonflyError('INVALID_ARGUMENT', `${directory} cannot be read`, {
+        hint: 'Name the directory of the accounts.',
+        cause: error,
+      });
+    }
   }
 
   private constructor(directory: string, identity: string) {
