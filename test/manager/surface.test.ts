@@ -61,6 +61,7 @@ const history = [
   'GET shares/csv',
   'GET shares/steps',
   'GET distributions',
+  'GET distributions/{}/recording',
   'GET tasks',
   'GET report',
 ];
