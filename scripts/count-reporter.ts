@@ -20,7 +20,8 @@ export default async function* countReporter(events: AsyncIterable<TestEvent>): 
       // A group or parent fails with its children, which are counted themselves; its own hooks may fail too.
       const { failureType } = event.data.details.error as Error & { failureType?: string };
       if (failureType !== 'subtestsFailed') failed += 1;
-    } else if (!isGroup && event.data.skip !== undefined) skipped += 1;
+      // One that is skipped whole tells of no test in it.
+    } else if (event.data.skip !== undefined) skipped += 1;
     else if (!isGroup) passed += 1;
   }
   writeSync(3, `${JSON.stringify({ passed, failed, skipped })}\n`);

@@ -26,7 +26,7 @@ export type Quantiles = Readonly<Record<'p50' | 'p99' | 'p999' | 'max', number>>
 
 const { config } = parseConfig(
   schedulerConfigSchema,
-  'server: { listenIP: 127.0.0.1, port: 0, requestRateLimit: 1000000, cacheDir: /nonexistent }',
+  'server: { listenIP: 127.0.0.1, port: 0, requestRateLimit: 1000000, cacheDir: /dev/null/cache }',
   'scheduler.yaml',
 );
 const scheduler = await SchedulerService.create(config);

@@ -2,11 +2,12 @@
  * What the manager says about this scheduler's cluster: limits and priorities. The last good answer is kept on disk, so
  * that a scheduler that starts while no manager answers works as it did before.
  */
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { loadConfig } from '../core/config/config.ts';
 import { DragonflyError, toDragonflyError } from '../core/errors.ts';
+import { makeDirectory } from '../core/files/make-directory.ts';
 import type { Logger } from '../core/process/logger.ts';
 import { writeWholeFile } from '../core/files/whole-file.ts';
 import type { Application, Scheduler } from '../../gen/manager/v2/manager.ts';
@@ -98,7 +99,7 @@ export class DynamicConfig {
   async #writeCache(settings: DynamicSettings): Promise<void> {
     const { cacheDir, logger } = this.#options;
     try {
-      await mkdir(cacheDir, { recursive: true, mode: 0o700 });
+      makeDirectory(cacheDir, 0o700);
       await writeWholeFile(join(cacheDir, cacheFile), JSON.stringify(settings), { mode: 0o600 });
     } catch (error) {
       logger.warn({ cacheDir, reason: (error as Error).message }, 'the dynamic configuration cannot be kept on disk');

@@ -42,7 +42,8 @@ export class SchedulerFixture {
   static async start(
     yaml = '',
     overrides: SchedulerOverrides = {},
-    cacheDir = '/nonexistent/cache',
+    // Nothing can be made there, whoever asks: what one scheduler keeps is not of the next.
+    cacheDir = '/dev/null/cache',
   ): Promise<SchedulerFixture> {
     const { config } = parseConfig(
       schedulerConfigSchema,

@@ -4,10 +4,11 @@
  * be asked. So what they said of themselves is kept on disk, and they are hosts again from the start. One that is dead meanwhile
  * costs a call that fails, and is forgotten when its announcement stays out.
  */
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { Host as HostMessage, type Host } from '../../../gen/common/v2/common.ts';
+import { makeDirectory } from '../../core/files/make-directory.ts';
 import { writeWholeFile } from '../../core/files/whole-file.ts';
 import type { Closable } from '../../core/process/lifecycle.ts';
 import type { Logger } from '../../core/process/logger.ts';
@@ -102,7 +103,7 @@ export class KeptHosts implements Closable {
       ...rest,
     }));
     try {
-      await mkdir(this.#directory, { recursive: true, mode: 0o700 });
+      makeDirectory(this.#directory, 0o700);
       await writeWholeFile(join(this.#directory, fileName), JSON.stringify(stored), { mode: 0o600 });
     } catch (error) {
       this.#logger.warn(

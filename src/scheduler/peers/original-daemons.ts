@@ -4,8 +4,9 @@
  *
  * Kept on disk: after a restart of the scheduler such a daemon announces itself only minutes later.
  */
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeDirectory } from '../../core/files/make-directory.ts';
 import type { Logger } from '../../core/process/logger.ts';
 import { originalDaemonsKeptMs, originalDaemonsWrittenMs } from '../limits.ts';
 
@@ -66,7 +67,7 @@ export class OriginalDaemons {
   async #write(): Promise<void> {
     this.#writtenMs = this.#seenMs;
     try {
-      await mkdir(this.#directory, { recursive: true, mode: 0o700 });
+      makeDirectory(this.#directory, 0o700);
       await writeFile(join(this.#directory, fileName), JSON.stringify({ seenMs: this.#seenMs }), { mode: 0o600 });
     } catch (error) {
       this.#logger.warn({ reason: (error as Error).message }, 'could not keep that daemons of the original are here');
