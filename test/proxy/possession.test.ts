@@ -4,6 +4,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { RequestListener } from 'node:http';
 import { after, before, describe, test } from 'node:test';
 import { LocalSwarm } from '../support/local-swarm.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { ask, serveBody, startDaemon, startOrigin, type Origin, type ProxiedDaemon } from './support/proxy-fixture.ts';
 
 const content = randomBytes(5 * 2 ** 20 + 17);
@@ -120,6 +121,12 @@ describe('a private layer that was pushed through a node', { timeout: 120_000 },
     const place = `/v2/private/app/blobs/uploads/?digest=${name}`;
     const answer = await ask(here, place, { method: 'POST', headers: at(registry, owner), body: pushed });
     assert.equal(answer.status, 201);
+    await waitFor('the layer to be kept', async () => {
+      const { body } = await ask(here, path, { headers: at(registry, owner) }).catch(() => ({ body: undefined }));
+      const wasAsked = registry.seen.some(({ method, headers: { range } }) => method === 'GET' && range === undefined);
+      registry.seen.length = 0;
+      return body?.equals(pushed) === true && !wasAsked;
+    });
     for (const node of [here, elsewhere]) {
       assert.equal((await ask(node, path, { headers: at(registry) })).status, 401);
       const wrong = { authorization: 'Bearer somebody' };
