@@ -20,7 +20,7 @@ export function isForHttp2({ expect, version, target, fields, answer }: Script):
 
 /** One exchange over a connection of its own. */
 export async function playHttp2(secure: TLSSocket, host: string, script: Script): Promise<Outcome> {
-  const session = connectHttp2(`https://${host}`, { createConnection: () => secure });
+  const session = connectHttp2(`https://${host}`, { createConnection: () => secure, maxHeaderListPairs: 2000 });
   session.on('error', () => undefined);
   try {
     const { method, target, fields, body } = script;
