@@ -91,8 +91,10 @@ describe('access', () => {
           email: 'e@e.example',
         })
       ).status,
-      404,
+      401,
     );
+    const guest = { name: 'made-by-root', password: 'password1', email: 'm@e.example' };
+    await root.ok('POST', '/api/v1/users/signup', guest);
     await using open = await startManager(newDatabase(), { auth: { signUp: true } });
     const answer = await new RestClient(open.restPort).request('POST', '/api/v1/users/signup', {
       name: 'eve',
