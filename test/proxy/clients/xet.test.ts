@@ -141,7 +141,8 @@ void describe('clients with hf_xet', { skip: pythonMissing }, () => {
     const [late] = nodes.slice(-1);
     assert.ok(late);
     requireRight(await load(late, 'next'), 'next');
-    assert.equal(hub.store.givenBytes, before);
+    // A run that lies in one several times as long is asked of the origin: bringing the long one would cost the node more.
+    assert.ok(hub.store.givenBytes - before < changedBytes, `${hub.store.givenBytes - before}`);
   });
 
   void it('chunks that are not those of the file are not kept, and the client is told; then it has the right ones', async () => {

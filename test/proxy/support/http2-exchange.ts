@@ -12,9 +12,13 @@ const deadlineMs = 20_000;
  * What Node's client of HTTP/2 can say: it waits for no expectation, has no version 1.0, no raw quotes in a path, and refuses to
  * repeat most fields.
  */
-export function isForHttp2({ expect, version, target, fields, answer }: Script): boolean {
-  const names = fields.map(([name]) => name.toLowerCase()).filter((name) => name !== 'cookie');
-  const isSayable = expect === undefined && version === '1.1' && !answer.early && new Set(names).size === names.length;
+export function isForHttp2({ expect, version, target, fields, body, answer }: Script): boolean {
+  const repeats = (said: readonly Field[]): boolean => {
+    const names = said.map(([name]) => name.toLowerCase()).filter((name) => name !== 'cookie');
+    return new Set(names).size < names.length;
+  };
+  if (repeats(fields) || repeats(body.trailers)) return false;
+  const isSayable = expect === undefined && version === '1.1' && !answer.early;
   return isSayable && /^[\w%/.?&=;:@!$'()*+,~-]+$/.test(target);
 }
 
