@@ -9,6 +9,7 @@ import { silentLogger } from '../../src/core/process/logger.ts';
 import { Registry } from '../../src/core/metrics.ts';
 import { managerConfigSchema } from '../../src/manager/config.ts';
 import { ManagerService } from '../../src/manager/manager-service.ts';
+import { fillYear } from './year-of-history.ts';
 import { figuresText, pageFigures } from './page-figures.ts';
 import { startScheduler, taskId } from './spreading-task.ts';
 
@@ -32,6 +33,11 @@ const screens: readonly (readonly [string, string, string])[] = [
   ['jobs, last page', `/jobs?page=${jobCount / 25}`, 'tbody tr'],
   ['audit', '/audit', 'tbody tr'],
   ['live tasks', '/tasks', 'tbody tr'],
+  ['a year, by application', '/history?range=year&by=application', 'tbody tr'],
+  ['a year, by node', '/history?range=year&by=node', 'tbody tr'],
+  ['a year of one node', '/history?range=year&by=node&name=node-7', 'tbody tr'],
+  ['a year, by name of content', '/history?range=year&url=models/49', 'tbody tr'],
+  ['monthly report', '/report', 'tbody tr'],
 ];
 
 async function main(): Promise<void> {
@@ -56,6 +62,7 @@ async function main(): Promise<void> {
     const page = await browser.newPage({ viewport: { width: 1360, height: 860 } });
     const base = `http://127.0.0.1:${manager.restPort}`;
     await signIn(page, base);
+    console.log(`${await fillYear(manager.database, peerCount)} rows of a year of history`);
     for (const [name, path, ready] of screens)
       console.log(`${name.padEnd(28)} ${await timeTo(page, base + path, ready)} ms`);
     const signedIn = { storageState: await page.context().storageState() };

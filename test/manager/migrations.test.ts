@@ -49,5 +49,44 @@ describe('migrations', { concurrency: true }, () => {
         await assert.rejects(Database.open(config), { code: 'FAILED_PRECONDITION' });
       },
     );
+
+    test(`weeks are added up from the days there are (${kind.name})`, { skip: kind.missing }, async () => {
+      await using engine = await kind.start();
+      const config = await engine.newDatabase();
+      const weekMs = 7 * 86_400_000;
+      {
+        await using old = await Database.open(config, { upTo: '009-release-host' });
+        const day = {
+          scheduler_cluster_id: 1,
+          kind: 'node',
+          span: 'day',
+          name: 'n',
+          given_bytes: 1,
+          downloads: 1,
+          failures: 0,
+        };
+        const sizes = { origin_bytes: 3e12, peer_bytes: 1 };
+        const days = [0, 86_400_000, weekMs - 86_400_000, weekMs].map((past) => ({
+          ...day,
+          ...sizes,
+          at: 100 * weekMs + past,
+        }));
+        await old.db.insertInto('traffic_share').values(days).execute();
+      }
+      await using database = await Database.open(config);
+      const rows = await database.db
+        .selectFrom('traffic_share')
+        .select(['at', 'origin_bytes', 'downloads'])
+        .where('span', '=', 'week')
+        .orderBy('at')
+        .execute();
+      assert.deepEqual(
+        rows.map((row) => [Number(row.at), Number(row.origin_bytes), Number(row.downloads)]),
+        [
+          [100 * weekMs, 9e12, 3],
+          [101 * weekMs, 3e12, 1],
+        ],
+      );
+    });
   }
 });

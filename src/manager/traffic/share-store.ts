@@ -1,4 +1,7 @@
-/** Who got how much in the past: applications, tags, zones, nodes and origins, by hours of a month and days of a year. */
+/**
+ * Who got how much in the past: applications, tags, zones, nodes and origins, by hours of a month and by days and weeks of a year.
+ * Weeks are for sums over long times: a year of five thousand nodes is two million days.
+ */
 import { sql, type Transaction } from 'kysely';
 import type { Database } from '../db/database.ts';
 import type { Schema } from '../db/schema.ts';
@@ -8,8 +11,11 @@ import { spanMs } from './traffic-store.ts';
 export const shareKinds = ['application', 'tag', 'zone', 'node', 'origin'] as const;
 export type ShareKind = (typeof shareKinds)[number];
 
-const spans = ['hour', 'day'] as const;
-export type ShareSpan = (typeof spans)[number];
+const spans = ['hour', 'day', 'week'] as const;
+type StoredSpan = (typeof spans)[number];
+/** Of the steps that are shown. */
+export type ShareSpan = Exclude<StoredSpan, 'week'>;
+const lengthMs: Readonly<Record<StoredSpan, number>> = { hour: spanMs.hour, day: spanMs.day, week: 7 * spanMs.day };
 
 export interface ShareFigures {
   readonly originBytes: number;
@@ -68,11 +74,11 @@ export class ShareStore {
     for (const span of spans) {
       const steps = Map.groupBy(
         growth,
-        ({ clusterId, kind, atMs }) => `${clusterId} ${kind} ${Math.floor(atMs / spanMs[span])}`,
+        ({ clusterId, kind, atMs }) => `${clusterId} ${kind} ${Math.floor(atMs / lengthMs[span])}`,
       );
       for (const [key, ofStep] of steps) {
         const [clusterId = '', kind = '', step = ''] = key.split(' ');
-        const place = { clusterId: Number(clusterId), kind, span, atMs: Number(step) * spanMs[span] };
+        const place = { clusterId: Number(clusterId), kind, span, atMs: Number(step) * lengthMs[span] };
         await this.#database.transaction((db) => addStep(db, place, sums(ofStep)));
       }
     }
@@ -116,7 +122,8 @@ export class ShareStore {
 
   /** Steps of one name in which something came, oldest first. */
   async steps(range: ShareRange, span: ShareSpan, name: string): Promise<ShareStep[]> {
-    const rows = await this.#within(range, span)
+    const { kind, fromMs, toMs, clusterId } = range;
+    const rows = await this.#part(kind, clusterId, { span, fromMs: startOf(fromMs, span), toMs })
       .select(['scheduler_cluster_id', 'at', ...columns])
       .where('name', '=', name)
       .orderBy('at')
@@ -132,21 +139,55 @@ export class ShareStore {
           .deleteFrom('traffic_share')
           .where('kind', '=', kind)
           .where('span', '=', span)
-          .where('at', '<', nowMs - trafficKeptMs[span])
+          .where('at', '<', nowMs - trafficKeptMs[span === 'hour' ? 'hour' : 'day'])
           .execute();
       }
     }
   }
 
-  #within({ kind, fromMs, toMs, clusterId }: ShareRange, span = spanOf(fromMs, toMs)) {
-    const query = this.#database.db
-      .selectFrom('traffic_share')
-      .where('kind', '=', kind)
-      .where('span', '=', span)
-      .where('at', '>=', Math.floor(fromMs / spanMs[span]) * spanMs[span])
-      .where('at', '<', toMs);
+  /** A union and no "or": so every engine reads each part by the index. */
+  #within({ kind, fromMs, toMs, clusterId }: ShareRange) {
+    const [first, ...others] = stepsOf(fromMs, toMs).map((part) =>
+      this.#part(kind, clusterId, part).select(['name', ...columns]),
+    );
+    if (first === undefined) throw new RangeError('no time at all');
+    const all = others.reduce((query, part) => query.unionAll(part), first);
+    return this.#database.db.selectFrom(all.as('step'));
+  }
+
+  #part(kind: ShareKind, clusterId: number | undefined, { span, fromMs, toMs }: StepRange) {
+    return this.#of(kind, clusterId).where('span', '=', span).where('at', '>=', fromMs).where('at', '<', toMs);
+  }
+
+  #of(kind: ShareKind, clusterId: number | undefined) {
+    const query = this.#database.db.selectFrom('traffic_share').where('kind', '=', kind);
     return clusterId === undefined ? query : query.where('scheduler_cluster_id', '=', clusterId);
   }
+}
+
+interface StepRange {
+  readonly span: StoredSpan;
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+/** The fewest stored steps that make up a time, each moment once: weeks that lie in it as a whole, days before and after them. */
+export function stepsOf(fromMs: number, toMs: number): readonly StepRange[] {
+  const span = spanOf(fromMs, toMs);
+  const firstMs = startOf(fromMs, span);
+  if (span === 'hour') return [{ span, fromMs: firstMs, toMs }];
+  const weeksFromMs = startOf(firstMs + lengthMs.week - 1, 'week');
+  const weeksToMs = startOf(toMs, 'week');
+  if (weeksToMs <= weeksFromMs) return [{ span, fromMs: firstMs, toMs }];
+  return [
+    { span, fromMs: firstMs, toMs: weeksFromMs },
+    { span: 'week' as const, fromMs: weeksFromMs, toMs: weeksToMs },
+    { span, fromMs: weeksToMs, toMs },
+  ].filter((part) => part.toMs > part.fromMs);
+}
+
+function startOf(atMs: number, span: StoredSpan): number {
+  return Math.floor(atMs / lengthMs[span]) * lengthMs[span];
 }
 
 /** Hours for what is short and not long ago, days for the rest. */
@@ -158,7 +199,7 @@ export function spanOf(fromMs: number, toMs: number): ShareSpan {
 interface Place {
   readonly clusterId: number;
   readonly kind: string;
-  readonly span: ShareSpan;
+  readonly span: StoredSpan;
   readonly atMs: number;
 }
 

@@ -204,6 +204,20 @@ describe('what is kept of shares and distributions', { concurrency: true }, () =
       );
       const long = { ...range, fromMs: now - 20 * spanMs.day };
       assert.equal((await shares.named(long, ['b']))[0]?.peerBytes, 14);
+      // Each day of some weeks: what is read of weeks and of the days beside them is as much as days tell.
+      for (let day = 0; day < 40; day += 1)
+        await shares.add([{ ...grown('each day', now - day * spanMs.day, 2 ** day), kind: 'zone' }]);
+      for (const days of [3, 6, 7, 8, 13, 14, 15, 22, 39]) {
+        const some = { ...range, kind: 'zone', fromMs: now - days * spanMs.day } as const;
+        const told = await shares.steps(some, 'day', 'each day');
+        const [sum] = await shares.named(some, ['each day']);
+        assert.equal(
+          sum?.peerBytes,
+          told.reduce((bytes, { peerBytes }) => bytes + peerBytes, 0),
+          `${days} days`,
+        );
+        assert.equal(sum?.downloads, days + 1);
+      }
       assert.deepEqual(await shares.named({ ...range, clusterId: 2 }, ['b']), []);
       assert.equal((await shares.total(range)).downloads, 5);
       assert.deepEqual(
@@ -217,6 +231,7 @@ describe('what is kept of shares and distributions', { concurrency: true }, () =
       const { count } = await database.db
         .selectFrom('traffic_share')
         .select((e) => e.fn.countAll().as('count'))
+        .where('kind', '=', 'tag')
         .where('span', '=', 'hour')
         .where('at', '=', now)
         .executeTakeFirstOrThrow();

@@ -56,6 +56,11 @@ export class TableMaker {
     return this.index(table, columns, { unique: true });
   }
 
+  /** For what moves rows: a statement that every engine understands. */
+  async run(statement: RawBuilder<unknown>): Promise<void> {
+    await statement.execute(this.#db);
+  }
+
   #addId(table: Table): Table {
     switch (this.#engine) {
       case 'sqlite':

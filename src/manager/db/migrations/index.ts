@@ -8,6 +8,7 @@ import { downloads } from './006-downloads.ts';
 import { releases } from './007-releases.ts';
 import { recordings } from './008-recordings.ts';
 import { releaseHost } from './009-release-host.ts';
+import { weeks } from './010-weeks.ts';
 import type { TableMaker } from './columns.ts';
 
 export const migrations: Readonly<Record<string, (make: TableMaker) => Promise<void>>> = {
@@ -20,4 +21,5 @@ export const migrations: Readonly<Record<string, (make: TableMaker) => Promise<v
   '007-releases': releases,
   '008-recordings': recordings,
   '009-release-host': releaseHost,
+  '010-weeks': weeks,
 };
