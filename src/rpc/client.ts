@@ -6,7 +6,7 @@ import {
   type ClientDuplexStream,
   type ClientReadableStream,
 } from '@grpc/grpc-js';
-import { toDragonflyError } from '../core/errors.ts';
+import { DragonflyError, toDragonflyError } from '../core/errors.ts';
 import { onAbort } from '../core/process/lifecycle.ts';
 import type { Channels } from './channels.ts';
 import {
@@ -21,6 +21,8 @@ import { unaryTimeoutMs } from './limits.ts';
 import { errorFromStatus } from './status.ts';
 import { readMessages, writeMessage } from './streams.ts';
 import { injectTrace } from './tracing.ts';
+
+const callEnded = new DragonflyError('CANCELLED', 'the call has ended');
 
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
@@ -201,7 +203,7 @@ function send(
   });
   return {
     stop: () => {
-      stopped.abort();
+      stopped.abort(callEnded);
       void iterator.return?.(undefined).catch(() => undefined);
     },
   };

@@ -13,7 +13,7 @@ test('a proof is of one key and for one address', () => {
   const [own, other] = [ControlKey.generate(), ControlKey.generate()];
   const proof = own.proofFor('10.0.0.1:65000');
   const proven = (text: string, address = '10.0.0.1:65000') => provenKey(metadataOf(controlProofHeader, text), address);
-  assert.equal(proven(proof), own.publicKey);
+  for (const _time of [1, 2]) assert.equal(proven(proof), own.publicKey);
   assert.equal(proven(ControlKey.from(own.pem).proofFor('10.0.0.1:65000')), own.publicKey);
   assert.equal(proven(proof, '10.0.0.2:65000'), undefined);
   const [, signature = ''] = proof.split('.');

@@ -24,6 +24,9 @@ export const maxRefusedOfConnection = 256;
 export const maxUnfinishedBytes = 256 * 2 ** 20;
 export const callerShareOfUnfinished = 0.25;
 
+/** Proofs of services that are not checked again: one for every service and address it knows us by. */
+export const maxProofsRemembered = 1_024;
+
 /** Tools that ask at the same time what a server offers. */
 export const maxReflections = 32;
 

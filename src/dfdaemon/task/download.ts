@@ -23,6 +23,8 @@ import { PartReaders } from './part-readers.ts';
 import { DownloadSession } from './session/download-session.ts';
 import type { TaskRate } from './traffic-shaper.ts';
 
+const downloadEnded = new DragonflyError('CANCELLED', 'the download has ended');
+
 type DownloadState = 'running' | 'succeeded' | 'failed';
 
 export class Download implements EffectRunner {
@@ -265,7 +267,7 @@ export class Download implements EffectRunner {
 
   /** Lets go of everything; the session ends by itself, when the scheduler has heard how the download ended. */
   async #release(): Promise<void> {
-    this.#scope.abort(new DragonflyError('CANCELLED', 'the download has ended'));
+    this.#scope.abort(downloadEnded);
     this.#machine[Symbol.dispose]();
     this.proof.reset();
     await this.#exchange.close();

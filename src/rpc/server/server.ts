@@ -98,6 +98,8 @@ export interface RpcServerOptions {
   };
 }
 
+const callEnded = new DragonflyError('CANCELLED', 'the call has ended');
+
 export class RpcServer implements Closable {
   readonly health: HealthService;
   readonly #server: Server;
@@ -310,7 +312,7 @@ export class RpcServer implements Closable {
     } finally {
       ended?.(code);
       this.#running.delete(context);
-      context.abort(new DragonflyError('CANCELLED', 'the call has ended'));
+      context.abort(callEnded);
     }
   }
 

@@ -5,6 +5,8 @@
 import { DragonflyError } from '../../../core/errors.ts';
 import type { OpenPeerStream } from './scheduler-session.ts';
 
+const nothingWaited = new DragonflyError('CANCELLED', 'nothing is waited for');
+
 type Silence = (signal: AbortSignal) => Promise<never>;
 
 export class SchedulerLife {
@@ -58,7 +60,7 @@ export class SchedulerLife {
   }
 
   #stop(): void {
-    this.#asking?.abort(new DragonflyError('CANCELLED', 'nothing is waited for'));
+    this.#asking?.abort(nothingWaited);
     this.#asking = undefined;
   }
 }
