@@ -8,6 +8,7 @@ import { useTraffic } from '../events/live-events.tsx';
 import { useFormats } from '../i18n/format.ts';
 import { useText } from '../i18n/language.tsx';
 import type { Translate } from '../i18n/text.ts';
+import { useMay } from '../session/use-session.ts';
 import { useHealth, type MemberCount } from './health-queries.ts';
 
 export function HealthCards(): ReactNode {
@@ -22,16 +23,20 @@ export function HealthCards(): ReactNode {
         gridTemplateColumns: { xs: 'repeat(2, minmax(0, 1fr))', md: 'repeat(4, minmax(0, 1fr))' },
       }}
     >
-      <HealthCard to="/clusters" label={t('nav.clusters')} count={{ total: clusters, active: undefined }} />
-      <HealthCard to="/schedulers" label={t('nav.schedulers')} count={schedulers} />
-      <HealthCard to="/seed-peers" label={t('nav.seedPeers')} count={seedPeers} />
-      <HealthCard
-        to="/peers"
-        label={t('nav.peers')}
-        // The list of peers is brought up to date now and then; how many are online is known at once.
-        count={{ total: hosts > 0 ? Math.max(hosts, peers.total ?? 0) : peers.total, active: peers.active }}
-        note={hosts > 0 ? t('overview.online', { count: hosts }) : undefined}
-      />
+      {useMay('clusters', 'read') && (
+        <HealthCard to="/clusters" label={t('nav.clusters')} count={{ total: clusters, active: undefined }} />
+      )}
+      {useMay('schedulers', 'read') && <HealthCard to="/schedulers" label={t('nav.schedulers')} count={schedulers} />}
+      {useMay('seed-peers', 'read') && <HealthCard to="/seed-peers" label={t('nav.seedPeers')} count={seedPeers} />}
+      {useMay('peers', 'read') && (
+        <HealthCard
+          to="/peers"
+          label={t('nav.peers')}
+          // The list of peers is brought up to date now and then; how many are online is known at once.
+          count={{ total: hosts > 0 ? Math.max(hosts, peers.total ?? 0) : peers.total, active: peers.active }}
+          note={hosts > 0 ? t('overview.online', { count: hosts }) : undefined}
+        />
+      )}
     </Box>
   );
 }
@@ -44,18 +49,20 @@ interface HealthCardProps {
   readonly note?: string | undefined;
 }
 
+/** It has its place before its figures have come, so that nothing below it moves. */
 function HealthCard({ to, label, count: { total, active }, note }: HealthCardProps): ReactNode {
   const t = useText();
   const { number } = useFormats();
-  if (total === undefined) return null;
-  const missing = active === undefined ? 0 : total - active;
+  const missing = note !== undefined || total === undefined || active === undefined ? 0 : total - active;
   return (
     <Card>
       <CardActionArea component={Link} to={to} sx={{ p: 2, height: '100%' }}>
         <Typography variant="body2" color="textSecondary">
           {label}
         </Typography>
-        <Typography sx={{ fontSize: '1.75rem', fontWeight: 650, lineHeight: 1.3 }}>{number(total)}</Typography>
+        <Typography sx={{ fontSize: '1.75rem', fontWeight: 650, lineHeight: 1.3 }}>
+          {total === undefined ? '–' : number(total)}
+        </Typography>
         <Typography variant="body2" sx={{ color: missing > 0 ? 'warning.main' : 'text.secondary' }}>
           {note ?? stateText({ total, active }, t)}
         </Typography>
@@ -64,8 +71,8 @@ function HealthCard({ to, label, count: { total, active }, note }: HealthCardPro
   );
 }
 
-function stateText({ total = 0, active }: MemberCount, t: Translate): string {
-  if (active === undefined) return '\u00a0';
+function stateText({ total, active }: MemberCount, t: Translate): string {
+  if (total === undefined || active === undefined) return '\u00a0';
   if (active < total) return t('overview.inactive', { count: total - active });
   return t(total > 0 ? 'overview.allActive' : 'overview.none');
 }
