@@ -85,7 +85,11 @@ export interface RegisterPeerRequest {
     | ReaderRange
     | undefined;
   /** Extension. The peer tells the digests of pieces that it fetches from the origin, and compares what others give it with those of others. */
-  pieceDigests?: boolean | undefined;
+  pieceDigests?:
+    | boolean
+    | undefined;
+  /** Extension. The caller is answered in another way when nobody brings the content: the peer is refused as soon as that is certain. */
+  hasFallback?: boolean | undefined;
 }
 
 export interface DownloadPeerStartedRequest {
@@ -1000,7 +1004,7 @@ export interface PreheatOutcome {
 }
 
 function createBaseRegisterPeerRequest(): RegisterPeerRequest {
-  return { download: undefined, reader: undefined, pieceDigests: undefined };
+  return { download: undefined, reader: undefined, pieceDigests: undefined, hasFallback: undefined };
 }
 
 export const RegisterPeerRequest: MessageFns<RegisterPeerRequest, "scheduler.v2.RegisterPeerRequest"> = {
@@ -1015,6 +1019,9 @@ export const RegisterPeerRequest: MessageFns<RegisterPeerRequest, "scheduler.v2.
     }
     if (message.pieceDigests !== undefined) {
       writer.uint32(8008).bool(message.pieceDigests);
+    }
+    if (message.hasFallback !== undefined) {
+      writer.uint32(8016).bool(message.hasFallback);
     }
     return writer;
   },
@@ -1056,6 +1063,14 @@ export const RegisterPeerRequest: MessageFns<RegisterPeerRequest, "scheduler.v2.
             message.pieceDigests = reader.bool();
             continue;
           }
+          case 1002: {
+            if (tag !== 8016) {
+              break;
+            }
+
+            message.hasFallback = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1080,6 +1095,7 @@ export const RegisterPeerRequest: MessageFns<RegisterPeerRequest, "scheduler.v2.
       ? ReaderRange.fromPartial(object.reader)
       : undefined;
     message.pieceDigests = object.pieceDigests ?? undefined;
+    message.hasFallback = object.hasFallback ?? undefined;
     return message;
   },
 };

@@ -23,7 +23,7 @@ import { bringsCredentials, isEntitled } from './credentials.ts';
 import { originBeside, withoutOrigin, withoutSwarm } from './closed-ways.ts';
 import { apartFrom, apartFromOthers, apartFromRestricted } from './own-identity.ts';
 import { readerOf } from './reader-of.ts';
-import { hasAll, sameRequest } from './request-match.ts';
+import { concernsOthers, hasAll, sameRequest } from './request-match.ts';
 import { ReceiptBuilder } from './receipt-builder.ts';
 import { PieceAnnouncer } from './exchange/piece-announcer.ts';
 import { Subscription } from './subscription.ts';
@@ -159,8 +159,7 @@ export class TaskEngine implements Closable {
         // A text that is bound to its URL is never taken by other content: this ends.
         if (toDragonflyError(error).code === 'TASK_CONFLICT') return this.open(apartFromOthers(request), signal);
         // The origin's answer to somebody else's request is no answer to this one.
-        const own = !joined || sameRequest(joined.request, request);
-        if (own || attempt >= joinAttempts || !isAnswerToOne(joined.request, error)) throw error;
+        if (!joined || attempt >= joinAttempts || !concernsOthers(joined.request, request, error)) throw error;
         await joined.download.ended.catch(() => undefined);
         signal.throwIfAborted();
       }
@@ -384,10 +383,4 @@ export class TaskEngine implements Closable {
       throw error;
     }
   }
-}
-
-/** The origin's answer to one request says nothing of the answer to another. */
-function isAnswerToOne({ opened }: DownloadRequest, error: unknown): boolean {
-  const { code } = toDragonflyError(error);
-  return code === 'SOURCE_STATUS' || (code === 'CANCELLED' && opened !== undefined);
 }

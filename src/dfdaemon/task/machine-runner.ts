@@ -45,8 +45,9 @@ export class MachineRunner implements Disposable {
     const { taskId, peerId, request } = about;
     const limits = { maxRunning: concurrentPieceCount, maxWaiting: requestsAhead };
     const mayGoToOrigin = request.disableBackToSource !== true;
+    const hasFallback = request.hasFallback === true;
     const prefetch = request.prefetch === true;
-    const rules = { mayGoToOrigin, prefetch, scheduleTimeoutMs, pieceTimeoutMs, settleMs };
+    const rules = { mayGoToOrigin, hasFallback, prefetch, scheduleTimeoutMs, pieceTimeoutMs, settleMs };
     const setup: MachineSetup = { taskId, peerId, limits, ...rules };
     this.#context = context;
     this.#runner = runner;

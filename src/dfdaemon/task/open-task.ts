@@ -43,6 +43,8 @@ export interface DownloadRequest extends SourceOptions {
   readonly blobDigestAsId?: boolean | undefined;
   /** Never go to the origin from this node, not even as the last resort. */
   readonly disableBackToSource?: boolean | undefined;
+  /** The caller is answered by the origin itself when nobody brings the content: it need not wait for somebody who might. */
+  readonly hasFallback?: boolean | undefined;
   /** Go to the origin at once: the scheduler asks this of a seed peer. */
   readonly needBackToSource?: boolean | undefined;
   /** This node rather than a seed, should the scheduler send somebody to the origin. One of the original knows no such wish. */

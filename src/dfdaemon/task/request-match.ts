@@ -1,5 +1,6 @@
 /** How a request compares with what is under way and what is held. */
 import { resolveRange } from '../../core/byte-range.ts';
+import { toDragonflyError } from '../../core/errors.ts';
 import { piecesOfRange } from '../../core/piece-layout.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
 import type { DownloadRequest } from './open-task.ts';
@@ -9,6 +10,16 @@ export function sameRequest(one: DownloadRequest, other: DownloadRequest): boole
   const visible = ({ url, header, objectStorage, hdfs, hub }: DownloadRequest): string =>
     JSON.stringify([url, Object.entries(header).map(String).sort(), objectStorage, hdfs, hub]);
   return visible(one) === visible(other);
+}
+
+/** How the download of one request ended says nothing to another that has joined it. */
+export function concernsOthers(joined: DownloadRequest, request: DownloadRequest, error: unknown): boolean {
+  const { code } = toDragonflyError(error);
+  const isGivenUp = code === 'FAILED_PRECONDITION' || code === 'DEADLINE_EXCEEDED';
+  // Whoever has another way gives up early.
+  if (isGivenUp) return joined.hasFallback === true && request.hasFallback !== true;
+  const isAnswerToOne = code === 'SOURCE_STATUS' || (code === 'CANCELLED' && joined.opened !== undefined);
+  return isAnswerToOne && !sameRequest(joined, request);
 }
 
 /** Everything the request wants is on disk and verified. */

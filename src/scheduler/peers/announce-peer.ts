@@ -139,7 +139,7 @@ class PeerStream {
     if (current && !this.#ended) this.#brain.run((swarm, nowMs) => swarm.calls.streamBroke(peerId, nowMs));
   }
 
-  #register(download: Download, { reader, pieceDigests }: Partial<RegisterPeerRequest>): void {
+  #register(download: Download, { reader, pieceDigests, hasFallback }: Partial<RegisterPeerRequest>): void {
     const { peerId, taskId, hostId, extended } = this.#session;
     const remember = this.#brain.facts.admit(taskId, download, download.remoteIp ?? '');
     const { range, actualPieceLength } = download;
@@ -161,6 +161,7 @@ class PeerStream {
       reader: extended && reader ? readerRange(reader) : undefined,
       needBackToSource: download.needBackToSource,
       disableBackToSource: download.disableBackToSource,
+      hasFallback,
       metadataOnly: download.metadataOnly,
       knownLayout,
       concurrentPieceCount: download.concurrentPieceCount,

@@ -117,6 +117,7 @@ export interface Peer {
   readonly priority: number;
   readonly range: { readonly start: number; readonly length: number } | undefined;
   readonly disableBackToSource: boolean;
+  readonly hasFallback: boolean;
   readonly needBackToSource: boolean;
   readonly concurrentPieceCount: number;
   state: PeerState;

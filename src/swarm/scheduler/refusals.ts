@@ -52,27 +52,33 @@ export class Refusals {
     for (const peer of Array.from(task.waiting)) {
       if (!needsParent(peer) || peer.parents.size > 0 || task.leases.size > 0 || task.trigger) continue;
       if (nowMs - peer.waitingSinceMs < this.#waitMs) continue;
-      const error = task.lastOriginError;
-      if (error) this.#passOn(peer, error);
-      else this.#refuse(peer, 'FAILED_PRECONDITION', `nobody serves task ${task.id}, and its origin may not be asked`);
+      this.#giveUp(peer);
       this.#membership.remove(peer, nowMs);
     }
   }
 
   /**
    * Ends the peers that may not go to the origin themselves once it has refused everybody who may: nobody holds what they want,
-   * nobody fetches it, no seed is left to be sent, so that waiting longer is in vain.
+   * nobody fetches it, no seed is left to be sent, so that waiting longer is in vain. Somebody may come who can still, which
+   * is worth a while to those alone whose callers have no other way.
    */
   failHopeless(task: Task, nowMs: number): void {
     const { lastOriginError: error } = task;
-    if (!error || task.waiting.size === 0 || task.servers.size > 0) return;
+    if (task.waiting.size === 0 || task.servers.size > 0) return;
     if (task.leases.size > 0 || task.trigger || nowMs < task.quietUntilMs) return;
     for (const peer of task.peers.values()) if (isDownloading(peer.state) && !peer.disableBackToSource) return;
     for (const peer of Array.from(task.waiting)) {
-      if (!needsParent(peer) || peer.parents.size > 0) continue;
-      this.#passOn(peer, error);
+      // Neighbours that wait as well are no hope.
+      if (!needsParent(peer) || !lacksHeldByNobody(peer) || !(error || peer.hasFallback)) continue;
+      this.#giveUp(peer);
       this.#membership.remove(peer, nowMs);
     }
+  }
+
+  #giveUp(peer: Peer): void {
+    const { id, lastOriginError: error } = peer.task;
+    if (error) this.#passOn(peer, error);
+    else this.#refuse(peer, 'FAILED_PRECONDITION', `nobody serves task ${id}, and its origin may not be asked`);
   }
 
   #passOn(peer: Peer, { message, details }: OriginError): void {

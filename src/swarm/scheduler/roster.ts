@@ -264,6 +264,7 @@ function newPeer(request: RegisterPeer, host: Host, task: Task, nowMs: number): 
     priority: request.priority,
     range: request.range,
     disableBackToSource: request.disableBackToSource,
+    hasFallback: request.hasFallback === true,
     needBackToSource: request.needBackToSource,
     concurrentPieceCount: request.concurrentPieceCount ?? defaultConcurrentPieceCount,
     state: 'Pending',

@@ -64,6 +64,8 @@ export interface RegisterPeer {
   /** The daemon asks to fetch from the origin itself, as seeds always do. It still gets no lease for what others fetch or hold. */
   readonly needBackToSource: boolean;
   readonly disableBackToSource: boolean;
+  /** Its caller is answered in another way: it is told as soon as nobody is left who could bring the content. */
+  readonly hasFallback?: boolean | undefined;
   /** The peer already holds everything and only announces it. */
   readonly metadataOnly?: boolean | undefined;
   /** A daemon of the original always knows it, since it asks the origin first; ours learn it from the swarm. */

@@ -47,6 +47,7 @@ export function downloadRequestFor(
     blobDigestAsId: options.blobDigestAsId ?? defaults.blobDigestAsId,
     prefetch: header['range'] === undefined ? false : (options.prefetch ?? defaults.prefetch),
     disableBackToSource: defaults.disableBackToSource,
+    hasFallback: true,
   };
   return withOwnIdentity(request, { filteredQueryParams: configured, headers: false });
 }

@@ -127,7 +127,7 @@ export class DownloadSession {
       open: this.#life.through(context.openPeerStream),
       registration: this.#registration(request),
       reader,
-      pieceDigests: context.pieceHasher !== undefined,
+      told: { pieceDigests: context.pieceHasher !== undefined, hasFallback: request.hasFallback === true },
       forOriginal: () => this.#forOriginal(),
       scheduler: request.scheduler,
     });
@@ -135,7 +135,8 @@ export class DownloadSession {
 
   #registration({ prefersOrigin = false } = {}): Registration {
     const { request, stored, machine } = this.#scope;
-    return toRegistration(request, stored, { needBackToSource: machine.state.leases.isActive || prefersOrigin });
+    const prefers = prefersOrigin && request.disableBackToSource !== true;
+    return toRegistration(request, stored, { needBackToSource: machine.state.leases.isActive || prefers });
   }
 
   /** A scheduler of the original has to be told the length, or that it is not known. */

@@ -75,13 +75,13 @@ export class SchedulerSession {
   }
 
   /** Registers and reads answers until the stream ends; never rejects. */
-  async run({ open, registration, reader, pieceDigests, forOriginal, scheduler }: SessionStart): Promise<void> {
+  async run({ open, registration, reader, told, forOriginal, scheduler }: SessionStart): Promise<void> {
     let failure: unknown;
     const register = (download: Registration, part?: RangeSpec): AnnouncePeerRequest => ({
       ...this.#ids,
       request: {
         $case: 'registerPeerRequest',
-        value: { download: Download.fromPartial(download), pieceDigests, ...(part && { reader: readerMessage(part) }) },
+        value: { download: Download.fromPartial(download), ...told, ...(part && { reader: readerMessage(part) }) },
       },
     });
     try {

@@ -10,8 +10,11 @@ export interface SessionStart {
   readonly registration: Registration;
   /** The download is for this part only, and its reader waits. */
   readonly reader: RangeSpec | undefined;
-  /** This node reports digests of pieces, and verifies pieces from others. */
-  readonly pieceDigests: boolean;
+  readonly told: {
+    /** This node reports digests of pieces, and verifies pieces from others. */
+    readonly pieceDigests: boolean;
+    readonly hasFallback: boolean;
+  };
   /** The registration once all is known that a scheduler of the original has to be told. */
   readonly forOriginal: () => Promise<Registration>;
   /** Address of the scheduler to register at, when it knows of the download already. */

@@ -387,11 +387,12 @@ export class PeerMachine {
       this.#effects.push({ kind: 'waiting', isWaiting });
     }
     if (!isWaiting) return this.#starvation.busy();
-    const { mayGoToOrigin, scheduleTimeoutMs, pieceTimeoutMs } = this.#options;
+    const { mayGoToOrigin, hasFallback = false, scheduleTimeoutMs, pieceTimeoutMs } = this.#options;
     const hasParents = this.parentCount > 0;
-    if (hasParents && !mayGoToOrigin) return this.#starvation.busy();
+    const hasAnotherWay = mayGoToOrigin || hasFallback;
+    if (hasParents && !hasAnotherWay) return this.#starvation.busy();
     const { state: scheduler } = this.#session;
     const hopes = { scheduler, kinds: moment.schedulers, hasParents, scheduleTimeoutMs, pieceTimeoutMs };
-    this.#starvation.idle(moment.nowMs, hopes, mayGoToOrigin);
+    this.#starvation.idle(moment.nowMs, hopes, hasAnotherWay);
   }
 }

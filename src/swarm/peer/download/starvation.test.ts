@@ -16,8 +16,8 @@ class Run {
   schedulers: SchedulerKinds = 'held';
   nowMs = 0;
 
-  constructor({ mayGoToOrigin = true } = {}) {
-    const rules = { mayGoToOrigin, scheduleTimeoutMs: 30_000, pieceTimeoutMs: 20_000, settleMs: 0 };
+  constructor({ mayGoToOrigin = true, hasFallback = false } = {}) {
+    const rules = { mayGoToOrigin, hasFallback, scheduleTimeoutMs: 30_000, pieceTimeoutMs: 20_000, settleMs: 0 };
     this.machine = new PeerMachine({ ...rules, picker: { random: seededRandom(1) } });
     this.send({ kind: 'started', held: new PieceSet() });
   }
@@ -27,7 +27,8 @@ class Run {
     const moment = { nowMs, schedulers, bytesPerSec: 0, latestBytesPerSec: 0, answerMs: 0 };
     const effects = this.machine.step(event, moment);
     this.effects.push(...effects);
-    // What is fetched does not end.
+    // What is fetched does not end; what fails does.
+    if (effects.some(({ kind }) => kind === 'fail')) this.machine.step({ kind: 'settled' }, moment);
   }
 
   lose(
@@ -88,6 +89,22 @@ test('a node that may not go to the origin fails instead', () => {
   run.pass(30_000);
   assert.equal(run.count('nobody-gives'), 0);
   assert.ok(run.effects.some((effect) => effect.kind === 'fail' && effect.because === 'starved'));
+});
+
+test('whose caller has another way, it fails when another node would go to the origin', () => {
+  const lonely = new Run({ mayGoToOrigin: false, hasFallback: true });
+  lonely.schedulers = 'none';
+  lonely.lose();
+  lonely.pass(0);
+  assert.equal(lonely.count('fail'), 1);
+
+  const [other, run] = [new Run(), new Run({ mayGoToOrigin: false, hasFallback: true })];
+  for (const each of [other, run]) {
+    each.send({ kind: 'session-opened', extended: true });
+    each.pass((downloadLimits.starvedAsks + 1) * downloadLimits.nothingGivenMs);
+  }
+  assert.equal(run.count('ask-scheduler'), other.count('ask-scheduler'));
+  assert.deepEqual([other.count('fetch-origin'), run.count('fetch-origin'), run.count('fail')], [1, 0, 1]);
 });
 
 test('whoever gets something to do has all its patience again', () => {

@@ -61,12 +61,12 @@ export class Starvation {
   }
 
   /** The download is idle now. The wait counts from the first such call since it was last busy, or since it asked. */
-  idle(nowMs: number, hopes: Omit<Hopes, 'seen'>, mayGoToOrigin: boolean): void {
+  idle(nowMs: number, hopes: Omit<Hopes, 'seen'>, hasAnotherWay: boolean): void {
     this.#sinceMs ??= nowMs;
     this.#idleSinceMs ??= nowMs;
     this.#schedulerSeen ||= hopes.kinds === 'held' || hopes.kinds === 'original';
     const patience = (): number => patienceMs({ ...hopes, seen: this.#schedulerSeen });
-    this.#patienceMs = mayGoToOrigin ? patience() : hopes.scheduleTimeoutMs;
+    this.#patienceMs = hasAnotherWay ? patience() : hopes.scheduleTimeoutMs;
   }
 
   /**
