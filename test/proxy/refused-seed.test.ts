@@ -42,7 +42,9 @@ describe('a seed without a right', () => {
         // A question of a few bytes, and where it is passed on the client's own request.
         const own = origin.seen.filter(({ url, headers }) => url === path && headers.authorization !== undefined);
         assert.ok(own.length <= (status === 200 ? 2 : 1), `${path}: ${own.length} requests`);
-        const others = origin.seen.filter(({ method, headers }) => method === 'GET' && headers.authorization === undefined);
+        const others = origin.seen.filter(
+          ({ method, headers }) => method === 'GET' && headers.authorization === undefined,
+        );
         assert.equal(others.length > 0, hasSeed, `${path}: a seed asks as a stranger`);
       }
     });
