@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ProofBoard } from './proof-board.ts';
+import { openKey, ProofBoard } from './proof-board.ts';
 
 const proof = Buffer.from('yes');
 const { signal } = new AbortController();
@@ -33,9 +33,9 @@ test('what counted once is kept for when the origin is away, and is no answer wh
   await ask(board, 'a');
   board.tell('key', { hostId: 'a', proof, ttlMs: 1 });
   while ((await ask(board, 'b')) !== undefined);
-  assert.deepEqual(board.last('key'), proof);
+  assert.deepEqual(board.last('key'), { proof, ttlMs: 0 });
   board.tell('key', { hostId: 'b', ttlMs: 0 });
-  assert.deepEqual(board.last('key'), proof, 'who was told nothing takes nothing away');
+  assert.deepEqual(board.last('key')?.proof, proof, 'who was told nothing takes nothing away');
 });
 
 test('whoever asks a slow origin is waited for as long as it said, within a bound', async ({ mock }) => {
@@ -90,4 +90,16 @@ test('what is too large for others is told to nobody', async () => {
   const waiting = ask(board, 'b');
   board.tell('key', { hostId: 'a', proof: Buffer.alloc(300 * 1024), ttlMs: 60_000 });
   assert.equal(await waiting, undefined);
+});
+
+test('what is open to everybody is known without anybody having been asked, and answers no other question', async () => {
+  const board = new ProofBoard();
+  board.publish(openKey('key'), { proof, ttlMs: 60_000 });
+  const told = board.last(openKey('key'));
+  assert.deepEqual(told?.proof, proof);
+  assert.ok(told.ttlMs > 0);
+  assert.equal(board.last('key'), undefined);
+  assert.equal(await ask(board, 'a'), undefined);
+  board.publish(openKey('other'), { proof, ttlMs: 0 });
+  assert.equal(board.last(openKey('other')), undefined, 'what counts no longer is not kept');
 });

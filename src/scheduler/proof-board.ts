@@ -60,9 +60,16 @@ export class ProofBoard {
     return await Promise.race([running.over.promise, gone.promise]);
   }
 
-  /** What was told last, also when it no longer counts. */
-  last(key: string): Uint8Array | undefined {
-    return this.#told.get(key)?.proof;
+  /** What was told last, also when it no longer counts: then for 0 ms. */
+  last(key: string): ToldProof | undefined {
+    const known = this.#told.get(key);
+    return known && { proof: known.proof, ttlMs: Math.max(0, Math.floor(known.untilMs - performance.now())) };
+  }
+
+  /** Of its own accord: what is open to everybody. */
+  publish(key: string, { proof, ttlMs }: ToldProof): void {
+    if (proof.length > maxProofBytes || ttlMs <= 0) return;
+    this.#told.set(key, { proof, untilMs: performance.now() + Math.min(ttlMs, maxProofMs) });
   }
 
   /** Only from the one whose turn it is, or was, so that nobody can answer what another has asked. */
@@ -90,4 +97,9 @@ export class ProofBoard {
     this.#turns.delete(key);
     turn.over.resolve(told);
   }
+}
+
+/** No key that somebody is asked about: those are digests. */
+export function openKey(key: string): string {
+  return `open ${key}`;
 }

@@ -9,8 +9,16 @@ import type { Handlers } from '../rpc/server/server.ts';
 import { PieceSet } from '../swarm/shared/piece-set.ts';
 import { announcePeer } from './peers/announce-peer.ts';
 import type { SeedOwner } from './hosts/known-seeds.ts';
-import { ownerOf, requireAnnounceable, requireNode, requireOwnHost, requireShareable } from './hosts/own-host.ts';
+import {
+  ownerOf,
+  requireAnnounceable,
+  requireNode,
+  requireOwnHost,
+  requireSeed,
+  requireShareable,
+} from './hosts/own-host.ts';
 import { isOfOthers, requireNameOf } from './task-names.ts';
+import { openKey } from './proof-board.ts';
 import type { Brain } from './brain.ts';
 import type { HeldHosts } from './hosts/held-hosts.ts';
 import type { KeptHosts } from './hosts/kept-hosts.ts';
@@ -178,16 +186,17 @@ export function schedulerRpc(parts: SchedulerRpcParts): SchedulerHandlers {
     deletePersistentCachePeer: counted('deletePersistentCachePeer', kept.deletePersistentCachePeer),
     announcePersistentCachePeer: kept.announcePersistentCachePeer,
 
-    askProof: counted('askProof', async ({ hostId, key, last, turnMs }, context: CallContext) => {
+    askProof: counted('askProof', async ({ hostId, key, last, turnMs, open }, context: CallContext) => {
       requireOwnHost(hostId, context, brain);
-      if (last) return { proof: brain.proofs.last(key), ttlMs: 0 };
+      if (last) return brain.proofs.last(open ? openKey(key) : key) ?? { ttlMs: 0 };
       const told = await brain.proofs.ask(key, { hostId, signal: context.signal, turnMs });
       return told ? { proof: told.proof, ttlMs: told.ttlMs } : { ttlMs: 0 };
     }),
 
-    tellProof: counted('tellProof', ({ hostId, key, proof, ttlMs }, context: CallContext) => {
+    tellProof: counted('tellProof', ({ hostId, key, proof, ttlMs, open }, context: CallContext) => {
       requireOwnHost(hostId, context, brain);
-      brain.proofs.tell(key, { hostId, proof, ttlMs });
+      if (!open) brain.proofs.tell(key, { hostId, proof, ttlMs });
+      else if (requireSeed(context) && proof) brain.proofs.publish(openKey(key), { proof, ttlMs });
       return {};
     }),
 

@@ -4,7 +4,13 @@ import { test } from 'node:test';
 import type { Caller } from '../../src/rpc/server/caller.ts';
 import { Host } from '../../gen/common/v2/common.ts';
 import { HostRegistry } from '../../src/scheduler/hosts/host-registry.ts';
-import { ownerOf, requireAnnounceable, requireNode, requireOwnHost } from '../../src/scheduler/hosts/own-host.ts';
+import {
+  ownerOf,
+  requireAnnounceable,
+  requireNode,
+  requireOwnHost,
+  requireSeed,
+} from '../../src/scheduler/hosts/own-host.ts';
 import { Swarm } from '../../src/swarm/scheduler/swarm.ts';
 
 const id = '10.9.0.1-node';
@@ -76,6 +82,16 @@ test('a certificate is for one place, and nobody is sent elsewhere with it', () 
     () => requireAnnounceable(Host.fromPartial({ id, ip: '192.0.2.1' }), calling(address), plain),
     'without certificates addresses are translated, and nobody can tell',
   );
+});
+
+test('what is open to everybody is the word of a seed, by its certificate', () => {
+  const seed = calling(address, id);
+  const asSeed = { ...seed, caller: { ...seed.caller, role: 'seed', proof: 'certificate' } as Caller };
+  assert.doesNotThrow(() => requireSeed(asSeed));
+  assert.throws(() => requireSeed(seed), refused, 'a peer');
+  assert.throws(() => requireSeed(calling(address)), refused, 'a stranger');
+  const byKey = { ...asSeed, caller: { ...asSeed.caller, proof: 'key' } as Caller };
+  assert.throws(() => requireSeed(byKey), refused);
 });
 
 test('what tasks there are is told to machines with a node', () => {

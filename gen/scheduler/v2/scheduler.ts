@@ -964,6 +964,8 @@ export interface AskProofRequest {
   last: boolean;
   /** How long this host may take to ask the origin while others wait for it, within the scheduler's bound; 0: as long as is usual. */
   turnMs: number;
+  /** With `last`: what a seed has told that it was given as a stranger. */
+  open: boolean;
 }
 
 /** Extension. */
@@ -972,7 +974,7 @@ export interface AskProofResponse {
   proof?:
     | Uint8Array
     | undefined;
-  /** How long it still counts. */
+  /** How long it still counts; 0 when it no longer does. */
   ttlMs: number;
 }
 
@@ -986,6 +988,8 @@ export interface TellProofRequest {
     | undefined;
   /** 0: for those who wait for it right now. */
   ttlMs: number;
+  /** It was given to this host as to a stranger, and is everybody's. For seeds only, who were not asked for it. */
+  open: boolean;
 }
 
 /** An empty message in the protocol; the outcomes are an extension that others skip. */
@@ -12114,7 +12118,7 @@ export const BeatHostRequest: MessageFns<BeatHostRequest, "scheduler.v2.BeatHost
 };
 
 function createBaseAskProofRequest(): AskProofRequest {
-  return { hostId: "", key: "", last: false, turnMs: 0 };
+  return { hostId: "", key: "", last: false, turnMs: 0, open: false };
 }
 
 export const AskProofRequest: MessageFns<AskProofRequest, "scheduler.v2.AskProofRequest"> = {
@@ -12132,6 +12136,9 @@ export const AskProofRequest: MessageFns<AskProofRequest, "scheduler.v2.AskProof
     }
     if (message.turnMs !== 0) {
       writer.uint32(32).uint32(message.turnMs);
+    }
+    if (message.open !== false) {
+      writer.uint32(40).bool(message.open);
     }
     return writer;
   },
@@ -12181,6 +12188,14 @@ export const AskProofRequest: MessageFns<AskProofRequest, "scheduler.v2.AskProof
             message.turnMs = reader.uint32();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.open = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -12202,6 +12217,7 @@ export const AskProofRequest: MessageFns<AskProofRequest, "scheduler.v2.AskProof
     message.key = object.key ?? "";
     message.last = object.last ?? false;
     message.turnMs = object.turnMs ?? 0;
+    message.open = object.open ?? false;
     return message;
   },
 };
@@ -12276,7 +12292,7 @@ export const AskProofResponse: MessageFns<AskProofResponse, "scheduler.v2.AskPro
 };
 
 function createBaseTellProofRequest(): TellProofRequest {
-  return { hostId: "", key: "", proof: undefined, ttlMs: 0 };
+  return { hostId: "", key: "", proof: undefined, ttlMs: 0, open: false };
 }
 
 export const TellProofRequest: MessageFns<TellProofRequest, "scheduler.v2.TellProofRequest"> = {
@@ -12294,6 +12310,9 @@ export const TellProofRequest: MessageFns<TellProofRequest, "scheduler.v2.TellPr
     }
     if (message.ttlMs !== 0) {
       writer.uint32(32).uint32(message.ttlMs);
+    }
+    if (message.open !== false) {
+      writer.uint32(40).bool(message.open);
     }
     return writer;
   },
@@ -12343,6 +12362,14 @@ export const TellProofRequest: MessageFns<TellProofRequest, "scheduler.v2.TellPr
             message.ttlMs = reader.uint32();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.open = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -12364,6 +12391,7 @@ export const TellProofRequest: MessageFns<TellProofRequest, "scheduler.v2.TellPr
     message.key = object.key ?? "";
     message.proof = object.proof ?? undefined;
     message.ttlMs = object.ttlMs ?? 0;
+    message.open = object.open ?? false;
     return message;
   },
 };

@@ -13,6 +13,8 @@ import type { StoreParts } from '../open-store.ts';
 import { Receipts } from '../receipts.ts';
 import { Recordings } from '../recordings.ts';
 import type { Schedulers } from '../cluster/schedulers.ts';
+import { tellOpenBlob } from '../proxy/proof/open-blobs.ts';
+import type { SharedProofs } from '../proxy/proof/shared-proofs.ts';
 import { loadSourcePlugins } from '../source/plugins.ts';
 import { Sources } from '../source/sources.ts';
 import { TaskEngine } from '../task/engine.ts';
@@ -20,6 +22,7 @@ import { NodeLocal } from '../task/node-local.ts';
 import { TrafficShaper } from '../task/traffic-shaper.ts';
 import { PieceClient } from '../transport/piece-client.ts';
 import type { DaemonNode } from './node.ts';
+import { sharedProofs } from './proof-sharing.ts';
 
 export interface Downloads {
   /** Not owned here: it closes before the ports do, so that running calls learn of the shutdown. */
@@ -27,6 +30,8 @@ export interface Downloads {
   readonly sources: Sources;
   readonly pieces: PieceClient;
   readonly nodeLocal: NodeLocal;
+  /** What origins told other nodes. */
+  readonly shared: SharedProofs;
   /** Block list of the manager. */
   readonly blockList: BlockList;
   readonly receipts: Receipts;
@@ -57,6 +62,8 @@ export async function openDownloads(
   if (recordings) owned.add('recordings', recordings);
   const idleWatch = owned.add('idle watch', new IdleWatch(config.aliveTime));
   const nodeLocal = new NodeLocal(() => schedulers.addresses);
+  const shared = sharedProofs(node, schedulers, nodeLocal);
+  const { ttl: ttlMs } = config.proxy.access;
   const blockList = new BlockList();
   const engine = new TaskEngine({
     store,
@@ -70,6 +77,7 @@ export async function openDownloads(
     onReceipt: (receipt, request) => {
       metrics.count(receipt, request);
       receipts.add(receipt);
+      if (identity.isSeed) void tellOpenBlob(shared, { request, receipt, ttlMs });
       idleWatch.used();
     },
     context: {
@@ -98,7 +106,7 @@ export async function openDownloads(
       logger,
     },
   });
-  return { engine, sources, pieces, nodeLocal, blockList, receipts, idleWatch };
+  return { engine, sources, pieces, nodeLocal, shared, blockList, receipts, idleWatch };
 }
 
 async function openSources({ config, logger, metrics, egress, trust, memory }: DaemonNode): Promise<Sources> {

@@ -1,7 +1,6 @@
 /** The HTTP proxy of a daemon, where it is configured. */
 import { hostPort } from '../../core/net/host-port.ts';
 import type { ReadyAddresses } from '../../core/process/ready.ts';
-import type { ProofSharing } from '../proxy/proof/shared-proofs.ts';
 import { S3Buckets } from '../proxy/doors/s3/s3-buckets.ts';
 import { S3Server } from '../proxy/doors/s3/s3-server.ts';
 import type { StoredContent } from '../proxy/doors/xet/xorb-ranges.ts';
@@ -10,14 +9,13 @@ import { PushedContent } from '../imports/pushed-content.ts';
 import type { StoreParts } from '../open-store.ts';
 import { ProxyServer, type BodyMemory, type ProxyServerOptions } from '../proxy/proxy-server.ts';
 import type { Schedulers } from '../cluster/schedulers.ts';
-import type { NodeLocal } from '../task/node-local.ts';
 import type { Downloads } from './downloads.ts';
 import type { DaemonNode } from './node.ts';
 
 /** Undefined when the proxy is off. Throws IN_USE when a port is taken. */
 export async function openProxy(
   node: DaemonNode,
-  { engine, sources, nodeLocal }: Downloads,
+  { engine, sources, shared }: Downloads,
   options: {
     readonly schedulers: Schedulers;
     readonly bodyMemory: BodyMemory;
@@ -39,7 +37,7 @@ export async function openProxy(
     bodyMemory: options.bodyMemory,
     swarm: options.schedulers,
     pushed: pushedContent(node, options),
-    ...sharingOf(node, options.schedulers, nodeLocal),
+    shared,
     logger,
     stateDir: config.workHome,
     serverIp: node.identity.ip,
@@ -112,22 +110,6 @@ export async function openS3Door(
   await door.start();
   controlPlane.addOwnPort(door.address.port, door.address.host);
   return door;
-}
-
-/** A shared proof grants access to content: only nodes that authenticate each other by certificates exchange them. */
-function sharingOf(
-  { security: { grpcClient } }: DaemonNode,
-  schedulers: Schedulers,
-  nodeLocal: NodeLocal,
-): Pick<ProxyServerOptions, 'sharing' | 'clusterKey'> {
-  if (!grpcClient) return {};
-  const sharing: ProofSharing = {
-    isOwn: (url) => (schedulers.exists ? nodeLocal.check(url) : Promise.resolve(true)),
-    askProof: (key, options) => schedulers.proofs.ask(key, options),
-    lastProof: (key, signal) => schedulers.proofs.last(key, signal),
-    tellProof: (key, proof, ttlMs) => schedulers.proofs.tell(key, proof, ttlMs),
-  };
-  return { sharing, clusterKey: grpcClient.ca };
 }
 
 /** Where clients of this node find it, by name. */

@@ -24,22 +24,41 @@ export class ToldProofs {
     { signal, turnMs }: { readonly signal: AbortSignal; readonly turnMs: number },
   ): Promise<{ proof: Uint8Array; ttlMs: number } | undefined> {
     const { ring, hostId } = this.#options;
-    const request = { hostId, key, last: false, turnMs };
+    const request = { hostId, key, last: false, turnMs, open: false };
     const { proof, ttlMs } = await ring.call(key, (client) => client.askProof(request, { signal }), signal);
     return proof && { proof, ttlMs };
   }
 
-  /** The last answer that any node told, for when the origin cannot be asked. */
-  async last(key: string, signal: AbortSignal): Promise<Uint8Array | undefined> {
+  /** The last answer that any node told, for when the origin cannot be asked; it counts for 0 ms where its time is over. */
+  last(key: string, signal: AbortSignal): Promise<{ proof: Uint8Array; ttlMs: number } | undefined> {
+    return this.#last(key, { open: false }, signal);
+  }
+
+  /** What a seed has told that is open to everybody. */
+  open(key: string, signal: AbortSignal): Promise<{ proof: Uint8Array; ttlMs: number } | undefined> {
+    return this.#last(key, { open: true }, signal);
+  }
+
+  /** From a seed: what it was given as a stranger. */
+  async tellOpen(key: string, proof: Uint8Array, ttlMs: number): Promise<void> {
+    const { ring, hostId, signal } = this.#options;
+    await ring.call(key, (client) => client.tellProof({ hostId, key, proof, ttlMs, open: true }, { signal }), signal);
+  }
+
+  async #last(
+    key: string,
+    { open }: { readonly open: boolean },
+    signal: AbortSignal,
+  ): Promise<{ proof: Uint8Array; ttlMs: number } | undefined> {
     const { ring, hostId } = this.#options;
-    const request = { hostId, key, last: true, turnMs: 0 };
-    const { proof } = await ring.call(key, (client) => client.askProof(request, { signal }), signal);
-    return proof;
+    const request = { hostId, key, last: true, turnMs: 0, open };
+    const { proof, ttlMs } = await ring.call(key, (client) => client.askProof(request, { signal }), signal);
+    return proof && { proof, ttlMs };
   }
 
   /** Reports the result of a question that `ask` assigned to this node. */
   async tell(key: string, proof: Uint8Array | undefined, ttlMs: number): Promise<void> {
     const { ring, hostId, signal } = this.#options;
-    await ring.call(key, (client) => client.tellProof({ hostId, key, proof, ttlMs }, { signal }), signal);
+    await ring.call(key, (client) => client.tellProof({ hostId, key, proof, ttlMs, open: false }, { signal }), signal);
   }
 }

@@ -38,7 +38,7 @@ import { PeerAnswers } from './content/peers.ts';
 import type { Origins, TaskOpener } from './content/task-answers.ts';
 import { registryBase } from './registry/mirror-target.ts';
 import { Possession } from './proof/possession.ts';
-import { SharedProofs, type ProofSharing } from './proof/shared-proofs.ts';
+import type { SharedProofs } from './proof/shared-proofs.ts';
 import { proxySettings, type ProxyConfig, type ProxySettings } from './proxy-config.ts';
 import { ProxyMetrics } from './proxy-metrics.ts';
 import { RequestHandler } from './request-handler.ts';
@@ -59,10 +59,8 @@ export interface ProxyServerOptions {
   readonly swarm?: { readonly exists: boolean } | undefined;
   /** Where layers that clients push are kept; undefined: nowhere. */
   readonly pushed?: PushedContent | undefined;
-  /** How nodes tell each other what origins said; undefined: they do not. */
-  readonly sharing?: ProofSharing | undefined;
-  /** The same at all nodes of a cluster. */
-  readonly clusterKey?: Buffer | undefined;
+  /** What origins told other nodes. */
+  readonly shared: SharedProofs;
   readonly registry: Registry;
   readonly clientMetrics?: ClientMetrics;
   readonly logger: Logger;
@@ -122,8 +120,7 @@ export class ProxyServer implements Closable {
     const settings = proxySettings(config);
     const upstream = new Upstream(options.egress ?? {}, new TrustStore(options.trust ?? {}, logger));
     requireNoSignInBySni(settings);
-    const { sharing, clusterKey = Buffer.alloc(0) } = options;
-    const shared = new SharedProofs(sharing, { clusterKey, scope: config.access.shareProofs });
+    const { shared } = options;
     const access = new OriginAccess({ ttlMs: config.access.ttl, whenOriginDown: config.access.whenOriginDown });
     const metrics = new ProxyMetrics(options.registry, options.clientMetrics);
     const guard = new AccessGuard({ allowedNetworks: config.allowedNetworks, basicAuth: settings.basicAuth });

@@ -42,6 +42,12 @@ export function requireNode(context: Calling, { hosts }: Pick<Brain, 'hosts'>): 
   throw new DragonflyError('PERMISSION_DENIED', `no node was announced from ${address}`);
 }
 
+/** Its word opens content to everybody, so it has to show that the operator has made it a seed. Throws PERMISSION_DENIED. */
+export function requireSeed({ caller }: Calling): true {
+  if (caller.kind === 'member' && caller.proof === 'certificate' && caller.role === 'seed') return true;
+  throw new DragonflyError('PERMISSION_DENIED', 'only a seed, by its certificate, says what is open to everybody');
+}
+
 /** Who the caller is, as far as he shows it. */
 export function ownerOf({ caller, peerHost }: Calling): HostOwner {
   const isCertified = caller.kind === 'member' && caller.proof === 'certificate';

@@ -7,7 +7,9 @@ import { SharedProofs, type ProofSharing, type ProofSharingScope } from './share
 const other: ProofSharing = {
   isOwn: () => Promise.resolve(false),
   askProof: () => Promise.resolve({ proof: Buffer.from('"of another"'), ttlMs: 1000 }),
-  lastProof: () => Promise.resolve(Buffer.from('"of another, long ago"')),
+  lastProof: () => Promise.resolve({ proof: Buffer.from('"of another, long ago"'), ttlMs: 0 }),
+  openProof: () => Promise.resolve({ proof: Buffer.from('"of a seed"'), ttlMs: 1000 }),
+  tellOpenProof: () => Promise.resolve(),
   tellProof: () => Promise.resolve(),
 };
 

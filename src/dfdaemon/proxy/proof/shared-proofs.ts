@@ -24,8 +24,11 @@ export interface ProofSharing {
     key: string,
     options: { readonly signal: AbortSignal; readonly turnMs: number },
   ): Promise<{ proof: Uint8Array; ttlMs: number } | undefined>;
-  /** What was told last, however long ago; nobody is to ask for it. */
-  lastProof(key: string, signal: AbortSignal): Promise<Uint8Array | undefined>;
+  /** What was told last, however long ago, and how long it still counts, if at all; nobody is to ask for it. */
+  lastProof(key: string, signal: AbortSignal): Promise<{ proof: Uint8Array; ttlMs: number } | undefined>;
+  /** What a seed was given as a stranger. */
+  openProof(key: string, signal: AbortSignal): Promise<{ proof: Uint8Array; ttlMs: number } | undefined>;
+  tellOpenProof(key: string, proof: Uint8Array, ttlMs: number): Promise<void>;
   tellProof(key: string, proof: Uint8Array | undefined, ttlMs: number): Promise<void>;
 }
 
@@ -48,6 +51,9 @@ export interface SharedSubject<Told> {
   readonly header: Readonly<Record<string, string>>;
   readonly schema: z.ZodType<Told>;
 }
+
+/** What a digest names, without a caller. */
+type OpenSubject<Told> = Pick<SharedSubject<Told>, 'parts' | 'url' | 'schema'>;
 
 export interface SharedQuestion<Own, Told> extends SharedSubject<Told> {
   /** How long others wait for whoever asks, where an origin is slow; by default a moment. */
@@ -120,11 +126,36 @@ export class SharedProofs {
     if (!sharing) return undefined;
     const key = await this.#keyOf(subject.parts, subject.header);
     try {
-      const proof = await sharing.lastProof(key, AbortSignal.timeout(proxyLimits.sharedProofMs));
-      return proof && parse(schema, proof);
+      const told = await sharing.lastProof(key, AbortSignal.timeout(proxyLimits.sharedProofMs));
+      return told && parse(schema, told.proof);
     } catch {
       this.#pause();
       return undefined;
+    }
+  }
+
+  /** What a seed was given as a stranger, which is everybody's while it counts. Never fails. */
+  async open<Told>({ schema, ...subject }: OpenSubject<Told>): Promise<{ value: Told; ttlMs: number } | undefined> {
+    try {
+      const sharing = await this.#sharingOf({ byDigest: true, url: subject.url });
+      const key = sharing && (await this.#keyOf(subject.parts, {}));
+      const told = key && (await sharing.openProof(key, AbortSignal.timeout(proxyLimits.sharedProofMs)));
+      const value = told && told.ttlMs > 0 ? parse(schema, told.proof) : undefined;
+      return told && value !== undefined ? { value, ttlMs: told.ttlMs } : undefined;
+    } catch {
+      this.#pause();
+      return undefined;
+    }
+  }
+
+  /** From a seed: what it was given without any credential. Never fails. */
+  async tellOpen<Told>(subject: OpenSubject<Told>, { value, ttlMs }: { value: Told; ttlMs: number }): Promise<void> {
+    try {
+      const sharing = await this.#sharingOf({ byDigest: true, url: subject.url });
+      const proof = Buffer.from(JSON.stringify(value));
+      await sharing?.tellOpenProof(await this.#keyOf(subject.parts, {}), proof, Math.floor(ttlMs));
+    } catch {
+      this.#pause();
     }
   }
 

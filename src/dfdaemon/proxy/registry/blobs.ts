@@ -11,9 +11,9 @@ import { forwardDirectly, relay, sendOwn } from '../wire/direct.ts';
 import { noteFirstByte, type Exchange } from '../exchange.ts';
 import { downloadHeader } from '../wire/header.ts';
 import { proxyLimits } from '../limits.ts';
-import { registryScope } from './manifests.ts';
 import { flat, headerOfTask } from '../proof/answer-header.ts';
 import { callerKey } from '../proof/caller.ts';
+import { openBlob } from '../proof/open-blobs.ts';
 import type { OriginAccess } from '../proof/origin-access.ts';
 import { sampleOf, samplePlace, type Possession } from '../proof/possession.ts';
 import { judgePreconditions } from '../proof/preconditions.ts';
@@ -24,6 +24,7 @@ import { asksForAll, comesIn, keepsPromise, settling, toldBlob, type ToldBlob } 
 import { rangeDemand } from '../wire/range-answer.ts';
 import type { BlobSizes } from './blob-sizes.ts';
 import type { RegistryPath } from './registry-path.ts';
+import { registryScope } from './registry-scope.ts';
 import { sharedYes, yesFromOther, yesToTell, type Yes } from '../proof/registry-yes.ts';
 import type { SharedProofs } from '../proof/shared-proofs.ts';
 import type { TaskAnswers, TaskOpener } from '../content/task-answers.ts';
@@ -109,25 +110,40 @@ export class BlobAnswers {
   async #askOnce(exchange: Exchange, request: DownloadRequest, path: RegistryPath): Promise<Yes | undefined> {
     const { access, shared, possession } = this.#options;
     const question = this.#questionOf(exchange, path);
+    const open = this.#asAnybody(exchange, request, path);
     const answered = await shared.once({
       byDigest: true,
       parts: ['blob', question.scope, question.object, request.contentForCalculatingTaskId ?? ''],
       url: exchange.url,
       header: exchange.header,
-      ask: () => this.#ask(exchange, request, path),
+      ask: async () => (await open) ?? this.#ask(exchange, request, path),
       schema: sharedYes,
       told: (yes) =>
-        yes && { value: { ...yesToTell(yes), isShown: this.#isShown(exchange, request) }, ttlMs: access.ttlMs },
+        yes && yes.isOpen !== true
+          ? { value: { ...yesToTell(yes), isShown: this.#isShown(exchange, request) }, ttlMs: access.ttlMs }
+          : undefined,
     });
     if (answered.told) {
       access.prove(question, answered.ttlMs);
       if (answered.told.isShown) possession.noteShown(exchange, request);
       return yesFromOther(answered.told);
     }
-    if (!answered.own) return undefined;
+    if (!answered.own || answered.own.isOpen === true) return answered.own;
     access.prove(question);
     learnRefusal(exchange, question.scope, this.#options);
     return answered.own;
+  }
+
+  /** What a seed was given as a stranger, it is given to everybody. */
+  async #asAnybody(exchange: Exchange, request: DownloadRequest, path: RegistryPath): Promise<Yes | undefined> {
+    const { access, shared, possession } = this.#options;
+    if (request.contentForCalculatingTaskId !== undefined) return undefined;
+    const question = this.#questionOf(exchange, path);
+    const told = await shared.open(openBlob(exchange.url, question.scope, question.object));
+    if (!told) return undefined;
+    access.prove({ ...question, caller: '' }, told.ttlMs);
+    possession.noteShown(exchange, request); // the seed has fetched all of it there
+    return { ...yesFromOther(told.value), isOpen: true };
   }
 
   /**

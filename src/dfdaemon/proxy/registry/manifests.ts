@@ -29,6 +29,7 @@ import {
 import type { SharedProofs } from '../proof/shared-proofs.ts';
 import type { BlobSizes } from './blob-sizes.ts';
 import { isDigest, type RegistryPath } from './registry-path.ts';
+import { registryScope } from './registry-scope.ts';
 import type { Upstream } from '../wire/upstream.ts';
 
 export interface KnownManifest extends Answer {
@@ -229,10 +230,6 @@ function variantOf(header: Readonly<Record<string, string>>): string {
 }
 
 /** Where a caller's right to read holds: one repository of one registry. */
-export function registryScope(url: URL, path: RegistryPath): string {
-  return `${url.origin}/${path.repository}`;
-}
-
 function send(exchange: Exchange, answer: Answer): void {
   const { response, record, request } = exchange;
   const { statusCode, statusMessage, header, body } = answer;
