@@ -33,7 +33,7 @@ function startRegistry(blobs: readonly Blob[]): Promise<Origin> {
       return void response.writeHead(200, { 'content-length': body.length }).end(body);
     }
     const blob = blobs.find(({ path }) => path === url);
-    const isUser = /^Bearer user/.test(headers.authorization ?? '');
+    const isUser = headers.authorization?.startsWith('Bearer user') === true;
     const isAnybody = headers.authorization === 'Bearer anybody' && url.startsWith('/v2/open/');
     if (blob && (isUser || isAnybody)) return serveBody(blob.content)(request, response);
     const scope = url.split('/')[2] ?? '';
