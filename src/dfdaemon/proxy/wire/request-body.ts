@@ -4,6 +4,7 @@
  */
 import type { ClientRequest } from 'node:http';
 import type { Readable } from 'node:stream';
+import { DragonflyError } from '../../../core/errors.ts';
 import { forwardedTrailers } from './header.ts';
 import { proxyLimits } from '../limits.ts';
 
@@ -22,12 +23,16 @@ export class RequestBody {
   readonly #source: BodySource;
   /** Its length was announced and is small enough; undefined when it is not kept. */
   #kept: Buffer[] | undefined;
+  /** What the origin is told; undefined for chunks. */
+  readonly #lengthBytes: number | undefined;
+  #takenBytes = 0;
   readonly #reservedBytes: number;
   #ended = false;
 
   /** @param length in bytes, as announced; undefined when it was not. */
   constructor(source: BodySource, length: number | undefined) {
     this.#source = source;
+    this.#lengthBytes = length;
     const keep =
       length !== undefined && length <= proxyLimits.replayBytes && keptByAll + length <= proxyLimits.replayTotalBytes;
     this.#reservedBytes = keep ? length : 0;
@@ -47,6 +52,12 @@ export class RequestBody {
   sendTo(outgoing: ClientRequest, onProgress: () => void): () => void {
     const source = this.#source;
     const onData = (block: Buffer): void => {
+      this.#takenBytes += block.length;
+      // The origin would read what is too much as the next request on a connection that others share.
+      if (this.#takenBytes > (this.#lengthBytes ?? Infinity)) {
+        outgoing.destroy(new DragonflyError('INVALID_ARGUMENT', 'a body is longer than its request says'));
+        return;
+      }
       this.#kept?.push(block);
       if (outgoing.write(block, onProgress)) return;
       source.pause();

@@ -86,8 +86,12 @@ export function requireOwnMachine(request: IncomingMessage, overSocket: boolean)
     throw new S3Refusal('AccessDenied', 'Anonymous access is forbidden for this operation');
 }
 
-/** A web page that has itself resolved to this machine comes under its own name, and is not a program of this machine. */
+/**
+ * A web page is not a program of this machine: one that has itself resolved to it comes under its own name, and browsers tell where a request
+ * comes from. What they show from here may have been written by anybody who may write into a bucket.
+ */
 function isLocal({ socket, headers }: IncomingMessage): boolean {
+  if (headers.origin !== undefined || headers['sec-fetch-site'] !== undefined) return false;
   return isLoopbackAddress(socket.remoteAddress ?? '') && namesLoopback(`http://${headers.host ?? ''}`);
 }
 

@@ -21,10 +21,14 @@ const body = Buffer.from(
   ].join(''),
 );
 
-function pass(content: Buffer, blockBytes: number): { out: Promise<Buffer>; ended: Promise<void> } {
+function pass(
+  content: Buffer,
+  blockBytes: number,
+  lengthBytes = letters.length,
+): { out: Promise<Buffer>; ended: Promise<void> } {
   const blocks: Buffer[] = [];
   for (let at = 0; at < content.length; at += blockBytes) blocks.push(content.subarray(at, at + blockBytes));
-  const chunks = new SignedChunks(signing, false);
+  const chunks = new SignedChunks(signing, { hasTrailer: false, lengthBytes });
   const out = buffer(chunks);
   out.catch(() => undefined); // `ended` says why
   return { out, ended: pipeline(Readable.from(blocks), chunks) };
@@ -49,4 +53,9 @@ test('a byte that was changed, added or left out is noticed, and the last of its
     [Buffer.from('5\r\nhello\r\n0\r\n\r\n'), 'InvalidRequest'],
   ];
   for (const [content, code] of cases) await assert.rejects(pass(content, 1000).ended, { code });
+});
+
+test('what comes out has the length that was announced', async () => {
+  for (const lengthBytes of [0, 65_536, letters.length - 1, letters.length + 1])
+    await assert.rejects(pass(body, 1000, lengthBytes).ended, { code: 'InvalidRequest' }, String(lengthBytes));
 });

@@ -27,6 +27,9 @@ type State = 'head' | 'data' | 'after data' | 'trailer' | 'end';
 export class SignedChunks extends Transform {
   readonly #chain: { readonly key: Buffer; readonly scope: string; readonly date: string } | undefined;
   readonly #hasTrailer: boolean;
+  /** What the header says comes out of the chunks: the length that the store is told. */
+  readonly #lengthBytes: number | undefined;
+  #takenBytes = 0;
   #previous: string;
   #state: State = 'head';
   #line = '';
@@ -38,9 +41,13 @@ export class SignedChunks extends Transform {
   readonly #trailer: string[] = [];
 
   /** @param signing undefined: nothing is signed. */
-  constructor(signing: ChunkSigning | undefined, hasTrailer: boolean) {
+  constructor(
+    signing: ChunkSigning | undefined,
+    { hasTrailer, lengthBytes }: { readonly hasTrailer: boolean; readonly lengthBytes?: number },
+  ) {
     super();
     this.#hasTrailer = hasTrailer;
+    this.#lengthBytes = lengthBytes;
     this.#previous = signing?.signature ?? '';
     if (!signing) return;
     const { date, region, secretKey } = signing;
@@ -102,11 +109,20 @@ export class SignedChunks extends Transform {
       const [, size, signature = ''] = /^([0-9a-f]{1,8})(?:;chunk-signature=([0-9a-f]{64}))?$/i.exec(line) ?? [];
       if (size === undefined || (this.#chain && signature === '')) throw malformed('has a chunk without a signature');
       this.#left = Number.parseInt(size, 16);
+      this.#requireFit();
       this.#claimed = signature;
       this.#hash = createHash('sha256');
       this.#state = this.#left === 0 ? 'trailer' : 'data';
       if (this.#left === 0) this.#prove('AWS4-HMAC-SHA256-PAYLOAD', [noHash, noHash]);
     }
+  }
+
+  /** More would be taken for the next request by the store, and less for a part of it. */
+  #requireFit(): void {
+    this.#takenBytes += this.#left;
+    const said = this.#lengthBytes ?? this.#takenBytes;
+    if (this.#takenBytes > said || (this.#left === 0 && this.#takenBytes < said))
+      throw malformed('has another length than it says');
   }
 
   #takeTrailer(line: string): void {

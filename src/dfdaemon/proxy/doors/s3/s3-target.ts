@@ -3,6 +3,7 @@
  * same, so a path or a query that could be read in two ways is refused.
  */
 import type { IncomingMessage } from 'node:http';
+import { isIP } from 'node:net';
 import { encodePath, encodeStrictly } from '../../../source/sigv4.ts';
 import { S3Refusal } from './s3-refusal.ts';
 
@@ -50,7 +51,9 @@ export function s3Target({ url: raw = '', headers }: IncomingMessage, buckets: I
 }
 
 function placeOf(hostname: string, path: string, buckets: Iterable<string>): { bucket: string; key: string } {
-  const inHost = [...buckets]
+  // An address is the name of a machine, whatever a bucket may be called.
+  const names = isIP(hostname.replace(/^\[|\]$/g, '')) === 0 ? [...buckets] : [];
+  const inHost = names
     .filter((name) => hostname.startsWith(`${name.toLowerCase()}.`))
     .toSorted((a, b) => b.length - a.length)[0];
   if (inHost !== undefined) return { bucket: inHost, key: path.slice(1) };

@@ -152,6 +152,8 @@ export class S3Writes {
       header[name] = headerOf(request, name) ?? '';
     }
     const acl = header['x-amz-acl'];
+    if (header['x-amz-bypass-governance-retention'] !== undefined)
+      throw new S3Refusal('NotImplemented', 'What is guarded against deletion is deleted at the store itself.');
     if ((acl !== undefined && !ownAcls.has(acl)) || Object.keys(header).some((name) => name.startsWith('x-amz-grant-')))
       throw new S3Refusal('NotImplemented', 'Rights of others to an object are given at the store itself.');
     return header;
@@ -235,7 +237,10 @@ function bodyOf(exchange: S3Exchange, kept: KeptWrites | undefined): WriteBody |
         'InvalidRequest',
         'A body in signed chunks needs a signed header, and its length without them.',
       );
-    const source = new SignedChunks(caller.chunks, hasTrailer !== undefined);
+    const source = new SignedChunks(caller.chunks, {
+      hasTrailer: hasTrailer !== undefined,
+      lengthBytes: Number(length),
+    });
     const written = kept?.write(exchange, undefined);
     const unheard = (): void => undefined; // whoever sends it on hears of its end
     if (written) pipeline(request, source, written, unheard);
@@ -243,7 +248,7 @@ function bodyOf(exchange: S3Exchange, kept: KeptWrites | undefined): WriteBody |
     const body = new RequestBody(written ?? source, Number(length));
     return { body, payloadHash: 'UNSIGNED-PAYLOAD', source, written, onInformation };
   }
-  const decoder = payloadHash.startsWith('STREAMING-') ? new SignedChunks(undefined, true) : undefined;
+  const decoder = payloadHash.startsWith('STREAMING-') ? new SignedChunks(undefined, { hasTrailer: true }) : undefined;
   const written = kept?.write(exchange, decoder);
   if (written) pipeline(request, written, () => undefined);
   const length = framing === 'length' ? Number(request.headers['content-length']) : undefined;
