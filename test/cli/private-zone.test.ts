@@ -19,28 +19,46 @@ import { runTool } from './tool-io.ts';
 
 const zone = 'p2p.example.test';
 const name = `c1.${zone}`;
-const namespace = 'dragonfly';
+const own = 'dragonfly';
 const label = 'app.kubernetes.io/component=client';
 
 describe('private-zone', { timeout: 120_000 }, () => {
   test('adds who is ready, takes away who is killed, bound to a number and to nodes', async () => {
     await using bind = await BindServer.start(zone);
     await using api = await KubernetesApiServer.start();
-    api.create('namespaces', { metadata: { name: namespace } });
+    for (const each of [own, 'tenant']) api.create('namespaces', { metadata: { name: each } });
     const port = await freePort();
     const [one, two, three, web] = await Promise.all(
       ['127.0.10.1', '127.0.10.2', '127.0.10.3', '127.0.10.4'].map((address) => listen(address, port)),
     );
     for (const [node, pool] of Object.entries({ 'node-1': 'p2p', 'node-2': 'web' }))
       api.create('nodes', { metadata: { name: node, labels: { pool } } });
-    api.create('pods', { metadata: { name: 'other', namespace }, status: { podIP: '127.0.10.9' } });
+    api.create('pods', { metadata: { name: 'other', namespace: own }, status: { podIP: '127.0.10.9' } });
     for (const [index, address] of ['127.0.10.1', '127.0.10.2'].entries())
       setPod(api, { uid: `pod-${index}`, address, ready: true, node: 'node-1' });
     setPod(api, { uid: 'pod-web', address: '127.0.10.4', ready: true, node: 'node-2' });
+    // What somebody might do who wants the clients: the labels in his own namespace, an address elsewhere, no address at all.
+    setPod(api, { uid: 'pod-0', address: '127.0.10.4', ready: true, node: 'node-1' }, 'tenant');
+    setPod(api, { uid: '0-elsewhere', address: '127.0.0.1', ready: true, node: 'node-1' });
+    setPod(api, { uid: '0-none', address: 'nowhere', ready: true, node: 'node-1' });
     const stop = new AbortController();
     const flags = ['--zone', zone, '--name', name, '--server', `127.0.0.1:${bind.port}`, '--key', bind.keyPath];
     const running = runPrivateZone(
-      [...flags, '--kubernetes', api.url, '--port', String(port), '--max', '2', '--node-selector', 'pool=p2p'],
+      [
+        ...flags,
+        '--namespace',
+        own,
+        '--networks',
+        '127.0.10.0/24,fd00::/8',
+        '--kubernetes',
+        api.url,
+        '--port',
+        String(port),
+        '--max',
+        '2',
+        '--node-selector',
+        'pool=p2p',
+      ],
       { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, env: {}, signal: stop.signal },
     );
     const has = (...addresses: string[]): Promise<unknown> =>
@@ -93,6 +111,9 @@ describe('private-zone', { timeout: 120_000 }, () => {
       (await runTool(runPrivateZone, argv)).error?.message ?? '';
     assert.match(await message(...base, '--key', key), /holds no TSIG key/);
     assert.match(await message(...base, '--key', '/nonexistent'), /cannot be read/);
+    assert.match(await message(...base), /no namespace is named/);
+    base.push('--namespace', own);
+    assert.match(await message(...base, '--networks', '10.0.0.0'), /"10.0.0.0" is no network/);
     assert.match(await message(...base, '--max', '0'), /"0" does not fit --max/);
     assert.match(await message(...base, '--name', 'elsewhere.test'), /is not in the zone/);
     assert.match(await message(...base.slice(0, 6)), /this is not a pod/);
@@ -120,7 +141,11 @@ interface PlayedPod {
   readonly node: string;
 }
 
-function setPod(api: KubernetesApiServer, { uid: name, address: podIP, ready, node }: PlayedPod): void {
+function setPod(
+  api: KubernetesApiServer,
+  { uid: name, address: podIP, ready, node }: PlayedPod,
+  namespace = own,
+): void {
   const status = { podIP, conditions: [{ type: 'Ready', status: ready ? 'True' : 'False' }] };
   const key = `pods/${namespace}/${name}`;
   if (api.get(key)) return api.change(key, (pod) => (pod.status = status));

@@ -1,5 +1,6 @@
 /** `dragonfly private-zone`: keeps a name of a DNS zone right for clients outside of the nodes: the pods of dfdaemon that are well. */
 import { readFile } from 'node:fs/promises';
+import { BlockList, isIP } from 'node:net';
 import { Command as Parser, CommanderError } from 'commander';
 import { DragonflyError } from '../../core/errors.ts';
 import type { Command } from '../../core/process/command.ts';
@@ -17,7 +18,9 @@ interface Flags {
   readonly name: string;
   readonly server: string;
   readonly key?: string;
-  readonly namespace: string;
+  readonly namespace?: string;
+  readonly allNamespaces?: boolean;
+  readonly networks?: string;
   readonly selector: string;
   readonly nodeSelector: string;
   readonly port: string;
@@ -27,6 +30,7 @@ interface Flags {
 }
 
 const dnsPort = 53;
+const namespaceFile = '/var/run/secrets/kubernetes.io/serviceaccount/namespace';
 
 const zoneParser = (): Parser =>
   new Parser('dragonfly private-zone')
@@ -35,7 +39,9 @@ const zoneParser = (): Parser =>
     .requiredOption('--name <name>', 'name in it, such as c1.p2p.example.org')
     .requiredOption('--server <address>', 'host or host:port of the DNS server')
     .option('--key <file>', 'TSIG key: its name and its secret in base64, hmac-sha256')
-    .option('--namespace <namespace>', 'of the pods; all when empty', '')
+    .option('--namespace <namespace>', 'of the pods; by default the one this pod is in')
+    .option('--all-namespaces', 'pods of any: whoever may create one anywhere with these labels gets the clients')
+    .option('--networks <CIDRs>', 'addresses that pods may have, comma between them; any by default')
     .option('--selector <labels>', 'of the pods', 'app.kubernetes.io/component=client')
     .option('--node-selector <labels>', 'only pods on nodes that have these labels', '')
     .option('--port <port>', 'that pods must take connections at', '65001')
@@ -57,28 +63,57 @@ export const runPrivateZone: Command = async (argv, io) => {
     throw usageError(error, 'Run "dragonfly private-zone --help" for the arguments.');
   }
   const flags = parser.opts<Flags>();
-  const { zone, name, namespace, selector } = flags;
+  const { zone, name, selector } = flags;
   const bare = (text: string): string => text.toLowerCase().replace(/\.$/, '');
   if (!bare(name).endsWith(`.${bare(zone)}`))
     throw new DragonflyError('INVALID_ARGUMENT', `${name} is not in the zone ${zone}`, {
       hint: `Write it whole: c1.${bare(zone)}.`,
     });
+  const logger = createLogger('private-zone', { level: 'info' });
+  const dns = await dnsOf(flags);
+  if (!dns.key) logger.warn('without --key whoever answers at the address of the DNS server is believed');
   const keeper = new ZoneKeeper({
     api: kubernetesApi(flags.kubernetes, io.env),
-    dns: await dnsOf(flags),
+    dns,
     zone,
     name,
-    namespace,
+    namespace: await namespaceOf(flags),
+    networks: networksOf(flags.networks),
     selector,
     nodeSelector: parseSelector(flags.nodeSelector),
     port: wholeNumber('--port', flags.port, 65_535),
     max: wholeNumber('--max', flags.max, 100),
     ttlSeconds: Math.max(1, Math.round(parseDurationMs(flags.ttl) / 1000)),
-    logger: createLogger('private-zone', { level: 'info' }),
+    logger,
   });
   await keeper.run(io.signal);
   return 0;
 };
+
+/** Empty for all. Labels say nothing of who has made a pod: the namespace does. */
+async function namespaceOf({ namespace, allNamespaces }: Flags): Promise<string> {
+  if (allNamespaces === true) return '';
+  const own = namespace ?? (await readFile(namespaceFile, 'utf8').catch(() => '')).trim();
+  if (own !== '') return own;
+  throw new DragonflyError('INVALID_ARGUMENT', 'this is not a pod, and no namespace is named', {
+    hint: 'Add --namespace with that of the daemons, or --all-namespaces.',
+  });
+}
+
+function networksOf(text: string | undefined): BlockList | undefined {
+  if (text === undefined) return undefined;
+  const networks = new BlockList();
+  for (const network of text.split(',')) {
+    const [address = '', prefix = ''] = network.trim().split('/');
+    const bits = isIP(address) === 6 ? 128 : 32;
+    if (isIP(address) === 0 || !/^\d{1,3}$/.test(prefix) || Number(prefix) > bits)
+      throw new DragonflyError('INVALID_ARGUMENT', `"${network}" is no network`, {
+        hint: 'Write 10.0.0.0/8,fd00::/8.',
+      });
+    networks.addSubnet(address, Number(prefix), bits === 128 ? 'ipv6' : 'ipv4');
+  }
+  return networks;
+}
 
 async function dnsOf({ server, key }: Flags): Promise<DnsServer> {
   const match = /^(?:\[(?<v6>[^\]]+)\]|(?<host>[^:]+))(?::(?<port>\d{1,5}))?$/.exec(server);

@@ -3,7 +3,7 @@
  * the API server says of a dead node comes late; a connection that fails comes at once.
  */
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connect, isIP, type BlockList } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { toDragonflyError } from '../../core/errors.ts';
 import type { Logger } from '../../core/process/logger.ts';
@@ -18,7 +18,10 @@ export interface ZoneKeeperOptions {
   readonly dns: DnsServer;
   readonly zone: string;
   readonly name: string;
+  /** Empty for all. */
   readonly namespace: string;
+  /** Where pods may be; undefined: anywhere. */
+  readonly networks: BlockList | undefined;
   readonly selector: string;
   readonly nodeSelector: Selector;
   /** Port that a chosen pod takes connections at. */
@@ -115,8 +118,11 @@ export class ZoneKeeper {
     this.#nodesReadAtMs = performance.now();
   }
 
-  #isOnRightNode({ spec }: Pod): boolean {
-    const { nodeSelector } = this.#options;
+  #isOnRightNode({ spec, status }: Pod): boolean {
+    const { nodeSelector, networks } = this.#options;
+    // What is no address would end every update.
+    const version = isIP(status.podIP);
+    if (version === 0 || networks?.check(status.podIP, version === 6 ? 'ipv6' : 'ipv4') === false) return false;
     return Object.keys(nodeSelector).length === 0 || matches(nodeSelector, this.#nodes.get(spec.nodeName) ?? {});
   }
 
