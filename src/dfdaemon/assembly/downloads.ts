@@ -8,6 +8,8 @@ import { DfdaemonUploadDefinition } from '../../../gen/dfdaemon/v2/dfdaemon.ts';
 import { BlockList } from '../cluster/block-list.ts';
 import { downloadLimits, originConnections } from '../config.ts';
 import { IdleWatch } from '../idle-watch.ts';
+import { BlobTwins } from '../imports/blob-twins.ts';
+import { PushedContent } from '../imports/pushed-content.ts';
 import { openHashers } from '../open-hashers.ts';
 import type { StoreParts } from '../open-store.ts';
 import { Receipts } from '../receipts.ts';
@@ -65,11 +67,14 @@ export async function openDownloads(
   const shared = sharedProofs(node, schedulers, nodeLocal);
   const { ttl: ttlMs } = config.proxy.access;
   const blockList = new BlockList();
+  const makeRoom = (bytes: number): Promise<void> => collector.makeRoom(bytes);
+  const content = new PushedContent({ store, schedulers, hostId: identity.hostId, makeRoom, logger });
   const engine = new TaskEngine({
     store,
     identity,
     admit: (request) => blockList.check(request),
     nodeLocal,
+    twins: new BlobTwins({ store, content, logger }),
     disableBackToSource: config.scheduler.disableAutoBackSource,
     finishAbandoned: config.download.finishAbandoned,
     onCacheHit: () => (metrics.cacheHit(), idleWatch.used()),
@@ -86,7 +91,7 @@ export async function openDownloads(
       pieces,
       ...hashers,
       shaper,
-      makeRoom: (bytes) => collector.makeRoom(bytes),
+      makeRoom,
       schedulerKinds: () => schedulers.kinds,
       openPeerStream: (taskId, requests, options) => schedulers.openPeerStream(taskId, requests, options),
       onTaken: (listener) => schedulers.onTaken(listener),

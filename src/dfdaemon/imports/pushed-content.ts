@@ -1,4 +1,5 @@
 /** What clients of this node have given to an origin, which took it, becomes content of the store: the first nodes that want it need not ask for it there. */
+import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { chmod, copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -44,7 +45,6 @@ export interface PushedFile {
 
 export class PushedContent {
   readonly #options: PushedContentOptions;
-  #copies = 0;
 
   constructor(options: PushedContentOptions) {
     this.#options = options;
@@ -68,8 +68,7 @@ export class PushedContent {
     if (task?.state !== 'finished' || bytes === 0) return undefined;
     using _lease = task.lease();
     await this.requireRoom(bytes);
-    this.#copies += 1;
-    const path = join(this.directory, `copy-${process.pid}-${this.#copies}`);
+    const path = join(this.directory, `copy-${randomUUID()}`);
     await copyFile(task.content.path, path, constants.COPYFILE_FICLONE);
     return { path, bytes };
   }
@@ -89,7 +88,8 @@ export class PushedContent {
     const digest = name.kind === 'digest' ? name.digest : request.digest;
     const identity = { url: redact(url), tag, application, digest };
     const staged = { path, layout, crcs };
-    const task = store.take(taskId, identity, { staged, restricted: bringsCredentials(request), responseHeader });
+    const restricted = request.restricted === true || bringsCredentials(request);
+    const task = store.take(taskId, identity, { staged, restricted, responseHeader });
     if (!task) return;
     logger.info({ taskId, bytes: lengthBytes }, 'what was pushed stays here for those who pull it');
     await this.#tell(task);
