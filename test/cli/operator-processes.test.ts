@@ -6,9 +6,11 @@ import { existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync, utim
 import { describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { AccountFiles } from '../../src/cli/operator/account-files.ts';
+import { AccountPlane } from '../../src/cli/operator/account-plane.ts';
 import { planProcesses, wantedProcesses, type ObservedProcess } from '../../src/cli/operator/process-plan.ts';
-import { specSchema } from '../../src/cli/operator/spec.ts';
+import { parseAccount, specSchema } from '../../src/cli/operator/spec.ts';
 import { runOperator } from '../../src/cli/operator/operator.ts';
+import { silentLogger } from '../../src/core/process/logger.ts';
 import { daemonSocket, dfdaemonConfig } from '../../src/cli/up/config.ts';
 import { ManagedProcess } from '../../src/cli/up/managed-process.ts';
 import { HttpOrigin } from '../support/http-origin.ts';
@@ -186,6 +188,21 @@ test('a file that does not say what it means is an error, as nobody knows who is
   renameSync(outside.join('accounts'), outside.join('before'));
   mkdirSync(directory.join(''));
   assert.match(await read(object('blue')), /another directory than at the start/);
+});
+
+test('what is wished while something else is carried out is carried out next', { timeout: 60_000 }, async () => {
+  await using outside = await temporaryDirectory('df-op-');
+  const directory = outside.join('acme');
+  const plane = new AccountPlane({ name: 'acme', directory, command: () => [], logger: silentLogger });
+  const wish = (spec: object): void =>
+    plane.look(parseAccount({ metadata: { name: 'acme', uid: 'u' }, spec }), undefined);
+  wish({ version: 1 });
+  wish({ image: 2 });
+  await waitFor('the second wish', () => {
+    const path = `${directory}/status.json`;
+    return existsSync(path) && /spec\.image: /.test(readFileSync(path, 'utf8'));
+  });
+  await plane.end();
 });
 
 describe('what must happen next with processes', () => {

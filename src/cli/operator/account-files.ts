@@ -6,8 +6,8 @@ import { parseAllDocuments } from 'yaml';
 import { DragonflyError } from '../../core/errors.ts';
 import { kind, parseAccount, type Account } from './spec.ts';
 
-/** A file that has just been changed may be half written. */
-const settleMs = 1_000;
+/** A file that was changed less than this ago may be half written. */
+export const settleMs = 1_000;
 
 export class AccountFiles {
   readonly #directory: string;

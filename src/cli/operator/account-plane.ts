@@ -35,7 +35,7 @@ export class AccountPlane {
 
   look(account: Account, conflict: Wish['conflict']): void {
     this.#wish = { account, conflict };
-    this.#working ??= this.#work(this.#ending.signal).finally(() => (this.#working = undefined));
+    this.#working ??= this.#work(this.#ending.signal);
   }
 
   async end(): Promise<void> {
@@ -49,27 +49,27 @@ export class AccountPlane {
     await this.#processes?.delete();
   }
 
-  /** Until nothing is left to do. Never throws. */
+  /** Until nothing is left to do, whatever is wished meanwhile. Never throws. */
   async #work(signal: AbortSignal): Promise<void> {
-    for (let failures = 0; !signal.aborted;) {
+    for (let failures = 0; !signal.aborted && this.#wish !== undefined;) {
+      const wish = this.#wish;
       try {
-        if (!(await this.#step(signal))) return;
+        const hasWorked = await this.#step(wish, signal);
         failures = 0;
+        if (!hasWorked && wish === this.#wish) break;
       } catch (error) {
-        if (signal.aborted) return;
+        if (signal.aborted) break;
         failures += 1;
         const { name, logger } = this.#options;
         logger.warn({ account: name, error: toDragonflyError(error).message }, 'the control plane is not as specified');
         await delay(backOffMs(failures), undefined, { signal }).catch(() => undefined);
       }
     }
+    this.#working = undefined;
   }
 
   /** @returns whether anything was to do. */
-  async #step(signal: AbortSignal): Promise<boolean> {
-    const wish = this.#wish;
-    if (!wish) return false;
-    const { account, conflict } = wish;
+  async #step({ account, conflict }: Wish, signal: AbortSignal): Promise<boolean> {
     const { directory, command } = this.#options;
     this.#processes ??= await AccountProcesses.open({ directory, command, onExit: () => this.#ended() });
     const { spec, fault } = account;

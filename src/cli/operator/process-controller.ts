@@ -1,12 +1,12 @@
 /** Accounts written in files of a directory, their control planes as processes of this machine, one directory each. */
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
+import { DirectoryNews } from '../../core/files/directory-news.ts';
 import { ownCommand } from '../../core/own-files.ts';
 import type { Logger } from '../../core/process/logger.ts';
 import { version } from '../../core/version.ts';
-import { AccountFiles } from './account-files.ts';
+import { AccountFiles, settleMs } from './account-files.ts';
 import { AccountPlane } from './account-plane.ts';
 import { conflict, type Account } from './spec.ts';
 
@@ -20,7 +20,10 @@ export interface ProcessControllerOptions {
   readonly logger: Logger;
 }
 
-const lookMs = 1_000;
+/** The clocks of files and of timers are not the same. */
+const quietMs = settleMs + 50;
+/** Not every file system tells what others have changed. */
+const resyncMs = 30_000;
 
 export class ProcessController {
   readonly #options: ProcessControllerOptions;
@@ -36,7 +39,9 @@ export class ProcessController {
     await mkdir(stateDirectory, { recursive: true, mode: 0o700 });
     const files = await AccountFiles.open(this.#options.accounts);
     const left = new Set(await readdir(stateDirectory));
+    using news = new DirectoryNews(this.#options.accounts);
     while (!signal.aborted) {
+      let longestMs = resyncMs;
       try {
         const accounts = await files.read();
         // An account that went while nobody looked may as well be a directory that is not mounted.
@@ -45,9 +50,11 @@ export class ProcessController {
         await this.#follow(accounts);
       } catch (error) {
         // Until all files can be read nobody knows which accounts are gone.
-        logger.warn({ error: toDragonflyError(error).message }, 'the accounts cannot be read');
+        const { code, message } = toDragonflyError(error);
+        logger.warn({ error: message }, 'the accounts cannot be read');
+        if (code === 'UNAVAILABLE') longestMs = quietMs;
       }
-      await delay(lookMs, undefined, { signal }).catch(() => undefined);
+      await news.next({ settleMs: quietMs, longestMs }, signal);
     }
     await Promise.all([...this.#planes.values()].map((plane) => plane.end()));
   }
