@@ -82,6 +82,10 @@ const programs: Readonly<Record<string, Program>> = {
     summary: 'keeps a control plane of its own for each account of a Kubernetes cluster',
     load: async () => (await import('./cli/operator/operator.ts')).runOperator,
   },
+  preheater: {
+    summary: 'brings what workloads of a Kubernetes cluster will want to their nodes, before they are started',
+    load: async () => (await import('./cli/preheater/preheater.ts')).runPreheater,
+  },
   simulate: {
     summary: 'the real decisions of scheduler and peers in virtual time: how fast a file reaches any number of nodes',
     load: loadSimulate,

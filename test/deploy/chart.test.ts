@@ -149,6 +149,22 @@ describe('the chart as helm renders it', { skip: !programExists('helm') && 'helm
     assert.match(JSON.stringify(named(host, 'DaemonSet', 'wiring')), /"--hold".*http:\/\/127\.0\.0\.1:65001/);
   });
 
+  test('the preheater writes nothing but what is its own, and reads no secrets', () => {
+    const objects = rendered('preheater.enable=true', 'preheater.tokenSecret="t"');
+    assert.equal(
+      pods(objects).find(({ name }) => name === 'df-dragonfly-preheater')?.pod.securityContext['runAsNonRoot'],
+      true,
+    );
+    const { rules } = named(objects, 'ClusterRole', 'preheater') as unknown as {
+      rules: { apiGroups: string[]; resources: string[]; verbs: string[] }[];
+    };
+    for (const { apiGroups, resources, verbs } of rules) {
+      assert.ok(!resources.includes('secrets'));
+      if (apiGroups.join() !== 'dragonfly.d7y.io') assert.deepEqual(verbs, ['list', 'watch'], resources.join());
+    }
+    assert.throws(() => rendered('preheater.enable=true'), /preheater\.tokenSecret/);
+  });
+
   test('the controller of accounts, alone: it is restricted, may make secrets and not read them', () => {
     const alone = ['client', 'manager', 'scheduler'].map((name) => `${name}.enable=false`);
     const objects = rendered('operator.enable=true', ...alone);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { chosenAddresses, isReady, matches, parseSelector, podSchema, type Pod } from './pods.ts';
+import { isReady, podSchema, type Pod } from '../kubernetes/pods.ts';
+import { chosenAddresses, matches, parseSelector } from './pods.ts';
 
 const pod = (uid: string, podIP: string, fields: object = {}): Pod =>
   podSchema.parse({

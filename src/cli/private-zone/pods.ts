@@ -1,28 +1,10 @@
 /** Which pods clients are led to. No I/O. */
 import { z } from 'zod';
+import type { Pod } from '../kubernetes/pods.ts';
 
-const labels = z.record(z.string(), z.string()).default({});
-
-export const podSchema = z.object({
-  metadata: z.object({
-    name: z.string(),
-    namespace: z.string().default(''),
-    uid: z.string(),
-    labels,
-    deletionTimestamp: z.string().optional(),
-    resourceVersion: z.string().default(''),
-  }),
-  spec: z.object({ nodeName: z.string().default('') }).default({ nodeName: '' }),
-  status: z
-    .object({
-      podIP: z.string().default(''),
-      conditions: z.array(z.object({ type: z.string(), status: z.string() })).default([]),
-    })
-    .default({ podIP: '', conditions: [] }),
+export const nodeSchema = z.object({
+  metadata: z.object({ name: z.string(), labels: z.record(z.string(), z.string()).default({}) }),
 });
-export type Pod = z.output<typeof podSchema>;
-
-export const nodeSchema = z.object({ metadata: z.object({ name: z.string(), labels }) });
 
 /** `key=value`, or `key` alone: it has such a label. */
 export type Selector = Readonly<Record<string, string | undefined>>;
@@ -43,12 +25,6 @@ export function matches(selector: Selector, found: Readonly<Record<string, strin
   return Object.entries(selector).every(([key, value]) =>
     value === undefined ? Object.hasOwn(found, key) : found[key] === value,
   );
-}
-
-/** The kubelet says that it is ready, and it is not on its way out. */
-export function isReady({ metadata, status }: Pod): boolean {
-  const ready = status.conditions.some(({ type, status: is }) => type === 'Ready' && is === 'True');
-  return metadata.deletionTimestamp === undefined && status.podIP !== '' && ready;
 }
 
 /**

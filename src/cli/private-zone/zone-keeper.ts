@@ -9,9 +9,10 @@ import { toDragonflyError } from '../../core/errors.ts';
 import type { Logger } from '../../core/process/logger.ts';
 import { backOffMs } from '../../rpc/back-off.ts';
 import { sendUpdate, type DnsServer } from './dns-server.ts';
-import { listObjects, type KubernetesApi, type ObjectEvent } from '../kubernetes/client.ts';
-import { follow } from '../kubernetes/follow.ts';
-import { chosenAddresses, isReady, matches, nodeSchema, podSchema, type Pod, type Selector } from './pods.ts';
+import { listObjects, type KubernetesApi } from '../kubernetes/client.ts';
+import { Collection } from '../kubernetes/collection.ts';
+import { isReady, podSchema, type Pod } from '../kubernetes/pods.ts';
+import { chosenAddresses, matches, nodeSchema, type Selector } from './pods.ts';
 
 export interface ZoneKeeperOptions {
   readonly api: KubernetesApi;
@@ -41,12 +42,11 @@ const probesAtOnce = 64;
 
 export class ZoneKeeper {
   readonly #options: ZoneKeeperOptions;
-  readonly #pods = new Map<string, Pod>();
+  readonly #pods: Collection<Pod>;
   /** Failed connections in a row, by address. */
   readonly #failures = new Map<string, number>();
   #nodes: ReadonlyMap<string, Readonly<Record<string, string>>> = new Map();
   #nodesReadAtMs = -Infinity;
-  #known = false;
   #written: readonly string[] | undefined;
   #writtenAtMs = -Infinity;
   #writeFailures = 0;
@@ -54,11 +54,21 @@ export class ZoneKeeper {
 
   constructor(options: ZoneKeeperOptions) {
     this.#options = options;
+    const { namespace, selector, logger } = options;
+    this.#pods = new Collection({
+      path: namespace === '' ? '/api/v1/pods' : `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods`,
+      query: { labelSelector: selector },
+      parse: (object) => podSchema.parse(object),
+      // It is looked at every moment anyway.
+      onChange: () => undefined,
+      logger,
+    });
   }
 
   /** Until the signal aborts. The records stay: clients go on while this is started anew. */
   async run(signal: AbortSignal): Promise<void> {
-    const watching = this.#watch(signal);
+    // While the API server is away the pods that were known are tried on.
+    const watching = this.#pods.follow(this.#options.api, signal);
     while (!signal.aborted) {
       await this.#look(signal);
       await delay(probeIntervalMs, undefined, { signal }).catch(() => undefined);
@@ -66,36 +76,12 @@ export class ZoneKeeper {
     await watching;
   }
 
-  /** While the API server is away the pods that were known are tried on. */
-  #watch(signal: AbortSignal): Promise<void> {
-    const { api, namespace, selector, logger } = this.#options;
-    const set = (object: unknown): void => {
-      const pod = podSchema.parse(object);
-      this.#pods.set(pod.metadata.uid, pod);
-    };
-    const pods = {
-      path: namespace === '' ? '/api/v1/pods' : `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods`,
-      query: { labelSelector: selector },
-      reset: (items: readonly unknown[]) => {
-        this.#pods.clear();
-        items.forEach(set);
-        this.#known = true;
-      },
-      change: ({ type, object }: ObjectEvent) => {
-        if (type === 'DELETED') this.#pods.delete(podSchema.parse(object).metadata.uid);
-        else set(object);
-      },
-      logger,
-    };
-    return follow(api, pods, signal);
-  }
-
   async #look(signal: AbortSignal): Promise<void> {
     const { logger, max } = this.#options;
     try {
-      if (!this.#known) return;
+      if (!this.#pods.isListed) return;
       await this.#readNodes(signal);
-      const ready = [...this.#pods.values()].filter((pod) => isReady(pod) && this.#isOnRightNode(pod));
+      const ready = this.#pods.values().filter((pod) => isReady(pod) && this.#isOnRightNode(pod));
       await this.#probe(ready.map(({ status }) => status.podIP));
       const there = ready.filter(({ status }) => (this.#failures.get(status.podIP) ?? 0) < maxProbeFailures);
       const proven = there.filter(({ status }) => this.#failures.has(status.podIP));
@@ -108,9 +94,7 @@ export class ZoneKeeper {
 
   async #readNodes(signal: AbortSignal): Promise<void> {
     if (Object.keys(this.#options.nodeSelector).length === 0) return;
-    const unknown = [...this.#pods.values()].some(
-      ({ spec }) => spec.nodeName !== '' && !this.#nodes.has(spec.nodeName),
-    );
+    const unknown = this.#pods.values().some(({ spec }) => spec.nodeName !== '' && !this.#nodes.has(spec.nodeName));
     if (!unknown && performance.now() - this.#nodesReadAtMs < renewMs) return;
     const { items } = await listObjects(this.#options.api, { path: '/api/v1/nodes' }, signal);
     const nodes = items.map((item) => nodeSchema.parse(item).metadata);

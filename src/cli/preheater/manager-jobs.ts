@@ -1,0 +1,155 @@
+/** Preheats by the manager: asked for, and followed until each node has told how it went. */
+import { readFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { z } from 'zod';
+import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
+import { manifestUrlOfImage } from '../../core/oci/reference.ts';
+
+export interface ManagerAccess {
+  readonly url: URL;
+  /** A personal access token with the scope job; read for each request, as it may be renewed. */
+  readonly tokenFile: string;
+  /** Of the manager's clusters; all when undefined. */
+  readonly clusterId: number | undefined;
+  /** In the layout of docker's config.json. */
+  readonly registryAuthFile: string | undefined;
+}
+
+export interface PreheatJob {
+  readonly kind: 'image' | 'file';
+  /** Name of an image, or a URL. */
+  readonly content: string;
+  /** Of images; as the manager's own default when undefined. */
+  readonly platform: string | undefined;
+  /** Of daemons. */
+  readonly ips: readonly string[];
+}
+
+const pollMs = 2_000;
+const requestTimeoutMs = 10_000;
+const maxJobMs = 2 * 3_600_000;
+
+const unitSchema = z.object({ ip: z.string(), url: z.string(), description: z.string().default('') });
+const units = z.array(unitSchema).default([]);
+const jobSchema = z.object({
+  id: z.number(),
+  state: z.string(),
+  result: z
+    .object({
+      job_states: z
+        .array(
+          z.object({
+            error: z.string().default(''),
+            results: z.array(z.object({ success_tasks: units, failure_tasks: units })).default([]),
+          }),
+        )
+        .default([]),
+    })
+    .nullable()
+    .catch(null),
+});
+const refusalSchema = z.object({
+  message: z.string().optional().catch(undefined),
+  errors: z.string().optional().catch(undefined),
+});
+const authSchema = z.object({
+  auths: z.record(
+    z.string(),
+    z.object({ auth: z.string().optional(), username: z.string().optional(), password: z.string().optional() }),
+  ),
+});
+
+/** @returns why a node does not hold it, by address; those that hold it are not in it. Throws when nothing came of it. */
+export async function preheat(
+  manager: ManagerAccess,
+  job: PreheatJob,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, string>> {
+  const args = {
+    type: job.kind,
+    url: job.content,
+    scope: 'all_peers',
+    ips: job.ips,
+    ...(job.platform !== undefined && { platform: job.platform }),
+    ...(job.kind === 'image' && (await credentialsFor(manager, job.content))),
+  };
+  const body = {
+    type: 'preheat',
+    args,
+    ...(manager.clusterId !== undefined && { scheduler_cluster_ids: [manager.clusterId] }),
+  };
+  const { id } = jobSchema.parse(await ask(manager, 'jobs', signal, body));
+  const over = AbortSignal.any([signal, AbortSignal.timeout(maxJobMs)]);
+  for (;;) {
+    await delay(pollMs, undefined, { signal: over });
+    let found: unknown;
+    try {
+      found = await ask(manager, `jobs/${id}`, over);
+    } catch (error) {
+      // A manager that is away for a moment goes on with the job when it is back.
+      if (over.aborted || toDragonflyError(error).code !== 'UNAVAILABLE') throw error;
+      continue;
+    }
+    const { state, result } = jobSchema.parse(found);
+    if (state !== 'PENDING') return outcome(job, result);
+  }
+}
+
+function outcome({ ips }: PreheatJob, result: z.output<typeof jobSchema>['result']): ReadonlyMap<string, string> {
+  const told = result?.job_states ?? [];
+  const all = told.flatMap(({ results }) => results);
+  const failed = new Map(
+    all.flatMap(({ failure_tasks: tasks }) => tasks.map(({ ip, url, description }) => [ip, `${url}: ${description}`])),
+  );
+  const succeeded = new Set(all.flatMap(({ success_tasks: tasks }) => tasks.map(({ ip }) => ip)));
+  const reason = told.find(({ error }) => error !== '')?.error ?? 'the manager knows no such daemon yet';
+  return new Map(
+    ips.flatMap((ip) => {
+      const why = failed.get(ip) ?? (succeeded.has(ip) ? undefined : reason);
+      return why === undefined ? [] : [[ip, why]];
+    }),
+  );
+}
+
+async function credentialsFor({ registryAuthFile }: ManagerAccess, image: string): Promise<object> {
+  if (registryAuthFile === undefined) return {};
+  const { auths } = authSchema.parse(JSON.parse(await readFile(registryAuthFile, 'utf8')));
+  const url = manifestUrlOfImage(image);
+  const host = url === undefined ? '' : new URL(url).host;
+  const entry = Object.entries(auths).find(([registry]) => hostOf(registry) === host)?.[1];
+  if (!entry) return {};
+  const [username, ...rest] = Buffer.from(entry.auth ?? '', 'base64')
+    .toString('utf8')
+    .split(':');
+  return { username: entry.username ?? username, password: entry.password ?? rest.join(':') };
+}
+
+/** Entries are hosts or URLs; Docker Hub has a name of its own in them. */
+function hostOf(registry: string): string {
+  const host = registry.replace(/^https?:\/\//, '').replace(/\/.*$/, '');
+  return /^(?:index\.)?docker\.io$/.test(host) ? 'registry-1.docker.io' : host;
+}
+
+async function ask(manager: ManagerAccess, path: string, signal: AbortSignal, body?: object): Promise<unknown> {
+  const token = (await readFile(manager.tokenFile, 'utf8')).trim();
+  let response: Response;
+  try {
+    response = await fetch(new URL(`/oapi/v1/${path}`, manager.url), {
+      method: body ? 'POST' : 'GET',
+      headers: { authorization: `Bearer ${token}`, ...(body && { 'content-type': 'application/json' }) },
+      ...(body && { body: JSON.stringify(body) }),
+      // The token is for this manager alone.
+      redirect: 'error',
+      signal: AbortSignal.any([signal, AbortSignal.timeout(requestTimeoutMs)]),
+    });
+    if (response.ok) return await response.json();
+  } catch (error) {
+    throw new DragonflyError('UNAVAILABLE', `the manager at ${manager.url.host} does not answer`, { cause: error });
+  }
+  const told = refusalSchema.safeParse(await response.json().catch(() => undefined)).data;
+  throw new DragonflyError(
+    response.status >= 500 || response.status === 429 ? 'UNAVAILABLE' : 'INVALID_ARGUMENT',
+    `the manager answers ${response.status}: ${told?.errors ?? told?.message ?? ''}`,
+    { hint: response.status === 401 || response.status === 403 ? 'Its token needs the scope job.' : 'See its log.' },
+  );
+}
