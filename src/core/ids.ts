@@ -72,6 +72,19 @@ function sha256Hex(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
+/** Of a persistent task: the name of its object. */
+export function persistentTaskId({
+  url,
+  region,
+  endpoint,
+}: {
+  readonly url: string;
+  readonly region: string;
+  readonly endpoint: string;
+}): string {
+  return sha256Hex(`${url}${region}${endpoint}PERSISTENT`);
+}
+
 /** Ids of persistent cache tasks: the SHA-256 of a text, or of the whole content with what is known of it behind. */
 export const persistentCacheTaskId = {
   ofText: (text: string): string => sha256Hex(text),

@@ -24,7 +24,7 @@ const boundPrefix = `${ownPrefix}url:`;
 /** Whoever reads such content compares it with its name. */
 const ofBytes = /^dragonfly:(?:git-blob|sha256|xorb):/;
 /** How the texts end that ids of URLs are computed from. */
-const ofUrls = /STANDARD$/;
+const ofUrls = /(?:STANDARD|PERSISTENT)$/;
 
 /** A text that is good for this URL only. @param rest what else tells the content apart, as a digest */
 export function textForUrl(url: string, filteredQueryParams: readonly string[], rest: string): string {

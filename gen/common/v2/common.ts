@@ -200,7 +200,11 @@ export interface PersistentTask {
   state: string;
   ttl: Duration | undefined;
   createdAt: Date | undefined;
-  updatedAt: Date | undefined;
+  updatedAt:
+    | Date
+    | undefined;
+  /** Extension. */
+  kept: KeptContent | undefined;
 }
 
 export interface PersistentCacheTask {
@@ -244,6 +248,19 @@ export interface KeptContent {
   owner: string;
   /** The collector of the host that says so does not take it. */
   persistent: boolean;
+  /** Of a persistent task; none for a persistent cache task. */
+  object: StoredObject | undefined;
+}
+
+/** An extension of this implementation: the object of an object store that content belongs to. No credentials. */
+export interface StoredObject {
+  url: string;
+  region: string;
+  endpoint: string;
+  /** "stored" in the store, "pending" on its way there, "replicas" when it is not to go there. */
+  state: string;
+  /** The store's entity tag, where it is known. */
+  etag: string;
 }
 
 /** One node that runs a dfdaemon. */
@@ -1911,6 +1928,7 @@ function createBasePersistentTask(): PersistentTask {
     ttl: undefined,
     createdAt: undefined,
     updatedAt: undefined,
+    kept: undefined,
   };
 }
 
@@ -1947,6 +1965,9 @@ export const PersistentTask: MessageFns<PersistentTask, "common.v2.PersistentTas
     }
     if (message.updatedAt !== undefined) {
       Timestamp.encode(toTimestamp(message.updatedAt), writer.uint32(82).fork()).join();
+    }
+    if (message.kept !== undefined) {
+      KeptContent.encode(message.kept, writer.uint32(8002).fork()).join();
     }
     return writer;
   },
@@ -2044,6 +2065,14 @@ export const PersistentTask: MessageFns<PersistentTask, "common.v2.PersistentTas
             message.updatedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 1000: {
+            if (tag !== 8002) {
+              break;
+            }
+
+            message.kept = KeptContent.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2071,6 +2100,9 @@ export const PersistentTask: MessageFns<PersistentTask, "common.v2.PersistentTas
     message.ttl = (object.ttl !== undefined && object.ttl !== null) ? Duration.fromPartial(object.ttl) : undefined;
     message.createdAt = object.createdAt ?? undefined;
     message.updatedAt = object.updatedAt ?? undefined;
+    message.kept = (object.kept !== undefined && object.kept !== null)
+      ? KeptContent.fromPartial(object.kept)
+      : undefined;
     return message;
   },
 };
@@ -2317,6 +2349,7 @@ function createBaseKeptContent(): KeptContent {
     digest: undefined,
     owner: "",
     persistent: false,
+    object: undefined,
   };
 }
 
@@ -2353,6 +2386,9 @@ export const KeptContent: MessageFns<KeptContent, "common.v2.KeptContent"> = {
     }
     if (message.persistent !== false) {
       writer.uint32(80).bool(message.persistent);
+    }
+    if (message.object !== undefined) {
+      StoredObject.encode(message.object, writer.uint32(90).fork()).join();
     }
     return writer;
   },
@@ -2450,6 +2486,14 @@ export const KeptContent: MessageFns<KeptContent, "common.v2.KeptContent"> = {
             message.persistent = reader.bool();
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.object = StoredObject.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2477,6 +2521,114 @@ export const KeptContent: MessageFns<KeptContent, "common.v2.KeptContent"> = {
     message.digest = object.digest ?? undefined;
     message.owner = object.owner ?? "";
     message.persistent = object.persistent ?? false;
+    message.object = (object.object !== undefined && object.object !== null)
+      ? StoredObject.fromPartial(object.object)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseStoredObject(): StoredObject {
+  return { url: "", region: "", endpoint: "", state: "", etag: "" };
+}
+
+export const StoredObject: MessageFns<StoredObject, "common.v2.StoredObject"> = {
+  $type: "common.v2.StoredObject" as const,
+
+  encode(message: StoredObject, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.url !== "") {
+      writer.uint32(10).string(message.url);
+    }
+    if (message.region !== "") {
+      writer.uint32(18).string(message.region);
+    }
+    if (message.endpoint !== "") {
+      writer.uint32(26).string(message.endpoint);
+    }
+    if (message.state !== "") {
+      writer.uint32(34).string(message.state);
+    }
+    if (message.etag !== "") {
+      writer.uint32(42).string(message.etag);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StoredObject {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStoredObject();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.url = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.region = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.endpoint = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.etag = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<StoredObject>): StoredObject {
+    return StoredObject.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StoredObject>): StoredObject {
+    const message = createBaseStoredObject();
+    message.url = object.url ?? "";
+    message.region = object.region ?? "";
+    message.endpoint = object.endpoint ?? "";
+    message.state = object.state ?? "";
+    message.etag = object.etag ?? "";
     return message;
   },
 };

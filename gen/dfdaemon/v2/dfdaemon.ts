@@ -317,6 +317,8 @@ export interface DownloadPersistentTaskRequest {
   digest?: string | undefined;
   remoteIp?: string | undefined;
   overwrite: boolean;
+  /** Extension, of a scheduler that wants a replica: what it knows of the task, so that nobody has to be asked. */
+  kept: KeptContent | undefined;
 }
 
 export interface DownloadPersistentTaskStartedResponse {
@@ -340,13 +342,24 @@ export interface UploadPersistentTaskRequest {
   persistentReplicaCount: number;
   ttl: Duration | undefined;
   timeout: Duration | undefined;
-  remoteIp?: string | undefined;
+  remoteIp?:
+    | string
+    | undefined;
+  /**
+   * Extension: "through" is acknowledged when the store has it, as without this field; "back" when the replicas are there, and the store gets it
+   * afterwards; "replicas" goes to no store.
+   */
+  write: string;
 }
 
 export interface UpdatePersistentTaskRequest {
   taskId: string;
   persistent: boolean;
-  remoteIp?: string | undefined;
+  remoteIp?:
+    | string
+    | undefined;
+  /** Extension: what is known of the task by now. */
+  kept: KeptContent | undefined;
 }
 
 export interface StatPersistentTaskRequest {
@@ -370,7 +383,15 @@ export interface StatLocalPersistentTaskResponse {
   createdAt: Date | undefined;
   updatedAt: Date | undefined;
   failedAt: Date | undefined;
-  finishedAt: Date | undefined;
+  finishedAt:
+    | Date
+    | undefined;
+  /** Extensions. */
+  kept:
+    | KeptContent
+    | undefined;
+  /** Why this node has not got it to the store yet; empty where nothing has failed. */
+  uploadFailure: string;
 }
 
 export interface ListLocalPersistentTasksRequest {
@@ -4007,6 +4028,7 @@ function createBaseDownloadPersistentTaskRequest(): DownloadPersistentTaskReques
     digest: undefined,
     remoteIp: undefined,
     overwrite: false,
+    kept: undefined,
   };
 }
 
@@ -4046,6 +4068,9 @@ export const DownloadPersistentTaskRequest: MessageFns<
     }
     if (message.overwrite !== false) {
       writer.uint32(80).bool(message.overwrite);
+    }
+    if (message.kept !== undefined) {
+      KeptContent.encode(message.kept, writer.uint32(8002).fork()).join();
     }
     return writer;
   },
@@ -4143,6 +4168,14 @@ export const DownloadPersistentTaskRequest: MessageFns<
             message.overwrite = reader.bool();
             continue;
           }
+          case 1000: {
+            if (tag !== 8002) {
+              break;
+            }
+
+            message.kept = KeptContent.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4174,6 +4207,9 @@ export const DownloadPersistentTaskRequest: MessageFns<
     message.digest = object.digest ?? undefined;
     message.remoteIp = object.remoteIp ?? undefined;
     message.overwrite = object.overwrite ?? false;
+    message.kept = (object.kept !== undefined && object.kept !== null)
+      ? KeptContent.fromPartial(object.kept)
+      : undefined;
     return message;
   },
 };
@@ -4381,6 +4417,7 @@ function createBaseUploadPersistentTaskRequest(): UploadPersistentTaskRequest {
     ttl: undefined,
     timeout: undefined,
     remoteIp: undefined,
+    write: "",
   };
 }
 
@@ -4411,6 +4448,9 @@ export const UploadPersistentTaskRequest: MessageFns<
     }
     if (message.remoteIp !== undefined) {
       writer.uint32(58).string(message.remoteIp);
+    }
+    if (message.write !== "") {
+      writer.uint32(8002).string(message.write);
     }
     return writer;
   },
@@ -4484,6 +4524,14 @@ export const UploadPersistentTaskRequest: MessageFns<
             message.remoteIp = reader.string();
             continue;
           }
+          case 1000: {
+            if (tag !== 8002) {
+              break;
+            }
+
+            message.write = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4512,12 +4560,13 @@ export const UploadPersistentTaskRequest: MessageFns<
       ? Duration.fromPartial(object.timeout)
       : undefined;
     message.remoteIp = object.remoteIp ?? undefined;
+    message.write = object.write ?? "";
     return message;
   },
 };
 
 function createBaseUpdatePersistentTaskRequest(): UpdatePersistentTaskRequest {
-  return { taskId: "", persistent: false, remoteIp: undefined };
+  return { taskId: "", persistent: false, remoteIp: undefined, kept: undefined };
 }
 
 export const UpdatePersistentTaskRequest: MessageFns<
@@ -4535,6 +4584,9 @@ export const UpdatePersistentTaskRequest: MessageFns<
     }
     if (message.remoteIp !== undefined) {
       writer.uint32(26).string(message.remoteIp);
+    }
+    if (message.kept !== undefined) {
+      KeptContent.encode(message.kept, writer.uint32(8002).fork()).join();
     }
     return writer;
   },
@@ -4576,6 +4628,14 @@ export const UpdatePersistentTaskRequest: MessageFns<
             message.remoteIp = reader.string();
             continue;
           }
+          case 1000: {
+            if (tag !== 8002) {
+              break;
+            }
+
+            message.kept = KeptContent.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4596,6 +4656,9 @@ export const UpdatePersistentTaskRequest: MessageFns<
     message.taskId = object.taskId ?? "";
     message.persistent = object.persistent ?? false;
     message.remoteIp = object.remoteIp ?? undefined;
+    message.kept = (object.kept !== undefined && object.kept !== null)
+      ? KeptContent.fromPartial(object.kept)
+      : undefined;
     return message;
   },
 };
@@ -4755,6 +4818,8 @@ function createBaseStatLocalPersistentTaskResponse(): StatLocalPersistentTaskRes
     updatedAt: undefined,
     failedAt: undefined,
     finishedAt: undefined,
+    kept: undefined,
+    uploadFailure: "",
   };
 }
 
@@ -4797,6 +4862,12 @@ export const StatLocalPersistentTaskResponse: MessageFns<
     }
     if (message.finishedAt !== undefined) {
       Timestamp.encode(toTimestamp(message.finishedAt), writer.uint32(90).fork()).join();
+    }
+    if (message.kept !== undefined) {
+      KeptContent.encode(message.kept, writer.uint32(8002).fork()).join();
+    }
+    if (message.uploadFailure !== "") {
+      writer.uint32(8010).string(message.uploadFailure);
     }
     return writer;
   },
@@ -4902,6 +4973,22 @@ export const StatLocalPersistentTaskResponse: MessageFns<
             message.finishedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 1000: {
+            if (tag !== 8002) {
+              break;
+            }
+
+            message.kept = KeptContent.decode(reader, reader.uint32());
+            continue;
+          }
+          case 1001: {
+            if (tag !== 8010) {
+              break;
+            }
+
+            message.uploadFailure = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4930,6 +5017,10 @@ export const StatLocalPersistentTaskResponse: MessageFns<
     message.updatedAt = object.updatedAt ?? undefined;
     message.failedAt = object.failedAt ?? undefined;
     message.finishedAt = object.finishedAt ?? undefined;
+    message.kept = (object.kept !== undefined && object.kept !== null)
+      ? KeptContent.fromPartial(object.kept)
+      : undefined;
+    message.uploadFailure = object.uploadFailure ?? "";
     return message;
   },
 };

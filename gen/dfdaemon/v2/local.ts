@@ -6,6 +6,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { ObjectStorage } from "../../common/v2/common.ts";
 import { Empty } from "../../google/protobuf/empty.ts";
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
 import { Receipt } from "./dfdaemon.ts";
@@ -18,6 +19,15 @@ export const protobufFileName = "dfdaemon/v2/local.proto";
  * An extension of this implementation: what tools of the same node ask the daemon beyond DfdaemonDownload. Offered on the
  * unix socket only.
  */
+
+export interface RemovePersistentTaskRequest {
+  url: string;
+  objectStorage:
+    | ObjectStorage
+    | undefined;
+  /** The store keeps what it has. */
+  keepObject: boolean;
+}
 
 export interface RemoveKeptTaskRequest {
   taskId: string;
@@ -96,6 +106,92 @@ export interface RecordedReceipt {
   finishedAt: Date | undefined;
   receipt: Receipt | undefined;
 }
+
+function createBaseRemovePersistentTaskRequest(): RemovePersistentTaskRequest {
+  return { url: "", objectStorage: undefined, keepObject: false };
+}
+
+export const RemovePersistentTaskRequest: MessageFns<
+  RemovePersistentTaskRequest,
+  "dfdaemon.v2.RemovePersistentTaskRequest"
+> = {
+  $type: "dfdaemon.v2.RemovePersistentTaskRequest" as const,
+
+  encode(message: RemovePersistentTaskRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.url !== "") {
+      writer.uint32(10).string(message.url);
+    }
+    if (message.objectStorage !== undefined) {
+      ObjectStorage.encode(message.objectStorage, writer.uint32(18).fork()).join();
+    }
+    if (message.keepObject !== false) {
+      writer.uint32(24).bool(message.keepObject);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RemovePersistentTaskRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRemovePersistentTaskRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.url = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.objectStorage = ObjectStorage.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.keepObject = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RemovePersistentTaskRequest>): RemovePersistentTaskRequest {
+    return RemovePersistentTaskRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RemovePersistentTaskRequest>): RemovePersistentTaskRequest {
+    const message = createBaseRemovePersistentTaskRequest();
+    message.url = object.url ?? "";
+    message.objectStorage = (object.objectStorage !== undefined && object.objectStorage !== null)
+      ? ObjectStorage.fromPartial(object.objectStorage)
+      : undefined;
+    message.keepObject = object.keepObject ?? false;
+    return message;
+  },
+};
 
 function createBaseRemoveKeptTaskRequest(): RemoveKeptTaskRequest {
   return { taskId: "" };
@@ -1048,6 +1144,15 @@ export const DfdaemonLocalDefinition = {
     removeKeptTask: {
       name: "RemoveKeptTask",
       requestType: RemoveKeptTaskRequest as typeof RemoveKeptTaskRequest,
+      requestStream: false,
+      responseType: Empty as typeof Empty,
+      responseStream: false,
+      options: {},
+    },
+    /** The same for a persistent task, and its object in the store, with the credentials of the caller. */
+    removePersistentTask: {
+      name: "RemovePersistentTask",
+      requestType: RemovePersistentTaskRequest as typeof RemovePersistentTaskRequest,
       requestStream: false,
       responseType: Empty as typeof Empty,
       responseStream: false,

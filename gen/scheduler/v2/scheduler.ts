@@ -482,13 +482,19 @@ export interface UploadPersistentTaskStartedRequest {
   persistentReplicaCount: number;
   contentLength: number;
   pieceCount: number;
-  ttl: Duration | undefined;
+  ttl:
+    | Duration
+    | undefined;
+  /** Extension: what the fields above do not say. */
+  kept: KeptContent | undefined;
 }
 
 export interface UploadPersistentTaskFinishedRequest {
   hostId: string;
   taskId: string;
   peerId: string;
+  /** Extension: as it is by now. */
+  kept: KeptContent | undefined;
 }
 
 export interface UploadPersistentTaskFailedRequest {
@@ -6477,6 +6483,7 @@ function createBaseUploadPersistentTaskStartedRequest(): UploadPersistentTaskSta
     contentLength: 0,
     pieceCount: 0,
     ttl: undefined,
+    kept: undefined,
   };
 }
 
@@ -6513,6 +6520,9 @@ export const UploadPersistentTaskStartedRequest: MessageFns<
     }
     if (message.ttl !== undefined) {
       Duration.encode(message.ttl, writer.uint32(74).fork()).join();
+    }
+    if (message.kept !== undefined) {
+      KeptContent.encode(message.kept, writer.uint32(8002).fork()).join();
     }
     return writer;
   },
@@ -6602,6 +6612,14 @@ export const UploadPersistentTaskStartedRequest: MessageFns<
             message.ttl = Duration.decode(reader, reader.uint32());
             continue;
           }
+          case 1000: {
+            if (tag !== 8002) {
+              break;
+            }
+
+            message.kept = KeptContent.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6630,12 +6648,15 @@ export const UploadPersistentTaskStartedRequest: MessageFns<
     message.contentLength = object.contentLength ?? 0;
     message.pieceCount = object.pieceCount ?? 0;
     message.ttl = (object.ttl !== undefined && object.ttl !== null) ? Duration.fromPartial(object.ttl) : undefined;
+    message.kept = (object.kept !== undefined && object.kept !== null)
+      ? KeptContent.fromPartial(object.kept)
+      : undefined;
     return message;
   },
 };
 
 function createBaseUploadPersistentTaskFinishedRequest(): UploadPersistentTaskFinishedRequest {
-  return { hostId: "", taskId: "", peerId: "" };
+  return { hostId: "", taskId: "", peerId: "", kept: undefined };
 }
 
 export const UploadPersistentTaskFinishedRequest: MessageFns<
@@ -6653,6 +6674,9 @@ export const UploadPersistentTaskFinishedRequest: MessageFns<
     }
     if (message.peerId !== "") {
       writer.uint32(26).string(message.peerId);
+    }
+    if (message.kept !== undefined) {
+      KeptContent.encode(message.kept, writer.uint32(8002).fork()).join();
     }
     return writer;
   },
@@ -6694,6 +6718,14 @@ export const UploadPersistentTaskFinishedRequest: MessageFns<
             message.peerId = reader.string();
             continue;
           }
+          case 1000: {
+            if (tag !== 8002) {
+              break;
+            }
+
+            message.kept = KeptContent.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6714,6 +6746,9 @@ export const UploadPersistentTaskFinishedRequest: MessageFns<
     message.hostId = object.hostId ?? "";
     message.taskId = object.taskId ?? "";
     message.peerId = object.peerId ?? "";
+    message.kept = (object.kept !== undefined && object.kept !== null)
+      ? KeptContent.fromPartial(object.kept)
+      : undefined;
     return message;
   },
 };

@@ -1,4 +1,18 @@
 /** What is known of content that was put into the cluster to stay. */
+import { DragonflyError } from '../../core/errors.ts';
+
+/** The object of an object store that content belongs to. */
+export interface StoredObject {
+  readonly url: string;
+  readonly region: string;
+  readonly endpoint: string;
+  /** It is in the store, on its way there, or not to go there. */
+  readonly state: ObjectState;
+  /** The store's entity tag, where it is known. */
+  readonly etag?: string | undefined;
+}
+
+export type ObjectState = 'stored' | 'pending' | 'replicas';
 
 /** Told by whoever imports it, and by every host that holds it. */
 export interface KeptFacts {
@@ -16,6 +30,8 @@ export interface KeptFacts {
   readonly digest?: string | undefined;
   /** Who imported it: `<user>@<host id>`; empty when it is not known. */
   readonly owner: string;
+  /** Of a persistent task; undefined for a persistent cache task. */
+  readonly object?: StoredObject | undefined;
 }
 
 /** What one host holds of it: everything. */
@@ -28,7 +44,7 @@ export interface Replica {
 }
 
 export interface KeptTask {
-  readonly facts: KeptFacts;
+  facts: KeptFacts;
   /** `uploading` until its first holder has all of it. */
   state: 'uploading' | 'succeeded';
   /** The host that imports it, until the import is acknowledged. */
@@ -45,8 +61,16 @@ export interface KeptTask {
   updatedMs: number;
 }
 
-export function expiresMs({ createdMs, ttlMs }: KeptFacts): number {
-  return createdMs + ttlMs;
+/** What the store does not have yet does not go. */
+export function expiresMs({ createdMs, ttlMs, object }: Pick<KeptFacts, 'createdMs' | 'ttlMs' | 'object'>): number {
+  return object?.state === 'pending' ? Number.POSITIVE_INFINITY : createdMs + ttlMs;
+}
+
+/** What is known when another side tells of the same task: an object that is in its store stays there. */
+export function withNews(known: KeptFacts, told: KeptFacts): KeptFacts {
+  return known.object?.state === 'pending' && told.object?.state === 'stored'
+    ? { ...known, object: told.object }
+    : known;
 }
 
 /** Hosts that are online and exempt the task from their disk collector. */
@@ -59,4 +83,15 @@ export function persistentHosts(task: Pick<KeptTask, 'replicas'>): string[] {
 /** All hosts that are there and hold it. */
 export function presentHosts(task: Pick<KeptTask, 'replicas'>): string[] {
   return [...task.replicas.values()].flatMap(({ hostId, awaySinceMs }) => (awaySinceMs === undefined ? [hostId] : []));
+}
+
+/** Throws INVALID_ARGUMENT. */
+export function requireSame(known: KeptFacts, told: KeptFacts): void {
+  const same =
+    known.contentLengthBytes === told.contentLengthBytes &&
+    known.pieceLengthBytes === told.pieceLengthBytes &&
+    known.object?.url === told.object?.url &&
+    (known.digest === undefined || told.digest === undefined || known.digest === told.digest);
+  if (same) return;
+  throw new DragonflyError('INVALID_ARGUMENT', `task ${told.taskId} is something else on the hosts that hold it`);
 }

@@ -14,6 +14,8 @@ export interface ReplicaLimits {
   /** A host that failed to make a replica is not asked again for that task within this time; doubled with each failure. */
   readonly retryMs: number;
   readonly mostRetryMs: number;
+  /** A deleted task whose time would not have run out, since its store did not have it, is remembered for so long. */
+  readonly rememberMs: number;
   /** Deleted tasks that are remembered, so that a host which was away does not bring them back. */
   readonly maxDeleted: number;
 }
@@ -26,5 +28,6 @@ export const defaultReplicaLimits: ReplicaLimits = {
   patienceMs: 5_000,
   retryMs: 10_000,
   mostRetryMs: 600_000,
+  rememberMs: 7 * 86_400_000,
   maxDeleted: 100_000,
 };

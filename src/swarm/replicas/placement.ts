@@ -52,3 +52,15 @@ function comesBefore(
   if (a.place.freeBytes !== b.place.freeBytes) return a.place.freeBytes > b.place.freeBytes;
   return a.place.hostId < b.place.hostId;
 }
+
+/** The place that has the most in common with the others: losing it loses the least. */
+export function nearestPlace(places: readonly HostPlace[]): HostPlace | undefined {
+  let left = places;
+  let chosen: HostPlace | undefined;
+  // Places are dealt out anew: the one that would be chosen last is the one to spare.
+  for (const taken: HostPlace[] = []; left.length > 0; left = left.filter((place) => place !== chosen)) {
+    chosen = nextPlace(left, taken);
+    if (chosen) taken.push(chosen);
+  }
+  return chosen;
+}

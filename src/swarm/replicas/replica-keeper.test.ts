@@ -249,3 +249,50 @@ function attempt(event: () => ReplicaEffect[]): ReplicaEffect[] {
     return [];
   }
 }
+
+describe('replicas of what belongs to a store', () => {
+  const object = { url: 's3://b/k', region: 'r', endpoint: 'http://s', state: 'pending' } as const;
+  const stored = { ...object, state: 'stored', etag: 'e' } as const;
+
+  test('what the store does not have yet outlives its time, and its holders hear when that runs', () => {
+    const keeper = keeperWith(abc);
+    imported(keeper, { object });
+    keeper.made(id, 'b', 3);
+    assert.deepEqual(keeper.tick(2 * hour), []);
+    const gone = keeper.held(facts({ object: stored }), 'a', { persistent: true, nowMs: 2 * hour + 1 });
+    const removed = gone.flatMap((effect) => (effect.kind === 'remove' ? [effect.hostId] : []));
+    assert.deepEqual(new Set(removed), new Set(['a', 'b']));
+  });
+
+  test('a holder that still takes it for pending is told', () => {
+    const keeper = keeperWith(abc);
+    imported(keeper, { object });
+    keeper.made(id, 'b', 3);
+    const told = keeper.held(facts({ object: stored }), 'a', { persistent: true, nowMs: 4 });
+    assert.deepEqual(told, [{ kind: 'tell', taskId: id, hostId: 'b' }]);
+    assert.equal(keeper.get(id)?.facts.object?.etag, 'e');
+    keeper.hostLeft('b', 5);
+    keeper.hostSeen(place('b'), 6);
+    const again = keeper.held(facts({ object }), 'b', { persistent: true, nowMs: 7 });
+    assert.deepEqual(again, [{ kind: 'tell', taskId: id, hostId: 'b' }]);
+    assert.equal(keeper.get(id)?.facts.object?.state, 'stored');
+  });
+
+  test('nothing else goes in under a name whose content waits for the store, though its hosts are away', () => {
+    const keeper = keeperWith(abc);
+    imported(keeper, { object });
+    keeper.made(id, 'b', 3);
+    keeper.hostLeft('a', 4);
+    keeper.hostLeft('b', 4);
+    assert.throws(() => keeper.uploadStarted(facts({ object }), 'c', 5), { code: 'ALREADY_EXISTS' });
+  });
+
+  test('a deleted one that was pending does not come back', () => {
+    const keeper = keeperWith(abc);
+    imported(keeper, { object });
+    keeper.hostLeft('b', 3);
+    keeper.deleted(id, 4);
+    const back = keeper.held(facts({ object }), 'b', { persistent: true, nowMs: 3 * hour });
+    assert.deepEqual(back, [{ kind: 'remove', taskId: id, hostId: 'b' }]);
+  });
+});

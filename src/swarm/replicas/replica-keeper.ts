@@ -11,15 +11,26 @@
  */
 import { DragonflyError } from '../../core/errors.ts';
 import { Deadlines } from '../shared/deadlines.ts';
-import { expiresMs, persistentHosts, presentHosts, type KeptFacts, type KeptTask, type Replica } from './kept-task.ts';
+import {
+  expiresMs,
+  persistentHosts,
+  presentHosts,
+  requireSame,
+  withNews,
+  type KeptFacts,
+  type KeptTask,
+  type Replica,
+} from './kept-task.ts';
 import { defaultReplicaLimits, type ReplicaLimits } from './limits.ts';
-import { nextPlace, type HostPlace } from './placement.ts';
+import { nearestPlace, nextPlace, type HostPlace } from './placement.ts';
 
 export type ReplicaEffect =
   /** The host is to download the task and to keep it. */
   | { readonly kind: 'make'; readonly taskId: string; readonly hostId: string }
   /** The host has a copy, which is to stay. */
   | { readonly kind: 'keep'; readonly taskId: string; readonly hostId: string }
+  /** The host holds it, and is to hear what is known of it by now. */
+  | { readonly kind: 'tell'; readonly taskId: string; readonly hostId: string }
   /** Enough other hosts hold a replica: the host may collect its own when it needs the space. */
   | { readonly kind: 'release'; readonly taskId: string; readonly hostId: string }
   /** The task is over: the host is to delete what it has of it. */
@@ -89,7 +100,9 @@ export class ReplicaKeeper {
     const known = this.#tasks.get(taskId);
     if (known && known.state === 'uploading' && known.uploader !== hostId)
       throw new DragonflyError('ALREADY_EXISTS', `task ${taskId} is being imported by host ${known.uploader}`);
-    if (known && known.state === 'succeeded' && presentHosts(known).length > 0)
+    // What a store does not have yet comes back with its hosts.
+    const awaited = known?.facts.object?.state === 'pending' && known.replicas.size > 0;
+    if (known && known.state === 'succeeded' && (awaited || presentHosts(known).length > 0))
       throw new DragonflyError('ALREADY_EXISTS', `task ${taskId} is already there`);
     this.#requireReplicas(replicas);
     if (!known && this.#tasks.size >= this.limits.maxTasks)
@@ -104,11 +117,16 @@ export class ReplicaKeeper {
    * The host that imports has everything on its disk. With `waits` the import is acknowledged by `settled`, and given up by `stuck`.
    * Throws NOT_FOUND, FAILED_PRECONDITION.
    */
-  uploadFinished(taskId: string, hostId: string, { waits, nowMs }: { waits: boolean; nowMs: number }): ReplicaEffect[] {
+  uploadFinished(
+    taskId: string,
+    hostId: string,
+    { waits, nowMs, facts }: { waits: boolean; nowMs: number; facts?: KeptFacts | undefined },
+  ): ReplicaEffect[] {
     const task = this.#require(taskId);
     // A scheduler that has forgotten the beginning may have heard of the content as that of a holder.
     if (task.uploader !== hostId && !task.replicas.has(hostId))
       throw new DragonflyError('FAILED_PRECONDITION', `task ${taskId} is not imported by host ${hostId}`);
+    if (facts) this.#learn(task, facts, hostId);
     task.state = 'succeeded';
     task.uploader = waits ? hostId : undefined;
     this.#addReplica(task, hostId, true);
@@ -134,10 +152,11 @@ export class ReplicaKeeper {
     { persistent, nowMs }: { persistent: boolean; nowMs: number },
   ): ReplicaEffect[] {
     const { taskId } = facts;
-    if (this.#deleted.has(taskId) || expiresMs(facts) <= nowMs) return [{ kind: 'remove', taskId, hostId }];
     const known = this.#tasks.get(taskId);
-    if (known) requireSame(known.facts, facts);
-    else {
+    if (known) this.#learn(known, facts, hostId);
+    const isOver = expiresMs(known?.facts ?? facts) <= nowMs;
+    if (this.#deleted.has(taskId) || isOver) return [...this.tick(nowMs), { kind: 'remove', taskId, hostId }];
+    if (!known) {
       this.#requireReplicas(facts.replicas);
       if (this.#tasks.size >= this.limits.maxTasks)
         throw new DragonflyError('RESOURCE_EXHAUSTED', `${this.#tasks.size} tasks are kept already`);
@@ -214,8 +233,25 @@ export class ReplicaKeeper {
       updatedMs: nowMs,
     };
     this.#tasks.set(facts.taskId, task);
-    this.#due.add(expiresMs(facts), facts.taskId);
+    this.#awaitEnd(facts);
     return task;
+  }
+
+  /** What came into its store since is told to those who hold it, so that its time runs out there as well. Throws INVALID_ARGUMENT. */
+  #learn(task: KeptTask, told: KeptFacts, hostId: string): void {
+    const { taskId } = task.facts;
+    requireSame(task.facts, told);
+    const facts = withNews(task.facts, told);
+    if (facts !== task.facts) {
+      task.facts = facts;
+      this.#awaitEnd(facts);
+      for (const other of presentHosts(task))
+        if (other !== hostId) this.#out.push({ kind: 'tell', taskId, hostId: other });
+    } else if (withNews(told, facts) !== told) this.#out.push({ kind: 'tell', taskId, hostId });
+  }
+
+  #awaitEnd(facts: KeptFacts): void {
+    if (Number.isFinite(expiresMs(facts))) this.#due.add(expiresMs(facts), facts.taskId);
   }
 
   /** A host announces a task that this keeper does not know, from before a restart: other holders may announce it soon. */
@@ -258,10 +294,12 @@ export class ReplicaKeeper {
     for (const hostId of new Set([...presentHosts(task), ...task.making]))
       this.#out.push({ kind: 'remove', taskId, hostId });
     this.#drop(task);
-    if (expiresMs(task.facts) <= nowMs) return;
+    const endMs = expiresMs(task.facts);
+    const untilMs = Number.isFinite(endMs) ? endMs : nowMs + this.limits.rememberMs;
+    if (untilMs <= nowMs) return;
     const [oldest] = this.#deleted.keys();
     if (this.#deleted.size >= this.limits.maxDeleted && oldest !== undefined) this.#deleted.delete(oldest);
-    this.#deleted.set(taskId, expiresMs(task.facts));
+    this.#deleted.set(taskId, untilMs);
   }
 
   #drop(task: KeptTask): void {
@@ -301,8 +339,8 @@ export class ReplicaKeeper {
       this.#out.push({ kind: 'settled', taskId });
     }
     for (let spare = present.length - wanted; spare > 0; spare -= 1) {
-      const hostId = this.#nearest(persistentHosts(task));
-      const replica = hostId === undefined ? undefined : task.replicas.get(hostId);
+      const place = nearestPlace(this.#places(persistentHosts(task)));
+      const replica = place && task.replicas.get(place.hostId);
       if (!replica) return;
       replica.persistent = false;
       this.#out.push({ kind: 'release', taskId, hostId: replica.hostId });
@@ -345,18 +383,6 @@ export class ReplicaKeeper {
     ).length;
   }
 
-  /** The host that has the most in common with the others: losing it loses the least. */
-  #nearest(hostIds: readonly string[]): string | undefined {
-    let left: readonly HostPlace[] = this.#places(hostIds);
-    let chosen: HostPlace | undefined;
-    // Places are dealt out anew: the one that would be chosen last is the one to spare.
-    for (const taken: HostPlace[] = []; left.length > 0; left = left.filter((place) => place !== chosen)) {
-      chosen = nextPlace(left, taken);
-      if (chosen) taken.push(chosen);
-    }
-    return chosen?.hostId;
-  }
-
   #places(hostIds: readonly string[]): HostPlace[] {
     return hostIds.flatMap((hostId) => this.#hosts.get(hostId) ?? []);
   }
@@ -371,13 +397,4 @@ export class ReplicaKeeper {
     if (Number.isInteger(replicas) && replicas >= 1 && replicas <= this.limits.maxReplicas) return;
     throw new DragonflyError('INVALID_ARGUMENT', `${replicas} replicas are none of 1 to ${this.limits.maxReplicas}`);
   }
-}
-
-function requireSame(known: KeptFacts, told: KeptFacts): void {
-  const same =
-    known.contentLengthBytes === told.contentLengthBytes &&
-    known.pieceLengthBytes === told.pieceLengthBytes &&
-    (known.digest === undefined || told.digest === undefined || known.digest === told.digest);
-  if (same) return;
-  throw new DragonflyError('INVALID_ARGUMENT', `task ${told.taskId} is something else on the hosts that hold it`);
 }
