@@ -50,6 +50,10 @@ const programs: Readonly<Record<string, Program>> = {
     summary: 'puts files into the cluster to stay, on as many nodes as wanted, and gets them out on any node',
     load: async () => (await import('./cli/dfcache/dfcache.ts')).runDfcache,
   },
+  dfstore: {
+    summary: 'puts files into the cluster and an object store behind it, and gets them out on any node',
+    load: async () => (await import('./cli/dfstore/dfstore.ts')).runDfstore,
+  },
   publish: {
     summary: 'makes a directory a version that all subscribers of its name get, at the cost of what is new in it',
     load: async () => (await import('./cli/publish/publish.ts')).runPublish,

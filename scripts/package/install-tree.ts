@@ -37,7 +37,7 @@ const documents = [
 ];
 const manuals = 'usr/share/man/man1';
 const manualTimeoutMs = 120_000;
-const otherNames = ['dfget', 'dfcache', 'dfctl', 'dfdaemon'];
+const otherNames = ['dfget', 'dfcache', 'dfstore', 'dfctl', 'dfdaemon'];
 
 /** Makes the directory anew, as it is to lie below `/`. */
 export async function writeInstallTree(directory: string, platform: Platform, executable: string): Promise<void> {

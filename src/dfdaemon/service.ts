@@ -93,7 +93,7 @@ async function openParts(config: DfdaemonConfig, owned: Owned, logger: Logger): 
   const storage = await openStore(config, owned, logger);
   const { store, collector } = storage;
   const downloads = await openDownloads(node, storage, schedulers);
-  const { engine, nodeLocal, idleWatch, blockList } = downloads;
+  const { engine, nodeLocal, idleWatch, blockList, sources } = downloads;
   const uploads = await openUploads(node, store, downloads);
   startScrubber(config, owned, { store, busy: () => engine.runningCount > 0, logger });
 
@@ -104,8 +104,8 @@ async function openParts(config: DfdaemonConfig, owned: Owned, logger: Logger): 
   });
   const readHost = (): Promise<Host> => hostInfo.read(uploads.pieceServer.connectionCount);
   const buckets = openS3Buckets(node, schedulers);
-  const kept = openKeptTasks(node, storage, { schedulers, engine });
-  const ports = { store, schedulers, downloads, uploads, buckets, kept, readHost };
+  const imports = openKeptTasks(node, storage, { schedulers, engine, sources });
+  const ports = { ...imports, store, schedulers, downloads, uploads, buckets, readHost };
   const { peerPort, socket } = await openRpcPorts(node, ports);
   // These end before the ports close: callers hear how their downloads ended, and the schedulers hear it from the downloads.
   owned.add('task engine', engine);
@@ -126,6 +126,7 @@ async function openParts(config: DfdaemonConfig, owned: Owned, logger: Logger): 
   announceContent(schedulers, { store, engine, identity: node.identity, nodeLocal, readHost });
   const dynconfig = await joinCluster(node, { schedulers, blockList, peerPort });
   collector.start();
+  imports.pendingUploads.resume((taskId) => void imports.kept.tell(taskId));
   const status = await openStatusServers(node, schedulers);
   const addresses = {
     ...status,

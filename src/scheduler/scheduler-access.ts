@@ -34,7 +34,15 @@ export const schedulerAccess: Access<typeof SchedulerDefinition> = {
   deletePersistentCachePeer: nodes,
   statPersistentCachePeer: nodes,
   statPersistentCacheTask: [...nodes, ...controlPlane],
+  uploadPersistentTaskStarted: nodes,
+  uploadPersistentTaskFinished: nodes,
+  uploadPersistentTaskFailed: nodes,
+  announcePersistentPeer: nodes,
+  deletePersistentPeer: nodes,
+  statPersistentPeer: nodes,
+  statPersistentTask: [...nodes, ...controlPlane],
   // Of nodes: the one that has imported it.
+  deletePersistentTask: [...nodes, ...controlPlane],
   deletePersistentCacheTask: [...nodes, ...controlPlane],
   // What it says opens content to others: only who shows who he is is believed.
   askProof: members,

@@ -32,6 +32,7 @@ import type { Preheater } from './preheat/preheater.ts';
 import type { Reachability } from './hosts/reachability.ts';
 import { fromKeptContent } from '../rpc/fields/kept-content.ts';
 import { persistentCacheRpc } from './replicas/persistent-cache-rpc.ts';
+import { persistentRpc } from './replicas/persistent-rpc.ts';
 import type { ReplicaDesk } from './replicas/replica-desk.ts';
 
 type SchedulerHandlers = Handlers<typeof SchedulerDefinition>;
@@ -71,6 +72,7 @@ export function schedulerRpc(parts: SchedulerRpcParts): SchedulerHandlers {
     };
   };
 
+  const persistent = persistentRpc(brain, replicas);
   const kept = persistentCacheRpc(brain, replicas);
   return {
     announcePeer: (requests, context) => countedStream(brain, announcePeer(brain, requests, context)),
@@ -171,6 +173,14 @@ export function schedulerRpc(parts: SchedulerRpcParts): SchedulerHandlers {
 
     statFile: counted('statFile', (request, context) => statFile(preheater, request, context)),
 
+    uploadPersistentTaskStarted: counted('uploadPersistentTaskStarted', persistent.uploadPersistentTaskStarted),
+    uploadPersistentTaskFinished: counted('uploadPersistentTaskFinished', persistent.uploadPersistentTaskFinished),
+    uploadPersistentTaskFailed: counted('uploadPersistentTaskFailed', persistent.uploadPersistentTaskFailed),
+    statPersistentTask: counted('statPersistentTask', persistent.statPersistentTask),
+    deletePersistentTask: counted('deletePersistentTask', persistent.deletePersistentTask),
+    statPersistentPeer: counted('statPersistentPeer', persistent.statPersistentPeer),
+    deletePersistentPeer: counted('deletePersistentPeer', persistent.deletePersistentPeer),
+    announcePersistentPeer: persistent.announcePersistentPeer,
     uploadPersistentCacheTaskStarted: counted(
       'uploadPersistentCacheTaskStarted',
       kept.uploadPersistentCacheTaskStarted,

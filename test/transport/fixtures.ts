@@ -8,6 +8,7 @@ import { pieceSpan } from '../../src/core/piece-layout.ts';
 import { RateLimiter } from '../../src/core/rate-limiter.ts';
 import type { StoredTask } from '../../src/dfdaemon/storage/stored-task.ts';
 import { TaskStore } from '../../src/dfdaemon/storage/task-store.ts';
+import type { PieceAddress } from '../../src/dfdaemon/transport/piece-request.ts';
 import type { FetchResult } from '../../src/dfdaemon/transport/piece-client.ts';
 import { PieceClient, type PieceClientOptions } from '../../src/dfdaemon/transport/piece-client.ts';
 import { PieceServer, type PieceServerOptions } from '../../src/dfdaemon/transport/piece-server.ts';
@@ -66,7 +67,7 @@ export class Child {
     options: {
       persistent?: boolean;
       streamed?: boolean;
-      imported?: boolean;
+      imported?: PieceAddress['imported'];
       tls?: boolean;
       signal?: AbortSignal;
       timeoutMs?: number;
@@ -81,7 +82,7 @@ export class Child {
           port,
           persistent: options.persistent ?? true,
           streamed: options.streamed ?? false,
-          imported: options.imported ?? false,
+          imported: options.imported,
           tls: options.tls ?? false,
         },
         taskId,

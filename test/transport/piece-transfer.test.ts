@@ -80,17 +80,21 @@ test('the piece port is reached over IPv4 and IPv6', async (t) => {
   }
 });
 
-test('a parent of the original is asked for pieces of imported content by a tag of their own', async (t) => {
-  const content = transportContent(1000);
-  const child = await Child.create(t, content.length);
-  const asked: (number | undefined)[] = [];
-  const { port } = await startScript(t, (socket) =>
-    socket.once('data', (request: Buffer) => {
-      asked.push(request[1]);
-      socket.end(answerFrame(content, 0, {}, tags.downloadPersistentCachePiece + 1));
-    }),
-  );
-  await child.fetch(0, port, { persistent: false, imported: true });
-  assert.deepEqual(asked, [tags.downloadPersistentCachePiece]);
-  assert.equal(child.task.pieces.count, 1);
-});
+for (const [imported, tag] of [
+  ['persistent cache', tags.downloadPersistentCachePiece],
+  ['persistent', tags.downloadPersistentPiece],
+] as const)
+  test(`a parent of the original is asked for pieces of ${imported} tasks by a tag of their own`, async (t) => {
+    const content = transportContent(1000);
+    const child = await Child.create(t, content.length);
+    const asked: (number | undefined)[] = [];
+    const { port } = await startScript(t, (socket) =>
+      socket.once('data', (request: Buffer) => {
+        asked.push(request[1]);
+        socket.end(answerFrame(content, 0, {}, tag + 1));
+      }),
+    );
+    await child.fetch(0, port, { persistent: false, imported });
+    assert.deepEqual(asked, [tag]);
+    assert.equal(child.task.pieces.count, 1);
+  });

@@ -68,6 +68,7 @@ export const images: readonly Image[] = [
 const links: Readonly<Record<string, string>> = {
   'usr/bin/dfget': 'dragonfly',
   'usr/bin/dfcache': 'dragonfly',
+  'usr/bin/dfstore': 'dragonfly',
   'usr/bin/dfctl': 'dragonfly',
   'usr/bin/dfdaemon': 'dragonfly',
   'usr/bin/scheduler': 'dragonfly',

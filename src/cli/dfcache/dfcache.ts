@@ -2,10 +2,11 @@
  * `dfcache import | export | stat | rm`: content that is put into the cluster to stay, without an origin. Flags and environment variables are those of
  * the original; `rm` is this implementation's.
  */
-import { Command as Parser, CommanderError, Option } from 'commander';
+import { Command as Parser, CommanderError } from 'commander';
 import type { Command, CommandIo } from '../../core/process/command.ts';
 import { version } from '../../core/version.ts';
 import { usageError } from '../../core/usage-error.ts';
+import { Verb } from '../verb.ts';
 import type { ExportFlags } from './export.ts';
 import type { ImportFlags } from './import.ts';
 import type { StatFlags } from './stat.ts';
@@ -68,41 +69,6 @@ export const runDfcache: Command = async (argv, io) => {
   }
   return work ? work() : 2;
 };
-
-/** One sub-command: every flag of it has an environment variable. */
-class Verb {
-  readonly parser: Parser;
-  readonly #prefix: string;
-  readonly #io: CommandIo;
-
-  constructor(parser: Parser, prefix: string, io: CommandIo) {
-    this.parser = parser.addHelpText(
-      'after',
-      `\nEvery option can be given by the environment, as ${prefix}_ and its name in\ncapitals; the endpoint as ${prefix}_DFDAEMON_ENDPOINT.`,
-    );
-    this.#prefix = prefix;
-    this.#io = io;
-  }
-
-  flag(flags: string, text: string, fallback?: string, named?: string): this {
-    const option = new Option(flags, text);
-    const name = `${this.#prefix}_${named ?? (option.long ?? '').replace(/^--/, '').replaceAll('-', '_').toUpperCase()}`;
-    const value = this.#io.env[name];
-    const isSet = value !== undefined && value !== '';
-    const isSwitch = !option.required && !option.optional;
-    if (isSet) option.default(isSwitch ? (value === 'true' || value === '1') !== option.negate : value);
-    else if (fallback !== undefined) option.default(fallback);
-    this.parser.addOption(option);
-    return this;
-  }
-
-  common(): this {
-    return this.flag('-e, --endpoint <path>', 'unix socket of the dfdaemon', undefined, 'DFDAEMON_ENDPOINT')
-      .flag('--no-progress', 'no progress bar; without a terminal there is none anyway', undefined, 'NO_PROGRESS')
-      .flag('-l, --log-level <level>', 'without effect: there is no log')
-      .flag('--console', 'without effect: there is no log');
-  }
-}
 
 function helpOrError(error: unknown, empty: boolean, parser: Parser, io: CommandIo): number {
   if (!(error instanceof CommanderError)) throw error;

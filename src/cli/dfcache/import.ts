@@ -7,6 +7,7 @@ import { maxPieceLengthBytes, minPieceLengthBytes } from '../../core/piece-layou
 import { formatBytes, parseBytes, parseDurationMs } from '../../core/units.ts';
 import { createClient } from '../../rpc/client.ts';
 import { DfdaemonDownloadDefinition, UploadPersistentCacheTaskRequest } from '../../../gen/dfdaemon/v2/dfdaemon.ts';
+import type { Duration } from '../../../gen/google/protobuf/duration.ts';
 import { connectDaemon } from '../daemon-connection.ts';
 import { ProgressBar } from '../dfget/progress-bar.ts';
 import { timeoutOf, toDuration, type CommonFlags } from './flags.ts';
@@ -24,7 +25,7 @@ export interface ImportFlags extends CommonFlags {
 const [minTtlMs, maxTtlMs] = [5 * 60_000, 7 * 24 * 3_600_000];
 const maxReplicas = 5;
 /** The daemon keeps the time that was asked for; this only ends a call to a daemon that hangs. */
-const longestImportMs = 7 * 24 * 3_600_000;
+export const longestImportMs = 7 * 24 * 3_600_000;
 
 export async function importFile(path: string, flags: ImportFlags, io: CommandIo): Promise<number> {
   const request = requestOf(resolve(path), flags);
@@ -40,6 +41,28 @@ export async function importFile(path: string, flags: ImportFlags, io: CommandIo
 /** Throws INVALID_ARGUMENT. */
 function requestOf(path: string, flags: ImportFlags): UploadPersistentCacheTaskRequest {
   const { contentForCalculatingTaskId, application, tag } = flags;
+  const pieceLength = flags.pieceLength === undefined ? undefined : parseBytes(flags.pieceLength);
+  if (pieceLength !== undefined && (pieceLength < minPieceLengthBytes || pieceLength > maxPieceLengthBytes))
+    throw invalid(
+      `"${flags.pieceLength}" is not a valid value of --piece-length`,
+      `Write a size from ${formatBytes(minPieceLengthBytes)} to ${formatBytes(maxPieceLengthBytes)}.`,
+    );
+  return UploadPersistentCacheTaskRequest.fromPartial({
+    path,
+    ...commonOf(flags),
+    ...(pieceLength !== undefined && { pieceLength }),
+    ...(contentForCalculatingTaskId !== undefined && { contentForCalculatingTaskId }),
+    ...(application !== undefined && { application }),
+    ...(tag !== undefined && { tag }),
+  });
+}
+
+/** Of every import. Throws INVALID_ARGUMENT. */
+export function commonOf(flags: Pick<ImportFlags, 'ttl' | 'persistentReplicaCount' | 'timeout'>): {
+  readonly persistentReplicaCount: number;
+  readonly ttl: Duration;
+  readonly timeout?: Duration;
+} {
   const ttlMs = parseDurationMs(flags.ttl);
   if (!(ttlMs >= minTtlMs && ttlMs <= maxTtlMs))
     throw invalid(`"${flags.ttl}" is not a valid value of --ttl`, 'Write a time from 5m to 7d.');
@@ -49,27 +72,12 @@ function requestOf(path: string, flags: ImportFlags): UploadPersistentCacheTaskR
       `"${flags.persistentReplicaCount}" is not a valid value of --persistent-replica-count`,
       `Write a whole number from 1 to ${maxReplicas}.`,
     );
-  const pieceLength = flags.pieceLength === undefined ? undefined : parseBytes(flags.pieceLength);
-  if (pieceLength !== undefined && (pieceLength < minPieceLengthBytes || pieceLength > maxPieceLengthBytes))
-    throw invalid(
-      `"${flags.pieceLength}" is not a valid value of --piece-length`,
-      `Write a size from ${formatBytes(minPieceLengthBytes)} to ${formatBytes(maxPieceLengthBytes)}.`,
-    );
   const timeout = timeoutOf(flags.timeout);
-  return UploadPersistentCacheTaskRequest.fromPartial({
-    path,
-    persistentReplicaCount: replicas,
-    ttl: toDuration(ttlMs),
-    ...(timeout && { timeout }),
-    ...(pieceLength !== undefined && { pieceLength }),
-    ...(contentForCalculatingTaskId !== undefined && { contentForCalculatingTaskId }),
-    ...(application !== undefined && { application }),
-    ...(tag !== undefined && { tag }),
-  });
+  return { persistentReplicaCount: replicas, ttl: toDuration(ttlMs), ...(timeout && { timeout }) };
 }
 
 /** Said here, before the daemon is asked: what is wrong with the path this user sees himself. */
-async function requireFile(path: string): Promise<void> {
+export async function requireFile(path: string): Promise<void> {
   const found = await stat(path).catch((cause: unknown) => {
     throw new DragonflyError('INVALID_ARGUMENT', `there is no file ${path}`, { cause });
   });

@@ -101,6 +101,8 @@ export async function openDownloads(
         createClient(DfdaemonUploadDefinition, channels, hostPort(ip, port)).syncPersistentCachePieces(request, {
           signal,
         }),
+      syncPersistent: ({ ip, port }, request, signal) =>
+        createClient(DfdaemonUploadDefinition, channels, hostPort(ip, port)).syncPersistentPieces(request, { signal }),
       record: recordings && ((setup) => recordings.open(setup)),
       pace: channels.pace,
       askParent: ({ ip, port }, signal) => answers(channels, hostPort(ip, port), signal),

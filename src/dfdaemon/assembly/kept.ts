@@ -1,17 +1,35 @@
-/** What imports content and holds replicas of it. */
+/** What imports content, holds replicas of it, and brings it to object stores. */
 import { peerId } from '../../core/ids.ts';
 import { Importer } from '../imports/importer.ts';
 import { KeptTasks } from '../imports/kept-tasks.ts';
+import { PendingUploads } from '../imports/pending-uploads.ts';
+import { PersistentTasks } from '../imports/persistent-tasks.ts';
 import type { Schedulers } from '../cluster/schedulers.ts';
 import type { StoreParts } from '../open-store.ts';
+import { Upstream } from '../proxy/wire/upstream.ts';
+import type { Sources } from '../source/sources.ts';
+import { TrustStore } from '../source/trust-store.ts';
 import type { TaskEngine } from '../task/engine.ts';
 import type { DaemonNode } from './node.ts';
 
+export interface KeptParts {
+  readonly kept: KeptTasks;
+  readonly persistent: PersistentTasks;
+  readonly pendingUploads: PendingUploads;
+}
+
 export function openKeptTasks(
-  { identity, logger, owned }: DaemonNode,
+  { identity, logger, owned, egress, trust }: DaemonNode,
   { store, collector }: StoreParts,
-  { schedulers, engine }: { readonly schedulers: Schedulers; readonly engine: TaskEngine },
-): KeptTasks {
+  {
+    schedulers,
+    engine,
+    sources,
+  }: { readonly schedulers: Schedulers; readonly engine: TaskEngine; readonly sources: Sources },
+): KeptParts {
+  const upstream = new Upstream(egress, new TrustStore(trust, logger));
+  owned.defer('connections to object stores', () => upstream[Symbol.dispose]());
+  const pendingUploads = owned.add('pending uploads', new PendingUploads({ store, upstream, logger }));
   const kept = new KeptTasks({
     store,
     engine,
@@ -19,9 +37,11 @@ export function openKeptTasks(
     importer: new Importer({ directory: store.incoming, makeRoom: (bytes) => collector.makeRoom(bytes) }),
     hostId: identity.hostId,
     newPeerId: () => peerId(identity.ip, identity.hostname, identity.isSeed),
+    abandon: (taskId) => pendingUploads.abandon(taskId),
     logger,
   });
   owned.add('kept tasks', kept);
   store.onDamage((task) => kept.heal(task));
-  return kept;
+  const persistent = new PersistentTasks({ kept, store, sources, upstream, uploads: pendingUploads });
+  return { kept, persistent, pendingUploads };
 }

@@ -11,7 +11,6 @@ import { RpcServer } from '../../rpc/server/server.ts';
 import { listenHost, socketPath } from '../config.ts';
 import { localHandlers } from '../rpc/local-service.ts';
 import type { S3Buckets } from '../proxy/doors/s3/s3-buckets.ts';
-import type { KeptTasks } from '../imports/kept-tasks.ts';
 import { createPeerServer } from '../rpc/peer-server.ts';
 import { releaseRelay } from '../rpc/release-relay.ts';
 import { downloadHandlers, uploadHandlers, type ServiceOptions } from '../rpc/services.ts';
@@ -19,6 +18,7 @@ import { uploadAccess } from '../rpc/upload-access.ts';
 import type { Schedulers } from '../cluster/schedulers.ts';
 import type { TaskStore } from '../storage/task-store.ts';
 import type { Downloads } from './downloads.ts';
+import type { KeptParts } from './kept.ts';
 import type { DaemonNode } from './node.ts';
 import type { Uploads } from './uploads.ts';
 import { Entitlement } from '../task/entitlement.ts';
@@ -30,13 +30,12 @@ export interface RpcPorts {
   readonly socket: string;
 }
 
-export interface RpcPortParts {
+export interface RpcPortParts extends KeptParts {
   readonly store: TaskStore;
   readonly schedulers: Schedulers;
   readonly downloads: Downloads;
   readonly uploads: Uploads;
   readonly buckets: S3Buckets;
-  readonly kept: KeptTasks;
   readonly readHost: () => Promise<Host>;
 }
 
@@ -48,7 +47,7 @@ export async function openRpcPorts(node: DaemonNode, parts: RpcPortParts): Promi
 }
 
 function serviceOptions({ config, identity, security }: DaemonNode, parts: RpcPortParts): ServiceOptions {
-  const { store, schedulers, downloads, uploads, buckets, kept, readHost } = parts;
+  const { store, schedulers, downloads, uploads, buckets, kept, persistent, pendingUploads, readHost } = parts;
   const { outputRoots, filteredQueryParams } = config.download;
   return {
     engine: downloads.engine,
@@ -59,6 +58,8 @@ function serviceOptions({ config, identity, security }: DaemonNode, parts: RpcPo
     guard: uploads.guard,
     lend: (request) => buckets.lend(request),
     kept,
+    persistent,
+    pendingUploads,
     blockList: downloads.blockList,
     entitlement: new Entitlement({ store, sources: downloads.sources }),
     outputRoots,
@@ -107,10 +108,7 @@ async function openSocket(
   requireSocketDirectory(dirname(socket));
   const server = RpcServer.create({ socketPath: socket, mode: 0o660 }, { logger, features: [swarmFeature] });
   server.addService(DfdaemonDownloadDefinition, downloadHandlers(services));
-  server.addService(
-    DfdaemonLocalDefinition,
-    localHandlers({ store: services.store, receipts, kept: services.kept, outputRoots: config.download.outputRoots }),
-  );
+  server.addService(DfdaemonLocalDefinition, localHandlers({ ...services, receipts }));
   const manager = managers.length > 0 ? new ManagerClient(managerChannels, managers, logger) : undefined;
   server.addService(ManagerReleasesDefinition, releaseRelay({ manager, hostId: identity.hostId }));
   await server.start();

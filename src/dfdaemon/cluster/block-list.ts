@@ -23,9 +23,12 @@ export const noBlockRules: BlockRules = blockRulesSchema.parse({});
 /** By what is done with imported content. */
 const keptRulesSchema = z.object({ download: blockRulesSchema.nullish(), upload: blockRulesSchema.nullish() });
 
-export const blockListsSchema = blockRulesSchema.extend({ kept: keptRulesSchema.default({}) });
+export const blockListsSchema = blockRulesSchema.extend({
+  kept: keptRulesSchema.default({}),
+  persistent: keptRulesSchema.default({}),
+});
 
-/** Rules for downloads, and those for imported content. */
+/** Rules for downloads, and those for imported content of both kinds. */
 export type BlockLists = z.output<typeof blockListsSchema>;
 
 export const noBlockLists: BlockLists = blockListsSchema.parse({});
@@ -71,6 +74,12 @@ export class BlockList {
       throw blocked(`the application ${application}`);
     if (tag !== undefined && rules.tags.includes(tag)) throw blocked(`the tag ${tag}`);
   }
+
+  /** Throws DownloadBlocked, PERMISSION_DENIED. */
+  checkPersistent(what: 'download' | 'upload', { url }: Pick<BlockableRequest, 'url'>): void {
+    const patterns = this.#rules.persistent[what]?.urls.flatMap((pattern) => compilePattern(pattern) ?? []) ?? [];
+    if (patterns.some((pattern) => pattern.test(url))) throw blocked('this URL');
+  }
 }
 
 function blocked(what: string): DownloadBlocked {
@@ -84,8 +93,8 @@ export function blockRulesOf(clientConfig: Uint8Array | undefined): BlockLists {
   if (!clientConfig || clientConfig.length === 0) return noBlockLists;
   try {
     const config = clientConfigSchema.parse(JSON.parse(Buffer.from(clientConfig).toString('utf8')));
-    const { task, persistent_cache_task: kept } = config.block_list ?? {};
-    return { ...(task?.download ?? noBlockRules), kept: kept ?? {} };
+    const { task, persistent_task: persistent, persistent_cache_task: kept } = config.block_list ?? {};
+    return { ...(task?.download ?? noBlockRules), kept: kept ?? {}, persistent: persistent ?? {} };
   } catch {
     return noBlockLists;
   }
@@ -95,6 +104,7 @@ const clientConfigSchema = z.object({
   block_list: z
     .object({
       task: z.object({ download: blockRulesSchema.nullish() }).nullish(),
+      persistent_task: keptRulesSchema.nullish(),
       persistent_cache_task: keptRulesSchema.nullish(),
     })
     .nullish(),

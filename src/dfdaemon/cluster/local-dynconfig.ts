@@ -45,7 +45,7 @@ async function readLocalDynconfig(path: string, isSeed: boolean): Promise<Dynami
   if (addr === undefined && addrs === undefined) return undefined;
   const own = isSeed ? config.seedClientConfig : config.clientConfig;
   const blocked = (own?.block_list ?? own?.blockList)?.task?.download ?? noBlockRules;
-  return { schedulers: addrs ?? (await resolved(addr ?? '')), blocked: { ...blocked, kept: {} } };
+  return { schedulers: addrs ?? (await resolved(addr ?? '')), blocked: { ...blocked, kept: {}, persistent: {} } };
 }
 
 async function resolved(addr: string): Promise<string[]> {

@@ -5,35 +5,46 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import type { Logger } from '../../core/process/logger.ts';
-import { fromKeptContent, keptUrl, toKeptContent } from '../../rpc/fields/kept-content.ts';
-import type { PersistentCacheTask } from '../../../gen/common/v2/common.ts';
-import type { UploadPersistentCacheTaskStartedRequest } from '../../../gen/scheduler/v2/scheduler.ts';
-import type { KeptFacts } from '../../swarm/replicas/kept-task.ts';
+import { fromKeptContent, keptUrl } from '../../rpc/fields/kept-content.ts';
+import type { PersistentTask } from '../../../gen/common/v2/common.ts';
+import type { KeptFacts, StoredObject } from '../../swarm/replicas/kept-task.ts';
 import type { Schedulers } from '../cluster/schedulers.ts';
+import type { StoredTask } from '../storage/stored-task.ts';
+import type { KeptRecord } from '../storage/task-record.ts';
 import type { TaskStore } from '../storage/task-store.ts';
 import type { TaskEngine } from '../task/engine.ts';
+import type { ImportCalls, ImportIds } from './import-calls.ts';
 import type { StagedImport } from './importer.ts';
 import { recordOf } from './kept-holding.ts';
 import { importLimits } from './limits.ts';
 
-export interface ImportRunOptions {
+export interface ImportRunOptions<Task extends PersistentTask> {
+  readonly calls: ImportCalls<Task>;
   readonly store: TaskStore;
   readonly engine: TaskEngine;
   readonly schedulers: Schedulers;
   readonly hostId: string;
   readonly peerId: string;
   readonly logger: Logger;
+  /** How far the same content has to be on its way to its store already, so that it need not be imported again. */
+  readonly accepted?: readonly string[] | undefined;
+  /** What of it is to be done by this node alone. */
+  readonly upload?: KeptRecord['upload'];
+  /** Brings it to its store before the import is told to have finished. */
+  readonly write?: ((task: StoredTask, signal: AbortSignal) => Promise<StoredObject>) | undefined;
+  /** Ends what `write` has begun. */
+  readonly abandon?: ((taskId: string) => Promise<void>) | undefined;
 }
 
-export class ImportRun {
-  readonly #options: ImportRunOptions;
-  readonly #facts: KeptFacts;
-  readonly #ids: { readonly hostId: string; readonly taskId: string; readonly peerId: string };
+export class ImportRun<Task extends PersistentTask> {
+  readonly #options: ImportRunOptions<Task>;
+  #facts: KeptFacts;
+  readonly #ids: ImportIds;
   readonly #staged: StagedImport;
   /** The store has it. */
   #adopted = false;
 
-  constructor(options: ImportRunOptions, facts: KeptFacts, staged: StagedImport) {
+  constructor(options: ImportRunOptions<Task>, facts: KeptFacts, staged: StagedImport) {
     this.#options = options;
     this.#facts = facts;
     this.#staged = staged;
@@ -41,7 +52,7 @@ export class ImportRun {
   }
 
   /** Resolves when as many nodes hold it as were asked for. Throws what schedulers say, ALREADY_EXISTS, IN_USE, the signal's reason. */
-  async keep(signal: AbortSignal): Promise<PersistentCacheTask> {
+  async keep(signal: AbortSignal): Promise<Task> {
     const { schedulers } = this.#options;
     try {
       for (let retryMs: number = importLimits.retryMs; ; retryMs = Math.min(2 * retryMs, importLimits.mostRetryMs)) {
@@ -60,91 +71,72 @@ export class ImportRun {
     }
   }
 
-  async #attempt(signal: AbortSignal): Promise<PersistentCacheTask> {
-    const { store, schedulers } = this.#options;
+  async #attempt(signal: AbortSignal): Promise<Task> {
+    const { store, schedulers, calls, write } = this.#options;
     const { taskId } = this.#facts;
     const there = await this.#begin(signal);
     if (there) return there;
     if (!this.#adopted) this.#adopt();
     this.#adopted = true;
+    const adopted = store.get(taskId);
+    if (write && adopted) this.#facts = { ...this.#facts, object: await write(adopted, signal) };
     const call = { signal, timeoutMs: importLimits.timeoutMs };
-    const task = await schedulers.ask(
-      taskId,
-      (client) => client.uploadPersistentCacheTaskFinished(this.#ids, call),
-      signal,
-    );
+    const task = await schedulers.ask(taskId, (client) => calls.finished(client, this.#ids, this.#facts, call), signal);
     if (task.kept) store.get(taskId)?.keep(recordOf(fromKeptContent(taskId, task.kept)), true);
     return task;
   }
 
   /** What is there already; undefined when this host is to bring it. */
-  async #begin(signal: AbortSignal): Promise<PersistentCacheTask | undefined> {
-    const { schedulers, hostId } = this.#options;
+  async #begin(signal: AbortSignal): Promise<Task | undefined> {
+    const { schedulers, hostId, calls } = this.#options;
     const { taskId } = this.#facts;
-    const request = started(this.#ids, this.#facts);
     try {
-      await schedulers.ask(taskId, (client) => client.uploadPersistentCacheTaskStarted(request, { signal }), signal);
+      await schedulers.ask(taskId, (client) => calls.started(client, this.#ids, this.#facts, { signal }), signal);
       return undefined;
     } catch (error) {
       if (toDragonflyError(error).code !== 'ALREADY_EXISTS') throw error;
       // A scheduler that has forgotten the beginning has heard of this node's copy.
       if (this.#adopted) return undefined;
       const there = await schedulers
-        .ask(taskId, (client) => client.statPersistentCacheTask({ hostId, taskId }, { signal }), signal)
+        .ask(taskId, (client) => calls.stat(client, { hostId, taskId }, { signal }), signal)
         .catch(() => undefined);
       if (there && this.#isSame(there)) return there;
       throw error;
     }
   }
 
-  #isSame({ state, contentLength, kept }: PersistentCacheTask): boolean {
+  #isSame({ state, contentLength, kept }: PersistentTask): boolean {
     const { contentLengthBytes, digest } = this.#facts;
-    return state === 'Succeeded' && contentLength === contentLengthBytes && kept?.digest === digest;
+    const { accepted } = this.#options;
+    const isAsFar = accepted === undefined || accepted.includes(kept?.object?.state ?? '');
+    return state === 'Succeeded' && contentLength === contentLengthBytes && kept?.digest === digest && isAsFar;
   }
 
   #adopt(): void {
     const { taskId, tag, application, digest } = this.#facts;
-    const { store, engine } = this.#options;
-    const kept = recordOf(this.#facts);
+    const { store, engine, upload } = this.#options;
+    const kept = { ...recordOf(this.#facts), ...(upload && { upload }) };
     const known = store.get(taskId);
     if (known?.state === 'finished' && known.identity.digest === digest && known.record.kept)
       return known.keep(kept, true);
     engine.stop(taskId, new DragonflyError('CANCELLED', 'the task is imported anew'));
-    store.adopt(taskId, { url: keptUrl(taskId), tag, application, digest }, { staged: this.#staged, kept });
+    store.adopt(taskId, { url: keptUrl(this.#facts), tag, application, digest }, { staged: this.#staged, kept });
   }
 
   /** Never throws: what cannot be told the scheduler finds out by itself. */
   async #takeBack(): Promise<void> {
-    const { store, schedulers, logger } = this.#options;
+    const { store, schedulers, logger, calls, abandon } = this.#options;
     const { taskId } = this.#facts;
+    await abandon?.(taskId);
     store.remove(taskId, { quietly: true });
     const signal = AbortSignal.timeout(importLimits.takeBackMs);
     try {
       const request = { ...this.#ids, description: 'the import did not come to its end' };
-      await schedulers.ask(taskId, (client) => client.uploadPersistentCacheTaskFailed(request, { signal }), signal);
+      await schedulers.ask(taskId, (client) => calls.failed(client, request, { signal }), signal);
     } catch (error) {
       logger.debug({ taskId, error: toDragonflyError(error).message }, 'could not tell that an import failed');
     }
   }
-}
-
-function started(
-  ids: { readonly hostId: string; readonly taskId: string; readonly peerId: string },
-  facts: KeptFacts,
-): UploadPersistentCacheTaskStartedRequest {
-  const { replicas, contentLengthBytes, pieceLengthBytes, tag, application } = facts;
-  const kept = toKeptContent(facts, true);
-  return {
-    ...ids,
-    persistentReplicaCount: replicas,
-    pieceLength: pieceLengthBytes,
-    contentLength: contentLengthBytes,
-    pieceCount: Math.ceil(contentLengthBytes / pieceLengthBytes),
-    ttl: kept.ttl,
-    ...(tag !== undefined && { tag }),
-    ...(application !== undefined && { application }),
-    kept,
-  };
 }
 
 /** A scheduler that is away comes back, and may have forgotten what it was told. */

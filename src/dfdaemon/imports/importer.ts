@@ -22,6 +22,8 @@ export interface ImportOrder {
   readonly pieceLengthBytes?: number | undefined;
   /** The id is the SHA-256 of this text rather than of the content. */
   readonly contentForCalculatingTaskId?: string | undefined;
+  /** Of content of so many bytes, the parts whose MD5s are wanted. */
+  readonly parts?: ((lengthBytes: number) => readonly number[]) | undefined;
 }
 
 /** Dispose it when the store has taken the file, or will not. */
@@ -29,6 +31,8 @@ export interface StagedImport extends StagedContent, AsyncDisposable {
   readonly taskId: string;
   /** `sha256:…` of the whole content. */
   readonly digest: string;
+  /** Of the parts that were asked for. */
+  readonly md5s: readonly Uint8Array[];
 }
 
 export interface ImporterOptions {
@@ -76,9 +80,14 @@ export class Importer {
     const layout = layoutFor(order, file.lengthBytes);
     const { tag = '', application = '', pieceLengthBytes, contentForCalculatingTaskId: text } = order;
     const suffix = persistentCacheTaskId.suffix({ tag, application, pieceLengthBytes });
-    await using scan = new ContentScan({ path, pieceLengthBytes: layout.pieceLengthBytes, suffix });
+    await using scan = new ContentScan({
+      path,
+      pieceLengthBytes: layout.pieceLengthBytes,
+      suffix,
+      parts: order.parts?.(file.lengthBytes),
+    });
     await file.copyTo(path, signal);
-    const { sha256, id, crcs, lengthBytes } = await scan.finish(file.lengthBytes);
+    const { sha256, id, crcs, md5s, lengthBytes } = await scan.finish(file.lengthBytes);
     if (lengthBytes !== file.lengthBytes)
       throw new DragonflyError('SOURCE_CHANGED', `${order.path} was changed while it was imported`);
     await chmod(path, 0o644);
@@ -87,6 +96,7 @@ export class Importer {
       path,
       layout,
       crcs,
+      md5s,
       digest: `sha256:${sha256}`,
       taskId: text === undefined ? id : persistentCacheTaskId.ofText(text),
       [Symbol.asyncDispose]: () => kept.disposeAsync(),

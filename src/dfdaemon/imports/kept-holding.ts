@@ -13,7 +13,8 @@ export function keptHolding(task: StoredTask, hostId: string): TaskHolding | und
   if (!kept || !layout || task.state !== 'finished') return undefined;
   const { tag, application, digest } = identity;
   const { contentLengthBytes, pieceLengthBytes } = layout;
-  const facts = { ...kept, taskId: task.id, contentLengthBytes, pieceLengthBytes, tag, application, digest };
+  const { upload: _, ...told } = kept;
+  const facts = { ...told, taskId: task.id, contentLengthBytes, pieceLengthBytes, tag, application, digest };
   return {
     taskId: task.id,
     peerId: `${hostId}-${task.id.slice(0, 32)}`,
@@ -31,6 +32,6 @@ export function keptHolding(task: StoredTask, hostId: string): TaskHolding | und
 }
 
 /** The part of the facts that is in no other column of the row. */
-export function recordOf({ replicas, createdMs, ttlMs, owner }: KeptFacts): KeptRecord {
-  return { replicas, createdMs, ttlMs, owner };
+export function recordOf({ replicas, createdMs, ttlMs, owner, object }: KeptFacts): KeptRecord {
+  return { replicas, createdMs, ttlMs, owner, ...(object && { object }) };
 }

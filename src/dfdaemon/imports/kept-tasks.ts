@@ -9,17 +9,19 @@ import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { isReserved } from '../../core/task-name.ts';
 import { deadlineSignal, type Closable } from '../../core/process/lifecycle.ts';
 import type { Logger } from '../../core/process/logger.ts';
+import { defaultPieceLength } from '../../core/piece-layout.ts';
 import { fromKeptContent, keptUrl } from '../../rpc/fields/kept-content.ts';
 import { thisProcess, type Caller } from '../../rpc/server/caller.ts';
-import type { PersistentCacheTask } from '../../../gen/common/v2/common.ts';
-import type { KeptFacts } from '../../swarm/replicas/kept-task.ts';
+import type { PersistentCacheTask, PersistentTask } from '../../../gen/common/v2/common.ts';
+import { withNews, type KeptFacts } from '../../swarm/replicas/kept-task.ts';
 import type { Schedulers } from '../cluster/schedulers.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
 import type { TaskStore } from '../storage/task-store.ts';
 import type { TaskEngine } from '../task/engine.ts';
 import type { DownloadRequest, OpenTask } from '../task/open-task.ts';
 import type { Importer, ImportOrder, StagedImport } from './importer.ts';
-import { ImportRun } from './import-run.ts';
+import { cacheCalls, persistentCalls, type ImportCalls } from './import-calls.ts';
+import { ImportRun, type ImportRunOptions } from './import-run.ts';
 import { keptHolding, recordOf } from './kept-holding.ts';
 import { importLimits } from './limits.ts';
 
@@ -32,6 +34,8 @@ export interface KeptTasksOptions {
   readonly importer: Importer;
   readonly hostId: string;
   readonly newPeerId: () => string;
+  /** Ends what brings a task to its store. Never throws. */
+  readonly abandon: (taskId: string) => Promise<void>;
   readonly logger: Logger;
 }
 
@@ -40,6 +44,13 @@ export interface KeepOrder extends ImportOrder {
   readonly ttlMs: number;
   readonly timeoutMs?: number | undefined;
 }
+
+/** What an import has beyond what every import has. */
+export type ImportPlan<Task extends PersistentTask> = Pick<
+  ImportRunOptions<Task>,
+  'calls' | 'accepted' | 'upload' | 'write' | 'abandon'
+> &
+  Pick<KeptFacts, 'taskId' | 'object'>;
 
 export interface FetchOrder {
   readonly taskId: string;
@@ -69,7 +80,16 @@ export class KeptTasks implements Closable {
    * content under the same id is ALREADY_EXISTS. Throws what Importer.stage throws, RESOURCE_EXHAUSTED when there are too few nodes, UNAVAILABLE without
    * a scheduler.
    */
-  async import(order: KeepOrder, signal: AbortSignal): Promise<PersistentCacheTask> {
+  import(order: KeepOrder, signal: AbortSignal): Promise<PersistentCacheTask> {
+    return this.importAs(order, async ({ taskId }) => ({ calls: cacheCalls, taskId }), signal);
+  }
+
+  /** The same for either kind. @param planOf is told what is to go in. */
+  async importAs<Task extends PersistentTask>(
+    order: KeepOrder,
+    planOf: (staged: StagedImport, signal: AbortSignal) => Promise<ImportPlan<Task>>,
+    signal: AbortSignal,
+  ): Promise<Task> {
     const { store, schedulers } = this.#options;
     requireOwnText(order.contentForCalculatingTaskId);
     if (!schedulers.exists)
@@ -83,14 +103,15 @@ export class KeptTasks implements Closable {
     using deadline = deadlineSignal(signal, order.timeoutMs ?? importLimits.timeoutMs);
     const { importer } = this.#options;
     await using staged = await importer.stage(order, deadline.signal);
-    const { taskId } = staged;
+    const { taskId, object, ...plan } = await planOf(staged, deadline.signal);
     if (this.#importing.has(taskId))
       throw new DragonflyError('ALREADY_EXISTS', `task ${taskId} is being imported already`);
     this.#importing.add(taskId);
     try {
       const { engine, hostId, newPeerId, logger } = this.#options;
-      const parts = { store, engine, schedulers, hostId, peerId: newPeerId(), logger };
-      return await new ImportRun(parts, this.#factsOf(order, staged), staged).keep(deadline.signal);
+      const parts = { ...plan, store, engine, schedulers, hostId, peerId: newPeerId(), logger };
+      const facts = { ...this.#factsOf(order, staged), taskId, ...(object && { object }) };
+      return await new ImportRun(parts, facts, staged).keep(deadline.signal);
     } finally {
       this.#importing.delete(taskId);
     }
@@ -114,7 +135,7 @@ export class KeptTasks implements Closable {
     }
     const request: DownloadRequest = {
       caller,
-      url: keptUrl(taskId),
+      url: keptUrl(facts),
       taskId,
       header: {},
       digest: facts.digest,
@@ -137,8 +158,20 @@ export class KeptTasks implements Closable {
     if (!stored || stored.state !== 'finished')
       throw new DragonflyError('STORAGE', `task ${taskId} is not here any more`);
     const before = stored.record.row.persistent === 1;
-    stored.keep(recordOf(facts), persistent || before);
+    this.#learn(stored, facts, persistent || before);
     if (!persistent) await this.#tell(stored);
+  }
+
+  /** A scheduler may know less than this node. */
+  #learn(stored: StoredTask, facts: KeptFacts, persistent: boolean): void {
+    const { kept } = stored.record;
+    stored.keep(recordOf(kept?.object ? withNews(facts, { ...facts, object: kept.object }) : facts), persistent);
+  }
+
+  /** Its scheduler is to know what this node knows of it. Never throws. */
+  async tell(taskId: string): Promise<void> {
+    const stored = this.#options.store.get(taskId);
+    if (stored) await this.#tell(stored);
   }
 
   /**
@@ -164,49 +197,56 @@ export class KeptTasks implements Closable {
     );
   }
 
-  /** The scheduler wants the replica to stay, or needs it no more. Throws NOT_FOUND. */
-  update(taskId: string, persistent: boolean): void {
+  /** The scheduler wants the replica to stay, or needs it no more. Throws NOT_FOUND. @param facts as it knows them. */
+  update(taskId: string, persistent: boolean, facts?: KeptFacts): void {
     const stored = this.require(taskId);
     if (persistent && stored.state !== 'finished')
       throw new DragonflyError('FAILED_PRECONDITION', `task ${taskId} is here in part only`);
     const { kept } = stored.record;
-    if (kept) stored.keep(kept, persistent);
+    if (facts) this.#learn(stored, facts, persistent);
+    else if (kept) stored.keep(kept, persistent);
   }
 
   /** Deletes what is here of it. Throws NOT_FOUND. */
-  remove(taskId: string): void {
-    const { engine, store } = this.#options;
-    this.require(taskId);
+  async remove(taskId: string): Promise<void> {
+    const { engine, store, abandon } = this.#options;
+    if (this.require(taskId).record.kept?.upload) await abandon(taskId);
     engine.stop(taskId, new DragonflyError('CANCELLED', 'the task was deleted'));
     store.remove(taskId);
   }
 
   /** Deletes it everywhere, for whoever imported it. Throws NOT_FOUND, PERMISSION_DENIED. */
-  async removeEverywhere(taskId: string, caller: Caller, signal: AbortSignal): Promise<void> {
+  async removeEverywhere(
+    taskId: string,
+    caller: Caller,
+    { signal, calls = cacheCalls }: { readonly signal: AbortSignal; readonly calls?: ImportCalls<PersistentTask> },
+  ): Promise<void> {
     const { schedulers, hostId } = this.#options;
-    const { owner } = await this.#told(taskId, signal);
+    const { owner } = factsOf(taskId, await this.stat(taskId, signal, calls));
     const uid = caller.kind === 'local' ? caller.uid : undefined;
-    const isMaster = uid === 0 || (uid !== undefined && uid === process.geteuid?.());
-    if (!isMaster && owner !== `${uid}@${hostId}`)
+    if (!isMaster(caller) && owner !== `${uid}@${hostId}`)
       throw new DragonflyError('PERMISSION_DENIED', `task ${taskId} was imported by somebody else`, {
         hint: 'Only who imported it, on the node where that was, the administrator of that node, and the manager can delete it.',
       });
-    await schedulers.ask(taskId, (client) => client.deletePersistentCacheTask({ hostId, taskId }, { signal }), signal);
+    await schedulers.ask(taskId, (client) => calls.delete(client, { hostId, taskId }, { signal }), signal);
   }
 
-  stat(taskId: string, signal: AbortSignal): Promise<PersistentCacheTask> {
+  /** As the scheduler knows it. Throws NOT_FOUND. */
+  stat<Task extends PersistentTask>(taskId: string, signal: AbortSignal, calls: ImportCalls<Task>): Promise<Task> {
     const { schedulers, hostId } = this.#options;
-    return schedulers.ask(taskId, (client) => client.statPersistentCacheTask({ hostId, taskId }, { signal }), signal);
+    return schedulers.ask(taskId, (client) => calls.stat(client, { hostId, taskId }, { signal }), signal);
   }
 
-  list(): StoredTask[] {
-    return this.#options.store.list().filter(({ record }) => record.kept !== undefined);
+  /** Here, of one of the two kinds. */
+  list(kind: 'persistent' | 'persistent cache'): StoredTask[] {
+    const isOfKind = ({ record: { kept } }: StoredTask): boolean =>
+      kept !== undefined && (kept.object !== undefined) === (kind === 'persistent');
+    return this.#options.store.list().filter(isOfKind);
   }
 
   require(taskId: string): StoredTask {
     const task = this.#options.store.get(taskId);
-    if (!task?.record.kept)
-      throw new DragonflyError('NOT_FOUND', `persistent cache task ${taskId} is not on this node`);
+    if (!task?.record.kept) throw new DragonflyError('NOT_FOUND', `imported content ${taskId} is not on this node`);
     return task;
   }
 
@@ -270,24 +310,11 @@ export class KeptTasks implements Closable {
   }
 
   async #told(taskId: string, signal: AbortSignal): Promise<KeptFacts> {
-    const task = await this.stat(taskId, signal);
-    if (task.state === 'Uploading')
-      throw new DragonflyError('NOT_FOUND', `task ${taskId} is being imported and not there yet`, {
-        hint: 'Try again when the import has ended.',
-      });
-    if (task.kept) return fromKeptContent(taskId, task.kept);
-    const { persistentReplicaCount, createdAt, ttl, contentLength, pieceLength, tag, application } = task;
-    return {
+    const object = this.#options.store.get(taskId)?.record.kept?.object;
+    return factsOf(
       taskId,
-      replicas: persistentReplicaCount,
-      createdMs: createdAt?.getTime() ?? Date.now(),
-      ttlMs: (ttl?.seconds ?? 0) * 1000,
-      contentLengthBytes: contentLength,
-      pieceLengthBytes: pieceLength,
-      tag,
-      application,
-      owner: '',
-    };
+      await this.stat<PersistentTask>(taskId, signal, object ? persistentCalls(object) : cacheCalls),
+    );
   }
 
   async #tell(stored: StoredTask): Promise<void> {
@@ -303,6 +330,33 @@ export class KeptTasks implements Closable {
       );
     }
   }
+}
+
+/** Throws NOT_FOUND for what is not there yet. */
+export function factsOf(taskId: string, task: PersistentTask & Partial<PersistentCacheTask>): KeptFacts {
+  if (task.state === 'Uploading')
+    throw new DragonflyError('NOT_FOUND', `task ${taskId} is being imported and not there yet`, {
+      hint: 'Try again when the import has ended.',
+    });
+  if (task.kept) return fromKeptContent(taskId, task.kept);
+  const { persistentReplicaCount, createdAt, ttl, contentLength, tag, application } = task;
+  return {
+    taskId,
+    replicas: persistentReplicaCount,
+    createdMs: createdAt?.getTime() ?? Date.now(),
+    ttlMs: (ttl?.seconds ?? 0) * 1000,
+    contentLengthBytes: contentLength,
+    pieceLengthBytes: task.pieceLength ?? defaultPieceLength(contentLength),
+    tag,
+    application,
+    owner: '',
+  };
+}
+
+/** Who may do with this node what he likes. */
+export function isMaster(caller: Caller): boolean {
+  const uid = caller.kind === 'local' ? caller.uid : undefined;
+  return uid === 0 || (uid !== undefined && uid === process.geteuid?.());
 }
 
 /** A text that reads like what other ids are computed from would be the id of something else. */

@@ -16,4 +16,13 @@ export const importLimits = {
   mostRetryMs: 5_000,
   /** To take back what did not become an import. */
   takeBackMs: 10_000,
+  /** Contents on their way to stores at once, and parts of each: a part is one connection and no memory. */
+  uploadsAtOnce: 2,
+  partsAtOnce: 4,
+  /** A store that could not be written to is asked again after so long, twice as long each time. */
+  uploadRetryMs: 1_000,
+  mostUploadRetryMs: 600_000,
+  readBlockBytes: 2 ** 20,
+  /** A list of a thousand parts is a third of it. */
+  storeAnswerBytes: 2 ** 20,
 } as const;

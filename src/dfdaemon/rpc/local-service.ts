@@ -13,11 +13,13 @@ import type {
 } from '../../../gen/dfdaemon/v2/local.ts';
 import type { Handlers } from '../../rpc/server/server.ts';
 import type { KeptTasks } from '../imports/kept-tasks.ts';
+import type { PersistentTasks } from '../imports/persistent-tasks.ts';
 import type { Receipts } from '../receipts.ts';
 import { placeOutput, type PlaceOutputOptions } from '../storage/place-output.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
 import type { TaskStore } from '../storage/task-store.ts';
 import { persistentCacheLocal } from './persistent-cache.ts';
+import { persistentLocal } from './persistent.ts';
 import { toReceiptMessage } from './messages.ts';
 
 const contentBlockBytes = 4 * 2 ** 20;
@@ -27,15 +29,18 @@ export function localHandlers({
   store,
   receipts,
   kept,
+  persistent,
   outputRoots,
 }: {
   readonly store: TaskStore;
   readonly receipts: Receipts;
   readonly kept: KeptTasks;
+  readonly persistent: PersistentTasks;
   readonly outputRoots: readonly string[];
 }): Handlers<typeof DfdaemonLocalDefinition> {
   return {
     ...persistentCacheLocal(kept),
+    ...persistentLocal(persistent),
     listStoredTasks: async () => ({ tasks: store.list().toSorted(usedLastFirst).map(toSummary) }),
     verifyLocalTask: async ({ taskId }) => {
       const task = requireTask(store, taskId);

@@ -15,6 +15,8 @@ import type { Handlers } from '../../rpc/server/server.ts';
 import type { BlockList } from '../cluster/block-list.ts';
 import type { Schedulers } from '../cluster/schedulers.ts';
 import type { KeptTasks } from '../imports/kept-tasks.ts';
+import type { PendingUploads } from '../imports/pending-uploads.ts';
+import type { PersistentTasks } from '../imports/persistent-tasks.ts';
 import type { Sources } from '../source/sources.ts';
 import { placeOutput } from '../storage/place-output.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
@@ -24,6 +26,7 @@ import type { Entitlement } from '../task/entitlement.ts';
 import type { UploadDesk } from '../transport/upload-desk.ts';
 import { asker, downloadStream, type Lend } from './download-stream.ts';
 import { toStatLocalTask } from './messages.ts';
+import { persistentDownloads, persistentUploads } from './persistent.ts';
 import { persistentCacheDownloads, persistentCacheUploads } from './persistent-cache.ts';
 import type { ReadGuard } from './read-guard.ts';
 import { syncPieces, type PiecePort } from './sync-pieces.ts';
@@ -41,6 +44,8 @@ export interface ServiceOptions {
   readonly entitlement: Entitlement;
   readonly lend: Lend;
   readonly kept: KeptTasks;
+  readonly persistent: PersistentTasks;
+  readonly pendingUploads: PendingUploads;
   readonly blockList: BlockList;
   /** Directories below which outputs may lie; anywhere when there are none. */
   readonly outputRoots: readonly string[];
@@ -77,6 +82,7 @@ export function downloadHandlers(options: ServiceOptions): Handlers<typeof Dfdae
       return {};
     },
     ...persistentCacheDownloads(options),
+    ...persistentDownloads(options),
     deleteHost: async () => {
       await schedulers.leave();
       return {};
@@ -120,6 +126,7 @@ export function uploadHandlers(options: ServiceOptions): Handlers<typeof Dfdaemo
         announcer: (task) => options.engine.announcerOf(task),
       }),
     ...persistentCacheUploads(options),
+    ...persistentUploads(options),
     syncHost: (_request, context) => hostReports(options.readHost, context),
   };
 }
@@ -134,7 +141,7 @@ function requireTask(store: TaskStore, taskId: string): StoredTask {
 function removeTask({ engine, store }: ServiceOptions, taskId: string, removal: Removal): void {
   if (requireTask(store, taskId).persistent)
     throw new DragonflyError('FAILED_PRECONDITION', `task ${taskId} is a replica that has to stay on this node`, {
-      hint: 'Delete it on all nodes with "dfcache rm".',
+      hint: 'Delete it on all nodes with "dfcache rm" or "dfstore rm".',
     });
   engine.stop(taskId, new DragonflyError('CANCELLED', 'the task was deleted'));
   store.remove(taskId, removal);

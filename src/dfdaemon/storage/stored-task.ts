@@ -79,10 +79,11 @@ export class StoredTask {
     return this.record.persistent;
   }
 
-  /** Records that this is imported content, and whether the replica of this node is to stay. */
+  /** Records that this is imported content, and whether the replica of this node is to stay. What its store is to get stays to be got there. */
   keep(kept: KeptRecord, persistent: boolean): void {
     this.#requirePresent();
-    this.record.change({ kept: JSON.stringify(kept), persistent: persistent ? 1 : 0 });
+    const upload = kept.object?.state === 'pending' ? (kept.upload ?? this.record.kept?.upload) : undefined;
+    this.record.change({ kept: JSON.stringify({ ...kept, upload }), persistent: persistent ? 1 : 0 });
   }
 
   restrict(): void {

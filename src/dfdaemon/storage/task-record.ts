@@ -1,6 +1,7 @@
 /** The row of one task: its columns as domain values, and the only way to change them, written through to the database. */
 import { DragonflyError } from '../../core/errors.ts';
 import { pieceLayout, type PieceLayout } from '../../core/piece-layout.ts';
+import { expiresMs, type StoredObject } from '../../swarm/replicas/kept-task.ts';
 import type { AgeClock } from './age-clock.ts';
 import type { Metadata, TaskRow } from './metadata.ts';
 
@@ -31,6 +32,18 @@ export interface KeptRecord {
   readonly createdMs: number;
   readonly ttlMs: number;
   readonly owner: string;
+  /** Of a persistent task. */
+  readonly object?: StoredObject | undefined;
+  /** On the node that brings it to its store, until that has it. */
+  readonly upload?: PendingUpload | undefined;
+}
+
+export interface PendingUpload {
+  /** How the store is reached: credentials included, so it goes nowhere else. */
+  readonly storage: Readonly<Record<string, string | boolean | undefined>>;
+  readonly partLengthBytes: number;
+  /** Of an upload in parts that has begun. */
+  readonly uploadId?: string | undefined;
 }
 
 export class TaskRecord {
@@ -100,7 +113,7 @@ export class TaskRecord {
 
   get persistent(): boolean {
     const { kept } = this;
-    return this.#row.persistent === 1 && kept !== undefined && kept.createdMs + kept.ttlMs > this.#clock.wallMs();
+    return this.#row.persistent === 1 && kept !== undefined && expiresMs(kept) > this.#clock.wallMs();
   }
 
   /** The content file has been given a name outside the store. */

@@ -34,8 +34,9 @@ export interface DownloadContext {
   /** Calls back when a scheduler has taken this host anew; the result ends that. */
   readonly onTaken: (listener: () => void) => () => void;
   readonly syncPieces: SyncPieces;
-  /** How parents of the original tell of imported content. */
+  /** How parents of the original tell of imported content, of either kind. */
   readonly syncImported: SyncImported;
+  readonly syncPersistent: SyncImported;
   /** Absent where downloads are not recorded. */
   readonly record: ((setup: MachineSetup) => DownloadRecording) | undefined;
   readonly askParent: AskParent;

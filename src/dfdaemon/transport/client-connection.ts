@@ -95,7 +95,8 @@ export class ClientConnection {
   }
 
   get #requestTag(): number {
-    const { persistent, imported = false } = this.address;
+    const { persistent, imported } = this.address;
+    if (!persistent && imported === 'persistent') return tags.downloadPersistentPiece;
     if (!persistent) return imported ? tags.downloadPersistentCachePiece : tags.downloadPiece;
     return this.address.streamed === true ? tags.streamedPiece : tags.pipelinedPiece;
   }

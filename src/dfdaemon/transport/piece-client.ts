@@ -127,7 +127,7 @@ export class PieceClient {
   #secured(address: PieceAddress): PieceAddress {
     const policy = this.#options.tls?.policy ?? 'off';
     const tls = policy === 'force' || (policy === 'prefer' && address.tls);
-    const { host, port, persistent, streamed = false, imported = false } = address;
+    const { host, port, persistent, streamed = false, imported } = address;
     return { host, port, persistent, streamed: persistent && streamed, imported, tls };
   }
 

@@ -15,8 +15,8 @@ export interface PieceAddress {
   readonly streamed?: boolean;
   /** The parent announced that it speaks TLS on this port. */
   readonly tls: boolean;
-  /** The parent is of the original, which has a request of its own for pieces of imported content. */
-  readonly imported?: boolean | undefined;
+  /** The parent is of the original, which has a request of its own for pieces of each kind of imported content. */
+  readonly imported?: 'persistent' | 'persistent cache' | undefined;
   /** By which this parent knows the task; its id where there is none. */
   readonly taskId?: string | undefined;
 }

@@ -1,19 +1,27 @@
 /** Imported content as the protocol's extension tells of it, and as the machine of replicas knows it. */
 import { DragonflyError } from '../../core/errors.ts';
+import { persistentTaskId } from '../../core/ids.ts';
+import { redact } from '../../core/redact.ts';
 import type { Duration } from '../../../gen/google/protobuf/duration.ts';
-import type { KeptContent } from '../../../gen/common/v2/common.ts';
-import type { KeptFacts } from '../../swarm/replicas/kept-task.ts';
+import type { KeptContent, StoredObject as ObjectMessage } from '../../../gen/common/v2/common.ts';
+import type { KeptFacts, ObjectState, StoredObject } from '../../swarm/replicas/kept-task.ts';
 
-/** The URL of imported content, which no origin has. */
-export function keptUrl(taskId: string): string {
-  return `${keptScheme}//${taskId}`;
+/** The URL of imported content in the swarm, where no origin has it. */
+export function keptUrl({ taskId, object }: Pick<KeptFacts, 'taskId' | 'object'>): string {
+  return `${object ? storeScheme : cacheScheme}//${taskId}`;
 }
 
 export function isKeptUrl(url: string): boolean {
-  return url.startsWith(`${keptScheme}//`);
+  return url.startsWith(`${cacheScheme}//`) || isStoreUrl(url);
 }
 
-const keptScheme = 'dfcache:';
+/** Of a persistent task. */
+export function isStoreUrl(url: string): boolean {
+  return url.startsWith(`${storeScheme}//`);
+}
+
+const cacheScheme = 'dfcache:';
+const storeScheme = 'dfstore:';
 
 export function toKeptContent(facts: KeptFacts, persistent: boolean): KeptContent {
   return {
@@ -27,6 +35,7 @@ export function toKeptContent(facts: KeptFacts, persistent: boolean): KeptConten
     ...(facts.digest !== undefined && { digest: facts.digest }),
     owner: facts.owner,
     persistent,
+    object: facts.object && toObjectMessage(facts.object),
   };
 }
 
@@ -35,6 +44,8 @@ export function fromKeptContent(taskId: string, kept: KeptContent): KeptFacts {
   const { createdAt, ttl, tag, application, digest } = kept;
   if (!createdAt || !Number.isFinite(createdAt.getTime()) || !ttl)
     throw new DragonflyError('INVALID_ARGUMENT', `task ${taskId} is told without its time to live`);
+  if (kept.object && persistentTaskId(kept.object) !== taskId)
+    throw new DragonflyError('INVALID_ARGUMENT', `task ${taskId} is not that of ${redact(kept.object.url)}`);
   return {
     taskId,
     replicas: kept.replicaCount,
@@ -46,7 +57,17 @@ export function fromKeptContent(taskId: string, kept: KeptContent): KeptFacts {
     ...(application !== undefined && { application }),
     ...(digest !== undefined && { digest }),
     owner: kept.owner,
+    ...(kept.object && { object: fromObjectMessage(kept.object) }),
   };
+}
+
+function toObjectMessage({ etag = '', ...object }: StoredObject): ObjectMessage {
+  return { ...object, etag };
+}
+
+/** The border has looked at the state. */
+function fromObjectMessage({ url, region, endpoint, state, etag }: ObjectMessage): StoredObject {
+  return { url, region, endpoint, state: state as ObjectState, ...(etag !== '' && { etag }) };
 }
 
 function duration(ms: number): Duration {

@@ -1,5 +1,15 @@
 import { maxPieceLengthBytes, minPieceLengthBytes } from '../../core/piece-layout.ts';
-import type { Download, Host, HuggingFace, KeptContent, Network, Piece, Range } from '../../../gen/common/v2/common.ts';
+import type {
+  Download,
+  Host,
+  HuggingFace,
+  KeptContent,
+  Network,
+  ObjectStorage,
+  Piece,
+  Range,
+  StoredObject,
+} from '../../../gen/common/v2/common.ts';
 import * as rule from './rules.ts';
 
 /** Pieces of one task: 64 MiB each make more than any file that exists. */
@@ -68,6 +78,19 @@ export const commonSchemas: Readonly<Record<string, rule.MessageSchema>> = {
   'common.v2.Host': host,
 };
 
+export const objectStorage = rule.schema<ObjectStorage>({
+  region: rule.optional(rule.text()),
+  endpoint: rule.optional(rule.text(4096)),
+});
+
+const storedObject = rule.schema<StoredObject>({
+  url: rule.url,
+  region: rule.text(),
+  endpoint: rule.text(4096),
+  state: rule.oneOf('stored', 'pending', 'replicas'),
+  etag: rule.optional(rule.text()),
+});
+
 export const keptContent = rule.schema<KeptContent>({
   replicaCount: rule.between(1, 1000),
   createdAt: rule.required,
@@ -78,4 +101,5 @@ export const keptContent = rule.schema<KeptContent>({
   application: rule.optional(rule.text()),
   digest: rule.optional(rule.digest),
   owner: rule.optional(rule.text()),
+  object: rule.message(storedObject),
 });

@@ -1,11 +1,19 @@
 import type * as dfdaemon from '../../../gen/dfdaemon/v2/dfdaemon.ts';
 import type * as local from '../../../gen/dfdaemon/v2/local.ts';
-import { download, keptContent, longestTtlSeconds, maxPieceNumber, pieceLength } from './common-schemas.ts';
+import {
+  download,
+  keptContent,
+  longestTtlSeconds,
+  maxPieceNumber,
+  objectStorage,
+  pieceLength,
+} from './common-schemas.ts';
 import * as rule from './rules.ts';
 
 const remoteIp = rule.optional(rule.ip);
 const byTask = { taskId: rule.taskId, remoteIp };
 
+const storage = rule.all(rule.required, rule.message(objectStorage));
 const interested = rule.each(rule.between(0, maxPieceNumber), 65_536);
 const syncPieces = { hostId: rule.hostId, taskId: rule.taskId, interestedPieceNumbers: interested };
 
@@ -41,21 +49,31 @@ export const dfdaemonSchemas: Readonly<Record<string, rule.MessageSchema>> = {
   'dfdaemon.v2.SyncHostRequest': rule.schema<dfdaemon.SyncHostRequest>({ hostId: rule.hostId, peerId: rule.peerId }),
   'dfdaemon.v2.DownloadPersistentTaskRequest': rule.schema<dfdaemon.DownloadPersistentTaskRequest>({
     url: rule.url,
-    objectStorage: rule.required,
+    objectStorage: storage,
     outputPath: rule.optional(rule.text(4096)),
     timeout: rule.anyDuration,
     digest: rule.optional(rule.digest),
     remoteIp,
+    kept: rule.message(keptContent),
   }),
   'dfdaemon.v2.UploadPersistentTaskRequest': rule.schema<dfdaemon.UploadPersistentTaskRequest>({
     url: rule.url,
-    objectStorage: rule.required,
+    objectStorage: storage,
     path: rule.text(4096),
-    ttl: rule.duration(60, 604_800),
+    persistentReplicaCount: rule.between(1, 5),
+    ttl: rule.duration(60, longestTtlSeconds),
     timeout: rule.anyDuration,
     remoteIp,
+    write: rule.optional(rule.oneOf('through', 'back', 'replicas')),
   }),
-  'dfdaemon.v2.UpdatePersistentTaskRequest': rule.schema<dfdaemon.UpdatePersistentTaskRequest>(byTask),
+  'dfdaemon.v2.RemovePersistentTaskRequest': rule.schema<local.RemovePersistentTaskRequest>({
+    url: rule.url,
+    objectStorage: storage,
+  }),
+  'dfdaemon.v2.UpdatePersistentTaskRequest': rule.schema<dfdaemon.UpdatePersistentTaskRequest>({
+    ...byTask,
+    kept: rule.message(keptContent),
+  }),
   'dfdaemon.v2.StatPersistentTaskRequest': rule.schema<dfdaemon.StatPersistentTaskRequest>(byTask),
   'dfdaemon.v2.StatLocalPersistentTaskRequest': rule.schema<dfdaemon.StatLocalPersistentTaskRequest>(byTask),
   'dfdaemon.v2.DeletePersistentTaskRequest': rule.schema<dfdaemon.DeletePersistentTaskRequest>(byTask),

@@ -7,6 +7,7 @@ import {
   keptContent,
   longestTtlSeconds,
   maxPieceNumber,
+  objectStorage,
   piece,
   pieceLength,
 } from './common-schemas.ts';
@@ -65,7 +66,6 @@ const holding = rule.schema<scheduler.TaskHolding>({
 
 const announced = { ...byPeer, request: rule.oneofMember() };
 const replicas = rule.between(1, 1000);
-const replicaTtl = rule.duration(300, 604_800);
 
 const count = rule.optional(rule.between(1, 200));
 const preheat = {
@@ -145,12 +145,16 @@ export const schedulerSchemas: Readonly<Record<string, rule.MessageSchema>> = {
   'scheduler.v2.UploadPersistentTaskStartedRequest': rule.schema<scheduler.UploadPersistentTaskStartedRequest>({
     ...byPeer,
     url: rule.url,
-    objectStorage: rule.required,
+    objectStorage: rule.all(rule.required, rule.message(objectStorage)),
     persistentReplicaCount: replicas,
-    ttl: replicaTtl,
+    contentLength: rule.between(0, Number.MAX_SAFE_INTEGER),
+    ttl: rule.duration(300, longestTtlSeconds),
+    kept: rule.message(keptContent),
   }),
-  'scheduler.v2.UploadPersistentTaskFinishedRequest':
-    rule.schema<scheduler.UploadPersistentTaskFinishedRequest>(byPeer),
+  'scheduler.v2.UploadPersistentTaskFinishedRequest': rule.schema<scheduler.UploadPersistentTaskFinishedRequest>({
+    ...byPeer,
+    kept: rule.message(keptContent),
+  }),
   'scheduler.v2.UploadPersistentTaskFailedRequest': rule.schema<scheduler.UploadPersistentTaskFailedRequest>(byPeer),
   'scheduler.v2.UploadPersistentCacheTaskStartedRequest':
     rule.schema<scheduler.UploadPersistentCacheTaskStartedRequest>({

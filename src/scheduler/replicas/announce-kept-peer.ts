@@ -1,52 +1,82 @@
 /**
- * AnnouncePersistentCachePeer, for daemons of the original: they download from the parents they are given and tell how it ended. Daemons of this
- * implementation take part in the swarm of the task as in any other (announce-peer.ts).
+ * AnnouncePersistentCachePeer and AnnouncePersistentPeer, for daemons of the original: they download from the parents they are given and tell how it
+ * ended. Daemons of this implementation take part in the swarm of the task as in any other (announce-peer.ts).
  */
 import { DragonflyError } from '../../core/errors.ts';
 import type { CallContext } from '../../rpc/call-context.ts';
-import type {
-  AnnouncePersistentCachePeerRequest,
-  AnnouncePersistentCachePeerResponse,
+import {
+  NeedBackToSourceResponse,
+  type AnnouncePersistentCachePeerRequest,
+  type AnnouncePersistentCachePeerResponse,
+  type AnnouncePersistentPeerRequest,
+  type AnnouncePersistentPeerResponse,
 } from '../../../gen/scheduler/v2/scheduler.ts';
 import { presentHosts, type KeptTask } from '../../swarm/replicas/kept-task.ts';
 import { nextPlace, type HostPlace } from '../../swarm/replicas/placement.ts';
 import type { Brain } from '../brain.ts';
 import { requireOwnHost } from '../hosts/own-host.ts';
-import { heldPeerId, peerMessageOf } from './kept-messages.ts';
-import type { ReplicaDesk } from './replica-desk.ts';
+import type { KeptCalls } from './kept-calls.ts';
+import { heldPeerId, peerMessageOf, persistentPeerMessageOf } from './kept-messages.ts';
 
 /** As many as the original offers. */
 const maxParents = 4;
 
-export async function* announceKeptPeer(
-  { brain, desk }: { readonly brain: Brain; readonly desk: ReplicaDesk },
-  requests: AsyncIterable<AnnouncePersistentCachePeerRequest>,
-  context: CallContext,
-): AsyncGenerator<AnnouncePersistentCachePeerResponse, void, undefined> {
+/** What a message says; of an ending whether all of it is there. */
+type Word =
+  | { readonly kind: 'register'; readonly persistent: boolean; readonly fromSource: boolean }
+  | { readonly kind: 'reschedule'; readonly blocked: readonly string[] }
+  | { readonly kind: 'ended'; readonly whole: boolean }
+  | { readonly kind: 'progress' };
+
+/** How one kind of kept task is spoken of. */
+interface Dialect<Request, Response> {
+  /** Undefined when it says nothing. */
+  readonly read: (request: Request) => Word | undefined;
+  readonly empty: Response;
+  /** Undefined when there is none of these hosts. */
+  readonly offer: (task: Readonly<KeptTask>, hostIds: readonly string[], brain: Brain) => Response | undefined;
+  /** Where the content can be got elsewhere. */
+  readonly source?: Response;
+}
+
+interface Named {
+  readonly hostId: string;
+  readonly taskId: string;
+}
+
+export async function* announceKeptPeer<Request extends Named, Response>(
+  calls: KeptCalls,
+  dialect: Dialect<Request, Response>,
+  { requests, context }: { readonly requests: AsyncIterable<Request>; readonly context: CallContext },
+): AsyncGenerator<Response, void, undefined> {
+  const { brain, desk } = calls;
   let persistent = false;
   const blocked = new Set<string>();
-  for await (const { hostId, taskId, request } of requests) {
+  for await (const message of requests) {
+    const { hostId, taskId } = message;
     requireOwnHost(hostId, context, brain);
-    const task = desk.keeper.get(taskId);
-    if (!task) throw new DragonflyError('NOT_FOUND', `this scheduler knows no persistent cache task ${taskId}`);
-    switch (request?.$case) {
-      case 'registerPersistentCachePeerRequest':
-        persistent = request.value.persistent;
-        yield task.facts.contentLengthBytes === 0 ? empty : offer(brain, task, hostId, blocked);
+    const task = calls.require(taskId);
+    const word = dialect.read(message);
+    switch (word?.kind) {
+      case 'register': {
+        ({ persistent } = word);
+        const held = presentHosts(task).some((id) => id !== hostId);
+        if (dialect.source && (word.fromSource || (!held && task.facts.object?.state === 'stored')))
+          yield dialect.source;
+        else
+          yield task.facts.contentLengthBytes === 0 ? dialect.empty : offer(brain, task, { hostId, blocked, dialect });
         break;
-      case 'reschedulePersistentCachePeerRequest':
-        for (const { id } of request.value.candidateParents) blocked.add(id);
-        yield offer(brain, task, hostId, blocked);
+      }
+      case 'reschedule':
+        for (const id of word.blocked) blocked.add(id);
+        yield offer(brain, task, { hostId, blocked, dialect });
         break;
-      case 'downloadPersistentCachePeerFinishedRequest':
+      case 'ended':
+        if (!word.whole) return;
         desk.held(task.facts, hostId, persistent);
         desk.showHolders(taskId);
         return;
-      case 'downloadPersistentCachePeerFailedRequest':
-        return;
-      case 'downloadPersistentCachePeerStartedRequest':
-      case 'downloadPieceFinishedRequest':
-      case 'downloadPieceFailedRequest':
+      case 'progress':
         break;
       case undefined:
         throw new DragonflyError('FAILED_PRECONDITION', `a message of host ${hostId} says nothing`);
@@ -54,25 +84,83 @@ export async function* announceKeptPeer(
   }
 }
 
-const empty: AnnouncePersistentCachePeerResponse = {
-  response: { $case: 'emptyPersistentCacheTaskResponse', value: {} },
+export const cacheDialect: Dialect<AnnouncePersistentCachePeerRequest, AnnouncePersistentCachePeerResponse> = {
+  read: ({ request }) => {
+    switch (request?.$case) {
+      case 'registerPersistentCachePeerRequest':
+        return { kind: 'register', persistent: request.value.persistent, fromSource: false };
+      case 'reschedulePersistentCachePeerRequest':
+        return { kind: 'reschedule', blocked: request.value.candidateParents.map(({ id }) => id) };
+      case 'downloadPersistentCachePeerFinishedRequest':
+      case 'downloadPersistentCachePeerFailedRequest':
+        return { kind: 'ended', whole: request.$case === 'downloadPersistentCachePeerFinishedRequest' };
+      case 'downloadPersistentCachePeerStartedRequest':
+      case 'downloadPieceFinishedRequest':
+      case 'downloadPieceFailedRequest':
+        return { kind: 'progress' };
+      case undefined:
+        return undefined;
+    }
+  },
+  empty: { response: { $case: 'emptyPersistentCacheTaskResponse', value: {} } },
+  offer: (task, hostIds, brain) => {
+    const candidateParents = hostIds.flatMap((hostId) => peerMessageOf(task, hostId, brain) ?? []);
+    if (candidateParents.length === 0) return undefined;
+    return { response: { $case: 'normalPersistentCacheTaskResponse', value: { candidateParents } } };
+  },
+};
+
+export const persistentDialect: Dialect<AnnouncePersistentPeerRequest, AnnouncePersistentPeerResponse> = {
+  read: ({ request }) => {
+    switch (request?.$case) {
+      case 'registerPersistentPeerRequest': {
+        const { persistent, needBackToSource: fromSource } = request.value;
+        return { kind: 'register', persistent, fromSource };
+      }
+      case 'reschedulePersistentPeerRequest':
+        return { kind: 'reschedule', blocked: request.value.candidateParents.map(({ id }) => id) };
+      case 'downloadPersistentPeerFinishedRequest':
+      case 'downloadPersistentPeerBackToSourceFinishedRequest':
+        return { kind: 'ended', whole: true };
+      case 'downloadPersistentPeerFailedRequest':
+      case 'downloadPersistentPeerBackToSourceFailedRequest':
+        return { kind: 'ended', whole: false };
+      case 'downloadPersistentPeerStartedRequest':
+      case 'downloadPersistentPeerBackToSourceStartedRequest':
+      case 'downloadPieceFinishedRequest':
+      case 'downloadPieceBackToSourceFinishedRequest':
+      case 'downloadPieceFailedRequest':
+      case 'downloadPieceBackToSourceFailedRequest':
+        return { kind: 'progress' };
+      case undefined:
+        return undefined;
+    }
+  },
+  empty: { response: { $case: 'emptyPersistentTaskResponse', value: {} } },
+  offer: (task, hostIds, brain) => {
+    const candidateParents = hostIds.flatMap((hostId) => persistentPeerMessageOf(task, hostId, brain) ?? []);
+    if (candidateParents.length === 0) return undefined;
+    return { response: { $case: 'normalPersistentTaskResponse', value: { candidateParents } } };
+  },
+  source: { response: { $case: 'needBackToSourceResponse', value: NeedBackToSourceResponse.fromPartial({}) } },
 };
 
 /** Those nearest to the child first. Throws FAILED_PRECONDITION when there is none. */
-function offer(
+function offer<Request, Response>(
   brain: Brain,
   task: Readonly<KeptTask>,
-  childId: string,
-  blocked: ReadonlySet<string>,
-): AnnouncePersistentCachePeerResponse {
+  {
+    hostId: childId,
+    blocked,
+    dialect,
+  }: { readonly hostId: string; readonly blocked: ReadonlySet<string>; readonly dialect: Dialect<Request, Response> },
+): Response {
   const { taskId } = task.facts;
   const holders = presentHosts(task).filter((hostId) => hostId !== childId && !blocked.has(heldPeerId(hostId, taskId)));
-  const candidateParents = nearestFirst(brain, holders, childId)
-    .slice(0, maxParents)
-    .flatMap((hostId) => peerMessageOf(task, hostId, brain) ?? []);
-  if (candidateParents.length === 0)
+  const answer = dialect.offer(task, nearestFirst(brain, holders, childId).slice(0, maxParents), brain);
+  if (answer === undefined)
     throw new DragonflyError('FAILED_PRECONDITION', `nobody else holds task ${taskId} at the moment`);
-  return { response: { $case: 'normalPersistentCacheTaskResponse', value: { candidateParents } } };
+  return answer;
 }
 
 /** The order in which replicas would be placed away from the child, from its end. */

@@ -4,6 +4,8 @@ import {
   Host as HostMessage,
   PersistentCachePeer,
   PersistentCacheTask,
+  PersistentPeer,
+  PersistentTask,
   type PersistentCacheTask as TaskMessage,
 } from '../../../gen/common/v2/common.ts';
 import type { KeptTaskSummary } from '../../../gen/scheduler/v2/live.ts';
@@ -36,6 +38,21 @@ export function taskMessageOf(task: Readonly<KeptTask>, extended = true): TaskMe
     updatedAt: new Date(updatedMs),
     ...(extended && { kept: toKeptContent(facts, true) }),
   });
+}
+
+/** The same of a persistent task. */
+export function persistentTaskMessageOf(task: Readonly<KeptTask>, extended = true): PersistentTask {
+  return PersistentTask.fromPartial(taskMessageOf(task, extended));
+}
+
+/** The same of a persistent task. */
+export function persistentPeerMessageOf(
+  task: Readonly<KeptTask>,
+  hostId: string,
+  brain: Brain,
+): PersistentPeer | undefined {
+  const peer = peerMessageOf(task, hostId, brain);
+  return peer && PersistentPeer.fromPartial({ ...peer, task: persistentTaskMessageOf(task, false) });
 }
 
 /** Undefined when the host is gone. */

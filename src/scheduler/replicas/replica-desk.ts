@@ -12,9 +12,13 @@ import { createClient, type RpcClient } from '../../rpc/client.ts';
 import { schedulerHeader } from '../../rpc/features.ts';
 import { keptUrl, toKeptContent } from '../../rpc/fields/kept-content.ts';
 import type { Host } from '../../../gen/common/v2/common.ts';
-import { DfdaemonUploadDefinition, DownloadPersistentCacheTaskRequest } from '../../../gen/dfdaemon/v2/dfdaemon.ts';
+import {
+  DfdaemonUploadDefinition,
+  DownloadPersistentCacheTaskRequest,
+  DownloadPersistentTaskRequest,
+} from '../../../gen/dfdaemon/v2/dfdaemon.ts';
 import { PieceSet } from '../../swarm/shared/piece-set.ts';
-import { presentHosts, type KeptFacts, type KeptTask } from '../../swarm/replicas/kept-task.ts';
+import { presentHosts, type KeptFacts, type KeptTask, type StoredObject } from '../../swarm/replicas/kept-task.ts';
 import type { ReplicaLimits } from '../../swarm/replicas/limits.ts';
 import { ReplicaKeeper, type ReplicaEffect } from '../../swarm/replicas/replica-keeper.ts';
 import type { Brain } from '../brain.ts';
@@ -157,7 +161,7 @@ export class ReplicaDesk implements Closable {
   }
 
   async #call(
-    kind: 'make' | 'keep' | 'release' | 'remove',
+    kind: 'make' | 'keep' | 'tell' | 'release' | 'remove',
     {
       taskId,
       hostId,
@@ -166,29 +170,25 @@ export class ReplicaDesk implements Closable {
   ): Promise<void> {
     const { signal } = this.#controller;
     const client = this.#client(hostId);
-    if (kind === 'remove') {
-      await client.deletePersistentCacheTask({ taskId }, { signal, timeoutMs: replicaCallMs });
-      return;
-    }
+    const call = { signal, timeoutMs: replicaCallMs };
+    if (!facts && kind !== 'remove') throw new DragonflyError('NOT_FOUND', `task ${taskId} is gone`);
+    if (!facts || kind === 'remove') return void (await client.deletePersistentCacheTask({ taskId }, call));
     if (kind !== 'make') {
-      const persistent = kind === 'keep';
-      await client.updatePersistentCacheTask({ taskId, persistent }, { signal, timeoutMs: replicaCallMs });
+      const persistent = this.#isPersistentAt(taskId, hostId, kind);
+      if (!facts.object) return void (await client.updatePersistentCacheTask({ taskId, persistent }, call));
+      await client.updatePersistentTask({ taskId, persistent, kept: toKeptContent(facts, persistent) }, call);
       return;
     }
-    if (!facts) throw new DragonflyError('NOT_FOUND', `task ${taskId} is gone`);
-    const request = DownloadPersistentCacheTaskRequest.fromPartial({
-      taskId,
-      persistent: true,
-      kept: toKeptContent(facts, true),
-      ...(facts.tag !== undefined && { tag: facts.tag }),
-      ...(facts.application !== undefined && { application: facts.application }),
-    });
     const metadata = { [schedulerHeader]: this.#options.ownAddress() };
-    for await (const _piece of client.downloadPersistentCacheTask(request, {
-      signal,
-      timeoutMs: replicaTimeoutMs,
-      metadata,
-    }));
+    const download = { signal, timeoutMs: replicaTimeoutMs, metadata };
+    const pieces = facts.object
+      ? client.downloadPersistentTask(objectReplica(facts, facts.object), download)
+      : client.downloadPersistentCacheTask(cacheReplica(facts), download);
+    for await (const _piece of pieces);
+  }
+
+  #isPersistentAt(taskId: string, hostId: string, kind: 'keep' | 'tell' | 'release'): boolean {
+    return kind === 'tell' ? this.keeper.get(taskId)?.replicas.get(hostId)?.persistent === true : kind === 'keep';
   }
 
   #client(hostId: string): RpcClient<typeof DfdaemonUploadDefinition> {
@@ -217,10 +217,31 @@ function heldTask({ facts }: Readonly<KeptTask>, hostId: string): Parameters<Bra
   return {
     taskId,
     peerId: heldPeerId(hostId, taskId),
-    url: keptUrl(taskId),
+    url: keptUrl(facts),
     layout: { contentLengthBytes, pieceLengthBytes },
     pieces: PieceSet.range(0, Math.ceil(contentLengthBytes / pieceLengthBytes)),
   };
+}
+
+function cacheReplica(facts: KeptFacts): DownloadPersistentCacheTaskRequest {
+  const { taskId, tag, application } = facts;
+  return DownloadPersistentCacheTaskRequest.fromPartial({
+    taskId,
+    persistent: true,
+    kept: toKeptContent(facts, true),
+    ...(tag !== undefined && { tag }),
+    ...(application !== undefined && { application }),
+  });
+}
+
+/** Nodes get it from each other, so nobody's credentials are needed. */
+function objectReplica(facts: KeptFacts, { url, region, endpoint }: StoredObject): DownloadPersistentTaskRequest {
+  return DownloadPersistentTaskRequest.fromPartial({
+    url,
+    objectStorage: { region, endpoint },
+    persistent: true,
+    kept: toKeptContent(facts, true),
+  });
 }
 
 function stopping(): DragonflyError {

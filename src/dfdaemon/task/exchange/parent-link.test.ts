@@ -56,10 +56,15 @@ test('of imported content it tells by a call of its own', { timeout: 10_000 }, a
     if (peerId === 'parent') throw new DragonflyError('INTERNAL', `task ${taskId} not found`);
     yield SyncPiecesResponse.fromPartial({});
   };
-  const either = syncEither(sync, async function* (_parent, { interestedPieceNumbers }) {
-    for (const number of interestedPieceNumbers) yield SyncPersistentCachePiecesResponse.fromPartial(pieceNews(number));
-  });
+  const either = syncEither(
+    sync,
+    async function* (_parent, { interestedPieceNumbers }) {
+      for (const number of interestedPieceNumbers)
+        yield SyncPersistentCachePiecesResponse.fromPartial(pieceNews(number));
+    },
+    'persistent cache',
+  );
   const { numbers, address } = await told(either, () => [0, 1], 2);
   assert.deepEqual(numbers, [0, 1]);
-  assert.equal(address?.imported, true);
+  assert.equal(address?.imported, 'persistent cache');
 });

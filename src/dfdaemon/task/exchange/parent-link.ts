@@ -43,7 +43,7 @@ export interface ParentNews {
 }
 
 /** `imported`: the pieces have to be asked for as those of imported content. */
-export type ParentMessage = SyncPiecesResponse & { readonly imported?: boolean };
+export type ParentMessage = SyncPiecesResponse & Pick<PieceAddress, 'imported'>;
 
 export type SyncPieces = (
   parent: ParentAddress,
@@ -147,7 +147,7 @@ export class ParentLink {
         persistent: message.vortexPersistent,
         streamed: message.vortexStreamed,
         tls: message.tls,
-        ...(message.imported === true && { imported: true }),
+        ...(message.imported && { imported: message.imported }),
         ...(message.vortexTaskId !== '' && { taskId: message.vortexTaskId }),
       };
     }

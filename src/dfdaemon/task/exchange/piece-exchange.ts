@@ -8,12 +8,12 @@ import type { ExchangeEffect } from '../../../swarm/peer/download/effects.ts';
 import type { PeerEvent, RequestDrop, RequestFailure } from '../../../swarm/peer/download/events.ts';
 import { defaultPickerLimits } from '../../../swarm/peer/picker-limits.ts';
 import { PieceSet } from '../../../swarm/shared/piece-set.ts';
-import { isKeptUrl } from '../../../rpc/fields/kept-content.ts';
+import { isKeptUrl, isStoreUrl } from '../../../rpc/fields/kept-content.ts';
 import { isSameVersion } from '../same-version.ts';
 import type { DownloadScope } from '../download-scope.ts';
 import type { LearnedLayout } from '../learned-layout.ts';
 import type { ContentProof } from '../proof/content-proof.ts';
-import { ParentLink, type ParentAddress, type ParentNews } from './parent-link.ts';
+import { ParentLink, type ParentAddress, type ParentNews, type SyncPieces } from './parent-link.ts';
 import { syncEither } from './sync-imported.ts';
 
 type PieceRequest = Extract<ExchangeEffect, { kind: 'request-piece' }>;
@@ -100,8 +100,13 @@ export class PieceExchange {
 
   #linkTo(parent: ParentAddress): ParentLink {
     const { context, stored } = this.#scope;
-    const { entitled, hostId, syncPieces, syncImported, askParent: ask, logger } = context;
-    const sync = isKeptUrl(stored.identity.url) ? syncEither(syncPieces, syncImported) : syncPieces;
+    const { entitled, hostId, syncPieces, syncImported, syncPersistent, askParent: ask, logger } = context;
+    const { url } = stored.identity;
+    const either = (): SyncPieces =>
+      isStoreUrl(url)
+        ? syncEither(syncPieces, syncPersistent, 'persistent')
+        : syncEither(syncPieces, syncImported, 'persistent cache');
+    const sync = isKeptUrl(url) ? either() : syncPieces;
     const missing = (): readonly number[] | undefined => this.#missing();
     // Without a right this node does not use the scheduler's word to get restricted content.
     const allowed = entitled ? parent : { ...parent, ticket: undefined };

@@ -8,7 +8,7 @@ import {
   type SyncPersistentCachePiecesRequest,
   type SyncPersistentCachePiecesResponse,
 } from '../../../../gen/dfdaemon/v2/dfdaemon.ts';
-import type { ParentAddress, SyncPieces } from './parent-link.ts';
+import type { ParentAddress, ParentMessage, SyncPieces } from './parent-link.ts';
 
 export type SyncImported = (
   parent: ParentAddress,
@@ -16,7 +16,11 @@ export type SyncImported = (
   signal: AbortSignal,
 ) => AsyncIterable<SyncPersistentCachePiecesResponse>;
 
-export function syncEither(sync: SyncPieces, ofOriginal: SyncImported): SyncPieces {
+export function syncEither(
+  sync: SyncPieces,
+  ofOriginal: SyncImported,
+  imported: NonNullable<ParentMessage['imported']>,
+): SyncPieces {
   return async function* (parent, request, signal) {
     let heard = false;
     try {
@@ -30,6 +34,6 @@ export function syncEither(sync: SyncPieces, ofOriginal: SyncImported): SyncPiec
     }
     const { hostId, taskId, interestedPieceNumbers } = request;
     for await (const told of ofOriginal(parent, { hostId, taskId, interestedPieceNumbers }, signal))
-      yield { ...SyncPiecesResponse.fromPartial(told), imported: true };
+      yield { ...SyncPiecesResponse.fromPartial(told), imported };
   };
 }

@@ -4,7 +4,7 @@ import { durationMs, section } from '../../../../core/config/config.ts';
 
 const text = z.string().min(1);
 
-const bucket = z
+export const s3BucketConfig = z
   .object({
     name: text.regex(/^[A-Za-z0-9][\w.-]{1,254}$/, 'is not a name of a bucket').describe('as clients call it'),
     bucket: text.optional().describe('its name at the store; by default the same'),
@@ -56,10 +56,10 @@ export const s3DoorConfig = section({
     listen: z.string().default('127.0.0.1'),
   }),
   unixListen: section({ socket: z.string().default('').describe('none when empty') }),
-  buckets: z.array(bucket).default([]),
+  buckets: z.array(s3BucketConfig).default([]),
   clients: z.array(client).default([]).describe('keys of those who may use them'),
 });
 
 export type S3DoorConfig = z.output<typeof s3DoorConfig>;
-export type S3BucketConfig = z.output<typeof bucket>;
+export type S3BucketConfig = z.output<typeof s3BucketConfig>;
 export type S3ClientConfig = z.output<typeof client>;

@@ -9,6 +9,7 @@ import type { ObjectKeys } from '../../../cluster/object-news.ts';
 import type { DownloadRequest } from '../../../task/open-task.ts';
 import type { ProxyClient } from '../../../../rpc/server/caller.ts';
 import { letGo } from '../../proof/question.ts';
+import type { Trust } from '../../../source/trust-store.ts';
 import type { RequestBody } from '../../wire/request-body.ts';
 import type { Upstream } from '../../wire/upstream.ts';
 import type { S3BucketConfig } from './s3-config.ts';
@@ -17,6 +18,8 @@ export interface S3StoreParts {
   readonly upstream: Upstream;
   /** Credentials of this process. */
   readonly own: CredentialFinder;
+  /** In its certificate, beyond what every origin is judged by. */
+  readonly trust?: Trust | undefined;
 }
 
 export interface StoreRequest {
@@ -59,18 +62,18 @@ export class S3Store {
   readonly config: S3BucketConfig;
   readonly #upstream: Upstream;
   readonly #own: CredentialFinder;
-  readonly #identityKey: Buffer | undefined;
+  readonly #trust: Trust;
+  #identityKey: Buffer | undefined;
   /** Where the store said the bucket is. */
   #region: string;
 
   /** Throws INVALID_ARGUMENT for a bucket whose store cannot be known. */
-  constructor(config: S3BucketConfig, { upstream, own }: S3StoreParts) {
+  constructor(config: S3BucketConfig, { upstream, own, trust = {} }: S3StoreParts) {
     this.config = config;
     this.#upstream = upstream;
     this.#own = own;
+    this.#trust = trust;
     this.#region = config.region;
-    const { secretKey } = config;
-    if (secretKey !== undefined) this.#identityKey = scryptSync(secretKey, 'dragonfly bucket', 32, stretched);
     this.#urlOf('', config.region);
   }
 
@@ -144,6 +147,8 @@ export class S3Store {
   }
 
   #digestOf(parts: readonly unknown[]): string {
+    const { secretKey } = this.config;
+    if (secretKey !== undefined) this.#identityKey ??= scryptSync(secretKey, 'dragonfly bucket', 32, stretched);
     const hash = this.#identityKey ? createHmac('sha256', this.#identityKey) : createHash('sha256');
     return hash.update(JSON.stringify(parts)).digest('hex');
   }
@@ -184,7 +189,7 @@ export class S3Store {
       method,
       url,
       header: signed,
-      trust: {},
+      trust: this.#trust,
       loopbackAllowed: true, // the operator has named it
       signal,
       ...(body && {

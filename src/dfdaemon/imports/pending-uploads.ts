@@ -1,0 +1,214 @@
+/**
+ * What the store does not have yet of what this node has imported: brought there in the background, as often as it takes, also by the next process.
+ * The record of it is in the row of its task, with the credentials of whoever imported it, and nowhere else.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { parseDigest, partsTag } from '../../core/digest.ts';
+import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
+import type { Closable } from '../../core/process/lifecycle.ts';
+import type { Logger } from '../../core/process/logger.ts';
+import type { StoredObject } from '../../swarm/replicas/kept-task.ts';
+import { uploadParts, type UploadContent } from '../../swarm/replicas/object-upload.ts';
+import type { Upstream } from '../proxy/wire/upstream.ts';
+import { Slots } from '../proxy/slots.ts';
+import type { StoredTask } from '../storage/stored-task.ts';
+import type { PendingUpload } from '../storage/task-record.ts';
+import type { TaskStore } from '../storage/task-store.ts';
+import { ContentScan } from './content-scan.ts';
+import { importLimits } from './limits.ts';
+import { ObjectRequests } from './object-requests.ts';
+import { writeObject } from './object-writer.ts';
+
+export interface PendingUploadsOptions {
+  readonly store: TaskStore;
+  readonly upstream: Upstream;
+  readonly logger: Logger;
+}
+
+interface Running {
+  readonly ending: AbortController;
+  readonly done: Promise<StoredObject>;
+}
+
+export class PendingUploads implements Closable {
+  readonly #options: PendingUploadsOptions;
+  readonly #running = new Map<string, Running>();
+  readonly #failures = new Map<string, string>();
+  readonly #slots = new Slots(importLimits.uploadsAtOnce);
+  readonly #controller = new AbortController();
+
+  constructor(options: PendingUploadsOptions) {
+    this.#options = options;
+    options.store.onRemoved(({ id }) => this.#running.get(id)?.ending.abort(gone(id)));
+  }
+
+  /** Why the last attempt failed; empty when none has. */
+  failureOf(taskId: string): string {
+    return this.#failures.get(taskId) ?? '';
+  }
+
+  /** Everything that an earlier process has left. @param onStored hears of each that the store has by now. */
+  resume(onStored: (taskId: string) => void): void {
+    for (const task of this.#options.store.list()) if (task.record.kept?.upload) this.inBackground(task, onStored);
+  }
+
+  inBackground({ id }: StoredTask, onStored: (taskId: string) => void): void {
+    const { logger } = this.#options;
+    this.#start(id, { patient: true }).done.then(
+      () => onStored(id),
+      (error: unknown) => logger.debug({ taskId: id, reason: toDragonflyError(error).message }, 'an upload has ended'),
+    );
+  }
+
+  /**
+   * Resolves when the store has it. Throws what it refuses it with; what passes is tried again until the signal aborts, and its reason thrown.
+   * @param md5s of its parts, which somebody has just computed
+   */
+  async now({ id }: StoredTask, md5s: readonly Uint8Array[], signal: AbortSignal): Promise<StoredObject> {
+    const running = this.#start(id, { patient: false, md5s });
+    const stop = (): void => running.ending.abort(signal.reason);
+    signal.addEventListener('abort', stop, { once: true });
+    try {
+      signal.throwIfAborted();
+      return await running.done;
+    } finally {
+      signal.removeEventListener('abort', stop);
+    }
+  }
+
+  /** Ends it, and takes back what the store has of it; the object itself when it is there already stays. Never throws. */
+  async abandon(taskId: string): Promise<void> {
+    const running = this.#running.get(taskId);
+    running?.ending.abort(gone(taskId));
+    await running?.done.catch(() => undefined);
+    const { record } = this.#options.store.get(taskId) ?? {};
+    const { object, upload } = record?.kept ?? {};
+    if (!object || upload?.uploadId === undefined) return;
+    const requests = new ObjectRequests({ url: object.url, storage: upload.storage }, this.#options.upstream);
+    const signal = AbortSignal.timeout(importLimits.takeBackMs);
+    await requests.abort(upload.uploadId, signal).catch(() => undefined); // the store's own rules delete it later
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#controller.abort(new DragonflyError('UNAVAILABLE', 'the daemon is stopping'));
+    await Promise.allSettled(Array.from(this.#running.values(), ({ done }) => done));
+  }
+
+  #start(taskId: string, way: Way): Running {
+    const known = this.#running.get(taskId);
+    if (known) return known;
+    const ending = new AbortController();
+    const signal = AbortSignal.any([ending.signal, this.#controller.signal]);
+    const done = this.#untilStored(taskId, way, signal).finally(() => {
+      this.#running.delete(taskId);
+      this.#failures.delete(taskId);
+    });
+    const running = { ending, done };
+    this.#running.set(taskId, running);
+    done.catch(() => undefined);
+    return running;
+  }
+
+  async #untilStored(taskId: string, { patient, md5s }: Way, signal: AbortSignal): Promise<StoredObject> {
+    const { logger } = this.#options;
+    let known = md5s;
+    for (
+      let retryMs: number = importLimits.uploadRetryMs;
+      ;
+      retryMs = Math.min(2 * retryMs, importLimits.mostUploadRetryMs)
+    ) {
+      try {
+        return await this.#inTurn(signal, () => this.#attempt(taskId, known, signal));
+      } catch (error) {
+        signal.throwIfAborted();
+        known = undefined; // time has passed
+        const failure = toDragonflyError(error);
+        if (!patient && !mayPass(failure)) throw failure;
+        this.#failures.set(taskId, failure.message);
+        logger.warn(
+          { taskId, code: failure.code, reason: failure.message, retryMs },
+          'content could not be brought to its store',
+        );
+      }
+      await delay(retryMs, undefined, { signal, ref: false });
+    }
+  }
+
+  async #inTurn<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    while (!(await this.#slots.take(importLimits.longestTimeoutMs, signal))) {
+      signal.throwIfAborted();
+      await delay(importLimits.uploadRetryMs, undefined, { signal });
+    }
+    try {
+      return await work();
+    } finally {
+      this.#slots.release();
+    }
+  }
+
+  async #attempt(taskId: string, md5s: readonly Uint8Array[] | undefined, signal: AbortSignal): Promise<StoredObject> {
+    const { store, upstream } = this.#options;
+    await store.get(taskId)?.recovered;
+    const task = store.get(taskId);
+    const kept = task?.record.kept;
+    if (!task || !kept?.object) throw gone(taskId);
+    const { object, upload } = kept;
+    if (!upload) return object;
+    if (task.state !== 'finished') throw new DragonflyError('STORAGE', `task ${taskId} is damaged here`);
+    using _lease = task.lease();
+    const content = contentOf(task, upload, md5s ?? (await scanned(task, upload)));
+    const remember = (uploadId: string | undefined): void => {
+      const now = task.record.kept;
+      if (now?.upload) task.keep({ ...now, upload: { ...now.upload, uploadId } }, task.persistent);
+    };
+    const requests = new ObjectRequests({ url: object.url, storage: upload.storage }, upstream);
+    const etag = await writeObject(requests, { content, path: task.content.path, remember }, signal);
+    const stored: StoredObject = { ...object, state: 'stored', etag };
+    task.keep({ ...(task.record.kept ?? kept), object: stored }, task.persistent);
+    return stored;
+  }
+}
+
+interface Way {
+  /** Whatever the store says. */
+  readonly patient: boolean;
+  readonly md5s?: readonly Uint8Array[] | undefined;
+}
+
+function contentOf(
+  { contentLengthBytes: lengthBytes = 0 }: StoredTask,
+  { partLengthBytes, uploadId }: PendingUpload,
+  md5s: readonly Uint8Array[],
+): UploadContent {
+  const hex = md5s.map((md5) => Buffer.from(md5).toString('hex'));
+  const [single = ''] = hex;
+  return { lengthBytes, partLengthBytes, md5s: hex, etag: hex.length === 1 ? single : partsTag(md5s), uploadId };
+}
+
+/** MD5s of its parts. Reads all of it: what a disk has changed does not go out. Throws STORAGE. */
+async function scanned(task: StoredTask, { partLengthBytes }: PendingUpload): Promise<readonly Uint8Array[]> {
+  const { layout, identity, content } = task;
+  if (!layout) throw new DragonflyError('STORAGE', `task ${task.id} is here in part only`);
+  const { contentLengthBytes: lengthBytes, pieceLengthBytes } = layout;
+  const parts = uploadParts({ lengthBytes, partLengthBytes }).map((part) => part.lengthBytes);
+  await using scan = new ContentScan({ path: content.path, pieceLengthBytes, suffix: '', parts });
+  const { sha256, md5s } = await scan.finish(lengthBytes);
+  if (identity.digest !== undefined && parseDigest(identity.digest).value !== sha256) {
+    task.suspect();
+    throw new DragonflyError(
+      'STORAGE',
+      `task ${task.id} is damaged here: it is made whole before it goes to its store`,
+    );
+  }
+  return md5s;
+}
+
+/** A store that is away, or has too much to do, comes back. */
+function mayPass({ code, details }: DragonflyError): boolean {
+  if (code === 'SOURCE_STATUS') return (details?.statusCode ?? 0) >= 500 || details?.statusCode === 429;
+  return code === 'SOURCE_UNREACHABLE' || code === 'STORAGE' || code === 'DIGEST_MISMATCH';
+}
+
+function gone(taskId: string): DragonflyError {
+  return new DragonflyError('CANCELLED', `task ${taskId} is not here any more`);
+}

@@ -1,0 +1,233 @@
+/**
+ * Persistent tasks: imported content that belongs to an object of a store. What the two kinds of imported content have in common is in KeptTasks;
+ * here is what the store has to do with it: when it is written, and that whoever reads could read it there.
+ */
+import { partsTag } from '../../core/digest.ts';
+import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
+import { persistentTaskId } from '../../core/ids.ts';
+import { redact } from '../../core/redact.ts';
+import type { PersistentTask } from '../../../gen/common/v2/common.ts';
+import type { Caller } from '../../rpc/server/caller.ts';
+import type { KeptFacts, StoredObject } from '../../swarm/replicas/kept-task.ts';
+import { uploadPartLength, uploadParts, type FoundObject } from '../../swarm/replicas/object-upload.ts';
+import type { Upstream } from '../proxy/wire/upstream.ts';
+import type { Sources } from '../source/sources.ts';
+import type { TaskStore } from '../storage/task-store.ts';
+import { persistentCalls } from './import-calls.ts';
+import type { StagedImport } from './importer.ts';
+import { factsOf, isMaster, type ImportPlan, type KeepOrder, type KeptTasks } from './kept-tasks.ts';
+import { ObjectRequests, type ObjectPlace } from './object-requests.ts';
+import type { PendingUploads } from './pending-uploads.ts';
+
+export interface PersistentTasksOptions {
+  readonly kept: KeptTasks;
+  readonly store: TaskStore;
+  readonly sources: Sources;
+  readonly upstream: Upstream;
+  readonly uploads: PendingUploads;
+}
+
+/** Acknowledged when the store has it; when the replicas are there, and the store gets it afterwards; and no store gets it. */
+export type WriteMode = 'through' | 'back' | 'replicas';
+
+export type PersistOrder = Omit<KeepOrder, 'tag' | 'application' | 'pieceLengthBytes' | 'parts'> &
+  ObjectPlace & { readonly write: WriteMode };
+
+export type ReadOrder = ObjectPlace & { readonly caller: Caller };
+
+/** Where a reader gets it from: the nodes that hold it, or as any object of a store. */
+export type Found =
+  { readonly from: 'store' } | { readonly from: 'nodes'; readonly facts: KeptFacts; readonly alsoStored: boolean };
+
+export class PersistentTasks {
+  readonly #options: PersistentTasksOptions;
+
+  constructor(options: PersistentTasksOptions) {
+    this.#options = options;
+  }
+
+  /** Throws what KeptTasks.import throws, ALREADY_EXISTS for other content under the name, what the store refuses it with. */
+  async import(order: PersistOrder, signal: AbortSignal): Promise<PersistentTask> {
+    const { kept, store, uploads } = this.#options;
+    const parts = (lengthBytes: number): number[] =>
+      uploadParts({ lengthBytes, partLengthBytes: uploadPartLength(lengthBytes) }).map((part) => part.lengthBytes);
+    const planOf = (staged: StagedImport, ending: AbortSignal): Promise<ImportPlan<PersistentTask>> =>
+      this.#planOf(order, staged, ending);
+    const task = await kept.importAs({ ...order, parts }, planOf, signal);
+    const stored = store.get(task.id);
+    if (order.write === 'back' && stored?.record.kept?.upload)
+      uploads.inBackground(stored, (taskId) => void kept.tell(taskId));
+    return task;
+  }
+
+  /** What a reader may have. Throws NOT_FOUND, PERMISSION_DENIED, SOURCE_UNREACHABLE while nobody can say whether he may have it. */
+  async find(order: ReadOrder, signal: AbortSignal): Promise<Found> {
+    const { taskId, object } = named(order);
+    const told = await this.#told(taskId, object, signal);
+    const state = told?.facts.object?.state;
+    const byNodes = (alsoStored: boolean): Found | undefined =>
+      told && told.holders > 0 ? { from: 'nodes', facts: told.facts, alsoStored } : undefined;
+    if (state === 'replicas') return byNodes(false) ?? missing(order.url);
+    let there: FoundObject | undefined;
+    try {
+      there = await this.#atStore(order, signal);
+    } catch (error) {
+      // Who could read the disk of this node need not show anything.
+      const held = isMaster(order.caller) && isAway(error) ? byNodes(false) : undefined;
+      if (held) return held;
+      throw refusal(error, order.url);
+    }
+    if (!there) return (state === 'pending' ? byNodes(false) : undefined) ?? missing(order.url);
+    const isSame = told !== undefined && isVersion(told.facts, there);
+    return (isSame ? byNodes(true) : undefined) ?? { from: 'store' };
+  }
+
+  /** The name has to be good for reading as well: that of a replica which a scheduler wants. */
+  nameOf(place: ObjectPlace): { readonly taskId: string; readonly object: StoredObject } {
+    return named(place);
+  }
+
+  /** What a scheduler knows of it, for a replica that it wants. Throws NOT_FOUND. */
+  async known(taskId: string, object: StoredObject, signal: AbortSignal): Promise<KeptFacts> {
+    const told = await this.#told(taskId, object, signal);
+    if (!told) throw new DragonflyError('NOT_FOUND', `no scheduler knows persistent task ${taskId}`);
+    return told.facts;
+  }
+
+  stat(taskId: string, signal: AbortSignal): Promise<PersistentTask> {
+    return this.#options.kept.stat(taskId, signal, persistentCalls(nameless));
+  }
+
+  /** Deletes it from all nodes, and what the store has, with the caller's credentials. Throws NOT_FOUND, PERMISSION_DENIED. */
+  async remove(
+    { keepObject, caller, ...place }: ReadOrder & { readonly keepObject: boolean },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { kept, upstream } = this.#options;
+    const { taskId, object } = named(place);
+    const told = await this.#told(taskId, object, signal);
+    const toStore = !keepObject && told?.facts.object?.state !== 'replicas';
+    const requests = toStore ? new ObjectRequests(place, upstream) : undefined;
+    if (!told && (!requests || !(await requests.look(signal)))) return missing(place.url);
+    // The nodes first: one of them may be writing it.
+    if (told) await kept.removeEverywhere(taskId, caller, { signal, calls: persistentCalls(object) });
+    await requests?.remove(signal);
+  }
+
+  async #planOf(order: PersistOrder, staged: StagedImport, signal: AbortSignal): Promise<ImportPlan<PersistentTask>> {
+    const { uploads, upstream } = this.#options;
+    const { taskId, object } = named(order);
+    const { write, url, storage } = order;
+    const calls = persistentCalls(object);
+    if (write === 'replicas') return { calls, taskId, object: { ...object, state: 'replicas' } };
+    const requests = new ObjectRequests({ url, storage }, upstream);
+    const abandon = (id: string): Promise<void> => uploads.abandon(id);
+    const upload = { storage, partLengthBytes: uploadPartLength(staged.layout.contentLengthBytes) };
+    const plan = { calls, taskId, object, upload, abandon };
+    if (write === 'through') {
+      return { ...plan, accepted: ['stored'], write: (task, ending) => uploads.now(task, staged.md5s, ending) };
+    }
+    const known = await this.#before(requests, staged, signal);
+    const accepted = ['stored', 'pending'];
+    return known ? { calls, taskId, object: { ...object, ...known }, accepted } : { ...plan, accepted };
+  }
+
+  /** What a store that can be reached says before anything is acknowledged. Throws ALREADY_EXISTS, what it refuses the question with. */
+  async #before(
+    requests: ObjectRequests,
+    { md5s, layout }: StagedImport,
+    signal: AbortSignal,
+  ): Promise<{ readonly state: 'stored'; readonly etag: string } | undefined> {
+    let there: FoundObject | undefined;
+    try {
+      there = await requests.look(signal);
+    } catch (error) {
+      if (isAway(error)) return undefined;
+      throw error;
+    }
+    if (!there) return undefined;
+    const [single] = md5s;
+    const etag = md5s.length === 1 && single ? Buffer.from(single).toString('hex') : partsTag(md5s);
+    if (there.etag === etag && there.lengthBytes === layout.contentLengthBytes) return { state: 'stored', etag };
+    throw new DragonflyError('ALREADY_EXISTS', 'the store has other content under this name', {
+      hint: 'Choose another name, or delete what is there with "dfstore rm".',
+    });
+  }
+
+  /** Undefined when no scheduler knows of it, or none can be asked. */
+  async #told(
+    taskId: string,
+    object: StoredObject,
+    signal: AbortSignal,
+  ): Promise<{ readonly facts: KeptFacts; readonly holders: number } | undefined> {
+    try {
+      const task = await this.#options.kept.stat(taskId, signal, persistentCalls(object));
+      const facts = factsOf(taskId, task);
+      // A scheduler of the original says nothing of the store, and knows of nothing that is not there.
+      const known = facts.object ?? { ...object, state: 'stored' as const };
+      return { facts: { ...facts, object: known }, holders: task.currentReplicaCount };
+    } catch (error) {
+      signal.throwIfAborted();
+      const { code } = toDragonflyError(error);
+      if (code === 'NOT_FOUND' || code === 'UNAVAILABLE' || code === 'HOST_UNKNOWN' || code === 'UNSUPPORTED')
+        return undefined;
+      throw error;
+    }
+  }
+
+  async #atStore({ url, storage, caller }: ReadOrder, signal: AbortSignal): Promise<FoundObject | undefined> {
+    try {
+      const { contentLengthBytes = -1, header } = await this.#options.sources.stat({
+        caller,
+        url,
+        header: {},
+        objectStorage: storage,
+        signal,
+      });
+      return { lengthBytes: contentLengthBytes, etag: (header['etag'] ?? '').replaceAll('"', '') };
+    } catch (error) {
+      if (statusOf(error) === 404) return undefined;
+      throw error;
+    }
+  }
+}
+
+/** Throws INVALID_ARGUMENT without region and endpoint, which are a part of the name. */
+function named({ url, storage }: ObjectPlace): { readonly taskId: string; readonly object: StoredObject } {
+  const { region, endpoint } = storage;
+  for (const [what, value] of Object.entries({ region, endpoint }))
+    if (typeof value !== 'string' || value === '')
+      throw new DragonflyError('INVALID_ARGUMENT', `the ${what} of the object storage is missing`, {
+        hint: `It is a part of the name of a persistent task: give it, for example with --storage-${what}.`,
+      });
+  const object = { url, region: String(region), endpoint: String(endpoint), state: 'pending' } as const;
+  return { taskId: persistentTaskId(object), object };
+}
+
+/** For calls that name the task by its id. */
+const nameless: StoredObject = { url: '', region: '', endpoint: '', state: 'stored' };
+
+function isVersion({ contentLengthBytes, object }: KeptFacts, there: FoundObject): boolean {
+  return contentLengthBytes === there.lengthBytes && (object?.etag === undefined || object.etag === there.etag);
+}
+
+function statusOf(error: unknown): number {
+  return toDragonflyError(error).details?.statusCode ?? 0;
+}
+
+/** Rather than refusing something. */
+function isAway(error: unknown): boolean {
+  return toDragonflyError(error).code === 'SOURCE_UNREACHABLE' || statusOf(error) >= 500;
+}
+
+function refusal(error: unknown, url: string): unknown {
+  const status = statusOf(error);
+  if (status !== 401 && status !== 403) return error;
+  return new DragonflyError('PERMISSION_DENIED', `the store does not give ${redact(url)} to these credentials`, {
+    cause: error,
+  });
+}
+
+function missing(url: string): never {
+  throw new DragonflyError('NOT_FOUND', `there is no ${redact(url)}: neither a node nor its store has it`);
+}
