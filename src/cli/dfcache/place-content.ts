@@ -46,7 +46,7 @@ export async function placeContent(
   const places = flags.transferFromDfdaemon !== true && daemon.endpoint.ownerUid === process.geteuid?.();
   const way = { overwrite, forceHardLink };
   if (target.kind === 'file' && places)
-    return receive(download(daemon, { ...way, outputPath: target.path }), { progress });
+    return await receive(download(daemon, { ...way, outputPath: target.path }), { progress });
   if (forceHardLink)
     throw new DragonflyError('OUTPUT', `${target.path} cannot be a hard link: this user writes it himself`, {
       hint: 'Leave out --force-hard-link.',

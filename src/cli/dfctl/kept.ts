@@ -1,4 +1,4 @@
-/** `dfctl persistent-cache-task ls|rm`: imported content on this node. */
+/** `dfctl persistent-cache-task ls|rm` and `dfctl persistent-task ls`: imported content on this node. */
 import type { Command as Parser } from 'commander';
 import type { CommandIo } from '../../core/process/command.ts';
 import { formatBytes, formatDurationMs } from '../../core/units.ts';
@@ -15,8 +15,11 @@ const removeTimeoutMs = 60_000;
 
 export function defineKept(parser: Parser, io: CommandIo, choose: (work: () => Promise<number>) => void): void {
   const kept = parser.command('persistent-cache-task').description('content that was imported, held by this node');
-  const onDaemon = (spec: string, text: string): Parser =>
-    kept
+  const stored = parser
+    .command('persistent-task')
+    .description('content that was imported and belongs to an object of a store, held by this node');
+  const onDaemon = (spec: string, text: string, of = kept): Parser =>
+    of
       .command(spec)
       .description(text)
       .option('-e, --endpoint <path>', 'unix socket of the dfdaemon [DFGET_ENDPOINT]')
@@ -24,6 +27,9 @@ export function defineKept(parser: Parser, io: CommandIo, choose: (work: () => P
   onDaemon('ls', 'lists what this node holds of it').action((flags: Flags) => choose(() => list(flags, io)));
   onDaemon('rm <id>', 'deletes it from all nodes, as "dfcache rm"').action((id: string, flags: Flags) =>
     choose(() => remove(id, flags, io)),
+  );
+  onDaemon('ls', 'lists what this node holds of it, and whether the store has it', stored).action((flags: Flags) =>
+    choose(() => listStored(flags, io)),
   );
 }
 
@@ -48,6 +54,33 @@ async function list(flags: Flags, io: CommandIo): Promise<number> {
       { heading: 'TTL', cell: ({ ttl }) => formatDurationMs((ttl?.seconds ?? 0) * 1000), right: true },
       { heading: 'UPLOADS', cell: ({ uploadedCount }) => String(uploadedCount), right: true },
       { heading: 'CREATED', cell: ({ createdAt }) => ago(createdAt) },
+    ]),
+  );
+  return 0;
+}
+
+async function listStored(flags: Flags, io: CommandIo): Promise<number> {
+  await using daemon = await connectDaemon(flags.endpoint, io);
+  const client = createClient(DfdaemonDownloadDefinition, daemon.channels, daemon.endpoint.address);
+  const { tasks } = await client.listLocalPersistentTasks({}, { signal: io.signal });
+  if (flags.json) {
+    for (const task of tasks) io.stdout.write(`${JSON.stringify(task)}\n`);
+    return 0;
+  }
+  if (tasks.length === 0) {
+    io.stdout.write('This node holds no content of stores.\n');
+    return 0;
+  }
+  io.stdout.write(
+    textTable(tasks, [
+      { heading: 'URL', cell: ({ kept, taskId }) => kept?.object?.url ?? taskId },
+      { heading: 'SIZE', cell: ({ contentLength }) => formatBytes(contentLength ?? 0), right: true },
+      { heading: 'STATE', cell: ({ finishedAt }) => (finishedAt ? 'whole' : 'in part') },
+      { heading: 'STORE', cell: ({ kept }) => kept?.object?.state ?? '' },
+      { heading: 'STAYS', cell: ({ persistent }) => (persistent ? 'yes' : 'no') },
+      { heading: 'TTL', cell: ({ ttl }) => formatDurationMs((ttl?.seconds ?? 0) * 1000), right: true },
+      { heading: 'CREATED', cell: ({ createdAt }) => ago(createdAt) },
+      { heading: 'WHY NOT STORED', cell: ({ uploadFailure }) => uploadFailure },
     ]),
   );
   return 0;

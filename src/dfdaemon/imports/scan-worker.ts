@@ -73,6 +73,7 @@ function scan({ path, pieceLengthBytes, suffix, parts = [], lengthBytes }: ScanO
     closeSync(fd);
   }
   if (done % pieceLengthBytes !== 0) crcs.push(crc);
+  md5s.end();
   const sha256 = hash.copy().digest('hex');
   return { sha256, id: hash.update(suffix).digest('hex'), crcs, md5s: md5s.done, lengthBytes: done };
 }
@@ -86,6 +87,11 @@ class PartHashes {
 
   constructor(lengths: readonly number[]) {
     this.#lengths = lengths;
+  }
+
+  /** A part without bytes is none of the rest. */
+  end(): void {
+    while (this.#lengths[this.done.length] === 0) this.done.push(Uint8Array.from(createHash('md5').digest()));
   }
 
   update(bytes: Uint8Array): void {

@@ -123,7 +123,8 @@ async function* read(
     for await (const news of keptDownload(wanted, context, options)) {
       // Told when there is something: until then it may come from elsewhere.
       if (!('piece' in news) && facts.contentLengthBytes > 0) continue;
-      if (!began) yield toMessage({ ...news, contentLength: facts.contentLengthBytes });
+      const { hostId, taskId, peerId } = news;
+      if (!began) yield toMessage({ hostId, taskId, peerId, contentLength: facts.contentLengthBytes });
       began = true;
       if ('piece' in news) yield toMessage(news);
     }
