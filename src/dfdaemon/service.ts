@@ -126,7 +126,7 @@ async function openParts(config: DfdaemonConfig, owned: Owned, logger: Logger): 
   announceContent(schedulers, { store, engine, identity: node.identity, nodeLocal, readHost });
   const dynconfig = await joinCluster(node, { schedulers, blockList, peerPort });
   collector.start();
-  imports.pendingUploads.resume((taskId) => void imports.kept.tell(taskId));
+  imports.persistent.resumeUploads();
   const status = await openStatusServers(node, schedulers);
   const addresses = {
     ...status,

@@ -122,7 +122,7 @@ describe('dfstore', { timeout: 600_000, skip: cephMissing }, () => {
     const given = relay.given;
     for (const node of [1, 2]) assert.equal(await lab.exported(node, url), file.sha256);
     assert.equal(
-      await lab.exported(2, url, '--transfer-from-dfdaemon', '--digest', `sha256:${file.sha256}`),
+      await lab.exported(2, url, '--transfer-from-dfdaemon', '--timeout', '1m', '--digest', `sha256:${file.sha256}`),
       file.sha256,
     );
     // Readers have asked whether they may have it.
@@ -160,7 +160,11 @@ describe('dfstore', { timeout: 600_000, skip: cephMissing }, () => {
     await using lab = await Lab.create(store, 2);
     const file = await lab.file('f', 9 * mib);
     for (const write of ['through', 'back']) {
-      const { error } = await lab.dfstore(0, ['import', file.path, '--url', 's3://bucket/none', '--write', write], 'NOBODY');
+      const { error } = await lab.dfstore(
+        0,
+        ['import', file.path, '--url', 's3://bucket/none', '--write', write],
+        'NOBODY',
+      );
       assert.equal(error?.code, 'SOURCE_STATUS');
     }
     assert.deepEqual(await lab.listed(0), []);

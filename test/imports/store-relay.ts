@@ -16,8 +16,10 @@ export class StoreRelay implements AsyncDisposable {
   readonly asked: Asked[] = [];
   /** False: connections are dropped. */
   open = true;
-  /** Called before a request goes on; it goes on when that resolves, and its answer is lost when that is false. */
-  before: (method: string, target: string) => Promise<boolean> = () => Promise.resolve(true);
+  /** What becomes of a request: it passes; it never arrives; it is carried out, and nobody hears of it. */
+  fate: (method: string, target: string) => 'pass' | 'drop' | 'lose' = () => 'pass';
+  /** Called where the fate was not to pass, when it has happened. */
+  struck: () => void = () => undefined;
   readonly #server: Server;
 
   private constructor(server: Server) {
@@ -31,20 +33,21 @@ export class StoreRelay implements AsyncDisposable {
     server.on('request', (request, response) => {
       if (!relay.open) return void request.socket.destroy();
       const { method = '', url: target = '', headers } = request;
-      void relay.before(method, target).then((hears) => {
-        const onward = httpRequest({ host: hostname, port: storePort, method, path: target, headers }, (answer) => {
-          const bytes = method === 'HEAD' ? 0 : Number(answer.headers['content-length'] ?? 0);
-          relay.asked.push({ method, target, status: answer.statusCode ?? 0, bytes });
-          if (!hears) {
-            answer.resume();
-            return void request.socket.destroy();
-          }
-          response.writeHead(answer.statusCode ?? 0, answer.headers);
-          answer.pipe(response);
-        });
-        onward.on('error', () => request.socket.destroy());
-        request.pipe(onward);
+      const fate = relay.fate(method, target);
+      const strike = (): void => {
+        relay.struck();
+        request.socket.destroy();
+      };
+      if (fate === 'drop') return strike();
+      const onward = httpRequest({ host: hostname, port: storePort, method, path: target, headers }, (answer) => {
+        const bytes = method === 'HEAD' ? 0 : Number(answer.headers['content-length'] ?? 0);
+        relay.asked.push({ method, target, status: answer.statusCode ?? 0, bytes });
+        if (fate === 'lose') return void answer.resume().once('end', strike);
+        response.writeHead(answer.statusCode ?? 0, answer.headers);
+        answer.pipe(response);
       });
+      onward.on('error', () => request.socket.destroy());
+      request.pipe(onward);
     });
     server.listen(port, '127.0.0.1');
     await once(server, 'listening');
@@ -62,7 +65,9 @@ export class StoreRelay implements AsyncDisposable {
 
   /** Bytes of objects that it gave. */
   get given(): number {
-    const objects = this.asked.filter(({ method, target, status }) => method === 'GET' && !target.includes('?') && status < 300);
+    const objects = this.asked.filter(
+      ({ method, target, status }) => method === 'GET' && !target.includes('?') && status < 300,
+    );
     return objects.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 

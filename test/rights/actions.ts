@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { persistentTaskId } from '../../src/core/ids.ts';
 import { encodeRequest, tags } from '../../src/dfdaemon/transport/vortex.ts';
 import { Channels } from '../../src/rpc/channels.ts';
 import { createClient, type RpcClient } from '../../src/rpc/client.ts';
@@ -20,6 +21,7 @@ import {
   PreheatFileRequest,
   SchedulerDefinition,
   UploadPersistentCacheTaskStartedRequest,
+  UploadPersistentTaskStartedRequest,
 } from '../../gen/scheduler/v2/scheduler.ts';
 
 export const actions = [
@@ -50,6 +52,9 @@ export interface Places {
   /** Imported content, held by the node. */
   readonly keptId: string;
   readonly keptToDelete: string;
+  /** The same, of an object store. */
+  readonly persistentId: string;
+  readonly persistentToDelete: string;
 }
 
 export interface Actor {
@@ -99,6 +104,9 @@ export async function tryAll(places: Places, actor: Actor): Promise<Record<Actio
     write: {
       DownloadTask: () => download(places.publicUrl, { outputPath: '/tmp/written-from-afar' }),
       UpdatePersistentCacheTask: () => node.updatePersistentCacheTask({ taskId: places.keptId, persistent: true }),
+      UpdatePersistentTask: () =>
+        node.updatePersistentTask({ taskId: places.persistentId, persistent: true, kept: undefined }),
+      'UploadPersistentTaskStarted of the node': () => scheduler.uploadPersistentTaskStarted(objectInTheNameOf(places)),
       'UploadPersistentCacheTaskStarted of the node': () =>
         scheduler.uploadPersistentCacheTaskStarted(importInTheNameOf(places)),
     },
@@ -107,6 +115,9 @@ export async function tryAll(places: Places, actor: Actor): Promise<Record<Actio
       'DeletePersistentCacheTask at the scheduler': () =>
         scheduler.deletePersistentCacheTask({ hostId: places.nodeHostId, taskId: places.keptToDelete }),
       DeletePersistentCacheTask: () => node.deletePersistentCacheTask({ taskId: places.keptId }),
+      'DeletePersistentTask at the scheduler': () =>
+        scheduler.deletePersistentTask({ hostId: places.nodeHostId, taskId: places.persistentToDelete }),
+      DeletePersistentTask: () => node.deletePersistentTask({ taskId: places.persistentId }),
     },
     register: {
       UpdateScheduler: () =>
@@ -176,6 +187,21 @@ function importInTheNameOf({ nodeHostId }: Places): UploadPersistentCacheTaskSta
     peerId: `${nodeHostId}-peer`,
     persistentReplicaCount: 1,
     pieceLength: 4 * 2 ** 20,
+    contentLength: 1,
+    pieceCount: 1,
+    ttl: { seconds: 3600, nanos: 0 },
+  });
+}
+
+function objectInTheNameOf({ nodeHostId }: Places): UploadPersistentTaskStartedRequest {
+  const [url, region, endpoint] = ['s3://bucket/stolen', 'r', 'http://store'];
+  return UploadPersistentTaskStartedRequest.fromPartial({
+    hostId: nodeHostId,
+    taskId: persistentTaskId({ url, region, endpoint }),
+    peerId: `${nodeHostId}-peer`,
+    url,
+    objectStorage: { region, endpoint },
+    persistentReplicaCount: 1,
     contentLength: 1,
     pieceCount: 1,
     ttl: { seconds: 3600, nanos: 0 },

@@ -14,7 +14,11 @@ import { openSecrets } from '../../src/manager/access/access.ts';
 import type { ManagerService } from '../../src/manager/manager-service.ts';
 import { createClient } from '../../src/rpc/client.ts';
 import { ControlKey } from '../../src/rpc/control-key.ts';
-import { DfdaemonDownloadDefinition, UploadPersistentCacheTaskRequest } from '../../gen/dfdaemon/v2/dfdaemon.ts';
+import {
+  DfdaemonDownloadDefinition,
+  UploadPersistentCacheTaskRequest,
+  UploadPersistentTaskRequest,
+} from '../../gen/dfdaemon/v2/dfdaemon.ts';
 import { DfdaemonLocalDefinition } from '../../gen/dfdaemon/v2/local.ts';
 import { ManagerReleasesDefinition, Release } from '../../gen/manager/v2/release.ts';
 import type { MemberRole } from '../../src/rpc/server/caller.ts';
@@ -61,7 +65,12 @@ results['proxy client'] = await byProxy(node);
 results['local user'] = await bySocket(node);
 for (const role of ['peer', 'seed', 'scheduler', 'manager'] as const) {
   places.taskToDelete = await storedTask(`${role}-deletes`);
-  Object.assign(places, { keptId: await keptAt(node, role), keptToDelete: await keptAt(node, `${role}-deletes`) });
+  Object.assign(places, {
+    keptId: await keptAt(node, role),
+    keptToDelete: await keptAt(node, `${role}-deletes`),
+    persistentId: await persistentAt(node, role),
+    persistentToDelete: await persistentAt(node, `${role}-deletes`),
+  });
   results[role] = await remote(role, isPlain ? { controlKey: await keyOf(role) } : { tls: await certificateOf(role) });
 }
 process.stdout.write(JSON.stringify(results));
@@ -148,6 +157,8 @@ async function fillNode(daemon: Daemon): Promise<{ -readonly [K in keyof Places]
     taskToDelete: await storedAt(daemon, `${origin.url}/stranger-deletes`),
     keptId: await published(daemon, await keptAt(daemon, 'stranger')),
     keptToDelete: await keptAt(daemon, 'stranger-deletes'),
+    persistentId: await persistentAt(daemon, 'stranger'),
+    persistentToDelete: await persistentAt(daemon, 'stranger-deletes'),
   };
 }
 
@@ -164,6 +175,25 @@ async function keptAt(daemon: Daemon, text: string): Promise<string> {
   const ttl = { seconds: 3600, nanos: 0 };
   const request = UploadPersistentCacheTaskRequest.fromPartial({ path, persistentReplicaCount: 1, ttl });
   return (await client.uploadPersistentCacheTask(request, { timeoutMs: 30_000 })).id;
+}
+
+/** The same for a name of an object store, which is not asked. */
+async function persistentAt(daemon: Daemon, name: string): Promise<string> {
+  const path = swarm.directory.join('imported');
+  await writeFile(path, name);
+  const client = createClient(DfdaemonDownloadDefinition, swarm.channels, `unix:${daemon.socket}`);
+  const request = UploadPersistentTaskRequest.fromPartial({
+    path,
+    ...objectNamed(name),
+    persistentReplicaCount: 1,
+    ttl: { seconds: 3600, nanos: 0 },
+    write: 'replicas',
+  });
+  return (await client.uploadPersistentTask(request, { timeoutMs: 30_000 })).id;
+}
+
+function objectNamed(name: string): { url: string; objectStorage: { region: string; endpoint: string } } {
+  return { url: `s3://bucket/${name}`, objectStorage: { region: 'r', endpoint: 'http://store' } };
 }
 
 /** As version v1 of `model`, for subscribers to speak of. @returns the task. */
@@ -246,6 +276,7 @@ async function bySocket(daemon: Daemon): Promise<Results> {
   const { register, schedule, preheat, configure } = await remote('user', {});
   const local = createClient(DfdaemonLocalDefinition, swarm.channels, `unix:${daemon.socket}`);
   const imported = keptAt(daemon, 'local-deletes');
+  const ofStore = persistentAt(daemon, 'local-deletes');
   return {
     'read content': { DownloadTask: await outcome(swarm.download(daemon, { url: places.privateUrl })) },
     'read metadata': { StatLocalTask: await outcome(client.statLocalTask({ taskId: places.privateId })) },
@@ -254,10 +285,14 @@ async function bySocket(daemon: Daemon): Promise<Results> {
         swarm.download(daemon, { url: places.publicUrl, outputPath: swarm.directory.join('written') }),
       ),
       UploadPersistentCacheTask: await outcome(imported),
+      UploadPersistentTask: await outcome(ofStore),
     },
     delete: {
       DeleteTask: await outcome(client.deleteTask({ taskId: own })),
       RemoveKeptTask: await outcome(local.removeKeptTask({ taskId: await imported })),
+      RemovePersistentTask: await outcome(
+        local.removePersistentTask({ ...objectNamed('local-deletes'), keepObject: true }),
+      ),
     },
     register,
     schedule,

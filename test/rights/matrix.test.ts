@@ -17,29 +17,33 @@ const policies = ['plain', 'prefer', 'force'] as const;
 
 type Outcomes = Record<Action, Record<string, string>>;
 
+function deletesOf(...calls: readonly string[]): string[] {
+  return ['DeleteTask', ...calls.flatMap((call) => [`${call} at the scheduler`, call])];
+}
+
 /** By which ways it goes; what is not named here goes by none. */
 const always: Record<string, Partial<Record<Action, string[]>>> = {
   stranger: {},
   'proxy client': {},
   'local user': {
     'read metadata': ['StatLocalTask'],
-    write: ['DownloadTask', 'UploadPersistentCacheTask'],
-    delete: ['DeleteTask', 'RemoveKeptTask'],
+    write: ['DownloadTask', 'UploadPersistentCacheTask', 'UploadPersistentTask'],
+    delete: ['DeleteTask', 'RemoveKeptTask', 'RemovePersistentTask'],
   },
   peer: { 'read metadata': ['StatTask'], register: ['ReportRelease'] },
   seed: { 'read metadata': ['StatTask'], register: ['UpdateSeedPeer', 'ReportRelease'] },
   scheduler: {
     'read metadata': ['StatLocalTask', 'StatTask', 'ListHosts'],
-    write: ['UpdatePersistentCacheTask'],
-    delete: ['DeleteTask', 'DeletePersistentCacheTask at the scheduler', 'DeletePersistentCacheTask'],
+    write: ['UpdatePersistentCacheTask', 'UpdatePersistentTask'],
+    delete: deletesOf('DeletePersistentCacheTask', 'DeletePersistentTask'),
     register: ['UpdateScheduler'],
     schedule: ['DownloadTask'],
     preheat: ['PreheatFile'],
   },
   manager: {
     'read metadata': ['StatLocalTask', 'StatTask', 'ListHosts'],
-    write: ['UpdatePersistentCacheTask'],
-    delete: ['DeleteTask', 'DeletePersistentCacheTask at the scheduler', 'DeletePersistentCacheTask'],
+    write: ['UpdatePersistentCacheTask', 'UpdatePersistentTask'],
+    delete: deletesOf('DeletePersistentCacheTask', 'DeletePersistentTask'),
     schedule: ['DownloadTask'],
     preheat: ['PreheatFile'],
   },
@@ -57,7 +61,7 @@ const plain: typeof always = {
   scheduler: {
     ...always['scheduler'],
     'read metadata': ['StatLocalTask'],
-    delete: ['DeleteTask', 'DeletePersistentCacheTask'],
+    delete: ['DeleteTask', 'DeletePersistentCacheTask', 'DeletePersistentTask'],
     preheat: [],
     ...open,
   },

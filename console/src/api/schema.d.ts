@@ -2080,7 +2080,7 @@ export interface paths {
   };
   '/api/v1/persistent-cache-tasks': {
     parameters: { query?: never; header?: never; path?: never; cookie?: never };
-    /** Persistent cache tasks, the newest first */
+    /** Persistent cache tasks and persistent tasks, the newest first */
     get: {
       parameters: {
         query?: {
@@ -2118,6 +2118,16 @@ export interface paths {
           ttl: number;
           created_at: string;
           updated_at: string;
+          /** of a persistent task: the object of a store that it belongs to */
+          object: {
+            url: string;
+            region: string;
+            endpoint: string;
+            /** in its store, on its way there, or not to go there */
+            state: "stored" | "pending" | "replicas";
+            /** the store's entity tag; empty when it is not known */
+            etag: string;
+          } | null;
           peers: ({
             /** id of the host */
             id: string;
@@ -2153,7 +2163,7 @@ export interface paths {
   };
   '/api/v1/persistent-cache-tasks/{id}': {
     parameters: { query?: never; header?: never; path?: never; cookie?: never };
-    /** One persistent cache task */
+    /** One persistent cache task or persistent task */
     get: {
       parameters: {
         query?: {
@@ -2190,6 +2200,16 @@ export interface paths {
           ttl: number;
           created_at: string;
           updated_at: string;
+          /** of a persistent task: the object of a store that it belongs to */
+          object: {
+            url: string;
+            region: string;
+            endpoint: string;
+            /** in its store, on its way there, or not to go there */
+            state: "stored" | "pending" | "replicas";
+            /** the store's entity tag; empty when it is not known */
+            etag: string;
+          } | null;
           peers: ({
             /** id of the host */
             id: string;
@@ -2220,7 +2240,7 @@ export interface paths {
     };
     put?: never;
     post?: never;
-    /** Delete a persistent cache task from all hosts that hold it */
+    /** Delete a persistent cache task or persistent task from all hosts that hold it */
     delete: {
       parameters: {
         query?: {

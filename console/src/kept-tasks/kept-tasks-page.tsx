@@ -39,12 +39,13 @@ export function KeptTasksPage(): ReactNode {
         t('kept.replicasOf', { now, wanted }),
       align: 'right',
     },
+    { key: 'store', header: t('kept.store'), cell: ({ object }) => (object ? t(storeText[object.state]) : '–') },
     { key: 'hosts', header: t('kept.hosts'), cell: (task) => <HostsCell task={task} />, from: 'sm' },
     { key: 'size', header: t('tasks.size'), cell: (task) => bytes(task.content_length), align: 'right', from: 'sm' },
     {
       key: 'expires',
       header: t('kept.expires'),
-      cell: ({ created_at, ttl }) => <TimeText at={Date.parse(created_at) + ttl / nanosecondsPerMs} />,
+      cell: (task) => <ExpiresCell task={task} />,
       from: 'md',
     },
     { key: 'owner', header: t('kept.owner'), cell: ({ owner }) => owner || '–', from: 'lg' },
@@ -72,6 +73,9 @@ export function KeptTasksPage(): ReactNode {
             <CommandBlock label={t('kept.command')}>
               dfcache import FILE --persistent-replica-count 2 --ttl 24h
             </CommandBlock>
+            <CommandBlock label={t('kept.storeCommand')}>
+              dfstore import FILE --url s3://BUCKET/KEY --storage-region REGION --storage-endpoint URL
+            </CommandBlock>
           </EmptyState>
         }
       />
@@ -85,8 +89,16 @@ function stateOf({ state, current_persistent_replica_count: now, persistent_repl
   return now < wanted ? 'RETRY' : state;
 }
 
-function ContentCell({ task: { id, tag, application } }: { readonly task: KeptTask }): ReactNode {
-  const name = [application, tag].filter(Boolean).join(' · ');
+const storeText = { stored: 'kept.stored', pending: 'kept.pending', replicas: 'kept.replicasOnly' } as const;
+
+/** What the store does not have yet stays. */
+function ExpiresCell({ task: { created_at, ttl, object } }: { readonly task: KeptTask }): ReactNode {
+  if (object?.state === 'pending') return '–';
+  return <TimeText at={Date.parse(created_at) + ttl / nanosecondsPerMs} />;
+}
+
+function ContentCell({ task: { id, tag, application, object } }: { readonly task: KeptTask }): ReactNode {
+  const name = object?.url ?? [application, tag].filter(Boolean).join(' · ');
   return (
     <>
       {name && <Typography variant="body2">{name}</Typography>}

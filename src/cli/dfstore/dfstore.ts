@@ -23,17 +23,19 @@ export const runDfstore: Command = async (argv, io) => {
   const verb = (spec: string, text: string, prefix: string): Verb =>
     new Verb(parser.command(spec).description(text), prefix, io);
 
-  withStorage(forImport(verb('import <path>', 'puts a file in', 'DFSTORE_IMPORT').flag('--url <url>', 'of the object')))
+  const forImporting = verb('import <path>', 'puts a file in', 'DFSTORE_IMPORT')
+    .flag('--url <url>', 'of the object, for example s3://bucket/key')
+    .flag('--timeout <duration>', 'how long it may take', '30m');
+  withStorage(forImport(forImporting))
     .common()
     .parser.action((path: string, flags: StoreImportFlags) => {
       work = async () => (await import('./transfer.ts')).importObject(path, flags, io);
     });
 
-  withStorage(
-    forExport(
-      verb('export <url>', 'writes it to a file', 'DFSTORE_EXPORT').flag('-O, --output <path>', 'file to write'),
-    ),
-  )
+  const forExporting = verb('export <url>', 'writes it to a file', 'DFSTORE_EXPORT')
+    .flag('-O, --output <path>', 'file to write')
+    .flag('--timeout <duration>', 'how long it may take', '2h');
+  withStorage(forExport(forExporting))
     .common()
     .parser.action((url: string, flags: StoreExportFlags) => {
       work = async () => (await import('./transfer.ts')).exportObject(url, flags, io);
@@ -57,11 +59,12 @@ export const runDfstore: Command = async (argv, io) => {
       work = async () => (await import('./stat.ts')).removeObject(url, flags, io);
     });
 
-  withStorage(
-    forExport(
-      forImport(verb('cp <from> <to>', 'import or export: one of the two is the URL of an object', 'DFSTORE_CP')),
-    ),
-  )
+  const forCopying = verb(
+    'cp <from> <to>',
+    'import or export: one of the two is the URL of an object',
+    'DFSTORE_CP',
+  ).flag('--timeout <duration>', 'how long it may take; by default as long as import and export');
+  withStorage(forExport(forImport(forCopying)))
     .common()
     .parser.action((from: string, to: string, flags: CopyFlags) => {
       work = async () => (await import('./copy.ts')).copy(from, to, flags, io);
@@ -83,8 +86,7 @@ function forImport(verb: Verb): Verb {
       'through',
     )
     .flag('--persistent-replica-count <number>', 'nodes that are to hold it, 1 to 5', '2')
-    .flag('--ttl <duration>', 'how long the nodes hold it, 5m to 7d', '1h')
-    .flag('--timeout <duration>', 'how long it may take (an import 30m, an export 2h)');
+    .flag('--ttl <duration>', 'how long the nodes hold it, 5m to 7d', '1h');
 }
 
 function forExport(verb: Verb): Verb {

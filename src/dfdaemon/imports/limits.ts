@@ -22,6 +22,8 @@ export const importLimits = {
   /** A store that could not be written to is asked again after so long, twice as long each time. */
   uploadRetryMs: 1_000,
   mostUploadRetryMs: 600_000,
+  /** A scheduler that has started, or is away, hears of a task within this time; then its content goes to the store without a word from there. */
+  knownMs: 60_000,
   readBlockBytes: 2 ** 20,
   /** A list of a thousand parts is a third of it. */
   storeAnswerBytes: 2 ** 20,

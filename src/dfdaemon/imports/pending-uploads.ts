@@ -47,14 +47,22 @@ export class PendingUploads implements Closable {
     return this.#failures.get(taskId) ?? '';
   }
 
-  /** Everything that an earlier process has left. @param onStored hears of each that the store has by now. */
-  resume(onStored: (taskId: string) => void): void {
-    for (const task of this.#options.store.list()) if (task.record.kept?.upload) this.inBackground(task, onStored);
+  /**
+   * Everything that an earlier process has left. What was deleted while this node was away must not get there: a scheduler that knows the task is waited
+   * for, for a while.
+   * @param onStored hears of each that the store has by now
+   */
+  resume(onStored: (taskId: string) => void, isKnown: (taskId: string) => Promise<boolean>): void {
+    for (const task of this.#options.store.list()) {
+      if (!task.record.kept?.upload) continue;
+      this.inBackground(task, onStored, (signal) => untilKnown(task.id, isKnown, signal));
+    }
   }
 
-  inBackground({ id }: StoredTask, onStored: (taskId: string) => void): void {
+  /** @param ready resolves when it may begin. */
+  inBackground({ id }: StoredTask, onStored: (taskId: string) => void, ready?: Way['ready']): void {
     const { logger } = this.#options;
-    this.#start(id, { patient: true }).done.then(
+    this.#start(id, { patient: true, ready }).done.then(
       () => onStored(id),
       (error: unknown) => logger.debug({ taskId: id, reason: toDragonflyError(error).message }, 'an upload has ended'),
     );
@@ -109,9 +117,10 @@ export class PendingUploads implements Closable {
     return running;
   }
 
-  async #untilStored(taskId: string, { patient, md5s }: Way, signal: AbortSignal): Promise<StoredObject> {
+  async #untilStored(taskId: string, { patient, md5s, ready }: Way, signal: AbortSignal): Promise<StoredObject> {
     const { logger } = this.#options;
     let known = md5s;
+    await ready?.(signal);
     for (
       let retryMs: number = importLimits.uploadRetryMs;
       ;
@@ -173,6 +182,17 @@ interface Way {
   /** Whatever the store says. */
   readonly patient: boolean;
   readonly md5s?: readonly Uint8Array[] | undefined;
+  readonly ready?: ((signal: AbortSignal) => Promise<void>) | undefined;
+}
+
+async function untilKnown(
+  taskId: string,
+  isKnown: (taskId: string) => Promise<boolean>,
+  signal: AbortSignal,
+): Promise<void> {
+  const untilMs = performance.now() + importLimits.knownMs;
+  while (performance.now() < untilMs && !(await isKnown(taskId)))
+    await delay(importLimits.retryMs, undefined, { signal });
 }
 
 function contentOf(

@@ -15,6 +15,7 @@ import type { Sources } from '../source/sources.ts';
 import type { TaskStore } from '../storage/task-store.ts';
 import { persistentCalls } from './import-calls.ts';
 import type { StagedImport } from './importer.ts';
+import { importLimits } from './limits.ts';
 import { factsOf, isMaster, type ImportPlan, type KeepOrder, type KeptTasks } from './kept-tasks.ts';
 import { ObjectRequests, type ObjectPlace } from './object-requests.ts';
 import type { PendingUploads } from './pending-uploads.ts';
@@ -58,6 +59,17 @@ export class PersistentTasks {
     if (order.write === 'back' && stored?.record.kept?.upload)
       uploads.inBackground(stored, (taskId) => void kept.tell(taskId));
     return task;
+  }
+
+  /** What an earlier process has not got to its stores. */
+  resumeUploads(): void {
+    const { kept, uploads } = this.#options;
+    const isKnown = (taskId: string): Promise<boolean> =>
+      this.stat(taskId, AbortSignal.timeout(importLimits.takeBackMs)).then(
+        () => true,
+        () => false,
+      );
+    uploads.resume((taskId) => void kept.tell(taskId), isKnown);
   }
 
   /** What a reader may have. Throws NOT_FOUND, PERMISSION_DENIED, SOURCE_UNREACHABLE while nobody can say whether he may have it. */

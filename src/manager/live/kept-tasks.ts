@@ -9,6 +9,7 @@ import type { Channels } from '../../rpc/channels.ts';
 import { createClient } from '../../rpc/client.ts';
 import { SchedulerLiveDefinition, type KeptReplica, type KeptTaskSummary } from '../../../gen/scheduler/v2/live.ts';
 import { SchedulerDefinition } from '../../../gen/scheduler/v2/scheduler.ts';
+import type { ObjectState } from '../../swarm/replicas/kept-task.ts';
 import type { SchedulerCluster, Topology } from '../clusters/topology.ts';
 
 const peerSchema = z.object({
@@ -44,6 +45,16 @@ export const keptTaskSchema = z.object({
   ttl: z.int().describe('nanoseconds'),
   created_at: z.iso.datetime(),
   updated_at: z.iso.datetime(),
+  object: z
+    .object({
+      url: z.string(),
+      region: z.string(),
+      endpoint: z.string(),
+      state: z.enum(['stored', 'pending', 'replicas']).describe('in its store, on its way there, or not to go there'),
+      etag: z.string().describe("the store's entity tag; empty when it is not known"),
+    })
+    .nullable()
+    .describe('of a persistent task: the object of a store that it belongs to'),
   peers: z.array(peerSchema),
 });
 
@@ -81,7 +92,7 @@ export class KeptTasks {
   /** Throws NOT_FOUND, UNAVAILABLE. */
   async get(taskId: string, clusterId: number | undefined): Promise<KeptTask> {
     const [task] = await this.list(clusterId, taskId);
-    if (!task) throw new DragonflyError('NOT_FOUND', `there is no persistent cache task ${taskId}`);
+    if (!task) throw new DragonflyError('NOT_FOUND', `there is no imported content ${taskId}`);
     return task;
   }
 
@@ -90,12 +101,7 @@ export class KeptTasks {
     let deleted = 0;
     for (const cluster of await this.#clusters(clusterId)) {
       const answers = await Promise.allSettled(
-        cluster.schedulers.map(({ ip, port }) =>
-          createClient(SchedulerDefinition, this.#channels, hostPort(ip, port)).deletePersistentCacheTask(
-            { hostId: managerId, taskId },
-            { timeoutMs: deleteTimeoutMs },
-          ),
-        ),
+        cluster.schedulers.map(({ ip, port }) => this.#deleteAt(hostPort(ip, port), taskId)),
       );
       const failures = answers.flatMap((answer) =>
         answer.status === 'rejected' ? [toDragonflyError(answer.reason)] : [],
@@ -104,7 +110,20 @@ export class KeptTasks {
       if (failure) throw failure;
       deleted += answers.length - failures.length;
     }
-    if (deleted === 0) throw new DragonflyError('NOT_FOUND', `there is no persistent cache task ${taskId}`);
+    if (deleted === 0) throw new DragonflyError('NOT_FOUND', `there is no imported content ${taskId}`);
+  }
+
+  /** Of whichever kind it is. Throws NOT_FOUND, UNSUPPORTED by a scheduler of the original without its Redis. */
+  async #deleteAt(scheduler: string, taskId: string): Promise<void> {
+    const client = createClient(SchedulerDefinition, this.#channels, scheduler);
+    const request = { hostId: managerId, taskId };
+    const call = { timeoutMs: deleteTimeoutMs };
+    try {
+      await client.deletePersistentCacheTask(request, call);
+    } catch (error) {
+      if (toDragonflyError(error).code !== 'NOT_FOUND') throw error;
+      await client.deletePersistentTask(request, call);
+    }
   }
 
   async #clusters(id: number | undefined): Promise<SchedulerCluster[]> {
@@ -152,6 +171,7 @@ function toKeptTask({ task, replicas }: KeptTaskSummary, clusterId: number): Kep
     ttl: (ttl?.seconds ?? 0) * 1e9,
     created_at: (createdAt ?? new Date(0)).toISOString(),
     updated_at: (updatedAt ?? new Date(0)).toISOString(),
+    object: kept?.object ? { ...kept.object, state: kept.object.state as ObjectState } : null,
     peers: replicas.map(toPeer),
   };
 }

@@ -130,6 +130,11 @@ export const distribution = {
 
   'kept.about': 'Content that was put into the clusters to stay, on as many nodes as were asked for.',
   'kept.content': 'Content',
+  'kept.store': 'Store',
+  'kept.stored': 'Stored',
+  'kept.pending': 'Upload pending',
+  'kept.replicasOnly': 'Replicas only',
+  'kept.storeCommand': 'With an object store behind it',
   'kept.replicas': 'Replicas',
   'kept.replicasOf': '{now} of {wanted}',
   'kept.hosts': 'Nodes that hold it',

@@ -128,6 +128,11 @@ export const distribution = {
 
   'kept.about': '导入集群并长期保存的内容，按要求保存在若干节点上。',
   'kept.content': '内容',
+  'kept.store': '对象存储',
+  'kept.stored': '已存储',
+  'kept.pending': '等待上传',
+  'kept.replicasOnly': '仅副本',
+  'kept.storeCommand': '使用对象存储',
   'kept.replicas': '副本',
   'kept.replicasOf': '{now} / {wanted}',
   'kept.hosts': '持有的节点',

@@ -1,4 +1,4 @@
-/** `/persistent-cache-tasks`: content that was put into the clusters to stay. Their schedulers are asked; nothing of it is kept here. */
+/** `/persistent-cache-tasks`: content that was put into the clusters to stay, that of object stores included. Their schedulers are asked; nothing of it is kept here. */
 import { z } from 'zod';
 import { keptTaskSchema } from '../../live/kept-tasks.ts';
 import { pageQuery, searchQuery, setPageHeaders, toPage } from '../paging.ts';
@@ -17,7 +17,7 @@ export function persistentCacheTaskRoutes(app: RestApp, { keptTasks }: Pick<Rest
     {
       config,
       schema: {
-        summary: 'Persistent cache tasks, the newest first',
+        summary: 'Persistent cache tasks and persistent tasks, the newest first',
         querystring: z.object({ ...pageQuery, ...searchQuery, ...inCluster }),
         response: { 200: z.array(keptTaskSchema) },
       },
@@ -26,8 +26,8 @@ export function persistentCacheTaskRoutes(app: RestApp, { keptTasks }: Pick<Rest
       const page = toPage(request.query);
       const { search = '', scheduler_cluster_id: clusterId } = request.query;
       const part = search.toLowerCase();
-      const found = (await keptTasks.list(clusterId)).filter(({ id, tag, application, owner }) =>
-        [id, tag, application, owner].some((text) => text.toLowerCase().includes(part)),
+      const found = (await keptTasks.list(clusterId)).filter(({ id, tag, application, owner, object: stored }) =>
+        [id, tag, application, owner, stored?.url ?? ''].some((text) => text.toLowerCase().includes(part)),
       );
       setPageHeaders(request, reply, page, found.length);
       return found.slice((page.page - 1) * page.perPage, page.page * page.perPage);
@@ -38,7 +38,7 @@ export function persistentCacheTaskRoutes(app: RestApp, { keptTasks }: Pick<Rest
     {
       config,
       schema: {
-        summary: 'One persistent cache task',
+        summary: 'One persistent cache task or persistent task',
         params,
         querystring: z.object(inCluster),
         response: { 200: keptTaskSchema },
@@ -51,7 +51,7 @@ export function persistentCacheTaskRoutes(app: RestApp, { keptTasks }: Pick<Rest
     {
       config,
       schema: {
-        summary: 'Delete a persistent cache task from all hosts that hold it',
+        summary: 'Delete a persistent cache task or persistent task from all hosts that hold it',
         params,
         querystring: z.object(inCluster),
         response: { 200: nothing },
