@@ -16,6 +16,9 @@ import { importLimits } from './limits.ts';
 /** What a store says when it knows of no such upload, and when something has the name already. */
 type Refused = 'unknown' | 'taken';
 
+/** The store's entity tag of what it has got. */
+type Written = { readonly etag: string } | Refused;
+
 export interface ObjectPlace {
   readonly url: string;
   readonly storage: NonNullable<SourceOptions['objectStorage']>;
@@ -70,8 +73,7 @@ export class ObjectRequests {
     return { lengthBytes: Number(message.headers['content-length'] ?? 0), etag: tagOf(message.headers.etag) };
   }
 
-  /** @returns the entity tag. */
-  async write(path: string, part: UploadPart, { md5, signal }: Sending): Promise<string | Refused> {
+  async write(path: string, part: UploadPart, { md5, signal }: Sending): Promise<Written> {
     const message = await this.#send({ method: 'PUT', header: onlyNew, signal }, bodyOf(path, part, md5));
     return this.#tagOf(message);
   }
@@ -102,23 +104,23 @@ export class ObjectRequests {
     return parts;
   }
 
-  /** @returns the entity tag of the part. Rejects with DIGEST_MISMATCH when the store has got something else. */
+  /** Rejects with DIGEST_MISMATCH when the store has got something else. */
   async put(
     path: string,
     part: UploadPart,
     { uploadId, md5, signal }: Sending & { uploadId: string },
-  ): Promise<string | Refused> {
+  ): Promise<Written> {
     const query = new Map([
       ['partNumber', String(part.number)],
       ['uploadId', uploadId],
     ]);
     const message = await this.#send({ method: 'PUT', query, signal }, bodyOf(path, part, md5));
     const encrypted = isEncrypted(message);
-    const tag = await this.#tagOf(message);
-    if (tag === 'unknown' || tag === 'taken' || tag === md5 || encrypted) return tag;
+    const answer = await this.#tagOf(message);
+    if (typeof answer === 'string' || answer.etag === md5 || encrypted) return answer;
     throw new DragonflyError(
       'DIGEST_MISMATCH',
-      `${this.#name}: the store calls part ${part.number} ${tag}, not ${md5}`,
+      `${this.#name}: the store calls part ${part.number} ${answer.etag}, not ${md5}`,
     );
   }
 
@@ -126,7 +128,7 @@ export class ObjectRequests {
     uploadId: string,
     parts: readonly { readonly number: number; readonly etag: string }[],
     signal: AbortSignal,
-  ): Promise<string | Refused> {
+  ): Promise<Written> {
     const list = parts.map(
       ({ number, etag }) => `<Part><PartNumber>${number}</PartNumber><ETag>"${etag}"</ETag></Part>`,
     );
@@ -139,7 +141,7 @@ export class ObjectRequests {
     const answer = await textOf(message);
     if (/<Error[\s>]/.test(answer)) return refusalOf(errorCode(answer)) ?? this.#failed(500, errorCode(answer));
     const { ETag } = xmlRoot(answer, 'CompleteMultipartUploadResult') as { ETag?: string };
-    return tagOf(ETag);
+    return { etag: tagOf(ETag) };
   }
 
   async abort(uploadId: string, signal: AbortSignal): Promise<void> {
@@ -178,13 +180,13 @@ export class ObjectRequests {
   }
 
   /** Of an answer without content that matters. */
-  async #tagOf(message: IncomingMessage): Promise<string | Refused> {
+  async #tagOf(message: IncomingMessage): Promise<Written> {
     if (message.statusCode !== 200) {
       const code = errorCode(await textOf(message));
       return refusalOf(code) ?? this.#failed(message.statusCode ?? 0, code);
     }
     message.resume();
-    return tagOf(message.headers.etag);
+    return { etag: tagOf(message.headers.etag) };
   }
 
   async #unless(message: IncomingMessage, expected: string, refused: Refused): Promise<Refused> {

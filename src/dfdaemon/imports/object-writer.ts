@@ -86,8 +86,8 @@ async function ask(
     case 'put': {
       const { uploadId, part } = effect;
       const md5 = content.md5s[part.number - 1] ?? '';
-      const etag = await requests.put(path, part, { uploadId, md5, signal });
-      return etag === 'unknown' || etag === 'taken' ? { kind: etag } : { kind: 'put', number: part.number, etag };
+      const answer = await requests.put(path, part, { uploadId, md5, signal });
+      return typeof answer === 'string' ? { kind: answer } : { kind: 'put', number: part.number, etag: answer.etag };
     }
     case 'complete':
       return ended(await requests.complete(effect.uploadId, effect.parts, signal));
@@ -97,8 +97,8 @@ async function ask(
   }
 }
 
-function ended(etag: string): UploadEvent {
-  return etag === 'unknown' || etag === 'taken' ? { kind: etag } : { kind: 'written', etag };
+function ended(answer: { readonly etag: string } | 'unknown' | 'taken'): UploadEvent {
+  return typeof answer === 'string' ? { kind: answer } : { kind: 'written', etag: answer.etag };
 }
 
 function otherContent(): DragonflyError {
