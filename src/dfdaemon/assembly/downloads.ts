@@ -69,12 +69,13 @@ export async function openDownloads(
   const blockList = new BlockList();
   const makeRoom = (bytes: number): Promise<void> => collector.makeRoom(bytes);
   const content = new PushedContent({ store, schedulers, hostId: identity.hostId, makeRoom, logger });
+  const twins = new BlobTwins({ store, content, logger });
   const engine = new TaskEngine({
     store,
     identity,
     admit: (request) => blockList.check(request),
     nodeLocal,
-    twins: new BlobTwins({ store, content, logger }),
+    bringTwin: (taskId, request) => twins.bring(taskId, request),
     disableBackToSource: config.scheduler.disableAutoBackSource,
     finishAbandoned: config.download.finishAbandoned,
     onCacheHit: () => (metrics.cacheHit(), idleWatch.used()),

@@ -38,8 +38,8 @@ export interface EngineOptions {
   readonly admit: (request: DownloadRequest) => void;
   /** Content of this machine alone; see NodeLocal. */
   readonly nodeLocal: NodeLocal;
-  /** What is here under another id of the same content. */
-  readonly twins: { bring(taskId: string, request: DownloadRequest): Promise<void> };
+  /** Brings what is here under another id of the same content, if anything is. */
+  readonly bringTwin: (taskId: string, request: DownloadRequest) => Promise<void>;
   readonly disableBackToSource: boolean;
   /** A download goes on when its last reader leaves before the end. */
   readonly finishAbandoned: boolean;
@@ -135,7 +135,7 @@ export class TaskEngine implements Closable {
     this.#requireReach(request);
     const taskId = this.taskIdOf(request);
     await this.#stopped(taskId, signal);
-    if (!this.#running.has(taskId)) await this.#options.twins.bring(taskId, request);
+    if (!this.#running.has(taskId)) await this.#options.bringTwin(taskId, request);
     const existing = this.#options.store.get(taskId);
     if (existing && !this.#running.has(taskId)) {
       using _kept = existing.lease(); // it may be removed while it is verified
