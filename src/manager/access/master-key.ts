@@ -4,14 +4,14 @@
  * they share. Where the first manager has it from is recorded, so that the next one can say what is missing.
  */
 import { createCipheriv, createDecipheriv, randomBytes, scrypt } from 'node:crypto';
-import { chmod, mkdir, open, readFile, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { DragonflyError } from '../../core/errors.ts';
+import { createKeyFile, decodeKey, readKeyFile } from '../../core/files/key-file.ts';
+import { masterKeyBytes } from '../../core/secret-box.ts';
 import type { Database } from '../db/database.ts';
 import { isUniqueViolation } from '../db/engine.ts';
-import { masterKeyBytes, sealedCheck, Sealer } from './sealer.ts';
+import { sealedCheck, Sealer } from './sealer.ts';
 
 export interface MasterKeySource {
   /** Base64 of 32 bytes; takes precedence. */
@@ -133,49 +133,6 @@ async function unwrap(secret: string, wrapped: string): Promise<Buffer> {
 
 function wrappingKey(secret: string, salt: Buffer): Promise<Buffer> {
   return promisify<string, Buffer, number, Buffer>(scrypt)(secret, salt, masterKeyBytes);
-}
-
-async function readKeyFile(file: string): Promise<Buffer | undefined> {
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
-  await requirePrivate(file);
-  return decodeKey(text, file);
-}
-
-async function createKeyFile(file: string): Promise<Buffer> {
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  const key = randomBytes(masterKeyBytes);
-  try {
-    await using created = await open(file, 'wx', 0o600);
-    await created.writeFile(`${key.toString('base64')}\n`);
-    await created.sync();
-    return key;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    return decodeKey(await readFile(file, 'utf8'), file); // a second manager on this host was quicker
-  }
-}
-
-async function requirePrivate(file: string): Promise<void> {
-  const { mode, uid } = await stat(file);
-  if (uid === process.getuid?.()) return chmod(file, mode & 0o700);
-  if ((mode & 0o077) === 0) return;
-  throw new DragonflyError('CONFIG_INVALID', `the key file ${file} belongs to another user and others can read it`, {
-    hint: 'chown it to the user the manager runs as, and chmod 600.',
-  });
-}
-
-function decodeKey(text: string, source: string): Buffer {
-  const key = Buffer.from(text.trim(), 'base64');
-  if (key.length === masterKeyBytes) return key;
-  throw new DragonflyError('CONFIG_INVALID', `${source} must hold ${masterKeyBytes} bytes in base64`, {
-    hint: 'Create one with: head -c 32 /dev/urandom | base64',
-  });
 }
 
 async function readRow({ db }: Database, name: string): Promise<string | undefined> {
