@@ -1,14 +1,15 @@
 /**
- * Persistent tasks: files that `dfstore` of the original puts into the cluster and an object store, at a daemon of each kind, and takes
+ * Persistent tasks: files that `dfstore` of the original and of ours put into the cluster and an object store, at a daemon of each kind, and take
  * out at the others.
  *
  *   node bench/interop/persistent.ts --binaries DIR [--mix original,original,original,ours] [--keep]
  *
- * Needs Ceph. Prints what each daemon says, and what `dfctl persistent-task ls` lists there; nothing is expected.
+ * Needs Ceph. Prints what each daemon says to each program, and what `dfctl persistent-task ls` lists there; nothing is expected.
  */
 import { execFile } from 'node:child_process';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import { CephGateway } from '../../test/source/ceph-gateway.ts';
 import { makeRandomFile, sha256OfFile } from '../../test/support/random-file.ts';
@@ -18,6 +19,9 @@ import { MixedCluster, parseMix, type Daemon } from './mixed-cluster.ts';
 
 const run = promisify(execFile);
 const deadline = { timeout: 60_000, killSignal: 'SIGKILL' } as const;
+const makers = ['original', 'ours'] as const;
+type Maker = (typeof makers)[number];
+const ownPrograms = fileURLToPath(new URL('../../bin', import.meta.url));
 const fileBytes = 20 * 2 ** 20 + 7;
 
 const { values } = parseArgs({
@@ -26,7 +30,7 @@ const { values } = parseArgs({
     mix: {
       type: 'string',
       multiple: true,
-      default: ['original,original,original,ours', 'ours,ours,original,original'],
+      default: ['ours,ours,original,ours', 'ours,ours,ours,original'],
     },
     keep: { type: 'boolean', default: false },
   },
@@ -48,40 +52,47 @@ async function runMix(name: string, place: string): Promise<void> {
   await mkdir(place);
   await using cluster = await MixedCluster.start({ mix: parseMix(name), binaries, directory: place });
   const daemons = [cluster.seed, ...cluster.peers];
-  for (const importer of [cluster.seed, ...cluster.peers.slice(0, 1)]) {
-    const file = await makeRandomFile(join(place, `${importer.part.name}.bin`), fileBytes);
-    const url = `s3://kept/${name.replaceAll(',', '-')}/${importer.part.name}.bin`;
-    const tell = (what: string, outcome: unknown): void =>
-      console.log(new Date().toISOString(), name, `${importer.part.name} (${importer.part.kind}): ${what}:`, outcome);
-    tell('import', await outcome(importer, 'dfstore', ['import', ...storage, '--url', url, file.path]));
-    for (const other of daemons.filter((daemon) => daemon !== importer)) {
-      const output = join(other.part.directory, 'exported');
-      const said = await outcome(other, 'dfstore', ['export', ...storage, '--output', output, url]);
-      const right = said === 'done' && (await sha256OfFile(output)) === file.sha256;
+  for (const importer of [cluster.seed, ...cluster.peers.slice(0, 1)])
+    for (const by of makers) {
+      const file = await makeRandomFile(join(place, `${importer.part.name}-${by}.bin`), fileBytes);
+      const url = `s3://kept/${name.replaceAll(',', '-')}/${importer.part.name}-${by}.bin`;
+      const tell = (what: string, outcome: unknown): void =>
+        console.log(`${name} | ${importer.part.name} (${importer.part.kind}) | dfstore of ${by}: ${what}:`, outcome);
       tell(
-        `export at ${other.part.name} (${other.part.kind})`,
-        said === 'done' ? (right ? 'right' : 'OTHER BYTES') : said,
+        'import',
+        await outcome(importer, { program: 'dfstore', by }, ['import', ...storage, '--url', url, file.path]),
       );
-      await rm(output, { force: true });
+      for (const other of daemons.filter((daemon) => daemon !== importer)) {
+        const output = join(other.part.directory, 'exported');
+        const words = ['export', ...storage, '--output', output, url];
+        const said = await outcome(other, { program: 'dfstore', by }, words);
+        const right = said === 'done' && (await sha256OfFile(output)) === file.sha256;
+        const seen = said === 'done' ? (right ? 'right' : 'OTHER BYTES') : said;
+        tell(`export at ${other.part.name} (${other.part.kind})`, seen);
+        await rm(output, { force: true });
+      }
     }
-  }
   for (const daemon of daemons.slice(0, 2))
     console.log(
       name,
       daemon.part.name,
       daemon.part.kind,
       'ls:',
-      await outcome(daemon, 'dfctl', ['persistent-task', 'ls']),
+      await outcome(daemon, { program: 'dfctl', by: 'original' }, ['persistent-task', 'ls']),
     );
 }
 
-/** What the original's program says at the socket of this daemon. */
-async function outcome({ part }: Daemon, program: string, [command = '', ...args]: readonly string[]): Promise<string> {
+/** What a program says at the socket of this daemon. */
+async function outcome(
+  { part }: Daemon,
+  { program, by }: { readonly program: 'dfstore' | 'dfctl'; readonly by: Maker },
+  [command = '', ...args]: readonly string[],
+): Promise<string> {
   const endpoint = ['--endpoint', socketPath(part.directory)];
   const [first = '', ...rest] = args;
   const words = program === 'dfctl' ? [command, first, ...endpoint, ...rest] : [command, ...endpoint, ...args];
   try {
-    const { stdout } = await run(join(binaries, program), words, deadline);
+    const { stdout } = await run(join(by === 'ours' ? ownPrograms : binaries, program), words, deadline);
     return program === 'dfctl' ? stdout.trim() : 'done';
   } catch (error) {
     const { stderr = '', message } = error as { readonly stderr?: string; readonly message: string };
