@@ -156,6 +156,24 @@ describe('dfstore', { timeout: 600_000, skip: cephMissing }, () => {
     assert.equal(await lab.exported(1, 's3://bucket/taken'), sha256(Buffer.from('something else')));
   });
 
+  test('somebody who writes the name at the same moment is not written over', async () => {
+    await using lab = await Lab.create(store, 1);
+    for (const [bytes, last] of [
+      [1000, /raced/],
+      [9 * mib, /partNumber=2/],
+    ] as const) {
+      const key = `raced-${bytes}`;
+      const file = await lab.file(key, bytes);
+      lab.relay.fate = async (method, target) => {
+        if (method === 'PUT' && last.test(target)) await store.put(`bucket/${key}`, Buffer.from('faster'));
+        return 'pass' as const;
+      };
+      const { error } = await lab.dfstore(0, ['import', file.path, '--url', `s3://bucket/${key}`]);
+      assert.equal(error?.code, 'ALREADY_EXISTS', key);
+      assert.equal(await sha256InStore(lab, key), sha256(Buffer.from('faster')));
+    }
+  });
+
   test('a key that the store does not know writes nothing and leaves nothing', async () => {
     await using lab = await Lab.create(store, 2);
     const file = await lab.file('f', 9 * mib);

@@ -1,7 +1,15 @@
 /** In front of an object store: writes down what it is asked and what it answers, and stands in its way when told to. */
 import { once } from 'node:events';
-import { createServer, request as httpRequest, type Server } from 'node:http';
+import {
+  createServer,
+  request as httpRequest,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
+
+type Fate = 'pass' | 'drop' | 'lose';
 
 export interface Asked {
   readonly method: string;
@@ -17,7 +25,7 @@ export class StoreRelay implements AsyncDisposable {
   /** False: connections are dropped. */
   open = true;
   /** What becomes of a request: it passes; it never arrives; it is carried out, and nobody hears of it. */
-  fate: (method: string, target: string) => 'pass' | 'drop' | 'lose' = () => 'pass';
+  fate: (method: string, target: string) => Fate | Promise<Fate> = () => 'pass';
   /** Called where the fate was not to pass, when it has happened. */
   struck: () => void = () => undefined;
   readonly #server: Server;
@@ -32,8 +40,12 @@ export class StoreRelay implements AsyncDisposable {
     const relay = new StoreRelay(server);
     server.on('request', (request, response) => {
       if (!relay.open) return void request.socket.destroy();
+      void Promise.resolve(relay.fate(request.method ?? '', request.url ?? '')).then((fate) =>
+        pass(fate, request, response),
+      );
+    });
+    const pass = (fate: Fate, request: IncomingMessage, response: ServerResponse): void => {
       const { method = '', url: target = '', headers } = request;
-      const fate = relay.fate(method, target);
       const strike = (): void => {
         relay.struck();
         request.socket.destroy();
@@ -48,7 +60,7 @@ export class StoreRelay implements AsyncDisposable {
       });
       onward.on('error', () => request.socket.destroy());
       request.pipe(onward);
-    });
+    };
     server.listen(port, '127.0.0.1');
     await once(server, 'listening');
     return relay;

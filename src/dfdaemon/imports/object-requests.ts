@@ -65,6 +65,11 @@ export class ObjectRequests {
     this.#name = redact(url);
   }
 
+  /** Whoever else writes the name at this moment is not written over, where the dialect has words for it. */
+  get #onlyNew(): Readonly<Record<string, string>> {
+    return this.#store.config.scheme === 's3' ? { 'if-none-match': '*' } : {};
+  }
+
   async look(signal: AbortSignal): Promise<FoundObject | undefined> {
     const message = await this.#send({ method: 'HEAD', signal });
     message.resume();
@@ -74,7 +79,7 @@ export class ObjectRequests {
   }
 
   async write(path: string, part: UploadPart, { md5, signal }: Sending): Promise<Written> {
-    const message = await this.#send({ method: 'PUT', header: onlyNew, signal }, bodyOf(path, part, md5));
+    const message = await this.#send({ method: 'PUT', header: this.#onlyNew, signal }, bodyOf(path, part, md5));
     return this.#tagOf(message);
   }
 
@@ -134,7 +139,7 @@ export class ObjectRequests {
     );
     const text = Buffer.from(`<CompleteMultipartUpload>${list.join('')}</CompleteMultipartUpload>`);
     const body = { source: Readable.from([text]), lengthBytes: text.length, md5: undefined };
-    const request = { method: 'POST', query: new Map([['uploadId', uploadId]]), header: onlyNew, signal };
+    const request = { method: 'POST', query: new Map([['uploadId', uploadId]]), header: this.#onlyNew, signal };
     const message = await this.#send(request, body);
     if (message.statusCode !== 200) return this.#tagOf(message);
     // A store that takes long begins its answer before it knows the end.
@@ -239,9 +244,6 @@ interface PartEntry {
   readonly PartNumber?: string;
   readonly ETag?: string;
 }
-
-/** Whoever else writes the name at this moment is not written over. */
-const onlyNew = { 'if-none-match': '*' };
 
 function bodyOf(path: string, { offset, lengthBytes }: UploadPart, md5: string): Body {
   const source =

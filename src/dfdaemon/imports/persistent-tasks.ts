@@ -180,9 +180,9 @@ export class PersistentTasks {
       return { facts: { ...facts, object: known }, holders: task.currentReplicaCount };
     } catch (error) {
       signal.throwIfAborted();
-      const { code } = toDragonflyError(error);
-      if (code === 'NOT_FOUND' || code === 'UNAVAILABLE' || code === 'HOST_UNKNOWN' || code === 'UNSUPPORTED')
-        return undefined;
+      // One of the original without its Redis knows nothing either.
+      const nothing = ['NOT_FOUND', 'UNAVAILABLE', 'HOST_UNKNOWN', 'UNSUPPORTED', 'FAILED_PRECONDITION'];
+      if (nothing.includes(toDragonflyError(error).code)) return undefined;
       throw error;
     }
   }

@@ -91,7 +91,7 @@ export class ObjectUpload {
   /** Entity tags of those the store has. */
   readonly #has = new Map<number, string>();
   #uploadId: string | undefined;
-  #asked: 'nothing' | 'look' | 'id' | 'parts' | 'end' | 'over' = 'nothing';
+  #asked: 'nothing' | 'look' | 'id' | 'parts' | 'last look' | 'end' | 'over' = 'nothing';
 
   constructor(content: UploadContent) {
     this.#content = content;
@@ -141,6 +141,7 @@ export class ObjectUpload {
         : { kind: 'conflict', object };
       return this.#over(end);
     }
+    if (this.#asked === 'last look' && this.#uploadId !== undefined) return this.#complete(this.#uploadId);
     if (this.#parts.length === 1) {
       this.#asked = 'end';
       return [{ kind: 'write' }];
@@ -168,13 +169,19 @@ export class ObjectUpload {
 
   #putAll(uploadId: string, parts: readonly UploadPart[]): UploadEffect[] {
     this.#asked = 'parts';
-    return parts.length === 0 ? this.#complete(uploadId) : parts.map((part) => ({ kind: 'put', uploadId, part }));
+    return parts.length === 0 ? this.#lastLook() : parts.map((part) => ({ kind: 'put', uploadId, part }));
   }
 
   #put(number: number, etag: string): UploadEffect[] {
     if (this.#asked !== 'parts' || this.#uploadId === undefined) return [];
     this.#has.set(number, etag);
-    return this.#has.size === this.#parts.length ? this.#complete(this.#uploadId) : [];
+    return this.#has.size === this.#parts.length ? this.#lastLook() : [];
+  }
+
+  /** Parts take their time, and not every store refuses to complete them over what came meanwhile. */
+  #lastLook(): UploadEffect[] {
+    this.#asked = 'last look';
+    return [{ kind: 'look' }];
   }
 
   #complete(uploadId: string): UploadEffect[] {
