@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { describe, test } from 'node:test';
-import { UploadPersistentCacheTaskRequest } from '../../gen/dfdaemon/v2/dfdaemon.ts';
+import { UploadPersistentCacheTaskRequest, UploadPersistentTaskRequest } from '../../gen/dfdaemon/v2/dfdaemon.ts';
 import { databaseConfig, eventually } from './support/engines.ts';
 import { rootOf, startManager } from './support/manager-fixture.ts';
 import { startSwarm } from './support/registered-swarm.ts';
@@ -15,6 +15,7 @@ interface KeptTask {
   readonly tag: string;
   readonly ttl: number;
   readonly content_length: number;
+  readonly object: { readonly url: string; readonly region: string; readonly state: string } | null;
   readonly peers: readonly { readonly id: string; readonly persistent: boolean; readonly state: string }[];
 }
 
@@ -54,6 +55,7 @@ describe('persistent cache tasks at the manager', () => {
         tag: 'v7',
         ttl: 3600 * 1e9,
         content_length: 7,
+        object: null,
       },
     );
     assert.deepEqual(peers.map((peer) => `${peer.id} ${peer.persistent} ${peer.state}`).sort(), [
@@ -74,9 +76,47 @@ describe('persistent cache tasks at the manager', () => {
     assert.equal((await root.request('GET', `${path}/${id}`)).status, 404);
     assert.equal((await root.request('DELETE', `${path}/${id}`)).status, 404);
   });
+
+  test('those of object stores say how far they are on their way there, and are deleted the same way', async () => {
+    await using owned = new AsyncDisposableStack();
+    const manager = owned.use(await startManager(databaseConfig({ sqlite: { path: ':memory:' } }), {}));
+    const { swarm, join } = owned.use(await startSwarm(manager, ['a']));
+    await join(manager);
+    const root = await rootOf(manager);
+    const [daemon] = swarm.daemons;
+    assert.ok(daemon);
+    const file = swarm.directory.join('file');
+    await writeFile(file, 'to stay');
+    const place = { region: 'r', endpoint: 'http://127.0.0.1:9' };
+    const request = (write: string): UploadPersistentTaskRequest =>
+      UploadPersistentTaskRequest.fromPartial({
+        path: file,
+        url: `s3://bucket/${write}`,
+        objectStorage: place,
+        persistentReplicaCount: 1,
+        ttl: { seconds: 3600, nanos: 0 },
+        write,
+      });
+    for (const write of ['replicas', 'back'])
+      await swarm.client(daemon).uploadPersistentTask(request(write), { timeoutMs: 30_000 });
+    const tasks = await root.ok<KeptTask[]>('GET', path);
+    const states = tasks.map(({ object }) => [object?.url, object?.state, object?.region]);
+    assert.deepEqual(states.toSorted(), [
+      ['s3://bucket/back', 'pending', 'r'],
+      ['s3://bucket/replicas', 'replicas', 'r'],
+    ]);
+    assert.equal((await root.ok<KeptTask[]>('GET', `${path}?search=bucket/back`)).length, 1);
+    for (const { id } of tasks) await root.ok('DELETE', `${path}/${id}?scheduler_cluster_id=1`);
+    assert.deepEqual(await root.ok('GET', path), []);
+    await eventually(async () => {
+      const { tasks: left } = await swarm.client(daemon).listLocalPersistentTasks({});
+      assert.equal(left.length, 0);
+    });
+  });
 });
 
 function pick(task: Omit<KeptTask, 'peers'>): Omit<KeptTask, 'peers'> {
-  const { id, persistent_replica_count, current_persistent_replica_count, state, tag, ttl, content_length } = task;
-  return { id, persistent_replica_count, current_persistent_replica_count, state, tag, ttl, content_length };
+  const { id, object, persistent_replica_count, current_persistent_replica_count, state, tag, ttl, content_length } =
+    task;
+  return { id, object, persistent_replica_count, current_persistent_replica_count, state, tag, ttl, content_length };
 }
