@@ -58,6 +58,7 @@ describe('completion', () => {
         'distribution',
         'node',
         'persistent-cache-task',
+        'persistent-task',
         'release',
         'report',
         'task',
