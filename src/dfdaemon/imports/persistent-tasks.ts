@@ -50,8 +50,7 @@ export class PersistentTasks {
   /** Throws what KeptTasks.import throws, ALREADY_EXISTS for other content under the name, what the store refuses it with. */
   async import(order: PersistOrder, signal: AbortSignal): Promise<PersistentTask> {
     const { kept, store, uploads } = this.#options;
-    const parts = (lengthBytes: number): number[] =>
-      uploadParts({ lengthBytes, partLengthBytes: uploadPartLength(lengthBytes) }).map((part) => part.lengthBytes);
+    const parts = order.write === 'replicas' ? undefined : partLengths;
     const planOf = (staged: StagedImport, ending: AbortSignal): Promise<ImportPlan<PersistentTask>> =>
       this.#planOf(order, staged, ending);
     const task = await kept.importAs({ ...order, parts }, planOf, signal);
@@ -202,6 +201,10 @@ export class PersistentTasks {
       throw error;
     }
   }
+}
+
+function partLengths(lengthBytes: number): number[] {
+  return uploadParts({ lengthBytes, partLengthBytes: uploadPartLength(lengthBytes) }).map((part) => part.lengthBytes);
 }
 
 /** Throws INVALID_ARGUMENT without region and endpoint, which are a part of the name. */
