@@ -216,7 +216,8 @@ function unordered(fields: readonly Field[]): string[] {
   const others = kept
     .filter(([name]) => name !== 'cookie' && name !== 'via')
     .map(([name, value]) => `${name}: ${value}`);
-  return [...others, ...(cookies.length > 0 ? [`cookie: ${cookies.join('; ')}`] : [])].sort();
+  // An empty one at the end leaves a space there, which belongs to no value.
+  return [...others, ...(cookies.length > 0 ? [`cookie: ${cookies.join('; ').trimEnd()}`] : [])].sort();
 }
 
 function cookiesOf(fields: readonly Field[]): string[] {
