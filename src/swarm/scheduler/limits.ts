@@ -39,6 +39,9 @@ export interface SwarmLimits {
   readonly leaseSilentMs: number;
   /** A check of such a holder that runs later than this is repeated. */
   readonly lateLookMs: number;
+  /** Gaps this long between the heartbeats of a holder, while others have got nothing for `uselessMs`, are as good as silence. */
+  readonly leaseLateMs: number;
+  readonly uselessMs: number;
   /** Pause after a failed attempt at the origin; doubled with every consecutive failure. */
   readonly originRetryMs: number;
   /** Failed attempts at the origin before the waiting peers are told the origin's answer. */
@@ -136,6 +139,8 @@ export const defaultSwarmLimits: SwarmLimits = {
   originalLeaseStallMs: 240_000, // a piece of 64 MiB at 300 kB/s
   leaseSilentMs: 600,
   lateLookMs: 50,
+  leaseLateMs: 1000,
+  uselessMs: 3000,
   originRetryMs: 1000,
   originAttempts: 5,
   seedsPerTask: 1,

@@ -64,6 +64,7 @@ export class Upkeep {
       if (!isDownloading(peer.state)) continue;
       const takenBack = origin.takeBackNeedless(peer, nowMs);
       if (peer.lease || (stalledMs < limits.stallCheckMs && !takenBack)) continue;
+      if (stalledMs >= limits.uselessMs && origin.leaveLate(peer, nowMs)) this.#helped.add(peer.task);
       const lacking = lackingHeld(peer);
       if (lacking === undefined) continue;
       const patienceMs = patienceOf(peer, limits);

@@ -165,6 +165,26 @@ export class OriginDesk {
     return changed;
   }
 
+  /**
+   * This peer has got nothing for long, could go itself, and the signs of life of who is at the origin come late: one that loses a third of its packets
+   * still says something now and then, and is of no more use than one that is silent. True when its lease was taken away.
+   */
+  leaveLate(peer: Peer, nowMs: number): boolean {
+    const { task, lease: own, deaf, disableBackToSource, originBlockedUntilMs } = peer;
+    const { leaseLateMs, uselessMs, blockParentMs } = this.#around.limits;
+    if (own || deaf || disableBackToSource || originBlockedUntilMs > nowMs) return false;
+    let left = false;
+    for (const lease of Array.from(task.leases.values())) {
+      const { holder, pulse, reader, grantedAtMs } = lease;
+      if (reader || nowMs - grantedAtMs < uselessMs || pulse?.isLate(nowMs, leaseLateMs) !== true) continue;
+      this.keepAway(holder, nowMs + blockParentMs);
+      this.#leases.revoke(lease, 'its signs of life come late, and others get nothing', nowMs);
+      this.#around.fellSilent(holder);
+      left = true;
+    }
+    return left;
+  }
+
   /** Others go to the origin before this peer does again. */
   keepAway(peer: Peer, untilMs: number): void {
     const { failedAtOrigin } = peer.task;

@@ -68,6 +68,11 @@ export class Pulse {
     return false;
   }
 
+  /** So long a gap is between its heartbeats of late that its line must be losing most of what it sends, or it does not get to run. */
+  isLate(nowMs: number, lateMs: number): boolean {
+    return Math.max(nowMs - this.#heardAtMs, this.#rhythm.gapMs(nowMs)) >= lateMs;
+  }
+
   #patientUntil(nowMs: number): number {
     const gapMs = Math.max(this.#everyMs, this.#rhythm.gapMs(nowMs));
     return nowMs + Math.min(this.#limits.mostMs, Math.max(this.#limits.silentMs, gapsOfSilence * gapMs));

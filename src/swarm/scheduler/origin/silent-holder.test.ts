@@ -16,9 +16,15 @@ function newSwarm(): Swarm {
   return swarm;
 }
 
-function register(swarm: Swarm, hostId: string, taskId: string, nowMs: number): Decision[] {
+function register(
+  swarm: Swarm,
+  hostId: string,
+  taskId: string,
+  nowMs: number,
+  { disableBackToSource = false } = {},
+): Decision[] {
   const peerId = `${hostId} ${taskId}`;
-  const rules = { priority: 6, needBackToSource: false, disableBackToSource: false, features: allFeatures };
+  const rules = { priority: 6, needBackToSource: false, disableBackToSource, features: allFeatures };
   return swarm.registerPeer({ peerId, taskId, hostId, url: `http://origin/${taskId}`, ...rules }, nowMs);
 }
 
@@ -63,4 +69,31 @@ test('a host that was late with one task is waited for with the next', () => {
   swarm.originProgress('one next', waits, 1100);
   assert.deepEqual(leasesUntil(swarm, 2500), []);
   assert.deepEqual(leasesUntil(swarm, 3000), ['two next']);
+});
+
+/** The first is at the origin and says something every so often, in the end; the second waits for what it fetches. @returns who was sent there meanwhile. */
+function sentWhileLate(everyMs: number, { getsPieces = false, mayGo = true } = {}): string[] {
+  const swarm = newSwarm();
+  register(swarm, 'one', 'layer', 0);
+  swarm.taskMetadata('one layer', { ...layout, contentLengthBytes: 20 * layout.pieceLengthBytes }, 100);
+  register(swarm, 'two', 'layer', 0, { disableBackToSource: !mayGo });
+  const sent: string[] = [];
+  let piece = 0;
+  for (let nowMs = 150, gapMs = 150; nowMs < 8000; nowMs += gapMs) {
+    gapMs = Math.min(everyMs, 3 * gapMs);
+    sent.push(...leasesUntil(swarm, nowMs));
+    swarm.originProgress('one layer', { aliveEveryMs: 125, originSilent: false }, nowMs);
+    if (!getsPieces || nowMs < 1000 * (piece + 1) || piece === 5) continue;
+    swarm.piecesFinished('one layer', { pieces: [piece], from: 'source' }, nowMs);
+    swarm.piecesFinished('two layer', { pieces: [piece], from: 'one layer' }, nowMs);
+    piece += 1;
+  }
+  return sent;
+}
+
+test('whoever says something now and then only, while others get nothing of what it fetches, is as good as silent', () => {
+  assert.deepEqual(sentWhileLate(1200), ['two layer']);
+  assert.deepEqual(sentWhileLate(150), [], 'an origin may be slow');
+  assert.deepEqual(sentWhileLate(1200, { getsPieces: true }), [], 'a busy machine that gives is left alone');
+  assert.deepEqual(sentWhileLate(1200, { mayGo: false }), [], 'nobody else could go');
 });
