@@ -24,6 +24,8 @@ export interface DockerOptions {
   readonly systemTrust: SystemTrust | undefined;
   /** Drop-in of systemd by which older ones are given a proxy. */
   readonly dropInPath: string;
+  /** Has the dockerd of this machine read the file again, which stops nothing; undefined where the user does it. */
+  readonly reload: Takeover | undefined;
 }
 
 /** Where authorities go that the whole machine trusts, and what takes them over. */
@@ -44,18 +46,21 @@ export async function planDocker(options: DockerOptions): Promise<SetupPlan> {
   const changed = method === 'mirror' ? withMirror(config, proxyUrl) : withProxy(config, proxyUrl);
   const indent = /\n([ \t]+)"/.exec(before ?? '')?.[1] ?? '  ';
   const after = changed === config && before !== undefined ? before : `${JSON.stringify(changed, undefined, indent)}\n`;
+  const takeover = method === 'mirror' ? options.reload : options.systemTrust?.takeover;
   const authorities = method === 'mirror' ? [] : await planAuthorities(options);
   return {
     changes: [...(after === before ? [] : [{ path: configPath, before, after }]), ...authorities],
-    ...(method === 'proxy' && options.systemTrust && { takeover: options.systemTrust.takeover }),
-    afterwards: [
-      ...(method === 'proxy' ? tunnelledHub(options) : []),
-      method === 'mirror'
-        ? 'Let Docker read its configuration again, without a restart: systemctl reload docker'
-        : 'Restart Docker (containers go on if live-restore is true in daemon.json): systemctl restart docker',
-    ],
+    ...(takeover && { takeover }),
+    afterwards: method === 'mirror' ? reloadByHand(options) : [...tunnelledHub(options), restartByHand],
     registries: method === 'mirror' ? ['https://registry-1.docker.io'] : options.registries.map(({ url }) => url),
   };
+}
+
+const restartByHand =
+  'Restart Docker (containers go on if live-restore is true in daemon.json): systemctl restart docker';
+
+function reloadByHand({ reload }: DockerOptions): string[] {
+  return reload ? [] : ['Let Docker read its configuration again, without a restart: systemctl reload docker'];
 }
 
 async function planDropIn(options: DockerOptions): Promise<SetupPlan> {

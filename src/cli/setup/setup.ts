@@ -209,6 +209,7 @@ async function planFor(engine: Target, options: SetupOptions, signal: AbortSigna
         majorVersion:
           options.dockerVersion === undefined ? await dockerMajor() : Number.parseInt(options.dockerVersion, 10),
         dropInPath: options.dropIn,
+        reload: config === undefined && (await isDockerActive()) ? dockerReload : undefined,
         systemTrust: options.systemTrust ? systemTrust(options.trustDir) : undefined,
         authorityPem: options.ca === undefined ? undefined : await readFile(options.ca, 'utf8'),
       });
@@ -278,6 +279,21 @@ function systemTrust(directory: string | undefined): SystemTrust {
   throw new DragonflyError('UNSUPPORTED', 'the trust store of this system is of no kind known here', {
     hint: "Add the proxy's authority to it by hand.",
   });
+}
+
+/** It may be gone when its file is put back. */
+const dockerReload = {
+  written: ['systemctl', 'reload', 'docker'],
+  putBack: ['sh', '-c', 'systemctl reload docker || true'],
+};
+
+async function isDockerActive(): Promise<boolean> {
+  try {
+    await promisify(execFile)('systemctl', ['is-active', '--quiet', 'docker']);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Undefined where there is no dockerd to ask. */
