@@ -1,9 +1,11 @@
 /** What imports content, holds replicas of it, and brings it to object stores. */
+import { join } from 'node:path';
 import { peerId } from '../../core/ids.ts';
 import { Importer } from '../imports/importer.ts';
 import { KeptTasks } from '../imports/kept-tasks.ts';
 import { PendingUploads } from '../imports/pending-uploads.ts';
 import { PersistentTasks } from '../imports/persistent-tasks.ts';
+import { SealedStorage } from '../imports/sealed-storage.ts';
 import type { Schedulers } from '../cluster/schedulers.ts';
 import type { StoreParts } from '../open-store.ts';
 import { Upstream } from '../proxy/wire/upstream.ts';
@@ -19,7 +21,7 @@ export interface KeptParts {
 }
 
 export function openKeptTasks(
-  { identity, logger, owned, egress, trust }: DaemonNode,
+  { config, identity, logger, owned, egress, trust }: DaemonNode,
   { store, collector }: StoreParts,
   {
     schedulers,
@@ -29,7 +31,8 @@ export function openKeptTasks(
 ): KeptParts {
   const upstream = new Upstream(egress, new TrustStore(trust, logger));
   owned.defer('connections to object stores', () => upstream[Symbol.dispose]());
-  const pendingUploads = owned.add('pending uploads', new PendingUploads({ store, upstream, logger }));
+  const sealed = new SealedStorage(join(config.workHome, 'secrets.key'));
+  const pendingUploads = owned.add('pending uploads', new PendingUploads({ store, upstream, sealed, logger }));
   const kept = new KeptTasks({
     store,
     engine,
@@ -42,6 +45,6 @@ export function openKeptTasks(
   });
   owned.add('kept tasks', kept);
   store.onDamage((task) => kept.heal(task));
-  const persistent = new PersistentTasks({ kept, store, sources, upstream, uploads: pendingUploads });
+  const persistent = new PersistentTasks({ kept, store, sources, upstream, sealed, uploads: pendingUploads });
   return { kept, persistent, pendingUploads };
 }

@@ -1,6 +1,6 @@
 /**
  * What the store does not have yet of what this node has imported: brought there in the background, as often as it takes, also by the next process.
- * The record of it is in the row of its task, with the credentials of whoever imported it, and nowhere else.
+ * The record of it is in the row of its task, with the sealed credentials of whoever imported it, and nowhere else.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseDigest, partsTag } from '../../core/digest.ts';
@@ -18,10 +18,12 @@ import { ContentScan } from './content-scan.ts';
 import { importLimits } from './limits.ts';
 import { ObjectRequests } from './object-requests.ts';
 import { writeObject } from './object-writer.ts';
+import type { SealedStorage } from './sealed-storage.ts';
 
 export interface PendingUploadsOptions {
   readonly store: TaskStore;
   readonly upstream: Upstream;
+  readonly sealed: SealedStorage;
   readonly logger: Logger;
 }
 
@@ -92,9 +94,11 @@ export class PendingUploads implements Closable {
     const { record } = this.#options.store.get(taskId) ?? {};
     const { object, upload } = record?.kept ?? {};
     if (!object || upload?.uploadId === undefined) return;
-    const requests = new ObjectRequests({ url: object.url, storage: upload.storage }, this.#options.upstream);
+    const { uploadId } = upload;
     const signal = AbortSignal.timeout(importLimits.takeBackMs);
-    await requests.abort(upload.uploadId, signal).catch(() => undefined); // the store's own rules delete it later
+    await this.#requestsOf(object, upload)
+      .then((requests) => requests.abort(uploadId, signal))
+      .catch(() => undefined); // the store's own rules delete it later
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -155,8 +159,13 @@ export class PendingUploads implements Closable {
     }
   }
 
+  async #requestsOf({ url }: StoredObject, { sealedStorage }: PendingUpload): Promise<ObjectRequests> {
+    const { sealed, upstream } = this.#options;
+    return new ObjectRequests({ url, storage: await sealed.open(sealedStorage) }, upstream);
+  }
+
   async #attempt(taskId: string, md5s: readonly Uint8Array[] | undefined, signal: AbortSignal): Promise<StoredObject> {
-    const { store, upstream } = this.#options;
+    const { store } = this.#options;
     await store.get(taskId)?.recovered;
     const task = store.get(taskId);
     const kept = task?.record.kept;
@@ -170,7 +179,7 @@ export class PendingUploads implements Closable {
       const now = task.record.kept;
       if (now?.upload) task.keep({ ...now, upload: { ...now.upload, uploadId } }, task.persistent);
     };
-    const requests = new ObjectRequests({ url: object.url, storage: upload.storage }, upstream);
+    const requests = await this.#requestsOf(object, upload);
     const etag = await writeObject(requests, { content, path: task.content.path, remember }, signal);
     const stored: StoredObject = { ...object, state: 'stored', etag };
     task.keep({ ...(task.record.kept ?? kept), object: stored }, task.persistent);

@@ -19,12 +19,14 @@ import { importLimits } from './limits.ts';
 import { factsOf, isMaster, type ImportPlan, type KeepOrder, type KeptTasks } from './kept-tasks.ts';
 import { ObjectRequests, type ObjectPlace } from './object-requests.ts';
 import type { PendingUploads } from './pending-uploads.ts';
+import type { SealedStorage } from './sealed-storage.ts';
 
 export interface PersistentTasksOptions {
   readonly kept: KeptTasks;
   readonly store: TaskStore;
   readonly sources: Sources;
   readonly upstream: Upstream;
+  readonly sealed: SealedStorage;
   readonly uploads: PendingUploads;
 }
 
@@ -126,14 +128,15 @@ export class PersistentTasks {
   }
 
   async #planOf(order: PersistOrder, staged: StagedImport, signal: AbortSignal): Promise<ImportPlan<PersistentTask>> {
-    const { uploads, upstream } = this.#options;
+    const { uploads, upstream, sealed } = this.#options;
     const { taskId, object } = named(order);
     const { write, url, storage } = order;
     const calls = persistentCalls(object);
     if (write === 'replicas') return { calls, taskId, object: { ...object, state: 'replicas' } };
     const requests = new ObjectRequests({ url, storage }, upstream);
     const abandon = (id: string): Promise<void> => uploads.abandon(id);
-    const upload = { storage, partLengthBytes: uploadPartLength(staged.layout.contentLengthBytes) };
+    const partLengthBytes = uploadPartLength(staged.layout.contentLengthBytes);
+    const upload = { sealedStorage: await sealed.seal(storage), partLengthBytes };
     const plan = { calls, taskId, object, upload, abandon };
     if (write === 'through') {
       return { ...plan, accepted: ['stored'], write: (task, ending) => uploads.now(task, staged.md5s, ending) };

@@ -39,8 +39,8 @@ export interface KeptRecord {
 }
 
 export interface PendingUpload {
-  /** How the store is reached: credentials included, so it goes nowhere else. */
-  readonly storage: Readonly<Record<string, string | boolean | undefined>>;
+  /** How the store is reached, credentials included: SealedStorage. */
+  readonly sealedStorage: string;
   readonly partLengthBytes: number;
   /** Of an upload in parts that has begun. */
   readonly uploadId?: string | undefined;
