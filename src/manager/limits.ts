@@ -242,3 +242,28 @@ export const releaseChecksAtOnce = 8;
 
 /** A subscriber that says nothing for so long is forgotten. */
 export const releaseSubscriberKeptMs = 90 * 86_400_000;
+
+/** Rules of replication, tags that one covers, and pages of a registry's list: of so many rows each. */
+export const maxReplicationRules = 500;
+export const maxReplicatedTags = 10_000;
+export const maxListPages = 1_000;
+export const replicationPageRows = 1_000;
+
+/** How often rules are looked over, and the lease of the replica that does. */
+export const replicationTickMs = 2_000;
+export const replicationLeaseMs = 15_000;
+
+/** Tags a registry is asked about at once, and in one go; and copies that are looked at in one. */
+export const replicationLooksAtOnce = 8;
+export const replicationLooksPerStep = 200;
+export const replicationCopiesPerStep = 1_000;
+
+/** How long a list, a tag or a copy rests after it failed, at first and at most. */
+export const firstReplicationRetryMs = 2_000;
+export const longestReplicationRetryMs = 5 * 60_000;
+
+/** After so many failures in a row a cluster is tried with one copy at a time. */
+export const replicationFailuresInARow = 4;
+
+/** Events in one notification of a registry. */
+export const maxNotifiedEvents = 1_000;

@@ -57,6 +57,7 @@ import { releaseRpc } from './rpc/release-rpc.ts';
 import { watchRpc } from './rpc/watch-rpc.ts';
 import { ReleaseStore } from './releases/release-store.ts';
 import { ReleaseWatch } from './releases/release-watch.ts';
+import { Replication } from './replication/replication.ts';
 import { DistributionStore } from './traffic/distribution-store.ts';
 import { DownloadStore } from './traffic/download-store.ts';
 import { RecordingStore } from './traffic/recording-store.ts';
@@ -86,6 +87,7 @@ interface Parts {
   readonly recorder: TrafficRecorder;
   readonly webhook: ConcernWebhook;
   readonly jobs: Jobs;
+  readonly replication: Replication;
   readonly registry: Registry;
   readonly ca: Ca;
   /** Ports listened on. */
@@ -115,7 +117,8 @@ export class ManagerService implements Closable {
 
   /** Serves. Throws IN_USE when a port is taken; dispose of the service then. */
   async start(): Promise<void> {
-    const { config, keepAlives, timers, nodes, recorder, webhook, jobs, rpc, rest, owned, registry } = this.#parts;
+    const { config, keepAlives, timers, nodes, recorder, webhook, jobs, replication, rpc, rest, owned, registry } =
+      this.#parts;
     const { enableIPv6 } = config.network;
     keepAlives.start();
     timers.start();
@@ -126,6 +129,7 @@ export class ManagerService implements Closable {
     await rest.listen(parseListenAddress(config.server.rest.addr, enableIPv6));
     for (const port of [this.grpcPort, this.restPort]) this.#parts.ports.add(port);
     jobs.runner.start();
+    replication.replicator.start();
     if (config.metrics.enable) {
       const address = parseListenAddress(config.metrics.addr, enableIPv6);
       const routes = { '/metrics': metricsRoute(registry), '/healthy': () => ({ body: 'OK' }) };
@@ -212,6 +216,8 @@ async function open(
     owned,
   );
   const releases = new ReleaseStore(database, changes);
+  const { sealer } = access;
+  const replication = new Replication({ database, changes, topology, sealer, jobs, owner, logger }, owned);
   const timed = timedWork({ config, database, members, changes, access, jobs, ca, releases });
   const timers = owned.add('timers', new Timers(database, owner, timed, logger));
   const clusters = new ClusterStore(database, changes);
@@ -262,6 +268,7 @@ async function open(
     live,
     keptTasks,
     releases,
+    replication,
     nodes,
     concerns,
     history,
@@ -311,6 +318,7 @@ async function open(
     recorder,
     webhook,
     jobs,
+    replication,
     registry,
     ca,
     ports,

@@ -55,7 +55,7 @@ describe('migrations', { concurrency: true }, () => {
       const config = await engine.newDatabase();
       const weekMs = 7 * 86_400_000;
       {
-        await using old = await Database.open(config, { upTo: '009-release-host' });
+        await using old = await Database.open(config, { upTo: '010-replication' });
         const day = {
           scheduler_cluster_id: 1,
           kind: 'node',

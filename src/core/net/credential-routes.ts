@@ -31,7 +31,7 @@ export function headerTowards(next: URL, from: URL, header: Header): Record<stri
 
 /**
  * Of the registry that sent the challenge. One behind TLS cannot name a token service without it: throws PROTOCOL, also
- * when it names none.
+ * when it names none. An empty repository stands for the registry's catalogue.
  */
 export function tokenService({ parameters }: AuthChallenge, registry: URL, repository: string): URL {
   const text = parameters['realm'] ?? '';
@@ -45,7 +45,7 @@ export function tokenService({ parameters }: AuthChallenge, registry: URL, repos
   }
   realm.username = realm.password = '';
   if (parameters['service'] !== undefined) realm.searchParams.set('service', parameters['service']);
-  realm.searchParams.set('scope', `repository:${repository}:pull`);
+  realm.searchParams.set('scope', repository === '' ? 'registry:catalog:*' : `repository:${repository}:pull`);
   return realm;
 }
 

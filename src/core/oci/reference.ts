@@ -58,8 +58,26 @@ export function manifestUrlOfImage(text: string): string | undefined {
   const path = match?.[1] ?? '';
   if (path === '' || path.length > maxNameLength || !registryHost.test(host)) return undefined;
   const name = host === dockerHub && !path.includes('/') ? `library/${path}` : path;
-  const scheme = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::|$)/.test(host) ? 'http' : 'https';
-  return manifestUrl({ registry: `${scheme}://${host}`, name, reference: match?.[3] ?? match?.[2] ?? 'latest' });
+  return manifestUrl({ registry: registryOrigin(host), name, reference: match?.[3] ?? match?.[2] ?? 'latest' });
+}
+
+function registryOrigin(host: string): string {
+  return `${/^(?:localhost|127\.0\.0\.1|\[::1\])(?::|$)/.test(host) ? 'http' : 'https'}://${host}`;
+}
+
+export interface RepositoryPattern {
+  readonly registry: string;
+  /** Of repository names, where `*` stands for anything. */
+  readonly name: string;
+}
+
+/** `registry.example/team/*`, with or without a scheme; undefined when the text names no registry. */
+export function parseRepositoryPattern(text: string): RepositoryPattern | undefined {
+  const [, scheme, host = '', name = ''] = /^(?:(https?):\/\/)?([^/]+)\/([a-z0-9._\-/*]+)$/.exec(text) ?? [];
+  if (!registryHost.test(host) || !(/[.:]/.test(host) || host === 'localhost') || name.length > maxNameLength)
+    return undefined;
+  if (host === 'docker.io') return { registry: registryOrigin(dockerHub), name };
+  return { registry: scheme === undefined ? registryOrigin(host) : `${scheme}://${host}`, name };
 }
 
 export function manifestUrl({ registry, name, reference }: ManifestReference): string {

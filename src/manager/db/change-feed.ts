@@ -26,7 +26,8 @@ export type ChangeTopic =
   | 'oauth'
   | 'certificate'
   | 'concern'
-  | 'release';
+  | 'release'
+  | 'replication';
 
 export interface Change {
   readonly id: number;

@@ -10,6 +10,7 @@ import type {
   TrafficShareTable,
   TrafficTable,
 } from './history-schema.ts';
+import type { ReplicationCopyTable, ReplicationRuleTable, ReplicationTagTable } from './replication-schema.ts';
 
 interface Row {
   id: Generated<number>;
@@ -350,4 +351,7 @@ export interface Schema {
   secret: SecretTable;
   release: ReleaseTable;
   release_subscriber: ReleaseSubscriberTable;
+  replication_rule: ReplicationRuleTable;
+  replication_tag: ReplicationTagTable;
+  replication_copy: ReplicationCopyTable;
 }

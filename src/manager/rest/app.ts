@@ -40,6 +40,7 @@ import { preheatEstimateRoutes } from './resources/preheat-estimate.ts';
 import { persistentCacheTaskRoutes } from './resources/persistent-cache-tasks.ts';
 import { personalAccessTokenRoutes } from './resources/personal-access-tokens.ts';
 import { releaseRoutes } from './resources/releases.ts';
+import { replicationNotificationRoute, replicationRuleRoutes } from './resources/replication-rules.ts';
 import { roleRoutes } from './resources/roles.ts';
 import { sessionInfoRoutes } from './resources/session.ts';
 import { settingRoutes } from './resources/settings.ts';
@@ -48,6 +49,9 @@ import { trafficRoutes } from './resources/traffic.ts';
 import { userRoutes } from './resources/users.ts';
 import { failures } from './schemas.ts';
 import { serveConsole } from './static-console.ts';
+
+/** What registries call their notifications. */
+const notificationTypes = [1, 2].map((version) => `application/vnd.docker.distribution.events.v${version}+json`);
 
 /** Where the OpenAPI document is. */
 export const openApiPath = '/swagger/doc.json';
@@ -67,7 +71,8 @@ export async function createRestApp(parts: RestParts): Promise<RestApp> {
   });
   // Clients of the original name the content type of a body they do not send.
   const parseJson = app.getDefaultJsonParser('error', 'error');
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+  // Registries name the format of their notifications.
+  app.addContentTypeParser(['application/json', ...notificationTypes], { parseAs: 'string' }, (request, body, done) => {
     if (body === '') return done(null, undefined);
     try {
       requireShallow(body as string);
@@ -120,6 +125,8 @@ function sessionRoutes(app: RestApp, parts: RestParts): void {
   memberRoutes(app, parts);
   persistentCacheTaskRoutes(app, parts);
   releaseRoutes(app, parts, { kind: 'session', object: 'releases' });
+  replicationRuleRoutes(app, parts, { kind: 'session', object: 'replication-rules' });
+  replicationNotificationRoute(app, parts);
   settingRoutes(app, parts);
   personalAccessTokenRoutes(app, parts);
   oauthRoutes(app, parts);
@@ -142,6 +149,7 @@ function tokenRoutes(app: RestApp, parts: RestParts): void {
   trafficRoutes(app, parts, { kind: 'token', scope: 'cluster', object: 'traffic' });
   historyRoutes(app, parts.history, { kind: 'token', scope: 'cluster', object: 'traffic' });
   releaseRoutes(app, parts, { kind: 'token', scope: 'cluster', object: 'releases' });
+  replicationRuleRoutes(app, parts, { kind: 'token', scope: 'cluster', object: 'replication-rules' });
 }
 
 function jobParts({ jobs, clusters, database }: RestParts) {

@@ -14,6 +14,7 @@ import type { LiveSwarms } from '../live/live-swarms.ts';
 import type { ConcernDesk } from '../nodes/concern-desk.ts';
 import type { Nodes } from '../nodes/nodes.ts';
 import type { ReleaseStore } from '../releases/release-store.ts';
+import type { Replication } from '../replication/replication.ts';
 import type { DistributionStore } from '../traffic/distribution-store.ts';
 import type { DownloadStore } from '../traffic/download-store.ts';
 import type { RecordingStore } from '../traffic/recording-store.ts';
@@ -51,4 +52,5 @@ export interface RestParts {
   readonly concerns: ConcernDesk;
   readonly history: History;
   readonly releases: ReleaseStore;
+  readonly replication: Replication;
 }

@@ -26,6 +26,8 @@ interface Followed {
   readonly foreign: boolean;
 }
 
+type Method = 'GET' | 'HEAD';
+
 /** Loaded with the first request: most services never ask a registry, and it takes 30 MiB. */
 const loadUndici = (): Promise<typeof Undici> => import('undici');
 
@@ -39,7 +41,16 @@ export class RegistryClient implements RegistryReader, Closable {
 
   /** GET with redirects; what may be a secret goes to the first origin alone. */
   async get(text: string, header: Readonly<Record<string, string>>, signal: AbortSignal): Promise<RegistryAnswer> {
-    const { url, response, foreign } = await this.#follow(text, header, signal);
+    return this.#ask('GET', text, header, signal);
+  }
+
+  async #ask(
+    method: Method,
+    text: string,
+    header: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<RegistryAnswer> {
+    const { url, response, foreign } = await this.#follow(text, header, signal, method);
     return readAnswer(url, response, { foreign });
   }
 
@@ -61,12 +72,17 @@ export class RegistryClient implements RegistryReader, Closable {
     return typeof told === 'string' ? Number(told) : undefined;
   }
 
-  async #follow(text: string, header: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Followed> {
+  async #follow(
+    text: string,
+    header: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+    method: Method = 'GET',
+  ): Promise<Followed> {
     let url = new URL(text);
     let sent = header;
     let foreign = false;
     for (let hop = 0; hop <= maxRedirects; hop += 1) {
-      const response = await this.#send(url, sent, signal);
+      const response = await this.#send(url, sent, signal, method);
       const location = response.headers['location'];
       if (response.statusCode < 300 || response.statusCode >= 400 || typeof location !== 'string')
         return { url, response, foreign };
@@ -96,17 +112,24 @@ export class RegistryClient implements RegistryReader, Closable {
     credential: RegistryCredential,
     signal: AbortSignal,
   ): Promise<RegistryAnswer> {
-    const known = await credential.authorization(signal);
-    const first = await this.get(url, known === undefined ? header : { ...header, authorization: known }, signal);
-    if (first.status !== 401 || first.foreign) return first; // a challenge of somebody else is not answered
-    const fresh = await credential.challenged(first.header('www-authenticate') ?? '', signal);
-    return fresh === undefined ? first : this.get(url, { ...header, authorization: fresh }, signal);
+    return authorized((sent) => this.get(url, sent, signal), header, credential, signal);
+  }
+
+  /** The same for HEAD, which registries do not count as a pull. */
+  async headAuthorized(
+    url: string,
+    header: Readonly<Record<string, string>>,
+    credential: RegistryCredential,
+    signal: AbortSignal,
+  ): Promise<RegistryAnswer> {
+    return authorized((sent) => this.#ask('HEAD', url, sent, signal), header, credential, signal);
   }
 
   async #send(
     url: URL,
     header: Readonly<Record<string, string>>,
     signal: AbortSignal,
+    method: Method,
   ): Promise<Undici.Dispatcher.ResponseData> {
     const { timeoutMs, egress, outbound } = this.#options;
     egress.checkUrl(url);
@@ -115,6 +138,7 @@ export class RegistryClient implements RegistryReader, Closable {
     try {
       const undici = await loadUndici();
       return await undici.request(url, {
+        method,
         dispatcher: this.#agent(undici, url, hop),
         headers: { 'user-agent': 'dragonfly', ...header },
         headersTimeout: timeoutMs,
@@ -158,4 +182,17 @@ export class RegistryClient implements RegistryReader, Closable {
     this.#agents.set(url.origin, agent);
     return agent;
   }
+}
+
+async function authorized(
+  ask: (header: Readonly<Record<string, string>>) => Promise<RegistryAnswer>,
+  header: Readonly<Record<string, string>>,
+  credential: RegistryCredential,
+  signal: AbortSignal,
+): Promise<RegistryAnswer> {
+  const known = await credential.authorization(signal);
+  const first = await ask(known === undefined ? header : { ...header, authorization: known });
+  if (first.status !== 401 || first.foreign) return first; // a challenge of somebody else is not answered
+  const fresh = await credential.challenged(first.header('www-authenticate') ?? '', signal);
+  return fresh === undefined ? first : ask({ ...header, authorization: fresh });
 }

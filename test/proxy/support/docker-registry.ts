@@ -21,6 +21,8 @@ export interface RegistryOptions {
   /** Names its certificate is for besides the address. */
   readonly names?: readonly string[];
   readonly auth?: 'none' | 'basic' | 'token';
+  /** Who is told of pushes, and with which secret. */
+  readonly notify?: { readonly url: string; readonly secret: string };
 }
 
 export const registryUser = { username: 'alice', password: 'wonderland' };
@@ -147,7 +149,7 @@ export class DockerRegistry {
 }
 
 async function configuration(
-  { directory, auth = 'none' }: RegistryOptions,
+  { directory, auth = 'none', notify }: RegistryOptions,
   place: { listen: string; certificates: TestCertificates | undefined; tokens: TokenServer | undefined },
 ): Promise<object> {
   const file = async (name: string, content: string): Promise<string> => {
@@ -185,9 +187,15 @@ async function configuration(
     log: { level: 'error', accesslog: { disabled: false } },
     storage: { filesystem: { rootdirectory: join(directory, 'store') }, delete: { enabled: true } },
     http: { addr: place.listen, ...tls },
+    ...(notify && { notifications: { endpoints: [endpointOf(notify)] } }),
     ...basic,
     ...token,
   };
+}
+
+function endpointOf({ url, secret }: NonNullable<RegistryOptions['notify']>): object {
+  const headers = { Authorization: [`Bearer ${secret}`] };
+  return { name: 'told', url, headers, timeout: '2s', threshold: 100, backoff: '200ms' };
 }
 
 /** Issues tokens as the registry's token specification says, to one user with a password; to others for nothing. */

@@ -8,6 +8,7 @@ import { downloads } from './006-downloads.ts';
 import { releases } from './007-releases.ts';
 import { recordings } from './008-recordings.ts';
 import { releaseHost } from './009-release-host.ts';
+import { replication } from './010-replication.ts';
 import { weeks } from './011-weeks.ts';
 import type { TableMaker } from './columns.ts';
 
@@ -21,5 +22,6 @@ export const migrations: Readonly<Record<string, (make: TableMaker) => Promise<v
   '007-releases': releases,
   '008-recordings': recordings,
   '009-release-host': releaseHost,
+  '010-replication': replication,
   '011-weeks': weeks,
 };

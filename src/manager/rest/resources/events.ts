@@ -24,6 +24,7 @@ const objectOfTopic: Partial<Record<ChangeTopic, AccessObject>> = {
   oauth: 'oauth',
   certificate: 'certificates',
   concern: 'concerns',
+  replication: 'replication-rules',
 };
 
 export function eventRoutes(app: RestApp, { access, changes, live, nodes, concerns }: RestParts): void {

@@ -1,0 +1,284 @@
+/** Tags that rules cover, and what each cluster has of them, in the database: whoever goes on with a rule begins here. */
+import type { Selectable } from 'kysely';
+import type { Database } from '../db/database.ts';
+import type { Db } from '../db/engine.ts';
+import type { ReplicationCopyTable, ReplicationTagTable } from '../db/replication-schema.ts';
+import type { Page, PageOf } from '../db/table-store.ts';
+import { replicationCopiesPerStep, replicationLooksPerStep } from '../limits.ts';
+import type { NamedTag } from './registry-tags.ts';
+
+export type TagRow = Selectable<ReplicationTagTable>;
+export type CopyRow = Selectable<ReplicationCopyTable>;
+
+export interface TagWithCopies extends TagRow {
+  readonly copies: readonly CopyRow[];
+}
+
+/** How many copies of a rule are how, and when the last one arrived. */
+export interface CopyCounts {
+  readonly cluster_id: number;
+  readonly state: string;
+  readonly failed: boolean;
+  readonly count: number;
+  readonly bytes: number;
+}
+
+/** Rows of one INSERT, and ids of one condition: all engines take this many. */
+const rowsAtOnce = 400;
+
+export class CopyStore {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /** The source is to be asked about all of these. Others, which it has no more, are forgotten when this is `all` there is. */
+  async look(ruleId: number, tags: readonly NamedTag[], { all }: { readonly all: boolean }): Promise<void> {
+    const now = await this.#database.nowMs();
+    await this.#database.transaction(async (db) => {
+      const known = await db
+        .selectFrom('replication_tag')
+        .select(['id', 'repository', 'tag'])
+        .where('rule_id', '=', ruleId)
+        .execute();
+      const idOf = new Map(known.map(({ id, repository, tag }) => [`${repository}:${tag}`, id]));
+      const named = new Set(tags.map(({ repository, tag }) => `${repository}:${tag}`));
+      const asked = [...named].flatMap((name) => idOf.get(name) ?? []);
+      await inPortions(asked, (ids) =>
+        db
+          .updateTable('replication_tag')
+          .set({ state: 'look', attempt: 0, retry_at: 0, updated_at: now })
+          .where('id', 'in', ids)
+          .execute(),
+      );
+      const fresh = tags.filter(({ repository, tag }) => !idOf.has(`${repository}:${tag}`));
+      const rows = fresh.map(({ repository, tag }) => ({
+        ...newTag,
+        rule_id: ruleId,
+        repository,
+        tag,
+        created_at: now,
+        updated_at: now,
+      }));
+      await inPortions(rows, (some) => db.insertInto('replication_tag').values(some).execute());
+      if (!all) return;
+      await forget(
+        [...idOf].flatMap(([name, id]) => (named.has(name) ? [] : [id])),
+        db,
+      );
+    });
+  }
+
+  /** Tags that the source is to be asked about now. */
+  tagsToLookAt(ruleId: number, nowMs: number): Promise<TagRow[]> {
+    return this.#database.db
+      .selectFrom('replication_tag')
+      .selectAll()
+      .where('rule_id', '=', ruleId)
+      .where('state', '=', 'look')
+      .where('retry_at', '<=', nowMs)
+      .orderBy('id')
+      .limit(replicationLooksPerStep)
+      .execute();
+  }
+
+  /** The source says what the tag is: clusters that have proven something else, or nothing, wait for it. */
+  async known(tag: TagRow, digest: string, clusterIds: readonly number[]): Promise<void> {
+    const now = await this.#database.nowMs();
+    await this.#database.transaction(async (db) => {
+      const values = { digest, state: 'known', attempt: 0, retry_at: 0, error: '', updated_at: now };
+      const { numUpdatedRows } = await db
+        .updateTable('replication_tag')
+        .set(values)
+        .where('id', '=', tag.id)
+        .executeTakeFirst();
+      if (numUpdatedRows === 0n) return; // the rule is gone
+      const copies = await db.selectFrom('replication_copy').selectAll().where('tag_id', '=', tag.id).execute();
+      const there = new Set(copies.map((copy) => copy.cluster_id));
+      const rows = clusterIds
+        .filter((id) => !there.has(id))
+        .map((id) => ({
+          ...newCopy,
+          rule_id: tag.rule_id,
+          tag_id: tag.id,
+          cluster_id: id,
+          created_at: now,
+          updated_at: now,
+        }));
+      if (rows.length > 0) await db.insertInto('replication_copy').values(rows).execute();
+      const old = copies.filter((copy) => isSettled(copy) && copy.digest !== digest).map(({ id }) => id);
+      await wait(old, now, db);
+      const others = copies.filter((copy) => !clusterIds.includes(copy.cluster_id)).map(({ id }) => id);
+      if (others.length > 0) await db.deleteFrom('replication_copy').where('id', 'in', others).execute();
+    });
+  }
+
+  /** The source could not be asked. */
+  async unknown(tag: TagRow, error: string, retryAtMs: number): Promise<void> {
+    await this.#database.db
+      .updateTable('replication_tag')
+      .set({ attempt: tag.attempt + 1, retry_at: retryAtMs, error })
+      .where('id', '=', tag.id)
+      .execute();
+  }
+
+  async forgetTag(id: number): Promise<void> {
+    await this.#database.transaction((db) => forget([id], db));
+  }
+
+  /** Every cluster proves everything once more; what is there is not fetched again. */
+  async proveAgain(ruleId: number): Promise<void> {
+    const now = await this.#database.nowMs();
+    await this.#database.db
+      .updateTable('replication_copy')
+      .set({ state: 'waiting', attempt: 0, retry_at: 0, updated_at: now })
+      .where('rule_id', '=', ruleId)
+      .where('state', 'in', ['proven', 'copied', 'waiting'])
+      .execute();
+  }
+
+  /** Waiting and running ones; what was not tried yet comes first. */
+  async open(ruleId: number): Promise<CopyRow[]> {
+    const query = this.#database.db.selectFrom('replication_copy').selectAll().where('rule_id', '=', ruleId);
+    const running = await query.where('state', '=', 'running').execute();
+    const waiting = await query
+      .where('state', '=', 'waiting')
+      .orderBy('attempt')
+      .orderBy('id')
+      .limit(replicationCopiesPerStep)
+      .execute();
+    return [...running, ...waiting];
+  }
+
+  /** The last that came to an end. */
+  lastEnded(ruleId: number): Promise<CopyRow[]> {
+    return this.#database.db
+      .selectFrom('replication_copy')
+      .selectAll()
+      .where('rule_id', '=', ruleId)
+      .where('ended_at', '>', 0)
+      .where('state', '!=', 'running')
+      .orderBy('ended_at', 'desc')
+      .limit(replicationCopiesPerStep)
+      .execute();
+  }
+
+  async tag(id: number): Promise<TagRow | undefined> {
+    return this.#database.db.selectFrom('replication_tag').selectAll().where('id', '=', id).executeTakeFirst();
+  }
+
+  /** False when somebody else has begun it. */
+  async begin(id: number): Promise<boolean> {
+    const now = await this.#database.nowMs();
+    const { numUpdatedRows } = await this.#database.db
+      .updateTable('replication_copy')
+      .set({ state: 'running', job_id: 0, started_at: now, updated_at: now })
+      .where('id', '=', id)
+      .where('state', '=', 'waiting')
+      .executeTakeFirst();
+    return numUpdatedRows > 0n;
+  }
+
+  async update(id: number, values: Partial<Omit<CopyRow, 'id'>>): Promise<void> {
+    await this.#database.db.updateTable('replication_copy').set(values).where('id', '=', id).execute();
+  }
+
+  async counts(ruleIds: readonly number[]): Promise<Map<number, CopyCounts[]>> {
+    if (ruleIds.length === 0) return new Map();
+    const rows = await this.#database.db
+      .selectFrom('replication_copy')
+      .select((e) => [
+        'rule_id',
+        'cluster_id',
+        'state',
+        e.case().when('attempt', '>', 0).then(1).else(0).end().as('failed'),
+        e.fn.countAll().as('count'),
+        e.fn.sum('bytes').as('bytes'),
+      ])
+      .where('rule_id', 'in', ruleIds)
+      .groupBy(['rule_id', 'cluster_id', 'state', 'failed'])
+      .orderBy('cluster_id')
+      .execute();
+    const counts = rows.map(({ rule_id, cluster_id, state, failed, count, bytes }) => ({
+      rule_id,
+      cluster_id,
+      state,
+      failed: Number(failed) === 1,
+      count: Number(count),
+      bytes: Number(bytes),
+    }));
+    return Map.groupBy(counts, (row) => row.rule_id);
+  }
+
+  async tagCounts(ruleIds: readonly number[]): Promise<Map<number, number>> {
+    if (ruleIds.length === 0) return new Map();
+    const rows = await this.#database.db
+      .selectFrom('replication_tag')
+      .select((e) => ['rule_id', e.fn.countAll().as('count')])
+      .where('rule_id', 'in', ruleIds)
+      .groupBy('rule_id')
+      .execute();
+    return new Map(rows.map(({ rule_id: id, count }) => [id, Number(count)]));
+  }
+
+  async tags(ruleId: number, { page, perPage }: Page): Promise<PageOf<TagWithCopies>> {
+    const query = this.#database.db.selectFrom('replication_tag').where('rule_id', '=', ruleId);
+    const { total } = await query.select((e) => e.fn.countAll().as('total')).executeTakeFirstOrThrow();
+    const rows = await query
+      .selectAll()
+      .orderBy('repository')
+      .orderBy('tag')
+      .limit(perPage)
+      .offset((page - 1) * perPage)
+      .execute();
+    const copies: CopyRow[] = [];
+    await inPortions(rows, async (some) => {
+      const ids = some.map(({ id }) => id);
+      const of = this.#database.db.selectFrom('replication_copy').selectAll().where('tag_id', 'in', ids);
+      copies.push(...(await of.orderBy('cluster_id').execute()));
+    });
+    const byTag = Map.groupBy(copies, (copy) => copy.tag_id);
+    return { rows: rows.map((row) => ({ ...row, copies: byTag.get(row.id) ?? [] })), total: Number(total) };
+  }
+}
+
+const newTag = { digest: '', state: 'look', attempt: 0, retry_at: 0, error: '' } as const;
+
+const newCopy = {
+  digest: '',
+  bytes: 0,
+  state: 'waiting',
+  job_id: 0,
+  attempt: 0,
+  retry_at: 0,
+  started_at: 0,
+  ended_at: 0,
+  proven_at: 0,
+  error: '',
+} as const;
+
+/** Neither under way nor asked for. */
+export function isSettled({ state }: Pick<CopyRow, 'state'>): boolean {
+  return state === 'proven' || state === 'copied';
+}
+
+async function wait(ids: readonly number[], now: number, db: Db): Promise<void> {
+  if (ids.length === 0) return;
+  await db
+    .updateTable('replication_copy')
+    .set({ state: 'waiting', attempt: 0, retry_at: 0, updated_at: now })
+    .where('id', 'in', ids)
+    .execute();
+}
+
+async function forget(tagIds: readonly number[], db: Db): Promise<void> {
+  await inPortions(tagIds, async (ids) => {
+    await db.deleteFrom('replication_copy').where('tag_id', 'in', ids).execute();
+    await db.deleteFrom('replication_tag').where('id', 'in', ids).execute();
+  });
+}
+
+async function inPortions<T>(all: readonly T[], work: (some: readonly T[]) => Promise<unknown>): Promise<void> {
+  for (let start = 0; start < all.length; start += rowsAtOnce) await work(all.slice(start, start + rowsAtOnce));
+}

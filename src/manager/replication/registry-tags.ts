@@ -1,0 +1,136 @@
+/** What a registry has of what a rule names: repositories, tags, and which image a tag is now. */
+import { createHash } from 'node:crypto';
+import { DragonflyError } from '../../core/errors.ts';
+import { manifestUrl, type RepositoryPattern } from '../../core/oci/reference.ts';
+import { acceptManifests } from '../../rpc/registry/image.ts';
+import { statusError, type RegistryAnswer } from '../../rpc/registry/registry-answer.ts';
+import type { RegistryClient } from '../../rpc/registry/registry-client.ts';
+import { RegistryCredential, type Login } from '../../rpc/registry/registry-credential.ts';
+import { maxListPages, maxReplicatedTags, replicationPageRows } from '../limits.ts';
+import { matchesGlob } from './glob.ts';
+
+export interface NamedTag {
+  readonly repository: string;
+  readonly tag: string;
+}
+
+/** A registry that wants to be left alone for a while. */
+export class RegistryPause extends DragonflyError {
+  readonly retryAfterMs: number;
+
+  constructor(host: string, status: number, retryAfterMs: number) {
+    const seconds = Math.ceil(retryAfterMs / 1000);
+    super('RESOURCE_EXHAUSTED', `${host} answered ${status} and wants to be asked again in ${seconds} s`);
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+export class RegistryTags {
+  readonly #registry: RegistryClient;
+  readonly #source: RepositoryPattern;
+  readonly #login: Login | undefined;
+  readonly #credentials = new Map<string, RegistryCredential>();
+
+  constructor(registry: RegistryClient, source: RepositoryPattern, login: Login | undefined) {
+    this.#registry = registry;
+    this.#source = source;
+    this.#login = login;
+  }
+
+  /** Tags that one of the patterns matches. Throws RESOURCE_EXHAUSTED, SOURCE_STATUS, SOURCE_UNREACHABLE, PROTOCOL. */
+  async list(patterns: readonly string[], signal: AbortSignal): Promise<NamedTag[]> {
+    const found: NamedTag[] = [];
+    for (const repository of await this.#repositories(signal)) {
+      for await (const tag of this.#entries(repository, `${repository}/tags/list`, 'tags', signal)) {
+        if (!patterns.some((pattern) => matchesGlob(pattern, tag))) continue;
+        if (found.length >= maxReplicatedTags)
+          throw new DragonflyError('RESOURCE_EXHAUSTED', `more than ${maxReplicatedTags} tags match the rule`, {
+            hint: 'Make its patterns narrower, or write several rules.',
+          });
+        found.push({ repository, tag });
+      }
+    }
+    return found;
+  }
+
+  /** The digest of what the tag names; undefined when the registry has no such tag. */
+  async digest({ repository, tag }: NamedTag, signal: AbortSignal): Promise<string | undefined> {
+    const url = manifestUrl({ registry: this.#source.registry, name: repository, reference: tag });
+    const header = { accept: acceptManifests };
+    const credential = this.#credential(repository);
+    const head = await this.#registry.headAuthorized(url, header, credential, signal);
+    if (head.status === 404) return undefined;
+    const named = requireOk(url, head).header('docker-content-digest');
+    if (named !== undefined && /^sha(?:256|512):[0-9a-f]{64,128}$/.test(named)) return named;
+    const { body } = requireOk(url, await this.#registry.getAuthorized(url, header, credential, signal));
+    return `sha256:${createHash('sha256').update(body).digest('hex')}`;
+  }
+
+  async #repositories(signal: AbortSignal): Promise<string[]> {
+    const { name } = this.#source;
+    if (!name.includes('*')) return [name];
+    const names: string[] = [];
+    for await (const repository of this.#entries('', '_catalog', 'repositories', signal))
+      if (matchesGlob(name, repository)) names.push(repository);
+    return names;
+  }
+
+  /** Of a list in pages, each of which names the next one. */
+  async *#entries(
+    repository: string,
+    path: string,
+    member: 'tags' | 'repositories',
+    signal: AbortSignal,
+  ): AsyncGenerator<string, void, undefined> {
+    let url: URL | undefined = new URL(`/v2/${path}?n=${replicationPageRows}`, this.#source.registry);
+    for (let page = 0; url; page += 1) {
+      if (page >= maxListPages)
+        throw new DragonflyError('PROTOCOL', `${url.host} has more than ${maxListPages} pages of ${member}`);
+      const answer = await this.#registry.getAuthorized(url.href, {}, this.#credential(repository), signal);
+      if (answer.status === 404 && member === 'tags') return; // a repository without tags
+      yield* entriesOf(requireOk(url.href, answer), member);
+      url = nextPage(url, answer);
+    }
+  }
+
+  #credential(repository: string): RegistryCredential {
+    const known = this.#credentials.get(repository);
+    if (known) return known;
+    const origin = new URL(this.#source.registry);
+    const made = new RegistryCredential(this.#registry, { origin, repository }, { login: this.#login });
+    this.#credentials.set(repository, made);
+    return made;
+  }
+}
+
+function requireOk(url: string, answer: RegistryAnswer): RegistryAnswer {
+  const after = answer.header('retry-after');
+  if (answer.status === 429 || (answer.status === 503 && after !== undefined))
+    throw new RegistryPause(new URL(url).host, answer.status, retryAfterMs(after, Date.now()));
+  if (answer.status !== 200) throw statusError(url, answer);
+  return answer;
+}
+
+/** Seconds or a date; a minute where nothing is said. */
+function retryAfterMs(text: string | undefined, nowMs: number): number {
+  const seconds = /^\d{1,6}$/.test(text ?? '') ? Number(text) : (Date.parse(text ?? '') - nowMs) / 1000;
+  return Number.isFinite(seconds) ? Math.min(Math.max(seconds, 1), 86_400) * 1000 : 60_000;
+}
+
+function entriesOf({ body }: RegistryAnswer, member: string): string[] {
+  try {
+    const list = (JSON.parse(body) as Record<string, unknown>)[member] ?? [];
+    if (Array.isArray(list)) return list.filter((entry) => typeof entry === 'string');
+  } catch {
+    // Not JSON: reported below.
+  }
+  throw new DragonflyError('PROTOCOL', `the registry sent no list of ${member}`);
+}
+
+/** Of this registry alone: the login goes there. */
+function nextPage(url: URL, answer: RegistryAnswer): URL | undefined {
+  const [, target] = /<([^>]+)>\s*;[^,]*\brel="?next"?/i.exec(answer.header('link') ?? '') ?? [];
+  if (target === undefined || !URL.canParse(target, url.href)) return undefined;
+  const next = new URL(target, url);
+  return next.origin === url.origin ? next : undefined;
+}

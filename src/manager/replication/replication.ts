@@ -1,0 +1,74 @@
+/** Everything about replication, opened together. */
+import { DragonflyError } from '../../core/errors.ts';
+import { parseRepositoryPattern } from '../../core/oci/reference.ts';
+import type { Owned } from '../../core/process/lifecycle.ts';
+import type { Logger } from '../../core/process/logger.ts';
+import type { Sealer } from '../access/sealer.ts';
+import type { Topology } from '../clusters/topology.ts';
+import type { ChangeFeed } from '../db/change-feed.ts';
+import type { Database } from '../db/database.ts';
+import type { Jobs } from '../jobs/jobs.ts';
+import { CopyStore } from './copy-store.ts';
+import { matchesGlob } from './glob.ts';
+import type { NamedTag } from './registry-tags.ts';
+import { Replicator } from './replicator.ts';
+import { RuleStore, tagPatternsOf, type RuleRow } from './rule-store.ts';
+
+export interface ReplicationParts {
+  readonly database: Database;
+  readonly changes: ChangeFeed;
+  readonly topology: Topology;
+  readonly sealer: Sealer;
+  readonly jobs: Jobs;
+  readonly owner: string;
+  readonly logger: Logger;
+}
+
+export class Replication {
+  readonly rules: RuleStore;
+  readonly copies: CopyStore;
+  readonly replicator: Replicator;
+  readonly #changes: ChangeFeed;
+
+  constructor(parts: ReplicationParts, owned: Owned) {
+    const { database, changes, topology, sealer, jobs, owner, logger } = parts;
+    this.#changes = changes;
+    this.rules = new RuleStore(database, changes, sealer);
+    this.copies = new CopyStore(database);
+    this.replicator = owned.add(
+      'replication',
+      new Replicator({
+        ...{ database, changes, topology, owner, logger },
+        registry: jobs.preheat.registry,
+        rules: this.rules,
+        copies: this.copies,
+        jobs: jobs.service.store,
+        jobTasks: jobs.tasks,
+      }),
+    );
+  }
+
+  /**
+   * A registry says that tags were pushed: those the rule covers are looked up there. Throws UNAUTHENTICATED, whatever of rule and
+   * secret is wrong.
+   * @returns how many they are.
+   */
+  async pushed(ruleId: number, secret: string, tags: readonly NamedTag[]): Promise<number> {
+    const rule = await this.rules.get(ruleId).catch(() => undefined);
+    if (!rule || !this.rules.isSecret(rule, secret))
+      throw new DragonflyError('UNAUTHENTICATED', 'Unauthorized', {
+        hint: 'Send the secret of the rule as Authorization: Bearer.',
+      });
+    if (rule.enabled === 0 || rule.on_push === 0) return 0;
+    const covered = tags.filter((tag) => covers(rule, tag));
+    if (covered.length === 0) return 0;
+    await this.copies.look(ruleId, covered, { all: false });
+    await this.#changes.write('replication', ruleId, () => Promise.resolve());
+    return covered.length;
+  }
+}
+
+function covers(rule: RuleRow, { repository, tag }: NamedTag): boolean {
+  const { name = '' } = parseRepositoryPattern(rule.source) ?? {};
+  return matchesGlob(name, repository) && tagPatternsOf(rule).some((pattern) => matchesGlob(pattern, tag));
+}

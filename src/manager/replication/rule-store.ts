@@ -1,0 +1,202 @@
+/** Rules of replication in the database. */
+import { randomBytes, timingSafeEqual } from 'node:crypto';
+import type { Selectable } from 'kysely';
+import { DragonflyError } from '../../core/errors.ts';
+import type { Login } from '../../rpc/registry/registry-credential.ts';
+import type { Sealer } from '../access/sealer.ts';
+import { parseJson } from '../clusters/types.ts';
+import type { ChangeFeed } from '../db/change-feed.ts';
+import type { Database } from '../db/database.ts';
+import { uniqueOr, type Db } from '../db/engine.ts';
+import type { ReplicationRuleTable } from '../db/replication-schema.ts';
+import type { Page, PageOf } from '../db/table-store.ts';
+import type { PreheatScope } from '../jobs/job-types.ts';
+import { maxReplicationRules } from '../limits.ts';
+
+export type RuleRow = Selectable<ReplicationRuleTable>;
+
+/** What somebody wishes of a rule; what is not named stays. */
+export interface RuleWish {
+  readonly name?: string | undefined;
+  readonly bio?: string | undefined;
+  readonly source?: string | undefined;
+  readonly tags?: readonly string[] | undefined;
+  readonly clusterIds?: readonly number[] | undefined;
+  readonly platform?: string | undefined;
+  readonly scope?: PreheatScope | undefined;
+  readonly onPush?: boolean | undefined;
+  readonly intervalMs?: number | undefined;
+  readonly rateBytesPerSec?: number | undefined;
+  readonly concurrency?: number | undefined;
+  readonly enabled?: boolean | undefined;
+  /** Null takes it away. */
+  readonly login?: Login | null | undefined;
+}
+
+const purpose = 'replication rule';
+
+export class RuleStore {
+  readonly #database: Database;
+  readonly #changes: ChangeFeed;
+  readonly #sealer: Sealer;
+
+  constructor(database: Database, changes: ChangeFeed, sealer: Sealer) {
+    this.#database = database;
+    this.#changes = changes;
+    this.#sealer = sealer;
+  }
+
+  /** Its tags are listed at once, if it is enabled. Throws ALREADY_EXISTS, RESOURCE_EXHAUSTED. */
+  async create(wish: RuleWish & { readonly name: string; readonly source: string }, userId: number): Promise<number> {
+    const now = await this.#database.nowMs();
+    const row = {
+      ...defaults,
+      ...this.#columns(wish),
+      name: wish.name,
+      source: wish.source,
+      user_id: userId,
+      asked_at: now,
+      created_at: now,
+      updated_at: now,
+    };
+    return this.#changes.writeNew('replication', async (db) => {
+      const { count } = await db
+        .selectFrom('replication_rule')
+        .select((e) => e.fn.countAll().as('count'))
+        .executeTakeFirstOrThrow();
+      if (Number(count) >= maxReplicationRules)
+        throw new DragonflyError('RESOURCE_EXHAUSTED', `there are ${maxReplicationRules} rules already`);
+      return this.#database.insert('replication_rule', row, db);
+    });
+  }
+
+  /** What it covers is listed anew. Throws NOT_FOUND, ALREADY_EXISTS. */
+  async update(id: number, wish: RuleWish): Promise<void> {
+    const now = await this.#database.nowMs();
+    await this.#write(id, { ...this.#columns(wish), asked_at: now, retry_at: 0, attempt: 0, updated_at: now });
+  }
+
+  /** Its tags are listed as soon as may be. Throws NOT_FOUND. */
+  async ask(id: number): Promise<void> {
+    await this.#write(id, { asked_at: await this.#database.nowMs(), retry_at: 0 });
+  }
+
+  /** @returns the secret by which a registry proves itself; the one before counts no more. Throws NOT_FOUND. */
+  async renewSecret(id: number): Promise<string> {
+    const secret = randomBytes(24).toString('base64url');
+    await this.#write(id, { secret_hash: this.#sealer.tokenHash(secret) });
+    return secret;
+  }
+
+  isSecret({ secret_hash: hash }: RuleRow, secret: string): boolean {
+    const given = Buffer.from(this.#sealer.tokenHash(secret));
+    return hash.length === given.length && timingSafeEqual(Buffer.from(hash), given);
+  }
+
+  /** What a list came to. */
+  async listed(
+    id: number,
+    result: Pick<RuleRow, 'attempt' | 'retry_at' | 'error'> & { listed_at?: number },
+  ): Promise<void> {
+    await this.#database.db.updateTable('replication_rule').set(result).where('id', '=', id).execute();
+  }
+
+  /** Throws NOT_FOUND. */
+  async get(id: number, db: Db = this.#database.db): Promise<RuleRow> {
+    const row = await db.selectFrom('replication_rule').selectAll().where('id', '=', id).executeTakeFirst();
+    if (row) return row;
+    throw new DragonflyError('NOT_FOUND', `there is no replication rule ${id}`);
+  }
+
+  async list({ page, perPage }: Page): Promise<PageOf<RuleRow>> {
+    const query = this.#database.db.selectFrom('replication_rule');
+    const { total } = await query.select((e) => e.fn.countAll().as('total')).executeTakeFirstOrThrow();
+    const rows = await query
+      .selectAll()
+      .orderBy('name')
+      .limit(perPage)
+      .offset((page - 1) * perPage)
+      .execute();
+    return { rows, total: Number(total) };
+  }
+
+  all(): Promise<RuleRow[]> {
+    return this.#database.db.selectFrom('replication_rule').selectAll().orderBy('id').execute();
+  }
+
+  /** With what is known of its tags; the clusters keep what they have. Throws NOT_FOUND. */
+  async delete(id: number): Promise<void> {
+    await this.#changes.write('replication', id, async (db) => {
+      await this.get(id, db);
+      await db.deleteFrom('replication_copy').where('rule_id', '=', id).execute();
+      await db.deleteFrom('replication_tag').where('rule_id', '=', id).execute();
+      await db.deleteFrom('replication_rule').where('id', '=', id).execute();
+    });
+  }
+
+  /** Undefined where the source is read without one. */
+  login({ sealed_login: sealed }: RuleRow): Login | undefined {
+    return sealed === '' ? undefined : parseJson<Login | undefined>(this.#sealer.open(purpose, sealed), undefined);
+  }
+
+  async #write(id: number, values: Partial<Omit<RuleRow, 'id'>>): Promise<void> {
+    await this.#changes.write('replication', id, async (db) => {
+      await this.get(id, db);
+      await uniqueOr('replication_rule', () =>
+        db.updateTable('replication_rule').set(values).where('id', '=', id).execute(),
+      );
+    });
+  }
+
+  #columns(wish: RuleWish) {
+    const { login, tags, clusterIds, onPush, enabled } = wish;
+    const columns = {
+      name: wish.name,
+      bio: wish.bio,
+      source: wish.source,
+      tags: tags && JSON.stringify(tags),
+      cluster_ids: clusterIds && JSON.stringify([...new Set(clusterIds)]),
+      platform: wish.platform,
+      scope: wish.scope,
+      on_push: onPush === undefined ? undefined : flag(onPush),
+      interval_ms: wish.intervalMs,
+      rate_bytes_per_sec: wish.rateBytesPerSec,
+      concurrency: wish.concurrency,
+      enabled: enabled === undefined ? undefined : flag(enabled),
+      sealed_login: login === undefined ? undefined : login && this.#sealer.seal(purpose, JSON.stringify(login)),
+    };
+    const named = Object.entries(columns).filter(([, value]) => value !== undefined);
+    return Object.fromEntries(named.map(([name, value]) => [name, value ?? ''])) as Partial<Omit<RuleRow, 'id'>>;
+  }
+}
+
+const defaults = {
+  bio: '',
+  tags: '["*"]',
+  cluster_ids: '[]',
+  platform: '',
+  scope: 'single_seed_peer',
+  on_push: 0,
+  interval_ms: 0,
+  rate_bytes_per_sec: 0,
+  concurrency: 4,
+  enabled: 1,
+  sealed_login: '',
+  secret_hash: '',
+  listed_at: 0,
+  attempt: 0,
+  retry_at: 0,
+  error: '',
+} as const;
+
+function flag(value: boolean): 0 | 1 {
+  return value ? 1 : 0;
+}
+
+export function tagPatternsOf({ tags }: RuleRow): string[] {
+  return parseJson<string[]>(tags, []);
+}
+
+export function clusterIdsOf({ cluster_ids: ids }: RuleRow): number[] {
+  return parseJson<number[]>(ids, []);
+}
