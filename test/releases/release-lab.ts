@@ -20,6 +20,7 @@ export interface ReleaseLab extends AsyncDisposable {
   readonly cluster: LocalCluster;
   readonly directory: TemporaryDirectory;
   readonly root: RestClient;
+  readonly rootPassword: string;
   peer(number: number): LocalDaemon;
   publish(peer: number, directory: string, reference: string, ...words: string[]): Promise<ToolRun>;
   subscribe(peer: number, name: string, path: string, ...words: string[]): Promise<ToolRun>;
@@ -47,6 +48,7 @@ export async function releaseLab(peers: number): Promise<ReleaseLab> {
     cluster,
     directory,
     root,
+    rootPassword,
     peer,
     publish: (number, from, reference, ...words) =>
       runTool(runPublish, [from, reference, ...endpoint(number), ...words], { env }),

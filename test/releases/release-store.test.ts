@@ -61,7 +61,7 @@ for (const { name, missing, start } of engineKinds) {
       assert.deepEqual(await store().add(release('m', 'v1')), first);
       const other = release('m', 'v1', { content_digest: `sha256:${'d'.repeat(64)}` });
       await assert.rejects(store().add(other), { code: 'ALREADY_EXISTS' });
-      const { rows, total } = await store().list('m', page);
+      const { rows, total } = await store().list({ name: 'm' }, page);
       assert.deepEqual([rows.map(({ version }) => version), total], [['v2', 'v1'], 2]);
       assert.deepEqual([first.content_length, tasksOf(first)], [2 ** 40, ['b'.repeat(64)]]);
     });
@@ -81,7 +81,7 @@ for (const { name, missing, start } of engineKinds) {
         failed.map(({ code }) => code),
         ['ALREADY_EXISTS'],
       );
-      assert.equal((await store().list('race', page)).total, 1);
+      assert.equal((await store().list({ name: 'race' }, page)).total, 1);
       const same = release('race', 'v2');
       const [mine, theirs] = await Promise.all([one.store.add(same), other.store.add(same)]);
       assert.deepEqual(mine, theirs);

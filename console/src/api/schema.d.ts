@@ -2274,6 +2274,7 @@ export interface paths {
           page?: number | undefined;
           per_page?: number | undefined;
           name?: string | undefined;
+          newest?: string | undefined;
         };
         header?: never;
         path?: never;
@@ -2373,6 +2374,276 @@ export interface paths {
     };
     put?: never;
     post?: never;
+    delete?: never;
+    patch?: never;
+  };
+  '/api/v1/replication-rules': {
+    parameters: { query?: never; header?: never; path?: never; cookie?: never };
+    /** List rules, and how far each cluster is */
+    get: {
+      parameters: {
+        query?: {
+          page?: number | undefined;
+          per_page?: number | undefined;
+        };
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['ReplicationRule'][] } };
+        401: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        403: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        404: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        409: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        422: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Invalid'] } };
+        429: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+      };
+    };
+    put?: never;
+    /** Create a rule; its tags are listed at once */
+    post: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody: { content: { 'application/json': components['schemas']['NewReplicationRuleInput'] } };
+      responses: {
+        200: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['ReplicationRule'] } };
+        401: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        403: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        404: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        409: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        422: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Invalid'] } };
+        429: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+      };
+    };
+    delete?: never;
+    patch?: never;
+  };
+  '/api/v1/replication-rules/{id}': {
+    parameters: { query?: never; header?: never; path?: never; cookie?: never };
+    /** One rule */
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          id: number;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['ReplicationRule'] } };
+        401: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        403: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        404: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        409: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        422: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Invalid'] } };
+        429: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+      };
+    };
+    put?: never;
+    post?: never;
+    /** Delete a rule; clusters keep what they have */
+    delete: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          id: number;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: { headers: { [name: string]: unknown }; content: { [media: string]: unknown } };
+        401: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        403: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        404: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        409: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        422: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Invalid'] } };
+        429: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+      };
+    };
+    /** Change a rule; its tags are listed anew */
+    patch: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          id: number;
+        };
+        cookie?: never;
+      };
+      requestBody: { content: { 'application/json': {
+          name?: string | undefined;
+          bio?: string | undefined;
+          /** repositories of a registry: registry.example/team/* */
+          source?: string | undefined;
+          /** patterns, one of which a tag matches */
+          tags?: string[] | undefined;
+          /** all clusters when there are none */
+          scheduler_cluster_ids?: number[] | undefined;
+          platform?: string | undefined;
+          scope?: "single_seed_peer" | "all_seed_peers" | "all_peers" | undefined;
+          /** notifications of the registry are heard */
+          on_push?: boolean | undefined;
+          /** tags are listed so often; 0 for never */
+          interval_seconds?: number | undefined;
+          /** to one cluster, on average; 0 without a bound */
+          rate_bytes_per_sec?: number | undefined;
+          /** tags that one cluster gets at once */
+          concurrency?: number | undefined;
+          enabled?: boolean | undefined;
+          username?: string | undefined;
+          password?: string | undefined;
+        } } };
+      responses: {
+        200: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['ReplicationRule'] } };
+        401: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        403: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        404: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        409: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        422: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Invalid'] } };
+        429: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+      };
+    };
+  };
+  '/api/v1/replication-rules/{id}/run': {
+    parameters: { query?: never; header?: never; path?: never; cookie?: never };
+    get?: never;
+    put?: never;
+    /** List the tags now, and bring what is missing */
+    post: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          id: number;
+        };
+        cookie?: never;
+      };
+      requestBody: { content: { 'application/json': {
+          /** also what was proven before */
+          prove_again?: boolean | undefined;
+        } | null } };
+      responses: {
+        200: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['ReplicationRule'] } };
+        401: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        403: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        404: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        409: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        422: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Invalid'] } };
+        429: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+      };
+    };
+    delete?: never;
+    patch?: never;
+  };
+  '/api/v1/replication-rules/{id}/secret': {
+    parameters: { query?: never; header?: never; path?: never; cookie?: never };
+    get?: never;
+    put?: never;
+    /** A new secret for notifications of the registry; the one before counts no more */
+    post: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          id: number;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: { headers: { [name: string]: unknown }; content: { 'application/json': {
+          secret: string;
+        } } };
+        401: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        403: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        404: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        409: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        422: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Invalid'] } };
+        429: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+      };
+    };
+    delete?: never;
+    patch?: never;
+  };
+  '/api/v1/replication-rules/{id}/tags': {
+    parameters: { query?: never; header?: never; path?: never; cookie?: never };
+    /** Tags that the rule covers, and what each cluster has proven */
+    get: {
+      parameters: {
+        query?: {
+          page?: number | undefined;
+          per_page?: number | undefined;
+        };
+        header?: never;
+        path: {
+          id: number;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['ReplicatedTag'][] } };
+        401: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        403: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        404: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        409: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        422: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Invalid'] } };
+        429: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+      };
+    };
+    put?: never;
+    post?: never;
+    delete?: never;
+    patch?: never;
+  };
+  '/api/v1/replication-rules/{id}/notifications': {
+    parameters: { query?: never; header?: never; path?: never; cookie?: never };
+    get?: never;
+    put?: never;
+    /** Notification of a registry that something was pushed; Authorization: Bearer SECRET */
+    post: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          id: number;
+        };
+        cookie?: never;
+      };
+      requestBody: { content: { 'application/json': {
+          events: ({
+            action: string;
+            target?: {
+              repository?: string | undefined;
+              tag?: string | undefined;
+              [name: string]: unknown;
+            } | undefined;
+            [name: string]: unknown;
+          })[];
+        } } };
+      responses: {
+        200: { headers: { [name: string]: unknown }; content: { 'application/json': {
+          /** that are looked up */
+          tags: number;
+        } } };
+        401: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        403: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        404: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        409: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+        422: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Invalid'] } };
+        429: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['Error'] } };
+      };
+    };
     delete?: never;
     patch?: never;
   };
@@ -3822,8 +4093,31 @@ export interface components {
       scheduler_cluster_ids?: number[] | null | undefined;
       seed_peer_cluster_ids?: number[] | null | undefined;
     };
+    NewReplicationRuleInput: {
+      name: string;
+      bio?: string | undefined;
+      /** repositories of a registry: registry.example/team/* */
+      source: string;
+      /** patterns, one of which a tag matches */
+      tags?: string[] | undefined;
+      /** all clusters when there are none */
+      scheduler_cluster_ids?: number[] | undefined;
+      platform?: string | undefined;
+      scope?: "single_seed_peer" | "all_seed_peers" | "all_peers" | undefined;
+      /** notifications of the registry are heard */
+      on_push?: boolean | undefined;
+      /** tags are listed so often; 0 for never */
+      interval_seconds?: number | undefined;
+      /** to one cluster, on average; 0 without a bound */
+      rate_bytes_per_sec?: number | undefined;
+      /** tags that one cluster gets at once */
+      concurrency?: number | undefined;
+      enabled?: boolean | undefined;
+      username?: string | undefined;
+      password?: string | undefined;
+    };
     PermissionInput: {
-      object: "users" | "roles" | "permissions" | "oauth" | "clusters" | "scheduler-clusters" | "schedulers" | "scheduler-features" | "seed-peer-clusters" | "seed-peers" | "peers" | "configs" | "jobs" | "applications" | "personal-access-tokens" | "persistent-cache-tasks" | "releases" | "audits" | "certificates" | "join-tokens" | "events" | "tasks" | "nodes" | "concerns" | "traffic";
+      object: "users" | "roles" | "permissions" | "oauth" | "clusters" | "scheduler-clusters" | "schedulers" | "scheduler-features" | "seed-peer-clusters" | "seed-peers" | "peers" | "configs" | "jobs" | "applications" | "personal-access-tokens" | "persistent-cache-tasks" | "releases" | "replication-rules" | "audits" | "certificates" | "join-tokens" | "events" | "tasks" | "nodes" | "concerns" | "traffic";
       action: "read" | "*";
     };
     LiveTask: {
@@ -4291,6 +4585,20 @@ export interface components {
       public_key: string;
       created_at: string;
       expires_at: string;
+      /** of its name */
+      is_newest: boolean;
+      /** of its name */
+      version_count: number;
+      /** published before it; empty for the first one */
+      previous_version: string;
+      /** an older version with the same files: everybody was led back to it */
+      returns_to: string;
+      /** directories that follow the name */
+      subscriber_count: number;
+      /** of them, those that have switched to this version */
+      running_count: number;
+      fetching_count: number;
+      failed_count: number;
     };
     ReleaseSubscriber: {
       host_id: string;
@@ -4301,8 +4609,68 @@ export interface components {
       error: string;
       updated_at: string;
     };
+    ReplicationRule: {
+      id: number;
+      created_at: string;
+      updated_at: string;
+      is_del: 0;
+      name: string;
+      bio: string;
+      /** repositories of a registry: registry.example/team/* */
+      source: string;
+      /** patterns, one of which a tag matches */
+      tags: string[];
+      /** all clusters when there are none */
+      scheduler_cluster_ids: number[];
+      platform: string;
+      scope: "single_seed_peer" | "all_seed_peers" | "all_peers";
+      /** notifications of the registry are heard */
+      on_push: boolean;
+      /** tags are listed so often; 0 for never */
+      interval_seconds: number;
+      /** to one cluster, on average; 0 without a bound */
+      rate_bytes_per_sec: number;
+      /** tags that one cluster gets at once */
+      concurrency: number;
+      enabled: boolean;
+      username: string;
+      /** a registry can prove itself */
+      has_secret: boolean;
+      tag_count: number;
+      listed_at: string | null;
+      /** why the tags could not be listed */
+      error: string;
+      clusters: {
+        scheduler_cluster_id: number;
+        proven: number;
+        /** there, but the nodes cannot prove it */
+        copied: number;
+        running: number;
+        waiting: number;
+        /** waiting for another try */
+        failed: number;
+        bytes: number;
+      }[];
+    };
+    ReplicatedTag: {
+      repository: string;
+      tag: string;
+      /** what the source said last */
+      digest: string;
+      error: string;
+      clusters: ({
+        scheduler_cluster_id: number;
+        state: "waiting" | "running" | "proven" | "copied" | "failed";
+        /** what the cluster has proven last */
+        digest: string;
+        bytes: number;
+        job_id: number;
+        proven_at: string | null;
+        error: string;
+      })[];
+    };
     Permission: {
-      object: "users" | "roles" | "permissions" | "oauth" | "clusters" | "scheduler-clusters" | "schedulers" | "scheduler-features" | "seed-peer-clusters" | "seed-peers" | "peers" | "configs" | "jobs" | "applications" | "personal-access-tokens" | "persistent-cache-tasks" | "releases" | "audits" | "certificates" | "join-tokens" | "events" | "tasks" | "nodes" | "concerns" | "traffic";
+      object: "users" | "roles" | "permissions" | "oauth" | "clusters" | "scheduler-clusters" | "schedulers" | "scheduler-features" | "seed-peer-clusters" | "seed-peers" | "peers" | "configs" | "jobs" | "applications" | "personal-access-tokens" | "persistent-cache-tasks" | "releases" | "replication-rules" | "audits" | "certificates" | "join-tokens" | "events" | "tasks" | "nodes" | "concerns" | "traffic";
       action: "read" | "*";
     };
     User: {
@@ -4327,7 +4695,7 @@ export interface components {
       user: components['schemas']['User'];
       roles: string[];
       permissions: ({
-        object: "users" | "roles" | "permissions" | "oauth" | "clusters" | "scheduler-clusters" | "schedulers" | "scheduler-features" | "seed-peer-clusters" | "seed-peers" | "peers" | "configs" | "jobs" | "applications" | "personal-access-tokens" | "persistent-cache-tasks" | "releases" | "audits" | "certificates" | "join-tokens" | "events" | "tasks" | "nodes" | "concerns" | "traffic";
+        object: "users" | "roles" | "permissions" | "oauth" | "clusters" | "scheduler-clusters" | "schedulers" | "scheduler-features" | "seed-peer-clusters" | "seed-peers" | "peers" | "configs" | "jobs" | "applications" | "personal-access-tokens" | "persistent-cache-tasks" | "releases" | "replication-rules" | "audits" | "certificates" | "join-tokens" | "events" | "tasks" | "nodes" | "concerns" | "traffic";
         action: "read" | "*";
       })[];
     };

@@ -13,12 +13,14 @@ import HistoryIcon from '@mui/icons-material/HistoryOutlined';
 import HubIcon from '@mui/icons-material/HubOutlined';
 import InventoryIcon from '@mui/icons-material/Inventory2Outlined';
 import KeyIcon from '@mui/icons-material/KeyOutlined';
+import LayersIcon from '@mui/icons-material/LayersOutlined';
 import LoginIcon from '@mui/icons-material/LoginOutlined';
 import MonitorHeartIcon from '@mui/icons-material/MonitorHeartOutlined';
 import QueryStatsIcon from '@mui/icons-material/QueryStatsOutlined';
 import ScatterPlotIcon from '@mui/icons-material/ScatterPlotOutlined';
 import SpaceDashboardIcon from '@mui/icons-material/SpaceDashboardOutlined';
 import StorageIcon from '@mui/icons-material/LanOutlined';
+import SyncIcon from '@mui/icons-material/SyncOutlined';
 import TuneIcon from '@mui/icons-material/TuneOutlined';
 import type { PlainKey } from '../i18n/text.ts';
 import type { AccessObject } from '../session/session-query.ts';
@@ -42,6 +44,8 @@ export const placeGroups: readonly PlaceGroup[] = [
     places: [
       { to: '/tasks', label: 'nav.tasks', icon: ScatterPlotIcon, object: 'tasks' },
       { to: '/kept', label: 'nav.keptTasks', icon: InventoryIcon, object: 'persistent-cache-tasks' },
+      { to: '/releases', label: 'nav.releases', icon: LayersIcon, object: 'releases' },
+      { to: '/replication', label: 'nav.replication', icon: SyncIcon, object: 'replication-rules' },
       { to: '/history', label: 'nav.history', icon: QueryStatsIcon, object: 'traffic' },
       { to: '/jobs', label: 'nav.jobs', icon: EventRepeatIcon, object: 'jobs' },
       { to: '/preheat', label: 'nav.preheat', icon: CloudDownloadIcon, object: 'jobs' },

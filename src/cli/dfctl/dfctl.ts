@@ -66,6 +66,8 @@ export const runDfctl: Command = async (argv, io) => {
   defineHistory(parser, io, (chosen) => (work = chosen));
   const { defineReleases } = await import('./release.ts');
   defineReleases(parser, io, (chosen) => (work = chosen));
+  const { defineReplication } = await import('./replication.ts');
+  defineReplication(parser, io, (chosen) => (work = chosen));
   try {
     parser.parse(argv, { from: 'user' });
   } catch (error) {

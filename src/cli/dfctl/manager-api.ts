@@ -121,6 +121,14 @@ export interface Release {
   readonly public_key: string;
   readonly created_at: string;
   readonly expires_at: string;
+  readonly is_newest: boolean;
+  readonly version_count: number;
+  readonly previous_version: string;
+  readonly returns_to: string;
+  readonly subscriber_count: number;
+  readonly running_count: number;
+  readonly fetching_count: number;
+  readonly failed_count: number;
 }
 
 export interface ReleaseSubscriber {
@@ -130,6 +138,44 @@ export interface ReleaseSubscriber {
   readonly state: string;
   readonly error: string;
   readonly updated_at: string;
+}
+
+export interface ReplicationRule {
+  readonly id: number;
+  readonly name: string;
+  readonly source: string;
+  readonly tags: readonly string[];
+  readonly on_push: boolean;
+  readonly interval_seconds: number;
+  readonly rate_bytes_per_sec: number;
+  readonly enabled: boolean;
+  readonly tag_count: number;
+  readonly listed_at: string | null;
+  readonly error: string;
+  readonly clusters: readonly {
+    readonly scheduler_cluster_id: number;
+    readonly proven: number;
+    readonly copied: number;
+    readonly running: number;
+    readonly waiting: number;
+    readonly failed: number;
+    readonly bytes: number;
+  }[];
+}
+
+export interface ReplicatedTag {
+  readonly repository: string;
+  readonly tag: string;
+  readonly digest: string;
+  readonly error: string;
+  readonly clusters: readonly {
+    readonly scheduler_cluster_id: number;
+    readonly state: string;
+    readonly digest: string;
+    readonly bytes: number;
+    readonly proven_at: string | null;
+    readonly error: string;
+  }[];
 }
 
 type Query = Readonly<Record<string, string | number | undefined>>;
@@ -202,14 +248,75 @@ export class ManagerApi {
     return this.#get(`releases/${encodeURIComponent(name)}/subscribers`, { per_page: everyRow });
   }
 
+  replicationRules(): Promise<ReplicationRule[]> {
+    return this.#get('replication-rules', { per_page: everyRow });
+  }
+
+  /** Throws NOT_FOUND. */
+  async replicationRule(name: string): Promise<ReplicationRule> {
+    const rule = (await this.replicationRules()).find((each) => each.name === name);
+    if (rule) return rule;
+    throw new DragonflyError('NOT_FOUND', `there is no replication rule ${name}`, {
+      hint: 'Run "dfctl replication ls" for the names.',
+    });
+  }
+
+  replicatedTags(id: number): Promise<ReplicatedTag[]> {
+    return this.#get(`replication-rules/${id}/tags`, { per_page: everyRow });
+  }
+
+  addReplicationRule(rule: object): Promise<ReplicationRule> {
+    return this.#send('POST', 'replication-rules', rule);
+  }
+
+  changeReplicationRule(id: number, changes: object): Promise<ReplicationRule> {
+    return this.#send('PATCH', `replication-rules/${id}`, changes);
+  }
+
+  runReplicationRule(id: number, wish: object): Promise<ReplicationRule> {
+    return this.#send('POST', `replication-rules/${id}/run`, wish);
+  }
+
+  renewReplicationSecret(id: number): Promise<{ secret: string }> {
+    return this.#send('POST', `replication-rules/${id}/secret`);
+  }
+
+  async deleteReplicationRule(id: number): Promise<void> {
+    await this.#request('DELETE', `replication-rules/${id}`);
+  }
+
+  /** What is told to others: where the manager's own paths are. */
+  addressOf(path: string): string {
+    return new URL(path, this.#base).href;
+  }
+
   async #get<T>(path: string, query: Query = {}): Promise<T> {
+    const response = await this.#request('GET', path, { query });
+    return (await response.json()) as T;
+  }
+
+  async #send<T>(method: 'POST' | 'PATCH', path: string, body?: object): Promise<T> {
+    const response = await this.#request(method, path, { body });
+    return (await response.json()) as T;
+  }
+
+  async #request(
+    method: string,
+    path: string,
+    { query = {}, body }: { readonly query?: Query; readonly body?: object | undefined } = {},
+  ): Promise<Response> {
     const url = new URL(`oapi/v1/${path}`, this.#base);
     for (const [name, value] of Object.entries(query))
       if (value !== undefined) url.searchParams.set(name, String(value));
     let response: Response;
     try {
       response = await fetch(url, {
-        headers: { authorization: `Bearer ${this.#token}` },
+        method,
+        headers: {
+          authorization: `Bearer ${this.#token}`,
+          ...(body !== undefined && { 'content-type': 'application/json' }),
+        },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
         // The token is for this manager alone.
         redirect: 'error',
         signal: AbortSignal.any([this.#signal, AbortSignal.timeout(timeoutMs)]),
@@ -220,7 +327,7 @@ export class ManagerApi {
         cause: error,
       });
     }
-    if (response.ok) return (await response.json()) as T;
+    if (response.ok) return response;
     const { message, errors } = (await response.json().catch(() => ({}))) as { message?: unknown; errors?: unknown };
     const told = errors ?? message;
     throw new DragonflyError(
@@ -243,7 +350,7 @@ const codes: Readonly<Record<number, ErrorCode>> = {
 const hints: Readonly<Record<number, string>> = {
   400: 'Run the command with --help.',
   401: 'The token in DFCTL_TOKEN is none of this manager.',
-  403: 'The token needs the scope cluster, must not have expired, and its owner a role that may read nodes and traffic.',
+  403: 'The token needs the scope cluster, must not have expired, and its owner a role that may do this.',
   404: 'Run "dfctl node ls" for the names.',
   422: 'Run the command with --help.',
   429: 'Wait a moment.',

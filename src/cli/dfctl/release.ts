@@ -56,10 +56,14 @@ async function showRelease(name: string, flags: ManagerFlags, io: CommandIo): Pr
 }
 
 const releaseColumns: readonly Column<Release>[] = [
-  { heading: 'NAME', cell: ({ name, version }) => shortened(`${name}@${version}`, 32) },
+  {
+    heading: 'NAME',
+    cell: ({ name, version, returns_to: old }) => shortened(`${name}@${version}${old === '' ? '' : ` = ${old}`}`, 32),
+  },
   { heading: 'SIZE', cell: ({ content_length: bytes }) => formatBytes(bytes), right: true },
   { heading: 'NEW', cell: ({ new_length: bytes }) => formatBytes(bytes), right: true },
   { heading: 'REPLICAS', cell: ({ replicas }) => String(replicas), right: true },
+  { heading: 'RUN BY', cell: ({ running_count: has, subscriber_count: all }) => `${has} of ${all}`, right: true },
   { heading: 'AGE', cell: ({ created_at: at }) => ageOf(at), right: true },
   { heading: 'SIGNED', cell: ({ public_key: key }) => (key === '' ? '-' : 'yes') },
 ];

@@ -33,6 +33,21 @@ export interface SubscriberReport {
   readonly error: string;
 }
 
+export interface ReleaseStanding {
+  readonly is_newest: boolean;
+  /** Of its name. */
+  readonly version_count: number;
+  /** The one published before it, empty for the first one. */
+  readonly previous_version: string;
+  /** An older version with the same files; empty where there is none. */
+  readonly returns_to: string;
+  /** Directories that follow the name, and those of them that have, fetch or could not fetch this version. */
+  readonly subscriber_count: number;
+  readonly running_count: number;
+  readonly fetching_count: number;
+  readonly failed_count: number;
+}
+
 export class ReleaseStore {
   readonly #database: Database;
   readonly #changes: ChangeFeed;
@@ -88,10 +103,22 @@ export class ReleaseStore {
     return query.orderBy('id', 'desc').limit(1).executeTakeFirst();
   }
 
-  /** The newest first. */
-  async list(name: string | undefined, { page, perPage }: Page): Promise<PageOf<ReleaseRow>> {
-    let query = this.#database.db.selectFrom('release').where('expires_at', '>', await this.#database.nowMs());
+  /** The newest first. @param newest of each name the last version alone. */
+  async list(
+    { name, newest = false }: { readonly name?: string | undefined; readonly newest?: boolean | undefined },
+    { page, perPage }: Page,
+  ): Promise<PageOf<ReleaseRow>> {
+    const now = await this.#database.nowMs();
+    let query = this.#database.db.selectFrom('release').where('expires_at', '>', now);
     if (name !== undefined) query = query.where('name', '=', name);
+    if (newest)
+      query = query.where('id', 'in', (db) =>
+        db
+          .selectFrom('release')
+          .select((e) => e.fn.max('id').as('id'))
+          .where('expires_at', '>', now)
+          .groupBy('name'),
+      );
     const { total } = await query.select((e) => e.fn.countAll().as('total')).executeTakeFirstOrThrow();
     const rows = await query
       .selectAll()
@@ -100,6 +127,44 @@ export class ReleaseStore {
       .offset((page - 1) * perPage)
       .execute();
     return { rows, total: Number(total) };
+  }
+
+  /** What of it the other versions and the subscribers tell, in the order of the rows. */
+  async standing(rows: readonly ReleaseRow[]): Promise<ReleaseStanding[]> {
+    if (rows.length === 0) return [];
+    const { db } = this.#database;
+    const names = [...new Set(rows.map(({ name }) => name))];
+    const versions = await db
+      .selectFrom('release')
+      .select(['id', 'name', 'version', 'content_digest'])
+      .where('name', 'in', names)
+      .where('expires_at', '>', await this.#database.nowMs())
+      .orderBy('id')
+      .execute();
+    const subscribers = await db
+      .selectFrom('release_subscriber')
+      .select((e) => ['name', 'version', 'state', e.fn.countAll().as('count')])
+      .where('name', 'in', names)
+      .groupBy(['name', 'version', 'state'])
+      .execute();
+    const byName = Map.groupBy(versions, ({ name }) => name);
+    return rows.map((row) => {
+      const ofName = byName.get(row.name) ?? [];
+      const same = ofName.find(({ id, content_digest: digest }) => id < row.id && digest === row.content_digest);
+      const followers = subscribers.filter(({ name }) => name === row.name);
+      const count = (some: typeof followers): number => some.reduce((sum, each) => sum + Number(each.count), 0);
+      const own = followers.filter(({ version }) => version === row.version);
+      return {
+        is_newest: ofName.at(-1)?.id === row.id,
+        version_count: ofName.length,
+        previous_version: ofName.findLast(({ id }) => id < row.id)?.version ?? '',
+        returns_to: same?.version ?? '',
+        subscriber_count: count(followers),
+        running_count: count(own.filter(({ state }) => state === 'switched')),
+        fetching_count: count(own.filter(({ state }) => state === 'fetching')),
+        failed_count: count(own.filter(({ state }) => state === 'failed')),
+      };
+    });
   }
 
   /** @returns tasks that no other version of the name refers to. Throws NOT_FOUND. */

@@ -5,6 +5,7 @@ import { distribution } from './distribution.ts';
 import { history } from './history.ts';
 import { infrastructure } from './infrastructure.ts';
 import { nodes } from './nodes.ts';
+import { releases } from './releases.ts';
 import { system } from './system.ts';
 
 export const zh: Dictionary = {
@@ -13,6 +14,7 @@ export const zh: Dictionary = {
   ...nodes,
   ...history,
   ...distribution,
+  ...releases,
   ...access,
   ...system,
 };

@@ -24,6 +24,7 @@ const objectOfTopic: Partial<Record<ChangeTopic, AccessObject>> = {
   oauth: 'oauth',
   certificate: 'certificates',
   concern: 'concerns',
+  release: 'releases',
   replication: 'replication-rules',
 };
 

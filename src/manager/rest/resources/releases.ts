@@ -1,7 +1,7 @@
 /** `/releases`: versions of directories that were published under names, and who has which. */
 import { z } from 'zod';
 import { toDragonflyError } from '../../../core/errors.ts';
-import { noRelease, type ReleaseRow, type SubscriberRow } from '../../releases/release-store.ts';
+import { noRelease, type ReleaseRow, type ReleaseStanding, type SubscriberRow } from '../../releases/release-store.ts';
 import { pageQuery, setPageHeaders, toPage } from '../paging.ts';
 import type { RestParts } from '../parts.ts';
 import { sendNothing, type RestApp, type RouteAccess } from '../request.ts';
@@ -23,6 +23,14 @@ const releaseSchema = z
     public_key: z.string().describe('Ed25519 in base64; empty when it is not signed'),
     created_at: z.iso.datetime(),
     expires_at: z.iso.datetime(),
+    is_newest: z.boolean().describe('of its name'),
+    version_count: z.int().describe('of its name'),
+    previous_version: z.string().describe('published before it; empty for the first one'),
+    returns_to: z.string().describe('an older version with the same files: everybody was led back to it'),
+    subscriber_count: z.int().describe('directories that follow the name'),
+    running_count: z.int().describe('of them, those that have switched to this version'),
+    fetching_count: z.int(),
+    failed_count: z.int(),
   })
   .meta({ id: 'Release' });
 
@@ -46,21 +54,29 @@ export function releaseRoutes(
   access: RouteAccess,
 ): void {
   const config = { access };
+  const present = async (rows: readonly ReleaseRow[]) => {
+    const standing = await releases.standing(rows);
+    return rows.map((row, index) => toRelease(row, standing[index] as ReleaseStanding));
+  };
   app.get(
     '/releases',
     {
       config,
       schema: {
         summary: 'Published versions, the newest first',
-        querystring: z.object({ ...pageQuery, name: name.optional() }),
+        querystring: z.object({
+          ...pageQuery,
+          name: name.optional(),
+          newest: z.stringbool().optional().describe('of each name the last version alone'),
+        }),
         response: { 200: z.array(releaseSchema) },
       },
     },
     async (request, reply) => {
       const page = toPage(request.query);
-      const { rows, total } = await releases.list(request.query.name, page);
+      const { rows, total } = await releases.list(request.query, page);
       setPageHeaders(request, reply, page, total);
-      return rows.map(toRelease);
+      return present(rows);
     },
   );
   app.get(
@@ -72,7 +88,7 @@ export function releaseRoutes(
     async ({ params }) => {
       const row = await releases.find(params.name, params.version);
       if (!row) throw noRelease(params.name, params.version);
-      return toRelease(row);
+      return (await present([row]))[0] as z.output<typeof releaseSchema>;
     },
   );
   app.delete(
@@ -116,9 +132,9 @@ export function releaseRoutes(
   );
 }
 
-function toRelease(row: ReleaseRow): z.output<typeof releaseSchema> {
+function toRelease(row: ReleaseRow, standing: ReleaseStanding): z.output<typeof releaseSchema> {
   const { task_ids: _, signature: __, updated_at: ___, ...release } = row;
-  return { ...release, created_at: time(row.created_at), expires_at: time(row.expires_at) };
+  return { ...release, ...standing, created_at: time(row.created_at), expires_at: time(row.expires_at) };
 }
 
 function toSubscriber({ host_id, path, version: has, state, error, updated_at }: SubscriberRow) {
