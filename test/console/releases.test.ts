@@ -31,18 +31,18 @@ test('versions are shown with what is new in them, who runs which, and that one 
   const { page } = visitor;
   await visitor.signIn('root', lab.rootPassword);
   await visitor.go('/releases');
-  await page.getByRole('row', { name: /llama v2 On its way 1 of 2 8 MiB 4 MiB \(50%\) 2 2/ }).waitFor();
+  await page.getByRole('row', { name: /llama v2 On its way 1 of 2 8 MiB 4\.01 MiB \(50\.1%\) 2 2/ }).waitFor();
   await visitor.checkAccessibility();
   await page.getByRole('link', { name: 'llama' }).click();
   await visitor.heading('llama');
-  await page.getByRole('row', { name: /v1 Superseded 1 of 2 8 MiB 8 MiB/ }).waitFor();
+  await page.getByRole('row', { name: /v1 Superseded 1 of 2 8 MiB 8\.01 MiB/ }).waitFor();
   await page.getByRole('row', { name: /peer-2.* v2 Succeeded .*to-2/ }).waitFor();
   await page.getByRole('row', { name: /peer-3.* v1 Succeeded .*to-3/ }).waitFor();
   await visitor.checkAccessibility();
 
   await must(lab.publish(1, one, 'llama@v3'));
   for (const peer of [2, 3]) await must(lab.subscribe(peer, 'llama', lab.directory.join(`to-${peer}`), '--once'));
-  await page.getByRole('row', { name: /v3 Back to v1 2 of 2 8 MiB 0 B/ }).waitFor();
+  await page.getByRole('row', { name: /v3 Back to v1 2 of 2 8 MiB 4\.01 MiB/ }).waitFor();
   const [told] = await lab.root.ok<Record<string, unknown>[]>('GET', '/api/v1/releases?name=llama');
   assert.deepEqual(
     [told?.['version'], told?.['previous_version'], told?.['returns_to'], told?.['running_count']],

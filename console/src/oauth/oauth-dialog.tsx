@@ -20,6 +20,7 @@ interface OauthDialogProps {
 export function OauthDialog({ provider, onClose }: OauthDialogProps): ReactNode {
   const t = useText();
   const client = useQueryClient();
+  const urlProblem = (url: string): string | undefined => (URL.canParse(url) ? undefined : t('form.badUrl', { url }));
   const form = useForm({
     initial: {
       name: provider?.name ?? '',
@@ -50,7 +51,6 @@ export function OauthDialog({ provider, onClose }: OauthDialogProps): ReactNode 
     },
     onDone: onClose,
   });
-  const urlProblem = (url: string): string | undefined => (URL.canParse(url) ? undefined : t('form.badUrl', { url }));
   const callback = new URL(`api/v1/users/signin/${form.values.name || 'github'}/callback`, document.baseURI).href;
   return (
     <FormDialog

@@ -13,10 +13,9 @@ import { Section } from '../components/section.tsx';
 import { StateChip } from '../components/state-chip.tsx';
 import { TimeText } from '../components/time-text.tsx';
 import { useListState } from '../components/use-list-state.ts';
-import { useFormats } from '../i18n/format.ts';
 import { useText } from '../i18n/language.tsx';
 import { useMay } from '../session/use-session.ts';
-import { NewText } from './new-text.tsx';
+import { BytesText, NewText } from './bytes-text.tsx';
 import { ReleaseState } from './release-state.tsx';
 import { deleteRelease, releasesQuery, subscribersQuery, type Release, type Subscriber } from './release-queries.ts';
 
@@ -44,7 +43,6 @@ export function ReleasePage(): ReactNode {
 
 function Versions({ name }: { readonly name: string }): ReactNode {
   const t = useText();
-  const { bytes } = useFormats();
   const may = useMay('releases');
   const list = useListState([]);
   const query = useQuery(releasesQuery({ name, page: list.page, per_page: list.perPage }));
@@ -60,7 +58,7 @@ function Versions({ name }: { readonly name: string }): ReactNode {
     {
       key: 'size',
       header: t('tasks.size'),
-      cell: ({ content_length: length }) => bytes(length),
+      cell: ({ content_length: length }) => <BytesText bytes={length} />,
       align: 'right',
       from: 'sm',
     },

@@ -8,15 +8,13 @@ import { Page } from '../components/page.tsx';
 import { TextLink } from '../components/text-link.tsx';
 import { TimeText } from '../components/time-text.tsx';
 import { useListState } from '../components/use-list-state.ts';
-import { useFormats } from '../i18n/format.ts';
 import { useText } from '../i18n/language.tsx';
-import { NewText } from './new-text.tsx';
+import { BytesText, NewText } from './bytes-text.tsx';
 import { ReleaseState } from './release-state.tsx';
 import { releasesQuery, type Release } from './release-queries.ts';
 
 export function ReleasesPage(): ReactNode {
   const t = useText();
-  const { bytes } = useFormats();
   const list = useListState([]);
   const query = useQuery(releasesQuery({ page: list.page, per_page: list.perPage, newest: 'true' }));
   const columns: Column<Release>[] = [
@@ -36,7 +34,7 @@ export function ReleasesPage(): ReactNode {
     {
       key: 'size',
       header: t('tasks.size'),
-      cell: ({ content_length: length }) => bytes(length),
+      cell: ({ content_length: length }) => <BytesText bytes={length} />,
       align: 'right',
       from: 'sm',
     },

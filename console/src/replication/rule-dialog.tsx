@@ -26,6 +26,8 @@ export function RuleDialog({ rule, onClose }: RuleDialogProps): ReactNode {
     clusters.find(({ scheduler_cluster_id: own }) => own === id)?.name ?? String(id);
   const idsOf = (names: readonly string[]): (number | undefined)[] =>
     names.map((name) => clusters.find((cluster) => cluster.name === name)?.scheduler_cluster_id);
+  const numberProblem = (text: string): string | undefined =>
+    text !== '' && Number(text) >= 0 ? undefined : t('replication.badNumber');
   const form = useForm({
     initial: {
       name: rule?.name ?? '',
@@ -68,8 +70,6 @@ export function RuleDialog({ rule, onClose }: RuleDialogProps): ReactNode {
     },
     onDone: onClose,
   });
-  const numberProblem = (text: string): string | undefined =>
-    text !== '' && Number(text) >= 0 ? undefined : t('replication.badNumber');
   return (
     <FormDialog
       title={rule ? t('replication.edit', { name: rule.name }) : t('replication.create')}

@@ -53,7 +53,7 @@ function ShownRule({ rule }: { readonly rule: Rule }): ReactNode {
         <Facts
           facts={[
             { name: t('field.state'), value: <StateChip state={stateOf(rule)} /> },
-            { name: t('replication.source'), value: rule.source },
+            { name: t('replication.source'), value: rule.source, wide: true },
             { name: t('replication.tags'), value: rule.tags.join(', ') },
             { name: t('replication.when'), value: triggerText(rule) },
             {
@@ -193,7 +193,6 @@ function Actions({ rule }: { readonly rule: Rule }): ReactNode {
       </Button>
       <ConfirmButton
         label={t('replication.secret')}
-        icon={<></>}
         confirmation={{
           title: t('replication.secret'),
           reach: t('replication.secretReach'),

@@ -32,7 +32,7 @@ export const releases = {
   'releases.since': 'Since',
   'releases.back': 'Go back',
   'releases.backAbout':
-    'A version never changes. The old directory under a new version moves nothing but its manifest.',
+    'A version never changes: publish the old directory under a new one. Nodes that keep the old version copy it from their disk.',
   'releases.backAll': 'For everybody',
   'releases.backOne': 'For one subscriber, until something newer comes',
   'releases.deleteReach':

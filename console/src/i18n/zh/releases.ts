@@ -30,7 +30,7 @@ export const releases = {
   'releases.path': '目录',
   'releases.since': '自',
   'releases.back': '回退',
-  'releases.backAbout': '版本永不改变。把旧目录以新版本发布，只需传输其清单。',
+  'releases.backAbout': '版本永不改变：请把旧目录以新版本发布。仍保留旧版本的节点会从本地磁盘复制。',
   'releases.backAll': '对所有订阅者',
   'releases.backOne': '仅对一个订阅者，直到有更新的版本',
   'releases.deleteReach': '所有节点会删除该名称其他版本不再使用的内容。订阅者保留已切换到的版本。',
