@@ -61,6 +61,37 @@ describe('dfctl at a manager', () => {
     return text;
   };
 
+  it('makes, lists, pauses and deletes rules of replication', async () => {
+    const added = await textOf(
+      'replication',
+      'add',
+      'apps',
+      '127.0.0.1:1/team/*',
+      '--tag',
+      'v*',
+      '--every',
+      '1h',
+      '--on-push',
+    );
+    assert.match(added, /^Added: apps, on push, every 1h/);
+    assert.match(
+      await textOf('replication', 'ls'),
+      /^RULE +SOURCE +WHEN +TAGS +PROVEN\napps +127\.0\.0\.1:1\/team\/\* /,
+    );
+    assert.match(
+      await textOf('replication', 'secret', 'apps', '--json'),
+      /\/replication-rules\/1\/notifications.*Bearer /,
+    );
+    assert.match(await textOf('replication', 'pause', 'apps'), /Rests: apps/);
+    const [line = ''] = (await textOf('replication', 'ls', '--json')).split('\n');
+    const { enabled, has_secret: hasSecret } = JSON.parse(line) as Record<string, unknown>;
+    assert.deepEqual([enabled, hasSecret], [false, true]);
+    assert.match(await textOf('replication', 'show', 'apps'), /^apps: 127\.0\.0\.1:1\/team\/\*, v\*, paused/);
+    assert.match((await run('replication', 'run', 'none')).error?.message ?? '', /there is no replication rule none/);
+    assert.match(await textOf('replication', 'rm', 'apps'), /Deleted: apps/);
+    assert.equal(await textOf('replication', 'ls'), 'There are no rules.\n');
+  });
+
   it('lists nodes, shows one, and counts those of a cluster', async () => {
     const table = await textOf('node', 'ls');
     assert.match(table, /^NODE +STATE +SINCE +TYPE +DISK/);

@@ -1,0 +1,90 @@
+/** Lists of a registry: in pages, with a pause that it asks for, and for one registry alone. */
+import assert from 'node:assert/strict';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { after, before, describe, test } from 'node:test';
+import { RegistryPause, RegistryTags } from '../../src/manager/replication/registry-tags.ts';
+import { Egress } from '../../src/rpc/registry/egress.ts';
+import { RegistryClient } from '../../src/rpc/registry/registry-client.ts';
+
+const { signal } = new AbortController();
+
+describe('tags of a registry', () => {
+  let answer: (request: IncomingMessage, response: ServerResponse) => void;
+  const asked: string[] = [];
+  const server = createServer((request, response) => {
+    asked.push(`${request.method} ${request.url}`);
+    answer(request, response);
+  });
+  const client = new RegistryClient({
+    egress: new Egress({ allow: ['127.0.0.0/8'], deny: [], ownPorts: () => new Set() }),
+    timeoutMs: 10_000,
+    insecure: () => false,
+  });
+  const tags = (name: string): RegistryTags => {
+    const { port } = server.address() as AddressInfo;
+    return new RegistryTags(client, { registry: `http://127.0.0.1:${port}`, name }, undefined);
+  };
+  before(async () => {
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+  });
+  after(async () => {
+    await client[Symbol.asyncDispose]();
+    server.close();
+  });
+
+  const json = (response: ServerResponse, body: object, header: Record<string, string> = {}): void => {
+    response.writeHead(200, { 'content-type': 'application/json', ...header }).end(JSON.stringify(body));
+  };
+
+  test('all pages of the catalogue and of each list, and what the patterns match', async () => {
+    answer = ({ url = '' }, response) => {
+      if (url.startsWith('/v2/_catalog?n='))
+        return json(response, { repositories: ['team/a', 'other'] }, { link: '</v2/_catalog?last=other>; rel="next"' });
+      if (url.startsWith('/v2/_catalog')) return json(response, { repositories: ['team/b'] });
+      if (url.startsWith('/v2/team/a/tags/list?n='))
+        return json(response, { tags: ['v1', 'x'] }, { link: '<list?last=x>; rel="next"' });
+      if (url.startsWith('/v2/team/a/')) return json(response, { tags: ['v2'] });
+      return json(response, { tags: null });
+    };
+    assert.deepEqual(await tags('team/*').list(['v*'], signal), [
+      { repository: 'team/a', tag: 'v1' },
+      { repository: 'team/a', tag: 'v2' },
+    ]);
+    assert.ok(!asked.some((line) => line.includes('/other/')), 'what the rule does not name is not asked about');
+  });
+
+  test('a next page of somebody else is not followed', async () => {
+    answer = (_request, response) => json(response, { tags: ['v1'] }, { link: '<http://127.0.0.1:1/x>; rel="next"' });
+    assert.deepEqual(await tags('a').list(['*'], signal), [{ repository: 'a', tag: 'v1' }]);
+  });
+
+  test('how long the registry wants to be left alone, as seconds and as a date', async () => {
+    for (const [text, ms] of [
+      ['120', 120_000],
+      [new Date(Date.now() + 600_000).toUTCString(), 600_000],
+    ] as const) {
+      answer = (_request, response) => void response.writeHead(429, { 'retry-after': text }).end();
+      await assert.rejects(tags('a').list(['*'], signal), (error) => {
+        assert.ok(error instanceof RegistryPause);
+        assert.ok(Math.abs(error.retryAfterMs - ms) < 60_000, String(error.retryAfterMs));
+        return true;
+      });
+    }
+  });
+
+  test('a digest by HEAD, of the body where a registry names none, and none of a tag that is gone', async () => {
+    const digest = `sha256:${'a'.repeat(64)}`;
+    answer = (_request, response) => void response.writeHead(200, { 'docker-content-digest': digest }).end();
+    asked.length = 0;
+    assert.equal(await tags('a').digest({ repository: 'a', tag: 'v1' }, signal), digest);
+    assert.deepEqual(asked, ['HEAD /v2/a/manifests/v1']);
+    answer = ({ method }, response) => void response.writeHead(200).end(method === 'GET' ? 'abc' : undefined);
+    const ofBody = await tags('a').digest({ repository: 'a', tag: 'v1' }, signal);
+    assert.equal(ofBody, 'sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad');
+    answer = (_request, response) => void response.writeHead(404).end();
+    assert.equal(await tags('a').digest({ repository: 'a', tag: 'v1' }, signal), undefined);
+  });
+});
