@@ -60,6 +60,7 @@ describe('completion', () => {
         'persistent-cache-task',
         'persistent-task',
         'release',
+        'replication',
         'report',
         'task',
         'top',

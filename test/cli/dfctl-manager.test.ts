@@ -86,7 +86,10 @@ describe('dfctl at a manager', () => {
     const [line = ''] = (await textOf('replication', 'ls', '--json')).split('\n');
     const { enabled, has_secret: hasSecret } = JSON.parse(line) as Record<string, unknown>;
     assert.deepEqual([enabled, hasSecret], [false, true]);
-    assert.match(await textOf('replication', 'show', 'apps'), /^apps: 127\.0\.0\.1:1\/team\/\*, v\*, paused/);
+    assert.match(
+      (await run('replication', 'show', 'apps')).stdout.toString(),
+      /^apps: 127\.0\.0\.1:1\/team\/\*, v\*, paused/,
+    );
     assert.match((await run('replication', 'run', 'none')).error?.message ?? '', /there is no replication rule none/);
     assert.match(await textOf('replication', 'rm', 'apps'), /Deleted: apps/);
     assert.equal(await textOf('replication', 'ls'), 'There are no rules.\n');

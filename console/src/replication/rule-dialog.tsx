@@ -54,7 +54,10 @@ export function RuleDialog({ rule, onClose }: RuleDialogProps): ReactNode {
     send: async (values) => {
       const { name, source, tags, username, password, enabled } = values;
       const body = {
-        ...{ name, source, enabled, tags: [...tags] },
+        name,
+        source,
+        enabled,
+        tags: [...tags],
         scheduler_cluster_ids: idsOf(values.clusters).filter((id) => id !== undefined),
         on_push: values.onPush,
         interval_seconds: Math.round(Number(values.minutes) * 60),

@@ -38,7 +38,11 @@ export class Replication {
     this.replicator = owned.add(
       'replication',
       new Replicator({
-        ...{ database, changes, topology, owner, logger },
+        database,
+        changes,
+        topology,
+        owner,
+        logger,
         registry: jobs.preheat.registry,
         rules: this.rules,
         copies: this.copies,

@@ -6,7 +6,14 @@ import { copiesToStart, isListDue, type CopyTimes } from './schedule.ts';
 const rule = { enabled: 1, interval_ms: 0, asked_at: 0, listed_at: 0, retry_at: 0 };
 const free = { concurrency: 2, rate_bytes_per_sec: 0 };
 const waiting = (id: number, values: Partial<CopyTimes> = {}): CopyTimes => ({
-  ...{ id, cluster_id: 1, state: 'waiting', attempt: 0, retry_at: 0, started_at: 0, ended_at: 0, bytes: 0 },
+  id,
+  cluster_id: 1,
+  state: 'waiting',
+  attempt: 0,
+  retry_at: 0,
+  started_at: 0,
+  ended_at: 0,
+  bytes: 0,
   ...values,
 });
 

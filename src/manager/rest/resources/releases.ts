@@ -88,7 +88,7 @@ export function releaseRoutes(
     async ({ params }) => {
       const row = await releases.find(params.name, params.version);
       if (!row) throw noRelease(params.name, params.version);
-      return (await present([row]))[0] as z.output<typeof releaseSchema>;
+      return (await present([row]))[0];
     },
   );
   app.delete(

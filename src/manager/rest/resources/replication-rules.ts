@@ -284,7 +284,14 @@ async function toWish(body: z.output<typeof changeBody>, { db }: RestParts['data
   const { username, password } = body;
   const { name, source, tags, platform, scope, concurrency, enabled } = body;
   return {
-    ...{ name, bio: body.bio, source, tags, platform, scope, concurrency, enabled },
+    name,
+    bio: body.bio,
+    source,
+    tags,
+    platform,
+    scope,
+    concurrency,
+    enabled,
     clusterIds: ids,
     onPush: body.on_push,
     intervalMs: body.interval_seconds === undefined ? undefined : body.interval_seconds * 1000,
