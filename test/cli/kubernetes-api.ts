@@ -5,9 +5,13 @@
  */
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
+import { parse } from 'yaml';
+import { root } from '../house/repository.ts';
 
 type Fields = Record<string, unknown>;
 
@@ -207,7 +211,16 @@ export class KubernetesApiServer implements AsyncDisposable {
     const owner = `${manager} ${place.part ?? ''} ${before?.metadata.uid ?? ''}`;
     const paths = new Set(leavesOf(applied));
     const next = structuredClone(before ?? {}) as Fields;
-    for (const path of this.#owned.get(owner) ?? []) if (!paths.has(path)) remove(next, JSON.parse(path) as string[]);
+    for (const path of this.#owned.get(owner) ?? [])
+      if (!paths.has(path)) {
+        const lost = JSON.parse(path) as string[];
+        const emptied = lost.slice(0, -1).map((_key, index) => lost.slice(0, index + 1));
+        const isNull = emptied.find((above) => paths.has(JSON.stringify(above)));
+        // As a real one does: what is merged and has lost its last key is null, which a schema of its own does not allow.
+        if (isNull && !isAtomic(place.resource, isNull))
+          throw new Refused(422, `${isNull.join('.')}: Invalid value: "null": in body must be of type object: "null"`);
+        remove(next, lost);
+      }
     const merged = mergePatch(next, applied) as Fields;
     const stored = before ? this.#store(key, merged as StoredObject) : this.create(place.resource, merged);
     this.#owned.set(`${manager} ${place.part ?? ''} ${stored.metadata.uid}`, paths);
@@ -275,6 +288,26 @@ function notify(
 ): void {
   if (resource === watched.resource && isWatched(object, watched))
     response.write(`${JSON.stringify({ type, object })}\n`);
+}
+
+interface Schema {
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly 'x-kubernetes-map-type'?: string;
+}
+
+/** By the definition that the chart brings; kinds of Kubernetes itself take null for what is empty. */
+function isAtomic(resource: string, path: readonly string[]): boolean {
+  const file = join(root, `deploy/chart/files/${resource}.yaml`);
+  if (!existsSync(file)) return true;
+  const definition = parse(readFileSync(file, 'utf8')) as {
+    spec: { versions: [{ schema: { openAPIV3Schema: Schema } }] };
+  };
+  let schema: Schema | undefined = definition.spec.versions[0].schema.openAPIV3Schema;
+  for (const key of path) {
+    schema = schema?.properties?.[key];
+    if (schema?.['x-kubernetes-map-type'] === 'atomic') return true;
+  }
+  return false;
 }
 
 function isFields(value: unknown): value is Fields {

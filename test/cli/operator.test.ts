@@ -130,6 +130,9 @@ describe('operator', { timeout: 120_000 }, () => {
     api.delete('p2pmanagers//acme');
     await waitFor('the end of the namespace', () => api.get('namespaces//dragonfly-acme')?.metadata.deletionTimestamp);
     await waitFor('that it is told', () => condition('acme', 'Reconciled')?.reason === 'Deleting');
+    for (const key of api.keys().filter((one) => /^(?:statefulsets|services)\/dragonfly-acme\//.test(one)))
+      api.delete(key);
+    await waitFor('that nothing is left', () => api.get('p2pmanagers//acme')?.status?.['ready'] === '0/0');
     api.change('namespaces//dragonfly-acme', (object) => (object.metadata.finalizers = []));
     await waitFor('the end of the account', () => api.get('p2pmanagers//acme') === undefined);
     assert.deepEqual(
