@@ -69,6 +69,8 @@ describe('private-zone', { timeout: 120_000 }, () => {
     // Killed: the API server has heard nothing of it yet.
     one?.close();
     await has('127.0.10.2', '127.0.10.3');
+    // Nobody has told of the node of this one.
+    setPod(api, { uid: 'pod-lost', address: '127.0.10.5', ready: true, node: 'node-9' });
     setPod(api, { uid: 'pod-1', address: '127.0.10.2', ready: false, node: 'node-1' });
     await has('127.0.10.3');
     // While the API server is away, who dies goes all the same.

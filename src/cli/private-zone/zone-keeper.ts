@@ -5,11 +5,12 @@
 import { once } from 'node:events';
 import { connect, isIP, type BlockList } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { z } from 'zod';
 import { toDragonflyError } from '../../core/errors.ts';
 import type { Logger } from '../../core/process/logger.ts';
 import { backOffMs } from '../../rpc/back-off.ts';
 import { sendUpdate, type DnsServer } from './dns-server.ts';
-import { listObjects, type KubernetesApi } from '../kubernetes/client.ts';
+import type { KubernetesApi } from '../kubernetes/client.ts';
 import { Collection } from '../kubernetes/collection.ts';
 import { isReady, podSchema, type Pod } from '../kubernetes/pods.ts';
 import { chosenAddresses, matches, nodeSchema, type Selector } from './pods.ts';
@@ -36,17 +37,17 @@ const probeIntervalMs = 1_000;
 const probeTimeoutMs = 1_000;
 /** Failed connections in a row after which a pod counts as gone. */
 const maxProbeFailures = 2;
-/** The records are written again so often, whoever has changed them meanwhile; and labels of nodes are read. */
+/** The records are written again so often, whoever has changed them meanwhile. */
 const renewMs = 60_000;
 const probesAtOnce = 64;
 
 export class ZoneKeeper {
   readonly #options: ZoneKeeperOptions;
   readonly #pods: Collection<Pod>;
+  /** Where only some of them count. */
+  readonly #nodes: Collection<z.output<typeof nodeSchema>['metadata']> | undefined;
   /** Failed connections in a row, by address. */
   readonly #failures = new Map<string, number>();
-  #nodes: ReadonlyMap<string, Readonly<Record<string, string>>> = new Map();
-  #nodesReadAtMs = -Infinity;
   #written: readonly string[] | undefined;
   #writtenAtMs = -Infinity;
   #writeFailures = 0;
@@ -54,34 +55,43 @@ export class ZoneKeeper {
 
   constructor(options: ZoneKeeperOptions) {
     this.#options = options;
-    const { namespace, selector, logger } = options;
+    const { namespace, selector, nodeSelector, logger } = options;
+    // It is looked at every moment anyway.
+    const common = { onChange: () => undefined, logger };
     this.#pods = new Collection({
+      ...common,
       path: namespace === '' ? '/api/v1/pods' : `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods`,
       query: { labelSelector: selector },
       parse: (object) => podSchema.parse(object),
-      // It is looked at every moment anyway.
-      onChange: () => undefined,
-      logger,
     });
+    if (Object.keys(nodeSelector).length > 0)
+      this.#nodes = new Collection({
+        ...common,
+        path: '/api/v1/nodes',
+        parse: (object) => nodeSchema.parse(object).metadata,
+      });
   }
 
   /** Until the signal aborts. The records stay: clients go on while this is started anew. */
   async run(signal: AbortSignal): Promise<void> {
     // While the API server is away the pods that were known are tried on.
-    const watching = this.#pods.follow(this.#options.api, signal);
+    const { api } = this.#options;
+    const watching = [this.#pods.follow(api, signal), this.#nodes?.follow(api, signal)];
     while (!signal.aborted) {
       await this.#look(signal);
       await delay(probeIntervalMs, undefined, { signal }).catch(() => undefined);
     }
-    await watching;
+    await Promise.all(watching);
   }
 
   async #look(signal: AbortSignal): Promise<void> {
     const { logger, max } = this.#options;
     try {
-      if (!this.#pods.isListed) return;
-      await this.#readNodes(signal);
-      const ready = this.#pods.values().filter((pod) => isReady(pod) && this.#isOnRightNode(pod));
+      if (!this.#pods.isListed || this.#nodes?.isListed === false) return;
+      const nodes = this.#rightNodes();
+      const ready = this.#pods
+        .values()
+        .filter((pod) => isReady(pod) && this.#mayBeAt(pod) && nodes?.has(pod.spec.nodeName) !== false);
       await this.#probe(ready.map(({ status }) => status.podIP));
       const there = ready.filter(({ status }) => (this.#failures.get(status.podIP) ?? 0) < maxProbeFailures);
       const proven = there.filter(({ status }) => this.#failures.has(status.podIP));
@@ -92,22 +102,17 @@ export class ZoneKeeper {
     }
   }
 
-  async #readNodes(signal: AbortSignal): Promise<void> {
-    if (Object.keys(this.#options.nodeSelector).length === 0) return;
-    const unknown = this.#pods.values().some(({ spec }) => spec.nodeName !== '' && !this.#nodes.has(spec.nodeName));
-    if (!unknown && performance.now() - this.#nodesReadAtMs < renewMs) return;
-    const { items } = await listObjects(this.#options.api, { path: '/api/v1/nodes' }, signal);
-    const nodes = items.map((item) => nodeSchema.parse(item).metadata);
-    this.#nodes = new Map(nodes.map(({ name, labels }) => [name, labels]));
-    this.#nodesReadAtMs = performance.now();
+  /** Undefined: all of them are. */
+  #rightNodes(): ReadonlySet<string> | undefined {
+    const { nodeSelector } = this.#options;
+    const right = this.#nodes?.values().filter(({ labels }) => matches(nodeSelector, labels));
+    return right && new Set(right.map(({ name }) => name));
   }
 
-  #isOnRightNode({ spec, status }: Pod): boolean {
-    const { nodeSelector, networks } = this.#options;
-    // What is no address would end every update.
-    const version = isIP(status.podIP);
-    if (version === 0 || networks?.check(status.podIP, version === 6 ? 'ipv6' : 'ipv4') === false) return false;
-    return Object.keys(nodeSelector).length === 0 || matches(nodeSelector, this.#nodes.get(spec.nodeName) ?? {});
+  /** What is no address would end every update. */
+  #mayBeAt({ status: { podIP } }: Pod): boolean {
+    const version = isIP(podIP);
+    return version !== 0 && this.#options.networks?.check(podIP, version === 6 ? 'ipv6' : 'ipv4') !== false;
   }
 
   async #probe(addresses: readonly string[]): Promise<void> {
