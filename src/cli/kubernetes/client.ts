@@ -40,6 +40,8 @@ const statusSchema = z.object({ message: z.string() });
 const timeoutMs = 10_000;
 /** The server ends a watch after this time; the next one goes on where it ended. */
 const watchSeconds = 290;
+/** Of an answer that is none of an API server, such as that of a proxy before it. */
+const maxShownChars = 200;
 const maxAnswerBytes = 64 * 2 ** 20;
 const serviceAccount = '/var/run/secrets/kubernetes.io/serviceaccount';
 
@@ -205,8 +207,9 @@ async function send(
   }
   const status = response.statusCode ?? 0;
   if (status >= 200 && status < 300) return response;
-  const said = statusSchema.safeParse(jsonOf(await textOf(response, path)));
-  const why = said.success ? `: ${said.data.message}` : '';
+  const text = await textOf(response, path);
+  const said = statusSchema.safeParse(jsonOf(text)).data?.message ?? text.slice(0, maxShownChars).trim();
+  const why = said === '' ? '' : `: ${said}`;
   throw new DragonflyError(
     codes[status] ?? 'UNAVAILABLE',
     `the API server answers ${status} to ${target.pathname}${why}`,
