@@ -76,7 +76,7 @@ export class ZoneKeeper {
   async run(signal: AbortSignal): Promise<void> {
     // While the API server is away the pods that were known are tried on.
     const { api } = this.#options;
-    const watching = [this.#pods.follow(api, signal), this.#nodes?.follow(api, signal)];
+    const watching = [this.#pods, ...(this.#nodes ? [this.#nodes] : [])].map((one) => one.follow(api, signal));
     while (!signal.aborted) {
       await this.#look(signal);
       await delay(probeIntervalMs, undefined, { signal }).catch(() => undefined);
