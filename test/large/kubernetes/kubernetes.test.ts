@@ -223,6 +223,7 @@ describe('with a real API server', { skip: !programs && 'DRAGONFLY_KUBERNETES na
       zone: 'p2p.example.test',
       name,
       namespace: release,
+      networks: undefined,
       selector: 'app=zone',
       nodeSelector: { 'kubernetes.io/arch': 'amd64' },
       port,
