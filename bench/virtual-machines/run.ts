@@ -68,7 +68,7 @@ const machines = network.hosts.map((host, index) => {
   machine.write('/etc/hostname', `${name}\n`);
   const authorities = '/etc/ssl/certs/ca-certificates.crt';
   machine.write(authorities, `${readFileSync(authorities, 'utf8')}${registry.ca ?? ''}`);
-  copyFileSync(resolve(deb), join(machine.root, 'root/dragonfly.deb'));
+  copyFileSync(resolve(deb), join(machine.root, 'srv/dragonfly.deb'));
   return machine;
 });
 const [vms, nodes] = [machines.slice(0, 2), machines.slice(2)];
@@ -96,7 +96,7 @@ const managerDatabase = [
   ...[`host: ${cloud}`, 'port: 3306', `user: ${mysql.user}`, `dbname: ${mysql.dbname}`].map((line) => `  ${line}`),
 ];
 for (const vm of vms) {
-  await vm.type('apt install -y /root/dragonfly.deb');
+  await vm.type('apt install -y /srv/dragonfly.deb');
   vm.write('/etc/default/dragonfly', 'DRAGONFLY_ENCRYPTION_SECRET=a-secret-of-both-machines\n');
   const [manager, scheduler, seed] = ['manager', 'scheduler', 'seed-peer'].map((name) =>
     readFileSync(join(vm.root, `etc/dragonfly/${name}.yaml`), 'utf8'),
@@ -152,9 +152,9 @@ await Promise.all(
     const engine = engines[index] ?? 'containerd';
     if (engine !== 'podman') await node.run('systemctl start containerd');
     if (engine === 'docker') await node.run('systemctl start docker');
-    node.write('/root/dfget.template.yaml', literal);
-    await node.type('apt install -y /root/dragonfly.deb');
-    await node.type(`sed "s/__MANAGER_IP__/${cloud}/g" /root/dfget.template.yaml > /etc/dragonfly/dfget.yaml`);
+    node.write('/srv/dfget.template.yaml', literal);
+    await node.type('apt install -y /srv/dragonfly.deb');
+    await node.type(`sed "s/__MANAGER_IP__/${cloud}/g" /srv/dfget.template.yaml > /etc/dragonfly/dfget.yaml`);
     await node.type('systemctl enable --now dragonfly-dfdaemon');
     await waitFor(
       `${node.name}`,
