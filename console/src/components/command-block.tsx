@@ -1,4 +1,4 @@
-/** A command or file to copy and paste. */
+/** A command or file to copy and paste. The button stands beside it: what is too long moves under nothing. */
 import Box from '@mui/material/Box';
 import type { ReactNode } from 'react';
 import { monospace } from '../app/theme.ts';
@@ -13,7 +13,8 @@ export function CommandBlock({ label, children }: CommandBlockProps): ReactNode 
   return (
     <Box
       sx={{
-        position: 'relative',
+        display: 'flex',
+        alignItems: 'flex-start',
         width: '100%',
         bgcolor: 'background.default',
         border: 1,
@@ -27,11 +28,20 @@ export function CommandBlock({ label, children }: CommandBlockProps): ReactNode 
         tabIndex={0}
         role="group"
         aria-label={label}
-        sx={{ m: 0, p: 2, pr: 6, overflowX: 'auto', fontFamily: monospace, fontSize: '0.82rem', lineHeight: 1.6 }}
+        sx={{
+          m: 0,
+          p: 2,
+          flex: '1 1 auto',
+          minWidth: 0,
+          overflowX: 'auto',
+          fontFamily: monospace,
+          fontSize: '0.82rem',
+          lineHeight: 1.6,
+        }}
       >
         {children}
       </Box>
-      <Box sx={{ position: 'absolute', top: 6, right: 6 }}>
+      <Box sx={{ flex: 'none', p: 0.75 }}>
         <CopyButton text={children} />
       </Box>
     </Box>
