@@ -66,6 +66,8 @@ const history = [
   'GET report',
 ];
 
+const replication = [...crud, 'GET {}/tags', 'POST {}/run', 'POST {}/secret'];
+
 /** What this manager has beyond it. */
 const furtherRoutes: Readonly<Record<string, readonly string[]>> = {
   '/readyz': ['GET'],
@@ -81,6 +83,8 @@ const furtherRoutes: Readonly<Record<string, readonly string[]>> = {
   '/api/v1/tasks': ['GET', 'GET {}', 'GET {}/events'],
   '/api/v1/nodes': ['GET', 'GET {}', 'GET {}/downloads'],
   '/api/v1/releases': ['GET', 'GET {}/versions/{}', 'DELETE {}/versions/{}', 'GET {}/subscribers'],
+  '/api/v1/replication-rules': [...replication, 'POST {}/notifications'],
+  '/oapi/v1/replication-rules': replication,
   '/api/v1/concerns': ['GET', 'POST acknowledge'],
   '/api/v1/traffic': history,
   '/oapi/v1/traffic': history,
@@ -103,6 +107,9 @@ const publicRoutes = new Set([
   'GET /api/v1/users/signin/{}/callback',
   'GET /api/v1/console',
 ]);
+
+/** For whoever has the secret of what is named, and for nobody by his account. */
+const secretRoutes = ['POST /api/v1/replication-rules/{}/notifications'];
 
 /** Whoever is signed in, about himself. */
 const ownRoutes = new Set(['GET /api/v1/session', 'POST /api/v1/users/{}/reset_password']);
@@ -166,6 +173,10 @@ describe('surface', () => {
     for (const operation of operations) {
       if (publicRoutes.has(operation) || ownRoutes.has(operation) || notAskedByCallers.test(operation)) continue;
       const path = operation.split(' ')[1] ?? '';
+      if (secretRoutes.includes(operation)) {
+        assert.equal(await statusOf(client, operation), 401, operation);
+        continue;
+      }
       const object = path === '/preheats' || path === '/preheats/{}' ? 'jobs' : (path.split('/')[3] ?? '');
       assert.equal(admission(await statusOf(client, operation)), expected(operation, object), operation);
     }
@@ -218,7 +229,10 @@ describe('surface', () => {
     await requireMatrix(root, (operation) => (bySession(operation) ? 'in' : 'unknown'));
   });
 
-  const opened = { job: ['jobs'], cluster: ['clusters', 'nodes', 'concerns', 'traffic', 'releases'] };
+  const opened = {
+    job: ['jobs'],
+    cluster: ['clusters', 'nodes', 'concerns', 'traffic', 'releases', 'replication-rules'],
+  };
   for (const scope of ['job', 'cluster'] as const) {
     test(`matrix: a token of the scope ${scope} opens its collection of /oapi, and no session`, async () => {
       const client = await token(`matrix-${scope}`, [scope]);

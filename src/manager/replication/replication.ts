@@ -52,17 +52,21 @@ export class Replication {
     );
   }
 
+  /** Throws UNAUTHENTICATED, whatever of rule and secret is wrong. */
+  async verify(ruleId: number, secret: string): Promise<void> {
+    const rule = Number.isSafeInteger(ruleId) ? await this.rules.get(ruleId).catch(() => undefined) : undefined;
+    if (rule && this.rules.isSecret(rule, secret)) return;
+    throw new DragonflyError('UNAUTHENTICATED', 'Unauthorized', {
+      hint: 'Send the secret of the rule as Authorization: Bearer.',
+    });
+  }
+
   /**
-   * A registry says that tags were pushed: those the rule covers are looked up there. Throws UNAUTHENTICATED, whatever of rule and
-   * secret is wrong.
+   * A registry says that tags were pushed: those the rule covers are looked up there.
    * @returns how many they are.
    */
-  async pushed(ruleId: number, secret: string, tags: readonly NamedTag[]): Promise<number> {
-    const rule = await this.rules.get(ruleId).catch(() => undefined);
-    if (!rule || !this.rules.isSecret(rule, secret))
-      throw new DragonflyError('UNAUTHENTICATED', 'Unauthorized', {
-        hint: 'Send the secret of the rule as Authorization: Bearer.',
-      });
+  async pushed(ruleId: number, tags: readonly NamedTag[]): Promise<number> {
+    const rule = await this.rules.get(ruleId);
     if (rule.enabled === 0 || rule.on_push === 0) return 0;
     const covered = tags.filter((tag) => covers(rule, tag));
     if (covered.length === 0) return 0;

@@ -17,6 +17,7 @@ export function accessHook({ access, allowedOrigins }: AccessHookOptions) {
   return async (request: FastifyRequest, _reply: FastifyReply): Promise<void> => {
     const rule = request.routeOptions.config.access;
     if (!rule || rule.kind === 'public') return;
+    if (rule.kind === 'secret') return void (await rule.verify(request));
     const caller = await identify(access, rule, request, allowedOrigins);
     request.caller = caller;
     if (caller.mustChangePassword && rule.kind !== 'signed-in') {
@@ -73,7 +74,8 @@ export function credential(request: FastifyRequest): { token: string | undefined
   return { token: request.cookies[sessionCookie] ?? request.cookies[legacyCookie], ambient: true };
 }
 
-function bearer(request: FastifyRequest): string | undefined {
+/** The secret in the header, of whatever kind. */
+export function bearer(request: FastifyRequest): string | undefined {
   return /^bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
 }
 

@@ -242,6 +242,7 @@ const document = {
         description: 'Session of a signed-in user; also as Authorization: Bearer.',
       },
       token: { type: 'http' as const, scheme: 'bearer', description: 'Personal access token.' },
+      secret: { type: 'http' as const, scheme: 'bearer', description: 'Secret of what the path names.' },
     },
   },
 };
@@ -273,5 +274,6 @@ function tagOf(url: string): string {
 
 function securityOf(access: RouteAccess): Record<string, string[]>[] {
   if (access.kind === 'public') return [];
+  if (access.kind === 'secret') return [{ secret: [] }];
   return access.kind === 'token' ? [{ token: [] }] : [{ session: [] }];
 }

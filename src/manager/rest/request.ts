@@ -1,6 +1,7 @@
 /** What the REST routes add to fastify's requests and routes. */
 import type {
   FastifyInstance,
+  FastifyRequest,
   RawServerBase,
   RawRequestDefaultExpression,
   RawReplyDefaultExpression,
@@ -15,6 +16,8 @@ import type { TokenScope } from '../access/tokens.ts';
 /** Access rule of a route. Every route declares one; a route without one cannot be registered. */
 export type RouteAccess =
   | { readonly kind: 'public' }
+  /** Whoever shows the secret of what the path names, as Authorization: Bearer. `verify` throws UNAUTHENTICATED. */
+  | { readonly kind: 'secret'; readonly verify: (request: FastifyRequest) => Promise<unknown> }
   /** Any signed-in user, about himself. */
   | { readonly kind: 'signed-in' }
   /** A signed-in user whose roles allow the method's action on the object; about himself even without. */

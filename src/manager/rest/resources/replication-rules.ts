@@ -8,6 +8,7 @@ import { maxNotifiedEvents } from '../../limits.ts';
 import { isSettled, type CopyCounts, type TagWithCopies } from '../../replication/copy-store.ts';
 import type { Replication } from '../../replication/replication.ts';
 import { clusterIdsOf, tagPatternsOf, type RuleRow } from '../../replication/rule-store.ts';
+import { bearer } from '../access-hook.ts';
 import { pageQuery, setPageHeaders, toPage } from '../paging.ts';
 import type { RestParts } from '../parts.ts';
 import { callerOf, sendNothing, type RestApp, type RouteAccess } from '../request.ts';
@@ -245,10 +246,14 @@ export function replicationRuleRoutes(
 
 /** For registries, which have a secret and no account. What they say is looked up: nobody is believed about a digest. */
 export function replicationNotificationRoute(app: RestApp, { replication }: Pick<RestParts, 'replication'>): void {
+  const verify = (request: FastifyRequest): Promise<void> => {
+    const { id } = request.params as { id?: unknown };
+    return replication.verify(Number(id), bearer(request) ?? '');
+  };
   app.post(
     '/replication-rules/:id/notifications',
     {
-      config: { access: { kind: 'public' } },
+      config: { access: { kind: 'secret', verify } },
       schema: {
         summary: 'Notification of a registry that something was pushed; Authorization: Bearer SECRET',
         params: idParams,
@@ -256,17 +261,11 @@ export function replicationNotificationRoute(app: RestApp, { replication }: Pick
         response: { 200: z.object({ tags: z.int().describe('that are looked up') }) },
       },
     },
-    async (request) => ({
-      tags: await replication.pushed(request.params.id, secretOf(request), pushedTags(request.body)),
-    }),
+    async ({ params, body }) => ({ tags: await replication.pushed(params.id, pushedTags(body)) }),
   );
 }
 
-function secretOf({ headers }: FastifyRequest): string {
-  return /^bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1] ?? '';
-}
-
-function pushedTags({ events }: z.output<typeof notification>): Parameters<Replication['pushed']>[2] {
+function pushedTags({ events }: z.output<typeof notification>): Parameters<Replication['pushed']>[1] {
   return events.flatMap(({ action, target }) =>
     action === 'push' && target?.repository !== undefined && target.tag !== undefined
       ? [{ repository: target.repository, tag: target.tag }]
