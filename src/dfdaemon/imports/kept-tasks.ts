@@ -59,6 +59,8 @@ export interface FetchOrder {
   readonly persistent: boolean;
   /** What a scheduler told with its wish; otherwise it is asked. */
   readonly facts?: KeptFacts | undefined;
+  /** What belongs to an object of a store is for those whom the store gives it to, and that was seen to. */
+  readonly isGiven?: boolean;
   /** Address of the scheduler that wants it. */
   readonly scheduler?: string | undefined;
 }
@@ -121,6 +123,8 @@ export class KeptTasks implements Closable {
   async open(order: FetchOrder, signal: AbortSignal): Promise<{ task: OpenTask; facts: KeptFacts }> {
     const { taskId, caller, scheduler } = order;
     const facts = order.facts ?? (await this.#told(taskId, signal));
+    const isGiven = facts.object === undefined || order.isGiven === true;
+    if (!isGiven) throw onlyByItsStore(taskId);
     const { store, engine } = this.#options;
     const known = store.get(taskId);
     // The store holds an older import under the same id.
@@ -143,6 +147,8 @@ export class KeptTasks implements Closable {
       ...(facts.application !== undefined && { application: facts.application }),
       pieceLengthBytes: facts.pieceLengthBytes,
       disableBackToSource: true,
+      isGiven,
+      restricted: facts.object !== undefined,
       wholePieces: true,
       ...(scheduler !== undefined && { scheduler, finishAbandoned: true }),
     };
@@ -279,7 +285,7 @@ export class KeptTasks implements Closable {
       const stored = store.get(taskId);
       if (stored?.persistent !== true) return false;
       try {
-        const opened = await this.open({ taskId, caller: thisProcess, persistent: true }, signal);
+        const opened = await this.open({ taskId, caller: thisProcess, persistent: true, isGiven: true }, signal);
         await using task = opened.task;
         await task.finished;
         await this.#tell(stored);
@@ -364,5 +370,11 @@ function requireOwnText(text: string | undefined): void {
   if (text === undefined || !(text === '' || isReserved(text))) return;
   throw new DragonflyError('INVALID_ARGUMENT', `"${text}" cannot be the text that an id is computed from`, {
     hint: 'Choose another text for --content-for-calculating-task-id.',
+  });
+}
+
+function onlyByItsStore(taskId: string): DragonflyError {
+  return new DragonflyError('PERMISSION_DENIED', `task ${taskId} belongs to an object of a store, which has to be asked`, {
+    hint: 'Read it by its name, with credentials of the store: "dfstore export".',
   });
 }

@@ -18,6 +18,8 @@ export interface KeptDownload {
   readonly taskId: string;
   readonly facts?: KeptFacts | undefined;
   readonly persistent: boolean;
+  /** See FetchOrder. */
+  readonly isGiven?: boolean;
   readonly digest?: string | undefined;
   readonly outputPath?: string | undefined;
   readonly overwrite: boolean;
@@ -48,6 +50,7 @@ export async function* keptDownload(
       taskId,
       caller,
       persistent,
+      isGiven: request.isGiven === true,
       facts: request.facts,
       ...(persistent && { scheduler: schedulers.callingScheduler({ named, host: context.peerHost }) }),
     },

@@ -81,7 +81,7 @@ export function persistentUploads(
       const facts = request.kept
         ? fromKeptContent(taskId, request.kept)
         : await persistent.known(taskId, object, context.signal);
-      for await (const news of keptDownload({ ...request, taskId, facts }, context, options)) yield toMessage(news);
+      for await (const news of keptDownload({ ...request, taskId, facts, isGiven: true }, context, options)) yield toMessage(news);
     },
     updatePersistentTask: async ({ taskId, persistent: stays, kept: told }) => {
       kept.update(taskId, stays, told && fromKeptContent(taskId, told));
@@ -119,7 +119,7 @@ async function* read(
   const { facts, alsoStored } = found;
   let began = false;
   try {
-    const wanted = { ...request, persistent: false, taskId: facts.taskId, facts };
+    const wanted = { ...request, persistent: false, taskId: facts.taskId, facts, isGiven: true };
     for await (const news of keptDownload(wanted, context, options)) {
       // Told when there is something: until then it may come from elsewhere.
       if (!('piece' in news) && facts.contentLengthBytes > 0) continue;

@@ -71,7 +71,7 @@ export class StoredTask {
 
   /** The origin gave the content to credentials: it is for those alone who have some. */
   get restricted(): boolean {
-    return this.record.row.restricted === 1;
+    return this.record.row.restricted === 1 || this.record.kept?.object !== undefined;
   }
 
   /** This node holds a replica of imported content: the collector must not take it before its time is over. */

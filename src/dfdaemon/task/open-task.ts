@@ -40,6 +40,8 @@ export interface DownloadRequest extends SourceOptions {
   readonly taskId?: string | undefined;
   /** The credentials of the request are part of what the id is computed from. */
   readonly secretsInId?: boolean | undefined;
+  /** Whoever opens it has seen to it that the caller may have it. */
+  readonly isGiven?: boolean | undefined;
   readonly blobDigestAsId?: boolean | undefined;
   /** Never go to the origin from this node, not even as the last resort. */
   readonly disableBackToSource?: boolean | undefined;
