@@ -87,8 +87,8 @@ describe('publish and subscribe', { timeout: 600_000 }, () => {
       return stdout.toString();
     };
     const listed = await dfctl('ls', 'model');
-    assert.match(listed, /^NAME +SIZE +NEW +REPLICAS +AGE +SIGNED$/m);
-    assert.match(listed, /^model@v2 +64.0 MiB +\S+ MiB +2 +\S+ +-$/m);
+    assert.match(listed, /^NAME +SIZE +NEW +REPLICAS +RUN BY +AGE +SIGNED$/m);
+    assert.match(listed, /^model@v2 +64.0 MiB +\S+ MiB +2 +2 of 2 +\S+ +-$/m);
     const shown = await dfctl('show', 'model');
     assert.match(shown, /^model@v2, 64.0 MiB in \d+ files on 2 nodes, by /);
     for (const peer of [2, 3]) assert.match(shown, new RegExp(`^127.0.0.1-peer-${peer} +v2 +switched`, 'm'));
