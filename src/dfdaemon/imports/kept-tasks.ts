@@ -374,7 +374,11 @@ function requireOwnText(text: string | undefined): void {
 }
 
 function onlyByItsStore(taskId: string): DragonflyError {
-  return new DragonflyError('PERMISSION_DENIED', `task ${taskId} belongs to an object of a store, which has to be asked`, {
-    hint: 'Read it by its name, with credentials of the store: "dfstore export".',
-  });
+  return new DragonflyError(
+    'PERMISSION_DENIED',
+    `task ${taskId} belongs to an object of a store, which has to be asked`,
+    {
+      hint: 'Read it by its name, with credentials of the store: "dfstore export".',
+    },
+  );
 }

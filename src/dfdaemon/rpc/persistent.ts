@@ -81,7 +81,8 @@ export function persistentUploads(
       const facts = request.kept
         ? fromKeptContent(taskId, request.kept)
         : await persistent.known(taskId, object, context.signal);
-      for await (const news of keptDownload({ ...request, taskId, facts, isGiven: true }, context, options)) yield toMessage(news);
+      for await (const news of keptDownload({ ...request, taskId, facts, isGiven: true }, context, options))
+        yield toMessage(news);
     },
     updatePersistentTask: async ({ taskId, persistent: stays, kept: told }) => {
       kept.update(taskId, stays, told && fromKeptContent(taskId, told));
