@@ -42,7 +42,7 @@ export function RuleDialog({ rule, onClose }: RuleDialogProps): ReactNode {
       password: '',
       enabled: rule?.enabled ?? true,
     },
-    check: ({ name, source, tags, clusters: names, minutes, rate, concurrency }) => ({
+    check: ({ name, source, tags, clusters: names, minutes, rate, concurrency, username, password }) => ({
       name: name === '' ? t('form.required') : undefined,
       source: source === '' ? t('form.required') : undefined,
       tags: tags.length === 0 ? t('form.required') : undefined,
@@ -50,6 +50,14 @@ export function RuleDialog({ rule, onClose }: RuleDialogProps): ReactNode {
       minutes: numberProblem(minutes),
       rate: numberProblem(rate),
       concurrency: Number(concurrency) >= 1 ? numberProblem(concurrency) : t('replication.badNumber'),
+      username: username === '' && password !== '' ? t('form.required') : undefined,
+      // A password stays with the registry and the name that it was given for.
+      password:
+        username !== '' &&
+        password === '' &&
+        (username !== rule?.username || registryOf(source) !== registryOf(rule.source))
+          ? t('form.required')
+          : undefined,
     }),
     send: async (values) => {
       const { name, source, tags, username, password, enabled } = values;
@@ -125,4 +133,8 @@ export function RuleDialog({ rule, onClose }: RuleDialogProps): ReactNode {
       <SwitchInput field={form.field('enabled')} label={t('replication.enabled')} />
     </FormDialog>
   );
+}
+
+function registryOf(source: string): string | undefined {
+  return /^(?:https?:\/\/)?[^/]+/.exec(source)?.[0];
 }

@@ -10,13 +10,23 @@ export interface ManifestReference {
   readonly reference: string;
 }
 
+const tag = '[A-Za-z0-9_][A-Za-z0-9._-]{0,127}';
 const repository = '[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*)*';
-const manifestPath = new RegExp(
-  `^/v2/(${repository})/manifests/([A-Za-z0-9_][A-Za-z0-9._-]{0,127}|[a-z0-9]+:[0-9a-f]{32,128})$`,
-);
+const manifestPath = new RegExp(`^/v2/(${repository})/manifests/(${tag}|[a-z0-9]+:[0-9a-f]{32,128})$`);
 
 /** Longest repository name a registry accepts. */
 const maxNameLength = 255;
+
+const wholeRepository = new RegExp(`^${repository}$`);
+const wholeTag = new RegExp(`^${tag}$`);
+
+export function isRepositoryName(text: string): boolean {
+  return text.length <= maxNameLength && wholeRepository.test(text);
+}
+
+export function isTagName(text: string): boolean {
+  return wholeTag.test(text);
+}
 
 /** Throws INVALID_ARGUMENT when the URL is not that of a manifest. */
 export function parseManifestUrl(text: string): ManifestReference {
@@ -40,9 +50,7 @@ export function isManifestUrl(text: string): boolean {
   }
 }
 
-const imageName = new RegExp(
-  `^(${repository})(?::([A-Za-z0-9_][A-Za-z0-9._-]{0,127}))?(?:@([a-z0-9]+:[0-9a-f]{32,128}))?$`,
-);
+const imageName = new RegExp(`^(${repository})(?::(${tag}))?(?:@([a-z0-9]+:[0-9a-f]{32,128}))?$`);
 const registryHost = /^(?:[a-z0-9-]+(?:\.[a-z0-9-]+)*|\[[0-9a-f:]+\])(?::\d{1,5})?$/i;
 const dockerHub = 'registry-1.docker.io';
 
@@ -71,11 +79,12 @@ export interface RepositoryPattern {
   readonly name: string;
 }
 
-/** `registry.example/team/*`, with or without a scheme; undefined when the text names no registry. */
+/** `registry.example/team/*`, with or without a scheme; undefined when the text names no registry, or no repository of one. */
 export function parseRepositoryPattern(text: string): RepositoryPattern | undefined {
   const [, scheme, host = '', name = ''] = /^(?:(https?):\/\/)?([^/]+)\/([a-z0-9._\-/*]+)$/.exec(text) ?? [];
-  if (!registryHost.test(host) || !(/[.:]/.test(host) || host === 'localhost') || name.length > maxNameLength)
-    return undefined;
+  if (!registryHost.test(host) || !(/[.:]/.test(host) || host === 'localhost')) return undefined;
+  // Where no letter in the place of the stars makes a name, nothing does.
+  if (!isRepositoryName(name.replaceAll('*', 'a'))) return undefined;
   if (host === 'docker.io') return { registry: registryOrigin(dockerHub), name };
   return { registry: scheme === undefined ? registryOrigin(host) : `${scheme}://${host}`, name };
 }

@@ -50,7 +50,6 @@ export const guestObjects: readonly AccessObject[] = [
   'applications',
   'persistent-cache-tasks',
   'releases',
-  'replication-rules',
   'events',
   'tasks',
   'nodes',

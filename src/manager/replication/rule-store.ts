@@ -2,6 +2,7 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Selectable } from 'kysely';
 import { DragonflyError } from '../../core/errors.ts';
+import { parseRepositoryPattern } from '../../core/oci/reference.ts';
 import type { Login } from '../../rpc/registry/registry-credential.ts';
 import type { Sealer } from '../access/sealer.ts';
 import { parseJson } from '../clusters/types.ts';
@@ -29,7 +30,7 @@ export interface RuleWish {
   readonly rateBytesPerSec?: number | undefined;
   readonly concurrency?: number | undefined;
   readonly enabled?: boolean | undefined;
-  /** Null takes it away. */
+  /** Null takes it away. It belongs to one registry: a source at another one goes without, unless this is named, too. */
   readonly login?: Login | null | undefined;
 }
 
@@ -73,18 +74,23 @@ export class RuleStore {
   /** What it covers is listed anew. Throws NOT_FOUND, ALREADY_EXISTS. */
   async update(id: number, wish: RuleWish): Promise<void> {
     const now = await this.#database.nowMs();
-    await this.#write(id, { ...this.#columns(wish), asked_at: now, retry_at: 0, attempt: 0, updated_at: now });
+    const values = { ...this.#columns(wish), asked_at: now, retry_at: 0, attempt: 0, updated_at: now };
+    await this.#write(id, ({ source }) => ({
+      ...(registryOf(source) !== registryOf(wish.source ?? source) && { sealed_login: '' }),
+      ...values,
+    }));
   }
 
   /** Its tags are listed as soon as may be. Throws NOT_FOUND. */
   async ask(id: number): Promise<void> {
-    await this.#write(id, { asked_at: await this.#database.nowMs(), retry_at: 0 });
+    const values = { asked_at: await this.#database.nowMs(), retry_at: 0 };
+    await this.#write(id, () => values);
   }
 
   /** @returns the secret by which a registry proves itself; the one before counts no more. Throws NOT_FOUND. */
   async renewSecret(id: number): Promise<string> {
     const secret = randomBytes(24).toString('base64url');
-    await this.#write(id, { secret_hash: this.#sealer.tokenHash(secret) });
+    await this.#write(id, () => ({ secret_hash: this.#sealer.tokenHash(secret) }));
     return secret;
   }
 
@@ -96,14 +102,18 @@ export class RuleStore {
   /** What a list came to. */
   async listed(
     id: number,
-    result: Pick<RuleRow, 'attempt' | 'retry_at' | 'error'> & { listed_at?: number },
+    result: Partial<Pick<RuleRow, 'attempt' | 'retry_at' | 'error' | 'listed_at'>>,
   ): Promise<void> {
     await this.#database.db.updateTable('replication_rule').set(result).where('id', '=', id).execute();
   }
 
+  find(id: number, db: Db = this.#database.db): Promise<RuleRow | undefined> {
+    return db.selectFrom('replication_rule').selectAll().where('id', '=', id).executeTakeFirst();
+  }
+
   /** Throws NOT_FOUND. */
-  async get(id: number, db: Db = this.#database.db): Promise<RuleRow> {
-    const row = await db.selectFrom('replication_rule').selectAll().where('id', '=', id).executeTakeFirst();
+  async get(id: number, db?: Db): Promise<RuleRow> {
+    const row = await this.find(id, db);
     if (row) return row;
     throw new DragonflyError('NOT_FOUND', `there is no replication rule ${id}`);
   }
@@ -139,9 +149,9 @@ export class RuleStore {
     return sealed === '' ? undefined : parseJson<Login | undefined>(this.#sealer.open(purpose, sealed), undefined);
   }
 
-  async #write(id: number, values: Partial<Omit<RuleRow, 'id'>>): Promise<void> {
+  async #write(id: number, change: (old: RuleRow) => Partial<Omit<RuleRow, 'id'>>): Promise<void> {
     await this.#changes.write('replication', id, async (db) => {
-      await this.get(id, db);
+      const values = change(await this.get(id, db));
       await uniqueOr('replication_rule', () =>
         db.updateTable('replication_rule').set(values).where('id', '=', id).execute(),
       );
@@ -188,6 +198,10 @@ const defaults = {
   retry_at: 0,
   error: '',
 } as const;
+
+function registryOf(source: string): string | undefined {
+  return parseRepositoryPattern(source)?.registry;
+}
 
 function flag(value: boolean): 0 | 1 {
   return value ? 1 : 0;

@@ -2,7 +2,7 @@
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { DragonflyError } from '../../../core/errors.ts';
-import { parseRepositoryPattern } from '../../../core/oci/reference.ts';
+import { isRepositoryName, isTagName, parseRepositoryPattern } from '../../../core/oci/reference.ts';
 import { preheatScopes } from '../../jobs/job-types.ts';
 import { maxNotifiedEvents } from '../../limits.ts';
 import { isSettled, type CopyCounts, type TagWithCopies } from '../../replication/copy-store.ts';
@@ -51,11 +51,16 @@ const fields = {
   enabled: z.boolean(),
 };
 const login = { username: z.string().max(1024), password: z.string().max(16_384) };
+const halfLogin = { error: 'goes with the other half of the login; both empty take it away', path: ['password'] };
 
 const createBody = z
   .object({ ...z.object({ ...fields, ...login }).partial().shape, name: fields.name, source: fields.source })
+  .refine(isWholeLogin, halfLogin)
   .meta({ id: 'NewReplicationRule' });
-const changeBody = z.object({ ...fields, ...login }).partial();
+const changeBody = z
+  .object({ ...fields, ...login })
+  .partial()
+  .refine(isWholeLogin, halfLogin);
 
 const clusterSchema = z.object({
   scheduler_cluster_id: z.int(),
@@ -265,9 +270,24 @@ export function replicationNotificationRoute(app: RestApp, { replication }: Pick
   );
 }
 
+function isWholeLogin({
+  username,
+  password,
+}: {
+  username?: string | undefined;
+  password?: string | undefined;
+}): boolean {
+  return (username === undefined) === (password === undefined) && (username === '') === (password === '');
+}
+
+/** What is no name of a repository or a tag is left out: it would be part of a URL. */
 function pushedTags({ events }: z.output<typeof notification>): Parameters<Replication['pushed']>[1] {
   return events.flatMap(({ action, target }) =>
-    action === 'push' && target?.repository !== undefined && target.tag !== undefined
+    action === 'push' &&
+    target?.repository !== undefined &&
+    target.tag !== undefined &&
+    isRepositoryName(target.repository) &&
+    isTagName(target.tag)
       ? [{ repository: target.repository, tag: target.tag }]
       : [],
   );
