@@ -253,10 +253,10 @@ export const replicationPageRows = 1_000;
 export const replicationTickMs = 2_000;
 export const replicationLeaseMs = 15_000;
 
-/** Tags a registry is asked about at once, and in one go; and copies that are looked at in one. */
+/** Tags a registry is asked about at once, and in one go; and copies of one cluster that are looked at: as many as it may get at once. */
 export const replicationLooksAtOnce = 8;
 export const replicationLooksPerStep = 200;
-export const replicationCopiesPerStep = 1_000;
+export const replicationCopiesPerCluster = 64;
 
 /** How long a list, a tag or a copy rests after it failed, at first and at most. */
 export const firstReplicationRetryMs = 2_000;

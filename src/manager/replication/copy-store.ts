@@ -1,10 +1,10 @@
 /** Tags that rules cover, and what each cluster has of them, in the database: whoever goes on with a rule begins here. */
 import type { Selectable } from 'kysely';
 import type { Database } from '../db/database.ts';
-import type { Db } from '../db/engine.ts';
+import { isUniqueViolation, type Db } from '../db/engine.ts';
 import type { ReplicationCopyTable, ReplicationTagTable } from '../db/replication-schema.ts';
 import type { Page, PageOf } from '../db/table-store.ts';
-import { replicationCopiesPerStep, replicationLooksPerStep } from '../limits.ts';
+import { maxReplicatedTags, replicationCopiesPerCluster, replicationLooksPerStep } from '../limits.ts';
 import type { NamedTag } from './registry-tags.ts';
 
 export type TagRow = Selectable<ReplicationTagTable>;
@@ -33,18 +33,31 @@ export class CopyStore {
     this.#database = database;
   }
 
-  /** The source is to be asked about all of these. Others, which it has no more, are forgotten when this is `all` there is. */
-  async look(ruleId: number, tags: readonly NamedTag[], { all }: { readonly all: boolean }): Promise<void> {
+  /**
+   * The source is to be asked about all of these. Others, which it has no more, are forgotten when this is `all` there is; when it is
+   * not, new ones are left out that would be more than a rule may cover.
+   * @returns how many were left out.
+   */
+  async look(ruleId: number, tags: readonly NamedTag[], options: { readonly all: boolean }): Promise<number> {
+    try {
+      return await this.#look(ruleId, tags, options);
+    } catch (error) {
+      if (!isUniqueViolation(error)) throw error;
+      return this.#look(ruleId, tags, options); // somebody else was told of the same tag, which is known now
+    }
+  }
+
+  async #look(ruleId: number, tags: readonly NamedTag[], { all }: { readonly all: boolean }): Promise<number> {
     const now = await this.#database.nowMs();
-    await this.#database.transaction(async (db) => {
+    return this.#database.transaction(async (db) => {
       const known = await db
         .selectFrom('replication_tag')
         .select(['id', 'repository', 'tag'])
         .where('rule_id', '=', ruleId)
         .execute();
       const idOf = new Map(known.map(({ id, repository, tag }) => [`${repository}:${tag}`, id]));
-      const named = new Set(tags.map(({ repository, tag }) => `${repository}:${tag}`));
-      const asked = [...named].flatMap((name) => idOf.get(name) ?? []);
+      const named = new Map(tags.map((each) => [`${each.repository}:${each.tag}`, each]));
+      const asked = [...named.keys()].flatMap((name) => idOf.get(name) ?? []);
       await inPortions(asked, (ids) =>
         db
           .updateTable('replication_tag')
@@ -52,8 +65,9 @@ export class CopyStore {
           .where('id', 'in', ids)
           .execute(),
       );
-      const fresh = tags.filter(({ repository, tag }) => !idOf.has(`${repository}:${tag}`));
-      const rows = fresh.map(({ repository, tag }) => ({
+      const fresh = [...named].flatMap(([name, each]) => (idOf.has(name) ? [] : [each]));
+      const room = all ? fresh.length : Math.max(0, maxReplicatedTags - known.length);
+      const rows = fresh.slice(0, room).map(({ repository, tag }) => ({
         ...newTag,
         rule_id: ruleId,
         repository,
@@ -62,12 +76,20 @@ export class CopyStore {
         updated_at: now,
       }));
       await inPortions(rows, (some) => db.insertInto('replication_tag').values(some).execute());
-      if (!all) return;
-      await forget(
-        [...idOf].flatMap(([name, id]) => (named.has(name) ? [] : [id])),
-        db,
-      );
+      const gone = all ? [...idOf].flatMap(([name, id]) => (named.has(name) ? [] : [id])) : [];
+      await forget(gone, db);
+      return fresh.length - rows.length;
     });
+  }
+
+  /** The source is to be asked about a tag that is not what it said. */
+  async lookAgain(id: number, atMs: number): Promise<void> {
+    await this.#database.db
+      .updateTable('replication_tag')
+      .set({ state: 'look', attempt: 0, retry_at: atMs })
+      .where('id', '=', id)
+      .where('state', '=', 'known')
+      .execute();
   }
 
   /** Tags that the source is to be asked about now. */
@@ -138,30 +160,38 @@ export class CopyStore {
       .execute();
   }
 
-  /** Waiting and running ones; what was not tried yet comes first. */
-  async open(ruleId: number): Promise<CopyRow[]> {
-    const query = this.#database.db.selectFrom('replication_copy').selectAll().where('rule_id', '=', ruleId);
-    const running = await query.where('state', '=', 'running').execute();
-    const waiting = await query
-      .where('state', '=', 'waiting')
-      .orderBy('attempt')
-      .orderBy('id')
-      .limit(replicationCopiesPerStep)
-      .execute();
-    return [...running, ...waiting];
+  running(ruleId: number): Promise<CopyRow[]> {
+    return this.#copies(ruleId).selectAll().where('state', '=', 'running').execute();
   }
 
-  /** The last that came to an end. */
-  lastEnded(ruleId: number): Promise<CopyRow[]> {
-    return this.#database.db
-      .selectFrom('replication_copy')
-      .selectAll()
-      .where('rule_id', '=', ruleId)
-      .where('ended_at', '>', 0)
-      .where('state', '!=', 'running')
-      .orderBy('ended_at', 'desc')
-      .limit(replicationCopiesPerStep)
-      .execute();
+  /** Waiting ones whose rest is over: of each cluster those that come first, what was not tried yet before all. */
+  async due(ruleId: number, nowMs: number): Promise<CopyRow[]> {
+    const query = this.#copies(ruleId).where('state', '=', 'waiting').where('retry_at', '<=', nowMs);
+    const clusters = await query.select('cluster_id').distinct().execute();
+    const ofEach = clusters.map(({ cluster_id: id }) =>
+      query
+        .selectAll()
+        .where('cluster_id', '=', id)
+        .orderBy('attempt')
+        .orderBy('id')
+        .limit(replicationCopiesPerCluster)
+        .execute(),
+    );
+    return (await Promise.all(ofEach)).flat();
+  }
+
+  /** The last of each of these clusters that came to an end. */
+  async lastEnded(ruleId: number, clusterIds: Iterable<number>): Promise<CopyRow[]> {
+    const query = this.#copies(ruleId).where('ended_at', '>', 0).where('state', '!=', 'running');
+    const ofEach = [...clusterIds].map((id) =>
+      query
+        .selectAll()
+        .where('cluster_id', '=', id)
+        .orderBy('ended_at', 'desc')
+        .limit(replicationCopiesPerCluster)
+        .execute(),
+    );
+    return (await Promise.all(ofEach)).flat();
   }
 
   async tag(id: number): Promise<TagRow | undefined> {
@@ -182,6 +212,10 @@ export class CopyStore {
 
   async update(id: number, values: Partial<Omit<CopyRow, 'id'>>): Promise<void> {
     await this.#database.db.updateTable('replication_copy').set(values).where('id', '=', id).execute();
+  }
+
+  #copies(ruleId: number) {
+    return this.#database.db.selectFrom('replication_copy').where('rule_id', '=', ruleId);
   }
 
   async counts(ruleIds: readonly number[]): Promise<Map<number, CopyCounts[]>> {

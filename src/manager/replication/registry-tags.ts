@@ -1,7 +1,7 @@
 /** What a registry has of what a rule names: repositories, tags, and which image a tag is now. */
 import { createHash } from 'node:crypto';
 import { DragonflyError } from '../../core/errors.ts';
-import { manifestUrl, type RepositoryPattern } from '../../core/oci/reference.ts';
+import { isRepositoryName, isTagName, manifestUrl, type RepositoryPattern } from '../../core/oci/reference.ts';
 import { acceptManifests } from '../../rpc/registry/image.ts';
 import { statusError, type RegistryAnswer } from '../../rpc/registry/registry-answer.ts';
 import type { RegistryClient } from '../../rpc/registry/registry-client.ts';
@@ -42,7 +42,7 @@ export class RegistryTags {
     const found: NamedTag[] = [];
     for (const repository of await this.#repositories(signal)) {
       for await (const tag of this.#entries(repository, `${repository}/tags/list`, 'tags', signal)) {
-        if (!patterns.some((pattern) => matchesGlob(pattern, tag))) continue;
+        if (!isTagName(tag) || !patterns.some((pattern) => matchesGlob(pattern, tag))) continue;
         if (found.length >= maxReplicatedTags)
           throw new DragonflyError('RESOURCE_EXHAUSTED', `more than ${maxReplicatedTags} tags match the rule`, {
             hint: 'Make its patterns narrower, or write several rules.',
@@ -61,7 +61,8 @@ export class RegistryTags {
     const head = await this.#registry.headAuthorized(url, header, credential, signal);
     if (head.status === 404) return undefined;
     const named = requireOk(url, head).header('docker-content-digest');
-    if (named !== undefined && /^sha(?:256|512):[0-9a-f]{64,128}$/.test(named)) return named;
+    // By another digest than the one that a preheat computes, a tag would be another image each time.
+    if (named !== undefined && /^sha256:[0-9a-f]{64}$/.test(named)) return named;
     const { body } = requireOk(url, await this.#registry.getAuthorized(url, header, credential, signal));
     return `sha256:${createHash('sha256').update(body).digest('hex')}`;
   }
@@ -71,7 +72,7 @@ export class RegistryTags {
     if (!name.includes('*')) return [name];
     const names: string[] = [];
     for await (const repository of this.#entries('', '_catalog', 'repositories', signal))
-      if (matchesGlob(name, repository)) names.push(repository);
+      if (isRepositoryName(repository) && matchesGlob(name, repository)) names.push(repository);
     return names;
   }
 
@@ -87,7 +88,8 @@ export class RegistryTags {
       if (page >= maxListPages)
         throw new DragonflyError('PROTOCOL', `${url.host} has more than ${maxListPages} pages of ${member}`);
       const answer = await this.#registry.getAuthorized(url.href, {}, this.#credential(repository), signal);
-      if (answer.status === 404 && member === 'tags') return; // a repository without tags
+      // A repository of the catalogue may have lost its tags. Of one that the rule names, and in the middle of a list, that is an error.
+      if (answer.status === 404 && member === 'tags' && page === 0 && this.#source.name.includes('*')) return;
       yield* entriesOf(requireOk(url.href, answer), member);
       url = nextPage(url, answer);
     }
@@ -127,10 +129,11 @@ function entriesOf({ body }: RegistryAnswer, member: string): string[] {
   throw new DragonflyError('PROTOCOL', `the registry sent no list of ${member}`);
 }
 
-/** Of this registry alone: the login goes there. */
+/** Of this registry alone, since the login goes there; a list that ends early would look like tags that are gone. Throws PROTOCOL. */
 function nextPage(url: URL, answer: RegistryAnswer): URL | undefined {
   const [, target] = /<([^>]+)>\s*;[^,]*\brel="?next"?/i.exec(answer.header('link') ?? '') ?? [];
-  if (target === undefined || !URL.canParse(target, url.href)) return undefined;
-  const next = new URL(target, url);
-  return next.origin === url.origin ? next : undefined;
+  if (target === undefined) return undefined;
+  const next = URL.canParse(target, url.href) ? new URL(target, url) : undefined;
+  if (next?.origin === url.origin) return next;
+  throw new DragonflyError('PROTOCOL', `${url.host} names a next page that is not its own`);
 }

@@ -8,6 +8,7 @@ import type { Topology } from '../clusters/topology.ts';
 import type { ChangeFeed } from '../db/change-feed.ts';
 import type { Database } from '../db/database.ts';
 import type { Jobs } from '../jobs/jobs.ts';
+import { maxReplicatedTags } from '../limits.ts';
 import { CopyStore } from './copy-store.ts';
 import { matchesGlob } from './glob.ts';
 import type { NamedTag } from './registry-tags.ts';
@@ -70,9 +71,10 @@ export class Replication {
     if (rule.enabled === 0 || rule.on_push === 0) return 0;
     const covered = tags.filter((tag) => covers(rule, tag));
     if (covered.length === 0) return 0;
-    await this.copies.look(ruleId, covered, { all: false });
+    const left = await this.copies.look(ruleId, covered, { all: false });
+    if (left > 0) await this.rules.listed(ruleId, { error: `more than ${maxReplicatedTags} tags match the rule` });
     await this.#changes.write('replication', ruleId, () => Promise.resolve());
-    return covered.length;
+    return covered.length - left;
   }
 }
 

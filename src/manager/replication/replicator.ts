@@ -87,7 +87,7 @@ export class Replicator implements Closable {
         if (!(await acquireLease(database, leaseName, owner, replicationLeaseMs))) return;
         for (const rule of await rules.all()) {
           if (this.#stepping.has(rule.id)) this.#again.add(rule.id);
-          else this.#stepping.set(rule.id, this.#stepOnce(rule));
+          else this.#stepping.set(rule.id, this.#stepRepeatedly(rule));
         }
       }
     } catch (error) {
@@ -95,10 +95,22 @@ export class Replicator implements Closable {
     }
   }
 
-  async #stepOnce(rule: RuleRow): Promise<void> {
-    await this.#step(rule);
-    this.#stepping.delete(rule.id);
-    if (this.#again.delete(rule.id)) this.#tick();
+  /** And once more for as long as that is wished meanwhile: for this rule alone, or rules would wake each other without end. */
+  async #stepRepeatedly(first: RuleRow): Promise<void> {
+    const { database, owner, rules, logger } = this.#parts;
+    const { id } = first;
+    try {
+      for (let rule: RuleRow | undefined = first; rule; rule = await rules.find(id)) {
+        await this.#step(rule);
+        if (!this.#again.delete(id) || this.#stop.signal.aborted) return;
+        if (!(await acquireLease(database, leaseName, owner, replicationLeaseMs))) return;
+      }
+    } catch (error) {
+      logger.warn({ rule: first.name, error: toDragonflyError(error).message }, 'a step of a replication failed');
+    } finally {
+      this.#again.delete(id);
+      this.#stepping.delete(id);
+    }
   }
 
   async #step(rule: RuleRow): Promise<void> {
@@ -163,8 +175,7 @@ export class Replicator implements Closable {
   /** Ends the copies whose preheat has ended. */
   async #collect(rule: RuleRow): Promise<void> {
     const { database, copies, jobs, jobTasks } = this.#parts;
-    const running = (await copies.open(rule.id)).filter(({ state }) => state === 'running');
-    for (const copy of running) {
+    for (const copy of await copies.running(rule.id)) {
       const now = await database.nowMs();
       // Between the mark and its job a manager may have died.
       if (copy.job_id === 0 && now - copy.started_at < replicationLeaseMs) continue;
@@ -177,21 +188,36 @@ export class Replicator implements Closable {
         await copies.update(copy.id, { state: 'waiting', attempt, retry_at: retryAt, ended_at: now, bytes, error });
         continue;
       }
+      const done = {
+        attempt: 0,
+        retry_at: 0,
+        error: '',
+        digest,
+        bytes,
+        ended_at: now,
+        ...(proven && { proven_at: now }),
+      };
       const wanted = await copies.tag(copy.tag_id);
-      // The tag may have moved meanwhile.
-      const state = wanted?.digest === digest ? (proven ? 'proven' : 'copied') : 'waiting';
-      const done = { attempt: 0, retry_at: 0, error: '', digest, bytes, ended_at: now };
-      await copies.update(copy.id, { state, ...done, ...(proven && { proven_at: now }) });
+      if (wanted?.digest === digest) {
+        await copies.update(copy.id, { ...done, state: proven ? 'proven' : 'copied' });
+        continue;
+      }
+      // The tag moved meanwhile: the source is asked before the cluster is.
+      const retryAt = now + restMs(1);
+      await copies.lookAgain(copy.tag_id, retryAt);
+      await copies.update(copy.id, { ...done, state: 'waiting', retry_at: retryAt });
     }
   }
 
   async #begin(rule: RuleRow, source: RepositoryPattern): Promise<void> {
     const { database, copies } = this.#parts;
-    const open = await copies.open(rule.id);
-    if (open.length === 0) return;
-    const ended = await copies.lastEnded(rule.id);
-    const byId = new Map(open.map((copy) => [copy.id, copy]));
-    for (const id of copiesToStart(rule, { open, ended }, await database.nowMs())) {
+    const now = await database.nowMs();
+    const waiting = await copies.due(rule.id, now);
+    if (waiting.length === 0) return;
+    const open = [...(await copies.running(rule.id)), ...waiting];
+    const ended = await copies.lastEnded(rule.id, new Set(waiting.map((copy) => copy.cluster_id)));
+    const byId = new Map(waiting.map((copy) => [copy.id, copy]));
+    for (const id of copiesToStart(rule, { open, ended }, now)) {
       this.#stop.signal.throwIfAborted();
       const copy = byId.get(id);
       if (copy && (await copies.begin(id))) await this.#preheat(rule, source, copy);

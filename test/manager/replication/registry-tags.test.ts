@@ -56,9 +56,33 @@ describe('tags of a registry', () => {
     assert.ok(!asked.some((line) => line.includes('/other/')), 'what the rule does not name is not asked about');
   });
 
-  test('a next page of somebody else is not followed', async () => {
+  test('what is no name of a tag or a repository goes into no URL', async () => {
+    answer = ({ url = '' }, response) =>
+      json(response, url.includes('_catalog') ? { repositories: ['../x', 'a'] } : { tags: ['../../y', 'v1'] });
+    asked.length = 0;
+    assert.deepEqual(await tags('*').list(['*'], signal), [{ repository: 'a', tag: 'v1' }]);
+    assert.equal(asked.length, 2);
+  });
+
+  test('a repository of the catalogue may be empty; one that the rule names, or whose list breaks off, is an error', async () => {
+    const next = { link: '<list?last=v1>; rel="next"' };
+    answer = ({ url = '' }, response) => {
+      if (url.includes('_catalog')) return json(response, { repositories: ['a'] });
+      response.writeHead(404).end();
+    };
+    assert.deepEqual(await tags('*').list(['*'], signal), []);
+    await assert.rejects(tags('a').list(['*'], signal), { code: 'SOURCE_STATUS' });
+    answer = ({ url = '' }, response) => {
+      if (url.includes('_catalog')) return json(response, { repositories: ['a'] });
+      if (url.includes('last=')) return void response.writeHead(404).end();
+      return json(response, { tags: ['v1'] }, next);
+    };
+    await assert.rejects(tags('*').list(['*'], signal), { code: 'SOURCE_STATUS' });
+  });
+
+  test('a next page of somebody else is not followed, and ends no list', async () => {
     answer = (_request, response) => json(response, { tags: ['v1'] }, { link: '<http://127.0.0.1:1/x>; rel="next"' });
-    assert.deepEqual(await tags('a').list(['*'], signal), [{ repository: 'a', tag: 'v1' }]);
+    await assert.rejects(tags('a').list(['*'], signal), { code: 'PROTOCOL' });
   });
 
   test('how long the registry wants to be left alone, as seconds and as a date', async () => {
@@ -84,6 +108,9 @@ describe('tags of a registry', () => {
     answer = ({ method }, response) => void response.writeHead(200).end(method === 'GET' ? 'abc' : undefined);
     const ofBody = await tags('a').digest({ repository: 'a', tag: 'v1' }, signal);
     assert.equal(ofBody, 'sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad');
+    const other = { 'docker-content-digest': `sha512:${'a'.repeat(128)}` };
+    answer = ({ method }, response) => void response.writeHead(200, other).end(method === 'GET' ? 'abc' : undefined);
+    assert.equal(await tags('a').digest({ repository: 'a', tag: 'v1' }, signal), ofBody, 'as a preheat computes it');
     answer = (_request, response) => void response.writeHead(404).end();
     assert.equal(await tags('a').digest({ repository: 'a', tag: 'v1' }, signal), undefined);
   });

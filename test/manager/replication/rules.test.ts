@@ -111,10 +111,12 @@ test(
     await reaches(second.id, tagCount / 2);
     relay.cut();
     await reaches(1, tagCount);
-    const { clusters: half } = await root.ok<Rule>('GET', path);
-    t.diagnostic(`at the cut: ${JSON.stringify(half)}`);
-    const behind = half.find(({ scheduler_cluster_id: id }) => id === second.id);
-    assert.ok(behind && behind.proven < tagCount && behind.failed > 0, 'nothing goes over a link that is cut');
+    await eventually(async () => {
+      const { clusters: half } = await root.ok<Rule>('GET', path);
+      const behind = half.find(({ scheduler_cluster_id: id }) => id === second.id);
+      assert.ok(behind && behind.proven < tagCount && behind.failed > 0, 'nothing goes over a link that is cut');
+      t.diagnostic(`at the cut: ${JSON.stringify(half)}`);
+    });
     relay.restore();
     await reaches(second.id, tagCount);
 
