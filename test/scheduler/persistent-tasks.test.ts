@@ -1,15 +1,17 @@
 /** What a scheduler answers daemons of the original about persistent tasks, and what its own extension adds. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { Host } from '../../gen/common/v2/common.ts';
+import { Host } from '../../gen/common/v2/common.ts';
+import { DfdaemonUploadDefinition } from '../../gen/dfdaemon/v2/dfdaemon.ts';
 import {
   AnnouncePersistentPeerRequest,
   UploadPersistentTaskStartedRequest,
   type AnnouncePersistentPeerResponse,
 } from '../../gen/scheduler/v2/scheduler.ts';
 import { persistentTaskId } from '../../src/core/ids.ts';
+import { toKeptContent } from '../../src/rpc/fields/kept-content.ts';
+import { RpcServer } from '../../src/rpc/server/server.ts';
 import { MessageQueue } from '../../src/rpc/streams.ts';
-import { waitFor } from '../support/wait-for.ts';
 import { SchedulerFixture } from './fixture.ts';
 
 const timeout = 30_000;
@@ -122,10 +124,42 @@ describe('persistent tasks of daemons of the original', { timeout }, () => {
     assert.equal((await peer.register())?.$case, 'needBackToSourceResponse');
     peer.say({ $case: 'downloadPersistentPeerBackToSourceStartedRequest', value: {} });
     await peer.end({ $case: 'downloadPersistentPeerBackToSourceFinishedRequest', value: {} });
-    await waitFor('it to be a holder', async () => {
-      const { currentReplicaCount } = await scheduler.client.statPersistentTask({ hostId: b.id, taskId }, ofOriginal);
-      return currentReplicaCount === 1;
+    // Nobody knows what the store gave it.
+    const { currentReplicaCount } = await scheduler.client.statPersistentTask({ hostId: b.id, taskId }, ofOriginal);
+    assert.equal(currentReplicaCount, 0);
+  });
+
+  test('are deleted as what they are', async () => {
+    const deleted = Promise.withResolvers<string>();
+    await using daemon = RpcServer.create({ host: '127.0.0.1', port: 0 }).addService(DfdaemonUploadDefinition, {
+      deletePersistentTask: async (request) => {
+        deleted.resolve(request.taskId);
+        return {};
+      },
+      deletePersistentCacheTask: async () => {
+        deleted.reject(new Error('it is no persistent cache task'));
+        return {};
+      },
     });
+    await daemon.start();
+    await using scheduler = await SchedulerFixture.start();
+    const host = Host.fromPartial({ id: '127.0.0.1-a', hostname: 'a', ip: '127.0.0.1', port: daemon.port });
+    await scheduler.client.announceHost({ host, interval: { seconds: 300, nanos: 0 } }, ofOriginal);
+    await imported(scheduler, host);
+    await scheduler.client.deletePersistentTask({ hostId: host.id, taskId }, ofOriginal);
+    assert.equal(await deleted.promise, taskId);
+  });
+
+  test('come from the nodes while their store does not have them', async () => {
+    await using scheduler = await SchedulerFixture.start();
+    const [a, b] = [await scheduler.host(), await scheduler.host()];
+    const facts = { taskId, replicas: 1, createdMs: Date.now(), ttlMs: 3_600_000, owner: '' };
+    const more = { contentLengthBytes: contentLength, pieceLengthBytes: 4 * 2 ** 20 };
+    const kept = toKeptContent({ ...facts, ...more, object: { ...object, state: 'pending' } }, true);
+    const ids = { hostId: a.id, taskId, peerId: `${a.id}-p` };
+    await scheduler.client.uploadPersistentTaskStarted(started(a, { kept }));
+    await scheduler.client.uploadPersistentTaskFinished({ ...ids, kept });
+    assert.equal((await new Peer(scheduler, b).register(true))?.$case, 'normalPersistentTaskResponse');
   });
 
   test('go by the name of their object alone, and once', async () => {

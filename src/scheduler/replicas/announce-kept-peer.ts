@@ -21,7 +21,7 @@ import { heldPeerId, peerMessageOf, persistentPeerMessageOf } from './kept-messa
 /** As many as the original offers. */
 const maxParents = 4;
 
-/** What a message says; of an ending whether all of it is there. */
+/** What a message says; of an ending whether all of the task is there. */
 type Word =
   | { readonly kind: 'register'; readonly persistent: boolean; readonly fromSource: boolean }
   | { readonly kind: 'reschedule'; readonly blocked: readonly string[] }
@@ -35,7 +35,7 @@ interface Dialect<Request, Response> {
   readonly empty: Response;
   /** Undefined when there is none of these hosts. */
   readonly offer: (task: Readonly<KeptTask>, hostIds: readonly string[], brain: Brain) => Response | undefined;
-  /** Where the content can be got elsewhere. */
+  /** Where the content can be got elsewhere: at its store, once that has it. */
   readonly source?: Response;
 }
 
@@ -61,8 +61,7 @@ export async function* announceKeptPeer<Request extends Named, Response>(
       case 'register': {
         ({ persistent } = word);
         const held = presentHosts(task).some((id) => id !== hostId);
-        if (dialect.source && (word.fromSource || (!held && task.facts.object?.state === 'stored')))
-          yield dialect.source;
+        if (dialect.source && task.facts.object?.state === 'stored' && (word.fromSource || !held)) yield dialect.source;
         else
           yield task.facts.contentLengthBytes === 0 ? dialect.empty : offer(brain, task, { hostId, blocked, dialect });
         break;
@@ -120,8 +119,9 @@ export const persistentDialect: Dialect<AnnouncePersistentPeerRequest, AnnounceP
       case 'reschedulePersistentPeerRequest':
         return { kind: 'reschedule', blocked: request.value.candidateParents.map(({ id }) => id) };
       case 'downloadPersistentPeerFinishedRequest':
-      case 'downloadPersistentPeerBackToSourceFinishedRequest':
         return { kind: 'ended', whole: true };
+      // What the store has by now may be another object: the message does not say what it gave.
+      case 'downloadPersistentPeerBackToSourceFinishedRequest':
       case 'downloadPersistentPeerFailedRequest':
       case 'downloadPersistentPeerBackToSourceFailedRequest':
         return { kind: 'ended', whole: false };

@@ -142,14 +142,15 @@ export class ReplicaDesk implements Closable {
   }
 
   /** Never rejects: what a host did not do the keeper hears of. */
-  async #atHost({ kind, taskId, hostId }: Extract<ReplicaEffect, { hostId: string }>): Promise<void> {
+  async #atHost(effect: Extract<ReplicaEffect, { hostId: string }>): Promise<void> {
     const { logger } = this.#options;
+    const { kind, taskId, hostId } = effect;
     const asks = kind === 'make' || kind === 'keep';
     const facts = this.keeper.get(taskId)?.facts;
     try {
       await Promise.resolve(); // the keeper is in the middle of an event
       if (asks) this.showHolders(taskId);
-      await this.#call(kind, { taskId, hostId, facts });
+      await (effect.kind === 'remove' ? this.#remove(effect) : this.#call(effect.kind, { taskId, hostId, facts }));
       if (asks) this.run((keeper, nowMs) => keeper.made(taskId, hostId, nowMs));
     } catch (error) {
       if (this.#controller.signal.aborted) return;
@@ -160,8 +161,17 @@ export class ReplicaDesk implements Closable {
     }
   }
 
+  /** Daemons of the original keep the two kinds apart. */
+  async #remove({ taskId, hostId, ofObject }: Extract<ReplicaEffect, { kind: 'remove' }>): Promise<void> {
+    const client = this.#client(hostId);
+    const call = { signal: this.#controller.signal, timeoutMs: replicaCallMs };
+    await (ofObject
+      ? client.deletePersistentTask({ taskId }, call)
+      : client.deletePersistentCacheTask({ taskId }, call));
+  }
+
   async #call(
-    kind: 'make' | 'keep' | 'tell' | 'release' | 'remove',
+    kind: 'make' | 'keep' | 'tell' | 'release',
     {
       taskId,
       hostId,
@@ -171,8 +181,7 @@ export class ReplicaDesk implements Closable {
     const { signal } = this.#controller;
     const client = this.#client(hostId);
     const call = { signal, timeoutMs: replicaCallMs };
-    if (!facts && kind !== 'remove') throw new DragonflyError('NOT_FOUND', `task ${taskId} is gone`);
-    if (!facts || kind === 'remove') return void (await client.deletePersistentCacheTask({ taskId }, call));
+    if (!facts) throw new DragonflyError('NOT_FOUND', `task ${taskId} is gone`);
     if (kind !== 'make') {
       const persistent = this.#isPersistentAt(taskId, hostId, kind);
       if (!facts.object) return void (await client.updatePersistentCacheTask({ taskId, persistent }, call));

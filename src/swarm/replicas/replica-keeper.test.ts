@@ -80,7 +80,7 @@ describe('replicas', () => {
     assert.equal(keeper.nextTickMs(), 102);
     assert.deepEqual(keeper.tick(102), [
       { kind: 'stuck', taskId: id, hosts: 1 },
-      { kind: 'remove', taskId: id, hostId: 'a' },
+      { kind: 'remove', taskId: id, hostId: 'a', ofObject: false },
     ]);
     assert.equal(keeper.get(id), undefined);
   });
@@ -139,9 +139,9 @@ describe('replicas', () => {
     imported(keeper);
     keeper.made(id, 'b', 3);
     keeper.hostLeft('b', 4);
-    assert.deepEqual(keeper.deleted(id, 5), [{ kind: 'remove', taskId: id, hostId: 'a' }]);
+    assert.deepEqual(keeper.deleted(id, 5), [{ kind: 'remove', taskId: id, hostId: 'a', ofObject: false }]);
     assert.deepEqual(keeper.held(facts(), 'b', { persistent: true, nowMs: 6 }), [
-      { kind: 'remove', taskId: id, hostId: 'b' },
+      { kind: 'remove', taskId: id, hostId: 'b', ofObject: false },
     ]);
     assert.equal(keeper.get(id), undefined);
     assert.throws(() => keeper.deleted(id, 7), { code: 'NOT_FOUND' });
@@ -159,8 +159,8 @@ describe('replicas', () => {
     imported(keeper);
     keeper.made(id, 'b', 3);
     assert.deepEqual(keeper.tick(hour), [
-      { kind: 'remove', taskId: id, hostId: 'a' },
-      { kind: 'remove', taskId: id, hostId: 'b' },
+      { kind: 'remove', taskId: id, hostId: 'a', ofObject: false },
+      { kind: 'remove', taskId: id, hostId: 'b', ofObject: false },
     ]);
   });
 
@@ -178,9 +178,9 @@ describe('replicas', () => {
   test('an import that failed leaves nothing at other hosts', () => {
     const keeper = keeperWith(abc);
     imported(keeper);
-    assert.deepEqual(keeper.uploadFailed(id, 'a', 3), [{ kind: 'remove', taskId: id, hostId: 'b' }]);
+    assert.deepEqual(keeper.uploadFailed(id, 'a', 3), [{ kind: 'remove', taskId: id, hostId: 'b', ofObject: false }]);
     // The download that was under way ends well, too late.
-    assert.deepEqual(keeper.made(id, 'b', 4), [{ kind: 'remove', taskId: id, hostId: 'b' }]);
+    assert.deepEqual(keeper.made(id, 'b', 4), [{ kind: 'remove', taskId: id, hostId: 'b', ofObject: false }]);
   });
 
   test('what contradicts the other holders is refused', () => {
@@ -293,6 +293,6 @@ describe('replicas of what belongs to a store', () => {
     keeper.hostLeft('b', 3);
     keeper.deleted(id, 4);
     const back = keeper.held(facts({ object }), 'b', { persistent: true, nowMs: 3 * hour });
-    assert.deepEqual(back, [{ kind: 'remove', taskId: id, hostId: 'b' }]);
+    assert.deepEqual(back, [{ kind: 'remove', taskId: id, hostId: 'b', ofObject: true }]);
   });
 });

@@ -19,7 +19,6 @@ import {
   withNews,
   type KeptFacts,
   type KeptTask,
-  type Replica,
 } from './kept-task.ts';
 import { defaultReplicaLimits, type ReplicaLimits } from './limits.ts';
 import { nearestPlace, nextPlace, type HostPlace } from './placement.ts';
@@ -34,7 +33,7 @@ export type ReplicaEffect =
   /** Enough other hosts hold a replica: the host may collect its own when it needs the space. */
   | { readonly kind: 'release'; readonly taskId: string; readonly hostId: string }
   /** The task is over: the host is to delete what it has of it. */
-  | { readonly kind: 'remove'; readonly taskId: string; readonly hostId: string }
+  | { readonly kind: 'remove'; readonly taskId: string; readonly hostId: string; readonly ofObject: boolean }
   /** Enough hosts hold it: the import may be acknowledged. */
   | { readonly kind: 'settled'; readonly taskId: string }
   /** An import cannot be acknowledged: there are too few hosts that could hold it. */
@@ -46,11 +45,11 @@ export class ReplicaKeeper {
   readonly #hosts = new Map<string, HostPlace>();
   /** Tasks that may lack a replica: looked at again whenever a host or a free hand turns up. */
   readonly #lacking = new Set<KeptTask>();
-  /** Ids of deleted tasks, and until when a holder could still bring them back. */
-  readonly #deleted = new Map<string, number>();
+  /** Deleted tasks by id, and until when a holder could still bring them back. */
+  readonly #deleted = new Map<string, { readonly untilMs: number; readonly ofObject: boolean }>();
   readonly #due = new Deadlines<string>();
   #making = 0;
-  #out: ReplicaEffect[] = [];
+  readonly #out: ReplicaEffect[] = [];
 
   constructor(limits: Partial<ReplicaLimits> = {}) {
     this.limits = { ...defaultReplicaLimits, ...limits };
@@ -155,7 +154,7 @@ export class ReplicaKeeper {
     const known = this.#tasks.get(taskId);
     if (known) this.#learn(known, facts, hostId);
     const isOver = expiresMs(known?.facts ?? facts) <= nowMs;
-    if (this.#deleted.has(taskId) || isOver) return [...this.tick(nowMs), { kind: 'remove', taskId, hostId }];
+    if (this.#deleted.has(taskId) || isOver) return [...this.tick(nowMs), removal(facts, hostId)];
     if (!known) {
       this.#requireReplicas(facts.replicas);
       if (this.#tasks.size >= this.limits.maxTasks)
@@ -178,7 +177,8 @@ export class ReplicaKeeper {
   /** A host has done what `make` or `keep` asked for. */
   made(taskId: string, hostId: string, nowMs: number): ReplicaEffect[] {
     const task = this.#tasks.get(taskId);
-    if (!task) return this.#deleted.has(taskId) ? [{ kind: 'remove', taskId, hostId }] : [];
+    const deleted = this.#deleted.get(taskId);
+    if (!task) return deleted ? [{ kind: 'remove', taskId, hostId, ofObject: deleted.ofObject }] : [];
     this.#endMaking(task, hostId);
     task.shunned.delete(hostId);
     if (this.#hosts.has(hostId)) this.#addReplica(task, hostId, true);
@@ -212,7 +212,7 @@ export class ReplicaKeeper {
       if (expiresMs(task.facts) <= nowMs) this.#remove(task, nowMs);
       else this.#settle(task, nowMs);
     }
-    for (const [taskId, untilMs] of this.#deleted) if (untilMs <= nowMs) this.#deleted.delete(taskId);
+    for (const [taskId, { untilMs }] of this.#deleted) if (untilMs <= nowMs) this.#deleted.delete(taskId);
     return this.#lookAround(nowMs);
   }
 
@@ -263,8 +263,7 @@ export class ReplicaKeeper {
   }
 
   #addReplica(task: KeptTask, hostId: string, persistent: boolean): void {
-    const replica: Replica = { hostId, persistent, awaySinceMs: undefined };
-    task.replicas.set(hostId, replica);
+    task.replicas.set(hostId, { hostId, persistent, awaySinceMs: undefined });
   }
 
   /** Looks at a task that has changed, then at others that lack replicas, as long as there are free hands. */
@@ -279,9 +278,7 @@ export class ReplicaKeeper {
       if (this.#making >= this.limits.maxMaking) break;
       this.#settle(task, nowMs);
     }
-    const out = this.#out;
-    this.#out = [];
-    return out;
+    return this.#out.splice(0);
   }
 
   #endMaking(task: KeptTask, hostId: string): void {
@@ -291,15 +288,14 @@ export class ReplicaKeeper {
   /** Ends the record; those who hold something of it are told, and those who come back with it later. */
   #remove(task: KeptTask, nowMs: number): void {
     const { taskId } = task.facts;
-    for (const hostId of new Set([...presentHosts(task), ...task.making]))
-      this.#out.push({ kind: 'remove', taskId, hostId });
+    for (const hostId of new Set([...presentHosts(task), ...task.making])) this.#out.push(removal(task.facts, hostId));
     this.#drop(task);
     const endMs = expiresMs(task.facts);
     const untilMs = Number.isFinite(endMs) ? endMs : nowMs + this.limits.rememberMs;
     if (untilMs <= nowMs) return;
     const [oldest] = this.#deleted.keys();
     if (this.#deleted.size >= this.limits.maxDeleted && oldest !== undefined) this.#deleted.delete(oldest);
-    this.#deleted.set(taskId, untilMs);
+    this.#deleted.set(taskId, { untilMs, ofObject: task.facts.object !== undefined });
   }
 
   #drop(task: KeptTask): void {
@@ -397,4 +393,8 @@ export class ReplicaKeeper {
     if (Number.isInteger(replicas) && replicas >= 1 && replicas <= this.limits.maxReplicas) return;
     throw new DragonflyError('INVALID_ARGUMENT', `${replicas} replicas are none of 1 to ${this.limits.maxReplicas}`);
   }
+}
+
+function removal({ taskId, object }: KeptFacts, hostId: string): ReplicaEffect {
+  return { kind: 'remove', taskId, hostId, ofObject: object !== undefined };
 }
