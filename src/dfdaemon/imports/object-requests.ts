@@ -2,9 +2,9 @@
 import { createReadStream } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
-import { DragonflyError } from '../../core/errors.ts';
+import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { redact } from '../../core/redact.ts';
-import type { FoundObject, UploadPart } from '../../swarm/replicas/object-upload.ts';
+import { isTagOf, type FoundObject, type UploadPart } from '../../swarm/replicas/object-upload.ts';
 import { s3BucketConfig } from '../proxy/doors/s3/s3-config.ts';
 import { S3Store, type StoreRequest } from '../proxy/doors/s3/s3-store.ts';
 import { RequestBody } from '../proxy/wire/request-body.ts';
@@ -27,8 +27,8 @@ export interface ObjectPlace {
 interface Body {
   readonly source: Readable;
   readonly lengthBytes: number;
-  /** Lower-case hex. */
-  readonly md5: string;
+  /** Lower-case hex; undefined when the store need not compare. */
+  readonly md5: string | undefined;
 }
 
 export class ObjectRequests {
@@ -79,8 +79,8 @@ export class ObjectRequests {
   }
 
   async write(path: string, part: UploadPart, { md5, signal }: Sending): Promise<Written> {
-    const message = await this.#send({ method: 'PUT', header: this.#onlyNew, signal }, bodyOf(path, part, md5));
-    return this.#tagOf(message);
+    const request = { method: 'PUT', header: this.#onlyNew, signal };
+    return this.#sendAll(request, bodyOf(path, part, md5), (message) => this.#tagOf(message));
   }
 
   async open(signal: AbortSignal): Promise<string> {
@@ -119,14 +119,15 @@ export class ObjectRequests {
       ['partNumber', String(part.number)],
       ['uploadId', uploadId],
     ]);
-    const message = await this.#send({ method: 'PUT', query, signal }, bodyOf(path, part, md5));
-    const encrypted = isEncrypted(message);
-    const answer = await this.#tagOf(message);
-    if (typeof answer === 'string' || answer.etag === md5 || encrypted) return answer;
-    throw new DragonflyError(
-      'DIGEST_MISMATCH',
-      `${this.#name}: the store calls part ${part.number} ${answer.etag}, not ${md5}`,
-    );
+    return this.#sendAll({ method: 'PUT', query, signal }, bodyOf(path, part, md5), async (message) => {
+      const encrypted = isEncrypted(message);
+      const answer = await this.#tagOf(message);
+      if (typeof answer === 'string' || isTagOf(md5, answer.etag) || encrypted) return answer;
+      throw new DragonflyError(
+        'DIGEST_MISMATCH',
+        `${this.#name}: the store calls part ${part.number} ${answer.etag}, not ${md5}`,
+      );
+    });
   }
 
   async complete(
@@ -140,13 +141,14 @@ export class ObjectRequests {
     const text = Buffer.from(`<CompleteMultipartUpload>${list.join('')}</CompleteMultipartUpload>`);
     const body = { source: Readable.from([text]), lengthBytes: text.length, md5: undefined };
     const request = { method: 'POST', query: new Map([['uploadId', uploadId]]), header: this.#onlyNew, signal };
-    const message = await this.#send(request, body);
-    if (message.statusCode !== 200) return this.#tagOf(message);
-    // A store that takes long begins its answer before it knows the end.
-    const answer = await textOf(message);
-    if (/<Error[\s>]/.test(answer)) return refusalOf(errorCode(answer)) ?? this.#failed(500, errorCode(answer));
-    const { ETag } = xmlRoot(answer, 'CompleteMultipartUploadResult') as { ETag?: string };
-    return { etag: tagOf(ETag) };
+    return this.#sendAll(request, body, async (message) => {
+      if (message.statusCode !== 200) return this.#tagOf(message);
+      // A store that takes long begins its answer before it knows the end.
+      const answer = await textOf(message);
+      if (/<Error[\s>]/.test(answer)) return refusalOf(errorCode(answer)) ?? this.#failed(500, errorCode(answer));
+      const { ETag } = xmlRoot(answer, 'CompleteMultipartUploadResult') as { ETag?: string };
+      return { etag: tagOf(ETag) };
+    });
   }
 
   async abort(uploadId: string, signal: AbortSignal): Promise<void> {
@@ -161,10 +163,25 @@ export class ObjectRequests {
     message.resume();
   }
 
-  #send(
+  /** Whatever ends the request, the body's file is closed; one that cannot be read is the reason. */
+  async #sendAll(
     request: Omit<StoreRequest, 'key' | 'body'>,
-    body?: Omit<Body, 'md5'> & { md5: string | undefined },
-  ): Promise<IncomingMessage> {
+    body: Body,
+    read: (message: IncomingMessage) => Promise<Written>,
+  ): Promise<Written> {
+    const { source } = body;
+    let broken: Error | undefined;
+    source.on('error', (error) => (broken = error));
+    try {
+      return await read(await this.#send(request, body));
+    } catch (error) {
+      throw broken ? toDragonflyError(broken) : error;
+    } finally {
+      source.destroy();
+    }
+  }
+
+  #send(request: Omit<StoreRequest, 'key' | 'body'>, body?: Body): Promise<IncomingMessage> {
     const { header } = request;
     if (!body) return this.#store.send({ ...request, key: this.#key });
     const { source, lengthBytes, md5 } = body;

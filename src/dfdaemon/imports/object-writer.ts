@@ -25,7 +25,7 @@ export interface WriteOrder {
  */
 export async function writeObject(requests: ObjectRequests, order: WriteOrder, signal: AbortSignal): Promise<string> {
   const upload = new ObjectUpload(order.content);
-  const ready = upload.begin();
+  let ready = upload.begin();
   const ending = new AbortController();
   const run = { requests, order, signal: AbortSignal.any([signal, ending.signal]) };
   const running = new Set<Promise<void>>();
@@ -39,7 +39,7 @@ export async function writeObject(requests: ObjectRequests, order: WriteOrder, s
         else {
           const work = ask(effect, run).then((event) => {
             running.delete(work);
-            if (event?.kind === 'unknown') ready.length = 0; // parts of what is no more
+            if (event?.kind === 'unknown') ready = ready.filter(({ kind }) => kind !== 'put'); // parts of what is no more
             if (event) ready.push(...upload.take(event));
           });
           running.add(work);

@@ -9,7 +9,7 @@ import { redact } from '../../core/redact.ts';
 import type { PersistentTask } from '../../../gen/common/v2/common.ts';
 import type { Caller } from '../../rpc/server/caller.ts';
 import type { KeptFacts, StoredObject } from '../../swarm/replicas/kept-task.ts';
-import { uploadPartLength, uploadParts, type FoundObject } from '../../swarm/replicas/object-upload.ts';
+import { isTagOf, uploadPartLength, uploadParts, type FoundObject } from '../../swarm/replicas/object-upload.ts';
 import type { Upstream } from '../proxy/wire/upstream.ts';
 import type { Sources } from '../source/sources.ts';
 import type { TaskStore } from '../storage/task-store.ts';
@@ -161,8 +161,9 @@ export class PersistentTasks {
     }
     if (!there) return undefined;
     const [single] = md5s;
-    const etag = md5s.length === 1 && single ? Buffer.from(single).toString('hex') : partsTag(md5s);
-    if (there.etag === etag && there.lengthBytes === layout.contentLengthBytes) return { state: 'stored', etag };
+    const tag = md5s.length === 1 && single ? Buffer.from(single).toString('hex') : partsTag(md5s);
+    if (isTagOf(tag, there.etag) && there.lengthBytes === layout.contentLengthBytes)
+      return { state: 'stored', etag: there.etag };
     throw new DragonflyError('ALREADY_EXISTS', 'the store has other content under this name', {
       hint: 'Choose another name, or delete what is there with "dfstore rm".',
     });

@@ -148,6 +148,18 @@ describe('getting content into a store', () => {
     );
   });
 
+  test('tags in capitals are the same tags', () => {
+    const content = { ...contentOf(2), etag: `${'ab'.repeat(16)}-2`, uploadId: 'u' };
+    const upload = new ObjectUpload(content);
+    upload.begin();
+    upload.take({ kind: 'found', object: undefined });
+    const parts = new Map(content.md5s.map((md5, index) => [index + 1, md5.toUpperCase()]));
+    assert.deepEqual(upload.take({ kind: 'listed', parts }), [{ kind: 'look' }]);
+    const { lengthBytes, etag } = content;
+    const object = { lengthBytes, etag: etag.toUpperCase() };
+    assert.deepEqual(upload.take({ kind: 'found', object }).at(-1), { kind: 'done', etag: object.etag });
+  });
+
   test('parts are as few as stores allow, and cover everything', () => {
     for (const lengthBytes of [0, 1, 8 * mib, 8 * mib + 1, 5 * 2 ** 40]) {
       const partLengthBytes = uploadPartLength(lengthBytes);

@@ -85,6 +85,11 @@ export function uploadParts({
   });
 }
 
+/** Some stores write MD5s in capitals. @param tag in lower case */
+export function isTagOf(tag: string, etag: string): boolean {
+  return etag.toLowerCase() === tag;
+}
+
 export class ObjectUpload {
   readonly #content: UploadContent;
   readonly #parts: readonly UploadPart[];
@@ -159,7 +164,7 @@ export class ObjectUpload {
     // A part that is something else is written again: its number is what it is called.
     for (const { number } of this.#parts) {
       const etag = parts.get(number);
-      if (etag !== undefined && etag === this.#content.md5s[number - 1]) this.#has.set(number, etag);
+      if (etag !== undefined && isTagOf(this.#content.md5s[number - 1] ?? '', etag)) this.#has.set(number, etag);
     }
     return this.#putAll(
       this.#uploadId,
@@ -200,6 +205,6 @@ export class ObjectUpload {
 
   /** The same bytes: by the tag of the parts they are cut into here, or of one part. */
   #isOurs({ lengthBytes, etag }: FoundObject): boolean {
-    return lengthBytes === this.#content.lengthBytes && etag === this.#content.etag;
+    return lengthBytes === this.#content.lengthBytes && isTagOf(this.#content.etag, etag);
   }
 }
