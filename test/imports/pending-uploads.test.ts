@@ -9,9 +9,11 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
+import { DragonflyError } from '../../src/core/errors.ts';
 import { persistentTaskId } from '../../src/core/ids.ts';
 import { pieceLayout } from '../../src/core/piece-layout.ts';
 import { silentLogger } from '../../src/core/process/logger.ts';
+import { ImportRun } from '../../src/dfdaemon/imports/import-run.ts';
 import { PendingUploads } from '../../src/dfdaemon/imports/pending-uploads.ts';
 import { SealedStorage } from '../../src/dfdaemon/imports/sealed-storage.ts';
 import { Upstream } from '../../src/dfdaemon/proxy/wire/upstream.ts';
@@ -75,9 +77,59 @@ test('they go on when a scheduler knows of them, and the store is told once', { 
   uploads.resume(stored.resolve, () => Promise.resolve((answers += 1) > 1));
   assert.equal(await stored.promise, id);
   assert.equal(answers, 2);
-  assert.deepEqual(asked, ['HEAD', 'PUT']);
+  assert.deepEqual(asked, ['HEAD', 'HEAD', 'PUT']);
   const { kept } = store.get(id)?.record ?? {};
   assert.deepEqual([kept?.object?.state, kept?.object?.etag, kept?.upload], ['stored', md5, undefined]);
+});
+
+test('who joins an upload and stops waiting does not end it', { timeout: 30_000 }, async () => {
+  await using all = await lab();
+  const { store, uploads, id } = all;
+  const known = Promise.withResolvers<boolean>();
+  const stored = Promise.withResolvers<string>();
+  uploads.resume(stored.resolve, () => known.promise);
+  const task = store.get(id);
+  assert.ok(task);
+  const leaving = new AbortController();
+  const joined = uploads.now(task, [Buffer.from(md5, 'hex')], leaving.signal);
+  leaving.abort();
+  await assert.rejects(joined, { name: 'AbortError' });
+  known.resolve(true);
+  assert.equal(await stored.promise, id);
+});
+
+test('an import of the same content that fails leaves what was acknowledged before', { timeout: 30_000 }, async () => {
+  await using all = await lab();
+  const { store, uploads, id } = all;
+  const before = store.get(id)?.record.kept;
+  assert.ok(before?.object);
+  const { digest } = store.get(id)?.identity ?? {};
+  const told: string[] = [];
+  const scheduler = { announceTasks: async () => void told.push('held') };
+  const schedulers = { ask: (_: string, call: (client: unknown) => unknown) => Promise.resolve(call(scheduler)) };
+  const calls = {
+    started: async () => void told.push('started'),
+    finished: () => Promise.reject(new DragonflyError('RESOURCE_EXHAUSTED', 'too few hosts')),
+    failed: async () => void told.push('failed'),
+  };
+  const upload = { sealedStorage: 'of the second import', partLengthBytes: 8 * 2 ** 20 };
+  const options = { calls, store, schedulers, hostId: 'host', peerId: 'peer', logger: silentLogger, upload };
+  const facts = {
+    taskId: id,
+    replicas: 3,
+    createdMs: 1,
+    ttlMs: 3_600_000,
+    owner: 'other',
+    digest,
+    object: before.object,
+    contentLengthBytes: content.length,
+    pieceLengthBytes: 4 * 2 ** 20,
+  };
+  const abandon = (taskId: string): Promise<void> => uploads.abandon(taskId);
+  const run = new ImportRun({ ...options, abandon } as never, facts, {} as never);
+  await assert.rejects(run.keep(AbortSignal.timeout(30_000)), { code: 'RESOURCE_EXHAUSTED' });
+  assert.deepEqual(told, ['started', 'held']);
+  assert.deepEqual(store.get(id)?.record.kept, before);
 });
 
 test('what was deleted while the node was away does not get there', { timeout: 30_000 }, async () => {

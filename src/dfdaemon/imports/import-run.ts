@@ -1,6 +1,6 @@
 /**
  * One import from the staged file to its acknowledgement. A scheduler that dies in between is told again when it is back, or its successor is; whatever
- * else goes wrong, everything is taken back.
+ * else goes wrong, everything is taken back, but for what was here and acknowledged before.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
@@ -15,7 +15,7 @@ import type { TaskStore } from '../storage/task-store.ts';
 import type { TaskEngine } from '../task/engine.ts';
 import type { ImportCalls, ImportIds } from './import-calls.ts';
 import type { StagedImport } from './importer.ts';
-import { recordOf } from './kept-holding.ts';
+import { keptHolding, recordOf } from './kept-holding.ts';
 import { importLimits } from './limits.ts';
 
 export interface ImportRunOptions<Task extends PersistentTask> {
@@ -36,6 +36,11 @@ export interface ImportRunOptions<Task extends PersistentTask> {
   readonly abandon?: ((taskId: string) => Promise<void>) | undefined;
 }
 
+interface Before {
+  readonly kept: KeptRecord;
+  readonly persistent: boolean;
+}
+
 export class ImportRun<Task extends PersistentTask> {
   readonly #options: ImportRunOptions<Task>;
   #facts: KeptFacts;
@@ -43,6 +48,8 @@ export class ImportRun<Task extends PersistentTask> {
   readonly #staged: StagedImport;
   /** The store has it. */
   #adopted = false;
+  /** How the same content was kept here already. */
+  #before: Before | undefined;
 
   constructor(options: ImportRunOptions<Task>, facts: KeptFacts, staged: StagedImport) {
     this.#options = options;
@@ -117,8 +124,11 @@ export class ImportRun<Task extends PersistentTask> {
     const { store, engine, upload } = this.#options;
     const kept = { ...recordOf(this.#facts), ...(upload && { upload }) };
     const known = store.get(taskId);
-    if (known?.state === 'finished' && known.identity.digest === digest && known.record.kept)
-      return known.keep(kept, true);
+    const before = known?.record.kept;
+    if (before && known.state === 'finished' && known.identity.digest === digest) {
+      this.#before = { kept: before, persistent: known.record.row.persistent === 1 };
+      return known.keep({ ...kept, ...(before.upload && { upload: before.upload }) }, true);
+    }
     engine.stop(taskId, new DragonflyError('CANCELLED', 'the task is imported anew'));
     store.adopt(taskId, { url: keptUrl(this.#facts), tag, application, digest }, { staged: this.#staged, kept });
   }
@@ -127,6 +137,8 @@ export class ImportRun<Task extends PersistentTask> {
   async #takeBack(): Promise<void> {
     const { store, schedulers, logger, calls, abandon } = this.#options;
     const { taskId } = this.#facts;
+    const stored = store.get(taskId);
+    if (stored && this.#before) return this.#putBack(stored, this.#before);
     await abandon?.(taskId);
     store.remove(taskId, { quietly: true });
     const signal = AbortSignal.timeout(importLimits.takeBackMs);
@@ -135,6 +147,26 @@ export class ImportRun<Task extends PersistentTask> {
       await schedulers.ask(taskId, (client) => calls.failed(client, request, { signal }), signal);
     } catch (error) {
       logger.debug({ taskId, error: toDragonflyError(error).message }, 'could not tell that an import failed');
+    }
+  }
+
+  /** A scheduler that hears of a failure has the content deleted everywhere, so it hears of a holder. Never throws. */
+  async #putBack(stored: StoredTask, { kept, persistent }: Before): Promise<void> {
+    const { schedulers, hostId, logger } = this.#options;
+    const { id: taskId } = stored;
+    const { object } = stored.record.kept ?? {};
+    stored.keep(object?.state === 'stored' ? { ...kept, object } : kept, persistent);
+    const holding = keptHolding(stored, hostId);
+    if (!holding) return;
+    const signal = AbortSignal.timeout(importLimits.takeBackMs);
+    try {
+      await schedulers.ask(
+        taskId,
+        (client) => client.announceTasks({ hostId, holdings: [holding] }, { signal }),
+        signal,
+      );
+    } catch (error) {
+      logger.debug({ taskId, error: toDragonflyError(error).message }, 'could not tell what is held here still');
     }
   }
 }

@@ -5,7 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseDigest, partsTag } from '../../core/digest.ts';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
-import type { Closable } from '../../core/process/lifecycle.ts';
+import { aborted, onAbort, type Closable } from '../../core/process/lifecycle.ts';
 import type { Logger } from '../../core/process/logger.ts';
 import type { StoredObject } from '../../swarm/replicas/kept-task.ts';
 import { uploadParts, type UploadContent } from '../../swarm/replicas/object-upload.ts';
@@ -71,19 +71,21 @@ export class PendingUploads implements Closable {
   }
 
   /**
-   * Resolves when the store has it. Throws what it refuses it with; what passes is tried again until the signal aborts, and its reason thrown.
+   * Resolves when the store has it. Throws what it refuses it with; what passes is tried again until the signal aborts, and its reason thrown. One that
+   * is under way already is joined, and goes on without whoever stops waiting for it.
    * @param md5s of its parts, which somebody has just computed
    */
   async now({ id }: StoredTask, md5s: readonly Uint8Array[], signal: AbortSignal): Promise<StoredObject> {
-    const running = this.#start(id, { patient: false, md5s });
-    const stop = (): void => running.ending.abort(signal.reason);
-    signal.addEventListener('abort', stop, { once: true });
-    try {
+    signal.throwIfAborted();
+    const joined = this.#running.get(id);
+    if (joined) {
+      await Promise.race([joined.done, aborted(signal)]);
       signal.throwIfAborted();
-      return await running.done;
-    } finally {
-      signal.removeEventListener('abort', stop);
+      return joined.done;
     }
+    const running = this.#start(id, { patient: false, md5s });
+    using _stopping = onAbort(signal, () => running.ending.abort(signal.reason));
+    return await running.done;
   }
 
   /** Ends it, and takes back what the store has of it; the object itself when it is there already stays. Never throws. */
@@ -174,12 +176,13 @@ export class PendingUploads implements Closable {
     if (!upload) return object;
     if (task.state !== 'finished') throw new DragonflyError('STORAGE', `task ${taskId} is damaged here`);
     using _lease = task.lease();
-    const content = contentOf(task, upload, md5s ?? (await scanned(task, upload)));
     const remember = (uploadId: string | undefined): void => {
       const now = task.record.kept;
       if (now?.upload) task.keep({ ...now, upload: { ...now.upload, uploadId } }, task.persistent);
     };
     const requests = await this.#requestsOf(object, upload);
+    if (!md5s) await requests.look(signal); // a store that is away is no reason to read everything
+    const content = contentOf(task, upload, md5s ?? (await scanned(task, upload)));
     const etag = await writeObject(requests, { content, path: task.content.path, remember }, signal);
     const stored: StoredObject = { ...object, state: 'stored', etag };
     task.keep({ ...(task.record.kept ?? kept), object: stored }, task.persistent);
@@ -200,8 +203,12 @@ async function untilKnown(
   signal: AbortSignal,
 ): Promise<void> {
   const untilMs = performance.now() + importLimits.knownMs;
-  while (performance.now() < untilMs && !(await isKnown(taskId)))
-    await delay(importLimits.retryMs, undefined, { signal });
+  for (
+    let pauseMs: number = importLimits.retryMs;
+    performance.now() < untilMs && !(await isKnown(taskId));
+    pauseMs = Math.min(2 * pauseMs, importLimits.mostRetryMs)
+  )
+    await delay(pauseMs, undefined, { signal });
 }
 
 function contentOf(
