@@ -196,11 +196,15 @@ export function schedulerRpc(parts: SchedulerRpcParts): SchedulerHandlers {
     deletePersistentCachePeer: counted('deletePersistentCachePeer', kept.deletePersistentCachePeer),
     announcePersistentCachePeer: kept.announcePersistentCachePeer,
 
-    askProof: counted('askProof', async ({ hostId, key, last, turnMs, open }, context: CallContext) => {
+    askProof: counted('askProof', async (request, context: CallContext) => {
+      const { hostId, key, last, turnMs } = request;
       requireOwnHost(hostId, context, brain);
-      if (last) return brain.proofs.last(open ? openKey(key) : key) ?? { ttlMs: 0 };
+      const nothing = { ttlMs: 0, open: false };
+      if (last) return { ...nothing, ...brain.proofs.last(key) };
+      const open = request.openKey === undefined ? undefined : brain.proofs.last(openKey(request.openKey));
+      if (open && open.ttlMs > 0) return { ...open, open: true };
       const told = await brain.proofs.ask(key, { hostId, signal: context.signal, turnMs });
-      return told ? { proof: told.proof, ttlMs: told.ttlMs } : { ttlMs: 0 };
+      return { ...nothing, ...told };
     }),
 
     tellProof: counted('tellProof', ({ hostId, key, proof, ttlMs, open }, context: CallContext) => {

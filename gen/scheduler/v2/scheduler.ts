@@ -970,8 +970,8 @@ export interface AskProofRequest {
   last: boolean;
   /** How long this host may take to ask the origin while others wait for it, within the scheduler's bound; 0: as long as is usual. */
   turnMs: number;
-  /** With `last`: what a seed has told that it was given as a stranger. */
-  open: boolean;
+  /** The same question without the credential: what a seed was given as a stranger answers it for everybody. */
+  openKey?: string | undefined;
 }
 
 /** Extension. */
@@ -982,6 +982,8 @@ export interface AskProofResponse {
     | undefined;
   /** How long it still counts; 0 when it no longer does. */
   ttlMs: number;
+  /** It is of a seed that was a stranger to the origin. */
+  open: boolean;
 }
 
 /** Extension. */
@@ -12153,7 +12155,7 @@ export const BeatHostRequest: MessageFns<BeatHostRequest, "scheduler.v2.BeatHost
 };
 
 function createBaseAskProofRequest(): AskProofRequest {
-  return { hostId: "", key: "", last: false, turnMs: 0, open: false };
+  return { hostId: "", key: "", last: false, turnMs: 0, openKey: undefined };
 }
 
 export const AskProofRequest: MessageFns<AskProofRequest, "scheduler.v2.AskProofRequest"> = {
@@ -12172,8 +12174,8 @@ export const AskProofRequest: MessageFns<AskProofRequest, "scheduler.v2.AskProof
     if (message.turnMs !== 0) {
       writer.uint32(32).uint32(message.turnMs);
     }
-    if (message.open !== false) {
-      writer.uint32(40).bool(message.open);
+    if (message.openKey !== undefined) {
+      writer.uint32(50).string(message.openKey);
     }
     return writer;
   },
@@ -12223,12 +12225,12 @@ export const AskProofRequest: MessageFns<AskProofRequest, "scheduler.v2.AskProof
             message.turnMs = reader.uint32();
             continue;
           }
-          case 5: {
-            if (tag !== 40) {
+          case 6: {
+            if (tag !== 50) {
               break;
             }
 
-            message.open = reader.bool();
+            message.openKey = reader.string();
             continue;
           }
         }
@@ -12252,13 +12254,13 @@ export const AskProofRequest: MessageFns<AskProofRequest, "scheduler.v2.AskProof
     message.key = object.key ?? "";
     message.last = object.last ?? false;
     message.turnMs = object.turnMs ?? 0;
-    message.open = object.open ?? false;
+    message.openKey = object.openKey ?? undefined;
     return message;
   },
 };
 
 function createBaseAskProofResponse(): AskProofResponse {
-  return { proof: undefined, ttlMs: 0 };
+  return { proof: undefined, ttlMs: 0, open: false };
 }
 
 export const AskProofResponse: MessageFns<AskProofResponse, "scheduler.v2.AskProofResponse"> = {
@@ -12270,6 +12272,9 @@ export const AskProofResponse: MessageFns<AskProofResponse, "scheduler.v2.AskPro
     }
     if (message.ttlMs !== 0) {
       writer.uint32(16).uint32(message.ttlMs);
+    }
+    if (message.open !== false) {
+      writer.uint32(24).bool(message.open);
     }
     return writer;
   },
@@ -12303,6 +12308,14 @@ export const AskProofResponse: MessageFns<AskProofResponse, "scheduler.v2.AskPro
             message.ttlMs = reader.uint32();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.open = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -12322,6 +12335,7 @@ export const AskProofResponse: MessageFns<AskProofResponse, "scheduler.v2.AskPro
     const message = createBaseAskProofResponse();
     message.proof = object.proof ?? undefined;
     message.ttlMs = object.ttlMs ?? 0;
+    message.open = object.open ?? false;
     return message;
   },
 };

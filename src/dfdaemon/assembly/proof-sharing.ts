@@ -14,9 +14,8 @@ export function sharedProofs(
     isOwn: (url) => (schedulers.exists ? nodeLocal.check(url) : Promise.resolve(true)),
     askProof: (key, options) => schedulers.proofs.ask(key, options),
     lastProof: (key, signal) => schedulers.proofs.last(key, signal),
-    openProof: (key, signal) => schedulers.proofs.open(key, signal),
     tellOpenProof: (key, proof, ttlMs) => schedulers.proofs.tellOpen(key, proof, ttlMs),
-    tellProof: (key, proof, ttlMs) => schedulers.proofs.tell(key, proof, ttlMs),
+    tellProof: (key, told) => schedulers.proofs.tell(key, told),
   };
   const clusterKey = grpcClient?.ca ?? Buffer.alloc(0);
   return new SharedProofs(sharing, { clusterKey, scope: config.proxy.access.shareProofs });

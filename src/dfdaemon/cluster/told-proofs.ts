@@ -18,25 +18,25 @@ export class ToldProofs {
   /**
    * An origin's answer to the same question of another node; undefined when this node has to ask.
    * @param turnMs how long the others wait for the one that asks; 0: as long as is usual
+   * @param openKey of the same question without a credential, which a seed may have put as a stranger
    */
   async ask(
     key: string,
-    { signal, turnMs }: { readonly signal: AbortSignal; readonly turnMs: number },
-  ): Promise<{ proof: Uint8Array; ttlMs: number } | undefined> {
+    { signal, turnMs, openKey }: Readonly<{ signal: AbortSignal; turnMs: number; openKey?: string | undefined }>,
+  ): Promise<{ proof: Uint8Array; ttlMs: number; isOpen: boolean } | undefined> {
     const { ring, hostId } = this.#options;
-    const request = { hostId, key, last: false, turnMs, open: false };
-    const { proof, ttlMs } = await ring.call(key, (client) => client.askProof(request, { signal }), signal);
-    return proof && { proof, ttlMs };
+    const request = { hostId, key, last: false, turnMs, openKey };
+    const told = await ring.call(openKey ?? key, (client) => client.askProof(request, { signal }), signal);
+    const { proof, ttlMs, open: isOpen } = told;
+    return proof && { proof, ttlMs, isOpen };
   }
 
   /** The last answer that any node told, for when the origin cannot be asked; it counts for 0 ms where its time is over. */
-  last(key: string, signal: AbortSignal): Promise<{ proof: Uint8Array; ttlMs: number } | undefined> {
-    return this.#last(key, { open: false }, signal);
-  }
-
-  /** What a seed has told that is open to everybody. */
-  open(key: string, signal: AbortSignal): Promise<{ proof: Uint8Array; ttlMs: number } | undefined> {
-    return this.#last(key, { open: true }, signal);
+  async last(key: string, signal: AbortSignal): Promise<{ proof: Uint8Array; ttlMs: number } | undefined> {
+    const { ring, hostId } = this.#options;
+    const request = { hostId, key, last: true, turnMs: 0 };
+    const { proof, ttlMs } = await ring.call(key, (client) => client.askProof(request, { signal }), signal);
+    return proof && { proof, ttlMs };
   }
 
   /** From a seed: what it was given as a stranger. */
@@ -45,20 +45,17 @@ export class ToldProofs {
     await ring.call(key, (client) => client.tellProof({ hostId, key, proof, ttlMs, open: true }, { signal }), signal);
   }
 
-  async #last(
+  /** Reports the result of a question that `ask` assigned to this node, at the scheduler that was asked. */
+  async tell(
     key: string,
-    { open }: { readonly open: boolean },
-    signal: AbortSignal,
-  ): Promise<{ proof: Uint8Array; ttlMs: number } | undefined> {
-    const { ring, hostId } = this.#options;
-    const request = { hostId, key, last: true, turnMs: 0, open };
-    const { proof, ttlMs } = await ring.call(key, (client) => client.askProof(request, { signal }), signal);
-    return proof && { proof, ttlMs };
-  }
-
-  /** Reports the result of a question that `ask` assigned to this node. */
-  async tell(key: string, proof: Uint8Array | undefined, ttlMs: number): Promise<void> {
+    {
+      proof,
+      ttlMs,
+      openKey,
+    }: Readonly<{ proof?: Uint8Array | undefined; ttlMs: number; openKey?: string | undefined }>,
+  ): Promise<void> {
     const { ring, hostId, signal } = this.#options;
-    await ring.call(key, (client) => client.tellProof({ hostId, key, proof, ttlMs, open: false }, { signal }), signal);
+    const told = { hostId, key, proof, ttlMs, open: false };
+    await ring.call(openKey ?? key, (client) => client.tellProof(told, { signal }), signal);
   }
 }

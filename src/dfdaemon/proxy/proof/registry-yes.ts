@@ -9,8 +9,6 @@ export interface Yes {
   readonly lengthBytes?: number | undefined;
   /** Bytes it gave of it, to be compared before its word counts. */
   readonly sample?: Sample | undefined;
-  /** A seed was given it as a stranger. */
-  readonly isOpen?: boolean;
 }
 
 export const sharedYes = z.object({

@@ -6,9 +6,8 @@ import { SharedProofs, type ProofSharing, type ProofSharingScope } from './share
 /** Another member that answers every question with the same word. */
 const other: ProofSharing = {
   isOwn: () => Promise.resolve(false),
-  askProof: () => Promise.resolve({ proof: Buffer.from('"of another"'), ttlMs: 1000 }),
+  askProof: () => Promise.resolve({ proof: Buffer.from('"of another"'), ttlMs: 1000, isOpen: false }),
   lastProof: () => Promise.resolve({ proof: Buffer.from('"of another, long ago"'), ttlMs: 0 }),
-  openProof: () => Promise.resolve({ proof: Buffer.from('"of a seed"'), ttlMs: 1000 }),
   tellOpenProof: () => Promise.resolve(),
   tellProof: () => Promise.resolve(),
 };

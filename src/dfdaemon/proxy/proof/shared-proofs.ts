@@ -19,22 +19,27 @@ import { callerKey } from './caller.ts';
 export interface ProofSharing {
   /** The host of the URL is this machine: on another machine the same URL names other content. */
   isOwn(url: string): Promise<boolean>;
-  /** Undefined: this node is to ask the origin, and to tell. */
+  /**
+   * Undefined: this node is to ask the origin, and to tell.
+   * @param openKey of the same question without a credential; a seed that was a stranger may have told its answer
+   */
   askProof(
     key: string,
-    options: { readonly signal: AbortSignal; readonly turnMs: number },
-  ): Promise<{ proof: Uint8Array; ttlMs: number } | undefined>;
+    options: { readonly signal: AbortSignal; readonly turnMs: number; readonly openKey?: string | undefined },
+  ): Promise<{ proof: Uint8Array; ttlMs: number; isOpen: boolean } | undefined>;
   /** What was told last, however long ago, and how long it still counts, if at all; nobody is to ask for it. */
   lastProof(key: string, signal: AbortSignal): Promise<{ proof: Uint8Array; ttlMs: number } | undefined>;
-  /** What a seed was given as a stranger. */
-  openProof(key: string, signal: AbortSignal): Promise<{ proof: Uint8Array; ttlMs: number } | undefined>;
   tellOpenProof(key: string, proof: Uint8Array, ttlMs: number): Promise<void>;
-  tellProof(key: string, proof: Uint8Array | undefined, ttlMs: number): Promise<void>;
+  tellProof(
+    key: string,
+    told: { readonly proof?: Uint8Array | undefined; readonly ttlMs: number; readonly openKey?: string | undefined },
+  ): Promise<void>;
 }
 
 /** Either this node's own answer, or that of another node. */
 export type Answered<Own, Told> =
-  { readonly own: Own; readonly told?: undefined } | { readonly told: Told; readonly ttlMs: number };
+  | { readonly own: Own; readonly told?: undefined }
+  | { readonly told: Told; readonly ttlMs: number; readonly isOpen: boolean };
 
 export type ProofSharingScope = 'off' | 'digests' | 'all';
 
@@ -58,6 +63,8 @@ type OpenSubject<Told> = Pick<SharedSubject<Told>, 'parts' | 'url' | 'schema'>;
 export interface SharedQuestion<Own, Told> extends SharedSubject<Told> {
   /** How long others wait for whoever asks, where an origin is slow; by default a moment. */
   readonly turnMs?: number;
+  /** What names the same question without a credential: what a seed was given as a stranger is everybody's. */
+  readonly openParts?: readonly string[] | undefined;
   readonly ask: () => Promise<Own>;
   /** What of it holds for others, and for how long; undefined when nothing does. */
   readonly told: (own: Own) => { readonly value: Told; readonly ttlMs: number } | undefined;
@@ -91,10 +98,12 @@ export class SharedProofs {
     const sharing = await this.#sharingOf(question);
     if (!sharing) return { own: await ask() };
     const key = await this.#keyOf(question.parts, question.header);
-    const known = await this.#known(sharing, key, question.turnMs ?? 0);
+    const openKey = question.openParts && (await this.#keyOf(question.openParts, {}));
+    const known = await this.#known(sharing, key, { turnMs: question.turnMs ?? 0, openKey });
     if (known) {
-      const value = parse(schema, known.proof);
-      return value === undefined ? { own: await ask() } : { told: value, ttlMs: known.ttlMs };
+      const { proof, ttlMs, isOpen } = known;
+      const value = parse(schema, proof);
+      return value === undefined ? { own: await ask() } : { told: value, ttlMs, isOpen };
     }
     let result: ReturnType<typeof told>;
     try {
@@ -103,7 +112,7 @@ export class SharedProofs {
       return { own };
     } finally {
       const proof = result && Buffer.from(JSON.stringify(result.value));
-      sharing.tellProof(key, proof, Math.floor(result?.ttlMs ?? 0)).catch(() => this.#pause());
+      sharing.tellProof(key, { proof, ttlMs: Math.floor(result?.ttlMs ?? 0), openKey }).catch(() => this.#pause());
     }
   }
 
@@ -115,8 +124,8 @@ export class SharedProofs {
       const sharing = await this.#sharingOf(subject);
       if (!sharing) return;
       const key = await this.#keyOf(subject.parts, subject.header);
-      const known = await this.#known(sharing, key, 0); // only whose turn it is may tell
-      if (!known) await sharing.tellProof(key, proof, Math.floor(ttlMs));
+      const known = await this.#known(sharing, key, { turnMs: 0 }); // only whose turn it is may tell
+      if (!known) await sharing.tellProof(key, { proof, ttlMs: Math.floor(ttlMs) });
     })().catch(() => this.#pause());
   }
 
@@ -128,20 +137,6 @@ export class SharedProofs {
     try {
       const told = await sharing.lastProof(key, AbortSignal.timeout(proxyLimits.sharedProofMs));
       return told && parse(schema, told.proof);
-    } catch {
-      this.#pause();
-      return undefined;
-    }
-  }
-
-  /** What a seed was given as a stranger, which is everybody's while it counts. Never fails. */
-  async open<Told>({ schema, ...subject }: OpenSubject<Told>): Promise<{ value: Told; ttlMs: number } | undefined> {
-    try {
-      const sharing = await this.#sharingOf({ byDigest: true, url: subject.url });
-      const key = sharing && (await this.#keyOf(subject.parts, {}));
-      const told = key && (await sharing.openProof(key, AbortSignal.timeout(proxyLimits.sharedProofMs)));
-      const value = told && told.ttlMs > 0 ? parse(schema, told.proof) : undefined;
-      return told && value !== undefined ? { value, ttlMs: told.ttlMs } : undefined;
     } catch {
       this.#pause();
       return undefined;
@@ -173,11 +168,11 @@ export class SharedProofs {
   async #known(
     sharing: ProofSharing,
     key: string,
-    turnMs: number,
-  ): Promise<{ proof: Uint8Array; ttlMs: number } | undefined> {
+    { turnMs, openKey }: { readonly turnMs: number; readonly openKey?: string | undefined },
+  ): Promise<{ proof: Uint8Array; ttlMs: number; isOpen: boolean } | undefined> {
     try {
       const signal = AbortSignal.timeout(proxyLimits.sharedProofMs + turnMs);
-      return await sharing.askProof(key, { signal, turnMs });
+      return await sharing.askProof(key, { signal, turnMs, openKey });
     } catch (error) {
       if (toDragonflyError(error).code !== 'CANCELLED') this.#pause();
       return undefined;

@@ -56,8 +56,10 @@ export class BlobAnswers {
   async answer(exchange: Exchange, request: DownloadRequest, path: RegistryPath): Promise<void> {
     const { tasks } = this.#options;
     const demand = rangeDemand(exchange.header['range']);
+    const asking = this.#permission(exchange, request, path);
+    await beforeRegistration();
     const opened = settling(tasks.open(request, demand, exchange));
-    const yes = await this.#permission(exchange, request, path);
+    const yes = await asking;
     if (!yes) return this.#refused(exchange, request, path, opened.result);
     const { blob } = yes;
     if (blob && comesIn(opened, blob) && asksForAll(exchange) && this.#promise(exchange, request, blob))
@@ -110,40 +112,29 @@ export class BlobAnswers {
   async #askOnce(exchange: Exchange, request: DownloadRequest, path: RegistryPath): Promise<Yes | undefined> {
     const { access, shared, possession } = this.#options;
     const question = this.#questionOf(exchange, path);
-    const open = this.#asAnybody(exchange, request, path);
+    const isNamed = request.contentForCalculatingTaskId !== undefined;
+    const open = isNamed ? undefined : openBlob(exchange.url, question.scope, question.object);
     const answered = await shared.once({
       byDigest: true,
       parts: ['blob', question.scope, question.object, request.contentForCalculatingTaskId ?? ''],
       url: exchange.url,
       header: exchange.header,
-      ask: async () => (await open) ?? this.#ask(exchange, request, path),
+      openParts: open?.parts,
+      ask: () => this.#ask(exchange, request, path),
       schema: sharedYes,
       told: (yes) =>
-        yes && yes.isOpen !== true
-          ? { value: { ...yesToTell(yes), isShown: this.#isShown(exchange, request) }, ttlMs: access.ttlMs }
-          : undefined,
+        yes && { value: { ...yesToTell(yes), isShown: this.#isShown(exchange, request) }, ttlMs: access.ttlMs },
     });
     if (answered.told) {
-      access.prove(question, answered.ttlMs);
-      if (answered.told.isShown) possession.noteShown(exchange, request);
+      // What a seed was given as a stranger is given to everybody, and the seed has fetched all of it there.
+      access.prove(answered.isOpen ? { ...question, caller: '' } : question, answered.ttlMs);
+      if (answered.told.isShown || answered.isOpen) possession.noteShown(exchange, request);
       return yesFromOther(answered.told);
     }
-    if (!answered.own || answered.own.isOpen === true) return answered.own;
+    if (!answered.own) return undefined;
     access.prove(question);
     learnRefusal(exchange, question.scope, this.#options);
     return answered.own;
-  }
-
-  /** What a seed was given as a stranger, it is given to everybody. */
-  async #asAnybody(exchange: Exchange, request: DownloadRequest, path: RegistryPath): Promise<Yes | undefined> {
-    const { access, shared, possession } = this.#options;
-    if (request.contentForCalculatingTaskId !== undefined) return undefined;
-    const question = this.#questionOf(exchange, path);
-    const told = await shared.open(openBlob(exchange.url, question.scope, question.object));
-    if (!told) return undefined;
-    access.prove({ ...question, caller: '' }, told.ttlMs);
-    possession.noteShown(exchange, request); // the seed has fetched all of it there
-    return { ...yesFromOther(told.value), isOpen: true };
   }
 
   /**
@@ -278,6 +269,14 @@ export class BlobAnswers {
   #questionOf(exchange: Exchange, path: RegistryPath) {
     return { scope: registryScope(exchange.url, path), object: path.reference, caller: callerKey(exchange.header) };
   }
+}
+
+/**
+ * The scheduler gets the short question first, on a turn of its event loop that is its own: the answer to it would wait for a
+ * registration that came with it, and the client for its header.
+ */
+function beforeRegistration(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 async function closed(opened: Promise<PromiseSettledResult<OpenTask>>): Promise<void> {
