@@ -58,7 +58,7 @@ describe('the collector', () => {
   test('room for more is found without a look at all that is held, where nothing has to go', async (t) => {
     const store = await openStore(t, new SettableTime());
     await put(store, 'held', 1000);
-    const using = store.get(taskIdOf('held'))?.lease();
+    const using = store.get(taskIdOf('held'))?.pin();
     let looks = 0;
     const list = store.list.bind(store);
     store.list = () => {
@@ -97,7 +97,7 @@ describe('the collector', () => {
     }
     const [a, b, c, d] = ids as [string, string, string, string];
     store.get(b)?.touch();
-    using _lease = store.get(a)?.lease();
+    using _pin = store.get(a)?.pin();
     const report = await collector(store, {
       ttlMs: 0,
       quotaBytes: 3500,
@@ -129,7 +129,7 @@ describe('the collector', () => {
     assert(!existsSync(path));
     store.remove(growing);
     const running = store.open(taskIdOf('running'), { url: 'http://origin/running' });
-    using _lease = running.lease();
+    using _pin = running.pin();
     running.setLayout({ contentLengthBytes: 3500, pieceLengthBytes });
     await assert.rejects(collect.makeRoom(1000), hasCode('NO_SPACE'));
     await assert.rejects(collect.makeRoom(4001), hasCode('NO_SPACE'));

@@ -188,7 +188,7 @@ export class KeptTasks implements Closable {
     const stored = this.require(taskId);
     const digest = parseDigest(expected);
     const known = stored.identity.digest === undefined ? undefined : parseDigest(stored.identity.digest);
-    using _lease = stored.lease();
+    using _pin = stored.pin();
     let found = known;
     if (known?.algorithm !== digest.algorithm) {
       const stream = new DigestStream(digest.algorithm);

@@ -175,7 +175,7 @@ export class PendingUploads implements Closable {
     const { object, upload } = kept;
     if (!upload) return object;
     if (task.state !== 'finished') throw new DragonflyError('STORAGE', `task ${taskId} is damaged here`);
-    using _lease = task.lease();
+    using _pin = task.pin();
     const remember = (uploadId: string | undefined): void => {
       const now = task.record.kept;
       if (now?.upload) task.keep({ ...now, upload: { ...now.upload, uploadId } }, task.persistent);

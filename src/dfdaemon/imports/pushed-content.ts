@@ -66,7 +66,7 @@ export class PushedContent {
     const task = store.get(taskId);
     const bytes = task?.contentLengthBytes ?? 0;
     if (task?.state !== 'finished' || bytes === 0) return undefined;
-    using _lease = task.lease();
+    using _pin = task.pin();
     await this.requireRoom(bytes);
     const path = join(this.directory, `copy-${randomUUID()}`);
     await copyFile(task.content.path, path, constants.COPYFILE_FICLONE);

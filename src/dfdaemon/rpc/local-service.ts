@@ -44,7 +44,7 @@ export function localHandlers({
     listStoredTasks: async () => ({ tasks: store.list().toSorted(usedLastFirst).map(toSummary) }),
     verifyLocalTask: async ({ taskId }) => {
       const task = requireTask(store, taskId);
-      using _lease = task.lease();
+      using _pin = task.pin();
       const before = task.pieces.clone();
       await store.verify(task);
       return { pieceCount: before.count, badPieces: [...before.difference(task.pieces)] };

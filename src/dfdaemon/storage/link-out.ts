@@ -44,7 +44,7 @@ const contentMode = 0o644;
 
 /** Atomic: a file has the whole content or is untouched. Throws OUTPUT, NO_SPACE. */
 export async function linkOut(task: StoredTask, outputPath: string, options: LinkOutOptions = {}): Promise<LinkMethod> {
-  using _lease = task.lease();
+  using _pin = task.pin();
   await requireIntact(task);
   const overwrite = options.overwrite ?? false;
   const { kind, path } = await outputTarget(outputPath, overwrite);

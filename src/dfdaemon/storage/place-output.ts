@@ -58,7 +58,7 @@ export async function placeOutput(task: StoredTask, path: string, options: Place
       },
     );
   }
-  using _lease = task.lease();
+  using _pin = task.pin();
   await requireIntact(task);
   await writeAsUser(task.content.path, { uid, gid, groups, path, overwrite, mode: outputMode }, signal);
   return 'copy';

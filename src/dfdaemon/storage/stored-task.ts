@@ -5,7 +5,7 @@
  * descriptors handed out by `openPiece`. A piece enters `pieces` and reaches the `onPiece` listeners only after its
  * row is committed, so a listener can serve the piece at once, and after a crash.
  *
- * Keep a lease while working on a task: the collector never takes a leased task. Writers and readers hold one.
+ * Pin a task while you work on it: the collector never removes a pinned task. Writers and readers hold a pin.
  */
 import { formatDigest, type Digest } from '../../core/digest.ts';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
@@ -19,10 +19,10 @@ import type { TaskHost } from './task-host.ts';
 import { PieceIndex } from './pieces/piece-index.ts';
 import { PieceClaims } from './pieces/piece-claims.ts';
 import type { CommitFacts, PieceSlot, PieceWriter } from './pieces/piece-writer.ts';
-import { TaskUses, type Lease } from './task-uses.ts';
+import { TaskUses, type TaskPin } from './task-uses.ts';
 import { TaskRecord, type KeptRecord, type StoredIdentity, type TaskTimes } from './task-record.ts';
 
-export type { Lease } from './task-uses.ts';
+export type { TaskPin } from './task-uses.ts';
 
 export interface LayoutFacts {
   /** Undefined while the origin does not report it (chunked): pieces are then written in order until `finish` sets it. */
@@ -155,10 +155,10 @@ export class StoredTask {
     return this.index.onPiece(listener);
   }
 
-  lease(): Lease {
+  pin(): TaskPin {
     this.#requirePresent();
     this.touch();
-    return this.#uses.lease();
+    return this.#uses.pin();
   }
 
   /** Marks the task as used now, for the order of eviction. */
@@ -213,11 +213,11 @@ export class StoredTask {
     if (this.touchedFromOutside()) this.suspect();
     const piece = this.#removed ? undefined : this.piece(number);
     if (!piece) throw new DragonflyError('PIECE_UNAVAILABLE', `piece ${number} of task ${this.id} is not here`);
-    const lease = this.lease();
-    const file = this.#openForReading(lease);
+    const pin = this.pin();
+    const file = this.#openForReading(pin);
     const close = (): void => {
       file.release();
-      lease.release();
+      pin.release();
     };
     return { ...piece, fd: file.fd, close, [Symbol.dispose]: close };
   }
@@ -331,8 +331,8 @@ export class StoredTask {
     if (this.pieces.has(number))
       throw new DragonflyError('ALREADY_EXISTS', `piece ${number} of task ${this.id} is already there`);
     this.index.giveUpUnverified(number);
-    const lease = this.lease();
-    const file = this.#openFile(lease, true);
+    const pin = this.pin();
+    const file = this.#openFile(pin, true);
     return {
       number,
       offset: span.offset,
@@ -343,7 +343,7 @@ export class StoredTask {
       release: () => {
         this.claims.released(number);
         file.release();
-        lease.release();
+        pin.release();
       },
     };
   }
@@ -358,9 +358,9 @@ export class StoredTask {
   }
 
   /** A file that has vanished takes its pieces along. */
-  #openForReading(lease: Lease): FileUse {
+  #openForReading(pin: TaskPin): FileUse {
     try {
-      return this.#openFile(lease, false);
+      return this.#openFile(pin, false);
     } catch (error) {
       const known = toDragonflyError(error);
       if (known.code === 'RESOURCE_EXHAUSTED') throw known;
@@ -371,11 +371,11 @@ export class StoredTask {
     }
   }
 
-  #openFile(lease: Lease, create: boolean): FileUse {
+  #openFile(pin: TaskPin, create: boolean): FileUse {
     try {
       return this.content.acquire(create);
     } catch (error) {
-      lease.release();
+      pin.release();
       throw error;
     }
   }

@@ -11,7 +11,7 @@ export interface TaskHost {
   /** The number of committed bytes changed by this much. */
   bytesChanged(delta: number): void;
   used(task: StoredTask): void;
-  /** It has its first lease, or has given back the last one. */
+  /** The task got its first pin, or its last one was released. */
   inUse(task: StoredTask, inUse: boolean): void;
   finished(task: StoredTask): void;
   /** The content may have been changed by others: take it out of use and verify it. */

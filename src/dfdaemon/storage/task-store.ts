@@ -145,7 +145,7 @@ export class TaskStore {
     return this.#clock;
   }
 
-  /** The task with this id; created when it does not exist. Take a lease before the next await. */
+  /** The task with this id; created when it does not exist. Pin it before the next await. */
   open(id: string, identity: StoredIdentity): StoredTask {
     if (this.#closing) throw new DragonflyError('UNAVAILABLE', 'the store is closing');
     const known = this.#tasks.get(id);

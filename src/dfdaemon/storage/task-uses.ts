@@ -1,32 +1,32 @@
-/** Current uses of a task: leases, which keep it from being removed, and uploads, which are counted. */
-export interface Lease extends Disposable {
+/** Current uses of a task: pins, which keep it from being removed, and uploads, which are counted. */
+export interface TaskPin extends Disposable {
   release(): void;
 }
 
 export class TaskUses {
   readonly #changed: (inUse: boolean) => void;
-  #leases = 0;
+  #pins = 0;
   #uploading = 0;
 
-  /** @param changed called with the first lease, and when the last one has been given back. */
+  /** @param changed called when the first pin is taken and when the last one is released. */
   constructor(changed: (inUse: boolean) => void) {
     this.#changed = changed;
   }
 
   get inUse(): boolean {
-    return this.#leases > 0;
+    return this.#pins > 0;
   }
 
   get uploadingCount(): number {
     return this.#uploading;
   }
 
-  lease(): Lease {
-    this.#leases += 1;
-    if (this.#leases === 1) this.#changed(true);
+  pin(): TaskPin {
+    this.#pins += 1;
+    if (this.#pins === 1) this.#changed(true);
     const release = once(() => {
-      this.#leases -= 1;
-      if (this.#leases === 0) this.#changed(false);
+      this.#pins -= 1;
+      if (this.#pins === 0) this.#changed(false);
     });
     return { release, [Symbol.dispose]: release };
   }

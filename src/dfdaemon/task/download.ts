@@ -9,7 +9,7 @@ import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import type { PeerEffect } from '../../swarm/peer/download/effects.ts';
 import { PieceSet } from '../../swarm/shared/piece-set.ts';
 import type { PieceRecord } from '../storage/metadata.ts';
-import type { Lease, StoredTask } from '../storage/stored-task.ts';
+import type { TaskPin, StoredTask } from '../storage/stored-task.ts';
 import { ContentProof } from './proof/content-proof.ts';
 import type { DownloadContext } from './download-context.ts';
 import { DownloadScope } from './download-scope.ts';
@@ -35,7 +35,7 @@ export class Download implements EffectRunner {
   readonly proof: ContentProof;
   readonly #scope: DownloadScope;
   readonly #machine: MachineRunner;
-  readonly #lease: Lease;
+  readonly #pin: TaskPin;
   readonly #learned: LearnedLayout;
   readonly #exchange: PieceExchange;
   readonly #origin: OriginFetches;
@@ -51,7 +51,7 @@ export class Download implements EffectRunner {
     this.taskId = stored.id;
     this.peerId = peerId;
     this.stored = stored;
-    this.#lease = stored.lease();
+    this.#pin = stored.pin();
     this.#ended.promise.catch(() => undefined);
     const scope = new DownloadScope(context, { request, stored, peerId }, this);
     this.#scope = scope;
@@ -274,7 +274,7 @@ export class Download implements EffectRunner {
     await this.stored.claims.dropParts();
     this.#scope.context.announcer().leaseEnded();
     for (const stop of this.#listening) stop();
-    this.#lease.release();
+    this.#pin.release();
     this.rate[Symbol.dispose]();
   }
 }

@@ -138,7 +138,7 @@ export class TaskEngine implements Closable {
     if (!this.#running.has(taskId)) await this.#options.bringTwin(taskId, request);
     const existing = this.#options.store.get(taskId);
     if (existing && !this.#running.has(taskId)) {
-      using _kept = existing.lease(); // it may be removed while it is verified
+      using _pin = existing.pin(); // it may be removed while it is verified
       // A digest is a question about the bytes, and the answer no older than this.
       const forgotten = asked.caller.kind === 'local' && asked.digest !== undefined && existing.unseenMs > recheckMs;
       if (forgotten || existing.touchedFromOutside()) existing.suspect();

@@ -5,7 +5,7 @@ import { piecesOfRange } from '../../core/piece-layout.ts';
 import { onAbort } from '../../core/process/lifecycle.ts';
 import { PieceSet } from '../../swarm/shared/piece-set.ts';
 import type { PieceRecord } from '../storage/metadata.ts';
-import type { Lease, StoredTask } from '../storage/stored-task.ts';
+import type { TaskPin, StoredTask } from '../storage/stored-task.ts';
 import type { Download } from './download.ts';
 import { GivenAhead } from './exchange/given-ahead.ts';
 import type { FileSpan, FinishedPiece, OpenTask, Receipt } from './open-task.ts';
@@ -33,7 +33,7 @@ export class Subscription implements OpenTask {
   readonly #stored: StoredTask;
   readonly #download: Download | undefined;
   readonly #signal: AbortSignal;
-  readonly #lease: Lease;
+  readonly #pin: TaskPin;
   readonly #aborted: Promise<never>;
   #range: ByteRange | undefined;
   #left = false;
@@ -50,7 +50,7 @@ export class Subscription implements OpenTask {
     this.peerId = options.peerId;
     this.local = options.download === undefined;
     this.#signal = options.signal;
-    this.#lease = options.stored.lease();
+    this.#pin = options.stored.pin();
     const { signal } = options;
     this.#aborted = new Promise((_, reject) => void onAbort(signal, () => reject(signal.reason as Error)));
     this.#aborted.catch(() => undefined);
@@ -165,7 +165,7 @@ export class Subscription implements OpenTask {
     if (this.#left) return;
     this.#left = true;
     if (this.#options.reader) this.#download?.readerLeft(this.#options.reader);
-    this.#lease.release();
+    this.#pin.release();
     this.#options.onPosition(this, undefined);
     this.#options.onLeave(this);
   }

@@ -31,7 +31,7 @@ export function piecePassedOn(task: StoredTask, query: PieceQuery, waitMs: numbe
   const incoming = query.streamed && !task.pieces.has(query.number) ? task.incoming(query.number) : undefined;
   if (!incoming?.span.lengthKnown) return undefined;
   const { number, offset, maxLengthBytes: length } = incoming.span;
-  const lease = task.lease();
+  const pin = task.pin();
   const file = task.content.acquire();
   return {
     head: { number, offset, length, digest: '', parentId: '', costMs: 0, createdMs: Date.now() },
@@ -39,7 +39,7 @@ export function piecePassedOn(task: StoredTask, query: PieceQuery, waitMs: numbe
       passOn(incoming, { fd: file.fd, offset, length }, { socket, sender, waitMs, ...options }),
     [Symbol.dispose]: () => {
       file.release();
-      lease.release();
+      pin.release();
     },
   };
 }
