@@ -1,5 +1,5 @@
 /**
- * One member of a simulated cluster that has been broken into: beside wrong bytes it tells its scheduler whatever could harm
+ * One member of a simulated cluster that has been broken into: beside corrupt pieces it sends, it tells its scheduler whatever could harm
  * others. It is a member like any other, so the scheduler hears it by the same calls.
  */
 import { DragonflyError } from '../core/errors.ts';

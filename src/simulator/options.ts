@@ -73,9 +73,9 @@ export interface Faults {
   readonly spanMs?: number;
   /** Share of the peers whose uplink is a twentieth. */
   readonly slowShare?: number;
-  /** Share of the peers that send wrong bytes. */
+  /** Share of the peers that send corrupt pieces. */
   readonly maliciousShare?: number;
-  /** One peer sends wrong bytes, and tells its scheduler what is not so. */
+  /** One peer sends corrupt pieces, and tells its scheduler what is not so. */
   readonly liar?: boolean;
   /** Chance that the answer to one piece request is lost. */
   readonly lossShare?: number;

@@ -1,7 +1,7 @@
 /**
  * A daemon in virtual time. It makes no decision of its own: its download is the machine that runs in the real daemon
  * (PeerMachine), uploads are admitted by UploadGate, announcements of a lease holder chosen by SuperSeeder. What is simulated is
- * the transport: messages that take a latency, bodies that flow through the network, checksums that find wrong bytes.
+ * the transport: messages that take a latency, bodies that flow through the network, checksums that find corrupt pieces.
  */
 import type { Decision, OfferedParent } from '../swarm/shared/decisions.ts';
 import type { PeerEffect } from '../swarm/peer/download/effects.ts';
@@ -30,7 +30,7 @@ const rules = { mayGoToOrigin: true, scheduleTimeoutMs: 30_000, pieceTimeoutMs: 
 export interface DaemonSetup extends Place {
   readonly isSeed: boolean;
   readonly loadLimit: number;
-  /** Sends wrong bytes. */
+  /** Sends corrupt pieces. */
   readonly malicious: boolean;
 }
 

@@ -35,7 +35,7 @@ export class World {
   duplicateBytes = 0;
   /** Hosts that the scheduler has found to lie. */
   readonly struckOff = new Set<string>();
-  /** Children that got wrong bytes, and refused them. */
+  /** Children that got corrupt pieces, and refused them. */
   readonly liedTo = new Set<string>();
   originIsUp = true;
   /** Peers that have neither finished nor failed for good. */

@@ -52,7 +52,7 @@ describe('the task store', () => {
     await waitFor('the flush', () => task.record.row.synced === 1);
     const lost = task.piece(1);
     assert(lost);
-    task.index.damaged(lost);
+    task.index.dropCorrupt(lost);
     wallMs += 5_000;
     const writer = task.writePiece(1);
     for (let at = pieceLengthBytes; at < content.length; at += 2 ** 20)

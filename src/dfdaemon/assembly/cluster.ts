@@ -46,7 +46,7 @@ export function announceContent(
     },
     held: () => finishedTasks(store, nodeLocal),
   });
-  store.onDamage(({ id }) => schedulers.forgetTask(id));
+  store.onCorrupt(({ id }) => schedulers.forgetTask(id));
   store.onRemoved(({ id }, { quietly }) => {
     if (!quietly) schedulers.forgetTask(id);
   });

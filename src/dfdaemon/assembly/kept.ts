@@ -44,7 +44,7 @@ export function openKeptTasks(
     logger,
   });
   owned.add('kept tasks', kept);
-  store.onDamage((task) => kept.heal(task));
+  store.onCorrupt((task) => kept.heal(task));
   const persistent = new PersistentTasks({ kept, store, sources, upstream, sealed, uploads: pendingUploads });
   return { kept, persistent, pendingUploads };
 }

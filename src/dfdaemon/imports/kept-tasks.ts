@@ -256,13 +256,13 @@ export class KeptTasks implements Closable {
     return task;
   }
 
-  /** Pieces of a replica were found damaged: they are brought from the other ones, as soon as one can be reached. Never throws. */
+  /** Pieces of a replica were found corrupt: they are brought from the other replicas, as soon as one can be reached. Never throws. */
   heal({ id: taskId }: StoredTask): void {
     if (this.#healing.has(taskId)) return;
     this.#healing.add(taskId);
     const { logger } = this.#options;
     const work = this.#untilWhole(taskId)
-      .then((whole) => whole && logger.info({ taskId }, 'a damaged replica is whole again'))
+      .then((whole) => whole && logger.info({ taskId }, 'a replica with corrupt pieces is whole again'))
       .catch((error: unknown) => logger.debug({ taskId, error: toDragonflyError(error).message }, 'healing has ended'))
       .finally(() => {
         this.#healing.delete(taskId);
@@ -292,7 +292,7 @@ export class KeptTasks implements Closable {
         return true;
       } catch (error) {
         signal.throwIfAborted();
-        logger.warn({ taskId, error: toDragonflyError(error).message }, 'a damaged replica cannot be made whole yet');
+        logger.warn({ taskId, error: toDragonflyError(error).message }, 'a replica with corrupt pieces cannot be made whole yet');
       }
       await delay(retryMs, undefined, { signal });
     }

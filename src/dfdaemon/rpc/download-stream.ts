@@ -191,7 +191,7 @@ export function readPiece(store: TaskStore, taskId: string, piece: FinishedPiece
   }
   if (crc32(content) === open.crc32) return content;
   open.close();
-  store.get(taskId)?.index.damaged(open);
+  store.get(taskId)?.index.dropCorrupt(open);
   throw new DragonflyError('DIGEST_MISMATCH', `piece ${piece.number} of task ${taskId} is not on the disk as it came`, {
     hint: 'Ask again: it is fetched again. Check the disk.',
   });

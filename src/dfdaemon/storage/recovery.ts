@@ -84,7 +84,7 @@ export class Recovery {
     task.endRecovery(stamp);
     this.#done(task, records.filter(({ number }) => !task.pieces.has(number)).length);
     if (lost > 0)
-      this.#logger?.warn({ task: task.id, lost, pieces: records.length }, 'stored pieces were damaged and dropped');
+      this.#logger?.warn({ task: task.id, lost, pieces: records.length }, 'corrupt stored pieces were dropped');
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * Reads stored content again while the node is idle, at a low rate, starting with the task that was read longest
- * ago. Bit rot does not change the file's timestamps; a piece with a wrong CRC sends the task through
- * verification, which drops damaged pieces. They are fetched again when they are next requested.
+ * ago. Bit rot does not change the file's timestamps; a corrupt piece sends the task through
+ * verification, which drops corrupt pieces. They are fetched again when they are next requested.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { crc32 } from '../../core/crc32.ts';

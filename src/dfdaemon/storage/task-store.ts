@@ -57,7 +57,7 @@ export class TaskStore {
   /** Removed tasks whose rows could not be deleted yet. */
   readonly #undeleted = new Set<string>();
   readonly #removedListeners = new Set<RemovedListener>();
-  readonly #damageListeners = new Set<(task: StoredTask) => void>();
+  readonly #corruptListeners = new Set<(task: StoredTask) => void>();
   readonly #growthListeners = new Set<(bytes: number) => void>();
   #relief: ((bytes: number) => Promise<boolean>) | undefined;
   readonly #deletions = new Set<Promise<void>>();
@@ -75,7 +75,7 @@ export class TaskStore {
     this.#clock = new AgeClock(metadata.savedAge(), options.time);
     this.#flushes = new FlushQueue(options.logger);
     this.#recovery = new Recovery(options.logger, (task, lost) => {
-      if (lost > 0) for (const listener of this.#damageListeners) listener(task);
+      if (lost > 0) for (const listener of this.#corruptListeners) listener(task);
       if (task.record.row.synced === 0 && task.state === 'finished') this.#flushes.add(task);
     });
     this.#host = {
@@ -240,9 +240,9 @@ export class TaskStore {
     return () => this.#growthListeners.delete(listener);
   }
 
-  /** Called after pieces of the task were found damaged and dropped. */
-  onDamage(listener: (task: StoredTask) => void): void {
-    this.#damageListeners.add(listener);
+  /** Called after corrupt pieces of the task were dropped. */
+  onCorrupt(listener: (task: StoredTask) => void): void {
+    this.#corruptListeners.add(listener);
   }
 
   /** Resolves when what was left by an unclean stop is verified, and what a daemon of the original left. */
@@ -251,7 +251,7 @@ export class TaskStore {
     await this.#recovery.idle();
   }
 
-  /** Reads every recorded piece again and drops the damaged ones; resolves when done. */
+  /** Reads every recorded piece again and drops the corrupt ones; resolves when done. */
   async verify(task: StoredTask): Promise<void> {
     this.#recovery.add(task);
     await task.recovered;

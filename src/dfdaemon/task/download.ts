@@ -239,7 +239,7 @@ export class Download implements EffectRunner {
   /** Deletes what other nodes gave. Readers that were fed must start over. */
   async #startOver(): Promise<void> {
     const reason = this.#machine.cause?.message;
-    this.#scope.context.logger.error({ taskId: this.taskId, reason }, 'other nodes gave wrong content: to the origin');
+    this.#scope.context.logger.error({ taskId: this.taskId, reason }, 'other nodes gave corrupt pieces: to the origin');
     await this.#exchange.released();
     this.proof.reset();
     await this.stored.claims.dropParts();

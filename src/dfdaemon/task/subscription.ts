@@ -97,8 +97,8 @@ export class Subscription implements OpenTask {
   async *spans(): AsyncGenerator<FileSpan> {
     const first = this.#firstPiece();
     this.#position = first;
-    const stop = this.#stored.index.onLost((number, isDamaged) => {
-      if (isDamaged && number >= first && number <= (this.#position ?? 0)) this.#isTorn = true;
+    const stop = this.#stored.index.onLost((number, isCorrupt) => {
+      if (isCorrupt && number >= first && number <= (this.#position ?? 0)) this.#isTorn = true;
     });
     try {
       yield* this.#spansFrom(first);

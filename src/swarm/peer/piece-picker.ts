@@ -251,7 +251,7 @@ export class PiecePicker {
   /**
    * `busy`: its queue is full, it is asked again when it announces another load or after a moment. `temporary`: the
    * parent keeps its place until it fails repeatedly. `gone`: it does not hold this piece (any more). `corrupt`: the
-   * bytes were wrong; the parent is banned for the rest of this download.
+   * piece is not what it should be; the parent is banned for the rest of this download.
    */
   requestFailed(
     parentId: string,

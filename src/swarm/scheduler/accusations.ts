@@ -1,5 +1,5 @@
 /**
- * Which hosts are accused of sending wrong bytes, and by whom. A single accuser could be lying, so one accusation strikes nobody off.
+ * Which hosts are accused of sending corrupt pieces, and by whom. A single accuser could be lying, so one accusation strikes nobody off.
  * An accuser of several hosts that nobody else accuses does not count against any of them.
  */
 import type { SwarmLimits } from './limits.ts';

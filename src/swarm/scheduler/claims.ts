@@ -45,7 +45,7 @@ export class Claims {
   }
 
   /**
-   * The host sent wrong bytes. Its pieces of a claimed task no longer count: at worst the origin is asked once more. One that is still
+   * The host sent corrupt pieces. Its pieces of a claimed task no longer count: at worst the origin is asked once more. One that is still
    * downloading and has claimed nothing may have been given them, or be accused falsely: it goes on, and must be heard.
    */
   refuted(parent: Peer, nowMs: number): void {

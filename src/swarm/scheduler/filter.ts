@@ -13,7 +13,7 @@ export type Refusal =
   | 'already-parent'
   | 'no-slot'
   | 'nothing-useful'
-  | 'bad'
+  | 'slow'
   | 'cycle';
 
 const serving: readonly PeerState[] = ['Running', 'BackToSource', 'Succeeded', 'ReceivedNormal'];
@@ -30,7 +30,7 @@ export function refusal(child: Peer, parent: Peer, nowMs: number): Refusal | und
   if (freeSlots(parent) <= 0) return 'no-slot';
   // an original daemon gives up on a parent that has nothing to announce
   if (!child.features.exchange && !holdsUseful(child, parent)) return 'nothing-useful';
-  if (isBad(parent)) return 'bad';
+  if (isSlow(parent)) return 'slow';
   return isAncestor(child, parent) ? 'cycle' : undefined;
 }
 
@@ -41,8 +41,8 @@ export function holdsUseful(child: Peer, parent: Peer): boolean {
 
 const costsForDeviation = 30;
 
-/** The original's test on download costs: the last one far above the mean of those before it. */
-export function isBad(parent: Peer): boolean {
+/** The original's test on piece costs: the last cost is far above the mean of those before it. */
+export function isSlow(parent: Peer): boolean {
   const costs = parent.costsMs;
   const last = costs.at(-1);
   if (last === undefined || costs.length < 2) return false;

@@ -15,7 +15,7 @@ export interface LiarsParts {
   readonly digests: DigestDesk;
 }
 
-export interface WrongBytes {
+export interface CorruptPiece {
   readonly parentId: string;
   readonly by: Peer;
   readonly piece: number | undefined;
@@ -31,10 +31,10 @@ export class Liars {
   }
 
   /**
-   * The peer received wrong bytes from this parent; an accusation of a host that is not its parent is ignored. `open` while it is not
+   * The peer received a corrupt piece from this parent; an accusation of a host that is not its parent is ignored. `open` while it is not
    * certain what the piece is; `void` when the accusation does not count.
    */
-  gaveWrongBytes({ parentId, by, piece }: WrongBytes, nowMs: number): 'counts' | 'open' | 'void' {
+  gaveCorrupt({ parentId, by, piece }: CorruptPiece, nowMs: number): 'counts' | 'open' | 'void' {
     const isParent = by.parents.has(parentId) || by.blocked.has(parentId);
     const present = isParent ? this.#parts.roster.peers.get(parentId)?.host : undefined;
     const accused = present ?? by.leftParents.get(parentId);
@@ -50,7 +50,7 @@ export class Liars {
   }
 
   /** The host sent a false digest. Contradiction by a seed is enough. */
-  toldWrong(hostId: string, against: readonly string[], nowMs: number): void {
+  toldFalseDigest(hostId: string, against: readonly string[], nowMs: number): void {
     const { hosts } = this.#parts.roster;
     const accused = hosts.get(hostId);
     if (!accused || accused.quarantinedUntilMs > nowMs) return;

@@ -144,7 +144,7 @@ export class Membership {
     for (const peer of accused.peers) {
       wakes.add(accused.quarantinedUntilMs, peer.task);
       roster.stopSharing(peer);
-      origin.revoke(peer, 'this host was found to send wrong bytes', nowMs);
+      origin.revoke(peer, 'this host was found to send corrupt pieces', nowMs);
       origin.keepAway(peer, accused.quarantinedUntilMs);
       matchmaker.refresh(peer);
       for (const edge of Array.from(peer.children.values()))

@@ -24,7 +24,7 @@ export interface Host {
   lastSeenMs: number;
   /** Of its heartbeats while it is at an origin. */
   readonly rhythm: Rhythm;
-  /** Hosts that reported wrong bytes from here, and when the last time. */
+  /** Hosts that reported corrupt pieces from this host, and when each did so last. */
   readonly accusedBy: Map<string, number>;
   /** Hosts it accuses, and that were not struck off. */
   readonly accuses: Set<string>;
@@ -122,7 +122,7 @@ export interface Peer {
   readonly concurrentPieceCount: number;
   state: PeerState;
   pieces: PieceSet;
-  /** Its pieces count as held: false for hosts that do not share, or were found to send wrong bytes. */
+  /** Its pieces count as held: false for hosts that do not share, or were found to send corrupt pieces. */
   sharing: boolean;
   /** It held a lease and its heartbeat is overdue: until it is heard from again, its pieces do not count as held. */
   silent: boolean;

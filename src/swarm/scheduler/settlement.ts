@@ -82,7 +82,7 @@ export class Settlement {
   }
 }
 
-/** Whether some peer can serve this one, now or later; peers that sent it wrong bytes never will. */
+/** Whether some peer can serve this one, now or later; peers that sent it corrupt pieces never will. */
 function mayBeServed(peer: Peer): boolean {
   const { servers } = peer.task;
   for (let place = 0; place < servers.size; place += 1) {

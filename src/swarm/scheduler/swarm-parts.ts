@@ -42,7 +42,7 @@ export function swarmParts(options: SwarmOptions, limits: SwarmLimits): SwarmPar
   const wakeAt = (task: Task, atMs: number): void => wakes.add(atMs, task);
   const matchmaker = new Matchmaker({ mode, limits, evaluate, random, out });
   const lied = (hostId: string, against: readonly string[], nowMs: number): void =>
-    liars.toldWrong(hostId, against, nowMs);
+    liars.toldFalseDigest(hostId, against, nowMs);
   const digests = new DigestDesk({
     limits,
     random,

@@ -222,7 +222,7 @@ export class Swarm {
       if (this.#roster.removePiece(parent, piece)) this.#membership.lookAgain(parent, nowMs);
       return this.#settle([peer.task], nowMs);
     }
-    const verdict = reason === 'corrupt' ? this.#liars.gaveWrongBytes({ parentId, by: peer, piece }, nowMs) : undefined;
+    const verdict = reason === 'corrupt' ? this.#liars.gaveCorrupt({ parentId, by: peer, piece }, nowMs) : undefined;
     const { blockParentMs, doubtMs } = this.limits;
     const blockMs = verdict === 'open' ? doubtMs : reason === 'corrupt' ? Number.POSITIVE_INFINITY : blockParentMs;
     this.#membership.block(peer, parentId, nowMs + blockMs, nowMs);

@@ -101,7 +101,7 @@ export interface HeldTask {
   readonly pieces: PieceSet;
 }
 
-/** What a child says of a parent: no piece came, wrong bytes came, or the parent does not hold the piece. */
+/** What a child says of a parent: no piece came, the piece was corrupt, or the parent does not hold it. */
 export type ParentFailure = 'temporary' | 'corrupt' | 'not-held';
 
 /** What the holder of an origin lease says between two pieces. */

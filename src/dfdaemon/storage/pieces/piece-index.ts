@@ -7,8 +7,8 @@ import { pieceSpan, type PieceLayout } from '../../../core/piece-layout.ts';
 import { PieceSet } from '../../../swarm/shared/piece-set.ts';
 import type { Metadata, PieceRecord } from '../metadata.ts';
 
-/** @param isDamaged whoever has read it may have read wrong bytes. */
-type LostListener = (number: number, isDamaged: boolean) => void;
+/** @param isCorrupt whoever has read the piece may have read other bytes than the content has. */
+type LostListener = (number: number, isCorrupt: boolean) => void;
 
 export class PieceIndex {
   readonly #taskId: string;
@@ -122,8 +122,8 @@ export class PieceIndex {
     this.#recovered ??= Promise.withResolvers();
   }
 
-  /** What is on the disk is not what was written: it is dropped. */
-  damaged(record: PieceRecord): void {
+  /** Drops a piece whose bytes on the disk are not those that were written. */
+  dropCorrupt(record: PieceRecord): void {
     if (!this.set.delete(record.number)) return;
     this.#forget(record);
     for (const listener of this.#lostListeners) listener(record.number, true);

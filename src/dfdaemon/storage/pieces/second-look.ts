@@ -18,12 +18,12 @@ export interface LookOptions {
  * Pieces that are not what was written. Reads so many bytes at most, of those in memory, and none while nobody else has written. Rejects
  * with the signal's reason, and as ContentFile.with.
  */
-export async function damagedPieces(
+export async function corruptPieces(
   task: StoredTask,
   { isCached, signal }: LookOptions,
 ): Promise<readonly PieceRecord[]> {
-  const damaged: PieceRecord[] = [];
-  for (let look = 1; damaged.length === 0 && look <= mostLooks && task.content.takeForeignWrites(); look += 1) {
+  const corrupt: PieceRecord[] = [];
+  for (let look = 1; corrupt.length === 0 && look <= mostLooks && task.content.takeForeignWrites(); look += 1) {
     const block = Buffer.allocUnsafe(verifyBlockBytes);
     await task.content.with(async (fd) => {
       let budget = secondLookBytes;
@@ -32,11 +32,11 @@ export async function damagedPieces(
         if (record.length > budget) continue;
         budget -= record.length;
         const isReadable = isCached?.(fd, record.offset + record.length - 1) !== false;
-        if (isReadable && !(await isIntact(fd, record, block))) damaged.push(record);
+        if (isReadable && !(await isIntact(fd, record, block))) corrupt.push(record);
       }
     });
   }
-  return damaged;
+  return corrupt;
 }
 
 /** False also when the disk cannot read the piece any more. */

@@ -2,7 +2,7 @@
 import { formatDigest, parseDigest } from '../../../core/digest.ts';
 import { DragonflyError, toDragonflyError } from '../../../core/errors.ts';
 import type { PieceRecord } from '../../storage/metadata.ts';
-import { damagedPieces } from '../../storage/pieces/second-look.ts';
+import { corruptPieces } from '../../storage/pieces/second-look.ts';
 import type { StoredTask } from '../../storage/stored-task.ts';
 import { nativeIo } from '../../transport/native-io.ts';
 import { ContentCheck } from './content-check.ts';
@@ -78,31 +78,31 @@ export class ContentProof {
    */
   async verify({ whole, signal }: { readonly whole: boolean; readonly signal: AbortSignal }): Promise<boolean> {
     if (!whole) return this.#compare(signal).then(() => true);
-    let wrong: DragonflyError | undefined;
+    let failure: DragonflyError | undefined;
     try {
       if (this.#check) await this.#check.verify(this.#stored.contentLengthBytes ?? 0);
       else await this.#compare(signal);
     } catch (error) {
-      wrong = toDragonflyError(error); // of the disk, perhaps
+      failure = toDragonflyError(error); // the disk may be at fault
     }
     const stored = this.#stored;
-    const damaged = await damagedPieces(stored, { isCached: nativeIo()?.isCached, signal });
-    if (damaged.length === 0 && wrong) throw wrong;
-    if (damaged.length > 0) this.#check?.reset(); // before the pieces come again
-    for (const piece of damaged) stored.index.damaged(piece);
-    return damaged.length === 0;
+    const corrupt = await corruptPieces(stored, { isCached: nativeIo()?.isCached, signal });
+    if (corrupt.length === 0 && failure) throw failure;
+    if (corrupt.length > 0) this.#check?.reset(); // before the pieces come again
+    for (const piece of corrupt) stored.index.dropCorrupt(piece);
+    return corrupt.length === 0;
   }
 
   /** What nobody has vouched for is compared with the origin. */
   async #compare(signal: AbortSignal): Promise<void> {
-    const wrong = (await this.pieces?.wrong()) ?? [];
-    if (wrong.length > 0) this.#name(wrong);
+    const forged = (await this.pieces?.corrupt()) ?? [];
+    if (forged.length > 0) this.#report(forged);
     const given = this.#openPieces();
     const { disableBackToSource, onlyOpened } = this.#request;
     if (given.length === 0 || disableBackToSource === true || onlyOpened === true) return;
     const { sources } = this.#scope.context;
-    const lies = await differsFromOrigin(this.#stored, { source: this.#request, sources, signal, given });
-    if (lies.length > 0) this.#name(lies);
+    const differing = await differsFromOrigin(this.#stored, { source: this.#request, sources, signal, given });
+    if (differing.length > 0) this.#report(differing);
     this.#scope.session?.confirmed();
   }
 
@@ -115,9 +115,9 @@ export class ContentProof {
       .filter((piece) => piece.source !== 'origin' && piece.length > 0 && pieces?.isUnproven(piece) !== false);
   }
 
-  /** Throws DIGEST_MISMATCH. */
-  #name(lies: readonly PieceRecord[]): never {
-    for (const piece of lies) {
+  /** Reports who gave these pieces. Throws DIGEST_MISMATCH. */
+  #report(corrupt: readonly PieceRecord[]): never {
+    for (const piece of corrupt) {
       const { source, number } = piece;
       this.#scope.context.logger.error(
         { taskId: this.#stored.id, peer: source, piece: number },

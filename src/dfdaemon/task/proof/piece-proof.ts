@@ -48,8 +48,8 @@ export class PieceProof {
   readonly #waiting = new Map<number, Set<() => void>>();
   /** What other nodes gave and nobody has told a digest of. */
   #unproven = new PieceSet();
-  /** Held, and not what the origin has. */
-  readonly #wrong = new Map<number, PieceRecord>();
+  /** Held pieces that are not what the origin has. */
+  readonly #corrupt = new Map<number, PieceRecord>();
   /** Pieces that did not agree with what one host alone has told. */
   readonly #doubted = new Set<number>();
   readonly #hashing = new Set<Promise<void>>();
@@ -79,7 +79,7 @@ export class PieceProof {
 
   /** Pieces were accepted that somebody should have vouched for, and did not. */
   get isOpen(): boolean {
-    return this.#wrong.size > 0 || (this.#isBroken && this.#unproven.count > 0);
+    return this.#corrupt.size > 0 || (this.#isBroken && this.#unproven.count > 0);
   }
 
   /** Held pieces of which nothing shows that they are right. */
@@ -134,16 +134,16 @@ export class PieceProof {
     this.#hashHeld(number, (digests) => tell({ first: number, digests, validator: this.#validator, certain: false }));
   }
 
-  /** Held pieces that turned out to be wrong, once everything is told and compared. */
-  async wrong(): Promise<readonly PieceRecord[]> {
+  /** Held pieces that proved corrupt; resolves when all known digests are compared. */
+  async corrupt(): Promise<readonly PieceRecord[]> {
     while (this.#hashing.size > 0) await Promise.all(this.#hashing);
-    return [...this.#wrong.values()];
+    return [...this.#corrupt.values()];
   }
 
   /** Everything is fetched again. */
   reset(): void {
     this.#told.clear();
-    this.#wrong.clear();
+    this.#corrupt.clear();
     this.#unproven = new PieceSet();
   }
 
@@ -173,7 +173,7 @@ export class PieceProof {
   #takeBack(piece: number): void {
     this.#isBroken = true;
     this.#told.delete(piece);
-    this.#wrong.delete(piece);
+    this.#corrupt.delete(piece);
     const held = this.#options.stored.piece(piece);
     if (held && held.source !== 'origin') this.#unproven.add(piece);
   }
@@ -184,7 +184,7 @@ export class PieceProof {
       const told = this.#told.get(number);
       if (!told) return;
       if (sameBytes(told.digest, actual)) this.#unproven.delete(number);
-      else if (told.certain) this.#wrong.set(number, piece);
+      else if (told.certain) this.#corrupt.set(number, piece);
     });
   }
 

@@ -4,7 +4,7 @@ import type { PeerEffect } from './effects.ts';
 export class Completion {
   #verifies: 'whole' | 'part' | undefined;
   #fromOrigin = 0;
-  /** Pieces that other nodes gave, as far as they were not found to be wrong. */
+  /** Pieces that other nodes gave, as far as they were not found to be corrupt. */
   fromParents = 0;
 
   /** What is wanted is here, and nobody knows yet whether it is right. */

@@ -32,7 +32,7 @@ export interface ParentOffer {
   readonly load?: HostLoad;
 }
 
-/** The parent's doing: busy (asked again soon), failed for now, wrong bytes, or it does not hold the piece. */
+/** The parent's doing: busy (asked again soon), failed for now, sent a corrupt piece, or does not hold the piece. */
 export type RequestFailure = 'busy' | 'temporary' | 'corrupt' | 'gone';
 
 /**
@@ -73,7 +73,7 @@ export type SessionEvent =
   | { readonly kind: 'storage-failed' }
   /** The download has failed otherwise. Nothing is waited for any more. */
   | { readonly kind: 'settled' }
-  /** What other nodes gave is wrong: from here on nothing is taken from them. */
+  /** Pieces of other nodes proved corrupt: nothing more is taken from any of them. */
   | { readonly kind: 'others-disproved' }
   /** All that they gave is deleted. */
   | { readonly kind: 'started-over' };
@@ -137,7 +137,7 @@ export type ExchangeEvent =
       readonly piece: number;
       readonly reason: RequestDrop;
     }
-  /** A piece from it that counted already was found to be wrong. */
+  /** A piece of this parent that had been accepted proved corrupt. */
   | { readonly kind: 'parent-lied'; readonly parentId: string; readonly piece: number }
   /** More of the content is wanted; everything, when undefined. */
   | { readonly kind: 'wanted'; readonly pieces: PieceSet | undefined }

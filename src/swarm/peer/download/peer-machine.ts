@@ -31,14 +31,14 @@ export class PeerMachine {
   readonly #reports = new PieceReports();
   readonly #starvation = new Starvation();
   readonly #completion = new Completion();
-  /** Another one when what others gave was wrong. */
+  /** Replaced by a new one when pieces of other nodes proved corrupt. */
   #exchange: ParentExchange;
   #effects: PeerEffect[] = [];
   /** Of the event that is being applied. */
   #nowMs = 0;
   /** `settled`: being verified, or failed. */
   #state: 'new' | 'running' | 'settled' = 'new';
-  /** What other nodes gave was wrong. */
+  /** Pieces of other nodes proved corrupt: only the origin is asked. */
   #isAlone = false;
   #isAbandoned = false;
   #isWaiting = false;
@@ -241,7 +241,7 @@ export class PeerMachine {
     if (finish) this.#effects.push(finish);
   }
 
-  /** Pieces of other nodes were not what they should be: one more try, with the origin alone. */
+  /** Pieces of other nodes are corrupt: one more try, with the origin alone. */
   #unproven(code: ErrorCode): void {
     if (!this.#completion.dropped()) return;
     const isForged = code === 'DIGEST_MISMATCH' && this.#completion.fromParents > 0;
