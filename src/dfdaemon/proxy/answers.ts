@@ -2,7 +2,7 @@
 import type { ServerResponse } from 'node:http';
 import type { DragonflyError, ErrorCode } from '../../core/errors.ts';
 import { storedResponseHeader } from './wire/header.ts';
-import type { ExchangeKind } from './exchange.ts';
+import type { CallKind } from './client-call.ts';
 
 /** Whose fault an error is, in the header the original sends: the origin's, ours, or the download engine's. */
 export type ErrorType = 'backend' | 'proxy' | 'dfdaemon';
@@ -20,7 +20,7 @@ export function answerError(
   response: ServerResponse,
   error: DragonflyError,
   options: {
-    readonly kind: ExchangeKind;
+    readonly kind: CallKind;
     readonly type: ErrorType;
     readonly status?: number | undefined;
     readonly header?: Record<string, string>;

@@ -3,7 +3,7 @@ import type { ErrorCode } from '../../core/errors.ts';
 import { Counter, Gauge, Histogram, type Registry } from '../../core/metrics.ts';
 import type { ClientMetrics } from '../client-metrics.ts';
 import type { Receipt } from '../task/open-task.ts';
-import type { ExchangeRecord, Way } from './exchange.ts';
+import type { CallRecord, Way } from './client-call.ts';
 
 const knownMethods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'CONNECT']);
 const prefix = 'dragonfly_dfdaemon_proxy_';
@@ -53,7 +53,7 @@ export class ProxyMetrics {
   }
 
   /** Returns what ends the running request. */
-  begin(method: string): (record: ExchangeRecord) => void {
+  begin(method: string): (record: CallRecord) => void {
     const labels = { method: knownMethods.has(method) ? method : 'OTHER' };
     this.#requests.inc(labels);
     this.#running.inc(labels);

@@ -150,11 +150,11 @@ export class ProxyServer implements Closable {
         access,
         shared,
         sizes,
-        held: (exchange, path) => {
-          const request = downloadRequestFor(exchange, undefined, defaults);
+        held: (call, path) => {
+          const request = downloadRequestFor(call, undefined, defaults);
           const isHere = options.engine.headOf(options.engine.taskIdOf(request)) !== undefined;
           if (!isHere && options.swarm?.exists !== true) return Promise.resolve(undefined);
-          return heldManifest(options.engine, request, { reference: path.reference, signal: exchange.signal });
+          return heldManifest(options.engine, request, { reference: path.reference, signal: call.signal });
         },
       }),
       peers,

@@ -13,7 +13,7 @@ import { answerError } from './answers.ts';
 import { bodyOfUpgrade } from './wire/client-server.ts';
 import { forwardDirectly } from './wire/direct.ts';
 import type { Door } from './doors/door.ts';
-import { newRecord, type Exchange, type ExchangeKind, type ExchangeRecord } from './exchange.ts';
+import { newRecord, type ClientCall, type CallKind, type CallRecord } from './client-call.ts';
 import { forwardedRequestHeader } from './wire/header.ts';
 import { proxyLimits } from './limits.ts';
 import type { Manifests } from './registry/manifests.ts';
@@ -119,7 +119,7 @@ export class RequestHandler {
   async #answer(
     request: IncomingMessage,
     response: ServerResponse,
-    context: { tunnel: TunnelTarget | undefined; record: ExchangeRecord; signal: AbortSignal },
+    context: { tunnel: TunnelTarget | undefined; record: CallRecord; signal: AbortSignal },
   ): Promise<void> {
     const { tunnel, record, signal } = context;
     const kind = kindOf(request, tunnel);
@@ -146,7 +146,7 @@ export class RequestHandler {
     if (kind === 'forward') this.#requireListed(url);
     const loopbackAllowed = this.#isLocal(request, tunnel) || door !== undefined || this.#isConfiguredMirror(url);
     const address = plainAddress(request.socket.remoteAddress ?? '');
-    const exchange: Exchange = {
+    const call: ClientCall = {
       kind,
       request,
       response,
@@ -167,25 +167,25 @@ export class RequestHandler {
       return answerError(response, record.error, { kind, type: 'proxy', header: { 'retry-after': '1' } });
     }
     try {
-      await (door ? door.answer(exchange) : this.#route(exchange));
+      await (door ? door.answer(call) : this.#route(call));
     } finally {
       this.#slots.release();
     }
   }
 
-  async #route(exchange: Exchange): Promise<void> {
+  async #route(call: ClientCall): Promise<void> {
     const { peers, manifests, upstream } = this.#options;
-    const { request, url, kind, options } = exchange;
-    const exact = isExact(exchange); // otherwise nobody but the origin itself can tell what is meant
+    const { request, url, kind, options } = call;
+    const exact = isExact(call); // otherwise nobody but the origin itself can tell what is meant
     // A body or another protocol is for the origin, too.
-    const plain = isEquivalent(exchange) && requestFraming(request) === 'none' && bodyOfUpgrade(request) === undefined;
+    const plain = isEquivalent(call) && requestFraming(request) === 'none' && bodyOfUpgrade(request) === undefined;
     const path = exact ? registryPath(url.pathname) : undefined;
     const reads = exact && plain && (request.method === 'GET' || request.method === 'HEAD');
-    if (reads && path?.kind === 'manifest') return manifests.answer(exchange, path);
+    if (reads && path?.kind === 'manifest') return manifests.answer(call, path);
     if (path?.kind === 'manifest' && !safeMethods.has(request.method ?? '')) manifests.forget(url, path);
     const { mirror, rules } = this.#options;
     const verdict = kind !== 'mirror' || mirror.useRules ? rules.match(url) : undefined;
-    const target = verdict ? retargeted(exchange, verdict.url) : exchange;
+    const target = verdict ? retargeted(call, verdict.url) : call;
     const blob = kind === 'mirror' && !mirror.useRules && path?.kind === 'blob';
     const wanted = options.usePeers ?? (verdict?.peers === true || blob);
     const allowed = !(kind === 'mirror' && mirror.direct) && !isRegistryControl(target.url);
@@ -203,7 +203,7 @@ export class RequestHandler {
     return forwardDirectly(target, upstream, bare ? { whenUnreachable: answerPing } : {});
   }
 
-  #admitted(request: IncomingMessage, response: ServerResponse, kind: ExchangeKind, record: ExchangeRecord): boolean {
+  #admitted(request: IncomingMessage, response: ServerResponse, kind: CallKind, record: CallRecord): boolean {
     const refusal = signInRefusal(this.#options.guard, request);
     if (!refusal) return true;
     record.error = refusal.error;
@@ -243,7 +243,7 @@ export class RequestHandler {
     return url.origin === registryBase(this.#options.mirror.url).origin;
   }
 
-  #log(request: IncomingMessage, response: ServerResponse, record: ExchangeRecord): void {
+  #log(request: IncomingMessage, response: ServerResponse, record: CallRecord): void {
     const { logger } = this.#options;
     const line = {
       client: request.socket?.remoteAddress,
@@ -266,7 +266,7 @@ export class RequestHandler {
 const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
 
 /** What was stored of a URL, and of those the answer names on the same host, may be another thing now (RFC 9111 §4.4). */
-function noteChange({ url }: Exchange, { statusCode = 502, headers }: IncomingMessage, peers: PeerAnswers): void {
+function noteChange({ url }: ClientCall, { statusCode = 502, headers }: IncomingMessage, peers: PeerAnswers): void {
   if (statusCode >= 400) return;
   for (const text of ['', headers.location, headers['content-location']]) {
     if (text === undefined || !URL.canParse(text, url.href)) continue;
@@ -326,7 +326,7 @@ export function isLocalClient(request: IncomingMessage): boolean {
   return isLoopback(plainAddress(remoteAddress)) || plainAddress(remoteAddress) === plainAddress(localAddress);
 }
 
-function kindOf(request: IncomingMessage, tunnel: TunnelTarget | undefined): ExchangeKind {
+function kindOf(request: IncomingMessage, tunnel: TunnelTarget | undefined): CallKind {
   if (tunnel) return 'intercepted';
   return (request.url ?? '').startsWith('/') ? 'mirror' : 'forward';
 }

@@ -2,7 +2,7 @@
 import { defaultFilteredQueryParams } from '../../../core/net/signed-urls.ts';
 import type { DownloadRequest } from '../../task/open-task.ts';
 import { withOwnIdentity } from '../../task/own-identity.ts';
-import type { Exchange } from '../exchange.ts';
+import type { ClientCall } from '../client-call.ts';
 import { downloadHeader } from '../wire/header.ts';
 import { registryPath } from '../registry/registry-path.ts';
 
@@ -20,11 +20,11 @@ export interface DownloadDefaults {
 
 /** @param ruleParams query parameters that the matching rule leaves out. */
 export function downloadRequestFor(
-  exchange: Exchange,
+  call: ClientCall,
   ruleParams: readonly string[] | undefined,
   defaults: DownloadDefaults,
 ): DownloadRequest {
-  const { caller, options, url, header, trust } = exchange;
+  const { caller, options, url, header, trust } = call;
   const path = registryPath(url.pathname);
   const configured = [...(ruleParams ?? defaults.filteredQueryParams), ...defaults.clusterFilteredQueryParams];
   const named = options.filteredQueryParams ?? configured;

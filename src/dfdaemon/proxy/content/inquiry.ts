@@ -1,5 +1,5 @@
 /** How an origin is asked about an object on behalf of a caller. Pure. */
-import type { Exchange } from '../exchange.ts';
+import type { ClientCall } from '../client-call.ts';
 import type { KnownObject } from '../proof/known-objects.ts';
 import { conditionsOf } from '../proof/own-conditions.ts';
 import { preconditionNames } from '../proof/preconditions.ts';
@@ -21,7 +21,7 @@ export interface Inquiry extends Held {
 }
 
 /** The client's own request, with nothing held. */
-export function ownInquiry({ header }: Exchange): Inquiry {
+export function ownInquiry({ header }: ClientCall): Inquiry {
   return { header, faithful: true, conditions: {}, small: undefined, known: [] };
 }
 
@@ -30,11 +30,11 @@ export function ownInquiry({ header }: Exchange): Inquiry {
  * @param alone no other node could hold the content, or want it at the same time
  */
 export function inquiryOf(
-  exchange: Exchange,
+  call: ClientCall,
   { small, known }: Held,
   { nameless, alone }: { nameless: boolean; alone: boolean },
 ): Inquiry | undefined {
-  const { header, url } = exchange;
+  const { header, url } = call;
   const signed = signedHeaders(header, url);
   const conditioned = preconditionNames.filter((name) => header[name] !== undefined);
   const ranged = header['range'] !== undefined;
@@ -43,7 +43,7 @@ export function inquiryOf(
   const held = small !== undefined || known.length > 0;
   if (!held && (nameless || rangeIsSigned)) return undefined;
   // Alone, the client's own request is question and fetch in one; many nodes at once would start as many copies.
-  if (!held && !ranged && alone) return ownInquiry(exchange);
+  if (!held && !ranged && alone) return ownInquiry(call);
   const bare = Object.fromEntries(Object.entries(header).filter(([name]) => !conditioned.includes(name as never)));
   const conditions = signed.has('if-none-match') ? {} : conditionsOf(small, known);
   // A byte is enough to be told what the object is; a small one is not worth another request.

@@ -14,7 +14,7 @@ import { checksumsOf } from '../../source/checksums.ts';
 import type { DownloadRequest, OpenTask } from '../../task/open-task.ts';
 import { LRUCache } from 'lru-cache';
 import { answerError } from '../answers.ts';
-import type { Exchange } from '../exchange.ts';
+import type { ClientCall } from '../client-call.ts';
 import { forwardedResponseHeader } from '../wire/header.ts';
 import { proxyLimits } from '../limits.ts';
 import type { OriginAccess } from '../proof/origin-access.ts';
@@ -70,40 +70,40 @@ export class ObjectAnswers {
   }
 
   /** Answers in every case. */
-  async answer(exchange: Exchange, request: DownloadRequest): Promise<void> {
-    const { header, url } = exchange;
+  async answer(call: ClientCall, request: DownloadRequest): Promise<void> {
+    const { header, url } = call;
     const small = this.#small.find(url, header);
-    if (small?.freshness.isFresh(url, header)) return sendSmall(exchange, small, this.#options.tasks);
+    if (small?.freshness.isFresh(url, header)) return sendSmall(call, small, this.#options.tasks);
     const known = this.#known.of(request);
     const fresh = known.find(
       ({ freshness }) => freshness?.isFresh(url, header) === true && !this.#changed.has(url.href),
     );
     if (fresh) {
       const age = fresh.freshness?.ageSeconds ?? 0;
-      return this.#serve(exchange, request, { ...fresh, header: { ...fresh.header, age: String(age) } }, undefined);
+      return this.#serve(call, request, { ...fresh, header: { ...fresh.header, age: String(age) } }, undefined);
     }
-    if (onlyIfCached(header)) return this.#nothingCached(exchange);
+    if (onlyIfCached(header)) return this.#nothingCached(call);
     const nameless = this.#nameless.has(namelessKey(this.#options.engine.taskIdOf(request), header));
     const isNew = !small && known.length === 0 && !nameless;
-    const { outcome: first, task, waiting } = isNew ? await this.#byOwnRequest(exchange, request) : {};
+    const { outcome: first, task, waiting } = isNew ? await this.#byOwnRequest(call, request) : {};
     await using _kept = task ?? waiting; // while the origin is asked about it
     const conclude = (outcome: Outcome & { readonly task?: OpenTask | undefined }): Promise<void> => {
-      waiting?.decide(isOfUrl(exchange, outcome.proof.object));
-      return this.#conclude(exchange, request, outcome);
+      waiting?.decide(isOfUrl(call, outcome.proof.object));
+      return this.#conclude(call, request, outcome);
     };
     if (first) return await conclude({ ...first, task });
     const held = { small, known: task ? this.#known.of(request) : known };
-    const inquiry = inquiryOf(exchange, held, { nameless, alone: !this.#options.hasSwarm() });
-    if (!inquiry) return this.#own(exchange, request);
-    const outcome = await this.#ask(exchange, request, inquiry);
+    const inquiry = inquiryOf(call, held, { nameless, alone: !this.#options.hasSwarm() });
+    if (!inquiry) return this.#own(call, request);
+    const outcome = await this.#ask(call, request, inquiry);
     // What does not answer a part may still answer the whole, and name it.
     const again = !outcome.proof.small && !outcome.proof.object && !inquiry.faithful && header['range'] === undefined;
-    await conclude(again ? await this.#ask(exchange, request, ownInquiry(exchange)) : outcome);
+    await conclude(again ? await this.#ask(call, request, ownInquiry(call)) : outcome);
   }
 
   /** @param outcome with the task that the answer in hand feeds, if it does. */
   async #conclude(
-    exchange: Exchange,
+    call: ClientCall,
     request: DownloadRequest,
     { proof, inHand: answer, failure, storable, task }: Outcome & { readonly task?: OpenTask | undefined },
   ): Promise<void> {
@@ -111,20 +111,20 @@ export class ObjectAnswers {
     const inHand = storable ? undefined : answer; // a download has read of it
     // Others may have told of another version meanwhile.
     if (task && storable && proof.object && sameRepresentation(representationOfTask(task), storable))
-      return tasks.send(exchange, {
+      return tasks.send(call, {
         request,
         task,
-        demand: rangeDemand(exchange.header['range']),
+        demand: rangeDemand(call.header['range']),
         header: proof.object.header,
       });
     if (proof.small) {
       inHand?.discard();
-      return sendSmall(exchange, proof.small, this.#options.tasks);
+      return sendSmall(call, proof.small, this.#options.tasks);
     }
-    if (proof.object) return this.#serve(exchange, request, proof.object, inHand);
-    if (inHand) return relayOwn(exchange, inHand.first, this.#small);
-    if (failure) return this.#away(exchange, request, failure);
-    return this.#own(exchange, request);
+    if (proof.object) return this.#serve(call, request, proof.object, inHand);
+    if (inHand) return relayOwn(call, inHand.first, this.#small);
+    if (failure) return this.#away(call, request, failure);
+    return this.#own(call, request);
   }
 
   /** Something has been changed at this URL. */
@@ -137,24 +137,24 @@ export class ObjectAnswers {
    * Content of which nothing is known: the client's own request is the question, and the fetch if this node is to go to the origin.
    * No outcome when somebody else is there, or when a question is better.
    */
-  async #byOwnRequest(exchange: Exchange, request: DownloadRequest): Promise<Fetched<Outcome>> {
+  async #byOwnRequest(call: ClientCall, request: DownloadRequest): Promise<Fetched<Outcome>> {
     const { tasks, hasSwarm } = this.#options;
-    const { header, options } = exchange;
+    const { header, options } = call;
     const named = options.contentForCalculatingTaskId !== undefined;
     const demand = rangeDemand(header['range']);
     const isPart = demand.kind !== 'whole';
-    if (demand.kind === 'several' || (isPart && signedHeaders(header, exchange.url).has('range'))) return {};
+    if (demand.kind === 'several' || (isPart && signedHeaders(header, call.url).has('range'))) return {};
     if (named || !hasSwarm() || !tasks.mayGoToSource) return {};
-    const inquiry = ownInquiry(exchange);
+    const inquiry = ownInquiry(call);
     const { range: _, ...apartFromRange } = header;
-    const key = this.#keyOf(exchange, { ...inquiry, header: apartFromRange });
+    const key = this.#keyOf(call, { ...inquiry, header: apartFromRange });
     const ask = async (): Promise<Outcome> => {
-      const outcome = await this.#put(exchange, request, inquiry);
-      return { ...outcome, ...storableOf(exchange, outcome.proof.object, outcome.inHand) };
+      const outcome = await this.#put(call, request, inquiry);
+      return { ...outcome, ...storableOf(call, outcome.proof.object, outcome.inHand) };
     };
-    const first = (): Promise<Fetched<Outcome>> => this.#first.fetch(key, exchange, { tasks, request, ask, demand });
+    const first = (): Promise<Fetched<Outcome>> => this.#first.fetch(key, call, { tasks, request, ask, demand });
     const answered = await this.#options.shared.once({
-      ...this.#subject(exchange, request),
+      ...this.#subject(call, request),
       ask: first,
       schema: sharedFirst,
       told: ({ outcome }) => {
@@ -164,61 +164,61 @@ export class ObjectAnswers {
     });
     if (!answered.told) return answered.own;
     // Nor is it likely to say anything to this caller that others could use.
-    if (!('validator' in answered.told)) return { outcome: await this.#put(exchange, request, inquiry) };
-    return { outcome: this.#told(exchange, request, answered.told) };
+    if (!('validator' in answered.told)) return { outcome: await this.#put(call, request, inquiry) };
+    return { outcome: this.#told(call, request, answered.told) };
   }
 
   /** One question for all who ask the same at the same time with the same rights. */
-  async #ask(exchange: Exchange, request: DownloadRequest, inquiry: Inquiry): Promise<Outcome> {
-    const key = this.#keyOf(exchange, inquiry);
+  async #ask(call: ClientCall, request: DownloadRequest, inquiry: Inquiry): Promise<Outcome> {
+    const key = this.#keyOf(call, inquiry);
     const running = this.#asking.get(key);
     if (running) {
       const { proof } = await running; // what the other one was told, or not, is its own answer
       return { proof, inHand: undefined };
     }
-    const asking = this.#putOnce(exchange, request, inquiry).finally(() => this.#asking.delete(key));
+    const asking = this.#putOnce(call, request, inquiry).finally(() => this.#asking.delete(key));
     this.#asking.set(key, asking);
     return asking;
   }
 
-  #keyOf({ url, header }: Exchange, inquiry: Inquiry): string {
+  #keyOf({ url, header }: ClientCall, inquiry: Inquiry): string {
     return [url.href, callerKey(header), JSON.stringify(inquiry.header)].join('\n');
   }
 
   /** The same for all nodes. The client's own request is its own. */
-  async #putOnce(exchange: Exchange, request: DownloadRequest, inquiry: Inquiry): Promise<Outcome> {
-    const ask = (): Promise<Outcome> => this.#put(exchange, request, inquiry);
+  async #putOnce(call: ClientCall, request: DownloadRequest, inquiry: Inquiry): Promise<Outcome> {
+    const ask = (): Promise<Outcome> => this.#put(call, request, inquiry);
     if (inquiry.faithful) return ask();
     const answered = await this.#options.shared.once({
-      ...this.#subject(exchange, request),
+      ...this.#subject(call, request),
       ask,
       schema: sharedFirst,
       told: ({ proof: { object } }) => object && objectToTell(object),
     });
     if (!answered.told) return answered.own;
-    return 'validator' in answered.told ? this.#told(exchange, request, answered.told) : ask();
+    return 'validator' in answered.told ? this.#told(call, request, answered.told) : ask();
   }
 
-  #subject({ url, header }: Exchange, request: DownloadRequest) {
+  #subject({ url, header }: ClientCall, request: DownloadRequest) {
     const parts = ['object', this.#options.engine.taskIdOf(request), url.href, whatIsAsked(header)];
     return { byDigest: false, parts, url, header };
   }
 
   /** The origin has told another node, in answer to the same request with the same credentials. */
-  #told(exchange: Exchange, request: DownloadRequest, { header, ...representation }: SharedObject): Outcome {
+  #told(call: ClientCall, request: DownloadRequest, { header, ...representation }: SharedObject): Outcome {
     const object = { representation, header, freshness: undefined };
-    this.#noteProof(exchange, request, object);
+    this.#noteProof(call, request, object);
     return { proof: { object }, inHand: undefined };
   }
 
   /** Never rejects: a question that fails proves nothing. */
-  async #put(exchange: Exchange, request: DownloadRequest, inquiry: Inquiry): Promise<Outcome> {
+  async #put(call: ClientCall, request: DownloadRequest, inquiry: Inquiry): Promise<Outcome> {
     const { header, faithful, conditions } = inquiry;
     const conditional = Object.keys(conditions).length > 0;
-    const signal = faithful ? exchange.signal : AbortSignal.timeout(proxyLimits.probeTimeoutMs);
+    const signal = faithful ? call.signal : AbortSignal.timeout(proxyLimits.probeTimeoutMs);
     let answer: OriginAnswer;
     try {
-      answer = await askOrigin(this.#options.upstream, exchange, {
+      answer = await askOrigin(this.#options.upstream, call, {
         header,
         signal,
         ...(faithful && { own: { conditions } }),
@@ -226,7 +226,7 @@ export class ObjectAnswers {
     } catch (error) {
       return { proof: {}, inHand: undefined, failure: faithful ? toDragonflyError(error) : undefined };
     }
-    const proof = this.#proofOf(exchange, request, inquiry, answer);
+    const proof = this.#proofOf(call, request, inquiry, answer);
     const partial = answer.statusCode === 206 && !faithful;
     const conditioned = answer.statusCode === 304 && conditional; // the client has set no such condition
     const useful = (faithful && !conditioned) || (proof.object !== undefined && !partial && answer.statusCode === 200);
@@ -235,31 +235,31 @@ export class ObjectAnswers {
     return { proof, inHand: undefined };
   }
 
-  #proofOf(exchange: Exchange, request: DownloadRequest, inquiry: Inquiry, answer: OriginAnswer): Proof {
+  #proofOf(call: ClientCall, request: DownloadRequest, inquiry: Inquiry, answer: OriginAnswer): Proof {
     const { statusCode, header, message } = answer;
-    const { url } = exchange;
+    const { url } = call;
     if (statusCode === 304 && Object.keys(inquiry.conditions).length > 0)
-      return this.#unchanged(exchange, request, inquiry, message);
+      return this.#unchanged(call, request, inquiry, message);
     const unasked = statusCode === 206 && inquiry.header['range'] === undefined; // whatever that is a part of
     const representation = answer.endsAtPage || unasked ? undefined : representationOf(statusCode, header);
     if (!representation) {
-      if (statusCode < 300 && !answer.endsAtPage) this.#noteNameless(exchange, request);
+      if (statusCode < 300 && !answer.endsAtPage) this.#noteNameless(call, request);
       return {};
     }
-    const freshness = new Freshness({ url, requestHeader: exchange.header, statusCode: 200, header });
+    const freshness = new Freshness({ url, requestHeader: call.header, statusCode: 200, header });
     // Other nodes get it from here rather than each from the origin.
     const ownAlone = inquiry.faithful && !this.#options.hasSwarm();
     if (statusCode === 200 && ownAlone && this.#small.mayKeep(freshness, message)) return {};
     const whole = statusCode !== 206;
     const object = { representation, header: headerOfAnswer(forwardedResponseHeader(message), { whole }), freshness };
-    this.#noteProof(exchange, request, object);
+    this.#noteProof(call, request, object);
     return { object };
   }
 
   /** 304 to our own condition names the bytes it was about, unless its validator says that it is about others. */
-  #unchanged(exchange: Exchange, request: DownloadRequest, inquiry: Inquiry, message: IncomingMessage): Proof {
+  #unchanged(call: ClientCall, request: DownloadRequest, inquiry: Inquiry, message: IncomingMessage): Proof {
     const { small, known } = inquiry;
-    const { url, header } = exchange;
+    const { url, header } = call;
     const news = forwardedResponseHeader(message);
     const told = flat(news)['etag'];
     if (
@@ -276,124 +276,124 @@ export class ObjectAnswers {
     const merged = refreshed(object.header, news);
     const freshness = new Freshness({ url, requestHeader: header, statusCode: 200, header: flat(merged) });
     const proven = { ...object, header: merged, freshness };
-    this.#noteProof(exchange, request, proven);
+    this.#noteProof(call, request, proven);
     return { object: proven };
   }
 
-  #noteNameless({ header }: Exchange, request: DownloadRequest): void {
+  #noteNameless({ header }: ClientCall, request: DownloadRequest): void {
     this.#nameless.set(namelessKey(this.#options.engine.taskIdOf(request), header), true);
   }
 
-  #noteProof(exchange: Exchange, request: DownloadRequest, object: KnownObject): void {
+  #noteProof(call: ClientCall, request: DownloadRequest, object: KnownObject): void {
     this.#known.note(request, object);
-    this.#changed.delete(exchange.url.href);
-    this.#options.access.prove(this.#questionOf(exchange, request, object.representation));
+    this.#changed.delete(call.url.href);
+    this.#options.access.prove(this.#questionOf(call, request, object.representation));
   }
 
   /** Sends the proven bytes; when they are nowhere to be had as proven, the client's own request goes to the origin. */
   async #serve(
-    exchange: Exchange,
+    call: ClientCall,
     request: DownloadRequest,
     { representation, header }: KnownObject,
     inHand: InHand,
   ): Promise<void> {
     const { tasks } = this.#options;
-    const judgement = judgePreconditions(exchange.header, flat(header));
+    const judgement = judgePreconditions(call.header, flat(header));
     if (judgement === 'notModified' || judgement === 'failed') {
       inHand?.discard();
-      if (judgement === 'failed') return this.#own(exchange, request); // the origin's own response explains it
-      return tasks.notModified(exchange, header);
+      if (judgement === 'failed') return this.#own(call, request); // the origin's own response explains it
+      return tasks.notModified(call, header);
     }
-    const demand = judgement === 'ignoreRange' ? rangeDemand(undefined) : rangeDemand(exchange.header['range']);
+    const demand = judgement === 'ignoreRange' ? rangeDemand(undefined) : rangeDemand(call.header['range']);
     if (demand.kind === 'one' && !resolveRange(demand.spec, representation.lengthBytes)) {
       inHand?.discard();
-      return tasks.failed(exchange, outside(representation.lengthBytes));
+      return tasks.failed(call, outside(representation.lengthBytes));
     }
     const opened = inHand && new AnsweredRequest(inHand, representation);
-    const variant = variantOf(flat(header)['vary'], exchange.header);
+    const variant = variantOf(flat(header)['vary'], call.header);
     for (const identity of this.#known.identities(request, representation, variant)) {
       const asked = { ...identity, opened };
       let task;
       try {
-        task = await tasks.open(asked, demand, exchange);
+        task = await tasks.open(asked, demand, call);
       } catch (error) {
         const unsatisfiable = toDragonflyError(error).code === 'RANGE_NOT_SATISFIABLE';
         const own = unsatisfiable ? undefined : opened?.giveBack();
-        if (own) return relayOwn(exchange, own.first, this.#small);
+        if (own) return relayOwn(call, own.first, this.#small);
         opened?.letGo();
-        return tasks.failed(exchange, error);
+        return tasks.failed(call, error);
       }
       const same = sameRepresentation(representationOfTask(task), representation);
-      if (same && (await this.#options.possession.isGiven(exchange, { request: asked, task }))) {
+      if (same && (await this.#options.possession.isGiven(call, { request: asked, task }))) {
         opened?.letGo();
         // A question is answered with a byte, which has checksums of its own or none; what is stored was told them with the whole.
         const told = { ...checksumsOf(task.responseHeader), ...header };
-        return tasks.send(exchange, { request: asked, task, demand, header: told });
+        return tasks.send(call, { request: asked, task, demand, header: told });
       }
       await task[Symbol.asyncDispose]();
     }
-    this.#noteNameless(exchange, request);
+    this.#noteNameless(call, request);
     const own = opened?.giveBack();
-    if (own) return relayOwn(exchange, own.first, this.#small);
-    return this.#own(exchange, request);
+    if (own) return relayOwn(call, own.first, this.#small);
+    return this.#own(call, request);
   }
 
   /** The client's own request, whose answer proves nothing. */
-  async #own(exchange: Exchange, request: DownloadRequest): Promise<void> {
+  async #own(call: ClientCall, request: DownloadRequest): Promise<void> {
     let message: IncomingMessage;
     try {
-      message = await sendOwn(exchange, this.#options.upstream);
+      message = await sendOwn(call, this.#options.upstream);
     } catch (error) {
-      return this.#away(exchange, request, toDragonflyError(error));
+      return this.#away(call, request, toDragonflyError(error));
     }
-    await relayOwn(exchange, message, this.#small);
+    await relayOwn(call, message, this.#small);
   }
 
   /** The origin cannot be asked. */
-  async #away(exchange: Exchange, request: DownloadRequest, failure: DragonflyError): Promise<void> {
-    const { response, record, kind } = exchange;
+  async #away(call: ClientCall, request: DownloadRequest, failure: DragonflyError): Promise<void> {
+    const { response, record, kind } = call;
     record.error = failure;
-    if (failure.code !== 'CANCELLED' && (await this.#withoutOrigin(exchange, request))) return;
+    if (failure.code !== 'CANCELLED' && (await this.#withoutOrigin(call, request))) return;
     answerError(response, failure, { kind, type: 'proxy' });
   }
 
   /** What is stored, for those who have been proven to be allowed it. */
-  async #withoutOrigin(exchange: Exchange, request: DownloadRequest): Promise<boolean> {
+  async #withoutOrigin(call: ClientCall, request: DownloadRequest): Promise<boolean> {
     const { access, engine } = this.#options;
     const object = this.#known
       .of(request)
       .find(
         ({ representation, freshness }) =>
           freshness?.mayBeUsedStale !== false &&
-          access.servesWithoutOrigin(this.#questionOf(exchange, request, representation)),
+          access.servesWithoutOrigin(this.#questionOf(call, request, representation)),
       );
     const held =
       object &&
       this.#known
-        .identities(request, object.representation, variantOf(flat(object.header)['vary'], exchange.header))
+        .identities(request, object.representation, variantOf(flat(object.header)['vary'], call.header))
         .find((identity) => engine.headOf(engine.taskIdOf(identity)));
     if (!object || !held) return false;
-    await this.#serve(exchange, request, object, undefined);
+    await this.#serve(call, request, object, undefined);
     return true;
   }
 
-  #questionOf(exchange: Exchange, request: DownloadRequest, { validator, lengthBytes }: Representation) {
+  #questionOf(call: ClientCall, request: DownloadRequest, { validator, lengthBytes }: Representation) {
     const object = [this.#options.engine.taskIdOf(request), validator, lengthBytes].join('\n');
-    return { scope: exchange.url.origin, object, caller: callerKey(exchange.header) };
+    return { scope: call.url.origin, object, caller: callerKey(call.header) };
   }
 
-  #nothingCached({ response, kind }: Exchange): void {
+  #nothingCached({ response, kind }: ClientCall): void {
     const error = new DragonflyError('UNAVAILABLE', 'nothing is stored here that is fresh');
     answerError(response, error, { kind, type: 'proxy', status: 504 });
   }
 }
 
 /** An answer to one caller does not predict the answer to another. */
-function namelessKey(taskId: string, header: Exchange['header']): string {
+function namelessKey(taskId: string, header: ClientCall['header']): string {
   return `${taskId}\n${callerKey(header)}`;
 }
 
 /** It is what the URL names, not one of several that the origin chooses between. */
-function isOfUrl({ header }: Exchange, object: KnownObject | undefined): boolean {
+function isOfUrl({ header }: ClientCall, object: KnownObject | undefined): boolean {
   return object !== undefined && variantOf(flat(object.header)['vary'], header) === '';
 }

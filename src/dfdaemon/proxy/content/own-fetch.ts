@@ -7,7 +7,7 @@ import { parseContentRange, resolveRange, type ByteRange, type RangeSpec } from 
 import { DragonflyError } from '../../../core/errors.ts';
 import type { SourceBody } from '../../source/source.ts';
 import type { DownloadRequest, OpenedOrigin, OpenTask } from '../../task/open-task.ts';
-import type { Exchange } from '../exchange.ts';
+import type { ClientCall } from '../client-call.ts';
 import { flat, type AnswerHeader } from '../proof/answer-header.ts';
 import { AnsweredRequest } from '../proof/opened-origin.ts';
 import type { OriginAnswer } from '../proof/question.ts';
@@ -119,19 +119,19 @@ export class OwnFetches<Outcome extends OwnOutcome> {
   readonly #running = new Map<string, Promise<Fetched<Outcome>>>();
 
   /** @param key equal for requests that an origin cannot tell apart; only the first gets the answer and the task. */
-  async fetch(key: string, exchange: Exchange, options: OwnFetchOptions<Outcome>): Promise<Fetched<Outcome>> {
+  async fetch(key: string, call: ClientCall, options: OwnFetchOptions<Outcome>): Promise<Fetched<Outcome>> {
     const running = this.#running.get(key);
     if (running) {
       // Another part is fetched meanwhile, before anybody is sent for the rest.
       const { demand, request } = options;
       const own = demand?.kind === 'one' ? new OwnFetch<Outcome>(undefined, demand.spec) : undefined;
-      const waiting = own && openTask(exchange, own, { ...options, request: { ...request, opened: own } }).waiting;
+      const waiting = own && openTask(call, own, { ...options, request: { ...request, opened: own } }).waiting;
       const { outcome } = await running;
       if (!outcome) return { waiting };
       // What the other one was told, or not, is its own answer.
       return { outcome: { ...outcome, inHand: undefined, storable: undefined, failure: undefined }, waiting };
     }
-    const fetching = fetchByOwnRequest(exchange, options).finally(() => this.#running.delete(key));
+    const fetching = fetchByOwnRequest(call, options).finally(() => this.#running.delete(key));
     this.#running.set(key, fetching);
     return fetching;
   }
@@ -139,13 +139,13 @@ export class OwnFetches<Outcome extends OwnOutcome> {
 
 /** Opens the task, with the client's own request to begin with should this node be the one at the origin. Never rejects. */
 export async function fetchByOwnRequest<Outcome extends OwnOutcome>(
-  exchange: Exchange,
+  call: ClientCall,
   { tasks, request, ask, demand = rangeDemand(undefined), patient = false }: OwnFetchOptions<Outcome>,
 ): Promise<Fetched<Outcome>> {
   const own = new OwnFetch(ask, demand.kind === 'one' ? demand.spec : undefined);
   // A seed brings the rest of what a reader wants a part of.
   const asked = { ...request, opened: own, prefersOrigin: demand.kind === 'whole' };
-  const { opening, waiting } = openTask(exchange, own, { tasks, request: asked, demand });
+  const { opening, waiting } = openTask(call, own, { tasks, request: asked, demand });
   const others = patient ? [] : [own.others];
   const told = await Promise.race([own.begun, opening, ...others]);
   if (own.withdraw()) {
@@ -161,13 +161,13 @@ export async function fetchByOwnRequest<Outcome extends OwnOutcome>(
 
 /** The task while it is being opened. Never rejects. */
 function openTask<Outcome extends OwnOutcome>(
-  exchange: Exchange,
+  call: ClientCall,
   own: OwnFetch<Outcome>,
   { tasks, request, demand = rangeDemand(undefined) }: Pick<OwnFetchOptions<unknown>, 'tasks' | 'request' | 'demand'>,
 ): { readonly opening: Promise<OpenTask | undefined>; readonly waiting: Waiting } {
   const leaving = new AbortController();
-  const signal = AbortSignal.any([exchange.signal, leaving.signal]);
-  const opening = tasks.open(request, demand, { ...exchange, signal }).catch(() => undefined);
+  const signal = AbortSignal.any([call.signal, leaving.signal]);
+  const opening = tasks.open(request, demand, { ...call, signal }).catch(() => undefined);
   const leave = async (): Promise<void> => {
     own.decide(false);
     leaving.abort(new DragonflyError('CANCELLED', 'nobody waits for the task any more'));
@@ -181,7 +181,7 @@ function openTask<Outcome extends OwnOutcome>(
  * fields of the request is stored apart for each choice, so it cannot be what the URL names.
  */
 export function storableOf(
-  { header }: Exchange,
+  { header }: ClientCall,
   object: { readonly header: AnswerHeader; readonly representation: Representation } | undefined,
   answer: Pick<OriginAnswer, 'statusCode' | 'header'> | undefined,
 ): Pick<OwnOutcome, 'storable' | 'place'> {

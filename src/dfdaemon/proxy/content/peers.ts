@@ -1,7 +1,7 @@
 /** Answers a GET with content of the swarm, if the origin's answer to this caller names what is stored. */
 import { downloadRequestFor } from './download-request.ts';
 import { BlobAnswers, type BlobAnswersOptions } from '../registry/blobs.ts';
-import type { Exchange } from '../exchange.ts';
+import type { ClientCall } from '../client-call.ts';
 import { ObjectAnswers, type ObjectAnswersOptions } from './objects.ts';
 import { isDigest, registryPath } from '../registry/registry-path.ts';
 import { SignedParts } from './signed-parts.ts';
@@ -25,16 +25,16 @@ export class PeerAnswers {
   }
 
   /** @param filteredQueryParams of the rule that matched. */
-  answer(asked: Exchange, filteredQueryParams: readonly string[] | undefined): Promise<void> {
-    const exchange = { ...asked, serverIp: this.#options.serverIp };
-    exchange.record.way = 'peers';
-    const request = downloadRequestFor(exchange, filteredQueryParams, this.#options.defaults);
-    const path = registryPath(exchange.url.pathname);
-    if (path?.kind === 'blob' && isDigest(path.reference)) return this.#blobs.answer(exchange, request, path);
+  answer(asked: ClientCall, filteredQueryParams: readonly string[] | undefined): Promise<void> {
+    const call = { ...asked, serverIp: this.#options.serverIp };
+    call.record.way = 'peers';
+    const request = downloadRequestFor(call, filteredQueryParams, this.#options.defaults);
+    const path = registryPath(call.url.pathname);
+    if (path?.kind === 'blob' && isDigest(path.reference)) return this.#blobs.answer(call, request, path);
     const { engine } = this.#options;
     const isHeld = engine.headOf(engine.taskIdOf(request))?.complete === true;
-    if (!isHeld && this.#parts.isOne(exchange)) return this.#parts.answer(exchange, request);
-    return this.#objects.answer(exchange, request);
+    if (!isHeld && this.#parts.isOne(call)) return this.#parts.answer(call, request);
+    return this.#objects.answer(call, request);
   }
 
   /** A request that changes something at this URL has been answered. */

@@ -1,6 +1,6 @@
 /** Answers with what is kept in memory, as far as the client's conditions and range allow. */
 import { formatContentRange, resolveRange } from '../../../core/byte-range.ts';
-import { noteFirstByte, type Exchange } from '../exchange.ts';
+import { noteFirstByte, type ClientCall } from '../client-call.ts';
 import { flat, withoutChecksumsOf } from '../proof/answer-header.ts';
 import { judgePreconditions } from '../proof/preconditions.ts';
 import type { SmallAnswer } from '../proof/small-answers.ts';
@@ -8,23 +8,23 @@ import { rangeDemand } from '../wire/range-answer.ts';
 import type { TaskAnswers } from './task-answers.ts';
 
 export function sendSmall(
-  exchange: Exchange,
+  call: ClientCall,
   { statusCode, statusMessage, header, body, freshness }: SmallAnswer,
   tasks: Pick<TaskAnswers, 'notModified'>,
 ): void {
-  const { response, record, request } = exchange;
-  const judgement = statusCode === 200 ? judgePreconditions(exchange.header, flat(header)) : 'go';
-  const { serverIp } = exchange;
+  const { response, record, request } = call;
+  const judgement = statusCode === 200 ? judgePreconditions(call.header, flat(header)) : 'go';
+  const { serverIp } = call;
   const age = String(freshness.ageSeconds);
   const answer = { ...header, age, ...(serverIp !== undefined && { 'x-dragonfly-server-ip': serverIp }) };
   record.way = 'cache';
-  if (judgement === 'notModified') return tasks.notModified(exchange, answer);
+  if (judgement === 'notModified') return tasks.notModified(call, answer);
   noteFirstByte(record);
   if (judgement === 'failed') {
     response.writeHead(412, { 'content-length': 0 });
     return void response.end();
   }
-  const demand = statusCode === 200 && judgement === 'go' ? rangeDemand(exchange.header['range']) : undefined;
+  const demand = statusCode === 200 && judgement === 'go' ? rangeDemand(call.header['range']) : undefined;
   const part = demand?.kind === 'one' ? resolveRange(demand.spec, body.length) : undefined;
   if (demand?.kind === 'one' && !part) {
     response.writeHead(416, { 'content-range': `bytes */${body.length}`, 'content-length': 0 });

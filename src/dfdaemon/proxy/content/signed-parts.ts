@@ -8,7 +8,7 @@ import { LRUCache } from 'lru-cache';
 import { resolveRange, parseContentRange } from '../../../core/byte-range.ts';
 import { toDragonflyError, type DragonflyError } from '../../../core/errors.ts';
 import type { DownloadRequest, OpenTask } from '../../task/open-task.ts';
-import type { Exchange } from '../exchange.ts';
+import type { ClientCall } from '../client-call.ts';
 import { proxyLimits } from '../limits.ts';
 import { flat, headerOfAnswer, headerOfTask, refreshed, type AnswerHeader } from '../proof/answer-header.ts';
 import { callerKey } from '../proof/caller.ts';
@@ -58,7 +58,7 @@ export class SignedParts {
   }
 
   /** One range that its client has signed, of a request that can be made conditional. */
-  isOne({ header, url, options }: Exchange): boolean {
+  isOne({ header, url, options }: ClientCall): boolean {
     const conditioned = Object.keys(header).some((name) => name.startsWith('if-') && !harmless.has(name));
     const named = options.contentForCalculatingTaskId !== undefined;
     if (conditioned || named || rangeDemand(header['range']).kind !== 'one' || !this.#options.tasks.mayGoToSource)
@@ -68,66 +68,66 @@ export class SignedParts {
   }
 
   /** Answers in every case. @param request for the whole object */
-  async answer(exchange: Exchange, request: DownloadRequest): Promise<void> {
+  async answer(call: ClientCall, request: DownloadRequest): Promise<void> {
     const { tasks, engine, upstream } = this.#options;
-    const object = `${engine.taskIdOf(request)}\n${callerOf(exchange)}`;
-    if (this.#nameless.has(object)) return forwardDirectly(exchange, upstream);
-    const part = this.#partOf(exchange, request);
+    const object = `${engine.taskIdOf(request)}\n${callerOf(call)}`;
+    if (this.#nameless.has(object)) return forwardDirectly(call, upstream);
+    const part = this.#partOf(call, request);
     const { outcome, task } = engine.headOf(engine.taskIdOf(part))
-      ? { task: await tasks.open(part, whole, exchange).catch(() => undefined) }
-      : await fetchByOwnRequest(exchange, { tasks, request: part, ask: () => this.#ask(exchange), patient: true });
+      ? { task: await tasks.open(part, whole, call).catch(() => undefined) }
+      : await fetchByOwnRequest(call, { tasks, request: part, ask: () => this.#ask(call), patient: true });
     if (outcome?.storable && outcome.inHand && task && this.#isOf(task, outcome.storable)) {
       const header = headerOfAnswer(forwardedResponseHeader(outcome.inHand.message), { whole: true });
-      return this.#send(exchange, { request: part, task, header });
+      return this.#send(call, { request: part, task, header });
     }
     await using _open = outcome ? task : undefined;
     if (outcome?.inHand && !outcome.storable) {
       if (outcome.inHand.statusCode < 300) this.#nameless.set(object, true);
-      return relay(exchange, outcome.inHand.first);
+      return relay(call, outcome.inHand.first);
     }
-    if (outcome || !task) return forwardDirectly(exchange, upstream);
-    return this.#sendAfterQuestion(exchange, part, task);
+    if (outcome || !task) return forwardDirectly(call, upstream);
+    return this.#sendAfterQuestion(call, part, task);
   }
 
   /** Others fetch the part, or hold it. */
-  async #sendAfterQuestion(exchange: Exchange, request: DownloadRequest, task: OpenTask): Promise<void> {
+  async #sendAfterQuestion(call: ClientCall, request: DownloadRequest, task: OpenTask): Promise<void> {
     const stored = headerOfTask(task.responseHeader);
     const { etag } = stored;
     const own = etag === undefined ? {} : { 'if-none-match': etag };
-    const { inHand, failure } = await this.#ask(exchange, own);
+    const { inHand, failure } = await this.#ask(call, own);
     const told = inHand && forwardedResponseHeader(inHand.message);
     const same =
       inHand?.statusCode === 304 && etag !== undefined && [undefined, etag].includes(flat(told ?? {})['etag']);
     if (same && told) {
       inHand.discard();
-      return this.#send(exchange, { request, task, header: refreshed(stored, told) });
+      return this.#send(call, { request, task, header: refreshed(stored, told) });
     }
     await task[Symbol.asyncDispose]();
     // Our condition is not the client's: where the origin speaks of another version, its own request is put without.
-    if (inHand && inHand.statusCode !== 304) return relay(exchange, inHand.first);
+    if (inHand && inHand.statusCode !== 304) return relay(call, inHand.first);
     inHand?.discard();
-    if (failure?.code === 'CANCELLED') return void exchange.response.destroy();
-    return forwardDirectly(exchange, this.#options.upstream);
+    if (failure?.code === 'CANCELLED') return void call.response.destroy();
+    return forwardDirectly(call, this.#options.upstream);
   }
 
-  #send(exchange: Exchange, { request, task, header }: Sent): Promise<void> {
+  #send(call: ClientCall, { request, task, header }: Sent): Promise<void> {
     const { [partField]: _, ...shown } = header;
     const part = task.responseHeader[partField];
-    return this.#options.tasks.send(exchange, { request, task, demand: whole, header: shown, part });
+    return this.#options.tasks.send(call, { request, task, demand: whole, header: shown, part });
   }
 
   /** Never rejects. */
-  async #ask(exchange: Exchange, conditions: Readonly<Record<string, string>> = {}): Promise<Outcome> {
-    const { signal, header } = exchange;
+  async #ask(call: ClientCall, conditions: Readonly<Record<string, string>> = {}): Promise<Outcome> {
+    const { signal, header } = call;
     try {
-      const answer = await askOrigin(this.#options.upstream, exchange, { header, signal, own: { conditions } });
-      return { inHand: answer, storable: storableOf(exchange, answer) };
+      const answer = await askOrigin(this.#options.upstream, call, { header, signal, own: { conditions } });
+      return { inHand: answer, storable: storableOf(call, answer) };
     } catch (error) {
       return { inHand: undefined, failure: toDragonflyError(error) };
     }
   }
 
-  #partOf({ header }: Exchange, request: DownloadRequest): DownloadRequest {
+  #partOf({ header }: ClientCall, request: DownloadRequest): DownloadRequest {
     const text = `signed part\n${this.#options.engine.taskIdOf(request)}\n${header['range'] ?? ''}`;
     return {
       ...request,
@@ -147,7 +147,7 @@ export class SignedParts {
 }
 
 /** Undefined unless the answer is the part that was asked for, and has a name. */
-function storableOf({ header: asked }: Exchange, answer: OriginAnswer): Representation | undefined {
+function storableOf({ header: asked }: ClientCall, answer: OriginAnswer): Representation | undefined {
   const { statusCode, header, endsAtPage } = answer;
   const object = statusCode === 206 && !endsAtPage ? representationOf(206, header) : undefined;
   const given = parseContentRange(header['content-range'] ?? '');
@@ -162,7 +162,7 @@ function storableOf({ header: asked }: Exchange, answer: OriginAnswer): Represen
 }
 
 /** Who signs anew for each request is somebody else each time: what his key is called stays. */
-function callerOf({ header }: Exchange): string {
+function callerOf({ header }: ClientCall): string {
   const { authorization = '' } = header;
   return /\bCredential=([^,/\s]+)/.exec(authorization)?.[1] ?? callerKey(header);
 }

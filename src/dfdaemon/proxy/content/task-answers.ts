@@ -21,7 +21,7 @@ import { BodyWriter } from '../wire/body-writer.ts';
 import { forwardDirectly, relay, sendOwn } from '../wire/direct.ts';
 import { relayWhole } from '../wire/whole-answer.ts';
 import type { DownloadDefaults } from './download-request.ts';
-import { noteFirstByte, type Exchange } from '../exchange.ts';
+import { noteFirstByte, type ClientCall } from '../client-call.ts';
 import { proxyLimits } from '../limits.ts';
 import { headerOfTask, withoutChecksumsOf, type AnswerHeader } from '../proof/answer-header.ts';
 import type { ProxyMetrics } from '../proxy-metrics.ts';
@@ -80,14 +80,14 @@ export class TaskAnswers {
   }
 
   /** The part that is demanded, or the first of several that can be satisfied. */
-  open(request: DownloadRequest, demand: RangeDemand, exchange: Exchange): Promise<OpenTask> {
-    if (demand.kind === 'several') return this.#openFirst(demand.specs, request, exchange);
-    return this.#open(request, demand.kind === 'one' ? demand.spec : undefined, exchange);
+  open(request: DownloadRequest, demand: RangeDemand, call: ClientCall): Promise<OpenTask> {
+    if (demand.kind === 'several') return this.#openFirst(demand.specs, request, call);
+    return this.#open(request, demand.kind === 'one' ? demand.spec : undefined, call);
   }
 
   /** Sends what is demanded of the task and closes it. Answers the client in every case. */
-  async send(exchange: Exchange, { request, task: opened, demand, header, part }: TaskAnswer): Promise<void> {
-    const { response, record, kind } = exchange;
+  async send(call: ClientCall, { request, task: opened, demand, header, part }: TaskAnswer): Promise<void> {
+    const { response, record, kind } = call;
     let task = opened;
     try {
       record.taskId = task.taskId;
@@ -98,76 +98,75 @@ export class TaskAnswers {
       const ignored = demand.kind !== 'whole' && (length === undefined || several === 'whole');
       if (ignored) {
         await task[Symbol.asyncDispose]();
-        task = await this.#open(request, undefined, exchange);
+        task = await this.#open(request, undefined, call);
       }
       const statusCode = ignored || demand.kind === 'whole' ? 200 : 206;
       if (!ignored && several !== undefined && several !== 'whole' && several.length > 1) {
-        await this.#sendSeveral(exchange, { request, task, demand, header }, several);
-      } else await this.#sendOne(exchange, { task, statusCode: part === undefined ? statusCode : 206, header, part });
-      this.noteReceipt(exchange, task);
+        await this.#sendSeveral(call, { request, task, demand, header }, several);
+      } else await this.#sendOne(call, { task, statusCode: part === undefined ? statusCode : 206, header, part });
+      this.noteReceipt(call, task);
     } catch (error) {
       record.error = toDragonflyError(error);
-      if (response.headersSent || exchange.signal.aborted)
-        answerError(response, record.error, { kind, type: 'dfdaemon' });
-      else await this.failed(exchange, error);
+      if (response.headersSent || call.signal.aborted) answerError(response, record.error, { kind, type: 'dfdaemon' });
+      else await this.failed(call, error);
     } finally {
       await task[Symbol.asyncDispose]();
     }
   }
 
   /** The client has this content already: 304, with the header it would have come with. */
-  notModified(exchange: Exchange, header: AnswerHeader): void {
+  notModified(call: ClientCall, header: AnswerHeader): void {
     const described = new Set(['content-length', 'content-type', 'content-encoding']);
     const kept = Object.entries(withoutChecksumsOf(header)).filter(([name]) => !described.has(name));
-    exchange.response.writeHead(304, Object.fromEntries(kept));
-    noteFirstByte(exchange.record);
-    exchange.response.end();
+    call.response.writeHead(304, Object.fromEntries(kept));
+    noteFirstByte(call.record);
+    call.response.end();
   }
 
   /** The whole body for a header that is out already. */
-  async copyWhole(exchange: Exchange, task: OpenTask): Promise<void> {
+  async copyWhole(call: ClientCall, task: OpenTask): Promise<void> {
     using spans = new Spans(task);
-    await this.#copy(exchange, { task, spans, writer: this.#writer(exchange, true) });
-    this.noteReceipt(exchange, task);
-    await ended(exchange.response);
+    await this.#copy(call, { task, spans, writer: this.#writer(call, true) });
+    this.noteReceipt(call, task);
+    await ended(call.response);
   }
 
   /** The same from the origin, when there is no task. */
-  async copyFromSource(exchange: Exchange, lengthBytes: number, failure: DragonflyError): Promise<void> {
+  async copyFromSource(call: ClientCall, lengthBytes: number, failure: DragonflyError): Promise<void> {
     const rest = { range: { start: 0, length: lengthBytes }, validator: undefined };
-    await this.#goOnFromSource(exchange, { writer: this.#writer(exchange, true), rest, failure, sentBytes: 0 });
-    await ended(exchange.response);
+    await this.#goOnFromSource(call, { writer: this.#writer(call, true), rest, failure, sentBytes: 0 });
+    await ended(call.response);
   }
 
   /** What the client is told when there is no task: the origin's own words. */
-  async failed(exchange: Exchange, error: unknown): Promise<void> {
-    const { response, record, kind, signal } = exchange;
+  async failed(call: ClientCall, error: unknown): Promise<void> {
+    const { response, record, kind, signal } = call;
     const failure = toDragonflyError(error);
     record.error = failure;
     if (signal.aborted) return void response.destroy();
-    if (failure.code === 'RANGE_NOT_SATISFIABLE') return this.#unsatisfiable(exchange, failure);
+    if (failure.code === 'RANGE_NOT_SATISFIABLE') return this.#unsatisfiable(call, failure);
     if (error instanceof DownloadBlocked) return answerError(response, failure, { kind, type: 'proxy' });
     // What the origin told a seed is no answer to this caller, who has been told another.
     if (!this.mayGoToSource) return answerError(response, failure, { kind, type: 'dfdaemon', status: 503 });
     // Also after a refusal by the origin: the download may have run with another caller's right.
     this.#options.metrics.fellBack(failure.code);
     this.#options.logger.warn(
-      { url: nameOf(exchange.url), error: failure.message },
+      { url: nameOf(call.url), error: failure.message },
       'no download, asking the source itself',
     );
-    await forwardDirectly(exchange, this.#options.upstream);
+    await forwardDirectly(call, this.#options.upstream);
   }
 
   /** SDKs read a code in the body of a 416: the origin says it in its own words, and while it cannot this node does. */
-  async #unsatisfiable(exchange: Exchange, failure: DragonflyError): Promise<void> {
+  async #unsatisfiable(call: ClientCall, failure: DragonflyError): Promise<void> {
     const { upstream } = this.#options;
-    const { response, kind } = exchange;
+    const { response, kind } = call;
     try {
-      const message = this.mayGoToSource ? await sendOwn(exchange, upstream) : undefined;
-      if (message && message.statusCode !== 416) return await relay(exchange, message);
-      if (message && (await relayWhole(exchange, message))) return;
+      const message = this.mayGoToSource ? await sendOwn(call, upstream) : undefined;
+      if (message && message.statusCode !== 416) return await relay(call, message);
+      if (message && (await relayWhole(call, message))) return;
     } catch (error) {
-      exchange.record.error = toDragonflyError(error);
+      call.record.error = toDragonflyError(error);
     }
     const total = /(\d+) bytes of/.exec(failure.message)?.[1];
     const header: Record<string, string> = total === undefined ? {} : { 'content-range': `bytes */${total}` };
@@ -191,9 +190,9 @@ export class TaskAnswers {
   }
 
   /** Counts where the bytes came from once the download has ended; a reader of a part may have left long before. */
-  noteReceipt(exchange: Exchange, task: OpenTask): void {
+  noteReceipt(call: ClientCall, task: OpenTask): void {
     const { metrics } = this.#options;
-    if (task.local) return metrics.bodyBytes('local', exchange.record.bytes);
+    if (task.local) return metrics.bodyBytes('local', call.record.bytes);
     task.finished.then(
       (receipt: Receipt) => metrics.receipt(receipt),
       () => undefined, // a download that failed has no receipt
@@ -201,10 +200,10 @@ export class TaskAnswers {
   }
 
   async #sendOne(
-    exchange: Exchange,
+    call: ClientCall,
     { task, statusCode, header, part }: Omit<TaskAnswer, 'request' | 'demand'> & { readonly statusCode: 200 | 206 },
   ): Promise<void> {
-    const { response, record } = exchange;
+    const { response, record } = call;
     const { contentLengthBytes: total, range } = task;
     const length = range?.length ?? total;
     const place: Record<string, string> =
@@ -216,22 +215,21 @@ export class TaskAnswers {
     const told = statusCode === 206 && part === undefined ? withoutChecksumsOf(content) : content;
     using spans = new Spans(task);
     // What the origin calls otherwise each time cannot be gone on with once the header is out.
-    if (!task.local && registryPath(exchange.url.pathname)?.kind !== 'blob')
-      await spans.begun(proxyLimits.firstBytesMs);
+    if (!task.local && registryPath(call.url.pathname)?.kind !== 'blob') await spans.begun(proxyLimits.firstBytesMs);
     response.writeHead(statusCode, { ...this.header(task, told), ...place, ...size });
-    const writer = this.#writer(exchange, length !== undefined);
+    const writer = this.#writer(call, length !== undefined);
     noteFirstByte(record);
     await writer.start();
-    await this.#copy(exchange, { task, spans, writer, isPart: part !== undefined });
+    await this.#copy(call, { task, spans, writer, isPart: part !== undefined });
     await ended(response);
   }
 
   async #sendSeveral(
-    exchange: Exchange,
+    call: ClientCall,
     { request, task, header }: TaskAnswer,
     ranges: readonly ByteRange[],
   ): Promise<void> {
-    const { response, record } = exchange;
+    const { response, record } = call;
     const lengthBytes = task.contentLengthBytes ?? 0;
     const content = withoutChecksumsOf(header ?? headerOfTask(task.responseHeader));
     const type = content['content-type'];
@@ -245,35 +243,35 @@ export class TaskAnswers {
       'content-type': frame.contentType,
       'content-length': String(frame.contentLengthBytes),
     });
-    const writer = this.#writer(exchange, true);
+    const writer = this.#writer(call, true);
     noteFirstByte(record);
     await writer.start();
     for (const [index, range] of ranges.entries()) {
       await writer.text(frame.heads[index] ?? Buffer.alloc(0));
       const spec = { first: range.start, last: range.start + range.length - 1 };
-      await using part = await this.#open(request, spec, exchange);
+      await using part = await this.#open(request, spec, call);
       using spans = new Spans(part);
-      await this.#copy(exchange, { task: part, spans, writer });
+      await this.#copy(call, { task: part, spans, writer });
     }
     await writer.text(frame.tail);
     await ended(response);
   }
 
   async #copy(
-    exchange: Exchange,
+    call: ClientCall,
     { task, spans, writer, isPart = false }: { task: OpenTask; spans: Spans; writer: BodyWriter; isPart?: boolean },
   ): Promise<void> {
     const { range, responseHeader } = task; // a download that fails may forget them
-    const { sentBytes, failure } = await copySpans(spans, writer, exchange.signal);
+    const { sentBytes, failure } = await copySpans(spans, writer, call.signal);
     if (failure === undefined) return;
     if (isPart) throw failure;
-    const rest = restOf({ range, responseHeader }, sentBytes, registryPath(exchange.url.pathname));
-    await this.#goOnFromSource(exchange, { writer, rest, failure, sentBytes });
+    const rest = restOf({ range, responseHeader }, sentBytes, registryPath(call.url.pathname));
+    await this.#goOnFromSource(call, { writer, rest, failure, sentBytes });
   }
 
   /** When the download fails with the header out, the rest comes from the origin itself, if that is certain to fit. */
   async #goOnFromSource(
-    exchange: Exchange,
+    call: ClientCall,
     {
       writer,
       rest,
@@ -282,19 +280,18 @@ export class TaskAnswers {
     }: { writer: BodyWriter; rest: Rest | undefined; failure: DragonflyError; sentBytes: number },
   ): Promise<void> {
     const { metrics, logger, sources } = this.#options;
-    const hopeless =
-      exchange.signal.aborted || failure.code === 'DIGEST_MISMATCH' || failure instanceof DownloadBlocked;
+    const hopeless = call.signal.aborted || failure.code === 'DIGEST_MISMATCH' || failure instanceof DownloadBlocked;
     if (!rest || !this.mayGoToSource || hopeless) throw failure;
     metrics.fellBack(failure.code);
     logger.warn(
-      { url: nameOf(exchange.url), sentBytes, error: failure.message },
+      { url: nameOf(call.url), sentBytes, error: failure.message },
       'the download failed, going on from the source',
     );
-    await sendRest(exchange, rest, { sources, writer });
+    await sendRest(call, rest, { sources, writer });
   }
 
-  #writer(exchange: Exchange, framed: boolean): BodyWriter {
-    const { response, signal, record } = exchange;
+  #writer(call: ClientCall, framed: boolean): BodyWriter {
+    const { response, signal, record } = call;
     return new BodyWriter(this.#options.pool, {
       response,
       framed,
@@ -306,11 +303,11 @@ export class TaskAnswers {
   }
 
   /** Without a range, content that is known to be satisfiable is opened; 416 only when none of them is. */
-  async #openFirst(specs: readonly RangeSpec[], request: DownloadRequest, exchange: Exchange): Promise<OpenTask> {
+  async #openFirst(specs: readonly RangeSpec[], request: DownloadRequest, call: ClientCall): Promise<OpenTask> {
     let failure: unknown;
     for (const spec of specs) {
       try {
-        return await this.#open(request, spec, exchange);
+        return await this.#open(request, spec, call);
       } catch (error) {
         if (toDragonflyError(error).code !== 'RANGE_NOT_SATISFIABLE') throw error;
         failure = error;
@@ -319,9 +316,9 @@ export class TaskAnswers {
     throw failure;
   }
 
-  #open(request: DownloadRequest, range: RangeSpec | undefined, exchange: Exchange): Promise<OpenTask> {
+  #open(request: DownloadRequest, range: RangeSpec | undefined, call: ClientCall): Promise<OpenTask> {
     const deadline = AbortSignal.timeout(proxyLimits.engineOpenTimeoutMs);
-    const opening = this.#options.engine.open({ ...request, range }, exchange.signal);
+    const opening = this.#options.engine.open({ ...request, range }, call.signal);
     return new Promise((resolve, reject) => {
       const lateness = onAbort(deadline, () => {
         reject(new DragonflyError('UNAVAILABLE', 'the download did not start in time'));
@@ -335,7 +332,7 @@ export class TaskAnswers {
   }
 }
 
-function ended(response: Exchange['response']): Promise<void> {
+function ended(response: ClientCall['response']): Promise<void> {
   return new Promise((resolve) => {
     response.once('close', resolve);
     response.end(resolve);

@@ -1,10 +1,10 @@
 /** A path of the proxy's own port that stands for a service on the internet: people set one address, and need no rule and no authority. */
-import type { Exchange } from '../exchange.ts';
+import type { ClientCall } from '../client-call.ts';
 import type { RequestTarget } from '../wire/request-target.ts';
 
 export interface Door {
   /** Where a request for this path and query goes; undefined when it is not for this door. */
   target(pathAndQuery: string): RequestTarget | undefined;
   /** Answers in every case. */
-  answer(exchange: Exchange): Promise<void>;
+  answer(call: ClientCall): Promise<void>;
 }

@@ -10,7 +10,7 @@ import { z } from 'zod';
 import { DragonflyError, toDragonflyError } from '../../../core/errors.ts';
 import { answerError } from '../answers.ts';
 import { relay } from '../wire/direct.ts';
-import { noteFirstByte, type Exchange } from '../exchange.ts';
+import { noteFirstByte, type ClientCall } from '../client-call.ts';
 import { forwardedResponseHeader } from '../wire/header.ts';
 import { flat, type AnswerHeader } from '../proof/answer-header.ts';
 import type { Upstream } from '../wire/upstream.ts';
@@ -61,14 +61,14 @@ export interface HubAnswersOptions {
   /** Where this node stands for the chunk store, clients are told of it. */
   readonly tellsOfXet?: boolean;
   /** Hears what the hub told a caller, whichever node asked. */
-  readonly learn?: (exchange: Exchange, body: Buffer) => void;
+  readonly learn?: (call: ClientCall, body: Buffer) => void;
 }
 
 export class HubAnswers {
   readonly #hub: HubAddress;
   readonly #upstream: Upstream;
   readonly #words: HubWords;
-  readonly #learn: (exchange: Exchange, body: Buffer) => void;
+  readonly #learn: (call: ClientCall, body: Buffer) => void;
   readonly #tellsOfXet: boolean;
   /** The last good answer to each caller. */
   readonly #known = new LRUCache<string, Known>({
@@ -86,13 +86,13 @@ export class HubAnswers {
   }
 
   /** GET and HEAD. Answers in every case. */
-  async answer(exchange: Exchange): Promise<void> {
-    const { record, response, kind } = exchange;
+  async answer(call: ClientCall): Promise<void> {
+    const { record, response, kind } = call;
     record.way = 'direct';
     try {
-      this.#send(exchange, await this.#shared(exchange, exchange.request.method ?? 'GET'));
+      this.#send(call, await this.#shared(call, call.request.method ?? 'GET'));
     } catch (error) {
-      if (error instanceof TooLongError) return relay(exchange, error.rest);
+      if (error instanceof TooLongError) return relay(call, error.rest);
       record.error = toDragonflyError(error);
       answerError(response, record.error, { kind, type: 'proxy' });
     }
@@ -102,11 +102,11 @@ export class HubAnswers {
    * What the hub says at another URL to the caller of this request, as JSON; undefined when it says something else.
    * Errors: those of Upstream.send.
    */
-  async read(exchange: Exchange, url: URL): Promise<unknown> {
-    const named = Object.entries(exchange.header).filter(([name]) => aboutCaller.has(name));
+  async read(call: ClientCall, url: URL): Promise<unknown> {
+    const named = Object.entries(call.header).filter(([name]) => aboutCaller.has(name));
     const header = { ...Object.fromEntries(named), accept: '*/*' };
     try {
-      const { statusCode, body } = await this.#shared({ ...exchange, url, header }, 'GET');
+      const { statusCode, body } = await this.#shared({ ...call, url, header }, 'GET');
       return statusCode === 200 ? JSON.parse(body.toString('utf8')) : undefined;
     } catch (error) {
       if (error instanceof TooLongError) error.rest.destroy();
@@ -115,12 +115,12 @@ export class HubAnswers {
     }
   }
 
-  async #shared(exchange: Exchange, method: string): Promise<Answer> {
-    const { url, header, signal } = exchange;
+  async #shared(call: ClientCall, method: string): Promise<Answer> {
+    const { url, header, signal } = call;
     const key = [method, url.href, hubCaller(header)].join('\n');
     const known = this.#known.get(key);
-    if (known && this.#counts(known, exchange)) return known.answer;
-    if (known && this.#words.isPaused) return this.#stale(exchange, known.answer);
+    if (known && this.#counts(known, call)) return known.answer;
+    if (known && this.#words.isPaused) return this.#stale(call, known.answer);
     for (let running = this.#asking.get(key); running; running = this.#asking.get(key)) {
       try {
         return await running;
@@ -130,18 +130,18 @@ export class HubAnswers {
         signal.throwIfAborted();
       }
     }
-    const asking = this.#ask(exchange, { key, method }).finally(() => this.#asking.delete(key));
+    const asking = this.#ask(call, { key, method }).finally(() => this.#asking.delete(key));
     this.#asking.set(key, asking);
     return asking;
   }
 
-  #counts({ askedMs, untilMs }: Known, { header }: Exchange): boolean {
+  #counts({ askedMs, untilMs }: Known, { header }: ClientCall): boolean {
     const anew = /no-cache|no-store|max-age=0/.test(header['cache-control'] ?? '');
     return !anew && performance.now() < untilMs && askedMs > this.#words.changedMs;
   }
 
-  async #ask(exchange: Exchange, { key, method }: { readonly key: string; readonly method: string }): Promise<Answer> {
-    const { url } = exchange;
+  async #ask(call: ClientCall, { key, method }: { readonly key: string; readonly method: string }): Promise<Answer> {
+    const { url } = call;
     const question: HubQuestion<ToldAnswer> = {
       parts: [method],
       schema: toldAnswer,
@@ -149,19 +149,19 @@ export class HubAnswers {
     };
     const askedMs = performance.now();
     const last = async (): Promise<Answer | undefined> => {
-      const known = this.#known.get(key)?.answer ?? answerFrom(await this.#words.last(exchange, question));
-      return known && this.#stale(exchange, known);
+      const known = this.#known.get(key)?.answer ?? answerFrom(await this.#words.last(call, question));
+      return known && this.#stale(call, known);
     };
     let answer: Answer | undefined;
     let { ttlMs } = question;
     try {
-      const answered = await this.#words.once(exchange, question, {
-        ask: () => this.#put(exchange, method),
+      const answered = await this.#words.once(call, question, {
+        ask: () => this.#put(call, method),
         told: toTell,
       });
       answer = answered.told ? answerFrom(answered.told) : answered.own;
       if (answered.told) ttlMs = answered.ttlMs;
-      answer ??= await this.#put(exchange, method);
+      answer ??= await this.#put(call, method);
     } catch (error) {
       if (error instanceof TooLongError || !this.#words.failed(error)) throw error;
       const known = await last();
@@ -171,23 +171,23 @@ export class HubAnswers {
     if (this.#words.refusedAll(answer.statusCode, answer.header)) return (await last()) ?? answer;
     if (answer.statusCode === 200) {
       this.#known.set(key, { answer, askedMs, untilMs: performance.now() + ttlMs });
-      this.#learn(exchange, answer.body);
+      this.#learn(call, answer.body);
     }
     return answer;
   }
 
-  #stale(exchange: Exchange, known: Answer): Answer {
-    this.#learn(exchange, known.body);
+  #stale(call: ClientCall, known: Answer): Answer {
+    this.#learn(call, known.body);
     return { ...known, header: { ...known.header, warning: '111 - "the hub could not be asked"' } };
   }
 
-  async #put({ url, trust, loopbackAllowed, signal, header: asked }: Exchange, method: string): Promise<Answer> {
+  async #put({ url, trust, loopbackAllowed, signal, header: asked }: ClientCall, method: string): Promise<Answer> {
     const { 'accept-encoding': _encoding, ...header } = asked;
     return received(await this.#upstream.send({ method, url, header, trust, loopbackAllowed, signal }));
   }
 
-  #send(exchange: Exchange, { statusCode, header, body }: Answer): void {
-    const { response, request, record } = exchange;
+  #send(call: ClientCall, { statusCode, header, body }: Answer): void {
+    const { response, request, record } = call;
     if (response.destroyed) return;
     const door = `http://${request.headers.host ?? ''}`;
     const told = { ...header };

@@ -6,7 +6,7 @@
 import type { IncomingMessage } from 'node:http';
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
-import type { Exchange } from '../exchange.ts';
+import type { ClientCall } from '../client-call.ts';
 import { forwardedResponseHeader } from '../wire/header.ts';
 import { proxyLimits } from '../limits.ts';
 import { flat, type AnswerHeader } from '../proof/answer-header.ts';
@@ -57,21 +57,21 @@ const aboutBody = new Set([
 
 export class HubFiles {
   readonly #words: HubWords;
-  readonly #put: (exchange: Exchange) => Promise<HubWord>;
+  readonly #put: (call: ClientCall) => Promise<HubWord>;
   readonly #known = new LRUCache<string, HubFile>({ max: proxyLimits.knownObjects });
   /** When those were asked about that still count. */
   readonly #proven = new LRUCache<string, number>({ max: proxyLimits.proofs });
   readonly #asking = new Map<string, Promise<HubWord>>();
 
   /** @param put asks the hub about the file of this request; rejects as Upstream.send does */
-  constructor({ words, put }: { readonly words: HubWords; readonly put: (exchange: Exchange) => Promise<HubWord> }) {
+  constructor({ words, put }: { readonly words: HubWords; readonly put: (call: ClientCall) => Promise<HubWord> }) {
     this.#words = words;
     this.#put = put;
   }
 
   /** @param commit whether the URL names a commit. Errors: those of Upstream.send, when nothing is known. */
-  async ask(exchange: Exchange, commit: boolean): Promise<HubWord> {
-    const key = `${exchange.url.href}\n${hubCaller(exchange.header)}`;
+  async ask(call: ClientCall, commit: boolean): Promise<HubWord> {
+    const key = `${call.url.href}\n${hubCaller(call.header)}`;
     const file = this.#known.get(key);
     const askedMs = this.#proven.get(key) ?? Number.NEGATIVE_INFINITY;
     if (file && (this.#words.isPaused || (askedMs > 0 && (commit || askedMs > this.#words.changedMs)))) return { file };
@@ -80,23 +80,23 @@ export class HubFiles {
       const word = await running.catch(() => undefined);
       if (word && 'file' in word) return word;
     }
-    const asking = this.#ask(exchange, key, commit).finally(() => this.#asking.delete(key));
+    const asking = this.#ask(call, key, commit).finally(() => this.#asking.delete(key));
     this.#asking.set(key, asking);
     return asking;
   }
 
-  async #ask(exchange: Exchange, key: string, commit: boolean): Promise<HubWord> {
+  async #ask(call: ClientCall, key: string, commit: boolean): Promise<HubWord> {
     const question: HubQuestion<ToldFile> = { parts: ['file'], schema: toldFile, ttlMs: this.#words.ttlMs(commit) };
     const last = async (): Promise<HubFile | undefined> =>
-      this.#known.get(key) ?? fileFrom(await this.#words.last(exchange, question));
+      this.#known.get(key) ?? fileFrom(await this.#words.last(call, question));
     const askedMs = performance.now();
     let word: HubWord;
     let { ttlMs } = question;
     try {
-      const answered = await this.#words.once(exchange, question, { ask: () => this.#put(exchange), told: toTell });
+      const answered = await this.#words.once(call, question, { ask: () => this.#put(call), told: toTell });
       if (answered.told) {
         const file = fileFrom(answered.told);
-        word = file ? { file } : await this.#put(exchange);
+        word = file ? { file } : await this.#put(call);
         ttlMs = answered.ttlMs;
       } else word = answered.own;
     } catch (error) {
@@ -119,8 +119,8 @@ export class HubFiles {
 }
 
 /** How a hub of Hugging Face is asked: by HEAD, whose redirect to a store describes the file. */
-export async function askByHead(upstream: Upstream, exchange: Exchange): Promise<HubWord> {
-  const { message, url } = await describedBy(upstream, exchange);
+export async function askByHead(upstream: Upstream, call: ClientCall): Promise<HubWord> {
+  const { message, url } = await describedBy(upstream, call);
   const file = fileOf(message, url);
   if (!file) return { refusal: message };
   letGo(message);
@@ -128,11 +128,11 @@ export async function askByHead(upstream: Upstream, exchange: Exchange): Promise
 }
 
 /** Follows the hub's redirects inside itself, as renamed repositories have them; any other is the answer. */
-async function describedBy(upstream: Upstream, exchange: Exchange): Promise<{ message: IncomingMessage; url: URL }> {
-  const { trust, loopbackAllowed, signal } = exchange;
-  const kept = Object.entries(exchange.header).filter(([name]) => !aboutBody.has(name));
+async function describedBy(upstream: Upstream, call: ClientCall): Promise<{ message: IncomingMessage; url: URL }> {
+  const { trust, loopbackAllowed, signal } = call;
+  const kept = Object.entries(call.header).filter(([name]) => !aboutBody.has(name));
   const header = { ...Object.fromEntries(kept), 'accept-encoding': 'identity' };
-  let { url } = exchange;
+  let { url } = call;
   for (let hops = 0; ; hops += 1) {
     const message = await upstream.send({ method: 'HEAD', url, header, trust, loopbackAllowed, signal });
     const { location } = message.headers;

@@ -5,7 +5,7 @@
 import type { z } from 'zod';
 import { toDragonflyError } from '../../../core/errors.ts';
 import { isTemporaryStatus } from '../../../core/net/origin-status.ts';
-import type { Exchange } from '../exchange.ts';
+import type { ClientCall } from '../client-call.ts';
 import { proxyLimits } from '../limits.ts';
 import type { AnswerHeader } from '../proof/answer-header.ts';
 import { flat } from '../proof/answer-header.ts';
@@ -64,14 +64,14 @@ export class HubWords {
 
   /** Put by one node for all that have this question with this credential. Rejects as `ask` does. */
   async once<Own, Told>(
-    exchange: Exchange,
+    call: ClientCall,
     { schema, ttlMs, ...question }: HubQuestion<Told>,
     { ask, told }: { readonly ask: () => Promise<Own>; readonly told: (own: Own) => Told | undefined },
   ): Promise<{ readonly own: Own; readonly told?: undefined } | { readonly told: Told; readonly ttlMs: number }> {
     const recent = performance.now() < this.#changedMs + this.#options.ttlMs;
     if (recent) return { own: await ask() };
     return this.#options.shared.once({
-      ...this.#asked(exchange, question.parts),
+      ...this.#asked(call, question.parts),
       schema,
       turnMs,
       ask,
@@ -83,13 +83,13 @@ export class HubWords {
   }
 
   /** What any node was told last by the hub, with this credential. */
-  last<Told>(exchange: Exchange, { parts, schema }: HubQuestion<Told>): Promise<Told | undefined> {
-    return this.#options.shared.last({ ...this.#asked(exchange, parts), schema });
+  last<Told>(call: ClientCall, { parts, schema }: HubQuestion<Told>): Promise<Told | undefined> {
+    return this.#options.shared.last({ ...this.#asked(call, parts), schema });
   }
 
   /** Tells other nodes what the hub said to this caller, for when it cannot be asked. */
-  tell<Told>(exchange: Exchange, { parts, schema, ttlMs }: HubQuestion<Told>, value: Told): void {
-    this.#options.shared.tell({ ...this.#asked(exchange, parts), schema }, { value, ttlMs });
+  tell<Told>(call: ClientCall, { parts, schema, ttlMs }: HubQuestion<Told>, value: Told): void {
+    this.#options.shared.tell({ ...this.#asked(call, parts), schema }, { value, ttlMs });
   }
 
   /** A question has failed. Returns whether what is known counts on: not for a client that has left. */
@@ -108,7 +108,7 @@ export class HubWords {
     return true;
   }
 
-  #asked({ url, header }: Exchange, parts: readonly string[]) {
+  #asked({ url, header }: ClientCall, parts: readonly string[]) {
     const named = Object.entries(header).filter(([name]) => name === 'authorization' || name === 'cookie');
     return {
       byDigest: false,

@@ -8,7 +8,7 @@
 import { toDragonflyError } from '../../../core/errors.ts';
 import { answerError } from '../answers.ts';
 import { forwardDirectly, relay } from '../wire/direct.ts';
-import type { Exchange } from '../exchange.ts';
+import type { ClientCall } from '../client-call.ts';
 import { retargeted, type RequestTarget } from '../wire/request-target.ts';
 import type { Door } from './door.ts';
 import { HubAddress, hubCaller } from './hub-address.ts';
@@ -22,7 +22,7 @@ import { XetDoor, type XetDoorOptions } from './xet/xet-door.ts';
 export interface HuggingFaceDoorOptions extends NamedFilesOptions {
   readonly endpoint: string;
   /** Answers with what has no digest, by the rules of shared caches. */
-  readonly peers: { answer(exchange: Exchange, filteredQueryParams: undefined): Promise<void> };
+  readonly peers: { answer(call: ClientCall, filteredQueryParams: undefined): Promise<void> };
   readonly words: HubWords;
   /** Where clients with `hf_xet` are served in chunks; undefined: they are not told of any. */
   readonly xet?: Omit<XetDoorOptions, 'hub' | 'words' | keyof NamedFilesOptions> | undefined;
@@ -47,11 +47,11 @@ export class HuggingFaceDoor implements Door {
     this.#options = options;
     this.#hub = new HubAddress(HuggingFaceDoor.path, options.endpoint);
     this.#lists = new HubLists({ ttlMs: options.words.ttlMs(true) });
-    const learn = ({ url, header }: Exchange, body: Buffer): void =>
+    const learn = ({ url, header }: ClientCall, body: Buffer): void =>
       this.#lists.learn(this.#pathOf(url), hubCaller(header), body);
     this.#answers = new HubAnswers(this.#hub, { ...options, learn, tellsOfXet: options.xet !== undefined });
     const { words, upstream } = options;
-    this.#files = new HubFiles({ words, put: (exchange) => askByHead(upstream, exchange) });
+    this.#files = new HubFiles({ words, put: (call) => askByHead(upstream, call) });
     this.#named = new NamedFiles(options);
     this.#xet = options.xet && new XetDoor({ ...options, ...options.xet, hub: this.#hub });
   }
@@ -62,17 +62,17 @@ export class HuggingFaceDoor implements Door {
     return { url, target, authority: url.host };
   }
 
-  async answer(exchange: Exchange): Promise<void> {
-    const { request, url } = exchange;
+  async answer(call: ClientCall): Promise<void> {
+    const { request, url } = call;
     const path = this.#pathOf(url);
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       if (!onlyReads.test(path)) this.#options.words.changed();
-      return forwardDirectly(exchange, this.#options.upstream);
+      return forwardDirectly(call, this.#options.upstream);
     }
-    if (this.#xet?.isFor(path) === true && request.method === 'GET') return this.#xet.answer(exchange, path);
+    if (this.#xet?.isFor(path) === true && request.method === 'GET') return this.#xet.answer(call, path);
     const revision = resolvePath.exec(path)?.[1];
-    if (path.startsWith('/api/') || revision === undefined) return this.#answers.answer(exchange);
-    return this.#file(exchange, isCommit.test(revision));
+    if (path.startsWith('/api/') || revision === undefined) return this.#answers.answer(call);
+    return this.#file(call, isCommit.test(revision));
   }
 
   /** Below the hub's own. */
@@ -81,33 +81,33 @@ export class HuggingFaceDoor implements Door {
   }
 
   /** Clients that know of chunks ask for them where this says. */
-  #withXet(exchange: Exchange, file: HubFile): HubFile {
+  #withXet(call: ClientCall, file: HubFile): HubFile {
     const { 'x-repo-commit': commit } = file.header;
-    const path = this.#pathOf(exchange.url);
-    const link = typeof commit === 'string' ? this.#xet?.tokenLink(exchange, path, commit) : undefined;
+    const path = this.#pathOf(call.url);
+    const link = typeof commit === 'string' ? this.#xet?.tokenLink(call, path, commit) : undefined;
     if (link === undefined || file.xetHash === undefined) return file;
     return { ...file, header: { ...file.header, [xetField]: file.xetHash, link } };
   }
 
-  async #file(exchange: Exchange, commit: boolean): Promise<void> {
-    const { response, record, kind, request } = exchange;
+  async #file(call: ClientCall, commit: boolean): Promise<void> {
+    const { response, record, kind, request } = call;
     record.way = 'direct';
     let word;
     try {
-      const listed = this.#lists.find(this.#pathOf(exchange.url), hubCaller(exchange.header), exchange.url);
-      word = listed ? { file: listed } : await this.#files.ask(exchange, commit);
+      const listed = this.#lists.find(this.#pathOf(call.url), hubCaller(call.header), call.url);
+      word = listed ? { file: listed } : await this.#files.ask(call, commit);
     } catch (error) {
       record.error = toDragonflyError(error);
       return answerError(response, record.error, { kind, type: 'proxy' });
     }
     if ('refusal' in word) {
-      if (request.method === 'HEAD') return relay(exchange, word.refusal);
+      if (request.method === 'HEAD') return relay(call, word.refusal);
       word.refusal.resume();
-      return forwardDirectly(exchange, this.#options.upstream);
+      return forwardDirectly(call, this.#options.upstream);
     }
     const { file } = word;
-    if (request.method === 'HEAD') return this.#named.describe(exchange, this.#withXet(exchange, file));
-    const pinned = retargeted(exchange, file.url);
+    if (request.method === 'HEAD') return this.#named.describe(call, this.#withXet(call, file));
+    const pinned = retargeted(call, file.url);
     return this.#named.has(file) ? this.#named.send(pinned, file) : this.#options.peers.answer(pinned, undefined);
   }
 }

@@ -9,7 +9,7 @@ import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
 import { toDragonflyError } from '../../../core/errors.ts';
 import { answerError } from '../answers.ts';
-import type { Exchange } from '../exchange.ts';
+import type { ClientCall } from '../client-call.ts';
 import { letGo } from '../proof/question.ts';
 import { forwardDirectly, relay } from '../wire/direct.ts';
 import type { RequestTarget } from '../wire/request-target.ts';
@@ -24,7 +24,7 @@ import { NamedFiles, type NamedFilesOptions } from './named-files.ts';
 export interface ModelScopeDoorOptions extends NamedFilesOptions {
   readonly endpoint: string;
   /** Answers with what has no digest, by the rules of shared caches. */
-  readonly peers: { answer(exchange: Exchange, filteredQueryParams: undefined): Promise<void> };
+  readonly peers: { answer(call: ClientCall, filteredQueryParams: undefined): Promise<void> };
   readonly words: HubWords;
 }
 
@@ -51,7 +51,7 @@ export class ModelScopeDoor implements Door {
     this.#options = options;
     this.#hub = new HubAddress(ModelScopeDoor.path, options.endpoint);
     this.#answers = new HubAnswers(this.#hub, options);
-    this.#files = new HubFiles({ words: options.words, put: (exchange) => this.#put(exchange) });
+    this.#files = new HubFiles({ words: options.words, put: (call) => this.#put(call) });
     this.#named = new NamedFiles(options);
   }
 
@@ -61,43 +61,43 @@ export class ModelScopeDoor implements Door {
     return { url, target, authority: url.host };
   }
 
-  async answer(exchange: Exchange): Promise<void> {
-    const { request, url } = exchange;
+  async answer(call: ClientCall): Promise<void> {
+    const { request, url } = call;
     const { upstream, words } = this.#options;
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       words.changed();
-      return forwardDirectly(exchange, upstream);
+      return forwardDirectly(call, upstream);
     }
     const path = `/${url.pathname.slice(this.#hub.base.pathname.length)}`;
-    if (!filePath.test(path)) return this.#answers.answer(exchange);
+    if (!filePath.test(path)) return this.#answers.answer(call);
     // Clients ask by HEAD whether a file is to be had near them; only the hub knows.
-    return request.method === 'HEAD' ? forwardDirectly(exchange, upstream) : this.#file(exchange);
+    return request.method === 'HEAD' ? forwardDirectly(call, upstream) : this.#file(call);
   }
 
-  async #file(exchange: Exchange): Promise<void> {
-    const { response, record, kind, url } = exchange;
+  async #file(call: ClientCall): Promise<void> {
+    const { response, record, kind, url } = call;
     record.way = 'direct';
     let word: HubWord;
     try {
-      word = await this.#files.ask(exchange, isCommit.test(url.searchParams.get('Revision') ?? ''));
+      word = await this.#files.ask(call, isCommit.test(url.searchParams.get('Revision') ?? ''));
     } catch (error) {
       record.error = toDragonflyError(error);
       return answerError(response, record.error, { kind, type: 'proxy' });
     }
-    if ('file' in word) return this.#named.send(exchange, word.file);
+    if ('file' in word) return this.#named.send(call, word.file);
     const { refusal } = word;
-    if ((refusal.statusCode ?? 502) >= 400) return relay(exchange, refusal);
+    if ((refusal.statusCode ?? 502) >= 400) return relay(call, refusal);
     letGo(refusal);
-    return this.#options.peers.answer(exchange, undefined);
+    return this.#options.peers.answer(call, undefined);
   }
 
   /** A redirect to a store, or the byte itself, says that this caller may have it. */
-  async #put(exchange: Exchange): Promise<HubWord> {
-    const { url, header, trust, loopbackAllowed, signal } = exchange;
+  async #put(call: ClientCall): Promise<HubWord> {
+    const { url, header, trust, loopbackAllowed, signal } = call;
     const named = Object.entries(header).filter(([name]) => !name.startsWith('if-'));
     const asked = { ...Object.fromEntries(named), range: 'bytes=0-0', 'accept-encoding': 'identity' };
     const message = await this.#upstream.send({ method: 'GET', url, header: asked, trust, loopbackAllowed, signal });
-    const file = (message.statusCode ?? 502) < 400 ? await this.#listed(exchange, message) : undefined;
+    const file = (message.statusCode ?? 502) < 400 ? await this.#listed(call, message) : undefined;
     if (!file) return { refusal: message };
     letGo(message);
     return { file };
@@ -108,14 +108,14 @@ export class ModelScopeDoor implements Door {
   }
 
   /** Undefined for what the hub does not name by a digest. */
-  async #listed(exchange: Exchange, message: IncomingMessage): Promise<HubFile | undefined> {
-    const { url } = exchange;
+  async #listed(call: ClientCall, message: IncomingMessage): Promise<HubFile | undefined> {
+    const { url } = call;
     const path = url.searchParams.get('FilePath');
     const revision = url.searchParams.get('Revision') ?? 'master';
     const list = new URL(url);
     list.pathname += '/files';
     list.search = new URLSearchParams({ Revision: revision, Recursive: 'True' }).toString();
-    const told = listing.safeParse(await this.#answers.read(exchange, list)).data;
+    const told = listing.safeParse(await this.#answers.read(call, list)).data;
     const entry = told?.Data.Files.map((each) => listed.safeParse(each).data).find((each) => each?.Path === path);
     if (!entry) return undefined;
     const type = message.headers['content-type'];

@@ -2,7 +2,7 @@
 import type { DownloadRequest } from '../../task/open-task.ts';
 import { downloadRequestFor, type DownloadDefaults } from '../content/download-request.ts';
 import type { TaskAnswers } from '../content/task-answers.ts';
-import { noteFirstByte, type Exchange } from '../exchange.ts';
+import { noteFirstByte, type ClientCall } from '../client-call.ts';
 import { flat } from '../proof/answer-header.ts';
 import { judgePreconditions } from '../proof/preconditions.ts';
 import { forwardDirectly } from '../wire/direct.ts';
@@ -33,39 +33,39 @@ export class NamedFiles {
   }
 
   /** The hub's metadata alone, on an answer that leads nowhere else: clients would go there without their token. */
-  describe({ response, record }: Exchange, { header, lengthBytes }: HubFile): void {
+  describe({ response, record }: ClientCall, { header, lengthBytes }: HubFile): void {
     response.writeHead(200, { ...header, 'accept-ranges': 'bytes', 'content-length': String(lengthBytes) });
     noteFirstByte(record);
     response.end();
   }
 
-  /** Answers in every case. @param exchange for a URL that goes on naming this content */
-  async send(exchange: Exchange, file: HubFile): Promise<void> {
+  /** Answers in every case. @param call for a URL that goes on naming this content */
+  async send(call: ClientCall, file: HubFile): Promise<void> {
     const { tasks, upstream, defaults } = this.#options;
     const { header, lengthBytes } = file;
-    exchange.record.way = 'peers';
-    const judgement = judgePreconditions(exchange.header, flat(header));
-    if (judgement === 'failed') return forwardDirectly(exchange, upstream);
-    if (judgement === 'notModified') return tasks.notModified(exchange, header);
-    if (lengthBytes === 0) return this.describe(exchange, file); // there is nothing to ask anybody for
-    const demand = judgement === 'ignoreRange' ? rangeDemand(undefined) : rangeDemand(exchange.header['range']);
-    const request = named(downloadRequestFor(exchange, undefined, defaults), file);
+    call.record.way = 'peers';
+    const judgement = judgePreconditions(call.header, flat(header));
+    if (judgement === 'failed') return forwardDirectly(call, upstream);
+    if (judgement === 'notModified') return tasks.notModified(call, header);
+    if (lengthBytes === 0) return this.describe(call, file); // there is nothing to ask anybody for
+    const demand = judgement === 'ignoreRange' ? rangeDemand(undefined) : rangeDemand(call.header['range']);
+    const request = named(downloadRequestFor(call, undefined, defaults), file);
     try {
-      if (file.sha256 !== undefined || (await this.#isRight(exchange, request, file))) {
-        const task = await tasks.open(request, demand, exchange);
+      if (file.sha256 !== undefined || (await this.#isRight(call, request, file))) {
+        const task = await tasks.open(request, demand, call);
         if (task.contentLengthBytes === undefined || task.contentLengthBytes === lengthBytes)
-          return await tasks.send(exchange, { request, task, demand, header });
+          return await tasks.send(call, { request, task, demand, header });
         await task[Symbol.asyncDispose]();
       }
     } catch (error) {
-      return tasks.failed(exchange, error);
+      return tasks.failed(call, error);
     }
-    return forwardDirectly(exchange, upstream);
+    return forwardDirectly(call, upstream);
   }
 
   /** What git calls it is known of the whole alone: all of it is here before any of it is sent. */
-  async #isRight(exchange: Exchange, request: DownloadRequest, { blobId, lengthBytes }: HubFile): Promise<boolean> {
-    const whole = await this.#options.tasks.open(request, rangeDemand(undefined), exchange);
+  async #isRight(call: ClientCall, request: DownloadRequest, { blobId, lengthBytes }: HubFile): Promise<boolean> {
+    const whole = await this.#options.tasks.open(request, rangeDemand(undefined), call);
     const content = await smallContentOf(whole, lengthBytes);
     return content !== undefined && blobId !== undefined && hasBlobId(content, blobId);
   }

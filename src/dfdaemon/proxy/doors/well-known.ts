@@ -3,7 +3,7 @@
  * and which doors it has open. Nothing is asked of anybody for it.
  */
 import { version } from '../../../core/version.ts';
-import { noteFirstByte, type Exchange } from '../exchange.ts';
+import { noteFirstByte, type ClientCall } from '../client-call.ts';
 import type { RequestTarget } from '../wire/request-target.ts';
 import type { Door } from './door.ts';
 
@@ -29,7 +29,7 @@ export class WellKnown implements Door {
     return pathAndQuery === path ? nowhere : undefined;
   }
 
-  answer({ request, response, record }: Exchange): Promise<void> {
+  answer({ request, response, record }: ClientCall): Promise<void> {
     record.way = 'cache';
     const { paths, s3 } = this.#doors;
     const doors = { ...paths, ...(s3 && { s3: urlOf(s3, request.headers.host) }) };

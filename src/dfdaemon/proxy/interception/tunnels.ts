@@ -7,7 +7,7 @@ import type { Socket } from 'node:net';
 import { DragonflyError, toDragonflyError } from '../../../core/errors.ts';
 import type { Logger } from '../../../core/process/logger.ts';
 import type { AccessGuard } from '../access-guard.ts';
-import { newRecord } from '../exchange.ts';
+import { newRecord } from '../client-call.ts';
 import type { Interception } from './interception.ts';
 import { joinSockets } from '../wire/join-sockets.ts';
 import { proxyLimits } from '../limits.ts';

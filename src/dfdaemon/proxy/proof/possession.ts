@@ -7,7 +7,7 @@ import { randomInt } from 'node:crypto';
 import { readSync } from 'node:fs';
 import { LRUCache } from 'lru-cache';
 import type { DownloadRequest, OpenTask, TaskHead } from '../../task/open-task.ts';
-import type { Exchange } from '../exchange.ts';
+import type { ClientCall } from '../client-call.ts';
 import { downloadHeader } from '../wire/header.ts';
 import { proxyLimits } from '../limits.ts';
 import type { Upstream } from '../wire/upstream.ts';
@@ -39,7 +39,7 @@ export class Possession {
   }
 
   /** The origin has shown these bytes, need not, or gives them to this node right now. */
-  isShown({ url }: Exchange, request: DownloadRequest): boolean {
+  isShown({ url }: ClientCall, request: DownloadRequest): boolean {
     const { isTrusted, engine } = this.#options;
     if (isTrusted(url) || this.#shown.has(this.#keyOf(url, request))) return true;
     const source = engine.fetchedFrom(engine.taskIdOf(request));
@@ -49,46 +49,46 @@ export class Possession {
   }
 
   /** The origin has shown it to another node of the cluster. */
-  noteShown({ url }: Exchange, request: DownloadRequest): void {
+  noteShown({ url }: ClientCall, request: DownloadRequest): void {
     this.#shown.set(this.#keyOf(url, request), true);
   }
 
   /** For content under a name that the caller chose: the origin of the caller's URL must have it. Never rejects. */
-  isGiven(exchange: Exchange, { request, task }: { readonly request: DownloadRequest; readonly task: OpenTask }) {
-    if (exchange.options.contentForCalculatingTaskId === undefined) return Promise.resolve(true);
-    return this.isHad(exchange, request, task.contentLengthBytes);
+  isGiven(call: ClientCall, { request, task }: { readonly request: DownloadRequest; readonly task: OpenTask }) {
+    if (call.options.contentForCalculatingTaskId === undefined) return Promise.resolve(true);
+    return this.isHad(call, request, task.contentLengthBytes);
   }
 
   /** Asks for the sample if the origin has not shown the content yet. Never rejects. */
-  async isHad(exchange: Exchange, request: DownloadRequest, lengthBytes = 0): Promise<boolean> {
-    if (this.isShown(exchange, request)) return true;
+  async isHad(call: ClientCall, request: DownloadRequest, lengthBytes = 0): Promise<boolean> {
+    if (this.isShown(call, request)) return true;
     const { engine, upstream } = this.#options;
     // What still comes in is here at its beginning first.
     const complete = engine.headOf(engine.taskIdOf(request))?.complete === true;
     const offset = samplePlace(complete ? lengthBytes : Math.min(lengthBytes, proxyLimits.nearBytes));
     const count = Math.min(proxyLimits.sampleBytes, lengthBytes - offset);
     try {
-      const header = { ...downloadHeader(exchange.header), range: `bytes=${offset}-${offset + count - 1}` };
+      const header = { ...downloadHeader(call.header), range: `bytes=${offset}-${offset + count - 1}` };
       const signal = AbortSignal.timeout(proxyLimits.probeTimeoutMs);
-      const answer = await askOrigin(upstream, exchange, { header, signal });
+      const answer = await askOrigin(upstream, call, { header, signal });
       const sample = await sampleOf(answer, offset, lengthBytes);
-      return sample !== undefined && (await this.compare(exchange, request, sample));
+      return sample !== undefined && (await this.compare(call, request, sample));
     } catch {
       return false;
     }
   }
 
   /** Compares what the origin gave with what is stored; true is remembered. Rejects when the store cannot be read. */
-  async compare(exchange: Exchange, request: DownloadRequest, { offset, bytes }: Sample): Promise<boolean> {
+  async compare(call: ClientCall, request: DownloadRequest, { offset, bytes }: Sample): Promise<boolean> {
     const { opened: _, ...plain } = request;
     // Beside a client of the whole its beginning is waited for: a part would be asked for by itself.
-    const beginning = exchange.header['range'] === undefined && offset + bytes.length <= proxyLimits.nearBytes;
+    const beginning = call.header['range'] === undefined && offset + bytes.length <= proxyLimits.nearBytes;
     const range = beginning ? undefined : { first: offset, last: offset + bytes.length - 1 };
-    await using task = await this.#options.engine.open({ ...plain, range, prefetch: false }, exchange.signal);
+    await using task = await this.#options.engine.open({ ...plain, range, prefetch: false }, call.signal);
     const skip = beginning ? offset : 0;
     const held = bytes.length > 0 ? await contentOf(task, skip + bytes.length) : undefined;
     const same = held?.subarray(skip).equals(bytes) === true;
-    if (same) this.#shown.set(this.#keyOf(exchange.url, request), true);
+    if (same) this.#shown.set(this.#keyOf(call.url, request), true);
     return same;
   }
 

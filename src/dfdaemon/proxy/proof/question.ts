@@ -8,7 +8,7 @@ import { DragonflyError } from '../../../core/errors.ts';
 import { isLoopback, plainAddress } from '../access-guard.ts';
 import { sendOwn } from '../wire/direct.ts';
 import { isEquivalent } from '../wire/request-target.ts';
-import type { Exchange } from '../exchange.ts';
+import type { ClientCall } from '../client-call.ts';
 import { proxyLimits } from '../limits.ts';
 import type { Upstream } from '../wire/upstream.ts';
 import { isPage, type FlatHeader } from './representation.ts';
@@ -37,18 +37,18 @@ export interface Question {
 /** Errors: those of Upstream.send. A redirect that cannot be followed is the answer. */
 export async function askOrigin(
   upstream: Upstream,
-  exchange: Exchange,
+  call: ClientCall,
   { header, signal, own }: Question,
 ): Promise<OriginAnswer> {
-  const { trust } = exchange;
-  let { url, loopbackAllowed } = exchange;
+  const { trust } = call;
+  let { url, loopbackAllowed } = call;
   let sent = header;
   let first: IncomingMessage | undefined;
   for (let hops = 0; ; hops += 1) {
-    const target = hops === 0 && isEquivalent(exchange) ? exchange.target : undefined;
+    const target = hops === 0 && isEquivalent(call) ? call.target : undefined;
     const request = { method: 'GET', url, target, header: sent, trust, loopbackAllowed, signal };
     const message =
-      own && !first ? await sendOwn(exchange, upstream, own.conditions) : await sendOr(first, upstream, request);
+      own && !first ? await sendOwn(call, upstream, own.conditions) : await sendOr(first, upstream, request);
     first ??= message;
     const next = message === first && hops > 0 ? undefined : redirectOf(message, url);
     if (!next) return answerOf(message, first);

@@ -3,7 +3,7 @@
  * can then deny with the registry's own words, too, when the registry is down.
  */
 import { callerKey, withoutCredentials } from './caller.ts';
-import type { Exchange } from '../exchange.ts';
+import type { ClientCall } from '../client-call.ts';
 import { downloadHeader } from '../wire/header.ts';
 import { proxyLimits } from '../limits.ts';
 import type { Challenge, OriginAccess } from './origin-access.ts';
@@ -11,16 +11,16 @@ import type { Upstream } from '../wire/upstream.ts';
 
 /** Call when the registry has accepted the caller. */
 export function learnRefusal(
-  exchange: Exchange,
+  call: ClientCall,
   scope: string,
   { access, upstream }: { readonly access: OriginAccess; readonly upstream: Upstream },
 ): void {
-  if (callerKey(exchange.header) === '') return; // it accepts strangers
-  access.learnRefusal(scope, () => askAsStranger(exchange, upstream));
+  if (callerKey(call.header) === '') return; // it accepts strangers
+  access.learnRefusal(scope, () => askAsStranger(call, upstream));
 }
 
 async function askAsStranger(
-  { url, header, trust, loopbackAllowed }: Exchange,
+  { url, header, trust, loopbackAllowed }: ClientCall,
   upstream: Upstream,
 ): Promise<Challenge> {
   const message = await upstream.send({

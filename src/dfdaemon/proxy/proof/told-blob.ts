@@ -4,7 +4,7 @@
  */
 import { toDragonflyError } from '../../../core/errors.ts';
 import type { OpenTask } from '../../task/open-task.ts';
-import type { Exchange } from '../exchange.ts';
+import type { ClientCall } from '../client-call.ts';
 import type { OriginAnswer } from './question.ts';
 
 export interface ToldBlob {
@@ -18,7 +18,7 @@ export function toldBlob(answer: OriginAnswer, contentLengthBytes: number): Told
 }
 
 /** A plain GET of the whole: nothing else has to be known to answer it. */
-export function asksForAll({ header }: Exchange): boolean {
+export function asksForAll({ header }: ClientCall): boolean {
   return !Object.keys(header).some((name) => name === 'range' || name.startsWith('if-'));
 }
 

@@ -8,7 +8,7 @@ import { DragonflyError, toDragonflyError } from '../../../core/errors.ts';
 import type { DownloadRequest, OpenTask } from '../../task/open-task.ts';
 import { answerError, answerOriginStatus } from '../answers.ts';
 import { forwardDirectly, relay, sendOwn } from '../wire/direct.ts';
-import { noteFirstByte, type Exchange } from '../exchange.ts';
+import { noteFirstByte, type ClientCall } from '../client-call.ts';
 import { downloadHeader } from '../wire/header.ts';
 import { proxyLimits } from '../limits.ts';
 import { flat, headerOfTask } from '../proof/answer-header.ts';
@@ -53,87 +53,86 @@ export class BlobAnswers {
   }
 
   /** Answers in every case. */
-  async answer(exchange: Exchange, request: DownloadRequest, path: RegistryPath): Promise<void> {
+  async answer(call: ClientCall, request: DownloadRequest, path: RegistryPath): Promise<void> {
     const { tasks } = this.#options;
-    const demand = rangeDemand(exchange.header['range']);
-    const asking = this.#permission(exchange, request, path);
+    const demand = rangeDemand(call.header['range']);
+    const asking = this.#permission(call, request, path);
     await beforeRegistration();
-    const opened = settling(tasks.open(request, demand, exchange));
+    const opened = settling(tasks.open(request, demand, call));
     const yes = await asking;
-    if (!yes) return this.#refused(exchange, request, path, opened.result);
+    if (!yes) return this.#refused(call, request, path, opened.result);
     const { blob } = yes;
-    if (blob && comesIn(opened, blob) && asksForAll(exchange) && this.#promise(exchange, request, blob))
-      return this.#keep(exchange, request, opened.result, { ...yes, blob });
+    if (blob && comesIn(opened, blob) && asksForAll(call) && this.#promise(call, request, blob))
+      return this.#keep(call, request, opened.result, { ...yes, blob });
     const task = await opened.result;
-    if (task.status === 'rejected') return tasks.failed(exchange, task.reason);
-    if (!(await this.#fits(exchange, request, task.value, yes))) {
+    if (task.status === 'rejected') return tasks.failed(call, task.reason);
+    if (!(await this.#fits(call, request, task.value, yes))) {
       await task.value[Symbol.asyncDispose]();
-      return forwardDirectly(exchange, this.#options.upstream);
+      return forwardDirectly(call, this.#options.upstream);
     }
-    await this.#send(exchange, request, task.value);
+    await this.#send(call, request, task.value);
   }
 
-  async #send(exchange: Exchange, request: DownloadRequest, task: OpenTask): Promise<void> {
+  async #send(call: ClientCall, request: DownloadRequest, task: OpenTask): Promise<void> {
     const { tasks, upstream } = this.#options;
-    const judgement = judgePreconditions(exchange.header, flat(headerOfTask(task.responseHeader)));
+    const judgement = judgePreconditions(call.header, flat(headerOfTask(task.responseHeader)));
     if (judgement === 'failed' || judgement === 'notModified') {
       await task[Symbol.asyncDispose]();
-      if (judgement === 'failed') return forwardDirectly(exchange, upstream);
-      return tasks.notModified(exchange, tasks.header(task, headerOfTask(task.responseHeader)));
+      if (judgement === 'failed') return forwardDirectly(call, upstream);
+      return tasks.notModified(call, tasks.header(task, headerOfTask(task.responseHeader)));
     }
-    if (judgement === 'go')
-      return tasks.send(exchange, { request, task, demand: rangeDemand(exchange.header['range']) });
+    if (judgement === 'go') return tasks.send(call, { request, task, demand: rangeDemand(call.header['range']) });
     await task[Symbol.asyncDispose]();
     const whole = rangeDemand(undefined);
     try {
-      await tasks.send(exchange, { request, task: await tasks.open(request, whole, exchange), demand: whole });
+      await tasks.send(call, { request, task: await tasks.open(request, whole, call), demand: whole });
     } catch (error) {
-      await tasks.failed(exchange, error);
+      await tasks.failed(call, error);
     }
   }
 
   /** Undefined when the registry's answer, whatever it is, does not entitle this caller to the blob. */
-  #permission(exchange: Exchange, request: DownloadRequest, path: RegistryPath): Promise<Yes | undefined> {
+  #permission(call: ClientCall, request: DownloadRequest, path: RegistryPath): Promise<Yes | undefined> {
     const { access } = this.#options;
-    const question = this.#questionOf(exchange, path);
-    if (access.isGranted(question) && this.#isShown(exchange, request)) return Promise.resolve({});
+    const question = this.#questionOf(call, path);
+    if (access.isGranted(question) && this.#isShown(call, request)) return Promise.resolve({});
     const key = [question.scope, question.object, question.caller, request.contentForCalculatingTaskId ?? ''].join(
       '\n',
     );
     const running = this.#asking.get(key);
     if (running) return running;
-    const asking = this.#askOnce(exchange, request, path).catch(() => undefined);
+    const asking = this.#askOnce(call, request, path).catch(() => undefined);
     this.#asking.set(key, asking);
     void asking.finally(() => this.#asking.delete(key));
     return asking;
   }
 
   /** One question for all nodes that ask the same at a time, or while its answer counts. */
-  async #askOnce(exchange: Exchange, request: DownloadRequest, path: RegistryPath): Promise<Yes | undefined> {
+  async #askOnce(call: ClientCall, request: DownloadRequest, path: RegistryPath): Promise<Yes | undefined> {
     const { access, shared, possession } = this.#options;
-    const question = this.#questionOf(exchange, path);
+    const question = this.#questionOf(call, path);
     const isNamed = request.contentForCalculatingTaskId !== undefined;
-    const open = isNamed ? undefined : openBlob(exchange.url, question.scope, question.object);
+    const open = isNamed ? undefined : openBlob(call.url, question.scope, question.object);
     const answered = await shared.once({
       byDigest: true,
       parts: ['blob', question.scope, question.object, request.contentForCalculatingTaskId ?? ''],
-      url: exchange.url,
-      header: exchange.header,
+      url: call.url,
+      header: call.header,
       openParts: open?.parts,
-      ask: () => this.#ask(exchange, request, path),
+      ask: () => this.#ask(call, request, path),
       schema: sharedYes,
       told: (yes) =>
-        yes && { value: { ...yesToTell(yes), isShown: this.#isShown(exchange, request) }, ttlMs: access.ttlMs },
+        yes && { value: { ...yesToTell(yes), isShown: this.#isShown(call, request) }, ttlMs: access.ttlMs },
     });
     if (answered.told) {
       // What a seed was given as a stranger is given to everybody, and the seed has fetched all of it there.
       access.prove(answered.isOpen ? { ...question, caller: '' } : question, answered.ttlMs);
-      if (answered.told.isShown || answered.isOpen) possession.noteShown(exchange, request);
+      if (answered.told.isShown || answered.isOpen) possession.noteShown(call, request);
       return yesFromOther(answered.told);
     }
     if (!answered.own) return undefined;
     access.prove(question);
-    learnRefusal(exchange, question.scope, this.#options);
+    learnRefusal(call, question.scope, this.#options);
     return answered.own;
   }
 
@@ -142,19 +141,19 @@ export class BlobAnswers {
    * others may hold it: HEAD is answered differently by many. A redirect is followed, and only an end that has a blob of a known
    * length is a yes.
    */
-  async #ask(exchange: Exchange, request: DownloadRequest, path: RegistryPath): Promise<Yes | undefined> {
+  async #ask(call: ClientCall, request: DownloadRequest, path: RegistryPath): Promise<Yes | undefined> {
     const { engine, upstream, hasSwarm, sizes } = this.#options;
     const taskId = engine.taskIdOf(request);
     const head = engine.headOf(taskId);
-    const compares = !this.#isShown(exchange, request) && (head !== undefined || hasSwarm());
+    const compares = !this.#isShown(call, request) && (head !== undefined || hasSwarm());
     const told = head?.contentLengthBytes ?? sizes.of(path.reference) ?? proxyLimits.nearBytes;
     const near = Math.min(told, proxyLimits.nearBytes);
     let offset = compares ? samplePlace(head?.complete === true ? head.contentLengthBytes : near) : 0;
     for (let attempt = 1; ; attempt += 1) {
       const range = `bytes=${offset}-${compares ? offset + proxyLimits.sampleBytes - 1 : 0}`;
       const signal = AbortSignal.timeout(proxyLimits.probeTimeoutMs);
-      const header = { ...downloadHeader(exchange.header), range };
-      const answer = await askOrigin(upstream, exchange, { header, signal });
+      const header = { ...downloadHeader(call.header), range };
+      const answer = await askOrigin(upstream, call, { header, signal });
       const total = /^bytes \*\/(\d{1,15})$/.exec(answer.header['content-range'] ?? '')?.[1];
       if (answer.statusCode === 416 && total !== undefined && Number(total) > 0 && attempt === 1) {
         answer.discard();
@@ -166,28 +165,28 @@ export class BlobAnswers {
   }
 
   /** The content is what the registry spoke of, and the registry has it. */
-  async #fits(exchange: Exchange, request: DownloadRequest, task: OpenTask, yes: Yes): Promise<boolean> {
+  async #fits(call: ClientCall, request: DownloadRequest, task: OpenTask, yes: Yes): Promise<boolean> {
     const { lengthBytes, sample } = yes;
     const { contentLengthBytes: held } = task;
     const { possession } = this.#options;
     if (lengthBytes !== undefined && held !== undefined && held !== lengthBytes) return false;
-    if (this.#isShown(exchange, request)) return true;
-    if (sample) return possession.compare(exchange, request, sample).catch(() => false);
-    return possession.isHad(exchange, request, held);
+    if (this.#isShown(call, request)) return true;
+    if (sample) return possession.compare(call, request, sample).catch(() => false);
+    return possession.isHad(call, request, held);
   }
 
-  #isShown(exchange: Exchange, request: DownloadRequest): boolean {
-    return this.#options.possession.isShown(exchange, request);
+  #isShown(call: ClientCall, request: DownloadRequest): boolean {
+    return this.#options.possession.isShown(call, request);
   }
 
   /** Writes the header before the content has come anywhere near. False when it must wait: the download has not even begun, say. */
-  #promise(exchange: Exchange, request: DownloadRequest, blob: ToldBlob): boolean {
+  #promise(call: ClientCall, request: DownloadRequest, blob: ToldBlob): boolean {
     const { engine, tasks } = this.#options;
     if (!tasks.mayGoToSource) return false; // nothing could keep the promise if the peers fail
     const taskId = engine.taskIdOf(request);
     const peerId = engine.peerIdOf(taskId);
-    if (peerId === undefined || exchange.signal.aborted || this.#unsure.has(exchange.url.origin)) return false;
-    const { response, record } = exchange;
+    if (peerId === undefined || call.signal.aborted || this.#unsure.has(call.url.origin)) return false;
+    const { response, record } = call;
     record.taskId = taskId;
     record.peerId = peerId;
     const header = tasks.header({ taskId, peerId, local: false }, headerOfTask(blob.header));
@@ -199,12 +198,12 @@ export class BlobAnswers {
 
   /** Sends the body for a header that has been sent: from the peers, else from the origin; else breaks the connection. */
   async #keep(
-    exchange: Exchange,
+    call: ClientCall,
     request: DownloadRequest,
     opened: Promise<PromiseSettledResult<OpenTask>>,
     yes: Yes & { readonly blob: ToldBlob },
   ): Promise<void> {
-    const { record, kind, response } = exchange;
+    const { record, kind, response } = call;
     const { tasks } = this.#options;
     const given = await opened;
     const task = given.status === 'fulfilled' ? given.value : undefined;
@@ -212,15 +211,15 @@ export class BlobAnswers {
       if (task) {
         if (!keepsPromise(task, yes.blob))
           throw new DragonflyError('SOURCE_CHANGED', 'the blob has another length now');
-        if (!(await this.#fits(exchange, request, task, yes)))
+        if (!(await this.#fits(call, request, task, yes)))
           throw new DragonflyError('PERMISSION_DENIED', 'the registry does not have the blob it says it has');
-        await tasks.copyWhole(exchange, task);
+        await tasks.copyWhole(call, task);
       } else if (given.status === 'rejected') {
-        await tasks.copyFromSource(exchange, yes.blob.contentLengthBytes, toDragonflyError(given.reason));
+        await tasks.copyFromSource(call, yes.blob.contentLengthBytes, toDragonflyError(given.reason));
       }
     } catch (error) {
       record.error = toDragonflyError(error);
-      if (!exchange.signal.aborted) this.#unsure.set(exchange.url.origin, true);
+      if (!call.signal.aborted) this.#unsure.set(call.url.origin, true);
       answerError(response, record.error, { kind, type: 'dfdaemon' });
     } finally {
       await task?.[Symbol.asyncDispose]();
@@ -229,24 +228,24 @@ export class BlobAnswers {
 
   /** The client's own request decides; while the registry is away, the configuration and what the registry said before. */
   async #refused(
-    exchange: Exchange,
+    call: ClientCall,
     request: DownloadRequest,
     path: RegistryPath,
     opened: Promise<PromiseSettledResult<OpenTask>>,
   ): Promise<void> {
     const { access, upstream } = this.#options;
-    const { response, record, kind } = exchange;
-    const question = this.#questionOf(exchange, path);
+    const { response, record, kind } = call;
+    const question = this.#questionOf(call, path);
     let failure: DragonflyError | undefined;
     try {
-      const message = await sendOwn(exchange, upstream);
+      const message = await sendOwn(call, upstream);
       const { statusCode = 502 } = message;
       access.remember(question.scope, { statusCode, header: flat(message.headers as Record<string, string>) });
       const away = statusCode >= 500 && access.servesEverybodyWithoutOrigin;
       if (!away) {
         void closed(opened);
         record.way = 'direct';
-        return await relay(exchange, message);
+        return await relay(call, message);
       }
       message.destroy();
     } catch (error) {
@@ -263,11 +262,11 @@ export class BlobAnswers {
       if (record.error.details?.statusCode !== undefined) return answerOriginStatus(response, record.error, true);
       return answerError(response, record.error, { kind, type: 'proxy' });
     }
-    await this.#send(exchange, request, given.value);
+    await this.#send(call, request, given.value);
   }
 
-  #questionOf(exchange: Exchange, path: RegistryPath) {
-    return { scope: registryScope(exchange.url, path), object: path.reference, caller: callerKey(exchange.header) };
+  #questionOf(call: ClientCall, path: RegistryPath) {
+    return { scope: registryScope(call.url, path), object: path.reference, caller: callerKey(call.header) };
   }
 }
 

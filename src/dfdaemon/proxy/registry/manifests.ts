@@ -14,7 +14,7 @@ import { callerKey } from '../proof/caller.ts';
 import { notARegistry, relay, sendOwn } from '../wire/direct.ts';
 import { decoded } from './content-coding.ts';
 import { hasDigest } from './manifest-digest.ts';
-import { noteFirstByte, type Exchange } from '../exchange.ts';
+import { noteFirstByte, type ClientCall } from '../client-call.ts';
 import { forwardedAnswerLines, forwardedResponseHeader } from '../wire/header.ts';
 import { proxyLimits } from '../limits.ts';
 import { originIsDown, type OriginAccess } from '../proof/origin-access.ts';
@@ -45,7 +45,7 @@ export interface ManifestsOptions {
   readonly shared: SharedProofs;
   readonly sizes: BlobSizes;
   /** The manifest as nodes of the cluster hold it, without a question to the origin. */
-  readonly held: (exchange: Exchange, path: RegistryPath) => Promise<KnownManifest | undefined>;
+  readonly held: (call: ClientCall, path: RegistryPath) => Promise<KnownManifest | undefined>;
 }
 
 export class Manifests {
@@ -69,14 +69,14 @@ export class Manifests {
   }
 
   /** Answers GET and HEAD of a manifest. */
-  async answer(exchange: Exchange, path: RegistryPath): Promise<void> {
-    const { record, response, kind } = exchange;
+  async answer(call: ClientCall, path: RegistryPath): Promise<void> {
+    const { record, response, kind } = call;
     record.way = 'manifest';
     try {
-      const answer = await this.#shared(exchange, path);
-      send(exchange, answer);
+      const answer = await this.#shared(call, path);
+      send(call, answer);
     } catch (error) {
-      if (error instanceof TooLargeError) return relay(exchange, error.rest);
+      if (error instanceof TooLargeError) return relay(call, error.rest);
       const failure = toDragonflyError(error);
       record.error = failure;
       if (failure.details?.statusCode !== undefined) return answerOriginStatus(response, failure, true);
@@ -93,8 +93,8 @@ export class Manifests {
   }
 
   /** One question for all who ask the same at the same time with the same rights. */
-  async #shared(exchange: Exchange, path: RegistryPath): Promise<Answer> {
-    const { request, header, url } = exchange;
+  async #shared(call: ClientCall, path: RegistryPath): Promise<Answer> {
+    const { request, header, url } = call;
     const method = request.method ?? 'GET';
     const condition = header['if-none-match'] ?? '';
     const key = [method, url.href, callerKey(header), variantOf(header), condition].join('\n');
@@ -106,39 +106,39 @@ export class Manifests {
       } catch (error) {
         // The one who asked has left, or its answer cannot be shared: this one asks for itself.
         if (!(error instanceof TooLargeError) && toDragonflyError(error).code !== 'CANCELLED') throw error;
-        exchange.signal.throwIfAborted();
+        call.signal.throwIfAborted();
       }
     }
-    const asking = this.#askOnce(exchange, path).finally(() => this.#asking.delete(key));
+    const asking = this.#askOnce(call, path).finally(() => this.#asking.delete(key));
     this.#asking.set(key, asking);
     return asking;
   }
 
   /** One question for all nodes at a time; what has the digest it was asked for is the same while the answer counts. */
-  async #askOnce(exchange: Exchange, path: RegistryPath): Promise<Answer> {
-    const { request, header, url } = exchange;
+  async #askOnce(call: ClientCall, path: RegistryPath): Promise<Answer> {
+    const { request, header, url } = call;
     const answered = await this.#sharedProofs.once({
       byDigest: isDigest(path.reference),
       parts: ['manifest', request.method ?? '', url.href, variantOf(header), header['if-none-match'] ?? ''],
       url,
       header,
-      ask: () => this.#ask(exchange, path),
+      ask: () => this.#ask(call, path),
       schema: sharedManifest,
       told: (answer) => manifestToTell(answer, this.#sharedForMs(request, path)),
     });
     if (answered.told === undefined) return answered.own;
     const answer = manifestFromOther(answered.told);
-    this.#note(exchange, path, answer);
+    this.#note(call, path, answer);
     return answer;
   }
 
   /** Whether something is still there (HEAD), and what a tag means, is asked each time. */
-  #sharedForMs({ method }: Exchange['request'], { reference }: RegistryPath): number {
+  #sharedForMs({ method }: ClientCall['request'], { reference }: RegistryPath): number {
     return method === 'GET' && isDigest(reference) ? Math.min(this.#access.ttlMs, proxyLimits.sharedManifestMs) : 0;
   }
 
-  async #ask(exchange: Exchange, path: RegistryPath): Promise<Answer> {
-    const { request, header, url, trust, loopbackAllowed, signal } = exchange;
+  async #ask(call: ClientCall, path: RegistryPath): Promise<Answer> {
+    const { request, header, url, trust, loopbackAllowed, signal } = call;
     const scope = registryScope(url, path);
     const key = `${url.href}\n${variantOf(header)}`;
     const known = this.#known.get(key);
@@ -156,12 +156,12 @@ export class Manifests {
             loopbackAllowed,
             signal,
           })
-        : await sendOwn(exchange, this.#upstream);
+        : await sendOwn(call, this.#upstream);
     } catch (error) {
-      return this.#whileDown(exchange, path, { scope, known, error: toDragonflyError(error) });
+      return this.#whileDown(call, path, { scope, known, error: toDragonflyError(error) });
     }
     const statusCode = message.statusCode ?? 502;
-    if (isTemporaryStatus(statusCode)) return this.#whileRefusing(exchange, path, { scope, known, message });
+    if (isTemporaryStatus(statusCode)) return this.#whileRefusing(call, path, { scope, known, message });
     const caller = callerKey(header);
     if (statusCode === 304 && condition) {
       message.resume();
@@ -173,13 +173,13 @@ export class Manifests {
       this.#access.remember(scope, { statusCode, header: single(answer.header) });
     if (statusCode !== 200) return answer;
     if (text(answer, 'content-type').startsWith('text/html')) throw notARegistry(url);
-    learnRefusal(exchange, scope, { access: this.#access, upstream: this.#upstream });
-    this.#note(exchange, path, answer);
+    learnRefusal(call, scope, { access: this.#access, upstream: this.#upstream });
+    this.#note(call, path, answer);
     return answer;
   }
 
   /** Throws DIGEST_MISMATCH. */
-  #note({ header, url }: Exchange, path: RegistryPath, answer: Answer): void {
+  #note({ header, url }: ClientCall, path: RegistryPath, answer: Answer): void {
     if (!answer.body) return;
     const content = decoded(answer.body, text(answer, 'content-encoding'));
     if (!content) return; // the client will see what it is
@@ -192,13 +192,13 @@ export class Manifests {
 
   /** The registry is ill or wants to be left alone: what is known or held, if the caller may have it, else its own answer. */
   async #whileRefusing(
-    exchange: Exchange,
+    call: ClientCall,
     path: RegistryPath,
     { message, ...state }: { scope: string; known: KnownManifest | undefined; message: IncomingMessage },
   ): Promise<Answer> {
-    const answer = await received(message, exchange.request.method === 'HEAD');
+    const answer = await received(message, call.request.method === 'HEAD');
     try {
-      return await this.#whileDown(exchange, path, { ...state, error: downError(answer) });
+      return await this.#whileDown(call, path, { ...state, error: downError(answer) });
     } catch {
       return answer;
     }
@@ -206,21 +206,21 @@ export class Manifests {
 
   /** A manifest known here or held by peers, if the caller may have it; otherwise what the origin said, or that it is down. */
   async #whileDown(
-    exchange: Exchange,
+    call: ClientCall,
     path: RegistryPath,
     { scope, error, ...state }: { scope: string; known: KnownManifest | undefined; error: DragonflyError },
   ): Promise<Answer> {
     if (!originIsDown(error) && error.details?.statusCode !== 429) throw error;
-    const caller = callerKey(exchange.header);
+    const caller = callerKey(call.header);
     if (!state.known && !this.#access.hasGrants(scope, caller)) this.#access.whileDown(scope, error);
-    const known = state.known ?? (await this.#held(exchange, path));
+    const known = state.known ?? (await this.#held(call, path));
     if (!known) throw error;
     const question = { scope, object: contentDigest(known.content ?? known.body), caller };
     if (!this.#access.isGranted(question)) this.#access.whileDown(scope, error);
     const warning = '111 - "the origin could not be asked"';
     const header = { ...known.header, warning };
     const lines = known.lines && [...known.lines, 'Warning', warning];
-    return { ...known, header, lines, body: exchange.request.method === 'HEAD' ? undefined : known.body };
+    return { ...known, header, lines, body: call.request.method === 'HEAD' ? undefined : known.body };
   }
 }
 
@@ -230,8 +230,8 @@ function variantOf(header: Readonly<Record<string, string>>): string {
 }
 
 /** Where a caller's right to read holds: one repository of one registry. */
-function send(exchange: Exchange, answer: Answer): void {
-  const { response, record, request } = exchange;
+function send(call: ClientCall, answer: Answer): void {
+  const { response, record, request } = call;
   const { statusCode, statusMessage, header, body } = answer;
   if (response.destroyed) return;
   const lines =

@@ -31,16 +31,16 @@ export function openPushes(
   return new Pushes({
     content: pushed,
     logger,
-    manifestRequestFor: (exchange) => {
-      const request = downloadRequestFor(exchange, undefined, defaults);
+    manifestRequestFor: (call) => {
+      const request = downloadRequestFor(call, undefined, defaults);
       return { taskId: engine.taskIdOf(request), request };
     },
-    requestFor: (exchange, blob) => {
-      const isMirror = exchange.kind === 'mirror';
+    requestFor: (call, blob) => {
+      const isMirror = call.kind === 'mirror';
       const verdict = !isMirror || mirror.useRules ? rules.match(blob) : undefined;
-      const wanted = exchange.options.usePeers ?? (verdict?.peers === true || (isMirror && !mirror.useRules));
+      const wanted = call.options.usePeers ?? (verdict?.peers === true || (isMirror && !mirror.useRules));
       if (!wanted || (isMirror && mirror.direct)) return undefined;
-      const request = downloadRequestFor({ ...exchange, url: blob }, verdict?.filteredQueryParams, defaults);
+      const request = downloadRequestFor({ ...call, url: blob }, verdict?.filteredQueryParams, defaults);
       return { taskId: engine.taskIdOf(request), request };
     },
   });

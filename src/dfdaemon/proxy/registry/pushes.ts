@@ -16,7 +16,7 @@ import { toDragonflyError } from '../../../core/errors.ts';
 import type { Logger } from '../../../core/process/logger.ts';
 import type { PushedContent } from '../../imports/pushed-content.ts';
 import type { DownloadRequest } from '../../task/open-task.ts';
-import type { Exchange } from '../exchange.ts';
+import type { ClientCall } from '../client-call.ts';
 import { proxyLimits } from '../limits.ts';
 import { requestFraming } from '../wire/request-framing.ts';
 import { isDigest } from './registry-path.ts';
@@ -25,11 +25,11 @@ export interface PushesOptions {
   readonly content: PushedContent;
   /** As a GET of the blob will ask for it; undefined when it would not go through the peers. */
   readonly requestFor: (
-    exchange: Exchange,
+    call: ClientCall,
     blob: URL,
   ) => { readonly taskId: string; readonly request: DownloadRequest } | undefined;
   /** As a GET of a manifest will ask for it. */
-  readonly manifestRequestFor: (exchange: Exchange) => { readonly taskId: string; readonly request: DownloadRequest };
+  readonly manifestRequestFor: (call: ClientCall) => { readonly taskId: string; readonly request: DownloadRequest };
   readonly logger: Logger;
 }
 
@@ -63,12 +63,12 @@ export class Pushes {
   }
 
   /** Before the request is forwarded. Returns who is to see its answer; undefined when it belongs to no upload. */
-  watch(exchange: Exchange): ((answer: IncomingMessage) => void) | undefined {
-    const { request, url } = exchange;
+  watch(call: ClientCall): ((answer: IncomingMessage) => void) | undefined {
+    const { request, url } = call;
     const { method } = request;
     const manifest = /^(.*\/v2\/.+\/manifests\/)([^/]+)$/.exec(url.pathname);
     if (manifest && method === 'PUT')
-      return this.#watchManifest(exchange, { base: manifest[1] ?? '', reference: manifest[2] ?? '' });
+      return this.#watchManifest(call, { base: manifest[1] ?? '', reference: manifest[2] ?? '' });
     const place = /^(.*\/v2\/.+\/blobs\/)uploads\/([^/]*)$/.exec(url.pathname);
     if (place && method === 'DELETE') this.#forget(keyOf(url));
     if (!place || (method !== 'PATCH' && method !== 'PUT' && method !== 'POST')) return undefined;
@@ -76,12 +76,12 @@ export class Pushes {
     if (method === 'POST' && digest === undefined) return undefined;
     if (digest !== undefined && !(isDigest(digest) && digest.startsWith('sha256:'))) return undefined;
     const key = keyOf(url);
-    const upload = this.#continued(key, exchange);
+    const upload = this.#continued(key, call);
     if (!upload) return undefined;
     upload.open = true;
     const body = requestFraming(request) === 'none' ? { complete: true } : this.#writeDown(upload, request);
     let answered = false;
-    exchange.response.once('close', () => {
+    call.response.once('close', () => {
       if (!answered) this.#drop(upload);
     });
     return ({ statusCode = 502, headers }) => {
@@ -89,7 +89,7 @@ export class Pushes {
       const isGood = statusCode === (digest === undefined ? 202 : 201);
       if (!isGood || !body.complete || upload.file.destroyed) return this.#drop(upload);
       if (digest !== undefined)
-        return void this.#keep(upload, { exchange, blob: new URL(`${place[1]}${digest}`, url), digest });
+        return void this.#keep(upload, { call, blob: new URL(`${place[1]}${digest}`, url), digest });
       upload.open = false;
       this.#uploads.set(nextKey(headers.location, url) ?? key, upload);
     };
@@ -108,10 +108,10 @@ export class Pushes {
   }
 
   #watchManifest(
-    exchange: Exchange,
+    call: ClientCall,
     { base, reference }: { readonly base: string; readonly reference: string },
   ): ((answer: IncomingMessage) => void) | undefined {
-    const { request, url } = exchange;
+    const { request, url } = call;
     if (this.#backlogBytes >= proxyLimits.pushBacklogBytes || requestFraming(request) === 'none') return undefined;
     const blocks: Buffer[] = [];
     let length = 0;
@@ -126,12 +126,12 @@ export class Pushes {
       const digest = `sha256:${createHash('sha256').update(body).digest('hex')}`;
       const names = [headers['docker-content-digest'], isDigest(reference) ? reference : undefined];
       if (names.some((name) => name !== undefined && name !== digest)) return;
-      void this.#keepManifest({ ...exchange, url: new URL(`${base}${digest}`, url) }, { body, digest });
+      void this.#keepManifest({ ...call, url: new URL(`${base}${digest}`, url) }, { body, digest });
     };
   }
 
   async #keepManifest(
-    exchange: Exchange,
+    call: ClientCall,
     { body, digest }: { readonly body: Buffer; readonly digest: string },
   ): Promise<void> {
     const { content, manifestRequestFor, logger } = this.#options;
@@ -139,15 +139,15 @@ export class Pushes {
     const path = join(content.directory, `push-${process.pid}-${this.#count}`);
     this.#backlogBytes += body.length;
     try {
-      const type = exchange.request.headers['content-type'];
+      const type = call.request.headers['content-type'];
       const responseHeader = { ...(type !== undefined && { 'content-type': type }) };
       await writeFile(path, body, { flag: 'wx', mode: 0o600 });
       const name = { kind: 'digest', digest } as const;
       const lengthBytes = body.length;
-      await content.keep({ ...manifestRequestFor(exchange), path, lengthBytes, name, responseHeader });
+      await content.keep({ ...manifestRequestFor(call), path, lengthBytes, name, responseHeader });
     } catch (error) {
       const { message } = toDragonflyError(error);
-      logger.debug({ url: exchange.url.pathname, error: message }, 'what was pushed is not kept');
+      logger.debug({ url: call.url.pathname, error: message }, 'what was pushed is not kept');
     } finally {
       this.#backlogBytes -= body.length;
       void rm(path, { force: true }).catch(() => undefined);
@@ -155,7 +155,7 @@ export class Pushes {
   }
 
   /** The upload as it stands; a new one for what can be its beginning. It is nobody's until the answer has come. */
-  #continued(key: string, { request }: Exchange): Upload | undefined {
+  #continued(key: string, { request }: ClientCall): Upload | undefined {
     const known = this.#uploads.get(key);
     this.#uploads.delete(key);
     const start = Number(/^(\d{1,15})-/.exec(request.headers['content-range'] ?? '')?.[1] ?? known?.bytes ?? 0);
@@ -199,13 +199,13 @@ export class Pushes {
 
   async #keep(
     upload: Upload,
-    { exchange, blob, digest }: { readonly exchange: Exchange; readonly blob: URL; readonly digest: string },
+    { call, blob, digest }: { readonly call: ClientCall; readonly blob: URL; readonly digest: string },
   ): Promise<void> {
     const { content, requestFor, logger } = this.#options;
     try {
       upload.file.end();
       await finished(upload.file);
-      const wanted = upload.bytes > 0 ? requestFor(exchange, blob) : undefined;
+      const wanted = upload.bytes > 0 ? requestFor(call, blob) : undefined;
       if (wanted)
         await content.keep({
           ...wanted,

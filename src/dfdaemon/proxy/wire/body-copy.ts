@@ -8,7 +8,7 @@ import type { ByteRange } from '../../../core/byte-range.ts';
 import type { SourceBody, SourceRequest } from '../../source/source.ts';
 import type { FileSpan, OpenTask } from '../../task/open-task.ts';
 import type { BodyWriter } from './body-writer.ts';
-import type { Exchange } from '../exchange.ts';
+import type { ClientCall } from '../client-call.ts';
 import { downloadHeader } from './header.ts';
 import { proxyLimits } from '../limits.ts';
 import type { RegistryPath } from '../registry/registry-path.ts';
@@ -90,7 +90,7 @@ export function restOf(
 
 /** Rejects when the origin fails, too, or has something else now: then the client's connection breaks. */
 export async function sendRest(
-  { caller, url, header, trust, signal }: Exchange,
+  { caller, url, header, trust, signal }: ClientCall,
   { range, validator }: Rest,
   { sources, writer }: { sources: { open(request: SourceRequest): Promise<SourceBody> }; writer: BodyWriter },
 ): Promise<void> {

@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import { DragonflyError, toDragonflyError } from '../../../core/errors.ts';
 import { answerError } from '../answers.ts';
 import { bodyOfUpgrade } from './client-server.ts';
-import { noteFirstByte, type Exchange } from '../exchange.ts';
+import { noteFirstByte, type ClientCall } from '../client-call.ts';
 import { forwardedAnswerLines, forwardedRequestLines, forwardedTrailers, pairs } from './header.ts';
 import { writeHttp2Information } from './http2-answer.ts';
 import { joinSockets } from './join-sockets.ts';
@@ -23,28 +23,28 @@ export interface ForwardHooks {
 
 /** Answers the client in every case; resolves when the answer has ended or its connection was broken. */
 export async function forwardDirectly(
-  exchange: Exchange,
+  call: ClientCall,
   upstream: Upstream,
   { whenUnreachable, observe }: ForwardHooks = {},
 ): Promise<void> {
-  const { response, record } = exchange;
+  const { response, record } = call;
   record.way = 'direct';
   let message: IncomingMessage;
   try {
-    message = await sendOwn(exchange, upstream);
+    message = await sendOwn(call, upstream);
   } catch (error) {
     record.error = toDragonflyError(error);
     if (whenUnreachable && record.error.code === 'SOURCE_UNREACHABLE') return whenUnreachable(response);
-    return answerError(response, record.error, { kind: exchange.kind, type: 'proxy' });
+    return answerError(response, record.error, { kind: call.kind, type: 'proxy' });
   }
-  if (message.statusCode === 101) return passUpgrade(exchange, message);
-  if (isWebPage(exchange, message)) {
+  if (message.statusCode === 101) return passUpgrade(call, message);
+  if (isWebPage(call, message)) {
     message.destroy();
-    record.error = notARegistry(exchange.url);
-    return answerError(response, record.error, { kind: exchange.kind, type: 'proxy', status: 502 });
+    record.error = notARegistry(call.url);
+    return answerError(response, record.error, { kind: call.kind, type: 'proxy', status: 502 });
   }
   observe?.(message);
-  await relay(exchange, message);
+  await relay(call, message);
 }
 
 /**
@@ -52,11 +52,11 @@ export async function forwardDirectly(
  * @param conditions fields that it does not have, put behind its own.
  */
 export async function sendOwn(
-  exchange: Exchange,
+  call: ClientCall,
   upstream: Upstream,
   conditions: Readonly<Record<string, string>> = {},
 ): Promise<IncomingMessage> {
-  const { request, response } = exchange;
+  const { request, response } = call;
   const framing = requestFraming(request);
   const upgradeBody = bodyOfUpgrade(request);
   const upgrade = upgradeBody !== undefined;
@@ -68,17 +68,17 @@ export async function sendOwn(
   try {
     return await upstream.send({
       method: request.method ?? 'GET',
-      url: exchange.url,
-      header: exchange.header,
-      trust: exchange.trust,
-      loopbackAllowed: exchange.loopbackAllowed,
-      signal: exchange.signal,
+      url: call.url,
+      header: call.header,
+      trust: call.trust,
+      loopbackAllowed: call.loopbackAllowed,
+      signal: call.signal,
       own: {
-        target: exchange.target,
+        target: call.target,
         lines: [
           ...forwardedRequestLines(request, {
-            authority: exchange.authority,
-            via: exchange.header['via'] ?? '',
+            authority: call.authority,
+            via: call.header['via'] ?? '',
             upgrade,
             framing,
           }),
@@ -96,11 +96,11 @@ export async function sendOwn(
 }
 
 /** Passes an upstream's answer on; a body that breaks off breaks the client's connection. */
-export async function relay(exchange: Exchange, message: IncomingMessage): Promise<void> {
-  const { response, record } = exchange;
+export async function relay(call: ClientCall, message: IncomingMessage): Promise<void> {
+  const { response, record } = call;
   if (response.destroyed) return void message.destroy();
   try {
-    writeAnswerHead(exchange, message);
+    writeAnswerHead(call, message);
   } catch (error) {
     message.destroy();
     throw error;
@@ -123,19 +123,19 @@ export async function relay(exchange: Exchange, message: IncomingMessage): Promi
 }
 
 /** Status and header of an upstream's answer, as it wrote them. */
-export function writeAnswerHead(exchange: Exchange, message: IncomingMessage): void {
-  const { response, record, serverIp } = exchange;
+export function writeAnswerHead(call: ClientCall, message: IncomingMessage): void {
+  const { response, record, serverIp } = call;
   const lines = forwardedAnswerLines(message);
   if (serverIp !== undefined) lines.push('X-Dragonfly-Server-IP', serverIp);
   response.sendDate = false; // the origin's, or none
   if (response.req.httpVersionMajor === 1) {
-    response.writeHead(message.statusCode ?? 502, message.statusMessage ?? '', withFittingTrailer(exchange, lines));
+    response.writeHead(message.statusCode ?? 502, message.statusMessage ?? '', withFittingTrailer(call, lines));
   } else response.writeHead(message.statusCode ?? 502, lines);
   noteFirstByte(record);
 }
 
 /** Trailers go with chunked bodies only; node:http throws where they are announced without one. */
-function withFittingTrailer({ request }: Exchange, lines: string[]): string[] {
+function withFittingTrailer({ request }: ClientCall, lines: string[]): string[] {
   const chunked = request.method !== 'HEAD' && request.httpVersionMinor > 0 && !has(lines, 'content-length');
   return chunked ? lines : [...pairs(lines)].filter(([name]) => name.toLowerCase() !== 'trailer').flat();
 }
@@ -158,8 +158,8 @@ function passInformation(response: ServerResponse, { statusCode, rawHeaders }: I
 }
 
 /** The connection has switched protocols: copies bytes both ways until both sides have ended. */
-async function passUpgrade(exchange: Exchange, message: IncomingMessage): Promise<void> {
-  const { response, record, signal } = exchange;
+async function passUpgrade(call: ClientCall, message: IncomingMessage): Promise<void> {
+  const { response, record, signal } = call;
   const { socket: origin } = message;
   const client = response.socket;
   if (!client || client.destroyed) return void origin.destroy();
@@ -173,10 +173,10 @@ async function passUpgrade(exchange: Exchange, message: IncomingMessage): Promis
 }
 
 /** A registry never answers a pull with a page; engines report only "unknown type: text/html", which explains nothing. */
-function isWebPage(exchange: Exchange, message: IncomingMessage): boolean {
+function isWebPage(call: ClientCall, message: IncomingMessage): boolean {
   return (
-    exchange.kind === 'mirror' &&
-    exchange.url.pathname.includes('/v2/') &&
+    call.kind === 'mirror' &&
+    call.url.pathname.includes('/v2/') &&
     message.statusCode === 200 &&
     (message.headers['content-type'] ?? '').startsWith('text/html')
   );

@@ -3,13 +3,13 @@
  * length of the blob with them: directly every client sees the status and then an error.
  */
 import type { IncomingMessage } from 'node:http';
-import type { Exchange } from '../exchange.ts';
+import type { ClientCall } from '../client-call.ts';
 import { proxyLimits } from '../limits.ts';
 import { writeAnswerHead } from './direct.ts';
 
 /** False when its body broke off or is a long one; nothing has been sent then. */
-export async function relayWhole(exchange: Exchange, message: IncomingMessage): Promise<boolean> {
-  const { response, record } = exchange;
+export async function relayWhole(call: ClientCall, message: IncomingMessage): Promise<boolean> {
+  const { response, record } = call;
   const blocks: Buffer[] = [];
   let received = 0;
   try {
@@ -22,7 +22,7 @@ export async function relayWhole(exchange: Exchange, message: IncomingMessage): 
     return false;
   }
   if (!message.complete || response.destroyed) return false;
-  writeAnswerHead(exchange, message);
+  writeAnswerHead(call, message);
   record.bytes = received;
   response.end(Buffer.concat(blocks, received));
   return true;

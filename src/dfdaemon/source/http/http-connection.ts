@@ -37,9 +37,9 @@ export interface ConnectOptions {
   readonly signal: AbortSignal;
 }
 
-interface Exchange {
+interface Transaction {
   readonly method: string;
-  /** Ends the exchange when its signal aborts; to be disposed when it has ended otherwise. */
+  /** Ends the transaction when its signal aborts; to be disposed when it has ended otherwise. */
   aborting?: Disposable;
   readonly head: PromiseWithResolvers<ResponseHead>;
   framing: BodyFraming | undefined;
@@ -65,7 +65,7 @@ export class HttpConnection {
   /** Where in the spill buffer the next read lands, or that it lands in the block. */
   #next: number | 'block' = 0;
   #phase: 'head' | 'holding' | 'body' | 'finishing' | 'idle' | 'closed' = 'idle';
-  #exchange: Exchange | undefined;
+  #transaction: Transaction | undefined;
   #body: Body | undefined;
   #ended = false;
   #failure: Error | undefined;
@@ -151,7 +151,7 @@ export class HttpConnection {
 
   /** Nothing of the answer to the last request has arrived: the origin may have closed an idle connection. */
   get unanswered(): boolean {
-    return this.#exchange?.received === false;
+    return this.#transaction?.received === false;
   }
 
   /** The body was given up because of the sink, not of the origin. */
@@ -162,14 +162,14 @@ export class HttpConnection {
   /** Sends a request without body and resolves with the header of the final answer. */
   request(text: string, method: string, signal: AbortSignal): Promise<ResponseHead> {
     const head = Promise.withResolvers<ResponseHead>();
-    const exchange: Exchange = { method, head, framing: undefined, keepAlive: false, received: false };
-    this.#exchange = exchange;
+    const transaction: Transaction = { method, head, framing: undefined, keepAlive: false, received: false };
+    this.#transaction = transaction;
     if (this.#phase !== 'idle') {
       head.reject(this.#failure ?? new Error('the connection is closed'));
       return head.promise;
     }
     this.#phase = 'head';
-    exchange.aborting = onAbort(signal, () => this.#fail(signal.reason as Error));
+    transaction.aborting = onAbort(signal, () => this.#fail(signal.reason as Error));
     this.#headTimer = setTimeout(() => {
       this.#fail(Object.assign(new Error('no answer in time'), { code: 'ETIMEDOUT' }));
     }, headTimeoutMs);
@@ -202,7 +202,7 @@ export class HttpConnection {
   }
 
   #nextBuffer(): Buffer {
-    const content = this.#phase === 'body' ? this.#exchange?.framing?.payloadBytes : undefined;
+    const content = this.#phase === 'body' ? this.#transaction?.framing?.payloadBytes : undefined;
     const room = content && this.#spillStart === this.#spillEnd ? this.#body?.writer.room() : undefined;
     if (room && content) {
       this.#next = 'block';
@@ -220,9 +220,9 @@ export class HttpConnection {
 
   /** True to go on reading. */
   #received(bytes: number): boolean {
-    if (this.#exchange) this.#exchange.received = true;
+    if (this.#transaction) this.#transaction.received = true;
     if (this.#next === 'block') {
-      this.#exchange?.framing?.advance(bytes);
+      this.#transaction?.framing?.advance(bytes);
       this.#body?.writer.wrote(bytes);
     } else {
       if (this.#spillStart === this.#spillEnd) this.#spillStart = this.#next;
@@ -244,7 +244,7 @@ export class HttpConnection {
   }
 
   #readHead(): boolean {
-    const exchange = this.#exchange as Exchange;
+    const transaction = this.#transaction as Transaction;
     for (;;) {
       const bytes = this.#spill.subarray(this.#spillStart, this.#spillEnd);
       const end = bytes.indexOf(endOfHead);
@@ -255,7 +255,7 @@ export class HttpConnection {
       }
       let head: ResponseHead;
       try {
-        head = parseResponseHead(bytes.toString('latin1', 0, end + 4), exchange.method);
+        head = parseResponseHead(bytes.toString('latin1', 0, end + 4), transaction.method);
       } catch (error) {
         this.#fail(error as Error);
         return false;
@@ -263,15 +263,15 @@ export class HttpConnection {
       this.#spillStart += end + 4;
       if (head.statusCode < 200) continue; // 100 and 103 announce an answer
       clearTimeout(this.#headTimer);
-      exchange.keepAlive = head.keepAlive;
-      exchange.framing =
+      transaction.keepAlive = head.keepAlive;
+      transaction.framing =
         head.framing === 'chunked'
           ? new ChunkedFraming()
           : head.framing === 'until-close'
             ? new UntilCloseFraming()
             : new LengthFraming(head.framing);
       this.#phase = 'holding';
-      exchange.head.resolve(head);
+      transaction.head.resolve(head);
       return false;
     }
   }
@@ -289,7 +289,7 @@ export class HttpConnection {
   /** Moves what has arrived to the sink. True when more can be read. */
   #readContent(): boolean {
     const { writer } = this.#body as Body;
-    const framing = this.#exchange?.framing as BodyFraming;
+    const framing = this.#transaction?.framing as BodyFraming;
     try {
       while (this.#spillStart < this.#spillEnd && !framing.done && !writer.failed) {
         const arrived = this.#spill.subarray(this.#spillStart, this.#spillEnd);
@@ -329,14 +329,14 @@ export class HttpConnection {
 
   async #finish(): Promise<void> {
     const { writer, done } = this.#body as Body;
-    const exchange = this.#exchange as Exchange;
+    const transaction = this.#transaction as Transaction;
     this.#phase = 'finishing';
     this.#socket.setTimeout(0);
     await writer.finish();
     if (writer.failed) return this.#failSink(writer);
-    exchange.aborting?.[Symbol.dispose]();
+    transaction.aborting?.[Symbol.dispose]();
     this.#body = undefined;
-    const reusable = exchange.keepAlive && !this.#ended && !this.#failure && this.#spillStart === this.#spillEnd;
+    const reusable = transaction.keepAlive && !this.#ended && !this.#failure && this.#spillStart === this.#spillEnd;
     if (reusable && !this.closed) {
       this.#phase = 'idle';
       this.#socket.unref();
@@ -370,7 +370,7 @@ export class HttpConnection {
     this.#failure ??= error;
     const body = this.#body;
     this.#close();
-    this.#exchange?.head.reject(error);
+    this.#transaction?.head.reject(error);
     if (!body) return;
     body.writer.stop();
     void body.writer.idle().then(() => body.done.reject(error));
@@ -385,7 +385,7 @@ export class HttpConnection {
     if (this.#phase === 'closed') return;
     this.#phase = 'closed';
     clearTimeout(this.#headTimer);
-    this.#exchange?.aborting?.[Symbol.dispose]();
+    this.#transaction?.aborting?.[Symbol.dispose]();
     this.#socket.destroy();
     this.onClose();
   }

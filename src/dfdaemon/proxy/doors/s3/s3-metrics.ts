@@ -1,6 +1,6 @@
 /** What the door for clients of S3 gave, by bucket as clients call it. */
 import { Counter, Histogram, type Registry } from '../../../../core/metrics.ts';
-import type { ExchangeRecord } from '../../exchange.ts';
+import type { CallRecord } from '../../client-call.ts';
 
 const prefix = 'dragonfly_dfdaemon_s3_';
 
@@ -34,7 +34,7 @@ export class S3Metrics {
   }
 
   /** @param bucket a configured one; empty where the request names none of them. */
-  ended(bucket: string, { way, bytes, firstByteMs }: ExchangeRecord): void {
+  ended(bucket: string, { way, bytes, firstByteMs }: CallRecord): void {
     this.#requests.inc({ bucket, way });
     this.#bytes.inc({ bucket, way }, bytes);
     if (firstByteMs !== undefined) this.#firstByte.observe({ way }, firstByteMs / 1000);

@@ -9,13 +9,13 @@ import type { Logger } from '../../../../core/process/logger.ts';
 import { DownloadBlocked } from '../../../cluster/block-list.ts';
 import type { DownloadRequest, OpenTask } from '../../../task/open-task.ts';
 import type { BlockPool } from '../../../transport/block-pool.ts';
-import { noteFirstByte } from '../../exchange.ts';
+import { noteFirstByte } from '../../client-call.ts';
 import { flat, type AnswerHeader } from '../../proof/answer-header.ts';
 import { judgePreconditions, preconditionNames } from '../../proof/preconditions.ts';
 import { copySpans, Spans } from '../../wire/body-copy.ts';
 import { BodyWriter } from '../../wire/body-writer.ts';
 import { rangeDemand } from '../../wire/range-answer.ts';
-import { headerOf, type S3Exchange } from './s3-exchange.ts';
+import { headerOf, type S3Call } from './s3-call.ts';
 import type { S3Object, S3Objects } from './s3-objects.ts';
 import { S3Refusal } from './s3-refusal.ts';
 import { relayAnswer } from './s3-relay.ts';
@@ -42,18 +42,18 @@ export class S3ObjectAnswers {
   }
 
   /** Throws S3Refusal before an answer has begun. Errors: those of the store, when it cannot be asked and nothing is known. */
-  async answer(exchange: S3Exchange): Promise<void> {
-    const { request, response, target, store, record } = exchange;
+  async answer(call: S3Call): Promise<void> {
+    const { request, response, target, store, record } = call;
     const { key, query } = target;
     const special = Object.keys(request.headers).some(
       (name) => name.startsWith('x-amz-') && !harmless.has(name) && !ofClients.test(name),
     );
-    if (special) return this.fromStore(exchange);
+    if (special) return this.fromStore(call);
     const question = { key, versionId: query.get('versionId'), partNumber: query.get('partNumber') };
     const word = await this.#options.objects.ask(store, question);
-    if (word.kind === 'unsure') return this.fromStore(exchange);
-    if (word.kind === 'object') return this.#answer(exchange, word.object);
-    if (request.method !== 'HEAD') return this.fromStore(exchange); // in its own words
+    if (word.kind === 'unsure') return this.fromStore(call);
+    if (word.kind === 'object') return this.#answer(call, word.object);
+    if (request.method !== 'HEAD') return this.fromStore(call); // in its own words
     record.way = 'direct';
     response.writeHead(word.statusCode, word.header);
     noteFirstByte(record);
@@ -61,8 +61,8 @@ export class S3ObjectAnswers {
   }
 
   /** The client's question as it is, by the key of this node. */
-  async fromStore(exchange: S3Exchange, validator?: string): Promise<void> {
-    const { request, target, store, signal, record } = exchange;
+  async fromStore(call: S3Call, validator?: string): Promise<void> {
+    const { request, target, store, signal, record } = call;
     record.way = 'direct';
     const named = Object.keys(request.headers).filter(
       (name) => asked.has(name) || (name.startsWith('x-amz-') && !ofSignatures.has(name)),
@@ -77,13 +77,13 @@ export class S3ObjectAnswers {
       header: { 'accept-encoding': 'identity', ...header, ...(validator !== undefined && conditionOf(validator)) },
       signal,
     });
-    await relayAnswer(exchange, message);
+    await relayAnswer(call, message);
   }
 
-  async #answer(exchange: S3Exchange, object: S3Object): Promise<void> {
-    const { request, response, record } = exchange;
-    const told = this.#header(exchange, object);
-    const judged = judgePreconditions(conditionsOf(exchange), flat(object.header));
+  async #answer(call: S3Call, object: S3Object): Promise<void> {
+    const { request, response, record } = call;
+    const told = this.#header(call, object);
+    const judged = judgePreconditions(conditionsOf(call), flat(object.header));
     if (judged === 'failed')
       throw new S3Refusal('PreconditionFailed', 'At least one of the pre-conditions you specified did not hold');
     if (judged === 'notModified') {
@@ -106,20 +106,20 @@ export class S3ObjectAnswers {
       noteFirstByte(record);
       return void response.end();
     }
-    await this.#send(exchange, object, { place, head });
+    await this.#send(call, object, { place, head });
   }
 
   async #send(
-    exchange: S3Exchange,
+    call: S3Call,
     object: S3Object,
     { place, head }: { readonly place: ByteRange | undefined; readonly head: AnswerHeader },
   ): Promise<void> {
-    const { response, record, signal } = exchange;
+    const { response, record, signal } = call;
     let task: OpenTask;
     try {
-      task = await this.#open(exchange, object, place);
+      task = await this.#open(call, object, place);
     } catch (error) {
-      return this.#failed(exchange, object, toDragonflyError(error));
+      return this.#failed(call, object, toDragonflyError(error));
     }
     record.way = 'peers';
     record.taskId = task.taskId;
@@ -137,14 +137,14 @@ export class S3ObjectAnswers {
       response.end();
     } catch (error) {
       record.error = toDragonflyError(error);
-      this.#doubt(exchange, object, record.error);
+      this.#doubt(call, object, record.error);
       response.destroy(); // no client takes a part for the whole; all of them ask again
     } finally {
       await task[Symbol.asyncDispose]();
     }
   }
 
-  async #open({ target, store, downloader, signal }: S3Exchange, object: S3Object, place: ByteRange | undefined) {
+  async #open({ target, store, downloader, signal }: S3Call, object: S3Object, place: ByteRange | undefined) {
     const { key, query } = target;
     const { lengthBytes, validator } = object;
     const versionId = query.get('versionId');
@@ -163,25 +163,25 @@ export class S3ObjectAnswers {
   }
 
   /** The header is not out yet. What was told of the object holds for what the store sends now, or it says so. */
-  async #failed(exchange: S3Exchange, object: S3Object, failure: DragonflyError): Promise<void> {
-    const { record, signal, target } = exchange;
+  async #failed(call: S3Call, object: S3Object, failure: DragonflyError): Promise<void> {
+    const { record, signal, target } = call;
     record.error = failure;
-    if (signal.aborted) return void exchange.response.destroy();
+    if (signal.aborted) return void call.response.destroy();
     if (failure instanceof DownloadBlocked) throw new S3Refusal('AccessDenied', failure.message);
     this.#options.logger.warn({ bucket: target.bucket, key: target.key, error: failure.message }, 'no download');
-    this.#doubt(exchange, object, failure);
-    return this.fromStore(exchange, failure.code === 'SOURCE_CHANGED' ? undefined : object.validator);
+    this.#doubt(call, object, failure);
+    return this.fromStore(call, failure.code === 'SOURCE_CHANGED' ? undefined : object.validator);
   }
 
   /** What was told of it does not hold, or not for its bytes. */
-  #doubt({ store, target }: S3Exchange, object: S3Object, { code }: DragonflyError): void {
+  #doubt({ store, target }: S3Call, object: S3Object, { code }: DragonflyError): void {
     const { objects } = this.#options;
     if (code === 'SOURCE_CHANGED') objects.forget(store, target.key);
     if (code === 'DIGEST_MISMATCH' && typeof object.digest === 'string') objects.broken(store, target.key, object);
   }
 
   /** What is told of the object, with what the request asks to be told instead. */
-  #header({ request, target, requestId }: S3Exchange, { header }: S3Object): AnswerHeader {
+  #header({ request, target, requestId }: S3Call, { header }: S3Object): AnswerHeader {
     const mode = headerOf(request, checksumMode) ?? target.query.get(checksumMode); // signed URLs have it in the query
     const wanted = mode?.toUpperCase() === 'ENABLED';
     const told: Record<string, string | string[]> = { ...(wanted ? header : withoutChecksums(header)) };
@@ -209,7 +209,7 @@ function withoutChecksums(header: AnswerHeader): AnswerHeader {
 }
 
 /** Clients of S3 may leave out the quotes of an entity tag. */
-function conditionsOf({ request }: S3Exchange): Record<string, string> {
+function conditionsOf({ request }: S3Call): Record<string, string> {
   const conditions: Record<string, string> = {};
   for (const name of ['range', ...preconditionNames]) {
     const value = headerOf(request, name);

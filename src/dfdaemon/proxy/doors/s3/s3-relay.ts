@@ -2,11 +2,11 @@
 import type { IncomingMessage } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { toDragonflyError } from '../../../../core/errors.ts';
-import { noteFirstByte } from '../../exchange.ts';
+import { noteFirstByte } from '../../client-call.ts';
 import { flat } from '../../proof/answer-header.ts';
 import { forwardedResponseHeader } from '../../wire/header.ts';
 import { escapeXml } from './s3-refusal.ts';
-import type { S3Exchange } from './s3-exchange.ts';
+import type { S3Call } from './s3-call.ts';
 
 /** A page of a listing has at most 1,000 keys of 1 KiB, escaped. */
 const namedBytes = 16 * 2 ** 20;
@@ -17,20 +17,16 @@ const settledBytes = 2 ** 20;
 export type BeforeEnd = (body: string) => Promise<void>;
 
 /** Answers in every case; a body that breaks off breaks the client's connection. */
-export async function relayAnswer(
-  exchange: S3Exchange,
-  message: IncomingMessage,
-  beforeEnd?: BeforeEnd,
-): Promise<void> {
-  const { response, request, record, store } = exchange;
+export async function relayAnswer(call: S3Call, message: IncomingMessage, beforeEnd?: BeforeEnd): Promise<void> {
+  const { response, request, record, store } = call;
   if (response.destroyed) return void message.destroy();
   const header = forwardedResponseHeader(message);
   const { 'content-type': type = '', 'content-length': length = '' } = flat(header);
   const renamed = store.name !== store.config.name && request.method !== 'HEAD' && /\bxml\b/.test(type);
   response.sendDate = false; // the store's, or none
   try {
-    if (renamed && !(Number(length) > namedBytes)) return await relayRenamed(exchange, message, { header, beforeEnd });
-    if (beforeEnd) return await relaySettled(exchange, message, { header, beforeEnd });
+    if (renamed && !(Number(length) > namedBytes)) return await relayRenamed(call, message, { header, beforeEnd });
+    if (beforeEnd) return await relaySettled(call, message, { header, beforeEnd });
     response.writeHead(message.statusCode ?? 502, header);
     noteFirstByte(record);
     message.on('data', (block: Buffer) => (record.bytes += block.length));
@@ -43,7 +39,7 @@ export async function relayAnswer(
 
 /** The last bytes wait. Where there are none, the header does. */
 async function relaySettled(
-  { response, record }: S3Exchange,
+  { response, record }: S3Call,
   message: IncomingMessage,
   { header, beforeEnd }: { readonly header: Record<string, string | string[]>; readonly beforeEnd: BeforeEnd },
 ): Promise<void> {
@@ -70,7 +66,7 @@ async function relaySettled(
 }
 
 async function relayRenamed(
-  { response, record, store, target }: S3Exchange,
+  { response, record, store, target }: S3Call,
   message: IncomingMessage,
   {
     header,

@@ -18,7 +18,7 @@ import { removeStaleSocket } from '../../../../core/files/stale-socket.ts';
 import type { PushedContent } from '../../../imports/pushed-content.ts';
 import type { BlockPool } from '../../../transport/block-pool.ts';
 import { plainAddress } from '../../access-guard.ts';
-import { newRecord, noteFirstByte, type ExchangeRecord } from '../../exchange.ts';
+import { newRecord, noteFirstByte, type CallRecord } from '../../client-call.ts';
 import { proxyLimits } from '../../limits.ts';
 import { bodyOfUpgrade, createClientServer } from '../../wire/client-server.ts';
 import { refuseUnsureFraming } from '../../wire/request-framing.ts';
@@ -27,7 +27,7 @@ import { KeptWrites, type KeptWritesOptions } from './kept/kept-writes.ts';
 import type { S3Buckets } from './s3-buckets.ts';
 import { mayUse, mayUseBucket, requireOwnMachine, S3Callers, type S3Caller } from './s3-callers.ts';
 import type { S3DoorConfig } from './s3-config.ts';
-import type { S3Exchange } from './s3-exchange.ts';
+import type { S3Call } from './s3-call.ts';
 import { S3Metrics } from './s3-metrics.ts';
 import { S3ObjectAnswers, type S3ObjectAnswersOptions } from './s3-object-answers.ts';
 import { s3Operation, type S3Operation } from './s3-operation.ts';
@@ -51,7 +51,7 @@ export interface S3ServerOptions {
 }
 
 /** What is written about a request while it is answered. */
-interface S3Record extends ExchangeRecord {
+interface S3Record extends CallRecord {
   /** A configured one. */
   bucket: string;
 }
@@ -173,14 +173,14 @@ export class S3Server implements Closable {
         ? new S3Refusal('NoSuchBucket', 'The specified bucket does not exist')
         : new S3Refusal('AccessDenied', 'Access Denied');
     }
-    const exchange: S3Exchange = { ...context, request, response, target, caller, downloader, store };
-    if (operation.kind === 'object') return this.#answers.answer(exchange);
-    if (operation.kind === 'write') return this.#writes.answer(exchange);
-    return this.#answers.fromStore(exchange);
+    const call: S3Call = { ...context, request, response, target, caller, downloader, store };
+    if (operation.kind === 'object') return this.#answers.answer(call);
+    if (operation.kind === 'write') return this.#writes.answer(call);
+    return this.#answers.fromStore(call);
   }
 
   /** Those of this node that the caller may use. */
-  #listBuckets(response: ServerResponse, caller: S3Caller, record: ExchangeRecord): void {
+  #listBuckets(response: ServerResponse, caller: S3Caller, record: CallRecord): void {
     const usable = [...this.#stores.values()].filter(({ config }) => mayUseBucket(caller, config));
     const entries = usable.map(
       ({ config }) =>

@@ -11,7 +11,7 @@ import { proxyLimits } from '../../limits.ts';
 import { RequestBody } from '../../wire/request-body.ts';
 import { requestFraming } from '../../wire/request-framing.ts';
 import { mayUse } from './s3-callers.ts';
-import { headerOf, type S3Exchange } from './s3-exchange.ts';
+import { headerOf, type S3Call } from './s3-call.ts';
 import {
   answeredTag,
   listedParts,
@@ -83,16 +83,16 @@ export class S3Writes {
   }
 
   /** The caller may write here. Throws S3Refusal. Errors: those of Upstream.send. */
-  async answer(exchange: S3Exchange): Promise<void> {
-    const { request, target, store, signal, record } = exchange;
+  async answer(call: S3Call): Promise<void> {
+    const { request, target, store, signal, record } = call;
     if (!store.config.writable)
       throw new S3Refusal('MethodNotAllowed', 'The specified method is not allowed against this resource.');
     const kind = writeKind(request, target.query);
-    const source = this.#copySource(exchange);
-    const asked = { ...this.#header(exchange), ...(source && { 'x-amz-copy-source': copySourceOf(source) }) };
+    const source = this.#copySource(call);
+    const asked = { ...this.#header(call), ...(source && { 'x-amz-copy-source': copySourceOf(source) }) };
     const { key, query } = target;
     const { kept } = this.#options;
-    const body = bodyOf(exchange, kind === 'object' || kind === 'part' ? kept : undefined);
+    const body = bodyOf(call, kind === 'object' || kind === 'part' ? kept : undefined);
     const list = kind === 'complete' ? collected(request, listBytes) : undefined;
     const header: Record<string, string> = body?.source ? withoutChunks(asked) : asked;
     if (!body) delete header['expect'];
@@ -103,35 +103,35 @@ export class S3Writes {
     } catch (error) {
       body?.body.drain();
       if (body?.written) kept?.refused(body.written);
-      await this.#changed(exchange, kind); // nobody knows whether it has succeeded
+      await this.#changed(call, kind); // nobody knows whether it has succeeded
       throw body?.source?.errored ?? error;
     }
-    await relayAnswer(exchange, message, async (answer) => {
+    await relayAnswer(call, message, async (answer) => {
       const listed = kind === 'complete' ? listedParts(list?.() ?? '') : [];
-      const told = this.#changed(exchange, kind, partLengthOf(kept?.partLengths(exchange, listed) ?? []));
+      const told = this.#changed(call, kind, partLengthOf(kept?.partLengths(call, listed) ?? []));
       const taken = message.statusCode === 200 && !/<Error>/.test(answer);
-      const keeping = this.#keep(exchange, { kind, source, written: body?.written, listed, taken, message, answer });
+      const keeping = this.#keep(call, { kind, source, written: body?.written, listed, taken, message, answer });
       await Promise.all([told, withDeadline(keeping, proxyLimits.keepWriteMs)]);
     });
   }
 
   /** Never rejects. */
-  async #keep(exchange: S3Exchange, write: AnsweredWrite): Promise<void> {
+  async #keep(call: S3Call, write: AnsweredWrite): Promise<void> {
     const { objects, kept } = this.#options;
     const { kind, source, written, listed, taken, message, answer } = write;
     if (!kept) return;
     if (written && !taken) return kept.refused(written);
-    if (kind === 'object' && written) return kept.object(exchange, written, message.headers.etag);
-    if (kind === 'part' && written) return kept.part(exchange, written, message.headers.etag);
-    if (kind === 'abort') return kept.aborted(exchange);
+    if (kind === 'object' && written) return kept.object(call, written, message.headers.etag);
+    if (kind === 'part' && written) return kept.part(call, written, message.headers.etag);
+    if (kind === 'abort') return kept.aborted(call);
     if (!taken || (kind !== 'complete' && kind !== 'copy')) return;
-    const { store, target } = exchange;
+    const { store, target } = call;
     const tag = answeredTag(answer) ?? plainTag(await this.#validatorOf(store, target)); // not every store tells it
-    if (kind === 'complete') return kept.completed(exchange, listed, tag);
+    if (kind === 'complete') return kept.completed(call, listed, tag);
     const word =
       source && tag !== undefined ? await objects.ask(source.store, source).catch(() => undefined) : undefined;
     if (source && tag !== undefined && word?.kind === 'object')
-      await kept.copied(exchange, source, { object: word.object, tag });
+      await kept.copied(call, source, { object: word.object, tag });
   }
 
   async #validatorOf(store: S3Store, { key }: { readonly key: string }): Promise<string | undefined> {
@@ -140,12 +140,12 @@ export class S3Writes {
   }
 
   /** Never throws. */
-  async #changed({ store, target }: S3Exchange, kind: WriteKind, partLength = 0): Promise<void> {
+  async #changed({ store, target }: S3Call, kind: WriteKind, partLength = 0): Promise<void> {
     if (kind === 'part' || kind === 'part of copy' || kind === 'begin' || kind === 'abort') return;
     await this.#options.objects.changed(store, target.key === '' ? undefined : target.key, partLength);
   }
 
-  #header({ request }: S3Exchange): Record<string, string> {
+  #header({ request }: S3Call): Record<string, string> {
     const header: Record<string, string> = {};
     for (const name of Object.keys(request.headers)) {
       if (!passedOn.has(name) && !(name.startsWith('x-amz-') && !ofSignatures.has(name))) continue;
@@ -160,7 +160,7 @@ export class S3Writes {
   }
 
   /** Throws S3Refusal when it is not this caller's to read. */
-  #copySource({ request, caller, store }: S3Exchange): CopySource | undefined {
+  #copySource({ request, caller, store }: S3Call): CopySource | undefined {
     const source = headerOf(request, 'x-amz-copy-source');
     if (source === undefined) return undefined;
     const [path = '', version] = source.split('?versionId=', 2);
@@ -220,8 +220,8 @@ interface WriteBody extends StoreBody {
 }
 
 /** Undefined when there is none. @param kept where it is written down beside */
-function bodyOf(exchange: S3Exchange, kept: KeptWrites | undefined): WriteBody | undefined {
-  const { request, response, caller } = exchange;
+function bodyOf(call: S3Call, kept: KeptWrites | undefined): WriteBody | undefined {
+  const { request, response, caller } = call;
   const framing = requestFraming(request);
   if (framing === 'none') return undefined;
   const onInformation = ({ statusCode }: InformationEvent): void => {
@@ -241,7 +241,7 @@ function bodyOf(exchange: S3Exchange, kept: KeptWrites | undefined): WriteBody |
       hasTrailer: hasTrailer !== undefined,
       lengthBytes: Number(length),
     });
-    const written = kept?.write(exchange, undefined);
+    const written = kept?.write(call, undefined);
     const unheard = (): void => undefined; // whoever sends it on hears of its end
     if (written) pipeline(request, source, written, unheard);
     else pipeline(request, source, unheard);
@@ -249,7 +249,7 @@ function bodyOf(exchange: S3Exchange, kept: KeptWrites | undefined): WriteBody |
     return { body, payloadHash: 'UNSIGNED-PAYLOAD', source, written, onInformation };
   }
   const decoder = payloadHash.startsWith('STREAMING-') ? new SignedChunks(undefined, { hasTrailer: true }) : undefined;
-  const written = kept?.write(exchange, decoder);
+  const written = kept?.write(call, decoder);
   if (written) pipeline(request, written, () => undefined);
   const length = framing === 'length' ? Number(request.headers['content-length']) : undefined;
   return { body: new RequestBody(written ?? request, length), payloadHash, written, onInformation };

@@ -10,7 +10,7 @@ import { z } from 'zod';
 import { DragonflyError, toDragonflyError } from '../../../../core/errors.ts';
 import { isTemporaryStatus } from '../../../../core/net/origin-status.ts';
 import { answerError } from '../../answers.ts';
-import { noteFirstByte, type Exchange } from '../../exchange.ts';
+import { noteFirstByte, type ClientCall } from '../../client-call.ts';
 import { forwardDirectly, relay } from '../../wire/direct.ts';
 import { forwardedResponseHeader } from '../../wire/header.ts';
 import type { Upstream } from '../../wire/upstream.ts';
@@ -61,18 +61,18 @@ export class XetDoor {
   }
 
   /** Answers GET in every case. @param path below the hub's own */
-  async answer(exchange: Exchange, path: string): Promise<void> {
-    const { record, response, kind } = exchange;
+  async answer(call: ClientCall, path: string): Promise<void> {
+    const { record, response, kind } = call;
     record.way = 'direct';
     try {
       const [, repository, use] = tokenPath.exec(path) ?? [];
-      if (repository !== undefined && use === 'read') return await this.#token(exchange, repository);
+      if (repository !== undefined && use === 'read') return await this.#token(call, repository);
       // What is written goes to the store itself.
-      if (repository !== undefined) return await forwardDirectly(exchange, this.#options.upstream);
+      if (repository !== undefined) return await forwardDirectly(call, this.#options.upstream);
       const own = path.slice(ownPath.length);
       const [, fileId] = filePath.exec(own) ?? [];
-      if (fileId !== undefined) return await this.#file(exchange, fileId);
-      if (rangePath.test(own)) return await this.#range(exchange, own);
+      if (fileId !== undefined) return await this.#file(call, fileId);
+      if (rangePath.test(own)) return await this.#range(call, own);
       throw new DragonflyError('NOT_FOUND', 'this node has nothing of that name for clients of Xet');
     } catch (error) {
       record.error = toDragonflyError(error);
@@ -81,70 +81,70 @@ export class XetDoor {
   }
 
   /** Where a client gets its token for a file at this commit. */
-  tokenLink(exchange: Exchange, path: string, commit: string): string | undefined {
+  tokenLink(call: ClientCall, path: string, commit: string): string | undefined {
     const [, kind = 'models', name] = /^\/(?:(datasets|spaces)\/)?([^/]+\/[^/]+)\/resolve\//.exec(path) ?? [];
     if (name === undefined) return undefined;
     const { doorPath } = this.#options.hub;
-    return `<${originOf(exchange)}${doorPath}/api/${kind}/${name}/xet-read-token/${commit}>; rel="xet-auth"`;
+    return `<${originOf(call)}${doorPath}/api/${kind}/${name}/xet-read-token/${commit}>; rel="xet-auth"`;
   }
 
-  async #token(exchange: Exchange, repository: string): Promise<void> {
+  async #token(call: ClientCall, repository: string): Promise<void> {
     const { words, hub } = this.#options;
-    const { header, url } = exchange;
+    const { header, url } = call;
     const caller = hubCaller(header);
     const question: HubQuestion<z.output<typeof toldRight>> = {
       parts: ['xet-right'],
       schema: toldRight,
       ttlMs: words.ttlMs(true),
     };
-    const asked = { ...exchange, url: hub.urlOf(`${repository}/xet-read-token`).url };
+    const asked = { ...call, url: hub.urlOf(`${repository}/xet-read-token`).url };
     const offline = async (): Promise<string | undefined> =>
       (await words.last(asked, question)) || this.#known.has(`${caller}\n${repository}`)
         ? this.#grants.issue({ caller, repository, store: undefined }, offlineMs)
         : undefined;
     const known = words.isPaused ? await offline() : undefined;
-    if (known !== undefined) return this.#sendToken(exchange, known, offlineMs);
+    if (known !== undefined) return this.#sendToken(call, known, offlineMs);
     let message: IncomingMessage;
     try {
-      message = await this.#send(exchange, url, header);
+      message = await this.#send(call, url, header);
     } catch (error) {
       const token = words.failed(error) ? await offline() : undefined;
       if (token === undefined) throw error;
-      return this.#sendToken(exchange, token, offlineMs);
+      return this.#sendToken(call, token, offlineMs);
     }
     const { statusCode = 502 } = message;
     const answerHeader = forwardedResponseHeader(message);
     if (words.refusedAll(statusCode, answerHeader)) {
       const token = await offline();
-      if (token === undefined) return relay(exchange, message);
+      if (token === undefined) return relay(call, message);
       message.destroy();
-      return this.#sendToken(exchange, token, offlineMs);
+      return this.#sendToken(call, token, offlineMs);
     }
-    if (statusCode !== 200) return relay(exchange, message);
+    if (statusCode !== 200) return relay(call, message);
     const told = tokenOf(message, parsed(await bodyOf(message)));
     if (!told) throw new DragonflyError('PROTOCOL', 'the hub’s token for chunks is not what the specification says');
     const ttlMs = told.exp * 1000 - Date.now();
     const store = { url: told.casUrl.replace(/\/+$/, ''), token: told.accessToken };
     this.#known.set(`${caller}\n${repository}`, true);
     words.tell(asked, question, { repository });
-    this.#sendToken(exchange, this.#grants.issue({ caller, repository, store }, ttlMs), ttlMs);
+    this.#sendToken(call, this.#grants.issue({ caller, repository, store }, ttlMs), ttlMs);
   }
 
-  #sendToken(exchange: Exchange, token: string, ttlMs: number): void {
+  #sendToken(call: ClientCall, token: string, ttlMs: number): void {
     const { hub } = this.#options;
-    const casUrl = `${originOf(exchange)}${hub.doorPath}${ownPath}`;
+    const casUrl = `${originOf(call)}${hub.doorPath}${ownPath}`;
     const exp = Math.floor((Date.now() + ttlMs) / 1000);
     const header = {
       'x-xet-cas-url': casUrl,
       'x-xet-access-token': token,
       'x-xet-token-expiration': String(exp),
     };
-    sendJson(exchange, { casUrl, accessToken: token, exp }, header);
+    sendJson(call, { casUrl, accessToken: token, exp }, header);
   }
 
-  /** @param exchange whose Range field is about the file, not about the answer */
-  async #file(exchange: Exchange, fileId: string): Promise<void> {
-    const { header, response, kind } = exchange;
+  /** @param call whose Range field is about the file, not about the answer */
+  async #file(call: ClientCall, fileId: string): Promise<void> {
+    const { header, response, kind } = call;
     const right = this.#grants.right(header['authorization']);
     if (!right) {
       const error = new DragonflyError('UNAUTHENTICATED', 'the token for chunks is not one of this node, or too old');
@@ -152,42 +152,42 @@ export class XetDoor {
     }
     const range = /^bytes=(\d{1,15})-(\d{0,15})$/.exec(header['range'] ?? 'bytes=0-');
     if (!range) throw new DragonflyError('INVALID_ARGUMENT', 'one range of the file can be asked for');
-    const grant = await this.#grant(exchange, right, fileId);
-    if (!(grant instanceof FileGrant)) return relay(exchange, grant);
+    const grant = await this.#grant(call, right, fileId);
+    if (!(grant instanceof FileGrant)) return relay(call, grant);
     const last = range[2] ? Number(range[2]) : Number.MAX_SAFE_INTEGER;
     const part = partOf(grant.reconstruction, Number(range[1]), last);
     if (!part) {
       const error = new DragonflyError('RANGE_NOT_SATISFIABLE', 'the file ends before these bytes');
       return answerError(response, error, { kind, type: 'proxy', status: 416 });
     }
-    const base = `${originOf(exchange)}${this.#options.hub.doorPath}${ownPath}/ranges`;
+    const base = `${originOf(call)}${this.#options.hub.doorPath}${ownPath}/ranges`;
     const addressed = readdressed(part, ({ xorb, chunks, bytes }) =>
       // What opens it stands where logs leave it out.
       [base, xorb, `${chunks.start}-${chunks.end}`, `${bytes.start}-${bytes.end}?grant=${grant.id}`].join('/'),
     );
-    sendJson(exchange, addressed, {});
+    sendJson(call, addressed, {});
   }
 
   /** Rejects as Upstream.send does when nothing is known. Returns the store's answer when it gives nothing. */
-  async #grant(exchange: Exchange, right: XetRight, fileId: string): Promise<FileGrant | IncomingMessage> {
+  async #grant(call: ClientCall, right: XetRight, fileId: string): Promise<FileGrant | IncomingMessage> {
     const known = this.#grants.file(right, fileId);
     if (known?.isFresh) return known;
     const key = keyOf(right, fileId);
     const running = await this.#asking.get(key)?.catch(() => undefined);
     if (running instanceof FileGrant && running.isFresh) return running;
-    const asking = this.#ask(exchange, right, fileId).finally(() => this.#asking.delete(key));
+    const asking = this.#ask(call, right, fileId).finally(() => this.#asking.delete(key));
     this.#asking.set(key, asking);
     const grant = await asking;
     if (grant instanceof FileGrant) this.#grants.remember(right, fileId, grant);
     return grant;
   }
 
-  async #ask(exchange: Exchange, right: XetRight, fileId: string): Promise<FileGrant | IncomingMessage> {
+  async #ask(call: ClientCall, right: XetRight, fileId: string): Promise<FileGrant | IncomingMessage> {
     const { hub, words } = this.#options;
     const ttlMs = Math.min(fileMs, words.ttlMs(true));
     // What other nodes are told of it names the caller as the hub knows him.
     const asked = {
-      ...exchange,
+      ...call,
       url: hub.urlOf(`${right.repository}/xet/${fileId}`).url,
       header: { cookie: right.caller },
     };
@@ -206,10 +206,10 @@ export class XetDoor {
       });
     }
     const url = new URL(`${right.store.url}/v1/reconstructions/${fileId}`);
-    const { range: _, ...header } = exchange.header;
+    const { range: _, ...header } = call.header;
     let message: IncomingMessage;
     try {
-      message = await this.#send(exchange, url, { ...header, authorization: `Bearer ${right.store.token}` });
+      message = await this.#send(call, url, { ...header, authorization: `Bearer ${right.store.token}` });
     } catch (error) {
       const file = toDragonflyError(error).code === 'CANCELLED' ? undefined : await last();
       if (file) return file;
@@ -233,27 +233,27 @@ export class XetDoor {
     return new FileGrant(fileId, reconstruction, ttlMs);
   }
 
-  async #range(exchange: Exchange, own: string): Promise<void> {
+  async #range(call: ClientCall, own: string): Promise<void> {
     const [, xorb = '', ...numbers] = rangePath.exec(own) ?? [];
     const [start = 0, end = 0, from = 0, to = 0] = numbers.map(Number);
-    const grant = this.#grants.byId(exchange.url.searchParams.get('grant') ?? '');
+    const grant = this.#grants.byId(call.url.searchParams.get('grant') ?? '');
     const range = grant?.find({ xorb, chunks: { start, end }, bytes: { start: from, end: to } });
     // 403: clients ask for a new address.
     if (!grant || !range) throw new DragonflyError('PERMISSION_DENIED', 'the address of these chunks is too old');
-    if (exchange.header['range'] !== `bytes=${from}-${to}`)
+    if (call.header['range'] !== `bytes=${from}-${to}`)
       throw new DragonflyError('RANGE_NOT_SATISFIABLE', 'the address is for other bytes');
-    await this.#ranges.answer(exchange, { range, proof: grant.proof, refused: () => grant.refuse() });
+    await this.#ranges.answer(call, { range, proof: grant.proof, refused: () => grant.refuse() });
   }
 
-  #send(exchange: Exchange, url: URL, header: Readonly<Record<string, string>>): Promise<IncomingMessage> {
-    const { trust, loopbackAllowed, signal } = exchange;
+  #send(call: ClientCall, url: URL, header: Readonly<Record<string, string>>): Promise<IncomingMessage> {
+    const { trust, loopbackAllowed, signal } = call;
     const sent = { ...header, 'accept-encoding': 'identity' };
     return this.#options.upstream.send({ method: 'GET', url, header: sent, trust, loopbackAllowed, signal });
   }
 }
 
 /** Of this node, as the client calls it. */
-function originOf({ request }: Exchange): string {
+function originOf({ request }: ClientCall): string {
   const isSecure = (request.socket as Partial<TLSSocket>).encrypted === true;
   return `${isSecure ? 'https' : 'http'}://${request.headers.host ?? ''}`;
 }
@@ -291,7 +291,7 @@ function parsed(body: Buffer): unknown {
   }
 }
 
-function sendJson({ response, record }: Exchange, value: unknown, header: Record<string, string>): void {
+function sendJson({ response, record }: ClientCall, value: unknown, header: Record<string, string>): void {
   const body = Buffer.from(JSON.stringify(value));
   response.writeHead(200, {
     'content-type': 'application/json',

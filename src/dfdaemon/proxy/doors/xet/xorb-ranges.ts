@@ -11,7 +11,7 @@ import type { SourceBody } from '../../../source/source.ts';
 import { answerError } from '../../answers.ts';
 import { downloadRequestFor, type DownloadDefaults } from '../../content/download-request.ts';
 import type { TaskAnswers, TaskOpener } from '../../content/task-answers.ts';
-import type { Exchange } from '../../exchange.ts';
+import type { ClientCall } from '../../client-call.ts';
 import { AnsweredRequest } from '../../proof/opened-origin.ts';
 import { flatHeader, letGo } from '../../proof/question.ts';
 import { forwardDirectly } from '../../wire/direct.ts';
@@ -85,10 +85,10 @@ export class XorbRanges {
   }
 
   /** Answers in every case. */
-  async answer(exchange: Exchange, wanted: WantedRange): Promise<void> {
+  async answer(call: ClientCall, wanted: WantedRange): Promise<void> {
     const { range, proof, refused } = wanted;
-    const { record, response, kind, signal } = exchange;
-    const pinned = retargeted(exchange, new URL(range.url));
+    const { record, response, kind, signal } = call;
+    const pinned = retargeted(call, new URL(range.url));
     record.way = 'peers';
     if (proof.isBroken)
       return answerError(response, wrong('the file is broken'), { kind, type: 'proxy', status: brokenStatus });
@@ -111,23 +111,23 @@ export class XorbRanges {
   }
 
   /** What holds the range, all of it here and found to be right. */
-  async #bring(exchange: Exchange, { range, proof, refused }: WantedRange): Promise<XorbRange> {
+  async #bring(call: ClientCall, { range, proof, refused }: WantedRange): Promise<XorbRange> {
     for (const held of this.#index.around(range)) {
-      const request = this.#requestFor(exchange, held, undefined);
+      const request = this.#requestFor(call, held, undefined);
       if (!this.#isHere(request)) {
         this.#index.remove(held);
         continue;
       }
-      const { run, isWhole } = await this.#check(exchange, held, request);
+      const { run, isWhole } = await this.#check(call, held, request);
       const inside = runInside(held, run, range);
       if (!inside) continue;
       this.#prove(proof, range, { run: inside, isWhole });
       return held;
     }
-    const longer = await this.#bringLonger(exchange, { range, proof, refused });
+    const longer = await this.#bringLonger(call, { range, proof, refused });
     if (longer) return longer;
-    const fetch = new RangeFetch({ ...this.#options, exchange, range, refused });
-    const checked = await this.#check(exchange, range, this.#requestFor(exchange, range, fetch));
+    const fetch = new RangeFetch({ ...this.#options, call, range, refused });
+    const checked = await this.#check(call, range, this.#requestFor(call, range, fetch));
     this.#prove(proof, range, checked);
     this.#index.add(range);
     void this.#told.add(range);
@@ -135,13 +135,13 @@ export class XorbRanges {
   }
 
   /** From nodes that hold a longer run, for an older revision as a rule. */
-  async #bringLonger(exchange: Exchange, { range, proof }: WantedRange): Promise<XorbRange | undefined> {
+  async #bringLonger(call: ClientCall, { range, proof }: WantedRange): Promise<XorbRange | undefined> {
     for (const longer of (await this.#told.around(range)).slice(0, triedRuns)) {
       if (this.#distrusted.has(nameOf(longer))) continue;
-      const request = { ...this.#requestFor(exchange, longer, undefined), originAllowed: () => Promise.resolve(false) };
-      const checked = await this.#check(exchange, longer, request).catch(() => undefined);
+      const request = { ...this.#requestFor(call, longer, undefined), originAllowed: () => Promise.resolve(false) };
+      const checked = await this.#check(call, longer, request).catch(() => undefined);
       const inside = checked && runInside(longer, checked.run, range);
-      exchange.signal.throwIfAborted();
+      call.signal.throwIfAborted();
       if (!checked || !inside) continue;
       this.#prove(proof, range, { run: inside, isWhole: checked.isWhole });
       this.#index.add(longer);
@@ -156,11 +156,11 @@ export class XorbRanges {
   }
 
   /** Waits until all of it is here. */
-  async #check(exchange: Exchange, range: XorbRange, request: DownloadRequest): Promise<Checked> {
+  async #check(call: ClientCall, range: XorbRange, request: DownloadRequest): Promise<Checked> {
     const name = nameOf(range);
     const known = this.#isHere(request) ? this.#checked.get(name) : undefined;
     if (known) return known;
-    await using task = await this.#options.tasks.open(request, whole, exchange);
+    await using task = await this.#options.tasks.open(request, whole, call);
     try {
       const run = await this.#options.checker.check(task.spans());
       await task.finished;
@@ -191,21 +191,21 @@ export class XorbRanges {
     this.#options.stored.discard(taskId);
   }
 
-  async #send(exchange: Exchange, held: XorbRange, { bytes }: XorbRange): Promise<void> {
+  async #send(call: ClientCall, held: XorbRange, { bytes }: XorbRange): Promise<void> {
     const { tasks } = this.#options;
-    const request = this.#requestFor(exchange, held, undefined);
+    const request = this.#requestFor(call, held, undefined);
     const first = bytes.start - held.bytes.start;
     const last = bytes.end - held.bytes.start;
     const demand = rangeDemand(`bytes=${first}-${last}`);
-    const task = await tasks.open(request, demand, exchange);
+    const task = await tasks.open(request, demand, call);
     const header = { 'content-type': 'application/octet-stream' };
-    return tasks.send(exchange, { request, task, demand, header, part: `bytes ${bytes.start}-${bytes.end}/*` });
+    return tasks.send(call, { request, task, demand, header, part: `bytes ${bytes.start}-${bytes.end}/*` });
   }
 
   /** @param opened fetches it, should this node be sent to the origin; undefined: it is here. */
-  #requestFor(exchange: Exchange, range: XorbRange, opened: OpenedOrigin | undefined): DownloadRequest {
-    const { header: _, ...request } = downloadRequestFor({ ...exchange, header: {} }, [], this.#options.defaults);
-    return { ...request, ...nameless(range), caller: exchange.caller, opened };
+  #requestFor(call: ClientCall, range: XorbRange, opened: OpenedOrigin | undefined): DownloadRequest {
+    const { header: _, ...request } = downloadRequestFor({ ...call, header: {} }, [], this.#options.defaults);
+    return { ...request, ...nameless(range), caller: call.caller, opened };
   }
 }
 
@@ -232,7 +232,7 @@ function nameless(range: XorbRange): DownloadRequest {
 
 interface RangeFetchOptions {
   readonly upstream: Upstream;
-  readonly exchange: Exchange;
+  readonly call: ClientCall;
   readonly range: FetchedRange;
   readonly refused: () => void;
 }
@@ -246,14 +246,14 @@ class RangeFetch implements OpenedOrigin {
   }
 
   async take(): Promise<SourceBody | undefined> {
-    const { upstream, range, refused, exchange } = this.#options;
+    const { upstream, range, refused, call } = this.#options;
     const { start, end } = range.bytes;
     const message = await upstream.send({
       method: 'GET',
       url: new URL(range.url),
       header: { range: `bytes=${start}-${end}`, 'accept-encoding': 'identity' },
-      trust: exchange.trust,
-      loopbackAllowed: exchange.loopbackAllowed,
+      trust: call.trust,
+      loopbackAllowed: call.loopbackAllowed,
       signal: new AbortController().signal, // others may wait for it when this client has left
     });
     const header = flatHeader(message);

@@ -18,7 +18,7 @@ import { flat } from '../../../proof/answer-header.ts';
 import { letGo } from '../../../proof/question.ts';
 import { RequestBody } from '../../../wire/request-body.ts';
 import type { KeptWrites } from '../kept/kept-writes.ts';
-import type { S3Exchange } from '../s3-exchange.ts';
+import type { S3Call } from '../s3-call.ts';
 import type { S3ObjectAnswers } from '../s3-object-answers.ts';
 import type { S3Objects } from '../s3-objects.ts';
 import { S3Refusal } from '../s3-refusal.ts';
@@ -43,7 +43,7 @@ interface Received {
   readonly contentType: string | undefined;
 }
 
-type Context = Omit<S3Exchange, 'store' | 'target' | 'caller'>;
+type Context = Omit<S3Call, 'store' | 'target' | 'caller'>;
 
 const operation = 'x-dragonfly-object-operation';
 /** Names of the services that clients of the gateway know. */
@@ -92,15 +92,15 @@ export class ObjectGateway {
     const { bucket, key } = target;
     const s3 = { bucket, key, query: new Map<string, string>(), signing: new Map<string, string>() };
     const url = new URL(`http://gateway${encodePath(`/${bucket}/${key}`)}`);
-    const exchange: S3Exchange = { ...context, target: { ...s3, url }, caller: { client: undefined }, store };
-    if (method === 'HEAD') return this.#head(exchange);
-    if (method === 'GET') return this.#get(exchange);
+    const call: S3Call = { ...context, target: { ...s3, url }, caller: { client: undefined }, store };
+    if (method === 'HEAD') return this.#head(call);
+    if (method === 'GET') return this.#get(call);
     if (method !== 'PUT' && method !== 'DELETE') return fail(response, 404, 'no such path');
     if (!store.config.writable)
       return fail(response, 403, `the bucket "${target.bucket}" is not writable in doors.s3.buckets`);
     record.way = 'direct';
-    if (method === 'DELETE') return this.#delete(exchange);
-    return this.#put(exchange);
+    if (method === 'DELETE') return this.#delete(call);
+    return this.#put(call);
   }
 
   #metadata(response: ServerResponse): void {
@@ -127,7 +127,7 @@ export class ObjectGateway {
     send(response, 200, JSON.stringify(gatewayList(text)));
   }
 
-  async #head({ response, store, target }: S3Exchange): Promise<void> {
+  async #head({ response, store, target }: S3Call): Promise<void> {
     const word = await this.#options.objects.ask(store, { key: target.key });
     if (word.kind !== 'object') return fail(response, word.kind === 'refusal' ? word.statusCode : 500, 'not there');
     const { header, lengthBytes } = word.object;
@@ -143,37 +143,37 @@ export class ObjectGateway {
     response.end();
   }
 
-  async #get(exchange: S3Exchange): Promise<void> {
-    const { request, response, store, target } = exchange;
+  async #get(call: S3Call): Promise<void> {
+    const { request, response, store, target } = call;
     const word = await this.#options.objects.ask(store, { key: target.key });
     if (word.kind === 'refusal') return fail(response, word.statusCode, `${target.key} is not there`);
     if (request.headers.range === '') delete request.headers.range;
-    return this.#options.answers.answer(exchange);
+    return this.#options.answers.answer(call);
   }
 
-  async #delete(exchange: S3Exchange): Promise<void> {
-    const { response, store, target, signal } = exchange;
+  async #delete(call: S3Call): Promise<void> {
+    const { response, store, target, signal } = call;
     const { statusCode, text } = await told(await store.send({ method: 'DELETE', key: target.key, signal }));
     await this.#options.objects.changed(store, target.key);
     if (statusCode >= 300 && statusCode !== 404) return fail(response, 500, text);
     send(response, 200, '');
   }
 
-  async #put(exchange: S3Exchange): Promise<void> {
-    const { request, response } = exchange;
+  async #put(call: S3Call): Promise<void> {
+    const { request, response } = call;
     const copies = request.headers[operation] === 'copy';
-    await using received = await this.#receive(exchange, !copies);
+    await using received = await this.#receive(call, !copies);
     const { fields, file } = received;
     const mode = fields.get('mode') ?? '0';
     // 2 is what daemons of 2.1 send each other, for content that is nowhere else.
     if (mode !== '0' && mode !== '1') return fail(response, 422, `mode ${mode} is not served: 0 and 1 are`);
-    if (copies) return this.#copy(exchange, fields.get('source_object_key') ?? '');
+    if (copies) return this.#copy(call, fields.get('source_object_key') ?? '');
     if (!file) return fail(response, 422, 'the form has no file');
-    return await this.#store(exchange, file); // before the file goes
+    return await this.#store(call, file); // before the file goes
   }
 
-  async #store(exchange: S3Exchange, file: Received): Promise<void> {
-    const { response, store, target, signal } = exchange;
+  async #store(call: S3Call, file: Received): Promise<void> {
+    const { response, store, target, signal } = call;
     const { objects, kept } = this.#options;
     const header = {
       'content-length': String(file.bytes),
@@ -190,7 +190,7 @@ export class ObjectGateway {
       const { etag } = message.headers;
       const { statusCode, text } = await told(message);
       const taken = statusCode === 200;
-      const keeping = taken ? kept.file(exchange, { path: file.path, bytes: file.bytes }, etag) : Promise.resolve();
+      const keeping = taken ? kept.file(call, { path: file.path, bytes: file.bytes }, etag) : Promise.resolve();
       await Promise.all([objects.changed(store, target.key), withDeadline(keeping, proxyLimits.keepWriteMs)]);
       if (!taken) return fail(response, 500, text);
       send(response, 200, '');
@@ -202,8 +202,8 @@ export class ObjectGateway {
     }
   }
 
-  async #copy(exchange: S3Exchange, from: string): Promise<void> {
-    const { response, store, target, signal } = exchange;
+  async #copy(call: S3Call, from: string): Promise<void> {
+    const { response, store, target, signal } = call;
     const source = gatewayTarget(`/buckets/${encodeURIComponent(target.bucket)}/objects/${encodeURIComponent(from)}`);
     if (source?.kind !== 'object') return fail(response, 422, 'source_object_key is missing or malformed');
     const header = { 'x-amz-copy-source': `/${encodePath(`${store.name}/${from}`)}` };
@@ -214,7 +214,7 @@ export class ObjectGateway {
   }
 
   /** The form, with its file in the store's directory for what comes in. Throws INVALID_ARGUMENT, NO_SPACE. */
-  async #receive({ request }: S3Exchange, hasFile: boolean): Promise<ReceivedForm> {
+  async #receive({ request }: S3Call, hasFile: boolean): Promise<ReceivedForm> {
     const { content } = this.#options;
     this.#count += 1;
     const path = join(content.directory, `gateway-${process.pid}-${this.#count}`);

@@ -14,7 +14,7 @@ import type { PushedContent } from '../../../../imports/pushed-content.ts';
 import type { DownloadRequest } from '../../../../task/open-task.ts';
 import { proxyLimits } from '../../../limits.ts';
 import { digestOf, tagsAreMd5 } from '../s3-digest.ts';
-import type { S3Exchange } from '../s3-exchange.ts';
+import type { S3Call } from '../s3-call.ts';
 import type { S3Object } from '../s3-objects.ts';
 import type { S3Store } from '../s3-store.ts';
 import { WrittenBody } from './written-body.ts';
@@ -63,7 +63,7 @@ export class KeptWrites implements Disposable {
   }
 
   /** The body of a new object or a part, to be sent on in place of the request's own. Undefined: it is not kept. */
-  write({ request, store }: S3Exchange, decoder: Transform | undefined): WrittenBody | undefined {
+  write({ request, store }: S3Call, decoder: Transform | undefined): WrittenBody | undefined {
     const hasOwnKey = Object.keys(request.headers).some((name) =>
       name.startsWith('x-amz-server-side-encryption-customer-'),
     );
@@ -86,26 +86,26 @@ export class KeptWrites implements Disposable {
   }
 
   /** The store has taken all of an object. Never rejects. @param etag as it answered */
-  async object(exchange: S3Exchange, written: WrittenBody, etag: string | undefined): Promise<void> {
+  async object(call: S3Call, written: WrittenBody, etag: string | undefined): Promise<void> {
     const file = await this.#finished(written, etag);
-    if (file) await this.#keep(exchange, file, [file.bytes]);
+    if (file) await this.#keep(call, file, [file.bytes]);
   }
 
   /** The store has taken a file, which may be gone afterwards. Never rejects. */
-  async file(exchange: S3Exchange, file: Omit<Written, 'tag'>, etag: string | undefined): Promise<void> {
+  async file(call: S3Call, file: Omit<Written, 'tag'>, etag: string | undefined): Promise<void> {
     const tag = plainTag(etag);
-    if (!isKept(exchange.store) || file.bytes === 0 || tag === undefined) return;
+    if (!isKept(call.store) || file.bytes === 0 || tag === undefined) return;
     this.#bytes += file.bytes;
-    await this.#keep(exchange, { ...file, tag }, [file.bytes]);
+    await this.#keep(call, { ...file, tag }, [file.bytes]);
   }
 
   /** The store has taken a part. Never rejects. */
-  async part(exchange: S3Exchange, written: WrittenBody, etag: string | undefined): Promise<void> {
+  async part(call: S3Call, written: WrittenBody, etag: string | undefined): Promise<void> {
     const file = await this.#finished(written, etag);
     if (!file) return;
-    const name = uploadName(exchange);
+    const name = uploadName(call);
     const parts = this.#uploads.get(name) ?? new Map<number, Written>();
-    const number = Number(exchange.target.query.get('partNumber'));
+    const number = Number(call.target.query.get('partNumber'));
     const before = parts.get(number);
     if (before) this.#drop(before);
     parts.set(number, file);
@@ -113,8 +113,8 @@ export class KeptWrites implements Disposable {
   }
 
   /** The store has made an object of parts: those of the list. Never rejects. */
-  async completed(exchange: S3Exchange, listed: readonly ListedPart[], tag: string | undefined): Promise<void> {
-    const name = uploadName(exchange);
+  async completed(call: S3Call, listed: readonly ListedPart[], tag: string | undefined): Promise<void> {
+    const name = uploadName(call);
     const parts = this.#uploads.get(name);
     if (!parts || listed.length === 0 || tag === undefined) return void this.#uploads.delete(name);
     const files = listed.flatMap((part) => {
@@ -127,42 +127,42 @@ export class KeptWrites implements Disposable {
       const lengths = files.map(({ bytes }) => bytes);
       for (const part of rest) await append(first, part);
       first.tag = tag;
-      await this.#keep(exchange, first, lengths);
+      await this.#keep(call, first, lengths);
     } catch (error) {
-      this.#notKept(exchange, error);
+      this.#notKept(call, error);
     } finally {
       this.#uploads.delete(name);
     }
   }
 
   /** Of the parts in the list, as far as all of them have come by this node; none otherwise. */
-  partLengths(exchange: S3Exchange, listed: readonly ListedPart[]): number[] {
-    const parts = this.#uploads.get(uploadName(exchange));
+  partLengths(call: S3Call, listed: readonly ListedPart[]): number[] {
+    const parts = this.#uploads.get(uploadName(call));
     const lengths = listed.flatMap(({ number }) => parts?.get(number)?.bytes ?? []);
     return lengths.length === listed.length ? lengths : [];
   }
 
   /** An upload is given up. */
-  aborted(exchange: S3Exchange): void {
-    this.#uploads.delete(uploadName(exchange));
+  aborted(call: S3Call): void {
+    this.#uploads.delete(uploadName(call));
   }
 
   /** The store has made a copy of an object, which may be here. Never rejects. */
   async copied(
-    exchange: S3Exchange,
+    call: S3Call,
     source: { readonly store: S3Store; readonly key: string; readonly versionId: string | undefined },
     { object, tag }: { readonly object: S3Object; readonly tag: string },
   ): Promise<void> {
-    if (!isKept(exchange.store)) return;
+    if (!isKept(call.store)) return;
     try {
       const version = { ...source, ...object };
-      const taskId = this.#options.taskIdOf(await source.store.downloadOf(version, exchange.downloader));
+      const taskId = this.#options.taskIdOf(await source.store.downloadOf(version, call.downloader));
       const copy = await this.#options.content.copyOf(taskId);
       if (!copy) return;
       this.#bytes += copy.bytes;
-      await this.#keep(exchange, { ...copy, tag }, [copy.bytes]);
+      await this.#keep(call, { ...copy, tag }, [copy.bytes]);
     } catch (error) {
-      this.#notKept(exchange, error);
+      this.#notKept(call, error);
     }
   }
 
@@ -182,8 +182,8 @@ export class KeptWrites implements Disposable {
     return undefined;
   }
 
-  async #keep(exchange: S3Exchange, written: Written, parts: readonly number[]): Promise<void> {
-    const { store, target, downloader } = exchange;
+  async #keep(call: S3Call, written: Written, parts: readonly number[]): Promise<void> {
+    const { store, target, downloader } = call;
     const { path, bytes, tag } = written;
     const { content, taskIdOf } = this.#options;
     try {
@@ -194,13 +194,13 @@ export class KeptWrites implements Disposable {
       const name = { kind: 'tag', tag, parts } as const;
       await content.keep({ taskId: taskIdOf(request), path, lengthBytes: bytes, name, request });
     } catch (error) {
-      this.#notKept(exchange, error);
+      this.#notKept(call, error);
     } finally {
       this.#drop(written);
     }
   }
 
-  #notKept({ target }: S3Exchange, error: unknown): void {
+  #notKept({ target }: S3Call, error: unknown): void {
     const { message } = toDragonflyError(error);
     this.#options.logger.debug({ bucket: target.bucket, key: target.key, error: message }, 'a write is not kept');
   }
@@ -244,7 +244,7 @@ function isKept(store: S3Store): boolean {
   return store.config.keepWrites && store.provesKey && tagsAreMd5(store);
 }
 
-function uploadName({ store, target }: S3Exchange): string {
+function uploadName({ store, target }: S3Call): string {
   return `${store.config.name}\n${target.query.get('uploadId')}\n${target.key}`;
 }
 

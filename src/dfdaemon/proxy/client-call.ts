@@ -7,10 +7,10 @@ import type { RequestOptions } from './request-options.ts';
 import type { Trust } from '../source/trust-store.ts';
 
 /** How the client came: as to a mirror of a registry, with an absolute URL, or inside an intercepted tunnel. */
-export type ExchangeKind = 'mirror' | 'forward' | 'intercepted';
+export type CallKind = 'mirror' | 'forward' | 'intercepted';
 
-export interface Exchange {
-  readonly kind: ExchangeKind;
+export interface ClientCall {
+  readonly kind: CallKind;
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   /** Where it goes, for whoever has to understand it. */
@@ -28,14 +28,14 @@ export interface Exchange {
   readonly serverIp?: string;
   /** Aborts when the client has gone or the server ends. */
   readonly signal: AbortSignal;
-  readonly record: ExchangeRecord;
+  readonly record: CallRecord;
 }
 
 /** The route of an answer; a direct answer after a failed download counts as `direct`, `cache` is a small answer from memory. */
 export type Way = 'peers' | 'cache' | 'direct' | 'manifest' | 'tunnel' | 'refused';
 
 /** Filled in along the way, for the access log and the metrics. */
-export interface ExchangeRecord {
+export interface CallRecord {
   readonly startedMs: number;
   way: Way;
   firstByteMs: number | undefined;
@@ -45,7 +45,7 @@ export interface ExchangeRecord {
   error: DragonflyError | undefined;
 }
 
-export function newRecord(): ExchangeRecord {
+export function newRecord(): CallRecord {
   return {
     startedMs: performance.now(),
     way: 'refused',
@@ -57,6 +57,6 @@ export function newRecord(): ExchangeRecord {
   };
 }
 
-export function noteFirstByte(record: ExchangeRecord): void {
+export function noteFirstByte(record: CallRecord): void {
   record.firstByteMs ??= performance.now() - record.startedMs;
 }

@@ -1,12 +1,12 @@
 /** One request of a client of S3 on its way, after it was read, checked and allowed. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ProxyClient } from '../../../../rpc/server/caller.ts';
-import type { ExchangeRecord } from '../../exchange.ts';
+import type { CallRecord } from '../../client-call.ts';
 import type { S3Caller } from './s3-callers.ts';
 import type { S3Store } from './s3-store.ts';
 import type { S3Target } from './s3-target.ts';
 
-export interface S3Exchange {
+export interface S3Call {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly target: S3Target;
@@ -17,7 +17,7 @@ export interface S3Exchange {
   readonly requestId: string;
   /** Aborts when the client has gone or the server ends. */
   readonly signal: AbortSignal;
-  readonly record: ExchangeRecord;
+  readonly record: CallRecord;
 }
 
 /** A header of the request; values of a repeated one are joined. */
