@@ -101,7 +101,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: 'forgotten reader: a session that is opened hears of one only',
-    file: 'download/readers.ts',
+    file: 'download/part-readers.ts',
     find: 'for (const reader of this.#readers.values()) this.#tell(reader);',
     put: '',
   },

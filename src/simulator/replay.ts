@@ -74,7 +74,7 @@ function describeEvent(event: PeerEvent): string {
       return `${event.parentId} refuses, or holds something else`;
     case 'wanted':
       return `wanted: ${event.pieces ? pieceList(event.pieces) : 'everything'}`;
-    case 'readers-at':
+    case 'read-positions':
       return `readers at ${list(event.pieces.map(String))}`;
     case 'session-opened':
       return `session opened, with a scheduler that ${event.extended ? 'gives leases' : 'is of the original'}`;
@@ -128,10 +128,10 @@ function describeEffect(effect: PeerEffect): string {
   }
 }
 
-function describeLease({ id, first, end, reader, readerOnly }: OriginLease): string {
+function describeLease({ id, first, end, readerRange, readerOnly }: OriginLease): string {
   const pieces =
     readerOnly === true ? 'no pieces' : `pieces from ${first} ${end === undefined ? 'on' : `to ${end - 1}`}`;
-  return `${id === '' ? '' : `${id}, `}${pieces}${reader ? ', and bytes that a reader waits for' : ''}`;
+  return `${id === '' ? '' : `${id}, `}${pieces}${readerRange ? ', and bytes that a reader waits for' : ''}`;
 }
 
 function plain(kind: string): string {

@@ -98,7 +98,7 @@ export class DownloadWorld {
 
   #note(event: PeerEvent): void {
     if (event.kind === 'lease-revoked') this.#early.delete(event.leaseId);
-    if (event.kind !== 'lease-granted' || this.knowsLayout || event.lease.reader) return;
+    if (event.kind !== 'lease-granted' || this.knowsLayout || event.lease.readerRange) return;
     if (event.lease.first > 0 || event.lease.end !== undefined) this.#early.add(event.lease.id);
   }
 
@@ -129,7 +129,9 @@ export class DownloadWorld {
       case 'open-session':
         assert.equal(this.session, 'none', 'a second session is opened');
         this.session = 'asked';
-        this.#told = new Set(Array.from(this.readers.keys()).filter((one) => this.readers.get(one) === effect.reader));
+        this.#told = new Set(
+          Array.from(this.readers.keys()).filter((one) => this.readers.get(one) === effect.readerRange),
+        );
         return;
       case 'ask-scheduler':
         assert.equal(this.session, 'open', 'a scheduler is asked that is not there');

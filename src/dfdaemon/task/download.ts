@@ -19,7 +19,7 @@ import { LearnedLayout } from './learned-layout.ts';
 import type { EffectRunner, MachineRunner } from './machine-runner.ts';
 import type { DownloadRequest, Receipt } from './open-task.ts';
 import { OriginFetches } from './origin/origin-fetches.ts';
-import { PartReaders } from './part-readers.ts';
+import { ReaderMeter } from './reader-meter.ts';
 import { DownloadSession } from './session/download-session.ts';
 import type { TaskRate } from './traffic-shaper.ts';
 
@@ -40,7 +40,7 @@ export class Download implements EffectRunner {
   readonly #exchange: PieceExchange;
   readonly #origin: OriginFetches;
   readonly #session: DownloadSession;
-  readonly #readers: PartReaders;
+  readonly #readers: ReaderMeter;
   readonly #listening: readonly (() => void)[];
   readonly #ended = Promise.withResolvers<Receipt>();
   #state: DownloadState = 'running';
@@ -66,7 +66,7 @@ export class Download implements EffectRunner {
     this.#exchange = exchange;
     this.#origin = origin;
     this.#session = new DownloadSession(scope, { proof, learned, exchange, origin });
-    this.#readers = new PartReaders(scope, origin);
+    this.#readers = new ReaderMeter(scope, origin);
     this.#listening = [
       stored.onPiece((piece) => this.#pieceStored(piece)),
       stored.index.onLost((piece) => this.#machine.take({ kind: 'piece-lost', piece })),
@@ -126,8 +126,8 @@ export class Download implements EffectRunner {
     this.#machine.take({ kind: 'readers-left' });
   }
 
-  setReaders(pieces: readonly number[]): void {
-    this.#machine.take({ kind: 'readers-at', pieces });
+  setReadPositions(pieces: readonly number[]): void {
+    this.#machine.take({ kind: 'read-positions', pieces });
   }
 
   stop(reason: DragonflyError): void {

@@ -22,7 +22,7 @@ import type { DownloadRequest, OpenTask, Receipt, TaskHead } from './open-task.t
 import { bringsCredentials, isEntitled } from './credentials.ts';
 import { originBeside, withoutOrigin, withoutSwarm } from './closed-ways.ts';
 import { apartFrom, apartFromOthers, apartFromRestricted } from './own-identity.ts';
-import { readerOf } from './reader-of.ts';
+import { readerRangeOf } from './reader-range.ts';
 import { concernsOthers, hasAll, sameRequest } from './request-match.ts';
 import { ReceiptBuilder } from './receipt-builder.ts';
 import { PieceAnnouncer } from './exchange/piece-announcer.ts';
@@ -69,7 +69,7 @@ interface Running {
 interface Reading {
   readonly request: DownloadRequest;
   /** The part to bring first. */
-  readonly reader: RangeSpec | undefined;
+  readonly readerRange: RangeSpec | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -153,11 +153,11 @@ export class TaskEngine implements Closable {
     await this.#options.nodeLocal.check(request.url); // what it finds is known from here on
     await this.#stopped(taskId, signal);
     this.#requireReach(request);
-    const reader = readerOf(request);
+    const readerRange = readerRangeOf(request);
     for (let attempt = 1; ; attempt += 1) {
       const joined = this.#running.get(taskId);
       try {
-        return await this.#join(joined ?? this.#start(taskId, request, reader), { request, reader, signal });
+        return await this.#join(joined ?? this.#start(taskId, request, readerRange), { request, readerRange, signal });
       } catch (error) {
         // A text that is bound to its URL is never taken by other content: this ends.
         if (toDragonflyError(error).code === 'TASK_CONFLICT') return this.open(apartFromOthers(request), signal);
@@ -280,7 +280,7 @@ export class TaskEngine implements Closable {
     return this.#ready(subscription);
   }
 
-  #start(taskId: string, request: DownloadRequest, reader?: RangeSpec): Running {
+  #start(taskId: string, request: DownloadRequest, readerRange?: RangeSpec): Running {
     const { store, context, identity } = this.#options;
     if (this.#running.size >= daemonLimits.concurrentDownloads) {
       throw new DragonflyError('RESOURCE_EXHAUSTED', `${this.#running.size} downloads are running already`, {
@@ -342,19 +342,19 @@ export class TaskEngine implements Closable {
         else if (request.opened && !stored.layout && !stored.inUse) store.remove(taskId, { quietly: true });
       },
     );
-    if (reader) download.readerComes(reader);
+    if (readerRange) download.readerComes(readerRange);
     trace.run(() => download.start());
     return running;
   }
 
-  #subscribe(running: Running, { request, reader, signal }: Reading): Promise<OpenTask> {
+  #subscribe(running: Running, { request, readerRange, signal }: Reading): Promise<OpenTask> {
     const { download } = running;
     const subscription = new Subscription({
       stored: download.stored,
       download,
       peerId: download.peerId,
       range: request.range,
-      reader,
+      readerRange,
       signal,
       localReceipt: () => {
         throw new DragonflyError('INTERNAL', 'a running download has its own receipt');
@@ -369,7 +369,7 @@ export class TaskEngine implements Closable {
       },
       onPosition: (reader, piece) => {
         if (running.readers.has(reader)) running.readers.set(reader, piece);
-        download.setReaders([...running.readers.values()].filter((position) => position !== undefined));
+        download.setReadPositions([...running.readers.values()].filter((position) => position !== undefined));
       },
     });
     running.readers.set(subscription, undefined);

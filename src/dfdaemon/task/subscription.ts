@@ -17,7 +17,7 @@ export interface SubscriptionOptions {
   readonly peerId: string;
   readonly range: RangeSpec | undefined;
   /** The range as the download hears of it, if it is to bring that first; each reader has its own. */
-  readonly reader?: RangeSpec | undefined;
+  readonly readerRange?: RangeSpec | undefined;
   readonly signal: AbortSignal;
   readonly localReceipt: () => Receipt;
   readonly onLeave: (subscription: Subscription) => void;
@@ -58,8 +58,8 @@ export class Subscription implements OpenTask {
 
   /** Waits until the content's metadata is known and the range can be judged. RANGE_NOT_SATISFIABLE when it is outside. */
   async ready(): Promise<void> {
-    const { range, reader } = this.#options;
-    if (reader) this.#download?.readerComes(reader);
+    const { range, readerRange } = this.#options;
+    if (readerRange) this.#download?.readerComes(readerRange);
     while (!this.#stored.layout && this.#stored.pieceLengthBytes === undefined) await this.#next();
     // Content of unknown length has to end before a part of it can be named.
     if (range !== undefined) while (!this.#stored.layout) await this.#next();
@@ -164,7 +164,7 @@ export class Subscription implements OpenTask {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#left) return;
     this.#left = true;
-    if (this.#options.reader) this.#download?.readerLeft(this.#options.reader);
+    if (this.#options.readerRange) this.#download?.readerLeft(this.#options.readerRange);
     this.#pin.release();
     this.#options.onPosition(this, undefined);
     this.#options.onLeave(this);

@@ -8,7 +8,7 @@ export function readerMessage(range: RangeSpec): ReaderRange {
   return { start: first, length: last === undefined ? 0 : last - first + 1, suffix: 0 };
 }
 
-export function readerRange({ start, length, suffix }: ReaderRange): RangeSpec {
+export function toRangeSpec({ start, length, suffix }: ReaderRange): RangeSpec {
   if (suffix > 0) return { suffix };
   return { first: start, last: length === 0 ? undefined : start + length - 1 };
 }

@@ -17,7 +17,7 @@ import type {
   RegisterPeerRequest,
   TaskMetadata,
 } from '../../../gen/scheduler/v2/scheduler.ts';
-import { readerRange } from '../../rpc/fields/reader-range.ts';
+import { toRangeSpec } from '../../rpc/fields/reader-range.ts';
 import {
   allFeatures,
   originalFeatures,
@@ -158,7 +158,7 @@ class PeerStream {
       digest: download.digest,
       priority: this.#brain.priorities.resolve(download),
       range,
-      reader: extended && reader ? readerRange(reader) : undefined,
+      readerRange: extended && reader ? toRangeSpec(reader) : undefined,
       needBackToSource: download.needBackToSource,
       disableBackToSource: download.disableBackToSource,
       hasFallback,
@@ -252,7 +252,7 @@ class PeerStream {
       case 'originLeaseFailedRequest':
         return this.#leaseFailed(request.value);
       case 'readerRangeRequest': {
-        const range = readerRange(request.value);
+        const range = toRangeSpec(request.value);
         return run((swarm, nowMs) => swarm.readerAsks(peerId, range, nowMs));
       }
       case 'pieceDigestsRequest': {

@@ -210,14 +210,14 @@ const noTicket = new Uint8Array();
 
 type LeaseGrant = Extract<Decision, { kind: 'grant-origin-lease' }>;
 
-function leaseMessage({ leaseId, range, reader }: LeaseGrant, ttlMs: number) {
+function leaseMessage({ leaseId, range, readerRange }: LeaseGrant, ttlMs: number) {
   const { first, end } = range;
   return {
     id: String(leaseId),
     firstPiece: first,
     pieceCount: end === undefined ? 0 : end - first,
     ttl: durationFromMs(ttlMs),
-    ...(reader && { reader: readerMessage(reader) }),
-    readerOnly: reader !== undefined && end === first,
+    ...(readerRange && { reader: readerMessage(readerRange) }),
+    readerOnly: readerRange !== undefined && end === first,
   };
 }

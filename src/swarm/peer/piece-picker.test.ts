@@ -38,7 +38,7 @@ test('a reader’s window comes before rarer pieces elsewhere', () => {
     [0, 1, 15],
     [0, 1],
   );
-  subject.setReaders([0]);
+  subject.setReadPositions([0]);
   const [request] = subject.next(0);
   assert(request && request.piece <= 1);
 });

@@ -66,7 +66,7 @@ export class PiecePicker {
   /** Pieces this daemon is fetching from the origin itself. */
   readonly #atOrigin = new PieceSet();
   readonly #offers = new Map<number, string>();
-  #readers: readonly number[] = [];
+  #readPositions: readonly number[] = [];
   readonly #governor: RateGovernor;
   readonly #spare = new SpareLines();
   #rateBytesPerSec = 0;
@@ -185,8 +185,8 @@ export class PiecePicker {
   }
 
   /** Piece numbers where in-order readers wait; empty when nobody reads along. */
-  setReaders(positions: readonly number[]): void {
-    this.#readers = positions;
+  setReadPositions(positions: readonly number[]): void {
+    this.#readPositions = positions;
   }
 
   /** Widens the download, for a second reader with another range. */
@@ -329,7 +329,7 @@ export class PiecePicker {
 
   #choose(nowMs: number): Choice | undefined {
     if (this.#open.count === 0) return undefined;
-    for (const from of this.#readers) {
+    for (const from of this.#readPositions) {
       const choice = this.#bestOf(this.#window(from, this.#limits.readerWindow), nowMs);
       if (choice) return choice;
     }

@@ -87,11 +87,11 @@ function assertLeases(task: Readonly<Task>, limit: number): void {
   const leased = new Set<number>();
   for (const lease of task.leases.values()) {
     assert.equal(task.peers.get(lease.holder.id), lease.holder, `lease ${lease.id} is held by a dead peer`);
-    const known = lease.reader ? lease.holder.readerLeases.has(lease) : lease.holder.lease === lease;
+    const known = lease.readerRange ? lease.holder.readerLeases.has(lease) : lease.holder.lease === lease;
     assert(known, `lease ${lease.id} is not known to its holder`);
     if (lease.range.end === undefined) {
-      const others = [...task.leases.values()].filter(({ reader }) => !lease.reader || !reader);
-      assert(others.length <= (lease.reader ? 0 : 1), 'an open lease covers everything');
+      const others = [...task.leases.values()].filter(({ readerRange }) => !lease.readerRange || !readerRange);
+      assert(others.length <= (lease.readerRange ? 0 : 1), 'an open lease covers everything');
     }
     if (lease.range.end !== undefined) assert(lease.range.first < lease.range.end, `lease ${lease.id} covers nothing`);
     for (let piece = lease.range.first; piece < (lease.range.end ?? 0); piece += 1) {

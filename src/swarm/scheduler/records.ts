@@ -43,7 +43,7 @@ export interface Lease {
   /** Held pieces are not trimmed from the front: this is the range as granted to the holder. */
   range: LeaseRange;
   /** Bytes that a reader of the holder waits for; undefined for a lease of pieces that are merely missing. */
-  reader: RangeSpec | undefined;
+  readerRange: RangeSpec | undefined;
   readonly grantedAtMs: number;
   /** When its holder first told of the origin's answer; undefined before. */
   answeredAtMs: number | undefined;

@@ -86,7 +86,7 @@ export class Roster {
     task.peers.set(peer.id, peer);
     host.peers.add(peer);
     if (host.info.type === 'seed') task.seedPeers.add(peer);
-    if (request.reader) peer.wantedRanges.push(request.reader);
+    if (request.readerRange) peer.wantedRanges.push(request.readerRange);
     this.setWanted(peer);
     return peer;
   }
@@ -173,18 +173,18 @@ export class Roster {
   }
 
   /** A peer for parts wants this one, too, as soon as the layout is known. False when a reader now wants everything. */
-  addWanted(peer: Peer, reader: RangeSpec): boolean {
+  addWanted(peer: Peer, readerRange: RangeSpec): boolean {
     const { layout } = peer.task;
     if (!peer.partial) return true;
-    const range = layout && resolveRange(reader, layout.contentLengthBytes);
-    const isOpen = 'first' in reader && reader.first === 0 && reader.last === undefined;
+    const range = layout && resolveRange(readerRange, layout.contentLengthBytes);
+    const isOpen = 'first' in readerRange && readerRange.first === 0 && readerRange.last === undefined;
     if (isOpen || (range && range.length === layout?.contentLengthBytes)) {
       peer.partial = false;
       peer.wanted = undefined;
       return false;
     }
     if (layout === undefined) {
-      if (peer.wantedRanges.length < this.#limits.readersPerPeer) peer.wantedRanges.push(reader);
+      if (peer.wantedRanges.length < this.#limits.readersPerPeer) peer.wantedRanges.push(readerRange);
     } else if (range) {
       const { first, last } = piecesOfRange(
         pieceLayout(layout.contentLengthBytes, layout.pieceLengthBytes),
@@ -201,7 +201,7 @@ export class Roster {
     if (!layout) return;
     if (peer.partial) {
       peer.wanted = new PieceSet();
-      for (const reader of peer.wantedRanges.splice(0)) this.addWanted(peer, reader);
+      for (const readerRange of peer.wantedRanges.splice(0)) this.addWanted(peer, readerRange);
       return;
     }
     if (!peer.range || peer.range.start < 0) return;
@@ -274,7 +274,7 @@ function newPeer(request: RegisterPeer, host: Host, task: Task, nowMs: number): 
     deaf: false,
     progressAtMs: nowMs,
     longestPauseMs: undefined,
-    partial: request.reader !== undefined,
+    partial: request.readerRange !== undefined,
     asking: [],
     wantedRanges: [],
     wanted: undefined,

@@ -54,7 +54,7 @@ function apply(
 ): readonly Decision[] | undefined {
   const peerId = `peer-${hostNumber}-${taskNumber}`;
   const parentId = `peer-${detail % hostCount}-${taskNumber}`;
-  const reader: RangeSpec =
+  const readerRange: RangeSpec =
     detail === 7
       ? { suffix: 5000 }
       : { first: detail * 5_000_000, last: detail * 5_000_000 + (detail % 2 === 0 ? 99 : 9_000_000) };
@@ -71,7 +71,7 @@ function apply(
         knownLayout: extended ? undefined : (layouts[detail] ?? layout),
         heldPieces: detail > 6 ? PieceSet.of([detail + 2]) : undefined,
         metadataOnly: detail === 6,
-        reader: reads ? reader : undefined,
+        readerRange: reads ? readerRange : undefined,
         range: detail === 3 ? { start: 0, length: 12 * 2 ** 20 } : undefined,
         features: extended ? allFeatures : originalFeatures,
       },
@@ -83,7 +83,7 @@ function apply(
     () => register(true),
     () => register(false),
     () => register(true, true),
-    () => swarm.readerAsks(peerId, detail === 8 ? { first: 0, last: undefined } : reader, nowMs),
+    () => swarm.readerAsks(peerId, detail === 8 ? { first: 0, last: undefined } : readerRange, nowMs),
     () => swarm.peerLeftOff(peerId, nowMs),
     () => swarm.taskMetadata(peerId, layouts[detail] ?? layout, nowMs, detail > 2),
     () => swarm.taskMetadata(peerId, layout, nowMs),

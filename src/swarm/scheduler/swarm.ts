@@ -130,7 +130,7 @@ export class Swarm {
     this.#membership.expectOthers(task, { known, nowMs });
     if (old?.task === task) this.#roster.addPieces(peer, old.pieces);
     if (task.trigger?.hostId === host.id) task.trigger = undefined;
-    if (request.reader) this.#origin.readerAsks(peer, request.reader);
+    if (request.readerRange) this.#origin.readerAsks(peer, request.readerRange);
     this.#fire(peer, task.pieceCount === 0 ? 'RegisterEmpty' : 'RegisterNormal');
     if (request.metadataOnly) this.#registerHolder(peer);
     else if (task.pieceCount === 0) this.#out.send(peer, { kind: 'empty-task' });

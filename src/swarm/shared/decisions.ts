@@ -44,7 +44,7 @@ export type Decision = { readonly peerId: string; readonly taskId: string } & (
        * Bytes that a reader of this peer waits for: they come first, beside what other leases bring. They alone decide what is
        * fetched while nobody knows how the content is cut. With a range of no pieces it is for these bytes only.
        */
-      readonly reader?: RangeSpec;
+      readonly readerRange?: RangeSpec;
       /** Unless progress is reported before; every report moves it. */
       readonly expiresAtMs: number;
     }

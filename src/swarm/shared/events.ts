@@ -60,7 +60,7 @@ export interface RegisterPeer {
   /** Bytes wanted; absent for the whole content. */
   readonly range?: { readonly start: number; readonly length: number } | undefined;
   /** Instead of `range`, from daemons of this implementation: a reader waits for these bytes, and they are all the download is for. */
-  readonly reader?: RangeSpec | undefined;
+  readonly readerRange?: RangeSpec | undefined;
   /** The daemon asks to fetch from the origin itself, as seeds always do. It still gets no lease for what others fetch or hold. */
   readonly needBackToSource: boolean;
   readonly disableBackToSource: boolean;

@@ -75,8 +75,8 @@ export class OriginFetch {
 
   /** Resolves when every piece of the run is on disk; rejects with the origin's last error or the signal's reason. */
   async run(): Promise<void> {
-    const { first, reader, readerOnly, unresolved } = this.#options;
-    await this.#work({ first, end: this.#end, reader, readerOnly, unresolved });
+    const { first, readerRange, readerOnly, unresolved } = this.#options;
+    await this.#work({ first, end: this.#end, readerRange, readerOnly, unresolved });
     await Promise.all(this.#helpers);
     this.#ranges = false;
     for (let run = this.#left.pop(); run && !this.#failure; run = this.#left.pop()) {
@@ -98,13 +98,13 @@ export class OriginFetch {
 
   async #bring(run: OriginRun): Promise<void> {
     const exact = this.#ranges;
-    const { reader, readerOnly, unresolved } = run;
+    const { readerRange, readerOnly, unresolved } = run;
     const request = this.#requests;
     this.#requests += 1;
     const stream = new OriginStream({
       ...this.#options,
       ...run,
-      reader,
+      readerRange,
       readerOnly,
       unresolved,
       exact,

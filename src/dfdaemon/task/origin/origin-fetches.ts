@@ -132,20 +132,20 @@ export class OriginFetches {
   ): OriginFetch {
     const { context, request, stored, rate } = this.#scope;
     const { caller, url, header, caPem, objectStorage, hdfs, hub, pieceLengthBytes } = request;
-    const { first, end, reader, readerOnly } = lease;
+    const { first, end, readerRange, readerOnly } = lease;
     return new OriginFetch({
       source: { caller, url, header, caPem, objectStorage, hdfs, hub },
       digestDecides: request.validator === undefined && (request.digest ?? stored.identity.digest) !== undefined,
       first,
       end,
-      reader,
+      readerRange,
       readerOnly,
-      unresolved: reader !== undefined && end === undefined && readerOnly !== true && lease.id !== '',
+      unresolved: readerRange !== undefined && end === undefined && readerOnly !== true && lease.id !== '',
       validator: this.#validator,
       pieceLengthBytes,
       sources: context.sources,
-      opened: isFor(request.opened, reader) ? request.opened : undefined,
-      connections: reader ? 1 : context.originConnections,
+      opened: isFor(request.opened, readerRange) ? request.opened : undefined,
+      connections: readerRange ? 1 : context.originConnections,
       limiters: () => rate.fromOrigin,
       makeRoom: context.makeRoom,
       stored,
@@ -174,10 +174,12 @@ export class OriginFetches {
 }
 
 /** The client's request asks for what the lease begins with. */
-function isFor(opened: OpenedOrigin | undefined, reader: RangeSpec | undefined): boolean {
+function isFor(opened: OpenedOrigin | undefined, readerRange: RangeSpec | undefined): boolean {
   const asked = opened?.range;
-  if (!asked || ('first' in asked && asked.first === 0 && asked.last === undefined)) return !reader;
-  if (!reader || 'suffix' in asked || 'suffix' in reader)
-    return reader !== undefined && 'suffix' in asked && 'suffix' in reader && asked.suffix === reader.suffix;
-  return asked.first === reader.first && asked.last === reader.last;
+  if (!asked || ('first' in asked && asked.first === 0 && asked.last === undefined)) return !readerRange;
+  if (!readerRange || 'suffix' in asked || 'suffix' in readerRange)
+    return (
+      readerRange !== undefined && 'suffix' in asked && 'suffix' in readerRange && asked.suffix === readerRange.suffix
+    );
+  return asked.first === readerRange.first && asked.last === readerRange.last;
 }

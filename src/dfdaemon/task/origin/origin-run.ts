@@ -21,7 +21,7 @@ const nearStartBytes = 256 * 1024;
 
 /** In the order in which they are brought: from the reader's first byte to the end, then what lies before it. */
 export function spansOf(
-  { first, end, reader, readerOnly, unresolved }: OriginRun,
+  { first, end, readerRange, readerOnly, unresolved }: OriginRun,
   layout: PieceLayout,
 ): readonly ByteSpan[] {
   const { contentLengthBytes, pieceLengthBytes, pieceCount } = layout;
@@ -29,7 +29,7 @@ export function spansOf(
     from: first * pieceLengthBytes,
     to: Math.min(Math.min(end ?? pieceCount, pieceCount) * pieceLengthBytes, contentLengthBytes),
   };
-  const read = reader && resolveRange(reader, contentLengthBytes);
+  const read = readerRange && resolveRange(readerRange, contentLengthBytes);
   if (!read) return readerOnly === true ? [] : [run];
   const readEnd = read.start + read.length;
   if (readerOnly === true) return [{ from: read.start, to: readEnd }];

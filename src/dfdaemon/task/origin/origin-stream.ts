@@ -73,8 +73,8 @@ export class OriginStream {
 
   constructor(options: OriginStreamOptions) {
     this.#options = options;
-    const { first, end, reader, readerOnly, unresolved } = options;
-    this.#run = { first, end, reader, readerOnly, unresolved };
+    const { first, end, readerRange, readerOnly, unresolved } = options;
+    this.#run = { first, end, readerRange, readerOnly, unresolved };
     this.#validator = options.validator;
   }
 
@@ -144,19 +144,19 @@ export class OriginStream {
     const knewLayout = stored.layout !== undefined;
     const part = this.#part(wanted);
     const validator = digestDecides === true ? undefined : this.#validator;
-    const first = isPart(part) ? this.#run.reader !== undefined && !knewLayout : true;
+    const first = isPart(part) ? this.#run.readerRange !== undefined && !knewLayout : true;
     const opened = first ? await this.#options.opened?.take() : undefined;
     const body = opened ?? (await sources.open({ ...source, ...part, signal, validator }));
     try {
       const refused = body.startBytes === 0 && !body.ranges && isPart(part);
       const elsewhere = refused && (body.contentLengthBytes === undefined || wanted.from > 0);
-      if (elsewhere && (exact === true || (knewLayout && this.#run.reader !== undefined)))
+      if (elsewhere && (exact === true || (knewLayout && this.#run.readerRange !== undefined)))
         throw new DragonflyError('UNSUPPORTED', 'the origin does not answer ranges');
       this.#validator ??= body.validator;
       if (!stored.layout) await this.#options.makeRoom(body.contentLengthBytes ?? 0);
       this.#setLayout(body);
       // It gives everything anyhow: nobody else need ask for the rest.
-      if (refused && !knewLayout && this.#run.reader !== undefined) this.#run = { first: 0, end: undefined };
+      if (refused && !knewLayout && this.#run.readerRange !== undefined) this.#run = { first: 0, end: undefined };
       this.#options.onAnswer(body, refused ? false : body.ranges || undefined);
       await this.#receive(body);
     } catch (error) {
@@ -168,13 +168,16 @@ export class OriginStream {
   /** How the bytes are asked for. */
   #part({ from, to }: ByteSpan): Pick<SourceRequest, 'range' | 'suffixBytes'> {
     const { stored } = this.#options;
-    const { reader } = this.#run;
+    const { readerRange } = this.#run;
     const { layout } = stored;
-    if (reader && !layout) {
-      if ('suffix' in reader) return { suffixBytes: reader.suffix };
+    if (readerRange && !layout) {
+      if ('suffix' in readerRange) return { suffixBytes: readerRange.suffix };
       // Up to where a piece may end: with it the last piece is complete, and no more need be asked for.
-      const rounded = reader.last === undefined ? Number.MAX_SAFE_INTEGER : whereAPieceMayEnd(reader.last + 1);
-      return { range: { start: reader.first, length: Math.min(rounded, Number.MAX_SAFE_INTEGER) - reader.first } };
+      const rounded =
+        readerRange.last === undefined ? Number.MAX_SAFE_INTEGER : whereAPieceMayEnd(readerRange.last + 1);
+      return {
+        range: { start: readerRange.first, length: Math.min(rounded, Number.MAX_SAFE_INTEGER) - readerRange.first },
+      };
     }
     const whole = from === 0 && (to === Infinity || to === layout?.contentLengthBytes);
     return whole ? {} : { range: { start: from, length: Math.min(to, Number.MAX_SAFE_INTEGER) - from } };

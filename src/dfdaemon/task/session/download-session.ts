@@ -57,7 +57,7 @@ export class DownloadSession {
     switch (effect.kind) {
       case 'open-session':
         if (effect.renewId) this.#peerId = this.#scope.context.newPeerId();
-        return this.#open(effect.reader);
+        return this.#open(effect.readerRange);
       case 'leave-session':
         session?.failed(cause?.message ?? '');
         this.#scope.session = undefined;
@@ -85,7 +85,7 @@ export class DownloadSession {
     }
   }
 
-  #open(reader: RangeSpec | undefined): void {
+  #open(readerRange: RangeSpec | undefined): void {
     const { context, request, stored, machine } = this.#scope;
     const { proof, learned, exchange } = this.#parts;
     const ids = { hostId: context.hostId, taskId: stored.id, peerId: this.#peerId };
@@ -118,15 +118,15 @@ export class DownloadSession {
       context.logger,
     );
     this.#scope.session = session;
-    void this.#register(session, reader);
+    void this.#register(session, readerRange);
   }
 
-  #register(session: SchedulerSession, reader: RangeSpec | undefined): Promise<void> {
+  #register(session: SchedulerSession, readerRange: RangeSpec | undefined): Promise<void> {
     const { context, request } = this.#scope;
     return session.run({
       open: this.#life.through(context.openPeerStream),
       registration: this.#registration(request),
-      reader,
+      readerRange,
       told: { pieceDigests: context.pieceHasher !== undefined, hasFallback: request.hasFallback === true },
       forOriginal: () => this.#forOriginal(),
       scheduler: request.scheduler,

@@ -75,7 +75,7 @@ export class SchedulerSession {
   }
 
   /** Registers and reads answers until the stream ends; never rejects. */
-  async run({ open, registration, reader, told, forOriginal, scheduler }: SessionStart): Promise<void> {
+  async run({ open, registration, readerRange, told, forOriginal, scheduler }: SessionStart): Promise<void> {
     let failure: unknown;
     const register = (download: Registration, part?: RangeSpec): AnnouncePeerRequest => ({
       ...this.#ids,
@@ -85,7 +85,7 @@ export class SchedulerSession {
       },
     });
     try {
-      this.#outgoing.push(register(registration, reader));
+      this.#outgoing.push(register(registration, readerRange));
       const stream = await open(this.#ids.taskId, this.#outgoing, {
         signal: this.#controller.signal,
         toOriginal: async () => register(await forOriginal()),

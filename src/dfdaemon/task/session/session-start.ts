@@ -9,7 +9,7 @@ export interface SessionStart {
   readonly open: OpenPeerStream;
   readonly registration: Registration;
   /** The download is for this part only, and its reader waits. */
-  readonly reader: RangeSpec | undefined;
+  readonly readerRange: RangeSpec | undefined;
   readonly told: {
     /** This node reports digests of pieces, and verifies pieces from others. */
     readonly pieceDigests: boolean;

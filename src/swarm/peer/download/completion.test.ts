@@ -103,7 +103,7 @@ test('the scheduler hears that a piece is not held any more where no parent has 
   run.send({ kind: 'parents-withdrawn', parentIds: ['parent'] }, { kind: 'piece-lost', piece: 1 });
   assert.deepEqual(run.taken('leave-session', 'open-session'), [
     { kind: 'leave-session' },
-    { kind: 'open-session', renewId: true, reader: undefined },
+    { kind: 'open-session', renewId: true, readerRange: undefined },
   ]);
   run.send({ kind: 'session-opened', extended: true });
   assert.deepEqual(run.taken('report-held'), [{ kind: 'report-held', held: PieceSet.of([0, 2]) }]);

@@ -49,9 +49,9 @@ export interface PieceSource {
 export type SessionEffect =
   /**
    * Ends with `session-ended`, after `session-opened` or without. `renewId`: under another peer id, as the original needs it.
-   * `reader`: the download is for a part, of which this comes first.
+   * `readerRange`: the download is for a part, of which this range comes first.
    */
-  | { readonly kind: 'open-session'; readonly renewId: boolean; readonly reader: RangeSpec | undefined }
+  | { readonly kind: 'open-session'; readonly renewId: boolean; readonly readerRange: RangeSpec | undefined }
   /** Say that this download is over for the scheduler, and hear no more of it. */
   | { readonly kind: 'leave-session' }
   /** Nothing has come for so long: ask for parents or a lease. */

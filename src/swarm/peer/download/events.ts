@@ -7,7 +7,7 @@ import type { OriginLease } from './origin-lease.ts';
 import type { OriginFailure } from './origin-retries.ts';
 import type { StreamEnd } from './parent-streams.ts';
 import type { LandedPiece } from './piece-reports.ts';
-import type { ReaderMeasure } from './readers.ts';
+import type { ReaderMeasure } from './part-readers.ts';
 import type { SessionEnd } from './session-watch.ts';
 import type { SchedulerKinds } from './starvation.ts';
 
@@ -142,6 +142,6 @@ export type ExchangeEvent =
   /** More of the content is wanted; everything, when undefined. */
   | { readonly kind: 'wanted'; readonly pieces: PieceSet | undefined }
   /** Where readers in order wait now. */
-  | { readonly kind: 'readers-at'; readonly pieces: readonly number[] }
+  | { readonly kind: 'read-positions'; readonly pieces: readonly number[] }
   /** Time has passed: to be sent at `dueMs`. */
   | { readonly kind: 'tick' };

@@ -9,7 +9,7 @@ export interface OriginLease {
   readonly first: number;
   readonly end: number | undefined;
   /** Bytes a reader waits for. They alone decide what is asked for while nobody knows how the content is cut. */
-  readonly reader?: RangeSpec | undefined;
+  readonly readerRange?: RangeSpec | undefined;
   /** No pieces, only the reader's bytes: the pieces they lie in come from elsewhere. */
   readonly readerOnly?: boolean | undefined;
 }

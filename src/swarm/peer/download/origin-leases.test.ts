@@ -110,8 +110,8 @@ test('a reader has a lease beside the others, and the scheduler says which piece
   const run = new Run();
   run.send(layout);
   run.grant({ id: '1', first: 0, end: 4 });
-  const reader = { first: 5 * pieceLengthBytes, last: 6 * pieceLengthBytes - 1 };
-  run.grant({ id: '2', first: 0, end: undefined, reader });
+  const readerRange = { first: 5 * pieceLengthBytes, last: 6 * pieceLengthBytes - 1 };
+  run.grant({ id: '2', first: 0, end: undefined, readerRange });
   assert.deepEqual([...run.machine.leases.pieces({ whole: false })], [0, 1, 2, 3, 5]);
   run.send({ kind: 'origin-fetched', fetch: 2 }, { kind: 'origin-fetched', fetch: 1 });
   assert.equal(run.machine.leases.isActive, true, 'the scheduler is about to say whose piece 5 is');
@@ -258,7 +258,7 @@ test('each of several requests of a fetch has its own attempts, and one that giv
 test('when the last reader leaves, what was begun for one is finished first', () => {
   const run = new Run(PieceSet.of([0, 1]));
   run.send(layout);
-  run.grant({ id: '1', first: 0, end: 2, reader: { first: 0, last: 9 } });
+  run.grant({ id: '1', first: 0, end: 2, readerRange: { first: 0, last: 9 } });
   run.send({ kind: 'readers-left' });
   assert.deepEqual(run.taken('leave-off'), []);
   run.send({ kind: 'origin-fetched', fetch: 1 });

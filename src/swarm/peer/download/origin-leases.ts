@@ -108,7 +108,7 @@ export class OriginLeases {
   /** @param by this node itself may cut a lease it holds: nobody else need know. */
   take(lease: OriginLease, nowMs: number, by: 'scheduler' | 'self' = 'scheduler'): void {
     const known = this.#held.get(lease.id);
-    if (!this.#layout && !lease.reader && (lease.first > 0 || lease.end !== undefined)) {
+    if (!this.#layout && !lease.readerRange && (lease.first > 0 || lease.end !== undefined)) {
       this.#early.set(lease.id, lease);
       return;
     }
@@ -117,7 +117,7 @@ export class OriginLeases {
       if (lease.readerOnly !== true) this.#emit({ kind: 'origin-begun' });
     }
     if (known && this.#change(known, lease)) return;
-    const replaced = lease.reader ? undefined : this.#withoutReader();
+    const replaced = lease.readerRange ? undefined : this.#withoutReader();
     if (replaced) this.#stop(replaced);
     this.#lastFetch += 1;
     const fetch = this.#lastFetch;
@@ -141,15 +141,15 @@ export class OriginLeases {
     this.#emit({ kind: 'report-layout', ranges: this.#ranges });
     const held = this.#byFetch(fetch);
     if (!held || !this.#layout) return;
-    const { id, end, reader, readerOnly } = held.lease;
-    if (!reader || readerOnly === true || end !== undefined || id === '') return;
-    const range = resolveRange(reader, this.#layout.contentLengthBytes);
+    const { id, end, readerRange, readerOnly } = held.lease;
+    if (!readerRange || readerOnly === true || end !== undefined || id === '') return;
+    const range = resolveRange(readerRange, this.#layout.contentLengthBytes);
     if (ranges === false) {
       held.lease = { id, first: 0, end: undefined };
       held.from = 0;
     } else if (range && id.startsWith(ownLeasePrefix)) {
       const { first, last } = piecesOfRange(this.#layout, range.start, range.length);
-      held.lease = { id, first, end: last + 1, reader };
+      held.lease = { id, first, end: last + 1, readerRange };
       held.from = first;
       this.#emit({ kind: 'change-origin-run', fetch, lease: held.lease, onlyEnd: false });
     }
@@ -218,7 +218,7 @@ export class OriginLeases {
   /** What has come elsewhere at the beginning of a run, while its request waited, is not fetched any more. */
   #leaveToParents(fetch: number): void {
     const held = this.#byFetch(fetch);
-    if (!held || !this.#layout || held.lease.reader) return;
+    if (!held || !this.#layout || held.lease.readerRange) return;
     const { end = this.#layout.pieceCount } = held.lease;
     const before = held.from;
     while (held.from < end && this.#isElsewhere(held.from)) held.from += 1;
@@ -229,7 +229,7 @@ export class OriginLeases {
   /** True when the fetch under way goes on with another range, or nothing is left of it. */
   #change(known: Held, lease: OriginLease): boolean {
     const isOver = known.unresolvedUntilMs !== undefined;
-    const forReader = lease.reader !== undefined || known.lease.reader !== undefined;
+    const forReader = lease.readerRange !== undefined || known.lease.readerRange !== undefined;
     if (forReader && isOver) {
       if (lease.readerOnly === true) this.#end(known);
       else this.#held.delete(lease.id);
@@ -244,7 +244,7 @@ export class OriginLeases {
   }
 
   #withoutReader(): Held | undefined {
-    for (const held of this.#held.values()) if (!held.lease.reader) return held;
+    for (const held of this.#held.values()) if (!held.lease.readerRange) return held;
     return undefined;
   }
 
@@ -277,11 +277,11 @@ export class OriginLeases {
     this.#aliveAtMs = Number.POSITIVE_INFINITY;
   }
 
-  #piecesOf({ id, end, reader, readerOnly }: OriginLease, first: number): PieceSet {
+  #piecesOf({ id, end, readerRange, readerOnly }: OriginLease, first: number): PieceSet {
     const layout = this.#layout;
     if (!layout) return new PieceSet();
-    const range = reader && resolveRange(reader, layout.contentLengthBytes);
-    if (reader && (readerOnly === true || (end === undefined && id !== ''))) {
+    const range = readerRange && resolveRange(readerRange, layout.contentLengthBytes);
+    if (readerRange && (readerOnly === true || (end === undefined && id !== ''))) {
       if (!range) return new PieceSet();
       const span = piecesOfRange(layout, range.start, range.length);
       return PieceSet.range(span.first, span.last - span.first + 1);
@@ -292,7 +292,7 @@ export class OriginLeases {
 }
 
 /** The reader's bytes are here, and the scheduler is about to say who brings the pieces they lie in. */
-function isUnresolved({ id, end, reader, readerOnly }: OriginLease): boolean {
+function isUnresolved({ id, end, readerRange, readerOnly }: OriginLease): boolean {
   if (id === '' || id.startsWith(ownLeasePrefix)) return false;
-  return reader !== undefined && end === undefined && readerOnly !== true;
+  return readerRange !== undefined && end === undefined && readerOnly !== true;
 }

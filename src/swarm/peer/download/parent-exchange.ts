@@ -36,7 +36,7 @@ export class ParentExchange {
   #wanted: PieceSet | undefined;
   #pieceCount: number | undefined;
   #atOrigin = new PieceSet();
-  #readers: readonly number[] = [];
+  #readPositions: readonly number[] = [];
   #picker: PiecePicker | undefined;
   readonly #life: LifeWatch;
   #deafUntilMs = 0;
@@ -143,9 +143,9 @@ export class ParentExchange {
       }
       case 'wanted':
         return this.#want(event.pieces, moment);
-      case 'readers-at':
-        this.#readers = event.pieces;
-        this.#picker?.setReaders(event.pieces);
+      case 'read-positions':
+        this.#readPositions = event.pieces;
+        this.#picker?.setReadPositions(event.pieces);
         return this.#pump(moment);
       case 'tick':
         return this.#tick(moment);
@@ -186,7 +186,7 @@ export class ParentExchange {
       ...(wanted && { wanted }),
     });
     this.#picker.originFetching(this.#atOrigin);
-    this.#picker.setReaders(this.#readers);
+    this.#picker.setReadPositions(this.#readPositions);
     for (const { peerId, has, ...parent } of this.#early.values()) {
       this.#picker.parentAdded(peerId, parent);
       this.#picker.parentHas(peerId, has);

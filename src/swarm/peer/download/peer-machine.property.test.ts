@@ -49,20 +49,20 @@ function disturb(world: DownloadWorld, kind: number): void {
     case 9:
       return first && world.end(first, endings[world.chance(endings.length)] ?? 'busy');
     case 10: {
-      const reader = { first: piece * pieceLengthBytes, last: piece * pieceLengthBytes + 99 };
+      const readerRange = { first: piece * pieceLengthBytes, last: piece * pieceLengthBytes + 99 };
       const lease: OriginLease = [
         { id: '1', first: piece, end: piece + 1 + world.chance(3) },
         { id: '1', first: 0, end: undefined },
         { id: '2', first: piece, end: undefined },
-        { id: '3', first: piece, end: piece + 1, reader },
-        { id: '3', first: piece, end: piece, reader, readerOnly: true },
+        { id: '3', first: piece, end: piece + 1, readerRange },
+        { id: '3', first: piece, end: piece, readerRange, readerOnly: true },
       ][world.chance(5)] as OriginLease;
       return world.send({ kind: 'lease-granted', lease });
     }
     case 11:
       return fetch && world.fetchNext(fetch);
     case 12:
-      return world.send({ kind: 'readers-at', pieces: [piece] });
+      return world.send({ kind: 'read-positions', pieces: [piece] });
     case 13:
       return world.answer(Array.from(world.doubted));
     case 14:

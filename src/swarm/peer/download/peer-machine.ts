@@ -15,7 +15,7 @@ import type { OriginLease } from './origin-lease.ts';
 import { OriginLeases } from './origin-leases.ts';
 import { ParentExchange, type ParentExchangeOptions } from './parent-exchange.ts';
 import { PieceReports } from './piece-reports.ts';
-import { Readers } from './readers.ts';
+import { PartReaders } from './part-readers.ts';
 import { SessionWatch } from './session-watch.ts';
 import { Starvation } from './starvation.ts';
 
@@ -27,7 +27,7 @@ export class PeerMachine {
   readonly #options: PeerMachineOptions;
   readonly #session: SessionWatch;
   readonly #leases: OriginLeases;
-  readonly #readers: Readers;
+  readonly #readers: PartReaders;
   readonly #reports = new PieceReports();
   readonly #starvation = new Starvation();
   readonly #completion = new Completion();
@@ -54,7 +54,7 @@ export class PeerMachine {
       options.picker.random,
       (piece) => this.#exchange.isElsewhere(piece),
     );
-    this.#readers = new Readers({
+    this.#readers = new PartReaders({
       prefetch: options.prefetch === true,
       leases: this.#leases,
       emit: (effect) => this.#effects.push(effect),
@@ -172,7 +172,7 @@ export class PeerMachine {
   #openSession(renewId: boolean): void {
     if (this.#session.isOpen) this.#effects.push({ kind: 'leave-session' });
     this.#session.opening();
-    this.#effects.push({ kind: 'open-session', renewId, reader: this.#readers.register() });
+    this.#effects.push({ kind: 'open-session', renewId, readerRange: this.#readers.register() });
   }
 
   /** What is here is told at once; reports go on from there. */

@@ -31,7 +31,7 @@ const events: readonly PeerEvent[] = [
   },
   { kind: 'parent-has', parentId: 'parent', pieces: PieceSet.range(0, 9) },
   { kind: 'parent-offers', parentId: 'parent', pieces: new Set([5]) },
-  { kind: 'readers-at', pieces: [0] },
+  { kind: 'read-positions', pieces: [0] },
   { kind: 'started', held: new PieceSet() },
   { kind: 'session-ended', extended: true, code: 'UNAVAILABLE', originSaid: false, mayDiffer: false },
   { kind: 'lease-granted', lease: { id: '1', first: 7, end: 9 } },

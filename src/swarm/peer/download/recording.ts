@@ -15,7 +15,7 @@ import type { DownloadRules } from './download-rules.ts';
 import { PeerMachine } from './peer-machine.ts';
 import type { SchedulerKinds } from './starvation.ts';
 
-const format = 'dragonfly-download-2';
+const format = 'dragonfly-download-3';
 
 /** What the machine was made with. */
 export interface RecordingStart extends DownloadRules {

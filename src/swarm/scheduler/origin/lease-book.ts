@@ -18,7 +18,7 @@ interface LeaseBookParts {
 interface Grant {
   readonly nowMs: number;
   /** Bytes that a reader of the holder waits for. */
-  readonly reader?: RangeSpec | undefined;
+  readonly readerRange?: RangeSpec | undefined;
   readonly rescue?: boolean;
 }
 
@@ -30,13 +30,13 @@ export class LeaseBook {
     this.#parts = parts;
   }
 
-  grant(holder: Peer, range: LeaseRange, { nowMs, reader, rescue = false }: Grant): void {
+  grant(holder: Peer, range: LeaseRange, { nowMs, readerRange, rescue = false }: Grant): void {
     const expiresAtMs = nowMs + stallMs(holder, this.#parts.limits);
     const lease: Lease = {
       id: this.#nextId,
       holder,
       range,
-      reader,
+      readerRange,
       rescue,
       grantedAtMs: nowMs,
       answeredAtMs: undefined,
@@ -48,7 +48,7 @@ export class LeaseBook {
     holder.fetched.add(range);
     this.#parts.leaseGiven(holder);
     if (holder.task.proof === 'none') holder.task.proof = 'origin';
-    if (reader) holder.readerLeases.add(lease);
+    if (readerRange) holder.readerLeases.add(lease);
     else holder.lease = lease;
     if (peerCan(holder.state, 'DownloadBackToSource'))
       holder.state = nextPeerState(holder.state, 'DownloadBackToSource');
@@ -58,28 +58,28 @@ export class LeaseBook {
   }
 
   /** Leave to fetch bytes whose pieces come by other ways: nobody else is kept from them, and nothing is booked. */
-  grantReaderOnly(peer: Peer, reader: RangeSpec, nowMs: number): void {
+  grantReaderOnly(peer: Peer, readerRange: RangeSpec, nowMs: number): void {
     this.#parts.out.send(peer, {
       kind: 'grant-origin-lease',
       leaseId: this.#nextId,
       range: { first: 0, end: 0 },
       wholeTask: false,
-      reader,
+      readerRange,
       expiresAtMs: nowMs + this.#parts.limits.leaseStallMs,
     });
     this.#nextId += 1;
   }
 
-  change(lease: Lease, range: LeaseRange, reader = lease.reader): void {
+  change(lease: Lease, range: LeaseRange, readerRange = lease.readerRange): void {
     lease.range = range;
     lease.holder.fetched.add(range);
-    lease.reader = lease.reader && reader;
+    lease.readerRange = lease.readerRange && readerRange;
     this.#announce(lease);
   }
 
   /** The pieces now belong to other leases; the holder continues with the bytes its reader waits for. */
-  toReaderOnly(lease: Lease, reader: RangeSpec | undefined): void {
-    this.change(lease, { first: 0, end: 0 }, reader);
+  toReaderOnly(lease: Lease, readerRange: RangeSpec | undefined): void {
+    this.change(lease, { first: 0, end: 0 }, readerRange);
     lease.holder.task.leases.delete(lease.id);
     lease.holder.readerLeases.delete(lease);
   }
@@ -89,7 +89,7 @@ export class LeaseBook {
     const { holder } = lease;
     holder.readerLeases.delete(lease);
     holder.lease = lease;
-    lease.reader = undefined;
+    lease.readerRange = undefined;
     this.change(lease, { first: 0, end: holder.task.pieceCount });
   }
 
@@ -107,13 +107,13 @@ export class LeaseBook {
     this.end(lease, nowMs);
   }
 
-  #announce({ id, holder, range, reader, expiresAtMs }: Lease): void {
+  #announce({ id, holder, range, readerRange, expiresAtMs }: Lease): void {
     this.#parts.out.send(holder, {
       kind: 'grant-origin-lease',
       leaseId: id,
       range,
       wholeTask: !holder.features.leases,
-      ...(reader && { reader }),
+      ...(readerRange && { readerRange }),
       expiresAtMs,
     });
   }

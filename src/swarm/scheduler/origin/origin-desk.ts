@@ -77,7 +77,7 @@ export class OriginDesk {
   layoutKnown(task: Task): void {
     if (task.pieceCount === undefined) return;
     for (const lease of task.leases.values()) {
-      if (lease.range.end === undefined && !lease.reader)
+      if (lease.range.end === undefined && !lease.readerRange)
         lease.range = { first: lease.range.first, end: task.pieceCount };
     }
     this.#readers.layoutKnown(task);
@@ -89,9 +89,9 @@ export class OriginDesk {
     if (task.ranges === false) return;
     task.ranges = false;
     const [first] = by.readerLeases;
-    const isAlone = [...task.leases.values()].every(({ reader }) => reader !== undefined);
+    const isAlone = [...task.leases.values()].every(({ readerRange }) => readerRange !== undefined);
     for (const lease of Array.from(task.leases.values()))
-      if (lease.reader && (lease !== first || !isAlone))
+      if (lease.readerRange && (lease !== first || !isAlone))
         this.#leases.revoke(lease, 'the origin gives no ranges', nowMs);
     if (first && isAlone) this.#leases.toWhole(first);
   }
@@ -175,8 +175,8 @@ export class OriginDesk {
     if (own || deaf || disableBackToSource || originBlockedUntilMs > nowMs) return false;
     let left = false;
     for (const lease of Array.from(task.leases.values())) {
-      const { holder, pulse, reader, grantedAtMs } = lease;
-      if (reader || nowMs - grantedAtMs < uselessMs || pulse?.isLate(nowMs, leaseLateMs) !== true) continue;
+      const { holder, pulse, readerRange, grantedAtMs } = lease;
+      if (readerRange || nowMs - grantedAtMs < uselessMs || pulse?.isLate(nowMs, leaseLateMs) !== true) continue;
       this.keepAway(holder, nowMs + blockParentMs);
       this.#leases.revoke(lease, 'its signs of life come late, and others get nothing', nowMs);
       this.#around.fellSilent(holder);
@@ -319,7 +319,7 @@ export class OriginDesk {
       if (seed.lease || !seed.needBackToSource || !seed.features.leases || !isDownloading(seed.state)) continue;
       if (seed.originBlockedUntilMs > nowMs || task.leases.size >= this.#around.limits.backToSourceCount) continue;
       const widest = [...task.leases.values()]
-        .filter((lease) => lease.holder.features.leases && !lease.reader)
+        .filter((lease) => lease.holder.features.leases && !lease.readerRange)
         .flatMap((lease) => {
           const { end } = lease.range;
           const from = this.#firstLacking(task, lease.range);

@@ -66,8 +66,8 @@ export class ReaderDesk {
     const layout = layoutOf(task);
     if (!layout) return;
     for (const lease of Array.from(task.leases.values())) {
-      if (!lease.reader || lease.range.end !== undefined) continue;
-      const range = resolveRange(lease.reader, layout.contentLengthBytes);
+      if (!lease.readerRange || lease.range.end !== undefined) continue;
+      const range = resolveRange(lease.readerRange, layout.contentLengthBytes);
       const run = range && this.#owned(task, range, layout, lease);
       if (run) this.#parts.leases.change(lease, run, specOf(range));
       else this.#parts.leases.toReaderOnly(lease, range && specOf(range));
@@ -82,9 +82,9 @@ export class ReaderDesk {
     const holder = this.#holder(peer, nowMs);
     const layout = layoutOf(task);
     if (!layout) {
-      const free = [...task.leases.values()].every(({ reader }) => reader && areApart(reader, spec));
+      const free = [...task.leases.values()].every(({ readerRange }) => readerRange && areApart(readerRange, spec));
       if (!holder || holder !== peer || !free || task.ranges === false) return false;
-      leases.grant(peer, { first: 0, end: undefined }, { nowMs, reader: spec });
+      leases.grant(peer, { first: 0, end: undefined }, { nowMs, readerRange: spec });
       this.#parts.wake(peer, nowMs);
       return true;
     }
@@ -119,8 +119,8 @@ export class ReaderDesk {
     for (const { lease, first } of late) this.#cut(task, lease, first, layout);
     for (const taken of runsOf([...free].sort((a, b) => a - b))) {
       if (task.leases.size >= limits.backToSourceCount) return true;
-      const reader = specOf(clip(range, taken, layout));
-      leases.grant(holder, taken, { nowMs, reader });
+      const readerRange = specOf(clip(range, taken, layout));
+      leases.grant(holder, taken, { nowMs, readerRange });
     }
     return !unsure;
   }
@@ -160,7 +160,7 @@ export class ReaderDesk {
 
   #cut(task: Task, lease: Lease, end: number, layout: PieceLayout): void {
     const run = { first: lease.range.first, end };
-    const range = lease.reader && resolveRange(lease.reader, layout.contentLengthBytes);
+    const range = lease.readerRange && resolveRange(lease.readerRange, layout.contentLengthBytes);
     this.#parts.leases.change(lease, run, range && specOf(clip(range, run, layout)));
     task.wasCut = true;
   }

@@ -33,7 +33,7 @@ interface Reader {
   lookAtMs: number;
 }
 
-export interface ReadersOptions {
+export interface PartReadersOptions {
   /** Everything will be wanted, once the first reader has been told what there is. */
   readonly prefetch: boolean;
   readonly leases: Pick<OriginLeases, 'isActive' | 'layout' | 'openEnded' | 'pieces'>;
@@ -46,8 +46,8 @@ export interface ReadersOptions {
 
 const everything: RangeSpec = { first: 0, last: undefined };
 
-export class Readers {
-  readonly #options: ReadersOptions;
+export class PartReaders {
+  readonly #options: PartReadersOptions;
   readonly #readers = new Map<number, Reader>();
   #wantsWhole = false;
   /** The current session was told that the download is for a part. */
@@ -58,7 +58,7 @@ export class Readers {
   /** When to look at the next one; infinite while none waits. */
   dueMs = Number.POSITIVE_INFINITY;
 
-  constructor(options: ReadersOptions) {
+  constructor(options: PartReadersOptions) {
     this.#options = options;
   }
 
@@ -128,7 +128,7 @@ export class Readers {
       const reader = this.#readers.get(key);
       if (!reader || isHere) continue;
       if (leases.isActive) this.#lookAgain(reader, nowMs);
-      else if (this.#wantsWhole || prefetch) grant({ ...wholeTask, reader: openEnded(reader.range) });
+      else if (this.#wantsWhole || prefetch) grant({ ...wholeTask, readerRange: openEnded(reader.range) });
       else this.#serve(reader.range, nextPiece);
     }
     if (!leases.isActive) grant(wholeTask);
@@ -156,20 +156,20 @@ export class Readers {
   }
 
   /** Cuts the lease that would bring it later, unless it is little. */
-  #serve(reader: RangeSpec, nextPiece: number | undefined): void {
+  #serve(readerRange: RangeSpec, nextPiece: number | undefined): void {
     const { leases, grant } = this.#options;
     const { layout } = leases;
     this.#lastLease += 1;
     const id = `${ownLeasePrefix}${this.#lastLease}`;
-    if (!layout) return grant({ id, first: 0, end: undefined, reader });
-    const range = resolveRange(reader, layout.contentLengthBytes);
+    if (!layout) return grant({ id, first: 0, end: undefined, readerRange });
+    const range = resolveRange(readerRange, layout.contentLengthBytes);
     if (!range) return;
     const { first, last } = piecesOfRange(layout, range.start, range.length);
     const comes = leases.pieces({ whole: false }).has(first);
     if (comes && this.#mayDouble(range.length, layout.contentLengthBytes))
-      return grant({ id, first: 0, end: 0, reader, readerOnly: true });
+      return grant({ id, first: 0, end: 0, readerRange, readerOnly: true });
     if (comes && !this.#cutBefore(first, nextPiece)) return;
-    grant({ id, first, end: last + 1, reader });
+    grant({ id, first, end: last + 1, readerRange });
   }
 
   /** Ends the lease of merely missing pieces before this one, unless its fetch has come to it. */
@@ -191,6 +191,6 @@ export class Readers {
 }
 
 /** From the reader's first byte to the end of the content. */
-function openEnded(reader: RangeSpec): RangeSpec {
-  return 'suffix' in reader ? reader : { first: reader.first, last: undefined };
+function openEnded(range: RangeSpec): RangeSpec {
+  return 'suffix' in range ? range : { first: range.first, last: undefined };
 }

@@ -84,7 +84,7 @@ test('a session begins with one reader, hears of the others when it is open, and
   run.send({ kind: 'reader-came', reader: 2, range: range(99), isHere: false });
   run.send({ kind: 'started', held: new PieceSet() });
   assert.deepEqual(
-    run.taken('open-session').map(({ reader }) => reader),
+    run.taken('open-session').map(({ readerRange }) => readerRange),
     [range(9)],
   );
   run.send({ kind: 'session-opened', extended: true });
@@ -111,7 +111,7 @@ test('a lost session is told of every reader who is still there', () => {
   run.taken('open-session');
   run.pass(downloadLimits.sessionBackoffMs);
   assert.deepEqual(
-    run.taken('open-session').map(({ reader }) => reader),
+    run.taken('open-session').map(({ readerRange }) => readerRange),
     [range(99)],
   );
 });
@@ -135,7 +135,7 @@ test('a few bytes that would come late are fetched twice, up to a share of the c
   const run = Run.atOrigin(9);
   run.measured(undefined);
   const [lease] = leasesOf(run.taken('fetch-origin'));
-  assert.deepEqual(lease, { id: 'reader-1', first: 0, end: 0, reader: range(9), readerOnly: true });
+  assert.deepEqual(lease, { id: 'reader-1', first: 0, end: 0, readerRange: range(9), readerOnly: true });
 });
 
 test('anything longer is cut out of the fetch that would bring it late, unless that has come to it', () => {
@@ -167,8 +167,8 @@ test('a node that goes to the origin by itself serves its readers first; with th
     run.send({ kind: 'readers-measured', measures, nextPiece: undefined, alone: true });
     return [...leasesOf(run.taken('fetch-origin'))];
   };
-  assert.deepEqual(alone(false), [{ id: 'reader-1', first: 0, end: undefined, reader: range(9) }]);
-  assert.deepEqual(alone(true), [{ ...wholeTask, reader: { first: range(9).first, last: undefined } }]);
+  assert.deepEqual(alone(false), [{ id: 'reader-1', first: 0, end: undefined, readerRange: range(9) }]);
+  assert.deepEqual(alone(true), [{ ...wholeTask, readerRange: { first: range(9).first, last: undefined } }]);
 });
 
 test('where the bytes of all readers are here, it fetches what is missing of the whole', () => {

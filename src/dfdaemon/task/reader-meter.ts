@@ -6,7 +6,7 @@ import type { OriginFetch } from './origin/origin-fetch.ts';
 import type { OriginFetches } from './origin/origin-fetches.ts';
 import { firstMissingByte } from './origin/origin-run.ts';
 
-export class PartReaders {
+export class ReaderMeter {
   readonly #scope: DownloadScope;
   readonly #origin: OriginFetches;
   /** Each has a range of its own, even where two want the same bytes. */
