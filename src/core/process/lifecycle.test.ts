@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
 import { test } from 'node:test';
-import { deadlineSignal, onAbort } from './lifecycle.ts';
+import { deadlineSignal, onAbort, untilAborted } from './lifecycle.ts';
 
 test('onAbort acts once, at once when the signal has aborted already, and leaves nothing behind', () => {
   const controller = new AbortController();
@@ -31,4 +31,21 @@ test('a deadline ends with its parent, and lets go of it', () => {
   assert.equal(running.signal.reason, reason);
   using late = deadlineSignal(parent.signal, 60_000);
   assert.equal(late.signal.reason, reason);
+});
+
+test('a wait ends with the work or with the signal, and leaves nothing on either', async () => {
+  const controller = new AbortController();
+  const { signal } = controller;
+  const never = new Promise<void>(() => undefined);
+  assert.equal(await untilAborted(Promise.resolve(7), signal), 7);
+  const failure = new Error('the work failed');
+  await assert.rejects(untilAborted(Promise.reject(failure), signal), failure);
+  assert.equal(getEventListeners(signal, 'abort').length, 0);
+  const waiting = untilAborted(never, signal);
+  assert.equal(getEventListeners(signal, 'abort').length, 1);
+  const reason = new Error('enough');
+  controller.abort(reason);
+  await assert.rejects(waiting, reason);
+  await assert.rejects(untilAborted(never, signal), reason);
+  assert.equal(getEventListeners(signal, 'abort').length, 0);
 });

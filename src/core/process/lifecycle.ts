@@ -105,7 +105,17 @@ export function onAbort(signal: AbortSignal | undefined, act: () => void): Dispo
   return { [Symbol.dispose]: () => signal?.removeEventListener('abort', act) };
 }
 
-/** Resolves when the signal aborts; at once if it already has. */
+/**
+ * Settles as the work does, or rejects with the signal's reason if that aborts first; the work goes on, for whoever else
+ * waits for it. Leaves no listener on the signal.
+ */
+export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: left, reject } = Promise.withResolvers<never>();
+  using _listening = onAbort(signal, () => reject(signal.reason as Error));
+  return await Promise.race([work, left]);
+}
+
+/** Resolves when the signal aborts; at once if it already has. For signals that end with the caller: it leaves a listener. */
 export function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) resolve();

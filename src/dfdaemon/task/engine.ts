@@ -6,7 +6,7 @@ import { LRUCache } from 'lru-cache';
 import type { RangeSpec } from '../../core/byte-range.ts';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { blobDigest, peerId, taskId as computeTaskId } from '../../core/ids.ts';
-import type { Closable } from '../../core/process/lifecycle.ts';
+import { untilAborted, type Closable } from '../../core/process/lifecycle.ts';
 import { redact, redactHeaders } from '../../core/redact.ts';
 import { reachesLoopback } from '../../rpc/server/caller.ts';
 import { Trace } from '../../rpc/tracing.ts';
@@ -38,7 +38,7 @@ export interface EngineOptions {
   readonly admit: (request: DownloadRequest) => void;
   /** Content of this machine alone; see NodeLocal. */
   readonly nodeLocal: NodeLocal;
-  /** Brings what is here under another id of the same content, if anything is. */
+  /** Copies the content from another of its ids, if this node holds it there; never rejects. A caller that leaves does not end the copy. */
   readonly bringTwin: (taskId: string, request: DownloadRequest) => Promise<void>;
   readonly disableBackToSource: boolean;
   /** A download goes on when its last reader leaves before the end. */
@@ -135,14 +135,14 @@ export class TaskEngine implements Closable {
     this.#requireReach(request);
     const taskId = this.taskIdOf(request);
     await this.#stopped(taskId, signal);
-    if (!this.#running.has(taskId)) await this.#options.bringTwin(taskId, request);
+    if (!this.#running.has(taskId)) await untilAborted(this.#options.bringTwin(taskId, request), signal);
     const existing = this.#options.store.get(taskId);
     if (existing && !this.#running.has(taskId)) {
       using _pin = existing.pin(); // it may be removed while it is verified
       // A digest is a question about the bytes, and the answer no older than this.
       const forgotten = asked.caller.kind === 'local' && asked.digest !== undefined && existing.unseenMs > recheckMs;
       if (forgotten || existing.touchedFromOutside()) existing.suspect();
-      await existing.recovered;
+      await untilAborted(existing.recovered, signal);
       if (hasAll(existing, request)) {
         if (request.prefetch === true) await this.#options.nodeLocal.check(request.url);
         const local = await this.#openLocal(existing, request, signal);
@@ -163,8 +163,7 @@ export class TaskEngine implements Closable {
         if (toDragonflyError(error).code === 'TASK_CONFLICT') return this.open(apartFromOthers(request), signal);
         // The origin's answer to somebody else's request is no answer to this one.
         if (!joined || attempt >= joinAttempts || !concernsOthers(joined.request, request, error)) throw error;
-        await joined.download.ended.catch(() => undefined);
-        signal.throwIfAborted();
+        await untilAborted(settled(joined), signal);
       }
     }
   }
@@ -247,8 +246,7 @@ export class TaskEngine implements Closable {
       ending?.download.state === 'failed';
       ending = this.#running.get(taskId)
     ) {
-      await ending.download.ended.catch(() => undefined);
-      signal.throwIfAborted();
+      await untilAborted(settled(ending), signal);
     }
   }
 
@@ -386,4 +384,9 @@ export class TaskEngine implements Closable {
       throw error;
     }
   }
+}
+
+/** Resolves when the download has ended, however it did. */
+function settled({ download }: Running): Promise<unknown> {
+  return download.ended.catch(() => undefined);
 }
