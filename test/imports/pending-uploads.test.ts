@@ -1,7 +1,7 @@
 /** What a node does with uploads that an earlier process has left. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
+import { getEventListeners, once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
@@ -96,6 +96,23 @@ test('who joins an upload and stops waiting does not end it', { timeout: 30_000 
   await assert.rejects(joined, { name: 'AbortError' });
   known.resolve(true);
   assert.equal(await stored.promise, id);
+});
+
+test('who joins an upload to its end leaves nothing on his signal', { timeout: 30_000 }, async () => {
+  await using all = await lab();
+  const { store, uploads, id } = all;
+  const known = Promise.withResolvers<boolean>();
+  uploads.resume(
+    () => undefined,
+    () => known.promise,
+  );
+  const task = store.get(id);
+  assert.ok(task);
+  const { signal } = new AbortController();
+  const joined = uploads.now(task, [Buffer.from(md5, 'hex')], signal);
+  known.resolve(true);
+  assert.equal((await joined).state, 'stored');
+  assert.equal(getEventListeners(signal, 'abort').length, 0);
 });
 
 test('an import of the same content that fails leaves what was acknowledged before', { timeout: 30_000 }, async () => {

@@ -5,7 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseDigest, partsTag } from '../../core/digest.ts';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
-import { aborted, onAbort, type Closable } from '../../core/process/lifecycle.ts';
+import { onAbort, untilAborted, type Closable } from '../../core/process/lifecycle.ts';
 import type { Logger } from '../../core/process/logger.ts';
 import type { StoredObject } from '../../swarm/replicas/kept-task.ts';
 import { uploadParts, type UploadContent } from '../../swarm/replicas/object-upload.ts';
@@ -36,7 +36,8 @@ export class PendingUploads implements Closable {
   readonly #options: PendingUploadsOptions;
   readonly #running = new Map<string, Running>();
   readonly #failures = new Map<string, string>();
-  readonly #slots = new Slots(importLimits.uploadsAtOnce);
+  /** Every stored task waits for one upload at most, so the queue needs no bound of its own. */
+  readonly #slots = new Slots(importLimits.uploadsAtOnce, Infinity);
   readonly #controller = new AbortController();
 
   constructor(options: PendingUploadsOptions) {
@@ -78,11 +79,7 @@ export class PendingUploads implements Closable {
   async now({ id }: StoredTask, md5s: readonly Uint8Array[], signal: AbortSignal): Promise<StoredObject> {
     signal.throwIfAborted();
     const joined = this.#running.get(id);
-    if (joined) {
-      await Promise.race([joined.done, aborted(signal)]);
-      signal.throwIfAborted();
-      return joined.done;
-    }
+    if (joined) return await untilAborted(joined.done, signal);
     const running = this.#start(id, { patient: false, md5s });
     using _stopping = onAbort(signal, () => running.ending.abort(signal.reason));
     return await running.done;
@@ -150,10 +147,7 @@ export class PendingUploads implements Closable {
   }
 
   async #inTurn<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    while (!(await this.#slots.take(importLimits.longestTimeoutMs, signal))) {
-      signal.throwIfAborted();
-      await delay(importLimits.uploadRetryMs, undefined, { signal });
-    }
+    if (!(await this.#slots.take(Infinity, signal))) throw toDragonflyError(signal.reason);
     try {
       return await work();
     } finally {

@@ -348,3 +348,16 @@ test('slots: the one that ends hands over to the one that waits longest', async 
   await Promise.all(waiting);
   assert.deepEqual(order, ['a', 'b']);
 });
+
+test('slots: who waits without a time limit gets the slot as soon as it is free, or leaves with the signal', async () => {
+  const slots = new Slots(1, Infinity);
+  const leaving = new AbortController();
+  const staying = new AbortController().signal;
+  assert.equal(await slots.take(Infinity, staying), true);
+  const left = slots.take(Infinity, leaving.signal);
+  const next = slots.take(Infinity, staying);
+  leaving.abort();
+  assert.equal(await left, false);
+  slots.release();
+  assert.equal(await next, true);
+});

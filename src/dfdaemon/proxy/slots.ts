@@ -1,30 +1,32 @@
-/** At most so many requests at once; the others wait in order, each only for as long as it can afford. */
+/** Limits how many pieces of work run at once. The others wait in order, each for as long as it can afford. */
 import { proxyLimits } from './limits.ts';
 import { onAbort } from '../../core/process/lifecycle.ts';
 
 export class Slots {
   readonly #limit: number;
+  readonly #queueLength: number;
   readonly #waiting = new Set<() => void>();
   #taken = 0;
 
-  /** @param limit 0 sets no bound. */
-  constructor(limit: number) {
+  /** @param limit 0 sets no bound. @param queueLength how many may wait. */
+  constructor(limit: number, queueLength: number = proxyLimits.queueLength) {
+    this.#queueLength = queueLength;
     this.#limit = limit === 0 ? Infinity : limit;
   }
 
-  /** True when a slot was taken; the caller gives it back by `release`. */
+  /** True when a slot was taken; the caller gives it back by `release`. @param waitMs Infinity: until the signal aborts. */
   async take(waitMs: number, signal: AbortSignal): Promise<boolean> {
     if (this.#taken < this.#limit) {
       this.#taken += 1;
       return true;
     }
-    if (this.#waiting.size >= proxyLimits.queueLength || signal.aborted) return false;
+    if (this.#waiting.size >= this.#queueLength || signal.aborted) return false;
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const turn = (): void => resolve(true); // the slot of the one that ended is handed over
     const giveUp = (): void => {
       if (this.#waiting.delete(turn)) resolve(false);
     };
-    const timer = setTimeout(giveUp, waitMs);
+    const timer = waitMs === Infinity ? undefined : setTimeout(giveUp, waitMs);
     this.#waiting.add(turn);
     using _leaving = onAbort(signal, giveUp);
     try {
