@@ -1,6 +1,6 @@
 /** Hosts held alive by an open stream: when the last one breaks and none comes back soon, the host is dead. */
 import { DragonflyError } from '../../core/errors.ts';
-import { aborted, type Closable } from '../../core/process/lifecycle.ts';
+import { onAbort, type Closable } from '../../core/process/lifecycle.ts';
 import type { CallContext } from '../../rpc/call-context.ts';
 import type { HoldHostRequest, HoldHostResponse } from '../../../gen/scheduler/v2/scheduler.ts';
 import type { Brain } from '../brain.ts';
@@ -36,7 +36,8 @@ export class HeldHosts implements Closable {
       changed.push(...keys);
       wake();
     });
-    const ended = Promise.race([aborted(context.signal), aborted(context.draining)]);
+    using _gone = onAbort(context.signal, () => wake());
+    using _draining = onAbort(context.draining, () => wake());
     try {
       for (let told: boolean | undefined; !context.signal.aborted && !context.draining.aborted;) {
         const news = new Promise<void>((resolve) => (wake = resolve));
@@ -45,7 +46,7 @@ export class HeldHosts implements Closable {
         changed = [];
         if (told !== present || changedObjects.length > 0)
           yield { unreachable: known.unreachable, originalDaemons: present, changedObjects };
-        else await Promise.race([news, ended]);
+        else await news;
         told = present;
       }
     } finally {
