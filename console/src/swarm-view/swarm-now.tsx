@@ -9,8 +9,6 @@ import { useFormats } from '../i18n/format.ts';
 import { useText } from '../i18n/language.tsx';
 import type { SwarmModel } from './swarm-model.ts';
 
-/** Those that get nothing make no frames. */
-const lookEveryMs = 1_000;
 const shownWaiting = 3;
 const shownParents = 4;
 
@@ -23,11 +21,13 @@ function Now({ model, task }: { readonly model: SwarmModel; readonly task: TaskS
   const t = useText();
   const { duration, rate } = useFormats();
   const [, look] = useState(0);
+  const { piecesPerSec, leftMs, slowest, waiting, changesInMs } = model.pace();
+  // Frames render this anew. Peers that get nothing cause no frames: the next thing to say about them has its own time.
   useEffect(() => {
-    const timer = setInterval(() => look((count) => count + 1), lookEveryMs);
-    return () => clearInterval(timer);
-  }, []);
-  const { piecesPerSec, leftMs, slowest, waiting } = model.pace();
+    if (changesInMs === Infinity) return;
+    const timer = setTimeout(() => look((count) => count + 1), changesInMs);
+    return () => clearTimeout(timer);
+  });
   const nameOf = ({ host_name: name, ip }: PeerState): string => name || ip;
   return (
     <Section title={t('swarm.now')}>

@@ -1,9 +1,9 @@
 /** How fast a swarm is right now: who gets how much, how long that will take, who drags and who waits. */
 import type { PeerState } from '../events/event-types.ts';
 
-/** What came within this time is the rate of now. */
+/** The current rate is what came within this time. */
 const windowMs = 10_000;
-/** Who got nothing for so long waits: reports of pieces come in batches, some a second apart. */
+/** A peer that got nothing for this long waits. Reports of pieces come in batches, some a second apart. */
 export const waitingMs = 5_000;
 
 interface Sample {
@@ -17,8 +17,10 @@ export interface Pace {
   readonly leftMs: number | undefined;
   /** The one that will be last. */
   readonly slowest: { readonly peer: PeerState; readonly leftMs: number } | undefined;
-  /** The longest first. */
+  /** Those that have waited longest come first. */
   readonly waiting: readonly { readonly peer: PeerState; readonly forMs: number }[];
+  /** When all of this reads differently although no frame came; infinite when it will not. */
+  readonly changesInMs: number;
 }
 
 export class SwarmPace {
@@ -45,12 +47,15 @@ export class SwarmPace {
   at(peers: Iterable<PeerState>, pieceCount: number, nowMs: number): Pace {
     let piecesPerSec = 0;
     let slowest: Pace['slowest'];
+    let changesInMs = Number.POSITIVE_INFINITY;
     const waiting: { peer: PeerState; forMs: number }[] = [];
     for (const peer of peers) {
       const rate = this.#rateOf(peer.id, nowMs);
       piecesPerSec += rate;
+      if (rate > 0) changesInMs = Math.min(changesInMs, this.#endsMs(peer.id) - nowMs);
       if (!isAtIt(peer, pieceCount)) continue;
       const forMs = nowMs - (this.#samples.get(peer.id)?.at(-1)?.atMs ?? peer.started_at_ms);
+      changesInMs = Math.min(changesInMs, forMs >= waitingMs ? readsAnewInMs(forMs) : waitingMs - forMs);
       if (forMs >= waitingMs) waiting.push({ peer, forMs });
       else if (rate > 0) {
         const leftMs = ((pieceCount - peer.finished_pieces) / rate) * 1000;
@@ -58,7 +63,13 @@ export class SwarmPace {
       }
     }
     waiting.sort((a, b) => b.forMs - a.forMs);
-    return { piecesPerSec, leftMs: waiting.length > 0 ? undefined : slowest?.leftMs, slowest, waiting };
+    const leftMs = waiting.length > 0 ? undefined : slowest?.leftMs;
+    return { piecesPerSec, leftMs, slowest, waiting, changesInMs };
+  }
+
+  /** When what came last no longer counts for the rate. */
+  #endsMs(peerId: string): number {
+    return (this.#samples.get(peerId)?.at(-1)?.atMs ?? 0) + windowMs + 1;
   }
 
   #rateOf(peerId: string, nowMs: number): number {
@@ -68,6 +79,12 @@ export class SwarmPace {
     if (!first || !last || last.atMs < nowMs - windowMs) return 0;
     return ((last.pieces - first.pieces) / Math.max(1, nowMs - first.atMs)) * 1000;
   }
+}
+
+/** Until the text of a duration changes: seconds are shown for a minute, then minutes. */
+function readsAnewInMs(forMs: number): number {
+  const stepMs = forMs < 60_000 ? 1_000 : 60_000;
+  return stepMs - (forMs % stepMs);
 }
 
 function isAtIt({ state, finished_pieces: finished }: PeerState, pieceCount: number): boolean {
