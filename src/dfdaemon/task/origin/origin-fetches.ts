@@ -1,6 +1,7 @@
 /** Carries out what the machine of a download wants of the origin: fetches, and what children hear of them. */
 import type { RangeSpec } from '../../../core/byte-range.ts';
 import { DragonflyError } from '../../../core/errors.ts';
+import { isTemporaryFailure } from '../../../core/net/origin-status.ts';
 import { onAbort } from '../../../core/process/lifecycle.ts';
 import type { OriginEffect } from '../../../swarm/peer/download/effects.ts';
 import type { OriginLease } from '../../../swarm/peer/download/origin-lease.ts';
@@ -12,7 +13,6 @@ import type { LearnedLayout } from '../learned-layout.ts';
 import type { ContentProof } from '../proof/content-proof.ts';
 import type { OpenedOrigin } from '../open-task.ts';
 import { OriginFetch, type OriginFetchOptions } from './origin-fetch.ts';
-import { isTemporary } from './origin-stream.ts';
 
 /** What gives way to the origin, and what learns from its answers. */
 interface OriginParts {
@@ -121,7 +121,11 @@ export class OriginFetches {
           broken.delete(request);
           resolve();
         });
-        const again = { temporary: isTemporary(failure), progressed, retryAfterMs: retryAfterMs(details?.header) };
+        const again = {
+          temporary: isTemporaryFailure(failure),
+          progressed,
+          retryAfterMs: retryAfterMs(details?.header),
+        };
         this.#scope.machine.take({ kind: 'origin-failed', fetch: key, request, code, ...again }, failure);
       });
   }

@@ -4,7 +4,6 @@
  * end. Pieces that arrive by other ways meanwhile are skipped, not written twice.
  */
 import { DragonflyError, toDragonflyError } from '../../../core/errors.ts';
-import { isTemporaryStatus } from '../../../core/net/origin-status.ts';
 import { defaultPieceLength } from '../../../core/piece-layout.ts';
 import { payAll, type RateLimiter } from '../../../core/rate-limiter.ts';
 import type { Sources } from '../../source/sources.ts';
@@ -259,15 +258,4 @@ export class OriginStream {
 
 function isPart({ range, suffixBytes }: Pick<SourceRequest, 'range' | 'suffixBytes'>): boolean {
   return range !== undefined || suffixBytes !== undefined;
-}
-
-/** The same request may succeed later. A name that does not exist or a certificate that does not verify stays wrong. */
-export function isTemporary(error: DragonflyError): boolean {
-  if (error.code === 'DEADLINE_EXCEEDED') return true;
-  if (error.code === 'SOURCE_UNREACHABLE') {
-    const code = (error.cause as NodeJS.ErrnoException | undefined)?.code;
-    return typeof code !== 'string' || (code !== 'ENOTFOUND' && !/CERT|SSL|TLS/.test(code));
-  }
-  const status = error.details?.statusCode;
-  return error.code === 'SOURCE_STATUS' && status !== undefined && isTemporaryStatus(status);
 }
