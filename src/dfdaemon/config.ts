@@ -23,6 +23,7 @@ import {
 import { parseValues } from '../core/config/config-values.ts';
 import { outboundProxyConfig } from '../core/net/outbound-proxy.ts';
 import { memberSecurity } from '../rpc/identity/security-config.ts';
+import { defaultPickerLimits } from '../swarm/peer/picker-limits.ts';
 import { clientYamlNotes, dfdaemonValues } from './client-yaml-values.ts';
 import { clientYamlSchema, isClientYaml } from './client-yaml.ts';
 import type { BufferKind } from './metrics.ts';
@@ -32,6 +33,7 @@ import { proxyConfig } from './proxy/proxy-config.ts';
 import type { TrafficShaperOptions } from './task/traffic-shaper.ts';
 
 const maxOriginConnections = 16;
+const pieceCount = z.int().min(1).max(256).default(defaultPickerLimits.maxRunning);
 
 /** A port, 0 for any free one, or a range of which the first free one is taken. */
 const port = (defaultPort: number) =>
@@ -184,7 +186,7 @@ export const dfdaemonConfigSchema = z.object({
       .describe(
         'content without a digest: compare each piece that another node gives with what whoever was at the origin says it is; off where every member is trusted',
       ),
-    concurrentPieceCount: z.int().min(1).max(256).default(16).describe('pieces of one task asked for at a time'),
+    concurrentPieceCount: pieceCount.describe('pieces of one task asked for at a time'),
     originConnections: z
       .int()
       .min(1)

@@ -1,4 +1,7 @@
-/** Gives the swarm its clock: runs events, hands out their decisions, and ticks when the swarm says it is due. */
+/**
+ * Gives the swarm its clock: runs events, hands their decisions to peer-sessions.ts, and ticks when the swarm says it is due.
+ * An event that throws has changed nothing: swarm/scheduler/validation.ts has rejected it.
+ */
 import type { Closable } from '../core/process/lifecycle.ts';
 import type { Decision } from '../swarm/shared/decisions.ts';
 import type { Swarm } from '../swarm/scheduler/swarm.ts';

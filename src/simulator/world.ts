@@ -67,6 +67,7 @@ export class World {
         : {
             order: 'ascending',
             limits: {
+              maxRunning: 8,
               maxWaiting: 8,
               answerMs: options.deadlineMs,
               hedgeMinMs: options.deadlineMs,

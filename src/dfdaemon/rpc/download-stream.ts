@@ -1,4 +1,4 @@
-/** Streams a download in the protocol's messages: content facts, each piece as it lands, the receipt. */
+/** The call of `dfget`: opens the task by TaskEngine and streams the download: content facts, each piece as it lands, the receipt. */
 import { readSync } from 'node:fs';
 import { crc32 } from '../../core/crc32.ts';
 import { DragonflyError } from '../../core/errors.ts';

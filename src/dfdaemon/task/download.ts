@@ -1,8 +1,9 @@
 /**
- * One running download: carries out what its machine wants (PeerMachine), and tells the machine what happens.
+ * One running download: carries out the effects of its PeerMachine (swarm/peer/download/), and tells the machine what happens.
  *
- * The machine decides what is asked of parents (PieceExchange), fetched from the origin (OriginFetches) and said to the scheduler
- * (DownloadSession), and when to wait, retry or give up. Here is what it cannot know: bytes on disk, and their proof.
+ * The machine alone decides what is asked of parents, fetched from the origin and reported to the scheduler, and when to wait,
+ * retry or give up. Its effects are carried out by PieceExchange (parents), OriginFetches (origin) and DownloadSession
+ * (scheduler); this file handles what the machine cannot know: bytes on disk, and their proof.
  */
 import type { RangeSpec } from '../../core/byte-range.ts';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';

@@ -1,6 +1,7 @@
 /**
  * Opens tasks: from the store when everything asked for is there, else by joining or starting the one download.
- * At most one download runs for a task, however many readers it has.
+ * At most one download runs for a task, however many readers it has. Callers: rpc/download-stream.ts for dfget, proxy/content/
+ * for clients of the proxy. Next: download.ts carries a download out; swarm/peer/download/peer-machine.ts decides what it does.
  */
 import { LRUCache } from 'lru-cache';
 import type { RangeSpec } from '../../core/byte-range.ts';

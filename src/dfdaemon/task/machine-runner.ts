@@ -1,4 +1,7 @@
-/** Runs the machine of one download by the clock of this node: events go in, one at a time, and what the machine wants is carried out. */
+/**
+ * Runs the PeerMachine of one download by this node's clock: takes events one at a time and hands the effects to Download.
+ * What an event leads to is decided in swarm/peer/download/peer-machine.ts.
+ */
 import type { DragonflyError } from '../../core/errors.ts';
 import type { PeerEffect } from '../../swarm/peer/download/effects.ts';
 import type { Moment, PeerEvent } from '../../swarm/peer/download/events.ts';

@@ -1,4 +1,7 @@
-/** The readers of one download who want a part: gives each a number by which the machine knows it, and tells how far its bytes are. */
+/**
+ * Tells the machine of a download which readers want a part, and how far their bytes are. What they get is decided by
+ * PartReaders in swarm/peer/download/, and by ReaderDesk at the scheduler.
+ */
 import { resolveRange, type RangeSpec } from '../../core/byte-range.ts';
 import type { PeerEffect } from '../../swarm/peer/download/effects.ts';
 import type { DownloadScope } from './download-scope.ts';

@@ -1,6 +1,6 @@
 /**
- * One peer's stream: its messages become events of the swarm, in the order they arrive. The answers leave through the
- * session's queue, whoever caused them, so reading here never waits for writing there.
+ * One peer's stream: its messages become events of the swarm (swarm/scheduler/swarm.ts), in the order they arrive. The answers,
+ * whoever caused them, leave through peer-sessions.ts, so reading here never waits for writing there.
  */
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import type { Counter } from '../../core/metrics.ts';

@@ -1,4 +1,4 @@
-/** The open streams of peers: decisions of the swarm become messages on them. */
+/** The open streams of peers: decisions of the swarm (swarm/shared/decisions.ts) become messages on them. */
 import { DragonflyError } from '../../core/errors.ts';
 import type { Download } from '../../../gen/common/v2/common.ts';
 import type { AnnouncePeerResponse } from '../../../gen/scheduler/v2/scheduler.ts';

@@ -1,8 +1,7 @@
 /**
- * Whether the parents that owe something are still there. Silence alone says nothing: a parent may be busy. So one that has said
- * nothing for a while is asked for a sign of life, which a busy process gives and a stopped one, or one behind a dead line, does
- * not. How long an answer may take is told by the longest one of late, of this parent and of everybody this node talks to: where
- * processors are scarce all take their time.
+ * Tells stalled parents from busy ones. Silence alone proves nothing, so a parent that owes something and has been silent for a
+ * while is asked for a sign of life: a busy process answers, a stopped one or one behind a dead link does not. How long the
+ * answer may take follows the longest recent answer of this parent and of every other node: on loaded machines all are slow.
  */
 import type { PickerLimits } from './picker-limits.ts';
 

@@ -1,4 +1,4 @@
-/** What one child measured of one parent: how fast pieces come, and whether they come at all. */
+/** What one child measured of one parent: how fast pieces come, and whether they come at all; one that keeps failing is set aside. */
 import type { HostLoad } from './host-load.ts';
 import type { PickerLimits } from './picker-limits.ts';
 

@@ -1,6 +1,9 @@
-/** Every bound of the daemon's side of the swarm. */
+/**
+ * Every bound by which PiecePicker and the parts of a download around it decide what is asked of whom, and when. Daemon,
+ * simulator and the tests take their defaults from here.
+ */
 export interface PickerLimits {
-  /** Upper bound on pieces in flight (download.concurrentPieceCount); RateGovernor finds out how many are useful. */
+  /** Upper bound on pieces in flight, `download.concurrentPieceCount`; RateGovernor finds out how many are useful. */
   readonly maxRunning: number;
   /** Requests sent and not yet answered with the first bytes. One: requesting more in parallel only splits the bandwidth. */
   readonly maxWaiting: number;
@@ -42,7 +45,7 @@ export interface PickerLimits {
 }
 
 export const defaultPickerLimits: PickerLimits = {
-  maxRunning: 8,
+  maxRunning: 16,
   maxWaiting: 1,
   answerMs: 1000,
   maxPerParent: 4,

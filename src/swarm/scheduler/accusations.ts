@@ -1,6 +1,6 @@
 /**
- * Which hosts are accused of sending corrupt pieces, and by whom. A single accuser could be lying, so one accusation strikes nobody off.
- * An accuser of several hosts that nobody else accuses does not count against any of them.
+ * Which hosts are accused of sending corrupt pieces, and by whom; Liars acts on it. A single accuser could be lying, so one
+ * accusation strikes nobody off. An accuser of several hosts that nobody else accuses counts against none of them.
  */
 import type { SwarmLimits } from './limits.ts';
 import { witnessOf, type Host } from './records.ts';

@@ -1,4 +1,7 @@
-/** What becomes of hosts that lie: when it is certain that they do, nobody gets anything from them, nor believes what they told. */
+/**
+ * What becomes of hosts that send corrupt pieces or false digests: once that is certain, nobody gets anything from them any more
+ * or believes what they told. Accusations counts who says so.
+ */
 import { Accusations } from './accusations.ts';
 import type { DigestDesk, Doubt } from './digest-desk.ts';
 import type { SwarmLimits } from './limits.ts';

@@ -1,4 +1,4 @@
-/** Registry of hosts, tasks and peers, and of which peer holds which piece. Makes no decisions, and trusts that its input was validated. */
+/** Registry of hosts, tasks and peers, of who holds which piece and which pieces a peer wants (`addWanted`). Decides nothing; its input was validated. */
 import { resolveRange, type RangeSpec } from '../../core/byte-range.ts';
 import { pieceLayout, piecesOfRange } from '../../core/piece-layout.ts';
 import type { HostInfo, PiecesFinished, RegisterPeer, TaskLayout } from '../shared/events.ts';
@@ -252,7 +252,8 @@ function newTask(id: string, nowMs: number): Task {
   };
 }
 
-const defaultConcurrentPieceCount = 8;
+/** What a daemon of the original asks for at a time unless it says otherwise. */
+const originalConcurrentPieceCount = 8;
 
 function newPeer(request: RegisterPeer, host: Host, task: Task, nowMs: number): Peer {
   return {
@@ -266,7 +267,7 @@ function newPeer(request: RegisterPeer, host: Host, task: Task, nowMs: number): 
     disableBackToSource: request.disableBackToSource,
     hasFallback: request.hasFallback === true,
     needBackToSource: request.needBackToSource,
-    concurrentPieceCount: request.concurrentPieceCount ?? defaultConcurrentPieceCount,
+    concurrentPieceCount: request.concurrentPieceCount ?? originalConcurrentPieceCount,
     state: 'Pending',
     pieces: new PieceSet(task.pieceCount),
     sharing: mayShare(host, nowMs),

@@ -1,4 +1,4 @@
-/** What follows from every event: leases what is missing, gives parents to who lacks them. */
+/** What follows every event: OriginDesk leases what is missing, Matchmaker gives parents to those who lack them. */
 import type { Deadlines } from '../shared/deadlines.ts';
 import type { Decision } from '../shared/decisions.ts';
 import type { TaskLayout } from '../shared/events.ts';

@@ -1,6 +1,6 @@
 /**
- * Carries out what the machine of a download wants of its parents, over real links and connections, and tells the machine what
- * came of it. It decides nothing itself.
+ * Carries out the parent effects of a download's machine over real links and connections, and tells the machine what came of
+ * them. ParentExchange (swarm/peer/download/) decides what is asked of whom; PieceClient (transport/) brings the bytes.
  */
 import { toDragonflyError, type DragonflyError } from '../../../core/errors.ts';
 import { pieceSpan } from '../../../core/piece-layout.ts';

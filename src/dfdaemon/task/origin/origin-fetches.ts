@@ -1,4 +1,7 @@
-/** Carries out what the machine of a download wants of the origin: fetches, and what children hear of them. */
+/**
+ * Carries out the origin effects of a download's machine: starts and stops fetches, and reports how they end.
+ * OriginLeases (swarm/peer/download/) decides what is fetched and what a failure leads to; OriginFetch does one fetch.
+ */
 import type { RangeSpec } from '../../../core/byte-range.ts';
 import { DragonflyError } from '../../../core/errors.ts';
 import { isTemporaryFailure } from '../../../core/net/origin-status.ts';

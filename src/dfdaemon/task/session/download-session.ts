@@ -1,6 +1,6 @@
 /**
- * Carries out what the machine of a download wants of its scheduler: opens sessions, tells the machine what comes down, and
- * sends up what it is to report.
+ * Carries out the session effects of a download's machine: opens sessions with the scheduler, turns its answers into events and
+ * sends reports. SessionWatch (swarm/peer/download/) decides when; scheduler/peers/announce-peer.ts is the other end.
  */
 import type { RangeSpec } from '../../../core/byte-range.ts';
 import type { DragonflyError } from '../../../core/errors.ts';

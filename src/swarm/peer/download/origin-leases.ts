@@ -1,6 +1,7 @@
 /**
  * The origin leases of one download: one for pieces that are merely missing, and beside it one for each reader who must not
- * wait for them. A lease given again with the same id changes its range; another one of the first kind takes its place.
+ * wait for them. A lease granted again with the same id changes its range; another one of the first kind replaces it.
+ * `failed` decides what a refusal of the origin means for this node; OriginFetches in the daemon does the fetching.
  */
 import { resolveRange } from '../../../core/byte-range.ts';
 import type { ErrorCode } from '../../../core/errors.ts';

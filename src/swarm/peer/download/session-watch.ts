@@ -1,4 +1,7 @@
-/** The session of one download with its scheduler: whether there is one, and when a lost one is opened again. */
+/**
+ * The session of one download with its scheduler: whether there is one, when a lost one is opened again (the scheduler restarts),
+ * and whether its end is an answer (`ended`). DownloadSession in the daemon carries it out.
+ */
 import type { ErrorCode } from '../../../core/errors.ts';
 import type { Random } from '../../shared/random.ts';
 import { downloadLimits } from './limits.ts';

@@ -1,4 +1,4 @@
-/** The origin leases of all tasks: gives, changes and ends them, and tells their holders. Decides nothing. */
+/** The origin leases of all tasks: grants, changes and ends them, and tells their holders. OriginDesk and ReaderDesk decide. */
 import type { RangeSpec } from '../../../core/byte-range.ts';
 import type { LeaseRange } from '../../shared/decisions.ts';
 import type { SwarmLimits } from '../limits.ts';
