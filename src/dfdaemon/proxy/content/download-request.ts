@@ -11,7 +11,7 @@ export interface DownloadDefaults {
   readonly application: string | undefined;
   readonly priority: number | undefined;
   readonly filteredQueryParams: readonly string[];
-  /** Left out whatever else is named. */
+  /** Query parameters that are always left out, whatever else is named. */
   readonly clusterFilteredQueryParams: readonly string[];
   readonly prefetch: boolean;
   readonly disableBackToSource: boolean;
@@ -38,7 +38,7 @@ export function downloadRequestFor(
     tag: options.tag ?? defaults.tag,
     application: options.application ?? defaults.application,
     priority: options.priority ?? defaults.priority,
-    // one identity with the command line, whose default list is always left out
+    // the task has the same identity as a download by the command line, whose default list is always left out
     filteredQueryParams: [
       ...new Set([...named, ...defaults.clusterFilteredQueryParams, ...defaultFilteredQueryParams]),
     ],

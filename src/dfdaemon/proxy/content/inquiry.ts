@@ -6,7 +6,7 @@ import { preconditionNames } from '../proof/preconditions.ts';
 import { signedHeaders } from '../proof/signed-headers.ts';
 import type { SmallAnswer } from '../proof/small-answers.ts';
 
-/** What is held here of the object. */
+/** What this node holds of the object. */
 export interface Held {
   readonly small: SmallAnswer | undefined;
   readonly known: readonly KnownObject[];
@@ -14,20 +14,20 @@ export interface Held {
 
 export interface Inquiry extends Held {
   readonly header: Readonly<Record<string, string>>;
-  /** Its answer is that to the client's own request. */
+  /** The origin's answer to the question is also its answer to the client's own request. */
   readonly faithful: boolean;
-  /** Of our own, which the client has not set. */
+  /** Conditions that this node adds; the client has not set them. */
   readonly conditions: Readonly<Record<string, string>>;
 }
 
-/** The client's own request, with nothing held. */
+/** The client's own request, for an object of which nothing is held. */
 export function ownInquiry({ header }: ClientCall): Inquiry {
   return { header, faithful: true, conditions: {}, small: undefined, known: [] };
 }
 
 /**
- * Undefined when nothing can be asked but the client's own request, whose answer would prove nothing.
- * @param alone no other node could hold the content, or want it at the same time
+ * The question to ask; undefined when only the client's own request can be sent, whose answer would prove nothing.
+ * @param alone no other node could hold the content or want it at the same time
  */
 export function inquiryOf(
   call: ClientCall,
@@ -42,11 +42,11 @@ export function inquiryOf(
   if (conditioned.some((name) => signed.has(name))) return undefined;
   const held = small !== undefined || known.length > 0;
   if (!held && (nameless || rangeIsSigned)) return undefined;
-  // Alone, the client's own request is question and fetch in one; many nodes at once would start as many copies.
+  // On a node without a swarm the client's own request is both question and fetch. With many nodes it would start as many copies.
   if (!held && !ranged && alone) return ownInquiry(call);
   const bare = Object.fromEntries(Object.entries(header).filter(([name]) => !conditioned.includes(name as never)));
   const conditions = signed.has('if-none-match') ? {} : conditionsOf(small, known);
-  // A byte is enough to be told what the object is; a small one is not worth another request.
+  // One byte suffices to learn what the object is, but a small object is not worth an extra request.
   const probes = !rangeIsSigned && !small;
   return {
     header: { ...bare, ...conditions, ...(probes ? { range: 'bytes=0-0' } : {}) },

@@ -1,10 +1,10 @@
 /**
- * Answers a GET of an object that its URL names, by the rules of what a shared cache may do and no more.
+ * Answers a GET of an object that its URL names, doing what a shared cache may do and no more.
  *
- * What the origin calls fresh is used again as it is. Otherwise the origin is asked, on behalf of this caller, by a request
- * that can be its answer: conditional where something is stored, the client's own where nothing is. When the answer names
- * stored bytes by a strong validator and their length, those are sent, from wherever they are nearest; the client's own
- * request, already answered, is what a download reads first. Any other outcome is no reason to serve anything: then the
+ * What the origin calls fresh is reused as it is. Otherwise the origin is asked on behalf of this caller, with a
+ * request whose answer can be passed on: a conditional one where something is stored, the client's own where nothing
+ * is. When the answer names stored bytes by a strong validator and their length, those bytes are sent from wherever
+ * they are nearest; the answer to the client's own request is what a download reads first. In any other case the
  * client's own request goes to its origin.
  */
 import type { IncomingMessage } from 'node:http';
@@ -57,9 +57,9 @@ export class ObjectAnswers {
   readonly #options: ObjectAnswersOptions;
   readonly #small = new SmallAnswers();
   readonly #known: KnownObjects;
-  /** Objects that their origin does not identify, or names anew each time: asking about them is in vain. */
+  /** Objects that the origin does not identify, or identifies anew with each answer: asking about them is pointless. */
   readonly #nameless = new LRUCache<string, true>({ max: proxyLimits.knownObjects, ttl: proxyLimits.namelessMs });
-  /** Nothing is fresh there until the origin has been asked. */
+  /** URLs that were changed: nothing stored for them is fresh until the origin has been asked. */
   readonly #changed = new LRUCache<string, true>({ max: proxyLimits.knownObjects });
   readonly #asking = new Map<string, Promise<Outcome>>();
   readonly #first = new OwnFetches<Outcome>();
@@ -86,7 +86,7 @@ export class ObjectAnswers {
     const nameless = this.#nameless.has(namelessKey(this.#options.engine.taskIdOf(request), header));
     const isNew = !small && known.length === 0 && !nameless;
     const { outcome: first, task, waiting } = isNew ? await this.#byOwnRequest(call, request) : {};
-    await using _kept = task ?? waiting; // while the origin is asked about it
+    await using _kept = task ?? waiting; // the task stays open while the origin is asked about it
     const conclude = (outcome: Outcome & { readonly task?: OpenTask | undefined }): Promise<void> => {
       waiting?.decide(isOfUrl(call, outcome.proof.object));
       return this.#conclude(call, request, outcome);
@@ -96,20 +96,20 @@ export class ObjectAnswers {
     const inquiry = inquiryOf(call, held, { nameless, alone: !this.#options.hasSwarm() });
     if (!inquiry) return this.#own(call, request);
     const outcome = await this.#ask(call, request, inquiry);
-    // What does not answer a part may still answer the whole, and name it.
+    // An origin that does not answer a part may still answer the whole, and name it.
     const again = !outcome.proof.small && !outcome.proof.object && !inquiry.faithful && header['range'] === undefined;
     await conclude(again ? await this.#ask(call, request, ownInquiry(call)) : outcome);
   }
 
-  /** @param outcome with the task that the answer in hand feeds, if it does. */
+  /** @param outcome includes the task that reads from the answer in hand, if one does. */
   async #conclude(
     call: ClientCall,
     request: DownloadRequest,
     { proof, inHand: answer, failure, storable, task }: Outcome & { readonly task?: OpenTask | undefined },
   ): Promise<void> {
     const { tasks } = this.#options;
-    const inHand = storable ? undefined : answer; // a download has read of it
-    // Others may have told of another version meanwhile.
+    const inHand = storable ? undefined : answer; // a download has read from the answer
+    // Other nodes may have reported another version meanwhile.
     if (task && storable && proof.object && sameRepresentation(representationOfTask(task), storable))
       return tasks.send(call, {
         request,
@@ -127,15 +127,15 @@ export class ObjectAnswers {
     return this.#own(call, request);
   }
 
-  /** Something has been changed at this URL. */
+  /** The content at this URL has been changed. */
   changed(href: string): void {
     this.#small.forget(href);
     this.#changed.set(href, true);
   }
 
   /**
-   * Content of which nothing is known: the client's own request is the question, and the fetch if this node is to go to the origin.
-   * No outcome when somebody else is there, or when a question is better.
+   * For content of which nothing is known: the client's own request is the question, and also the fetch if this node is
+   * to go to the origin. Returns no outcome when another node is there already, or when a separate question is better.
    */
   async #byOwnRequest(call: ClientCall, request: DownloadRequest): Promise<Fetched<Outcome>> {
     const { tasks, hasSwarm } = this.#options;
@@ -159,21 +159,21 @@ export class ObjectAnswers {
       schema: sharedFirst,
       told: ({ outcome }) => {
         const told = outcome?.proof.object && objectToTell(outcome.proof.object);
-        return told ?? (outcome && !isPart ? nothingToTell : undefined); // what refuses a part may give another
+        return told ?? (outcome && !isPart ? nothingToTell : undefined); // an origin that refuses a part may give another one
       },
     });
     if (!answered.told) return answered.own;
-    // Nor is it likely to say anything to this caller that others could use.
+    // The origin is unlikely to tell this caller anything that others could use.
     if (!('validator' in answered.told)) return { outcome: await this.#put(call, request, inquiry) };
     return { outcome: this.#told(call, request, answered.told) };
   }
 
-  /** One question for all who ask the same at the same time with the same rights. */
+  /** Callers that ask the same at the same time with the same rights share one question. */
   async #ask(call: ClientCall, request: DownloadRequest, inquiry: Inquiry): Promise<Outcome> {
     const key = this.#keyOf(call, inquiry);
     const running = this.#asking.get(key);
     if (running) {
-      const { proof } = await running; // what the other one was told, or not, is its own answer
+      const { proof } = await running; // an answer in hand belongs to the other caller, whether or not it was sent
       return { proof, inHand: undefined };
     }
     const asking = this.#putOnce(call, request, inquiry).finally(() => this.#asking.delete(key));
@@ -185,7 +185,7 @@ export class ObjectAnswers {
     return [url.href, callerKey(header), JSON.stringify(inquiry.header)].join('\n');
   }
 
-  /** The same for all nodes. The client's own request is its own. */
+  /** Nodes of the cluster share one question, too. A client's own request is never shared. */
   async #putOnce(call: ClientCall, request: DownloadRequest, inquiry: Inquiry): Promise<Outcome> {
     const ask = (): Promise<Outcome> => this.#put(call, request, inquiry);
     if (inquiry.faithful) return ask();
@@ -204,7 +204,7 @@ export class ObjectAnswers {
     return { byDigest: false, parts, url, header };
   }
 
-  /** The origin has told another node, in answer to the same request with the same credentials. */
+  /** The origin has answered another node's equal request with the same credentials. */
   #told(call: ClientCall, request: DownloadRequest, { header, ...representation }: SharedObject): Outcome {
     const object = { representation, header, freshness: undefined };
     this.#noteProof(call, request, object);
@@ -228,7 +228,7 @@ export class ObjectAnswers {
     }
     const proof = this.#proofOf(call, request, inquiry, answer);
     const partial = answer.statusCode === 206 && !faithful;
-    const conditioned = answer.statusCode === 304 && conditional; // the client has set no such condition
+    const conditioned = answer.statusCode === 304 && conditional; // the client itself has set no such condition
     const useful = (faithful && !conditioned) || (proof.object !== undefined && !partial && answer.statusCode === 200);
     if (useful) return { proof, inHand: answer };
     answer.discard();
@@ -240,7 +240,7 @@ export class ObjectAnswers {
     const { url } = call;
     if (statusCode === 304 && Object.keys(inquiry.conditions).length > 0)
       return this.#unchanged(call, request, inquiry, message);
-    const unasked = statusCode === 206 && inquiry.header['range'] === undefined; // whatever that is a part of
+    const unasked = statusCode === 206 && inquiry.header['range'] === undefined; // it is part of something that nobody asked for
     const representation = answer.endsAtPage || unasked ? undefined : representationOf(statusCode, header);
     if (!representation) {
       if (statusCode < 300 && !answer.endsAtPage) this.#noteNameless(call, request);
@@ -256,7 +256,7 @@ export class ObjectAnswers {
     return { object };
   }
 
-  /** 304 to our own condition names the bytes it was about, unless its validator says that it is about others. */
+  /** A 304 to our own condition confirms the bytes that the condition named, unless its validator names others. */
   #unchanged(call: ClientCall, request: DownloadRequest, inquiry: Inquiry, message: IncomingMessage): Proof {
     const { small, known } = inquiry;
     const { url, header } = call;
@@ -290,7 +290,7 @@ export class ObjectAnswers {
     this.#options.access.prove(this.#questionOf(call, request, object.representation));
   }
 
-  /** Sends the proven bytes; when they are nowhere to be had as proven, the client's own request goes to the origin. */
+  /** Sends the proven bytes; when no node has them as proven, the client's own request goes to the origin. */
   async #serve(
     call: ClientCall,
     request: DownloadRequest,
@@ -326,7 +326,8 @@ export class ObjectAnswers {
       const same = sameRepresentation(representationOfTask(task), representation);
       if (same && (await this.#options.possession.isGiven(call, { request: asked, task }))) {
         opened?.letGo();
-        // A question is answered with a byte, which has checksums of its own or none; what is stored was told them with the whole.
+        // A probe asks for one byte, so its answer has that byte's checksums or none; the stored checksums are of the whole
+        // content.
         const told = { ...checksumsOf(task.responseHeader), ...header };
         return tasks.send(call, { request: asked, task, demand, header: told });
       }
@@ -338,7 +339,7 @@ export class ObjectAnswers {
     return this.#own(call, request);
   }
 
-  /** The client's own request, whose answer proves nothing. */
+  /** Sends the client's own request, whose answer proves nothing. */
   async #own(call: ClientCall, request: DownloadRequest): Promise<void> {
     let message: IncomingMessage;
     try {
@@ -349,7 +350,7 @@ export class ObjectAnswers {
     await relayOwn(call, message, this.#small);
   }
 
-  /** The origin cannot be asked. */
+  /** Answers when the origin cannot be asked. */
   async #away(call: ClientCall, request: DownloadRequest, failure: DragonflyError): Promise<void> {
     const { response, record, kind } = call;
     record.error = failure;
@@ -357,7 +358,7 @@ export class ObjectAnswers {
     answerError(response, failure, { kind, type: 'proxy' });
   }
 
-  /** What is stored, for those who have been proven to be allowed it. */
+  /** Serves what is stored to callers that were proven to be allowed to have it. */
   async #withoutOrigin(call: ClientCall, request: DownloadRequest): Promise<boolean> {
     const { access, engine } = this.#options;
     const object = this.#known
@@ -388,12 +389,12 @@ export class ObjectAnswers {
   }
 }
 
-/** An answer to one caller does not predict the answer to another. */
+/** The origin may answer each caller differently, so the key contains the caller. */
 function namelessKey(taskId: string, header: ClientCall['header']): string {
   return `${taskId}\n${callerKey(header)}`;
 }
 
-/** It is what the URL names, not one of several that the origin chooses between. */
+/** The object is all that the URL names, not one of several that the origin chooses between. */
 function isOfUrl({ header }: ClientCall, object: KnownObject | undefined): boolean {
   return object !== undefined && variantOf(flat(object.header)['vary'], header) === '';
 }

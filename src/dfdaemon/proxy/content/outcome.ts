@@ -1,4 +1,4 @@
-/** What came of a question to an origin on behalf of a caller. */
+/** The result of asking an origin on behalf of a caller. */
 import type { ByteRange } from '../../../core/byte-range.ts';
 import type { DragonflyError } from '../../../core/errors.ts';
 import type { KnownObject } from '../proof/known-objects.ts';
@@ -6,19 +6,19 @@ import type { OriginAnswer } from '../proof/question.ts';
 import type { Representation } from '../proof/representation.ts';
 import type { SmallAnswer } from '../proof/small-answers.ts';
 
-/** What the origin's answer says about stored bytes; nothing when it says nothing about them. */
+/** What the origin's answer says about stored bytes; empty when it says nothing about them. */
 export interface Proof {
   readonly small?: SmallAnswer | undefined;
   readonly object?: KnownObject | undefined;
 }
 
-/** The origin's answer that may be passed on as it is; only to the client that asked. */
+/** The origin's answer, which may be passed on unchanged, but only to the client that asked. */
 export type InHand = OriginAnswer | undefined;
 
 export interface Outcome {
   readonly proof: Proof;
   readonly inHand: InHand;
-  /** What the answer in hand names, where it may be stored as the content of its URL. */
+  /** What the answer in hand names, if it may be stored as the content of its URL. */
   readonly storable?: Representation | undefined;
   /** Of a part. */
   readonly place?: ByteRange | undefined;

@@ -1,7 +1,8 @@
 /**
- * The client's own request as what a download reads from the origin, should this node be the one to go there: question and fetch
- * in one, for content of which nothing is known yet. It is sent only when the scheduler lets this node fetch, so that of several
- * nodes one asks for the bytes, and the others ask whether they may have them. An answer that names nothing is the client's own.
+ * The client's own request as the first thing that a download reads, if this node is the one to go to the origin:
+ * question and fetch in one, for content of which nothing is known yet. The request is sent only when the scheduler
+ * lets this node fetch, so that one of several nodes asks for the bytes while the others ask whether they may have
+ * them. An answer that names nothing is for the client alone.
  */
 import { parseContentRange, resolveRange, type ByteRange, type RangeSpec } from '../../../core/byte-range.ts';
 import { DragonflyError } from '../../../core/errors.ts';
@@ -16,27 +17,26 @@ import { variantOf } from '../proof/variant.ts';
 import { rangeDemand, type RangeDemand } from '../wire/range-answer.ts';
 import type { TaskAnswers } from './task-answers.ts';
 
-/** What came of the client's own request. */
+/** The result of the client's own request. */
 interface OwnOutcome {
-  /** What it names, if the bytes of its answer may be stored as the content of its URL. */
+  /** What the answer names, if its bytes may be stored as the content of its URL. */
   readonly storable?: Representation | undefined;
-  /** Of an answer with a part of it. */
+  /** For an answer with a part of the content: which part. */
   readonly place?: ByteRange | undefined;
   readonly inHand: OriginAnswer | undefined;
 }
 
 /**
- * waiting   for the download to send the request
- * begun     the download has sent it
- * asking    somebody else is at the origin: what it calls the content is asked of it by a question
- * decided   it may be asked by anything, or by nothing
+ * waiting: for the download to send the request. begun: the download has sent it. asking: another node is at the
+ * origin, so a question finds out what the origin calls the content. decided: the download may fetch with any request,
+ * or may not fetch.
  */
 type OwnState = 'waiting' | 'begun' | 'asking' | 'decided';
 
 export class OwnFetch<Outcome extends OwnOutcome> implements OpenedOrigin {
   /** Settles when the download has sent the request. */
   readonly begun: Promise<void>;
-  /** Settles when somebody else holds the content, or brings it. */
+  /** Settles when another node holds the content or brings it. */
   readonly others: Promise<void>;
   readonly othersBring: () => void;
   readonly outcome: Promise<Outcome>;
@@ -47,7 +47,7 @@ export class OwnFetch<Outcome extends OwnOutcome> implements OpenedOrigin {
   readonly #decided = Promise.withResolvers<boolean>();
   #state: OwnState;
 
-  /** @param ask sends the request; undefined where another client's equal one is under way. */
+  /** @param ask sends the request; undefined where an equal request of another client is under way. */
   constructor(ask: (() => Promise<Outcome>) | undefined, range: RangeSpec | undefined) {
     this.#ask = ask;
     this.#state = ask ? 'waiting' : 'asking';
@@ -57,20 +57,20 @@ export class OwnFetch<Outcome extends OwnOutcome> implements OpenedOrigin {
     ({ promise: this.outcome, resolve: this.#answered } = Promise.withResolvers<Outcome>());
   }
 
-  /** From now on the download waits for what is decided. False when it has sent the client's request. */
+  /** From now on the download waits for a decision. False when it has already sent the client's request. */
   withdraw(): boolean {
     if (this.#state === 'begun') return false;
     if (this.#state === 'waiting') this.#state = 'asking';
     return true;
   }
 
-  /** @param mayAsk the download is for this client, and may ask for itself. */
+  /** @param mayAsk the download is for this client and may send requests of its own. */
   decide(mayAsk: boolean): void {
     if (this.#state === 'waiting' || this.#state === 'asking') this.#state = 'decided';
     this.#decided.resolve(mayAsk);
   }
 
-  /** What comes beside or after the client's request is a matter of the content that its answer has named. */
+  /** Whatever is fetched beside or after the client's request must be the content that its answer has named. */
   othersMayAsk(): Promise<boolean> {
     return this.#state === 'waiting' || this.#state === 'begun' ? Promise.resolve(true) : this.#decided.promise;
   }
@@ -88,18 +88,18 @@ export class OwnFetch<Outcome extends OwnOutcome> implements OpenedOrigin {
   }
 }
 
-/** What came of the client's own request, or nothing where somebody else is at the origin. */
+/** The result of the client's own request; empty where another node is at the origin. */
 export interface Fetched<Outcome> {
   readonly outcome?: Outcome;
   /** If it was opened. */
   readonly task?: OpenTask | undefined;
-  /** Waits for it otherwise, until it is disposed of. */
+  /** Present when a download waits for a decision; dispose it when none will come. */
   readonly waiting?: Waiting | undefined;
 }
 
-/** A download that has registered. */
+/** A download that has registered and waits for a decision. */
 interface Waiting extends AsyncDisposable {
-  /** @param isShared what the URL names is what this caller asks for; otherwise the download is not for it. */
+  /** @param isShared this caller asks for what the URL names; otherwise the download is not for it. */
   decide(isShared: boolean): void;
 }
 
@@ -110,25 +110,25 @@ interface OwnFetchOptions<Outcome> {
   readonly ask: () => Promise<Outcome>;
   /** What the client asks for; by default everything. */
   readonly demand?: RangeDemand;
-  /** Waits for what others bring. */
+  /** Waits for content that other nodes bring. */
   readonly patient?: boolean;
 }
 
-/** The first requests of clients under way; those that an origin cannot tell apart share one. */
+/** The first requests of clients that are under way; clients whose requests an origin cannot tell apart share one. */
 export class OwnFetches<Outcome extends OwnOutcome> {
   readonly #running = new Map<string, Promise<Fetched<Outcome>>>();
 
-  /** @param key equal for requests that an origin cannot tell apart; only the first gets the answer and the task. */
+  /** @param key equal for requests that an origin cannot tell apart; only the first caller gets the answer and the task. */
   async fetch(key: string, call: ClientCall, options: OwnFetchOptions<Outcome>): Promise<Fetched<Outcome>> {
     const running = this.#running.get(key);
     if (running) {
-      // Another part is fetched meanwhile, before anybody is sent for the rest.
+      // Another part is fetched meanwhile, before a seed is sent for the rest.
       const { demand, request } = options;
       const own = demand?.kind === 'one' ? new OwnFetch<Outcome>(undefined, demand.spec) : undefined;
       const waiting = own && openTask(call, own, { ...options, request: { ...request, opened: own } }).waiting;
       const { outcome } = await running;
       if (!outcome) return { waiting };
-      // What the other one was told, or not, is its own answer.
+      // An answer in hand belongs to the other caller, whether or not it was sent.
       return { outcome: { ...outcome, inHand: undefined, storable: undefined, failure: undefined }, waiting };
     }
     const fetching = fetchByOwnRequest(call, options).finally(() => this.#running.delete(key));
@@ -137,13 +137,13 @@ export class OwnFetches<Outcome extends OwnOutcome> {
   }
 }
 
-/** Opens the task, with the client's own request to begin with should this node be the one at the origin. Never rejects. */
+/** Opens the task, to start with the client's own request if this node is the one at the origin. Never rejects. */
 export async function fetchByOwnRequest<Outcome extends OwnOutcome>(
   call: ClientCall,
   { tasks, request, ask, demand = rangeDemand(undefined), patient = false }: OwnFetchOptions<Outcome>,
 ): Promise<Fetched<Outcome>> {
   const own = new OwnFetch(ask, demand.kind === 'one' ? demand.spec : undefined);
-  // A seed brings the rest of what a reader wants a part of.
+  // When a reader wants only a part, a seed brings the rest.
   const asked = { ...request, opened: own, prefersOrigin: demand.kind === 'whole' };
   const { opening, waiting } = openTask(call, own, { tasks, request: asked, demand });
   const others = patient ? [] : [own.others];
@@ -177,8 +177,8 @@ function openTask<Outcome extends OwnOutcome>(
 }
 
 /**
- * What of the answer may be stored as the content of its URL: all of it, or the part that was asked for. What an origin chooses by
- * fields of the request is stored apart for each choice, so it cannot be what the URL names.
+ * What of the answer may be stored as the content of its URL: all of it, or the requested part. Content that the origin
+ * chooses by request fields is stored separately for each choice, so it is never what the URL names.
  */
 export function storableOf(
   { header }: ClientCall,

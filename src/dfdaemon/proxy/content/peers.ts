@@ -1,4 +1,4 @@
-/** Answers a GET with content of the swarm, if the origin's answer to this caller names what is stored. */
+/** Answers a GET from the swarm, if the origin's answer to this caller names what is stored. */
 import { downloadRequestFor } from './download-request.ts';
 import { BlobAnswers, type BlobAnswersOptions } from '../registry/blobs.ts';
 import type { ClientCall } from '../client-call.ts';

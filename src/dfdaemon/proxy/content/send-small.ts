@@ -1,4 +1,4 @@
-/** Answers with what is kept in memory, as far as the client's conditions and range allow. */
+/** Answers from memory, as far as the client's conditions and range allow. */
 import { formatContentRange, resolveRange } from '../../../core/byte-range.ts';
 import { noteFirstByte, type ClientCall } from '../client-call.ts';
 import { flat, withoutChecksumsOf } from '../proof/answer-header.ts';

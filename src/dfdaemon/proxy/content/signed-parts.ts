@@ -1,8 +1,8 @@
 /**
- * Answers a GET whose range is covered by its signature, as SDKs of object stores send one for each part. Under such a signature nothing
- * else can be asked than this very part, by nobody else. So the part is content of its own: the request of the first client is
- * its fetch, and no node ever asks the origin for it otherwise. Each of the others has its own request answered, made conditional
- * by what is stored: 304 is the proof for this caller and these bytes, and has no body.
+ * Answers a GET whose signature covers its range, as SDKs of object stores send one for each part. Such a signature
+ * allows nothing but this very part, for this caller. So the part is content of its own: the first client's request
+ * fetches it, and no node asks the origin for it in any other way. The requests of all others are answered after a
+ * conditional request to the origin: a 304, which has no body, proves that this caller may have these bytes.
  */
 import { LRUCache } from 'lru-cache';
 import { resolveRange, parseContentRange } from '../../../core/byte-range.ts';
@@ -33,7 +33,7 @@ export interface SignedPartsOptions {
 /** The origin's answer to the client's own request. */
 interface Outcome {
   readonly inHand: OriginAnswer | undefined;
-  /** What it names: the validator of the whole, and the length of the part. */
+  /** What the answer names: the validator of the whole, and the length of the part. */
   readonly storable?: Representation | undefined;
   readonly failure?: DragonflyError;
 }
@@ -44,20 +44,20 @@ interface Sent {
   readonly header: AnswerHeader;
 }
 
-/** They are decided by the origin before our condition is. */
+/** The origin evaluates these before our condition. */
 const harmless = new Set(['if-match', 'if-unmodified-since']);
 const whole = rangeDemand(undefined);
 
 export class SignedParts {
   readonly #options: SignedPartsOptions;
-  /** Objects of which an answer named no part that could be shared. */
+  /** Objects for which an answer named no part that could be shared. */
   readonly #nameless = new LRUCache<string, true>({ max: proxyLimits.knownObjects, ttl: proxyLimits.namelessMs });
 
   constructor(options: SignedPartsOptions) {
     this.#options = options;
   }
 
-  /** One range that its client has signed, of a request that can be made conditional. */
+  /** The request has one signed range and can be made conditional. */
   isOne({ header, url, options }: ClientCall): boolean {
     const conditioned = Object.keys(header).some((name) => name.startsWith('if-') && !harmless.has(name));
     const named = options.contentForCalculatingTaskId !== undefined;
@@ -89,7 +89,7 @@ export class SignedParts {
     return this.#sendAfterQuestion(call, part, task);
   }
 
-  /** Others fetch the part, or hold it. */
+  /** For a part that other nodes fetch or hold. */
   async #sendAfterQuestion(call: ClientCall, request: DownloadRequest, task: OpenTask): Promise<void> {
     const stored = headerOfTask(task.responseHeader);
     const { etag } = stored;
@@ -103,7 +103,7 @@ export class SignedParts {
       return this.#send(call, { request, task, header: refreshed(stored, told) });
     }
     await task[Symbol.asyncDispose]();
-    // Our condition is not the client's: where the origin speaks of another version, its own request is put without.
+    // The condition is ours, not the client's: when the origin has another version, the client's own request is sent without it.
     if (inHand && inHand.statusCode !== 304) return relay(call, inHand.first);
     inHand?.discard();
     if (failure?.code === 'CANCELLED') return void call.response.destroy();
@@ -140,13 +140,13 @@ export class SignedParts {
     };
   }
 
-  /** The task has the bytes that the answer named. */
+  /** The task holds the bytes that the answer named. */
   #isOf(task: OpenTask, { validator, lengthBytes }: Representation): boolean {
     return strongValidator(task.responseHeader) === validator && task.contentLengthBytes === lengthBytes;
   }
 }
 
-/** Undefined unless the answer is the part that was asked for, and has a name. */
+/** Undefined unless the answer is the requested part and has a validator. */
 function storableOf({ header: asked }: ClientCall, answer: OriginAnswer): Representation | undefined {
   const { statusCode, header, endsAtPage } = answer;
   const object = statusCode === 206 && !endsAtPage ? representationOf(206, header) : undefined;
@@ -161,7 +161,7 @@ function storableOf({ header: asked }: ClientCall, answer: OriginAnswer): Repres
   return { validator: object.validator, lengthBytes: range.length };
 }
 
-/** Who signs anew for each request is somebody else each time: what his key is called stays. */
+/** Clients sign every request anew; the id of the key is what stays the same. */
 function callerOf({ header }: ClientCall): string {
   const { authorization = '' } = header;
   return /\bCredential=([^,/\s]+)/.exec(authorization)?.[1] ?? callerKey(header);

@@ -1,9 +1,9 @@
 /**
- * Answers with content of the task engine: opening, header, ranges, and what happens when the engine fails.
+ * Answers with content of the task engine: opening it, headers, ranges, and what happens when the engine fails.
  *
- * Before the header any failure sends the client's own request straight to its origin; after it, a failure that the origin
- * cannot mend breaks the connection, so that no client takes a part for the whole. Whether the caller may have the content
- * has been decided before.
+ * Before the header is out, any failure sends the client's own request to its origin. After that, a failure that the
+ * origin cannot make up for breaks the connection, so that no client takes a part for the whole. Whether the caller may
+ * have the content was decided earlier.
  */
 import { randomBytes } from 'node:crypto';
 import type { ByteRange, RangeSpec } from '../../../core/byte-range.ts';
@@ -34,7 +34,7 @@ export interface TaskOpener {
   taskIdOf(request: DownloadRequest): string;
   /** Undefined while nothing is downloaded for the task. */
   peerIdOf(taskId: string): string | undefined;
-  /** The URL all of its content comes from, fetched by this node; undefined when any of it came otherwise. */
+  /** The URL from which this node has fetched all of the content; undefined when any of it came another way. */
   fetchedFrom(taskId: string): string | undefined;
   /** Undefined while nothing is known here of its content. */
   headOf(taskId: string): TaskHead | undefined;
@@ -51,19 +51,19 @@ export interface TaskAnswersOptions {
   readonly pool: BlockPool;
   readonly metrics: ProxyMetrics;
   readonly logger: Logger;
-  /** Shown to clients, to tell which node served them. */
+  /** Shown to clients so that they can tell which node served them. */
   readonly serverIp: string;
   readonly defaults: DownloadDefaults;
 }
 
-/** What is sent of a task, and as what. */
+/** A task's content to be sent, and how. */
 export interface TaskAnswer {
   readonly request: DownloadRequest;
   readonly task: OpenTask;
   readonly demand: RangeDemand;
   /** What the origin told this caller; by default what is stored with the task. */
   readonly header?: AnswerHeader | undefined;
-  /** Content-Range of content that is a part: nothing else of it can be asked for. */
+  /** Content-Range of content that is itself a part: nothing else of it can be asked for. */
   readonly part?: string | undefined;
 }
 
@@ -74,18 +74,18 @@ export class TaskAnswers {
     this.#options = options;
   }
 
-  /** What the peers do not bring comes from the origin itself. */
+  /** Content that peers do not bring may be fetched from the origin. */
   get mayGoToSource(): boolean {
     return !this.#options.defaults.disableBackToSource;
   }
 
-  /** The part that is demanded, or the first of several that can be satisfied. */
+  /** Opens the requested part, or the first of several that can be satisfied. */
   open(request: DownloadRequest, demand: RangeDemand, call: ClientCall): Promise<OpenTask> {
     if (demand.kind === 'several') return this.#openFirst(demand.specs, request, call);
     return this.#open(request, demand.kind === 'one' ? demand.spec : undefined, call);
   }
 
-  /** Sends what is demanded of the task and closes it. Answers the client in every case. */
+  /** Sends the requested part of the task and closes it. Always answers the client. */
   async send(call: ClientCall, { request, task: opened, demand, header, part }: TaskAnswer): Promise<void> {
     const { response, record, kind } = call;
     let task = opened;
@@ -114,7 +114,7 @@ export class TaskAnswers {
     }
   }
 
-  /** The client has this content already: 304, with the header it would have come with. */
+  /** The client has this content already: answers 304, with the header that would have come with the content. */
   notModified(call: ClientCall, header: AnswerHeader): void {
     const described = new Set(['content-length', 'content-type', 'content-encoding']);
     const kept = Object.entries(withoutChecksumsOf(header)).filter(([name]) => !described.has(name));
@@ -123,7 +123,7 @@ export class TaskAnswers {
     call.response.end();
   }
 
-  /** The whole body for a header that is out already. */
+  /** Sends the whole body after a header that is out already. */
   async copyWhole(call: ClientCall, task: OpenTask): Promise<void> {
     using spans = new Spans(task);
     await this.#copy(call, { task, spans, writer: this.#writer(call, true) });
@@ -131,14 +131,14 @@ export class TaskAnswers {
     await ended(call.response);
   }
 
-  /** The same from the origin, when there is no task. */
+  /** Sends the same from the origin when there is no task. */
   async copyFromSource(call: ClientCall, lengthBytes: number, failure: DragonflyError): Promise<void> {
     const rest = { range: { start: 0, length: lengthBytes }, validator: undefined };
     await this.#goOnFromSource(call, { writer: this.#writer(call, true), rest, failure, sentBytes: 0 });
     await ended(call.response);
   }
 
-  /** What the client is told when there is no task: the origin's own words. */
+  /** Answers when there is no task: with the origin's own answer, if it gave one. */
   async failed(call: ClientCall, error: unknown): Promise<void> {
     const { response, record, kind, signal } = call;
     const failure = toDragonflyError(error);
@@ -146,9 +146,9 @@ export class TaskAnswers {
     if (signal.aborted) return void response.destroy();
     if (failure.code === 'RANGE_NOT_SATISFIABLE') return this.#unsatisfiable(call, failure);
     if (error instanceof DownloadBlocked) return answerError(response, failure, { kind, type: 'proxy' });
-    // What the origin told a seed is no answer to this caller, who has been told another.
+    // What the origin told a seed is not the answer to this caller, who was told something else.
     if (!this.mayGoToSource) return answerError(response, failure, { kind, type: 'dfdaemon', status: 503 });
-    // Also after a refusal by the origin: the download may have run with another caller's right.
+    // This includes a refusal by the origin: the download may have used another caller's credentials.
     this.#options.metrics.fellBack(failure.code);
     this.#options.logger.warn(
       { url: nameOf(call.url), error: failure.message },
@@ -157,7 +157,7 @@ export class TaskAnswers {
     await forwardDirectly(call, this.#options.upstream);
   }
 
-  /** SDKs read a code in the body of a 416: the origin says it in its own words, and while it cannot this node does. */
+  /** SDKs read an error code in the body of a 416. The origin sends it; when the origin is unreachable, this node does. */
   async #unsatisfiable(call: ClientCall, failure: DragonflyError): Promise<void> {
     const { upstream } = this.#options;
     const { response, kind } = call;
@@ -214,7 +214,7 @@ export class TaskAnswers {
     const content = header ?? headerOfTask(task.responseHeader);
     const told = statusCode === 206 && part === undefined ? withoutChecksumsOf(content) : content;
     using spans = new Spans(task);
-    // What the origin calls otherwise each time cannot be gone on with once the header is out.
+    // Content whose version the origin does not identify cannot be continued from the origin once the header is out.
     if (!task.local && registryPath(call.url.pathname)?.kind !== 'blob') await spans.begun(proxyLimits.firstBytesMs);
     response.writeHead(statusCode, { ...this.header(task, told), ...place, ...size });
     const writer = this.#writer(call, length !== undefined);
@@ -261,7 +261,7 @@ export class TaskAnswers {
     call: ClientCall,
     { task, spans, writer, isPart = false }: { task: OpenTask; spans: Spans; writer: BodyWriter; isPart?: boolean },
   ): Promise<void> {
-    const { range, responseHeader } = task; // a download that fails may forget them
+    const { range, responseHeader } = task; // a download that fails may drop these
     const { sentBytes, failure } = await copySpans(spans, writer, call.signal);
     if (failure === undefined) return;
     if (isPart) throw failure;
@@ -269,7 +269,7 @@ export class TaskAnswers {
     await this.#goOnFromSource(call, { writer, rest, failure, sentBytes });
   }
 
-  /** When the download fails with the header out, the rest comes from the origin itself, if that is certain to fit. */
+  /** When the download fails after the header is out, the rest comes from the origin, if that is certain to be the same content. */
   async #goOnFromSource(
     call: ClientCall,
     {
@@ -302,7 +302,7 @@ export class TaskAnswers {
     });
   }
 
-  /** Without a range, content that is known to be satisfiable is opened; 416 only when none of them is. */
+  /** Tries the ranges in order and opens the first that can be satisfied; 416 only when none can. */
   async #openFirst(specs: readonly RangeSpec[], request: DownloadRequest, call: ClientCall): Promise<OpenTask> {
     let failure: unknown;
     for (const spec of specs) {
@@ -325,7 +325,7 @@ export class TaskAnswers {
         opening.then(
           (task) => task[Symbol.asyncDispose](),
           () => undefined,
-        ); // nobody waits for it any more
+        ); // nobody waits for this any more
       });
       opening.then(resolve, reject).finally(() => lateness[Symbol.dispose]());
     });

@@ -1,4 +1,4 @@
-/** A path of the proxy's own port that stands for a service on the internet: people set one address, and need no rule and no authority. */
+/** A path of the proxy's port that stands for a service on the internet: users set one address, and need no rule and no certificate authority. */
 import type { ClientCall } from '../client-call.ts';
 import type { RequestTarget } from '../wire/request-target.ts';
 

@@ -10,7 +10,7 @@ export function hasBlobId(content: Buffer, blobId: string): boolean {
   return createHash('sha1').update(`blob ${content.length}\0`).update(content).digest('hex') === blobId;
 }
 
-/** All of the task, which is closed; undefined when it is of another length. Rejects when the download fails. */
+/** Reads the whole content and closes the task; undefined when its length differs. Rejects when the download fails. */
 export async function smallContentOf(opened: OpenTask, lengthBytes: number): Promise<Buffer | undefined> {
   await using task = opened;
   if (task.contentLengthBytes !== undefined && task.contentLengthBytes !== lengthBytes) return undefined;

@@ -1,4 +1,4 @@
-/** Where the hub is, what of it is behind the door, and who it takes a caller for. */
+/** Where the hub is, what of it is served behind the door, and by what it identifies a caller. */
 import { createHash } from 'node:crypto';
 
 export class HubAddress {
@@ -12,15 +12,15 @@ export class HubAddress {
     this.base = new URL(endpoint.replace(/\/*$/, '/'));
   }
 
-  /** The hub's URL for what comes after the door; `rest` begins with a slash. */
+  /** The hub's URL for the path below the door; `rest` begins with a slash. */
   urlOf(rest: string): { readonly url: URL; readonly target: string } {
     const target = `${this.base.pathname.replace(/\/$/, '')}${rest}`;
     return { url: new URL(`${this.base.origin}${target}`), target };
   }
 
   /**
-   * A link of the hub as it leads through the door; a link to anywhere else stays as it is.
-   * @param door scheme and authority for what is an absolute link; empty for links that may be relative.
+   * Rewrites a link of the hub so that it leads through the door; links to other hosts stay as they are. @param door
+   * scheme and authority for absolute links; empty for links that may be relative.
    */
   throughDoor(link: string, door: string): string {
     if (!URL.canParse(link, this.base.href)) return link;
@@ -31,7 +31,7 @@ export class HubAddress {
   }
 }
 
-/** What the hub knows a caller by; empty for one it does not know. Its clients send much that differs from request to request. */
+/** What the hub identifies a caller by; empty for an anonymous one. Other headers differ from request to request. */
 export function hubCaller({ authorization = '', cookie = '' }: Readonly<Record<string, string>>): string {
   if (authorization === '' && cookie === '') return '';
   return createHash('sha256').update(`${authorization}\n${cookie}`).digest('base64');

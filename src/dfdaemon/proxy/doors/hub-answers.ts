@@ -1,7 +1,8 @@
 /**
- * What the hub says of a repository: revisions, trees, pages of them. One question for all nodes that ask the same, for as
- * long as an answer counts; when the hub refuses or is away, what it told before. Nothing leads around the door: links lead
- * back here, and the way to chunks of large files (`xetHash`) is taken out unless it does, too.
+ * The hub's answers about a repository: revisions, trees and their pages. Nodes that ask the same share one question
+ * for as long as an answer counts; when the hub refuses or is unreachable, its last answer is repeated. Nothing leads
+ * around the door: links lead back here, and references to the chunks of large files (`xetHash`) are removed unless
+ * this node serves chunks.
  */
 import type { IncomingMessage } from 'node:http';
 import { gunzipSync, gzipSync } from 'node:zlib';
@@ -33,7 +34,7 @@ interface Known {
 const answerBytes = 16 * 2 ** 20;
 const keptBytes = 64 * 2 ** 20;
 
-/** As other nodes are told of it; the body is compressed. */
+/** The form in which other nodes get it; the body is compressed. */
 const toldAnswer = z.object({
   header: z.record(z.string(), z.union([z.string(), z.array(z.string())])),
   body: z.base64(),
@@ -42,10 +43,10 @@ type ToldAnswer = z.output<typeof toldAnswer>;
 
 const namesCommit = /\/(?:tree|revision)\/[0-9a-f]{40}(?:[/?]|$)/;
 
-/** Of a request, what a question of our own on its behalf carries on. */
+/** Fields of a caller's request that our own question on its behalf repeats. */
 const aboutCaller = new Set(['authorization', 'cookie', 'user-agent', 'via']);
 
-/** Not of the body that is sent. */
+/** Fields that describe the message, not the body that is sent. */
 const ofTheMessage = new Set([
   'content-length',
   'content-encoding',
@@ -58,9 +59,9 @@ const ofTheMessage = new Set([
 export interface HubAnswersOptions {
   readonly upstream: Upstream;
   readonly words: HubWords;
-  /** Where this node stands for the chunk store, clients are told of it. */
+  /** This node stands for the chunk store, so clients are told of it. */
   readonly tellsOfXet?: boolean;
-  /** Hears what the hub told a caller, whichever node asked. */
+  /** Called with what the hub told a caller, whichever node asked. */
   readonly learn?: (call: ClientCall, body: Buffer) => void;
 }
 
@@ -98,10 +99,7 @@ export class HubAnswers {
     }
   }
 
-  /**
-   * What the hub says at another URL to the caller of this request, as JSON; undefined when it says something else.
-   * Errors: those of Upstream.send.
-   */
+  /** The hub's answer to this caller at another URL, as JSON; undefined when it is none. Errors: those of Upstream.send. */
   async read(call: ClientCall, url: URL): Promise<unknown> {
     const named = Object.entries(call.header).filter(([name]) => aboutCaller.has(name));
     const header = { ...Object.fromEntries(named), accept: '*/*' };
@@ -125,7 +123,7 @@ export class HubAnswers {
       try {
         return await running;
       } catch (error) {
-        // The one who asked has left, or its answer cannot be shared: this one asks for itself.
+        // The caller that asked has left, or its answer cannot be shared: this one asks for itself.
         if (!(error instanceof TooLongError) && toDragonflyError(error).code !== 'CANCELLED') throw error;
         signal.throwIfAborted();
       }
@@ -203,7 +201,7 @@ export class HubAnswers {
     response.end(request.method === 'HEAD' ? undefined : sent);
   }
 
-  /** Pages lead through the door; what leads to chunks of files is left out. */
+  /** Links to further pages lead through the door; links to chunks of files are removed. */
   #linksThroughDoor(link: string, door: string): string {
     const links = [...link.matchAll(/<([^>]*)>([^<]*?)(?:,\s*(?=<)|$)/g)];
     return links
@@ -213,7 +211,7 @@ export class HubAnswers {
   }
 }
 
-/** The answer is longer than what is kept; what was read is put back, and it is passed on as it comes. */
+/** The answer is longer than what is kept; what was read is put back and the answer is streamed. */
 class TooLongError extends Error {
   readonly rest: IncomingMessage;
 
@@ -248,7 +246,7 @@ async function received(message: IncomingMessage): Promise<Answer> {
   return { statusCode: message.statusCode ?? 502, header, body };
 }
 
-/** Undefined for what is one caller's own, or too long. */
+/** Undefined for an answer that is private to one caller, or too long. */
 function toTell({ statusCode, header, body }: Answer): ToldAnswer | undefined {
   if (statusCode !== 200 || 'set-cookie' in header) return undefined;
   const text = gzipSync(body).toString('base64');
@@ -261,11 +259,11 @@ function answerFrom(told: ToldAnswer | undefined): Answer | undefined {
     const body = gunzipSync(Buffer.from(told.body, 'base64'), { maxOutputLength: answerBytes });
     return { statusCode: 200, header: told.header, body };
   } catch {
-    return undefined; // not what this node would have told
+    return undefined; // another node sent something that this node would not have sent
   }
 }
 
-/** Clients that are told of chunks go to their store and around the door. */
+/** Clients that know of chunks would go to the chunk store, around the door. */
 function withoutXet(body: Buffer): Buffer {
   if (!body.includes('xetHash')) return body;
   try {

@@ -1,7 +1,7 @@
 /**
- * What the hub tells a caller of one file: its commit, its length, and the digest that names its bytes. The answer is for
- * those with this caller's credential alone, at all nodes; it holds for a while, and when the hub is away or refuses all,
- * what it said before is what is known.
+ * What the hub tells a caller of one file: its commit, its length, and the digest that names its bytes. The answer
+ * counts only for callers with the same credential, on all nodes, and for a limited time; when the hub is unreachable
+ * or refuses everybody, its last answer is used.
  */
 import type { IncomingMessage } from 'node:http';
 import { LRUCache } from 'lru-cache';
@@ -16,20 +16,20 @@ import { hubCaller } from './hub-address.ts';
 import type { HubQuestion, HubWords } from './hub-words.ts';
 
 export interface HubFile {
-  /** At the commit: what the URL names never changes. */
+  /** The file's URL at its commit, whose content never changes. */
   readonly url: URL;
   readonly lengthBytes: number;
   /** Lower-case hexadecimal digits; undefined for files kept in the repository itself, which are small. */
   readonly sha256: string | undefined;
-  /** What its chunk store calls it; undefined where the hub names none. */
+  /** The name of the file in the hub's chunk store; undefined where the hub names none. */
   readonly xetHash: string | undefined;
-  /** Of git, for files kept in the repository itself; undefined for others. */
+  /** Git's object id of a file that is kept in the repository itself; undefined for others. */
   readonly blobId: string | undefined;
-  /** For answers made of stored bytes. */
+  /** Header of answers that consist of stored bytes. */
   readonly header: AnswerHeader;
 }
 
-/** As other nodes are told of it; the rest follows from it. */
+/** The form in which other nodes get it; the rest follows from it. */
 const toldFile = z.object({
   url: z.url(),
   lengthBytes: z.int().nonnegative(),
@@ -37,7 +37,7 @@ const toldFile = z.object({
 });
 type ToldFile = z.output<typeof toldFile>;
 
-/** A file, or the hub's answer when it is none; its body is the receiver's. */
+/** A file, or the hub's answer when it is not one; the receiver reads or destroys its body. */
 export type HubWord = { readonly file: HubFile } | { readonly refusal: IncomingMessage };
 
 /** Fields of the hub's answer that describe its redirect, not the file. */
@@ -45,7 +45,7 @@ const leftOut = new Set(['location', 'content-length', 'content-type', 'link', '
 
 export const xetField = 'x-xet-hash';
 
-/** Of the caller's request, what is about the body it wants. */
+/** Fields of the caller's request that concern the body it wants. */
 const aboutBody = new Set([
   'range',
   'if-range',
@@ -59,7 +59,7 @@ export class HubFiles {
   readonly #words: HubWords;
   readonly #put: (call: ClientCall) => Promise<HubWord>;
   readonly #known = new LRUCache<string, HubFile>({ max: proxyLimits.knownObjects });
-  /** When those were asked about that still count. */
+  /** When each answer that still counts was given. */
   readonly #proven = new LRUCache<string, number>({ max: proxyLimits.proofs });
   readonly #asking = new Map<string, Promise<HubWord>>();
 
@@ -127,7 +127,7 @@ export async function askByHead(upstream: Upstream, call: ClientCall): Promise<H
   return { file };
 }
 
-/** Follows the hub's redirects inside itself, as renamed repositories have them; any other is the answer. */
+/** Follows redirects within the hub, as renamed repositories have them; any other redirect is the answer. */
 async function describedBy(upstream: Upstream, call: ClientCall): Promise<{ message: IncomingMessage; url: URL }> {
   const { trust, loopbackAllowed, signal } = call;
   const kept = Object.entries(call.header).filter(([name]) => !aboutBody.has(name));
@@ -165,7 +165,7 @@ function fileOf(message: IncomingMessage, url: URL): HubFile | undefined {
   });
 }
 
-/** The digest of its header names the content. */
+/** A file is named by the digest in its header. */
 export function fileFrom(told: ToldFile | undefined): HubFile | undefined {
   if (!told) return undefined;
   const { [xetField]: xetHash, ...header } = told.header;
@@ -180,7 +180,7 @@ export function fileFrom(told: ToldFile | undefined): HubFile | undefined {
   };
 }
 
-/** Undefined for what is no file: a refusal is each caller's own. */
+/** Undefined for an answer that is not a file: a refusal is private to its caller. */
 function toTell(word: HubWord): ToldFile | undefined {
   if (!('file' in word)) return undefined;
   const { url, lengthBytes, header, xetHash } = word.file;

@@ -1,7 +1,7 @@
 /**
- * What the hub's own lists say of files at a commit, so that it need not be asked about each of them: the tree names every file
- * by the same digest that a question about the file would. A tree is shown to more callers than may have the files: it
- * counts for those who were told that the repository asks nobody for permission (`gated: false`).
+ * What the hub's own listings say of files at a commit, so that it need not be asked about each of them: a tree lists
+ * every file with the digest that a question about the file would return. A tree is shown to more callers than may have
+ * the files, so it counts only for callers who were told that the repository is open to everybody (`gated: false`).
  */
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
@@ -41,11 +41,7 @@ export class HubLists {
     this.#files = new LRUCache({ max: proxyLimits.knownObjects, ttl });
   }
 
-  /**
-   * Takes note of an answer of the hub to this caller.
-   * @param path below the hub's own
-   * @param caller empty for one it does not know
-   */
+  /** Remembers an answer of the hub to this caller. @param path below the hub's own @param caller empty for an anonymous one */
   learn(path: string, caller: string, body: Buffer): void {
     const [, kind, repository] = informationPath.exec(path) ?? [];
     if (kind !== undefined && repository !== undefined) {
@@ -64,7 +60,7 @@ export class HubLists {
     }
   }
 
-  /** Undefined when no list of this caller says what it is, or that this caller may have it. */
+  /** Undefined when no listing of this caller says what the file is, or that this caller may have it. */
   find(path: string, caller: string, url: URL): HubFile | undefined {
     const [, kind = 'models', repository, commit, escaped] = filePath.exec(path) ?? [];
     if (repository === undefined || commit === undefined || escaped === undefined) return undefined;

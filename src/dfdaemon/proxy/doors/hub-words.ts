@@ -1,6 +1,7 @@
 /**
- * What the hub says, for all nodes and callers it says the same to: equal questions of a cluster are put once at a time, an
- * answer counts for a while, and while the hub is away or asks for a pause, the last one is what is known.
+ * The hub's answers, shared among all nodes and callers that it answers alike: equal questions of a cluster are put
+ * once at a time, an answer counts for a while, and while the hub is unreachable or asks for a pause, its last answer
+ * is used.
  */
 import type { z } from 'zod';
 import { toDragonflyError } from '../../../core/errors.ts';
@@ -12,7 +13,7 @@ import { flat } from '../proof/answer-header.ts';
 import type { SharedProofs } from '../proof/shared-proofs.ts';
 
 export interface HubQuestion<Told> {
-  /** With the caller and the URL, all that tells it from other questions. */
+  /** All that distinguishes the question from others, besides the caller and the URL. */
   readonly parts: readonly string[];
   readonly schema: z.ZodType<Told>;
   readonly ttlMs: number;
@@ -20,17 +21,17 @@ export interface HubQuestion<Told> {
 
 export interface HubWordsOptions {
   readonly shared: SharedProofs;
-  /** Members are believed about what the hub said. */
+  /** Other nodes are believed about what the hub said. */
   readonly believed: boolean;
-  /** How long its word holds about what never changes, and about branches, tags and lists. */
+  /** How long an answer about a commit counts, and one about branches, tags and lists. */
   readonly commitTtlMs: number;
   readonly ttlMs: number;
 }
 
-/** A hub that could not be reached is left alone for so long, where something is known without it. */
+/** A hub that could not be reached is not asked again for this long, where an earlier answer exists. */
 const awayMs = 5_000;
 const maxPauseMs = 60_000;
-/** Its clients wait for ten seconds; a hub may take most of them to list what it has. */
+/** Clients of the hub give up after ten seconds, and a hub may need most of that to list its content. */
 const turnMs = 7_000;
 
 export class HubWords {
@@ -47,22 +48,22 @@ export class HubWords {
     return commit ? this.#options.commitTtlMs : this.#options.ttlMs;
   }
 
-  /** Asking now is in vain, or is what the hub asked not to do. */
+  /** Asking now would fail, or the hub has asked for a pause. */
   get isPaused(): boolean {
     return performance.now() < this.#pausedUntilMs;
   }
 
-  /** What was known before this moment may have been changed by a client of this node. */
+  /** Answers from before this moment may be outdated: a client of this node has changed something since. */
   get changedMs(): number {
     return this.#changedMs;
   }
 
-  /** Something was changed at the hub by way of this node: others may go on with what they know for `ttl`. */
+  /** Something was changed at the hub through this node; other nodes may go on with what they know for `ttl`. */
   changed(): void {
     this.#changedMs = performance.now();
   }
 
-  /** Put by one node for all that have this question with this credential. Rejects as `ask` does. */
+  /** One node asks for all that have this question with this credential. Rejects as `ask` does. */
   async once<Own, Told>(
     call: ClientCall,
     { schema, ttlMs, ...question }: HubQuestion<Told>,
@@ -82,24 +83,24 @@ export class HubWords {
     });
   }
 
-  /** What any node was told last by the hub, with this credential. */
+  /** The hub's last answer to any node, for this credential. */
   last<Told>(call: ClientCall, { parts, schema }: HubQuestion<Told>): Promise<Told | undefined> {
     return this.#options.shared.last({ ...this.#asked(call, parts), schema });
   }
 
-  /** Tells other nodes what the hub said to this caller, for when it cannot be asked. */
+  /** Shares the hub's answer to this caller with other nodes, for when the hub cannot be asked. */
   tell<Told>(call: ClientCall, { parts, schema, ttlMs }: HubQuestion<Told>, value: Told): void {
     this.#options.shared.tell({ ...this.#asked(call, parts), schema }, { value, ttlMs });
   }
 
-  /** A question has failed. Returns whether what is known counts on: not for a client that has left. */
+  /** A question has failed. Returns whether an earlier answer still counts: not when the client has left. */
   failed(error: unknown): boolean {
     if (toDragonflyError(error).code === 'CANCELLED') return false;
     this.#pausedUntilMs = performance.now() + awayMs;
     return true;
   }
 
-  /** Returns whether the answer says nothing but that the hub cannot answer now. */
+  /** Returns whether the answer only says that the hub cannot answer now. */
   refusedAll(statusCode: number, header: AnswerHeader): boolean {
     if (!isTemporaryStatus(statusCode)) return false;
     const seconds = Number(flat(header)['retry-after'] ?? 0);
@@ -120,5 +121,5 @@ export class HubWords {
   }
 }
 
-/** What an answer may have to be told to other nodes. */
+/** Largest answer that is shared with other nodes. */
 export const toldBytes = proxyLimits.sharedManifestBytes;

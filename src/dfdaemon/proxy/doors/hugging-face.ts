@@ -1,9 +1,9 @@
 /**
  * The door for Hugging Face clients: `HF_ENDPOINT=http://127.0.0.1:65001/hf` and nothing else.
  *
- * The hub is asked about each file with the caller's own token, once for all nodes; a file that it names by a SHA-256 then
- * comes from the swarm under that name, whoever fetched it and by which URL, and is checked against it. So does a small
- * one, which it names as git does. Its refusals are passed on in its own words.
+ * The hub is asked about each file with the caller's own token, once for all nodes. A file that the hub names by a
+ * SHA-256 then comes from the swarm under that name, whoever fetched it by whatever URL, and is verified against it; so
+ * does a small file, which the hub names as git does. The hub's refusals are passed on unchanged.
  */
 import { toDragonflyError } from '../../../core/errors.ts';
 import { answerError } from '../answers.ts';
@@ -21,15 +21,15 @@ import { XetDoor, type XetDoorOptions } from './xet/xet-door.ts';
 
 export interface HuggingFaceDoorOptions extends NamedFilesOptions {
   readonly endpoint: string;
-  /** Answers with what has no digest, by the rules of shared caches. */
+  /** Answers for content without a digest, by the rules of shared caches. */
   readonly peers: { answer(call: ClientCall, filteredQueryParams: undefined): Promise<void> };
   readonly words: HubWords;
-  /** Where clients with `hf_xet` are served in chunks; undefined: they are not told of any. */
+  /** Serves clients with `hf_xet` in chunks; undefined: chunks are not offered to them. */
   readonly xet?: Omit<XetDoorOptions, 'hub' | 'words' | keyof NamedFilesOptions> | undefined;
 }
 
 const resolvePath = /^\/(?:[^/]+\/){1,3}resolve\/([^/]+)\/.+/;
-/** Questions whose list of files is a body. */
+/** POST requests that only read: the list of files is their body. */
 const onlyReads = /^\/api\/.+\/(?:paths-info\/|xet-read-token)/;
 const isCommit = /^[0-9a-f]{40}$/;
 
@@ -80,7 +80,7 @@ export class HuggingFaceDoor implements Door {
     return `/${url.pathname.slice(this.#hub.base.pathname.length)}`;
   }
 
-  /** Clients that know of chunks ask for them where this says. */
+  /** Adds the address at which clients that know of chunks ask for them. */
   #withXet(call: ClientCall, file: HubFile): HubFile {
     const { 'x-repo-commit': commit } = file.header;
     const path = this.#pathOf(call.url);

@@ -1,9 +1,9 @@
 /**
  * The door for ModelScope: `MODELSCOPE_ENDPOINT=http://127.0.0.1:65001/ms` and nothing else.
  *
- * The hub's list of a repository names every file by its SHA-256; that it lets this caller have the file it says itself, by
- * an answer to the first byte. The file then comes from the swarm under its digest, in as many ranges at once as the client
- * likes. Everything else is the hub's own answer.
+ * The hub's listing of a repository names every file by its SHA-256; whether this caller may have a file, the hub says
+ * by its answer to a request for the first byte. The file then comes from the swarm under its digest, in as many ranges
+ * at once as the client likes. Everything else is the hub's own answer.
  */
 import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
@@ -23,7 +23,7 @@ import { NamedFiles, type NamedFilesOptions } from './named-files.ts';
 
 export interface ModelScopeDoorOptions extends NamedFilesOptions {
   readonly endpoint: string;
-  /** Answers with what has no digest, by the rules of shared caches. */
+  /** Answers for content without a digest, by the rules of shared caches. */
   readonly peers: { answer(call: ClientCall, filteredQueryParams: undefined): Promise<void> };
   readonly words: HubWords;
 }
@@ -70,7 +70,7 @@ export class ModelScopeDoor implements Door {
     }
     const path = `/${url.pathname.slice(this.#hub.base.pathname.length)}`;
     if (!filePath.test(path)) return this.#answers.answer(call);
-    // Clients ask by HEAD whether a file is to be had near them; only the hub knows.
+    // Clients use HEAD to find out whether a mirror has the file; only the hub knows.
     return request.method === 'HEAD' ? forwardDirectly(call, upstream) : this.#file(call);
   }
 
@@ -91,7 +91,7 @@ export class ModelScopeDoor implements Door {
     return this.#options.peers.answer(call, undefined);
   }
 
-  /** A redirect to a store, or the byte itself, says that this caller may have it. */
+  /** A redirect to a store, or the byte itself, shows that this caller may have the file. */
   async #put(call: ClientCall): Promise<HubWord> {
     const { url, header, trust, loopbackAllowed, signal } = call;
     const named = Object.entries(header).filter(([name]) => !name.startsWith('if-'));
@@ -107,7 +107,7 @@ export class ModelScopeDoor implements Door {
     return this.#options.upstream;
   }
 
-  /** Undefined for what the hub does not name by a digest. */
+  /** Undefined for files that the hub does not name by a digest. */
   async #listed(call: ClientCall, message: IncomingMessage): Promise<HubFile | undefined> {
     const { url } = call;
     const path = url.searchParams.get('FilePath');

@@ -1,4 +1,4 @@
-/** Sends files whose content a hub has named, by its SHA-256 or as git does, to a caller who may have them. */
+/** Sends files whose content a hub has named, by SHA-256 or by git's object id, to a caller who may have them. */
 import type { DownloadRequest } from '../../task/open-task.ts';
 import { downloadRequestFor, type DownloadDefaults } from '../content/download-request.ts';
 import type { TaskAnswers } from '../content/task-answers.ts';
@@ -27,19 +27,19 @@ export class NamedFiles {
     this.#options = options;
   }
 
-  /** Whether its content has a name by which it can be checked. */
+  /** Whether the content has a name by which it can be verified. */
   has({ sha256, blobId, lengthBytes }: HubFile): boolean {
     return sha256 !== undefined || (blobId !== undefined && lengthBytes <= smallBytes);
   }
 
-  /** The hub's metadata alone, on an answer that leads nowhere else: clients would go there without their token. */
+  /** Sends the hub's metadata on an answer without a redirect: clients would follow one without their token. */
   describe({ response, record }: ClientCall, { header, lengthBytes }: HubFile): void {
     response.writeHead(200, { ...header, 'accept-ranges': 'bytes', 'content-length': String(lengthBytes) });
     noteFirstByte(record);
     response.end();
   }
 
-  /** Answers in every case. @param call for a URL that goes on naming this content */
+  /** Always answers the client. @param call for a URL that keeps naming this content */
   async send(call: ClientCall, file: HubFile): Promise<void> {
     const { tasks, upstream, defaults } = this.#options;
     const { header, lengthBytes } = file;
@@ -47,7 +47,7 @@ export class NamedFiles {
     const judgement = judgePreconditions(call.header, flat(header));
     if (judgement === 'failed') return forwardDirectly(call, upstream);
     if (judgement === 'notModified') return tasks.notModified(call, header);
-    if (lengthBytes === 0) return this.describe(call, file); // there is nothing to ask anybody for
+    if (lengthBytes === 0) return this.describe(call, file); // an empty file needs no request
     const demand = judgement === 'ignoreRange' ? rangeDemand(undefined) : rangeDemand(call.header['range']);
     const request = named(downloadRequestFor(call, undefined, defaults), file);
     try {
@@ -63,7 +63,7 @@ export class NamedFiles {
     return forwardDirectly(call, upstream);
   }
 
-  /** What git calls it is known of the whole alone: all of it is here before any of it is sent. */
+  /** Git's object id can only be verified over the whole content, so all of it is fetched before any of it is sent. */
   async #isRight(call: ClientCall, request: DownloadRequest, { blobId, lengthBytes }: HubFile): Promise<boolean> {
     const whole = await this.#options.tasks.open(request, rangeDemand(undefined), call);
     const content = await smallContentOf(whole, lengthBytes);
@@ -71,7 +71,7 @@ export class NamedFiles {
   }
 }
 
-/** The identity of a file is its content; users cannot choose one that begins so. */
+/** The task's identity is the content itself; users cannot choose an identity with this prefix. */
 function named(request: DownloadRequest, { sha256, blobId }: HubFile): DownloadRequest {
   if (sha256 === undefined) return { ...request, contentForCalculatingTaskId: `dragonfly:git-blob:${blobId}` };
   return { ...request, digest: `sha256:${sha256}`, contentForCalculatingTaskId: `dragonfly:sha256:${sha256}` };

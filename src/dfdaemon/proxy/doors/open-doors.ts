@@ -1,4 +1,4 @@
-/** The doors at the proxy's port, as they are configured. */
+/** Opens the configured doors on the proxy's port. */
 import { PieceHasher } from '../../task/proof/piece-hasher.ts';
 import type { DownloadDefaults } from '../content/download-request.ts';
 import type { PeerAnswers } from '../content/peers.ts';
@@ -15,7 +15,7 @@ import { XorbChecker } from './xet/xorb-checker.ts';
 
 export interface DoorParts {
   readonly owned: DisposableStack;
-  /** Clients have to sign in at the proxy. */
+  /** Clients have to authenticate to the proxy. */
   readonly signIn: boolean;
   readonly peers: PeerAnswers;
   readonly upstream: Upstream;
@@ -47,7 +47,7 @@ export async function openDoors(options: ProxyServerOptions, parts: DoorParts): 
   return [...hubs, new WellKnown({ paths, s3: s3Door })];
 }
 
-/** Undefined where it would not serve all clients: they get whole files then. */
+/** Undefined where chunks could not be served to all clients, who then get whole files. */
 async function openXet(
   { engine, stored, logger }: ProxyServerOptions,
   { owned, signIn, shared }: DoorParts,

@@ -1,6 +1,6 @@
 /**
- * What programs of this node find it by: `GET /.well-known/dragonfly` at the proxy's port says that a dfdaemon answers there,
- * and which doors it has open. Nothing is asked of anybody for it.
+ * Lets programs of this node discover it: `GET /.well-known/dragonfly` at the proxy's port says that a dfdaemon answers
+ * there, and which doors are open. It causes no request to anybody.
  */
 import { version } from '../../../core/version.ts';
 import { noteFirstByte, type ClientCall } from '../client-call.ts';
@@ -8,13 +8,13 @@ import type { RequestTarget } from '../wire/request-target.ts';
 import type { Door } from './door.ts';
 
 const path = '/.well-known/dragonfly';
-/** Never asked: the answer is this node's own. */
+/** Never contacted: this node answers itself. */
 const nowhere: RequestTarget = { url: new URL(`http://dragonfly.invalid${path}`), target: path, authority: '' };
 
 export interface OpenDoors {
-  /** Path at the proxy's port, by the name of the door in the configuration. */
+  /** Path at the proxy's port, by the configured name of the door. */
   readonly paths: Readonly<Record<string, string>>;
-  /** Where clients of S3 come in; undefined: closed. */
+  /** Address for clients of S3; undefined when that door is closed. */
   readonly s3?: { readonly host: string; readonly port: number } | undefined;
 }
 
@@ -48,7 +48,7 @@ export class WellKnown implements Door {
   }
 }
 
-/** A port that listens at every address is found at the one its client has called this node by. */
+/** A port that listens on every address is announced under the name by which its client has reached this node. */
 function urlOf({ host, port }: { readonly host: string; readonly port: number }, calledBy: string | undefined): string {
   const everywhere = host === '0.0.0.0' || host === '::';
   const called = everywhere && URL.canParse(`http://${calledBy ?? ''}`) ? new URL(`http://${calledBy}`).hostname : host;

@@ -1,5 +1,6 @@
 /**
- * The configured buckets and what their stores have told. Open before any port: other nodes' downloads need them, too.
+ * The configured buckets and what is known of their objects. Opened before any port, because other nodes' downloads
+ * need them.
  */
 import { credentialFinder } from '../../../../core/credentials/own-credentials.ts';
 import { DragonflyError, toDragonflyError } from '../../../../core/errors.ts';
@@ -24,7 +25,7 @@ export interface S3BucketsOptions {
 
 export class S3Buckets {
   readonly objects: S3Objects;
-  /** By the name clients have for it. */
+  /** Keyed by the name that clients use. */
   readonly stores: ReadonlyMap<string, S3Store>;
   readonly #upstream: Upstream;
 
@@ -41,9 +42,9 @@ export class S3Buckets {
   }
 
   /**
-   * What a scheduler asks of this node for others, with this node's key to the store where the download began at the door of
-   * a node that has the same one: nobody else can name the identity. Rejects with PERMISSION_DENIED for any other that began
-   * at such a door; without a key it would be asked of a store nobody means.
+   * Lends this node's key of the store to a download that a scheduler requests for others, if it began at the S3 door
+   * of a node with the same key: only such a node can compute the identity. Rejects with PERMISSION_DENIED for any
+   * other download that began at such a door, because without a key the request would go to a store that nobody meant.
    */
   async lend(request: DownloadRequest): Promise<DownloadRequest> {
     const { contentForCalculatingTaskId: identity, url, caller } = request;
@@ -57,7 +58,7 @@ export class S3Buckets {
       if (validator === undefined) continue;
       return {
         ...request,
-        // The operator has named the store, which may be on this machine.
+        // The operator has named the store, so it may be on this machine.
         caller: caller.kind === 'local' ? caller : { ...caller, onThisMachine: true },
         ...(await store.downloadRight()),
         validator,
@@ -68,7 +69,7 @@ export class S3Buckets {
     });
   }
 
-  /** Undefined when it is another object than the identity names, also as the store has it now. */
+  /** Undefined when the store now has another object than the identity names. */
   async #validatorOf(
     store: S3Store,
     { key, versionId }: { readonly key: string; readonly versionId: string | undefined },

@@ -1,4 +1,4 @@
-/** One request of a client of S3 on its way, after it was read, checked and allowed. */
+/** One S3 request that was read, checked and allowed. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ProxyClient } from '../../../../rpc/server/caller.ts';
 import type { CallRecord } from '../../client-call.ts';
@@ -11,7 +11,7 @@ export interface S3Call {
   readonly response: ServerResponse;
   readonly target: S3Target;
   readonly caller: S3Caller;
-  /** For downloads: the operator has named the store, which may be on this machine. */
+  /** For downloads: the operator has named the store, so it may be on this machine. */
   readonly downloader: ProxyClient;
   readonly store: S3Store;
   readonly requestId: string;

@@ -1,6 +1,6 @@
 /**
- * Who a request of S3 comes from: the one of the configured keys with which its signature (SigV4, in a header or in the
- * URL) can be made again from what arrived.
+ * Identifies who sent an S3 request: the configured key whose signature (SigV4, in a header or in the URL) can be
+ * recomputed from the request as it arrived.
  */
 import { timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
@@ -11,10 +11,10 @@ import { S3Refusal } from './s3-refusal.ts';
 import type { ChunkSigning } from './s3-signed-chunks.ts';
 import type { S3Target } from './s3-target.ts';
 
-/** `client` is undefined for a program of this machine that signs nothing. */
+/** `client` is undefined for a program of this machine that does not sign. */
 export interface S3Caller {
   readonly client: S3ClientConfig | undefined;
-  /** Where the chain of signatures of a body in signed chunks begins; undefined where the URL is signed, or nothing. */
+  /** Start of the signature chain of a body in signed chunks; undefined where the URL is signed, or nothing is. */
   readonly chunks?: ChunkSigning;
 }
 
@@ -25,7 +25,7 @@ interface Claim {
   readonly date: string;
   readonly signedHeaders: string;
   readonly signature: string;
-  /** In the URL: for how long it holds. */
+  /** For a signature in the URL: how long it is valid. */
   readonly expiresSec: number | undefined;
 }
 
@@ -41,9 +41,8 @@ export class S3Callers {
   }
 
   /**
-   * Throws S3Refusal for a signature that is wrong, too old, or of nobody here, and for a request without one that does not
-   * come from this machine.
-   * @param overSocket it came by the unix socket.
+   * Throws S3Refusal for a signature that is wrong, expired or by an unknown key, and for an unsigned request that does
+   * not come from this machine. @param overSocket the request came over the unix socket.
    */
   async callerOf(request: IncomingMessage, target: S3Target, overSocket: boolean): Promise<S3Caller> {
     const claim = claimOf(request, target);
@@ -74,21 +73,21 @@ export function mayUseBucket({ client }: S3Caller, bucket: S3BucketConfig): bool
   return client.buckets.length === 0 || client.buckets.includes(bucket.name);
 }
 
-/** @param prefix a key, or what all keys begin with that are asked about. */
+/** @param prefix a key, or the common prefix of all keys concerned. */
 export function mayUse(caller: S3Caller, bucket: S3BucketConfig, prefix: string): boolean {
   const { prefixes = [] } = caller.client ?? {};
   return mayUseBucket(caller, bucket) && (prefixes.length === 0 || prefixes.some((each) => prefix.startsWith(each)));
 }
 
-/** Throws S3Refusal for what does not come from a program of this machine. */
+/** Throws S3Refusal unless the request comes from a program of this machine. */
 export function requireOwnMachine(request: IncomingMessage, overSocket: boolean): void {
   if (!overSocket && !isLocal(request))
     throw new S3Refusal('AccessDenied', 'Anonymous access is forbidden for this operation');
 }
 
 /**
- * A web page is not a program of this machine: one that has itself resolved to it comes under its own name, and browsers tell where a request
- * comes from. What they show from here may have been written by anybody who may write into a bucket.
+ * A web page is not a program of this machine: with DNS rebinding its requests carry its own host name, and browsers
+ * say where a request comes from. Pages served from a bucket may have been written by anybody with write access to it.
  */
 function isLocal({ socket, headers }: IncomingMessage): boolean {
   if (headers.origin !== undefined || headers['sec-fetch-site'] !== undefined) return false;
@@ -127,7 +126,7 @@ function claimInHeader(authorization: string, date: string | string[] | undefine
   });
 }
 
-/** Version 2, which some clients still use for URLs unless they are told otherwise, and 4A. */
+/** For version 2, which some clients still use for signed URLs by default, and for 4A. */
 function notSupported(): S3Refusal {
   return new S3Refusal(
     'InvalidRequest',
@@ -171,7 +170,7 @@ function claimFrom(parts: {
 function requireTimely({ date, expiresSec }: Claim, nowMs: number): void {
   const [, year, month, day, hour, minute, second] = /^(....)(..)(..)T(..)(..)(..)Z$/.exec(date) ?? [];
   const atMs = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
-  const early = !(atMs - nowMs <= clockSkewMs); // a date that is none is neither
+  const early = !(atMs - nowMs <= clockSkewMs); // an invalid date compares as neither
   if (expiresSec === undefined) {
     if (!early && nowMs - atMs <= clockSkewMs) return;
     throw new S3Refusal(
@@ -183,7 +182,7 @@ function requireTimely({ date, expiresSec }: Claim, nowMs: number): void {
   if (nowMs > atMs + expiresSec * 1000) throw new S3Refusal('AccessDenied', 'Request has expired');
 }
 
-/** In hexadecimal digits. Throws S3Refusal where the caller has left out what must be signed. */
+/** In hexadecimal digits. Throws S3Refusal when the caller did not sign what must be signed. */
 async function signatureOf(
   { method = '', headers }: IncomingMessage,
   { url }: S3Target,

@@ -1,4 +1,4 @@
-/** `doors.s3` of dfget.yaml: buckets that clients of S3 find on this node, where they are, and who may read them. */
+/** `doors.s3` of dfget.yaml: the buckets that clients of S3 find on this node, where they are stored, and who may read them. */
 import { z } from 'zod';
 import { durationMs, section } from '../../../../core/config/config.ts';
 

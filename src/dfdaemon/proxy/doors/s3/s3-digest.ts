@@ -1,15 +1,15 @@
-/** What an answer of a store says about the bytes of an object, so that they can be compared whoever sends them. Pure. */
+/** What a store's answer says about the bytes of an object, so that they can be verified whoever sends them. Pure. */
 import { flat, type AnswerHeader } from '../../proof/answer-header.ts';
 import type { S3Store } from './s3-store.ts';
 
 const base64Sha256 = /^[A-Za-z0-9+/]{43}=$/;
-/** An upload may have one part, of any length: the last part of an upload is as short as it likes. */
+/** An upload may consist of a single part of any length, since the last part may be arbitrarily short. */
 const leastPartBytes = 2 ** 20;
 
 /**
- * In the form of core/digest. Entity tags of Amazon's service, and of those that follow it to the letter, are MD5s, unless the object is encrypted
- * with a key of its own or lies in a bucket of directories.
- * @param partLength of the parts it was written in, 0 where that is not known
+ * In the form of core/digest. Entity tags of Amazon S3, and of stores that follow it to the letter, are MD5s, unless
+ * the object is encrypted with a customer key or lies in a directory bucket. @param partLength of the parts it was
+ * written in, 0 where unknown
  */
 export function digestOf(
   store: S3Store,
@@ -29,7 +29,7 @@ export function digestOf(
   return partLength > 0 && `-${count}` === parts ? `md5x${partBytes}:${md5}${parts}` : undefined;
 }
 
-/** Whether the entity tag that a write was answered with can show what the store has taken. */
+/** Whether the entity tag returned for a write proves what the store has taken. */
 export function tagsAreMd5({ config: { scheme }, name }: S3Store): boolean {
   return scheme === 's3' && !name.endsWith('--x-s3');
 }

@@ -1,4 +1,4 @@
-/** What the door for clients of S3 gave, by bucket as clients call it. */
+/** Counts what the S3 door sent, by the bucket name that clients use. */
 import { Counter, Histogram, type Registry } from '../../../../core/metrics.ts';
 import type { CallRecord } from '../../client-call.ts';
 

@@ -1,7 +1,7 @@
 /**
- * GET and HEAD of objects. The store says what the object is; its bytes are those of the one task that this version of it
- * is, whoever asks and on whichever node. Where there is no task, or it fails before the answer has begun, the store itself
- * is asked by the key of this node.
+ * GET and HEAD of objects. The store says which version of an object is current; that version is one task, the same for
+ * every caller on every node, which supplies the bytes. Where there is no task, or it fails before the answer has
+ * begun, the store is asked with this node's key.
  */
 import { resolveRange, formatContentRange, type ByteRange } from '../../../../core/byte-range.ts';
 import { DragonflyError, toDragonflyError } from '../../../../core/errors.ts';
@@ -24,12 +24,12 @@ export interface S3ObjectAnswersOptions {
   readonly engine: { open(request: DownloadRequest, signal: AbortSignal): Promise<OpenTask> };
   readonly objects: S3Objects;
   readonly pool: BlockPool;
-  /** With a range: fetch the rest in the background. */
+  /** Also fetch the rest in the background when a range is requested. */
   readonly prefetch: boolean;
   readonly logger: Logger;
 }
 
-/** They ask for another way of answering; with any other header of the store's own, the store answers itself. */
+/** Headers that ask for another form of answer. Requests with any other header of S3 are answered by the store itself. */
 const checksumMode = 'x-amz-checksum-mode';
 const harmless = new Set(['x-amz-date', 'x-amz-content-sha256', 'x-amz-security-token', checksumMode]);
 const ofClients = /^x-amz-(?:user-agent|meta-)/;
@@ -41,7 +41,7 @@ export class S3ObjectAnswers {
     this.#options = options;
   }
 
-  /** Throws S3Refusal before an answer has begun. Errors: those of the store, when it cannot be asked and nothing is known. */
+  /** Throws S3Refusal before an answer has begun, and the store's errors when it cannot be asked and nothing is known. */
   async answer(call: S3Call): Promise<void> {
     const { request, response, target, store, record } = call;
     const { key, query } = target;
@@ -60,7 +60,7 @@ export class S3ObjectAnswers {
     response.end();
   }
 
-  /** The client's question as it is, by the key of this node. */
+  /** Forwards the client's request with this node's key. */
   async fromStore(call: S3Call, validator?: string): Promise<void> {
     const { request, target, store, signal, record } = call;
     record.way = 'direct';
@@ -138,7 +138,7 @@ export class S3ObjectAnswers {
     } catch (error) {
       record.error = toDragonflyError(error);
       this.#doubt(call, object, record.error);
-      response.destroy(); // no client takes a part for the whole; all of them ask again
+      response.destroy(); // the client must not take a part for the whole; all clients retry
     } finally {
       await task[Symbol.asyncDispose]();
     }
@@ -162,7 +162,7 @@ export class S3ObjectAnswers {
     throw new DragonflyError('SOURCE_CHANGED', `${target.bucket}/${key} has another length now`);
   }
 
-  /** The header is not out yet. What was told of the object holds for what the store sends now, or it says so. */
+  /** Before the header is out: the store is asked again, conditional on the known version. */
   async #failed(call: S3Call, object: S3Object, failure: DragonflyError): Promise<void> {
     const { record, signal, target } = call;
     record.error = failure;
@@ -173,16 +173,16 @@ export class S3ObjectAnswers {
     return this.fromStore(call, failure.code === 'SOURCE_CHANGED' ? undefined : object.validator);
   }
 
-  /** What was told of it does not hold, or not for its bytes. */
+  /** Forgets what is known of the object, or only that its bytes match the digest. */
   #doubt({ store, target }: S3Call, object: S3Object, { code }: DragonflyError): void {
     const { objects } = this.#options;
     if (code === 'SOURCE_CHANGED') objects.forget(store, target.key);
     if (code === 'DIGEST_MISMATCH' && typeof object.digest === 'string') objects.broken(store, target.key, object);
   }
 
-  /** What is told of the object, with what the request asks to be told instead. */
+  /** The object's header, with the overrides that the request asks for. */
   #header({ request, target, requestId }: S3Call, { header }: S3Object): AnswerHeader {
-    const mode = headerOf(request, checksumMode) ?? target.query.get(checksumMode); // signed URLs have it in the query
+    const mode = headerOf(request, checksumMode) ?? target.query.get(checksumMode); // signed URLs carry it in the query
     const wanted = mode?.toUpperCase() === 'ENABLED';
     const told: Record<string, string | string[]> = { ...(wanted ? header : withoutChecksums(header)) };
     for (const [name, value] of target.query) {
@@ -195,7 +195,7 @@ export class S3ObjectAnswers {
   }
 }
 
-/** What a client's own question says besides its signature. */
+/** What the client's request says apart from its signature. */
 const asked: ReadonlySet<string> = new Set(['range', ...preconditionNames]);
 const ofSignatures = new Set(['x-amz-date', 'x-amz-content-sha256', 'x-amz-security-token']);
 
@@ -203,7 +203,7 @@ function conditionOf(validator: string): Record<string, string> {
   return validator.startsWith('"') ? { 'if-match': validator } : { 'if-unmodified-since': validator };
 }
 
-/** Of the whole; they do not fit a part of it. */
+/** Removes checksums of the whole content, which do not match a part of it. */
 function withoutChecksums(header: AnswerHeader): AnswerHeader {
   return Object.fromEntries(Object.entries(header).filter(([name]) => !name.startsWith('x-amz-checksum-')));
 }
@@ -227,7 +227,7 @@ function quoted(tags: string): string {
     .join(', ');
 }
 
-/** S3 knows one range at a time: several are none. Throws S3Refusal for one that lies outside. */
+/** S3 supports a single range; several are treated as none. Throws S3Refusal for one outside of the object. */
 function rangeOf(header: string | undefined, { lengthBytes }: S3Object): ByteRange | undefined {
   const demand = rangeDemand(header);
   if (demand.kind !== 'one') return undefined;

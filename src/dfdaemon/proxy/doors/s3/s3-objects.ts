@@ -1,6 +1,6 @@
 /**
- * What stores have told of their objects: one question for all who ask at the same time, and for as long as the bucket's
- * `ttl` says. While a store cannot be asked, what it said before is what is known.
+ * What stores have said of their objects: callers that ask at the same time share one question, whose answer counts for
+ * the bucket's `ttl`. While a store is unreachable, its last answer is used.
  */
 import { LRUCache } from 'lru-cache';
 import { parseContentRange, type ByteRange } from '../../../../core/byte-range.ts';
@@ -15,19 +15,19 @@ import { digestOf } from './s3-digest.ts';
 import type { S3Store } from './s3-store.ts';
 
 export interface S3Object {
-  /** Of the whole object, also where a part was asked for. */
+  /** Length of the whole object, even where a part was requested. */
   readonly lengthBytes: number;
   /** A strong one. */
   readonly validator: string;
-  /** What its bytes must have, where the store's own word says so; false where it turned out that they have not. */
+  /** The digest that the store implies for the bytes; false once the bytes turned out not to have it. */
   readonly digest: string | false | undefined;
-  /** The part that was asked for by its number. */
+  /** The part that was requested by its number. */
   readonly part: ByteRange | undefined;
-  /** Without what describes one message. */
+  /** The object's header without the fields that describe one message. */
   readonly header: AnswerHeader;
 }
 
-/** An object, what the store says instead, or nothing from which parts of it could be told to belong together. */
+/** An object, the store's refusal, or an answer without a validator, whose parts cannot be combined. */
 export type S3Word =
   | { readonly kind: 'object'; readonly object: S3Object }
   | { readonly kind: 'refusal'; readonly statusCode: number; readonly header: AnswerHeader }
@@ -46,18 +46,18 @@ interface Known {
 
 interface Asked {
   readonly word: S3Word;
-  /** Until when it counts this node will be told when it does not any more. */
+  /** Until it expires, this node is told when the answer no longer holds. */
   readonly remembered: boolean;
 }
 
-/** Of which this node is told when it changes elsewhere. */
+/** Objects of which this node is told when they change elsewhere. */
 interface Watched {
   readonly store: S3Store;
   readonly key: string;
   partLength: number;
 }
 
-/** A store that could not be asked is left alone for so long: one that is silent would keep every reader waiting. */
+/** A store that could not be reached is not asked again for this long: waiting for a silent one would block every reader. */
 const askAgainMs = 5_000;
 
 const ofTheMessage = new Set([
@@ -75,7 +75,7 @@ export class S3Objects {
   readonly #news: ObjectNews | undefined;
   readonly #known = new LRUCache<string, Known>({ max: proxyLimits.knownObjects });
   readonly #asking = new Map<string, Promise<Asked>>();
-  /** By the keys nodes tell each other. */
+  /** By the keys that nodes use to tell each other of changes. */
   readonly #watched = new LRUCache<string, Watched>({
     max: proxyLimits.knownObjects,
     dispose: ({ store, key }, object, reason) => {
@@ -85,10 +85,10 @@ export class S3Objects {
     },
   });
   readonly #watchedBuckets = new Map<string, S3Store>();
-  /** What was fetched did not have the digest that the store's word promised. */
+  /** Objects whose bytes did not have the digest that the store implied. */
   readonly #broken = new LRUCache<string, true>({ max: proxyLimits.knownObjects });
 
-  /** @param news undefined: nobody tells this node of changes. */
+  /** @param news undefined when nobody tells this node of changes. */
   constructor(news?: ObjectNews) {
     this.#news = news;
     news?.listen({ changed: (key) => this.#changedElsewhere(key), lost: () => this.#lost() });
@@ -105,7 +105,7 @@ export class S3Objects {
     this.#asking.set(name, asking);
     try {
       const { word, remembered } = await asking;
-      // A write that came between makes it an answer for those who asked before.
+      // After a write that came in between, the answer counts only for those who asked before.
       if (this.#asking.get(name) === asking && word.kind === 'object' && remembered) {
         const forMs = word.object === known?.object ? askAgainMs : lifetimeMs(store, question);
         this.#known.set(name, { object: word.object, untilMs: performance.now() + forMs });
@@ -116,7 +116,7 @@ export class S3Objects {
     }
   }
 
-  /** It may be another one now. @param key undefined: any of the bucket. */
+  /** The object may have changed. @param key undefined for every object of the bucket. */
   forget(store: S3Store, key: string | undefined): void {
     const prefix = key === undefined ? `${store.config.name}\n` : objectName(store, key);
     for (const name of this.#known.keys()) if (name.startsWith(prefix)) this.#known.delete(name);
@@ -124,8 +124,8 @@ export class S3Objects {
   }
 
   /**
-   * A write of this node has come to its end. Resolves when no node relies on what the object was. Never throws.
-   * @param partLength of the parts it was written in, 0 for any other
+   * A write by this node has ended. Resolves when no node relies on the previous object any more. Never throws. @param
+   * partLength of the parts it was written in, 0 for any other
    */
   async changed(store: S3Store, key: string | undefined, partLength = 0): Promise<void> {
     this.forget(store, key);
@@ -133,10 +133,10 @@ export class S3Objects {
     const watched = this.#watched.get(keys.object);
     if (watched) watched.partLength = partLength;
     await this.#news?.changed(key === undefined ? { ...keys, object: keys.bucket } : keys, partLength);
-    this.forget(store, key); // who has asked meanwhile may have heard of the one before
+    this.forget(store, key); // callers that asked meanwhile may have got the previous object
   }
 
-  /** Its bytes do not have the digest it should have: from now on it is read without one. */
+  /** The bytes do not have the expected digest: from now on the object is read without one. */
   broken(store: S3Store, key: string, { validator }: S3Object): void {
     this.#broken.set(`${objectName(store, key)}${validator}`, true);
     this.forget(store, key);
@@ -151,9 +151,9 @@ export class S3Objects {
     this.#watchedBuckets.delete(changed);
   }
 
-  /** What it was counts on for when a store cannot be asked. */
+  /** Answers stay known for when a store is unreachable, but no longer count. */
   #lost(): void {
-    // Setting one moves it to the end of what is gone through.
+    // Setting an entry moves it to the end of the iteration.
     for (const [name, { object }] of Array.from(this.#known.entries())) this.#known.set(name, { object, untilMs: 0 });
     this.#asking.clear();
     this.#watched.clear();
@@ -167,17 +167,17 @@ export class S3Objects {
     if (word.kind !== 'object' || word.object === known) return { word, remembered: watched !== undefined };
     const digest = this.#broken.has(`${objectName(store, key)}${word.object.validator}`)
       ? false
-      : digestOf(store, word.object, versionId === undefined ? (watched ?? 0) : 0); // told of the newest version
+      : digestOf(store, word.object, versionId === undefined ? (watched ?? 0) : 0); // this node is told of the newest version only
     return { word: { kind: 'object', object: { ...word.object, digest } }, remembered: watched !== undefined };
   }
 
-  /** Undefined: nothing is to be relied on for longer than now. Otherwise the length of its parts, 0 where that is not known. */
+  /** Undefined when the answer may not be relied on later; otherwise the length of its parts, 0 where unknown. */
   async #watch(store: S3Store, key: string): Promise<number | undefined> {
-    if (this.#news?.isThere !== true) return 0; // each node by itself, for as long as `ttl` says
+    if (this.#news?.isThere !== true) return 0; // without news each node relies on an answer for `ttl`
     const keys = store.keysOf(key);
     const before = this.#watchedBuckets.has(keys.bucket) ? this.#watched.get(keys.object) : undefined;
     if (before) return before.partLength;
-    // Noted first: a change may be told before the answer is here.
+    // Recorded first, because a change may be reported before the answer arrives.
     const watched: Watched = { store, key, partLength: 0 };
     this.#watched.set(keys.object, watched);
     this.#watchedBuckets.set(keys.bucket, store);
@@ -190,7 +190,7 @@ export class S3Objects {
     }
   }
 
-  /** Asked for all: no single client's leaving ends it. */
+  /** The question is asked for all callers, so none of them ends it by leaving. */
   async #ask(store: S3Store, question: ObjectQuestion, known: S3Object | undefined): Promise<S3Word> {
     const { key, versionId, partNumber } = question;
     const query = new Map(Object.entries({ versionId, partNumber }).filter(isGiven));

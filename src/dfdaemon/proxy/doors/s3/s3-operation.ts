@@ -1,19 +1,19 @@
-/** What of S3 is served: reading objects, what only the store can tell of them, and writes where the bucket has them. Pure. */
+/** Which S3 operations are served: reading objects, questions that only the store can answer, and writes where the bucket allows them. Pure. */
 import { S3Refusal } from './s3-refusal.ts';
 import type { S3Target } from './s3-target.ts';
 
 export type S3Operation =
   | { readonly kind: 'buckets' }
-  /** Of a bucket, whatever keys the caller may use. */
+  /** Concerns a bucket, whatever keys the caller may use. */
   | { readonly kind: 'bucket' }
-  /** Content of an object, or what describes it. */
+  /** The content of an object, or its metadata. */
   | { readonly kind: 'object' }
-  /** Told by the store. @param prefix of the keys it is about. */
+  /** Answered by the store. @param prefix of the keys it concerns. */
   | { readonly kind: 'question'; readonly prefix: string }
-  /** @param prefix of the keys that change; undefined: the body names them. */
+  /** @param prefix of the keys that change; undefined when the body names them. */
   | { readonly kind: 'write'; readonly prefix: string | undefined };
 
-/** Of a GET: it is still about the content. `x-id` names the operation, for logs. */
+/** Query parameters with which a GET still reads content. `x-id` names the operation, for logs. */
 const ofContent = new Set([
   'versionId',
   'partNumber',
@@ -27,7 +27,7 @@ const ofContent = new Set([
   'response-content-encoding',
 ]);
 
-/** Sub-resources of a bucket, a GET each; the keys in them begin with the parameter `prefix`. */
+/** Sub-resources of a bucket that are read by GET; the parameter `prefix` limits their keys. */
 const listings = new Set(['list-type', 'versions', 'uploads']);
 const ofBucket = new Set(['location', 'versioning']);
 const ofObject = new Set(['attributes', 'tagging', 'uploadId']);

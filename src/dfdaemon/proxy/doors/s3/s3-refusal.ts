@@ -1,4 +1,4 @@
-/** What a client of S3 is told when it gets nothing: the codes its library knows, in the form it reads. */
+/** Error answers for clients of S3, with the codes and in the form that their libraries know. */
 import type { ServerResponse } from 'node:http';
 
 const refusals = {
@@ -37,7 +37,7 @@ export class S3Refusal extends Error {
   }
 }
 
-/** @param request names this answer in what is logged on both sides. */
+/** @param request id of the answer, which is logged on both sides. */
 export function answerRefusal(
   response: ServerResponse,
   refusal: S3Refusal,
@@ -67,7 +67,7 @@ export const xmlHead = '<?xml version="1.0" encoding="UTF-8"?>\n';
 export function escapeXml(text: string): string {
   return text.replace(
     /[&<>"'\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/g,
-    (character) => entities[character] ?? '\ufffd', // XML has no way to write it
+    (character) => entities[character] ?? '\ufffd', // characters that XML cannot express
   );
 }
 

@@ -1,4 +1,4 @@
-/** Answers of the store to the client: as they are, but for the bucket's name where the client knows another one. */
+/** Passes answers of the store on to the client unchanged, except for the bucket's name where the client knows another one. */
 import type { IncomingMessage } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { toDragonflyError } from '../../../../core/errors.ts';
@@ -10,13 +10,13 @@ import type { S3Call } from './s3-call.ts';
 
 /** A page of a listing has at most 1,000 keys of 1 KiB, escaped. */
 const namedBytes = 16 * 2 ** 20;
-/** Answers to writes that are understood here are short; a store may send spaces for as long as it works. */
+/** Answers to writes that are parsed here are short, but a store may send spaces while it is still working. */
 const settledBytes = 2 ** 20;
 
-/** What has to happen before the client hears the end of the answer, of which this is the body. Never rejects. */
+/** Work to be done before the client receives the end of the answer, whose body this is. Never rejects. */
 export type BeforeEnd = (body: string) => Promise<void>;
 
-/** Answers in every case; a body that breaks off breaks the client's connection. */
+/** Always answers; a body that breaks off breaks the client's connection. */
 export async function relayAnswer(call: S3Call, message: IncomingMessage, beforeEnd?: BeforeEnd): Promise<void> {
   const { response, request, record, store } = call;
   if (response.destroyed) return void message.destroy();
@@ -37,7 +37,7 @@ export async function relayAnswer(call: S3Call, message: IncomingMessage, before
   }
 }
 
-/** The last bytes wait. Where there are none, the header does. */
+/** Holds back the last bytes, or the header where there is no body. */
 async function relaySettled(
   { response, record }: S3Call,
   message: IncomingMessage,
@@ -89,7 +89,7 @@ async function relayRenamed(
   response.end(body);
 }
 
-/** In the elements that hold the name of a bucket and nothing else. */
+/** Replaces it in the elements that contain a bucket's name and nothing else. */
 export function withName(xml: string, storeName: string, name: string): string {
   return xml.replace(/<(Name|Bucket|BucketName)>([^<]*)<\/\1>/g, (all, element: string, value: string) =>
     value === storeName ? `<${element}>${escapeXml(name)}</${element}>` : all,

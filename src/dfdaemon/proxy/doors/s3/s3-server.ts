@@ -1,8 +1,9 @@
 /**
- * The port of clients of S3: `AWS_ENDPOINT_URL=http://127.0.0.1:65004`.
+ * The port for clients of S3: `AWS_ENDPOINT_URL=http://127.0.0.1:65004`.
  *
- * A request is read strictly, its signature is made again with the configured key it names, and what it may do is decided
- * from that key alone; then objects come from the peers, and everything else is asked of the store by this node's own key.
+ * A request is parsed strictly, its signature is recomputed with the configured key that it names, and its rights
+ * follow from that key alone. Objects then come from the peers; everything else is asked of the store with this node's
+ * own key.
  */
 import { randomBytes } from 'node:crypto';
 import { chmod } from 'node:fs/promises';
@@ -42,7 +43,7 @@ export interface S3ServerOptions {
   readonly engine: S3ObjectAnswersOptions['engine'] & Pick<KeptWritesOptions, 'taskIdOf'>;
   /** Where writes stay. */
   readonly content: PushedContent;
-  /** Programs of this machine have the plainer protocol of dfdaemon 2.1 as well. */
+  /** Programs of this machine may also use the plainer protocol of dfdaemon 2.1. */
   readonly gateway: boolean;
   readonly pool: BlockPool;
   readonly prefetch: boolean;
@@ -50,7 +51,7 @@ export interface S3ServerOptions {
   readonly logger: Logger;
 }
 
-/** What is written about a request while it is answered. */
+/** The log record of a request while it is being answered. */
 interface S3Record extends CallRecord {
   /** A configured one. */
   bucket: string;
@@ -105,7 +106,7 @@ export class S3Server implements Closable {
     return { host: this.#config.tcpListen.listen, port };
   }
 
-  /** No new connections; answers in flight may end within the deadline, then everything is cut. */
+  /** Accepts no new connections; answers in flight may finish within the deadline, then everything is cut. */
   async [Symbol.asyncDispose](): Promise<void> {
     const servers = [this.#servers.tcp, this.#servers.unix].filter((server) => server?.listening === true);
     const closed = Promise.all(servers.map((server) => new Promise((resolve) => server?.close(resolve))));
@@ -122,7 +123,7 @@ export class S3Server implements Closable {
     this.#kept[Symbol.dispose]();
   }
 
-  /** Answers in every case; never rejects. */
+  /** Always answers; never rejects. */
   async #handle(request: IncomingMessage, response: ServerResponse, overSocket: boolean): Promise<void> {
     const record: S3Record = { ...newRecord(), bucket: '' };
     const requestId = randomBytes(8).toString('hex').toUpperCase();
@@ -138,7 +139,7 @@ export class S3Server implements Closable {
     } catch (error) {
       const refusal = error instanceof S3Refusal ? error : refusalFor((record.error = toDragonflyError(error)));
       const resource = (request.url ?? '').split('?', 1)[0] ?? '';
-      if (!request.complete) response.shouldKeepAlive = false; // the body of what is refused is not waited for
+      if (!request.complete) response.shouldKeepAlive = false; // the body of a refused request is not waited for
       answerRefusal(response, refusal, { requestId, resource });
     } finally {
       this.#running.delete(controller);
@@ -168,7 +169,7 @@ export class S3Server implements Closable {
     const store = this.#stores.get(target.bucket);
     if (store) context.record.bucket = target.bucket;
     if (!store || !isAllowed(operation, caller, store, target)) {
-      // A stranger is not told which buckets there are.
+      // A stranger does not learn which buckets exist.
       throw caller.client && !store
         ? new S3Refusal('NoSuchBucket', 'The specified bucket does not exist')
         : new S3Refusal('AccessDenied', 'Access Denied');
@@ -179,7 +180,7 @@ export class S3Server implements Closable {
     return this.#answers.fromStore(call);
   }
 
-  /** Those of this node that the caller may use. */
+  /** Lists the buckets of this node that the caller may use. */
   #listBuckets(response: ServerResponse, caller: S3Caller, record: CallRecord): void {
     const usable = [...this.#stores.values()].filter(({ config }) => mayUseBucket(caller, config));
     const entries = usable.map(
@@ -223,7 +224,7 @@ function isAllowed(operation: S3Operation, caller: S3Caller, { config }: S3Store
     case 'question':
       return mayUse(caller, config, operation.prefix);
     case 'write':
-      // Keys that only the body names: for those who may use all.
+      // When only the body names the keys, the caller must have the right to all of them.
       return caller.client !== undefined && mayUse(caller, config, operation.prefix ?? '');
   }
 }
@@ -240,7 +241,7 @@ function invalid(message: string): DragonflyError {
   return new DragonflyError('CONFIG_INVALID', message);
 }
 
-/** What clients do with a code counts: they try again after these. */
+/** Chosen for what clients do with the code: they retry after these. */
 function refusalFor(error: DragonflyError): S3Refusal {
   if (error.code === 'INVALID_ARGUMENT') return new S3Refusal('InvalidRequest', error.message);
   if (error.code === 'PERMISSION_DENIED') return new S3Refusal('AccessDenied', error.message);
@@ -248,10 +249,10 @@ function refusalFor(error: DragonflyError): S3Refusal {
   return new S3Refusal(away ? 'ServiceUnavailable' : 'InternalError', error.message);
 }
 
-/** As open as the port is on this machine: signatures decide, and for whom there are none the bucket. */
+/** As open as the port on this machine: access is decided by signatures, or by the bucket where there are none. */
 const socketMode = 0o666;
 
-/** A socket that a process which has ended left there is replaced; anything else of that name stays, and is an error. */
+/** Replaces a stale socket of a process that has ended; anything else under that name is left alone and is an error. */
 async function listenOnSocket(server: Server, path: string): Promise<void> {
   requireSocketDirectory(dirname(path));
   await removeStaleSocket(path);

@@ -1,15 +1,15 @@
 /**
- * Bodies whose chunks are signed one after the other (`aws-chunked`, STREAMING-AWS4-HMAC-SHA256-PAYLOAD, with or without a
- * trailer): the content comes out, each chunk's last bytes only after its signature has been made again. The store could not
- * check them: the chain begins with the signature of a request it does not get. Chunks without signatures, which the store does check, are only
- * taken apart.
+ * Decodes bodies whose chunks are signed one after the other (`aws-chunked`, STREAMING-AWS4-HMAC-SHA256-PAYLOAD, with
+ * or without a trailer). The content comes out, the last bytes of each chunk only once its signature was verified. The
+ * store could not verify them: the chain begins with the signature of a request that it does not receive. Unsigned
+ * chunks, which the store does verify, are only decoded.
  */
 import { createHash, createHmac, timingSafeEqual, type Hash } from 'node:crypto';
 import { Transform, type TransformCallback } from 'node:stream';
 import { S3Refusal } from './s3-refusal.ts';
 
 export interface ChunkSigning {
-  /** Of the request: the chain begins with it. */
+  /** Signature of the request, with which the chain begins. */
   readonly signature: string;
   /** As `20260102T030405Z`. */
   readonly date: string;
@@ -17,7 +17,7 @@ export interface ChunkSigning {
   readonly secretKey: string;
 }
 
-/** `<size>;chunk-signature=<64 digits>`, and lines of a trailer. */
+/** Longest `<size>;chunk-signature=<64 digits>`, or line of a trailer. */
 const longestLine = 1024;
 const mostTrailers = 16;
 const noHash = createHash('sha256').digest('hex');
@@ -27,7 +27,7 @@ type State = 'head' | 'data' | 'after data' | 'trailer' | 'end';
 export class SignedChunks extends Transform {
   readonly #chain: { readonly key: Buffer; readonly scope: string; readonly date: string } | undefined;
   readonly #hasTrailer: boolean;
-  /** What the header says comes out of the chunks: the length that the store is told. */
+  /** Decoded length according to the header: what the store is told. */
   readonly #lengthBytes: number | undefined;
   #takenBytes = 0;
   #previous: string;
@@ -36,11 +36,11 @@ export class SignedChunks extends Transform {
   #claimed = '';
   #left = 0;
   #hash: Hash = createHash('sha256');
-  /** The end of the chunk so far, which goes on when its signature is right. */
+  /** The end of the current chunk, held back until its signature was verified. */
   #held: Buffer | undefined;
   readonly #trailer: string[] = [];
 
-  /** @param signing undefined: nothing is signed. */
+  /** @param signing undefined for unsigned chunks. */
   constructor(
     signing: ChunkSigning | undefined,
     { hasTrailer, lengthBytes }: { readonly hasTrailer: boolean; readonly lengthBytes?: number },
@@ -117,7 +117,7 @@ export class SignedChunks extends Transform {
     }
   }
 
-  /** More would be taken for the next request by the store, and less for a part of it. */
+  /** The store would take surplus bytes for the next request, and missing ones for the start of it. */
   #requireFit(): void {
     this.#takenBytes += this.#left;
     const said = this.#lengthBytes ?? this.#takenBytes;

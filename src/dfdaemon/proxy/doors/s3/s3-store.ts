@@ -1,4 +1,4 @@
-/** One configured bucket at its store: where its objects are, and requests in the name of this node. */
+/** One configured bucket at its store: addresses of its objects, and requests in the name of this node. */
 import { createHash, createHmac, scryptSync } from 'node:crypto';
 import type { IncomingMessage, InformationEvent } from 'node:http';
 import type { Readable } from 'node:stream';
@@ -16,9 +16,9 @@ import type { S3BucketConfig } from './s3-config.ts';
 
 export interface S3StoreParts {
   readonly upstream: Upstream;
-  /** Credentials of this process. */
+  /** This process's own credentials. */
   readonly own: CredentialFinder;
-  /** In its certificate, beyond what every origin is judged by. */
+  /** Certificates trusted beyond those that every origin is judged by. */
   readonly trust?: Trust | undefined;
 }
 
@@ -27,7 +27,7 @@ export interface StoreRequest {
   /** Empty for the bucket. */
   readonly key: string;
   readonly query?: ReadonlyMap<string, string>;
-  /** Lower-case names; what says who asks and how it is signed is not among them. */
+  /** Lower-case names, without those that say who asks and how the request is signed. */
   readonly header?: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
   readonly body?: StoreBody | undefined;
@@ -35,27 +35,27 @@ export interface StoreRequest {
 
 export interface StoreBody {
   readonly body: RequestBody;
-  /** As `x-amz-content-sha256` says it. */
+  /** Value of `x-amz-content-sha256`. */
   readonly payloadHash: string;
   readonly onInformation: (information: InformationEvent) => void;
-  /** What the body comes from, where it is not the request itself. */
+  /** Source of the body, where it is not the request itself. */
   readonly source?: Readable;
 }
 
-/** An object as it was when the store was asked. */
+/** One version of an object, as the store described it. */
 export interface ObjectVersion {
   readonly key: string;
   readonly versionId: string | undefined;
   readonly validator: string;
   readonly lengthBytes: number;
-  /** Of its bytes, where the store has said it; `false` where they do not have what it seemed to say. */
+  /** Digest of the bytes, where the store implied one; `false` where the bytes turned out not to have it. */
   readonly digest?: string | false | undefined;
 }
 
-/** How the identity of an object begins; users cannot choose one that begins so. */
+/** Prefix of the identity of an object; users cannot choose an identity with it. */
 export const objectIdentity = 'dragonfly:s3:';
 
-/** The store's keys must not be guessed from what other nodes see of an identity. */
+/** Other nodes see identities: stretching keeps the store's keys from being guessed from them. */
 const stretched = { N: 2 ** 14, r: 8, p: 1 };
 
 export class S3Store {
@@ -64,10 +64,10 @@ export class S3Store {
   readonly #own: CredentialFinder;
   readonly #trust: Trust;
   #identityKey: Buffer | undefined;
-  /** Where the store said the bucket is. */
+  /** The region in which the store said the bucket is. */
   #region: string;
 
-  /** Throws INVALID_ARGUMENT for a bucket whose store cannot be known. */
+  /** Throws INVALID_ARGUMENT for a bucket whose store cannot be determined. */
   constructor(config: S3BucketConfig, { upstream, own, trust = {} }: S3StoreParts) {
     this.config = config;
     this.#upstream = upstream;
@@ -77,17 +77,17 @@ export class S3Store {
     this.#urlOf('', config.region);
   }
 
-  /** Of the bucket at the store. */
+  /** The bucket's name at the store. */
   get name(): string {
     return this.config.bucket ?? this.config.name;
   }
 
-  /** Other nodes can show by the identity of an object that they have the same key, or need none. */
+  /** Whether an object's identity proves to other nodes that they have the same key, or need none. */
   get provesKey(): boolean {
     return !this.config.ownCredentials;
   }
 
-  /** An object of the one can be copied to the other by the key of this node. */
+  /** Whether an object can be copied from one bucket to the other with this node's key. */
   sharesStoreWith({ config }: S3Store): boolean {
     const { scheme, endpoint, region, accessKeyID } = this.config;
     const same = scheme === config.scheme && endpoint === config.endpoint && accessKeyID === config.accessKeyID;
@@ -100,7 +100,7 @@ export class S3Store {
     return `${this.config.scheme}://${this.name}/${encodePath(key)}${query}`;
   }
 
-  /** A download of the whole of it. */
+  /** The request to download the whole object. */
   async downloadOf(version: ObjectVersion, caller: ProxyClient): Promise<DownloadRequest> {
     const { key, versionId, validator, digest } = version;
     return {
@@ -110,12 +110,12 @@ export class S3Store {
       contentForCalculatingTaskId: this.identityOf(version),
       validator,
       digest: digest === false ? undefined : digest,
-      // A key that is not shown by the identity stays on this node.
+      // A key that does not enter the identity stays on this node.
       needBackToSource: !this.provesKey,
     };
   }
 
-  /** How a download reaches the store, and what it shows it. */
+  /** How a download reaches the store, and the credentials it presents. */
   async downloadRight(): Promise<Pick<DownloadRequest, 'header' | 'objectStorage'>> {
     const { endpoint, pathStyle } = this.config;
     const { accessKeyId, accessKeySecret, sessionToken, authorization } = (await this.#credentials()) ?? {};
@@ -132,11 +132,11 @@ export class S3Store {
   }
 
   /**
-   * What the id of a task is computed from: the same at every node whose bucket is the same with the same key, and found by
-   * nobody who does not have that key. Requests of users cannot name it.
+   * The text from which a task's id is computed: equal on all nodes that have the same bucket with the same key, and
+   * unknown to anybody without that key. Requests of users cannot name it.
    */
   identityOf({ key, versionId, validator, lengthBytes, digest }: ObjectVersion): string {
-    // Another task than one that was begun with a digest it cannot have.
+    // An object that cannot have the implied digest is another task than one begun with it.
     const more = digest === false ? ['no digest'] : [];
     return `${objectIdentity}${this.#digestOf([...this.#place, key, versionId, validator, lengthBytes, ...more])}`;
   }
@@ -153,13 +153,13 @@ export class S3Store {
     return hash.update(JSON.stringify(parts)).digest('hex');
   }
 
-  /** By which nodes tell each other that it has changed; made as identities are. */
+  /** Keys by which nodes tell each other that an object has changed; computed like identities. */
   keysOf(key: string): ObjectKeys {
     const [bucket, object] = [[], [key]].map((rest) => this.#digestOf(['changes', ...this.#place, ...rest]));
     return { bucket: bucket ?? '', object: object ?? '' };
   }
 
-  /** Errors: those of Upstream.send. The answer's body is the receiver's. */
+  /** Errors: those of Upstream.send. The receiver reads or destroys the answer's body. */
   async send(request: StoreRequest): Promise<IncomingMessage> {
     const message = await this.#send(request, this.#region);
     const region = message.headers['x-amz-bucket-region'];

@@ -1,6 +1,6 @@
 /**
- * What a request of S3 is about. Read once, and strictly: what a signature is checked over and what is acted on must be the
- * same, so a path or a query that could be read in two ways is refused.
+ * What an S3 request is about. Parsed once, and strictly: the signature must cover exactly what is acted on, so a path
+ * or query that could be read in two ways is refused.
  */
 import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
@@ -8,15 +8,15 @@ import { encodePath, encodeStrictly } from '../../../source/sigv4.ts';
 import { S3Refusal } from './s3-refusal.ts';
 
 export interface S3Target {
-  /** Empty for the service itself. */
+  /** Empty when the request is about the service itself. */
   readonly bucket: string;
-  /** Empty for the bucket itself. */
+  /** Empty when the request is about the bucket itself. */
   readonly key: string;
-  /** What the request asks; without what signs it. */
+  /** The query without the parameters of the signature. */
   readonly query: ReadonlyMap<string, string>;
-  /** What signs a request by its URL; empty for others. Lower-case names without `x-amz-`. */
+  /** The parameters of a signature in the URL; empty for others. Lower-case names without `x-amz-`. */
   readonly signing: ReadonlyMap<string, string>;
-  /** The whole URL as it is signed, the signature itself left out. */
+  /** The signed URL, without the signature itself. */
   readonly url: URL;
 }
 
@@ -31,7 +31,7 @@ const signingNames = new Set([
   'X-Amz-Content-Sha256',
 ]);
 
-/** Throws S3Refusal. @param buckets names, to tell one in the host from the name of this machine. */
+/** Throws S3Refusal. @param buckets known names, to tell a bucket in the host from the name of this machine. */
 export function s3Target({ url: raw = '', headers }: IncomingMessage, buckets: Iterable<string>): S3Target {
   const host = headers.host ?? '';
   const [, rawPath = '', rawQuery = ''] = /^(\/[^?#]*)(?:\?([^#]*))?$/.exec(raw) ?? [];
@@ -51,7 +51,7 @@ export function s3Target({ url: raw = '', headers }: IncomingMessage, buckets: I
 }
 
 function placeOf(hostname: string, path: string, buckets: Iterable<string>): { bucket: string; key: string } {
-  // An address is the name of a machine, whatever a bucket may be called.
+  // An IP address names a machine, whatever buckets may be called.
   const names = isIP(hostname.replace(/^\[|\]$/g, '')) === 0 ? [...buckets] : [];
   const inHost = names
     .filter((name) => hostname.startsWith(`${name.toLowerCase()}.`))
@@ -62,7 +62,7 @@ function placeOf(hostname: string, path: string, buckets: Iterable<string>): { b
   return { bucket: path.slice(1, slash), key: path.slice(slash + 1) };
 }
 
-/** Host and path unchanged by what URLs do to them: segments of dots, capital letters, the usual port. */
+/** Keeps host and path as they were written: URL would normalise dot segments, letter case and the default port. */
 function urlOf(host: string, path: string): URL {
   const encoded = encodePath(path);
   const text = `${host.endsWith(':80') ? 'https' : 'http'}://${host}${encoded}`;

@@ -1,7 +1,8 @@
 /**
- * Writes: passed on to the store by the key of this node, for buckets that have them. Before the client hears that one has succeeded, no node relies
- * on what the object was, and what was written is here (kept/). The store checks the body against the hash that the client has signed; chunks that are
- * signed one by one are checked here.
+ * Writes: passed on to the store with this node's key, for buckets that allow them. Before the client hears that a
+ * write has succeeded, no node relies on the previous object any more, and the written content is kept here (kept/).
+ * The store verifies the body against the hash that the client has signed; chunks that are signed one by one are
+ * verified here.
  */
 import type { IncomingMessage, InformationEvent } from 'node:http';
 import { pipeline } from 'node:stream';
@@ -27,7 +28,7 @@ import { relayAnswer } from './s3-relay.ts';
 import { SignedChunks } from './s3-signed-chunks.ts';
 import type { S3Store, StoreBody } from './s3-store.ts';
 
-/** Of the request's own header, what is about the object. */
+/** Fields of the request's header that concern the object. */
 const passedOn = new Set([
   'cache-control',
   'content-disposition',
@@ -45,24 +46,24 @@ const passedOn = new Set([
 ]);
 const decodedLength = 'x-amz-decoded-content-length';
 const ofSignatures = new Set(['x-amz-date', 'x-amz-content-sha256', 'x-amz-security-token', 'x-amz-copy-source']);
-/** They give no rights to anybody else. */
+/** ACLs that give no rights to anybody else. */
 const ownAcls = new Set(['private', 'bucket-owner-full-control', 'bucket-owner-read']);
 
 export interface S3WritesOptions {
   readonly objects: S3Objects;
   readonly stores: ReadonlyMap<string, S3Store>;
-  /** Undefined: nothing is kept. */
+  /** Undefined when nothing is kept. */
   readonly kept: KeptWrites | undefined;
 }
 
-/** What is copied: must be this caller's to read. */
+/** The object to be copied, which this caller must be allowed to read. */
 interface CopySource {
   readonly store: S3Store;
   readonly key: string;
   readonly versionId: string | undefined;
 }
 
-/** One that the store has answered. */
+/** A write that the store has answered. */
 interface AnsweredWrite {
   readonly kind: WriteKind;
   readonly source: CopySource | undefined;
@@ -82,7 +83,7 @@ export class S3Writes {
     this.#options = options;
   }
 
-  /** The caller may write here. Throws S3Refusal. Errors: those of Upstream.send. */
+  /** For a caller that may write here. Throws S3Refusal, and the errors of Upstream.send. */
   async answer(call: S3Call): Promise<void> {
     const { request, target, store, signal, record } = call;
     if (!store.config.writable)
@@ -103,7 +104,7 @@ export class S3Writes {
     } catch (error) {
       body?.body.drain();
       if (body?.written) kept?.refused(body.written);
-      await this.#changed(call, kind); // nobody knows whether it has succeeded
+      await this.#changed(call, kind); // nobody knows whether the write has succeeded
       throw body?.source?.errored ?? error;
     }
     await relayAnswer(call, message, async (answer) => {
@@ -159,7 +160,7 @@ export class S3Writes {
     return header;
   }
 
-  /** Throws S3Refusal when it is not this caller's to read. */
+  /** Throws S3Refusal when the caller may not read it. */
   #copySource({ request, caller, store }: S3Call): CopySource | undefined {
     const source = headerOf(request, 'x-amz-copy-source');
     if (source === undefined) return undefined;
@@ -172,7 +173,7 @@ export class S3Writes {
     }
     const slash = decoded.indexOf('/');
     const key = decoded.slice(slash + 1);
-    // As in the URL of a request: nothing that a store on a file system could take for another key.
+    // As in the URL of a request: nothing that a store on a file system could resolve to another key.
     if (/(?:^|\/)\.\.?(?:\/|$)/.test(key))
       throw new S3Refusal('InvalidArgument', 'The x-amz-copy-source is malformed.');
     const from = slash > 0 ? this.#options.stores.get(decoded.slice(0, slash)) : undefined;
@@ -183,7 +184,7 @@ export class S3Writes {
   }
 }
 
-/** Under the name the store has for it. */
+/** The source under the store's own bucket name. */
 function copySourceOf({ store, key, versionId }: CopySource): string {
   const suffix = versionId === undefined ? '' : `?versionId=${encodeStrictly(versionId)}`;
   return `/${encodePath(`${store.name}/${key}`)}${suffix}`;
@@ -199,14 +200,14 @@ function writeKind({ method, headers }: IncomingMessage, query: ReadonlyMap<stri
   return method === 'POST' ? 'complete' : 'abort';
 }
 
-/** A list of ten thousand parts, with checksums. */
+/** Bounds a list of ten thousand parts with checksums. */
 const listBytes = 4 * 2 ** 20;
 
-/** What passes, as text once it has passed; empty when it is too long. */
+/** Collects a body as it passes; the function returns its text, empty when it was too long. */
 function collected(request: IncomingMessage, mostBytes: number): () => string {
   const blocks: Buffer[] = [];
   let length = 0;
-  request.pause(); // it flows when the store takes it
+  request.pause(); // it flows once the store reads it
   request.on('data', (block: Buffer) => {
     length += block.length;
     if (length <= mostBytes) blocks.push(block);
@@ -214,12 +215,12 @@ function collected(request: IncomingMessage, mostBytes: number): () => string {
   return () => (length <= mostBytes ? Buffer.concat(blocks).toString('utf8') : '');
 }
 
-/** A body, and the file that it is written to beside. */
+/** A body, and the file to which it is also written. */
 interface WriteBody extends StoreBody {
   readonly written?: WrittenBody | undefined;
 }
 
-/** Undefined when there is none. @param kept where it is written down beside */
+/** Undefined when the request has none. @param kept writes the body to a file as well */
 function bodyOf(call: S3Call, kept: KeptWrites | undefined): WriteBody | undefined {
   const { request, response, caller } = call;
   const framing = requestFraming(request);
@@ -230,7 +231,8 @@ function bodyOf(call: S3Call, kept: KeptWrites | undefined): WriteBody | undefin
   const payloadHash = headerOf(request, 'x-amz-content-sha256') ?? 'UNSIGNED-PAYLOAD';
   const [, isSigned, hasTrailer] = streamedPayload.exec(payloadHash) ?? [];
   if (isSigned !== undefined) {
-    // The chain of signatures begins with one that the store does not get: it is checked here, and what it signs sent on.
+    // The chain of signatures begins with one that the store does not receive, so the chain is verified here and its content sent
+    // on.
     const length = headerOf(request, decodedLength);
     if (!caller.chunks || length === undefined || !/^\d{1,15}$/.test(length))
       throw new S3Refusal(
@@ -242,7 +244,7 @@ function bodyOf(call: S3Call, kept: KeptWrites | undefined): WriteBody | undefin
       lengthBytes: Number(length),
     });
     const written = kept?.write(call, undefined);
-    const unheard = (): void => undefined; // whoever sends it on hears of its end
+    const unheard = (): void => undefined; // whoever forwards the body hears of its end
     if (written) pipeline(request, source, written, unheard);
     else pipeline(request, source, unheard);
     const body = new RequestBody(written ?? source, Number(length));

@@ -1,15 +1,15 @@
-/** Chunks as they lie in a xorb, one behind the other: each a header of eight bytes and its data, compressed or not. */
+/** Parses chunks as they lie in a xorb, one after the other: each an eight-byte header and its data, compressed or not. */
 import { decodeLz4Frame } from './lz4-frame.ts';
 import { chunkHash, hashBytes, type ChunkHashes } from './xet-hash.ts';
 
-/** What was found in a run of chunks. */
+/** The result of reading a run of chunks. */
 export interface ChunkRun extends ChunkHashes {
-  /** Of each chunk as it lies in the xorb, with its header. */
+  /** Stored length of each chunk in the xorb, header included. */
   readonly storedLengths: Uint32Array;
 }
 
 export const chunkHeaderBytes = 8;
-/** The specification allows 128 KiB of data; what is compressed may not be longer than twice that. */
+/** The specification allows 128 KiB of data; compressed data may be at most twice as long. */
 const maxDataBytes = 128 * 1024;
 
 /** Reads chunks as they come, and hashes their data. */
@@ -17,10 +17,10 @@ export class ChunkReader {
   readonly #storedLengths: number[] = [];
   readonly #lengths: number[] = [];
   readonly #hashes: Buffer[] = [];
-  /** Of a chunk that is not all here. */
+  /** The beginning of a chunk that is not complete yet. */
   #rest: Buffer = Buffer.alloc(0);
 
-  /** @param bytes the next ones, no longer needed afterwards. Throws RangeError for what is no run of chunks. */
+  /** @param bytes the next ones; not used after the call. Throws RangeError for bytes that are no run of chunks. */
   push(bytes: Buffer): void {
     const all = this.#rest.length === 0 ? bytes : Buffer.concat([this.#rest, bytes]);
     let at = 0;
@@ -70,7 +70,7 @@ function dataOf(stored: Buffer, scheme: number, lengthBytes: number): Buffer {
   throw new RangeError(`a chunk is compressed in a way of number ${scheme}, which is not known`);
 }
 
-/** All first bytes of groups of four, then all second ones, and so on: back into their order. */
+/** Restores the order of bytes that were grouped: all first bytes of groups of four, then all second ones, and so on. */
 function regrouped(grouped: Buffer): Buffer {
   const data = Buffer.allocUnsafe(grouped.length);
   let from = 0;

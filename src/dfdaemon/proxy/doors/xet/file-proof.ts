@@ -1,4 +1,4 @@
-/** Whether the chunks that a client gets are those of its file: known when the last of them are here. */
+/** Checks that the chunks sent to a client are those of its file, which is known once the last of them has been read. */
 import type { ChunkRun } from './chunk-run.ts';
 import { rangesOf, type Reconstruction, type XorbRange } from './reconstruction.ts';
 import { fileHash, hashBytes, hexOf, type ChunkHashes } from './xet-hash.ts';
@@ -13,9 +13,9 @@ interface Seen {
 export class FileProof {
   readonly #fileId: string;
   readonly #reconstruction: Reconstruction;
-  /** Names of the ranges that have not been seen. */
+  /** Names of the ranges that have not been read yet. */
   readonly #missing: Set<string>;
-  /** Dropped when the file is proven. */
+  /** Emptied once the file is proven. */
   #seen = new Map<string, Seen>();
   #isBroken = false;
 
@@ -26,12 +26,12 @@ export class FileProof {
     this.#missing = new Set(rangesOf(reconstruction).map(nameOf));
   }
 
-  /** These are not the chunks of the file. */
+  /** The chunks are not those of the file. */
   get isBroken(): boolean {
     return this.#isBroken;
   }
 
-  /** What has been seen of it and has no name of its own. */
+  /** Ranges that have been read but have no name that verifies them on their own. */
   get unproven(): XorbRange[] {
     return [...this.#seen.values()].flatMap(({ range, isWhole }) => (isWhole ? [] : [range]));
   }
@@ -48,7 +48,7 @@ export class FileProof {
     if (!this.#isBroken) this.#seen = new Map();
   }
 
-  /** Of the file, in its order. */
+  /** The file's chunks in their order. */
   #chunks(): ChunkHashes {
     const seen = Map.groupBy(this.#seen.values(), ({ range: { xorb } }) => xorb);
     const parts = this.#reconstruction.terms.flatMap((term) => {

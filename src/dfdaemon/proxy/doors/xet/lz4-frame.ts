@@ -1,10 +1,10 @@
-/** Reads LZ4 frames, the form in which chunks of xorbs are compressed. Their checksums are not looked at: what comes out is hashed. */
+/** Decodes LZ4 frames, the compression of chunks in xorbs. Their checksums are ignored, because the decoded data is hashed. */
 
 const magic = 0x184d2204;
 const storedFlag = 0x8000_0000;
 const shortestMatch = 4;
 
-/** @param lengthBytes of what comes out. Throws RangeError for a frame that holds anything else. */
+/** @param lengthBytes of the decoded data. Throws RangeError for a frame that contains anything else. */
 export function decodeLz4Frame(frame: Buffer, lengthBytes: number): Buffer {
   const output = Buffer.allocUnsafe(lengthBytes);
   let from = headerEnd(frame);
@@ -70,7 +70,7 @@ function decodeBlock(block: Buffer, output: Buffer, start: number): number {
   return to;
 }
 
-/** The bytes that are copied may be those that the copy itself writes. */
+/** The source of a copy may overlap the bytes that the copy itself writes. */
 function repeat(output: Buffer, { to, back, length }: { to: number; back: number; length: number }): number {
   const end = to + length;
   if (back >= length) {

@@ -1,9 +1,9 @@
-/** How a file is put together from chunks, in the words of a chunk store: read, cut to what a client asks for, and written with other addresses. */
+/** How a file is assembled from chunks, as a chunk store describes it: parsed, cut to what a client asks for, and rewritten with other addresses. */
 import { z } from 'zod';
 
 const hash = z.string().regex(/^[0-9a-f]{64}$/);
 const index = z.int().nonnegative();
-/** The end is no part of it. */
+/** The end is exclusive. */
 const chunkRange = z.object({ start: index, end: index }).refine(({ start, end }) => start < end);
 /** The end is part of it. */
 const byteRange = z.object({ start: index, end: index }).refine(({ start, end }) => start <= end);
@@ -17,17 +17,17 @@ export const reconstructionSchema = z.object({
 export type Reconstruction = z.output<typeof reconstructionSchema>;
 export type Term = Reconstruction['terms'][number];
 
-/** A run of chunks of a xorb, and where it lies. */
+/** A run of chunks of a xorb, and where it is stored. */
 export interface XorbRange {
   readonly xorb: string;
-  /** The end is no part of it. */
+  /** The end is exclusive. */
   readonly chunks: { readonly start: number; readonly end: number };
-  /** The end is part of it, as in a Range field. */
+  /** The end is inclusive, as in a Range field. */
   readonly bytes: { readonly start: number; readonly end: number };
 }
 
 export interface FetchedRange extends XorbRange {
-  /** Signed for exactly these bytes. */
+  /** The URL is signed for exactly these bytes. */
   readonly url: string;
 }
 
@@ -35,14 +35,14 @@ export function lengthOf({ bytes: { start, end } }: XorbRange): number {
   return end - start + 1;
 }
 
-/** All ranges that the file is made of. */
+/** All ranges of which the file consists. */
 export function rangesOf({ fetch_info: xorbs }: Reconstruction): FetchedRange[] {
   return Object.entries(xorbs).flatMap(([xorb, fetches]) =>
     fetches.map(({ range: chunks, url, url_range: bytes }) => ({ xorb, chunks, bytes, url })),
   );
 }
 
-/** Whether all is there that its terms name: it is of a whole file, and each term lies in one of the ranges. */
+/** Whether everything is there that its terms need: it describes a whole file, and each term lies in one of the ranges. */
 export function isComplete({ offset_into_first_range: offset, terms, fetch_info: xorbs }: Reconstruction): boolean {
   const isFetched = ({ hash: xorb, range }: Term): boolean =>
     xorbs[xorb]?.some(({ range: { start, end } }) => start <= range.start && range.end <= end) === true;
@@ -50,9 +50,8 @@ export function isComplete({ offset_into_first_range: offset, terms, fetch_info:
 }
 
 /**
- * The part for these bytes of the file, in whole terms; undefined when the file ends before them.
- * @param whole reconstruction of the file
- * @param last part of it
+ * The part that covers these bytes of the file, in whole terms; undefined when the file ends before them. @param whole
+ * reconstruction of the file @param last byte of the part
  */
 export function partOf(whole: Reconstruction, first: number, last: number): Reconstruction | undefined {
   const terms: Term[] = [];
@@ -75,7 +74,7 @@ export function partOf(whole: Reconstruction, first: number, last: number): Reco
   return { offset_into_first_range: offset, terms, fetch_info: Object.fromEntries(fetches) };
 }
 
-/** The same with other addresses. */
+/** The same part with other addresses. */
 export function readdressed(part: Reconstruction, addressOf: (range: XorbRange) => string): Reconstruction {
   const fetches = Object.entries(part.fetch_info).map(([xorb, all]) => [
     xorb,

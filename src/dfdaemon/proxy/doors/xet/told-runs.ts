@@ -1,6 +1,6 @@
 /**
- * Which runs of a xorb nodes of the cluster have fetched. A name of a run opens nothing: its bytes are compared with what they
- * should be, and who may have them has been decided before. Nothing is told where nodes do not know each other.
+ * Which runs of a xorb nodes of the cluster have fetched. Knowing the name of a run gives access to nothing: its bytes
+ * are verified, and access was decided before. Nothing is shared where nodes do not authenticate each other.
  */
 import { z } from 'zod';
 import type { SharedProofs, SharedSubject } from '../../proof/shared-proofs.ts';
@@ -9,9 +9,9 @@ import { holds, nameOf, rangeFrom } from './xorb-index.ts';
 
 const schema = z.array(z.string().max(200)).max(256);
 const maxTold = 64;
-/** It is added to at any time. */
+/** The list may grow at any time, so it is never reused. */
 const ttlMs = 1;
-/** A run that holds much else is not fetched for a part of it. */
+/** A run that mostly contains other chunks is not fetched for a part of it. */
 const mostTimesLonger = 4;
 
 export class ToldRuns {
@@ -24,7 +24,7 @@ export class ToldRuns {
     this.#hub = hub;
   }
 
-  /** Longer runs that somebody may hold. */
+  /** Longer runs that other nodes may hold. */
   async around(range: XorbRange): Promise<XorbRange[]> {
     const told = (await this.#shared.last(this.#subject(range))) ?? [];
     return told

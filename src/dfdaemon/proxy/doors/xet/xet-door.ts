@@ -1,7 +1,8 @@
 /**
- * The chunk store of the hub, as clients with `hf_xet` find it at this node. A caller's token is asked of the hub, how a file is put
- * together of the store with what the hub gave this caller; only the chunks themselves are the same for all, and come from the
- * swarm. The store is asked about whole files, so that all nodes are given the same addresses to ask the origin by.
+ * The hub's chunk store, as clients with `hf_xet` find it at this node. A caller's token is requested from the hub, and
+ * the layout of a file from the store with the token that the hub gave this caller; only the chunks themselves are the
+ * same for everybody and come from the swarm. The store is asked about whole files, so that all nodes get the same
+ * addresses for requests to the origin.
  */
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
@@ -34,7 +35,7 @@ const rangePath = /^\/ranges\/([0-9a-f]{64})\/(\d{1,10})-(\d{1,10})\/(\d{1,12})-
 
 /** A file of 100 GB has some 2,000 xorbs, each with a signed URL of about 1 KiB. */
 const answerBytes = 32 * 2 ** 20;
-/** Signed URLs count for longer; a token without a word of the hub is for a moment. */
+/** Signed URLs are valid for longer; a token that the hub has not confirmed counts for a moment only. */
 const fileMs = 5 * 60_000;
 const offlineMs = 5 * 60_000;
 const nowhere = 'https://xet.invalid/';
@@ -47,7 +48,7 @@ export class XetDoor {
   readonly #grants = new XetGrants();
   readonly #ranges: XorbRanges;
   readonly #asking = new Map<string, Promise<FileGrant | IncomingMessage>>();
-  /** Callers and repositories that the hub gave tokens for. */
+  /** Callers and repositories for which the hub has issued tokens. */
   readonly #known = new LRUCache<string, true>({ max: proxyLimits.proofs });
 
   constructor(options: XetDoorOptions) {
@@ -67,7 +68,7 @@ export class XetDoor {
     try {
       const [, repository, use] = tokenPath.exec(path) ?? [];
       if (repository !== undefined && use === 'read') return await this.#token(call, repository);
-      // What is written goes to the store itself.
+      // Writes go to the chunk store itself.
       if (repository !== undefined) return await forwardDirectly(call, this.#options.upstream);
       const own = path.slice(ownPath.length);
       const [, fileId] = filePath.exec(own) ?? [];
@@ -80,7 +81,7 @@ export class XetDoor {
     }
   }
 
-  /** Where a client gets its token for a file at this commit. */
+  /** The address at which a client gets its token for a file at this commit. */
   tokenLink(call: ClientCall, path: string, commit: string): string | undefined {
     const [, kind = 'models', name] = /^\/(?:(datasets|spaces)\/)?([^/]+\/[^/]+)\/resolve\//.exec(path) ?? [];
     if (name === undefined) return undefined;
@@ -142,7 +143,7 @@ export class XetDoor {
     sendJson(call, { casUrl, accessToken: token, exp }, header);
   }
 
-  /** @param call whose Range field is about the file, not about the answer */
+  /** @param call whose Range field concerns the file, not the answer */
   async #file(call: ClientCall, fileId: string): Promise<void> {
     const { header, response, kind } = call;
     const right = this.#grants.right(header['authorization']);
@@ -162,13 +163,13 @@ export class XetDoor {
     }
     const base = `${originOf(call)}${this.#options.hub.doorPath}${ownPath}/ranges`;
     const addressed = readdressed(part, ({ xorb, chunks, bytes }) =>
-      // What opens it stands where logs leave it out.
+      // The secret stands where logs leave it out.
       [base, xorb, `${chunks.start}-${chunks.end}`, `${bytes.start}-${bytes.end}?grant=${grant.id}`].join('/'),
     );
     sendJson(call, addressed, {});
   }
 
-  /** Rejects as Upstream.send does when nothing is known. Returns the store's answer when it gives nothing. */
+  /** Rejects as Upstream.send does when nothing is known. Returns the store's answer when it refuses. */
   async #grant(call: ClientCall, right: XetRight, fileId: string): Promise<FileGrant | IncomingMessage> {
     const known = this.#grants.file(right, fileId);
     if (known?.isFresh) return known;
@@ -185,7 +186,7 @@ export class XetDoor {
   async #ask(call: ClientCall, right: XetRight, fileId: string): Promise<FileGrant | IncomingMessage> {
     const { hub, words } = this.#options;
     const ttlMs = Math.min(fileMs, words.ttlMs(true));
-    // What other nodes are told of it names the caller as the hub knows him.
+    // What other nodes are told contains the caller as the hub identifies it.
     const asked = {
       ...call,
       url: hub.urlOf(`${right.repository}/xet/${fileId}`).url,
@@ -238,7 +239,7 @@ export class XetDoor {
     const [start = 0, end = 0, from = 0, to = 0] = numbers.map(Number);
     const grant = this.#grants.byId(call.url.searchParams.get('grant') ?? '');
     const range = grant?.find({ xorb, chunks: { start, end }, bytes: { start: from, end: to } });
-    // 403: clients ask for a new address.
+    // 403 makes clients ask for a new address
     if (!grant || !range) throw new DragonflyError('PERMISSION_DENIED', 'the address of these chunks is too old');
     if (call.header['range'] !== `bytes=${from}-${to}`)
       throw new DragonflyError('RANGE_NOT_SATISFIABLE', 'the address is for other bytes');
@@ -252,7 +253,7 @@ export class XetDoor {
   }
 }
 
-/** Of this node, as the client calls it. */
+/** This node's origin as the client addresses it. */
 function originOf({ request }: ClientCall): string {
   const isSecure = (request.socket as Partial<TLSSocket>).encrypted === true;
   return `${isSecure ? 'https' : 'http'}://${request.headers.host ?? ''}`;

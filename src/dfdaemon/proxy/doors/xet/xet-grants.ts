@@ -1,6 +1,6 @@
 /**
- * What callers may load by way of chunks: tokens that stand for what the hub has said to one caller of one repository, and the
- * files that the chunk store has put together for it. Nothing of one caller is ever given to another.
+ * What callers may load in chunks: tokens that stand for the hub's answer to one caller about one repository, and the
+ * layouts of files that the chunk store returned for that caller. Nothing of one caller is ever given to another.
  */
 import { randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
@@ -14,13 +14,13 @@ export interface XetRight {
   readonly caller: string;
   /** Path of the repository at the hub. */
   readonly repository: string;
-  /** Undefined: the hub could not be asked, what it said before counts. */
+  /** Undefined when the hub could not be asked and its earlier answer is used. */
   readonly store: { readonly url: string; readonly token: string } | undefined;
 }
 
-/** A file as its chunk store has put it together for a caller. */
+/** The layout of a file that the chunk store returned for a caller. */
 export class FileGrant {
-  /** Cannot be guessed: who has it has been given it. */
+  /** Unguessable: only a caller that was given the id can know it. */
   readonly id = randomBytes(18).toString('base64url');
   readonly reconstruction: Reconstruction;
   readonly proof: FileProof;
@@ -35,12 +35,12 @@ export class FileGrant {
     this.#goodUntilMs = performance.now() + ttlMs;
   }
 
-  /** Its addresses may be used by whoever asks anew. */
+  /** Its addresses may be given to callers that ask again. */
   get isFresh(): boolean {
     return !this.#isRefused && performance.now() < this.#goodUntilMs;
   }
 
-  /** The store is to be asked anew. */
+  /** The store has to be asked again. */
   refuse(): void {
     this.#isRefused = true;
   }
@@ -52,7 +52,7 @@ export class FileGrant {
 
 const maxRights = 10_000;
 const maxFiles = 2_000;
-/** Clients ask for a new address when one is refused; until then they go on with what they have. */
+/** Clients ask for a new address when one is refused; until then they keep using the old one. */
 const grantMs = 6 * 60 * 60_000;
 
 export class XetGrants {
@@ -67,13 +67,13 @@ export class XetGrants {
     return token;
   }
 
-  /** @param authorization as it came */
+  /** @param authorization header as it arrived */
   right(authorization: string | undefined): XetRight | undefined {
     const token = /^Bearer (\S+)$/i.exec(authorization ?? '')?.[1];
     return token === undefined ? undefined : this.#rights.get(token);
   }
 
-  /** What this caller was given last. */
+  /** The last layout given to this caller. */
   file(right: XetRight, fileId: string): FileGrant | undefined {
     return this.#files.get(keyOf(right, fileId));
   }

@@ -1,12 +1,13 @@
 /**
- * The hashes of the Xet protocol, as its specification has them: BLAKE3 with one key for what chunks hold and another for the
- * nodes above them. A tree of the chunks in their order names a xorb; once more keyed, it names a file.
+ * The hashes of the Xet protocol as specified: BLAKE3 with one key for the data of chunks and another for the nodes
+ * above them. The root over a xorb's chunks in order names the xorb; hashed once more with another key, a root names a
+ * file.
  */
 import { Blake3Hasher } from '@napi-rs/blake-hash';
 
 export const hashBytes = 32;
 
-/** Hashes of chunks one behind the other, and the length of each chunk's data. */
+/** Hashes of consecutive chunks, and the length of each chunk's data. */
 export interface ChunkHashes {
   readonly hashes: Uint8Array;
   readonly lengths: Uint32Array;
@@ -16,7 +17,7 @@ const dataKey = Buffer.from('6697f5775b9550de3135cbaca597181c9de421109beb2b58b4d
 const nodeKey = Buffer.from('017ec5c7a5472996fd946666b48a02e65ddd536f37c76dd2f86352e64a53713f', 'hex');
 const fileKey = Buffer.alloc(hashBytes);
 
-/** Children of a node: it ends after one whose hash is divisible by four, but has two to nine. */
+/** Children of a node: it ends after one whose hash is divisible by four, and has two to nine. */
 const fewestChildren = 2;
 const mostChildren = 9;
 
@@ -24,7 +25,7 @@ export function chunkHash(data: Buffer): Buffer {
   return keyed(dataKey, data);
 }
 
-/** What the protocol calls these chunks as a xorb. There is at least one. */
+/** The protocol's name of a xorb of these chunks. There is at least one. */
 export function xorbHash({ hashes, lengths }: ChunkHashes): Buffer {
   let level: Node[] = Array.from(lengths, (length, index) => ({
     hash: Buffer.from(hashes.subarray(index * hashBytes, (index + 1) * hashBytes)),
@@ -42,7 +43,7 @@ export function xorbHash({ hashes, lengths }: ChunkHashes): Buffer {
   return level[0]?.hash ?? Buffer.alloc(hashBytes);
 }
 
-/** What the protocol calls a file of these chunks. */
+/** The protocol's name of a file of these chunks. */
 export function fileHash(chunks: ChunkHashes): Buffer {
   return keyed(fileKey, xorbHash(chunks));
 }

@@ -1,4 +1,4 @@
-/** Thread that reads chunks back from the disk and hashes them: unpacking them is too much for the loop that moves the bytes. */
+/** Thread that reads chunks back from the disk and hashes them: decompressing them would block the loop that moves the bytes. */
 import assert from 'node:assert/strict';
 import { readSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';

@@ -1,11 +1,11 @@
-/** Reads stored chunks and says what they are (xorb-check-worker.ts). */
+/** Reads stored chunks and returns their hashes (xorb-check-worker.ts). */
 import type { Worker } from 'node:worker_threads';
 import { DragonflyError } from '../../../../core/errors.ts';
 import { ownThread } from '../../../../core/own-files.ts';
 import type { FileSpan } from '../../../task/open-task.ts';
 import type { ChunkRun } from './chunk-run.ts';
 
-/** One command of a run at a time. */
+/** Commands of a run are sent one at a time. */
 export type CheckCommand =
   | { readonly run: number; readonly kind: 'read'; readonly span: FileSpan }
   | { readonly run: number; readonly kind: 'end' }
@@ -13,7 +13,7 @@ export type CheckCommand =
 
 export type CheckReply =
   | { readonly run: number; readonly result?: ChunkRun }
-  /** Where the content is at fault, its bytes are no chunks; otherwise they could not be read. */
+  /** `isContent`: the bytes are no chunks. Otherwise they could not be read. */
   | { readonly run: number; readonly failure: string; readonly isContent: boolean };
 
 interface Waiting {
@@ -26,7 +26,7 @@ export class XorbChecker {
   #nextRun = 1;
   readonly #waiting = new Map<number, Waiting>();
 
-  /** Rejects with DIGEST_MISMATCH for bytes that are no chunks, with STORAGE when they cannot be read, and as the spans do. */
+  /** Rejects with DIGEST_MISMATCH for bytes that are no chunks, with STORAGE when they cannot be read, and as the iterable does. */
   async check(spans: AsyncIterable<FileSpan>): Promise<ChunkRun> {
     const run = this.#nextRun++;
     let isOver = false;

@@ -1,10 +1,10 @@
-/** Which runs of chunks are held under which task, so that a shorter run of the same xorb need not be fetched again. */
+/** Which runs of chunks are held as which task, so that a shorter run of the same xorb need not be fetched. */
 import { LRUCache } from 'lru-cache';
 import { hashBytes, hexOf, xorbHash, type ChunkHashes } from './xet-hash.ts';
 import type { ChunkRun } from './chunk-run.ts';
 import { lengthOf, type XorbRange } from './reconstruction.ts';
 
-/** A field of what is stored with such content: where it lies in its xorb. */
+/** A field stored with such content: where it lies in its xorb. */
 export const xorbField = 'x-dragonfly-xorb';
 
 const maxXorbs = 100_000;
@@ -13,7 +13,7 @@ const maxRuns = 64;
 export class XorbIndex {
   readonly #runs = new LRUCache<string, readonly XorbRange[]>({ max: maxXorbs });
 
-  /** @param stored by this node before it was started the last time */
+  /** @param stored by this node before it was last started */
   constructor(stored: Iterable<Readonly<Record<string, string>>>) {
     for (const header of stored) {
       const range = rangeFrom(header[xorbField]);
@@ -33,7 +33,7 @@ export class XorbIndex {
     else this.#runs.delete(range.xorb);
   }
 
-  /** Runs that hold all of this one, itself first. */
+  /** Held runs that contain all of this one, itself first. */
   around(range: XorbRange): XorbRange[] {
     const known = this.#runs.get(range.xorb) ?? [];
     return known.filter((each) => holds(each, range)).toSorted((a, b) => lengthOf(a) - lengthOf(b));
@@ -46,12 +46,12 @@ export function holds(held: XorbRange, { chunks, bytes }: XorbRange): boolean {
   return isIn(held.chunks, chunks) && isIn(held.bytes, bytes);
 }
 
-/** What tells its bytes from all others. */
+/** The name that distinguishes the bytes of a range from all others. */
 export function nameOf({ xorb, chunks, bytes }: XorbRange): string {
   return `${xorb} ${chunks.start}-${chunks.end} ${bytes.start}-${bytes.end}`;
 }
 
-/** Of its name; undefined for anything else. */
+/** Parses such a name; undefined for anything else. */
 export function rangeFrom(text: string | undefined): XorbRange | undefined {
   const match = /^([0-9a-f]{64}) (\d+)-(\d+) (\d+)-(\d+)$/.exec(text ?? '');
   if (!match) return undefined;
@@ -59,12 +59,12 @@ export function rangeFrom(text: string | undefined): XorbRange | undefined {
   return { xorb: match[1] ?? '', chunks: { start: first, end }, bytes: { start: from, end: to } };
 }
 
-/** The chunks are all of their xorb, and are what its name says. */
+/** The chunks are a complete xorb and hash to its name. */
 export function isWholeXorb({ xorb, chunks }: XorbRange, run: ChunkHashes): boolean {
   return chunks.start === 0 && hexOf(xorbHash(run)) === xorb;
 }
 
-/** What of these chunks belongs to a range inside of theirs; undefined when its bytes lie elsewhere. */
+/** The chunks of `wanted` within a held run; undefined when the bytes do not match its addresses. */
 export function runInside(held: XorbRange, run: ChunkRun, wanted: XorbRange): ChunkRun | undefined {
   const first = wanted.chunks.start - held.chunks.start;
   const end = wanted.chunks.end - held.chunks.start;

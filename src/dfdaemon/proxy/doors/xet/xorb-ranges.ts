@@ -1,7 +1,8 @@
 /**
- * Runs of chunks, given from the swarm. Each is content of its own, asked of the origin in exactly the bytes that its address is
- * signed for; one that lies inside of a run this node holds is cut out of that. Nothing is sent before all of it has been
- * unpacked and hashed: what is a whole xorb has the name of one, and the last run of a file makes it what the hub calls it.
+ * Serves runs of chunks from the swarm. Each run is content of its own, fetched from the origin in exactly the bytes
+ * for which its address is signed; a run that lies within another one held here is cut out of that. Nothing is sent
+ * before all of it was decompressed and hashed: a whole xorb has a name that verifies it, and with the last run of a
+ * file the file's name verifies them all.
  */
 import { LRUCache } from 'lru-cache';
 import { DragonflyError, toDragonflyError } from '../../../../core/errors.ts';
@@ -25,11 +26,11 @@ import type { ToldRuns } from './told-runs.ts';
 import type { XorbChecker } from './xorb-checker.ts';
 import { isWholeXorb, nameOf, runInside, xorbField, XorbIndex } from './xorb-index.ts';
 
-/** Content that this node has on its disk. */
+/** Content on this node's disk. */
 export interface StoredContent {
-  /** Fields stored with each content that is complete. */
+  /** Header fields stored with each complete content. */
   headers(): Iterable<Readonly<Record<string, string>>>;
-  /** It is not what it was taken for. */
+  /** The content is not what it was taken for. */
   discard(taskId: string): void;
 }
 
@@ -44,7 +45,7 @@ export interface XorbRangesOptions {
   readonly logger: Logger;
 }
 
-/** What a client wants of a file, and may have. */
+/** A range of a file that a client wants, and may have. */
 export interface WantedRange {
   readonly range: FetchedRange;
   readonly proof: FileProof;
@@ -54,17 +55,17 @@ export interface WantedRange {
 
 interface Checked {
   readonly run: ChunkRun;
-  /** Its xorb's name says what it is. */
+  /** The range is a whole xorb, whose name verifies it. */
   readonly isWhole: boolean;
 }
 
 const checkedBytes = 32 * 2 ** 20;
-/** What did not hold comes from the origin itself for a while, whoever says he has it. */
+/** A run that failed its verification comes from the origin itself for this long, whoever claims to hold it. */
 const distrustMs = 10 * 60_000;
 const bytesPerChunk = 40;
-/** Clients try again for a minute what is answered with an error of the server. */
+/** Clients retry answers with a server error for a minute; this status ends that. */
 const brokenStatus = 409;
-/** Longer runs that are asked for before the origin is. */
+/** How many longer runs are tried before the origin is asked. */
 const triedRuns = 2;
 const whole = rangeDemand(undefined);
 
@@ -110,7 +111,7 @@ export class XorbRanges {
     await forwardDirectly(pinned, this.#options.upstream, { observe });
   }
 
-  /** What holds the range, all of it here and found to be right. */
+  /** Content that contains the range, complete on this node and verified. */
   async #bring(call: ClientCall, { range, proof, refused }: WantedRange): Promise<XorbRange> {
     for (const held of this.#index.around(range)) {
       const request = this.#requestFor(call, held, undefined);
@@ -134,7 +135,7 @@ export class XorbRanges {
     return range;
   }
 
-  /** From nodes that hold a longer run, for an older revision as a rule. */
+  /** From nodes that hold a longer run, usually of an older revision. */
   async #bringLonger(call: ClientCall, { range, proof }: WantedRange): Promise<XorbRange | undefined> {
     for (const longer of (await this.#told.around(range)).slice(0, triedRuns)) {
       if (this.#distrusted.has(nameOf(longer))) continue;
@@ -202,18 +203,18 @@ export class XorbRanges {
     return tasks.send(call, { request, task, demand, header, part: `bytes ${bytes.start}-${bytes.end}/*` });
   }
 
-  /** @param opened fetches it, should this node be sent to the origin; undefined: it is here. */
+  /** @param opened fetches the run if this node is sent to the origin; undefined when it is here. */
   #requestFor(call: ClientCall, range: XorbRange, opened: OpenedOrigin | undefined): DownloadRequest {
     const { header: _, ...request } = downloadRequestFor({ ...call, header: {} }, [], this.#options.defaults);
     return { ...request, ...nameless(range), caller: call.caller, opened };
   }
 }
 
-/** The identity of a run is what it holds; no caller's name or key is part of it. */
+/** A run's identity is its content, without any caller's name or key. */
 function nameless(range: XorbRange): DownloadRequest {
   return {
     caller: { kind: 'proxy', address: '127.0.0.1', onThisMachine: true },
-    // Nobody asks anything of it but the request that the address was signed for.
+    // Only the request for which the address was signed may fetch it.
     url: `https://xet.invalid/${range.xorb}`,
     header: {},
     contentForCalculatingTaskId: `dragonfly:xorb:${nameOf(range)}`,
@@ -226,7 +227,7 @@ function nameless(range: XorbRange): DownloadRequest {
     prefetch: false,
     needBackToSource: true, // no seed has the address
     onlyOpened: true,
-    restricted: true, // whether everybody may have the file is not known
+    restricted: true, // it is unknown whether everybody may have the file
   };
 }
 
@@ -237,7 +238,7 @@ interface RangeFetchOptions {
   readonly refused: () => void;
 }
 
-/** Asks the origin once, for exactly what the address is signed for, when the scheduler lets this node. */
+/** Sends one request, for exactly the bytes that the address is signed for, when the scheduler lets this node. */
 class RangeFetch implements OpenedOrigin {
   readonly #options: RangeFetchOptions;
 
@@ -254,7 +255,7 @@ class RangeFetch implements OpenedOrigin {
       header: { range: `bytes=${start}-${end}`, 'accept-encoding': 'identity' },
       trust: call.trust,
       loopbackAllowed: call.loopbackAllowed,
-      signal: new AbortController().signal, // others may wait for it when this client has left
+      signal: new AbortController().signal, // others may wait for it after this client has left
     });
     const header = flatHeader(message);
     const place = `bytes ${start}-${end}/`;

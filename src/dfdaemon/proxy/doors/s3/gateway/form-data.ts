@@ -1,13 +1,13 @@
 /**
- * Reads multipart/form-data (RFC 7578) as it comes: short fields are remembered, the content of the one file goes on as it is. Strict: what cannot be
- * understood in one way is an error.
+ * Parses multipart/form-data (RFC 7578) as a stream: short fields are kept, the content of the one file is passed on.
+ * Strict: anything ambiguous is an error.
  */
 import { DragonflyError } from '../../../../../core/errors.ts';
 
 export interface FormFile {
   /** Takes a block; resolves when the next one may come. */
   readonly write: (block: Buffer) => Promise<void>;
-  /** Of a file there is no more. */
+  /** The file is complete. */
   readonly end: () => Promise<void>;
 }
 
@@ -17,7 +17,7 @@ export interface FormDataOptions {
   readonly file: { readonly name: string; readonly open: (contentType: string | undefined) => FormFile };
 }
 
-/** Of the header of one field, of the content of one that is no file, and fields in a form. */
+/** Bounds: the header of one field, the content of one that is no file, and the fields of a form. */
 const headBytes = 8 * 1024;
 const valueBytes = 64 * 1024;
 const mostFields = 32;
@@ -38,7 +38,7 @@ export class FormData {
   readonly #options: FormDataOptions;
   readonly #delimiter: Buffer;
   #state: State = 'value';
-  /** What may be the beginning of a delimiter, or a head that is not complete. */
+  /** Bytes that may be the beginning of a delimiter, or an incomplete head. */
   #rest: Buffer;
   #value: Buffer[] = [];
   #valueBytes = 0;
@@ -49,7 +49,7 @@ export class FormData {
   constructor(options: FormDataOptions) {
     this.#options = options;
     this.#delimiter = Buffer.from(`\r\n--${options.boundary}`);
-    this.#rest = Buffer.from('\r\n'); // as if something stood before the first one
+    this.#rest = Buffer.from('\r\n'); // as if a line had ended before the first delimiter
   }
 
   /** Throws INVALID_ARGUMENT. */
@@ -68,9 +68,9 @@ export class FormData {
     if (!this.#hadFile) throw invalid(`the form has no file named ${this.#options.file.name}`);
   }
 
-  /** What comes behind it; undefined when more is needed. */
+  /** Returns what follows the head; undefined when more bytes are needed. */
   #head(data: Buffer): Buffer | undefined {
-    // Behind a delimiter stand two dashes at the end of the form, else the end of the line.
+    // A delimiter is followed by two dashes at the end of the form, otherwise by the end of the line.
     if (data.length < 2) return this.#keep(data);
     if (data.toString('latin1', 0, 2) === '--') {
       this.#state = 'end';
@@ -104,9 +104,9 @@ export class FormData {
     this.#state = 'file';
   }
 
-  /** What comes behind the delimiter; undefined when more is needed. */
+  /** Returns what follows the delimiter; undefined when more bytes are needed. */
   async #content(data: Buffer): Promise<Buffer | undefined> {
-    if (this.#state === 'end') return this.#keep(Buffer.alloc(0)); // what follows has no meaning
+    if (this.#state === 'end') return this.#keep(Buffer.alloc(0)); // what follows the end is ignored
     const end = data.indexOf(this.#delimiter);
     // The last bytes may be the beginning of a delimiter.
     const sure = end === -1 ? Math.max(0, data.length - this.#delimiter.length + 1) : end;

@@ -1,4 +1,4 @@
-/** A page of a listing, as the store tells it and as the gateway does. Pure. */
+/** Translates a page of a listing from the store's form into the gateway's. Pure. */
 import { malformedListing, xmlRoot } from '../../../../source/object-store.ts';
 
 interface Entry {
@@ -23,7 +23,7 @@ export interface GatewayQuestion {
   readonly limit: string;
 }
 
-/** Undefined when the limit is none. */
+/** Undefined when the limit is zero. */
 export function storeQuestion({ prefix, marker, delimiter, limit }: GatewayQuestion): Map<string, string> | undefined {
   const most = limit === '' ? mostEntries : Number(limit);
   if (!Number.isInteger(most) || most < 0) return undefined;

@@ -1,4 +1,4 @@
-/** What a request to the gateway is about, from its method and path. Pure. */
+/** Reads what a request to the gateway is about from its method and path. Pure. */
 import { encodePath } from '../../../../source/sigv4.ts';
 
 export type GatewayTarget =
@@ -8,7 +8,7 @@ export type GatewayTarget =
   | { readonly kind: 'list'; readonly bucket: string }
   | { readonly kind: 'object'; readonly bucket: string; readonly key: string };
 
-/** Undefined: it is none of the gateway's paths. */
+/** Undefined when the path is not one of the gateway's. */
 export function gatewayTarget(path: string): GatewayTarget | undefined {
   if (path === '/healthy') return { kind: 'healthy' };
   if (path === '/metadata') return { kind: 'metadata' };
@@ -30,7 +30,7 @@ function decoded(text: string): string | undefined {
   }
 }
 
-/** A store on a file system could take segments of dots for another key. */
+/** A store on a file system could resolve dot segments to another key. */
 function isPlain(key: string): boolean {
   const path = encodePath(`/${key}`);
   return new URL(`http://store${path}`).pathname === path;

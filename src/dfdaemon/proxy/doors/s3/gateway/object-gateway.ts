@@ -1,6 +1,7 @@
 /**
- * The object gateway of dfdaemon 2.1 (`objectStorage.enable`), which `dfstore` and `juicefs --storage dragonfly` speak, on the port of clients of S3: the
- * same buckets by a plainer protocol, for programs of this machine, without keys. A write is answered when the store has it.
+ * The object gateway of dfdaemon 2.1 (`objectStorage.enable`), which `dfstore` and `juicefs --storage dragonfly` speak.
+ * It shares the port of the S3 door: the same buckets by a simpler protocol, for programs of this machine, without
+ * keys. A write is answered once the store has it.
  */
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
@@ -35,7 +36,7 @@ export interface ObjectGatewayOptions {
   readonly kept: KeptWrites;
 }
 
-/** A file that a form has brought. */
+/** A file received in a form. */
 interface Received {
   readonly path: string;
   readonly bytes: number;
@@ -46,9 +47,9 @@ interface Received {
 type Context = Omit<S3Call, 'store' | 'target' | 'caller'>;
 
 const operation = 'x-dragonfly-object-operation';
-/** Names of the services that clients of the gateway know. */
+/** Names by which clients of the gateway know the services. */
 const known = new Set(['s3', 'oss', 'obs']);
-/** Of an answer of the store that is read whole: a page of a listing, or an error. */
+/** Largest answer of the store that is read whole: a page of a listing, or an error. */
 const answerBytes = 16 * 2 ** 20;
 
 export class ObjectGateway {
@@ -59,14 +60,14 @@ export class ObjectGateway {
     this.#options = options;
   }
 
-  /** Undefined: the request is not for the gateway. What is signed is for S3. */
+  /** Undefined when the request is not for the gateway: signed requests are for S3. */
   targetOf({ url = '', headers }: IncomingMessage): GatewayTarget | undefined {
     const [path = '', query = ''] = url.split('?', 2);
     if (headers.authorization !== undefined || /(?:^|&)X-Amz-/i.test(query)) return undefined;
     return gatewayTarget(path);
   }
 
-  /** The caller is a program of this machine. Answers in every case. */
+  /** For a caller on this machine. Always answers. */
   async answer(context: Context, target: GatewayTarget): Promise<void> {
     const { request, response, record } = context;
     try {
@@ -165,7 +166,7 @@ export class ObjectGateway {
     await using received = await this.#receive(call, !copies);
     const { fields, file } = received;
     const mode = fields.get('mode') ?? '0';
-    // 2 is what daemons of 2.1 send each other, for content that is nowhere else.
+    // daemons of 2.1 send mode 2 to each other, for content that only they hold
     if (mode !== '0' && mode !== '1') return fail(response, 422, `mode ${mode} is not served: 0 and 1 are`);
     if (copies) return this.#copy(call, fields.get('source_object_key') ?? '');
     if (!file) return fail(response, 422, 'the form has no file');
@@ -213,7 +214,7 @@ export class ObjectGateway {
     send(response, 200, '');
   }
 
-  /** The form, with its file in the store's directory for what comes in. Throws INVALID_ARGUMENT, NO_SPACE. */
+  /** Receives the form and writes its file to the store's incoming directory. Throws INVALID_ARGUMENT, NO_SPACE. */
   async #receive({ request }: S3Call, hasFile: boolean): Promise<ReceivedForm> {
     const { content } = this.#options;
     this.#count += 1;
@@ -227,7 +228,7 @@ export class ObjectGateway {
       const stream = createWriteStream(path, { flags: 'wx', mode: 0o600 });
       const hash = createHash('sha256');
       const failed = finished(stream);
-      failed.catch(() => undefined); // heard of at the next block
+      failed.catch(() => undefined); // the failure is reported with the next block
       let bytes = 0;
       return {
         write: async (block) => {

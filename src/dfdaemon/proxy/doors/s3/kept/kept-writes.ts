@@ -1,6 +1,7 @@
 /**
- * What clients write through this node stays here as well, under the identity that readers will ask for: the object's key with the entity tag that the
- * store has answered. The tag shows that the store has taken the bytes that are here; whatever shows nothing is not kept. Nothing here changes a write.
+ * Keeps what clients write through this node, under the identity that readers will ask for: the object's key with the
+ * entity tag that the store returned. The tag proves that the store has taken the bytes that are here; without such
+ * proof nothing is kept. Keeping never changes a write.
  */
 import { createReadStream, createWriteStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
@@ -28,13 +29,13 @@ export interface KeptWritesOptions {
 /** A file that holds a part of an object, or all of it. */
 interface Written {
   readonly path: string;
-  /** None when they are counted elsewhere, or gone. */
+  /** 0 once the bytes are counted elsewhere or the file is gone. */
   bytes: number;
   /** Without quotes. */
   tag: string;
 }
 
-/** Of a list in the body of a request that ends an upload. */
+/** A part named in the body of a request that completes an upload. */
 export interface ListedPart {
   readonly number: number;
   readonly tag: string;
@@ -42,7 +43,7 @@ export interface ListedPart {
 
 export class KeptWrites implements Disposable {
   readonly #options: KeptWritesOptions;
-  /** Parts by number, by upload. */
+  /** By upload: its parts by number. */
   readonly #uploads = new LRUCache<string, Map<number, Written>>({
     max: proxyLimits.pushes,
     ttl: proxyLimits.pushIdleMs,
@@ -50,7 +51,7 @@ export class KeptWrites implements Disposable {
     ttlAutopurge: true,
     dispose: (parts) => this.#drop(...parts.values()),
   });
-  /** On the disk, and on their way there. */
+  /** Bytes on the disk and on their way there. */
   #bytes = 0;
   #count = 0;
 
@@ -62,7 +63,7 @@ export class KeptWrites implements Disposable {
     this.#uploads.clear();
   }
 
-  /** The body of a new object or a part, to be sent on in place of the request's own. Undefined: it is not kept. */
+  /** The body of a new object or part, to be sent in place of the request's own. Undefined when it is not kept. */
   write({ request, store }: S3Call, decoder: Transform | undefined): WrittenBody | undefined {
     const hasOwnKey = Object.keys(request.headers).some((name) =>
       name.startsWith('x-amz-server-side-encryption-customer-'),
@@ -80,18 +81,18 @@ export class KeptWrites implements Disposable {
     return written;
   }
 
-  /** The store has not taken it. */
+  /** The store has rejected the body. */
   refused(written: WrittenBody): void {
     this.#leave(written);
   }
 
-  /** The store has taken all of an object. Never rejects. @param etag as it answered */
+  /** The store has taken a whole object. Never rejects. @param etag as the store returned it */
   async object(call: S3Call, written: WrittenBody, etag: string | undefined): Promise<void> {
     const file = await this.#finished(written, etag);
     if (file) await this.#keep(call, file, [file.bytes]);
   }
 
-  /** The store has taken a file, which may be gone afterwards. Never rejects. */
+  /** The store has taken a file, which may be removed afterwards. Never rejects. */
   async file(call: S3Call, file: Omit<Written, 'tag'>, etag: string | undefined): Promise<void> {
     const tag = plainTag(etag);
     if (!isKept(call.store) || file.bytes === 0 || tag === undefined) return;
@@ -112,7 +113,7 @@ export class KeptWrites implements Disposable {
     this.#uploads.set(name, parts, { noDisposeOnSet: true });
   }
 
-  /** The store has made an object of parts: those of the list. Never rejects. */
+  /** The store has assembled an object from the listed parts. Never rejects. */
   async completed(call: S3Call, listed: readonly ListedPart[], tag: string | undefined): Promise<void> {
     const name = uploadName(call);
     const parts = this.#uploads.get(name);
@@ -135,7 +136,7 @@ export class KeptWrites implements Disposable {
     }
   }
 
-  /** Of the parts in the list, as far as all of them have come by this node; none otherwise. */
+  /** Lengths of the listed parts, if all of them came through this node; otherwise none. */
   partLengths(call: S3Call, listed: readonly ListedPart[]): number[] {
     const parts = this.#uploads.get(uploadName(call));
     const lengths = listed.flatMap(({ number }) => parts?.get(number)?.bytes ?? []);
@@ -147,7 +148,7 @@ export class KeptWrites implements Disposable {
     this.#uploads.delete(uploadName(call));
   }
 
-  /** The store has made a copy of an object, which may be here. Never rejects. */
+  /** The store has copied an object that may be held here. Never rejects. */
   async copied(
     call: S3Call,
     source: { readonly store: S3Store; readonly key: string; readonly versionId: string | undefined },
@@ -239,7 +240,7 @@ async function append(to: Written, part: Written): Promise<void> {
   await rm(part.path, { force: true });
 }
 
-/** With a key that the identity does not show, nobody else could be given it. */
+/** When the identity does not depend on the key, the content could not be given to anybody else. */
 function isKept(store: S3Store): boolean {
   return store.config.keepWrites && store.provesKey && tagsAreMd5(store);
 }
@@ -248,19 +249,19 @@ function uploadName({ store, target }: S3Call): string {
   return `${store.config.name}\n${target.query.get('uploadId')}\n${target.key}`;
 }
 
-/** Undefined: nothing of it says what was taken. */
+/** Undefined when the tag does not prove what was taken. */
 export function plainTag(etag: string | undefined): string | undefined {
   return /^"?([0-9a-f]{32}(?:-[1-9]\d{0,4})?)"?$/.exec(etag ?? '')?.[1];
 }
 
-/** 0 where they are not equally long, but for the last, which may be shorter. */
+/** 0 unless all parts but the last, which may be shorter, have the same length. */
 export function partLengthOf(parts: readonly number[]): number {
   const [first = 0, ...others] = parts;
   const isEven = others.every((length, index) => length === first || (index === others.length - 1 && length < first));
   return isEven ? first : 0;
 }
 
-/** Parts as the body of a request lists them that ends an upload; none when it cannot be understood. */
+/** The parts listed in the body of a request that completes an upload; none when the body cannot be parsed. */
 export function listedParts(xml: string): ListedPart[] {
   return [...xml.matchAll(/<Part>(.*?)<\/Part>/gs)].flatMap(([, part = '']) => {
     const number = Number(/<PartNumber>\s*(\d{1,5})\s*<\/PartNumber>/.exec(part)?.[1] ?? 0);

@@ -1,6 +1,6 @@
 /**
- * A body on its way to the store, written down beside. The store gets it at the pace of the slower of the two, or of its own when the disk does
- * not take any more: what cannot be written down is not kept, and sent all the same.
+ * A body on its way to the store that is also written to a file. The store receives it at the pace of the slower of the
+ * two, or at its own once the disk fails: a body that cannot be written to the file is sent all the same, and not kept.
  */
 import { createWriteStream, type WriteStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
@@ -12,17 +12,17 @@ import type { BodyOrigin } from '../../../wire/request-body.ts';
 
 export interface WrittenBodyOptions {
   readonly request: IncomingMessage;
-  /** Takes the content out of what is sent, where that is more than the content. */
+  /** Extracts the content where the body contains more than that. */
   readonly decoder?: Transform | undefined;
-  /** In the store's directory for what comes in; there is no such file yet. */
+  /** Path of a new file in the store's incoming directory. */
   readonly path: string;
-  /** Called for so many bytes more. False: no more of it is to be written down. */
+  /** Called before the file grows by this many bytes. False: nothing more may be written to it. */
   readonly mayGrow: (bytes: number) => boolean;
 }
 
 export class WrittenBody extends Transform implements BodyOrigin {
   readonly path: string;
-  /** Of the content, on their way to the file. */
+  /** Bytes of the content on their way to the file. */
   bytes = 0;
   readonly #request: IncomingMessage;
   readonly #file: WriteStream;
@@ -35,7 +35,7 @@ export class WrittenBody extends Transform implements BodyOrigin {
     this.#request = request;
     this.path = path;
     this.#file = createWriteStream(path, { flags: 'wx', mode: 0o600 });
-    this.#file.on('error', () => undefined); // destroyed then, and not kept
+    this.#file.on('error', () => undefined); // the stream is then destroyed, and the body not kept
     this.#sink = decoder ?? this.#file;
     this.#mayGrow = mayGrow;
     if (!decoder) return;
@@ -43,7 +43,7 @@ export class WrittenBody extends Transform implements BodyOrigin {
     decoder.on('data', (block: Buffer) => this.#count(block));
   }
 
-  /** As the request has them, for whoever sends it on. */
+  /** The trailers as the request has them, for forwarding. */
   get rawTrailers(): readonly string[] {
     return this.#request.rawTrailers;
   }
@@ -69,7 +69,7 @@ export class WrittenBody extends Transform implements BodyOrigin {
     callback();
   }
 
-  /** All of it is in the file. Rejects when it did not come to its end, or could not be written. */
+  /** Resolves when the file is complete. Rejects when the body broke off or could not be written. */
   async written(): Promise<void> {
     if (this.#file.writableFinished) return;
     if (!this.#whole || this.#file.destroyed) throw new Error('it was not written down whole');
@@ -82,7 +82,7 @@ export class WrittenBody extends Transform implements BodyOrigin {
     if (!this.#mayGrow(block.length)) this.leave();
   }
 
-  /** It is not wanted any more; what passes goes on. */
+  /** The file is no longer wanted; the body is still forwarded. */
   leave(): void {
     this.#sink.destroy();
     this.#file.destroy();
