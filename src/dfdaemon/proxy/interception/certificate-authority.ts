@@ -1,8 +1,8 @@
 /**
- * The authority that signs certificates for intercepted hosts. It is made once, kept on disk and used again after a
- * restart, so that clients trust it once; nothing here ever touches a trust store.
+ * The authority that signs certificates for intercepted hosts. It is created once, kept on disk and reused after a
+ * restart, so that clients need to trust it only once. Nothing here ever changes a trust store.
  */
-import 'reflect-metadata'; // the certificate library needs it first
+import 'reflect-metadata'; // the certificate library needs this import first
 import { createPrivateKey, randomBytes, webcrypto, X509Certificate as NodeCertificate } from 'node:crypto';
 import { chmod, link, mkdir, readFile, unlink, writeFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
@@ -43,7 +43,7 @@ export class CertificateAuthority {
   readonly certificatePem: string;
   readonly #certificate: X509Certificate;
   readonly #key: webcrypto.CryptoKey;
-  /** One key for all leaves: making keys is the costly part, and they never leave this process. */
+  /** All leaves share one key: generating keys is the expensive part, and they never leave this process. */
   readonly #leafKeys: KeyPair;
   readonly #leafKeyPem: string;
   readonly #leaves = new LRUCache<string, Leaf>({
@@ -61,9 +61,9 @@ export class CertificateAuthority {
   }
 
   /**
-   * Reads `authority.pem` (key and certificate in one file, 0600) below the directory, or makes it there. Writes the
-   * certificate alone to `ca.crt` beside it, for clients to trust, and to `ca-bundle.crt` with all that this machine
-   * trusts, for clients that trust what is in one file and nothing else.
+   * Reads `authority.pem` (key and certificate in one file, 0600) from the directory, or creates it there. Also writes
+   * the certificate alone to `ca.crt`, for clients to trust, and together with everything this machine trusts to
+   * `ca-bundle.crt`, for clients that trust a single file and nothing else.
    */
   static async keptIn(directory: string): Promise<CertificateAuthority> {
     await mkdir(directory, { recursive: true, mode: 0o700 });
@@ -84,7 +84,7 @@ export class CertificateAuthority {
     return authority;
   }
 
-  /** From PEM text or paths of PEM files, as configuration gives them. */
+  /** From PEM text or paths of PEM files, as in the configuration. */
   static async configured(cert: string, key: string): Promise<CertificateAuthority> {
     return CertificateAuthority.load(
       await pemOf(cert, 'proxy.hijackHTTPS.cert'),
@@ -92,7 +92,7 @@ export class CertificateAuthority {
     );
   }
 
-  /** Throws CONFIG_INVALID when the pair is not an authority or does not belong together. */
+  /** Throws CONFIG_INVALID when the certificate is not an authority or does not match the key. */
   static async load(certificatePem: string, keyPem: string): Promise<CertificateAuthority> {
     try {
       const certificate = new X509Certificate(certificatePem);
@@ -112,7 +112,7 @@ export class CertificateAuthority {
     }
   }
 
-  /** A leaf for this host; made at most once at a time. RESOURCE_EXHAUSTED when too many are wanted at once. */
+  /** The leaf for a host; concurrent callers share one. Throws RESOURCE_EXHAUSTED when too many are being created. */
   async leafFor(host: string): Promise<Leaf> {
     const name = host.toLowerCase();
     const known = this.#leaves.get(name);
@@ -206,7 +206,7 @@ async function exportKey(key: webcrypto.CryptoKey): Promise<string> {
   return PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', key), 'PRIVATE KEY');
 }
 
-/** Positive, as some verifiers insist. */
+/** Positive, as some verifiers require. */
 function serialNumber(): string {
   const bytes = randomBytes(16);
   bytes[0] = ((bytes[0] ?? 0) & 0x7f) | 0x40;
@@ -228,7 +228,7 @@ async function exists(path: string): Promise<boolean> {
   );
 }
 
-/** Writes a temporary file and links it into place: a crash leaves the whole file or none, and of two writers the first wins. */
+/** Writes a temporary file and links it into place: a crash leaves the complete file or none, and of two writers the first one wins. */
 async function createOnce(path: string, text: string): Promise<void> {
   const aside = `${path}.${randomBytes(4).toString('hex')}`;
   await writeFile(aside, text, { mode: 0o600, flag: 'wx' });

@@ -1,4 +1,4 @@
-/** Where the TLS of a named host ends in this daemon, with a certificate of its own authority, and its requests are read. */
+/** Terminates the TLS of configured hosts with certificates of this daemon's own authority, and reads the requests inside. */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import {
   createServer as createHttp2Server,
@@ -30,10 +30,10 @@ export interface InterceptedHosts {
   readonly trust: Trust;
 }
 
-/** What is intercepted on a port that clients reach without CONNECT. */
+/** Interception on a port that clients reach without CONNECT. */
 export interface AnyHost {
   readonly port: number;
-  /** Clients are in another network namespace. */
+  /** Clients live in another network namespace. */
   readonly foreign: boolean;
   readonly allows: (host: string) => boolean;
 }
@@ -57,7 +57,7 @@ export class Interception {
     );
     const answer = (request: Http2ServerRequest, response: Http2ServerResponse): void => {
       const target = this.#targets.get(sessionOf(request) ?? request);
-      // the compatibility objects have all that is used here; names of single connections never reach them
+      // the compatibility objects provide everything used here; names of single connections never reach them
       void handler.handle(request as unknown as IncomingMessage, response as unknown as ServerResponse, target);
     };
     this.#http2 = createHttp2Server({ maxHeaderListPairs: 256, Http2ServerResponse: Http2ClientResponse }, answer);
@@ -65,12 +65,12 @@ export class Interception {
     this.#http2.on('checkExpectation', answer);
   }
 
-  /** How the host itself is to be trusted; undefined when the configuration does not name it, and nothing of it is read. */
+  /** How the host itself is verified; undefined when the configuration does not name it, so that nothing of it is read. */
   trustFor(host: string, port: number): Trust | undefined {
     return this.#hosts.find(({ expression }) => expression?.test(`${host}:${port}`) === true)?.trust;
   }
 
-  /** What ends TLS for one host and port; its leaf is made anew before it expires. */
+  /** Terminates TLS for one host and port; its leaf is renewed before it expires. */
   async terminatorFor(target: TunnelTarget): Promise<TlsServer> {
     const key = `${target.host}:${target.port}`;
     const known = this.#terminators.get(key);
@@ -81,7 +81,7 @@ export class Interception {
     return server;
   }
 
-  /** What ends TLS for whatever host a client names in its greeting, on this port; who is not named here gets an alert. */
+  /** Terminates TLS on this port for any host that a client names in its greeting; hosts that are not configured get an alert. */
   anyTerminator({ port, foreign, allows }: AnyHost): TlsServer {
     const targetFor = (host: string): TunnelTarget | undefined => {
       const trust = this.trustFor(host, port);
@@ -118,7 +118,7 @@ export class Interception {
     return server;
   }
 
-  /** The session is announced while the connection event is handled, so it can only be this one. */
+  /** The session event fires while the connection event is handled, so it belongs to this connection. */
   #startHttp2(secure: TLSSocket, target: TunnelTarget): void {
     const remember = (session: ServerHttp2Session): void => {
       this.#targets.set(session, target);

@@ -1,6 +1,6 @@
 /**
- * TLS that comes without CONNECT, because a name was pointed at this port (by DNS, or in a namespace of its own): the name
- * in the client's greeting tells the host, whose port is the one that this listens on.
+ * TLS that arrives without CONNECT because a host name was pointed at this port, by DNS or in a network namespace: the
+ * client's greeting names the host, and the port is the one this listener has.
  */
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { Server as TlsServer } from 'node:tls';

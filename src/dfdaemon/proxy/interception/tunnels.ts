@@ -1,6 +1,6 @@
 /**
- * CONNECT: to a host that the configuration names, TLS ends here and the requests inside are handled like any other;
- * every other tunnel is passed through unread.
+ * CONNECT: for configured hosts TLS is terminated here and the requests inside are handled like any others; every other
+ * tunnel is passed through unread.
  */
 import { STATUS_CODES, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
@@ -25,7 +25,7 @@ export interface TunnelsOptions {
   readonly upstream: Upstream;
   readonly metrics: ProxyMetrics;
   readonly logger: Logger;
-  /** Clients are in another network namespace: their loopback is not ours. */
+  /** Clients live in another network namespace: their loopback is not ours. */
   readonly foreignClients: boolean;
 }
 
@@ -38,7 +38,7 @@ export class Tunnels {
     this.#options = options;
   }
 
-  /** Never rejects: a refused or failed tunnel is answered, a broken one closed. */
+  /** Never rejects: a refused or failed tunnel is answered, a broken one is closed. */
   async connect(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
     const { logger } = this.#options;
     socket.on('error', () => undefined); // 'close' follows
@@ -82,7 +82,7 @@ export class Tunnels {
     terminator?.emit('connection', socket);
   }
 
-  /** Bytes both ways until both ends have finished, one breaks, or nothing moves for long. */
+  /** Copies bytes both ways until both ends have finished, one breaks, or nothing moves for long. */
   async #pass(request: IncomingMessage, socket: Socket, { host, port }: { host: string; port: number }): Promise<void> {
     const { upstream, metrics, logger } = this.#options;
     const record = newRecord();

@@ -1,31 +1,31 @@
-/** The header of an answer that consists of stored bytes: the origin's, given to this very caller where it was asked. Pure. */
+/** The header of an answer made of stored bytes: what the origin told this very caller, where it was asked. Pure. */
 import { withoutChecksums } from '../../source/checksums.ts';
 import { contentHeader } from '../../source/http/http-head.ts';
 import type { FlatHeader } from './representation.ts';
 
 export type AnswerHeader = Readonly<Record<string, string | string[]>>;
 
-/** Of one message, or computed for each answer. */
+/** Fields that belong to one message, or are computed for each answer. */
 const computed = new Set(['content-length', 'content-range', 'accept-ranges', 'age', 'transfer-encoding']);
 
 /** Fields of a 304 that describe the stored bytes, not the answer (RFC 9111 §3.2). */
 const keptFromStored = new Set([...computed, 'content-encoding', 'etag', 'content-md5']);
 
-/** Of an answer of the origin that names the stored bytes; `whole` when it is an answer to a request for all of them. */
+/** From an answer of the origin that names the stored bytes; `whole` when the request was for all of them. */
 export function headerOfAnswer(header: AnswerHeader, { whole }: { readonly whole: boolean }): AnswerHeader {
   const named = Object.entries(header).filter(([name]) => !computed.has(name));
   const kept = Object.fromEntries(named);
   return whole ? kept : pick(kept, Object.keys(withoutChecksums(kept as FlatHeader)));
 }
 
-/** What is stored, brought up to date by a 304. */
+/** The stored header, updated by a 304. */
 export function refreshed(stored: AnswerHeader, notModified: AnswerHeader): AnswerHeader {
   const news = Object.entries(notModified).filter(([name]) => !keptFromStored.has(name));
   const kept = Object.entries(stored).filter(([name]) => name !== 'set-cookie' && name !== 'date');
   return Object.fromEntries([...kept, ...news]);
 }
 
-/** What is stored with a task, for a caller whose own answer is not known. */
+/** The header stored with a task, for a caller that the origin was not asked about. */
 export function headerOfTask(responseHeader: FlatHeader): Record<string, string> {
   const personal = new Set([
     ...computed,

@@ -1,8 +1,8 @@
-/** Who asks, as far as an origin could tell: a key over everything in a request that may carry a credential. */
+/** Identifies the caller as far as an origin could: a key over everything in a request that may be a credential. */
 import { createHash } from 'node:crypto';
 import { isCredentialHeader } from '../../../core/redact.ts';
 
-/** Headers that no origin decides access by. Any other counts as a credential: wrong in that direction costs one request. */
+/** Headers by which no origin decides access. Any other counts as a credential: a mistake in that direction costs one request. */
 const neutral = new Set([
   'accept',
   'accept-charset',
@@ -39,7 +39,7 @@ const neutral = new Set([
   'x-request-id',
 ]);
 
-/** Equal for requests an origin cannot tell apart by right; empty for a request without any credential. */
+/** Equal for requests that have the same rights as far as an origin can tell; empty for a request without credentials. */
 export function callerKey(header: Readonly<Record<string, string>>): string {
   const parts = Object.entries(header)
     .filter(([name]) => !neutral.has(name))
@@ -48,14 +48,14 @@ export function callerKey(header: Readonly<Record<string, string>>): string {
   return parts.length === 0 ? '' : createHash('sha256').update(parts.join('\n')).digest('base64');
 }
 
-/** The same request as a stranger would send it. */
+/** The same request as an anonymous caller would send it. */
 export function withoutCredentials(header: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.entries(header).filter(([name]) => neutral.has(name)));
 }
 
 /**
- * The request carries something that tells one person from another, by the names such fields have. Narrower than
- * `callerKey`: it decides only whether an answer that its origin calls fresh and not private may be used again.
+ * The request carries something that identifies a person, judging by the usual field names. Narrower than `callerKey`:
+ * it only decides whether an answer that its origin calls fresh and not private may be reused.
  */
 export function hasCredentials(header: Readonly<Record<string, string>>): boolean {
   return Object.keys(header).some((name) => !neutral.has(name) && isCredentialHeader(name));

@@ -1,7 +1,7 @@
 /**
- * How long an answer may be used without asking again, and for whom: RFC 9111 as http-cache-semantics implements it, for a
- * shared cache. Stricter in two points: nothing is fresh that the origin does not call so, and an answer to a request with
- * credentials is fresh for the same credentials alone.
+ * How long an answer may be reused without asking, and for whom: RFC 9111 for a shared cache, as http-cache-semantics
+ * implements it, but stricter in two points. Nothing is fresh unless the origin calls it so, and an answer to a request
+ * with credentials is fresh only for the same credentials.
  */
 import CachePolicy from 'http-cache-semantics';
 import { callerKey, hasCredentials } from './caller.ts';
@@ -18,7 +18,7 @@ export class Freshness {
   readonly #asked: AskedAnswer;
   readonly #policy: CachePolicy;
 
-  /** @param asked a GET and its answer, which has just come */
+  /** @param asked a GET and its answer, just received */
   constructor(asked: AskedAnswer) {
     this.#asked = asked;
     this.#policy = new CachePolicy(
@@ -33,7 +33,7 @@ export class Freshness {
     return this.#policy.storable();
   }
 
-  /** What the answer varies by is the same in this request, and so are the credentials, if one of them has some. */
+  /** The request has the same values in the fields that the answer varies by, and the same credentials if either has any. */
   isFor(url: URL, requestHeader: FlatHeader): boolean {
     const { requestHeader: before, header, url: asked } = this.#asked;
     const names = (header['vary'] ?? '')
@@ -44,12 +44,12 @@ export class Freshness {
     if (names.includes('*') || url.href !== asked.href) return false;
     const signedIn = hasCredentials(requestHeader) || hasCredentials(before);
     if (signedIn && callerKey(requestHeader) !== callerKey(before)) return false;
-    // Many origins code what they send and forget to say that this depends on the request.
+    // Many origins compress answers without saying that this depends on the request.
     if (isCoded(header)) names.push('accept-encoding');
     return names.every((name) => words(before[name]) === words(requestHeader[name]));
   }
 
-  /** The answer may be used for this request without a question. */
+  /** The answer may be reused for this request without asking. */
   isFresh(url: URL, requestHeader: FlatHeader): boolean {
     const demanded = directives(requestHeader['cache-control']);
     if (demanded.has('no-store') || demanded.get('max-age') === '0') return false;
@@ -57,13 +57,13 @@ export class Freshness {
     return this.#policy.satisfiesWithoutRevalidation(requestOf(url, requestHeader));
   }
 
-  /** When the origin cannot be asked (RFC 9111 §4.2.4). */
+  /** The answer may be used when the origin cannot be asked (RFC 9111 §4.2.4). */
   get mayBeUsedStale(): boolean {
     const told = directives(this.#asked.header['cache-control']);
     return !['no-cache', 'must-revalidate', 'proxy-revalidate', 's-maxage'].some((name) => told.has(name));
   }
 
-  /** For the Age of an answer that is used again, in whole seconds. */
+  /** The Age of an answer that is reused, in whole seconds. */
   get ageSeconds(): number {
     return Math.max(0, Math.floor(this.#policy.age()));
   }
@@ -77,7 +77,7 @@ export function onlyIfCached(requestHeader: FlatHeader): boolean {
 function requestOf(url: URL, header: FlatHeader): CachePolicy.Request {
   const cacheControl = header['cache-control'];
   const normal = cacheControl === undefined ? {} : { 'cache-control': normalized(cacheControl) };
-  // `vary` is judged by `isFor`, so the request needs no other field
+  // `isFor` judges `vary`, so the request needs no other field
   const { pragma, authorization } = header;
   return {
     url: url.href,
@@ -86,7 +86,7 @@ function requestOf(url: URL, header: FlatHeader): CachePolicy.Request {
   };
 }
 
-/** In the form that the library reads rightly. */
+/** Normalised for the library. */
 function freshnessFields(header: FlatHeader): Record<string, string> {
   const { age, 'cache-control': cacheControl } = header;
   return {
@@ -97,17 +97,17 @@ function freshnessFields(header: FlatHeader): Record<string, string> {
 }
 
 /**
- * The first of several in one line counts (RFC 9111 §5.1). Several lines, which are joined by comma and blank before they come here,
- * and what cannot be read are any age.
+ * Of several values in one line the first counts (RFC 9111 §5.1). Several lines, which arrive here joined by comma and
+ * blank, and unreadable values mean an unknown age.
  */
 function ageOf(text: string): string {
   return /^(\d+)(?:,\d+)*$/.exec(text)?.[1] ?? String(2 ** 31);
 }
 
-/** Whether what is stale may be used is decided here, while the library takes these for orders to ask each time. */
+/** Directives about stale answers, which are judged here; the library would take them for orders to ask each time. */
 const aboutStale: ReadonlySet<string> = new Set(['must-revalidate', 'proxy-revalidate']);
 
-/** Directives have lower-case names; a value in quotes hides nothing that looks like one. The first of several counts. */
+/** Names are lower-case; a quoted value cannot hide a directive. Of several equal directives the first counts. */
 function directives(text: string | undefined): ReadonlyMap<string, string | undefined> {
   const found = new Map<string, string | undefined>();
   for (const [, name = '', value] of (text ?? '').matchAll(/([^\s,=]+)\s*(?:=\s*("(?:[^"\\]|\\.)*"|[^,]*))?/g)) {

@@ -1,4 +1,4 @@
-/** What this node knows of objects that are stored as tasks: which contents a URL had, and what its origin said of each. */
+/** What this node knows of objects that are stored as tasks: which contents a URL had, and what the origin said of each. */
 import { LRUCache } from 'lru-cache';
 import type { DownloadRequest, OpenTask, TaskHead } from '../../task/open-task.ts';
 import { proxyLimits } from '../limits.ts';
@@ -21,7 +21,7 @@ export interface Tasks {
 
 export class KnownObjects {
   readonly #tasks: Tasks;
-  /** By the id of the task that the URL alone names. */
+  /** Keyed by the id of the task that the URL alone names. */
   readonly #told = new LRUCache<string, readonly KnownObject[]>({ max: proxyLimits.knownObjects });
 
   constructor(tasks: Tasks) {
@@ -46,16 +46,17 @@ export class KnownObjects {
   }
 
   /**
-   * Under which identities these bytes may be stored: that of the URL, unless other bytes have it here, then that of this
-   * content of the URL. What an origin chooses by fields of the request has one for each choice: it may call them the same.
-   * @param variant empty for what everybody gets
+   * The identities under which these bytes may be stored: that of the URL, unless other bytes have it on this node,
+   * then that of this content of the URL. Content that the origin chooses by request fields has one identity per
+   * choice, since the origin may give all of them the same validator. @param variant empty for content that everybody
+   * gets
    */
   identities(request: DownloadRequest, representation: Representation, variant: string): readonly DownloadRequest[] {
     const id = this.#tasks.taskIdOf(request);
     const { validator, lengthBytes } = representation;
     const parts = [id, validator, lengthBytes, ...(variant === '' ? [] : [variant])];
     const ofContent = { ...request, contentForCalculatingTaskId: parts.join('\n') };
-    if (variant !== '') return [{ ...ofContent, needBackToSource: true }]; // a seed would choose another
+    if (variant !== '') return [{ ...ofContent, needBackToSource: true }]; // a seed would get another variant
     const stored = this.#stored(id);
     return stored && !sameRepresentation(stored.representation, representation) ? [ofContent] : [request, ofContent];
   }

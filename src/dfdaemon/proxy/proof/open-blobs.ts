@@ -1,7 +1,8 @@
 /**
- * What a seed has fetched as a stranger, with no credential or with the token that a registry gives to anybody, is open to
- * everybody: it tells so, and the other nodes ask the registry about it for none of their callers. Only a seed is believed,
- * by its certificate, and only about what it has fetched itself, all of it, with the digest that names it.
+ * Blobs that a seed has fetched anonymously, without a credential or with the token that a registry gives to anybody,
+ * are open to everybody. The seed announces them, and other nodes do not ask the registry about them for any caller.
+ * Only a seed is believed, by its certificate, and only about a blob that it has itself fetched completely and verified
+ * against its digest.
  */
 import type { z } from 'zod';
 import { bringsCredentials } from '../../task/credentials.ts';
@@ -12,7 +13,7 @@ import { callerKey } from './caller.ts';
 import { sharedYes } from './registry-yes.ts';
 import type { SharedProofs } from './shared-proofs.ts';
 
-/** What is asked of schedulers about it. */
+/** The question asked of schedulers about such a blob. */
 export interface OpenBlob {
   readonly parts: readonly string[];
   readonly url: URL;
@@ -23,7 +24,7 @@ export function openBlob(url: URL, scope: string, reference: string): OpenBlob {
   return { parts: ['open blob', scope, reference], url, schema: sharedYes };
 }
 
-/** Tells of a download of this seed that has ended, where it shows that the blob is everybody's. Never fails. */
+/** Announces a completed download of this seed if it shows that the blob is open. Never fails. */
 export async function tellOpenBlob(
   shared: SharedProofs,
   { request, receipt, ttlMs }: { readonly request: DownloadRequest; readonly receipt: Receipt; readonly ttlMs: number },
@@ -35,7 +36,7 @@ export async function tellOpenBlob(
   await shared.tellOpen(subject, { value: { lengthBytes: receipt.contentLengthBytes, isShown: true }, ttlMs });
 }
 
-/** The origin has seen nothing by which it could know anybody. */
+/** The origin saw nothing by which it could identify a caller. */
 function isOfStranger(request: DownloadRequest): boolean {
   const { 'x-dragonfly-registry': _, ...header } = request.header;
   const isPlain = request.opened === undefined && request.restricted !== true;

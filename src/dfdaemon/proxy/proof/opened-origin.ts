@@ -1,6 +1,6 @@
 /**
- * The client's own request, already answered, as the first thing a download reads from the origin: question and fetch in
- * one. Whoever does not take it lets it go.
+ * The client's own request, already answered, as the first thing that a download reads from the origin: question and
+ * fetch in one. When the download does not take the answer, the owner releases it.
  */
 import type { IncomingMessage } from 'node:http';
 import type { ByteRange } from '../../../core/byte-range.ts';
@@ -12,7 +12,7 @@ import type { OpenedOrigin } from '../../task/open-task.ts';
 import { letGo, type OriginAnswer } from './question.ts';
 import type { Representation } from './representation.ts';
 
-/** Where the bytes lie in the whole, stored with content that is a part of it. */
+/** For content that is a part: where its bytes lie in the whole. */
 export const partField = 'x-dragonfly-part';
 
 export class AnsweredRequest implements OpenedOrigin {
@@ -22,8 +22,8 @@ export class AnsweredRequest implements OpenedOrigin {
   #taken = false;
 
   /**
-   * @param answer 200 with the whole content, or 206 with a part that is stored as content of its own
-   * @param place of a part that is stored as what it is a part of
+   * @param answer 200 with the whole content, or 206 with a part that is stored as content of its own @param place of a
+   * part that is stored as part of its whole
    */
   constructor(answer: OriginAnswer, representation: Representation, place?: ByteRange) {
     this.#answer = answer;
@@ -31,7 +31,7 @@ export class AnsweredRequest implements OpenedOrigin {
     this.#representation = representation;
   }
 
-  /** Once: the body from its first byte. */
+  /** Returns the body from its first byte, once. */
   take(): SourceBody | undefined {
     const { message, first, header, statusCode } = this.#answer;
     if (this.#taken || message.destroyed) return undefined;
@@ -41,7 +41,7 @@ export class AnsweredRequest implements OpenedOrigin {
     if (message !== first) letGo(first);
     const { validator, lengthBytes } = this.#representation;
     const bodyBytes = place?.length ?? lengthBytes;
-    // Checksums of a part are not those of the whole.
+    // Checksums of a part do not match the whole.
     const stored = contentHeader(place ? withoutChecksums(header) : header);
     return {
       contentLengthBytes: lengthBytes,
@@ -55,7 +55,7 @@ export class AnsweredRequest implements OpenedOrigin {
     };
   }
 
-  /** The answer for the client itself, when no download wanted it. */
+  /** The answer for the client itself, when no download took it. */
   giveBack(): OriginAnswer | undefined {
     if (this.#taken || this.#answer.message.destroyed) return undefined;
     this.#taken = true;

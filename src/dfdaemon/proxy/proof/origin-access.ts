@@ -1,9 +1,9 @@
 /**
- * Who may read what: content of the peers is served only to callers whom the origin accepts.
+ * Who may read what: content of the peers is served only to callers that the origin accepts.
  *
- * Three proofs count, each for a limited time and one caller: a manifest the origin delivered grants the digests it
- * names, within its repository; a question to the origin about the object itself grants the object; what anybody may
- * read, everybody may. When the origin cannot be asked, the configuration decides.
+ * Three proofs count, each for a limited time and one caller: a manifest that the origin delivered grants the digests
+ * it names, within its repository; a question to the origin about an object grants that object; and what anonymous
+ * callers may read, everybody may. When the origin cannot be asked, the configuration decides.
  */
 import { LRUCache } from 'lru-cache';
 import { DragonflyError } from '../../../core/errors.ts';
@@ -20,9 +20,9 @@ export interface OriginAccessOptions {
 }
 
 export interface AccessQuestion {
-  /** Registry and repository, or host: where a refusal of the origin is remembered for. */
+  /** The registry and repository, or the host, within which a refusal of the origin is remembered. */
   readonly scope: string;
-  /** The object: its digest inside a registry, URL and content otherwise. */
+  /** The object: a digest inside a registry, otherwise URL and content. */
   readonly object: string;
   readonly caller: string;
 }
@@ -32,12 +32,12 @@ export class OriginAccess {
   readonly #grants: LRUCache<string, ReadonlySet<string>>;
   readonly #proofs: LRUCache<string, true>;
   readonly #challenges: LRUCache<string, Challenge>;
-  /** Scopes whose origin was asked what it says to strangers. */
+  /** Scopes whose origin was asked what it tells anonymous callers. */
   readonly #asked: LRUCache<string, true>;
 
   constructor(options: OriginAccessOptions) {
     this.#options = options;
-    const ttl = Math.max(1, options.ttlMs); // the cache reads 0 as "for ever"
+    const ttl = Math.max(1, options.ttlMs); // 0 means "for ever" to the cache
     this.#grants = new LRUCache({
       maxSize: proxyLimits.grantedDigests,
       sizeCalculation: (digests) => Math.max(1, digests.size),
@@ -48,14 +48,14 @@ export class OriginAccess {
     this.#asked = new LRUCache({ max: proxyLimits.challenges, ttl: proxyLimits.strangerAgainMs });
   }
 
-  /** The origin delivered a manifest to this caller: what it names is part of the repository the caller may read. */
+  /** The origin delivered a manifest to this caller, so the caller may read what it names in the same repository. */
   grant(scope: string, caller: string, digests: readonly string[]): void {
     const key = keyOf(scope, caller);
     const known = this.#grants.get(key);
     this.#grants.set(key, new Set([...(known ?? []), ...digests].slice(-maxDigestsPerCaller)));
   }
 
-  /** A proof exists, so the origin need not be asked. */
+  /** The caller has a proof, so the origin need not be asked. */
   isGranted({ scope, object, caller }: AccessQuestion): boolean {
     return [caller, ''].some(
       (who) => this.#grants.get(keyOf(scope, who))?.has(object) === true || this.#proofs.has(keyOf(scope, who, object)),
@@ -67,14 +67,14 @@ export class OriginAccess {
     return [caller, ''].some((who) => this.#grants.has(keyOf(scope, who)));
   }
 
-  /** An origin refused somebody: its own words are repeated to strangers while it is down. */
+  /** The origin refused somebody: its answer is repeated to anonymous callers while it is unreachable. */
   remember(scope: string, challenge: Challenge): void {
     if (challenge.statusCode !== 401 && challenge.statusCode !== 403) return;
     const size = Object.entries(challenge.header).reduce((sum, [name, value]) => sum + name.length + value.length, 0);
     if (size <= proxyLimits.challengeBytes) this.#challenges.set(scope, challenge);
   }
 
-  /** Asks what strangers are told, once: while the origin is down nobody can. Nothing waits for it. */
+  /** Asks once what anonymous callers are told, since nobody can ask while the origin is unreachable. Nothing waits for the answer. */
   learnRefusal(scope: string, ask: () => Promise<Challenge>): void {
     if (this.#challenges.has(scope) || this.#asked.has(scope)) return;
     this.#asked.set(scope, true);
@@ -84,7 +84,7 @@ export class OriginAccess {
     );
   }
 
-  /** The origin's answer to this caller named the object. @param ttlMs what is left, of a proof that is older */
+  /** The origin's answer to this caller named the object. @param ttlMs remaining time of an older proof */
   prove({ scope, object, caller }: AccessQuestion, ttlMs = this.ttlMs): void {
     this.#proofs.set(keyOf(scope, caller, object), true, { ttl: Math.max(1, Math.min(ttlMs, this.ttlMs)) });
   }
@@ -98,14 +98,14 @@ export class OriginAccess {
     return this.#options.whenOriginDown === 'allow';
   }
 
-  /** While the origin cannot be asked, this caller may have the object. */
+  /** This caller may have the object although the origin cannot be asked. */
   servesWithoutOrigin(question: AccessQuestion): boolean {
     return this.servesEverybodyWithoutOrigin || this.isGranted(question);
   }
 
   /**
-   * What a caller without a proof gets while the origin is down: returns, or throws SOURCE_STATUS with what the origin told
-   * strangers before, UNAVAILABLE when nothing is known.
+   * For a caller without a proof while the origin is unreachable: returns, or throws SOURCE_STATUS with what the origin
+   * last told anonymous callers, UNAVAILABLE when that is unknown.
    */
   whileDown(scope: string, cause: unknown): void {
     if (this.#options.whenOriginDown === 'allow') return;
@@ -123,10 +123,10 @@ export class OriginAccess {
   }
 }
 
-/** A manifest of the common size names some dozens; an index of many platforms some hundreds. */
+/** A typical manifest names some dozens of digests, an index of many platforms some hundreds. */
 const maxDigestsPerCaller = 10_000;
 
-/** No answer about this caller: unreachable, or an error of the origin itself. */
+/** The error says nothing about this caller: the origin is unreachable or has failed itself. */
 export function originIsDown(error: DragonflyError): boolean {
   if (error.code === 'SOURCE_STATUS') return (error.details?.statusCode ?? 0) >= 500;
   return error.code === 'SOURCE_UNREACHABLE' || error.code === 'DEADLINE_EXCEEDED' || error.code === 'PROTOCOL';

@@ -1,9 +1,9 @@
-/** The conditions under which an origin need not send again what is held here. */
+/** Conditions that spare the origin from sending what is held here. */
 import { flat } from './answer-header.ts';
 import type { KnownObject } from './known-objects.ts';
 import type { SmallAnswer } from './small-answers.ts';
 
-/** If-None-Match for entity tags, also weak ones of small answers, else If-Modified-Since. */
+/** If-None-Match for entity tags, including weak ones of small answers, else If-Modified-Since. */
 export function conditionsOf(small: SmallAnswer | undefined, known: readonly KnownObject[]): Record<string, string> {
   if (small) {
     const { etag, 'last-modified': changed } = flat(small.header);

@@ -1,4 +1,4 @@
-/** Passes the origin's answer to the client's own request on; what is small and may be kept of it is kept. */
+/** Passes on the origin's answer to the client's own request, and keeps it if it is small and may be kept. */
 import type { IncomingMessage } from 'node:http';
 import { relay } from '../wire/direct.ts';
 import type { ClientCall } from '../client-call.ts';

@@ -1,7 +1,7 @@
 /**
- * Whether an origin that says yes has the bytes it says yes to. Content that is not named by the origin's own URL (a blob by
- * its digest, a task by a name the caller chose) could be opened by anybody's server otherwise: a few bytes at a place nobody
- * can foresee are asked of it and compared with the store.
+ * Checks that an origin has the bytes that it grants access to. Content that is not named by the origin's own URL (a
+ * blob by its digest, a task by a name that the caller chose) could otherwise be unlocked by anybody's server. So a few
+ * bytes at an unpredictable place are requested from the origin and compared with the store.
  */
 import { randomInt } from 'node:crypto';
 import { readSync } from 'node:fs';
@@ -26,7 +26,7 @@ export interface PossessionOptions {
     fetchedFrom(taskId: string): string | undefined;
     headOf(taskId: string): TaskHead | undefined;
   };
-  /** Origins that the operator has named are believed. */
+  /** Origins that the operator has configured are believed. */
   readonly isTrusted: (url: URL) => boolean;
 }
 
@@ -38,7 +38,7 @@ export class Possession {
     this.#options = options;
   }
 
-  /** The origin has shown these bytes, need not, or gives them to this node right now. */
+  /** The origin has shown these bytes, need not show them, or is giving them to this node right now. */
   isShown({ url }: ClientCall, request: DownloadRequest): boolean {
     const { isTrusted, engine } = this.#options;
     if (isTrusted(url) || this.#shown.has(this.#keyOf(url, request))) return true;
@@ -48,7 +48,7 @@ export class Possession {
     return true;
   }
 
-  /** The origin has shown it to another node of the cluster. */
+  /** The origin has shown the content to another node of the cluster. */
   noteShown({ url }: ClientCall, request: DownloadRequest): void {
     this.#shown.set(this.#keyOf(url, request), true);
   }
@@ -59,11 +59,11 @@ export class Possession {
     return this.isHad(call, request, task.contentLengthBytes);
   }
 
-  /** Asks for the sample if the origin has not shown the content yet. Never rejects. */
+  /** Requests the sample if the origin has not shown the content yet. Never rejects. */
   async isHad(call: ClientCall, request: DownloadRequest, lengthBytes = 0): Promise<boolean> {
     if (this.isShown(call, request)) return true;
     const { engine, upstream } = this.#options;
-    // What still comes in is here at its beginning first.
+    // Content that is still arriving is here from its beginning.
     const complete = engine.headOf(engine.taskIdOf(request))?.complete === true;
     const offset = samplePlace(complete ? lengthBytes : Math.min(lengthBytes, proxyLimits.nearBytes));
     const count = Math.min(proxyLimits.sampleBytes, lengthBytes - offset);
@@ -78,10 +78,10 @@ export class Possession {
     }
   }
 
-  /** Compares what the origin gave with what is stored; true is remembered. Rejects when the store cannot be read. */
+  /** Compares the origin's bytes with the stored ones and remembers success. Rejects when the store cannot be read. */
   async compare(call: ClientCall, request: DownloadRequest, { offset, bytes }: Sample): Promise<boolean> {
     const { opened: _, ...plain } = request;
-    // Beside a client of the whole its beginning is waited for: a part would be asked for by itself.
+    // For a client of the whole content, its beginning is waited for: a part would cause a request of its own.
     const beginning = call.header['range'] === undefined && offset + bytes.length <= proxyLimits.nearBytes;
     const range = beginning ? undefined : { first: offset, last: offset + bytes.length - 1 };
     await using task = await this.#options.engine.open({ ...plain, range, prefetch: false }, call.signal);
@@ -97,14 +97,14 @@ export class Possession {
   }
 }
 
-/** First byte of a sample anywhere in content of this length. */
+/** First byte of a sample at a random place in content of this length. */
 export function samplePlace(lengthBytes: number): number {
   return randomInt(Math.max(1, lengthBytes - proxyLimits.sampleBytes + 1));
 }
 
 /**
- * What an answer to a request for bytes from `offset` on shows of the content; an origin without ranges shows what it has
- * near the beginning. Lets go of the answer.
+ * The bytes that an answer to a request for bytes from `offset` on shows; an origin without ranges shows bytes near the
+ * beginning. Releases the answer.
  */
 export async function sampleOf(answer: OriginAnswer, offset: number, lengthBytes: number): Promise<Sample | undefined> {
   const partial = answer.statusCode === 206;
@@ -122,7 +122,7 @@ export async function sampleOf(answer: OriginAnswer, offset: number, lengthBytes
   return bytes && { offset: from, bytes };
 }
 
-/** The first bytes of what is demanded of the task; undefined when there are fewer. */
+/** The first bytes of the requested part of the task; undefined when there are fewer. */
 export async function contentOf(task: OpenTask, lengthBytes: number): Promise<Buffer | undefined> {
   const content = Buffer.allocUnsafe(lengthBytes);
   let length = 0;

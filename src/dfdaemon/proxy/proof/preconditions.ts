@@ -1,4 +1,4 @@
-/** Preconditions of a request, judged by a stored answer (RFC 9110 §13.2.2). Pure. */
+/** Evaluates the preconditions of a request against a stored answer (RFC 9110 §13.2.2). Pure. */
 import { strongValidator, type FlatHeader } from './representation.ts';
 
 export const preconditionNames = [
@@ -9,7 +9,7 @@ export const preconditionNames = [
   'if-range',
 ] as const;
 
-/** `ignoreRange`: the content has changed for this client, so it gets the whole. */
+/** `ignoreRange`: the content has changed since the client read a part of it, so it gets the whole. */
 export type Judgement = 'go' | 'notModified' | 'failed' | 'ignoreRange';
 
 /** @param stored header of the answer that would be sent */
@@ -25,7 +25,7 @@ export function judgePreconditions(request: FlatHeader, stored: FlatHeader): Jud
   return 'go';
 }
 
-/** Strong comparison; a date by its exact second, and only where it counts as strong. */
+/** Strong comparison; a date must match to the second, and only counts where it is strong. */
 export function ifRangeHolds(validator: string, stored: FlatHeader): boolean {
   const text = validator.trim();
   if (text.startsWith('W/')) return false;
@@ -45,7 +45,7 @@ function opaque(tag: string): string {
   return tag.startsWith('W/') ? tag.slice(2) : tag;
 }
 
-/** Dates that cannot be read condition nothing. */
+/** Unreadable dates are ignored. */
 function later(changed: string | undefined, limit: string | undefined): boolean {
   return Date.parse(changed ?? '') > Date.parse(limit ?? '');
 }

@@ -1,6 +1,6 @@
 /**
- * One GET to the origin on behalf of a caller, with redirects followed as a client would, nothing of the caller's secrets
- * carried to another host. What comes back is only ever a reason to serve stored bytes, or the client's own answer.
+ * One GET to the origin on behalf of a caller. Redirects are followed as a client would, without carrying the caller's
+ * secrets to another host. The answer is only ever a reason to serve stored bytes, or is the client's own answer.
  */
 import type { IncomingMessage } from 'node:http';
 import { headerTowards } from '../../../core/net/credential-routes.ts';
@@ -15,26 +15,26 @@ import { isPage, type FlatHeader } from './representation.ts';
 
 export interface OriginAnswer {
   readonly statusCode: number;
-  /** Repeated fields joined; for judging only. */
+  /** Repeated fields are joined; for evaluation only. */
   readonly header: FlatHeader;
   /** The end of the way. */
   readonly message: IncomingMessage;
-  /** What the client itself would have been told: the first redirect, or the answer. */
+  /** What the client itself would have received: the first redirect, or the answer. */
   readonly first: IncomingMessage;
-  /** A redirect led to a page, which says nothing of the object. */
+  /** A redirect led to a web page, which says nothing about the object. */
   readonly endsAtPage: boolean;
-  /** Lets go of the connections; short bodies are read so that they stay usable. */
+  /** Releases the connections; short bodies are read to keep them usable. */
   discard(): void;
 }
 
 export interface Question {
   readonly header: FlatHeader;
   readonly signal: AbortSignal;
-  /** The client's own request is sent as it came, with these conditions beside. */
+  /** The client's own request is sent as it came, with these conditions added. */
   readonly own?: { readonly conditions: FlatHeader };
 }
 
-/** Errors: those of Upstream.send. A redirect that cannot be followed is the answer. */
+/** Errors: those of Upstream.send. A redirect that cannot be followed is itself the answer. */
 export async function askOrigin(
   upstream: Upstream,
   call: ClientCall,
@@ -63,7 +63,7 @@ export async function askOrigin(
   }
 }
 
-/** Behind a redirect an error is no answer to the client's own request, which is the redirect then. */
+/** An error behind a redirect does not answer the client's own request; the redirect does. */
 async function sendOr(
   first: IncomingMessage | undefined,
   upstream: Upstream,
@@ -104,7 +104,7 @@ export function flatHeader(message: IncomingMessage): Record<string, string> {
   return Object.fromEntries(entries) as Record<string, string>;
 }
 
-/** A long body is not worth its connection. */
+/** Reading a long body costs more than a new connection. */
 export function letGo(message: IncomingMessage): void {
   const length = Number(message.headers['content-length'] ?? Number.NaN);
   const empty = message.statusCode === 304 || message.statusCode === 204;
@@ -112,11 +112,11 @@ export function letGo(message: IncomingMessage): void {
   else message.on('error', () => undefined).destroy();
 }
 
-/** The first bytes of the body, `count` of them from `offset` on; the rest is dropped. Undefined when it ends before. */
+/** The first `count` bytes of the body from `offset` on; the rest is dropped. Undefined when the body ends before. */
 export async function bytesOf(answer: OriginAnswer, offset: number, count: number): Promise<Buffer | undefined> {
   const blocks: Buffer[] = [];
   let length = 0;
-  // What is short is read to its end: breaking off costs the connection.
+  // A short body is read to its end, because breaking off would cost the connection.
   const short = Number(answer.header['content-length']) <= proxyLimits.dumpedBytes;
   try {
     for await (const block of answer.message) {

@@ -1,6 +1,6 @@
 /**
- * What a registry says to strangers, learned from it while it is up: a node that has only ever seen callers with rights
- * can then deny with the registry's own words, too, when the registry is down.
+ * Learns what a registry tells anonymous callers while it is up, so that a node which has only seen authorised callers
+ * can repeat the registry's refusal while it is down.
  */
 import { callerKey, withoutCredentials } from './caller.ts';
 import type { ClientCall } from '../client-call.ts';

@@ -1,22 +1,22 @@
-/** A registry's yes about a blob, for who asked and as other nodes are told of it. */
+/** A registry's permission to read a blob, for the caller and in the form that other nodes get. */
 import { z } from 'zod';
 import type { Sample } from './possession.ts';
 import type { ToldBlob } from './told-blob.ts';
 
 export interface Yes {
-  /** What it tells of the blob, if it was asked for this request. */
+  /** What the registry told of the blob, if it was asked for this request. */
   readonly blob?: ToldBlob | undefined;
   readonly lengthBytes?: number | undefined;
-  /** Bytes it gave of it, to be compared before its word counts. */
+  /** Bytes of the blob that it sent, to be compared before its permission counts. */
   readonly sample?: Sample | undefined;
 }
 
 export const sharedYes = z.object({
   lengthBytes: z.int().positive(),
-  /** The registry itself has answered; absent when the blob lies behind a redirect. */
+  /** The registry's own header; absent when the blob lies behind a redirect. */
   header: z.record(z.string(), z.string()).optional(),
   sample: z.object({ offset: z.int().nonnegative(), bytes: z.base64() }).optional(),
-  /** The registry has proven to the asking node that it has the bytes, or is trusted there. */
+  /** The registry has shown the asking node that it has the bytes, or is trusted there. */
   isShown: z.boolean(),
 });
 

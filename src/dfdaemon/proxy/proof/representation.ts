@@ -19,8 +19,9 @@ export function sameRepresentation(one: Representation | undefined, other: Repre
 }
 
 /**
- * Undefined for a weak validator, which several contents may have, and for none; an entity tag that is malformed is none. A date is strong when it was a minute
- * old at the time of the answer: nothing changes twice unseen then (RFC 9110 §8.8.2.2 with the margin of its predecessor).
+ * Undefined for a missing, weak or malformed validator: several contents may have the same weak one. A date is strong
+ * when it was a minute old at the time of the answer, since the content cannot have changed twice within that second
+ * unnoticed (RFC 9110 §8.8.2.2, with the margin of its predecessor).
  */
 export function strongValidator(header: FlatHeader): string | undefined {
   const { etag } = header;
@@ -31,14 +32,14 @@ export function strongValidator(header: FlatHeader): string | undefined {
   return answered - changed >= 60_000 ? header['last-modified'] : undefined;
 }
 
-/** What an answer to a GET names, whole (200) or in part (206); undefined when it names nothing for sure. */
+/** What an answer to a GET identifies, whole (200) or in part (206); undefined when it identifies nothing for certain. */
 export function representationOf(statusCode: number, header: FlatHeader): Representation | undefined {
   const validator = strongValidator(header);
   const lengthBytes = contentLengthOf(statusCode, header);
   return validator === undefined || lengthBytes === undefined ? undefined : { validator, lengthBytes };
 }
 
-/** Length of the whole content as it is stored: undefined when it is not told, or the answer is encoded. */
+/** Length of the whole content as stored; undefined when the answer does not tell it or is encoded. */
 export function contentLengthOf(statusCode: number, header: FlatHeader): number | undefined {
   if (isCoded(header)) return undefined;
   if (statusCode === 206) return parseContentRange(header['content-range'] ?? '')?.totalBytes;
@@ -51,7 +52,7 @@ export function isCoded(header: FlatHeader): boolean {
   return header['content-encoding'] !== undefined && header['content-encoding'] !== 'identity';
 }
 
-/** A page says nothing about the object that was asked for: sign-in, consent and error pages come with status 200. */
+/** Whether the answer is a web page: sign-in, consent and error pages come with status 200 and say nothing about the object. */
 export function isPage(header: FlatHeader): boolean {
   return /^(text\/html|application\/xhtml\+xml)\b/i.test(header['content-type'] ?? '');
 }

@@ -1,4 +1,4 @@
-/** A registry's answer about a manifest, as other nodes are told of it. */
+/** A registry's answer about a manifest, in the form shared with other nodes. */
 import { z } from 'zod';
 import { proxyLimits } from '../limits.ts';
 
@@ -6,7 +6,7 @@ import { proxyLimits } from '../limits.ts';
 export interface ManifestAnswer {
   readonly statusCode: number;
   readonly statusMessage: string;
-  /** Undefined for what nodes hold. */
+  /** Undefined for a manifest that was read from nodes. */
   readonly lines: readonly string[] | undefined;
   readonly header: Readonly<Record<string, string | string[]>>;
   /** Undefined for an answer without one (HEAD). */
@@ -22,7 +22,7 @@ export const sharedManifest = z.object({
 
 export type SharedManifest = z.output<typeof sharedManifest>;
 
-/** Undefined for what is one caller's own, or not the registry's. @param ttlMs how long it counts for others who come later */
+/** Undefined for an answer that is private to one caller or does not come from the registry. @param ttlMs how long it counts for other callers */
 export function manifestToTell(
   { statusCode, statusMessage, lines, header, body }: ManifestAnswer,
   ttlMs: number,

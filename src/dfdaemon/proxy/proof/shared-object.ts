@@ -13,13 +13,13 @@ const sharedObject = z.object({
 
 export type SharedObject = z.output<typeof sharedObject>;
 
-/** An answer that is its caller's own, or names an object. */
+/** Either an object, or an answer that is private to its caller. */
 export const sharedFirst = z.union([sharedObject, z.object({ nothing: z.literal(true) })]);
 
-/** Nobody need wait for another who asks the same. */
+/** Tells others that ask the same not to wait. */
 export const nothingToTell = { value: { nothing: true as const }, ttlMs: 0 };
 
-/** For those who wait right now: whoever comes later asks whether it is still the same. Undefined for what is one caller's own. */
+/** Shared only with nodes that wait right now; later callers ask whether it still holds. Undefined for an answer that is private to one caller. */
 export function objectToTell({
   representation,
   header,
@@ -30,7 +30,7 @@ export function objectToTell({
   return 'set-cookie' in header ? undefined : { value: { ...representation, header: { ...header } }, ttlMs: 0 };
 }
 
-/** Request fields that do not choose another object: they differ from request to request, or name a range or a stored version. */
+/** Request fields that do not select another object: they differ between requests, or name a range or a stored version. */
 const apart = new Set<string>([
   ...preconditionNames,
   'range',
@@ -45,7 +45,7 @@ const apart = new Set<string>([
   'x-correlation-id',
 ]);
 
-/** Equal for requests that an origin answers with the same object, if it does not tell their callers apart. */
+/** Equal for requests that an origin answers with the same object, unless it distinguishes their callers. */
 export function whatIsAsked(header: Readonly<Record<string, string>>): string {
   return JSON.stringify(
     Object.entries(withoutCredentials(header))

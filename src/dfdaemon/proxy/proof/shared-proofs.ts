@@ -1,12 +1,12 @@
 /**
- * What an origin told one node of the cluster, for the others who ask the same with the same credential: equal questions at a
- * time are put once, and an answer that counts for a while counts for all. A scheduler names who asks and hands the answer
- * around. Neither a credential nor a URL travels, only a digest of both; and nothing at all unless nodes and schedulers know
- * each other by certificates, since what is told opens content.
+ * Shares what an origin told one node with nodes that ask the same with the same credential: equal questions are put
+ * once at a time, and an answer counts for all of them for a while. A scheduler picks the node that asks and passes its
+ * answer on. Neither a credential nor a URL is transmitted, only a digest of both, and nothing at all unless nodes and
+ * schedulers authenticate each other by certificates, since a shared answer grants access to content.
  *
- * A node that was broken into can tell anything. About what a digest names that is of no use: the bytes are compared with it,
- * and a member can fetch them anyway. What a tag or an object is, though, is believed of another node only where the operator
- * says that every member is trusted.
+ * A compromised node can share false answers. Where a digest names the content that gains nothing: the bytes are
+ * verified against it, and a member can fetch them anyway. What a tag or an object currently is, however, is believed
+ * of another node only where the operator says that every member is trusted.
  */
 import { createHmac, scrypt, type BinaryLike } from 'node:crypto';
 import { promisify } from 'node:util';
@@ -17,17 +17,17 @@ import { proxyLimits } from '../limits.ts';
 import { callerKey } from './caller.ts';
 
 export interface ProofSharing {
-  /** The host of the URL is this machine: on another machine the same URL names other content. */
+  /** The host of the URL is this machine: elsewhere the same URL names other content. */
   isOwn(url: string): Promise<boolean>;
   /**
-   * Undefined: this node is to ask the origin, and to tell.
-   * @param openKey of the same question without a credential; a seed that was a stranger may have told its answer
+   * Undefined: this node is to ask the origin and share the answer. @param openKey of the same question without a
+   * credential, which a seed that asked anonymously may have answered
    */
   askProof(
     key: string,
     options: { readonly signal: AbortSignal; readonly turnMs: number; readonly openKey?: string | undefined },
   ): Promise<{ proof: Uint8Array; ttlMs: number; isOpen: boolean } | undefined>;
-  /** What was told last, however long ago, and how long it still counts, if at all; nobody is to ask for it. */
+  /** The last shared answer, however old, and how long it still counts; makes nobody ask. */
   lastProof(key: string, signal: AbortSignal): Promise<{ proof: Uint8Array; ttlMs: number } | undefined>;
   tellOpenProof(key: string, proof: Uint8Array, ttlMs: number): Promise<void>;
   tellProof(
@@ -36,42 +36,42 @@ export interface ProofSharing {
   ): Promise<void>;
 }
 
-/** Either this node's own answer, or that of another node. */
+/** Either this node's own answer, or one shared by another node. */
 export type Answered<Own, Told> =
   | { readonly own: Own; readonly told?: undefined }
   | { readonly told: Told; readonly ttlMs: number; readonly isOpen: boolean };
 
 export type ProofSharingScope = 'off' | 'digests' | 'all';
 
-/** What is asked, by whom, and who is believed about it. */
+/** The question: what it is about, for whom, and who is believed. */
 export interface SharedSubject<Told> {
-  /** A digest names what is asked about. */
+  /** The content is named by a digest. */
   readonly byDigest: boolean;
-  /** Members are believed about it without a digest, too, unless nothing is shared. */
+  /** Members are believed about it even without a digest. */
   readonly believed?: boolean;
-  /** All that tells it from other questions, but for the credential. */
+  /** Everything but the credential that distinguishes the question from others. */
   readonly parts: readonly string[];
   readonly url: URL;
-  /** Of the request the answer is for. */
+  /** Header of the request that is to be answered. */
   readonly header: Readonly<Record<string, string>>;
   readonly schema: z.ZodType<Told>;
 }
 
-/** What a digest names, without a caller. */
+/** The same question without a caller, about content named by a digest. */
 type OpenSubject<Told> = Pick<SharedSubject<Told>, 'parts' | 'url' | 'schema'>;
 
 export interface SharedQuestion<Own, Told> extends SharedSubject<Told> {
-  /** How long others wait for whoever asks, where an origin is slow; by default a moment. */
+  /** How long others wait for the node that asks; longer where an origin is slow. */
   readonly turnMs?: number;
-  /** What names the same question without a credential: what a seed was given as a stranger is everybody's. */
+  /** Identifies the same question without a credential: what a seed got anonymously is open to everybody. */
   readonly openParts?: readonly string[] | undefined;
   readonly ask: () => Promise<Own>;
-  /** What of it holds for others, and for how long; undefined when nothing does. */
+  /** The part of the answer that holds for others, and for how long; undefined when none does. */
   readonly told: (own: Own) => { readonly value: Told; readonly ttlMs: number } | undefined;
 }
 
 export interface SharedProofsOptions {
-  /** The same at all nodes, so that digests of two clusters differ. */
+  /** The same on all nodes of a cluster, so that digests of two clusters differ. */
   readonly clusterKey: Buffer;
   readonly scope: ProofSharingScope;
 }
@@ -82,11 +82,11 @@ export class SharedProofs {
   readonly #sharing: ProofSharing | undefined;
   readonly #scope: ProofSharingScope;
   readonly #clusterKey: Buffer;
-  /** Digests of passwords, by the caller's key. */
+  /** Digests of passwords, keyed by the caller. */
   readonly #passwords = new LRUCache<string, Promise<Buffer>>({ max: proxyLimits.challenges });
   #silentUntilMs = 0;
 
-  /** @param sharing undefined: every node for itself. */
+  /** @param sharing undefined when every node asks for itself. */
   constructor(sharing: ProofSharing | undefined, { clusterKey, scope }: SharedProofsOptions) {
     this.#sharing = sharing;
     this.#scope = scope;
@@ -116,7 +116,7 @@ export class SharedProofs {
     }
   }
 
-  /** Without having been asked for it; longer than what may be told is not. Never fails. */
+  /** Shares an answer that nobody waits for, unless it is too long. Never fails. */
   tell<Told>(subject: SharedSubject<Told>, { value, ttlMs }: { readonly value: Told; readonly ttlMs: number }): void {
     const proof = Buffer.from(JSON.stringify(value));
     if (proof.length > proxyLimits.sharedManifestBytes) return;
@@ -124,12 +124,12 @@ export class SharedProofs {
       const sharing = await this.#sharingOf(subject);
       if (!sharing) return;
       const key = await this.#keyOf(subject.parts, subject.header);
-      const known = await this.#known(sharing, key, { turnMs: 0 }); // only whose turn it is may tell
+      const known = await this.#known(sharing, key, { turnMs: 0 }); // only the node whose turn it is may share an answer
       if (!known) await sharing.tellProof(key, { proof, ttlMs: Math.floor(ttlMs) });
     })().catch(() => this.#pause());
   }
 
-  /** What was told last about it, however long ago: for when its origin cannot be asked. Undefined also when nothing is shared. */
+  /** The last shared answer, however old, for when the origin cannot be asked; undefined also when nothing is shared. */
   async last<Told>({ schema, ...subject }: SharedSubject<Told>): Promise<Told | undefined> {
     const sharing = await this.#sharingOf(subject);
     if (!sharing) return undefined;
@@ -143,7 +143,7 @@ export class SharedProofs {
     }
   }
 
-  /** From a seed: what it was given without any credential. Never fails. */
+  /** Called on a seed: shares what it got without any credential. Never fails. */
   async tellOpen<Told>(subject: OpenSubject<Told>, { value, ttlMs }: { value: Told; ttlMs: number }): Promise<void> {
     try {
       const sharing = await this.#sharingOf({ byDigest: true, url: subject.url });
@@ -154,7 +154,7 @@ export class SharedProofs {
     }
   }
 
-  /** Undefined: this node asks for itself. */
+  /** Undefined when this node has to ask for itself. */
   async #sharingOf({
     byDigest,
     believed = false,
@@ -183,7 +183,7 @@ export class SharedProofs {
     this.#silentUntilMs = performance.now() + proxyLimits.sharedProofPauseMs;
   }
 
-  /** A password may be guessed by whoever has a quick digest of it; what else tells callers apart is long and random. */
+  /** A fast digest of a password could be brute-forced; other credentials are long and random. */
   async #keyOf(parts: readonly string[], header: Readonly<Record<string, string>>): Promise<string> {
     const caller = callerKey(header);
     const credential = /^basic /i.test(header['authorization'] ?? '') ? await this.#ofPassword(caller) : caller;

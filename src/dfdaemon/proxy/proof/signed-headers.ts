@@ -1,8 +1,8 @@
-/** Which headers of a request are covered by a signature: those must reach the origin exactly as they are. Pure. */
+/** Which headers of a request are covered by a signature and must reach the origin exactly as they are. Pure. */
 
 /**
- * Lower-case names out of `SignedHeaders` and its kin, in the Authorization header (AWS, and the stores that took over its
- * scheme) or in the query of a signed URL. Empty for a request without such a signature.
+ * Lower-case names from `SignedHeaders` and the like, in the Authorization header (AWS and compatible stores) or in the
+ * query of a signed URL. Empty for an unsigned request.
  */
 export function signedHeaders(header: Readonly<Record<string, string>>, url: URL): ReadonlySet<string> {
   const lists = [

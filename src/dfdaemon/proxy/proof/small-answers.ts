@@ -1,6 +1,6 @@
 /**
- * Small answers that their origin lets a shared cache keep, in memory: indexes, metadata, error pages. A swarm would bring
- * them no sooner than the question whether they still hold.
+ * Small answers that a shared cache may keep, in memory: indexes, metadata, error pages. The swarm could not bring them
+ * sooner than the origin confirms that they still hold.
  */
 import type { IncomingMessage } from 'node:http';
 import { LRUCache } from 'lru-cache';
@@ -29,7 +29,7 @@ export class SmallAnswers {
     return this.#byUrl.get(url.href)?.find(({ freshness }) => freshness.isFor(url, requestHeader));
   }
 
-  /** The answer may be kept and is small as far as it tells. */
+  /** The answer may be kept and, as far as its header tells, is small. */
   mayKeep(freshness: Freshness, message: IncomingMessage): boolean {
     const length = Number(message.headers['content-length'] ?? 0);
     return message.statusCode !== 206 && freshness.storable && length <= proxyLimits.smallAnswerBytes;

@@ -1,6 +1,6 @@
 /**
- * What a registry tells of a blob when it is asked whether the caller may read it. That is enough to write the header of
- * the answer, long before the first piece is here: a blob is named by its digest, so it is the same wherever it comes from.
+ * What a registry says of a blob when asked whether the caller may read it. That suffices for the header of the answer,
+ * long before the first piece is here: a digest names the blob, so it is the same wherever it comes from.
  */
 import { toDragonflyError } from '../../../core/errors.ts';
 import type { OpenTask } from '../../task/open-task.ts';
@@ -12,12 +12,12 @@ export interface ToldBlob {
   readonly header: Readonly<Record<string, string>>;
 }
 
-/** Undefined when the registry itself did not answer: what lies behind a redirect has a header of its own. */
+/** Undefined when the registry itself did not answer: a store behind a redirect sends a header of its own. */
 export function toldBlob(answer: OriginAnswer, contentLengthBytes: number): ToldBlob | undefined {
   return answer.message === answer.first ? { contentLengthBytes, header: answer.header } : undefined;
 }
 
-/** A plain GET of the whole: nothing else has to be known to answer it. */
+/** A plain GET of the whole blob, which needs nothing else to be answered. */
 export function asksForAll({ header }: ClientCall): boolean {
   return !Object.keys(header).some((name) => name === 'range' || name.startsWith('if-'));
 }
@@ -27,12 +27,12 @@ export function keepsPromise(task: OpenTask, { contentLengthBytes }: ToldBlob): 
   return task.contentLengthBytes === contentLengthBytes && task.range?.length === contentLengthBytes;
 }
 
-/** It is about to come in from elsewhere as it was told; nothing is said of it yet where there is no task. */
+/** The content is arriving and matches what the registry said; false while there is no task. */
 export function comesIn({ settled, value }: Settling<OpenTask>, blob: ToldBlob): boolean {
   return value ? !value.local && keepsPromise(value, blob) : !settled;
 }
 
-/** Where a promise settles: without a rejection that nobody handles, and readable at once. */
+/** Makes the outcome of a promise readable synchronously, and its rejection handled. */
 export interface Settling<T> {
   readonly settled: boolean;
   /** Once it is there. */

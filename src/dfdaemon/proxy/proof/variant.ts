@@ -1,9 +1,10 @@
-/** Which of several contents of one URL a request chooses, by the fields that the origin says it looks at. Pure. */
+/** Which of several contents of one URL a request selects, by the fields that the origin varies by. Pure. */
 import type { FlatHeader } from './representation.ts';
 
 /**
- * Who asks is a matter of the proof for each caller, and what is shared is uncoded. The others say who the client is, or from
- * where it comes: origins that name them do so for the header of their answers.
+ * Fields that are ignored: credentials are a matter of the proof for each caller, and shared content is not encoded.
+ * The others describe the client or where it comes from; origins that vary by them do so for the header of their
+ * answers.
  */
 const chooseNothing: ReadonlySet<string> = new Set([
   '*',
@@ -18,7 +19,7 @@ const chooseNothing: ReadonlySet<string> = new Set([
   'user-agent',
 ]);
 
-/** Empty where the request chooses nothing. @param vary value of the field in the answer */
+/** Empty where the request selects nothing. @param vary value of the answer's field */
 export function variantOf(vary: string | undefined, requestHeader: FlatHeader): string {
   const names = (vary ?? '')
     .toLowerCase()

@@ -1,4 +1,4 @@
-/** Lengths of small blobs, as manifests tell them: a question about one then asks for bytes that it has. */
+/** Lengths of small blobs according to manifests, so that a probe of a blob asks for bytes that exist. */
 import { LRUCache } from 'lru-cache';
 import { proxyLimits } from '../limits.ts';
 import { isDigest } from './registry-path.ts';
@@ -6,7 +6,7 @@ import { isDigest } from './registry-path.ts';
 export class BlobSizes {
   readonly #sizes = new LRUCache<string, number>({ max: proxyLimits.knownObjects });
 
-  /** @param manifest of an image, or an index; anything else says nothing. */
+  /** @param manifest of an image, or an index; anything else is ignored. */
   note(manifest: Buffer): void {
     let parsed: unknown;
     try {
@@ -22,7 +22,7 @@ export class BlobSizes {
     }
   }
 
-  /** Undefined for what is large, or was not told. */
+  /** Undefined for a large or unknown blob. */
   of(digest: string): number | undefined {
     return this.#sizes.get(digest);
   }

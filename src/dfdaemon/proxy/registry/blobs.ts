@@ -1,7 +1,7 @@
 /**
- * Answers a GET of a blob, which its digest names: the bytes are the same wherever they come from, so all that is to be
- * known is whether the caller may have them. The task is opened and the registry asked at the same time; the header goes
- * out when both are known, or as soon as the registry has told the size; the body as pieces land.
+ * Answers a GET of a blob. Its digest names it, so the bytes are the same wherever they come from, and all that has to
+ * be found out is whether the caller may have them. The task is opened and the registry asked at the same time; the
+ * header goes out when both are done, or as soon as the registry has told the size; the body follows as pieces land.
  */
 import { LRUCache } from 'lru-cache';
 import { DragonflyError, toDragonflyError } from '../../../core/errors.ts';
@@ -44,7 +44,7 @@ export interface BlobAnswersOptions {
 
 export class BlobAnswers {
   readonly #options: BlobAnswersOptions;
-  /** Registries that told one thing and gave another: their answers wait for the content itself. */
+  /** Registries whose word turned out false: their answers wait for the content itself. */
   readonly #unsure = new LRUCache<string, true>({ max: proxyLimits.unsureRegistries, ttl: proxyLimits.unsureMs });
   readonly #asking = new Map<string, Promise<Yes | undefined>>();
 
@@ -107,7 +107,7 @@ export class BlobAnswers {
     return asking;
   }
 
-  /** One question for all nodes that ask the same at a time, or while its answer counts. */
+  /** Nodes share one question at a time, and its answer while it counts. */
   async #askOnce(call: ClientCall, request: DownloadRequest, path: RegistryPath): Promise<Yes | undefined> {
     const { access, shared, possession } = this.#options;
     const question = this.#questionOf(call, path);
@@ -125,7 +125,7 @@ export class BlobAnswers {
         yes && { value: { ...yesToTell(yes), isShown: this.#isShown(call, request) }, ttlMs: access.ttlMs },
     });
     if (answered.told) {
-      // What a seed was given as a stranger is given to everybody, and the seed has fetched all of it there.
+      // What a seed got anonymously is open to everybody, and the seed has fetched the whole blob from that registry.
       access.prove(answered.isOpen ? { ...question, caller: '' } : question, answered.ttlMs);
       if (answered.told.isShown || answered.isOpen) possession.noteShown(call, request);
       return yesFromOther(answered.told);
@@ -137,9 +137,9 @@ export class BlobAnswers {
   }
 
   /**
-   * A GET, as the registry will be asked for the blob, of its first byte, or of a few at a place that depends on chance where
-   * others may hold it: HEAD is answered differently by many. A redirect is followed, and only an end that has a blob of a known
-   * length is a yes.
+   * Asks with a GET, as the blob itself would be requested, for its first byte, or for a few bytes at a random place
+   * where other nodes may hold the blob: many registries answer HEAD differently. Redirects are followed, and only a
+   * blob of known length at the end counts as permission.
    */
   async #ask(call: ClientCall, request: DownloadRequest, path: RegistryPath): Promise<Yes | undefined> {
     const { engine, upstream, hasSwarm, sizes } = this.#options;
@@ -164,7 +164,7 @@ export class BlobAnswers {
     }
   }
 
-  /** The content is what the registry spoke of, and the registry has it. */
+  /** Whether the content is what the registry described, and the registry has it. */
   async #fits(call: ClientCall, request: DownloadRequest, task: OpenTask, yes: Yes): Promise<boolean> {
     const { lengthBytes, sample } = yes;
     const { contentLengthBytes: held } = task;
@@ -179,10 +179,10 @@ export class BlobAnswers {
     return this.#options.possession.isShown(call, request);
   }
 
-  /** Writes the header before the content has come anywhere near. False when it must wait: the download has not even begun, say. */
+  /** Writes the header before the content has arrived. False when it has to wait, for instance because the download has not begun. */
   #promise(call: ClientCall, request: DownloadRequest, blob: ToldBlob): boolean {
     const { engine, tasks } = this.#options;
-    if (!tasks.mayGoToSource) return false; // nothing could keep the promise if the peers fail
+    if (!tasks.mayGoToSource) return false; // without access to the origin nothing could complete the body if the peers fail
     const taskId = engine.taskIdOf(request);
     const peerId = engine.peerIdOf(taskId);
     if (peerId === undefined || call.signal.aborted || this.#unsure.has(call.url.origin)) return false;
@@ -196,7 +196,7 @@ export class BlobAnswers {
     return true;
   }
 
-  /** Sends the body for a header that has been sent: from the peers, else from the origin; else breaks the connection. */
+  /** Sends the body after a header that is out: from the peers, else from the origin; otherwise breaks the connection. */
   async #keep(
     call: ClientCall,
     request: DownloadRequest,
@@ -226,7 +226,7 @@ export class BlobAnswers {
     }
   }
 
-  /** The client's own request decides; while the registry is away, the configuration and what the registry said before. */
+  /** Sends the client's own request; while the registry is unreachable, the configuration and the registry's earlier answer decide. */
   async #refused(
     call: ClientCall,
     request: DownloadRequest,
@@ -283,7 +283,7 @@ async function closed(opened: Promise<PromiseSettledResult<OpenTask>>): Promise<
   if (given.status === 'fulfilled') await given.value[Symbol.asyncDispose]();
 }
 
-/** Reads what is needed of the answer and lets it go. @param offset of a sample that is to be compared */
+/** Reads as much of the answer as needed and releases it. @param offset of a sample that is to be compared */
 async function yesOf(answer: OriginAnswer, path: RegistryPath, offset: number | undefined): Promise<Yes | undefined> {
   const { statusCode, header } = answer;
   const lengthBytes = contentLengthOf(statusCode, header);

@@ -1,4 +1,4 @@
-/** What a coded body is about: registries and caches in front of them compress manifests for clients that accept it. Pure. */
+/** Decodes compressed bodies: registries and caches in front of them compress manifests for clients that accept it. Pure. */
 import { brotliDecompressSync, gunzipSync, inflateSync, zstdDecompressSync } from 'node:zlib';
 import { proxyLimits } from '../limits.ts';
 
@@ -12,7 +12,7 @@ const decoders: Readonly<Record<string, Decode>> = {
   zstd: zstdDecompressSync,
 };
 
-/** Undefined when it cannot be told: another coding, a damaged body, or content longer than a manifest may be. */
+/** Undefined for an unknown encoding, a corrupt body, or content longer than a manifest may be. */
 export function decoded(body: Buffer, contentEncoding: string): Buffer | undefined {
   const codings = contentEncoding
     .toLowerCase()

@@ -1,4 +1,4 @@
-/** Manifests that nodes of the cluster hold because somebody preheated the image: what is left when a registry is away. */
+/** Manifests that nodes of the cluster hold because somebody preheated the image: the last source when a registry is unreachable. */
 import { createHash } from 'node:crypto';
 import { readSync } from 'node:fs';
 import type { DownloadRequest, OpenTask } from '../../task/open-task.ts';
@@ -19,10 +19,10 @@ interface Opener {
   open(request: DownloadRequest, signal: AbortSignal): Promise<OpenTask>;
 }
 
-/** A download that is told at once when nobody holds the content, and sends no seed to the origin. */
+/** Priority of a download that fails at once when nobody holds the content, and sends no seed to the origin. */
 const neverFirst = 2;
 
-/** Undefined when nobody holds it, it is too large, or it is not what its digest says. The origin is not asked. */
+/** Undefined when nobody holds it, it is too large, or it does not match its digest. The origin is not asked. */
 export async function heldManifest(
   engine: Opener,
   request: DownloadRequest,
@@ -44,7 +44,7 @@ export async function heldManifest(
     };
     return { statusCode: 200, statusMessage: 'OK', lines: undefined, header, body, etag: undefined };
   } catch {
-    return undefined; // that the registry is away is what the client is told then
+    return undefined; // the client is then told that the registry is unreachable
   }
 }
 

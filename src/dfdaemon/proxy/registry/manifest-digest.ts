@@ -1,9 +1,9 @@
-/** The digest by which a registry knows a manifest: of its bytes, or of the payload that signatures of the first schema are about. Pure. */
+/** The digest by which a registry names a manifest: of its bytes, or of the signed payload for schema 1. Pure. */
 import { createHash } from 'node:crypto';
 
 const signed = 'application/vnd.docker.distribution.manifest.v1+prettyjws';
 
-/** @param digest `sha256:…` or `sha512:…` in full */
+/** @param digest complete, `sha256:…` or `sha512:…` */
 export function hasDigest(body: Buffer, contentType: string, digest: string): boolean {
   const [algorithm = '', expected] = digest.split(':');
   const is = (content: Buffer): boolean => createHash(algorithm).update(content).digest('hex') === expected;
@@ -13,8 +13,8 @@ export function hasDigest(body: Buffer, contentType: string, digest: string): bo
 }
 
 /**
- * A signed manifest of schema 1 is its payload with the signatures put in before its end. Each signature names, in its
- * protected part, how long the payload is up to there and what comes after. Undefined when none of them can be read.
+ * A signed manifest of schema 1 is its payload with the signatures inserted before its end. The protected part of each
+ * signature says how long the payload is up to there, and what follows. Undefined when no signature can be parsed.
  */
 export function signedPayload(body: Buffer): Buffer | undefined {
   try {

@@ -1,8 +1,8 @@
 /**
- * Manifests: always as fresh as the origin has them. Every request asks the origin, conditionally when the manifest is
- * known here, and requests that the origin cannot tell apart share one question. What is delivered is checked against
- * its digest; what it names is granted to the caller. While the origin is down a manifest that is known here, or that peers
- * hold, is served to callers with a valid proof.
+ * Manifests, always as fresh as the origin has them. Every request asks the origin, conditionally when the manifest is
+ * known here, and requests that the origin cannot tell apart share one question. A delivered manifest is verified
+ * against its digest, and grants its caller what it names. While the origin is unreachable, a manifest that is known
+ * here or held by peers is served to callers with a valid proof.
  */
 import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
@@ -34,7 +34,7 @@ import type { Upstream } from '../wire/upstream.ts';
 
 export interface KnownManifest extends Answer {
   readonly body: Buffer;
-  /** The manifest itself, if the body is a coded form of it. */
+  /** The decoded manifest, if the body is compressed. */
   readonly content?: Buffer;
   readonly etag: string | undefined;
 }
@@ -44,7 +44,7 @@ export interface ManifestsOptions {
   readonly access: OriginAccess;
   readonly shared: SharedProofs;
   readonly sizes: BlobSizes;
-  /** The manifest as nodes of the cluster hold it, without a question to the origin. */
+  /** The manifest that nodes of the cluster hold, without asking the origin. */
   readonly held: (call: ClientCall, path: RegistryPath) => Promise<KnownManifest | undefined>;
 }
 
@@ -84,7 +84,7 @@ export class Manifests {
     }
   }
 
-  /** Somebody changes the repository by way of us: nothing that is known of its manifests holds any more. */
+  /** A client changes the repository through this node: nothing that is known of its manifests counts any more. */
   forget(url: URL, path: RegistryPath): void {
     const manifest = url.href.lastIndexOf('/manifests/');
     const prefix = url.href.slice(0, manifest + '/manifests/'.length);
@@ -92,7 +92,7 @@ export class Manifests {
     for (const key of this.#known.keys()) if (key.startsWith(prefix)) this.#known.delete(key);
   }
 
-  /** One question for all who ask the same at the same time with the same rights. */
+  /** Callers that ask the same at the same time with the same rights share one question. */
   async #shared(call: ClientCall, path: RegistryPath): Promise<Answer> {
     const { request, header, url } = call;
     const method = request.method ?? 'GET';
@@ -104,7 +104,7 @@ export class Manifests {
       try {
         return await running;
       } catch (error) {
-        // The one who asked has left, or its answer cannot be shared: this one asks for itself.
+        // The caller that asked has left, or its answer cannot be shared: this one asks for itself.
         if (!(error instanceof TooLargeError) && toDragonflyError(error).code !== 'CANCELLED') throw error;
         call.signal.throwIfAborted();
       }
@@ -114,7 +114,7 @@ export class Manifests {
     return asking;
   }
 
-  /** One question for all nodes at a time; what has the digest it was asked for is the same while the answer counts. */
+  /** Nodes share one question at a time; a manifest with the requested digest stays the same while the answer counts. */
   async #askOnce(call: ClientCall, path: RegistryPath): Promise<Answer> {
     const { request, header, url } = call;
     const answered = await this.#sharedProofs.once({
@@ -132,7 +132,7 @@ export class Manifests {
     return answer;
   }
 
-  /** Whether something is still there (HEAD), and what a tag means, is asked each time. */
+  /** Whether a manifest still exists (HEAD), and what a tag names, is asked each time. */
   #sharedForMs({ method }: ClientCall['request'], { reference }: RegistryPath): number {
     return method === 'GET' && isDigest(reference) ? Math.min(this.#access.ttlMs, proxyLimits.sharedManifestMs) : 0;
   }
@@ -142,7 +142,7 @@ export class Manifests {
     const scope = registryScope(url, path);
     const key = `${url.href}\n${variantOf(header)}`;
     const known = this.#known.get(key);
-    // HEAD has no body to save, and registries answer 304 for a manifest by digest without a look whether it is still there.
+    // HEAD has no body to save, and for a manifest by digest registries answer 304 without checking that it still exists.
     const conditional = request.method === 'GET' && header['if-none-match'] === undefined;
     const condition = conditional && known?.etag !== undefined;
     let message: IncomingMessage;
@@ -182,7 +182,7 @@ export class Manifests {
   #note({ header, url }: ClientCall, path: RegistryPath, answer: Answer): void {
     if (!answer.body) return;
     const content = decoded(answer.body, text(answer, 'content-encoding'));
-    if (!content) return; // the client will see what it is
+    if (!content) return; // the client will see for itself
     verify(path, answer, content);
     const etag = strongValidator({ etag: text(answer, 'etag') });
     this.#known.set(`${url.href}\n${variantOf(header)}`, { ...answer, body: answer.body, content, etag });
@@ -190,7 +190,7 @@ export class Manifests {
     this.#access.grant(registryScope(url, path), callerKey(header), provenDigests(content));
   }
 
-  /** The registry is ill or wants to be left alone: what is known or held, if the caller may have it, else its own answer. */
+  /** The registry is failing or asks for a pause: serves a known or held manifest if the caller may have it, else the registry's answer. */
   async #whileRefusing(
     call: ClientCall,
     path: RegistryPath,
@@ -204,7 +204,10 @@ export class Manifests {
     }
   }
 
-  /** A manifest known here or held by peers, if the caller may have it; otherwise what the origin said, or that it is down. */
+  /**
+   * Serves a manifest that is known here or held by peers, if the caller may have it; otherwise the origin's last refusal, or an
+   * error that it is unreachable.
+   */
   async #whileDown(
     call: ClientCall,
     path: RegistryPath,
@@ -224,12 +227,12 @@ export class Manifests {
   }
 }
 
-/** What a registry may choose the form of its answer by. */
+/** Request fields by which a registry may choose the form of its answer. */
 function variantOf(header: Readonly<Record<string, string>>): string {
   return `${header['accept'] ?? ''}\n${header['accept-encoding'] ?? ''}`;
 }
 
-/** Where a caller's right to read holds: one repository of one registry. */
+/** The scope of a caller's right to read: one repository of one registry. */
 function send(call: ClientCall, answer: Answer): void {
   const { response, record, request } = call;
   const { statusCode, statusMessage, header, body } = answer;
@@ -246,7 +249,7 @@ function send(call: ClientCall, answer: Answer): void {
   response.end(request.method === 'HEAD' ? undefined : body);
 }
 
-/** The body grew past what is kept; what was read is put back and the answer is passed through. */
+/** The body is longer than what is kept; what was read is put back and the answer is streamed. */
 class TooLargeError extends Error {
   readonly rest: IncomingMessage;
 
@@ -304,7 +307,7 @@ function readable(message: IncomingMessage): Promise<void> {
 
 const bodiless: ReadonlySet<number> = new Set([204, 304]);
 
-/** Trailers are not kept, and so not announced. */
+/** Trailers are not kept, so they must not be announced. */
 function isTrailer(name: string): boolean {
   return name.toLowerCase() === 'trailer';
 }
@@ -315,7 +318,7 @@ function downError({ statusCode, header }: Answer): DragonflyError {
   });
 }
 
-/** Throws DIGEST_MISMATCH when the body is not what was asked for, or not what the registry says it is. */
+/** Throws DIGEST_MISMATCH when the body is not what was requested or what the registry says it is. */
 function verify(path: RegistryPath, answer: Answer, body: Buffer): void {
   const claimed = text(answer, 'docker-content-digest');
   for (const digest of [path.reference, claimed]) {
@@ -326,7 +329,7 @@ function verify(path: RegistryPath, answer: Answer, body: Buffer): void {
   }
 }
 
-/** What delivering this manifest proves the caller may read: itself and what it names. */
+/** The digests that this manifest proves the caller may read: its own and those it names. */
 function provenDigests(body: Buffer): string[] {
   return [...namedDigests(body), contentDigest(body)];
 }
@@ -335,7 +338,7 @@ function contentDigest(body: Buffer): string {
   return `sha256:${createHash('sha256').update(body).digest('hex')}`;
 }
 
-/** Every digest an index or manifest names: manifests, configuration, layers, of both formats and both generations. */
+/** Every digest that an index or manifest names: manifests, configuration and layers, in both formats and all schema versions. */
 export function namedDigests(body: Buffer): string[] {
   let parsed: unknown;
   try {

@@ -2,7 +2,7 @@
 import { DragonflyError } from '../../../core/errors.ts';
 import type { ProxySettings } from '../proxy-config.ts';
 
-/** Docker Hub's registry is not at the name that image references carry; a browser finds a web page there. */
+/** Image references name Docker Hub by a host at which there is a web page, not the registry. */
 const dockerHubNames = new Set([
   'docker.io',
   'www.docker.io',
@@ -13,13 +13,13 @@ const dockerHubNames = new Set([
 const dockerHubRegistry = 'registry-1.docker.io';
 
 export interface MirrorRights extends Pick<ProxySettings['mirror'], 'url' | 'registries'> {
-  /** Whether clients may name the registry; false: it is ignored; `refused`: such a request is refused. */
+  /** Whether clients may name the registry. false: the name is ignored. `refused`: the request is refused. */
   readonly dynamic: boolean | 'refused';
 }
 
 export interface MirrorTarget {
   readonly url: URL;
-  /** Path and query as the client wrote them, less what was meant for the mirror. */
+  /** Path and query as the client wrote them, without what was meant for the mirror. */
   readonly target: string;
 }
 
@@ -82,7 +82,7 @@ export function registryBase(text: string): URL {
   return url;
 }
 
-/** Engines speak plain HTTP to a registry on the node itself and TLS to every other, unless told otherwise. */
+/** Container engines use plain HTTP for a registry on the node itself and TLS for every other, unless configured otherwise. */
 function defaultScheme(host: string): 'http' | 'https' {
   return /^(localhost|127(\.\d+){3}|\[::1\])(:\d+)?(\/|$)/.test(host) ? 'http' : 'https';
 }
@@ -92,6 +92,6 @@ function decoded(text: string | undefined): string | undefined {
   try {
     return decodeURIComponent(text);
   } catch {
-    return undefined; // a malformed escape is no name
+    return undefined; // a malformed escape names nothing
   }
 }

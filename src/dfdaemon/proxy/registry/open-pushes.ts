@@ -1,4 +1,4 @@
-/** Which pushes are kept: those of what a GET would get from the peers. */
+/** Decides which pushes are kept: those of content whose GET would be answered by the peers. */
 import type { Logger } from '../../../core/process/logger.ts';
 import type { PushedContent } from '../../imports/pushed-content.ts';
 import { downloadRequestFor, type DownloadDefaults } from '../content/download-request.ts';

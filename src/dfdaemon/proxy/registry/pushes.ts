@@ -1,9 +1,10 @@
 /**
- * Blobs on their way to a registry are written down as they pass (distribution specification, "Pushing blobs"): an upload begins with POST, goes on with PATCH
- * at the place that the last answer named, and ends with PUT and the digest. When the registry has accepted it, and the bytes have that digest, they are kept.
- * So are manifests, by their digest: while a registry is away, other nodes have them.
+ * Writes blobs down while they are pushed to a registry (distribution specification, "Pushing blobs"): an upload begins
+ * with POST, continues with PATCH at the location that the last answer named, and ends with PUT and the digest. Once
+ * the registry has accepted the blob and the bytes match its digest, it is kept. Manifests are kept by their digest,
+ * too, so that nodes have them while a registry is unreachable.
  *
- * Nothing here ever holds up or changes a push: what does not fit, or comes in an unusual order, is not kept.
+ * Nothing here delays or changes a push: bodies that do not fit or come in an unusual order are not kept.
  */
 import { createHash } from 'node:crypto';
 import { createWriteStream, type WriteStream } from 'node:fs';
@@ -23,28 +24,28 @@ import { isDigest } from './registry-path.ts';
 
 export interface PushesOptions {
   readonly content: PushedContent;
-  /** As a GET of the blob will ask for it; undefined when it would not go through the peers. */
+  /** The request by which a GET will ask for the blob; undefined when it would not go through the peers. */
   readonly requestFor: (
     call: ClientCall,
     blob: URL,
   ) => { readonly taskId: string; readonly request: DownloadRequest } | undefined;
-  /** As a GET of a manifest will ask for it. */
+  /** The request by which a GET will ask for a manifest. */
   readonly manifestRequestFor: (call: ClientCall) => { readonly taskId: string; readonly request: DownloadRequest };
   readonly logger: Logger;
 }
 
-/** One upload; its file is open until the registry has accepted it or nobody wants it any more. */
+/** One upload; its file stays open until the registry has accepted it or it is abandoned. */
 interface Upload {
   readonly path: string;
   readonly file: WriteStream;
   bytes: number;
-  /** A request is under way, or one has failed: nobody knows how much the registry has. */
+  /** A request is under way, or one has failed, so it is unknown how much the registry has. */
   open: boolean;
 }
 
 export class Pushes {
   readonly #options: PushesOptions;
-  /** By the address at which they go on. */
+  /** Keyed by the location at which they continue. */
   readonly #uploads = new LRUCache<string, Upload>({
     max: proxyLimits.pushes,
     ttl: proxyLimits.pushIdleMs,
@@ -53,7 +54,7 @@ export class Pushes {
       if (reason !== 'delete') this.#drop(upload);
     },
   });
-  /** On the disk, and on their way there. */
+  /** Bytes on the disk and on their way there. */
   #bytes = 0;
   #backlogBytes = 0;
   #count = 0;
@@ -62,7 +63,7 @@ export class Pushes {
     this.#options = options;
   }
 
-  /** Before the request is forwarded. Returns who is to see its answer; undefined when it belongs to no upload. */
+  /** Called before the request is forwarded. Returns a function that must see its answer; undefined when it belongs to no upload. */
   watch(call: ClientCall): ((answer: IncomingMessage) => void) | undefined {
     const { request, url } = call;
     const { method } = request;
@@ -115,7 +116,7 @@ export class Pushes {
     if (this.#backlogBytes >= proxyLimits.pushBacklogBytes || requestFraming(request) === 'none') return undefined;
     const blocks: Buffer[] = [];
     let length = 0;
-    request.pause(); // it flows when the registry takes it
+    request.pause(); // it flows once the registry reads it
     request.on('data', (block: Buffer) => {
       length += block.length;
       if (length <= proxyLimits.manifestBytes) blocks.push(block);
@@ -154,7 +155,7 @@ export class Pushes {
     }
   }
 
-  /** The upload as it stands; a new one for what can be its beginning. It is nobody's until the answer has come. */
+  /** The upload that the request continues, or a new one. It has no location until the answer has come. */
   #continued(key: string, { request }: ClientCall): Upload | undefined {
     const known = this.#uploads.get(key);
     this.#uploads.delete(key);
@@ -165,14 +166,14 @@ export class Pushes {
     this.#count += 1;
     const path = join(this.#options.content.directory, `push-${process.pid}-${this.#count}`);
     const file = createWriteStream(path, { flags: 'wx', mode: 0o600 });
-    file.on('error', () => undefined); // destroyed then, and not kept
+    file.on('error', () => undefined); // the stream is then destroyed, and the upload not kept
     return { path, file, bytes: 0, open: false };
   }
 
-  /** Beside the origin, which gets the same blocks at its own pace. */
+  /** Writes to the file while the origin gets the same blocks at its own pace. */
   #writeDown(upload: Upload, request: IncomingMessage): { complete: boolean } {
     const body = { complete: false };
-    request.pause(); // it flows when the origin takes it
+    request.pause(); // it flows once the origin reads it
     request.on('data', (block: Buffer) => this.#writeBlock(upload, block));
     request.once('end', () => {
       body.complete = true;
@@ -232,7 +233,7 @@ function keyOf({ origin, pathname }: URL): string {
   return `${origin}${pathname}`;
 }
 
-/** Where the registry says that it goes on. */
+/** The location at which the registry says that the upload continues. */
 function nextKey(location: string | undefined, url: URL): string | undefined {
   if (location === undefined || !URL.canParse(location, url.href)) return undefined;
   return keyOf(new URL(location, url));

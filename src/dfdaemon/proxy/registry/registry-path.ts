@@ -1,4 +1,4 @@
-/** Reads what a request to a registry is about from its path. */
+/** Parses what a request to a registry is about from its path. */
 
 export interface RegistryPath {
   readonly kind: 'manifest' | 'blob';
@@ -23,8 +23,8 @@ export function isDigest(reference: string): boolean {
 }
 
 /**
- * Requests of the registry protocol that must reach the registry even if a rule takes every URL: ping, tags, catalogue,
- * uploads, and the request for a token, which is recognised by the parameters that the token protocol demands.
+ * Requests of the registry protocol that must reach the registry even if a rule matches every URL: ping, tags,
+ * catalogue, uploads, and token requests, which are recognised by the parameters that the token protocol requires.
  */
 export function isRegistryControl(url: URL): boolean {
   if (/\/v2(\/|$)/.test(url.pathname)) return registryPath(url.pathname)?.kind !== 'blob';

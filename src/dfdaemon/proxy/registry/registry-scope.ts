@@ -1,4 +1,4 @@
-/** Where an answer of a registry about somebody's rights counts: in one repository. */
+/** The scope of a registry's answer about access rights: one repository. */
 import type { RegistryPath } from './registry-path.ts';
 
 export function registryScope(url: URL, path: RegistryPath): string {

@@ -1,7 +1,4 @@
-/**
- * The body of one answer: spans of the task as they come; should the download fail half-way, the rest of the same
- * content from its origin.
- */
+/** The body of one answer: spans of the task as they come, and the rest from the origin if the download fails half-way. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { DragonflyError, toDragonflyError } from '../../../core/errors.ts';
 import type { ByteRange } from '../../../core/byte-range.ts';
@@ -15,11 +12,11 @@ import type { RegistryPath } from '../registry/registry-path.ts';
 
 export interface CopyResult {
   readonly sentBytes: number;
-  /** Of the engine; a client that leaves rejects instead. */
+  /** A failure of the engine; when the client leaves, the copy rejects instead. */
   readonly failure: DragonflyError | undefined;
 }
 
-/** The bytes of a task as they come. Whoever opens it closes it. */
+/** The bytes of a task as they arrive. Whoever opens it closes it. */
 export class Spans {
   readonly #spans: AsyncIterator<FileSpan>;
   #ahead: Promise<IteratorResult<FileSpan>> | undefined;
@@ -28,7 +25,7 @@ export class Spans {
     this.#spans = task.spans()[Symbol.asyncIterator]();
   }
 
-  /** Resolves when bytes are there, or when none have come for so long; rejects when there will be none. */
+  /** Resolves when bytes are there or none have come for this long; rejects when there will be none. */
   async begun(waitMs: number): Promise<void> {
     const ahead = (this.#ahead ??= this.#spans.next());
     const controller = new AbortController();
@@ -37,7 +34,7 @@ export class Spans {
       await Promise.race([ahead, late]);
     } finally {
       controller.abort();
-      ahead.catch(() => undefined); // it is asked for again, or nobody needs it any more
+      ahead.catch(() => undefined); // it will be requested again, or is no longer needed
     }
   }
 
@@ -47,13 +44,13 @@ export class Spans {
     return next;
   }
 
-  /** A hung engine must not hold the answer. */
+  /** A hung engine must not block the answer. */
   [Symbol.dispose](): void {
     void this.#spans.return?.().then(undefined, () => undefined);
   }
 }
 
-/** A hung engine is noticed by its silence; the client's own slowness is not mistaken for it. */
+/** A hung engine is recognised by its silence, and not confused with a slow client. */
 export async function copySpans(spans: Spans, writer: BodyWriter, signal: AbortSignal): Promise<CopyResult> {
   let sentBytes = 0;
   for (;;) {
@@ -72,11 +69,11 @@ export async function copySpans(spans: Spans, writer: BodyWriter, signal: AbortS
 
 export interface Rest {
   readonly range: ByteRange;
-  /** What the content must still be at the origin; undefined when its URL names it by digest. */
+  /** The version that the origin must still have; undefined when a digest in the URL names the content. */
   readonly validator: string | undefined;
 }
 
-/** Undefined when nothing says that the origin's content is what was sent so far. */
+/** Undefined when nothing proves that the origin's content is the one that was sent so far. */
 export function restOf(
   { range, responseHeader }: Pick<OpenTask, 'range' | 'responseHeader'>,
   sentBytes: number,
@@ -88,7 +85,7 @@ export function restOf(
   return { range: { start: range.start + sentBytes, length: range.length - sentBytes }, validator };
 }
 
-/** Rejects when the origin fails, too, or has something else now: then the client's connection breaks. */
+/** Rejects when the origin fails as well, or has something else now; the client's connection then breaks. */
 export async function sendRest(
   { caller, url, header, trust, signal }: ClientCall,
   { range, validator }: Rest,

@@ -1,6 +1,6 @@
 /**
- * Sends what the engine has on disk to a client. A plain HTTP/1 connection is written to directly, by sendfile where
- * that exists; every other goes through the response object, in blocks, with back-pressure.
+ * Sends content from the disk to a client. A plain HTTP/1 connection is written to directly, by sendfile where
+ * available; every other goes through the response object, in blocks, with back-pressure.
  */
 import { read } from 'node:fs';
 import type { ServerResponse } from 'node:http';
@@ -17,7 +17,7 @@ const unlimited = new RateLimiter(Infinity);
 
 export interface BodyWriterOptions {
   readonly response: ServerResponse;
-  /** The length was announced, so that bytes need no framing of their own. */
+  /** The length was announced, so the bytes need no framing. */
   readonly framed: boolean;
   readonly signal: AbortSignal;
   readonly onBytes: (count: number) => void;
@@ -26,13 +26,13 @@ export interface BodyWriterOptions {
 export class BodyWriter {
   readonly #sender: BodySender;
   readonly #options: BodyWriterOptions;
-  /** The connection itself, when bytes may be written to it behind the response's back. */
+  /** The connection itself, when bytes may be written past the response object. */
   readonly #socket: Socket | undefined;
   readonly #pool: BlockPool;
 
   constructor(pool: BlockPool, options: BodyWriterOptions) {
     this.#pool = pool;
-    // one sender for each answer: a slow client must not take another's turn
+    // each answer has its own sender, so that a slow client does not delay another
     this.#sender = new BodySender({ limiter: unlimited, pool, stallMs: proxyLimits.clientIdleTimeoutMs });
     this.#options = options;
     const { response, framed } = options;
@@ -41,7 +41,7 @@ export class BodyWriter {
     this.#socket = own ? socket : undefined;
   }
 
-  /** The header must be on its way before the first body byte is. */
+  /** The header must be sent before the first byte of the body. */
   async start(): Promise<void> {
     if (this.#socket) this.#options.response.flushHeaders();
   }
@@ -75,7 +75,7 @@ export class BodyWriter {
     this.#options.onBytes(chunk.length);
   }
 
-  /** A few bytes between files: framing of several ranges. */
+  /** A few bytes between files: the framing of several ranges. */
   async text(chunk: Buffer): Promise<void> {
     await this.#write(chunk);
   }

@@ -1,6 +1,6 @@
 /**
- * The HTTP/1 server that clients of the proxy talk to, on its own port and inside intercepted tunnels. It decides nothing by
- * itself: expectations and upgrades come to the handler as requests, as far as node:http lets them.
+ * The HTTP/1 server for clients of the proxy, on its own port and inside intercepted tunnels. It makes no decisions:
+ * requests with expectations and upgrades go to the handler, as far as node:http allows.
  */
 import {
   createServer,
@@ -27,14 +27,14 @@ export function createClientServer(handle: ClientHandler, tls?: TlsServerOptions
     maxHeaderSize: proxyLimits.headerBytes,
     headersTimeout: proxyLimits.headersTimeoutMs,
     keepAliveTimeout: proxyLimits.keepAliveMs,
-    requestTimeout: 0, // bodies of pushes may take as long as they need
+    requestTimeout: 0, // the body of a push may take any time
     noDelay: true,
     shouldUpgradeCallback: mayUpgrade,
   };
   const server = tls ? createTlsServer({ ...options, ...tls }) : createServer(options);
   server.maxHeadersCount = 0; // their bytes are bounded
   server.timeout = proxyLimits.clientIdleTimeoutMs;
-  // A client that has sent all it will send, and says so, still gets its answer.
+  // A client that has half-closed its connection still gets its answer.
   Object.assign(server, { httpAllowHalfOpen: true });
   server.on('request', handle);
   server.on('checkContinue', handle); // the origin says whether to go on
@@ -47,15 +47,15 @@ export function createClientServer(handle: ClientHandler, tls?: TlsServerOptions
   return server;
 }
 
-/** Requests that came to turn their connection into something else, with their bodies, which node:http does not read. */
+/** Requests for an upgrade with their bodies, which node:http does not read. */
 const upgrading = new WeakMap<IncomingMessage, Buffer>();
 
-/** Undefined for a request that wants no upgrade, or could not have one. */
+/** Undefined for a request that asks for no upgrade, or could not get one. */
 export function bodyOfUpgrade(request: IncomingMessage): Buffer | undefined {
   return upgrading.get(request);
 }
 
-/** A body in chunks or a long one would lie between the header and the new protocol: such a request is a plain one. */
+/** A chunked or long body would lie between the header and the new protocol: such a request is treated as a plain one. */
 function mayUpgrade({ headers }: IncomingMessage): boolean {
   const plain = headers['transfer-encoding'] === undefined && headers.expect === undefined;
   return plain && Number(headers['content-length'] ?? 0) <= proxyLimits.replayBytes;
@@ -70,7 +70,7 @@ async function takeUpgrade(request: IncomingMessage, socket: Socket, handle: Cli
   handle(request, responseOn(request, socket));
 }
 
-/** Undefined when the connection ends before. What follows stays in the connection. */
+/** Undefined when the connection ends before. Bytes that follow stay in the connection. */
 async function readExactly(socket: Socket, length: number): Promise<Buffer | undefined> {
   const blocks: Buffer[] = [];
   for (let left = length; left > 0;) {
@@ -84,14 +84,14 @@ async function readExactly(socket: Socket, length: number): Promise<Buffer | und
   return Buffer.concat(blocks);
 }
 
-/** node:http leaves the answer to an upgrade to us, bare; whoever gives it should not have to know. */
+/** node:http leaves the answer to an upgrade to its caller, as a bare socket; handlers should not have to know that. */
 function responseOn(request: IncomingMessage, socket: Socket): ServerResponse {
   const response = new ClientResponse(request);
   response.shouldKeepAlive = false;
   response.assignSocket(socket);
   socket.once('close', () => response.destroy());
   response.once('finish', () => {
-    if (response.socket === null) return; // it has become something else
+    if (response.socket === null) return; // the connection has changed protocols
     response.detachSocket(socket);
     socket.end();
     socket.resume();
@@ -112,7 +112,7 @@ class ClientResponse extends ServerResponse {
     return typeof reason === 'string' ? super.writeHead(statusCode, reason, lines) : super.writeHead(statusCode, lines);
   }
 
-  /** node:http would write the header as UTF-8 here, though its characters are bytes. */
+  /** node:http would write the header as UTF-8 here, although each character stands for a byte. */
   override flushHeaders(): void {
     if (this.headersSent) this.write(noBytes);
     else super.flushHeaders();
@@ -125,7 +125,7 @@ const statusByCode: Readonly<Record<string, string>> = {
   ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
 };
 
-/** What is no request, or could be read in two ways: refused, and nothing more is read from this client. */
+/** Refuses what is no request or could be read in two ways; nothing more is read from this client. */
 function answerNonsense(error: NodeJS.ErrnoException, socket: Duplex): void {
   const { _httpMessage: answering } = socket as { _httpMessage?: ServerResponse };
   if (!socket.writable || error.code === 'ECONNRESET' || answering?.headersSent === true)

@@ -1,4 +1,4 @@
-/** Plain forwarding: the client's request goes to the origin as it is, the answer comes back as it is. */
+/** Plain forwarding: the client's request goes to the origin unchanged, and so does the answer to the client. */
 import type { IncomingMessage, InformationEvent, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -17,7 +17,7 @@ import type { Upstream } from './upstream.ts';
 export interface ForwardHooks {
   /** Produces the answer when the origin cannot be reached, in place of an error. */
   readonly whenUnreachable?: (response: ServerResponse) => void;
-  /** Sees the origin's answer before the client does. */
+  /** Called with the origin's answer before the client gets it. */
   readonly observe?: (message: IncomingMessage) => void;
 }
 
@@ -48,8 +48,8 @@ export async function forwardDirectly(
 }
 
 /**
- * The client's own request, as it came, to its origin. Errors: those of Upstream.send.
- * @param conditions fields that it does not have, put behind its own.
+ * Sends the client's own request to its origin as it came. Errors: those of Upstream.send. @param conditions fields
+ * that the request lacks, appended to it.
  */
 export async function sendOwn(
   call: ClientCall,
@@ -95,7 +95,7 @@ export async function sendOwn(
   }
 }
 
-/** Passes an upstream's answer on; a body that breaks off breaks the client's connection. */
+/** Passes on an answer; a body that breaks off breaks the client's connection. */
 export async function relay(call: ClientCall, message: IncomingMessage): Promise<void> {
   const { response, record } = call;
   if (response.destroyed) return void message.destroy();
@@ -122,7 +122,7 @@ export async function relay(call: ClientCall, message: IncomingMessage): Promise
   }
 }
 
-/** Status and header of an upstream's answer, as it wrote them. */
+/** Writes status and header of an answer as its origin wrote them. */
 export function writeAnswerHead(call: ClientCall, message: IncomingMessage): void {
   const { response, record, serverIp } = call;
   const lines = forwardedAnswerLines(message);
@@ -134,7 +134,7 @@ export function writeAnswerHead(call: ClientCall, message: IncomingMessage): voi
   noteFirstByte(record);
 }
 
-/** Trailers go with chunked bodies only; node:http throws where they are announced without one. */
+/** Trailers only go with chunked bodies; node:http throws where they are announced without one. */
 function withFittingTrailer({ request }: ClientCall, lines: string[]): string[] {
   const chunked = request.method !== 'HEAD' && request.httpVersionMinor > 0 && !has(lines, 'content-length');
   return chunked ? lines : [...pairs(lines)].filter(([name]) => name.toLowerCase() !== 'trailer').flat();
@@ -144,7 +144,7 @@ function has(lines: readonly string[], wanted: string): boolean {
   return [...pairs(lines)].some(([name]) => name.toLowerCase() === wanted);
 }
 
-/** Interim answers of the origin, for clients that know them. */
+/** Passes on interim answers of the origin to clients that support them. */
 function passInformation(response: ServerResponse, { statusCode, rawHeaders }: InformationEvent): void {
   const { req } = response;
   if (response.headersSent || response.destroyed || (req.httpVersionMajor === 1 && req.httpVersionMinor === 0)) return;
@@ -153,7 +153,7 @@ function passInformation(response: ServerResponse, { statusCode, rawHeaders }: I
     else if (req.httpVersionMajor === 1) response.writeInformation(statusCode, rawHeaders);
     else writeHttp2Information(response, statusCode, rawHeaders);
   } catch {
-    // What the client's protocol cannot say is left out: interim answers are hints.
+    // Interim answers that the client's protocol cannot express are dropped: they are only hints.
   }
 }
 
@@ -172,7 +172,7 @@ async function passUpgrade(call: ClientCall, message: IncomingMessage): Promise<
   record.bytes = origin.bytesRead;
 }
 
-/** A registry never answers a pull with a page; engines report only "unknown type: text/html", which explains nothing. */
+/** A registry never answers a pull with a web page; engines would only report "unknown type: text/html", which explains nothing. */
 function isWebPage(call: ClientCall, message: IncomingMessage): boolean {
   return (
     call.kind === 'mirror' &&

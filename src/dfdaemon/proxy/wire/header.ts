@@ -1,16 +1,16 @@
 /**
- * Headers on their way through: what belongs to one connection, or to this proxy alone, is not passed on; everything else
- * is, byte for byte, in its order, with its letter case and as often as it came.
+ * Header fields on their way through the proxy: fields of one connection, or for this proxy alone, are removed; all
+ * others pass byte for byte, in the same order, letter case and number.
  */
 import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeader, OutgoingHttpHeaders } from 'node:http';
 import { isControlHeader } from '../request-options.ts';
 
-/** Name, value, name, value … as they stood on the wire: a character is a byte (Latin-1). */
+/** Name, value, name, value … as they stood on the wire: each character is a byte (Latin-1). */
 export type HeaderLines = readonly string[];
 
 export type HeaderRecord = Record<string, string>;
 
-/** RFC 9110 §7.6.1, with the names that proxies and clients use beside it. */
+/** RFC 9110 §7.6.1, and names that proxies and clients use beside it. */
 const perConnection = new Set([
   'connection',
   'keep-alive',
@@ -22,19 +22,19 @@ const perConnection = new Set([
 ]);
 /** Credentials for this proxy. */
 const forProxy = new Set(['proxy-authorization']);
-/** Names that a Connection header cannot take away: what a message is and where it goes depends on them. */
+/** Names that a Connection header cannot remove: what a message is and where it goes depends on them. */
 const essential = new Set(['host', 'content-length']);
 
 export interface RequestLines {
   /** Value of Host. */
   readonly authority: string;
   readonly via: string;
-  /** The client wants the connection to become something else, and it may. */
+  /** The client asks for an upgrade that is possible. */
   readonly upgrade: boolean;
   readonly framing: 'none' | 'length' | 'chunked';
 }
 
-/** The client's header as the origin gets it. */
+/** The client's header in the form sent to the origin. */
 export function forwardedRequestLines(
   request: IncomingMessage,
   { authority, via, upgrade, framing }: RequestLines,
@@ -57,7 +57,7 @@ export function forwardedRequestLines(
     else if (upgrade && (lower === 'upgrade' || lower === 'http2-settings')) lines.push(name, value);
     else if (perConnection.has(lower) || (named.has(lower) && !essential.has(lower))) continue;
     else if (lower === 'cookie' && request.httpVersionMajor === 2 && cookie !== undefined) {
-      lines[cookie] += `; ${value}`; // HTTP/2 cuts it into parts, HTTP/1 has one
+      lines[cookie] += `; ${value}`; // HTTP/2 splits this field into parts, HTTP/1 has one line
     } else {
       if (lower === 'cookie') cookie = lines.length + 1;
       lines.push(name, value);
@@ -79,7 +79,7 @@ export function forwardedRequestLines(
   return lines;
 }
 
-/** An answer's header as the client gets it. */
+/** An answer's header in the form sent to the client. */
 export function forwardedAnswerLines(message: IncomingMessage): string[] {
   const named = connectionNames(message.headers.connection);
   const bothLengths = 'transfer-encoding' in message.headers;
@@ -87,18 +87,18 @@ export function forwardedAnswerLines(message: IncomingMessage): string[] {
   for (const [name, value] of pairs(message.rawHeaders)) {
     const lower = name.toLowerCase();
     if (perConnection.has(lower) || (named.has(lower) && !essential.has(lower))) continue;
-    if (lower === 'content-length' && bothLengths) continue; // the coding decides (RFC 9112 §6.3)
+    if (lower === 'content-length' && bothLengths) continue; // the transfer coding decides (RFC 9112 §6.3)
     lines.push(name, value);
   }
   return lines;
 }
 
-/** Those of an interim answer that mean something beyond one connection. */
+/** Fields of an interim answer that mean something beyond one connection. */
 export function forwardedFields(lines: HeaderLines): string[] {
   return [...pairs(lines)].filter(([name]) => !perConnection.has(name.toLowerCase())).flat();
 }
 
-/** Fields after a chunked body, without those that mean something to framing or routing only (RFC 9110 §6.5.1). */
+/** Fields after a chunked body, without those that only concern framing or routing (RFC 9110 §6.5.1). */
 export function forwardedTrailers(lines: HeaderLines): [name: string, value: string][] {
   return [...pairs(lines)].flatMap(([name, value]): [string, string][] => {
     const lower = name.toLowerCase();
@@ -106,7 +106,7 @@ export function forwardedTrailers(lines: HeaderLines): [name: string, value: str
   });
 }
 
-/** Lower-case names; values of repeated names joined as the protocol allows. Host is set by whoever sends. */
+/** Names are lower-case; values of repeated names are joined as the protocol allows. The sender sets Host. */
 export function forwardedRequestHeader(header: IncomingHttpHeaders): HeaderRecord {
   const named = connectionNames(header.connection);
   const result: HeaderRecord = {};
@@ -118,7 +118,7 @@ export function forwardedRequestHeader(header: IncomingHttpHeaders): HeaderRecor
   return result;
 }
 
-/** Names a download by peers must not carry: it asks for the whole content, unencoded, on behalf of many. */
+/** Names that a download by peers must not carry: it asks for the whole content, unencoded, on behalf of many. */
 const perReader = new Set([
   'accept-encoding',
   'content-length',
@@ -137,7 +137,7 @@ export function downloadHeader(forwarded: Readonly<HeaderRecord>): HeaderRecord 
   return Object.fromEntries(Object.entries(forwarded).filter(([name]) => !perReader.has(name)));
 }
 
-/** The header of an upstream's answer by lower-case names; a name may have several values. */
+/** The header of an answer by lower-case names; a name may have several values. */
 export function forwardedResponseHeader(message: IncomingMessage): Record<string, string | string[]> {
   const named = connectionNames(message.headers.connection);
   const result: Record<string, string | string[]> = {};
@@ -148,7 +148,7 @@ export function forwardedResponseHeader(message: IncomingMessage): Record<string
   return result;
 }
 
-/** Headers stored with a task that would be wrong for a later reader, or are computed for each. */
+/** Fields that are not stored with a task because they would be wrong for a later reader, or are computed for each. */
 const perAnswer = new Set([
   'age',
   'content-length',
@@ -169,7 +169,7 @@ export function* pairs(lines: HeaderLines): Generator<readonly [name: string, va
   for (let index = 0; index + 1 < lines.length; index += 2) yield [lines[index] ?? '', lines[index + 1] ?? ''];
 }
 
-/** In what is stored, or asked on behalf of many, trailers and sign-ins to proxies have no place either. */
+/** Trailers and proxy credentials have no place in stored headers or in requests on behalf of many. */
 function isPerConnection(name: string): boolean {
   return perConnection.has(name) || forProxy.has(name) || name === 'trailer' || name === 'proxy-authenticate';
 }
@@ -178,7 +178,7 @@ function connectionNames(value: string | undefined): ReadonlySet<string> {
   return new Set((value ?? '').split(',').map((name) => name.trim().toLowerCase()));
 }
 
-/** Of whatever form node's servers take. */
+/** Accepts every form that node's servers take. */
 export function linesOf(fields: OutgoingHttpHeaders | readonly OutgoingHttpHeader[]): string[] {
   if (Array.isArray(fields)) return fields.map(String);
   return Object.entries(fields).flatMap(([name, value]) =>

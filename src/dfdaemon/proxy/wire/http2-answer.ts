@@ -1,4 +1,4 @@
-/** Answers to clients of HTTP/2: what was said in HTTP/1, in the words of Node's server. */
+/** Answers to HTTP/2 clients: translates what was said in HTTP/1 for Node's server. */
 import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { Http2ServerResponse } from 'node:http2';
 import { DragonflyError } from '../../../core/errors.ts';
@@ -6,9 +6,9 @@ import { forwardedFields, linesOf, pairs, type HeaderLines } from './header.ts';
 
 type Fields = OutgoingHttpHeaders | readonly OutgoingHttpHeader[];
 
-/** Takes every header that its counterpart of HTTP/1 takes. */
+/** Accepts every header that its HTTP/1 counterpart accepts. */
 export class Http2ClientResponse extends Http2ServerResponse {
-  /** Throws PROTOCOL for a status that HTTP/2 does not have; nothing has been sent then. */
+  /** Throws PROTOCOL for a status that HTTP/2 lacks, before anything is sent. */
   override writeHead(statusCode: number, reason?: string | Fields, header?: Fields): this {
     if (statusCode > 599)
       throw new DragonflyError('PROTOCOL', `the status ${statusCode} of the origin is none that HTTP/2 has`);
@@ -27,7 +27,7 @@ function isPairs(
   return Array.isArray(trailers);
 }
 
-/** By lower-case names; what was repeated is one list (RFC 9110 §5.3), since the server refuses most names a second time. */
+/** Keyed by lower-case names; repeated fields become a list (RFC 9110 §5.3), since the server refuses most repetitions. */
 function http2Fields(lines: HeaderLines): Record<string, string | string[]> {
   const fields: Record<string, string> = {};
   const cookies: string[] = [];
@@ -39,7 +39,7 @@ function http2Fields(lines: HeaderLines): Record<string, string | string[]> {
   return cookies.length > 0 ? { ...fields, 'set-cookie': cookies } : fields;
 }
 
-/** An interim answer, 101 excepted. */
+/** Writes an interim answer other than 101. */
 export function writeHttp2Information(response: ServerResponse, statusCode: number, lines: HeaderLines): void {
   const { stream } = response as unknown as Http2ServerResponse;
   if (statusCode === 101 || !stream || stream.destroyed || stream.closed) return;

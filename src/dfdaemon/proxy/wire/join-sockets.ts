@@ -1,4 +1,4 @@
-/** Two connections become one: bytes both ways until both ends have finished, one breaks, or nothing moves for long. */
+/** Joins two connections: copies bytes both ways until both ends have finished, one breaks, or nothing moves for long. */
 import type { Socket } from 'node:net';
 import { onAbort } from '../../../core/process/lifecycle.ts';
 

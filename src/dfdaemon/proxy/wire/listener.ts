@@ -1,4 +1,4 @@
-/** Opening the ports of the proxy: the first free one of a range, and in another network namespace where one is named. */
+/** Opens the proxy's ports: the first free one of a range, in another network namespace where one is configured. */
 import type { Server } from 'node:net';
 import { listenInNamespace } from './namespace-socket.ts';
 import type { Listen } from '../proxy-config.ts';

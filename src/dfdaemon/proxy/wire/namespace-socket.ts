@@ -1,6 +1,6 @@
 /**
- * A listening socket in another network namespace, for containers that have no way to the host's. The kernel keeps the
- * namespace of a socket from its birth, so this thread enters it (setns(2)) just for the moment of making one.
+ * A listening socket in another network namespace, for containers that cannot reach the host's. The kernel binds a
+ * socket to its namespace when it is created, so this thread enters the namespace (setns(2)) just for that moment.
  */
 import { closeSync, openSync } from 'node:fs';
 import { isIPv4, isIPv6 } from 'node:net';
@@ -96,7 +96,7 @@ function systemCalls(): SystemCalls {
   };
 }
 
-/** `struct sockaddr_in` or `sockaddr_in6` of a little-endian machine, as all that Node runs on are. */
+/** `struct sockaddr_in` or `sockaddr_in6` in little-endian order, which all platforms of Node have. */
 function socketAddress(host: string, port: number): Buffer {
   const bytes = ipaddr.parse(host).toByteArray();
   const v4 = bytes.length === 4;

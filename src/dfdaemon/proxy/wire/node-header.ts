@@ -1,10 +1,10 @@
-/** What node:http does to header values of its own accord, undone, so that the bytes we were given are the bytes it writes. */
+/** Undoes what node:http does to header values on its own, so that the bytes we were given are the bytes it writes. */
 import type { ClientRequest } from 'node:http';
 import { pairs, type HeaderLines } from './header.ts';
 
 /**
- * node:http takes a Content-Disposition that follows a Content-Length for UTF-8 and writes it as Latin-1. Encoded once more,
- * it comes out as it came in.
+ * node:http reads a Content-Disposition after a Content-Length as UTF-8 and writes it as Latin-1. Encoding it once more
+ * restores the original bytes.
  */
 export function asWrittenByNode(lines: HeaderLines): string[] {
   let lengthSeen = false;
@@ -18,7 +18,7 @@ export function asWrittenByNode(lines: HeaderLines): string[] {
   return result;
 }
 
-/** With an Expect header node:http has the header ready to be written as UTF-8, though its characters are bytes. */
+/** With an Expect header node:http would write the header as UTF-8, although each character stands for a byte. */
 export function asBytes(outgoing: ClientRequest): ClientRequest {
   const { outputData } = outgoing as unknown as { outputData: { encoding: string | undefined }[] };
   for (const part of outputData) part.encoding = 'latin1';

@@ -7,7 +7,7 @@ import {
   type RangeSpec,
 } from '../../../core/byte-range.ts';
 
-/** What the header asks for; `whole` also stands for headers that are to be ignored by rule. */
+/** What the header asks for; `whole` also stands for headers that must be ignored. */
 export type RangeDemand =
   | { readonly kind: 'whole' }
   | { readonly kind: 'one'; readonly spec: RangeSpec }
@@ -21,8 +21,8 @@ export function rangeDemand(header: string | undefined): RangeDemand {
 }
 
 /**
- * The satisfiable ranges in the order asked for. `whole` when the ranges together are no less than the content or when
- * more than two overlap: serving those would cost more than the content itself. Empty: none can be satisfied.
+ * The satisfiable ranges in the requested order. `whole` when they add up to the content or more, or when more than two
+ * overlap: serving those would cost more than the content itself. Empty when none can be satisfied.
  */
 export function resolveSeveral(
   specs: readonly RangeSpec[],
@@ -48,7 +48,7 @@ export interface MultipartFrame {
   readonly contentLengthBytes: number;
 }
 
-/** Framing of a multipart/byteranges body. The boundary must not occur in the content: a random one does not. */
+/** Framing of a multipart/byteranges body. The boundary must not occur in the content; a random one does not. */
 export function multipartFrame(
   ranges: readonly ByteRange[],
   content: { readonly lengthBytes: number; readonly type: string | undefined },

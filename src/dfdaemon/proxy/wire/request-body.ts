@@ -1,6 +1,6 @@
 /**
- * The body of a client's request on its way to the origin: sent as it comes, with its trailers, at the pace of the slower
- * side. A short one is kept until the origin begins to answer, so that it can be sent again over another connection.
+ * The body of a client's request on its way to the origin: streamed with its trailers at the pace of the slower side. A
+ * short body is kept until the origin begins to answer, so that it can be sent again over another connection.
  */
 import type { ClientRequest } from 'node:http';
 import type { Readable } from 'node:stream';
@@ -8,28 +8,28 @@ import { DragonflyError } from '../../../core/errors.ts';
 import { forwardedTrailers } from './header.ts';
 import { proxyLimits } from '../limits.ts';
 
-/** What a client's request has beside its bytes. */
+/** What a client's request carries besides the bytes of its body. */
 export interface BodyOrigin {
   readonly rawTrailers?: readonly string[];
   readonly socket?: Readable | null;
 }
 
-/** A client's request, or a body that was read already. */
+/** A client's request, or a body that was already read. */
 type BodySource = Readable & BodyOrigin;
 
 let keptByAll = 0;
 
 export class RequestBody {
   readonly #source: BodySource;
-  /** Its length was announced and is small enough; undefined when it is not kept. */
+  /** Kept because its length was announced and is small; undefined otherwise. */
   #kept: Buffer[] | undefined;
-  /** What the origin is told; undefined for chunks. */
+  /** The length announced to the origin; undefined for a chunked body. */
   readonly #lengthBytes: number | undefined;
   #takenBytes = 0;
   readonly #reservedBytes: number;
   #ended = false;
 
-  /** @param length in bytes, as announced; undefined when it was not. */
+  /** @param length announced, in bytes; undefined when it was not. */
   constructor(source: BodySource, length: number | undefined) {
     this.#source = source;
     this.#lengthBytes = length;
@@ -40,20 +40,20 @@ export class RequestBody {
     if (keep) this.#kept = [];
   }
 
-  /** It can be sent a second time, from the beginning. */
+  /** The body can be sent a second time, from the beginning. */
   get repeatable(): boolean {
     return this.#kept !== undefined;
   }
 
   /**
-   * Sends what has come and what will come. Returns what stops it.
-   * @param onProgress called for each block that the connection took
+   * Sends what has arrived and what will arrive. The returned function stops it. @param onProgress called for each
+   * block that the connection accepted
    */
   sendTo(outgoing: ClientRequest, onProgress: () => void): () => void {
     const source = this.#source;
     const onData = (block: Buffer): void => {
       this.#takenBytes += block.length;
-      // The origin would read what is too much as the next request on a connection that others share.
+      // Surplus bytes would be the next request for the origin, on a connection that others share.
       if (this.#takenBytes > (this.#lengthBytes ?? Infinity)) {
         outgoing.destroy(new DragonflyError('INVALID_ARGUMENT', 'a body is longer than its request says'));
         return;
@@ -72,10 +72,10 @@ export class RequestBody {
     const onBroken = (): void => {
       if (!this.#ended) outgoing.destroy(new DOMException('the client has gone', 'AbortError'));
     };
-    // Once its answer is out, a request is not told any more that its connection has gone.
+    // Once it is answered, a request is no longer told that its connection has closed.
     const { socket: connection } = source;
     for (const block of this.#kept ?? []) outgoing.write(block, onProgress);
-    // Between two connections nobody listens: its end, or the client's, may have come meanwhile.
+    // Between two connections nobody listens, so the end of the body or of the client may have been missed.
     if (this.#ended || source.readableEnded) onEnd();
     else if (source.destroyed) onBroken();
     else {
@@ -86,7 +86,7 @@ export class RequestBody {
     }
     let stopped = false;
     return () => {
-      if (stopped) return; // by now it may be on its way over another connection
+      if (stopped) return; // it may already be on its way over another connection
       stopped = true;
       source.removeListener('data', onData).removeListener('end', onEnd).removeListener('close', onBroken);
       connection?.removeListener('close', onBroken);
@@ -95,13 +95,13 @@ export class RequestBody {
     };
   }
 
-  /** The origin answers: this body goes to nobody else. */
+  /** The origin has answered: this body will not be sent again. */
   release(): void {
     if (this.#kept !== undefined) keptByAll -= this.#reservedBytes;
     this.#kept = undefined;
   }
 
-  /** What the origin did not want is read and dropped, or the client's next request would never be seen. */
+  /** Drops what the origin did not read, because otherwise the client's next request would never be seen. */
   drain(): void {
     this.release();
     this.#source.resume();

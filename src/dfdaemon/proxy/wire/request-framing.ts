@@ -1,4 +1,4 @@
-/** How the body of a client's request is delimited, and which requests are refused because that is not sure. */
+/** How the body of a client's request is delimited, and which requests are refused because that is ambiguous. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
 import { DragonflyError } from '../../../core/errors.ts';
@@ -12,14 +12,14 @@ export function requestFraming(request: IncomingMessage): 'none' | 'length' | 'c
 }
 
 /**
- * node:http refuses two lengths at once and malformed ones. What is left is a coding that is not ours to undo, or one that
- * its version of HTTP does not have: the next one on the way could see another end of the body.
+ * node:http refuses two lengths at once and malformed ones. What remains is a coding that the proxy does not decode, or
+ * one that its HTTP version lacks: the next hop could see another end of the body.
  */
 export function refuseUnsureFraming(request: IncomingMessage, response: ServerResponse): void {
   try {
     requireSure(request);
   } catch (error) {
-    response.shouldKeepAlive = false; // where the next request begins is not sure either
+    response.shouldKeepAlive = false; // where the next request begins is ambiguous as well
     throw error;
   }
 }

@@ -1,4 +1,4 @@
-/** Where a request goes: as a URL, for whoever has to understand it, and as the client wrote it, for the origin. */
+/** Where a request goes: parsed as a URL, and as the client wrote it, for the origin. */
 import type { IncomingMessage } from 'node:http';
 import { DragonflyError } from '../../../core/errors.ts';
 import { mirrorTarget, type MirrorRights } from '../registry/mirror-target.ts';
@@ -15,7 +15,7 @@ export interface TargetOptions {
   /** Value of X-Dragonfly-Registry. */
   readonly registry: string | undefined;
   readonly mirror: MirrorRights;
-  /** The host inside an intercepted tunnel. */
+  /** Host and port of the intercepted tunnel. */
   readonly tunnel: { readonly host: string; readonly port: number } | undefined;
 }
 
@@ -44,7 +44,7 @@ export function requestTarget(
   return { url, target, authority: namesHost(authority, url) ? authority : url.host };
 }
 
-/** The same request for another URL, as a rule rewrites it: what the rule left alone stays as it was written. */
+/** The same request for another URL, as a rule rewrites it: parts that the rule did not change stay as they were written. */
 export function retargeted<T extends RequestTarget>(before: T, url: URL): T {
   const samePath = pathAndQuery(url) === pathAndQuery(before.url);
   return {
@@ -55,12 +55,12 @@ export function retargeted<T extends RequestTarget>(before: T, url: URL): T {
   };
 }
 
-/** The URL says all that the client wrote: a question or a download by it is about the very same thing. */
+/** Whether the URL is exactly what the client wrote, so that a question or a download by it concerns the same thing. */
 export function isExact({ url, target, authority }: RequestTarget): boolean {
   return pathAndQuery(url) === target && namesHost(authority, url);
 }
 
-/** The same, but for segments that say "here": apt writes one for each file of a flat repository, and any server reads past them. */
+/** Like isExact, but tolerates `.` segments: apt writes one for each file of a flat repository, and servers ignore them. */
 export function isEquivalent(target: RequestTarget): boolean {
   const [path = ''] = target.target.split('?', 1);
   const plain = path.replace(/\/(?:\.\/)+/g, '/');
@@ -71,7 +71,7 @@ function pathAndQuery(url: URL): string {
   return url.pathname + url.search;
 }
 
-/** In the words of RFC 9112 §3.2.2: what follows the authority is the target; nothing at all is `/`, or `*` for OPTIONS. */
+/** Splits as RFC 9112 §3.2.2 says: what follows the authority is the target; an empty one is `/`, or `*` for OPTIONS. */
 function splitUrl(text: string, method: string | undefined): { authority: string; target: string } {
   const match = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)(.*)$/is.exec(text);
   if (!match) throw noUrl();
@@ -81,7 +81,7 @@ function splitUrl(text: string, method: string | undefined): { authority: string
   return { authority, target: rest.startsWith('/') ? rest : `/${rest}` };
 }
 
-/** Clients of a port that is not the usual one leave it out now and then. */
+/** Some clients omit a port although it is not the default one. */
 function namesHost(authority: string, { host, hostname, protocol }: URL): boolean {
   const written = authority.toLowerCase();
   return [host, hostname, `${host}:${protocol === 'https:' ? 443 : 80}`].includes(written);

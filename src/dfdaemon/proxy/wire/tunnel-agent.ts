@@ -1,4 +1,4 @@
-/** Connections of node:https that lead through the company's proxy. */
+/** Connections of node:https through the company's proxy. */
 import { Agent, type AgentOptions, type RequestOptions } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls, type ConnectionOptions } from 'node:tls';
@@ -10,7 +10,7 @@ type Opened = (error: Error | null, stream: Duplex) => void;
 export class TunnelAgent extends Agent {
   readonly #hop: ProxyHop;
   readonly #proxyTls: ConnectionOptions;
-  /** Requests end their own waiting; what they have begun ends when the agent does. */
+  /** Requests end their own waiting; connections they have begun end with the agent. */
   readonly #ending = new AbortController();
 
   constructor(options: AgentOptions, hop: ProxyHop, proxyTls: ConnectionOptions) {

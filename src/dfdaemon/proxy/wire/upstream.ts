@@ -1,9 +1,9 @@
 /**
- * Plain requests to origins on behalf of a client: any method, streamed both ways, redirects handed back to the client.
- * TLS is verified and every address is judged by the egress policy, as for downloads.
+ * Plain requests to origins on behalf of a client: any method, streamed both ways, with redirects returned to the
+ * client. TLS is verified and every address is checked against the egress policy, as for downloads.
  *
- * Connections are kept and shared by clients. A kept one may have been closed by the origin a moment ago: a request that
- * met such a one is sent again over a fresh connection, once, when nothing of an answer has come and its body is still
+ * Connections are kept and shared by clients. The origin may have closed a kept one a moment ago: a request that fails
+ * on such a connection is sent again over a fresh one, once, if nothing of an answer has come and its body is still
  * held. A request whose body cannot be sent twice gets a fresh connection from the start.
  */
 import { lookup, type LookupAddress } from 'node:dns';
@@ -36,7 +36,7 @@ import { TunnelAgent } from './tunnel-agent.ts';
 export interface UpstreamRequest {
   readonly method: string;
   readonly url: URL;
-  /** The same path and query as the client wrote them. */
+  /** Path and query as the client wrote them. */
   readonly target?: string | undefined;
   /** Without hop-by-hop names and Host. */
   readonly header: Readonly<HeaderRecord>;
@@ -44,19 +44,19 @@ export interface UpstreamRequest {
   /** The client may reach services on this very machine. */
   readonly loopbackAllowed: boolean;
   readonly signal: AbortSignal;
-  /** A client's own request as it is passed on; it replaces what `url` and `header` would make of it. */
+  /** A client's own request to be forwarded; it replaces what `url` and `header` would produce. */
   readonly own?: ClientsOwn | undefined;
 }
 
 export interface ClientsOwn {
   /** Request target, byte for byte. */
   readonly target: string;
-  /** Complete, Host and framing included. */
+  /** Complete, including Host and framing. */
   readonly lines: HeaderLines;
   readonly body: RequestBody | undefined;
   /** The origin may answer 101; the connection is then the answer's `socket`. */
   readonly upgrade: boolean;
-  /** 100, 102, 103: on the way to the answer. */
+  /** Called for 100, 102 and 103, before the answer. */
   readonly onInformation: (information: InformationEvent) => void;
 }
 
@@ -67,7 +67,7 @@ export class Upstream {
   readonly #policy: EgressPolicy;
   readonly #trust: TrustStore;
   readonly #plain = { kept: new HttpAgent(keptConnections), fresh: new HttpAgent(freshConnections) };
-  /** One pool of TLS connections per way of judging certificates: they must not be shared. */
+  /** One pool of TLS connections per trust setting: they must not be shared. */
   readonly #agents = new LRUCache<string, Agents<HttpsAgent>>({ max: maxAgents, dispose: destroy });
 
   constructor(egress: EgressRules, trust: TrustStore) {
@@ -76,14 +76,14 @@ export class Upstream {
   }
 
   /**
-   * Resolves with the answer's header, which may come before all of the body was sent; the answer's body is the caller's to
-   * read or destroy. Errors: SOURCE_UNREACHABLE, PERMISSION_DENIED by the egress policy, CANCELLED, DEADLINE_EXCEEDED.
+   * Resolves with the answer's header, which may come before the whole body was sent; the caller reads or destroys the
+   * answer's body. Errors: SOURCE_UNREACHABLE, PERMISSION_DENIED by the egress policy, CANCELLED, DEADLINE_EXCEEDED.
    */
   async send(request: UpstreamRequest): Promise<IncomingMessage> {
     const { own } = request;
     const repeatable = own?.body?.repeatable ?? true;
     try {
-      // What the kernel knows of kept connections that were closed is seen before one of them is chosen.
+      // Lets node see which kept connections have closed before one of them is chosen.
       const hop = await this.#wayOut(request);
       if (own?.body && repeatable) await nextTurn();
       return await this.#attempt(request, { hop, connection: own?.upgrade === true || !repeatable ? 'fresh' : 'kept' });
@@ -99,7 +99,7 @@ export class Upstream {
     }
   }
 
-  /** A bare TCP connection for a tunnel. */
+  /** Opens a bare TCP connection for a tunnel. */
   async dial(host: string, port: number, options: { loopbackAllowed: boolean; signal: AbortSignal }): Promise<Socket> {
     const check = this.#checker(host, port, options.loopbackAllowed);
     if (isIP(host)) check(host);
@@ -171,7 +171,7 @@ export class Upstream {
         answer = message;
         answered(message);
         message.setTimeout(proxyLimits.upstreamIdleTimeoutMs, () => message.destroy(timedOut(url.host)));
-        // Two lengths at once: this answer is read as the coding says, but no other of this connection.
+        // Two lengths at once: this answer is read as the coding says, but the connection is not reused.
         if (message.headers['transfer-encoding'] !== undefined && message.headers['content-length'] !== undefined)
           outgoing.shouldKeepAlive = false;
       });
@@ -181,7 +181,7 @@ export class Upstream {
         answered(message);
       });
       outgoing.on('error', (error) => {
-        // A body that goes on until the connection ends would be whole for node:http here, too.
+        // node:http would take a body that ends with the connection for complete here, too.
         if (answer?.complete === false) answer.destroy(error);
         settle();
         stopBody?.();
@@ -193,7 +193,7 @@ export class Upstream {
         if (!silent) own?.body?.drain();
       });
       if (own?.body && !outgoing.writableEnded)
-        outgoing.write(noBytes); // the origin may have something to say before the body comes
+        outgoing.write(noBytes); // the origin may want to answer before the body comes
       else if (!own?.body) outgoing.end();
     });
   }
@@ -209,7 +209,7 @@ export class Upstream {
     const lines = own ? [...own.lines] : Object.entries({ host: url.host, ...header }).flat();
     if (connection === 'fresh' && own?.upgrade !== true) closeAfterwards(lines);
     const written = own?.target ?? target ?? url.pathname + url.search;
-    // A proxy in front of a plain origin is told the whole URL.
+    // A proxy in front of a plain origin needs the whole URL.
     const absolute = hop !== undefined && !secure;
     if (absolute && hop.authorization !== undefined) lines.push('Proxy-Authorization', hop.authorization);
     const options: RequestOptions = {
@@ -221,7 +221,8 @@ export class Upstream {
       ...(!hop && { lookup: checkedLookup(check) }),
       setDefaultHeaders: false,
       maxHeaderSize: proxyLimits.headerBytes,
-      // Folded lines, bare line feeds and two lengths in an answer are read as RFC 9112 asks; only this origin's own clients see them.
+      // Folded lines, bare line feeds and two lengths in an answer are read as RFC 9112 says; they only affect this origin's own
+      // clients.
       insecureHTTPParser: true,
     };
     const outgoing =
@@ -258,7 +259,7 @@ export class Upstream {
   }
 }
 
-/** By which proxy, if any, and over which kind of connection. */
+/** The proxy to use, if any, and the kind of connection. */
 interface Way {
   readonly hop: ProxyHop | undefined;
   readonly connection: keyof Agents<unknown>;
@@ -278,7 +279,7 @@ function placeOf(url: URL): { readonly host: string; readonly port: number } {
   };
 }
 
-/** Connections that other requests may use, too, and those that serve one request. */
+/** Connections shared by requests, and those that serve a single request. */
 interface Agents<Agent> {
   readonly kept: Agent;
   readonly fresh: Agent;
@@ -299,7 +300,7 @@ function destroy({ kept, fresh }: Agents<HttpAgent>): void {
   fresh.destroy();
 }
 
-/** What is one connection's own is said in one Connection line. */
+/** Joins all per-connection names into one Connection line. */
 function closeAfterwards(lines: string[]): void {
   const index = lines.indexOf('Connection');
   if (index === -1) lines.push('Connection', 'close');
@@ -329,7 +330,7 @@ function timedOut(host: string): DragonflyError {
   });
 }
 
-/** Any other coding belongs to this connection as well, and nobody here undoes it. */
+/** Any other coding belongs to this connection as well, and nobody here decodes it. */
 function isPlainCoding({ headers }: IncomingMessage): boolean {
   return ['chunked', undefined].includes(headers['transfer-encoding']?.trim().toLowerCase());
 }
@@ -354,7 +355,7 @@ function unreachable(host: string, error: unknown): DragonflyError {
   });
 }
 
-/** Resolves a name and judges the very address the socket will use, so that a name cannot change in between. */
+/** Resolves a name and checks the very address that the socket will use, so that the name cannot change in between. */
 function checkedLookup(check: (address: string) => void): LookupFunction {
   return (hostname, options, callback) => {
     lookup(hostname, { ...options, all: true }, (error, addresses: LookupAddress[]) => {

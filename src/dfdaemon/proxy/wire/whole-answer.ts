@@ -1,13 +1,13 @@
 /**
- * Passes a short answer on once all of it is there. Refusals of a range come broken from some registries, which announce the
- * length of the blob with them: directly every client sees the status and then an error.
+ * Passes on a short answer once it is complete. Some registries refuse a range with an answer that announces the blob's
+ * length and then breaks off; without this, clients would see the status and then an error.
  */
 import type { IncomingMessage } from 'node:http';
 import type { ClientCall } from '../client-call.ts';
 import { proxyLimits } from '../limits.ts';
 import { writeAnswerHead } from './direct.ts';
 
-/** False when its body broke off or is a long one; nothing has been sent then. */
+/** False when the body broke off or is long; nothing has been sent then. */
 export async function relayWhole(call: ClientCall, message: IncomingMessage): Promise<boolean> {
   const { response, record } = call;
   const blocks: Buffer[] = [];
