@@ -1,11 +1,11 @@
 /**
- * Encryption between this daemon and the other services, with one switch for all of it.
+ * Encryption between this daemon and other services, controlled by one switch.
  *
- * As soon as one listener is configured with `insecure: false`, gRPC in both directions and pieces in both directions use
- * TLS; a listener without files of its own takes those of the other. `security.tlsPolicy: prefer` lets both ports take
- * plain text as well, for the time a cluster needs to move; `upload.plainPieces` does so for pieces alone. Files that do not load end the start: nothing is ever sent in
- * clear instead. With `security.autoIssueCert` the certificate of the node takes the place of files, and `tlsPolicy`
- * alone decides.
+ * As soon as one listener is configured with `insecure: false`, gRPC and pieces use TLS in both directions; a listener
+ * without files of its own uses those of the other. `security.tlsPolicy: prefer` lets both ports accept plain text as
+ * well, for as long as a cluster needs to migrate; `upload.plainPieces` does so for pieces alone. Files that cannot be
+ * loaded prevent the start: nothing is ever sent in plain text instead. With `security.autoIssueCert` the node's
+ * certificate replaces the files, and `tlsPolicy` alone decides.
  */
 import { X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
@@ -18,7 +18,7 @@ import { liveTls, type ClientTls, type ServerTls } from '../rpc/tls.ts';
 import type { DfdaemonConfig } from './config.ts';
 import type { TransportTls } from './transport/tls-policy.ts';
 
-/** Without a member, that part speaks plain text; all have one, or none. */
+/** An absent member means plain text for that part; either all are present, or none. */
 export interface TransportSecurity {
   readonly peerServer?: ServerTls;
   readonly pieceServer?: TransportTls;

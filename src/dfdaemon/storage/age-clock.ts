@@ -1,12 +1,12 @@
 /**
- * Time by which tasks grow old. It advances with the monotonic clock while the daemon runs, and over a restart by what
- * the wall clock says, within bounds: setting the machine's date, forward or back, expires nothing.
+ * The time by which tasks age. It follows the monotonic clock while the daemon runs, and across a restart the wall
+ * clock, within bounds: changing the machine's date, forward or back, expires nothing.
  */
 import { maxOfflineAgeMs } from './limits.ts';
 
 export interface SavedAge {
   readonly ageMs: number;
-  /** Wall clock when it was saved, unix ms. */
+  /** Wall clock at the time of saving, unix ms. */
   readonly wallMs: number;
 }
 

@@ -1,6 +1,7 @@
 /**
- * Keeps the store inside its bounds: expired tasks go, then the least recently used ones while a quota or the file
- * system is over its high mark, down to the low mark. Bytes are counted as pieces come and go; nothing walks the tree.
+ * Keeps the store within its bounds: removes expired tasks, then the least recently used ones while a quota or the file
+ * system is above its high watermark, down to the low one. Bytes are counted as pieces come and go, so the directory is
+ * never walked.
  */
 import { statfs } from 'node:fs/promises';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
@@ -12,11 +13,11 @@ import type { StoredTask } from './stored-task.ts';
 import type { TaskStore } from './task-store.ts';
 
 export interface CollectorPolicy {
-  /** A task unused for longer goes; 0 for never. */
+  /** Tasks unused for longer are removed; 0 for never. */
   readonly ttlMs: number;
-  /** Bytes the store may hold; 0 for no quota of its own. */
+  /** Maximum size of the store in bytes; 0 for no quota. */
   readonly quotaBytes: number;
-  /** Used share of the file system, in percent, from which tasks go; 100 for never. */
+  /** Used share of the file system, in percent, above which tasks are removed; 100 for never. */
   readonly highPercent: number;
   /**
    * Low watermark: eviction stops this far below `highPercent`, so that the next download does not start it again. The quota has a
@@ -41,7 +42,7 @@ export interface CollectionReport {
   readonly removedBytes: number;
 }
 
-/** What the file system has, in bytes; available is what an ordinary user may still write. */
+/** Space of the file system in bytes; `available` is what an ordinary user may still write. */
 interface DiskSpace {
   readonly usedBytes: number;
   readonly availableBytes: number;
@@ -51,7 +52,7 @@ export interface CollectorOptions {
   readonly store: TaskStore;
   readonly policy?: Partial<CollectorPolicy>;
   readonly logger?: Logger;
-  /** Space of the store's file system; for machines whose `statfs` is wrong. */
+  /** Space of the store's file system; for machines whose `statfs` is unreliable. */
   readonly diskSpace?: () => Promise<DiskSpace>;
 }
 
@@ -80,7 +81,7 @@ export class Collector {
     return new Collector(options);
   }
 
-  /** Collects now and then at the policy's interval. */
+  /** Starts collecting at the policy's interval. */
   start(): void {
     const collect = (): void => {
       this.collect().catch((error: unknown) => {
@@ -102,9 +103,9 @@ export class Collector {
   }
 
   /**
-   * Makes sure that content of this many bytes can fit. Throws NO_SPACE when it cannot. Others go for it only as its bytes
-   * come: a length is a word, and must not empty the store. Call it before the layout of the new task is set: from then on
-   * the task's missing bytes are counted as taken.
+   * Checks that content of this many bytes can fit. Throws NO_SPACE when it cannot. Other tasks are only evicted as its
+   * bytes arrive, because an announced length alone must not empty the store. Call it before the layout of the new task
+   * is set; after that its missing bytes count as taken.
    */
   makeRoom(bytes: number): Promise<void> {
     return this.#inTurn(async () => {
@@ -123,7 +124,7 @@ export class Collector {
       if (isPressed) await this.#evict();
       const promised = this.#promisedBytes() + bytes;
       const { availableBytes } = isPressed ? await this.#diskSpace() : before;
-      // The whole store is looked through only when what is asked for does not fit beside all of it.
+      // All tasks are only examined when the content does not fit beside everything stored.
       const fitsBeside = quotaBytes === 0 || this.#store.usedBytes + promised <= quotaBytes;
       if (fitsBeside && promised <= availableBytes) return;
       const idle = this.#idleBytes();
@@ -134,7 +135,7 @@ export class Collector {
     });
   }
 
-  /** A write found no space: the promise of a length has made none. */
+  /** A write found no space, although a length was only announced so far. */
   async #relieve(bytes: number): Promise<boolean> {
     try {
       await this.#inTurn(() => this.#evict(bytes));
@@ -172,7 +173,7 @@ export class Collector {
     return {
       nowMs: this.#store.clock.nowMs(),
       ttlMs,
-      // What comes in is never asked of the low mark, else a large task would evict everything.
+      // Arriving bytes never count against the low watermark, otherwise a large task would evict everything.
       excessBytes:
         quotaBytes > 0 && held > quotaBytes
           ? Math.max(held - quotaBytes, this.#store.usedBytes - quotaBytes * lowShare)
@@ -182,12 +183,12 @@ export class Collector {
     };
   }
 
-  /** Something has to go now; what has expired goes with the next collection. */
+  /** Whether something has to be removed now; expired tasks wait for the next collection. */
   #isPressed({ excessBytes, lackingBytes: lacking, excessTasks }: EvictionPressure): boolean {
     return excessBytes > 0 || lacking > 0 || excessTasks > 0;
   }
 
-  /** Bytes that running downloads are still to write. */
+  /** Bytes that running downloads have yet to write. */
   #promisedBytes(): number {
     let bytes = 0;
     for (const task of this.#store.inUse) {
@@ -196,7 +197,7 @@ export class Collector {
     return bytes;
   }
 
-  /** What could be given back. */
+  /** What could be freed. */
   #idleBytes(): { bytes: number; freedBytes: number } {
     const idle = { bytes: 0, freedBytes: 0 };
     for (const { bytes, freedBytes, inUse } of this.#store.list().map(candidate)) {
@@ -207,7 +208,7 @@ export class Collector {
     return idle;
   }
 
-  /** What others make room for now: a task that has brought some bytes may bring as many again, a new one some first pieces. */
+  /** Space that running downloads may claim now: a task that has some bytes may bring as many again, a new one its first pieces. */
   #claimedBytes(firstPieces: number): number {
     let bytes = 0;
     for (const task of this.#store.inUse) {
@@ -242,7 +243,7 @@ function candidate(task: StoredTask): EvictionCandidate {
   return { id, bytes, lastUsedMs, inUse, freedBytes: record.linkedOut ? 0 : bytes };
 }
 
-/** Over the high mark: down to the low mark. In any case what is promised must fit. */
+/** Above the high watermark: down to the low one. In any case the promised bytes must fit. */
 function lackingBytes(
   { usedBytes, availableBytes }: DiskSpace,
   promised: number,

@@ -1,4 +1,4 @@
-/** The file that holds a task's bytes at their final offsets, open only while somebody uses it. */
+/** The file that holds a task's bytes at their final offsets; open only while somebody uses it. */
 import {
   closeSync,
   constants,
@@ -22,12 +22,12 @@ const fdatasyncAsync = promisify(fdatasync);
 const flags = constants.O_RDWR | constants.O_NOFOLLOW;
 
 /**
- * 0644 so that a hard link to it is an ordinary file for its reader; nobody else reaches it by this name, since the
- * storage directory is 0700.
+ * 0644 makes a hard link to it an ordinary file for its reader; nobody else reaches the file itself, since the storage
+ * directory is 0700.
  */
 const mode = 0o644;
 
-/** Unit of `stat`, and what a file may have beyond its length. */
+/** Unit of `stat`, and the space a file may have beyond its length. */
 const statBlockBytes = 512n;
 const spareBytes = 32n * 1024n;
 
@@ -35,11 +35,11 @@ const spareBytes = 32n * 1024n;
 export interface FileUse {
   readonly fd: number;
   /**
-   * Writes all of the buffers one after the other from `position`. One write per file at a time: a second one would
-   * spin on the lock of the inode, at the cost of a processor, and gain nothing.
+   * Writes all of the buffers one after the other from `position`. A file has one write at a time: a second one would
+   * only spin on the inode lock, which costs a processor and gains nothing.
    */
   write(buffers: readonly Uint8Array[], position: number): Promise<void>;
-  /** Must be called once; the file is closed when its last user has released it. */
+  /** Must be called once; the file is closed when its last user releases it. */
   release(): void;
 }
 
@@ -54,18 +54,18 @@ export class ContentFile {
   readonly path: string;
   readonly #relieve: (bytes: number) => Promise<boolean>;
   #open: OpenFile | undefined;
-  /** When the file was written last, by its own stamp, as far as this object wrote it. */
+  /** The file's own timestamp of the last write by this object. */
   #writtenNs: bigint | undefined;
   #isWriting = false;
   #isForeign = false;
 
-  /** @param relieve the disk is full: frees so many bytes of others; false when it cannot. */
+  /** @param relieve called when the disk is full: frees this many bytes; false when it cannot. */
   constructor(path: string, relieve: (bytes: number) => Promise<boolean>) {
     this.path = path;
     this.#relieve = relieve;
   }
 
-  /** Opens the file, or joins those who have it open. `create` makes one that is missing; else that is an error. */
+  /** Opens the file, or shares it with those who have it open. `create` makes a missing one; otherwise that is an error. */
   acquire(create = false): FileUse {
     let file = this.#open;
     if (!file) {
@@ -96,15 +96,15 @@ export class ContentFile {
   }
 
   /**
-   * Somebody else has written to the file since it was opened for the first write, or since the last call. Not noticed while an own write
-   * is under way, nor within one tick of the kernel's clock after it.
+   * Somebody else has written to the file since it was opened for the first write, or since the last call. Missed while
+   * an own write is running, and within one tick of the kernel's clock after it.
    */
   get hasForeignWrites(): boolean {
     if (!this.#isWriting) this.#compareStamp(this.#mtimeNs());
     return this.#isForeign;
   }
 
-  /** Forgets what it tells: whoever calls it looks at the content. */
+  /** Like hasForeignWrites, but resets it: the caller examines the content. */
   takeForeignWrites(): boolean {
     const isForeign = this.hasForeignWrites;
     this.#isForeign = false;
@@ -141,7 +141,10 @@ export class ContentFile {
     }
   }
 
-  /** No more will come. There is a file from now on, and what the file system has set aside behind its end, as xfs does, is given back. */
+  /**
+   * Nothing more will be written. Makes sure that the file exists, and releases the space that some file systems, such as xfs,
+   * have allocated beyond its end.
+   */
   end(): void {
     const use = this.acquire(true);
     try {
@@ -179,7 +182,7 @@ export class ContentFile {
     await this.with((fd) => fdatasyncAsync(fd));
   }
 
-  /** Identity of the file and of its last change; undefined when there is none. */
+  /** Identifies the file and its last change; undefined when there is no file. */
   stamp(): FileStamp | undefined {
     const stat = lstatSync(this.path, { bigint: true, throwIfNoEntry: false });
     return stat && stampOf(stat);
@@ -197,7 +200,7 @@ export function stampOf(stat: BigIntStats): FileStamp {
 export interface FileStamp {
   readonly links: number;
   readonly sizeBytes: number;
-  /** Changes with every write, truncation, link, rename and change of mode or times. */
+  /** Changes with every write, truncation, link, rename, and change of mode or times. */
   readonly text: string;
 }
 
@@ -211,7 +214,7 @@ function openContent(path: string, create: boolean): number {
   }
 }
 
-/** In parts of `writePartBytes`; short writes are continued. */
+/** Writes in parts of `writePartBytes`; short writes are continued. */
 function writeFully(fd: number, buffers: readonly Uint8Array[], position: number): Promise<void> {
   return new Promise((resolve, reject) => {
     let rest: readonly Uint8Array[] = buffers;
@@ -234,7 +237,7 @@ function writeFully(fd: number, buffers: readonly Uint8Array[], position: number
   });
 }
 
-/** As many of them as hold no more than so many bytes; the last one may be cut. */
+/** As many buffers as hold at most this many bytes; the last one may be cut. */
 function firstBytes(buffers: readonly Uint8Array[], most: number): Uint8Array[] {
   const taken: Uint8Array[] = [];
   for (let left = most; left > 0;) {

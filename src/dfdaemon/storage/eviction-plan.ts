@@ -1,14 +1,14 @@
-/** Which tasks have to go: expired ones, then the least recently used until enough is freed. Pure. */
+/** Chooses the tasks to remove: expired ones, then the least recently used until enough is freed. Pure. */
 
 export interface EvictionCandidate {
   readonly id: string;
-  /** Bytes accounted for it in the store. */
+  /** Size of the task as the store counts it. */
   readonly bytes: number;
-  /** Bytes the file system gets back: none while the content has a name outside the store. */
+  /** Bytes that the file system regains: none while the content has a name outside the store. */
   readonly freedBytes: number;
   /** On the store's age clock. */
   readonly lastUsedMs: number;
-  /** Somebody works with it, or it is a replica that has to stay. */
+  /** The task is in use, or is a replica that has to stay. */
   readonly inUse: boolean;
 }
 

@@ -1,4 +1,4 @@
-/** Flushes content to the disk behind finished downloads, a few files at a time. */
+/** Flushes the content of finished downloads to the disk in the background, a few files at a time. */
 import { toDragonflyError } from '../../core/errors.ts';
 import type { Logger } from '../../core/process/logger.ts';
 import { flushesAtOnce } from './limits.ts';
@@ -31,7 +31,7 @@ export class FlushQueue {
     }
   }
 
-  /** A task that was written to meanwhile stays marked as not flushed; its next flush, or the next start, flushes it. */
+  /** A task that was written to meanwhile stays marked as not flushed, until its next flush or the next start. */
   async #flush(task: StoredTask): Promise<void> {
     if (task.removed || task.index.underRecovery) return;
     const { writes } = task;

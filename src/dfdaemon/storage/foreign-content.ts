@@ -1,10 +1,10 @@
 /**
- * What a daemon of the original left in this directory. It has its content where this store has its own, and says in a
- * database of its own what of it is complete. That database is put aside before anything else happens: it would go on speaking
- * of files that this store replaces, and a daemon of the original that comes back would hand them out unread.
+ * Content that a daemon of the original left in this directory. It keeps content in the same place, and records in its
+ * own database which tasks are complete. That database is moved aside before anything else: it would keep referring to
+ * files that this store replaces, and a daemon of the original that comes back would serve them unchecked.
  *
- * Taken over is what proves itself: a task whose id is the SHA-256 of its content, as that of a layer of an image is. For
- * anything else only the put-aside database knows whether it is complete, and nothing at all whether it is right.
+ * Only content that proves itself is adopted: a task whose id is the SHA-256 of its content, as for an image layer. For
+ * anything else only the moved database knows whether it is complete, and nothing knows whether it is right.
  */
 import { createHash } from 'node:crypto';
 import { constants, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
@@ -18,7 +18,7 @@ import type { Logger } from '../../core/process/logger.ts';
 import { readFully } from './content-file.ts';
 import { verifyBlockBytes } from './limits.ts';
 
-/** A file whose bytes have been read and are those of its task. */
+/** A file whose bytes were read and match its task. */
 export interface ProvenContent {
   readonly id: string;
   readonly path: string;
@@ -41,8 +41,8 @@ export class ForeignContent {
   #stopped = false;
 
   /**
-   * Puts aside what is there and begins to look at it.
-   * @param isOwn whether the file of that task is of this store.
+   * Moves the original's database aside and starts examining the content. @param isOwn whether the file of that task
+   * belongs to this store.
    */
   constructor(options: ForeignContentOptions, isOwn: (id: string) => boolean) {
     this.#options = options;
@@ -53,18 +53,18 @@ export class ForeignContent {
     );
   }
 
-  /** Resolves when everything has been looked at. */
+  /** Resolves when everything was examined. */
   get done(): Promise<void> {
     return this.#done;
   }
 
-  /** Ends after the block in hand; the next start goes on. */
+  /** Ends after the current block; the next start continues. */
   async stop(): Promise<void> {
     this.#stopped = true;
     await this.#done;
   }
 
-  /** After a crash half-way the next start does the rest: the database goes last. */
+  /** The database is moved last, so that the next start completes this after a crash. */
   #putAside(isOwn: (id: string) => boolean): void {
     const { directory, logger } = this.#options;
     const database = join(directory, 'metadata');
@@ -123,7 +123,7 @@ export class ForeignContent {
     return hash.digest('hex') === id ? { id, path, layout, pieces } : undefined;
   }
 
-  /** The original gives its users hard links: what they do to their file is not to reach this store. */
+  /** The original gives hard links to its users, whose changes must not reach this store. */
   async #makeOwn(path: string): Promise<void> {
     await using file = await open(path, 'r');
     if ((await file.stat()).nlink === 1) return;

@@ -1,17 +1,17 @@
-/** Every bound of the store, with its unit and reason. What an operator may want to change is an option of the store. */
+/** Every bound of the store, with its unit and reason. Bounds that an operator may want to change are options of the store. */
 
 /** Bytes gathered before one positional write: from 1 MiB on, asynchronous writes cost hardly more than synchronous ones. */
 export const writeBlockBytes = 2 ** 20;
 
-/** Runs of free memory that a write asks the kernel for, at most (write-part.ts): those of a megabyte are the first to be gone. */
+/** Longest run of free memory that a write requests from the kernel (write-part.ts): runs of a megabyte are used up first. */
 export const longestRunBytes = 512 * 1024;
-/** And at most, however short they are. */
+/** A write requests runs of this length at least, however short the free ones are. */
 export const shortestRunBytes = 256 * 1024;
 
-/** So much free memory in such runs is not used up before the next look, whoever else writes. */
+/** This much free memory in such runs lasts until the next look, whoever else writes. */
 export const sufficientRunsBytes = 2 ** 30;
 
-/** That is looked at anew after so long, or so much that was written. */
+/** Free memory is looked at again after this time, or after this much was written. */
 export const runsLookMs = 1_000;
 export const runsLookBytes = 256 * 2 ** 20;
 
@@ -21,18 +21,18 @@ export const maxWritesInFlight = 2;
 /** Block of verification and whole-content hashing; long enough to be cheap, short enough for the event loop (< 1 ms of CRC). */
 export const verifyBlockBytes = 2 ** 20;
 
-/** Of a download to whose file somebody else has written this much is read again before its end is told: a second of work at most. */
+/** When somebody else has written to a download's file, this much of it is read again before the download ends: at most a second of work. */
 export const secondLookBytes = 4 * 2 ** 30;
-/** So often, when something is written meanwhile. */
+/** How often that is repeated when the file is written again meanwhile. */
 export const mostLooks = 3;
 
 /** Tasks kept in the index (about 1 KiB of memory each); past it the least recently used idle task is evicted. */
 export const defaultMaxTasks = 100_000;
 
-/** A response header larger than this is the origin's fault and is not recorded. */
+/** A response header larger than this is not recorded. */
 export const maxHeaderBytes = 64 * 1024;
 
-/** How often last uses are written down; after `kill -9` an order of use this old at most is lost. */
+/** How often times of last use are saved; after `kill -9` the order of use is out of date by at most this. */
 export const usageFlushIntervalMs = 5_000;
 
 /** Upper bound on how much downtime ages tasks, so that a wrong clock at start cannot expire everything. */
@@ -47,18 +47,18 @@ export const flushesAtOnce = 8;
 /** Read marks kept per incoming piece: one every 64 KiB of the largest piece. */
 export const maxMarks = 1024;
 
-/** Longest time a device or FIFO that is the output of a download may take; its reader may be a slow program, or gone. */
+/** Longest time for writing a download to a device or FIFO; its reader may be slow, or gone. */
 export const specialOutputTimeoutMs = 3_600_000;
 /** The collector runs at the latest after this many received bytes. */
 export const maxUnseenGrowthBytes = 64 * 2 ** 20;
 
-/** A node with nothing to do looks so often for content to read again, and reads none more often than this. */
+/** How often an idle node looks for content to read again, and the minimum time between two reads of it. */
 export const scrubPauseMs = 10_000;
 export const scrubAgainMs = 7 * 24 * 3_600_000;
 
-/** Outputs written for other users at a time: a process each. */
+/** Concurrent outputs written for other users, with one process each. */
 export const maxUserWriters = 8;
-/** An output into a FIFO that nobody reads, or to a file system that hangs, ends here. */
+/** Ends an output to a FIFO that nobody reads, or to a file system that hangs. */
 export const userWriterTimeoutMs = 60 * 60_000;
-/** Maximum length of its answer: one line about a path. */
+/** Maximum length of the writer's answer: one line about a path. */
 export const maxUserWriterAnswerBytes = 64 * 1024;

@@ -1,11 +1,11 @@
 /**
- * Hands the finished content to a path outside the store: hard link, then reflink, then copy.
+ * Places finished content at a path outside the store: hard link, then reflink, then copy.
  *
  * A hard link shares its bytes with the store, so a user who edits his file edits ours. Two rules keep that harmless:
  * at most one name is linked out at a time (a second output is a reflink or copy, so no user's edit reaches another
- * user's file), and the stamp of the file (size, modification and change time) is recorded at the link and compared
- * before any piece is served or handed out again. A changed file is taken out of use, given an inode of its own and
- * verified piece by piece before it returns.
+ * user's file), and the file's stamp (size, modification and change time) is recorded at the link and compared before
+ * any piece is served or placed again. A changed file is taken out of use, gets an inode of its own, and is verified
+ * piece by piece before it is used again.
  */
 import { constants, createReadStream, linkSync, renameSync, rmSync } from 'node:fs';
 import { chmod, chown, copyFile, rm } from 'node:fs/promises';
@@ -29,9 +29,9 @@ export interface LinkOutOptions {
   readonly mayLink?: boolean | undefined;
   /** Fail when no hard link is possible. */
   readonly forceHardLink?: boolean;
-  /** Permission bits of the output; default 0644. Other bits than those need a file of their own: no hard link. */
+  /** Permission bits of the output; default 0644. Any others require a file of its own instead of a hard link. */
   readonly mode?: number;
-  /** Owner the output must have; one other than this process needs a file of its own. */
+  /** Owner that the output must have; an owner other than this process requires a file of its own. */
   readonly uid?: number;
   readonly gid?: number;
   /** Aborts writing into a device or FIFO, which may block. */
@@ -78,7 +78,7 @@ async function writeInto(task: StoredTask, path: string, { forceHardLink, signal
   return 'copy';
 }
 
-/** The content must be complete and untouched; touched content is verified first. */
+/** Requires complete, unmodified content; modified content is verified first. */
 export async function requireIntact(task: StoredTask): Promise<void> {
   if (task.touchedFromOutside()) task.suspect();
   await task.recovered;
@@ -96,15 +96,15 @@ function mayHardLink(task: StoredTask, options: LinkOutOptions): boolean {
   return !ownFile && task.content.stamp()?.links === 1;
 }
 
-/** One synchronous step, so that no piece is served between the link and its stamp. False when links are not possible. */
+/** Synchronous, so that no piece is served between the link and its stamp. False when links are not possible. */
 function hardLink(task: StoredTask, path: string, temporary: string, options: LinkOutOptions): boolean {
-  task.record.change({ linkStamp: 'linking' }); // a crash before the real stamp is written leaves a stamp that no file matches
+  task.record.change({ linkStamp: 'linking' }); // after a crash before the real stamp is written, this stamp matches no file
   try {
     if (options.overwrite) {
       linkSync(task.content.path, temporary);
       requireReplaceable(path);
       renameSync(temporary, path);
-      rmSync(temporary, { force: true }); // rename does nothing when both names are already the same file
+      rmSync(temporary, { force: true }); // rename does nothing when both names already refer to the same file
     } else linkSync(task.content.path, path);
     return true;
   } catch (error) {

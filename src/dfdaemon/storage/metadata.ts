@@ -29,15 +29,15 @@ export interface TaskRow {
   readonly state: TaskState;
   /** 1 when the content was flushed to the disk after its last write. */
   readonly synced: number;
-  /** 1 while the collector must not take it: this node holds a replica of imported content. */
+  /** 1 while the collector must not remove it: this node holds a replica of imported content. */
   readonly persistent: number;
-  /** JSON of what is known of imported content, the KeptRecord; null for content of an origin. */
+  /** KeptRecord of imported content as JSON; null for content of an origin. */
   readonly kept: string | null;
-  /** 1 when the origin gave the content to credentials. */
+  /** 1 when the origin gave the content to a request with credentials. */
   readonly restricted: number;
-  /** Stamp of the content file when it was last known to be untouched by others; null while it has no other name. */
+  /** Stamp of the content file when it was last known to be unmodified; null while it has no other name. */
   readonly linkStamp: string | null;
-  /** Stamp of the content file when its finished content was last known to be what was verified; null before. */
+  /** Stamp of the content file when its finished content was last verified; null before. */
   readonly stamp: string | null;
   readonly createdMs: number;
   readonly updatedMs: number;
@@ -156,7 +156,7 @@ export class Metadata {
     });
   }
 
-  /** Records a task with all of its pieces at once, in place of what there is of it. */
+  /** Records a task with all of its pieces at once, replacing what was recorded of it. */
   putWhole(row: TaskRow, pieces: Iterable<PieceRecord>): void {
     const { id: taskId } = row;
     this.transaction(() => {
@@ -174,7 +174,10 @@ export class Metadata {
     });
   }
 
-  /** Records a piece whose bytes are in the content file. @param isFirst since the content was flushed to the disk, of which it is ahead again. */
+  /**
+   * Records a piece whose bytes are in the content file. @param isFirst the first since the content was flushed; the row is then
+   * ahead of the disk again.
+   */
   putPiece(taskId: string, piece: PieceRecord, isFirst: boolean): void {
     if (!isFirst) return this.#run(insertPiece, { ...piece, taskId });
     this.transaction(() => {
@@ -233,7 +236,7 @@ const insertPiece = `INSERT OR REPLACE INTO piece (taskId, number, offset, lengt
 
 const selectPiece = 'SELECT number, offset, length, crc32, source, costMs, createdMs FROM piece WHERE taskId = :taskId';
 
-/** SQLite finds a damaged page only when it reads it; this reads them all, some hundred milliseconds for a million pieces. */
+/** SQLite only notices a damaged page when it reads it; this reads all of them, which takes some hundred milliseconds for a million pieces. */
 function requireSound(db: DatabaseSync): void {
   const found = db.prepare('PRAGMA quick_check(1)').get()?.['quick_check'];
   if (found !== 'ok') throw damaged(new Error(String(found)));

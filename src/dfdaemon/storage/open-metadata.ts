@@ -1,4 +1,4 @@
-/** Opens the metadata of a store, also when a fault of the disk has damaged it. */
+/** Opens the metadata of a store, even when a disk fault has damaged it. */
 import { renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { toDragonflyError } from '../../core/errors.ts';
@@ -6,7 +6,7 @@ import type { Logger } from '../../core/process/logger.ts';
 import { Metadata } from './metadata.ts';
 import { isDamaged } from './storage-error.ts';
 
-/** Damaged metadata is put aside: the store starts empty, and what it held is fetched again when it is asked for. */
+/** Moves damaged metadata aside: the store starts empty, and its content is fetched again on request. */
 export function openMetadata({ directory, logger }: { directory: string; logger?: Logger | undefined }): Metadata {
   try {
     return Metadata.open(directory);

@@ -1,4 +1,4 @@
-/** Puts content where a program of this machine wants it: as its user, who may do there what he may do by himself. */
+/** Places content where a local program wants it, with the rights of that program's user. */
 import { realpath } from 'node:fs/promises';
 import { dirname, resolve, sep } from 'node:path';
 import { DragonflyError } from '../../core/errors.ts';
@@ -15,13 +15,16 @@ export interface PlaceOutputOptions {
   /** The output may share its bytes with the store (default true). */
   readonly mayLink?: boolean;
   readonly signal: AbortSignal;
-  /** Directories below which outputs may lie; anywhere when there are none. */
+  /** Directories that may contain outputs; anywhere when empty. */
   readonly roots: readonly string[];
 }
 
 const outputMode = 0o644;
 
-/** Throws PERMISSION_DENIED for callers elsewhere, outside of the roots, and for users this daemon cannot act as; and as linkOut. */
+/**
+ * Throws PERMISSION_DENIED for remote callers, for paths outside of the roots, and for users that this daemon cannot act as;
+ * otherwise as linkOut.
+ */
 export async function placeOutput(task: StoredTask, path: string, options: PlaceOutputOptions): Promise<LinkMethod> {
   const { caller, overwrite, forceHardLink, mayLink, signal, roots } = options;
   if (caller.kind !== 'local')

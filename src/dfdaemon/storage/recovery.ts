@@ -1,7 +1,7 @@
 /**
- * Verifies content that may not be what the metadata says: pieces that were not flushed before an unclean stop, and
- * content that was changed through a hard link. One task at a time, in blocks, behind the running daemon: a piece
- * returns to use as soon as its CRC is right, and is dropped when it is not.
+ * Verifies content that may differ from the metadata: pieces that were not flushed before an unclean stop, and content
+ * that was changed through a hard link. Works in the background on one task at a time, in blocks: a piece returns to
+ * use as soon as its CRC is right, and is dropped otherwise.
  */
 import { constants } from 'node:fs';
 import { copyFile, rename, rm } from 'node:fs/promises';
@@ -37,7 +37,7 @@ export class Recovery {
     while (this.#running) await this.#running;
   }
 
-  /** Ends after the block in hand; what was not verified stays recorded for the next start. */
+  /** Ends after the current block; unverified pieces stay recorded for the next start. */
   async stop(): Promise<void> {
     this.#stopped = true;
     await this.#running;
@@ -59,7 +59,7 @@ export class Recovery {
     let stamp: string | undefined;
     try {
       if (task.record.linkedOut) await detach(task);
-      stamp = task.content.stamp()?.text; // of the bytes read from here on
+      stamp = task.content.stamp()?.text; // the stamp of the bytes that are read from here on
       const file = task.content.acquire();
       try {
         const block = Buffer.allocUnsafe(verifyBlockBytes);
@@ -74,7 +74,7 @@ export class Recovery {
         file.release();
       }
     } catch (error) {
-      // What could not be verified is dropped below and fetched again.
+      // Pieces that could not be verified are dropped below and fetched again.
       this.#logger?.warn(
         { task: task.id, error: toDragonflyError(error).message },
         'stored content cannot be verified',
@@ -88,7 +88,7 @@ export class Recovery {
   }
 }
 
-/** Gives the store a file of its own again, so that repairing it never writes into the file of a user. */
+/** Gives the store a file of its own again, so that repairing it never writes into a user's file. */
 async function detach(task: StoredTask): Promise<void> {
   if ((task.content.stamp()?.links ?? 1) > 1) {
     const copy = `${task.content.path}.detached`;

@@ -1,4 +1,4 @@
-/** Versions of the metadata schema. A step is never changed after a release; a new one is added at the end. */
+/** Versions of the metadata schema. A step never changes after a release; new ones are appended. */
 import type { DatabaseSync } from 'node:sqlite';
 import { DragonflyError } from '../../core/errors.ts';
 
@@ -44,7 +44,7 @@ const steps: readonly string[] = [
 
 export const schemaVersion = steps.length;
 
-/** Brings the database to this program's version, each step in its own transaction. */
+/** Brings the database to this program's version, with each step in its own transaction. */
 export function migrate(db: DatabaseSync): void {
   const version = Number(db.prepare('PRAGMA user_version').get()?.['user_version'] ?? 0);
   if (version > schemaVersion) {

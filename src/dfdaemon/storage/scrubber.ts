@@ -15,9 +15,9 @@ import type { TaskStore } from './task-store.ts';
 
 export interface ScrubberOptions {
   readonly store: TaskStore;
-  /** Bytes per second it may read; 0 for never. */
+  /** Bytes per second it may read; 0 turns it off. */
   readonly rateBytesPerSec: number;
-  /** The node has better things to do. */
+  /** Whether the node is too busy for this. */
   readonly busy: () => boolean;
   readonly logger: Logger;
 }

@@ -1,4 +1,4 @@
-/** Directories that only this user may enter: made, or checked before anything inside is trusted; and emptied. */
+/** Directories that only this user may enter: creates them, or checks them before anything inside is trusted; also empties them. */
 import { chmodSync, lstatSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -6,8 +6,8 @@ import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { makeDirectory } from '../../core/files/make-directory.ts';
 
 /**
- * Makes the directory (and missing parents) or checks the one that stands: a real directory, ours, not writable by
- * others. One that others may merely read is closed to them. Throws PERMISSION_DENIED for anything suspicious.
+ * Creates the directory and missing parents, or checks an existing one: a real directory that is ours and not writable
+ * by others. A directory that is readable by others gets closed. Throws PERMISSION_DENIED for anything suspicious.
  */
 export function secureDirectory(path: string): void {
   let stat;

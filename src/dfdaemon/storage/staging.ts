@@ -1,4 +1,4 @@
-/** Content that was put together beside the store, before it becomes a task all at once. */
+/** Content that was assembled outside the store, before it becomes a task in one step. */
 import { lstatSync } from 'node:fs';
 import type { PieceLayout } from '../../core/piece-layout.ts';
 import { pieceSpan } from '../../core/piece-layout.ts';
@@ -8,10 +8,10 @@ import type { PieceRecord, TaskRow } from './metadata.ts';
 import type { KeptRecord } from './task-record.ts';
 
 export interface StagedContent {
-  /** In the store's directory for what comes in. */
+  /** In the store's incoming directory. */
   readonly path: string;
   readonly layout: PieceLayout;
-  /** Of every piece, in order. */
+  /** CRC-32 of every piece, in order. */
   readonly crcs: readonly number[];
 }
 
@@ -22,9 +22,9 @@ export interface Adoption {
 
 export interface Taking {
   readonly staged: StagedContent;
-  /** For those alone who have shown that its origin gives it to them. */
+  /** Only for callers that have shown that the origin gives it to them. */
   readonly restricted: boolean;
-  /** As its origin would send it with the content. */
+  /** The header that the origin would send with the content. */
   readonly responseHeader?: Readonly<Record<string, string>> | undefined;
 }
 
@@ -37,7 +37,7 @@ export function stagedOf({ path, layout, pieces }: ProvenContent): StagedContent
   return { path, layout, crcs: pieces.map(({ crc32 }) => crc32) };
 }
 
-/** What the metadata records of it. @param path where its file lies now. */
+/** The task's metadata. @param path where its file is now. */
 export function wholeTask(
   row: TaskRow,
   { layout, crcs }: StagedContent,

@@ -1,4 +1,4 @@
-/** Faults of the disk and of the metadata database in the product's words. */
+/** Translates faults of the disk and of the metadata database into the product's errors. */
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 
 /** Primary result codes of SQLite that say something about the disk. */
@@ -19,7 +19,7 @@ export function toStorageError(error: unknown): DragonflyError {
   return new DragonflyError(known[0], known[1], { cause: error });
 }
 
-/** What SQLite reads makes no sense: the file is no database, or pages of it are broken. */
+/** The file is not a SQLite database, or some of its pages are broken. */
 export function isDamaged(error: unknown): boolean {
   const cause = (error as { cause?: { errcode?: unknown } } | undefined)?.cause;
   return typeof cause?.errcode === 'number' && [11, 26].includes(cause.errcode & 0xff);
@@ -29,7 +29,7 @@ export function damaged(cause: Error): DragonflyError {
   return toStorageError(Object.assign(cause, { errcode: 11 }));
 }
 
-/** Runs a short synchronous step of the store; whatever it throws comes out as a DragonflyError. */
+/** Runs a short synchronous step of the store; anything it throws becomes a DragonflyError. */
 export function storageStep<T>(step: () => T): T {
   try {
     return step();

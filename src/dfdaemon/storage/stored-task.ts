@@ -1,9 +1,9 @@
 /**
- * One task in the store: its content file, its verified pieces, who uses it.
+ * One task in the store: its content file, its verified pieces, and who uses it.
  *
  * State changes are synchronous and written through to the metadata; bytes move in PieceWriter and through the
- * descriptors handed out by `openPiece`. A piece enters `pieces` and reaches the `onPiece` listeners only after its
- * row is committed, so a listener can serve the piece at once, and after a crash.
+ * descriptors returned by `openPiece`. A piece enters `pieces` and reaches the `onPiece` listeners only after its row
+ * is committed, so a listener can serve the piece at once, and after a crash.
  *
  * Pin a task while you work on it: the collector never removes a pinned task. Writers and readers hold a pin.
  */
@@ -40,7 +40,7 @@ export interface OpenPiece extends PieceRecord, Disposable {
 export class StoredTask {
   readonly id: string;
   readonly content: ContentFile;
-  /** Row and pieces, for helpers of the store only; other callers use the task. */
+  /** Row and pieces; only for helpers of the store, other callers use the task. */
   readonly record: TaskRecord;
   readonly index: PieceIndex;
   readonly claims = new PieceClaims((number) => this.#slot(number));
@@ -69,17 +69,17 @@ export class StoredTask {
     return state === 'finished' && this.index.underRecovery ? 'running' : state;
   }
 
-  /** The origin gave the content to credentials: it is for those alone who have some. */
+  /** The origin gave the content to a request with credentials, so it is only for callers that have some. */
   get restricted(): boolean {
     return this.record.row.restricted === 1 || this.record.kept?.object !== undefined;
   }
 
-  /** This node holds a replica of imported content: the collector must not take it before its time is over. */
+  /** This node holds a replica of imported content, which the collector must not remove before its time is over. */
   get persistent(): boolean {
     return this.record.persistent;
   }
 
-  /** Records that this is imported content, and whether the replica of this node is to stay. What its store is to get stays to be got there. */
+  /** Records that this is imported content, and whether this node's replica is to stay. A pending upload to its store is kept. */
   keep(kept: KeptRecord, persistent: boolean): void {
     this.#requirePresent();
     const upload = kept.object?.state === 'pending' ? (kept.upload ?? this.record.kept?.upload) : undefined;
@@ -178,8 +178,8 @@ export class StoredTask {
   }
 
   /**
-   * Says how the content is cut. The length of the content may follow later, once; anything else already known must
-   * be the same, else FAILED_PRECONDITION: call `restart` when the origin has changed.
+   * Sets how the content is cut into pieces. The length of the content may follow once, later; anything already known
+   * must be the same, otherwise FAILED_PRECONDITION: call `restart` when the origin has changed.
    */
   setLayout(facts: LayoutFacts): void {
     this.#requirePresent();
@@ -206,8 +206,8 @@ export class StoredTask {
   }
 
   /**
-   * Throws PIECE_UNAVAILABLE when the piece is not there, also while the content is verified again because its file
-   * was changed through a hard link of it.
+   * Throws PIECE_UNAVAILABLE when the piece is not there, or while the content is verified again because its file was
+   * changed through a hard link.
    */
   openPiece(number: number): OpenPiece {
     if (this.touchedFromOutside()) this.suspect();
@@ -223,8 +223,8 @@ export class StoredTask {
   }
 
   /**
-   * All pieces are there and checked. `contentLengthBytes` ends content of unknown length; `digest` is the one the
-   * caller verified over the whole content. Flushing to the disk goes on behind.
+   * All pieces are there and checked. `contentLengthBytes` ends content of unknown length; `digest` is the one that the
+   * caller verified over the whole content. Flushing to the disk continues in the background.
    */
   finish(facts: { readonly contentLengthBytes?: number; readonly digest?: Digest } = {}): void {
     this.#requirePresent();
@@ -254,13 +254,13 @@ export class StoredTask {
     this.record.change({ state: 'failed', failedMs: this.#host.clock.wallMs() });
   }
 
-  /** Takes up the download of a failed task again. */
+  /** Continues the download of a failed task. */
   resume(): void {
     this.#requirePresent();
     if (this.record.row.state === 'failed') this.record.change({ state: 'running', failedMs: null });
   }
 
-  /** Forgets everything fetched, for instance because the origin has changed. Throws IN_USE while pieces are written. */
+  /** Drops everything fetched, for instance because the origin has changed. Throws IN_USE while pieces are written. */
   restart(): void {
     this.#requirePresent();
     if (this.claims.size > 0) throw new DragonflyError('IN_USE', `task ${this.id} has pieces being written`);
@@ -275,7 +275,7 @@ export class StoredTask {
     });
   }
 
-  /** Resolves when the pieces found after an unclean stop are verified; at once otherwise. */
+  /** Resolves when the pieces found after an unclean stop are verified; at once when there are none. */
   get recovered(): Promise<void> {
     return this.index.recovered;
   }
@@ -287,19 +287,19 @@ export class StoredTask {
 
   // The rest is for the store's own helpers: recovery, flushing, linking out, removal.
 
-  /** Pieces written so far, to know whether one was during a flush. */
+  /** Number of pieces written so far, to notice a write during a flush. */
   get writes(): number {
     return this.#writes;
   }
 
-  /** The content file was changed by something other than this node. */
+  /** Something other than this node has changed the content file. */
   touchedFromOutside(): boolean {
     const { linkStamp, stamp, state } = this.record.row;
     const left = linkStamp ?? (state === 'finished' ? stamp : null);
     return left !== null && !this.#removed && !this.index.underRecovery && this.content.stamp()?.text !== left;
   }
 
-  /** Time since every byte was last seen to be right; a disk forgets without a sign. */
+  /** Time since every byte was last verified; disks lose bytes without a sign. */
   get unseenMs(): number {
     return performance.now() - this.#verifiedMs;
   }
@@ -318,7 +318,7 @@ export class StoredTask {
     else this.record.change({ state: 'running', finishedMs: null });
   }
 
-  /** The store has dropped the task; nothing can be written or opened any more. */
+  /** The store has removed the task; nothing can be written or opened any more. */
   markRemoved(): void {
     this.#removed = true;
     this.index.close();
@@ -357,7 +357,7 @@ export class StoredTask {
     this.record.pieceAdded(createdMs);
   }
 
-  /** A file that has vanished takes its pieces along. */
+  /** When the file has vanished, its pieces are gone as well. */
   #openForReading(pin: TaskPin): FileUse {
     try {
       return this.#openFile(pin, false);

@@ -1,11 +1,11 @@
-/** The row of one task: its columns as domain values, and the only way to change them, written through to the database. */
+/** The row of one task: its columns as domain values, and the only way to change them; changes are written through to the database. */
 import { DragonflyError } from '../../core/errors.ts';
 import { pieceLayout, type PieceLayout } from '../../core/piece-layout.ts';
 import { expiresMs, type StoredObject } from '../../swarm/replicas/kept-task.ts';
 import type { AgeClock } from './age-clock.ts';
 import type { Metadata, TaskRow } from './metadata.ts';
 
-/** What the task is, for the record; the id was computed from it. */
+/** What the task is, for the record; its id was computed from this. */
 export interface StoredIdentity {
   readonly url: string;
   readonly tag?: string | undefined;
@@ -25,7 +25,7 @@ export interface TaskTimes {
   readonly failedMs: number | undefined;
 }
 
-/** What imported content carries with it on every node that holds it; the rest of the facts is in the row. */
+/** Facts about imported content that every node holding it records; the rest is in the row. */
 export interface KeptRecord {
   readonly replicas: number;
   /** Wall clock, unix ms. */
@@ -34,15 +34,15 @@ export interface KeptRecord {
   readonly owner: string;
   /** Of a persistent task. */
   readonly object?: StoredObject | undefined;
-  /** On the node that brings it to its store, until that has it. */
+  /** Present on the node that uploads the content to its store, until the store has it. */
   readonly upload?: PendingUpload | undefined;
 }
 
 export interface PendingUpload {
-  /** How the store is reached, credentials included: SealedStorage. */
+  /** How to reach the store, including credentials; see SealedStorage. */
   readonly sealedStorage: string;
   readonly partLengthBytes: number;
-  /** Of an upload in parts that has begun. */
+  /** Id of a multipart upload that has begun. */
   readonly uploadId?: string | undefined;
 }
 
@@ -78,7 +78,7 @@ export class TaskRecord {
     return this.#layout;
   }
 
-  /** Throws FAILED_PRECONDITION when something else is known already. */
+  /** Throws FAILED_PRECONDITION when it contradicts what is known. */
   requireLayout(contentLengthBytes: number | undefined, pieceLengthBytes: number): void {
     const { id, contentLength, pieceLength } = this.#row;
     const differs =
@@ -129,12 +129,12 @@ export class TaskRecord {
     this.#layout = layoutOf(this.#row);
   }
 
-  /** A piece was recorded, and with the first one after a flush that the row is ahead of the disk again; times of pieces are in their rows. */
+  /** A piece was recorded; the first one after a flush also records that the row is ahead of the disk. Times of pieces are in their own rows. */
   pieceAdded(updatedMs: number): void {
     this.#row = { ...this.#row, synced: 0, updatedMs };
   }
 
-  /** Uses are written down from time to time only, by the store. */
+  /** Marks a use; the store saves uses from time to time. */
   used(): void {
     this.#row = { ...this.#row, lastUsedMs: this.#clock.nowMs() };
   }

@@ -34,7 +34,7 @@ export interface TaskStoreOptions {
 export type RemoveOutcome = 'removed' | 'deferred' | 'absent';
 
 export interface Removal {
-  /** Only this node is to know. */
+  /** Only this node is told. */
   readonly quietly: boolean;
 }
 
@@ -51,7 +51,7 @@ export class TaskStore {
   readonly #recovery: Recovery;
   readonly #flushes: FlushQueue;
   readonly #usedSinceFlush = new Set<StoredTask>();
-  /** Those somebody works with: few of many. */
+  /** Pinned tasks: few among many. */
   readonly inUse = new Set<StoredTask>();
   readonly #doomed = new Map<StoredTask, Removal>();
   /** Removed tasks whose rows could not be deleted yet. */
@@ -99,8 +99,8 @@ export class TaskStore {
   }
 
   /**
-   * Opens the directory, which must be ours alone. Pieces that were not flushed before an unclean stop are verified
-   * behind; `recovered` waits for that. Throws IN_USE, PERMISSION_DENIED, STORAGE, NO_SPACE.
+   * Opens the directory, which must belong to this daemon alone. Pieces that were not flushed before an unclean stop
+   * are verified in the background; `recovered` waits for that. Throws IN_USE, PERMISSION_DENIED, STORAGE, NO_SPACE.
    */
   static async open(options: TaskStoreOptions): Promise<TaskStore> {
     secureDirectory(options.directory);
@@ -160,19 +160,19 @@ export class TaskStore {
     return this.#add(row, 0);
   }
 
-  /** Directory for content that is not a task yet, on the same file system; what is left in it is gone at the next start. */
+  /** Directory for content that is not a task yet, on the same file system; emptied at each start. */
   get incoming(): string {
     return join(this.directory, 'incoming');
   }
 
-  /** Tasks outlive this process. */
+  /** Whether tasks outlive this process. */
   get keepsStorage(): boolean {
     return this.#options.keepStorage !== false;
   }
 
   /**
-   * Takes over a staged file as the whole content of an imported task, a replica from then on, in place of what there is of the task.
-   * After a crash there is all of it or nothing. Throws IN_USE while somebody works with what there is.
+   * Adopts a staged file as the whole content of an imported task, which becomes a replica, replacing what is there of
+   * the task. A crash leaves all of it or nothing. Throws IN_USE while the present content is in use.
    */
   adopt(id: string, identity: StoredIdentity, { staged, kept }: Adoption): StoredTask {
     if (this.#closing) throw new DragonflyError('UNAVAILABLE', 'the store is closing');
@@ -182,14 +182,14 @@ export class TaskStore {
     return this.#putWhole(fresh, staged);
   }
 
-  /** The same for an ordinary task, compared with its digest. Undefined when something of it is here: then that stays, and so does the file. */
+  /** The same for an ordinary task whose digest was verified. Undefined when something of the task is here: that stays, and so does the file. */
   take(id: string, identity: StoredIdentity, taking: Taking): StoredTask | undefined {
     const known = this.#tasks.get(id);
     if (this.#closing || known?.inUse === true || (known && known.pieces.count > 0)) return undefined;
     return this.#putWhole(takenRow(newTaskRow(id, identity, this.#clock), taking), taking.staged);
   }
 
-  /** In place of what there is of the task. */
+  /** Replaces what is there of the task. */
   #putWhole(fresh: TaskRow, staged: StagedContent): StoredTask {
     const known = this.#tasks.get(fresh.id);
     if (known) this.#drop(known, { quietly: true });
@@ -218,23 +218,23 @@ export class TaskStore {
     return 'removed';
   }
 
-  /** Resolves when the bytes of all removed tasks have been given back to the file system. */
+  /** Resolves when the file system has regained the bytes of all removed tasks. */
   async removalsDone(): Promise<void> {
     await Promise.all(this.#deletions);
   }
 
-  /** Called synchronously after a task has left the store. Returns how to stop. */
+  /** Called synchronously after a task has left the store. The returned function stops it. */
   onRemoved(listener: RemovedListener): () => void {
     this.#removedListeners.add(listener);
     return () => this.#removedListeners.delete(listener);
   }
 
-  /** Called to free disk space when a write finds none; resolves with true when it freed some. */
+  /** Called when a write finds no disk space; resolves with true when it freed some. */
   onDiskFull(relief: (bytes: number) => Promise<boolean>): void {
     this.#relief = relief;
   }
 
-  /** Called synchronously whenever the store holds more bytes (or, negative, fewer). Returns how to stop. */
+  /** Called synchronously when the size of the store grows (or, negative, shrinks). The returned function stops it. */
   onGrowth(listener: (bytes: number) => void): () => void {
     this.#growthListeners.add(listener);
     return () => this.#growthListeners.delete(listener);
@@ -245,7 +245,7 @@ export class TaskStore {
     this.#corruptListeners.add(listener);
   }
 
-  /** Resolves when what was left by an unclean stop is verified, and what a daemon of the original left. */
+  /** Resolves when everything left by an unclean stop, or by a daemon of the original, is verified. */
   async recovered(): Promise<void> {
     await this.#foreign?.done;
     await this.#recovery.idle();
@@ -283,7 +283,8 @@ export class TaskStore {
     for (const row of this.#metadata.tasks()) {
       const total = totals.get(row.id);
       const task = this.#add({ ...row, updatedMs: Math.max(row.updatedMs, total?.latestMs ?? 0) }, total?.bytes ?? 0);
-      // Empty without a digest that says so: earlier versions took a scheduler's word for it. The origin is asked again.
+      // Empty content without a digest is not trusted, since earlier versions took it from a scheduler: the origin is asked
+      // again.
       if (row.contentLength === 0 && row.digest === null) task.restart();
       if (total && (row.synced === 0 || !hasContent(task, total.bytes))) this.#recovery.add(task);
     }
@@ -298,7 +299,7 @@ export class TaskStore {
 
   #takeOver(): void {
     const { directory, logger } = this.#options;
-    // Nobody knows who was given it, so it is for those with credentials.
+    // Nobody knows who was allowed to have it, so it is only for callers with credentials.
     const take = (found: ProvenContent): void =>
       void this.take(
         found.id,
@@ -320,7 +321,7 @@ export class TaskStore {
     for (const listener of this.#removedListeners) listener(task, removal);
   }
 
-  /** On a full disk even this needs room in the log: it is tried again when the bytes have been given back. */
+  /** On a full disk even this needs space in the log: it is tried again once the bytes are freed. */
   #deleteRows(id: string): void {
     try {
       this.#metadata.deleteTask(id);
@@ -331,7 +332,7 @@ export class TaskStore {
     }
   }
 
-  /** Takes the path's name away at once, so that a new task of the same id starts afresh; the bytes go behind. */
+  /** Renames the file at once, so that a new task of the same id starts afresh; its bytes are freed in the background. */
   #discard(path: string): void {
     this.#trashCount += 1;
     const doomed = join(this.directory, 'trash', `${process.pid}-${this.#trashCount}`);
@@ -353,7 +354,7 @@ export class TaskStore {
     mkdirSync(join(this.directory, 'content'), { mode: 0o700 });
   }
 
-  /** Content that no row speaks of: the metadata was lost, or is older than the content. */
+  /** Removes content without a row: the metadata was lost, or is older than the content. */
   async #discardUnknown(): Promise<void> {
     const root = join(this.directory, 'content', 'tasks');
     let count = 0;
@@ -391,7 +392,7 @@ export class TaskStore {
   }
 }
 
-/** The file is there and may hold what the metadata says. */
+/** The file exists and may hold what the metadata says. */
 function hasContent(task: StoredTask, bytes: number): boolean {
   const stamp = task.content.stamp();
   return stamp !== undefined && stamp.sizeBytes >= bytes;

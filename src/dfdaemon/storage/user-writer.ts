@@ -1,7 +1,7 @@
 /**
- * Program (`dragonfly user-writer`, internal): copies descriptor 3 to a path with the rights of one user and nothing more.
- * Started as root by write-as-user.ts, it drops root before it touches the path, so that the kernel checks every component of it.
- * Everything it needs is imported up front: afterwards it may not have the right to read our files.
+ * Program (`dragonfly user-writer`, internal): copies descriptor 3 to a path with the rights of one user and nothing
+ * more. Started as root by write-as-user.ts, it drops root before it touches the path, so that the kernel checks every
+ * component of it. Everything it needs is imported first, since later it may not be allowed to read our files.
  */
 import { createReadStream } from 'node:fs';
 import { chmod, open, rm } from 'node:fs/promises';

@@ -1,6 +1,6 @@
 /**
- * Hands content to a path as one of the users of this machine: a file of his, where he may make one. A process of its own does it, since the rights
- * to files are those of a whole process in Node; only root can become somebody else.
+ * Writes content to a path as one of this machine's users: the file belongs to him, where he may create one. A separate
+ * process does it, since in Node file permissions apply to a whole process; only root can become another user.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,7 +13,7 @@ import type { UserWriterAnswer, UserWriterRequest } from './user-writer.ts';
 
 let running = 0;
 
-/** Atomic, as linkOut. Throws OUTPUT, NO_SPACE, RESOURCE_EXHAUSTED when too many write at once, the signal's reason. */
+/** Atomic, like linkOut. Throws OUTPUT, NO_SPACE, RESOURCE_EXHAUSTED when too many write at once, the signal's reason. */
 export async function writeAsUser(contentPath: string, request: UserWriterRequest, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();
   if (running >= maxUserWriters)

@@ -1,4 +1,4 @@
-/** What a download works with where it may not ask the origin, or other machines. */
+/** Replacements in a download's context where it may not ask the origin, or other machines. */
 import { DragonflyError } from '../../core/errors.ts';
 import type { DownloadContext } from './download-context.ts';
 import type { OpenedOrigin } from './open-task.ts';
@@ -7,12 +7,12 @@ type Origin = DownloadContext['sources'];
 
 const unasked = new DragonflyError('CANCELLED', 'the origin takes no request but its client’s own for this content');
 
-/** What the client's own request does not bring, nothing may be asked for. */
+/** Only the client's own request may bring content; nothing else is asked of the origin. */
 export const withoutOrigin: Pick<DownloadContext, 'sources'> = {
   sources: { open: () => Promise.reject(unasked), stat: () => Promise.reject(unasked) },
 };
 
-/** Beside the client's own request nothing is asked for until its answer, or another question, allows it. */
+/** Nothing but the client's own request is sent until its answer, or another question, allows it. */
 export function originBeside(sources: Origin, opened: OpenedOrigin): Partial<Pick<DownloadContext, 'sources'>> {
   if (!opened.othersMayAsk) return {};
   const wait = async (): Promise<void> => {
@@ -26,7 +26,7 @@ export function originBeside(sources: Origin, opened: OpenedOrigin): Partial<Pic
   };
 }
 
-/** For content that no other machine may hear of. */
+/** For content that no other machine may learn of. */
 export const withoutSwarm: Pick<DownloadContext, 'schedulerKinds' | 'openPeerStream'> = {
   schedulerKinds: () => 'none',
   openPeerStream: () =>

@@ -1,12 +1,12 @@
-/** Whether a request has a right to what its origin gives to some only. */
+/** Whether a request is entitled to content that its origin gives only to some callers. */
 import { hasStandingSecret, isCredentialHeader } from '../../core/redact.ts';
 import { signatureParams } from '../../core/net/signed-urls.ts';
 import type { DownloadRequest } from './open-task.ts';
 
-/** As the manager of the original writes it for a registry that asks for none. */
+/** What the original's manager writes for a registry without credentials. */
 const nothing = /^\s*(?:bearer|basic)?\s*$/i;
 
-/** What it gets is for those alone who have credentials, too. */
+/** The request carries credentials, so what it gets is only for callers that have some, too. */
 export function bringsCredentials({ url, header, objectStorage, hub, hdfs }: DownloadRequest): boolean {
   const { accessKeyId, sessionToken, securityToken, credentialPath } = objectStorage ?? {};
   const keys = [accessKeyId, sessionToken, securityToken, credentialPath, hub?.token, hdfs?.delegationToken];
@@ -16,8 +16,9 @@ export function bringsCredentials({ url, header, objectStorage, hub, hdfs }: Dow
 }
 
 /**
- * The proxy lets nobody have content whom the origin has not accepted, and schedulers send nodes for others. A user of this machine without credentials
- * is given by others what the origin gives to everybody; the rest it tells him itself.
+ * The proxy only serves callers that the origin has accepted, and schedulers send nodes on behalf of others. A local
+ * user without credentials gets from other nodes only what the origin gives to everybody; the rest comes from the
+ * origin itself.
  */
 export function isEntitled(request: DownloadRequest): boolean {
   if (request.isGiven === true) return true;

@@ -12,40 +12,40 @@ import type { PieceHasher } from './proof/piece-hasher.ts';
 import type { OpenPeerStream } from './session/scheduler-session.ts';
 import type { TrafficShaper } from './traffic-shaper.ts';
 
-/** What every download of this daemon works with. */
+/** What every download of this daemon shares. */
 export interface DownloadContext {
   readonly hostId: string;
   readonly sources: Pick<Sources, 'open' | 'stat'>;
   readonly pieces: PieceClient;
   readonly hasher: ContentHasher;
-  /** Undefined where pieces are not compared with what they are at the origin. */
+  /** Undefined where pieces are not compared with the origin's digests. */
   readonly pieceHasher: PieceHasher | undefined;
   readonly shaper: TrafficShaper;
-  /** The request has a right to what an origin gives to some only. */
+  /** The request is entitled to content that the origin gives only to some callers. */
   readonly entitled: boolean;
-  /** Sees to the disk space for content of this size; rejects with NO_SPACE. */
+  /** Frees disk space for content of this size; rejects with NO_SPACE. */
   readonly makeRoom: (bytes: number) => Promise<void>;
   readonly schedulerKinds: () => SchedulerKinds;
-  /** An id for a new registration in a swarm. */
+  /** A peer id for a new registration. */
   readonly newPeerId: () => string;
   /** Tells the children of this task what this node holds. */
   readonly announcer: () => PieceAnnouncer;
   readonly openPeerStream: OpenPeerStream;
-  /** Calls back when a scheduler has taken this host anew; the result ends that. */
+  /** Calls back when a scheduler has accepted this host again; the returned function ends that. */
   readonly onTaken: (listener: () => void) => () => void;
   readonly syncPieces: SyncPieces;
-  /** How parents of the original tell of imported content, of either kind. */
+  /** How parents of the original announce imported content of either kind. */
   readonly syncImported: SyncImported;
   readonly syncPersistent: SyncImported;
   /** Absent where downloads are not recorded. */
   readonly record: ((setup: MachineSetup) => DownloadRecording) | undefined;
   readonly askParent: AskParent;
-  /** How long other nodes take to answer. */
+  /** How long other nodes currently take to answer. */
   readonly pace: AnswerPace;
   readonly concurrentPieceCount: number;
   readonly originConnections: number;
   readonly pieceTimeoutMs: number;
-  /** How long the scheduler may leave this download without anything to do before it goes to the origin. */
+  /** How long a download with nothing to do waits for the scheduler before it goes to the origin. */
   readonly scheduleTimeoutMs: number;
   readonly logger: Logger;
 }

@@ -1,4 +1,4 @@
-/** What the parts of one download work with: what was asked for, where the content is, and the machine that decides. */
+/** What the parts of one download share: the request, the stored content, and the machine that decides. */
 import type { StoredTask } from '../storage/stored-task.ts';
 import type { DownloadContext } from './download-context.ts';
 import { MachineRunner, type EffectRunner } from './machine-runner.ts';
@@ -22,7 +22,7 @@ export class DownloadScope {
   readonly #controller = new AbortController();
   #change = Promise.withResolvers<void>();
 
-  /** @param runner carries out what the machine wants. */
+  /** @param runner carries out the machine's effects. */
   constructor(
     context: DownloadContext,
     about: { readonly request: DownloadRequest; readonly stored: StoredTask; readonly peerId: string },
@@ -40,7 +40,7 @@ export class DownloadScope {
     this.machine = new MachineRunner(context, { taskId: stored.id, peerId, request }, runner);
   }
 
-  /** Resolves at the next bytes, piece, layout or end. */
+  /** Resolves when the next bytes, piece, layout or end arrive. */
   get changed(): Promise<void> {
     return this.#change.promise;
   }
@@ -52,7 +52,7 @@ export class DownloadScope {
     change.resolve();
   }
 
-  /** Nothing is to be waited for any more. */
+  /** Ends every wait of the download. */
   abort(reason: Error): void {
     this.#controller.abort(reason);
   }

@@ -74,7 +74,7 @@ export class Download implements EffectRunner {
     ];
   }
 
-  /** Rejects when the download failed; resolves when everything wanted is on disk and verified. */
+  /** Resolves when everything wanted is on disk and verified; rejects when the download failed. */
   get ended(): Promise<Receipt> {
     return this.#ended.promise;
   }
@@ -83,22 +83,22 @@ export class Download implements EffectRunner {
     if (this.#error) throw this.#error;
   }
 
-  /** Grows when everything fetched so far had to be thrown away. */
+  /** Incremented when everything fetched so far was thrown away. */
   get generation(): number {
     return this.#generation;
   }
 
-  /** One that has failed may still be letting go of what it holds. */
+  /** A download that has failed may still be releasing its resources. */
   get state(): DownloadState {
     return this.#state;
   }
 
-  /** Not everything has been proven yet: a reader of the whole must not get its last byte. */
+  /** Not everything is proven yet, so a reader of the whole content must not get its last byte. */
   get holdsLastByte(): boolean {
     return this.#machine.state.wantsWhole && this.#state !== 'succeeded' && this.proof.pending;
   }
 
-  /** Resolves at the next bytes, piece, layout or end. */
+  /** Resolves when the next bytes, piece, layout or end arrive. */
   get changed(): Promise<void> {
     return this.#scope.changed;
   }
@@ -113,7 +113,7 @@ export class Download implements EffectRunner {
     this.#machine.take({ kind: 'wanted', pieces: range && PieceSet.range(range.first, range.last - range.first + 1) });
   }
 
-  /** A reader waits for this part; its pieces are wanted from when they are known. */
+  /** A reader waits for this part; its pieces become wanted once the layout is known. */
   readerComes(range: RangeSpec): void {
     this.#readers.add(range);
   }
@@ -137,7 +137,7 @@ export class Download implements EffectRunner {
 
   // ── the machine ────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** The machine wants this done. */
+  /** Carries out one effect of the machine. */
   run(effect: PeerEffect): void {
     switch (effect.kind) {
       case 'waiting':
@@ -191,7 +191,7 @@ export class Download implements EffectRunner {
   #failBecause({ because, patienceMs }: Extract<PeerEffect, { kind: 'fail' }>): void {
     const error = because === 'starved' ? starved(patienceMs) : this.#machine.cause;
     if (!error) return;
-    // The origin has content of another length than others said.
+    // The origin has content of another length than the cluster believed.
     const isNews = because === 'origin' && error.code === 'SOURCE_CHANGED' && this.#machine.isRunning;
     if (isNews && this.#learned.disown()) this.#machine.take({ kind: 'others-disproved' }, error);
     else this.#fail(error, { discard: because === 'unproven' && this.proof.onHearsay });
@@ -205,7 +205,7 @@ export class Download implements EffectRunner {
 
   // ── content ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** A verified piece is on disk, whichever way it came. */
+  /** A verified piece is on disk, whether it came from a parent or the origin. */
   #pieceStored(piece: PieceRecord): void {
     const { number, length: bytes, costMs } = piece;
     const parentId = piece.source === 'origin' ? undefined : piece.source;
@@ -217,9 +217,9 @@ export class Download implements EffectRunner {
   }
 
   async #verify(whole: boolean): Promise<void> {
-    await Promise.resolve(); // not before the proof has heard of the last piece
+    await Promise.resolve(); // the proof has to hear of the last piece first
     try {
-      if (!(await this.proof.verify({ whole, signal: this.#scope.signal }))) return; // the machine has heard of each piece
+      if (!(await this.proof.verify({ whole, signal: this.#scope.signal }))) return; // the machine was told of each lost piece
       if (whole && this.stored.state !== 'finished') this.proof.finish();
     } catch (error) {
       const failure = toDragonflyError(error);
@@ -237,7 +237,7 @@ export class Download implements EffectRunner {
     this.#scope.signalChange();
   }
 
-  /** Deletes what other nodes gave. Readers that were fed must start over. */
+  /** Deletes what other nodes gave. Readers that got some of it must start over. */
   async #startOver(): Promise<void> {
     const reason = this.#machine.cause?.message;
     this.#scope.context.logger.error({ taskId: this.taskId, reason }, 'other nodes gave corrupt pieces: to the origin');
@@ -250,7 +250,7 @@ export class Download implements EffectRunner {
     this.#scope.signalChange();
   }
 
-  /** `staysKnown`: what is held is right, and served; `discard`: nobody may be given it. */
+  /** `staysKnown`: the held pieces are correct and are served on. `discard`: nobody may get them. */
   #fail(error: DragonflyError, { staysKnown = false, discard = false } = {}): void {
     if (this.#state === 'succeeded' || this.#state === 'failed') return;
     this.#state = 'failed';
@@ -266,7 +266,7 @@ export class Download implements EffectRunner {
     });
   }
 
-  /** Lets go of everything; the session ends by itself, when the scheduler has heard how the download ended. */
+  /** Releases everything; the session ends by itself once the scheduler knows how the download ended. */
   async #release(): Promise<void> {
     this.#scope.abort(downloadEnded);
     this.#machine[Symbol.dispose]();

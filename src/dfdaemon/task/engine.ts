@@ -37,28 +37,28 @@ export interface EngineOptions {
   };
   /** Throws PERMISSION_DENIED for what must not be downloaded. */
   readonly admit: (request: DownloadRequest) => void;
-  /** Content of this machine alone; see NodeLocal. */
+  /** Recognises content that only exists on this machine. */
   readonly nodeLocal: NodeLocal;
   /** Copies the content from another of its ids, if this node holds it there; never rejects. A caller that leaves does not end the copy. */
   readonly bringTwin: (taskId: string, request: DownloadRequest) => Promise<void>;
   readonly disableBackToSource: boolean;
-  /** A download goes on when its last reader leaves before the end. */
+  /** Whether a download continues when its last reader leaves early. */
   readonly finishAbandoned: boolean;
   readonly onReceipt: (receipt: Receipt, request: DownloadRequest) => void;
   /** A reader got everything from the store. */
   readonly onCacheHit: () => void;
-  /** A download has failed; not one that was cancelled. */
+  /** Called when a download has failed, unless it was cancelled. */
   readonly onFailure: (error: DragonflyError, request: DownloadRequest) => void;
 }
 
-/** Content that is asked for by its digest is read again when nobody has seen to it for so long. */
+/** Content requested by its digest is read again unless it was verified this recently. */
 const recheckMs = 10 * 60_000;
 
-/** So often somebody else's refusal makes a request start anew. */
+/** How many times a request starts over because another caller's request was refused. */
 const joinAttempts = 5;
 
 interface Running {
-  /** Whose headers the origin sees. */
+  /** The request whose headers the origin sees. */
   readonly request: DownloadRequest;
   readonly download: Download;
   /** Nothing was on disk before. */
@@ -78,7 +78,7 @@ export class TaskEngine implements Closable {
   readonly #options: EngineOptions;
   readonly #running = new Map<string, Running>();
   readonly #announcers = new Map<string, PieceAnnouncer>();
-  /** Of downloads that have ended. */
+  /** Source URLs of completed downloads, by task id. */
   readonly #fetchedFrom = new LRUCache<string, string>({ max: daemonLimits.rememberedSources });
   #closed = false;
 
@@ -96,24 +96,24 @@ export class TaskEngine implements Closable {
     return computeTaskId({ ...request, revision: hub?.revision });
   }
 
-  /** The id this daemon has in the swarm of a task it downloads or holds. */
+  /** The peer id under which this node downloads or holds the task. */
   peerIdOf(taskId: string): string | undefined {
     return this.#running.get(taskId)?.download.peerId;
   }
 
-  /** The URL from which this node itself fetches all of a task's content; undefined when any of it has come otherwise. */
+  /** The URL from which this node itself has fetched all of a task's content; undefined when any of it came another way. */
   fetchedFrom(taskId: string): string | undefined {
     const running = this.#running.get(taskId);
     return running ? this.#sourceOf(running) : this.#fetchedFrom.get(taskId);
   }
 
-  /** The running download of the task asks the origin the same, with the same credentials. */
+  /** Whether the running download of the task sends the origin the same request with the same credentials. */
   asksFor(taskId: string, request: DownloadRequest): boolean {
     const own = this.#running.get(taskId)?.request;
     return own !== undefined && sameRequest(own, request);
   }
 
-  /** What is known here of the content of a task; undefined while nothing is. */
+  /** What is known here of a task's content; undefined while nothing is known. */
   headOf(taskId: string): TaskHead | undefined {
     const stored = this.#options.store.get(taskId);
     if (!stored?.layout) return undefined;
@@ -139,8 +139,8 @@ export class TaskEngine implements Closable {
     if (!this.#running.has(taskId)) await untilAborted(this.#options.bringTwin(taskId, request), signal);
     const existing = this.#options.store.get(taskId);
     if (existing && !this.#running.has(taskId)) {
-      using _pin = existing.pin(); // it may be removed while it is verified
-      // A digest is a question about the bytes, and the answer no older than this.
+      using _pin = existing.pin(); // the task may be removed while it is verified
+      // Who asks by digest wants the bytes checked, and not long ago.
       const forgotten = asked.caller.kind === 'local' && asked.digest !== undefined && existing.unseenMs > recheckMs;
       if (forgotten || existing.touchedFromOutside()) existing.suspect();
       await untilAborted(existing.recovered, signal);
@@ -151,7 +151,7 @@ export class TaskEngine implements Closable {
         return local;
       }
     }
-    await this.#options.nodeLocal.check(request.url); // what it finds is known from here on
+    await this.#options.nodeLocal.check(request.url); // remembers whether the URL leads to this machine
     await this.#stopped(taskId, signal);
     this.#requireReach(request);
     const readerRange = readerRangeOf(request);
@@ -160,9 +160,9 @@ export class TaskEngine implements Closable {
       try {
         return await this.#join(joined ?? this.#start(taskId, request, readerRange), { request, readerRange, signal });
       } catch (error) {
-        // A text that is bound to its URL is never taken by other content: this ends.
+        // An identity bound to the URL cannot be taken by other content, so this does not recurse again.
         if (toDragonflyError(error).code === 'TASK_CONFLICT') return this.open(apartFromOthers(request), signal);
-        // The origin's answer to somebody else's request is no answer to this one.
+        // The origin's answer to another caller's request does not apply to this one.
         if (!joined || attempt >= joinAttempts || !concernsOthers(joined.request, request, error)) throw error;
         await untilAborted(settled(joined), signal);
       }
@@ -180,7 +180,7 @@ export class TaskEngine implements Closable {
     return task;
   }
 
-  /** What children of the task are told; made when the first of them asks, or when this node goes to the origin. */
+  /** Announces pieces to the children of the task; created when the first child asks, or when this node goes to the origin. */
   announcerOf(stored: StoredTask): PieceAnnouncer {
     for (const [taskId, announcer] of this.#announcers) {
       if (!announcer.idle || taskId === stored.id) continue;
@@ -195,12 +195,12 @@ export class TaskEngine implements Closable {
     return announcer;
   }
 
-  /** This node fetches from an origin what others wait for. */
+  /** Whether this node fetches content from an origin that others wait for. */
   get atOrigin(): boolean {
     return [...this.#announcers.values()].some((announcer) => announcer.atOrigin);
   }
 
-  /** Hears what children do with the pieces of this node; undefined while nobody is told of any. */
+  /** Receives what children do with the pieces of this node; undefined while no child is connected. */
   announcing(taskId: string): PieceAnnouncer | undefined {
     return this.#announcers.get(taskId);
   }
@@ -220,7 +220,7 @@ export class TaskEngine implements Closable {
     await Promise.all(ended);
   }
 
-  /** The URL of the request, if all there is of the content came from this node's own requests to it. */
+  /** The request's URL, if all content so far came from this node's own requests to it. */
   #sourceOf({ request, download, fromNothing }: Running): string | undefined {
     const pieces = download.stored.pieceRecords();
     const own = fromNothing && pieces.every(({ source }) => source === 'origin');
@@ -228,7 +228,7 @@ export class TaskEngine implements Closable {
     return own && comes ? request.url : undefined;
   }
 
-  /** What this machine alone has is not for callers elsewhere, from the store as little as from its origin. */
+  /** Content of this machine alone is not served to callers elsewhere, neither from the store nor from its origin. */
   #requireReach({ caller, url }: DownloadRequest): void {
     if (reachesLoopback(caller) || !this.#options.nodeLocal.means(url)) return;
     throw new DragonflyError(
@@ -240,7 +240,7 @@ export class TaskEngine implements Closable {
     );
   }
 
-  /** A download that is coming to its end cannot be joined any more; a new one starts from what it left. */
+  /** A download that is ending cannot be joined; a new one continues from what it left. */
   async #stopped(taskId: string, signal: AbortSignal): Promise<void> {
     for (
       let ending = this.#running.get(taskId);
@@ -251,7 +251,7 @@ export class TaskEngine implements Closable {
     }
   }
 
-  /** Brings what is missing of the content in the background; how it ends is in the log and the receipts. */
+  /** Fetches the missing rest in the background; the log and the receipts tell how it ended. */
   #prefetch(taskId: string, request: DownloadRequest): void {
     if (this.#running.has(taskId) || this.#running.size >= daemonLimits.concurrentDownloads) return;
     const { download } = this.#start(taskId, { ...request, range: undefined });
@@ -295,13 +295,13 @@ export class TaskEngine implements Closable {
       digest,
       header: redactHeaders(request.header),
     });
-    // What is there already was given to anybody.
+    // Content that was stored without restriction stays unrestricted.
     if (stored.pieces.count === 0 && (request.restricted === true || bringsCredentials(request))) stored.restrict();
     stored.resume();
     const effective: DownloadRequest = {
       ...request,
       digest,
-      // Whoever asks a seed peer: it is the one to go to the origin for the others.
+      // A seed peer that is asked for a task is the one to go to the origin for the others.
       needBackToSource: request.needBackToSource === true || (identity.isSeed && request.taskId === undefined),
       disableBackToSource: request.disableBackToSource === true || this.#options.disableBackToSource,
     };
@@ -337,7 +337,7 @@ export class TaskEngine implements Closable {
         trace.end({}, error);
         const failure = toDragonflyError(error);
         if (failure.code !== 'CANCELLED') this.#options.onFailure(failure, request);
-        // The origin's answer was one caller's own: nothing is left of it.
+        // The origin's answer was private to its caller, so no trace of it is kept.
         else if (request.opened && !stored.layout && !stored.inUse) store.remove(taskId, { quietly: true });
       },
     );

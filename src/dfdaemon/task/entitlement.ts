@@ -1,7 +1,8 @@
 /**
- * A user who shows credentials is given what others got with theirs when its origin gives it to him, too. Credentials alone prove nothing:
- * anybody can invent a token, or name a server of his own that says yes to it. So a few bytes at a place nobody can foresee are
- * asked of the origin in his name, and compared with those that are here.
+ * Entitles a user with credentials to content that others fetched with theirs, if its origin gives the content to him,
+ * too. Credentials alone prove nothing: anybody can invent a token, or name a server of his own that accepts it. So a
+ * few bytes at an unpredictable place are requested from the origin with the user's credentials and compared with the
+ * stored ones.
  */
 import { createHash, randomInt } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
@@ -20,7 +21,7 @@ interface Parts {
 
 export class Entitlement {
   readonly #parts: Parts;
-  /** What origins have said yes to, by request. */
+  /** Requests that an origin has accepted. */
   readonly #shown = new LRUCache<string, true>({
     max: daemonLimits.entitlements,
     ttl: daemonLimits.entitlementMs,
@@ -30,18 +31,18 @@ export class Entitlement {
     this.#parts = parts;
   }
 
-  /** The task is for some only, and the request has yet to show that it is of one of them. */
+  /** The task is restricted, and the request has not yet shown that it is entitled. */
   isAsked(request: DownloadRequest, taskId: string): boolean {
     const { caller } = request;
     if (caller.kind !== 'local' || this.#parts.store.get(taskId)?.restricted !== true) return false;
-    // The id of the task is made of them: whoever has it has the same.
+    // The task id is computed from the credentials, so a request with the same id has the same credentials.
     if (request.secretsInId === true || !bringsCredentials(request)) return false;
     return !this.#shown.has(keyOf(request, taskId));
   }
 
   /**
-   * Whether the origin gives the request these bytes. False when it has others. Rejects with the origin's answer when that is no,
-   * and when it cannot be asked.
+   * Whether the origin gives these bytes to the request; false when it has others. Rejects with the origin's refusal,
+   * and when the origin cannot be asked.
    */
   async isGiven(
     request: DownloadRequest,

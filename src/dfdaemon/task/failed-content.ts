@@ -2,8 +2,8 @@ import { DragonflyError } from '../../core/errors.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
 
 /**
- * What becomes of the content of a download that has failed: what is not what was asked for must never be served again, what
- * was finished before for others stays theirs.
+ * What becomes of the content of a failed download: content that is not what was requested must never be served again,
+ * while content that others completed before stays.
  */
 export function settleFailed(stored: StoredTask, { code }: DragonflyError, discard: boolean): void {
   if (stored.removed || stored.state === 'finished') return;
@@ -11,7 +11,10 @@ export function settleFailed(stored: StoredTask, { code }: DragonflyError, disca
   else stored.fail();
 }
 
-/** The failure of a node that may not go to the origin. Not UNAVAILABLE: on that code tools fall back to the origin, which is forbidden here. */
+/**
+ * The failure of a node that may not go to the origin. Not UNAVAILABLE, because tools fall back to the origin on that code, which
+ * is forbidden here.
+ */
 export function starved(waitedMs: number): DragonflyError {
   return new DragonflyError(
     'DEADLINE_EXCEEDED',

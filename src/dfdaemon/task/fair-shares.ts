@@ -1,9 +1,9 @@
 /**
- * Divides a total by need: nobody gets more than needed while others lack, and what is left over is shared by all, so that
- * everyone can grow until the next division (max-min fairness).
+ * Divides a total by need (max-min fairness): nobody gets more than it needs while others lack, and the remainder is
+ * shared by all, so that everyone can grow until the next division.
  *
- * @param needs tokens per second each wants; Infinity for "as much as there is".
- * @returns shares in the same order; their sum is the total, whoever needs it.
+ * @param needs tokens per second that each wants; Infinity for "as much as there is". @returns shares in the same
+ * order; their sum is the total.
  */
 export function fairShares(total: number, needs: readonly number[]): number[] {
   const shares = needs.map(() => 0);

@@ -1,6 +1,6 @@
 /**
- * What others say of the length of the content and how it is cut. Their word is taken, not believed: where it cannot be, or the origin says
- * otherwise, the origin is asked.
+ * What other nodes say of the content's length and piece size. It is used but not trusted: where it contradicts itself
+ * or the origin, the origin decides.
  */
 import { toDragonflyError, type DragonflyError } from '../../core/errors.ts';
 import { pieceLayout } from '../../core/piece-layout.ts';
@@ -26,14 +26,14 @@ export class LearnedLayout {
     this.#proof = proof;
   }
 
-  /** The origin says otherwise. True when the layout was what others said, until now. */
+  /** The origin contradicts the layout. True when the current layout came from other nodes. */
   disown(): boolean {
     const wasHearsay = this.#isHearsay;
     this.#isHearsay = false;
     return wasHearsay;
   }
 
-  /** What others say. Never rejects. */
+  /** Takes a layout from other nodes. Never rejects. */
   async take(facts: LayoutFacts): Promise<void> {
     const { stored, context, machine } = this.#scope;
     const { contentLengthBytes, pieceLengthBytes } = facts;
@@ -56,7 +56,7 @@ export class LearnedLayout {
     }
   }
 
-  /** The layout may be known now: pieces can be chosen, the hash can follow, readers can start. */
+  /** Called when the layout may be known: pieces can be chosen, the hash can follow, readers can start. */
   begin(): void {
     const { stored, machine } = this.#scope;
     const { layout, pieces } = stored;
@@ -67,12 +67,12 @@ export class LearnedLayout {
     this.#scope.signalChange();
   }
 
-  /** Even that the content is empty: there is a digest, and nobody else to ask. */
+  /** Whether "the content is empty" is accepted: there is a digest that can prove it, and no origin to ask. */
   get #takesEmpty(): boolean {
     return this.#proof.digest !== undefined && this.#scope.request.disableBackToSource === true;
   }
 
-  /** Only the origin can tell; the error where it may not be asked. */
+  /** Makes the origin decide; throws the error where it may not be asked. */
   #askOrigin(otherwise: DragonflyError): void {
     this.#scope.machine.take({ kind: 'origin-needed' }, otherwise);
   }

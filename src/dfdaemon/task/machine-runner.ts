@@ -12,17 +12,17 @@ import type { DownloadRequest } from './open-task.ts';
 
 /** Requests sent and not yet answered. One: requesting more in parallel only splits the bandwidth. */
 const requestsAhead = 1;
-/** Each announcement is answered at once. */
+/** Each announcement is handled at once. */
 const settleMs = 0;
 
-/** Carries out what the machine wants. */
+/** Carries out the machine's effects. */
 export interface EffectRunner {
   run(effect: PeerEffect): void;
 }
 
 interface Taken {
   readonly event: PeerEvent;
-  /** The error that the event is about. */
+  /** The error that the event reports. */
   readonly cause: DragonflyError | undefined;
 }
 
@@ -31,11 +31,11 @@ export class MachineRunner implements Disposable {
   readonly #runner: EffectRunner;
   readonly #machine: PeerMachine;
   readonly #recording: DownloadRecording | undefined;
-  /** The one that is being taken, and those that follow from it. */
+  /** The event being handled, and those that follow from it. */
   readonly #events: Taken[] = [];
   #cause: DragonflyError | undefined;
   #timer: NodeJS.Timeout | undefined;
-  /** When it fires; infinite while there is none. */
+  /** When the timer fires; infinite while there is none. */
   #timerMs = Number.POSITIVE_INFINITY;
   #isClosed = false;
 
@@ -58,12 +58,12 @@ export class MachineRunner implements Disposable {
     this.#machine = this.#recording?.machine ?? new PeerMachine({ ...rules, picker: { random: Math.random, limits } });
   }
 
-  /** To look at; events come by `take`. */
+  /** For reading only; events go through `take`. */
   get state(): Pick<PeerMachine, 'leases' | 'wantsWhole'> {
     return this.#machine;
   }
 
-  /** What the last event was about that brought an error. */
+  /** The error of the last event that reported one. */
   get cause(): DragonflyError | undefined {
     return this.#cause;
   }
@@ -74,8 +74,8 @@ export class MachineRunner implements Disposable {
   }
 
   /**
-   * What an effect leads to at once is taken when all effects of its step have been carried out.
-   * @param cause the error that the event is about.
+   * Events that an effect causes at once are handled after all effects of its step. @param cause the error that the
+   * event reports.
    */
   take(event: PeerEvent, cause?: DragonflyError): void {
     this.#events.push({ event, cause });
@@ -106,7 +106,7 @@ export class MachineRunner implements Disposable {
     for (const effect of effects) if (!this.#isClosed) this.#runner.run(effect);
   }
 
-  /** Most events move what is due further away: a timer that fires too early looks again, which is cheaper than a new one for each. */
+  /** Most events move the due time further away: a timer that fires too early just looks again, which is cheaper than a new timer for each event. */
   #arm(): void {
     const { dueMs } = this.#machine;
     if (dueMs >= this.#timerMs || this.#isClosed) return;

@@ -1,7 +1,8 @@
 /**
- * URLs that mean this very machine. Their content is of this machine alone: no scheduler hears of it, no other machine is given it, for
- * `http://localhost/x` of two machines are two things under one name. Where the schedulers run on this machine, too, all of the cluster may
- * share its loopback, as in a trial on one machine: then such a URL is one like any other here.
+ * URLs that lead to this very machine. Their content stays on this machine: no scheduler hears of it and no other
+ * machine gets it, because `http://localhost/x` names different content on every machine. Where the schedulers run on
+ * this machine, too, the whole cluster may share its loopback, as in a trial on one machine; such a URL is then an
+ * ordinary one.
  */
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
@@ -12,7 +13,7 @@ import { daemonLimits } from '../limits.ts';
 
 export class NodeLocal {
   readonly #schedulers: () => readonly string[];
-  /** What names were found to mean. */
+  /** Whether each name resolved to loopback. */
   readonly #names = new LRUCache<string, boolean>({
     max: daemonLimits.resolvedNames,
     ttl: daemonLimits.resolvedNameMs,
@@ -23,24 +24,24 @@ export class NodeLocal {
     this.#schedulers = schedulers;
   }
 
-  /** The URL leads to loopback, as far as is known without asking for the address of a name. */
+  /** The URL leads to loopback, as far as is known without resolving its name. */
   means(url: string): boolean {
     return namesLoopback(url) || this.#names.get(hostOf(url)) === true;
   }
 
-  /** The content is of this machine alone, as far as is known. */
+  /** The content is only on this machine, as far as is known. */
   isKnown(url: string): boolean {
     return this.means(url) && !this.#sharesMachine();
   }
 
-  /** A name that nobody resolves in time is somebody else's: the origin is asked through the same names, and then says so. */
+  /** A name that does not resolve in time counts as remote: the origin is reached through the same name, and will fail then. */
   async check(url: string): Promise<boolean> {
     if (this.#sharesMachine()) return false;
     if (this.#schedulers().length === 0) return namesLoopback(url);
     return this.leadsHere(url);
   }
 
-  /** As `means`, after the name was asked for its address. */
+  /** Like `means`, but resolves the name. */
   async leadsHere(url: string): Promise<boolean> {
     if (namesLoopback(url)) return true;
     const host = hostOf(url);
@@ -59,14 +60,14 @@ export class NodeLocal {
     return isHere;
   }
 
-  /** Whether all schedulers are on this machine; without any scheduler the answer is false, since one may still come. */
+  /** Whether all schedulers are on this machine; false without any scheduler, since one may still appear. */
   #sharesMachine(): boolean {
     const schedulers = this.#schedulers();
     return schedulers.length > 0 && schedulers.every((address) => isOwnAddress(hostOf(`http://${address}`)));
   }
 }
 
-/** Of the schemes whose host is one of the network; empty for others, in which it names a bucket or an owner. */
+/** The host of a URL; empty for schemes in which it names a bucket or an owner. */
 function hostOf(url: string): string {
   const { protocol = '', hostname = '' } = URL.canParse(url) ? new URL(url) : {};
   return /^(?:https?|oras|hdfs|webhdfs):$/.test(protocol) ? hostname.replace(/^\[|\]$/g, '') : '';

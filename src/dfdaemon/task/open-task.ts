@@ -1,33 +1,33 @@
-/** What a subscriber of a task asks for and gets. The RPC services, the proxy and the gateway all use this and nothing else. */
+/** What a subscriber of a task requests and gets: the one interface that the RPC services, the proxy and the gateway use. */
 import type { ByteRange, RangeSpec } from '../../core/byte-range.ts';
 import type { Caller } from '../../rpc/server/caller.ts';
 import type { SourceBody, SourceOptions } from '../source/source.ts';
 
-/** A response of the origin that is open already: the one a download would request first. */
+/** A request to the origin that is already prepared or sent, to be used as the download's first. */
 export interface OpenedOrigin {
-  /** What it asks for; absent: everything. */
+  /** The requested range; absent for everything. */
   readonly range?: RangeSpec | undefined;
   /**
-   * The body from its first byte; undefined when somebody else has taken it. Rejects with CANCELLED when there is an answer
-   * that is no content: this download ends then, and others go on.
+   * The body from its first byte; undefined when it was taken elsewhere. Rejects with CANCELLED when the answer is not
+   * content: this download then ends, while others go on.
    */
   take(): SourceBody | undefined | Promise<SourceBody | undefined>;
-  /** Somebody else holds the content, or brings it: it may come before this node would be sent to the origin. */
+  /** Another node holds or brings the content, so it may arrive before this node would go to the origin. */
   othersBring?(): void;
-  /** Whether the origin may be asked by anything else; the download waits for it, and ends with CANCELLED where it may not. */
+  /** Whether other requests may be sent to the origin; the download waits for the answer, and ends with CANCELLED if not. */
   othersMayAsk?(): Promise<boolean>;
 }
 
 export interface DownloadRequest extends SourceOptions {
   readonly caller: Caller;
   readonly url: string;
-  /** Part of the content this subscriber wants; pieces outside are not fetched for it. */
+  /** The part of the content that this subscriber wants; pieces outside of it are not fetched for it. */
   readonly range?: RangeSpec | undefined;
-  /** The reader takes pieces, and needs those at the edges of its range as a whole. */
+  /** The reader takes whole pieces, including those at the edges of its range. */
   readonly wholePieces?: boolean | undefined;
   /** Whole-content digest, `algorithm:value`; verified before the last byte is released. */
   readonly digest?: string | undefined;
-  /** ETag or Last-Modified the origin must have from the first byte on, whatever the digest; otherwise SOURCE_CHANGED. */
+  /** ETag or Last-Modified that the origin must have from the first byte on, whatever the digest; otherwise SOURCE_CHANGED. */
   readonly validator?: string | undefined;
   readonly tag?: string | undefined;
   readonly application?: string | undefined;
@@ -36,35 +36,35 @@ export interface DownloadRequest extends SourceOptions {
   readonly filteredQueryParams?: readonly string[] | undefined;
   readonly pieceLengthBytes?: number | undefined;
   readonly contentForCalculatingTaskId?: string | undefined;
-  /** Of imported content, which has no origin: nothing is computed then. */
+  /** The id of imported content, which has no origin: no id is computed. */
   readonly taskId?: string | undefined;
-  /** The credentials of the request are part of what the id is computed from. */
+  /** The task id is computed from the credentials, too. */
   readonly secretsInId?: boolean | undefined;
-  /** Whoever opens it has seen to it that the caller may have it. */
+  /** The caller's right to the content was verified before. */
   readonly isGiven?: boolean | undefined;
   readonly blobDigestAsId?: boolean | undefined;
   /** Never go to the origin from this node, not even as the last resort. */
   readonly disableBackToSource?: boolean | undefined;
-  /** The caller is answered by the origin itself when nobody brings the content: it need not wait for somebody who might. */
+  /** The caller can ask the origin itself when nobody has the content, so it need not wait for somebody who might bring it. */
   readonly hasFallback?: boolean | undefined;
   /** Go to the origin at once: the scheduler asks this of a seed peer. */
   readonly needBackToSource?: boolean | undefined;
-  /** This node rather than a seed, should the scheduler send somebody to the origin. One of the original knows no such wish. */
+  /** If the scheduler has to send somebody to the origin, it should be this node rather than a seed. Schedulers of the original do not know this. */
   readonly prefersOrigin?: boolean | undefined;
   /** With a range: fetch the rest of the content in the background. */
   readonly prefetch?: boolean | undefined;
-  /** Goes on when the last reader has left: others wait for these pieces. */
+  /** The download continues when the last reader has left, because others wait for these pieces. */
   readonly finishAbandoned?: boolean | undefined;
   readonly timeoutMs?: number | undefined;
-  /** Bytes per second the download may take; when several read it, the highest of theirs. */
+  /** Bytes per second that the download may take; among several readers the highest limit counts. */
   readonly rateLimit?: number | undefined;
-  /** Address of the scheduler that asks for this download: it waits for this node to register there. */
+  /** Address of the scheduler that requests this download and waits for this node to register there. */
   readonly scheduler?: string | undefined;
-  /** For the download that this request starts, should it go to the origin itself. */
+  /** Used by the download that this request starts, if it goes to the origin itself. */
   readonly opened?: OpenedOrigin | undefined;
-  /** Given to some only, though nothing in the request says so: their right was proven elsewhere. */
+  /** The content is restricted although the request carries no credentials: its right was proven elsewhere. */
   readonly restricted?: boolean | undefined;
-  /** The origin is asked by nothing but `opened`. */
+  /** Nothing but `opened` is sent to the origin. */
   readonly onlyOpened?: boolean | undefined;
 }
 
@@ -94,12 +94,12 @@ export interface Receipt {
     readonly peerId: string;
     readonly ip: string;
     readonly hostname: string;
-    /** Where the host is, in its own words; empty when it has not told. */
+    /** The host's location as configured; empty when unknown. */
     readonly idc: string;
     readonly bytes: number;
     readonly pieces: number;
   }[];
-  /** Times and total time in which nothing could be asked of anybody. */
+  /** How many times, and for how long in total, nothing could be requested from anybody. */
   readonly waits: number;
   readonly waitedMs: number;
   readonly retries: number;
@@ -115,11 +115,11 @@ export interface TaskHead {
   /** Header of the origin's answer, lower-case names. */
   readonly responseHeader: Readonly<Record<string, string>>;
   readonly contentLengthBytes: number;
-  /** All of it is on this node's disk. */
+  /** The whole content is on this node's disk. */
   readonly complete: boolean;
 }
 
-/** Bytes on disk, ready to be sent: read them by position from the file. */
+/** Bytes on disk that are ready to be sent: read them from the file by position. */
 export interface FileSpan {
   readonly fd: number;
   readonly offset: number;
@@ -140,13 +140,13 @@ export interface OpenTask {
   readonly pieceLengthBytes: number;
   /** Range of this subscriber; while the length of the content is unknown it grows until the end. */
   readonly range: ByteRange | undefined;
-  /** Everything asked for was on disk before this request. */
+  /** Everything requested was on disk before. */
   readonly local: boolean;
-  /** In order, as soon as they can be sent. A broken download rejects: never a short success. */
+  /** In order, as soon as they can be sent. Rejects when the download breaks: the content never just ends short. */
   spans(): AsyncIterable<FileSpan>;
-  /** Wanted pieces in the order they were finished, those already present first. Ends when all are there. */
+  /** Wanted pieces in the order in which they were finished, those already present first. Ends when all are there. */
   pieces(): AsyncIterable<FinishedPiece>;
-  /** Resolves when everything asked for is on disk and verified. */
+  /** Resolves when everything requested is on disk and verified. */
   readonly finished: Promise<Receipt>;
   [Symbol.asyncDispose](): Promise<void>;
 }

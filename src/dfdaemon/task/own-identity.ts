@@ -1,10 +1,11 @@
 /**
- * What decides the bytes of a request although the protocol's formula for task ids leaves it out: filters of the caller's
- * own, the store's endpoint and keys, headers. Such a request gets an identity of its own, in the field the protocol has
- * for that (`contentForCalculatingTaskId`), so that every part of a cluster computes the same id from it, and whoever
- * asks first decides for nobody who asks for something else.
+ * What determines the bytes of a request although the protocol's formula for task ids ignores it: the caller's own
+ * filters, the store's endpoint and keys, headers. Such a request gets an identity of its own, in the field that the
+ * protocol has for that (`contentForCalculatingTaskId`), so that the whole cluster computes the same id from it, and
+ * the first caller does not decide for callers that ask for something else.
  *
- * Decided where a user's request comes in. What another node asks for on the scheduler's word has been through this.
+ * Decided where a user's request enters. Requests that another node makes on the scheduler's behalf have been through
+ * this.
  */
 import { createHash, scryptSync } from 'node:crypto';
 import type { DragonflyError } from '../../core/errors.ts';
@@ -16,16 +17,16 @@ import { defaultFilteredQueryParams, signatureParams } from '../../core/net/sign
 import type { DownloadRequest } from './open-task.ts';
 
 export interface IdentityRules {
-  /** Query parameters the operator leaves out, beside the default ones. */
+  /** Query parameters that the operator ignores, besides the default ones. */
   readonly filteredQueryParams: readonly string[];
   /**
-   * The headers of the request decide, too. Not at the proxy, where the origin's answer to each caller does, and where
-   * clients send much that decides nothing.
+   * Headers count as well. Not at the proxy, where the origin decides for each caller, and where clients send many
+   * headers that do not matter.
    */
   readonly headers: boolean;
 }
 
-/** Headers that change how content is sent, never which. */
+/** Headers that change how content is sent, never which content. */
 const harmlessHeaders: ReadonlySet<string> = new Set([
   'accept-encoding',
   'baggage',
@@ -41,19 +42,19 @@ const harmlessHeaders: ReadonlySet<string> = new Set([
   'x-request-id',
 ]);
 
-/** For tags and the like: no characters that could continue the URL before it. */
+/** For tags and the like: no characters that could continue the preceding URL. */
 const plainPart = /^[\w.@ -]*$/;
 
-/** The same request, with a text of its own to compute the id from where it needs one. */
+/** The same request, with a text from which its own id is computed, where needed. */
 export function withOwnIdentity(request: DownloadRequest, rules: IdentityRules): DownloadRequest {
   const content = request.contentForCalculatingTaskId;
   if (content !== undefined) {
-    // A text that reads like what ids of URLs are computed from would be the id of that URL.
+    // A text in the form of the formula for URLs would yield the id of that URL.
     if (!isReserved(content)) return request;
     return { ...request, contentForCalculatingTaskId: textFor(request, { content }, false) };
   }
   const digest = request.blobDigestAsId === false ? undefined : blobDigest(request.url);
-  if (digest !== undefined) return request; // whatever is asked, these are the bytes
+  if (digest !== undefined) return request; // the digest determines the bytes, whatever else the request says
   const secrets = ownSecrets(request, rules);
   const hubAt = request.hub?.baseUrl ?? '';
   const filters = ownFilters(request, rules);
@@ -75,14 +76,14 @@ export function withOwnIdentity(request: DownloadRequest, rules: IdentityRules):
     ...request,
     contentForCalculatingTaskId: textFor(request, identity, secrets.length > 0),
     secretsInId: secrets.length > 0,
-    // What makes the difference stays on this node: a seed would fetch something else.
+    // The secrets stay on this node, so a seed would fetch something else.
     needBackToSource: request.needBackToSource === true || secrets.length > 0,
   };
 }
 
 /**
- * An identity of its own for a request whose id a task of another URL has: tag and URL follow each other in the formula
- * without a mark between them.
+ * A separate identity for a request whose id belongs to a task of another URL: the formula joins tag and URL without a
+ * separator.
  */
 export function apartFrom(request: DownloadRequest, storedUrl: string): DownloadRequest {
   if (request.taskId !== undefined) return request;
@@ -98,19 +99,19 @@ export function apartFrom(request: DownloadRequest, storedUrl: string): Download
   const canonical = (url: string): string =>
     canonicalUrl(url, request.filteredQueryParams ?? defaultFilteredQueryParams);
   const url = canonical(request.url);
-  // Stored without its secrets; two that differ in these have two ids anyway.
+  // The URL is stored without its secrets; requests that differ only in those have different ids anyway.
   if (redact(url) === redact(canonical(storedUrl))) return request;
   const { tag, application, hub, pieceLengthBytes } = request;
   const identity = { url, tag, application, hub: hub?.revision, piece: pieceLengthBytes };
   return { ...request, contentForCalculatingTaskId: textFor(request, identity, false) };
 }
 
-/** An identity of its own for a request whose id other nodes have for other content. */
+/** A separate identity for a request whose id other nodes use for other content. */
 export function apartFromOthers(request: DownloadRequest): DownloadRequest {
   return apartFor(request, 'url');
 }
 
-/** An identity for what an origin gives to anybody, beside the restricted content that has the request's own. */
+/** An identity for what an origin gives to everybody, beside the restricted content under the request's own id. */
 export function apartFromRestricted(request: DownloadRequest): DownloadRequest {
   return apartFor(request, 'all');
 }
@@ -122,14 +123,14 @@ function apartFor(request: DownloadRequest, givenTo: string): DownloadRequest {
   return { ...request, contentForCalculatingTaskId: textFor(request, identity, false) };
 }
 
-/** It brings credentials of its own to an origin that has refused others. */
+/** The request has credentials of its own for an origin that has refused others. */
 export function mayAskItself(request: DownloadRequest, error: DragonflyError): boolean {
   const { header, objectStorage, hub, hdfs, disableBackToSource } = request;
   const credentials = objectStorage ?? hub?.token ?? hdfs ?? Object.keys(header).find(isSecretHeader);
   return error.code === 'SOURCE_STATUS' && credentials !== undefined && disableBackToSource !== true;
 }
 
-/** Parameters in the URL that only this caller leaves out. */
+/** Query parameters that only this caller ignores. */
 function ownFilters(request: DownloadRequest, rules: IdentityRules): string[] {
   if (request.filteredQueryParams === undefined) return [];
   const url = parseUrl(request.url);
@@ -138,7 +139,7 @@ function ownFilters(request: DownloadRequest, rules: IdentityRules): string[] {
   return [...own].filter((name) => url.searchParams.has(name)).sort();
 }
 
-/** Pairs that may hold credentials. */
+/** Pairs that may contain credentials. */
 function ownSecrets(request: DownloadRequest, { headers }: IdentityRules): string[][] {
   const { objectStorage = {}, hdfs } = request;
   const pairs = [
@@ -158,8 +159,8 @@ function ownSecrets(request: DownloadRequest, { headers }: IdentityRules): strin
 }
 
 /**
- * Others see the text: passwords must not be guessed from it at the pace of a plain hash. The price is milliseconds for
- * each new pair of URL and credentials.
+ * Other nodes see the text: a slow hash keeps passwords from being guessed from it. It costs milliseconds for each new
+ * pair of URL and credentials.
  */
 const stretched = { N: 2 ** 11, r: 8, p: 1 };
 const maxRemembered = 1000;

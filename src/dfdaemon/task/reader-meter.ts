@@ -12,7 +12,7 @@ import { firstMissingByte } from './origin/origin-run.ts';
 export class ReaderMeter {
   readonly #scope: DownloadScope;
   readonly #origin: OriginFetches;
-  /** Each has a range of its own, even where two want the same bytes. */
+  /** Each reader has its own range object, even where two want the same bytes. */
   readonly #numbers = new Map<RangeSpec, number>();
   #last = 0;
 

@@ -44,7 +44,7 @@ export class ReceiptBuilder {
     this.#retries += 1;
   }
 
-  /** Whether nothing can be asked of anybody now; one wait lasts until that changes. */
+  /** Whether nothing can be requested from anybody at the moment; one wait lasts until that changes. */
   waiting(waits: boolean): void {
     const nowMs = performance.now();
     if (waits && this.#waitingSinceMs === undefined) {
@@ -56,7 +56,7 @@ export class ReceiptBuilder {
     }
   }
 
-  /** @param parentId undefined for the origin. @param parent where it is, while it is known. */
+  /** @param parentId undefined for the origin. @param parent its address, while it is known. */
   piece(bytes: number, parentId: string | undefined, parent: ParentAddress | undefined): void {
     this.#firstByteMs ??= performance.now() - this.#startedMs;
     if (parentId === undefined) {

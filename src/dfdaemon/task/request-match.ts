@@ -1,22 +1,22 @@
-/** How a request compares with what is under way and what is held. */
+/** Compares a request with running downloads and with what is held. */
 import { resolveRange } from '../../core/byte-range.ts';
 import { toDragonflyError } from '../../core/errors.ts';
 import { piecesOfRange } from '../../core/piece-layout.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
 import type { DownloadRequest } from './open-task.ts';
 
-/** The origin would see the same request. */
+/** Whether the origin would see the same request. */
 export function sameRequest(one: DownloadRequest, other: DownloadRequest): boolean {
   const visible = ({ url, header, objectStorage, hdfs, hub }: DownloadRequest): string =>
     JSON.stringify([url, Object.entries(header).map(String).sort(), objectStorage, hdfs, hub]);
   return visible(one) === visible(other);
 }
 
-/** How the download of one request ended says nothing to another that has joined it. */
+/** Whether the failure of a download says nothing about another request that has joined it. */
 export function concernsOthers(joined: DownloadRequest, request: DownloadRequest, error: unknown): boolean {
   const { code } = toDragonflyError(error);
   const isGivenUp = code === 'FAILED_PRECONDITION' || code === 'DEADLINE_EXCEEDED';
-  // Whoever has another way gives up early.
+  // A request with a fallback gives up early, which says nothing about others.
   if (isGivenUp) return joined.hasFallback === true && request.hasFallback !== true;
   const isAnswerToOne = code === 'SOURCE_STATUS' || (code === 'CANCELLED' && joined.opened !== undefined);
   return isAnswerToOne && !sameRequest(joined, request);
@@ -26,7 +26,7 @@ export function concernsOthers(joined: DownloadRequest, request: DownloadRequest
 export function hasAll(stored: StoredTask, request: DownloadRequest): boolean {
   const { layout } = stored;
   if (!layout) return false;
-  // A digest that was not confirmed yet has to be, even of content that is all here.
+  // An expected digest still has to be confirmed, even if all content is here.
   if (request.digest !== undefined && request.digest !== stored.identity.digest) return false;
   if (stored.state === 'finished') return true;
   const range = request.range && resolveRange(request.range, layout.contentLengthBytes);

@@ -1,6 +1,7 @@
 /**
- * Whether two answers of an origin may be about one version of its content. Nodes bring their own credentials and come at their
- * own time: an origin may have told another one of another content, and the length alone does not tell them apart. Pure.
+ * Whether two answers of an origin may be about one version of its content. Nodes ask with their own credentials at
+ * different times, so an origin may have described different content to each, and the length alone does not distinguish
+ * it. Pure.
  */
 type Header = Readonly<Record<string, string>>;
 

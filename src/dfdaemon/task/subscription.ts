@@ -1,4 +1,4 @@
-/** One reader of a task, running or finished: feeds its range in order, or its pieces as they land. */
+/** One reader of a task, running or finished: delivers its range in order, or its pieces as they land. */
 import { requireRange, type ByteRange, type RangeSpec } from '../../core/byte-range.ts';
 import { DragonflyError } from '../../core/errors.ts';
 import { piecesOfRange } from '../../core/piece-layout.ts';
@@ -16,12 +16,12 @@ export interface SubscriptionOptions {
   readonly download: Download | undefined;
   readonly peerId: string;
   readonly range: RangeSpec | undefined;
-  /** The range as the download hears of it, if it is to bring that first; each reader has its own. */
+  /** The range that the download is to bring first; a separate object for each reader. */
   readonly readerRange?: RangeSpec | undefined;
   readonly signal: AbortSignal;
   readonly localReceipt: () => Receipt;
   readonly onLeave: (subscription: Subscription) => void;
-  /** The reader now waits for this piece; undefined when it has left. */
+  /** The piece that the reader now waits for; undefined when it has left. */
   readonly onPosition: (subscription: Subscription, piece: number | undefined) => void;
 }
 
@@ -39,7 +39,7 @@ export class Subscription implements OpenTask {
   #left = false;
   /** The piece that is being read. */
   #position: number | undefined;
-  /** Something that was read was not what had come. */
+  /** Something that was already read turned out to be corrupt. */
   #isTorn = false;
 
   constructor(options: SubscriptionOptions) {
@@ -56,12 +56,12 @@ export class Subscription implements OpenTask {
     this.#aborted.catch(() => undefined);
   }
 
-  /** Waits until the content's metadata is known and the range can be judged. RANGE_NOT_SATISFIABLE when it is outside. */
+  /** Resolves when the content's metadata is known and the range was checked. RANGE_NOT_SATISFIABLE when it lies outside. */
   async ready(): Promise<void> {
     const { range, readerRange } = this.#options;
     if (readerRange) this.#download?.readerComes(readerRange);
     while (!this.#stored.layout && this.#stored.pieceLengthBytes === undefined) await this.#next();
-    // Content of unknown length has to end before a part of it can be named.
+    // Content of unknown length has to be complete before a part of it can be located.
     if (range !== undefined) while (!this.#stored.layout) await this.#next();
     const { layout } = this.#stored;
     if (!layout) return;
@@ -93,7 +93,7 @@ export class Subscription implements OpenTask {
     return Promise.race([this.#download.ended, this.#aborted]);
   }
 
-  /** Bytes are handed out once their piece is verified, or earlier where whoever fetches it vouches for them. */
+  /** Bytes are delivered once their piece is verified, or earlier where the node that fetches it vouches for them. */
   async *spans(): AsyncGenerator<FileSpan> {
     const first = this.#firstPiece();
     this.#position = first;
@@ -130,8 +130,8 @@ export class Subscription implements OpenTask {
           sentBytes = available.bytes;
         }
         if (available.complete) break;
-        if (this.#endsWithin(number, sentBytes)) return; // the rest of the piece is for others
-        // A fetch that broke starts the piece anew, and has then less than was sent.
+        if (this.#endsWithin(number, sentBytes)) return; // the rest of the piece is for other readers
+        // A broken fetch starts the piece again, and may have less than was already delivered.
         const now = this.#availableOf(number, sentBytes);
         if (now && !now.complete && now.bytes <= sentBytes) await this.#next();
       }
@@ -145,10 +145,10 @@ export class Subscription implements OpenTask {
       if (this.#download?.generation !== generation) {
         generation = this.#download?.generation;
         told = new PieceSet();
-        await this.ready(); // how long it is may have been a lie, too
+        await this.ready(); // the length may have been false, too
       }
       const change = this.#download?.changed;
-      // Only what is new is read from the database: there are several changes for each piece.
+      // Reads only new pieces from the database, since there are several changes for each piece.
       for (const number of this.#stored.pieces.difference(told)) {
         const record = this.#isWanted(number) ? this.#stored.piece(number) : undefined;
         if (!record) continue;
@@ -174,7 +174,7 @@ export class Subscription implements OpenTask {
     const span = this.#clip({ offset: number * this.pieceLengthBytes + fromBytes, length: toBytes - fromBytes });
     if (span.length === 0) return;
     if (this.#stored.pieces.has(number)) {
-      using piece = this.#stored.openPiece(number); // makes sure that nobody has edited the file
+      using piece = this.#stored.openPiece(number); // checks that nobody has edited the file
       yield { fd: piece.fd, ...span };
       return;
     }
@@ -186,7 +186,7 @@ export class Subscription implements OpenTask {
     }
   }
 
-  /** How far the piece can be read now by whoever has it up to `sentBytes`; undefined when the content, or what is wanted of it, ends before. */
+  /** How far the piece can be read by a reader that has it up to `sentBytes`; undefined when the content or the range ends before. */
   #availableOf(number: number, sentBytes: number): { readonly bytes: number; readonly complete: boolean } | undefined {
     this.#signal.throwIfAborted();
     const last = this.#lastPiece();
@@ -198,7 +198,7 @@ export class Subscription implements OpenTask {
     return { bytes: Math.max(0, Math.min(bytes, length - 1)), complete: false };
   }
 
-  /** Of a piece that still comes in: not the last wanted byte, when the piece has to be proven before it counts. */
+  /** For an arriving piece: excludes the last wanted byte when the piece has to be proven before it counts. */
   #readableAhead(number: number, sentBytes: number): number {
     const bytes = this.#stored.incoming(number)?.readableEnd(sentBytes) ?? 0;
     if (!this.#range || this.#download?.proof.mustProve(number) !== true) return bytes;
@@ -206,20 +206,20 @@ export class Subscription implements OpenTask {
   }
 
   /**
-   * What is delivered whole must not end well unless its digest is right: the last byte waits for it. A part proves
-   * nothing by its end, so its reader need not wait for the rest of the content, which may be a long way off.
+   * Whole content must not end well unless its digest is right, so its last byte waits for the digest. The end of a
+   * part proves nothing, so its reader need not wait for the rest of the content.
    */
   #waitsForDigest(): boolean {
     return this.#download?.holdsLastByte === true && this.#wantedPieces() === undefined;
   }
 
-  /** That many bytes of the piece are all that is wanted of the content. */
+  /** Whether the range ends within this many bytes of the piece. */
   #endsWithin(number: number, sentBytes: number): boolean {
     const range = this.#range;
     return range !== undefined && range.start + range.length <= number * this.pieceLengthBytes + sentBytes;
   }
 
-  /** Until the download changes; throws its error. */
+  /** Resolves when the download changes; throws its error. */
   async #next(): Promise<void> {
     const download = this.#download;
     if (!download)
@@ -229,7 +229,7 @@ export class Subscription implements OpenTask {
     download.throwIfFailed();
   }
 
-  /** What was handed out before may have been forged; the reader must not get a mixture. */
+  /** What was delivered before may have been forged; the reader must not get a mixture. */
   #requireSameContent(generation: number | undefined): void {
     if (this.#isTorn)
       throw new DragonflyError('DIGEST_MISMATCH', 'the disk of this node changed content while it was read', {
@@ -269,7 +269,7 @@ export class Subscription implements OpenTask {
     return told.count === (wanted ? wanted.last - wanted.first + 1 : layout.pieceCount);
   }
 
-  /** The part of the piece inside the range. */
+  /** Clips the piece to the range. */
   #clip(piece: { readonly offset: number; readonly length: number }): { offset: number; length: number } {
     const { layout } = this.#stored;
     const range = this.#range ?? { start: 0, length: layout?.contentLengthBytes ?? Number.MAX_SAFE_INTEGER };

@@ -1,6 +1,6 @@
 /**
- * The rate limits of downloads: one per task, one for everything that comes from origins, one for what nobody waits for
- * yet, one for all. With sampling, the total is divided anew every second by what each running task needs.
+ * Rate limits of downloads: one per task, one for everything from origins, one for content that nobody waits for yet,
+ * and one in total. With sampling, the total is divided every second by what each running task needs.
  */
 import { RateLimiter } from '../../core/rate-limiter.ts';
 import { fairShares } from './fair-shares.ts';
@@ -15,23 +15,23 @@ export interface DownloadRates {
 
 export interface TrafficShaperOptions {
   readonly rates: DownloadRates;
-  /** Divide the total by need, instead of first come, first served. */
+  /** Divide the total by need instead of first come, first served. */
   readonly sampling: boolean;
 }
 
 const samplingMs = 1000;
 
-/** A task that used this part of its share would have used more. */
+/** A task that used this much of its share counts as limited by it. */
 const pressedPart = 0.9;
 
-/** One that did not may grow by this much until it counts as pressed. */
+/** A task that used less may grow by this factor before it counts as limited. */
 const headroom = 1.5;
 
-/** What the least busy task may begin with: a block or two, or it could never show that it needs more. */
+/** What the least busy task gets at least: with less than a block or two it could never show that it needs more. */
 const leastNeed = 2 ** 20;
 
 export class TrafficShaper {
-  /** Of all that is downloaded, from wherever. */
+  /** Limits all downloads, from parents and origins. */
   readonly total: RateLimiter;
   readonly #options: TrafficShaperOptions;
   readonly #origin: RateLimiter;
@@ -47,7 +47,7 @@ export class TrafficShaper {
     this.#prefetch = new RateLimiter(options.rates.prefetch);
   }
 
-  /** The limits of one more running task, until it is disposed. @param limit of bytes per second, for this task alone. */
+  /** The limits of one running task, until it is disposed. @param limit of bytes per second for this task alone. */
   open(limit = Infinity): TaskRate {
     const { rates, sampling } = this.#options;
     const common = { total: this.total, origin: this.#origin, prefetch: this.#prefetch };
@@ -62,7 +62,7 @@ export class TrafficShaper {
     return task;
   }
 
-  /** Gives every task its share of the total, by what it has taken in the seconds since the last time. */
+  /** Gives every task its share of the total, by what it has taken in these seconds. */
   divide(seconds: number): void {
     const { rates } = this.#options;
     const tasks = [...this.#tasks];
@@ -85,7 +85,7 @@ export class TrafficShaper {
 }
 
 export class TaskRate implements Disposable {
-  /** Nobody waits for what the task brings: it is paid as prefetch as well. */
+  /** Nobody waits for the task's content, so it also pays the prefetch limit. */
   background = false;
   readonly #own: RateLimiter;
   readonly #common: { readonly total: RateLimiter; readonly origin: RateLimiter; readonly prefetch: RateLimiter };
@@ -118,7 +118,7 @@ export class TaskRate implements Disposable {
     return Math.min(this.#limit, this.#most);
   }
 
-  /** What bytes from other peers pay beside the total, which the client of pieces charges itself. */
+  /** Limits that bytes from peers pay besides the total, which the piece client charges itself. */
   get fromPeers(): readonly RateLimiter[] {
     return this.background ? [this.#own, this.#common.prefetch] : [this.#own];
   }
@@ -128,7 +128,7 @@ export class TaskRate implements Disposable {
     return [...this.fromPeers, this.#common.origin, this.#common.total];
   }
 
-  /** Bytes per second the task wants, by what it has taken since it was asked last. */
+  /** Bytes per second that the task needs, judged by what it has taken since the last call. */
   need(seconds: number): number {
     const { taken } = this.#own;
     const used = (taken - this.#takenBefore) / seconds;

@@ -1,4 +1,4 @@
-/** The content of one answer while it comes in: through the CRC, and from chunk to chunk where the parent passes it on. */
+/** Receives the content of one answer: runs it through the CRC, chunk by chunk where the parent passes it on. */
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { endingLeadMs } from '../../swarm/peer/transfer-timing.ts';
 import { EndingWatch } from './ending.ts';
@@ -6,7 +6,10 @@ import type { PieceRequest } from './piece-request.ts';
 import type { ReceiveBuffer } from './receive-buffer.ts';
 import { chunkHeaderBytes, decodeChunkHeader, type PieceHead } from './vortex.ts';
 
-/** `more`: the rest is still to come. `chunk`: all so far is what the parent says it is. `end`: nothing follows. `given up`: nothing follows, and it is no piece. */
+/**
+ * `more`: the rest is still to come. `chunk`: everything so far has the parent's checksum. `end`: the body is complete. `given
+ * up`: the body has ended without a complete piece.
+ */
 export type Taken = 'more' | 'chunk' | 'end' | 'given up';
 
 export class AnswerBody {
@@ -19,14 +22,14 @@ export class AnswerBody {
   readonly #passedOn: boolean;
   #remaining: number;
   #chunkLeft = 0;
-  /** What the parent says the CRC-32 is, at the end of the chunk or of the piece. */
+  /** The parent's CRC-32 at the end of the chunk or of the piece. */
   #claimedCrc32: number | undefined;
   readonly #ending: EndingWatch;
   #toldEnding = false;
 
   readonly #roundTripMs: number;
 
-  /** Throws PROTOCOL when the head is not of the piece that was asked for. */
+  /** Throws PROTOCOL when the head does not belong to the requested piece. */
   constructor(request: PieceRequest, head: PieceHead, { from, roundTripMs }: { from: number; roundTripMs: number }) {
     checkHead(head, request);
     this.request = request;
@@ -41,7 +44,7 @@ export class AnswerBody {
     if (this.#passedOn) request.patient();
   }
 
-  /** Consumes what there is of the body, up to the end of a chunk. Throws DIGEST_MISMATCH and PROTOCOL. */
+  /** Consumes the available part of the body, up to the end of a chunk. Throws DIGEST_MISMATCH and PROTOCOL. */
   take(buffer: ReceiveBuffer): Taken {
     if (this.#passedOn && this.#chunkLeft === 0) {
       if (!this.#beginChunk(buffer)) return 'more';
@@ -77,7 +80,7 @@ export class AnswerBody {
     }
   }
 
-  /** Everything before is written or on its way to the disk. */
+  /** Everything before is written, or on its way to the disk. */
   #beginChunk(buffer: ReceiveBuffer): boolean {
     const chunk = decodeChunkHeader(buffer.bytes, buffer.start, buffer.fill, this.#remaining);
     if (!chunk) return false;
@@ -115,7 +118,7 @@ function checkHead(head: PieceHead, { options: { piece, address } }: PieceReques
       `the parent answered with piece ${head.number} (${head.length} bytes at ${head.offset}) for piece ${piece.number} (${piece.length} bytes at ${piece.offset})`,
     );
   }
-  // The original sends none for pieces it has imported; ours does, but for a piece that it passes on.
+  // The original sends no digest for imported pieces; ours sends one, except for a piece that it passes on.
   const mayBeEmpty = !address.persistent || address.streamed === true;
   if (!(head.digest === '' && mayBeEmpty) && !/^crc32:\d{1,10}$/.test(head.digest)) {
     throw new DragonflyError('PROTOCOL', 'the parent sent a piece digest that is not a CRC-32');

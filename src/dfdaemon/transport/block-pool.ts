@@ -1,6 +1,6 @@
 /**
- * Buffers of one size under one memory ceiling. Who finds none waits in order; that is the back-pressure of the room. Some are kept for
- * the next transfer, until there has been none for a while.
+ * Buffers of one size under one memory ceiling. Callers that find none wait in order, which creates the back-pressure.
+ * Some free buffers are kept for the next transfer, until they have been idle for a while.
  */
 import { SpareBuffers } from '../../core/spare-buffers.ts';
 import { maxFreeBlocks } from './limits.ts';
@@ -13,7 +13,7 @@ export class BlockPool {
   readonly #waiting = new Set<(block: Buffer) => void>();
   #inUse = 0;
 
-  /** @param isShared other threads may read the blocks. */
+  /** @param isShared whether other threads may read the blocks. */
   constructor(blockBytes: number, totalBytes: number, isShared = false) {
     this.blockBytes = blockBytes;
     this.#isShared = isShared;
@@ -30,7 +30,7 @@ export class BlockPool {
     return this.#free.take() ?? this.#make();
   }
 
-  /** Calls back with a block as soon as there is one, at once if there is. Returns how to stop waiting. */
+  /** Calls back with a block as soon as one is free, possibly at once. The returned function stops waiting. */
   take(ready: (block: Buffer) => void): () => void {
     const block = this.#waiting.size === 0 ? this.tryTake() : undefined;
     if (block) {

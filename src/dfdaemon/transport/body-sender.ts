@@ -1,9 +1,9 @@
 /**
- * Sends spans of files to sockets: by sendfile where it exists and the socket is plain, else by read and write.
+ * Sends spans of files to sockets: by sendfile where it exists and the socket is plain, otherwise by read and write.
  *
  * Each turn of the event loop sends a bounded part of a body and yields, so that many bodies share the loop fairly. A
- * full socket is waited for by writing the next few KiB in the ordinary way: their callback comes when there is room.
- * Bytes that are not in the page cache are read by the thread pool, so a cold disk never holds the loop.
+ * full socket is waited for by an ordinary write of the next few KiB, whose callback signals room. Bytes that are not
+ * in the page cache are read by the thread pool, so a cold disk never blocks the loop.
  */
 import { read, readSync } from 'node:fs';
 import type { Socket } from 'node:net';
@@ -24,9 +24,9 @@ export interface FileSpan {
 export interface BodySenderOptions {
   readonly limiter: RateLimiter;
   readonly pool: BlockPool;
-  /** A receiver that takes nothing for this long is disconnected. Waiting for its turn or for the rate is not its fault. */
+  /** A receiver that takes nothing for this long is disconnected. Waiting for its turn or for the rate limit does not count. */
   readonly stallMs: number;
-  /** False: never sendfile, as on a system without it. */
+  /** False: never use sendfile, as on a system without it. */
   readonly useSendfile?: boolean;
 }
 
@@ -36,11 +36,11 @@ export interface SendOptions {
   readonly onSent?: ((bytes: number) => void) | undefined;
 }
 
-/** What one call of send works on. */
+/** The state of one call of send. */
 interface Body extends SendOptions {
   readonly socket: Socket;
   readonly fd: number;
-  /** The block that was handed over last, where the next one did not wait for it. */
+  /** The block handed over last, where the next one did not wait for it. */
   leaving: Promise<void> | undefined;
 }
 
@@ -106,7 +106,7 @@ export class BodySender {
     if (socket.writableLength > 0) await written(socket, emptyChunk, this.#stallMs);
     let done = 0;
     while (done < count) {
-      // No await stands between this check and the call: a closed socket's descriptor may already be another file.
+      // No await may stand between this check and the call: the descriptor of a closed socket may already be another file.
       requireOpen(socket, signal);
       const out = socketFd(socket);
       const sent = out === undefined ? 'blocked' : this.#native.sendfile(out, fd, offset + done, count - done);
@@ -120,7 +120,7 @@ export class BodySender {
     return done;
   }
 
-  /** While one block leaves, the next is read and encrypted; with many bodies the others fill that time. */
+  /** While one block is being sent, the next is read and encrypted; with many bodies the others fill that time. */
   async #copyAhead(body: Body, offset: number, count: number, cached: boolean): Promise<number> {
     const { bytes, sent } = await this.#handOver(body, offset, count, cached);
     if (this.#active >= fairTurnsFromBodies) await sent;
@@ -147,7 +147,7 @@ export class BodySender {
       const sent = written(socket, part.subarray(0, bytes), this.#stallMs)
         .then(() => onSent?.(bytes))
         .finally(() => this.#pool.give(block));
-      sent.catch(() => undefined); // whoever fails before may never look at it
+      sent.catch(() => undefined); // a caller that fails before may never await it
       return { bytes, sent };
     } catch (error) {
       this.#pool.give(block);
@@ -155,7 +155,7 @@ export class BodySender {
     }
   }
 
-  /** The faster the connection, the more the kernel must hold to have something to send until the loop comes round. */
+  /** The faster the connection, the more the kernel has to buffer to keep sending until the loop comes round. */
   #learnUnsent(socket: Socket, bytesPerMs: number): void {
     const fd = socketFd(socket);
     if (fd === undefined) return;
@@ -174,7 +174,7 @@ export class BodySender {
       this.#waiting.delete(resolve);
       reject(toDragonflyError(signal.reason));
     };
-    this.#waiting.add(resolve); // the place of the body that ends is handed over, so #active stays as it is
+    this.#waiting.add(resolve); // the ending body hands over its place, so #active stays as it is
     signal.addEventListener('abort', abort, { once: true });
     await promise.finally(() => signal.removeEventListener('abort', abort));
   }

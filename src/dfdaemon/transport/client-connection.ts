@@ -2,9 +2,9 @@
  * One connection to a parent. Requests go out at once, answers come in order; each body runs through the CRC as it
  * arrives and is written to the disk in large blocks.
  *
- * Reading pauses while the disk, the rate limit or the memory for blocks lag behind, so a fast parent waits in TCP.
- * A parent that breaks the protocol, sends nothing while it owes an answer, or serves a request that was given up in
- * the middle loses the connection; requests whose answer had not begun move to another one.
+ * Reading pauses while the disk, the rate limit or the memory for blocks lag behind, so a fast parent waits in TCP. A
+ * parent that breaks the protocol, sends nothing while it owes an answer, or serves a request that was abandoned midway
+ * loses the connection; requests whose answer had not begun move to another one.
  */
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
@@ -25,15 +25,15 @@ export interface ConnectionOwner {
   readonly pool: BlockPool;
   readonly tls: TransportTls | undefined;
   readonly limits: ClientLimits;
-  /** Hears of all bytes that come in. */
+  /** Called with the number of bytes received. */
   received(bytes: number): void;
   /** One of the connection's requests has ended, or the connection can take more. */
   available(connection: ClientConnection): void;
-  /** The connection is gone; these requests had no answer yet. `movable` when another connection may do better. */
+  /** The connection is gone; these requests had no answer yet. `movable`: another connection may do better. */
   closed(connection: ClientConnection, unanswered: PieceRequest[], error: DragonflyError, movable: boolean): void;
 }
 
-/** The parent is well, and may have the piece in a moment. */
+/** The parent works, and may have the piece in a moment. */
 const givenUp = new DragonflyError('RESOURCE_EXHAUSTED', 'the parent does not get the piece itself');
 
 export class ClientConnection {
@@ -52,7 +52,7 @@ export class ClientConnection {
   #connected = false;
   #closed = false;
   #timer: NodeJS.Timeout;
-  /** What the timer was last set to; undefined while it watches over the connecting. */
+  /** Current timeout; undefined while the connection is being established. */
   #timerMs: number | undefined;
 
   constructor(address: PieceAddress, owner: ConnectionOwner) {
@@ -81,7 +81,7 @@ export class ClientConnection {
     return this.#outstanding.length;
   }
 
-  /** When bytes came last; now, while this side does not read on. */
+  /** When bytes last arrived; now, while this side has paused reading. */
   get heardAtMs(): number {
     return this.#paused ? performance.now() : this.#heardAtMs;
   }
@@ -125,7 +125,7 @@ export class ClientConnection {
     });
   }
 
-  /** Returns false to stop reading; `#flow` starts it again. */
+  /** Returns false to pause reading; `#flow` resumes it. */
   #received(bytes: Buffer, count: number): boolean {
     if (this.#closed) return false;
     try {
@@ -149,7 +149,7 @@ export class ClientConnection {
     while (buffer.start < buffer.fill && !this.#closed) {
       if (!this.#body && !this.#beginBody()) return;
       const body = this.#body;
-      if (!body) continue; // an error answer: the next request's answer may follow
+      if (!body) continue; // after an error answer, that of the next request may follow
       const taken = body.take(buffer);
       if (taken === 'more') return;
       if (taken === 'end') this.#endBody(body);
@@ -182,7 +182,7 @@ export class ClientConnection {
     return true;
   }
 
-  /** The parent has answered, and there is no piece. */
+  /** The parent has answered that there is no piece. */
   #endRequest(request: PieceRequest, error: DragonflyError): void {
     this.#body = undefined;
     this.#outstanding.shift();
@@ -192,13 +192,13 @@ export class ClientConnection {
     else this.#owner.available(this);
   }
 
-  /** All bytes of the body are here: it is settled once they are on the disk, while the next answer is being read. */
+  /** The body has arrived completely: it is settled once it is on the disk, while the next answer is being read. */
   #endBody(body: AnswerBody): void {
     this.#body = undefined;
     this.#outstanding.shift();
     this.#answered += 1;
     body.request.onAbort = undefined;
-    body.request.limited(false); // what is left is the disk's to do
+    body.request.limited(false); // the rest is up to the disk
     void body.settle(this.#writeOut(body));
     this.#owner.available(this);
     if (!this.address.persistent) this.#end(new DragonflyError('UNAVAILABLE', 'the connection has served its request'));
@@ -226,7 +226,7 @@ export class ClientConnection {
     else this.#flow();
   }
 
-  /** Lets a full block go, and one that holds nothing any more: a connection that waits for an answer needs no memory. */
+  /** Releases a full block, and an empty one: a connection that waits for an answer needs no memory. */
   #moveOn(): void {
     const buffer = this.#buffer;
     const body = this.#body;
@@ -240,7 +240,7 @@ export class ClientConnection {
     this.#flow();
   }
 
-  /** Charges the received bytes to the rate limit; over it, reading pauses until they are paid for. */
+  /** Charges received bytes to the rate limits; reading pauses until they are paid for. */
   #charge(count: number): void {
     const { limiter } = this.#owner;
     this.#owner.received(count);
@@ -263,7 +263,7 @@ export class ClientConnection {
     for (const request of this.#outstanding) request.limited(this.#limited > 0);
   }
 
-  /** Reads on if there is a block for what is coming, room for more writes, and rate; else pauses. */
+  /** Resumes reading if there is a block, room for more writes, and rate; otherwise pauses. */
   #flow(): void {
     if (this.#closed) return;
     const needsBlock = !this.#buffer.hasBlock && (this.#body !== undefined || this.#buffer.carries);
@@ -278,7 +278,7 @@ export class ClientConnection {
     }
   }
 
-  /** The awaited block has come; bytes that arrived in the meantime are in it already. */
+  /** The awaited block is available; it already contains bytes that arrived meanwhile. */
   #blockCame(): void {
     try {
       this.#consume();
@@ -294,12 +294,12 @@ export class ClientConnection {
     this.#socket.pause();
   }
 
-  /** The caller of a request has given up: its answer would come all the same, and answers come in order. */
+  /** The caller has abandoned a request: its answer would come all the same, and answers come in order. */
   #givenUp(): void {
     this.#end(new DragonflyError('UNAVAILABLE', 'a request on this connection was given up'), true);
   }
 
-  /** Called for every few KiB that come in, so the usual case only moves the timer on. */
+  /** Called for every few KiB, so the usual case only pushes the timer back. */
   #rearm(): void {
     const { stallMs, idleMs } = this.#owner.limits;
     const ms = this.#outstanding.length > 0 ? stallMs : idleMs;
@@ -321,7 +321,7 @@ export class ClientConnection {
     );
   }
 
-  /** `movable`: the fault is not the parent's, so unanswered requests may try another connection. */
+  /** `movable`: the parent is not at fault, so unanswered requests may try another connection. */
   #end(error: DragonflyError, movable = false): void {
     if (this.#closed) return;
     this.#closed = true;

@@ -1,4 +1,4 @@
-/** Sees the end of a transfer come, from how fast it has gone lately. */
+/** Predicts the end of a transfer from its recent rate. */
 import { burstBytes } from '../../swarm/peer/transfer-timing.ts';
 
 export class EndingWatch {
@@ -10,13 +10,13 @@ export class EndingWatch {
     this.#totalBytes = totalBytes;
   }
 
-  /** So many bytes more have passed. */
+  /** This many more bytes have passed. */
   passed(bytes: number, nowMs: number): void {
     this.#doneBytes += bytes;
     if (!this.#from && this.#doneBytes >= burstBytes) this.#from = { bytes: this.#doneBytes, atMs: nowMs };
   }
 
-  /** How long the rest will take; infinite while nothing is known of the link. */
+  /** How long the rest will take; infinite while the rate is unknown. */
   leftMs(nowMs: number): number {
     const leftBytes = this.#totalBytes - this.#doneBytes;
     if (leftBytes <= 0) return 0;

@@ -12,30 +12,30 @@ export const maxPipelinedRequests = 16;
 /** Undecoded request bytes one connection may bring along: one read of the socket. */
 export const maxBufferedRequestBytes = 128 * 1024;
 
-/** A piece that is still coming in is passed on in chunks of about so much: less waits for its sum, more costs a write each. */
+/** A piece that is still arriving is passed on in chunks of about this size: smaller ones cost a write each, larger ones delay their checksum. */
 export const chunkBytes = 512 * 1024;
 
-/** Such a piece may take as many times longer than another: its origin sets the pace. */
+/** Such a piece may take this many times longer than a complete one, since its origin sets the pace. */
 export const incomingPatience = 10;
 
-/** Bodies sent at the same time; the others wait in order, since the time of a piece grows with their number. */
+/** Concurrent bodies; others wait in order, since the time per piece grows with their number. */
 export const maxActiveBodies = 128;
 
-/** Uploads that wait look again this often whether the uplink has room. */
+/** How often waiting uploads check again whether the uplink has room. */
 export const gateRecheckMs = 20;
 
-/** Node fires a timer up to so much too early. */
+/** Node may fire a timer this much too early. */
 export const timerEarlyMs = 1;
 
-/** Bytes sent per turn of the event loop and connection: few bodies get long turns, many get fair ones. */
+/** Bytes sent per turn of the event loop and connection: with few bodies turns are long, with many they are short and fair. */
 export const longTurnBytes = 2 ** 20;
 export const fairTurnBytes = 256 * 1024;
 export const fairTurnsFromBodies = 5;
 
-/** Bytes sent by an ordinary write when the socket is full, so that its callback signals room again. */
+/** Bytes sent by an ordinary write when the socket is full; its callback signals room. */
 export const tailBytes = 64 * 1024;
 
-/** Buffers for sending what cannot go by sendfile: TLS, cold files, systems without it. */
+/** Buffers for sending what sendfile cannot: TLS, cold files, systems without it. */
 export const sendBlockBytes = 512 * 1024;
 export const sendPoolBytes = 32 * 2 ** 20;
 
@@ -53,33 +53,33 @@ export const keepAliveDelayMs = 5_000;
 /** How long a closing server lets bodies under way finish. */
 export const drainMs = 8_000;
 
-/** Per parent that keeps connections: how many, and how many requests wait on one. Two requests hide the round trip. */
+/** For a parent that keeps connections: their number, and the requests waiting on one. Two requests hide the round trip. */
 export const maxConnectionsPerParent = 2;
 export const pipelineDepth = 4;
 
-/** Per parent that takes one request per connection. */
+/** For a parent that takes one request per connection. */
 export const maxSingleConnectionsPerParent = 8;
 
-/** Connections of one client in all; requests waiting for one. */
+/** All connections of one client, and requests waiting for one. */
 export const maxClientConnections = 128;
 export const maxWaitingRequests = 4096;
 
 /** How often one request may move to another connection after the one it was on ended before its answer began. */
 export const maxMoves = 3;
 
-/** What a server grants its children. Each is an option of the server. */
+/** What a server grants its children. Each can be set by an option of the server. */
 export interface ServerLimits {
   /** Connections kept open in all; more are answered with an error and closed. */
   readonly maxConnections: number;
-  /** The same per remote address. */
+  /** The same for each remote address. */
   readonly maxConnectionsPerAddress: number;
-  /** A connection must bring its first request, and complete a request it has begun, in this time. */
+  /** A connection must send its first request, and complete a request it has begun, within this time. */
   readonly requestDeadlineMs: number;
   /** A connection without a request is closed after this time. */
   readonly idleMs: number;
   /** A receiver that takes nothing for this long is disconnected. */
   readonly sendStallMs: number;
-  /** A request for a piece that is just being written waits this long for it. */
+  /** A request for a piece that is being written waits this long for it. */
   readonly pieceWaitMs: number;
 }
 
@@ -92,7 +92,7 @@ export const defaultServerLimits: ServerLimits = {
   pieceWaitMs: 10_000,
 };
 
-/** How long a client waits for its parents. Each is an option of the client. */
+/** How long a client waits for its parents. Each can be set by an option of the client. */
 export interface ClientLimits {
   readonly connectMs: number;
   /** A parent that sends nothing for this long while it owes an answer is given up. */

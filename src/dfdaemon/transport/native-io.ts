@@ -1,18 +1,19 @@
 /**
- * System calls that Node does not offer, through a foreign function interface, where this machine has them:
- * sendfile(2) from a file to a socket, TCP_NOTSENT_LOWAT and TCP_INFO of setsockopt(2) and getsockopt(2), and preadv2(2) with RWF_NOWAIT, which tells whether bytes are in the page cache
- * without touching the disk. The one place that knows Node's internal socket handle. Absent (undefined) elsewhere.
+ * System calls that Node does not offer, through a foreign function interface, where available: sendfile(2) from a file
+ * to a socket, TCP_NOTSENT_LOWAT and TCP_INFO by setsockopt(2) and getsockopt(2), and preadv2(2) with RWF_NOWAIT, which
+ * tells whether bytes are in the page cache without touching the disk. The only place that knows Node's internal socket
+ * handle. Undefined on other systems.
  */
 import type { Socket } from 'node:net';
 import { constants } from 'node:os';
 import { foreignFunctions } from '../../core/foreign-functions.ts';
 
 export interface NativeIo {
-  /** Bytes sent, `blocked` when the socket is full. Throws a system error. */
+  /** Bytes sent, or `blocked` when the socket is full. Throws a system error. */
   sendfile(socketFd: number, fileFd: number, offset: number, count: number): number | 'blocked';
-  /** How much may wait in the socket's buffer before it counts as full. Without, the kernel swallows whole pieces, and nobody knows what has left. */
+  /** How much may be buffered before the socket counts as full. Otherwise the kernel accepts whole pieces, and nobody knows what was sent. */
   limitUnsent(socketFd: number, bytes: number): void;
-  /** The shortest round trip the kernel has seen on the connection; 0 when it cannot tell. */
+  /** The shortest round trip that the kernel measured on the connection; 0 when unknown. */
   roundTripMs(socketFd: number): number;
   /** False only when reading there would wait for the disk. */
   isCached(fileFd: number, offset: number): boolean;
@@ -31,7 +32,7 @@ export function socketFd(socket: Socket): number | undefined {
   return !socket.destroyed && typeof handle?.fd === 'number' && handle.fd >= 0 ? handle.fd : undefined;
 }
 
-/** Of the socket's connection; 0 when nobody can tell. */
+/** Round trip of the socket's connection; 0 when unknown. */
 export function roundTripMs(socket: Socket): number {
   const fd = socketFd(socket);
   return fd === undefined ? 0 : (nativeIo()?.roundTripMs(fd) ?? 0);
@@ -41,7 +42,7 @@ const nowaitFlag = 8; // RWF_NOWAIT
 const tcpLevel = 6; // IPPROTO_TCP
 const notSentLowat = 25; // TCP_NOTSENT_LOWAT
 const tcpInfo = 11; // TCP_INFO
-/** Place of tcpi_min_rtt, microseconds, in struct tcp_info. */
+/** Offset of tcpi_min_rtt, in microseconds, in struct tcp_info. */
 const minRttAt = 148;
 const noRoundTrip = 0xffff_ffff;
 
@@ -58,7 +59,7 @@ function load(): NativeIo | undefined {
     const infoLength = new Uint32Array(1);
     const unsent = new Uint32Array(1);
     const position = new BigInt64Array(1);
-    // struct iovec as the kernel wants it, made once: converting one for every call takes longer than the call
+    // struct iovec for the kernel, created once: converting one for every call takes longer than the call
     const probe = new BigUint64Array([koffi.address(koffi.alloc('uint8_t', 1)), 1n]);
     let probing = true;
     return {
@@ -86,13 +87,13 @@ function load(): NativeIo | undefined {
         if (Number(preadv2(fileFd, probe, 1, offset, nowaitFlag)) >= 0) return true;
         const errno = koffi.errno();
         if (errno === constants.errno.EAGAIN) return false;
-        // File systems that keep everything in memory refuse the flag; kernels that do not know it, too.
+        // In-memory file systems reject the flag, and so do kernels that do not know it.
         if (errno === constants.errno.ENOSYS) probing = false;
         return true;
       },
     };
   } catch {
-    return undefined; // no prebuilt library for this machine: the ordinary path serves it
+    return undefined; // no prebuilt library for this machine: the portable path is used
   }
 }
 

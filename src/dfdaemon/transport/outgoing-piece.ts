@@ -1,4 +1,4 @@
-/** A piece that is being sent to a child: one that is complete, or one that is passed on while it comes in. */
+/** A piece being sent to a child: a complete one, or one that is passed on while it arrives. */
 import type { Socket } from 'node:net';
 import { toDragonflyError } from '../../core/errors.ts';
 import type { IncomingPiece } from '../storage/pieces/incoming-piece.ts';
@@ -9,7 +9,7 @@ import { encodeChunkHeader, givenUp, type PieceHead, type PieceQuery } from './v
 
 export interface OutgoingPiece extends Disposable {
   readonly head: PieceHead;
-  /** Everything behind the head. False: the piece was given up, and the child knows. Rejects as BodySender.send does. */
+  /** Sends everything after the head. False: the piece was given up, and the child was told. Rejects as BodySender.send does. */
   send(socket: Socket, sender: BodySender, options: SendOptions): Promise<boolean>;
 }
 
@@ -26,7 +26,7 @@ export function completePiece(task: StoredTask, number: number): OutgoingPiece {
   };
 }
 
-/** Undefined when nobody is writing the piece, or the child must have it in one. @param waitMs longest time without progress. */
+/** Undefined when nobody is writing the piece, or the child needs it complete. @param waitMs longest time without progress. */
 export function piecePassedOn(task: StoredTask, query: PieceQuery, waitMs: number): OutgoingPiece | undefined {
   const incoming = query.streamed && !task.pieces.has(query.number) ? task.incoming(query.number) : undefined;
   if (!incoming?.span.lengthKnown) return undefined;
@@ -64,7 +64,7 @@ async function passOn(
   return true;
 }
 
-/** False when nothing happens for too long. Rejects when the signal aborts. */
+/** False when there is no progress for too long. Rejects when the signal aborts. */
 function progress(incoming: IncomingPiece, waitMs: number, signal: AbortSignal): Promise<boolean> {
   const { promise, resolve, reject } = Promise.withResolvers<boolean>();
   const timer = setTimeout(() => resolve(false), waitMs);

@@ -1,8 +1,9 @@
 /**
  * Fetches pieces from parents, straight into the store.
  *
- * Per parent there are a few connections. A parent of this implementation keeps them and takes several requests on
- * each; one of the original takes one request per connection. Requests wait here, in order, while all are busy.
+ * Each parent has a few connections. A parent of this implementation keeps them open and takes several requests on
+ * each; one of the original takes one request per connection. Requests wait here, in order, while all connections are
+ * busy.
  */
 import { performance } from 'node:perf_hooks';
 import { DragonflyError } from '../../core/errors.ts';
@@ -28,7 +29,7 @@ import type { TransportTls } from './tls-policy.ts';
 export type { FetchOptions, FetchResult, PieceAddress } from './piece-request.ts';
 
 export interface PieceClientOptions {
-  /** Bytes per second this host takes from others. */
+  /** Limits the bytes per second that this host receives. */
   readonly limiter: RateLimiter;
   readonly tls?: TransportTls;
   /** Memory for received bytes that are not on the disk yet; by default `receivePoolBytes`. */
@@ -74,7 +75,7 @@ export class PieceClient {
     return this.#connectionCount;
   }
 
-  /** What all parents together send now. */
+  /** Current rate from all parents together. */
   get bytesPerSec(): number {
     return this.#meter.bytesPerSec(performance.now());
   }
@@ -83,7 +84,7 @@ export class PieceClient {
     return this.#meter.latestBytesPerSec(performance.now());
   }
 
-  /** When the parent there last sent anything, as far as this side has read it. */
+  /** When the parent at this address last sent anything that this side has read. */
   heardAtMs(address: PieceAddress): number {
     const connections = this.#parents.get(keyOf(this.#secured(address)))?.connections ?? [];
     return Math.max(Number.NEGATIVE_INFINITY, ...Array.from(connections, (connection) => connection.heardAtMs));
@@ -96,8 +97,7 @@ export class PieceClient {
 
   /**
    * Fetches one piece, verifies and commits it. Rejects with PIECE_UNAVAILABLE, PROTOCOL, DIGEST_MISMATCH, UNAVAILABLE,
-   * DEADLINE_EXCEEDED, UNAUTHENTICATED, a fault of the disk, or what the signal says; the writer is then the caller's
-   * to abort.
+   * DEADLINE_EXCEEDED, UNAUTHENTICATED, a disk fault, or the signal's reason; the caller then has to abort the writer.
    */
   async fetch(options: FetchOptions): Promise<FetchResult> {
     if (this.#closed) throw new DragonflyError('UNAVAILABLE', 'the piece client is closed');
@@ -123,7 +123,7 @@ export class PieceClient {
     return Promise.resolve();
   }
 
-  /** The policy decides about TLS; a parent's word alone never turns it off. */
+  /** The policy decides about TLS; a parent's claim alone never disables it. */
   #secured(address: PieceAddress): PieceAddress {
     const policy = this.#options.tls?.policy ?? 'off';
     const tls = policy === 'force' || (policy === 'prefer' && address.tls);
@@ -163,7 +163,7 @@ export class PieceClient {
     if (parent.connections.size === 0) this.#forget(parent);
   }
 
-  /** The least busy connection, a new one while that helps; undefined when the request has to wait. */
+  /** The least busy connection, or a new one while that helps; undefined when the request has to wait. */
   #connectionFor(parent: Parent): ClientConnection | undefined {
     const { persistent } = parent.address;
     const [best] = [...parent.connections].sort((a, b) => a.load - b.load);
@@ -195,7 +195,7 @@ export class PieceClient {
       else request.fail(error);
     }
     this.#dispatch(parent);
-    // A place among all connections is free: other parents' requests may have waited for it.
+    // A connection slot is free, for which other parents' requests may have waited.
     for (const other of this.#parents.values()) if (other.waiting.length > 0 && other !== parent) this.#dispatch(other);
   }
 

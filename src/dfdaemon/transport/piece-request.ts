@@ -1,4 +1,4 @@
-/** One piece wanted from one parent, on its way through waiting, sent, receiving and settled. */
+/** A request for one piece from one parent: waiting, sent, receiving, settled. */
 import { performance } from 'node:perf_hooks';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import type { PieceSpan } from '../../core/piece-layout.ts';
@@ -15,40 +15,40 @@ export interface PieceAddress {
   readonly streamed?: boolean;
   /** The parent announced that it speaks TLS on this port. */
   readonly tls: boolean;
-  /** The parent is of the original, which has a request of its own for pieces of each kind of imported content. */
+  /** The parent is of the original, which has a separate request for each kind of imported content. */
   readonly imported?: 'persistent' | 'persistent cache' | undefined;
-  /** By which this parent knows the task; its id where there is none. */
+  /** The name by which this parent knows the task, if it is not the task's id. */
   readonly taskId?: string | undefined;
 }
 
 export interface FetchOptions {
   /** Called once, when the first bytes of the piece come in. */
   readonly onStarted?: (() => void) | undefined;
-  /** Called once, when what is left of the piece will be here in a moment. */
+  /** Called once, shortly before the end of the piece. */
   readonly onEnding?: (() => void) | undefined;
   readonly address: PieceAddress;
   readonly taskId: string;
   readonly piece: PieceSpan;
-  /** Committed when the piece is complete and right; left to the caller to abort otherwise. */
+  /** Committed when the piece is complete and right; otherwise the caller has to abort it. */
   readonly writer: PieceWriter;
   /** Recorded as the source of the piece. */
   readonly parentId: string;
-  /** Rate limits its bytes pay beside the client's own. While one makes wait, so do the requests behind on the connection. */
+  /** Rate limits that its bytes pay besides the client's own. While one of them blocks, later requests on the connection wait as well. */
   readonly limiters?: readonly RateLimiter[] | undefined;
   /** CRC-32 known from elsewhere; checked besides the parent's own. */
   readonly expectedCrc32?: number | undefined;
-  /** Whether the bytes are what they should be beyond their CRC-32: the piece counts when it resolves. */
+  /** Checks beyond the CRC-32 that the bytes are right: the piece counts when it resolves. */
   readonly prove?: CommitFacts['prove'];
-  /** Takes all bytes as they arrive, in order; their memory is used again when it says so. */
+  /** Receives all bytes in order as they arrive; tells when their memory may be reused. */
   readonly hash?: { update(bytes: Uint8Array): () => Promise<void> | undefined } | undefined;
   readonly signal: AbortSignal;
-  /** Longest time the piece may take, without what rate limits of this side make it wait. */
+  /** Longest time for the piece, not counting waits for rate limits of this side. */
   readonly timeoutMs?: number | undefined;
 }
 
 export interface FetchResult {
   readonly crc32: number;
-  /** Who the parent got the piece from, in its own words. */
+  /** Where the parent says it got the piece from. */
   readonly originalSource: string;
   /** From the call to the committed piece. */
   readonly costMs: number;
@@ -83,7 +83,7 @@ export class PieceRequest {
     }
   }
 
-  /** The parent does not have the whole piece yet: it comes at the pace of the parent's own source. */
+  /** The parent does not have the whole piece yet: it arrives at the pace of the parent's own source. */
   patient(): void {
     if (this.#settled || this.#leftMs === Infinity) return;
     this.limited(true);

@@ -1,7 +1,8 @@
 /**
- * Serves pieces of the store to other peers over TCP, plain and TLS on the same port.
+ * Serves the store's pieces to other peers over TCP, plain and TLS on the same port.
  *
- * The first two bytes of a connection tell TLS from a piece request. After that a ServerConnection owns the socket.
+ * The first two bytes of a connection distinguish TLS from a piece request. After that a ServerConnection owns the
+ * socket.
  */
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
@@ -39,9 +40,9 @@ import { encodeError, errorNumbers } from './vortex.ts';
 
 export interface PieceServerOptions {
   readonly store: TaskStore;
-  /** What a child with this address may have under the name; by default every task under its id. */
+  /** Resolves a task name for a child with this address; by default every task is found by its id. */
   readonly find?: ((name: string, address: string) => StoredTask | undefined) | undefined;
-  /** Bytes per second this host gives to others. */
+  /** Limits the bytes per second that this host sends. */
   readonly limiter: RateLimiter;
   /** `::` listens on IPv4 and IPv6. */
   readonly host: string;
@@ -51,7 +52,7 @@ export interface PieceServerOptions {
   readonly onAsked?: (taskId: string, piece: number) => void;
   /** A child that asked does not get the piece, or not now. */
   readonly onRefused?: (taskId: string, piece: number) => void;
-  /** Some bytes of the piece have left for a child. */
+  /** Some bytes of the piece have been sent to a child. */
   readonly onTaken?: (taskId: string, piece: number) => void;
   /** Called after each piece that was sent in full. */
   readonly onServed?: (piece: ServedPiece) => void;
@@ -59,7 +60,7 @@ export interface PieceServerOptions {
   readonly uploads?: UploadDesk;
   /** False: send by read and write even where sendfile exists. */
   readonly useSendfile?: boolean;
-  /** Memory for bytes that go out by read and write; by default `sendPoolBytes`. */
+  /** Memory for bytes that are sent by read and write; by default `sendPoolBytes`. */
   readonly poolBytes?: number;
   readonly limits?: Partial<ServerLimits>;
 }
@@ -73,11 +74,11 @@ export class PieceServer {
   readonly #sender: BodySender;
   /** Every accepted TCP connection. */
   readonly #sockets = new Set<Socket>();
-  /** The ones that have not got as far, by remote address: what they speak is not known, or TLS is being set up. */
+  /** Connections that are not further yet, by remote address: their protocol is unknown, or TLS is being set up. */
   readonly #undecided = new Map<string, Socket>();
-  /** The ones that have got as far as asking for pieces. */
+  /** Connections that may request pieces. */
   readonly #connections = new Set<ServerConnection>();
-  /** The ones over TLS, whose certificates may be revoked. */
+  /** TLS connections, whose certificates may be revoked. */
   readonly #encrypted = new Set<TLSSocket>();
   readonly #perAddress = new Map<string, number>();
   /** Resolves with the last connection, once the server closes. */
@@ -102,7 +103,10 @@ export class PieceServer {
     this.#tlsServer = this.#createTls();
   }
 
-  /** Resolves when it listens, up to a minute after another program has left the port. Throws IN_USE for a taken port, CONFIG_INVALID when the TLS files do not load. */
+  /**
+   * Resolves when it listens, up to a minute after another program has released the port. Throws IN_USE for a taken port,
+   * CONFIG_INVALID when the TLS files do not load.
+   */
   static async create(options: PieceServerOptions): Promise<PieceServer> {
     const server = new PieceServer(options);
     try {
@@ -135,8 +139,8 @@ export class PieceServer {
   }
 
   /**
-   * Serves a connection that came to another port. A child of the original that would have pieces by QUIC, and finds no
-   * such port, asks for them at the gRPC port.
+   * Serves a connection that arrived on another port. A child of the original that wants pieces by QUIC, and finds no
+   * such port, requests them at the gRPC port.
    */
   take(socket: Socket): void {
     socket.allowHalfOpen = true;
@@ -144,7 +148,7 @@ export class PieceServer {
     this.#accept(socket);
   }
 
-  /** Takes no new connections, lets the answers under way finish within a deadline, then closes all. */
+  /** Accepts no new connections, lets answers finish within a deadline, then closes all. */
   [Symbol.asyncDispose](): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -233,7 +237,7 @@ export class PieceServer {
     socket.once('end', () => socket.destroySoon());
     const look = (): void => {
       const bytes = socket.read(2) as Buffer | null;
-      if (bytes === null) return; // not two bytes yet; the event comes again with more
+      if (bytes === null) return; // not two bytes yet; the event fires again with more
       socket.unshift(bytes);
       socket.removeListener('readable', look);
       clearTimeout(deadline);
@@ -243,7 +247,7 @@ export class PieceServer {
       } else this.#serve(socket);
     };
     socket.on('readable', look);
-    if (socket.readableLength > 0) look(); // taken over, with what another has looked at
+    if (socket.readableLength > 0) look(); // bytes that were peeked at before are still in the socket
   }
 
   #serveEncrypted(socket: TLSSocket): void {
@@ -296,7 +300,7 @@ function contextOf({ ca, cert, key }: TransportTls): SecureContextOptions {
   return { ...given, minVersion: 'TLSv1.2' };
 }
 
-/** The same for a raw socket and for the TLS socket in front of it. */
+/** Works for a raw socket and for the TLS socket in front of it. */
 function remoteOf(socket: Socket): string {
   return `${socket.remoteAddress} ${socket.remotePort}`;
 }

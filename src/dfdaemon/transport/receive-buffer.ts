@@ -1,16 +1,16 @@
 /**
- * Where a connection's bytes land. The kernel writes straight into blocks of the shared pool; body bytes are written to
- * the disk from there, so no byte is copied in between but the few that arrive while the connection holds no block.
+ * Where a connection's bytes land. The kernel writes straight into blocks of the shared pool, from which body bytes are
+ * written to the disk, so nothing is copied except the few bytes that arrive while the connection holds no block.
  *
- * A block returns to the pool when the connection has moved on and no write from it is under way.
+ * A block returns to the pool when the connection has moved on and no write from it is running.
  */
 import { DragonflyError } from '../../core/errors.ts';
 import type { BlockPool } from './block-pool.ts';
 
-/** Receives while no block is held: enough for the head of an answer. */
+/** Used while no block is held: enough for the head of an answer. */
 const smallBytes = 4096;
 
-/** TLS hands out what it has decrypted even when reading has been stopped: the rest of one record buffer. */
+/** TLS delivers what it has decrypted even when reading was paused: the rest of one record buffer. */
 const maxCarriedBytes = 256 * 1024;
 const none = Buffer.alloc(0);
 
@@ -27,7 +27,7 @@ export class ReceiveBuffer {
   #carried: Buffer = none;
   #writes = 0;
   #closed = false;
-  /** Bytes of the block that are filled, and from where they have not been consumed. */
+  /** Number of bytes in the block, and the position of the first unconsumed one. */
   fill = 0;
   start = 0;
 
@@ -44,7 +44,7 @@ export class ReceiveBuffer {
     return this.#block !== undefined;
   }
 
-  /** Bytes have come (or were left) that need a block to be read from. */
+  /** There are bytes that need a block to be consumed. */
   get carries(): boolean {
     return this.#carried.length > 0;
   }
@@ -58,7 +58,7 @@ export class ReceiveBuffer {
     return this.#block ? this.#block.bytes.subarray(this.fill) : this.#small;
   }
 
-  /** Takes note of the first `count` bytes, wherever they have landed. Throws PROTOCOL when more come than a paused socket may bring. */
+  /** Registers the first `count` bytes, wherever they have landed. Throws PROTOCOL when more arrive than a paused socket may bring. */
   accept(received: Buffer, count: number): void {
     const block = this.#block?.bytes;
     if (!block) {
@@ -91,7 +91,7 @@ export class ReceiveBuffer {
     return this.#block !== undefined;
   }
 
-  /** Runs a write of the consumed bytes `from … start`; the block stays until it is done. */
+  /** Starts a write of the consumed bytes `from … start`; the block stays until it is done. */
   write(from: number, to: number, write: (bytes: Buffer) => Promise<void>): Promise<void> {
     const block = this.#block;
     if (!block) throw new Error('there is no block to write from');
@@ -103,7 +103,7 @@ export class ReceiveBuffer {
     });
   }
 
-  /** Gives the block up; unconsumed bytes (part of a head) will be the first of the next one. */
+  /** Releases the block; unconsumed bytes (part of a head) become the first of the next one. */
   release(): void {
     const block = this.#block;
     if (!block) return;

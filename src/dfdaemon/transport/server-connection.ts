@@ -31,20 +31,20 @@ export interface ServedPiece {
 }
 
 export interface ServerConnectionContext {
-  /** What this child may have under the name. */
+  /** Resolves the names of tasks that this child may have. */
   readonly find: (name: string) => StoredTask | undefined;
   readonly sender: BodySender;
-  /** Absent: whatever is asked for is sent at once. */
+  /** Absent: requested pieces are sent immediately. */
   readonly uploads: UploadDesk | undefined;
-  /** Tells children apart at the desk; a child may have several connections. */
+  /** Distinguishes children at the desk; a child may have several connections. */
   readonly childId: string;
   readonly limits: ServerLimits;
   readonly logger: Logger | undefined;
-  /** A child wants this piece, which is here. */
+  /** A child requests this piece, which is here. */
   readonly asked: (taskId: string, piece: number) => void;
-  /** It does not get it from here, or not now. */
+  /** The child does not get it from here, or not now. */
   readonly refused: (taskId: string, piece: number) => void;
-  /** Some of its bytes have left. */
+  /** Some bytes of it have been sent. */
   readonly taken: (taskId: string, piece: number) => void;
   readonly served: (piece: ServedPiece) => void;
 }
@@ -73,14 +73,14 @@ export class ServerConnection {
     });
   }
 
-  /** No more requests are read; the ones at hand are answered, then the connection ends. */
+  /** Reads no more requests; the connection ends once those already read are answered. */
   drain(): void {
     this.#draining = true;
     if (!this.#answering && this.#queries.length === 0) this.#socket.destroySoon();
   }
 
   #receive(chunk: Buffer): void {
-    if (this.#lastAnswer || this.#draining) return; // what follows the last request is not read as one
+    if (this.#lastAnswer || this.#draining) return; // bytes after the last request are not parsed
     this.#partial = this.#partial.length === 0 ? chunk : Buffer.concat([this.#partial, chunk]);
     try {
       while (this.#queries.length < maxPipelinedRequests && !this.#lastAnswer) {
@@ -99,7 +99,7 @@ export class ServerConnection {
     if (!this.#answering) void this.#answerAll();
   }
 
-  /** The child sends no more. It still gets the answers it has asked for. */
+  /** The child sends no more. It still gets the answers to its requests. */
   #ended(): void {
     if (this.#answering || this.#queries.length > 0) this.#lastAnswer = true;
     else this.#socket.destroySoon();
@@ -107,17 +107,17 @@ export class ServerConnection {
 
   async #answerAll(): Promise<void> {
     this.#answering = true;
-    clearTimeout(this.#timer); // while answering, the sender and the wait for a piece have deadlines of their own
+    clearTimeout(this.#timer); // the sender and the wait for a piece have deadlines of their own
     try {
       for (let query = this.#queries.shift(); query; query = this.#queries.shift()) {
         await this.#answer(query);
         if (this.#socket.isPaused() && this.#queries.length < maxPipelinedRequests / 2) {
           this.#socket.resume();
-          this.#receive(Buffer.alloc(0)); // requests that were left undecoded
+          this.#receive(Buffer.alloc(0)); // decodes requests that were left over
         }
       }
     } catch (error) {
-      // Part of a body is out: only the end of the connection can tell the child.
+      // Part of a body was sent: only closing the connection can tell the child.
       this.#context.logger?.debug({ error: toDragonflyError(error).message }, 'a piece could not be sent in full');
       this.#socket.destroy();
     } finally {
@@ -133,7 +133,7 @@ export class ServerConnection {
     let task: StoredTask;
     try {
       task = this.#requireTask(query);
-      this.#context.asked(task.id, query.number); // an offered piece may be on its way still
+      this.#context.asked(task.id, query.number); // an offered piece may still be on its way
       piece = await this.#open(task, query);
     } catch (error) {
       const known = toDragonflyError(error);
@@ -163,7 +163,7 @@ export class ServerConnection {
       sent = await piece.send(this.#socket, sender, { signal, onSent });
       if (sent) served({ taskId: task.id, number, bytes: length });
     } catch (error) {
-      if (toDragonflyError(error).code === 'STORAGE') task.suspect(); // unreadable pieces are found and dropped
+      if (toDragonflyError(error).code === 'STORAGE') task.suspect(); // verification finds and drops unreadable pieces
       throw error;
     } finally {
       uploaded(sent);
@@ -178,8 +178,8 @@ export class ServerConnection {
   }
 
   /**
-   * A piece that is just being written goes to a child that can take it so; else it is waited for, as children of the
-   * original expect, and so is one that is being verified again.
+   * A piece that is being written is streamed to a child that supports it; otherwise the request waits for it, as
+   * children of the original expect. A piece that is being verified again is waited for as well.
    */
   async #open(task: StoredTask, query: PieceQuery): Promise<OutgoingPiece> {
     const { number } = query;
@@ -196,12 +196,12 @@ export class ServerConnection {
   #refuse(error: DragonflyError): void {
     this.#lastAnswer = true;
     this.#queries.length = 0;
-    if (this.#answering) return void this.#socket.destroy(); // an error frame would land inside of a body
+    if (this.#answering) return void this.#socket.destroy(); // an error frame would end up inside of a body
     this.#socket.end(encodeError(errorNumbers.invalidArgument, error.message), () => this.#socket.destroySoon());
     this.#deadline(this.#context.limits.requestDeadlineMs);
   }
 
-  /** The connection ends unless its state changes within this time. */
+  /** The connection is closed unless its state changes within this time. */
   #deadline(ms: number): void {
     clearTimeout(this.#timer);
     if (!this.#socket.destroyed) this.#timer = setTimeout(() => this.#socket.destroy(), ms);

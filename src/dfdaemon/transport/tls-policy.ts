@@ -1,4 +1,4 @@
-/** Encryption of the piece port. One switch decides; nothing falls back to plain text by itself. */
+/** Encryption of the piece port. One switch decides; nothing falls back to plain text. */
 import type { SecureContextOptions } from 'node:tls';
 import type { TlsMaterial } from '../../rpc/tls.ts';
 

@@ -1,6 +1,6 @@
 /**
- * Which piece requests this host answers now, which wait, and which are told to ask elsewhere. UploadGate decides; the
- * desk gives it the time and the rate the uplink carries, wakes who waits, and tells how much there is to do here.
+ * Which piece requests this host answers now, which wait, and which are sent elsewhere. UploadGate decides; the desk
+ * supplies the time and the uplink rate, wakes waiting requests, and announces the load.
  */
 import { performance } from 'node:perf_hooks';
 import { toDragonflyError } from '../../core/errors.ts';
@@ -25,13 +25,16 @@ interface Asked extends UploadRequest {
 }
 
 export interface UploadDeskOptions {
-  /** This host fetches from an origin what others wait for. */
+  /** Whether this host is at an origin, fetching content that others wait for. */
   readonly atOrigin?: () => boolean;
-  /** Uploads at once, at most; how many are useful, the gate finds out. */
+  /** Maximum number of concurrent uploads; the gate finds out how many are useful. */
   readonly maxActive?: number;
 }
 
-/** One upload that was let in. The caller tells what leaves, and disposes of it when the kernel has the last of it: little enough to be on the line in time for the next. */
+/**
+ * One admitted upload. The caller reports sent bytes, and disposes of it when the kernel has the last of them: early enough for
+ * the next upload to start in time.
+ */
 export interface UploadTurn extends Disposable {
   sent(bytes: number): void;
 }
@@ -55,12 +58,12 @@ export class UploadDesk implements AsyncDisposable {
     this.#places = new Places(Math.ceil(maxActive / 2));
   }
 
-  /** Uploads running and waiting, as it was told last. */
+  /** Uploads running and waiting, as last announced. */
   get load(): number {
     return this.#news.told;
   }
 
-  /** Called with the load soon after it changed; changes of one moment are told once. */
+  /** Called with the load soon after it changed; simultaneous changes are reported once. */
   onLoad(listener: (load: number) => void): () => void {
     this.#listeners.add(listener);
     this.#tellSoon();
@@ -68,8 +71,9 @@ export class UploadDesk implements AsyncDisposable {
   }
 
   /**
-   * Undefined: the child should ask another parent. Rejects when the signal aborts while the request waits. Requests of one address, running and
-   * waiting, take half of the places at most: whoever reads slowly on many connections locks nobody else out.
+   * Undefined: the child should ask another parent. Rejects when the signal aborts while the request waits. Requests of
+   * one address, running and waiting, take at most half of the places, so that a slow reader with many connections
+   * locks nobody out.
    */
   async enter(request: DeskRequest, signal: AbortSignal): Promise<UploadTurn | undefined> {
     signal.throwIfAborted();
@@ -153,14 +157,14 @@ export class UploadDesk implements AsyncDisposable {
   #pump(): void {
     for (let next = this.#next(); next; next = this.#next()) next.start();
     clearTimeout(this.#recheck);
-    // that the uplink has room again is no event: a child has got another sender
+    // no event tells that the uplink has room again: a child may have found another sender
     if (this.#gate.waiting > 0) this.#recheck = setTimeout(() => this.#pump(), gateRecheckMs).unref();
     this.#tellSoon();
   }
 
   #tellSoon(): void {
     const dueMs = this.#news.dueMs(this.#gate.load, this.#listeners.size);
-    if (dueMs >= this.#tellAtMs) return; // a timer that is early looks again
+    if (dueMs >= this.#tellAtMs) return; // a timer that fires early looks again
     clearTimeout(this.#telling);
     this.#tellAtMs = dueMs;
     this.#telling = setTimeout(() => this.#tellLoad(), Math.max(0, dueMs - performance.now())).unref();
@@ -176,7 +180,7 @@ export class UploadDesk implements AsyncDisposable {
   }
 }
 
-/** Counts what each address has taken. */
+/** Counts the places taken by each address. */
 class Places {
   readonly #most: number;
   readonly #taken = new Map<string, number>();
@@ -185,7 +189,7 @@ class Places {
     this.#most = most;
   }
 
-  /** @returns how to give it back, once or more; undefined when the address has as many as it may. */
+  /** @returns a function that gives the place back; undefined when the address has its maximum. */
   take(address = ''): (() => void) | undefined {
     const taken = this.#taken.get(address) ?? 0;
     if (address !== '' && taken >= this.#most) return undefined;

@@ -29,7 +29,7 @@ export const tags = {
   error: 255,
 } as const;
 
-/** `busy` is ours, only in answers to pipelined requests: ask somebody else, or later. */
+/** `busy` is our own, used only in answers to pipelined requests: ask somebody else, or later. */
 export const errorNumbers = { unknown: 0, invalidArgument: 1, notFound: 2, internal: 3, busy: 64 } as const;
 
 export const headerBytes = 6;
@@ -43,15 +43,15 @@ const recordBytes = 45;
 export interface PieceQuery {
   /** Tag of the answer. */
   readonly answerTag: number;
-  /** The connection goes on after the answer. */
+  /** The connection stays open after the answer. */
   readonly persistent: boolean;
-  /** The piece may be sent while it comes in. */
+  /** The piece may be sent while it arrives. */
   readonly streamed: boolean;
   readonly taskId: string;
   readonly number: number;
 }
 
-/** The record in front of the content. */
+/** The record that precedes the content. */
 export interface PieceHead {
   readonly number: number;
   readonly offset: number;
@@ -87,8 +87,8 @@ export function looksLikeRequest(bytes: Uint8Array): boolean {
 }
 
 /**
- * The request at the start of the bytes; undefined while it is not complete. Throws PROTOCOL as soon as it cannot
- * become a valid request, INVALID_ARGUMENT (which leaves the connection usable) for a malformed task id.
+ * The request at the start of the bytes; undefined while incomplete. Throws PROTOCOL as soon as it cannot become a
+ * valid request, INVALID_ARGUMENT (which leaves the connection usable) for a malformed task id.
  */
 export function decodeRequest(bytes: Buffer): PieceQuery | undefined {
   if (bytes.length < headerBytes) return undefined;
@@ -143,7 +143,7 @@ export function encodePieceHead(tag: number, head: PieceHead, id = 0): Buffer {
 
 export interface Chunk {
   readonly bytes: number;
-  /** Of the piece up to the end of the chunk. */
+  /** CRC-32 of the piece up to the end of the chunk. */
   readonly crc32: number;
 }
 
@@ -154,10 +154,10 @@ export function encodeChunkHeader({ bytes, crc32 }: Chunk): Buffer {
   return frame;
 }
 
-/** Instead of the next chunk: the piece will not be complete. */
+/** Sent instead of the next chunk: the piece will not be completed. */
 export const givenUp: Chunk = { bytes: 0, crc32: 0 };
 
-/** The chunk whose header stands at `start`; undefined while it is not complete. PROTOCOL for one that is too long. */
+/** The chunk header at `start`; undefined while incomplete. PROTOCOL for a chunk that is too long. */
 export function decodeChunkHeader(bytes: Buffer, start: number, end: number, leftBytes: number): Chunk | undefined {
   if (end - start < chunkHeaderBytes) return undefined;
   const length = bytes.readUInt32BE(start);
@@ -177,8 +177,8 @@ export function encodeError(number: number, message: string, id = 0): Buffer {
 }
 
 /**
- * The answer frame in `bytes` from `start` to `end`; undefined while it is not complete. Throws PROTOCOL for anything
- * that is not the answer to a request with `answerTag`, before it is complete where the header already tells.
+ * The answer frame in `bytes` from `start` to `end`; undefined while incomplete. Throws PROTOCOL for anything that is
+ * not the answer to a request with `answerTag`, before it is complete where the header already shows it.
  */
 export function decodeAnswer(bytes: Buffer, start: number, end: number, answerTag: number): Answer | undefined {
   if (end - start < headerBytes) return undefined;

@@ -1,17 +1,17 @@
 /**
- * A piece while it is being written, as readers and children see it: they may have the bytes that are in the file and that
- * its writer vouches for. What they were given of a piece that is then given up is kept, so that it can be compared with
- * what comes instead.
+ * A piece while it is being written, as readers and children see it: they may have bytes that are in the file and that
+ * the writer vouches for. If the piece is given up, the bytes already given out are kept, to be compared with those
+ * that come instead.
  */
 import { maxMarks } from '../limits.ts';
 
-/** Bytes of the piece that are in the file; `end` is one past the last. */
+/** A written part of the piece; `end` is one past its last byte. */
 interface WrittenSpan {
   from: number;
   end: number;
 }
 
-/** A place in the piece: so many bytes, and their CRC-32. */
+/** A position in the piece, with the CRC-32 of the bytes before it. */
 export interface PieceMark {
   readonly bytes: number;
   readonly crc32: number;
@@ -28,9 +28,9 @@ export interface IncomingSpan {
 export class IncomingPiece {
   readonly span: IncomingSpan;
   readonly #listeners = new Set<() => void>();
-  /** Ascending; the last ones may lie ahead of what is written. */
+  /** Ascending; the last ones may lie beyond what is written. */
   readonly #marks: PieceMark[] = [];
-  /** Of a piece that does not come in order; ascending, with gaps between them. */
+  /** Written parts of a piece that does not arrive in order; ascending, with gaps between them. */
   readonly #spans: WrittenSpan[] = [];
   #written = 0;
   #given = 0;
@@ -45,12 +45,12 @@ export class IncomingPiece {
     return this.#state;
   }
 
-  /** Of a piece that was given up: what was given of it, if the disk has given that back. */
+  /** For a piece that was given up: the bytes that were given out, if the disk could read them back. */
   get kept(): Buffer | undefined {
     return this.#kept;
   }
 
-  /** How much was given to anybody. */
+  /** How many bytes were given out. */
   get givenBytes(): number {
     return this.#given;
   }
@@ -65,19 +65,19 @@ export class IncomingPiece {
     return found;
   }
 
-  /** End of the readable bytes from `from` on, for readers on this node; `from` itself when that byte is not here yet. */
+  /** End of the bytes readable from `from` on, for readers on this node; `from` itself when that byte has not arrived. */
   readableEnd(from: number): number {
     const span = this.#spans.find(({ from: first, end }) => first <= from && from < end);
     return Math.max(from, span?.end ?? 0, this.markAfter(from)?.bytes ?? 0);
   }
 
-  /** Called when more can be read, and at the end. Returns how to stop. */
+  /** Called when more can be read, and at the end. The returned function stops it. */
   onProgress(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
 
-  /** Somebody was given this much of the piece. */
+  /** This much of the piece was given out. */
   given(bytes: number): void {
     this.#given = Math.max(this.#given, bytes);
   }
@@ -95,7 +95,7 @@ export class IncomingPiece {
     if (this.#marks.length > 0) this.#tell();
   }
 
-  /** These bytes came from where they can be trusted, and are in the file. */
+  /** These bytes come from a trusted source, and are in the file. */
   filled(from: number, end: number): void {
     const spans = this.#spans;
     const first = spans.findIndex((span) => span.end >= from);

@@ -7,7 +7,7 @@ export class PieceClaims {
   readonly #slot: (number: number) => PieceSlot;
   readonly #claims = new Map<number, PieceWriter | PiecePatcher>();
 
-  /** @param slot place for the piece; throws when it cannot be written. */
+  /** @param slot the place of a piece; throws when it cannot be written. */
   constructor(slot: (number: number) => PieceSlot) {
     this.#slot = slot;
   }
@@ -35,7 +35,7 @@ export class PieceClaims {
     return writer;
   }
 
-  /** For who brings a part of the piece. Undefined when a single writer has it. */
+  /** For a response that brings a part of the piece. Undefined when a single writer has it. */
   patch(number: number): PiecePatcher | undefined {
     const current = this.#claims.get(number);
     if (current) return current instanceof PiecePatcher ? current : undefined;

@@ -1,13 +1,13 @@
 /**
- * Which pieces of one task are there: the bitmap that others look at, the rows behind it, the listeners, and the pieces
- * that are out of use until they have been verified again. The bitmap is read from the rows when it is first asked for.
+ * Which pieces of one task are held: the bitmap, the rows behind it, the listeners, and the pieces that are out of use
+ * until they are verified again. The bitmap is read from the rows when first needed.
  */
 import { DragonflyError } from '../../../core/errors.ts';
 import { pieceSpan, type PieceLayout } from '../../../core/piece-layout.ts';
 import { PieceSet } from '../../../swarm/shared/piece-set.ts';
 import type { Metadata, PieceRecord } from '../metadata.ts';
 
-/** @param isCorrupt whoever has read the piece may have read other bytes than the content has. */
+/** @param isCorrupt readers of the piece may have got bytes that are not the content's. */
 type LostListener = (number: number, isCorrupt: boolean) => void;
 
 export class PieceIndex {
@@ -38,7 +38,7 @@ export class PieceIndex {
     return this.#set;
   }
 
-  /** Bytes of all recorded pieces, also of those under verification. */
+  /** Bytes of all recorded pieces, including those under verification. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -52,7 +52,7 @@ export class PieceIndex {
     return this.recorded().filter((piece) => this.set.has(piece.number));
   }
 
-  /** Also the pieces under verification. */
+  /** Includes pieces under verification. */
   recorded(): PieceRecord[] {
     return this.#metadata.pieces(this.#taskId);
   }
@@ -68,7 +68,7 @@ export class PieceIndex {
     return () => this.#lostListeners.delete(listener);
   }
 
-  /** Records a piece whose bytes are written, then notifies the listeners. @param isFirst as Metadata.putPiece has it. */
+  /** Records a piece whose bytes are written, then notifies the listeners. @param isFirst as in Metadata.putPiece. */
   add(record: PieceRecord, isFirst: boolean): void {
     this.#metadata.putPiece(this.#taskId, record, isFirst);
     this.#count(record.length);
@@ -137,7 +137,7 @@ export class PieceIndex {
     return this.#unverified?.has(number) ?? false;
   }
 
-  /** The verdict on one piece; ignored when a writer has taken the piece in the meantime. */
+  /** Ends the verification of one piece; ignored when a writer has claimed the piece meanwhile. */
   endPieceRecovery(record: PieceRecord, intact: boolean): void {
     if (!this.#unverified?.delete(record.number)) return;
     if (!intact) return this.#forget(record);
@@ -145,7 +145,7 @@ export class PieceIndex {
     this.#announce(record);
   }
 
-  /** A writer takes a piece that was waiting for its verification. */
+  /** A writer claims a piece that was waiting for its verification. */
   giveUpUnverified(number: number): void {
     const record = this.#unverified?.get(number);
     if (!record) return;
@@ -153,7 +153,7 @@ export class PieceIndex {
     this.#forget(record);
   }
 
-  /** What has not been verified by now is dropped. */
+  /** Drops pieces that were not verified. */
   endRecovery(): void {
     for (const record of this.unverified()) this.#forget(record);
     this.#unverified = undefined;

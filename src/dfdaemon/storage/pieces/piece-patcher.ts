@@ -1,6 +1,6 @@
 /**
- * Takes the bytes of one piece from the origin in any order, from several answers at once: a reader in the middle of a piece
- * gets its own bytes first, and what is missing around them comes later. Readers of this node see every part as it is
+ * Takes the bytes of one piece from the origin in any order, from several responses at once: a reader in the middle of
+ * a piece gets its bytes first, and the rest of the piece comes later. Readers on this node see every part as it is
  * written; other nodes, and the CRC-32, follow the part that begins with the first byte.
  *
  * Parts stay when the response that brought them fails. A caller that abandons the piece calls `abort`.
@@ -16,7 +16,7 @@ export class PiecePatcher {
   /** What others see of it. */
   readonly incoming: IncomingPiece;
   readonly #slot: PieceSlot;
-  /** CRC-32 of the first so many bytes. */
+  /** CRC-32 of the contiguous bytes from the start, and their number. */
   #crc = 0;
   #crcBytes = 0;
   /** Number of responses that are adding parts. */
@@ -45,7 +45,7 @@ export class PiecePatcher {
     return this.#users === 0 && !this.#ending;
   }
 
-  /** Returns how to leave, once. */
+  /** Joins a response. The returned function leaves, once. */
   join(): () => void {
     this.#users += 1;
     let left = false;
@@ -55,7 +55,7 @@ export class PiecePatcher {
     };
   }
 
-  /** Resolves when the block may be used again; rejects when the disk refuses. @param offset in the piece. */
+  /** Resolves when the block may be reused; rejects when the disk fails. @param offset in the piece. */
   async write(offset: number, block: Uint8Array): Promise<void> {
     if (this.#ending)
       throw new DragonflyError('FAILED_PRECONDITION', `piece ${this.number} is no longer being written`);
@@ -75,7 +75,7 @@ export class PiecePatcher {
     this.incoming.wrote(this.incoming.filledFromStart);
   }
 
-  /** Waits for the bytes and records the piece. Rejects, and the piece stays absent, when some are missing or with the fault of the disk. */
+  /** Waits for the bytes and records the piece. When bytes are missing or the disk fails, it rejects and the piece stays absent. */
   async commit(facts: CommitFacts): Promise<void> {
     if (this.#ending) throw new DragonflyError('FAILED_PRECONDITION', `piece ${this.number} was already ended`);
     this.#ending = true;
@@ -99,7 +99,7 @@ export class PiecePatcher {
     }
   }
 
-  /** Drops what was written, unless a commit has begun. Resolves when the piece is free for another. Safe to call at any time. */
+  /** Drops what was written, unless a commit has begun. Resolves when the piece can be claimed again. Safe to call at any time. */
   async abort(): Promise<void> {
     if (this.#ending) return this.#ended.promise;
     this.#ending = true;
@@ -107,7 +107,7 @@ export class PiecePatcher {
     this.#release('aborted', await readGiven(this.incoming, this.#slot));
   }
 
-  /** What came before the bytes in front of it is read back for the sum. */
+  /** Reads back bytes that arrived before the ones in front of them, for the checksum. */
   async #sumUpTo(bytes: number): Promise<void> {
     const { file, offset } = this.#slot;
     const block = Buffer.allocUnsafe(Math.min(verifyBlockBytes, bytes - this.#crcBytes));

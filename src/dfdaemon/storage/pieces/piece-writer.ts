@@ -1,7 +1,7 @@
 /**
- * Takes the bytes of one piece in the order they arrive and puts them at their final offset; the CRC-32 runs along.
- * The piece exists only once `commit` has resolved. Exactly one of commit and abort must be awaited: until then the
- * piece is claimed and no other writer gets it.
+ * Takes the bytes of one piece in the order of arrival and writes them at their final offset while computing the
+ * CRC-32. The piece exists only once `commit` has resolved. Exactly one of commit and abort must be awaited: until then
+ * the piece is claimed and no other writer gets it.
  */
 import { crc32 } from '../../../core/crc32.ts';
 import { DragonflyError, toDragonflyError } from '../../../core/errors.ts';
@@ -13,17 +13,17 @@ export interface CommitFacts {
   /** `origin`, or the id of the peer the bytes came from. */
   readonly source: string;
   readonly costMs: number;
-  /** What the sender said the CRC-32 is; a difference rejects with DIGEST_MISMATCH. */
+  /** CRC-32 according to the sender; a difference rejects with DIGEST_MISMATCH. */
   readonly expectedCrc32?: number | undefined;
-  /** Looks at the bytes in the file; the piece is recorded when it resolves. */
+  /** Examines the bytes in the file; the piece is recorded when it resolves. */
   readonly prove?: ((bytes: { fd: number; offset: number; length: number }) => Promise<void>) | undefined;
 }
 
-/** What the writer needs of the task it writes for. */
+/** What the writer needs of its task. */
 export interface PieceSlot {
   readonly number: number;
   readonly offset: number;
-  /** Length of the piece, or the most it may have while the length of the content is unknown. */
+  /** Length of the piece, or its upper bound while the length of the content is unknown. */
   readonly maxLengthBytes: number;
   readonly lengthKnown: boolean;
   readonly file: FileUse;
@@ -56,14 +56,14 @@ export class PieceWriter {
     return this.#slot.number;
   }
 
-  /** Of the bytes received so far. */
+  /** CRC-32 of the bytes received so far. */
   get crc32(): number {
     return this.#crc;
   }
 
   /**
-   * Takes the chunk, which must not change afterwards. Small chunks are gathered and written together. When a promise
-   * comes back, await it before the next write: the disk is behind.
+   * Takes the chunk, which must not change afterwards. Small chunks are collected and written together. When a promise
+   * is returned, await it before the next write: the disk is behind.
    */
   write(chunk: Uint8Array): Promise<void> | undefined {
     this.#take(chunk);
@@ -75,8 +75,8 @@ export class PieceWriter {
   }
 
   /**
-   * Writes one block at once, without gathering. Resolves when the block may be used again; rejects when the disk
-   * refuses. `crcDone` when the caller passed the same bytes to `digest` as they arrived.
+   * Writes one block immediately. Resolves when the block may be reused; rejects when the disk fails. `crcDone` when
+   * the caller passed the same bytes to `digest` as they arrived.
    */
   writeBlock(block: Uint8Array, crcDone = false): Promise<void> {
     this.#take(block, crcDone);
@@ -85,19 +85,19 @@ export class PieceWriter {
     return this.#flush().then(() => this.#check());
   }
 
-  /** Runs bytes through the CRC while they are in the cache of the processor; writeBlock with `crcDone` must follow. */
+  /** Runs bytes through the CRC while they are in the processor cache; writeBlock with `crcDone` must follow. */
   digest(bytes: Uint8Array): void {
     this.#crc = crc32(bytes, this.#crc);
   }
 
-  /** Marks all bytes taken so far as verified, as far as this node can verify them: others may read them. */
+  /** Marks all bytes taken so far as verified, as far as this node can verify them, so that others may read them. */
   vouch(): void {
     this.incoming.vouch({ bytes: this.#received, crc32: this.#crc });
   }
 
   /**
-   * Waits for the bytes, checks their number and digest, records the piece. Rejects (and the piece stays absent) with
-   * DIGEST_MISMATCH, FAILED_PRECONDITION for a wrong number of bytes, or the fault of the disk.
+   * Waits for the bytes, checks their number and digest, and records the piece. Otherwise the piece stays absent:
+   * rejects with DIGEST_MISMATCH, FAILED_PRECONDITION for a wrong number of bytes, or the fault of the disk.
    */
   async commit(facts: CommitFacts): Promise<void> {
     this.#end();
@@ -118,8 +118,8 @@ export class PieceWriter {
   }
 
   /**
-   * Drops what was written, unless a commit has already begun. Resolves when no write of this writer is under way and
-   * the piece is free for another. Safe to call at any time.
+   * Drops what was written, unless a commit has begun. Resolves when no write of this writer is running and the piece
+   * can be claimed again. Safe to call at any time.
    */
   async abort(): Promise<void> {
     if (this.#ending) return this.#ended.promise;
@@ -140,7 +140,7 @@ export class PieceWriter {
     this.#received += chunk.length;
   }
 
-  /** Never rejects: a fault of the disk is kept and comes out at the next step. */
+  /** Never rejects: a disk fault is stored and thrown at the next step. */
   #flush(): Promise<void> {
     const buffers = this.#gathered;
     const position = this.#slot.offset + this.#flushed;
@@ -149,7 +149,7 @@ export class PieceWriter {
     const end = this.#received;
     const tracked = this.#slot.file
       .write(buffers, position)
-      .then(() => this.incoming.wrote(end)) // writes of one file end in their order
+      .then(() => this.incoming.wrote(end)) // writes to one file complete in order
       .catch((error: unknown) => {
         this.#failure ??= toDragonflyError(error);
       })
@@ -194,7 +194,10 @@ export class PieceWriter {
   }
 }
 
-/** What was given of a piece that is given up. Undefined when nothing was, or the disk does not give it back: then nobody can say what it was. */
+/**
+ * What was given out of a piece that is given up. Undefined when nothing was, or the disk cannot read it back, so that nobody can
+ * say what it was.
+ */
 export async function readGiven(incoming: IncomingPiece, { file, offset }: PieceSlot): Promise<Buffer | undefined> {
   let kept: Buffer | undefined;
   let given: number;

@@ -1,6 +1,6 @@
 /**
- * Reads pieces again before a download is told as finished, where somebody else has written to its file meanwhile: what counts is what
- * their CRC was when they landed. Content without a digest is read at no other time.
+ * Reads pieces again before a download is reported as finished, if somebody else has written to its file meanwhile:
+ * each must still have the CRC it had when it landed. Content without a digest is read at no other time.
  */
 import { crc32 } from '../../../core/crc32.ts';
 import { readFully } from '../content-file.ts';
@@ -9,14 +9,14 @@ import type { PieceRecord } from '../metadata.ts';
 import type { StoredTask } from '../stored-task.ts';
 
 export interface LookOptions {
-  /** Whether a read there finds its bytes in memory. What is on the disk alone has been changed by nobody since it was written there. */
+  /** Whether a read there would find its bytes in memory. Bytes that are only on the disk were not changed since they were written there. */
   readonly isCached?: ((fd: number, offset: number) => boolean) | undefined;
   readonly signal: AbortSignal;
 }
 
 /**
- * Pieces that are not what was written. Reads so many bytes at most, of those in memory, and none while nobody else has written. Rejects
- * with the signal's reason, and as ContentFile.with.
+ * Pieces that are not as they were written. Reads a bounded number of bytes, only those in memory, and none while
+ * nobody else has written. Rejects with the signal's reason, and as ContentFile.with.
  */
 export async function corruptPieces(
   task: StoredTask,
@@ -39,7 +39,7 @@ export async function corruptPieces(
   return corrupt;
 }
 
-/** False also when the disk cannot read the piece any more. */
+/** False also when the disk can no longer read the piece. */
 export async function isIntact(fd: number, record: PieceRecord, block: Buffer): Promise<boolean> {
   try {
     let crc = 0;

@@ -1,7 +1,7 @@
 /**
- * What a reader got of one piece before the piece was complete. When that attempt is given up the piece comes again, maybe
- * from somebody else, and the store holds only that: the reader goes on only if it is the same. Sums do not prove that,
- * since whoever lies about bytes can choose them to fit a CRC-32.
+ * What a reader got of a piece before the piece was complete. When that attempt is given up, the piece comes again,
+ * perhaps from another node, and the store holds only the new bytes: the reader may go on only if they are the same.
+ * Checksums do not prove that, since whoever forges bytes can make them fit a CRC-32.
  */
 import { DragonflyError } from '../../../core/errors.ts';
 import { readFully } from '../../storage/content-file.ts';
@@ -22,7 +22,7 @@ export class GivenAhead {
     this.#start = start;
   }
 
-  /** The reader is about to have got everything up to this byte of the piece, which is one past the last. */
+  /** The reader is about to get everything before this byte of the piece. */
   give(bytes: number): void {
     const incoming = this.#stored.pieces.has(this.#number) ? undefined : this.#stored.incoming(this.#number);
     if (!incoming) return;
@@ -31,12 +31,12 @@ export class GivenAhead {
     incoming.given(bytes);
   }
 
-  /** The attempt was given up: only the complete piece can tell whether what the reader got was right. */
+  /** The attempt was given up: only the complete piece can show whether the reader got the right bytes. */
   get isTorn(): boolean {
     return this.#from?.state === 'aborted';
   }
 
-  /** The piece is complete now. Throws DIGEST_MISMATCH when the reader got something else. */
+  /** The piece is complete. Throws DIGEST_MISMATCH when the reader got other bytes. */
   async compare(): Promise<void> {
     const kept = this.#from?.kept?.subarray(this.#start, this.#bytes);
     using piece = this.#stored.openPiece(this.#number);

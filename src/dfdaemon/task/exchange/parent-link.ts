@@ -1,6 +1,6 @@
 /**
- * The stream of news from one parent: which pieces it holds, now and as it gets more, and where it serves them.
- * A parent of this implementation sends bitmaps and the layout; one of the original sends a message per piece.
+ * The stream of announcements from one parent: which pieces it holds, now and as it gets more, and where it serves
+ * them. A parent of this implementation sends bitmaps and the layout; one of the original sends a message per piece.
  */
 import { toDragonflyError, type DragonflyError } from '../../../core/errors.ts';
 import type { Logger } from '../../../core/process/logger.ts';
@@ -17,9 +17,9 @@ export interface ParentAddress {
   readonly ip: string;
   /** gRPC port of its DfdaemonUpload service. */
   readonly port: number;
-  /** The scheduler's word that this node was sent to it; absent where it has none, or does not use it. */
+  /** Proof by the scheduler that it sent this node to the parent; absent where there is none, or it is not used. */
   readonly ticket?: Uint8Array | undefined;
-  /** 0 in the same place, 1 with nothing known in common. */
+  /** 0 in the same place, 1 when nothing is known to be shared. */
   readonly distance: number;
 }
 
@@ -34,15 +34,15 @@ export interface ParentNews {
     pieceLengthBytes: number;
     responseHeader: Readonly<Record<string, string>>;
   }): void;
-  /** The content is for those only whom its origin gives it to. */
+  /** The origin gives the content only to some callers. */
   restricted(): void;
-  /** The parent has the content for those only whom the origin gives it to, and this node has not shown that it is one. */
+  /** The content is restricted, and the parent does not accept that this node is entitled to it. */
   refused(error: DragonflyError): void;
   /** The stream is over. */
   ended(end: StreamEnd): void;
 }
 
-/** `imported`: the pieces have to be asked for as those of imported content. */
+/** `imported`: the pieces have to be requested in the form for imported content. */
 export type ParentMessage = SyncPiecesResponse & Pick<PieceAddress, 'imported'>;
 
 export type SyncPieces = (
@@ -51,7 +51,7 @@ export type SyncPieces = (
   signal: AbortSignal,
 ) => AsyncIterable<ParentMessage>;
 
-/** Resolves when the parent's process has answered anything at all; rejects when it has not. */
+/** Resolves when the parent's process has answered in any way; rejects when it has not. */
 export type AskParent = (parent: ParentAddress, signal: AbortSignal) => Promise<void>;
 
 const noTicket = new Uint8Array();
@@ -68,7 +68,7 @@ export class ParentLink {
   readonly #logger: Logger;
   readonly #controller = new AbortController();
   #pieceAddress: PieceAddress | undefined;
-  /** The parent has said that it holds everything, and has told all of it. */
+  /** The parent has announced every piece. */
   #toldAll = false;
 
   constructor(
@@ -93,12 +93,12 @@ export class ParentLink {
     this.#logger = options.logger;
   }
 
-  /** Where the parent serves pieces; known from its first message on. */
+  /** The parent's piece server; known once its first message has come. */
   get pieceAddress(): PieceAddress | undefined {
     return this.#pieceAddress;
   }
 
-  /** Opens the stream, for the first time or again, and tells how it ended. */
+  /** Opens the stream, for the first time or again, and reports how it ended. */
   open(): void {
     void this.#listen(this.#controller.signal);
   }
@@ -132,7 +132,7 @@ export class ParentLink {
     return {
       hostId: this.#hostId,
       taskId: this.#taskId,
-      // A parent of the original needs at least one number; before the layout is known the first piece tells the most.
+      // A parent of the original needs at least one number; while the layout is unknown, the first piece tells most.
       interestedPieceNumbers: missing === undefined || missing.length === 0 ? [0] : [...missing],
       allPieces: true,
       ticket: this.parent.ticket ?? noTicket,

@@ -1,7 +1,7 @@
 /**
- * What this node tells the children of one task: every piece to everybody as it lands; but while this node is the one at
- * the origin, each child hears of different pieces first (SuperSeeder), so that its uplink sends nothing twice that was
- * not yet sent once.
+ * What this node announces to the children of one task: every piece to every child as it lands. While this node is at
+ * the origin, each child hears of different pieces first (SuperSeeder), so that its uplink repeats nothing before
+ * everything was sent once.
  */
 import { SuperSeeder } from '../../../swarm/peer/super-seeder.ts';
 import type { StoredTask } from '../../storage/stored-task.ts';
@@ -9,7 +9,7 @@ import type { StoredTask } from '../../storage/stored-task.ts';
 export interface AnnouncementListener {
   /** The node holds this piece. */
   has(piece: number): void;
-  /** This child alone is told of the piece now, to take it and pass it on. */
+  /** Only this child is told of the piece now, so that it takes it and passes it on. */
   offered(piece: number): void;
   /** The origin has told how the content is cut. */
   layoutKnown(): void;
@@ -32,7 +32,7 @@ export class PieceAnnouncer implements Disposable {
     this.#stopListening = () => stops.forEach((stop) => stop());
   }
 
-  /** Children are told piece by piece; otherwise a child may be told everything at once. */
+  /** Whether children are told piece by piece; otherwise a child may be told everything at once. */
   get seeding(): boolean {
     return this.#seeder !== undefined;
   }
@@ -41,30 +41,30 @@ export class PieceAnnouncer implements Disposable {
     return this.#atOrigin;
   }
 
-  /** A task that was removed and is asked for again is another one. */
+  /** A task that was removed and requested again is another task. */
   isOf(stored: StoredTask): boolean {
     return this.#stored === stored;
   }
 
-  /** Nobody listens, and nothing is kept for those who will: a new one may take its place. */
+  /** Nobody listens, and no state is kept for later listeners, so a new announcer may replace this one. */
   get idle(): boolean {
     return this.#listeners.size === 0 && !this.#atOrigin;
   }
 
-  /** @param childId one per stream. Returns how to stop. */
+  /** @param childId one per stream. The returned function stops. */
   listen(childId: string, listener: AnnouncementListener): () => void {
     this.#listeners.set(childId, listener);
     this.#seeder?.childJoined(childId);
     this.#announce();
     return () => {
-      if (this.#listeners.get(childId) !== listener) return; // the child has opened another stream meanwhile
+      if (this.#listeners.get(childId) !== listener) return; // the child has opened another stream since
       this.#listeners.delete(childId);
       this.#seeder?.childLeft(childId);
       this.#announce();
     };
   }
 
-  /** This node is at the origin: what it holds and gets is spread before it is repeated. */
+  /** This node goes to the origin: what it holds and fetches is spread before it is repeated. */
   leaseBegan(): void {
     this.#atOrigin = true;
     if (this.#seeder) return this.#seeder.moreComes();
@@ -73,19 +73,19 @@ export class PieceAnnouncer implements Disposable {
     this.#announce();
   }
 
-  /** Sooner than by way of the scheduler. */
+  /** Tells children sooner than the scheduler would. */
   layoutKnown(): void {
     for (const listener of this.#listeners.values()) listener.layoutKnown();
   }
 
-  /** A piece comes in from the origin: a child may have it along with this node. */
+  /** A piece starts to arrive from the origin: a child may receive it at the same time. */
   pieceBegun(piece: number): void {
-    if (!this.#stored.layout) return; // nobody can ask for it yet
+    if (!this.#stored.layout) return; // nobody can request it yet
     this.#seeder?.pieceHeld(piece);
     this.#announce();
   }
 
-  /** The piece will not be completed; children that were told of it will be told again. */
+  /** The piece will not be completed; children that were told of it have to be told again. */
   pieceGivenUp(piece: number): void {
     this.#seeder?.pieceLost(piece);
     this.#announce();
@@ -98,23 +98,23 @@ export class PieceAnnouncer implements Disposable {
     this.#announce();
   }
 
-  /** A child has come for the piece. */
+  /** A child has requested the piece. */
   asked(piece: number): void {
     this.#seeder?.pieceAsked(piece, performance.now());
   }
 
-  /** A child that came for the piece does not get it from here, or not now. */
+  /** A child that requested the piece does not get it from here, or not now. */
   refused(piece: number): void {
     this.#seeder?.pieceRefused(piece, performance.now());
     this.#announce();
   }
 
-  /** A child takes some of it. */
+  /** A child has received some bytes of it. */
   taken(piece: number): void {
     this.#seeder?.pieceTaken(piece, performance.now());
   }
 
-  /** A child has got the piece from here. */
+  /** A child has received the whole piece. */
   served(piece: number): void {
     this.#seeder?.pieceSpread(piece);
     this.#announce();

@@ -18,7 +18,7 @@ import { syncEither } from './sync-imported.ts';
 
 type PieceRequest = Extract<ExchangeEffect, { kind: 'request-piece' }>;
 
-/** What a piece request came to; nothing when the piece landed. */
+/** The end of a piece request that did not land. */
 type Outcome = Extract<PeerEvent, { kind: 'request-failed' | 'request-dropped' }> | undefined;
 
 interface Running {
@@ -32,7 +32,7 @@ export class PieceExchange {
   readonly #proof: ContentProof;
   readonly #learned: LearnedLayout;
   readonly #links = new Map<string, ParentLink>();
-  /** Those on offer, until the machine decides whether to listen to them. */
+  /** Offered parents to which the machine has not decided to listen yet. */
   readonly #offered = new Map<string, ParentAddress>();
   readonly #running = new Map<string, Running>();
   #closed = false;
@@ -70,7 +70,7 @@ export class PieceExchange {
     }
   }
 
-  /** Resolves when the writers of all requests that were given up have let go of their pieces. */
+  /** Resolves when the writers of all abandoned requests have released their pieces. */
   async released(): Promise<void> {
     const running = Array.from(this.#running.values());
     await Promise.all(running.flatMap(({ controller, ended }) => (controller.signal.aborted ? [ended] : [])));
@@ -87,7 +87,7 @@ export class PieceExchange {
     if (!this.#closed) this.#scope.machine.take(event);
   }
 
-  /** A parent that has just been offered, or one whose stream has ended. */
+  /** Connects to a newly offered parent, or again to one whose stream has ended. */
   #sync(parentId: string): void {
     const known = this.#links.get(parentId);
     if (known) return known.open();
@@ -108,13 +108,13 @@ export class PieceExchange {
         : syncEither(syncPieces, syncImported, 'persistent cache');
     const sync = isKeptUrl(url) ? either() : syncPieces;
     const missing = (): readonly number[] | undefined => this.#missing();
-    // Without a right this node does not use the scheduler's word to get restricted content.
+    // Without credentials of its own, this node does not use the scheduler's ticket to get restricted content.
     const allowed = entitled ? parent : { ...parent, ticket: undefined };
     const news = this.#newsOf(parent.peerId);
     return new ParentLink(allowed, { taskId: stored.id, hostId, sync, ask, news, missing, logger });
   }
 
-  /** Bytes that came just now are a sign of life; without them its process has to answer. */
+  /** Bytes that just came are a sign of life; without any, the parent's process has to answer. */
   async #askAlive(parentId: string): Promise<void> {
     const link = this.#links.get(parentId);
     if (!link) return;
@@ -136,7 +136,7 @@ export class PieceExchange {
     return layout && [...PieceSet.range(0, layout.pieceCount).difference(pieces)];
   }
 
-  /** What the parent says becomes events, until it is left. */
+  /** Turns the parent's messages into events until the parent is left. */
   #newsOf(parentId: string): ParentNews {
     const take = (event: PeerEvent): void => {
       if (this.#links.has(parentId)) this.#take(event);
@@ -154,7 +154,7 @@ export class PieceExchange {
       },
       restricted: () => this.#scope.stored.restrict(),
       refused: (error) => {
-        // With a right it is a parent that has not heard of the scheduler yet: others will do.
+        // An entitled node was sent to a parent that has not heard of the scheduler yet; other parents will do.
         if (!this.#scope.context.entitled) this.#scope.machine.take({ kind: 'origin-needed' }, error);
         useless();
       },
@@ -162,7 +162,7 @@ export class PieceExchange {
     };
   }
 
-  /** The parent's origin answer names other content than this node has been told; a digest decides by itself. */
+  /** The parent's origin answer names other content than this node knows; a digest would decide by itself. */
   #isOfAnotherVersion(responseHeader: Readonly<Record<string, string>>): boolean {
     const { stored } = this.#scope;
     if (!stored.layout || stored.identity.digest !== undefined) return false;
@@ -185,14 +185,14 @@ export class PieceExchange {
     const address = this.#links.get(parentId)?.pieceAddress;
     const drop = (reason: RequestDrop): Outcome => ({ kind: 'request-dropped', parentId, piece, reason });
     if (!address || !stored.layout) return drop('no-address');
-    // One writer owns a piece: a second request takes over from the late one instead of racing it.
+    // One writer owns a piece: the second request takes over from the late one instead of racing it.
     if (hedge) await this.#abort((other) => other.piece === piece && other !== request);
     await stored.claims.dropIdle(piece);
     if (signal.aborted) return drop('cancelled');
     if (stored.pieces.has(piece) || stored.incoming(piece)) return drop('claimed');
     const writer = stored.writePiece(piece);
     writer.incoming.onProgress(() => this.#scope.signalChange());
-    // None where the whole is compared.
+    // None where the whole content is verified.
     const proof = this.#proof.pieces;
     using hash = proof?.incoming(piece);
     try {
@@ -225,7 +225,7 @@ export class PieceExchange {
     }
   }
 
-  /** Ends the requests that match; resolves when their writers have let go. */
+  /** Ends matching requests; resolves when their writers have released the pieces. */
   async #abort(matches: (request: PieceRequest) => boolean): Promise<void> {
     const running = [...this.#running.values()].filter(({ request }) => matches(request));
     for (const { controller } of running) controller.abort();

@@ -1,6 +1,6 @@
 /**
- * Daemons of the original tell of imported content by a call of its own, and give its pieces to a request of its own. By the call for
- * everything else they say that there is no such task.
+ * Daemons of the original announce imported content by a separate call and serve its pieces to a separate request.
+ * Their ordinary call answers that the task does not exist.
  */
 import { toDragonflyError } from '../../../core/errors.ts';
 import {

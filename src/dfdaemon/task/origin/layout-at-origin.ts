@@ -1,6 +1,6 @@
 /**
- * Learns from the origin how long the content is before anything is fetched, for schedulers that take a length they are
- * not told for an empty file.
+ * Learns the content's length from the origin before anything is fetched, for schedulers that take an unknown length
+ * for an empty file.
  */
 import type { Logger } from '../../../core/process/logger.ts';
 import { toDragonflyError } from '../../../core/errors.ts';
@@ -10,8 +10,8 @@ import type { DownloadRequest } from '../open-task.ts';
 import type { LayoutFacts } from '../learned-layout.ts';
 
 /**
- * Undefined where the origin tells no length, or fails: how, shows when it is asked for the content. A length of 0 is none,
- * too: servers that do not count what they make write it; only the answer with the content shows.
+ * Undefined where the origin tells no length or fails; the content request will show why. A length of 0 is undefined,
+ * too: servers send it for generated content that they do not count, so only the content itself can tell.
  */
 export async function layoutAtOrigin(
   request: DownloadRequest,

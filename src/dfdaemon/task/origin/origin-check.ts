@@ -1,6 +1,6 @@
 /**
- * Compares a part of what other nodes gave with the origin, where their word is all there is: a random part, so that
- * whoever forges cannot know which, and the length of the whole.
+ * Compares content from other nodes with the origin where nothing else vouches for it: a random part, so that a forger
+ * cannot know which, and the total length.
  */
 import { randomInt } from 'node:crypto';
 import { DragonflyError, toDragonflyError } from '../../../core/errors.ts';
@@ -13,8 +13,8 @@ import type { StoredTask } from '../../storage/stored-task.ts';
 import { daemonLimits } from '../../limits.ts';
 
 /**
- * Pieces whose givers lied, one for each: of all givers where the length is another. None when origin and pieces agree; an
- * origin that cannot be asked now proves nothing against anybody. Rejects with the origin's answer when it refuses.
+ * One corrupt piece for each node that gave some: for every giver when the length differs. None when the origin agrees,
+ * or cannot be asked now. Rejects with the origin's refusal.
  */
 export async function differsFromOrigin(
   stored: StoredTask,
@@ -27,7 +27,7 @@ export async function differsFromOrigin(
     source: SourceOptions & { readonly url: string };
     sources: Pick<Sources, 'open'>;
     signal: AbortSignal;
-    /** Pieces nothing else speaks for. */
+    /** Pieces that nothing else vouches for. */
     given: readonly PieceRecord[];
   },
 ): Promise<readonly PieceRecord[]> {
@@ -64,7 +64,7 @@ function ofEach(pieces: readonly PieceRecord[]): PieceRecord[] {
   return [...new Map(pieces.map((piece) => [piece.source, piece])).values()];
 }
 
-/** Compares what the body brings, which begins at 0 where the origin knows no ranges. */
+/** Compares the body with the stored part; without range support the body begins at 0. */
 async function isSame(stored: StoredTask, body: SourceBody, length: number): Promise<boolean> {
   const enough = new DragonflyError('CANCELLED', 'enough was compared');
   let compared = 0;
@@ -81,7 +81,7 @@ async function isSame(stored: StoredTask, body: SourceBody, length: number): Pro
     });
   } catch (error) {
     body.cancel();
-    if (error !== enough && compared === 0) return true; // it broke before it said anything
+    if (error !== enough && compared === 0) return true; // it broke before anything was compared
   } finally {
     file.release();
   }

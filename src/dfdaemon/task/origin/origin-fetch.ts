@@ -1,7 +1,7 @@
 /**
- * Fetches a run of pieces from the origin: with one request, or, where the configuration allows more connections and the
- * origin answers ranges, with several. The run is cut in halves then, and whoever is done takes half of what the slowest has
- * left, so that an origin which limits each connection is waited for no longer than it must be.
+ * Fetches a run of pieces from the origin: with one request, or with several where the configuration allows more
+ * connections and the origin supports ranges. The run is then split in halves, and a worker that is done takes half of
+ * what the slowest has left, so that an origin which limits each connection delays the run as little as possible.
  */
 import { type DragonflyError, toDragonflyError } from '../../../core/errors.ts';
 import { daemonLimits } from '../../limits.ts';
@@ -10,12 +10,12 @@ import type { OriginRun } from './origin-run.ts';
 import { OriginStream, type OriginStreamOptions } from './origin-stream.ts';
 
 export interface OriginFetchOptions extends Omit<OriginStreamOptions, 'exact' | 'mayRetry'> {
-  /** A request has failed, which of them and whether it had brought anything. Resolves when it is to be sent again. */
+  /** Reports a failed request and whether it brought anything. Resolves when the request is to be sent again. */
   readonly mayRetry: (
     failure: DragonflyError,
     about: { readonly request: number; readonly progressed: boolean },
   ) => Promise<void>;
-  /** Requests under way at a time, at most. */
+  /** Maximum number of concurrent requests. */
   readonly connections: number;
 }
 
@@ -23,9 +23,9 @@ export class OriginFetch {
   readonly #options: OriginFetchOptions;
   readonly #controller = new AbortController();
   readonly #streams = new Set<OriginStream>();
-  /** Other workers than the first. */
+  /** Workers besides the first. */
   readonly #helpers: Promise<void>[] = [];
-  /** Runs the origin did not give by a range. */
+  /** Runs for which the origin did not honour the range. */
   readonly #left: OriginRun[] = [];
   #requests = 0;
   #end: number | undefined;
@@ -33,7 +33,7 @@ export class OriginFetch {
   #ranges = false;
   #validator: string | undefined;
   #failure: DragonflyError | undefined;
-  /** Brings what the run begins with. */
+  /** Fetches the beginning of the run. */
   #leading: OriginStream | undefined;
 
   constructor(options: OriginFetchOptions) {
@@ -47,7 +47,7 @@ export class OriginFetch {
     this.#validator = options.validator;
   }
 
-  /** Where it is, for a run that was not divided. */
+  /** The current piece of a run that was not split. */
   get nextPiece(): number {
     return this.#leading?.nextPiece ?? this.#options.first;
   }
@@ -68,7 +68,7 @@ export class OriginFetch {
   /** The run became known, or changed, after the fetch began. */
   setRun(run: OriginRun): void {
     this.setEnd(run.end);
-    // Of a run that was divided others bring the rest.
+    // When the run was split, other workers fetch the rest.
     const end = this.#helpers.length > 0 ? this.#leading?.end : run.end;
     this.#leading?.setRun({ ...run, end });
   }
@@ -86,7 +86,7 @@ export class OriginFetch {
     if (this.#failure) throw this.#failure;
   }
 
-  /** Brings the run, and then takes part in what is left of others. Never rejects: the first failure ends all. */
+  /** Fetches the run, then helps with what others have left. Never rejects: the first failure ends the whole fetch. */
   async #work(run: OriginRun): Promise<void> {
     try {
       for (let next: OriginRun | undefined = run; next; next = this.#half()) await this.#bring(next);
@@ -109,7 +109,7 @@ export class OriginFetch {
       unresolved,
       exact,
       validator: this.#validator,
-      // That origin is asked by one request instead: it has not failed.
+      // This origin is then fetched with one request; it has not failed.
       mayRetry: (failure, progressed) =>
         exact && failure.code === 'UNSUPPORTED'
           ? Promise.reject(failure)
@@ -132,7 +132,7 @@ export class OriginFetch {
     if (this.#answered) return;
     this.#answered = true;
     this.#validator ??= object.validator;
-    // Without a validator or a digest nobody could tell parts of two versions apart.
+    // Without a validator or a digest, parts of two versions could not be told apart.
     this.#ranges = object.ranges && (object.validator !== undefined || this.#options.digestDecides === true);
     for (let count = 1; count < this.#options.connections; count += 1) {
       const run = this.#half();
@@ -141,7 +141,7 @@ export class OriginFetch {
     }
   }
 
-  /** The upper half of what the stream with the most left has still to bring; undefined when that is not worth a request. */
+  /** The upper half of what the slowest stream has left; undefined when it is not worth a request. */
   #half(): OriginRun | undefined {
     const { layout } = this.#options.stored;
     if (!this.#ranges || !layout || this.#options.connections < 2) return undefined;

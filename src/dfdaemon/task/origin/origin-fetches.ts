@@ -17,7 +17,7 @@ import type { ContentProof } from '../proof/content-proof.ts';
 import type { OpenedOrigin } from '../open-task.ts';
 import { OriginFetch, type OriginFetchOptions } from './origin-fetch.ts';
 
-/** What gives way to the origin, and what learns from its answers. */
+/** Parts that make way for the origin, and that learn from its answers. */
 interface OriginParts {
   readonly proof: ContentProof;
   readonly learned: LearnedLayout;
@@ -28,7 +28,7 @@ interface Running {
   readonly fetch: OriginFetch;
   readonly controller: AbortController;
   readonly ended: Promise<void>;
-  /** Requests that have failed, until the machine wants them sent again. */
+  /** Failed requests that wait until the machine sends them again. */
   readonly broken: Map<number, () => void>;
 }
 
@@ -36,7 +36,7 @@ export class OriginFetches {
   readonly #scope: DownloadScope;
   readonly #parts: OriginParts;
   readonly #running = new Map<number, Running>();
-  /** Stopped, and not at their end yet: whoever comes next waits for them. */
+  /** Stopped fetches that have not ended yet; the next one waits for them. */
   readonly #stopping = new Set<Promise<void>>();
   #validator: string | undefined;
   #bytesFlow = false;
@@ -47,7 +47,7 @@ export class OriginFetches {
     this.#validator = scope.request.validator;
   }
 
-  /** Whether bytes have come since this was asked last. */
+  /** Whether bytes have arrived since the last call. */
   takeFlow(): boolean {
     const flows = this.#bytesFlow;
     this.#bytesFlow = false;
@@ -106,14 +106,14 @@ export class OriginFetches {
       await this.#parts.exchange.released();
       await fetch.run();
     } catch {
-      return; // the machine has heard why, and has stopped it
+      return; // the machine has heard of the failure and stopped the fetch
     }
     if (!this.#running.delete(key) || signal.aborted) return;
     machine.take({ kind: 'origin-fetched', fetch: key });
-    this.#parts.learned.begin(); // the end of content of unknown length is its layout
+    this.#parts.learned.begin(); // the end of content of unknown length completes its layout
   }
 
-  /** What each request of a fetch does when it has failed: it waits for the machine. */
+  /** Makes each failed request of a fetch wait for the machine's decision. */
   #retries(key: number, broken: Running['broken'], signal: AbortSignal): OriginFetchOptions['mayRetry'] {
     return (failure, { request, progressed }) =>
       new Promise((resolve, reject) => {

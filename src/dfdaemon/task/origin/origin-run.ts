@@ -1,12 +1,12 @@
-/** What one visit to the origin is for, and which bytes of it are still missing. */
+/** What a fetch from the origin is for, and which bytes of it are still missing. */
 import { resolveRange } from '../../../core/byte-range.ts';
 import { minPieceLengthBytes, type PieceLayout } from '../../../core/piece-layout.ts';
 import type { OriginLease } from '../../../swarm/peer/download/origin-lease.ts';
 import type { StoredTask } from '../../storage/stored-task.ts';
 
-/** What a lease is for; or a part of it. */
+/** What a lease, or a part of one, is for. */
 export interface OriginRun extends Omit<OriginLease, 'id'> {
-  /** The pieces are not known yet: the requested bytes are taken, up to where the reader's last piece may end. */
+  /** The pieces are not known yet: the requested bytes are fetched, up to where the reader's last piece may end. */
   readonly unresolved?: boolean | undefined;
 }
 
@@ -16,10 +16,10 @@ export interface ByteSpan {
   readonly to: number;
 }
 
-/** A reader who waits no further into a piece than this gets it from its start: a request costs more than the wait. */
+/** A reader that waits this close to the start of a piece gets the piece from its start: an extra request would cost more than the wait. */
 const nearStartBytes = 256 * 1024;
 
-/** In the order in which they are brought: from the reader's first byte to the end, then what lies before it. */
+/** In the order in which they are fetched: from the reader's first byte to the end, then what lies before it. */
 export function spansOf(
   { first, end, readerRange, readerOnly, unresolved }: OriginRun,
   layout: PieceLayout,
@@ -39,12 +39,12 @@ export function spansOf(
   return from > run.from ? [ahead, { from: run.from, to: Math.min(from, run.to) }] : [ahead];
 }
 
-/** With the bytes up to here the piece before it is complete, however the content is cut. */
+/** The first position from here on at which a piece is complete, however the content is cut. */
 export function whereAPieceMayEnd(position: number): number {
   return Math.ceil(position / minPieceLengthBytes) * minPieceLengthBytes;
 }
 
-/** How much of the spans comes before this byte for one who is at `position`; undefined when it does not come. */
+/** How many bytes come before this one for a stream at `position`; undefined when it does not come. */
 export function bytesAhead(spans: readonly ByteSpan[], position: number, target: number): number | undefined {
   let bytes = 0;
   let found = false;
@@ -58,7 +58,7 @@ export function bytesAhead(spans: readonly ByteSpan[], position: number, target:
   return undefined;
 }
 
-/** The first byte of the span that is neither here nor being brought by a single writer. */
+/** The first byte of the span that is neither on disk nor being written by a single writer. */
 export function firstMissingByte({ pieces, claims }: StoredTask, pieceLengthBytes: number, span: ByteSpan) {
   for (let at = span.from; at < span.to;) {
     const number = Math.floor(at / pieceLengthBytes);

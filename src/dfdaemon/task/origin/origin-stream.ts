@@ -1,7 +1,7 @@
 /**
- * Brings a run of pieces from the origin with one request, and goes on after a broken answer with the byte where that one
- * ended. A reader who waits in the middle of the first piece gets his bytes first: what lies before them is asked for at the
- * end. Pieces that arrive by other ways meanwhile are skipped, not written twice.
+ * Fetches a run of pieces from the origin with one request, and after a broken answer continues with the byte where
+ * that one ended. A reader that waits in the middle of the first piece gets its bytes first; what lies before them is
+ * requested at the end. Pieces that arrive another way meanwhile are skipped, not written twice.
  */
 import { DragonflyError, toDragonflyError } from '../../../core/errors.ts';
 import { defaultPieceLength } from '../../../core/piece-layout.ts';
@@ -23,49 +23,49 @@ import { isSameVersion } from '../same-version.ts';
 
 export interface OriginStreamOptions extends OriginRun {
   readonly source: SourceOptions & { readonly url: string };
-  /** What the object must still be; undefined until the origin has told. */
+  /** The version that the object must still have; undefined until the origin has told. */
   readonly validator?: string | undefined;
-  /** The content has an expected digest: that decides at the end, so that no header needs to make a resume fail. */
+  /** The content has an expected digest, which decides at the end, so that no header needs to make a resume fail. */
   readonly digestDecides?: boolean | undefined;
-  /** Rejects with UNSUPPORTED when the origin answers from another byte on: that would be read for nothing. */
+  /** Rejects with UNSUPPORTED when the origin does not start at the requested byte: the rest would be read for nothing. */
   readonly exact?: boolean;
   readonly pieceLengthBytes: number | undefined;
   readonly sources: Pick<Sources, 'open'>;
-  /** Answers the first request in place of the sources, if it still can. */
+  /** Answers the first request instead of the sources, if it still can. */
   readonly opened?: OpenedOrigin | undefined;
-  /** What each byte pays, now. */
+  /** The limiters that each byte pays, at the moment. */
   readonly limiters: () => readonly RateLimiter[];
   /** Reserves disk space for content of this size; rejects with NO_SPACE. */
   readonly makeRoom: (bytes: number) => Promise<void>;
   readonly stored: StoredTask;
   readonly signal: AbortSignal;
   /**
-   * The origin has answered; the layout of the task is set when the length is known. `ranges` is undefined when it was not
-   * asked for one and does not say whether it would give one.
+   * The origin has answered; the task's layout is set once the length is known. `ranges` is undefined when no range was
+   * requested and the answer does not say whether ranges are supported.
    */
   readonly onAnswer: (object: SourceObject, ranges: boolean | undefined) => void;
-  /** A piece is about to come in. */
+  /** A piece starts to arrive. */
   readonly onBegun: (number: number) => void;
-  /** A piece that had begun will not be complete. */
+  /** A piece that started to arrive will not be complete. */
   readonly onGivenUp: (number: number) => void;
   /** More of a piece is in the file; called for every block. */
   readonly onBytes: () => void;
-  /** The request has failed. Resolves when it is to be sent again; rejects when it is not. */
+  /** A request has failed. Resolves when it is to be sent again; rejects when it is not. */
   readonly mayRetry: (failure: DragonflyError, progressed: boolean) => Promise<void>;
 }
 
 /** Ends the reading of a body of which nothing more is needed. */
 const shortened = new DragonflyError('CANCELLED', 'nothing more is needed from the origin');
 
-/** An answer has shown its pace after so long. */
+/** The rate of an answer is measured over at least this long. */
 const paceKnownMs = 50;
 
 export class OriginStream {
   readonly #options: OriginStreamOptions;
   #run: OriginRun;
-  /** The next byte that comes. */
+  /** The position of the next byte. */
   #position: number | undefined;
-  /** When the current answer began, and with which byte. */
+  /** When the current answer began, and at which byte. */
   #startedMs = 0;
   #startBytes = 0;
   #validator: string | undefined;
@@ -77,13 +77,13 @@ export class OriginStream {
     this.#validator = options.validator;
   }
 
-  /** The piece it is at, or will be at next. */
+  /** The current piece, or the next one. */
   get nextPiece(): number {
     const at = this.#position ?? this.#missing()?.from;
     return at === undefined ? this.#run.first : Math.floor(at / (this.#options.stored.pieceLengthBytes ?? 1));
   }
 
-  /** When it will have brought this byte, at the pace of the current answer; 0 before that can be told, infinite when it will not bring it. */
+  /** When this byte will have arrived at the current rate; 0 while that is unknown, infinite when it is not part of the run. */
   comesInMs(target: number): number {
     const { layout } = this.#options.stored;
     const position = this.#position;
@@ -107,13 +107,13 @@ export class OriginStream {
     this.#run = run;
   }
 
-  /** Resolves when every byte of the run is on disk; rejects when a request that failed is not to be sent again. */
+  /** Resolves when every byte of the run is on disk; rejects when a failed request is not to be sent again. */
   async run(): Promise<void> {
     const { signal } = this.#options;
     for (;;) {
       const before = this.#missing();
       try {
-        // One attempt is enough unless a reader's bytes came first, or the run was made longer meanwhile.
+        // One attempt is enough unless a reader's bytes came first, or the run was extended meanwhile.
         for (let next = before; next; next = this.#missing()) await this.#attempt(next);
         return;
       } catch (error) {
@@ -125,7 +125,7 @@ export class OriginStream {
     }
   }
 
-  /** What is to be asked for next; the end is infinite while nobody knows where the content ends. */
+  /** The next bytes to request; the end is infinite while the length of the content is unknown. */
   #missing(): ByteSpan | undefined {
     const { stored } = this.#options;
     const { layout, pieceLengthBytes } = stored;
@@ -154,7 +154,7 @@ export class OriginStream {
       this.#validator ??= body.validator;
       if (!stored.layout) await this.#options.makeRoom(body.contentLengthBytes ?? 0);
       this.#setLayout(body);
-      // It gives everything anyhow: nobody else need ask for the rest.
+      // The origin sends everything anyway, so nobody else has to ask for the rest.
       if (refused && !knewLayout && this.#run.readerRange !== undefined) this.#run = { first: 0, end: undefined };
       this.#options.onAnswer(body, refused ? false : body.ranges || undefined);
       await this.#receive(body);
@@ -164,14 +164,14 @@ export class OriginStream {
     }
   }
 
-  /** How the bytes are asked for. */
+  /** The range to request for these bytes. */
   #part({ from, to }: ByteSpan): Pick<SourceRequest, 'range' | 'suffixBytes'> {
     const { stored } = this.#options;
     const { readerRange } = this.#run;
     const { layout } = stored;
     if (readerRange && !layout) {
       if ('suffix' in readerRange) return { suffixBytes: readerRange.suffix };
-      // Up to where a piece may end: with it the last piece is complete, and no more need be asked for.
+      // Up to where a piece may end: the last piece is then complete, and nothing more has to be requested.
       const rounded =
         readerRange.last === undefined ? Number.MAX_SAFE_INTEGER : whereAPieceMayEnd(readerRange.last + 1);
       return {
@@ -203,7 +203,7 @@ export class OriginStream {
     stored.setLayout({ contentLengthBytes, pieceLengthBytes, responseHeader: body.header });
   }
 
-  /** Cuts the body into pieces. An answer that starts before the wanted byte (no range support) is read past. */
+  /** Cuts the body into pieces. An answer that starts before the wanted byte (no range support) is skipped up to it. */
   async #receive(body: SourceBody): Promise<void> {
     const { stored, limiters, signal, onBytes, onBegun, onGivenUp } = this.#options;
     const pieceLength = stored.pieceLengthBytes ?? 0;
@@ -213,7 +213,7 @@ export class OriginStream {
     let position = body.startBytes;
     this.#startBytes = position;
     this.#startedMs = performance.now();
-    // Who waits for the first piece hears of it now, and has asked for it when its first bytes are here.
+    // Children that wait for the first piece hear of it now, so that they have requested it when its first bytes arrive.
     if (stored.layout !== undefined && position < stored.layout.contentLengthBytes) cutter.begin(position);
     await body.readTo(async (block) => {
       signal.throwIfAborted();
@@ -225,7 +225,7 @@ export class OriginStream {
         used += room;
         this.#position = position;
         onBytes();
-        // The rest belongs to others, or is here already.
+        // The rest belongs to others, or is on disk already.
         if (position < bodyEnd && !this.#needs(position, bodyEnd)) throw shortened;
       }
     });
@@ -247,7 +247,7 @@ export class OriginStream {
     });
   }
 
-  /** This fetch still has to bring bytes of the piece. */
+  /** Whether this fetch still has to bring bytes of the piece. */
   #takes(number: number): boolean {
     const { layout, pieceLengthBytes = 1 } = this.#options.stored;
     if (!layout) return this.#run.end === undefined || number < this.#run.end;

@@ -1,4 +1,4 @@
-/** Cuts one answer of the origin into pieces, wherever it begins, and records each that has all its bytes. */
+/** Cuts one answer of the origin into pieces, wherever it begins, and records each piece once it is complete. */
 import type { PiecePatcher } from '../../storage/pieces/piece-patcher.ts';
 import type { StoredTask } from '../../storage/stored-task.ts';
 
@@ -6,15 +6,15 @@ export interface CutterOptions {
   readonly stored: StoredTask;
   /** Whether this answer should bring bytes of the piece. */
   readonly takes: (number: number) => boolean;
-  /** A piece comes in from its first byte on. */
+  /** A piece starts to arrive with its first byte. */
   readonly onBegun: (number: number) => void;
-  /** A piece that had begun will not be complete by this answer. */
+  /** A piece that started to arrive will not be completed by this answer. */
   readonly onGivenUp: (number: number) => void;
 }
 
 interface Current {
   readonly number: number;
-  /** Undefined for a piece that is passed over. */
+  /** Undefined for a piece that is skipped. */
   readonly patcher: PiecePatcher | undefined;
   readonly leave: () => void;
   readonly begun: boolean;
@@ -29,7 +29,7 @@ export class PieceCutter implements Disposable {
     this.#options = options;
   }
 
-  /** The next byte is at this position of the content: who waits for its piece hears of it, and has asked for it when it is here. */
+  /** The next byte is at this position: children that wait for its piece hear of it now, so that they have requested it when it arrives. */
   begin(position: number): void {
     const { stored, takes, onBegun } = this.#options;
     const pieceLength = stored.pieceLengthBytes ?? 1;
@@ -63,7 +63,7 @@ export class PieceCutter implements Disposable {
     if (current?.patcher?.isOpen === true) await this.#commit(current, current.patcher);
   }
 
-  /** The answer has ended: parts of a piece stay for who brings the rest. */
+  /** The answer has ended: parts of a piece stay for whoever fetches the rest. */
   [Symbol.dispose](): void {
     const current = this.#current;
     this.#current = undefined;
@@ -72,7 +72,7 @@ export class PieceCutter implements Disposable {
     if (current.begun && current.patcher.incoming.state === 'writing') this.#options.onGivenUp(current.number);
   }
 
-  /** The most it may have, while nobody knows where the content ends. */
+  /** The maximum length while the end of the content is unknown. */
   #lengthOf(number: number): number {
     const { layout, pieceLengthBytes = 0 } = this.#options.stored;
     return Math.min(pieceLengthBytes, (layout?.contentLengthBytes ?? Infinity) - number * pieceLengthBytes);

@@ -1,4 +1,4 @@
-/** The whole-content digest of one download: hashed behind the pieces as they land in order, confirmed at the end. */
+/** The whole-content digest of one download: the hash follows the pieces as they land in order, and is confirmed at the end. */
 import { DigestStream, formatDigest, sameDigest, type Digest } from '../../../core/digest.ts';
 import { DragonflyError } from '../../../core/errors.ts';
 import { pieceSpan } from '../../../core/piece-layout.ts';
@@ -27,7 +27,7 @@ export class ContentCheck {
     this.#hash.advance(missing === undefined ? layout.contentLengthBytes : pieceSpan(layout, missing).offset);
   }
 
-  /** Every piece is there. Rejects with DIGEST_MISMATCH when they are not the content that was asked for. */
+  /** Every piece is there. Rejects with DIGEST_MISMATCH when they are not the requested content. */
   async verify(contentLengthBytes: number): Promise<void> {
     if (contentLengthBytes > 0) {
       this.advance();

@@ -1,4 +1,4 @@
-/** Digest of whole contents, computed behind the download in a thread of its own (digest-worker.ts). */
+/** Digests of whole contents, computed behind the download in a separate thread (digest-worker.ts). */
 import type { Worker } from 'node:worker_threads';
 import { sameDigest, formatDigest, type Digest } from '../../../core/digest.ts';
 import { DragonflyError } from '../../../core/errors.ts';
@@ -8,7 +8,7 @@ import type { DigestCommand, DigestReply } from './digest-worker.ts';
 
 /** One content being hashed. */
 export interface ContentHash {
-  /** All bytes below the offset are on disk now. */
+  /** All bytes below the offset are on disk. */
   advance(offset: number): void;
   /** Resolves once all bytes are hashed and equal the expected digest; DIGEST_MISMATCH otherwise. */
   verify(contentLengthBytes: number): Promise<void>;

@@ -1,4 +1,4 @@
-/** What has to be shown of a download's content before it counts: its digest where one is known, else what the origin has. */
+/** What has to be proven of a download's content before it counts: its digest where one is known, otherwise that it is what the origin has. */
 import { formatDigest, parseDigest } from '../../../core/digest.ts';
 import { DragonflyError, toDragonflyError } from '../../../core/errors.ts';
 import type { PieceRecord } from '../../storage/metadata.ts';
@@ -12,9 +12,9 @@ import { differsFromOrigin } from '../origin/origin-check.ts';
 import { PieceProof, type DigestsMessage } from './piece-proof.ts';
 
 export class ContentProof {
-  /** Nobody who was at the origin has told of what parents hold: their word is all there is. */
+  /** Nobody who was at the origin vouches for what parents hold. */
   #unproven = false;
-  /** Of content without a digest. */
+  /** For content without a digest. */
   readonly pieces: PieceProof | undefined;
   readonly #check: ContentCheck | undefined;
   readonly #scope: DownloadScope;
@@ -35,33 +35,33 @@ export class ContentProof {
     this.#request = request;
   }
 
-  /** The whole content is not proven yet, or not what was proven: its last byte must wait. */
+  /** The whole content is not proven yet, or has been disproved: its last byte must wait. */
   get pending(): boolean {
     return this.#check !== undefined || this.onHearsay || this.#stored.content.hasForeignWrites;
   }
 
-  /** Some of it rests on the word of other nodes alone. */
+  /** Some of the content is only vouched for by other nodes. */
   get onHearsay(): boolean {
     return this.#unproven || this.pieces?.isOpen === true;
   }
 
-  /** `algorithm:value` of the whole, where one is expected. */
+  /** Expected digest of the whole content, `algorithm:value`. */
   get digest(): string | undefined {
     return this.#check && formatDigest(this.#check.expected);
   }
 
-  /** The scheduler offers parents, and says what speaks for what they hold. */
+  /** The scheduler offers parents, and says what vouches for their content. */
   offered({ unproven, digests }: { readonly unproven: boolean; readonly digests: boolean }): void {
     this.#unproven = unproven;
     this.pieces?.expect(digests);
   }
 
-  /** The piece comes from another node, and will be compared before it counts. */
+  /** The piece comes from another node and is compared before it counts. */
   mustProve(piece: number): boolean {
     return this.pieces?.isExpected === true && !this.#stored.claims.isPatched(piece);
   }
 
-  /** A piece is on disk, from wherever. */
+  /** A piece is on disk, from a parent or the origin. */
   stored(piece: PieceRecord): void {
     this.advance();
     if (piece.source === 'origin') this.pieces?.fetched(piece);
@@ -73,8 +73,8 @@ export class ContentProof {
   }
 
   /**
-   * Rejects with DIGEST_MISMATCH, or the origin's refusal. A node that may not ask the origin has to believe its parents. False when pieces
-   * were not on the disk any more as they had come: those are to be fetched again.
+   * Rejects with DIGEST_MISMATCH, or the origin's refusal. A node that may not ask the origin has to believe its
+   * parents. False when pieces on the disk are no longer as they arrived; those are fetched again.
    */
   async verify({ whole, signal }: { readonly whole: boolean; readonly signal: AbortSignal }): Promise<boolean> {
     if (!whole) return this.#compare(signal).then(() => true);
@@ -93,7 +93,7 @@ export class ContentProof {
     return corrupt.length === 0;
   }
 
-  /** What nobody has vouched for is compared with the origin. */
+  /** Compares pieces that nobody has vouched for with the origin. */
   async #compare(signal: AbortSignal): Promise<void> {
     const forged = (await this.pieces?.corrupt()) ?? [];
     if (forged.length > 0) this.#report(forged);
@@ -106,7 +106,7 @@ export class ContentProof {
     this.#scope.session?.confirmed();
   }
 
-  /** Pieces other nodes gave for which nothing but their word speaks. */
+  /** Pieces for which only the node that gave them vouches. */
   #openPieces(): PieceRecord[] {
     const { pieces } = this;
     if (!this.onHearsay) return [];

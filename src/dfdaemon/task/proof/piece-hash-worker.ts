@@ -1,7 +1,8 @@
 /**
- * Thread that hashes pieces: BLAKE3, a fifth of the work of SHA-256, yet too much for the loop that moves the bytes. A piece that comes
- * in is hashed where its bytes have arrived; one that is held, from the disk. While there is nothing to do it sleeps outside of its
- * event loop: to wake that up takes longer than to hash a block.
+ * Thread that hashes pieces with BLAKE3: a fifth of the work of SHA-256, yet too much for the loop that moves the
+ * bytes. An arriving piece is hashed in the memory where its bytes have landed, a held one from the disk. While there
+ * is nothing to do, the thread sleeps outside of its event loop, because waking the loop would take longer than hashing
+ * a block.
  */
 import assert from 'node:assert/strict';
 import { readSync } from 'node:fs';
@@ -12,14 +13,14 @@ import { Blake3Hasher } from '@napi-rs/blake-hash';
 import type { HashMessage, HashReply, StoredBytes } from './piece-hasher.ts';
 import { UpdateRing, type HashUpdate } from './update-ring.ts';
 
-/** Stays in the cache of the processor between the read and the hash. */
+/** Fits in the processor cache between the read and the hash. */
 const readBytes = 512 * 1024;
 const nothing = new Uint8Array();
-/** Blocks are dropped many at a time. */
+/** Delay, because blocks are usually dropped many at a time. */
 const collectAfterMs = 100;
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
-/** When the collector is to look, by the steady clock; undefined when nothing was dropped since it did. */
+/** When to run the garbage collector, by the monotonic clock; undefined when nothing was dropped since the last run. */
 let collectAtMs: number | undefined;
 
 const port = parentPort;
@@ -28,13 +29,16 @@ const ring = new UpdateRing(workerData as SharedArrayBuffer);
 const read = Buffer.allocUnsafe(readBytes);
 const blocks = new Map<number, Buffer>();
 const comingIn = new Map<number, Blake3Hasher>();
-/** As many as pieces have come in at the same time. What native objects hold is freed by the event loop, which does not run here: none is dropped. */
+/**
+ * As many hashers as pieces have arrived at the same time. Native memory is only freed by the event loop, which does not run
+ * here, so none is dropped.
+ */
 const spare: Blake3Hasher[] = [];
 const messages: HashMessage[] = [];
 
 for (;;) {
   const { wakes, written } = ring;
-  receive(); // after `written` was read: whatever was sent before one of those updates is here
+  receive(); // read after `written`: whatever was sent before one of those updates has arrived
   while (!ring.hasPassed(written)) {
     carryOutDue();
     update(ring.next());
@@ -50,7 +54,7 @@ function receive(): void {
     messages.push(got.message as HashMessage);
 }
 
-/** Those with no update before them any more. */
+/** Carries out the commands that no longer wait for an update. */
 function carryOutDue(): void {
   for (let first = messages[0]; first && ring.hasPassed(first.after); first = messages[0]) {
     messages.shift();
@@ -78,15 +82,15 @@ function carryOut({ command }: HashMessage): void {
 }
 
 /**
- * Shared memory is freed when neither thread has it any more, and this one makes so little of its own that its collector would not look for hours.
- * A look costs it a millisecond.
+ * Shared memory is only freed when neither thread references it, and this thread allocates so little that its collector
+ * would not run for hours. A collection costs it a millisecond.
  */
 function forget(block: number): void {
   blocks.delete(block);
   collectAtMs ??= performance.now() + collectAfterMs;
 }
 
-/** Collects when it is time to; returns how long the thread may sleep. */
+/** Collects when due; returns how long the thread may sleep. */
 function collectIn(): number {
   const leftMs = (collectAtMs ?? Infinity) - performance.now();
   if (leftMs > 0) return leftMs;
@@ -146,7 +150,7 @@ function newHasher(): Blake3Hasher {
   return hasher;
 }
 
-/** As text: a buffer of the library is a native object, too. */
+/** Via text, because a buffer of the library is a native object, too. */
 function digestOf(hasher: Blake3Hasher): Uint8Array {
   return new Uint8Array(Buffer.from(hasher.digest('hex'), 'hex'));
 }

@@ -1,4 +1,4 @@
-/** Digests of pieces, computed in a thread of its own (piece-hash-worker.ts). */
+/** Digests of pieces, computed in a separate thread (piece-hash-worker.ts). */
 import type { Worker } from 'node:worker_threads';
 import type { Blake3Hasher } from '@napi-rs/blake-hash';
 import { DragonflyError } from '../../../core/errors.ts';
@@ -8,21 +8,21 @@ import { UpdateRing, type HashUpdate } from './update-ring.ts';
 
 export type HashCommand =
   | (StoredBytes & { readonly kind: 'stored'; readonly id: number })
-  /** Memory of which parts will be hashed; known from here on by its number. */
+  /** Memory that will be hashed in parts; referred to by its number from here on. */
   | { readonly kind: 'block'; readonly block: number; readonly memory: SharedArrayBuffer }
-  /** One for which the ring has no room. */
+  /** An update for which the ring has no room. */
   | (HashUpdate & { readonly kind: 'update' })
-  /** Of all updates of a piece that comes in; it is over then. */
+  /** The digest of all updates of an arriving piece, which ends it. */
   | { readonly kind: 'digest'; readonly piece: number; readonly id: number }
   | { readonly kind: 'drop'; readonly piece: number }
-  /** Tells when all commands before it have been carried out. */
+  /** Reports when all previous commands have been carried out. */
   | { readonly kind: 'passed'; readonly id: number }
-  /** The block is used no more. */
+  /** The block is no longer used. */
   | { readonly kind: 'forget'; readonly block: number };
 
 export interface HashMessage {
   readonly command: HashCommand;
-  /** It is carried out after as many updates of the ring, the memory of which the thread begins with. */
+  /** Carried out after this many updates of the ring. */
   readonly after: number;
 }
 
@@ -41,15 +41,15 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
-/** The digest of a piece while it comes in. Dispose of it when nobody wants it any more. */
+/** The digest of an arriving piece. Dispose of it when nobody wants it any more. */
 export interface IncomingHash extends Disposable {
-  /** Takes the next bytes, which lie in shared memory. Ask the answer when it may be used for something else: now, or later. */
+  /** Takes the next bytes, which lie in shared memory. The returned function tells when the memory may be reused: now, or later. */
   update(bytes: Uint8Array): () => Promise<void> | undefined;
-  /** Of everything that was taken; called once. */
+  /** The digest of everything taken; called once. */
   digest(): Promise<Uint8Array>;
 }
 
-/** For bytes that come in blocks of a connection, a little at a time. */
+/** For bytes that arrive in small parts, in blocks of a connection. */
 export async function blake3(): Promise<Blake3Hasher> {
   return new (await import('@napi-rs/blake-hash')).Blake3Hasher();
 }
@@ -59,12 +59,12 @@ export class PieceHasher implements Closable {
   #ring = new UpdateRing();
   #nextId = 1;
   readonly #waiting = new Map<number, Waiting>();
-  /** What the thread calls each block. It lets go of those that nobody here has any more: the pool drops some, also while others are busy. */
+  /** Numbers of the blocks in the thread. It forgets those that nobody here references any more; the pool may drop blocks while others are in use. */
   #blocks = new WeakMap<SharedArrayBuffer, number>();
   readonly #dropped = new FinalizationRegistry<number>((block) => this.#post({ kind: 'forget', block }));
   #nextBlock = 0;
 
-  /** False on a platform that the hash is not built for: pieces have no digests there. */
+  /** False on a platform without a build of the hash; pieces have no digests there. */
   static async isAvailable(): Promise<boolean> {
     try {
       await import('@napi-rs/blake-hash');
@@ -74,7 +74,7 @@ export class PieceHasher implements Closable {
     }
   }
 
-  /** Rejects with STORAGE when the disk does not give the bytes back. */
+  /** Rejects with STORAGE when the disk cannot read the bytes. */
   hash({ fd, offset, length }: StoredBytes): Promise<Uint8Array> {
     return this.#ask((id) => ({ kind: 'stored', id, fd, offset, length }));
   }
@@ -114,7 +114,7 @@ export class PieceHasher implements Closable {
     };
   }
 
-  /** Resolves also when the thread has ended: nobody reads the memory then. */
+  /** Also resolves when the thread has ended, since nobody reads the memory then. */
   async #passed(): Promise<void> {
     await this.#ask((id) => ({ kind: 'passed', id })).catch(() => undefined);
   }
@@ -130,7 +130,7 @@ export class PieceHasher implements Closable {
     return block;
   }
 
-  /** To the thread, if there is one. */
+  /** Sends to the thread, if there is one. */
   #post(command: HashCommand): void {
     if (!this.#worker) return;
     this.#worker.postMessage({ command, after: this.#ring.written } satisfies HashMessage);

@@ -1,6 +1,6 @@
 /**
- * What single pieces of one download are at the origin. This node tells it of those it fetches there, and compares what other
- * nodes give it with what it is told, before the piece counts.
+ * The digests that single pieces of one download have at the origin. This node reports those of pieces it fetches
+ * there, and compares pieces of other nodes with the digests it was told before they count.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { DragonflyError } from '../../../core/errors.ts';
@@ -14,14 +14,14 @@ import type { PieceRecord } from '../../storage/metadata.ts';
 import type { StoredTask } from '../../storage/stored-task.ts';
 import { blake3, type IncomingHash, type PieceHasher, type StoredBytes } from './piece-hasher.ts';
 
-/** Digests of consecutive pieces, as node and scheduler send them to each other. */
+/** Digests of consecutive pieces, as node and scheduler exchange them. */
 export interface DigestsMessage {
   /** Number of the first piece; the others follow it. */
   readonly first: number;
-  /** `digestBytes` each. By the scheduler: none when nobody knows any more, or when this node shall ask the origin (`certain`). */
+  /** `digestBytes` each. From the scheduler, none: nobody knows any more, or this node shall ask the origin (`certain`). */
   readonly digests: Uint8Array;
   readonly validator: string;
-  /** By the scheduler: beyond doubt. To it: the origin was asked only for this. */
+  /** From the scheduler: beyond doubt. To the scheduler: the origin was asked only for this. */
   readonly certain: boolean;
 }
 
@@ -46,15 +46,15 @@ export class PieceProof {
   readonly #options: PieceProofOptions;
   readonly #told = new Map<number, Told>();
   readonly #waiting = new Map<number, Set<() => void>>();
-  /** What other nodes gave and nobody has told a digest of. */
+  /** Pieces of other nodes for which no digest is known. */
   #unproven = new PieceSet();
   /** Held pieces that are not what the origin has. */
   readonly #corrupt = new Map<number, PieceRecord>();
-  /** Pieces that did not agree with what one host alone has told. */
+  /** Pieces that did not match a digest that a single host has told. */
   readonly #doubted = new Set<number>();
   readonly #hashing = new Set<Promise<void>>();
   #expected = false;
-  /** What was told was taken back, or not told at all after it was promised. */
+  /** A digest was withdrawn, or promised and never told. */
   #isBroken = false;
   #validator = '';
   #checks = 0;
@@ -63,7 +63,7 @@ export class PieceProof {
     this.#options = options;
   }
 
-  /** Digests of all pieces will come: a piece waits a moment for its own. */
+  /** Digests of all pieces are promised: a piece waits a moment for its own. */
   expect(expected: boolean): void {
     this.#expected = expected;
   }
@@ -77,12 +77,12 @@ export class PieceProof {
     this.#validator = validator ?? '';
   }
 
-  /** Pieces were accepted that somebody should have vouched for, and did not. */
+  /** Pieces were accepted for which a promised digest never came. */
   get isOpen(): boolean {
     return this.#corrupt.size > 0 || (this.#isBroken && this.#unproven.count > 0);
   }
 
-  /** Held pieces of which nothing shows that they are right. */
+  /** Held pieces that nothing proves to be right. */
   isUnproven({ number }: PieceRecord): boolean {
     return this.#unproven.has(number);
   }
@@ -100,14 +100,14 @@ export class PieceProof {
     }
   }
 
-  /** For a piece that is asked of another node. Undefined where nothing promises that there will be a digest to compare with. */
+  /** For a piece requested from another node. Undefined where no digest is promised to compare with. */
   incoming(number: number): IncomingHash | undefined {
     return this.#expected || this.#told.has(number) ? this.#options.hasher.incoming() : undefined;
   }
 
   /**
-   * The piece has come from another node, and counts when this resolves. Rejects with DIGEST_MISMATCH when it is not the origin's.
-   * @param hash has taken all of its bytes.
+   * A piece has come from another node; it counts when this resolves. Rejects with DIGEST_MISMATCH when it is not the
+   * origin's. @param hash has taken all of its bytes.
    */
   async prove(number: number, bytes: StoredBytes, hash?: IncomingHash): Promise<void> {
     if (!this.#told.has(number) && this.#expected) await this.#arrival(number);
@@ -123,7 +123,7 @@ export class PieceProof {
     );
   }
 
-  /** The piece was refused, although it may have been right: the scheduler finds out. */
+  /** The piece was refused although it may be right; the scheduler finds out. */
   wasDoubted(number: number | undefined): boolean {
     return number !== undefined && this.#doubted.delete(number);
   }
@@ -147,7 +147,7 @@ export class PieceProof {
     this.#unproven = new PieceSet();
   }
 
-  /** Until the digest is told, or it is clear that it will not be. */
+  /** Resolves when the digest is known, or it is clear that it will not be. */
   async #arrival(number: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const wakes = this.#waiting.get(number) ?? new Set();
@@ -156,7 +156,7 @@ export class PieceProof {
     const signal = AbortSignal.any([controller.signal, this.#options.signal]);
     try {
       const patience = delay(daemonLimits.digestPatienceMs, true, { signal }).catch(() => false);
-      // Who promised digests and does not tell them costs one wait, not one for each piece.
+      // A broken promise of digests costs one wait, not one for each piece.
       if (await Promise.race([promise.then(() => false), patience])) this.#giveUpWaiting();
     } finally {
       controller.abort();
@@ -178,7 +178,7 @@ export class PieceProof {
     if (held && held.source !== 'origin') this.#unproven.add(piece);
   }
 
-  /** The piece was accepted before anybody told what it is. */
+  /** The piece was accepted before its digest was known. */
   #compareLate(number: number): void {
     this.#hashHeld(number, (actual, piece) => {
       const told = this.#told.get(number);
@@ -195,7 +195,7 @@ export class PieceProof {
         using piece = stored.openPiece(number);
         use(await hasher.hash(piece), piece);
       } catch {
-        // It is not held any more, or the store is being closed.
+        // The piece is no longer held, or the store is being closed.
       }
     };
     const hashing = hash().finally(() => this.#hashing.delete(hashing));

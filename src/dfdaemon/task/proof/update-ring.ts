@@ -1,6 +1,7 @@
 /**
- * What one thread tells another of bytes to hash, in memory that both share. A message for each block would cost both threads more than
- * anything else they do for it. The reader sleeps while there is nothing to read; messages beside the ring wake it, too.
+ * Tells another thread which bytes to hash, through shared memory: a message per block would cost both threads more
+ * than anything else they do for it. The reader sleeps while there is nothing to read; messages beside the ring wake it
+ * as well.
  */
 
 /** Bytes in shared memory that continue a piece. */
@@ -12,11 +13,11 @@ export interface HashUpdate {
   readonly length: number;
 }
 
-/** Entries that are not carried out yet, at most: each holds memory of the transport, which is bounded itself. */
+/** Maximum number of pending entries: each holds memory of the transport, which is bounded itself. */
 const capacity = 1024;
 const entryWords = 4;
 
-/** Places in the memory: entries written, entries carried out, and a word that changes when there is something to look at. */
+/** Positions in the memory: entries written, entries done, and a counter that changes when there is something to look at. */
 const writtenAt = 0;
 const doneAt = 1;
 const wakeAt = 2;
@@ -26,7 +27,7 @@ export class UpdateRing {
   readonly memory: SharedArrayBuffer;
   readonly #words: Int32Array<SharedArrayBuffer>;
 
-  /** @param memory of the ring that another thread has made. */
+  /** @param memory of a ring that another thread has created. */
   constructor(
     memory: SharedArrayBuffer = new SharedArrayBuffer(
       (entriesAt + capacity * entryWords) * Int32Array.BYTES_PER_ELEMENT,
@@ -36,17 +37,17 @@ export class UpdateRing {
     this.#words = new Int32Array(memory);
   }
 
-  /** Entries written so far; wraps around. */
+  /** Number of entries written so far; wraps around. */
   get written(): number {
     return Atomics.load(this.#words, writtenAt);
   }
 
-  /** Entries carried out so far; wraps around. */
+  /** Number of entries done so far; wraps around. */
   get done(): number {
     return Atomics.load(this.#words, doneAt);
   }
 
-  /** Everything up to that count has been carried out. */
+  /** Whether everything up to that count is done. */
   hasPassed(written: number): boolean {
     return ((this.done - written) | 0) >= 0;
   }
@@ -65,7 +66,7 @@ export class UpdateRing {
     return true;
   }
 
-  /** There is something to look at, here or beside the ring. */
+  /** There is something to look at, in the ring or beside it. */
   wake(): void {
     Atomics.add(this.#words, wakeAt, 1);
     Atomics.notify(this.#words, wakeAt);
@@ -78,19 +79,19 @@ export class UpdateRing {
     return Atomics.load(this.#words, wakeAt);
   }
 
-  /** The first entry that is not carried out; there must be one. */
+  /** The first pending entry; there must be one. */
   next(): HashUpdate {
     const at = placeOf(this.done);
     const words = this.#words;
     return { piece: words[at] ?? 0, block: words[at + 1] ?? 0, from: words[at + 2] ?? 0, length: words[at + 3] ?? 0 };
   }
 
-  /** It has been: the writer may use its memory again. */
+  /** The entry is done: the writer may reuse its memory. */
   carriedOut(): void {
     Atomics.add(this.#words, doneAt, 1);
   }
 
-  /** Sleeps until `wake` is called, unless it has been since `wakes` was read, and no longer than so many milliseconds. */
+  /** Sleeps until `wake` is called, unless it was called since `wakes` was read, and at most for this many milliseconds. */
   sleep(wakes: number, mostMs: number): void {
     Atomics.wait(this.#words, wakeAt, wakes, mostMs);
   }

@@ -1,4 +1,4 @@
-/** The stream that tells a scheduler of the original of a task this node holds whole. */
+/** Announces to a scheduler of the original that this node holds a whole task. */
 import { DragonflyError } from '../../../core/errors.ts';
 import { Download } from '../../../../gen/common/v2/common.ts';
 import type { AnnouncePeerRequest } from '../../../../gen/scheduler/v2/scheduler.ts';
@@ -7,7 +7,7 @@ import { MessageQueue } from '../../../rpc/streams.ts';
 
 type Request = NonNullable<AnnouncePeerRequest['request']>;
 
-/** Resolves when the scheduler has this node among those that hold the task. Rejects with what the scheduler answers otherwise. */
+/** Resolves when the scheduler lists this node as a holder of the task. Rejects with any other answer. */
 export async function announceHeld(
   ids: { readonly hostId: string; readonly taskId: string; readonly peerId: string },
   registration: Parameters<typeof Download.fromPartial>[0],
@@ -24,7 +24,7 @@ export async function announceHeld(
       if (response?.$case === 'metadataOnlyResponse') {
         send({ $case: 'downloadPeerStartedRequest', value: {} }, { $case: 'downloadPeerFinishedRequest', value: {} });
       } else if (response?.$case === 'needBackToSourceResponse') {
-        // One that knows no `metadata_only` takes this node for one that fetches, and is told that it has fetched.
+        // A scheduler without `metadata_only` takes this node for one that fetches, so it is told that the fetch succeeded.
         send(
           { $case: 'downloadPeerBackToSourceStartedRequest', value: {} },
           { $case: 'downloadPeerBackToSourceFinishedRequest', value: {} },

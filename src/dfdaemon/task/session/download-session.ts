@@ -20,7 +20,7 @@ import { SchedulerSession } from './scheduler-session.ts';
 
 type Registration = ReturnType<typeof toRegistration>;
 
-/** What the scheduler's messages are for. */
+/** Parts of the download that the scheduler's messages concern. */
 interface SessionParts {
   readonly proof: ContentProof;
   readonly learned: LearnedLayout;
@@ -46,7 +46,7 @@ export class DownloadSession {
     );
   }
 
-  /** Whether the download has nothing to do but to wait for the scheduler. */
+  /** Whether the download can only wait for the scheduler. */
   waiting(isWaiting: boolean): void {
     this.#life.waiting(isWaiting);
   }
@@ -99,7 +99,8 @@ export class DownloadSession {
         emptyTask: () =>
           void learned.take({ contentLengthBytes: 0, pieceLengthBytes: minPieceLengthBytes, responseHeader: {} }),
         parents: (parents, options) => {
-          // What nobody was seen to fetch cannot be compared with the origin here: the client's own request brings it.
+          // Content that nobody was seen to fetch cannot be compared with the origin here, so the client's own request fetches
+          // it.
           if (options.unproven && request.onlyOpened === true) return machine.take({ kind: 'origin-needed' });
           if (parents.length > 0) request.opened?.othersBring?.();
           proof.offered(options);
@@ -107,7 +108,7 @@ export class DownloadSession {
         },
         digests: (message) => proof.pieces?.take(message),
         dropParents: (parentIds) => {
-          // The promise that the first piece is on its way to somebody else.
+          // An empty list promises that the first piece is on its way to another node.
           if (parentIds.length === 0) request.opened?.othersBring?.();
           machine.take({ kind: 'parents-withdrawn', parentIds });
         },
@@ -139,7 +140,7 @@ export class DownloadSession {
     return toRegistration(request, stored, { needBackToSource: machine.state.leases.isActive || prefers });
   }
 
-  /** A scheduler of the original has to be told the length, or that it is not known. */
+  /** A scheduler of the original has to be told the length, or that it is unknown. */
   async #forOriginal(): Promise<Registration> {
     const { context, request, stored, signal } = this.#scope;
     if (!stored.layout && request.disableBackToSource !== true) {
@@ -155,7 +156,7 @@ export class DownloadSession {
     if (this.#scope.session !== session || signal.aborted) return;
     this.#scope.session = undefined;
     const originSaid = error?.details?.statusCode !== undefined;
-    // In the middle of it there is no other id to take: the rest is fetched alone.
+    // In the middle of a download the id cannot change: the rest is fetched alone.
     const isUnderWay = error?.code === 'TASK_CONFLICT' && this.#scope.stored.pieces.count > 0;
     const mayDiffer = error !== undefined && (mayAskItself(request, error) || isUnderWay);
     machine.take(

@@ -1,4 +1,4 @@
-/** One finished piece, as schedulers of the original are told of it. */
+/** One finished piece, as reported to schedulers of the original. */
 import { pieceSpan, type PieceLayout } from '../../../core/piece-layout.ts';
 import { AnnouncePeerRequest } from '../../../../gen/scheduler/v2/scheduler.ts';
 

@@ -1,4 +1,4 @@
-/** A download request as the scheduler gets it. Credentials for the origin stay on this node. */
+/** A download request in the form sent to the scheduler. Credentials for the origin stay on this node. */
 import { hubField } from '../../../rpc/fields/hub-field.ts';
 import { isOfProtocol, parseDigest } from '../../../core/digest.ts';
 import { parseUrl } from '../../../core/ids.ts';
@@ -10,10 +10,10 @@ import type { DownloadRequest } from '../open-task.ts';
 
 const lowestPriority = 6;
 
-/** Headers that only say how to fetch; anything else may be a secret and is not sent to other machines. */
+/** Headers that only concern how to fetch; any other may be a secret and is not sent to other machines. */
 const harmlessHeaders = new Set(['accept', 'accept-language', 'user-agent', 'x-dragonfly-registry']);
 
-/** @param needBackToSource this node is at the origin already; a scheduler that lost its memory must not send another. */
+/** @param needBackToSource this node is at the origin already; a scheduler that lost its memory must not send another node. */
 export function toRegistration(
   request: Omit<DownloadRequest, 'caller'>,
   stored: StoredTask,
@@ -21,7 +21,7 @@ export function toRegistration(
 ): Parameters<typeof Download.fromPartial>[0] {
   const { layout } = stored;
   const { range, hub } = request;
-  // Nobody else could fetch it then, and nobody else need know how.
+  // Without the secret nobody else could fetch the URL, and nobody else needs to know it.
   const keepsSecret = hasStandingSecret(request.url);
   return {
     url: keepsSecret ? redact(request.url) : request.url,
@@ -33,7 +33,7 @@ export function toRegistration(
     ...(request.tag !== undefined && { tag: request.tag }),
     ...(request.application !== undefined && { application: request.application }),
     priority: (request.priority ?? lowestPriority) as 0 | 1 | 2 | 3 | 4 | 5 | 6,
-    // In full, so that a seed of the original computes the same id.
+    // Spelled out, so that a seed of the original computes the same id.
     filteredQueryParams: [
       ...new Set([
         ...(request.filteredQueryParams ?? defaultFilteredQueryParams),
@@ -63,12 +63,12 @@ export function toRegistration(
   };
 }
 
-/** Length of content as schedulers of the original write it while they do not know: below zero as they read the field. */
+/** How schedulers of the original write an unknown length: negative as they read the field. */
 export const unknownLength = 2 ** 63;
 
 /**
- * What this node holds, told to a scheduler of the original. Those before 2.5.1 know no `metadata_only`; that this
- * node needs no parents keeps them from sending a seed for it.
+ * What this node holds, for a scheduler of the original. Versions before 2.5.1 do not know `metadata_only`; needing no
+ * parents keeps them from sending a seed.
  */
 export function toHeldRegistration(stored: StoredTask): Parameters<typeof Download.fromPartial>[0] {
   const { url, tag, application } = stored.identity;

@@ -1,6 +1,6 @@
 /**
- * While a download waits for the scheduler's word, the scheduler has to be there: one that is stopped, or behind a dead line,
- * keeps its streams open for minutes. The stream of one that gives no sign of life ends here.
+ * While a download waits for the scheduler, the scheduler has to be alive: one that is stopped or behind a dead link
+ * keeps its streams open for minutes. This ends the stream of a scheduler that gives no sign of life.
  */
 import { DragonflyError } from '../../../core/errors.ts';
 import type { OpenPeerStream } from './scheduler-session.ts';
@@ -39,7 +39,7 @@ export class SchedulerLife {
     };
   }
 
-  /** Whether the download has nothing to do but to wait. */
+  /** Whether the download can only wait. */
   waiting(isWaiting: boolean): void {
     this.#isWaiting = isWaiting;
     this.#look();

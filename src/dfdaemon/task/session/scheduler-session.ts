@@ -1,6 +1,6 @@
 /**
- * One download's conversation with the scheduler: what happened goes up in batches, parents and origin leases come down.
- * Speaks the original protocol to an original scheduler, and the extended one where both sides have announced it.
+ * One download's conversation with the scheduler: reports go up in batches, parents and origin leases come down. Speaks
+ * the original protocol to an original scheduler, and the extended one where both sides have announced it.
  */
 import type { DragonflyError } from '../../../core/errors.ts';
 import type { Logger } from '../../../core/process/logger.ts';
@@ -30,14 +30,14 @@ import type { Registration, SessionStart } from './session-start.ts';
 type Request = NonNullable<AnnouncePeerRequest['request']>;
 
 export interface SessionEvents {
-  /** A scheduler has taken the stream. */
+  /** A scheduler has accepted the stream. */
   connected(): void;
   metadata(metadata: {
     contentLengthBytes: number | undefined;
     pieceLengthBytes: number;
     responseHeader: Readonly<Record<string, string>>;
   }): void;
-  /** @param options.unproven nobody who was at the origin has told of what they hold. `digests` of all their pieces will come. */
+  /** @param options.unproven nobody who was at the origin vouches for what they hold. `digests`: the digests of all their pieces will come. */
   parents(parents: readonly ParentAddress[], options: { replace: boolean; unproven: boolean; digests: boolean }): void;
   digests(message: DigestsMessage): void;
   dropParents(ids: readonly string[]): void;
@@ -108,12 +108,12 @@ export class SchedulerSession {
     if (!stopped) this.#events.closed(failure as DragonflyError | undefined);
   }
 
-  /** The origin has told what the content is. */
+  /** The origin has described the content. */
   metadata(metadata: {
     contentLengthBytes: number | undefined;
     pieceLengthBytes: number;
     responseHeader: Readonly<Record<string, string>>;
-    /** The origin answers byte ranges; undefined while nobody knows. */
+    /** Whether the origin supports byte ranges; undefined while unknown. */
     ranges: boolean | undefined;
   }): void {
     if (!this.#extended) return;
@@ -128,13 +128,13 @@ export class SchedulerSession {
     });
   }
 
-  /** What others gave agrees with the origin. */
+  /** What other nodes gave agrees with the origin. */
   confirmed(): void {
     if (!this.#extended) return;
     this.#send({ $case: 'taskMetadataRequest', value: { pieceLength: 0, responseHeader: {}, confirmed: true } });
   }
 
-  /** What pieces are at the origin. */
+  /** Digests that pieces have at the origin. */
   digests(value: DigestsMessage): void {
     if (this.#extended) this.#send({ $case: 'pieceDigestsRequest', value });
   }
@@ -147,7 +147,7 @@ export class SchedulerSession {
     this.#outgoing.push(pieceReport(this.#ids, { number, layout, length, parentId, costMs }));
   }
 
-  /** For one that gives leases. */
+  /** For a scheduler that grants leases. */
   piecesFinished(sources: readonly PieceSource[]): void {
     const origin = sources.find(({ parentId }) => parentId === undefined);
     const all = new PieceSet();
@@ -191,7 +191,7 @@ export class SchedulerSession {
     });
   }
 
-  /** Nothing has come for so long: asks for parents or a lease. */
+  /** Nothing has come for this long: asks for parents or a lease. */
   starved(idleMs: number): void {
     const description = `nothing has come for ${idleMs} ms`;
     this.#send({ $case: 'reschedulePeerRequest', value: { candidateParents: [], description } });
@@ -208,7 +208,7 @@ export class SchedulerSession {
     this.#send({ $case: 'downloadPeerBackToSourceStartedRequest', value: {} });
   }
 
-  /** This node is there, though no piece may be complete yet. What flows keeps the lease. */
+  /** This node is at the origin although no piece may be complete yet. Flowing bytes keep the lease. */
   leaseAlive(flows: boolean): void {
     if (!this.#extended || this.#leaseId === '') return;
     this.#report({ originLeaseId: this.#leaseId, aliveEveryMs: downloadLimits.leaseAliveMs, originSilent: !flows });
@@ -240,7 +240,7 @@ export class SchedulerSession {
     this.#outgoing.end();
   }
 
-  /** Nobody reads any more. What is held is served; a scheduler of the original only knows success and failure. */
+  /** No reader is left. Held pieces are still served; a scheduler of the original only knows success and failure. */
   leftOff(description: string): void {
     if (!this.#extended) return this.failed(description);
     this.#send({ $case: 'downloadPeerLeftOffRequest', value: {} });
@@ -312,7 +312,7 @@ export class SchedulerSession {
         this.#events.dropParents(message.value.peerIds);
         return;
       case undefined:
-        return; // a message of a later version: nothing we know how to do
+        return; // a message of a later version, which this version ignores
     }
   }
 
