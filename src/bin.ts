@@ -1,7 +1,7 @@
 /**
- * The one entry point. `bin/dragonfly` passes the name it was called by as the first argument: a classic name (`dfget`)
- * is the program itself, any other name takes the program from the next argument (`dragonfly dfget`).
- * Each program is loaded only when it is asked for, so that a command line tool starts without the services.
+ * The only entry point. `bin/dragonfly` passes the name by which it was called as the first argument: a classic name
+ * (`dfget`) is the program itself, with any other name the next argument names the program (`dragonfly dfget`). Each
+ * program is loaded only when needed, so that command line tools start without the services.
  */
 import { enableCompileCache } from 'node:module';
 import type { NamedProgram } from './cli/help-text.ts';
@@ -13,7 +13,8 @@ import { isExecutable, ownFile } from './core/own-files.ts';
 import { commit, version } from './core/version.ts';
 import { wrapped } from './core/wrapped-text.ts';
 
-// The launcher does the same; this is for runs without it. The cache lies beside the code: in a shared directory another user could plant code.
+// The launcher does the same; this is for runs without it. The cache is kept beside the code, because in a shared directory
+// another user could plant code.
 if (!isExecutable) enableCompileCache(ownFile('node_modules/.cache/dragonfly'));
 
 interface Program {
@@ -132,14 +133,14 @@ async function loadSimulate(): Promise<Command> {
   return (await import('./simulator/command.ts')).runSimulate;
 }
 
-/** Not for people: what the product starts for itself, and other names of programs. */
+/** Internal programs that the product starts itself, and alternative names. */
 const helpers: Readonly<Record<string, () => Promise<Command>>> = {
   grpc_health_probe: async () => (await import('./cli/health/health.ts')).runHealth,
   'user-writer': async () => (await import('./dfdaemon/storage/user-writer.ts')).runUserWriter,
   'user-reader': async () => (await import('./dfdaemon/imports/user-reader.ts')).runUserReader,
 };
 
-/** The way of dfget around a daemon that is not there: the daemon's own code, loaded only then. */
+/** How dfget works without a daemon: with the daemon's own code, loaded only then. */
 async function openOrigins(): Promise<Origins> {
   const { Sources } = await import('./dfdaemon/source/sources.ts');
   const { silentLogger } = await import('./core/process/logger.ts');
@@ -173,7 +174,7 @@ async function run(name: string, argv: readonly string[], io: CommandIo): Promis
       });
     }
     const [first, ...rest] = argv;
-    // As the programs of the original's generation in Go: `dfget daemon`, `scheduler version`.
+    // Names from the original's Go generation: `dfget daemon`, `scheduler version`.
     if (name === 'dfget' && first === 'daemon') return await run('dfdaemon', rest, io);
     if (first === 'version') {
       io.stdout.write(`${name} ${version}\n`);
@@ -186,13 +187,13 @@ async function run(name: string, argv: readonly string[], io: CommandIo): Promis
     io.stderr.write(`${wrapped(`${program ? name : 'dragonfly'}: ${known.message}`)}\n`);
     const hint = known.hint ?? hints[known.code];
     if (hint !== undefined) io.stderr.write(`${wrapped(`hint: ${hint}`)}\n`);
-    // An INTERNAL error is a fault of ours: without its place nobody can mend it.
+    // An INTERNAL error is a bug: without its stack nobody can fix it.
     if (known.code === 'INTERNAL' && known.stack !== undefined) io.stderr.write(`${known.stack}\n`);
     return known.mapping.exit;
   }
 }
 
-/** For errors from other nodes, of which only code and message arrive. */
+/** Hints for errors from other nodes, of which only code and message arrive. */
 const hints: Readonly<Partial<Record<ErrorCode, string>>> = {
   SOURCE_STATUS: 'Check the URL, and the credentials that the origin expects.',
   SOURCE_UNREACHABLE: 'Check host name, port and network from the nodes of this cluster.',
@@ -220,7 +221,7 @@ Run "dragonfly <program> --help" for its arguments.
 `;
 }
 
-/** Under a supervisor standard input is a pipe; its end means that the supervisor has died. */
+/** Under a supervisor standard input is a pipe, whose end means that the supervisor has died. */
 function endWithSupervisor(signal: AbortSignal): AbortSignal {
   if (process.env['DRAGONFLY_SUPERVISED'] !== '1') return signal;
   const gone = new AbortController();
@@ -228,7 +229,7 @@ function endWithSupervisor(signal: AbortSignal): AbortSignal {
   return AbortSignal.any([signal, gone.signal]);
 }
 
-// The reader of our output has gone (`dfget -O - … | head`): end as a program killed by SIGPIPE would.
+// The reader of standard output has gone (`dfget -O - … | head`): exit like a program killed by SIGPIPE.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 141 : 1));
 
 const [calledAs = 'dragonfly', ...argv] = process.argv.slice(2);

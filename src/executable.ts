@@ -1,6 +1,6 @@
 /**
- * What the one executable begins with. It does what the launchers in bin/ do and is called by the same names; the modules of the
- * product, which are inside of it, are loaded as they are asked for.
+ * Startup of the single executable. It does what the launchers in bin/ do, under the same names; the product's modules,
+ * which it contains, are loaded on demand.
  */
 import { registerHooks } from 'node:module';
 import { basename } from 'node:path';
@@ -8,14 +8,14 @@ import { getAsset } from 'node:sea';
 import { pathToFileURL } from 'node:url';
 import { constants, runInThisContext } from 'node:vm';
 
-/** As in bin/dragonfly, which says why. */
+/** As in bin/dragonfly, which gives the reasons. */
 const serviceFlags = ['--max-semi-space-size=4', '--heap-growing-percent=50'];
 const serviceMmapThreshold = '131072';
 const services = ['dfdaemon', 'manager', 'scheduler'];
 
 const setDescriptorFlags = 2; // F_SETFD
 
-/** Of the Node inside; the one whose types we have does not know it yet. */
+/** Missing from the types that we have of the bundled Node. */
 interface ForeignFunctions {
   dlopen(
     library: null,
@@ -23,13 +23,13 @@ interface ForeignFunctions {
   ): { readonly functions: Readonly<Record<string, (...values: number[]) => number>> };
 }
 
-/** The addresses of the modules inside are those of files, if this one were a directory: `/usr/bin/dragonfly/lib/core/bin.js`. */
+/** Modules inside have file URLs as if the executable were a directory: `/usr/bin/dragonfly/lib/core/bin.js`. */
 const inside = `${pathToFileURL(process.execPath).href}/`;
 
 const [executable = process.execPath, calledAs = '', ...args] = process.argv;
 const name = basename(calledAs);
 
-/** V8 and the allocator take these only at the start of a process: it becomes the same program once more, under its number. */
+/** V8 and the allocator only read these at process start: the process replaces itself by the same program, keeping its pid. */
 function restartAsService(): void {
   const [flag = ''] = serviceFlags;
   if (process.execve === undefined || process.execArgv.includes(flag)) return;
@@ -38,7 +38,7 @@ function restartAsService(): void {
   process.execve(process.execPath, [calledAs, `--node-options=${serviceFlags.join(' ')}`, ...args], env);
 }
 
-/** Node marks the descriptors it was given to be closed; who started us waits at this one. */
+/** Node marks inherited descriptors close-on-exec, but the parent process waits on this one. */
 function keepOpen(fd: number): void {
   if (!Number.isInteger(fd)) return;
   const ffi = process.getBuiltinModule('node:ffi') as ForeignFunctions | undefined;
@@ -62,7 +62,7 @@ function loadFromInside(): (url: string) => Promise<unknown> {
       return { format: 'module', source: getAsset(url.slice(inside.length), 'utf8'), shortCircuit: true };
     },
   });
-  // The import() of this file itself knows only what Node brings along.
+  // import() in this file can only load Node's own modules.
   const importModuleDynamically = constants.USE_MAIN_CONTEXT_DEFAULT_LOADER;
   return runInThisContext('(url) => import(url)', { importModuleDynamically }) as (url: string) => Promise<unknown>;
 }
@@ -70,6 +70,6 @@ function loadFromInside(): (url: string) => Promise<unknown> {
 if (services.includes(name) || services.includes(args[0] ?? '')) restartAsService();
 process.argv = [executable, calledAs, name, ...args];
 const load = loadFromInside();
-// Before the modules that it instruments.
+// before the modules that it instruments
 if (process.env['OTEL_EXPORTER_OTLP_ENDPOINT']) await load(`${inside}lib/core/tracing.js`);
 await load(`${inside}lib/core/bin.js`);

@@ -10,9 +10,9 @@ export interface ByteRange {
 /** One range-spec as written; `suffix` counts from the end. */
 export type RangeSpec = { readonly first: number; readonly last: number | undefined } | { readonly suffix: number };
 
-const maxRanges = 64; // more is a way to make a server work for nothing
+const maxRanges = 64; // more would be a way to make a server work for nothing
 
-/** Parses a Range header. Undefined when the unit is not bytes or the syntax is wrong: such a header is ignored by rule. */
+/** Parses a Range header. Undefined when the unit is not bytes or the syntax is wrong: such a header must be ignored. */
 export function parseRangeHeader(header: string): RangeSpec[] | undefined {
   const match = /^\s*bytes\s*=\s*(.+)$/i.exec(header);
   if (!match?.[1]) return undefined;
@@ -32,7 +32,7 @@ export function parseRangeHeader(header: string): RangeSpec[] | undefined {
   return specs;
 }
 
-/** The bytes a spec names in content of this length; undefined when it names none. */
+/** The bytes that a spec selects in content of this length; undefined when it selects none. */
 export function resolveRange(spec: RangeSpec, contentLengthBytes: number): ByteRange | undefined {
   if ('suffix' in spec) {
     const length = Math.min(spec.suffix, contentLengthBytes);
@@ -43,7 +43,7 @@ export function resolveRange(spec: RangeSpec, contentLengthBytes: number): ByteR
   return { start: spec.first, length: last - spec.first + 1 };
 }
 
-/** As resolveRange, but an unsatisfiable range is the error the client must see. */
+/** Like resolveRange, but throws the error that the client must see when the range is unsatisfiable. */
 export function requireRange(spec: RangeSpec, contentLengthBytes: number): ByteRange {
   const range = resolveRange(spec, contentLengthBytes);
   if (range) return range;

@@ -1,6 +1,6 @@
 /**
- * CRC-32 (IEEE 802.3) of bytes, continued from an earlier value. The prebuilt one is five times as fast as that of
- * node:zlib (21 against 4 GiB/s where it was measured), which stands in on platforms it is not built for.
+ * CRC-32 (IEEE 802.3), continued from an earlier value. The prebuilt library is five times as fast as node:zlib (21
+ * against 4 GiB/s where it was measured), which is used on platforms without a build of it.
  */
 import { createRequire } from 'node:module';
 import { crc32 as portable } from 'node:zlib';
@@ -18,7 +18,7 @@ function load(): Crc32 {
 
 let loaded: Crc32 | undefined;
 
-/** The library is loaded with the first use: programs that never sum anything start without it. */
+/** The library is loaded on first use, so that programs without checksums start without it. */
 export function crc32(bytes: Uint8Array, value?: number): number {
   loaded ??= load();
   return loaded(bytes, value);

@@ -5,14 +5,14 @@ import { DragonflyError } from './errors.ts';
 
 const hexLengths = { md5: 32, sha1: 40, sha256: 64, sha512: 128 } as const;
 
-/** `md5x8388608`: what object stores call content that was written in parts of so many bytes. */
+/** `md5x8388608`: the digest by which object stores name content uploaded in parts of that many bytes. */
 type PartsAlgorithm = `md5x${number}`;
 
 export type DigestAlgorithm = keyof typeof hexLengths | 'crc32' | PartsAlgorithm;
 
 export interface Digest {
   readonly algorithm: DigestAlgorithm;
-  /** Lower-case hex; for crc32 the decimal number, as pieces carry it on the wire; for content in parts with their count behind it. */
+  /** Lower-case hex; for crc32 the decimal number that pieces carry on the wire; for multipart content followed by the number of parts. */
   readonly value: string;
 }
 
@@ -54,7 +54,7 @@ export function sameDigest(a: Digest, b: Digest): boolean {
   );
 }
 
-/** The protocol has it; others are for this node alone. */
+/** Whether the protocol knows the algorithm; others are only used on this node. */
 export function isOfProtocol({ algorithm }: Digest): boolean {
   return !algorithm.startsWith('md5x');
 }
@@ -99,7 +99,7 @@ function isPartsAlgorithm(algorithm: DigestAlgorithm): algorithm is PartsAlgorit
   return algorithm.startsWith('md5x');
 }
 
-/** The MD5 of the MD5s of parts that are equally long but for the last. */
+/** The MD5 of the MD5s of parts, which have equal length except for the last. */
 class PartsHash implements Running {
   readonly #partBytes: number;
   readonly #digests: Buffer[] = [];
@@ -132,7 +132,7 @@ class PartsHash implements Running {
   }
 }
 
-/** What object stores call content by the MD5s of the parts it was written in. */
+/** The entity tag that object stores give to content uploaded in parts with these MD5s. */
 export function partsTag(digests: readonly Uint8Array[]): string {
   const whole = createHash('md5');
   for (const digest of digests) whole.update(digest);

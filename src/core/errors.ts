@@ -1,8 +1,8 @@
 /**
- * The one error type of the product, and the one catalogue of its codes.
+ * The product's only error type, and the catalogue of its codes.
  *
- * A code says what kind of thing went wrong; the catalogue maps it to the gRPC status, the HTTP status and the
- * process exit code, so no shell decides that again. `docs/errors.md` explains every code; a test holds both together.
+ * A code says what went wrong; the catalogue maps it to the gRPC status, the HTTP status and the process exit code, so
+ * that no shell decides that again. `docs/errors.md` explains every code; a test keeps both in sync.
  */
 import { redact } from './redact.ts';
 
@@ -19,12 +19,12 @@ export const errorCodes = {
   INVALID_ARGUMENT: { grpc: 3, http: 400, exit: 2 },
   CONFIG_INVALID: { grpc: 9, http: 500, exit: 2 },
   NOT_FOUND: { grpc: 5, http: 404, exit: 1 },
-  /** A scheduler does not know the host: it has restarted, and the host is to be announced again. */
+  /** The scheduler does not know the host: it has restarted, and the host has to be announced again. */
   HOST_UNKNOWN: { grpc: 5, http: 404, exit: 1 },
-  /** A scheduler does not know the download any more: it is to be registered again. */
+  /** The scheduler no longer knows the download, which has to be registered again. */
   PEER_UNKNOWN: { grpc: 5, http: 404, exit: 1 },
   ALREADY_EXISTS: { grpc: 6, http: 409, exit: 1 },
-  /** Others know other content under the id of a task. */
+  /** Other nodes have other content under the task's id. */
   TASK_CONFLICT: { grpc: 6, http: 409, exit: 1 },
   PERMISSION_DENIED: { grpc: 7, http: 403, exit: 1 },
   UNAUTHENTICATED: { grpc: 16, http: 401, exit: 1 },
@@ -36,13 +36,13 @@ export const errorCodes = {
   INTERNAL: { grpc: 13, http: 500, exit: 1 },
   UNSUPPORTED: { grpc: 12, http: 501, exit: 2 },
   RANGE_NOT_SATISFIABLE: { grpc: 11, http: 416, exit: 2 },
-  /** The origin answered with a status that is not a success; `details.statusCode` carries it. */
+  /** The origin answered with an error status, carried in `details.statusCode`. */
   SOURCE_STATUS: { grpc: 13, http: 502, exit: 3 },
   SOURCE_UNREACHABLE: { grpc: 14, http: 502, exit: 6 },
   /** The object changed at the origin while it was being downloaded. */
   SOURCE_CHANGED: { grpc: 10, http: 502, exit: 4 },
   DIGEST_MISMATCH: { grpc: 15, http: 502, exit: 4 },
-  /** A parent does not hold, or no longer holds, the piece it was asked for. */
+  /** A parent does not hold the requested piece, or not any more. */
   PIECE_UNAVAILABLE: { grpc: 5, http: 404, exit: 1 },
   /** A peer broke the piece protocol. */
   PROTOCOL: { grpc: 13, http: 502, exit: 1 },
@@ -55,7 +55,7 @@ export const errorCodes = {
 
 export type ErrorCode = keyof typeof errorCodes;
 
-/** What the origin said, carried to the user unchanged. */
+/** The origin's answer, passed on to the user unchanged. */
 export interface ErrorDetails {
   readonly statusCode?: number;
   readonly header?: Readonly<Record<string, string>>;
@@ -63,7 +63,7 @@ export interface ErrorDetails {
 
 interface ErrorOptions {
   readonly cause?: unknown;
-  /** What the reader can do about it, one sentence. */
+  /** What the reader can do about it, in one sentence. */
   readonly hint?: string;
   readonly details?: ErrorDetails;
 }
@@ -86,7 +86,7 @@ export class DragonflyError extends Error {
   }
 }
 
-/** Any thrown value as a DragonflyError: system errors keep their meaning, anything unknown is INTERNAL. */
+/** Converts any thrown value to a DragonflyError: system errors keep their meaning, anything unknown is INTERNAL. */
 export function toDragonflyError(error: unknown): DragonflyError {
   if (error instanceof DragonflyError) return error;
   if (!(error instanceof Error)) return new DragonflyError('INTERNAL', String(error));
@@ -96,7 +96,7 @@ export function toDragonflyError(error: unknown): DragonflyError {
     return new DragonflyError('DEADLINE_EXCEEDED', 'the operation took longer than its deadline', { cause: error });
   }
   const { code: systemCode, errcode } = error as NodeJS.ErrnoException & { readonly errcode?: unknown };
-  // SQLite tells by a number of its own.
+  // SQLite reports a full disk by a number of its own.
   const name = errcode === sqliteFull ? 'ENOSPC' : systemCode;
   const known = name === undefined ? undefined : systemErrors[name];
   if (known)

@@ -1,7 +1,7 @@
-/** Consistent hashing: few keys move when a node comes or goes. Immutable; a change makes a new ring. */
+/** Consistent hashing: few keys move when a node is added or removed. Immutable; a change creates a new ring. */
 import { crc32 } from 'node:zlib';
 
-const virtualNodes = 100; // keeps the share of the busiest of ten nodes within about 1.3 times the mean
+const virtualNodes = 100; // keeps the busiest of ten nodes within about 1.3 times the mean
 
 export class HashRing {
   readonly nodes: readonly string[];

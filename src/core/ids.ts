@@ -1,4 +1,4 @@
-/** Identifiers of tasks, hosts and peers. The formulas are those of the protocol, so ids agree across implementations. */
+/** Ids of tasks, hosts and peers. The formulas are the protocol's, so ids agree across implementations. */
 import { createHash, randomUUID } from 'node:crypto';
 import { DragonflyError } from './errors.ts';
 import { defaultFilteredQueryParams, signatureParams } from './net/signed-urls.ts';
@@ -10,9 +10,9 @@ export interface TaskIdentity {
   readonly revision?: string | undefined;
   readonly pieceLengthBytes?: number | undefined;
   readonly filteredQueryParams?: readonly string[] | undefined;
-  /** When set, the id is the SHA-256 of this text and nothing else counts. */
+  /** When set, the id is the SHA-256 of this text, and nothing else counts. */
   readonly contentForCalculatingTaskId?: string | undefined;
-  /** Take the digest inside a registry blob URL as the id (default true). */
+  /** Use the digest in a registry blob URL as the id (default true). */
   readonly blobDigestAsId?: boolean | undefined;
 }
 
@@ -32,8 +32,8 @@ export function blobDigest(url: string): string | undefined {
 }
 
 /**
- * The URL as it enters the id: without the parameters left out and those that sign it, the rest of the query as a form
- * writes it (`/` is %2F, a space is +), the fragment kept.
+ * The URL as it enters the id: without ignored and signing parameters, the rest of the query in form encoding (`/` is
+ * %2F, a space is +), the fragment kept.
  */
 export function canonicalUrl(text: string, filteredQueryParams: readonly string[]): string {
   const url = parseUrl(text.replace(pathCarets, (path) => path.replaceAll('^', caretMark)));
@@ -43,7 +43,7 @@ export function canonicalUrl(text: string, filteredQueryParams: readonly string[
   return url.pathname === '/' ? href.replace(/\/+$/, '') : href;
 }
 
-/** The original's URL parser leaves a `^` in a path as it is, newer ones escape it. */
+/** The original's URL parser keeps a `^` in a path, newer ones escape it. */
 const pathCarets = /(?<=^[^?#]*:\/\/[^/?#]*\/)[^?#]*/;
 const caretMark = '~caret~';
 
@@ -72,7 +72,7 @@ function sha256Hex(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
-/** Of a persistent task: the name of its object. */
+/** The id of a persistent task, computed from the name of its object. */
 export function persistentTaskId({
   url,
   region,
@@ -85,10 +85,10 @@ export function persistentTaskId({
   return sha256Hex(`${url}${region}${endpoint}PERSISTENT`);
 }
 
-/** Ids of persistent cache tasks: the SHA-256 of a text, or of the whole content with what is known of it behind. */
+/** Ids of persistent cache tasks: the SHA-256 of a text, or of the whole content followed by its properties. */
 export const persistentCacheTaskId = {
   ofText: (text: string): string => sha256Hex(text),
-  /** What is hashed behind the content. */
+  /** The text that is hashed after the content. */
   suffix: ({
     tag,
     application,

@@ -1,4 +1,4 @@
-/** One registry per service, so that several services can run in one process, and the endpoint that exports it. */
+/** One metrics registry per service, so that several services can run in one process, and the endpoint that exports it. */
 import { readdirSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -15,7 +15,7 @@ export function createRegistry(): Registry {
   return registry;
 }
 
-/** Process metrics that Prometheus clients in other languages export and this one does not. */
+/** Process metrics that Prometheus clients in other languages export and this library does not. */
 function watchThreads(registry: Registry): void {
   new Gauge({
     name: 'process_threads',
@@ -27,7 +27,7 @@ function watchThreads(registry: Registry): void {
   });
 }
 
-/** A path → text handler; status 200 unless it says otherwise. */
+/** Handler for a path that returns text; status 200 unless it says otherwise. */
 export type TextRoute = () =>
   Promise<{ status?: number; type?: string; body: string }> | { status?: number; type?: string; body: string };
 

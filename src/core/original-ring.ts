@@ -37,14 +37,14 @@ function addressBytes(address: string): Uint8Array {
   const port = Buffer.alloc(2);
   port.writeUInt16LE(Number(address.slice(colon + 1)) & 0xffff);
   if (isIPv4(ip)) return Buffer.concat([kind, Buffer.from(ip.split('.').map(Number)), port]);
-  // A name: the original would hash the address it has today, which others need not see alike.
+  // A host name: the original would hash its current address, which other nodes may see differently.
   if (!isIPv6(ip)) return Buffer.from(address);
   kind[0] = 1;
   return Buffer.concat([kind, ipv6Octets(ip), port, Buffer.alloc(8)]);
 }
 
 function ipv6Octets(ip: string): Buffer {
-  // URL writes it in hexadecimal groups, with one run of zeros left out.
+  // URL writes it in hexadecimal groups, with one run of zeros omitted.
   const [head = '', tail] = new URL(`http://[${ip}]`).hostname.slice(1, -1).split('::');
   const groups = (text: string | undefined): string[] => (text ? text.split(':') : []);
   const missing = 8 - groups(head).length - groups(tail).length;

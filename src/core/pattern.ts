@@ -1,17 +1,17 @@
 /**
- * Regular expressions that configurations, users and managers give. They run in time that grows with the text alone,
- * whatever the expression (RE2, as in Go; the syntax is Go's and Rust's): the engine of JavaScript backtracks, and one URL
- * against a harmless-looking expression can keep it busy for minutes.
+ * Regular expressions from configurations, users and managers. They run in time linear in the text, whatever the
+ * expression (RE2, as in Go; the syntax is that of Go and Rust): JavaScript's engine backtracks, and a harmless-looking
+ * expression can keep it busy with one URL for minutes.
  */
 import { createRequire } from 'node:module';
 import { LRUCache } from 'lru-cache';
 import type * as Re2 from 're2js';
 
-/** Characters of a text that are looked at; no URL that any server takes is as long. */
+/** Maximum number of characters examined; servers accept no longer URLs. */
 const maxTextLength = 64 * 1024;
 /** Longest expression. */
 const maxPatternLength = 4096;
-/** Compiled ones kept: one takes a millisecond to compile and some KiB to keep. */
+/** Compiled expressions kept: each takes a millisecond to compile and some KiB. */
 const cachedPatterns = 1000;
 
 export class Pattern {
@@ -22,7 +22,7 @@ export class Pattern {
     this.#expression = expression;
   }
 
-  /** Somewhere in the text, unless the expression is anchored. */
+  /** Whether it matches anywhere in the text, unless anchored. */
   test(text: string): boolean {
     return this.#expression.test(text.slice(0, maxTextLength));
   }
@@ -45,7 +45,7 @@ export function compilePattern(text: string): Pattern | undefined {
   return compiledOnce(text).pattern;
 }
 
-/** What is wrong with an expression and what to write instead; undefined when nothing is. */
+/** What is wrong with an expression and what to write instead; undefined when it is valid. */
 export function patternProblem(text: string): string | undefined {
   return compiledOnce(text).problem;
 }
@@ -74,7 +74,7 @@ function remedy(text: string): string {
   return ' (the syntax is that of Go)';
 }
 
-/** `${1}`, `${name}` and `$name` of Go and Rust as JavaScript writes them. */
+/** Converts `${1}`, `${name}` and `$name` of Go and Rust to JavaScript's form. */
 function javaScriptReplacement(text: string): string {
   return text
     .replace(/\$\{(\d+)\}/g, '$$$1')

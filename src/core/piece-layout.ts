@@ -1,4 +1,4 @@
-/** How content is cut into pieces: all the same length but the last. Rule of the original, so both cut alike. */
+/** How content is cut into pieces: all have the same length except the last. The rule is the original's, so both agree. */
 import assert from 'node:assert/strict';
 
 export const minPieceLengthBytes = 4 * 2 ** 20;

@@ -1,6 +1,6 @@
 /**
- * Token bucket in bytes (or requests) per second. Callers wait their turn in order; one whose signal aborts leaves the
- * queue at once.
+ * Token bucket in bytes (or requests) per second. Callers wait in order; one whose signal aborts leaves the queue at
+ * once.
  *
  * A request larger than the burst is granted when the bucket is full and leaves a debt, so that a block of any size
  * passes and the rate still holds on average.
@@ -18,7 +18,7 @@ export const systemClock: Clock = {
   sleep: (ms, signal) => delay(ms, undefined, signal ? { signal } : {}),
 };
 
-/** Timers cannot be set much longer; who waits longer looks again. */
+/** Timers cannot be set much longer; longer waits check again. */
 const maxSleepMs = 3_600_000;
 
 interface Waiter {
@@ -69,12 +69,12 @@ export class RateLimiter {
     this.#sleep?.abort();
   }
 
-  /** Takes the tokens if they are there now and nobody waits for them. */
+  /** Takes the tokens if they are available and nobody waits for them. */
   tryAcquire(count: number): boolean {
     return this.#waiting.length === 0 && this.#take(count);
   }
 
-  /** Waits until the tokens are there. Rejects with the signal's reason; then nothing was taken. */
+  /** Waits until the tokens are available. Rejects with the signal's reason, having taken none. */
   async acquire(count: number, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
     if (this.tryAcquire(count)) return;
@@ -82,7 +82,7 @@ export class RateLimiter {
     const waiter: Waiter = { count, granted: resolve };
     const leave = (): void => {
       const place = this.#waiting.indexOf(waiter);
-      if (place < 0) return; // granted in this very turn
+      if (place < 0) return; // granted in the same turn
       this.#waiting.splice(place, 1);
       this.#sleep?.abort();
       reject(signal?.reason as Error);
@@ -93,7 +93,7 @@ export class RateLimiter {
     await promise;
   }
 
-  /** Grants the queue in order. Whatever changes who comes next, or when, wakes it. */
+  /** Grants requests in order. Woken by any change of the next request or its time. */
   async #serve(): Promise<void> {
     for (let next = this.#waiting[0]; next; next = this.#waiting[0]) {
       this.#sleep = new AbortController();

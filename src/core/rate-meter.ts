@@ -28,7 +28,7 @@ export class RateMeter {
     let sum = 0;
     for (let back = 0; back < Math.min(count, newest + 1); back += 1)
       sum += this.#bytes[(newest - back) % buckets] ?? 0;
-    // the newest bucket is not full yet
+    // the newest bucket is still filling
     return (sum * 1000) / ((count - 1) * bucketMs + (nowMs - newest * bucketMs));
   }
 

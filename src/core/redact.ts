@@ -1,12 +1,13 @@
 /**
- * Takes credentials out of text that people or logs will read, and out of what is kept: user:password in URLs, keys, tokens and signatures in
- * their queries, bearer and basic tokens. Secrets are recognised by position, so an unknown secret elsewhere is the caller's to keep out.
+ * Removes credentials from text for people or logs, and from what is stored: user:password in URLs, keys, tokens and
+ * signatures in their queries, bearer and basic tokens. Secrets are recognised by position, so callers have to keep
+ * secrets out of any other place.
  */
 
-/** Names of query parameters that open something for as long as nobody changes it. */
+/** Query parameters with credentials that stay valid until somebody changes them. */
 const standing =
   '[a-z_.-]{0,60}(?:token|api[_-]?key|password|passwd|pwd|secret|secret[_-]?key|access[_-]?key(?:[_-]?id)?|private[_-]?key|subscription[_-]?key|credentials?|jwt|session[_-]?id)|key|auth|authorization';
-/** Names of those that open one object for a while. */
+/** Query parameters that grant access to one object for a while. */
 const signed = '[a-z_.-]{0,60}(?:signature|credential|security[_-]?token)|sig|q-ak|q-signature|hmac|policy';
 
 const standingParam = new RegExp(`^(?:${standing})$`, 'i');
@@ -22,17 +23,17 @@ export function redact(text: string): string {
   return patterns.reduce((result, [pattern, replacement]) => result.replace(pattern, replacement), text);
 }
 
-/** The URL holds a password, or a key that is valid for more than this object: it must not leave this node. */
+/** The URL contains a password, or a key that grants access to more than this object: it must not leave this node. */
 export function hasStandingSecret(url: string): boolean {
   if (!URL.canParse(url)) return false;
   const { username, password, searchParams } = new URL(url);
   if (password !== '' || (username !== '' && /^https?:/.test(url))) return true;
   const names = [...searchParams.keys()];
-  // A signed URL names the key it is signed with.
+  // A signed URL names the key that signed it.
   return !names.some((name) => signedParam.test(name)) && names.some((name) => standingParam.test(name));
 }
 
-/** Headers that open nothing. Any other may be a credential: every store has names of its own for them. */
+/** Headers that contain no credentials. Any other may: every store has names of its own. */
 const harmless: ReadonlySet<string> = new Set([
   'accept',
   'accept-charset',

@@ -1,6 +1,6 @@
 /**
- * Secrets at rest, sealed with a key that is kept elsewhere than they are. What is sealed for one purpose cannot be opened as another,
- * so a copied column does not turn one secret into a different one.
+ * Encrypts secrets at rest with a key that is stored elsewhere. A secret sealed for one purpose cannot be opened for
+ * another, so copying a column does not turn one secret into a different one.
  */
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
 import { DragonflyError } from './errors.ts';

@@ -1,6 +1,6 @@
-/** Buffers kept for the next use of a pool, and left to the garbage collector when there has been none for a while: a socket may still hold one. */
+/** Buffers kept for the next use of a pool, and left to the garbage collector after a while without one: a socket may still reference them. */
 
-/** A transfer that follows another within this time finds them; longer they are not kept. */
+/** A transfer that follows another within this time reuses them. */
 export const keepSpareMs = 5_000;
 
 export class SpareBuffers {
@@ -17,7 +17,7 @@ export class SpareBuffers {
     return this.#spare.pop();
   }
 
-  /** @param buffer that nobody uses any more. @param othersInUse whether the pool has buffers out. */
+  /** @param buffer that is no longer used. @param othersInUse whether other buffers of the pool are in use. */
   give(buffer: Buffer, othersInUse: boolean): void {
     if (this.#spare.length < this.#most) this.#spare.push(buffer);
     clearTimeout(this.#timer);

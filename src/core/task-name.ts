@@ -1,14 +1,14 @@
 /**
- * Texts that ids of tasks are computed from (`contentForCalculatingTaskId`), and what they say of the content. Whoever registers a task names
- * its URL and such a text side by side, so nothing but these rules keeps one who may register from storing other content under the id of
- * somebody else's URL.
+ * Texts from which task ids are computed (`contentForCalculatingTaskId`), and what they imply about the content. A
+ * registration contains both a URL and such a text, so only these rules keep a node that may register from storing
+ * other content under the id of another URL.
  */
 import { createHash } from 'node:crypto';
 import { blobDigest, canonicalUrl, taskId } from './ids.ts';
 import { defaultFilteredQueryParams } from './net/signed-urls.ts';
 import { redact } from './redact.ts';
 
-/** What a registration says of a task. */
+/** The properties of a task in a registration. */
 export interface NamedContent {
   readonly url: string;
   readonly tag?: string | undefined;
@@ -21,22 +21,22 @@ export interface NamedContent {
 
 const ownPrefix = 'dragonfly:';
 const boundPrefix = `${ownPrefix}url:`;
-/** Whoever reads such content compares it with its name. */
+/** Content under such a name is verified against it when it is read. */
 const ofBytes = /^dragonfly:(?:git-blob|sha256|xorb):/;
-/** How the texts end that ids of URLs are computed from. */
+/** Endings of the texts from which ids of URLs are computed. */
 const ofUrls = /(?:STANDARD|PERSISTENT)$/;
 
-/** A text that is good for this URL only. @param rest what else tells the content apart, as a digest */
+/** A text that only fits this URL. @param rest what else identifies the content, as a digest */
 export function textForUrl(url: string, filteredQueryParams: readonly string[], rest: string): string {
   return `${boundPrefix}${markOf(url, filteredQueryParams)}:${rest}`;
 }
 
-/** Users cannot choose a text that reads like one that is made of a URL, or by us. */
+/** Whether the text looks like one derived from a URL, or one of ours; users cannot choose such a text. */
 export function isReserved(text: string): boolean {
   return ofUrls.test(text) || text.startsWith(ownPrefix);
 }
 
-/** Why the id cannot be that of the content; undefined where nothing speaks against it. */
+/** Why the id cannot belong to the content; undefined where nothing contradicts it. */
 export function misnomer(id: string | undefined, content: NamedContent): string | undefined {
   const { url, contentForCalculatingTaskId: text, filteredQueryParams } = content;
   if (text === undefined) return undefined;
@@ -49,8 +49,9 @@ export function misnomer(id: string | undefined, content: NamedContent): string 
 }
 
 /**
- * Whether what is asked for is what others know under the same id, as far as can be told. Names that users choose, and the protocol's
- * formula, which sets URL and tag side by side without a mark between them, give different content the same id.
+ * Whether the requested content is the one that others know under the same id, as far as can be determined. Names
+ * chosen by users, and the protocol's formula, which joins URL and tag without a separator, give different content the
+ * same id.
  */
 export function isSameContent(known: NamedContent, asked: NamedContent): boolean {
   const { contentForCalculatingTaskId: text = '', digest, blobDigestAsId } = asked;
@@ -65,7 +66,7 @@ function same(a = '', b = ''): boolean {
   return a === b;
 }
 
-/** Passwords and keys are taken out of what is stored and told. */
+/** Removes passwords and keys from what is stored and shared. */
 function shownUrl(url: string, filteredQueryParams: readonly string[]): string {
   const params = filteredQueryParams.length > 0 ? filteredQueryParams : defaultFilteredQueryParams;
   return URL.canParse(url) ? redact(canonicalUrl(redact(url), params)) : url;

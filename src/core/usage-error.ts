@@ -1,4 +1,4 @@
-/** A command line that the parser does not take, in one sentence; what it guesses was meant goes into the hint. */
+/** Turns a command line that the parser rejects into one sentence; its guess of what was meant becomes the hint. */
 import type { CommanderError } from 'commander';
 import { DragonflyError } from './errors.ts';
 

@@ -5,5 +5,5 @@ declare const buildCommit: string | undefined;
 
 export const version: string = packageJson.version;
 
-/** Inserted by the bundler; a checkout asks git. */
+/** Set by the bundler; a checkout asks git. */
 export const commit: string | undefined = typeof buildCommit === 'string' ? buildCommit : undefined;

@@ -1,6 +1,6 @@
 /** Text for terminals of 80 columns. */
 
-/** Each line broken between words; what goes on is indented. Words that are longer, such as paths, stay whole. */
+/** Breaks each line between words and indents continuations. Longer words, such as paths, stay whole. */
 export function wrapped(text: string, { columns = 80, indent = '  ' } = {}): string {
   return text
     .split('\n')

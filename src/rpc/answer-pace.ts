@@ -1,12 +1,12 @@
 /**
- * How long the others may take to answer, which tells how long a silence may be: where processors are scarce, one that is well
- * takes seconds, and elsewhere one that is quiet for as long is dead. Known from the answers of late, and where there were none,
- * from how crowded this machine is: its neighbours are often as busy, and those on the same machine always.
+ * How long other nodes may take to answer, and so how long a silence is normal: on loaded machines a healthy process
+ * takes seconds, elsewhere a process that is silent that long is dead. Estimated from recent answers, and without any
+ * from this machine's load, since its neighbours are often as busy.
  */
 import { availableParallelism, loadavg } from 'node:os';
 
 const halfLifeMs = 20_000;
-/** How much longer an answer takes for each task that waits for a processor. */
+/** How much longer an answer takes for each task waiting for a processor. */
 const crowdedMs = 200;
 const lookAgainMs = 1_000;
 
@@ -17,19 +17,19 @@ export class AnswerPace {
   #crowdMs = 0;
   #lookAtMs = 0;
 
-  /** @param load tasks that run or wait, for each processor. */
+  /** @param load running and waiting tasks per processor. */
   constructor(load: () => number = () => (loadavg()[0] ?? 0) / availableParallelism()) {
     this.#load = load;
   }
 
-  /** Something that costs the other side nothing was answered after so long. */
+  /** An answer that costs the other side nothing took this long. */
   answered(tookMs: number): void {
     const nowMs = performance.now();
     this.#longestMs = Math.max(tookMs, this.#fadedMs(nowMs));
     this.#atMs = nowMs;
   }
 
-  /** The longest of the last while; what is long ago counts for less and less. */
+  /** The longest recent answer; older ones count less and less. */
   get longestMs(): number {
     const nowMs = performance.now();
     if (nowMs >= this.#lookAtMs) {

@@ -17,10 +17,10 @@ export type AnyServerCall =
   | ServerWritableStream<unknown, unknown>
   | ServerDuplexStream<unknown, unknown>;
 
-/** Made once: the stack of a reason that nobody is shown would be a tenth of what a small call costs. */
+/** Created once: capturing a stack that nobody sees would be a tenth of the cost of a small call. */
 const callerGone = new DragonflyError('CANCELLED', 'the caller cancelled the call or is gone');
 
-/** What a handler knows of its call beside the request. */
+/** What a handler knows of its call besides the request. */
 export class CallContext {
   /** Aborts when the caller cancels or goes away, and when the call has ended. */
   readonly signal: AbortSignal;
@@ -31,9 +31,9 @@ export class CallContext {
   readonly peer: string;
   /** Known before the handler is called. */
   caller: Caller = unknownCaller;
-  /** The call came over the unix socket of this machine. */
+  /** Whether the call came over this machine's unix socket. */
   readonly isLocalSocket: boolean;
-  /** A caller that acts for a host or service must prove that it is that host or service. */
+  /** Whether a caller that acts for a host or service has to prove its identity. */
   readonly identityRequired: boolean;
   readonly #call: AnyServerCall;
   readonly #header: Readonly<Record<string, string>>;
@@ -72,8 +72,8 @@ export class CallContext {
   }
 
   /**
-   * Sends the metadata that comes before the first answer, once. Not before there is something to answer: an error
-   * without any metadata before it is the whole answer, which is what callers of the original read.
+   * Sends the metadata that precedes the first answer, once. Only call it when there is an answer: callers of the
+   * original expect an error to come without metadata before it.
    */
   accept(): void {
     if (this.#accepted) return;

@@ -16,9 +16,9 @@ export interface ChannelOptions {
   readonly keepAliveMs?: number;
   readonly keepAliveTimeoutMs?: number;
   readonly maxResponseBytes?: number;
-  /** With which every call over these connections proves whose it is. */
+  /** Proves the identity of this service in every call. */
   readonly controlKey?: ControlKey | undefined;
-  /** Hears the first metadata of every answer. */
+  /** Called with the first metadata of every answer. */
   readonly onMetadata?: ((address: string, metadata: Metadata) => void) | undefined;
 }
 
@@ -39,12 +39,12 @@ interface OpenChannel extends Channel {
 }
 
 export class Channels implements Closable {
-  /** Of all servers these connections lead to. */
+  /** Answer times of all servers behind these connections. */
   readonly pace = new AnswerPace();
   readonly #options: ChannelOptions;
-  /** In order of last use, the oldest first. */
+  /** By last use, oldest first. */
   readonly #channels = new Map<string, OpenChannel>();
-  /** Connections opened with the previous certificate, for calls in progress. */
+  /** Connections with the previous certificate, kept for running calls. */
   #outdated: OpenChannel[] = [];
   #closed = false;
 
@@ -53,7 +53,7 @@ export class Channels implements Closable {
     options.tls?.onRenewed?.(() => this.#renew());
   }
 
-  /** What every call to the address carries. */
+  /** Metadata sent with every call to the address. */
   metadataFor(address: string): Readonly<Record<string, string>> {
     const { controlKey } = this.#options;
     return controlKey ? { [controlProofHeader]: controlKey.proofFor(address) } : {};
@@ -72,12 +72,12 @@ export class Channels implements Closable {
   }
 
   /**
-   * Connects, when not connected. Throws UNAVAILABLE as soon as that fails, at the latest after the timeout: a first call
-   * on a dead address would otherwise wait for its own, longer deadline.
+   * Connects if necessary. Throws UNAVAILABLE as soon as that fails, at the latest after the timeout; a first call to a
+   * dead address would otherwise wait for its own, longer deadline.
    */
   async ready(address: string, { timeoutMs = limits.connectTimeoutMs, signal }: ReadyOptions = {}): Promise<void> {
     signal?.throwIfAborted();
-    // A channel that failed before waits a while by itself; a new one tries at once.
+    // A failed channel waits before it reconnects; a new one connects at once.
     if (this.get(address).client.getChannel().getConnectivityState(false) === connectivityState.TRANSIENT_FAILURE) {
       this.drop(address);
     }
@@ -114,7 +114,7 @@ export class Channels implements Closable {
     return Promise.resolve();
   }
 
-  /** The next call connects with the new certificate. Calls under way go on, until the renewal after this one. */
+  /** The next call connects with the new certificate. Running calls continue until the following renewal. */
   #renew(): void {
     for (const channel of this.#outdated) end(channel, 'its certificate is outdated');
     this.#outdated = [...this.#channels.values()];
@@ -135,7 +135,7 @@ export class Channels implements Closable {
       'grpc.keepalive_timeout_ms': keepAliveTimeoutMs ?? limits.clientKeepAliveTimeoutMs,
       'grpc.initial_reconnect_backoff_ms': 100,
       'grpc.max_reconnect_backoff_ms': 5_000,
-      'grpc.enable_retries': 0, // a call is repeated only by who knows that it may be
+      'grpc.enable_retries': 0, // only the caller knows whether a call may be repeated
       'grpc.use_local_subchannel_pool': 1,
       ...(tls?.serverName === undefined ? {} : { 'grpc.ssl_target_name_override': tls.serverName }),
     });
@@ -144,7 +144,7 @@ export class Channels implements Closable {
     return channel;
   }
 
-  /** Beyond the limit the oldest unconnected channel goes, else the oldest. */
+  /** Beyond the limit the oldest unconnected channel is closed, else the oldest. */
   #makeRoom(): void {
     if (this.#channels.size < limits.maxChannels) return;
     const [oldest] = this.#channels.keys();

@@ -28,7 +28,7 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
   /** Deadline of the whole call; 10 s by default for unary calls, none for streams. */
   readonly timeoutMs?: number | undefined;
-  /** Buffers under names that end in `-bin`. */
+  /** Values of names ending in `-bin` are buffers. */
   readonly metadata?: Readonly<Record<string, string | Buffer>>;
   /** Called with the first metadata of the server, which lists its features. */
   readonly onMetadata?: (metadata: Metadata) => void;
@@ -43,8 +43,8 @@ type Call<M extends MethodDefinition> = M['requestStream'] extends true
     : (request: RequestOf<M>, options?: CallOptions) => Promise<ResponseOf<M>>;
 
 /**
- * Every method throws DragonflyError, a call begins when the method is called. Leaving the loop over a stream of answers cancels the call; when the requests of a
- * call throw, the call is cancelled and throws the same.
+ * Every method throws DragonflyError; a call starts when the method is called. Leaving the loop over a stream of
+ * answers cancels the call; when the requests of a call throw, it is cancelled and throws the same error.
  */
 export type RpcClient<S extends ServiceDefinition> = { readonly [K in keyof S['methods']]: Call<S['methods'][K]> };
 
@@ -105,7 +105,7 @@ class MethodCall {
     }
   }
 
-  /** The call begins at once, not with the first pull. */
+  /** The call starts immediately, not with the first pull. */
   stream(request: unknown, options: CallOptions): AsyncGenerator<unknown, void, undefined> {
     const { client, ends } = this.#begin(options);
     const { path, requestSerialize, responseDeserialize } = grpcMethod(this.#service, this.#method);
@@ -129,7 +129,7 @@ class MethodCall {
       release();
       sending?.stop();
     };
-    // Requests end with the call even when nobody pulls its answers any more.
+    // Requests end with the call even if nobody pulls its answers any more.
     call.once('status', end);
     return this.#answers(responses, { call, ends, end });
   }
@@ -143,7 +143,7 @@ class MethodCall {
     } catch (error) {
       throw this.#failure(error, ends);
     } finally {
-      call.cancel(); // no effect on a call that has ended
+      call.cancel(); // no effect on a finished call
       end();
     }
   }
@@ -167,7 +167,7 @@ class MethodCall {
   }
 }
 
-/** Not AbortSignal.any: the signal of a connection outlives thousands of calls, and each would leave a dependant on it. */
+/** AbortSignal.any would leave a dependant on the connection's signal, which outlives thousands of calls. */
 function onFirstAbort(signals: readonly AbortSignal[], act: (reason: unknown) => void): () => void {
   const listening = signals.map((signal) => onAbort(signal, () => act(signal.reason)));
   return () => listening.forEach((one) => one[Symbol.dispose]());

@@ -1,4 +1,4 @@
-/** The connections of a port: how many come from one address, and which of them ask for far more than they are given. */
+/** The connections of a port: how many each address has, and which of them request far more than they get. */
 import type { Socket } from 'node:net';
 import { plainAddress } from '../core/net/own-address.ts';
 import { maxConnectionsOfAddress, maxRefusedOfConnection } from './limits.ts';
@@ -7,7 +7,7 @@ export class ConnectionBook {
   readonly #byAddress = new Map<string, number>();
   readonly #byName = new Map<string, { readonly socket: Socket; refused: number }>();
 
-  /** False when its address has too many already. */
+  /** False when its address already has too many. */
   enter(socket: Socket): boolean {
     const { remoteAddress, remotePort } = socket;
     if (remoteAddress === undefined) return false; // gone already
@@ -26,7 +26,7 @@ export class ConnectionBook {
     return true;
   }
 
-  /** A call that came by this connection has been turned away. Each costs memory until its caller has read so: whoever goes on is cut off. */
+  /** A call on this connection was rejected. Each rejection costs memory until its caller has read it, so a connection that continues is cut. */
   refused(end: ConnectionEnd): void {
     const entry = this.#byName.get(nameOf(end));
     if (!entry) return;

@@ -1,16 +1,17 @@
 /**
- * How schedulers and managers are identified without certificates. Each has a key pair and sends its public key with every response; a daemon
- * trusts the keys it receives on calls to its configured addresses. A call in the other direction carries a proof, made for the
- * address it goes to, so that the callee cannot reuse it elsewhere. An eavesdropper can replay it; only certificates prevent that.
+ * How schedulers and managers are identified without certificates. Each has a key pair and sends its public key with
+ * every response; a daemon trusts keys that it receives on calls to its configured addresses. A call in the other
+ * direction carries a proof bound to the called address, so that the callee cannot reuse it elsewhere. An eavesdropper
+ * can replay it; only certificates prevent that.
  */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify, type KeyObject } from 'node:crypto';
 import type { Metadata } from '@grpc/grpc-js';
 import { LRUCache } from 'lru-cache';
 import { maxChannels, maxProofsRemembered } from './limits.ts';
 
-/** In the first metadata of an answer: the key of the one who answers, then those it vouches for. */
+/** In the first metadata of an answer: the server's key, followed by keys that it vouches for. */
 export const controlKeysHeader = 'x-dragonfly-control-keys';
-/** In the first metadata of an answer: ports of the same machine at which there are no origins but more of this service. */
+/** In the first metadata of an answer: further ports of this service on the same machine, which are never origins. */
 export const controlPortsHeader = 'x-dragonfly-control-ports';
 /** In the metadata of a request: `key.signature`. */
 export const controlProofHeader = 'x-dragonfly-control-proof';
@@ -39,7 +40,7 @@ export class ControlKey {
     return this.#privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
   }
 
-  /** For calls to that address, `host:port` as it is dialled. */
+  /** A proof for calls to that address, `host:port` as dialled. */
   proofFor(address: string): string {
     const known = this.#proofs.get(address);
     if (known !== undefined) return known;
@@ -48,27 +49,27 @@ export class ControlKey {
     return proof;
   }
 
-  /** For the host to show to others: this service has it take part in the task. As long as the key, for clocks differ. */
+  /** A ticket that the host shows to others: this service has it take part in the task. Valid as long as the key, since clocks differ. */
   ticketFor({ taskId, hostId }: Participation): Buffer {
     const signature = sign(null, participation({ taskId, hostId }), this.#privateKey);
     return Buffer.concat([Buffer.from(this.publicKey, 'base64url'), signature]);
   }
 }
 
-/** That a host takes part in a task. */
+/** States that a host takes part in a task. */
 export interface Participation {
   readonly taskId: string;
   readonly hostId: string;
 }
 
-/** The public key of the service that has given the ticket for this; undefined when it is none. */
+/** The public key of the service that issued the ticket for this; undefined when it is not valid. */
 export function ticketKey(ticket: Uint8Array, claimed: Participation): string | undefined {
   if (ticket.length !== publicKeyBytes + signatureBytes) return undefined;
   const [key, signature] = [ticket.subarray(0, publicKeyBytes), ticket.subarray(publicKeyBytes)];
   return verifiedKey(Buffer.from(key).toString('base64url'), participation(claimed), signature);
 }
 
-/** The public key whose holder made the proof of the request for this address; undefined when there is none, or it is for another. */
+/** The public key that made the request's proof for this address; undefined when there is none, or it is for another. */
 export function provenKey(metadata: Metadata, address: string): string | undefined {
   const [text] = metadata.get(controlProofHeader);
   const match = typeof text === 'string' ? /^([\w-]{43})\.([\w-]{86})$/.exec(text) : null;
@@ -81,7 +82,7 @@ export function provenKey(metadata: Metadata, address: string): string | undefin
   return key;
 }
 
-/** Every call to one address carries the same proof, and checking it costs more than the rest of a small call. */
+/** Every call to an address carries the same proof, and verifying it costs more than the rest of a small call. */
 const provenBefore = new LRUCache<string, true>({ max: maxProofsRemembered });
 
 function verifiedKey(x: string, signed: Buffer, signature: Uint8Array): string | undefined {
@@ -89,7 +90,7 @@ function verifiedKey(x: string, signed: Buffer, signature: Uint8Array): string |
     const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' });
     return verify(null, signed, key, signature) ? x : undefined;
   } catch {
-    return undefined; // 43 characters that are no key
+    return undefined; // 43 characters that are not a key
   }
 }
 

@@ -1,18 +1,18 @@
 /**
- * Extensions of the protocol are used only between sides that both announced them: a client in the metadata of its
- * request, a server in the metadata it answers with first.
+ * Extensions of the protocol are only used between sides that both announced them: a client in the metadata of its
+ * request, a server in its first metadata.
  */
 import type { Metadata } from '@grpc/grpc-js';
 
 export const featuresHeader = 'x-dragonfly-features';
 
-/** A random text a scheduler makes at its start: a new one means that it has forgotten everything. */
+/** A random text that a scheduler creates at its start: a new one means that it has lost its memory. */
 export const instanceHeader = 'x-dragonfly-instance';
 
-/** How many hosts a scheduler knows: so much may keep it busy before it answers. */
+/** The number of hosts that a scheduler knows, which determines how busy it may be. */
 export const hostsHeader = 'x-dragonfly-hosts';
 
-/** The advertised address of the scheduler that calls a seed: the seed registers there. */
+/** Advertised address of the scheduler that calls a seed, which then registers there. */
 export const schedulerHeader = 'x-dragonfly-scheduler';
 
 /** Batched piece reports, origin leases, exchange parents, bitmaps in SyncPieces, receipts. */

@@ -1,15 +1,15 @@
-/** Fail-over between services that are interchangeable. */
+/** Fail-over between interchangeable services. */
 import { toDragonflyError } from '../core/errors.ts';
 
 export interface Attempts<M> {
   readonly signal: AbortSignal | undefined;
-  /** This one was UNAVAILABLE; the next is tried. */
+  /** Called when a member was UNAVAILABLE and the next is tried. */
   readonly onFailure?: (member: M, error: unknown) => void;
-  /** What to throw when none is left; `cause` is the last failure, undefined when there was nobody to try. */
+  /** The error when no member is left; `cause` is the last failure, undefined without members. */
   readonly noneLeft: (cause: unknown) => Error;
 }
 
-/** The result at the first that is available, in order. Errors other than UNAVAILABLE, and an abort, end the search. */
+/** The result of the first available member, in order. Errors other than UNAVAILABLE, and an abort, end the search. */
 export async function firstAvailable<M, T>(
   members: Iterable<M>,
   attempt: (member: M) => Promise<T>,

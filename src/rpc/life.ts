@@ -1,6 +1,6 @@
 /**
- * Whether a server that owes something is still there. A busy one answers its health service, a stopped one, or one behind a
- * dead line, answers nothing; how its connection looks says little for minutes.
+ * Whether a server that owes something is alive. A busy one answers its health service; a stopped one, or one behind a
+ * dead link, does not. The state of the connection says little for minutes.
  */
 import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -8,25 +8,25 @@ import { DragonflyError, toDragonflyError } from '../core/errors.ts';
 import type { AnswerPace } from './answer-pace.ts';
 
 export interface LifeTimes {
-  /** Before the first question; twice as long before each further one, up to the last. */
+  /** Time before the first question; doubled before each further one, up to the maximum. */
   readonly quietMs: number;
   readonly mostQuietMs: number;
-  /** So long an answer may take; longer where others took long, too. */
+  /** How long an answer may take; longer where others took longer. */
   readonly answerMs: number;
 }
 
-/** How many times longer than the longest answer of late one may take. */
+/** An answer may take this many times longer than the longest recent one. */
 const patience = 4;
-/** Nobody is waited for longer than this. */
+/** Maximum wait for any answer. */
 export const longestAnswerMs = 5_000;
 
-/** Whoever looks later than this has not heard either: the same wait begins again. */
+/** When a check runs later than this, so does the reading of messages: the wait starts again. */
 const lateMs = 50;
 const mostLateLooks = 3;
 
 /**
- * Rejects with UNAVAILABLE when the server gives no sign of life, with the signal's reason when that aborts; never resolves.
- * @param ask resolves when the server has answered anything, rejects when it cannot be reached.
+ * Rejects with UNAVAILABLE when the server gives no sign of life, or with the signal's reason; never resolves. @param
+ * ask resolves with any answer of the server, rejects when it cannot be reached.
  */
 export async function silence(
   ask: (signal: AbortSignal) => Promise<void>,
@@ -45,7 +45,7 @@ export async function silence(
   }
 }
 
-/** How long to wait for an answer that takes `answerMs` at most where nothing is slow. */
+/** How long to wait for an answer that normally takes at most `answerMs`. */
 export function patienceWith(answerMs: number, pace: AnswerPace): number {
   return Math.max(answerMs, Math.min(longestAnswerMs, patience * pace.longestMs));
 }
@@ -57,14 +57,14 @@ async function answered(answer: Promise<void>, answerMs: number): Promise<void> 
   try {
     await Promise.race([answer, silent]);
   } catch (error) {
-    // The call has a deadline of its own.
+    // The call's own deadline has passed.
     throw toDragonflyError(error).code === 'DEADLINE_EXCEEDED' ? noLife(answerMs) : error;
   } finally {
     stop();
   }
 }
 
-/** Calls back after that time, in which this process was itself awake. @returns what stops it. */
+/** Calls back after that time, counting only time in which this process was running. @returns a function that stops it. */
 export function patientTimer(ms: number, callback: () => void): () => void {
   let timer: NodeJS.Timeout;
   let looks = 0;

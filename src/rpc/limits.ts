@@ -1,4 +1,4 @@
-/** Bounds of the gRPC shell. A server's limits can be lowered or raised where it is created. */
+/** Bounds of the gRPC shell. Each server can be created with other limits. */
 
 /** Requests carry ids, headers and bitmaps, never piece content; a bulk announcement is the largest. */
 export const maxRequestBytes = 16 * 2 ** 20;
@@ -11,39 +11,39 @@ export const maxMetadataBytes = 64 * 2 ** 10;
 /** Streams one connection may hold open: one per running download of a host, with room to spare. */
 export const maxStreamsPerConnection = 2_048;
 
-/** Calls that run at once on a server: one for so much of the heap. Of them, those of one address, or of one member: a part, and no more than so many. */
+/** Concurrent calls of a server: one for this much of the heap. Of these, the share and the maximum for one address or member. */
 export const heapBytesPerCall = 64 * 1024;
 export const callerShareOfCalls = 0.25;
 export const maxCallsOfCaller = 16_384;
 
-/** Connections of one address to one port: a whole cluster may come by way of a load balancer. Calls beyond his places after which a connection is closed. */
+/** Connections of one address to one port: a whole cluster may come through a load balancer. Rejected calls after which a connection is closed. */
 export const maxConnectionsOfAddress = 16_384;
 export const maxRefusedOfConnection = 256;
 
-/** Bytes of messages that have begun and not ended, and the part of one address, or of one member. */
+/** Memory for incomplete messages, and the share of one address or member. */
 export const maxUnfinishedBytes = 256 * 2 ** 20;
 export const callerShareOfUnfinished = 0.25;
 
-/** Proofs of services that are not checked again: one for every service and address it knows us by. */
+/** Verified proofs that are remembered: one for every service and address by which it knows us. */
 export const maxProofsRemembered = 1_024;
 
-/** Tools that ask at the same time what a server offers. */
+/** Tools that query the server's reflection at the same time. */
 export const maxReflections = 32;
 
-/** A reader that does not read for this long loses its stream, so that it cannot hold memory for ever. */
+/** A reader that does not read for this long loses its stream, because it would hold memory for ever. */
 export const writeStallMs = 60_000;
 
 /** How long running calls may continue after a server starts to drain. */
 export const drainDeadlineMs = 10_000;
 
 /**
- * Servers ask silent connections for a sign of life, so that a host without power is noticed in seconds; a process that
- * ends closes its connections anyway. A host too busy to answer for a while must not be taken for a dead one.
+ * Servers probe silent connections, so that a host without power is noticed in seconds; a process that ends closes its
+ * connections anyway. A host that is too busy to answer for a while must not count as dead.
  */
 export const serverKeepAliveMs = 10_000;
 export const serverKeepAliveTimeoutMs = 20_000;
 
-/** Servers of the original close a connection that pings them more often than every five minutes. */
+/** Servers of the original close a connection that pings more often than every five minutes. */
 export const clientKeepAliveMs = 300_000;
 export const clientKeepAliveTimeoutMs = 20_000;
 
@@ -52,10 +52,10 @@ export const connectTimeoutMs = 3_000;
 /** How long the handshake of an accepted connection may take. */
 export const handshakeMs = 10_000;
 
-/** Where a port speaks TLS: how long, and how many, connections may keep silent about whether they do. */
+/** Where a port speaks TLS: how long connections may stay silent about their protocol, and how many. */
 export const firstByteMs = 10_000;
 export const maxSilentConnections = 1_024;
-/** How long a node that starts waits for a manager that could give it its first certificate. */
+/** How long a starting node waits for a manager that could issue its first certificate. */
 export const firstIdentityMs = 30_000;
 
 /** Node's timers cannot exceed 2^31 ms. */
@@ -73,5 +73,5 @@ export const maxQueuedMessages = 4_096;
 export const backOffFirstMs = 500;
 export const backOffLongestMs = 30_000;
 
-/** How often a stream whose caller reads slowly is looked at until its trailers are written. */
+/** How often the stream of a slow reader is checked until its trailers are written. */
 export const unsentTrailersCheckMs = 50;

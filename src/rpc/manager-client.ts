@@ -1,4 +1,4 @@
-/** The manager as schedulers and daemons see it: several addresses, tried in order, the one that worked last first. */
+/** The manager as seen by schedulers and daemons: several addresses, tried in order, the last successful one first. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { DragonflyError, toDragonflyError } from '../core/errors.ts';
 import { silentLogger, type Logger } from '../core/process/logger.ts';
@@ -26,13 +26,13 @@ export interface KeepAliveOptions {
   /** Time between two messages; the original's default is 5 s. */
   readonly intervalMs: number;
   readonly signal: AbortSignal;
-  /** Called before every (re)connection, to register again: the manager may have forgotten or replaced us. */
+  /** Called before every (re)connection to register again: the manager may have forgotten or replaced us. */
   readonly beforeConnect?: () => Promise<void>;
 }
 
 export interface WatchOptions {
   readonly signal: AbortSignal;
-  /** Also called after every reconnection, without a change, since some may have been missed. */
+  /** Also called, without a change, after every reconnection, since changes may have been missed. */
   readonly onChange: (change?: Change) => void;
 }
 
@@ -72,7 +72,7 @@ export class ManagerClient {
     return this.#call((client) => client.listApplications(request, options), options.signal);
   }
 
-  /** Another service of the manager, at the first address that answers. */
+  /** Calls another service of the manager, at the first address that answers. */
   with<S extends ServiceDefinition, T>(
     service: S,
     work: (client: RpcClient<S>) => Promise<T>,
@@ -81,7 +81,7 @@ export class ManagerClient {
     return this.#call((_client, address) => work(createClient(service, this.#channels, address)), signal);
   }
 
-  /** Keeps this member active at the manager until the signal aborts; reconnects for ever. Never throws. */
+  /** Keeps this member active at the manager until the signal aborts; always reconnects. Never throws. */
   async keepAlive(request: KeepAliveRequest, options: KeepAliveOptions): Promise<void> {
     const { intervalMs, signal, beforeConnect } = options;
     let failures = 0;
@@ -102,8 +102,8 @@ export class ManagerClient {
   }
 
   /**
-   * Listens for changes until the signal aborts; reconnects for ever. Never throws. Resolves early when the manager does
-   * not offer this: then the caller polls.
+   * Listens for changes until the signal aborts; always reconnects. Never throws. Resolves early when the manager does
+   * not support this; the caller then has to poll.
    */
   async watchChanges(request: WatchChangesRequest, { signal, onChange }: WatchOptions): Promise<void> {
     for (let failures = 0; !signal.aborted; failures += 1) {
@@ -123,7 +123,7 @@ export class ManagerClient {
     }
   }
 
-  /** At the first address that answers; its errors other than being unavailable are final. */
+  /** Calls the first address that answers; errors other than being unavailable are final. */
   async #call<T>(
     work: (client: RpcClient<typeof ManagerDefinition>, address: string) => Promise<T>,
     signal: AbortSignal | undefined,
@@ -161,7 +161,7 @@ async function* heartbeats(
   while (!signal.aborted) {
     await delay(intervalMs, undefined, { signal }).catch(() => undefined);
     if (signal.aborted) return;
-    onBeat(); // the stream has lived for a whole interval
+    onBeat(); // the stream has lasted a whole interval
     yield request;
   }
 }

@@ -1,10 +1,9 @@
 /**
- * A TCP port of a gRPC server that speaks plain text, TLS, or both alike while a cluster moves from one to the other, or
- * another protocol besides. The first two bytes of a connection tell them apart: HTTP/2 in plain text never begins like a
- * handshake.
+ * A TCP port of a gRPC server that speaks plain text, TLS, both while a cluster migrates, or another protocol as well.
+ * The first two bytes of a connection distinguish them: plain HTTP/2 never begins like a handshake.
  *
- * TLS ends here rather than in the gRPC library, which can neither change its certificate nor ask for one without
- * demanding it.
+ * TLS is terminated here rather than in the gRPC library, which can neither change its certificate nor request a client
+ * certificate without requiring it.
  */
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server as NetServer, type Socket } from 'node:net';
@@ -24,16 +23,16 @@ import { endWithCertificate, type ServerTls } from './tls.ts';
 
 const tlsHandshakeRecord = 0x16;
 
-/** What else comes to the port. */
+/** Another protocol on the same port. */
 export interface OtherProtocol {
   /** @param first the first two bytes of a connection. */
   readonly begins: (first: Uint8Array) => boolean;
-  /** Nothing has been read from the socket; the callee owns it now. */
+  /** Nothing has been read from the socket, which the callee now owns. */
   readonly take: (socket: Socket) => void;
 }
 
 export interface PortProtocols {
-  /** Without, gRPC is in plain text. */
+  /** Without it, gRPC is in plain text. */
   readonly tls?: ServerTls | undefined;
   readonly other?: OtherProtocol | undefined;
 }
@@ -44,7 +43,7 @@ export class PortListener implements Closable {
   readonly #server: NetServer;
   readonly #tlsServer: TlsServer | undefined;
   readonly #grpc: ConnectionInjector;
-  /** Connections that have not told yet what they are, the oldest first. */
+  /** Connections whose protocol is unknown yet, oldest first. */
   readonly #silent = new Set<Socket>();
   readonly #encrypted = new Set<TLSSocket>();
   readonly #book = new ConnectionBook();
@@ -57,7 +56,7 @@ export class PortListener implements Closable {
     this.#server = createServer({ noDelay: true }, (socket) => this.#accept(socket));
   }
 
-  /** Hands connections to the server. Rejects as `listen` does, and with CONFIG_INVALID for a certificate that cannot be used. */
+  /** Passes connections to the server. Rejects as `listen` does, and with CONFIG_INVALID for an unusable certificate. */
   static async listen(
     server: Server,
     protocols: PortProtocols,
@@ -78,7 +77,7 @@ export class PortListener implements Closable {
     this.#book.refused(end);
   }
 
-  /** Stops accepting connections; the server ends those it has been given. */
+  /** Stops accepting connections; the server ends those it was given. */
   [Symbol.asyncDispose](): Promise<void> {
     this.#server.close();
     for (const socket of this.#silent) socket.destroy();
@@ -105,14 +104,14 @@ export class PortListener implements Closable {
   #accept(socket: Socket): void {
     socket.on('error', () => socket.destroy());
     if (!this.#book.enter(socket)) return void socket.destroy();
-    // Whoever has something to say does so at once: what has kept silent for longest makes room.
+    // Genuine clients send at once, so the longest silent connection makes room.
     const [oldest] = this.#silent;
     if (this.#silent.size >= limits.maxSilentConnections) oldest?.destroy();
     this.#silent.add(socket);
     const deadline = setTimeout(() => socket.destroy(), limits.firstByteMs);
     const look = (): void => {
       const first = socket.read(2) as Buffer | null;
-      if (!first) return; // not two bytes yet, or the end, which closes it
+      if (!first) return; // not two bytes yet, or the end of the connection
       settle();
       socket.unshift(first);
       if (this.#other?.begins(first)) this.#other.take(socket);
@@ -131,7 +130,7 @@ export class PortListener implements Closable {
     socket.once('close', settle);
   }
 
-  /** A caller that shows a certificate has to show a good one, also where none is demanded. */
+  /** A certificate that a caller presents has to be valid, even where none is required. */
   #acceptEncrypted(socket: TLSSocket, tls: ServerTls): void {
     const shows = serialOf(socket) !== undefined;
     if ((shows && tls.ca !== undefined && !socket.authorized) || isRevoked(socket, tls)) {

@@ -1,19 +1,19 @@
 /**
- * Requests of a stream that may have to be opened again at another server: what was pulled so far is repeated to every
- * new attempt until `commit`, after which nothing is kept any more.
+ * Requests of a stream that may have to be reopened at another server: those pulled so far are repeated for every new
+ * attempt until `commit`, after which none are kept.
  */
 export class Replay<T> {
   readonly #source: AsyncIterator<T>;
   #kept: T[] = [];
   #committed = false;
-  /** A read that is under way; the attempt that began it may have ended meanwhile. */
+  /** A running read; the attempt that started it may have ended. */
   #pending: Promise<IteratorResult<T, unknown>> | undefined;
 
   constructor(source: AsyncIterable<T>) {
     this.#source = source[Symbol.asyncIterator]();
   }
 
-  /** All messages from the first on. One attempt at a time: the one before must have been left. */
+  /** All messages from the first on. One attempt at a time: leave the previous one first. */
   attempt(): AsyncIterable<T> {
     const replayed = [...this.#kept];
     let left = false;

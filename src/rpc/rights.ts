@@ -1,4 +1,4 @@
-/** Which caller may call what: one table per service, checked before anything else is done for the caller. */
+/** Which caller may call what: one table per service, checked before anything else. */
 import type { Metadata } from '@grpc/grpc-js';
 import { DragonflyError } from '../core/errors.ts';
 import type { Caller, MemberRole } from './server/caller.ts';
@@ -6,15 +6,15 @@ import type { ServiceDefinition } from './definition.ts';
 import type { MemberIdentity } from './member-identity.ts';
 
 /**
- * `stranger`: any caller without identification. A table that lists it is open wherever plain text is accepted. `neighbour`: a stranger on the
- * same machine as the service, with the rights of strangers and some more.
+ * `stranger`: any unidentified caller; a table that lists it is open wherever plain text is accepted. `neighbour`: a
+ * stranger on the service's own machine, with some additional rights.
  */
 export type CallerRole = MemberRole | 'local' | 'neighbour' | 'stranger';
 
-/** By method; complete for all methods that have a handler. */
+/** By method; complete for all methods with a handler. */
 export type Access<S extends ServiceDefinition> = { readonly [K in keyof S['methods']]?: readonly CallerRole[] };
 
-/** Identity of a caller over TCP. */
+/** Facts about a caller over TCP. */
 export interface CallerFacts {
   /** Without a port. */
   readonly address: string;
@@ -36,7 +36,7 @@ export function recognizeByCertificate({ address, onThisMachine, identity }: Cal
   return { kind: 'member', ...identity, proof: 'certificate', address, onThisMachine };
 }
 
-/** A certificate says all that somebody is. What is known by key or address comes on top: others may share the machine. */
+/** A certificate states all roles of its holder. Roles known by key or address are additional, since others may share the machine. */
 export function rolesOf(caller: Caller): readonly CallerRole[] {
   if (caller.kind === 'local') return ['local'];
   const open: readonly CallerRole[] = caller.onThisMachine ? ['neighbour', 'stranger'] : ['stranger'];
@@ -44,19 +44,19 @@ export function rolesOf(caller: Caller): readonly CallerRole[] {
   return caller.proof === 'certificate' ? [caller.role] : [caller.role, ...open];
 }
 
-/** Whom a call is in the name of. */
+/** The host or service in whose name a call is made. */
 export interface Claim {
-  /** As in MemberIdentity; compared without regard to case, as names of hosts are. */
+  /** As in MemberIdentity; compared case-insensitively, like host names. */
   readonly hostId: string;
   /** Roles that may act for it. */
   readonly roles: readonly MemberRole[];
-  /** Of which it must be a member. */
+  /** The cluster that it must belong to. */
   readonly clusterId?: number;
 }
 
 /**
- * A member speaks for itself alone. Somebody without an identity is believed only where the port lets people in without:
- * throws PERMISSION_DENIED otherwise.
+ * A member may only act for itself. An unidentified caller is believed only where the port accepts such callers: throws
+ * PERMISSION_DENIED otherwise.
  */
 export function requireSpeaksFor(
   { caller, identityRequired }: { readonly caller: Caller; readonly identityRequired: boolean },

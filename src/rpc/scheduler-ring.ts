@@ -1,7 +1,7 @@
 /**
- * The schedulers of the cluster as one service. A task belongs to one of them by consistent hashing of its id; when that
- * one is away, to the next on the ring. All daemons with the same list choose alike, so they meet at the same scheduler:
- * by the ring of the original's clients where there may be some, else by one that shares evenly.
+ * The schedulers of the cluster as one service. A task belongs to one of them by consistent hashing of its id; when
+ * that one is unavailable, to the next on the ring. All daemons with the same list choose alike and so meet at the same
+ * scheduler: by the ring of the original's clients where there may be some, otherwise by a more even one.
  */
 import type { Metadata } from '@grpc/grpc-js';
 import { DragonflyError, toDragonflyError } from '../core/errors.ts';
@@ -46,25 +46,25 @@ export interface SchedulerRingOptions {
   /** Called when a scheduler failed: the list may be out of date. */
   readonly onFailure?: (address: string) => void;
   /**
-   * How long a scheduler that knows so many hosts may take for an answer, to take a peer's stream for instance, before it is
-   * taken for dead; undefined for as long as it likes.
+   * How long a scheduler with that many hosts may take to answer, for instance to accept a peer's stream, before it
+   * counts as dead; undefined for no limit.
    */
   readonly answerMs?: (address: string, hosts: number) => number | undefined;
   readonly nowMs?: () => number;
 }
 
-/** What became of a message to one scheduler. */
+/** The result of a message to one scheduler. */
 export interface SchedulerResult {
   readonly address: string;
-  /** Changes when the scheduler restarts; empty for one of the original. */
+  /** Changes when the scheduler restarts; empty for the original. */
   readonly instance: string;
   readonly error: DragonflyError | undefined;
 }
 
 export interface PeerStream {
-  /** `host:port` of the scheduler that took the stream. */
+  /** `host:port` of the scheduler that accepted the stream. */
   readonly address: string;
-  /** It understands this implementation's extensions. */
+  /** Whether it supports this implementation's extensions. */
   readonly extended: boolean;
   readonly responses: AsyncIterable<AnnouncePeerResponse>;
   /** Rejects with UNAVAILABLE when the scheduler gives no sign of life, or with the signal's reason. */
@@ -74,21 +74,21 @@ export interface PeerStream {
 export interface OpenStreamOptions {
   readonly signal: AbortSignal;
   /**
-   * What a scheduler gets that is not known to be of this implementation, in place of the first request: one of the
-   * original has to be told the length of the content.
+   * Replaces the first request for a scheduler not known to be of this implementation: one of the original has to be
+   * told the content's length.
    */
   readonly toOriginal?: (first: AnnouncePeerRequest) => Promise<AnnouncePeerRequest>;
-  /** Asked before the owners of the task, if it is one of the schedulers. */
+  /** Asked before the task's owners, if it is one of the schedulers. */
   readonly prefer?: string | undefined;
 }
 
 interface Member extends Scheduler {
-  /** As it named itself when a host was announced: empty for one of the original, undefined before. */
+  /** Its instance when the host was announced: empty for the original, undefined before. */
   instance: string | undefined;
   /** Of which it knew then. */
   hosts: number;
   failures: number;
-  /** Asked last while this lies ahead. */
+  /** Asked last until then. */
   avoidUntilMs: number;
 }
 
@@ -114,7 +114,7 @@ export class SchedulerRing {
     return this.#ring.nodes;
   }
 
-  /** Takes the new list of active schedulers. What is known of those that stay is kept; running calls go on. */
+  /** Takes the new list of active schedulers. State of those that stay is kept; running calls continue. */
   update(addresses: Iterable<string>): void {
     const members = new Map<string, Member>();
     for (const address of addresses) {
@@ -140,12 +140,12 @@ export class SchedulerRing {
     this.#ring = this.#original ? new OriginalRing(addresses) : new HashRing(addresses);
   }
 
-  /** The scheduler the task belongs to, whether or not it is there. */
+  /** The scheduler that owns the task, available or not. */
   homeOf(taskId: string): string | undefined {
     return this.#ring.owners(taskId)[0];
   }
 
-  /** In the order to ask for this task: ring order, those that failed a moment ago last. */
+  /** In the order in which to ask for this task: ring order, recently failed ones last. */
   owners(taskId: string): Member[] {
     const nowMs = this.#nowMs();
     const owners = this.#ring.owners(taskId).flatMap((address) => this.#members.get(address) ?? []);
@@ -167,7 +167,7 @@ export class SchedulerRing {
 
   /**
    * Opens a peer's stream at the task's scheduler, or at the next owner while schedulers are unavailable; once a server
-   * has taken the stream, its failures are the caller's. Resolves when the server's features are known.
+   * has accepted the stream, its failures are the caller's. Resolves when the server's features are known.
    */
   async openPeerStream(
     taskId: string,
@@ -206,24 +206,24 @@ export class SchedulerRing {
     });
   }
 
-  /** Announces to every scheduler; one result for each, with its instance when it accepted the announcement. Never throws. */
+  /** Announces to every scheduler; one result each, with the instance of those that accepted. Never throws. */
   announceHost(request: AnnounceHostRequest, options: CallOptions = {}): Promise<SchedulerResult[]> {
     return this.#tellAll((client, callOptions) => client.announceHost(request, callOptions), options);
   }
 
-  /** Tells every scheduler; one result for each. Never throws. */
+  /** Tells every scheduler; one result each. Never throws. */
   deleteHost(request: DeleteHostRequest, options: CallOptions = {}): Promise<SchedulerResult[]> {
     return this.#tellAll((client, callOptions) => client.deleteHost(request, callOptions), options);
   }
 
-  /** Tells some schedulers of an object; resolves with what went wrong. Never rejects. */
+  /** Tells some schedulers of an object; resolves with the failures. Never rejects. */
   async noteAll(addresses: readonly string[], request: NoteObjectRequest, signal: AbortSignal): Promise<unknown[]> {
     const members = addresses.flatMap((address) => this.#members.get(address) ?? []);
     const told = await Promise.allSettled(members.map(({ client }) => client.noteObject(request, { signal })));
     return told.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
   }
 
-  /** Tells one scheduler what this host holds. UNSUPPORTED from one of the original. */
+  /** Tells one scheduler what this host holds. UNSUPPORTED from the original. */
   async announceTasks(
     address: string,
     request: AnnounceTasksRequest,
@@ -235,8 +235,8 @@ export class SchedulerRing {
   }
 
   /**
-   * Holds this host at one scheduler until the signal aborts (resolves) or the scheduler is gone (throws): then it must
-   * be announced again. UNSUPPORTED from a scheduler of the original.
+   * Keeps this host registered at one scheduler until the signal aborts (resolves) or the scheduler is gone (throws),
+   * after which it has to be announced again. UNSUPPORTED from the original.
    */
   async holdHost(
     address: string,
@@ -258,8 +258,8 @@ export class SchedulerRing {
   }
 
   /**
-   * Watches a scheduler of the original, which has no stream for hosts, by its health service: resolves when the signal
-   * aborts, throws when the scheduler is gone.
+   * Watches a scheduler of the original, which has no stream for hosts, through its health service: resolves when the
+   * signal aborts, throws when the scheduler is gone.
    */
   async watchHealth(address: string, signal: AbortSignal): Promise<void> {
     const health = createClient(HealthDefinition, this.#channels, address);
@@ -341,11 +341,11 @@ export class SchedulerRing {
   }
 }
 
-/** A download that waits asks after so long, and a millisecond for each host, whether the scheduler is there; less often later. */
+/** A waiting download checks after this time, plus a millisecond for each host, whether the scheduler is alive; less often later. */
 const quietMs = 200;
 const mostQuietMs = 10_000;
 
-/** The same messages, the first one changed. */
+/** The same messages with the first one changed. */
 async function* withFirst<T>(messages: AsyncIterable<T>, change: (first: T) => Promise<T>): AsyncGenerator<T, void> {
   let isFirst = true;
   for await (const message of messages) {
@@ -366,7 +366,7 @@ async function openPeerStream(
     .announcePeer(requests, { signal: AbortSignal.any([signal, silent.signal]), onMetadata: header.resolve })
     [Symbol.asyncIterator]();
   const first = answers.next();
-  // The header comes before the first answer; a stream that ends without either settles the wait too.
+  // The header comes before the first answer; a stream that ends without either ends the wait, too.
   first.then(() => header.resolve(undefined), header.reject);
   const stop = timeoutMs === undefined ? undefined : patientTimer(timeoutMs, () => silent.abort(noLife(timeoutMs)));
   const metadata = await header.promise.finally(stop);

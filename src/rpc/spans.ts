@@ -1,4 +1,4 @@
-/** Tracing by OpenTelemetry: spans of the SDK that is running, and the trace of a caller as W3C `traceparent`. */
+/** Tracing by OpenTelemetry: spans of the running SDK, and the caller's trace as W3C `traceparent`. */
 import type { Metadata } from '@grpc/grpc-js';
 import { context, propagation, SpanKind, SpanStatusCode, trace, type Span } from '@opentelemetry/api';
 import { toDragonflyError } from '../core/errors.ts';

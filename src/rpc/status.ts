@@ -1,9 +1,9 @@
 /**
- * Errors on their way over gRPC.
+ * How errors travel over gRPC.
  *
- * The status code comes from the error catalogue. What the origin said travels as the protocol wants it, as the JSON text
- * of errordetails.v2.Backend in the binary status details. Our own code and hint travel beside it in two headers, so that
- * two of our sides lose nothing.
+ * The status code comes from the error catalogue. The origin's answer travels as the protocol defines it: as the JSON
+ * text of errordetails.v2.Backend in the binary status details. Our own code and hint travel in two additional headers,
+ * so that nothing is lost between two of our sides.
  */
 import { Metadata, status, type ServiceError, type StatusObject } from '@grpc/grpc-js';
 import { DragonflyError, errorCodes, toDragonflyError, type ErrorCode, type ErrorDetails } from '../core/errors.ts';
@@ -28,14 +28,14 @@ export function statusFromError(cause: unknown): StatusObject {
   return { code: error.mapping.grpc, details: error.message, metadata };
 }
 
-/** Any failure of a call as a DragonflyError; `what` names the call and the other side. */
+/** Converts any failure of a call to a DragonflyError; `what` names the call and the other side. */
 export function errorFromStatus(cause: unknown, what: string): DragonflyError {
   if (!isServiceError(cause)) return toDragonflyError(cause);
   const backend = backendDetails(cause.metadata);
   const code = ownCode(cause) ?? (backend ? 'SOURCE_STATUS' : codeOf(cause));
   const hint = ownHint(cause.metadata);
   const text = cause.details === '' ? cause.message : cause.details;
-  // Our own side has worded the error for the reader already; a bare transport failure needs the address.
+  // An error of our own side is already worded for the reader; a transport failure needs the address.
   const message = ownCode(cause) ? text : `${what}: ${text}`;
   return new DragonflyError(code, message, {
     cause,
@@ -60,9 +60,9 @@ const codesByStatus: Readonly<Record<number, ErrorCode>> = {
   [status.UNAUTHENTICATED]: 'UNAUTHENTICATED',
 };
 
-/** A stream cut off by the end of its connection comes as an internal error of the library; the other side is just away. */
+/** The library reports a stream cut by the end of its connection as an internal error; the other side is merely gone. */
 function codeOf({ code, details }: ServiceError): ErrorCode {
-  // A daemon of the original names the cause in words only.
+  // Daemons of the original only name the cause in text.
   if (code === status.INTERNAL && details.startsWith('digest mismatch expected: ')) return 'DIGEST_MISMATCH';
   if (code === status.INTERNAL && /^Received RST_STREAM with code [0278]\b/.test(details)) return 'UNAVAILABLE';
   return codesByStatus[code] ?? 'INTERNAL';

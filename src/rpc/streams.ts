@@ -24,7 +24,7 @@ export function readMessages<T>(stream: Readable, signal: AbortSignal): AsyncGen
   const release = (): void => {
     listening[Symbol.dispose]();
     stream.off('readable', wake).off('end', end).off('close', end);
-    // The error listener stays: an error without one would end the process.
+    // The error listener stays, because an error without a listener would end the process.
   };
   return pull<T>(stream, signal, state, release);
 }
@@ -60,7 +60,7 @@ async function* pull<T>(
   }
 }
 
-/** Writes and waits while the other side is behind. Throws when it stays behind, when the stream closes or on abort. */
+/** Writes and waits while the other side is behind. Throws when it stays behind, when the stream closes, or on abort. */
 export async function writeMessage(stream: Writable, message: unknown, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();
   if (stream.destroyed || stream.writableEnded) throw new DragonflyError('CANCELLED', 'the stream is closed');
@@ -81,8 +81,8 @@ export async function writeMessage(stream: Writable, message: unknown, signal: A
 }
 
 /**
- * Messages pushed by events on one side, iterated by a stream on the other; one consumer.
- * `push` throws RESOURCE_EXHAUSTED when the consumer is too far behind.
+ * Messages pushed by events on one side and iterated by a stream on the other; one consumer. `push` throws
+ * RESOURCE_EXHAUSTED when the consumer is too far behind.
  */
 export class MessageQueue<T> implements AsyncIterable<T> {
   readonly #limit: number;
@@ -128,7 +128,7 @@ export class MessageQueue<T> implements AsyncIterable<T> {
     this.end();
   }
 
-  /** Not a generator: leaving the loop must take effect also while a pull is pending. */
+  /** Not a generator, because leaving the loop must take effect even while a pull is pending. */
   [Symbol.asyncIterator](): AsyncIterator<T, void, undefined> {
     return {
       next: () => this.#next(),
@@ -171,7 +171,7 @@ export async function* untilAborted<T>(
   signal: AbortSignal,
 ): AsyncGenerator<T, void, undefined> {
   const iterator = source[Symbol.asyncIterator]();
-  // one listener for all messages: adding and removing one for each costs more than most of them
+  // one listener for all messages: adding and removing one each costs more than most messages
   let giveUp: ((reason: Error) => void) | undefined;
   using _listening = onAbort(signal, () => giveUp?.(signal.reason as Error));
   let finished = false;
@@ -189,10 +189,10 @@ export async function* untilAborted<T>(
       yield next.value;
     }
   } catch (error) {
-    finished = !signal.aborted; // an iterator that threw is done already
+    finished = !signal.aborted; // an iterator that threw has finished
     throw error;
   } finally {
-    // Not awaited: a generator stuck in a wait returns only when that wait ends.
+    // Not awaited: a blocked generator only returns when its own wait ends.
     if (!finished) void iterator.return?.(undefined).catch(() => undefined);
   }
 }

@@ -1,4 +1,4 @@
-/** Certificates that the two ends of an encrypted connection present and trust, and their renewal at run time. */
+/** Certificates that both ends of an encrypted connection present and trust, and their renewal at run time. */
 import type { X509Certificate } from 'node:crypto';
 import { checkServerIdentity, type PeerCertificate, type TLSSocket } from 'node:tls';
 import { longestTimerMs } from './limits.ts';
@@ -10,11 +10,11 @@ export interface TlsMaterial {
   readonly cert?: Buffer;
   readonly key?: Buffer;
   readonly onRenewed?: (listener: () => void) => void;
-  /** Certificates that must not be trusted although they have not expired; absent when they are not known. */
+  /** Certificates that must not be trusted although they have not expired; absent when unknown. */
   readonly revocations?: Revocations;
 }
 
-/** All of it: what a member of the cluster has. */
+/** The complete material of a cluster member. */
 export type OwnMaterial = Required<TlsMaterial>;
 
 /** How one end uses this node's certificates; always the newest ones. */
@@ -40,7 +40,7 @@ export function liveTls<T extends object>(material: OwnMaterial, use: T): OwnMat
 export interface Revocations {
   /** @param serial hexadecimal, in either case. */
   has(serial: string): boolean;
-  /** Called when more have been revoked. */
+  /** Called when more certificates were revoked. */
   onChange(listener: () => void): void;
 }
 
@@ -50,18 +50,18 @@ export interface ServerTls extends TlsMaterial {
   /** Takes plain text on the same port too. */
   readonly acceptPlain?: boolean;
   /**
-   * With `ca`: whether callers must show a certificate that it signed. Optional leaves callers without one in, for the
-   * server to decide by call; a bad one is refused all the same. Required by default.
+   * With `ca`: whether callers must present a certificate signed by it. Optional admits callers without one, so that
+   * the server decides per call; an invalid one is always rejected. Required by default.
    */
   readonly clientCertificates?: 'required' | 'optional';
 }
 
 export interface ClientTls extends TlsMaterial {
-  /** Name the server's certificate must carry, when it is not the dialled host. */
+  /** Name that the server's certificate must carry, if it is not the dialled host. */
   readonly serverName?: string;
 }
 
-/** For the TLS of Node: as usual, and refuses a server whose certificate was revoked. */
+/** For Node's TLS: the usual check, and rejects a server whose certificate was revoked. */
 export function serverIdentityCheck({
   revocations,
 }: Pick<TlsMaterial, 'revocations'>): (host: string, certificate: PeerCertificate) => Error | undefined {
@@ -72,7 +72,7 @@ export function serverIdentityCheck({
       : undefined);
 }
 
-/** A connection is good for as long as the certificate that its other end has shown: those who renew theirs connect anew. */
+/** A connection is valid as long as the certificate that its other end presented; after a renewal, clients reconnect. */
 export function endWithCertificate(socket: TLSSocket): void {
   const { valid_to: until } = socket.getPeerCertificate() as { readonly valid_to?: string };
   if (until === undefined) return;

@@ -1,6 +1,6 @@
 /**
- * Spans, and their trace carried over gRPC. Until somebody has said with `useTracing` where spans go (src/tracing.ts), all of
- * this does nothing, and the library for it is not loaded.
+ * Spans, and their trace carried over gRPC. Until `useTracing` (src/tracing.ts) has set where spans go, all of this
+ * does nothing, and the library is not loaded.
  */
 import type { Metadata } from '@grpc/grpc-js';
 
@@ -9,7 +9,7 @@ export type SpanAttributes = Readonly<Record<string, string | number | boolean>>
 export interface OpenSpan {
   /** Runs the callback, and everything asynchronous it starts, in the context of this span. */
   run<T>(work: () => T): T;
-  /** @param error why it did not succeed. */
+  /** @param error why it failed. */
   end(attributes: SpanAttributes, error?: unknown): void;
 }
 
@@ -22,7 +22,7 @@ export interface Tracing {
 
 let tracing: Tracing | undefined;
 
-/** For the rest of the process; called before anything else runs. */
+/** For the rest of the process; call before anything else runs. */
 export function useTracing(chosen: Tracing): void {
   tracing = chosen;
 }
@@ -36,7 +36,7 @@ export function withTrace<T>(name: string, metadata: Metadata, work: () => Promi
   return tracing ? tracing.handle(name, metadata, work) : work();
 }
 
-/** A piece of work of this process that takes a while and has parts. */
+/** A longer operation of this process with several parts. */
 export class Trace implements OpenSpan {
   readonly #span: OpenSpan | undefined;
 

@@ -1,6 +1,6 @@
 /**
- * Keys given outside the file: `--set upload.rateLimit=20Mi`, or `DFDAEMON_UPLOAD_RATELIMIT=20Mi` in the environment.
- * Values are written as in the file, lists and maps included.
+ * Configuration keys given outside the file: `--set upload.rateLimit=20Mi`, or `DFDAEMON_UPLOAD_RATELIMIT=20Mi` in the
+ * environment. Values are written as in the file, including lists and maps.
  */
 import { keysOf } from './config-schema.ts';
 import { parseValues } from './config-values.ts';
@@ -9,7 +9,7 @@ import { DragonflyError } from '../errors.ts';
 export interface ConfigOverride {
   readonly keys: readonly string[];
   readonly value: unknown;
-  /** Where it was given, for messages. */
+  /** Where the value came from, for messages. */
   readonly from: string;
 }
 
@@ -26,7 +26,7 @@ export function flagOverrides(assignments: readonly string[]): ConfigOverride[] 
   });
 }
 
-/** One for every key whose variable is there: `server.rest.addr` is `PREFIX_SERVER_REST_ADDR`. */
+/** One override for every key whose variable is set: `server.rest.addr` is `PREFIX_SERVER_REST_ADDR`. */
 export function environmentOverrides(
   schema: unknown,
   prefix: string,
@@ -63,7 +63,7 @@ function variableOf(prefix: string, keys: readonly string[]): string {
     .toUpperCase();
 }
 
-/** As YAML; what is none is text. */
+/** Parses the text as YAML; text that is not YAML stays text. */
 function valueOf(text: string): unknown {
   const document = parseValues(text);
   return document.errors.length > 0 ? text : (document.toJS() as unknown);

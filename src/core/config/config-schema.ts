@@ -1,7 +1,7 @@
 /** Introspection of a configuration schema: which keys it has. */
 import { z } from 'zod';
 
-/** Of a section; undefined for anything else. */
+/** The keys of a section; undefined for anything else. */
 export function keysOf(schema: unknown): Readonly<Record<string, z.ZodType | undefined>> | undefined {
   const inner = unwrap(schema);
   return inner instanceof z.ZodObject ? inner.shape : undefined;
@@ -14,7 +14,7 @@ export function keysWithin(schema: unknown): ReturnType<typeof keysOf> {
   return inner.options.map((option) => keysOf(option)).find((keys) => keys !== undefined);
 }
 
-/** What the items of a list are; undefined for anything else. */
+/** The schema of a list's items; undefined for anything else. */
 export function elementOf(schema: unknown): unknown {
   const inner = unwrap(schema);
   return inner instanceof z.ZodArray ? inner.element : undefined;
@@ -23,7 +23,7 @@ export function elementOf(schema: unknown): unknown {
 /** Kinds of a single value; several for a union. `empty text` where '' is a value of its own. */
 export type Kind = 'string' | 'number' | 'boolean' | 'enum' | 'object' | 'unknown' | 'empty text';
 
-/** Empty for lists, sections and what is not in the schema. */
+/** Empty for lists, sections and keys that are not in the schema. */
 export function kindsOf(schema: unknown): ReadonlySet<Kind> {
   const kinds = new Set<Kind>();
   const add = (part: unknown): void => {
@@ -54,7 +54,7 @@ function emptyIsDefault(schema: unknown): boolean {
   return definition?.defaultValue === '';
 }
 
-/** A section that is handed on as it is written, with keys and types of another schema. */
+/** A section passed on as it is written, with keys and types of another schema. */
 export function readAs<S extends z.ZodType>(schema: S, other: z.ZodType): S {
   return schema.meta({ ...schema.meta(), readAs: other });
 }
@@ -67,7 +67,7 @@ function isText(schema: unknown): boolean {
   return (schema as { def?: { type?: unknown } } | undefined)?.def?.type === 'string';
 }
 
-/** Through default, optional, nullable, prefault and pipe wrappers to the schema that names the keys. */
+/** Unwraps default, optional, nullable, prefault and pipe to the schema that has the keys. */
 function unwrap(schema: unknown): unknown {
   let current = schema;
   for (let depth = 0; depth < 10; depth += 1) {

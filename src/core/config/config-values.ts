@@ -1,13 +1,13 @@
 /**
- * Values and keys as the loaders of the original take them, so that files of running clusters start here: a number or a
- * truth in quotes, a number where text is wanted, one item where a list is, keys in other letter case, and '' for "the
- * default". What a file means beyond that is the schema's business.
+ * Accepts values and keys as the original's loaders do, so that files of running clusters work here: a quoted number or
+ * boolean, a number for a text, a single item for a list, keys in other letter case, and '' for "the default".
+ * Everything else is up to the schema.
  */
 import { parseDocument, visit, type Document, type LineCounter } from 'yaml';
 import type { z } from 'zod';
 import { elementOf, keysWithin, kindsOf } from './config-schema.ts';
 
-/** A number or truth of the file together with its spelling, since text like 1.10 must keep its zero. */
+/** A number or boolean of the file with its spelling, since text like 1.10 must keep its zero. */
 class Spelt {
   readonly value: unknown;
   readonly source: string;
@@ -18,7 +18,7 @@ class Spelt {
   }
 }
 
-/** With the spelling of scalars kept, for `coerced`; check its errors first. */
+/** Keeps the spelling of scalars for `coerced`; check its errors first. */
 export function parseValues(text: string, lineCounter?: LineCounter): Document {
   const document = parseDocument(text, lineCounter ? { lineCounter } : {});
   visit(document, {
@@ -30,7 +30,7 @@ export function parseValues(text: string, lineCounter?: LineCounter): Document {
   return document;
 }
 
-/** The value in the types that the schema wants; what cannot be read that way is left for the schema to refuse. */
+/** Converts the value to the types that the schema expects; what cannot be converted is left for the schema to reject. */
 export function coerced(schema: unknown, value: unknown): unknown {
   const element = elementOf(schema);
   if (element !== undefined) return items(value).map((item) => coerced(element, item));
@@ -47,7 +47,7 @@ export function coerced(schema: unknown, value: unknown): unknown {
   return scalar(schema, value);
 }
 
-/** A section in which nothing is said is not there: charts write `tls: { caCert: '', cert: '', key: '' }` for none. */
+/** A section with only empty values counts as absent: charts write `tls: { caCert: '', cert: '', key: '' }` for none. */
 export function sectionOf(
   written: Readonly<Record<string, unknown>>,
   left: readonly (readonly [string, unknown])[],
@@ -55,7 +55,7 @@ export function sectionOf(
   return left.length === 0 && Object.keys(written).length > 0 ? undefined : Object.fromEntries(left);
 }
 
-/** Keys spelt as the schema spells them. An exact key wins over the same one in other letter case. */
+/** Renames keys to the schema's spelling. An exact key wins over the same one in other letter case. */
 export function withSchemaKeys(schema: unknown, value: unknown): unknown {
   const element = elementOf(schema);
   if (element !== undefined && Array.isArray(value)) return value.map((item) => withSchemaKeys(element, item));
@@ -68,7 +68,7 @@ export function withSchemaKeys(schema: unknown, value: unknown): unknown {
   return Object.fromEntries(entries);
 }
 
-/** The path in the spelling of the schema, as far as the schema knows it. */
+/** The path in the schema's spelling, as far as the schema knows it. */
 export function schemaPath(schema: unknown, keys: readonly string[]): string[] {
   let inner = schema;
   return keys.map((key) => {

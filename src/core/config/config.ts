@@ -1,8 +1,8 @@
 /**
- * Configuration: YAML, with what flags and environment put over it → schema → frozen object.
+ * Configuration: YAML, with overrides from flags and environment → schema → frozen object.
  *
- * A bad value is an error that names file, line and key; an unknown or misplaced key is a warning with the same, because
- * the files of running clusters carry such keys. `null` counts as absent, as those files rely on.
+ * A bad value is an error that names file, line and key; an unknown or misplaced key is a warning with the same,
+ * because the files of running clusters contain such keys. `null` counts as absent, as those files rely on.
  */
 import { readFile } from 'node:fs/promises';
 import { LineCounter, isMap, isPair, isScalar, type Document, type Pair, type YAMLMap } from 'yaml';
@@ -16,14 +16,14 @@ import { parseBytes, parseDurationMs } from '../units.ts';
 
 export interface LoadedConfig<T> {
   readonly config: T;
-  /** One sentence per key that is unknown or misplaced. */
+  /** One sentence per unknown or misplaced key. */
   readonly warnings: readonly string[];
 }
 
 export interface ConfigSource {
   /** A missing file is treated as an empty one. */
   readonly optional?: boolean;
-  /** `key.path=value`, from the command line: above everything else. */
+  /** `key.path=value` from the command line: takes precedence over everything else. */
   readonly assignments?: readonly string[];
   /** Variables named `PREFIX_KEY_PATH`; they override the file. */
   readonly environment?: { readonly prefix: string; readonly env: Readonly<Record<string, string | undefined>> };
@@ -38,7 +38,7 @@ export async function loadConfig<S extends z.ZodType>(
   return parseConfig(schema, await readConfigText(path, source), path, overridesOf(schema, source));
 }
 
-/** What flags and environment put over the file. */
+/** Overrides from flags and environment. */
 export function overridesOf(schema: z.ZodType, { assignments = [], environment }: ConfigSource): ConfigOverride[] {
   return [
     ...(environment ? environmentOverrides(schema, environment.prefix, environment.env) : []),
@@ -63,7 +63,7 @@ export async function readConfigText(path: string, { optional = false }: ConfigS
   }
 }
 
-/** @param outside the later ones win. Throws CONFIG_INVALID. */
+/** @param outside later ones take precedence. Throws CONFIG_INVALID. */
 export function parseConfig<S extends z.ZodType>(
   schema: S,
   text: string,
@@ -105,28 +105,28 @@ export function parseConfig<S extends z.ZodType>(
   };
 }
 
-/** A key that files carry where it does not belong: it is read there too, with a warning that names the right place. */
+/** A key that files contain in the wrong place: it is read there as well, with a warning that names the right place. */
 export function misplaced<S extends z.ZodType>(schema: S, belongsAt: string): S {
   return schema.meta({ belongsAt });
 }
 
-/** Steers nothing here: taken so that files of the original load, and named once at start. */
+/** Has no effect here: accepted so that files of the original load, and listed once at start. */
 export const ignored = z
   .unknown()
   .transform(() => undefined)
   .optional();
 
-/** As `ignored`, for what is told by a sentence of its own where it matters. */
+/** Like `ignored`, for keys that get a message of their own where they matter. */
 export const noted = z.unknown().optional().meta({ noted: true });
 
-/** The keys with which the original's services keep their log files small. */
+/** Keys by which the original's services limit the size of their log files. */
 export const logRotationKeys = {
   logMaxSize: z.number().positive().default(1024).describe('MiB after which a log file is put aside'),
   logMaxAge: z.number().min(0).default(7).describe('days a log file put aside is kept; 0 for ever'),
   logMaxBackups: z.int().min(0).default(20).describe('log files put aside that are kept; 0 for all'),
 };
 
-/** @param keys as `logRotationKeys` reads them. */
+/** @param keys as parsed by `logRotationKeys`. */
 export function logRotation(keys: {
   readonly logMaxSize: number;
   readonly logMaxAge: number;
@@ -136,7 +136,7 @@ export function logRotation(keys: {
   return { maxBytes: logMaxSize * 2 ** 20, maxAgeMs: logMaxAge * 86_400_000, maxBackups: logMaxBackups };
 }
 
-/** A duration key: `30s`, `1m30s`; the value in the typed object is in milliseconds. */
+/** A duration key: `30s`, `1m30s`; milliseconds in the typed object. */
 export function durationMs(defaultText: string): z.ZodType<number> {
   return z
     .union([z.string(), z.number()])
@@ -144,12 +144,12 @@ export function durationMs(defaultText: string): z.ZodType<number> {
     .transform((value, context) => parsed(() => parseDurationMs(value), context));
 }
 
-/** A duration that a timer waits: what is longer than a timer can wait, 24 days, is cut to that rather than taken for none. */
+/** A duration that a timer waits: anything longer than a timer's maximum, 24 days, is cut to that instead of expiring at once. */
 export function timerMs(defaultText: string): z.ZodType<number> {
   return durationMs(defaultText).transform((ms) => Math.min(ms, 2 ** 31 - 1));
 }
 
-/** A size or rate key: `4MiB`, `1000Gi`; the value in the typed object is in bytes. */
+/** A size or rate key: `4MiB`, `1000Gi`; bytes in the typed object. */
 export function bytes(defaultText: string): z.ZodType<number> {
   return z
     .union([z.string(), z.number()])
@@ -224,7 +224,7 @@ function oddKeys(schema: unknown, value: unknown, path: readonly (string | numbe
   });
 }
 
-/** Keys with a value that steer nothing here. */
+/** Keys with a value that have no effect here. */
 function idleKeys(schema: unknown, value: unknown, path: string): string[] {
   const element = elementOf(schema);
   if (element !== undefined && Array.isArray(value)) return value.flatMap((item) => idleKeys(element, item, path));

@@ -1,4 +1,4 @@
-/** A regular expression in a configuration or a request: refused with the reason and what to write instead. */
+/** A regular expression in a configuration or a request: an invalid one is rejected with the reason and a suggestion. */
 import { z } from 'zod';
 import { patternProblem } from '../pattern.ts';
 

@@ -8,7 +8,7 @@ export interface StorageCredentials {
   readonly sessionToken: string | undefined;
 }
 
-/** Of this process; asks again only when they are about to expire. Undefined where there are none. */
+/** Credentials of this process; requested again only shortly before they expire. Undefined where there are none. */
 export function credentialChain(): () => Promise<StorageCredentials | undefined> {
   let provider: (() => Promise<AwsIdentity>) | undefined;
   return async () => {

@@ -90,7 +90,7 @@ async function fromDirectory(
   return text === undefined ? undefined : tokenOf(text);
 }
 
-/** The service of apps and functions where there is one, else that of virtual machines. */
+/** The identity service of apps and functions where available, else that of virtual machines. */
 async function fromMachine(env: Environment): Promise<Token | undefined> {
   const { IDENTITY_ENDPOINT: service, IDENTITY_HEADER: secret, AZURE_CLIENT_ID: client } = env;
   const query = new URLSearchParams({ resource, ...(client !== undefined && { client_id: client }) }).toString();

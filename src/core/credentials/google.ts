@@ -22,7 +22,7 @@ const tokenUri = 'https://oauth2.googleapis.com/token';
 const grantType = 'urn:ietf:params:oauth:grant-type:';
 const assertionSeconds = 3600;
 
-/** What a file of credentials holds, of any type. */
+/** The content of a credentials file of any type. */
 interface CredentialFile {
   readonly type?: string;
   readonly client_email?: string;
@@ -45,7 +45,7 @@ interface CredentialFile {
   };
 }
 
-/** An access token to read with; undefined where there are no credentials. Throws UNAUTHENTICATED, CONFIG_INVALID. */
+/** An access token for reading; undefined where there are no credentials. Throws UNAUTHENTICATED, CONFIG_INVALID. */
 export function googleToken(options: GoogleOptions): () => Promise<string | undefined> {
   return remembered(async () => {
     const named = options.env['GOOGLE_APPLICATION_CREDENTIALS'];
@@ -56,7 +56,7 @@ export function googleToken(options: GoogleOptions): () => Promise<string | unde
   });
 }
 
-/** By a file of credentials that was given. */
+/** A token from a given credentials file. */
 export function googleFileToken(text: string, path: string, options: GoogleOptions): () => Promise<string | undefined> {
   return remembered(() => tokenOfFile(text, path, options));
 }
@@ -102,7 +102,7 @@ async function exchange(file: CredentialFile, path: string, options: GoogleOptio
   }
 }
 
-/** Signed by the service account itself. */
+/** An assertion signed by the service account itself. */
 async function assertionOf(file: CredentialFile, path: string): Promise<string> {
   const { client_email: issuer, private_key: pem, private_key_id: kid } = file;
   if (issuer === undefined || pem === undefined) throw wrongFile(path, 'names no client_email and private_key');
@@ -123,7 +123,7 @@ async function assertionOf(file: CredentialFile, path: string): Promise<string> 
     .sign(key);
 }
 
-/** Workload identity federation: a token of another provider for one of Google's. */
+/** Workload identity federation: exchanges another provider's token for one of Google's. */
 async function federated(file: CredentialFile, path: string, options: GoogleOptions): Promise<Token | undefined> {
   const { audience, token_url: url, subject_token_type: kind } = file;
   if (audience === undefined || url === undefined || kind === undefined) {

@@ -1,4 +1,4 @@
-/** What this program has of credentials for an object store, found as that store's SDKs find them. */
+/** This program's credentials for an object store, found as that store's SDKs find them. */
 import type { OutboundProxies } from '../net/outbound-proxy.ts';
 import { credentialChain } from './aws.ts';
 import { azureCredentials } from './azure.ts';
@@ -9,12 +9,12 @@ export interface OwnCredentials {
   readonly accessKeyId?: string | undefined;
   readonly accessKeySecret?: string | undefined;
   readonly sessionToken?: string | undefined;
-  /** Value of the header of that name, in place of keys. */
+  /** Value of the header of that name, instead of keys. */
   readonly authorization?: string | undefined;
   readonly endpoint?: string | undefined;
 }
 
-/** By the scheme of a URL; undefined where there are none. */
+/** Finds credentials by URL scheme; undefined where there are none. */
 export type CredentialFinder = (scheme: string) => Promise<OwnCredentials | undefined>;
 
 export interface FinderOptions {
@@ -22,7 +22,7 @@ export interface FinderOptions {
   readonly proxies?: OutboundProxies | undefined;
 }
 
-/** Each chain is walked when its first URL comes, and remembers what it has found until that ends. */
+/** Each chain is searched when the first URL of its scheme comes; its result is remembered until it expires. */
 export function credentialFinder(options: FinderOptions): CredentialFinder {
   const aws = credentialChain();
   const google = googleToken(options);

@@ -1,6 +1,7 @@
 /**
- * Signatures of published versions: Ed25519 over name, version and digest of the manifest, so that a signed version cannot be told under another name. Keys are
- * PEM, as `openssl genpkey -algorithm ed25519` writes them; on the wire a public key is its 32 bytes in base64.
+ * Signatures of published versions: Ed25519 over name, version and digest of the manifest, so that a signed version
+ * cannot be passed off under another name. Keys are PEM, as written by `openssl genpkey -algorithm ed25519`; on the
+ * wire a public key is its 32 bytes in base64.
  */
 import { createPrivateKey, createPublicKey, sign, verify, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -19,7 +20,7 @@ export interface ReleaseSignature {
 }
 
 const rawKeyBytes = 32;
-/** What stands before the 32 bytes in SubjectPublicKeyInfo (RFC 8410). */
+/** Prefix of the 32 bytes in SubjectPublicKeyInfo (RFC 8410). */
 const spkiPrefix = Buffer.from('302a300506032b6570032100', 'hex');
 
 export function signRelease(release: SignedRelease, key: KeyObject): ReleaseSignature {

@@ -1,4 +1,4 @@
-/** The variables in which the SDKs of other S3-compatible stores look for keys, and the metadata service of Alibaba's machines. */
+/** Environment variables in which SDKs of other S3-compatible stores look for keys, and the metadata service of Alibaba's machines. */
 import { askService, metadataTimeoutMs } from './token-endpoint.ts';
 import type { StorageCredentials } from './aws.ts';
 
@@ -46,7 +46,7 @@ export async function environmentKeys(scheme: string, env: Environment): Promise
   return scheme === 'oss' ? fromMachine(env) : undefined;
 }
 
-/** By the role that an instance of Alibaba Cloud has. */
+/** Credentials of the role that an Alibaba Cloud instance has. */
 async function fromMachine(env: Environment): Promise<StorageCredentials | undefined> {
   if (env['ALIBABA_CLOUD_ECS_METADATA_DISABLED'] === 'true') return undefined;
   const base = `http://${env['ALIBABA_CLOUD_ECS_METADATA_HOST'] ?? '100.100.100.200'}/latest`;

@@ -1,4 +1,4 @@
-/** Asking a token service or a metadata service: small JSON answers, in bounded time, by the company's proxy where there is one. */
+/** Requests to a token or metadata service: small JSON answers, in bounded time, through the company's proxy where there is one. */
 import type * as Undici from 'undici';
 import { DragonflyError } from '../errors.ts';
 import { proxyUrl, type OutboundProxies } from '../net/outbound-proxy.ts';
@@ -9,13 +9,13 @@ export interface TokenRequest {
   readonly header?: Readonly<Record<string, string>>;
   readonly form?: Readonly<Record<string, string>>;
   readonly json?: unknown;
-  /** Absent: reached directly, as services of the machine itself are. */
+  /** Absent for services that are reached directly, such as those of the machine itself. */
   readonly proxies?: OutboundProxies | undefined;
   readonly timeoutMs?: number;
 }
 
 const answerTimeoutMs = 10_000;
-/** A metadata service is next door, or not there at all. */
+/** A metadata service is either near or absent. */
 export const metadataTimeoutMs = 1000;
 
 /** Undefined when nobody answers there. Throws UNAUTHENTICATED when the service refuses. */
@@ -54,7 +54,7 @@ function agentFor({ Agent, ProxyAgent }: typeof Undici, url: URL, proxies?: Outb
   return new ProxyAgent({ uri: proxyUrl(hop), ...(hop.authorization !== undefined && { token: hop.authorization }) });
 }
 
-/** As OAuth words it; nothing else of the answer is shown. */
+/** The reason in OAuth's form; nothing else of the answer is shown. */
 function reasonIn(text: string): string {
   try {
     const { error } = JSON.parse(text) as { error?: unknown };
@@ -64,7 +64,7 @@ function reasonIn(text: string): string {
   }
 }
 
-/** A token, and when it ends. */
+/** A token and its expiry. */
 export interface Token {
   readonly value: string;
   readonly untilMs: number;
@@ -72,7 +72,7 @@ export interface Token {
 
 const renewBeforeMs = 120_000;
 
-/** Asks again only when the last token is about to end; at once only once. */
+/** Asks again only shortly before the last token expires; concurrent callers share one request. */
 export function remembered(ask: () => Promise<Token | undefined>): () => Promise<string | undefined> {
   let known: Token | undefined;
   let asking: Promise<Token | undefined> | undefined;
@@ -84,7 +84,7 @@ export function remembered(ask: () => Promise<Token | undefined>): () => Promise
   };
 }
 
-/** As every OAuth token service answers. Throws PROTOCOL. */
+/** Parses the answer of an OAuth token service. Throws PROTOCOL. */
 export function tokenOf(text: string): Token {
   let answer: { access_token?: unknown; accessToken?: unknown; expires_in?: unknown; expireTime?: unknown } = {};
   try {

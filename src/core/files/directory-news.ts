@@ -1,4 +1,4 @@
-/** When a directory is worth another look: something in it has changed, or nothing was told for so long that it may have. */
+/** Tells when a directory has to be read again: something in it has changed, or it may have because nothing was reported for long. */
 import { watch, type FSWatcher } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -6,7 +6,7 @@ export class DirectoryNews implements Disposable {
   readonly #watcher: FSWatcher | undefined;
   #news = Promise.withResolvers<void>();
 
-  /** Where a directory cannot be watched (network file systems, too many watches) only time tells. */
+  /** Where a directory cannot be watched (network file systems, too many watches), only time decides. */
   constructor(path: string) {
     try {
       this.#watcher = watch(path, { persistent: false }, () => this.#news.resolve());
@@ -17,8 +17,8 @@ export class DirectoryNews implements Disposable {
   }
 
   /**
-   * Returns `settleMs` after the first change since it last returned, and after `longestMs` without one; at once when the signal
-   * aborts. Changes after it has returned are told by the next call.
+   * Resolves `settleMs` after the first change since it last resolved, after `longestMs` without one, or at once when
+   * the signal aborts. Later changes are reported by the next call.
    */
   async next({ settleMs, longestMs }: { settleMs: number; longestMs: number }, signal: AbortSignal): Promise<void> {
     const over = new AbortController();

@@ -1,11 +1,11 @@
-/** A key in a file of its own that nobody else can read: base64 of 32 bytes. */
+/** A key in a file that nobody else can read: base64 of 32 bytes. */
 import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, open, readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DragonflyError } from '../errors.ts';
 import { masterKeyBytes } from '../secret-box.ts';
 
-/** Undefined when there is no such file. Throws CONFIG_INVALID for one that others can read, or that holds no key. */
+/** Undefined when the file is missing. Throws CONFIG_INVALID when others can read it or it contains no key. */
 export async function readKeyFile(file: string): Promise<Buffer | undefined> {
   let text: string;
   try {
@@ -18,7 +18,7 @@ export async function readKeyFile(file: string): Promise<Buffer | undefined> {
   return decodeKey(text, file);
 }
 
-/** Another process may be quicker: then its key. */
+/** When another process is faster, its key is used. */
 export async function createKeyFile(file: string): Promise<Buffer> {
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   const key = randomBytes(masterKeyBytes);
@@ -29,7 +29,7 @@ export async function createKeyFile(file: string): Promise<Buffer> {
     return key;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    return decodeKey(await readFile(file, 'utf8'), file); // somebody on this host was quicker
+    return decodeKey(await readFile(file, 'utf8'), file); // another process on this host was faster
   }
 }
 

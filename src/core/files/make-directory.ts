@@ -1,11 +1,11 @@
-/** `mkdir -p` for a path that somebody has named. */
+/** `mkdir -p` for a path named by a user. */
 import { mkdirSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { DragonflyError } from '../errors.ts';
 
 /**
- * Node's own recursive mkdir tries for ever where a directory says that it is not there when something is to be made in it, as
- * /proc does. Throws what the system says. Directories that are there stay as they are.
+ * Node's recursive mkdir loops for ever where a directory reports ENOENT for new entries, as /proc does. Throws the
+ * system's error. Existing directories stay as they are.
  */
 export function makeDirectory(path: string, mode = 0o777): void {
   const missing: string[] = [];
@@ -15,7 +15,7 @@ export function makeDirectory(path: string, mode = 0o777): void {
     at = dirname(at);
   }
   for (const directory of missing.reverse()) makeOne(directory, mode);
-  // It is there, but as something else: the system says so.
+  // The path exists as something else: the system reports how.
   if (missing.length === 0 && !isDirectory(path)) mkdirSync(path);
 }
 
@@ -23,7 +23,7 @@ function makeOne(path: string, mode: number): void {
   try {
     mkdirSync(path, { mode });
   } catch (error) {
-    // Somebody else may have been faster.
+    // Another process may have been faster.
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EEXIST' && isDirectory(path)) return;
     if (code === 'ENOENT' && isDirectory(dirname(path)))

@@ -1,9 +1,9 @@
 /**
- * Where finished content goes, for the tools that write it and for the daemon that places it.
+ * Where finished content goes, for tools that write it and for the daemon that places it.
  *
- * A regular file gets the whole content or stays as it was: bytes are gathered in a neighbour that is renamed over it. A
- * symbolic link is followed, as curl and cp do. A device or a FIFO is opened and written into, never replaced: a rename
- * would turn the machine's /dev/null into a file.
+ * A regular file gets the whole content or stays unchanged: bytes go to a temporary file beside it, which is then
+ * renamed over it. Symbolic links are followed, as by curl and cp. A device or FIFO is opened and written to, never
+ * replaced: a rename would turn the machine's /dev/null into a file.
  */
 import { randomUUID } from 'node:crypto';
 import {
@@ -28,11 +28,11 @@ import { onAbort } from '../process/lifecycle.ts';
 export interface OutputTarget {
   /** `special`: a device or a FIFO, which takes the bytes in order and is never replaced. */
   readonly kind: 'file' | 'special';
-  /** Of a file: absolute, with symbolic links followed. */
+  /** For a file: absolute, with symbolic links resolved. */
   readonly path: string;
 }
 
-/** The kernel follows no more links than these either. */
+/** The kernel's own limit. */
 const maxLinks = 40;
 
 /** Poll interval for a reader of a FIFO: the kernel does not notify the writer. */
@@ -44,7 +44,7 @@ export async function outputTarget(outputPath: string, overwrite: boolean): Prom
   try {
     const standing = standingAt(path);
     if (standing && isSpecial(standing)) return { kind: 'special', path };
-    if (!overwrite && standing) throw exists(path); // at the end of links, which may lead to what does not exist yet
+    if (!overwrite && standing) throw exists(path); // resolves links, which may point to a path that does not exist yet
     const target = await followed(path);
     const directory = dirname(target);
     if (!existsSync(directory)) {
@@ -57,12 +57,12 @@ export async function outputTarget(outputPath: string, overwrite: boolean): Prom
   }
 }
 
-/** A name for the file in which the bytes of `path` are gathered. */
+/** A name for the temporary file beside `path`. */
 export function temporaryBeside(path: string): string {
   return join(dirname(path), `.${basename(path).slice(0, 100)}.${randomUUID()}.part`);
 }
 
-/** Renames the finished file into place. Throws OUTPUT when something that must not be replaced has appeared there in the meantime. */
+/** Renames the finished file into place. Throws OUTPUT when something that must not be replaced has appeared there. */
 export async function publish(temporary: string, path: string, overwrite: boolean): Promise<void> {
   requireReplaceable(path);
   try {
@@ -72,20 +72,20 @@ export async function publish(temporary: string, path: string, overwrite: boolea
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EEXIST') throw exists(path);
-    if (overwrite && code === 'EBUSY') return copyFile(temporary, path); // a file that is mounted into a container
+    if (overwrite && code === 'EBUSY') return copyFile(temporary, path); // the target is a file mounted into a container
     if (overwrite || existsSync(path)) throw overwrite ? error : exists(path);
-    await rename(temporary, path); // file systems without links: the check is all there is
+    await rename(temporary, path); // file systems without links: only the earlier check protects existing files
   }
 }
 
-/** Throws OUTPUT when a rename over the path would take away more than a file. */
+/** Throws OUTPUT when renaming over the path would destroy more than a file. */
 export function requireReplaceable(path: string): void {
   const standing = standingAt(path);
   if (!standing || standing.isFile()) return;
   throw new DragonflyError('OUTPUT', `the output ${path} has become a device or a FIFO`, { hint: 'Try again.' });
 }
 
-/** Opens a device or FIFO for writing; waits for a reader of the FIFO until the signal ends that, and every write after it. */
+/** Opens a device or FIFO for writing. Waits for the FIFO's reader until the signal aborts, which also ends every later write. */
 export async function openSpecial(path: string, signal: AbortSignal): Promise<Writable> {
   try {
     const out = statSync(path).isFIFO() ? await openFifo(path, signal) : await openDevice(path);
@@ -100,7 +100,7 @@ export async function openSpecial(path: string, signal: AbortSignal): Promise<Wr
 
 const ofTheFileSystem: ReadonlySet<ErrorCode> = new Set(['INTERNAL', 'PERMISSION_DENIED', 'STORAGE', 'NO_SPACE']);
 
-/** A failure of the file system as OUTPUT or NO_SPACE, with its remedy; others as they are. */
+/** Converts a file system error to OUTPUT or NO_SPACE with a hint; others are unchanged. */
 export function outputError(path: string, error: unknown): DragonflyError {
   const known = toDragonflyError(error);
   const isBadPath = known.code === 'INVALID_ARGUMENT' && known !== error; // in the system's words
@@ -112,14 +112,14 @@ export function outputError(path: string, error: unknown): DragonflyError {
   });
 }
 
-/** Without the system's own code and the names it adds: `ENOTDIR: not a directory, lstat '/x'`. */
+/** Strips the system's own code and names: `ENOTDIR: not a directory, lstat '/x'`. */
 function reason({ message }: DragonflyError): string {
   return message.replace(/(?:^|: )E[A-Z]+: ([^,]+), \w+(?: '.*)?$/, (_, said: string, at: number) =>
     at === 0 ? said : '',
   );
 }
 
-/** What is there, at the end of symbolic links. Throws OUTPUT for what can never take content. */
+/** What exists at the end of symbolic links. Throws OUTPUT for what can never receive content. */
 function standingAt(path: string): Stats | undefined {
   const standing = statSync(path, { throwIfNoEntry: false });
   if (standing?.isDirectory()) {
@@ -137,7 +137,7 @@ function isSpecial(stats: Stats): boolean {
   return stats.isCharacterDevice() || stats.isBlockDevice() || stats.isFIFO();
 }
 
-/** The path at the end of symbolic links, which need not exist yet. */
+/** The path with symbolic links resolved; it need not exist yet. */
 async function followed(path: string): Promise<string> {
   let current = path;
   for (let links = 0; links < maxLinks; links += 1) {
@@ -148,7 +148,7 @@ async function followed(path: string): Promise<string> {
   throw new DragonflyError('OUTPUT', `the output ${path} is a loop of symbolic links`);
 }
 
-/** Never opened in blocking mode: that would hold a thread until a reader comes, beyond every deadline. */
+/** Never opened in blocking mode, which would occupy a thread until a reader comes, beyond every deadline. */
 async function openFifo(path: string, signal: AbortSignal): Promise<Writable> {
   for (;;) {
     try {

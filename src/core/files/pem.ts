@@ -1,11 +1,8 @@
-/** Certificates and keys of a configuration: the PEM itself, or the path of a file that holds it. */
+/** Certificates and keys in a configuration: PEM text, or the path of a file with it. */
 import { readFile } from 'node:fs/promises';
 import { DragonflyError } from '../errors.ts';
 
-/**
- * Throws CONFIG_INVALID, with the key of the configuration, for a file that cannot be read; what `read` says as a
- * DragonflyError is passed on.
- */
+/** Throws CONFIG_INVALID with the configuration key for a file that cannot be read; a DragonflyError of `read` is passed on. */
 export async function pemOf(
   textOrPath: string,
   key: string,

@@ -1,13 +1,13 @@
-/** Private keys, and directories of sockets: trusted only when no other user could have put them there. */
+/** Private keys and socket directories: trusted only when no other user could have put them there. */
 import { lstatSync, type Stats } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { DragonflyError, toDragonflyError } from '../errors.ts';
 import { makeDirectory } from './make-directory.ts';
 
 /**
- * Reads a private key that belongs to this user or to root. A key of ours that others can read is made private, as `ssh` would
- * ask for. Throws PERMISSION_DENIED when others can write it, or can still read it. Links are followed, since secrets are
- * mounted as links; the owner of the target counts.
+ * Reads a private key that belongs to this user or to root. A key of ours that others can read is made private, as
+ * `ssh` would demand. Throws PERMISSION_DENIED when others can write it, or can still read it. Links are followed,
+ * since secrets are mounted as links; the owner of the target counts.
  */
 export async function readPrivateKey(path: string): Promise<Buffer> {
   await using file = await open(path);
@@ -36,8 +36,8 @@ export async function readPrivateKey(path: string): Promise<Buffer> {
 }
 
 /**
- * Makes the directory of a socket, or checks the one that stands: a real directory of this user or of root in which
- * others cannot put a socket of their own in the place of ours. Its group may be let in, as the socket itself does.
+ * Creates the directory of a socket, or checks an existing one: a real directory of this user or of root, in which
+ * others cannot replace our socket. Its group may have access, as the socket itself allows.
  */
 export function requireSocketDirectory(path: string): void {
   let stat;

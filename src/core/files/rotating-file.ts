@@ -1,17 +1,18 @@
 /**
- * A log file that is put aside when it has grown to its size: `core.log` becomes `core-2026-01-31T10-20-30.000.log`, and old ones
- * are removed by number and age. What cannot be written is dropped: a full disk must not end the service that logs about it.
+ * A log file that is rotated when it reaches its size: `core.log` becomes `core-2026-01-31T10-20-30.000.log`, and old
+ * files are removed by number and age. Lines that cannot be written are dropped, because a full disk must not end the
+ * service that logs about it.
  */
 import { closeSync, fstatSync, openSync, readdirSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 import { makeDirectory } from './make-directory.ts';
 
 export interface LogRotation {
-  /** A file of this many bytes is put aside before the next line. */
+  /** A file of this size is rotated before the next line. */
   readonly maxBytes: number;
-  /** Files put aside for longer are removed; 0 for never. */
+  /** Rotated files older than this are removed; 0 for never. */
   readonly maxAgeMs: number;
-  /** So many files put aside are kept; 0 for all. */
+  /** Number of rotated files that are kept; 0 for all. */
   readonly maxBackups: number;
 }
 
@@ -59,7 +60,7 @@ export class RotatingFile {
     this.#removeOld();
   }
 
-  /** The time of putting aside; a later one where two fall into one millisecond. */
+  /** The time of rotation; a later one where two fall into the same millisecond. */
   #freeName(): string {
     const taken = new Set(this.#backups().map(({ name }) => name));
     for (let timeMs = Date.now(); ; timeMs += 1) {

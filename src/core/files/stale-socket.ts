@@ -1,13 +1,13 @@
-/** The file of a unix socket outlives its process. Whoever wants the path again may take that away, and nothing else. */
+/** Removes the file of a unix socket that has outlived its process, and nothing else. */
 import { lstat, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { DragonflyError } from '../errors.ts';
 
 const probeTimeoutMs = 2000;
-/** Said by the kernel of a socket that no process listens on. */
+/** What the kernel reports for a socket on which no process listens. */
 const dead: readonly unknown[] = ['ECONNREFUSED', 'ENOENT'];
 
-/** Throws IN_USE when there is a file of another kind, or something answers, or nobody can tell. */
+/** Throws IN_USE when the file is of another kind, something answers, or that cannot be determined. */
 export async function removeStaleSocket(path: string): Promise<void> {
   const left = await lstat(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
@@ -20,7 +20,7 @@ export async function removeStaleSocket(path: string): Promise<void> {
   await rm(path, { force: true });
 }
 
-/** @returns why the connection failed; undefined when it did not, or nothing came of it. */
+/** @returns why the connection failed; undefined when it succeeded or timed out. */
 function probe(path: string): Promise<string | undefined> {
   return new Promise((resolve) => {
     const socket = connect(path);

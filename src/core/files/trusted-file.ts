@@ -1,8 +1,8 @@
-/** Files that run, or are believed, with all rights of this process. */
+/** Files that are executed, or trusted, with all rights of this process. */
 import { statSync } from 'node:fs';
 import { DragonflyError } from '../errors.ts';
 
-/** Throws PERMISSION_DENIED unless the path belongs to root or to this process's user and nobody else may write it. */
+/** Throws PERMISSION_DENIED unless the path belongs to root or this process's user and nobody else can write it. */
 export function requireTrusted(path: string): void {
   const { uid, mode } = statSync(path);
   if ((uid === 0 || uid === process.geteuid?.()) && (mode & 0o022) === 0) return;

@@ -4,17 +4,17 @@ import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Closable } from '../process/lifecycle.ts';
 
-/** One change is several events, the first of them while the file is still being written: it is read once they stop … */
+/** One change causes several events, the first while the file is still being written: it is read once they stop … */
 const settleMs = 200;
 
 /** … or at the latest after this time, since other files in the directory may keep changing. */
 const impatientMs = 2_000;
 
 /**
- * Calls back when the content of a file is another one than before: written in place, replaced by a rename, or reached
- * through a symbolic link beside it that leads elsewhere now, as container platforms swap what they mount. The directory
- * is watched, so nothing is polled; a file that is away for the moment counts as unchanged. It calls back once at the start,
- * too, since the file may have changed after it was read and before it was watched.
+ * Calls back when a file's content has changed: written in place, replaced by a rename, or reached through a symbolic
+ * link beside it that now points elsewhere, as container platforms swap mounts. The directory is watched, so nothing is
+ * polled; a missing file counts as unchanged. Also calls back once at the start, since the file may have changed
+ * between being read and being watched.
  */
 export class WatchedFile implements Closable {
   readonly #path: string;
@@ -25,12 +25,15 @@ export class WatchedFile implements Closable {
   #firstEventMs: number | undefined;
   #checking: Promise<void> = Promise.resolve();
 
-  /** @param onChange never called while it still runs; it handles its own errors. Throws a system error when the directory cannot be watched. */
+  /**
+   * @param onChange never called while it is still running; it handles its own errors. Throws a system error when the directory
+   * cannot be watched.
+   */
   constructor(path: string, onChange: () => Promise<void>) {
     this.#path = path;
     this.#onChange = onChange;
     this.#watcher = watch(dirname(path), { persistent: false }, () => this.#soon());
-    this.#watcher.on('error', () => undefined); // the directory has gone: nothing changes any more
+    this.#watcher.on('error', () => undefined); // the directory is gone, so nothing changes any more
     this.#soon();
   }
 

@@ -5,11 +5,14 @@ import { open, rename, rm } from 'node:fs/promises';
 export interface WholeFileOptions {
   /** Whatever the umask says. */
   readonly mode: number;
-  /** By default that of this process. */
+  /** The default is that of this process. */
   readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
 }
 
-/** Writes a file beside it, flushes it to the disk and puts it in place. Rejects, and leaves nothing behind, when the file system refuses. */
+/**
+ * Writes a temporary file beside it, flushes it to the disk and renames it into place. When the file system fails, rejects and
+ * leaves nothing behind.
+ */
 export async function writeWholeFile(path: string, content: string, { mode, owner }: WholeFileOptions): Promise<void> {
   const aside = `${path}.${randomBytes(4).toString('hex')}`;
   try {

@@ -1,13 +1,13 @@
 /**
- * Where secrets may go: the one place that says so, for daemon, proxy, preheats and registries alike. A header of a request is for the origin it was given
- * for; a login of a registry is for its own token service.
+ * Where secrets may go: the one place that decides it, for daemon, proxy, preheats and registries. A request header
+ * belongs to the origin it was given for; a registry login belongs to the registry's own token service.
  */
 import { DragonflyError } from '../errors.ts';
 import type { AuthChallenge } from '../oci/auth-challenge.ts';
 
 type Header = Readonly<Record<string, string>>;
 
-/** Says only what the client would like to have. */
+/** Headers that only say what the client prefers. */
 const openHeaders: ReadonlySet<string> = new Set([
   'accept',
   'accept-encoding',
@@ -19,19 +19,19 @@ const openHeaders: ReadonlySet<string> = new Set([
   'if-range',
 ]);
 
-/** Headers that may follow a redirect to another origin: none that could be secret, and any header the caller invented could be. */
+/** Headers that may follow a redirect to another origin: none that could be secret, which includes every unknown header. */
 export function withoutSecrets(header: Header): Record<string, string> {
   return Object.fromEntries(Object.entries(header).filter(([name]) => openHeaders.has(name.toLowerCase())));
 }
 
-/** The header for the next request of a way that has led from one URL to another. */
+/** The header for the next request after a redirect from one URL to another. */
 export function headerTowards(next: URL, from: URL, header: Header): Record<string, string> {
   return next.origin === from.origin ? { ...header } : withoutSecrets(header);
 }
 
 /**
- * Of the registry that sent the challenge. One behind TLS cannot name a token service without it: throws PROTOCOL, also
- * when it names none. An empty repository stands for the registry's catalogue.
+ * The token service named by a registry's challenge. A registry with TLS must not name one without: throws PROTOCOL,
+ * also when none is named. An empty repository stands for the registry's catalogue.
  */
 export function tokenService({ parameters }: AuthChallenge, registry: URL, repository: string): URL {
   const text = parameters['realm'] ?? '';
@@ -49,14 +49,14 @@ export function tokenService({ parameters }: AuthChallenge, registry: URL, repos
   return realm;
 }
 
-/** Token services that are known to be a registry's, though their names have nothing in common. */
+/** Token services known to belong to a registry, though their names are unrelated. */
 const knownServices: readonly (readonly [registry: RegExp, service: RegExp])[] = [
   [/(^|\.)nvcr\.io$/, /^authn\.nvidia\.com$/],
   [/(^|\.)icr\.io$/, /^iam\.cloud\.ibm\.com$/],
   [/^registry\.(connect\.)?redhat\.io$/, /^sso\.redhat\.com$/],
 ];
 
-/** The token service may have the login that was given for the registry: it is the same host, or one of the same domain. */
+/** Whether the token service may get the registry's login: it is the same host, or one of the same domain. */
 export function mayLogIn(service: URL, registry: URL): boolean {
   const [there, here] = [service.hostname, registry.hostname];
   if (there === here) return true;

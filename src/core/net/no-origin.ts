@@ -1,15 +1,13 @@
 /**
- * Services of a cluster say of each HTTP answer that it is theirs. A node hands no such answer on: metrics and health of machines that its callers cannot
- * reach are for whoever can ask there. Addresses alone would not do: a node knows of few others.
+ * Services of a cluster mark every HTTP answer as their own. A node never passes such an answer on: metrics and health
+ * of machines that its callers cannot reach are not for them. Checking addresses would not suffice, since a node knows
+ * few others.
  */
 import { DragonflyError } from '../errors.ts';
 
 export const serviceHeader = 'x-dragonfly-service';
 
-/**
- * Throws PERMISSION_DENIED for an answer of a service.
- * @param header lower-case names
- */
+/** Throws PERMISSION_DENIED for a service's answer. @param header lower-case names */
 export function refuseService(host: string, header: Readonly<Record<string, unknown>>): void {
   if (header[serviceHeader] === undefined) return;
   throw new DragonflyError('PERMISSION_DENIED', `${host} is a service of a cluster, and no origin`, {

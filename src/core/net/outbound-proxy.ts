@@ -1,8 +1,8 @@
 /**
  * The outbound proxy of the company's network: which proxy a URL has to use, if any.
  *
- * The names and rules are those of curl and of Go's programs: HTTP_PROXY and HTTPS_PROXY by the scheme of the target,
- * NO_PROXY a list of names (with all below them), addresses and networks. Loopback never goes by a proxy.
+ * Names and rules are those of curl and of Go programs: HTTP_PROXY and HTTPS_PROXY by the target's scheme, NO_PROXY a
+ * list of names (including subdomains), addresses and networks. Loopback never uses a proxy.
  */
 import { BlockList, isIP } from 'node:net';
 import { z } from 'zod';
@@ -31,13 +31,13 @@ export interface ProxyHop {
   readonly port: number;
   /** TLS to the proxy itself. */
   readonly secure: boolean;
-  /** For `Proxy-Authorization`. */
+  /** Value of `Proxy-Authorization`. */
   readonly authorization: string | undefined;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The environment fills in what the configuration file leaves out. */
+/** Takes from the environment what the configuration file leaves out. */
 export function withProxyEnvironment(settings: OutboundProxySettings, env: Environment): OutboundProxySettings {
   const given = (name: string): string | undefined => env[name] || env[name.toLowerCase()] || undefined;
   const list = given('NO_PROXY')
@@ -120,7 +120,7 @@ function hopOf(text: string): ProxyHop {
   };
 }
 
-/** For clients that take a proxy as a URL, without its credentials. */
+/** The proxy as a URL without its credentials, for clients that take that. */
 export function proxyUrl({ host, port, secure }: ProxyHop): string {
   return `${secure ? 'https' : 'http'}://${bracketed(host)}:${port}`;
 }

@@ -1,9 +1,9 @@
-/** The address to advertise: the one this machine uses for outgoing traffic, never that of a container bridge. */
+/** The address to advertise: the one that this machine uses for outgoing traffic, never that of a container bridge. */
 import { createSocket } from 'node:dgram';
 import { existsSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 
-/** Documentation addresses. Nothing is sent to them; only the route that the kernel would choose is of interest. */
+/** Documentation addresses. Nothing is sent to them; only the route that the kernel would choose matters. */
 const somewhere = { udp4: '198.51.100.1', udp6: '2001:db8::1' } as const;
 
 /** Address of the default route, else of the first real interface, else loopback. Never rejects. */
@@ -12,7 +12,7 @@ export async function outwardAddress({ enableIPv6 }: { readonly enableIPv6: bool
   return routed ?? interfaceAddress(enableIPv6) ?? '127.0.0.1';
 }
 
-/** The kernel picks it when a datagram socket is connected. */
+/** The kernel chooses it when a datagram socket is connected. */
 async function sourceAddress(type: 'udp4' | 'udp6'): Promise<string | undefined> {
   const socket = createSocket(type);
   try {

@@ -8,7 +8,7 @@ loopback.addSubnet('0.0.0.0', 8, 'ipv4');
 loopback.addAddress('::1', 'ipv6');
 loopback.addAddress('::', 'ipv6');
 
-/** IPv4 as such where a socket shows it inside IPv6. */
+/** Converts an IPv4 address that a socket reports inside IPv6. */
 export function plainAddress(address: string): string {
   return address.startsWith('::ffff:') && isIP(address.slice(7)) === 4 ? address.slice(7) : address;
 }
@@ -19,7 +19,7 @@ export function isLoopbackAddress(address: string): boolean {
   return version !== 0 && loopback.check(plain, version === 6 ? 'ipv6' : 'ipv4');
 }
 
-/** Loopback, or an address of one of the interfaces: a caller from there runs on this machine. */
+/** Whether the address is loopback or belongs to an interface: a caller from there runs on this machine. */
 export function isOwnAddress(address: string): boolean {
   const plain = plainAddress(address);
   return isLoopbackAddress(plain) || interfaceAddresses().has(plain);
@@ -39,13 +39,13 @@ function interfaceAddresses(): ReadonlySet<string> {
 }
 
 /**
- * Whether the URL's host says, by itself, "the machine I am on": a different place on every machine. Names that only resolve to
- * loopback are not told by this. URL writes all spellings of an address as one.
+ * Whether the URL's host itself means "this machine", which is different on every machine. Names that only resolve to
+ * loopback are not recognised. URL normalises all spellings of an address.
  */
 export function namesLoopback(url: string): boolean {
   if (!URL.canParse(url)) return false;
   const parsed = new URL(url);
-  // The URL parser normalises hosts of web schemes only.
+  // The URL parser only normalises hosts of web schemes.
   const web = /^https?:$/.test(parsed.protocol) || !URL.canParse(`http://${parsed.host}`);
   const host = (web ? parsed : new URL(`http://${parsed.host}`)).hostname.toLowerCase().replace(/\.$/, '');
   if (host === 'localhost' || host.endsWith('.localhost') || host === 'localhost.localdomain') return true;

@@ -1,4 +1,4 @@
-/** Opens a port that another program has just let go of. */
+/** Opens a port that another program has just released. */
 import { once } from 'node:events';
 import { connect, type Server } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -14,10 +14,10 @@ export interface ListenPlace {
 }
 
 /**
- * Resolves when the server listens. Where a program took the port without `SO_REUSEADDR`, as daemons of the original take theirs
- * for pieces, its last connections keep everybody from it for a minute after it has ended: waits, as long as nobody answers there.
- * Rejects with a system error; EADDRINUSE when somebody does.
- * @param onWait called once, when it begins to wait.
+ * Resolves when the server listens. When a program took the port without `SO_REUSEADDR`, as daemons of the original do
+ * for pieces, its last connections block the port for a minute after it has ended: waits for that, unless somebody
+ * answers there. Rejects with a system error; EADDRINUSE when somebody does. @param onWait called once, when the wait
+ * begins.
  */
 export async function listenPatiently(server: Server, place: ListenPlace, onWait?: () => void): Promise<void> {
   const endMs = performance.now() + lingerMs;

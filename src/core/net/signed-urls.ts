@@ -1,10 +1,11 @@
 /**
- * What signing adds to a URL. Two signed URLs of one object differ in nothing else, so it stays out of the task's id.
- * Whether a caller may have the object is another question, which its own signature answers at the origin.
- * Parameters that select a version, a part or a transformation select other bytes, and `response-content-*` another answer: they stay in the id.
+ * What signing adds to a URL. Two signed URLs of one object differ in nothing else, so it is excluded from the task's
+ * id. Whether a caller may have the object is a separate question, which its own signature answers at the origin.
+ * Parameters that select a version, a part or a transformation select other bytes, and `response-content-*` another
+ * answer: they stay in the id.
  */
 
-/** The protocol's own list, left out of every URL by exactly these names. */
+/** The protocol's own list; these exact names are excluded from every URL. */
 export const defaultFilteredQueryParams: readonly string[] = [
   'X-Amz-Algorithm',
   'X-Amz-Credential',
@@ -38,14 +39,14 @@ export const defaultFilteredQueryParams: readonly string[] = [
   'ns',
 ];
 
-/** A way to sign, recognised by names that occur together; all names in lower case. */
+/** A signing scheme, recognised by names that occur together; all in lower case. */
 interface SignatureShape {
   readonly all: readonly string[];
-  /** What values must look like whose names are too common to stand for themselves. */
+  /** Patterns for the values of names that are too common to identify a scheme. */
   readonly looks: Readonly<Record<string, RegExp>>;
-  /** Names that belong to it, those of `all` included. */
+  /** All names of the scheme, including those in `all`. */
   readonly names: ReadonlySet<string>;
-  /** Names that begin so belong to it too. */
+  /** Names with this prefix belong to it as well. */
   readonly prefix: string | undefined;
 }
 
@@ -59,7 +60,7 @@ function shape(all: string, others = '', { looks = {}, prefix }: ShapeOptions = 
   return { all: required, looks, names: new Set([...required, ...others.split(' ')]), prefix };
 }
 
-/** Version 4 signatures look alike in all clouds; what processes the object (`x-oss-process`) or names a version is none of it. */
+/** Version 4 signatures look alike in all clouds; parameters that process the object (`x-oss-process`) or select a version do not belong to them. */
 function version4(vendor: string): SignatureShape {
   const own = ['algorithm', 'credential', 'date', 'expires', 'signedheaders', 'signature', 'signature-version'];
   const more = ['security-token', 's3session-token', 'region-set', 'user-agent', 'content-sha256', 'policy'];
@@ -71,7 +72,7 @@ function version4(vendor: string): SignatureShape {
   );
 }
 
-/** From where a URL of OSS may be used. */
+/** Restrictions of an OSS URL to certain callers. */
 const sourceLimits = ['ac-source-ip', 'ac-subnet-mask', 'ac-vpc-id', 'ac-forward-allow'];
 
 const seconds = /^\d{9,11}$/;
@@ -93,7 +94,7 @@ const stores: readonly SignatureShape[] = [
   // Azure's shared access signatures of an account, a service, a user
   shape('sig sv', 'ss srt sp se st spr sip sr si sdd ses skoid sktid skt ske sks skv saoid suoid scid skdutid sduoid'),
   shape('q-signature', 'x-cos-security-token x-cos-traffic-limit', { prefix: 'q-' }),
-  // COS before that, all of it in one value
+  // older COS: everything in one value
   shape('sign', 'x-cos-security-token', { looks: { sign: /^q-sign-algorithm=/ } }),
   shape('authorization', 'x-bce-security-token', { looks: { authorization: /^bce-auth-v1\// } }), // BOS
   shape('e token', '', { looks: { e: seconds, token: /^[\w-]{20,}:[\w-]{20,}=*/ } }), // Kodo
@@ -119,20 +120,20 @@ const networks: readonly SignatureShape[] = [
 
 const shapes = [...stores, ...networks];
 
-/** What some services add to a signature to know who asked. */
+/** Parameters that some services add to a signature to know who asked. */
 const besides: readonly (readonly [host: RegExp, names: readonly string[]])[] = [
   [/\.githubusercontent\.com$/, ['jwt', 'actor_id', 'key_id', 'repo_id', 'token']],
   [/\.quay\.io$/, ['username', 'namespace', 'repo_name', 'region', 'cf_sign', 'cf_expiry']],
   [/\.(?:hf|huggingface)\.co$/, ['user_id', 'repo_id', 'x-xet-session-id', 'x-xet-cas-uid']],
 ];
 
-/** Services whose own parameter is all there is of a signature. */
+/** Services whose single own parameter is the whole signature. */
 const alone: readonly (readonly [host: RegExp, names: readonly string[]])[] = [
   [/^(?:raw|media)\.githubusercontent\.com$|^codeload\.github\.com$/, ['token']],
   [/\.backblazeb2\.com$/, ['authorization']],
 ];
 
-/** Names of the parameters that sign this URL, as spelled in it. */
+/** Names of the URL's signing parameters, as spelled in it. */
 export function signatureParams(url: URL): string[] {
   if (url.search === '') return [];
   const values = new Map([...url.searchParams].map(([name, value]) => [name.toLowerCase(), value]));

@@ -8,7 +8,7 @@ export interface AuthChallenge {
 /** Longer headers are no challenges. */
 const maxHeaderLength = 4096;
 
-/** Parses all challenges in the header, which may list several. Unreadable ones are skipped. */
+/** Parses all challenges in the header, which may contain several. Malformed ones are skipped. */
 export function parseAuthChallenges(header: string): AuthChallenge[] {
   if (header.length > maxHeaderLength) return [];
   const challenges: { scheme: string; parameters: Record<string, string> }[] = [];

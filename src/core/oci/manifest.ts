@@ -22,7 +22,7 @@ export interface Descriptor {
   readonly platform?: Platform | undefined;
 }
 
-/** An index names manifests, an image names the blobs it is made of, the configuration first. */
+/** An index names manifests, an image names its blobs, the configuration first. */
 export type Manifest =
   | { readonly kind: 'index'; readonly manifests: readonly Descriptor[] }
   | { readonly kind: 'image'; readonly blobs: readonly Descriptor[] };
@@ -38,7 +38,7 @@ const descriptor = z
     digest: digestText,
     size: z.int().min(0),
     platform: z.object({ os: z.string(), architecture: z.string(), variant: z.string().optional() }).optional(),
-    /** Layers that live elsewhere are not in the registry. */
+    /** Foreign layers are not in the registry. */
     urls: z.array(z.string()).optional(),
   })
   .transform(({ size, urls, ...rest }) => ({
@@ -47,14 +47,14 @@ const descriptor = z
     foreign: (urls?.length ?? 0) > 0 && isForeign(rest.mediaType),
   }));
 
-/** The media type marks layers that must not be pushed to registries; other layers with URLs are in the registry as well. */
+/** The media type marks layers that must not be pushed to registries; other layers with URLs are also in the registry. */
 function isForeign(mediaType: string): boolean {
   return /\.foreign\.|\.nondistributable\./.test(mediaType);
 }
 
 const indexSchema = z.object({ manifests: z.array(descriptor).max(maxEntries) });
 const imageSchema = z.object({ config: descriptor, layers: z.array(descriptor).max(maxEntries) });
-/** The short-lived artifact manifest of the image specification: no configuration, and other field names. */
+/** The short-lived artifact manifest of the image specification: no configuration, other field names. */
 const artifactSchema = z.object({ artifactType: z.string(), blobs: z.array(descriptor).max(maxEntries) });
 /** Docker's schema 1: the configuration is part of the manifest. */
 const oldSchema = z.object({
@@ -88,7 +88,7 @@ function imageOf(blobs: readonly Descriptor[]): Manifest {
   return { kind: 'image', blobs: [...new Map(blobs.map((blob) => [blob.digest, blob])).values()] };
 }
 
-/** What an image's configuration says it is for; undefined when it says nothing of that kind. */
+/** The platform that an image's configuration names; undefined when it names none. */
 export function platformOfConfig(text: string): Platform | undefined {
   try {
     const parsed = z
@@ -116,9 +116,9 @@ export function formatPlatform({ os, architecture, variant }: Platform): string 
 }
 
 /**
- * The manifests a node of that platform might pull, the best first: same operating system and architecture, of several
- * variants the wanted one and then the next below it; after them those that name no platform, which only their content can
- * tell: images of old tools, indexes in an index, artifacts. Throws NOT_FOUND naming what there is.
+ * The manifests that a node of that platform might pull, best first: same operating system and architecture, the wanted
+ * variant and then the next lower ones; after them those without a platform, whose content has to tell: images of old
+ * tools, nested indexes, artifacts. Throws NOT_FOUND that lists the available platforms.
  */
 export function candidatesFor(manifests: readonly Descriptor[], wanted: Platform): readonly Descriptor[] {
   const named = manifests.filter(

@@ -28,7 +28,7 @@ export function isTagName(text: string): boolean {
   return wholeTag.test(text);
 }
 
-/** Throws INVALID_ARGUMENT when the URL is not that of a manifest. */
+/** Throws INVALID_ARGUMENT unless the URL is that of a manifest. */
 export function parseManifestUrl(text: string): ManifestReference {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const match = url && manifestPath.exec(url.pathname);
@@ -55,8 +55,8 @@ const registryHost = /^(?:[a-z0-9-]+(?:\.[a-z0-9-]+)*|\[[0-9a-f:]+\])(?::\d{1,5}
 const dockerHub = 'registry-1.docker.io';
 
 /**
- * The URL of the manifest of an image named as container engines take it: `nginx:1.27`, `ghcr.io/org/app@sha256:…`. Undefined
- * when the text names none. Registries of this machine are asked without TLS, as engines do.
+ * The manifest URL of an image name as container engines accept it: `nginx:1.27`, `ghcr.io/org/app@sha256:…`. Undefined
+ * for anything else. Registries on this machine are reached without TLS, as by engines.
  */
 export function manifestUrlOfImage(text: string): string | undefined {
   const [first = '', ...rest] = text.split('/');
@@ -75,15 +75,15 @@ function registryOrigin(host: string): string {
 
 export interface RepositoryPattern {
   readonly registry: string;
-  /** Of repository names, where `*` stands for anything. */
+  /** Pattern for repository names; `*` stands for anything. */
   readonly name: string;
 }
 
-/** `registry.example/team/*`, with or without a scheme; undefined when the text names no registry, or no repository of one. */
+/** `registry.example/team/*`, with or without a scheme; undefined when it names no registry, or no repository. */
 export function parseRepositoryPattern(text: string): RepositoryPattern | undefined {
   const [, scheme, host = '', name = ''] = /^(?:(https?):\/\/)?([^/]+)\/([a-z0-9._\-/*]+)$/.exec(text) ?? [];
   if (!registryHost.test(host) || !(/[.:]/.test(host) || host === 'localhost')) return undefined;
-  // Where no letter in the place of the stars makes a name, nothing does.
+  // If the pattern is no valid name with a letter for each star, nothing can match it.
   if (!isRepositoryName(name.replaceAll('*', 'a'))) return undefined;
   if (host === 'docker.io') return { registry: registryOrigin(dockerHub), name };
   return { registry: scheme === undefined ? registryOrigin(host) : `${scheme}://${host}`, name };

@@ -1,4 +1,4 @@
-/** What the entry point hands to a program of the product. Programs use this instead of the globals of the process. */
+/** What the entry point passes to a program of the product, to be used instead of the globals of the process. */
 
 type Output = NodeJS.WritableStream & { readonly isTTY?: boolean | undefined; readonly columns?: number | undefined };
 
@@ -7,7 +7,7 @@ export interface CommandIo {
   readonly stdout: Output;
   readonly stderr: Output;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Aborts when the program should end: Ctrl-C, SIGTERM, or the supervisor has gone. */
+  /** Aborts when the program should end: Ctrl-C, SIGTERM, or the end of the supervisor. */
   readonly signal: AbortSignal;
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
 import { test } from 'node:test';
-import { deadlineSignal, onAbort, untilAborted } from './lifecycle.ts';
+import { deadlineSignal, onAbort, orAborted } from './lifecycle.ts';
 
 test('onAbort acts once, at once when the signal has aborted already, and leaves nothing behind', () => {
   const controller = new AbortController();
@@ -37,15 +37,15 @@ test('a wait ends with the work or with the signal, and leaves nothing on either
   const controller = new AbortController();
   const { signal } = controller;
   const never = new Promise<void>(() => undefined);
-  assert.equal(await untilAborted(Promise.resolve(7), signal), 7);
+  assert.equal(await orAborted(Promise.resolve(7), signal), 7);
   const failure = new Error('the work failed');
-  await assert.rejects(untilAborted(Promise.reject(failure), signal), failure);
+  await assert.rejects(orAborted(Promise.reject(failure), signal), failure);
   assert.equal(getEventListeners(signal, 'abort').length, 0);
-  const waiting = untilAborted(never, signal);
+  const waiting = orAborted(never, signal);
   assert.equal(getEventListeners(signal, 'abort').length, 1);
   const reason = new Error('enough');
   controller.abort(reason);
   await assert.rejects(waiting, reason);
-  await assert.rejects(untilAborted(never, signal), reason);
+  await assert.rejects(orAborted(never, signal), reason);
   assert.equal(getEventListeners(signal, 'abort').length, 0);
 });

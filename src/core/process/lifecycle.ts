@@ -7,8 +7,8 @@ export interface Closable {
 }
 
 /**
- * What a service has opened, closed in reverse order. One part that fails to close does not keep the others open;
- * a part that does not close within the deadline is left behind and logged, since the process is about to end.
+ * What a service has opened, to be closed in reverse order. A part that fails to close does not keep the others open; a
+ * part that exceeds the deadline is logged and left, since the process is about to end.
  */
 export class Owned implements Closable {
   readonly #closers: { readonly name: string; readonly close: () => Promise<void> | void }[] = [];
@@ -58,7 +58,7 @@ export async function withDeadline(work: Promise<unknown>, deadlineMs: number): 
   }
 }
 
-/** A terminal signals the whole process group and npm passes its own copy on: within this time it is one Ctrl-C. */
+/** A terminal signals the whole process group, and npm passes on a copy: signals within this time are one Ctrl-C. */
 const sameSignalMs = 1000;
 
 /** Aborts on SIGINT or SIGTERM; a second signal ends the process at once. Call once, from the entry point. */
@@ -109,7 +109,7 @@ export function onAbort(signal: AbortSignal | undefined, act: () => void): Dispo
  * Settles as the work does, or rejects with the signal's reason if that aborts first; the work goes on, for whoever else
  * waits for it. Leaves no listener on the signal.
  */
-export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+export async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise: left, reject } = Promise.withResolvers<never>();
   using _listening = onAbort(signal, () => reject(signal.reason as Error));
   return await Promise.race([work, left]);

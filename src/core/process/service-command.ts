@@ -9,14 +9,14 @@ import { parseBytes } from '../units.ts';
 import { usageError } from '../usage-error.ts';
 
 export interface ServiceNames {
-  /** Program name, which is also the prefix of its variables: `scheduler`, `SCHEDULER_SERVER_PORT`. */
+  /** Program name, also the prefix of its environment variables: `scheduler`, `SCHEDULER_SERVER_PORT`. */
   readonly name: string;
   readonly description: string;
-  /** File that is read when none is named, and may be absent. */
+  /** Default configuration file, which may be absent. */
   readonly configPath: string;
-  /** File that is read when neither is named and the first is absent. */
+  /** Used when no file is named and the default one is absent. */
   readonly otherConfigPath?: string;
-  /** Variables that may name the file, the first one that is set. */
+  /** Variables that may name the file; the first one that is set counts. */
   readonly configVariables: readonly string[];
 }
 
@@ -59,7 +59,7 @@ export function serviceParser(names: ServiceNames, io: CommandIo): Parser {
     .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: () => undefined });
 }
 
-/** False when help was asked for and shown. Throws INVALID_ARGUMENT, and what the actions of sub-commands throw. */
+/** False when help was requested and shown. Throws INVALID_ARGUMENT, and errors of sub-commands. */
 export async function parseArguments(parser: Parser, argv: readonly string[]): Promise<boolean> {
   try {
     await parser.parseAsync([...argv], { from: 'user' });
@@ -71,7 +71,7 @@ export async function parseArguments(parser: Parser, argv: readonly string[]): P
   }
 }
 
-/** Where the configuration comes from: flags before the environment before the file before the defaults. */
+/** The sources of the configuration: flags override the environment, which overrides the file, which overrides the defaults. */
 export function configSource(
   { name, configPath, otherConfigPath, configVariables }: ServiceNames,
   flags: ServiceFlags,
@@ -89,7 +89,7 @@ export function configSource(
   };
 }
 
-/** Flags that stand for a key of the configuration, as `--set` would give it. */
+/** Flags that are shorthand for a configuration key, as with `--set`. */
 export function withAssignments<F extends ServiceFlags>(
   flags: F,
   keys: Readonly<Record<string, string | undefined>>,
@@ -98,7 +98,7 @@ export function withAssignments<F extends ServiceFlags>(
   return { ...flags, set: [...(flags.set ?? []), ...given] };
 }
 
-/** @param keys of the configuration. Throws INVALID_ARGUMENT for flags that cannot be read. */
+/** @param keys of the configuration. Throws INVALID_ARGUMENT for malformed flags. */
 export function rotationOf(flags: ServiceFlags, keys: Parameters<typeof logRotation>[0]): LogRotation {
   const rotation = logRotation(keys);
   const { logMaxFiles, logMaxFileSize } = flags;

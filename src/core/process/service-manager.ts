@@ -1,6 +1,6 @@
 /**
- * What a service tells systemd, or whoever else set NOTIFY_SOCKET: that it serves, that its event loop turns, that it ends.
- * The messages are datagrams in the file system, which Node cannot send: the C library does.
+ * Tells systemd, or any supervisor that set NOTIFY_SOCKET, that the service is serving, that its event loop is alive,
+ * and that it is ending. The messages are datagrams over a unix socket, which Node cannot send, so the C library does.
  */
 import type { CommandIo } from './command.ts';
 import { onAbort } from './lifecycle.ts';
@@ -11,12 +11,12 @@ import type { Logger } from './logger.ts';
 const unixFamily = 1; // AF_UNIX
 const datagram = 2 | 0o2000000; // SOCK_DGRAM | SOCK_CLOEXEC
 const noSignal = 0x4000; // MSG_NOSIGNAL
-/** Of sockaddr_un, without the end of the string. */
+/** sun_path without its terminating zero */
 const maxPathBytes = 107;
 
 type Send = (message: string) => void;
 
-/** Call once the service serves. Does nothing where nobody listens; what cannot be told is logged, and no reason to stop serving. */
+/** Call once the service is serving. Does nothing without a listener; failures are logged but do not stop the service. */
 export function tellServiceManager({ env, signal }: Pick<CommandIo, 'env' | 'signal'>, logger: Logger): void {
   const address = env['NOTIFY_SOCKET'];
   if (!address) return;
@@ -32,14 +32,14 @@ export function tellServiceManager({ env, signal }: Pick<CommandIo, 'env' | 'sig
   }
 }
 
-/** Undefined when nobody watches this process; the variables may be those of a parent. */
+/** Undefined when nobody watches this process; the variables may be inherited. */
 function watchdogMs(env: CommandIo['env']): number | undefined {
   const time = Number(env['WATCHDOG_USEC']) / 1000;
   const pid = env['WATCHDOG_PID'];
   return time > 0 && (pid === undefined || Number(pid) === process.pid) ? time : undefined;
 }
 
-/** @param address an absolute path, or `@name` in the abstract namespace. Throws UNAVAILABLE when nobody is there. */
+/** @param address an absolute path, or `@name` in the abstract namespace. Throws UNAVAILABLE when nobody listens. */
 function connect(address: string): Send {
   const koffi = foreignFunctions();
   const library = koffi.load(null);

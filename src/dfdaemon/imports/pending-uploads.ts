@@ -5,7 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseDigest, partsTag } from '../../core/digest.ts';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
-import { onAbort, untilAborted, type Closable } from '../../core/process/lifecycle.ts';
+import { onAbort, orAborted, type Closable } from '../../core/process/lifecycle.ts';
 import type { Logger } from '../../core/process/logger.ts';
 import type { StoredObject } from '../../swarm/replicas/kept-task.ts';
 import { uploadParts, type UploadContent } from '../../swarm/replicas/object-upload.ts';
@@ -79,7 +79,7 @@ export class PendingUploads implements Closable {
   async now({ id }: StoredTask, md5s: readonly Uint8Array[], signal: AbortSignal): Promise<StoredObject> {
     signal.throwIfAborted();
     const joined = this.#running.get(id);
-    if (joined) return await untilAborted(joined.done, signal);
+    if (joined) return await orAborted(joined.done, signal);
     const running = this.#start(id, { patient: false, md5s });
     using _stopping = onAbort(signal, () => running.ending.abort(signal.reason));
     return await running.done;

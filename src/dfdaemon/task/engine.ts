@@ -7,7 +7,7 @@ import { LRUCache } from 'lru-cache';
 import type { RangeSpec } from '../../core/byte-range.ts';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { blobDigest, peerId, taskId as computeTaskId } from '../../core/ids.ts';
-import { untilAborted, type Closable } from '../../core/process/lifecycle.ts';
+import { orAborted, type Closable } from '../../core/process/lifecycle.ts';
 import { redact, redactHeaders } from '../../core/redact.ts';
 import { reachesLoopback } from '../../rpc/server/caller.ts';
 import { Trace } from '../../rpc/tracing.ts';
@@ -136,14 +136,14 @@ export class TaskEngine implements Closable {
     this.#requireReach(request);
     const taskId = this.taskIdOf(request);
     await this.#stopped(taskId, signal);
-    if (!this.#running.has(taskId)) await untilAborted(this.#options.bringTwin(taskId, request), signal);
+    if (!this.#running.has(taskId)) await orAborted(this.#options.bringTwin(taskId, request), signal);
     const existing = this.#options.store.get(taskId);
     if (existing && !this.#running.has(taskId)) {
       using _pin = existing.pin(); // the task may be removed while it is verified
       // Who asks by digest wants the bytes checked, and not long ago.
       const forgotten = asked.caller.kind === 'local' && asked.digest !== undefined && existing.unseenMs > recheckMs;
       if (forgotten || existing.touchedFromOutside()) existing.suspect();
-      await untilAborted(existing.recovered, signal);
+      await orAborted(existing.recovered, signal);
       if (hasAll(existing, request)) {
         if (request.prefetch === true) await this.#options.nodeLocal.check(request.url);
         const local = await this.#openLocal(existing, request, signal);
@@ -164,7 +164,7 @@ export class TaskEngine implements Closable {
         if (toDragonflyError(error).code === 'TASK_CONFLICT') return this.open(apartFromOthers(request), signal);
         // The origin's answer to another caller's request does not apply to this one.
         if (!joined || attempt >= joinAttempts || !concernsOthers(joined.request, request, error)) throw error;
-        await untilAborted(settled(joined), signal);
+        await orAborted(settled(joined), signal);
       }
     }
   }
@@ -247,7 +247,7 @@ export class TaskEngine implements Closable {
       ending?.download.state === 'failed';
       ending = this.#running.get(taskId)
     ) {
-      await untilAborted(settled(ending), signal);
+      await orAborted(settled(ending), signal);
     }
   }
 

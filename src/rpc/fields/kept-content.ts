@@ -1,4 +1,4 @@
-/** Imported content as the protocol's extension tells of it, and as the machine of replicas knows it. */
+/** Converts imported content between the protocol's extension and the types of the replica keeper. */
 import { DragonflyError } from '../../core/errors.ts';
 import { persistentTaskId } from '../../core/ids.ts';
 import { redact } from '../../core/redact.ts';
@@ -6,7 +6,7 @@ import type { Duration } from '../../../gen/google/protobuf/duration.ts';
 import type { KeptContent, StoredObject as ObjectMessage } from '../../../gen/common/v2/common.ts';
 import type { KeptFacts, ObjectState, StoredObject } from '../../swarm/replicas/kept-task.ts';
 
-/** The URL of imported content in the swarm, where no origin has it. */
+/** URL under which the swarm knows imported content, which has no origin. */
 export function keptUrl({ taskId, object }: Pick<KeptFacts, 'taskId' | 'object'>): string {
   return `${object ? storeScheme : cacheScheme}//${taskId}`;
 }
@@ -65,7 +65,7 @@ function toObjectMessage({ etag = '', ...object }: StoredObject): ObjectMessage 
   return { ...object, etag };
 }
 
-/** The border has looked at the state. */
+/** Validation has already checked the state. */
 function fromObjectMessage({ url, region, endpoint, state, etag }: ObjectMessage): StoredObject {
   return { url, region, endpoint, state: state as ObjectState, ...(etag !== '' && { etag }) };
 }

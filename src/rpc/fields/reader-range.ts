@@ -1,4 +1,4 @@
-/** What a reader waits for, as the protocol carries it. */
+/** The range that a reader waits for, in the protocol's form. */
 import type { RangeSpec } from '../../core/byte-range.ts';
 import type { ReaderRange } from '../../../gen/scheduler/v2/scheduler.ts';
 

@@ -1,4 +1,4 @@
-/** A new key, and the request for a certificate for it. */
+/** Creates a key and a certificate request for it. */
 import { createSign, KeyObject, webcrypto } from 'node:crypto';
 import { identityUri, type MemberIdentity } from '../member-identity.ts';
 
@@ -9,7 +9,7 @@ export interface IdentityNames {
   readonly dnsNames: readonly string[];
   /** At least one. */
   readonly ipAddresses: readonly string[];
-  /** What the holder is in the cluster. */
+  /** The role of the holder in the cluster. */
   readonly identity?: MemberIdentity | undefined;
 }
 
@@ -26,8 +26,8 @@ export async function createCertificateRequest({
   ipAddresses,
   identity,
 }: IdentityNames): Promise<NewKey> {
-  // Loaded by those who want a certificate: it takes 10 MiB.
-  await import('reflect-metadata'); // the certificate library needs it first
+  // Loaded only to request a certificate, because it takes 10 MiB.
+  await import('reflect-metadata'); // the certificate library needs this first
   const { Pkcs10CertificateRequestGenerator, SubjectAlternativeNameExtension } = await import('@peculiar/x509');
   const keys = await webcrypto.subtle.generateKey(ecdsa, true, ['sign', 'verify']);
   const request = await Pkcs10CertificateRequestGenerator.create({
@@ -46,7 +46,7 @@ export async function createCertificateRequest({
   return { csr: Buffer.from(request.rawData), key };
 }
 
-/** What proves that the holder of the key sends these bytes. */
+/** Proves that the holder of the key sends these bytes. */
 export function signWith(keyPem: string, bytes: Uint8Array): Buffer {
   return createSign('sha256').update(bytes).sign(keyPem);
 }

@@ -1,16 +1,16 @@
-/** How a new member knows that it talks to its manager: by the authority it was given, or by the fingerprint in its join token. */
+/** How a new member verifies its manager: by the authority it was given, or by the fingerprint in its join token. */
 import { X509Certificate } from 'node:crypto';
 import { connect, type DetailedPeerCertificate } from 'node:tls';
 import { DragonflyError } from '../../core/errors.ts';
 import { connectTimeoutMs } from '../limits.ts';
 import { fingerprintOf } from '../tls.ts';
 
-/** A chain is no longer than this; the certificates of a stranger must not keep us busy. */
+/** Longest accepted chain: certificates of a stranger must not keep us busy. */
 const maxChainLength = 8;
 
 /**
- * The authority among the certificates that the address shows, PEM. Nothing is sent to it before that is found.
- * Throws UNAVAILABLE when nothing answers in TLS, PERMISSION_DENIED when none has the fingerprint.
+ * The authority in the certificate chain of the address, PEM. Nothing is sent there before it is found. Throws
+ * UNAVAILABLE when nothing answers with TLS, PERMISSION_DENIED when no certificate has the fingerprint.
  */
 export async function fetchAuthority(address: string, fingerprint: string): Promise<string> {
   const chain = await shownChain(address);
@@ -25,7 +25,7 @@ function shownChain(address: string): Promise<X509Certificate[]> {
   const { hostname, port } = new URL(`https://${address}`);
   const host = hostname.replace(/^\[|\]$/g, '');
   const { promise, resolve, reject } = Promise.withResolvers<X509Certificate[]>();
-  // Not verified here: the chain is only compared with the fingerprint, and then used to verify.
+  // Not verified here: the chain is first compared with the fingerprint, then used for verification.
   const socket = connect({ host, port: Number(port || 443), rejectUnauthorized: false, ALPNProtocols: ['h2'] });
   const failed = (reason: string, cause?: unknown): void =>
     reject(new DragonflyError('UNAVAILABLE', `the manager at ${address} ${reason}`, { cause }));

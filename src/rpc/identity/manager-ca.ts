@@ -1,4 +1,4 @@
-/** The certificate authority of the cluster as a member asks it: over TLS that is verified from the first byte. */
+/** Client of the cluster's certificate authority, over TLS that is verified from the first byte. */
 import { X509Certificate } from 'node:crypto';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { Channels } from '../channels.ts';
@@ -14,11 +14,11 @@ import { certificateHeader, joinTokenHeader, parseJoinToken, signatureHeader, ty
 export interface ManagerCaOptions {
   /** `host:port` each. */
   readonly managers: readonly string[];
-  /** As the manager hands it out; not needed while a certificate is held. */
+  /** Issued by the manager; not needed while a certificate is held. */
   readonly joinToken: string | undefined;
   /** PEM of the manager's authority; with it the join token needs no fingerprint. */
   readonly authorityPem: string | undefined;
-  /** Wished life of a certificate; the manager may shorten it. */
+  /** Requested lifetime of a certificate; the manager may shorten it. */
   readonly lifeMs: number | undefined;
 }
 
@@ -34,8 +34,8 @@ export class ManagerCa {
   }
 
   /**
-   * A certificate for a new key: by the one held, and by the join token when that is not enough. Throws CONFIG_INVALID
-   * when there is neither, UNAVAILABLE, and what the manager says.
+   * Requests a certificate for a new key: with the held one, and with the join token if that is not enough. Throws
+   * CONFIG_INVALID without either, UNAVAILABLE, and the manager's errors.
    */
   async issue(names: IdentityNames, held: Identity | undefined, signal: AbortSignal): Promise<Identity> {
     const { csr, key } = await createCertificateRequest(names);
@@ -85,7 +85,7 @@ export class ManagerCa {
     });
   }
 
-  /** At the first manager that answers. Connections are made for this one call: it is rare, and the certificate changes. */
+  /** Calls the first manager that answers. Each call has its own connection: calls are rare, and the certificate changes. */
   async #atManager<T>(
     known: string | undefined,
     { cert, key }: TlsMaterial,

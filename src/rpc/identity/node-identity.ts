@@ -23,10 +23,10 @@ export interface NodeIdentityOptions extends ManagerCaOptions {
   readonly logger: Logger;
 }
 
-/** Share of its life after which a certificate is renewed, and by how much that differs from node to node. */
+/** Share of its lifetime after which a certificate is renewed, and how much that varies between nodes. */
 const renewAfterShare = 0.6;
 const renewSpread = 0.1;
-/** However short the life of a certificate, the manager is not asked more often than this. */
+/** Minimum time between two requests, however short a certificate's lifetime. */
 const renewNotBeforeMs = 1_000;
 
 export class NodeIdentity implements Closable, OwnMaterial {
@@ -36,7 +36,7 @@ export class NodeIdentity implements Closable, OwnMaterial {
   readonly #listeners: (() => void)[] = [];
   readonly #controller = new AbortController();
   #identity: Identity | undefined;
-  /** From when its life counts: a manager dates certificates back, for clocks that are late. */
+  /** Start of its lifetime: managers backdate certificates for clocks that are slow. */
   #sinceMs = 0;
   #timer: NodeJS.Timeout | undefined;
   #failures = 0;
@@ -47,8 +47,8 @@ export class NodeIdentity implements Closable, OwnMaterial {
   }
 
   /**
-   * Uses the certificate on disk while it is valid, else requests a new one; waits a while for an unreachable manager.
-   * Throws CONFIG_INVALID without a way to get one, UNAVAILABLE, and what the manager says.
+   * Uses the certificate on disk while valid, otherwise requests a new one; waits a while for an unreachable manager.
+   * Throws CONFIG_INVALID without a way to get one, UNAVAILABLE, and the manager's errors.
    */
   static async open(options: NodeIdentityOptions): Promise<NodeIdentity> {
     const identity = new NodeIdentity(options);
@@ -83,7 +83,7 @@ export class NodeIdentity implements Closable, OwnMaterial {
 
   readonly onRenewed = (listener: () => void): void => void this.#listeners.push(listener);
 
-  /** Asks the manager for a new certificate now. Rejects when it gives none; the one held stays. */
+  /** Requests a new certificate now. When that fails it rejects, and the held one stays. */
   async renew(): Promise<void> {
     const { names, path, logger } = this.#options;
     const identity = await this.#authority.issue(names, this.#identity, this.#controller.signal);
@@ -94,7 +94,7 @@ export class NodeIdentity implements Closable, OwnMaterial {
     for (const listener of this.#listeners) listener();
   }
 
-  /** Asks which certificates were revoked. Never rejects: without an answer what is known stays. */
+  /** Asks which certificates were revoked. Never rejects: without an answer the known list stays. */
   async refreshRevocations(): Promise<void> {
     const { signal } = this.#controller;
     try {
@@ -156,7 +156,7 @@ export class NodeIdentity implements Closable, OwnMaterial {
   }
 }
 
-/** It has not expired, and is for the names of this node and for what it is. */
+/** Whether it is valid, for the names of this node, and for its role. */
 function holds({ certificate }: Identity, { dnsNames, ipAddresses, identity }: IdentityNames): boolean {
   const now = new Date();
   return (

@@ -1,4 +1,4 @@
-/** The identity a service has by its configuration, and what its ports and connections do with it. */
+/** The identity that a service is configured to have, for its ports and connections. */
 import { pemOf } from '../../core/files/pem.ts';
 import type { Logger } from '../../core/process/logger.ts';
 import type { MemberRole } from '../server/caller.ts';
@@ -9,22 +9,22 @@ import type { MemberSecurity } from './security-config.ts';
 
 export interface MemberPlace {
   readonly security: MemberSecurity;
-  /** Directory of this service; the certificate is kept in it. */
+  /** Directory of this service, which contains the certificate. */
   readonly directory: string;
   /** Addresses of the managers, `host:port` each. */
   readonly managers: readonly string[];
   readonly hostname: string;
-  /** Address others reach this service by. */
+  /** Address at which others reach this service. */
   readonly ip: string;
   /** What this service is. */
   readonly role: MemberRole;
-  /** Of the protocol for daemons; `ip-hostname` for others. */
+  /** The protocol's host id for daemons; `ip-hostname` for others. */
   readonly hostId: string;
   readonly clusterId: number;
   readonly logger: Logger;
 }
 
-/** Undefined while `autoIssueCert` is off. Throws CONFIG_INVALID, UNAVAILABLE, and what the manager says. */
+/** Undefined unless `autoIssueCert` is on. Throws CONFIG_INVALID, UNAVAILABLE, and the manager's errors. */
 export async function openIdentity(place: MemberPlace): Promise<NodeIdentity | undefined> {
   const { security, directory, managers, hostname, ip, role, hostId, clusterId, logger } = place;
   if (!security.autoIssueCert) return undefined;
@@ -53,7 +53,7 @@ export function serverTls(
   return identity && liveTls(identity, { acceptPlain: policy !== 'force' });
 }
 
-/** Of connections to other members. Undefined: plain text. */
+/** TLS for connections to other members. Undefined: plain text. */
 export function clientTls(
   identity: NodeIdentity | undefined,
   policy: MemberSecurity['tlsPolicy'],

@@ -9,11 +9,11 @@ export const signatureHeader = 'x-dragonfly-signature-bin';
 export interface JoinToken {
   /** The part that is sent to the manager. */
   readonly secret: string;
-  /** SHA-256 of the manager's authority, lower-case hexadecimal: a new member knows the manager by it. */
+  /** SHA-256 of the manager's authority, lower-case hexadecimal, by which a new member verifies the manager. */
   readonly authorityFingerprint: string | undefined;
 }
 
-/** `SECRET`, or `SECRET.FINGERPRINT` as the manager hands it out. */
+/** `SECRET`, or `SECRET.FINGERPRINT` as the manager issues it. */
 export function parseJoinToken(text: string): JoinToken {
   const match = /^(?<secret>.+)\.(?<fingerprint>[0-9a-f]{64})$/s.exec(text.trim());
   return { secret: match?.groups?.['secret'] ?? text.trim(), authorityFingerprint: match?.groups?.['fingerprint'] };

@@ -15,7 +15,7 @@ export const memberSecurity = section({
     .string()
     .default('')
     .describe("the manager's authority, PEM or the path of a PEM file; a whole join token makes it unnecessary"),
-  /** Certificates are verified wherever there are any. */
+  /** Certificates are verified whenever there are any. */
   tlsVerify: ignored,
   tlsPolicy: z
     .enum(['default', 'prefer', 'force'])

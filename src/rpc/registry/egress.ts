@@ -1,8 +1,8 @@
 /**
- * Where a service of the control plane connects when a user names a URL. It judges the address the socket will use, on every connection and
- * every redirect, so neither a redirect nor a name that changes its address leads around it.
+ * Where a service of the control plane may connect when a user names a URL. The address that the socket will use is
+ * checked, on every connection and redirect, so neither a redirect nor a changing name bypasses it.
  *
- * By default: ordinary unicast addresses, private ones included, but never this service itself. Loopback, link-local
+ * By default: ordinary unicast addresses, including private ones, but never this service itself. Loopback, link-local
  * (metadata services of clouds), multicast and reserved addresses only when configured.
  */
 import { lookup } from 'node:dns';
@@ -16,7 +16,7 @@ import { metadataServices } from '../../core/net/metadata-addresses.ts';
 export interface EgressRules {
   readonly allow: readonly string[];
   readonly deny: readonly string[];
-  /** Ports this service listens on: on its own addresses they are out of bounds. */
+  /** Ports of this service, which are forbidden on its own addresses. */
   readonly ownPorts: () => ReadonlySet<number>;
 }
 
@@ -27,7 +27,7 @@ export class Egress {
   readonly #deny: readonly string[];
   readonly #ownPorts: () => ReadonlySet<number>;
 
-  /** Throws CONFIG_INVALID for what is no CIDR. */
+  /** Throws CONFIG_INVALID for a malformed CIDR. */
   constructor({ allow, deny, ownPorts }: EgressRules) {
     for (const cidr of [...allow, ...deny]) {
       if (!ipaddr.isValidCIDR(cidr))
@@ -47,7 +47,7 @@ export class Egress {
     });
   }
 
-  /** Name resolution that gives out allowed addresses only. */
+  /** Name resolution that only returns allowed addresses. */
   lookupFor(port: number): LookupFunction {
     return (hostname, options, callback) => {
       lookup(hostname, { ...options, all: true }, (error, addresses) => {
@@ -64,13 +64,13 @@ export class Egress {
     };
   }
 
-  /** For hosts that are addresses already: those are connected to without being resolved. */
+  /** For hosts that are addresses, which are connected to without resolution. */
   checkUrl(url: URL): void {
     const host = url.hostname.replace(/^\[|\]$/g, '');
     if (isIP(host) !== 0) this.check(host, host, portOf(url));
   }
 
-  /** For a target that a proxy will connect to: checked by its addresses where this machine can resolve them. Throws PERMISSION_DENIED. */
+  /** For a target that a proxy will connect to: its addresses are checked if this machine can resolve them. Throws PERMISSION_DENIED. */
   async checkKnown(url: URL): Promise<void> {
     const addresses = await lookupAll(url.hostname, { all: true }).catch(() => []);
     for (const { address } of addresses) this.check(url.hostname, address, portOf(url));

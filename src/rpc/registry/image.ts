@@ -1,4 +1,4 @@
-/** An image as a node of one platform pulls it: which manifests, which blobs, and with which headers. */
+/** An image as a node of one platform pulls it: which manifests and blobs, with which headers. */
 import { createHash } from 'node:crypto';
 import { DragonflyError } from '../../core/errors.ts';
 import {
@@ -18,9 +18,9 @@ import type { RegistryClient } from './registry-client.ts';
 import { RegistryCredential } from './registry-credential.ts';
 
 export interface ImageRequest {
-  /** Of its manifest or index. */
+  /** URL of its manifest or index. */
   readonly url: string;
-  /** Sent with every request; an `Authorization` among them is used as it is. */
+  /** Sent with every request; an `Authorization` among them is used unchanged. */
   readonly headers: Readonly<Record<string, string>>;
   readonly username?: string | undefined;
   readonly password?: string | undefined;
@@ -29,9 +29,9 @@ export interface ImageRequest {
 
 export interface ImagePart {
   readonly url: string;
-  /** Absent for a manifest by tag, which another time names another image. */
+  /** Absent for a manifest by tag, which may name another image later. */
   readonly digest?: string | undefined;
-  /** Absent where nobody has told it: manifests of the first schema name no sizes. */
+  /** Absent where unknown: manifests of schema 1 name no sizes. */
   readonly sizeBytes?: number | undefined;
 }
 
@@ -40,14 +40,14 @@ interface Blob extends ImagePart {
 }
 
 export interface FoundImage {
-  /** In the order in which an engine asks for them; by tag, if it was asked for by tag, and by digest. */
+  /** In the order in which an engine requests them; by tag, if that was requested, and by digest. */
   readonly manifests: readonly ImagePart[];
   readonly blobs: readonly Blob[];
-  /** For requests to the registry, with a token renewed when needed. */
+  /** Headers for requests to the registry, with a token that is renewed when needed. */
   readonly freshHeader: (signal: AbortSignal) => Promise<Record<string, string>>;
 }
 
-/** Header with which a registry answers a manifest as it is stored. */
+/** Header that makes a registry return a manifest as stored. */
 export const acceptManifests = manifestMediaTypes.join(', ');
 
 /** Throws PERMISSION_DENIED (egress), SOURCE_STATUS, SOURCE_UNREACHABLE, PROTOCOL, NOT_FOUND (platform). */
@@ -97,7 +97,7 @@ interface Found {
   readonly blobs: readonly Descriptor[];
 }
 
-/** From the index, if it is one, to the image of the platform. Throws NOT_FOUND when it leads to none. */
+/** Walks from an index, if it is one, to the image of the platform. Throws NOT_FOUND when there is none. */
 async function walk(start: ManifestReference, platform: Platform, read: Walk['read']): Promise<Found> {
   const found = await step(start, { platform, read }, { depth: 0, named: true });
   if (found) return found;
@@ -107,7 +107,7 @@ async function walk(start: ManifestReference, platform: Platform, read: Walk['re
   );
 }
 
-/** Undefined when this is an image of another platform; without an index (`named`) only its configuration shows that. */
+/** Undefined for an image of another platform; without an index (`named`) only its configuration shows that. */
 async function step(
   current: ManifestReference,
   { platform, read }: Walk,
@@ -136,7 +136,7 @@ async function step(
   return undefined;
 }
 
-/** What says nothing of a platform, such as an artifact, is for all of them. */
+/** What names no platform, such as an artifact, is for all of them. */
 async function mayRunOn(
   reference: ManifestReference,
   config: Descriptor | undefined,

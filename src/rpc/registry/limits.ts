@@ -8,10 +8,10 @@ export const maxIndexDepth = 3;
 
 export const maxRedirects = 5;
 
-/** A registry token is renewed this long before it expires; one without a stated life lives this long. */
+/** A registry token is renewed this long before it expires; one without an expiry lives this long. */
 export const tokenRenewalMs = 10_000;
 export const minTokenLifeMs = 60_000;
 
-/** Registries a client keeps connections to, and connections to each. */
+/** Registries to which a client keeps connections, and connections to each. */
 export const maxRegistries = 100;
 export const maxConnections = 16;

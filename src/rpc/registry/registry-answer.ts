@@ -1,4 +1,4 @@
-/** What a registry, or the token service beside it, answers. */
+/** An answer of a registry, or of its token service. */
 import type { Dispatcher } from 'undici';
 import { DragonflyError } from '../../core/errors.ts';
 import { maxManifestBytes } from './limits.ts';
@@ -7,16 +7,16 @@ export interface RegistryAnswer {
   readonly status: number;
   readonly header: (name: string) => string | undefined;
   readonly body: string;
-  /** The response came from another origin than the one that was asked. */
+  /** The response came from another origin than the requested one. */
   readonly foreign: boolean;
 }
 
 export interface RegistryReader {
-  /** GET with redirects; what may be a secret goes to the first origin alone. */
+  /** GET with redirects; headers that may be secret are only sent to the first origin. */
   get(url: string, header: Readonly<Record<string, string>>, signal: AbortSignal): Promise<RegistryAnswer>;
 }
 
-/** Throws PROTOCOL when there is more than a manifest or token can have. */
+/** Throws PROTOCOL when it is longer than any manifest or token. */
 export async function readAnswer(
   url: URL,
   { statusCode, headers, body }: Dispatcher.ResponseData,

@@ -15,12 +15,12 @@ export interface RegistryOptions {
   /** PEM of further authorities. */
   readonly ca?: string | undefined;
   readonly insecure: (host: string) => boolean;
-  /** The company's proxies, by which requests leave. */
+  /** The company's proxies for outgoing requests. */
   readonly outbound?: OutboundProxies | undefined;
 }
 
 interface Followed {
-  /** Where the redirects led to. */
+  /** The final URL after redirects. */
   readonly url: URL;
   readonly response: Undici.Dispatcher.ResponseData;
   readonly foreign: boolean;
@@ -28,7 +28,7 @@ interface Followed {
 
 type Method = 'GET' | 'HEAD';
 
-/** Loaded with the first request: most services never ask a registry, and it takes 30 MiB. */
+/** Loaded with the first request: most services never use a registry, and it takes 30 MiB. */
 const loadUndici = (): Promise<typeof Undici> => import('undici');
 
 export class RegistryClient implements RegistryReader, Closable {
@@ -39,7 +39,7 @@ export class RegistryClient implements RegistryReader, Closable {
     this.#options = options;
   }
 
-  /** GET with redirects; what may be a secret goes to the first origin alone. */
+  /** GET with redirects; headers that may be secret are only sent to the first origin. */
   async get(text: string, header: Readonly<Record<string, string>>, signal: AbortSignal): Promise<RegistryAnswer> {
     return this.#ask('GET', text, header, signal);
   }
@@ -55,8 +55,8 @@ export class RegistryClient implements RegistryReader, Closable {
   }
 
   /**
-   * Length of what is at the address, in bytes, by asking for its first byte: many answer HEAD in another way than GET.
-   * Undefined when the origin does not tell.
+   * Content length at the address in bytes, found by requesting the first byte, since many servers answer HEAD
+   * differently. Undefined when the origin does not tell.
    */
   async contentLength(
     text: string,
@@ -105,7 +105,7 @@ export class RegistryClient implements RegistryReader, Closable {
     await Promise.all([...this.#agents.values()].map((agent) => agent.destroy()));
   }
 
-  /** Once more with fresh credentials when the registry does not take those at hand. */
+  /** Repeats the request with fresh credentials when the registry rejects the current ones. */
   async getAuthorized(
     url: string,
     header: Readonly<Record<string, string>>,
@@ -115,7 +115,7 @@ export class RegistryClient implements RegistryReader, Closable {
     return authorized((sent) => this.get(url, sent, signal), header, credential, signal);
   }
 
-  /** The same for HEAD, which registries do not count as a pull. */
+  /** The same with HEAD, which registries do not count as a pull. */
   async headAuthorized(
     url: string,
     header: Readonly<Record<string, string>>,
@@ -155,7 +155,7 @@ export class RegistryClient implements RegistryReader, Closable {
     }
   }
 
-  /** One agent per origin: the egress check needs to know the port. */
+  /** One agent per origin, because the egress check needs the port. */
   #agent({ Agent, ProxyAgent }: typeof Undici, url: URL, hop: ProxyHop | undefined): Undici.Dispatcher {
     const { egress, ca, insecure, timeoutMs } = this.#options;
     const known = this.#agents.get(url.origin);
@@ -192,7 +192,7 @@ async function authorized(
 ): Promise<RegistryAnswer> {
   const known = await credential.authorization(signal);
   const first = await ask(known === undefined ? header : { ...header, authorization: known });
-  if (first.status !== 401 || first.foreign) return first; // a challenge of somebody else is not answered
+  if (first.status !== 401 || first.foreign) return first; // another server's challenge is not answered
   const fresh = await credential.challenged(first.header('www-authenticate') ?? '', signal);
   return fresh === undefined ? first : ask({ ...header, authorization: fresh });
 }

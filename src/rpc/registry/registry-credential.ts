@@ -1,4 +1,4 @@
-/** What to put into `Authorization` towards one repository, renewed before it expires. */
+/** The `Authorization` for one repository, renewed before it expires. */
 import { mayLogIn, tokenService } from '../../core/net/credential-routes.ts';
 import { DragonflyError } from '../../core/errors.ts';
 import { parseAuthChallenges, type AuthChallenge } from '../../core/oci/auth-challenge.ts';
@@ -15,7 +15,7 @@ export class RegistryCredential {
   readonly #origin: URL;
   readonly #repository: string;
   readonly #login: Login | undefined;
-  /** Handed in by the caller, used as it is for as long as it works. */
+  /** Supplied by the caller, used unchanged while it works. */
   readonly #given: string | undefined;
   #challenge: AuthChallenge | undefined;
   #current: string | undefined;
@@ -35,14 +35,14 @@ export class RegistryCredential {
     this.#current = given;
   }
 
-  /** Undefined where none is needed, as far as is known. */
+  /** Undefined where none is known to be needed. */
   async authorization(signal: AbortSignal): Promise<string | undefined> {
     if (performance.now() < this.#renewAtMs || !this.#challenge) return this.#current;
     this.#renewing ??= this.#answer(this.#challenge, signal).finally(() => (this.#renewing = undefined));
     return this.#renewing;
   }
 
-  /** After a 401 with that header; undefined when there is nothing else to try. */
+  /** After a 401 with that header; undefined when nothing else can be tried. */
   async challenged(header: string, signal: AbortSignal): Promise<string | undefined> {
     if (this.#given !== undefined) return undefined;
     const challenges = parseAuthChallenges(header);
@@ -70,7 +70,7 @@ function parseToken(body: string): { token: string; lifeMs: number } {
   try {
     json = JSON.parse(body) as typeof json;
   } catch {
-    // Not JSON: reported below, as an answer without a token.
+    // Not JSON: reported below as an answer without a token.
   }
   const token = json.token ?? json.access_token;
   if (typeof token !== 'string' || token === '')

@@ -1,4 +1,4 @@
-/** A call takes its place when its header has come: one that never says anything costs as much as another. */
+/** A call is admitted when its header arrives, since a silent call costs as much as any other. */
 import { ServerInterceptingCall, type ServerInterceptingCallInterface, type ServerInterceptor } from '@grpc/grpc-js';
 import { toDragonflyError } from '../../core/errors.ts';
 import { isOwnAddress, plainAddress } from '../../core/net/own-address.ts';
@@ -7,7 +7,7 @@ import { identityOf } from '../member-identity.ts';
 import { statusFromError } from '../status.ts';
 import type { CallPlaces } from './call-places.ts';
 
-/** @param onRefused hears of each call that found no place. */
+/** @param onRefused called for each rejected call. */
 export function admission(places: CallPlaces, onRefused: (end: ConnectionEnd) => void): ServerInterceptor {
   return (_method, call) => {
     let place: Disposable | undefined;
@@ -23,14 +23,14 @@ export function admission(places: CallPlaces, onRefused: (end: ConnectionEnd) =>
             }
             goOn(metadata);
           },
-          // Also behind the last word of a call that ended well.
+          // also called after the end of a successful call
           onCancel: () => place?.[Symbol.dispose](),
         }),
     });
   };
 }
 
-/** Many members may come by way of one address, and many services live on one machine. */
+/** Many members may share an address, and many services may live on one machine. */
 function takePlace(places: CallPlaces, call: ServerInterceptingCallInterface): Disposable {
   const identity = identityOf(call.getAuthContext().sslPeerCertificate?.subjectaltname);
   if (identity) return places.take(identity.hostId);

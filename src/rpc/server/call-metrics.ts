@@ -1,4 +1,4 @@
-/** Calls of a gRPC server under the names of go-grpc-prometheus, which dashboards of the original read. */
+/** Metrics of gRPC calls under go-grpc-prometheus's names, which the original's dashboards use. */
 import { status } from '@grpc/grpc-js';
 import { Counter, type Registry } from '../../core/metrics.ts';
 import type { MethodDefinition } from '../definition.ts';
@@ -25,7 +25,7 @@ export class CallMetrics {
     });
   }
 
-  /** @returns what counts the end, with the number of its status. */
+  /** @returns a function that counts the end, with its status number. */
   begin(service: string, method: MethodDefinition): (code: number) => void {
     const call = { grpc_type: typeOf(method), grpc_service: service, grpc_method: method.name };
     this.#started.inc(call);
@@ -39,7 +39,7 @@ function typeOf({ requestStream, responseStream }: MethodDefinition): string {
   return responseStream ? 'server_stream' : 'unary';
 }
 
-/** `NotFound` for NOT_FOUND, as Go writes them; OK stays as it is. */
+/** NOT_FOUND becomes `NotFound`, as in Go; OK stays. */
 function codeName(code: number): string {
   const name = status[code] ?? 'UNKNOWN';
   if (name === 'OK') return name;

@@ -1,4 +1,4 @@
-/** How many calls may run at once. A stream costs about 90 KiB while it stands, whoever holds it and whatever it says. */
+/** Limits concurrent calls. A stream costs about 90 KiB while it is open, whoever holds it. */
 import { getHeapStatistics } from 'node:v8';
 import { DragonflyError } from '../../core/errors.ts';
 import { callerShareOfCalls, heapBytesPerCall, maxCallsOfCaller } from '../limits.ts';
@@ -8,14 +8,14 @@ export class CallPlaces {
   readonly #byCaller = new Map<string, number>();
   #taken = 0;
 
-  /** @param most in all; by default as many as the heap bears. */
+  /** @param most in total; by default as many as the heap allows. */
   constructor(most = Math.floor(getHeapStatistics().heap_size_limit / heapBytesPerCall)) {
     this.#most = most;
   }
 
   /**
-   * @param caller address, or host id; takes a part of the places, and `ofCaller`, at most.
-   * Throws RESOURCE_EXHAUSTED; disposing gives the place back.
+   * @param caller address or host id, which may take part of the places, at most `ofCaller`. Throws RESOURCE_EXHAUSTED;
+   * disposing returns the place.
    */
   take(caller: string, ofCaller = maxCallsOfCaller): Disposable {
     const taken = this.#byCaller.get(caller) ?? 0;

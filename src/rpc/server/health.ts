@@ -10,12 +10,12 @@ import {
   type HealthCheckResponse,
 } from '../../../gen/grpc/health/v1/health.ts';
 
-/** A server that lives answers at once. */
+/** A live server answers at once. */
 const healthTimeoutMs = 3_000;
 
 const noAnswer: ReadonlySet<ErrorCode> = new Set(['UNAVAILABLE', 'DEADLINE_EXCEEDED', 'CANCELLED']);
 
-/** grpc.health.v1 of one server. The empty name stands for the server as a whole. */
+/** grpc.health.v1 of one server. The empty name means the server as a whole. */
 export class HealthService {
   readonly definition = HealthDefinition;
   readonly #status = new Map<string, ServingStatus>([['', ServingStatus.SERVING]]);
@@ -42,7 +42,7 @@ export class HealthService {
     this.#set(service, ServingStatus.SERVING);
   }
 
-  /** Of the server as a whole: what readiness probes ask for. Its services say for themselves that they serve. */
+  /** Sets the state of the server as a whole, which readiness probes query. Its services report their own. */
   setReady(ready: boolean): void {
     if (this.#draining.aborted) return;
     const status = ready ? ServingStatus.SERVING : ServingStatus.NOT_SERVING;
@@ -58,7 +58,7 @@ export class HealthService {
     for (const wake of this.#watchers) wake();
   }
 
-  /** Ends when the server drains, after having said so, since an open stream would hold the drain up. */
+  /** Ends when the server drains, after reporting that, because an open stream would delay the drain. */
   async *#watch(service: string, signal: AbortSignal): AsyncGenerator<HealthCheckResponse, void, undefined> {
     let wake = (): void => undefined;
     const watcher = (): void => wake();
@@ -82,7 +82,7 @@ export class HealthService {
   }
 }
 
-/** Resolves when the server has answered, whatever it said; rejects when it cannot be reached, or the signal aborts. */
+/** Resolves with any answer of the server; rejects when it cannot be reached, or the signal aborts. */
 export async function answers(channels: Channels, address: string, signal: AbortSignal): Promise<void> {
   try {
     const health = createClient(HealthDefinition, channels, address);
@@ -95,7 +95,7 @@ export async function answers(channels: Channels, address: string, signal: Abort
   }
 }
 
-/** Whether a server answers, and says that it serves. Never rejects. */
+/** Whether a server answers that it is serving. Never rejects. */
 export async function isServing(channels: Channels, address: string, signal: AbortSignal): Promise<boolean> {
   try {
     await channels.ready(address, { signal });

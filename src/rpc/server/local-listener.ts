@@ -1,4 +1,4 @@
-/** The unix socket of a gRPC server. Connections are accepted here because the gRPC library does not expose the identity of the peer. */
+/** The unix socket of a gRPC server. Connections are accepted here because the gRPC library does not expose the peer's identity. */
 import { once } from 'node:events';
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import { ServerCredentials, type ConnectionInjector, type Server } from '@grpc/grpc-js';
@@ -6,7 +6,7 @@ import type { Closable } from '../../core/process/lifecycle.ts';
 import type { LocalUser } from './caller.ts';
 import { peerCredentials } from './peer-credentials.ts';
 
-/** Stands where the address of a TCP peer would: the library passes it on with each call. */
+/** Used in place of a TCP peer's address, which the library passes on with each call. */
 const localPeer = /^unix:(?:(?<uid>\d+):(?<gid>\d+):(?<groups>[\d,]*))?$/;
 
 export class LocalListener implements Closable {
@@ -18,7 +18,7 @@ export class LocalListener implements Closable {
     this.#server = createServer((socket) => this.#accept(socket));
   }
 
-  /** Hands connections to the server. Rejects as `listen` does. */
+  /** Passes connections to the server. Rejects as `listen` does. */
   static async listen(server: Server, path: string): Promise<LocalListener> {
     const listener = new LocalListener(server);
     listener.#server.listen(path);
@@ -26,10 +26,10 @@ export class LocalListener implements Closable {
     return listener;
   }
 
-  /** A user of this machine is turned away call by call. */
+  /** Users of this machine are rejected call by call. */
   refused(): void {}
 
-  /** Takes no more connections; those handed over are the server's to end. */
+  /** Accepts no more connections; the server ends those it was given. */
   [Symbol.asyncDispose](): Promise<void> {
     this.#server.close();
     return Promise.resolve();
@@ -46,7 +46,7 @@ export class LocalListener implements Closable {
   }
 }
 
-/** @param peer as the library names the other end of a call that came over this socket. */
+/** @param peer the library's name for the other end of a call over this socket. */
 export function localUserOf(peer: string): LocalUser {
   const { uid, gid, groups } = localPeer.exec(peer)?.groups ?? {};
   if (uid === undefined || gid === undefined) return { kind: 'local', uid: undefined, gid: undefined };

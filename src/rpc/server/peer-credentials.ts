@@ -14,11 +14,11 @@ type Read = (fd: number) => PeerCredentials | undefined;
 const socketLevel = 1; // SOL_SOCKET
 const peerCredentialsOption = 17; // SO_PEERCRED
 const peerGroupsOption = 59; // SO_PEERGROUPS
-/** For a user with more groups we get none. */
+/** For a user with more groups none are reported. */
 const maxGroups = 256;
 let read: Read | undefined;
 
-/** Undefined where the system does not report them. They are those at the time of connecting: passing the socket on passes the rights on. */
+/** Undefined where the system does not report them. They are those at connection time: passing on the socket passes on the rights. */
 export function peerCredentials(socket: Socket): PeerCredentials | undefined {
   const handle = (socket as Socket & { readonly _handle?: { readonly fd?: unknown } | null })._handle;
   if (typeof handle?.fd !== 'number' || handle.fd < 0) return undefined;

@@ -1,4 +1,4 @@
-/** Lets tools such as grpcurl ask the server what it offers. */
+/** Lets tools such as grpcurl query the services of the server. */
 import { createRequire } from 'node:module';
 import {
   status,
@@ -21,7 +21,7 @@ interface Answerer {
 
 const paths = ['v1', 'v1alpha'].map((version) => `/grpc.reflection.${version}.ServerReflection/ServerReflectionInfo`);
 
-/** The library is loaded with the first question: it brings a compiler along, and takes 12 MiB. */
+/** The library is loaded with the first query, since it contains a compiler and takes 12 MiB. */
 export function addReflection(server: Server, services: readonly string[]): void {
   let loaded: Map<string, Answerer> | undefined;
   const open = new Set<unknown>();
@@ -59,7 +59,7 @@ function loadAnswerers(services: readonly string[]): Map<string, Answerer> {
   const { ReflectionService } = require('@grpc/reflection') as typeof Reflection;
   const { fileDescriptors } = require('../../../gen/descriptors.ts') as typeof Descriptors;
   const fileDescriptorProtos = fileDescriptors.map((text) => Buffer.from(text, 'base64'));
-  // The service reads nothing of a package definition but these descriptors.
+  // The service only reads these descriptors of a package definition.
   const definition = { api: { fileDescriptorProtos } } as unknown as PackageDefinition;
   const found = new Map<string, Answerer>();
   const taking = {

@@ -1,8 +1,8 @@
 /**
  * A gRPC server whose handlers are plain async functions.
  *
- * A call walks: rate limit → decode → validation at the border → handler in the caller's trace → status. Health and
- * reflection are on every server. Stopping drains: no new calls, running ones get a deadline, then are cut.
+ * The path of a call: rate limit → decode → validation → handler in the caller's trace → status. Every server has
+ * health and reflection. Stopping drains: no new calls, running ones get a deadline, then are cut.
  */
 import { chmod } from 'node:fs/promises';
 import {
@@ -50,7 +50,7 @@ import type { ServerTls } from '../tls.ts';
 import { PortListener, type OtherProtocol, type PortProtocols } from '../port-listener.ts';
 import { validate } from '../validation/validate.ts';
 
-/** Requests that are streams arrive as iterables of validated messages; so do answers leave. */
+/** Streams of requests arrive as iterables of validated messages; streams of answers are returned likewise. */
 export type Handler<M extends MethodDefinition> = M['requestStream'] extends true
   ? M['responseStream'] extends true
     ? (requests: AsyncIterable<RequestOf<M>>, context: CallContext) => AsyncIterable<ResponseOf<M>>
@@ -65,15 +65,15 @@ export type Handlers<S extends ServiceDefinition> = { readonly [K in keyof S['me
 export type ListenAddress =
   /** Port 0 takes a free one. */
   | { readonly host: string; readonly port: number }
-  /** A unix socket; a file left by a dead process is replaced. `mode` as in chmod. */
+  /** A unix socket; the file of a dead process is replaced. `mode` as in chmod. */
   | { readonly socketPath: string; readonly mode: number };
 
 export interface RpcServerOptions {
-  /** Of a TCP port; a unix socket is never encrypted. */
+  /** For a TCP port; a unix socket is never encrypted. */
   readonly tls?: ServerTls | undefined;
-  /** What else a TCP port takes. */
+  /** Another protocol on the same TCP port. */
   readonly other?: OtherProtocol | undefined;
-  /** Services, by full name, that callers without a certificate may use where certificates are demanded by call. */
+  /** Full names of services that callers without a certificate may use where certificates are required per call. */
   readonly openServices?: readonly string[];
   /** A caller that acts for a host or service must present a certificate for it; see requireSpeaksFor. */
   readonly identityRequired?: boolean;
@@ -89,7 +89,7 @@ export interface RpcServerOptions {
   readonly limits?: {
     /** Unary calls and new streams per second; more get RESOURCE_EXHAUSTED. */
     readonly requestsPerSec?: number;
-    /** That run at once, streams included; by default as many as the heap bears. */
+    /** Maximum number of concurrent calls, streams included; by default as many as the heap allows. */
     readonly calls?: number;
     readonly maxRequestBytes?: number;
     readonly drainDeadlineMs?: number;
@@ -108,7 +108,7 @@ export class RpcServer implements Closable {
   readonly #logger: Logger;
   readonly #rate: RateLimiter;
   readonly #services: string[] = [];
-  /** Methods for which nobody has to show anything. */
+  /** Methods that need no identification. */
   readonly #open: string[] = [];
   readonly #header: () => Readonly<Record<string, string>>;
   readonly #draining = new AbortController();
@@ -139,10 +139,10 @@ export class RpcServer implements Closable {
     });
     this.health = new HealthService(this.#draining.signal);
     this.addService(this.health.definition, this.health.handlers);
-    this.#open.length = 0; // health is for everybody everywhere
+    this.#open.length = 0; // the health service is open to everybody
   }
 
-  /** Takes no port yet: add services, then start. */
+  /** Does not open the port yet: add services, then start. */
   static create(address: ListenAddress, options: RpcServerOptions = {}): RpcServer {
     return new RpcServer(address, options);
   }
@@ -167,7 +167,7 @@ export class RpcServer implements Closable {
     return this;
   }
 
-  /** Listens. Throws IN_USE when the address is taken, INVALID_ARGUMENT when it cannot be an address of this host. */
+  /** Opens the port. Throws IN_USE when the address is taken, INVALID_ARGUMENT when it cannot be an address of this host. */
   async start(): Promise<void> {
     addReflection(this.#server, this.#services);
     this.#endings ??= endAnsweredStreams();
@@ -224,7 +224,7 @@ export class RpcServer implements Closable {
     return hostPort(this.#address.host, this.#port ?? this.#address.port);
   }
 
-  /** Aborts when the server begins to stop: long streams should end themselves then. */
+  /** Aborts when the server begins to stop, so that long streams end themselves. */
   get draining(): AbortSignal {
     return this.#draining.signal;
   }
@@ -298,7 +298,7 @@ export class RpcServer implements Closable {
       const identity = identityOf(certificate?.subjectaltname);
       await this.#recognize(context, service, { identity, isCertified: certificate !== undefined });
       if (mayCall) requireMay(context.caller, mayCall, method.name);
-      // Our own callers wait for the features before the first answer.
+      // Clients of this implementation wait for the features before the first answer.
       if (context.callerHasSwarm) context.accept();
       await withTrace(`${service}/${method.name}`, context.metadata, () => work(context));
     } catch (cause) {
@@ -331,7 +331,7 @@ export class RpcServer implements Closable {
     context.caller = await recognize({ address, identity, metadata, onThisMachine: isOwnAddress(address) });
   }
 
-  /** Where a certificate is optional at the port it is demanded here, by service. */
+  /** Where the port makes certificates optional, services require them here. */
   #requireCertificate(service: string, shown: boolean): void {
     const { tls, openServices } = this.#options;
     const demanded = openServices !== undefined && tls?.clientCertificates === 'optional';

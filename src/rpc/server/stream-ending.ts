@@ -1,18 +1,18 @@
 /**
- * Ends a call's HTTP/2 stream as grpc-go does: behind the trailers, whether or not the caller has ended its half.
+ * Ends a call's HTTP/2 stream as grpc-go does: after the trailers, whether or not the caller has ended its half.
  *
- * The gRPC library sends the trailers and leaves the caller's half open. The Rust client of the original waits for the
- * end of the stream, which then never comes. RFC 9113, section 8.1: a server that has sent a complete answer may ask the
+ * The gRPC library sends the trailers and leaves the caller's half open. The original's Rust client waits for the end
+ * of the stream, which then never comes. RFC 9113, section 8.1: a server that has sent a complete answer may ask the
  * client to stop by RST_STREAM with NO_ERROR.
  */
 import diagnostics from 'node:diagnostics_channel';
 import { constants, type ServerHttp2Stream } from 'node:http2';
 import { unsentTrailersCheckMs } from '../limits.ts';
 
-/** Node's documented way to see the streams of a server that a library owns: every server stream of this process. */
+/** Node's documented way to observe streams of a server owned by a library: fires for every server stream of this process. */
 const streamCreated = 'http2.server.stream.created';
 
-/** Several servers of one process see the same streams. */
+/** Several servers of one process observe the same streams. */
 const watched = new WeakSet<ServerHttp2Stream>();
 
 /** Until disposed, every answered stream is closed. */
@@ -25,15 +25,15 @@ export function endAnsweredStreams(): Disposable {
 function watch(stream: ServerHttp2Stream): void {
   if (watched.has(stream)) return;
   watched.add(stream);
-  // The library's own listener comes after this one and sends the trailers.
+  // The library's own listener runs after this one and sends the trailers.
   stream.once('wantTrailers', () => closeWhenSent(stream, 0));
   stream.once('finish', () => {
-    // An error before any message: the header was the answer, no trailers follow.
+    // An error before any message: the header was the whole answer, no trailers follow.
     if (stream.sentHeaders?.['grpc-status'] !== undefined) closeWhenSent(stream, 0);
   });
 }
 
-/** A reset overtakes unwritten data, and nothing signals that trailers were written: a slow reader delays them. */
+/** A reset overtakes unwritten data, and nothing signals that trailers were written, which a slow reader delays. */
 function closeWhenSent(stream: ServerHttp2Stream, checks: number): void {
   if (stream.destroyed || stream.closed) return;
   if (checks > 0 && stream.state.localClose === 1) return stream.close(constants.NGHTTP2_NO_ERROR);

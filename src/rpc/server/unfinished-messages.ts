@@ -1,6 +1,6 @@
 /**
- * Bounds what callers make this process hold of messages that have begun and do not end. The gRPC library gathers each in memory, up to its longest,
- * for as many streams as there are; nobody has been asked for his rights by then.
+ * Bounds the memory for messages that have begun but not ended. The gRPC library buffers each of them, up to its
+ * maximum length, on every stream, before anybody's rights are checked.
  */
 import diagnostics from 'node:diagnostics_channel';
 import { constants, type ServerHttp2Stream } from 'node:http2';
@@ -12,7 +12,7 @@ import { identityOf } from '../member-identity.ts';
 const streamCreated = 'http2.server.stream.created';
 const prefixBytes = 5;
 
-/** One for the process, whose memory it is. */
+/** One for the whole process, whose memory it is. */
 const held = { bytes: 0, byCaller: new Map<string, number>() };
 let users = 0;
 
@@ -31,7 +31,7 @@ export function boundUnfinishedMessages(): Disposable {
 function onCreated(message: unknown): void {
   const { stream, headers } = message as { stream: ServerHttp2Stream; headers: { 'content-type'?: string } };
   if (headers['content-type']?.startsWith('application/grpc') !== true) return;
-  // A listener of our own would make the stream flow before the library listens; this one is put in front of the library's.
+  // A separate listener would make the stream flow before the library listens, so this one wraps the library's.
   const onListener = (event: string | symbol): void => {
     if (event !== 'data') return;
     stream.off('newListener', onListener);
@@ -53,7 +53,7 @@ function watch(stream: ServerHttp2Stream): void {
     hold(messages.take(chunk));
     if (own === 0 || caller === undefined) return;
     const byCaller = held.byCaller.get(caller) ?? 0;
-    const isAlone = own === byCaller; // one message at a time is everybody's right, as long as there is room
+    const isAlone = own === byCaller; // everybody may have one message at a time while there is room
     if (held.bytes <= maxUnfinishedBytes && (isAlone || byCaller <= maxUnfinishedBytes * callerShareOfUnfinished))
       return;
     stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
@@ -61,7 +61,7 @@ function watch(stream: ServerHttp2Stream): void {
   stream.once('close', () => hold(0));
 }
 
-/** @returns what the stream holds now. */
+/** @returns the stream's new size. */
 function change(caller: string, from: number, to: number): number {
   held.bytes += to - from;
   const left = (held.byCaller.get(caller) ?? 0) + to - from;
@@ -76,15 +76,15 @@ function callerOf(stream: ServerHttp2Stream): string {
   return identityOf(names)?.hostId ?? plainAddress(socket?.remoteAddress ?? '');
 }
 
-/** Follows where the messages of one stream begin and end: a byte of flags, four of length, the message. */
+/** Tracks the message boundaries of one stream: a byte of flags, four of length, the message. */
 export class MessageLengths {
   readonly #prefix = Buffer.alloc(prefixBytes);
   #prefixHas = 0;
-  /** Of the message under way. */
+  /** Remaining bytes of the current message. */
   #left = 0;
   #has = 0;
 
-  /** Returns the bytes that the unfinished message has so far. */
+  /** Returns how many bytes the incomplete message has so far. */
   take(chunk: Buffer): number {
     for (let at = 0; at < chunk.length;) {
       if (this.#prefixHas < prefixBytes) {

@@ -15,7 +15,7 @@ import * as rule from './rules.ts';
 /** Pieces of one task: 64 MiB each make more than any file that exists. */
 export const maxPieceNumber = 2 ** 24 - 1;
 
-/** The original's bound is seven days; ours is for versions that are used for longer. A service of the original refuses what lies above its own. */
+/** The original's bound is seven days; ours is for versions with a longer life. Services of the original reject anything beyond their own bound. */
 export const longestTtlSeconds = 1_830 * 86_400;
 
 export const pieceLength = rule.between(minPieceLengthBytes, maxPieceLengthBytes);

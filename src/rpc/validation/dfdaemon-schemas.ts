@@ -31,7 +31,7 @@ export const dfdaemonSchemas: Readonly<Record<string, rule.MessageSchema>> = {
   'dfdaemon.v2.DownloadTaskRequest': rule.schema<dfdaemon.DownloadTaskRequest>({
     download: rule.all(rule.required, rule.message(download)),
   }),
-  // The list may be empty only for a caller that wants all pieces; the handler knows which caller that is.
+  // Only a caller that wants all pieces may leave the list empty; the handler knows which caller that is.
   'dfdaemon.v2.SyncPiecesRequest': rule.schema<dfdaemon.SyncPiecesRequest>(syncPieces),
   'dfdaemon.v2.SyncPersistentPiecesRequest': rule.schema<dfdaemon.SyncPersistentPiecesRequest>(syncPieces),
   'dfdaemon.v2.SyncPersistentCachePiecesRequest': rule.schema<dfdaemon.SyncPersistentCachePiecesRequest>(syncPieces),

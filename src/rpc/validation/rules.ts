@@ -16,7 +16,7 @@ export function fail(path: string, problem: string): never {
   throw new DragonflyError('INVALID_ARGUMENT', `${path} ${problem}`);
 }
 
-/** Applies the rule when the field is there. Texts count as absent when empty, numbers when zero, as proto3 has it. */
+/** Applies the rule when the field is set. As in proto3, empty texts and zeros count as absent. */
 export function optional(rule: Rule): Rule {
   return (value, path) => {
     if (value !== undefined && value !== '' && value !== 0) rule(value, path);
@@ -63,7 +63,7 @@ export const url: Rule = (value, path) => {
 
 export const digest: Rule = (value, path) => {
   if (typeof value !== 'string') fail(path, 'must be a digest');
-  if (/^blake3:[0-9a-f]{64}$/i.test(value)) return; // the protocol admits it; who cannot compute it says so later
+  if (/^blake3:[0-9a-f]{64}$/i.test(value)) return; // the protocol allows it; whoever cannot compute it reports that later
   try {
     parseDigest(value);
   } catch (error) {
@@ -113,7 +113,7 @@ export function all(...rules: readonly Rule[]): Rule {
   return (value, path) => rules.forEach((rule) => rule(value, path));
 }
 
-/** One member must be set; members with a schema are checked. */
+/** One member must be set; members with a schema are validated. */
 export function oneofMember(members: Readonly<Record<string, MessageSchema>> = {}): Rule {
   return (value, path) => {
     if (value === undefined || value === null) fail(path, 'must have one member set');

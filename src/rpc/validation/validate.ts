@@ -1,8 +1,8 @@
 /**
- * Validation of requests at the border: a message that breaks a rule is INVALID_ARGUMENT before any handler sees it.
+ * Validation of incoming requests: a message that breaks a rule is INVALID_ARGUMENT before any handler sees it.
  *
- * Two layers. General bounds hold for every message (no text, list, map or byte field larger than any honest sender
- * needs). On top, one schema per message; fields it does not name have the general bounds only.
+ * Two layers: general bounds for every message (no text, list, map or byte field larger than any honest sender needs),
+ * and one schema per message; fields without a rule only have the general bounds.
  */
 import { DragonflyError } from '../../core/errors.ts';
 import { commonSchemas } from './common-schemas.ts';
@@ -14,7 +14,7 @@ import { schedulerSchemas } from './scheduler-schemas.ts';
 const maxTextLength = 16_384;
 const maxListLength = 65_536;
 const maxMapEntries = 512;
-const maxByteFieldLength = 72 * 2 ** 20; // the content of the largest piece; the size of the message bounds the sum
+const maxByteFieldLength = 72 * 2 ** 20; // the content of the largest piece; the message size bounds the sum
 const maxDepth = 16;
 
 const schemas: Readonly<Record<string, MessageSchema>> = {

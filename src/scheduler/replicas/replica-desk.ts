@@ -4,7 +4,7 @@
  */
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { hostPort } from '../../core/net/host-port.ts';
-import { untilAborted, type Closable } from '../../core/process/lifecycle.ts';
+import { orAborted, type Closable } from '../../core/process/lifecycle.ts';
 import type { Logger } from '../../core/process/logger.ts';
 import type { CallContext } from '../../rpc/call-context.ts';
 import type { Channels } from '../../rpc/channels.ts';
@@ -95,7 +95,7 @@ export class ReplicaDesk implements Closable {
       this.run((keeper, nowMs) => keeper.uploadFinished(taskId, hostId, { waits: true, nowMs }));
       this.showHolders(taskId);
       const ends = AbortSignal.any([signal, draining, this.#controller.signal]);
-      await untilAborted(waiting.promise, ends).catch((error: unknown) => {
+      await orAborted(waiting.promise, ends).catch((error: unknown) => {
         signal.throwIfAborted();
         throw ends.aborted ? stopping() : error;
       });

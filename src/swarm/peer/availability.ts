@@ -27,7 +27,7 @@ export class Availability {
     for (const piece of has) this.#change(piece, -1);
   }
 
-  /** The one the fewest hold, ties at random; any of them when `evenly`. */
+  /** The piece that the fewest parents hold, ties at random; any of them when `evenly`. */
   rarest(pieces: readonly number[], random: Random, evenly = false): number | undefined {
     let best: number | undefined;
     let fewest = Number.POSITIVE_INFINITY;

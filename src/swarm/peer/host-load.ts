@@ -1,4 +1,4 @@
-/** What a host last said about its uploads, running and waiting. Written once, read by every download that has it as a parent. */
+/** A host's last announced number of uploads, running and waiting. Written once, read by every download that has the host as a parent. */
 export class HostLoad {
   #uploads = 0;
   #drops = 0;
@@ -7,7 +7,7 @@ export class HostLoad {
     return this.#uploads;
   }
 
-  /** How often it has said that there is less to do, or nothing: a refusal from before the last time is out of date. */
+  /** How many times the host has announced a lower load, or none: refusals from before the last time are out of date. */
   get drops(): number {
     return this.#drops;
   }

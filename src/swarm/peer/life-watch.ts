@@ -8,30 +8,30 @@ import type { PickerLimits } from './picker-limits.ts';
 type Limits = Pick<PickerLimits, 'quietMs' | 'lifeMs' | 'lifeMostMs' | 'lateMs'>;
 
 export interface LifeCheck {
-  /** To be asked whether they are there. */
+  /** Parents to be asked for a sign of life. */
   readonly ask: readonly string[];
   /** They did not answer. */
   readonly silent: readonly string[];
 }
 
-/** What is known of one parent's life. */
+/** What is known about one parent being alive. */
 export interface Watched {
   heardAtMs: number;
   /** It has said something. */
   known: boolean;
-  /** Since when it owes us something. */
+  /** Since when the parent owes something. */
   owesSinceMs: number | undefined;
   askedAtMs: number | undefined;
   silentAtMs: number;
-  /** Looks that were late themselves. */
+  /** Number of checks that were late themselves. */
   lateLooks: number;
 }
 
-/** How many times longer than the longest answer so far one may take. */
+/** An answer may take this many times longer than the longest one so far. */
 const patience = 4;
-/** Share of the longest answer that is still believed after a shorter one. */
+/** After a shorter answer, this share of the longest one still counts. */
 const fading = 0.9;
-/** So often a late look is made again: whoever is always late must decide all the same. */
+/** A late check is repeated this many times; a node that is always late has to decide nevertheless. */
 const mostLateLooks = 3;
 
 const nobody: LifeCheck = { ask: [], silent: [] };
@@ -52,7 +52,7 @@ export class LifeWatch {
   readonly #parents = new Map<string, Watched>();
   #answerMs = 0;
   #othersMs = 0;
-  /** When to look next; infinite while nobody owes anything. */
+  /** When to check next; infinite while nobody owes anything. */
   dueMs = Number.POSITIVE_INFINITY;
 
   constructor(limits: Limits) {
@@ -73,7 +73,7 @@ export class LifeWatch {
     if (parent) this.heardFrom(parent, nowMs);
   }
 
-  /** For those who have it at hand: nothing happens as often. */
+  /** A variant for callers that have the parent at hand: nothing is called as often. */
   heardFrom(parent: Watched, nowMs: number): void {
     parent.heardAtMs = nowMs;
     parent.known = true;
@@ -83,14 +83,14 @@ export class LifeWatch {
     parent.lateLooks = 0;
   }
 
-  /** Somebody may owe us something from now on. */
+  /** Some parent may owe something from now on. */
   expect(nowMs: number): void {
     this.dueMs = Math.min(this.dueMs, nowMs + this.#limits.quietMs);
   }
 
   /**
-   * @param answerMs how long others took at most lately.
-   * @param owes whether anything was asked of a parent, or is hoped for.
+   * @param answerMs the longest recent answer of other nodes. @param owes whether something was requested of a parent,
+   * or is expected from it.
    */
   check({ nowMs, answerMs }: { nowMs: number; answerMs: number }, owes: (parentId: string) => boolean): LifeCheck {
     if (nowMs < this.dueMs) return nobody;
@@ -124,7 +124,7 @@ export class LifeWatch {
     return { ask, silent };
   }
 
-  /** Whoever looks late has not heard either: what came meanwhile is read first. */
+  /** When this check is late, so is the reading of messages: what arrived meanwhile is read first. */
   #isSilent(parent: Watched, nowMs: number): boolean {
     const lateMs = nowMs - parent.silentAtMs;
     if (lateMs < 0) return false;

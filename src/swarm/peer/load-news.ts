@@ -1,6 +1,6 @@
 /**
- * When the children of a host hear how much there is to do at it. A child that is alone has asked for all of that itself, and on a fast
- * line the news would cost a message for every piece; only when it was refused it waits to hear that there is less.
+ * When a host announces its load to its children. An only child has caused all of the load itself, and on a fast link
+ * announcements would cost a message per piece; it only waits for one after it was refused.
  */
 import { loadNewsMs, soleLoadNewsMs } from './transfer-timing.ts';
 
@@ -9,7 +9,7 @@ export class LoadNews {
   #toldMs = Number.NEGATIVE_INFINITY;
   #isAwaited = false;
 
-  /** Uploads running and waiting, as it was told last. */
+  /** Uploads running and waiting, as last announced. */
   get told(): number {
     return this.#told;
   }
@@ -19,7 +19,7 @@ export class LoadNews {
     this.#isAwaited = true;
   }
 
-  /** When to tell so many children of this load; infinite for what they know. */
+  /** When to announce this load to that many children; infinite for a load they already know. */
   dueMs(load: number, children: number): number {
     if (load === this.#told) return Number.POSITIVE_INFINITY;
     return this.#toldMs + (this.#isAwaited || children > 1 ? loadNewsMs : soleLoadNewsMs);

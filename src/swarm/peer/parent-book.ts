@@ -1,4 +1,4 @@
-/** The parents of one download: what each holds, what it was measured to give, and which is asked best. */
+/** The parents of one download: what each holds, how it was measured, and which one is best to ask. */
 import { Availability } from './availability.ts';
 import type { HostLoad } from './host-load.ts';
 import type { Watched } from './life-watch.ts';
@@ -29,13 +29,13 @@ export class ParentBook {
   readonly #options: ParentBookOptions;
   readonly #availability: Availability;
   readonly #parents = new Map<string, Parent>();
-  /** Who was asked for last: one announcement asks several times. */
+  /** The parent asked for last: one announcement leads to several questions about it. */
   #latest: Parent | undefined;
   readonly #banned = new Set<string>();
   readonly #returns = new ParentReturns();
   /** Mean rate of all deliveries; parents are judged against it. */
   #usualBytesPerMs = 0;
-  /** Before, only parents that say they have nothing to do are asked. */
+  /** Until then, only parents that announce no load are asked. */
   #nextTryMs = 0;
 
   constructor(options: ParentBookOptions) {
@@ -67,7 +67,7 @@ export class ParentBook {
 
   has(parent: Parent, pieces: PieceSet | number): void {
     if (typeof pieces === 'number')
-      this.#availability.gained(parent.has, pieces); // each of many pieces, from each of many parents
+      this.#availability.gained(parent.has, pieces); // happens for each of many pieces, from each of many parents
     else for (const piece of pieces) this.#availability.gained(parent.has, piece);
   }
 
@@ -76,7 +76,7 @@ export class ParentBook {
     return this.#availability.of(piece) > 0;
   }
 
-  /** @param drops of the parent's load when it was asked: a refusal from before the last one is out of date. */
+  /** @param drops of the parent's load when it was asked: a refusal from before the last drop is out of date. */
   refused(parent: Parent, drops: number, nowMs: number): void {
     this.#returns.changing(parent);
     parent.stats.refused(nowMs + this.#retryMs(this.#options.limits.busyMs), drops);
@@ -99,14 +99,14 @@ export class ParentBook {
     this.#usualBytesPerMs = this.#usualBytesPerMs === 0 ? rate : 0.9 * this.#usualBytesPerMs + 0.1 * rate;
   }
 
-  /** How long a piece takes from this parent as a rule; infinite while nothing is known. */
+  /** How long a piece usually takes from this parent; infinite while unknown. */
   usualMs(parent: Parent): number {
     return (
       (this.#options.pieceLengthBytes / (this.#usualBytesPerMs || Number.POSITIVE_INFINITY)) * (parent.load.uploads + 1)
     );
   }
 
-  /** When one that may not be asked now may be; infinite when there is none. */
+  /** When the next parent that may not be asked now may be; infinite when there is none. */
   firstReturnMs(nowMs: number): number {
     const firstMs = this.#returns.firstMs(this.#parents.values(), nowMs);
     return this.#nextTryMs > nowMs ? Math.min(firstMs, this.#nextTryMs) : firstMs;
@@ -116,7 +116,7 @@ export class ParentBook {
     const { limits, pieceLengthBytes } = this.#options;
     if (servesOthers(parent) && nowMs < this.#nextTryMs) return false;
     if (parent.stats.isAside(parent.load, nowMs)) return false;
-    // the usual case first: this is asked of every parent for every choice
+    // the usual case first: this is evaluated for every parent at every choice
     return (
       parent.inFlight === 0 || parent.inFlight < Math.min(limits.maxPerParent, parent.stats.depth(pieceLengthBytes))
     );
@@ -150,7 +150,7 @@ export class ParentBook {
     if (servesOthers(parent)) this.#nextTryMs = nowMs + this.#retryMs(this.#options.limits.tryBusyMs);
   }
 
-  /** For one piece, from somebody who was not asked yet. */
+  /** Chooses a parent for one piece among those that were not asked for it yet. */
   bestFor(piece: number, asked: readonly Request[], nowMs: number): Parent | undefined {
     let best: Parent | undefined;
     for (const parent of this.#parents.values()) {
@@ -161,7 +161,7 @@ export class ParentBook {
     return best;
   }
 
-  /** Of the parents that hold one of these pieces and do not serve us, the share that serve nobody. */
+  /** Among parents that hold one of these pieces and do not serve this node: the share that serves nobody. */
   idleShare(pieces: PieceSet): number {
     let useful = 0;
     let idle = 0;
@@ -173,19 +173,19 @@ export class ParentBook {
     return idle / Math.max(1, useful);
   }
 
-  /** Where pieces transfer faster than this, slots become free sooner. */
+  /** Where pieces transfer faster than this, upload slots become free sooner. */
   #retryMs(mostMs: number): number {
     if (this.#usualBytesPerMs === 0) return mostMs;
     return Math.min(mostMs, Math.max(1, this.#options.pieceLengthBytes / this.#usualBytesPerMs));
   }
 
-  /** Pieces it would send before ours, stretched for slow and distant parents. */
+  /** Pieces that the parent would send before ours, weighted for slow and distant parents. */
   #cost(parent: Parent): number {
     const slowness = parent.stats.slowness(this.#usualBytesPerMs, this.#options.limits.slowShare);
     return (Math.max(parent.load.uploads, parent.inFlight) + 1) * slowness + parent.distance / 2;
   }
 
-  /** Parents beyond this distance are far: what a nearer one holds does not come over the long way once more. */
+  /** Parents beyond this distance are far: what a nearer one holds is not transferred over the long way again. */
   #nearMost(): number {
     let nearest = Number.POSITIVE_INFINITY;
     for (const { distance } of this.#parents.values()) nearest = Math.min(nearest, distance);
@@ -205,7 +205,7 @@ export class ParentBook {
   }
 }
 
-/** What it sends us is nearly done when we ask for more. */
+/** Its transfer to this node is nearly done when the next piece is requested. */
 function servesOthers({ load, serving }: Parent): boolean {
   return load.uploads > serving;
 }

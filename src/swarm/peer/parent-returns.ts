@@ -1,13 +1,13 @@
-/** When the first of the parents that were set aside may be asked again, without looking at all of them every time. */
+/** When the first of the parents set aside may be asked again, without checking all of them each time. */
 import type { Parent } from './request-book.ts';
 
 type Aside = Pick<Parent, 'stats' | 'load'>;
 
 export class ParentReturns {
-  /** Undefined when all have to be checked; too early when that parent has become less loaded in the meantime. */
+  /** Undefined when all have to be checked; too early when that parent's load has dropped meanwhile. */
   #firstMs: number | undefined;
 
-  /** Call before the parent's time changes or the parent goes: those of the others stay. */
+  /** Call before the parent's time changes or the parent leaves; the times of the others stay valid. */
   changing(parent: Aside): void {
     if (asideUntilMs(parent) === this.#firstMs) this.#firstMs = undefined;
   }

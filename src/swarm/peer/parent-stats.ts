@@ -6,7 +6,7 @@ import type { PickerLimits } from './picker-limits.ts';
 const smoothing = 0.3;
 
 export class ParentStats {
-  /** Integers are stored inside the object; every choice reads them for every parent. */
+  /** Integers are stored inside the object, and every choice reads them for every parent. */
   #demotedUntilMs = 0;
   #busyUntilMs = 0;
   /** `HostLoad.drops` at its last refusal. */
@@ -38,7 +38,7 @@ export class ParentStats {
     if (this.#failures >= limits.failuresToDemote) this.#demotedUntilMs = Math.ceil(nowMs + limits.demoteMs);
   }
 
-  /** Its queue is full: not asked again until then, or until its load has dropped. */
+  /** The parent's queue is full: it is not asked until then, or until its load has dropped. */
   refused(untilMs: number, drops: number): void {
     this.#busyUntilMs = Math.ceil(untilMs);
     this.#refusedAtDrops = drops;
@@ -52,7 +52,7 @@ export class ParentStats {
     return this.#demotedUntilMs > nowMs || (this.#busyUntilMs > nowMs && load.drops === this.#refusedAtDrops);
   }
 
-  /** Not to be asked before; in the past when it is not set aside. */
+  /** When it may be asked again; in the past when it is not set aside. */
   asideUntilMs(load: HostLoad): number {
     return load.drops === this.#refusedAtDrops
       ? Math.max(this.#demotedUntilMs, this.#busyUntilMs)

@@ -11,7 +11,7 @@ export interface PickerLimits {
   readonly answerMs: number;
   /** Requests in flight at one parent, whatever its rate × delay. */
   readonly maxPerParent: number;
-  /** Rarest first among the next so many missing pieces ahead of a reader: 16 spreads as well as all of them, and still streams. */
+  /** Rarest first among this many missing pieces ahead of a reader: 16 spreads pieces as well as all of them would, and still streams. */
   readonly readerWindow: number;
   /** The same without readers; bounds the work of one choice. */
   readonly scanWindow: number;
@@ -26,21 +26,21 @@ export interface PickerLimits {
   readonly demoteMs: number;
   /** A parent that was busy is asked again after this, or when it announces that it has less to do. */
   readonly busyMs: number;
-  /** One of the parents that say they are busy is asked all the same, so often: its line may have room for one more. */
+  /** How often one of the parents that announce they are busy is asked nevertheless: its link may have room for one more transfer. */
   readonly tryBusyMs: number;
   /** A parent below this share of the median rate only gets what no other parent has. */
   readonly slowShare: number;
-  /** A parent further away than the nearest by more than this (of 1, nothing in common) is far: it gives only what none of the near ones holds. */
+  /** A parent farther away than the nearest by more than this (1: nothing in common) is far: it only gives pieces that no near one holds. */
   readonly nearSpan: number;
-  /** While a download has pieces coming in, announcements are heeded so often. */
+  /** How often announcements are handled while pieces are arriving. */
   readonly lookAgainMs: number;
   readonly parents: number;
-  /** A parent that owes something and has said nothing for so long is asked whether it is there. */
+  /** A parent that owes something and has been silent for this long is asked for a sign of life. */
   readonly quietMs: number;
-  /** So long it may take to answer, or longer where answers took long before, from whomever. */
+  /** How long its answer may take, or longer where recent answers of any node took longer. */
   readonly lifeMs: number;
   readonly lifeMostMs: number;
-  /** A look for that answer which is later than this is made again. */
+  /** A check for that answer that runs later than this is repeated. */
   readonly lateMs: number;
 }
 

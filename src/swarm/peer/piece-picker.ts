@@ -41,16 +41,16 @@ export interface PickerOptions {
   readonly held?: PieceSet;
   readonly random: Random;
   readonly limits?: Partial<PickerLimits>;
-  /** Downlink when it is known for sure, such as a configured rate limit; otherwise it is learned. */
+  /** The downlink where it is known, such as a configured rate limit; otherwise it is learned. */
   readonly capacityBytesPerSec?: number | undefined;
   readonly order?: PieceOrder;
 }
 
 export interface ParentOptions {
   readonly distance?: number;
-  /** Shared by all who hear of this host's load. */
+  /** Shared by all downloads that hear of this host's load. */
   readonly load?: HostLoad;
-  /** Kept beside what else is known of the parent, for the caller. */
+  /** Kept with the other facts about the parent, for the caller. */
   readonly life?: Watched;
 }
 
@@ -100,13 +100,13 @@ export class PiecePicker {
     return this.#open.count > 0;
   }
 
-  /** Something was asked of this parent. */
+  /** Something was requested of this parent. */
   owes(parentId: string): boolean {
     const parent = this.#parents.get(parentId);
     return parent !== undefined && this.#requests.areAny(parent);
   }
 
-  /** What is asked for of these pieces. */
+  /** All requests for these pieces. */
   requestsFor(pieces: PieceSet): readonly { readonly parentId: string; readonly piece: number }[] {
     if (this.#requests.isEmpty || pieces.count === 0) return [];
     return Array.from(this.#requests.pieces()).flatMap(([piece, requests]) =>
@@ -119,8 +119,8 @@ export class PiecePicker {
   }
 
   /**
-   * Until then no announcement of a parent leads to a request, whatever it says, unless something else happens here.
-   * While pieces come in, looking again so often is enough to see that they no longer fill the link.
+   * Until then no announcement of a parent leads to a request, unless something else happens here. While pieces arrive,
+   * checking this often is enough to notice that they no longer fill the link.
    */
   deafUntilMs(nowMs: number): number {
     const { running, waiting } = this.#requests;
@@ -129,8 +129,8 @@ export class PiecePicker {
   }
 
   /**
-   * Would ask this parent for something now: what the parent just announced is worth a call of next(). Most announcements
-   * are not, and this costs far less.
+   * Whether this parent would be asked for something now, so that its announcement is worth a call of next(). Most
+   * announcements are not, and this check is far cheaper.
    */
   wouldAsk(parentId: string, nowMs: number, rateBytesPerSec = 0, latestBytesPerSec = rateBytesPerSec): boolean {
     this.#rateBytesPerSec = rateBytesPerSec;
@@ -169,15 +169,15 @@ export class PiecePicker {
     if (parent) this.#parents.has(parent, pieces);
   }
 
-  /** How many uploads run and wait at the parent, when it announces that; or say so to the HostLoad it was added with. */
+  /** How many uploads run and wait at the parent, as it announces; or update the HostLoad it was added with. */
   parentLoad(parentId: string, load: number): void {
     this.#parents.get(parentId)?.load.says(load);
   }
 
   /**
-   * The parent wants this child to take this piece and pass it on: it is at the origin and sends everybody something
-   * different (SuperSeeder). Such a piece is asked for at once and comes beside all others: while it waits for its turn there
-   * and shares the uplink of the parent, the other parents must not wait.
+   * The parent wants this child to take the piece and pass it on: it is at the origin and sends everybody something
+   * different (SuperSeeder). Such a piece is requested at once, in addition to all others: while it waits for its turn
+   * and shares the parent's uplink, the other parents must not wait.
    */
   parentOffers(parentId: string, piece: number): void {
     this.parentHas(parentId, piece);
@@ -189,14 +189,14 @@ export class PiecePicker {
     this.#readPositions = positions;
   }
 
-  /** Widens the download, for a second reader with another range. */
+  /** Widens the download for a reader with another range. */
   want(pieces: PieceSet): void {
     const more = pieces.difference(this.#held).difference(this.#missing);
     this.#missing.addAll(more);
     this.#open.addAll(more.difference(this.#atOrigin));
   }
 
-  /** Pieces of an origin lease: not asked of parents until they arrive or `originReleased` gives them back. */
+  /** Pieces of an origin lease: not requested of parents until they arrive or `originReleased` gives them back. */
   originFetching(pieces: PieceSet): void {
     this.#atOrigin.addAll(pieces);
     for (const piece of pieces) this.#open.delete(piece);
@@ -227,7 +227,7 @@ export class PiecePicker {
     return others;
   }
 
-  /** A piece is not among those on disk any more: it has to be fetched again, if it is still wanted. */
+  /** A piece is no longer on disk and has to be fetched again, if it is still wanted. */
   pieceLost(piece: number, wanted: boolean): void {
     if (wanted) this.#missing.add(piece);
     this.#reopen(piece);
@@ -249,9 +249,9 @@ export class PiecePicker {
   }
 
   /**
-   * `busy`: its queue is full, it is asked again when it announces another load or after a moment. `temporary`: the
-   * parent keeps its place until it fails repeatedly. `gone`: it does not hold this piece (any more). `corrupt`: the
-   * piece is not what it should be; the parent is banned for the rest of this download.
+   * `busy`: the parent's queue is full; it is asked again when it announces another load or after a moment.
+   * `temporary`: the parent stays until it fails repeatedly. `gone`: it does not hold this piece (any more). `corrupt`:
+   * the piece is not what it should be; the parent is banned for the rest of this download.
    */
   requestFailed(
     parentId: string,
@@ -275,8 +275,9 @@ export class PiecePicker {
   }
 
   /**
-   * Requests to start now. Every one of them counts as in flight from here on. `rateBytesPerSec`: what all running
-   * requests bring in together now, by which the picker judges whether one more would help; `latestBytesPerSec`: in the last 75 ms.
+   * Requests to start now. Each counts as in flight from here on. `rateBytesPerSec`: the current rate of all running
+   * requests together, by which the picker judges whether one more would help; `latestBytesPerSec`: the same over the
+   * last 75 ms.
    */
   next(nowMs: number, rateBytesPerSec = 0, latestBytesPerSec = rateBytesPerSec): PieceRequest[] {
     this.#rateBytesPerSec = rateBytesPerSec;
@@ -301,7 +302,7 @@ export class PiecePicker {
     return started;
   }
 
-  /** When next() may have something to do although nothing happened: an answer or a hedge is due, a parent returns. */
+  /** When next() may have something to do without an event: an answer or a hedge is due, or a parent returns. */
   nextWakeMs(nowMs: number): number | undefined {
     const wake = Math.min(
       this.#requests.nextWakeMs(nowMs, this.#limits),
@@ -320,7 +321,7 @@ export class PiecePicker {
     );
   }
 
-  /** When to see whether more transfers are welcome. */
+  /** When to check whether more transfers are welcome. */
   #nextLookMs(nowMs: number): number {
     const { running, waiting } = this.#requests;
     const looks = running > 0 && running < this.#limits.maxRunning && waiting < this.#limits.maxWaiting;
@@ -339,7 +340,7 @@ export class PiecePicker {
     );
   }
 
-  /** The next `size` missing pieces from `from`, those of them that are open. */
+  /** Of the next `size` missing pieces from `from` on, those that are open. */
   #window(from: number, size: number): PieceSet {
     const window = new PieceSet(this.#pieceCount);
     let seen = 0;

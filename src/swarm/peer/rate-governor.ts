@@ -21,19 +21,19 @@ const slowShare = 0.5;
 const helpfulShare = 0.1;
 const believeMs = 10_000;
 /**
- * With a known capacity a misjudgement is cheap. Without, the measured rate must have followed the change, and a piece should
- * be through: two transfers that share a link make those at the other ends look idle, which spreads.
+ * With a known capacity a misjudgement is cheap. Otherwise the measured rate must have followed the change, and a piece
+ * should be complete: two transfers that share a link make the links at their other ends look idle, which spreads.
  */
 const settleMsKnown = 20;
 const settleMsLearned = 1000;
-/** The latest rate is of the transfers that run now when the last of them began before. */
+/** The latest rate only covers the current transfers if the last of them began this long ago. */
 const latestMs = 75;
 
 export class RateGovernor {
   readonly #capacity: number | undefined;
   readonly #settleMs: number;
   #lastAddedMs = Number.NEGATIVE_INFINITY;
-  /** Total before the last addition, until its effect was judged. */
+  /** Total rate before the last addition, until its effect was judged. */
   #before: number | undefined;
   #learned = Number.POSITIVE_INFINITY;
   #learnedUntilMs = 0;

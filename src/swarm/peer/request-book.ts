@@ -1,4 +1,4 @@
-/** Which pieces a download has asked whom for, and how far each request is. Decides nothing. */
+/** Which pieces a download has requested of whom, and how far each request is. Decides nothing. */
 import { DragonflyError } from '../../core/errors.ts';
 import type { HostLoad } from './host-load.ts';
 import type { Watched } from './life-watch.ts';
@@ -13,7 +13,7 @@ export interface Parent {
   readonly stats: ParentStats;
   readonly load: HostLoad;
   readonly life: Watched | undefined;
-  /** Of the requests to it, those that hold up others. */
+  /** Number of requests to the parent that block others. */
   inFlight: number;
   /** Running requests; the parent counts them as uploads. */
   serving: number;
@@ -23,11 +23,11 @@ export interface Request {
   readonly parent: Parent;
   readonly piece: number;
   readonly startedAtMs: number;
-  /** `HostLoad.drops` of the parent then. */
+  /** `HostLoad.drops` of the parent at that time. */
   readonly drops: number;
-  /** Time after which it is hedged. */
+  /** When a second request for the piece may be made. */
   readonly hedgeAtMs: number;
-  /** It comes beside others: whatever becomes of it, it holds up no other. */
+  /** An additional request, which never blocks another. */
   readonly beside: boolean;
   /** `waiting` for an answer, `running`: its bytes come in; `aside`: it does not hold up the next request, because it is extra, nearly done or late. */
   state: 'waiting' | 'running' | 'aside';
@@ -94,7 +94,7 @@ export class RequestBook {
     this.#waiting += 1;
   }
 
-  /** Its bytes come in; also when it had been set aside as late. */
+  /** Its bytes arrive; also for a request that was set aside as late. */
   began(request: Request): void {
     this.setAside(request);
     if (!request.begun) request.parent.serving += 1;
@@ -115,7 +115,7 @@ export class RequestBook {
       throw new DragonflyError('INTERNAL', 'more piece requests ended than were started');
   }
 
-  /** Unanswered requests must not hold up the others; the transport enforces their timeout. */
+  /** Unanswered requests must not block the others; the transport enforces their timeout. */
   setLateAside(startedUntilMs: number): void {
     if (this.#waiting === 0) return;
     for (const requests of this.#byPiece.values()) {
@@ -124,7 +124,7 @@ export class RequestBook {
     }
   }
 
-  /** Time at which a response or a hedge falls due; infinite when none does. */
+  /** When an answer or a hedge is due; infinite when none is. */
   nextWakeMs(nowMs: number, { answerMs, maxCopies }: Pick<PickerLimits, 'answerMs' | 'maxCopies'>): number {
     let wake = Number.POSITIVE_INFINITY;
     for (const requests of this.#byPiece.values()) {
@@ -136,7 +136,7 @@ export class RequestBook {
     return wake;
   }
 
-  /** Does the parent hold a piece that is late elsewhere? */
+  /** Whether the parent holds a piece that is late elsewhere. */
   hedges(parent: Parent, nowMs: number): boolean {
     for (const [piece, [first]] of this.#byPiece)
       if (first && first.hedgeAtMs <= nowMs && first.parent !== parent && parent.has.has(piece)) return true;

@@ -27,7 +27,7 @@ export class SpareLines {
     return this.#nextLookMs;
   }
 
-  /** Transfers that are welcome beside the first. `share`: of the parents that could serve us and do not, those without anything to do. */
+  /** How many transfers are welcome besides the first. `share`: among parents that could serve this node and do not, those without any load. */
   welcome(nowMs: number, rateBytesPerSec: number, share: () => number): number {
     if (nowMs >= this.#nextLookMs) {
       const late = nowMs > this.#nextLookMs + lateMs;

@@ -1,9 +1,9 @@
 /**
- * What a peer at the origin tells whom: while it holds pieces that nobody else does, every child hears of different ones,
- * so that its uplink sends nothing twice that was not yet sent once. When everything it holds has been sent, or a
- * piece was not fetched in time, the rest is told to everybody.
+ * What a peer at the origin announces to whom: while it holds pieces that nobody else does, every child hears of
+ * different ones, so that its uplink repeats nothing before everything was sent once. When everything it holds was
+ * sent, or a piece was not fetched in time, the rest is announced to everybody.
  *
- * One instance per task on every host that holds a lease; on others all pieces are announced to everybody.
+ * One instance per task on every host that holds a lease; other hosts announce every piece to everybody.
  */
 export interface Announcement {
   readonly childId: string;
@@ -15,13 +15,13 @@ export interface Announcement {
 export interface SuperSeederOptions {
   /** Pieces offered to one child and not yet fetched. */
   readonly perChild: number;
-  /** A child that does not ask for what it is offered within this time has the piece already, or is stuck. */
+  /** A child that does not request an offered piece within this time has it already, or is stuck. */
   readonly claimMs: number;
-  /** Time a child has after it asked: offering the piece to another child while a slow uplink works off its queue would send it twice. */
+  /** Time for a child that has requested the piece: offering it to another child while a slow uplink works off its queue would send it twice. */
   readonly patienceMs: number;
-  /** While it is being sent, a child that takes nothing for so long lets it pass, or later where others take it in long bursts. */
+  /** While a piece is being sent, a child that receives nothing for this long forfeits it, or later where others receive in long bursts. */
   readonly stalledMs: number;
-  /** Children that may let an offer of a piece pass before everybody is told of it. */
+  /** How many children may forfeit a piece before everybody is told of it. */
   readonly passes: number;
 }
 
@@ -35,7 +35,7 @@ export const defaultSuperSeederOptions: SuperSeederOptions = {
 
 interface Child {
   readonly id: string;
-  /** Pieces once offered to it: a child that did not come for a piece is not asked again. */
+  /** Pieces once offered to the child: one that it did not request is not offered again. */
   readonly asked: Set<number>;
   /** Pieces announced to it and not withdrawn. */
   readonly told: Set<number>;
@@ -44,32 +44,32 @@ interface Child {
 
 interface Offer {
   readonly child: Child;
-  /** The child has asked for the piece. */
+  /** The child has requested the piece. */
   claimed: boolean;
-  /** When bytes of it were last taken. */
+  /** When the child last received bytes of it. */
   takenAtMs: number | undefined;
   untilMs: number;
 }
 
-/** How many times longer than the longest pause so far one may be, and the share of that which is still believed after a shorter one. */
+/** How many times longer than the longest pause so far a pause may be, and the share of that longest pause that still counts after a shorter one. */
 const pausesOfStall = 4;
 const fading = 0.97;
 
 export class SuperSeeder {
   readonly #options: SuperSeederOptions;
   readonly #children = new Map<string, Child>();
-  /** Held, never sent, not on offer; in order of arrival. */
+  /** Held, never sent and not offered; in order of arrival. */
   readonly #fresh = new Set<number>();
   readonly #offers = new Map<number, Offer>();
   readonly #sent = new Set<number>();
-  /** How many children let an offer of the piece pass. */
+  /** How many children have forfeited the piece. */
   readonly #passed = new Map<number, number>();
   readonly #shared: Set<number>;
   #complete = false;
-  /** Longest pause between two parts of a piece that a child took. */
+  /** Longest pause between two parts of a piece that a child received. */
   #pauseMs = 0;
 
-  /** `shared`: pieces held before the lease; others may have them too, so they are announced to all at once. */
+  /** `shared`: pieces held before the lease; others may have them too, so everybody is told of them at once. */
   constructor(options: Partial<SuperSeederOptions> = {}, shared: Iterable<number> = []) {
     this.#shared = new Set(shared);
     this.#options = { ...defaultSuperSeederOptions, ...options };
@@ -89,17 +89,17 @@ export class SuperSeeder {
     }
   }
 
-  /** Received from another node: the children may have it from there, and would ignore an offer of it. */
+  /** Received from another node: children may get it from there, and would ignore an offer of it. */
   pieceShared(piece: number): void {
     if (!this.#sent.has(piece) && !this.#offers.has(piece) && !this.#fresh.has(piece)) this.#shared.add(piece);
   }
 
-  /** Came from the origin: nobody else has it. */
+  /** Came from the origin, so nobody else has it. */
   pieceHeld(piece: number): void {
     if (!this.#shared.has(piece) && !this.#sent.has(piece) && !this.#offers.has(piece)) this.#fresh.add(piece);
   }
 
-  /** Another lease: more comes from the origin. Pieces announced to all stay so. */
+  /** Another lease begins: more pieces will come from the origin. Pieces announced to everybody stay so. */
   moreComes(): void {
     if (this.#isSpread) {
       for (const piece of this.#sent) this.#shared.add(piece);
@@ -108,7 +108,7 @@ export class SuperSeeder {
     this.#complete = false;
   }
 
-  /** It was on its way from the origin and did not come: when it does, everybody may hear of it again. */
+  /** The piece was expected from the origin and did not come: once it does, it is announced again. */
   pieceLost(piece: number): void {
     this.#fresh.delete(piece);
     this.#sent.delete(piece);
@@ -127,7 +127,7 @@ export class SuperSeeder {
     this.#complete = true;
   }
 
-  /** A child came for the piece; whether it gets it at once is another matter. */
+  /** A child has requested the piece, whether or not it gets it at once. */
   pieceAsked(piece: number, nowMs: number): void {
     const offer = this.#offers.get(piece);
     if (!offer || offer.claimed) return;
@@ -135,7 +135,7 @@ export class SuperSeeder {
     offer.untilMs = nowMs + this.#options.patienceMs;
   }
 
-  /** Who came for it was sent away, or has given it up: it may come again, for as long as after the offer. */
+  /** The child was sent away, or has given up: it may come again, within the time of a new offer. */
   pieceRefused(piece: number, nowMs: number): void {
     const offer = this.#offers.get(piece);
     if (offer?.claimed !== true) return;
@@ -144,7 +144,7 @@ export class SuperSeeder {
     offer.untilMs = nowMs + this.#options.claimMs;
   }
 
-  /** The child takes some more of it: what holds it up is told by the pauses of all. */
+  /** The child has received some more of it; the pauses of all children tell when one is stuck. */
   pieceTaken(piece: number, nowMs: number): void {
     const offer = this.#offers.get(piece);
     if (offer?.claimed !== true) return;
@@ -154,7 +154,7 @@ export class SuperSeeder {
     offer.untilMs = nowMs + Math.min(patienceMs, Math.max(stalledMs, pausesOfStall * this.#pauseMs));
   }
 
-  /** The child got the piece from here, or announced that it has it from elsewhere. */
+  /** The child got the piece from here, or announced that it got it elsewhere. */
   pieceSpread(piece: number): void {
     this.#sent.add(piece);
     this.#fresh.delete(piece);
@@ -178,7 +178,7 @@ export class SuperSeeder {
       if (!child && this.#isBusy) break;
       this.#fresh.delete(piece);
       if (!child) {
-        this.#sent.add(piece); // nobody asked for it: announce it to all
+        this.#sent.add(piece); // nobody requested it: announce it to all
         continue;
       }
       this.#offers.set(piece, { child, claimed: false, takenAtMs: undefined, untilMs: nowMs + this.#options.claimMs });
@@ -208,7 +208,7 @@ export class SuperSeeder {
     return wake;
   }
 
-  /** Some child has as much on offer as it may, or there is none: waiting can help. */
+  /** Some child has its maximum of offers, or there is no child: waiting can help. */
   get #isBusy(): boolean {
     if (this.#children.size === 0) return true;
     for (const child of this.#children.values()) if (child.offered >= this.#options.perChild) return true;

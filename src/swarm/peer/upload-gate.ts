@@ -1,21 +1,22 @@
 /**
- * A parent's side of piece exchange: which requests are sent, which wait, and which are better off elsewhere.
+ * A parent's side of piece exchange: which requests are served, which wait, and which are better off elsewhere.
  *
- * Sending few pieces at a time gets each piece to somebody who can pass it on much sooner than sending many slowly, so:
- * one upload, and one more whenever those running leave a part of the uplink unused (RateGovernor). A request that cannot
- * start at once is answered `busy`: its child finds another parent, which beats waiting by far while there are others. But for
- * each upload that is about to end one request is taken: the uplink must not stand idle until the next child is there.
- * A host at the origin sends a few at the same time and lets one more wait: its uplink, from which everything comes, must
- * never pause, and each of its children shares its own link among several parents. Children that do not know `busy` wait in a queue.
+ * Sending few pieces at a time gets each piece much sooner to a child that can pass it on than sending many slowly. So
+ * there is one upload, and one more whenever those running leave part of the uplink unused (RateGovernor). A request
+ * that cannot start at once is answered `busy`: its child finds another parent, which beats waiting by far while there
+ * are others. But for each upload that is about to end, one request is accepted, so that the uplink does not stand idle
+ * until the next child is there. A host at the origin sends a few pieces at the same time and lets one more wait: its
+ * uplink, from which everything comes, must never pause, and each of its children shares its own link among several
+ * parents. Children that do not know `busy` wait in a queue.
  *
- * One instance per host. The caller starts what `start` returns, tells `ended`, and announces `load` when it changes.
+ * One instance per host. The caller starts what `start` returns, reports `ended`, and announces `load` when it changes.
  */
 import { RateGovernor } from './rate-governor.ts';
 
 export interface UploadGateOptions {
   /** Uploads at once (load limit of the host). */
   readonly maxActive: number;
-  /** Uplink when it is known for sure, such as a configured rate limit; otherwise it is learned. */
+  /** The uplink where it is known, such as a configured rate limit; otherwise it is learned. */
   readonly capacityBytesPerSec?: number | undefined;
 }
 
@@ -27,19 +28,19 @@ export interface UploadRequest {
   readonly patient?: boolean;
 }
 
-/** What the uplink does now. */
+/** The current state of the uplink. */
 export interface Uplink {
-  /** What all running uploads achieve together. */
+  /** Total rate of all running uploads. */
   readonly bytesPerSec: number;
   /** The same in the last 75 ms. */
   readonly latestBytesPerSec?: number;
-  /** Running uploads that will have ended before a child that is sent away could be back. */
+  /** Running uploads that will have ended before a rejected child could be back. */
   readonly endingSoon?: number;
 }
 
 /** Requests of children without `busy` that may wait; the next is refused in any case. */
 const maxPatient = 1024;
-/** Uploads at once of a host that fetches from the origin, whatever its uplink is seen to carry. */
+/** Concurrent uploads of a host at the origin, whatever its uplink appears to carry. */
 const activeAtOrigin = 3;
 /** Requests that may wait there. */
 const maxWaitingAtOrigin = 1;
@@ -60,7 +61,7 @@ export class UploadGate<T extends UploadRequest> {
     this.#governor = new RateGovernor({ capacityBytesPerSec: options.capacityBytesPerSec });
   }
 
-  /** Uploads running and waiting: what children go by when they choose a parent. */
+  /** Uploads running and waiting: what children consider when they choose a parent. */
   get load(): number {
     return this.#active + this.#waiting.length;
   }
@@ -69,7 +70,7 @@ export class UploadGate<T extends UploadRequest> {
     return this.#waiting.length;
   }
 
-  /** False: answer `busy`. True: it is taken, and `start` will return it sooner or later. */
+  /** False: answer `busy`. True: the request is accepted, and `start` will return it sooner or later. */
   request(request: T, nowMs: number, uplink: Uplink): boolean {
     if (this.#waiting.length >= this.#room(request, uplink)) {
       const starts = this.#waiting.length === 0 && this.#mayStart(nowMs, uplink);
@@ -98,7 +99,7 @@ export class UploadGate<T extends UploadRequest> {
       if (this.#waiting[place]?.childId === childId) this.#waiting.splice(place, 1);
   }
 
-  /** The next request to send, if one may start; call again until it answers undefined. */
+  /** The next request to serve, if one may start; call again until it returns undefined. */
   start(nowMs: number, uplink: Uplink): T | undefined {
     if (this.#waiting.length === 0 || !this.#mayStart(nowMs, uplink)) return undefined;
     const [next] = this.#waiting.splice(this.#leastSent(), 1);
@@ -109,7 +110,7 @@ export class UploadGate<T extends UploadRequest> {
     return next;
   }
 
-  /** An upload ended, well or badly, or is about to end well: once for each that was started. */
+  /** An upload has ended in any way, or is about to end well: call once for each that was started. */
   ended(): void {
     this.#active -= 1;
   }
@@ -120,7 +121,7 @@ export class UploadGate<T extends UploadRequest> {
     return this.#governor.mayAdd(this.#active, nowMs, bytesPerSec, latestBytesPerSec);
   }
 
-  /** The piece sent to the fewest so far; among equals the one that waits longest. */
+  /** The piece sent to the fewest children so far; among equals the one that has waited longest. */
   #leastSent(): number {
     let best = 0;
     let fewest = Number.POSITIVE_INFINITY;

@@ -1,8 +1,8 @@
-/** Makes a manifest of what a publisher has cut: chunks in the order in which they lie in their packs, files as runs of them. */
+/** Builds a manifest from a publisher's chunks: chunks in the order in which they lie in their packs, files as runs of them. */
 import type { ChunkSizes } from './chunker.ts';
 import type { Chunk, ChunkRun, Entry, Manifest, Pack } from './manifest.ts';
 
-/** A file with its chunks, by their index in the order of the publisher. */
+/** A file with the indexes of its chunks in the publisher's order. */
 export interface CutFile {
   readonly kind: 'file';
   readonly path: string;
@@ -19,7 +19,7 @@ export interface CutDirectory {
   readonly version: string;
   readonly sizes: ChunkSizes;
   readonly mode: number;
-  /** Those that no chunk lies in are left out. */
+  /** Packs without a used chunk are left out. */
   readonly packs: readonly Pack[];
   readonly chunks: readonly Chunk[];
   readonly entries: readonly CutEntry[];

@@ -1,7 +1,8 @@
 /**
- * Cuts content where the content itself says so (FastCDC: Xia et al., USENIX ATC 2016): a chunk ends where the hash of the last 32 bytes has zeros
- * in its highest bits. Bytes put in or taken out move the cuts around them and no others, so that a new version shares its other chunks with the one
- * before. Below the average length more zeros are asked for than above it, which keeps lengths close to the average.
+ * Content-defined chunking (FastCDC: Xia et al., USENIX ATC 2016): a chunk ends where the hash of the last 32 bytes has
+ * zeros in its highest bits. Inserting or removing bytes only moves the cuts around them, so that a new version shares
+ * its other chunks with the previous one. Below the average length more zeros are required than above it, which keeps
+ * lengths close to the average.
  */
 
 export interface ChunkSizes {
@@ -13,10 +14,10 @@ export interface ChunkSizes {
 
 const smallestAverageBytes = 32 * 2 ** 10;
 const largestAverageBytes = 4 * 2 ** 20;
-/** Each chunk costs every subscriber some 40 bytes of the manifest, and every change about one chunk more than what has changed. */
+/** Each chunk costs every subscriber about 40 bytes of the manifest; every change costs about one chunk more than what has changed. */
 const wantedChunks = 2 ** 15;
 
-/** For a directory of this length. Versions of one name keep the sizes of the first one, as they share no chunks otherwise. */
+/** Chunk sizes for a directory of this length. Versions of one name keep the sizes of the first one, since they would share no chunks otherwise. */
 export function chunkSizesFor(contentLengthBytes: number): ChunkSizes {
   const wanted = 2 ** Math.round(Math.log2(Math.max(1, contentLengthBytes / wantedChunks)));
   const averageBytes = Math.min(largestAverageBytes, Math.max(smallestAverageBytes, wanted));
@@ -30,7 +31,8 @@ export function isChunkSizes({ minBytes, averageBytes, maxBytes }: ChunkSizes): 
 }
 
 /**
- * Length of the chunk that begins at `start`. The bytes up to `end` are there; they are `maxBytes` at least, or the last ones of the file.
+ * Length of the chunk that begins at `start`. The bytes up to `end` are available: `maxBytes` at least, or the last
+ * ones of the file.
  */
 export function chunkLength(bytes: Uint8Array, start: number, end: number, sizes: ChunkSizes): number {
   const { minBytes, averageBytes, maxBytes } = sizes;
@@ -57,7 +59,7 @@ function highBits(count: number): number {
   return (-1 << (32 - count)) | 0;
 }
 
-/** One number per byte, the same for ever: other numbers would cut elsewhere. From the generator SplitMix32, seeded with 1. */
+/** One number per byte, which must never change, because other numbers would cut elsewhere. From the generator SplitMix32, seeded with 1. */
 const gear = Int32Array.from({ length: 256 }, (_, index) => {
   let mixed = Math.imul(index + 1, 0x9e3779b9) + 1;
   mixed = Math.imul(mixed ^ (mixed >>> 16), 0x21f0aaad);

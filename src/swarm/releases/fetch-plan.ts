@@ -1,13 +1,13 @@
-/** Where a subscriber takes the chunks of a version from: versions it has already, and packs it has to fetch. */
+/** Where a subscriber gets the chunks of a version: from versions it has already, and from packs that it has to fetch. */
 import type { Chunk, FileEntry, Manifest } from './manifest.ts';
 
-/** A chunk in a file on the disk. */
+/** The place of a chunk in a file on the disk. */
 export interface ChunkPlace {
   readonly file: string;
   readonly offset: number;
 }
 
-/** Bytes that lie one behind the other in a file that is there, and in one that is to be. */
+/** Bytes that are contiguous both in an existing file and in one to be written. */
 export interface LocalCopy {
   readonly from: ChunkPlace;
   readonly to: ChunkPlace;
@@ -16,13 +16,13 @@ export interface LocalCopy {
 
 export interface FetchPlan {
   readonly copies: readonly LocalCopy[];
-  /** By the index of the pack: what is to be taken from it, in the order of the pack. */
+  /** By pack index: the chunks to take from the pack, in its order. */
   readonly packs: ReadonlyMap<number, readonly number[]>;
-  /** Sum of the packs that are fetched. */
+  /** Total size of the packs that are fetched. */
   readonly fetchedBytes: number;
 }
 
-/** @param local where there is a chunk already, by its digest. */
+/** @param local finds a chunk that is already there, by its digest. */
 export function planFetch(manifest: Manifest, local: (sha256: string) => ChunkPlace | undefined): FetchPlan {
   const copies: LocalCopy[] = [];
   const missing = new Set<number>();
@@ -37,7 +37,7 @@ export function planFetch(manifest: Manifest, local: (sha256: string) => ChunkPl
   return { copies, ...packsOf(manifest, missing) };
 }
 
-/** The packs that hold these chunks, by their index. */
+/** The packs that contain these chunks, by index. */
 export function packsOf(
   { chunks, packs }: Pick<Manifest, 'chunks' | 'packs'>,
   missing: ReadonlySet<number>,
@@ -48,7 +48,7 @@ export function packsOf(
   return { packs: byPack, fetchedBytes };
 }
 
-/** Every place in the files of the version where a chunk belongs, by the index of the chunk. */
+/** Every place where a chunk belongs in the version's files, by chunk index. */
 export function chunkTargets({
   entries,
   chunks,
@@ -66,7 +66,7 @@ export function chunkTargets({
   return targets;
 }
 
-/** The chunks of one file, in their order. */
+/** The chunks of one file, in order. */
 export function* chunksOf(
   { runs }: Pick<FileEntry, 'runs'>,
   chunks: readonly Chunk[],
@@ -81,7 +81,7 @@ export function* chunksOf(
   }
 }
 
-/** Makes one copy of two that follow each other on both sides. */
+/** Merges two copies that are contiguous on both sides. */
 function append(copies: LocalCopy[], next: LocalCopy): void {
   const last = copies.at(-1);
   const follows =

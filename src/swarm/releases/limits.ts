@@ -1,16 +1,16 @@
-/** Bounds of published directories, with their units and reasons. What lies above them is refused, by the publisher and by every subscriber. */
+/** Bounds of published directories, with their units and reasons. A publisher and every subscriber reject what exceeds them. */
 
 export const releaseLimits = {
   /** Files, directories and links together. */
   entries: 200_000,
-  /** Characters of one path and of one of its names, as Linux has it. */
+  /** Characters of one path and of one name in it, as in Linux. */
   pathLength: 4_095,
   nameLength: 255,
-  /** Links on the way to one target: the kernel follows no more either. */
+  /** Links followed to reach one target; the kernel follows no more either. */
   links: 40,
   /** Different chunks of one version: a manifest of some 40 MiB. */
   chunks: 1_000_000,
-  /** The same, counted as often as files have them. */
+  /** References to chunks, counting each use in a file. */
   references: 4_000_000,
   /** Packs one version refers to. */
   packs: 512,

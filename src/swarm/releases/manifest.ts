@@ -1,6 +1,7 @@
 /**
- * What a version of a directory consists of: its entries, the chunks of its files, and the packs these lie in. A pack is the content of one persistent
- * cache task: chunks one behind the other. The text of a manifest is JSON; what comes in is checked to the last number before anything is done with it.
+ * What a version of a directory consists of: its entries, the chunks of its files, and the packs that contain them. A
+ * pack is the content of one persistent cache task: chunks one after the other. A manifest is JSON text; a received one
+ * is validated completely before anything is done with it.
  */
 import { DragonflyError } from '../../core/errors.ts';
 import { isTaskId } from '../../core/ids.ts';
@@ -14,7 +15,7 @@ export interface Pack {
   /** SHA-256 of the whole, in hexadecimal. */
   readonly sha256: string;
   readonly lengthBytes: number;
-  /** Until then its replicas stay; milliseconds since 1970. */
+  /** Its replicas stay until then; milliseconds since 1970. */
   readonly expiresMs: number;
 }
 
@@ -26,7 +27,7 @@ export interface Chunk {
   readonly lengthBytes: number;
 }
 
-/** So many chunks from this one on, by their index. */
+/** Index of the first chunk, and the number of chunks. */
 export type ChunkRun = readonly [first: number, count: number];
 
 export interface FileEntry {
@@ -59,9 +60,9 @@ export interface Manifest {
   /** Of the directory itself. */
   readonly mode: number;
   readonly packs: readonly Pack[];
-  /** By packs, in their order, and by offset in each. */
+  /** Sorted by pack index, then by offset in the pack. */
   readonly chunks: readonly Chunk[];
-  /** Directories before what is in them. */
+  /** Directories precede their entries. */
   readonly entries: readonly Entry[];
 }
 
@@ -88,7 +89,7 @@ export function manifestText({ name, version, sizes, mode, packs, chunks, entrie
   });
 }
 
-/** What two directories are compared by: the same text for the same content, however it was cut. */
+/** Canonical text for comparing directories: the same for the same content, however it was cut. */
 export function contentText({ mode, entries }: Pick<Manifest, 'mode' | 'entries'>): string {
   const sorted = entries.toSorted((a, b) => (a.path < b.path ? -1 : 1));
   return JSON.stringify([mode, ...sorted.map(contentOf)]);
@@ -162,7 +163,7 @@ function readChunks(
   });
 }
 
-/** How many more times chunks may be named. */
+/** How many more references to chunks are allowed. */
 interface Budget {
   references: number;
 }

@@ -1,4 +1,4 @@
-/** Names of published directories and of their versions. Both become names of files, and parts of addresses. */
+/** Names of published directories and of their versions. Both are used as file names and as parts of addresses. */
 import { DragonflyError } from '../../core/errors.ts';
 
 const nameShape = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;

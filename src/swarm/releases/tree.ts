@@ -1,6 +1,6 @@
 /**
- * Which entries make a directory that stays inside of itself. A publisher checks what it has read, and a subscriber what it is told: nothing is ever
- * written through a link, and no link leads out.
+ * Which entries form a self-contained directory. A publisher checks what it has read, and a subscriber what it
+ * receives: nothing is ever written through a link, and no link leads out of the directory.
  */
 import { DragonflyError } from '../../core/errors.ts';
 import { releaseLimits } from './limits.ts';
@@ -33,7 +33,7 @@ function requirePath(path: string): void {
   throw bad(`"${path.slice(0, 200)}" cannot be a path`);
 }
 
-/** Follows the target as the kernel would. What does not exist cannot lead further. */
+/** Follows the target as the kernel would. A missing entry cannot lead further. */
 function requireInside(path: string, target: string, known: ReadonlyMap<string, Entry>): void {
   const leaves = bad(
     `the symbolic link "${path}" leads out of the directory, to "${target.slice(0, 200)}"`,

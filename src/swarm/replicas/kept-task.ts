@@ -1,12 +1,12 @@
-/** What is known of content that was put into the cluster to stay. */
+/** Facts about imported content that stays in the cluster. */
 import { DragonflyError } from '../../core/errors.ts';
 
-/** The object of an object store that content belongs to. */
+/** The object, in an object store, that content belongs to. */
 export interface StoredObject {
   readonly url: string;
   readonly region: string;
   readonly endpoint: string;
-  /** It is in the store, on its way there, or not to go there. */
+  /** It is in the store, is being uploaded, or is not to be uploaded. */
   readonly state: ObjectState;
   /** The store's entity tag, where it is known. */
   readonly etag?: string | undefined;
@@ -14,12 +14,12 @@ export interface StoredObject {
 
 export type ObjectState = 'stored' | 'pending' | 'replicas';
 
-/** Told by whoever imports it, and by every host that holds it. */
+/** Reported by the importer, and by every host that holds the content. */
 export interface KeptFacts {
   readonly taskId: string;
   /** Hosts that are to hold it. */
   readonly replicas: number;
-  /** Wall clock, unix ms; with the time to live it says when the content goes. */
+  /** Wall clock, unix ms; with the time to live it determines when the content expires. */
   readonly createdMs: number;
   readonly ttlMs: number;
   readonly contentLengthBytes: number;
@@ -28,18 +28,18 @@ export interface KeptFacts {
   readonly application?: string | undefined;
   /** `algorithm:value` of the whole content; undefined when a daemon of the original imported it. */
   readonly digest?: string | undefined;
-  /** Who imported it: `<user>@<host id>`; empty when it is not known. */
+  /** The importer: `<user>@<host id>`; empty when unknown. */
   readonly owner: string;
-  /** Of a persistent task; undefined for a persistent cache task. */
+  /** Present for a persistent task; undefined for a persistent cache task. */
   readonly object?: StoredObject | undefined;
 }
 
-/** What one host holds of it: everything. */
+/** The complete copy that one host holds. */
 export interface Replica {
   readonly hostId: string;
-  /** Its collector must not take it; otherwise it is an ordinary copy in the cache of that host. */
+  /** The host's collector must not remove it; otherwise it is an ordinary cached copy. */
   persistent: boolean;
-  /** Since when the host is gone; undefined while it is there. */
+  /** Since when the host is unreachable; undefined while it is online. */
   awaySinceMs: number | undefined;
 }
 
@@ -50,23 +50,23 @@ export interface KeptTask {
   /** The host that imports it, until the import is acknowledged. */
   uploader: string | undefined;
   readonly replicas: Map<string, Replica>;
-  /** Hosts that were told to make a replica, or to keep the copy they have. */
+  /** Hosts that were told to make a replica, or to keep their copy. */
   readonly making: Set<string>;
-  /** Hosts that failed to: not asked again before. */
+  /** Hosts that failed to do so, and until when they are not asked again. */
   readonly shunned: Map<string, { readonly untilMs: number; readonly failures: number }>;
   /** Since when no host can be found for a replica that somebody waits for. */
   stuckSinceMs: number | undefined;
-  /** When it was first heard of from a holder, not from whoever imported it. */
+  /** When a holder, rather than the importer, first reported it. */
   adoptedMs: number | undefined;
   updatedMs: number;
 }
 
-/** What the store does not have yet does not go. */
+/** Content that its store does not have yet never expires. */
 export function expiresMs({ createdMs, ttlMs, object }: Pick<KeptFacts, 'createdMs' | 'ttlMs' | 'object'>): number {
   return object?.state === 'pending' ? Number.POSITIVE_INFINITY : createdMs + ttlMs;
 }
 
-/** What is known when another side tells of the same task: an object that is in its store stays there. */
+/** Merges facts from another source: an object that is in its store stays there. */
 export function withNews(known: KeptFacts, told: KeptFacts): KeptFacts {
   return known.object?.state === 'pending' && told.object?.state === 'stored'
     ? { ...known, object: told.object }
@@ -80,7 +80,7 @@ export function persistentHosts(task: Pick<KeptTask, 'replicas'>): string[] {
   );
 }
 
-/** All hosts that are there and hold it. */
+/** All online hosts that hold it. */
 export function presentHosts(task: Pick<KeptTask, 'replicas'>): string[] {
   return [...task.replicas.values()].flatMap(({ hostId, awaySinceMs }) => (awaySinceMs === undefined ? [hostId] : []));
 }

@@ -1,9 +1,10 @@
 /**
- * How content of this host gets into an object store, once and right: one attempt, from looking what is there to knowing that the store has it.
+ * Uploads this host's content to an object store, exactly once and verified: one attempt, from checking what is there
+ * to knowing that the store has it.
  *
- * Pure: an event is what the store said, effects are what it is asked next. What has to outlast the process is the id of an upload in parts alone
- * (`remember`): the store knows which parts it has. An attempt begins by looking, so that one which was cut off between the last request and its
- * answer does not write a second time.
+ * Pure: an event is an answer of the store, effects are the next requests. Only the id of a multipart upload has to
+ * outlast the process (`remember`), since the store knows which parts it has. An attempt begins by checking, so that
+ * one that was interrupted between the last request and its answer does not write twice.
  */
 import assert from 'node:assert/strict';
 
@@ -14,7 +15,7 @@ export interface UploadPart {
   readonly lengthBytes: number;
 }
 
-/** What a store says it has under the name. */
+/** What a store has under the name. */
 export interface FoundObject {
   readonly lengthBytes: number;
   readonly etag: string;
@@ -22,11 +23,11 @@ export interface FoundObject {
 
 export interface UploadContent {
   readonly lengthBytes: number;
-  /** Of each part but the last. */
+  /** Length of each part but the last. */
   readonly partLengthBytes: number;
-  /** MD5s in lower-case hex, by part. */
+  /** MD5s of the parts, in lower-case hex. */
   readonly md5s: readonly string[];
-  /** The entity tag that follows from them. */
+  /** The entity tag that results from them. */
   readonly etag: string;
   /** Of an earlier attempt. */
   readonly uploadId?: string | undefined;
@@ -35,21 +36,21 @@ export interface UploadContent {
 export type UploadEvent =
   | { readonly kind: 'found'; readonly object: FoundObject | undefined }
   | { readonly kind: 'opened'; readonly uploadId: string }
-  /** By number, the entity tags of the parts that the store has. */
+  /** Entity tags of the parts that the store has, by number. */
   | { readonly kind: 'listed'; readonly parts: ReadonlyMap<number, string> }
   | { readonly kind: 'put'; readonly number: number; readonly etag: string }
   | { readonly kind: 'written'; readonly etag: string }
   /** The store knows no such upload. */
   | { readonly kind: 'unknown' }
-  /** Something else has got the name meanwhile. */
+  /** Something else was stored under the name meanwhile. */
   | { readonly kind: 'taken' };
 
 export type UploadEffect =
   | { readonly kind: 'look' }
-  /** All of it with one request, where there is nothing. */
+  /** Write all of it with one request, unless something is there. */
   | { readonly kind: 'write' }
   | { readonly kind: 'open' }
-  /** Undefined: there is none any more. */
+  /** Undefined once the upload has ended. */
   | { readonly kind: 'remember'; readonly uploadId: string | undefined }
   | { readonly kind: 'list'; readonly uploadId: string }
   | { readonly kind: 'put'; readonly uploadId: string; readonly part: UploadPart }
@@ -60,20 +61,20 @@ export type UploadEffect =
     }
   | { readonly kind: 'abort'; readonly uploadId: string }
   | { readonly kind: 'done'; readonly etag: string }
-  /** There is other content under the name. */
+  /** Other content is stored under the name. */
   | { readonly kind: 'conflict'; readonly object: FoundObject };
 
-/** Parts a store takes at most, the least and the usual length of one. */
+/** Maximum number of parts that stores accept, and the minimum and usual length of a part. */
 const maxParts = 10_000;
 const leastPartBytes = 8 * 2 ** 20;
 
-/** The smallest that is enough, in whole MiB, so that the same content is cut alike by everybody. */
+/** The smallest sufficient length in whole MiB, so that everybody cuts the same content alike. */
 export function uploadPartLength(lengthBytes: number): number {
   const mib = 2 ** 20;
   return Math.max(leastPartBytes, Math.ceil(lengthBytes / maxParts / mib) * mib);
 }
 
-/** One at least: nothing is content as well. */
+/** At least one: empty content is content as well. */
 export function uploadParts({
   lengthBytes,
   partLengthBytes,
@@ -85,7 +86,7 @@ export function uploadParts({
   });
 }
 
-/** Some stores write MD5s in capitals. @param tag in lower case */
+/** Some stores write MD5s in upper case. @param tag in lower case */
 export function isTagOf(tag: string, etag: string): boolean {
   return etag.toLowerCase() === tag;
 }
@@ -93,7 +94,7 @@ export function isTagOf(tag: string, etag: string): boolean {
 export class ObjectUpload {
   readonly #content: UploadContent;
   readonly #parts: readonly UploadPart[];
-  /** Entity tags of those the store has. */
+  /** Entity tags of the parts that the store has. */
   readonly #has = new Map<number, string>();
   #uploadId: string | undefined;
   #asked: 'nothing' | 'look' | 'id' | 'parts' | 'last look' | 'end' | 'over' = 'nothing';
@@ -121,10 +122,10 @@ export class ObjectUpload {
       case 'put':
         return this.#put(event.number, event.etag);
       case 'written':
-        // The tag is the store's own where it keeps content encrypted; every request has shown it the MD5 of what it carried.
+        // Stores that encrypt content return tags of their own; every request has carried the MD5 of its body.
         return this.#over({ kind: 'done', etag: event.etag });
       case 'unknown':
-        // It has ended, by us perhaps.
+        // The upload has ended, perhaps by a request of ours.
         if (this.#asked !== 'parts' && this.#asked !== 'end') return [];
         this.#uploadId = undefined;
         this.#has.clear();
@@ -161,7 +162,7 @@ export class ObjectUpload {
 
   #listed(parts: ReadonlyMap<number, string>): UploadEffect[] {
     assert(this.#uploadId !== undefined);
-    // A part that is something else is written again: its number is what it is called.
+    // A part with other content is overwritten, since its number identifies it.
     for (const { number } of this.#parts) {
       const etag = parts.get(number);
       if (etag !== undefined && isTagOf(this.#content.md5s[number - 1] ?? '', etag)) this.#has.set(number, etag);
@@ -183,7 +184,7 @@ export class ObjectUpload {
     return this.#has.size === this.#parts.length ? this.#lastLook() : [];
   }
 
-  /** Parts take their time, and not every store refuses to complete them over what came meanwhile. */
+  /** Checks once more before completing, because parts take time and not every store refuses to overwrite an object written meanwhile. */
   #lastLook(): UploadEffect[] {
     this.#asked = 'last look';
     return [{ kind: 'look' }];
@@ -195,7 +196,7 @@ export class ObjectUpload {
     return [{ kind: 'complete', uploadId, parts }];
   }
 
-  /** Parts of an upload that will not be completed would be paid for until somebody deletes them. */
+  /** Parts of an abandoned upload would be billed until somebody deletes them. */
   #over(end: UploadEffect): UploadEffect[] {
     const left = this.#asked === 'end' ? undefined : this.#uploadId;
     this.#asked = 'over';
@@ -203,7 +204,7 @@ export class ObjectUpload {
     return left === undefined ? [end] : [{ kind: 'abort', uploadId: left }, end];
   }
 
-  /** The same bytes: by the tag of the parts they are cut into here, or of one part. */
+  /** Whether the bytes are the same: by the tag of this cut into parts, or of a single part. */
   #isOurs({ lengthBytes, etag }: FoundObject): boolean {
     return lengthBytes === this.#content.lengthBytes && isTagOf(this.#content.etag, etag);
   }

@@ -1,21 +1,21 @@
-/** Where the next replica goes: as far from the others as there are places, then where there is the most room. Pure. */
+/** Where the next replica goes: as far from the others as possible, then where there is most space. Pure. */
 
 export interface HostPlace {
   readonly hostId: string;
-  /** Several daemons of one machine die together. */
+  /** Daemons on the same machine fail together. */
   readonly ip: string;
-  /** Zone; empty when the host has not told. */
+  /** Zone; empty when unknown. */
   readonly idc: string;
-  /** Path inside the zone, `country|region|rack`; empty when the host has not told. */
+  /** Path within the zone, `country|region|rack`; empty when unknown. */
   readonly location: string;
   readonly freeBytes: number;
-  /** It gives pieces to others. */
+  /** Whether it serves pieces to others. */
   readonly shares: boolean;
 }
 
 /**
- * The candidate that shares the least with those that hold a replica: zone, then machine, then location, level by level; among equals the one with
- * the most free space. Undefined when there is none.
+ * The candidate that has least in common with the holders of replicas: zone, then machine, then location, level by
+ * level; among equals the one with the most free space. Undefined without candidates.
  */
 export function nextPlace(candidates: Iterable<HostPlace>, holders: readonly HostPlace[]): HostPlace | undefined {
   let best: { place: HostPlace; nearness: readonly number[] } | undefined;
@@ -26,7 +26,7 @@ export function nextPlace(candidates: Iterable<HostPlace>, holders: readonly Hos
   return best?.place;
 }
 
-/** How many holders share zone and machine with it, and the length of the longest location it has in common with one. */
+/** How many holders share its zone and machine, and the longest common location path. */
 function nearnessOf(place: HostPlace, holders: readonly HostPlace[]): readonly number[] {
   const sameZone = holders.filter(({ idc }) => idc === place.idc).length;
   const sameMachine = holders.filter(({ ip }) => ip === place.ip).length;
@@ -53,11 +53,11 @@ function comesBefore(
   return a.place.hostId < b.place.hostId;
 }
 
-/** The place that has the most in common with the others: losing it loses the least. */
+/** The place that has most in common with the others, so that losing it loses least. */
 export function nearestPlace(places: readonly HostPlace[]): HostPlace | undefined {
   let left = places;
   let chosen: HostPlace | undefined;
-  // Places are dealt out anew: the one that would be chosen last is the one to spare.
+  // Re-assigns the places in order: the one chosen last can be spared.
   for (const taken: HostPlace[] = []; left.length > 0; left = left.filter((place) => place !== chosen)) {
     chosen = nextPlace(left, taken);
     if (chosen) taken.push(chosen);

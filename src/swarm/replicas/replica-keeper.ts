@@ -24,28 +24,28 @@ import { defaultReplicaLimits, type ReplicaLimits } from './limits.ts';
 import { nearestPlace, nextPlace, type HostPlace } from './placement.ts';
 
 export type ReplicaEffect =
-  /** The host is to download the task and to keep it. */
+  /** The host shall download the task and keep it. */
   | { readonly kind: 'make'; readonly taskId: string; readonly hostId: string }
-  /** The host has a copy, which is to stay. */
+  /** The host shall keep the copy that it has. */
   | { readonly kind: 'keep'; readonly taskId: string; readonly hostId: string }
-  /** The host holds it, and is to hear what is known of it by now. */
+  /** The host holds it, and shall learn the current facts. */
   | { readonly kind: 'tell'; readonly taskId: string; readonly hostId: string }
-  /** Enough other hosts hold a replica: the host may collect its own when it needs the space. */
+  /** Enough other hosts hold a replica: the host may evict its own when it needs space. */
   | { readonly kind: 'release'; readonly taskId: string; readonly hostId: string }
-  /** The task is over: the host is to delete what it has of it. */
+  /** The task has ended: the host shall delete its copy. */
   | { readonly kind: 'remove'; readonly taskId: string; readonly hostId: string; readonly ofObject: boolean }
   /** Enough hosts hold it: the import may be acknowledged. */
   | { readonly kind: 'settled'; readonly taskId: string }
-  /** An import cannot be acknowledged: there are too few hosts that could hold it. */
+  /** An import cannot be acknowledged: too few hosts could hold it. */
   | { readonly kind: 'stuck'; readonly taskId: string; readonly hosts: number };
 
 export class ReplicaKeeper {
   readonly limits: ReplicaLimits;
   readonly #tasks = new Map<string, KeptTask>();
   readonly #hosts = new Map<string, HostPlace>();
-  /** Tasks that may lack a replica: looked at again whenever a host or a free hand turns up. */
+  /** Tasks that may lack a replica: checked whenever a host or capacity becomes available. */
   readonly #lacking = new Set<KeptTask>();
-  /** Deleted tasks by id, and until when a holder could still bring them back. */
+  /** Deleted tasks by id, and until when a holder could still report them. */
   readonly #deleted = new Map<string, { readonly untilMs: number; readonly ofObject: boolean }>();
   readonly #due = new Deadlines<string>();
   #making = 0;
@@ -63,13 +63,13 @@ export class ReplicaKeeper {
     return this.#tasks.values();
   }
 
-  /** A host said that it lives, and how much room it has. */
+  /** A host has announced itself and its free space. */
   hostSeen(place: HostPlace, nowMs: number): ReplicaEffect[] {
     this.#hosts.set(place.hostId, place);
     return this.#lookAround(nowMs);
   }
 
-  /** Its persistent replicas are waited for, for a while; everything else it had is gone. */
+  /** Its persistent replicas are awaited for a while; its other copies no longer count. */
   hostLeft(hostId: string, nowMs: number): ReplicaEffect[] {
     this.#hosts.delete(hostId);
     for (const task of this.#tasks.values()) {
@@ -91,15 +91,15 @@ export class ReplicaKeeper {
   }
 
   /**
-   * A host begins to import content. Throws ALREADY_EXISTS when the content is there or another host imports it, INVALID_ARGUMENT for
-   * too many replicas, RESOURCE_EXHAUSTED when there are too many tasks.
+   * A host starts to import content. Throws ALREADY_EXISTS when the content is there or another host imports it,
+   * INVALID_ARGUMENT for too many replicas, RESOURCE_EXHAUSTED when there are too many tasks.
    */
   uploadStarted(facts: KeptFacts, hostId: string, nowMs: number): ReplicaEffect[] {
     const { taskId, replicas } = facts;
     const known = this.#tasks.get(taskId);
     if (known && known.state === 'uploading' && known.uploader !== hostId)
       throw new DragonflyError('ALREADY_EXISTS', `task ${taskId} is being imported by host ${known.uploader}`);
-    // What a store does not have yet comes back with its hosts.
+    // Content that its store does not have yet comes back with its hosts.
     const awaited = known?.facts.object?.state === 'pending' && known.replicas.size > 0;
     if (known && known.state === 'succeeded' && (awaited || presentHosts(known).length > 0))
       throw new DragonflyError('ALREADY_EXISTS', `task ${taskId} is already there`);
@@ -113,8 +113,8 @@ export class ReplicaKeeper {
   }
 
   /**
-   * The host that imports has everything on its disk. With `waits` the import is acknowledged by `settled`, and given up by `stuck`.
-   * Throws NOT_FOUND, FAILED_PRECONDITION.
+   * The importing host has everything on its disk. With `waits` the import is acknowledged by `settled`, and given up
+   * by `stuck`. Throws NOT_FOUND, FAILED_PRECONDITION.
    */
   uploadFinished(
     taskId: string,
@@ -122,7 +122,7 @@ export class ReplicaKeeper {
     { waits, nowMs, facts }: { waits: boolean; nowMs: number; facts?: KeptFacts | undefined },
   ): ReplicaEffect[] {
     const task = this.#require(taskId);
-    // A scheduler that has forgotten the beginning may have heard of the content as that of a holder.
+    // A scheduler that lost its memory may have learned of the content from its holder.
     if (task.uploader !== hostId && !task.replicas.has(hostId))
       throw new DragonflyError('FAILED_PRECONDITION', `task ${taskId} is not imported by host ${hostId}`);
     if (facts) this.#learn(task, facts, hostId);
@@ -132,7 +132,7 @@ export class ReplicaKeeper {
     return this.#look(task, nowMs);
   }
 
-  /** The import came to nothing: what was made of it goes. No error when it is not known. */
+  /** The import has failed: what was made of it is removed. No error when the task is unknown. */
   uploadFailed(taskId: string, hostId: string, nowMs: number): ReplicaEffect[] {
     const task = this.#tasks.get(taskId);
     if (!task || task.uploader !== hostId) return [];
@@ -142,8 +142,8 @@ export class ReplicaKeeper {
   }
 
   /**
-   * A host tells that it has all of the task: after a download, or when a scheduler has forgotten it. What was deleted, or is over, it is
-   * told to delete. Throws INVALID_ARGUMENT when others told something else, RESOURCE_EXHAUSTED when there are too many tasks.
+   * A host reports that it has all of the task. It is told to delete a task that was deleted or has expired. Throws
+   * INVALID_ARGUMENT when others reported something else, RESOURCE_EXHAUSTED when there are too many tasks.
    */
   held(
     facts: KeptFacts,
@@ -161,14 +161,14 @@ export class ReplicaKeeper {
         throw new DragonflyError('RESOURCE_EXHAUSTED', `${this.#tasks.size} tasks are kept already`);
     }
     const task = known ?? this.#adopt(facts, nowMs);
-    // A host that was cut off in its import has come back with all of it, and nobody waits any more.
+    // A host that was interrupted during its import is back with all of it, and nobody waits any more.
     if (task.state === 'uploading') task.uploader = undefined;
     task.state = 'succeeded';
     this.#addReplica(task, hostId, persistent || task.replicas.get(hostId)?.persistent === true);
     return this.#look(task, nowMs);
   }
 
-  /** The host holds nothing of it any more, or not everything. */
+  /** The host holds nothing of it any more, or only a part. */
   released(taskId: string, hostId: string, nowMs: number): ReplicaEffect[] {
     const task = this.#tasks.get(taskId);
     return task?.replicas.delete(hostId) === true ? this.#look(task, nowMs) : [];
@@ -185,7 +185,7 @@ export class ReplicaKeeper {
     return this.#look(task, nowMs);
   }
 
-  /** It could not: another host is asked, and this one not again at once. */
+  /** The host failed: another one is asked, and this one not again soon. */
   makeFailed(taskId: string, hostId: string, nowMs: number): ReplicaEffect[] {
     const task = this.#tasks.get(taskId);
     if (!task) return [];
@@ -198,13 +198,13 @@ export class ReplicaKeeper {
     return this.#look(task, nowMs);
   }
 
-  /** Somebody who may do so deletes it everywhere. Throws NOT_FOUND. */
+  /** An authorised caller deletes it everywhere. Throws NOT_FOUND. */
   deleted(taskId: string, nowMs: number): ReplicaEffect[] {
     this.#remove(this.#require(taskId), nowMs);
     return this.#lookAround(nowMs);
   }
 
-  /** What fell due: times to live, hosts that did not come back, hosts to be asked again. */
+  /** Does what is due: expiries, hosts that did not come back, hosts to be asked again. */
   tick(nowMs: number): ReplicaEffect[] {
     for (let taskId = this.#due.take(nowMs); taskId !== undefined; taskId = this.#due.take(nowMs)) {
       const task = this.#tasks.get(taskId);
@@ -237,7 +237,7 @@ export class ReplicaKeeper {
     return task;
   }
 
-  /** What came into its store since is told to those who hold it, so that its time runs out there as well. Throws INVALID_ARGUMENT. */
+  /** An upload that has completed since is reported to the holders, so that the task expires there as well. Throws INVALID_ARGUMENT. */
   #learn(task: KeptTask, told: KeptFacts, hostId: string): void {
     const { taskId } = task.facts;
     requireSame(task.facts, told);
@@ -254,7 +254,7 @@ export class ReplicaKeeper {
     if (Number.isFinite(expiresMs(facts))) this.#due.add(expiresMs(facts), facts.taskId);
   }
 
-  /** A host announces a task that this keeper does not know, from before a restart: other holders may announce it soon. */
+  /** A host announces a task that is unknown here, from before a restart: other holders may announce it soon. */
   #adopt(facts: KeptFacts, nowMs: number): KeptTask {
     const task = this.#add(facts, nowMs);
     task.adoptedMs = nowMs;
@@ -266,7 +266,7 @@ export class ReplicaKeeper {
     task.replicas.set(hostId, { hostId, persistent, awaySinceMs: undefined });
   }
 
-  /** Looks at a task that has changed, then at others that lack replicas, as long as there are free hands. */
+  /** Handles a changed task, then others that lack replicas, as long as capacity is left. */
   #look(task: KeptTask, nowMs: number): ReplicaEffect[] {
     task.updatedMs = nowMs;
     if (this.#tasks.get(task.facts.taskId) === task) this.#settle(task, nowMs);
@@ -285,7 +285,7 @@ export class ReplicaKeeper {
     if (task.making.delete(hostId)) this.#making -= 1;
   }
 
-  /** Ends the record; those who hold something of it are told, and those who come back with it later. */
+  /** Deletes the record; current holders are told, and later ones when they come back. */
   #remove(task: KeptTask, nowMs: number): void {
     const { taskId } = task.facts;
     for (const hostId of new Set([...presentHosts(task), ...task.making])) this.#out.push(removal(task.facts, hostId));
@@ -310,7 +310,7 @@ export class ReplicaKeeper {
     const present = persistentHosts(task);
     if (present.length >= wanted) return this.#enough(task, present);
     this.#lacking.add(task);
-    // Somebody waits for an import, and does not wait for hosts to come back.
+    // A waiting import does not wait for hosts to come back.
     const returning = task.uploader === undefined ? this.#returning(task, nowMs) : 0;
     let missing = wanted - present.length - task.making.size - returning;
     while (missing > 0 && this.#making < this.limits.maxMaking && presentHosts(task).length > 0) {
@@ -353,7 +353,7 @@ export class ReplicaKeeper {
     }
   }
 
-  /** A copy that is there already costs nothing; otherwise a host that has none. */
+  /** Prefers an existing copy, which costs nothing, to a host without one. */
   #nextReplica(task: KeptTask, nowMs: number): (ReplicaEffect & { readonly kind: 'keep' | 'make' }) | undefined {
     const { taskId, contentLengthBytes } = task.facts;
     const isFree = (hostId: string): boolean =>
@@ -370,7 +370,7 @@ export class ReplicaKeeper {
     return place && { kind: 'make', taskId, hostId: place.hostId };
   }
 
-  /** Persistent replicas whose host may still come back in time; any number while hosts may not have told yet what they hold. */
+  /** Persistent replicas whose host may still return in time; unlimited while hosts may not have reported yet. */
   #returning({ replicas, adoptedMs }: KeptTask, nowMs: number): number {
     const { returnMs } = this.limits;
     if (adoptedMs !== undefined && nowMs - adoptedMs < returnMs) return Number.POSITIVE_INFINITY;

@@ -1,6 +1,7 @@
 /**
- * Content that peers say they hold although nobody was sent to the origin for it: after a restart of the scheduler the
- * honest truth, and the way a liar would spread a file of his own. Children are told, and compare a part with the origin.
+ * Content that peers claim to hold although nobody was sent to the origin for it. After a restart of the scheduler that
+ * is the honest truth, but also how a liar would spread a file of its own. So children are told, and compare a part
+ * with the origin.
  */
 import { cameWithout, type DigestDesk } from './digest-desk.ts';
 import type { SwarmLimits } from './limits.ts';
@@ -20,16 +21,16 @@ export class Claims {
     this.#digests = digests;
   }
 
-  /** It has new pieces, from a peer, from its own disk (`local`) or from the origin (`source`). */
+  /** The peer has new pieces: from a peer, its own disk (`local`) or the origin (`source`). */
   reported(peer: Peer, pieces: PieceSet, from: string): void {
     if (from === 'local') return this.claimed(peer);
     if (from !== 'source') return;
-    // Went to the origin on its own, or sends no digests: children cannot wait for them.
+    // It went to the origin on its own, or sends no digests, so children cannot wait for them.
     for (const piece of peer.features.digests ? pieces : [])
       if (!peer.fetched.has(piece)) return cameWithout(peer.task);
   }
 
-  /** The peer holds pieces that nobody of this swarm gave it. A seed is believed: the operator has set it up for that. */
+  /** The peer holds pieces that nobody in this swarm gave it. A seed is believed, since the operator has set it up for that. */
   claimed({ task, host }: Peer): void {
     cameWithout(task);
     if (host.info.type === 'seed' || task.proof === 'origin') return;
@@ -45,8 +46,9 @@ export class Claims {
   }
 
   /**
-   * The host sent corrupt pieces. Its pieces of a claimed task no longer count: at worst the origin is asked once more. One that is still
-   * downloading and has claimed nothing may have been given them, or be accused falsely: it goes on, and must be heard.
+   * The host sent corrupt pieces. Its pieces of a claimed task no longer count: at worst the origin is asked once more.
+   * A peer that is still downloading and has claimed nothing may have been given them, or be falsely accused: it
+   * continues, and stays heard.
    */
   refuted(parent: Peer, nowMs: number): void {
     const { task, host } = parent;
@@ -56,7 +58,7 @@ export class Claims {
     this.#membership.remove(parent, nowMs);
     task.confirmers.clear();
     if (task.peers.size > 1 || task.leases.size > 0) return;
-    // Only the peer that found out is left: the length may have been false, too.
+    // Only the peer that found out keeps its pieces: the length may have been false, too.
     task.layout = undefined;
     task.pieceCount = undefined;
     task.proof = 'none';

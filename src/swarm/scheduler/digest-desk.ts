@@ -1,6 +1,6 @@
 /**
- * Collects what those at the origin say its pieces are, passes it on to everybody who downloads them, and finds out who is
- * right where that is not certain: some peer that has told nothing asks the origin for one piece.
+ * Collects the digests that peers at the origin report for pieces, distributes them to everybody who downloads those
+ * pieces, and resolves contradictions: a peer that has reported nothing compares one piece with the origin.
  */
 import type { SwarmLimits } from './limits.ts';
 import type { Outbox } from './outbox.ts';
@@ -16,7 +16,7 @@ export interface ToldDigests {
   /** `digestBytes` each. */
   readonly digests: Uint8Array;
   readonly validator: string;
-  /** The peer has asked the origin for the piece only to find out who is right. */
+  /** The peer asked the origin for the piece only to resolve a contradiction. */
   readonly checked: boolean;
 }
 
@@ -56,9 +56,9 @@ export interface DigestParts {
 
 /** Digests in one message, at most. */
 const digestsPerMessage = 1024;
-/** Accusations kept while it is not certain what a piece is. */
+/** Accusations kept while the digest of a piece is uncertain. */
 const doubtsPerPiece = 32;
-/** What one digest costs the scheduler, with all that belongs to it. */
+/** Memory that one digest costs the scheduler. */
 const costBytes = 400;
 
 export class DigestDesk {
@@ -92,13 +92,13 @@ export class DigestDesk {
     this.settle(task, nowMs);
   }
 
-  /** A peer is sent to the origin. When nobody holds or fetches anything else, earlier digests may be of another version. */
+  /** A peer is sent to the origin. When nobody holds or fetches anything else, earlier digests may belong to another version. */
   leaseGiven({ task, features }: Peer): void {
     if (task.leases.size <= 1 && task.holders.every((count) => count === 0)) this.forget(task);
     if (!features.digests) stateOf(task).complete = false;
   }
 
-  /** The peer received bytes that contradict a digest of one host. Starts a check of who is right; false when that is known already. */
+  /** The peer received bytes that contradict a single host's digest. Starts a check of who is right; false when that is known. */
   doubt({ task, host }: Peer, { piece, accused }: { piece: number; accused: Host }, nowMs: number): boolean {
     const { digests } = task;
     const known = digests?.known.known(piece);
@@ -164,7 +164,7 @@ export class DigestDesk {
     return this.#count * costBytes < this.#parts.limits.digestMemoryBytes;
   }
 
-  /** What a single host says that is no seed is tried on a few pieces, which it cannot foresee. */
+  /** Digests of a single host that is not a seed are checked on a few pieces, which it cannot predict. */
   #audit(task: Task, nowMs: number): void {
     const state = stateOf(task);
     const { piecesPerCheck } = this.#parts.limits;
@@ -207,12 +207,12 @@ export function cameWithout(task: Task): void {
 
 interface DigestRun {
   readonly first: number;
-  /** Empty when nobody knows any more what was told of the piece. */
+  /** Empty when what was reported of the piece no longer counts. */
   readonly digests: Uint8Array;
   readonly certain: boolean;
 }
 
-/** Consecutive pieces that are equally certain. */
+/** Splits into runs of consecutive pieces that are equally certain. */
 function* runsOf(known: PieceDigests, pieces: Iterable<number>): Generator<DigestRun> {
   let run: { first: number; certain: boolean; digests: Uint8Array[] } | undefined;
   for (const piece of [...pieces].sort((a, b) => a - b)) {

@@ -1,4 +1,4 @@
-/** The formulas that rank possible parents, ours and the original's versions by name. Higher is better; each part is 0…1 unless said. */
+/** The formulas that rank possible parents: ours, and the original's versions by name. Higher is better; each term is 0…1 unless noted. */
 import type { HostInfo } from '../shared/events.ts';
 import { freeSlots } from './graph.ts';
 import type { Host, Peer } from './records.ts';
@@ -8,8 +8,8 @@ export type Evaluator = (child: Peer, parent: Peer) => number;
 
 export const evaluators: Readonly<Record<EvaluatorName, Evaluator>> = {
   /**
-   * Ours: what the parent has been seen to serve, what it holds that this child lacks, and how near it is. The rate
-   * enters relative to a gigabit line, so that an unmeasured host stands in the middle and is tried.
+   * Ours: how fast the parent has served, what it holds that this child lacks, and how near it is. The rate is relative
+   * to a gigabit link, so that an unmeasured host ranks in the middle and is tried.
    */
   measured: (child, parent) =>
     0.3 * servedRate(parent.host) +
@@ -51,7 +51,7 @@ interface Place {
   readonly elements: readonly string[];
 }
 
-/** Asked for at every draw of every search: what a host says of its place is taken apart once. */
+/** Evaluated at every draw of every search, so a host's location is parsed once. */
 const places = new WeakMap<HostInfo, Place>();
 
 function placeOf({ info }: Host): Place {
@@ -71,7 +71,7 @@ export function idcScore(a: Host, b: Host): number {
 
 const locationElements = 5;
 
-/** Share of the five elements, broadest first, that agree. */
+/** Share of the five location elements, broadest first, that agree. */
 export function locationScore(a: Host, b: Host): number {
   const [left, right] = [placeOf(a), placeOf(b)];
   if (left.location === '' || right.location === '') return 0;
@@ -81,7 +81,7 @@ export function locationScore(a: Host, b: Host): number {
   return same / locationElements;
 }
 
-/** Share of the content when its size is known, else the lead over the child in pieces: unbounded, negative when behind. */
+/** Share of the content when its size is known; otherwise the lead over the child in pieces: unbounded, negative when behind. */
 export function pieceScore(child: Peer, parent: Peer): number {
   const total = parent.task.pieceCount ?? 0;
   return total > 0 ? parent.pieces.count / total : parent.pieces.count - child.pieces.count;
@@ -105,7 +105,7 @@ export function hostTypeByState(parent: Peer): number {
 
 const maxBlockBytes = 16 * 2 ** 20;
 
-/** Load of v2.5 from what is handed out, against the announced line speed; 0 when that is not announced. */
+/** Load as in v2.5: assigned uploads against the announced line speed; 0 when none is announced. */
 export function loadScore(host: Host): number {
   const capacity = host.info.maxTxBitsPerSec;
   if (capacity === 0) return 0;
@@ -133,7 +133,7 @@ function servedRate(host: Host): number {
   return rate === undefined ? 0.5 : rate / (rate + gigabitBytesPerSec);
 }
 
-/** Of what the child lacks, how much the parent holds. */
+/** How much of what the child lacks the parent holds. */
 function usefulShare(child: Peer, parent: Peer): number {
   const total = parent.task.pieceCount ?? 0;
   const lacking = total - child.pieces.count;

@@ -1,4 +1,4 @@
-/** May this peer be that child's parent? The first reason against it, or undefined. */
+/** Whether this peer may be that child's parent: the first reason against it, or undefined. */
 import { freeSlots, isAncestor } from './graph.ts';
 import type { Peer } from './records.ts';
 import type { PeerState } from './states.ts';
@@ -18,7 +18,7 @@ export type Refusal =
 
 const serving: readonly PeerState[] = ['Running', 'BackToSource', 'Succeeded', 'ReceivedNormal'];
 
-/** Cheap reasons first; the cycle check last, since it walks. */
+/** Cheap checks first; the cycle check last, since it walks the graph. */
 export function refusal(child: Peer, parent: Peer, nowMs: number): Refusal | undefined {
   if (parent === child) return 'self';
   if (parent.host === child.host) return 'same-host';

@@ -1,15 +1,15 @@
 /**
  * The edges between peers of one task, and the upload slots they hold.
  *
- * Backbone edges are acyclic; every one of them holds a slot at the parent's host from the moment it is linked until it is
- * unlinked, so parallel registrations cannot all be sent to the same host. Exchange edges hold no slot: how many pieces
- * a host sends at once is decided by its own upload gate.
+ * Backbone edges are acyclic; each holds a slot at the parent's host from link to unlink, so parallel registrations
+ * cannot all be sent to the same host. Exchange edges hold no slot: a host's own upload gate decides how many pieces it
+ * sends at once.
  */
 import { DragonflyError } from '../../core/errors.ts';
 import type { EdgeKind } from '../shared/decisions.ts';
 import type { Edge, Peer } from './records.ts';
 
-/** Throws FAILED_PRECONDITION for an edge that would close a cycle, exists already, or joins a peer with itself. */
+/** Throws FAILED_PRECONDITION for an edge that would close a cycle, already exists, or joins a peer with itself. */
 export function link(parent: Peer, child: Peer, kind: EdgeKind): void {
   if (parent === child || child.parents.has(parent.id))
     throw new DragonflyError('FAILED_PRECONDITION', `${child.id} cannot have ${parent.id} as one more parent`);
@@ -43,7 +43,7 @@ export function unlink(edge: Edge): void {
   }
 }
 
-/** Is `ancestor` on a backbone path above `peer` (or the peer itself)? Cheap in the usual case: a newcomer has no children. */
+/** Whether `ancestor` is on a backbone path above `peer`, or is the peer itself. Cheap in the usual case: a newcomer has no children. */
 export function isAncestor(ancestor: Peer, peer: Peer): boolean {
   if (ancestor === peer) return true;
   if (ancestor.backboneChildren === 0) return false;

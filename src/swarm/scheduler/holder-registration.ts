@@ -1,4 +1,4 @@
-/** How a peer is registered that only serves what it holds from before. */
+/** The registration of a peer that only serves what it already holds. */
 import { allFeatures, type HeldTask, type RegisterPeer } from '../shared/events.ts';
 
 export function holderRegistration(hostId: string, { peerId, taskId, url, layout, pieces }: HeldTask): RegisterPeer {

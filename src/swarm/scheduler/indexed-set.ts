@@ -1,4 +1,4 @@
-/** A set with constant-time random access: what power-of-two-choices draws from instead of scanning everybody. */
+/** A set with constant-time random access, from which power-of-two-choices draws instead of scanning everybody. */
 export class IndexedSet<T> {
   readonly #items: T[] = [];
   readonly #places = new Map<T, number>();

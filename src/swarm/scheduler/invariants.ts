@@ -54,7 +54,7 @@ function assertEdges(task: Readonly<Task>): void {
   assertAcyclic(task);
 }
 
-/** Peels off peers without backbone parents; what cannot be peeled off is a cycle. */
+/** Removes peers without backbone parents repeatedly; what remains is a cycle. */
 function assertAcyclic(task: Readonly<Task>): void {
   const left = new Map<Peer, number>();
   const ready: Peer[] = [];
@@ -74,7 +74,7 @@ function assertAcyclic(task: Readonly<Task>): void {
   assert.equal(left.size, 0, `the backbone of task ${task.id} has a cycle`);
 }
 
-/** With an acyclic backbone it is enough that nobody but roots and the waiting is without a parent. */
+/** With an acyclic backbone it suffices that only roots and waiting peers have no parent. */
 function assertReachable(task: Readonly<Task>): void {
   for (const peer of task.peers.values()) {
     if (!isDownloading(peer.state) || isRoot(peer) || peer.backboneParents > 0) continue;

@@ -34,8 +34,8 @@ export class Liars {
   }
 
   /**
-   * The peer received a corrupt piece from this parent; an accusation of a host that is not its parent is ignored. `open` while it is not
-   * certain what the piece is; `void` when the accusation does not count.
+   * The peer received a corrupt piece from this parent; accusations of a host that is not its parent are ignored.
+   * `open` while the digest of the piece is uncertain; `void` when the accusation does not count.
    */
   gaveCorrupt({ parentId, by, piece }: CorruptPiece, nowMs: number): 'counts' | 'open' | 'void' {
     const isParent = by.parents.has(parentId) || by.blocked.has(parentId);
@@ -47,7 +47,7 @@ export class Liars {
     return this.#accusations.counts(by.host.id, nowMs) ? 'counts' : 'void';
   }
 
-  /** It has become certain that who gave other bytes than these lied. */
+  /** The digest is confirmed: whoever gave other bytes sent a corrupt piece. */
   confirmed({ accused, by }: Doubt, nowMs: number): void {
     this.#accuse(accused, by, nowMs);
   }
@@ -63,7 +63,7 @@ export class Liars {
     for (const by of accusers) this.#accuse(accused, by, nowMs);
   }
 
-  /** On the word of somebody who is believed. @returns the tasks it had a part in. */
+  /** On the word of a trusted party. @returns the tasks that involved the host. */
   strikeOff(hostId: string, nowMs: number): Set<Task> {
     const { roster, limits } = this.#parts;
     const host = roster.hosts.get(hostId);
@@ -79,7 +79,7 @@ export class Liars {
   }
 
   #strikeOff(accused: Host, accusers: readonly string[], nowMs: number): void {
-    // One that has left is known again when it comes back.
+    // A host that has left is remembered for when it comes back.
     if (this.#parts.roster.hosts.get(accused.id) === accused) this.#withdraw(accused, nowMs);
     else this.strikeOff(accused.id, nowMs);
     const { hosts } = this.#parts.roster;
@@ -87,7 +87,7 @@ export class Liars {
     if (peer) this.#parts.out.send(peer, { kind: 'host-struck-off', hostId: accused.id, accusers });
   }
 
-  /** Nobody gets anything from it any more, nor believes what it told. */
+  /** Nobody gets anything from the host any more, and what it reported no longer counts. */
   #withdraw(host: Host, nowMs: number): Set<Task> {
     const { membership, digests } = this.#parts;
     this.#accusations.settle(host);

@@ -10,7 +10,7 @@ export interface SwarmLimits {
   readonly normalLoadLimit: number;
   /** Children a seed host serves at once (seed load_limit, 1…50000). */
   readonly seedLoadLimit: number;
-  /** Peers of one task; a registration above it is refused. The original drops finished peers at 300 and so loses its best sources. */
+  /** Peers of one task; further registrations are refused. The original drops finished peers at 300 and so loses its best sources. */
   readonly peersPerTask: number;
   readonly tasks: number;
   readonly hosts: number;
@@ -21,17 +21,17 @@ export interface SwarmLimits {
   readonly backboneChildren: number;
   /** Neighbours a peer looks for; below 30 the swarm measurably slows down, above 40 it gains nothing. */
   readonly exchangeTarget: number;
-  /** So many times as many neighbours for content in large pieces: while few pieces are about, neighbours more often lack what one needs, and telling more of them costs little. */
+  /** Factor for content in large pieces: while few pieces exist, neighbours more often lack what one needs, and telling more of them costs little. */
   readonly exchangeLargeFactor: number;
   readonly largePieceBytes: number;
   /** Exchange neighbours a peer accepts at most. */
   readonly exchangeLimit: number;
-  /** Peers of one data centre (IDC) that fetch a task from others, the rest take it from them; 0: everybody may (scheduler.crossZonePeers). */
+  /** Peers of one data centre (IDC) that fetch a task from outside; the rest take it from them. 0: no restriction (scheduler.crossZonePeers). */
   readonly crossZonePeers: number;
   /** A child that has waited this long for a parent in its own data centre gets one in another. */
   readonly crossAfterMs: number;
 
-  /** A lease whose holder reports no progress for so long goes to somebody else. */
+  /** A lease whose holder reports no progress for this long is given to another peer. */
   readonly leaseStallMs: number;
   /** The same for daemons of the original, which report whole pieces only; when one dies, its stream breaks. */
   readonly originalLeaseStallMs: number;
@@ -48,66 +48,66 @@ export interface SwarmLimits {
   readonly originAttempts: number;
   /** Seeds triggered for one task; more than one share it in stripes, at one origin request each. */
   readonly seedsPerTask: number;
-  /** Ranges of one peer's readers about which nothing was decided yet; more of them wait for what comes anyhow. */
+  /** Pending ranges of one peer's readers; further ones wait for what comes anyway. */
   readonly readersPerPeer: number;
-  /** A reader's range up to this length may be fetched twice rather than cut out of what somebody brings whole. */
+  /** A reader's range up to this length may be fetched twice rather than cut out of a fetch that brings its pieces whole. */
   readonly doubledBytes: number;
-  /** All that is fetched twice in this way, as a share of the content. */
+  /** Maximum share of the content that is fetched twice in this way. */
   readonly doubledShare: number;
   /** How long a reader waits for bytes in flight before it gets a fetch of its own. */
   readonly readerWaitMs: number;
-  /** Daemons tell of finished pieces so often; what has come since the last report is as much as the pace says. */
+  /** Reporting interval of daemons; progress since the last report is extrapolated from the rate. */
   readonly reportEveryMs: number;
   /** Smallest part of a lease worth a request of its own, in pieces. */
   readonly stripePieces: number;
   /** A triggered seed must register within this time, then the next one is tried. */
   readonly seedTriggerMs: number;
-  /** A seed that failed a task is not triggered for it again for so long. */
+  /** A seed that failed a task is not triggered for it again within this time. */
   readonly seedFailedMs: number;
-  /** Time a failing parent is kept from the child that complained. */
+  /** How long a failing parent is kept from the child that complained. */
   readonly blockParentMs: number;
   /** Different hosts that must report corrupt pieces of one host before nobody gets it as a parent any more. */
   readonly accusersToQuarantine: number;
   readonly quarantineMs: number;
-  /** Hosts that one host may accuse before others do, without its word losing its weight. */
+  /** Hosts that one host may accuse before others do, without its accusations losing their weight. */
   readonly openAccusations: number;
   /** How long a parent is kept from a child that accuses it of an unconfirmed piece; a check takes no longer. */
   readonly doubtMs: number;
-  /** For digests of pieces of all tasks; beyond it no more are kept. */
+  /** Memory for digests of all tasks; beyond it no more are kept. */
   readonly digestMemoryBytes: number;
-  /** Digests are passed on at least so far apart, for each peer of the task. */
+  /** Minimum interval between two distributions of digests, per peer of the task. */
   readonly digestNewsMsPerPeer: number;
-  /** Of so many pieces whose digests one host alone has told, one is compared with the origin by another. */
+  /** One in this many pieces whose digests a single host has reported is compared with the origin by another peer. */
   readonly piecesPerCheck: number;
-  /** Such comparisons for one task. */
+  /** Maximum number of such comparisons per task. */
   readonly checksPerTask: number;
-  /** A peer that should compare a piece with the origin has this long to report the result. */
+  /** How long a peer may take to compare a piece with the origin. */
   readonly checkMs: number;
-  /** Hosts that must find a claim to agree with the origin before others believe it. */
+  /** Hosts that must confirm a claim with the origin before others believe it. */
   readonly confirmersToBelieve: number;
-  /** Edges that a crowd gets in one event, about; the next event goes on. */
+  /** Approximate number of edges added for a crowd in one event; the next event continues. */
   readonly edgesPerSettling: number;
-  /** A waiting peer for which no parent was found by drawing is looked at again after this, should no event come first. */
+  /** A waiting peer for which drawing found no parent is tried again after this time, or with the next event. */
   readonly retryMs: number;
   /** Peers without a new piece since the last look are introduced to holders of what they lack. */
   readonly stallCheckMs: number;
-  /** Peers looked at, and of these introduced to others, in one event. */
+  /** Peers checked in one event, and how many of those are introduced to others. */
   readonly stallLooks: number;
   readonly stallIntroductions: number;
   /** Holders a stalled peer is introduced to at once. */
   readonly introductions: number;
   /** A downloading peer without a new piece for this long, although others hold what it lacks, may fetch from the origin. */
   readonly stalledMs: number;
-  /** So many of the longest pauses it has had are enough for one that had come on faster, though no less than this time. */
+  /** A pause this many times as long as the longest so far counts as stalled, for a peer that progressed faster; at least this time. */
   readonly stalledPauses: number;
   readonly stalledLeastMs: number;
   /** Time after a start in which daemons may register again with their pieces, before anybody is sent to the origin. */
   readonly resumeMs: number;
-  /** The same for content that somebody comes back for in the middle: whoever fetches it from the origin is on the way back, too. */
+  /** The same for content that a peer returns for in the middle: the peer that fetches it from the origin is returning, too. */
   readonly resumeKnownMs: number;
-  /** Pieces are reported in batches: what a peer had just passed on when it left is known after this, and the origin is not asked for it before. */
+  /** Pieces are reported in batches: what a leaving peer had just passed on becomes known within this time, so the origin is not asked before. */
   readonly reportGraceMs: number;
-  /** A peer that can neither get a parent nor may go to the origin is refused after this. */
+  /** A peer that can neither get a parent nor go to the origin is rejected after this time. */
   readonly waitMs: number;
 
   /** A downloading peer without a new piece for this long is dropped (scheduler.gc.pieceDownloadTimeout). */

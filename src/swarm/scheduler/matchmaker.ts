@@ -1,8 +1,9 @@
 /**
  * Assigns parents to peers: filters, then evaluates a random sample of the peers that can serve.
  *
- * A task keeps an index of its servers (peers that lead to a root and have a free slot) and of its traders. A choice draws
- * two entries and takes the better one for each parent needed: close to the global best at the cost of two.
+ * A task keeps an index of its servers (peers that lead to a root and have a free slot) and one of its traders. A
+ * choice draws two entries and takes the better one for each parent needed, which comes close to the global best at the
+ * cost of two evaluations.
  */
 import type { EdgeKind } from '../shared/decisions.ts';
 import { affinity, type Evaluator } from './evaluator.ts';
@@ -16,7 +17,7 @@ import type { Edge, Host, Peer, Task } from './records.ts';
 import { isDownloading } from './states.ts';
 import { isFar, type Reach, Zones } from './zones.ts';
 
-/** `swarm`: backbone and exchange. `dag`: several parents, acyclic. `tree`: one parent. The last two are there to compare with. */
+/** `swarm`: backbone and exchange. `dag`: several parents, acyclic. `tree`: one parent. The last two exist for comparison. */
 export type SwarmMode = 'swarm' | 'dag' | 'tree';
 
 /** Random draws for the far neighbours of one border peer. */
@@ -39,7 +40,7 @@ export class Matchmaker {
     this.#zones = new Zones(options.limits);
   }
 
-  /** Fills the peer's backbone parents; false when it should be looked at again. */
+  /** Fills the peer's backbone parents; false when it has to be tried again. */
   attach(child: Peer, nowMs: number): boolean {
     if (!isDownloading(child.state) || isRoot(child)) return true;
     const wanted = this.#backboneWanted(child);
@@ -51,7 +52,7 @@ export class Matchmaker {
         this.#join(child, parent, 'exchange');
     }
     this.refresh(child);
-    // without exchange edges the other parents must come later, as more peers have something to give
+    // without exchange edges the other parents are added later, as more peers have something to give
     return child.backboneParents >= (this.#mode === 'dag' && child.features.exchange ? wanted : 1);
   }
 
@@ -71,7 +72,7 @@ export class Matchmaker {
     this.refresh(child);
   }
 
-  /** How the content is cut became known, and with it how many neighbours are useful. */
+  /** The layout became known, which determines how many neighbours are useful. */
   layoutKnown(task: Task): void {
     if (this.#neighbours(task).target === this.#limits.exchangeTarget) return;
     for (const peer of task.peers.values()) {
@@ -81,8 +82,8 @@ export class Matchmaker {
   }
 
   /**
-   * Joins a stalled peer with some that hold the piece, whatever its neighbours count; random neighbours can all lack it.
-   * @param anywhere in other data centres, too: those of its own that fetch from there do not help it.
+   * Joins a stalled peer with some that hold the piece, even beyond its number of neighbours: random neighbours can all
+   * lack it. @param anywhere including other data centres, when peers of its own that fetch from there do not help it.
    */
   introduce(child: Peer, piece: number, { nowMs, anywhere }: { nowMs: number; anywhere: boolean }): void {
     if (!this.#trades(child)) return;
@@ -111,7 +112,7 @@ export class Matchmaker {
     if (wasFull) this.#refreshHost(edge.parent.host);
   }
 
-  /** Brings the task's indexes in line with what the peer is now. */
+  /** Updates the task's indexes for the peer's current state. */
   refresh(peer: Peer): void {
     const { task } = peer;
     const alive =
@@ -143,12 +144,12 @@ export class Matchmaker {
     return this.#trades(child) ? this.#zones.reach(child) : child.task;
   }
 
-  /** It is no parent of the child yet, and near enough. */
+  /** The parent is not the child's parent yet, and near enough. */
   #mayTake(child: Peer, parent: Peer): boolean {
     return !child.parents.has(parent.id) && this.#zones.mayTake(child, parent);
   }
 
-  /** Gates on both sides of a thin line get to know who is on the other. */
+  /** Connects border peers with those on the other side of a slow link. */
   #joinFar(peer: Peer, nowMs: number): void {
     for (const gate of this.#zones.gatesBeyond(peer))
       if (takesFromPeers(gate) && mayBeParent(peer, gate, nowMs)) this.#join(peer, gate, 'exchange');
@@ -190,14 +191,14 @@ export class Matchmaker {
     return this.#chooseServer(child.task.servers, child, nowMs);
   }
 
-  /** It has found no parent nearby with a path to a root for long enough. */
+  /** The peer has found no nearby parent with a path to a root for long enough. */
   #mayLookFurther(child: Peer, nowMs: number): boolean {
     if (!child.task.waiting.has(child) || nowMs < child.waitingSinceMs + this.#limits.crossAfterMs) return false;
     for (const { parent } of child.parents.values()) if (leadsToRoot(parent)) return false;
     return true;
   }
 
-  /** Few servers: all are looked at. Many: the better of two that are not refused, out of a bounded number of draws. */
+  /** With few servers all are evaluated, with many the better of two acceptable ones from a bounded number of draws. */
   #chooseServer(servers: IndexedSet<Peer>, child: Peer, nowMs: number): Peer | undefined {
     const limit = this.#limits.filterParentLimit;
     const all = servers.size <= limit;
@@ -228,7 +229,7 @@ export class Matchmaker {
   }
 }
 
-/** As one more neighbour, whatever it holds. */
+/** Whether it may become one more neighbour, whatever it holds. */
 function mayBeParent(parent: Peer, child: Peer, nowMs: number): boolean {
   if (parent.host === child.host || child.parents.has(parent.id)) return false;
   return (child.blocked.get(parent.id) ?? 0) <= nowMs && parent.host.quarantinedUntilMs <= nowMs;
@@ -248,7 +249,7 @@ function hasAllWanted({ task, wanted, pieces }: Peer): boolean {
   return wanted ? pieces.hasAll(wanted) : pieces.count === task.pieceCount;
 }
 
-/** Downloads, and not everything from the origin by itself. */
+/** Whether it downloads, and not everything from the origin. */
 function takesFromPeers(peer: Peer): boolean {
   return isDownloading(peer.state) && (peer.lease === undefined || peer.task.leases.size > 1);
 }

@@ -1,4 +1,4 @@
-/** How peers and hosts come apart: who leaves, who is kept from whom, which host nobody gets any more, and who looks for others then. */
+/** How peers and hosts leave, are kept apart or are struck off, and which children need other parents as a result. */
 import { HashRing } from '../../core/hash-ring.ts';
 import type { Deadlines } from '../shared/deadlines.ts';
 import type { SwarmLimits } from './limits.ts';
@@ -16,7 +16,7 @@ export interface MembershipParts {
   readonly matchmaker: Matchmaker;
   readonly origin: OriginDesk;
   readonly wakes: Deadlines<Task>;
-  /** When the scheduler started: holders of tasks may be coming back after a restart. */
+  /** When the scheduler started: after a restart, holders of tasks may be coming back. */
   readonly startedAtMs: number;
 }
 
@@ -40,9 +40,9 @@ export class Membership {
   }
 
   /**
-   * Right after our start nobody can tell a new task from one whose holders are still coming back. Once a peer was sent to the origin
-   * from here, whoever fetches from there is known.
-   * @param known a peer knew the content before it registered.
+   * Right after a start, a new task cannot be told from one whose holders are still coming back. Once this scheduler
+   * has sent a peer to the origin, it knows who fetches there. @param known a peer knew the content before it
+   * registered.
    */
   expectOthers(task: Task, { known, nowMs }: { known: boolean; nowMs: number }): void {
     if (task.proof === 'origin') return;
@@ -76,7 +76,7 @@ export class Membership {
     for (const child of children) this.lookAgain(child, nowMs);
   }
 
-  /** Its heartbeat is overdue: until it is heard from again, its pieces do not count as held. */
+  /** Its heartbeat is overdue: its pieces do not count as held until it is heard from again. */
   fellSilent(peer: Peer): void {
     const { roster, matchmaker } = this.#parts;
     peer.silent = true;
@@ -91,7 +91,7 @@ export class Membership {
     matchmaker.refresh(peer);
   }
 
-  /** What the peer holds no longer counts, until it reports it again. */
+  /** What the peer holds no longer counts until it is reported again. */
   voidPieces(peer: Peer, nowMs: number): void {
     const { roster } = this.#parts;
     for (const piece of Array.from(peer.pieces)) roster.removePiece(peer, piece);
@@ -114,7 +114,7 @@ export class Membership {
     return tasks;
   }
 
-  /** Something about the peer's parents changed: if it lacks some, the next settling looks for them. */
+  /** The peer's parents have changed: if it lacks some, the next settling finds others. */
   lookAgain(peer: Peer, nowMs: number): void {
     const { limits, matchmaker, wakes } = this.#parts;
     const { task } = peer;
@@ -137,7 +137,7 @@ export class Membership {
     this.lookAgain(child, nowMs);
   }
 
-  /** For a while the host is nobody's parent, and gets no lease. */
+  /** For a while the host is nobody's parent and gets no lease. */
   strikeOff(accused: Host, nowMs: number): void {
     const { limits, roster, matchmaker, origin, wakes } = this.#parts;
     roster.strikeOff(accused, nowMs + limits.quarantineMs, nowMs);
@@ -153,7 +153,7 @@ export class Membership {
   }
 }
 
-/** The last few are enough: what came from them is looked at within seconds. */
+/** The most recent ones suffice: corrupt pieces are noticed within seconds. */
 const mostLeftParents = 16;
 
 function rememberParent({ leftParents }: Peer, parent: Peer): void {

@@ -1,4 +1,4 @@
-/** Decisions of one event, in order. Offers to the same peer are joined into one message. */
+/** The decisions of one event, in order. Offers to the same peer are joined into one message. */
 import type { Decision, OfferedParent } from '../shared/decisions.ts';
 import type { Peer } from './records.ts';
 

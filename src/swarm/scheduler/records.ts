@@ -22,17 +22,17 @@ export interface Host {
   /** What children measured when this host served them: mean over recent reports; undefined before the first. */
   serveRateBytesPerSec: number | undefined;
   lastSeenMs: number;
-  /** Of its heartbeats while it is at an origin. */
+  /** Rhythm of its heartbeats while it is at an origin. */
   readonly rhythm: Rhythm;
   /** Hosts that reported corrupt pieces from this host, and when each did so last. */
   readonly accusedBy: Map<string, number>;
-  /** Hosts it accuses, and that were not struck off. */
+  /** Hosts that it accuses and that were not struck off. */
   readonly accuses: Set<string>;
   /** Not offered as a parent before this time. */
   quarantinedUntilMs: number;
 }
 
-/** Two hosts with one witness are one, where words are counted. */
+/** Hosts with the same witness count as one in accusations and confirmations. */
 export function witnessOf({ info, id }: Host): string {
   return info.witness ?? id;
 }
@@ -40,12 +40,12 @@ export function witnessOf({ info, id }: Host): string {
 export interface Lease {
   readonly id: number;
   readonly holder: Peer;
-  /** Held pieces are not trimmed from the front: this is the range as granted to the holder. */
+  /** The range as granted; held pieces are not removed from it. */
   range: LeaseRange;
   /** Bytes that a reader of the holder waits for; undefined for a lease of pieces that are merely missing. */
   readerRange: RangeSpec | undefined;
   readonly grantedAtMs: number;
-  /** When its holder first told of the origin's answer; undefined before. */
+  /** When its holder first reported an answer of the origin; undefined before. */
   answeredAtMs: number | undefined;
   /** Others hold the pieces, but the lease holder does not get them from those. */
   readonly rescue: boolean;
@@ -73,36 +73,36 @@ export interface Task {
   /** By name; kept only where few peers cross from one to another. */
   readonly zones: Map<string, Zone>;
   /**
-   * Who vouches for the content: nobody yet, peers that only say that they hold it, or somebody who was sent to the origin
+   * Who vouches for the content: nobody yet, peers that only claim to hold it, or a peer that was sent to the origin
    * for it. A claim counts until enough hosts other than the claimants have compared it with the origin.
    */
   proof: 'none' | 'claimed' | 'origin';
   readonly claimants: Set<string>;
   readonly confirmers: Set<string>;
-  /** What its pieces are at the origin; undefined while nobody was sent there. */
+  /** Digests of its pieces at the origin; undefined while nobody was sent there. */
   digests: DigestState | undefined;
   /** How many peers hold each piece. */
   holders: Uint32Array;
   readonly leases: Map<number, Lease>;
-  /** Peers whose readers wait for ranges that have not been scheduled yet. */
+  /** Peers whose readers wait for ranges that were not scheduled yet. */
   readonly asking: Set<Peer>;
-  /** Leases were cut short for readers: what came behind is still to be leased. */
+  /** Leases were cut short for readers: what came after the cut has yet to be leased. */
   wasCut: boolean;
-  /** Fetched for readers although somebody brings their pieces whole. */
+  /** Bytes fetched for readers although somebody brings their pieces whole. */
   doubledBytes: number;
-  /** The origin answers byte ranges; undefined while nobody knows. */
+  /** Whether the origin supports byte ranges; undefined while unknown. */
   ranges: boolean | undefined;
   /** Seed host asked to download, until it registers or the deadline passes. */
   trigger: { readonly hostId: string; readonly deadlineMs: number } | undefined;
-  /** Seed hosts that failed this task, until when they are left alone. */
+  /** Seed hosts that failed this task, and until when they are not triggered. */
   readonly failedSeeds: Map<string, number>;
   originFailures: number;
-  /** The origin is not asked before: peers that hold pieces may be coming back, or have not reported them yet. */
+  /** Until then nobody is sent to the origin: peers that hold pieces may be coming back, or have not reported them yet. */
   quietUntilMs: number;
   lastOriginError: OriginError | undefined;
-  /** Witnesses of its refusal; see witnessOf. */
+  /** Witnesses of the origin's refusal; see witnessOf. */
   readonly refusedBy: Set<string>;
-  /** Hosts that were sent to the origin and brought nothing, by id, and how often. */
+  /** How often each host was sent to the origin and brought nothing, by host id. */
   readonly failedAtOrigin: Map<string, number>;
   updatedAtMs: number;
 }
@@ -111,7 +111,7 @@ export interface Peer {
   readonly id: string;
   readonly task: Task;
   readonly host: Host;
-  /** Data centre of its host when it registered, in lower case; '' when that is not known. */
+  /** Data centre of its host at registration, in lower case; '' when unknown. */
   readonly zone: string;
   readonly features: PeerFeatures;
   readonly priority: number;
@@ -122,31 +122,31 @@ export interface Peer {
   readonly concurrentPieceCount: number;
   state: PeerState;
   pieces: PieceSet;
-  /** Its pieces count as held: false for hosts that do not share, or were found to send corrupt pieces. */
+  /** Whether its pieces count as held: false for hosts that do not share, or were found to send corrupt pieces. */
   sharing: boolean;
   /** It held a lease and its heartbeat is overdue: until it is heard from again, its pieces do not count as held. */
   silent: boolean;
-  /** Its stream broke while it was at the origin: it hears nothing any more, and is heard in answer to a call. */
+  /** Its stream broke while it was at the origin: it receives nothing any more, and only reports in answer to a call. */
   deaf: boolean;
   /** Time of the last new piece. */
   progressAtMs: number;
   /** The longest time between two reports of new pieces; undefined before the second one. */
   longestPauseMs: number | undefined;
-  /** It is for readers of parts only, and wants no more than the pieces of those. */
+  /** It only serves readers of parts, and wants no more than their pieces. */
   partial: boolean;
   /** Ranges its readers wait for, in order of arrival. */
   readonly asking: RangeSpec[];
-  /** All that its readers want, until the layout is known and it is in `wanted`. */
+  /** Everything that its readers want, until the layout is known and it moves to `wanted`. */
   readonly wantedRanges: RangeSpec[];
   /** Pieces the ranges cover; undefined for all of them or while the layout is unknown. */
   wanted: PieceSet | undefined;
   readonly parents: Map<string, Edge>;
   readonly children: Map<string, Edge>;
-  /** Parents that must not be offered again before the given time. */
+  /** Parents that must not be offered, and until when. */
   readonly blocked: Map<string, number>;
-  /** Hosts of parents that have left, by peer id: what they gave may come to light later. */
+  /** Hosts of parents that have left, by peer id: corrupt pieces from them may be noticed later. */
   readonly leftParents: Map<string, Host>;
-  /** Own download costs in ms, newest last, bounded; only the original's formulas look at them. */
+  /** Recent piece costs in ms, newest last, bounded; only used by the original's formulas. */
   readonly costsMs: number[];
   /** Exchange edges in which this peer is the parent. */
   exchangeChildren: number;
@@ -155,16 +155,16 @@ export interface Peer {
   lease: Lease | undefined;
   /** Additional leases, each for bytes that a reader waits for. */
   readonly readerLeases: Set<Lease>;
-  /** All it was ever sent to the origin for. */
+  /** All pieces that it was ever sent to the origin for. */
   readonly fetched: Fetched;
-  /** Lost a lease by stalling or failing: others go to the origin first. */
+  /** It lost a lease by stalling or failing: others go to the origin first until then. */
   originBlockedUntilMs: number;
   waitingSinceMs: number;
   createdAtMs: number;
   updatedAtMs: number;
 }
 
-/** Pieces a peer was sent to the origin for; `all` when that was before anybody knew how many there are. */
+/** Pieces that a peer was sent to the origin for; `all` when that was before their number was known. */
 export class Fetched {
   readonly #pieces = new PieceSet();
   #all = false;

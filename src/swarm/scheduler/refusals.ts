@@ -1,4 +1,4 @@
-/** Peers that are rejected: those that may not go first, whose origin refuses, or that nobody can serve. */
+/** Rejects peers: those that may not be first, whose origin refuses, or that nobody can serve. */
 import type { ErrorCode } from '../../core/errors.ts';
 import type { OriginError } from '../shared/events.ts';
 import { firstDownload } from './origin/first-download.ts';
@@ -20,7 +20,7 @@ export class Refusals {
     this.#waitMs = options.waitMs;
   }
 
-  /** Priorities 1 and 2 never make a first download: refused while nobody holds or fetches the task. */
+  /** Requests with priority 1 or 2 never cause a first download: rejected while nobody holds or fetches the task. */
   mayBeFirst(peer: Peer): boolean {
     const { task } = peer;
     const verdict = firstDownload(peer.priority);
@@ -39,7 +39,7 @@ export class Refusals {
     if (task.state === 'Running') task.state = nextTaskState(task.state, 'DownloadFailed');
   }
 
-  /** The origin's answer to this peer alone: others have credentials of their own. */
+  /** The origin's answer applies to this peer alone: others have credentials of their own. */
   failIfStranded(peer: Peer, error: OriginError, nowMs: number): void {
     if (!isDownloading(peer.state) || !lacksHeldByNobody(peer)) return;
     this.#passOn(peer, error);
@@ -47,7 +47,7 @@ export class Refusals {
     this.#membership.remove(peer, nowMs);
   }
 
-  /** Ends the peers that waited too long for a parent while nobody is at the origin. */
+  /** Rejects peers that waited too long for a parent while nobody is at the origin. */
   giveUpWaiting(task: Task, nowMs: number): void {
     for (const peer of Array.from(task.waiting)) {
       if (!needsParent(peer) || peer.parents.size > 0 || task.leases.size > 0 || task.trigger) continue;
@@ -58,9 +58,9 @@ export class Refusals {
   }
 
   /**
-   * Ends the peers that may not go to the origin themselves once it has refused everybody who may: nobody holds what they want,
-   * nobody fetches it, no seed is left to be sent, so that waiting longer is in vain. Somebody may come who can still, which
-   * is worth a while to those alone whose callers have no other way.
+   * Once the origin has refused every peer that may ask it, rejects those that may not: nobody holds or fetches what
+   * they want, and no seed is left to be sent. A peer that can still ask may appear, so peers whose callers have no
+   * fallback wait a while.
    */
   failHopeless(task: Task, nowMs: number): void {
     const { lastOriginError: error } = task;
@@ -68,7 +68,7 @@ export class Refusals {
     if (task.leases.size > 0 || task.trigger || nowMs < task.quietUntilMs) return;
     for (const peer of task.peers.values()) if (isDownloading(peer.state) && !peer.disableBackToSource) return;
     for (const peer of Array.from(task.waiting)) {
-      // Neighbours that wait as well are no hope.
+      // Neighbours that wait as well cannot help.
       if (!needsParent(peer) || !lacksHeldByNobody(peer) || !(error || peer.hasFallback)) continue;
       this.#giveUp(peer);
       this.#membership.remove(peer, nowMs);

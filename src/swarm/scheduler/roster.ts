@@ -9,7 +9,7 @@ import { Rhythm } from './origin/pulse.ts';
 import { Fetched, type Host, type Peer, type Task } from './records.ts';
 import { nextTaskState } from './states.ts';
 
-/** Download costs kept per peer, newest last. */
+/** Number of recent piece costs kept per peer. */
 const costsKept = 64;
 const rateSmoothing = 0.2;
 
@@ -17,7 +17,7 @@ export class Roster {
   readonly hosts = new Map<string, Host>();
   readonly tasks = new Map<string, Task>();
   readonly peers = new Map<string, Peer>();
-  /** Hosts that were found to lie, until when: leaving and coming back does not clear them. */
+  /** Hosts that were struck off, and until when: leaving and coming back does not clear them. */
   readonly struckOff = new Map<string, number>();
   readonly #limits: SwarmLimits;
 
@@ -25,7 +25,7 @@ export class Roster {
     this.#limits = limits;
   }
 
-  /** A word from a peer is a sign of life of its host and task as well. */
+  /** A message of a peer is a sign of life of its host and task as well. */
   touch(peer: Peer, nowMs: number): void {
     peer.updatedAtMs = nowMs;
     peer.host.lastSeenMs = nowMs;
@@ -57,7 +57,7 @@ export class Roster {
     this.remember(host.id, untilMs, nowMs);
   }
 
-  /** A host that may not be known is struck off until then. */
+  /** Strikes off a host until then, even if it is unknown. */
   remember(hostId: string, untilMs: number, nowMs: number): void {
     for (const [id, atMs] of this.struckOff) if (atMs <= nowMs) this.struckOff.delete(id);
     if (this.struckOff.size < this.#limits.hosts) this.struckOff.set(hostId, untilMs);
@@ -103,7 +103,7 @@ export class Roster {
     peer.host.peers.delete(peer);
   }
 
-  /** How many of them are new. */
+  /** Returns how many of them are new. */
   addPieces(peer: Peer, pieces: PieceSet): number {
     const { task } = peer;
     const last = pieces.last;
@@ -122,7 +122,7 @@ export class Roster {
     return added;
   }
 
-  /** True when it counted as held by this peer; its next report may add it again. */
+  /** True when the piece counted as held by this peer; its next report may add it again. */
   removePiece(peer: Peer, piece: number): boolean {
     if (!peer.pieces.delete(piece)) return false;
     if (peer.sharing) peer.task.holders[piece] = (peer.task.holders[piece] ?? 0) - 1;
@@ -144,7 +144,7 @@ export class Roster {
     host.serveRateBytesPerSec = old === undefined ? rate : old + rateSmoothing * (rate - old);
   }
 
-  /** From here on this peer does not count as a holder. */
+  /** From now on the peer does not count as a holder. */
   stopSharing(peer: Peer): void {
     if (!peer.sharing) return;
     peer.sharing = false;
@@ -158,7 +158,7 @@ export class Roster {
     for (const piece of peer.pieces) peer.task.holders[piece] = (peer.task.holders[piece] ?? 0) + 1;
   }
 
-  /** True when it is news. Forgets pieces that peers reported before the layout could be checked, and that the content does not have. */
+  /** True when the layout is new. Forgets pieces that were reported before it could be checked and that the content does not have. */
   setLayout(task: Task, layout: TaskLayout): boolean {
     if (task.layout) return false;
     const { pieceCount } = pieceLayout(layout.contentLengthBytes, layout.pieceLengthBytes);
@@ -172,7 +172,7 @@ export class Roster {
     return true;
   }
 
-  /** A peer for parts wants this one, too, as soon as the layout is known. False when a reader now wants everything. */
+  /** Adds a range to what a peer for parts wants, as soon as the layout is known. False when a reader now wants everything. */
   addWanted(peer: Peer, readerRange: RangeSpec): boolean {
     const { layout } = peer.task;
     if (!peer.partial) return true;

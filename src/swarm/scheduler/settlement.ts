@@ -47,7 +47,10 @@ export class Settlement {
     }
   }
 
-  /** Serves a crowd that waited for the first root over several events, so that none holds up the scheduler. Returns the number of new edges, about `most`. */
+  /**
+   * Serves a crowd that waited for the first root over several events, so that no single one blocks the scheduler. Returns the
+   * number of new edges, about `most`.
+   */
   #giveParents(task: Task, nowMs: number, most: number): number {
     const { matchmaker, wakes } = this.#parts;
     let joined = 0;
@@ -71,7 +74,7 @@ export class Settlement {
     return joined;
   }
 
-  /** A peer without parents although some could serve is rescheduled soon, and sent to the origin in the end. */
+  /** A peer without parents although some could serve it is rescheduled soon, and finally sent to the origin. */
   #rescue(task: Task, nowMs: number): void {
     const { limits, origin, wakes } = this.#parts;
     const [waiting] = task.waiting;
@@ -93,13 +96,13 @@ function mayBeServed(peer: Peer): boolean {
   return false;
 }
 
-/** A daemon of the original waits: it takes parents that hold something, and so every report may be news for it. */
+/** Whether a daemon of the original waits: it only takes parents that hold something, so every report may matter to it. */
 export function originalWaits(task: Task): boolean {
   for (const peer of task.waiting) if (!peer.features.exchange) return true;
   return false;
 }
 
-/** What a peer is told that asks, or was about to go to the origin itself, while the first piece of all is on its way to somebody else: somebody is there. */
+/** Tells a peer that asked, or was about to go to the origin, that the first piece is on its way to another peer. */
 export function promised(peer: Peer, nowMs: number): Decision[] {
   if (!isPromised(peer, nowMs)) return [];
   return [{ kind: 'withdraw-parents', peerId: peer.id, taskId: peer.task.id, parentIds: [] }];
@@ -108,6 +111,6 @@ export function promised(peer: Peer, nowMs: number): Decision[] {
 function isPromised(peer: Peer, nowMs: number): boolean {
   const { task, parents, features, state } = peer;
   if (!features.exchange || !isDownloading(state) || parents.size > 0 || leasesOf(peer).length > 0) return false;
-  if (task.holders.some((count) => count > 0)) return false; // whoever holds it cannot be reached, perhaps
+  if (task.holders.some((count) => count > 0)) return false; // its holder may be unreachable
   return task.leases.size > 0 || task.trigger !== undefined || nowMs < task.quietUntilMs;
 }

@@ -1,4 +1,4 @@
-/** The states of tasks and peers and every transition between them. What is not in a table is an error. */
+/** The states of tasks and peers and all transitions between them. Any transition that is not in a table is an error. */
 import { DragonflyError } from '../../core/errors.ts';
 
 export type PeerState =

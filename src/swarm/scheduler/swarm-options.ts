@@ -8,6 +8,6 @@ export interface SwarmOptions {
   readonly limits?: Partial<SwarmLimits>;
   readonly mode?: SwarmMode;
   readonly evaluator?: EvaluatorName;
-  /** When this scheduler started: for a short time after, downloads that were under way are coming back. */
+  /** When this scheduler started: shortly afterwards, running downloads are coming back. */
   readonly startedAtMs?: number;
 }

@@ -1,4 +1,4 @@
-/** What a swarm is made of, and how its parts reach each other. */
+/** Assembles the parts of a swarm and connects them. */
 import { Claims } from './claims.ts';
 import { Deadlines } from '../shared/deadlines.ts';
 import { DigestDesk } from './digest-desk.ts';

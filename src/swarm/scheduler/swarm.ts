@@ -84,7 +84,7 @@ export class Swarm {
     this.#settlement = parts.settlement;
   }
 
-  /** A daemon said that it lives; the first time it becomes known, later its figures are renewed. */
+  /** A daemon announces itself: registers an unknown host, or updates the figures of a known one. */
   announceHost(info: HostInfo, nowMs: number): Decision[] {
     const host = this.#roster.hosts.get(info.hostId);
     if (!host) {
@@ -102,7 +102,7 @@ export class Swarm {
     return [];
   }
 
-  /** The daemon said goodbye or its connection broke: all its peers go at once. Unknown hosts are no error. */
+  /** The daemon has left or its connection broke: all its peers go at once. Unknown hosts are no error. */
   hostLeft(hostId: string, nowMs: number): Decision[] {
     const host = this.#roster.hosts.get(hostId);
     return host ? this.#settle(this.#membership.removeHost(host, nowMs), nowMs) : [];
@@ -146,7 +146,7 @@ export class Swarm {
     return [];
   }
 
-  /** A reader of the peer waits for these bytes: what nobody is about to have of them is fetched for it at once. */
+  /** A reader of the peer waits for these bytes: those that nobody is about to have are fetched for it at once. */
   readerAsks(peerId: string, range: RangeSpec, nowMs: number): Decision[] {
     const peer = this.#touch(peerId, nowMs);
     if (!isDownloading(peer.state)) return [];
@@ -190,34 +190,35 @@ export class Swarm {
     return first || atOrigin || originalWaits(peer.task) ? this.#settle([peer.task], nowMs) : [];
   }
 
-  /** The peer has compared what it got on others' word with the origin, and it was the same. */
+  /** The peer has compared unproven content with the origin and found it right. */
   originConfirmed(peerId: string, nowMs: number): Decision[] {
     this.#claims.confirmed(this.#touch(peerId, nowMs));
     return [];
   }
 
-  /** What pieces are at the origin, from somebody who has fetched them there. */
+  /** Digests that pieces have at the origin, from a peer that has fetched them there. */
   pieceDigests(peerId: string, told: ToldDigests, nowMs: number): Decision[] {
     const peer = this.#touch(peerId, nowMs);
     this.#digests.told(peer, told, nowMs);
     return this.#settle([peer.task], nowMs);
   }
 
-  /** The holder of a lease is there, though no piece may be complete yet; bytes that flow keep the lease alive on a slow link. */
+  /** The holder of a lease is alive although no piece may be complete yet; flowing bytes keep the lease alive on a slow link. */
   originProgress(peerId: string, sign: OriginSign, nowMs: number): Decision[] {
     this.#origin.alive(this.#touch(peerId, nowMs), sign, nowMs);
     return [];
   }
 
   /**
-   * The parent failed this child: kept from it for a time (`temporary`), or for good (`corrupt`), and replaced at once.
-   * `not-held`: the parent answers but lacks this piece; it stays, and what nobody holds any more is fetched again.
+   * The parent failed this child: it is kept from it for a time (`temporary`) or for good (`corrupt`), and replaced at
+   * once. `not-held`: the parent answers but lacks this piece; it stays, and a piece that nobody holds any more is
+   * fetched again.
    */
   pieceFailed(peerId: string, parentId: string, reason: ParentFailure, nowMs: number, piece?: number): Decision[] {
     const peer = this.#touch(peerId, nowMs);
     const parent = this.#roster.peers.get(parentId);
     if (reason === 'not-held' && piece !== undefined) {
-      // Only a child that lacks the piece can know: anybody else could send the swarm to the origin for nothing.
+      // Only a child that lacks the piece can know: anybody else could make the swarm go to the origin for nothing.
       if (!parent || !peer.parents.has(parentId) || peer.pieces.has(piece)) return [];
       if (this.#roster.removePiece(parent, piece)) this.#membership.lookAgain(parent, nowMs);
       return this.#settle([peer.task], nowMs);
@@ -244,8 +245,8 @@ export class Swarm {
   }
 
   /**
-   * The origin refused or broke. `permanent` (it answered, and the answer is no) or once too often: everybody who cannot
-   * do without it is told that answer. Otherwise somebody else is sent, or the same peer after a pause.
+   * The origin refused or failed. When it is `permanent` (it answered with a refusal) or happened too often, everybody
+   * who depends on it is told that answer. Otherwise another peer is sent, or the same one after a pause.
    */
   originFailed(peerId: string, failure: OriginFailure, nowMs: number): Decision[] {
     const peer = this.#touch(peerId, nowMs);
@@ -268,7 +269,7 @@ export class Swarm {
     return this.#settle([task], nowMs);
   }
 
-  /** Nobody reads any more: it wants nothing beyond what it holds, and stays as a parent for that. */
+  /** No reader is left: the peer wants nothing beyond what it holds, and stays as a parent for that. */
   peerLeftOff(peerId: string, nowMs: number): Decision[] {
     const peer = this.#touch(peerId, nowMs);
     if (!isDownloading(peer.state)) return [];
@@ -287,7 +288,7 @@ export class Swarm {
     return this.#settle([peer.task], nowMs);
   }
 
-  /** The peer is gone for good. No error when it is not known (any more). */
+  /** The peer is gone for good. No error when it is unknown. */
   peerLeft(peerId: string, nowMs: number): Decision[] {
     const peer = this.#roster.peers.get(peerId);
     if (!peer) return [];
@@ -303,7 +304,7 @@ export class Swarm {
     return this.#settle([task], nowMs);
   }
 
-  /** After a scheduler restart a daemon tells what it holds; its peer is a parent from here on. One that is known is left as it is. */
+  /** After a scheduler restart a daemon reports what it holds; its peer is a parent from here on. A known peer is left as it is. */
   announceHeld(hostId: string, held: HeldTask, nowMs: number): Decision[] {
     const request = holderRegistration(hostId, held);
     const host = this.#check.registration(request);
@@ -319,12 +320,12 @@ export class Swarm {
     return this.#settle([task], nowMs);
   }
 
-  /** Somebody who is believed says that the host lies. It may not be known here, or not yet. */
+  /** A trusted party says that the host lies. The host may not be known here (yet). */
   strikeOff(hostId: string, nowMs: number): Decision[] {
     return this.#settle(this.#liars.strikeOff(hostId, nowMs), nowMs);
   }
 
-  /** Does what fell due: leases that stalled, seeds that did not come, blocks that ended, hosts that fell silent. */
+  /** Does what is due: stalled leases, seeds that did not come, expired blocks, silent hosts. */
   tick(nowMs: number): Decision[] {
     const due = new Set<Task>();
     for (let task = this.#wakes.take(nowMs); task !== undefined; task = this.#wakes.take(nowMs))
@@ -345,7 +346,7 @@ export class Swarm {
     return peer;
   }
 
-  /** When tick is due next; undefined when nothing is known. */
+  /** When tick is due next; undefined when nothing is. */
   nextTickMs(): number | undefined {
     if (this.#roster.hosts.size === 0 && this.#wakes.size === 0) return undefined;
     return Math.min(this.#wakes.nextMs ?? Number.POSITIVE_INFINITY, this.#upkeep.nextMs);

@@ -1,4 +1,4 @@
-/** What has to be looked at from time to time: downloads that stall, peers and hosts that fell silent. */
+/** Periodic checks: stalled downloads, silent peers and hosts. */
 import type { DigestDesk } from './digest-desk.ts';
 import type { SwarmLimits } from './limits.ts';
 import type { Matchmaker } from './matchmaker.ts';
@@ -21,7 +21,7 @@ export class Upkeep {
   readonly #parts: UpkeepParts;
   #nextGcMs = 0;
   #nextStallCheckMs = 0;
-  /** Where the last look ended; peers that come and go meanwhile do not disturb it. */
+  /** Where the last check stopped; peers that come and go meanwhile do not disturb it. */
   #lookingAt: Iterator<Peer, undefined> | undefined;
   /** Tasks of the peers helped since this look began. */
   readonly #helped = new Set<Task>();
@@ -50,7 +50,10 @@ export class Upkeep {
     return changed;
   }
 
-  /** A peer that gets nothing although others hold what it lacks is introduced to them; when that does not help, it goes to the origin. False: the next event goes on. */
+  /**
+   * A peer that gets nothing although others hold what it lacks is introduced to them; if that does not help, it goes to the
+   * origin. False: the next event continues.
+   */
   #helpStalled(nowMs: number): boolean {
     const { limits, roster, matchmaker, origin } = this.#parts;
     this.#lookingAt ??= roster.peers.values();
@@ -102,13 +105,13 @@ export function progressed(peer: Peer, nowMs: number, first: boolean): void {
   peer.progressAtMs = nowMs;
 }
 
-/** Those who give to it answer, so that nobody leaves them: how long that may go on is told by the pace so far. */
+/** A stalled peer's parents still answer, so nobody leaves them: how long that may last depends on its pace so far. */
 function patienceOf({ longestPauseMs }: Peer, { stalledMs, stalledLeastMs, stalledPauses }: SwarmLimits): number {
   if (longestPauseMs === undefined) return stalledMs;
   return Math.min(stalledMs, Math.max(stalledLeastMs, stalledPauses * longestPauseMs));
 }
 
-/** A piece the peer lacks and somebody else holds, not being fetched from the origin just now. */
+/** A piece that the peer lacks, somebody else holds, and nobody is fetching from the origin. */
 function lackingHeld({ task, wanted, pieces }: Peer): number | undefined {
   for (let piece = 0; piece < (task.pieceCount ?? 0); piece += 1) {
     if ((task.holders[piece] ?? 0) > 0 && !pieces.has(piece) && (!wanted || wanted.has(piece))) return piece;

@@ -1,6 +1,6 @@
 /**
- * What makes an event unacceptable. Every check runs before its event changes anything: a rejected event leaves the swarm as it
- * was and decides nothing. What these checks let through, the roster and the states apply without a second look.
+ * What makes an event unacceptable. Every check runs before its event changes anything: a rejected event leaves the
+ * swarm unchanged and decides nothing. The roster and the states apply accepted events without checking again.
  */
 import { DragonflyError } from '../../core/errors.ts';
 import { pieceLayout } from '../../core/piece-layout.ts';
@@ -47,7 +47,7 @@ export class Validation {
     if (size >= this.#limits.hosts) throw exhausted(`this scheduler already knows ${size} hosts`);
   }
 
-  /** A registration, of a known peer too: what that one holds comes along. Throws as the single checks do. */
+  /** Checks a registration, also of a known peer, whose pieces are kept. Throws like the single checks. */
   registration(request: RegisterPeer): Host {
     const host = this.host(request.hostId);
     const task = this.#roster.tasks.get(request.taskId);
@@ -63,7 +63,7 @@ export class Validation {
     return host;
   }
 
-  /** Throws INVALID_ARGUMENT for one that cannot be, or contradicts what is known: the object changed at the origin. */
+  /** Throws INVALID_ARGUMENT for an impossible layout, or one that contradicts the known one because the object changed at the origin. */
   layout(taskId: string, layout: TaskLayout): void {
     const known = this.#roster.tasks.get(taskId)?.layout;
     if (known && !sameLayout(known, layout)) {

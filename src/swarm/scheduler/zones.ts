@@ -1,8 +1,9 @@
 /**
- * Data centres whose links to each other are slow or cost money: with `crossZonePeers` set, only so many peers of each fetch a
- * task from elsewhere, its gates, and the rest take the pieces from them and from each other. One set of zones per task.
+ * Data centres whose links to each other are slow or expensive: with `crossZonePeers` set, only that many peers of
+ * each, the border peers, fetch a task from elsewhere; the rest take the pieces from them and from each other. One set
+ * of zones per task.
  *
- * What is read in part, or by a host that does not say where it is, is free of this: nobody near may want the same pieces.
+ * Downloads of a part, and hosts without a location, are exempt: nobody near may want the same pieces.
  */
 import { IndexedSet } from './indexed-set.ts';
 import type { SwarmLimits } from './limits.ts';
@@ -15,11 +16,11 @@ export type Reach = Pick<Task, 'servers' | 'traders'>;
 /** The peers of a task in one data centre. */
 export interface Zone extends Reach {
   readonly gates: Set<Peer>;
-  /** Those that have everything and give it: nothing is left to bring in. */
+  /** Peers that have everything and share it: nothing more has to be brought into the zone. */
   readonly whole: Set<Peer>;
 }
 
-/** Far neighbours of a gate: enough that one of them has what is new. */
+/** Far neighbours of a border peer: enough that one of them has what is new. */
 const farNeighbours = 10;
 
 export class Zones {
@@ -43,13 +44,13 @@ export class Zones {
     if (!this.#isOn || (alive && isDownloading(peer.state))) return;
     const { servers, traders, gates, whole } = zoneOf(peer);
     gates.delete(peer);
-    // Whoever wanted a part of it is done as well.
+    // A peer that only wanted a part of it counts as well.
     if (alive && peer.pieces.count === peer.task.pieceCount) whole.add(peer);
     else whole.delete(peer);
     if (servers.size + traders.size + gates.size + whole.size === 0) peer.task.zones.delete(peer.zone);
   }
 
-  /** Everybody, or those of its own data centre. Makes the child a gate while there are too few. */
+  /** Everybody, or the peers of its own data centre. Makes the child a border peer while there are too few. */
   reach(child: Peer): Reach {
     const { task } = child;
     if (!this.#isOn || child.range || child.zone === '') return task;
@@ -63,7 +64,7 @@ export class Zones {
     return !this.#isOn || !isFar(child, parent) || this.reach(child) === child.task;
   }
 
-  /** Gates of other data centres that could do with this one as a neighbour. */
+  /** Border peers of other data centres that lack neighbours and could take this one. */
   *gatesBeyond(parent: Peer): Iterable<Peer> {
     if (!this.#isOn) return;
     for (const [name, { gates }] of parent.task.zones) {
@@ -72,7 +73,7 @@ export class Zones {
     }
   }
 
-  /** A gate with too few neighbours in other data centres. */
+  /** Whether it is a border peer with too few neighbours in other data centres. */
   lacksFar(peer: Peer): boolean {
     if (!this.#isOn || !zoneOf(peer).gates.has(peer)) return false;
     let far = 0;

@@ -1,4 +1,4 @@
-/** Binary heap of things that fall due. Entries are never removed early: the consumer checks that an entry still matters. */
+/** Binary heap of due times. Entries are never removed early: the consumer checks whether an entry still matters. */
 export class Deadlines<T> {
   readonly #times: number[] = [];
   readonly #items: T[] = [];
@@ -41,7 +41,7 @@ export class Deadlines<T> {
     return item;
   }
 
-  /** Puts an entry that was cut from the end back in, from the top. */
+  /** Re-inserts an entry that was cut from the end, starting at the top. */
   #sink(atMs: number, item: T): void {
     const times = this.#times;
     const items = this.#items;

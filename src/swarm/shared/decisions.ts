@@ -10,7 +10,7 @@ export interface OfferedParent {
   readonly peerId: string;
   readonly hostId: string;
   readonly edge: EdgeKind;
-  /** 0 = same place … 1 = nothing known in common. The picker takes the nearer of equal parents. */
+  /** 0 in the same place … 1 when nothing is known to be shared. The picker takes the nearer of equal parents. */
   readonly distance: number;
 }
 
@@ -27,9 +27,9 @@ export type Decision = { readonly peerId: string; readonly taskId: string } & (
       readonly parents: readonly OfferedParent[];
       readonly replace: boolean;
     }
-  /** Drop these parents; only sent to daemons with the exchange feature. None: the peer asked for something, and somebody brings it. */
+  /** Drop these parents; only sent to daemons with the exchange feature. An empty list answers a request: somebody brings it. */
   | { readonly kind: 'withdraw-parents'; readonly parentIds: readonly string[] }
-  /** Content length and piece length are known now; sent before anything that needs them. */
+  /** Content length and piece length are known; sent before anything that needs them. */
   | { readonly kind: 'task-layout'; readonly layout: TaskLayout }
   | {
       /**
@@ -41,28 +41,28 @@ export type Decision = { readonly peerId: string; readonly taskId: string } & (
       readonly range: LeaseRange;
       readonly wholeTask: boolean;
       /**
-       * Bytes that a reader of this peer waits for: they come first, beside what other leases bring. They alone decide what is
-       * fetched while nobody knows how the content is cut. With a range of no pieces it is for these bytes only.
+       * Bytes that a reader of this peer waits for: they come first, beside what other leases bring. While the layout
+       * is unknown, they alone decide what is fetched. With an empty range of pieces the lease is for these bytes only.
        */
       readonly readerRange?: RangeSpec;
-      /** Unless progress is reported before; every report moves it. */
+      /** When it expires, unless progress is reported before; every report extends it. */
       readonly expiresAtMs: number;
     }
-  /** Stop fetching; what is complete may be kept and reported. */
+  /** Stop fetching; complete pieces may be kept and reported. */
   | { readonly kind: 'revoke-origin-lease'; readonly leaseId: number; readonly reason: string }
-  /** Make this seed host download the task; `peerId` is the peer on whose behalf. It registers by itself. */
+  /** Make this seed host download the task, on behalf of the peer `peerId`. The seed registers itself. */
   | { readonly kind: 'trigger-seed'; readonly hostId: string }
-  /** What pieces are at the origin, `digestBytes` each; none at all when nobody knows any more what the piece is. */
+  /** Digests that pieces have at the origin, `digestBytes` each; empty when the digest is no longer known. */
   | { readonly kind: 'piece-digests'; readonly first: number; readonly digests: Uint8Array; readonly certain: boolean }
-  /** Ask the origin for this piece, and tell its digest. */
+  /** Fetch this piece from the origin and report its digest. */
   | { readonly kind: 'check-piece'; readonly piece: number }
-  /** This host was found to lie; to be logged, with no other consequence. */
+  /** This host was found to lie; only to be logged. */
   | { readonly kind: 'host-struck-off'; readonly hostId: string; readonly accusers: readonly string[] }
   /** The content has no bytes. */
   | { readonly kind: 'empty-task' }
-  /** The peer is known as a holder, nothing to do. */
+  /** The peer is registered as a holder; nothing else to do. */
   | { readonly kind: 'metadata-only' }
-  /** The stream ends with this error: refused by priority, or out of attempts with the origin's own answer in `details`. */
+  /** The stream ends with this error: rejected by priority, or out of attempts, with the origin's own answer in `details`. */
   | {
       readonly kind: 'fail-peer';
       readonly code: ErrorCode;

@@ -1,4 +1,4 @@
-/** What the shell tells the swarm: plain values, made from messages of daemons of either kind. */
+/** What the shell reports to the swarm: plain values, made from messages of either kind of daemon. */
 import type { RangeSpec } from '../../core/byte-range.ts';
 import type { ErrorDetails } from '../../core/errors.ts';
 import type { PieceSet } from './piece-set.ts';
@@ -8,8 +8,8 @@ export type HostType = 'normal' | 'seed';
 export interface HostInfo {
   readonly hostId: string;
   /**
-   * Whose word its word is: hosts of which nobody knows that they are different machines have one word together. Absent where
-   * the host has shown who it is.
+   * Groups hosts that may be the same machine, so that their accusations and confirmations count once. Absent where the
+   * host has proven its identity.
    */
   readonly witness?: string | undefined;
   readonly type: HostType;
@@ -21,7 +21,7 @@ export interface HostInfo {
   readonly loadLimit?: number | undefined;
   /** Uplink capacity, 0 for unknown. */
   readonly maxTxBitsPerSec: number;
-  /** The host takes but never gives. */
+  /** The host downloads but never uploads. */
   readonly disableShared: boolean;
   /** Silence for twice this time means the host is dead. */
   readonly announceIntervalMs: number;
@@ -31,7 +31,7 @@ export interface HostInfo {
 export interface PeerFeatures {
   /** Origin leases over piece ranges. Without: the whole task back to source. */
   readonly leases: boolean;
-  /** Incomplete peers that trade pieces both ways, parents added and withdrawn while running. Without: acyclic, full lists only. */
+  /** Incomplete peers that exchange pieces both ways, with parents added and withdrawn while running. Otherwise acyclic, with complete lists only. */
   readonly exchange: boolean;
   /** Bitmaps of finished pieces instead of one message for each. */
   readonly batchedReports: boolean;
@@ -59,18 +59,18 @@ export interface RegisterPeer {
   readonly priority: number;
   /** Bytes wanted; absent for the whole content. */
   readonly range?: { readonly start: number; readonly length: number } | undefined;
-  /** Instead of `range`, from daemons of this implementation: a reader waits for these bytes, and they are all the download is for. */
+  /** In place of `range`, from daemons of this implementation: a reader waits for these bytes, which are all that the download is for. */
   readonly readerRange?: RangeSpec | undefined;
   /** The daemon asks to fetch from the origin itself, as seeds always do. It still gets no lease for what others fetch or hold. */
   readonly needBackToSource: boolean;
   readonly disableBackToSource: boolean;
-  /** Its caller is answered in another way: it is told as soon as nobody is left who could bring the content. */
+  /** Its caller has a fallback: it is told as soon as nobody is left who could bring the content. */
   readonly hasFallback?: boolean | undefined;
   /** The peer already holds everything and only announces it. */
   readonly metadataOnly?: boolean | undefined;
-  /** A daemon of the original always knows it, since it asks the origin first; ours learn it from the swarm. */
+  /** Daemons of the original always know it, since they ask the origin first; ours learn it from the swarm. */
   readonly knownLayout?: TaskLayout | undefined;
-  /** From an interrupted download or a restart. */
+  /** Pieces from an interrupted download, or from before a restart. */
   readonly heldPieces?: PieceSet | undefined;
   /** Piece requests in flight at once (original default 8). */
   readonly concurrentPieceCount?: number | undefined;
@@ -83,11 +83,11 @@ export interface PiecesFinished {
   readonly from: string;
   /** Rate at which this parent sent, when measured. */
   readonly rateBytesPerSec?: number | undefined;
-  /** Download time of one piece, for the formulas that use it. */
+  /** Download time of one piece, for formulas that use it. */
   readonly costMs?: number | undefined;
 }
 
-/** Why the origin refused, as the user must see it. */
+/** Why the origin refused, in the words for the user. */
 export interface OriginError {
   readonly message: string;
   readonly details?: ErrorDetails | undefined;
@@ -104,10 +104,10 @@ export interface HeldTask {
 /** What a child says of a parent: no piece came, the piece was corrupt, or the parent does not hold it. */
 export type ParentFailure = 'temporary' | 'corrupt' | 'not-held';
 
-/** What the holder of an origin lease says between two pieces. */
+/** A heartbeat of the holder of an origin lease. */
 export interface OriginSign {
-  /** It will say something again within this time; 0 when it promises nothing. */
+  /** The next heartbeat comes within this time; 0 when none is promised. */
   readonly aliveEveryMs: number;
-  /** Nothing has come from the origin since the last time. */
+  /** Nothing has come from the origin since the last heartbeat. */
   readonly originSilent: boolean;
 }

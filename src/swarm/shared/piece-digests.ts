@@ -1,10 +1,10 @@
 /**
- * What the pieces of one content are at its origin, as told by those who fetched them there. One teller may lie, so several
- * different digests of a piece can stand side by side until it is certain which one is right.
+ * Digests that the pieces of one content have at its origin, as reported by hosts that fetched them there. A host may
+ * lie, so several digests of a piece can be kept until it is certain which one is right.
  */
 export const digestBytes = 32;
 
-/** Different digests that are kept of one piece. */
+/** Number of different digests kept of one piece. */
 const maxClaims = 4;
 /** Hosts whose agreement makes a digest certain. */
 const enoughTellers = 2;
@@ -13,9 +13,9 @@ export interface Teller {
   readonly hostId: string;
   /** Several hosts with one witness count as one. */
   readonly witness: string;
-  /** The operator has set it up to be believed. */
+  /** A seed, which the operator has set up to be trusted. */
   readonly isSeed: boolean;
-  /** What the origin called the content when it asked; empty when it did not say. */
+  /** The origin's validator of the content at that time; empty when there was none. */
   readonly validator: string;
 }
 
@@ -36,17 +36,17 @@ export class PieceDigests {
   readonly #claims = new Map<number, Claim[]>();
   #count = 0;
 
-  /** Digests kept, several of one piece included. */
+  /** Number of digests, counting several of one piece. */
   get count(): number {
     return this.#count;
   }
 
-  /** Pieces of which anything was told. */
+  /** Pieces for which some digest was reported. */
   get pieces(): Iterable<number> {
     return this.#claims.keys();
   }
 
-  /** Undefined when nothing was told, or tellers contradict each other and nobody can say who is right. */
+  /** Undefined when nothing was reported, or reports contradict each other and it is unknown which is right. */
   known(piece: number): KnownDigest | undefined {
     const claims = this.#claims.get(piece) ?? [];
     const claim = claims.find(({ certain }) => certain) ?? (claims.length === 1 ? claims[0] : undefined);
@@ -66,7 +66,7 @@ export class PieceDigests {
     return this.#claims.get(piece)?.some(({ tellers }) => [...tellers.values()].includes(witness)) === true;
   }
 
-  /** Takes it down. True when it is news to others. A second word of the same host counts only for another version of the content. */
+  /** Records a report. True when others should learn of it. A second report of the same host only counts for another version of the content. */
   tell(piece: number, digest: Uint8Array, { hostId, witness, isSeed, validator }: Teller): boolean {
     const before = this.known(piece);
     const earlier = this.#claims.get(piece)?.find(({ tellers }) => tellers.has(hostId));
@@ -88,8 +88,8 @@ export class PieceDigests {
   }
 
   /**
-   * Hosts that told of the piece what is certainly not so, with those who say otherwise. An origin that has another version
-   * makes nobody a liar.
+   * Hosts whose report of the piece is certainly false, with those who contradict it. An origin that has another
+   * version makes nobody a liar.
    */
   liars(piece: number): { readonly hostIds: readonly string[]; readonly against: readonly string[] } {
     const claims = this.#claims.get(piece) ?? [];

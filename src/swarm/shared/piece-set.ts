@@ -1,5 +1,5 @@
 /**
- * Set of piece numbers as a bitmap; what peers say they hold, lack or want.
+ * Set of piece numbers as a bitmap: what peers hold, lack or want.
  *
  * Wire form (`toBytes` / `fromBytes`): piece n is bit `n % 8` (least significant first) of byte `n / 8`; trailing zero
  * bytes are dropped, so the empty set is zero bytes long. Grows on `add`, up to `maxPieceNumber`.
@@ -13,7 +13,7 @@ export class PieceSet implements Iterable<number> {
   #words: Uint32Array;
   #count = 0;
 
-  /** `capacity` only saves growing; the set starts empty. */
+  /** `capacity` only avoids growing; the set starts empty. */
   constructor(capacity = 32) {
     const most = Math.min(capacity, maxPieceNumber + 1);
     this.#words = new Uint32Array(Math.max(1, Math.ceil(most / 32)));
@@ -25,7 +25,7 @@ export class PieceSet implements Iterable<number> {
     return set;
   }
 
-  /** Pieces first … first + count − 1. Throws INVALID_ARGUMENT where there cannot be so many, before anything is done for them. */
+  /** Pieces first … first + count − 1. Throws INVALID_ARGUMENT for an impossible number of them, before any work is done. */
   static range(first: number, count: number): PieceSet {
     if (first + count > maxPieceNumber + 1)
       throw new DragonflyError('INVALID_ARGUMENT', `${count} pieces from ${first} on are more than there can be`);
@@ -96,7 +96,7 @@ export class PieceSet implements Iterable<number> {
     }
   }
 
-  /** What is here and not there. */
+  /** The pieces that are in this set but not in the other. */
   difference(other: PieceSet): PieceSet {
     const result = new PieceSet(this.#words.length * 32);
     for (let word = 0; word < this.#words.length; word += 1) {
@@ -153,7 +153,7 @@ export class PieceSet implements Iterable<number> {
     }
   }
 
-  /** What is in both, ascending. An array, as walking it is several times cheaper than a generator. */
+  /** The pieces in both sets, ascending. An array, because iterating it is several times cheaper than a generator. */
   common(other: PieceSet): number[] {
     const numbers: number[] = [];
     const words = Math.min(this.#words.length, other.#words.length);

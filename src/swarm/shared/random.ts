@@ -1,10 +1,10 @@
-/** Randomness is handed to the swarm from outside, so that a run can be repeated from its seed. */
+/** The swarm gets its random numbers from outside, so that a run can be repeated from its seed. */
 import assert from 'node:assert/strict';
 
 /** Uniform in [0, 1). */
 export type Random = () => number;
 
-/** Repeatable generator with 32 bits of state (mulberry32): fast and even enough for choices, not for secrets. */
+/** Reproducible generator with 32 bits of state (mulberry32): fast and uniform enough for choices, not for secrets. */
 export function seededRandom(seed: number): Random {
   let state = seed | 0;
   return () => {

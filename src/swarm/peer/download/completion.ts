@@ -1,4 +1,4 @@
-/** How a download comes to its end: what is being verified, and where it came from. */
+/** How a download ends: what is being verified, and where its pieces came from. */
 import type { PeerEffect } from './effects.ts';
 
 export class Completion {
@@ -7,7 +7,7 @@ export class Completion {
   /** Pieces that other nodes gave, as far as they were not found to be corrupt. */
   fromParents = 0;
 
-  /** What is wanted is here, and nobody knows yet whether it is right. */
+  /** Everything wanted is here, and is being verified. */
   get isVerifying(): boolean {
     return this.#verifies !== undefined;
   }
@@ -22,14 +22,14 @@ export class Completion {
     return { kind: 'verify', whole: what === 'whole' };
   }
 
-  /** What was being verified is not what is here. False when nothing was. */
+  /** What was being verified has changed. False when nothing was being verified. */
   dropped(): boolean {
     const was = this.isVerifying;
     this.#verifies = undefined;
     return was;
   }
 
-  /** It is right. Undefined when a piece was lost meanwhile. */
+  /** The content is right. Undefined when a piece was lost meanwhile. */
   finish(): PeerEffect | undefined {
     if (!this.#verifies) return undefined;
     return { kind: 'finish', whole: this.#verifies === 'whole', fromOrigin: this.#fromOrigin > 0 };

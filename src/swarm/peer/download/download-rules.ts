@@ -1,13 +1,13 @@
-/** What the request for a download and the configuration of its node say. */
+/** What the request for a download and the configuration of its node determine. */
 export interface DownloadRules {
   /** This node may fetch from the origin without the scheduler's word. */
   readonly mayGoToOrigin: boolean;
-  /** Whoever asked is answered in another way when this download fails: as soon worth it as the origin would be. */
+  /** The caller has a fallback when this download fails, so failing early is as good as going to the origin. */
   readonly hasFallback?: boolean;
-  /** Everything will be wanted, once the first reader has been told what there is. */
+  /** Everything becomes wanted once the first reader knows the layout. */
   readonly prefetch?: boolean;
-  /** How long a scheduler may leave this download without anything to do. */
+  /** How long a scheduler may leave this download with nothing to do. */
   readonly scheduleTimeoutMs: number;
-  /** How long parents that are there may. */
+  /** How long live parents may leave it with nothing to do. */
   readonly pieceTimeoutMs: number;
 }

@@ -1,4 +1,4 @@
-/** What a download's machine wants done. Whoever runs the machine carries effects out in their order, and tells what came of them. */
+/** What a download's machine wants done. The runner carries effects out in order, and reports what came of them as events. */
 import type { RangeSpec } from '../../../core/byte-range.ts';
 import type { PieceSet } from '../../shared/piece-set.ts';
 import type { OriginLease } from './origin-lease.ts';
@@ -11,13 +11,13 @@ export type PeerEffect = DownloadEffect | SessionEffect | OriginEffect | Exchang
 
 /** For the download as a whole. */
 export type DownloadEffect =
-  /** Whether there is nothing to do but to wait. */
+  /** Whether the download can only wait. */
   | { readonly kind: 'waiting'; readonly isWaiting: boolean }
-  /** Nobody has given anything for so long: this node goes to the origin by itself. */
+  /** Nobody has given anything for this long: this node goes to the origin without a lease. */
   | { readonly kind: 'nobody-gives'; readonly patienceMs: number }
   /**
-   * Find out how far the bytes of these readers are, and where the fetch is: `readers-measured` follows at once. `alone`: since
-   * this node goes to the origin by itself, to be said again.
+   * Find out how far the bytes of these readers are, and where the fetch is; `readers-measured` follows at once.
+   * `alone`: because this node goes to the origin without a lease; repeated in the answer.
    */
   | {
       readonly kind: 'measure-readers';
@@ -25,15 +25,15 @@ export type DownloadEffect =
       readonly fetch: number | undefined;
       readonly alone: boolean;
     }
-  /** Everything wanted is here: find out whether it is right. Ends with `verified` or `unproven`. `whole`: of the whole content. */
+  /** Everything wanted is here: verify it. Ends with `verified` or `unproven`. `whole`: the whole content. */
   | { readonly kind: 'verify'; readonly whole: boolean }
   /** The download has succeeded. */
   | { readonly kind: 'finish'; readonly whole: boolean; readonly fromOrigin: boolean }
-  /** What other nodes gave is deleted, and fetched from the origin instead. Ends with `started-over`. */
+  /** Delete what other nodes gave, and fetch it from the origin instead. Ends with `started-over`. */
   | { readonly kind: 'start-over' }
-  /** Nobody reads any more, and nothing is under way for a reader. */
+  /** No reader is left, and nothing is being fetched for one. */
   | { readonly kind: 'leave-off' }
-  /** `starved`: nobody has given anything for so long. Otherwise with the error that came with the event. */
+  /** `starved`: nobody has given anything for this long. Otherwise the error is that of the event. */
   | { readonly kind: 'fail'; readonly because: FailureCause; readonly patienceMs: number };
 
 export type FailureCause = 'starved' | 'refused' | 'origin' | 'no-origin' | 'unproven' | 'storage';
@@ -48,11 +48,11 @@ export interface PieceSource {
 
 export type SessionEffect =
   /**
-   * Ends with `session-ended`, after `session-opened` or without. `renewId`: under another peer id, as the original needs it.
-   * `readerRange`: the download is for a part, of which this range comes first.
+   * Ends with `session-ended`, with or without `session-opened` before. `renewId`: under another peer id, as the
+   * original requires. `readerRange`: the download is for a part, of which this range comes first.
    */
   | { readonly kind: 'open-session'; readonly renewId: boolean; readonly readerRange: RangeSpec | undefined }
-  /** Say that this download is over for the scheduler, and hear no more of it. */
+  /** Report that this download has ended for the scheduler, and listen no more. */
   | { readonly kind: 'leave-session' }
   /** Nothing has come for so long: ask for parents or a lease. */
   | { readonly kind: 'ask-scheduler'; readonly patienceMs: number }
@@ -61,7 +61,7 @@ export type SessionEffect =
   /** Tell the scheduler. */
   | { readonly kind: 'report-held'; readonly held: PieceSet }
   | { readonly kind: 'report-pieces'; readonly sources: readonly PieceSource[] }
-  /** A scheduler of the original hears of each piece. */
+  /** For a scheduler of the original, which gets a report for each piece. */
   | ({ readonly kind: 'report-piece' } & LandedPiece)
   | {
       readonly kind: 'report-parent';
@@ -70,41 +70,41 @@ export type SessionEffect =
       readonly fault: ParentFault;
     }
   | { readonly kind: 'report-lease-started'; readonly leaseId: string }
-  /** This node is at the origin, though no piece may be complete yet. */
+  /** This node is at the origin although no piece may be complete yet. */
   | { readonly kind: 'report-lease-alive' }
   | { readonly kind: 'report-lease-failed'; readonly leaseId: string; readonly temporary: boolean }
-  /** What the origin has told of the content, if it has told anything. */
+  /** What the origin has told of the content, if anything. */
   | { readonly kind: 'report-layout'; readonly ranges: boolean | undefined };
 
 export type OriginEffect =
-  /** `origin-answered`, then `origin-fetched` or `origin-failed` follow. It begins when what gave way to it has let go. */
+  /** Ends with `origin-fetched` or `origin-failed`, after `origin-answered`. Starts when cancelled requests for its pieces have let go. */
   | { readonly kind: 'fetch-origin'; readonly fetch: number; readonly lease: OriginLease }
-  /** The fetch goes on with another range; with another end only. */
+  /** Continue the fetch with another range; `onlyEnd`: only its end differs. */
   | {
       readonly kind: 'change-origin-run';
       readonly fetch: number;
       readonly lease: OriginLease;
       readonly onlyEnd: boolean;
     }
-  /** Send a request that failed again, from where it broke. */
+  /** Send a failed request again, from where it broke. */
   | { readonly kind: 'resume-origin'; readonly fetch: number; readonly request: number }
-  /** Nobody wants to hear of that fetch any more. */
+  /** The outcome of that fetch no longer matters. */
   | { readonly kind: 'stop-origin'; readonly fetch: number }
-  /** This node is at the origin: children get what it fetches, each something different first. */
+  /** This node is at the origin: children get what it fetches, each a different piece first. */
   | { readonly kind: 'origin-begun' }
   | { readonly kind: 'origin-left' };
 
 export type ExchangeEffect =
-  /** Listen to what the parent announces, for the first time or anew. Ends with `parent-stream-ended` or `parent-useless`. */
+  /** Listen to the parent's announcements, for the first time or again. Ends with `parent-stream-ended` or `parent-useless`. */
   | { readonly kind: 'sync-with-parent'; readonly parentId: string }
-  /** Find out whether it is there: `parent-alive` follows, or nothing. */
+  /** Check that the parent is alive: `parent-alive` follows, or nothing. */
   | { readonly kind: 'ask-parent'; readonly parentId: string }
-  /** Close that stream, and cancel whatever was asked of the parent. */
+  /** Close that stream, and cancel every request to the parent. */
   | { readonly kind: 'leave-parent'; readonly parentId: string }
   /**
    * Ends with one of piece-landed, request-failed, request-dropped. `hedge`: a second request for a piece that is late
    * elsewhere.
    */
   | { readonly kind: 'request-piece'; readonly parentId: string; readonly piece: number; readonly hedge: boolean }
-  /** The request is forgotten here: what becomes of it is of no interest. */
+  /** The outcome of that request no longer matters. */
   | { readonly kind: 'cancel-piece'; readonly parentId: string; readonly piece: number };

@@ -1,4 +1,4 @@
-/** What happens to a download, as its machine hears of it. Whoever runs the machine turns messages, bodies and timers into these. */
+/** What happens to a download, as its machine sees it. The runner turns messages, bodies and timers into these. */
 import type { RangeSpec } from '../../../core/byte-range.ts';
 import type { ErrorCode } from '../../../core/errors.ts';
 import type { PieceSet } from '../../shared/piece-set.ts';
@@ -11,24 +11,24 @@ import type { ReaderMeasure } from './part-readers.ts';
 import type { SessionEnd } from './session-watch.ts';
 import type { SchedulerKinds } from './starvation.ts';
 
-/** What the machine reads of the world besides the event. */
+/** What the machine reads of its surroundings besides the event. */
 export interface Moment {
-  /** Any clock that never goes back. */
+  /** Any monotonic clock. */
   readonly nowMs: number;
-  /** What all piece bodies bring in together now, by which one more request is judged. */
+  /** Current rate of all piece bodies together, by which another request is judged. */
   readonly bytesPerSec: number;
   /** The same over the last 75 ms. */
   readonly latestBytesPerSec: number;
-  /** How long others took at most to answer lately, whatever they were asked, as far as this node knows. */
+  /** The longest time that other nodes recently took to answer anything, as far as this node knows. */
   readonly answerMs: number;
   readonly schedulers: SchedulerKinds;
 }
 
 export interface ParentOffer {
   readonly peerId: string;
-  /** 0 in the same place, 1 with nothing known in common. */
+  /** 0 in the same place, 1 when nothing is known to be shared. */
   readonly distance: number;
-  /** Shared by all who hear of this host's load; absent where each hears for itself. */
+  /** Shared by all downloads that hear of this host's load; absent where each keeps its own. */
   readonly load?: HostLoad;
 }
 
@@ -36,27 +36,27 @@ export interface ParentOffer {
 export type RequestFailure = 'busy' | 'temporary' | 'corrupt' | 'gone';
 
 /**
- * Our own doing, no word about the parent: it has not told where it serves pieces, somebody else writes the piece just now,
- * a second request took over from a late one, or the piece is no longer wanted from here.
+ * Caused by this node, so it says nothing about the parent: the parent's piece server is unknown, another writer has
+ * the piece, a second request took over from a late one, or the piece is no longer wanted from this parent.
  */
 export type RequestDrop = 'no-address' | 'claimed' | 'taken-over' | 'cancelled';
 
 export type PeerEvent = SessionEvent | OriginEvent | ExchangeEvent;
 
-/** Between the download and its scheduler, its readers, and what becomes of it. */
+/** Between the download, its scheduler and its readers, and how the download ends. */
 export type SessionEvent =
-  /** Nothing is decided before. `held`: what is on disk from earlier. */
+  /** Comes first. `held`: what is on disk from before. */
   | { readonly kind: 'started'; readonly held: PieceSet }
-  /** A scheduler has taken the stream. `extended`: it gives leases. */
+  /** A scheduler has accepted the stream. `extended`: it grants leases. */
   | { readonly kind: 'session-opened'; readonly extended: boolean }
-  /** `mayDiffer`: this node has credentials of its own, to which the origin may answer otherwise than to others. */
+  /** `mayDiffer`: this node has credentials of its own, so the origin may answer it differently. */
   | ({ readonly kind: 'session-ended'; readonly mayDiffer: boolean } & SessionEnd)
-  /** A scheduler has taken this host, maybe again after a restart. */
+  /** A scheduler has accepted this host, perhaps again after a restart. */
   | { readonly kind: 'host-taken' }
   /** A reader wants a part. `isHere`: all its bytes are on disk. */
   | { readonly kind: 'reader-came'; readonly reader: number; readonly range: RangeSpec; readonly isHere: boolean }
   | { readonly kind: 'reader-left'; readonly reader: number }
-  /** What `measure-readers` has asked. */
+  /** The answer to `measure-readers`. */
   | {
       readonly kind: 'readers-measured';
       readonly measures: readonly ReaderMeasure[];
@@ -65,26 +65,26 @@ export type SessionEvent =
     }
   /** No reader is left. */
   | { readonly kind: 'readers-left' }
-  /** What `verify` was for is right. */
+  /** What `verify` concerned is right. */
   | { readonly kind: 'verified' }
-  /** It is not, or cannot be verified. */
+  /** It is wrong, or cannot be verified. */
   | { readonly kind: 'unproven'; readonly code: ErrorCode }
-  /** The disk takes nothing more. */
+  /** The disk accepts no more writes. */
   | { readonly kind: 'storage-failed' }
-  /** The download has failed otherwise. Nothing is waited for any more. */
+  /** The download has failed for another reason, and waits for nothing any more. */
   | { readonly kind: 'settled' }
   /** Pieces of other nodes proved corrupt: nothing more is taken from any of them. */
   | { readonly kind: 'others-disproved' }
-  /** All that they gave is deleted. */
+  /** Everything that other nodes gave is deleted. */
   | { readonly kind: 'started-over' };
 
-/** Leases of the origin, and what became of the fetches they led to. */
+/** Origin leases, and what became of their fetches. */
 export type OriginEvent =
   | { readonly kind: 'lease-granted'; readonly lease: OriginLease }
   | { readonly kind: 'lease-revoked'; readonly leaseId: string }
-  /** Others cannot tell what the content is, or may not give it. */
+  /** Other nodes cannot tell what the content is, or may not give it. */
   | { readonly kind: 'origin-needed' }
-  /** @param ranges whether it answers byte ranges; undefined when the answer does not tell. */
+  /** @param ranges whether the origin supports byte ranges; undefined when the answer does not tell. */
   | { readonly kind: 'origin-answered'; readonly fetch: number; readonly ranges: boolean | undefined }
   /** Every piece of the run was fetched, or came from elsewhere. */
   | { readonly kind: 'origin-fetched'; readonly fetch: number }
@@ -93,7 +93,7 @@ export type OriginEvent =
 
 /** The exchange of pieces with parents, and the clock. */
 export type ExchangeEvent =
-  /** How the content is cut, and what of it is here. */
+  /** How the content is cut into pieces, and which of them are here. */
   | {
       readonly kind: 'layout-known';
       readonly contentLengthBytes: number;
@@ -101,21 +101,21 @@ export type ExchangeEvent =
       readonly pieceLengthBytes: number;
       readonly held: PieceSet;
     }
-  /** `replace`: these are all the parents there are, as the original's schedulers tell them. */
+  /** `replace`: these are all the parents, as schedulers of the original tell them. */
   | { readonly kind: 'parents-offered'; readonly parents: readonly ParentOffer[]; readonly replace: boolean }
-  /** Of none: the scheduler was asked for something, and says that somebody brings it. */
+  /** An empty list: the scheduler was asked for something, and promises that somebody brings it. */
   | { readonly kind: 'parents-withdrawn'; readonly parentIds: readonly string[] }
   /** A parent holds these pieces as well. */
   | { readonly kind: 'parent-has'; readonly parentId: string; readonly pieces: PieceSet | number }
   /** Super-seeding: the parent wants this child to take these pieces now and pass them on. */
   | { readonly kind: 'parent-offers'; readonly parentId: string; readonly pieces: Iterable<number> }
-  /** Uploads running and waiting at the parent; undefined when its shared HostLoad has heard them. */
+  /** Uploads running and waiting at the parent; undefined when its shared HostLoad was updated. */
   | { readonly kind: 'parent-load'; readonly parentId: string; readonly uploads: number | undefined }
-  /** It was asked for a sign of life, and gave one. */
+  /** The parent was asked for a sign of life, and gave one. */
   | { readonly kind: 'parent-alive'; readonly parentId: string }
   /** The stream of its announcements has ended. */
   | { readonly kind: 'parent-stream-ended'; readonly parentId: string; readonly end: StreamEnd }
-  /** It refuses this node, or holds other content. */
+  /** The parent refuses this node, or holds other content. */
   | { readonly kind: 'parent-useless'; readonly parentId: string }
   /** The first bytes of a requested piece came in. */
   | { readonly kind: 'piece-begun'; readonly parentId: string; readonly piece: number }
@@ -123,7 +123,7 @@ export type ExchangeEvent =
   | { readonly kind: 'piece-ending'; readonly parentId: string; readonly piece: number }
   /** A verified piece is on disk. */
   | ({ readonly kind: 'piece-landed' } & LandedPiece)
-  /** It is not any more: the disk gave other bytes back. */
+  /** The piece is no longer on disk: the disk returned other bytes. */
   | { readonly kind: 'piece-lost'; readonly piece: number }
   | {
       readonly kind: 'request-failed';
@@ -141,7 +141,7 @@ export type ExchangeEvent =
   | { readonly kind: 'parent-lied'; readonly parentId: string; readonly piece: number }
   /** More of the content is wanted; everything, when undefined. */
   | { readonly kind: 'wanted'; readonly pieces: PieceSet | undefined }
-  /** Where readers in order wait now. */
+  /** The pieces at which in-order readers wait now. */
   | { readonly kind: 'read-positions'; readonly pieces: readonly number[] }
-  /** Time has passed: to be sent at `dueMs`. */
+  /** Sent when `dueMs` has come. */
   | { readonly kind: 'tick' };

@@ -1,18 +1,21 @@
-/** Deadlines and retries of one download, as its machine keeps them. */
+/** Deadlines and retry counts of one download's machine. */
 export const downloadLimits = {
-  /** Without any parent that could still give something, and no scheduler that is known to be there, this node goes to the origin itself. */
+  /** With no parent that could still give something, and no scheduler known to be alive, this node goes to the origin after this time. */
   starvedMs: 500,
-  /** One that was there a moment ago, or when the download began, is waited for as long: it restarts, or its connection broke. */
+  /** A scheduler that was there a moment ago, or when the download began, gets this long to come back: it restarts, or its connection broke. */
   schedulerReturnMs: 10_000,
-  /** A scheduler that holds this host and has not taken the stream yet: long enough to leave one that keeps silent for the next. */
+  /** Time for a scheduler that holds this host to accept the stream: long enough to leave a silent one for the next. */
   schedulerAnswerMs: 6000,
-  /** So long a scheduler that leases the origin may give a download nothing at all before it is asked for something. */
+  /** How long a scheduler that grants leases may give a download nothing before it is asked for something. */
   nothingGivenMs: 2000,
-  /** A scheduler that is there is asked so often for something to do before this node goes to the origin without a lease. */
+  /** How many times a live scheduler is asked for something to do before this node goes to the origin without a lease. */
   starvedAsks: 3,
-  /** Attempts at the stream of announcements from a parent before the parent counts as lost. */
+  /** Attempts to open a parent's stream of announcements before the parent counts as lost. */
   parentStreamAttempts: 2,
-  /** One that ended in order is opened again after this, while pieces are missing: a parent of the original tells at once what it has, and ends it. */
+  /**
+   * Pause before a stream that ended normally is opened again while pieces are missing: parents of the original announce what
+   * they have and end it.
+   */
   parentStreamPauseMs: 250,
   /** Finished pieces are reported in one message this often; the first one goes out at once. */
   reportIntervalMs: 100,
@@ -20,21 +23,24 @@ export const downloadLimits = {
   sessionAttempts: 16,
   sessionBackoffMs: 250,
   sessionBackoffMaxMs: 5000,
-  /** Attempts at the origin with one request that bring nothing, with growing pauses, before its lease counts as failed. */
+  /** Failed attempts in a row, without progress, before the lease counts as failed. Pauses grow between them. */
   originAttempts: 4,
   originBackoffMs: 200,
   originBackoffMaxMs: 5000,
   /** Longest pause an origin's Retry-After may ask for before the lease counts as failed. */
   retryAfterMaxMs: 30_000,
-  /** Without a scheduler: how soon a reader is looked at again who waits for what is on its way, and how long that may take before its bytes are fetched beside it. */
+  /**
+   * Without a scheduler: the interval at which waiting readers are checked, and how long bytes may take to arrive before they are
+   * fetched separately.
+   */
   readerLookMs: 20,
   readerWaitMs: 100,
-  /** A range up to this length is fetched twice rather than cut out of what brings its pieces anyhow. */
+  /** A range up to this length is fetched twice rather than cut out of the fetch that brings its pieces anyway. */
   doubledBytes: 2 ** 20,
-  /** All that is fetched twice in this way, as a share of the content. */
+  /** Maximum share of the content that is fetched twice in this way. */
   doubledShare: 0.02,
   /** Heartbeat interval to the scheduler while this node holds an origin lease; a heartbeat says whether bytes flow. */
   leaseAliveMs: 125,
-  /** After a reader has got the bytes it waits for, of content nobody knew: time for the scheduler to say whose the pieces are. */
+  /** When a reader has its bytes of content that was unknown before: time for the scheduler to say who fetches the pieces. */
   leaseResolvedMs: 2000,
 } as const;

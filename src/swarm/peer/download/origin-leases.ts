@@ -16,13 +16,13 @@ import { OriginRetries, type OriginFailure } from './origin-retries.ts';
 interface Held {
   lease: OriginLease;
   readonly fetch: number;
-  /** What lies before it is left to parents. */
+  /** Earlier pieces are left to parents. */
   from: number;
-  /** The reader has the bytes it waited for; until then the scheduler may say who brings the pieces they lie in. */
+  /** Set once the reader has its bytes: until then the scheduler may say who fetches the pieces around them. */
   unresolvedUntilMs: number | undefined;
 }
 
-/** Errors that pieces of other nodes cannot help against. */
+/** Errors that pieces of other nodes cannot make up for. */
 const fatalErrors: ReadonlySet<ErrorCode> = new Set(['NO_SPACE', 'STORAGE', 'SOURCE_CHANGED', 'RANGE_NOT_SATISFIABLE']);
 
 export class OriginLeases {
@@ -30,7 +30,7 @@ export class OriginLeases {
   readonly #held = new Map<string, Held>();
   readonly #retries: OriginRetries;
   readonly #isElsewhere: (piece: number) => boolean;
-  /** Which pieces a lease names can only be told from the layout, which comes right behind it. */
+  /** Leases received before the layout, which follows at once: only the layout tells which pieces they cover. */
   readonly #early = new Map<string, OriginLease>();
   #layout: PieceLayout | undefined;
   #lastFetch = 0;
@@ -38,7 +38,7 @@ export class OriginLeases {
   #ranges: boolean | undefined;
   #hasFailed = false;
 
-  /** @param isElsewhere a piece is here already, or some parent has it. */
+  /** @param isElsewhere whether a piece is here already, or some parent has it. */
   constructor(emit: (effect: PeerEffect) => void, random: Random, isElsewhere: (piece: number) => boolean) {
     this.#emit = emit;
     this.#retries = new OriginRetries(random);
@@ -54,7 +54,7 @@ export class OriginLeases {
     return this.#layout;
   }
 
-  /** Some lease is for more than what a reader waits for just now. */
+  /** Whether some lease covers more than the bytes that a reader waits for. */
   get bringsPieces(): boolean {
     if (this.#early.size > 0) return true;
     for (const { lease } of this.#held.values()) if (lease.readerOnly !== true) return true;
@@ -66,14 +66,14 @@ export class OriginLeases {
     return this.#hasFailed;
   }
 
-  /** Whether the origin answers byte ranges; undefined while nobody knows. */
+  /** Whether the origin supports byte ranges; undefined while unknown. */
   get ranges(): boolean | undefined {
     return this.#ranges;
   }
 
   /**
-   * Pieces of which bytes come from the origin, as far as the layout is known. `whole`: of which all bytes do. While a request
-   * waits to be sent again nothing comes: whoever else has the pieces may give them.
+   * Pieces of which the origin brings some bytes, as far as the layout is known; with `whole`, all of their bytes. A
+   * request that waits to be sent again brings nothing, so its pieces may come from others.
    */
   pieces({ whole }: { whole: boolean }): PieceSet {
     const pieces = new PieceSet();
@@ -83,7 +83,7 @@ export class OriginLeases {
     return pieces;
   }
 
-  /** The one for pieces that are merely missing, with its fetch, unless its end is known. */
+  /** The lease for merely missing pieces with its fetch, unless its end is known. */
   get openEnded(): { readonly lease: OriginLease; readonly fetch: number } | undefined {
     for (const held of this.#held.values())
       if (held.lease.end === undefined && held.lease.readerOnly !== true) return held;
@@ -97,7 +97,7 @@ export class OriginLeases {
     return dueMs;
   }
 
-  /** Undefined: what was known of the content was wrong. */
+  /** Undefined: the layout so far was wrong. */
   layoutKnown(layout: PieceLayout | undefined, nowMs: number): void {
     this.#layout = layout;
     if (!layout) return;
@@ -106,7 +106,7 @@ export class OriginLeases {
     for (const lease of early) this.take(lease, nowMs);
   }
 
-  /** @param by this node itself may cut a lease it holds: nobody else need know. */
+  /** @param by 'self' when this node cuts a lease it holds, which nobody else needs to know. */
   take(lease: OriginLease, nowMs: number, by: 'scheduler' | 'self' = 'scheduler'): void {
     const known = this.#held.get(lease.id);
     if (!this.#layout && !lease.readerRange && (lease.first > 0 || lease.end !== undefined)) {
@@ -136,7 +136,7 @@ export class OriginLeases {
     this.#released();
   }
 
-  /** The first answer tells which pieces a reader's bytes lie in. A scheduler says so itself: it may know of others who bring them. */
+  /** The first answer shows which pieces contain a reader's bytes. A scheduler decides about those itself, since others may bring them. */
   answered(fetch: number, ranges: boolean | undefined): void {
     this.#ranges = ranges ?? this.#ranges;
     this.#emit({ kind: 'report-layout', ranges: this.#ranges });
@@ -156,7 +156,7 @@ export class OriginLeases {
     }
   }
 
-  /** Every piece of the lease was fetched, or comes from elsewhere. */
+  /** Every piece of the lease was fetched, or arrived from elsewhere. */
   ended(fetch: number, nowMs: number): void {
     const held = this.#byFetch(fetch);
     if (!held) return;
@@ -166,14 +166,14 @@ export class OriginLeases {
     } else this.#end(held);
   }
 
-  /** A request has failed, and will be sent again; or nobody is waiting for it any more. */
+  /** A request has failed. True when it will be sent again, or its fetch no longer matters. */
   goesOn(failure: OriginFailure, nowMs: number): boolean {
     return !this.#byFetch(failure.fetch) || this.#retries.failed(failure, nowMs);
   }
 
   /**
-   * The origin failed. True when the download cannot go on: the origin's answer is the user's answer, unless other nodes hold
-   * the content, or more of it is on its way.
+   * The origin has refused or failed for good. True when the download cannot go on: the caller gets the origin's answer
+   * unless other nodes hold the content, or more of it is on its way.
    */
   failed({ fetch, code, temporary }: OriginFailure, hasParents: boolean): boolean {
     const held = this.#byFetch(fetch);
@@ -182,20 +182,20 @@ export class OriginLeases {
     this.#stop(held);
     this.#released();
     this.#hasFailed = true;
-    // What the request brought is for its caller alone. This download ends, and the scheduler sends somebody else.
+    // The answer was private to its caller. This download ends, and the scheduler sends another node.
     if (code === 'CANCELLED') return true;
     const noRanges = code === 'UNSUPPORTED';
     if (noRanges) {
       this.#ranges = false;
       this.#emit({ kind: 'report-layout', ranges: false });
     }
-    // A range that the content does not have is the reader's fault, and nobody else's business.
+    // An unsatisfiable range is the reader's own mistake, so it is not reported.
     if (lease.readerOnly !== true && code !== 'RANGE_NOT_SATISFIABLE')
       this.#emit({ kind: 'report-lease-failed', leaseId: lease.id, temporary: noRanges || temporary });
     return fatalErrors.has(code) || (!hasParents && this.#held.size === 0 && !noRanges);
   }
 
-  /** What fell due. True when something else comes from the origin now: a lease has ended, since the scheduler has fallen silent, or a fetch goes on. */
+  /** Does what is due. True when the origin now brings something else: the lease ended because the scheduler fell silent, or a fetch resumes. */
   tick(nowMs: number): boolean {
     let hasChanged = false;
     for (const held of Array.from(this.#held.values())) {
@@ -216,7 +216,7 @@ export class OriginLeases {
     return hasChanged;
   }
 
-  /** What has come elsewhere at the beginning of a run, while its request waited, is not fetched any more. */
+  /** Pieces at the start of a run that arrived elsewhere while its request waited are no longer fetched. */
   #leaveToParents(fetch: number): void {
     const held = this.#byFetch(fetch);
     if (!held || !this.#layout || held.lease.readerRange) return;
@@ -227,7 +227,7 @@ export class OriginLeases {
       this.#emit({ kind: 'change-origin-run', fetch, lease: { ...held.lease, first: held.from }, onlyEnd: false });
   }
 
-  /** True when the fetch under way goes on with another range, or nothing is left of it. */
+  /** True when the running fetch continues with another range, or nothing of it is left. */
   #change(known: Held, lease: OriginLease): boolean {
     const isOver = known.unresolvedUntilMs !== undefined;
     const forReader = lease.readerRange !== undefined || known.lease.readerRange !== undefined;
@@ -264,7 +264,7 @@ export class OriginLeases {
     this.#held.delete(held.lease.id);
     this.#retries.forget(held.fetch);
     this.#released();
-    this.#emit({ kind: 'report-layout', ranges: this.#ranges }); // the end of content of unknown length is its layout
+    this.#emit({ kind: 'report-layout', ranges: this.#ranges }); // content of unknown length gets its layout when it ends
   }
 
   #released(): void {
@@ -272,7 +272,7 @@ export class OriginLeases {
     if (this.#held.size === 0) this.#emit({ kind: 'origin-left' });
   }
 
-  /** Heartbeats end with the last fetch. */
+  /** Heartbeats stop with the last fetch. */
   #calm(): void {
     for (const { unresolvedUntilMs } of this.#held.values()) if (unresolvedUntilMs === undefined) return;
     this.#aliveAtMs = Number.POSITIVE_INFINITY;
@@ -292,7 +292,7 @@ export class OriginLeases {
   }
 }
 
-/** The reader's bytes are here, and the scheduler is about to say who brings the pieces they lie in. */
+/** The reader has its bytes, and the scheduler is about to say who fetches the pieces around them. */
 function isUnresolved({ id, end, readerRange, readerOnly }: OriginLease): boolean {
   if (id === '' || id.startsWith(ownLeasePrefix)) return false;
   return readerRange !== undefined && end === undefined && readerOnly !== true;

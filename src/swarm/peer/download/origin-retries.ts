@@ -1,6 +1,6 @@
 /**
- * When a request to the origin that failed is sent again: several times without any progress, with growing pauses. As long as each
- * brings something the origin works, and only connections break.
+ * When a failed request to the origin is sent again: several times without progress, with growing pauses. While each
+ * attempt brings something, the origin works and only connections break.
  */
 import type { ErrorCode } from '../../../core/errors.ts';
 import type { Random } from '../../shared/random.ts';
@@ -8,37 +8,37 @@ import { downloadLimits } from './limits.ts';
 
 export interface OriginFailure {
   readonly fetch: number;
-  /** A fetch may send several at a time. */
+  /** A fetch may have several requests. */
   readonly request: number;
   readonly code: ErrorCode;
   /** The same request may succeed later. */
   readonly temporary: boolean;
-  /** It brought something before it failed. */
+  /** The request brought something before it failed. */
   readonly progressed: boolean;
-  /** How long the origin asks to be left alone; undefined when it does not say. */
+  /** The pause that the origin asks for; undefined when it does not say. */
   readonly retryAfterMs: number | undefined;
 }
 
 interface Failing {
   readonly fetch: number;
   readonly request: number;
-  /** In a row, without progress. */
+  /** Consecutive failures without progress. */
   failures: number;
-  /** When it is sent again; infinite while it is under way. */
+  /** When it is sent again; infinite while it is running. */
   againAtMs: number;
 }
 
 export class OriginRetries {
   readonly #random: Random;
   readonly #failing: Failing[] = [];
-  /** When the next one is sent again; infinite while none waits. */
+  /** When the next request is sent again; infinite while none waits. */
   dueMs = Number.POSITIVE_INFINITY;
 
   constructor(random: Random) {
     this.#random = random;
   }
 
-  /** True when it will be sent again; otherwise the fetch has failed. */
+  /** True when the request will be sent again; otherwise the fetch has failed. */
   failed({ fetch, request, temporary, progressed, retryAfterMs }: OriginFailure, nowMs: number): boolean {
     let failing = this.#failing.find((one) => one.fetch === fetch && one.request === request);
     if (!failing) {
@@ -53,7 +53,7 @@ export class OriginRetries {
     return true;
   }
 
-  /** A request of the fetch has failed, and is not sent again yet. */
+  /** A request of the fetch has failed and waits to be sent again. */
   isWaiting(fetch: number): boolean {
     return this.#failing.some((one) => one.fetch === fetch && one.againAtMs !== Number.POSITIVE_INFINITY);
   }
@@ -65,7 +65,7 @@ export class OriginRetries {
     if (this.#failing.length === 0) this.dueMs = Number.POSITIVE_INFINITY;
   }
 
-  /** Those to be sent again now. */
+  /** Requests that are due to be sent again. */
   due(nowMs: number): readonly { readonly fetch: number; readonly request: number }[] {
     const due = this.#failing.filter(({ againAtMs }) => againAtMs <= nowMs);
     for (const failing of due) failing.againAtMs = Number.POSITIVE_INFINITY;
@@ -73,7 +73,7 @@ export class OriginRetries {
     return due;
   }
 
-  /** Doubles with each failure, with jitter. What the origin asks for counts; undefined when that is longer than anybody should wait. */
+  /** Doubles with each failure, with jitter. Respects the pause that the origin asks for; undefined when that is too long. */
   #pauseMs(failures: number, retryAfterMs: number | undefined): number | undefined {
     const { retryAfterMaxMs, originBackoffMs, originBackoffMaxMs } = downloadLimits;
     if (retryAfterMs !== undefined && retryAfterMs > 0)

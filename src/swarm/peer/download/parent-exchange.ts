@@ -1,10 +1,10 @@
 /**
- * The exchange of one download with its parents: who they are, what is asked of whom, and which of them still live. A part of
- * the download's machine; what it wants done goes out as effects.
+ * The exchange of one download with its parents: who they are, what is requested of whom, and which of them are alive.
+ * Part of the download's machine; its decisions leave as effects.
  *
- * Life of a piece: a parent announces it (`parent-has`), the picker chooses it (`request-piece`), bytes come in
- * (`piece-begun`), nearly all are here and the next may go out (`piece-ending`), it is verified and on disk
- * (`piece-landed`): the one place where that is known, whichever way the piece came.
+ * Life of a piece: a parent announces it (`parent-has`), the picker chooses it (`request-piece`), bytes arrive
+ * (`piece-begun`), the next request may go out (`piece-ending`), and the piece is verified and on disk
+ * (`piece-landed`), which is reported in this one way however the piece came.
  */
 import { PieceSet } from '../../shared/piece-set.ts';
 import { LifeWatch, newWatched, type Watched } from '../life-watch.ts';
@@ -16,11 +16,11 @@ import { ParentStreams } from './parent-streams.ts';
 
 export interface ParentExchangeOptions {
   readonly picker: Pick<PickerOptions, 'random' | 'limits' | 'order' | 'capacityBytesPerSec'>;
-  /** Announcements of one moment are answered together after so long; 0 to answer each at once. */
+  /** Simultaneous announcements are handled together after this time; 0 handles each at once. */
   readonly settleMs: number;
 }
 
-/** A parent before the layout is known: nothing can be asked of it yet. */
+/** A parent before the layout is known: nothing can be requested of it yet. */
 interface EarlyParent extends ParentOffer {
   readonly life: Watched;
   readonly has: PieceSet;
@@ -30,7 +30,7 @@ export class ParentExchange {
   readonly #options: ParentExchangeOptions;
   readonly #emit: (effect: PeerEffect) => void;
   readonly #parents = new ParentStreams();
-  /** Until the layout is known: parents with what they said, what comes from the origin, where readers wait. */
+  /** Kept until the layout is known: parents with their announcements, what comes from the origin, where readers wait. */
   readonly #early = new Map<string, EarlyParent>();
   readonly #held = new PieceSet();
   #wanted: PieceSet | undefined;
@@ -68,7 +68,7 @@ export class ParentExchange {
     return this.#wanted;
   }
 
-  /** What of the content is here of what is wanted: all of the whole, all of a part, or less. */
+  /** How much of what is wanted is here: all of the whole content, all of a part, or less. */
   get completion(): 'whole' | 'part' | 'less' {
     if (this.#pieceCount === undefined) return 'less';
     if (this.#held.count === this.#pieceCount) return 'whole';
@@ -80,12 +80,12 @@ export class ParentExchange {
     return this.#picker?.isIdle ?? true;
   }
 
-  /** Parents that are listened to. */
+  /** Number of parents with an announcement stream. */
   get parentCount(): number {
     return this.#parents.count;
   }
 
-  /** It is here, or some parent has it. */
+  /** The piece is here, or some parent has it. */
   isElsewhere(piece: number): boolean {
     return this.#held.has(piece) || this.#picker?.isOffered(piece) === true;
   }
@@ -153,8 +153,8 @@ export class ParentExchange {
   }
 
   /**
-   * Bytes of these pieces come from the origin now; other pieces are asked of parents. Of those that come `whole` nothing is
-   * expected of parents any more: their requests are given up, or the piece would be claimed twice.
+   * Bytes of these pieces now come from the origin; others are requested of parents. Requests to parents for pieces
+   * that come `whole` are cancelled, otherwise those pieces would be claimed twice.
    */
   originFetching(pieces: PieceSet, whole: PieceSet, moment: Moment): void {
     this.#atOrigin = pieces;
@@ -222,7 +222,7 @@ export class ParentExchange {
     return true;
   }
 
-  /** It is left because it gives nothing more, and the scheduler hears of it. */
+  /** The parent gives nothing more: it is left, and the scheduler is told. */
   #lost(parentId: string): void {
     if (this.#leave(parentId)) this.#emit({ kind: 'report-parent', parentId, piece: undefined, fault: 'lost' });
   }
@@ -250,7 +250,7 @@ export class ParentExchange {
     this.#pump(moment);
   }
 
-  /** A parent has said something. Most of it leads to nothing, and finding that out has to be cheap. */
+  /** A parent has announced something. Most announcements lead to nothing, so finding that out has to be cheap. */
   #heard(parentId: string, moment: Moment): void {
     const { nowMs, bytesPerSec, latestBytesPerSec } = moment;
     if (!this.#picker || this.#pumpAtMs !== Number.POSITIVE_INFINITY || this.#deafUntilMs > nowMs) return;
@@ -292,7 +292,7 @@ export class ParentExchange {
 
   #dropped({ parentId, piece, reason }: Extract<ExchangeEvent, { kind: 'request-dropped' }>, moment: Moment): void {
     if (reason === 'cancelled') this.#picker?.requestCancelled(parentId, piece);
-    // The picker must not choose the same again at once.
+    // the picker must not choose the same piece again at once
     else this.#picker?.requestFailed(parentId, piece, reason === 'no-address' ? 'gone' : 'temporary', moment.nowMs);
     this.#pump(moment);
   }
@@ -307,7 +307,7 @@ export class ParentExchange {
     this.#request(moment);
   }
 
-  /** Parents from which something is hoped for, and that give no sign of life, are as good as dead. */
+  /** Leaves parents that owe something and give no sign of life. */
   #checkLife(moment: Moment): void {
     const picker = this.#picker;
     const starves = picker === undefined || (picker.isIdle && picker.isStarved);
@@ -317,7 +317,7 @@ export class ParentExchange {
     if (silent.length > 0) this.#pump(moment);
   }
 
-  /** Something changed that may lead to requests. */
+  /** Something has changed that may allow new requests. */
   #pump(moment: Moment): void {
     if (!this.#picker) return;
     const { settleMs } = this.#options;

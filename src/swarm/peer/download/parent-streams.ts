@@ -1,19 +1,19 @@
-/** The streams of announcements from the parents of one download: which there are, and when one that has ended is opened again. */
+/** The announcement streams of one download's parents: which are open, and when one that has ended is opened again. */
 import { downloadLimits } from './limits.ts';
 
-/** It broke; it ended in order, though the parent may get more; or the parent has said that this was all. */
+/** `broke`; `ended` normally, though the parent may get more; `told-all`: the parent has announced everything. */
 export type StreamEnd = 'broke' | 'ended' | 'told-all';
 
 interface Stream {
-  /** How often in a row it broke. */
+  /** Consecutive failures. */
   failures: number;
-  /** When it is opened again; infinite while it is open, or ended for good. */
+  /** When it is opened again; infinite while it is open, or not opened any more. */
   openAtMs: number;
 }
 
 export class ParentStreams {
   readonly #streams = new Map<string, Stream>();
-  /** When one is to be opened again; infinite while none is. */
+  /** When the next stream is due to be opened again; infinite while none is. */
   dueMs = Number.POSITIVE_INFINITY;
 
   get count(): number {
@@ -38,8 +38,8 @@ export class ParentStreams {
   }
 
   /**
-   * What follows from the end of a stream: it is opened again, now or later, or the parent is lost.
-   * @param hasMore pieces are missing that the parent could still announce.
+   * Decides after the end of a stream: it is opened again, now or later, or the parent is lost. @param hasMore pieces
+   * are missing that the parent could still announce.
    */
   ended(parentId: string, end: StreamEnd, hasMore: boolean, nowMs: number): 'open-again' | 'nothing' | 'lost' {
     const stream = this.#streams.get(parentId);
@@ -56,7 +56,7 @@ export class ParentStreams {
     return 'nothing';
   }
 
-  /** Those to be opened again now. */
+  /** Streams that are due to be opened again. */
   due(nowMs: number): readonly string[] {
     const due: string[] = [];
     this.dueMs = Number.POSITIVE_INFINITY;

@@ -1,7 +1,8 @@
 /**
- * The readers of one download who want a part of the content. A scheduler that gives leases hears of each, and answers with a
- * lease for what nobody is about to have. Without one this node decides for itself, once it is at the origin: what comes soon is
- * waited for, a few bytes are fetched twice, and anything else is cut out of the fetch that would bring it later.
+ * The readers of one download that want a part of the content. A scheduler that grants leases hears of each, and grants
+ * a lease for bytes that nobody is about to have. Without one, this node decides for itself once it is at the origin:
+ * bytes that arrive soon are waited for, a few bytes are fetched twice, and anything else is cut out of the fetch that
+ * would bring it later.
  */
 import { resolveRange, type RangeSpec } from '../../../core/byte-range.ts';
 import { piecesOfRange } from '../../../core/piece-layout.ts';
@@ -15,32 +16,32 @@ export interface ReaderMeasure {
   readonly reader: number;
   /** All of them are on disk. */
   readonly isHere: boolean;
-  /** When the fetch will have brought the first of them, at the pace it has; undefined when it will not. */
+  /** When the fetch will have brought the first of them at its current rate; undefined when it will not. */
   readonly comesInMs: number | undefined;
 }
 
 interface Measured {
   readonly measures: readonly ReaderMeasure[];
-  /** Where the fetch is; undefined without one. */
+  /** The next piece of the fetch; undefined without one. */
   readonly nextPiece: number | undefined;
 }
 
 interface Reader {
   readonly range: RangeSpec;
-  /** The scheduler of this session has heard of it. */
+  /** The scheduler of the current session knows of it. */
   isTold: boolean;
-  /** When to see how far its bytes are; infinite while that is somebody else's business. */
+  /** When to measure how far its bytes are; infinite while the scheduler takes care of that. */
   lookAtMs: number;
 }
 
 export interface PartReadersOptions {
-  /** Everything will be wanted, once the first reader has been told what there is. */
+  /** Everything becomes wanted once the first reader knows the layout. */
   readonly prefetch: boolean;
   readonly leases: Pick<OriginLeases, 'isActive' | 'layout' | 'openEnded' | 'pieces'>;
   readonly emit: (effect: PeerEffect) => void;
-  /** Tells a scheduler that gives leases; false without one. */
+  /** Asks a scheduler that grants leases; false without one. */
   readonly ask: (range: RangeSpec) => boolean;
-  /** A lease that this node grants itself. */
+  /** Accepts a lease that this node grants itself. */
   readonly grant: (lease: OriginLease) => void;
 }
 
@@ -50,19 +51,19 @@ export class PartReaders {
   readonly #options: PartReadersOptions;
   readonly #readers = new Map<number, Reader>();
   #wantsWhole = false;
-  /** The current session was told that the download is for a part. */
+  /** The scheduler of the current session was told that the download is for a part. */
   #registeredPart = false;
-  /** Bytes fetched twice so far. */
+  /** Bytes that were fetched twice so far. */
   #doubled = 0;
   #lastLease = 0;
-  /** When to look at the next one; infinite while none waits. */
+  /** When to measure the next reader; infinite while none waits. */
   dueMs = Number.POSITIVE_INFINITY;
 
   constructor(options: PartReadersOptions) {
     this.#options = options;
   }
 
-  /** For a registration: it carries one of them, which counts as told; none when everything is wanted. */
+  /** The range to put into a registration, whose reader then counts as told; none when everything is wanted. */
   register(): RangeSpec | undefined {
     for (const reader of this.#readers.values()) reader.isTold = false;
     const [first] = this.#readers.values();
@@ -78,7 +79,7 @@ export class PartReaders {
     if (this.#wantsWhole && this.#registeredPart) this.#options.ask(everything);
   }
 
-  /** A reader wants the whole content, too. */
+  /** A reader also wants the whole content. */
   wantWhole(): void {
     this.#wantsWhole = true;
     if (this.#registeredPart) this.#options.ask(everything);
@@ -102,14 +103,14 @@ export class PartReaders {
     this.#measure(due, false);
   }
 
-  /** This node goes to the origin by itself: readers' bytes come first, where the origin answers ranges. */
+  /** This node goes to the origin without a lease: readers' bytes come first, if the origin supports ranges. */
   goAlone(byRange: boolean): void {
     const { leases, grant } = this.#options;
     if (byRange && this.#readers.size > 0) this.#measure(Array.from(this.#readers), true);
     else if (!leases.isActive) grant(wholeTask);
   }
 
-  /** Those at which this node looked again. */
+  /** Handles the measures of readers that were due. */
   looked({ measures, nextPiece }: Measured, nowMs: number): void {
     const { layout } = this.#options.leases;
     for (const { reader: key, isHere, comesInMs = Infinity } of measures) {
@@ -121,7 +122,7 @@ export class PartReaders {
     }
   }
 
-  /** Those that are to be served before anything else. */
+  /** Handles the measures taken when this node went to the origin: those readers come first. */
   wentAlone({ measures, nextPiece }: Measured, nowMs: number): void {
     const { leases, prefetch, grant } = this.#options;
     for (const { reader: key, isHere } of measures) {
@@ -155,7 +156,7 @@ export class PartReaders {
     });
   }
 
-  /** Cuts the lease that would bring it later, unless it is little. */
+  /** Cuts the range out of the lease that would bring it later, unless it is small. */
   #serve(readerRange: RangeSpec, nextPiece: number | undefined): void {
     const { leases, grant } = this.#options;
     const { layout } = leases;
@@ -172,7 +173,7 @@ export class PartReaders {
     grant({ id, first, end: last + 1, readerRange });
   }
 
-  /** Ends the lease of merely missing pieces before this one, unless its fetch has come to it. */
+  /** Ends the lease of merely missing pieces before this one, unless its fetch has got there. */
   #cutBefore(piece: number, nextPiece: number | undefined): boolean {
     const { leases, grant } = this.#options;
     const { openEnded: open } = leases;
@@ -181,7 +182,7 @@ export class PartReaders {
     return true;
   }
 
-  /** A short range is fetched twice: a cut would cost the origin one more request, for the pieces behind it. */
+  /** A short range is fetched twice, because a cut would cost the origin one more request for the pieces after it. */
   #mayDouble(bytes: number, contentLengthBytes: number): boolean {
     const { doubledBytes, doubledShare } = downloadLimits;
     if (bytes > doubledBytes || this.#doubled + bytes > doubledShare * contentLengthBytes) return false;

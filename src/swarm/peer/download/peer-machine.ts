@@ -34,7 +34,7 @@ export class PeerMachine {
   /** Replaced by a new one when pieces of other nodes proved corrupt. */
   #exchange: ParentExchange;
   #effects: PeerEffect[] = [];
-  /** Of the event that is being applied. */
+  /** Time of the event that is being applied. */
   #nowMs = 0;
   /** `settled`: being verified, or failed. */
   #state: 'new' | 'running' | 'settled' = 'new';
@@ -48,7 +48,7 @@ export class PeerMachine {
     this.#session = new SessionWatch(options.picker.random);
     this.#leases = new OriginLeases(
       (effect) => {
-        // A report that is due is a sign of life, too.
+        // A due report is also a sign of life.
         if (effect.kind !== 'report-lease-alive' || this.#reports.dueMs === Infinity) this.#effects.push(effect);
       },
       options.picker.random,
@@ -70,7 +70,7 @@ export class PeerMachine {
     return Math.min(dueMs, this.#reports.dueMs, this.#starvation.dueMs, this.#readers.dueMs);
   }
 
-  /** Before that, nothing a parent says of its load leads to a request: it need not be heard. */
+  /** Until then, no load announcement of a parent leads to a request, so it need not be handled. */
   get deafUntilMs(): number {
     return this.#exchange.deafUntilMs;
   }
@@ -84,7 +84,7 @@ export class PeerMachine {
     return this.#exchange.parentCount;
   }
 
-  /** It still waits for something. */
+  /** The download still waits for something. */
   get isRunning(): boolean {
     return this.#state === 'running';
   }
@@ -106,7 +106,7 @@ export class PeerMachine {
   step(event: PeerEvent, moment: Moment): readonly PeerEffect[] {
     this.#nowMs = moment.nowMs;
     if (event.kind === 'parent-has')
-      this.#exchange.apply(event, moment); // more often than all others together
+      this.#exchange.apply(event, moment); // comes more often than all others together
     else this.#apply(event, moment);
     this.#judge(moment);
     if (this.#effects.length === 0) return none;
@@ -142,7 +142,7 @@ export class PeerMachine {
         return this.#originChanged(moment);
       case 'readers-left':
         this.#isAbandoned = true;
-        if (this.wantsWhole && !this.#completion.isVerifying) this.#leaveOff(moment.nowMs); // what is complete is worth its proof
+        if (this.wantsWhole && !this.#completion.isVerifying) this.#leaveOff(moment.nowMs); // complete content is still worth verifying
         return;
       case 'verified':
         return this.#finish(moment.nowMs);
@@ -175,7 +175,7 @@ export class PeerMachine {
     this.#effects.push({ kind: 'open-session', renewId, readerRange: this.#readers.register() });
   }
 
-  /** What is here is told at once; reports go on from there. */
+  /** Held pieces are reported at once; later reports continue from there. */
   #sessionOpened(extended: boolean): void {
     this.#session.connected(extended);
     this.#reports.reset();
@@ -217,17 +217,17 @@ export class PeerMachine {
     this.#verifyIfComplete();
   }
 
-  /** What was being verified is not what is here. */
+  /** The content that was being verified has changed. */
   #pieceLost(event: Extract<ExchangeEvent, { kind: 'piece-lost' }>, moment: Moment): void {
     if (this.#completion.dropped()) this.#state = 'running';
     this.#exchange.apply(event, moment);
-    this.#originChanged(moment); // a fetch that still goes on brings it again
-    // A scheduler that believes that more is held here than is gives nothing for it.
+    this.#originChanged(moment); // a running fetch brings it again
+    // A scheduler that overestimates what is held here would not send anybody to give it.
     if (this.#session.isLeasing && !this.#leases.isActive && this.#exchange.isIdle) this.#openSession(true);
     this.#verifyIfComplete();
   }
 
-  /** While a fetch for a part goes on, more of the content may be on its way. */
+  /** While a fetch for a part is running, more of the content may be on its way. */
   #verifyIfComplete(): void {
     const { completion: has } = this.#exchange;
     if (this.#state !== 'running' || has === 'less' || (has === 'part' && this.#leases.isActive)) return;
@@ -259,7 +259,7 @@ export class PeerMachine {
     this.#effects.push({ kind: 'leave-session' }, { kind: 'start-over' });
   }
 
-  /** The scheduler hears of every piece before it is asked for something. */
+  /** Reports every finished piece before the scheduler is asked for something. */
   #flush(nowMs: number): void {
     const report = this.#reports.take(nowMs);
     if (report) this.#effects.push(report);
@@ -329,7 +329,7 @@ export class PeerMachine {
     this.#verifyIfComplete();
   }
 
-  /** A scheduler of the original that has restarted sends whoever comes first to the origin: not one whose parents give. */
+  /** A restarted scheduler of the original sends the first peer it sees to the origin; a peer whose parents are giving does not go. */
   #granted(lease: OriginLease, moment: Moment): void {
     const isFed = this.#session.isOriginal && this.parentCount > 0 && this.#completion.fromParents > 0;
     if (isFed || this.#isAlone) return;
@@ -337,7 +337,7 @@ export class PeerMachine {
     this.#originChanged(moment);
   }
 
-  /** Nobody tells what to fetch. */
+  /** Goes to the origin without a lease. */
   #goToOrigin(moment: Moment): void {
     this.#readers.goAlone(this.#leases.ranges !== false);
     this.#originChanged(moment);
@@ -366,7 +366,7 @@ export class PeerMachine {
     if (nowMs >= this.#starvation.dueMs) this.#starved(moment);
   }
 
-  /** The last resort, with nothing under way and nobody who gives. */
+  /** The last resort, when nothing is running and nobody gives anything. */
   #starved(moment: Moment): void {
     const { patienceMs } = this.#starvation;
     if (this.#starvation.ended(this.#session.isLeasing) === 'ask') {
@@ -378,7 +378,7 @@ export class PeerMachine {
     } else this.#fail('starved', patienceMs);
   }
 
-  /** What follows from the state alone, whatever led to it. */
+  /** Derives effects from the state alone, whatever event led to it. */
   #judge(moment: Moment): void {
     if (this.#isAbandoned && this.#state === 'running' && !this.#leases.bringsPieces) this.#leaveOff(moment.nowMs);
     const isWaiting = this.#state === 'running' && this.#exchange.isIdle && !this.#leases.isActive;

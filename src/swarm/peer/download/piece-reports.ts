@@ -1,6 +1,6 @@
 /**
- * What the scheduler hears of finished pieces. One of the original hears of each; one that gives leases hears of many together, of
- * the first at once, since others wait for it.
+ * How finished pieces are reported. A scheduler of the original gets a report for each; one that grants leases gets
+ * batches, with the first piece at once, since others wait for it.
  */
 import { PieceSet } from '../../shared/piece-set.ts';
 import type { PeerEffect, PieceSource } from './effects.ts';
@@ -32,7 +32,7 @@ export class PieceReports {
     this.dueMs = Math.min(this.dueMs, Math.max(nowMs, this.#lastMs + downloadLimits.reportIntervalMs));
   }
 
-  /** All that has not been reported yet; undefined when that is nothing. */
+  /** Everything not reported yet; undefined when that is nothing. */
   take(nowMs: number): Report | undefined {
     if (this.#sources.size === 0) return undefined;
     const sources = Array.from(this.#sources, ([parentId, source]): PieceSource => ({ parentId, ...source }));
@@ -41,7 +41,7 @@ export class PieceReports {
     return { kind: 'report-pieces', sources };
   }
 
-  /** A new session hears of everything that is held, or the old one was the last. */
+  /** A new session starts with all held pieces, or no session follows. */
   reset(): void {
     this.#sources = new Map();
     this.dueMs = Number.POSITIVE_INFINITY;

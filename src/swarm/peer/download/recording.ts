@@ -1,9 +1,9 @@
 /**
- * A download's machine written down, line by line: what it was made with, then each event with the moment it came in and the
- * effects it led to. Since the machine knows neither clock nor network, the same lines lead to the same effects again.
+ * Records a download's machine line by line: its setup, then each event with its time and the effects it led to. Since
+ * the machine knows neither clock nor network, the same lines lead to the same effects again.
  *
- * One JSON object a line. Sets of pieces are written as ranges (`0-63,70`). Of a parent only its id and distance are kept: where it
- * is and by which right it is asked is nobody's business later.
+ * One JSON object per line. Sets of pieces are written as ranges (`0-63,70`). Of a parent only id and distance are
+ * recorded; its address and the right to use it are left out.
  */
 import { DragonflyError } from '../../../core/errors.ts';
 import { PieceSet } from '../../shared/piece-set.ts';
@@ -17,7 +17,7 @@ import type { SchedulerKinds } from './starvation.ts';
 
 const format = 'dragonfly-download-3';
 
-/** What the machine was made with. */
+/** The setup of the machine. */
 export interface RecordingStart extends DownloadRules {
   readonly taskId: string;
   readonly peerId: string;
@@ -36,11 +36,11 @@ export interface RecordedStep {
 export interface Recording {
   readonly start: RecordingStart;
   readonly steps: readonly RecordedStep[];
-  /** The last line was not written to its end: the process was killed, or the recording had reached its bound. */
+  /** The last line is incomplete: the process was killed, or the recording had reached its bound. */
   readonly isCut: boolean;
 }
 
-/** The machine that a recording's steps are meant for, or the one that is about to be recorded. */
+/** Creates the machine for a recording's steps, or for a new recording. */
 export function recordedMachine({ seed, limits, ...rules }: RecordingStart): PeerMachine {
   return new PeerMachine({ ...rules, picker: { random: seededRandom(seed), limits } });
 }
@@ -58,7 +58,7 @@ export function stepLine(
   return `${JSON.stringify({ at: [nowMs, bytesPerSec, latestBytesPerSec, answerMs, schedulers], event: told, effects }, written)}\n`;
 }
 
-/** Throws INVALID_ARGUMENT, with the number of the line, where the text is no recording of this version. */
+/** Throws INVALID_ARGUMENT, with the line number, for text that is no recording of this version. */
 export function readRecording(text: string): Recording {
   const lines = text.split('\n');
   const isCut = lines.pop() !== '';
@@ -87,7 +87,10 @@ export interface ReplayedStep extends RecordedStep {
   readonly isSame: boolean;
 }
 
-/** Runs today's machine through what was recorded. Ends with the first step that leads to other effects: what follows is no answer to them. */
+/**
+ * Replays a recording with the current machine. Ends with the first step that leads to other effects, because the recorded events
+ * after it no longer fit.
+ */
 export function* replay({ start, steps }: Recording): Generator<ReplayedStep> {
   const machine = recordedMachine(start);
   for (const step of steps) {

@@ -7,15 +7,15 @@ import type { Random } from '../../shared/random.ts';
 import { downloadLimits } from './limits.ts';
 
 export interface SessionEnd {
-  /** The scheduler had said that it speaks the extended protocol. */
+  /** The scheduler had announced the extended protocol. */
   readonly extended: boolean;
-  /** Undefined when the stream ended without a word. */
+  /** Undefined when the stream ended without an error. */
   readonly code: ErrorCode | undefined;
-  /** The scheduler passes on what the origin said. */
+  /** The scheduler passes on the origin's answer. */
   readonly originSaid: boolean;
 }
 
-/** May be better at the next try; anything else is what only the caller can change. */
+/** Errors that may not occur again; any other has to be resolved by the caller. */
 const passing: ReadonlySet<ErrorCode> = new Set([
   'UNAVAILABLE',
   'CANCELLED',
@@ -31,7 +31,7 @@ export class SessionWatch {
   #state: 'asked' | 'connected' | 'lost' | 'left' = 'lost';
   #isExtended = false;
   #attempts = 0;
-  /** When to open a lost one again; infinite while there is nothing to open. */
+  /** When to open a lost session again; infinite while there is nothing to open. */
   dueMs = Number.POSITIVE_INFINITY;
 
   constructor(random: Random) {
@@ -43,22 +43,22 @@ export class SessionWatch {
     return this.#state === 'left' ? 'lost' : this.#state;
   }
 
-  /** A scheduler that gives leases is there. */
+  /** The session is with a scheduler that grants leases. */
   get isLeasing(): boolean {
     return this.#state === 'connected' && this.#isExtended;
   }
 
-  /** There is one, or it is being opened. */
+  /** A session is open or being opened. */
   get isOpen(): boolean {
     return this.#state === 'connected' || this.#state === 'asked';
   }
 
-  /** A scheduler of the original is there. */
+  /** The session is with a scheduler of the original. */
   get isOriginal(): boolean {
     return this.#state === 'connected' && !this.#isExtended;
   }
 
-  /** A scheduler of the original takes each peer id for one registration. */
+  /** A scheduler of the original accepts each peer id for one registration only. */
   get needsNewId(): boolean {
     return !this.#isExtended;
   }
@@ -74,7 +74,7 @@ export class SessionWatch {
     this.#isExtended = extended;
   }
 
-  /** It gave parents: whatever breaks later is another fault. */
+  /** The scheduler gave parents: later failures are counted afresh. */
   gaveParents(): void {
     this.#attempts = 0;
   }
@@ -84,12 +84,12 @@ export class SessionWatch {
     this.dueMs = Number.POSITIVE_INFINITY;
   }
 
-  /** True when the scheduler has answered, and will not change its mind; otherwise it is asked again while attempts are left. */
+  /** True when the scheduler's answer is final; otherwise it is asked again while attempts are left. */
   ended({ extended, code, originSaid }: SessionEnd, nowMs: number): boolean {
     if (this.#state === 'left') return false;
     this.#state = 'lost';
     this.#isExtended = extended;
-    // What the original refuses, for instance since it has forgotten this host, is no word about the content.
+    // A refusal by the original, for instance because it has forgotten this host, says nothing about the content.
     const counts = extended || code === 'UNAUTHENTICATED';
     if (code !== undefined && counts && (originSaid || !passing.has(code))) return true;
     this.#attempts += 1;
@@ -100,7 +100,7 @@ export class SessionWatch {
     return false;
   }
 
-  /** A scheduler has taken this host again: it knows the host that it may have refused. */
+  /** A scheduler has accepted this host again, which it may have refused before. */
   hostTaken(nowMs: number): void {
     if (this.dueMs < Number.POSITIVE_INFINITY) this.dueMs = nowMs;
   }

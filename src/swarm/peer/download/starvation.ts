@@ -1,23 +1,23 @@
 /**
- * Notices that a download has had nothing to do for as long as it should be patient. A scheduler that leases the origin is
- * asked first, since it knows who is there already; the node goes by itself only when asking has come to nothing. A slow origin,
- * or a machine that is busy with other things, is no reason for a second copy: the scheduler says that somebody is there.
+ * Notices when a download has had nothing to do for too long. A scheduler that grants leases is asked first, since it
+ * knows who is at the origin; the node goes there on its own only when asking has led to nothing. A slow origin or a
+ * busy machine is no reason for a second copy, so the scheduler confirms that somebody is at the origin.
  */
 import { downloadLimits } from './limits.ts';
 
 /**
- * What there is to ask: nobody, at least one that may be of the original, only ones that answer at once; of these, `held`
- * when one has this host, so that it is there, however long a busy machine takes for its answer, and `returning` when the
- * last of them was lost a moment ago.
+ * The schedulers that could be asked: none, at least one that may be of the original, or only ones that answer at once.
+ * Of the last kind: `held` when one holds this host, so that it is alive however long a busy machine takes to answer;
+ * `returning` when the last of them was lost a moment ago.
  */
 export type SchedulerKinds = 'none' | 'original' | 'extended' | 'held' | 'returning';
 
-/** What there is to hope for. */
+/** Sources that may still give something. */
 export interface Hopes {
-  /** A session with the scheduler is open; or being opened; or the last one was lost. */
+  /** A session is open, is being opened, or was lost. */
   readonly scheduler: 'connected' | 'asked' | 'lost';
   readonly kinds: SchedulerKinds;
-  /** One has been there since the download began. */
+  /** A scheduler has been there since the download began. */
   readonly seen: boolean;
   readonly hasParents: boolean;
   readonly scheduleTimeoutMs: number;
@@ -25,42 +25,42 @@ export interface Hopes {
 }
 
 /**
- * A connected scheduler may take the schedule timeout; parents that are alive but have nothing new yet are worth a while; a
- * scheduler that is there but busy is, too, else a crowd that keeps it busy would all go to the origin. One that restarts
- * must not send every node there. Without any of them there is only a short grace.
+ * A connected scheduler may take the schedule timeout. Live parents without anything new, and a live but busy
+ * scheduler, are worth a longer wait, because otherwise a crowd that keeps the scheduler busy would go to the origin as
+ * one. A restarting scheduler must not send every node there. Without any of these there is only a short grace period.
  */
 export function patienceMs({ scheduler, kinds, seen, hasParents, scheduleTimeoutMs, pieceTimeoutMs }: Hopes): number {
-  // One that leases the origin gives each peer something soon: parents, or the lease.
+  // A scheduler that grants leases gives each peer something soon: parents, or the lease.
   if (scheduler === 'connected' && !hasParents && kinds !== 'original')
     return Math.min(scheduleTimeoutMs, downloadLimits.nothingGivenMs);
   if (scheduler === 'connected') return scheduleTimeoutMs;
   if (hasParents) return pieceTimeoutMs;
   if (kinds === 'none') return 0;
-  if (kinds === 'original' && scheduler === 'asked') return scheduleTimeoutMs; // it takes its time before its first word
+  if (kinds === 'original' && scheduler === 'asked') return scheduleTimeoutMs; // it takes its time for the first answer
   if (kinds === 'held' && scheduler === 'asked') return downloadLimits.schedulerAnswerMs;
   return seen || kinds === 'returning' ? downloadLimits.schedulerReturnMs : downloadLimits.starvedMs;
 }
 
 export class Starvation {
   #sinceMs: number | undefined;
-  /** Since it was last busy, whatever it has asked meanwhile. */
+  /** Since the download last had something to do, whatever was asked meanwhile. */
   #idleSinceMs: number | undefined;
   #patienceMs = 0;
   #asked = 0;
   #lost = false;
   #schedulerSeen = false;
 
-  /** When patience ends; infinite while there is something to do. */
+  /** When the wait ends; infinite while there is something to do. */
   get dueMs(): number {
     return this.#sinceMs === undefined ? Number.POSITIVE_INFINITY : this.#sinceMs + this.#patienceMs;
   }
 
-  /** How long it had to be patient. */
+  /** How long this wait is. */
   get patienceMs(): number {
     return this.#patienceMs;
   }
 
-  /** The download is idle now. The wait counts from the first such call since it was last busy, or since it asked. */
+  /** The download is idle. The wait starts with the first such call since it was last busy, or since it asked. */
   idle(nowMs: number, hopes: Omit<Hopes, 'seen'>, hasAnotherWay: boolean): void {
     this.#sinceMs ??= nowMs;
     this.#idleSinceMs ??= nowMs;
@@ -70,15 +70,15 @@ export class Starvation {
   }
 
   /**
-   * The scheduler has answered that somebody else brings the content: it is asked on, for as long as that can be.
-   * @param scheduleTimeoutMs how long it may take each time
+   * The scheduler has answered that another node brings the content: the wait goes on for as long as that may take.
+   * @param scheduleTimeoutMs maximum for each answer
    */
   promised(nowMs: number, scheduleTimeoutMs: number): void {
     const mostMs = scheduleTimeoutMs * (downloadLimits.starvedAsks + 1);
     if (this.#idleSinceMs !== undefined && nowMs - this.#idleSinceMs < mostMs) this.#asked = 0;
   }
 
-  /** What could be hoped for has changed: the wait counts from here, though not once more for each time. */
+  /** The scheduler was lost: the wait starts again, but not once for each loss. */
   schedulerLost(): void {
     if (this.#lost) return;
     this.#lost = true;
@@ -93,7 +93,7 @@ export class Starvation {
     this.#lost = false;
   }
 
-  /** Patience has ended. @param mayAsk there is a scheduler that would know what to do. */
+  /** The wait has ended. @param mayAsk a scheduler could be asked what to do. */
   ended(mayAsk: boolean): 'ask' | 'give-up' {
     this.#sinceMs = undefined;
     if (!mayAsk || this.#asked >= downloadLimits.starvedAsks) return 'give-up';

@@ -57,7 +57,7 @@ export class LeaseBook {
     this.#parts.rootChanged(holder, nowMs);
   }
 
-  /** Leave to fetch bytes whose pieces come by other ways: nobody else is kept from them, and nothing is booked. */
+  /** Allows a peer to fetch bytes whose pieces come another way: it excludes nobody, and covers no pieces. */
   grantReaderOnly(peer: Peer, readerRange: RangeSpec, nowMs: number): void {
     this.#parts.out.send(peer, {
       kind: 'grant-origin-lease',
@@ -84,7 +84,7 @@ export class LeaseBook {
     lease.holder.readerLeases.delete(lease);
   }
 
-  /** The range a reader waited for turns out to be the whole content. */
+  /** The range that a reader waited for turns out to be the whole content. */
   toWhole(lease: Lease): void {
     const { holder } = lease;
     holder.readerLeases.delete(lease);
@@ -123,7 +123,7 @@ export function leasesOf(peer: Peer): Lease[] {
   return peer.lease ? [peer.lease, ...peer.readerLeases] : [...peer.readerLeases];
 }
 
-/** How long a holder may tell of no progress. */
+/** How long a holder may report no progress. */
 export function stallMs({ features }: Peer, { leaseStallMs, originalLeaseStallMs }: SwarmLimits): number {
   return features.leases ? leaseStallMs : originalLeaseStallMs;
 }

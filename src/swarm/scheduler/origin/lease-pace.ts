@@ -1,4 +1,4 @@
-/** When the holder of a lease comes to a piece, as far as its reports tell. Pure. */
+/** When the holder of a lease will get to a piece, judged by its reports. Pure. */
 
 export interface LeaseCourse {
   /** First piece of the lease, and the first one its holder has not reported. */
@@ -9,14 +9,15 @@ export interface LeaseCourse {
   readonly reportedAtMs: number;
 }
 
-/** As fast as it has been since the origin's answer; infinite before its first piece. */
+/** Average since the origin's answer; infinite before its first piece. */
 export function msPerPiece({ first, at, sinceMs, reportedAtMs }: LeaseCourse): number {
   return at > first ? Math.max(0, reportedAtMs - sinceMs) / (at - first) : Infinity;
 }
 
 /**
- * Milliseconds until it is at this piece; negative when it should be there already, infinite when that cannot be told. Pieces go
- * on coming between two reports; a holder that is later than a report, or than a piece takes, is not believed to have gone on.
+ * Milliseconds until the holder gets to this piece; negative when it should be there already, infinite when that cannot
+ * be estimated. Pieces keep arriving between two reports; a holder whose report, or next piece, is overdue is not
+ * assumed to progress.
  */
 export function comesInMs(course: LeaseCourse, piece: number, nowMs: number, reportEveryMs: number): number {
   const pace = msPerPiece(course);

@@ -83,7 +83,7 @@ export class OriginDesk {
     this.#readers.layoutKnown(task);
   }
 
-  /** The origin answers a range with everything: who has found that out goes on with everything, in the place of all readers. */
+  /** The origin answers ranges with everything: the peer that found out fetches everything, in place of all readers. */
   rangesRefused(by: Peer, nowMs: number): void {
     const { task } = by;
     if (task.ranges === false) return;
@@ -96,7 +96,7 @@ export class OriginDesk {
     if (first && isAlone) this.#leases.toWhole(first);
   }
 
-  /** The origin has answered the peer, which tells so each time. */
+  /** The origin has answered the peer, as it reports each time. */
   answered(peer: Peer, nowMs: number): void {
     for (const lease of leasesOf(peer)) lease.answeredAtMs ??= nowMs;
   }
@@ -135,7 +135,7 @@ export class OriginDesk {
     for (const lease of leasesOf(peer)) this.#leases.revoke(lease, reason, nowMs);
   }
 
-  /** What the peer was to fetch has come to others by other ways, and it can have it from them. True when it was taken back. */
+  /** What the peer was to fetch has reached others another way, and it can get it from them. True when the lease was taken back. */
   takeBackNeedless({ task, lease, features }: Peer, nowMs: number): boolean {
     if (!lease || lease.rescue || !features.leases || lease.range.end === undefined) return false;
     if (this.#firstLacking(task, lease.range) !== undefined) return false;
@@ -143,7 +143,7 @@ export class OriginDesk {
     return true;
   }
 
-  /** Leases without progress since their deadline, or whose holder is silent; true when one was taken away. */
+  /** Ends leases without progress since their deadline, or with a silent holder; true when one was ended. */
   expire(task: Task, nowMs: number): boolean {
     let changed = false;
     for (const lease of Array.from(task.leases.values())) {
@@ -166,8 +166,9 @@ export class OriginDesk {
   }
 
   /**
-   * This peer has got nothing for long, could go itself, and the signs of life of who is at the origin come late: one that loses a third of its packets
-   * still says something now and then, and is of no more use than one that is silent. True when its lease was taken away.
+   * For a peer that has got nothing for long and could go itself, while the heartbeats of the peer at the origin come
+   * late: a peer that loses a third of its packets is heard now and then, but is of no more use than a silent one. True
+   * when its lease was taken away.
    */
   leaveLate(peer: Peer, nowMs: number): boolean {
     const { task, lease: own, deaf, disableBackToSource, originBlockedUntilMs } = peer;
@@ -194,7 +195,7 @@ export class OriginDesk {
     this.#around.wakeAt(peer.task, untilMs);
   }
 
-  /** A peer leaves that may have passed on what nobody else is known to hold: those who got it have a moment to report. */
+  /** A leaving peer may have passed on pieces that nobody else is known to hold: their receivers get a moment to report. */
   holderLeaves(peer: Peer, nowMs: number): void {
     const { task } = peer;
     if (task.peers.size === 1 || peer.pieces.count === 0 || !(leasesOf(peer).length > 0 || holdsAlone(peer))) return;
@@ -202,7 +203,7 @@ export class OriginDesk {
     this.#around.wakeAt(task, task.quietUntilMs);
   }
 
-  /** This peer does not get what others hold: it fetches what it lacks itself, once more. One rescue at a time per task. */
+  /** The peer does not get what others hold, so it fetches what it lacks once more. One rescue at a time per task. */
   rescue(peer: Peer, nowMs: number): void {
     const { task } = peer;
     if (
@@ -237,14 +238,14 @@ export class OriginDesk {
     }
   }
 
-  /** First piece of the range nobody holds. */
+  /** First piece of the range that nobody holds. */
   #firstLacking(task: Task, range: LeaseRange): number | undefined {
     for (let piece = range.first; piece < (range.end ?? 0); piece += 1)
       if ((task.holders[piece] ?? 0) === 0) return piece;
     return undefined;
   }
 
-  /** The longest run of wanted pieces that nobody holds and no lease covers. Most often there is none, found without looking at the peers. */
+  /** The longest run of wanted pieces that nobody holds and no lease covers. Usually there is none, which is found without examining the peers. */
   #gap(task: Task): LeaseRange | undefined {
     if (task.pieceCount === undefined)
       return task.leases.size === 0 && anyDownloading(task) ? { first: 0, end: undefined } : undefined;
@@ -253,7 +254,7 @@ export class OriginDesk {
     for (const { range, holder } of task.leases.values()) {
       for (let piece = range.first; piece < (range.end ?? 0); piece += 1) open.delete(piece);
       if (holder.features.leases) continue;
-      if (!holder.wanted) return undefined; // it fetches all that it lacks
+      if (!holder.wanted) return undefined; // it fetches everything that it lacks
       for (const piece of holder.wanted) open.delete(piece);
     }
     if (open.count === 0) return undefined;
@@ -262,7 +263,7 @@ export class OriginDesk {
     return longestRun(task.ranges === false ? open : open.intersection(wantedPieces(task)), task.pieceCount);
   }
 
-  /** The peer that should fetch next. Undefined: nobody can, or a seed was triggered and has not come yet. */
+  /** The peer that should fetch next. Undefined: nobody can, or a triggered seed has not come yet. */
   #candidate(task: Task, gap: LeaseRange, nowMs: number): Peer | undefined {
     for (const seed of task.seedPeers) {
       if (mayBeSent(seed, nowMs) && seed.needBackToSource) return seed;
@@ -306,7 +307,7 @@ export class OriginDesk {
     return false;
   }
 
-  /** The whole is fetched once for all, by a seed that is not there yet. */
+  /** Triggers a seed that is not there yet, to fetch the whole content once for all. */
   #wakeSeed(peer: Peer, nowMs: number): void {
     const { task } = peer;
     if (task.seedPeers.size > 0 || task.trigger || peer.needBackToSource) return;
@@ -334,7 +335,7 @@ export class OriginDesk {
   }
 }
 
-/** Whoever was sent and brought nothing comes behind all others, under whatever names: it may be that it only says so. */
+/** Peers that were sent and brought nothing come after all others, under whatever names: their failure may be pretended. */
 function leastFailed({ failedAtOrigin }: Task, peers: readonly Peer[]): readonly Peer[] {
   if (failedAtOrigin.size === 0) return peers;
   const failures = peers.map(({ host }) => failedAtOrigin.get(host.id) ?? 0);
@@ -346,19 +347,19 @@ function mayBeSent({ state, lease, deaf, originBlockedUntilMs }: Peer, nowMs: nu
   return isDownloading(state) && !lease && !deaf && originBlockedUntilMs <= nowMs;
 }
 
-/** Of some piece it is the only known holder. */
+/** It is the only known holder of some piece. */
 function holdsAlone({ task, pieces, sharing }: Peer): boolean {
   if (sharing) for (const piece of pieces) if (task.holders[piece] === 1) return true;
   return false;
 }
 
-/** Whoever knows no leases fetches all that it lacks, not the gap alone. */
+/** A peer without leases fetches everything that it lacks, not only the gap. */
 function fetchedBy({ features, wanted, task }: Peer, gap: LeaseRange): LeaseRange {
   if (features.leases || wanted || task.leases.size > 0 || gap.end === undefined) return gap;
   return { first: 0, end: task.pieceCount };
 }
 
-/** A seed is busy with what comes before the gap, and goes on with it. */
+/** A seed is fetching what precedes the gap, and will continue with it. */
 function seedComesTo(task: Task, gap: LeaseRange): boolean {
   for (const { lease, state } of task.seedPeers)
     if (lease && isDownloading(state) && (lease.range.end ?? Infinity) <= gap.first) return true;

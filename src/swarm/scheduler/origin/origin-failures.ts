@@ -1,4 +1,4 @@
-/** What follows when the origin refuses or breaks: who may ask it next, and when everybody is told its answer. */
+/** What follows when the origin refuses or fails: who may ask it next, and when everybody is told its answer. */
 import { isCredentialStatus } from '../../../core/net/origin-status.ts';
 import type { OriginError } from '../../shared/events.ts';
 import type { SwarmLimits } from '../limits.ts';
@@ -8,10 +8,10 @@ import { isDownloading } from '../states.ts';
 import type { Refusals } from '../refusals.ts';
 
 export interface OriginFailure {
-  /** It answered, and the answer is no. */
+  /** The origin has answered with a refusal. */
   readonly permanent: boolean;
   readonly error: OriginError;
-  /** The lease that ends; all of the peer when it is not named. */
+  /** The lease that ends; all leases of the peer when absent. */
   readonly leaseId?: number | undefined;
 }
 
@@ -37,7 +37,7 @@ export class OriginFailures {
     }
     // Only these credentials were refused: the origin works, and a peer with others may try at once.
     const refused = !permanent && isCredentialStatus(error.details?.statusCode ?? 0);
-    // several at the origin fail together when it goes down: nobody is sent there in the pause, so that counts once
+    // several holders fail together when the origin goes down; nobody is sent there during the pause, so that counts once
     if (!refused && nowMs >= task.quietUntilMs) task.originFailures += 1;
     const pauseMs = this.#limits.originRetryMs * 2 ** Math.max(0, task.originFailures - 1);
     if (!refused) task.quietUntilMs = Math.max(task.quietUntilMs, nowMs + pauseMs);
@@ -48,7 +48,7 @@ export class OriginFailures {
     else if (refused) this.#refusals.failIfStranded(peer, error, nowMs);
   }
 
-  /** One member alone may say what is not so: it has its answer, and one of the others asks once more. A seed is believed. */
+  /** A single member's report may be false: the member has its answer, and another one asks once more. A seed is believed. */
   #isOneWord({ task, host }: Peer): boolean {
     if (host.info.type === 'seed') return false;
     task.refusedBy.add(witnessOf(host));

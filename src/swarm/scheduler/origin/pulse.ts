@@ -1,6 +1,6 @@
 /**
- * Detects that a holder with a regular heartbeat has gone silent. The timeout adapts to the gaps that its host has shown: on
- * a busy machine heartbeats come later than promised, those of a new lease as much as those of the last.
+ * Detects that a holder with a regular heartbeat has gone silent. The timeout adapts to the gaps that its host has
+ * shown: on a busy machine heartbeats come later than promised, under any lease.
  */
 export interface PulseLimits {
   /** Minimum silence before a peer counts as silent. */
@@ -12,7 +12,7 @@ export interface PulseLimits {
 }
 
 const gapsOfSilence = 4;
-/** After so long a gap counts half. */
+/** After this time a gap counts half. */
 const fadingMs = 5000;
 
 /** The longest gap between two heartbeats of one host, fading. */
@@ -53,8 +53,8 @@ export class Pulse {
   }
 
   /**
-   * False while the heartbeat is not overdue; `silentAtMs` is then the time of the next check.
-   * @param hostSeenMs when the host last said anything, about whatever task: it lives.
+   * False while the heartbeat is not overdue; `silentAtMs` is then the time of the next check. @param hostSeenMs when
+   * the host last reported anything about any task, which shows that it is alive.
    */
   isSilent(nowMs: number, hostSeenMs = 0): boolean {
     if (nowMs < this.silentAtMs) return false;
@@ -68,7 +68,7 @@ export class Pulse {
     return false;
   }
 
-  /** So long a gap is between its heartbeats of late that its line must be losing most of what it sends, or it does not get to run. */
+  /** The recent gaps between its heartbeats are so long that its link must be losing most packets, or its process hardly runs. */
   isLate(nowMs: number, lateMs: number): boolean {
     return Math.max(nowMs - this.#heardAtMs, this.#rhythm.gapMs(nowMs)) >= lateMs;
   }

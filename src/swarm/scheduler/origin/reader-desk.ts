@@ -1,14 +1,13 @@
 /**
- * Readers of a part of the content, who must not wait for everything before it.
+ * Serves readers of a part of the content, who must not wait for everything before it.
  *
- * What somebody holds comes from there. What nobody is about to have gets a lease of its own at once, cut out of the lease that
- * would have come to it later; the rest stays one task, and is fetched once. A little that somebody will bring whole anyhow is
- * fetched twice rather than cut out: a cut costs the origin one more request, and few bytes are cheap, up to a share of the content.
- * What somebody brings at a pace that cannot be told yet is waited for a moment: at a fast origin most of it comes in that time,
- * and a cut would throw away what is on its way already.
+ * What somebody holds comes from there. Bytes that nobody is about to have get a lease of their own at once, cut out of
+ * the lease that would have reached them later; the rest stays one task, and is fetched once. A few bytes that somebody
+ * will bring whole anyway are fetched twice instead, up to a share of the content, because a cut costs the origin one
+ * more request. Bytes that arrive at an unknown rate are waited for a moment: at a fast origin most of them come in
+ * that time, and a cut would waste what is already on its way.
  *
- * While nobody knows how the content is cut into pieces, a reader's bytes are leased as they were asked for; the answer tells
- * the rest.
+ * While the layout is unknown, a reader's bytes are leased as they were requested; the answer tells the rest.
  */
 import { resolveRange, type ByteRange, type RangeSpec } from '../../../core/byte-range.ts';
 import { minPieceLengthBytes, piecesOfRange, pieceLayout, type PieceLayout } from '../../../core/piece-layout.ts';
@@ -21,7 +20,7 @@ import { isDownloading } from '../states.ts';
 export interface ReaderDeskParts {
   readonly limits: SwarmLimits;
   readonly leases: LeaseBook;
-  /** Makes a seed fetch the whole, if there is one that does not yet. */
+  /** Makes a seed fetch the whole content, if one is available that does not yet. */
   readonly wake: (peer: Peer, nowMs: number) => void;
   readonly wakeAt: (task: Task, atMs: number) => void;
 }
@@ -61,7 +60,7 @@ export class ReaderDesk {
     }
   }
 
-  /** How the content is cut became known: what readers fetch of it gets its pieces. */
+  /** The layout became known: leases of readers get their pieces. */
   layoutKnown(task: Task): void {
     const layout = layoutOf(task);
     if (!layout) return;
@@ -74,7 +73,7 @@ export class ReaderDesk {
     }
   }
 
-  /** True when nothing is left to be done about it. */
+  /** True when the request is settled. */
   #serve(peer: Peer, spec: RangeSpec, nowMs: number): boolean {
     const { task } = peer;
     const { limits, leases } = this.#parts;
@@ -100,7 +99,7 @@ export class ReaderDesk {
     return served.every(Boolean);
   }
 
-  /** False when the reader waits for bytes that may still turn out to arrive late. */
+  /** False when the reader waits for bytes that may turn out to arrive late. */
   #serveRun(
     peer: Peer,
     holder: Peer,
@@ -126,9 +125,9 @@ export class ReaderDesk {
   }
 
   /**
-   * Pieces of the run that somebody must fetch: leased to nobody, or to somebody who comes to them later than a reader should
-   * wait; those leases are `late`, from that piece on. `unsure`: of other leases that cannot be told yet. `slow`: some of it is being
-   * fetched right now, but not soon complete.
+   * Which pieces of the run have to be fetched. `free`: leased to nobody. `late`: leases that reach them later than a
+   * reader should wait, and from which piece on. `unsure`: the arrival cannot be estimated yet. `slow`: some of it is
+   * being fetched, but not complete soon.
    */
   #look(task: Task, run: Run, nowMs: number): { free: Set<number>; late: Late[]; slow: boolean; unsure: boolean } {
     const { limits, wakeAt } = this.#parts;
@@ -221,7 +220,7 @@ function clip({ start, length }: ByteRange, { first, end }: Run, { pieceLengthBy
   return { start: from, length: Math.min(start + length, end * pieceLengthBytes) - from };
 }
 
-/** As far as can be told before the length of the content is known: each is fetched up to where its last piece may end. */
+/** As far as can be determined before the length is known: each range is fetched up to where its last piece may end. */
 function areApart(a: RangeSpec, b: RangeSpec): boolean {
   if ('suffix' in a || 'suffix' in b) return 'suffix' in a !== 'suffix' in b;
   const block = (position: number): number => Math.floor(position / minPieceLengthBytes);
