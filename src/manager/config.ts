@@ -1,4 +1,4 @@
-/** `manager.yaml`: the original's keys, read as they are, and those this manager adds. */
+/** `manager.yaml`: the original's keys with the same meaning, and those that this manager adds. */
 import { z } from 'zod';
 import { durationMs, ignored, logRotationKeys, noted, section, timerMs } from '../core/config/config.ts';
 import { outboundProxyConfig } from '../core/net/outbound-proxy.ts';
@@ -205,14 +205,14 @@ export const managerConfigSchema = z.object({
 export type ManagerConfig = z.output<typeof managerConfigSchema>;
 export type DatabaseConfig = ManagerConfig['database'];
 
-/** The engine a database section asks for: the named one, else the one it has settings for, else SQLite inside. */
+/** The configured engine: the named one, else the one with settings, else embedded SQLite. */
 export function databaseEngine(config: DatabaseConfig): 'sqlite' | 'mysql' | 'postgres' {
   if (config.type !== undefined) return config.type === 'mariadb' ? 'mysql' : config.type;
   if (config.mysql) return 'mysql';
   return config.postgres ? 'postgres' : 'sqlite';
 }
 
-/** Sentences about keys that load but do nothing here. */
+/** Notes about keys that load but have no effect. */
 export function configNotes(config: ManagerConfig): string[] {
   const notes: string[] = [];
   if (config.database.redis !== undefined)

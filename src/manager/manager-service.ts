@@ -1,8 +1,8 @@
 /**
  * The manager as one object: its parts, opened in order and closed in reverse.
  *
- * Replicas share nothing but the database. Whatever one writes reaches the others through the change feed; whatever
- * must happen once is done by the holder of a lease.
+ * Replicas only share the database. Writes of one reach the others through the change feed; what must happen once is
+ * done by the holder of a lease.
  */
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -71,7 +71,7 @@ export interface ManagerOverrides {
   readonly registry?: Registry;
   readonly searcher?: Searcher;
   readonly operator?: OperatorSecrets;
-  /** Gets root's generated password on the first start; by default it goes to the log. */
+  /** Called with root's generated password on the first start; by default it is logged. */
   readonly announceRootPassword?: (password: string) => void;
 }
 
@@ -102,7 +102,7 @@ export class ManagerService implements Closable {
     this.#parts = parts;
   }
 
-  /** Opens the database and brings it up to date. Serves nothing yet. */
+  /** Opens and migrates the database. Serves nothing yet. */
   static async create(config: ManagerConfig, overrides: ManagerOverrides = {}): Promise<ManagerService> {
     const logger = overrides.logger ?? managerLogger(config);
     const registry = overrides.registry ?? createRegistry();
@@ -115,7 +115,7 @@ export class ManagerService implements Closable {
     }
   }
 
-  /** Serves. Throws IN_USE when a port is taken; dispose of the service then. */
+  /** Opens the ports. Throws IN_USE when one is taken; dispose of the service then. */
   async start(): Promise<void> {
     const { config, keepAlives, timers, nodes, recorder, webhook, jobs, replication, rpc, rest, owned, registry } =
       this.#parts;
@@ -147,7 +147,7 @@ export class ManagerService implements Closable {
     return (this.#parts.rest.server.address() as AddressInfo).port;
   }
 
-  /** Port of the metrics, when they are on. */
+  /** Port of the metrics, if enabled. */
   get metricsPort(): number | undefined {
     return this.#metricsServer?.port;
   }
@@ -157,7 +157,7 @@ export class ManagerService implements Closable {
     return this.#parts.ca.authority?.fingerprint;
   }
 
-  /** The REST server: for its description, and for requests without a socket. */
+  /** The REST server, for its description and for requests without a socket. */
   get rest(): RestApp {
     return this.#parts.rest;
   }
@@ -330,7 +330,7 @@ function searcherOf({ searcher, server }: ManagerConfig, logger: Logger): Search
   return weightedSearcher(searcher === 'default' ? undefined : searcher);
 }
 
-/** @param flags of the command line, above the configuration. */
+/** @param flags of the command line, which override the configuration. */
 export function managerLogger({ server, verbose, console }: ManagerConfig, flags: ServiceFlags = {}): Logger {
   const toConsole = flags.console === true || (console && flags.logDir === undefined);
   const logDir = flags.logDir ?? server.logDir;
@@ -355,7 +355,7 @@ function rpcOptions(
     features: [swarmFeature],
     tls: files ?? grpcTls(config, ca),
     limits: { requestsPerSec: config.server.grpc.requestRateLimit },
-    // A new member has no certificate yet; for everything else it needs one.
+    // A new member has no certificate yet; it needs one for everything else.
     ...(config.security.tlsPolicy === 'force' && { openServices: [CertificateDefinition.fullName] }),
     identityRequired: config.security.tlsPolicy === 'force' && ca.own !== undefined && !config.server.grpc.tls,
   };
@@ -368,13 +368,13 @@ async function tlsFiles({ server }: ManagerConfig): Promise<ServerTls | undefine
   return { ca, cert, key };
 }
 
-/** The manager's own certificate. A caller may come without one: to get one, or while policy lets it. */
+/** TLS with the manager's own certificate. Callers may come without one: to request one, or while the policy allows it. */
 function grpcTls({ security }: ManagerConfig, { own }: Ca): ServerTls | undefined {
   const use = { acceptPlain: security.tlsPolicy !== 'force', clientCertificates: 'optional' } as const;
   return own && liveTls(own, use);
 }
 
-/** Plain clusters have nothing to show; one on its way to certificates registered its members before it preferred them. */
+/** Clusters without certificates have nothing to show; a migrating cluster registered its members before. */
 function newcomersCertified({ security }: ManagerConfig): boolean {
   const { newMembers, autoIssueCert, tlsPolicy, registerFromAnyAddress } = security;
   if (newMembers !== undefined) return newMembers === 'certified';

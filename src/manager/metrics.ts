@@ -1,9 +1,9 @@
-/** Metrics of the manager, with the original's names where it has them. Labels take few values: never ids or raw paths. */
+/** Metrics of the manager, with the original's names where it has them. Labels have few values: never ids or raw paths. */
 import { Counter, Gauge, Histogram, type Registry } from '../core/metrics.ts';
 import type { Database } from './db/database.ts';
 import { version } from '../core/version.ts';
 
-/** Daemons report free text as version; beyond this many distinct ones they are counted as `other`. */
+/** Daemons report their version as free text; versions beyond this many are counted as `other`. */
 const maxVersions = 100;
 
 export interface SearchMetrics {

@@ -29,7 +29,7 @@ const names: ServiceNames = {
   configVariables: ['MANAGER_CONFIG'],
 };
 
-/** `manager [--config FILE]` serves until the signal aborts; `backup` and `restore` care for an embedded database. */
+/** `manager [--config FILE]` serves until the signal aborts; `backup` and `restore` are for an embedded database. */
 export const runManager: Command = async (argv, io) => {
   const parser = serviceParser(names, io);
   parser.action((flags: ServiceFlags) => serve(flags, io));

@@ -1,4 +1,4 @@
-/** Periodic jobs. One replica runs each; a job that runs twice does no harm. */
+/** Periodic jobs. One replica runs each; running twice does no harm. */
 import type { Access } from './access/access.ts';
 import type { Ca } from './ca/ca.ts';
 import type { Members } from './clusters/members.ts';
@@ -48,7 +48,7 @@ export function timedWork({
       name: 'reap silent members',
       intervalMs: Math.min(reapIntervalMs, liveness.timeout),
       run: async () => {
-        // After a start the members need time to come back, else daemons would hear of some schedulers only.
+        // After a start, members need time to return; otherwise daemons would learn of some schedulers only.
         if (performance.now() - startedMs >= liveness.timeout) await members.reap(liveness.timeout);
       },
     },

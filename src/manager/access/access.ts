@@ -1,4 +1,4 @@
-/** Everything about who is who, opened together: keys, accounts, sessions, tokens, roles. */
+/** Opens everything about identities and rights together: keys, accounts, sessions, tokens, roles. */
 import { randomBytes } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { DragonflyError } from '../../core/errors.ts';
@@ -23,16 +23,16 @@ export interface Access {
   readonly authorizer: Authorizer;
 }
 
-/** Secrets an operator may hand over in the environment. */
+/** Secrets that an operator may pass in the environment. */
 export interface OperatorSecrets {
-  /** Base64 of 32 bytes: key of the secrets in the database. */
+  /** Base64 of 32 bytes: the key for secrets in the database. */
   readonly encryptionKey?: string | undefined;
-  /** Shared by all managers of one database: wraps the key that is then kept there. */
+  /** Shared by all managers of one database: wraps the key, which is then stored there. */
   readonly encryptionSecret?: string | undefined;
   readonly rootPassword?: string | undefined;
-  /** Personal access token of root, made when absent. */
+  /** Root's personal access token, created if missing. */
   readonly token?: string | undefined;
-  /** With which new members may ask for a certificate. */
+  /** Lets new members request a certificate. */
   readonly joinToken?: string | undefined;
 }
 
@@ -42,14 +42,14 @@ export interface AccessParts {
   readonly changes: ChangeFeed;
   readonly logger: Logger;
   readonly operator: OperatorSecrets;
-  /** Called with root's generated password, the only time it is known. */
+  /** Called with root's generated password, the only time it is available. */
   readonly announceRootPassword: (password: string) => void;
 }
 
 const signingKeyBytes = 32;
 const operatorTokenYears = 10;
 
-/** Opens, and on the first start sets up. */
+/** Opens the parts, and sets them up on the first start. */
 export async function openAccess(parts: AccessParts): Promise<Access> {
   const { config, database, changes, logger } = parts;
   const { sealer, secrets } = await openSecrets(config, database, parts.operator);
@@ -72,7 +72,7 @@ export async function openAccess(parts: AccessParts): Promise<Access> {
   return access;
 }
 
-/** The key of this installation, made on the first call. Errors: those of openSealer. */
+/** The master key of this installation, created on the first call. Errors: those of openSealer. */
 export async function openSecrets(
   { server }: ManagerConfig,
   database: Database,
@@ -112,7 +112,7 @@ async function createFirstUser(
   await tokens.create({ name: 'default', bio: '', scopes: tokenScopes, expiredAt, userId: owner.id }, token);
 }
 
-/** The charts of the original ship a public key: anybody who knows it could sign in as any user. */
+/** Keys published in the original's charts: with them anybody could sign in as any user. */
 const publishedKeys = new Set(['ZHJhZ29uZmx5Cg==', 'ZHJhZ29uZmx5']);
 
 function usableKey(key: string | undefined, logger: Logger): string | undefined {

@@ -1,4 +1,4 @@
-/** The trail of writes: who did what, and whether it worked. */
+/** The audit trail of writes: who did what, and whether it worked. */
 import type { Logger } from '../../core/process/logger.ts';
 import type { Database } from '../db/database.ts';
 
@@ -19,7 +19,7 @@ export class AuditLog {
     this.#logger = logger;
   }
 
-  /** Resolves when the record is stored. One that cannot be stored goes to the log instead: the write itself is done. */
+  /** Resolves when the record is stored. A record that cannot be stored goes to the log, since the write itself is done. */
   async record(record: AuditRecord): Promise<void> {
     try {
       const now = await this.#database.nowMs();

@@ -1,4 +1,4 @@
-/** Roles and what they may do: the original's casbin model over the `casbin_rule` table, reloaded when any replica changes it. */
+/** Roles and their rights: the original's casbin model over the `casbin_rule` table, reloaded when any replica changes it. */
 import { newEnforcer, newModelFromString, type Enforcer } from 'casbin';
 import { DragonflyError } from '../../core/errors.ts';
 import type { Logger } from '../../core/process/logger.ts';
@@ -43,7 +43,7 @@ export class Authorizer {
     });
   }
 
-  /** Makes sure that root may do everything there is to do. */
+  /** Ensures that root has every right. */
   static async create(database: Database, changes: ChangeFeed, logger: Logger): Promise<Authorizer> {
     for (const object of objects) await addRule(database.db, ['p', rootRole, object, '*']);
     const anyGuest = await database.db
@@ -62,7 +62,7 @@ export class Authorizer {
     return enforcer.enforce(String(userId), object, action);
   }
 
-  /** Of all roles of the user together. */
+  /** The combined rights of all roles of the user. */
   async rightsOf(userId: number): Promise<Permission[]> {
     const roles = await this.rolesOf(userId);
     if (roles.length === 0) return [];
@@ -70,7 +70,7 @@ export class Authorizer {
     return rows.map((row) => ({ object: row.v1, action: row.v2 }));
   }
 
-  /** Nobody gives, changes or takes away rights that he does not have himself: throws PERMISSION_DENIED. */
+  /** Nobody may grant, change or revoke rights that he does not have himself: throws PERMISSION_DENIED. */
   async requireRights(userId: number, permissions: readonly Permission[]): Promise<void> {
     if ((await this.rolesOf(userId)).includes(rootRole)) return;
     const enforcer = await this.#enforcer;
@@ -104,7 +104,7 @@ export class Authorizer {
     return rows.map((row) => ({ object: row.v1, action: row.v2 }));
   }
 
-  /** Throws ALREADY_EXISTS when there is such a role. */
+  /** Throws ALREADY_EXISTS when the role exists. */
   async createRole(role: string, permissions: readonly Permission[]): Promise<void> {
     await this.#write(async (db) => {
       const known = await db
@@ -118,7 +118,7 @@ export class Authorizer {
     });
   }
 
-  /** Takes the role from everybody who has it. Throws NOT_FOUND, and FAILED_PRECONDITION for root. */
+  /** Removes the role, also from its users. Throws NOT_FOUND, and FAILED_PRECONDITION for root. */
   async deleteRole(role: string): Promise<void> {
     if (role === rootRole) throw rootStays();
     await this.#write(async (db) => {
@@ -158,7 +158,7 @@ export class Authorizer {
     });
   }
 
-  /** Throws NOT_FOUND when the user does not have it, FAILED_PRECONDITION when nobody would be root any more. */
+  /** Throws NOT_FOUND when the user does not have it, FAILED_PRECONDITION when no root user would remain. */
   async revoke(userId: number, role: string): Promise<void> {
     await this.#write(async (db) => {
       await removeRule(db, ['g', String(userId), role], `the user does not have the role ${role}`);
@@ -183,7 +183,7 @@ export class Authorizer {
 
   #reload(): void {
     const next = this.#load();
-    // Until the new rules are read the old ones hold; a read that fails is made up for by the next change or restart.
+    // The old rules apply until the new ones are read; the next change or restart makes up for a failed read.
     next.then(
       () => (this.#enforcer = next),
       (error: unknown) => this.#logger.error({ error: (error as Error).message }, 'roles could not be reloaded'),
@@ -206,7 +206,7 @@ export async function grantRole(db: Db, userId: number, role: string): Promise<v
   await addRule(db, ['g', String(userId), role]);
 }
 
-/** @returns false when the rule was there. */
+/** @returns false when the rule existed. */
 async function addRule(db: Db, rule: Rule): Promise<boolean> {
   const columns = toColumns(rule);
   const known = await whereRule(db.selectFrom('casbin_rule').select('id'), columns).executeTakeFirst();

@@ -2,11 +2,11 @@
 export interface Caller {
   readonly kind: 'user' | 'token';
   readonly userId: number;
-  /** User name, or name of the token. */
+  /** Name of the user or of the token. */
   readonly name: string;
-  /** The initial password has not been changed: no other call is allowed until it is. */
+  /** The initial password has to be changed before any other call. */
   readonly mustChangePassword: boolean;
-  /** What a token may be used for; users are bounded by their roles alone. */
+  /** The scopes of a token; a user is only bounded by his roles. */
   readonly scopes: readonly string[];
   /** Session of a signed-in user. */
   readonly sessionId?: string;

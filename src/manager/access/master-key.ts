@@ -1,7 +1,7 @@
 /**
- * The one key of an installation, from which all others are derived. It is never in the database as it is, so all
- * managers of one database have to be given it: in the environment, as a file, or wrapped in the database by a secret
- * they share. Where the first manager has it from is recorded, so that the next one can say what is missing.
+ * The master key of an installation, from which all others are derived. It is never stored unencrypted in the database,
+ * so all managers of one database need it: from the environment, from a file, or from the database, wrapped by a secret
+ * that they share. Where the first manager got it is recorded, so that the next one can say what is missing.
  */
 import { createCipheriv, createDecipheriv, randomBytes, scrypt } from 'node:crypto';
 import { hostname } from 'node:os';
@@ -16,9 +16,9 @@ import { sealedCheck, Sealer } from './sealer.ts';
 export interface MasterKeySource {
   /** Base64 of 32 bytes; takes precedence. */
   readonly value?: string | undefined;
-  /** Shared by the managers: wraps the key, which then lies in the database. */
+  /** Shared by the managers: wraps the key, which is then stored in the database. */
   readonly secret?: string | undefined;
-  /** File with the same as `value`; created when neither it nor the database's secrets exist. */
+  /** File with the same content as `value`; created when neither the file nor any secret in the database exists. */
   readonly file?: string | undefined;
 }
 
@@ -26,7 +26,7 @@ export interface MasterKeySource {
 const wrappedKeyRow = 'wrapped master key';
 const placeRow = 'master key place';
 
-/** A wrapped key can be tried against a copy of the database, so a secret that can be guessed will not do. */
+/** A wrapped key can be brute-forced in a copy of the database, so the secret must not be guessable. */
 const minSecretLength = 16;
 const wrapFormat = 'scrypt.';
 const [saltBytes, ivBytes, tagBytes] = [16, 12, 16];
@@ -65,7 +65,7 @@ async function masterKey(database: Database, { value, secret, file }: MasterKeyS
   const place = `${host}:${file}`;
   const known = await readKeyFile(file);
   if (known) return { key: known, place };
-  // A key made here could open nothing; it would only be taken for the right one at the next start.
+  // A new key could not open the existing secrets, and would be taken for the right one at the next start.
   if (await readRow(database, sealedCheck.name)) throw await otherKey(database, { file });
   return { key: await createKeyFile(file), place };
 }
@@ -84,7 +84,7 @@ async function otherKey(database: Database, source: MasterKeySource, cause?: unk
   );
 }
 
-/** The key in the database. The first manager stores it: that of its key file, if it has one. */
+/** The key in the database. The first manager stores it, taking it from its key file if there is one. */
 async function wrappedKey(database: Database, secret: string, file: string | undefined): Promise<Buffer> {
   if (secret.length < minSecretLength) {
     throw new DragonflyError(
@@ -140,7 +140,7 @@ async function readRow({ db }: Database, name: string): Promise<string | undefin
   return row?.sealed_value;
 }
 
-/** What is stored under the name: the given text, unless another manager was first. */
+/** The text stored under the name: the given one, unless another manager was first. */
 async function insertOnce(database: Database, name: string, text: string): Promise<string> {
   const known = await readRow(database, name);
   if (known !== undefined) return known;

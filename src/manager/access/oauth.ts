@@ -1,7 +1,7 @@
 /**
- * Signing in with GitHub, Google or any OpenID Connect issuer. What is known only to the browser that began — state, nonce,
- * PKCE verifier — travels in an encrypted cookie, so that any replica can end what another began, and nobody can make a
- * browser end what it did not begin.
+ * Signing in with GitHub, Google or any OpenID Connect issuer. What only the initiating browser knows (state, nonce,
+ * PKCE verifier) travels in an encrypted cookie, so that any replica can complete a sign-in that another began, and
+ * nobody can make a browser complete one that it did not begin.
  */
 import { createHash } from 'node:crypto';
 import type * as OpenId from 'openid-client';
@@ -73,7 +73,7 @@ export class OAuth {
     return [...new Set([...this.#parts.config.auth.oauth.map(({ name }) => name), ...rows.map(({ name }) => name)])];
   }
 
-  /** @returns where to send the browser, and what it must bring back. Throws NOT_FOUND, UNAVAILABLE. */
+  /** @returns where to send the browser, and the cookie that it must bring back. Throws NOT_FOUND, UNAVAILABLE. */
   async begin(name: string): Promise<{ location: string; flow: string }> {
     const provider = await this.#provider(name);
     const configuration = await discover(provider);
@@ -97,7 +97,7 @@ export class OAuth {
     return { location: location.href, flow: this.#parts.sealer.seal(flowPurpose, JSON.stringify(flow)) };
   }
 
-  /** @param query of the request that came back. @returns the user's id. Throws UNAUTHENTICATED. */
+  /** @param query of the returning request. @returns the user's id. Throws UNAUTHENTICATED. */
   async finish(name: string, query: string, sealedFlow: string | undefined): Promise<number> {
     const provider = await this.#provider(name);
     const flow = this.#openFlow(sealedFlow);
@@ -150,7 +150,7 @@ export class OAuth {
     };
   }
 
-  /** The user the identity belongs to; a guest is made for a new one. An account is never taken over by name or email. */
+  /** The user that the identity belongs to; a new identity gets a guest account. An account is never taken over by name or email. */
   async #userOf(provider: string, identity: Identity): Promise<number> {
     const { database, users } = this.#parts;
     const find = () =>
@@ -199,7 +199,7 @@ async function discover(provider: Provider): Promise<OpenId.Configuration> {
     return configuration;
   }
   try {
-    // Issuers inside a network may have no certificate; the operator who writes http: means it.
+    // Internal issuers may have no certificate; an operator who writes http: means it.
     const insecure = provider.issuer.startsWith('http:') ? { execute: [client.allowInsecureRequests] } : {};
     return await client.discovery(new URL(provider.issuer), provider.clientId, undefined, secret, {
       ...insecure,

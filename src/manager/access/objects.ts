@@ -37,7 +37,7 @@ export type AccessAction = (typeof actions)[number];
 export const rootRole = 'root';
 export const guestRole = 'guest';
 
-/** Guests see clusters and their activity; nothing about users, credentials or the audit trail. */
+/** Guests see clusters and their activity, but no users, credentials or audit trail. */
 export const guestObjects: readonly AccessObject[] = [
   'clusters',
   'scheduler-clusters',

@@ -1,10 +1,10 @@
-/** Secrets of an installation at rest: one master key, outside the database; from it one key per use. */
+/** Encrypts an installation's secrets at rest with keys derived, one per use, from a master key outside of the database. */
 import { createHmac } from 'node:crypto';
 import { deriveKey, SecretBox } from '../../core/secret-box.ts';
 import type { Database } from '../db/database.ts';
 import { isUniqueViolation } from '../db/engine.ts';
 
-/** Sealed at the first start; a key that opens it is the right one. */
+/** Sealed at the first start; the right key can open it. */
 export const sealedCheck = { name: 'key check', content: 'right key' } as const;
 
 const owner = 'dragonfly manager';
@@ -17,7 +17,7 @@ export class Sealer extends SecretBox {
     this.#tokenKey = deriveKey(masterKey, owner, 'token');
   }
 
-  /** The stored form of a token: enough to recognise it, useless to a reader of the database. 64 hex digits. */
+  /** The stored form of a token: 64 hex digits that recognise it but are useless to a reader of the database. */
   tokenHash(token: string): string {
     return createHmac('sha256', this.#tokenKey).update(token).digest('hex');
   }
@@ -38,7 +38,7 @@ export class InstallationSecrets {
     return row && this.#sealer.open(name, row.sealed_value);
   }
 
-  /** The stored secret, or the one `make` gives, stored first; the same for replicas that ask at once. */
+  /** The stored secret, or a new one from `make`; the same for replicas that ask at the same time. */
   async readOrCreate(name: string, make: () => string | Promise<string>): Promise<string> {
     const known = await this.read(name);
     if (known !== undefined) return known;

@@ -1,6 +1,6 @@
 /**
- * Sessions of signed-in users: a signed token that names a row. The row makes it revocable on every replica at once; the
- * signature makes a forged one cost no query.
+ * Sessions of signed-in users: a signed token that names a row. The row makes it revocable on every replica at once;
+ * the signature rejects forged tokens without a query.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { jwtVerify, SignJWT } from 'jose';
@@ -17,7 +17,7 @@ export interface IssuedSession {
 }
 
 interface SessionTimes {
-  /** A token lives this long; refreshing gives a new one. */
+  /** Lifetime of a token; refreshing issues a new one. */
   readonly timeoutMs: number;
   /** A session may be refreshed for this long after its token expired. */
   readonly maxRefreshMs: number;
@@ -30,7 +30,7 @@ export class Sessions {
   readonly #changes: ChangeFeed;
   readonly #key: Uint8Array;
   readonly #times: SessionTimes;
-  /** Counts what may have made remembered callers wrong, so that a look-up that began before is not remembered after. */
+  /** Incremented whenever remembered callers may have become outdated, so that a look-up that began before is not remembered afterwards. */
   #generation = 0;
   readonly #known = new LRUCache<string, Caller>({ max: maxRememberedCallers, ttl: rememberCallerMs });
 
@@ -63,7 +63,7 @@ export class Sessions {
     return { token, expiresAt };
   }
 
-  /** Undefined when the token is forged, expired or revoked, or its user disabled or gone. */
+  /** Undefined when the token is forged, expired or revoked, or its user is disabled or deleted. */
   async verify(token: string): Promise<Caller | undefined> {
     const jti = await this.#verifiedId(token, 0);
     if (jti === undefined) return undefined;
@@ -91,7 +91,7 @@ export class Sessions {
     return caller;
   }
 
-  /** A new token for an old one, which ends. Throws UNAUTHENTICATED. */
+  /** Exchanges a token for a new one; the old one ends. Throws UNAUTHENTICATED. */
   async refresh(token: string): Promise<IssuedSession> {
     const jti = await this.#verifiedId(token, this.#times.maxRefreshMs);
     const row =

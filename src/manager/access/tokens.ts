@@ -1,4 +1,4 @@
-/** Personal access tokens: shown once when made, stored as an HMAC, bounded by scopes, expiry and their owner's rights. */
+/** Personal access tokens: shown once at creation, stored as an HMAC, limited by scopes, expiry and their owner's rights. */
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Selectable } from 'kysely';
 import { LRUCache } from 'lru-cache';
@@ -53,7 +53,7 @@ export class Tokens {
     });
   }
 
-  /** @param value given tokens only from the operator's environment; else one is made. @returns id and the token itself. */
+  /** @param value only for tokens from the operator's environment; otherwise one is generated. @returns the id and the token. */
   async create(
     token: NewToken,
     value: string = randomBytes(tokenBytes).toString('base64url'),
@@ -116,7 +116,7 @@ export class Tokens {
     );
   }
 
-  /** Throws UNAUTHENTICATED for an unknown token, PERMISSION_DENIED for one that is off, expired or not for this. */
+  /** Throws UNAUTHENTICATED for an unknown token, PERMISSION_DENIED for one that is disabled, expired or lacks the scope. */
   async verify(value: string, scope: TokenScope): Promise<Caller> {
     const row = await this.#lookUp(this.#sealer.tokenHash(value));
     if (!row) throw new DragonflyError('UNAUTHENTICATED', 'Invalid token');

@@ -1,4 +1,4 @@
-/** Accounts: who may sign in. What they may do is the authorizer's. */
+/** Accounts: who may sign in. Authorizer decides what they may do. */
 import type { Selectable } from 'kysely';
 import { DragonflyError } from '../../core/errors.ts';
 import type { ChangeFeed } from '../db/change-feed.ts';
@@ -14,7 +14,7 @@ export type User = Selectable<UserTable>;
 
 export interface NewUser {
   readonly name: string;
-  /** Undefined for accounts that sign in through a provider only. */
+  /** Undefined for accounts that only sign in through a provider. */
   readonly password: string | undefined;
   readonly email?: string | undefined;
   readonly phone?: string | undefined;
@@ -37,7 +37,7 @@ export class Users {
     this.#changes = changes;
   }
 
-  /** Throws UNAUTHENTICATED without the reason, and RESOURCE_EXHAUSTED while the account is locked after failures. */
+  /** Throws UNAUTHENTICATED without a reason, and RESOURCE_EXHAUSTED while the account is locked after failures. */
   async signIn(name: string, password: string): Promise<User> {
     const user = await this.#byName(name);
     const now = Date.now();
@@ -63,7 +63,7 @@ export class Users {
     );
   }
 
-  /** The first account of an installation. Undefined when there are accounts already. */
+  /** Creates the first account of an installation. Undefined when there are accounts already. */
   async createRoot(
     password: string | undefined,
   ): Promise<{ name: string; password: string; generated: boolean } | undefined> {
@@ -108,7 +108,7 @@ export class Users {
     return this.get(id);
   }
 
-  /** Takes sessions and tokens with it. */
+  /** Also deletes the user's sessions and tokens. */
   async delete(id: number): Promise<void> {
     await this.get(id);
     await this.#changes.write('user', id, async (db) => {

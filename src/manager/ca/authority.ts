@@ -30,13 +30,13 @@ export interface IssuedCertificate {
   /** Lower-case hexadecimal. */
   readonly serial: string;
   readonly expiresAt: Date;
-  /** The certificate, then the authority; DER. */
+  /** DER of the certificate, followed by the authority's. */
   readonly chain: readonly Uint8Array[];
 }
 
 export class Authority {
   readonly certificatePem: string;
-  /** By which new members know it. */
+  /** By which new members recognise the authority. */
   readonly fingerprint: string;
   readonly #certificate: X509Certificate;
   readonly #key: webcrypto.CryptoKey;
@@ -85,7 +85,7 @@ export class Authority {
 
   async issue(request: CertificateRequest, lifeMs: number): Promise<IssuedCertificate> {
     const now = Date.now();
-    // A certificate does not outlive who signed it.
+    // A certificate must not outlive its issuer.
     const expiresAt = new Date(Math.min(now + lifeMs, this.#certificate.notAfter.getTime()));
     const serial = newSerial();
     const certificate = await X509CertificateGenerator.create({

@@ -1,4 +1,4 @@
-/** The certificate authority and what belongs to it, opened together. */
+/** Opens the certificate authority and everything that belongs to it. */
 import type { Access } from '../access/access.ts';
 import type { Logger } from '../../core/process/logger.ts';
 import type { ManagerConfig } from '../config.ts';
@@ -17,7 +17,7 @@ export interface Ca {
   /** Undefined while security.autoIssueCert is off. */
   readonly authority: Authority | undefined;
   readonly issuer: CertificateIssuer | undefined;
-  /** This manager's own, of that authority. */
+  /** The manager's own certificate, issued by that authority. */
   readonly own: OwnCertificate | undefined;
 }
 
@@ -36,7 +36,7 @@ export async function openCa(
   if (!security.autoIssueCert) {
     return { certificates, joinTokens, authority: undefined, issuer: undefined, own: undefined };
   }
-  // Only now: the certificate library takes 10 MiB.
+  // Loaded only when needed, because the certificate library takes 10 MiB.
   const { Authority: Opened } = await import('./authority.ts');
   const authority = await Opened.open(access.secrets, {
     cert: security.caCert || undefined,
@@ -55,7 +55,7 @@ export async function openCa(
     joinTokens,
     database,
     sharedNames: [...dnsNames, ...ipAddresses],
-    // Configurations of the original ask for ten years.
+    // The original's configurations ask for ten years.
     maxLifeMs: Math.min(validityPeriod, maxCertificateLifeMs),
   });
   return { certificates, joinTokens, authority, issuer, own };

@@ -1,4 +1,4 @@
-/** Parses certificate requests of members, and checks everything that the request alone allows. */
+/** Parses members' certificate requests, and checks everything that depends on the request alone. */
 import { createPublicKey, createVerify, X509Certificate as NodeCertificate } from 'node:crypto';
 import type { Pkcs10CertificateRequest, PublicKey } from '@peculiar/x509';
 import ipaddr from 'ipaddr.js';
@@ -18,10 +18,10 @@ export interface CertificateRequest extends CertificateNames {
   readonly publicKey: PublicKey;
 }
 
-/** @param der PKCS #10. Throws INVALID_ARGUMENT: unreadable, wrongly signed, weak key, no address, too many or odd names. */
+/** @param der PKCS #10. Throws INVALID_ARGUMENT: malformed, wrong signature, weak key, no address, too many or unusual names. */
 export async function parseCertificateRequest(der: Uint8Array): Promise<CertificateRequest> {
   if (der.length === 0 || der.length > maxCertificateRequestBytes) throw invalid(`its length is ${der.length} bytes`);
-  // Loaded where an authority has been: it takes 10 MiB.
+  // Loaded only where there is an authority, because it takes 10 MiB.
   await import('reflect-metadata'); // the certificate library needs it first
   const { Pkcs10CertificateRequest: Request, SubjectAlternativeNameExtension } = await import('@peculiar/x509');
   const request = readRequest(Request, der);
@@ -50,17 +50,17 @@ export async function parseCertificateRequest(der: Uint8Array): Promise<Certific
   return { commonName, dnsNames, ipAddresses, identity, publicKey: request.publicKey };
 }
 
-/** All that the certificate says of its holder, as it is recorded. */
+/** Everything that the certificate says of its holder, in recorded form. */
 export function namesOf({ ipAddresses, dnsNames, identity }: CertificateNames): string[] {
   return [...ipAddresses, ...dnsNames, ...(identity ? [identityUri(identity)] : [])];
 }
 
-/** One spelling per address; IPv4 inside IPv6 is IPv4. */
+/** Canonical spelling of an address; IPv4 inside IPv6 becomes IPv4. */
 export function canonicalAddress(address: string): string {
   return ipaddr.process(address).toString();
 }
 
-/** Whether the holder of the certificate's key signed these bytes. */
+/** Whether these bytes were signed with the certificate's key. */
 export function signedByHolder(certificateDer: Uint8Array, signed: Uint8Array, signature: Uint8Array): boolean {
   try {
     const key = createPublicKey(new NodeCertificate(certificateDer).publicKey.export({ type: 'spki', format: 'pem' }));

@@ -1,4 +1,4 @@
-/** Certificates this manager issued, and which of them must not be trusted any more. */
+/** Certificates that this manager issued, and which of them were revoked. */
 import { DragonflyError } from '../../core/errors.ts';
 import type { ChangeFeed } from '../db/change-feed.ts';
 import type { Database } from '../db/database.ts';
@@ -35,7 +35,7 @@ export class Certificates {
       .execute();
   }
 
-  /** One that has neither expired nor been revoked. */
+  /** A certificate that is neither expired nor revoked. */
   async valid(serial: string): Promise<CertificateTable | undefined> {
     return this.#database.db
       .selectFrom('certificate')
@@ -63,7 +63,7 @@ export class Certificates {
     return { rows, total: Number(total) };
   }
 
-  /** Members that watch hear of it at once. Throws NOT_FOUND. */
+  /** Watching members are notified at once. Throws NOT_FOUND. */
   async revoke(serial: string): Promise<void> {
     await this.#changes.write('certificate', 0, async (db) => {
       const { numUpdatedRows } = await db

@@ -1,6 +1,6 @@
 /**
- * Who gets a certificate, and for which names. A member joins with a join token and renews with the certificate it holds;
- * it is certified for the address it calls from and for names that are not another member's.
+ * Decides who gets a certificate, and for which names. A member joins with a join token and renews with its current
+ * certificate; it is certified for the address from which it calls and for names that no other member has.
  */
 import { X509Certificate } from 'node:crypto';
 import ipaddr from 'ipaddr.js';
@@ -23,15 +23,15 @@ export interface IssuerParts {
   readonly certificates: Certificates;
   readonly joinTokens: JoinTokens;
   readonly database: Database;
-  /** Names and addresses any member may have beside its own, from configuration. */
+  /** Configured names and addresses that any member may have besides its own. */
   readonly sharedNames: readonly string[];
   readonly maxLifeMs: number;
 }
 
-/** How the caller proves who it is. */
+/** How the caller proves its identity. */
 export type Proof =
   | { readonly kind: 'token'; readonly token: string }
-  /** A certificate of ours, and a signature with its key over the request. */
+  /** A certificate of this authority, and a signature over the request with its key. */
   | { readonly kind: 'certificate'; readonly der: Uint8Array; readonly signature: Uint8Array };
 
 export interface IssueRequest {
@@ -39,7 +39,7 @@ export interface IssueRequest {
   readonly csr: Uint8Array;
   readonly wishedLifeMs: number | undefined;
   readonly proof: Proof | undefined;
-  /** Address the caller calls from. */
+  /** The caller's address. */
   readonly callerAddress: string;
 }
 
@@ -50,7 +50,7 @@ export class CertificateIssuer {
     this.#parts = parts;
   }
 
-  /** Throws UNAUTHENTICATED without proof, INVALID_ARGUMENT for a bad request, PERMISSION_DENIED for names of others. */
+  /** Throws UNAUTHENTICATED without proof, INVALID_ARGUMENT for a bad request, PERMISSION_DENIED for others' names. */
   async issue({ csr, wishedLifeMs, proof, callerAddress }: IssueRequest): Promise<IssuedCertificate> {
     const { authority, certificates, maxLifeMs } = this.#parts;
     const proven = await this.#prove(proof, csr);
@@ -102,15 +102,15 @@ export class CertificateIssuer {
   }
 }
 
-/** What a proof shows: names of the certificate held, or what the join token is for. */
+/** What the proof establishes: the names in the held certificate, or the role of the join token. */
 type Proven =
   | { readonly kind: 'holder'; readonly names: ReadonlySet<string> }
   | { readonly kind: 'newcomer'; readonly role: JoinRole };
 
-/** A member is what its token is for, and its id is made of its own name and address. Managers join nobody. */
+/** A member has the role of its token, and an id made of its own name and address. Managers cannot join. */
 function requireRole({ identity, ipAddresses, dnsNames }: CertificateNames, tokenRole: JoinRole): void {
   if (!identity) {
-    if (tokenRole === 'any') return; // of software that knows nothing of identities; it may speak for nobody
+    if (tokenRole === 'any') return; // software without support for identities; such a member may act for nobody
     throw notYours('a member without identity', `the join token is for a ${tokenRole}`);
   }
   const { role, hostId } = identity;

@@ -1,4 +1,4 @@
-/** Tokens with which new members prove that they belong: shown once when made, stored as an HMAC. */
+/** Tokens that entitle new members to join: shown once at creation, stored as an HMAC. */
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { DragonflyError } from '../../core/errors.ts';
 import type { Sealer } from '../access/sealer.ts';
@@ -47,7 +47,7 @@ export class JoinTokens {
     return { id, value };
   }
 
-  /** Resolves with what the token is for: a configured one is for any role. Throws UNAUTHENTICATED. */
+  /** Resolves with the token's role; a configured token allows any role. Throws UNAUTHENTICATED. */
   async verify(token: string): Promise<JoinRole> {
     const hash = this.#sealer.tokenHash(token);
     if (this.#configured !== undefined && timingSafeEqual(Buffer.from(hash), Buffer.from(this.#configured)))

@@ -1,4 +1,4 @@
-/** The manager's own certificate: signed by its authority in this process, again long before it ends. */
+/** The manager's own certificate, issued in this process by its authority and renewed long before it expires. */
 import { hostname, networkInterfaces } from 'node:os';
 import { X509Certificate } from 'node:crypto';
 import { toDragonflyError } from '../../core/errors.ts';
@@ -17,7 +17,7 @@ export interface OwnCertificateParts {
   readonly authority: Authority;
   readonly certificates: Certificates;
   readonly changes: ChangeFeed;
-  /** Names and addresses besides those of this machine, such as that of a load balancer. */
+  /** Names and addresses besides this machine's, such as a load balancer's. */
   readonly names: readonly string[];
   readonly logger: Logger;
 }
@@ -48,7 +48,7 @@ export class OwnCertificate implements Closable, OwnMaterial {
     return own;
   }
 
-  /** The certificate and its authority, by which new members know this manager. */
+  /** The certificate and its authority, by which new members recognise this manager. */
   get cert(): Buffer {
     return this.#cert;
   }

@@ -1,4 +1,4 @@
-/** Clusters: a scheduler cluster and the seed peer cluster of the same name, made and changed as one. */
+/** Clusters: a scheduler cluster and the seed peer cluster of the same name, created and changed together. */
 import type { Selectable } from 'kysely';
 import { DragonflyError } from '../../core/errors.ts';
 import type { ChangeFeed } from '../db/change-feed.ts';
@@ -90,7 +90,7 @@ export class ClusterStore {
     });
   }
 
-  /** Changes what is given. Throws NOT_FOUND, ALREADY_EXISTS. */
+  /** Changes the given fields. Throws NOT_FOUND, ALREADY_EXISTS. */
   async update(id: number, changes: Partial<NewCluster>): Promise<void> {
     const now = Date.now();
     const common = {

@@ -1,9 +1,8 @@
 /**
- * Streams of members that keep alive. The first message makes the row active; the end of its last stream makes it
- * inactive; stamps in between are collected and written once a second, so that a thousand members cost one statement.
+ * Keep-alive streams of members. The first message makes the row active; the end of the last stream makes it inactive;
+ * heartbeats in between are collected and written once a second, so that a thousand members cost one statement.
  *
- * When this replica shuts down it leaves its members active: they come back through another replica, or the timeout
- * takes them.
+ * A replica that shuts down leaves its members active: they return through another replica, or time out.
  */
 import { DragonflyError } from '../../core/errors.ts';
 import type { Closable } from '../../core/process/lifecycle.ts';
@@ -116,7 +115,7 @@ export class KeepAlives implements Closable {
     }
   }
 
-  /** Call before the streams are torn down. */
+  /** Call before the streams are closed. */
   drain(): void {
     this.#closing = true;
   }

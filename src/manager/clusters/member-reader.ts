@@ -1,4 +1,4 @@
-/** Single members, read from the database: what a member just wrote through any replica is there. */
+/** Reads single members from the database, so that what a member just wrote through any replica is there. */
 import { DragonflyError } from '../../core/errors.ts';
 import type { Database } from '../db/database.ts';
 import type { MemberKey } from './members.ts';

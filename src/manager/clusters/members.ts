@@ -1,4 +1,4 @@
-/** Schedulers and seed peers as they register themselves, and the marks of their being alive. */
+/** Schedulers and seed peers as they register themselves, and their signs of life. */
 import { sql } from 'kysely';
 import { DragonflyError } from '../../core/errors.ts';
 import type { ChangeFeed } from '../db/change-feed.ts';
@@ -30,7 +30,7 @@ export interface SeedPeerRegistration extends MemberKey {
   readonly location: string;
 }
 
-/** A registration that races with another of the same member loses once and then finds its row. */
+/** A registration that races with another one of the same member fails once and then finds the row. */
 const registrationAttempts = 3;
 
 export class Members {
@@ -42,7 +42,7 @@ export class Members {
     this.#changes = changes;
   }
 
-  /** Creates the row, inactive, or refreshes its addresses. Features a person set later stay. @returns its id. */
+  /** Creates an inactive row, or refreshes its addresses. Features that a person set later stay. @returns its id. */
   async registerScheduler(registration: SchedulerRegistration): Promise<number> {
     const { clusterId, features, config, ...member } = registration;
     await this.#requireCluster('scheduler_cluster', clusterId);
@@ -108,7 +108,7 @@ export class Members {
     });
   }
 
-  /** @returns whether there was one. */
+  /** @returns whether the member existed. */
   async deleteSeedPeer(key: MemberKey): Promise<boolean> {
     const id = await this.find('seed_peer', key);
     if (id === undefined) return false;
@@ -127,7 +127,7 @@ export class Members {
     return row?.id;
   }
 
-  /** @param ip those that registered this address only. */
+  /** @param ip counts only members that registered this address. */
   async count(kind: MemberKind, ip?: string): Promise<number> {
     const { db } = this.#database;
     const all = db.selectFrom(kind).select((query) => query.fn.countAll().as('count'));
@@ -151,7 +151,7 @@ export class Members {
     );
   }
 
-  /** Only while `owner` still holds the stream: a member that came back through another replica stays active. */
+  /** Only while `owner` still holds the stream: a member that has returned through another replica stays active. */
   async markInactive(kind: MemberKind, id: number, owner: string): Promise<void> {
     await this.#changes.write(kind, id, (db) =>
       db
@@ -164,7 +164,7 @@ export class Members {
     );
   }
 
-  /** Stamps members whose streams brought a message. @returns those that had been taken for dead and are active again. */
+  /** Updates members whose streams brought a message. @returns those that had been considered dead and are active again. */
   async touch(kind: MemberKind, ids: readonly number[], owner: string): Promise<number[]> {
     if (ids.length === 0) return [];
     const { db, engine } = this.#database;
@@ -183,7 +183,7 @@ export class Members {
     return rows.map(({ id }) => id);
   }
 
-  /** Marks members inactive that sent no keepalive to any replica for `timeoutMs`. @returns how many. */
+  /** Deactivates members without a keep-alive to any replica for `timeoutMs`. @returns how many. */
   async reap(timeoutMs: number): Promise<number> {
     const beforeMs = (await this.#database.nowMs()) - timeoutMs;
     let count = 0;
@@ -209,7 +209,7 @@ export class Members {
     return count;
   }
 
-  /** Members inactive for longer than `afterMs` are deleted. @returns how many. */
+  /** Deletes members that have been inactive for longer than `afterMs`. @returns how many. */
   async forget(afterMs: number): Promise<number> {
     const beforeMs = (await this.#database.nowMs()) - afterMs;
     let count = 0;

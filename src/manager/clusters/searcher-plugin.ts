@@ -1,6 +1,7 @@
 /**
- * A searcher from outside: `<pluginDir>/searcher.mjs` or `searcher.js` exports `createSearcher(): Searcher`. It runs with all
- * rights of the manager, so directory and module must belong to root or to the manager's user and be writable by nobody else.
+ * An external searcher: `<pluginDir>/searcher.mjs` or `searcher.js` exports `createSearcher(): Searcher`. It runs with
+ * all rights of the manager, so directory and module must belong to root or the manager's user and must not be writable
+ * by anybody else.
  */
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -10,7 +11,7 @@ import type { Logger } from '../../core/process/logger.ts';
 import { requireTrusted } from '../../core/files/trusted-file.ts';
 import type { SearchCandidate, Searcher, SearchingDaemon } from './searcher.ts';
 
-/** Throws CONFIG_INVALID when there is none or it is no searcher, PERMISSION_DENIED when others could have written it. */
+/** Throws CONFIG_INVALID when it is missing or not a searcher, PERMISSION_DENIED when others could have written it. */
 export async function loadSearcher(pluginDir: string, logger: Logger): Promise<Searcher> {
   const directory = resolve(pluginDir);
   const path = ['searcher.mjs', 'searcher.js'].map((name) => join(directory, name)).find((name) => existsSync(name));
@@ -28,7 +29,7 @@ export async function loadSearcher(pluginDir: string, logger: Logger): Promise<S
   return guarded(searcher as Searcher, logger);
 }
 
-/** A daemon must find its schedulers whatever a plug-in does: when it throws, all clusters are answered as they come. */
+/** A daemon must find its schedulers even if a plug-in throws: all clusters are returned in their original order then. */
 function guarded(plugin: Searcher, logger: Logger): Searcher {
   return {
     search: <C extends SearchCandidate>(candidates: readonly C[], daemon: SearchingDaemon): C[] => {

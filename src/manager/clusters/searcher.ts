@@ -1,6 +1,6 @@
 /**
  * Which cluster a daemon should join: clusters by descending score. Scopes are preferences, not filters, so that a
- * daemon that matches nothing still gets served. The weights are those of the original, by its version.
+ * daemon without a match is still served. The weights are those of the original's version.
  */
 import ipaddr from 'ipaddr.js';
 import { compilePattern } from '../../core/pattern.ts';
@@ -22,7 +22,7 @@ export const searchWeights = {
 
 export type SearchVersion = keyof typeof searchWeights;
 
-/** Leading location elements that count. */
+/** Number of leading location elements that count. */
 const maxLocationElements = 5;
 
 export interface Searcher {
@@ -78,7 +78,7 @@ function contains(range: ReturnType<typeof ipaddr.parseCIDR>, address: ReturnTyp
 }
 
 function hostnameScore(hostname: string, patterns: readonly string[]): number {
-  // REST refuses patterns that do not compile; older rows may still have one, which matches nothing
+  // REST rejects patterns that do not compile; an older row with such a pattern matches nothing
   return patterns.some((pattern) => pattern !== '' && compilePattern(pattern)?.test(hostname)) ? 1 : 0;
 }
 

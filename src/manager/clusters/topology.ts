@@ -1,6 +1,6 @@
 /**
- * Who belongs together right now: clusters, their active schedulers and seed peers, applications. Daemons ask for it
- * all the time, so it is read once and kept until something in it changes.
+ * The current topology: clusters, their active schedulers and seed peers, applications. Daemons request it all the
+ * time, so it is read once and kept until something in it changes.
  */
 import { hostPort } from '../../core/net/host-port.ts';
 import type { Logger } from '../../core/process/logger.ts';
@@ -12,7 +12,7 @@ export interface SchedulerCluster {
   readonly id: number;
   readonly name: string;
   readonly bio: string;
-  /** JSON texts as stored; consumers of the protocol get them unchanged. */
+  /** JSON as stored; protocol clients get it unchanged. */
   readonly config: string;
   readonly clientConfig: string;
   readonly seedClientConfig: string;
@@ -68,7 +68,7 @@ export interface Application {
 }
 
 export interface TopologySnapshot {
-  /** By id; schedulers and seed peers in them are the active ones. */
+  /** Keyed by id; contains only active schedulers and seed peers. */
   readonly clusters: ReadonlyMap<number, SchedulerCluster>;
   readonly applications: readonly Application[];
 }
@@ -79,7 +79,7 @@ export interface ActiveScheduler {
   readonly clusterId: number;
 }
 
-/** By a key of their own: one scheduler may belong to several clusters. */
+/** With keys of its own, since one scheduler may belong to several clusters. */
 export function activeSchedulers({ clusters }: TopologySnapshot): Map<string, ActiveScheduler> {
   const active = new Map<string, ActiveScheduler>();
   for (const { id: clusterId, schedulers } of clusters.values()) {
@@ -93,7 +93,7 @@ export function activeSchedulers({ clusters }: TopologySnapshot): Map<string, Ac
 
 const topics = new Set(['cluster', 'scheduler', 'seed_peer', 'application']);
 
-/** Reads the snapshot again after this time even if no change was announced. */
+/** Reads the snapshot again after this time even without an announced change. */
 const maxAgeMs = 30_000;
 
 export class Topology {
@@ -128,7 +128,7 @@ export class Topology {
     const generation = this.#generation;
     try {
       const snapshot = await readTopology(this.#database);
-      // A change that came while reading may or may not be in it: give it out, but do not keep it.
+      // A change during the read may or may not be included: return the result, but do not keep it.
       if (generation === this.#generation) {
         this.#snapshot = snapshot;
         this.#readAtMs = performance.now();

@@ -1,4 +1,4 @@
-/** What clusters are made of, as the rest of the manager sees it, and how rows become that. */
+/** Types of clusters for the rest of the manager, and their conversion from rows. */
 import { z } from 'zod';
 import { patternSchema } from '../../core/config/pattern-schema.ts';
 
@@ -72,7 +72,7 @@ export function parseScopes(json: string): Scopes {
   return { ...scopes, cidrs: scopes.cidrs ?? [], hostnames: scopes.hostnames ?? [] };
 }
 
-/** As clients of the original read them: all four keys are there, since its console takes a missing one for a text. */
+/** In the original's form: all four keys are present, since its console mistakes a missing one for text. */
 export const toldScopes = z.object({
   idc: z.string(),
   location: z.string(),
@@ -85,7 +85,7 @@ export function tellScopes(json: string): z.output<typeof toldScopes> {
   return { idc, location, cidrs: [...cidrs], hostnames: [...hostnames] };
 }
 
-/** A JSON column; empty and unreadable text count as the fallback. */
+/** Parses a JSON column; empty and malformed text yield the fallback. */
 export function parseJson<T>(json: string | null, fallback: T): T {
   if (json === null || json === '') return fallback;
   try {

@@ -1,4 +1,4 @@
-/** Back-up and restore of an embedded database, with the key without which its secrets are lost. */
+/** Backup and restore of an embedded database, with the key without which its secrets are lost. */
 import { access, chmod, copyFile, mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { backup, DatabaseSync } from 'node:sqlite';
@@ -8,7 +8,7 @@ import { databaseEngine, type ManagerConfig } from '../config.ts';
 const databaseFile = 'manager.db';
 const keyFile = 'manager.key';
 
-/** Writes a consistent copy into a new directory, while the manager runs. Throws FAILED_PRECONDITION, ALREADY_EXISTS. */
+/** Writes a consistent copy to a new directory while the manager runs. Throws FAILED_PRECONDITION, ALREADY_EXISTS. */
 export async function backUp(config: ManagerConfig, directory: string): Promise<void> {
   const path = embeddedPath(config);
   await mkdir(dirname(directory), { recursive: true });
@@ -32,7 +32,7 @@ export async function backUp(config: ManagerConfig, directory: string): Promise<
   if (await exists(key)) await copyFile(key, join(directory, keyFile));
 }
 
-/** Puts a copy in place of the database; the manager must not run. What was there is kept beside it as `.before-restore`. */
+/** Replaces the database by a copy; the manager must not be running. The previous files are kept as `.before-restore`. */
 export async function restore(config: ManagerConfig, directory: string): Promise<void> {
   const path = embeddedPath(config);
   const source = join(directory, databaseFile);

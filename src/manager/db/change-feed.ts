@@ -1,9 +1,9 @@
 /**
- * How replicas learn what changed. Every write that others must notice adds a row to `change` in its own transaction;
- * each replica reads the new rows once a second, and at once after a write of its own, and tells its subscribers.
+ * How replicas learn of changes. Every write that others must notice adds a row to `change` in its own transaction;
+ * each replica reads new rows once a second, and immediately after its own writes, and notifies its subscribers.
  *
- * Ids are given out before transactions commit, so a lower id may appear after a higher one. Ids that were skipped are
- * asked for again until they appear or the transaction that took them must be over.
+ * Ids are assigned before transactions commit, so a lower id may appear after a higher one. Skipped ids are queried
+ * again until they appear, or their transaction must have ended.
  */
 import type { Closable } from '../../core/process/lifecycle.ts';
 import type { Logger } from '../../core/process/logger.ts';
@@ -37,7 +37,7 @@ export interface Change {
 
 type Listener = (change: Change) => void;
 
-/** A skipped id is given up after this time: no transaction lives as long. */
+/** A skipped id is given up after this time: no transaction lasts that long. */
 const gapPatienceMs = 10_000;
 const maxGaps = 1_000;
 
@@ -58,7 +58,7 @@ export class ChangeFeed implements Closable {
     this.#logger = logger;
   }
 
-  /** Follows from the present on. */
+  /** Starts with changes from now on. */
   static async create(database: Database, logger: Logger): Promise<ChangeFeed> {
     const feed = new ChangeFeed(database, logger);
     const last = await database.db
@@ -88,7 +88,7 @@ export class ChangeFeed implements Closable {
       .execute();
   }
 
-  /** A transaction with one change in it. */
+  /** Runs a transaction with one change in it. */
   async write<T>(topic: ChangeTopic, entityId: number, work: (db: Db) => Promise<T>): Promise<T> {
     return this.#write(topic, work, () => entityId);
   }
@@ -113,7 +113,7 @@ export class ChangeFeed implements Closable {
     }
   }
 
-  /** Deletes rows all replicas have read. */
+  /** Deletes rows that all replicas have read. */
   async prune(): Promise<void> {
     const before = (await this.#database.nowMs()) - changeRetentionMs;
     await this.#database.db.deleteFrom('change').where('created_at', '<', before).execute();

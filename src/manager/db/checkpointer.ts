@@ -1,16 +1,16 @@
 /**
- * Moves what an embedded database logged into its file, in a thread of its own. A checkpoint waits for the disk, on a busy
- * one for a second and more; in the main thread everybody would wait with it.
+ * Writes the log of an embedded database into its file, in a separate thread. A checkpoint waits for the disk, possibly
+ * for more than a second, which would block the main thread.
  */
 import { Worker } from 'node:worker_threads';
 import type { Closable } from '../../core/process/lifecycle.ts';
 
-/** Pages of the log that make a checkpoint due: 64 MiB, which take well under a second to read after a crash. */
+/** Log size in pages at which a checkpoint is due: 64 MiB, which take well under a second to read after a crash. */
 const dueAfterPages = 16_000;
 
 const lookEveryMs = 2_000;
 
-/** As text, because a bundled program has no second file to start a thread from. */
+/** Source text, because a bundled program has no second file for a thread. */
 const program = `
   const { workerData } = require('node:worker_threads');
   const { DatabaseSync } = require('node:sqlite');
@@ -26,7 +26,7 @@ const program = `
 export class Checkpointer implements Closable {
   readonly #worker: Worker;
 
-  /** @param onFailure called when the thread has died and the main connection has to take over. */
+  /** @param onFailure called when the thread has died, so that the main connection takes over. */
   constructor(path: string, onFailure: () => void) {
     this.#worker = new Worker(program, { eval: true, workerData: { path, dueAfterPages, lookEveryMs } });
     this.#worker.once('error', onFailure);

@@ -1,4 +1,4 @@
-/** Opening the database: the engine by configuration, its schema brought up to date under a lock. */
+/** Opens the database with the configured engine, and migrates its schema under a lock. */
 import { dirname } from 'node:path';
 import { Kysely, MysqlDialect, PostgresDialect, sql, type Dialect, type Transaction } from 'kysely';
 import { Migrator } from 'kysely/migration';
@@ -18,10 +18,10 @@ import { mysqlTls, postgresTls } from './tls.ts';
 /** How long a server may take to accept a connection. */
 const connectTimeoutMs = 10_000;
 
-/** How long one statement may run on a server before it is given up. */
+/** How long one statement may run on a server before it is cancelled. */
 const statementTimeoutMs = 30_000;
 
-/** What SQLite does by itself, on the connection that happens to write. */
+/** SQLite's own default, applied on whichever connection writes. */
 const defaultCheckpointPages = 1_000;
 
 export class Database implements Closable {
@@ -38,8 +38,8 @@ export class Database implements Closable {
   }
 
   /**
-   * Throws UNAVAILABLE when the server cannot be reached, FAILED_PRECONDITION when the tables are another program's or newer.
-   * @param upTo name of a migration: the schema as a version of that time had it, for tests of the way from there.
+   * Throws UNAVAILABLE when the server cannot be reached, FAILED_PRECONDITION when the tables belong to another program
+   * or a newer version. @param upTo name of a migration, to create the schema of that time for migration tests.
    */
   static async open(config: DatabaseConfig, { upTo }: { readonly upTo?: string } = {}): Promise<Database> {
     const engine = databaseEngine(config);
@@ -88,7 +88,7 @@ export class Database implements Closable {
     return insertRow(db, this.engine, table, values);
   }
 
-  /** All or nothing. A transaction the server ended because of a conflict with another is run again, at most twice. */
+  /** All or nothing. A transaction that the server aborted because of a conflict is repeated, at most twice. */
   async transaction<T>(work: (transaction: Transaction<Schema>) => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -136,7 +136,7 @@ export class Database implements Closable {
 
 let migrating: Promise<unknown> = Promise.resolve();
 
-/** SQLite waits for a lock on this thread: two that bring one file up to date in one process would wait for each other. */
+/** SQLite blocks this thread while it waits for a lock, so two migrations of one file in one process would deadlock. */
 function oneByOne(engine: EngineName, migrate: () => Promise<void>): Promise<void> {
   if (engine !== 'sqlite') return migrate();
   const turn = migrating.catch(() => undefined).then(migrate);
@@ -144,7 +144,7 @@ function oneByOne(engine: EngineName, migrate: () => Promise<void>): Promise<voi
   return turn;
 }
 
-/** How to reach a database, whatever is in it. */
+/** How to connect to a database, whatever it contains. */
 export async function dialect(engine: EngineName, config: DatabaseConfig): Promise<Dialect> {
   switch (engine) {
     case 'sqlite':
@@ -167,8 +167,8 @@ export async function dialect(engine: EngineName, config: DatabaseConfig): Promi
         keepAlive: true,
         types,
       });
-      // A broken connection fails the statement on it and is replaced by the pool. Unheard, its error would end the
-      // process: the pool tells of idle ones, a connection in use tells by itself.
+      // A broken connection fails its current statement and is replaced by the pool. Without a listener, its error would end the
+      // process; the pool reports errors of idle connections, one in use reports its own.
       pool.on('error', () => undefined);
       pool.on('connect', (connection) => connection.on('error', () => undefined));
       return new PostgresDialect({ pool });

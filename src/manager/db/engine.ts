@@ -7,7 +7,7 @@ export type EngineName = 'sqlite' | 'postgres' | 'mysql';
 
 export type Db = Kysely<Schema> | Transaction<Schema>;
 
-/** Milliseconds since 1970 by the clock of the database, the one clock all replicas share. */
+/** The database's clock, which all replicas share, in milliseconds since 1970. */
 export function databaseNowMs(engine: EngineName): RawBuilder<number> {
   switch (engine) {
     case 'sqlite':
@@ -43,7 +43,7 @@ export async function insertRow<T extends TableWithId>(
   });
 }
 
-/** Runs a write; a violated unique key comes out as ALREADY_EXISTS, naming what was written. */
+/** Runs a write; a violated unique key becomes ALREADY_EXISTS with the name of what was written. */
 export async function uniqueOr<T>(what: string, write: () => Promise<T>): Promise<T> {
   try {
     return await write();

@@ -1,12 +1,12 @@
-/** Recognises a database that another program uses, before the first statement that would change it. */
+/** Recognises another program's database before the first statement that would change it. */
 import { sql, type Kysely } from 'kysely';
 import { DragonflyError } from '../../core/errors.ts';
 import type { EngineName } from './engine.ts';
 
-/** Created before our first table. */
+/** These are created before any other of our tables. */
 const migrationTables = ['dragonfly_migration', 'dragonfly_migration_lock'];
 
-/** Throws FAILED_PRECONDITION, with what to do, when the tables are not ours. Those of an empty database are. */
+/** Throws FAILED_PRECONDITION with a hint when the tables are not ours. An empty database counts as ours. */
 export async function requireOwnSchema<T>(db: Kysely<T>, engine: EngineName): Promise<void> {
   if (await isOriginal(db, engine)) {
     throw new DragonflyError('FAILED_PRECONDITION', 'this database belongs to a manager of the original Dragonfly', {
@@ -22,7 +22,7 @@ export async function requireOwnSchema<T>(db: Kysely<T>, engine: EngineName): Pr
   );
 }
 
-/** Each table of the original has a flag for soft deletion; none of ours does. */
+/** Each table of the original has a soft-deletion flag; none of ours does. */
 export async function isOriginal<T>(db: Kysely<T>, engine: EngineName): Promise<boolean> {
   const clusters = (await tablesOf(db, engine)).find(({ name }) => name === 'scheduler_cluster');
   return clusters?.columns.some(({ name }) => name === 'is_del') === true;

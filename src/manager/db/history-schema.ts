@@ -1,4 +1,4 @@
-/** Tables of the past: what was got by whom, how distributions went, and the last downloads of nodes. */
+/** Tables of the history: who got what, how distributions went, and the last downloads of nodes. */
 import type { Generated } from 'kysely';
 
 export interface TrafficTable {
@@ -29,7 +29,7 @@ export interface TrafficShareTable {
 export interface DistributionTable {
   id: Generated<number>;
   scheduler_cluster_id: number;
-  /** Address and start of the scheduler that told of it. */
+  /** Address and start time of the reporting scheduler. */
   scheduler: string;
   /** Sequence number of the distribution at that scheduler. */
   number: number;
@@ -45,7 +45,7 @@ export interface DistributionTable {
   origin_bytes: number;
   peer_bytes: number;
   last_node: string;
-  /** Milliseconds of the download that took longest, and of the one in the middle. */
+  /** Duration in milliseconds of the slowest download; beside it that of the median one. */
   slowest: number;
   median: number;
 }
@@ -54,7 +54,7 @@ export interface DistributionTable {
 export interface RecordingTable {
   id: Generated<number>;
   distribution_id: number;
-  /** The message of the scheduler, compressed, in base 64. */
+  /** The scheduler's message, compressed, in base 64. */
   content: string;
 }
 
@@ -62,9 +62,9 @@ export interface RecordingTable {
 export interface NodeDownloadTable {
   id: Generated<number>;
   scheduler_cluster_id: number;
-  /** Address and start of the scheduler that told of it. */
+  /** Address and start time of the reporting scheduler. */
   scheduler: string;
-  /** Counted by that scheduler. */
+  /** Sequence number at that scheduler. */
   number: number;
   host_id: string;
   task_id: string;
@@ -78,6 +78,6 @@ export interface NodeDownloadTable {
   succeeded: number;
   origin_bytes: number;
   peer_bytes: number;
-  /** JSON: the nodes that gave most of it, with their pieces. */
+  /** JSON: the nodes that gave most of it, with their numbers of pieces. */
   sources: string;
 }

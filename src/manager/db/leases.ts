@@ -1,12 +1,12 @@
 /**
- * Leases: at most one replica at a time does what is named, by the clock of the database. A holder that dies loses the
- * lease when it expires; a holder that is paused longer than that must not act on it, so work done under a lease is
- * written such that doing it twice is harmless.
+ * Leases: at most one replica at a time does a named task, by the database's clock. A holder that dies loses the lease
+ * when it expires. A holder that is paused longer than that may act on it nevertheless, so work under a lease must be
+ * harmless when done twice.
  */
 import type { Database } from './database.ts';
 import { isUniqueViolation } from './engine.ts';
 
-/** Takes or renews the lease. True when this owner holds it now. */
+/** Takes or renews the lease. True when this owner now holds it. */
 export async function acquireLease(database: Database, name: string, owner: string, ttlMs: number): Promise<boolean> {
   const nowMs = await database.nowMs();
   const { numUpdatedRows } = await database.db

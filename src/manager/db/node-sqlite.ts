@@ -1,16 +1,16 @@
-/** SQLite inside the process: Kysely's SQLite dialect over `node:sqlite`. */
+/** Embedded SQLite: Kysely's SQLite dialect over `node:sqlite`. */
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { SqliteAdapter, SqliteDialect, type DialectAdapter, type SqliteDatabase, type SqliteStatement } from 'kysely';
 import { LRUCache } from 'lru-cache';
 
-/** Compiled statements kept: the manager has a few hundred distinct ones, lists with optional filters included. */
+/** Compiled statements kept: the manager has a few hundred distinct ones, counting variants of lists with optional filters. */
 const maxStatements = 500;
 
-/** A lock another process holds is waited for this long; the wait blocks this process, so it is short. */
+/** How long to wait for a lock of another process; short, because the wait blocks this process. */
 const busyTimeoutMs = 5_000;
 
 export class NodeSqliteDialect extends SqliteDialect {
-  /** @param path file, created when absent, or `:memory:`. */
+  /** @param path file, created if missing, or `:memory:`. */
   constructor(path: string) {
     super({ database: openSqlite(path) });
   }
@@ -20,7 +20,7 @@ export class NodeSqliteDialect extends SqliteDialect {
   }
 }
 
-/** A migration that fails half-way leaves nothing behind, since SQLite rolls DDL back. */
+/** SQLite rolls DDL back, so a failed migration leaves nothing behind. */
 class TransactionalDdlAdapter extends SqliteAdapter {
   override get supportsTransactionalDdl(): boolean {
     return true;
@@ -33,8 +33,8 @@ export function openSqlite(path: string): SqliteDatabase {
   const statements = new LRUCache<string, SqliteStatement>({ max: maxStatements });
   return {
     prepare: (text) => {
-      // A transaction that reads first and writes later would fail when another process wrote in between;
-      // taking the write lock at its start makes it wait instead.
+      // A transaction that reads first and writes later would fail if another process wrote in between; taking the write lock at
+      // the start makes it wait instead.
       const sql = text === 'begin' ? 'begin immediate' : text;
       const known = statements.get(sql);
       if (known) return known;

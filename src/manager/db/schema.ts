@@ -1,6 +1,6 @@
 /**
- * Rows as the database holds them. Times are milliseconds since 1970, booleans 0 or 1, `json` columns text:
- * types all three engines store and return alike. Columns named `sealed_*` are encrypted (secrets.ts).
+ * Rows in the database. Times are milliseconds since 1970, booleans 0 or 1, `json` columns text: types that all three
+ * engines store and return alike. Columns named `sealed_*` are encrypted (secrets.ts).
  */
 import type { Generated } from 'kysely';
 import type {
@@ -72,7 +72,7 @@ export interface OauthIdentityTable {
 
 export interface PersonalAccessTokenTable extends Row {
   name: string;
-  /** HMAC of the token; the token itself is nowhere. */
+  /** HMAC of the token; the token itself is not stored. */
   token_hash: string;
   scopes: Json;
   state: string;
@@ -91,7 +91,7 @@ export interface SchedulerClusterTable extends Row {
   is_default: Flag;
 }
 
-/** Columns of schedulers and seed peers alike, which both send keep-alives. */
+/** Columns common to schedulers and seed peers, which both send keep-alives. */
 interface MemberColumns {
   host_name: string;
   ip: string;
@@ -100,7 +100,7 @@ interface MemberColumns {
   location: string;
   state: string;
   last_keep_alive_at: number;
-  /** Replica that holds the member's stream. */
+  /** Replica that serves the member's stream. */
   keep_alive_owner: string;
 }
 
@@ -170,7 +170,7 @@ export interface JobTable extends Row {
   bio: string;
   type: string;
   state: string;
-  /** As given, secrets taken out. */
+  /** The arguments without their secrets. */
   args: Json;
   /** As given, with secrets. */
   sealed_args: string;
@@ -187,7 +187,7 @@ export interface JobSchedulerClusterTable {
   scheduler_cluster_id: number;
 }
 
-/** One unit of a job: what one node (or one scheduler) does about one URL. */
+/** One unit of a job: the work of one node (or one scheduler) for one URL. */
 export interface JobTaskTable extends Row {
   job_id: number;
   scheduler_cluster_id: number;
@@ -203,9 +203,9 @@ export interface JobTaskTable extends Row {
   attempt: number;
   content_length: number;
   completed_length: number;
-  /** Position in the job's list of what is to be fetched. */
+  /** Index in the job's list of items. */
   item: number;
-  /** The node itself said that it has all of it. */
+  /** The node itself has confirmed that it has all of it. */
   verified: Flag;
 }
 
@@ -230,15 +230,15 @@ export interface NodeTable extends Row {
   record: Json;
 }
 
-/** Somebody takes care of a concern. */
+/** A concern that somebody is taking care of. */
 export interface AcknowledgementTable extends Row {
-  /** SHA-256 of what the concern is about. */
+  /** SHA-256 of the concern's subject. */
   concern: string;
   since: number;
   user_name: string;
 }
 
-/** An address of the operator has been told of a concern. */
+/** A notice of a concern that was sent to an address of the operator. */
 export interface NoticeTable extends Row {
   url: string;
   concern: string;
@@ -276,7 +276,7 @@ export interface JoinTokenTable extends Row {
   expired_at: number;
   bio: string;
   user_id: number;
-  /** The role it grants to its bearer: any, peer, seed, scheduler. */
+  /** The role that it grants: any, peer, seed, scheduler. */
   role: string;
 }
 
@@ -297,10 +297,10 @@ export interface ReleaseTable extends Row {
   file_count: number;
   replicas: number;
   task_ids: Json;
-  /** `user@host`: the user as his node names him. */
+  /** `user@host`: the user as named by his node. */
   publisher: string;
   host_id: string;
-  /** Empty for an unsigned one, as is the signature. */
+  /** Empty for an unsigned version, as is the signature. */
   public_key: string;
   signature: string;
   expires_at: number;

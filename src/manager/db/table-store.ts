@@ -1,4 +1,4 @@
-/** Create, read, update, delete and list for tables whose rows stand for themselves. */
+/** Create, read, update, delete and list for tables with self-contained rows. */
 import { sql, type Insertable, type Kysely, type RawBuilder, type Selectable, type Updateable } from 'kysely';
 import { DragonflyError } from '../../core/errors.ts';
 import type { ChangeFeed, ChangeTopic } from './change-feed.ts';
@@ -24,7 +24,7 @@ export interface PageOf<T> {
   readonly total: number;
 }
 
-/** A text that one of the columns must contain, in whatever case. */
+/** A text that one of the columns must contain, case-insensitively. */
 export interface Search {
   readonly text: string;
   readonly columns: readonly string[];
@@ -36,7 +36,7 @@ export class TableStore<T extends ResourceTable> {
   readonly #database: Database;
   readonly #changes: ChangeFeed;
   readonly #table: T;
-  /** The same, for statements that are the same for every table. */
+  /** The same name without its type, for statements that are alike for every table. */
   readonly #name: string;
   readonly #topic: ChangeTopic;
 
@@ -101,7 +101,7 @@ export class TableStore<T extends ResourceTable> {
     });
   }
 
-  /** @param also further writes of the same transaction. Throws NOT_FOUND. */
+  /** @param also further writes in the same transaction. Throws NOT_FOUND. */
   async delete(id: number, also: (db: Db) => Promise<void> = () => Promise.resolve()): Promise<void> {
     await this.#changes.write(this.#topic, id, async (db) => {
       await this.get(id, db);

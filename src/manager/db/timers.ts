@@ -1,4 +1,4 @@
-/** Periodic work that runs once in all replicas: the holder of the lease runs what is due. */
+/** Periodic work that runs once among all replicas: the holder of the lease runs what is due. */
 import type { Closable } from '../../core/process/lifecycle.ts';
 import type { Logger } from '../../core/process/logger.ts';
 import { timerLeaseMs, timerTickMs } from '../limits.ts';
@@ -20,7 +20,7 @@ export class Timers implements Closable {
   readonly #work: readonly TimedWork[];
   readonly #stop = new AbortController();
   readonly #dueAtMs = new Map<string, number>();
-  /** Long work must not keep the lease from being renewed, so it runs beside the ticks, each name once. */
+  /** Long work must not delay the renewal of the lease, so it runs beside the ticks, each name once. */
   readonly #running = new Map<string, Promise<void>>();
   #timer: NodeJS.Timeout | undefined;
   #tick: Promise<void> | undefined;

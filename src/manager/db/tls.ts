@@ -1,4 +1,4 @@
-/** TLS towards a database server. */
+/** TLS for connections to a database server. */
 import { readFile } from 'node:fs/promises';
 import type { ConnectionOptions } from 'node:tls';
 import type { DatabaseConfig } from '../config.ts';
@@ -30,7 +30,7 @@ export async function mysqlTls(
   }
 }
 
-/** libpq's modes: `require` encrypts without checking, `verify-ca` checks the issuer, `verify-full` the name too. */
+/** libpq's modes: `require` encrypts without verification, `verify-ca` verifies the issuer, `verify-full` also the name. */
 export async function postgresTls(server: Postgres): Promise<TlsOptions | false> {
   const ca = server.caCert === undefined ? {} : { ca: await readFile(server.caCert) };
   switch (server.sslMode) {

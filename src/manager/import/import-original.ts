@@ -1,6 +1,6 @@
 /**
- * Takes over the installation of a manager of the original: clusters, members, users and their rights, tokens,
- * providers, applications, settings, jobs. All of it in one transaction, or nothing.
+ * Imports the installation of an original manager: clusters, members, users and their rights, tokens, providers,
+ * applications, settings, jobs. Everything in one transaction, or nothing.
  */
 import { sql, type Insertable, type Kysely, type Transaction } from 'kysely';
 import { DragonflyError } from '../../core/errors.ts';
@@ -18,14 +18,14 @@ export interface ImportedTable {
   readonly name: keyof Schema;
   readonly found: number;
   readonly imported: number;
-  /** Why some were left out; empty when none were. */
+  /** Why some rows were left out; empty when none were. */
   readonly leftOut: string;
 }
 
-/** Password with which every installation of the original begins. */
+/** Initial password of every installation of the original. */
 const publishedPassword = 'dragonfly';
 
-/** Values of one statement: below the bound of SQLite's parameters for the widest table. */
+/** Values per statement: below SQLite's limit of parameters for the widest table. */
 const rowsPerInsert = 100;
 
 interface Step<T extends keyof Schema> {
@@ -36,8 +36,8 @@ interface Step<T extends keyof Schema> {
 }
 
 /**
- * Errors: those of the databases; FAILED_PRECONDITION when ours is in use already or a count does not come out,
- * and then nothing was written.
+ * Errors: those of the databases; FAILED_PRECONDITION when ours is already in use or a count does not match. Nothing is
+ * written then.
  */
 export async function importOriginal(
   from: OriginalDatabase,
@@ -77,7 +77,7 @@ export async function importOriginal(
 
 const leftOutRules = 'rights of root and guest are those of this manager; rights on what it does not have are void';
 
-/** What guests of the original may read contains users, tokens and the audit. */
+/** Guests of the original may read users, tokens and the audit trail. */
 function narrowRule(row: rows.OriginalRow): Insertable<Schema['casbin_rule']> | undefined {
   const rule = rows.ruleRow(row);
   return rule?.ptype === 'p' && (rule.v0 === guestRole || rule.v0 === rootRole) ? undefined : rule;
@@ -125,7 +125,7 @@ async function copyTable<T extends keyof Schema>(
   return { name: table, found, imported, leftOut: imported === found ? '' : leftOut };
 }
 
-/** A manager that ran once has users and a cluster; their ids are taken. */
+/** A manager that has run has users and a cluster, whose ids are taken. */
 async function requireUnused({ db }: Database): Promise<void> {
   for (const table of ['user', 'scheduler_cluster', 'job'] as const) {
     if ((await db.selectFrom(table).select('id').limit(1).executeTakeFirst()) === undefined) continue;

@@ -7,7 +7,7 @@ import { dialect } from '../db/database.ts';
 import { isOriginal } from '../db/foreign-schema.ts';
 import type { OriginalRow } from './original-rows.ts';
 
-/** Rows read at once: a fleet's peers and years of jobs do not fit into memory. */
+/** Rows per page: a fleet's peers and years of jobs do not fit into memory. */
 const pageRows = 1_000;
 
 type AnyTables = Record<string, { id: number } & Record<string, unknown>>;
@@ -15,7 +15,7 @@ type AnyTables = Record<string, { id: number } & Record<string, unknown>>;
 export class OriginalDatabase implements Closable {
   readonly #db: Kysely<AnyTables>;
 
-  /** Throws UNAVAILABLE when it cannot be reached, FAILED_PRECONDITION when it is not the original's. */
+  /** Throws UNAVAILABLE when it cannot be reached, FAILED_PRECONDITION when it does not belong to the original. */
   static async open(config: DatabaseConfig): Promise<OriginalDatabase> {
     const engine = databaseEngine(config);
     if (engine === 'sqlite') {

@@ -1,8 +1,9 @@
 /**
- * What a row of the original's database becomes in ours. Pure: values in, values out.
+ * Converts rows of the original's database to ours. Pure.
  *
- * The original's columns, as its versions 2.1.28 and 2.5.1 make them: times are `datetime` or `timestamp`, flags are numbers
- * or booleans, maps and lists are JSON or text, by engine and version. A column that a version does not have is undefined.
+ * The columns are those of the original's versions 2.1.28 and 2.5.1: times are `datetime` or `timestamp`, flags are
+ * numbers or booleans, maps and lists are JSON or text, depending on engine and version. A column that a version lacks
+ * is undefined.
  */
 import type { Insertable } from 'kysely';
 import type { z } from 'zod';
@@ -18,7 +19,7 @@ import type { Schema } from '../db/schema.ts';
 
 export type OriginalRow = Readonly<Record<string, unknown>>;
 
-/** A row as it will be written, with the id it had: others refer to it, and schedulers are configured with it. */
+/** A row to be written with its original id, which others refer to, and which is in the schedulers' configuration. */
 type Imported<T extends keyof Schema> = Insertable<Schema[T]>;
 
 export function userRow(row: OriginalRow): Imported<'user'> {
@@ -39,7 +40,7 @@ export function userRow(row: OriginalRow): Imported<'user'> {
   };
 }
 
-/** Undefined for a rule about something this manager does not have. */
+/** Undefined for a rule about an object that this manager does not have. */
 export function ruleRow(row: OriginalRow): Imported<'casbin_rule'> | undefined {
   const ptype = text(row, 'ptype');
   const [v0, v1, v2] = [text(row, 'v0'), text(row, 'v1'), text(row, 'v2')];
@@ -47,7 +48,7 @@ export function ruleRow(row: OriginalRow): Imported<'casbin_rule'> | undefined {
   return known ? { ptype, v0, v1, v2, v3: '', v4: '', v5: '' } : undefined;
 }
 
-/** @param seal encrypts the client secret, which the original keeps in clear. */
+/** @param seal encrypts the client secret, which the original stores in plain text. */
 export function oauthRow(row: OriginalRow, seal: (secret: string) => string): Imported<'oauth'> {
   return {
     ...stamps(row),
@@ -60,9 +61,9 @@ export function oauthRow(row: OriginalRow, seal: (secret: string) => string): Im
   };
 }
 
-/** @param hash what is kept of a token, which the original keeps in clear. */
+/** @param hash what is stored of a token, which the original stores in plain text. */
 export function tokenRow(row: OriginalRow, hash: (token: string) => string): Imported<'personal_access_token'> {
-  // "preheat" was a scope of its own before there were other jobs.
+  // "preheat" was a separate scope before there were other jobs.
   const scopes = strings(row['scopes']).map((scope) => (scope === 'preheat' ? 'job' : scope));
   return {
     ...stamps(row),
@@ -113,7 +114,7 @@ export function schedulerRow(row: OriginalRow): Imported<'scheduler'> {
 export function seedPeerRow(row: OriginalRow): Imported<'seed_peer'> {
   return {
     ...memberRow(row),
-    // The other kinds, strong and weak, are gone since 2.3.4.
+    // The other types, strong and weak, were removed in 2.3.4.
     type: 'super',
     download_port: number(row, 'download_port'),
     object_storage_port: number(row, 'object_storage_port'),
@@ -162,13 +163,13 @@ export function configRow(row: OriginalRow): Imported<'config'> {
   return { ...stamps(row), name, value, bio, user_id: number(row, 'user_id') };
 }
 
-/** @param protect what people may see of the arguments, and all of them sealed. */
+/** @param protect splits the arguments into those people may see and all of them, sealed. */
 export function jobRow(
   row: OriginalRow,
   protect: (args: Record<string, unknown>) => { args: string; sealed_args: string },
 ): Imported<'job'> {
   const state = text(row, 'state');
-  // The column was called `result` before 2.2.
+  // The column was named `result` before 2.2.
   const result = map(row['task_result'] ?? row['result']);
   return {
     ...stamps(row),
@@ -176,7 +177,7 @@ export function jobRow(
     task_id: text(row, 'task_id'),
     bio: text(row, 'bio'),
     type: text(row, 'type'),
-    // Nobody goes on with what the original had not ended: that job is over, and can be run again here.
+    // Unfinished jobs of the original are not continued, but can be run again here.
     state: state === 'SUCCESS' ? 'SUCCESS' : 'FAILURE',
     task_result: Object.keys(result).length === 0 ? null : JSON.stringify(result),
     user_id: number(row, 'user_id'),
@@ -191,12 +192,12 @@ export function jobLinkRow(row: OriginalRow): Imported<'job_scheduler_cluster'> 
   return { job_id: number(row, 'job_id'), scheduler_cluster_id: number(row, 'scheduler_cluster_id') };
 }
 
-/** Longer than the original takes to stop: it calls members inactive when their streams to it end. */
+/** Longer than the original takes to stop: it deactivates members when their streams to it end. */
 const recentMs = 5 * 60_000;
 
 /**
- * Who was there when the original stopped counts as there, until this manager has waited long enough for it: daemons that
- * hear of some of the schedulers only would choose different ones for the same task.
+ * Members active when the original stopped stay active until this manager has waited long enough for them: daemons that
+ * learn of some schedulers only would choose different ones for the same task.
  */
 function memberRow(row: OriginalRow) {
   const heardMs = time(row['last_keep_alive_at']);
@@ -238,7 +239,7 @@ function time(value: unknown): number {
   return Number.isFinite(ms) && ms > 0 ? ms : 0;
 }
 
-/** A JSON column arrives parsed or as text, by engine and driver. */
+/** A JSON column arrives parsed or as text, depending on engine and driver. */
 function json(value: unknown): unknown {
   if (typeof value !== 'string') return value;
   try {
@@ -260,7 +261,7 @@ function strings(value: unknown): string[] {
   return Array.isArray(parsed) ? parsed.filter((item) => typeof item === 'string') : [];
 }
 
-/** The settings that this manager knows and accepts, each judged by itself. */
+/** The settings that this manager knows and accepts, each checked separately. */
 function usable(schema: z.ZodObject, value: unknown): string {
   const accepted = Object.entries(map(value)).filter(
     ([name, setting]) => setting !== null && name in schema.shape && schema.shape[name]?.safeParse(setting).success,

@@ -1,4 +1,4 @@
-/** The hosts of a cluster, as its schedulers know them right now. */
+/** The hosts of a cluster, as its schedulers currently know them. */
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { hostPort } from '../../core/net/host-port.ts';
 import type { Channels } from '../../rpc/channels.ts';
@@ -8,7 +8,7 @@ import { SchedulerDefinition, type ListHostsResponse } from '../../../gen/schedu
 import type { SchedulerCluster, Topology } from '../clusters/topology.ts';
 import type { ClusterHost } from './host-selection.ts';
 
-/** Listing ten thousand hosts takes a scheduler a moment. */
+/** Listing ten thousand hosts takes a scheduler some time. */
 const listTimeoutMs = 30_000;
 
 export class ClusterHosts {
@@ -20,7 +20,7 @@ export class ClusterHosts {
     this.#channels = channels;
   }
 
-  /** The clusters of the ids, all when there are none. Throws NOT_FOUND. */
+  /** The clusters with these ids, all when the list is empty. Throws NOT_FOUND. */
   async clusters(ids: readonly number[]): Promise<SchedulerCluster[]> {
     const { clusters } = await this.#topology.current();
     if (ids.length === 0) return [...clusters.values()];
@@ -31,15 +31,15 @@ export class ClusterHosts {
     });
   }
 
-  /** Every host any scheduler of the cluster knows. Throws UNAVAILABLE when none of them answers. */
+  /** Every host that any scheduler of the cluster knows. Throws UNAVAILABLE when none of them answers. */
   async list(cluster: SchedulerCluster, signal: AbortSignal): Promise<Host[]> {
     const hosts = (await this.#ask(cluster, signal)).flatMap((answer) => answer.hosts);
-    // Peers never cross clusters; a daemon that does not say where it belongs belongs to whom it announced itself to.
+    // Peers never cross clusters; a daemon that names no cluster belongs to the one to which it announced itself.
     const own = hosts.filter((host) => host.schedulerClusterId === 0 || host.schedulerClusterId === cluster.id);
     return [...new Map(own.map((host) => [host.id, host])).values()];
   }
 
-  /** Proxies name blobs of registries by URL, where they were last seen to pull one. */
+  /** How proxies name registry blobs: by URL, if they were last seen pulling one that way. */
   async blobsByUrl(clusterIds: readonly number[], signal: AbortSignal): Promise<boolean> {
     for (const cluster of await this.clusters(clusterIds)) {
       if (cluster.schedulers.length === 0) continue;
@@ -71,7 +71,7 @@ export class ClusterHosts {
     return answered.map(({ value }) => value);
   }
 
-  /** Those of `list`, with seed peers that registered here and are unknown to the schedulers. */
+  /** Like `list`, plus seed peers that registered here but are unknown to the schedulers. */
   async listReachable(cluster: SchedulerCluster, signal: AbortSignal): Promise<ClusterHost[]> {
     const hosts = (await this.list(cluster, signal)).map((host) => toClusterHost(host, cluster.id));
     const known = new Set(hosts.map(({ ip, port }) => `${ip} ${port}`));

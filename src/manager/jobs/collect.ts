@@ -1,4 +1,4 @@
-/** Deletes what is older than it is kept: jobs and audit records. */
+/** Deletes expired jobs and audit records. */
 import { DragonflyError } from '../../core/errors.ts';
 import { parseJson } from '../clusters/types.ts';
 import type { Database } from '../db/database.ts';
@@ -12,7 +12,7 @@ export interface CollectParts {
   readonly store: JobStore;
 }
 
-/** Rows deleted at once, so that others get at the table in between. */
+/** Rows per deletion, so that others can use the table in between. */
 const batchRows = 500;
 
 export function collectJob(parts: CollectParts): JobExecutor {
@@ -43,7 +43,7 @@ export async function collect(
   }
 }
 
-/** Jobs that are still running are kept, however old they are. */
+/** Running jobs are kept, however old they are. */
 async function oldJobs({ db }: Database, before: number, exceptId: number): Promise<number[]> {
   const rows = await db
     .selectFrom('job')
@@ -63,7 +63,7 @@ async function oldAudits({ db }: Database, before: number): Promise<number[]> {
 
 const settingsName = 'gc';
 
-/** The row with how long records are kept, which consoles of the original show and change; one that is there stays. */
+/** Creates the row with the retention times that the original's consoles show and change, unless it exists. */
 export async function createCollectSettings(database: Database): Promise<void> {
   const known = await database.db.selectFrom('config').select('id').where('name', '=', settingsName).executeTakeFirst();
   if (known) return;
@@ -84,7 +84,7 @@ export async function createCollectSettings(database: Database): Promise<void> {
   }
 }
 
-/** What a run would delete now: older than `ttl` (nanoseconds), so many rows at once. */
+/** What a run would delete now: rows older than `ttl` (nanoseconds), in batches of this size. */
 export async function collectBounds(
   database: Database,
   type: CollectArgs['type'],

@@ -1,4 +1,4 @@
-/** What jobs ask of the daemons. */
+/** The calls that jobs make to daemons. */
 import type { Channels } from '../../rpc/channels.ts';
 import { createClient, type RpcClient } from '../../rpc/client.ts';
 import { Download } from '../../../gen/common/v2/common.ts';
@@ -23,7 +23,7 @@ export class DaemonClient {
     this.#channels = channels;
   }
 
-  /** Resolves when the host has all of it. `onProgress` sees every piece. */
+  /** Resolves when the host has the whole content. `onProgress` is called for every piece. */
   async download(
     host: ClusterHost,
     download: Partial<Download>,
@@ -36,12 +36,12 @@ export class DaemonClient {
       { signal },
     )) {
       if (response?.$case === 'downloadTaskStartedResponse') {
-        // Its pieces are all there are; those the host has, and those it gets, follow one by one.
+        // Lists all pieces; those that the host has, and those it gets, follow one by one.
         const { contentLength } = response.value;
         progress = { taskId, contentLengthBytes: contentLength, completedBytes: 0 };
       } else if (response?.$case === 'downloadPieceFinishedResponse') {
         const length = response.value.piece?.length ?? 0;
-        // Pieces that turned out to be forged are fetched, and reported, a second time.
+        // Forged pieces are fetched, and reported, a second time.
         const completedBytes = Math.min(progress.contentLengthBytes, progress.completedBytes + length);
         progress = { ...progress, taskId, completedBytes };
       }
@@ -61,13 +61,13 @@ export class DaemonClient {
     }
   }
 
-  /** Afterwards the host does not have the task, if it ever did. */
+  /** Afterwards the host does not have the task, whether or not it had it before. */
   async delete(host: ClusterHost, taskId: string, signal: AbortSignal): Promise<void> {
     try {
       await this.#client(host).deleteTask({ taskId }, { signal, timeoutMs: deleteTimeoutMs });
     } catch (error) {
       if (error instanceof DragonflyError && error.code === 'NOT_FOUND') return;
-      // One of the original calls it an internal error that it does not have the task.
+      // The original reports a missing task as an internal error.
       if ((await this.stat(host, taskId, signal).catch(() => 'unknown')) !== undefined) throw error;
     }
   }

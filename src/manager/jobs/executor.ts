@@ -3,16 +3,16 @@ import type { Job } from './job-store.ts';
 import type { JobState } from './job-types.ts';
 import type { JobTasks } from './job-tasks.ts';
 
-/** What an executor gets to do its work. */
+/** What an executor works with. */
 export interface JobContext {
   readonly job: Job;
   /** With secrets. */
   readonly args: Record<string, unknown>;
   readonly tasks: JobTasks;
   readonly logger: Logger;
-  /** Aborts on cancellation, at the job's deadline, on shutdown, and when another replica has taken the job over. */
+  /** Aborts on cancellation, at the job's deadline, on shutdown, and when another replica has taken over the job. */
   readonly signal: AbortSignal;
-  /** Tells those who watch the job that there is something to see. */
+  /** Notifies those who watch the job. */
   readonly announce: () => Promise<void>;
   /** Stores intermediate findings for a replica that takes the job over. */
   readonly amend: (more: Record<string, unknown>) => Promise<void>;
@@ -23,5 +23,5 @@ export interface JobOutcome {
   readonly result: object;
 }
 
-/** Runs a job, or goes on with one another replica began. Everything it does may be done twice. */
+/** Runs a job, or continues one that another replica began. Everything it does must be repeatable. */
 export type JobExecutor = (context: JobContext) => Promise<JobOutcome>;

@@ -1,4 +1,4 @@
-/** Which hosts a preheat goes to. Pure. */
+/** Selects the hosts for a preheat. Pure. */
 import { HashRing } from '../../core/hash-ring.ts';
 import type { PreheatScope } from './job-types.ts';
 
@@ -19,7 +19,10 @@ export interface HostWish {
   readonly percentage?: number | undefined;
 }
 
-/** By address when given, else a number, else a share (at least one), else all; in a stable order, so that the same request selects the same hosts. */
+/**
+ * By address when given, else by number, else by share (at least one), else all; in a stable order, so that the same request
+ * selects the same hosts.
+ */
 export function selectHosts(hosts: readonly ClusterHost[], wish: HostWish): ClusterHost[] {
   const inScope = hosts
     .filter((host) => wish.scope === 'all_peers' || host.seed)
@@ -30,7 +33,7 @@ export function selectHosts(hosts: readonly ClusterHost[], wish: HostWish): Clus
   return inScope.slice(0, Math.max(1, Math.floor((inScope.length * wish.percentage) / 100)));
 }
 
-/** The seed for the task, then those that stand in for it. */
+/** The seed for the task, followed by its substitutes. */
 export function seedsFor(hosts: readonly ClusterHost[], taskId: string): ClusterHost[] {
   const byId = new Map(hosts.filter((host) => host.seed).map((host) => [host.id, host]));
   return new HashRing(byId.keys()).owners(taskId).flatMap((id) => byId.get(id) ?? []);

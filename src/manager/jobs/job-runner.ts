@@ -1,6 +1,6 @@
 /**
- * Runs jobs out of the database. A replica leases a job, renews the lease while it works, and gives it back when it shuts
- * down; the job of a replica that died is taken over when its lease has expired.
+ * Runs jobs from the database. A replica leases a job, renews the lease while it works, and releases it when it shuts
+ * down; the job of a dead replica is taken over when its lease has expired.
  */
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import type { Closable } from '../../core/process/lifecycle.ts';
@@ -27,7 +27,7 @@ interface RunningJob {
   readonly done: Promise<void>;
 }
 
-/** Why a running job is interrupted; decides what becomes of it. */
+/** Why a running job is interrupted, which determines what becomes of it. */
 class Interruption extends Error {
   readonly fate: 'cancel' | 'hand over' | 'lost';
 
@@ -153,7 +153,7 @@ export class JobRunner implements Closable {
     }
   }
 
-  /** Also learns of cancellations, and of jobs that were taken over or deleted. */
+  /** Also notices cancellations, and jobs that were taken over or deleted. */
   #renew(): void {
     this.#renewing ??= this.#renewAll().finally(() => (this.#renewing = undefined));
   }
@@ -183,7 +183,7 @@ export class JobRunner implements Closable {
   }
 }
 
-/** Replies that have a shape of their own are stored as they are. */
+/** Results with a layout of their own are stored unchanged. */
 function dressed(job: Job, state: string, result: ResultsByCluster & { readonly reply?: object }): object {
   return result.reply ?? groupResult(job, state, result, new Date());
 }

@@ -1,4 +1,4 @@
-/** What of a job's arguments people may see, and how all of them are kept. */
+/** Splits a job's arguments into a form that people may see and an encrypted one. */
 import { redact } from '../../core/redact.ts';
 import type { Sealer } from '../access/sealer.ts';
 import { parseJson } from '../clusters/types.ts';
@@ -6,7 +6,7 @@ import { parseJson } from '../clusters/types.ts';
 const purpose = 'job';
 const secretArgs = new Set(['password', 'object_storage', 'hdfs', 'content_for_calculating_task_id']);
 
-/** Both columns of a new job. */
+/** The values for both columns of a new job. */
 export function protectedArgs(args: Record<string, unknown>, sealer: Sealer): { args: string; sealed_args: string } {
   return { args: JSON.stringify(withoutSecrets(args)), sealed_args: sealArgs(args, sealer) };
 }
@@ -20,7 +20,7 @@ export function openArgs(sealed: string, sealer: Sealer): Record<string, unknown
   return parseJson<Record<string, unknown>>(sealer.open(purpose, sealed), {});
 }
 
-/** Arguments as people may see them: no passwords, no header values, no signatures in URLs. */
+/** The arguments without passwords, header values and URL signatures. */
 function withoutSecrets(args: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(args).map(([name, value]) => {

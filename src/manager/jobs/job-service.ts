@@ -1,4 +1,4 @@
-/** Creates jobs: applies rate limits, then writes a row; can wait for the result of a job. */
+/** Creates jobs: applies rate limits, then writes a row. Can also wait for a job's result. */
 import { DragonflyError } from '../../core/errors.ts';
 import { parseJson, type SchedulerClusterConfig } from '../clusters/types.ts';
 import type { Topology } from '../clusters/topology.ts';
@@ -6,7 +6,7 @@ import type { ChangeFeed } from '../db/change-feed.ts';
 import type { ManagerMetrics } from '../metrics.ts';
 import type { Job, JobStore, NewJob } from './job-store.ts';
 
-/** Jobs a cluster takes per second when its configuration does not say. */
+/** Default number of jobs that a cluster accepts per second. */
 const defaultJobsPerSec = 10;
 
 export class JobService {
@@ -42,7 +42,7 @@ export class JobService {
     return this.store.get(id);
   }
 
-  /** Resolves when the job has ended. Throws DEADLINE_EXCEEDED; the job goes on then. */
+  /** Resolves when the job has ended. Throws DEADLINE_EXCEEDED; the job then continues. */
   async finished(id: number, timeoutMs: number): Promise<Job> {
     const { promise, resolve, reject } = Promise.withResolvers<Job>();
     const look = (): void => {

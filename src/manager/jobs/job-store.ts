@@ -1,4 +1,4 @@
-/** Jobs in the database: made, found, leased to a replica, ended. What is secret in their arguments is sealed. */
+/** Jobs in the database: created, found, leased to a replica, ended. Secrets in their arguments are sealed. */
 import { sql, type Selectable } from 'kysely';
 import { randomUUID } from 'node:crypto';
 import { DragonflyError } from '../../core/errors.ts';
@@ -89,7 +89,7 @@ export class JobStore {
     return { rows: await this.#withClusters(rows), total: Number(total) };
   }
 
-  /** How many jobs were asked of the cluster in the last second; those for all clusters count for each. */
+  /** How many jobs the cluster got in the last second; jobs for all clusters count for each. */
   async recentCount(clusterId: number): Promise<number> {
     const since = (await this.#database.nowMs()) - 1_000;
     const row = await this.#database.db
@@ -116,7 +116,7 @@ export class JobStore {
       .execute();
   }
 
-  /** Takes the oldest job nobody works on. */
+  /** Leases the oldest job that nobody works on. */
   async lease(owner: string): Promise<Job | undefined> {
     const { db, engine } = this.#database;
     const now = databaseNowMs(engine);
@@ -145,7 +145,7 @@ export class JobStore {
     return undefined;
   }
 
-  /** @returns those of the jobs this owner still holds, and of them the ones that are to be cancelled. */
+  /** @returns the jobs that this owner still holds, and which of them were cancelled. */
   async renew(ids: readonly number[], owner: string): Promise<{ held: Set<number>; cancelled: Set<number> }> {
     if (ids.length === 0) return { held: new Set(), cancelled: new Set() };
     const { db, engine } = this.#database;
@@ -174,7 +174,7 @@ export class JobStore {
     await this.#changes.poke();
   }
 
-  /** Lets another replica go on with the job at once. */
+  /** Lets another replica continue the job at once. */
   async release(id: number, owner: string): Promise<void> {
     await this.#changes.write('job', id, (db) =>
       db
@@ -214,7 +214,7 @@ export class JobStore {
     });
   }
 
-  /** Runs what failed again. Throws FAILED_PRECONDITION while it runs, or when all of it succeeded. */
+  /** Repeats the failed part. Throws FAILED_PRECONDITION while the job runs, or when all of it succeeded. */
   async retry(id: number): Promise<void> {
     await this.get(id);
     await this.#changes.write('job', id, async (db) => {
@@ -255,7 +255,7 @@ export class JobStore {
     );
   }
 
-  /** A running job stops when its runner finds it gone. */
+  /** A running job stops when its runner notices the deletion. */
   async delete(id: number): Promise<void> {
     await this.get(id);
     await this.deleteAll([id]);

@@ -1,4 +1,4 @@
-/** The units of a job in the database: what one node does about one URL, and how far it is. */
+/** The units of a job in the database: the work of one node for one URL, and its progress. */
 import type { Selectable } from 'kysely';
 import type { Closable } from '../../core/process/lifecycle.ts';
 import type { Logger } from '../../core/process/logger.ts';
@@ -35,7 +35,7 @@ export interface NewTask {
   readonly item: number;
 }
 
-/** Rows of one INSERT: all engines take this many parameters. */
+/** Rows per INSERT: all engines accept this many parameters. */
 const insertRows = 500;
 
 export class JobTasks {
@@ -75,7 +75,7 @@ export class JobTasks {
     return (limit === undefined ? query : query.limit(limit)).execute();
   }
 
-  /** How many units are in which state. */
+  /** Number of units in each state. */
   async counts(jobId: number): Promise<Record<TaskState, number>> {
     const rows = await this.#database.db
       .selectFrom('job_task')
@@ -142,7 +142,7 @@ export class TaskProgressWriter implements Closable {
   #pending = new Map<number, TaskUpdate>();
   #writing: Promise<void> = Promise.resolve();
 
-  /** @param announce notifies watchers of the job. */
+  /** @param announce notifies those who watch the job. */
   constructor(tasks: JobTasks, logger: Logger, announce: () => Promise<void>) {
     this.#tasks = tasks;
     this.#announce = announce;

@@ -1,4 +1,4 @@
-/** What may be asked of a job, as REST takes it. Empty texts and zeros count as absent, since Harbor sends them. */
+/** The arguments of jobs as REST accepts them. Empty texts and zeros count as absent, since Harbor sends them. */
 import { z } from 'zod';
 import { defaultFilteredQueryParams } from '../../core/net/signed-urls.ts';
 import { isManifestUrl, manifestUrlOfImage } from '../../core/oci/reference.ts';
@@ -6,7 +6,7 @@ import { isManifestUrl, manifestUrlOfImage } from '../../core/oci/reference.ts';
 export const preheatScopes = ['single_seed_peer', 'all_seed_peers', 'all_peers'] as const;
 export type PreheatScope = (typeof preheatScopes)[number];
 
-/** Of images, when the job names none. */
+/** Platform of images when the job names none. */
 export const defaultPlatform = 'linux/amd64';
 
 const emptyIsAbsent = <S extends z.ZodType>(schema: S) =>
@@ -14,7 +14,7 @@ const emptyIsAbsent = <S extends z.ZodType>(schema: S) =>
 
 const minPieceBytes = 4 * 1024 * 1024;
 const maxPieceBytes = 64 * 1024 * 1024;
-/** Files of the daemons' own machines are no origins. */
+/** Local files of the daemons' machines are not accepted as origins. */
 const url = z
   .url()
   .max(8192)
@@ -57,7 +57,7 @@ const noManifest = {
     'names no image, as nginx:1.27 does, and is not the URL of a manifest: https://<registry>/v2/<name>/manifests/<tag>',
 };
 
-/** An image by the name that engines take; anything else is left as it is. */
+/** Expands an image name as container engines accept it; anything else is unchanged. */
 function withManifestUrl(args: unknown): unknown {
   const { url: named } = (args ?? {}) as { url?: unknown };
   if (typeof named !== 'string' || named.includes('://')) return args;
@@ -86,7 +86,7 @@ const preheatFields = z
     concurrent_task_count: count(100),
     concurrent_peer_count: count(1_000),
     timeout,
-    /** Proxies name blobs of registries by URL; as schedulers have seen it when nothing is said. */
+    /** Whether proxies name registry blobs by URL; by default as the schedulers have observed. */
     blobs_by_url: z.boolean().nullish(),
     object_storage: storageKeys.nullish(),
     hdfs: storageKeys.nullish(),
@@ -148,14 +148,14 @@ export const jobArgs = {
   sync_peers: z.object({}),
 } as const satisfies Record<JobType, z.ZodType>;
 
-/** `PENDING` covers waiting and running: it is what existing clients know. */
+/** `PENDING` covers waiting and running jobs, since existing clients know it. */
 export const jobStates = ['PENDING', 'SUCCESS', 'FAILURE', 'CANCELLED'] as const;
 export type JobState = (typeof jobStates)[number];
 
 export const taskStates = ['PENDING', 'RUNNING', 'SUCCESS', 'FAILURE'] as const;
 export type TaskState = (typeof taskStates)[number];
 
-/** What enters the task id, in the words of core/ids. */
+/** The fields that enter the task id, under the names of core/ids. */
 export function identityOf(args: { [K in keyof typeof identity]?: z.output<(typeof identity)[K]> }) {
   return {
     tag: args.tag,

@@ -1,4 +1,4 @@
-/** Everything about jobs, opened together. */
+/** Opens everything about jobs together. */
 import type { Owned } from '../../core/process/lifecycle.ts';
 import { pemOf } from '../../core/files/pem.ts';
 import { OutboundProxies } from '../../core/net/outbound-proxy.ts';
@@ -33,7 +33,7 @@ export interface JobsParts {
   readonly metrics: ManagerMetrics;
   readonly owner: string;
   readonly logger: Logger;
-  /** Ports this manager listens on, once it does. */
+  /** Ports on which this manager listens, once it does. */
   readonly ownPorts: () => ReadonlySet<number>;
 }
 

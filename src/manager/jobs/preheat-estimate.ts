@@ -1,4 +1,4 @@
-/** What a preheat would cost, before anybody asks for it: which nodes, how much each of them gets, and how much of it the origins send. */
+/** The cost of a preheat before it is started: which nodes, how much each gets, and how much of that the origins send. */
 import { concurrentEstimates } from '../limits.ts';
 import type { LiveTask } from '../live/live-task.ts';
 import type { Node } from '../nodes/node.ts';
@@ -9,7 +9,7 @@ import { fileContent, identify, imageItems, plan, withBlobNames, type Item, type
 
 export interface EstimateParts {
   readonly preheat: PreheatParts;
-  /** Tasks that schedulers know right now. */
+  /** Tasks that schedulers currently know. */
   readonly liveTasks: () => Promise<readonly LiveTask[]>;
   readonly nodes: () => readonly Node[];
 }
@@ -20,18 +20,18 @@ export interface PreheatEstimate {
   readonly clusters: readonly { readonly id: number; readonly nodes: number }[];
   /** Files, or manifests and blobs. */
   readonly items: number;
-  /** Of those whose length is known. */
+  /** Total size of items with a known length. */
   readonly contentBytes: number;
   readonly unknownItems: number;
-  /** The whole, once for each cluster in which nobody holds it. */
+  /** The whole content, once for each cluster in which nobody holds it. */
   readonly originBytes: number;
-  /** What all nodes get together, at most: a node that holds something gets it no second time. */
+  /** The maximum that all nodes get together: what a node already holds is not sent again. */
   readonly nodeBytes: number;
-  /** Names of nodes with less room on their disk. */
+  /** Names of nodes with too little free disk space. */
   readonly tooFull: readonly string[];
 }
 
-/** Throws what the preheat itself would throw before its first download. */
+/** Throws whatever the preheat itself would throw before its first download. */
 export async function estimatePreheat(
   { preheat, liveTasks, nodes }: EstimateParts,
   given: PreheatArgs,
@@ -64,7 +64,7 @@ function sum(tasks: readonly NewTask[], lengths: readonly (number | undefined)[]
   return tasks.reduce((total, { item }) => total + (lengths[item] ?? 0), 0);
 }
 
-/** By the manifest, by what schedulers know of the task, or by a question at the origin. */
+/** From the manifest, from what schedulers know of the task, or by asking the origin. */
 async function lengthsOf(
   { registry }: PreheatParts,
   args: PreheatArgs,
@@ -79,7 +79,7 @@ async function lengthsOf(
     async (index) => {
       const { url = '' } = items[index] ?? {};
       if (lengths[index] !== undefined || args.type === 'image' || !/^https?:/i.test(url)) return;
-      // An origin that does not answer now may do so for the nodes.
+      // An origin that does not answer now may answer the nodes.
       lengths[index] = await registry.contentLength(url, args.headers, signal).catch(() => undefined);
     },
     signal,
@@ -94,7 +94,7 @@ interface Wanted {
   readonly live: readonly LiveTask[];
 }
 
-/** Of what no node of the cluster holds. */
+/** Bytes that no node of the cluster holds. */
 function missingBytes(clusterId: number, { args, items, lengths, live }: Wanted): number {
   const held = new Set(
     live.filter((task) => task.scheduler_cluster_id === clusterId && task.peers_finished > 0).map(({ id }) => id),

@@ -1,6 +1,6 @@
 /**
- * Preheating: blobs are found out, hosts chosen, one unit made of each pair, and each unit run until the host itself says
- * that it has all of the blob. Units that succeeded stay so when another replica takes the job over.
+ * Preheating: finds the blobs, selects hosts, creates one unit for each pair, and runs each unit until the host itself
+ * confirms that it has the whole blob. Units that succeeded stay so when another replica takes over the job.
  */
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { taskId } from '../../core/ids.ts';
@@ -28,7 +28,7 @@ export interface Item extends ImagePart {
   readonly manifest?: boolean;
 }
 
-/** What is to be fetched, and the headers for it, fresh at each call. */
+/** The items to fetch, and a function that returns fresh headers for them. */
 interface Content {
   readonly items: readonly Item[];
   readonly header: (signal: AbortSignal) => Promise<Record<string, string>>;
@@ -57,15 +57,15 @@ interface Target {
   readonly signal: AbortSignal;
 }
 
-/** An image is preheated for the proxies that pull it: as they name its blobs, unless the job says how. */
+/** An image is preheated for the proxies that pull it, with their names for its blobs unless the job says otherwise. */
 export async function withBlobNames(hosts: ClusterHosts, args: PreheatArgs, target: Target): Promise<PreheatArgs> {
   if (args.type !== 'image' || typeof args.blobs_by_url === 'boolean') return args;
   return { ...args, blobs_by_url: await hosts.blobsByUrl(target.clusterIds, target.signal) };
 }
 
 /**
- * Manifests and blobs of the image: with the manifests too, nodes pull it while the registry is away. An image that was
- * looked up before stays the same even if its tag has moved since.
+ * Manifests and blobs of the image: with its manifests, nodes can pull it while the registry is unreachable. An image
+ * that was resolved before stays the same even if its tag has moved since.
  */
 async function imageContent(registry: RegistryClient, args: PreheatArgs, context: JobContext): Promise<Content> {
   const found = await imageItems(registry, args, context.signal);
@@ -74,7 +74,7 @@ async function imageContent(registry: RegistryClient, args: PreheatArgs, context
   return { ...found, items: known ?? found.items };
 }
 
-/** What the image is made of now. */
+/** The current parts of the image. */
 export async function imageItems(registry: RegistryClient, args: PreheatArgs, signal: AbortSignal): Promise<Content> {
   const request = { ...args, url: args.url ?? '', platform: args.platform ?? defaultPlatform };
   const { manifests, blobs, freshHeader } = await findImage(registry, request, signal);
@@ -87,8 +87,8 @@ export function fileContent({ url, urls, headers }: PreheatArgs): Content {
 }
 
 /**
- * Which node gets which item; all clusters that have a scheduler when none is named.
- * Throws NOT_FOUND (cluster), UNAVAILABLE (no host fits), RESOURCE_EXHAUSTED (too many nodes × items).
+ * Assigns items to nodes; in all clusters with a scheduler when none is named. Throws NOT_FOUND (cluster), UNAVAILABLE
+ * (no host fits), RESOURCE_EXHAUSTED (too many nodes × items).
  */
 export async function plan(
   hosts: ClusterHosts,
@@ -153,7 +153,7 @@ interface Unit {
   readonly signal: AbortSignal;
 }
 
-/** Throws only when the whole job is to stop; what goes wrong with the unit is recorded in it. */
+/** Throws only when the whole job has to stop; a failure of the unit is recorded in it. */
 async function runTask(parts: PreheatParts, unit: Unit): Promise<void> {
   const { task, progress, signal, content, args } = unit;
   const item = content.items[task.item];
@@ -201,7 +201,7 @@ async function fetchOnce(
   });
 }
 
-/** Asks the host. Throws when it says that it does not have all of it. False when it cannot say. */
+/** Asks the host. Throws when it answers that it does not have all of it. False when it cannot answer. */
 async function isComplete(daemons: DaemonClient, host: ClusterHost, id: string, signal: AbortSignal): Promise<boolean> {
   try {
     const local = await daemons.stat(host, id, signal);
@@ -216,7 +216,7 @@ async function isComplete(daemons: DaemonClient, host: ClusterHost, id: string, 
   );
 }
 
-/** For a single seed peer: the next seed on the ring, so that one that is down does not fail the job. */
+/** For a single seed peer: the next seed on the ring, so that an unavailable one does not fail the job. */
 async function standIn(
   hosts: ClusterHosts,
   args: PreheatArgs,
@@ -231,11 +231,11 @@ async function standIn(
     return seeds[(seeds.findIndex((seed) => seed.id === failed.id) + 1) % seeds.length];
   } catch {
     signal.throwIfAborted();
-    return undefined; // the schedulers are away for the moment: the same seed once more
+    return undefined; // the schedulers are momentarily unavailable: try the same seed again
   }
 }
 
-/** Id of the task by which nodes know the item. */
+/** The task id by which nodes know the item. */
 export function identify(args: PreheatArgs, item: Item): string {
   return taskId({ url: item.url, ...itemIdentity(args, item), blobDigestAsId: namesByDigest(args) });
 }
@@ -244,7 +244,7 @@ function namesByDigest({ type, blobs_by_url: byUrl }: PreheatArgs): boolean {
   return type === 'image' && byUrl !== true;
 }
 
-/** A proxy that looks for a manifest knows nothing of the piece length somebody wished for. */
+/** A proxy that looks for a manifest does not know the piece length that a job requested. */
 function itemIdentity(args: PreheatArgs, { manifest = false }: Item): ReturnType<typeof identityOf> {
   const identity = identityOf(args);
   return manifest ? { ...identity, pieceLengthBytes: undefined } : identity;
@@ -262,7 +262,7 @@ function toDownload(args: PreheatArgs, item: Item, header: Record<string, string
     ...(pieceLengthBytes === undefined ? {} : { pieceLength: pieceLengthBytes }),
     filteredQueryParams: [...filteredQueryParams],
     requestHeader: item.manifest === true ? { ...header, accept: acceptManifests } : header,
-    // What peers hold of a tag may be of yesterday.
+    // What peers hold of a tag may be outdated.
     needBackToSource: isByTag(item),
     timeout: { seconds, nanos: 0 },
     enableTaskIdBasedBlobDigest: namesByDigest(args),
@@ -284,7 +284,7 @@ function camelCased(values: Record<string, unknown>): Record<string, unknown> {
   );
 }
 
-/** One unit that failed makes the job a failure. */
+/** One failed unit fails the job. */
 function outcome(tasks: readonly JobTask[]): JobOutcome {
   const failed = tasks.some((task) => task.state !== 'SUCCESS');
   return { state: failed ? 'FAILURE' : 'SUCCESS', result: preheatResult(tasks) };

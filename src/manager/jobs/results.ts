@@ -1,4 +1,4 @@
-/** Results of jobs in the shapes existing clients read: of a preheat one entry per cluster, of others one per scheduler. */
+/** Results of jobs in the layouts that existing clients read: for a preheat one entry per cluster, for others one per scheduler. */
 import { randomUUID } from 'node:crypto';
 import type { Job } from './job-store.ts';
 import type { JobTask } from './job-tasks.ts';
@@ -8,10 +8,10 @@ export interface ClusterResult {
   readonly [key: string]: unknown;
 }
 
-/** Results by cluster, before they are dressed as a group. */
+/** Results by cluster, before they are arranged as a group. */
 export interface ResultsByCluster {
   readonly results: readonly ClusterResult[];
-  /** Why the job failed, for people. */
+  /** Why the job failed, as text for people. */
   readonly error: string;
 }
 
@@ -36,7 +36,7 @@ export function deleteResult(clusters: readonly AskedCluster[], tasks: readonly 
   return { results: perScheduler(clusters, ofCluster, ofTasks([])), error: failureText(tasks) };
 }
 
-/** @param holders of each cluster, in the layout of the original. */
+/** @param holders by cluster, in the original's layout. */
 export function getResult(
   clusters: readonly AskedCluster[],
   holders: ReadonlyMap<number, readonly object[]>,

@@ -1,4 +1,4 @@
-/** The peers table, brought in line with the hosts the schedulers know. */
+/** Synchronises the peers table with the hosts that the schedulers know. */
 import { toDragonflyError } from '../../core/errors.ts';
 import type { Logger } from '../../core/process/logger.ts';
 import type { Host } from '../../../gen/common/v2/common.ts';
@@ -24,7 +24,7 @@ export function syncPeersJob(parts: SyncPeersParts): JobExecutor {
   };
 }
 
-/** Of a cluster whose schedulers do not answer nothing is changed. Throws when none of the wanted clusters answered. */
+/** A cluster whose schedulers do not answer is left unchanged. Throws when none of the requested clusters answered. */
 export async function syncPeers(
   parts: SyncPeersParts,
   clusterIds: readonly number[],
@@ -49,7 +49,7 @@ export async function syncPeers(
   if (failures[0] && failures.length === clusters.length) throw failures[0];
 }
 
-/** Known peers are refreshed, new ones added, those no scheduler reports any more removed. */
+/** Known peers are refreshed, new ones added, and those that no scheduler reports any more are removed. */
 async function merge({ database, changes }: SyncPeersParts, clusterId: number, hosts: readonly Host[]): Promise<void> {
   const now = await database.nowMs();
   await changes.write('peer', clusterId, async (db) => {

@@ -73,7 +73,7 @@ export function deleteTask(parts: PreheatParts): JobExecutor {
   };
 }
 
-/** Which layers of an image are where. */
+/** Finds which layers of an image are on which hosts. */
 export function imageDistribution(parts: PreheatParts): JobExecutor {
   return async (context) => {
     const args = distributionArgs.parse(context.args);
@@ -137,7 +137,7 @@ function holderResult({ host, local }: Holder) {
   };
 }
 
-/** A host that cannot be asked is not known to have it. */
+/** A host that cannot be asked does not count as a holder. */
 async function findHolders(
   { daemons }: PreheatParts,
   hosts: readonly ClusterHost[],

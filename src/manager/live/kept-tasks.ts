@@ -1,6 +1,6 @@
 /**
- * Content that was put into the clusters to stay, as their schedulers know it: every scheduler has the records of its own tasks. Two may know
- * a task after one of them was away; the record with more holders counts.
+ * Imported content that stays in the clusters, as their schedulers know it: every scheduler has the records of its own
+ * tasks. Two may know a task after one of them was away; the record with more holders counts.
  */
 import { z } from 'zod';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
@@ -60,10 +60,10 @@ export const keptTaskSchema = z.object({
 
 export type KeptTask = z.output<typeof keptTaskSchema>;
 
-/** A scheduler with a hundred thousand of them takes a moment. */
+/** A scheduler with a hundred thousand of them takes some time. */
 const listTimeoutMs = 30_000;
 const deleteTimeoutMs = 60_000;
-/** As which the manager deletes: no host has this id. */
+/** Host id under which the manager deletes; no host has it. */
 const managerId = 'manager';
 
 export class KeptTasks {
@@ -75,7 +75,7 @@ export class KeptTasks {
     this.#channels = channels;
   }
 
-  /** The newest first. @param clusterId all clusters when undefined. Throws NOT_FOUND, UNAVAILABLE when no scheduler answers. */
+  /** Newest first. @param clusterId undefined for all clusters. Throws NOT_FOUND, UNAVAILABLE when no scheduler answers. */
   async list(clusterId: number | undefined, taskId = ''): Promise<KeptTask[]> {
     const byKey = new Map<string, KeptTask>();
     for (const cluster of await this.#clusters(clusterId)) {
@@ -113,7 +113,7 @@ export class KeptTasks {
     if (deleted === 0) throw new DragonflyError('NOT_FOUND', `there is no imported content ${taskId}`);
   }
 
-  /** Of whichever kind it is. Throws NOT_FOUND, UNSUPPORTED by a scheduler of the original without its Redis. */
+  /** Deletes a task of either kind. Throws NOT_FOUND, UNSUPPORTED by a scheduler of the original without Redis. */
   async #deleteAt(scheduler: string, taskId: string): Promise<void> {
     const client = createClient(SchedulerDefinition, this.#channels, scheduler);
     const request = { hostId: managerId, taskId };
@@ -134,7 +134,7 @@ export class KeptTasks {
     return [cluster];
   }
 
-  /** One that does not answer, or is of the original, has nothing to tell; when all fail, so does this. */
+  /** A scheduler that fails, or is of the original, contributes nothing; throws when all of them fail. */
   async #ask({ schedulers }: SchedulerCluster, taskId: string): Promise<KeptTaskSummary[]> {
     const answers = await Promise.allSettled(
       schedulers.map(async ({ ip, port }) => {

@@ -1,6 +1,6 @@
 /**
- * What is being distributed right now, over all schedulers. Each active scheduler is watched while somebody is
- * interested and for a while after; without viewers it costs the schedulers nothing.
+ * Current distributions of all schedulers. Each active scheduler is watched while there are viewers, and for a while
+ * after; without viewers it costs the schedulers nothing.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { toDragonflyError } from '../../core/errors.ts';
@@ -36,7 +36,7 @@ export interface LiveListener {
   readonly onTask: (clusterId: number, taskId: string, task: LiveTask | undefined) => void;
 }
 
-/** What a viewer of one task gets: all of it, what changed, or that no scheduler knows it right now. */
+/** What a viewer of one task gets: the whole state, a change, or that no scheduler knows it at the moment. */
 export type TaskView = { readonly kind: 'snapshot' | 'delta'; readonly event: TaskEvent } | { readonly kind: 'absent' };
 
 export class LiveSwarms implements Closable {
@@ -53,7 +53,7 @@ export class LiveSwarms implements Closable {
     this.#options = options;
   }
 
-  /** Returns how to stop listening. */
+  /** The returned function unsubscribes. */
   subscribe(listener: LiveListener): () => void {
     this.#listeners.add(listener);
     this.#want();
@@ -65,7 +65,7 @@ export class LiveSwarms implements Closable {
     return this.#history.steps;
   }
 
-  /** Every task any scheduler knows, the latest to change first. */
+  /** All tasks that any scheduler knows, most recently changed first. */
   async tasks(): Promise<LiveTask[]> {
     await this.#ready();
     const byKey = new Map<string, LiveTask>();
@@ -80,7 +80,7 @@ export class LiveSwarms implements Closable {
     return [...byKey.values()].sort((a, b) => b.updated_at_ms - a.updated_at_ms || (a.id < b.id ? -1 : 1));
   }
 
-  /** One task as its swarm changes, until the signal aborts. A slow reader slows the scheduler's stream, which merges changes. */
+  /** Follows one task until the signal aborts. A slow subscriber slows down the scheduler's stream, which merges changes. */
   async *watch(taskId: string, clusterId: number | undefined, signal: AbortSignal): AsyncGenerator<TaskView> {
     let absent = false;
     while (!signal.aborted) {
@@ -133,7 +133,7 @@ export class LiveSwarms implements Closable {
     void this.#reconcile();
   }
 
-  /** Every active scheduler has said what it has, or failed to. */
+  /** Resolves when every active scheduler has reported or failed. */
   async #ready(): Promise<void> {
     this.#want();
     await this.#reconcile();
@@ -157,7 +157,7 @@ export class LiveSwarms implements Closable {
     for (const { onTraffic } of this.#listeners) onTraffic(traffic);
   }
 
-  /** Watches the schedulers that are active now, and no others. Never throws. */
+  /** Watches the currently active schedulers, and no others. Never throws. */
   #reconcile(): Promise<void> {
     this.#reconciling ??= this.#reconcileOnce().finally(() => (this.#reconciling = undefined));
     return this.#reconciling;
@@ -213,7 +213,7 @@ export class LiveSwarms implements Closable {
         scheduler_cluster_id: clusterId,
         origin_bytes: (sum?.origin_bytes ?? 0) + totals.originBytes,
         peer_bytes: (sum?.peer_bytes ?? 0) + totals.peerBytes,
-        // A daemon announces itself to every scheduler of its cluster.
+        // a daemon announces itself to every scheduler of its cluster
         hosts: Math.max(sum?.hosts ?? 0, totals.hosts),
         peers_running: (sum?.peers_running ?? 0) + totals.peersRunning,
       });

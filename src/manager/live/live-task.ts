@@ -117,7 +117,7 @@ export function toLiveTask(clusterId: number, task: TaskSummary): LiveTask {
   };
 }
 
-/** One task that two schedulers of a cluster know, as while their ring changes: what each counts, together. */
+/** Merges one task reported by two schedulers of a cluster, as happens while their ring changes. */
 export function together(one: LiveTask, other: LiveTask): LiveTask {
   const newer = one.updated_at_ms >= other.updated_at_ms ? one : other;
   return {
@@ -132,7 +132,7 @@ export function together(one: LiveTask, other: LiveTask): LiveTask {
   };
 }
 
-/** Undefined for a frame that says nothing of its task. */
+/** Undefined for a frame without information about its task. */
 export function toTaskEvent(clusterId: number, { task, peers, removed, links }: TaskFrame): TaskEvent | undefined {
   if (!task) return undefined;
   return {

@@ -1,4 +1,4 @@
-/** What one scheduler says of its swarms, kept as long as it says so. Reconnects until it is closed. */
+/** What one scheduler reports of its swarms, while it is connected. Reconnects until closed. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { toDragonflyError } from '../../core/errors.ts';
 import type { Closable } from '../../core/process/lifecycle.ts';
@@ -9,7 +9,7 @@ import { createClient } from '../../rpc/client.ts';
 import { SchedulerLiveDefinition, type TasksFrame, type TaskSummary } from '../../../gen/scheduler/v2/live.ts';
 import { liveIntervalMs } from '../limits.ts';
 
-/** Since the scheduler started. */
+/** Totals since the scheduler started. */
 export interface SchedulerTotals {
   readonly originBytes: number;
   readonly peerBytes: number;
@@ -80,7 +80,7 @@ export class SchedulerFeed implements Closable {
     this.#options.onChange(this.clusterId, [...gone, ...tasks.map(({ id }) => id)]);
   }
 
-  /** A scheduler that says nothing any more is not known to have anything. */
+  /** When a scheduler no longer reports, it is not assumed to have anything. */
   #forget(): void {
     const ids = [...this.tasks.keys()];
     this.tasks.clear();

@@ -1,4 +1,4 @@
-/** The last minutes of traffic, from totals that only grow, except when a scheduler restarts. Pure. */
+/** Traffic of the last minutes, computed from totals that only grow, except when a scheduler restarts. Pure. */
 import { trafficHistoryMs } from '../limits.ts';
 import type { ClusterTraffic, TrafficEvent, TrafficStep } from './live-task.ts';
 
@@ -11,7 +11,7 @@ export class TrafficHistory {
     return this.#steps;
   }
 
-  /** What grew since the totals before; nothing for a cluster that was not known then. */
+  /** The growth since the previous totals; none for a cluster that was unknown then. */
   add(atMs: number, clusters: readonly ClusterTraffic[]): TrafficEvent {
     const grown = (bytes: (cluster: ClusterTraffic) => number): number =>
       clusters.reduce((sum, cluster) => {
@@ -28,7 +28,7 @@ export class TrafficHistory {
     return { at: atMs, grown: step, clusters: [...clusters] };
   }
 
-  /** After a time in which nobody looked, the next totals begin a new history. */
+  /** After a time without viewers, the next totals start a new history. */
   clear(): void {
     this.#last.clear();
     this.#steps = [];

@@ -1,4 +1,4 @@
-/** Concerns as they come and go, with who takes care of them. */
+/** Concerns as they appear and disappear, and who takes care of them. */
 import { toDragonflyError } from '../../core/errors.ts';
 import type { Closable } from '../../core/process/lifecycle.ts';
 import type { Logger } from '../../core/process/logger.ts';
@@ -31,7 +31,7 @@ export class ConcernDesk implements Closable {
   readonly #options: ConcernDeskOptions;
   readonly #finder = new ConcernFinder();
   readonly #listeners = new Set<() => void>();
-  /** Acknowledged concerns that are over → since when. */
+  /** Acknowledged concerns that are over, and since when. */
   readonly #over = new Map<string, number>();
   readonly #stops: (() => void)[];
   #concerns: readonly Concern[] = [];
@@ -59,13 +59,13 @@ export class ConcernDesk implements Closable {
     return this.#concerns;
   }
 
-  /** Called when they are others than before. Returns how to stop listening. */
+  /** Called when the set of concerns changes. The returned function unsubscribes. */
   subscribe(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  /** Somebody takes care of them, or no longer does. Ids that are nobody's concern are passed over. */
+  /** Marks that somebody takes care of these concerns, or no longer does. Unknown ids are ignored. */
   async acknowledge(ids: readonly string[], { userName, on }: { userName: string; on: boolean }): Promise<void> {
     const { changes } = this.#options;
     const meant = this.#concerns.filter(({ id }) => ids.includes(id));
@@ -104,7 +104,7 @@ export class ConcernDesk implements Closable {
     this.#timer.unref();
   }
 
-  /** Never throws. Who calls while one look is under way gets a later one. */
+  /** Never throws. A call during a running check gets the result of a later one. */
   async #look(): Promise<void> {
     this.#again = true;
     this.#looking ??= this.#lookWhileAsked().finally(() => (this.#looking = undefined));
@@ -128,7 +128,7 @@ export class ConcernDesk implements Closable {
     const found = this.#finder.find({ ...facts, nodes: this.#options.nodes.list() }, nowMs).slice(0, maxConcerns);
     const concerns = found.map((concern) => {
       const known = acknowledged.get(concern.id);
-      // Lost once more, it is another matter than the one somebody has looked at.
+      // A node that was lost again is a new concern, not the acknowledged one.
       const counts = known !== undefined && (known.sinceMs === concern.since_ms || !hasOwnSince(concern));
       return counts ? { ...concern, acknowledged_by: known.userName, acknowledged_at_ms: known.atMs } : concern;
     });

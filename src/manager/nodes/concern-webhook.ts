@@ -1,6 +1,7 @@
 /**
- * Tells addresses of the operator which concerns came and which are over. What was told is in the database, so that neither a
- * restart nor another replica tells it again. An address that does not answer hears the state of things when it does.
+ * Notifies the operator's addresses of new and resolved concerns. Sent notices are recorded in the database, so that
+ * neither a restart nor another replica repeats them. An address that was unreachable gets the current state when it
+ * answers.
  */
 import { createHmac } from 'node:crypto';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
@@ -48,21 +49,21 @@ export class ConcernWebhook implements Closable {
   #timer: NodeJS.Timeout | undefined;
   #ticking: Promise<void> | undefined;
   #isClosing = false;
-  /** Per address: failures in a row, and when it is tried again. */
+  /** Consecutive failures per address, and when it is tried again. */
   readonly #trouble = new Map<string, { failures: number; againAtMs: number }>();
 
   constructor(options: ConcernWebhookOptions) {
     this.#options = options;
   }
 
-  /** Does nothing where nobody wants to hear. */
+  /** Does nothing without addresses. */
   start(): void {
     if (this.#options.webhooks.length === 0) return;
     this.#timer = setInterval(() => this.#tick(), noticeTickMs);
     this.#timer.unref();
   }
 
-  /** A notice that is being told is told to its end, if that comes soon: it would be told again otherwise. */
+  /** Waits briefly for a notice that is being sent; otherwise it would be sent again. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosing = true;
     clearInterval(this.#timer);
@@ -109,7 +110,7 @@ export class ConcernWebhook implements Closable {
       ({ severity, acknowledged_by: by }) => by === '' && (webhook.severity === 'warning' || severity === 'error'),
     );
     const there = new Set(this.#options.concerns.list.map(({ id }) => id));
-    // Schedulers need a moment until they have told everything: nothing is over because nobody has said it yet.
+    // Schedulers need some time to report everything: a concern is not over because it was not reported yet.
     const isSettled = performance.now() - this.#startedAtMs > noticeQuietMs;
     return {
       raised: wanted.filter(({ id }) => !told.has(id)).slice(0, concernsPerNotice),
@@ -142,7 +143,7 @@ export class ConcernWebhook implements Closable {
   }
 }
 
-/** `text` is what chats show; the rest is for programs. */
+/** `text` is shown by chats; the rest is for programs. */
 async function post({ url, secret }: Webhook, { raised, cleared }: Notice, signal: AbortSignal): Promise<void> {
   const body = JSON.stringify({
     text: [...raised.map(raisedText), ...cleared.map(({ name, detail }) => `Over: ${name}: ${detail}`)].join('\n'),

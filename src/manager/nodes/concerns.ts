@@ -1,4 +1,4 @@
-/** What somebody should look after, from what is known now. No I/O: the same facts are the same concerns. */
+/** What needs somebody's attention, derived from current facts. No I/O: equal facts yield equal concerns. */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { fullShare, roomyShare, unrenewedShare } from '../limits.ts';
@@ -44,7 +44,7 @@ export interface Facts {
     readonly active: boolean;
     readonly sinceMs: number;
   }[];
-  /** The newest of each holder. */
+  /** The newest certificate of each holder. */
   readonly certificates: readonly {
     readonly subject: string;
     readonly createdAtMs: number;
@@ -55,10 +55,10 @@ export interface Facts {
 type Finding = Omit<Concern, 'id' | 'acknowledged_by' | 'acknowledged_at_ms'>;
 
 export class ConcernFinder {
-  /** When those were found that do not say themselves since when they are; and that they are. */
+  /** When concerns without a start time of their own were found; their presence means that they exist. */
   readonly #foundAtMs = new Map<string, number>();
 
-  /** Errors first, then the newest. */
+  /** Errors first, then newest first. */
   find(facts: Facts, nowMs: number): Concern[] {
     const newest = newestVersion(facts.nodes);
     const findings = [
@@ -163,7 +163,7 @@ export class ConcernFinder {
     return found;
   }
 
-  /** Around one value figures would come and go all the time. */
+  /** With a single threshold, concerns near it would come and go all the time. */
   #isFull(kind: ConcernKind, node: Node, total: number, free: number): boolean {
     if (total === 0) return false;
     const known = this.#foundAtMs.has(
@@ -253,7 +253,7 @@ function percent(part: number, whole: number): string {
 
 type Version = readonly [number, number, number];
 
-/** Of this implementation; the original's begin with a v, and compare with nothing here. */
+/** A version of this implementation; the original's begin with a v and are not comparable. */
 function versionOf(text: string): Version | undefined {
   const [, major, minor, patch] = /^(\d+)\.(\d+)\.(\d+)/.exec(text) ?? [];
   return major === undefined ? undefined : [Number(major), Number(minor), Number(patch)];

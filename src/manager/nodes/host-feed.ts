@@ -1,4 +1,4 @@
-/** What one scheduler says of its hosts, for as long as it says so. Reconnects until it is closed. */
+/** What one scheduler reports of its hosts, while it is connected. Reconnects until closed. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { toDragonflyError } from '../../core/errors.ts';
 import type { Closable } from '../../core/process/lifecycle.ts';
@@ -17,13 +17,13 @@ export interface HostFeedOptions {
   readonly logger: Logger;
   /** Ids of the hosts that changed, came or went. */
   readonly onChange: (clusterId: number, hostIds: readonly string[]) => void;
-  /** What its nodes got since it said so last. */
+  /** What its nodes got since its last report. */
   readonly onTraffic: (clusterId: number, traffic: Traffic) => void;
 }
 
 export class HostFeed implements Closable {
   readonly clusterId: number;
-  /** None while the scheduler says nothing. */
+  /** Empty while the scheduler does not report. */
   readonly hosts = new Map<string, HostState>();
   readonly #options: HostFeedOptions;
   readonly #closed = new AbortController();
@@ -37,7 +37,7 @@ export class HostFeed implements Closable {
     this.#running = this.#run();
   }
 
-  /** It has told of all its hosts, and those that look for it had the time to come. */
+  /** Whether it has reported all of its hosts, and those that look for it have had time to return. */
   isSettled(nowMs: number): boolean {
     return this.#wholeSinceMs !== undefined && nowMs - this.#wholeSinceMs > nodeReturnMs;
   }
@@ -61,7 +61,7 @@ export class HostFeed implements Closable {
         const { code, message } = toDragonflyError(error);
         if (!signal.aborted)
           logger.debug({ scheduler: address, error: message }, 'no live view of the hosts of a scheduler');
-        // One of the original tells nothing, however often it is asked.
+        // A scheduler of the original never reports, however often it is asked.
         if (code === 'UNSUPPORTED') return;
       }
       const ids = [...this.hosts.keys()];
@@ -81,7 +81,7 @@ export class HostFeed implements Closable {
     this.#options.onChange(this.clusterId, [...gone, ...hosts.map(({ id }) => id)]);
   }
 
-  /** What came before the first frame is not of now. Totals that are less than before are those of a scheduler that started anew. */
+  /** Traffic before the first frame is not current. Totals below the previous ones are those of a restarted scheduler. */
   #grow(totals: Traffic): void {
     const before = this.#totals;
     this.#totals = totals;

@@ -1,4 +1,4 @@
-/** What became of every node: what schedulers say now, and what they said before they forgot it. No I/O. */
+/** The state of every node: as schedulers report it, and as they last reported it before they forgot it. No I/O. */
 import { goneNodeKeptMs, maxGoneNodes, maxNodeLog } from '../limits.ts';
 import { isGone, nodeKey, type Node, type NodeLogEntry } from './node.ts';
 
@@ -10,7 +10,7 @@ export interface NodeRecord {
 
 export class NodeRecords {
   readonly #records = new Map<string, NodeRecord>();
-  /** Keys of what a restart must not forget and is not written yet. */
+  /** Keys of changes that must survive a restart and are not written yet. */
   readonly #unwritten = new Set<string>();
 
   all(): IterableIterator<NodeRecord> {
@@ -21,17 +21,17 @@ export class NodeRecords {
     return this.#records.get(key);
   }
 
-  /** From the database. What schedulers have said since counts more. */
+  /** Restores a node from the database. Reports since then take precedence. */
   restore(record: NodeRecord): void {
     const key = nodeKey(record.node);
     if (!this.#records.has(key)) this.#records.set(key, record);
   }
 
-  /** @returns whether anything is different from before. */
+  /** @returns whether anything has changed. */
   seen(node: Node): boolean {
     const key = nodeKey(node);
     const known = this.#records.get(key);
-    // Back within moments of a restart of its scheduler, it has not been away.
+    // A node that is back moments after a restart of its scheduler was not away.
     const stays = known?.node.state === 'online' && node.state === 'online';
     const next = stays
       ? {
@@ -45,7 +45,7 @@ export class NodeRecords {
     return true;
   }
 
-  /** No scheduler knows it any more, though one should. */
+  /** No scheduler knows the node any more, although one should. */
   vanished(key: string): Node | undefined {
     const known = this.#records.get(key);
     if (!known || isGone(known.node)) return undefined;
@@ -55,14 +55,14 @@ export class NodeRecords {
     return lost;
   }
 
-  /** Nobody who could tell is there: until now it was as it was said. */
+  /** No scheduler can report: the state is as last reported, until now. */
   lastWord(key: string, atMs: number): void {
     const known = this.#records.get(key);
     if (known?.node.state !== 'online' || known.node.last_word_ms >= atMs) return;
     this.#records.set(key, { ...known, node: { ...known.node, last_word_ms: atMs } });
   }
 
-  /** Forgets who is gone for longer than a day, or not among the last to go, or of a cluster that is no more. @returns them. */
+  /** Forgets nodes that are gone for more than a day, not among the last to go, or of a deleted cluster. @returns them. */
   forget(nowMs: number, isCluster: (id: number) => boolean): Node[] {
     const gone = Array.from(this.#records.values(), ({ node }) => node)
       .filter(isGone)
@@ -87,7 +87,7 @@ export class NodeRecords {
     return records;
   }
 
-  /** They could not be written after all. */
+  /** Their write has failed, so they have to be written again. */
   putBack(records: readonly NodeRecord[]): void {
     for (const { node } of records) this.#unwritten.add(nodeKey(node));
   }
@@ -101,7 +101,7 @@ export class NodeRecords {
   }
 }
 
-/** Figures come anew with every start; this does not. */
+/** The part of a record that is not measured anew after a start. */
 function lasting({
   state,
   since_ms,

@@ -1,4 +1,4 @@
-/** The nodes in the database, so that neither a restart of a scheduler nor of the manager forgets one. */
+/** Nodes in the database, so that a restart of a scheduler or of the manager forgets none. */
 import { parseJson } from '../clusters/types.ts';
 import type { Database } from '../db/database.ts';
 import { nodesPerWrite } from '../limits.ts';
@@ -12,7 +12,7 @@ export class NodeStore {
     this.#database = database;
   }
 
-  /** @param watchedUntilMs when somebody last looked: until then who was online was online. */
+  /** @param watchedUntilMs when the nodes were last watched: nodes that were online then count as online until that time. */
   async read(watchedUntilMs: number): Promise<NodeRecord[]> {
     const rows = await this.#database.db.selectFrom('node').select(['record', 'updated_at']).execute();
     return rows.flatMap(({ record, updated_at: writtenMs }) => {

@@ -1,4 +1,4 @@
-/** Nodes as the API tells them. */
+/** Nodes in the form of the API. */
 import { z } from 'zod';
 import type { HostState } from '../../../gen/scheduler/v2/live.ts';
 
@@ -60,7 +60,7 @@ export const nodesEventSchema = z
   .meta({ id: 'NodesEvent' });
 export type NodesEvent = z.output<typeof nodesEventSchema>;
 
-/** The same host may be known in several clusters, each time as another node. */
+/** The same host may be known in several clusters, as a separate node in each. */
 export function nodeKey({ id, scheduler_cluster_id: cluster }: Pick<Node, 'id' | 'scheduler_cluster_id'>): string {
   return `${cluster} ${id}`;
 }
@@ -71,13 +71,13 @@ export function isGone({ state }: Pick<Node, 'state'>): boolean {
 
 const ranks: Readonly<Record<NodeState, number>> = { online: 2, silent: 1, lost: 0, left: 0 };
 
-/** What several schedulers see of one host: the best of it, since nobody sees more of a host than there is. */
+/** Merges several schedulers' views of one host by taking the best of each, since no scheduler sees more of a host than there is. */
 export function seenAs(clusterId: number, sightings: readonly HostState[]): Node | undefined {
   const [best] = sightings.toSorted((one, other) => rankOf(other) - rankOf(one) || other.sinceMs - one.sinceMs);
   if (!best) return undefined;
   const sum = (of: (host: HostState) => number): number => sightings.reduce((total, host) => total + of(host), 0);
   const struckOffBy = sightings.filter(({ struckOffUntilMs }) => struckOffUntilMs > 0);
-  // Whoever found it names the accusers; the others were told.
+  // The scheduler that found it names the accusers; the others were only told.
   const struckOff = struckOffBy.find(({ accusers }) => accusers.length > 0) ?? struckOffBy[0];
   return {
     id: best.id,

@@ -1,6 +1,6 @@
 /**
- * Every host of every cluster, by what schedulers say, all the time: who looks later must not miss what happened before. What
- * must outlive restarts is written by the replica that holds the lease.
+ * All hosts of all clusters as schedulers report them, watched all the time, so that later viewers miss nothing. What
+ * must survive restarts is written by the replica that holds the lease.
  */
 import { toDragonflyError } from '../../core/errors.ts';
 import type { Closable } from '../../core/process/lifecycle.ts';
@@ -26,7 +26,7 @@ export interface NodesOptions {
   readonly owner: string;
 }
 
-/** A node that is undefined is forgotten. */
+/** An undefined node was forgotten. */
 export type NodeListener = (clusterId: number, hostId: string, node: Node | undefined) => void;
 
 const leaseName = 'nodes';
@@ -50,7 +50,7 @@ export class Nodes implements Closable {
     this.#store = new NodeStore(options.database);
   }
 
-  /** Remembers, and begins to watch. */
+  /** Loads the stored nodes, and starts watching. */
   async start(): Promise<void> {
     const { db } = this.#options.database;
     const lease = await db.selectFrom('lease').select('expires_at').where('name', '=', leaseName).executeTakeFirst();
@@ -70,7 +70,7 @@ export class Nodes implements Closable {
     return [...this.#clusters].map((id) => this.#records.get(`${id} ${hostId}`)).find((record) => record !== undefined);
   }
 
-  /** @param onTick called every few seconds, whatever happened. Returns how to stop listening. */
+  /** @param onTick called every few seconds in any case. The returned function unsubscribes. */
   subscribe(listener: NodeListener, onTick: () => void = () => undefined): () => void {
     this.#listeners.add(listener);
     this.#ticks.add(onTick);
@@ -85,7 +85,7 @@ export class Nodes implements Closable {
     clearInterval(this.#timer);
     await this.#ticking;
     await closeAll([...this.#feeds.values()]);
-    // The lease stays until it expires: when it was renewed last says until when somebody looked.
+    // The lease is left to expire: its last renewal tells until when nodes were watched.
     await this.#write().catch(() => undefined);
   }
 
@@ -101,7 +101,7 @@ export class Nodes implements Closable {
       const forgotten = this.#records.forget(Date.now(), (id) => this.#clusters.has(id));
       for (const node of forgotten) this.#tell(node.scheduler_cluster_id, node.id, undefined);
       if (await this.#write()) await this.#store.delete(forgotten);
-      // Another replica writes it: it watches the same schedulers.
+      // Another replica, which watches the same schedulers, writes it.
       else this.#grown = [];
     } catch (error) {
       this.#options.logger.warn({ error: toDragonflyError(error).message }, 'what is known of nodes could not be kept');
@@ -109,7 +109,7 @@ export class Nodes implements Closable {
     for (const tick of this.#ticks) tick();
   }
 
-  /** @returns whether this replica is the one that writes. */
+  /** @returns whether this replica is the writer. */
   async #write(): Promise<boolean> {
     const { database, owner } = this.#options;
     if (!(await acquireLease(database, leaseName, owner, nodeLeaseMs))) return false;
@@ -126,7 +126,7 @@ export class Nodes implements Closable {
     return true;
   }
 
-  /** Watches the schedulers that are active now, and no others. */
+  /** Watches the currently active schedulers, and no others. */
   async #reconcile(): Promise<void> {
     const { topology, channels, logger } = this.#options;
     const snapshot = await topology.current();
@@ -161,7 +161,7 @@ export class Nodes implements Closable {
     }
   }
 
-  /** A scheduler that started anew knows nobody who does not come back. */
+  /** A restarted scheduler only knows hosts that have come back. */
   #findVanished(): void {
     const nowMs = performance.now();
     for (const clusterId of this.#clusters) {

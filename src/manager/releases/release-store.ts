@@ -37,11 +37,11 @@ export interface ReleaseStanding {
   readonly is_newest: boolean;
   /** Of its name. */
   readonly version_count: number;
-  /** The one published before it, empty for the first one. */
+  /** The version published before it; empty for the first one. */
   readonly previous_version: string;
-  /** An older version with the same files; empty where there is none. */
+  /** An older version with the same files; empty if there is none. */
   readonly returns_to: string;
-  /** Directories that follow the name, and those of them that have, fetch or could not fetch this version. */
+  /** Directories that follow the name, and those of them that have, are fetching, or failed to fetch this version. */
   readonly subscriber_count: number;
   readonly running_count: number;
   readonly fetching_count: number;
@@ -58,8 +58,8 @@ export class ReleaseStore {
   }
 
   /**
-   * The same content under the same version is what is there already. Throws ALREADY_EXISTS for other content, PERMISSION_DENIED when the
-   * name belongs to another key, RESOURCE_EXHAUSTED.
+   * Returns the existing row for the same content under the same version. Throws ALREADY_EXISTS for other content,
+   * PERMISSION_DENIED when the name belongs to another key, RESOURCE_EXHAUSTED.
    */
   async add(release: NewRelease): Promise<ReleaseRow> {
     const known = await this.find(release.name, release.version);
@@ -67,7 +67,7 @@ export class ReleaseStore {
     try {
       return await this.#insert(release);
     } catch (error) {
-      // Somebody else was faster.
+      // Another publisher may have been faster.
       const there = await this.find(release.name, release.version);
       if (there) return requireSame(there, release);
       throw error;
@@ -92,7 +92,7 @@ export class ReleaseStore {
     throw new DragonflyError('NOT_FOUND', `there is no release ${id}`);
   }
 
-  /** @param version the one published last when undefined. */
+  /** @param version undefined for the one published last. */
   async find(name: string, version: string | undefined): Promise<ReleaseRow | undefined> {
     let query = this.#database.db
       .selectFrom('release')
@@ -103,7 +103,7 @@ export class ReleaseStore {
     return query.orderBy('id', 'desc').limit(1).executeTakeFirst();
   }
 
-  /** The newest first. @param newest of each name the last version alone. */
+  /** Newest first. @param newest only the last version of each name. */
   async list(
     { name, newest = false }: { readonly name?: string | undefined; readonly newest?: boolean | undefined },
     { page, perPage }: Page,
@@ -129,7 +129,7 @@ export class ReleaseStore {
     return { rows, total: Number(total) };
   }
 
-  /** What of it the other versions and the subscribers tell, in the order of the rows. */
+  /** The state that follows from other versions and subscribers, in the order of the rows. */
   async standing(rows: readonly ReleaseRow[]): Promise<ReleaseStanding[]> {
     if (rows.length === 0) return [];
     const { db } = this.#database;
@@ -167,7 +167,7 @@ export class ReleaseStore {
     });
   }
 
-  /** @returns tasks that no other version of the name refers to. Throws NOT_FOUND. */
+  /** @returns the tasks that no other version of the name refers to. Throws NOT_FOUND. */
   async remove(name: string, version: string): Promise<string[]> {
     const row = await this.find(name, version);
     if (!row) throw noRelease(name, version);
@@ -219,7 +219,7 @@ export class ReleaseStore {
     return { rows, total: Number(total) };
   }
 
-  /** What has expired, and subscribers of which nothing is heard. */
+  /** Deletes expired versions, and subscribers that have not reported for long. */
   async prune(): Promise<void> {
     const now = await this.#database.nowMs();
     const { db } = this.#database;
@@ -258,7 +258,7 @@ export class ReleaseStore {
       });
   }
 
-  /** Who has signed a version of a name owns it. */
+  /** The key that signed a version of a name owns the name. */
   async #requireKey({ name, public_key: key }: NewRelease, db: Db): Promise<void> {
     const signed = await db
       .selectFrom('release')

@@ -1,4 +1,4 @@
-/** Subscribers hear of a version when it is published, by whichever replica of the manager. */
+/** Notifies subscribers of a published version, through whichever replica it was published. */
 import { onAbort } from '../../core/process/lifecycle.ts';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import type { Logger } from '../../core/process/logger.ts';
@@ -22,7 +22,7 @@ export class ReleaseWatch {
     });
   }
 
-  /** The newest after `afterId`, and every newer one; of several that come while the reader is behind, the last. */
+  /** The newest version after `afterId`, then every newer one; a slow subscriber only gets the last of several. */
   async *watch(name: string, afterId: number, ended: AbortSignal): AsyncGenerator<ReleaseRow, void, undefined> {
     if (this.#streams >= maxReleaseStreams)
       throw new DragonflyError('RESOURCE_EXHAUSTED', 'too many subscribers watch this manager');
@@ -62,7 +62,7 @@ export class ReleaseWatch {
       for (const listener of this.#byName.get(release.name) ?? []) listener(release);
     } catch (error) {
       const { code, message } = toDragonflyError(error);
-      // It may have been a deletion.
+      // it may have been deleted
       if (code !== 'NOT_FOUND') this.#logger.warn({ id, error: message }, 'subscribers could not be told of a version');
     }
   }

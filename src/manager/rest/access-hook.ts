@@ -9,7 +9,7 @@ import type { RouteAccess } from './request.ts';
 
 export interface AccessHookOptions {
   readonly access: Access;
-  /** Origins beside our own whose pages may act for their user. */
+  /** Additional origins whose pages may act for their user. */
   readonly allowedOrigins: ReadonlySet<string>;
 }
 
@@ -51,7 +51,7 @@ async function identify(
 ): Promise<Caller> {
   if (rule.kind === 'token') return access.tokens.verify(tokenOf(request), rule.scope);
   const { token, ambient } = credential(request);
-  // A browser adds cookies by itself, so a page of another site must not be what made it ask.
+  // Browsers send cookies on their own, so the request must not come from another site's page.
   if (ambient && actionOf(request.method) !== 'read') refuseForeignOrigin(request, allowedOrigins);
   const caller = token === undefined ? undefined : await access.sessions.verify(token);
   if (caller) return caller;
@@ -67,14 +67,14 @@ function tokenOf(request: FastifyRequest): string {
   });
 }
 
-/** The session token; `ambient` when the browser sent it without the page's doing. */
+/** The session token; `ambient` when the browser added it on its own. */
 export function credential(request: FastifyRequest): { token: string | undefined; ambient: boolean } {
   const explicit = bearer(request);
   if (explicit !== undefined) return { token: explicit, ambient: false };
   return { token: request.cookies[sessionCookie] ?? request.cookies[legacyCookie], ambient: true };
 }
 
-/** The secret in the header, of whatever kind. */
+/** The secret in the Authorization header. */
 export function bearer(request: FastifyRequest): string | undefined {
   return /^bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
 }

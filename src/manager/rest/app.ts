@@ -1,6 +1,7 @@
 /**
- * The REST server. A request walks: rate limit → origin and cookies → who calls and may he → schema → handler → schema of
- * the answer → audit. Every route states who may call it; one that does not cannot be registered.
+ * The REST server. The path of a request: rate limit → origin and cookies → authentication and authorisation → schema →
+ * handler → schema of the answer → audit. Every route declares who may call it; a route without that cannot be
+ * registered.
  */
 import { readFile } from 'node:fs/promises';
 import cookie from '@fastify/cookie';
@@ -50,10 +51,10 @@ import { userRoutes } from './resources/users.ts';
 import { failures } from './schemas.ts';
 import { serveConsole } from './static-console.ts';
 
-/** What registries call their notifications. */
+/** Media types of registry notifications. */
 const notificationTypes = [1, 2].map((version) => `application/vnd.docker.distribution.events.v${version}+json`);
 
-/** Where the OpenAPI document is. */
+/** Path of the OpenAPI document. */
 export const openApiPath = '/swagger/doc.json';
 
 export async function createRestApp(parts: RestParts): Promise<RestApp> {
@@ -69,9 +70,9 @@ export async function createRestApp(parts: RestParts): Promise<RestApp> {
     timeWindow: 1_000,
     onExceeded: () => parts.metrics.rateLimited.inc({ what: 'rest' }),
   });
-  // Clients of the original name the content type of a body they do not send.
+  // Clients of the original set a content type on requests without a body.
   const parseJson = app.getDefaultJsonParser('error', 'error');
-  // Registries name the format of their notifications.
+  // Registries send notifications in media types of their own.
   app.addContentTypeParser(['application/json', ...notificationTypes], { parseAs: 'string' }, (request, body, done) => {
     if (body === '') return done(null, undefined);
     try {
@@ -201,7 +202,7 @@ function addHooks(app: RestApp, { access, audit, config, metrics }: RestParts): 
     metrics.requests.inc(labels);
     metrics.requestSeconds.observe(labels, reply.elapsedTime / 1000);
   });
-  // Before the response is sent: a write that was confirmed is in the audit trail, even if the process dies right after.
+  // Before the response is sent: a confirmed write is in the audit trail, even if the process dies right after.
   app.addHook('onSend', async (request, reply) => {
     if (actionOf(request.method) === 'read' || request.routeOptions.url === undefined) return;
     const { caller } = request;
@@ -215,7 +216,7 @@ function addHooks(app: RestApp, { access, audit, config, metrics }: RestParts): 
   });
 }
 
-/** One engine stores a zero byte in a text, another refuses it, and nobody means one. */
+/** One engine stores a zero byte in a text, another rejects it, and nobody needs one. */
 function hasZeroByte(value: unknown): boolean {
   if (typeof value === 'string') return value.includes('\0');
   if (value === null || typeof value !== 'object') return false;
@@ -224,7 +225,7 @@ function hasZeroByte(value: unknown): boolean {
 
 const zeroByteError = Object.assign(new Error('texts must not contain a zero byte'), { statusCode: 400 });
 
-/** The name somebody tried to sign in with; the trail must say whose account was tried. */
+/** The name of an attempted sign-in, so that the audit trail shows whose account was tried. */
 function signingName(request: FastifyRequest): string {
   const { name } = (request.body ?? {}) as { name?: unknown };
   return request.routeOptions.url === '/api/v1/users/signin' && typeof name === 'string' ? name : 'unknown';
@@ -247,11 +248,11 @@ const document = {
   },
 };
 
-/** Adds what follows from a route's access to its description; throws when the access is missing. */
+/** Completes a route's description from its access rule; throws when that is missing. */
 function completeRoute(route: RouteOptions): void {
   const access = route.config?.access;
   if (!access) {
-    // Files of the console and of the API's own description are hidden from the document and outside of the API.
+    // Files of the console and of the API description are hidden from the document and outside of the API.
     const described = route.schema !== undefined && route.schema.hide !== true;
     if (described || /^\/o?api\//.test(route.url)) {
       throw new Error(`the route ${String(route.method)} ${route.url} does not say who may call it`);

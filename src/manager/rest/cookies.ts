@@ -1,13 +1,13 @@
-/** The cookies of a session. */
+/** Session cookies. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { IssuedSession } from '../access/sessions.ts';
 
-/** The session itself, out of reach of scripts. */
+/** The session itself, inaccessible to scripts. */
 export const sessionCookie = 'dragonfly_session';
 
 /**
- * The original's console reads the user's id out of this cookie with a script. It gets the token's claims without the
- * signature: enough to know who is signed in, useless as a credential.
+ * The original's console reads the user's id from this cookie with a script. It contains the token's claims without the
+ * signature: enough to identify the user, useless as a credential.
  */
 export const legacyCookie = 'jwt';
 

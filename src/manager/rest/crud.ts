@@ -1,4 +1,4 @@
-/** The five routes of a resource whose rows stand for themselves. */
+/** The five routes of a resource with self-contained rows. */
 import type { Insertable, Selectable, Updateable } from 'kysely';
 import { z } from 'zod';
 import type { Caller } from '../access/caller.ts';
@@ -26,17 +26,17 @@ export interface Resource<
   readonly toJson: (row: Row<T>) => Record<string, unknown>;
   readonly create: C;
   readonly toRow: (body: z.output<C>) => Omit<Insertable<Schema[T]>, 'id' | 'created_at' | 'updated_at'>;
-  /** Absent when rows of this kind are not changed by hand. */
+  /** Absent when such rows are not changed by hand. */
   readonly update?: { readonly body: U; readonly toColumns: (body: z.output<U>) => Updateable<Schema[T]> };
-  /** Query parameters of the list, each named as its column. */
+  /** Query parameters of the list, each named like its column. */
   readonly filters: F;
-  /** Columns a `search` looks into. */
+  /** Columns searched by `search`. */
   readonly searchable: readonly string[];
-  /** Throws when what a new or changed row refers to does not exist. */
+  /** Throws when a new or changed row refers to something that does not exist. */
   readonly check?: (body: Partial<z.output<C>>) => Promise<void>;
-  /** Throws when the caller may not create, change or delete, though his roles allow it. */
+  /** Throws when the caller may not create, change or delete although his roles allow it. */
   readonly mayWrite?: (caller: Caller) => Promise<void>;
-  /** In the transaction that deletes a row; throws to keep it. */
+  /** Runs in the deleting transaction; throws to keep the row. */
   readonly beforeDelete?: (db: Db, id: number) => Promise<void>;
 }
 
@@ -113,7 +113,7 @@ export function registerResource<
   );
 }
 
-/** Values that are set, under the same names: absent means unchanged. */
+/** The defined values under the same names: absent means unchanged. */
 export function defined<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
     [K in keyof T]?: Exclude<T[K], undefined>;

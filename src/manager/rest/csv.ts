@@ -1,9 +1,9 @@
-/** Tables as RFC 4180 has them. */
+/** CSV tables (RFC 4180). */
 export function csv(heading: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
   return [heading, ...rows].map((row) => `${row.map(cell).join(',')}\r\n`).join('');
 }
 
-/** What begins like a formula would be one where the table is opened. */
+/** A cell that begins like a formula would be executed where the table is opened. */
 function cell(value: string | number): string {
   const text = typeof value === 'string' && /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value);
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;

@@ -1,6 +1,6 @@
 /**
- * Errors as the API answers them: 422 `{errors}` for what does not fit the schema, `{message}` for everything else. The
- * original's console shows a message alone, so that 422 has it twice.
+ * Errors in the API's form: 422 `{errors}` for schema violations, `{message}` for everything else. The original's
+ * console only shows a message, so 422 has both.
  */
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
@@ -17,7 +17,7 @@ export function errorHandler(logger: Logger, realm: string) {
     }
     if (error instanceof DragonflyError) return send(error, request, reply);
     const status = (error as FastifyError).statusCode;
-    // Errors of fastify itself: malformed or oversized bodies, wrong media types, too many requests.
+    // Fastify's own errors: malformed or oversized bodies, wrong media types, too many requests.
     if (status === 429) return reply.code(429).type('text/plain').send('rate limit exceeded');
     if (status !== undefined && status >= 400 && status < 500) {
       return status === 400
@@ -33,7 +33,7 @@ export function errorHandler(logger: Logger, realm: string) {
     if (http >= 500)
       logger.error({ method: request.method, route: request.routeOptions.url, err: error }, 'request failed');
     if (http === 401) void reply.header('www-authenticate', `JWT realm=${realm}`);
-    // What broke inside is for the log, not for the caller.
+    // Internal errors are for the log, not for the caller.
     const message = error.code === 'INTERNAL' ? 'internal error' : error.message;
     return reply
       .code(http)

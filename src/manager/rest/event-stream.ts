@@ -1,6 +1,6 @@
 /**
- * One reader of `/events`. What happens is gathered, by collection and by task, and sent in beats; while the reader is
- * behind, it is gathered on, so that a slow one costs no more memory than there are things to tell about.
+ * One subscriber of `/events`. Events are collected, by collection and by task, and sent periodically; while the
+ * subscriber is behind, collecting goes on, so that a slow one needs no more memory than there are things to report.
  */
 import type { ServerResponse } from 'node:http';
 import { z } from 'zod';
@@ -74,7 +74,7 @@ export class EventStream {
     this.#nodes.set(nodeKey(key), { key, node });
   }
 
-  /** Only the latest totals are of interest, and all that has come since the ones that were sent. */
+  /** Only the latest totals matter, together with all growth since those that were sent. */
   setTraffic(traffic: TrafficEvent): void {
     const unsent = this.#traffic?.grown;
     const { at, origin_bytes, peer_bytes } = traffic.grown;

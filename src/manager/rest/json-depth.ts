@@ -1,4 +1,4 @@
-/** How deep a JSON text nests, told before it is parsed: what walks the value afterwards does so by recursion. */
+/** Measures the nesting depth of a JSON text before it is parsed, because the value is later walked recursively. */
 import { DragonflyError } from '../../core/errors.ts';
 import { maxJsonDepth } from '../limits.ts';
 

@@ -23,7 +23,7 @@ interface PageQuery {
 
 export function toPage({ page, per_page: perPage }: PageQuery): Page {
   const bounded = Math.min(perPage, maxRowsPerPage);
-  // Beyond this there are no rows in any database; the engines refuse larger offsets.
+  // No database has rows beyond this; the engines reject larger offsets.
   return { page: Math.min(page, Math.floor(Number.MAX_SAFE_INTEGER / bounded) - 1), perPage: bounded };
 }
 

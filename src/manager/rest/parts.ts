@@ -22,7 +22,7 @@ import type { ShareStore } from '../traffic/share-store.ts';
 import type { TrafficStore } from '../traffic/traffic-store.ts';
 import type { ManagerMetrics } from '../metrics.ts';
 
-/** What is known of the past. */
+/** The stores of past traffic. */
 export interface History {
   readonly traffic: TrafficStore;
   readonly shares: ShareStore;
@@ -31,7 +31,7 @@ export interface History {
   readonly recordings: RecordingStore;
 }
 
-/** What the routes work with. */
+/** What the routes use. */
 export interface RestParts {
   readonly config: ManagerConfig;
   readonly logger: Logger;

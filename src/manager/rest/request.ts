@@ -16,11 +16,11 @@ import type { TokenScope } from '../access/tokens.ts';
 /** Access rule of a route. Every route declares one; a route without one cannot be registered. */
 export type RouteAccess =
   | { readonly kind: 'public' }
-  /** Whoever shows the secret of what the path names, as Authorization: Bearer. `verify` throws UNAUTHENTICATED. */
+  /** Any caller with the secret of what the path names, in Authorization: Bearer. `verify` throws UNAUTHENTICATED. */
   | { readonly kind: 'secret'; readonly verify: (request: FastifyRequest) => Promise<unknown> }
-  /** Any signed-in user, about himself. */
+  /** Any signed-in user, concerning himself. */
   | { readonly kind: 'signed-in' }
-  /** A signed-in user whose roles allow the method's action on the object; about himself even without. */
+  /** A signed-in user whose roles allow the method's action on the object; or, where allowed, the user concerning himself. */
   | { readonly kind: 'session'; readonly object: AccessObject; readonly self?: boolean }
   /** A personal access token with the scope, whose owner's roles allow it. */
   | { readonly kind: 'token'; readonly scope: TokenScope; readonly object: AccessObject };
@@ -48,7 +48,7 @@ export function callerOf(request: { readonly caller: Caller | null }): Caller {
   throw new DragonflyError('UNAUTHENTICATED', 'Unauthorized');
 }
 
-/** Answers 200 without a body, as the original does where there is nothing to say. */
+/** Answers 200 without a body, as the original does. */
 export function sendNothing<R>(reply: R): R {
   return (reply as { send(): R }).send();
 }

@@ -35,7 +35,7 @@ export function time(ms: number): string {
   return new Date(ms).toISOString();
 }
 
-/** Answers every route may give beside its own. */
+/** Error answers that every route may give. */
 export const failures = {
   401: errorSchema,
   403: errorSchema,

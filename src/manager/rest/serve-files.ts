@@ -1,4 +1,4 @@
-/** Files from memory at their paths: a console has few, and an executable has no directory that they could be read from. */
+/** Serves files from memory: a console has few, and an executable has no directory to read them from. */
 import { createHash } from 'node:crypto';
 import { negotiate } from '@fastify/accept-negotiator';
 import type { FastifyInstance } from 'fastify';
@@ -7,11 +7,11 @@ import type { Files } from '../../core/own-files.ts';
 
 interface ServedFiles {
   readonly files: Files;
-  /** Their names carry a hash of their content. */
+  /** File names contain a hash of the content. */
   readonly immutable?: boolean;
 }
 
-/** Endings of files that hold the same content compressed, beside it. */
+/** Suffixes of compressed copies beside the files. */
 const endings: Readonly<Record<string, string>> = { br: '.br', gzip: '.gz' };
 
 /** A plugin of fastify; below the prefix it is registered with. */

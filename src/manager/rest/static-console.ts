@@ -1,4 +1,4 @@
-/** The console's files at `/`, when it has been built; paths it makes up itself get its page. */
+/** Serves the console at `/`, if it was built; its client-side routes get the page. */
 import type { FastifyRequest } from 'fastify';
 import { filesBelow, ownFiles, type Files } from '../../core/own-files.ts';
 import type { ManagerConfig } from '../config.ts';
@@ -29,7 +29,7 @@ export async function serveConsole(app: RestApp, { server }: ManagerConfig): Pro
   });
 }
 
-/** The page with the prefix in it; undefined when the console has not been built. */
+/** The page with the path prefix; undefined when the console was not built. */
 function pageOf(files: Files, prefix: string): string | undefined {
   const page = files.get('index.html');
   return page && Buffer.from(page).toString('utf8').replace('<base href="/"', `<base href="${prefix}"`);
@@ -43,6 +43,6 @@ function isPageRequest(request: FastifyRequest, prefix: string): boolean {
   const path = request.url.split('?', 1)[0] ?? '';
   if (request.method !== 'GET' && request.method !== 'HEAD') return false;
   if (/^\/(o?api\/|swagger)/.test(path) || !`${path}/`.startsWith(prefix)) return false;
-  // A missing script must stay missing: a page in its place would only confuse.
+  // A missing script must give an error: the page in its place would only confuse.
   return !/\.[a-z0-9]+$/i.test(path);
 }

@@ -1,6 +1,7 @@
 /**
- * Who may call what at a manager's gRPC port. A service is registered, kept alive and taken away by itself alone: by its certificate, or, where there are
- * none, from its own address. Under `force` nobody is heard without a certificate, but to ask for one.
+ * Access rules of a manager's gRPC port. Only a service itself can register, keep alive and remove itself: by its
+ * certificate or, without certificates, from its own address. Under `force` callers without a certificate can only
+ * request one.
  */
 import type { ManagerDefinition } from '../../../gen/manager/v2/manager.ts';
 import type { ManagerWatchDefinition } from '../../../gen/manager/v2/watch.ts';
@@ -24,7 +25,7 @@ export const watchAccess: Access<typeof ManagerWatchDefinition> = {
   watchChanges: anyone,
 };
 
-/** Programs come by the socket of their node, which speaks for itself alone. */
+/** Programs call through their node's socket, and the node only speaks for itself. */
 export const releaseAccess: Access<typeof ManagerReleasesDefinition> = {
   publishRelease: nodes,
   getRelease: nodes,

@@ -34,10 +34,10 @@ export interface ManagerRpcParts {
   readonly keepAlives: KeepAlives;
   readonly searcher: Searcher;
   readonly metrics: SearchMetrics;
-  /** Without certificates, too, members may register addresses that are not those they call from. */
+  /** Members without certificates may also register addresses other than those they call from. */
   readonly anyAddress: boolean;
   readonly newcomers: Newcomers;
-  /** A member that is silent for longer has lost its stream. */
+  /** A member that is silent for longer loses its stream. */
   readonly silenceMs: number;
 }
 
@@ -163,7 +163,7 @@ async function schedulerMessage(scheduler: SchedulerMember, topology: Topology) 
   return toSchedulerMessage(scheduler, cluster, cluster.seedPeers);
 }
 
-/** Ends when the member ends it, falls silent, or the manager shuts down. */
+/** Ends when the member ends it or falls silent, or the manager shuts down. */
 async function keepAlive(
   parts: ManagerRpcParts,
   requests: AsyncIterable<KeepAliveRequest>,
@@ -190,8 +190,8 @@ async function keepAlive(
 }
 
 /**
- * Checked by its certificate, or, without certificates, by its own address: a member cannot redirect the cluster to another host. Throws
- * PERMISSION_DENIED.
+ * A member is identified by its certificate or, without certificates, by its own address, so that it cannot redirect
+ * the cluster to another host. Throws PERMISSION_DENIED.
  */
 function requireMember({ anyAddress }: ManagerRpcParts, context: CallContext, claim: MemberClaim): void {
   requireSpeaksFor(context, claim);

@@ -1,4 +1,4 @@
-/** Members and clusters as the protocol carries them. */
+/** Members and clusters in the protocol's form. */
 import type { Scheduler, SeedPeer } from '../../../gen/manager/v2/manager.ts';
 import type { SchedulerCluster, SchedulerMember, SeedPeerMember } from '../clusters/topology.ts';
 
@@ -43,7 +43,7 @@ function toMemberMessage(member: SchedulerMember | SeedPeerMember) {
     ip: member.ip,
     port: member.port,
     state: member.state,
-    // The protocol's validators refuse empty optional texts.
+    // The protocol's validators reject empty optional texts.
     ...(member.idc === '' ? {} : { idc: member.idc }),
     ...(member.location === '' ? {} : { location: member.location }),
   };

@@ -1,6 +1,6 @@
 /**
- * Which schedulers and seed peers may register that nobody knows: every daemon is sent to them. Where that needs no proof, it is said aloud, and one
- * address brings a few only.
+ * Which unknown schedulers and seed peers may register: every daemon is sent to them. Where that requires no proof, it
+ * is logged, and the number per address is limited.
  */
 import { DragonflyError } from '../../core/errors.ts';
 import type { Logger } from '../../core/process/logger.ts';
@@ -10,7 +10,7 @@ import { maxMembers, maxNewcomersPerAddress } from '../limits.ts';
 
 export interface NewcomersOptions {
   readonly members: Pick<Members, 'find' | 'count'>;
-  /** They show a certificate, or an operator has made their row. */
+  /** Whether they have to present a certificate, or need a row created by an operator. */
   readonly certified: boolean;
   readonly logger: Logger;
 }

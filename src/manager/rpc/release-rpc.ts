@@ -1,4 +1,4 @@
-/** manager.v2.ManagerReleases: published versions, for the programs of all nodes. */
+/** manager.v2.ManagerReleases: published versions, for programs on all nodes. */
 import { isSignedBy } from '../../core/credentials/release-signature.ts';
 import { DragonflyError } from '../../core/errors.ts';
 import { requireSpeaksFor } from '../../rpc/rights.ts';
@@ -12,7 +12,7 @@ import type { KeptTasks } from '../live/kept-tasks.ts';
 import { noRelease, tasksOf, type NewRelease, type ReleaseRow, type ReleaseStore } from '../releases/release-store.ts';
 import type { ReleaseWatch } from '../releases/release-watch.ts';
 
-/** As the database keeps it. */
+/** The limit of the database column. */
 const longestPublisher = 512;
 
 export interface ReleaseRpcParts {
@@ -20,7 +20,7 @@ export interface ReleaseRpcParts {
   readonly watch: ReleaseWatch;
   readonly keptTasks: Pick<KeptTasks, 'get'>;
   readonly audit: AuditLog;
-  /** Every node has a certificate: who shows none is none. */
+  /** Every node has a certificate, so a caller without one is not a node. */
   readonly certified: boolean;
 }
 
@@ -80,7 +80,7 @@ function requireOwnHost(context: CallContext, hostId: string, certified: boolean
   requireSpeaksFor({ caller, identityRequired: identityRequired || certified }, { hostId, roles: ['peer', 'seed'] });
 }
 
-/** Of a peer whose certificate says it: schedulers of other clusters need not answer then. */
+/** The cluster in a peer's certificate: other clusters' schedulers need not answer then. */
 function clusterOf({ caller }: CallContext): number | undefined {
   return caller.kind === 'member' && caller.role === 'peer' ? caller.clusterId || undefined : undefined;
 }
@@ -109,7 +109,7 @@ function toRow({ name, version, ...release }: Release, hostId: string): NewRelea
   };
 }
 
-/** A node says which of its users it was, and never that it was another node's. */
+/** A node may say which of its users published, but not that it was another node's user. */
 export function publisherAt(hostId: string, told: string): string {
   if (hostId === '' || told.endsWith(`@${hostId}`)) return told;
   return `${told.split('@', 1)[0]}@${hostId}`.slice(-longestPublisher);
@@ -121,7 +121,7 @@ function requireSigned({ name, version, manifest_digest: manifestDigest, public_
   throw new DragonflyError('INVALID_ARGUMENT', `the signature of ${name}@${version} is not that of its key`);
 }
 
-/** What the publisher says is asked of the schedulers: a version counts when all of it has its replicas, and not before. */
+/** Verifies the publisher's claim with the schedulers: a version only counts once all of it has its replicas. */
 async function requireReplicas(
   { name, version, task_ids: ids, replicas }: NewRelease,
   { keptTasks, clusterId }: Pick<ReleaseRpcParts, 'keptTasks'> & { readonly clusterId: number | undefined },

@@ -1,4 +1,4 @@
-/** manager.v2.ManagerWatch: members hear of what concerns them when it changes. */
+/** manager.v2.ManagerWatch: notifies members of changes that concern them. */
 import type { CallContext } from '../../rpc/call-context.ts';
 import { SourceType } from '../../../gen/manager/v2/manager.ts';
 import type { Change, ManagerWatchDefinition, WatchChangesRequest } from '../../../gen/manager/v2/watch.ts';
@@ -43,8 +43,8 @@ export function watchRpc({ changes, nodes, revokedSerials }: WatchRpcParts): Han
 }
 
 /**
- * Begins with one message per topic, since changes may have been missed. Changes of the same thing that come while the
- * reader is behind are told once, so that what waits is bounded by what there is. Ends when the server drains.
+ * Begins with one message per topic, since changes may have been missed. While the subscriber is behind, changes of the
+ * same thing are combined, which bounds the queue. Ends when the server drains.
  */
 async function* watch(
   { changes, nodes }: Pick<WatchRpcParts, 'changes' | 'nodes'>,
@@ -84,7 +84,7 @@ async function* watch(
   }
 }
 
-/** Changes come in bursts: a moment's wait makes one message of many. */
+/** Changes come in bursts: a short wait combines many of them into one message. */
 async function gatherMore(ended: AbortSignal): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(resolve, watchGatherMs);

@@ -1,4 +1,4 @@
-/** How the distributions of a year went: who got what, how long it took to the last node, and how much of it the origin sent. */
+/** The distributions of a year: who got what, how long it took until the last node had it, and how much the origin sent. */
 import { sql } from 'kysely';
 import type { Distribution } from '../../../gen/scheduler/v2/live.ts';
 import type { Database } from '../db/database.ts';
@@ -45,8 +45,8 @@ export class DistributionStore {
   }
 
   /**
-   * Those that are known already are passed over: a scheduler tells all it remembers whenever somebody asks anew.
-   * @returns ids of those that are new, by their numbers.
+   * Known ones are skipped: a scheduler reports everything it remembers to each new listener. @returns ids of the new
+   * ones, by number.
    */
   async add(
     clusterId: number,
@@ -106,7 +106,7 @@ export class DistributionStore {
     return { rows, total: Number(counted.count) };
   }
 
-  /** Tasks that were asked for most. */
+  /** The tasks requested most. */
   async hot(filter: DistributionFilter, limit: number): Promise<HotTask[]> {
     const rows = await this.#where(filter)
       .select((e) => [

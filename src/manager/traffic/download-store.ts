@@ -1,4 +1,4 @@
-/** The last downloads of each node: what it got, from whom, how long that took, and whether it came to its end. */
+/** The last downloads of each node: what it got, from whom, how long it took, and whether it completed. */
 import type { EndedDownload } from '../../../gen/scheduler/v2/live.ts';
 import { parseJson } from '../clusters/types.ts';
 import type { Database } from '../db/database.ts';
@@ -17,7 +17,7 @@ export class DownloadStore {
     this.#database = database;
   }
 
-  /** Those that are known already are passed over. A scheduler tells them in the order of their numbers. */
+  /** Known ones are skipped. A scheduler reports them in the order of their numbers. */
   async add(clusterId: number, scheduler: string, ended: readonly EndedDownload[]): Promise<void> {
     const { db } = this.#database;
     const { last } = await db

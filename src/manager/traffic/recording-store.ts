@@ -1,4 +1,4 @@
-/** How the pieces of the last distributions moved, to be watched again. */
+/** Recorded piece movements of the last distributions, for replay. */
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
 import { Recording } from '../../../gen/scheduler/v2/live.ts';
@@ -12,7 +12,7 @@ export class RecordingStore {
     this.#database = database;
   }
 
-  /** One that is there already, or too large to be kept, is passed over. */
+  /** An existing recording, or one that is too large, is skipped. */
   async add(distributionId: number, recording: Recording): Promise<void> {
     if ((await this.known([distributionId])).size > 0) return;
     const content = (await promisify(gzip)(Recording.encode(recording).finish())).toString('base64');
@@ -20,7 +20,7 @@ export class RecordingStore {
     await this.#database.db.insertInto('recording').values({ distribution_id: distributionId, content }).execute();
   }
 
-  /** Those of the distributions that have one. */
+  /** Which of the distributions have a recording. */
   async known(distributionIds: readonly number[]): Promise<ReadonlySet<number>> {
     if (distributionIds.length === 0) return new Set();
     const rows = await this.#database.db

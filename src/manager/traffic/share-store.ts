@@ -1,6 +1,6 @@
 /**
- * Who got how much in the past: applications, tags, zones, nodes and origins, by hours of a month and by days and weeks of a year.
- * Weeks are for sums over long times: a year of five thousand nodes is two million days.
+ * Who got how much in the past: applications, tags, zones, nodes and origins, by hours of a month and by days and weeks
+ * of a year. Weeks make long sums cheap: a year of five thousand nodes is two million days.
  */
 import { sql, type Transaction } from 'kysely';
 import type { Database } from '../db/database.ts';
@@ -13,14 +13,14 @@ export type ShareKind = (typeof shareKinds)[number];
 
 const spans = ['hour', 'day', 'week'] as const;
 type StoredSpan = (typeof spans)[number];
-/** Of the steps that are shown. */
+/** Lengths of steps that are shown. */
 export type ShareSpan = Exclude<StoredSpan, 'week'>;
 const lengthMs: Readonly<Record<StoredSpan, number>> = { hour: spanMs.hour, day: spanMs.day, week: 7 * spanMs.day };
 
 export interface ShareFigures {
   readonly originBytes: number;
   readonly peerBytes: number;
-  /** A node's: what it gave to others. */
+  /** For a node: what it gave to others. */
   readonly givenBytes: number;
   readonly downloads: number;
   readonly failures: number;
@@ -29,7 +29,7 @@ export interface ShareFigures {
 export interface ShareGrowth extends ShareFigures {
   readonly clusterId: number;
   readonly kind: ShareKind;
-  /** Empty for downloads that have none. */
+  /** Empty for downloads without one. */
   readonly name: string;
   readonly atMs: number;
 }
@@ -54,7 +54,7 @@ export interface ShareRange {
 
 export type ShareOrder = 'bytes' | 'given' | 'failures';
 
-/** Of all that are too many to be kept apart. */
+/** The combined entry of names beyond the limit. */
 const othersName = '*';
 const maxNameLength = 255;
 
@@ -69,7 +69,7 @@ export class ShareStore {
     this.#database = database;
   }
 
-  /** Only one replica at a time may: what is there grows by what came. */
+  /** Only one replica at a time may call this, since it adds to existing sums. */
   async add(growth: readonly ShareGrowth[]): Promise<void> {
     for (const span of spans) {
       const steps = Map.groupBy(
@@ -101,7 +101,7 @@ export class ShareStore {
     return rows.map((row) => ({ name: row.name, ...figuresOf(row as unknown as Figures) }));
   }
 
-  /** Those names alone, in no order. */
+  /** Only these names, in no particular order. */
   async named(range: ShareRange, names: readonly string[]): Promise<NamedShare[]> {
     if (names.length === 0) return [];
     const rows = await this.#within(range)
@@ -112,7 +112,7 @@ export class ShareStore {
     return rows.map((row) => ({ name: row.name, ...figuresOf(row as unknown as Figures) }));
   }
 
-  /** All of them together. Every byte belongs to one zone, so zones tell what there was at all. */
+  /** The total. Every byte belongs to one zone, so the zones add up to it. */
   async total(range: ShareRange): Promise<ShareFigures> {
     const row = await this.#within(range)
       .select((e) => columns.map((column) => e.fn.sum(column).as(column)))
@@ -120,7 +120,7 @@ export class ShareStore {
     return figuresOf(row ?? {});
   }
 
-  /** Steps of one name in which something came, oldest first. */
+  /** Non-empty steps of one name, oldest first. */
   async steps(range: ShareRange, span: ShareSpan, name: string): Promise<ShareStep[]> {
     const { kind, fromMs, toMs, clusterId } = range;
     const rows = await this.#part(kind, clusterId, { span, fromMs: startOf(fromMs, span), toMs })
@@ -145,7 +145,7 @@ export class ShareStore {
     }
   }
 
-  /** A union and no "or": so every engine reads each part by the index. */
+  /** A union instead of "or", so that every engine uses the index for each part. */
   #within({ kind, fromMs, toMs, clusterId }: ShareRange) {
     const [first, ...others] = stepsOf(fromMs, toMs).map((part) =>
       this.#part(kind, clusterId, part).select(['name', ...columns]),
@@ -171,7 +171,7 @@ interface StepRange {
   readonly toMs: number;
 }
 
-/** The fewest stored steps that make up a time, each moment once: weeks that lie in it as a whole, days before and after them. */
+/** The fewest stored steps that cover a time exactly once: whole weeks within it, and days before and after them. */
 export function stepsOf(fromMs: number, toMs: number): readonly StepRange[] {
   const span = spanOf(fromMs, toMs);
   const firstMs = startOf(fromMs, span);
@@ -190,7 +190,7 @@ function startOf(atMs: number, span: StoredSpan): number {
   return Math.floor(atMs / lengthMs[span]) * lengthMs[span];
 }
 
-/** Hours for what is short and not long ago, days for the rest. */
+/** Hours for short recent times, days for the rest. */
 export function spanOf(fromMs: number, toMs: number): ShareSpan {
   const isRecent = Date.now() - fromMs < trafficKeptMs.hour - spanMs.day;
   return isRecent && toMs - fromMs <= 3 * spanMs.day + spanMs.hour ? 'hour' : 'day';
@@ -274,7 +274,7 @@ function together(one: Figures | undefined, other: Figures): Figures {
   };
 }
 
-/** Sums of nothing are null, and some engines tell sums as texts. */
+/** Empty sums are null, and some engines return sums as text. */
 function figuresOf(row: Partial<Record<Column, number | string | bigint | null>>): ShareFigures {
   return {
     originBytes: Number(row.origin_bytes ?? 0),

@@ -1,4 +1,4 @@
-/** What one scheduler says of who got how much, for as long as it says so. Reconnects until it is closed. */
+/** What one scheduler reports of who got how much, while it is connected. Reconnects until closed. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { toDragonflyError } from '../../core/errors.ts';
 import type { Closable } from '../../core/process/lifecycle.ts';
@@ -21,9 +21,9 @@ export interface TrafficFeedOptions {
   readonly clusterId: number;
   readonly logger: Logger;
   readonly told: ToldTraffic;
-  /** What a share has grown by since it was told of last. */
+  /** The growth of a share since its last report. */
   readonly onGrown: (clusterId: number, grown: TrafficShare) => void;
-  /** @param scheduler its address and start. The same may be told more than once. */
+  /** @param scheduler its address and start. The same may be reported more than once. */
   readonly onEnded: (clusterId: number, scheduler: string, ended: Ended) => void;
 }
 
@@ -32,9 +32,9 @@ export interface Ended {
   readonly downloads: readonly EndedDownload[];
 }
 
-/** What a scheduler has told so far; it outlives the feed, since a scheduler may be away for a while. */
+/** Reports of a scheduler so far; outlives the feed, since a scheduler may be away for a while. */
 export class ToldTraffic {
-  /** When somebody began to listen to schedulers, by the steady clock. */
+  /** When listening to schedulers began, by the monotonic clock. */
   readonly #listeningSinceMs: number;
   #startedAtMs = 0;
   readonly #totals = new Map<string, TrafficShare>();
@@ -45,8 +45,8 @@ export class ToldTraffic {
   }
 
   /**
-   * What the shares of the frame have grown by. What came before anybody listened is not of now; a scheduler that started
-   * later has told everything.
+   * The growth of the frame's shares. What a scheduler counted before anybody listened is not current; one that started
+   * later has reported everything.
    */
   grown({ startedAtMs, uptimeMs, shares, more }: TrafficFrame, nowMs: number): TrafficShare[] {
     if (startedAtMs !== this.#startedAtMs) {
@@ -96,7 +96,7 @@ export class TrafficFeed implements Closable {
       } catch (error) {
         const { code, message } = toDragonflyError(error);
         if (!signal.aborted) logger.debug({ scheduler: address, error: message }, 'a scheduler tells of no traffic');
-        // One of the original tells nothing, however often it is asked.
+        // A scheduler of the original never reports, however often it is asked.
         if (code === 'UNSUPPORTED') return;
       }
       await delay(backOffMs(failures), undefined, { signal }).catch(() => undefined);

@@ -1,6 +1,6 @@
 /**
- * Writes down what schedulers tell of who got how much, all the time. Every replica listens; the one that holds the lease
- * writes. Distributions have numbers, so that none is written twice and none is missed while nobody listened for a while.
+ * Records all reports of who got how much. Every replica listens; the one that holds the lease writes. Distributions
+ * have numbers, so that none is written twice, and none is missed after a time without a listener.
  */
 import { toDragonflyError } from '../../core/errors.ts';
 import type { Closable } from '../../core/process/lifecycle.ts';
@@ -45,7 +45,7 @@ export class TrafficRecorder implements Closable {
   readonly #startedAtMs = performance.now();
   readonly #feeds = new Map<string, TrafficFeed>();
   readonly #told = new Map<string, ToldTraffic>();
-  /** By cluster, kind, name and hour; not written yet. */
+  /** Growth by cluster, kind, name and hour that is not written yet. */
   #grown = new Map<string, ShareGrowth>();
   #ended: ToldEnds[] = [];
   #timer: NodeJS.Timeout | undefined;
@@ -89,7 +89,7 @@ export class TrafficRecorder implements Closable {
     const [grown, ended] = [this.#grown, this.#ended];
     this.#grown = new Map();
     this.#ended = [];
-    // Another replica writes it: it listens to the same schedulers.
+    // Another replica, which listens to the same schedulers, writes it.
     if (!isWriter) return;
     try {
       for (let one = ended[0]; one; one = ended[0]) {
@@ -114,7 +114,7 @@ export class TrafficRecorder implements Closable {
     }
   }
 
-  /** A scheduler that cannot tell takes nothing from the rest of what is written down. */
+  /** A scheduler that fails to report does not affect the other records. */
   async #record(distributionId: number, scheduler: string, number: number): Promise<void> {
     const { channels, logger, recordings } = this.#options;
     const [address = '', startedAtMs = ''] = scheduler.split(' ');
@@ -128,7 +128,7 @@ export class TrafficRecorder implements Closable {
     }
   }
 
-  /** Listens to the schedulers that are active now, and no others. */
+  /** Listens to the currently active schedulers, and no others. */
   async #reconcile(): Promise<void> {
     const { topology, channels, logger } = this.#options;
     const wanted = activeSchedulers(await topology.current());

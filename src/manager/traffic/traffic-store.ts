@@ -1,4 +1,4 @@
-/** The traffic of the past in the database: minutes of a day, hours of a month, days of a year, of each cluster. */
+/** Past traffic in the database: minutes of a day, hours of a month, days of a year, for each cluster. */
 import type { Database } from '../db/database.ts';
 import { trafficKeptMs } from '../limits.ts';
 
@@ -29,7 +29,7 @@ export interface TrafficRange {
   readonly span: TrafficSpan;
   readonly fromMs: number;
   readonly toMs: number;
-  /** Undefined: all, each by itself. */
+  /** Undefined for all clusters, each listed separately. */
   readonly clusterId: number | undefined;
 }
 
@@ -40,7 +40,7 @@ export class TrafficStore {
     this.#database = database;
   }
 
-  /** Adds to the stored sums. Not to be called by two replicas at once: both could insert the first row of a span. */
+  /** Adds to the stored sums. Two replicas must not call it at the same time: both could insert the first row of a span. */
   async add(growth: readonly TrafficGrowth[]): Promise<void> {
     const sums = new Map<string, TrafficGrowth & { readonly span: TrafficSpan }>();
     for (const grown of growth) {
@@ -88,7 +88,7 @@ export class TrafficStore {
     });
   }
 
-  /** Steps in which something came, oldest first. */
+  /** Non-empty steps, oldest first. */
   async read({ span, fromMs, toMs, clusterId }: TrafficRange): Promise<TrafficRow[]> {
     let query = this.#database.db
       .selectFrom('traffic')

@@ -1,6 +1,6 @@
 import { integer, long, text, type TableMaker } from './columns.ts';
 
-/** What is known of every node, and which concerns somebody takes care of. */
+/** The known state of every node, and acknowledged concerns. */
 export async function nodes(make: TableMaker): Promise<void> {
   await make.create('node', [
     integer('scheduler_cluster_id'),

@@ -1,6 +1,6 @@
 import { integer, text, type TableMaker } from './columns.ts';
 
-/** What nodes got and where from: by minute, hour and day, of each cluster. */
+/** What nodes got and from where: by minute, hour and day, for each cluster. */
 export async function traffic(make: TableMaker): Promise<void> {
   const key = ['scheduler_cluster_id', 'span', 'at'];
   await make.create(

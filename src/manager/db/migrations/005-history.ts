@@ -1,6 +1,6 @@
 import { integer, long, text, type TableMaker } from './columns.ts';
 
-/** What went to and came from applications, tags, zones, nodes and origins, by hour and day; how distributions went; who was told of which concern. */
+/** Traffic of applications, tags, zones, nodes and origins by hour and day; results of distributions; notices sent about concerns. */
 export async function history(make: TableMaker): Promise<void> {
   await make.create(
     'traffic_share',

@@ -1,6 +1,6 @@
 import { integer, long, text, type TableMaker } from './columns.ts';
 
-/** The last downloads of each node, with who gave them. */
+/** The last downloads of each node, with their sources. */
 export async function downloads(make: TableMaker): Promise<void> {
   await make.create(
     'node_download',

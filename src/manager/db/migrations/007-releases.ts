@@ -1,6 +1,6 @@
 import { integer, long, text, type TableMaker } from './columns.ts';
 
-/** Versions of directories under names, and which subscriber has which. */
+/** Named versions of directories, and which subscriber has which. */
 export async function releases(make: TableMaker): Promise<void> {
   await make.create('release', [
     text('name', 128),

@@ -1,6 +1,6 @@
 import { text, type TableMaker } from './columns.ts';
 
-/** Whose node brought a version: it counts for what one host may bring. */
+/** The host that published a version, for the limit per host. */
 export async function releaseHost(make: TableMaker): Promise<void> {
   await make.add('release', text('host_id', 512), '');
 }

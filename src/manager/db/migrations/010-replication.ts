@@ -1,6 +1,6 @@
 import { integer, long, text, type TableMaker } from './columns.ts';
 
-/** Rules that bring tags of registries to clusters, the tags they cover, and what each cluster has of them. */
+/** Replication rules, the tags they cover, and the state of each cluster. */
 export async function replication(make: TableMaker): Promise<void> {
   await make.create('replication_rule', [
     text('name', 128),

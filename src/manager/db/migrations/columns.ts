@@ -1,4 +1,4 @@
-/** Column types of migrations, per engine. Migrations are history: what is here may be added to, never changed. */
+/** Column types of migrations, per engine. Released migrations depend on this file: add to it, but never change it. */
 import { sql, type CreateTableBuilder, type Kysely, type RawBuilder } from 'kysely';
 import type { EngineName } from '../engine.ts';
 
@@ -7,7 +7,7 @@ export type AnyDb = Kysely<any>;
 
 type Table = CreateTableBuilder<string, string>;
 
-/** Builds tables with one vocabulary: every column is NOT NULL, and has a default unless it has no sensible one. */
+/** Builds tables with a common vocabulary: every column is NOT NULL, and has a default if a sensible one exists. */
 export class TableMaker {
   readonly #db: AnyDb;
   readonly #engine: EngineName;
@@ -17,9 +17,9 @@ export class TableMaker {
     this.#engine = engine;
   }
 
-  /** A table with `id`, and `created_at` and `updated_at` when stamped. */
+  /** A table with `id`, and with `created_at` and `updated_at` when stamped. */
   async create(name: string, columns: readonly Column[], { stamped = true, id = true } = {}): Promise<void> {
-    // MySQL commits each statement of a migration; skipping what exists lets an interrupted one be run again.
+    // MySQL commits each statement of a migration; skipping what exists allows an interrupted one to be repeated.
     let table = this.#db.schema.createTable(name).ifNotExists() as unknown as Table;
     if (id) table = this.#addId(table);
     const all = stamped ? [integer('created_at'), integer('updated_at'), ...columns] : columns;
@@ -56,7 +56,7 @@ export class TableMaker {
     return this.index(table, columns, { unique: true });
   }
 
-  /** For what moves rows: a statement that every engine understands. */
+  /** Runs a data migration: a statement that every engine understands. */
   async run(statement: RawBuilder<unknown>): Promise<void> {
     await statement.execute(this.#db);
   }
@@ -78,7 +78,7 @@ export class TableMaker {
     return this.#engine === 'mysql' ? sql`longtext` : sql`text`;
   }
 
-  /** MySQL commits each statement of a migration; an interrupted one is run again. */
+  /** MySQL commits each statement of a migration, so an interrupted one is repeated. */
   async #columnExists(table: string, name: string): Promise<boolean> {
     if (this.#engine !== 'mysql') return false;
     const found = await sql`select 1 from information_schema.columns where table_schema = database()
@@ -111,7 +111,7 @@ export function text(name: string, length = 255, { nullable = false } = {}): Col
   return { name, kind: 'text', length, initial: nullable ? undefined : '', nullable };
 }
 
-/** A text of any length. MySQL gives such columns no default, so writers always name them. */
+/** A text of any length. MySQL allows no default for such columns, so writers always set them. */
 export function long(name: string, { nullable = false } = {}): Column {
   return { name, kind: 'long', length: 0, initial: undefined, nullable };
 }

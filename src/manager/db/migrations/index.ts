@@ -1,4 +1,4 @@
-/** Every step from an empty database to today's schema, in order. Released steps are never changed. */
+/** All steps from an empty database to the current schema, in order. Released steps never change. */
 import { initial } from './001-initial.ts';
 import { joinTokenRole } from './002-join-token-role.ts';
 import { nodes } from './003-nodes.ts';

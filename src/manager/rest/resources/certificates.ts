@@ -1,4 +1,4 @@
-/** `/certificates` and `/join-tokens`: what the certificate authority issued, and with what members join. */
+/** `/certificates` and `/join-tokens`: certificates that the authority has issued, and tokens for joining members. */
 import { z } from 'zod';
 import { formatJoinToken } from '../../../rpc/identity/proof.ts';
 import { joinRoles } from '../../ca/join-tokens.ts';

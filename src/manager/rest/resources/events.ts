@@ -1,4 +1,4 @@
-/** `/events`: what changed, as it changes, and what is being distributed, as server-sent events. */
+/** `/events`: changes as they happen, and current distributions, as server-sent events. */
 import { z } from 'zod';
 import { DragonflyError } from '../../../core/errors.ts';
 import type { AccessObject } from '../../access/objects.ts';
@@ -9,7 +9,7 @@ import { EventStream } from '../event-stream.ts';
 import type { RestParts } from '../parts.ts';
 import { callerOf, type RestApp } from '../request.ts';
 
-/** Collection whose readers want to know. */
+/** The collection whose subscribers are notified. */
 const objectOfTopic: Partial<Record<ChangeTopic, AccessObject>> = {
   cluster: 'clusters',
   scheduler: 'schedulers',
@@ -55,7 +55,7 @@ export function eventRoutes(app: RestApp, { access, changes, live, nodes, concer
       const unsubscribe = changes.subscribe(({ topic, entityId }) => {
         const object = objectOfTopic[topic];
         if (object !== undefined) stream.addChange(object, entityId);
-        // A stream lasts no longer than the session it belongs to.
+        // A stream ends with its session.
         if (topic === 'session' || topic === 'user') {
           access.sessions.verify(token).then(
             (caller) => caller ?? stream.end(),
@@ -68,7 +68,7 @@ export function eventRoutes(app: RestApp, { access, changes, live, nodes, concer
         onTask: (clusterId, taskId, task) => stream.addTask(clusterId, taskId, task),
       });
       const stopNodes = nodes.subscribe((clusterId, hostId, node) => stream.addNode(clusterId, hostId, node));
-      // What changed of concerns without a write: it is found anew by each replica.
+      // Concerns change without a write, since each replica derives them itself.
       const stopConcerns = concerns.subscribe(() => stream.addChange('concerns', 0));
       reply.raw.once('close', () => {
         streams -= 1;

@@ -1,4 +1,4 @@
-/** Whether the manager lives (`/healthy`), whether it can work (`/readyz`), and its metrics. */
+/** Whether the manager is alive (`/healthy`) and ready (`/readyz`), and its metrics. */
 import { z } from 'zod';
 import { toDragonflyError } from '../../../core/errors.ts';
 import type { RestParts } from '../parts.ts';

@@ -1,4 +1,4 @@
-/** What `/traffic/…` answers about the past. */
+/** Answers of `/traffic/…` about the past. */
 import { z } from 'zod';
 
 const count = z.int().min(0);

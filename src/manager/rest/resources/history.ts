@@ -1,4 +1,4 @@
-/** `/traffic/…`: who got how much in the past, how distributions went, and a month in one answer. */
+/** `/traffic/…`: who got how much in the past, how distributions went, and a monthly report. */
 import { z } from 'zod';
 import type { Recording } from '../../../../gen/scheduler/v2/live.ts';
 import { DragonflyError } from '../../../core/errors.ts';
@@ -281,7 +281,7 @@ function rangeOf(
   const toMs = to ?? Date.now() + 1;
   const fromMs = from ?? Math.max(0, toMs - weekMs);
   if (fromMs >= toMs) throw new DragonflyError('INVALID_ARGUMENT', 'that time ends before it begins');
-  // A step that has begun counts whole, and is not of the time before as well.
+  // A step that has begun counts entirely for this time, and not also for the time before.
   const stepMs = spanMs[spanOf(fromMs, toMs)];
   return { kind: by, fromMs: Math.floor(fromMs / stepMs) * stepMs, toMs, clusterId };
 }

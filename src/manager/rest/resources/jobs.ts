@@ -89,7 +89,7 @@ const createBody = z
   })
   .meta({ id: 'NewJob' });
 
-/** What is answered at once rather than polled for. */
+/** Results that are returned at once instead of being polled for. */
 const distributionSchema = z.object({ image: loose, peers: z.array(loose) }).meta({ id: 'ImageDistribution' });
 
 export function jobRoutes(app: RestApp, parts: JobRouteParts, access: RouteAccess): void {
@@ -118,7 +118,7 @@ export function jobRoutes(app: RestApp, parts: JobRouteParts, access: RouteAcces
         schedulerClusterIds,
       });
       const done = await settled(jobs, job, type);
-      // A text alone would go out as it is, which is no JSON.
+      // A string would be sent unquoted, which is not JSON.
       if (done.type === 'sync_peers') return reply.type('application/json').send(JSON.stringify('OK'));
       return answer(done);
     },
@@ -214,7 +214,7 @@ export function jobRoutes(app: RestApp, parts: JobRouteParts, access: RouteAcces
   );
 }
 
-/** Throws a zod error, answered as 422, when the arguments do not fit the type. */
+/** Throws a zod error, answered with 422, when the arguments do not fit the type. */
 export function checkedArgs(type: JobType, args: Record<string, unknown>): Record<string, unknown> {
   const result = jobArgs[type].safeParse(args);
   if (result.success) return result.data;
@@ -222,7 +222,7 @@ export function checkedArgs(type: JobType, args: Record<string, unknown>): Recor
   throw new DragonflyError('INVALID_ARGUMENT', `args.${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'not valid'}`);
 }
 
-/** What is not asked for but part of the record: how old what is deleted must be, and how much at once. */
+/** Adds values that are recorded but not requested: the age of what is deleted, and the batch size. */
 async function fullArgs({ database }: JobRouteParts, type: JobType, args: Record<string, unknown>) {
   return type === 'gc' ? { ...args, ...(await collectBounds(database, collectArgs.parse(args).type)) } : args;
 }

@@ -1,4 +1,4 @@
-/** `/preheats`, as Harbor before 2.12 calls it. The caller needs a personal access token, which the original did not ask for. */
+/** `/preheats`, as Harbor before 2.12 calls it. The caller needs a personal access token, which the original did not require. */
 import { z } from 'zod';
 import { DragonflyError } from '../../../core/errors.ts';
 import type { JobService } from '../../jobs/job-service.ts';

@@ -1,4 +1,4 @@
-/** `/scheduler-clusters` and `/seed-peer-clusters`: the halves of a cluster, for set-ups that keep them apart. */
+/** `/scheduler-clusters` and `/seed-peer-clusters`: the two halves of a cluster, for set-ups that manage them separately. */
 import { z } from 'zod';
 import { linkClusters, requireEmpty } from '../../clusters/cluster-store.ts';
 import {

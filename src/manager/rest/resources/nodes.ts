@@ -1,4 +1,4 @@
-/** `/nodes`: every host of every cluster as the schedulers see it, and `/concerns`: what somebody should look after. */
+/** `/nodes`: every host of every cluster as the schedulers see it, and `/concerns`: what needs attention. */
 import { z } from 'zod';
 import { DragonflyError } from '../../../core/errors.ts';
 import { concernSchema } from '../../nodes/concerns.ts';

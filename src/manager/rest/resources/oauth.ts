@@ -67,7 +67,7 @@ function providerRoutes(app: RestApp, { access: { authorizer, sealer }, database
         ...(secret === undefined ? {} : { sealed_client_secret: seal(secret) }),
       }),
     },
-    // A provider vouches for identities: control over it means signing in as any of its users.
+    // A provider vouches for identities: whoever controls it can sign in as any of its users.
     mayWrite: async ({ userId }) => authorizer.requireRights(userId, await authorizer.permissions(rootRole)),
     searchable: ['name', 'bio'],
     filters: { name: z.string().optional(), client_id: z.string().optional() },

@@ -1,4 +1,7 @@
-/** `/persistent-cache-tasks`: content that was put into the clusters to stay, that of object stores included. Their schedulers are asked; nothing of it is kept here. */
+/**
+ * `/persistent-cache-tasks`: imported content in the clusters, including that of object stores. Served by asking the schedulers;
+ * nothing is stored here.
+ */
 import { z } from 'zod';
 import { keptTaskSchema } from '../../live/kept-tasks.ts';
 import { pageQuery, searchQuery, setPageHeaders, toPage } from '../paging.ts';

@@ -1,4 +1,4 @@
-/** `/personal-access-tokens`. The token itself is in the answer to its creation and nowhere else. */
+/** `/personal-access-tokens`. Only the answer to its creation contains the token itself. */
 import { z } from 'zod';
 import type { Caller } from '../../access/caller.ts';
 import { tokenScopes, type TokenRow } from '../../access/tokens.ts';
@@ -38,7 +38,7 @@ export function personalAccessTokenRoutes(
   const path = '/personal-access-tokens';
   const json = async (row: TokenRow, token = '') =>
     (await present(database, [row], token))[0] as z.output<typeof output>;
-  /** A token has the rights of its owner: a user who creates or changes a token for somebody else must have those rights, too. */
+  /** A token has its owner's rights, so a user who creates or changes a token for somebody else needs those rights, too. */
   const requireRightsOf = async (ownerId: number, { userId }: Caller): Promise<void> => {
     if (ownerId !== userId) await authorizer.requireRights(userId, await authorizer.rightsOf(ownerId));
   };

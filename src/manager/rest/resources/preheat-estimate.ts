@@ -1,4 +1,4 @@
-/** `/jobs/estimate`: what a preheat would cost, before anybody asks for it. */
+/** `/jobs/estimate`: the cost of a preheat before it is started. */
 import { z } from 'zod';
 import { estimateTimeoutMs } from '../../limits.ts';
 import { preheatArgs } from '../../jobs/job-types.ts';

@@ -1,4 +1,4 @@
-/** `/releases`: versions of directories that were published under names, and who has which. */
+/** `/releases`: versions of directories published under names, and who has which. */
 import { z } from 'zod';
 import { toDragonflyError } from '../../../core/errors.ts';
 import { noRelease, type ReleaseRow, type ReleaseStanding, type SubscriberRow } from '../../releases/release-store.ts';

@@ -1,4 +1,4 @@
-/** Bootstrap calls of a user interface: facts about this manager, the signed-in user and their permissions. */
+/** Initial calls of a user interface: facts about this manager, the signed-in user and his permissions. */
 import { hostname } from 'node:os';
 import { z } from 'zod';
 import { version } from '../../../core/version.ts';
@@ -11,7 +11,7 @@ const sessionInfo = z
   .object({
     user: userSchema,
     roles: z.array(z.string()),
-    /** What the roles allow together; `*` includes `read`. */
+    /** The combined permissions of the roles; `*` includes `read`. */
     permissions: z.array(z.object({ object: z.enum(objects), action: z.enum(actions) })),
   })
   .meta({ id: 'SessionInfo' });
@@ -20,7 +20,7 @@ const consoleInfo = z
   .object({
     version: z.string(),
     sign_up: z.boolean(),
-    /** Names of the providers one may sign in with. */
+    /** Names of the sign-in providers. */
     oauth: z.array(z.string()),
     addresses: z.object({ grpc: z.string() }),
     certificates: z.boolean(),

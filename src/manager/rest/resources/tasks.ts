@@ -1,4 +1,4 @@
-/** `/tasks`: what the schedulers distribute right now, and one of them live as server-sent events. */
+/** `/tasks`: what the schedulers currently distribute, and single tasks live as server-sent events. */
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { z } from 'zod';
@@ -83,7 +83,7 @@ function taskEvents(app: RestApp, { access, changes, live }: RestParts): void {
       const ended = new AbortController();
       const response = reply.hijack().raw;
       streams += 1;
-      // A view lasts no longer than the session and the rights it was opened with.
+      // A view ends with the session and the rights with which it was opened.
       const unsubscribe = changes.subscribe(({ topic }) => {
         if (topic !== 'session' && topic !== 'user' && topic !== 'role') return;
         const check = async (): Promise<boolean> =>
@@ -123,12 +123,12 @@ async function sendViews(
   try {
     for await (const view of views) {
       const data = view.kind === 'absent' ? {} : view.event;
-      // A slow reader holds up the scheduler's stream, which merges changes in the meantime.
+      // A slow subscriber slows down the scheduler's stream, which merges changes in the meantime.
       if (!response.write(`event: ${view.kind}\ndata: ${JSON.stringify(data)}\n\n`))
         await once(response, 'drain', { signal });
     }
   } catch {
-    // The reader left, or the view was ended; both close it.
+    // The subscriber left, or the view was ended; both close it.
   } finally {
     clearInterval(heartbeat);
     ended.abort();

@@ -1,4 +1,4 @@
-/** `/traffic`: what nodes got in the past and where from, as steps and as a table. */
+/** `/traffic`: what nodes got in the past and from where, as steps and as a table. */
 import { z } from 'zod';
 import { DragonflyError } from '../../../core/errors.ts';
 import { maxTrafficSteps } from '../../limits.ts';

@@ -106,7 +106,7 @@ function signingRoutes(app: RestApp, { access, config }: RestParts): void {
     },
   );
   const { signUp } = config.auth;
-  // The original's console makes accounts for others in this way, too: whoever may do that may do it here.
+  // The original's console also creates accounts for others this way, so users with the right to do that may use it.
   const caller = signUp ? isPublic : ({ access: { kind: 'session', object: 'users' } } as const);
   app.post(
     '/users/signup',
@@ -128,7 +128,7 @@ function signingRoutes(app: RestApp, { access, config }: RestParts): void {
 function accountRoutes(app: RestApp, parts: RestParts): void {
   const { access, database, changes } = parts;
   const { users, authorizer } = access;
-  /** A right about users is none over somebody who may more. */
+  /** The right to manage users does not cover users with more rights. */
   const requireNotAbove = async (caller: Caller, userId: number): Promise<void> => {
     if (caller.userId !== userId) await authorizer.requireRights(caller.userId, await authorizer.rightsOf(userId));
   };
